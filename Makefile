@@ -1,0 +1,80 @@
+# Peel. `make help` lists what there is to make.
+#
+# MODE=release (default), asan or tsan choose the flags and the folder under build/.
+MODE ?= release
+B := build/$(MODE)
+CC ?= cc
+PKGS := libmicrohttpd libcurl jansson sqlite3 libsodium libutf8proc libjpeg libpng libwebp librsvg-2.0
+
+CFLAGS_release := -O2 -g
+CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(WERROR),-Werror)
+CPPFLAGS += -Isrc -I$(B)/gen -D_GNU_SOURCE $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PKGS)))
+CFLAGS += -std=c17 $(CFLAGS_$(MODE)) $(WARN) -fstack-protector-strong -pthread -MMD -MP
+LDFLAGS += $(filter -fsanitize%,$(CFLAGS_$(MODE))) -pthread
+LDLIBS += $(shell pkg-config --libs $(PKGS)) -lgif -lstemmer -lm
+
+SRC := $(wildcard src/*/*.c src/model/kernels/*.c)
+OBJ := $(SRC:%.c=$(B)/%.o)
+LIBOBJ := $(filter-out $(B)/src/cmd/main.o,$(OBJ))
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+
+all: peel ## the program, ./peel
+
+peel: $(B)/peel
+	@cp -f $< $@
+
+$(B)/peel: $(B)/src/cmd/main.o $(B)/libpeel.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/libpeel.a: $(LIBOBJ)
+	@rm -f $@
+	@ar rcs $@ $^
+
+# Kernels are compiled for their instruction set and reached only by run-time dispatch.
+ifeq ($(shell uname -m),x86_64)
+$(B)/src/model/kernels/avx2.o $(B)/src/index/scan_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
+$(B)/src/model/kernels/avx512.o $(B)/src/index/scan_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+$(B)/src/model/kernels/avx512_bf16.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma
+$(B)/src/model/kernels/avx512_vnni.o $(B)/src/index/scan_vnni.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma
+endif
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(B)/tests/%: tests/unit/%.c $(B)/libpeel.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libpeel.a -lcmocka $(LDLIBS)
+
+unit: $(UNIT) ## build and run the unit tests
+	@sh tests/run_unit.sh $(UNIT)
+
+-include $(OBJ:.o=.d) $(UNIT:=.d)
+
+run: ## everything from a fresh machine to a served page
+	sh scripts/run.sh
+
+test: ## everything that is tested (installs what it needs)
+	sh scripts/test.sh
+
+asan tsan: ## build with a sanitizer and run the unit and API tests
+	$(MAKE) MODE=$@ check
+
+check: all unit
+
+bench: all ## measurements with ratios
+	sh bench/run.sh
+
+format-check: ## clang-format finds nothing to change
+	clang-format --dry-run --Werror $$(git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'tools/*.[ch]' 'bench/*.[ch]')
+
+clean:
+	rm -rf build peel
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\( [a-z-]*\)*\):.*## \(.*\)/\1\t\3/p' Makefile | expand -t 20
+
+.PHONY: all unit run test asan tsan check bench format-check clean help
+.DELETE_ON_ERROR:

@@ -1,0 +1,35 @@
+/* os.h: files, clocks and ids, with errors that name the path. */
+#ifndef PEEL_BASE_OS_H
+#define PEEL_BASE_OS_H
+
+#include "base/buf.h"
+#include "base/status.h"
+#include <stdint.h>
+
+enum status os_mkdirs(const char *path, struct error *err) MUST_CHECK; /* mkdir -p, 0755 */
+/* Appends the whole file; ERR_TOO_LARGE past out->max, ERR_NOT_FOUND where absent. */
+enum status os_read_file(const char *path, struct buf *out, struct error *err) MUST_CHECK;
+/* Writes to a temporary name in the same folder, fsyncs file and folder, renames over `path`. */
+enum status os_write_file(const char *path, const void *data, size_t len, struct error *err) MUST_CHECK;
+
+/* A read-only mapping; data is NULL for an empty file. */
+struct os_map {
+    const unsigned char *data;
+    size_t len;
+};
+enum status os_map_file(const char *path, struct os_map *out, struct error *err) MUST_CHECK;
+void os_unmap(struct os_map *m);
+
+int64_t os_now_us(void);       /* microseconds since 1970, wall clock */
+int64_t os_monotonic_us(void); /* for durations and deadlines */
+/* "2026-01-31T12:00:00.123456Z" into out. */
+void os_format_time(int64_t us, char out[28]);
+/* ISO 8601 / RFC 3339: date, or date-time with Z or an offset (none = UTC), fraction optional. */
+enum status os_parse_time(const char *s, int64_t *us, struct error *err) MUST_CHECK;
+
+/* RFC 9562 UUID version 7, lower-case text, ascending within a process. */
+void os_uuid7(char out[37]);
+void os_random(void *out, size_t len);                          /* getrandom; aborts if the kernel has none */
+void os_sha256_hex(const void *data, size_t len, char out[65]); /* via libsodium */
+
+#endif

@@ -1,0 +1,27 @@
+/* pool.h: a fixed set of threads that park on a futex/condition when idle (they never spin).
+ *
+ * Two uses: pool_for splits one computation over all threads and waits; pool_submit queues a job
+ * on a bounded queue and returns at once (ERR_UNAVAILABLE when the queue is full). */
+#ifndef PEEL_BASE_POOL_H
+#define PEEL_BASE_POOL_H
+
+#include "base/status.h"
+#include <stddef.h>
+
+struct pool;
+
+/* `threads` workers (1..256) named `name` (at most 15 bytes); queue of `max_queue` jobs. */
+enum status pool_open(const char *name, unsigned threads, size_t max_queue, struct pool **out,
+                      struct error *err) MUST_CHECK;
+void pool_close(struct pool *p); /* finishes queued jobs, joins; NULL is fine */
+
+/* Calls fn(arg, i) for i in [0, n), on the workers and the calling thread; returns when all are
+ * done. Several threads may call it at once on the same pool: calls take turns. p == NULL runs
+ * serially. Must not be called from inside fn. */
+void pool_for(struct pool *p, size_t n, void (*fn)(void *arg, size_t i), void *arg);
+
+enum status pool_submit(struct pool *p, void (*fn)(void *arg), void *arg) MUST_CHECK;
+size_t pool_queued(struct pool *p);          /* jobs waiting, for metrics */
+unsigned pool_threads(const struct pool *p); /* 1 for NULL */
+
+#endif

@@ -1,0 +1,121 @@
+/* server.h: an HTTP/1.1 server on libmicrohttpd. It knows no business.
+ *
+ * Two kinds of threads: a few that move bytes (epoll) and a bounded pool that runs handlers, so a
+ * handler may block on a database or a peer and no connection waits for another's. A full queue is
+ * answered 503 with Retry-After. Routes marked HTTP_INLINE run on the byte-moving thread: only for
+ * handlers that never block.
+ *
+ *     static void hello(void *ctx, const struct http_request *req, struct http_response *res)
+ *     {
+ *         http_json(res, 200, "{\"hello\":\"world\"}", 17);
+ *     }
+ *     static const struct http_route routes[] = {{HTTP_GET, "/hello/", hello, HTTP_INLINE, 0, ""}};
+ *     http_server_open(&(struct http_server_config){.host = "127.0.0.1", .port = 0, ...}, &s, &err);
+ */
+#ifndef PEEL_HTTP_SERVER_H
+#define PEEL_HTTP_SERVER_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum http_method { HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_DELETE = 8, HTTP_PATCH = 16 };
+enum http_flags { HTTP_INLINE = 1 };
+
+/* A decoded name/value pair; values may hold any bytes (also NUL): always use the length. */
+struct http_pair {
+    const char *name;
+    const char *value;
+    size_t value_len;
+};
+
+struct http_request {
+    enum http_method method;        /* HEAD arrives as GET; the body is dropped on the way out */
+    const char *path;               /* decoded once, valid UTF-8, no NUL, no "." or ".." segment */
+    const char *raw_query;          /* undecoded, "" if none */
+    const struct http_pair *params; /* query string, in order; decoded: + and %XX */
+    size_t n_params;
+    const char *path_param; /* what {name} in the route matched, NULL if none */
+    const char *body;       /* at most the route's max_body; "" if none */
+    size_t body_len;
+    const char *client;      /* numeric address of the peer */
+    const char *request_id;  /* caller's X-Request-Id if 1..64 of [A-Za-z0-9._-], else new */
+    const char *traceparent; /* W3C header if well-formed, else NULL */
+    struct arena *arena;     /* lives until the response is sent */
+    void *connection;        /* for http_header only */
+};
+
+struct http_response; /* made by the server, filled by the handler */
+
+typedef void (*http_handler)(void *ctx, const struct http_request *req, struct http_response *res);
+
+struct http_route {
+    unsigned methods;    /* or of enum http_method; HEAD comes with GET */
+    const char *pattern; /* "/api/search/": matches with and without the final slash; one {param}
+                            segment allowed ("/media/{filename}"), matching one non-empty segment */
+    http_handler handler;
+    unsigned flags;
+    size_t max_body;  /* bytes; 0 = no body accepted (413 names the limit) */
+    const char *name; /* label in metrics, e.g. "search"; static */
+};
+
+struct http_server_config {
+    const char *host;    /* numeric address, "0.0.0.0", "::"; ignored with listen_fd >= 0 */
+    uint16_t port;       /* 0 = any free port */
+    int listen_fd;       /* an already listening socket to use instead, or -1 */
+    unsigned io_threads; /* 1.. */
+    unsigned workers;    /* handler threads, 1..256 */
+    size_t max_queue;    /* waiting requests before 503 */
+    unsigned max_connections;
+    unsigned timeout_s;              /* idle or slow-sender time-out per connection */
+    const struct http_route *routes; /* borrowed for the server's life; first match wins */
+    size_t n_routes;
+    void *ctx;                  /* handed to every handler */
+    const char *metrics_prefix; /* "peel_sticker" -> peel_sticker_http_requests_total{...} */
+};
+
+struct http_server;
+enum status http_server_open(const struct http_server_config *cfg, struct http_server **out,
+                             struct error *err) MUST_CHECK;
+uint16_t http_server_port(const struct http_server *s);
+/* Stops accepting, lets requests in flight finish for at most deadline_ms, then closes. */
+void http_server_close(struct http_server *s, unsigned deadline_ms);
+void http_server_metrics(struct http_server *s, struct buf *out); /* Prometheus text, appended */
+
+/* --- asking the request --- */
+const char *http_header(const struct http_request *req, const char *name); /* NULL if absent */
+/* The single value of a query parameter: ERR_NOT_FOUND if absent, ERR_INVALID (message names the
+ * parameter) if given twice, not UTF-8, or holding NUL. *value is NUL-terminated, lives in the arena. */
+enum status http_param(const struct http_request *req, const char *name, const char **value,
+                       struct error *err) MUST_CHECK;
+/* Whole number in [least, most]; `fallback` when absent. Message: "limit must be a whole number from 1 to 100". */
+enum status http_param_int(const struct http_request *req, const char *name, int64_t least, int64_t most,
+                           int64_t fallback, int64_t *value, struct error *err) MUST_CHECK;
+
+/* --- answering (call exactly one of the body functions) --- */
+void http_header_add(struct http_response *res, const char *name,
+                     const char *value); /* copied; CR/LF refused by assert */
+void http_body_copy(struct http_response *res, int status, const char *type, const void *data, size_t len);
+void http_body_take(struct http_response *res, int status, const char *type, char *data,
+                    size_t len); /* frees data later */
+void http_body_static(struct http_response *res, int status, const char *type, const void *data,
+                      size_t len); /* never freed */
+/* A file region; takes fd over. */
+void http_body_fd(struct http_response *res, int status, const char *type, int fd, uint64_t offset, uint64_t len);
+/* A stream of unknown length in constant memory: next() fills up to cap bytes and returns how many,
+ * 0 at the end, -1 to cut the connection; done(state) is always called once. */
+void http_body_stream(struct http_response *res, int status, const char *type,
+                      ssize_t (*next)(void *state, char *out, size_t cap), void (*done)(void *state), void *state);
+void http_json(struct http_response *res, int status, const char *json, size_t len); /* copies */
+/* RFC 9457 problem+json with `message` repeating `detail`. */
+void http_problem(struct http_response *res, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* A status of ours as the matching HTTP answer (INVALID 400, NOT_FOUND 404, CONFLICT 409, TOO_LARGE 413,
+ * DENIED 403, UNAVAILABLE 503 + Retry-After, TIMEOUT 504, else 500 with a neutral text, details logged). */
+void http_problem_from(struct http_response *res, const struct error *err);
+void http_redirect(struct http_response *res, int status, const char *location);
+
+#endif

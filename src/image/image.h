@@ -1,0 +1,45 @@
+/* image.h: bytes of JPEG, PNG, WebP, GIF or SVG -> 8-bit RGBA or RGB pixels, and back to WebP.
+ * All input is hostile: the kind is read from the content, sizes are bounded before memory is taken. */
+#ifndef PEEL_IMAGE_IMAGE_H
+#define PEEL_IMAGE_IMAGE_H
+
+#include "base/buf.h"
+#include "base/status.h"
+#include <stdint.h>
+
+enum image_kind { IMAGE_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_WEBP, IMAGE_GIF, IMAGE_SVG };
+const char *image_mime(enum image_kind kind);      /* "image/jpeg" ...; static */
+const char *image_extension(enum image_kind kind); /* "jpg" ...; static */
+enum image_kind image_sniff(const void *data, size_t len);
+
+#define IMAGE_MAX_SIDE   16384
+#define IMAGE_MAX_PIXELS (64u << 20)
+#define IMAGE_MAX_BYTES  (32u << 20)
+
+/* pixels: [height][width][channels] bytes, row-major, no padding; malloc'ed, owned. */
+struct image {
+    uint8_t *pixels;
+    uint32_t width, height, channels; /* channels 3 (RGB) or 4 (RGBA, straight alpha) */
+    enum image_kind kind;
+};
+void image_free(struct image *im);
+
+/* Decodes the first frame, applies EXIF orientation, converts CMYK, gray, palette and 16 bit to 8-bit
+ * RGB(A). SVG is drawn with its longer side `svg_side` px (no external references are followed).
+ * Errors: UNSUPPORTED (kind), CORRUPT (names why), TOO_LARGE. */
+enum status image_decode(const void *data, size_t len, uint32_t svg_side, struct image *out,
+                         struct error *err) MUST_CHECK;
+/* Only header work: kind and size, without decoding the pixels. */
+enum status image_probe(const void *data, size_t len, enum image_kind *kind, uint32_t *width, uint32_t *height,
+                        struct error *err) MUST_CHECK;
+
+/* RGBA composited over white, in place, leaving 3 channels. */
+void image_flatten_white(struct image *im);
+
+enum image_filter { IMAGE_BILINEAR = 2, IMAGE_BICUBIC = 3, IMAGE_LANCZOS = 1 }; /* Pillow's numbers */
+/* Bit-equal to Pillow's Image.resize on 8-bit RGB / RGBA (RGBA premultiplied as Pillow does). */
+enum status image_resize(const struct image *in, uint32_t width, uint32_t height, enum image_filter filter,
+                         struct image *out, struct error *err) MUST_CHECK;
+enum status image_encode_webp(const struct image *im, float quality, struct buf *out, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,46 @@
+/* clip.h: a CLIP dual encoder (Radford et al. 2021, arXiv:2103.00020) loaded from a folder of the
+ * Hugging Face layout. Sizes come from config.json; nothing is specific to ViT-B/32.
+ *
+ *     clip_open("models/openai--clip-vit-base-patch32", CLIP_AUTO, pool, &clip, &err);
+ *     clip_embed_text(clip, "cat in a park", 13, vec, &err);   // vec: [clip_dim(clip)], L2-normalised
+ */
+#ifndef PEEL_MODEL_CLIP_H
+#define PEEL_MODEL_CLIP_H
+
+#include "base/buf.h"
+#include "base/pool.h"
+#include "base/status.h"
+#include "image/image.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct clip;
+enum clip_precision { CLIP_AUTO, CLIP_FP32, CLIP_BF16, CLIP_INT8 };
+const char *clip_precision_name(enum clip_precision p); /* "auto", "fp32", ... */
+enum status clip_precision_parse(const char *s, enum clip_precision *out, struct error *err) MUST_CHECK;
+
+/* `pool` is borrowed for the life of the model; NULL = one thread. Missing or misshapen tensors are
+ * named with expected and found shape. */
+enum status clip_open(const char *dir, enum clip_precision precision, struct pool *pool, struct clip **out,
+                      struct error *err) MUST_CHECK;
+void clip_close(struct clip *m);
+size_t clip_dim(const struct clip *m);
+enum clip_precision clip_precision_of(const struct clip *m); /* what AUTO chose */
+size_t clip_bytes(const struct clip *m);                     /* memory of the packed weights */
+/* JSON object: sizes, precision, why it was chosen, probe cosines, kernels ("avx512_vnni"), memory. */
+void clip_info(const struct clip *m, struct buf *out);
+
+/* Thread-safe; each call brings its own scratch memory, bounded by the model's sizes.
+ * ids out: malloc'ed [n], start and end tokens included, at most the context length; caller frees. */
+enum status clip_tokenize(const struct clip *m, const char *text, size_t len, int32_t **ids, size_t *n,
+                          struct error *err) MUST_CHECK;
+enum status clip_embed_text(const struct clip *m, const char *text, size_t len, float *out /* [dim] */,
+                            struct error *err) MUST_CHECK;
+/* n images, any sizes, 3 or 4 channels (alpha over white); out: [n, dim]. */
+enum status clip_embed_images(const struct clip *m, const struct image *images, size_t n, float *out,
+                              struct error *err) MUST_CHECK;
+/* Before normalisation, for `peel model verify`. */
+enum status clip_text_features(const struct clip *m, const char *text, size_t len, float *out,
+                               struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,84 @@
+/* search_store.h: what SearchService remembers: documents, their terms, one vector per document and
+ * model. Rules of memory, time and thread-safety as in sticker_store.h. */
+#ifndef PEEL_STORE_SEARCH_STORE_H
+#define PEEL_STORE_SEARCH_STORE_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct search_store;
+enum status search_store_open(const char *url, unsigned readers, struct search_store **out,
+                              struct error *err) MUST_CHECK;
+void search_store_close(struct search_store *s);
+enum status search_store_ping(struct search_store *s, struct error *err) MUST_CHECK;
+
+struct document {
+    int64_t id; /* row number, never reused: key of vectors in an index */
+    const char *filename, *title;
+    const char *words_json;   /* [{"language":"en","words":"cat, kitten"}] as received */
+    const char *image_sha256; /* hex, "" without an image */
+    int64_t created_us, modified_us;
+};
+struct document_terms { /* made by the caller with text.h; stems joined by spaces */
+    const char *title, *words, *filename, *folded;
+};
+/* Adds or replaces by filename; same content changes nothing (*changed false). When the image's hash
+ * changes, its vectors are dropped (they are stale). `id` and times of `doc` are ignored. */
+enum status search_store_put(struct search_store *s, const struct document *doc, const struct document_terms *terms,
+                             int64_t *id, bool *changed, struct error *err) MUST_CHECK;
+enum status search_store_delete(struct search_store *s, const char *filename, int64_t *id,
+                                struct error *err) MUST_CHECK; /* NOT_FOUND */
+enum status search_store_get(struct search_store *s, const char *filename, struct arena *a, struct document *out,
+                             struct error *err) MUST_CHECK;
+enum status search_store_count(struct search_store *s, int64_t *documents, struct error *err) MUST_CHECK;
+/* Filenames of documents by id; absent ones NULL. */
+enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
+                                   const char **out, struct error *err) MUST_CHECK;
+
+struct search_hit {
+    int64_t id;
+    const char *filename;
+    double score; /* BM25, higher is better */
+};
+/* BM25 over title, words, filename (weights 3, 2, 1; prefix matches of the last word lower), any term
+ * may match, best first, ties by filename. */
+enum status search_store_lexical(struct search_store *s, const char *const *stems, size_t n_stems, const char *prefix,
+                                 size_t limit, size_t offset, struct arena *a, struct search_hit **hits, size_t *n,
+                                 int64_t *total, struct error *err) MUST_CHECK;
+
+/* --- vectors --- one table for all models; `model` is the model's id string. float32 [dim], L2-normalised. */
+struct vector_row {
+    int64_t document_id;
+    const float *vector; /* [dim] */
+};
+/* Stores a batch in one transaction; documents deleted, or whose image hash is no longer `image_sha256`, are passed
+ * over. */
+enum status search_store_vectors_put(struct search_store *s, const char *model, size_t dim, const int64_t *document_ids,
+                                     const char *const *image_sha256, const float *vectors, size_t n,
+                                     struct error *err) MUST_CHECK;
+/* A page of one model's vectors with document_id > after, ascending. ERR_CORRUPT names a row whose size is not 4 * dim.
+ */
+enum status search_store_vectors_page(struct search_store *s, const char *model, size_t dim, int64_t after,
+                                      size_t limit, struct arena *a, struct vector_row **out, size_t *n,
+                                      struct error *err) MUST_CHECK;
+enum status search_store_vectors_count(struct search_store *s, const char *model, int64_t *vectors,
+                                       struct error *err) MUST_CHECK;
+/* Documents with an image that have no vector of this model and no recorded failure, ids > after, ascending. */
+enum status search_store_unindexed(struct search_store *s, const char *model, int64_t after, size_t limit,
+                                   struct arena *a, struct document **out, size_t *n, struct error *err) MUST_CHECK;
+enum status search_store_vector_failed(struct search_store *s, const char *model, int64_t document_id, const char *why,
+                                       struct error *err) MUST_CHECK;
+enum status search_store_vectors_drop(struct search_store *s, const char *model, struct error *err) MUST_CHECK;
+/* A counter that grows with every committed change of this model's vectors (snapshot staleness). */
+enum status search_store_vectors_generation(struct search_store *s, const char *model, int64_t *generation,
+                                            struct error *err) MUST_CHECK;
+/* Small settings, such as the default model. get: "" when absent. */
+enum status search_store_setting_get(struct search_store *s, const char *key, struct arena *a, const char **value,
+                                     struct error *err) MUST_CHECK;
+enum status search_store_setting_set(struct search_store *s, const char *key, const char *value,
+                                     struct error *err) MUST_CHECK;
+
+#endif

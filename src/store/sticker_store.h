@@ -1,0 +1,159 @@
+/* sticker_store.h: what StickerService remembers. Behind it: sticker_store_sqlite.c (and later
+ * PostgreSQL). Thread-safe: readers use their own connections, writes meet in one group commit.
+ *
+ * Times are microseconds since 1970. Ids are UUIDv7 text. Strings in results live in the arena that
+ * was passed. Durability: functions marked DURABLE have reached the disk (fsync) when they return OK;
+ * the others survive a crash of the process but perhaps not of the machine. */
+#ifndef PEEL_STORE_STICKER_STORE_H
+#define PEEL_STORE_STICKER_STORE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORE_MAX_FILENAME 255 /* bytes */
+
+struct sticker_store;
+/* `url`: a file path for SQLite. Creates the database and applies migrations; a database newer than
+ * this program is refused. `readers`: read connections (1..64). */
+enum status sticker_store_open(const char *url, unsigned readers, struct sticker_store **out,
+                               struct error *err) MUST_CHECK;
+void sticker_store_close(struct sticker_store *s); /* NULL is fine */
+enum status sticker_store_ping(struct sticker_store *s, struct error *err) MUST_CHECK;
+
+/* 1..255 bytes of valid UTF-8, no slash, no backslash, no control character, no leading dot. */
+enum status store_check_filename(const char *filename, struct error *err) MUST_CHECK;
+
+/* --- stickers --- */
+struct sticker_words {
+    const char *language; /* BCP 47, "en" */
+    const char *words;    /* "cat, kitten" (see text_normalize_words) */
+};
+struct sticker {
+    const char *id, *filename, *title;
+    const char *pack, *author, *license, *source; /* "" when unknown */
+    const char *sha256, *mime;                    /* of the image file; hex */
+    int64_t bytes;
+    int32_t width, height;
+    const struct sticker_words *words;
+    size_t n_words;
+    int64_t created_us, modified_us;
+};
+/* Index terms made by the caller (text.h), for the degraded search; may be "". */
+struct sticker_terms {
+    const char *title, *words, *filename; /* stems joined by spaces */
+    const char *folded;                   /* all unstemmed words, for prefixes */
+};
+/* Adds stickers in one transaction, each with an outbox entry. ERR_CONFLICT names the filename that
+ * exists. ids and times are filled by the store. DURABLE. */
+enum status sticker_store_add(struct sticker_store *s, const struct sticker *stickers,
+                              const struct sticker_terms *terms, size_t n, struct error *err) MUST_CHECK;
+/* Replaces title, words and credits of an existing one (not its image) and queues an outbox entry. DURABLE. */
+enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
+                                 const struct sticker_terms *terms, struct error *err) MUST_CHECK;
+/* Deletes it with its scores and queues an outbox "delete". ERR_NOT_FOUND. DURABLE. */
+enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err) MUST_CHECK;
+enum status sticker_store_get(struct sticker_store *s, const char *filename, struct arena *a, struct sticker *out,
+                              struct error *err) MUST_CHECK;
+/* Many at once, in the order asked; absent ones get filename NULL. Words are left out (n_words 0). */
+enum status sticker_store_get_many(struct sticker_store *s, const char *const *filenames, size_t n, struct arena *a,
+                                   struct sticker *out, struct error *err) MUST_CHECK;
+/* Up to `limit` stickers with filename > after ("" for the first page), by filename. */
+enum status sticker_store_list(struct sticker_store *s, const char *after, size_t limit, struct arena *a,
+                               struct sticker **out, size_t *n, struct error *err) MUST_CHECK;
+enum status sticker_store_count(struct sticker_store *s, int64_t *stickers, int64_t *queries, int64_t *pending,
+                                struct error *err) MUST_CHECK;
+
+/* The degraded search: BM25 over the stored terms, best first, ties by filename. `stems`: the query's
+ * stems; `prefix`: the last word unstemmed, or NULL. `total`: how many match in all. */
+struct store_hit {
+    const char *filename;
+    double score; /* higher is better */
+};
+enum status sticker_store_search(struct sticker_store *s, const char *const *stems, size_t n_stems, const char *prefix,
+                                 size_t limit, size_t offset, struct arena *a, struct store_hit **hits, size_t *n,
+                                 int64_t *total, struct error *err) MUST_CHECK;
+
+/* --- queries and feedback --- */
+/* Makes sure the query exists (usage 0); cheap when it does. Visible to other processes on return. */
+enum status sticker_store_query_ensure(struct sticker_store *s, const char *query, struct error *err) MUST_CHECK;
+/* Adds `count[i]` to the usage of `query[i]` in one transaction, creating rows that are missing. */
+enum status sticker_store_usage_add(struct sticker_store *s, const char *const *query, const int64_t *count, size_t n,
+                                    struct error *err) MUST_CHECK;
+
+struct feedback_entry {
+    const char *query;
+    const char *const *positive, *const *negative;
+    size_t n_positive, n_negative;
+};
+/* One request, one transaction: ERR_NOT_FOUND "Query not found." if any query is unknown, and then
+ * nothing counts. Unknown stickers are listed once each in *failed, in the order met. DURABLE. */
+enum status sticker_store_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
+                                   struct arena *a, const char ***failed, size_t *n_failed,
+                                   struct error *err) MUST_CHECK;
+
+struct score_row {
+    const char *query, *sticker;
+    int64_t usage, positives, negatives, created_us, modified_us;
+};
+/* usage and all scores of one query, by positives - negatives descending, then filename. NOT_FOUND. */
+enum status sticker_store_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
+                                    struct score_row **rows, size_t *n, struct error *err) MUST_CHECK;
+/* A page of the whole feedback with modified >= since_us, ordered by (query, sticker), after the given
+ * pair ("" "" for the first page). Keyset: stable and constant-memory for any size. */
+enum status sticker_store_export(struct sticker_store *s, int64_t since_us, const char *after_query,
+                                 const char *after_sticker, size_t limit, struct arena *a, struct score_row **rows,
+                                 size_t *n, struct error *err) MUST_CHECK;
+
+/* --- users and tokens --- (hashes are made by the caller) */
+struct user {
+    const char *id, *username, *password_hash;
+    bool is_staff, is_superuser, is_active;
+    int64_t created_us, modified_us;
+};
+struct token {
+    const char *id, *username, *label, *hash_hex;
+    int64_t created_us, last_used_us;
+};
+enum status sticker_store_user_add(struct sticker_store *s, const struct user *u,
+                                   struct error *err) MUST_CHECK; /* CONFLICT */
+enum status sticker_store_user_get(struct sticker_store *s, const char *username, struct arena *a, struct user *out,
+                                   struct error *err) MUST_CHECK;
+enum status sticker_store_user_passwd(struct sticker_store *s, const char *username, const char *password_hash,
+                                      struct error *err) MUST_CHECK;
+enum status sticker_store_user_delete(struct sticker_store *s, const char *username, struct error *err) MUST_CHECK;
+enum status sticker_store_user_list(struct sticker_store *s, struct arena *a, struct user **out, size_t *n,
+                                    struct error *err) MUST_CHECK;
+enum status sticker_store_token_add(struct sticker_store *s, const char *username, const char *label,
+                                    const char *hash_hex, struct error *err) MUST_CHECK;
+enum status sticker_store_token_list(struct sticker_store *s, struct arena *a, struct token **out, size_t *n,
+                                     struct error *err) MUST_CHECK;
+enum status sticker_store_token_revoke(struct sticker_store *s, const char *id, struct error *err) MUST_CHECK;
+/* The user whose unrevoked token hashes to hash_hex; NOT_FOUND. */
+enum status sticker_store_token_user(struct sticker_store *s, const char *hash_hex, struct arena *a, struct user *out,
+                                     struct error *err) MUST_CHECK;
+
+/* --- outbox: what SearchService has still to hear --- */
+struct outbox_item {
+    int64_t seq;
+    const char *op; /* "put" or "delete" */
+    const char *filename;
+    int attempts;
+    const char *last_error;
+};
+/* The oldest pending items, one per filename (a newer entry for the same sticker replaces an older). */
+enum status sticker_store_outbox_next(struct sticker_store *s, int64_t now_us, size_t limit, struct arena *a,
+                                      struct outbox_item **out, size_t *n, struct error *err) MUST_CHECK;
+/* Forgets entries that were delivered; an entry replaced meanwhile (other seq) stays. */
+enum status sticker_store_outbox_done(struct sticker_store *s, const int64_t *seq, size_t n,
+                                      struct error *err) MUST_CHECK;
+/* Notes a failure; the item is offered again after `retry_us`. */
+enum status sticker_store_outbox_failed(struct sticker_store *s, int64_t seq, const char *why, int64_t retry_us,
+                                        struct error *err) MUST_CHECK;
+/* Queues every sticker again (a new or rebuilt SearchService). */
+enum status sticker_store_outbox_refill(struct sticker_store *s, struct error *err) MUST_CHECK;
+
+#endif
