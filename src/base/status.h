@@ -41,7 +41,7 @@ enum status err_set(struct error *err, enum status code, const char *fmt, ...) P
 /* As err_set with ERR_IO, appending ": " and strerror(errno). */
 enum status err_errno(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* Puts "prefix: " before the message that is already there. Returns err->code. */
+/* Puts "prefix: " before the message that is already there. Returns err->code; err must not be NULL. */
 enum status err_prefix(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* "not found", "timeout", ...: static, never NULL. */

@@ -1,0 +1,86 @@
+#include "base/status.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static enum status set(struct error *err, enum status code, const char *suffix, const char *fmt, va_list args)
+{
+    if (!err)
+        return code;
+    char text[sizeof err->message]; /* arguments may point into err->message */
+    int n = vsnprintf(text, sizeof text, fmt, args);
+    size_t len = n < 0 ? 0 : strlen(text);
+    if (suffix)
+        snprintf(text + len, sizeof text - len, ": %s", suffix);
+    err->code = code;
+    memcpy(err->message, text, sizeof text);
+    return code;
+}
+
+enum status err_set(struct error *err, enum status code, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    set(err, code, NULL, fmt, args);
+    va_end(args);
+    return code;
+}
+
+enum status err_errno(struct error *err, const char *fmt, ...)
+{
+    char reason[128];
+    const char *text = strerror_r(errno, reason, sizeof reason);
+    va_list args;
+    va_start(args, fmt);
+    set(err, ERR_IO, text, fmt, args);
+    va_end(args);
+    return ERR_IO;
+}
+
+enum status err_prefix(struct error *err, const char *fmt, ...)
+{
+    char old[sizeof err->message];
+    memcpy(old, err->message, sizeof old);
+    va_list args;
+    va_start(args, fmt);
+    set(err, err->code, old, fmt, args);
+    va_end(args);
+    return err->code;
+}
+
+const char *status_name(enum status code)
+{
+    switch (code) {
+    case OK:
+        return "ok";
+    case ERR_INVALID:
+        return "invalid";
+    case ERR_NOT_FOUND:
+        return "not found";
+    case ERR_CONFLICT:
+        return "conflict";
+    case ERR_TOO_LARGE:
+        return "too large";
+    case ERR_DENIED:
+        return "denied";
+    case ERR_NO_MEMORY:
+        return "out of memory";
+    case ERR_IO:
+        return "input/output error";
+    case ERR_CORRUPT:
+        return "corrupt";
+    case ERR_UNSUPPORTED:
+        return "unsupported";
+    case ERR_UNAVAILABLE:
+        return "unavailable";
+    case ERR_TIMEOUT:
+        return "timeout";
+    case ERR_CANCELLED:
+        return "cancelled";
+    case ERR_INTERNAL:
+        return "internal error";
+    }
+    return "unknown status";
+}

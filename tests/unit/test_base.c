@@ -1,0 +1,242 @@
+#include "cm.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/os.h"
+#include "base/pool.h"
+#include "base/utf8.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+static void arena_is_bounded(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 100000);
+    char *s = arena_printf(&a, "%s-%d", "cat", 7);
+    assert_string_equal(s, "cat-7");
+    assert_null(arena_alloc(&a, 100000));
+    assert_null(arena_array(&a, SIZE_MAX / 2, 4));
+    for (size_t i = 0; i < 90; i++) {
+        unsigned char *p = arena_alloc(&a, 1001);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % 16, 0);
+        assert_int_equal(p[1000], 0);
+        memset(p, 0xff, 1001);
+    }
+    arena_reset(&a);
+    assert_int_equal(a.used, 0);
+    char *zeroed = arena_alloc(&a, 64);
+    assert_non_null(zeroed);
+    assert_int_equal(zeroed[63], 0);
+    arena_free(&a);
+}
+
+static void buf_failure_is_sticky(void **state)
+{
+    (void)state;
+    struct buf b;
+    struct error err;
+    buf_init(&b, 10);
+    buf_printf(&b, "%d", 12345);
+    buf_puts(&b, "67890");
+    assert_int_equal(buf_status(&b, &err), OK);
+    buf_putc(&b, 'x');
+    buf_puts(&b, "");
+    assert_int_equal(buf_status(&b, &err), ERR_TOO_LARGE);
+    assert_string_equal(err.message, "more than 10 bytes");
+    assert_string_equal(buf_str(&b), "1234567890");
+    assert_null(buf_take(&b));
+    buf_reset(&b);
+    char *empty = buf_take(&b);
+    assert_string_equal(empty, "");
+    free(empty);
+    buf_free(&b);
+}
+
+static void utf8_rejects_what_rfc3629_rejects(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"\x80",
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf8\x88\x80\x80\x80",
+                                      "\xe2\x82",
+                                      "a\xff"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(utf8_valid(bad[i], strlen(bad[i])));
+    static const char good[] = "a\xc2\xa9\xe2\x82\xac\xf0\x9f\x90\xb1\xf4\x8f\xbf\xbf";
+    assert_true(utf8_valid(good, strlen(good)));
+    assert_int_equal(utf8_count(good, strlen(good)), 5);
+    for (uint32_t cp = 1; cp < 0x110000; cp += 7) {
+        char enc[4];
+        uint32_t back = 0;
+        size_t n = utf8_encode(cp, enc);
+        if (cp >= 0xd800 && cp <= 0xdfff) {
+            assert_int_equal(n, 0);
+            continue;
+        }
+        assert_true(utf8_valid(enc, n));
+        assert_int_equal(utf8_decode(enc, n, &back), n);
+        assert_int_equal(back, cp);
+    }
+    const char *s = "\xe3\x80\x80 \t cat park\xc2\xa0\n";
+    size_t len = strlen(s);
+    utf8_trim(&s, &len);
+    assert_int_equal(len, 8);
+    assert_memory_equal(s, "cat park", 8);
+    assert_true(utf8_has_control("a\x1f", 2));
+    assert_true(utf8_has_control("a\xc2\x85", 3));
+    assert_false(utf8_has_control(good, strlen(good)));
+}
+
+static void times_round_trip(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *out;
+    } good[] = {{"2026-01-31T12:00:00Z", "2026-01-31T12:00:00.000000Z"},
+                {"2024-02-29", "2024-02-29T00:00:00.000000Z"},
+                {"2026-01-31t12:00:00.5+02:00", "2026-01-31T10:00:00.500000Z"},
+                {"1969-12-31T23:59:59.25Z", "1969-12-31T23:59:59.250000Z"}};
+    static const char *const bad[] = {"",
+                                      "2026",
+                                      "2026-13-01",
+                                      "2025-02-29",
+                                      "2026-01-31T",
+                                      "2026-01-31T25:00Z",
+                                      "2026-01-31T12:00:00.Z",
+                                      "2026-01-31T12:00:00Zx",
+                                      "yesterday"};
+    struct error err;
+    int64_t us;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        char out[28];
+        assert_int_equal(os_parse_time(good[i].in, &us, &err), OK);
+        os_format_time(us, out);
+        assert_string_equal(out, good[i].out);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(os_parse_time(bad[i], &us, &err), ERR_INVALID);
+}
+
+static void uuids_ascend(void **state)
+{
+    (void)state;
+    char last[37] = "", id[37];
+    for (int i = 0; i < 20000; i++) {
+        os_uuid7(id);
+        assert_true(strcmp(id, last) > 0);
+        assert_int_equal(id[14], '7');
+        assert_non_null(strchr("89ab", id[19]));
+        memcpy(last, id, sizeof id);
+    }
+}
+
+static void files_are_replaced_whole(void **state)
+{
+    (void)state;
+    char dir[64], path[128];
+    struct error err;
+    struct buf b;
+    tmp_make(dir, sizeof dir);
+    snprintf(path, sizeof path, "%s/a/b", dir);
+    assert_int_equal(os_mkdirs(path, &err), OK);
+    assert_int_equal(os_mkdirs(path, &err), OK);
+    snprintf(path, sizeof path, "%s/a/b/c", dir);
+    assert_int_equal(os_write_file(path, "one", 3, &err), OK);
+    assert_int_equal(os_write_file(path, "three", 5, &err), OK);
+    assert_int_equal(os_mkdirs(path, &err), ERR_CONFLICT);
+    buf_init(&b, 5);
+    assert_int_equal(os_read_file(path, &b, &err), OK);
+    assert_string_equal(buf_str(&b), "three");
+    assert_int_equal(os_read_file(path, &b, &err), ERR_TOO_LARGE);
+    assert_int_equal(os_read_file("/nowhere/x", &b, &err), ERR_NOT_FOUND);
+    struct os_map m;
+    assert_int_equal(os_map_file(path, &m, &err), OK);
+    assert_memory_equal(m.data, "three", 5);
+    os_unmap(&m);
+    assert_int_equal(os_map_file(dir, &m, &err), ERR_INVALID);
+    buf_free(&b);
+    tmp_remove(dir);
+}
+
+static void sum_index(void *arg, size_t i)
+{
+    atomic_fetch_add((atomic_size_t *)arg, i + 1);
+}
+
+static void add_one(void *arg)
+{
+    atomic_fetch_add((atomic_size_t *)arg, 1);
+}
+
+static void *many_loops(void *arg)
+{
+    for (size_t i = 0; i < 500; i++) {
+        atomic_size_t sum = 0;
+        pool_for(arg, i % 7, sum_index, &sum);
+        if (sum != (i % 7) * (i % 7 + 1) / 2)
+            return arg;
+    }
+    return NULL;
+}
+
+static void pool_runs_everything_once(void **state)
+{
+    (void)state;
+    struct pool *p;
+    struct error err;
+    assert_int_equal(pool_open("test", 0, 1, &p, &err), ERR_INVALID);
+    assert_int_equal(pool_open("test", 3, 100, &p, &err), OK);
+    pthread_t t[3];
+    for (int i = 0; i < 3; i++)
+        pthread_create(&t[i], NULL, many_loops, p);
+    atomic_size_t done = 0;
+    size_t accepted = 0;
+    for (int i = 0; i < 2000; i++)
+        accepted += pool_submit(p, add_one, &done) == OK;
+    for (int i = 0; i < 3; i++) {
+        void *failed;
+        pthread_join(t[i], &failed);
+        assert_null(failed);
+    }
+    pool_close(p);
+    assert_true(accepted >= 100);
+    assert_int_equal(done, accepted);
+}
+
+static void errors_name_things(void **state)
+{
+    (void)state;
+    struct error err;
+    assert_int_equal(err_set(&err, ERR_INVALID, "n must be %d", 3), ERR_INVALID);
+    assert_int_equal(err_prefix(&err, "file %s", "a"), ERR_INVALID);
+    assert_string_equal(err.message, "file a: n must be 3");
+    assert_int_equal(err_set(&err, ERR_IO, "again: %s", err.message), ERR_IO);
+    assert_string_equal(err.message, "again: file a: n must be 3");
+    for (int i = 0; i < 100; i++)
+        err_prefix(&err, "0123456789");
+    assert_int_equal(strlen(err.message), sizeof err.message - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arena_is_bounded),
+        cmocka_unit_test(buf_failure_is_sticky),
+        cmocka_unit_test(utf8_rejects_what_rfc3629_rejects),
+        cmocka_unit_test(times_round_trip),
+        cmocka_unit_test(uuids_ascend),
+        cmocka_unit_test(files_are_replaced_whole),
+        cmocka_unit_test(pool_runs_everything_once),
+        cmocka_unit_test(errors_name_things),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
