@@ -1,0 +1,53 @@
+/* search_service.h: SearchService, the internal half of Peel: documents in, filenames out. It owns the
+ * search database, the models and their indexes, and speaks HTTP only (see docs: /api/search/,
+ * /api/documents/, /api/models, /api/status, /healthz, /readyz, /metrics).
+ *
+ *     struct search_service_config cfg = {.host = "127.0.0.1", .port = 8118, .listen_fd = -1, ...};
+ *     if (search_service_run(&cfg, &err) != OK) { log_error("%s", err.message); return 1; } */
+#ifndef PEEL_SEARCH_SERVICE_SEARCH_SERVICE_H
+#define PEEL_SEARCH_SERVICE_SEARCH_SERVICE_H
+
+#include "base/status.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/* All strings are borrowed until search_service_run returns. Counts of 0 mean the default in brackets. */
+struct search_service_config {
+    const char *host;         /* numeric address ["127.0.0.1"] */
+    uint16_t port;            /* 0 = any free port */
+    int listen_fd;            /* an already listening socket to use instead, or -1 */
+    unsigned io_threads;      /* move bytes [1] */
+    unsigned workers;         /* run handlers, and read connections of the database [4] */
+    size_t max_queue;         /* waiting requests before 503 [1024] */
+    unsigned max_connections; /* [1024] */
+    unsigned timeout_s;       /* idle or slow sender [30] */
+    size_t max_body;          /* bytes of a document, its image included [12 MiB] */
+
+    const char *search_db;  /* the store's url: a file path for SQLite; required */
+    const char *bucket;     /* where media/<filename> is read; NULL or "": images only in bodies, not kept */
+    const char *models_dir; /* holds <id>/ in the Hugging Face layout, "/" written "--"; NULL or "": no models */
+    const char *cache_dir;  /* index snapshots; NULL or "": none are written */
+
+    const char *model;     /* default model until another was chosen by a call; NULL or "": the first by name */
+    const char *precision; /* auto, fp32, bf16 or int8 [auto] */
+    unsigned threads;      /* of the encoders and the scan [one per core] */
+
+    size_t query_cache_bytes; /* LRU of query vectors; 0 = none */
+
+    const char *algorithm; /* of searches that name none; NULL, "" or "auto": hybrid when the default model
+                              is loaded, else lexical */
+    double weight_lexical; /* of the legs of hybrid; both 0 = 1 and 1 */
+    double weight_vector;
+    double min_score; /* filter of searches that name none; 0 = none */
+
+    int stop_fd;                             /* a descriptor that becomes readable when it is time to stop */
+    void (*ready)(void *arg, uint16_t port); /* called once, when requests are accepted; may be NULL */
+    void *ready_arg;
+};
+
+/* Blocks until stop_fd is readable, then finishes what is in flight and saves what would be costly to
+ * make again. Errors: what the store, the bucket or the listening socket says; a model that does not
+ * load is no error (it is logged, shown by /readyz, and the search goes on by words). */
+enum status search_service_run(const struct search_service_config *cfg, struct error *err) MUST_CHECK;
+
+#endif
