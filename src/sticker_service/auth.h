@@ -1,0 +1,21 @@
+/* auth.h: API tokens. The key is shown once to its owner; stores hold only its SHA-256 (a key has 160
+ * random bits, so a slow hash would add nothing). */
+#ifndef PEEL_STICKER_SERVICE_AUTH_H
+#define PEEL_STICKER_SERVICE_AUTH_H
+
+#include "http/server.h"
+#include "store/sticker_store.h"
+#include <stdbool.h>
+
+#define AUTH_KEY_MAX 128 /* bytes; keys made elsewhere (ADMIN_TOKEN) may be up to this long */
+
+void auth_token_new(char key[41]); /* 40 random hex digits */
+/* 1..128 visible ASCII characters. ERR_INVALID says so. */
+enum status auth_token_check(const char *key, struct error *err) MUST_CHECK;
+void auth_token_hash(const char *key, char hash_hex[65]); /* what sticker_store_token_add takes */
+
+/* True when `Authorization: Token <key>` belongs to active staff; otherwise the answer (401 with
+ * WWW-Authenticate, 403, 500) has been given. Asked of the store each time: a revocation bites at once. */
+bool auth_staff(struct sticker_store *store, const struct http_request *req, struct http_response *res) MUST_CHECK;
+
+#endif

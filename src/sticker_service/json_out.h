@@ -1,0 +1,13 @@
+/* json_out.h: writing JSON text into a buffer, without building a tree first. */
+#ifndef PEEL_STICKER_SERVICE_JSON_OUT_H
+#define PEEL_STICKER_SERVICE_JSON_OUT_H
+
+#include "base/buf.h"
+
+/* Appends valid UTF-8 `s` as a quoted JSON string. '<' and U+2028/9 are escaped too, so that the text
+ * may stand inside a <script>. */
+void json_put_string(struct buf *out, const char *s);
+/* Appends a score: shortest decimal that reads back as the same float; 0 for NaN and infinities. */
+void json_put_score(struct buf *out, double score);
+
+#endif

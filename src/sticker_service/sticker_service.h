@@ -1,0 +1,58 @@
+/* sticker_service.h: the service that customers, the ML team and admins talk to: search (a proxy that
+ * counts usage), feedback, analytics, counter, images, health. See docs/API for the contract.
+ *
+ *     struct sticker_service_config cfg = sticker_service_defaults();
+ *     cfg.database = "data/sticker.db", cfg.bucket = "data", cfg.cache_dir = "data/cache";
+ *     cfg.search_url = "http://127.0.0.1:8118", cfg.stop_fd = pipe_end;
+ *     if (sticker_service_run(&cfg, &err) != OK) ...
+ */
+#ifndef PEEL_STICKER_SERVICE_H
+#define PEEL_STICKER_SERVICE_H
+
+#include "base/status.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/* All strings are borrowed until sticker_service_run returns. */
+struct sticker_service_config {
+    const char *host;                           /* numeric address to listen on */
+    uint16_t port;                              /* 0 = any free port */
+    int listen_fd;                              /* an already listening socket to use instead, or -1 */
+    int stop_fd;                                /* readable (or closed at the other end) = stop */
+    unsigned drain_ms;                          /* how long requests in flight may finish after a stop */
+    void (*on_ready)(void *ctx, uint16_t port); /* called once, when requests are answered; may be NULL */
+    void *on_ready_ctx;
+
+    unsigned io_threads, workers; /* see http/server.h */
+    size_t max_queue;
+    unsigned max_connections;
+    unsigned timeout_s; /* idle and slow connections */
+
+    const char *database;  /* sticker_store_open's url */
+    unsigned readers;      /* its read connections */
+    const char *bucket;    /* bucket_open's url; images are "media/<filename>" in it */
+    const char *cache_dir; /* thumbnails; made if absent, may be emptied at any time */
+    uint64_t cache_bytes;  /* the most that thumbnails may take there */
+
+    const char *search_url;      /* SearchService, "http://127.0.0.1:8118" */
+    unsigned search_deadline_ms; /* within which a search is answered, degraded if need be */
+    unsigned search_connect_ms;
+    unsigned search_idle;      /* pooled connections */
+    unsigned breaker_failures; /* in a row, then no calls for breaker_retry_ms */
+    unsigned breaker_retry_ms;
+
+    unsigned usage_flush_ms;   /* counts are written at most this much later */
+    unsigned answer_cache_ms;  /* how long a finished answer is reused; 0 = never */
+    size_t answer_cache_count; /* answers kept; at most 16 KiB each */
+    unsigned outbox_poll_ms;   /* how often entries of other processes are looked for */
+    unsigned outbox_parallel;  /* documents on their way at once, 1..64 */
+    const char *version;       /* for /metrics */
+};
+
+struct sticker_service_config sticker_service_defaults(void);
+
+/* Opens everything, serves until stop_fd is readable, then finishes requests in flight, writes what
+ * is pending and closes. Blocks. */
+enum status sticker_service_run(const struct sticker_service_config *cfg, struct error *err) MUST_CHECK;
+
+#endif
