@@ -20,13 +20,17 @@ OBJ := $(SRC:%.c=$(B)/%.o)
 LIBOBJ := $(filter-out $(B)/src/cmd/main.o,$(OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 
+# `make V=1` shows the commands.
+Q := $(if $(V),,@)
+
 all: peel ## the program, ./peel
 
 peel: $(B)/peel
 	@cp -f $< $@
 
 $(B)/peel: $(B)/src/cmd/main.o $(B)/libpeel.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo '  LD  $@'
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(B)/libpeel.a: $(LIBOBJ)
 	@rm -f $@
@@ -42,11 +46,19 @@ endif
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	@echo '  CC  $<'
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# Benchmarks: bench/NAME.c becomes build/release/bench/NAME.
+$(B)/bench/%: bench/%.c $(B)/libpeel.a
+	@mkdir -p $(@D)
+	@echo '  CC  $<'
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libpeel.a $(LDLIBS)
 
 $(B)/tests/%: tests/unit/%.c $(B)/libpeel.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libpeel.a -lcmocka $(LDLIBS)
+	@echo '  CC  $<'
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libpeel.a -lcmocka $(LDLIBS)
 
 unit: $(UNIT) ## build and run the unit tests
 	@sh tests/run_unit.sh $(UNIT)
