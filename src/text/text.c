@@ -1,0 +1,367 @@
+/* How a phrase becomes terms. Emoji are cut out of the raw text first, because NFKC would take some
+ * of them apart (U+2122 into "tm"); what lies between them is folded and split into words. ASCII, the
+ * usual case, takes a path without tables. */
+#include "text/text.h"
+
+#include "base/utf8.h"
+#include "text/emoji.h"
+
+#include <libstemmer.h>
+#include <string.h>
+#include <utf8proc.h>
+
+#define MAX_TEXT_BYTES (256u << 10)
+#define MAX_WORD_BYTES 64u /* longer words are cut: nobody types them twice */
+#define MAX_CELL_WORDS 1000u
+
+struct analysis {
+    struct arena *arena;
+    struct text_terms *out;
+    size_t cap, max_terms;
+    struct sb_stemmer *stemmer; /* made when the first English word is met */
+    enum status status;
+
+    char word[MAX_WORD_BYTES + 4]; /* the word being read, folded */
+    size_t word_len;
+    bool word_is_ascii;
+};
+
+static void emit(struct analysis *a, const char *stem, size_t stem_len, const char *folded, size_t folded_len,
+                 bool is_emoji)
+{
+    struct text_terms *t = a->out;
+    if (a->status != OK || t->count == a->max_terms)
+        return;
+    if (t->count == a->cap) {
+        size_t cap = a->cap ? 2 * a->cap : 16;
+        struct text_term *items = arena_array(a->arena, cap, sizeof *items);
+        if (!items) {
+            a->status = ERR_NO_MEMORY;
+            return;
+        }
+        if (t->count)
+            memcpy(items, t->items, t->count * sizeof *items);
+        t->items = items;
+        a->cap = cap;
+    }
+    bool same = stem_len == folded_len && memcmp(stem, folded, stem_len) == 0;
+    char *f = arena_strndup(a->arena, folded, folded_len);
+    char *s = same ? f : arena_strndup(a->arena, stem, stem_len);
+    if (!s || !f) {
+        a->status = ERR_NO_MEMORY;
+        return;
+    }
+    t->items[t->count++] = (struct text_term){.stem = s, .folded = f, .is_emoji = is_emoji};
+}
+
+static void word_add(struct analysis *a, uint32_t cp)
+{
+    char bytes[4];
+    size_t n = utf8_encode(cp, bytes);
+    if (a->word_len + n > MAX_WORD_BYTES)
+        return;
+    memcpy(a->word + a->word_len, bytes, n);
+    a->word_len += n;
+    a->word_is_ascii = a->word_is_ascii && cp < 0x80;
+}
+
+static void word_end(struct analysis *a)
+{
+    if (!a->word_len)
+        return;
+    const char *stem = a->word;
+    size_t stem_len = a->word_len;
+    if (a->word_is_ascii && !a->stemmer) {
+        a->stemmer = sb_stemmer_new("english", "UTF_8");
+        if (!a->stemmer)
+            a->status = ERR_NO_MEMORY;
+    }
+    if (a->word_is_ascii && a->stemmer) {
+        const sb_symbol *s = sb_stemmer_stem(a->stemmer, (const sb_symbol *)a->word, (int)a->word_len);
+        if (s && sb_stemmer_length(a->stemmer) > 0) {
+            stem = (const char *)s;
+            stem_len = (size_t)sb_stemmer_length(a->stemmer);
+        }
+    }
+    emit(a, stem, stem_len, a->word, a->word_len, false);
+    a->word_len = 0;
+    a->word_is_ascii = true;
+}
+
+/* An apostrophe inside a word: "cat's" is cat, "don't" is dont. Returns how many code points after the
+ * apostrophe are dropped with it. `after` and `beyond` follow it (0 at the end). */
+static size_t apostrophe(uint32_t after, bool beyond_is_letter)
+{
+    return (after == 's' || after == 'S') && !beyond_is_letter ? 1 : 0;
+}
+
+static bool ascii_alnum(unsigned char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static void ascii_segment(struct analysis *a, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (ascii_alnum(c))
+            word_add(a, c >= 'A' && c <= 'Z' ? (uint32_t)(c + 32) : c);
+        else if (c == '\'' && a->word_len && i + 1 < len && ascii_alnum((unsigned char)s[i + 1]))
+            i += apostrophe((unsigned char)s[i + 1], i + 2 < len && ascii_alnum((unsigned char)s[i + 2]));
+        else
+            word_end(a);
+    }
+    word_end(a);
+}
+
+/* --- text beyond ASCII --- */
+
+static bool in(uint32_t cp, uint32_t first, uint32_t last)
+{
+    return cp >= first && cp <= last;
+}
+
+/* Scripts written without spaces, or (Hangul) with endings grown on: matched by bigrams. */
+static bool is_unspaced(uint32_t cp)
+{
+    if (cp < 0x0e00)
+        return false;
+    return in(cp, 0x0e00, 0x0eff) ||                           /* Thai, Lao */
+           in(cp, 0x1000, 0x109f) || in(cp, 0x1780, 0x17ff) || /* Myanmar, Khmer */
+           in(cp, 0x1100, 0x11ff) || in(cp, 0xa960, 0xa97f) || /* Hangul */
+           in(cp, 0xac00, 0xd7ff) || in(cp, 0x3130, 0x318f) || /* Hangul */
+           in(cp, 0x3041, 0x30ff) || in(cp, 0x31f0, 0x31ff) || /* Kana */
+           in(cp, 0x1b000, 0x1b16f) ||                         /* old Kana */
+           in(cp, 0x2e80, 0x2fdf) || in(cp, 0x3005, 0x3007) || /* Han */
+           in(cp, 0x3021, 0x3029) || in(cp, 0x3400, 0x4dbf) || /* Han */
+           in(cp, 0x4e00, 0x9fff) || in(cp, 0xf900, 0xfaff) || /* Han */
+           in(cp, 0x20000, 0x3ffff);                           /* Han */
+}
+
+/* Marks that only decorate a letter. Those that are letters of their script (Thai, Indic) stay. */
+static bool is_accent(uint32_t cp)
+{
+    return in(cp, 0x0300, 0x036f) || in(cp, 0x0483, 0x0489) || in(cp, 0x0591, 0x05bd) || in(cp, 0x05bf, 0x05c7) ||
+           in(cp, 0x0610, 0x061a) || cp == 0x0640 || in(cp, 0x064b, 0x065f) || cp == 0x0670 || in(cp, 0x06d6, 0x06dc) ||
+           in(cp, 0x1ab0, 0x1aff) || in(cp, 0x1dc0, 0x1dff) || in(cp, 0x20d0, 0x20ff) || in(cp, 0xfe20, 0xfe2f);
+}
+
+/* Letters with a stroke or joined, which Unicode does not take apart; 0 ends the second letter. */
+static const struct {
+    uint32_t cp;
+    char plain[3];
+} joined[] = {{0xe6, "ae"}, {0xf0, "d"},  {0xf8, "o"},  {0x111, "d"},
+              {0x127, "h"}, {0x131, "i"}, {0x142, "l"}, {0x153, "oe"}};
+
+static void folded_add(struct analysis *a, uint32_t cp)
+{
+    if (cp < 0x80 || cp > 0x153) {
+        word_add(a, cp);
+        return;
+    }
+    for (size_t i = 0; i < sizeof joined / sizeof *joined; i++)
+        if (joined[i].cp == cp) {
+            for (const char *p = joined[i].plain; *p; p++)
+                word_add(a, (uint32_t)*p);
+            return;
+        }
+    word_add(a, cp);
+}
+
+static bool is_word(uint32_t cp)
+{
+    if (cp < 0x80)
+        return ascii_alnum((unsigned char)cp);
+    switch (utf8proc_category((utf8proc_int32_t)cp)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Every character of the run starts a term: bigrams, and the last one alone, so that a single typed
+ * character finds each word holding it by prefix. */
+static size_t bigrams(struct analysis *a, const utf8proc_int32_t *cps, size_t n)
+{
+    size_t run = 1;
+    while (run < n && is_unspaced((uint32_t)cps[run]) && is_word((uint32_t)cps[run]))
+        run++;
+    for (size_t i = 0; i < run; i++) {
+        char bytes[8];
+        size_t len = utf8_encode((uint32_t)cps[i], bytes);
+        if (i + 1 < run)
+            len += utf8_encode((uint32_t)cps[i + 1], bytes + len);
+        emit(a, bytes, len, bytes, len, false);
+    }
+    return run;
+}
+
+static void unicode_segment(struct analysis *a, const char *s, size_t len)
+{
+    const utf8proc_option_t decompose =
+        (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
+    const utf8proc_option_t compose = (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    const utf8proc_uint8_t *bytes = (const utf8proc_uint8_t *)s;
+    utf8proc_ssize_t need = utf8proc_decompose(bytes, (utf8proc_ssize_t)len, NULL, 0, decompose);
+    if (need <= 0) {
+        if (need < 0)
+            a->status = ERR_INVALID;
+        return;
+    }
+    utf8proc_int32_t *cps = arena_array(a->arena, (size_t)need + 1, sizeof *cps);
+    if (!cps) {
+        a->status = ERR_NO_MEMORY;
+        return;
+    }
+    need = utf8proc_decompose(bytes, (utf8proc_ssize_t)len, cps, need, decompose);
+    size_t n = 0;
+    for (utf8proc_ssize_t i = 0; i < need; i++) {
+        uint32_t cp = (uint32_t)cps[i];
+        bool invisible =
+            cp == 0xad || cp == 0x200c || cp == 0x200d || cp == 0x2060 || cp == 0xfeff || in(cp, 0xfe00, 0xfe0f);
+        if (!is_accent(cp) && !invisible)
+            cps[n++] = cps[i];
+    }
+    utf8proc_ssize_t composed = utf8proc_normalize_utf32(cps, (utf8proc_ssize_t)n, compose);
+    if (composed < 0) {
+        a->status = ERR_INVALID;
+        return;
+    }
+    n = (size_t)composed;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t cp = (uint32_t)cps[i];
+        if (is_word(cp) && is_unspaced(cp)) {
+            word_end(a);
+            i += bigrams(a, cps + i, n - i) - 1;
+        } else if (is_word(cp)) {
+            folded_add(a, cp);
+        } else if ((cp == '\'' || cp == 0x2019) && a->word_len && i + 1 < n && is_word((uint32_t)cps[i + 1])) {
+            i += apostrophe((uint32_t)cps[i + 1], i + 2 < n && is_word((uint32_t)cps[i + 2]));
+        } else {
+            word_end(a);
+        }
+    }
+    word_end(a);
+}
+
+static void segment(struct analysis *a, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)s[i] >= 0x80) {
+            unicode_segment(a, s, len);
+            return;
+        }
+    ascii_segment(a, s, len);
+}
+
+/* One term for the whole sequence; for a joined one (family, heart on fire) also one for each part. */
+static void emit_emoji(struct analysis *a, const char *s, size_t len)
+{
+    char name[EMOJI_MAX_NAME];
+    size_t n = emoji_name(s, len, name);
+    emit(a, name, n, name, n, true);
+    for (size_t at = 0; emoji_part(s, len, &at, name, &n);)
+        emit(a, name, n, name, n, true);
+}
+
+enum status text_analyze(const char *s, size_t len, size_t max_terms, struct arena *arena, struct text_terms *out,
+                         struct error *err)
+{
+    *out = (struct text_terms){0};
+    if (len > MAX_TEXT_BYTES)
+        return err_set(err, ERR_TOO_LARGE, "text of %zu bytes: at most %u", len, MAX_TEXT_BYTES);
+    struct analysis a = {.arena = arena, .out = out, .max_terms = max_terms, .word_is_ascii = true};
+    size_t start = 0;
+    for (size_t i = 0; i < len && a.status == OK && out->count < max_terms;) {
+        size_t n = emoji_sequence(s + i, len - i);
+        if (n) {
+            segment(&a, s + start, i - start);
+            emit_emoji(&a, s + i, n);
+            start = i += n;
+        } else {
+            uint32_t cp;
+            i += (unsigned char)s[i] < 0x80 ? 1 : utf8_decode(s + i, len - i, &cp);
+        }
+    }
+    if (a.status == OK && out->count < max_terms)
+        segment(&a, s + start, len - start);
+    sb_stemmer_delete(a.stemmer);
+    if (a.status == ERR_INVALID)
+        return err_set(err, ERR_INVALID, "text is not valid UTF-8");
+    if (a.status != OK)
+        return err_set(err, a.status, "no memory for the terms of a text of %zu bytes", len);
+    return OK;
+}
+
+static char *join(const struct text_terms *t, struct arena *arena, bool stems)
+{
+    size_t need = 1;
+    for (size_t i = 0; i < t->count; i++)
+        need += strlen(stems ? t->items[i].stem : t->items[i].folded) + 1;
+    char *joined_terms = arena_alloc(arena, need);
+    if (!joined_terms)
+        return NULL;
+    char *p = joined_terms;
+    for (size_t i = 0; i < t->count; i++) {
+        const char *word = stems ? t->items[i].stem : t->items[i].folded;
+        size_t n = strlen(word);
+        if (i)
+            *p++ = ' ';
+        memcpy(p, word, n);
+        p += n;
+    }
+    return joined_terms;
+}
+
+char *text_join_stems(const struct text_terms *t, struct arena *arena)
+{
+    return join(t, arena, true);
+}
+
+char *text_join_folded(const struct text_terms *t, struct arena *arena)
+{
+    return join(t, arena, false);
+}
+
+char *text_normalize_words(const char *words, struct arena *arena)
+{
+    size_t len = strlen(words);
+    char *out = arena_alloc(arena, 2 * len + 1); /* "a,b" grows to "a, b" */
+    struct piece {
+        const char *s;
+        size_t len;
+    } *kept = arena_array(arena, MAX_CELL_WORDS < len ? MAX_CELL_WORDS : len + 1, sizeof *kept);
+    if (!out || !kept)
+        return NULL;
+    size_t n_kept = 0, written = 0;
+    for (size_t i = 0; i <= len && n_kept < MAX_CELL_WORDS;) {
+        struct piece p = {.s = words + i, .len = strcspn(words + i, ",;|")};
+        i += p.len + 1;
+        utf8_trim(&p.s, &p.len);
+        bool repeated = p.len == 0;
+        for (size_t k = 0; k < n_kept && !repeated; k++)
+            repeated = kept[k].len == p.len && memcmp(kept[k].s, p.s, p.len) == 0;
+        if (repeated)
+            continue;
+        if (n_kept) {
+            memcpy(out + written, ", ", 2);
+            written += 2;
+        }
+        memcpy(out + written, p.s, p.len);
+        written += p.len;
+        kept[n_kept++] = p;
+    }
+    out[written] = '\0';
+    return out;
+}

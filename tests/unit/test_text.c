@@ -1,0 +1,173 @@
+#include "cm.h"
+
+#include "base/os.h"
+#include "base/utf8.h"
+#include "text/text.h"
+
+#include <string.h>
+
+static const char *stems(struct arena *a, const char *s)
+{
+    struct text_terms t;
+    struct error err;
+    assert_int_equal(text_analyze(s, strlen(s), 100, a, &t, &err), OK);
+    return text_join_stems(&t, a);
+}
+
+static void words_become_terms(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"", ""},
+        {" \t\n.,!?", ""},
+        {"Cat in a Park", "cat in a park"},
+        {"running cats' kittens", "run cat kitten"},
+        {"the cat's hat, the boys' hats", "the cat hat the boy hat"},
+        {"don't l\xe2\x80\x99"
+         "avion DON\xe2\x80\x99T",
+         "dont lavion dont"},
+        {"cat's's it's", "cat it"},
+        {"COCO_val2014-000.jpg", "coco val2014 000 jpg"},
+        {"Caf\xc3\xa9 CAFE\xcc\x81 na\xc3\xafve", "cafe cafe naiv"},
+        {"Stra\xc3\x9f"
+         "e \xef\xbc\xa3\xef\xbc\xa1\xef\xbc\xb4 \xef\xac\x81sh",
+         "strass cat fish"},
+        {"sm\xc3\xb8rrebr\xc3\xb8"
+         "d \xc5\x81\xc3\xb3"
+         "d\xc5\xba \xc5\x93uvre",
+         "smorrebrod lodz oeuvr"},
+        {"\xd0\x9a\xd0\x9e\xd0\xa2 \xd0\xba\xd0\xbe\xd1\x82", "\xd0\xba\xd0\xbe\xd1\x82 \xd0\xba\xd0\xbe\xd1\x82"},
+        {"\xe4\xbb\x8a\xe6\x97\xa5\xe3\x81\xaf", /* three characters: two bigrams and the last */
+         "\xe4\xbb\x8a\xe6\x97\xa5 \xe6\x97\xa5\xe3\x81\xaf \xe3\x81\xaf"},
+        {"\xe7\x8c\xab", "\xe7\x8c\xab"},
+        {"cat\xe7\x8c\xab"
+         "dog",
+         "cat \xe7\x8c\xab dog"},
+        {"\xe3\x81\x8b\xe3\x82\x99", "\xe3\x81\x8c"},        /* ka + dakuten is ga, not ka */
+        {"\xef\xbd\xb6\xef\xbe\x9e", "\xe3\x82\xac"},        /* half-width ga */
+        {"co\xc2\xadoperate", "cooper"},                     /* soft hyphen */
+        {"\xe0\xa4\xb9\xe0\xa4\xbf\xe0\xa4\xa8\xe0\xa5\x8d", /* Devanagari keeps its vowel signs */
+         "\xe0\xa4\xb9\xe0\xa4\xbf\xe0\xa4\xa8\xe0\xa5\x8d"},
+        {"\"quoted\" OR 1=1; --", "quot or 1 1"},
+    };
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(stems(&a, cases[i].in), cases[i].out);
+    arena_free(&a);
+}
+
+static void emoji_are_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"\xf0\x9f\x90\xb1", "u1f431"},
+        {"cat\xf0\x9f\x90\xb1\xf0\x9f\x90\xb6!", "cat u1f431 u1f436"},
+        {"\xe2\x9d\xa4\xef\xb8\x8f \xe2\x9d\xa4", "u2764 u2764"},
+        {"\xf0\x9f\x91\x8b\xf0\x9f\x8f\xbd \xf0\x9f\x91\x8b", "u1f44b u1f44b"}, /* skin tone */
+        {"\xf0\x9f\x87\xa9\xf0\x9f\x87\xaa\xf0\x9f\x87\xab\xf0\x9f\x87\xb7", "u1f1e9u1f1ea u1f1ebu1f1f7"}, /* DE FR */
+        {"1\xef\xb8\x8f\xe2\x83\xa3 1\xe2\x83\xa3 #\xef\xb8\x8f\xe2\x83\xa3 1", "u31u20e3 u31u20e3 u23u20e3 1"},
+        {"\xe2\x9d\xa4\xef\xb8\x8f\xe2\x80\x8d\xf0\x9f\x94\xa5", "u2764u200du1f525 u2764 u1f525"}, /* heart on fire */
+        {"\xf0\x9f\xa4\xb7\xf0\x9f\x8f\xbf\xe2\x80\x8d\xe2\x99\x80\xef\xb8\x8f", "u1f937u200du2640 u1f937"},
+        {"\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7",
+         "u1f468u200du1f469u200du1f467 u1f468 u1f469 u1f467"},
+        {"\xf0\x9f\x90\xb1\xe2\x80\x8d", "u1f431"}, /* dangling joiner */
+        {"\xf0\x9f\x8f\xbd", "u1f3fd"},             /* a tone alone */
+        {"Peel\xe2\x84\xa2", "peel u2122"},
+        {"\xf0\x9f\x8f\xb4\xf3\xa0\x81\xa7\xf3\xa0\x81\xa2\xf3\xa0\x81\xbf", "u1f3f4ue0067ue0062ue007f"},
+    };
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(stems(&a, cases[i].in), cases[i].out);
+    arena_free(&a);
+}
+
+static void analysis_is_bounded(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct text_terms t;
+    struct error err;
+    arena_init(&a, 1 << 20);
+    assert_int_equal(text_analyze("a b c d", 7, 2, &a, &t, &err), OK);
+    assert_int_equal(t.count, 2);
+    char *huge = malloc(300000);
+    memset(huge, 'x', 300000);
+    assert_int_equal(text_analyze(huge, 300000, 9, &a, &t, &err), ERR_TOO_LARGE);
+    assert_int_equal(text_analyze(huge, 1000, 9, &a, &t, &err), OK);
+    assert_int_equal(t.count, 1);
+    assert_true(strlen(t.items[0].stem) <= 64);
+    assert_int_equal(text_analyze("caf\xc3", 4, 9, &a, &t, &err), ERR_INVALID);
+    /* A thousand joined emoji are cut, and nothing is written out of bounds. */
+    size_t n = 0;
+    for (; n + 7 < 7000; n += 7)
+        memcpy(huge + n, "\xf0\x9f\x90\xb1\xe2\x80\x8d", 7);
+    assert_int_equal(text_analyze(huge, n, 5000, &a, &t, &err), OK);
+    assert_in_range(t.count, 1000, 5000);
+    arena_free(&a);
+    arena_init(&a, 64);
+    assert_int_equal(text_analyze("one two three four", 18, 9, &a, &t, &err), ERR_NO_MEMORY);
+    arena_free(&a);
+    free(huge);
+}
+
+static void folded_keeps_the_typed_word(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct text_terms t;
+    arena_init(&a, 1 << 16);
+    assert_int_equal(text_analyze("Happy ponies", 12, 9, &a, &t, NULL), OK);
+    assert_string_equal(text_join_folded(&t, &a), "happy ponies");
+    assert_string_equal(text_join_stems(&t, &a), "happi poni");
+    assert_false(t.items[0].is_emoji);
+    arena_free(&a);
+}
+
+static void word_cells_are_normalized(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    assert_string_equal(text_normalize_words("cat, black cat; \xf0\x9f\x90\x88 |cat,, ", &a),
+                        "cat, black cat, \xf0\x9f\x90\x88");
+    assert_string_equal(text_normalize_words("", &a), "");
+    assert_string_equal(text_normalize_words("a,b,c,d,a", &a), "a, b, c, d");
+    assert_string_equal(text_normalize_words(" ;|,", &a), "");
+    arena_free(&a);
+}
+
+static void a_query_takes_microseconds(void **state)
+{
+    (void)state;
+    const char *q = "a happy black cat sleeping in the park";
+    struct arena a;
+    arena_init(&a, 1 << 16);
+    int64_t start = os_monotonic_us();
+    for (int i = 0; i < 10000; i++) {
+        struct text_terms t;
+        assert_int_equal(text_analyze(q, strlen(q), 64, &a, &t, NULL), OK);
+        assert_int_equal(t.count, 8);
+        arena_reset(&a);
+    }
+    double us = (double)(os_monotonic_us() - start) / 10000;
+    if (getenv("PEEL_TEST_VERBOSE"))
+        print_message("text_analyze: %.2f us\n", us);
+    assert_true(us < 500); /* far above the 2 us it takes, for loaded machines and sanitizers */
+    arena_free(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_become_terms),        cmocka_unit_test(emoji_are_words),
+        cmocka_unit_test(analysis_is_bounded),       cmocka_unit_test(folded_keeps_the_typed_word),
+        cmocka_unit_test(word_cells_are_normalized), cmocka_unit_test(a_query_takes_microseconds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
