@@ -25,8 +25,9 @@ struct document {
 struct document_terms { /* made by the caller with text.h; stems joined by spaces */
     const char *title, *words, *filename, *folded;
 };
-/* Adds or replaces by filename; same content changes nothing (*changed false). When the image's hash
- * changes, its vectors are dropped (they are stale). `id` and times of `doc` are ignored. */
+/* Adds or replaces by filename; same content and terms change nothing (*changed false). When the image's hash
+ * changes, its vectors are dropped (they are stale). `id` and times of `doc` are ignored. DURABLE, because the
+ * sticker store forgets the delivery once this was acknowledged; so is delete. */
 enum status search_store_put(struct search_store *s, const struct document *doc, const struct document_terms *terms,
                              int64_t *id, bool *changed, struct error *err) MUST_CHECK;
 enum status search_store_delete(struct search_store *s, const char *filename, int64_t *id,

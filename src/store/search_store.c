@@ -1,0 +1,106 @@
+/* search_store.c: picks the backend by URL, and hands every call to it. */
+#include "store/store_ops.h"
+
+enum status search_store_open(const char *url, unsigned readers, struct search_store **out, struct error *err)
+{
+    enum status st = store_check_url(url, readers, err);
+    return st == OK ? search_store_sqlite_open(url, readers, out, err) : st;
+}
+
+void search_store_close(struct search_store *s)
+{
+    if (s)
+        s->ops->close(s);
+}
+
+enum status search_store_ping(struct search_store *s, struct error *err)
+{
+    return s->ops->ping(s, err);
+}
+
+enum status search_store_put(struct search_store *s, const struct document *doc, const struct document_terms *terms,
+                             int64_t *id, bool *changed, struct error *err)
+{
+    return s->ops->put(s, doc, terms, id, changed, err);
+}
+
+enum status search_store_delete(struct search_store *s, const char *filename, int64_t *id, struct error *err)
+{
+    return s->ops->remove(s, filename, id, err);
+}
+
+enum status search_store_get(struct search_store *s, const char *filename, struct arena *a, struct document *out,
+                             struct error *err)
+{
+    return s->ops->get(s, filename, a, out, err);
+}
+
+enum status search_store_count(struct search_store *s, int64_t *documents, struct error *err)
+{
+    return s->ops->count(s, documents, err);
+}
+
+enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
+                                   const char **out, struct error *err)
+{
+    return s->ops->filenames(s, ids, n, a, out, err);
+}
+
+enum status search_store_lexical(struct search_store *s, const char *const *stems, size_t n_stems, const char *prefix,
+                                 size_t limit, size_t offset, struct arena *a, struct search_hit **hits, size_t *n,
+                                 int64_t *total, struct error *err)
+{
+    return s->ops->lexical(s, stems, n_stems, prefix, limit, offset, a, hits, n, total, err);
+}
+
+enum status search_store_vectors_put(struct search_store *s, const char *model, size_t dim, const int64_t *document_ids,
+                                     const char *const *image_sha256, const float *vectors, size_t n, struct error *err)
+{
+    return s->ops->vectors_put(s, model, dim, document_ids, image_sha256, vectors, n, err);
+}
+
+enum status search_store_vectors_page(struct search_store *s, const char *model, size_t dim, int64_t after,
+                                      size_t limit, struct arena *a, struct vector_row **out, size_t *n,
+                                      struct error *err)
+{
+    return s->ops->vectors_page(s, model, dim, after, limit, a, out, n, err);
+}
+
+enum status search_store_vectors_count(struct search_store *s, const char *model, int64_t *vectors, struct error *err)
+{
+    return s->ops->vectors_count(s, model, vectors, err);
+}
+
+enum status search_store_unindexed(struct search_store *s, const char *model, int64_t after, size_t limit,
+                                   struct arena *a, struct document **out, size_t *n, struct error *err)
+{
+    return s->ops->unindexed(s, model, after, limit, a, out, n, err);
+}
+
+enum status search_store_vector_failed(struct search_store *s, const char *model, int64_t document_id, const char *why,
+                                       struct error *err)
+{
+    return s->ops->vector_failed(s, model, document_id, why, err);
+}
+
+enum status search_store_vectors_drop(struct search_store *s, const char *model, struct error *err)
+{
+    return s->ops->vectors_drop(s, model, err);
+}
+
+enum status search_store_vectors_generation(struct search_store *s, const char *model, int64_t *generation,
+                                            struct error *err)
+{
+    return s->ops->vectors_generation(s, model, generation, err);
+}
+
+enum status search_store_setting_get(struct search_store *s, const char *key, struct arena *a, const char **value,
+                                     struct error *err)
+{
+    return s->ops->setting_get(s, key, a, value, err);
+}
+
+enum status search_store_setting_set(struct search_store *s, const char *key, const char *value, struct error *err)
+{
+    return s->ops->setting_set(s, key, value, err);
+}

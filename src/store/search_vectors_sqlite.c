@@ -1,0 +1,224 @@
+/* search_vectors_sqlite.c: one vector per document and model, which documents still lack one, and each
+ * model's generation, counted up in the same transaction as the change it counts. */
+#include "store/search_sqlite.h"
+
+#include "base/os.h"
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+    MAX_DIM = 65536,
+    MAX_MODEL = 255, /* bytes of a model's id string */
+};
+
+static enum status check(const char *model, size_t dim, struct error *err)
+{
+    size_t len = strlen(model);
+    if (len < 1 || len > MAX_MODEL)
+        return err_set(err, ERR_INVALID, "a model's id has 1 to %d bytes, found %zu", MAX_MODEL, len);
+    if (dim < 1 || dim > MAX_DIM)
+        return err_set(err, ERR_INVALID, "model %s: a vector has 1 to %d numbers, found %zu", model, MAX_DIM, dim);
+    return OK;
+}
+
+/* --- changes --- */
+
+enum status search_sqlite_vectors_forget(struct db_conn *c, int64_t document_id, struct error *err)
+{
+    enum status st = db_run(c,
+                            "UPDATE models SET generation = generation + 1, modified_us = ?2"
+                            " WHERE id IN (SELECT model_id FROM vectors WHERE document_id = ?1)",
+                            DB_ARGS(DB_INT(document_id), DB_INT(os_now_us())), NULL, err);
+    if (st != OK ||
+        (st = db_run(c, "DELETE FROM vectors WHERE document_id = ?1", DB_ARGS(DB_INT(document_id)), NULL, err)) != OK)
+        return st;
+    return db_run(c, "DELETE FROM vector_failures WHERE document_id = ?1", DB_ARGS(DB_INT(document_id)), NULL, err);
+}
+
+/* The row of a model, made on first use; its generation grows by `by`. */
+static enum status touch_model(struct db_conn *c, const char *model, int64_t by, int64_t *id, struct error *err)
+{
+    return db_get_int(c,
+                      "INSERT INTO models (name, generation, created_us, modified_us) VALUES (?1, ?2, ?3, ?3)"
+                      " ON CONFLICT (name) DO UPDATE SET generation = generation + ?2, modified_us = ?3 RETURNING id",
+                      DB_ARGS(DB_TEXT(model), DB_INT(by), DB_INT(os_now_us())), id, NULL, err);
+}
+
+struct put_job {
+    const char *model;
+    size_t dim, n;
+    const int64_t *document_ids;
+    const char *const *image_sha256;
+    const float *vectors;
+};
+
+static enum status put_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct put_job *job = arg;
+    int64_t model, stored = 0, one, now = os_now_us();
+    enum status st = touch_model(c, job->model, 0, &model, err);
+    for (size_t i = 0; i < job->n && st == OK; i++) {
+        st = db_run(c,
+                    "INSERT INTO vectors (model_id, document_id, vector, created_us, modified_us)"
+                    " SELECT ?1, id, ?4, ?5, ?5 FROM documents WHERE id = ?2 AND image_sha256 = ?3"
+                    " ON CONFLICT (model_id, document_id) DO UPDATE SET vector = excluded.vector,"
+                    " modified_us = excluded.modified_us",
+                    DB_ARGS(DB_INT(model), DB_INT(job->document_ids[i]), DB_TEXT(job->image_sha256[i]),
+                            DB_BLOB(job->vectors + i * job->dim, job->dim * sizeof(float)), DB_INT(now)),
+                    &one, err);
+        if (st == OK && one) {
+            stored += one;
+            st = db_run(c, "DELETE FROM vector_failures WHERE model_id = ?1 AND document_id = ?2",
+                        DB_ARGS(DB_INT(model), DB_INT(job->document_ids[i])), NULL, err);
+        }
+    }
+    return st == OK && stored ? touch_model(c, job->model, 1, &model, err) : st;
+}
+
+enum status search_sqlite_vectors_put(struct search_store *s, const char *model, size_t dim,
+                                      const int64_t *document_ids, const char *const *image_sha256,
+                                      const float *vectors, size_t n, struct error *err)
+{
+    enum status st = check(model, dim, err);
+    if (st != OK)
+        return st;
+    struct put_job job = {model, dim, n, document_ids, image_sha256, vectors};
+    return db_write(search_db(s), DB_FAST, put_job, &job, err);
+}
+
+struct failed_job {
+    const char *model;
+    int64_t document_id;
+    const char *why;
+};
+
+static enum status failed_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct failed_job *job = arg;
+    int64_t model;
+    enum status st = touch_model(c, job->model, 0, &model, err);
+    if (st != OK)
+        return st;
+    return db_run(c,
+                  "INSERT INTO vector_failures (model_id, document_id, why, created_us, modified_us)"
+                  " SELECT ?1, id, ?3, ?4, ?4 FROM documents WHERE id = ?2"
+                  " ON CONFLICT (model_id, document_id) DO UPDATE SET why = excluded.why,"
+                  " modified_us = excluded.modified_us",
+                  DB_ARGS(DB_INT(model), DB_INT(job->document_id), DB_TEXT(job->why), DB_INT(os_now_us())), NULL, err);
+}
+
+enum status search_sqlite_vector_failed(struct search_store *s, const char *model, int64_t document_id, const char *why,
+                                        struct error *err)
+{
+    enum status st = check(model, 1, err);
+    struct failed_job job = {model, document_id, why};
+    return st == OK ? db_write(search_db(s), DB_FAST, failed_job, &job, err) : st;
+}
+
+static enum status drop_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const char *model = arg;
+    int64_t id;
+    bool found;
+    enum status st = db_get_int(c, "SELECT id FROM models WHERE name = ?1", DB_ARGS(DB_TEXT(model)), &id, &found, err);
+    if (st != OK || !found)
+        return st;
+    if ((st = db_run(c, "DELETE FROM vectors WHERE model_id = ?1", DB_ARGS(DB_INT(id)), NULL, err)) != OK ||
+        (st = db_run(c, "DELETE FROM vector_failures WHERE model_id = ?1", DB_ARGS(DB_INT(id)), NULL, err)) != OK)
+        return st;
+    return touch_model(c, model, 1, &id, err); /* the row stays, so that its generation never repeats */
+}
+
+enum status search_sqlite_vectors_drop(struct search_store *s, const char *model, struct error *err)
+{
+    return db_write(search_db(s), DB_FAST, drop_job, (void *)(uintptr_t)model, err);
+}
+
+/* --- reads --- */
+
+static void read_vector(struct db_rows *r, const char *model, size_t dim, struct arena *a, struct vector_row *out)
+{
+    size_t bytes;
+    const void *blob = db_blob(r, 1, &bytes);
+    if (bytes != dim * sizeof(float)) {
+        r->status = err_set(r->err, ERR_CORRUPT,
+                            "model %s, document %" PRId64 ": the stored vector has %zu bytes, expected %zu", model,
+                            db_int(r, 0), bytes, dim * sizeof(float));
+        return;
+    }
+    float *copy = arena_array(a, dim, sizeof *copy);
+    if (!copy) {
+        r->status = err_set(r->err, ERR_NO_MEMORY, "a page of vectors is larger than %zu bytes", a->max);
+        return;
+    }
+    memcpy(copy, blob, bytes);
+    *out = (struct vector_row){.document_id = db_int(r, 0), .vector = copy};
+}
+
+enum status search_sqlite_vectors_page(struct search_store *s, const char *model, size_t dim, int64_t after,
+                                       size_t limit, struct arena *a, struct vector_row **out, size_t *n,
+                                       struct error *err)
+{
+    *out = NULL;
+    *n = 0;
+    enum status st = check(model, dim, err);
+    if (st != OK)
+        return st;
+    struct db_conn *c = db_reader(search_db(s));
+    struct db_rows r;
+    void *rows = NULL;
+    size_t cap = 0;
+    db_query(&r, c,
+             "SELECT document_id, vector FROM vectors WHERE model_id = (SELECT id FROM models WHERE name = ?1)"
+             " AND document_id > ?2 ORDER BY document_id LIMIT ?3",
+             DB_ARGS(DB_TEXT(model), DB_INT(after), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, &rows, *n, &cap, sizeof **out))
+        read_vector(&r, model, dim, a, (struct vector_row *)rows + (*n)++);
+    *out = rows;
+    st = db_end(&r);
+    db_reader_done(search_db(s), c);
+    return st;
+}
+
+enum status search_sqlite_vectors_count(struct search_store *s, const char *model, int64_t *vectors, struct error *err)
+{
+    struct db_conn *c = db_reader(search_db(s));
+    enum status st =
+        db_get_int(c, "SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM models WHERE name = ?1)",
+                   DB_ARGS(DB_TEXT(model)), vectors, NULL, err);
+    db_reader_done(search_db(s), c);
+    return st;
+}
+
+enum status search_sqlite_unindexed(struct search_store *s, const char *model, int64_t after, size_t limit,
+                                    struct arena *a, struct document **out, size_t *n, struct error *err)
+{
+    struct db_conn *c = db_reader(search_db(s));
+    struct db_rows r;
+    void *documents = NULL;
+    size_t cap = 0;
+    *n = 0;
+    db_query(&r, c,
+             "SELECT " DOCUMENT_COLUMNS " FROM documents d LEFT JOIN models m ON m.name = ?1"
+             " WHERE d.id > ?2 AND d.image_sha256 <> ''"
+             " AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.model_id = m.id AND v.document_id = d.id)"
+             " AND NOT EXISTS (SELECT 1 FROM vector_failures f WHERE f.model_id = m.id AND f.document_id = d.id)"
+             " ORDER BY d.id LIMIT ?3",
+             DB_ARGS(DB_TEXT(model), DB_INT(after), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, &documents, *n, &cap, sizeof **out))
+        search_sqlite_read_document(&r, a, (struct document *)documents + (*n)++);
+    *out = documents;
+    enum status st = db_end(&r);
+    db_reader_done(search_db(s), c);
+    return st;
+}
+
+enum status search_sqlite_vectors_generation(struct search_store *s, const char *model, int64_t *generation,
+                                             struct error *err)
+{
+    struct db_conn *c = db_reader(search_db(s));
+    enum status st =
+        db_get_int(c, "SELECT generation FROM models WHERE name = ?1", DB_ARGS(DB_TEXT(model)), generation, NULL, err);
+    db_reader_done(search_db(s), c);
+    return st;
+}

@@ -1,0 +1,244 @@
+/* sticker_feedback_sqlite.c: which queries were asked how often, and how their stickers were voted. */
+#include "store/sticker_sqlite.h"
+
+#include "base/os.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* --- queries --- */
+
+static enum status ensure_job(struct db_conn *c, void *arg, struct error *err)
+{
+    char id[37];
+    os_uuid7(id);
+    return db_run(c,
+                  "INSERT INTO queries (id, query, usage, created_us, modified_us) VALUES (?1, ?2, 0, ?3, ?3)"
+                  " ON CONFLICT (query) DO NOTHING",
+                  DB_ARGS(DB_TEXT(id), DB_TEXT(arg), DB_INT(os_now_us())), NULL, err);
+}
+
+enum status sticker_sqlite_query_ensure(struct sticker_store *s, const char *query, struct error *err)
+{
+    struct db_conn *c = db_reader(sticker_db(s));
+    int64_t one;
+    bool found;
+    enum status st =
+        db_get_int(c, "SELECT 1 FROM queries WHERE query = ?1", DB_ARGS(DB_TEXT(query)), &one, &found, err);
+    db_reader_done(sticker_db(s), c);
+    if (st != OK || found)
+        return st;
+    return db_write(sticker_db(s), DB_FAST, ensure_job, (void *)(uintptr_t)query, err);
+}
+
+struct usage_job {
+    const char *const *query;
+    const int64_t *count;
+    size_t n;
+};
+
+static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct usage_job *job = arg;
+    enum status st = OK;
+    for (size_t i = 0; i < job->n && st == OK; i++) {
+        char id[37];
+        os_uuid7(id);
+        st =
+            db_run(c,
+                   "INSERT INTO queries (id, query, usage, created_us, modified_us) VALUES (?1, ?2, ?3, ?4, ?4)"
+                   " ON CONFLICT (query) DO UPDATE SET usage = usage + excluded.usage,"
+                   " modified_us = excluded.modified_us",
+                   DB_ARGS(DB_TEXT(id), DB_TEXT(job->query[i]), DB_INT(job->count[i]), DB_INT(os_now_us())), NULL, err);
+    }
+    return st;
+}
+
+enum status sticker_sqlite_usage_add(struct sticker_store *s, const char *const *query, const int64_t *count, size_t n,
+                                     struct error *err)
+{
+    return db_write(sticker_db(s), DB_FAST, usage_job, &(struct usage_job){query, count, n}, err);
+}
+
+/* --- votes --- */
+
+/* A vote for a sticker that does not exist; `order`: the how manieth of the request. */
+struct unknown {
+    const char *filename;
+    size_t order;
+    bool repeated;
+};
+struct feedback_job {
+    const struct feedback_entry *entries;
+    size_t n;
+    struct unknown *unknown; /* room for every vote */
+    size_t n_unknown;
+};
+
+static enum status vote(struct db_conn *c, struct feedback_job *job, const char *query_id, const char *filename,
+                        int positive, struct error *err)
+{
+    char id[37];
+    int64_t changed;
+    os_uuid7(id);
+    enum status st =
+        db_run(c,
+               "INSERT INTO scores (id, query_id, sticker_id, positives, negatives, created_us, modified_us)"
+               " SELECT ?1, ?2, id, ?4, ?5, ?6, ?6 FROM stickers WHERE filename = ?3"
+               " ON CONFLICT (query_id, sticker_id) DO UPDATE SET positives = positives + excluded.positives,"
+               " negatives = negatives + excluded.negatives, modified_us = excluded.modified_us",
+               DB_ARGS(DB_TEXT(id), DB_TEXT(query_id), DB_TEXT(filename), DB_INT(positive), DB_INT(!positive),
+                       DB_INT(os_now_us())),
+               &changed, err);
+    if (st == OK && changed == 0) {
+        job->unknown[job->n_unknown] = (struct unknown){.filename = filename, .order = job->n_unknown};
+        job->n_unknown++;
+    }
+    return st;
+}
+
+static enum status feedback_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct feedback_job *job = arg;
+    for (size_t i = 0; i < job->n; i++) {
+        const struct feedback_entry *e = &job->entries[i];
+        struct db_rows r;
+        char query_id[37] = "";
+        db_query(&r, c, "SELECT id FROM queries WHERE query = ?1", DB_ARGS(DB_TEXT(e->query)), err);
+        while (db_next(&r)) {
+            size_t len;
+            const void *text = db_blob(&r, 0, &len);
+            memcpy(query_id, text, len < sizeof query_id ? len : sizeof query_id - 1);
+        }
+        enum status st = db_end(&r);
+        if (st == OK && !*query_id)
+            st = err_set(err, ERR_NOT_FOUND, "Query not found.");
+        for (size_t k = 0; k < e->n_positive && st == OK; k++)
+            st = vote(c, job, query_id, e->positive[k], 1, err);
+        for (size_t k = 0; k < e->n_negative && st == OK; k++)
+            st = vote(c, job, query_id, e->negative[k], 0, err);
+        if (st != OK)
+            return st;
+    }
+    return OK;
+}
+
+static int by_name(const void *x, const void *y)
+{
+    const struct unknown *a = x, *b = y;
+    int order = strcmp(a->filename, b->filename);
+    return order ? order : (a->order > b->order) - (a->order < b->order);
+}
+
+static int by_order(const void *x, const void *y)
+{
+    const struct unknown *a = x, *b = y;
+    return (a->order > b->order) - (a->order < b->order);
+}
+
+/* Each unknown sticker once, in the order met: sorted by name to find repeats, then back. */
+static enum status list_unknown(struct feedback_job *job, struct arena *a, const char ***failed, size_t *n,
+                                struct error *err)
+{
+    if (job->n_unknown == 0)
+        return OK;
+    const char **names = arena_array(a, job->n_unknown, sizeof *names);
+    if (!names)
+        return err_set(err, ERR_NO_MEMORY, "%zu unknown stickers are larger than %zu bytes", job->n_unknown, a->max);
+    qsort(job->unknown, job->n_unknown, sizeof *job->unknown, by_name);
+    for (size_t i = 1; i < job->n_unknown; i++)
+        job->unknown[i].repeated = strcmp(job->unknown[i].filename, job->unknown[i - 1].filename) == 0;
+    qsort(job->unknown, job->n_unknown, sizeof *job->unknown, by_order);
+    for (size_t i = 0; i < job->n_unknown; i++) {
+        if (job->unknown[i].repeated)
+            continue;
+        if (!(names[(*n)++] = arena_strdup(a, job->unknown[i].filename)))
+            return err_set(err, ERR_NO_MEMORY, "unknown stickers are larger than %zu bytes", a->max);
+    }
+    *failed = names;
+    return OK;
+}
+
+enum status sticker_sqlite_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
+                                    struct arena *a, const char ***failed, size_t *n_failed, struct error *err)
+{
+    struct feedback_job job = {.entries = entries, .n = n};
+    size_t votes = 0;
+    for (size_t i = 0; i < n; i++)
+        votes += entries[i].n_positive + entries[i].n_negative;
+    *failed = NULL;
+    *n_failed = 0;
+    if (!(job.unknown = arena_array(a, votes + 1, sizeof *job.unknown)))
+        return err_set(err, ERR_NO_MEMORY, "%zu votes are larger than %zu bytes", votes, a->max);
+    enum status st = db_write(sticker_db(s), DB_DURABLE, feedback_job, &job, err);
+    return st == OK ? list_unknown(&job, a, failed, n_failed, err) : st;
+}
+
+/* --- what was said --- */
+
+static enum status read_scores(struct db_rows *r, struct arena *a, struct score_row **rows, size_t *n)
+{
+    void *items = NULL;
+    size_t cap = 0;
+    *n = 0;
+    while (db_next(r) && db_grow(r, a, &items, *n, &cap, sizeof **rows)) {
+        ((struct score_row *)items)[(*n)++] = (struct score_row){
+            .query = db_text(r, 0, a),
+            .sticker = db_text(r, 1, a),
+            .usage = db_int(r, 2),
+            .positives = db_int(r, 3),
+            .negatives = db_int(r, 4),
+            .created_us = db_int(r, 5),
+            .modified_us = db_int(r, 6),
+        };
+    }
+    *rows = items;
+    return db_end(r);
+}
+
+#define SCORE_COLUMNS "q.query, k.filename, q.usage, s.positives, s.negatives, s.created_us, s.modified_us"
+/* CROSS JOIN fixes the order of the loops: queries in their index's order, so that a page needs no sort
+ * beyond the stickers of one query. */
+#define SCORE_TABLES "queries q CROSS JOIN scores s ON s.query_id = q.id CROSS JOIN stickers k ON k.id = s.sticker_id"
+
+enum status sticker_sqlite_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
+                                     struct score_row **rows, size_t *n, struct error *err)
+{
+    struct db_conn *c = db_reader(sticker_db(s));
+    bool found;
+    *rows = NULL;
+    *n = 0;
+    enum status st = db_snapshot(c, err);
+    if (st != OK)
+        goto out;
+    st = db_get_int(c, "SELECT usage FROM queries WHERE query = ?1", DB_ARGS(DB_TEXT(query)), usage, &found, err);
+    if (st == OK && !found)
+        st = err_set(err, ERR_NOT_FOUND, "Query not found.");
+    if (st == OK) {
+        struct db_rows r;
+        db_query(&r, c,
+                 "SELECT " SCORE_COLUMNS " FROM " SCORE_TABLES " WHERE q.query = ?1"
+                 " ORDER BY s.positives - s.negatives DESC, k.filename",
+                 DB_ARGS(DB_TEXT(query)), err);
+        st = read_scores(&r, a, rows, n);
+    }
+    db_snapshot_end(c);
+out:
+    db_reader_done(sticker_db(s), c);
+    return st;
+}
+
+enum status sticker_sqlite_export(struct sticker_store *s, int64_t since_us, const char *after_query,
+                                  const char *after_sticker, size_t limit, struct arena *a, struct score_row **rows,
+                                  size_t *n, struct error *err)
+{
+    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_rows r;
+    db_query(&r, c,
+             "SELECT " SCORE_COLUMNS " FROM " SCORE_TABLES
+             " WHERE q.query >= ?1 AND (q.query > ?1 OR k.filename > ?2) AND s.modified_us >= ?3"
+             " ORDER BY q.query, k.filename LIMIT ?4",
+             DB_ARGS(DB_TEXT(after_query), DB_TEXT(after_sticker), DB_INT(since_us), DB_INT(db_limit(limit))), err);
+    enum status st = read_scores(&r, a, rows, n);
+    db_reader_done(sticker_db(s), c);
+    return st;
+}

@@ -1,0 +1,94 @@
+/* sticker_outbox_sqlite.c: a row per sticker that SearchService has still to hear about. A newer change
+ * takes the older one's place under a new number, so that a delivery that was under way while the
+ * sticker changed again cannot tick off the newer change. */
+#include "store/sticker_sqlite.h"
+
+#include "base/os.h"
+
+enum status sticker_sqlite_outbox_queue(struct db_conn *c, const char *op, const char *filename, struct error *err)
+{
+    return db_run(c,
+                  "INSERT OR REPLACE INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+                  " VALUES (?1, ?2, 0, '', 0, ?3, ?3)",
+                  DB_ARGS(DB_TEXT(filename), DB_TEXT(op), DB_INT(os_now_us())), NULL, err);
+}
+
+enum status sticker_sqlite_outbox_next(struct sticker_store *s, int64_t now_us, size_t limit, struct arena *a,
+                                       struct outbox_item **out, size_t *n, struct error *err)
+{
+    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_rows r;
+    void *items = NULL;
+    size_t cap = 0;
+    *n = 0;
+    db_query(&r, c,
+             "SELECT seq, op, filename, attempts, last_error FROM outbox WHERE due_us <= ?1 ORDER BY seq LIMIT ?2",
+             DB_ARGS(DB_INT(now_us), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, &items, *n, &cap, sizeof **out)) {
+        ((struct outbox_item *)items)[(*n)++] = (struct outbox_item){
+            .seq = db_int(&r, 0),
+            .op = db_text(&r, 1, a),
+            .filename = db_text(&r, 2, a),
+            .attempts = (int)db_int(&r, 3),
+            .last_error = db_text(&r, 4, a),
+        };
+    }
+    *out = items;
+    enum status st = db_end(&r);
+    db_reader_done(sticker_db(s), c);
+    return st;
+}
+
+struct done_job {
+    const int64_t *seq;
+    size_t n;
+};
+
+static enum status done_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct done_job *job = arg;
+    enum status st = OK;
+    for (size_t i = 0; i < job->n && st == OK; i++)
+        st = db_run(c, "DELETE FROM outbox WHERE seq = ?1", DB_ARGS(DB_INT(job->seq[i])), NULL, err);
+    return st;
+}
+
+/* Not durable: what a power loss brings back is delivered twice, which SearchService does not mind. */
+enum status sticker_sqlite_outbox_done(struct sticker_store *s, const int64_t *seq, size_t n, struct error *err)
+{
+    return db_write(sticker_db(s), DB_FAST, done_job, &(struct done_job){seq, n}, err);
+}
+
+struct failed_job {
+    int64_t seq, retry_us;
+    const char *why;
+};
+
+static enum status failed_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct failed_job *job = arg;
+    return db_run(c,
+                  "UPDATE outbox SET attempts = attempts + 1, last_error = ?2, due_us = ?3, modified_us = ?4"
+                  " WHERE seq = ?1",
+                  DB_ARGS(DB_INT(job->seq), DB_TEXT(job->why), DB_INT(job->retry_us), DB_INT(os_now_us())), NULL, err);
+}
+
+enum status sticker_sqlite_outbox_failed(struct sticker_store *s, int64_t seq, const char *why, int64_t retry_us,
+                                         struct error *err)
+{
+    return db_write(sticker_db(s), DB_FAST, failed_job, &(struct failed_job){seq, retry_us, why}, err);
+}
+
+static enum status refill_job(struct db_conn *c, void *arg, struct error *err)
+{
+    (void)arg;
+    return db_run(c,
+                  "INSERT OR REPLACE INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+                  " SELECT filename, 'put', 0, '', 0, ?1, ?1 FROM stickers ORDER BY filename",
+                  DB_ARGS(DB_INT(os_now_us())), NULL, err);
+}
+
+enum status sticker_sqlite_outbox_refill(struct sticker_store *s, struct error *err)
+{
+    return db_write(sticker_db(s), DB_DURABLE, refill_job, NULL, err);
+}

@@ -1,0 +1,44 @@
+/* sticker_sqlite.h: the sticker store on SQLite, between its files; private to src/store. */
+#ifndef PEEL_STORE_STICKER_SQLITE_H
+#define PEEL_STORE_STICKER_SQLITE_H
+
+#include "store/sqlite.h"
+#include "store/store_ops.h"
+
+struct sticker_sqlite {
+    struct sticker_store base;
+    struct db *db;
+};
+static inline struct db *sticker_db(struct sticker_store *s)
+{
+    return ((struct sticker_sqlite *)s)->db;
+}
+
+/* sticker_feedback_sqlite.c: queries, usage, votes */
+extern __typeof__(sticker_store_query_ensure) sticker_sqlite_query_ensure;
+extern __typeof__(sticker_store_usage_add) sticker_sqlite_usage_add;
+extern __typeof__(sticker_store_feedback) sticker_sqlite_feedback;
+extern __typeof__(sticker_store_analytics) sticker_sqlite_analytics;
+extern __typeof__(sticker_store_export) sticker_sqlite_export;
+
+/* sticker_users_sqlite.c: users and tokens */
+extern __typeof__(sticker_store_user_add) sticker_sqlite_user_add;
+extern __typeof__(sticker_store_user_get) sticker_sqlite_user_get;
+extern __typeof__(sticker_store_user_passwd) sticker_sqlite_user_passwd;
+extern __typeof__(sticker_store_user_delete) sticker_sqlite_user_delete;
+extern __typeof__(sticker_store_user_list) sticker_sqlite_user_list;
+extern __typeof__(sticker_store_token_add) sticker_sqlite_token_add;
+extern __typeof__(sticker_store_token_list) sticker_sqlite_token_list;
+extern __typeof__(sticker_store_token_revoke) sticker_sqlite_token_revoke;
+extern __typeof__(sticker_store_token_user) sticker_sqlite_token_user;
+
+/* sticker_outbox_sqlite.c: what SearchService has still to hear */
+extern __typeof__(sticker_store_outbox_next) sticker_sqlite_outbox_next;
+extern __typeof__(sticker_store_outbox_done) sticker_sqlite_outbox_done;
+extern __typeof__(sticker_store_outbox_failed) sticker_sqlite_outbox_failed;
+extern __typeof__(sticker_store_outbox_refill) sticker_sqlite_outbox_refill;
+/* Inside a job: queues `op` for the sticker, in the place of an older entry. */
+enum status sticker_sqlite_outbox_queue(struct db_conn *c, const char *op, const char *filename,
+                                        struct error *err) MUST_CHECK;
+
+#endif

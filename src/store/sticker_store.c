@@ -1,0 +1,205 @@
+/* sticker_store.c: picks the backend by URL, and hands every call to it. */
+#include "store/store_ops.h"
+
+#include "base/utf8.h"
+#include <string.h>
+
+enum status store_check_url(const char *url, unsigned readers, struct error *err)
+{
+    if (!*url)
+        return err_set(err, ERR_INVALID, "the database URL is empty, expected a file path");
+    const char *colon = strstr(url, "://");
+    if (colon)
+        return err_set(err, ERR_UNSUPPORTED, "database URL scheme \"%.*s\" is not supported, expected a file path",
+                       colon - url < 32 ? (int)(colon - url) : 32, url);
+    if (readers < 1 || readers > 64)
+        return err_set(err, ERR_INVALID, "%u read connections, expected 1 to 64", readers);
+    return OK;
+}
+
+enum status store_check_filename(const char *filename, struct error *err)
+{
+    size_t len = strlen(filename);
+    if (len == 0)
+        return err_set(err, ERR_INVALID, "a filename must not be empty");
+    if (!utf8_valid(filename, len))
+        return err_set(err, ERR_INVALID, "a filename must be valid UTF-8");
+    if (utf8_has_control(filename, len))
+        return err_set(err, ERR_INVALID, "a filename must not contain control characters");
+    if (len > STORE_MAX_FILENAME)
+        return err_set(err, ERR_INVALID, "a filename must not have more than %d bytes, found %zu", STORE_MAX_FILENAME,
+                       len);
+    if (strpbrk(filename, "/\\"))
+        return err_set(err, ERR_INVALID, "filename \"%s\" must not contain a slash or a backslash", filename);
+    if (filename[0] == '.')
+        return err_set(err, ERR_INVALID, "filename \"%s\" must not start with a dot", filename);
+    return OK;
+}
+
+enum status sticker_store_open(const char *url, unsigned readers, struct sticker_store **out, struct error *err)
+{
+    enum status st = store_check_url(url, readers, err);
+    return st == OK ? sticker_store_sqlite_open(url, readers, out, err) : st;
+}
+
+void sticker_store_close(struct sticker_store *s)
+{
+    if (s)
+        s->ops->close(s);
+}
+
+enum status sticker_store_ping(struct sticker_store *s, struct error *err)
+{
+    return s->ops->ping(s, err);
+}
+
+enum status sticker_store_add(struct sticker_store *s, const struct sticker *stickers,
+                              const struct sticker_terms *terms, size_t n, struct error *err)
+{
+    return s->ops->add(s, stickers, terms, n, err);
+}
+
+enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
+                                 const struct sticker_terms *terms, struct error *err)
+{
+    return s->ops->update(s, sticker, terms, err);
+}
+
+enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err)
+{
+    return s->ops->remove(s, filename, err);
+}
+
+enum status sticker_store_get(struct sticker_store *s, const char *filename, struct arena *a, struct sticker *out,
+                              struct error *err)
+{
+    return s->ops->get(s, filename, a, out, err);
+}
+
+enum status sticker_store_get_many(struct sticker_store *s, const char *const *filenames, size_t n, struct arena *a,
+                                   struct sticker *out, struct error *err)
+{
+    return s->ops->get_many(s, filenames, n, a, out, err);
+}
+
+enum status sticker_store_list(struct sticker_store *s, const char *after, size_t limit, struct arena *a,
+                               struct sticker **out, size_t *n, struct error *err)
+{
+    return s->ops->list(s, after, limit, a, out, n, err);
+}
+
+enum status sticker_store_count(struct sticker_store *s, int64_t *stickers, int64_t *queries, int64_t *pending,
+                                struct error *err)
+{
+    return s->ops->count(s, stickers, queries, pending, err);
+}
+
+enum status sticker_store_search(struct sticker_store *s, const char *const *stems, size_t n_stems, const char *prefix,
+                                 size_t limit, size_t offset, struct arena *a, struct store_hit **hits, size_t *n,
+                                 int64_t *total, struct error *err)
+{
+    return s->ops->search(s, stems, n_stems, prefix, limit, offset, a, hits, n, total, err);
+}
+
+enum status sticker_store_query_ensure(struct sticker_store *s, const char *query, struct error *err)
+{
+    return s->ops->query_ensure(s, query, err);
+}
+
+enum status sticker_store_usage_add(struct sticker_store *s, const char *const *query, const int64_t *count, size_t n,
+                                    struct error *err)
+{
+    return s->ops->usage_add(s, query, count, n, err);
+}
+
+enum status sticker_store_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
+                                   struct arena *a, const char ***failed, size_t *n_failed, struct error *err)
+{
+    return s->ops->feedback(s, entries, n, a, failed, n_failed, err);
+}
+
+enum status sticker_store_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
+                                    struct score_row **rows, size_t *n, struct error *err)
+{
+    return s->ops->analytics(s, query, a, usage, rows, n, err);
+}
+
+enum status sticker_store_export(struct sticker_store *s, int64_t since_us, const char *after_query,
+                                 const char *after_sticker, size_t limit, struct arena *a, struct score_row **rows,
+                                 size_t *n, struct error *err)
+{
+    return s->ops->export_page(s, since_us, after_query, after_sticker, limit, a, rows, n, err);
+}
+
+enum status sticker_store_user_add(struct sticker_store *s, const struct user *u, struct error *err)
+{
+    return s->ops->user_add(s, u, err);
+}
+
+enum status sticker_store_user_get(struct sticker_store *s, const char *username, struct arena *a, struct user *out,
+                                   struct error *err)
+{
+    return s->ops->user_get(s, username, a, out, err);
+}
+
+enum status sticker_store_user_passwd(struct sticker_store *s, const char *username, const char *password_hash,
+                                      struct error *err)
+{
+    return s->ops->user_passwd(s, username, password_hash, err);
+}
+
+enum status sticker_store_user_delete(struct sticker_store *s, const char *username, struct error *err)
+{
+    return s->ops->user_delete(s, username, err);
+}
+
+enum status sticker_store_user_list(struct sticker_store *s, struct arena *a, struct user **out, size_t *n,
+                                    struct error *err)
+{
+    return s->ops->user_list(s, a, out, n, err);
+}
+
+enum status sticker_store_token_add(struct sticker_store *s, const char *username, const char *label,
+                                    const char *hash_hex, struct error *err)
+{
+    return s->ops->token_add(s, username, label, hash_hex, err);
+}
+
+enum status sticker_store_token_list(struct sticker_store *s, struct arena *a, struct token **out, size_t *n,
+                                     struct error *err)
+{
+    return s->ops->token_list(s, a, out, n, err);
+}
+
+enum status sticker_store_token_revoke(struct sticker_store *s, const char *id, struct error *err)
+{
+    return s->ops->token_revoke(s, id, err);
+}
+
+enum status sticker_store_token_user(struct sticker_store *s, const char *hash_hex, struct arena *a, struct user *out,
+                                     struct error *err)
+{
+    return s->ops->token_user(s, hash_hex, a, out, err);
+}
+
+enum status sticker_store_outbox_next(struct sticker_store *s, int64_t now_us, size_t limit, struct arena *a,
+                                      struct outbox_item **out, size_t *n, struct error *err)
+{
+    return s->ops->outbox_next(s, now_us, limit, a, out, n, err);
+}
+
+enum status sticker_store_outbox_done(struct sticker_store *s, const int64_t *seq, size_t n, struct error *err)
+{
+    return s->ops->outbox_done(s, seq, n, err);
+}
+
+enum status sticker_store_outbox_failed(struct sticker_store *s, int64_t seq, const char *why, int64_t retry_us,
+                                        struct error *err)
+{
+    return s->ops->outbox_failed(s, seq, why, retry_us, err);
+}
+
+enum status sticker_store_outbox_refill(struct sticker_store *s, struct error *err)
+{
+    return s->ops->outbox_refill(s, err);
+}

@@ -1,0 +1,432 @@
+/* sticker_store_sqlite.c: the sticker database's schema, and stickers themselves: adding, changing,
+ * reading, and the search over their words that stands in when SearchService cannot answer. */
+#include "store/sticker_sqlite.h"
+
+#include "base/os.h"
+#include "store/sqlite_fts.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Ids are UUIDv7 text, times microseconds since 1970. */
+static const char *const migrations[] = {
+    /* 1 */
+    "CREATE TABLE stickers ("
+    " row INTEGER PRIMARY KEY," /* the key of stickers_fts */
+    " id TEXT NOT NULL UNIQUE,"
+    " filename TEXT NOT NULL UNIQUE,"
+    " title TEXT NOT NULL,"
+    " pack TEXT NOT NULL, author TEXT NOT NULL, license TEXT NOT NULL, source TEXT NOT NULL,"
+    " sha256 TEXT NOT NULL, mime TEXT NOT NULL,"
+    " bytes INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE sticker_words ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " sticker_id TEXT NOT NULL REFERENCES stickers (id) ON DELETE CASCADE,"
+    " language TEXT NOT NULL, words TEXT NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL,"
+    " UNIQUE (sticker_id, language)) STRICT;"
+
+    "CREATE VIRTUAL TABLE stickers_fts USING fts5 (" FTS_COLUMNS ");"
+
+    "CREATE TABLE queries ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " query TEXT NOT NULL UNIQUE,"
+    " usage INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE scores ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " query_id TEXT NOT NULL REFERENCES queries (id) ON DELETE CASCADE,"
+    " sticker_id TEXT NOT NULL REFERENCES stickers (id) ON DELETE CASCADE,"
+    " positives INTEGER NOT NULL, negatives INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL,"
+    " UNIQUE (query_id, sticker_id)) STRICT;"
+    "CREATE INDEX scores_sticker ON scores (sticker_id);"
+
+    "CREATE TABLE users ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " username TEXT NOT NULL UNIQUE,"
+    " password_hash TEXT NOT NULL,"
+    " is_staff INTEGER NOT NULL, is_superuser INTEGER NOT NULL, is_active INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE tokens ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " label TEXT NOT NULL,"
+    " hash_hex TEXT NOT NULL UNIQUE,"
+    " last_used_us INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX tokens_user ON tokens (user_id);"
+
+    "CREATE TABLE outbox ("
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT," /* never reused: outbox_done must not hit a later entry */
+    " filename TEXT NOT NULL UNIQUE,"
+    " op TEXT NOT NULL,"
+    " attempts INTEGER NOT NULL, last_error TEXT NOT NULL, due_us INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;",
+};
+
+static const struct db_schema schema = {
+    .what = "sticker database",
+    .application_id = 0x5065534b, /* "PeSK" */
+    .count = sizeof migrations / sizeof *migrations,
+    .migrations = migrations,
+};
+
+static void sqlite_close(struct sticker_store *s)
+{
+    db_close(sticker_db(s));
+    free(s);
+}
+
+static enum status sqlite_ping(struct sticker_store *s, struct error *err)
+{
+    return db_ping(sticker_db(s), err);
+}
+
+/* --- changes --- */
+
+static enum status put_terms(struct db_conn *c, int64_t row, const struct sticker_terms *t, struct error *err)
+{
+    enum status st = db_run(c, "DELETE FROM stickers_fts WHERE rowid = ?1", DB_ARGS(DB_INT(row)), NULL, err);
+    if (st != OK)
+        return st;
+    return db_run(c, "INSERT INTO stickers_fts (rowid, title, words, filename, folded) VALUES (?1, ?2, ?3, ?4, ?5)",
+                  DB_ARGS(DB_INT(row), DB_TEXT(t->title), DB_TEXT(t->words), DB_TEXT(t->filename), DB_TEXT(t->folded)),
+                  NULL, err);
+}
+
+static enum status put_words(struct db_conn *c, const char *sticker_id, const struct sticker *s, struct error *err)
+{
+    enum status st =
+        db_run(c, "DELETE FROM sticker_words WHERE sticker_id = ?1", DB_ARGS(DB_TEXT(sticker_id)), NULL, err);
+    for (size_t i = 0; i < s->n_words && st == OK; i++) {
+        char id[37];
+        int64_t now = os_now_us();
+        os_uuid7(id);
+        /* Two lists for one language are one longer list. */
+        st = db_run(c,
+                    "INSERT INTO sticker_words (id, sticker_id, language, words, created_us, modified_us)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?5)"
+                    " ON CONFLICT (sticker_id, language) DO UPDATE SET words = words || ', ' || excluded.words",
+                    DB_ARGS(DB_TEXT(id), DB_TEXT(sticker_id), DB_TEXT(s->words[i].language), DB_TEXT(s->words[i].words),
+                            DB_INT(now)),
+                    NULL, err);
+    }
+    return st;
+}
+
+struct add_job {
+    const struct sticker *stickers;
+    const struct sticker_terms *terms;
+    size_t n;
+};
+
+static enum status add_one(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
+                           struct error *err)
+{
+    char id[37];
+    int64_t now = os_now_us(), added;
+    os_uuid7(id);
+    enum status st =
+        db_run(c,
+               "INSERT INTO stickers (id, filename, title, pack, author, license, source, sha256, mime,"
+               " bytes, width, height, created_us, modified_us)"
+               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)"
+               " ON CONFLICT (filename) DO NOTHING",
+               DB_ARGS(DB_TEXT(id), DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author),
+                       DB_TEXT(s->license), DB_TEXT(s->source), DB_TEXT(s->sha256), DB_TEXT(s->mime), DB_INT(s->bytes),
+                       DB_INT(s->width), DB_INT(s->height), DB_INT(now)),
+               &added, err);
+    if (st != OK)
+        return st;
+    if (added == 0)
+        return err_set(err, ERR_CONFLICT, "sticker \"%s\" exists already", s->filename);
+    int64_t row = db_last_row(c);
+    if ((st = put_terms(c, row, terms, err)) != OK || (st = put_words(c, id, s, err)) != OK)
+        return st;
+    return sticker_sqlite_outbox_queue(c, "put", s->filename, err);
+}
+
+static enum status add_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct add_job *job = arg;
+    enum status st = OK;
+    for (size_t i = 0; i < job->n && st == OK; i++)
+        st = add_one(c, &job->stickers[i], &job->terms[i], err);
+    return st;
+}
+
+static enum status sqlite_add(struct sticker_store *s, const struct sticker *stickers,
+                              const struct sticker_terms *terms, size_t n, struct error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        enum status st = store_check_filename(stickers[i].filename, err);
+        if (st != OK)
+            return st;
+    }
+    return db_write(sticker_db(s), DB_DURABLE, add_job, &(struct add_job){stickers, terms, n}, err);
+}
+
+static enum status not_found(const char *filename, struct error *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "sticker \"%s\" does not exist", filename);
+}
+
+static enum status update_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct add_job *job = arg;
+    const struct sticker *s = job->stickers;
+    struct db_rows r;
+    int64_t row = 0;
+    char id[37] = "";
+    db_query(&r, c,
+             "UPDATE stickers SET title = ?2, pack = ?3, author = ?4, license = ?5, source = ?6, modified_us = ?7"
+             " WHERE filename = ?1 RETURNING row, id",
+             DB_ARGS(DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author), DB_TEXT(s->license),
+                     DB_TEXT(s->source), DB_INT(os_now_us())),
+             err);
+    while (db_next(&r)) {
+        size_t len;
+        row = db_int(&r, 0);
+        const void *text = db_blob(&r, 1, &len);
+        memcpy(id, text, len < sizeof id ? len : sizeof id - 1);
+    }
+    enum status st = db_end(&r);
+    if (st != OK)
+        return st;
+    if (row == 0)
+        return not_found(s->filename, err);
+    if ((st = put_terms(c, row, job->terms, err)) != OK || (st = put_words(c, id, s, err)) != OK)
+        return st;
+    return sticker_sqlite_outbox_queue(c, "put", s->filename, err);
+}
+
+static enum status sqlite_update(struct sticker_store *s, const struct sticker *sticker,
+                                 const struct sticker_terms *terms, struct error *err)
+{
+    return db_write(sticker_db(s), DB_DURABLE, update_job, &(struct add_job){sticker, terms, 1}, err);
+}
+
+static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const char *filename = arg;
+    bool found;
+    int64_t row;
+    enum status st =
+        db_get_int(c, "SELECT row FROM stickers WHERE filename = ?1", DB_ARGS(DB_TEXT(filename)), &row, &found, err);
+    if (st != OK)
+        return st;
+    if (!found)
+        return not_found(filename, err);
+    if ((st = db_run(c, "DELETE FROM stickers_fts WHERE rowid = ?1", DB_ARGS(DB_INT(row)), NULL, err)) != OK ||
+        (st = db_run(c, "DELETE FROM stickers WHERE row = ?1", DB_ARGS(DB_INT(row)), NULL, err)) != OK)
+        return st;
+    return sticker_sqlite_outbox_queue(c, "delete", filename, err);
+}
+
+static enum status sqlite_delete(struct sticker_store *s, const char *filename, struct error *err)
+{
+    return db_write(sticker_db(s), DB_DURABLE, delete_job, (void *)(uintptr_t)filename, err);
+}
+
+/* --- reads --- */
+
+#define STICKER_COLUMNS                                                                                                \
+    "id, filename, title, pack, author, license, source, sha256, mime, bytes, width, height, created_us, modified_us"
+
+static void read_sticker(struct db_rows *r, struct arena *a, struct sticker *out)
+{
+    *out = (struct sticker){
+        .id = db_text(r, 0, a),
+        .filename = db_text(r, 1, a),
+        .title = db_text(r, 2, a),
+        .pack = db_text(r, 3, a),
+        .author = db_text(r, 4, a),
+        .license = db_text(r, 5, a),
+        .source = db_text(r, 6, a),
+        .sha256 = db_text(r, 7, a),
+        .mime = db_text(r, 8, a),
+        .bytes = db_int(r, 9),
+        .width = (int32_t)db_int(r, 10),
+        .height = (int32_t)db_int(r, 11),
+        .created_us = db_int(r, 12),
+        .modified_us = db_int(r, 13),
+    };
+}
+
+static enum status read_words(struct db_conn *c, struct arena *a, struct sticker *sticker, struct error *err)
+{
+    struct db_rows r;
+    void *words = NULL;
+    size_t n = 0, cap = 0;
+    db_query(&r, c, "SELECT language, words FROM sticker_words WHERE sticker_id = ?1 ORDER BY language",
+             DB_ARGS(DB_TEXT(sticker->id)), err);
+    while (db_next(&r) && db_grow(&r, a, &words, n, &cap, sizeof(struct sticker_words))) {
+        ((struct sticker_words *)words)[n++] =
+            (struct sticker_words){.language = db_text(&r, 0, a), .words = db_text(&r, 1, a)};
+    }
+    sticker->words = words;
+    sticker->n_words = n;
+    return db_end(&r);
+}
+
+/* out->filename is NULL when there is none. */
+static enum status find(struct db_conn *c, const char *filename, struct arena *a, struct sticker *out,
+                        struct error *err)
+{
+    struct db_rows r;
+    *out = (struct sticker){0};
+    db_query(&r, c, "SELECT " STICKER_COLUMNS " FROM stickers WHERE filename = ?1", DB_ARGS(DB_TEXT(filename)), err);
+    while (db_next(&r))
+        read_sticker(&r, a, out);
+    return db_end(&r);
+}
+
+static enum status sqlite_get(struct sticker_store *s, const char *filename, struct arena *a, struct sticker *out,
+                              struct error *err)
+{
+    struct db_conn *c = db_reader(sticker_db(s));
+    enum status st = db_snapshot(c, err);
+    if (st == OK) {
+        st = find(c, filename, a, out, err);
+        if (st == OK && !out->filename)
+            st = not_found(filename, err);
+        if (st == OK)
+            st = read_words(c, a, out, err);
+        db_snapshot_end(c);
+    }
+    db_reader_done(sticker_db(s), c);
+    return st;
+}
+
+static enum status sqlite_get_many(struct sticker_store *s, const char *const *filenames, size_t n, struct arena *a,
+                                   struct sticker *out, struct error *err)
+{
+    struct db_conn *c = db_reader(sticker_db(s));
+    enum status st = db_snapshot(c, err);
+    if (st == OK) {
+        for (size_t i = 0; i < n && st == OK; i++)
+            st = find(c, filenames[i], a, &out[i], err);
+        db_snapshot_end(c);
+    }
+    db_reader_done(sticker_db(s), c);
+    return st;
+}
+
+static enum status list_page(struct db_conn *c, const char *after, size_t limit, struct arena *a, void **page,
+                             size_t *n, struct error *err)
+{
+    struct db_rows r;
+    size_t cap = 0;
+    db_query(&r, c, "SELECT " STICKER_COLUMNS " FROM stickers WHERE filename > ?1 ORDER BY filename LIMIT ?2",
+             DB_ARGS(DB_TEXT(after), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, page, *n, &cap, sizeof(struct sticker)))
+        read_sticker(&r, a, (struct sticker *)*page + (*n)++);
+    return db_end(&r);
+}
+
+static enum status sqlite_list(struct sticker_store *s, const char *after, size_t limit, struct arena *a,
+                               struct sticker **out, size_t *n, struct error *err)
+{
+    void *page = NULL;
+    *n = 0;
+    struct db_conn *c = db_reader(sticker_db(s));
+    enum status st = db_snapshot(c, err);
+    if (st == OK) {
+        st = list_page(c, after, limit, a, &page, n, err);
+        for (size_t i = 0; i < *n && st == OK; i++)
+            st = read_words(c, a, (struct sticker *)page + i, err);
+        db_snapshot_end(c);
+    }
+    db_reader_done(sticker_db(s), c);
+    *out = page;
+    return st;
+}
+
+static enum status sqlite_count(struct sticker_store *s, int64_t *stickers, int64_t *queries, int64_t *pending,
+                                struct error *err)
+{
+    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_rows r;
+    db_query(&r, c,
+             "SELECT (SELECT count(*) FROM stickers), (SELECT count(*) FROM queries), (SELECT count(*) FROM outbox)",
+             DB_NONE, err);
+    while (db_next(&r)) {
+        *stickers = db_int(&r, 0);
+        *queries = db_int(&r, 1);
+        *pending = db_int(&r, 2);
+    }
+    enum status st = db_end(&r);
+    db_reader_done(sticker_db(s), c);
+    return st;
+}
+
+static enum status sqlite_search(struct sticker_store *s, const char *const *stems, size_t n_stems, const char *prefix,
+                                 size_t limit, size_t offset, struct arena *a, struct store_hit **hits, size_t *n,
+                                 int64_t *total, struct error *err)
+{
+    static const struct fts_tables tables = {
+        .match = "SELECT rowid, " FTS_RANK("stickers_fts") " FROM stickers_fts WHERE stickers_fts MATCH ?1",
+        .filename = "SELECT filename FROM stickers WHERE row = ?1",
+    };
+    struct fts_hit *found;
+    *hits = NULL;
+    *n = 0;
+    enum status st =
+        fts_search(sticker_db(s), &tables, stems, n_stems, prefix, limit, offset, a, &found, n, total, err);
+    if (st != OK || *n == 0)
+        return st;
+    if (!(*hits = arena_array(a, *n, sizeof **hits)))
+        return err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", *n, a->max);
+    for (size_t i = 0; i < *n; i++)
+        (*hits)[i] = (struct store_hit){.filename = found[i].filename, .score = found[i].score};
+    return OK;
+}
+
+enum status sticker_store_sqlite_open(const char *url, unsigned readers, struct sticker_store **out, struct error *err)
+{
+    static const struct sticker_store_ops ops = {
+        .close = sqlite_close,
+        .ping = sqlite_ping,
+        .add = sqlite_add,
+        .update = sqlite_update,
+        .remove = sqlite_delete,
+        .get = sqlite_get,
+        .get_many = sqlite_get_many,
+        .list = sqlite_list,
+        .count = sqlite_count,
+        .search = sqlite_search,
+        .query_ensure = sticker_sqlite_query_ensure,
+        .usage_add = sticker_sqlite_usage_add,
+        .feedback = sticker_sqlite_feedback,
+        .analytics = sticker_sqlite_analytics,
+        .export_page = sticker_sqlite_export,
+        .user_add = sticker_sqlite_user_add,
+        .user_get = sticker_sqlite_user_get,
+        .user_passwd = sticker_sqlite_user_passwd,
+        .user_delete = sticker_sqlite_user_delete,
+        .user_list = sticker_sqlite_user_list,
+        .token_add = sticker_sqlite_token_add,
+        .token_list = sticker_sqlite_token_list,
+        .token_revoke = sticker_sqlite_token_revoke,
+        .token_user = sticker_sqlite_token_user,
+        .outbox_next = sticker_sqlite_outbox_next,
+        .outbox_done = sticker_sqlite_outbox_done,
+        .outbox_failed = sticker_sqlite_outbox_failed,
+        .outbox_refill = sticker_sqlite_outbox_refill,
+    };
+    struct sticker_sqlite *s = calloc(1, sizeof *s);
+    if (!s)
+        return err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", url);
+    s->base.ops = &ops;
+    enum status st = db_open(url, readers, &schema, &s->db, err);
+    if (st != OK) {
+        free(s);
+        return st;
+    }
+    *out = &s->base;
+    return OK;
+}

@@ -1,0 +1,74 @@
+/* store_ops.h: what a backend fills in; private to src/store. A backend's handle begins with a
+ * `struct sticker_store` or `struct search_store`, and each entry has the type of the public function
+ * of that name (see sticker_store.h, search_store.h). */
+#ifndef PEEL_STORE_STORE_OPS_H
+#define PEEL_STORE_STORE_OPS_H
+
+#include "store/search_store.h"
+#include "store/sticker_store.h"
+
+struct sticker_store_ops {
+    __typeof__(sticker_store_close) *close; /* never called with NULL */
+    __typeof__(sticker_store_ping) *ping;
+    __typeof__(sticker_store_add) *add;
+    __typeof__(sticker_store_update) *update;
+    __typeof__(sticker_store_delete) *remove;
+    __typeof__(sticker_store_get) *get;
+    __typeof__(sticker_store_get_many) *get_many;
+    __typeof__(sticker_store_list) *list;
+    __typeof__(sticker_store_count) *count;
+    __typeof__(sticker_store_search) *search;
+    __typeof__(sticker_store_query_ensure) *query_ensure;
+    __typeof__(sticker_store_usage_add) *usage_add;
+    __typeof__(sticker_store_feedback) *feedback;
+    __typeof__(sticker_store_analytics) *analytics;
+    __typeof__(sticker_store_export) *export_page;
+    __typeof__(sticker_store_user_add) *user_add;
+    __typeof__(sticker_store_user_get) *user_get;
+    __typeof__(sticker_store_user_passwd) *user_passwd;
+    __typeof__(sticker_store_user_delete) *user_delete;
+    __typeof__(sticker_store_user_list) *user_list;
+    __typeof__(sticker_store_token_add) *token_add;
+    __typeof__(sticker_store_token_list) *token_list;
+    __typeof__(sticker_store_token_revoke) *token_revoke;
+    __typeof__(sticker_store_token_user) *token_user;
+    __typeof__(sticker_store_outbox_next) *outbox_next;
+    __typeof__(sticker_store_outbox_done) *outbox_done;
+    __typeof__(sticker_store_outbox_failed) *outbox_failed;
+    __typeof__(sticker_store_outbox_refill) *outbox_refill;
+};
+struct sticker_store {
+    const struct sticker_store_ops *ops;
+};
+
+struct search_store_ops {
+    __typeof__(search_store_close) *close; /* never called with NULL */
+    __typeof__(search_store_ping) *ping;
+    __typeof__(search_store_put) *put;
+    __typeof__(search_store_delete) *remove;
+    __typeof__(search_store_get) *get;
+    __typeof__(search_store_count) *count;
+    __typeof__(search_store_filenames) *filenames;
+    __typeof__(search_store_lexical) *lexical;
+    __typeof__(search_store_vectors_put) *vectors_put;
+    __typeof__(search_store_vectors_page) *vectors_page;
+    __typeof__(search_store_vectors_count) *vectors_count;
+    __typeof__(search_store_unindexed) *unindexed;
+    __typeof__(search_store_vector_failed) *vector_failed;
+    __typeof__(search_store_vectors_drop) *vectors_drop;
+    __typeof__(search_store_vectors_generation) *vectors_generation;
+    __typeof__(search_store_setting_get) *setting_get;
+    __typeof__(search_store_setting_set) *setting_set;
+};
+struct search_store {
+    const struct search_store_ops *ops;
+};
+
+/* Backends. `readers` is within 1..64. */
+extern __typeof__(sticker_store_open) sticker_store_sqlite_open;
+extern __typeof__(search_store_open) search_store_sqlite_open;
+
+/* OK for a SQLite file path; ERR_UNSUPPORTED naming the scheme of anything else; ERR_INVALID. */
+enum status store_check_url(const char *url, unsigned readers, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,180 @@
+/* test_store_feedback.c: the store suite: queries, usage, votes, analytics, the export's pages. */
+#include "store_suite.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static void expect_votes(struct suite *s, struct sticker_store *store, const char *query, const char *expect)
+{
+    struct score_row *rows;
+    size_t n;
+    int64_t usage;
+    char got[512] = "", one[96];
+    assert_ok(s, sticker_store_analytics(store, query, &s->arena, &usage, &rows, &n, &s->err));
+    snprintf(got, sizeof got, "%lld", (long long)usage);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(one, sizeof one, " %s+%lld-%lld", rows[i].sticker, (long long)rows[i].positives,
+                 (long long)rows[i].negatives);
+        strcat(got, one);
+        assert_string_equal(rows[i].query, query);
+        assert_int_equal(rows[i].usage, usage);
+        assert_true(rows[i].created_us > 0 && rows[i].modified_us >= rows[i].created_us);
+    }
+    assert_string_equal(got, expect);
+}
+
+static void usage_adds_up(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    int64_t usage;
+    struct score_row *rows;
+    size_t n;
+    assert_int_equal(sticker_store_analytics(store, "cat", &s->arena, &usage, &rows, &n, &s->err), ERR_NOT_FOUND);
+    assert_string_equal(s->err.message, "Query not found.");
+    assert_ok(s, sticker_store_query_ensure(store, "cat", &s->err));
+    assert_ok(s, sticker_store_query_ensure(store, "cat", &s->err));
+    expect_votes(s, store, "cat", "0");
+    const char *queries[] = {"cat", "dog", "cat", "'; DROP TABLE queries; --"};
+    int64_t counts[] = {2, 5, 3, 1};
+    assert_ok(s, sticker_store_usage_add(store, queries, counts, COUNT(queries), &s->err));
+    expect_votes(s, store, "cat", "5");
+    expect_votes(s, store, "dog", "5");
+    expect_votes(s, store, "'; DROP TABLE queries; --", "1");
+    int64_t stickers, n_queries, pending;
+    assert_ok(s, sticker_store_count(store, &stickers, &n_queries, &pending, &s->err));
+    assert_int_equal(n_queries, 3);
+    assert_ok(s, sticker_store_usage_add(store, NULL, NULL, 0, &s->err));
+    sticker_store_close(store);
+}
+
+static void votes_add_up_and_unknown_stickers_are_listed_once(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    suite_add(s, store, "a.png", "a");
+    suite_add(s, store, "b.png", "b");
+    suite_add(s, store, "c.png", "c");
+    assert_ok(s, sticker_store_query_ensure(store, "cat", &s->err));
+    assert_ok(s, sticker_store_query_ensure(store, "dog", &s->err));
+    const char *up[] = {"b.png", "zzz.png", "a.png"}, *down[] = {"c.png", "nope.png", "zzz.png"}, *more[] = {"b.png"};
+    struct feedback_entry entries[] = {
+        {.query = "cat", .positive = up, .n_positive = 3, .negative = down, .n_negative = 3},
+        {.query = "dog", .negative = up, .n_negative = 3},
+        {.query = "cat", .positive = more, .n_positive = 1},
+        {.query = "dog"},
+    };
+    const char **failed;
+    size_t n;
+    assert_ok(s, sticker_store_feedback(store, entries, COUNT(entries), &s->arena, &failed, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(failed[0], "zzz.png");
+    assert_string_equal(failed[1], "nope.png");
+    expect_votes(s, store, "cat", "0 b.png+2-0 a.png+1-0 c.png+0-1");
+    expect_votes(s, store, "dog", "0 a.png+0-1 b.png+0-1");
+    assert_ok(s, sticker_store_feedback(store, entries, 1, &s->arena, &failed, &n, &s->err));
+    expect_votes(s, store, "cat", "0 b.png+3-0 a.png+2-0 c.png+0-2");
+    assert_ok(s, sticker_store_delete(store, "b.png", &s->err));
+    expect_votes(s, store, "cat", "0 a.png+2-0 c.png+0-2");
+    assert_ok(s, sticker_store_feedback(store, NULL, 0, &s->arena, &failed, &n, &s->err));
+    assert_int_equal(n, 0);
+    sticker_store_close(store);
+}
+
+static void an_unknown_query_undoes_the_whole_request(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    suite_add(s, store, "a.png", "a");
+    assert_ok(s, sticker_store_query_ensure(store, "cat", &s->err));
+    const char *up[] = {"a.png"};
+    struct feedback_entry entries[] = {
+        {.query = "cat", .positive = up, .n_positive = 1},
+        {.query = "never asked", .positive = up, .n_positive = 1},
+    };
+    const char **failed;
+    size_t n;
+    assert_int_equal(sticker_store_feedback(store, entries, 2, &s->arena, &failed, &n, &s->err), ERR_NOT_FOUND);
+    assert_string_equal(s->err.message, "Query not found.");
+    expect_votes(s, store, "cat", "0");
+    assert_ok(s, sticker_store_feedback(store, entries, 1, &s->arena, &failed, &n, &s->err));
+    expect_votes(s, store, "cat", "0 a.png+1-0");
+    sticker_store_close(store);
+}
+
+/* 40 queries x 5 stickers, every pair with one vote. */
+static void fill(struct suite *s, struct sticker_store *store)
+{
+    static const char *const stickers[] = {"a.png", "b.png", "c.png", "d.png", "e.png"};
+    const char **failed;
+    size_t n;
+    for (size_t i = 0; i < COUNT(stickers); i++)
+        suite_add(s, store, stickers[i], "x");
+    for (int i = 0; i < 40; i++) {
+        char query[32];
+        snprintf(query, sizeof query, "query %02d", (i * 17) % 40);
+        assert_ok(s, sticker_store_query_ensure(store, query, &s->err));
+        struct feedback_entry e = {.query = query, .positive = stickers, .n_positive = 5};
+        assert_ok(s, sticker_store_feedback(store, &e, 1, &s->arena, &failed, &n, &s->err));
+    }
+}
+
+static int walk(struct suite *s, struct sticker_store *store, int64_t since, size_t page, int change_at)
+{
+    const char *query = "", *sticker = "";
+    int seen = 0;
+    for (int turn = 0;; turn++) {
+        struct score_row *rows;
+        size_t n;
+        assert_ok(s, sticker_store_export(store, since, query, sticker, page, &s->arena, &rows, &n, &s->err));
+        if (n == 0)
+            return seen;
+        assert_true(n <= page);
+        for (size_t i = 0; i < n; i++) {
+            int order = strcmp(query, rows[i].query);
+            assert_true(order < 0 || (order == 0 && strcmp(sticker, rows[i].sticker) < 0));
+            query = rows[i].query;
+            sticker = rows[i].sticker;
+            seen++;
+        }
+        if (turn == change_at) { /* new rows behind the cursor shift nothing, votes reorder nothing */
+            static const char *const up[] = {"a.png", "e.png"};
+            const char **failed;
+            assert_ok(s, sticker_store_query_ensure(store, "a query before all", &s->err));
+            struct feedback_entry e[] = {{.query = "a query before all", .positive = up, .n_positive = 2},
+                                         {.query = "query 39", .negative = up, .n_negative = 2}};
+            assert_ok(s, sticker_store_feedback(store, e, 2, &s->arena, &failed, &n, &s->err));
+        }
+    }
+}
+
+static void export_pages_are_complete_and_stable(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    fill(s, store);
+    for (size_t page = 1; page < 300; page = page * 2 + 1)
+        assert_int_equal(walk(s, store, 0, page, -1), 200);
+    assert_int_equal(walk(s, store, 0, 7, 3), 200);
+    assert_int_equal(walk(s, store, 0, 7, -1), 202);
+    int64_t now = os_now_us();
+    assert_int_equal(walk(s, store, now, 7, -1), 0);
+    const char *up[] = {"c.png"};
+    struct feedback_entry e = {.query = "query 11", .positive = up, .n_positive = 1};
+    const char **failed;
+    size_t n;
+    assert_ok(s, sticker_store_feedback(store, &e, 1, &s->arena, &failed, &n, &s->err));
+    assert_int_equal(walk(s, store, now, 7, -1), 1);
+    sticker_store_close(store);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
+    const struct CMUnitTest tests[] = {
+        T(usage_adds_up),
+        T(votes_add_up_and_unknown_stickers_are_listed_once),
+        T(an_unknown_query_undoes_the_whole_request),
+        T(export_pages_are_complete_and_stable),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,318 @@
+/* test_store_search.c: the store suite: documents, the lexical search, vectors, settings. */
+#include "store_suite.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Terms are the texts themselves. */
+static int64_t put(struct suite *s, struct search_store *store, const char *filename, const char *title,
+                   const char *words, const char *image, bool *changed)
+{
+    struct document doc = {.filename = filename, .title = title, .words_json = words, .image_sha256 = image};
+    struct document_terms terms = {.title = title, .words = words, .filename = filename, .folded = title};
+    int64_t id = 0;
+    bool any;
+    assert_ok(s, search_store_put(store, &doc, &terms, &id, changed ? changed : &any, &s->err));
+    assert_true(id > 0);
+    return id;
+}
+
+static void documents_come_and_go(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    bool changed;
+    int64_t a = put(s, store, "a.png", "cat", "kitten", "11", &changed), id, count;
+    assert_true(changed);
+    assert_int_equal(put(s, store, "a.png", "cat", "kitten", "11", &changed), a);
+    assert_false(changed);
+    assert_int_equal(put(s, store, "a.png", "tiger", "kitten", "11", &changed), a);
+    assert_true(changed);
+    int64_t b = put(s, store, "b.png", "dog", "", "", &changed);
+    struct document got;
+    assert_ok(s, search_store_get(store, "a.png", &s->arena, &got, &s->err));
+    assert_int_equal(got.id, a);
+    assert_string_equal(got.title, "tiger");
+    assert_string_equal(got.words_json, "kitten");
+    assert_string_equal(got.image_sha256, "11");
+    assert_true(got.modified_us > got.created_us);
+    assert_int_equal(search_store_get(store, "c.png", &s->arena, &got, &s->err), ERR_NOT_FOUND);
+
+    int64_t ids[] = {b, 999, a};
+    const char *names[3];
+    assert_ok(s, search_store_filenames(store, ids, 3, &s->arena, names, &s->err));
+    assert_string_equal(names[0], "b.png");
+    assert_null(names[1]);
+    assert_string_equal(names[2], "a.png");
+
+    assert_ok(s, search_store_delete(store, "b.png", &id, &s->err));
+    assert_int_equal(id, b);
+    assert_int_equal(search_store_delete(store, "b.png", &id, &s->err), ERR_NOT_FOUND);
+    assert_ok(s, search_store_count(store, &count, &s->err));
+    assert_int_equal(count, 1);
+    search_store_close(store);
+    store = suite_search(s);
+    assert_true(put(s, store, "b.png", "dog", "", "", NULL) > b); /* ids are never reused */
+    struct document bad = {.filename = "a/b", .title = "", .words_json = "", .image_sha256 = ""};
+    struct document_terms none = {"", "", "", ""};
+    assert_int_equal(search_store_put(store, &bad, &none, &id, &changed, &s->err), ERR_INVALID);
+    search_store_close(store);
+}
+
+static void expect_hits(struct suite *s, struct search_store *store, const char *const *stems, size_t n_stems,
+                        const char *prefix, size_t limit, size_t offset, int64_t total, const char *expect)
+{
+    struct search_hit *hits;
+    size_t n;
+    int64_t found;
+    char got[1024] = "";
+    assert_ok(
+        s, search_store_lexical(store, stems, n_stems, prefix, limit, offset, &s->arena, &hits, &n, &found, &s->err));
+    for (size_t i = 0; i < n; i++) {
+        struct document doc;
+        assert_ok(s, search_store_get(store, hits[i].filename, &s->arena, &doc, &s->err));
+        assert_int_equal(doc.id, hits[i].id);
+        assert_true(i == 0 || hits[i].score <= hits[i - 1].score);
+        strcat(got, i ? " " : "");
+        strcat(got, hits[i].filename);
+    }
+    assert_string_equal(got, expect);
+    assert_int_equal(found, total);
+}
+#define HITS(store, prefix, total, expect, ...)                                                                        \
+    expect_hits(s, store, (const char *const[]){__VA_ARGS__}, COUNT(((const char *const[]){__VA_ARGS__})), prefix, 10, \
+                0, total, expect)
+
+static void ranks_titles_words_filenames_prefixes(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    struct document_terms t[] = {
+        {"x y", "x y", "cat", "x y"},
+        {"x y", "cat y", "x", "x y"},
+        {"cat y", "x y", "x", "cat y"},
+        {"x y", "x y", "x", "catalog y"},
+    };
+    static const char *const names[] = {"in-filename", "in-words", "in-title", "in-prefix"};
+    int64_t id;
+    bool changed;
+    for (size_t i = 0; i < COUNT(t); i++) {
+        struct document doc = {.filename = names[i], .title = "", .words_json = "", .image_sha256 = ""};
+        assert_ok(s, search_store_put(store, &doc, &t[i], &id, &changed, &s->err));
+    }
+    for (int i = 0; i < 8; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "other-%d", i);
+        put(s, store, name, "x", "y", "", NULL);
+    }
+    HITS(store, NULL, 3, "in-title in-words in-filename", "cat");
+    HITS(store, "cat", 4, "in-title in-words in-filename in-prefix", "cat");
+    search_store_close(store);
+}
+
+static void more_of_the_terms_rank_higher(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    put(s, store, "cat.png", "cat", "", "", NULL);
+    put(s, store, "park.png", "park", "", "", NULL);
+    put(s, store, "cat-park.png", "cat park", "", "", NULL);
+    for (int i = 0; i < 9; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "other-%d", i);
+        put(s, store, name, "something", "else", "", NULL);
+    }
+    HITS(store, NULL, 3, "cat-park.png cat.png park.png", "cat", "park");
+    HITS(store, "pa", 3, "cat-park.png cat.png park.png", "cat", "pa"); /* still being typed */
+    HITS(store, NULL, 0, "", "none");
+    search_store_close(store);
+}
+
+static void pages_are_stable(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    for (int i = 0; i < 30; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "s%02d", (i * 7) % 30);
+        put(s, store, name, "same", "", "", NULL);
+    }
+    const char *stem[] = {"same"};
+    char expect[256];
+    for (int offset = 0; offset < 30; offset += 6) {
+        snprintf(expect, sizeof expect, "s%02d s%02d s%02d s%02d s%02d s%02d", offset, offset + 1, offset + 2,
+                 offset + 3, offset + 4, offset + 5);
+        expect_hits(s, store, stem, 1, NULL, 6, (size_t)offset, 30, expect);
+    }
+    expect_hits(s, store, stem, 1, NULL, 6, 28, 30, "s28 s29");
+    expect_hits(s, store, stem, 1, NULL, 6, 30, 30, "");
+    expect_hits(s, store, stem, 1, NULL, 0, 0, 30, "");
+    expect_hits(s, store, stem, 1, NULL, SIZE_MAX, SIZE_MAX, 30, "");
+    expect_hits(s, store, stem, 1, NULL, SIZE_MAX, 29, 30, "s29");
+    search_store_close(store);
+}
+
+static void hostile_terms_find_what_they_say(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    put(s, store, "a.png", "cat", "", "", NULL);
+    put(s, store, "b.png", "u1f431 naïve 猫", "", "", NULL);
+    static const char *const hostile[] = {
+        "\"", "\"\"", "cat\" OR \"x", "*",        "NEAR(", "AND",  "title:",     "{", ")", "-", "^",
+        "",   " ",    "' OR 1=1 --",  "\xff\xfe", "+",     "%s%n", "title : cat"};
+    for (size_t i = 0; i < COUNT(hostile); i++) {
+        struct search_hit *hits;
+        size_t n;
+        int64_t total;
+        assert_ok(
+            s, search_store_lexical(store, &hostile[i], 1, hostile[i], 10, 0, &s->arena, &hits, &n, &total, &s->err));
+        assert_ok(s, search_store_lexical(store, hostile, i, NULL, 10, 0, &s->arena, &hits, &n, &total, &s->err));
+        assert_ok(s, search_store_lexical(store, NULL, 0, hostile[i], 10, 0, &s->arena, &hits, &n, &total, &s->err));
+    }
+    HITS(store, NULL, 1, "a.png", "\"", "cat", "*");
+    HITS(store, NULL, 1, "b.png", "naïve");
+    HITS(store, NULL, 1, "b.png", "猫");
+    HITS(store, "u1f4", 1, "b.png", "u1f4");
+    expect_hits(s, store, NULL, 0, NULL, 10, 0, 0, "");
+    expect_hits(s, store, NULL, 0, "", 10, 0, 0, "");
+
+    const char *many[1000];
+    for (size_t i = 0; i < COUNT(many); i++)
+        many[i] = i == 0 ? "cat" : "dog";
+    expect_hits(s, store, many, COUNT(many), "ca", 10, 0, 1, "a.png");
+    struct search_hit *hits;
+    size_t n;
+    int64_t total;
+    char *huge = calloc(1, 200001);
+    memset(huge, 'x', 200000);
+    const char *term = huge;
+    assert_int_equal(search_store_lexical(store, &term, 1, NULL, 10, 0, &s->arena, &hits, &n, &total, &s->err),
+                     ERR_TOO_LARGE);
+    free(huge);
+    search_store_close(store);
+}
+
+static int64_t generation(struct suite *s, struct search_store *store, const char *model)
+{
+    int64_t g;
+    assert_ok(s, search_store_vectors_generation(store, model, &g, &s->err));
+    return g;
+}
+
+static int64_t vectors(struct suite *s, struct search_store *store, const char *model)
+{
+    int64_t count;
+    assert_ok(s, search_store_vectors_count(store, model, &count, &s->err));
+    return count;
+}
+
+static void expect_unindexed(struct suite *s, struct search_store *store, const char *model, const char *expect)
+{
+    struct document *docs;
+    size_t n;
+    char got[256] = "";
+    assert_ok(s, search_store_unindexed(store, model, 0, 100, &s->arena, &docs, &n, &s->err));
+    for (size_t i = 0; i < n; i++) {
+        assert_true(i == 0 || docs[i].id > docs[i - 1].id);
+        strcat(got, docs[i].filename);
+        strcat(got, " ");
+    }
+    assert_string_equal(got, expect);
+}
+
+static void vectors_follow_their_documents(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    int64_t ids[] = {put(s, store, "a", "a", "", "11", NULL), put(s, store, "b", "b", "", "22", NULL),
+                     put(s, store, "c", "c", "", "33", NULL), put(s, store, "none", "d", "", "", NULL), 12345};
+    const char *images[] = {"11", "stale", "33", "", "55"};
+    float v[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    assert_int_equal(generation(s, store, "m"), 0);
+    expect_unindexed(s, store, "m", "a b c ");
+    assert_ok(s, search_store_vectors_put(store, "m", 2, ids, images, v, 3, &s->err));
+    assert_ok(s, search_store_vectors_put(store, "m", 2, ids + 4, images + 4, v, 1, &s->err)); /* deleted meanwhile */
+    assert_int_equal(vectors(s, store, "m"), 2); /* b's image is another by now */
+    assert_int_equal(vectors(s, store, "other"), 0);
+    int64_t g = generation(s, store, "m");
+    assert_true(g > 0);
+    expect_unindexed(s, store, "m", "b ");
+    expect_unindexed(s, store, "other", "a b c ");
+
+    struct vector_row *rows;
+    size_t n;
+    assert_ok(s, search_store_vectors_page(store, "m", 2, 0, 1, &s->arena, &rows, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].document_id, ids[0]);
+    assert_memory_equal(rows[0].vector, v, 2 * sizeof *v);
+    assert_ok(s, search_store_vectors_page(store, "m", 2, ids[0], 10, &s->arena, &rows, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_int_equal(rows[0].document_id, ids[2]);
+    assert_memory_equal(rows[0].vector, v + 4, 2 * sizeof *v);
+    assert_ok(s, search_store_vectors_page(store, "none", 2, 0, 10, &s->arena, &rows, &n, &s->err));
+    assert_int_equal(n, 0);
+
+    /* a row of another size is named */
+    assert_int_equal(search_store_vectors_page(store, "m", 3, 0, 10, &s->arena, &rows, &n, &s->err), ERR_CORRUPT);
+    char named[32];
+    snprintf(named, sizeof named, "document %lld", (long long)ids[0]);
+    assert_non_null(strstr(s->err.message, named));
+    assert_int_equal(search_store_vectors_put(store, "m", 0, ids, images, v, 1, &s->err), ERR_INVALID);
+    assert_int_equal(search_store_vectors_put(store, "", 2, ids, images, v, 1, &s->err), ERR_INVALID);
+
+    assert_ok(s, search_store_vector_failed(store, "m", ids[1], "not an image", &s->err));
+    assert_ok(s, search_store_vector_failed(store, "m", 12345, "deleted meanwhile", &s->err));
+    expect_unindexed(s, store, "m", "");
+    assert_int_equal(generation(s, store, "m"), g);
+
+    /* new words leave vectors alone, a new image drops them, and forgives the failure */
+    put(s, store, "a", "new title", "", "11", NULL);
+    assert_int_equal(vectors(s, store, "m"), 2);
+    assert_int_equal(generation(s, store, "m"), g);
+    put(s, store, "a", "new title", "", "12", NULL);
+    put(s, store, "b", "b", "", "23", NULL);
+    assert_int_equal(vectors(s, store, "m"), 1);
+    assert_true(generation(s, store, "m") > g);
+    expect_unindexed(s, store, "m", "a b ");
+    g = generation(s, store, "m");
+    int64_t id;
+    assert_ok(s, search_store_delete(store, "c", &id, &s->err));
+    assert_int_equal(vectors(s, store, "m"), 0);
+    assert_true(generation(s, store, "m") > g);
+
+    g = generation(s, store, "m");
+    assert_ok(s, search_store_vector_failed(store, "m", ids[1], "again", &s->err));
+    assert_ok(s, search_store_vectors_drop(store, "m", &s->err));
+    assert_ok(s, search_store_vectors_drop(store, "never seen", &s->err));
+    expect_unindexed(s, store, "m", "a b ");
+    assert_true(generation(s, store, "m") > g);
+    search_store_close(store);
+}
+
+static void settings_are_kept(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    const char *value;
+    assert_ok(s, search_store_setting_get(store, "model", &s->arena, &value, &s->err));
+    assert_string_equal(value, "");
+    assert_ok(s, search_store_setting_set(store, "model", "clip", &s->err));
+    assert_ok(s, search_store_setting_set(store, "model", "siglip", &s->err));
+    search_store_close(store);
+    store = suite_search(s);
+    assert_ok(s, search_store_setting_get(store, "model", &s->arena, &value, &s->err));
+    assert_string_equal(value, "siglip");
+    assert_ok(s, search_store_ping(store, &s->err));
+    search_store_close(store);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
+    const struct CMUnitTest tests[] = {
+        T(documents_come_and_go), T(ranks_titles_words_filenames_prefixes), T(more_of_the_terms_rank_higher),
+        T(pages_are_stable),      T(hostile_terms_find_what_they_say),      T(vectors_follow_their_documents),
+        T(settings_are_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,352 @@
+/* test_store_stickers.c: the store suite: stickers, their search, users and tokens, the outbox. */
+#include "store_suite.h"
+
+static void adds_gets_updates_deletes(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    struct sticker_words words[] = {{"de", "Katze"}, {"en", "cat, kitten"}};
+    struct sticker in = {.filename = "cat.png",
+                         .title = "A cat",
+                         .pack = "p",
+                         .author = "a",
+                         .license = "l",
+                         .source = "https://example.org/",
+                         .sha256 = "ab",
+                         .mime = "image/png",
+                         .bytes = 5000000000,
+                         .width = 512,
+                         .height = 300,
+                         .words = words,
+                         .n_words = 2};
+    struct sticker_terms terms = {.title = "cat", .words = "katz cat kitten", .filename = "cat", .folded = "cat katze"};
+    int64_t before = os_now_us();
+    assert_ok(s, sticker_store_add(store, &in, &terms, 1, &s->err));
+
+    struct sticker out;
+    assert_ok(s, sticker_store_get(store, "cat.png", &s->arena, &out, &s->err));
+    assert_int_equal(strlen(out.id), 36);
+    assert_string_equal(out.filename, "cat.png");
+    assert_string_equal(out.title, "A cat");
+    assert_string_equal(out.pack, "p");
+    assert_string_equal(out.author, "a");
+    assert_string_equal(out.license, "l");
+    assert_string_equal(out.source, "https://example.org/");
+    assert_string_equal(out.sha256, "ab");
+    assert_string_equal(out.mime, "image/png");
+    assert_int_equal(out.bytes, 5000000000);
+    assert_int_equal(out.width, 512);
+    assert_int_equal(out.height, 300);
+    assert_int_equal(out.n_words, 2);
+    assert_string_equal(out.words[0].language, "de");
+    assert_string_equal(out.words[1].words, "cat, kitten");
+    assert_true(out.created_us >= before && out.created_us <= os_now_us());
+
+    struct sticker_words changed_words = {"en", "tiger"};
+    struct sticker changed = {.filename = "cat.png",
+                              .title = "A tiger",
+                              .pack = "p2",
+                              .author = "a2",
+                              .license = "l2",
+                              .source = "s2",
+                              .words = &changed_words,
+                              .n_words = 1};
+    struct sticker_terms changed_terms = {.title = "tiger", .words = "tiger", .filename = "cat", .folded = "tiger"};
+    assert_ok(s, sticker_store_update(store, &changed, &changed_terms, &s->err));
+    struct sticker after;
+    assert_ok(s, sticker_store_get(store, "cat.png", &s->arena, &after, &s->err));
+    assert_string_equal(after.id, out.id);
+    assert_string_equal(after.title, "A tiger");
+    assert_string_equal(after.sha256, "ab");
+    assert_int_equal(after.n_words, 1);
+    assert_int_equal(after.created_us, out.created_us);
+    assert_true(after.modified_us > out.modified_us);
+
+    changed.filename = "dog.png";
+    assert_int_equal(sticker_store_update(store, &changed, &changed_terms, &s->err), ERR_NOT_FOUND);
+    assert_non_null(strstr(s->err.message, "dog.png"));
+    assert_int_equal(sticker_store_delete(store, "dog.png", &s->err), ERR_NOT_FOUND);
+    assert_ok(s, sticker_store_delete(store, "cat.png", &s->err));
+    assert_int_equal(sticker_store_get(store, "cat.png", &s->arena, &out, &s->err), ERR_NOT_FOUND);
+    sticker_store_close(store);
+}
+
+static void a_conflict_adds_nothing(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    suite_add(s, store, "b.png", "b");
+    struct sticker batch[3] = {{.filename = "a.png"}, {.filename = "b.png"}, {.filename = "c.png"}};
+    struct sticker_terms terms[3];
+    for (int i = 0; i < 3; i++) {
+        batch[i].title = batch[i].pack = batch[i].author = batch[i].license = "";
+        batch[i].source = batch[i].sha256 = batch[i].mime = "";
+        terms[i] = (struct sticker_terms){"", "", "", ""};
+    }
+    assert_int_equal(sticker_store_add(store, batch, terms, 3, &s->err), ERR_CONFLICT);
+    assert_non_null(strstr(s->err.message, "b.png"));
+    int64_t stickers, queries, pending;
+    assert_ok(s, sticker_store_count(store, &stickers, &queries, &pending, &s->err));
+    assert_int_equal(stickers, 1);
+    assert_int_equal(pending, 1);
+    batch[1].filename = "../b.png";
+    assert_int_equal(sticker_store_add(store, batch, terms, 3, &s->err), ERR_INVALID);
+    sticker_store_close(store);
+}
+
+static void gets_many_and_lists(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    for (int i = 0; i < 25; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "s%02d.png", (i * 7) % 25);
+        suite_add(s, store, name, "title");
+    }
+    const char *names[] = {"s20.png", "none.png", "s03.png", "s20.png"};
+    struct sticker out[4];
+    assert_ok(s, sticker_store_get_many(store, names, 4, &s->arena, out, &s->err));
+    assert_string_equal(out[0].filename, "s20.png");
+    assert_null(out[1].filename);
+    assert_string_equal(out[2].filename, "s03.png");
+    assert_string_equal(out[3].filename, "s20.png");
+    assert_int_equal(out[0].n_words, 0);
+
+    const char *after = "";
+    int seen = 0;
+    for (;;) {
+        struct sticker *page;
+        size_t n;
+        assert_ok(s, sticker_store_list(store, after, 10, &s->arena, &page, &n, &s->err));
+        if (n == 0)
+            break;
+        assert_true(n <= 10);
+        for (size_t i = 0; i < n; i++, seen++) {
+            assert_true(strcmp(after, page[i].filename) < 0);
+            assert_int_equal(page[i].n_words, 1);
+            after = page[i].filename;
+        }
+    }
+    assert_int_equal(seen, 25);
+    sticker_store_close(store);
+}
+
+static void an_answer_larger_than_the_arena_is_refused(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    for (int i = 0; i < 50; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "s%02d.png", i);
+        suite_add(s, store, name, "a title that takes some space");
+    }
+    struct arena small;
+    arena_init(&small, 2000);
+    struct sticker *page;
+    size_t n;
+    assert_int_equal(sticker_store_list(store, "", 50, &small, &page, &n, &s->err), ERR_NO_MEMORY);
+    const char *stem = "title";
+    struct store_hit *hits;
+    int64_t total;
+    arena_reset(&small);
+    assert_int_equal(sticker_store_search(store, &stem, 1, NULL, 50, 0, &small, &hits, &n, &total, &s->err),
+                     ERR_NO_MEMORY);
+    arena_free(&small);
+    assert_ok(s, sticker_store_list(store, "", 50, &s->arena, &page, &n, &s->err));
+    assert_int_equal(n, 50);
+    sticker_store_close(store);
+}
+
+static void checks_filenames(void **state)
+{
+    struct suite *s = *state;
+    char longest[257];
+    memset(longest, 'a', 256);
+    longest[256] = '\0';
+    static const char *const bad[] = {"",          "a/b",          "/",     "a\\b",        "..",
+                                      ".hidden",   "a\nb",         "a\x7f", "\xc2\x85",    "\xff",
+                                      "a\xc0\xaf", "\xed\xa0\x80", "x\x01", "\xe2\x80\xa8"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (store_check_filename(bad[i], &s->err) != ERR_INVALID)
+            fail_msg("bad filename %zu was accepted", i);
+    assert_int_equal(store_check_filename(longest, &s->err), ERR_INVALID);
+    longest[255] = '\0';
+    assert_ok(s, store_check_filename(longest, &s->err));
+    assert_ok(s, store_check_filename("Katze im Park 🐱 (1).png", &s->err));
+    assert_ok(s, store_check_filename("'; DROP TABLE stickers; --", &s->err));
+}
+
+static void find(struct suite *s, struct sticker_store *store, const char *stem, const char *prefix, const char *expect)
+{
+    struct store_hit *hits;
+    size_t n;
+    int64_t total;
+    char got[256] = "";
+    assert_ok(s,
+              sticker_store_search(store, &stem, stem ? 1 : 0, prefix, 10, 0, &s->arena, &hits, &n, &total, &s->err));
+    for (size_t i = 0; i < n; i++) {
+        strcat(got, i ? " " : "");
+        strcat(got, hits[i].filename);
+        assert_true(i == 0 || hits[i].score <= hits[i - 1].score);
+    }
+    assert_string_equal(got, expect);
+    assert_int_equal(total, n);
+}
+
+static void searches_its_own_words(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    suite_add(s, store, "dog.png", "dog park");
+    suite_add(s, store, "category.png", "category");
+    suite_add(s, store, "cat.png", "cat park");
+    suite_add(s, store, "both.png", "both");
+    suite_add(s, store, "other.png", "other");
+    suite_add(s, store, "another.png", "other");
+    find(s, store, "cat", "cat", "cat.png category.png"); /* whole words before prefixes */
+    find(s, store, "cat", NULL, "cat.png");
+    find(s, store, "park", NULL, "cat.png dog.png"); /* ties by filename */
+    find(s, store, "other", NULL, "another.png other.png");
+    find(s, store, NULL, "do", "dog.png");
+    find(s, store, NULL, NULL, "");
+    find(s, store, "none", "none", "");
+    assert_ok(s, sticker_store_delete(store, "cat.png", &s->err));
+    find(s, store, "cat", "cat", "category.png");
+    sticker_store_close(store);
+}
+
+static void users_and_tokens(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    struct user ann = {.username = "ann", .password_hash = "h1", .is_staff = true, .is_active = true};
+    struct user bob = {.username = "bob", .password_hash = "h2", .is_superuser = true};
+    assert_ok(s, sticker_store_user_add(store, &bob, &s->err));
+    assert_ok(s, sticker_store_user_add(store, &ann, &s->err));
+    assert_int_equal(sticker_store_user_add(store, &ann, &s->err), ERR_CONFLICT);
+    assert_non_null(strstr(s->err.message, "ann"));
+    struct user bad = {.username = "", .password_hash = ""};
+    assert_int_equal(sticker_store_user_add(store, &bad, &s->err), ERR_INVALID);
+    bad.username = "a\nb";
+    assert_int_equal(sticker_store_user_add(store, &bad, &s->err), ERR_INVALID);
+
+    struct user got, *all;
+    size_t n;
+    assert_ok(s, sticker_store_user_get(store, "ann", &s->arena, &got, &s->err));
+    assert_true(got.is_staff && got.is_active && !got.is_superuser);
+    assert_string_equal(got.password_hash, "h1");
+    assert_int_equal(sticker_store_user_get(store, "eve", &s->arena, &got, &s->err), ERR_NOT_FOUND);
+    assert_ok(s, sticker_store_user_passwd(store, "ann", "h3", &s->err));
+    assert_int_equal(sticker_store_user_passwd(store, "eve", "h3", &s->err), ERR_NOT_FOUND);
+    assert_ok(s, sticker_store_user_list(store, &s->arena, &all, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(all[0].username, "ann");
+    assert_string_equal(all[0].password_hash, "h3");
+
+    assert_ok(s, sticker_store_token_add(store, "ann", "laptop", "aa11", &s->err));
+    assert_ok(s, sticker_store_token_add(store, "ann", "", "aa22", &s->err));
+    assert_ok(s, sticker_store_token_add(store, "bob", "", "bb11", &s->err));
+    assert_int_equal(sticker_store_token_add(store, "eve", "", "ee11", &s->err), ERR_NOT_FOUND);
+    assert_int_equal(sticker_store_token_add(store, "bob", "", "aa11", &s->err), ERR_CONFLICT);
+    assert_ok(s, sticker_store_token_user(store, "aa11", &s->arena, &got, &s->err));
+    assert_string_equal(got.username, "ann");
+    assert_int_equal(sticker_store_token_user(store, "zz", &s->arena, &got, &s->err), ERR_NOT_FOUND);
+    struct token *tokens;
+    assert_ok(s, sticker_store_token_list(store, &s->arena, &tokens, &n, &s->err));
+    assert_int_equal(n, 3);
+    assert_string_equal(tokens[0].label, "laptop");
+    assert_true(tokens[0].last_used_us >= tokens[0].created_us);
+    assert_int_equal(tokens[1].last_used_us, 0);
+    assert_ok(s, sticker_store_token_revoke(store, tokens[0].id, &s->err));
+    assert_int_equal(sticker_store_token_revoke(store, tokens[0].id, &s->err), ERR_NOT_FOUND);
+    assert_int_equal(sticker_store_token_user(store, "aa11", &s->arena, &got, &s->err), ERR_NOT_FOUND);
+    assert_ok(s, sticker_store_user_delete(store, "ann", &s->err));
+    assert_int_equal(sticker_store_user_delete(store, "ann", &s->err), ERR_NOT_FOUND);
+    assert_int_equal(sticker_store_token_user(store, "aa22", &s->arena, &got, &s->err), ERR_NOT_FOUND);
+    assert_ok(s, sticker_store_token_user(store, "bb11", &s->arena, &got, &s->err));
+    sticker_store_close(store);
+}
+
+static void the_outbox_keeps_the_newest_entry(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    struct outbox_item *items;
+    size_t n;
+    suite_add(s, store, "a.png", "a");
+    suite_add(s, store, "b.png", "b");
+    assert_ok(s, sticker_store_outbox_next(store, os_now_us(), 10, &s->arena, &items, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(items[0].filename, "a.png");
+    assert_string_equal(items[0].op, "put");
+    int64_t first = items[0].seq, both[] = {items[0].seq, items[1].seq};
+
+    /* a.png changes while its first entry is on its way: done must not tick off the newer one */
+    assert_ok(s, sticker_store_delete(store, "a.png", &s->err));
+    assert_ok(s, sticker_store_outbox_done(store, both, 2, &s->err));
+    assert_ok(s, sticker_store_outbox_next(store, os_now_us(), 10, &s->arena, &items, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(items[0].op, "delete");
+    assert_true(items[0].seq > first && items[0].seq > both[1]);
+
+    int64_t now = os_now_us();
+    assert_ok(s, sticker_store_outbox_failed(store, items[0].seq, "503", now + 1000000, &s->err));
+    assert_ok(s, sticker_store_outbox_next(store, now, 10, &s->arena, &items, &n, &s->err));
+    assert_int_equal(n, 0);
+    assert_ok(s, sticker_store_outbox_next(store, now + 1000000, 10, &s->arena, &items, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_int_equal(items[0].attempts, 1);
+    assert_string_equal(items[0].last_error, "503");
+    int64_t last = items[0].seq;
+    assert_ok(s, sticker_store_outbox_done(store, &last, 1, &s->err));
+
+    /* numbers are not used again, even when the outbox was empty and the store closed */
+    sticker_store_close(store);
+    store = suite_stickers(s);
+    suite_add(s, store, "c.png", "c");
+    assert_ok(s, sticker_store_outbox_refill(store, &s->err));
+    assert_ok(s, sticker_store_outbox_next(store, os_now_us(), 10, &s->arena, &items, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(items[0].filename, "b.png");
+    assert_string_equal(items[1].filename, "c.png");
+    assert_true(items[0].seq > last);
+    assert_ok(s, sticker_store_outbox_next(store, os_now_us(), 1, &s->arena, &items, &n, &s->err));
+    assert_int_equal(n, 1);
+    int64_t stickers, queries, pending;
+    assert_ok(s, sticker_store_count(store, &stickers, &queries, &pending, &s->err));
+    assert_int_equal(pending, 2);
+    sticker_store_close(store);
+}
+
+static void refuses_urls_it_does_not_know(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store;
+    struct search_store *search;
+    assert_int_equal(sticker_store_open("mysql://secret@host/db", 1, &store, &s->err), ERR_UNSUPPORTED);
+    assert_non_null(strstr(s->err.message, "mysql"));
+    assert_null(strstr(s->err.message, "secret"));
+    assert_int_equal(search_store_open("mysql://host/db", 1, &search, &s->err), ERR_UNSUPPORTED);
+    assert_int_equal(sticker_store_open("", 1, &store, &s->err), ERR_INVALID);
+    assert_int_equal(sticker_store_open(s->url, 0, &store, &s->err), ERR_INVALID);
+    assert_int_equal(sticker_store_open(s->url, 65, &store, &s->err), ERR_INVALID);
+    sticker_store_close(NULL);
+    search_store_close(NULL);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
+    const struct CMUnitTest tests[] = {
+        T(adds_gets_updates_deletes),
+        T(a_conflict_adds_nothing),
+        T(gets_many_and_lists),
+        T(an_answer_larger_than_the_arena_is_refused),
+        T(checks_filenames),
+        T(searches_its_own_words),
+        T(users_and_tokens),
+        T(the_outbox_keeps_the_newest_entry),
+        T(refuses_urls_it_does_not_know),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
