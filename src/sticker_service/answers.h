@@ -1,0 +1,31 @@
+/* answers.h: finished search answers, kept for a moment, because popular queries come in crowds.
+ *
+ * When an answer has expired, one caller is told so and makes a new one; the others get the old one
+ * for at most one more such moment. Memory is bounded: a fixed number of places, small answers only. */
+#ifndef PEEL_STICKER_SERVICE_ANSWERS_H
+#define PEEL_STICKER_SERVICE_ANSWERS_H
+
+#include "base/buf.h"
+#include "base/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ANSWERS_MAX_BYTES (16u << 10) /* of one answer; longer ones are not kept */
+
+struct answers;
+/* keep_ms 0 or count 0: nothing is kept. */
+enum status answers_open(unsigned keep_ms, size_t count, struct answers **out, struct error *err) MUST_CHECK;
+void answers_close(struct answers *c);
+
+/* Appends the answer for `key` to out and returns true, or returns false: the caller makes it. */
+bool answers_get(struct answers *c, const char *key, struct buf *out) MUST_CHECK;
+void answers_put(struct answers *c, const char *key, const char *answer, size_t len);
+void answers_clear(struct answers *c); /* stickers have changed */
+
+struct answers_stats {
+    uint64_t hits, misses;
+};
+struct answers_stats answers_stats(struct answers *c);
+
+#endif

@@ -1,0 +1,66 @@
+#include "sticker_service/auth.h"
+
+#include "base/os.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+void auth_token_new(char key[41])
+{
+    unsigned char random[20];
+    os_random(random, sizeof random);
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(key + 2 * i, 3, "%02x", random[i]);
+}
+
+enum status auth_token_check(const char *key, struct error *err)
+{
+    size_t len = strlen(key);
+    for (size_t i = 0; i < len; i++)
+        if (key[i] <= ' ' || key[i] > '~')
+            return err_set(err, ERR_INVALID, "a token must be visible ASCII characters without spaces");
+    if (len < 1 || len > AUTH_KEY_MAX)
+        return err_set(err, ERR_INVALID, "a token must have 1 to %d characters, not %zu", AUTH_KEY_MAX, len);
+    return OK;
+}
+
+void auth_token_hash(const char *key, char hash_hex[65])
+{
+    os_sha256_hex(key, strlen(key), hash_hex);
+}
+
+static bool refuse(struct http_response *res, const char *message)
+{
+    http_header_add(res, "WWW-Authenticate", "Token");
+    http_problem(res, 401, "%s", message);
+    return false;
+}
+
+bool auth_staff(struct sticker_store *store, const struct http_request *req, struct http_response *res)
+{
+    const char *header = http_header(req, "Authorization");
+    if (!header)
+        return refuse(res, "A token is needed: send \"Authorization: Token <key>\".");
+    if (strncasecmp(header, "Token ", 6) != 0)
+        return refuse(res, "Authorization must be \"Token <key>\".");
+    const char *key = header + 6 + strspn(header + 6, " ");
+    struct error err;
+    if (auth_token_check(key, NULL) != OK)
+        return refuse(res, "Invalid token.");
+    char hash[65];
+    auth_token_hash(key, hash);
+    struct user user;
+    enum status status = sticker_store_token_user(store, hash, req->arena, &user, &err);
+    if (status == ERR_NOT_FOUND || (status == OK && !user.is_active))
+        return refuse(res, "Invalid token.");
+    if (status != OK) {
+        http_problem_from(res, &err);
+        return false;
+    }
+    if (!user.is_staff) {
+        http_problem(res, 403, "This token's user is not staff.");
+        return false;
+    }
+    return true;
+}

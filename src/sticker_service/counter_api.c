@@ -1,0 +1,25 @@
+/* GET /api/counter/?digit=7&n=1000 */
+#include "sticker_service/counter.h"
+#include "sticker_service/service.h"
+
+void counter_handle(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    (void)ctx;
+    struct counter_result r;
+    struct error err;
+    const char *digit = "7", *n = "";
+    enum status status = http_param(req, "digit", &digit, &err);
+    if (status == OK || status == ERR_NOT_FOUND)
+        status = http_param(req, "n", &n, &err);
+    if (status == OK || status == ERR_NOT_FOUND)
+        status = counter_count(digit, n, &r, &err);
+    if (status != OK) {
+        http_problem_from(res, &err);
+        return;
+    }
+    struct buf out;
+    buf_init(&out, sizeof r + 64);
+    counter_json(&r, &out);
+    http_json(res, 200, out.data, out.len);
+    buf_free(&out);
+}

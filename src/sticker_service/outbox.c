@@ -1,0 +1,309 @@
+/* One thread takes the oldest entries, BATCH at a time, and lets a small pool send them. What is
+ * accepted is forgotten in one go. When SearchService cannot be reached, the rest of the batch is left
+ * alone and the thread backs off, doubling up to BACKOFF_MAX_MS; a document that it refuses (4xx) is
+ * noted and tried again much later, while the others go on. */
+#include "sticker_service/outbox.h"
+
+#include "base/log.h"
+#include "base/os.h"
+#include "base/pool.h"
+#include "sticker_service/json_out.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH            256u
+#define SEND_TIMEOUT_MS  10000u
+#define BACKOFF_MIN_MS   250u
+#define BACKOFF_MAX_MS   4000u
+#define REFUSED_RETRY_US (60 * 1000000ll) /* times the attempts so far, at most an hour */
+#define REFUSED_MAX_US   (3600 * 1000000ll)
+#define DOCUMENT_MAX     (1u << 20)
+#define ANSWER_MAX       (64u << 10)
+
+struct outbox {
+    struct sticker_store *store;
+    struct http_client *client;
+    struct pool *pool;
+    unsigned poll_ms;
+    pthread_t thread;
+    bool thread_runs;
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t wake;
+    bool stop, woken;
+    char last_error[256];
+    atomic_bool hurry; /* = stop, for the senders */
+    atomic_uint_fast64_t delivered;
+};
+
+enum outcome { LEFT_ALONE, DELIVERED, REFUSED, UNREACHABLE };
+
+struct delivery {
+    struct outbox *o;
+    const struct outbox_item *items;
+    enum outcome outcomes[BATCH];
+    struct error errors[BATCH];
+    atomic_bool unreachable;
+};
+
+static void write_document(const struct sticker *k, struct buf *out)
+{
+    buf_puts(out, "{\"title\":");
+    json_put_string(out, k->title);
+    buf_puts(out, ",\"words\":[");
+    for (size_t i = 0; i < k->n_words; i++) {
+        buf_puts(out, i ? ",{\"language\":" : "{\"language\":");
+        json_put_string(out, k->words[i].language);
+        buf_puts(out, ",\"words\":");
+        json_put_string(out, k->words[i].words);
+        buf_putc(out, '}');
+    }
+    buf_puts(out, "],\"image_sha256\":");
+    json_put_string(out, k->sha256);
+    buf_putc(out, '}');
+}
+
+static enum outcome send_document(struct outbox *o, const struct outbox_item *item, struct error *err)
+{
+    enum outcome outcome = UNREACHABLE;
+    struct arena arena;
+    struct buf path, body, answer;
+    arena_init(&arena, DOCUMENT_MAX);
+    buf_init(&path, 2048);
+    buf_init(&body, DOCUMENT_MAX);
+    buf_init(&answer, ANSWER_MAX);
+    bool delete = strcmp(item->op, "delete") == 0;
+    int http_status = 0;
+    buf_puts(&path, "/api/documents/");
+    http_escape(&path, item->filename, strlen(item->filename));
+    struct http_call call = {.method = "DELETE", .path = buf_str(&path), .timeout_ms = SEND_TIMEOUT_MS};
+    if (!delete) {
+        struct sticker sticker;
+        enum status status = sticker_store_get(o->store, item->filename, &arena, &sticker, err);
+        if (status == ERR_NOT_FOUND) {
+            outcome = DELIVERED; /* deleted since: its own entry replaces this one */
+            goto out;
+        }
+        if (status != OK)
+            goto out;
+        write_document(&sticker, &body);
+        if (buf_status(&body, err) != OK) {
+            outcome = REFUSED;
+            goto out;
+        }
+        call.method = "PUT";
+        call.content_type = "application/json";
+        call.body = body.data;
+        call.body_len = body.len;
+    }
+    enum status status = http_client_call(o->client, &call, &http_status, &answer, err);
+    if (status == OK && (http_status / 100 == 2 || (delete &&http_status == 404)))
+        outcome = DELIVERED;
+    else if (status == OK) {
+        /* 429 and 503 mean "later", as any 5xx; the other 4xx are about this document. */
+        outcome = http_status / 100 == 4 && http_status != 429 ? REFUSED : UNREACHABLE;
+        err_set(err, ERR_UNAVAILABLE, "SearchService answered %d to %s %s: %.160s", http_status, call.method, call.path,
+                buf_str(&answer));
+    }
+out:
+    arena_free(&arena);
+    buf_free(&path);
+    buf_free(&body);
+    buf_free(&answer);
+    return outcome;
+}
+
+static void deliver_one(void *arg, size_t i)
+{
+    struct delivery *d = arg;
+    if (atomic_load(&d->unreachable) || atomic_load(&d->o->hurry))
+        return;
+    d->outcomes[i] = send_document(d->o, &d->items[i], &d->errors[i]);
+    if (d->outcomes[i] == UNREACHABLE)
+        atomic_store(&d->unreachable, true);
+}
+
+static void remember_error(struct outbox *o, const char *message)
+{
+    pthread_mutex_lock(&o->mutex);
+    snprintf(o->last_error, sizeof o->last_error, "%s", message);
+    pthread_mutex_unlock(&o->mutex);
+}
+
+/* Notes how each document of a batch fared; true when SearchService could be reached. */
+static bool settle(struct outbox *o, struct delivery *d, size_t n, struct error *err)
+{
+    int64_t done[BATCH];
+    size_t n_done = 0;
+    bool reached = true, noted = false;
+    for (size_t i = 0; i < n; i++) {
+        const struct outbox_item *item = &d->items[i];
+        if (d->outcomes[i] == DELIVERED)
+            done[n_done++] = item->seq;
+        if (d->outcomes[i] != REFUSED && (d->outcomes[i] != UNREACHABLE || noted))
+            continue;
+        int64_t retry_us = 0; /* unreachable: whenever this thread tries again; one entry tells why */
+        if (d->outcomes[i] == REFUSED) {
+            int64_t wait_us = REFUSED_RETRY_US * (item->attempts + 1);
+            wait_us = wait_us < REFUSED_MAX_US ? wait_us : REFUSED_MAX_US;
+            retry_us = os_now_us() + wait_us;
+            log_warn("%s is not indexed, next try in %lld s: %s", item->filename, (long long)(wait_us / 1000000),
+                     d->errors[i].message);
+        } else {
+            reached = false;
+            noted = true;
+            *err = d->errors[i];
+        }
+        remember_error(o, d->errors[i].message);
+        struct error store_err;
+        if (sticker_store_outbox_failed(o->store, item->seq, d->errors[i].message, retry_us, &store_err) != OK)
+            log_error("cannot note a failure in the outbox: %s", store_err.message);
+    }
+    atomic_fetch_add(&o->delivered, n_done);
+    if (n_done && sticker_store_outbox_done(o->store, done, n_done, err) != OK)
+        return false;
+    return reached;
+}
+
+/* Sends one batch; *n: how many were waiting (BATCH = perhaps more). */
+static enum status drain(struct outbox *o, struct delivery *d, struct arena *arena, size_t *n, struct error *err)
+{
+    struct outbox_item *items;
+    *n = 0;
+    arena_reset(arena);
+    enum status status = sticker_store_outbox_next(o->store, os_now_us(), BATCH, arena, &items, n, err);
+    if (status != OK || !*n)
+        return status;
+    d->o = o;
+    d->items = items;
+    memset(d->outcomes, 0, sizeof d->outcomes);
+    atomic_store(&d->unreachable, false);
+    pool_for(o->pool, *n, deliver_one, d);
+    return settle(o, d, *n, err) ? OK : ERR_UNAVAILABLE;
+}
+
+/* Sleeps until woken, stopped or `ms` later; true when it is time to stop. */
+static bool rest(struct outbox *o, unsigned ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    long ns = until.tv_nsec + (long)(ms % 1000) * 1000000;
+    until.tv_sec += (time_t)(ms / 1000) + ns / 1000000000;
+    until.tv_nsec = ns % 1000000000;
+    pthread_mutex_lock(&o->mutex);
+    while (!o->stop && !o->woken)
+        if (pthread_cond_timedwait(&o->wake, &o->mutex, &until) != 0)
+            break;
+    o->woken = false;
+    bool stop = o->stop;
+    pthread_mutex_unlock(&o->mutex);
+    return stop;
+}
+
+static void *run(void *arg)
+{
+    struct outbox *o = arg;
+    struct error err = {OK, ""};
+    struct arena arena;
+    unsigned backoff = 0;
+    uint64_t told = 0;
+    struct delivery *d = calloc(1, sizeof *d);
+    arena_init(&arena, 4u << 20);
+    while (d) {
+        size_t n = 0;
+        uint64_t before = atomic_load(&o->delivered);
+        enum status status = drain(o, d, &arena, &n, &err);
+        uint64_t delivered = atomic_load(&o->delivered);
+        if (status != OK) {
+            if (!backoff)
+                log_warn("documents wait in the outbox: %s", err.message);
+            remember_error(o, err.message);
+            backoff = !backoff ? BACKOFF_MIN_MS : backoff < BACKOFF_MAX_MS ? 2 * backoff : BACKOFF_MAX_MS;
+        } else {
+            if (delivered > before)
+                remember_error(o, "");
+            backoff = 0;
+            if (n < BATCH && delivered > told) {
+                log_info("SearchService has accepted %llu documents", (unsigned long long)(delivered - told));
+                told = delivered;
+            }
+        }
+        if (rest(o, backoff ? backoff : n == BATCH ? 0 : o->poll_ms))
+            break;
+    }
+    if (!d)
+        log_error("no memory for the outbox: documents are not sent");
+    free(d);
+    arena_free(&arena);
+    return NULL;
+}
+
+enum status outbox_open(struct sticker_store *store, struct http_client *client, unsigned poll_ms, unsigned parallel,
+                        struct outbox **out, struct error *err)
+{
+    *out = NULL;
+    struct outbox *o = calloc(1, sizeof *o);
+    if (!o)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the outbox");
+    o->store = store;
+    o->client = client;
+    o->poll_ms = poll_ms;
+    pthread_mutex_init(&o->mutex, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&o->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    enum status status = parallel > 1 ? pool_open("outbox", parallel - 1, 1, &o->pool, err) : OK;
+    if (status == OK && pthread_create(&o->thread, NULL, run, o) != 0)
+        status = err_set(err, ERR_UNAVAILABLE, "no thread for the outbox");
+    if (status != OK) {
+        outbox_close(o);
+        return status;
+    }
+    o->thread_runs = true;
+    *out = o;
+    return OK;
+}
+
+void outbox_close(struct outbox *o)
+{
+    if (!o)
+        return;
+    if (o->thread_runs) {
+        atomic_store(&o->hurry, true);
+        pthread_mutex_lock(&o->mutex);
+        o->stop = true;
+        pthread_cond_signal(&o->wake);
+        pthread_mutex_unlock(&o->mutex);
+        pthread_join(o->thread, NULL);
+    }
+    pool_close(o->pool);
+    pthread_cond_destroy(&o->wake);
+    pthread_mutex_destroy(&o->mutex);
+    free(o);
+}
+
+void outbox_wake(struct outbox *o)
+{
+    pthread_mutex_lock(&o->mutex);
+    o->woken = true;
+    pthread_cond_signal(&o->wake);
+    pthread_mutex_unlock(&o->mutex);
+}
+
+void outbox_last_error(struct outbox *o, char *out, size_t cap)
+{
+    pthread_mutex_lock(&o->mutex);
+    snprintf(out, cap, "%s", o->last_error);
+    pthread_mutex_unlock(&o->mutex);
+}
+
+uint64_t outbox_delivered(struct outbox *o)
+{
+    return atomic_load(&o->delivered);
+}

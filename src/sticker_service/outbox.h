@@ -1,0 +1,25 @@
+/* outbox.h: tells SearchService about stickers that were added, changed or deleted, whoever did it.
+ *
+ * A thread reads the outbox table and sends PUT and DELETE /api/documents/<filename>, several at
+ * once. Both are idempotent, so several StickerServices may drain one outbox. An entry leaves the table
+ * only when SearchService has accepted it. */
+#ifndef PEEL_STICKER_SERVICE_OUTBOX_H
+#define PEEL_STICKER_SERVICE_OUTBOX_H
+
+#include "base/status.h"
+#include "http/client.h"
+#include "store/sticker_store.h"
+#include <stdint.h>
+
+struct outbox;
+/* store and client are borrowed until close. `parallel`: documents on their way at once. */
+enum status outbox_open(struct sticker_store *store, struct http_client *client, unsigned poll_ms, unsigned parallel,
+                        struct outbox **out, struct error *err) MUST_CHECK;
+void outbox_close(struct outbox *o); /* waits for documents on their way */
+void outbox_wake(struct outbox *o);  /* something was queued just now */
+
+/* What went wrong last, "" after a success; copied. */
+void outbox_last_error(struct outbox *o, char *out, size_t cap);
+uint64_t outbox_delivered(struct outbox *o);
+
+#endif

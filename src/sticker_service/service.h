@@ -1,0 +1,53 @@
+/* service.h: what the handlers of StickerService share; private to this room. Every handler's ctx is a
+ * struct sticker_service; all its members are thread-safe or fixed after start. */
+#ifndef PEEL_STICKER_SERVICE_SERVICE_H
+#define PEEL_STICKER_SERVICE_SERVICE_H
+
+#include "bucket/bucket.h"
+#include "http/client.h"
+#include "http/server.h"
+#include "sticker_service/answers.h"
+#include "sticker_service/outbox.h"
+#include "sticker_service/sticker_service.h"
+#include "sticker_service/thumbs.h"
+#include "sticker_service/usage.h"
+#include "store/sticker_store.h"
+#include <stdatomic.h>
+
+struct sticker_service {
+    const struct sticker_service_config *cfg;
+    struct sticker_store *store;
+    struct bucket *bucket;
+    struct http_client *search;   /* searches; its breaker protects customers from a slow peer */
+    struct http_client *indexing; /* outbox and readiness: apart, so that slow indexing never opens that breaker */
+    struct usage *usage;
+    struct answers *answers;
+    struct thumbs *thumbs;
+    struct outbox *outbox;
+    struct http_server *server;
+    atomic_uint_fast64_t degraded;         /* answers given without SearchService */
+    atomic_int_fast64_t degraded_told_us;  /* when that was last logged, monotonic */
+    atomic_int_fast64_t search_checked_us; /* when /readyz last asked SearchService */
+    atomic_bool search_ready;              /* and what it heard */
+};
+
+/* Handlers, one per file. */
+void search_handle(void *ctx, const struct http_request *req, struct http_response *res);
+void feedback_handle(void *ctx, const struct http_request *req, struct http_response *res);
+void analytics_handle(void *ctx, const struct http_request *req, struct http_response *res);
+void export_handle(void *ctx, const struct http_request *req, struct http_response *res);
+void counter_handle(void *ctx, const struct http_request *req, struct http_response *res);
+void media_handle(void *ctx, const struct http_request *req, struct http_response *res);
+void healthz_handle(void *ctx, const struct http_request *req, struct http_response *res);
+void readyz_handle(void *ctx, const struct http_request *req, struct http_response *res);
+void metrics_handle(void *ctx, const struct http_request *req, struct http_response *res);
+
+/* The `query` parameter, trimmed: 1..255 code points. Messages as the contract has them. */
+enum status query_param(const struct http_request *req, const char **query, struct error *err) MUST_CHECK;
+/* Narrows s to what is stored: ERR_INVALID when nothing is left, ERR_TOO_LARGE past 255 code points. */
+enum status query_trim(const char **s, size_t *len) MUST_CHECK;
+
+/* Appends "/media/<filename>?v=<hash>", or "/media/<filename>?w=256&v=<hash>" when width is not 0. */
+void media_url(struct buf *out, const char *filename, const char *sha256, unsigned width);
+
+#endif

@@ -1,0 +1,127 @@
+/* Opens the parts of StickerService in the order of their needs, serves, and closes them in reverse. */
+#include "sticker_service/sticker_service.h"
+
+#include "base/log.h"
+#include "sticker_service/service.h"
+
+#include <errno.h>
+#include <poll.h>
+
+static const struct http_route routes[] = {
+    {HTTP_GET, "/api/search/", search_handle, 0, 0, "search"},
+    {HTTP_POST, "/api/feedback/", feedback_handle, 0, 1u << 20, "feedback"},
+    {HTTP_GET, "/api/analytics/", analytics_handle, 0, 0, "analytics"},
+    {HTTP_GET, "/api/analytics/export", export_handle, 0, 0, "export"},
+    {HTTP_GET, "/api/counter/", counter_handle, HTTP_INLINE, 0, "counter"},
+    {HTTP_GET, "/media/{filename}", media_handle, 0, 0, "media"},
+    {HTTP_GET, "/healthz", healthz_handle, HTTP_INLINE, 0, "healthz"},
+    {HTTP_GET, "/readyz", readyz_handle, 0, 0, "readyz"},
+    {HTTP_GET, "/metrics", metrics_handle, 0, 0, "metrics"},
+};
+
+struct sticker_service_config sticker_service_defaults(void)
+{
+    return (struct sticker_service_config){
+        .host = "127.0.0.1",
+        .port = 8000,
+        .listen_fd = -1,
+        .stop_fd = -1,
+        .drain_ms = 5000,
+        .io_threads = 2,
+        .workers = 32,
+        .max_queue = 1024,
+        .max_connections = 1024,
+        .timeout_s = 30,
+        .readers = 8,
+        .cache_bytes = 512u << 20,
+        .search_deadline_ms = 2000,
+        .search_connect_ms = 500,
+        .search_idle = 64,
+        .breaker_failures = 5,
+        .breaker_retry_ms = 1000,
+        .usage_flush_ms = 500,
+        .answer_cache_ms = 1000,
+        .answer_cache_count = 1024,
+        .outbox_poll_ms = 300,
+        .outbox_parallel = 8,
+        .version = "",
+    };
+}
+
+static enum status open_parts(struct sticker_service *s, struct error *err)
+{
+    const struct sticker_service_config *cfg = s->cfg;
+    struct http_client_config search = {.base_url = cfg->search_url,
+                                        .connect_timeout_ms = cfg->search_connect_ms,
+                                        .max_idle = cfg->search_idle,
+                                        .breaker_failures = cfg->breaker_failures,
+                                        .breaker_retry_ms = cfg->breaker_retry_ms};
+    struct http_client_config indexing = search;
+    indexing.max_idle = cfg->outbox_parallel;
+    indexing.breaker_failures = 0; /* the outbox has its own back-off */
+    enum status status = sticker_store_open(cfg->database, cfg->readers, &s->store, err);
+    if (status == OK)
+        status = bucket_open(cfg->bucket, &s->bucket, err);
+    if (status == OK)
+        status = thumbs_open(cfg->cache_dir, cfg->cache_bytes, cfg->workers / 2, &s->thumbs, err);
+    if (status == OK)
+        status = http_client_open(&search, &s->search, err);
+    if (status == OK)
+        status = http_client_open(&indexing, &s->indexing, err);
+    if (status == OK)
+        status = answers_open(cfg->answer_cache_ms, cfg->answer_cache_count, &s->answers, err);
+    if (status == OK)
+        status = usage_open(s->store, cfg->usage_flush_ms, &s->usage, err);
+    if (status == OK)
+        status = outbox_open(s->store, s->indexing, cfg->outbox_poll_ms, cfg->outbox_parallel, &s->outbox, err);
+    if (status != OK)
+        return status;
+    struct http_server_config server = {.host = cfg->host,
+                                        .port = cfg->port,
+                                        .listen_fd = cfg->listen_fd,
+                                        .io_threads = cfg->io_threads,
+                                        .workers = cfg->workers,
+                                        .max_queue = cfg->max_queue,
+                                        .max_connections = cfg->max_connections,
+                                        .timeout_s = cfg->timeout_s,
+                                        .routes = routes,
+                                        .n_routes = sizeof routes / sizeof *routes,
+                                        .ctx = s,
+                                        .metrics_prefix = "peel_sticker"};
+    return http_server_open(&server, &s->server, err);
+}
+
+static void close_parts(struct sticker_service *s)
+{
+    if (s->server)
+        http_server_close(s->server, s->cfg->drain_ms);
+    outbox_close(s->outbox);
+    usage_close(s->usage);
+    answers_close(s->answers);
+    http_client_close(s->indexing);
+    http_client_close(s->search);
+    thumbs_close(s->thumbs);
+    bucket_close(s->bucket);
+    sticker_store_close(s->store);
+}
+
+enum status sticker_service_run(const struct sticker_service_config *cfg, struct error *err)
+{
+    struct sticker_service s = {.cfg = cfg};
+    enum status status = open_parts(&s, err);
+    if (status == OK) {
+        uint16_t port = http_server_port(s.server);
+        log_info("listening on %s port %u", cfg->host, port);
+        if (cfg->on_ready)
+            cfg->on_ready(cfg->on_ready_ctx, port);
+        struct pollfd stop = {.fd = cfg->stop_fd, .events = POLLIN};
+        int n;
+        while ((n = poll(&stop, 1, -1)) < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            status = err_errno(err, "cannot wait for the stop signal");
+        log_info("stopping");
+    }
+    close_parts(&s);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* thumbs.h: small WebP copies of stickers, made when first asked for and kept in a folder of bounded
+ * size. The folder may be emptied at any time and shared by several processes. */
+#ifndef PEEL_STICKER_SERVICE_THUMBS_H
+#define PEEL_STICKER_SERVICE_THUMBS_H
+
+#include "base/status.h"
+#include "bucket/bucket.h"
+#include <stdint.h>
+
+struct thumbs;
+/* max_waiting: callers that may wait for thumbnails being made, so that not every worker does. */
+enum status thumbs_open(const char *dir, uint64_t max_bytes, unsigned max_waiting, struct thumbs **out,
+                        struct error *err) MUST_CHECK;
+void thumbs_close(struct thumbs *t);
+
+/* An open descriptor (the caller closes it) of the image `key` in the bucket, at most `width` pixels wide
+ * and 4 * width high, never enlarged unless it is a drawing (SVG). `sha256`: of the image, names the
+ * thumbnail. Simultaneous calls for the same one make it once. ERR_UNAVAILABLE: too many are waiting. */
+enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256, unsigned width,
+                       int *fd, uint64_t *size, struct error *err) MUST_CHECK;
+uint64_t thumbs_bytes(struct thumbs *t);
+
+#endif

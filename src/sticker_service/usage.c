@@ -1,0 +1,276 @@
+/* Pending counts live in shards, each a small hash table under its own mutex. A flush steals every
+ * shard's entries and adds them to the store in a few transactions; `flushing` is held for writing
+ * meanwhile, and for reading by analytics, which therefore sees each count in exactly one place.
+ *
+ * Memory is bounded: a search that finds its shard full writes its own count at once, which is slower
+ * and as right. */
+#include "sticker_service/usage.h"
+
+#include "base/log.h"
+#include "base/os.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHARDS      16u
+#define BUCKETS     512u
+#define SHARD_MAX   2048u /* entries; a query has at most 1,020 bytes, so 35 MB in all at the very worst */
+#define FLUSH_BATCH 2000u /* rows per transaction, so that feedback never waits long behind one */
+
+struct entry {
+    struct entry *next;
+    int64_t count;
+    char query[];
+};
+
+struct shard {
+    pthread_mutex_t mutex;
+    size_t n;
+    struct entry *buckets[BUCKETS];
+};
+
+struct usage {
+    struct sticker_store *store;
+    unsigned flush_ms;
+    unsigned char key[crypto_shorthash_KEYBYTES]; /* secret, so that nobody can aim at one bucket */
+    pthread_rwlock_t flushing;
+    pthread_mutex_t mutex; /* guards stop; wake waits on it */
+    pthread_cond_t wake;
+    bool stop;
+    bool thread_runs;
+    pthread_t thread;
+    struct shard shards[SHARDS];
+};
+
+static uint64_t hash(const struct usage *u, const char *query)
+{
+    unsigned char out[crypto_shorthash_BYTES];
+    uint64_t h;
+    crypto_shorthash(out, (const unsigned char *)query, strlen(query), u->key);
+    memcpy(&h, out, sizeof h);
+    return h;
+}
+
+/* Under the shard's mutex: adds `count` if the query is there already. */
+static bool add_to_existing(struct shard *s, size_t bucket, const char *query, int64_t count)
+{
+    for (struct entry *e = s->buckets[bucket]; e; e = e->next)
+        if (strcmp(e->query, query) == 0) {
+            e->count += count;
+            return true;
+        }
+    return false;
+}
+
+/* False when the shard is full or memory is short. */
+static bool add(struct usage *u, const char *query, int64_t count)
+{
+    uint64_t h = hash(u, query);
+    struct shard *s = &u->shards[h % SHARDS];
+    size_t bucket = h / SHARDS % BUCKETS, len = strlen(query);
+    pthread_mutex_lock(&s->mutex);
+    bool added = add_to_existing(s, bucket, query, count);
+    struct entry *e = added || s->n >= SHARD_MAX ? NULL : malloc(sizeof *e + len + 1);
+    if (e) {
+        *e = (struct entry){.next = s->buckets[bucket], .count = count};
+        memcpy(e->query, query, len + 1);
+        s->buckets[bucket] = e;
+        s->n++;
+        added = true;
+    }
+    pthread_mutex_unlock(&s->mutex);
+    return added;
+}
+
+void usage_count(struct usage *u, const char *query)
+{
+    uint64_t h = hash(u, query);
+    struct shard *s = &u->shards[h % SHARDS];
+    pthread_mutex_lock(&s->mutex);
+    bool known = add_to_existing(s, h / SHARDS % BUCKETS, query, 1);
+    pthread_mutex_unlock(&s->mutex);
+    if (known)
+        return;
+    struct error err;
+    if (sticker_store_query_ensure(u->store, query, &err) != OK)
+        log_error("a new query is not stored yet: %s", err.message);
+    if (add(u, query, 1))
+        return;
+    const int64_t one = 1;
+    if (sticker_store_usage_add(u->store, &query, &one, 1, &err) != OK)
+        log_error("one search is not counted: %s", err.message);
+}
+
+/* All entries of all shards as one list. */
+static struct entry *steal(struct usage *u)
+{
+    struct entry *all = NULL;
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct shard *s = &u->shards[i];
+        pthread_mutex_lock(&s->mutex);
+        for (size_t b = 0; s->n && b < BUCKETS; b++)
+            while (s->buckets[b]) {
+                struct entry *e = s->buckets[b];
+                s->buckets[b] = e->next;
+                e->next = all;
+                all = e;
+                s->n--;
+            }
+        pthread_mutex_unlock(&s->mutex);
+    }
+    return all;
+}
+
+enum status usage_flush(struct usage *u, struct error *err)
+{
+    enum status status = OK;
+    const char **queries = malloc(FLUSH_BATCH * sizeof *queries);
+    int64_t *counts = malloc(FLUSH_BATCH * sizeof *counts);
+    if (!queries || !counts) {
+        free(queries);
+        free(counts);
+        return err_set(err, ERR_NO_MEMORY, "no memory to write usage counts");
+    }
+    pthread_rwlock_wrlock(&u->flushing);
+    struct entry *all = steal(u);
+    while (all && status == OK) {
+        size_t n = 0;
+        struct entry *rest = all;
+        for (; rest && n < FLUSH_BATCH; rest = rest->next, n++) {
+            queries[n] = rest->query;
+            counts[n] = rest->count;
+        }
+        status = sticker_store_usage_add(u->store, queries, counts, n, err);
+        while (status == OK && all != rest) {
+            struct entry *e = all;
+            all = e->next;
+            free(e);
+        }
+    }
+    int64_t lost = 0;
+    while (all) { /* what was not written goes back to wait for the next flush */
+        struct entry *e = all;
+        all = e->next;
+        lost += add(u, e->query, e->count) ? 0 : e->count;
+        free(e);
+    }
+    pthread_rwlock_unlock(&u->flushing);
+    if (lost)
+        log_error("%lld searches are not counted: the store does not take them and memory for them is full",
+                  (long long)lost);
+    free(queries);
+    free(counts);
+    return status;
+}
+
+size_t usage_pending(struct usage *u)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < SHARDS; i++) {
+        pthread_mutex_lock(&u->shards[i].mutex);
+        n += u->shards[i].n;
+        pthread_mutex_unlock(&u->shards[i].mutex);
+    }
+    return n;
+}
+
+enum status usage_analytics(struct usage *u, const char *query, struct arena *a, int64_t *usage,
+                            struct score_row **rows, size_t *n, struct error *err)
+{
+    uint64_t h = hash(u, query);
+    struct shard *s = &u->shards[h % SHARDS];
+    pthread_rwlock_rdlock(&u->flushing);
+    enum status status = sticker_store_analytics(u->store, query, a, usage, rows, n, err);
+    if (status == OK) {
+        pthread_mutex_lock(&s->mutex);
+        for (const struct entry *e = s->buckets[h / SHARDS % BUCKETS]; e; e = e->next)
+            if (strcmp(e->query, query) == 0)
+                *usage += e->count;
+        pthread_mutex_unlock(&s->mutex);
+    }
+    pthread_rwlock_unlock(&u->flushing);
+    return status;
+}
+
+static void flush_logged(struct usage *u)
+{
+    struct error err;
+    if (usage_flush(u, &err) != OK)
+        log_error("usage counts wait for the next try: %s", err.message);
+}
+
+static void *flusher(void *arg)
+{
+    struct usage *u = arg;
+    pthread_mutex_lock(&u->mutex);
+    while (!u->stop) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        long ns = until.tv_nsec + (long)(u->flush_ms % 1000) * 1000000;
+        until.tv_sec += (time_t)(u->flush_ms / 1000) + ns / 1000000000;
+        until.tv_nsec = ns % 1000000000;
+        pthread_cond_timedwait(&u->wake, &u->mutex, &until);
+        if (u->stop)
+            break;
+        pthread_mutex_unlock(&u->mutex);
+        flush_logged(u);
+        pthread_mutex_lock(&u->mutex);
+    }
+    pthread_mutex_unlock(&u->mutex);
+    return NULL;
+}
+
+enum status usage_open(struct sticker_store *store, unsigned flush_ms, struct usage **out, struct error *err)
+{
+    *out = NULL;
+    struct usage *u = calloc(1, sizeof *u);
+    if (!u)
+        return err_set(err, ERR_NO_MEMORY, "no memory for usage counts");
+    u->store = store;
+    u->flush_ms = flush_ms ? flush_ms : 1;
+    os_random(u->key, sizeof u->key);
+    pthread_rwlock_init(&u->flushing, NULL);
+    pthread_mutex_init(&u->mutex, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&u->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    for (size_t i = 0; i < SHARDS; i++)
+        pthread_mutex_init(&u->shards[i].mutex, NULL);
+    if (pthread_create(&u->thread, NULL, flusher, u) != 0) {
+        usage_close(u);
+        return err_set(err, ERR_UNAVAILABLE, "no thread for usage counts");
+    }
+    u->thread_runs = true;
+    *out = u;
+    return OK;
+}
+
+void usage_close(struct usage *u)
+{
+    if (!u)
+        return;
+    if (u->thread_runs) {
+        pthread_mutex_lock(&u->mutex);
+        u->stop = true;
+        pthread_cond_signal(&u->wake);
+        pthread_mutex_unlock(&u->mutex);
+        pthread_join(u->thread, NULL);
+        flush_logged(u);
+    }
+    for (struct entry *e = steal(u), *next; e; e = next) {
+        next = e->next;
+        free(e);
+    }
+    for (size_t i = 0; i < SHARDS; i++)
+        pthread_mutex_destroy(&u->shards[i].mutex);
+    pthread_cond_destroy(&u->wake);
+    pthread_mutex_destroy(&u->mutex);
+    pthread_rwlock_destroy(&u->flushing);
+    free(u);
+}

@@ -1,0 +1,29 @@
+/* usage.h: how often each query was searched, without a disk write per search.
+ *
+ * A query that is new is stored before usage_count returns, so that feedback may follow at once,
+ * through any process. Counts add up in memory and reach the store at most flush_ms later, and at
+ * close; a crash of the process loses at most that much. */
+#ifndef PEEL_STICKER_SERVICE_USAGE_H
+#define PEEL_STICKER_SERVICE_USAGE_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "store/sticker_store.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct usage;
+enum status usage_open(struct sticker_store *store, unsigned flush_ms, struct usage **out,
+                       struct error *err) MUST_CHECK;
+void usage_close(struct usage *u);
+
+/* Adds 1. Never fails: when the store cannot take a new query, that is logged and the count is kept. */
+void usage_count(struct usage *u, const char *query);
+enum status usage_flush(struct usage *u, struct error *err) MUST_CHECK;
+size_t usage_pending(struct usage *u); /* queries with unwritten counts */
+
+/* As sticker_store_analytics, with this process's unwritten counts added. */
+enum status usage_analytics(struct usage *u, const char *query, struct arena *a, int64_t *usage,
+                            struct score_row **rows, size_t *n, struct error *err) MUST_CHECK;
+
+#endif
