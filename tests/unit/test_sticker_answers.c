@@ -1,0 +1,113 @@
+#include "cm.h"
+
+#include "sticker_service/answers.h"
+#include "sticker_service/json_out.h"
+#include <math.h>
+#include <string.h>
+
+static bool got(struct answers *c, const char *key, const char *want)
+{
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    bool found = answers_get(c, key, &b);
+    if (found)
+        assert_string_equal(buf_str(&b), want);
+    else
+        assert_int_equal(b.len, 0);
+    buf_free(&b);
+    return found;
+}
+
+static void kept_for_a_while(void **state)
+{
+    (void)state;
+    struct answers *c;
+    assert_int_equal(answers_open(200, 64, &c, NULL), OK);
+    assert_false(got(c, "a", ""));
+    answers_put(c, "a", "one", 3);
+    assert_true(got(c, "a", "one"));
+    assert_false(got(c, "b", ""));
+    answers_put(c, "a", "two", 3);
+    assert_true(got(c, "a", "two"));
+    struct answers_stats stats = answers_stats(c);
+    assert_int_equal(stats.hits, 2);
+    assert_int_equal(stats.misses, 2);
+    answers_close(c);
+}
+
+/* After its time one caller is asked to renew, the others get the old one once more, then it is gone. */
+static void one_caller_renews(void **state)
+{
+    (void)state;
+    struct answers *c;
+    assert_int_equal(answers_open(200, 64, &c, NULL), OK);
+    answers_put(c, "a", "old", 3);
+    usleep(210000);
+    assert_false(got(c, "a", ""));
+    assert_true(got(c, "a", "old"));
+    answers_put(c, "a", "new", 3);
+    assert_true(got(c, "a", "new"));
+    usleep(210000);
+    assert_false(got(c, "a", ""));
+    usleep(210000);
+    assert_false(got(c, "a", ""));
+    assert_false(got(c, "a", ""));
+    answers_close(c);
+}
+
+static void bounds(void **state)
+{
+    (void)state;
+    struct answers *c;
+    char *large = calloc(1, ANSWERS_MAX_BYTES + 1);
+    assert_non_null(large);
+    assert_int_equal(answers_open(60000, 16, &c, NULL), OK);
+    answers_put(c, "large", large, ANSWERS_MAX_BYTES + 1);
+    assert_false(got(c, "large", ""));
+    int kept = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < 1000; i++) {
+            char key[16];
+            snprintf(key, sizeof key, "k%d", i);
+            if (pass == 0)
+                answers_put(c, key, key, strlen(key));
+            else
+                kept += got(c, key, key);
+        }
+    assert_in_range(kept, 1, 16);
+    answers_clear(c);
+    assert_false(got(c, "k999", ""));
+    answers_close(c);
+    assert_int_equal(answers_open(0, 16, &c, NULL), OK);
+    answers_put(c, "a", "one", 3);
+    assert_false(got(c, "a", ""));
+    answers_close(c);
+    answers_close(NULL);
+    free(large);
+}
+
+static void json_text(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 4096);
+    json_put_string(&b, "a\"b\\c\n\x01</script>\xe2\x80\xa8\xe2\x80\xaa\xf0\x9f\x90\xb1");
+    assert_string_equal(buf_str(&b), "\"a\\\"b\\\\c\\u000a\\u0001\\u003c/script>\\u2028\xe2\x80\xaa\xf0\x9f\x90\xb1\"");
+    buf_reset(&b);
+    json_put_string(&b, "");
+    json_put_score(&b, 0.5);
+    json_put_score(&b, (double)NAN);
+    assert_string_equal(buf_str(&b), "\"\"0.50");
+    buf_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kept_for_a_while),
+        cmocka_unit_test(one_caller_renews),
+        cmocka_unit_test(bounds),
+        cmocka_unit_test(json_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
