@@ -2,7 +2,6 @@
  * out by an atomic counter, so that a loop costs two passes through the mutex per worker, not per index. */
 #include "base/pool.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -111,16 +110,22 @@ enum status pool_open(const char *name, unsigned threads, size_t max_queue, stru
     return OK;
 }
 
-void pool_close(struct pool *p)
+void pool_stop(struct pool *p)
 {
-    if (!p)
-        return;
     pthread_mutex_lock(&p->mutex);
     p->closing = true;
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->mutex);
     for (unsigned i = 0; i < p->n_threads; i++)
         pthread_join(p->threads[i], NULL);
+    p->n_threads = 0;
+}
+
+void pool_close(struct pool *p)
+{
+    if (!p)
+        return;
+    pool_stop(p);
     pthread_cond_destroy(&p->loop_left);
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->loop_turn);
@@ -160,8 +165,7 @@ enum status pool_submit(struct pool *p, void (*fn)(void *arg), void *arg)
 {
     enum status st = OK;
     pthread_mutex_lock(&p->mutex);
-    assert(!p->closing);
-    if (p->count == p->max_jobs)
+    if (p->closing || p->count == p->max_jobs)
         st = ERR_UNAVAILABLE;
     else {
         p->jobs[(p->first + p->count) % p->max_jobs] = (struct job){fn, arg};

@@ -13,7 +13,9 @@ struct pool;
 /* `threads` workers (1..256) named `name` (at most 15 bytes); queue of `max_queue` jobs. */
 enum status pool_open(const char *name, unsigned threads, size_t max_queue, struct pool **out,
                       struct error *err) MUST_CHECK;
-void pool_close(struct pool *p); /* finishes queued jobs, joins; NULL is fine */
+/* Finishes queued jobs and joins the threads; later submits are refused. */
+void pool_stop(struct pool *p);
+void pool_close(struct pool *p); /* stops and frees; NULL is fine */
 
 /* Calls fn(arg, i) for i in [0, n), on the workers and the calling thread; returns when all are
  * done. Several threads may call it at once on the same pool: calls take turns. p == NULL runs

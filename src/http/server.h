@@ -78,7 +78,12 @@ struct http_server_config {
     const char *metrics_prefix; /* "peel_sticker" -> peel_sticker_http_requests_total{...} */
 };
 
+/* A socket that listens on a numeric address; port 0 takes any free one. `bound` (may be NULL) gets the port. */
+enum status http_listen(const char *host, uint16_t port, int *fd, uint16_t *bound, struct error *err) MUST_CHECK;
+enum status http_listen_port(int fd, uint16_t *port, struct error *err) MUST_CHECK;
+
 struct http_server;
+/* Takes the listening socket over, whichever way it came. */
 enum status http_server_open(const struct http_server_config *cfg, struct http_server **out,
                              struct error *err) MUST_CHECK;
 uint16_t http_server_port(const struct http_server *s);

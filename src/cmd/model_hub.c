@@ -1,0 +1,362 @@
+#include "cmd/model_hub.h"
+#include "base/buf.h"
+#include "base/os.h"
+#include "http/client.h"
+#include "http/download.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define MAX_LISTING (8u << 20)
+#define MAX_FILES   256
+#define SPARE_BYTES (64u << 20) /* left free on the disk */
+
+struct file {
+    char name[128];
+    uint64_t size;
+    char sha256[65], git_sha1[41]; /* "" when the hub does not say */
+};
+
+struct repo {
+    char endpoint[256], id[HUB_MAX_ID + 1], revision[128], commit[64];
+    struct file files[MAX_FILES];
+    size_t n;
+    uint64_t total;
+};
+
+/* --- names --- */
+
+static bool name_part(const char *s, size_t len)
+{
+    if (!len || !isalnum((unsigned char)s[0]))
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!isalnum((unsigned char)s[i]) && !strchr("._-", s[i]))
+            return false;
+    return true;
+}
+
+enum status hub_dir_name(const char *id, char out[HUB_MAX_ID + 8], struct error *err)
+{
+    const char *slash = strchr(id, '/');
+    size_t owner = slash ? (size_t)(slash - id) : 0;
+    if (strlen(id) > HUB_MAX_ID ||
+        (slash ? !name_part(id, owner) || !name_part(slash + 1, strlen(slash + 1)) : !name_part(id, strlen(id))))
+        return err_set(err, ERR_INVALID, "model id: expected owner/name, found \"%.80s\"", id);
+    if (slash)
+        snprintf(out, HUB_MAX_ID + 8, "%.*s--%s", (int)owner, id, slash + 1);
+    else
+        snprintf(out, HUB_MAX_ID + 8, "%s", id);
+    return OK;
+}
+
+/* Splits what the user typed into endpoint, id and revision. */
+static enum status parse_what(const struct hub_pull *p, struct repo *r, struct error *err)
+{
+    const char *rest = p->what, *revision = p->revision ? p->revision : "main";
+    const char *endpoint = p->endpoint && *p->endpoint ? p->endpoint : HUB_ENDPOINT;
+    size_t endpoint_len = strlen(endpoint);
+    const char *scheme = strstr(p->what, "://");
+    if (scheme) {
+        const char *path = strchr(scheme + 3, '/');
+        if (!path || (strncmp(p->what, "https://", 8) != 0 && strncmp(p->what, "http://", 7) != 0))
+            return err_set(err, ERR_INVALID, "model URL: expected https://host/owner/name, found \"%.120s\"", p->what);
+        endpoint = p->what;
+        endpoint_len = (size_t)(path - p->what);
+        rest = path + 1;
+    }
+    while (endpoint_len && endpoint[endpoint_len - 1] == '/')
+        endpoint_len--;
+    const char *tree = strstr(rest, "/tree/");
+    size_t id_len = tree ? (size_t)(tree - rest) : strlen(rest);
+    while (id_len && rest[id_len - 1] == '/')
+        id_len--;
+    if (tree && !p->revision)
+        revision = tree + 6;
+    if (endpoint_len >= sizeof r->endpoint || id_len >= sizeof r->id || strlen(revision) >= sizeof r->revision)
+        return err_set(err, ERR_INVALID, "model \"%.80s\": name, endpoint or revision is too long", p->what);
+    snprintf(r->endpoint, sizeof r->endpoint, "%.*s", (int)endpoint_len, endpoint);
+    snprintf(r->id, sizeof r->id, "%.*s", (int)id_len, rest);
+    snprintf(r->revision, sizeof r->revision, "%s", revision);
+    char unused[HUB_MAX_ID + 8];
+    if (!strchr(r->id, '/'))
+        return err_set(err, ERR_INVALID, "model id: expected owner/name, found \"%.80s\"", r->id);
+    return hub_dir_name(r->id, unused, err);
+}
+
+/* --- what the repository holds --- */
+
+static bool wanted(const char *name)
+{
+    static const char *const names[] = {
+        "config.json", "preprocessor_config.json", "tokenizer.json",    "vocab.json",
+        "merges.txt",  "tokenizer_config.json",    "model.safetensors", "model.safetensors.index.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    unsigned part, parts; /* model-00001-of-00002.safetensors */
+    int end = 0;
+    return sscanf(name, "model-%5u-of-%5u.safetensors%n", &part, &parts, &end) == 2 && end && !name[end];
+}
+
+static void copy_hex(char *out, size_t cap, const char *hex)
+{
+    out[0] = '\0';
+    if (hex && strlen(hex) == cap - 1 && strspn(hex, "0123456789abcdefABCDEF") == cap - 1)
+        memcpy(out, hex, cap);
+}
+
+static enum status fetch_json(const char *url, const char *token, json_t **out, struct error *err)
+{
+    struct buf body;
+    json_error_t je;
+    buf_init(&body, MAX_LISTING);
+    *out = NULL;
+    enum status st = http_fetch(url, token, &body, err);
+    if (st == OK && !(*out = json_loadb(buf_str(&body), body.len, 0, &je)))
+        st = err_set(err, ERR_INVALID, "%.200s: answered something that is not JSON: %s", url, je.text);
+    buf_free(&body);
+    return st;
+}
+
+static enum status list_files(struct repo *r, const char *token, struct error *err)
+{
+    struct buf url;
+    json_t *root = NULL;
+    buf_init(&url, 4096);
+    buf_printf(&url, "%s/api/models/%s/revision/", r->endpoint, r->id);
+    http_escape(&url, r->revision, strlen(r->revision));
+    buf_puts(&url, "?blobs=true");
+    enum status st = buf_status(&url, err);
+    if (st == OK)
+        st = fetch_json(buf_str(&url), token, &root, err);
+    if (st != OK)
+        goto out;
+    const char *commit = json_string_value(json_object_get(root, "sha"));
+    const json_t *siblings = json_object_get(root, "siblings"), *one;
+    size_t i;
+    if (!commit || strlen(commit) >= sizeof r->commit || !name_part(commit, strlen(commit)) ||
+        !json_is_array(siblings)) {
+        st = err_set(err, ERR_INVALID, "%.200s: expected sha and siblings in the answer", buf_str(&url));
+        goto out;
+    }
+    snprintf(r->commit, sizeof r->commit, "%s", commit);
+    r->n = 0;
+    r->total = 0;
+    json_array_foreach(siblings, i, one)
+    {
+        const char *name = json_string_value(json_object_get(one, "rfilename"));
+        const json_t *size = json_object_get(one, "size"), *lfs = json_object_get(one, "lfs");
+        if (!name || !wanted(name) || strlen(name) >= sizeof r->files[0].name)
+            continue;
+        if (!json_is_integer(size) || json_integer_value(size) < 0 || r->n == MAX_FILES) {
+            st = err_set(err, ERR_INVALID, "%s: the hub's listing has no size for %s, or too many files", r->id, name);
+            goto out;
+        }
+        struct file *f = &r->files[r->n++];
+        snprintf(f->name, sizeof f->name, "%s", name);
+        f->size = (uint64_t)json_integer_value(size);
+        copy_hex(f->sha256, sizeof f->sha256, json_string_value(json_object_get(lfs, "sha256")));
+        copy_hex(f->git_sha1, sizeof f->git_sha1, lfs ? NULL : json_string_value(json_object_get(one, "blobId")));
+        r->total += f->size;
+    }
+out:
+    json_decref(root);
+    buf_free(&url);
+    return st;
+}
+
+static bool has(const struct repo *r, const char *name)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (strcmp(r->files[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool has_weights(const struct repo *r)
+{
+    return has(r, "model.safetensors") || has(r, "model.safetensors.index.json");
+}
+
+/* Older repositories hold safetensors only in the pull request of the hub's conversion bot. */
+static enum status find_conversion(struct repo *r, const char *token, struct error *err)
+{
+    char url[600];
+    json_t *root;
+    snprintf(url, sizeof url, "%s/api/models/%s/discussions", r->endpoint, r->id);
+    enum status st = fetch_json(url, token, &root, err);
+    if (st != OK)
+        return st;
+    const json_t *one;
+    size_t i;
+    bool found = false;
+    json_array_foreach(json_object_get(root, "discussions"), i, one)
+    {
+        const char *author = json_string_value(json_object_get(json_object_get(one, "author"), "name"));
+        const char *title = json_string_value(json_object_get(one, "title"));
+        if (!found && author && strcmp(author, "SFconvertbot") == 0 && title && strstr(title, "safetensors")) {
+            snprintf(r->revision, sizeof r->revision, "refs/pr/%lld",
+                     (long long)json_integer_value(json_object_get(one, "num")));
+            found = true;
+        }
+    }
+    json_decref(root);
+    return found
+               ? OK
+               : err_set(err, ERR_UNSUPPORTED, "%s at %s holds no model.safetensors, and no conversion of it was found",
+                         r->id, r->revision);
+}
+
+static enum status check_listing(const struct repo *r, struct error *err)
+{
+    if (!has(r, "config.json"))
+        return err_set(err, ERR_UNSUPPORTED, "%s holds no config.json: not a Transformers checkpoint", r->id);
+    if (!has(r, "tokenizer.json") && !(has(r, "vocab.json") && has(r, "merges.txt")))
+        return err_set(err, ERR_UNSUPPORTED, "%s holds neither tokenizer.json nor vocab.json and merges.txt", r->id);
+    return OK;
+}
+
+/* --- getting it --- */
+
+static bool join(char out[PATH_MAX], const char *dir, const char *name)
+{
+    int n = snprintf(out, PATH_MAX, "%s/%s", dir, name);
+    return n > 0 && n < PATH_MAX;
+}
+
+static enum status check_disk(const struct repo *r, const char *dir, struct error *err)
+{
+    struct statvfs vfs;
+    uint64_t have = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        char path[PATH_MAX];
+        struct stat sb;
+        if (join(path, dir, r->files[i].name) && stat(path, &sb) == 0)
+            have += (uint64_t)sb.st_size;
+    }
+    if (statvfs(dir, &vfs) != 0)
+        return err_errno(err, "cannot ask for free space of %s", dir);
+    uint64_t available = (uint64_t)vfs.f_bavail * vfs.f_frsize, need = r->total > have ? r->total - have : 0;
+    if (available < need + SPARE_BYTES)
+        return err_set(err, ERR_TOO_LARGE, "%s needs %llu MB more on the disk of %s, %llu MB are free", r->id,
+                       (unsigned long long)(need >> 20), dir, (unsigned long long)(available >> 20));
+    return OK;
+}
+
+struct progress {
+    const struct hub_pull *pull;
+    const char *file;
+    uint64_t before, total;
+};
+
+static bool on_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    (void)total;
+    const struct progress *g = ctx;
+    return !g->pull->progress || g->pull->progress(g->pull->ctx, g->file, g->before + done, g->total);
+}
+
+static enum status get_files(const struct hub_pull *p, const struct repo *r, const char *dir, struct error *err)
+{
+    struct progress g = {.pull = p, .total = r->total};
+    enum status st = OK;
+    for (size_t i = 0; st == OK && i < r->n; i++) {
+        const struct file *f = &r->files[i];
+        char path[PATH_MAX], url[1024];
+        struct stat sb;
+        if (!join(path, dir, f->name))
+            return err_set(err, ERR_INVALID, "models folder's name is too long");
+        snprintf(url, sizeof url, "%s/%s/resolve/%s/%s", r->endpoint, r->id, r->commit, f->name);
+        g.file = f->name;
+        if (stat(path, &sb) != 0 || (uint64_t)sb.st_size != f->size) {
+            struct http_download d = {.url = url,
+                                      .path = path,
+                                      .token = p->token,
+                                      .size = f->size,
+                                      .sha256 = f->sha256[0] ? f->sha256 : NULL,
+                                      .git_sha1 = f->git_sha1[0] ? f->git_sha1 : NULL,
+                                      .progress = on_progress,
+                                      .ctx = &g};
+            st = http_download(&d, err);
+        }
+        g.before += f->size;
+        if (st == OK && p->progress && !p->progress(p->ctx, f->name, g.before, g.total))
+            st = err_set(err, ERR_CANCELLED, "stopped");
+    }
+    return st;
+}
+
+/* Says where the model came from, for `peel model list`; its presence marks a complete pull. */
+static enum status write_origin(const struct repo *r, const char *dir, struct error *err)
+{
+    char path[PATH_MAX];
+    json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:I}", "id", r->id, "endpoint", r->endpoint, "revision", r->revision,
+                          "commit", r->commit, "bytes", (json_int_t)r->total);
+    char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
+    json_decref(o);
+    if (!text)
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
+    enum status st = join(path, dir, "origin.json") ? OK : ERR_INVALID; /* as long as others that fitted */
+    if (st == OK)
+        st = os_write_file(path, text, strlen(text), err);
+    free(text);
+    return st;
+}
+
+enum status hub_pull(const struct hub_pull *p, char dir_name[HUB_MAX_ID + 8], struct error *err)
+{
+    struct error local;
+    err = err ? err : &local;
+    char part[PATH_MAX], final[PATH_MAX];
+    struct stat sb;
+    struct repo *r = calloc(1, sizeof *r);
+    if (!r)
+        return err_set(err, ERR_NO_MEMORY, "out of memory");
+    enum status st = parse_what(p, r, err);
+    if (st == OK)
+        st = hub_dir_name(r->id, dir_name, err);
+    if (st != OK)
+        goto out;
+    int len = snprintf(final, sizeof final, "%s/%s", p->models_dir, dir_name);
+    if (len < 0 || (size_t)len >= sizeof final - 8) {
+        st = err_set(err, ERR_INVALID, "models folder's name is too long");
+        goto out;
+    }
+    if (stat(final, &sb) == 0)
+        goto out; /* complete: usable without a network */
+    snprintf(part, sizeof part, "%.*s.part", len, final);
+    st = os_mkdirs(part, err);
+    if (st == OK)
+        st = list_files(r, p->token, err);
+    if (st == OK && !has_weights(r)) {
+        st = find_conversion(r, p->token, err);
+        if (st == OK)
+            st = list_files(r, p->token, err);
+        if (st == OK && !has_weights(r))
+            st = err_set(err, ERR_UNSUPPORTED, "%s at %s holds no model.safetensors", r->id, r->revision);
+    }
+    if (st == OK)
+        st = check_listing(r, err);
+    if (st == OK)
+        st = check_disk(r, part, err);
+    if (st == OK)
+        st = get_files(p, r, part, err);
+    if (st == OK)
+        st = write_origin(r, part, err);
+    if (st == OK && rename(part, final) != 0)
+        st = err_errno(err, "cannot rename %s", part);
+    if (st != OK)
+        rmdir(part); /* succeeds only when nothing was fetched */
+out:
+    free(r);
+    return st;
+}

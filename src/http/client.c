@@ -1,0 +1,237 @@
+#include "http/client.h"
+#include "base/log.h"
+#include "base/os.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct http_client {
+    struct http_client_config cfg;
+    char *base_url;
+    pthread_mutex_t lock; /* guards all below */
+    CURL **idle;          /* [cfg.max_idle] handles, each with its kept-alive connection */
+    unsigned n_idle;
+    unsigned failures; /* in a row */
+    bool trial;        /* one call is probing an open breaker */
+    int64_t retry_us;  /* when the next trial may start */
+};
+
+static void curl_once(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+enum status http_client_open(const struct http_client_config *cfg, struct http_client **out, struct error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, curl_once);
+    *out = NULL;
+    if (strncmp(cfg->base_url, "http://", 7) != 0 && strncmp(cfg->base_url, "https://", 8) != 0)
+        return err_set(err, ERR_INVALID, "URL of a service: expected http://host:port, found \"%.200s\"",
+                       cfg->base_url);
+    struct http_client *c = calloc(1, sizeof *c);
+    if (c) {
+        c->cfg = *cfg;
+        c->base_url = strdup(cfg->base_url);
+        c->idle = calloc(cfg->max_idle ? cfg->max_idle : 1, sizeof(CURL *));
+    }
+    if (!c || !c->base_url || !c->idle) {
+        if (c) {
+            free(c->base_url);
+            free(c->idle);
+        }
+        free(c);
+        return err_set(err, ERR_NO_MEMORY, "http client: out of memory");
+    }
+    c->cfg.base_url = c->base_url;
+    for (size_t len = strlen(c->base_url); len && c->base_url[len - 1] == '/';)
+        c->base_url[--len] = '\0';
+    pthread_mutex_init(&c->lock, NULL);
+    *out = c;
+    return OK;
+}
+
+void http_client_close(struct http_client *c)
+{
+    if (!c)
+        return;
+    for (unsigned i = 0; i < c->n_idle; i++)
+        curl_easy_cleanup(c->idle[i]);
+    pthread_mutex_destroy(&c->lock);
+    free(c->idle);
+    free(c->base_url);
+    free(c);
+}
+
+/* --- circuit breaker; the lock is held --- */
+
+static bool is_open(const struct http_client *c)
+{
+    return c->cfg.breaker_failures && c->failures >= c->cfg.breaker_failures;
+}
+
+static bool admit(struct http_client *c, bool *trial)
+{
+    *trial = false;
+    if (!is_open(c))
+        return true;
+    if (c->trial || os_monotonic_us() < c->retry_us)
+        return false;
+    c->trial = *trial = true;
+    return true;
+}
+
+static void settle(struct http_client *c, bool success, bool trial)
+{
+    bool was_open = is_open(c);
+    if (trial)
+        c->trial = false;
+    if (success)
+        c->failures = 0;
+    else if (c->failures < UINT32_MAX)
+        c->failures++;
+    if (is_open(c) && !success && (trial || !was_open))
+        c->retry_us = os_monotonic_us() + (int64_t)c->cfg.breaker_retry_ms * 1000;
+    if (was_open != is_open(c))
+        log_warn("%s: circuit breaker %s", c->base_url, was_open ? "closed: it answers again" : "opened");
+}
+
+enum http_breaker http_client_breaker(struct http_client *c)
+{
+    pthread_mutex_lock(&c->lock);
+    enum http_breaker state = !is_open(c) ? HTTP_BREAKER_CLOSED : c->trial ? HTTP_BREAKER_TRIAL : HTTP_BREAKER_OPEN;
+    pthread_mutex_unlock(&c->lock);
+    return state;
+}
+
+/* --- calls --- */
+
+static size_t on_data(char *data, size_t one, size_t n, void *arg)
+{
+    (void)one;
+    struct buf *out = arg;
+    buf_append(out, data, n);
+    return out->failed ? 0 : n;
+}
+
+static CURL *take_handle(struct http_client *c)
+{
+    pthread_mutex_lock(&c->lock);
+    CURL *h = c->n_idle ? c->idle[--c->n_idle] : NULL;
+    pthread_mutex_unlock(&c->lock);
+    if (h) {
+        curl_easy_reset(h); /* options go, the connection stays */
+        return h;
+    }
+    return curl_easy_init();
+}
+
+static void give_handle(struct http_client *c, CURL *h)
+{
+    pthread_mutex_lock(&c->lock);
+    if (c->n_idle < c->cfg.max_idle) {
+        c->idle[c->n_idle++] = h;
+        h = NULL;
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (h)
+        curl_easy_cleanup(h);
+}
+
+static struct curl_slist *make_headers(const struct http_call *call)
+{
+    struct curl_slist *list = curl_slist_append(NULL, "Expect:"); /* no 100-continue round trip */
+    char line[256];
+    const char *const fields[][2] = {
+        {"Content-Type", call->content_type}, {"X-Request-Id", call->request_id}, {"traceparent", call->traceparent}};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        if (!fields[i][1])
+            continue;
+        snprintf(line, sizeof line, "%s: %s", fields[i][0], fields[i][1]);
+        struct curl_slist *longer = curl_slist_append(list, line);
+        list = longer ? longer : list;
+    }
+    return list;
+}
+
+static enum status transfer(struct http_client *c, CURL *h, const struct http_call *call, int *status, struct buf *out,
+                            struct error *err)
+{
+    char url[4096], reason[CURL_ERROR_SIZE] = "";
+    int n = snprintf(url, sizeof url, "%s%s", c->base_url, call->path);
+    if (n < 0 || (size_t)n >= sizeof url)
+        return err_set(err, ERR_INVALID, "URL of %d bytes is too long", n);
+    struct curl_slist *headers = make_headers(call);
+    curl_easy_setopt(h, CURLOPT_URL, url);
+    curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, call->method);
+    curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(h, CURLOPT_NOPROXY, "*"); /* peers are reached directly */
+    curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(h, CURLOPT_ERRORBUFFER, reason);
+    curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)c->cfg.connect_timeout_ms);
+    curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
+    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_data);
+    curl_easy_setopt(h, CURLOPT_WRITEDATA, out);
+    if (call->body) {
+        curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
+        curl_easy_setopt(h, CURLOPT_POSTFIELDS, call->body);
+    }
+    CURLcode rc = curl_easy_perform(h);
+    long code = 0;
+    curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &code);
+    curl_slist_free_all(headers);
+    if (out->failed)
+        return err_set(err, ERR_TOO_LARGE, "%s: answer of more than %zu bytes", url, out->max);
+    if (rc == CURLE_OPERATION_TIMEDOUT)
+        return err_set(err, ERR_TIMEOUT, "%s: no answer within %u ms", url, call->timeout_ms);
+    if (rc != CURLE_OK || code < 100)
+        return err_set(err, ERR_UNAVAILABLE, "%s: %s", url, reason[0] ? reason : curl_easy_strerror(rc));
+    *status = (int)code;
+    return OK;
+}
+
+enum status http_client_call(struct http_client *c, const struct http_call *call, int *status, struct buf *out,
+                             struct error *err)
+{
+    bool trial;
+    pthread_mutex_lock(&c->lock);
+    bool admitted = admit(c, &trial);
+    pthread_mutex_unlock(&c->lock);
+    if (!admitted)
+        return err_set(err, ERR_UNAVAILABLE, "%s: circuit breaker is open", c->base_url);
+    CURL *h = take_handle(c);
+    enum status st = ERR_NO_MEMORY;
+    if (h) {
+        st = transfer(c, h, call, status, out, err);
+        if (st == OK)
+            give_handle(c, h);
+        else
+            curl_easy_cleanup(h); /* its connection is in an unknown state */
+    } else {
+        (void)err_set(err, st, "http client: out of memory");
+    }
+    pthread_mutex_lock(&c->lock);
+    settle(c, st == OK ? *status < 500 : st == ERR_TOO_LARGE, trial);
+    pthread_mutex_unlock(&c->lock);
+    return st;
+}
+
+void http_escape(struct buf *out, const char *s, size_t len)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < len; i++) {
+        unsigned char b = (unsigned char)s[i];
+        if ((b >= '0' && b <= '9') || (b >= 'A' && b <= 'Z') || (b >= 'a' && b <= 'z') || (b && strchr("-._~", b))) {
+            buf_putc(out, (char)b);
+        } else {
+            char escaped[3] = {'%', digits[b >> 4], digits[b & 15]};
+            buf_append(out, escaped, 3);
+        }
+    }
+}
