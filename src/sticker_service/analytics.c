@@ -1,10 +1,10 @@
 /* GET /api/analytics/ and /api/analytics/export: what people searched for and thought of the answers;
  * for staff tokens only. */
+#include "base/json_out.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "sticker_service/auth.h"
 #include "sticker_service/export.h"
-#include "sticker_service/json_out.h"
 #include "sticker_service/service.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "sticker_service/export.h"
 
+#include "base/json_out.h"
 #include "base/os.h"
-#include "sticker_service/json_out.h"
 
 #include <stdlib.h>
 #include <string.h>

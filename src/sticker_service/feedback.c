@@ -1,7 +1,7 @@
 /* POST /api/feedback/: one request, one transaction. The JSON is checked member by member before
  * anything is counted; unknown members are ignored, so that newer clients may say more. */
+#include "base/json_out.h"
 #include "base/utf8.h"
-#include "sticker_service/json_out.h"
 #include "sticker_service/service.h"
 
 #include <jansson.h>

@@ -1,7 +1,7 @@
 /* /healthz: the process answers. /readyz: it can serve as it should, check by check. /metrics: counts
  * for Prometheus. */
+#include "base/json_out.h"
 #include "base/os.h"
-#include "sticker_service/json_out.h"
 #include "sticker_service/service.h"
 
 #include <stdio.h>

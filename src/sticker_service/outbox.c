@@ -4,10 +4,10 @@
  * noted and tried again much later, while the others go on. */
 #include "sticker_service/outbox.h"
 
+#include "base/json_out.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "base/pool.h"
-#include "sticker_service/json_out.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -2,9 +2,9 @@
  * the search. When SearchService does not answer, or answers rubbish, our own words must do: then the
  * answer says "degraded":true and is never kept. */
 #include "sticker_service/search.h"
+#include "base/json_out.h"
 #include "base/log.h"
 #include "base/os.h"
-#include "sticker_service/json_out.h"
 #include "text/text.h"
 
 #include <jansson.h>

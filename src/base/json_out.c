@@ -1,4 +1,4 @@
-#include "sticker_service/json_out.h"
+#include "base/json_out.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* json_out.h: writing JSON text into a buffer, without building a tree first. */
-#ifndef PEEL_STICKER_SERVICE_JSON_OUT_H
-#define PEEL_STICKER_SERVICE_JSON_OUT_H
+#ifndef PEEL_BASE_JSON_OUT_H
+#define PEEL_BASE_JSON_OUT_H
 
 #include "base/buf.h"
 
