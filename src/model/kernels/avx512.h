@@ -1,0 +1,12 @@
+/* avx512.h: vector.h for 512 bits, included by the three AVX-512 files. */
+#include <immintrin.h>
+
+#define VBYTES       64
+#define V_MAX(a, b)  ((vf)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define V_MIN(a, b)  ((vf)_mm512_min_ps((__m512)(a), (__m512)(b)))
+#define V_SUM(a)     _mm512_reduce_add_ps((__m512)(a))
+#define V_LARGEST(a) _mm512_reduce_max_ps((__m512)(a))
+/* 28 registers of sums, 2 of weights, 1 of activations: 31 of 32. */
+#define TILE_MR 14
+#define TILE_NR 32
+#include "model/kernels/vector.h"

@@ -1,0 +1,28 @@
+/* isa.h: what the instruction sets' files offer to dispatch.c; seen only inside kernels/. */
+#ifndef PEEL_MODEL_KERNELS_ISA_H
+#define PEEL_MODEL_KERNELS_ISA_H
+
+#include "model/kernels/kernels.h"
+
+#if defined(__x86_64__) && !defined(PEEL_NO_SIMD)
+#define PEEL_X86 1
+#endif
+
+extern const struct kernels kernels_scalar_fp32, kernels_scalar_bf16, kernels_scalar_int8;
+extern const struct kernels kernels_avx2_fp32, kernels_avx2_bf16, kernels_avx2_int8;
+extern const struct kernels kernels_avx512_fp32, kernels_avx512_bf16, kernels_avx512_vnni;
+
+/* How a row of floats in [least, most] (least <= 0 <= most) becomes bytes: q = round(x * inverse + zero). */
+struct int8_range {
+    float scale, inverse;
+    int32_t zero;
+};
+
+static inline struct int8_range int8_range(float least, float most)
+{
+    float scale = (most - least) / 255;
+    float inverse = scale > 0 && scale < 0x1p100f ? 1 / scale : 0;
+    return (struct int8_range){inverse > 0 ? scale : 0, inverse, (int32_t)(-least * inverse + 0.5f)};
+}
+
+#endif
