@@ -1,0 +1,164 @@
+#include "model/clip.h"
+
+#include "model/clip_internal.h"
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static const char *const precision_names[] = {"auto", "fp32", "bf16", "int8"};
+
+const char *clip_precision_name(enum clip_precision p)
+{
+    return precision_names[p];
+}
+
+enum status clip_precision_parse(const char *s, enum clip_precision *out, struct error *err)
+{
+    for (enum clip_precision p = CLIP_AUTO; p <= CLIP_INT8; p++)
+        if (strcmp(s, precision_names[p]) == 0) {
+            *out = p;
+            return OK;
+        }
+    return err_set(err, ERR_INVALID, "precision: expected auto, fp32, bf16 or int8, found %.40s", s);
+}
+
+enum status clip_open(const char *dir, enum clip_precision precision, struct pool *pool, struct clip **out,
+                      struct error *err)
+{
+    *out = NULL;
+    struct clip *m = NULL;
+    struct tokenizer *tokenizer = NULL;
+    int32_t ids[2];
+    size_t n = 0;
+    enum status st = tokenizer_open(dir, &tokenizer, err);
+    if (st != OK)
+        return st;
+    if (precision == CLIP_AUTO)
+        st = clip_probe_open(dir, pool, tokenizer, &m, err);
+    else
+        st = clip_weights_open(dir, precision, ISA_BEST, pool, &m, err);
+    if (st != OK) {
+        tokenizer_close(tokenizer);
+        return st;
+    }
+    m->tokenizer = tokenizer;
+    if (precision != CLIP_AUTO)
+        snprintf(m->why, sizeof m->why, "asked for");
+    if (tokenizer_vocab_size(tokenizer) > m->config.vocab)
+        st = err_set(err, ERR_INVALID, "%s: the tokenizer has %zu tokens, the model's vocab_size is %zu", dir,
+                     tokenizer_vocab_size(tokenizer), m->config.vocab);
+    if (st == OK)
+        st = tokenizer_encode(tokenizer, "", 0, 2, ids, &n, err);
+    if (st == OK)
+        st = clip_set_start(m, ids[0], err);
+    if (st != OK) {
+        clip_close(m);
+        return st;
+    }
+    *out = m;
+    return OK;
+}
+
+void clip_close(struct clip *m)
+{
+    if (!m)
+        return;
+    if (m->memory)
+        munmap(m->memory, m->bytes);
+    tokenizer_close(m->tokenizer);
+    free(m);
+}
+
+size_t clip_dim(const struct clip *m)
+{
+    return m->config.dim;
+}
+
+enum clip_precision clip_precision_of(const struct clip *m)
+{
+    return m->precision;
+}
+
+size_t clip_bytes(const struct clip *m)
+{
+    return m->bytes;
+}
+
+static json_t *tower_info(const struct tower *t)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:s}", "width", (json_int_t)t->width, "layers", (json_int_t)t->n_layers,
+                     "heads", (json_int_t)t->heads, "mlp", (json_int_t)t->mlp, "activation",
+                     t->act == ACT_GELU ? "gelu" : "quick_gelu");
+}
+
+void clip_info(const struct clip *m, struct buf *out)
+{
+    const struct clip_config *c = &m->config;
+    json_t *text = tower_info(&m->text), *vision = tower_info(&m->vision), *probe = json_object();
+    json_object_set_new(text, "context", json_integer((json_int_t)c->context));
+    json_object_set_new(text, "vocabulary", json_integer((json_int_t)c->vocab));
+    json_object_set_new(vision, "image_size", json_integer((json_int_t)c->image_size));
+    json_object_set_new(vision, "patch_size", json_integer((json_int_t)c->patch_size));
+    for (enum clip_precision p = CLIP_BF16; p <= CLIP_INT8; p++)
+        if (m->probed[p])
+            json_object_set_new(
+                probe, clip_precision_name(p),
+                json_pack("{s:f, s:f}", "text", (double)m->cosines[p].text, "image", (double)m->cosines[p].image));
+    json_t *root = json_pack("{s:I, s:s, s:s, s:o, s:s, s:I, s:I, s:o, s:o}", "dim", (json_int_t)c->dim, "precision",
+                             clip_precision_name(m->precision), "why", m->why, "probe_cosines", probe, "kernels",
+                             m->text.k->name, "memory_bytes", (json_int_t)m->bytes, "file_bytes",
+                             (json_int_t)m->file_bytes, "text", text, "vision", vision);
+    char *json = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    buf_puts(out, json ? json : "{}");
+    free(json);
+    json_decref(root);
+}
+
+enum status clip_normalize(float *v, size_t n, struct error *err)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)v[i] * (double)v[i];
+    if (!(sum > 1e-30 && sum < 1e30))
+        return err_set(err, ERR_CORRUPT, "the model gives no finite vector: its weights are damaged");
+    float inverse = (float)(1 / sqrt(sum));
+    for (size_t i = 0; i < n; i++)
+        v[i] *= inverse;
+    return OK;
+}
+
+enum status clip_tokenize(const struct clip *m, const char *text, size_t len, int32_t **ids, size_t *n,
+                          struct error *err)
+{
+    *ids = malloc(m->config.context * sizeof **ids);
+    if (!*ids)
+        return err_set(err, ERR_NO_MEMORY, "no memory for %zu tokens", m->config.context);
+    enum status st = tokenizer_encode(m->tokenizer, text, len, m->config.context, *ids, n, err);
+    if (st != OK) {
+        free(*ids);
+        *ids = NULL;
+    }
+    return st;
+}
+
+enum status clip_text_features(const struct clip *m, const char *text, size_t len, float *out, struct error *err)
+{
+    int32_t *ids;
+    size_t n;
+    enum status st = clip_tokenize(m, text, len, &ids, &n, err);
+    if (st != OK)
+        return st;
+    st = clip_encode_ids(m, ids, n, out, err);
+    free(ids);
+    return st;
+}
+
+enum status clip_embed_text(const struct clip *m, const char *text, size_t len, float *out, struct error *err)
+{
+    enum status st = clip_text_features(m, text, len, out, err);
+    return st == OK ? clip_normalize(out, m->config.dim, err) : st;
+}
