@@ -62,7 +62,7 @@ static void write_document(const struct sticker *k, struct buf *out)
         json_put_string(out, k->words[i].words);
         buf_putc(out, '}');
     }
-    buf_puts(out, "],\"image_sha256\":");
+    buf_puts(out, "],\"sha256\":");
     json_put_string(out, k->sha256);
     buf_putc(out, '}');
 }

@@ -18,6 +18,7 @@ static inline struct db *search_db(struct search_store *s)
 extern __typeof__(search_store_vectors_put) search_sqlite_vectors_put;
 extern __typeof__(search_store_vectors_page) search_sqlite_vectors_page;
 extern __typeof__(search_store_vectors_count) search_sqlite_vectors_count;
+extern __typeof__(search_store_vectors_progress) search_sqlite_vectors_progress;
 extern __typeof__(search_store_unindexed) search_sqlite_unindexed;
 extern __typeof__(search_store_vector_failed) search_sqlite_vector_failed;
 extern __typeof__(search_store_vectors_drop) search_sqlite_vectors_drop;

@@ -71,6 +71,12 @@ enum status search_store_vectors_count(struct search_store *s, const char *model
     return s->ops->vectors_count(s, model, vectors, err);
 }
 
+enum status search_store_vectors_progress(struct search_store *s, const char *model, struct vectors_progress *out,
+                                          struct error *err)
+{
+    return s->ops->vectors_progress(s, model, out, err);
+}
+
 enum status search_store_unindexed(struct search_store *s, const char *model, int64_t after, size_t limit,
                                    struct arena *a, struct document **out, size_t *n, struct error *err)
 {

@@ -67,6 +67,12 @@ enum status search_store_vectors_page(struct search_store *s, const char *model,
                                       struct error *err) MUST_CHECK;
 enum status search_store_vectors_count(struct search_store *s, const char *model, int64_t *vectors,
                                        struct error *err) MUST_CHECK;
+/* How far a model is through the documents with an image: each is indexed, pending or failed. */
+struct vectors_progress {
+    int64_t indexed, pending, failed;
+};
+enum status search_store_vectors_progress(struct search_store *s, const char *model, struct vectors_progress *out,
+                                          struct error *err) MUST_CHECK;
 /* Documents with an image that have no vector of this model and no recorded failure, ids > after, ascending. */
 enum status search_store_unindexed(struct search_store *s, const char *model, int64_t after, size_t limit,
                                    struct arena *a, struct document **out, size_t *n, struct error *err) MUST_CHECK;

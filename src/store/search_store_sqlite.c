@@ -309,6 +309,7 @@ enum status search_store_sqlite_open(const char *url, unsigned readers, struct s
         .vectors_put = search_sqlite_vectors_put,
         .vectors_page = search_sqlite_vectors_page,
         .vectors_count = search_sqlite_vectors_count,
+        .vectors_progress = search_sqlite_vectors_progress,
         .unindexed = search_sqlite_unindexed,
         .vector_failed = search_sqlite_vector_failed,
         .vectors_drop = search_sqlite_vectors_drop,

@@ -190,6 +190,28 @@ enum status search_sqlite_vectors_count(struct search_store *s, const char *mode
     return st;
 }
 
+enum status search_sqlite_vectors_progress(struct search_store *s, const char *model, struct vectors_progress *out,
+                                           struct error *err)
+{
+    struct db_conn *c = db_reader(search_db(s));
+    struct db_rows r;
+    *out = (struct vectors_progress){0};
+    db_query(&r, c,
+             "WITH m AS (SELECT id FROM models WHERE name = ?1)"
+             " SELECT (SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM m)),"
+             " (SELECT count(*) FROM vector_failures WHERE model_id = (SELECT id FROM m)),"
+             " (SELECT count(*) FROM documents WHERE image_sha256 <> '')",
+             DB_ARGS(DB_TEXT(model)), err);
+    while (db_next(&r)) {
+        out->indexed = db_int(&r, 0);
+        out->failed = db_int(&r, 1);
+        out->pending = db_int(&r, 2) - out->indexed - out->failed;
+    }
+    enum status st = db_end(&r);
+    db_reader_done(search_db(s), c);
+    return st;
+}
+
 enum status search_sqlite_unindexed(struct search_store *s, const char *model, int64_t after, size_t limit,
                                     struct arena *a, struct document **out, size_t *n, struct error *err)
 {

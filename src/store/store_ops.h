@@ -53,6 +53,7 @@ struct search_store_ops {
     __typeof__(search_store_vectors_put) *vectors_put;
     __typeof__(search_store_vectors_page) *vectors_page;
     __typeof__(search_store_vectors_count) *vectors_count;
+    __typeof__(search_store_vectors_progress) *vectors_progress;
     __typeof__(search_store_unindexed) *unindexed;
     __typeof__(search_store_vector_failed) *vector_failed;
     __typeof__(search_store_vectors_drop) *vectors_drop;

@@ -238,6 +238,12 @@ static void vectors_follow_their_documents(void **state)
     assert_true(g > 0);
     expect_unindexed(s, store, "m", "b ");
     expect_unindexed(s, store, "other", "a b c ");
+    struct vectors_progress at;
+    assert_ok(s, search_store_vectors_progress(store, "m", &at, &s->err));
+    assert_true(at.indexed == 2 && at.pending == 1 && at.failed == 0);
+    assert_ok(s, search_store_vector_failed(store, "other", ids[0], "no such image", &s->err));
+    assert_ok(s, search_store_vectors_progress(store, "other", &at, &s->err));
+    assert_true(at.indexed == 0 && at.pending == 2 && at.failed == 1);
 
     struct vector_row *rows;
     size_t n;
