@@ -68,7 +68,7 @@ static void list_folder(const char *dir, const char *sub, struct files *out)
         }
         struct file *f = &out->items[out->n++];
         *f = (struct file){.bytes = (uint64_t)st.st_size, .used = st.st_mtime};
-        snprintf(f->name, sizeof f->name, "%.2s/%s", sub, e->d_name);
+        snprintf(f->name, sizeof f->name, "%.2s/%.*s", sub, THUMB_NAME_MAX - 4, e->d_name);
         out->bytes += f->bytes;
     }
     if (d)

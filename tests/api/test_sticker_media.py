@@ -1,0 +1,156 @@
+"""Images and thumbnails: caching, ranges, and names that try to get out of the folder."""
+
+import hashlib
+import struct
+import threading
+
+from peel_testing import ROOT, ServiceTest, main, png, raw, request
+
+
+class Media(ServiceTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = cls.system.folder / "pictures"
+        folder.mkdir()
+        (folder / "wide.png").write_bytes(png(900, 300, (10, 200, 30)))
+        (folder / "tall.png").write_bytes(png(4, 900, (10, 20, 230)))
+        (folder / "drawing.svg").write_text(
+            '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="20"><script>alert(1)</script>'
+            '<rect width="10" height="20" fill="red"/></svg>'
+        )
+        cls.wide = (folder / "wide.png").read_bytes()
+        cls.system.run("import", str(folder))
+
+    def webp_size(self, data):
+        self.assertEqual((data[:4], data[8:12]), (b"RIFF", b"WEBP"))
+        kind = data[12:16]
+        if kind == b"VP8X":
+            return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+        if kind == b"VP8L":
+            bits = struct.unpack("<I", data[21:25])[0]
+            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        width, height = struct.unpack("<HH", data[26:30])
+        return width & 0x3FFF, height & 0x3FFF
+
+    def test_whole_image_and_caching(self):
+        answer = self.get("/media/wide.png")
+        self.assertEqual((answer.status, answer.body), (200, self.wide))
+        self.assertEqual(answer.headers["Content-Type"], "image/png")
+        sha = hashlib.sha256(self.wide).hexdigest()
+        self.assertEqual(answer.headers["ETag"], f'"{sha}"')
+        self.assertNotIn("immutable", answer.headers["Cache-Control"])
+        self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
+        self.assertIn("immutable", self.get(f"/media/wide.png?v={sha}").headers["Cache-Control"])
+        self.assertIn("immutable", self.get(f"/media/wide.png?v={sha[:16]}").headers["Cache-Control"])
+        for wrong in (sha[:4], "0" * 64, sha + "0", ""):
+            self.assertNotIn("immutable", self.get(f"/media/wide.png?v={wrong}").headers["Cache-Control"])
+        for tag in (f'"{sha}"', f'W/"{sha}"', f'"x", "{sha}"', "*"):
+            answer = self.get("/media/wide.png", **{"If-None-Match": tag})
+            self.assertEqual((answer.status, answer.body, answer.headers["ETag"]), (304, b"", f'"{sha}"'))
+        self.assertEqual(self.get("/media/wide.png", **{"If-None-Match": f'"{sha[:-1]}"'}).status, 200)
+
+    def test_head(self):
+        answer = request(self.port, "HEAD", "/media/wide.png")
+        self.assertEqual((answer.status, answer.body), (200, b""))
+        self.assertEqual(int(answer.headers["Content-Length"]), len(self.wide))
+
+    def test_ranges(self):
+        size = len(self.wide)
+        self.assertEqual(self.get("/media/wide.png").headers["Accept-Ranges"], "bytes")
+        for header, first, last in (
+            ("bytes=0-0", 0, 0),
+            ("bytes=5-9", 5, 9),
+            ("bytes=100-", 100, size - 1),
+            ("bytes=-7", size - 7, size - 1),
+            ("bytes=-999999999", 0, size - 1),
+            (f"bytes=10-{size + 50}", 10, size - 1),
+        ):
+            answer = self.get("/media/wide.png", Range=header)
+            self.assertEqual(answer.status, 206, header)
+            self.assertEqual(answer.headers["Content-Range"], f"bytes {first}-{last}/{size}")
+            self.assertEqual(answer.body, self.wide[first : last + 1])
+        for header in (f"bytes={size}-", "bytes=-0", "bytes=999999999999-"):
+            answer = self.get("/media/wide.png", Range=header)
+            self.assert_problem(answer, 416)
+            self.assertEqual(answer.headers["Content-Range"], f"bytes */{size}")
+        for header in ("bytes=9-5", "bytes=a-b", "lines=1-2", "bytes=0-1,3-4", "bytes=", "bytes=--1", "bytes=" + "9" * 40 + "-"):
+            answer = self.get("/media/wide.png", Range=header)
+            self.assertEqual((answer.status, answer.body), (200, self.wide), header)
+        self.assertEqual(self.get("/media/wide.png", Range="bytes=0-0", **{"If-Range": '"other"'}).status, 200)
+
+    def test_thumbnails(self):
+        for asked, made in ((1, 64), (64, 64), (65, 128), (256, 256), (300, 512), (1024, 900)):
+            answer = self.get(f"/media/wide.png?w={asked}")
+            self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "image/webp"))
+            width, height = self.webp_size(answer.body)
+            self.assertEqual(width, made)
+            self.assertAlmostEqual(height, made / 3, delta=1)
+        self.assertEqual(self.webp_size(self.get("/media/tall.png?w=64").body), (1, 256))
+        self.assertEqual(self.webp_size(self.get("/media/drawing.svg?w=64").body), (64, 128))
+        first = self.get("/media/wide.png?w=256")
+        again = self.get("/media/wide.png?w=200")
+        self.assertEqual((first.headers["ETag"], first.body), (again.headers["ETag"], again.body))
+        self.assertNotEqual(first.headers["ETag"], self.get("/media/wide.png").headers["ETag"])
+        self.assertEqual(self.get("/media/wide.png?w=256", **{"If-None-Match": first.headers["ETag"]}).status, 304)
+        self.assertEqual(self.get("/media/wide.png?w=256", Range="bytes=0-3").body, b"RIFF")
+
+    def test_a_crowd_gets_one_thumbnail(self):
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(self.get("/media/wide.png?w=128"))) for _ in range(12)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual({a.status for a in answers}, {200})
+        self.assertEqual(len({a.body for a in answers}), 1)
+
+    def test_drawings_cannot_run_scripts(self):
+        answer = self.get("/media/drawing.svg")
+        self.assertEqual(answer.headers["Content-Type"], "image/svg+xml")
+        policy = answer.headers["Content-Security-Policy"]
+        self.assertIn("sandbox", policy)
+        self.assertIn("default-src 'none'", policy)
+
+    def test_nothing_outside_is_reached(self):
+        secret = self.system.data.parent / "secret.png"
+        secret.write_bytes(b"secret")
+        for path in (
+            "/media/../secret.png",
+            "/media/..%2f..%2fsecret.png",
+            "/media/%2e%2e/%2e%2e/secret.png",
+            "/media/..%5c..%5csecret.png",
+            "/media/%252e%252e%252fsecret.png",
+            "/media//etc/passwd",
+            "/media/%2fetc%2fpasswd",
+            "/media/wide.png%00.svg",
+            "/media/wide.png/",
+            "/media/./wide.png/../../../etc/passwd",
+            "/media/.hidden",
+            "/media/",
+            "/media/%ff.png",
+            "/media/" + "a" * 300,
+        ):
+            answer = raw(self.port, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            self.assertIsNotNone(answer, path)
+            if path == "/media/wide.png/":  # with the trailing slash it is the same path
+                self.assertEqual(answer.status, 200)
+                continue
+            self.assertIn(answer.status, (400, 404), path)
+            self.assertNotIn(b"secret", answer.body)
+            self.assertNotIn(b"root:", answer.body)
+
+    def test_photos(self):
+        photos = sorted((ROOT.parent / "shared" / "coco-val2014").glob("*.jpg"))[:5]
+        if not photos:
+            self.skipTest("no photos in ../shared/coco-val2014")
+        self.system.run("import", *map(str, photos))
+        for photo in photos:
+            answer = self.get(f"/media/{photo.name}")
+            self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "image/jpeg"))
+            self.assertEqual(answer.body, photo.read_bytes())
+            self.assertLessEqual(self.webp_size(self.get(f"/media/{photo.name}?w=256").body)[0], 256)
+
+
+if __name__ == "__main__":
+    main()

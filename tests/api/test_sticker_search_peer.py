@@ -1,0 +1,173 @@
+"""StickerService when its SearchService is slow, silent, gone or talks rubbish: the answer comes in time, from
+its own words, and says so."""
+
+import json
+import os
+import signal
+import threading
+import time
+import urllib.parse
+
+from peel_testing import SLOW, STICKERS, FakeSearch, ServiceTest, System, main, request, wait_until
+
+DEADLINE = 2.0  # seconds, the default
+
+
+class Fake(ServiceTest):
+    """A SearchService that says what each test wants it to say."""
+
+    arguments = ("--answer-cache", "0", "--breaker-failures", "1000")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.system = System()
+        cls.addClassCleanup(cls.system.close)
+        cls.system.add(STICKERS)
+        cls.fake = cls.system.fake = FakeSearch()
+        cls.system.start_sticker(*cls.arguments, search_port=cls.fake.port)
+        cls.port = cls.system.port
+        cls.system.wait_indexed()
+
+    def setUp(self):
+        self.fake.seen.clear()
+
+    def answers(self, content, status=200):
+        self.fake.answer = lambda handler: (status, content)
+
+    def assert_degraded(self, answer):
+        self.assertEqual(answer.status, 200, answer.body)
+        found = answer.json()
+        self.assertIs(found["degraded"], True)
+        self.assertEqual(found["stickers"][:1], ["cat.png"])
+        self.assertEqual(found["results"][0]["title"], "Cat in a park")
+
+    def test_what_is_asked_and_passed_on(self):
+        self.answers({"filenames": ["dog.png"], "results": [{"filename": "dog.png", "score": 0.5}],
+                      "algorithm": "x", "model": "", "total": 7, "corrected": "d\"og", "legs": ["lexical"]})
+        trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        answer = self.get("/api/search/?query=d%C3%B6g+%26+%3D&limit=3&offset=4", **{"X-Request-Id": "id-1", "traceparent": trace})
+        found = answer.json()
+        self.assertEqual(found["stickers"], ["dog.png"])
+        self.assertEqual((found["total"], found["corrected"], found["legs"]), (7, 'd"og', ["lexical"]))
+        self.assertEqual(found["results"][0]["score"], 0.5)
+        method, path, headers, _ = self.fake.seen[-1]
+        parts = urllib.parse.urlsplit(path)
+        self.assertEqual((method, parts.path), ("GET", "/api/search/"))
+        self.assertEqual(urllib.parse.parse_qs(parts.query), {"query": ["dög & ="], "limit": ["3"], "offset": ["4"]})
+        self.assertEqual(headers["X-Request-Id"], "id-1")
+        self.assertEqual(headers.get("traceparent") or headers.get("Traceparent"), trace)
+
+    def test_stickers_that_are_gone_are_dropped(self):
+        self.answers({"results": [{"filename": n, "score": 1} for n in ("gone.png", "cat.png", "lost.png")], "filenames": []})
+        found = self.search("anything").json()
+        self.assertEqual(found["stickers"], ["cat.png"])
+        self.assertNotIn("degraded", found)
+
+    def test_rubbish(self):
+        hit = {"filename": "cat.png", "score": 1}
+        for rubbish in (
+            b"", b"<html>", b"{", b"[]", b"null", b"\xff\xfe", b'{"results":{}}', b'{"results":[1]}', b"[" * 100000,
+            b'{"results":[{"filename":7}]}', b'{"results":[{"filename":"../x"}]}', b'{"results":[{"filename":"a\\u0000b"}]}',
+            json.dumps({"results": [hit] * 11}).encode(), b" " * (3 << 20),
+        ):
+            self.answers(rubbish)
+            self.assert_degraded(self.search("cat"))
+        for status in (400, 404, 500, 503):
+            self.answers({"results": [hit]}, status)
+            self.assert_degraded(self.search("cat"))
+        self.assertIn("answering from own words", self.system.sticker.log())
+
+    def test_degraded_answers_count_as_usage(self):
+        self.answers(b"rubbish")
+        self.search("cat counted")
+        self.assertEqual(self.analytics("cat counted").json()["query"]["usage"], 1)
+
+    def test_slow(self):
+        def late(handler):
+            time.sleep(DEADLINE * 2)
+            return 200, {"results": []}
+
+        self.fake.answer = late
+        began = time.monotonic()
+        self.assert_degraded(self.search("cat"))
+        self.assertLess(time.monotonic() - began, DEADLINE * SLOW)
+
+    def test_documents_that_are_refused_do_not_hold_up_others(self):
+        def picky(handler):
+            return (400 if "bad" in handler.path else 200), {}
+
+        self.fake.answer = picky
+        self.system.add({"bad.png": ("Bad", "bad"), "good.png": ("Good \"quoted\"", "good, fine")})
+        wait_until(lambda: any("good.png" in path for _, path, _, _ in self.fake.seen), what="the good document")
+        wait_until(lambda: self.get("/readyz").json()["checks"]["outbox"]["pending"] == 1, what="one left")
+        self.assertIn("400", self.get("/readyz").json()["checks"]["outbox"]["last_error"])
+        body = next(json.loads(body) for method, path, _, body in self.fake.seen if method == "PUT" and "good.png" in path)
+        self.assertEqual(body["title"], 'Good "quoted"')
+        self.assertEqual(body["words"], [{"language": "en", "words": "good, fine"}])
+
+
+class Breaker(ServiceTest):
+    """The real SearchService, stopped in the middle of it."""
+
+    arguments = ("--answer-cache", "0")
+
+    def test_stopped_and_continued(self):
+        self.assertNotIn("degraded", self.search("cat").json())
+        child = self.system.search.child.pid
+        os.kill(child, signal.SIGSTOP)
+        try:
+            took, answers = [], []
+
+            def ask():
+                began = time.monotonic()
+                answers.append(self.search("cat"))
+                took.append(time.monotonic() - began)
+
+            threads = [threading.Thread(target=ask) for _ in range(24)]
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+            self.assertTrue(all(a.status == 200 and a.json()["degraded"] for a in answers))
+            self.assertLess(max(took), DEADLINE * SLOW + 0.5)
+            began = time.monotonic()
+            for _ in range(5):  # the breaker is open: at once, but for one trial a second
+                self.assertTrue(self.search("cat").json()["degraded"])
+            self.assertLess(time.monotonic() - began, 2 * DEADLINE * SLOW)
+            wait_until(lambda: self.get("/readyz").status == 503, 5, "not ready")
+            self.assertEqual(self.get("/healthz").status, 200)
+        finally:
+            os.kill(child, signal.SIGCONT)
+        wait_until(lambda: "degraded" not in self.search("cat").json(), 10, "recovery")
+        wait_until(lambda: self.get("/readyz").status == 200, 5, "ready again")
+
+
+class Absent(ServiceTest):
+    """Import works while SearchService is down; nothing is lost when it comes."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.system = System()
+        cls.addClassCleanup(cls.system.close)
+        cls.system.start_search()
+        search_port = cls.system.search_port
+        cls.system.search.stop()
+        cls.system.start_sticker(search_port=search_port)
+        cls.port = cls.system.port
+
+    def test_outbox_waits(self):
+        self.system.add(STICKERS)
+        ready = wait_until(lambda: self.get("/readyz"), what="readyz")
+        self.assertEqual(ready.status, 503)
+        self.assertEqual(ready.json()["checks"]["outbox"]["pending"], len(STICKERS))
+        self.assertTrue(self.search("cat").json()["degraded"])
+        self.system.start_search(self.system.search_port)
+        self.system.wait_indexed()
+        wait_until(lambda: "degraded" not in self.search("cat").json(), what="recovery")
+        self.assertEqual(self.search("cat").json()["stickers"], ["cat.png"])
+        status = request(self.system.search_port, "GET", "/api/status").json()
+        self.assertEqual(status["documents"], len(STICKERS))
+
+
+if __name__ == "__main__":
+    main()
