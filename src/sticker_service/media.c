@@ -182,7 +182,6 @@ void media_handle(void *ctx, const struct http_request *req, struct http_respons
 
     http_header_add(res, "ETag", etag);
     http_header_add(res, "Cache-Control", lasting ? "public, max-age=31536000, immutable" : "public, max-age=60");
-    http_header_add(res, "X-Content-Type-Options", "nosniff");
     /* A drawing opened by itself must not run anything on our origin. */
     if (strcmp(mime, "image/svg+xml") == 0)
         http_header_add(res, "Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'");
