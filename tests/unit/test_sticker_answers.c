@@ -1,7 +1,7 @@
 #include "cm.h"
 
+#include "base/json_out.h"
 #include "sticker_service/answers.h"
-#include "sticker_service/json_out.h"
 #include <math.h>
 #include <string.h>
 
