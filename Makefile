@@ -16,7 +16,15 @@ LDFLAGS += $(filter -fsanitize%,$(CFLAGS_$(MODE))) -pthread
 LDLIBS += $(shell pkg-config --libs $(PKGS)) -lgif -lstemmer -lm
 
 SRC := $(wildcard src/*/*.c src/model/kernels/*.c)
-OBJ := $(SRC:%.c=$(B)/%.o)
+# Templates and static files become C (see docs/TEMPLATES.md).
+GEN := $(B)/gen/web
+TEMPLATES := $(wildcard web/templates/*.html)
+STATIC := $(wildcard web/static/*) docs/openapi.json
+HOSTCC ?= $(CC)
+HOST_CFLAGS := -std=c17 -O1 -g $(WARN) -D_GNU_SOURCE -Isrc
+HOST_BASE := src/base/buf.c src/base/status.c
+GEN_OBJ := $(GEN)/templates.o $(GEN)/assets_gen.o
+OBJ := $(SRC:%.c=$(B)/%.o) $(GEN_OBJ)
 LIBOBJ := $(filter-out $(B)/src/cmd/main.o,$(OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 
@@ -35,6 +43,32 @@ $(B)/peel: $(B)/src/cmd/main.o $(B)/libpeel.a
 $(B)/libpeel.a: $(LIBOBJ)
 	@rm -f $@
 	@ar rcs $@ $^
+
+$(B)/tools/templates: tools/templates.c $(wildcard tools/template*.[ch]) $(HOST_BASE)
+	@mkdir -p $(@D)
+	@echo '  HOSTCC $@'
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^)
+
+$(B)/tools/embed: tools/embed.c $(HOST_BASE) src/base/os.c
+	@mkdir -p $(@D)
+	@echo '  HOSTCC $@'
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) -o $@ $^ -lsodium -lz
+
+$(GEN)/templates.h $(GEN)/templates.c &: $(B)/tools/templates $(TEMPLATES) $(wildcard web/static)
+	@mkdir -p $(@D)
+	@echo '  GEN $(GEN)/templates.c'
+	$(Q)$(B)/tools/templates web/static $(GEN) $(TEMPLATES)
+
+$(GEN)/assets_gen.h $(GEN)/assets_gen.c &: $(B)/tools/embed $(STATIC)
+	@mkdir -p $(@D)
+	@echo '  GEN $(GEN)/assets_gen.c'
+	$(Q)$(B)/tools/embed $(GEN) $(STATIC)
+
+$(GEN)/%.o: $(GEN)/%.c
+	@echo '  CC  $<'
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(OBJ): | $(GEN)/templates.h $(GEN)/assets_gen.h
 
 # Kernels are compiled for their instruction set and reached only by run-time dispatch.
 ifeq ($(shell uname -m),x86_64)
@@ -56,7 +90,7 @@ $(B)/bench/%: bench/%.c $(B)/libpeel.a
 	@echo '  CC  $<'
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libpeel.a $(LDLIBS)
 
-$(B)/tests/%: tests/unit/%.c $(B)/libpeel.a
+$(B)/tests/%: tests/unit/%.c $(B)/libpeel.a $(B)/tools/templates
 	@mkdir -p $(@D)
 	@echo '  CC  $<'
 	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libpeel.a -lcmocka $(LDLIBS)
