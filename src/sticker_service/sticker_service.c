@@ -2,6 +2,7 @@
 #include "sticker_service/sticker_service.h"
 
 #include "base/log.h"
+#include "sticker_service/gallery.h"
 #include "sticker_service/service.h"
 
 #include <errno.h>
@@ -17,6 +18,12 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/healthz", healthz_handle, HTTP_INLINE, 0, "healthz"},
     {HTTP_GET, "/readyz", readyz_handle, 0, 0, "readyz"},
     {HTTP_GET, "/metrics", metrics_handle, 0, 0, "metrics"},
+    {HTTP_GET, "/", gallery_page, 0, 0, "gallery"},
+    {HTTP_GET, "/sticker/{filename}", gallery_sticker, 0, 0, "gallery_sticker"},
+    {HTTP_POST, "/vote", gallery_vote, 0, GALLERY_VOTE, "gallery_vote"},
+    {HTTP_GET, "/static/{file}", gallery_static, HTTP_INLINE, 0, "static"},
+    {HTTP_GET, "/api/openapi.json", gallery_openapi, HTTP_INLINE, 0, "openapi"},
+    {HTTP_GET, "/api/docs", gallery_docs, 0, 0, "docs"},
 };
 
 struct sticker_service_config sticker_service_defaults(void)
