@@ -1,0 +1,114 @@
+#include "image/image_internal.h"
+
+#include <gif_lib.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct source {
+    const uint8_t *data;
+    size_t len, at;
+};
+
+static int on_read(GifFileType *gif, GifByteType *out, int n)
+{
+    struct source *s = gif->UserData;
+    size_t left = s->len - s->at, take = (size_t)n < left ? (size_t)n : left;
+    memcpy(out, s->data + s->at, take);
+    s->at += take;
+    return (int)take;
+}
+
+static enum status broken(int code, struct error *err)
+{
+    const char *why = GifErrorString(code);
+    return err_set(err, ERR_CORRUPT, "GIF: %s", why ? why : "broken");
+}
+
+/* Paints the frame whose descriptor was just read; interlaced rows come in four passes. */
+static enum status draw(GifFileType *gif, int transparent, struct image *out, struct error *err)
+{
+    const GifImageDesc *d = &gif->Image;
+    const ColorMapObject *map = d->ColorMap ? d->ColorMap : gif->SColorMap;
+    static const int start[] = {0, 4, 2, 1}, step[] = {8, 8, 4, 2};
+    if (!map)
+        return err_set(err, ERR_CORRUPT, "GIF: no colour map");
+    if (d->Width < 1 || d->Height < 1 || d->Left < 0 || d->Top < 0 ||
+        (uint32_t)d->Left + (uint32_t)d->Width > out->width || (uint32_t)d->Top + (uint32_t)d->Height > out->height)
+        return err_set(err, ERR_CORRUPT, "GIF: frame outside its canvas");
+    GifPixelType *line = malloc((size_t)d->Width * sizeof *line);
+    if (!line)
+        return err_set(err, ERR_NO_MEMORY, "GIF: out of memory");
+    enum status st = OK;
+    for (int pass = 0; pass < (d->Interlace ? 4 : 1); pass++) {
+        for (int y = d->Interlace ? start[pass] : 0; st == OK && y < d->Height; y += d->Interlace ? step[pass] : 1) {
+            if (DGifGetLine(gif, line, d->Width) != GIF_OK) {
+                st = broken(gif->Error, err);
+                break;
+            }
+            uint8_t *to = out->pixels + ((size_t)(d->Top + y) * out->width + (size_t)d->Left) * 4;
+            for (int x = 0; x < d->Width; x++, to += 4) {
+                if (line[x] == transparent || line[x] >= map->ColorCount)
+                    continue;
+                const GifColorType *color = &map->Colors[line[x]];
+                to[0] = color->Red;
+                to[1] = color->Green;
+                to[2] = color->Blue;
+                to[3] = 255;
+            }
+        }
+    }
+    free(line);
+    return st;
+}
+
+/* Reads records until the first frame is painted. */
+static enum status first_frame(GifFileType *gif, struct image *out, struct error *err)
+{
+    int transparent = -1;
+    for (;;) {
+        GifRecordType type;
+        if (DGifGetRecordType(gif, &type) != GIF_OK)
+            return broken(gif->Error, err);
+        if (type == IMAGE_DESC_RECORD_TYPE) {
+            if (DGifGetImageDesc(gif) != GIF_OK)
+                return broken(gif->Error, err);
+            return draw(gif, transparent, out, err);
+        }
+        if (type != EXTENSION_RECORD_TYPE)
+            return err_set(err, ERR_CORRUPT, "GIF: holds no frame");
+        int code;
+        GifByteType *block;
+        if (DGifGetExtension(gif, &code, &block) != GIF_OK)
+            return broken(gif->Error, err);
+        while (block) {
+            GraphicsControlBlock gcb;
+            if (code == GRAPHICS_EXT_FUNC_CODE && DGifExtensionToGCB(block[0], block + 1, &gcb) == GIF_OK)
+                transparent = gcb.TransparentColor;
+            if (DGifGetExtensionNext(gif, &block) != GIF_OK)
+                return broken(gif->Error, err);
+        }
+    }
+}
+
+enum status image_gif(const uint8_t *data, size_t len, bool probe, struct image *out, struct error *err)
+{
+    struct source s = {.data = data, .len = len};
+    int code = 0;
+    GifFileType *gif = DGifOpen(&s, on_read, &code);
+    if (!gif)
+        return broken(code, err);
+    uint64_t width = gif->SWidth > 0 ? (uint64_t)gif->SWidth : 0,
+             height = gif->SHeight > 0 ? (uint64_t)gif->SHeight : 0;
+    enum status st;
+    if (probe) {
+        st = image_check_size(width, height, err);
+        out->width = (uint32_t)width;
+        out->height = (uint32_t)height;
+    } else {
+        st = image_allocate(out, width, height, 4, err);
+        if (st == OK)
+            st = first_frame(gif, out, err);
+    }
+    DGifCloseFile(gif, &code);
+    return st;
+}

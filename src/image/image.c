@@ -1,0 +1,164 @@
+#include "image/image_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const char *image_mime(enum image_kind kind)
+{
+    static const char *const mime[] = {
+        "application/octet-stream", "image/jpeg", "image/png", "image/webp", "image/gif", "image/svg+xml"};
+    return mime[kind];
+}
+
+const char *image_extension(enum image_kind kind)
+{
+    static const char *const extension[] = {"bin", "jpg", "png", "webp", "gif", "svg"};
+    return extension[kind];
+}
+
+/* An SVG begins, after white space, a BOM, declarations and comments, with an <svg> element. */
+static bool looks_like_svg(const char *s, size_t len)
+{
+    size_t i = len >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    while (i < len) {
+        if (strchr(" \t\r\n", s[i]) && s[i]) {
+            i++;
+            continue;
+        }
+        if (len - i >= 5 && (memcmp(s + i, "<svg", 4) == 0) && strchr(" \t\r\n>/", s[i + 4]))
+            return true;
+        const char *end = NULL;
+        if (len - i >= 4 && memcmp(s + i, "<!--", 4) == 0)
+            end = memmem(s + i + 4, len - i - 4, "-->", 3);
+        else if (len - i >= 2 && (memcmp(s + i, "<?", 2) == 0 || memcmp(s + i, "<!", 2) == 0))
+            end = memchr(s + i, '>', len - i);
+        if (!end)
+            return false;
+        i = (size_t)(end - s) + (*end == '-' ? 3 : 1);
+    }
+    return false;
+}
+
+enum image_kind image_sniff(const void *data, size_t len)
+{
+    const char *d = data;
+    if (len >= 3 && memcmp(d, "\xff\xd8\xff", 3) == 0)
+        return IMAGE_JPEG;
+    if (len >= 8 && memcmp(d, "\x89PNG\r\n\x1a\n", 8) == 0)
+        return IMAGE_PNG;
+    if (len >= 12 && memcmp(d, "RIFF", 4) == 0 && memcmp(d + 8, "WEBP", 4) == 0)
+        return IMAGE_WEBP;
+    if (len >= 6 && (memcmp(d, "GIF87a", 6) == 0 || memcmp(d, "GIF89a", 6) == 0))
+        return IMAGE_GIF;
+    if (looks_like_svg(d, len < 65536 ? len : 65536))
+        return IMAGE_SVG;
+    return IMAGE_UNKNOWN;
+}
+
+void image_free(struct image *im)
+{
+    free(im->pixels);
+    *im = (struct image){0};
+}
+
+enum status image_check_size(uint64_t width, uint64_t height, struct error *err)
+{
+    if (width < 1 || height < 1)
+        return err_set(err, ERR_CORRUPT, "image of %llu x %llu pixels", (unsigned long long)width,
+                       (unsigned long long)height);
+    if (width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE || width * height > IMAGE_MAX_PIXELS)
+        return err_set(err, ERR_TOO_LARGE, "image of %llu x %llu pixels: at most %u a side and %u in all are allowed",
+                       (unsigned long long)width, (unsigned long long)height, IMAGE_MAX_SIDE, IMAGE_MAX_PIXELS);
+    return OK;
+}
+
+enum status image_allocate(struct image *im, uint64_t width, uint64_t height, uint32_t channels, struct error *err)
+{
+    enum status st = image_check_size(width, height, err);
+    if (st != OK)
+        return st;
+    im->pixels = calloc((size_t)(width * height), channels);
+    if (!im->pixels)
+        return err_set(err, ERR_NO_MEMORY, "no memory for an image of %llu x %llu pixels", (unsigned long long)width,
+                       (unsigned long long)height);
+    im->width = (uint32_t)width;
+    im->height = (uint32_t)height;
+    im->channels = channels;
+    return OK;
+}
+
+static enum status read_image(const void *data, size_t len, bool probe, uint32_t svg_side, struct image *out,
+                              struct error *err)
+{
+    *out = (struct image){0};
+    if (len > IMAGE_MAX_BYTES)
+        return err_set(err, ERR_TOO_LARGE, "image of %zu bytes: at most %u are allowed", len, IMAGE_MAX_BYTES);
+    enum status st;
+    enum image_kind kind = image_sniff(data, len);
+    switch (kind) {
+    case IMAGE_JPEG:
+        st = image_jpeg(data, len, probe, out, err);
+        break;
+    case IMAGE_PNG:
+        st = image_png(data, len, probe, out, err);
+        break;
+    case IMAGE_WEBP:
+        st = image_webp(data, len, probe, out, err);
+        break;
+    case IMAGE_GIF:
+        st = image_gif(data, len, probe, out, err);
+        break;
+    case IMAGE_SVG:
+        st = image_svg(data, len, probe, svg_side, out, err);
+        break;
+    default:
+        return err_set(err, ERR_UNSUPPORTED, "not a JPEG, PNG, WebP, GIF or SVG image");
+    }
+    if (st == OK)
+        st = image_check_size(out->width, out->height, err);
+    int orientation = st == OK ? image_orientation(data, len, kind) : 1;
+    if (st == OK && probe && orientation > 4) {
+        uint32_t width = out->width;
+        out->width = out->height;
+        out->height = width;
+    } else if (st == OK && !probe) {
+        st = image_orient(out, orientation, err);
+    }
+    if (st != OK)
+        image_free(out);
+    out->kind = kind;
+    return st;
+}
+
+enum status image_decode(const void *data, size_t len, uint32_t svg_side, struct image *out, struct error *err)
+{
+    return read_image(data, len, false, svg_side, out, err);
+}
+
+enum status image_probe(const void *data, size_t len, enum image_kind *kind, uint32_t *width, uint32_t *height,
+                        struct error *err)
+{
+    struct image im;
+    enum status st = read_image(data, len, true, 512, &im, err);
+    *kind = im.kind;
+    *width = im.width;
+    *height = im.height;
+    return st;
+}
+
+void image_flatten_white(struct image *im)
+{
+    if (im->channels != 4)
+        return;
+    size_t n = (size_t)im->width * im->height;
+    uint8_t *p = im->pixels;
+    for (size_t i = 0; i < n; i++) {
+        unsigned alpha = p[4 * i + 3];
+        for (size_t c = 0; c < 3; c++) {
+            unsigned mixed = p[4 * i + c] * alpha + 255 * (255 - alpha) + 128;
+            p[3 * i + c] = (uint8_t)((mixed + (mixed >> 8)) >> 8);
+        }
+    }
+    im->channels = 3;
+}

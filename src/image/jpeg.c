@@ -1,0 +1,106 @@
+#include "image/image_internal.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jpeglib.h>
+
+#define MAX_SCANS 100 /* of a progressive file: more is an attack on our time */
+
+struct source {
+    struct jpeg_error_mgr mgr;
+    jmp_buf out;
+    bool truncated;
+    char message[JMSG_LENGTH_MAX];
+};
+
+static void on_error(j_common_ptr c)
+{
+    struct source *s = (struct source *)(void *)c->err;
+    s->mgr.format_message(c, s->message);
+    longjmp(s->out, 1);
+}
+
+/* libjpeg goes on with gray when data ends early; we do not. */
+static void on_message(j_common_ptr c, int level)
+{
+    struct source *s = (struct source *)(void *)c->err;
+    if (level >= 0)
+        return;
+    char text[JMSG_LENGTH_MAX];
+    s->mgr.format_message(c, text);
+    if (strstr(text, "Premature end")) {
+        s->truncated = true;
+        snprintf(s->message, sizeof s->message, "%s", text);
+    }
+}
+
+static void on_progress(j_common_ptr c)
+{
+    if (((j_decompress_ptr)c)->input_scan_number > MAX_SCANS)
+        on_error(c);
+}
+
+/* Adobe writes CMYK inverted; both kinds become RGB as Pillow and browsers show them. */
+static void cmyk_to_rgb(const uint8_t *in, uint8_t *out, size_t n, bool inverted)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned k = inverted ? in[4 * i + 3] : 255u - in[4 * i + 3];
+        for (size_t c = 0; c < 3; c++) {
+            unsigned v = inverted ? in[4 * i + c] : 255u - in[4 * i + c];
+            unsigned t = v * k + 128;
+            out[3 * i + c] = (uint8_t)((t + (t >> 8)) >> 8);
+        }
+    }
+}
+
+enum status image_jpeg(const uint8_t *data, size_t len, bool probe, struct image *out, struct error *err)
+{
+    struct jpeg_decompress_struct c;
+    struct jpeg_progress_mgr progress = {.progress_monitor = on_progress};
+    struct source s = {.truncated = false};
+    uint8_t *volatile line = NULL;
+    volatile enum status st = OK;
+    c.err = jpeg_std_error(&s.mgr);
+    s.mgr.error_exit = on_error;
+    s.mgr.emit_message = on_message;
+    if (setjmp(s.out)) {
+        st = err_set(err, ERR_CORRUPT, "JPEG: %s", s.message);
+        goto out;
+    }
+    jpeg_create_decompress(&c);
+    c.progress = &progress;
+    c.mem->max_memory_to_use = 512L << 20;
+    jpeg_mem_src(&c, data, len);
+    jpeg_read_header(&c, TRUE);
+    st = image_check_size(c.image_width, c.image_height, err);
+    out->width = c.image_width;
+    out->height = c.image_height;
+    if (st != OK || probe)
+        goto out;
+    bool cmyk = c.jpeg_color_space == JCS_CMYK || c.jpeg_color_space == JCS_YCCK;
+    c.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
+    c.dct_method = JDCT_ISLOW;
+    jpeg_start_decompress(&c);
+    st = image_allocate(out, c.output_width, c.output_height, 3, err);
+    if (st == OK && cmyk && !(line = malloc((size_t)c.output_width * 4)))
+        st = err_set(err, ERR_NO_MEMORY, "JPEG: out of memory");
+    while (st == OK && c.output_scanline < c.output_height) {
+        uint8_t *to = out->pixels + (size_t)c.output_scanline * out->width * 3;
+        JSAMPROW row = cmyk ? line : to;
+        if (jpeg_read_scanlines(&c, &row, 1) == 1 && cmyk)
+            cmyk_to_rgb(line, to, out->width, c.saw_Adobe_marker);
+        if (s.truncated)
+            st = err_set(err, ERR_CORRUPT, "JPEG: %s", s.message);
+    }
+    if (st == OK)
+        jpeg_finish_decompress(&c);
+    if (s.truncated && st == OK)
+        st = err_set(err, ERR_CORRUPT, "JPEG: %s", s.message);
+out:
+    free(line);
+    jpeg_destroy_decompress(&c);
+    return st;
+}

@@ -1,0 +1,205 @@
+/* Pillow's two-pass resampling (libImaging/Resample.c, 9.x): float coefficients normalised to sum 1, then
+ * 22-bit fixed point; horizontal first, 8 bits between the passes. Same numbers, same rounding: bit-equal. */
+#include "image/image_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PRECISION 22
+
+static double triangle(double x)
+{
+    x = fabs(x);
+    return x < 1 ? 1 - x : 0;
+}
+
+static double cubic(double x)
+{
+    const double a = -0.5;
+    x = fabs(x);
+    if (x < 1)
+        return ((a + 2) * x - (a + 3)) * x * x + 1;
+    return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+
+static double sinc(double x)
+{
+    if (x == 0)
+        return 1;
+    x *= 3.14159265358979323846;
+    return sin(x) / x;
+}
+
+static double lanczos(double x)
+{
+    return -3 <= x && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+
+/* For each output position: first input position, how many, and their weights. */
+struct taps {
+    uint32_t n, *first, *count;
+    size_t per; /* weights reserved per position */
+    int32_t *weight;
+};
+
+static void taps_free(struct taps *t)
+{
+    free(t->first);
+    free(t->count);
+    free(t->weight);
+}
+
+static enum status taps_make(uint32_t in, uint32_t out, enum image_filter filter, struct taps *t, struct error *err)
+{
+    double (*f)(double) = filter == IMAGE_BILINEAR ? triangle : filter == IMAGE_BICUBIC ? cubic : lanczos;
+    double support = filter == IMAGE_BILINEAR ? 1 : filter == IMAGE_BICUBIC ? 2 : 3;
+    double scale = (double)in / out, filter_scale = scale < 1 ? 1 : scale;
+    support *= filter_scale;
+    *t = (struct taps){.n = out, .per = (size_t)ceil(support) * 2 + 1};
+    t->first = malloc(out * sizeof *t->first);
+    t->count = malloc(out * sizeof *t->count);
+    t->weight = calloc(out * t->per, sizeof *t->weight);
+    double *k = malloc(t->per * sizeof *k);
+    if (!t->first || !t->count || !t->weight || !k) {
+        free(k);
+        taps_free(t);
+        *t = (struct taps){0};
+        return err_set(err, ERR_NO_MEMORY, "resize: out of memory");
+    }
+    for (uint32_t i = 0; i < out; i++) {
+        double center = (i + 0.5) * scale, sum = 0, ss = 1 / filter_scale;
+        int64_t low = (int64_t)(center - support + 0.5), high = (int64_t)(center + support + 0.5);
+        low = low < 0 ? 0 : low;
+        high = high > in ? in : high;
+        uint32_t count = (uint32_t)(high - low);
+        for (uint32_t j = 0; j < count; j++) {
+            k[j] = f(((double)j + (double)low - center + 0.5) * ss);
+            sum += k[j];
+        }
+        for (uint32_t j = 0; j < count; j++) {
+            double w = (sum != 0 ? k[j] / sum : k[j]) * (1 << PRECISION);
+            t->weight[i * t->per + j] = (int32_t)(w < 0 ? w - 0.5 : w + 0.5);
+        }
+        t->first[i] = (uint32_t)low;
+        t->count[i] = count;
+    }
+    free(k);
+    return OK;
+}
+
+static uint8_t clip8(int32_t v)
+{
+    v >>= PRECISION;
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+static void horizontal(const uint8_t *in, uint32_t in_width, uint32_t rows, uint32_t channels, const struct taps *t,
+                       uint8_t *out)
+{
+    for (uint32_t y = 0; y < rows; y++) {
+        const uint8_t *line = in + (size_t)y * in_width * channels;
+        for (uint32_t x = 0; x < t->n; x++, out += channels) {
+            const uint8_t *p = line + (size_t)t->first[x] * channels;
+            const int32_t *w = t->weight + x * t->per;
+            int32_t sum[4] = {1 << (PRECISION - 1), 1 << (PRECISION - 1), 1 << (PRECISION - 1), 1 << (PRECISION - 1)};
+            if (channels == 3)
+                for (uint32_t j = 0; j < t->count[x]; j++, p += 3) {
+                    sum[0] += p[0] * w[j];
+                    sum[1] += p[1] * w[j];
+                    sum[2] += p[2] * w[j];
+                }
+            else
+                for (uint32_t j = 0; j < t->count[x]; j++, p += 4)
+                    for (size_t c = 0; c < 4; c++)
+                        sum[c] += p[c] * w[j];
+            for (size_t c = 0; c < channels; c++)
+                out[c] = clip8(sum[c]);
+        }
+    }
+}
+
+/* sum: [width] scratch. Whole rows are added up, which compilers turn into vector code. */
+static void vertical(const uint8_t *in, size_t width, const struct taps *t, int32_t *sum, uint8_t *out)
+{
+    for (uint32_t y = 0; y < t->n; y++, out += width) {
+        for (size_t x = 0; x < width; x++)
+            sum[x] = 1 << (PRECISION - 1);
+        for (uint32_t j = 0; j < t->count[y]; j++) {
+            const uint8_t *line = in + (t->first[y] + j) * width;
+            int32_t w = t->weight[y * t->per + j];
+            for (size_t x = 0; x < width; x++)
+                sum[x] += line[x] * w;
+        }
+        for (size_t x = 0; x < width; x++)
+            out[x] = clip8(sum[x]);
+    }
+}
+
+/* Pillow's RGBA -> RGBa and back (libImaging/Convert.c). */
+static void premultiply(uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++, p += 4)
+        for (size_t c = 0; c < 3; c++) {
+            unsigned t = p[c] * p[3] + 128u;
+            p[c] = (uint8_t)(((t >> 8) + t) >> 8);
+        }
+}
+
+static void unpremultiply(uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++, p += 4)
+        for (size_t c = 0; c < 3 && p[3] != 0 && p[3] != 255; c++) {
+            unsigned v = 255u * p[c] / p[3];
+            p[c] = (uint8_t)(v > 255 ? 255 : v);
+        }
+}
+
+enum status image_resize(const struct image *in, uint32_t width, uint32_t height, enum image_filter filter,
+                         struct image *out, struct error *err)
+{
+    size_t in_pixels = (size_t)in->width * in->height, channels = in->channels;
+    struct taps across = {0}, down = {0};
+    struct image middle = {0};
+    uint8_t *copy = NULL;
+    int32_t *sum = NULL;
+    *out = (struct image){.kind = in->kind};
+    enum status st = taps_make(in->width, width ? width : 1, filter, &across, err);
+    if (st == OK)
+        st = taps_make(in->height, height ? height : 1, filter, &down, err);
+    if (st == OK)
+        st = image_allocate(out, width, height, in->channels, err);
+    if (st == OK)
+        st = image_allocate(&middle, width, in->height, in->channels, err);
+    if (st == OK &&
+        (!(sum = malloc((size_t)width * channels * sizeof *sum)) || (channels == 4 && !(copy = malloc(in_pixels * 4)))))
+        st = err_set(err, ERR_NO_MEMORY, "resize: out of memory");
+    if (st != OK)
+        goto out;
+    const uint8_t *pixels = in->pixels;
+    if (channels == 4 && (width != in->width || height != in->height)) {
+        memcpy(copy, pixels, in_pixels * 4);
+        premultiply(copy, in_pixels);
+        pixels = copy;
+    }
+    const uint8_t *wide = pixels; /* a pass that changes nothing is skipped, as in Pillow */
+    if (width != in->width) {
+        horizontal(pixels, in->width, in->height, in->channels, &across, middle.pixels);
+        wide = middle.pixels;
+    }
+    if (height != in->height)
+        vertical(wide, (size_t)width * channels, &down, sum, out->pixels);
+    else
+        memcpy(out->pixels, wide, (size_t)width * height * channels);
+    if (pixels == copy)
+        unpremultiply(out->pixels, (size_t)width * height);
+out:
+    free(sum);
+    free(copy);
+    taps_free(&across);
+    taps_free(&down);
+    image_free(&middle);
+    if (st != OK)
+        image_free(out);
+    return st;
+}
