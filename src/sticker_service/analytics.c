@@ -73,12 +73,12 @@ void export_handle(void *ctx, const struct http_request *req, struct http_respon
     if (!auth_staff(s->store, req, res))
         return;
     struct error err;
-    const char *text = "";
+    const char *text;
     enum export_format format = EXPORT_CSV;
     int64_t since_us = 0;
     struct feedback_export *x = NULL;
-    enum status status = http_param(req, "format", &text, &err);
-    if (status == OK || status == ERR_NOT_FOUND)
+    enum status status = param_or(req, "format", "", &text, &err);
+    if (status == OK)
         status = export_format_parse(text, &format, &err);
     if (status != OK)
         goto out;

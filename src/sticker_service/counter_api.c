@@ -7,11 +7,11 @@ void counter_handle(void *ctx, const struct http_request *req, struct http_respo
     (void)ctx;
     struct counter_result r;
     struct error err;
-    const char *digit = "7", *n = "";
-    enum status status = http_param(req, "digit", &digit, &err);
-    if (status == OK || status == ERR_NOT_FOUND)
-        status = http_param(req, "n", &n, &err);
-    if (status == OK || status == ERR_NOT_FOUND)
+    const char *digit, *n;
+    enum status status = param_or(req, "digit", "7", &digit, &err);
+    if (status == OK)
+        status = param_or(req, "n", "", &n, &err);
+    if (status == OK)
         status = counter_count(digit, n, &r, &err);
     if (status != OK) {
         http_problem_from(res, &err);

@@ -127,12 +127,12 @@ void media_handle(void *ctx, const struct http_request *req, struct http_respons
     struct sticker_service *s = ctx;
     struct error err;
     unsigned width;
-    const char *version = "";
+    const char *version;
     struct sticker sticker;
     enum status status = width_param(req, &width, &err);
     if (status == OK)
-        status = http_param(req, "v", &version, &err);
-    if (status != OK && status != ERR_NOT_FOUND) {
+        status = param_or(req, "v", "", &version, &err);
+    if (status != OK) {
         http_problem_from(res, &err);
         return;
     }

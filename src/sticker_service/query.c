@@ -15,11 +15,21 @@ enum status query_trim(const char **s, size_t *len)
     return utf8_count(*s, *len) > QUERY_MAX ? ERR_TOO_LARGE : OK;
 }
 
+enum status param_or(const struct http_request *req, const char *name, const char *fallback, const char **value,
+                     struct error *err)
+{
+    enum status status = http_param(req, name, value, err);
+    if (status != ERR_NOT_FOUND)
+        return status;
+    *value = fallback;
+    return OK;
+}
+
 enum status query_param(const struct http_request *req, const char **query, struct error *err)
 {
-    const char *value = "";
-    enum status status = http_param(req, "query", &value, err);
-    if (status != OK && status != ERR_NOT_FOUND)
+    const char *value;
+    enum status status = param_or(req, "query", "", &value, err);
+    if (status != OK)
         return status;
     size_t len = strlen(value);
     status = query_trim(&value, &len);

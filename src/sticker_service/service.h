@@ -42,6 +42,9 @@ void healthz_handle(void *ctx, const struct http_request *req, struct http_respo
 void readyz_handle(void *ctx, const struct http_request *req, struct http_response *res);
 void metrics_handle(void *ctx, const struct http_request *req, struct http_response *res);
 
+/* As http_param, but an absent parameter is OK and has the value `fallback`. */
+enum status param_or(const struct http_request *req, const char *name, const char *fallback, const char **value,
+                     struct error *err) MUST_CHECK;
 /* The `query` parameter, trimmed: 1..255 code points. Messages as the contract has them. */
 enum status query_param(const struct http_request *req, const char **query, struct error *err) MUST_CHECK;
 /* Narrows s to what is stored: ERR_INVALID when nothing is left, ERR_TOO_LARGE past 255 code points. */
