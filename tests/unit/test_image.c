@@ -1,0 +1,202 @@
+#include "cm.h"
+
+#include "base/buf.h"
+#include "base/os.h"
+#include "image/image.h"
+
+#include <dirent.h>
+#include <string.h>
+
+#define COCO "../shared/coco-val2014"
+
+static struct image noise(uint32_t width, uint32_t height, uint32_t channels)
+{
+    struct image im = {.width = width, .height = height, .channels = channels};
+    size_t n = (size_t)width * height * channels;
+    uint32_t x = width * height;
+    im.pixels = malloc(n);
+    for (size_t i = 0; i < n; i++) {
+        x = x * 1664525u + 1013904223u;
+        im.pixels[i] = (uint8_t)(x >> 24);
+    }
+    return im;
+}
+
+/* tests/golden/resize.txt is made by resize.py beside it. */
+static void resize_is_pillows(void **state)
+{
+    (void)state;
+    FILE *f = fopen("tests/golden/resize.txt", "r");
+    unsigned channels, w, h, nw, nh, filter, seen = 0;
+    char want[65], got[65];
+    assert_non_null(f);
+    while (fscanf(f, "%u %u %u %u %u %u %64s", &channels, &w, &h, &nw, &nh, &filter, want) == 7) {
+        struct image in = noise(w, h, channels), out;
+        struct error err;
+        assert_int_equal(image_resize(&in, nw, nh, (enum image_filter)filter, &out, &err), OK);
+        os_sha256_hex(out.pixels, (size_t)nw * nh * channels, got);
+        if (strcmp(got, want) != 0)
+            fail_msg("%u channels, %ux%u -> %ux%u, filter %u: other pixels than Pillow", channels, w, h, nw, nh,
+                     filter);
+        image_free(&in);
+        image_free(&out);
+        seen++;
+    }
+    fclose(f);
+    assert_int_equal(seen, 60);
+}
+
+static enum status decode_text(const char *bytes, size_t len, struct image *out, struct error *err)
+{
+    return image_decode(bytes, len, 64, out, err);
+}
+
+/* Half opaque red, half half-transparent blue: lossy colours, exact alpha to within rounding. */
+static void webp_round_trip(void **state)
+{
+    (void)state;
+    struct image in = noise(40, 30, 4), out;
+    struct error err;
+    struct buf b;
+    enum image_kind kind;
+    uint32_t w, h;
+    buf_init(&b, 1 << 20);
+    for (size_t i = 0; i < 40 * 30; i++)
+        memcpy(in.pixels + 4 * i, i % 40 < 20 ? "\xff\x00\x00\xff" : "\x00\x00\xff\x80", 4);
+    assert_int_equal(image_encode_webp(&in, 90, &b, &err), OK);
+    assert_int_equal(image_probe(b.data, b.len, &kind, &w, &h, &err), OK);
+    assert_true(kind == IMAGE_WEBP && w == 40 && h == 30);
+    assert_int_equal(image_decode(b.data, b.len, 0, &out, &err), OK);
+    assert_int_equal(out.channels, 4);
+    assert_true(out.pixels[0] > 220 && out.pixels[2] < 40 && out.pixels[3] == 255);
+    uint8_t *last = out.pixels + 4 * (40 * 30 - 1);
+    assert_true(last[2] > 220 && last[0] < 40 && abs(last[3] - 0x80) < 3);
+    image_flatten_white(&out);
+    last = out.pixels + 3 * (40 * 30 - 1);
+    assert_true(out.channels == 3 && abs(last[0] - 127) < 12 && last[2] > 220);
+    for (size_t cut = 0; cut < b.len; cut += 7) { /* no truncation decodes or crashes */
+        struct image none;
+        assert_int_not_equal(image_decode(b.data, cut, 0, &none, &err), OK);
+        assert_null(none.pixels);
+    }
+    image_free(&in);
+    image_free(&out);
+    buf_free(&b);
+}
+
+static void svg_is_drawn_and_stays_alone(void **state)
+{
+    (void)state;
+    static const char svg[] = "<?xml version='1.0'?><!-- c --><svg xmlns='http://www.w3.org/2000/svg' width='20' "
+                              "height='10'><rect width='10' height='10' fill='#0f0'/>"
+                              "<image href='file:///etc/hostname' x='10' width='10' height='10'/></svg>";
+    struct image im;
+    struct error err;
+    assert_int_equal(decode_text(svg, strlen(svg), &im, &err), OK);
+    assert_true(im.width == 64 && im.height == 32 && im.channels == 4 && im.kind == IMAGE_SVG);
+    assert_memory_equal(im.pixels + (16 * 64 + 8) * 4, "\x00\xff\x00\xff", 4);
+    assert_memory_equal(im.pixels + (16 * 64 + 60) * 4, "\x00\x00\x00\x00", 4);
+    image_free(&im);
+    static const char *const bad[] = {"<svg xmlns='http://www.w3.org/2000/svg' width='0' height='10'/>", "<svg",
+                                      "<svg xmlns='x'", "<html><svg xmlns='http://www.w3.org/2000/svg'/></html>",
+                                      "<!DOCTYPE svg [<!ENTITY a 'b'>"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_not_equal(decode_text(bad[i], strlen(bad[i]), &im, &err), OK);
+}
+
+static void hostile_headers_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+        enum status expected;
+        const char *names;
+    } cases[] = {
+        {"", 0, ERR_UNSUPPORTED, "not a JPEG"},
+        {"hello, world", 12, ERR_UNSUPPORTED, "not a JPEG"},
+        {"MZ\x90\0", 4, ERR_UNSUPPORTED, "not a JPEG"},
+        {"\xff\xd8\xff\xd9", 4, ERR_CORRUPT, "JPEG"},
+        {"\xff\xd8\xff\xe1\xff\xff", 6, ERR_CORRUPT, "JPEG"},
+        /* 60000 x 60000 baseline frame header and nothing else */
+        {"\xff\xd8\xff\xc0\0\x11\x08\xea\x60\xea\x60\x03\x01\x11\0\x02\x11\x01\x03\x11\x01\xff\xda\0\x0c\x03\x01\0\x02"
+         "\x11\x03\x11\0\x3f\0",
+         37, ERR_TOO_LARGE, "60000 x 60000"},
+        {"\x89PNG\r\n\x1a\n", 8, ERR_CORRUPT, "PNG"},
+        {"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x75\x30\0\0\x75\x30\x08\x02\0\0\0\0\0\0\0", 33, ERR_TOO_LARGE,
+         "30000 x 30000"},
+        {"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\0\0\0\0\x01\x08\x02\0\0\0\0\0\0\0", 33, ERR_CORRUPT, "0 x 1"},
+        {"GIF89a\xff\xff\xff\xff\0\0\0", 13, ERR_TOO_LARGE, "65535 x 65535"},
+        {"GIF89a\0\0\0\0\0\0\0", 13, ERR_CORRUPT, ""},
+        {"GIF89a\x01\0\x01\0\0\0\0;", 14, ERR_CORRUPT, "GIF"},
+        {"RIFF\xff\xff\xff\xffWEBPVP8 ", 16, ERR_CORRUPT, "WebP"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct image im;
+        struct error err = {0};
+        enum status st = image_decode(cases[i].bytes, cases[i].len, 64, &im, &err);
+        if (st != cases[i].expected || !strstr(err.message, cases[i].names))
+            fail_msg("case %zu: status %s, \"%s\"", i, status_name(st), err.message);
+        assert_null(im.pixels);
+    }
+}
+
+static void gif_first_frame(void **state)
+{
+    (void)state;
+    static const char gif[] = "GIF89a\x02\0\x02\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\x04\x01\0\0\x01\0"
+                              ",\0\0\0\0\x02\0\x02\0\0\x02\x03\x44\x02\x05\0;";
+    struct image im;
+    struct error err;
+    assert_int_equal(image_decode(gif, sizeof gif - 1, 0, &im, &err), OK);
+    assert_true(im.width == 2 && im.height == 2 && im.channels == 4);
+    image_free(&im);
+}
+
+static void photos_decode(void **state)
+{
+    (void)state;
+    DIR *d = opendir(COCO);
+    if (!d) {
+        print_message("skipped: %s is absent\n", COCO);
+        skip();
+    }
+    struct dirent *e;
+    size_t seen = 0;
+    while ((e = readdir(d)) && seen < 40) {
+        char path[600];
+        struct buf b;
+        struct error err;
+        struct image im;
+        enum image_kind kind;
+        uint32_t w, h;
+        if (!strstr(e->d_name, ".jpg"))
+            continue;
+        snprintf(path, sizeof path, COCO "/%s", e->d_name);
+        buf_init(&b, 4 << 20);
+        assert_int_equal(os_read_file(path, &b, &err), OK);
+        assert_int_equal(image_decode(b.data, b.len, 0, &im, &err), OK);
+        assert_int_equal(image_probe(b.data, b.len, &kind, &w, &h, &err), OK);
+        assert_true(kind == IMAGE_JPEG && im.width == w && im.height == h && im.channels == 3);
+        image_free(&im);
+        assert_int_equal(image_decode(b.data, b.len / 2, 0, &im, &err), ERR_CORRUPT);
+        assert_non_null(strstr(err.message, "JPEG"));
+        buf_free(&b);
+        seen++;
+    }
+    closedir(d);
+    assert_true(seen > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(resize_is_pillows),
+        cmocka_unit_test(webp_round_trip),
+        cmocka_unit_test(svg_is_drawn_and_stays_alone),
+        cmocka_unit_test(hostile_headers_are_refused),
+        cmocka_unit_test(gif_first_frame),
+        cmocka_unit_test(photos_decode),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
