@@ -9,6 +9,7 @@
 #define V_MIN(a, b)  ((vf)_mm256_min_ps((__m256)(a), (__m256)(b)))
 #define V_SUM(a)     sum8((__m256)(a))
 #define V_LARGEST(a) largest8((__m256)(a))
+#define V_INVERSE(a) (1 / (a))
 
 static inline float sum8(__m256 v)
 {

@@ -21,8 +21,9 @@ struct int8_range {
 static inline struct int8_range int8_range(float least, float most)
 {
     float scale = (most - least) / 255;
-    float inverse = scale > 0 && scale < 0x1p100f ? 1 / scale : 0;
-    return (struct int8_range){inverse > 0 ? scale : 0, inverse, (int32_t)(-least * inverse + 0.5f)};
+    if (!(scale > 0x1p-100f && scale < 0x1p100f))
+        return (struct int8_range){0, 0, 0}; /* all zeros, or not finite */
+    return (struct int8_range){scale, 1 / scale, (int32_t)(-least / scale + 0.5f)};
 }
 
 #endif

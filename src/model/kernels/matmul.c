@@ -61,13 +61,13 @@ static void pack_int8(const float *w, size_t depth, size_t stride, uint32_t *to,
 {
     float most = 0;
     for (size_t i = 0; i < depth; i++)
-        most = fmaxf(most, fabsf(w[i]));
-    float inverse = most > 0 ? 127 / most : 0;
+        most = fabsf(w[i]) > most ? fabsf(w[i]) : most;
+    float inverse = most > 0x1p-100f ? 127 / most : 0; /* |w * inverse| stays below 127.5 */
     *scale = most / 127;
     *sum = 0;
     for (size_t i = 0; i < depth; i++) {
         /* Adding 1.5 * 2^23 leaves the rounded integer in the low bits of the float. */
-        float shifted = fminf(fmaxf(w[i] * inverse, -127), 127) + 0x1.8p23f;
+        float shifted = w[i] * inverse + 0x1.8p23f;
         uint32_t q = float_bits(shifted) & 0xff;
         *sum += (int8_t)q;
         to[i / 4 * stride] |= q << (8 * (i % 4));
@@ -111,8 +111,21 @@ static size_t block_rows(const struct blocks *b, size_t i)
 size_t rows_bytes(const struct kernels *k, size_t m, size_t depth)
 {
     size_t units = (depth + k->group - 1) / k->group;
-    /* One row more: the place where a row is converted before it is spread over its block. */
-    return round_up((m + 1) * units * sizeof(uint32_t), KERNEL_ALIGN) + 2 * round_up(m * sizeof(float), KERNEL_ALIGN);
+    /* One block more: the place where rows are converted before they are interleaved. */
+    return round_up((m + k->mr) * units * sizeof(uint32_t), KERNEL_ALIGN) +
+           2 * round_up(m * sizeof(float), KERNEL_ALIGN);
+}
+
+/* from [n][units] -> to [units][n], a piece at a time that the first-level cache holds. */
+static void interleave(const uint32_t *from, size_t n, size_t units, uint32_t *to)
+{
+    enum { PIECE = 16 };
+    for (size_t first = 0; first < units; first += PIECE) {
+        size_t last = first + PIECE < units ? first + PIECE : units;
+        for (size_t j = 0; j < n; j++)
+            for (size_t u = first; u < last; u++)
+                to[u * n + j] = from[j * units + u];
+    }
 }
 
 void rows_pack(const struct kernels *k, const float *x, size_t ldx, size_t m, size_t depth, void *memory,
@@ -121,20 +134,17 @@ void rows_pack(const struct kernels *k, const float *x, size_t ldx, size_t m, si
     unsigned char *p = memory;
     size_t units = (depth + k->group - 1) / k->group;
     *out = (struct rows){.m = m, .k = depth, .units = units, .data = memory};
-    p += round_up((m + 1) * units * sizeof(uint32_t), KERNEL_ALIGN);
+    p += round_up((m + k->mr) * units * sizeof(uint32_t), KERNEL_ALIGN);
     out->scale = (float *)(void *)p;
     out->zero = (int32_t *)(void *)(p + round_up(m * sizeof(float), KERNEL_ALIGN));
 
-    uint32_t *row = out->data + m * units;
+    uint32_t *converted = out->data + m * units, *to = out->data;
     struct blocks b = split(m, k->mr);
-    uint32_t *to = out->data;
     for (size_t i = 0, r = 0; i < b.count; i++) {
         size_t n = block_rows(&b, i);
-        for (size_t j = 0; j < n; j++, r++) {
-            k->convert(x + r * ldx, depth, row, &out->scale[r], &out->zero[r]);
-            for (size_t u = 0; u < units; u++)
-                to[u * n + j] = row[u];
-        }
+        for (size_t j = 0; j < n; j++, r++)
+            k->convert(x + r * ldx, depth, converted + j * units, &out->scale[r], &out->zero[r]);
+        interleave(converted, n, units, to);
         to += n * units;
     }
 }

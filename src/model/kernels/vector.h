@@ -1,6 +1,7 @@
 /* vector.h: the element-wise kernels, written once over vectors of VBYTES bytes (compilers' vector
  * extension). The including file defines VBYTES and, from its intrinsics: V_MAX(a, b), V_MIN(a, b) (which
- * give b where a is not a number), V_SUM(a), V_LARGEST(a); and TILE_NR, the columns of its tiles. */
+ * give b where a is not a number), V_SUM(a), V_LARGEST(a), V_INVERSE(a) (of 1 or more); and TILE_NR, the columns of its
+ * tiles. */
 #include "model/kernels/isa.h"
 
 #include <math.h>
@@ -59,7 +60,7 @@ static inline vf v_exp(vf x)
 static inline vf v_gelu(vf x)
 {
     vf z = (vf)((vi)x & 0x7fffffff) * 0.70710678f;
-    vf t = 1 / (1 + 0.3275911f * z);
+    vf t = V_INVERSE(1 + 0.3275911f * z);
     vf p = t * 1.061405429f - 1.453152027f;
     p = p * t + 1.421413741f;
     p = p * t - 0.284496736f;
@@ -72,27 +73,31 @@ static inline vf v_gelu(vf x)
 static inline vf v_act(enum kernel_act act, vf x)
 {
     if (act == ACT_QUICK_GELU)
-        return x / (1 + v_exp(-1.702f * x));
+        return x * V_INVERSE(1 + v_exp(-1.702f * x));
     return act == ACT_GELU ? v_gelu(x) : x;
 }
 
-static void v_finish(const struct finish *f, const uint32_t *tile)
+/* Column by column, so that what belongs to a column stays in registers; inlined for each activation. */
+static inline __attribute__((always_inline)) void v_finish_act(const struct finish *f, const uint32_t *tile,
+                                                               const enum kernel_act act)
 {
-    for (size_t r = 0; r < f->rows; r++)
-        for (size_t j = 0; j < f->cols; j += LANES) {
+    for (size_t j = 0; j < f->cols; j += LANES) {
+        size_t left = f->cols - j;
+        vf bias = f->bias ? v_load(f->bias + j) : v_all(0), scale = v_all(0);
+        vu sums = {0};
+        if (f->w_scale) {
+            scale = v_load(f->w_scale + j);
+            memcpy(&sums, f->w_sum + j, sizeof sums);
+        }
+        float *c = f->c + j;
+        for (size_t r = 0; r < f->rows; r++, c += f->ldc) {
             vf y;
             memcpy(&y, tile + r * TILE_NR + j, sizeof y);
-            if (f->w_scale) {
-                vi sums;
-                memcpy(&sums, f->w_sum + j, sizeof sums);
-                vu whole = (vu)y - (vu)sums * (uint32_t)f->x_zero[r];
-                y = __builtin_convertvector((vi)whole, vf) * (v_load(f->w_scale + j) * f->x_scale[r]);
+            if (f->w_scale) { /* sum of (q - zero) * w: below 2^31, even where one of the two parts is not */
+                vu whole = (vu)y - sums * (uint32_t)f->x_zero[r];
+                y = __builtin_convertvector((vi)whole, vf) * (scale * f->x_scale[r]);
             }
-            if (f->bias)
-                y += v_load(f->bias + j);
-            y = v_act(f->act, y);
-            float *c = f->c + r * f->ldc + j;
-            size_t left = f->cols - j;
+            y = v_act(act, y + bias);
             if (left >= LANES) {
                 v_store(c, f->add ? v_load(c) + y : y);
             } else {
@@ -101,6 +106,22 @@ static void v_finish(const struct finish *f, const uint32_t *tile)
                 memcpy(c, &y, left * sizeof(float));
             }
         }
+    }
+}
+
+static void v_finish(const struct finish *f, const uint32_t *tile)
+{
+    switch (f->act) {
+    case ACT_NONE:
+        v_finish_act(f, tile, ACT_NONE);
+        break;
+    case ACT_QUICK_GELU:
+        v_finish_act(f, tile, ACT_QUICK_GELU);
+        break;
+    case ACT_GELU:
+        v_finish_act(f, tile, ACT_GELU);
+        break;
+    }
 }
 
 static void v_layer_norm(const float *x, size_t n, const float *gain, const float *bias, float epsilon, float *out)
