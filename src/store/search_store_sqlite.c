@@ -9,7 +9,7 @@
 static const char *const migrations[] = {
     /* 1 */
     "CREATE TABLE documents ("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT," /* never reused; also the key of documents_fts */
+    " id INTEGER PRIMARY KEY AUTOINCREMENT," /* never reused; documents_fts knows it by this */
     " filename TEXT NOT NULL UNIQUE,"
     " title TEXT NOT NULL, words_json TEXT NOT NULL, image_sha256 TEXT NOT NULL,"
     " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
@@ -64,6 +64,8 @@ static enum status sqlite_ping(struct search_store *s, struct error *err)
 
 /* --- documents --- */
 
+static const struct fts_table fts = FTS_TABLE("documents_fts", "documents", "id");
+
 struct put_job {
     const struct document *doc;
     const struct document_terms *terms;
@@ -81,7 +83,8 @@ static enum status compare(struct db_conn *c, struct put_job *job, struct error 
     job->same = job->same_image = false;
     db_query(&r, c,
              "SELECT d.id, d.title, d.words_json, d.image_sha256, f.title, f.words, f.filename, f.folded"
-             " FROM documents d LEFT JOIN documents_fts f ON f.rowid = d.id WHERE d.filename = ?1",
+             " FROM documents d LEFT JOIN documents_fts f"
+             " ON f.rowid BETWEEN d.id << 12 AND (d.id << 12) + 4095 WHERE d.filename = ?1",
              DB_ARGS(DB_TEXT(doc->filename)), err);
     while (db_next(&r)) {
         job->id = db_int(&r, 0);
@@ -123,13 +126,9 @@ static enum status put_job(struct db_conn *c, void *arg, struct error *err)
         return st;
     if (job->id && !job->same_image && (st = search_sqlite_vectors_forget(c, job->id, err)) != OK)
         return st;
-    if ((st = put_row(c, job, err)) != OK ||
-        (st = db_run(c, "DELETE FROM documents_fts WHERE rowid = ?1", DB_ARGS(DB_INT(job->id)), NULL, err)) != OK)
+    if ((st = put_row(c, job, err)) != OK)
         return st;
-    return db_run(
-        c, "INSERT INTO documents_fts (rowid, title, words, filename, folded) VALUES (?1, ?2, ?3, ?4, ?5)",
-        DB_ARGS(DB_INT(job->id), DB_TEXT(t->title), DB_TEXT(t->words), DB_TEXT(t->filename), DB_TEXT(t->folded)), NULL,
-        err);
+    return fts_put(c, &fts, job->id, &(struct fts_terms){t->title, t->words, t->filename, t->folded}, err);
 }
 
 static enum status sqlite_put(struct search_store *s, const struct document *doc, const struct document_terms *terms,
@@ -170,8 +169,7 @@ static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
         return st;
     if (!found)
         return not_found(job->filename, err);
-    if ((st = search_sqlite_vectors_forget(c, job->id, err)) != OK ||
-        (st = db_run(c, "DELETE FROM documents_fts WHERE rowid = ?1", DB_ARGS(DB_INT(job->id)), NULL, err)) != OK)
+    if ((st = search_sqlite_vectors_forget(c, job->id, err)) != OK || (st = fts_remove(c, &fts, job->id, err)) != OK)
         return st;
     return db_run(c, "DELETE FROM documents WHERE id = ?1", DB_ARGS(DB_INT(job->id)), NULL, err);
 }
@@ -220,8 +218,6 @@ static enum status sqlite_count(struct search_store *s, int64_t *documents, stru
     return st;
 }
 
-#define FILENAME_SQL "SELECT filename FROM documents WHERE id = ?1"
-
 static enum status sqlite_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
                                     const char **out, struct error *err)
 {
@@ -230,7 +226,7 @@ static enum status sqlite_filenames(struct search_store *s, const int64_t *ids, 
     if (st == OK) {
         for (size_t i = 0; i < n && st == OK; i++) {
             struct db_rows r;
-            db_query(&r, c, FILENAME_SQL, DB_ARGS(DB_INT(ids[i])), err);
+            db_query(&r, c, fts.filename, DB_ARGS(DB_INT(ids[i])), err);
             out[i] = db_next(&r) ? db_text(&r, 0, a) : NULL;
             st = db_end(&r);
         }
@@ -244,20 +240,16 @@ static enum status sqlite_lexical(struct search_store *s, const char *const *ste
                                   size_t limit, size_t offset, struct arena *a, struct search_hit **hits, size_t *n,
                                   int64_t *total, struct error *err)
 {
-    static const struct fts_tables tables = {
-        .match = "SELECT rowid, " FTS_RANK("documents_fts") " FROM documents_fts WHERE documents_fts MATCH ?1",
-        .filename = FILENAME_SQL,
-    };
     struct fts_hit *found;
     *hits = NULL;
     *n = 0;
-    enum status st = fts_search(search_db(s), &tables, stems, n_stems, prefix, limit, offset, a, &found, n, total, err);
+    enum status st = fts_search(search_db(s), &fts, stems, n_stems, prefix, limit, offset, a, &found, n, total, err);
     if (st != OK || *n == 0)
         return st;
     if (!(*hits = arena_array(a, *n, sizeof **hits)))
         return err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", *n, a->max);
     for (size_t i = 0; i < *n; i++)
-        (*hits)[i] = (struct search_hit){.id = found[i].row, .filename = found[i].filename, .score = found[i].score};
+        (*hits)[i] = (struct search_hit){.id = found[i].id, .filename = found[i].filename, .score = found[i].score};
     return OK;
 }
 

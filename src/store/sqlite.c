@@ -1,6 +1,7 @@
 /* sqlite.c: connections, their statement caches, and rows. SQLite is opened without its own mutexes:
  * each connection is in one thread's hands at a time (the reader pool and the writer see to that). */
 #include "store/sqlite.h"
+#include "store/sqlite_fts.h"
 
 #include "base/os.h"
 #include <assert.h>
@@ -73,6 +74,12 @@ static enum status conn_error(struct db_conn *c, int rc, struct error *err)
 
 /* --- connections --- */
 
+/* SQLite's count of its own memory is one lock that all connections would meet at, on every allocation. */
+static void configure(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum status db_script(struct db_conn *c, const char *sql, struct error *err)
 {
     int rc = sqlite3_exec(c->handle, sql, NULL, NULL, NULL);
@@ -117,13 +124,17 @@ enum status db_conn_open(const char *path, bool writer, struct db_conn **out, st
     /* A database file may come from anywhere: its schema gets no say in what we run. */
     sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(c->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if ((rc = fts_register(c->handle)) != SQLITE_OK) {
+        st = conn_error(c, rc, err);
+        goto out;
+    }
     if (writer && (st = enter_wal(c, err)) != OK)
         goto out;
     st = db_script(c,
                    writer ? "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA synchronous = NORMAL;"
-                            "PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 1000;"
+                            "PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000;"
                             "PRAGMA cache_size = -8192"
-                          : "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 268435456",
+                          : "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -4096",
                    err);
 out:
     if (st != OK) {
@@ -169,6 +180,8 @@ enum status db_open(const char *path, unsigned readers, const struct db_schema *
                     struct error *err)
 {
     assert(readers >= 1 && readers <= 64);
+    static pthread_once_t configured = PTHREAD_ONCE_INIT;
+    pthread_once(&configured, configure);
     struct db_conn *writer = NULL;
     struct db *d = calloc(1, sizeof *d);
     if (!d)
@@ -305,6 +318,9 @@ void db_query(struct db_rows *r, struct db_conn *c, const char *sql, const struc
             break;
         case DB_ARG_BLOB:
             rc = sqlite3_bind_blob64(r->stmt, at, args[i].data, args[i].len, SQLITE_STATIC);
+            break;
+        case DB_ARG_POINTER:
+            rc = sqlite3_bind_pointer(r->stmt, at, (void *)(uintptr_t)args[i].data, DB_POINTER_TYPE, NULL);
             break;
         }
         if (rc != SQLITE_OK)

@@ -56,7 +56,7 @@ enum status db_write(struct db *d, enum db_durability durability, db_job *job, v
 
 /* --- statements --- */
 struct db_arg {
-    enum { DB_ARG_TEXT, DB_ARG_INT, DB_ARG_BLOB } type;
+    enum { DB_ARG_TEXT, DB_ARG_INT, DB_ARG_BLOB, DB_ARG_POINTER } type;
     const void *data; /* borrowed until the statement ends */
     size_t len;
     int64_t number;
@@ -73,6 +73,11 @@ struct db_arg {
     {                                                                                                                  \
         .type = DB_ARG_BLOB, .data = (p), .len = (n)                                                                   \
     }
+#define DB_POINTER(p)                                                                                                  \
+    {                                                                                                                  \
+        .type = DB_ARG_POINTER, .data = (p)                                                                            \
+    } /* for sqlite3_value_pointer in our own functions */
+#define DB_POINTER_TYPE "peel"
 #define DB_ARGS(...)                                                                                                   \
     (const struct db_arg[]){__VA_ARGS__}, sizeof((const struct db_arg[]){__VA_ARGS__}) / sizeof(struct db_arg)
 #define DB_NONE NULL, 0

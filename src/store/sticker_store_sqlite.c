@@ -11,7 +11,7 @@
 static const char *const migrations[] = {
     /* 1 */
     "CREATE TABLE stickers ("
-    " row INTEGER PRIMARY KEY," /* the key of stickers_fts */
+    " row INTEGER PRIMARY KEY," /* what stickers_fts knows it by */
     " id TEXT NOT NULL UNIQUE,"
     " filename TEXT NOT NULL UNIQUE,"
     " title TEXT NOT NULL,"
@@ -88,14 +88,11 @@ static enum status sqlite_ping(struct sticker_store *s, struct error *err)
 
 /* --- changes --- */
 
+static const struct fts_table fts = FTS_TABLE("stickers_fts", "stickers", "row");
+
 static enum status put_terms(struct db_conn *c, int64_t row, const struct sticker_terms *t, struct error *err)
 {
-    enum status st = db_run(c, "DELETE FROM stickers_fts WHERE rowid = ?1", DB_ARGS(DB_INT(row)), NULL, err);
-    if (st != OK)
-        return st;
-    return db_run(c, "INSERT INTO stickers_fts (rowid, title, words, filename, folded) VALUES (?1, ?2, ?3, ?4, ?5)",
-                  DB_ARGS(DB_INT(row), DB_TEXT(t->title), DB_TEXT(t->words), DB_TEXT(t->filename), DB_TEXT(t->folded)),
-                  NULL, err);
+    return fts_put(c, &fts, row, &(struct fts_terms){t->title, t->words, t->filename, t->folded}, err);
 }
 
 static enum status put_words(struct db_conn *c, const char *sticker_id, const struct sticker *s, struct error *err)
@@ -221,7 +218,7 @@ static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
         return st;
     if (!found)
         return not_found(filename, err);
-    if ((st = db_run(c, "DELETE FROM stickers_fts WHERE rowid = ?1", DB_ARGS(DB_INT(row)), NULL, err)) != OK ||
+    if ((st = fts_remove(c, &fts, row, err)) != OK ||
         (st = db_run(c, "DELETE FROM stickers WHERE row = ?1", DB_ARGS(DB_INT(row)), NULL, err)) != OK)
         return st;
     return sticker_sqlite_outbox_queue(c, "delete", filename, err);
@@ -368,15 +365,10 @@ static enum status sqlite_search(struct sticker_store *s, const char *const *ste
                                  size_t limit, size_t offset, struct arena *a, struct store_hit **hits, size_t *n,
                                  int64_t *total, struct error *err)
 {
-    static const struct fts_tables tables = {
-        .match = "SELECT rowid, " FTS_RANK("stickers_fts") " FROM stickers_fts WHERE stickers_fts MATCH ?1",
-        .filename = "SELECT filename FROM stickers WHERE row = ?1",
-    };
     struct fts_hit *found;
     *hits = NULL;
     *n = 0;
-    enum status st =
-        fts_search(sticker_db(s), &tables, stems, n_stems, prefix, limit, offset, a, &found, n, total, err);
+    enum status st = fts_search(sticker_db(s), &fts, stems, n_stems, prefix, limit, offset, a, &found, n, total, err);
     if (st != OK || *n == 0)
         return st;
     if (!(*hits = arena_array(a, *n, sizeof **hits)))

@@ -4,22 +4,16 @@
 #ifndef PEEL_TESTS_STORE_SUITE_H
 #define PEEL_TESTS_STORE_SUITE_H
 
+#include "cm.h"
+
 #include "base/os.h"
 #include "store/search_store.h"
 #include "store/sticker_store.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include <string.h>
 
 struct suite {
-    char folder[256], url[512];
+    char folder[256], url[512]; /* the store's; tests of SQLite's own files find it at <folder>/store.db */
     struct arena arena;
     struct error err;
 };
@@ -34,10 +28,8 @@ struct suite {
 static inline int suite_setup(void **state)
 {
     struct suite *s = calloc(1, sizeof *s);
-    const char *tmp = getenv("TMPDIR"), *template = getenv("PEEL_TEST_STORE_URL");
-    snprintf(s->folder, sizeof s->folder, "%s/peel-store-XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(s->folder))
-        return -1;
+    const char *template = getenv("PEEL_TEST_STORE_URL");
+    tmp_make(s->folder, sizeof s->folder);
     const char *braces = template ? strstr(template, "{}") : NULL;
     if (braces)
         snprintf(s->url, sizeof s->url, "%.*s%s%s", (int)(braces - template), template, strrchr(s->folder, '-') + 1,
@@ -52,17 +44,10 @@ static inline int suite_setup(void **state)
 static inline int suite_teardown(void **state)
 {
     struct suite *s = *state;
-    static const char *const files[] = {"store.db", "store.db-wal", "store.db-shm",
-                                        "other.db", "other.db-wal", "other.db-shm"};
-    char path[512];
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        snprintf(path, sizeof path, "%s/%s", s->folder, files[i]);
-        unlink(path);
-    }
-    int left = rmdir(s->folder);
+    tmp_remove(s->folder);
     arena_free(&s->arena);
     free(s);
-    return left;
+    return 0;
 }
 
 static inline struct sticker_store *suite_stickers(struct suite *s)

@@ -109,6 +109,30 @@ static void ranks_titles_words_filenames_prefixes(void **state)
     search_store_close(store);
 }
 
+static void a_beginning_never_outranks_the_whole_word(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    char many[600] = "";
+    for (int i = 0; i < 100; i++)
+        strcat(many, "word ");
+    struct document_terms longest = {"", many, "cat", "cat"};
+    struct document_terms shortest = {"catalog", "", "", "catalog category catfish catapult"};
+    struct document doc = {.filename = "whole", .title = "", .words_json = "", .image_sha256 = ""};
+    int64_t id;
+    bool changed;
+    assert_ok(s, search_store_put(store, &doc, &longest, &id, &changed, &s->err));
+    doc.filename = "beginning";
+    assert_ok(s, search_store_put(store, &doc, &shortest, &id, &changed, &s->err));
+    for (int i = 0; i < 50; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "other-%d", i);
+        put(s, store, name, "x", "y", "", NULL);
+    }
+    HITS(store, "cat", 2, "whole beginning", "cat");
+    search_store_close(store);
+}
+
 static void more_of_the_terms_rank_higher(void **state)
 {
     struct suite *s = *state;
@@ -122,7 +146,8 @@ static void more_of_the_terms_rank_higher(void **state)
         put(s, store, name, "something", "else", "", NULL);
     }
     HITS(store, NULL, 3, "cat-park.png cat.png park.png", "cat", "park");
-    HITS(store, "pa", 3, "cat-park.png cat.png park.png", "cat", "pa"); /* still being typed */
+    HITS(store, "pa", 3, "cat-park.png cat.png park.png", "cat", "pa");     /* still being typed */
+    HITS(store, "park", 3, "cat-park.png cat.png park.png", "cat", "park"); /* nothing beside the whole word */
     HITS(store, NULL, 0, "", "none");
     search_store_close(store);
 }
@@ -316,8 +341,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
     const struct CMUnitTest tests[] = {
-        T(documents_come_and_go), T(ranks_titles_words_filenames_prefixes), T(more_of_the_terms_rank_higher),
-        T(pages_are_stable),      T(hostile_terms_find_what_they_say),      T(vectors_follow_their_documents),
+        T(documents_come_and_go),
+        T(ranks_titles_words_filenames_prefixes),
+        T(a_beginning_never_outranks_the_whole_word),
+        T(more_of_the_terms_rank_higher),
+        T(pages_are_stable),
+        T(hostile_terms_find_what_they_say),
+        T(vectors_follow_their_documents),
         T(settings_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
