@@ -22,7 +22,7 @@ static enum status mix(struct worker *w)
     arena_init(&a, 1 << 20);
     enum status st = OK;
     for (unsigned round = 0; round < ROUNDS && st == OK; round++) {
-        char query[QUERIES][16], up[16], fresh[32];
+        char query[QUERIES][32], up[32], fresh[32];
         const char *queries[QUERIES], *positive = up, **failed;
         int64_t ones[QUERIES];
         size_t n;
@@ -62,7 +62,7 @@ static void expect_sums(struct suite *s, struct sticker_store *store, int64_t wo
 {
     int64_t votes = 0;
     for (int i = 0; i < QUERIES; i++) {
-        char query[16];
+        char query[32];
         int64_t usage;
         struct score_row *rows;
         size_t n;
@@ -83,7 +83,7 @@ static void expect_sums(struct suite *s, struct sticker_store *store, int64_t wo
 static void add_stickers(struct suite *s, struct sticker_store *store)
 {
     for (int i = 0; i < STICKERS; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "s%d.png", i);
         suite_add(s, store, name, "x");
     }
@@ -138,7 +138,7 @@ static void processes_may_create_and_write_at_once(void **state)
             struct worker w = {.number = i};
             child_must(sticker_store_open(s->url, 2, &w.store, &w.err), &w.err);
             for (int k = 0; k < STICKERS; k++) { /* whoever comes first adds it */
-                char name[16];
+                char name[32];
                 snprintf(name, sizeof name, "s%d.png", k);
                 struct sticker one = {.filename = name,
                                       .title = "",

@@ -100,7 +100,7 @@ static void ranks_titles_words_filenames_prefixes(void **state)
         assert_ok(s, search_store_put(store, &doc, &t[i], &id, &changed, &s->err));
     }
     for (int i = 0; i < 8; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "other-%d", i);
         put(s, store, name, "x", "y", "", NULL);
     }
@@ -125,7 +125,7 @@ static void a_beginning_never_outranks_the_whole_word(void **state)
     doc.filename = "beginning";
     assert_ok(s, search_store_put(store, &doc, &shortest, &id, &changed, &s->err));
     for (int i = 0; i < 50; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "other-%d", i);
         put(s, store, name, "x", "y", "", NULL);
     }
@@ -141,7 +141,7 @@ static void more_of_the_terms_rank_higher(void **state)
     put(s, store, "park.png", "park", "", "", NULL);
     put(s, store, "cat-park.png", "cat park", "", "", NULL);
     for (int i = 0; i < 9; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "other-%d", i);
         put(s, store, name, "something", "else", "", NULL);
     }
@@ -157,7 +157,7 @@ static void pages_are_stable(void **state)
     struct suite *s = *state;
     struct search_store *store = suite_search(s);
     for (int i = 0; i < 30; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "s%02d", (i * 7) % 30);
         put(s, store, name, "same", "", "", NULL);
     }
