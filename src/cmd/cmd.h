@@ -1,0 +1,38 @@
+/* cmd.h: the subcommands. To add one: a file cmd/NAME.c with cmd_NAME, a row in commands.c, and the
+ * command's name in the rows of config/options.c that it takes. */
+#ifndef PEEL_CMD_CMD_H
+#define PEEL_CMD_CMD_H
+
+#include "base/status.h"
+#include "config/config.h"
+#include <stddef.h>
+
+#define PEEL_VERSION "0.1.0"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct command {
+    const char *name;
+    const char *args;                     /* "create|passwd USERNAME", for the usage line */
+    unsigned least_args, most_args;       /* operands; most 0 = none */
+    int (*run)(const struct config *cfg); /* returns the exit status */
+    const char *summary;                  /* one line */
+};
+
+extern const struct command commands[]; /* sorted by name */
+extern const size_t commands_count;
+const struct command *command_find(const char *name); /* NULL if there is none */
+
+int cmd_counter(const struct config *cfg);
+int cmd_help(const struct config *cfg);
+
+/* Prints "peel: MESSAGE" on standard error. Returns EXIT_FAILED. */
+int cmd_failed(const struct error *err);
+/* As cmd_failed, for a wrong call: returns EXIT_USAGE. */
+int cmd_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* The help page of one command. */
+void cmd_print_help(const struct command *command, struct buf *out);
+/* Sets the logger up as --log-level and --log-format say. */
+void cmd_log_setup(const struct config *cfg, const char *service);
+
+#endif

@@ -1,0 +1,139 @@
+/* Columns: name, type, default, least, most, unit/choices/placeholder, commands, flags, second
+ * environment name, second flag, help. Bounds of strings are lengths in bytes. */
+#include "config/options.h"
+
+#include <string.h>
+
+#define ALL      "*"
+#define SERVICES " serve search-service sticker-service "
+#define STICKER  " serve sticker-service "
+#define SEARCH   " serve search-service "
+#define DATABASE " serve sticker-service import status user token export "
+#define KIB      1024.0
+#define MIB      (1024.0 * KIB)
+#define GIB      (1024.0 * MIB)
+#define HOUR_MS  3600e3
+
+const struct option config_options[] = {
+    {"Where things are kept", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
+    {"data", OPTION_STRING, "./data", 1, 4000, "DIR", ALL, 0, NULL, NULL,
+     "Folder that everything below is in unless said otherwise"},
+    {"sticker-db", OPTION_STRING, "DATA/sticker.db", 1, 4000, "PATH", DATABASE, 0, NULL, NULL,
+     "StickerService's database: a file for SQLite"},
+    {"search-db", OPTION_STRING, "DATA/search.db", 1, 4000, "PATH", SEARCH, 0, NULL, NULL,
+     "SearchService's database: a file for SQLite"},
+    {"bucket", OPTION_STRING, "DATA/bucket", 1, 4000, "DIR", SERVICES "import ", 0, NULL, NULL,
+     "Folder that images are in, below media/"},
+    {"models-dir", OPTION_STRING, "DATA/bucket/models", 1, 4000, "DIR", SEARCH "model tokenize embed ", 0, NULL, NULL,
+     "Folder of CLIP models in the Hugging Face layout"},
+    {"cache-dir", OPTION_STRING, "DATA/cache", 1, 4000, "DIR", SERVICES "import model ", 0, NULL, NULL,
+     "Folder of what can be made again: thumbnails, index snapshots, downloads"},
+    {"cache-bytes", OPTION_BYTES, "512M", MIB, 1024 * GIB, "bytes", STICKER, 0, NULL, NULL,
+     "The most that thumbnails may take in the cache folder"},
+
+    {"Network", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
+    {"host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", STICKER "status ", 0, NULL, NULL,
+     "Numeric address that StickerService listens on; 0.0.0.0 for all"},
+    {"port", OPTION_INT, "8000", 0, 65535, "", STICKER "status ", 0, NULL, NULL,
+     "Port of StickerService; 0 takes any free one"},
+    {"search-host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", SEARCH, 0, NULL, "host",
+     "Numeric address that SearchService listens on; it is internal"},
+    {"search-port", OPTION_INT, "8118", 0, 65535, "", SEARCH, 0, NULL, "port",
+     "Port of SearchService; 0 takes any free one"},
+    {"search-url", OPTION_STRING, "http://127.0.0.1:8118", 1, 2000, "URL", " sticker-service status model import ", 0,
+     NULL, NULL, "SearchService, or the load balancer before several"},
+    {"workers", OPTION_INT, "0", 0, 256, "", SERVICES, 0, NULL, NULL,
+     "Threads that handle requests, each service; 0 lets the service choose"},
+    {"io-threads", OPTION_INT, "0", 0, 64, "", SERVICES, 0, NULL, NULL,
+     "Threads that move bytes, each service; 0 lets the service choose"},
+    {"max-connections", OPTION_INT, "1024", 1, 100000, "", SERVICES, 0, NULL, NULL, "Open connections, each service"},
+    {"max-queue", OPTION_INT, "1024", 1, 1000000, "", SERVICES, 0, NULL, NULL,
+     "Requests that may wait before others are answered 503"},
+    {"request-timeout-s", OPTION_DURATION, "30", 1, 3600, "s", SERVICES, 0, NULL, NULL,
+     "Idle and slow connections are closed after this time"},
+    {"max-body-bytes", OPTION_BYTES, "12M", KIB, 256 * MIB, "bytes", SEARCH, 0, NULL, NULL,
+     "The largest document that SearchService accepts, its image included"},
+    {"shutdown-timeout-ms", OPTION_DURATION, "5000", 0, HOUR_MS, "ms", SERVICES, 0, NULL, NULL,
+     "How long requests in flight may finish when a service is stopped"},
+    {"listen-fd", OPTION_INT, "-1", -1, 1e6, "", " search-service sticker-service ", OPTION_HIDDEN, NULL, NULL,
+     "An already listening socket to use"},
+
+    {"StickerService and its peer", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
+    {"search-timeout-ms", OPTION_DURATION, "2000", 10, 60000, "ms", STICKER, 0, NULL, NULL,
+     "A search is answered within this time, by StickerService's own words if need be"},
+    {"connect-timeout-ms", OPTION_DURATION, "500", 1, 60000, "ms", STICKER, 0, NULL, NULL,
+     "Connecting to SearchService may take this long"},
+    {"breaker-failures", OPTION_INT, "5", 0, 1000000, "", STICKER, 0, NULL, NULL,
+     "Failures in a row after which SearchService is left alone; 0 = never"},
+    {"breaker-retry-ms", OPTION_DURATION, "1000", 1, HOUR_MS, "ms", STICKER, 0, NULL, NULL,
+     "Time after which SearchService is tried again"},
+    {"search-cache-ms", OPTION_DURATION, "1000", 0, HOUR_MS, "ms", STICKER, 0, NULL, NULL,
+     "How long the answer of a repeated search is reused; 0 = never"},
+    {"usage-flush-ms", OPTION_DURATION, "1000", 1, 60000, "ms", STICKER, 0, NULL, NULL,
+     "Counts of searches are written at most this much later"},
+
+    {"Searching", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
+    {"algorithm", OPTION_ENUM, "auto", 0, 0, "auto|lexical|words|vector|hybrid", SEARCH, 0, NULL, NULL,
+     "Algorithm of searches that name none; auto: hybrid with a model, else lexical"},
+    {"lexical-weight", OPTION_NUMBER, "1", 0, 1000, "", SEARCH, 0, NULL, NULL, "Weight of the words in hybrid search"},
+    {"vector-weight", OPTION_NUMBER, "1", 0, 1000, "", SEARCH, 0, NULL, NULL, "Weight of the vectors in hybrid search"},
+    {"min-score", OPTION_NUMBER, "0", -1, 1000, "", SEARCH, 0, NULL, NULL,
+     "Results with a lower score are left out of searches that name none; 0 = all"},
+    {"model", OPTION_STRING, NULL, 0, 4000, "ID", SEARCH "model tokenize embed ", 0, NULL, NULL,
+     "The model to search with, an id in the models folder (or a folder); unset: the one chosen before, or the first"},
+    {"precision", OPTION_ENUM, "auto", 0, 0, "auto|fp32|bf16|int8", SEARCH "model embed ", 0, NULL, NULL,
+     "Numbers the model computes with; auto: the fastest that stays faithful"},
+    {"threads", OPTION_INT, "0", 0, 256, "", SEARCH "model embed ", 0, NULL, NULL,
+     "Threads of the encoders and the scan; 0 = one per core"},
+    {"query-cache-bytes", OPTION_BYTES, "16M", 0, 64 * GIB, "bytes", SEARCH, 0, NULL, NULL,
+     "Memory for vectors of recent queries; 0 = none"},
+
+    {"Users and tokens", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
+    {"admin-username", OPTION_STRING, "admin", 1, 150, "NAME", " serve ", 0, "ADMIN_USERNAME", NULL,
+     "Admin who is created at start if absent"},
+    {"admin-password", OPTION_STRING, NULL, 8, 1024, "PASSWORD", " serve ", OPTION_SECRET, "ADMIN_PASSWORD", NULL,
+     "The admin's password when created; unset: a random one, printed once"},
+    {"admin-token", OPTION_STRING, NULL, 16, 128, "TOKEN", " serve ", OPTION_SECRET, "ADMIN_TOKEN", NULL,
+     "The admin's API token, added if absent; unset: a random one when the admin is created, printed once"},
+    {"password", OPTION_STRING, NULL, 8, 1024, "PASSWORD", " user ", OPTION_SECRET, NULL, NULL,
+     "Password of the user; unset: asked for, or the first line of standard input"},
+    {"staff", OPTION_BOOL, "false", 0, 0, "", " user ", 0, NULL, NULL,
+     "The user may read analytics and use the admin pages"},
+    {"superuser", OPTION_BOOL, "false", 0, 0, "", " user ", 0, NULL, NULL, "The user may do everything (and is staff)"},
+    {"label", OPTION_STRING, "", 0, 200, "TEXT", " token ", 0, NULL, NULL, "What the token is for"},
+
+    {"Commands", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
+    {"pack", OPTION_LIST, NULL, 1, 200, "NAME", " import ", 0, NULL, NULL,
+     "A sticker pack to download and import; may be given several times"},
+    {"format", OPTION_ENUM, "csv", 0, 0, "csv|ndjson", " export ", 0, NULL, NULL, "Format of the export"},
+    {"since", OPTION_STRING, NULL, 1, 64, "TIME", " export ", 0, NULL, NULL,
+     "Only feedback changed at or after this ISO 8601 time"},
+    {"digit", OPTION_STRING, "7", 1, 16, "DIGIT", " counter ", 0, NULL, NULL, "The digit to count, 0 to 9"},
+    {"n", OPTION_STRING, NULL, 1, 2000, "N", " counter ", 0, NULL, NULL, "Count in 1..N; a whole number up to 10^1000"},
+    {"json", OPTION_BOOL, "false", 0, 0, "", " status ", 0, NULL, NULL, "Print JSON"},
+    {"watch", OPTION_BOOL, "false", 0, 0, "", " status ", 0, NULL, NULL, "Show progress until nothing is pending"},
+    {"markdown", OPTION_BOOL, "false", 0, 0, "", " help ", 0, NULL, NULL,
+     "Print the reference of all commands and options as Markdown"},
+
+    {"Everywhere", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
+    {"env-file", OPTION_STRING, NULL, 1, 4000, "PATH", ALL, 0, NULL, NULL,
+     "File of KEY=VALUE lines read after the environment; unset: .env if there is one"},
+    {"log-level", OPTION_ENUM, "info", 0, 0, "debug|info|warn|error", ALL, 0, NULL, NULL, "The least that is logged"},
+    {"log-format", OPTION_ENUM, "text", 0, 0, "text|json", ALL, 0, NULL, NULL, "Log lines for people or for machines"},
+    {"quiet", OPTION_BOOL, "false", 0, 0, "", ALL, 0, NULL, NULL, "No progress"},
+};
+
+const size_t config_options_count = sizeof config_options / sizeof *config_options;
+
+bool option_taken_by(const struct option *o, const char *command)
+{
+    if (o->type == OPTION_GROUP)
+        return false;
+    if (strcmp(o->commands, ALL) == 0)
+        return true;
+    size_t len = strlen(command);
+    for (const char *at = o->commands; (at = strstr(at, command)); at++)
+        if (at > o->commands && at[-1] == ' ' && at[len] == ' ')
+            return true;
+    return false;
+}
