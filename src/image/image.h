@@ -41,6 +41,10 @@ enum image_filter { IMAGE_BILINEAR = 2, IMAGE_BICUBIC = 3, IMAGE_LANCZOS = 1 }; 
 /* Bit-equal to Pillow's Image.resize on 8-bit RGB / RGBA (RGBA premultiplied as Pillow does). */
 enum status image_resize(const struct image *in, uint32_t width, uint32_t height, enum image_filter filter,
                          struct image *out, struct error *err) MUST_CHECK;
+/* The pixels (x, y) .. (x + out_width, y + out_height) of what image_resize would give; only they are computed. */
+enum status image_resize_part(const struct image *in, uint32_t width, uint32_t height, enum image_filter filter,
+                              uint32_t x, uint32_t y, uint32_t out_width, uint32_t out_height, struct image *out,
+                              struct error *err) MUST_CHECK;
 enum status image_encode_webp(const struct image *im, float quality, struct buf *out, struct error *err) MUST_CHECK;
 
 #endif

@@ -50,16 +50,18 @@ static void taps_free(struct taps *t)
     free(t->weight);
 }
 
-static enum status taps_make(uint32_t in, uint32_t out, enum image_filter filter, struct taps *t, struct error *err)
+/* For output positions from .. from + n of a side of `in` pixels resized to `out`. */
+static enum status taps_make(uint32_t in, uint32_t out, uint32_t from, uint32_t n, enum image_filter filter,
+                             struct taps *t, struct error *err)
 {
     double (*f)(double) = filter == IMAGE_BILINEAR ? triangle : filter == IMAGE_BICUBIC ? cubic : lanczos;
     double support = filter == IMAGE_BILINEAR ? 1 : filter == IMAGE_BICUBIC ? 2 : 3;
     double scale = (double)in / out, filter_scale = scale < 1 ? 1 : scale;
     support *= filter_scale;
-    *t = (struct taps){.n = out, .per = (size_t)ceil(support) * 2 + 1};
-    t->first = malloc(out * sizeof *t->first);
-    t->count = malloc(out * sizeof *t->count);
-    t->weight = calloc(out * t->per, sizeof *t->weight);
+    *t = (struct taps){.n = n, .per = (size_t)ceil(support) * 2 + 1};
+    t->first = malloc(n * sizeof *t->first);
+    t->count = malloc(n * sizeof *t->count);
+    t->weight = calloc(n * t->per, sizeof *t->weight);
     double *k = malloc(t->per * sizeof *k);
     if (!t->first || !t->count || !t->weight || !k) {
         free(k);
@@ -67,8 +69,8 @@ static enum status taps_make(uint32_t in, uint32_t out, enum image_filter filter
         *t = (struct taps){0};
         return err_set(err, ERR_NO_MEMORY, "resize: out of memory");
     }
-    for (uint32_t i = 0; i < out; i++) {
-        double center = (i + 0.5) * scale, sum = 0, ss = 1 / filter_scale;
+    for (uint32_t i = 0; i < n; i++) {
+        double center = (from + i + 0.5) * scale, sum = 0, ss = 1 / filter_scale;
         int64_t low = (int64_t)(center - support + 0.5), high = (int64_t)(center + support + 0.5);
         low = low < 0 ? 0 : low;
         high = high > in ? in : high;
@@ -155,44 +157,52 @@ static void unpremultiply(uint8_t *p, size_t n)
         }
 }
 
-enum status image_resize(const struct image *in, uint32_t width, uint32_t height, enum image_filter filter,
-                         struct image *out, struct error *err)
+enum status image_resize_part(const struct image *in, uint32_t width, uint32_t height, enum image_filter filter,
+                              uint32_t x, uint32_t y, uint32_t out_width, uint32_t out_height, struct image *out,
+                              struct error *err)
 {
-    size_t in_pixels = (size_t)in->width * in->height, channels = in->channels;
     struct taps across = {0}, down = {0};
     struct image middle = {0};
     uint8_t *copy = NULL;
     int32_t *sum = NULL;
+    uint32_t channels = in->channels;
     *out = (struct image){.kind = in->kind};
-    enum status st = taps_make(in->width, width ? width : 1, filter, &across, err);
+    if ((uint64_t)x + out_width > width || (uint64_t)y + out_height > height)
+        return err_set(err, ERR_INVALID, "resize: part outside %u x %u pixels", width, height);
+    enum status st = image_check_size(width, height, err);
     if (st == OK)
-        st = taps_make(in->height, height ? height : 1, filter, &down, err);
+        st = image_allocate(out, out_width, out_height, channels, err);
     if (st == OK)
-        st = image_allocate(out, width, height, in->channels, err);
+        st = taps_make(in->width, width, x, out_width, filter, &across, err);
     if (st == OK)
-        st = image_allocate(&middle, width, in->height, in->channels, err);
-    if (st == OK &&
-        (!(sum = malloc((size_t)width * channels * sizeof *sum)) || (channels == 4 && !(copy = malloc(in_pixels * 4)))))
+        st = taps_make(in->height, height, y, out_height, filter, &down, err);
+    if (st != OK)
+        goto out;
+    /* A pass that changes nothing is the identity, as in Pillow, which skips it. */
+    uint32_t first = down.first[0], rows = down.first[out_height - 1] + down.count[out_height - 1] - first;
+    const uint8_t *pixels = in->pixels + (size_t)first * in->width * channels;
+    bool premultiplied = channels == 4 && (width != in->width || height != in->height);
+    if (premultiplied) {
+        size_t n = (size_t)rows * in->width;
+        if (!(copy = malloc(n * 4))) {
+            st = err_set(err, ERR_NO_MEMORY, "resize: out of memory");
+            goto out;
+        }
+        memcpy(copy, pixels, n * 4);
+        premultiply(copy, n);
+        pixels = copy;
+    }
+    st = image_allocate(&middle, out_width, rows, channels, err);
+    if (st == OK && !(sum = malloc((size_t)out_width * channels * sizeof *sum)))
         st = err_set(err, ERR_NO_MEMORY, "resize: out of memory");
     if (st != OK)
         goto out;
-    const uint8_t *pixels = in->pixels;
-    if (channels == 4 && (width != in->width || height != in->height)) {
-        memcpy(copy, pixels, in_pixels * 4);
-        premultiply(copy, in_pixels);
-        pixels = copy;
-    }
-    const uint8_t *wide = pixels; /* a pass that changes nothing is skipped, as in Pillow */
-    if (width != in->width) {
-        horizontal(pixels, in->width, in->height, in->channels, &across, middle.pixels);
-        wide = middle.pixels;
-    }
-    if (height != in->height)
-        vertical(wide, (size_t)width * channels, &down, sum, out->pixels);
-    else
-        memcpy(out->pixels, wide, (size_t)width * height * channels);
-    if (pixels == copy)
-        unpremultiply(out->pixels, (size_t)width * height);
+    horizontal(pixels, in->width, rows, channels, &across, middle.pixels);
+    for (uint32_t i = 0; i < out_height; i++)
+        down.first[i] -= first;
+    vertical(middle.pixels, (size_t)out_width * channels, &down, sum, out->pixels);
+    if (premultiplied)
+        unpremultiply(out->pixels, (size_t)out_width * out_height);
 out:
     free(sum);
     free(copy);
@@ -202,4 +212,10 @@ out:
     if (st != OK)
         image_free(out);
     return st;
+}
+
+enum status image_resize(const struct image *in, uint32_t width, uint32_t height, enum image_filter filter,
+                         struct image *out, struct error *err)
+{
+    return image_resize_part(in, width, height, filter, 0, 0, width, height, out, err);
 }

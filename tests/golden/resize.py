@@ -21,11 +21,16 @@ def pixels(n, seed):
     return bytes(out)
 
 
-lines = []
-for w, h, nw, nh in CASES:
-    for channels, mode in ((3, "RGB"), (4, "RGBA")):
-        image = Image.frombytes(mode, (w, h), pixels(w * h * channels, w * h))
-        for f in (Image.Resampling.LANCZOS, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC):
-            made = image.resize((nw, nh), f).tobytes()
-            lines.append(f"{channels} {w} {h} {nw} {nh} {int(f)} {hashlib.sha256(made).hexdigest()}\n")
-pathlib.Path(__file__).with_name("resize.txt").write_text("".join(lines))
+def main():
+    lines = []
+    for w, h, nw, nh in CASES:
+        for channels, mode in ((3, "RGB"), (4, "RGBA")):
+            image = Image.frombytes(mode, (w, h), pixels(w * h * channels, w * h))
+            for f in (Image.Resampling.LANCZOS, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC):
+                made = image.resize((nw, nh), f).tobytes()
+                lines.append(f"{channels} {w} {h} {nw} {nh} {int(f)} {hashlib.sha256(made).hexdigest()}\n")
+    pathlib.Path(__file__).with_name("resize.txt").write_text("".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,25 +2,12 @@
 
 #include "base/buf.h"
 #include "base/os.h"
-#include "image/image.h"
+#include "noise.h"
 
 #include <dirent.h>
 #include <string.h>
 
 #define COCO "../shared/coco-val2014"
-
-static struct image noise(uint32_t width, uint32_t height, uint32_t channels)
-{
-    struct image im = {.width = width, .height = height, .channels = channels};
-    size_t n = (size_t)width * height * channels;
-    uint32_t x = width * height;
-    im.pixels = malloc(n);
-    for (size_t i = 0; i < n; i++) {
-        x = x * 1664525u + 1013904223u;
-        im.pixels[i] = (uint8_t)(x >> 24);
-    }
-    return im;
-}
 
 /* tests/golden/resize.txt is made by resize.py beside it. */
 static void resize_is_pillows(void **state)
