@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -114,7 +115,14 @@ enum status db_conn_open(const char *path, bool writer, struct db_conn **out, st
     }
     enum status st = OK;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_CREATE : 0);
-    int rc = sqlite3_open_v2(path, &c->handle, flags, NULL);
+    /* "./" because SQLite would take ":memory:" and "file:..." for something else than names of files. */
+    char *name = NULL;
+    if (asprintf(&name, "%s%s", path[0] == '/' ? "" : "./", path) < 0) {
+        db_conn_close(c);
+        return err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", path);
+    }
+    int rc = sqlite3_open_v2(name, &c->handle, flags, NULL);
+    free(name);
     if (rc != SQLITE_OK) {
         st = conn_error(c, rc, err);
         goto out;

@@ -118,6 +118,24 @@ static void paths_that_cannot_be_opened_are_named(void **state)
     assert_non_null(strstr(s->err.message, "No such file"));
 }
 
+static void a_name_that_means_something_to_sqlite_is_a_file(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store;
+    static const char *const names[] = {":memory:", "file:x.db?mode=memory"};
+    char before[4096];
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(s->folder), 0);
+    for (size_t i = 0; i < 2; i++) {
+        enum status st = sticker_store_open(names[i], 2, &store, &s->err);
+        if (st == OK)
+            sticker_store_close(store);
+        assert_ok(s, st);
+        assert_int_equal(access(names[i], F_OK), 0);
+    }
+    assert_int_equal(chdir(before), 0);
+}
+
 /* --- the group commit --- */
 
 static enum status insert_then_fail(struct db_conn *c, void *arg, struct error *err)
@@ -166,6 +184,32 @@ static void a_failing_job_is_undone_alone(void **state)
         failed += k[i].failed;
     }
     assert_int_equal(count(s, d, "SELECT count(*) FROM note"), 16 * 50 - failed);
+    db_close(d);
+}
+
+static enum status read_synchronous(struct db_conn *c, void *arg, struct error *err)
+{
+    return db_get_int(c, "PRAGMA synchronous", DB_NONE, arg, NULL, err);
+}
+
+static enum status read_synchronous_again(struct db_conn *c, void *arg, struct error *err)
+{
+    return db_get_int(c, "PRAGMA main.synchronous", DB_NONE, arg, NULL, err);
+}
+
+static void only_durable_jobs_are_synced(void **state)
+{
+    struct suite *s = *state;
+    char path[512];
+    file(s, path, sizeof path);
+    struct db *d;
+    int64_t mode;
+    assert_ok(s, db_open(path, 1, &v1, &d, &s->err));
+    assert_ok(s, db_write(d, DB_DURABLE, read_synchronous, &mode, &s->err));
+    assert_int_equal(mode, 2);                                                  /* FULL */
+    assert_ok(s, db_write(d, DB_FAST, read_synchronous_again, &mode, &s->err)); /* SQLite fixes a PRAGMA's answer when
+                                                                                   it is prepared: hence two */
+    assert_int_equal(mode, 1);                                                  /* NORMAL */
     db_close(d);
 }
 
@@ -340,7 +384,9 @@ int main(void)
         T(a_newer_database_is_refused),
         T(another_programs_database_is_refused),
         T(paths_that_cannot_be_opened_are_named),
+        T(a_name_that_means_something_to_sqlite_is_a_file),
         T(a_failing_job_is_undone_alone),
+        T(only_durable_jobs_are_synced),
         T(a_lost_transaction_is_reported_and_survived),
         T(a_damaged_file_is_an_error_not_a_crash),
         T(a_vector_of_the_wrong_size_is_named),
