@@ -24,7 +24,7 @@ struct search_service_config {
     size_t max_body;          /* bytes of a document, its image included [12 MiB] */
 
     const char *search_db;  /* the store's url: a file path for SQLite; required */
-    const char *bucket;     /* where media/<filename> is read; NULL or "": images only in bodies, not kept */
+    const char *bucket;     /* where media/<filename> is read; NULL or "": there are no images */
     const char *models_dir; /* holds <id>/ in the Hugging Face layout, "/" written "--"; NULL or "": no models */
     const char *cache_dir;  /* index snapshots; NULL or "": none are written */
 

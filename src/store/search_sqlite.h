@@ -21,6 +21,7 @@ extern __typeof__(search_store_vectors_count) search_sqlite_vectors_count;
 extern __typeof__(search_store_vectors_progress) search_sqlite_vectors_progress;
 extern __typeof__(search_store_unindexed) search_sqlite_unindexed;
 extern __typeof__(search_store_vector_failed) search_sqlite_vector_failed;
+extern __typeof__(search_store_failures_drop) search_sqlite_failures_drop;
 extern __typeof__(search_store_vectors_drop) search_sqlite_vectors_drop;
 extern __typeof__(search_store_vectors_generation) search_sqlite_vectors_generation;
 /* Inside a job: forgets a document's vectors and failures, for all models, and counts their generations up. */

@@ -89,6 +89,11 @@ enum status search_store_vector_failed(struct search_store *s, const char *model
     return s->ops->vector_failed(s, model, document_id, why, err);
 }
 
+enum status search_store_failures_drop(struct search_store *s, const char *model, struct error *err)
+{
+    return s->ops->failures_drop(s, model, err);
+}
+
 enum status search_store_vectors_drop(struct search_store *s, const char *model, struct error *err)
 {
     return s->ops->vectors_drop(s, model, err);

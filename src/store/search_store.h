@@ -78,6 +78,8 @@ enum status search_store_unindexed(struct search_store *s, const char *model, in
                                    struct arena *a, struct document **out, size_t *n, struct error *err) MUST_CHECK;
 enum status search_store_vector_failed(struct search_store *s, const char *model, int64_t document_id, const char *why,
                                        struct error *err) MUST_CHECK;
+/* Forgets the recorded failures, so that their documents are offered as unindexed again. */
+enum status search_store_failures_drop(struct search_store *s, const char *model, struct error *err) MUST_CHECK;
 enum status search_store_vectors_drop(struct search_store *s, const char *model, struct error *err) MUST_CHECK;
 /* A counter that grows with every committed change of this model's vectors (snapshot staleness). */
 enum status search_store_vectors_generation(struct search_store *s, const char *model, int64_t *generation,

@@ -304,6 +304,7 @@ enum status search_store_sqlite_open(const char *url, unsigned readers, struct s
         .vectors_progress = search_sqlite_vectors_progress,
         .unindexed = search_sqlite_unindexed,
         .vector_failed = search_sqlite_vector_failed,
+        .failures_drop = search_sqlite_failures_drop,
         .vectors_drop = search_sqlite_vectors_drop,
         .vectors_generation = search_sqlite_vectors_generation,
         .setting_get = sqlite_setting_get,

@@ -115,6 +115,18 @@ enum status search_sqlite_vector_failed(struct search_store *s, const char *mode
     return st == OK ? db_write(search_db(s), DB_FAST, failed_job, &job, err) : st;
 }
 
+static enum status failures_drop_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const char *model = arg;
+    return db_run(c, "DELETE FROM vector_failures WHERE model_id = (SELECT id FROM models WHERE name = ?1)",
+                  DB_ARGS(DB_TEXT(model)), NULL, err);
+}
+
+enum status search_sqlite_failures_drop(struct search_store *s, const char *model, struct error *err)
+{
+    return db_write(search_db(s), DB_FAST, failures_drop_job, (void *)(uintptr_t)model, err);
+}
+
 static enum status drop_job(struct db_conn *c, void *arg, struct error *err)
 {
     const char *model = arg;

@@ -56,6 +56,7 @@ struct search_store_ops {
     __typeof__(search_store_vectors_progress) *vectors_progress;
     __typeof__(search_store_unindexed) *unindexed;
     __typeof__(search_store_vector_failed) *vector_failed;
+    __typeof__(search_store_failures_drop) *failures_drop;
     __typeof__(search_store_vectors_drop) *vectors_drop;
     __typeof__(search_store_vectors_generation) *vectors_generation;
     __typeof__(search_store_setting_get) *setting_get;

@@ -1,0 +1,247 @@
+/* Encoding what has no vector yet, a batch at a time, in order of the documents' numbers.
+ *
+ * Images are fetched and decoded in parallel within a budget of pixels, encoded together, and committed
+ * to the index and the store in one step during which no document changes. A batch that was committed is
+ * never done again; one that was cut off by a crash is not in the store and is done once more. What can
+ * never succeed is recorded with its reason; what may (a disk, a network) is tried again later. */
+#include "search_service/engine_internal.h"
+
+#include "base/log.h"
+#include "base/os.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH        16u
+#define BATCH_PIXELS (32u << 20) /* of a batch of several; a single image may have IMAGE_MAX_PIXELS */
+#define SVG_SIDE     448u        /* larger than what encoders take in, so that it is only ever made smaller */
+#define LIST_BYTES   (8u << 20)  /* a batch's documents, with their words */
+
+enum fate { WAITS, DECODED, DEFERRED, LATER, FAILED, GONE };
+
+struct picture {
+    const struct document *doc;
+    struct image image;
+    const float *vector; /* when DECODED and encoded */
+    enum fate fate;
+    struct error err;
+};
+
+struct batch {
+    struct engine *e;
+    struct picture pictures[BATCH];
+    size_t n;
+    atomic_size_t pixels;
+};
+
+/* --- fetching --- */
+
+/* The image that was sent with the document, else StickerService's. */
+static enum status read_image(struct bucket *b, const struct document *doc, struct buf *bytes, struct error *err)
+{
+    static const char *const folders[] = {"index", "media"};
+    char key[512], hash[65] = "";
+    enum status st = ERR_NOT_FOUND;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(key, sizeof key, "%s/%s", folders[i], doc->filename);
+        buf_reset(bytes);
+        st = bucket_get(b, key, bytes, err);
+        if (st == ERR_NOT_FOUND)
+            continue;
+        if (st != OK)
+            return st;
+        os_sha256_hex(buf_str(bytes), bytes->len, hash);
+        if (strcmp(hash, doc->image_sha256) == 0)
+            return OK;
+        st = err_set(err, ERR_CONFLICT, "%s has the SHA-256 %.12s..., expected %.12s...", key, hash, doc->image_sha256);
+    }
+    return st;
+}
+
+/* Takes the image's pixels from the batch's budget; false when they do not fit beside those of others. */
+static bool fits(struct batch *b, enum image_kind kind, uint32_t width, uint32_t height)
+{
+    size_t pixels = kind == IMAGE_SVG ? (size_t)SVG_SIDE * SVG_SIDE : (size_t)width * height;
+    size_t before = atomic_fetch_add(&b->pixels, pixels);
+    if (before == 0 || before + pixels <= BATCH_PIXELS)
+        return true;
+    atomic_fetch_sub(&b->pixels, pixels);
+    return false;
+}
+
+static void fetch(void *arg, size_t i)
+{
+    struct batch *b = arg;
+    struct picture *p = &b->pictures[i];
+    struct buf bytes;
+    buf_init(&bytes, IMAGE_MAX_BYTES);
+    enum image_kind kind;
+    uint32_t width, height;
+    enum status st = read_image(b->e->cfg.bucket, p->doc, &bytes, &p->err);
+    if (st == OK)
+        st = image_probe(buf_str(&bytes), bytes.len, &kind, &width, &height, &p->err);
+    if (st == OK && !fits(b, kind, width, height)) {
+        p->fate = DEFERRED;
+    } else {
+        if (st == OK)
+            st = image_decode(buf_str(&bytes), bytes.len, SVG_SIDE, &p->image, &p->err);
+        bool passing = st == ERR_IO || st == ERR_UNAVAILABLE || st == ERR_TIMEOUT || st == ERR_NO_MEMORY;
+        p->fate = st == OK ? DECODED : passing ? LATER : FAILED;
+    }
+    buf_free(&bytes);
+}
+
+/* --- encoding --- */
+
+/* vectors: room for [BATCH, dim]. When the encoder refuses the batch, its images go one by one, and the
+ * one that is refused becomes FAILED. */
+static enum status encode(struct batch *b, struct engine_model *m, float *vectors, struct error *err)
+{
+    struct image images[BATCH];
+    struct picture *owner[BATCH];
+    size_t n = 0, dim = clip_dim(m->clip);
+    for (size_t i = 0; i < b->n; i++)
+        if (b->pictures[i].fate == DECODED) {
+            owner[n] = &b->pictures[i];
+            owner[n]->vector = vectors + n * dim;
+            images[n++] = b->pictures[i].image;
+        }
+    if (n == 0)
+        return OK;
+    enum status st = clip_embed_images(m->clip, images, n, vectors, err);
+    if (st == OK || st == ERR_NO_MEMORY)
+        return st;
+    for (size_t i = 0; i < n; i++) {
+        st = clip_embed_images(m->clip, &images[i], 1, vectors + i * dim, &owner[i]->err);
+        if (st == ERR_NO_MEMORY)
+            return err_set(err, st, "%s", owner[i]->err.message);
+        if (st != OK)
+            owner[i]->fate = FAILED;
+    }
+    return OK;
+}
+
+/* --- committing --- */
+
+/* Is the document still what was read when the batch began? */
+static enum status still_same(struct engine *e, const struct document *doc, bool *same, struct error *err)
+{
+    struct arena a;
+    struct document now;
+    arena_init(&a, LIST_BYTES);
+    enum status st = search_store_get(e->cfg.store, doc->filename, &a, &now, err);
+    *same = st == OK && now.id == doc->id && strcmp(now.image_sha256, doc->image_sha256) == 0;
+    arena_free(&a);
+    return st == ERR_NOT_FOUND ? OK : st;
+}
+
+/* The vectors of the pictures that are still DECODED, moved together at the front of `vectors`. */
+static enum status commit_vectors(struct engine *e, struct engine_model *m, const struct batch *b, float *vectors,
+                                  struct error *err)
+{
+    struct index *ix = atomic_load(&m->index);
+    size_t dim = clip_dim(m->clip), n = 0, put = 0;
+    int64_t ids[BATCH];
+    const char *hashes[BATCH];
+    for (size_t i = 0; i < b->n; i++) {
+        const struct picture *p = &b->pictures[i];
+        if (p->fate != DECODED)
+            continue;
+        memmove(vectors + n * dim, p->vector, dim * sizeof *vectors);
+        ids[n] = p->doc->id;
+        hashes[n++] = p->doc->image_sha256;
+    }
+    enum status st = OK;
+    while (put < n && (st = index_put(ix, ids[put], vectors + put * dim, err)) == OK)
+        put++;
+    if (st == OK && n)
+        st = search_store_vectors_put(e->cfg.store, m->id, dim, ids, hashes, vectors, n, err);
+    while (st != OK && put > 0)
+        index_delete(ix, ids[--put]);
+    return st;
+}
+
+static enum status commit(struct engine *e, struct engine_model *m, struct batch *b, float *vectors, struct error *err)
+{
+    pthread_rwlock_wrlock(&e->changes);
+    enum status st = OK;
+    for (size_t i = 0; i < b->n && st == OK; i++) {
+        struct picture *p = &b->pictures[i];
+        bool same = true;
+        if (p->fate == DECODED || p->fate == FAILED)
+            st = still_same(e, p->doc, &same, err);
+        if (!same)
+            p->fate = GONE;
+    }
+    if (st == OK)
+        st = commit_vectors(e, m, b, vectors, err);
+    for (size_t i = 0; i < b->n && st == OK; i++) {
+        const struct picture *p = &b->pictures[i];
+        if (p->fate != FAILED)
+            continue;
+        log_warn("model %s: %s has no vector: %s", m->id, p->doc->filename, p->err.message);
+        st = search_store_vector_failed(e->cfg.store, m->id, p->doc->id, p->err.message, err);
+    }
+    pthread_rwlock_unlock(&e->changes);
+    return st;
+}
+
+/* Where the next batch begins, and what is tried again at the next tick. */
+static void advance(struct engine *e, struct engine_model *m, const struct batch *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        const struct picture *p = &b->pictures[i];
+        if (p->fate == DEFERRED)
+            return;
+        m->cursor = p->doc->id;
+        if (p->fate != LATER && p->fate != FAILED)
+            continue;
+        engine_set_error(e, m, p->err.message);
+        if (p->fate == LATER && p->doc->id - 1 < m->retry_from)
+            m->retry_from = p->doc->id - 1;
+    }
+}
+
+enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, struct error *err)
+{
+    *n = 0;
+    if (!e->cfg.bucket)
+        return OK;
+    pthread_mutex_lock(&e->mutex);
+    if (m->lowered < m->cursor)
+        m->cursor = m->lowered;
+    m->lowered = INT64_MAX;
+    pthread_mutex_unlock(&e->mutex);
+    struct arena a;
+    struct document *docs;
+    struct batch *b = calloc(1, sizeof *b);
+    float *vectors = malloc(BATCH * clip_dim(m->clip) * sizeof *vectors);
+    arena_init(&a, LIST_BYTES);
+    enum status st = b && vectors ? OK : err_set(err, ERR_NO_MEMORY, "no memory for a batch of images");
+    size_t found = 0;
+    if (st == OK)
+        st = search_store_unindexed(e->cfg.store, m->id, m->cursor, BATCH, &a, &docs, &found, err);
+    if (st != OK || found == 0)
+        goto out;
+    b->e = e;
+    b->n = found;
+    for (size_t i = 0; i < found; i++)
+        b->pictures[i].doc = &docs[i];
+    pool_for(e->decode, found, fetch, b);
+    st = encode(b, m, vectors, err);
+    if (st == OK)
+        st = commit(e, m, b, vectors, err);
+    if (st != OK)
+        goto out;
+    advance(e, m, b);
+    for (size_t i = 0; i < found; i++)
+        *n += b->pictures[i].fate != DEFERRED;
+out:
+    for (size_t i = 0; b && i < b->n; i++)
+        image_free(&b->pictures[i].image);
+    arena_free(&a);
+    free(vectors);
+    free(b);
+    return st;
+}

@@ -1,0 +1,192 @@
+/* GET /api/search/: one ranked page for a query, or for what is like a document. */
+#include "search_service/service.h"
+
+#include "base/json_out.h"
+#include "base/utf8.h"
+#include "search_service/ranking.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_QUERY  255         /* code points */
+#define SEARCH_MAX (64u << 20) /* bytes that one search may take */
+#define ANSWER_MAX (2u << 20)
+
+void answer_json(struct http_response *res, int status, struct buf *json)
+{
+    struct error err;
+    if (buf_status(json, &err) == OK) {
+        size_t len = json->len;
+        http_body_take(res, status, "application/json", buf_take(json), len);
+    } else {
+        err_prefix(&err, "the answer is too large");
+        err.code = ERR_INTERNAL;
+        http_problem_from(res, &err);
+    }
+    buf_free(json);
+}
+
+const char *search_default_algorithm(const struct search_service *s)
+{
+    const char *name = s->cfg.algorithm;
+    if (name && *name && strcmp(name, "auto") != 0)
+        return name;
+    struct engine_model *m = engine_default(s->engine);
+    return m && engine_model_state(m) == ENGINE_READY ? "hybrid" : "lexical";
+}
+
+/* The value of a parameter that may be missing: NULL then. */
+static enum status optional(const struct http_request *req, const char *name, const char **value, struct error *err)
+{
+    *value = NULL;
+    enum status st = http_param(req, name, value, err);
+    return st == ERR_NOT_FOUND ? OK : st;
+}
+
+static enum status read_algorithm(const struct search_service *s, const struct http_request *req,
+                                  const struct ranking_algorithm **out, struct error *err)
+{
+    const char *name;
+    enum status st = optional(req, "algorithm", &name, err);
+    if (st != OK)
+        return st;
+    *out = ranking_find(name ? name : search_default_algorithm(s));
+    if (*out)
+        return OK;
+    struct buf known;
+    buf_init(&known, 400);
+    for (size_t i = 0; i < ranking_algorithm_count; i++)
+        buf_printf(&known, "%s\"%s\"", i ? ", " : "", ranking_algorithms[i].name);
+    err_set(err, ERR_INVALID, "algorithm \"%.64s\" is unknown; known: %s", name ? name : s->cfg.algorithm,
+            buf_str(&known));
+    buf_free(&known);
+    return ERR_INVALID;
+}
+
+static enum status read_model(struct search_service *s, const struct http_request *req, struct engine_model **out,
+                              struct error *err)
+{
+    const char *id;
+    enum status st = optional(req, "model", &id, err);
+    if (st != OK)
+        return st;
+    *out = id ? engine_find(s->engine, id) : engine_default(s->engine);
+    if (!id || *out)
+        return OK;
+    struct buf known;
+    buf_init(&known, 400);
+    engine_list_ids(s->engine, &known);
+    err_set(err, ERR_INVALID, "model \"%.64s\" is unknown; known: %s", id, buf_str(&known));
+    buf_free(&known);
+    return ERR_INVALID;
+}
+
+static enum status read_min_score(const struct search_service *s, const struct http_request *req, double *out,
+                                  struct error *err)
+{
+    const char *text;
+    *out = s->cfg.min_score != 0 ? s->cfg.min_score : -INFINITY;
+    enum status st = optional(req, "min_score", &text, err);
+    if (st != OK || !text)
+        return st;
+    char *end;
+    *out = strtod(text, &end);
+    if (end == text || *end || !isfinite(*out) || strspn(text, "+-.0123456789eE") != strlen(text))
+        return err_set(err, ERR_INVALID, "min_score must be a number, such as 0.2");
+    return OK;
+}
+
+/* `query` or `like`, one of the two. */
+static enum status read_subject(struct search_service *s, const struct http_request *req, struct ranking_query *q,
+                                struct document *like, struct error *err)
+{
+    const char *query, *name;
+    enum status st = optional(req, "query", &query, err);
+    if (st == OK)
+        st = optional(req, "like", &name, err);
+    if (st != OK)
+        return st;
+    if (name && query)
+        return err_set(err, ERR_INVALID, "give either query or like");
+    if (name) {
+        q->like = like;
+        return search_store_get(s->store, name, req->arena, like, err);
+    }
+    q->text = query ? query : "";
+    q->text_len = strlen(q->text);
+    utf8_trim(&q->text, &q->text_len);
+    if (q->text_len == 0)
+        return err_set(err, ERR_INVALID, "Please provide a query.");
+    if (utf8_count(q->text, q->text_len) > MAX_QUERY)
+        return err_set(err, ERR_INVALID, "Query is too long.");
+    return OK;
+}
+
+static void write_answer(const struct ranking_algorithm *algorithm, const struct ranking_query *q,
+                         const struct ranking *r, struct buf *out)
+{
+    buf_puts(out, "{\"filenames\":[");
+    for (size_t i = 0; i < r->n; i++) {
+        buf_puts(out, i ? "," : "");
+        json_put_string(out, r->items[i].filename);
+    }
+    buf_puts(out, "],\"results\":[");
+    for (size_t i = 0; i < r->n; i++) {
+        buf_puts(out, i ? ",{\"filename\":" : "{\"filename\":");
+        json_put_string(out, r->items[i].filename);
+        buf_puts(out, ",\"score\":");
+        json_put_score(out, r->items[i].score);
+        buf_putc(out, '}');
+    }
+    buf_printf(out, "],\"algorithm\":\"%s\",\"model\":", algorithm->name);
+    if (r->legs & RANKING_VECTOR)
+        json_put_string(out, engine_model_id(q->model));
+    else
+        buf_puts(out, "null");
+    buf_printf(out, ",\"legs\":[%s%s%s],\"total\":%lld}", r->legs & RANKING_LEXICAL ? "\"lexical\"" : "",
+               r->legs == (RANKING_LEXICAL | RANKING_VECTOR) ? "," : "", r->legs & RANKING_VECTOR ? "\"vector\"" : "",
+               (long long)r->total);
+}
+
+void handle_search(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct search_service *s = ctx;
+    struct ranking_query q = {.weight_lexical = s->cfg.weight_lexical, .weight_vector = s->cfg.weight_vector};
+    const struct ranking_algorithm *algorithm;
+    struct document like;
+    int64_t limit = 0, offset = 0;
+    struct error err;
+    enum status st = read_subject(s, req, &q, &like, &err);
+    if (st == OK)
+        st = http_param_int(req, "limit", 1, RANKING_MAX_LIMIT, 10, &limit, &err);
+    if (st == OK)
+        st = http_param_int(req, "offset", 0, RANKING_MAX_OFFSET, 0, &offset, &err);
+    if (st == OK)
+        st = read_algorithm(s, req, &algorithm, &err);
+    if (st == OK)
+        st = read_model(s, req, &q.model, &err);
+    if (st == OK)
+        st = read_min_score(s, req, &q.min_score, &err);
+    if (st != OK) {
+        http_problem_from(res, &err);
+        return;
+    }
+    q.limit = (size_t)limit;
+    q.offset = (size_t)offset;
+    struct arena arena;
+    struct ranking ranking;
+    struct buf out;
+    arena_init(&arena, SEARCH_MAX);
+    buf_init(&out, ANSWER_MAX);
+    st = algorithm->rank(s->store, s->engine, &q, &arena, &ranking, &err);
+    if (st == OK) {
+        atomic_fetch_add_explicit(&s->searches[algorithm - ranking_algorithms], 1, memory_order_relaxed);
+        write_answer(algorithm, &q, &ranking, &out);
+        answer_json(res, 200, &out);
+    } else {
+        http_problem_from(res, &err);
+    }
+    buf_free(&out);
+    arena_free(&arena);
+}

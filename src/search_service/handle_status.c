@@ -1,0 +1,182 @@
+/* What the service says about itself: to people and peel (/api/status), to supervisors (/healthz,
+ * /readyz) and to Prometheus (/metrics). */
+#include "search_service/service.h"
+
+#include "base/json_out.h"
+#include "base/os.h"
+#include "search_service/ranking.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define ANSWER_MAX (1u << 20)
+
+void handle_healthz(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    static const char alive[] = "{\"status\":\"alive\"}";
+    (void)ctx, (void)req;
+    http_body_static(res, 200, "application/json", alive, sizeof alive - 1);
+}
+
+void handle_status(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct search_service *s = ctx;
+    struct engine_model *models[ENGINE_MAX_MODELS], *chosen = engine_default(s->engine);
+    struct error err;
+    struct buf out;
+    int64_t documents = 0, pending = 0;
+    double rate = 0;
+    (void)req;
+    buf_init(&out, ANSWER_MAX);
+    enum status st = search_store_count(s->store, &documents, &err);
+    buf_printf(&out, "{\"documents\":%lld,\"algorithm\":", (long long)documents);
+    json_put_string(&out, search_default_algorithm(s));
+    buf_puts(&out, ",\"model\":");
+    if (chosen)
+        json_put_string(&out, engine_model_id(chosen));
+    else
+        buf_puts(&out, "null");
+    buf_puts(&out, ",\"models\":[");
+    size_t n = engine_models(s->engine, models);
+    for (size_t i = 0; i < n && st == OK; i++) {
+        struct engine_model_status one;
+        buf_puts(&out, i ? ",{" : "{");
+        st = model_put_members(s, models[i], &out, &err);
+        buf_putc(&out, '}');
+        if (st == OK)
+            st = engine_model_status(s->engine, models[i], &one, &err);
+        if (st == OK && one.state != ENGINE_FAILED) {
+            pending += one.pending;
+            rate += one.rate;
+        }
+    }
+    struct query_cache_stats cache = engine_cache_stats(s->engine);
+    buf_printf(&out, "],\"queue\":{\"pending\":%lld,\"rate\":%.1f}", (long long)pending, rate);
+    buf_printf(&out, ",\"query_cache\":{\"entries\":%zu,\"bytes\":%zu,\"hits\":%llu,\"misses\":%llu}}", cache.entries,
+               cache.bytes, (unsigned long long)cache.hits, (unsigned long long)cache.misses);
+    if (st == OK)
+        answer_json(res, 200, &out);
+    else
+        http_problem_from(res, &err);
+    buf_free(&out);
+}
+
+/* Ready means: searches are answered. By words alone counts; the answer says so, and what is missing. */
+void handle_readyz(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct search_service *s = ctx;
+    struct engine_model *m = engine_default(s->engine);
+    struct error err = {OK, ""};
+    struct buf out;
+    (void)req;
+    bool database = search_store_ping(s->store, &err) == OK;
+    buf_init(&out, 16384);
+    buf_printf(&out, "{\"status\":\"%s\",\"algorithm\":", database ? "ready" : "not ready");
+    json_put_string(&out, search_default_algorithm(s));
+    buf_printf(&out, ",\"checks\":{\"database\":{\"status\":\"%s\"", database ? "ok" : "failed");
+    if (!database) {
+        buf_puts(&out, ",\"error\":");
+        json_put_string(&out, err.message);
+    }
+    buf_puts(&out, "},\"model\":{");
+    if (m) {
+        enum engine_state state = engine_model_state(m);
+        struct engine_model_status status;
+        buf_printf(&out, "\"status\":\"%s\",\"id\":", state == ENGINE_READY ? "ok" : engine_state_name(state));
+        json_put_string(&out, engine_model_id(m));
+        if (state == ENGINE_FAILED && engine_model_status(s->engine, m, &status, &err) == OK) {
+            buf_puts(&out, ",\"error\":");
+            json_put_string(&out, status.error);
+        }
+        if (state != ENGINE_READY)
+            buf_puts(&out, ",\"message\":\"searching by words only until the model is loaded\"");
+    } else {
+        buf_puts(&out, "\"status\":\"none\",\"message\":\"no model is installed: searching by words only; "
+                       "peel model pull openai/clip-vit-base-patch32 gets one\"");
+    }
+    buf_puts(&out, "}}}");
+    answer_json(res, database ? 200 : 503, &out);
+}
+
+/* --- metrics --- */
+
+static void metric(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static uint64_t resident_bytes(void)
+{
+    struct buf text;
+    unsigned long long total = 0, resident = 0;
+    buf_init(&text, 4096);
+    if (os_read_file("/proc/self/statm", &text, NULL) == OK &&
+        sscanf(buf_str(&text), "%llu %llu", &total, &resident) != 2)
+        resident = 0;
+    buf_free(&text);
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void model_metrics(struct search_service *s, struct buf *out)
+{
+    struct engine_model *models[ENGINE_MAX_MODELS];
+    struct engine_model_status status[ENGINE_MAX_MODELS];
+    size_t n = engine_models(s->engine, models), known = 0;
+    for (size_t i = 0; i < n; i++)
+        if (engine_model_status(s->engine, models[i], &status[known], NULL) == OK)
+            models[known++] = models[i];
+    metric(out, "peel_search_model_ready", "gauge", "1 when the model is loaded.");
+    for (size_t i = 0; i < known; i++)
+        buf_printf(out, "peel_search_model_ready{model=\"%s\"} %d\n", engine_model_id(models[i]),
+                   status[i].state == ENGINE_READY);
+    metric(out, "peel_search_images", "gauge", "Images by model and by how far they are.");
+    for (size_t i = 0; i < known; i++) {
+        const char *id = engine_model_id(models[i]);
+        buf_printf(out, "peel_search_images{model=\"%s\",state=\"indexed\"} %lld\n", id, (long long)status[i].indexed);
+        buf_printf(out, "peel_search_images{model=\"%s\",state=\"pending\"} %lld\n", id, (long long)status[i].pending);
+        buf_printf(out, "peel_search_images{model=\"%s\",state=\"failed\"} %lld\n", id, (long long)status[i].failed);
+    }
+    metric(out, "peel_search_model_bytes", "gauge", "Memory of the packed weights.");
+    for (size_t i = 0; i < known; i++)
+        buf_printf(out, "peel_search_model_bytes{model=\"%s\"} %zu\n", engine_model_id(models[i]),
+                   status[i].model_bytes);
+    metric(out, "peel_search_index_bytes", "gauge", "Memory of the vectors.");
+    for (size_t i = 0; i < known; i++)
+        buf_printf(out, "peel_search_index_bytes{model=\"%s\"} %zu\n", engine_model_id(models[i]),
+                   status[i].index_bytes);
+}
+
+void handle_metrics(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct search_service *s = ctx;
+    int64_t documents = 0;
+    struct buf out;
+    (void)req;
+    bool database = search_store_count(s->store, &documents, NULL) == OK;
+    struct query_cache_stats cache = engine_cache_stats(s->engine);
+    buf_init(&out, ANSWER_MAX);
+    http_server_metrics(s->server, &out);
+    metric(&out, "peel_search_database_up", "gauge", "1 when the database answers.");
+    buf_printf(&out, "peel_search_database_up %d\n", database);
+    metric(&out, "peel_search_documents", "gauge", "Documents that can be found.");
+    buf_printf(&out, "peel_search_documents %lld\n", (long long)documents);
+    metric(&out, "peel_search_searches_total", "counter", "Searches answered, by algorithm.");
+    for (size_t i = 0; i < ranking_algorithm_count; i++)
+        buf_printf(&out, "peel_search_searches_total{algorithm=\"%s\"} %llu\n", ranking_algorithms[i].name,
+                   (unsigned long long)atomic_load(&s->searches[i]));
+    model_metrics(s, &out);
+    metric(&out, "peel_search_query_cache_hits_total", "counter", "Query vectors found in memory.");
+    buf_printf(&out, "peel_search_query_cache_hits_total %llu\n", (unsigned long long)cache.hits);
+    metric(&out, "peel_search_query_cache_misses_total", "counter", "Query vectors that had to be encoded.");
+    buf_printf(&out, "peel_search_query_cache_misses_total %llu\n", (unsigned long long)cache.misses);
+    metric(&out, "peel_search_query_cache_bytes", "gauge", "Memory of the query vectors.");
+    buf_printf(&out, "peel_search_query_cache_bytes %zu\n", cache.bytes);
+    metric(&out, "process_resident_memory_bytes", "gauge", "Resident memory.");
+    buf_printf(&out, "process_resident_memory_bytes %llu\n", (unsigned long long)resident_bytes());
+    size_t len = out.len;
+    if (!out.failed)
+        http_body_take(res, 200, "text/plain; version=0.0.4; charset=utf-8", buf_take(&out), len);
+    else
+        http_problem(res, 500, "the metrics are larger than %u bytes", ANSWER_MAX);
+    buf_free(&out);
+}

@@ -1,0 +1,183 @@
+/* A hash table of chains, whose entries also stand in one list by time of use; one mutex, held for the
+ * length of a copy. An entry is one allocation: head, vector, key. */
+#include "search_service/query_cache.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BYTES_PER_BUCKET 1024u /* a vector of 512 numbers takes about twice that */
+#define MAX_BUCKETS      (1u << 20)
+
+struct entry {
+    struct entry *chain;         /* next in the bucket */
+    struct entry *newer, *older; /* by time of use */
+    uint64_t hash;
+    size_t bytes, key_len, dim;
+    float vector[]; /* [dim], then the key */
+};
+
+struct query_cache {
+    pthread_mutex_t mutex;
+    struct entry **buckets;
+    size_t n_buckets, max_bytes;
+    struct entry *newest, *oldest;
+    struct query_cache_stats stats;
+};
+
+/* The key "model NUL text", in two pieces, so that it need not be put together. */
+struct key {
+    const char *model, *text;
+    size_t model_len, text_len;
+    uint64_t hash;
+};
+
+static uint64_t fnv1a(uint64_t h, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ (unsigned char)s[i]) * 0x100000001b3u;
+    return h;
+}
+
+static struct key key_of(const char *model, const char *text, size_t len)
+{
+    struct key k = {.model = model, .text = text, .model_len = strlen(model) + 1, .text_len = len};
+    uint64_t h = fnv1a(fnv1a(0xcbf29ce484222325u, model, k.model_len), text, len);
+    k.hash = h ^ h >> 32;
+    return k;
+}
+
+static const char *entry_key(const struct entry *e)
+{
+    return (const char *)(e->vector + e->dim);
+}
+
+enum status query_cache_open(size_t max_bytes, struct query_cache **out, struct error *err)
+{
+    size_t n = max_bytes / BYTES_PER_BUCKET;
+    struct query_cache *c = calloc(1, sizeof *c);
+    *out = c;
+    if (!c)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the query cache");
+    pthread_mutex_init(&c->mutex, NULL);
+    c->max_bytes = max_bytes;
+    c->n_buckets = n < 1 ? 1 : n > MAX_BUCKETS ? MAX_BUCKETS : n;
+    c->buckets = calloc(c->n_buckets, sizeof(struct entry *));
+    if (c->buckets)
+        return OK;
+    query_cache_close(c);
+    *out = NULL;
+    return err_set(err, ERR_NO_MEMORY, "no memory for the query cache");
+}
+
+void query_cache_close(struct query_cache *c)
+{
+    if (!c)
+        return;
+    for (struct entry *e = c->oldest, *newer; e; e = newer) {
+        newer = e->newer;
+        free(e);
+    }
+    pthread_mutex_destroy(&c->mutex);
+    free(c->buckets);
+    free(c);
+}
+
+static struct entry **find(struct query_cache *c, const struct key *k)
+{
+    struct entry **at = &c->buckets[k->hash % c->n_buckets];
+    for (; *at; at = &(*at)->chain) {
+        const struct entry *e = *at;
+        if (e->hash == k->hash && e->key_len == k->model_len + k->text_len &&
+            memcmp(entry_key(e), k->model, k->model_len) == 0 &&
+            memcmp(entry_key(e) + k->model_len, k->text, k->text_len) == 0)
+            break;
+    }
+    return at;
+}
+
+static void list_remove(struct query_cache *c, struct entry *e)
+{
+    *(e->newer ? &e->newer->older : &c->newest) = e->older;
+    *(e->older ? &e->older->newer : &c->oldest) = e->newer;
+}
+
+static void list_add(struct query_cache *c, struct entry *e)
+{
+    e->newer = NULL;
+    e->older = c->newest;
+    *(c->newest ? &c->newest->newer : &c->oldest) = e;
+    c->newest = e;
+}
+
+/* Takes the entry at `at` out of the table and frees it. */
+static void drop(struct query_cache *c, struct entry **at)
+{
+    struct entry *e = *at;
+    *at = e->chain;
+    list_remove(c, e);
+    c->stats.bytes -= e->bytes;
+    c->stats.entries--;
+    free(e);
+}
+
+static void drop_oldest(struct query_cache *c)
+{
+    struct entry **at = &c->buckets[c->oldest->hash % c->n_buckets];
+    while (*at != c->oldest)
+        at = &(*at)->chain;
+    drop(c, at);
+}
+
+bool query_cache_get(struct query_cache *c, const char *model, const char *text, size_t len, float *out, size_t dim)
+{
+    struct key k = key_of(model, text, len);
+    pthread_mutex_lock(&c->mutex);
+    struct entry *e = *find(c, &k);
+    bool found = e && e->dim == dim;
+    if (found) {
+        list_remove(c, e);
+        list_add(c, e);
+        memcpy(out, e->vector, dim * sizeof *out);
+        c->stats.hits++;
+    } else {
+        c->stats.misses++;
+    }
+    pthread_mutex_unlock(&c->mutex);
+    return found;
+}
+
+void query_cache_put(struct query_cache *c, const char *model, const char *text, size_t len, const float *vector,
+                     size_t dim)
+{
+    struct key k = key_of(model, text, len);
+    size_t key_len = k.model_len + k.text_len, bytes = sizeof(struct entry) + dim * sizeof *vector + key_len;
+    struct entry *e = bytes <= c->max_bytes ? malloc(bytes) : NULL;
+    if (!e)
+        return;
+    *e = (struct entry){.hash = k.hash, .bytes = bytes, .key_len = key_len, .dim = dim};
+    memcpy(e->vector, vector, dim * sizeof *vector);
+    memcpy(e->vector + dim, k.model, k.model_len);
+    memcpy((char *)(e->vector + dim) + k.model_len, k.text, k.text_len);
+    pthread_mutex_lock(&c->mutex);
+    struct entry **at = find(c, &k);
+    if (*at)
+        drop(c, at);
+    while (c->oldest && c->stats.bytes + bytes > c->max_bytes)
+        drop_oldest(c);
+    at = &c->buckets[k.hash % c->n_buckets];
+    e->chain = *at;
+    *at = e;
+    list_add(c, e);
+    c->stats.bytes += bytes;
+    c->stats.entries++;
+    pthread_mutex_unlock(&c->mutex);
+}
+
+struct query_cache_stats query_cache_stats(struct query_cache *c)
+{
+    pthread_mutex_lock(&c->mutex);
+    struct query_cache_stats stats = c->stats;
+    pthread_mutex_unlock(&c->mutex);
+    return stats;
+}

@@ -1,0 +1,374 @@
+#include "search_service/ranking.h"
+
+#include "base/log.h"
+#include "base/utf8.h"
+#include "text/text.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_TERMS    64u
+#define FUSION_DEPTH 500u /* results of each leg that take part in the fusion */
+#define FUSION_K     60.0 /* Cormack, Clarke and Buettcher, "Reciprocal rank fusion", SIGIR 2009 */
+
+static enum status no_memory(struct error *err)
+{
+    return err_set(err, ERR_NO_MEMORY, "no memory for the results");
+}
+
+/* --- pages --- */
+
+/* From all results, best first, to the page that was asked for. */
+static void cut_page(const struct ranking_query *q, struct ranked *items, size_t n, struct ranking *out)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (items[i].score >= q->min_score && !(q->like && items[i].id == q->like->id))
+            items[kept++] = items[i];
+    out->total = (int64_t)kept;
+    out->items = items + (q->offset < kept ? q->offset : kept);
+    out->n = q->offset >= kept ? 0 : kept - q->offset < q->limit ? kept - q->offset : q->limit;
+}
+
+/* Looks up the names of the page. A document that was deleted a moment ago has none and drops out. */
+static enum status name_page(struct search_store *store, struct arena *a, struct ranking *out, struct error *err)
+{
+    int64_t *ids = arena_array(a, out->n + 1, sizeof *ids);
+    const char **names = arena_array(a, out->n + 1, sizeof *names);
+    if (!ids || !names)
+        return no_memory(err);
+    size_t unnamed = 0, kept = 0;
+    for (size_t i = 0; i < out->n; i++)
+        if (!out->items[i].filename)
+            ids[unnamed++] = out->items[i].id;
+    enum status st = unnamed ? search_store_filenames(store, ids, unnamed, a, names, err) : OK;
+    if (st != OK)
+        return st;
+    for (size_t i = 0, k = 0; i < out->n; i++) {
+        struct ranked r = out->items[i];
+        if (!r.filename)
+            r.filename = names[k++];
+        if (r.filename)
+            out->items[kept++] = r;
+    }
+    out->total -= (int64_t)(out->n - kept);
+    out->n = kept;
+    return OK;
+}
+
+/* --- the words' leg --- */
+
+/* Words that say nothing about a picture; left out when others remain. */
+static bool is_filler(const char *word)
+{
+    static const char *const fillers[] = {"a",  "an", "and", "at", "by",  "for",  "from", "in", "is",
+                                          "it", "of", "on",  "or", "the", "this", "that", "to", "with"};
+    for (size_t i = 0; i < sizeof fillers / sizeof *fillers; i++)
+        if (strcmp(word, fillers[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A document's title and words as one text: what is like it has the same words. */
+static enum status text_of(const struct document *doc, struct arena *a, const char **text, size_t *len,
+                           struct error *err)
+{
+    struct buf b;
+    buf_init(&b, 256u << 10);
+    buf_puts(&b, doc->title);
+    json_t *words = json_loads(doc->words_json, 0, NULL), *entry;
+    size_t i;
+    json_array_foreach(words, i, entry)
+    {
+        const char *s = json_string_value(json_object_get(entry, "words"));
+        buf_puts(&b, ", ");
+        buf_puts(&b, s ? s : "");
+    }
+    json_decref(words);
+    *text = arena_strndup(a, buf_str(&b), b.len);
+    *len = b.len;
+    buf_free(&b);
+    return *text ? OK : no_memory(err);
+}
+
+struct words {
+    const char **stems;
+    size_t n;
+    const char *prefix; /* the last word as typed, perhaps unfinished; NULL if too short to mean much */
+};
+
+static enum status read_words(const struct ranking_query *q, bool complete_last, struct arena *a, struct words *out,
+                              struct error *err)
+{
+    const char *text = q->text;
+    size_t len = q->text_len;
+    struct text_terms t;
+    *out = (struct words){0};
+    enum status st = q->like ? text_of(q->like, a, &text, &len, err) : OK;
+    if (st == OK)
+        st = text_analyze(text, len, MAX_TERMS, a, &t, err);
+    if (st != OK)
+        return st;
+    out->stems = arena_array(a, t.count + 1, sizeof *out->stems);
+    if (!out->stems)
+        return no_memory(err);
+    for (size_t i = 0; i < t.count; i++)
+        if (!is_filler(t.items[i].folded))
+            out->stems[out->n++] = t.items[i].stem;
+    if (out->n == 0)
+        for (size_t i = 0; i < t.count; i++)
+            out->stems[out->n++] = t.items[i].stem;
+    const struct text_term *last = t.count ? &t.items[t.count - 1] : NULL;
+    if (complete_last && last && !last->is_emoji && !q->like &&
+        (last->folded[1] || (unsigned char)last->folded[0] > 127))
+        out->prefix = last->folded;
+    return OK;
+}
+
+static enum status lexical_hits(struct search_store *store, const struct words *w, size_t limit, size_t offset,
+                                struct arena *a, struct ranked **out, size_t *n, int64_t *total, struct error *err)
+{
+    struct search_hit *hits;
+    *n = 0;
+    enum status st = search_store_lexical(store, w->stems, w->n, w->prefix, limit, offset, a, &hits, n, total, err);
+    if (st != OK)
+        return st;
+    *out = arena_array(a, *n + 1, sizeof **out);
+    if (!*out)
+        return no_memory(err);
+    for (size_t i = 0; i < *n; i++)
+        (*out)[i] = (struct ranked){.id = hits[i].id, .filename = hits[i].filename, .score = hits[i].score};
+    return OK;
+}
+
+static enum status by_words(struct search_store *store, const struct ranking_query *q, bool complete_last,
+                            struct arena *a, struct ranking *out, struct error *err)
+{
+    struct words w;
+    struct ranked *items;
+    size_t n;
+    int64_t total;
+    bool windowed = q->like || q->min_score > -INFINITY;
+    *out = (struct ranking){.legs = RANKING_LEXICAL};
+    enum status st = read_words(q, complete_last, a, &w, err);
+    if (st == OK)
+        st = lexical_hits(store, &w, windowed ? RANKING_WINDOW : q->limit, windowed ? 0 : q->offset, a, &items, &n,
+                          &total, err);
+    if (st != OK)
+        return st;
+    if (windowed)
+        cut_page(q, items, n, out);
+    else
+        *out = (struct ranking){.items = items, .n = n, .total = total, .legs = RANKING_LEXICAL};
+    return OK;
+}
+
+static enum status rank_lexical(struct search_store *store, struct engine *engine, const struct ranking_query *q,
+                                struct arena *a, struct ranking *out, struct error *err)
+{
+    (void)engine;
+    return by_words(store, q, true, a, out, err);
+}
+
+/* Whole words only: the last one is not taken for the beginning of a longer one. */
+static enum status rank_words(struct search_store *store, struct engine *engine, const struct ranking_query *q,
+                              struct arena *a, struct ranking *out, struct error *err)
+{
+    (void)engine;
+    return by_words(store, q, false, a, out, err);
+}
+
+/* --- the vectors' leg --- */
+
+static enum status check_model(const struct ranking_query *q, struct error *err)
+{
+    if (!q->model)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "no model is installed: \"peel model pull openai/clip-vit-base-patch32\" gets one");
+    enum engine_state state = engine_model_state(q->model);
+    if (state != ENGINE_READY)
+        return err_set(err, ERR_UNAVAILABLE, "model %s is %s", engine_model_id(q->model), engine_state_name(state));
+    return OK;
+}
+
+/* ERR_NOT_FOUND: the document of `like` has no vector. */
+static enum status vector_hits(struct engine *engine, const struct ranking_query *q, size_t k, struct arena *a,
+                               struct ranked **out, size_t *n, struct error *err)
+{
+    enum status st = check_model(q, err);
+    if (st != OK)
+        return st;
+    struct index *ix = engine_index(q->model);
+    size_t count = index_count(ix);
+    k = k > INDEX_MAX_K ? INDEX_MAX_K : k;
+    k = k > count ? (count ? count : 1) : k;
+    float *vector = arena_array(a, engine_dim(q->model), sizeof *vector);
+    struct index_hit *hits = arena_array(a, k, sizeof *hits);
+    *out = arena_array(a, k, sizeof **out);
+    if (!vector || !hits || !*out)
+        return no_memory(err);
+    if (q->like)
+        st = index_get(ix, q->like->id, vector, err);
+    else
+        st = engine_embed(engine, q->model, q->text, q->text_len, vector, err);
+    if (st == OK)
+        st = index_search(ix, engine_pool(engine), vector, 1, k, INDEX_INT8, hits, n, err);
+    for (size_t i = 0; i < *n && st == OK; i++)
+        (*out)[i] = (struct ranked){.id = hits[i].id, .score = (double)hits[i].score};
+    return st;
+}
+
+static enum status rank_vector(struct search_store *store, struct engine *engine, const struct ranking_query *q,
+                               struct arena *a, struct ranking *out, struct error *err)
+{
+    struct ranked *items;
+    size_t n = 0;
+    bool windowed = q->like || q->min_score > -INFINITY;
+    *out = (struct ranking){.legs = RANKING_VECTOR};
+    size_t k = q->offset + q->limit;
+    enum status st = vector_hits(engine, q, windowed && k < RANKING_WINDOW ? RANKING_WINDOW : k, a, &items, &n, err);
+    if (st == ERR_NOT_FOUND)
+        return err_set(err, ERR_UNAVAILABLE, "%s has no vector of model %s yet", q->like->filename,
+                       engine_model_id(q->model));
+    if (st != OK)
+        return st;
+    cut_page(q, items, n, out);
+    if (!windowed) { /* everything that has a vector is a result, the last one the least like it */
+        size_t all = index_count(engine_index(q->model));
+        out->total = (int64_t)(all < INDEX_MAX_K ? all : INDEX_MAX_K);
+    }
+    return name_page(store, a, out, err);
+}
+
+/* --- both --- */
+
+struct fused {
+    struct ranked item;
+    unsigned lexical, vector; /* ranks from 1; 0: not among that leg's results */
+};
+
+static int by_id(const void *x, const void *y)
+{
+    const struct fused *a = x, *b = y;
+    return (a->item.id > b->item.id) - (a->item.id < b->item.id);
+}
+
+/* Equal scores: the better lexical rank first, then the better vector rank; no two share both. */
+static int by_fused_score(const void *x, const void *y)
+{
+    const struct fused *a = x, *b = y;
+    if (a->item.score != b->item.score)
+        return a->item.score < b->item.score ? 1 : -1;
+    unsigned la = a->lexical - 1u, lb = b->lexical - 1u; /* 0, absent, becomes the largest */
+    unsigned va = a->vector - 1u, vb = b->vector - 1u;
+    return la != lb ? (la > lb) - (la < lb) : (va > vb) - (va < vb);
+}
+
+static double fused_score(const struct ranking_query *q, const struct fused *f)
+{
+    return (f->lexical ? q->weight_lexical / (FUSION_K + f->lexical) : 0) +
+           (f->vector ? q->weight_vector / (FUSION_K + f->vector) : 0);
+}
+
+static enum status fuse(const struct ranking_query *q, const struct ranked *lexical, size_t n_lexical,
+                        const struct ranked *vector, size_t n_vector, struct arena *a, struct ranking *out,
+                        struct error *err)
+{
+    size_t n = n_lexical + n_vector, merged = 0;
+    struct fused *all = arena_array(a, n + 1, sizeof *all);
+    struct ranked *items = arena_array(a, n + 1, sizeof *items);
+    if (!all || !items)
+        return no_memory(err);
+    for (size_t i = 0; i < n_lexical; i++)
+        all[i] = (struct fused){.item = lexical[i], .lexical = (unsigned)i + 1};
+    for (size_t i = 0; i < n_vector; i++)
+        all[n_lexical + i] = (struct fused){.item = vector[i], .vector = (unsigned)i + 1};
+    qsort(all, n, sizeof *all, by_id);
+    for (size_t i = 0; i < n; i++) {
+        struct fused *last = merged ? &all[merged - 1] : NULL;
+        if (last && last->item.id == all[i].item.id) {
+            last->lexical += all[i].lexical;
+            last->vector += all[i].vector;
+            if (!last->item.filename)
+                last->item.filename = all[i].item.filename;
+        } else {
+            all[merged++] = all[i];
+        }
+    }
+    for (size_t i = 0; i < merged; i++)
+        all[i].item.score = fused_score(q, &all[i]);
+    qsort(all, merged, sizeof *all, by_fused_score);
+    for (size_t i = 0; i < merged; i++)
+        items[i] = all[i].item;
+    cut_page(q, items, merged, out);
+    return OK;
+}
+
+/* As rank_hybrid without vectors: pages of words, with the scores that their ranks alone give. */
+static enum status fuse_words_alone(struct search_store *store, const struct ranking_query *q, struct arena *a,
+                                    struct ranking *out, struct error *err)
+{
+    struct words w;
+    struct ranked *items;
+    size_t n;
+    int64_t total;
+    bool windowed = q->like || q->min_score > -INFINITY;
+    enum status st = read_words(q, true, a, &w, err);
+    if (st == OK)
+        st = lexical_hits(store, &w, windowed ? RANKING_WINDOW : q->limit, windowed ? 0 : q->offset, a, &items, &n,
+                          &total, err);
+    if (st != OK)
+        return st;
+    if (windowed)
+        return fuse(q, items, n, NULL, 0, a, out, err);
+    for (size_t i = 0; i < n; i++)
+        items[i].score = fused_score(q, &(struct fused){.lexical = (unsigned)(q->offset + i) + 1});
+    out->items = items;
+    out->n = n;
+    out->total = total;
+    return OK;
+}
+
+/* A leg that cannot answer is left out: no model yet, or a query without a word. */
+static enum status rank_hybrid(struct search_store *store, struct engine *engine, const struct ranking_query *q,
+                               struct arena *a, struct ranking *out, struct error *err)
+{
+    struct words w;
+    struct ranked *lexical = NULL, *vector = NULL;
+    size_t n_lexical = 0, n_vector = 0;
+    int64_t total;
+    enum status st = ERR_UNAVAILABLE;
+    *out = (struct ranking){.legs = RANKING_LEXICAL};
+    if (check_model(q, NULL) == OK && index_count(engine_index(q->model)) > 0) {
+        st = vector_hits(engine, q, FUSION_DEPTH, a, &vector, &n_vector, err);
+        if (st != OK && st != ERR_NOT_FOUND)
+            log_warn("a hybrid search goes by words only: %s", err->message);
+    }
+    if (st != OK)
+        return fuse_words_alone(store, q, a, out, err);
+    st = read_words(q, true, a, &w, err);
+    if (st == OK && w.n)
+        st = lexical_hits(store, &w, FUSION_DEPTH, 0, a, &lexical, &n_lexical, &total, err);
+    if (st == OK)
+        st = fuse(q, lexical, n_lexical, vector, n_vector, a, out, err);
+    out->legs = RANKING_VECTOR | (w.n ? RANKING_LEXICAL : 0);
+    return st == OK ? name_page(store, a, out, err) : st;
+}
+
+const struct ranking_algorithm ranking_algorithms[] = {
+    {"lexical", rank_lexical},
+    {"words", rank_words},
+    {"vector", rank_vector},
+    {"hybrid", rank_hybrid},
+};
+const size_t ranking_algorithm_count = sizeof ranking_algorithms / sizeof *ranking_algorithms;
+
+const struct ranking_algorithm *ranking_find(const char *name)
+{
+    for (size_t i = 0; i < ranking_algorithm_count; i++)
+        if (strcmp(ranking_algorithms[i].name, name) == 0)
+            return &ranking_algorithms[i];
+    return NULL;
+}

@@ -1,0 +1,84 @@
+/* Opens the parts of SearchService in the order of their needs, serves, and closes them in reverse. */
+#include "search_service/search_service.h"
+
+#include "base/log.h"
+#include "search_service/service.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#define DRAIN_MS 5000u
+
+enum status search_service_run(const struct search_service_config *cfg, struct error *err)
+{
+    struct search_service s = {.cfg = *cfg};
+    struct search_service_config *c = &s.cfg;
+    c->host = c->host && *c->host ? c->host : "127.0.0.1";
+    c->io_threads = c->io_threads ? c->io_threads : 1;
+    c->workers = c->workers ? c->workers : 4;
+    c->max_queue = c->max_queue ? c->max_queue : 1024;
+    c->max_connections = c->max_connections ? c->max_connections : 1024;
+    c->timeout_s = c->timeout_s ? c->timeout_s : 30;
+    c->max_body = c->max_body ? c->max_body : 12u << 20;
+    if (c->weight_lexical == 0 && c->weight_vector == 0)
+        c->weight_lexical = c->weight_vector = 1;
+    const struct http_route routes[] = {
+        {HTTP_GET, "/api/search/", handle_search, 0, 0, "search"},
+        {HTTP_GET, "/api/documents/{filename}", handle_document_get, 0, 0, "document_get"},
+        {HTTP_PUT, "/api/documents/{filename}", handle_document_put, 0, c->max_body, "document_put"},
+        {HTTP_DELETE, "/api/documents/{filename}", handle_document_delete, 0, 0, "document_delete"},
+        {HTTP_GET, "/api/models", handle_models, 0, 0, "models"},
+        {HTTP_PUT, "/api/models/default", handle_model_default, 0, 4096, "model_default"},
+        {HTTP_POST, "/api/models/retry", handle_model_retry, 0, 4096, "model_retry"},
+        {HTTP_POST, "/api/models/forget", handle_model_forget, 0, 4096, "model_forget"},
+        {HTTP_GET, "/api/status", handle_status, 0, 0, "status"},
+        {HTTP_GET, "/healthz", handle_healthz, HTTP_INLINE, 0, "healthz"},
+        {HTTP_GET, "/readyz", handle_readyz, 0, 0, "readyz"},
+        {HTTP_GET, "/metrics", handle_metrics, 0, 0, "metrics"},
+    };
+    unsigned readers = c->workers + 1 < 64 ? c->workers + 1 : 64; /* one for the engine */
+    enum status st = search_store_open(c->search_db, readers, &s.store, err);
+    if (st == OK && c->bucket && *c->bucket)
+        st = bucket_open(c->bucket, &s.bucket, err);
+    struct engine_config engine = {.store = s.store,
+                                   .bucket = s.bucket,
+                                   .models_dir = c->models_dir,
+                                   .cache_dir = c->cache_dir,
+                                   .model = c->model,
+                                   .precision = c->precision,
+                                   .threads = c->threads,
+                                   .query_cache_bytes = c->query_cache_bytes};
+    if (st == OK)
+        st = engine_open(&engine, &s.engine, err);
+    struct http_server_config server = {.host = c->host,
+                                        .port = c->port,
+                                        .listen_fd = c->listen_fd,
+                                        .io_threads = c->io_threads,
+                                        .workers = c->workers,
+                                        .max_queue = c->max_queue,
+                                        .max_connections = c->max_connections,
+                                        .timeout_s = c->timeout_s,
+                                        .routes = routes,
+                                        .n_routes = sizeof routes / sizeof *routes,
+                                        .ctx = &s,
+                                        .metrics_prefix = "peel_search"};
+    if (st == OK)
+        st = http_server_open(&server, &s.server, err);
+    if (st == OK) {
+        log_info("listening on %s port %u", c->host, http_server_port(s.server));
+        if (c->ready)
+            c->ready(c->ready_arg, http_server_port(s.server));
+        struct pollfd stop = {.fd = c->stop_fd, .events = POLLIN};
+        int n;
+        while ((n = poll(&stop, 1, -1)) < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            st = err_errno(err, "cannot wait for the signal to stop");
+        log_info("stopping");
+        http_server_close(s.server, DRAIN_MS);
+    }
+    engine_close(s.engine);
+    bucket_close(s.bucket);
+    search_store_close(s.store);
+    return st;
+}

@@ -1,0 +1,50 @@
+/* service.h: what the handlers of SearchService share; private to this room. Every handler's ctx is a
+ * struct search_service, whose members are thread-safe or fixed after start. */
+#ifndef PEEL_SEARCH_SERVICE_SERVICE_H
+#define PEEL_SEARCH_SERVICE_SERVICE_H
+
+#include "bucket/bucket.h"
+#include "http/server.h"
+#include "search_service/engine.h"
+#include "search_service/search_service.h"
+#include "store/search_store.h"
+#include <stdatomic.h>
+
+struct search_service {
+    struct search_service_config cfg; /* with the defaults filled in */
+    struct search_store *store;
+    struct bucket *bucket; /* NULL: none */
+    struct engine *engine;
+    struct http_server *server;
+    atomic_uint_fast64_t searches[8]; /* answered, by place in ranking_algorithms */
+};
+
+/* handle_search.c */
+void handle_search(void *ctx, const struct http_request *req, struct http_response *res);
+/* The name of the algorithm of searches that name none, at this moment. */
+const char *search_default_algorithm(const struct search_service *s);
+
+/* handle_documents.c */
+void handle_document_put(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_document_delete(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_document_get(void *ctx, const struct http_request *req, struct http_response *res);
+
+/* handle_models.c */
+void handle_models(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_model_default(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_model_retry(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_model_forget(void *ctx, const struct http_request *req, struct http_response *res);
+/* Appends one model as the members of a JSON object, without the braces. */
+enum status model_put_members(struct search_service *s, struct engine_model *m, struct buf *out,
+                              struct error *err) MUST_CHECK;
+
+/* handle_status.c */
+void handle_status(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_healthz(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_readyz(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_metrics(void *ctx, const struct http_request *req, struct http_response *res);
+
+/* Answers with what was built, or with 500 when it did not fit; frees the buffer. */
+void answer_json(struct http_response *res, int status, struct buf *json);
+
+#endif
