@@ -24,7 +24,10 @@ extern const size_t commands_count;
 const struct command *command_find(const char *name); /* NULL if there is none */
 
 int cmd_counter(const struct config *cfg);
+int cmd_embed(const struct config *cfg);
 int cmd_help(const struct config *cfg);
+int cmd_model(const struct config *cfg);
+int cmd_tokenize(const struct config *cfg);
 
 /* Prints "peel: MESSAGE" on standard error. Returns EXIT_FAILED. */
 int cmd_failed(const struct error *err);

@@ -8,7 +8,10 @@
 
 const struct command commands[] = {
     {"counter", "", 0, 0, cmd_counter, "How often a digit is written in 1..n"},
+    {"embed", "", 0, 0, cmd_embed, "The normalised vector of a text or an image, as JSON"},
     {"help", "[COMMAND]", 0, 1, cmd_help, "Commands, or the options of one"},
+    {"model", "pull|list|info|verify|use [ID]", 1, 2, cmd_model, "Get, inspect, check and choose models"},
+    {"tokenize", "TEXT", 1, 1, cmd_tokenize, "The token ids of a text, as JSON"},
 };
 const size_t commands_count = sizeof commands / sizeof *commands;
 

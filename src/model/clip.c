@@ -52,6 +52,8 @@ enum status clip_open(const char *dir, enum clip_precision precision, struct poo
         st = err_set(err, ERR_INVALID, "%s: the tokenizer has %zu tokens, the model's vocab_size is %zu", dir,
                      tokenizer_vocab_size(tokenizer), m->config.vocab);
     if (st == OK)
+        st = preprocess_open(dir, (uint32_t)m->config.image_size, &m->preprocess, err);
+    if (st == OK)
         st = tokenizer_encode(tokenizer, "", 0, 2, ids, &n, err);
     if (st == OK)
         st = clip_set_start(m, ids[0], err);
@@ -161,4 +163,45 @@ enum status clip_embed_text(const struct clip *m, const char *text, size_t len, 
 {
     enum status st = clip_text_features(m, text, len, out, err);
     return st == OK ? clip_normalize(out, m->config.dim, err) : st;
+}
+
+#define GROUP 16u /* images encoded together: more is not faster and takes memory */
+
+struct prepare {
+    const struct clip *m;
+    const struct image *images;
+    float *pixels;
+    size_t plane; /* floats of one image */
+    enum status st[GROUP];
+    struct error err[GROUP];
+};
+
+static void prepare_one(void *arg, size_t i)
+{
+    struct prepare *p = arg;
+    p->st[i] = preprocess_image(&p->m->preprocess, &p->images[i], p->pixels + i * p->plane, &p->err[i]);
+}
+
+enum status clip_embed_images(const struct clip *m, const struct image *images, size_t n, float *out, struct error *err)
+{
+    size_t side = m->config.image_size, dim = m->config.dim;
+    struct prepare p = {.m = m, .images = images, .plane = 3 * side * side};
+    p.pixels = malloc((n < GROUP ? n : GROUP) * p.plane * sizeof *p.pixels);
+    if (!p.pixels)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the pixels of %zu images", n);
+    enum status st = OK;
+    for (size_t done = 0; st == OK && done < n; done += GROUP) {
+        size_t count = n - done < GROUP ? n - done : GROUP;
+        p.images = images + done;
+        pool_for(m->pool, count, prepare_one, &p);
+        for (size_t i = 0; st == OK && i < count; i++)
+            if (p.st[i] != OK)
+                st = err_set(err, p.st[i], "image %zu: %s", done + i, p.err[i].message);
+        if (st == OK)
+            st = clip_encode_pixels(m, p.pixels, count, out + done * dim, err);
+        for (size_t i = done; st == OK && i < done + count; i++)
+            st = clip_normalize(out + i * dim, dim, err);
+    }
+    free(p.pixels);
+    return st;
 }

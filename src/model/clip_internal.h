@@ -13,6 +13,7 @@
 #include "model/clip.h"
 #include "model/clip_config.h"
 #include "model/kernels/kernels.h"
+#include "model/preprocess.h"
 #include "model/tokenizer.h"
 #include <stdbool.h>
 
@@ -65,8 +66,9 @@ struct clip {
     struct matrix vision_project;
 
     struct tokenizer *tokenizer; /* NULL where only ids and pixels are encoded */
-    char why[256];               /* the precision was chosen */
-    bool probed[CLIP_INT8 + 1];  /* by precision */
+    struct preprocess preprocess;
+    char why[256];              /* the precision was chosen */
+    bool probed[CLIP_INT8 + 1]; /* by precision */
     struct probe_cosines cosines[CLIP_INT8 + 1];
 };
 

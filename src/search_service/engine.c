@@ -1,5 +1,6 @@
 /* The registry of models, their default, and the background thread. */
 #include "search_service/engine_internal.h"
+#include "search_service/search_service.h"
 
 #include "base/log.h"
 #include "base/os.h"
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SETTING_DEFAULT "model.default"
 #define TICK_S          5 /* how often saving and failed fetches are looked at when nothing happens */
 
 static bool has_model_in(const char *folder)
@@ -184,7 +184,7 @@ static void choose_at_start(struct engine *e)
     arena_init(&a, 8192);
     const char *remembered = "";
     struct error err;
-    if (search_store_setting_get(e->cfg.store, SETTING_DEFAULT, &a, &remembered, &err) != OK)
+    if (search_store_setting_get(e->cfg.store, SEARCH_SETTING_MODEL, &a, &remembered, &err) != OK)
         log_warn("the remembered default model is not known: %s", err.message);
     struct engine_model *m = engine_find(e, remembered);
     if (!m && e->cfg.model && *e->cfg.model) {
@@ -308,7 +308,7 @@ enum status engine_use(struct engine *e, const char *id, struct engine_model **o
         buf_free(&known);
         return ERR_INVALID;
     }
-    enum status st = search_store_setting_set(e->cfg.store, SETTING_DEFAULT, id, err);
+    enum status st = search_store_setting_set(e->cfg.store, SEARCH_SETTING_MODEL, id, err);
     if (st != OK)
         return st;
     int failed = ENGINE_FAILED;

@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where the search store keeps the id of the default model between runs (search_store_setting_get). */
+#define SEARCH_SETTING_MODEL "model.default"
+
 /* All strings are borrowed until search_service_run returns. Counts of 0 mean the default in brackets. */
 struct search_service_config {
     const char *host;         /* numeric address ["127.0.0.1"] */

@@ -1,0 +1,263 @@
+/* peel model pull|list|info|verify|use */
+#include "base/os.h"
+#include "cmd/cmd.h"
+#include "cmd/model_dir.h"
+#include "cmd/model_hub.h"
+#include "cmd/progress.h"
+#include "http/client.h"
+#include "model/clip.h"
+#include "search_service/search_service.h"
+#include "store/search_store.h"
+
+#include <dirent.h>
+#include <jansson.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* --- pull --- */
+
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
+static bool on_progress(void *ctx, const char *file, uint64_t done, uint64_t total)
+{
+    (void)file;
+    progress_show(ctx, (int64_t)(done >> 20), (int64_t)(total >> 20));
+    return !stopped;
+}
+
+static int pull(const struct config *cfg, const char *what)
+{
+    struct error err;
+    struct progress bar;
+    struct sigaction sa = {.sa_handler = on_signal};
+    char dir[HUB_MAX_ID + 8];
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    progress_start(&bar, "Downloading MiB", config_bool(cfg, "quiet"));
+    struct hub_pull p = {.what = what,
+                         .revision = config_string(cfg, "revision"),
+                         .endpoint = config_string(cfg, "hf-endpoint"),
+                         .token = config_string(cfg, "hf-token"),
+                         .models_dir = config_string(cfg, "models-dir"),
+                         .progress = on_progress,
+                         .ctx = &bar};
+    enum status st = hub_pull(&p, dir, &err);
+    progress_clear(&bar);
+    if (st == ERR_CANCELLED) {
+        fprintf(stderr, "peel: stopped; the same command continues\n");
+        return EXIT_FAILED;
+    }
+    if (st != OK)
+        return cmd_failed(&err);
+    printf("%s is in %s/%s\n`peel model use %s` makes it the default\n", what, p.models_dir, dir, dir);
+    return EXIT_OK;
+}
+
+/* --- list --- */
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int visible(const struct dirent *e)
+{
+    return e->d_name[0] != '.';
+}
+
+static int list(const struct config *cfg)
+{
+    const char *models = config_string(cfg, "models-dir");
+    struct dirent **names = NULL;
+    int n = scandir(models, &names, visible, by_name), shown = 0;
+    for (int i = 0; i < n; i++) {
+        char path[PATH_MAX];
+        struct stat sb;
+        struct buf origin;
+        struct error err;
+        const char *name = names[i]->d_name;
+        size_t len = strlen(name);
+        bool partial = len > 5 && strcmp(name + len - 5, ".part") == 0;
+        int m = snprintf(path, sizeof path, "%s/%s/%s", models, name, partial ? "" : "config.json");
+        if (m > 0 && m < (int)sizeof path && stat(path, &sb) == 0) {
+            json_t *o = NULL;
+            buf_init(&origin, 64 << 10);
+            snprintf(path, sizeof path, "%.2000s/%.255s/origin.json", models, name);
+            if (os_read_file(path, &origin, &err) == OK)
+                o = json_loads(buf_str(&origin), 0, NULL);
+            const char *commit = json_string_value(json_object_get(o, "commit"));
+            printf("%-48s %8.1f MB  %s%.12s\n", name, (double)json_integer_value(json_object_get(o, "bytes")) / 1e6,
+                   partial ? "incomplete: pull it again to continue" : "", commit ? commit : "");
+            json_decref(o);
+            buf_free(&origin);
+            shown++;
+        }
+        free(names[i]);
+    }
+    free(names);
+    if (!shown)
+        printf("no models in %s; `peel model pull openai/clip-vit-base-patch32` gets one\n", models);
+    return EXIT_OK;
+}
+
+/* --- info, verify --- */
+
+static int info(const struct config *cfg, const char *id)
+{
+    struct model_open m;
+    struct error err;
+    if (model_open(cfg, id, &m, &err) != OK)
+        return cmd_failed(&err);
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    clip_info(m.clip, &out);
+    json_t *o = json_loads(buf_str(&out), 0, NULL); /* indented, for people */
+    char *text = o ? json_dumps(o, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(7)) : NULL;
+    puts(text ? text : buf_str(&out));
+    free(text);
+    json_decref(o);
+    buf_free(&out);
+    model_close(&m);
+    return EXIT_OK;
+}
+
+/* What published checkpoints give, before normalisation, in half precision. */
+static const struct golden {
+    const char *model, *text;
+    float first[8];
+} goldens[] = {
+    {"openai--clip-vit-base-patch32",
+     "a portrait of an astronaut with the American flag",
+     {-0.16626f, 0.052277f, -0.15332f, 0.44946f, 0.20667f, -0.29565f, 0.040588f, -0.41016f}},
+};
+
+static int verify(const struct config *cfg, const char *id)
+{
+    struct model_open m;
+    struct error err;
+    if (model_open(cfg, id, &m, &err) != OK)
+        return cmd_failed(&err);
+    const char *name = strrchr(m.dir, '/') ? strrchr(m.dir, '/') + 1 : m.dir;
+    int code = EXIT_OK;
+    bool known = false;
+    for (size_t i = 0; i < sizeof goldens / sizeof *goldens; i++) {
+        const struct golden *g = &goldens[i];
+        if (strcmp(g->model, name) != 0)
+            continue;
+        known = true;
+        float *got = malloc(clip_dim(m.clip) * sizeof *got), worst = 0;
+        if (!got || clip_dim(m.clip) < 8 || clip_text_features(m.clip, g->text, strlen(g->text), got, &err) != OK) {
+            free(got);
+            model_close(&m);
+            return cmd_failed(&err);
+        }
+        for (size_t k = 0; k < 8; k++)
+            worst = fmaxf(worst, fabsf(got[k] - g->first[k]));
+        /* fp32 differs from the published half precision by its rounding; bf16 and int8 by their own */
+        float allowed = clip_precision_of(m.clip) == CLIP_FP32 ? 2e-3f : 5e-2f;
+        printf("%s \"%s\" (%s): largest difference %.5f, allowed %.5f: %s\n", name, g->text,
+               clip_precision_name(clip_precision_of(m.clip)), (double)worst, (double)allowed,
+               worst <= allowed ? "ok" : "WRONG");
+        if (!(worst <= allowed))
+            code = EXIT_FAILED;
+        free(got);
+    }
+    if (!known)
+        printf("%s: loads and all tensors have their shapes; no golden values are known for it\n", name);
+    model_close(&m);
+    return code;
+}
+
+/* --- use --- */
+
+/* Tells a running SearchService; ERR_UNAVAILABLE when there is none. */
+static enum status use_by_service(const struct config *cfg, const char *id, struct error *err)
+{
+    struct http_client *client;
+    struct http_client_config cc = {.base_url = config_string(cfg, "search-url"), .connect_timeout_ms = 500};
+    struct buf answer;
+    int http = 0;
+    char body[HUB_MAX_ID + 32];
+    buf_init(&answer, 64 << 10);
+    enum status st = http_client_open(&cc, &client, err);
+    if (st != OK)
+        return st;
+    snprintf(body, sizeof body, "{\"id\":\"%s\"}", id); /* an id needs no escaping: hub_dir_name checked it */
+    struct http_call call = {.method = "PUT",
+                             .path = "/api/models/default",
+                             .content_type = "application/json",
+                             .body = body,
+                             .body_len = strlen(body),
+                             .timeout_ms = 10000};
+    st = http_client_call(client, &call, &http, &answer, err);
+    if (st == OK && http != 200) {
+        json_t *o = json_loads(buf_str(&answer), 0, NULL);
+        const char *message = json_string_value(json_object_get(o, "message"));
+        st = err_set(err, ERR_INVALID, "SearchService: %s", message ? message : "refused");
+        json_decref(o);
+    }
+    buf_free(&answer);
+    http_client_close(client);
+    return st;
+}
+
+static int use(const struct config *cfg, const char *given)
+{
+    struct error err;
+    char id[HUB_MAX_ID + 8], path[PATH_MAX];
+    struct stat sb;
+    if (hub_dir_name(given, id, &err) != OK)
+        return cmd_failed(&err);
+    int n = snprintf(path, sizeof path, "%s/%s/config.json", config_string(cfg, "models-dir"), id);
+    if (n < 0 || n >= (int)sizeof path || stat(path, &sb) != 0) {
+        fprintf(stderr, "peel: there is no model %s in %s; `peel model list` shows what is there\n", id,
+                config_string(cfg, "models-dir"));
+        return EXIT_FAILED;
+    }
+    enum status st = use_by_service(cfg, id, &err);
+    if (st == OK) {
+        printf("%s is now the default of the running SearchService\n", id);
+        return EXIT_OK;
+    }
+    if (st != ERR_UNAVAILABLE)
+        return cmd_failed(&err);
+    struct search_store *store; /* it does not run: it will find the setting when it starts */
+    st = search_store_open(config_string(cfg, "search-db"), 1, &store, &err);
+    if (st == OK) {
+        st = search_store_setting_set(store, SEARCH_SETTING_MODEL, id, &err);
+        search_store_close(store);
+    }
+    if (st != OK)
+        return cmd_failed(&err);
+    printf("%s will be the default when SearchService starts\n", id);
+    return EXIT_OK;
+}
+
+int cmd_model(const struct config *cfg)
+{
+    const char *const *args;
+    size_t n = config_args(cfg, &args);
+    const char *what = n > 1 ? args[1] : NULL;
+    if (strcmp(args[0], "list") == 0 && !what)
+        return list(cfg);
+    if (strcmp(args[0], "info") == 0)
+        return info(cfg, what);
+    if (strcmp(args[0], "verify") == 0)
+        return verify(cfg, what);
+    if (strcmp(args[0], "pull") == 0 && what)
+        return pull(cfg, what);
+    if (strcmp(args[0], "use") == 0 && what)
+        return use(cfg, what);
+    return cmd_usage("usage: peel model pull ID|URL, list, info [ID], verify [ID], or use ID");
+}
