@@ -57,7 +57,7 @@ void readyz_handle(void *ctx, const struct http_request *req, struct http_respon
     }
     buf_printf(&out, "},\"search_service\":{\"status\":\"%s\"},\"outbox\":{\"status\":\"ok\",\"pending\":%lld",
                search ? "ok" : "failed", (long long)pending);
-    if (last_error[0]) {
+    if (pending && last_error[0]) {
         buf_puts(&out, ",\"last_error\":");
         json_put_string(&out, last_error);
     }

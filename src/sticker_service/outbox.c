@@ -215,7 +215,6 @@ static void *run(void *arg)
     arena_init(&arena, 4u << 20);
     while (d) {
         size_t n = 0;
-        uint64_t before = atomic_load(&o->delivered);
         enum status status = drain(o, d, &arena, &n, &err);
         uint64_t delivered = atomic_load(&o->delivered);
         if (status != OK) {
@@ -224,8 +223,6 @@ static void *run(void *arg)
             remember_error(o, err.message);
             backoff = !backoff ? BACKOFF_MIN_MS : backoff < BACKOFF_MAX_MS ? 2 * backoff : BACKOFF_MAX_MS;
         } else {
-            if (delivered > before)
-                remember_error(o, "");
             backoff = 0;
             if (n < BATCH && delivered > told) {
                 log_info("SearchService has accepted %llu documents", (unsigned long long)(delivered - told));

@@ -18,7 +18,7 @@ enum status outbox_open(struct sticker_store *store, struct http_client *client,
 void outbox_close(struct outbox *o); /* waits for documents on their way */
 void outbox_wake(struct outbox *o);  /* something was queued just now */
 
-/* What went wrong last, "" after a success; copied. */
+/* What went wrong last, "" if nothing did; copied. It may be over: it matters while documents are pending. */
 void outbox_last_error(struct outbox *o, char *out, size_t cap);
 uint64_t outbox_delivered(struct outbox *o);
 
