@@ -74,6 +74,7 @@ $(OBJ): | $(GEN)/templates.h $(GEN)/assets_gen.h
 ifeq ($(shell uname -m),x86_64)
 $(B)/src/model/kernels/avx%.o: CFLAGS += -ffp-contract=fast
 $(B)/src/model/kernels/avx2.o $(B)/src/index/scan_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
+$(B)/src/image/resize_avx2.o: CFLAGS += -mavx2
 $(B)/src/model/kernels/avx512.o $(B)/src/index/scan_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 $(B)/src/model/kernels/avx512_bf16.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma
 $(B)/src/model/kernels/avx512_vnni.o $(B)/src/index/scan_vnni.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma

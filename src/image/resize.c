@@ -1,12 +1,13 @@
 /* Pillow's two-pass resampling (libImaging/Resample.c, 9.x): float coefficients normalised to sum 1, then
  * 22-bit fixed point; horizontal first, 8 bits between the passes. Same numbers, same rounding: bit-equal. */
+#include "image/resize.h"
 #include "image/image_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PRECISION 22
+#define PRECISION RESIZE_PRECISION
 
 static double triangle(double x)
 {
@@ -36,41 +37,38 @@ static double lanczos(double x)
     return -3 <= x && x < 3 ? sinc(x) * sinc(x / 3) : 0;
 }
 
-/* For each output position: first input position, how many, and their weights. */
-struct taps {
-    uint32_t n, *first, *count;
-    size_t per; /* weights reserved per position */
-    int32_t *weight;
-};
-
-static void taps_free(struct taps *t)
+static void taps_free(struct resize_taps *t)
 {
     free(t->first);
     free(t->count);
     free(t->weight);
+    free(t->high);
+    free(t->low);
 }
 
-/* For output positions from .. from + n of a side of `in` pixels resized to `out`. */
+/* The taps of positions [from, from + n) of `in` resized to `out`. */
 static enum status taps_make(uint32_t in, uint32_t out, uint32_t from, uint32_t n, enum image_filter filter,
-                             struct taps *t, struct error *err)
+                             struct resize_taps *t, struct error *err)
 {
     double (*f)(double) = filter == IMAGE_BILINEAR ? triangle : filter == IMAGE_BICUBIC ? cubic : lanczos;
     double support = filter == IMAGE_BILINEAR ? 1 : filter == IMAGE_BICUBIC ? 2 : 3;
     double scale = (double)in / out, filter_scale = scale < 1 ? 1 : scale;
     support *= filter_scale;
-    *t = (struct taps){.n = n, .per = (size_t)ceil(support) * 2 + 1};
+    *t = (struct resize_taps){.n = n, .per = ((size_t)ceil(support) * 2 + 1 + 3) / 4 * 4};
     t->first = malloc(n * sizeof *t->first);
     t->count = malloc(n * sizeof *t->count);
     t->weight = calloc(n * t->per, sizeof *t->weight);
+    t->high = calloc(n * t->per, sizeof *t->high);
+    t->low = calloc(n * t->per, sizeof *t->low);
     double *k = malloc(t->per * sizeof *k);
-    if (!t->first || !t->count || !t->weight || !k) {
+    if (!t->first || !t->count || !t->weight || !t->high || !t->low || !k) {
         free(k);
         taps_free(t);
-        *t = (struct taps){0};
+        *t = (struct resize_taps){0};
         return err_set(err, ERR_NO_MEMORY, "resize: out of memory");
     }
     for (uint32_t i = 0; i < n; i++) {
-        double center = (from + i + 0.5) * scale, sum = 0, ss = 1 / filter_scale;
+        double center = ((double)from + i + 0.5) * scale, sum = 0, ss = 1 / filter_scale;
         int64_t low = (int64_t)(center - support + 0.5), high = (int64_t)(center + support + 0.5);
         low = low < 0 ? 0 : low;
         high = high > in ? in : high;
@@ -81,7 +79,10 @@ static enum status taps_make(uint32_t in, uint32_t out, uint32_t from, uint32_t 
         }
         for (uint32_t j = 0; j < count; j++) {
             double w = (sum != 0 ? k[j] / sum : k[j]) * (1 << PRECISION);
-            t->weight[i * t->per + j] = (int32_t)(w < 0 ? w - 0.5 : w + 0.5);
+            int32_t fixed = (int32_t)(w < 0 ? w - 0.5 : w + 0.5);
+            t->weight[i * t->per + j] = fixed;
+            t->high[i * t->per + j] = (int16_t)(fixed >> RESIZE_LOW_BITS);
+            t->low[i * t->per + j] = (int16_t)(fixed & ((1 << RESIZE_LOW_BITS) - 1));
         }
         t->first[i] = (uint32_t)low;
         t->count[i] = count;
@@ -96,11 +97,12 @@ static uint8_t clip8(int32_t v)
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-static void horizontal(const uint8_t *in, uint32_t in_width, uint32_t rows, uint32_t channels, const struct taps *t,
-                       uint8_t *out)
+static void across(const uint8_t *in, size_t available, size_t stride, uint32_t rows, uint32_t channels,
+                   const struct resize_taps *t, uint8_t *out)
 {
+    (void)available;
     for (uint32_t y = 0; y < rows; y++) {
-        const uint8_t *line = in + (size_t)y * in_width * channels;
+        const uint8_t *line = in + y * stride;
         for (uint32_t x = 0; x < t->n; x++, out += channels) {
             const uint8_t *p = line + (size_t)t->first[x] * channels;
             const int32_t *w = t->weight + x * t->per;
@@ -121,8 +123,8 @@ static void horizontal(const uint8_t *in, uint32_t in_width, uint32_t rows, uint
     }
 }
 
-/* sum: [width] scratch. Whole rows are added up, which compilers turn into vector code. */
-static void vertical(const uint8_t *in, size_t width, const struct taps *t, int32_t *sum, uint8_t *out)
+/* Whole rows are added up, which compilers turn into vector code. */
+static void down(const uint8_t *in, size_t width, const struct resize_taps *t, int32_t *sum, uint8_t *out)
 {
     for (uint32_t y = 0; y < t->n; y++, out += width) {
         for (size_t x = 0; x < width; x++)
@@ -136,6 +138,17 @@ static void vertical(const uint8_t *in, size_t width, const struct taps *t, int3
         for (size_t x = 0; x < width; x++)
             out[x] = clip8(sum[x]);
     }
+}
+
+const struct resize_kernels resize_plain = {"plain", across, down};
+
+const struct resize_kernels *resize_best(void)
+{
+#if defined __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return &resize_avx2;
+#endif
+    return &resize_plain;
 }
 
 /* Pillow's RGBA -> RGBa and back (libImaging/Convert.c). */
@@ -157,61 +170,83 @@ static void unpremultiply(uint8_t *p, size_t n)
         }
 }
 
+/* The input lines that the vertical pass reads: [*first, *first + *count). */
+static void lines_read(const struct resize_taps *t, uint32_t *first, uint32_t *count)
+{
+    uint32_t end = t->first[t->n - 1] + t->count[t->n - 1];
+    *first = t->first[0];
+    *count = end - *first;
+}
+
+enum status resize_with(const struct resize_kernels *k, const struct image *in, uint32_t width, uint32_t height,
+                        enum image_filter filter, uint32_t x, uint32_t y, uint32_t out_width, uint32_t out_height,
+                        struct image *out, struct error *err)
+{
+    size_t channels = in->channels, stride = in->width * channels;
+    uint32_t first = 0, lines = in->height;
+    struct resize_taps wide = {0}, high = {0};
+    uint8_t *copy = NULL, *middle = NULL;
+    int32_t *sum = NULL;
+    *out = (struct image){.kind = in->kind};
+    if ((uint64_t)x + out_width > width || (uint64_t)y + out_height > height)
+        return err_set(err, ERR_INVALID, "resize: part outside %u x %u pixels", width, height);
+    enum status st = image_allocate(out, out_width, out_height, in->channels, err);
+    if (st == OK)
+        st = taps_make(in->width, width, x, out_width, filter, &wide, err);
+    if (st == OK)
+        st = taps_make(in->height, height, y, out_height, filter, &high, err);
+    if (st != OK)
+        goto out;
+
+    /* A pass that changes nothing is skipped, as in Pillow. */
+    bool same_width = width == in->width && out_width == width, same_height = height == in->height;
+    if (!same_height)
+        lines_read(&high, &first, &lines);
+    else {
+        first = y;
+        lines = out_height;
+    }
+    for (uint32_t i = 0; i < high.n; i++)
+        high.first[i] -= same_height ? 0 : first;
+    const uint8_t *from = in->pixels + first * stride;
+    size_t from_bytes = lines * stride, middle_bytes = lines * (size_t)out_width * channels;
+    bool alpha = channels == 4 && (width != in->width || height != in->height);
+    if ((alpha && !(copy = malloc(from_bytes))) || (!same_width && !(middle = malloc(middle_bytes))) ||
+        !(sum = malloc(out_width * channels * sizeof *sum))) {
+        st = err_set(err, ERR_NO_MEMORY, "resize: out of memory");
+        goto out;
+    }
+    if (alpha) {
+        memcpy(copy, from, from_bytes);
+        premultiply(copy, from_bytes / 4);
+        from = copy;
+    }
+    if (!same_width) {
+        k->across(from, from_bytes, stride, lines, in->channels, &wide, middle);
+        from = middle;
+    }
+    if (!same_height)
+        k->down(from, out_width * channels, &high, sum, out->pixels);
+    else
+        memcpy(out->pixels, from, middle_bytes);
+    if (alpha)
+        unpremultiply(out->pixels, (size_t)out_width * out_height);
+out:
+    free(sum);
+    free(middle);
+    free(copy);
+    taps_free(&wide);
+    taps_free(&high);
+    if (st != OK)
+        image_free(out);
+    return st;
+}
+
 enum status image_resize_part(const struct image *in, uint32_t width, uint32_t height, enum image_filter filter,
                               uint32_t x, uint32_t y, uint32_t out_width, uint32_t out_height, struct image *out,
                               struct error *err)
 {
-    struct taps across = {0}, down = {0};
-    struct image middle = {0};
-    uint8_t *copy = NULL;
-    int32_t *sum = NULL;
-    uint32_t channels = in->channels;
-    *out = (struct image){.kind = in->kind};
-    if ((uint64_t)x + out_width > width || (uint64_t)y + out_height > height)
-        return err_set(err, ERR_INVALID, "resize: part outside %u x %u pixels", width, height);
-    enum status st = image_check_size(width, height, err);
-    if (st == OK)
-        st = image_allocate(out, out_width, out_height, channels, err);
-    if (st == OK)
-        st = taps_make(in->width, width, x, out_width, filter, &across, err);
-    if (st == OK)
-        st = taps_make(in->height, height, y, out_height, filter, &down, err);
-    if (st != OK)
-        goto out;
-    /* A pass that changes nothing is the identity, as in Pillow, which skips it. */
-    uint32_t first = down.first[0], rows = down.first[out_height - 1] + down.count[out_height - 1] - first;
-    const uint8_t *pixels = in->pixels + (size_t)first * in->width * channels;
-    bool premultiplied = channels == 4 && (width != in->width || height != in->height);
-    if (premultiplied) {
-        size_t n = (size_t)rows * in->width;
-        if (!(copy = malloc(n * 4))) {
-            st = err_set(err, ERR_NO_MEMORY, "resize: out of memory");
-            goto out;
-        }
-        memcpy(copy, pixels, n * 4);
-        premultiply(copy, n);
-        pixels = copy;
-    }
-    st = image_allocate(&middle, out_width, rows, channels, err);
-    if (st == OK && !(sum = malloc((size_t)out_width * channels * sizeof *sum)))
-        st = err_set(err, ERR_NO_MEMORY, "resize: out of memory");
-    if (st != OK)
-        goto out;
-    horizontal(pixels, in->width, rows, channels, &across, middle.pixels);
-    for (uint32_t i = 0; i < out_height; i++)
-        down.first[i] -= first;
-    vertical(middle.pixels, (size_t)out_width * channels, &down, sum, out->pixels);
-    if (premultiplied)
-        unpremultiply(out->pixels, (size_t)out_width * out_height);
-out:
-    free(sum);
-    free(copy);
-    taps_free(&across);
-    taps_free(&down);
-    image_free(&middle);
-    if (st != OK)
-        image_free(out);
-    return st;
+    return resize_with(resize_best(), in, width, height, filter, x, y, out_width, out_height, out, err);
 }
 
 enum status image_resize(const struct image *in, uint32_t width, uint32_t height, enum image_filter filter,

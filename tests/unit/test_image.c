@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/os.h"
+#include "image/resize.h"
 #include "noise.h"
 
 #include <dirent.h>
@@ -20,17 +21,45 @@ static void resize_is_pillows(void **state)
     while (fscanf(f, "%u %u %u %u %u %u %64s", &channels, &w, &h, &nw, &nh, &filter, want) == 7) {
         struct image in = noise(w, h, channels), out;
         struct error err;
-        assert_int_equal(image_resize(&in, nw, nh, (enum image_filter)filter, &out, &err), OK);
-        os_sha256_hex(out.pixels, (size_t)nw * nh * channels, got);
-        if (strcmp(got, want) != 0)
-            fail_msg("%u channels, %ux%u -> %ux%u, filter %u: other pixels than Pillow", channels, w, h, nw, nh,
-                     filter);
+        const struct resize_kernels *const kernels[] = {&resize_plain, resize_best()};
+        for (size_t k = 0; k < 2; k++) {
+            enum image_filter f_of = (enum image_filter)filter;
+            assert_int_equal(resize_with(kernels[k], &in, nw, nh, f_of, 0, 0, nw, nh, &out, &err), OK);
+            os_sha256_hex(out.pixels, (size_t)nw * nh * channels, got);
+            if (strcmp(got, want) != 0)
+                fail_msg("%s: %u channels, %ux%u -> %ux%u, filter %u: other pixels than Pillow", kernels[k]->name,
+                         channels, w, h, nw, nh, filter);
+            image_free(&out);
+        }
         image_free(&in);
-        image_free(&out);
         seen++;
     }
     fclose(f);
     assert_int_equal(seen, 60);
+}
+
+/* Sizes and parts at random: a part is that part of the whole, whoever computes it. */
+static void parts_are_parts_of_the_whole(void **state)
+{
+    (void)state;
+    uint32_t x = 7, r[10];
+    for (unsigned round = 0; round < 300; round++) {
+        for (size_t i = 0; i < 10; i++)
+            r[i] = (x = x * 1664525u + 1013904223u) >> 8;
+        uint32_t nw = 1 + r[2] % 90, nh = 1 + r[3] % 90, channels = 3 + r[4] % 2, px = r[5] % nw, py = r[6] % nh;
+        uint32_t pw = 1 + r[7] % (nw - px), ph = 1 + r[8] % (nh - py);
+        enum image_filter filter = (enum image_filter)(1 + r[9] % 3);
+        struct image in = noise(1 + r[0] % 90, 1 + r[1] % 90, channels), whole, cut;
+        assert_int_equal(resize_with(&resize_plain, &in, nw, nh, filter, 0, 0, nw, nh, &whole, NULL), OK);
+        assert_int_equal(image_resize_part(&in, nw, nh, filter, px, py, pw, ph, &cut, NULL), OK);
+        assert_true(cut.width == pw && cut.height == ph && cut.channels == channels);
+        for (uint32_t y = 0; y < ph; y++)
+            assert_memory_equal(cut.pixels + (size_t)y * pw * channels,
+                                whole.pixels + (((size_t)py + y) * nw + px) * channels, (size_t)pw * channels);
+        image_free(&in);
+        image_free(&whole);
+        image_free(&cut);
+    }
 }
 
 static enum status decode_text(const char *bytes, size_t len, struct image *out, struct error *err)
@@ -179,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resize_is_pillows),
+        cmocka_unit_test(parts_are_parts_of_the_whole),
         cmocka_unit_test(webp_round_trip),
         cmocka_unit_test(svg_is_drawn_and_stays_alone),
         cmocka_unit_test(hostile_headers_are_refused),
