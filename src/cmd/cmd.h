@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "config/config.h"
+#include "store/sticker_store.h"
 #include <stddef.h>
 
 #define PEEL_VERSION "0.1.0"
@@ -25,9 +26,16 @@ const struct command *command_find(const char *name); /* NULL if there is none *
 
 int cmd_counter(const struct config *cfg);
 int cmd_embed(const struct config *cfg);
+int cmd_export(const struct config *cfg);
 int cmd_help(const struct config *cfg);
 int cmd_model(const struct config *cfg);
+int cmd_search_service(const struct config *cfg);
+int cmd_serve(const struct config *cfg);
+int cmd_status(const struct config *cfg);
+int cmd_sticker_service(const struct config *cfg);
+int cmd_token(const struct config *cfg);
 int cmd_tokenize(const struct config *cfg);
+int cmd_user(const struct config *cfg);
 
 /* Prints "peel: MESSAGE" on standard error. Returns EXIT_FAILED. */
 int cmd_failed(const struct error *err);
@@ -35,6 +43,10 @@ int cmd_failed(const struct error *err);
 int cmd_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* The help page of one command. */
 void cmd_print_help(const struct command *command, struct buf *out);
+/* Makes the data folder, which others may not read into, and opens the sticker database. */
+enum status cmd_open_stickers(const struct config *cfg, unsigned readers, struct sticker_store **out,
+                              struct error *err) MUST_CHECK;
+enum status cmd_make_data(const struct config *cfg, struct error *err) MUST_CHECK;
 /* Sets the logger up as --log-level and --log-format say. */
 void cmd_log_setup(const struct config *cfg, const char *service);
 

@@ -1,17 +1,27 @@
 /* The table of subcommands, and what they have in common. */
 #include "base/log.h"
+#include "base/os.h"
 #include "cmd/cmd.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const struct command commands[] = {
     {"counter", "", 0, 0, cmd_counter, "How often a digit is written in 1..n"},
     {"embed", "", 0, 0, cmd_embed, "The normalised vector of a text or an image, as JSON"},
+    {"export", "", 0, 0, cmd_export, "The whole feedback, as CSV or NDJSON, to standard output"},
     {"help", "[COMMAND]", 0, 1, cmd_help, "Commands, or the options of one"},
     {"model", "pull|list|info|verify|use [ID]", 1, 2, cmd_model, "Get, inspect, check and choose models"},
+    {"search-service", "", 0, 0, cmd_search_service, "SearchService alone: documents in, filenames out"},
+    {"serve", "", 0, 0, cmd_serve, "Both services on this machine, started again when they die"},
+    {"status", "", 0, 0, cmd_status, "What is stored, what is pending, and how the services are"},
+    {"sticker-service", "", 0, 0, cmd_sticker_service,
+     "StickerService alone: what apps, the ML team and admins talk to"},
+    {"token", "create USERNAME | list | revoke ID", 1, 2, cmd_token, "API tokens; a new one is printed once"},
     {"tokenize", "TEXT", 1, 1, cmd_tokenize, "The token ids of a text, as JSON"},
+    {"user", "create|passwd|delete USERNAME | list", 1, 2, cmd_user, "Users of analytics and the admin pages"},
 };
 const size_t commands_count = sizeof commands / sizeof *commands;
 
@@ -49,4 +59,22 @@ void cmd_log_setup(const struct config *cfg, const char *service)
         if (strcmp(level, levels[i]) == 0)
             least = (enum log_level)i;
     log_setup(least, strcmp(config_string(cfg, "log-format"), "json") == 0 ? LOG_JSON : LOG_TEXT, service);
+}
+
+enum status cmd_make_data(const struct config *cfg, struct error *err)
+{
+    const char *data = config_string(cfg, "data");
+    struct stat sb;
+    bool fresh = stat(data, &sb) != 0;
+    enum status st = os_mkdirs(data, err);
+    if (st == OK && fresh && chmod(data, 0750) != 0) /* password hashes will be in it */
+        st = err_errno(err, "cannot set the mode of %s", data);
+    return st;
+}
+
+enum status cmd_open_stickers(const struct config *cfg, unsigned readers, struct sticker_store **out, struct error *err)
+{
+    *out = NULL;
+    enum status st = cmd_make_data(cfg, err);
+    return st == OK ? sticker_store_open(config_string(cfg, "sticker-db"), readers, out, err) : st;
 }

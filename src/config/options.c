@@ -57,6 +57,8 @@ const struct option config_options[] = {
      "How long requests in flight may finish when a service is stopped"},
     {"listen-fd", OPTION_INT, "-1", -1, 1e6, "", " search-service sticker-service ", OPTION_HIDDEN, NULL, NULL,
      "An already listening socket to use"},
+    {"ready-fd", OPTION_INT, "-1", -1, 1e6, "", " search-service sticker-service ", OPTION_HIDDEN, NULL, NULL,
+     "A pipe that gets a byte when requests are answered"},
 
     {"StickerService and its peer", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
     {"search-timeout-ms", OPTION_DURATION, "2000", 10, 60000, "ms", STICKER, 0, NULL, NULL,
@@ -99,11 +101,11 @@ const struct option config_options[] = {
     {"image", OPTION_STRING, NULL, 1, 4000, "FILE", " embed ", 0, NULL, NULL, "The image file to embed"},
 
     {"Users and tokens", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
-    {"admin-username", OPTION_STRING, "admin", 1, 150, "NAME", " serve ", 0, "ADMIN_USERNAME", NULL,
+    {"admin-username", OPTION_STRING, "admin", 1, 150, "NAME", STICKER, 0, "ADMIN_USERNAME", NULL,
      "Admin who is created at start if absent"},
-    {"admin-password", OPTION_STRING, NULL, 8, 1024, "PASSWORD", " serve ", OPTION_SECRET, "ADMIN_PASSWORD", NULL,
+    {"admin-password", OPTION_STRING, NULL, 8, 1024, "PASSWORD", STICKER, OPTION_SECRET, "ADMIN_PASSWORD", NULL,
      "The admin's password when created; unset: a random one, printed once"},
-    {"admin-token", OPTION_STRING, NULL, 16, 128, "TOKEN", " serve ", OPTION_SECRET, "ADMIN_TOKEN", NULL,
+    {"admin-token", OPTION_STRING, NULL, 16, 128, "TOKEN", STICKER, OPTION_SECRET, "ADMIN_TOKEN", NULL,
      "The admin's API token, added if absent; unset: a random one when the admin is created, printed once"},
     {"password", OPTION_STRING, NULL, 8, 1024, "PASSWORD", " user ", OPTION_SECRET, NULL, NULL,
      "Password of the user; unset: asked for, or the first line of standard input"},

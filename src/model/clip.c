@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +51,6 @@ enum status clip_open(const char *dir, enum clip_precision precision, struct poo
     if (tokenizer_vocab_size(tokenizer) > m->config.vocab)
         st = err_set(err, ERR_INVALID, "%s: the tokenizer has %zu tokens, the model's vocab_size is %zu", dir,
                      tokenizer_vocab_size(tokenizer), m->config.vocab);
-    if (st == OK)
-        st = preprocess_open(dir, (uint32_t)m->config.image_size, &m->preprocess, err);
     if (st == OK)
         st = preprocess_open(dir, (uint32_t)m->config.image_size, &m->preprocess, err);
     if (st == OK)
@@ -203,52 +200,6 @@ enum status clip_embed_images(const struct clip *m, const struct image *images, 
         if (st == OK)
             st = clip_encode_pixels(m, p.pixels, count, out + done * dim, err);
         for (size_t i = done; st == OK && i < done + count; i++)
-            st = clip_normalize(out + i * dim, dim, err);
-    }
-    free(p.pixels);
-    return st;
-}
-
-/* --- images --- */
-
-#define IMAGES_AT_A_TIME 32 /* bounds the pixels in memory */
-
-struct preparation {
-    const struct preprocess *p;
-    const struct image *images;
-    float *pixels;
-    size_t floats;        /* of one image */
-    atomic_size_t failed; /* the image that failed, plus one */
-};
-
-static void prepare_image(void *arg, size_t i)
-{
-    struct preparation *p = arg;
-    if (preprocess_image(p->p, &p->images[i], p->pixels + i * p->floats, NULL) != OK)
-        atomic_store(&p->failed, i + 1);
-}
-
-enum status clip_embed_images(const struct clip *m, const struct image *images, size_t n, float *out, struct error *err)
-{
-    size_t size = m->config.image_size, dim = m->config.dim;
-    size_t most = n < IMAGES_AT_A_TIME ? n : IMAGES_AT_A_TIME;
-    struct preparation p = {.p = &m->preprocess, .floats = 3 * size * size};
-    if (n == 0)
-        return OK;
-    p.pixels = malloc(most * p.floats * sizeof *p.pixels);
-    if (!p.pixels)
-        return err_set(err, ERR_NO_MEMORY, "no memory for %zu images of %zu x %zu", most, size, size);
-    enum status st = OK;
-    for (size_t first = 0; st == OK && first < n; first += most) {
-        size_t count = n - first < most ? n - first : most;
-        p.images = images + first;
-        pool_for(m->pool, count, prepare_image, &p);
-        size_t failed = atomic_load(&p.failed);
-        if (failed) /* once more, for its message */
-            st = preprocess_image(p.p, &p.images[failed - 1], p.pixels, err);
-        if (st == OK)
-            st = clip_encode_pixels(m, p.pixels, count, out + first * dim, err);
-        for (size_t i = first; st == OK && i < first + count; i++)
             st = clip_normalize(out + i * dim, dim, err);
     }
     free(p.pixels);

@@ -67,7 +67,6 @@ struct clip {
 
     struct tokenizer *tokenizer; /* NULL where only ids and pixels are encoded */
     struct preprocess preprocess;
-    struct preprocess preprocess;
     char why[256];              /* the precision was chosen */
     bool probed[CLIP_INT8 + 1]; /* by precision */
     struct probe_cosines cosines[CLIP_INT8 + 1];

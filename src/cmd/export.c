@@ -1,0 +1,39 @@
+/* peel export --format csv|ndjson [--since TIME] */
+#include "sticker_service/export.h"
+#include "base/os.h"
+#include "cmd/cmd.h"
+
+#include <stdio.h>
+
+static enum status write_all(struct feedback_export *x, struct error *err)
+{
+    char chunk[65536];
+    ssize_t n;
+    while ((n = feedback_export_read(x, chunk, sizeof chunk, err)) > 0)
+        if (fwrite(chunk, 1, (size_t)n, stdout) != (size_t)n)
+            return err_errno(err, "cannot write to standard output");
+    return n == 0 ? OK : err->code;
+}
+
+int cmd_export(const struct config *cfg)
+{
+    struct error err;
+    enum export_format format;
+    int64_t since_us = 0;
+    const char *since = config_string(cfg, "since");
+    if (export_format_parse(config_string(cfg, "format"), &format, &err) != OK)
+        return cmd_usage("--format: %s", err.message);
+    if (since && os_parse_time(since, &since_us, &err) != OK)
+        return cmd_usage("--since: %s", err.message);
+
+    struct sticker_store *store;
+    struct feedback_export *x = NULL;
+    enum status st = cmd_open_stickers(cfg, 1, &store, &err);
+    if (st == OK)
+        st = feedback_export_open(store, format, since_us, &x, &err);
+    if (st == OK)
+        st = write_all(x, &err);
+    feedback_export_close(x);
+    sticker_store_close(store);
+    return st == OK ? EXIT_OK : cmd_failed(&err);
+}

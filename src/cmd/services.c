@@ -1,0 +1,155 @@
+/* peel search-service, peel sticker-service: one service in this process, until SIGTERM, SIGINT or
+ * SIGHUP. The signals are read from a descriptor, so no handler runs in between. */
+#include "base/log.h"
+#include "base/os.h"
+#include "cmd/admin.h"
+#include "cmd/cmd.h"
+#include "search_service/search_service.h"
+#include "sticker_service/sticker_service.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static enum status open_stop_fd(int *fd, struct error *err)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    signal(SIGPIPE, SIG_IGN);
+    sigprocmask(SIG_BLOCK, &set, NULL); /* before there are threads, which inherit it */
+    *fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return *fd >= 0 ? OK : err_errno(err, "cannot wait for signals");
+}
+
+/* Tells the supervisor, if there is one. */
+static void tell_ready(void *arg, uint16_t port)
+{
+    const int *fd = arg;
+    (void)port;
+    if (*fd < 0)
+        return;
+    if (write(*fd, "r", 1) != 1)
+        log_warn("cannot tell the supervisor: %s", strerror(errno));
+    close(*fd);
+}
+
+/* "CACHE_DIR/name", so that the parts of the program do not count or clean each other's files. */
+static enum status cache_folder(const struct config *cfg, const char *name, struct arena *a, const char **out,
+                                struct error *err)
+{
+    *out = arena_printf(a, "%s/%s", config_string(cfg, "cache-dir"), name);
+    return *out ? os_mkdirs(*out, err) : err_set(err, ERR_NO_MEMORY, "cache folder: no memory");
+}
+
+static int finish(enum status st, const struct error *err)
+{
+    if (st == OK)
+        return EXIT_OK;
+    log_error("%s", err->message);
+    return EXIT_FAILED;
+}
+
+int cmd_search_service(const struct config *cfg)
+{
+    struct error err;
+    struct arena a;
+    int ready_fd = (int)config_int(cfg, "ready-fd");
+    struct search_service_config service = {
+        .host = config_string(cfg, "search-host"),
+        .port = (uint16_t)config_int(cfg, "search-port"),
+        .listen_fd = (int)config_int(cfg, "listen-fd"),
+        .io_threads = (unsigned)config_int(cfg, "io-threads"),
+        .workers = (unsigned)config_int(cfg, "workers"),
+        .max_queue = (size_t)config_int(cfg, "max-queue"),
+        .max_connections = (unsigned)config_int(cfg, "max-connections"),
+        .timeout_s = (unsigned)config_int(cfg, "request-timeout-s"),
+        .max_body = (size_t)config_int(cfg, "max-body-bytes"),
+        .search_db = config_string(cfg, "search-db"),
+        .bucket = config_string(cfg, "bucket"),
+        .models_dir = config_string(cfg, "models-dir"),
+        .model = config_string(cfg, "model"),
+        .precision = config_string(cfg, "precision"),
+        .threads = (unsigned)config_int(cfg, "threads"),
+        .query_cache_bytes = (size_t)config_int(cfg, "query-cache-bytes"),
+        .algorithm = config_string(cfg, "algorithm"),
+        .weight_lexical = config_number(cfg, "lexical-weight"),
+        .weight_vector = config_number(cfg, "vector-weight"),
+        .min_score = config_number(cfg, "min-score"),
+        .stop_fd = -1,
+        .ready = tell_ready,
+        .ready_arg = &ready_fd,
+    };
+    arena_init(&a, 1u << 16);
+    enum status st = open_stop_fd(&service.stop_fd, &err);
+    if (st == OK)
+        st = cmd_make_data(cfg, &err);
+    if (st == OK)
+        st = os_mkdirs(service.bucket, &err);
+    if (st == OK)
+        st = cache_folder(cfg, "index", &a, &service.cache_dir, &err);
+    if (st == OK)
+        st = search_service_run(&service, &err);
+    arena_free(&a);
+    return finish(st, &err);
+}
+
+static enum status ensure_admin(const struct config *cfg, struct error *err)
+{
+    struct sticker_store *store;
+    enum status st = cmd_open_stickers(cfg, 1, &store, err);
+    if (st == OK)
+        st = admin_ensure(store, cfg, false, err);
+    sticker_store_close(store);
+    return st;
+}
+
+int cmd_sticker_service(const struct config *cfg)
+{
+    struct error err;
+    struct arena a;
+    int ready_fd = (int)config_int(cfg, "ready-fd");
+    struct sticker_service_config service = sticker_service_defaults();
+    service.host = config_string(cfg, "host");
+    service.port = (uint16_t)config_int(cfg, "port");
+    service.listen_fd = (int)config_int(cfg, "listen-fd");
+    service.drain_ms = (unsigned)config_int(cfg, "shutdown-timeout-ms");
+    service.on_ready = tell_ready;
+    service.on_ready_ctx = &ready_fd;
+    if (config_int(cfg, "io-threads"))
+        service.io_threads = (unsigned)config_int(cfg, "io-threads");
+    if (config_int(cfg, "workers"))
+        service.workers = (unsigned)config_int(cfg, "workers");
+    service.max_queue = (size_t)config_int(cfg, "max-queue");
+    service.max_connections = (unsigned)config_int(cfg, "max-connections");
+    service.timeout_s = (unsigned)config_int(cfg, "request-timeout-s");
+    service.database = config_string(cfg, "sticker-db");
+    service.bucket = config_string(cfg, "bucket");
+    service.cache_bytes = (uint64_t)config_int(cfg, "cache-bytes");
+    service.search_url = config_string(cfg, "search-url");
+    service.search_deadline_ms = (unsigned)config_int(cfg, "search-timeout-ms");
+    service.search_connect_ms = (unsigned)config_int(cfg, "connect-timeout-ms");
+    service.breaker_failures = (unsigned)config_int(cfg, "breaker-failures");
+    service.breaker_retry_ms = (unsigned)config_int(cfg, "breaker-retry-ms");
+    service.usage_flush_ms = (unsigned)config_int(cfg, "usage-flush-ms");
+    service.answer_cache_ms = (unsigned)config_int(cfg, "search-cache-ms");
+    service.version = PEEL_VERSION;
+
+    arena_init(&a, 1u << 16);
+    enum status st = open_stop_fd(&service.stop_fd, &err);
+    if (st == OK)
+        st = ensure_admin(cfg, &err);
+    if (st == OK)
+        st = os_mkdirs(service.bucket, &err);
+    if (st == OK)
+        st = cache_folder(cfg, "thumbs", &a, &service.cache_dir, &err);
+    if (st == OK)
+        st = sticker_service_run(&service, &err);
+    arena_free(&a);
+    return finish(st, &err);
+}

@@ -1,0 +1,143 @@
+/* peel status [--json] [--watch]: the sticker database, and what the services say if they run. */
+#include "cmd/cmd.h"
+#include "cmd/observe.h"
+#include "cmd/progress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct picture {
+    bool database; /* there is one */
+    int64_t stickers, queries, pending;
+    const char *sticker_url, *search_url;
+    struct observed seen;
+};
+
+/* What the database counts, without making one where there is none. */
+static enum status count(const struct config *cfg, struct picture *p, struct error *err)
+{
+    const char *path = config_string(cfg, "sticker-db");
+    struct sticker_store *store;
+    p->database = access(path, F_OK) == 0;
+    if (!p->database)
+        return OK;
+    enum status st = sticker_store_open(path, 1, &store, err);
+    if (st == OK)
+        st = sticker_store_count(store, &p->stickers, &p->queries, &p->pending, err);
+    sticker_store_close(store);
+    return st;
+}
+
+static json_t *service_json(const char *url, bool ready, json_t *says)
+{
+    return json_pack("{s:s, s:b, s:b, s:O?}", "url", url, "answers", says != NULL, "ready", ready, "status", says);
+}
+
+static enum status print_json(const struct picture *p, struct error *err)
+{
+    json_t *json =
+        json_pack("{s:b, s:I, s:I, s:I, s:o, s:o}", "database", p->database, "stickers", (json_int_t)p->stickers,
+                  "queries", (json_int_t)p->queries, "pending", (json_int_t)p->pending, "sticker_service",
+                  service_json(p->sticker_url, p->seen.sticker_ready, p->seen.sticker), "search_service",
+                  service_json(p->search_url, p->seen.search != NULL, p->seen.search));
+    char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    if (text)
+        puts(text);
+    free(text);
+    json_decref(json);
+    return text ? OK : err_set(err, ERR_NO_MEMORY, "status: no memory");
+}
+
+static void print_models(const json_t *models)
+{
+    size_t i;
+    json_t *m;
+    json_array_foreach(models, i, m)
+    {
+        const char *id = json_string_value(json_object_get(m, "id"));
+        const char *state = json_string_value(json_object_get(m, "state"));
+        printf("  model %s: %s, %lld images indexed, %lld pending, %lld failed\n", id ? id : "?", state ? state : "?",
+               (long long)json_integer_value(json_object_get(m, "indexed")),
+               (long long)json_integer_value(json_object_get(m, "pending")),
+               (long long)json_integer_value(json_object_get(m, "failed")));
+    }
+}
+
+static void print_text(const struct config *cfg, const struct picture *p)
+{
+    if (!p->database)
+        printf("No sticker database at %s yet.\n", config_string(cfg, "sticker-db"));
+    else
+        printf("%lld stickers, %lld queries, %lld changes that SearchService has still to hear of\n",
+               (long long)p->stickers, (long long)p->queries, (long long)p->pending);
+    printf("StickerService %s: %s\n", p->sticker_url,
+           p->seen.sticker_ready ? "ready"
+           : p->seen.sticker     ? "not ready"
+                                 : "no answer");
+    if (!p->seen.search) {
+        printf("SearchService  %s: no answer\n", p->search_url);
+        return;
+    }
+    const char *algorithm = json_string_value(json_object_get(p->seen.search, "algorithm"));
+    printf("SearchService  %s: %lld documents, algorithm %s\n", p->search_url, (long long)p->seen.documents,
+           algorithm ? algorithm : "?");
+    print_models(json_object_get(p->seen.search, "models"));
+}
+
+static enum status look(const struct config *cfg, struct observer *o, struct picture *p, struct error *err)
+{
+    observed_free(&p->seen);
+    observer_look(o, &p->seen);
+    return count(cfg, p, err);
+}
+
+/* Until nothing is pending. The database says what is pending for SearchService; what lies ahead there
+ * it says itself. */
+static enum status watch(const struct config *cfg, struct observer *o, struct picture *p, struct error *err)
+{
+    struct progress progress;
+    progress_start(&progress, "Indexing", config_bool(cfg, "quiet"));
+    enum status st = OK;
+    while (st == OK && (p->pending > 0 || p->seen.images_ahead > 0)) {
+        if (!p->seen.search)
+            st = err_set(err, ERR_UNAVAILABLE, "SearchService does not answer at %s, and %lld changes are pending",
+                         p->search_url, (long long)p->pending);
+        else if (!p->seen.sticker)
+            st = err_set(err, ERR_UNAVAILABLE, "StickerService does not answer at %s, and %lld changes are pending",
+                         p->sticker_url, (long long)p->pending);
+        if (st != OK)
+            break;
+        int64_t done = p->seen.documents + p->seen.images;
+        progress_show(&progress, done, done + p->pending + p->seen.images_ahead);
+        usleep(300000);
+        st = look(cfg, o, p, err);
+    }
+    progress_clear(&progress);
+    return st;
+}
+
+int cmd_status(const struct config *cfg)
+{
+    struct error err;
+    struct arena a;
+    struct observer *o = NULL;
+    struct picture p = {0};
+    arena_init(&a, 1u << 16);
+    p.sticker_url = observe_url(config_string(cfg, "host"), (unsigned)config_int(cfg, "port"), &a);
+    p.search_url = config_string(cfg, "search-url");
+    enum status st = observer_open(p.sticker_url, p.search_url, &o, &err);
+    if (st == OK)
+        st = look(cfg, o, &p, &err);
+    if (st == OK && config_bool(cfg, "watch"))
+        st = watch(cfg, o, &p, &err);
+    if (st == OK && config_bool(cfg, "json"))
+        st = print_json(&p, &err);
+    else if (st == OK)
+        print_text(cfg, &p);
+    observed_free(&p.seen);
+    observer_close(o);
+    arena_free(&a);
+    return st == OK ? EXIT_OK : cmd_failed(&err);
+}
