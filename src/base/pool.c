@@ -138,11 +138,10 @@ void pool_close(struct pool *p)
 void pool_for(struct pool *p, size_t n, void (*fn)(void *arg, size_t i), void *arg)
 {
     struct loop l = {.fn = fn, .arg = arg, .n = n};
-    if (!p || n < 2) {
+    if (!p || n < 2 || pthread_mutex_trylock(&p->loop_turn) != 0) {
         loop_run(&l);
         return;
     }
-    pthread_mutex_lock(&p->loop_turn);
     pthread_mutex_lock(&p->mutex);
     p->loop = &l;
     /* The caller works too, so n - 1 helpers are enough. */
