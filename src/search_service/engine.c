@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TICK_S          5 /* how often saving and failed fetches are looked at when nothing happens */
+#define TICK_S 5 /* how often saving and failed fetches are looked at when nothing happens */
 
 static bool has_model_in(const char *folder)
 {

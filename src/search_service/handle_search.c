@@ -184,6 +184,9 @@ void handle_search(void *ctx, const struct http_request *req, struct http_respon
         atomic_fetch_add_explicit(&s->searches[algorithm - ranking_algorithms], 1, memory_order_relaxed);
         write_answer(algorithm, &q, &ranking, &out);
         answer_json(res, 200, &out);
+    } else if (st == ERR_UNAVAILABLE) { /* say which model is missing or loading */
+        http_header_add(res, "Retry-After", "5");
+        http_problem(res, 503, "%s", err.message);
     } else {
         http_problem_from(res, &err);
     }
