@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #define SEARCH_LIMIT_MAX  100
-#define SEARCH_OFFSET_MAX 9900 /* with the limit, as deep as SearchService ranks */
-#define SEARCH_THUMBNAIL  256u /* pixels wide */
+#define SEARCH_OFFSET_MAX 100000 /* SearchService ranks no deeper */
+#define SEARCH_THUMBNAIL  256u   /* pixels wide */
 
 struct search_result {
     const struct sticker *sticker; /* without its words */

@@ -198,7 +198,7 @@ RAW = [
 
 
 class BadInput(ServiceTest):
-    arguments = ("--timeout", "2")
+    arguments = ("--request-timeout-s", "2")
 
     def setUp(self):
         self.assertEqual(self.search("known").status, 200)

@@ -16,7 +16,7 @@ DEADLINE = 2.0  # seconds, the default
 class Fake(ServiceTest):
     """A SearchService that says what each test wants it to say."""
 
-    arguments = ("--answer-cache", "0", "--breaker-failures", "1000")
+    arguments = ("--search-cache-ms", "0", "--breaker-failures", "1000")
 
     @classmethod
     def setUpClass(cls):
@@ -109,7 +109,7 @@ class Fake(ServiceTest):
 class Breaker(ServiceTest):
     """The real SearchService, stopped in the middle of it."""
 
-    arguments = ("--answer-cache", "0")
+    arguments = ("--search-cache-ms", "0")
 
     def test_stopped_and_continued(self):
         self.assertNotIn("degraded", self.search("cat").json())
