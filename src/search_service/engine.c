@@ -33,7 +33,7 @@ static bool id_of(const char *folder, char id[ENGINE_MAX_ID])
     if (cut && cut > folder && cut[2])
         snprintf(id, ENGINE_MAX_ID, "%.*s/%s", (int)(cut - folder), folder, cut + 2);
     else
-        snprintf(id, ENGINE_MAX_ID, "%s", folder);
+        memcpy(id, folder, len + 1);
     return true;
 }
 
@@ -72,8 +72,8 @@ static void scan(struct engine *e)
                 log_warn("%s is passed over: there are %d models already", path, ENGINE_MAX_MODELS);
                 continue;
             }
-            snprintf(m->id, sizeof m->id, "%s", id);
-            snprintf(m->folder, sizeof m->folder, "%s", name);
+            memcpy(m->id, id, sizeof id);
+            memcpy(m->folder, name, strlen(name) + 1); /* as long as the id at most: id_of has seen to it */
             m->saved_generation = -1;
             m->lowered = m->retry_from = INT64_MAX;
             e->models[known] = m;

@@ -127,7 +127,7 @@ static enum status read_hash(struct incoming *in, struct error *err)
         return st;
     if (*hash && (strlen(hash) != 64 || strspn(hash, "0123456789abcdefABCDEF") != 64))
         return wrong(err, "sha256", "64 hexadecimal digits");
-    for (size_t i = 0; i < 65; i++)
+    for (size_t i = 0; hash[i]; i++)
         in->hash[i] = (char)(hash[i] >= 'A' && hash[i] <= 'F' ? hash[i] + 32 : hash[i]);
     return OK;
 }
