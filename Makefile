@@ -96,6 +96,9 @@ $(B)/tests/%: tests/unit/%.c $(B)/libpeel.a $(B)/tools/templates
 	@echo '  CC  $<'
 	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libpeel.a -lcmocka $(LDLIBS)
 
+test-reference: $(B)/tests/test_clip ## the encoders against PyTorch, golden values derived again (python3-torch)
+	sh tests/golden/reference.sh $<
+
 unit: $(UNIT) ## build and run the unit tests
 	@sh tests/run_unit.sh $(UNIT)
 
@@ -124,5 +127,5 @@ clean:
 help: ## this list
 	@sed -n 's/^\([a-z-]*\( [a-z-]*\)*\):.*## \(.*\)/\1\t\3/p' Makefile | expand -t 20
 
-.PHONY: all unit run test asan tsan check bench format-check clean help
+.PHONY: all unit test-reference run test asan tsan check bench format-check clean help
 .DELETE_ON_ERROR:
