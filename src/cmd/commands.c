@@ -13,6 +13,7 @@ const struct command commands[] = {
     {"embed", "", 0, 0, cmd_embed, "The normalised vector of a text or an image, as JSON"},
     {"export", "", 0, 0, cmd_export, "The whole feedback, as CSV or NDJSON, to standard output"},
     {"help", "[COMMAND]", 0, 1, cmd_help, "Commands, or the options of one"},
+    {"import", "[FILE|DIR]...", 0, 100000, cmd_import, "Add stickers: files, folders with a stickers.csv, packs"},
     {"model", "pull|list|info|verify|use [ID]", 1, 2, cmd_model, "Get, inspect, check and choose models"},
     {"search-service", "", 0, 0, cmd_search_service, "SearchService alone: documents in, filenames out"},
     {"serve", "", 0, 0, cmd_serve, "Both services on this machine, started again when they die"},
