@@ -42,7 +42,7 @@ enum status csv_next(struct csv *c, struct csv_record *out, struct error *err)
         return err_set(err, ERR_NOT_FOUND, "no more lines");
     *out = (struct csv_record){.line = c->line};
     for (;;) {
-        const char *cell;
+        const char *cell = NULL;
         if (out->n == CSV_MAX_CELLS)
             return err_set(err, ERR_INVALID, "line %zu: more than %d cells", out->line, CSV_MAX_CELLS);
         if (c->at < c->end && *c->at == '"') {

@@ -126,11 +126,19 @@ static enum status make_row(const struct checked *c, struct arena *a, struct sti
     if (st != OK)
         return st;
     *words = (struct sticker_words){item->language, normal};
-    *s = (struct sticker){.filename = item->filename, .title = item->title, .pack = item->pack,
-                          .author = item->author, .license = item->license, .source = item->source,
-                          .sha256 = c->sha256, .mime = image_mime(c->image.kind), .bytes = (int64_t)c->file.len,
-                          .width = (int32_t)c->image.width, .height = (int32_t)c->image.height,
-                          .words = words, .n_words = *normal ? 1 : 0};
+    *s = (struct sticker){.filename = item->filename,
+                          .title = item->title,
+                          .pack = item->pack,
+                          .author = item->author,
+                          .license = item->license,
+                          .source = item->source,
+                          .sha256 = c->sha256,
+                          .mime = image_mime(c->image.kind),
+                          .bytes = (int64_t)c->file.len,
+                          .width = (int32_t)c->image.width,
+                          .height = (int32_t)c->image.height,
+                          .words = words,
+                          .n_words = *normal ? 1 : 0};
     t->title = text_join_stems(&title, a);
     t->words = text_join_stems(&terms, a);
     t->filename = text_join_stems(&filename, a);

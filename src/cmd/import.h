@@ -28,7 +28,7 @@ struct import_list {
     size_t n, cap;
     struct import_failure {
         const char *what, *why;
-    } *failures;
+    } * failures;
     size_t n_failures, cap_failures;
 };
 

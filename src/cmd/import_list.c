@@ -121,8 +121,8 @@ static enum status read_rows(struct import_list *l, const char *text, size_t len
         if (r.n == 1 && !*r.cells[0])
             continue; /* an empty line */
         if ((st = grow(&s->rows, s->n, &s->cap, sizeof *s->rows, err)) == OK)
-            s->rows[s->n++] = (struct row){cell(&r, c.filename), cell(&r, c.title), cell(&r, c.words),
-                                           cell(&r, c.language), r.line,           false};
+            s->rows[s->n++] = (struct row){
+                cell(&r, c.filename), cell(&r, c.title), cell(&r, c.words), cell(&r, c.language), r.line, false};
     }
     if (st == ERR_NOT_FOUND) /* the end */
         st = OK;
@@ -167,7 +167,8 @@ static bool image_name(const char *name)
 static const char *title_of(struct import_list *l, const char *filename)
 {
     const char *dot = strrchr(filename, '.');
-    char *title = arena_strndup(&l->arena, filename, dot && dot > filename ? (size_t)(dot - filename) : strlen(filename));
+    char *title =
+        arena_strndup(&l->arena, filename, dot && dot > filename ? (size_t)(dot - filename) : strlen(filename));
     for (char *p = title; p && *p; p++)
         if (*p == '_' || *p == '-')
             *p = ' ';

@@ -40,8 +40,8 @@ static const struct pack {
      "https://github.com/hfg-gmuend/openmoji/archive/refs/tags/17.0.0.tar.gz",
      "ab181dd523021dfbe2b98a13d96ab384b7b3014d17815261bc267fb39d9a211b"},
 };
-#define FLUENT3D (&packs[0])
-#define OPENMOJI (&packs[1])
+#define FLUENT3D      (&packs[0])
+#define OPENMOJI      (&packs[1])
 #define OPENMOJI_DATA "data/openmoji.json"
 
 const char *import_pack_names(void)
@@ -171,6 +171,12 @@ static const char *member(const json_t *o, const char *name)
     return s ? s : "";
 }
 
+/* Skin-tone variants carry a number or a text there, the others an empty text. */
+static bool is_variant(const json_t *e)
+{
+    return json_is_number(json_object_get(e, "skintone")) || *member(e, "skintone");
+}
+
 /* "Cat face: grinning" -> "cat-face-grinning"; ASCII letters and digits only. */
 static void slug(const char *title, char out[100])
 {
@@ -231,7 +237,7 @@ static enum status list_openmoji(struct import_list *l, const char *dir, const j
     {
         const char *hex = member(e, "hexcode");
         char name[100];
-        if (*member(e, "skintone") || !*hex || strlen(hex) > 100 || strspn(hex, "0123456789ABCDEF-") != strlen(hex))
+        if (is_variant(e) || !*hex || strlen(hex) > 100 || strspn(hex, "0123456789ABCDEF-") != strlen(hex))
             continue;
         struct import_item item = {.pack = OPENMOJI->name,
                                    .license = "CC BY-SA 4.0",
@@ -279,7 +285,7 @@ static enum status list_fluent3d(struct import_list *l, const char *dir, const j
     json_array_foreach(data, i, e)
     {
         code_key(member(e, "hexcode"), strlen(member(e, "hexcode")), key);
-        if (!*member(e, "skintone"))
+        if (!is_variant(e))
             json_object_set(by_key, key, e);
     }
     snprintf(assets, sizeof assets, "%.4000s/assets", dir);
