@@ -155,7 +155,9 @@ void handle_metrics(void *ctx, const struct http_request *req, struct http_respo
     bool database = search_store_count(s->store, &documents, NULL) == OK;
     struct query_cache_stats cache = engine_cache_stats(s->engine);
     buf_init(&out, ANSWER_MAX);
-    http_server_metrics(s->server, &out);
+    struct http_server *server = atomic_load(&s->server);
+    if (server)
+        http_server_metrics(server, &out);
     metric(&out, "peel_search_database_up", "gauge", "1 when the database answers.");
     buf_printf(&out, "peel_search_database_up %d\n", database);
     metric(&out, "peel_search_documents", "gauge", "Documents that can be found.");

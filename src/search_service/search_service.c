@@ -12,6 +12,7 @@
 enum status search_service_run(const struct search_service_config *cfg, struct error *err)
 {
     struct search_service s = {.cfg = *cfg};
+    struct http_server *http = NULL;
     struct search_service_config *c = &s.cfg;
     c->host = c->host && *c->host ? c->host : "127.0.0.1";
     c->io_threads = c->io_threads ? c->io_threads : 1;
@@ -63,11 +64,12 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
                                         .ctx = &s,
                                         .metrics_prefix = "peel_search"};
     if (st == OK)
-        st = http_server_open(&server, &s.server, err);
+        st = http_server_open(&server, &http, err);
     if (st == OK) {
-        log_info("listening on %s port %u", c->host, http_server_port(s.server));
+        atomic_store(&s.server, http);
+        log_info("listening on %s port %u", c->host, http_server_port(http));
         if (c->ready)
-            c->ready(c->ready_arg, http_server_port(s.server));
+            c->ready(c->ready_arg, http_server_port(http));
         struct pollfd stop = {.fd = c->stop_fd, .events = POLLIN};
         int n;
         while ((n = poll(&stop, 1, -1)) < 0 && errno == EINTR)
@@ -75,7 +77,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         if (n < 0)
             st = err_errno(err, "cannot wait for the signal to stop");
         log_info("stopping");
-        http_server_close(s.server, DRAIN_MS);
+        http_server_close(http, DRAIN_MS);
     }
     engine_close(s.engine);
     bucket_close(s.bucket);

@@ -15,7 +15,7 @@ struct search_service {
     struct search_store *store;
     struct bucket *bucket; /* NULL: none */
     struct engine *engine;
-    struct http_server *server;
+    struct http_server *_Atomic server; /* NULL for the first requests, if they are quick */
     atomic_uint_fast64_t searches[8]; /* answered, by place in ranking_algorithms */
 };
 
