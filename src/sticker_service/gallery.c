@@ -25,9 +25,9 @@
 #define TITLE_SUFFIX " · Peel"
 
 /* What the start page offers to try. */
-static const char *const examples[] = {"happy cat",  "birthday cake", "rocket to the moon", "sleepy panda",
-                                       "heart",      "rainy day",     "pizza time",         "dancing",
-                                       "good night", "thank you",     "party popper",       "surprised face"};
+static const char *const examples[] = {"smiling cat", "birthday cake", "rocket",       "sleepy panda",
+                                       "heart",       "rain cloud",    "pizza slice",  "dancing",
+                                       "good night",  "thank you",     "party popper", "surprised face"};
 #define N_EXAMPLES (sizeof examples / sizeof *examples)
 
 /* --- answering --- */
@@ -42,7 +42,6 @@ static void send_page(struct http_response *res, int status, struct buf *html)
         return;
     }
     http_header_add(res, "Content-Security-Policy", HTML_CSP);
-    http_header_add(res, "X-Content-Type-Options", "nosniff");
     http_header_add(res, "Referrer-Policy", "same-origin");
     http_header_add(res, "Cache-Control", "no-cache");
     size_t len = html->len;
@@ -141,19 +140,11 @@ static const char *page_url(struct texts *t, const char *query, int64_t page)
 
 /* --- what was asked --- */
 
-/* A query parameter that may be missing (""). */
-static enum status optional(const struct http_request *req, const char *name, const char **value, struct error *err)
-{
-    *value = "";
-    enum status status = http_param(req, name, value, err);
-    return status == ERR_NOT_FOUND ? OK : status;
-}
-
 /* The phrase of ?q=, trimmed; "" when there is none. */
 static enum status phrase(const struct http_request *req, const char **query, struct error *err)
 {
     const char *value;
-    enum status status = optional(req, "q", &value, err);
+    enum status status = param_or(req, "q", "", &value, err);
     if (status != OK)
         return status;
     size_t len = strlen(value);
@@ -172,19 +163,19 @@ struct asked {
 
 static enum status read_asked(const struct http_request *req, struct asked *out, struct error *err)
 {
-    const char *typing;
+    const char *typing = "";
     *out = (struct asked){.query = "", .page = 1};
     enum status status = phrase(req, &out->query, err);
     if (status == OK)
         status = http_param_int(req, "page", 1, PAGE_LAST, 1, &out->page, err);
     if (status == OK)
-        status = optional(req, "part", &out->part, err);
+        status = param_or(req, "part", "", &out->part, err);
     if (status == OK)
-        status = optional(req, "typing", &typing, err);
+        status = param_or(req, "typing", "", &typing, err);
     if (status == OK)
-        status = optional(req, "voted", &out->voted, err);
+        status = param_or(req, "voted", "", &out->voted, err);
     if (status == OK)
-        status = optional(req, "as", &out->as, err);
+        status = param_or(req, "as", "", &out->as, err);
     out->typing = status == OK && strcmp(typing, "1") == 0;
     return status;
 }
@@ -283,7 +274,7 @@ void gallery_page(void *ctx, const struct http_request *req, struct http_respons
         return;
     }
     bool searched = *asked.query;
-    if (searched && !asked.typing && asked.page == 1 && !*asked.voted)
+    if (searched && !asked.typing && !*asked.voted)
         usage_count(s->usage, asked.query);
     if (strcmp(asked.part, "count") == 0) {
         http_body_static(res, 204, "text/plain", "", 0);
@@ -332,7 +323,7 @@ static const char *license_url(const char *license)
     return NULL;
 }
 
-/* "cat, kitten" of each language, one by one. */
+/* "cat, kitten" of each language, one by one, each once. */
 static enum status fill_words(const struct sticker *k, struct arena *a, struct tpl_sticker *page, struct error *err)
 {
     const char **words = arena_array(a, WORDS_MAX, sizeof *words);
@@ -344,8 +335,14 @@ static enum status fill_words(const struct sticker *k, struct arena *a, struct t
             const char *word = s;
             size_t n = len;
             utf8_trim(&word, &n);
-            if (n && !(words[page->n_words++] = arena_strndup(a, word, n)))
+            const char *copy = arena_strndup(a, word, n);
+            if (!copy)
                 return err_set(err, ERR_NO_MEMORY, "no memory for words");
+            size_t at = 0;
+            while (at < page->n_words && strcmp(words[at], copy) != 0)
+                at++;
+            if (n && at == page->n_words)
+                words[page->n_words++] = copy;
             s += len + (s[len] == ',');
         }
     page->words = words;
@@ -446,7 +443,7 @@ void gallery_sticker(void *ctx, const struct http_request *req, struct http_resp
     buf_init(&html, HTML_MAX);
     enum status status = phrase(req, &query, &err);
     if (status == OK)
-        status = optional(req, "as", &as, &err);
+        status = param_or(req, "as", "", &as, &err);
     if (status == OK)
         status = sticker_page(ctx, req, query, as, &html, &err);
     if (status == OK)
@@ -546,7 +543,6 @@ static void send_asset(const struct http_request *req, struct http_response *res
                        const char *cache_control)
 {
     http_header_add(res, "Cache-Control", cache_control);
-    http_header_add(res, "X-Content-Type-Options", "nosniff");
     http_header_add(res, "ETag", a->etag);
     if (a->gzip)
         http_header_add(res, "Vary", "Accept-Encoding");

@@ -102,15 +102,16 @@
 
   addEventListener('popstate', () => {
     if (!results()) return;
-    const q = new URLSearchParams(location.search).get('q') || '';
+    const q = (new URLSearchParams(location.search).get('q') || '').trim();
+    if (q === shown) return;
     box.value = q;
     entry = 'push';
-    show(q.trim(), null);
+    show(q, null);
   });
 
   // ---- votes: noted here at once, sent together a little later ----
   const SEND_MS = 6000;
-  const key = (q, name) => q + '\n' + name;
+  const key = (q, name) => JSON.stringify([q, name]);
   let votes = store.get('peel.votes'); // key -> {vote, sent}
   let sending = 0, undo = null;
 
@@ -175,7 +176,7 @@
     if (!due.length) return;
     const byQuery = new Map();
     for (const [k, v] of due) {
-      const [q, name] = k.split('\n');
+      const [q, name] = JSON.parse(k);
       if (!byQuery.has(q)) byQuery.set(q, { query: q, positive: [], negative: [] });
       byQuery.get(q)[v.vote].push(name);
       v.sent = true;
@@ -253,11 +254,9 @@
     if (key_ === 'End') return links[links.length - 1];
     if (key_ === 'ArrowLeft') return links[at - 1];
     if (key_ === 'ArrowRight') return links[at + 1];
-    const top = links[0].offsetParent.offsetTop;
-    const columns = Math.max(1, links.findIndex(l => l.offsetParent.offsetTop > top)) || links.length;
-    const wide = links.every(l => l.offsetParent.offsetTop === top) ? links.length : columns;
-    if (key_ === 'ArrowUp') return links[at - wide] || box;
-    return links[at + wide] || (at < links.length - 1 && links[links.length - 1]);
+    const tops = links.map(l => l.closest('.card').offsetTop), columns = tops.filter(t => t === tops[0]).length;
+    if (key_ === 'ArrowUp') return links[at - columns] || box;
+    return links[at + columns] || links[links.length - 1];
   }
   document.addEventListener('keydown', event => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
