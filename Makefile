@@ -115,6 +115,9 @@ asan tsan: ## build with a sanitizer and run the unit and API tests
 
 check: all unit
 
+screenshots: all ## pictures of every page into screenshots/ (needs chromium and node)
+	python3 tests/browser/screenshots.py
+
 bench: all ## measurements with ratios
 	sh bench/run.sh
 
@@ -127,5 +130,5 @@ clean:
 help: ## this list
 	@sed -n 's/^\([a-z-]*\( [a-z-]*\)*\):.*## \(.*\)/\1\t\3/p' Makefile | expand -t 20
 
-.PHONY: all unit test-reference run test asan tsan check bench format-check clean help
+.PHONY: all unit test-reference run test asan tsan check bench format-check clean help screenshots
 .DELETE_ON_ERROR:

@@ -1,0 +1,363 @@
+// The gallery in a real browser. Started by test_gallery.py with BASE, TOKEN and SEARCH_PID in the
+// environment; ONLY=word runs the tests whose name has that word.
+import assert from 'node:assert/strict';
+import { assertAccessible, looks, runAll } from './lib.mjs';
+
+const base = process.env.BASE, token = process.env.TOKEN, searchPid = Number(process.env.SEARCH_PID || 0);
+const attack = '"><img src=x onerror=alert(1)>'; // in titles, words and a filename of the fixtures
+
+let serial = 0;
+const phrase = () => `cat ${process.pid} ${++serial}`; // a query that nobody has asked yet; finds the cats
+
+async function analytics(query) {
+  const answer = await fetch(`${base}/api/analytics/?query=${encodeURIComponent(query)}`, { headers: { Authorization: 'Token ' + token } });
+  return answer.status === 200 ? answer.json() : answer.status;
+}
+async function scores(query) {
+  const known = await analytics(query);
+  assert.equal(typeof known, 'object', `"${query}" is unknown (${known})`);
+  return known['feedback scores'].map(s => [s.positives, s.negatives]).sort();
+}
+const find = async (page, q) => page.goto('/?q=' + encodeURIComponent(q));
+const cards = page => page.locator('#results .card');
+const up = (page, n) => page.locator('.card [name=positive]').nth(n);
+const down = (page, n) => page.locator('.card [name=negative]').nth(n);
+const sent = page => page.waitForResponse(r => r.url().endsWith('/api/feedback/') && r.request().method() === 'POST', { timeout: 20000 });
+const until = async (what, true_) => {
+  for (let i = 0; i < 100; i++) {
+    if (await true_()) return;
+    await new Promise(done => setTimeout(done, 50));
+  }
+  assert.fail(what + ' did not come true');
+};
+
+const tests = [
+  ['the start page offers searches, and one click shows what it finds', async page => {
+    await page.goto('/');
+    assert.equal(await page.title(), 'Peel: a sticker for what you mean');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'q');
+    const first = page.locator('.example .card-link, .card-link').first();
+    await first.click();
+    await page.waitForSelector('#results[data-query]:not([data-query=""]), #sticker');
+  }],
+
+  ['search while typing: results, address, title and Back', async page => {
+    await page.goto('/');
+    await page.locator('#q').pressSequentially('cat', { delay: 30 });
+    await page.waitForSelector('#results[data-query="cat"] .card');
+    assert.equal(new URL(page.url()).search, '?q=cat');
+    assert.equal(await page.title(), 'cat · Peel');
+    await page.locator('#q').pressSequentially(' 7', { delay: 30 });
+    await page.waitForSelector('#results[data-query="cat 7"]');
+    await page.goBack();
+    await page.waitForSelector('#results[data-query=""]');
+    assert.equal(await page.locator('#q').inputValue(), '');
+    await page.goForward();
+    await page.waitForSelector('#results[data-query="cat 7"] .card');
+    await page.reload();
+    assert.equal(await page.locator('#q').inputValue(), 'cat 7');
+    assert.ok(await cards(page).count() > 0);
+  }],
+
+  ['letters typed on the way are no searches; the phrase somebody stays with is one', async page => {
+    const q = phrase();
+    await page.goto('/');
+    await page.locator('#q').pressSequentially(q, { delay: 200 });
+    await page.waitForSelector(`#results[data-query="${q}"]`);
+    await until('the search is counted', async () => (await analytics(q)) !== 404);
+    await page.locator('#q').press('Enter');
+    await page.waitForTimeout(300);
+    assert.equal((await analytics(q)).query.usage, 1);
+    assert.equal(await analytics(q.slice(0, -2)), 404);
+  }],
+
+  ['a vote arrives in the analytics', async page => {
+    const q = phrase();
+    await find(page, q);
+    const answer = sent(page);
+    await up(page, 0).click();
+    assert.equal(await up(page, 0).getAttribute('aria-pressed'), 'true');
+    assert.match(await page.locator('#toast').innerText(), /it fits/);
+    assert.equal((await answer).status(), 200);
+    assert.deepEqual(await scores(q), [[1, 0]]);
+    await page.reload();
+    assert.equal(await up(page, 0).getAttribute('aria-pressed'), 'true');
+  }],
+
+  ['several votes go in one request, after Undo without the one taken back', async page => {
+    const q = phrase();
+    await find(page, q);
+    const requests = [];
+    page.on('request', r => { if (r.url().endsWith('/api/feedback/')) requests.push(r.postDataJSON()); });
+    const answer = sent(page);
+    await up(page, 0).click();
+    await down(page, 1).click();
+    await up(page, 2).click();
+    await page.locator('#toast button').click();
+    assert.equal(await up(page, 2).getAttribute('aria-pressed'), 'false');
+    await down(page, 0).click(); // a change of mind
+    await page.mouse.move(600, 300);
+    await answer;
+    assert.equal(requests.length, 1);
+    assert.equal(requests[0].feedback.length, 1);
+    assert.equal(requests[0].feedback[0].negative.length, 2);
+    assert.deepEqual(await scores(q), [[0, 1], [0, 1]]);
+    await up(page, 0).click();
+    assert.match(await page.locator('#toast').innerText(), /counted already/);
+  }],
+
+  ['leaving the page sends the votes', async page => {
+    const q = phrase();
+    await find(page, q);
+    await up(page, 0).click();
+    await page.goto('/api/docs');
+    await until('the vote is counted', async () => (await scores(q)).length === 1);
+  }],
+
+  ['everything by keyboard', async page => {
+    const q = phrase();
+    await page.goto('/');
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Shift+Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
+    await page.locator('#q').focus();
+    await page.keyboard.type(q);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector(`#results[data-query="${q}"] .card`);
+    const at = () => page.evaluate(() => [...document.querySelectorAll('.card')].indexOf(document.activeElement.closest('.card')));
+    await page.keyboard.press('ArrowDown');
+    assert.equal(await at(), 0);
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await at(), 2);
+    await page.keyboard.press('ArrowLeft');
+    assert.equal(await at(), 1);
+    await page.keyboard.press('ArrowDown');
+    const columns = await page.evaluate(() => getComputedStyle(document.querySelector('.grid')).gridTemplateColumns.split(' ').length);
+    assert.equal(await at(), 1 + columns);
+    await page.keyboard.press('ArrowUp');
+    const answer = sent(page);
+    await page.keyboard.press('+');
+    assert.equal(await up(page, 1).getAttribute('aria-pressed'), 'true');
+    await page.keyboard.press('-');
+    assert.equal(await down(page, 1).getAttribute('aria-pressed'), 'true');
+    await page.keyboard.press('-');
+    assert.equal(await down(page, 1).getAttribute('aria-pressed'), 'false');
+    await page.keyboard.press('-');
+    await answer;
+    assert.deepEqual(await scores(q), [[0, 1]]);
+    await page.keyboard.press('Escape');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'q');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#sticker');
+    await page.goBack();
+    await page.waitForSelector(`#results[data-query="${q}"]`);
+  }],
+
+  ['the focus is always visible', async page => {
+    await find(page, 'cat');
+    for (let i = 0; i < 12; i++) {
+      await page.keyboard.press('Tab');
+      const [style, hidden] = await page.evaluate(() => {
+        const e = document.activeElement, r = e.getBoundingClientRect(), header = document.querySelector('.top').getBoundingClientRect();
+        return [getComputedStyle(e).outlineStyle, r.bottom < header.bottom && !e.closest('.top') && !e.matches('.skip')];
+      });
+      assert.notEqual(style, 'none');
+      assert.equal(hidden, false);
+    }
+  }],
+
+  ['without scripts: search, pages, one sticker, votes', async page => {
+    const q = phrase();
+    await page.goto('/');
+    await page.locator('#q').fill(q);
+    await page.locator('#q').press('Enter');
+    assert.equal(await cards(page).count(), 24);
+    await down(page, 3).click();
+    assert.match(await page.locator('.noted').innerText(), /does not fit/);
+    assert.equal(await down(page, 3).getAttribute('aria-pressed'), 'true');
+    assert.equal((await analytics(q)).query.usage, 1);
+    await page.getByRole('link', { name: 'More stickers' }).click();
+    assert.match(page.url(), /page=2/);
+    assert.ok(await cards(page).count() > 0);
+    await page.getByRole('link', { name: 'Earlier stickers' }).click();
+    await page.locator('.card-link').first().click();
+    await page.getByRole('button', { name: 'Fits' }).click();
+    assert.match(await page.locator('.noted').innerText(), /it fits/);
+    assert.equal(await page.getByRole('button', { name: 'Fits' }).getAttribute('aria-pressed'), 'true');
+    assert.deepEqual(await scores(q), [[0, 1], [1, 0]]);
+  }, { javaScriptEnabled: false }],
+
+  ['more results come in place, and the order is the pages\'', async page => {
+    await find(page, 'cat');
+    await until('more than one page of cards', async () => {
+      await page.mouse.wheel(0, 2000);
+      return await cards(page).count() > 24;
+    });
+    const names = await page.$$eval('.card', list => list.map(c => c.dataset.filename));
+    assert.equal(new Set(names).size, names.length);
+    assert.equal(new URL(page.url()).search, '?q=cat');
+  }],
+
+  ['one sticker: picture, words, credits, copy, download, more like this', async (page, context) => {
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await find(page, 'cat');
+    await page.locator('.card-link').first().click();
+    await page.waitForSelector('#sticker');
+    assert.ok(await page.evaluate(() => document.querySelector('#sticker').decode().then(() => true)));
+    const name = (await page.locator('h1').innerText()).toLowerCase();
+    assert.match((await page.title()).toLowerCase(), new RegExp('^' + name));
+    assert.ok(await page.locator('.chips a').count() > 0);
+    assert.ok(await page.locator('.similar .card').count() > 0);
+    assert.match(await page.locator('.credits').innerText(), /File/);
+    await page.getByRole('button', { name: 'Copy link' }).click();
+    await until('the link is copied', () => page.evaluate(() => navigator.clipboard.readText().then(t => t === location.origin + location.pathname)));
+    await page.getByRole('button', { name: 'Copy image' }).click();
+    await until('the image is copied', () => page.evaluate(() => navigator.clipboard.read().then(i => i[0].types.includes('image/png'))));
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Download' }).click();
+    assert.equal((await download).suggestedFilename(), await page.evaluate(() => decodeURIComponent(location.pathname.split('/').pop())));
+    await page.locator('.back').click();
+    await page.waitForSelector('#results[data-query="cat"]');
+  }],
+
+  ['messages: nothing found, too long, no such sticker', async page => {
+    await find(page, 'qqqxyzzy');
+    assert.match(await page.locator('h1').innerText(), /Nothing found for/);
+    assert.equal((await find(page, 'x'.repeat(256))).status(), 400);
+    assert.match(await page.locator('main').innerText(), /Query is too long/);
+    assert.equal((await page.goto('/sticker/none.png')).status(), 404);
+    assert.match(await page.locator('main').innerText(), /no such sticker/);
+    assert.equal((await page.goto('/?q=cat&page=100000')).status(), 400);
+  }, { expectErrors: true }],
+
+  ['a search that cannot be reached says so, and trying again helps', async page => {
+    await page.goto('/');
+    await page.route('**/?part=results*', route => route.abort());
+    await page.locator('#q').fill('cat');
+    await page.getByRole('button', { name: 'Try again' }).waitFor();
+    await page.unroute('**/?part=results*');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.waitForSelector('#results[data-query="cat"] .card');
+  }, { expectErrors: true }],
+
+  ['votes that cannot be saved are taken back with a word', async page => {
+    await find(page, phrase());
+    await page.route('**/api/feedback/', route => route.fulfill({ status: 503, body: '{}' }));
+    await up(page, 0).click();
+    await page.getByText('could not be saved').waitFor({ timeout: 20000 });
+    assert.equal(await up(page, 0).getAttribute('aria-pressed'), 'false');
+  }, { expectErrors: true }],
+
+  ['markup in titles, words, filenames and queries stays text', async page => {
+    await find(page, 'hostile');
+    const hostile = page.locator('.card').filter({ hasText: '<img src=x' });
+    assert.ok(await hostile.count() > 0);
+    assert.equal(await page.locator('img[onerror], main script, b.hostile').count(), 0);
+    await hostile.first().locator('.card-link').click();
+    await page.waitForSelector('#sticker');
+    assert.match(await page.locator('h1').innerText(), /<img src=x/i);
+    assert.ok((await page.locator('.chips').innerText()).includes('<'));
+    await find(page, attack);
+    assert.equal(await page.locator('#q').inputValue(), attack);
+    assert.ok((await page.locator('h1').innerText()).includes(attack));
+    await page.goto('/');
+    await page.locator('#q').fill('<script>alert(2)</script> hostile');
+    await page.waitForSelector('#results[data-query^="<script>"]');
+    assert.equal(await page.locator('main script, img[onerror]').count(), 0);
+    await page.waitForTimeout(200);
+  }],
+
+  ['security headers are strict', async page => {
+    const headers = (await page.goto('/')).headers();
+    assert.match(headers['content-security-policy'], /default-src 'none'/);
+    assert.doesNotMatch(headers['content-security-policy'], /unsafe/);
+    assert.equal(headers['x-content-type-options'], 'nosniff');
+    const refused = await fetch(base + '/vote', { method: 'POST', redirect: 'manual', body: 'q=cat&positive=a.png',
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded', 'Sec-Fetch-Site': 'cross-site' } });
+    assert.equal(refused.status, 403);
+  }],
+
+  ['pages weigh little, and static files are kept', async page => {
+    const weights = {};
+    page.on('response', async response => {
+      const path = new URL(response.url()).pathname;
+      if (path.startsWith('/media/')) return;
+      const sizes = await response.request().sizes().catch(() => null);
+      weights[path] = sizes ? sizes.responseBodySize : 0;
+      if (path.startsWith('/static/')) assert.equal(response.headers()['cache-control'], 'public, max-age=31536000, immutable');
+    });
+    await page.goto('/?q=cat', { waitUntil: 'networkidle' });
+    const total = Object.values(weights).reduce((a, b) => a + b, 0);
+    assert.ok(total < 60000, `${total} bytes: ${JSON.stringify(weights)}`);
+    console.log(`     ${total} bytes in ${Object.keys(weights).length} requests`);
+  }],
+
+  ['nothing jumps while pictures load', async page => {
+    await page.route('**/media/**', async route => { await new Promise(done => setTimeout(done, 300)); await route.continue(); });
+    await page.goto('/?q=cat', { waitUntil: 'networkidle' });
+    await page.waitForTimeout(200);
+    const shift = await page.evaluate(() => new Promise(done => {
+      let sum = 0;
+      new PerformanceObserver(list => { for (const e of list.getEntries()) sum += e.value; }).observe({ type: 'layout-shift', buffered: true });
+      setTimeout(() => done(sum), 200);
+    }));
+    assert.ok(shift < 0.001, `layout shift ${shift}`);
+  }],
+
+  ['nothing is wider than a small phone, and buttons are large enough', async page => {
+    for (const path of ['/', '/?q=cat', '/?q=qqqxyzzy', '/api/docs', '/sticker/none.png', '/?q=' + 'w'.repeat(200)]) {
+      await page.goto(path);
+      const [wide, small] = await page.evaluate(() => [
+        document.documentElement.scrollWidth - innerWidth,
+        [...document.querySelectorAll('main button, main .button, header a, footer a')].filter(e => {
+          const r = e.getBoundingClientRect();
+          return r.width && (r.width < 24 || r.height < 24);
+        }).map(e => e.outerHTML.slice(0, 80))]);
+      assert.ok(wide <= 0, `${path} is ${wide} px too wide`);
+      assert.deepEqual(small, []);
+    }
+  }, { viewport: { width: 320, height: 640 }, expectErrors: true }],
+
+  ['motion can be reduced', async page => {
+    await find(page, 'cat');
+    const durations = await page.$$eval('.box img, .button, .thumbs button', list => list.map(e => getComputedStyle(e).transitionDuration));
+    assert.deepEqual([...new Set(durations)], ['0s']);
+  }, { reducedMotion: 'reduce' }],
+];
+
+const pages = { 'start page': '/', results: '/?q=cat', 'nothing found': '/?q=qqqxyzzy', 'API reference': '/api/docs', 'not found': '/sticker/none.png' };
+for (const [look, options] of Object.entries(looks)) {
+  for (const [name, path] of Object.entries(pages))
+    tests.push([`accessible: ${name}, ${look}`, async page => {
+      await page.goto(path);
+      await assertAccessible(page);
+      const dark = await page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).every(c => c < 64));
+      assert.equal(dark, look === 'dark');
+    }, { ...options, expectErrors: true }]);
+  tests.push([`accessible: one sticker and a vote, ${look}`, async page => {
+    await find(page, 'cat');
+    await page.locator('.card-link').first().click();
+    await page.waitForSelector('#sticker');
+    await page.getByRole('button', { name: 'Fits' }).click();
+    await page.waitForSelector('#toast:not([hidden])');
+    await page.waitForTimeout(300);
+    await assertAccessible(page);
+  }, options]);
+}
+
+// Last, because it stops SearchService for a while.
+tests.push(['degraded answers say so', async page => {
+  if (searchPid) process.kill(searchPid, 'SIGSTOP');
+  try {
+    await find(page, phrase());
+    await page.getByText('Search is resting').waitFor();
+    assert.ok(await cards(page).count() > 0);
+    await assertAccessible(page);
+  } finally {
+    if (searchPid) process.kill(searchPid, 'SIGCONT');
+  }
+}]);
+
+await runAll(base, tests);

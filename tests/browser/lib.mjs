@@ -1,0 +1,68 @@
+// What the browser tests share: Debian's Chromium, a list of tests with one line at the end, and axe.
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    args: ['--no-sandbox', '--headless', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+}
+
+export const looks = {
+  light: { viewport: { width: 1280, height: 900 }, colorScheme: 'light' },
+  dark: { viewport: { width: 1280, height: 900 }, colorScheme: 'dark' },
+  phone: { viewport: { width: 390, height: 844 }, colorScheme: 'light', deviceScaleFactor: 2, isMobile: true, hasTouch: true },
+};
+
+// Runs each test on a page of its own and ends the process. A test fails by throwing; a script error, a
+// dialog, a refused or external request on its page fails it too, unless it said that it expects them.
+export async function runAll(base, tests) {
+  const browser = await launch();
+  const only = process.env.ONLY;
+  let passed = 0, failed = 0;
+  for (const [name, test, options = {}] of tests) {
+    if (only && !name.includes(only)) continue;
+    const context = await browser.newContext({ baseURL: base, ...looks.light, ...options });
+    const page = await context.newPage();
+    page.setDefaultTimeout(10000 * Number(process.env.PEEL_TEST_SLOW || 1));
+    const troubles = [];
+    page.on('pageerror', error => troubles.push('script error: ' + error.message));
+    page.on('dialog', dialog => { troubles.push('dialog: ' + dialog.message()); dialog.dismiss(); });
+    page.on('console', message => {
+      if (message.type() === 'error' && !options.expectErrors) troubles.push('console: ' + message.text());
+    });
+    page.on('request', request => {
+      const url = new URL(request.url());
+      if (url.origin !== new URL(base).origin && !['blob:', 'data:'].includes(url.protocol))
+        troubles.push('external request: ' + request.url());
+    });
+    try {
+      await test(page, context);
+      assert.deepEqual(troubles, []);
+      passed++;
+      console.log('ok   ' + name);
+    } catch (error) {
+      failed++;
+      console.log('FAIL ' + name + '\n' + String(error.stack || error).replace(/^/gm, '     '));
+      for (const t of troubles) console.log('     ' + t);
+    }
+    await context.close();
+  }
+  await browser.close();
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exit(failed ? 1 : 0);
+}
+
+export async function assertAccessible(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+  }));
+  const lines = violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.target} ${n.failureSummary.replace(/\s+/g, ' ')}`));
+  assert.deepEqual(lines, []);
+}

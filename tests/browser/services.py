@@ -1,0 +1,43 @@
+"""What the browser scripts stand on: the services, and node with the packages and a browser to drive."""
+
+import os
+import pathlib
+import shutil
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "api")]
+
+import node_tools  # noqa: E402
+from peel_testing import ADMIN_TOKEN, System  # noqa: E402, F401
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+HOSTILE = '"><img src=x onerror=alert(1)>'
+
+
+def fixtures():
+    """Enough cats for three pages, and markup wherever somebody could type it."""
+    stickers = {f"cat-{i:02}.png": (f"Cat number {i}", "cat, kitten, pet, animal") for i in range(60)}
+    stickers["<b class=hostile>'&.png"] = (f"<img src=x onerror=alert(1)> hostile {HOSTILE}", f"hostile, {HOSTILE}, <script>alert(1)<")
+    stickers[HOSTILE + ".png"] = ("{{ hostile }} {% raw %} ${alert(1)}", "hostile, javascript:alert(1)")
+    return stickers
+
+
+def missing():
+    """Why a browser cannot be driven here, or None."""
+    if not shutil.which("node"):
+        return "node is not installed"
+    if not os.path.exists(CHROMIUM):
+        return f"there is no {CHROMIUM} (apt-get install chromium, or set CHROMIUM)"
+    return node_tools.ensure()
+
+
+def environment(system):
+    return {
+        **os.environ,
+        "BASE": f"http://127.0.0.1:{system.port}",
+        "TOKEN": ADMIN_TOKEN,
+        "SEARCH_PID": str(system.search.child.pid),
+        "CHROMIUM": CHROMIUM,
+    }
