@@ -92,7 +92,9 @@ void metrics_handle(void *ctx, const struct http_request *req, struct http_respo
     struct answers_stats answers = answers_stats(s->answers);
     struct buf out;
     buf_init(&out, 1u << 20);
-    http_server_metrics(s->server, &out);
+    struct http_server *server = atomic_load(&s->server);
+    if (server)
+        http_server_metrics(server, &out);
     buf_printf(&out,
                "# HELP peel_build_info The program's version.\n# TYPE peel_build_info gauge\n"
                "peel_build_info{version=\"%s\"} 1\n",

@@ -130,7 +130,7 @@ static void deliver_one(void *arg, size_t i)
 static void remember_error(struct outbox *o, const char *message)
 {
     pthread_mutex_lock(&o->mutex);
-    snprintf(o->last_error, sizeof o->last_error, "%s", message);
+    snprintf(o->last_error, sizeof o->last_error, "%.*s", (int)sizeof o->last_error - 1, message);
     pthread_mutex_unlock(&o->mutex);
 }
 

@@ -24,7 +24,7 @@ struct sticker_service {
     struct answers *answers;
     struct thumbs *thumbs;
     struct outbox *outbox;
-    struct http_server *server;
+    struct http_server *_Atomic server;    /* NULL for the first requests, if they are quick */
     atomic_uint_fast64_t degraded;         /* answers given without SearchService */
     atomic_int_fast64_t degraded_told_us;  /* when that was last logged, monotonic */
     atomic_int_fast64_t search_checked_us; /* when /readyz last asked SearchService */

@@ -95,13 +95,15 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
                                         .n_routes = sizeof routes / sizeof *routes,
                                         .ctx = s,
                                         .metrics_prefix = "peel_sticker"};
-    return http_server_open(&server, &s->server, err);
+    struct http_server *http = NULL;
+    status = http_server_open(&server, &http, err);
+    atomic_store(&s->server, http);
+    return status;
 }
 
 static void close_parts(struct sticker_service *s)
 {
-    if (s->server)
-        http_server_close(s->server, s->cfg->drain_ms);
+    http_server_close(atomic_load(&s->server), s->cfg->drain_ms);
     outbox_close(s->outbox);
     usage_close(s->usage);
     answers_close(s->answers);

@@ -159,8 +159,8 @@ class Analytics(ServiceTest):
         self.system.run("user", "create", "eve", "--staff", stdin="another long password\n")
         key = self.system.run("token", "create", "eve").stdout.split()[-1]
         self.assertEqual(self.analytics("secret", key).status, 200)
-        listed = [line for line in self.system.run("token", "list").stdout.splitlines() if "eve" in line]
-        self.system.run("token", "revoke", listed[0].split()[0])
+        listed = [line.split() for line in self.system.run("token", "list").stdout.splitlines()]
+        self.system.run("token", "revoke", next(words[0] for words in listed if words[1] == "eve"))
         wait_until(lambda: self.analytics("secret", key).status == 401, 1, "the revocation")
 
     def test_unknown_query(self):
