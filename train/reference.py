@@ -8,6 +8,7 @@ only through files: a folder of the Hugging Face layout (config.json, model.safe
     reference.py golden DIR         compute DIR/golden.json from DIR's weights
     reference.py check DIR          compute it again and compare with what is there
     reference.py bench DIR          time PyTorch on DIR's weights; lines "name milliseconds"
+    reference.py export DIR OUT     text_8.onnx, text_77.onnx and image.onnx for other runtimes
 
 `make` needs numpy, the others PyTorch too (Debian: python3-numpy, python3-torch).
 """
@@ -160,8 +161,8 @@ class Clip:
         return y + self.w[name + ".bias"] if name + ".bias" in self.w else y
 
     def norm(self, x, name, c):
-        return self.torch.nn.functional.layer_norm(x, x.shape[-1:], self.w[name + ".weight"], self.w[name + ".bias"],
-                                                   c["layer_norm_eps"])
+        return self.torch.nn.functional.layer_norm(x, (c["hidden_size"],), self.w[name + ".weight"],
+                                                   self.w[name + ".bias"], c["layer_norm_eps"])
 
     def encoder(self, x, prefix, c, mask):
         torch, heads = self.torch, c["num_attention_heads"]
@@ -186,7 +187,7 @@ class Clip:
         torch, c = self.torch, self.text
         with torch.no_grad():
             n = len(ids)
-            x = self.w["text_model.embeddings.token_embedding.weight"][torch.tensor(ids)]
+            x = self.w["text_model.embeddings.token_embedding.weight"][torch.as_tensor(ids)]
             x = (x + self.w["text_model.embeddings.position_embedding.weight"][:n])[None]
             mask = torch.full((n, n), float("-inf")).triu(1)
             x = self.norm(self.encoder(x, "text_model", c, mask), "text_model.final_layer_norm", c)
@@ -198,12 +199,11 @@ class Clip:
         """pixels: float32 [n, 3, size, size] -> features [n, dim] before normalisation."""
         torch, c = self.torch, self.vision
         with torch.no_grad():
-            d = c["hidden_size"]
-            patches = torch.nn.functional.conv2d(torch.from_numpy(pixels), stride=c["patch_size"],
+            patches = torch.nn.functional.conv2d(torch.as_tensor(pixels), stride=c["patch_size"],
                                                  weight=self.w["vision_model.embeddings.patch_embedding.weight"])
-            n = patches.shape[0]
-            x = torch.cat([self.w["vision_model.embeddings.class_embedding"].expand(n, 1, d),
-                           patches.flatten(2).transpose(1, 2)], 1)
+            patches = patches.flatten(2).transpose(1, 2)
+            first = self.w["vision_model.embeddings.class_embedding"].expand_as(patches[:, :1])
+            x = torch.cat([first, patches], 1)
             x = self.norm(x + self.w["vision_model.embeddings.position_embedding.weight"], "vision_model.pre_layrnorm", c)
             x = self.encoder(x, "vision_model", c, None)[:, 0]
             return self.linear(self.norm(x, "vision_model.post_layernorm", c), "visual_projection")
@@ -272,7 +272,7 @@ def bench(folder):
     size, context = clip.vision["image_size"], clip.text["max_position_embeddings"]
 
     def median(fn, times):
-        fn()
+        fn()  # the first run is not counted
         took = []
         for _ in range(times):
             t = time.perf_counter()
@@ -284,10 +284,31 @@ def bench(folder):
         torch.set_num_threads(threads)
         for n in (1, 8, 20, context):
             ids = [49406] + [300 + i for i in range(n - 2)] + [49407] if n > 1 else [49407]
-            print(f"text_{n}_threads_{threads} {median(lambda: clip.encode_text(ids), 11):.3f}", flush=True)
+            print(f"text_{n}_threads_{threads} {median(lambda: clip.encode_text(ids), 9):.3f}", flush=True)
         for n in (1, 16):
             pixels = np.concatenate([pixels_of(s, size) for s in range(1, n + 1)])
-            print(f"image_{n}_threads_{threads} {median(lambda: clip.encode_pixels(pixels), 5):.3f}", flush=True)
+            print(f"image_{n}_threads_{threads} {median(lambda: clip.encode_pixels(pixels), 3):.3f}", flush=True)
+
+
+def export(folder, out):
+    import torch
+    clip = Clip(folder)
+
+    class Module(torch.nn.Module):
+        def __init__(self, call):
+            super().__init__()
+            self.call = call
+
+        def forward(self, x):
+            return self.call(x)
+
+    for n in (8, 77):
+        ids = torch.tensor([49406] + list(range(300, 298 + n)) + [49407])
+        torch.onnx.export(Module(clip.encode_text), ids, os.path.join(out, f"text_{n}.onnx"), opset_version=14,
+                          input_names=["ids"])
+    size = clip.vision["image_size"]
+    torch.onnx.export(Module(clip.encode_pixels), torch.zeros(1, 3, size, size), os.path.join(out, "image.onnx"),
+                      opset_version=14, input_names=["pixels"], dynamic_axes={"pixels": {0: "n"}})
 
 
 def main():
@@ -300,6 +321,8 @@ def main():
             f.write("{" + ",\n".join(f'"{k}": [\n' + ",\n".join(json.dumps(x) for x in g[k]) + "]" for k in g) + "}\n")
     elif len(args) == 2 and args[0] in ("check", "bench"):
         (check if args[0] == "check" else bench)(args[1])
+    elif len(args) == 3 and args[0] == "export":
+        export(args[1], args[2])
     else:
         sys.exit(__doc__)
 

@@ -47,8 +47,9 @@ struct kernels {
     size_t mr, nr, group; /* rows and columns of a tile; values of k per unit */
 
     /* out[rows][nr] (float, or int32 for INT8) = sum over `units` of x[u][rows] * w[u][nr].
-     * `ahead` is what will be read next: it is prefetched at the pace of w. */
-    void (*tile)(size_t rows, const uint32_t *w, const uint32_t *x, size_t units, const uint32_t *ahead, uint32_t *out);
+     * `ahead` is what will be read later: it is prefetched, `pace` (1..nr) of it for each unit of x. */
+    void (*tile)(size_t rows, const uint32_t *w, const uint32_t *x, size_t units, const uint32_t *ahead, size_t pace,
+                 uint32_t *out);
     /* One row of k floats to units; INT8: *scale and *zero so that x = scale * (q - zero). */
     void (*convert)(const float *x, size_t k, uint32_t *units, float *scale, int32_t *zero);
     void (*finish)(const struct finish *f, const uint32_t *tile);

@@ -157,6 +157,7 @@ void matmul(const struct kernels *k, const struct matrix *w, const struct rows *
     enum { AHEAD = 4096 / sizeof(uint32_t) };
     _Alignas(KERNEL_ALIGN) uint32_t tile[KERNEL_MAX_MR * KERNEL_MAX_NR];
     struct blocks b = split(x->m, k->mr);
+    size_t pace = b.count ? (k->nr + b.count - 1) / b.count : 1;
     struct finish f = {.act = act, .add = add, .ldc = ldc};
     for (size_t p = first; p < last; p++) {
         size_t column = p * k->nr;
@@ -166,9 +167,9 @@ void matmul(const struct kernels *k, const struct matrix *w, const struct rows *
         f.bias = w->bias ? w->bias + column : NULL;
         for (size_t i = 0, r = 0; i < b.count; i++) {
             f.rows = block_rows(&b, i);
-            /* With several blocks, the first one fetches the next panel while the others reuse this one. */
-            const uint32_t *ahead = b.count == 1 ? panel + AHEAD : i == 0 ? panel + w->units * k->nr : panel;
-            k->tile(f.rows, panel, xs, w->units, ahead, tile);
+            /* A panel that serves several blocks is in the cache; each block brings in its part of the next. */
+            const uint32_t *ahead = b.count == 1 ? panel + AHEAD : panel + w->units * (k->nr + i * pace);
+            k->tile(f.rows, panel, xs, w->units, ahead, pace, tile);
             if (k->type == KERNEL_INT8) {
                 f.w_scale = w->scale + column;
                 f.w_sum = w->sum + column;

@@ -22,9 +22,9 @@ static uint32_t float_bits(float f)
 }
 
 static void tile_fp32(size_t rows, const uint32_t *w, const uint32_t *x, size_t units, const uint32_t *ahead,
-                      uint32_t *out)
+                      size_t pace, uint32_t *out)
 {
-    (void)ahead;
+    (void)ahead, (void)pace;
     for (size_t r = 0; r < rows; r++) {
         float sum[NR] = {0};
         for (size_t u = 0; u < units; u++)
@@ -35,9 +35,9 @@ static void tile_fp32(size_t rows, const uint32_t *w, const uint32_t *x, size_t 
 }
 
 static void tile_bf16(size_t rows, const uint32_t *w, const uint32_t *x, size_t units, const uint32_t *ahead,
-                      uint32_t *out)
+                      size_t pace, uint32_t *out)
 {
-    (void)ahead;
+    (void)ahead, (void)pace;
     for (size_t r = 0; r < rows; r++) {
         float sum[NR] = {0};
         for (size_t u = 0; u < units; u++) {
@@ -53,9 +53,9 @@ static void tile_bf16(size_t rows, const uint32_t *w, const uint32_t *x, size_t 
 }
 
 static void tile_int8(size_t rows, const uint32_t *w, const uint32_t *x, size_t units, const uint32_t *ahead,
-                      uint32_t *out)
+                      size_t pace, uint32_t *out)
 {
-    (void)ahead;
+    (void)ahead, (void)pace;
     for (size_t r = 0; r < rows; r++) {
         int32_t sum[NR] = {0};
         for (size_t u = 0; u < units; u++)

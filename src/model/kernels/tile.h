@@ -9,7 +9,8 @@
 #endif
 
 static inline __attribute__((always_inline)) void tile_rows(const size_t rows, const uint32_t *w, const uint32_t *x,
-                                                            size_t units, const uint32_t *ahead, uint32_t *out)
+                                                            size_t units, const uint32_t *ahead, size_t pace,
+                                                            uint32_t *out)
 {
     enum { COLS = TILE_NR / LANES };
     TILE_ACC acc[TILE_MR][COLS];
@@ -23,7 +24,7 @@ static inline __attribute__((always_inline)) void tile_rows(const size_t rows, c
         TILE_UNROLL
         for (size_t c = 0; c < COLS; c++) {
             memcpy(&b[c], w + c * LANES, sizeof b[c]);
-            if (c * VBYTES % 64 == 0)
+            if (c * VBYTES % 64 == 0) /* once a cache line */
                 __builtin_prefetch(ahead + c * LANES, 0, 2);
         }
         TILE_UNROLL
@@ -34,7 +35,7 @@ static inline __attribute__((always_inline)) void tile_rows(const size_t rows, c
                 TILE_DOT(acc[r][c], a, b[c]);
         }
         w += TILE_NR;
-        ahead += TILE_NR;
+        ahead += pace;
         x += rows;
     }
     TILE_UNROLL
@@ -45,12 +46,12 @@ static inline __attribute__((always_inline)) void tile_rows(const size_t rows, c
 }
 
 static void TILE_NAME(size_t rows, const uint32_t *w, const uint32_t *x, size_t units, const uint32_t *ahead,
-                      uint32_t *out)
+                      size_t pace, uint32_t *out)
 {
 #define TILE_CASE(n)                                                                                                   \
     case n:                                                                                                            \
         if (n <= TILE_MR)                                                                                              \
-            tile_rows(n <= TILE_MR ? n : 1, w, x, units, ahead, out);                                                  \
+            tile_rows(n <= TILE_MR ? n : 1, w, x, units, ahead, pace, out);                                            \
         break
     switch (rows) {
         TILE_CASE(1);

@@ -1,0 +1,239 @@
+/* The encoders beside their floors and, where given, beside other runtimes on the same weights:
+ *     build/release/bench/model DIR [NAME=FILE ...]
+ * DIR: a checkpoint (config.json, model.safetensors). FILE: a peer's times, lines "text_8_threads_1 35.2" in
+ * milliseconds. Times are the least of several runs, as other work on the machine only adds to them. A floor is
+ * the larger of two times: the weights' bytes over the read bandwidth, and the operations over the peak of the
+ * same instructions on data in the cache, both measured here. */
+#include "base/os.h"
+#include "model/clip_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define MAX_PEERS 4
+#define IMAGES    16
+
+struct peer {
+    const char *name, *file;
+};
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "%s\n", what);
+    exit(1);
+}
+
+static void *need(size_t bytes)
+{
+    void *p = aligned_alloc(KERNEL_ALIGN, (bytes + KERNEL_ALIGN - 1) / KERNEL_ALIGN * KERNEL_ALIGN);
+    if (!p)
+        fail("out of memory");
+    memset(p, 1, bytes);
+    return p;
+}
+
+/* --- the machine --- */
+
+#define READ_BYTES ((size_t)256 << 20)
+
+struct reading {
+    const unsigned char *data;
+    size_t each;
+    uint64_t sums[2];
+};
+
+/* One load a cache line is enough to have it brought in. */
+static void read_share(void *arg, size_t i)
+{
+    struct reading *r = arg;
+    uint64_t sum = 0;
+    for (size_t k = i * r->each; k < (i + 1) * r->each; k += 64) {
+        uint64_t word;
+        __builtin_prefetch(r->data + k + 4096);
+        memcpy(&word, r->data + k, sizeof word);
+        sum += word;
+    }
+    r->sums[i] = sum;
+}
+
+/* Bytes per microsecond, of memory laid out as the weights are. */
+static double bandwidth(struct pool *pool, size_t threads)
+{
+    unsigned char *data = mmap(NULL, READ_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED)
+        fail("out of memory");
+    (void)madvise(data, READ_BYTES, MADV_HUGEPAGE);
+    memset(data, 1, READ_BYTES);
+    struct reading r = {.data = data, .each = READ_BYTES / threads};
+    double best = 0;
+    for (int i = 0; i < 25; i++) {
+        int64_t t = os_monotonic_us();
+        pool_for(pool, threads, read_share, &r);
+        double rate = (double)READ_BYTES / (double)(os_monotonic_us() - t);
+        best = rate > best && r.sums[0] ? rate : best;
+    }
+    munmap(data, READ_BYTES);
+    return best;
+}
+
+/* Operations (a multiplication and an addition are two) per microsecond on one core. */
+static double peak(const struct kernels *k)
+{
+    size_t units = 128, times = 4000;
+    uint32_t *w = need(units * k->nr * 4), *x = need(units * k->mr * 4), *out = need(k->nr * k->mr * 4);
+    double best = 0;
+    for (int i = 0; i < 15; i++) {
+        int64_t t = os_monotonic_us();
+        for (size_t j = 0; j < times; j++)
+            k->tile(k->mr, w, x, units, w, k->nr, out);
+        double rate = 2.0 * (double)(units * k->group * k->nr * k->mr * times) / (double)(os_monotonic_us() - t);
+        best = rate > best ? rate : best;
+    }
+    free(w);
+    free(x);
+    free(out);
+    return best;
+}
+
+/* --- the work --- */
+
+/* Weights of a tower, and the multiplications of `rows` rows of which `kept` go through all of the last layer. */
+static void tower_work(const struct tower *t, size_t rows, size_t kept, double *weights, double *products)
+{
+    double d = (double)t->width, kv = 2 * d * d, layer = 4 * d * d + 2 * d * (double)t->mlp;
+    *weights = (double)t->n_layers * layer;
+    *products = (double)rows * ((double)(t->n_layers - 1) * layer + kv) + (double)kept * (layer - kv);
+}
+
+struct work {
+    bool image;
+    size_t n; /* tokens, or images */
+};
+
+static const struct work works[] = {{false, 1}, {false, 8}, {false, 20}, {false, 77}, {true, 1}, {true, IMAGES}};
+#define N_WORKS (sizeof works / sizeof *works)
+
+static double floor_us(const struct clip *m, const struct work *w, double bytes_us, double ops_us)
+{
+    double weights, products;
+    size_t patches = clip_config_image_tokens(&m->config) - 1;
+    if (w->image) {
+        tower_work(&m->vision, w->n * (patches + 1), w->n, &weights, &products);
+        weights += (double)(m->patches.n * m->patches.k);
+        products += (double)(w->n * patches * m->patches.n * m->patches.k);
+    } else {
+        tower_work(&m->text, w->n > 1 ? w->n - 1 : 1, 1, &weights, &products);
+    }
+    double read = weights * 4 / (double)m->text.k->group / bytes_us, compute = 2 * products / ops_us;
+    return read > compute ? read : compute;
+}
+
+static double time_us(const struct clip *m, const struct work *w, const float *pixels, float *out)
+{
+    int32_t ids[77] = {(int32_t)m->config.vocab - 2};
+    double best = 1e18;
+    struct error err;
+    for (size_t i = 1; i < w->n && !w->image; i++)
+        ids[i] = (int32_t)(300 + i);
+    if (!w->image)
+        ids[w->n - 1] = (int32_t)m->config.vocab - 1;
+    int64_t start = os_monotonic_us();
+    for (int i = 0; i < 200 && (i < 5 || os_monotonic_us() - start < 1500000); i++) {
+        int64_t t = os_monotonic_us();
+        enum status st =
+            w->image ? clip_encode_pixels(m, pixels, w->n, out, &err) : clip_encode_ids(m, ids, w->n, out, &err);
+        if (st != OK)
+            fail(err.message);
+        double took = (double)(os_monotonic_us() - t);
+        best = took < best ? took : best;
+    }
+    return best;
+}
+
+/* Milliseconds of a peer, 0 where it has none. */
+static double peer_ms(const struct peer *p, const char *key)
+{
+    char line[200];
+    double ms = 0;
+    size_t len = strlen(key);
+    FILE *f = fopen(p->file, "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, key, len) == 0 && line[len] == ' ')
+            ms = strtod(line + len, NULL);
+    if (f)
+        fclose(f);
+    return ms;
+}
+
+int main(int argc, char **argv)
+{
+    struct error err;
+    struct pool *pool;
+    struct peer peers[MAX_PEERS];
+    size_t n_peers = 0;
+    double us[2][CLIP_INT8 + 1][N_WORKS], floors[2][CLIP_INT8 + 1][N_WORKS];
+    if (argc < 2 || argc > 2 + MAX_PEERS)
+        fail("usage: model DIR [NAME=FILE ...]");
+    for (int i = 2; i < argc; i++) {
+        char *eq = strchr(argv[i], '=');
+        if (!eq)
+            fail("usage: model DIR [NAME=FILE ...]");
+        *eq = '\0';
+        peers[n_peers++] = (struct peer){argv[i], eq + 1};
+    }
+    if (pool_open("bench", 1, 1, &pool, &err) != OK) /* one thread, and the caller */
+        fail(err.message);
+    double bytes_us[2] = {bandwidth(NULL, 1), bandwidth(pool, 2)};
+    printf("read bandwidth: %.1f GB/s on one core, %.1f on two\n", bytes_us[0] / 1e3, bytes_us[1] / 1e3);
+    for (enum clip_precision p = CLIP_FP32; p <= CLIP_INT8; p++)
+        for (size_t threads = 1; threads <= 2; threads++) {
+            struct clip *m;
+            int64_t t = os_monotonic_us();
+            if (clip_weights_open(argv[1], p, ISA_BEST, threads == 2 ? pool : NULL, &m, &err) != OK)
+                fail(err.message);
+            double load = (double)(os_monotonic_us() - t) / 1e6, ops = peak(m->text.k);
+            if (m->config.context < 77)
+                fail("expected a model with a context of 77 tokens");
+            if (threads == 1)
+                printf("%s: %s, %.0f GOP/s on one core, %zu MiB, loaded in %.2f s\n", clip_precision_name(p),
+                       m->text.k->name, ops / 1e3, clip_bytes(m) >> 20, load);
+            if (clip_set_start(m, (int32_t)m->config.vocab - 2, &err) != OK)
+                fail(err.message);
+            size_t image = 3 * m->config.image_size * m->config.image_size;
+            float *pixels = need(IMAGES * image * sizeof *pixels), *out = need(IMAGES * clip_dim(m) * sizeof *out);
+            for (size_t i = 0; i < IMAGES * image; i++)
+                pixels[i] = (float)(i * 2654435761u % 4096) / 1024 - 2;
+            for (size_t i = 0; i < N_WORKS; i++) {
+                us[threads - 1][p][i] = time_us(m, &works[i], pixels, out);
+                floors[threads - 1][p][i] = floor_us(m, &works[i], bytes_us[threads - 1], ops * (double)threads);
+            }
+            free(pixels);
+            free(out);
+            clip_close(m);
+        }
+    pool_close(pool);
+
+    printf("\n%-10s %7s  %15s  %15s  %15s", "ms (/floor)", "threads", "fp32", "bf16", "int8");
+    for (size_t i = 0; i < n_peers; i++)
+        printf("  %*s", 28, peers[i].name);
+    printf("\n");
+    for (size_t threads = 1; threads <= 2; threads++)
+        for (size_t i = 0; i < N_WORKS; i++) {
+            char key[64];
+            snprintf(key, sizeof key, "%s_%zu_threads_%zu", works[i].image ? "image" : "text", works[i].n, threads);
+            printf("%-5s %5zu %7zu", works[i].image ? "image" : "text", works[i].n, threads);
+            for (enum clip_precision p = CLIP_FP32; p <= CLIP_INT8; p++)
+                printf("  %8.2f (%4.2f)", us[threads - 1][p][i] / 1e3,
+                       us[threads - 1][p][i] / floors[threads - 1][p][i]);
+            for (size_t j = 0; j < n_peers; j++) {
+                double ms = peer_ms(&peers[j], key);
+                if (ms > 0)
+                    printf("  %8.2f = fp32 x %4.1f, int8 x %4.0f", ms, ms * 1e3 / us[threads - 1][CLIP_FP32][i],
+                           ms * 1e3 / us[threads - 1][CLIP_INT8][i]);
+            }
+            printf("\n");
+        }
+    return 0;
+}
