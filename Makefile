@@ -1,6 +1,6 @@
 # Peel. `make help` lists what there is to make.
 #
-# MODE=release (default), asan or tsan choose the flags and the folder under build/.
+# MODE=release (default), asan, tsan or fuzz choose the flags and the folder under build/.
 MODE ?= release
 B := build/$(MODE)
 CC ?= cc
@@ -9,6 +9,11 @@ PKGS := libmicrohttpd libcurl libcrypto jansson sqlite3 libsodium libutf8proc li
 CFLAGS_release := -O2 -g
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+ifeq ($(MODE),fuzz)
+CC := clang
+WARN :=
+endif
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(WERROR),-Werror)
 CPPFLAGS += -Isrc -I$(B)/gen -D_GNU_SOURCE $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PKGS)))
 CFLAGS += -std=c17 $(CFLAGS_$(MODE)) $(WARN) -fstack-protector-strong -pthread -MMD -MP
@@ -31,7 +36,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 # `make V=1` shows the commands.
 Q := $(if $(V),,@)
 
-all: peel ## the program, ./peel
+all: $(if $(filter release,$(MODE)),peel,$(B)/peel) ## the program, ./peel
 
 peel: $(B)/peel
 	@cp -f $< $@
@@ -102,6 +107,23 @@ test-reference: $(B)/tests/test_clip ## the encoders against PyTorch, golden val
 unit: $(UNIT) ## build and run the unit tests
 	@sh tests/run_unit.sh $(UNIT)
 
+API := $(wildcard tests/api/test_*)
+api: all ## run the API tests, which start the program on free ports
+	@PEEL=$(abspath $(B)/peel) PEEL_TEST_SLOW=$(if $(filter release,$(MODE)),1,4) sh tests/run_api.sh $(API)
+
+includes: ## check who includes whom under src/
+	@sh tests/check_includes.sh
+
+FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: ## run each fuzz target FUZZ_SECONDS (10) long from its corpus
+	@$(MAKE) MODE=fuzz $(FUZZ)
+	@sh tests/run_fuzz.sh $(FUZZ)
+
+build/fuzz/tests/fuzz_%: tests/fuzz/fuzz_%.c build/fuzz/libpeel.a
+	@mkdir -p $(@D)
+	@echo '  CC  $<'
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< build/fuzz/libpeel.a $(LDLIBS)
+
 -include $(OBJ:.o=.d) $(UNIT:=.d)
 
 run: ## everything from a fresh machine to a served page
@@ -113,7 +135,7 @@ test: ## everything that is tested (installs what it needs)
 asan tsan: ## build with a sanitizer and run the unit and API tests
 	$(MAKE) MODE=$@ check
 
-check: all unit
+check: all includes unit api ## what needs no network and no browser
 
 screenshots: all ## pictures of every page into screenshots/ (needs chromium and node)
 	python3 tests/browser/screenshots.py
@@ -130,5 +152,5 @@ clean:
 help: ## this list
 	@sed -n 's/^\([a-z-]*\( [a-z-]*\)*\):.*## \(.*\)/\1\t\3/p' Makefile | expand -t 20
 
-.PHONY: all unit test-reference run test asan tsan check bench format-check clean help screenshots
+.PHONY: all unit api includes fuzz test-reference run test asan tsan check bench format-check clean help screenshots
 .DELETE_ON_ERROR:

@@ -126,35 +126,51 @@ static enum status set_from_file(struct config *cfg, const struct option *o, con
 
 /* --- flags --- */
 
-const char *config_suggest(const char *found, const char *const *words, size_t n)
+#define SUGGEST_MAX 40
+
+static size_t least(size_t a, size_t b)
 {
-    enum { MAX = 40 };
-    size_t len = strlen(found), best = 3; /* more edits than two are no typing error */
-    const char *word = NULL;
-    if (len > MAX)
-        return NULL;
-    for (size_t w = 0; w < n; w++) {
-        size_t m = words[w] ? strlen(words[w]) : 0, row[MAX + 1];
-        if (m == 0 || m > MAX)
-            continue;
-        for (size_t j = 0; j <= m; j++)
-            row[j] = j;
-        for (size_t i = 1; i <= len; i++) { /* Levenshtein distance, one row kept */
-            size_t diagonal = row[0];
-            row[0] = i;
-            for (size_t j = 1; j <= m; j++) {
-                size_t replaced = diagonal + (found[i - 1] != words[w][j - 1]);
-                diagonal = row[j];
-                size_t added = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-                row[j] = replaced < added ? replaced : added;
-            }
-        }
-        if (row[m] < best && row[m] * 2 < (len > m ? len : m)) {
-            best = row[m];
-            word = words[w];
+    return a < b ? a : b;
+}
+
+/* Typing errors between two words: letters changed, missing, added, or two of them swapped. */
+static size_t distance(const char *a, size_t n, const char *b, size_t m)
+{
+    size_t d[SUGGEST_MAX + 1][SUGGEST_MAX + 1];
+    for (size_t i = 0; i <= n; i++)
+        d[i][0] = i;
+    for (size_t j = 0; j <= m; j++)
+        d[0][j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        for (size_t j = 1; j <= m; j++) {
+            size_t changed = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            d[i][j] = least(changed, least(d[i - 1][j], d[i][j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
         }
     }
-    return word;
+    return d[n][m];
+}
+
+const char *config_suggest(const char *found, const char *const *words, size_t n)
+{
+    size_t len = strlen(found), best = 3; /* more than two errors are no typing error */
+    const char *word = NULL, *longer = NULL;
+    if (len == 0 || len > SUGGEST_MAX)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t m = words[i] ? strlen(words[i]) : 0;
+        if (m == 0 || m > SUGGEST_MAX)
+            continue;
+        size_t d = distance(found, len, words[i], m);
+        if (d < best && d * 2 < (len > m ? len : m)) {
+            best = d;
+            word = words[i];
+        }
+        if (!longer && len >= 4 && strncmp(found, words[i], len) == 0)
+            longer = words[i];
+    }
+    return word ? word : longer;
 }
 
 static enum status unknown_flag(const struct config *cfg, const char *name, struct error *err)

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Checks who includes whom under src/ (docs/ARCHITECTURE.md): a room sees only the rooms below it, and only
+# some files see the headers of databases, of HTTP libraries and of SIMD. Names file and line.
+#   sh tests/check_includes.sh [ROOT]
+root=${1:-$(dirname "$0")/..}
+cd "$root" || exit 1
+find src -name '*.[ch]' | LC_ALL=C sort | xargs awk '
+BEGIN {
+    rooms["base"] = "base"
+    rooms["config"] = "base config"
+    split("index store http web bucket text image", leaves, " ")
+    for (i in leaves)
+        rooms[leaves[i]] = "base " leaves[i]
+    rooms["model"] = "base image model"
+    below = "base model index store http web bucket text image"
+    rooms["search_service"] = below " search_service"
+    rooms["sticker_service"] = below " sticker_service"
+    rooms["cmd"] = below " search_service sticker_service config cmd"
+    # header: the files that may see it
+    only["sqlite3.h"] = "^src/store/.*sqlite"
+    only["libpq-fe.h"] = "^src/store/.*postgres"
+    only["microhttpd.h"] = "^src/http/"
+    only["curl/curl.h"] = "^src/(http|bucket)/"
+    only["immintrin.h"] = "^src/(model/kernels|index|image)/"
+    only["arm_neon.h"] = "^src/(model/kernels|index|image)/"
+}
+function complain(what) {
+    printf "%s:%d: %s\n", FILENAME, FNR, what
+    bad = 1
+}
+/^[ \t]*#[ \t]*include[ \t]/ {
+    line = $0
+    sub(/^[ \t]*#[ \t]*include[ \t]*/, "", line)
+    name = substr(line, 2)
+    sub(/[">].*/, "", name)
+    split(FILENAME, part, "/")
+    room = part[2]
+    if (!(room in rooms)) {
+        complain("the room src/" room "/ has no rule in tests/check_includes.sh")
+    } else if (substr(line, 1, 1) == "\"") {
+        count++
+        if (index(name, "/") == 0) {
+            complain("\"" name "\" must be written \"room/" name "\"")
+        } else {
+            split(name, to, "/")
+            if (index(" " rooms[room] " ", " " to[1] " ") == 0)
+                complain(room " may not include \"" name "\"; it may include: " rooms[room])
+        }
+    }
+    if (name in only && FILENAME !~ only[name])
+        complain("<" name "> belongs to " only[name] " alone")
+}
+END {
+    if (!count) {
+        print "check_includes: found no includes at all"
+        bad = 1
+    }
+    if (!bad)
+        printf "includes: %d follow the arrows\n", count
+    exit bad
+}'
