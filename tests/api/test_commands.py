@@ -44,7 +44,7 @@ class Help(Folder):
         for args in ([], ["help"], ["--help"], ["-h"]):
             done = peel(*args)
             self.assertEqual(done.returncode, 0)
-            for name in "serve search-service sticker-service status user token export counter help".split():
+            for name in "serve search-service sticker-service import status user token export counter help".split():
                 self.assertRegex(done.stdout, rf"(?m)^  {name} ")
 
     def test_each_command_has_a_page_both_ways(self):
