@@ -4,6 +4,7 @@
 #include "base/os.h"
 #include "base/utf8.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,7 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_KEY 512
+#define MAX_KEY   512
+#define TEMPORARY ".put-" /* no key begins with a dot */
 
 struct bucket {
     char root[PATH_MAX - MAX_KEY - 2];
@@ -61,17 +63,90 @@ static enum status path_of(const struct bucket *b, const char *key, char path[PA
     return OK;
 }
 
-enum status bucket_put(struct bucket *b, const char *key, const void *data, size_t len, struct error *err)
+static enum status write_all(int fd, const char *key, const void *data, size_t len, struct error *err)
 {
-    char path[PATH_MAX];
+    const char *p = data;
+    while (len) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_errno(err, "cannot write \"%.200s\" to the bucket", key);
+        p += n;
+        len -= (size_t)n;
+    }
+    return OK;
+}
+
+/* Under a temporary name of its own first, because a name of 255 bytes leaves no room for a suffix. */
+static enum status put(struct bucket *b, const char *key, const void *data, size_t len, bool sync, struct error *err)
+{
+    char path[PATH_MAX], folder[PATH_MAX], tmp[PATH_MAX + sizeof TEMPORARY + 8];
     enum status st = path_of(b, key, path, err);
     if (st != OK)
         return st;
-    char *slash = strrchr(path, '/'); /* never NULL: root, slash, key */
-    *slash = '\0';
-    st = os_mkdirs(path, err);
-    *slash = '/';
-    return st == OK ? os_write_file(path, data, len, err) : st;
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    snprintf(tmp, sizeof tmp, "%s/" TEMPORARY "XXXXXX", folder);
+    st = os_mkdirs(folder, err);
+    if (st != OK)
+        return st;
+    int fd = mkostemp(tmp, O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(err, "cannot make a file in %.200s", folder);
+    st = write_all(fd, key, data, len, err);
+    if (st == OK && (fchmod(fd, 0644) != 0 || (sync && fsync(fd) != 0)))
+        st = err_errno(err, "cannot finish \"%.200s\" in the bucket", key);
+    if (close(fd) != 0 && st == OK)
+        st = err_errno(err, "cannot close \"%.200s\" in the bucket", key);
+    if (st == OK && rename(tmp, path) != 0)
+        st = err_errno(err, "cannot rename to \"%.200s\" in the bucket", key);
+    if (st != OK)
+        unlink(tmp);
+    if (st != OK || !sync)
+        return st;
+    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0 || fsync(dir) != 0)
+        st = err_errno(err, "cannot sync folder %.200s", folder);
+    if (dir >= 0)
+        close(dir);
+    return st;
+}
+
+enum status bucket_put(struct bucket *b, const char *key, const void *data, size_t len, struct error *err)
+{
+    return put(b, key, data, len, true, err);
+}
+
+enum status bucket_put_later(struct bucket *b, const char *key, const void *data, size_t len, struct error *err)
+{
+    return put(b, key, data, len, false, err);
+}
+
+/* One sync of the file system costs about as much as one of a single file. */
+enum status bucket_sync(struct bucket *b, struct error *err)
+{
+    int fd = open(b->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum status st = fd >= 0 && syncfs(fd) == 0 ? OK : err_errno(err, "cannot sync the bucket %s", b->root);
+    if (fd >= 0)
+        close(fd);
+    return st;
+}
+
+void bucket_tidy(struct bucket *b, const char *folder)
+{
+    char path[PATH_MAX];
+    if (path_of(b, folder, path, NULL) != OK)
+        return;
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        struct stat sb;
+        if (strncmp(e->d_name, TEMPORARY, sizeof TEMPORARY - 1) == 0 &&
+            fstatat(dirfd(d), e->d_name, &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(sb.st_mode) &&
+            os_now_us() / 1000000 - sb.st_mtime >= 3600)
+            unlinkat(dirfd(d), e->d_name, 0);
+    }
+    if (d)
+        closedir(d);
 }
 
 enum status bucket_fd(struct bucket *b, const char *key, int *fd, uint64_t *size, struct error *err)

@@ -1,51 +1,76 @@
-/* import.h: the parts of `peel import`; for cmd/import*.c only.
+/* import.h: pictures into the sticker database and the bucket, in three steps: what there is to import
+ * (import_find.c for files and folders, packs.h for packs), the work itself (import_run.c), and the
+ * command around them (import.c).
  *
- *     import_list.c   folders, files and stickers.csv -> a list of what to import
- *     import_pack.c   a pack from the npm registry    -> the same kind of list
- *     import.c        the list -> bucket and sticker database */
+ * A batch's files reach the disk before its rows do, and each sticker is a row or is not there: after a
+ * crash at any point the same command completes the work. */
 #ifndef PEEL_CMD_IMPORT_H
 #define PEEL_CMD_IMPORT_H
 
 #include "base/arena.h"
+#include "base/pool.h"
 #include "base/status.h"
-
+#include "bucket/bucket.h"
+#include "store/sticker_store.h"
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#define IMPORT_MAX_ITEMS 1000000u
-#define IMPORT_MAX_CSV   (64u << 20)
-#define IMPORT_ARENA     (2ull << 30) /* names and words of the longest list */
+#define IMPORT_MAX_TITLE     1000u         /* bytes */
+#define IMPORT_MAX_WORDS     (16u << 10)   /* bytes, of one language */
+#define IMPORT_MAX_LANGUAGES 64u           /* per sticker */
+#define IMPORT_MAX_ITEMS     1000000u      /* per run */
+#define IMPORT_MAX_MEMORY    (1024u << 20) /* bytes of names and words */
 
+/* One picture to import. Strings are never NULL but `path`, and live in the list's arena. */
 struct import_item {
-    const char *path;     /* of the image file */
-    const char *filename; /* the sticker's name */
-    const char *title, *words, *language;
-    const char *pack, *author, *license, *source;
+    const char *path; /* a file to read, or NULL: the bytes are here */
+    const void *data;
+    size_t len;           /* bytes; of a file, what it had when it was found */
+    const char *filename; /* its name in Peel; of a file, the last part of `path` */
+    const char *title, *pack, *author, *license, *source;
+    const struct sticker_words *words;
+    size_t n_words;
+    bool follow; /* `path` was given by the operator and may be a symbolic link */
 };
 
+struct import_failure {
+    const char *name, *reason;
+};
+
+/* What is found, and how it went. */
 struct import_list {
-    struct arena arena; /* holds all strings */
+    struct arena *arena; /* borrowed */
     struct import_item *items;
     size_t n, cap;
-    struct import_failure {
-        const char *what, *why;
-    } * failures;
-    size_t n_failures, cap_failures;
+    size_t ignored; /* files whose names are not those of pictures */
+    size_t added, skipped, failed;
+    struct import_failure *failures; /* [n_failures]; of many failures only the first are kept */
+    size_t n_failures;
 };
 
-void import_list_init(struct import_list *l);
+void import_list_init(struct import_list *l, struct arena *arena);
 void import_list_free(struct import_list *l);
-/* Strings are borrowed and must live in the list's arena or longer. */
+/* Copies the item (not its strings). ERR_TOO_LARGE, ERR_NO_MEMORY. */
 enum status import_list_add(struct import_list *l, const struct import_item *item, struct error *err) MUST_CHECK;
-enum status import_list_fail(struct import_list *l, const char *what, const char *why, struct error *err) MUST_CHECK;
+void import_list_fail(struct import_list *l, const char *name, const char *reason); /* copies both */
 
-/* Adds a file, or a folder's images with what its stickers.csv (filename,title,words,language) says of
- * them, sub-folders included; links and hidden files are passed over. Files that are no use become failures;
- * an error is only what makes going on pointless. */
-enum status import_list_path(struct import_list *l, const char *path, struct error *err) MUST_CHECK;
+/* Appends what is at `path`: a picture, or a folder with all below it, where symbolic links and hidden
+ * files are left out and stickers.csv gives titles and words. What is wrong with a file or folder becomes a
+ * failure; errors are what makes going on pointless. `stopped` as in struct import_run. */
+enum status import_find(const char *path, bool (*stopped)(void *ctx), void *ctx, struct import_list *out,
+                        struct error *err) MUST_CHECK;
 
-/* Downloads the pack to `cache` unless it is there, and adds its stickers. */
-enum status import_list_pack(struct import_list *l, const char *name, const char *cache, struct error *err) MUST_CHECK;
-/* "fluent3d, openmoji" */
-const char *import_pack_names(void);
+struct import_run {
+    struct sticker_store *store;
+    struct bucket *bucket;
+    struct pool *pool;          /* NULL: one thread */
+    bool (*stopped)(void *ctx); /* asked often, from any thread; what was begun is finished */
+    void (*progress)(void *ctx, size_t done, size_t total); /* from the calling thread */
+    void *ctx;
+};
+/* Imports the items of the list and counts in it what became of them. ERR_CANCELLED when stopped; other
+ * errors are about the store or the bucket, and end the run. */
+enum status import_run(const struct import_run *run, struct import_list *list, struct error *err) MUST_CHECK;
 
 #endif

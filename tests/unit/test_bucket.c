@@ -2,6 +2,7 @@
 
 #include "bucket/bucket.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -70,11 +71,49 @@ static void keys_stay_inside(void **state)
     tmp_remove(dir);
 }
 
+static void many_are_written_and_synced_once(void **state)
+{
+    (void)state;
+    char dir[64], key[300] = "media/", stale[96], fresh[96];
+    struct bucket *b;
+    struct error err;
+    struct buf got;
+    bool there;
+    tmp_make(dir, sizeof dir);
+    assert_int_equal(bucket_open(dir, &b, &err), OK);
+    buf_init(&got, 100);
+    memset(key + 6, 'n', 255); /* the longest name that a folder holds */
+    assert_int_equal(bucket_put_later(b, key, "one", 3, &err), OK);
+    assert_int_equal(bucket_put_later(b, "media/b", "two", 3, &err), OK);
+    assert_int_equal(bucket_sync(b, &err), OK);
+    assert_int_equal(bucket_get(b, key, &got, &err), OK);
+    assert_string_equal(buf_str(&got), "one");
+
+    snprintf(stale, sizeof stale, "%s/media/.put-stale", dir);
+    snprintf(fresh, sizeof fresh, "%s/media/.put-fresh", dir);
+    FILE *f = fopen(stale, "w"), *g = fopen(fresh, "w");
+    assert_true(f && g);
+    fclose(f);
+    fclose(g);
+    struct timespec long_ago[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    assert_int_equal(utimensat(AT_FDCWD, stale, long_ago, 0), 0);
+    bucket_tidy(b, "media");
+    assert_int_not_equal(access(stale, F_OK), 0);
+    assert_int_equal(access(fresh, F_OK), 0);
+    assert_int_equal(bucket_exists(b, "media/b", &there, &err), OK);
+    assert_true(there);
+    bucket_tidy(b, "absent");
+    buf_free(&got);
+    bucket_close(b);
+    tmp_remove(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_come_and_go),
         cmocka_unit_test(keys_stay_inside),
+        cmocka_unit_test(many_are_written_and_synced_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,25 @@
+/* import_csv.h: CSV records (RFC 4180) from memory, one at a time; LF alone ends a line too. */
+#ifndef PEEL_CMD_IMPORT_CSV_H
+#define PEEL_CMD_IMPORT_CSV_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include <stddef.h>
+
+#define CSV_MAX_FIELDS 32u
+#define CSV_MAX_FIELD  (64u << 10) /* bytes */
+
+struct csv {
+    const char *at, *end;
+    size_t line;        /* of what is read next, from 1 */
+    size_t record_line; /* where the last record began */
+    struct arena *arena;
+};
+
+/* `text` (a byte order mark in front is passed over) must be UTF-8 without NUL: ERR_INVALID names the line.
+ * It is borrowed until the last record was read; fields live in the arena. */
+enum status csv_open(const char *text, size_t len, struct arena *a, struct csv *out, struct error *err) MUST_CHECK;
+/* The next record that is not an empty line; *n is 0 at the end. ERR_INVALID ("line 7: ..."), ERR_TOO_LARGE. */
+enum status csv_next(struct csv *c, const char *fields[CSV_MAX_FIELDS], size_t *n, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,62 @@
+/* packs.h: starter packs of real stickers, from the npm registry at pinned versions and checksums.
+ *
+ * openmoji: color/svg/<HEXCODE>.svg with titles, words and authors in data/openmoji.json; named
+ *   "openmoji-cat-face-1F431.svg"; without the variants in skin tone. CC BY-SA 4.0.
+ * fluent3d: assets/<hexcode>.webp, Microsoft's Fluent Emoji in 3D; titles and words come from OpenMoji's data,
+ *   joined by code points without U+FE0F; named "fluent3d-cat-face-1F431.webp"; without skin tones and the
+ *   flags of countries and regions. MIT.
+ * The emoji itself is stored among the words, so that it can be searched for. */
+#ifndef PEEL_CMD_PACKS_H
+#define PEEL_CMD_PACKS_H
+
+#include "cmd/import.h"
+
+struct pack_source {
+    const char *cache_dir;      /* archives are kept in packs/ below */
+    const char *registry;       /* base URL asked where the npm command is absent; NULL: the project's release */
+    bool (*stopped)(void *ctx); /* as in struct import_run */
+    void *ctx;
+};
+
+/* Fetches the archive unless it is in the cache with the right checksum, and appends its stickers, whose
+ * bytes live in the list's arena. ERR_NOT_FOUND: no such pack; ERR_CORRUPT: wrong checksum. */
+enum status pack_find(const struct pack_source *source, const char *name, struct import_list *out,
+                      struct error *err) MUST_CHECK;
+const char *pack_names(void); /* "openmoji or fluent3d"; static */
+
+/* --- between packs*.c --- */
+
+struct pack {
+    const char *name, *npm, *version, *archive; /* archive: as `npm pack` names it */
+    const char *sha512;                         /* of that, base64, as npm's lock files have it */
+    const char *release;                        /* the project's own archive, for where npm is absent; or NULL */
+    const char *content;                        /* of a release: pack_unpack's digest, as its archive has none */
+    const char *folder, *ending;                /* where pictures are: "assets/", ".webp" */
+    const char *license, *author, *home;        /* author NULL: from the data file */
+};
+
+/* The archive; *path lives in `a`. Its checksum is right, unless it is the *release, whose content is to be
+ * compared with pack->content. */
+enum status pack_fetch(const struct pack_source *source, const struct pack *pack, struct arena *a, const char **path,
+                       bool *release, struct error *err) MUST_CHECK;
+
+struct pack_file {
+    const char *name; /* below the folder, without the ending */
+    const void *data;
+    size_t len;
+};
+struct pack_files {
+    struct pack_file *items; /* sorted by name */
+    size_t n;
+    const char *extra; /* content of the file asked for by its whole name; NULL if absent */
+    size_t extra_len;
+};
+/* Reads the files `folder`*`ending` (not in folders below) and `extra` (may be NULL) of a tar.gz whose paths
+ * all begin with one folder, which is left out; bounded. Memory from `a`. ERR_CORRUPT, ERR_TOO_LARGE. */
+enum status pack_unpack(const char *path, const char *folder, const char *ending, const char *extra, struct arena *a,
+                        struct pack_files *out, struct error *err) MUST_CHECK;
+
+/* SHA-256 of the lines "<SHA-256> <name>" of all files and, under the name "", extra. */
+enum status pack_digest(const struct pack_files *files, char out[65], struct error *err) MUST_CHECK;
+
+#endif

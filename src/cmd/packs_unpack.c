@@ -1,0 +1,122 @@
+/* Archives are read with libarchive, in memory: nothing is unpacked to the disk. */
+#include "cmd/packs.h"
+
+#include "base/buf.h"
+#include "base/os.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_FILES    20000u
+#define MAX_FILE     (16u << 20)
+#define MAX_UNPACKED (8ll << 30) /* of the whole archive, wanted or not; a release holds PNGs too */
+
+/* The name below `folder` without `ending`, if the path is of that form. */
+static const char *wanted(const char *path, const char *folder, const char *ending, size_t *len)
+{
+    size_t n = strlen(path), head = folder ? strlen(folder) : 0, tail = strlen(ending);
+    if (!folder || n <= head + tail || strncmp(path, folder, head) != 0 || strcmp(path + n - tail, ending) != 0)
+        return NULL;
+    *len = n - head - tail;
+    return memchr(path + head, '/', *len) ? NULL : path + head;
+}
+
+static enum status read_entry(struct archive *archive, struct archive_entry *entry, struct arena *a, const void **data,
+                              size_t *len, struct error *err)
+{
+    int64_t size = archive_entry_size(entry);
+    if (size < 0 || size > (int64_t)MAX_FILE)
+        return err_set(err, ERR_TOO_LARGE, "%.200s has more than %u bytes", archive_entry_pathname(entry), MAX_FILE);
+    char *to = arena_alloc(a, (size_t)size + 1);
+    if (!to)
+        return err_set(err, ERR_NO_MEMORY, "no memory for %.200s", archive_entry_pathname(entry));
+    if (archive_read_data(archive, to, (size_t)size) != size)
+        return err_set(err, ERR_CORRUPT, "%.200s is cut off", archive_entry_pathname(entry));
+    *data = to;
+    *len = (size_t)size;
+    return OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct pack_file *)a)->name, ((const struct pack_file *)b)->name);
+}
+
+static enum status read_all(struct archive *archive, const char *folder, const char *ending, const char *extra,
+                            struct arena *a, struct pack_files *out, struct error *err)
+{
+    for (;;) {
+        struct archive_entry *entry;
+        size_t len;
+        enum status st = OK;
+        int rc = archive_read_next_header(archive, &entry);
+        if (rc == ARCHIVE_EOF)
+            break;
+        if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
+            return err_set(err, ERR_CORRUPT, "%.200s", archive_error_string(archive));
+        if (archive_filter_bytes(archive, 0) > MAX_UNPACKED)
+            return err_set(err, ERR_TOO_LARGE, "unpacks to more than %lld bytes", MAX_UNPACKED);
+        const char *whole = archive_entry_pathname(entry), *slash = whole ? strchr(whole, '/') : NULL, *name;
+        if (!slash || archive_entry_filetype(entry) != AE_IFREG)
+            continue;
+        const char *path = slash + 1;
+        if (extra && strcmp(path, extra) == 0) {
+            const void *data;
+            st = read_entry(archive, entry, a, &data, &out->extra_len, err);
+            out->extra = st == OK ? data : NULL;
+        } else if ((name = wanted(path, folder, ending, &len))) {
+            struct pack_file *f = &out->items[out->n];
+            if (out->n == MAX_FILES)
+                return err_set(err, ERR_TOO_LARGE, "holds more than %u pictures", MAX_FILES);
+            f->name = arena_strndup(a, name, len);
+            st = f->name ? read_entry(archive, entry, a, &f->data, &f->len, err)
+                         : err_set(err, ERR_NO_MEMORY, "no memory for its names");
+            out->n++;
+        }
+        if (st != OK)
+            return st;
+    }
+    if (out->n)
+        qsort(out->items, out->n, sizeof *out->items, by_name);
+    return OK;
+}
+
+enum status pack_unpack(const char *path, const char *folder, const char *ending, const char *extra, struct arena *a,
+                        struct pack_files *out, struct error *err)
+{
+    struct archive *archive = archive_read_new();
+    *out = (struct pack_files){.items = arena_array(a, MAX_FILES, sizeof *out->items)};
+    enum status st = OK;
+    if (!archive || !out->items)
+        st = err_set(err, ERR_NO_MEMORY, "no memory to unpack");
+    else if (archive_read_support_filter_gzip(archive) != ARCHIVE_OK ||
+             archive_read_support_format_tar(archive) != ARCHIVE_OK ||
+             archive_read_open_filename(archive, path, 65536) != ARCHIVE_OK)
+        st = err_set(err, ERR_CORRUPT, "%.200s", archive_error_string(archive));
+    else
+        st = read_all(archive, folder, ending, extra, a, out, err);
+    archive_read_free(archive);
+    if (st != OK && err)
+        err_prefix(err, "%.200s", path);
+    return st;
+}
+
+enum status pack_digest(const struct pack_files *files, char out[65], struct error *err)
+{
+    struct buf lines;
+    char hash[65];
+    buf_init(&lines, 16u << 20);
+    for (size_t i = 0; i < files->n; i++) {
+        os_sha256_hex(files->items[i].data, files->items[i].len, hash);
+        buf_printf(&lines, "%s %s\n", hash, files->items[i].name);
+    }
+    os_sha256_hex(files->extra ? files->extra : "", files->extra_len, hash);
+    buf_printf(&lines, "%s \n", hash);
+    enum status st = buf_status(&lines, err);
+    if (st == OK)
+        os_sha256_hex(lines.data, lines.len, out);
+    buf_free(&lines);
+    return st;
+}
