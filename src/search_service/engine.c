@@ -21,12 +21,19 @@ static bool has_model_in(const char *folder)
     return n > 0 && (size_t)n < sizeof path && access(path, R_OK) == 0;
 }
 
+/* `peel model pull` collects files in a folder of this name and renames it when all are there. */
+static bool half_pulled(const char *folder)
+{
+    size_t len = strlen(folder);
+    return len > 5 && strcmp(folder + len - 5, ".part") == 0;
+}
+
 /* A folder's name as an id: the first "--" was a slash. Ids stand in metrics and paths, so their
  * characters are few. */
 static bool id_of(const char *folder, char id[ENGINE_MAX_ID])
 {
     size_t len = strlen(folder);
-    if (len < 1 || len >= ENGINE_MAX_ID || folder[0] == '.' ||
+    if (len < 1 || len >= ENGINE_MAX_ID ||
         strspn(folder, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != len)
         return false;
     const char *cut = strstr(folder, "--");
@@ -41,7 +48,7 @@ struct engine_model *engine_find(struct engine *e, const char *id)
 {
     size_t n = atomic_load(&e->n_models);
     for (size_t i = 0; i < n; i++)
-        if (strcmp(e->models[i]->id, id) == 0)
+        if (strcmp(e->models[i]->id, id) == 0 || strcmp(e->models[i]->folder, id) == 0)
             return e->models[i];
     return NULL;
 }
@@ -60,7 +67,7 @@ static void scan(struct engine *e)
         const char *name = found[i]->d_name;
         char path[PATH_MAX], id[ENGINE_MAX_ID];
         int len = snprintf(path, sizeof path, "%s/%s", e->cfg.models_dir, name);
-        if (name[0] == '.' || len < 0 || (size_t)len >= sizeof path || !has_model_in(path))
+        if (name[0] == '.' || half_pulled(name) || len < 0 || (size_t)len >= sizeof path || !has_model_in(path))
             continue;
         size_t known = atomic_load(&e->n_models);
         if (!id_of(name, id)) {
@@ -186,12 +193,14 @@ static void choose_at_start(struct engine *e)
     struct error err;
     if (search_store_setting_get(e->cfg.store, SEARCH_SETTING_MODEL, &a, &remembered, &err) != OK)
         log_warn("the remembered default model is not known: %s", err.message);
-    struct engine_model *m = engine_find(e, remembered);
-    if (!m && e->cfg.model && *e->cfg.model) {
+    struct engine_model *m = NULL;
+    if (e->cfg.model && *e->cfg.model) {
         m = engine_find(e, e->cfg.model);
         if (!m)
             log_warn("model %s is not in %s", e->cfg.model, e->cfg.models_dir ? e->cfg.models_dir : "(no folder)");
     }
+    if (!m)
+        m = engine_find(e, remembered);
     if (!m && atomic_load(&e->n_models))
         m = e->models[0];
     atomic_store(&e->chosen, m);
@@ -308,7 +317,7 @@ enum status engine_use(struct engine *e, const char *id, struct engine_model **o
         buf_free(&known);
         return ERR_INVALID;
     }
-    enum status st = search_store_setting_set(e->cfg.store, SEARCH_SETTING_MODEL, id, err);
+    enum status st = search_store_setting_set(e->cfg.store, SEARCH_SETTING_MODEL, m->id, err);
     if (st != OK)
         return st;
     int failed = ENGINE_FAILED;

@@ -29,7 +29,7 @@ struct engine_config {
     struct bucket *bucket;  /* NULL: there are no images to encode */
     const char *models_dir; /* NULL or "": no models */
     const char *cache_dir;  /* NULL or "": no snapshots */
-    const char *model;      /* default until one is chosen; NULL or "": the first by name */
+    const char *model;      /* default at start; NULL or "": the one chosen last, or the first by name */
     const char *precision;  /* NULL = "auto" */
     unsigned threads;       /* 0 = one per core */
     size_t query_cache_bytes;
@@ -41,8 +41,9 @@ enum status engine_open(const struct engine_config *cfg, struct engine **out, st
 void engine_close(struct engine *e);
 
 /* --- models --- */
-struct engine_model *engine_find(struct engine *e, const char *id); /* NULL: unknown */
-struct engine_model *engine_default(struct engine *e);              /* NULL: there is no model */
+/* By id, "owner/name", or by folder, "owner--name"; NULL: unknown. */
+struct engine_model *engine_find(struct engine *e, const char *id);
+struct engine_model *engine_default(struct engine *e); /* NULL: there is no model */
 /* Makes `id` the default, also after a restart. A folder that appeared, or whose model did not load, is
  * loaded now, in the background. ERR_INVALID names the known models. */
 enum status engine_use(struct engine *e, const char *id, struct engine_model **out, struct error *err) MUST_CHECK;

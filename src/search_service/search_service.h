@@ -31,7 +31,7 @@ struct search_service_config {
     const char *models_dir; /* holds <id>/ in the Hugging Face layout, "/" written "--"; NULL or "": no models */
     const char *cache_dir;  /* index snapshots; NULL or "": none are written */
 
-    const char *model;     /* default model until another was chosen by a call; NULL or "": the first by name */
+    const char *model;     /* default model at start; NULL or "": the one chosen last by a call, or the first by name */
     const char *precision; /* auto, fp32, bf16 or int8 [auto] */
     unsigned threads;      /* of the encoders and the scan [one per core] */
 

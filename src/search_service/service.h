@@ -16,7 +16,7 @@ struct search_service {
     struct bucket *bucket; /* NULL: none */
     struct engine *engine;
     struct http_server *_Atomic server; /* NULL for the first requests, if they are quick */
-    atomic_uint_fast64_t searches[8]; /* answered, by place in ranking_algorithms */
+    atomic_uint_fast64_t searches[8];   /* answered, by place in ranking_algorithms */
 };
 
 /* handle_search.c */

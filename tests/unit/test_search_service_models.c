@@ -400,6 +400,7 @@ static void models_stand_side_by_side(void **state)
 {
     struct suite *s = *state;
     make_model(s, "other");
+    make_model(s, "half--pulled.part"); /* passed over */
     suite_start(s);
     put_pictures(s, 0, 10);
     settle(s, "test/small", "ready", 10, 0);
@@ -412,7 +413,7 @@ static void models_stand_side_by_side(void **state)
     a = search(s, "query=x&model=test/small");
     assert_string_equal(json_string_value(json_object_get(a, "model")), "test/small");
     json_decref(a);
-    suite_send(s, "PUT", "/api/models/default", "{\"id\":\"test/small\"}", 200);
+    suite_send(s, "PUT", "/api/models/default", "{\"id\":\"test--small\"}", 200);
     a = search(s, "query=x");
     assert_string_equal(json_string_value(json_object_get(a, "model")), "test/small");
     json_decref(a);
