@@ -55,7 +55,9 @@ enum status clip_encode_ids(const struct clip *m, const int32_t *ids, size_t n, 
         return st;
     for (size_t i = 0; i < rows; i++)
         embed(m, ids[past + i], past + i, s.x + i * t->width);
-    struct run run = {.pool = m->pool, .causal = true, .past = past ? m->start_kv : NULL, .keep = rows - 1};
+    /* On the calling thread alone: a text takes a millisecond, less than it may wait for a pool that encodes
+     * images, and texts come from many threads at once. */
+    struct run run = {.causal = true, .past = past ? m->start_kv : NULL, .keep = rows - 1};
     tower_run(t, &run, &s);
     t->k->layer_norm(s.kept, t->width, m->text_norm.gain, m->text_norm.bias, t->epsilon, s.kept);
     linear(t->k, NULL, &m->text_project, s.kept, t->width, 1, s.packed, ACT_NONE, false, out, m->config.dim);

@@ -58,7 +58,7 @@ struct batches {
     const struct clip *m;
     const float *pixels;
     float *out;
-    size_t n, each;
+    size_t n, each, first;
     atomic_int failed; /* enum status */
 };
 
@@ -66,7 +66,7 @@ static void encode_batch(void *arg, size_t i)
 {
     struct batches *b = arg;
     const struct clip_config *c = &b->m->config;
-    size_t first = i * b->each, n = b->n - first < b->each ? b->n - first : b->each;
+    size_t first = b->first + i * b->each, n = b->n - first < b->each ? b->n - first : b->each;
     enum status st =
         encode(b->m, NULL, b->pixels + first * 3 * c->image_size * c->image_size, n, b->out + first * c->dim, NULL);
     if (st != OK)
@@ -79,12 +79,16 @@ enum status clip_encode_pixels(const struct clip *m, const float *pixels, size_t
         return OK;
     if (n == 1)
         return encode(m, m->pool, pixels, 1, out, err);
-    size_t most = BATCH_ROWS / clip_config_image_tokens(&m->config), threads = pool_threads(m->pool);
+    size_t most = BATCH_ROWS / clip_config_image_tokens(&m->config), threads = m->pool ? pool_threads(m->pool) + 1 : 1;
     most = most ? most : 1;
     size_t count = (n + most - 1) / most;
     count = (count + threads - 1) / threads * threads; /* every thread gets as much */
     struct batches b = {.m = m, .pixels = pixels, .out = out, .n = n, .each = (n + count - 1) / count};
-    pool_for(m->pool, (n + b.each - 1) / b.each, encode_batch, &b);
+    /* In rounds, so that a query that needs the pool does not wait for all of a large batch. */
+    for (; b.first < n; b.first += threads * b.each) {
+        size_t left = (n - b.first + b.each - 1) / b.each;
+        pool_for(m->pool, left < threads ? left : threads, encode_batch, &b);
+    }
     if (atomic_load(&b.failed) != OK)
         return err_set(err, ERR_NO_MEMORY, "no memory to encode %zu images at a time", b.each);
     return OK;
