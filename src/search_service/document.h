@@ -1,0 +1,40 @@
+/* document.h: a document as it arrives, from outside and not believed: JSON
+ *
+ *     {"title":"Cat","words":[{"language":"en","words":"cat, kitten"}],"sha256":"<hex>","image":"<base64>"}
+ *
+ * with every member optional, or an image alone. Errors name the member: "words[1].language must be a
+ * string". */
+#ifndef PEEL_SEARCH_SERVICE_DOCUMENT_H
+#define PEEL_SEARCH_SERVICE_DOCUMENT_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "store/search_store.h"
+
+struct json_t;
+struct document_in {
+    struct document doc;   /* filename, title, words_json, image_sha256 (= sha256) */
+    const char *all_words; /* of all languages, in the arena */
+    char sha256[65];       /* lower case; "" for a document without an image */
+    const void *image;     /* what came along; NULL: nothing */
+    size_t image_len;
+    struct json_t *json; /* these three are owned */
+    char *words_json;
+    unsigned char *decoded;
+};
+
+/* `filename` and `body` are borrowed until document_free, which a failed call needs not. */
+enum status document_parse(const char *filename, const char *body, size_t len, struct arena *a, struct document_in *out,
+                           struct error *err) MUST_CHECK;
+/* The image changes, title and words stay what they were; before: NULL for a new document. All borrowed. */
+enum status document_from_image(const char *filename, const struct document *before, const void *image, size_t len,
+                                struct arena *a, struct document_in *out, struct error *err) MUST_CHECK;
+void document_free(struct document_in *in); /* a zeroed one too */
+
+/* That what came along is an image, and the one that sha256 says; fills sha256. */
+enum status document_check_image(struct document_in *in, struct error *err) MUST_CHECK;
+/* The terms under which it is found; the filename's without its extension. */
+enum status document_analyze(const struct document_in *in, struct arena *a, struct document_terms *out,
+                             struct error *err) MUST_CHECK;
+
+#endif
