@@ -112,7 +112,13 @@ static enum status read_row(const struct csv *c, const int *columns, const char 
 {
     const char *cells[COLUMNS] = {"", "", "", "", "", "", ""};
     for (size_t i = 0; i < n; i++) {
-        const char *start = fields[i];
+        /* Spreadsheets put line breaks into cells; here they are spaces. */
+        char *text = arena_strdup(c->arena, fields[i]);
+        if (!text)
+            return err_set(err, ERR_TOO_LARGE, "line %zu: too much text", c->record_line);
+        for (char *p = text; *p; p++)
+            *p = strchr("\r\n\t", *p) ? ' ' : *p;
+        const char *start = text;
         size_t len = strlen(start), k = (size_t)columns[i], most = k == WORDS ? IMPORT_MAX_WORDS : IMPORT_MAX_TITLE;
         utf8_trim(&start, &len);
         if (len > most)
