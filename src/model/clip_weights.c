@@ -5,6 +5,7 @@
 
 #include "model/safetensors.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,7 @@ struct packing {
     const struct kernels *k;
     struct matrix *w;
     const struct tensor *weight[MAX_PARTS], *bias[MAX_PARTS]; /* bias[0] NULL: none */
+    const float *columns; /* [k]: each weight is multiplied by its column's, or NULL */
     size_t part_rows;
     size_t shares;
     float *buffers; /* [shares][nr * k + nr] */
@@ -102,6 +104,8 @@ static void pack_share(void *arg, size_t share)
         for (size_t j = 0; j < nr && i * nr + j < p->w->n; j++) {
             size_t part = (i * nr + j) / p->part_rows, row = (i * nr + j) % p->part_rows;
             tensor_read(p->weight[part], row * p->w->k, p->w->k, rows + j * p->w->k);
+            for (size_t c = 0; p->columns && c < p->w->k; c++)
+                rows[j * p->w->k + c] *= p->columns[c];
             if (p->bias[0])
                 tensor_read(p->bias[part], row, 1, bias + j);
         }
@@ -110,12 +114,13 @@ static void pack_share(void *arg, size_t share)
 }
 
 static void load_matrix(struct loader *l, const char *const *names, size_t parts, const size_t dims[4], bool bias,
-                        struct matrix *out)
+                        const float *columns, struct matrix *out)
 {
     size_t depth = dims[1];
     for (size_t i = 2; i < 4 && dims[i]; i++)
         depth *= dims[i];
-    struct packing p = {.k = l->k, .w = out, .part_rows = dims[0], .shares = pool_threads(l->m->pool) + 1};
+    struct packing p = {
+        .k = l->k, .w = out, .columns = columns, .part_rows = dims[0], .shares = pool_threads(l->m->pool) + 1};
     for (size_t i = 0; i < parts; i++) {
         char full[NAME_SIZE];
         snprintf(full, sizeof full, "%s.weight", names[i]);
@@ -140,10 +145,45 @@ static void load_matrix(struct loader *l, const char *const *names, size_t parts
 
 static void load_linear(struct loader *l, const char *name, size_t n, size_t depth, bool bias, struct matrix *out)
 {
-    load_matrix(l, &name, 1, (const size_t[4]){n, depth}, bias, out);
+    load_matrix(l, &name, 1, (const size_t[4]){n, depth}, bias, NULL, out);
 }
 
 /* --- towers --- */
+
+/* int8 has one scale for a row of activations, so that one large channel leaves few steps for the others. What
+ * a norm multiplies channel j by can be divided by s[j] and the weights that read it multiplied by s[j]: exactly
+ * the same product. s = sqrt(largest activation / largest weight) makes both sides equally hard to quantise
+ * (SmoothQuant, arXiv:2211.10438); a normalised channel reaches about 3 * gain + bias. The scales are malloc'ed;
+ * NULL where there is nothing to do. */
+static float *smooth(struct loader *l, const char *const *names, size_t parts, size_t rows, size_t width,
+                     struct norm *norm)
+{
+    if (l->k->type != KERNEL_INT8 || !l->base || l->status != OK)
+        return NULL;
+    float *s = calloc(width, sizeof *s), *row = malloc(width * sizeof *row);
+    if (!s || !row)
+        l->status = err_set(l->err, ERR_NO_MEMORY, "%s: no memory to pack %s", l->dir, names[0]);
+    for (size_t i = 0; l->status == OK && i < parts; i++) {
+        char full[NAME_SIZE];
+        snprintf(full, sizeof full, "%s.weight", names[i]);
+        const struct tensor *t = want(l, full, rows, width, 0, 0);
+        for (size_t r = 0; t && r < rows; r++) {
+            tensor_read(t, r * width, width, row);
+            for (size_t j = 0; j < width; j++)
+                s[j] = fabsf(row[j]) > s[j] ? fabsf(row[j]) : s[j];
+        }
+    }
+    float *gain = (float *)norm->gain, *bias = (float *)norm->bias; /* ours, in l->base */
+    for (size_t j = 0; l->status == OK && j < width; j++) {
+        float activation = 3 * fabsf(gain[j]) + fabsf(bias[j]);
+        bool usual = activation > 1e-6f && activation < 1e6f && s[j] > 1e-6f && s[j] < 1e6f;
+        s[j] = usual ? sqrtf(activation / s[j]) : 1;
+        gain[j] /= s[j];
+        bias[j] /= s[j];
+    }
+    free(row);
+    return s;
+}
 
 static void load_layer(struct loader *l, const char *prefix, size_t i, const struct tower *t, struct layer *out)
 {
@@ -153,15 +193,21 @@ static void load_layer(struct loader *l, const char *prefix, size_t i, const str
     char norm_name[NAME_SIZE];
     for (size_t j = 0; j < 6; j++)
         snprintf(names[j], sizeof names[j], "%s.encoder.layers.%zu.%s", prefix, i, suffixes[j]);
-    const char *const qkv[3] = {names[0], names[1], names[2]};
-    load_matrix(l, qkv, 3, (const size_t[4]){t->width, t->width}, true, &out->qkv);
-    load_linear(l, names[3], t->width, t->width, true, &out->out);
-    load_linear(l, names[4], t->mlp, t->width, true, &out->up);
-    load_linear(l, names[5], t->width, t->mlp, true, &out->down);
+
+    const char *const qkv[3] = {names[0], names[1], names[2]}, *const up[1] = {names[4]};
     snprintf(norm_name, sizeof norm_name, "%s.encoder.layers.%zu.layer_norm1", prefix, i);
     load_norm(l, norm_name, t->width, &out->before_attention);
+    float *columns = smooth(l, qkv, 3, t->width, t->width, &out->before_attention);
+    load_matrix(l, qkv, 3, (const size_t[4]){t->width, t->width}, true, columns, &out->qkv);
+    free(columns);
+    load_linear(l, names[3], t->width, t->width, true, &out->out);
+
     snprintf(norm_name, sizeof norm_name, "%s.encoder.layers.%zu.layer_norm2", prefix, i);
     load_norm(l, norm_name, t->width, &out->before_mlp);
+    columns = smooth(l, up, 1, t->mlp, t->width, &out->before_mlp);
+    load_matrix(l, up, 1, (const size_t[4]){t->mlp, t->width}, true, columns, &out->up);
+    free(columns);
+    load_linear(l, names[5], t->width, t->mlp, true, &out->down);
 }
 
 static void load_tower(struct loader *l, const char *prefix, struct tower *t)
@@ -216,7 +262,7 @@ static void load_all(struct loader *l)
     size_t grid = clip_config_grid(c) * clip_config_grid(c);
     load_tower(l, "vision_model", &m->vision);
     const char *patches = "vision_model.embeddings.patch_embedding";
-    load_matrix(l, &patches, 1, (const size_t[4]){width, 3, c->patch_size, c->patch_size}, false, &m->patches);
+    load_matrix(l, &patches, 1, (const size_t[4]){width, 3, c->patch_size, c->patch_size}, false, NULL, &m->patches);
     const float *class_row = load_floats(l, "vision_model.embeddings.class_embedding", width, 0);
     const float *positions = load_floats(l, "vision_model.embeddings.position_embedding.weight", grid + 1, width);
     if (class_row && positions) {

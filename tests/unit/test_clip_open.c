@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "model/clip.h"
 #include "model/kernels/kernels.h"
+#include "model/safetensors.h"
 #include <jansson.h>
 #include <math.h>
 #include <pthread.h>
@@ -220,6 +221,39 @@ static void auto_takes_what_keeps_the_vectors(void **state)
     clip_close(m);
 }
 
+/* Activations of which one channel is far larger than the rest: a byte for each has nothing left for the others. */
+static void auto_refuses_int8_for_outliers(void **state)
+{
+    (void)state;
+    struct buf b;
+    struct error err;
+    struct safetensors *s;
+    buf_init(&b, 4 << 20);
+    assert_int_equal(os_read_file(GOLDEN "model.safetensors", &b, &err), OK);
+    assert_int_equal(safetensors_open_memory("model", b.data, b.len, &s, &err), OK);
+    for (size_t i = 0; i < safetensors_count(s); i++) {
+        const struct tensor *t = safetensors_at(s, i);
+        if (strstr(t->name, "layer_norm") && strstr(t->name, ".weight")) {
+            const uint8_t large[2] = {0xb0, 0x5c}; /* 300 */
+            memcpy(b.data + (t->data - (unsigned char *)b.data), large, 2);
+        }
+    }
+    safetensors_close(s);
+    put("model.safetensors", b.data, b.len);
+    struct clip *m = open_clip(CLIP_AUTO, NULL);
+    json_t *info = info_of(m);
+    assert_int_not_equal(clip_precision_of(m), CLIP_INT8);
+    if (kernels_native(KERNEL_INT8)) {
+        const json_t *c = json_object_get(json_object_get(info, "probe_cosines"), "int8");
+        assert_true(json_real_value(json_object_get(c, "text")) < 0.995 ||
+                    json_real_value(json_object_get(c, "image")) < 0.995);
+    }
+    json_decref(info);
+    clip_close(m);
+    copy("model.safetensors");
+    buf_free(&b);
+}
+
 static void refuses_what_does_not_fit(void **state)
 {
     (void)state;
@@ -283,7 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(embeds_the_same_in_every_precision), cmocka_unit_test(tokens_and_bad_texts),
-        cmocka_unit_test(auto_takes_what_keeps_the_vectors), cmocka_unit_test(refuses_what_does_not_fit),
-        cmocka_unit_test(many_threads_get_the_same)};
+        cmocka_unit_test(auto_takes_what_keeps_the_vectors),  cmocka_unit_test(auto_refuses_int8_for_outliers),
+        cmocka_unit_test(refuses_what_does_not_fit),          cmocka_unit_test(many_threads_get_the_same)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
