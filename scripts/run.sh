@@ -1,0 +1,20 @@
+#!/bin/sh
+# From a fresh Debian or Ubuntu to a served page: packages, build, starter stickers, both services.
+#   sh scripts/run.sh [options of `peel serve`]; DATA=folder to keep things elsewhere than ./data
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/deps.sh
+need $BUILD_PACKAGES $RUN_PACKAGES
+echo "Building"
+make -s -j"$(nproc)"
+data=${DATA:-./data}
+if [ ! -e "$data/.starter-packs" ]; then
+    need_npm
+    echo "Getting the starter stickers (OpenMoji, Fluent Emoji 3D)"
+    if ./peel import --data "$data" --pack openmoji --pack fluent3d; then
+        : >"$data/.starter-packs"
+    else
+        echo "The starter stickers are not all here; the same command tries again. Serving what there is." >&2
+    fi
+fi
+exec ./peel serve --data "$data" "$@"
