@@ -1,0 +1,27 @@
+#!/bin/sh
+# make bench: every benchmark, each with what it is held against. Nothing here is a test with a time limit.
+#   bench/run.sh [http|store|images|index|model|search ...]
+set -eu
+cd "$(dirname "$0")/.."
+photos=../shared/coco-val2014
+
+run() {
+    case $1 in
+    http) sh bench/http.sh ;;
+    store) make -s build/release/bench/store && build/release/bench/store ;;
+    images)
+        make -s build/release/bench/image
+        if [ -d "$photos" ]; then build/release/bench/image "$photos"/*.jpg; else echo "skipped: $photos is absent"; fi
+        ;;
+    index) make -s build/release/bench/index && build/release/bench/index 328 10000 100000 1000000 ;;
+    model) sh bench/model.sh ;;
+    search) sh bench/search.sh ;;
+    *) echo "bench/run.sh: there is no benchmark $1" >&2 && exit 2 ;;
+    esac
+}
+
+[ $# -gt 0 ] || set -- http store images index model search
+for name in "$@"; do
+    echo "== $name"
+    run "$name"
+done
