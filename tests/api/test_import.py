@@ -1,0 +1,288 @@
+"""peel import as it is typed: packs and where they come from, progress, Ctrl-C, two at once, words that find."""
+
+import fcntl
+import gzip
+import http.server
+import io
+import os
+import pathlib
+import pty
+import re
+import shutil
+import signal
+import sqlite3
+import struct
+import subprocess
+import tarfile
+import tempfile
+import threading
+import time
+import unittest
+
+from peel_testing import PEEL, SLOW, ServiceTest, main, png, wait_until
+
+OPENMOJI = "openmoji-17.0.0.tgz"
+FLUENT3D = "lobehub-fluent-emoji-3d-1.1.0.tgz"
+
+
+class Base(unittest.TestCase):
+    def setUp(self):
+        made = tempfile.TemporaryDirectory(prefix="peel-api-")
+        self.addCleanup(made.cleanup)
+        self.folder = pathlib.Path(made.name)
+        self.data = self.folder / "data"
+
+    def peel(self, *args, **env):
+        environ = {k: v for k, v in os.environ.items() if not k.startswith(("PEEL_", "npm_config"))} | env
+        return subprocess.run(
+            [PEEL, "import", "--data", str(self.data), *map(str, args)],
+            capture_output=True,
+            text=True,
+            timeout=300 * SLOW,
+            env=environ,
+        )
+
+    def pictures(self, n):
+        pictures = self.folder / "pictures"
+        pictures.mkdir()
+        for i in range(n):
+            (pictures / f"{i:05}.png").write_bytes(png(8, 8, (i % 256, i // 256, 7)))
+        return pictures
+
+    def rows(self, sql):
+        connection = sqlite3.connect(self.data / "sticker.db")
+        try:
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+
+class Typed(Base):
+    def test_nothing_to_import(self):
+        done = self.peel()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--pack", done.stderr)
+        done = self.peel("--pack", "nonesuch")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("expected openmoji or fluent3d", done.stderr)
+
+    def test_summary_and_reasons(self):
+        pictures = self.pictures(3)
+        (pictures / "bad\x1b[2J.png").write_bytes(b"no")
+        (pictures / "cut.png").write_bytes(png(64, 64)[:-20])
+        done = self.peel(pictures, self.folder / "absent")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("3 added, 0 skipped (already there), 3 failed\n", done.stdout)
+        self.assertIn("bad?[2J.png", done.stderr)
+        self.assertNotIn("\x1b", done.stderr)
+        self.assertRegex(done.stderr, r"cut\.png: PNG: ")
+        self.assertRegex(done.stderr, r"absent: No such file")
+        shutil.rmtree(pictures)
+        done = self.peel(self.pictures(3))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("0 added, 3 skipped (already there), 0 failed\n", done.stdout)
+
+    def test_progress_on_a_terminal(self):
+        pictures = self.pictures(1000)
+        parent, child = pty.openpty()
+        fcntl.ioctl(child, 0x5414, struct.pack("HHHH", 24, 100, 0, 0))  # TIOCSWINSZ
+        process = subprocess.Popen(
+            [PEEL, "import", "--data", self.data, pictures],
+            stdin=child,
+            stdout=child,
+            stderr=child,
+            env=os.environ | {"TERM": "xterm"},
+        )
+        os.close(child)
+        shown = b""
+        while True:
+            try:
+                got = os.read(parent, 65536)
+            except OSError:
+                break
+            if not got:
+                break
+            shown += got
+        os.close(parent)
+        self.assertEqual(process.wait(), 0)
+        text = shown.decode()
+        self.assertIn("1000 added", text)
+        self.assertRegex(text, r"\rImporting \[#*\.+\] +\d+%  \d+ of 1000  \d+/s")
+
+    def test_stopped_and_continued(self):
+        pictures = self.pictures(2000)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = subprocess.Popen(
+                [PEEL, "import", "--data", self.data, pictures], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            media = self.data / "bucket" / "media"
+            before = len(list(media.iterdir())) if media.exists() else 0
+            wait_until(lambda: media.exists() and len(list(media.iterdir())) > before, 20, "a first picture")
+            process.send_signal(number)
+            out, _ = process.communicate(timeout=20 * SLOW)
+            self.assertEqual(process.returncode, 1, out)
+            self.assertIn("stopped, the same command continues", out)
+            self.assertEqual(self.rows("select count(*) from stickers")[0][0], len(list(media.iterdir())))
+        done = self.peel(pictures)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        added, skipped = map(int, re.match(r"(\d+) added, (\d+) skipped", done.stdout).groups())
+        self.assertEqual(added + skipped, 2000)
+        self.assertGreater(skipped, 0)
+
+    def test_two_at_once(self):
+        self.data.mkdir()
+        with open(self.data / "import.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = self.peel(self.pictures(1))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("another import", done.stderr)
+
+
+class Registry:
+    """Serves files as a registry does, and notes what was asked for."""
+
+    def __init__(self, files):
+        asked = self.asked = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.path)
+                body = files.get(self.path)
+                self.send_response(200 if body is not None else 404)
+                self.send_header("Content-Length", str(len(body or b"")))
+                self.end_headers()
+                self.wfile.write(body or b"")
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Packs(Base):
+    """Fetched once with npm; skipped where that does not work."""
+
+    @classmethod
+    def setUpClass(cls):
+        made = tempfile.TemporaryDirectory(prefix="peel-packs-")
+        cls.addClassCleanup(made.cleanup)
+        cls.cache = pathlib.Path(made.name)
+        packs = cls.cache / "packs"
+        packs.mkdir()
+        for package in ("openmoji@17.0.0", "@lobehub/fluent-emoji-3d@1.1.0"):
+            if not shutil.which("npm") or subprocess.run(
+                ["npm", "pack", package, "--pack-destination", packs], capture_output=True, timeout=300
+            ).returncode:
+                raise unittest.SkipTest(f"npm cannot fetch {package}")
+
+    def test_both(self):
+        begun = time.monotonic()
+        done = self.peel("--cache-dir", self.cache, "--pack", "openmoji", "--pack", "fluent3d")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertLess(time.monotonic() - begun, 60 * SLOW)
+        counts = dict(self.rows("select pack, count(*) from stickers group by pack"))
+        self.assertEqual(counts["openmoji"], 2465)
+        self.assertEqual(counts["fluent3d"], 1607)
+        credits = set(self.rows("select pack, license, source from stickers"))
+        self.assertEqual(
+            credits,
+            {
+                ("openmoji", "CC BY-SA 4.0", "https://openmoji.org"),
+                ("fluent3d", "MIT", "https://github.com/microsoft/fluentui-emoji"),
+            },
+        )
+        self.assertEqual(self.rows("select count(*) from stickers where author = '' or title = ''"), [(0,)])
+        cat = self.rows(
+            "select title, author, words, mime from stickers join sticker_words on sticker_words.sticker_id = stickers.id"
+            " where filename = 'openmoji-cat-face-1F431.svg'"
+        )
+        self.assertEqual(cat[0][0], "cat face")
+        self.assertIn("🐱", cat[0][2].split(", "))
+        self.assertEqual(cat[0][3], "image/svg+xml")
+        self.assertEqual(self.rows("select mime from stickers where filename = 'fluent3d-cat-face-1F431.webp'"), [("image/webp",)])
+        again = self.peel("--cache-dir", self.cache, "--pack", "openmoji", "--pack", "fluent3d")
+        self.assertIn("0 added, 4072 skipped (already there), 0 failed\n", again.stdout)
+
+    def test_registry_without_npm(self):
+        archive = (self.cache / "packs" / OPENMOJI).read_bytes()
+        registry = Registry({"/openmoji/-/openmoji-17.0.0.tgz": archive})
+        self.addCleanup(registry.close)
+        done = self.peel("--pack", "openmoji", PATH="/nonexistent", npm_config_registry=registry.url)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("2465 added", done.stdout)
+        self.assertEqual(registry.asked, ["/openmoji/-/openmoji-17.0.0.tgz"])
+        self.assertEqual((self.data / "cache" / "packs" / OPENMOJI).read_bytes(), archive)
+
+    def test_wrong_checksum(self):
+        archive = bytearray((self.cache / "packs" / OPENMOJI).read_bytes())
+        archive[1000] ^= 1
+        registry = Registry({"/openmoji/-/openmoji-17.0.0.tgz": bytes(archive)})
+        self.addCleanup(registry.close)
+        done = self.peel("--pack", "openmoji", PATH="/nonexistent", npm_config_registry=registry.url)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("sha512", done.stderr)
+        self.assertFalse((self.data / "cache" / "packs" / OPENMOJI).exists())
+
+    def test_neither_npm_nor_registry(self):
+        packs = self.data / "cache" / "packs"
+        packs.mkdir(parents=True)
+        shutil.copy(self.cache / "packs" / OPENMOJI, packs)
+        done = self.peel("--pack", "fluent3d", PATH="/nonexistent")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("npm is not installed", done.stderr)
+        self.assertIn(FLUENT3D, done.stderr)
+
+    def release(self, change=None):
+        """What is used of the archive, as the project's own release packs it."""
+        path = self.data / "cache" / "packs" / "openmoji-17.0.0-release.tar.gz"
+        path.parent.mkdir(parents=True)
+        with tarfile.open(self.cache / "packs" / OPENMOJI) as old, gzip.open(path, "wb", 1) as packed:
+            with tarfile.open(fileobj=packed, mode="w|") as new:
+                for member in old:
+                    if member.name.startswith(("package/color/svg/", "package/data/openmoji.json")):
+                        data = old.extractfile(member).read()
+                        if member.name == change:
+                            data += b" "
+                        member.name = member.name.replace("package/", "openmoji-17.0.0/")
+                        member.size = len(data)
+                        new.addfile(member, io.BytesIO(data))
+        return path
+
+    def test_release(self):
+        self.release()
+        done = self.peel("--pack", "openmoji", PATH="/nonexistent")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("2465 added", done.stdout)
+
+    def test_release_with_other_content(self):
+        path = self.release("package/color/svg/1F431.svg")
+        done = self.peel("--pack", "openmoji", PATH="/nonexistent")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("digest", done.stderr)
+        self.assertFalse(path.exists())
+
+
+class Found(ServiceTest):
+    """While the services run: what is imported is found."""
+
+    def test_words_in_two_languages(self):
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.system.folder))
+        (folder / "fox.png").write_bytes(png(8, 8, (1, 2, 3)))
+        (folder / "stickers.csv").write_text(
+            "filename,title,words,language\nfox.png,Red fox,\"fox, vixen\",en\nfox.png,,\"Fuchs, 🦊\",de\n", encoding="utf-8"
+        )
+        self.system.run("import", str(folder))
+        self.system.wait_indexed()
+        for query in ("vixen", "fuchs", "🦊", "red fox"):
+            found = wait_until(lambda: self.search(query).json()["stickers"], 10, f"a sticker for {query}")
+            self.assertEqual(found[0], "fox.png", query)
+
+
+if __name__ == "__main__":
+    main()

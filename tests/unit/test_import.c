@@ -1,0 +1,484 @@
+#include "cm.h"
+
+#include "base/os.h"
+#include "cmd/import.h"
+#include "cmd/import_csv.h"
+#include "image/image.h"
+#include "noise.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define COCO "../shared/coco-val2014"
+
+/* A folder to import from, and what it is imported into. */
+struct fixture {
+    char dir[64], from[96];
+    struct sticker_store *store;
+    struct bucket *bucket;
+    struct pool *pool;
+    struct arena arena;
+    struct import_list list;
+};
+
+static void open_target(struct fixture *f)
+{
+    char path[128];
+    struct error err;
+    snprintf(path, sizeof path, "%s/sticker.db", f->dir);
+    assert_int_equal(sticker_store_open(path, 1, &f->store, &err), OK);
+    snprintf(path, sizeof path, "%s/bucket", f->dir);
+    assert_int_equal(bucket_open(path, &f->bucket, &err), OK);
+    assert_int_equal(pool_open("test", 2, 1, &f->pool, &err), OK);
+    arena_init(&f->arena, 64u << 20);
+    import_list_init(&f->list, &f->arena);
+}
+
+static void close_target(struct fixture *f)
+{
+    pool_close(f->pool);
+    bucket_close(f->bucket);
+    sticker_store_close(f->store);
+    import_list_free(&f->list);
+    arena_free(&f->arena);
+}
+
+static void setup(struct fixture *f)
+{
+    tmp_make(f->dir, sizeof f->dir);
+    snprintf(f->from, sizeof f->from, "%s/from", f->dir);
+    assert_int_equal(mkdir(f->from, 0755), 0);
+    open_target(f);
+}
+
+static void teardown(struct fixture *f)
+{
+    close_target(f);
+    tmp_remove(f->dir);
+}
+
+static void write_to(const struct fixture *f, const char *name, const void *data, size_t len)
+{
+    char path[512];
+    FILE *file;
+    snprintf(path, sizeof path, "%s/%s", f->from, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, len, file), len);
+    fclose(file);
+}
+
+static void write_text(const struct fixture *f, const char *name, const char *text)
+{
+    write_to(f, name, text, strlen(text));
+}
+
+/* A picture of its own for each seed. */
+static void write_svg(const struct fixture *f, const char *name, unsigned seed)
+{
+    char svg[160];
+    snprintf(svg, sizeof svg, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><path d='M0 0h%uv9'/></svg>",
+             seed);
+    write_text(f, name, svg);
+}
+
+static void write_webp(const struct fixture *f, const char *name, uint32_t seed)
+{
+    struct image im = noise(16 + seed, 16, 3);
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    assert_int_equal(image_encode_webp(&im, 80, &b, NULL), OK);
+    write_to(f, name, b.data, b.len);
+    buf_free(&b);
+    image_free(&im);
+}
+
+/* Finds and imports the folder; counts are those of this run. */
+static enum status import_folder(struct fixture *f, struct error *err)
+{
+    struct import_run run = {.store = f->store, .bucket = f->bucket, .pool = f->pool};
+    import_list_free(&f->list);
+    arena_reset(&f->arena);
+    import_list_init(&f->list, &f->arena);
+    enum status st = import_find(f->from, NULL, NULL, &f->list, err);
+    return st == OK ? import_run(&run, &f->list, err) : st;
+}
+
+static void expect(struct fixture *f, size_t added, size_t skipped, size_t failed)
+{
+    struct error err = {0};
+    if (import_folder(f, &err) != OK)
+        fail_msg("%s", err.message);
+    if (f->list.added != added || f->list.skipped != skipped || f->list.failed != failed)
+        fail_msg("%zu added, %zu skipped, %zu failed (\"%s\": %s)", f->list.added, f->list.skipped, f->list.failed,
+                 f->list.n_failures ? f->list.failures[0].name : "",
+                 f->list.n_failures ? f->list.failures[0].reason : "");
+}
+
+static void expect_reason(const struct fixture *f, const char *name, const char *reason)
+{
+    for (size_t i = 0; i < f->list.n_failures; i++)
+        if (strstr(f->list.failures[i].name, name) && strstr(f->list.failures[i].reason, reason))
+            return;
+    for (size_t i = 0; i < f->list.n_failures; i++)
+        print_message("%s: %s\n", f->list.failures[i].name, f->list.failures[i].reason);
+    fail_msg("no failure of \"%s\" says \"%s\"", name, reason);
+}
+
+static struct sticker get(struct fixture *f, const char *filename)
+{
+    struct sticker s;
+    struct error err;
+    if (sticker_store_get(f->store, filename, &f->arena, &s, &err) != OK)
+        fail_msg("%s", err.message);
+    return s;
+}
+
+/* --- CSV --- */
+
+static void csv_records(void **state)
+{
+    (void)state;
+    static const char text[] = "\xef\xbb\xbf"
+                               "a,\"b,\"\"c\"\"\"\r\n\r\n\"two\nlines\",\n,\nlast";
+    static const char *const want[][2] = {{"a", "b,\"c\""}, {"two\nlines", ""}, {"", ""}, {"last", NULL}};
+    static const size_t lines[] = {1, 3, 5, 6};
+    struct arena a;
+    struct csv c;
+    const char *fields[CSV_MAX_FIELDS];
+    size_t n;
+    arena_init(&a, 1 << 20);
+    assert_int_equal(csv_open(text, sizeof text - 1, &a, &c, NULL), OK);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(csv_next(&c, fields, &n, NULL), OK);
+        assert_int_equal(n, want[i][1] ? 2 : 1);
+        assert_int_equal(c.record_line, lines[i]);
+        for (size_t k = 0; k < n; k++)
+            assert_string_equal(fields[k], want[i][k]);
+    }
+    assert_int_equal(csv_next(&c, fields, &n, NULL), OK);
+    assert_int_equal(n, 0);
+    arena_free(&a);
+}
+
+static void csv_mistakes_name_their_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len;
+        const char *says;
+    } cases[] = {
+#define TEXT(s) s, sizeof(s) - 1
+        {TEXT("a,b\nc,\"d"), "line 2: a quote is never closed"},
+        {TEXT("a\n\"b\"c\n"), "line 2: text after"},
+        {TEXT("a\nb\"c\n"), "line 2: a quote inside"},
+        {TEXT("a\rb\n"), "line 1: a carriage return"},
+        {TEXT("a\nb\0c\n"), "line 2: NUL"},
+        {TEXT("a\nb\n\xff\n"), "line 3: not UTF-8"},
+        {TEXT("\xed\xa0\x80"), "line 1: not UTF-8"},
+        {TEXT(",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,"), "line 1: more than 32 fields"},
+#undef TEXT
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena a;
+        struct csv c;
+        struct error err = {0};
+        const char *fields[CSV_MAX_FIELDS];
+        size_t n = 1;
+        arena_init(&a, 1 << 20);
+        enum status st = csv_open(cases[i].text, cases[i].len, &a, &c, &err);
+        while (st == OK && n)
+            st = csv_next(&c, fields, &n, &err);
+        if (st == OK || !strstr(err.message, cases[i].says))
+            fail_msg("case %zu: %s \"%s\"", i, status_name(st), err.message);
+        arena_free(&a);
+    }
+}
+
+static void words_come_from_the_csv(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    write_svg(&f, "a.svg", 1);
+    write_svg(&f, "b_the-second.svg", 2);
+    write_text(&f, "stickers.csv",
+               "Filename,title,words,language,author\r\n"
+               "a.svg,\"Cat, asleep\",\"cat; kitten,cat\n\xf0\x9f\x90\xb1\",,Ann\r\n"
+               "a.svg,,\"Katze|K\xc3\xa4tzchen\",de,\r\n");
+    expect(&f, 2, 0, 0);
+    struct sticker a = get(&f, "a.svg"), b = get(&f, "b_the-second.svg");
+    assert_string_equal(a.title, "Cat, asleep");
+    assert_string_equal(a.author, "Ann");
+    assert_int_equal(a.n_words, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal(a.words[i].words, strcmp(a.words[i].language, "de") == 0
+                                                  ? "Katze, K\xc3\xa4tzchen"
+                                                  : "cat, kitten, cat \xf0\x9f\x90\xb1");
+    assert_string_equal(b.title, "b the second");
+    assert_int_equal(b.n_words, 0);
+    assert_string_equal(a.mime, "image/svg+xml");
+    teardown(&f);
+}
+
+static void a_wrong_csv_stops_its_folder_only(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"filename,title\na.svg\n", "line 2: expected 2 fields, found 1"},
+        {"filename,titel\na.svg,x\n", "line 1: column \"titel\""},
+        {"filename,filename\na.svg,x\n", "line 1: column \"filename\""},
+        {"title\nx\n", "line 1: expected the header"},
+        {"", "line 1: expected the header"},
+        {"filename\n\"\"\n", "line 2: filename is empty"},
+        {"filename,language\na.svg,e\n", "line 2: language \"e\""},
+        {"filename,language\na.svg,en US\n", "line 2: language"},
+        {"filename,language\na.svg,\na.svg,EN\n", "line 3: \"a.svg\" has a row"},
+        {"filename,title\na.svg,\x01\n", "line 2: control character in title"},
+        {"filename,title\na.svg,\xff\n", "line 2: not UTF-8"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f;
+        setup(&f);
+        char sub[128];
+        snprintf(sub, sizeof sub, "%s/sub", f.from);
+        assert_int_equal(mkdir(sub, 0755), 0);
+        write_svg(&f, "b.svg", 1);
+        write_svg(&f, "sub/a.svg", 2);
+        write_text(&f, "sub/stickers.csv", cases[i].text);
+        expect(&f, 1, 0, 1);
+        expect_reason(&f, "/sub", cases[i].says);
+        teardown(&f);
+    }
+    struct fixture f;
+    setup(&f);
+    write_svg(&f, "a.svg", 1);
+    write_text(&f, "stickers.csv", "filename,title\na.svg,A\nb.svg,B\n../a.svg,C\n");
+    expect(&f, 1, 0, 2);
+    expect_reason(&f, "b.svg", "line 3: there is no such picture");
+    expect_reason(&f, "../a.svg", "line 4");
+    teardown(&f);
+}
+
+/* --- folders, names, content --- */
+
+static void clashes_repeats_and_repairs(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    char path[256];
+    struct stat sb;
+    snprintf(path, sizeof path, "%s/sub", f.from);
+    assert_int_equal(mkdir(path, 0755), 0);
+    write_svg(&f, "a.svg", 1);
+    write_svg(&f, "sub/a.svg", 2); /* the same name, other content */
+    write_svg(&f, "sub/b.svg", 3);
+    expect(&f, 2, 0, 1);
+    expect_reason(&f, "sub/a.svg", "other content, in this import");
+    write_svg(&f, "sub/a.svg", 1); /* now the same content */
+    expect(&f, 0, 3, 0);
+    write_svg(&f, "a.svg", 4);
+    expect(&f, 0, 2, 1);
+    expect_reason(&f, "from/a.svg", "other content");
+    write_svg(&f, "a.svg", 1);
+
+    /* A file that went missing, or was cut, is written again. */
+    snprintf(path, sizeof path, "%s/bucket/media/a.svg", f.dir);
+    assert_int_equal(truncate(path, 3), 0);
+    expect(&f, 0, 3, 0);
+    assert_int_equal(stat(path, &sb), 0);
+    assert_true(sb.st_size > 3);
+    assert_int_equal(unlink(path), 0);
+    expect(&f, 0, 3, 0);
+    assert_int_equal(stat(path, &sb), 0);
+    teardown(&f);
+}
+
+static void what_is_no_picture(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    char path[256], longest[300], link_to[256];
+    memset(longest, 'n', sizeof longest);
+    memcpy(longest + 251, ".svg", 5);
+    write_svg(&f, longest, 9); /* 255 bytes */
+    write_svg(&f, "good.svg", 1);
+    write_svg(&f, ".hidden.svg", 2);
+    write_webp(&f, "good.WEBP", 1);
+    write_webp(&f, "liar.png", 2);
+    write_text(&f, "text.jpg", "hello");
+    write_text(&f, "empty.gif", "");
+    write_to(&f, "wide.png", "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x75\x30\0\0\0\1\x08\x02\0\0\0\0\0\0\0", 33);
+    write_svg(&f, "a\nb.svg", 3);
+    write_svg(&f, "\xff.svg", 4);
+    write_text(&f, "notes.txt", "left alone");
+    snprintf(path, sizeof path, "%s/link.svg", f.from);
+    snprintf(link_to, sizeof link_to, "%s/good.svg", f.from);
+    assert_int_equal(symlink(link_to, path), 0);
+    snprintf(path, sizeof path, "%s/folder", f.from);
+    assert_int_equal(symlink("/", path), 0);
+    snprintf(path, sizeof path, "%s/fifo.svg", f.from);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    snprintf(path, sizeof path, "%s/big.jpg", f.from);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(ftruncate(fd, (off_t)IMAGE_MAX_BYTES + 1), 0);
+    close(fd);
+    expect(&f, 3, 0, 7);
+    assert_int_equal(f.list.ignored, 4);
+    expect_reason(&f, "liar.png", "image/webp");
+    expect_reason(&f, "text.jpg", "not a JPEG, PNG");
+    expect_reason(&f, "empty.gif", "empty");
+    expect_reason(&f, "wide.png", "30000 x 1");
+    expect_reason(&f, "big.jpg", "at most");
+    expect_reason(&f, "a\nb.svg", "control");
+    expect_reason(&f, "\xff.svg", "UTF-8");
+
+    /* Files that are named are taken as they are named, links too. */
+    import_list_free(&f.list);
+    import_list_init(&f.list, &f.arena);
+    struct import_run run = {.store = f.store, .bucket = f.bucket};
+    snprintf(path, sizeof path, "%s/link.svg", f.from);
+    assert_int_equal(import_find(path, NULL, NULL, &f.list, NULL), OK);
+    snprintf(path, sizeof path, "%s/notes.txt", f.from);
+    assert_int_equal(import_find(path, NULL, NULL, &f.list, NULL), OK);
+    snprintf(path, sizeof path, "%s/absent.svg", f.from);
+    assert_int_equal(import_find(path, NULL, NULL, &f.list, NULL), OK);
+    snprintf(path, sizeof path, "%s/fifo.svg", f.from);
+    assert_int_equal(import_find(path, NULL, NULL, &f.list, NULL), OK);
+    assert_int_equal(import_run(&run, &f.list, NULL), OK);
+    assert_true(f.list.added == 1 && f.list.failed == 3);
+    expect_reason(&f, "absent.svg", "No such file");
+    expect_reason(&f, "fifo.svg", "neither a file");
+    teardown(&f);
+}
+
+static bool always(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+static void a_stop_loses_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    struct error err;
+    for (unsigned i = 0; i < 10; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%u.svg", i);
+        write_svg(&f, name, i);
+    }
+    struct import_run run = {.store = f.store, .bucket = f.bucket, .pool = f.pool, .stopped = always};
+    assert_int_equal(import_find(f.from, NULL, NULL, &f.list, &err), OK);
+    assert_int_equal(import_run(&run, &f.list, &err), ERR_CANCELLED);
+    assert_int_equal(f.list.added, 0);
+    expect(&f, 10, 0, 0);
+    teardown(&f);
+}
+
+/* --- kill -9 --- */
+
+static int import_in_child(struct fixture *f)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct error err;
+        open_target(f);
+        _exit(import_folder(f, &err) == OK && !f->list.failed ? 0 : 1);
+    }
+    return pid;
+}
+
+/* Killed again and again, at any point; each row that there is has its whole file. */
+static void killed_imports_are_completed(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    close_target(&f);
+    for (unsigned i = 0; i < 200; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "n%03u.svg", i);
+        write_svg(&f, name, i);
+    }
+    int status = -1;
+    unsigned kills = 0;
+    for (unsigned round = 0; status != 0; round++) {
+        pid_t pid = import_in_child(&f);
+        assert_true(pid > 0 && round < 200);
+        usleep(2000 + 8000 * round);
+        kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(status == 0 || WIFSIGNALED(status));
+        kills += WIFSIGNALED(status);
+
+        open_target(&f);
+        struct sticker *all;
+        size_t n;
+        assert_int_equal(sticker_store_list(f.store, "", 1000, &f.arena, &all, &n, NULL), OK);
+        for (size_t i = 0; i < n; i++) {
+            char key[300], hash[65];
+            struct buf b;
+            buf_init(&b, 1 << 20);
+            snprintf(key, sizeof key, "media/%s", all[i].filename);
+            assert_int_equal(bucket_get(f.bucket, key, &b, NULL), OK);
+            os_sha256_hex(b.data, b.len, hash);
+            assert_string_equal(hash, all[i].sha256);
+            buf_free(&b);
+        }
+        if (status == 0)
+            assert_int_equal(n, 200);
+        close_target(&f);
+    }
+    assert_true(kills > 0);
+    open_target(&f);
+    expect(&f, 0, 200, 0);
+    teardown(&f);
+}
+
+static void photos_are_imported(void **state)
+{
+    (void)state;
+    if (access(COCO, R_OK) != 0) {
+        print_message("skipped: %s is absent\n", COCO);
+        skip();
+    }
+    struct fixture f;
+    setup(&f);
+    struct error err;
+    struct import_run run = {.store = f.store, .bucket = f.bucket, .pool = f.pool};
+    assert_int_equal(import_find(COCO, NULL, NULL, &f.list, &err), OK);
+    assert_int_equal(import_run(&run, &f.list, &err), OK);
+    assert_int_equal(f.list.failed, 0);
+    assert_int_equal(f.list.added, 328);
+    struct sticker s = get(&f, "COCO_val2014_000000000042.jpg");
+    assert_string_equal(s.mime, "image/jpeg");
+    assert_true(s.width == 640 && s.height == 478);
+    assert_string_equal(s.title, "COCO val2014 000000000042");
+    teardown(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(csv_records),
+        cmocka_unit_test(csv_mistakes_name_their_line),
+        cmocka_unit_test(words_come_from_the_csv),
+        cmocka_unit_test(a_wrong_csv_stops_its_folder_only),
+        cmocka_unit_test(clashes_repeats_and_repairs),
+        cmocka_unit_test(what_is_no_picture),
+        cmocka_unit_test(a_stop_loses_nothing),
+        cmocka_unit_test(killed_imports_are_completed),
+        cmocka_unit_test(photos_are_imported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
