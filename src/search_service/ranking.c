@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define MAX_TERMS    64u
-#define FUSION_DEPTH 500u /* results of each leg that take part in the fusion */
+#define FUSION_DEPTH 200u /* results of each leg that take part; deeper ones hardly count, and each costs time */
 #define FUSION_K     60.0 /* Cormack, Clarke and Buettcher, "Reciprocal rank fusion", SIGIR 2009 */
 
 static enum status no_memory(struct error *err)
