@@ -1,13 +1,19 @@
 #!/bin/sh
 # From a fresh Debian or Ubuntu to a served page: packages, build, starter stickers, both services.
-#   sh scripts/run.sh [options of `peel serve`]; DATA=folder to keep things elsewhere than ./data
+#   sh scripts/run.sh [options of `peel serve`]; things are kept in --data, else DATA, else ./data
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/deps.sh
 need $BUILD_PACKAGES $RUN_PACKAGES
 echo "Building"
 make -s -j"$(nproc)"
-data=${DATA:-./data}
+data=${DATA:-${PEEL_DATA:-./data}} before=
+for word in "$@"; do # the packs go where `serve` will look for them
+    case $word in --data=*) data=${word#--data=} ;; esac
+    [ "$before" != --data ] || data=$word
+    before=$word
+done
+export PEEL_DATA="$data"
 if [ ! -e "$data/.starter-packs" ]; then
     need_npm
     echo "Getting the starter stickers (OpenMoji, Fluent Emoji 3D)"
@@ -17,4 +23,4 @@ if [ ! -e "$data/.starter-packs" ]; then
         echo "The starter stickers are not all here; the same command tries again. Serving what there is." >&2
     fi
 fi
-exec ./peel serve --data "$data" "$@"
+exec ./peel serve "$@"

@@ -401,7 +401,7 @@ static const struct option *named(const char *name)
     for (size_t i = 0; i < config_options_count; i++)
         if (config_options[i].type != OPTION_GROUP && strcmp(config_options[i].name, name) == 0)
             return &config_options[i];
-    assert(!"no such option");
+    assert(false && "no such option");
     return NULL;
 }
 

@@ -134,7 +134,7 @@ enum status value_parse(const struct option *o, const char *where, const char *t
         return err_set(err, ERR_INVALID, "%s: the value holds control characters or is not UTF-8", where);
     switch (o->type) {
     case OPTION_GROUP:
-        assert(!"a group has no value");
+        assert(false && "a group has no value");
         break;
     case OPTION_STRING:
     case OPTION_LIST:
