@@ -35,6 +35,14 @@ static inline vf v_load_part(const float *p, size_t n)
     return v;
 }
 
+/* Writes the first n < LANES floats. (Through a copy: a vector whose address is taken lives in memory.) */
+static inline void v_store_part(float *p, vf v, size_t n)
+{
+    float copy[LANES];
+    v_store(copy, v);
+    memcpy(p, copy, n * sizeof(float));
+}
+
 static inline vf v_all(float f)
 {
     return f - (vf){0};
@@ -81,30 +89,31 @@ static inline vf v_act(enum kernel_act act, vf x)
 static inline __attribute__((always_inline)) void v_finish_act(const struct finish *f, const uint32_t *tile,
                                                                const enum kernel_act act)
 {
+    /* Copies, which the stores below cannot change. */
+    const float *x_scale = f->x_scale;
+    const int32_t *x_zero = f->x_zero;
+    const size_t rows = f->rows, ldc = f->ldc;
+    const bool int8 = f->w_scale != NULL, add = f->add;
     for (size_t j = 0; j < f->cols; j += LANES) {
         size_t left = f->cols - j;
         vf bias = f->bias ? v_load(f->bias + j) : v_all(0), scale = v_all(0);
         vu sums = {0};
-        if (f->w_scale) {
+        if (int8) {
             scale = v_load(f->w_scale + j);
             memcpy(&sums, f->w_sum + j, sizeof sums);
         }
         float *c = f->c + j;
-        for (size_t r = 0; r < f->rows; r++, c += f->ldc) {
-            vf y;
-            memcpy(&y, tile + r * TILE_NR + j, sizeof y);
-            if (f->w_scale) { /* sum of (q - zero) * w: below 2^31, even where one of the two parts is not */
-                vu whole = (vu)y - sums * (uint32_t)f->x_zero[r];
-                y = __builtin_convertvector((vi)whole, vf) * (scale * f->x_scale[r]);
+        for (size_t r = 0; r < rows; r++, c += ldc) {
+            vf y = v_load((const float *)(tile + r * TILE_NR + j));
+            if (int8) { /* sum of (q - zero) * w: below 2^31, even where one of the two parts is not */
+                vu whole = (vu)y - sums * (uint32_t)x_zero[r];
+                y = __builtin_convertvector((vi)whole, vf) * (scale * x_scale[r]);
             }
             y = v_act(act, y + bias);
-            if (left >= LANES) {
-                v_store(c, f->add ? v_load(c) + y : y);
-            } else {
-                if (f->add)
-                    y += v_load_part(c, left);
-                memcpy(c, &y, left * sizeof(float));
-            }
+            if (left >= LANES)
+                v_store(c, add ? v_load(c) + y : y);
+            else
+                v_store_part(c, add ? v_load_part(c, left) + y : y, left);
         }
     }
 }
@@ -175,18 +184,31 @@ static inline void v_convert_fp32(const float *x, size_t k, uint32_t *units, flo
     memcpy(units, x, k * sizeof *x);
 }
 
+static inline vhalves v_to_bf16(vf v)
+{
+    vu u = (vu)v;
+    return __builtin_convertvector((u + 0x7fff + (u >> 16 & 1)) >> 16, vhalves);
+}
+
 static inline void v_convert_bf16(const float *x, size_t k, uint32_t *units, float *scale, int32_t *zero)
 {
     (void)scale, (void)zero;
     unsigned char *to = (unsigned char *)units;
+    size_t whole = k / LANES * LANES;
     if (k % 2)
         units[k / 2] = 0;
-    for (size_t i = 0; i < k; i += LANES) {
-        size_t left = k - i < LANES ? k - i : LANES;
-        vu u = (vu)(left == LANES ? v_load(x + i) : v_load_part(x + i, left));
-        vhalves h = __builtin_convertvector((u + 0x7fff + (u >> 16 & 1)) >> 16, vhalves);
-        memcpy(to + 2 * i, &h, left == LANES ? sizeof h : 2 * left);
+    for (size_t i = 0; i < whole; i += LANES) {
+        vhalves h = v_to_bf16(v_load(x + i));
+        memcpy(to + 2 * i, &h, sizeof h);
     }
+    vhalves rest = v_to_bf16(v_load_part(x + whole, k - whole));
+    memcpy(to + 2 * whole, &rest, 2 * (k - whole));
+}
+
+static inline vbytes v_to_int8(vf v, float inverse, float shift)
+{
+    v = V_MIN(V_MAX(v * inverse + shift, v_all(0)), v_all(255)) + 0x1p23f;
+    return __builtin_convertvector((vu)v & 0xff, vbytes);
 }
 
 static inline void v_convert_int8(const float *x, size_t k, uint32_t *units, float *scale, int32_t *zero)
@@ -205,12 +227,10 @@ static inline void v_convert_int8(const float *x, size_t k, uint32_t *units, flo
     *zero = range.zero;
     unsigned char *to = (unsigned char *)units;
     units[(k - 1) / 4] = 0;
-    float shift = (float)range.zero;
-    for (size_t i = 0; i < k; i += LANES) {
-        size_t left = k - i < LANES ? k - i : LANES;
-        vf v = left == LANES ? v_load(x + i) : v_load_part(x + i, left);
-        v = V_MIN(V_MAX(v * range.inverse + shift, v_all(0)), v_all(255)) + 0x1p23f;
-        vbytes q = __builtin_convertvector((vu)v & 0xff, vbytes);
-        memcpy(to + i, &q, left == LANES ? sizeof q : left);
+    for (size_t i = 0; i < whole; i += LANES) {
+        vbytes q = v_to_int8(v_load(x + i), range.inverse, (float)range.zero);
+        memcpy(to + i, &q, sizeof q);
     }
+    vbytes q = v_to_int8(rest, range.inverse, (float)range.zero);
+    memcpy(to + whole, &q, k - whole);
 }
