@@ -6,6 +6,7 @@
 #include "base/os.h"
 
 #include <dirent.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,10 +164,16 @@ static bool fill_all(struct engine *e)
 static void *run(void *arg)
 {
     struct engine *e = arg;
+    bool worked = true;
     while (!atomic_load(&e->stop)) {
         load_waiting(e);
-        if (fill_all(e))
+        if (fill_all(e)) {
+            worked = true;
             continue;
+        }
+        if (worked)
+            malloc_trim(0); /* what loading and decoded images took goes back to the system */
+        worked = false;
         for (size_t i = 0; i < atomic_load(&e->n_models); i++)
             engine_save(e, e->models[i], false);
         rest(e);
