@@ -85,6 +85,8 @@ static void call_end(void *cls, struct MHD_Connection *connection, void **con_cl
     if (!c)
         return;
     *con_cls = NULL;
+    if (c->res.body) /* made, but the peer was gone before it could be sent */
+        MHD_destroy_response(c->res.body);
     buf_free(&c->body);
     arena_free(&c->arena);
     free(c);
@@ -111,6 +113,7 @@ static enum MHD_Result send_answer(struct call *c)
     c->state = ANSWERED;
     enum MHD_Result sent = MHD_queue_response(c->connection, (unsigned)c->res.status, response);
     MHD_destroy_response(response);
+    c->res.body = NULL;
     return sent;
 }
 
