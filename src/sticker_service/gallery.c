@@ -3,6 +3,7 @@
 #include "sticker_service/gallery.h"
 
 #include "base/log.h"
+#include "base/os.h"
 #include "base/utf8.h"
 #include "sticker_service/search.h"
 #include "sticker_service/service.h"
@@ -27,8 +28,10 @@
 /* What the start page offers to try. */
 static const char *const examples[] = {"smiling cat", "birthday cake", "rocket",       "sleepy panda",
                                        "heart",       "rain cloud",    "pizza slice",  "dancing",
-                                       "good night",  "thank you",     "party popper", "surprised face"};
-#define N_EXAMPLES (sizeof examples / sizeof *examples)
+                                       "good night",  "coffee break",  "party popper", "astronaut"};
+#define N_EXAMPLES   (sizeof examples / sizeof *examples)
+#define EXAMPLES_MIN 4      /* fewer are not worth showing */
+#define EXAMPLES_US  300000 /* the start page waits no longer for the next one */
 
 /* --- answering --- */
 
@@ -109,19 +112,13 @@ static const char *title_of(const struct sticker *k)
     return html_is(k->title) ? k->title : k->filename;
 }
 
-static const char *credit_of(struct texts *t, const struct sticker *k)
-{
-    bool both = html_is(k->author) && html_is(k->license);
-    return kept(t, arena_printf(t->arena, "%s%s%s", k->author ? k->author : "", both ? " · " : "",
-                                k->license ? k->license : ""));
-}
-
 static struct tpl_card card_of(struct texts *t, const struct sticker *k, const char *query)
 {
     return (struct tpl_card){.filename = k->filename,
                              .title = title_of(k),
                              .thumbnail = image_url(t, k, SEARCH_THUMBNAIL),
-                             .credit = credit_of(t, k),
+                             .author = k->author,
+                             .license = k->license,
                              .query = query};
 }
 
@@ -189,14 +186,17 @@ static const char *thanks(const char *as)
 
 /* --- the start page and results --- */
 
+/* Best results of the examples. A search that is slow or down must not hold the start page up: then, and
+ * where the examples find too little (somebody's own stickers), there are none. */
 static enum status fill_examples(struct sticker_service *s, const struct http_request *req, struct texts *t,
                                  struct tpl_results *out, struct error *err)
 {
     struct tpl_results_examples *list = arena_array(req->arena, N_EXAMPLES, sizeof *list);
     if (!list)
         return err_set(err, ERR_NO_MEMORY, "no memory for examples");
-    for (size_t i = 0; i < N_EXAMPLES; i++) {
-        struct search_answer answer;
+    int64_t end = os_monotonic_us() + EXAMPLES_US;
+    struct search_answer answer = {0};
+    for (size_t i = 0; i < N_EXAMPLES && os_monotonic_us() < end && !answer.degraded; i++) {
         enum status status = search_run(s, req, examples[i], 1, 0, &answer, err);
         if (status != OK)
             return status;
@@ -206,13 +206,16 @@ static enum status fill_examples(struct sticker_service *s, const struct http_re
         list[out->n_examples++] = (struct tpl_results_examples){.query = examples[i],
                                                                 .filename = k->filename,
                                                                 .thumbnail = image_url(t, k, SEARCH_THUMBNAIL),
-                                                                .credit = credit_of(t, k)};
+                                                                .author = k->author,
+                                                                .license = k->license};
     }
     out->examples = list;
+    if (answer.degraded || out->n_examples < EXAMPLES_MIN)
+        out->n_examples = 0;
     return OK;
 }
 
-/* Where no example finds anything (somebody's own stickers), the first ones by name. */
+/* Instead of examples, the first stickers by name. */
 static enum status fill_some(struct sticker_service *s, const struct http_request *req, struct texts *t,
                              struct tpl_results *out, struct error *err)
 {

@@ -322,7 +322,8 @@ const tests = [
 
   ['motion can be reduced', async page => {
     await find(page, 'cat');
-    const durations = await page.$$eval('.box img, .button, .thumbs button', list => list.map(e => getComputedStyle(e).transitionDuration));
+    const durations = await page.evaluate(() =>
+      [...document.querySelectorAll('.box img, .button, .thumbs button')].map(e => getComputedStyle(e).transitionDuration));
     assert.deepEqual([...new Set(durations)], ['0s']);
   }, { reducedMotion: 'reduce' }],
 ];
@@ -355,6 +356,10 @@ tests.push(['degraded answers say so', async page => {
     await page.getByText('Search is resting').waitFor();
     assert.ok(await cards(page).count() > 0);
     await assertAccessible(page);
+    const start = Date.now();
+    await page.goto('/');
+    assert.ok(await page.locator('.card').count() > 0);
+    assert.ok(Date.now() - start < 4000, 'the start page waits for a search that does not answer');
   } finally {
     if (searchPid) process.kill(searchPid, 'SIGCONT');
   }

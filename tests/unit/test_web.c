@@ -193,7 +193,8 @@ static void test_card_is_harmless(void **state)
     tpl_card(&b, &(struct tpl_card){.filename = attack,
                                     .title = attack,
                                     .thumbnail = "javascript:alert(1)",
-                                    .credit = attack,
+                                    .author = attack,
+                                    .license = attack,
                                     .query = attack,
                                     .voted = attack});
     const char *html = buf_str(&b);
