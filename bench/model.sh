@@ -1,7 +1,7 @@
 #!/bin/sh
 # The encoders on ViT-B/32-shaped weights, beside PyTorch and onnxruntime-node where they are installed.
-# PEERS=0 leaves the others out; `apt-get install python3-torch` and `npm install --ignore-scripts onnxruntime-node` in
-# build/peers bring them in.
+# PEERS=0 leaves the others out. They come with `apt-get install python3-torch libopenblas0-pthread` (without
+# OpenBLAS, Debian's PyTorch is ten times slower) and, in build/peers, `npm install --ignore-scripts onnxruntime-node`.
 set -eu
 make -s build/release/bench/model
 dir=build/clip-base
