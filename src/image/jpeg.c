@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* jerror.h wants to come after it */
 #include <jpeglib.h>
+
+#include <jerror.h>
 
 #define MAX_SCANS 100 /* of a progressive file: more is an attack on our time */
 
@@ -27,20 +30,19 @@ static void on_error(j_common_ptr c)
 static void on_message(j_common_ptr c, int level)
 {
     struct source *s = (struct source *)(void *)c->err;
-    if (level >= 0)
-        return;
-    char text[JMSG_LENGTH_MAX];
-    s->mgr.format_message(c, text);
-    if (strstr(text, "Premature end")) {
+    if (level < 0 && (s->mgr.msg_code == JWRN_JPEG_EOF || s->mgr.msg_code == JWRN_HIT_MARKER)) {
         s->truncated = true;
-        snprintf(s->message, sizeof s->message, "%s", text);
+        s->mgr.format_message(c, s->message);
     }
 }
 
 static void on_progress(j_common_ptr c)
 {
-    if (((j_decompress_ptr)c)->input_scan_number > MAX_SCANS)
-        on_error(c);
+    struct source *s = (struct source *)(void *)c->err;
+    if (((j_decompress_ptr)c)->input_scan_number <= MAX_SCANS)
+        return;
+    snprintf(s->message, sizeof s->message, "more than %d scans", MAX_SCANS);
+    longjmp(s->out, 1);
 }
 
 /* Adobe writes CMYK inverted; both kinds become RGB as Pillow and browsers show them. */

@@ -66,8 +66,8 @@ enum status image_png(const uint8_t *data, size_t len, bool probe, struct image 
     out->height = png_get_image_height(png, info);
     if (probe)
         goto out;
-    png_set_expand(png); /* palette to RGB, gray to 8 bit, tRNS to alpha */
-    png_set_scale_16(png);
+    png_set_expand(png);   /* palette to RGB, gray to 8 bit, tRNS to alpha */
+    png_set_strip_16(png); /* the upper byte, as Pillow takes it */
     png_set_gray_to_rgb(png);
     png_set_interlace_handling(png);
     png_read_update_info(png, info);

@@ -1,13 +1,71 @@
-/* librsvg loads from memory without a base URL, so that no file or network reference is followed; XML
- * entities are bounded by libxml2, elements by librsvg (a million). */
+/* librsvg loads from memory without a base URL, so that no file or network reference is followed, and it
+ * bounds nesting and repeated use. What a few bytes could make very large or very slow is refused before it
+ * sees them: pictures inside the drawing, entities, and filters whose cost grows with a number in the file. */
 #include "image/image_internal.h"
 
 #include <cairo.h>
 #include <librsvg/rsvg.h>
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
-#define MAX_BYTES (4u << 20)
+#define MAX_BYTES    (4u << 20)
+#define MAX_ELEMENTS 50000u
+
+static const char *const refused[] = {"image", "feImage", "feTurbulence", "feMorphology", "feConvolveMatrix"};
+
+/* In an encoding that is not ASCII's superset, what is looked for here could hide. */
+static bool is_known_encoding(const char *s, size_t len)
+{
+    static const char *const known[] = {"utf-8", "us-ascii", "iso-8859-1"};
+    const char *end = len > 5 && memcmp(s, "<?xml", 5) == 0 ? memmem(s, len, "?>", 2) : NULL;
+    const char *at = end ? memmem(s, (size_t)(end - s), "encoding", 8) : NULL;
+    if (!at)
+        return true;
+    at += 8 + strspn(at + 8, " \t\r\n=\"'"); /* stops at "?>" at the latest */
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strncasecmp(at, known[i], strlen(known[i])) == 0 && strchr("\"'", at[strlen(known[i])]))
+            return true;
+    return false;
+}
+
+static size_t name_length(const char *s, const char *end)
+{
+    size_t n = 0;
+    while (s + n < end && s[n] && !strchr(" \t\r\n/>", s[n]))
+        n++;
+    return n;
+}
+
+static enum status lint(const char *s, size_t len, struct error *err)
+{
+    const char *end = s + len;
+    size_t elements = 0;
+    if (len >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0)
+        s += 3;
+    if (memchr(s, '\0', (size_t)(end - s)) || !is_known_encoding(s, (size_t)(end - s)))
+        return err_set(err, ERR_UNSUPPORTED, "SVG: expected UTF-8, US-ASCII or ISO-8859-1");
+    if (memmem(s, (size_t)(end - s), "<!ENTITY", 8))
+        return err_set(err, ERR_UNSUPPORTED, "SVG: declares entities");
+    while ((s = memchr(s, '<', (size_t)(end - s)))) {
+        s++;
+        if (end - s >= 3 && memcmp(s, "!--", 3) == 0) {
+            s = memmem(s + 3, (size_t)(end - s) - 3, "-->", 3);
+            if (!s)
+                break; /* librsvg says what is wrong */
+            continue;
+        }
+        size_t n = name_length(s, end);
+        const char *colon = memchr(s, ':', n), *name = colon ? colon + 1 : s;
+        n -= (size_t)(name - s);
+        for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+            if (n == strlen(refused[i]) && memcmp(name, refused[i], n) == 0)
+                return err_set(err, ERR_UNSUPPORTED, "SVG: has a <%s>, which is not drawn here", refused[i]);
+        if (++elements > MAX_ELEMENTS)
+            return err_set(err, ERR_TOO_LARGE, "SVG: more than %u elements", MAX_ELEMENTS);
+    }
+    return OK;
+}
 
 /* The natural size in pixels: width and height, else the view box, else a square. */
 static void natural_size(RsvgHandle *svg, double *width, double *height)
@@ -66,15 +124,17 @@ enum status image_svg(const uint8_t *data, size_t len, bool probe, uint32_t side
     double width, height;
     if (len > MAX_BYTES)
         return err_set(err, ERR_TOO_LARGE, "SVG of %zu bytes: at most %u are allowed", len, MAX_BYTES);
+    enum status st = lint((const char *)data, len, err);
+    if (st != OK)
+        return st;
     RsvgHandle *svg = rsvg_handle_new_from_data(data, len, &why);
     if (!svg) {
-        enum status st = err_set(err, ERR_CORRUPT, "SVG: %s", why ? why->message : "cannot be read");
+        st = err_set(err, ERR_CORRUPT, "SVG: %s", why ? why->message : "cannot be read");
         g_clear_error(&why);
         return st;
     }
     rsvg_handle_set_dpi(svg, 96);
     natural_size(svg, &width, &height);
-    enum status st = OK;
     if (!(width > 0 && height > 0 && isfinite(width) && isfinite(height))) {
         st = err_set(err, ERR_CORRUPT, "SVG: size of %g x %g", width, height);
     } else {

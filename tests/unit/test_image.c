@@ -103,9 +103,10 @@ static void webp_round_trip(void **state)
 static void svg_is_drawn_and_stays_alone(void **state)
 {
     (void)state;
-    static const char svg[] = "<?xml version='1.0'?><!-- c --><svg xmlns='http://www.w3.org/2000/svg' width='20' "
-                              "height='10'><rect width='10' height='10' fill='#0f0'/>"
-                              "<image href='file:///etc/hostname' x='10' width='10' height='10'/></svg>";
+#define SVG "<svg xmlns='http://www.w3.org/2000/svg' xmlns:x='http://www.w3.org/1999/xlink' width='20' height='10'>"
+    static const char svg[] = "<?xml version='1.0' encoding=\"UTF-8\"?><!-- <image/> -->" SVG
+                              "<style>@import url('file:///etc/hostname');</style><rect width='10' height='10' "
+                              "fill='#0f0'/><use x:href='file:///etc/hosts#a' x='10'/></svg>";
     struct image im;
     struct error err;
     assert_int_equal(decode_text(svg, strlen(svg), &im, &err), OK);
@@ -113,11 +114,107 @@ static void svg_is_drawn_and_stays_alone(void **state)
     assert_memory_equal(im.pixels + (16 * 64 + 8) * 4, "\x00\xff\x00\xff", 4);
     assert_memory_equal(im.pixels + (16 * 64 + 60) * 4, "\x00\x00\x00\x00", 4);
     image_free(&im);
-    static const char *const bad[] = {"<svg xmlns='http://www.w3.org/2000/svg' width='0' height='10'/>", "<svg",
-                                      "<svg xmlns='x'", "<html><svg xmlns='http://www.w3.org/2000/svg'/></html>",
-                                      "<!DOCTYPE svg [<!ENTITY a 'b'>"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_not_equal(decode_text(bad[i], strlen(bad[i]), &im, &err), OK);
+    static const struct {
+        const char *text, *says;
+    } bad[] = {
+        {"<svg xmlns='http://www.w3.org/2000/svg' width='0' height='10'/>", "SVG"},
+        {"<svg xmlns='x'/>", "SVG"},
+        {"<svg", "not a JPEG"},
+        {"<html><svg xmlns='http://www.w3.org/2000/svg'/></html>", "not a JPEG"},
+        {"<!DOCTYPE svg [<!ENTITY a 'b'>]><svg/>", "SVG"},
+        {SVG "<!-- ", "SVG"},
+        {SVG "<image href='data:image/png;base64,aaaa'/></svg>", "<image>"},
+        {SVG "<s:image\nxmlns:s='http://www.w3.org/2000/svg'/></svg>", "<image>"},
+        {SVG "<filter><feTurbulence numOctaves='1000000000'/></filter></svg>", "<feTurbulence>"},
+        {"<?xml version='1.0' encoding='UTF-7'?>" SVG "</svg>", "expected UTF-8"},
+        {"<?xml version='1.0' encoding = \"utf-16\" ?>" SVG "</svg>", "expected UTF-8"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_not_equal(decode_text(bad[i].text, strlen(bad[i].text), &im, &err), OK);
+        if (!strstr(err.message, bad[i].says))
+            fail_msg("%s: \"%s\"", bad[i].text, err.message);
+    }
+}
+
+/* Each level uses the one before ten times: ten to the eighth squares. */
+static void svg_bombs_go_off_outside(void **state)
+{
+    (void)state;
+    struct image im;
+    struct error err;
+    struct buf b;
+    buf_init(&b, 8u << 20);
+    buf_puts(&b, SVG "<defs><g id='l0'><rect width='1' height='1'/></g>");
+    for (int level = 1; level < 9; level++) {
+        buf_printf(&b, "<g id='l%d'>", level);
+        for (int i = 0; i < 10; i++)
+            buf_printf(&b, "<use x:href='#l%d'/>", level - 1);
+        buf_puts(&b, "</g>");
+    }
+    buf_puts(&b, "</defs><use x:href='#l8'/></svg>");
+    int64_t begun = os_monotonic_us();
+    assert_int_not_equal(decode_text(b.data, b.len, &im, &err), OK);
+    if (os_monotonic_us() - begun > 60000000)
+        fail_msg("repeated use took %lld s", (long long)(os_monotonic_us() - begun) / 1000000);
+
+    buf_reset(&b);
+    buf_puts(&b, SVG);
+    for (int i = 0; i < 60000; i++)
+        buf_puts(&b, "<rect/>");
+    buf_puts(&b, "</svg>");
+    assert_int_equal(decode_text(b.data, b.len, &im, &err), ERR_TOO_LARGE);
+
+    buf_reset(&b);
+    buf_puts(&b, SVG);
+    for (int i = 0; i < 40000; i++)
+        buf_puts(&b, "<g>");
+    assert_int_not_equal(decode_text(b.data, b.len, &im, &err), OK);
+    buf_free(&b);
+#undef SVG
+}
+
+/* tests/golden/decode.txt and the files are made by decode.py beside it. */
+static void files_are_decoded_as_pillow_does(void **state)
+{
+    (void)state;
+    FILE *f = fopen("tests/golden/decode.txt", "r");
+    char name[64], path[128], want[65], got[65];
+    unsigned w, h, channels, seen = 0;
+    assert_non_null(f);
+    while (fscanf(f, "%63s %u %u %u %64s", name, &w, &h, &channels, want) == 5) {
+        struct buf b;
+        struct image im;
+        struct error err;
+        enum image_kind kind;
+        uint32_t pw, ph;
+        snprintf(path, sizeof path, "tests/fuzz/corpus/image/%s", name);
+        buf_init(&b, 1 << 20);
+        assert_int_equal(os_read_file(path, &b, &err), OK);
+        if (image_decode(b.data, b.len, 0, &im, &err) != OK)
+            fail_msg("%s: %s", name, err.message);
+        assert_int_equal(image_probe(b.data, b.len, &kind, &pw, &ph, &err), OK);
+        if (im.width != w || im.height != h || im.channels != channels || pw != w || ph != h)
+            fail_msg("%s: %ux%u with %u channels", name, im.width, im.height, im.channels);
+        /* What lies under transparent pixels is nobody's business. */
+        for (size_t i = 0; channels == 4 && i < (size_t)w * h; i++)
+            if (im.pixels[4 * i + 3] == 0)
+                memset(im.pixels + 4 * i, 0, 4);
+        os_sha256_hex(im.pixels, (size_t)w * h * channels, got);
+        if (strcmp(got, want) != 0)
+            fail_msg("%s: other pixels than Pillow", name);
+        image_free(&im);
+        for (size_t cut = 0; cut < b.len; cut++) { /* every truncation is an error, or harmless */
+            char *part = malloc(cut ? cut : 1);
+            memcpy(part, b.data, cut);
+            if (image_decode(part, cut, 0, &im, &err) == OK)
+                image_free(&im);
+            free(part);
+        }
+        buf_free(&b);
+        seen++;
+    }
+    fclose(f);
+    assert_int_equal(seen, 27);
 }
 
 static void hostile_headers_are_refused(void **state)
@@ -211,6 +308,8 @@ int main(void)
         cmocka_unit_test(parts_are_parts_of_the_whole),
         cmocka_unit_test(webp_round_trip),
         cmocka_unit_test(svg_is_drawn_and_stays_alone),
+        cmocka_unit_test(svg_bombs_go_off_outside),
+        cmocka_unit_test(files_are_decoded_as_pillow_does),
         cmocka_unit_test(hostile_headers_are_refused),
         cmocka_unit_test(gif_first_frame),
         cmocka_unit_test(photos_decode),
