@@ -205,7 +205,7 @@ struct coded index_quantize(const float *vector, size_t dim, size_t stride, int8
     return c;
 }
 
-/* Writes a row that no reader sees yet, then publishes it. */
+/* Writes a row that no reader sees until publish(). */
 static enum status append(struct index *ix, struct table *t, int64_t id, const float *vector, uint64_t *row,
                           struct error *err)
 {
@@ -226,8 +226,12 @@ static enum status append(struct index *ix, struct table *t, int64_t id, const f
     s->id[i] = id;
     memcpy(s->vectors + i * ix->dim, vector, ix->dim * sizeof *vector);
     *row = count;
-    atomic_store_explicit(&t->count, count + 1, memory_order_release);
     return OK;
+}
+
+static void publish(struct table *t, uint64_t row)
+{
+    atomic_store_explicit(&t->count, row + 1, memory_order_release);
 }
 
 static void bury(struct table *t, uint64_t row, uint64_t since)
@@ -252,9 +256,12 @@ static void compact_if_worthwhile(struct index *ix)
         struct segment *s = &old->segments[k];
         for (size_t i = 0; done && i < s->rows && s->base + i < count; i++) {
             uint64_t row;
-            if (atomic_load(&s->died[i]) == ALIVE)
-                done = append(ix, t, s->id[i], s->vectors + i * ix->dim, &row, NULL) == OK &&
-                       id_map_put(&ids, s->id[i], row) == OK;
+            if (atomic_load(&s->died[i]) != ALIVE)
+                continue;
+            done = append(ix, t, s->id[i], s->vectors + i * ix->dim, &row, NULL) == OK &&
+                   id_map_put(&ids, s->id[i], row) == OK;
+            if (done)
+                publish(t, row);
         }
     }
     if (!done) { /* no memory: carry on with the old one */
@@ -288,9 +295,11 @@ enum status index_put(struct index *ix, int64_t id, const float *vector, struct 
         id_map_delete(&ix->ids, id);
     if (st == OK && replaces) {
         ix->ids.slots[id_slot(&ix->ids, id)].row = row;
-        bury(ix->table, old, row + 1);
+        bury(ix->table, old, row + 1); /* before the new row is seen: a search must not meet both */
+        publish(ix->table, row);
         compact_if_worthwhile(ix);
     } else if (st == OK) {
+        publish(ix->table, row);
         atomic_fetch_add(&ix->live, 1);
     }
     pthread_mutex_unlock(&ix->write_lock);
