@@ -10,6 +10,9 @@ CFLAGS_release := -O2 -g
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+ifeq ($(MODE),tsan)
+export TSAN_OPTIONS := suppressions=$(abspath tests/tsan.supp)
+endif
 ifeq ($(MODE),fuzz)
 CC := clang
 WARN :=
