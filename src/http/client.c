@@ -123,11 +123,7 @@ static CURL *take_handle(struct http_client *c)
     pthread_mutex_lock(&c->lock);
     CURL *h = c->n_idle ? c->idle[--c->n_idle] : NULL;
     pthread_mutex_unlock(&c->lock);
-    if (h) {
-        curl_easy_reset(h); /* options go, the connection stays */
-        return h;
-    }
-    return curl_easy_init();
+    return h ? h : curl_easy_init();
 }
 
 static void give_handle(struct http_client *c, CURL *h)
@@ -158,13 +154,10 @@ static struct curl_slist *make_headers(const struct http_call *call)
     return list;
 }
 
-static enum status transfer(struct http_client *c, CURL *h, const struct http_call *call, int *status, struct buf *out,
-                            struct error *err)
+static enum status transfer(struct http_client *c, CURL *h, const struct http_call *call, const char *url, int *status,
+                            struct buf *out, struct error *err)
 {
-    char url[4096], reason[CURL_ERROR_SIZE] = "";
-    int n = snprintf(url, sizeof url, "%s%s", c->base_url, call->path);
-    if (n < 0 || (size_t)n >= sizeof url)
-        return err_set(err, ERR_INVALID, "URL of %d bytes is too long", n);
+    char reason[CURL_ERROR_SIZE] = "";
     struct curl_slist *headers = make_headers(call);
     curl_easy_setopt(h, CURLOPT_URL, url);
     curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, call->method);
@@ -182,9 +175,12 @@ static enum status transfer(struct http_client *c, CURL *h, const struct http_ca
         curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
         curl_easy_setopt(h, CURLOPT_POSTFIELDS, call->body);
     }
+    if (strcmp(call->method, "HEAD") == 0)
+        curl_easy_setopt(h, CURLOPT_NOBODY, 1L); /* no body follows, whatever its length is said to be */
     CURLcode rc = curl_easy_perform(h);
     long code = 0;
     curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &code);
+    curl_easy_reset(h); /* forgets what is on our stack; the connection stays */
     curl_slist_free_all(headers);
     if (out->failed)
         return err_set(err, ERR_TOO_LARGE, "%s: answer of more than %zu bytes", url, out->max);
@@ -200,6 +196,10 @@ enum status http_client_call(struct http_client *c, const struct http_call *call
                              struct error *err)
 {
     bool trial;
+    char url[4096];
+    int n = snprintf(url, sizeof url, "%s%s", c->base_url, call->path);
+    if (n < 0 || (size_t)n >= sizeof url)
+        return err_set(err, ERR_INVALID, "URL of %d bytes: at most %zu are allowed", n, sizeof url - 1);
     pthread_mutex_lock(&c->lock);
     bool admitted = admit(c, &trial);
     pthread_mutex_unlock(&c->lock);
@@ -208,7 +208,7 @@ enum status http_client_call(struct http_client *c, const struct http_call *call
     CURL *h = take_handle(c);
     enum status st = ERR_NO_MEMORY;
     if (h) {
-        st = transfer(c, h, call, status, out, err);
+        st = transfer(c, h, call, url, status, out, err);
         if (st == OK)
             give_handle(c, h);
         else

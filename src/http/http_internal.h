@@ -5,10 +5,14 @@
 #include "http/server.h"
 
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define HTTP_ARENA_MAX  (16u << 20) /* bytes one request's handler may take */
 #define HTTP_MAX_PARAMS 64
+/* A whole head, and then a whole body, must arrive within so many idle time-outs: the time-out alone would let a
+ * client that sends a byte now and then keep a connection for good. */
+#define HTTP_PATIENCE 4
 
 /* --- response.c --- */
 struct http_response {
@@ -20,7 +24,7 @@ struct http_response {
         struct http_field *next;
     } * fields;
 };
-/* Hands the MHD response over, with all fields; never NULL (500 when nothing was answered). */
+/* Hands the MHD response over, with all fields; NULL only without memory (500 when nothing was answered). */
 struct MHD_Response *http_response_finish(struct http_response *res);
 
 /* --- request.c --- */
@@ -31,6 +35,10 @@ enum http_method http_parse_method(const char *method); /* 0 for others; HEAD is
 /* The caller's id if sane, else a new one. */
 const char *http_request_id(const char *given, struct arena *a);
 const char *http_traceparent(const char *given, struct arena *a); /* NULL unless well-formed */
+
+/* --- head.c --- */
+/* ERR_INVALID when the fields contradict each other or the standard, ERR_UNSUPPORTED for an unknown coding. */
+enum status http_check_head(struct MHD_Connection *connection, const char *version, struct error *err) MUST_CHECK;
 
 /* --- router.c --- */
 enum http_match { HTTP_MATCH, HTTP_NO_PATH, HTTP_NO_METHOD };
@@ -46,5 +54,42 @@ void http_metrics_free(struct http_metrics *m);
 /* `route` is an index into the table, n for requests that matched none. */
 void http_metrics_count(struct http_metrics *m, size_t route, unsigned method, int status, int64_t us);
 void http_metrics_write(const struct http_metrics *m, const char *prefix, struct buf *out);
+
+/* --- call.c: one connection, and the request that it carries at the moment --- */
+struct http_conn;
+/* MHD's callbacks; `cls` is the server. */
+void http_on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                        enum MHD_ConnectionNotificationCode what);
+void *http_on_target(void *cls, const char *target, struct MHD_Connection *connection);
+enum MHD_Result http_on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                                const char *version, const char *data, size_t *size, void **context);
+void http_on_completed(void *cls, struct MHD_Connection *connection, void **context,
+                       enum MHD_RequestTerminationCode why);
+/* Cuts the connections whose head is not complete since `before_us`; the caller holds the server's lock. */
+void http_cut_slow_heads(struct http_server *s, int64_t before_us);
+
+/* --- server.c --- */
+struct http_server {
+    struct MHD_Daemon *daemon;
+    struct pool *workers;
+    struct http_metrics *metrics;
+    const struct http_route *routes;
+    size_t n_routes;
+    void *ctx;
+    char *metrics_prefix;
+    unsigned timeout_s;
+    uint16_t port;
+    int listen_fd;
+    atomic_int in_flight;
+    atomic_bool closing; /* answers end their connection */
+    atomic_bool hurried; /* the deadline of closing is over: what is queued is refused */
+    _Atomic uint64_t rejected;
+    pthread_mutex_t lock; /* guards the three below */
+    pthread_cond_t stop_watching;
+    struct http_conn *conns;
+    bool stopped;
+    pthread_t watcher;
+    bool watching; /* the thread is there */
+};
 
 #endif

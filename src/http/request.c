@@ -80,11 +80,12 @@ static enum status parse_query(const char *raw, struct arena *a, struct http_req
             struct http_pair *pair = &params[req->n_params++];
             if (!decode(p, raw_name, true, text, &name_len))
                 return err_set(err, ERR_INVALID, "query string: broken percent escape in a name");
+            if (memchr(text, '\0', name_len) || !utf8_valid(text, name_len))
+                return err_set(err, ERR_INVALID, "query string: expected names of UTF-8 without NUL");
             pair->name = text;
             text += name_len + 1;
             if (!decode(equals ? equals + 1 : "", equals ? len - raw_name - 1 : 0, true, text, &value_len))
-                return err_set(err, ERR_INVALID, "%s: broken percent escape",
-                               utf8_valid(pair->name, name_len) ? pair->name : "query string");
+                return err_set(err, ERR_INVALID, "%.200s: broken percent escape", pair->name);
             pair->value = text;
             pair->value_len = value_len;
             text += value_len + 1;
@@ -97,16 +98,21 @@ static enum status parse_query(const char *raw, struct arena *a, struct http_req
 
 enum status http_parse_target(const char *target, struct arena *a, struct http_request *req, struct error *err)
 {
+    const char *const whole = target;
+    for (const char *p = target; *p; p++)
+        if ((unsigned char)*p <= ' ' || *p == 0x7f)
+            return err_set(err, ERR_INVALID, "path: expected no space and no control character, unless escaped");
     /* the absolute form that proxies send: http://host/path */
     if (strncmp(target, "http://", 7) == 0 || strncmp(target, "https://", 8) == 0) {
-        const char *path = strchr(strstr(target, "://") + 3, '/');
-        target = path ? path : "/";
+        target = strstr(target, "://") + 3;
+        target += strcspn(target, "/?");
     }
     size_t path_len = strcspn(target, "?");
     req->raw_query = target[path_len] ? arena_strdup(a, target + path_len + 1) : "";
     if (!req->raw_query)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
-    enum status st = parse_path(target, path_len, a, req, err);
+    enum status st = path_len || target == whole ? parse_path(target, path_len, a, req, err)
+                                                 : parse_path("/", 1, a, req, err); /* http://host?query */
     return st == OK && *req->raw_query ? parse_query(req->raw_query, a, req, err) : st;
 }
 

@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/utf8.h"
 #include "http/http_internal.h"
 
 #include <assert.h>
@@ -121,6 +122,19 @@ void http_json(struct http_response *res, int status, const char *json, size_t l
     http_body_copy(res, status, json_mime, json, len);
 }
 
+/* What is not UTF-8 becomes '?': details quote the peer, and may be cut inside a character. */
+static void scrub(char *s)
+{
+    for (size_t i = 0, n, len = strlen(s); i < len; i += n) {
+        for (n = 1; n < 4 && i + n < len && !utf8_valid(s + i, n); n++)
+            ;
+        if (!utf8_valid(s + i, n)) {
+            s[i] = '?';
+            n = 1;
+        }
+    }
+}
+
 void http_problem(struct http_response *res, int status, const char *fmt, ...)
 {
     va_list args;
@@ -128,14 +142,15 @@ void http_problem(struct http_response *res, int status, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(detail, sizeof detail, fmt, args);
     va_end(args);
-    json_t *problem = json_pack("{s:s,s:s,s:i,s:s%,s:s}", "type", "about:blank", "title", reason(status), "status",
-                                status, "detail", detail, strlen(detail), "message", detail);
+    scrub(detail);
+    json_t *problem = json_pack("{s:s,s:s,s:i,s:s,s:s}", "type", "about:blank", "title", reason(status), "status",
+                                status, "detail", detail, "message", detail);
     char *text = problem ? json_dumps(problem, JSON_COMPACT) : NULL;
     json_decref(problem);
     static const char fallback[] = "{\"type\":\"about:blank\",\"title\":\"Error\"}";
     if (text)
         http_body_take(res, status, "application/problem+json", text, strlen(text));
-    else /* the detail was not UTF-8 (our own bug), or no memory */
+    else /* no memory */
         http_body_static(res, status, "application/problem+json", fallback, sizeof fallback - 1);
 }
 

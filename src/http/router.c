@@ -40,6 +40,7 @@ enum http_match http_route_find(const struct http_route *routes, size_t n, unsig
     unsigned seen = 0;
     *param = NULL;
     for (size_t i = 0; i < n; i++) {
+        *param = NULL; /* of this route, not of one before it that took another method */
         if (!matches(routes[i].pattern, path, a, param))
             continue;
         if (routes[i].methods & method) {

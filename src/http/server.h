@@ -93,7 +93,7 @@ void http_server_metrics(struct http_server *s, struct buf *out); /* Prometheus 
 
 /* --- asking the request --- */
 const char *http_header(const struct http_request *req, const char *name); /* NULL if absent */
-/* The single value of a query parameter: ERR_NOT_FOUND if absent, ERR_INVALID (message names the
+/* The single value of a query parameter: ERR_NOT_FOUND (and NULL) if absent, ERR_INVALID (message names the
  * parameter) if given twice, not UTF-8, or holding NUL. *value is NUL-terminated, lives in the arena. */
 enum status http_param(const struct http_request *req, const char *name, const char **value,
                        struct error *err) MUST_CHECK;

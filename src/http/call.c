@@ -1,0 +1,318 @@
+/* One connection, and the request that it carries at the moment. A call goes through these states:
+ *
+ *     READING   the head is here, the body comes in pieces
+ *     RUNNING   suspended in MHD while a worker runs the handler
+ *     ANSWERED  the response is made; MHD is asked to send it on its own thread
+ *
+ * Requests that are wrong from their head alone (fields, path, method, declared length) are answered before their
+ * body is read; MHD then closes the connection. The memory of a call belongs to its connection, whose end MHD always
+ * tells; of the end of a request it does not (0.9.75 forgets some that it refused itself). */
+#include "base/log.h"
+#include "base/os.h"
+#include "base/pool.h"
+#include "http/http_internal.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define SLOW_US     1000000
+#define MAX_DROPPED (1u << 20) /* bytes read of a body that is too large, so that its sender sees the 413 */
+
+enum state { READING, RUNNING, ANSWERED };
+
+struct call {
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    enum state state;
+    bool headed; /* the first of MHD's calls for this request is over */
+    bool too_large;
+    const struct http_route *route;
+    const char *target, *method;
+    struct buf body;
+    size_t dropped;
+    int64_t start_us;
+    struct http_request req;
+    struct http_response res;
+};
+
+struct http_conn {
+    struct http_conn *prev, *next; /* under the server's lock */
+    int fd;
+    _Atomic int64_t head_since_us; /* since when a head is waited for; 0: it is complete */
+    char client[INET6_ADDRSTRLEN];
+    bool busy; /* `call` is under way */
+    struct call call;
+    struct arena arena; /* of the call; its first block stays */
+};
+
+/* --- connections --- */
+
+static void call_end(struct http_server *s, struct http_conn *conn)
+{
+    if (!conn->busy)
+        return;
+    conn->busy = false;
+    if (conn->call.res.body) /* made, but the peer was gone before it could be sent */
+        MHD_destroy_response(conn->call.res.body);
+    buf_free(&conn->call.body);
+    arena_reset(&conn->arena);
+    atomic_store_explicit(&conn->head_since_us, os_monotonic_us(), memory_order_relaxed);
+    atomic_fetch_sub(&s->in_flight, 1);
+}
+
+static struct http_conn *conn_open(struct http_server *s, struct MHD_Connection *connection)
+{
+    struct http_conn *conn = calloc(1, sizeof *conn);
+    if (!conn)
+        return NULL;
+    arena_init(&conn->arena, HTTP_ARENA_MAX);
+    conn->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    conn->head_since_us = os_monotonic_us();
+    const struct sockaddr *peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    if (peer && (peer->sa_family == AF_INET || peer->sa_family == AF_INET6))
+        (void)getnameinfo(peer, peer->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6),
+                          conn->client, sizeof conn->client, NULL, 0, NI_NUMERICHOST);
+    pthread_mutex_lock(&s->lock);
+    conn->next = s->conns;
+    if (conn->next)
+        conn->next->prev = conn;
+    s->conns = conn;
+    pthread_mutex_unlock(&s->lock);
+    return conn;
+}
+
+static void conn_close(struct http_server *s, struct http_conn *conn)
+{
+    pthread_mutex_lock(&s->lock);
+    if (conn->prev)
+        conn->prev->next = conn->next;
+    else
+        s->conns = conn->next;
+    if (conn->next)
+        conn->next->prev = conn->prev;
+    pthread_mutex_unlock(&s->lock);
+    call_end(s, conn);
+    arena_free(&conn->arena);
+    free(conn);
+}
+
+/* MHD tells the end of a connection before it closes the descriptor, so that fd is never another's. */
+void http_on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                        enum MHD_ConnectionNotificationCode what)
+{
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = conn_open(cls, connection);
+    } else if (*context) {
+        conn_close(cls, *context);
+        *context = NULL;
+    }
+}
+
+void http_cut_slow_heads(struct http_server *s, int64_t before_us)
+{
+    for (struct http_conn *conn = s->conns; conn; conn = conn->next) {
+        int64_t since = atomic_load_explicit(&conn->head_since_us, memory_order_relaxed);
+        if (since && since < before_us)
+            shutdown(conn->fd, SHUT_RDWR); /* MHD sees the end and does the rest */
+    }
+}
+
+/* --- one call --- */
+
+void *http_on_target(void *cls, const char *target, struct MHD_Connection *connection)
+{
+    struct http_server *s = cls;
+    struct http_conn *conn = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    if (!conn)
+        return NULL;
+    call_end(s, conn); /* one whose end was not told */
+    conn->busy = true;
+    conn->call = (struct call){.server = s,
+                               .connection = connection,
+                               .start_us = os_monotonic_us(),
+                               .target = arena_strdup(&conn->arena, target ? target : ""),
+                               .req = {.arena = &conn->arena, .connection = connection, .client = conn->client},
+                               .res = {.arena = &conn->arena}};
+    atomic_fetch_add(&s->in_flight, 1);
+    /* We parse the query ourselves, and MHD shall not: it keeps a record for each parameter, and when its memory for
+     * them is full it answers nothing and never looks at the connection again. The line is MHD's to write to. */
+    char *query = target ? strchr(target, '?') : NULL;
+    if (query && query[1])
+        query[1] = '\0';
+    return conn;
+}
+
+void http_on_completed(void *cls, struct MHD_Connection *connection, void **context,
+                       enum MHD_RequestTerminationCode why)
+{
+    (void)connection, (void)why;
+    if (*context)
+        call_end(cls, *context);
+    *context = NULL;
+}
+
+static enum MHD_Result send_answer(struct call *c)
+{
+    struct http_server *s = c->server;
+    if (atomic_load_explicit(&s->closing, memory_order_relaxed))
+        http_header_add(&c->res, "Connection", "close");
+    http_header_add(&c->res, "X-Request-Id", c->req.request_id);
+    http_header_add(&c->res, "X-Content-Type-Options", "nosniff");
+    struct MHD_Response *response = http_response_finish(&c->res);
+    if (!response)
+        return MHD_NO;
+    int64_t us = os_monotonic_us() - c->start_us;
+    size_t route = c->route ? (size_t)(c->route - s->routes) : s->n_routes;
+    http_metrics_count(s->metrics, route, c->req.method, c->res.status, us);
+    log_set_request_id(c->req.request_id);
+    log_write(us > SLOW_US ? LOG_WARN : LOG_DEBUG, "%s %s %d %.1f ms", c->method, c->req.path ? c->req.path : "?",
+              c->res.status, (double)us / 1000);
+    log_set_request_id(NULL);
+    c->state = ANSWERED;
+    enum MHD_Result sent = MHD_queue_response(c->connection, (unsigned)c->res.status, response);
+    MHD_destroy_response(response);
+    c->res.body = NULL;
+    return sent;
+}
+
+static void run_handler(struct call *c)
+{
+    log_set_request_id(c->req.request_id);
+    c->route->handler(c->server->ctx, &c->req, &c->res);
+    log_set_request_id(NULL);
+}
+
+static void refuse_for_now(struct call *c, const char *why)
+{
+    atomic_fetch_add(&c->server->rejected, 1);
+    http_header_add(&c->res, "Retry-After", "1");
+    http_problem(&c->res, 503, "%s", why);
+}
+
+static void work(void *arg)
+{
+    struct call *c = arg;
+    struct MHD_Connection *connection = c->connection;
+    if (atomic_load_explicit(&c->server->hurried, memory_order_relaxed))
+        refuse_for_now(c, "The service is stopping.");
+    else
+        run_handler(c);
+    MHD_resume_connection(connection); /* from here on the call belongs to MHD's thread again */
+}
+
+static const char *field(const struct call *c, const char *name)
+{
+    return MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, name);
+}
+
+/* What can be refused from the head alone is; true when an answer is ready. */
+static bool refuse_by_head(struct call *c, const char *method, const char *version)
+{
+    struct http_server *s = c->server;
+    struct arena *a = c->req.arena;
+    struct error err;
+    const char *allow;
+    c->method = arena_strdup(a, method);
+    c->req.request_id = http_request_id(field(c, "X-Request-Id"), a);
+    c->req.traceparent = http_traceparent(field(c, "traceparent"), a);
+    c->req.method = http_parse_method(method);
+    c->req.body = "";
+    if (!c->target || !c->method || !c->req.request_id) {
+        c->method = "?";
+        c->req.request_id = "none";
+        http_problem(&c->res, 503, "Out of memory.");
+        return true;
+    }
+    enum status st = http_check_head(c->connection, version, &err);
+    if (st != OK) {
+        http_header_add(&c->res, "Connection", "close"); /* nobody knows where the next request would begin */
+        http_problem(&c->res, st == ERR_UNSUPPORTED ? 501 : 400, "%s", err.message);
+        return true;
+    }
+    if (http_parse_target(c->target, a, &c->req, &err) != OK) {
+        http_problem_from(&c->res, &err);
+        return true;
+    }
+    switch (
+        http_route_find(s->routes, s->n_routes, c->req.method, c->req.path, a, &c->route, &c->req.path_param, &allow)) {
+    case HTTP_NO_PATH:
+        http_problem(&c->res, 404, "Nothing is at %.200s.", c->req.path);
+        return true;
+    case HTTP_NO_METHOD:
+        http_header_add(&c->res, "Allow", allow);
+        http_problem(&c->res, 405, "Method %.20s is not allowed here; allowed: %s.", method, allow);
+        return true;
+    case HTTP_MATCH:
+        break;
+    }
+    const char *length = field(c, "Content-Length");
+    if (length && strtoull(length, NULL, 10) > c->route->max_body) {
+        http_problem(&c->res, 413, "The body is too large: %.20s bytes, at most %zu are allowed.", length,
+                     c->route->max_body);
+        return true;
+    }
+    buf_init(&c->body, c->route->max_body);
+    return false;
+}
+
+/* Takes a piece of the body; false cuts the connection. */
+static bool take_piece(struct call *c, const char *data, size_t len)
+{
+    if (!c->too_large) {
+        buf_append(&c->body, data, len);
+        c->too_large = c->body.failed;
+    }
+    if (c->too_large)
+        c->dropped += len;
+    int64_t patience = (int64_t)c->server->timeout_s * HTTP_PATIENCE * 1000000;
+    return c->dropped < MAX_DROPPED && os_monotonic_us() - c->start_us < patience;
+}
+
+static enum MHD_Result dispatch(struct call *c)
+{
+    if (c->too_large) {
+        http_problem(&c->res, 413, "The body is too large: at most %zu bytes are allowed.", c->route->max_body);
+        return send_answer(c);
+    }
+    c->req.body = buf_str(&c->body);
+    c->req.body_len = c->body.len;
+    if (c->route->flags & HTTP_INLINE) {
+        run_handler(c);
+        return send_answer(c);
+    }
+    c->state = RUNNING;
+    MHD_suspend_connection(c->connection);
+    if (pool_submit(c->server->workers, work, c) != OK) {
+        refuse_for_now(c, "Too many requests are waiting.");
+        MHD_resume_connection(c->connection);
+    }
+    return MHD_YES;
+}
+
+enum MHD_Result http_on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                                const char *version, const char *data, size_t *size, void **context)
+{
+    (void)cls, (void)connection, (void)url;
+    struct http_conn *conn = *context;
+    if (!conn)
+        return MHD_NO;
+    struct call *c = &conn->call;
+    if (!c->headed) {
+        c->headed = true;
+        atomic_store_explicit(&conn->head_since_us, 0, memory_order_relaxed);
+        return refuse_by_head(c, method, version) ? send_answer(c) : MHD_YES;
+    }
+    if (c->state == ANSWERED) { /* what still arrives of a refused body */
+        *size = 0;
+        return MHD_YES;
+    }
+    if (*size) {
+        bool goes_on = take_piece(c, data, *size);
+        *size = 0;
+        return goes_on ? MHD_YES : MHD_NO;
+    }
+    return c->state == RUNNING ? send_answer(c) : dispatch(c);
+}

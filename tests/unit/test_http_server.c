@@ -1,0 +1,366 @@
+/* The HTTP server on raw sockets: what it routes, what it refuses and how, and how it ends. */
+#include "http_peer.h"
+
+#include "base/buf.h"
+#include "base/os.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct gate {
+    atomic_int inside;
+    atomic_bool open;
+};
+
+static void echo(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    (void)ctx;
+    http_header_add(res, "X-Path", req->path_param ? req->path_param : "none");
+    http_body_copy(res, 200, "application/octet-stream", req->body, req->body_len);
+}
+
+static void params(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    (void)ctx;
+    int64_t n = 0;
+    const char *name;
+    struct error err;
+    enum status st = http_param(req, "name", &name, &err);
+    if (st == OK || st == ERR_NOT_FOUND)
+        st = http_param_int(req, "n", 1, 9, 5, &n, &err);
+    if (st != OK) {
+        http_problem_from(res, &err);
+        return;
+    }
+    char text[128];
+    int len = snprintf(text, sizeof text, "[%s] %d of %zu", name ? name : "", (int)n, req->n_params);
+    http_body_copy(res, 200, "text/plain", text, (size_t)len);
+}
+
+/* Stays until the gate opens. */
+static void wait_inside(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    (void)req;
+    struct gate *g = ctx;
+    atomic_fetch_add(&g->inside, 1);
+    for (int i = 0; i < 10000 && !atomic_load(&g->open); i++)
+        usleep(1000);
+    http_json(res, 200, "{\"waited\":true}", 15);
+}
+
+static ssize_t breaks_off(void *state, char *out, size_t cap)
+{
+    int *calls = state;
+    if ((*calls)++ > 0)
+        return -1;
+    assert_true(cap >= 4);
+    memcpy(out, "half", 4);
+    return 4;
+}
+
+static void broken_stream(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    (void)ctx;
+    int *calls = arena_alloc(req->arena, sizeof *calls);
+    assert_non_null(calls);
+    *calls = 0;
+    http_body_stream(res, 200, "text/plain", breaks_off, NULL, calls);
+}
+
+static const struct http_route routes[] = {
+    {HTTP_POST | HTTP_PUT, "/echo/", echo, 0, 100, "echo"},
+    {HTTP_GET, "/things/{name}", echo, HTTP_INLINE, 0, "thing"},
+    {HTTP_DELETE, "/things/", echo, HTTP_INLINE, 0, "things"},
+    {HTTP_GET, "/params/", params, HTTP_INLINE, 0, "params"},
+    {HTTP_GET, "/wait/", wait_inside, 0, 0, "wait"},
+    {HTTP_GET, "/broken/", broken_stream, 0, 0, "broken"},
+};
+
+static struct http_server *open_with(struct gate *g, unsigned workers, size_t max_queue, unsigned timeout_s)
+{
+    return peer_open((struct http_server_config){.routes = routes,
+                                                 .n_routes = sizeof routes / sizeof *routes,
+                                                 .ctx = g,
+                                                 .workers = workers,
+                                                 .max_queue = max_queue,
+                                                 .timeout_s = timeout_s});
+}
+
+static int setup(void **state)
+{
+    *state = open_with(NULL, 2, 8, 10);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    http_server_close(*state, 1000);
+    return 0;
+}
+
+struct exchange {
+    const char *request;
+    const char *status;   /* the answer begins with "HTTP/1.1 " and this */
+    const char *holds[3]; /* and holds these */
+    size_t len;           /* of the request, when it holds NUL */
+};
+#define BYTES(s) .request = s, .len = sizeof(s) - 1
+#define HOST     "Host: x\r\n"
+#define LAST     "Host: x\r\nConnection: close\r\n"
+
+static void check(struct http_server *s, const struct exchange *e)
+{
+    char answer[8192], first[32];
+    int fd = peer_connect(s);
+    peer_send(fd, e->request, e->len ? e->len : strlen(e->request));
+    bool ended = peer_read(fd, answer, sizeof answer, 5000);
+    close(fd);
+    snprintf(first, sizeof first, "HTTP/1.1 %s", e->status);
+    if (!ended || strncmp(answer, first, strlen(first)) != 0)
+        fail_msg("%.300s\nwas answered%s, not %s:\n%s", e->request, ended ? "" : " and kept open", e->status, answer);
+    for (size_t i = 0; i < 3 && e->holds[i]; i++)
+        if (!strstr(answer, e->holds[i]))
+            fail_msg("%.300s\nanswer lacks \"%s\":\n%s", e->request, e->holds[i], answer);
+}
+
+static void served(void **state)
+{
+    static const struct exchange table[] = {
+        {"GET /things/a%20b HTTP/1.1\r\n" LAST "\r\n", "200", {"X-Path: a b"}, 0},
+        {"GET /things/a/ HTTP/1.1\r\n" LAST "\r\n", "200", {"X-Path: a\r\n"}, 0},
+        {"HEAD /things/a HTTP/1.1\r\n" LAST "\r\n", "200", {"X-Path: a\r\n", "Content-Length: 0"}, 0},
+        {"GET http://other/things/a HTTP/1.1\r\n" LAST "\r\n", "200", {"X-Path: a\r\n"}, 0},
+        {"GET /things/a HTTP/1.0\r\n\r\n", "200", {"X-Path: a\r\n"}, 0},
+        {"POST /echo HTTP/1.1\r\n" LAST "Content-Length: 5\r\n\r\nhello", "200", {"\r\n\r\nhello"}, 0},
+        {"POST /echo HTTP/1.1\r\n" LAST "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+         "200",
+         {"\r\n\r\nhello"},
+         0},
+        {"PUT /echo/ HTTP/1.1\r\n" LAST "Content-Length: 0\r\n\r\n", "200", {"Content-Length: 0"}, 0},
+        {"GET /params/?name=%C3%A9+%26&n=3 HTTP/1.1\r\n" LAST "\r\n", "200", {"[\xc3\xa9 &] 3 of 2"}, 0},
+        {"GET /params?&&n=&x HTTP/1.1\r\n" LAST "\r\n", "400", {"n must be a whole number from 1 to 9"}, 0},
+        {"GET /params HTTP/1.1\r\n" LAST "X-Request-Id: mine-1\r\n\r\n", "200", {"X-Request-Id: mine-1\r\n"}, 0},
+        {"GET /params HTTP/1.1\r\n" LAST "X-Request-Id: no good\r\n\r\n", "200", {"X-Request-Id: "}, 0},
+        {"GET /params HTTP/1.1\r\n" HOST "\r\nGET /things/next HTTP/1.1\r\n" LAST "\r\n", /* pipelined */
+         "200",
+         {"[] 5 of 0", "X-Path: next"},
+         0},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        check(*state, &table[i]);
+}
+
+static void refused(void **state)
+{
+    static const char problem[] = "application/problem+json";
+    static const struct exchange table[] = {
+        {"GET /nothing HTTP/1.1\r\n" LAST "\r\n", "404", {problem, "Nothing is at /nothing."}, 0},
+        {"GET /things/ HTTP/1.1\r\n" LAST "\r\n", "405", {problem, "Allow: DELETE\r\n"}, 0},
+        {"DELETE /things/a HTTP/1.1\r\n" LAST "\r\n", "405", {problem, "Allow: GET, HEAD\r\n"}, 0},
+        {"BREW /things/a HTTP/1.1\r\n" LAST "\r\n", "405", {"Method BREW is not allowed"}, 0},
+        {"GET /things/.. HTTP/1.1\r\n" LAST "\r\n", "400", {problem}, 0},
+        {"GET /things/%2e%2e HTTP/1.1\r\n" LAST "\r\n", "400", {problem}, 0},
+        {"GET /things/%00 HTTP/1.1\r\n" LAST "\r\n", "400", {problem}, 0},
+        {"GET /things/%ff HTTP/1.1\r\n" LAST "\r\n", "400", {problem}, 0},
+        {"GET /things/%zz HTTP/1.1\r\n" LAST "\r\n", "400", {problem}, 0},
+        {"GET /params?name=%ff HTTP/1.1\r\n" LAST "\r\n", "400", {"name"}, 0},
+        {"GET /params?name=%00 HTTP/1.1\r\n" LAST "\r\n", "400", {"name"}, 0},
+        {"GET /params?name=%4 HTTP/1.1\r\n" LAST "\r\n", "400", {"name: broken percent escape"}, 0},
+        {"GET /params?name=1&name=2 HTTP/1.1\r\n" LAST "\r\n", "400", {"name"}, 0},
+        {"GET /params?n=10 HTTP/1.1\r\n" LAST "\r\n", "400", {"n must be a whole number from 1 to 9"}, 0},
+        {"GET /params?n=1e0 HTTP/1.1\r\n" LAST "\r\n", "400", {"n must be a whole number from 1 to 9"}, 0},
+        {"GET /params?n=99999999999999999999 HTTP/1.1\r\n" LAST "\r\n", "400", {"n must be"}, 0},
+        /* heads that a proxy may read otherwise than we do: refused, and the connection ends without being asked to */
+        {"GET /params HTTP/1.1\r\n\r\n", "400", {"Host"}, 0},
+        {"GET /params HTTP/1.1\r\n" HOST HOST "\r\n", "400", {"Host"}, 0},
+        {"GET /params HTTP/1.1\r\n" HOST "Bad\x01: x\r\n\r\n", "400", {problem, "is not a name"}, 0},
+        {"GET /params HTTP/1.1\r\n" HOST "A: \x01\r\n\r\n", "400", {problem, "control characters"}, 0},
+        {"POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+         "400",
+         {"Content-Length must be given once"},
+         0},
+        {"POST /echo HTTP/1.1\r\n" HOST "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+         "400",
+         {"Transfer-Encoding: not allowed with Content-Length"},
+         0},
+        {"POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\n0\r\n\r\n", "501", {"only chunked"}, 0},
+        {"POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+         "501",
+         {"only chunked"},
+         0},
+        {"POST /echo HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\n", "400", {NULL}, 0},
+        {"POST /echo HTTP/1.1\r\n" HOST "Content-Length: 1x\r\n\r\n", "400", {NULL}, 0},
+        {"POST /echo HTTP/1.1\r\n" HOST "Content-Length: 101\r\n\r\n", "413", {"101 bytes, at most 100"}, 0},
+        {"POST /echo HTTP/1.1\r\n" LAST "Content-Length: 99999999999999999999\r\n\r\n", "413", {NULL}, 0},
+        {"GET /params HTTP/1.1\r\n" LAST "Content-Length: 1\r\n\r\nx", "413", {"at most 0 are allowed"}, 0},
+        {"POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nzz\r\n", "400", {NULL}, 0},
+        {BYTES("GET /pa\0rams HTTP/1.1\r\n" LAST "\r\n"), .status = "40"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        check(*state, &table[i]);
+}
+
+static void too_many_of_something(void **state)
+{
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    buf_puts(&b, "GET /params?");
+    for (int i = 0; i < 65; i++)
+        buf_puts(&b, "a&");
+    buf_puts(&b, " HTTP/1.1\r\n" LAST "\r\n");
+    check(*state, &(struct exchange){buf_str(&b), "400", {"query string"}, 0});
+    buf_reset(&b);
+    buf_puts(&b, "GET /params?");
+    for (int i = 0; i < 7000; i++)
+        buf_puts(&b, "a&"); /* more records than MHD has memory for, were it to make them */
+    buf_puts(&b, " HTTP/1.1\r\n" LAST "\r\n");
+    check(*state, &(struct exchange){buf_str(&b), "400", {"query string"}, 0});
+    buf_reset(&b);
+    buf_puts(&b, "GET /params HTTP/1.1\r\n" HOST);
+    for (int i = 0; i < 4000; i++)
+        buf_puts(&b, "Field: value\r\n");
+    buf_puts(&b, "\r\n");
+    check(*state, &(struct exchange){buf_str(&b), "431", {NULL}, 0});
+    buf_reset(&b);
+    buf_puts(&b, "POST /echo HTTP/1.1\r\n" LAST "Transfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < 20; i++)
+        buf_puts(&b, "a\r\n0123456789\r\n");
+    buf_puts(&b, "0\r\n\r\n");
+    check(*state, &(struct exchange){buf_str(&b), "413", {"at most 100 bytes are allowed"}, 0});
+    buf_free(&b);
+}
+
+static void broken_streams_are_cut(void **state)
+{
+    char answer[4096];
+    int fd = peer_connect(*state);
+    static const char request[] = "GET /broken HTTP/1.1\r\n" HOST "\r\n";
+    peer_send(fd, request, sizeof request - 1);
+    assert_true(peer_read(fd, answer, sizeof answer, 5000));
+    assert_non_null(strstr(answer, "half"));
+    assert_null(strstr(answer, "\r\n0\r\n\r\n")); /* so that nobody takes it for whole */
+    close(fd);
+}
+
+/* A head and a body that come byte by byte, each in time, but for too long as a whole. */
+static void drips_are_cut(void **state)
+{
+    (void)state;
+    static const char *const starts[] = {"GET /params HTTP/1.1\r\nX: ",
+                                         "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 90\r\n\r\n"};
+    struct http_server *s = open_with(NULL, 1, 8, 1);
+    int fd[2];
+    bool cut[2] = {false};
+    for (int i = 0; i < 2; i++) {
+        fd[i] = peer_connect(s);
+        peer_send(fd[i], starts[i], strlen(starts[i]));
+    }
+    int64_t began = os_monotonic_us();
+    while (!(cut[0] && cut[1]) && os_monotonic_us() - began < 30000000) {
+        usleep(250000);
+        for (int i = 0; i < 2; i++) {
+            struct pollfd p = {.fd = fd[i], .events = POLLIN};
+            char rest[512];
+            if (!cut[i] && (send(fd[i], "x", 1, MSG_NOSIGNAL) != 1 ||
+                            (poll(&p, 1, 0) > 0 && recv(fd[i], rest, sizeof rest, 0) <= 0)))
+                cut[i] = true;
+        }
+    }
+    assert_true(cut[0] && cut[1]);
+    for (int i = 0; i < 2; i++)
+        close(fd[i]);
+    http_server_close(s, 1000);
+}
+
+static void wait_for(atomic_int *n, int least)
+{
+    for (int i = 0; i < 10000 && atomic_load(n) < least; i++)
+        usleep(1000);
+    assert_true(atomic_load(n) >= least);
+}
+
+static const char waits[] = "GET /wait HTTP/1.1\r\n" HOST "\r\n";
+
+/* One worker, one place in the queue: the third is told to come again, and the metrics count it. */
+static void a_full_queue_is_said(void **state)
+{
+    (void)state;
+    struct gate g = {0};
+    struct http_server *s = open_with(&g, 1, 1, 10);
+    char answer[4096];
+    int fd[8];
+    for (int i = 0; i < 8; i++) {
+        fd[i] = peer_connect(s);
+        peer_send(fd[i], waits, sizeof waits - 1);
+        if (i == 0)
+            wait_for(&g.inside, 1);
+    }
+    int refusals = 0;
+    for (int i = 1; i < 8; i++) {
+        peer_read(fd[i], answer, sizeof answer, 300);
+        if (answer[0]) {
+            assert_non_null(strstr(answer, "HTTP/1.1 503"));
+            assert_non_null(strstr(answer, "Retry-After: 1\r\n"));
+            refusals++;
+        }
+    }
+    assert_int_equal(refusals, 6);
+    struct buf metrics;
+    buf_init(&metrics, 1 << 20);
+    http_server_metrics(s, &metrics);
+    assert_non_null(strstr(buf_str(&metrics), "test_http_rejected_total 6"));
+    assert_non_null(strstr(buf_str(&metrics), "test_http_requests_in_flight 2"));
+    buf_free(&metrics);
+    atomic_store(&g.open, true);
+    for (int i = 0; i < 8; i++)
+        close(fd[i]);
+    http_server_close(s, 1000);
+}
+
+static void *close_patiently(void *s)
+{
+    http_server_close(s, 10000);
+    return NULL;
+}
+
+/* What was accepted before the end is answered, and the answer says that it is the last. */
+static void closing_lets_requests_finish(void **state)
+{
+    (void)state;
+    struct gate g = {0};
+    struct http_server *s = open_with(&g, 1, 4, 10);
+    char answer[4096];
+    int fd[2];
+    for (int i = 0; i < 2; i++) {
+        fd[i] = peer_connect(s);
+        peer_send(fd[i], waits, sizeof waits - 1);
+    }
+    wait_for(&g.inside, 1);
+    usleep(50000);
+    pthread_t closer;
+    assert_int_equal(pthread_create(&closer, NULL, close_patiently, s), 0);
+    usleep(50000);
+    atomic_store(&g.open, true);
+    for (int i = 0; i < 2; i++) {
+        assert_true(peer_read(fd[i], answer, sizeof answer, 10000));
+        assert_non_null(strstr(answer, "HTTP/1.1 200"));
+        assert_non_null(strstr(answer, "Connection: close\r\n"));
+        assert_non_null(strstr(answer, "{\"waited\":true}"));
+        close(fd[i]);
+    }
+    pthread_join(closer, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(served, setup, teardown),
+        cmocka_unit_test_setup_teardown(refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(too_many_of_something, setup, teardown),
+        cmocka_unit_test_setup_teardown(broken_streams_are_cut, setup, teardown),
+        cmocka_unit_test(drips_are_cut),
+        cmocka_unit_test(a_full_queue_is_said),
+        cmocka_unit_test(closing_lets_requests_finish),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
