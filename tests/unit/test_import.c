@@ -411,11 +411,12 @@ static void killed_imports_are_completed(void **state)
         write_svg(&f, name, i);
     }
     int status = -1;
-    unsigned kills = 0;
+    unsigned kills = 0, wait_us = 2000;
     for (unsigned round = 0; status != 0; round++) {
         pid_t pid = import_in_child(&f);
-        assert_true(pid > 0 && round < 200);
-        usleep(2000 + 8000 * round);
+        assert_true(pid > 0 && round < 60);
+        usleep(wait_us);
+        wait_us += wait_us / 4;
         kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(status == 0 || WIFSIGNALED(status));
