@@ -108,11 +108,11 @@ test-reference: $(B)/tests/test_clip ## the encoders against PyTorch, golden val
 	sh tests/golden/reference.sh $<
 
 unit: $(UNIT) ## build and run the unit tests
-	@sh tests/run_unit.sh $(UNIT)
+	@sh tests/run.sh unit $(UNIT)
 
 API := $(wildcard tests/api/test_*)
 api: all ## run the API tests, which start the program on free ports
-	@PEEL=$(abspath $(B)/peel) PEEL_TEST_SLOW=$(if $(filter release,$(MODE)),1,4) sh tests/run_api.sh $(API)
+	@PEEL=$(abspath $(B)/peel) PEEL_TEST_SLOW=$(if $(filter release,$(MODE)),2,6) sh tests/run.sh api $(API)
 
 includes: ## check who includes whom under src/
 	@sh tests/check_includes.sh
@@ -120,7 +120,7 @@ includes: ## check who includes whom under src/
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz: ## run each fuzz target FUZZ_SECONDS (10) long from its corpus
 	@$(MAKE) MODE=fuzz $(FUZZ)
-	@sh tests/run_fuzz.sh $(FUZZ)
+	@sh tests/run.sh fuzz $(FUZZ)
 
 build/fuzz/tests/fuzz_%: tests/fuzz/fuzz_%.c build/fuzz/libpeel.a
 	@mkdir -p $(@D)

@@ -40,7 +40,7 @@ step "build, warnings are errors" make -s "$jobs" WERROR=1
 [ "$failed" -eq 0 ] || { echo "$passed passed, $failed failed"; exit 1; }
 step "unit tests" make -s "$jobs" unit
 step "API tests" make -s api
-step "browser tests" sh tests/run_api.sh tests/browser/test_gallery.py
+step "browser tests" env TEST_JOBS=1 PEEL_TEST_SLOW=2 sh tests/run.sh browser tests/browser/test_*.py
 if [ "${1:-}" != fast ]; then
     step "unit tests, address and undefined behaviour sanitizers" make -s "$jobs" MODE=asan unit
     step "API tests, address and undefined behaviour sanitizers" make -s MODE=asan api

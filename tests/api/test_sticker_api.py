@@ -145,10 +145,11 @@ class Analytics(ServiceTest):
     def test_tokens(self):
         self.search("secret")
         target = "/api/analytics/?query=secret"
-        for header in (None, "Token", "Token ", "Bearer " + ADMIN_TOKEN, "Token wrong", ADMIN_TOKEN, "Token \x7f"):
+        for header in (None, "Token", "Token ", "Bearer " + ADMIN_TOKEN, "Token wrong", ADMIN_TOKEN, "Token \xe9"):
             answer = self.get(target, **({"Authorization": header} if header is not None else {}))
             self.assert_problem(answer, 401)
             self.assertEqual(answer.headers["WWW-Authenticate"], "Token")
+        self.assert_problem(self.get(target, Authorization="Token \x7f"), 400)
         self.assertEqual(self.get(target, Authorization="token " + ADMIN_TOKEN).status, 200)
 
     def test_a_user_who_is_not_staff_and_a_revoked_token(self):
