@@ -1,5 +1,6 @@
 -- wrk's requests against StickerService. Arguments after "--": a file of words, one a line, and what to send:
--- repeated (20 queries again and again), different (no query twice), feedback (one vote a request).
+-- repeated (20 queries again and again), different (no query twice), feedback (one vote a request), or a path to which
+-- three words are added: as good as different, when there are many words.
 local words, mode = {}, ""
 local threads, n, salt = 0, 0, 0
 
@@ -21,6 +22,10 @@ function request()
       local body = string.format('{"feedback":[{"query":"%s","%s":["s%d.png"]}]}', words[1 + n % 20],
                                  n % 3 > 0 and "positive" or "negative", math.random(0, 99))
       return wrk.format("POST", "/api/feedback/", nil, body)
+   end
+   if mode:sub(1, 1) == "/" then
+      local phrase = words[math.random(#words)] .. "+" .. words[math.random(#words)] .. "+" .. words[math.random(#words)]
+      return wrk.format("GET", mode .. phrase)
    end
    local query = words[1 + n % 20]
    if mode == "different" then
