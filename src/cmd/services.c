@@ -138,6 +138,10 @@ int cmd_sticker_service(const struct config *cfg)
     service.breaker_retry_ms = (unsigned)config_int(cfg, "breaker-retry-ms");
     service.usage_flush_ms = (unsigned)config_int(cfg, "usage-flush-ms");
     service.answer_cache_ms = (unsigned)config_int(cfg, "search-cache-ms");
+    service.session_idle_s = config_int(cfg, "session-idle-s");
+    service.session_most_s = config_int(cfg, "session-most-s");
+    service.secure_cookies = config_string(cfg, "secure-cookies");
+    service.behind_proxy = config_bool(cfg, "behind-proxy");
     service.version = PEEL_VERSION;
 
     arena_init(&a, 1u << 16);

@@ -12,6 +12,7 @@
 #include "sticker_service/thumbs.h"
 #include "sticker_service/usage.h"
 #include "store/sticker_store.h"
+#include <semaphore.h>
 #include <stdatomic.h>
 
 struct sticker_service {
@@ -24,6 +25,7 @@ struct sticker_service {
     struct answers *answers;
     struct thumbs *thumbs;
     struct outbox *outbox;
+    sem_t password_checks;                 /* how many more may run: each takes 64 MiB and 0.1 s */
     struct http_server *_Atomic server;    /* NULL for the first requests, if they are quick */
     atomic_uint_fast64_t degraded;         /* answers given without SearchService */
     atomic_int_fast64_t degraded_told_us;  /* when that was last logged, monotonic */

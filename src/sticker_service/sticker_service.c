@@ -2,11 +2,14 @@
 #include "sticker_service/sticker_service.h"
 
 #include "base/log.h"
+#include "sticker_service/admin.h"
 #include "sticker_service/gallery.h"
 #include "sticker_service/service.h"
 
 #include <errno.h>
 #include <poll.h>
+
+#define PASSWORD_CHECKS 2 /* at once: logging in must not take all memory, nor all processors from searches */
 
 static const struct http_route routes[] = {
     {HTTP_GET, "/api/search/", search_handle, 0, 0, "search"},
@@ -24,6 +27,12 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/static/{file}", gallery_static, HTTP_INLINE, 0, "static"},
     {HTTP_GET, "/api/openapi.json", gallery_openapi, HTTP_INLINE, 0, "openapi"},
     {HTTP_GET, "/api/docs", gallery_docs, 0, 0, "docs"},
+    {HTTP_GET, "/admin/", dashboard_page, 0, 0, "admin"},
+    {HTTP_GET, "/admin/login", admin_login_page, 0, 0, "admin_login"},
+    {HTTP_POST, "/admin/login", admin_login, 0, ADMIN_FORM_SMALL, "admin_login"},
+    {HTTP_POST, "/admin/logout", admin_logout, 0, ADMIN_FORM_SMALL, "admin_logout"},
+    {HTTP_GET, "/admin/password", admin_password_page, 0, 0, "admin_password"},
+    {HTTP_POST, "/admin/password", admin_password, 0, ADMIN_FORM_SMALL, "admin_password"},
 };
 
 struct sticker_service_config sticker_service_defaults(void)
@@ -51,6 +60,9 @@ struct sticker_service_config sticker_service_defaults(void)
         .answer_cache_count = 1024,
         .outbox_poll_ms = 300,
         .outbox_parallel = 8,
+        .session_idle_s = 3600,
+        .session_most_s = 43200,
+        .secure_cookies = "auto",
         .version = "",
     };
 }
@@ -117,6 +129,7 @@ static void close_parts(struct sticker_service *s)
 enum status sticker_service_run(const struct sticker_service_config *cfg, struct error *err)
 {
     struct sticker_service s = {.cfg = cfg};
+    sem_init(&s.password_checks, 0, PASSWORD_CHECKS);
     enum status status = open_parts(&s, err);
     if (status == OK) {
         uint16_t port = http_server_port(s.server);
@@ -132,5 +145,6 @@ enum status sticker_service_run(const struct sticker_service_config *cfg, struct
         log_info("stopping");
     }
     close_parts(&s);
+    sem_destroy(&s.password_checks);
     return status;
 }

@@ -10,6 +10,7 @@
 #define PEEL_STICKER_SERVICE_H
 
 #include "base/status.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,12 +42,15 @@ struct sticker_service_config {
     unsigned breaker_failures; /* in a row, then no calls for breaker_retry_ms */
     unsigned breaker_retry_ms;
 
-    unsigned usage_flush_ms;   /* counts are written at most this much later */
-    unsigned answer_cache_ms;  /* how long a finished answer is reused; 0 = never */
-    size_t answer_cache_count; /* answers kept; at most 16 KiB each */
-    unsigned outbox_poll_ms;   /* how often entries of other processes are looked for */
-    unsigned outbox_parallel;  /* documents on their way at once, 1..64 */
-    const char *version;       /* for /metrics */
+    unsigned usage_flush_ms;                /* counts are written at most this much later */
+    unsigned answer_cache_ms;               /* how long a finished answer is reused; 0 = never */
+    size_t answer_cache_count;              /* answers kept; at most 16 KiB each */
+    unsigned outbox_poll_ms;                /* how often entries of other processes are looked for */
+    unsigned outbox_parallel;               /* documents on their way at once, 1..64 */
+    int64_t session_idle_s, session_most_s; /* after which who is logged in to the admin is logged out */
+    const char *secure_cookies;             /* "always", "never", or "auto": as X-Forwarded-Proto says */
+    bool behind_proxy;                      /* the last entry of X-Forwarded-For is the client's address */
+    const char *version;                    /* for /metrics */
 };
 
 struct sticker_service_config sticker_service_defaults(void);

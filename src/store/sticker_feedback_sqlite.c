@@ -7,14 +7,37 @@
 
 /* --- queries --- */
 
-static enum status ensure_job(struct db_conn *c, void *arg, struct error *err)
+enum status sticker_sqlite_query_index(struct db_conn *c, int64_t row, const char *query, struct error *err)
+{
+    return db_run(c, "INSERT INTO queries_fts (rowid, query) VALUES (?1, ?2)", DB_ARGS(DB_INT(row), DB_TEXT(query)),
+                  NULL, err);
+}
+
+enum status sticker_sqlite_query_unindex(struct db_conn *c, int64_t row, const char *query, struct error *err)
+{
+    return db_run(c, "INSERT INTO queries_fts (queries_fts, rowid, query) VALUES ('delete', ?1, ?2)",
+                  DB_ARGS(DB_INT(row), DB_TEXT(query)), NULL, err);
+}
+
+/* Adds it unless it exists, which *added tells. */
+static enum status add_query(struct db_conn *c, const char *query, int64_t usage, bool *added, struct error *err)
 {
     char id[37];
+    int64_t row;
     os_uuid7(id);
-    return db_run(c,
-                  "INSERT INTO queries (id, query, usage, created_us, modified_us) VALUES (?1, ?2, 0, ?3, ?3)"
-                  " ON CONFLICT (query) DO NOTHING",
-                  DB_ARGS(DB_TEXT(id), DB_TEXT(arg), DB_INT(os_now_us())), NULL, err);
+    enum status st =
+        db_get_int(c,
+                   "INSERT INTO queries (id, query, usage, created_us, modified_us, row)"
+                   " VALUES (?1, ?2, ?3, ?4, ?4, (SELECT coalesce(max(row), 0) + 1 FROM queries))"
+                   " ON CONFLICT (query) DO NOTHING RETURNING row",
+                   DB_ARGS(DB_TEXT(id), DB_TEXT(query), DB_INT(usage), DB_INT(os_now_us())), &row, added, err);
+    return st == OK && *added ? sticker_sqlite_query_index(c, row, query, err) : st;
+}
+
+static enum status ensure_job(struct db_conn *c, void *arg, struct error *err)
+{
+    bool added;
+    return add_query(c, arg, 0, &added, err);
 }
 
 enum status sticker_sqlite_query_ensure(struct sticker_store *s, const char *query, struct error *err)
@@ -41,14 +64,12 @@ static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
     const struct usage_job *job = arg;
     enum status st = OK;
     for (size_t i = 0; i < job->n && st == OK; i++) {
-        char id[37];
-        os_uuid7(id);
-        st =
-            db_run(c,
-                   "INSERT INTO queries (id, query, usage, created_us, modified_us) VALUES (?1, ?2, ?3, ?4, ?4)"
-                   " ON CONFLICT (query) DO UPDATE SET usage = usage + excluded.usage,"
-                   " modified_us = excluded.modified_us",
-                   DB_ARGS(DB_TEXT(id), DB_TEXT(job->query[i]), DB_INT(job->count[i]), DB_INT(os_now_us())), NULL, err);
+        bool added = false;
+        int64_t changed;
+        st = db_run(c, "UPDATE queries SET usage = usage + ?2, modified_us = ?3 WHERE query = ?1",
+                    DB_ARGS(DB_TEXT(job->query[i]), DB_INT(job->count[i]), DB_INT(os_now_us())), &changed, err);
+        if (st == OK && changed == 0)
+            st = add_query(c, job->query[i], job->count[i], &added, err);
     }
     return st;
 }

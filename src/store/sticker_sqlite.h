@@ -20,6 +20,10 @@ extern __typeof__(sticker_store_usage_add) sticker_sqlite_usage_add;
 extern __typeof__(sticker_store_feedback) sticker_sqlite_feedback;
 extern __typeof__(sticker_store_analytics) sticker_sqlite_analytics;
 extern __typeof__(sticker_store_export) sticker_sqlite_export;
+/* Inside a job: a query's words in queries_fts, by the number in its column `row`. */
+enum status sticker_sqlite_query_index(struct db_conn *c, int64_t row, const char *query, struct error *err) MUST_CHECK;
+enum status sticker_sqlite_query_unindex(struct db_conn *c, int64_t row, const char *query,
+                                         struct error *err) MUST_CHECK;
 
 /* sticker_users_sqlite.c: users and tokens */
 extern __typeof__(sticker_store_user_add) sticker_sqlite_user_add;
@@ -40,5 +44,13 @@ extern __typeof__(sticker_store_outbox_refill) sticker_sqlite_outbox_refill;
 /* Inside a job: queues `op` for the sticker, in the place of an older entry. */
 enum status sticker_sqlite_outbox_queue(struct db_conn *c, const char *op, const char *filename,
                                         struct error *err) MUST_CHECK;
+
+/* sticker_admin_session_sqlite.c: who is logged in, and who tried to */
+extern __typeof__(sticker_store_session_add) sticker_sqlite_session_add;
+extern __typeof__(sticker_store_session_get) sticker_sqlite_session_get;
+extern __typeof__(sticker_store_session_end) sticker_sqlite_session_end;
+extern __typeof__(sticker_store_session_end_others) sticker_sqlite_session_end_others;
+extern __typeof__(sticker_store_login_try) sticker_sqlite_login_try;
+extern __typeof__(sticker_store_login_succeeded) sticker_sqlite_login_succeeded;
 
 #endif

@@ -203,3 +203,38 @@ enum status sticker_store_outbox_refill(struct sticker_store *s, struct error *e
 {
     return s->ops->outbox_refill(s, err);
 }
+
+enum status sticker_store_session_add(struct sticker_store *s, const char *user_id, const char *hash_hex,
+                                      const char *address, struct error *err)
+{
+    return s->ops->session_add(s, user_id, hash_hex, address, err);
+}
+
+enum status sticker_store_session_get(struct sticker_store *s, const char *hash_hex, int64_t idle_us, int64_t most_us,
+                                      struct arena *a, struct session *out, struct error *err)
+{
+    return s->ops->session_get(s, hash_hex, idle_us, most_us, a, out, err);
+}
+
+enum status sticker_store_session_end(struct sticker_store *s, const char *hash_hex, struct error *err)
+{
+    return s->ops->session_end(s, hash_hex, err);
+}
+
+enum status sticker_store_session_end_others(struct sticker_store *s, const char *user_id, const char *hash_hex,
+                                             struct error *err)
+{
+    return s->ops->session_end_others(s, user_id, hash_hex, err);
+}
+
+enum status sticker_store_login_try(struct sticker_store *s, const struct login_rule *rules, size_t n, int64_t *wait_us,
+                                    struct error *err)
+{
+    return s->ops->login_try(s, rules, n, wait_us, err);
+}
+
+enum status sticker_store_login_succeeded(struct sticker_store *s, const struct login_rule *rules, size_t n,
+                                          struct error *err)
+{
+    return s->ops->login_succeeded(s, rules, n, err);
+}

@@ -66,6 +66,59 @@ static const char *const migrations[] = {
     " op TEXT NOT NULL,"
     " attempts INTEGER NOT NULL, last_error TEXT NOT NULL, due_us INTEGER NOT NULL,"
     " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;",
+
+    /* 2: the admin. An index per column that a list sorts by, so that a page is a short walk along it (its last
+     * column is the row number, which breaks ties); a number for each query that the words of all queries are found
+     * by; and who may do what, who is logged in, who did what. */
+    "CREATE INDEX stickers_title ON stickers (title);"
+    "CREATE INDEX stickers_pack ON stickers (pack);"
+    "CREATE INDEX stickers_created ON stickers (created_us);"
+    "CREATE INDEX stickers_modified ON stickers (modified_us);"
+    "CREATE INDEX sticker_words_language ON sticker_words (language);"
+    "CREATE INDEX queries_usage ON queries (usage);"
+    "CREATE INDEX queries_created ON queries (created_us);"
+    "CREATE INDEX queries_modified ON queries (modified_us);"
+    "CREATE INDEX scores_positives ON scores (positives);"
+    "CREATE INDEX scores_negatives ON scores (negatives);"
+    "CREATE INDEX scores_modified ON scores (modified_us);"
+
+    "ALTER TABLE queries ADD COLUMN row INTEGER;" /* unlike SQLite's own row numbers, VACUUM leaves it alone */
+    "UPDATE queries SET row = rowid;"
+    "CREATE UNIQUE INDEX queries_row ON queries (row);"
+    "CREATE VIRTUAL TABLE queries_fts USING fts5 (query, content = '', columnsize = 0, detail = 'none',"
+    " tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3');"
+    "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries;"
+
+    "CREATE TABLE groups ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE,"
+    " permissions TEXT NOT NULL," /* "stickers.view stickers.change" */
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE user_groups ("
+    " user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " group_id TEXT NOT NULL REFERENCES groups (id) ON DELETE CASCADE,"
+    " PRIMARY KEY (user_id, group_id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX user_groups_group ON user_groups (group_id);"
+    "CREATE TABLE sessions ("
+    " hash_hex TEXT NOT NULL PRIMARY KEY,"
+    " user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " address TEXT NOT NULL,"
+    " seen_us INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX sessions_user ON sessions (user_id);"
+    "CREATE INDEX sessions_seen ON sessions (seen_us);"
+    "CREATE TABLE logins (" /* attempts to log in, by "account NAME" and by "address ADDRESS" */
+    " key TEXT NOT NULL PRIMARY KEY,"
+    " failures INTEGER NOT NULL, last_us INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX logins_last ON logins (last_us);"
+    "CREATE TABLE history ("
+    " row INTEGER PRIMARY KEY,"
+    " at_us INTEGER NOT NULL, username TEXT NOT NULL, address TEXT NOT NULL,"
+    " action TEXT NOT NULL, model TEXT NOT NULL, object TEXT NOT NULL,"
+    " before TEXT NOT NULL, after TEXT NOT NULL) STRICT;"
+    "CREATE INDEX history_at ON history (at_us);"
+    "CREATE INDEX history_username ON history (username);"
+    "CREATE INDEX history_object ON history (object);",
 };
 
 static const struct db_schema schema = {
@@ -409,6 +462,12 @@ enum status sticker_store_sqlite_open(const char *url, unsigned readers, struct 
         .outbox_done = sticker_sqlite_outbox_done,
         .outbox_failed = sticker_sqlite_outbox_failed,
         .outbox_refill = sticker_sqlite_outbox_refill,
+        .session_add = sticker_sqlite_session_add,
+        .session_get = sticker_sqlite_session_get,
+        .session_end = sticker_sqlite_session_end,
+        .session_end_others = sticker_sqlite_session_end_others,
+        .login_try = sticker_sqlite_login_try,
+        .login_succeeded = sticker_sqlite_login_succeeded,
     };
     struct sticker_sqlite *s = calloc(1, sizeof *s);
     if (!s)

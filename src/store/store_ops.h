@@ -5,6 +5,7 @@
 #define PEEL_STORE_STORE_OPS_H
 
 #include "store/search_store.h"
+#include "store/sticker_admin.h"
 #include "store/sticker_store.h"
 
 struct sticker_store_ops {
@@ -36,6 +37,12 @@ struct sticker_store_ops {
     __typeof__(sticker_store_outbox_done) *outbox_done;
     __typeof__(sticker_store_outbox_failed) *outbox_failed;
     __typeof__(sticker_store_outbox_refill) *outbox_refill;
+    __typeof__(sticker_store_session_add) *session_add;
+    __typeof__(sticker_store_session_get) *session_get;
+    __typeof__(sticker_store_session_end) *session_end;
+    __typeof__(sticker_store_session_end_others) *session_end_others;
+    __typeof__(sticker_store_login_try) *login_try;
+    __typeof__(sticker_store_login_succeeded) *login_succeeded;
 };
 struct sticker_store {
     const struct sticker_store_ops *ops;

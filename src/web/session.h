@@ -1,0 +1,24 @@
+/* session.h: the secrets of a session, and whether a form was sent by our own page.
+ *
+ * A session's token is 256 random bits that only the browser keeps; stores get its SHA-256. The token that forms
+ * carry against cross-site request forgery is made from it, so that nothing else needs to be stored. */
+#ifndef PEEL_WEB_SESSION_H
+#define PEEL_WEB_SESSION_H
+
+#include <stdbool.h>
+
+#define SESSION_TOKEN_SIZE 65 /* hex and a NUL; also of hashes and of CSRF tokens */
+
+void session_token_new(char out[SESSION_TOKEN_SIZE]);
+bool session_token_is(const char *s); /* has that form */
+void session_hash(const char *token, char out[SESSION_TOKEN_SIZE]);
+void session_csrf(const char *token, char out[SESSION_TOKEN_SIZE]);
+/* Compares without telling by its time where the difference is; false for NULL. */
+bool session_csrf_ok(const char *token, const char *sent);
+
+/* Whether a request came from a page of the same origin, by its headers (each may be NULL): Sec-Fetch-Site where
+ * the browser sends it, else Origin, which must name the host that was asked. True without both: older browsers
+ * and programs, which the CSRF token is there for. */
+bool session_same_origin(const char *sec_fetch_site, const char *origin, const char *host);
+
+#endif

@@ -1,0 +1,2 @@
+// What scripts add to the admin pages, which work without them.
+'use strict';
