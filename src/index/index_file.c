@@ -174,6 +174,9 @@ static enum status adopt(struct index *ix, struct table *t, uint64_t rows, const
             if (!isfinite(s.scale[i]) || !isfinite(s.residual[i]) || !isfinite(s.code_norm[i]))
                 return err_set(err, ERR_CORRUPT, "snapshot %s: row %llu is not finite", path,
                                (unsigned long long)(row + i));
+            if (s.sum[i] > 127 * (int32_t)ix->dim || s.sum[i] < -127 * (int32_t)ix->dim)
+                return err_set(err, ERR_CORRUPT, "snapshot %s: row %llu has an impossible sum", path,
+                               (unsigned long long)(row + i));
             if (id_map_get(&ix->ids, s.id[i], &seen))
                 return err_set(err, ERR_CORRUPT, "snapshot %s: document %lld twice", path, (long long)s.id[i]);
             if (id_map_put(&ix->ids, s.id[i], row + i) != OK)
