@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -17,18 +18,18 @@
 
 #define MAX_THREADS 8 /* each may hold a decoded image */
 
-static volatile sig_atomic_t signalled;
+static atomic_bool signalled; /* read by the threads that decode, which a volatile is not for */
 
 static void on_signal(int number)
 {
     (void)number;
-    signalled = 1;
+    atomic_store(&signalled, true);
 }
 
 static bool stopped(void *ctx)
 {
     (void)ctx;
-    return signalled;
+    return atomic_load(&signalled);
 }
 
 /* The first signal lets the batch finish, the second ends the process: which loses nothing either. */

@@ -30,6 +30,7 @@ import zlib
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PEEL = os.environ.get("PEEL", str(ROOT / "peel"))
 SLOW = float(os.environ.get("PEEL_TEST_SLOW", "1"))  # factor for time limits, for sanitizer builds
+MODE = os.environ.get("PEEL_TEST_MODE", "release")  # how PEEL was built: release, asan or tsan
 ADMIN_TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
 
