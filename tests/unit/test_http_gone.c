@@ -1,12 +1,7 @@
 /* Answers that nobody takes, because the client has left or the server stops: what was made is given back. */
-#include "cm.h"
+#include "http_peer.h"
 
-#include "http/server.h"
-
-#include <arpa/inet.h>
 #include <stdatomic.h>
-#include <string.h>
-#include <sys/socket.h>
 
 #define CLIENTS 40
 
@@ -41,38 +36,20 @@ static void late(void *ctx, const struct http_request *req, struct http_response
 static struct http_server *server_open(struct counts *c)
 {
     static const struct http_route routes[] = {{HTTP_GET, "/late/", late, 0, 0, "late"}};
-    struct error err;
-    struct http_server *s;
-    struct http_server_config cfg = {.host = "127.0.0.1",
-                                     .listen_fd = -1,
-                                     .io_threads = 1,
-                                     .workers = 2,
-                                     .max_queue = 8,
-                                     .max_connections = 16,
-                                     .timeout_s = 5,
-                                     .routes = routes,
-                                     .n_routes = 1,
-                                     .ctx = c,
-                                     .metrics_prefix = "test"};
-    if (http_server_open(&cfg, &s, &err) != OK)
-        fail_msg("%s", err.message);
-    return s;
+    return peer_open((struct http_server_config){.routes = routes, .n_routes = 1, .ctx = c, .timeout_s = 5});
 }
 
-static int ask(uint16_t port)
+static int ask(const struct http_server *s)
 {
     static const char request[] = "GET /late/ HTTP/1.1\r\nHost: x\r\n\r\n";
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), (ssize_t)sizeof request - 1);
+    int fd = peer_connect(s);
+    peer_send(fd, request, sizeof request - 1);
     return fd;
 }
 
-static void visit_and_leave(uint16_t port, struct counts *c, int visit)
+static void visit_and_leave(const struct http_server *s, struct counts *c, int visit)
 {
-    int before = atomic_load(&c->started), fd = ask(port);
+    int before = atomic_load(&c->started), fd = ask(s);
     for (int i = 0; visit % 2 && i < 5000 && atomic_load(&c->started) <= before; i++)
         usleep(1000);
     struct linger hard = {.l_onoff = 1}; /* a reset, as from a killed client */
@@ -89,7 +66,7 @@ static void test_clients_that_leave(void **state)
     struct counts c = {0};
     struct http_server *s = server_open(&c);
     for (int i = 0; i < CLIENTS; i++)
-        visit_and_leave(http_server_port(s), &c, i);
+        visit_and_leave(s, &c, i);
     http_server_close(s, 2000);
     assert_true(atomic_load(&c.started) >= CLIENTS / 2); /* some left before they were heard */
     assert_int_equal(atomic_load(&c.done), atomic_load(&c.started));
@@ -102,7 +79,7 @@ static void test_clients_that_were_not_heard(void **state)
     struct counts c = {.left = CLIENTS};
     struct http_server *s = server_open(&c);
     for (int i = 0; i < 10 * CLIENTS; i++)
-        close(ask(http_server_port(s)));
+        close(ask(s));
     http_server_close(s, 2000);
     assert_int_equal(atomic_load(&c.done), atomic_load(&c.started));
 }
@@ -115,7 +92,7 @@ static void test_server_that_stops(void **state)
     struct http_server *s = server_open(&c);
     int fd[4];
     for (int i = 0; i < 4; i++)
-        fd[i] = ask(http_server_port(s));
+        fd[i] = ask(s);
     for (int i = 0; i < 5000 && atomic_load(&c.started) < 2; i++)
         usleep(1000);
     atomic_store(&c.linger_us, 100000);
