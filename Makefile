@@ -79,7 +79,7 @@ $(GEN)/%.o: $(GEN)/%.c
 $(OBJ): | $(GEN)/templates.h $(GEN)/assets_gen.h
 
 # Kernels are compiled for their instruction set and reached only by run-time dispatch.
-ifeq ($(shell uname -m),x86_64)
+ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
 $(B)/src/model/kernels/avx%.o: CFLAGS += -ffp-contract=fast
 $(B)/src/model/kernels/avx2.o $(B)/src/index/scan_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
 $(B)/src/image/resize_avx2.o: CFLAGS += -mavx2

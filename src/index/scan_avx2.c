@@ -1,7 +1,8 @@
 /* AVX2: vpmaddubsw wants unsigned times signed and saturates at 16 bits; |q| * sign(c, q) with codes in
  * [-127, 127] stays below 2 * 127 * 127 < 32,768. */
-#if defined __x86_64__
 #include "index/scan.h"
+
+#if defined __x86_64__
 
 #include <immintrin.h>
 

@@ -1,7 +1,8 @@
 /* AVX-512 VNNI: vpdpbusd multiplies unsigned by signed, so the query is shifted by +128 and
  * 128 * sum(codes) taken off again. Four rows go together, so that their loads overlap. */
-#if defined __x86_64__
 #include "index/scan.h"
+
+#if defined __x86_64__
 
 #include <immintrin.h>
 #include <string.h>
