@@ -21,7 +21,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstric
 CPPFLAGS += -Isrc -I$(B)/gen -D_GNU_SOURCE $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PKGS)))
 CFLAGS += -std=c17 $(CFLAGS_$(MODE)) $(WARN) -fstack-protector-strong -pthread -MMD -MP
 LDFLAGS += $(filter -fsanitize%,$(CFLAGS_$(MODE))) -pthread
-LDLIBS += $(shell pkg-config --libs $(PKGS)) -lgif -lstemmer -lm
+LDLIBS += $(shell pkg-config --libs $(PKGS)) -lgif -lstemmer -lz -lm
 
 SRC := $(wildcard src/*/*.c src/model/kernels/*.c)
 # Templates and static files become C (see docs/TEMPLATES.md).

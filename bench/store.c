@@ -110,7 +110,8 @@ static void lexical(struct bench *b, struct arena *a, const char *const *stems, 
     size_t n;
     int64_t total;
     struct error err;
-    MUST(search_store_lexical(b->search, stems, n_stems, prefix, 10, 0, a, &hits, &n, &total, &err));
+    struct index_query q = {.stems = stems, .n_stems = n_stems, .prefix = prefix, .language = LANGUAGE_en};
+    MUST(search_store_lexical(b->search, &q, 10, 0, a, &hits, &n, &total, &err));
 }
 
 static void search_two(struct bench *b, struct arena *a, unsigned *seed)
@@ -185,7 +186,7 @@ static void fill(struct bench *b)
         snprintf(sha, sizeof sha, "%zu", i);
         snprintf(title, sizeof title, "sticker %s %s w%u w%u", words[next(&seed) % N_WORDS],
                  words[next(&seed) % N_WORDS], next(&seed) % 2000, next(&seed) % 2000);
-        struct sticker_words w = {"en", title};
+        struct sticker_words w = {"en", title, NULL};
         struct sticker s = {.filename = name,
                             .title = title,
                             .pack = "p",
@@ -196,9 +197,9 @@ static void fill(struct bench *b)
                             .mime = "image/png",
                             .words = &w,
                             .n_words = 1};
-        struct sticker_terms t = {title, title, name, title};
+        struct index_terms t = {title, title, name, title, NULL, 0};
         struct document d = {.filename = name, .title = title, .words_json = "[]", .image_sha256 = sha};
-        struct document_terms dt = {title, title, name, title};
+        struct index_terms dt = {title, title, name, title, NULL, 0};
         MUST(sticker_store_add(b->stickers, &s, &t, 1, &err));
         MUST(search_store_put(b->search, &d, &dt, &id, &changed, &err));
     }

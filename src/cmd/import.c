@@ -90,30 +90,42 @@ static void report(const struct import_list *l, bool complete)
     if (l->failed > l->n_failures)
         fprintf(stderr, "... and %zu more\n", l->failed - l->n_failures);
     printf("%zu added, %zu skipped (already there), %zu failed", l->added, l->skipped, l->failed);
+    if (l->updated)
+        printf("; %zu given words in more languages", l->updated);
     if (l->ignored)
         printf("; %zu other files left alone", l->ignored);
     puts(complete ? "" : "; stopped, the same command continues");
 }
 
+/* Words in other languages are worth having, but no reason to fail. */
+static enum status open_cldr(struct pack_source *source, struct import_list *list, struct cldr **out, struct error *err)
+{
+    enum status st = cldr_open(source, list->arena, out, err);
+    source->cldr = *out;
+    if (st == OK || st == ERR_CANCELLED)
+        return st;
+    fprintf(stderr, "without words in other languages (the same command adds them later): %s\n", err->message);
+    return OK;
+}
+
 static enum status find_all(const struct config *cfg, struct import_list *list, struct error *err)
 {
     const char *const *names;
+    struct cldr *cldr = NULL;
+    enum status st = OK;
     struct pack_source source = {.cache_dir = config_string(cfg, "cache-dir"),
                                  .registry = config_string(cfg, "npm-registry"),
                                  .stopped = stopped};
     size_t n = config_list(cfg, "pack", &names);
-    for (size_t i = 0; i < n; i++) {
-        enum status st = pack_find(&source, names[i], list, err);
-        if (st != OK)
-            return st;
-    }
+    if (n)
+        st = open_cldr(&source, list, &cldr, err);
+    for (size_t i = 0; i < n && st == OK; i++)
+        st = pack_find(&source, names[i], list, err);
+    cldr_close(cldr);
     n = config_args(cfg, &names);
-    for (size_t i = 0; i < n; i++) {
-        enum status st = import_find(names[i], stopped, NULL, list, err);
-        if (st != OK)
-            return st;
-    }
-    return OK;
+    for (size_t i = 0; i < n && st == OK; i++)
+        st = import_find(names[i], stopped, NULL, list, err);
+    return st;
 }
 
 static enum status import(const struct config *cfg, struct import_list *list, struct error *err)

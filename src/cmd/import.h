@@ -16,11 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IMPORT_MAX_TITLE     1000u         /* bytes */
-#define IMPORT_MAX_WORDS     (16u << 10)   /* bytes, of one language */
-#define IMPORT_MAX_LANGUAGES 64u           /* per sticker */
-#define IMPORT_MAX_ITEMS     1000000u      /* per run */
-#define IMPORT_MAX_MEMORY    (1024u << 20) /* bytes of names and words */
+#define IMPORT_MAX_TITLE  1000u         /* bytes */
+#define IMPORT_MAX_WORDS  (16u << 10)   /* bytes, of one language */
+#define IMPORT_MAX_ITEMS  1000000u      /* per run */
+#define IMPORT_MAX_MEMORY (1024u << 20) /* bytes of names and words */
 
 /* One picture to import. Strings are never NULL but `path`, and live in the list's arena. */
 struct import_item {
@@ -31,7 +30,8 @@ struct import_item {
     const char *title, *pack, *author, *license, *source;
     const struct sticker_words *words;
     size_t n_words;
-    bool follow; /* `path` was given by the operator and may be a symbolic link */
+    const char *pack_words; /* of a pack, NULL otherwise: its own words, which an import without CLDR left alone */
+    bool follow;            /* `path` was given by the operator and may be a symbolic link */
 };
 
 struct import_failure {
@@ -45,6 +45,7 @@ struct import_list {
     size_t n, cap;
     size_t ignored; /* files whose names are not those of pictures */
     size_t added, skipped, failed;
+    size_t updated;                  /* of those skipped: given words in more languages */
     struct import_failure *failures; /* [n_failures]; of many failures only the first are kept */
     size_t n_failures;
 };

@@ -99,14 +99,6 @@ static enum status read_header(struct csv *c, int columns[CSV_MAX_FIELDS], size_
     return seen[FILENAME] ? OK : err_set(err, ERR_INVALID, "line 1: expected the header filename,title,words,language");
 }
 
-static bool is_language(const char *s)
-{
-    size_t letters = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
-    return letters >= 2 && letters <= 8 && strlen(s) <= 35 &&
-           strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") == strlen(s) &&
-           (!s[letters] || s[letters] == '-');
-}
-
 static enum status read_row(const struct csv *c, const int *columns, const char *const *fields, size_t n,
                             struct row *out, struct error *err)
 {
@@ -132,19 +124,20 @@ static enum status read_row(const struct csv *c, const int *columns, const char 
     }
     if (!*cells[FILENAME])
         return err_set(err, ERR_INVALID, "line %zu: filename is empty", c->record_line);
-    if (*cells[LANGUAGE] && !is_language(cells[LANGUAGE]))
+    if (*cells[LANGUAGE] && !language_valid(cells[LANGUAGE]))
         return err_set(err, ERR_INVALID, "line %zu: language \"%.40s\": expected a tag like \"en\" or \"pt-BR\"",
                        c->record_line, cells[LANGUAGE]);
     char *words = text_normalize_words(cells[WORDS], c->arena);
     if (!words)
         return err_set(err, ERR_TOO_LARGE, "line %zu: too much text", c->record_line);
-    *out = (struct row){.filename = cells[FILENAME],
-                        .title = cells[TITLE],
-                        .author = cells[AUTHOR],
-                        .license = cells[LICENSE],
-                        .source = cells[SOURCE],
-                        .words = {.language = *cells[LANGUAGE] ? cells[LANGUAGE] : "en", .words = words},
-                        .line = c->record_line};
+    *out = (struct row){
+        .filename = cells[FILENAME],
+        .title = cells[TITLE],
+        .author = cells[AUTHOR],
+        .license = cells[LICENSE],
+        .source = cells[SOURCE],
+        .words = {.language = *cells[LANGUAGE] ? cells[LANGUAGE] : "en", .words = words, .title = cells[TITLE]},
+        .line = c->record_line};
     return OK;
 }
 
@@ -164,9 +157,9 @@ static enum status check_rows(struct rows *rows, struct error *err)
         const struct row *r = &rows->items[i];
         if (strcmp(rows->items[first].filename, r->filename) != 0)
             first = i;
-        if (i - first >= IMPORT_MAX_LANGUAGES)
+        if (i - first >= LANGUAGE_MAX_LISTS)
             return err_set(err, ERR_TOO_LARGE, "line %zu: more than %u rows for one picture", r->line,
-                           IMPORT_MAX_LANGUAGES);
+                           LANGUAGE_MAX_LISTS);
         for (size_t k = first; k < i; k++)
             if (strcasecmp(rows->items[k].words.language, r->words.language) == 0)
                 return err_set(err, ERR_INVALID, "line %zu: \"%.80s\" has a row in \"%.35s\" already, on line %zu",
@@ -277,6 +270,19 @@ static char *title_of(const char *filename, struct arena *arena)
     return *title ? title : arena_strdup(arena, filename);
 }
 
+/* Leaves out lists that say no more than the sticker's title does. */
+static void keep_lists(struct import_item *item, struct sticker_words *words)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < item->n_words; i++) {
+        if (strcmp(words[i].title, item->title) == 0 && language_number(words[i].language) == LANGUAGE_en)
+            words[i].title = "";
+        if (*words[i].words || *words[i].title)
+            words[kept++] = words[i];
+    }
+    item->n_words = kept;
+}
+
 static enum status add_file(struct walk *w, const char *path, const struct stat *sb, bool follow,
                             const struct rows *rows, struct error *err)
 {
@@ -300,13 +306,13 @@ static enum status add_file(struct walk *w, const char *path, const struct stat 
     for (size_t i = 0; i < n; i++) {
         struct row *r = &found[i];
         r->used = true;
-        if (*r->words.words)
-            words[item.n_words++] = r->words;
+        words[item.n_words++] = r->words;
         item.title = *item.title ? item.title : r->title;
         item.author = *item.author ? item.author : r->author;
         item.license = *item.license ? item.license : r->license;
         item.source = *item.source ? item.source : r->source;
     }
+    keep_lists(&item, words);
     if (!*item.title)
         item.title = title_of(name, arena);
     return item.title ? import_list_add(w->list, &item, err)

@@ -1,6 +1,7 @@
-/* A batch goes through four steps: all files are read and hashed (in parallel); names are compared with
+/* A batch goes through five steps: all files are read and hashed (in parallel); names are compared with
  * the database and within the batch; new pictures are decoded, as proof that they can be, and written to
- * the bucket (in parallel); one sync of the bucket, then one transaction makes them stickers. */
+ * the bucket (in parallel); one sync of the bucket, then one transaction makes them stickers; those that were
+ * there already get the languages that they lack. */
 #include "base/os.h"
 #include "cmd/import.h"
 #include "image/image.h"
@@ -18,8 +19,7 @@
 
 #define BATCH       64u
 #define BATCH_BYTES (64u << 20) /* of files held in memory at a time; a single one may have IMAGE_MAX_BYTES */
-#define BATCH_ARENA (64u << 20)
-#define MAX_TERMS   4000u
+#define BATCH_ARENA (256u << 20)
 #define SVG_SIDE    512 /* drawn at this size, which is also what the database says of a drawing without one */
 #define ADD_TRIES   3
 
@@ -210,60 +210,11 @@ static void decode_one(void *arg, size_t i)
 
 /* --- step 4: rows --- */
 
-static enum status analyze(const char *text, struct arena *a, struct buf *folded, char **stems, struct error *err)
-{
-    struct text_terms terms;
-    enum status st = text_analyze(text, strlen(text), MAX_TERMS, a, &terms, err);
-    if (st != OK)
-        return st;
-    char *plain = text_join_folded(&terms, a);
-    *stems = text_join_stems(&terms, a);
-    if (!plain || !*stems)
-        return err_set(err, ERR_NO_MEMORY, "too many words in one batch");
-    if (folded->len && *plain)
-        buf_putc(folded, ' ');
-    buf_puts(folded, plain);
-    return OK;
-}
-
-static enum status make_terms(const struct import_item *item, struct arena *a, struct sticker_terms *out,
-                              struct error *err)
-{
-    struct buf words, folded;
-    char *title, *all, *filename;
-    const char *dot = strrchr(item->filename, '.');
-    char *base = arena_strndup(a, item->filename, dot ? (size_t)(dot - item->filename) : strlen(item->filename));
-    buf_init(&words, IMPORT_MAX_LANGUAGES * (IMPORT_MAX_WORDS + 2));
-    buf_init(&folded, BATCH_ARENA);
-    for (size_t i = 0; i < item->n_words; i++) {
-        buf_puts(&words, i ? ", " : "");
-        buf_puts(&words, item->words[i].words);
-    }
-    enum status st = base ? buf_status(&words, err) : err_set(err, ERR_NO_MEMORY, "too many words in one batch");
-    if (st == OK)
-        st = analyze(item->title, a, &folded, &title, err);
-    if (st == OK)
-        st = analyze(buf_str(&words), a, &folded, &all, err);
-    if (st == OK)
-        st = analyze(base, a, &folded, &filename, err);
-    if (st == OK)
-        st = buf_status(&folded, err);
-    if (st == OK) {
-        *out = (struct sticker_terms){
-            .title = title, .words = all, .filename = filename, .folded = arena_strdup(a, buf_str(&folded))};
-        if (!out->folded)
-            st = err_set(err, ERR_NO_MEMORY, "too many words in one batch");
-    }
-    buf_free(&words);
-    buf_free(&folded);
-    return st;
-}
-
 /* The WRITTEN items become rows, and are ADDED in the report. */
 static enum status add_rows(struct batch *b, size_t *added, struct error *err)
 {
     struct sticker stickers[BATCH];
-    struct sticker_terms terms[BATCH];
+    struct index_terms terms[BATCH];
     enum status st = OK;
     *added = 0;
     for (int tries = 0; tries < ADD_TRIES; tries++) {
@@ -274,7 +225,7 @@ static enum status add_rows(struct batch *b, size_t *added, struct error *err)
             const struct import_item *item = w->item;
             if (w->stage != WRITTEN)
                 continue;
-            st = make_terms(item, &b->arena, &terms[n], err);
+            st = text_index(item->title, item->filename, item->words, item->n_words, &b->arena, &terms[n], err);
             if (st != OK)
                 return err_prefix(err, "%s", item->filename);
             stickers[n++] = (struct sticker){.filename = item->filename,
@@ -303,9 +254,77 @@ static enum status add_rows(struct batch *b, size_t *added, struct error *err)
     return err_set(err, ERR_CONFLICT, "stickers of the same names are being added by others again and again");
 }
 
-static enum status run_batch(struct batch *b, size_t *added, struct error *err)
+/* --- step 5: more words for those that were there --- */
+
+static const struct sticker_words *find_list(const struct sticker_words *words, size_t n, const char *language)
 {
-    *added = 0;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(words[i].language, language) == 0)
+            return &words[i];
+    return NULL;
+}
+
+/* What the sticker has, and the lists of the pack in languages that it has none in. A list that is there stays as
+ * it is, also one that somebody emptied; but the pack's own words, untouched, become those of today. */
+static enum status merge_words(const struct import_item *item, struct arena *a, struct sticker *s, bool *changed,
+                               struct error *err)
+{
+    struct sticker_words *all = arena_array(a, s->n_words + item->n_words + 1, sizeof *all);
+    size_t n = 0;
+    *changed = false;
+    if (!all)
+        return err_set(err, ERR_NO_MEMORY, "too many words in one batch");
+    for (size_t i = 0; i < s->n_words; i++) {
+        const struct sticker_words *today = find_list(item->words, item->n_words, s->words[i].language);
+        all[n] = s->words[i];
+        if (today && strcmp(all[n].words, item->pack_words) == 0 && strcmp(all[n].words, today->words) != 0) {
+            all[n].words = today->words;
+            *changed = true;
+        }
+        n++;
+    }
+    for (size_t i = 0; i < item->n_words; i++)
+        if (!find_list(s->words, s->n_words, item->words[i].language)) {
+            all[n++] = item->words[i];
+            *changed = true;
+        }
+    s->words = all;
+    s->n_words = n;
+    return OK;
+}
+
+/* An edit in the moment between reading and writing wins: the next import sees to the rest. */
+static enum status add_languages(struct batch *b, size_t *updated, struct error *err)
+{
+    struct sticker stickers[BATCH];
+    struct index_terms terms[BATCH];
+    size_t n = 0;
+    enum status st = OK;
+    *updated = 0;
+    arena_reset(&b->arena);
+    for (size_t i = 0; i < b->n && st == OK; i++) {
+        const struct work *w = &b->items[i];
+        bool changed;
+        if (w->stage != SKIPPED || !w->item->pack_words)
+            continue;
+        st = sticker_store_get(b->run->store, w->item->filename, &b->arena, &stickers[n], err);
+        if (st == ERR_NOT_FOUND) { /* deleted just now */
+            st = OK;
+            continue;
+        }
+        if (st == OK)
+            st = merge_words(w->item, &b->arena, &stickers[n], &changed, err);
+        if (st != OK || !changed)
+            continue;
+        const struct sticker *s = &stickers[n];
+        st = text_index(s->title, s->filename, s->words, s->n_words, &b->arena, &terms[n++], err);
+    }
+    return st == OK && n ? sticker_store_update_unmodified(b->run->store, stickers, terms, n, updated, err) : st;
+}
+
+static enum status run_batch(struct batch *b, size_t *added, size_t *updated, struct error *err)
+{
+    *added = *updated = 0;
     pool_for(b->run->pool, b->n, read_one, b);
     enum status st = compare(b, READ, err);
     if (st != OK)
@@ -320,12 +339,15 @@ static enum status run_batch(struct batch *b, size_t *added, struct error *err)
     for (size_t i = 0; i < b->n; i++)
         wrote = wrote || b->items[i].stage == WRITTEN || b->items[i].stage == SKIPPED;
     st = wrote ? bucket_sync(b->run->bucket, err) : OK;
-    return st == OK ? add_rows(b, added, err) : st;
+    if (st == OK)
+        st = add_rows(b, added, err);
+    return st == OK ? add_languages(b, updated, err) : st;
 }
 
-static void settle(struct batch *b, size_t added, struct import_list *list)
+static void settle(struct batch *b, size_t added, size_t updated, struct import_list *list)
 {
     list->added += added;
+    list->updated += updated;
     for (size_t i = 0; i < b->n; i++) {
         struct work *w = &b->items[i];
         list->skipped += w->stage == SKIPPED;
@@ -345,7 +367,7 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
     arena_init(&b->arena, BATCH_ARENA);
     bucket_tidy(run->bucket, "media");
     for (size_t next = 0; st == OK && next < list->n;) {
-        size_t bytes = 0, added;
+        size_t bytes = 0, added, updated;
         memset(b->items, 0, sizeof b->items);
         for (b->n = 0; b->n < BATCH && next < list->n; b->n++, next++) {
             bytes += list->items[next].len;
@@ -356,9 +378,9 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
         if (is_stopped(run))
             st = err_set(err, ERR_CANCELLED, "stopped");
         else
-            st = run_batch(b, &added, err);
+            st = run_batch(b, &added, &updated, err);
         if (st == OK)
-            settle(b, added, list);
+            settle(b, added, updated, list);
         else
             for (size_t i = 0; i < b->n; i++)
                 free(b->items[i].owned);

@@ -184,15 +184,45 @@ static enum status make_slug(const char *title, char out[MAX_SLUG], struct error
     return st;
 }
 
-static enum status add(const struct pack *pack, const struct name *name, const struct pack_file *file,
-                       struct import_list *out, struct error *err)
+/* The pack's words, in English, come first; CLDR's English ones are added to them. */
+static enum status add_words(const struct cldr *cldr, const struct name *name, struct arena *a,
+                             struct import_item *item, struct error *err)
+{
+    const struct sticker_words *known = NULL;
+    size_t n = 0;
+    enum status st = cldr ? cldr_words(cldr, name->emoji, a, &known, &n, err) : OK;
+    if (st != OK)
+        return st;
+    struct sticker_words *words = arena_array(a, n + 1, sizeof *words);
+    if (!words)
+        return err_set(err, ERR_NO_MEMORY, "no memory for the words of %s", name->hexcode);
+    words[item->n_words++] = (struct sticker_words){.language = "en", .words = name->words};
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(known[i].language, "en") != 0) {
+            words[item->n_words++] = known[i];
+            continue;
+        }
+        const char *cell = arena_printf(a, "%s, %s", name->words, known[i].words);
+        words[0].words = cell ? text_normalize_words(cell, a) : NULL;
+        if (!words[0].words)
+            return err_set(err, ERR_NO_MEMORY, "no memory for the words of %s", name->hexcode);
+    }
+    if (!*words[0].words) { /* nothing in English */
+        words++;
+        item->n_words--;
+    }
+    item->words = words;
+    return OK;
+}
+
+static enum status add(const struct cldr *cldr, const struct pack *pack, const struct name *name,
+                       const struct pack_file *file, struct import_list *out, struct error *err)
 {
     char slug[MAX_SLUG];
     struct arena *a = out->arena;
     enum status st = make_slug(name->annotation, slug, err);
     if (st != OK)
         return st;
-    struct sticker_words *words = arena_array(a, 1, sizeof *words);
     struct import_item item = {.data = file->data,
                                .len = file->len,
                                .filename = arena_printf(a, "%s-%s%s%s", pack->name, slug, name->hexcode, pack->ending),
@@ -201,12 +231,11 @@ static enum status add(const struct pack *pack, const struct name *name, const s
                                .author = pack->author ? pack->author : name->author,
                                .license = pack->license,
                                .source = pack->home,
-                               .words = words,
-                               .n_words = *name->words ? 1 : 0};
-    if (!item.filename || !words)
+                               .pack_words = name->words};
+    if (!item.filename)
         return err_set(err, ERR_NO_MEMORY, "no memory for the pack %s", pack->name);
-    *words = (struct sticker_words){.language = "en", .words = name->words};
-    return import_list_add(out, &item, err);
+    st = add_words(cldr, name, a, &item, err);
+    return st == OK ? import_list_add(out, &item, err) : st;
 }
 
 static int by_name(const void *key, const void *file)
@@ -214,8 +243,8 @@ static int by_name(const void *key, const void *file)
     return strcmp(key, ((const struct pack_file *)file)->name);
 }
 
-static enum status add_openmoji(const struct names *names, const struct pack_files *files, struct import_list *out,
-                                struct error *err)
+static enum status add_openmoji(const struct cldr *cldr, const struct names *names, const struct pack_files *files,
+                                struct import_list *out, struct error *err)
 {
     enum status st = OK;
     for (size_t i = 0; st == OK && i < names->n; i++) {
@@ -223,7 +252,7 @@ static enum status add_openmoji(const struct names *names, const struct pack_fil
         const struct pack_file *file =
             files->n ? bsearch(name->hexcode, files->items, files->n, sizeof *files->items, by_name) : NULL;
         if (file)
-            st = add(&packs[OPENMOJI], name, file, out, err);
+            st = add(cldr, &packs[OPENMOJI], name, file, out, err);
         else
             import_list_fail(out, name->hexcode, "openmoji: its picture is missing in the archive");
     }
@@ -236,8 +265,8 @@ static int by_key(const void *a, const void *b)
 }
 
 /* Some pictures are there twice, with and without U+FE0F or a leading zero: the first is taken. */
-static enum status add_fluent3d(struct names *names, const struct pack_files *files, struct import_list *out,
-                                struct error *err)
+static enum status add_fluent3d(const struct cldr *cldr, struct names *names, const struct pack_files *files,
+                                struct import_list *out, struct error *err)
 {
     enum status st = OK;
     bool *taken = arena_array(out->arena, names->n + 1, sizeof *taken);
@@ -256,7 +285,7 @@ static enum status add_fluent3d(struct names *names, const struct pack_files *fi
             import_list_fail(out, files->items[i].name, "fluent3d: OpenMoji's data has no name for it");
         } else if (!taken[name - names->items]) {
             taken[name - names->items] = true;
-            st = add(&packs[FLUENT3D], name, &files->items[i], out, err);
+            st = add(cldr, &packs[FLUENT3D], name, &files->items[i], out, err);
         }
     }
     return st;
@@ -296,8 +325,8 @@ enum status pack_find(const struct pack_source *source, const char *name, struct
     if (st == OK)
         st = read_names(openmoji.extra, openmoji.extra_len, out->arena, &names, err);
     if (st == OK && pack == &packs[OPENMOJI])
-        return add_openmoji(&names, &openmoji, out, err);
+        return add_openmoji(source->cldr, &names, &openmoji, out, err);
     if (st == OK)
         st = open_pack(source, pack, NULL, out->arena, &files, err);
-    return st == OK ? add_fluent3d(&names, &files, out, err) : st;
+    return st == OK ? add_fluent3d(source->cldr, &names, &files, out, err) : st;
 }

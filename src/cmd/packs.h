@@ -5,7 +5,8 @@
  * fluent3d: assets/<hexcode>.webp, Microsoft's Fluent Emoji in 3D; titles and words come from OpenMoji's data,
  *   joined by code points without U+FE0F; named "fluent3d-cat-face-1F431.webp"; without skin tones and the
  *   flags of countries and regions. MIT.
- * The emoji itself is stored among the words, so that it can be searched for. */
+ * The emoji itself is stored among the words, so that it can be searched for. What each is called in other
+ * languages, and more words in English, come from Unicode's CLDR (Unicode License v3), joined in the same way. */
 #ifndef PEEL_CMD_PACKS_H
 #define PEEL_CMD_PACKS_H
 
@@ -16,7 +17,17 @@ struct pack_source {
     const char *registry;       /* base URL asked where the npm command is absent; NULL: the project's release */
     bool (*stopped)(void *ctx); /* as in struct import_run */
     void *ctx;
+    const struct cldr *cldr; /* NULL: words in English only */
 };
+
+/* Fetches CLDR's annotations unless they are in the cache, and reads them; strings live in `a`, which must
+ * outlive it. */
+enum status cldr_open(const struct pack_source *source, struct arena *a, struct cldr **out,
+                      struct error *err) MUST_CHECK;
+void cldr_close(struct cldr *c); /* NULL is fine */
+/* What an emoji is called, by language; *n 0 for one that CLDR does not know. */
+enum status cldr_words(const struct cldr *c, const char *emoji, struct arena *a, const struct sticker_words **out,
+                       size_t *n, struct error *err) MUST_CHECK;
 
 /* Fetches the archive unless it is in the cache with the right checksum, and appends its stickers, whose
  * bytes live in the list's arena. ERR_NOT_FOUND: no such pack; ERR_CORRUPT: wrong checksum. */
@@ -55,6 +66,11 @@ struct pack_files {
  * all begin with one folder, which is left out; bounded. Memory from `a`. ERR_CORRUPT, ERR_TOO_LARGE. */
 enum status pack_unpack(const char *path, const char *folder, const char *ending, const char *extra, struct arena *a,
                         struct pack_files *out, struct error *err) MUST_CHECK;
+
+/* Reads the files that are wanted, one after the other; their paths are without the first folder. */
+enum status pack_each(const char *path, bool (*wanted)(void *ctx, const char *path),
+                      enum status (*use)(void *ctx, const char *path, const char *data, size_t len, struct error *err),
+                      void *ctx, struct error *err) MUST_CHECK;
 
 /* SHA-256 of the lines "<SHA-256> <name>" of all files and, under the name "", extra. */
 enum status pack_digest(const struct pack_files *files, char out[65], struct error *err) MUST_CHECK;

@@ -23,19 +23,51 @@ static const char *wanted(const char *path, const char *folder, const char *endi
     return memchr(path + head, '/', *len) ? NULL : path + head;
 }
 
-static enum status read_entry(struct archive *archive, struct archive_entry *entry, struct arena *a, const void **data,
+static enum status read_entry(struct archive *archive, struct archive_entry *entry, struct arena *a, char **data,
                               size_t *len, struct error *err)
 {
     int64_t size = archive_entry_size(entry);
     if (size < 0 || size > (int64_t)MAX_FILE)
         return err_set(err, ERR_TOO_LARGE, "%.200s has more than %u bytes", archive_entry_pathname(entry), MAX_FILE);
-    char *to = arena_alloc(a, (size_t)size + 1);
-    if (!to)
+    *data = arena_alloc(a, (size_t)size + 1);
+    if (!*data)
         return err_set(err, ERR_NO_MEMORY, "no memory for %.200s", archive_entry_pathname(entry));
-    if (archive_read_data(archive, to, (size_t)size) != size)
+    if (archive_read_data(archive, *data, (size_t)size) != size)
         return err_set(err, ERR_CORRUPT, "%.200s is cut off", archive_entry_pathname(entry));
-    *data = to;
     *len = (size_t)size;
+    return OK;
+}
+
+/* The next file, and its path without the first folder; *path is NULL at the end. */
+static enum status next_file(struct archive *archive, struct archive_entry **entry, const char **path,
+                             struct error *err)
+{
+    for (;;) {
+        *path = NULL;
+        int rc = archive_read_next_header(archive, entry);
+        if (rc == ARCHIVE_EOF)
+            return OK;
+        if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
+            return err_set(err, ERR_CORRUPT, "%.200s", archive_error_string(archive));
+        if (archive_filter_bytes(archive, 0) > MAX_UNPACKED)
+            return err_set(err, ERR_TOO_LARGE, "unpacks to more than %lld bytes", MAX_UNPACKED);
+        const char *whole = archive_entry_pathname(*entry), *slash = whole ? strchr(whole, '/') : NULL;
+        if (slash && archive_entry_filetype(*entry) == AE_IFREG) {
+            *path = slash + 1;
+            return OK;
+        }
+    }
+}
+
+static enum status open_archive(const char *path, struct archive **out, struct error *err)
+{
+    struct archive *archive = *out = archive_read_new();
+    if (!archive)
+        return err_set(err, ERR_NO_MEMORY, "no memory to unpack");
+    if (archive_read_support_filter_gzip(archive) != ARCHIVE_OK ||
+        archive_read_support_format_tar(archive) != ARCHIVE_OK ||
+        archive_read_open_filename(archive, path, 65536) != ARCHIVE_OK)
+        return err_set(err, ERR_CORRUPT, "%.200s", archive_error_string(archive));
     return OK;
 }
 
@@ -49,21 +81,13 @@ static enum status read_all(struct archive *archive, const char *folder, const c
 {
     for (;;) {
         struct archive_entry *entry;
+        const char *path, *name;
+        char *data;
         size_t len;
-        enum status st = OK;
-        int rc = archive_read_next_header(archive, &entry);
-        if (rc == ARCHIVE_EOF)
-            break;
-        if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
-            return err_set(err, ERR_CORRUPT, "%.200s", archive_error_string(archive));
-        if (archive_filter_bytes(archive, 0) > MAX_UNPACKED)
-            return err_set(err, ERR_TOO_LARGE, "unpacks to more than %lld bytes", MAX_UNPACKED);
-        const char *whole = archive_entry_pathname(entry), *slash = whole ? strchr(whole, '/') : NULL, *name;
-        if (!slash || archive_entry_filetype(entry) != AE_IFREG)
-            continue;
-        const char *path = slash + 1;
+        enum status st = next_file(archive, &entry, &path, err);
+        if (st != OK || !path)
+            return st;
         if (extra && strcmp(path, extra) == 0) {
-            const void *data;
             st = read_entry(archive, entry, a, &data, &out->extra_len, err);
             out->extra = st == OK ? data : NULL;
         } else if ((name = wanted(path, folder, ending, &len))) {
@@ -71,33 +95,56 @@ static enum status read_all(struct archive *archive, const char *folder, const c
             if (out->n == MAX_FILES)
                 return err_set(err, ERR_TOO_LARGE, "holds more than %u pictures", MAX_FILES);
             f->name = arena_strndup(a, name, len);
-            st = f->name ? read_entry(archive, entry, a, &f->data, &f->len, err)
+            st = f->name ? read_entry(archive, entry, a, &data, &f->len, err)
                          : err_set(err, ERR_NO_MEMORY, "no memory for its names");
+            f->data = st == OK ? data : NULL;
             out->n++;
         }
         if (st != OK)
             return st;
     }
-    if (out->n)
-        qsort(out->items, out->n, sizeof *out->items, by_name);
-    return OK;
 }
 
 enum status pack_unpack(const char *path, const char *folder, const char *ending, const char *extra, struct arena *a,
                         struct pack_files *out, struct error *err)
 {
-    struct archive *archive = archive_read_new();
+    struct archive *archive;
     *out = (struct pack_files){.items = arena_array(a, MAX_FILES, sizeof *out->items)};
-    enum status st = OK;
-    if (!archive || !out->items)
+    enum status st = open_archive(path, &archive, err);
+    if (st == OK && !out->items)
         st = err_set(err, ERR_NO_MEMORY, "no memory to unpack");
-    else if (archive_read_support_filter_gzip(archive) != ARCHIVE_OK ||
-             archive_read_support_format_tar(archive) != ARCHIVE_OK ||
-             archive_read_open_filename(archive, path, 65536) != ARCHIVE_OK)
-        st = err_set(err, ERR_CORRUPT, "%.200s", archive_error_string(archive));
-    else
+    if (st == OK)
         st = read_all(archive, folder, ending, extra, a, out, err);
+    if (st == OK && out->n)
+        qsort(out->items, out->n, sizeof *out->items, by_name);
     archive_read_free(archive);
+    if (st != OK && err)
+        err_prefix(err, "%.200s", path);
+    return st;
+}
+
+enum status pack_each(const char *path, bool (*is_wanted)(void *ctx, const char *path),
+                      enum status (*use)(void *ctx, const char *path, const char *data, size_t len, struct error *err),
+                      void *ctx, struct error *err)
+{
+    struct archive *archive;
+    struct archive_entry *entry;
+    struct arena a;
+    const char *name;
+    arena_init(&a, MAX_FILE + (1u << 20));
+    enum status st = open_archive(path, &archive, err);
+    while (st == OK && (st = next_file(archive, &entry, &name, err)) == OK && name) {
+        char *data;
+        size_t len;
+        if (!is_wanted(ctx, name))
+            continue;
+        arena_reset(&a);
+        st = read_entry(archive, entry, &a, &data, &len, err);
+        if (st == OK)
+            st = use(ctx, name, data, len, err);
+    }
+    archive_read_free(archive);
+    arena_free(&a);
     if (st != OK && err)
         err_prefix(err, "%.200s", path);
     return st;

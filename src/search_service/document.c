@@ -12,12 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_TITLE     4096u /* bytes */
-#define MAX_WORDS     (16u << 10)
-#define MAX_LANGUAGE  35u /* RFC 5646 */
-#define MAX_LANGUAGES 64u
-#define MAX_TERMS     4000u
-#define MAX_FOLDED    (4u << 20)
+#define MAX_TITLE 4096u /* bytes */
+#define MAX_WORDS (16u << 10)
 
 void document_free(struct document_in *in)
 {
@@ -62,43 +58,54 @@ static enum status check_members(const json_t *object, const char *const *known,
     return OK;
 }
 
+/* One entry of "words"; its strings stay owned by the JSON. */
+static enum status read_list(const json_t *entry, size_t i, struct sticker_words *out, struct error *err)
+{
+    static const char *const known[] = {"language", "title", "words"};
+    char name[64];
+    *out = (struct sticker_words){0};
+    snprintf(name, sizeof name, "words[%zu]", i);
+    enum status st = json_is_object(entry) ? OK : wrong(err, name, "an object with language and words");
+    if (st == OK)
+        st = check_members(entry, known, sizeof known / sizeof *known, "words: ", err);
+    snprintf(name, sizeof name, "words[%zu].language", i);
+    if (st == OK)
+        st = read_string(entry, "language", name, LANGUAGE_MAX_TAG, NULL, &out->language, err);
+    if (st == OK && !language_valid(out->language))
+        st = wrong(err, name, "a language tag, such as \"en\" or \"pt-BR\"");
+    snprintf(name, sizeof name, "words[%zu].title", i);
+    if (st == OK)
+        st = read_string(entry, "title", name, MAX_TITLE, "", &out->title, err);
+    snprintf(name, sizeof name, "words[%zu].words", i);
+    return st == OK ? read_string(entry, "words", name, MAX_WORDS, NULL, &out->words, err) : st;
+}
+
 static enum status read_words(struct document_in *in, struct arena *a, struct error *err)
 {
-    static const char *const known[] = {"language", "words"};
     json_t *words = json_object_get(in->json, "words"), *entry;
-    size_t i;
-    struct buf all;
+    size_t i, bytes = 0;
     if (words && !json_is_array(words))
         return wrong(err, "words", "an array");
-    if (json_array_size(words) > MAX_LANGUAGES)
-        return err_set(err, ERR_INVALID, "words: at most %u entries, found %zu", MAX_LANGUAGES, json_array_size(words));
-    buf_init(&all, MAX_LANGUAGES * (MAX_WORDS + 2));
-    enum status st = OK;
+    if (json_array_size(words) > LANGUAGE_MAX_LISTS)
+        return err_set(err, ERR_INVALID, "words: at most %u entries, found %zu", LANGUAGE_MAX_LISTS,
+                       json_array_size(words));
+    struct sticker_words *lists = arena_array(a, json_array_size(words) + 1, sizeof *lists);
+    enum status st = lists ? OK : err_set(err, ERR_NO_MEMORY, "no memory for the document's words");
+    in->words = lists;
     json_array_foreach(words, i, entry)
     {
-        char name[64];
-        const char *language, *text = "";
-        snprintf(name, sizeof name, "words[%zu]", i);
-        st = json_is_object(entry) ? OK : wrong(err, name, "an object with language and words");
-        if (st == OK)
-            st = check_members(entry, known, 2, "words: ", err);
-        snprintf(name, sizeof name, "words[%zu].language", i);
-        if (st == OK)
-            st = read_string(entry, "language", name, MAX_LANGUAGE, NULL, &language, err);
-        snprintf(name, sizeof name, "words[%zu].words", i);
-        if (st == OK)
-            st = read_string(entry, "words", name, MAX_WORDS, NULL, &text, err);
-        if (st != OK)
+        if (st != OK || (st = read_list(entry, i, &lists[i], err)) != OK)
             break;
-        buf_puts(&all, text);
-        buf_puts(&all, ", ");
+        bytes += strlen(lists[i].title) + strlen(lists[i].words);
+        in->n_words++;
     }
+    if (st == OK && bytes > LANGUAGE_MAX_BYTES)
+        st =
+            err_set(err, ERR_INVALID, "words: at most %u bytes in all languages, found %zu", LANGUAGE_MAX_BYTES, bytes);
     in->words_json = st == OK && words ? json_dumps(words, JSON_COMPACT) : strdup("[]");
-    in->all_words = arena_strndup(a, buf_str(&all), all.len);
-    if (st == OK && (!in->words_json || !in->all_words || all.failed))
+    if (st == OK && !in->words_json)
         st = err_set(err, ERR_NO_MEMORY, "no memory for the document's words");
     in->doc.words_json = in->words_json;
-    buf_free(&all);
     return st;
 }
 
@@ -200,39 +207,7 @@ enum status document_check_image(struct document_in *in, struct error *err)
     return OK;
 }
 
-static enum status terms_of(const char *text, size_t len, struct arena *a, const char **stems, struct buf *folded,
-                            struct error *err)
+enum status document_analyze(const struct document_in *in, struct arena *a, struct index_terms *out, struct error *err)
 {
-    struct text_terms t;
-    enum status st = text_analyze(text, len, MAX_TERMS, a, &t, err);
-    if (st != OK)
-        return st;
-    *stems = text_join_stems(&t, a);
-    const char *f = text_join_folded(&t, a);
-    if (!*stems || !f)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the document's terms");
-    if (folded->len && *f)
-        buf_putc(folded, ' ');
-    buf_puts(folded, f);
-    return OK;
-}
-
-enum status document_analyze(const struct document_in *in, struct arena *a, struct document_terms *out,
-                             struct error *err)
-{
-    const char *filename = in->doc.filename, *dot = strrchr(filename, '.');
-    size_t stem_len = dot && dot > filename ? (size_t)(dot - filename) : strlen(filename);
-    struct buf folded;
-    buf_init(&folded, MAX_FOLDED);
-    enum status st = terms_of(in->doc.title, strlen(in->doc.title), a, &out->title, &folded, err);
-    if (st == OK)
-        st = terms_of(in->all_words, strlen(in->all_words), a, &out->words, &folded, err);
-    if (st == OK)
-        st = terms_of(filename, stem_len, a, &out->filename, &folded, err);
-    if (st == OK)
-        st = buf_status(&folded, err);
-    if (st == OK && !(out->folded = arena_strndup(a, buf_str(&folded), folded.len)))
-        st = err_set(err, ERR_NO_MEMORY, "no memory for the document's terms");
-    buf_free(&folded);
-    return st;
+    return text_index(in->doc.title, in->doc.filename, in->words, in->n_words, a, out, err);
 }

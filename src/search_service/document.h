@@ -1,6 +1,7 @@
 /* document.h: a document as it arrives, from outside and not believed: JSON
  *
- *     {"title":"Cat","words":[{"language":"en","words":"cat, kitten"}],"sha256":"<hex>","image":"<base64>"}
+ *     {"title":"Cat","words":[{"language":"de","title":"Katze","words":"Katze,
+ * Mieze"}],"sha256":"<hex>","image":"<base64>"}
  *
  * with every member optional, or an image alone. Errors name the member: "words[1].language must be a
  * string". */
@@ -13,10 +14,11 @@
 
 struct json_t;
 struct document_in {
-    struct document doc;   /* filename, title, words_json, image_sha256 (= sha256) */
-    const char *all_words; /* of all languages, in the arena */
-    char sha256[65];       /* lower case; "" for a document without an image */
-    const void *image;     /* what came along; NULL: nothing */
+    struct document doc;               /* filename, title, words_json, image_sha256 (= sha256) */
+    const struct sticker_words *words; /* borrowed from `json` */
+    size_t n_words;
+    char sha256[65];   /* lower case; "" for a document without an image */
+    const void *image; /* what came along; NULL: nothing */
     size_t image_len;
     struct json_t *json; /* these three are owned */
     char *words_json;
@@ -33,8 +35,8 @@ void document_free(struct document_in *in); /* a zeroed one too */
 
 /* That what came along is an image, and the one that sha256 says; fills sha256. */
 enum status document_check_image(struct document_in *in, struct error *err) MUST_CHECK;
-/* The terms under which it is found; the filename's without its extension. */
-enum status document_analyze(const struct document_in *in, struct arena *a, struct document_terms *out,
+/* The terms under which it is found. */
+enum status document_analyze(const struct document_in *in, struct arena *a, struct index_terms *out,
                              struct error *err) MUST_CHECK;
 
 #endif

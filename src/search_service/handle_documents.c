@@ -15,7 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define DOCUMENT_BYTES (8u << 20) /* memory for the words and terms of one document */
+#define DOCUMENT_BYTES (32u << 20) /* memory for the words and terms of one document */
 
 static enum status keep_image(struct search_service *s, struct document_in *in, struct error *err)
 {
@@ -40,7 +40,7 @@ static enum status read_image_body(struct search_service *s, const struct http_r
 static enum status store_document(struct search_service *s, struct document_in *in, struct arena *a, int64_t *id,
                                   bool *changed, struct error *err)
 {
-    struct document_terms terms;
+    struct index_terms terms;
     struct document before;
     enum status st = document_analyze(in, a, &terms, err);
     if (st != OK)

@@ -123,6 +123,21 @@ static enum status read_subject(struct search_service *s, const struct http_requ
     return OK;
 }
 
+/* `lang`: the language whose words are preferred. */
+static enum status read_language(const struct http_request *req, unsigned *out, struct error *err)
+{
+    const char *tag;
+    *out = LANGUAGE_en;
+    enum status st = optional(req, "lang", &tag, err);
+    if (st != OK || !tag)
+        return st;
+    if (!language_valid(tag))
+        return err_set(err, ERR_INVALID, "lang must be a language tag, such as \"es\" or \"pt-BR\", found \"%.64s\"",
+                       tag);
+    *out = language_number(tag);
+    return OK;
+}
+
 static void write_answer(const struct ranking_algorithm *algorithm, const struct ranking_query *q,
                          const struct ranking *r, struct buf *out)
 {
@@ -168,6 +183,8 @@ void handle_search(void *ctx, const struct http_request *req, struct http_respon
         st = read_model(s, req, &q.model, &err);
     if (st == OK)
         st = read_min_score(s, req, &q.min_score, &err);
+    if (st == OK)
+        st = read_language(req, &q.language, &err);
     if (st != OK) {
         http_problem_from(res, &err);
         return;

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_TERMS    64u
 #define FUSION_DEPTH 200u /* results of each leg that take part; deeper ones hardly count, and each costs time */
 #define FUSION_K     60.0 /* Cormack, Clarke and Buettcher, "Reciprocal rank fusion", SIGIR 2009 */
 
@@ -60,18 +59,8 @@ static enum status name_page(struct search_store *store, struct arena *a, struct
 
 /* --- the words' leg --- */
 
-/* Words that say nothing about a picture; left out when others remain. */
-static bool is_filler(const char *word)
-{
-    static const char *const fillers[] = {"a",  "an", "and", "at", "by",  "for",  "from", "in", "is",
-                                          "it", "of", "on",  "or", "the", "this", "that", "to", "with"};
-    for (size_t i = 0; i < sizeof fillers / sizeof *fillers; i++)
-        if (strcmp(word, fillers[i]) == 0)
-            return true;
-    return false;
-}
-
-/* A document's title and words as one text: what is like it has the same words. */
+/* A document's title and words as one text: what is like it has the same words. One language is enough,
+ * English if it has that. */
 static enum status text_of(const struct document *doc, struct arena *a, const char **text, size_t *len,
                            struct error *err)
 {
@@ -80,9 +69,20 @@ static enum status text_of(const struct document *doc, struct arena *a, const ch
     buf_puts(&b, doc->title);
     json_t *words = json_loads(doc->words_json, 0, NULL), *entry;
     size_t i;
+    unsigned language = LANGUAGE_OTHER;
     json_array_foreach(words, i, entry)
     {
+        const char *tag = json_string_value(json_object_get(entry, "language"));
+        unsigned number = language_number(tag ? tag : "");
+        if (i == 0 || number == LANGUAGE_en)
+            language = number;
+    }
+    json_array_foreach(words, i, entry)
+    {
+        const char *tag = json_string_value(json_object_get(entry, "language"));
         const char *s = json_string_value(json_object_get(entry, "words"));
+        if (language_number(tag ? tag : "") != language)
+            continue;
         buf_puts(&b, ", ");
         buf_puts(&b, s ? s : "");
     }
@@ -93,46 +93,21 @@ static enum status text_of(const struct document *doc, struct arena *a, const ch
     return *text ? OK : no_memory(err);
 }
 
-struct words {
-    const char **stems;
-    size_t n;
-    const char *prefix; /* the last word as typed, perhaps unfinished; NULL if too short to mean much */
-};
-
-static enum status read_words(const struct ranking_query *q, bool complete_last, struct arena *a, struct words *out,
-                              struct error *err)
+static enum status read_words(const struct ranking_query *q, bool complete_last, struct arena *a,
+                              struct index_query *out, struct error *err)
 {
     const char *text = q->text;
     size_t len = q->text_len;
-    struct text_terms t;
-    *out = (struct words){0};
     enum status st = q->like ? text_of(q->like, a, &text, &len, err) : OK;
-    if (st == OK)
-        st = text_analyze(text, len, MAX_TERMS, a, &t, err);
-    if (st != OK)
-        return st;
-    out->stems = arena_array(a, t.count + 1, sizeof *out->stems);
-    if (!out->stems)
-        return no_memory(err);
-    for (size_t i = 0; i < t.count; i++)
-        if (!is_filler(t.items[i].folded))
-            out->stems[out->n++] = t.items[i].stem;
-    if (out->n == 0)
-        for (size_t i = 0; i < t.count; i++)
-            out->stems[out->n++] = t.items[i].stem;
-    const struct text_term *last = t.count ? &t.items[t.count - 1] : NULL;
-    if (complete_last && last && !last->is_emoji && !q->like &&
-        (last->folded[1] || (unsigned char)last->folded[0] > 127))
-        out->prefix = last->folded;
-    return OK;
+    return st == OK ? text_query(text, len, q->language, complete_last && !q->like, a, out, err) : st;
 }
 
-static enum status lexical_hits(struct search_store *store, const struct words *w, size_t limit, size_t offset,
+static enum status lexical_hits(struct search_store *store, const struct index_query *w, size_t limit, size_t offset,
                                 struct arena *a, struct ranked **out, size_t *n, int64_t *total, struct error *err)
 {
     struct search_hit *hits;
     *n = 0;
-    enum status st = search_store_lexical(store, w->stems, w->n, w->prefix, limit, offset, a, &hits, n, total, err);
+    enum status st = search_store_lexical(store, w, limit, offset, a, &hits, n, total, err);
     if (st != OK)
         return st;
     *out = arena_array(a, *n + 1, sizeof **out);
@@ -146,7 +121,7 @@ static enum status lexical_hits(struct search_store *store, const struct words *
 static enum status by_words(struct search_store *store, const struct ranking_query *q, bool complete_last,
                             struct arena *a, struct ranking *out, struct error *err)
 {
-    struct words w;
+    struct index_query w;
     struct ranked *items;
     size_t n;
     int64_t total;
@@ -310,7 +285,7 @@ static enum status fuse(const struct ranking_query *q, const struct ranked *lexi
 static enum status fuse_words_alone(struct search_store *store, const struct ranking_query *q, struct arena *a,
                                     struct ranking *out, struct error *err)
 {
-    struct words w;
+    struct index_query w;
     struct ranked *items;
     size_t n;
     int64_t total;
@@ -335,7 +310,7 @@ static enum status fuse_words_alone(struct search_store *store, const struct ran
 static enum status rank_hybrid(struct search_store *store, struct engine *engine, const struct ranking_query *q,
                                struct arena *a, struct ranking *out, struct error *err)
 {
-    struct words w;
+    struct index_query w;
     struct ranked *lexical = NULL, *vector = NULL;
     size_t n_lexical = 0, n_vector = 0;
     int64_t total;
@@ -349,11 +324,11 @@ static enum status rank_hybrid(struct search_store *store, struct engine *engine
     if (st != OK)
         return fuse_words_alone(store, q, a, out, err);
     st = read_words(q, true, a, &w, err);
-    if (st == OK && w.n)
+    if (st == OK && w.n_stems)
         st = lexical_hits(store, &w, FUSION_DEPTH, 0, a, &lexical, &n_lexical, &total, err);
     if (st == OK)
         st = fuse(q, lexical, n_lexical, vector, n_vector, a, out, err);
-    out->legs = RANKING_VECTOR | (w.n ? RANKING_LEXICAL : 0);
+    out->legs = RANKING_VECTOR | (w.n_stems ? RANKING_LEXICAL : 0);
     return st == OK ? name_page(store, a, out, err) : st;
 }
 

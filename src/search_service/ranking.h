@@ -19,6 +19,7 @@ enum ranking_leg { RANKING_LEXICAL = 1, RANKING_VECTOR = 2 };
 struct ranking_query {
     const char *text; /* trimmed, valid UTF-8; NULL with `like` */
     size_t text_len;
+    unsigned language;           /* whose words count in full, those of others less; LANGUAGE_en when nobody said */
     const struct document *like; /* rank by likeness to this document, itself left out; NULL with `text` */
     struct engine_model *model;  /* NULL: there is none */
     size_t limit, offset;

@@ -197,7 +197,7 @@ static enum status fill_examples(struct sticker_service *s, const struct http_re
     int64_t end = os_monotonic_us() + EXAMPLES_US;
     struct search_answer answer = {0};
     for (size_t i = 0; i < N_EXAMPLES && os_monotonic_us() < end && !answer.degraded; i++) {
-        enum status status = search_run(s, req, examples[i], 1, 0, &answer, err);
+        enum status status = search_run(s, req, examples[i], NULL, 1, 0, &answer, err);
         if (status != OK)
             return status;
         if (!answer.n)
@@ -239,7 +239,7 @@ static enum status fill_results(struct sticker_service *s, const struct http_req
 {
     struct search_answer answer;
     size_t offset = (size_t)(asked->page - 1) * PAGE_SIZE;
-    enum status status = search_run(s, req, asked->query, PAGE_SIZE, offset, &answer, err);
+    enum status status = search_run(s, req, asked->query, NULL, PAGE_SIZE, offset, &answer, err);
     if (status != OK)
         return status;
     struct tpl_card *cards = arena_array(req->arena, answer.n + 1, sizeof *cards);
@@ -390,7 +390,7 @@ static enum status fill_similar(struct sticker_service *s, const struct http_req
     const char *query = arena_strndup(req->arena, title, len);
     if (!cards || !query)
         return err_set(err, ERR_NO_MEMORY, "no memory for similar stickers");
-    enum status status = search_run(s, req, query, SIMILAR + 1, 0, &answer, err);
+    enum status status = search_run(s, req, query, NULL, SIMILAR + 1, 0, &answer, err);
     for (size_t i = 0; status == OK && i < answer.n && page->n_similar < SIMILAR; i++)
         if (strcmp(answer.results[i].sticker->filename, k->filename) != 0)
             cards[page->n_similar++] = card_of(t, answer.results[i].sticker, NULL);

@@ -22,7 +22,7 @@
 #define BACKOFF_MAX_MS   4000u
 #define REFUSED_RETRY_US (60 * 1000000ll) /* times the attempts so far, at most an hour */
 #define REFUSED_MAX_US   (3600 * 1000000ll)
-#define DOCUMENT_MAX     (1u << 20)
+#define DOCUMENT_MAX     (4u << 20) /* LANGUAGE_MAX_BYTES of words may be escaped */
 #define ANSWER_MAX       (64u << 10)
 
 struct outbox {
@@ -58,6 +58,10 @@ static void write_document(const struct sticker *k, struct buf *out)
     for (size_t i = 0; i < k->n_words; i++) {
         buf_puts(out, i ? ",{\"language\":" : "{\"language\":");
         json_put_string(out, k->words[i].language);
+        if (*k->words[i].title) {
+            buf_puts(out, ",\"title\":");
+            json_put_string(out, k->words[i].title);
+        }
         buf_puts(out, ",\"words\":");
         json_put_string(out, k->words[i].words);
         buf_putc(out, '}');

@@ -1,5 +1,6 @@
 /* What a query is, the same for search, feedback and analytics: 1 to 255 code points of UTF-8 without
  * NUL, white space around it removed, otherwise stored as given. */
+#include "base/language.h"
 #include "base/utf8.h"
 #include "sticker_service/service.h"
 
@@ -39,4 +40,13 @@ enum status query_param(const struct http_request *req, const char **query, stru
         return err_set(err, ERR_INVALID, "Query is too long.");
     *query = arena_strndup(req->arena, value, len);
     return *query ? OK : err_set(err, ERR_NO_MEMORY, "no memory for a query");
+}
+
+enum status lang_param(const struct http_request *req, const char **tag, struct error *err)
+{
+    enum status status = param_or(req, "lang", NULL, tag, err);
+    if (status == OK && *tag && !language_valid(*tag))
+        return err_set(err, ERR_INVALID, "lang must be a language tag, such as \"es\" or \"pt-BR\", found \"%.64s\"",
+                       *tag);
+    return status;
 }

@@ -12,12 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERY_TERMS_MAX 64u
-#define PEER_MAX_BYTES  (1u << 20)
-#define ANSWER_MAX      (1u << 20)
+#define PEER_MAX_BYTES (1u << 20)
+#define ANSWER_MAX     (1u << 20)
 
 struct ask {
-    const char *query;
+    const char *query, *lang; /* lang: a tag, or NULL */
     size_t limit, offset;
 };
 
@@ -78,6 +77,8 @@ static enum status search_peer(struct sticker_service *s, const struct http_requ
     buf_puts(&path, "/api/search/?query=");
     http_escape(&path, ask->query, strlen(ask->query));
     buf_printf(&path, "&limit=%zu&offset=%zu", ask->limit, ask->offset);
+    if (ask->lang)
+        buf_printf(&path, "&lang=%s", ask->lang);
     int http_status = 0;
     enum status status = buf_status(&path, err);
     if (status != OK)
@@ -115,20 +116,14 @@ out:
 static enum status search_own_words(struct sticker_service *s, const struct http_request *req, const struct ask *ask,
                                     struct found *found, struct error *err)
 {
-    struct text_terms terms;
-    enum status status = text_analyze(ask->query, strlen(ask->query), QUERY_TERMS_MAX, req->arena, &terms, err);
-    if (status != OK || !terms.count)
-        return status;
-    const char **stems = arena_array(req->arena, terms.count, sizeof *stems);
-    if (!stems)
-        return err_set(err, ERR_NO_MEMORY, "no memory for %zu words", terms.count);
-    for (size_t i = 0; i < terms.count; i++)
-        stems[i] = terms.items[i].stem;
-    const struct text_term *last = &terms.items[terms.count - 1];
+    struct index_query q;
     struct store_hit *hits;
-    status = sticker_store_search(s->store, stems, terms.count, last->is_emoji ? NULL : last->folded, ask->limit,
-                                  ask->offset, req->arena, &hits, &found->n, &found->total, err);
-    if (status != OK)
+    unsigned language = ask->lang ? language_number(ask->lang) : LANGUAGE_en;
+    enum status status = text_query(ask->query, strlen(ask->query), language, true, req->arena, &q, err);
+    if (status == OK && q.n_stems)
+        status = sticker_store_search(s->store, &q, ask->limit, ask->offset, req->arena, &hits, &found->n,
+                                      &found->total, err);
+    if (status != OK || !q.n_stems)
         return status;
     found->hits = arena_array(req->arena, found->n + 1, sizeof *found->hits);
     if (!found->hits)
@@ -176,10 +171,10 @@ static enum status join_stickers(struct sticker_service *s, const struct found *
     return status;
 }
 
-enum status search_run(struct sticker_service *s, const struct http_request *req, const char *query, size_t limit,
-                       size_t offset, struct search_answer *out, struct error *err)
+enum status search_run(struct sticker_service *s, const struct http_request *req, const char *query, const char *lang,
+                       size_t limit, size_t offset, struct search_answer *out, struct error *err)
 {
-    const struct ask ask = {query, limit, offset};
+    const struct ask ask = {query, lang, limit, offset};
     struct found found = {0};
     *out = (struct search_answer){0};
     enum status status = search_peer(s, req, &ask, &found, err);
@@ -238,7 +233,7 @@ void search_handle(void *ctx, const struct http_request *req, struct http_respon
     struct search_answer answer;
     struct error err;
     int64_t limit, offset;
-    if (query_param(req, &ask.query, &err) != OK ||
+    if (query_param(req, &ask.query, &err) != OK || lang_param(req, &ask.lang, &err) != OK ||
         http_param_int(req, "limit", 1, SEARCH_LIMIT_MAX, 10, &limit, &err) != OK ||
         http_param_int(req, "offset", 0, SEARCH_OFFSET_MAX, 0, &offset, &err) != OK) {
         http_problem_from(res, &err);
@@ -246,12 +241,12 @@ void search_handle(void *ctx, const struct http_request *req, struct http_respon
     }
     ask.limit = (size_t)limit;
     ask.offset = (size_t)offset;
-    char key[32 + 1024];
-    snprintf(key, sizeof key, "%zu %zu %s", ask.limit, ask.offset, ask.query);
+    char key[32 + LANGUAGE_MAX_TAG + 1024];
+    snprintf(key, sizeof key, "%zu %zu %s %s", ask.limit, ask.offset, ask.lang ? ask.lang : "", ask.query);
     struct buf out;
     buf_init(&out, ANSWER_MAX);
     if (!answers_get(s->answers, key, &out)) {
-        enum status status = search_run(s, req, ask.query, ask.limit, ask.offset, &answer, &err);
+        enum status status = search_run(s, req, ask.query, ask.lang, ask.limit, ask.offset, &answer, &err);
         if (status == OK) {
             write_answer(&ask, &answer, &out);
             status = buf_status(&out, &err);

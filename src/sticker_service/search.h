@@ -25,8 +25,9 @@ struct search_answer {
     const char *legs;      /* JSON, as SearchService sent it, or NULL */
 };
 
-/* `query` as query_param makes it. Does not count usage. Memory from req->arena. */
-enum status search_run(struct sticker_service *s, const struct http_request *req, const char *query, size_t limit,
-                       size_t offset, struct search_answer *out, struct error *err) MUST_CHECK;
+/* `query` as query_param makes it; `lang`: the preferred language's tag, or NULL. Does not count usage. Memory from
+ * req->arena. */
+enum status search_run(struct sticker_service *s, const struct http_request *req, const char *query, const char *lang,
+                       size_t limit, size_t offset, struct search_answer *out, struct error *err) MUST_CHECK;
 
 #endif

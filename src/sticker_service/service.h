@@ -49,6 +49,8 @@ enum status param_or(const struct http_request *req, const char *name, const cha
                      struct error *err) MUST_CHECK;
 /* The `query` parameter, trimmed: 1..255 code points. Messages as the contract has them. */
 enum status query_param(const struct http_request *req, const char **query, struct error *err) MUST_CHECK;
+/* The `lang` parameter: the tag of a language, NULL when absent. */
+enum status lang_param(const struct http_request *req, const char **tag, struct error *err) MUST_CHECK;
 /* Narrows s to what is stored: ERR_INVALID when nothing is left, ERR_TOO_LARGE past 255 code points. */
 enum status query_trim(const char **s, size_t *len) MUST_CHECK;
 

@@ -18,7 +18,7 @@ enum status search_store_ping(struct search_store *s, struct error *err)
     return s->ops->ping(s, err);
 }
 
-enum status search_store_put(struct search_store *s, const struct document *doc, const struct document_terms *terms,
+enum status search_store_put(struct search_store *s, const struct document *doc, const struct index_terms *terms,
                              int64_t *id, bool *changed, struct error *err)
 {
     return s->ops->put(s, doc, terms, id, changed, err);
@@ -46,11 +46,11 @@ enum status search_store_filenames(struct search_store *s, const int64_t *ids, s
     return s->ops->filenames(s, ids, n, a, out, err);
 }
 
-enum status search_store_lexical(struct search_store *s, const char *const *stems, size_t n_stems, const char *prefix,
-                                 size_t limit, size_t offset, struct arena *a, struct search_hit **hits, size_t *n,
-                                 int64_t *total, struct error *err)
+enum status search_store_lexical(struct search_store *s, const struct index_query *q, size_t limit, size_t offset,
+                                 struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
+                                 struct error *err)
 {
-    return s->ops->lexical(s, stems, n_stems, prefix, limit, offset, a, hits, n, total, err);
+    return s->ops->lexical(s, q, limit, offset, a, hits, n, total, err);
 }
 
 enum status search_store_vectors_put(struct search_store *s, const char *model, size_t dim, const int64_t *document_ids,

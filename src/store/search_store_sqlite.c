@@ -42,6 +42,8 @@ static const char *const migrations[] = {
     " key TEXT NOT NULL PRIMARY KEY,"
     " value TEXT NOT NULL,"
     " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;",
+    /* 2 */
+    FTS_LANGUAGES_SCHEMA("documents_fts"),
 };
 
 static const struct db_schema schema = {
@@ -68,7 +70,7 @@ static const struct fts_table fts = FTS_TABLE("documents_fts", "documents", "id"
 
 struct put_job {
     const struct document *doc;
-    const struct document_terms *terms;
+    const struct index_terms *terms;
     int64_t id; /* 0: there is none yet */
     bool same, same_image;
 };
@@ -77,23 +79,18 @@ struct put_job {
 static enum status compare(struct db_conn *c, struct put_job *job, struct error *err)
 {
     const struct document *doc = job->doc;
-    const struct document_terms *t = job->terms;
     struct db_rows r;
     job->id = 0;
     job->same = job->same_image = false;
-    db_query(&r, c,
-             "SELECT d.id, d.title, d.words_json, d.image_sha256, f.title, f.words, f.filename, f.folded"
-             " FROM documents d LEFT JOIN documents_fts f"
-             " ON f.rowid BETWEEN d.id << 12 AND (d.id << 12) + 4095 WHERE d.filename = ?1",
+    db_query(&r, c, "SELECT id, title, words_json, image_sha256 FROM documents WHERE filename = ?1",
              DB_ARGS(DB_TEXT(doc->filename)), err);
     while (db_next(&r)) {
         job->id = db_int(&r, 0);
         job->same_image = db_text_is(&r, 3, doc->image_sha256);
-        job->same = job->same_image && db_text_is(&r, 1, doc->title) && db_text_is(&r, 2, doc->words_json) &&
-                    db_text_is(&r, 4, t->title) && db_text_is(&r, 5, t->words) && db_text_is(&r, 6, t->filename) &&
-                    db_text_is(&r, 7, t->folded);
+        job->same = job->same_image && db_text_is(&r, 1, doc->title) && db_text_is(&r, 2, doc->words_json);
     }
-    return db_end(&r);
+    enum status st = db_end(&r);
+    return st == OK && job->same ? fts_same(c, &fts, job->id, job->terms, &job->same, err) : st;
 }
 
 static enum status put_row(struct db_conn *c, struct put_job *job, struct error *err)
@@ -120,7 +117,6 @@ static enum status put_row(struct db_conn *c, struct put_job *job, struct error 
 static enum status put_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct put_job *job = arg;
-    const struct document_terms *t = job->terms;
     enum status st = compare(c, job, err);
     if (st != OK || job->same)
         return st;
@@ -128,10 +124,10 @@ static enum status put_job(struct db_conn *c, void *arg, struct error *err)
         return st;
     if ((st = put_row(c, job, err)) != OK)
         return st;
-    return fts_put(c, &fts, job->id, &(struct fts_terms){t->title, t->words, t->filename, t->folded}, err);
+    return fts_put(c, &fts, job->id, job->terms, err);
 }
 
-static enum status sqlite_put(struct search_store *s, const struct document *doc, const struct document_terms *terms,
+static enum status sqlite_put(struct search_store *s, const struct document *doc, const struct index_terms *terms,
                               int64_t *id, bool *changed, struct error *err)
 {
     enum status st = store_check_filename(doc->filename, err);
@@ -236,14 +232,14 @@ static enum status sqlite_filenames(struct search_store *s, const int64_t *ids, 
     return st;
 }
 
-static enum status sqlite_lexical(struct search_store *s, const char *const *stems, size_t n_stems, const char *prefix,
-                                  size_t limit, size_t offset, struct arena *a, struct search_hit **hits, size_t *n,
-                                  int64_t *total, struct error *err)
+static enum status sqlite_lexical(struct search_store *s, const struct index_query *q, size_t limit, size_t offset,
+                                  struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
+                                  struct error *err)
 {
     struct fts_hit *found;
     *hits = NULL;
     *n = 0;
-    enum status st = fts_search(search_db(s), &fts, stems, n_stems, prefix, limit, offset, a, &found, n, total, err);
+    enum status st = fts_search(search_db(s), &fts, q, limit, offset, a, &found, n, total, err);
     if (st != OK || *n == 0)
         return st;
     if (!(*hits = arena_array(a, *n, sizeof **hits)))

@@ -1,51 +1,119 @@
-/* sqlite_fts.h: the lexical search that both stores have: BM25 over an FTS5 table whose four columns hold terms
- * made by text.h: title, words, filename (stems) and folded (unstemmed, for prefixes).
+/* sqlite_fts.h: the lexical search that both stores have: BM25 over terms made by text.h, in two FTS5 tables.
+ *
+ * The first has four columns: title, words, filename (stems) and folded (unstemmed, for prefixes), all as English
+ * has them. The second, named after it with "_languages", has what a sticker is called elsewhere: a column per
+ * language, and one that repeats the titles of all. So it is known in which language a word matched, English
+ * words keep the lengths and frequencies that they would have alone, and a word that languages share is
+ * stored once. It holds no text, only the index; "_terms" holds the terms, packed, because FTS5 must be told what
+ * it is to forget.
  *
  * An index row's number is FTS_ROW(id, length): the document's own number, and in the low bits how many
- * terms it has. So ranking needs no look-up per match, and a document's row is found by a range. */
+ * terms it has in the first table. So ranking needs no look-up per match, and a document's row is found by a range. */
 #ifndef PEEL_STORE_SQLITE_FTS_H
 #define PEEL_STORE_SQLITE_FTS_H
 
+#include "base/language.h"
 #include "store/sqlite.h"
 
 /* How such a table is declared: terms arrive analysed, so the tokenizer only splits at white space; one- to
  * three-letter prefixes have an index of their own. */
 #define FTS_COLUMNS "title, words, filename, folded, tokenize = 'ascii', columnsize = 0, prefix = '1 2 3'"
 
-/* The statements on one such table, and on the table that it indexes. */
+#define FTS_LANGUAGE_COLUMN(code) ", l_" #code
+#define FTS_LANGUAGE_COLUMNS      "titles, l_und" LANGUAGE_LIST(FTS_LANGUAGE_COLUMN)
+#define FTS_LANGUAGE_VALUE(code)  ", ?"
+#define FTS_LANGUAGE_VALUES       "?, ?" LANGUAGE_LIST(FTS_LANGUAGE_VALUE)
+#define FTS_LANGUAGES_SCHEMA(fts)                                                                                      \
+    "CREATE VIRTUAL TABLE " fts "_languages USING fts5 (" FTS_LANGUAGE_COLUMNS                                         \
+    ", tokenize = 'ascii', content = '', columnsize = 0, detail = column);"                                            \
+    "CREATE TABLE " fts "_terms (row INTEGER PRIMARY KEY, terms BLOB NOT NULL) STRICT;"
+
+/* The statements on such tables, and on the table that they index. */
 struct fts_table {
-    const char *match, *insert, *remove, *filename;
+    const char *totals, *match, *insert, *remove, *terms, *filename;
+    struct {
+        const char *match, *insert, *forget, *packed, *pack, *remove;
+    } languages;
 };
+#define FTS_RANGE "BETWEEN ?1 << 12 AND (?1 << 12) + 4095"
 #define FTS_TABLE(fts, documents, id)                                                                                  \
     {                                                                                                                  \
+        .totals = "SELECT peel_totals(" fts ", ?1) FROM " fts " LIMIT 1",                                              \
         .match = "SELECT peel_collect(" fts ", ?2) FROM " fts " WHERE " fts " MATCH ?1",                               \
         .insert = "INSERT INTO " fts " (rowid, title, words, filename, folded) VALUES (?1, ?2, ?3, ?4, ?5)",           \
-        .remove = "DELETE FROM " fts " WHERE rowid BETWEEN ?1 << 12 AND (?1 << 12) + 4095",                            \
+        .remove = "DELETE FROM " fts " WHERE rowid " FTS_RANGE,                                                        \
+        .terms = "SELECT title, words, filename, folded FROM " fts " WHERE rowid " FTS_RANGE,                          \
         .filename = "SELECT filename FROM " documents " WHERE " id " = ?1",                                            \
+        .languages = {                                                                                                 \
+            .match = "SELECT peel_collect_languages(" fts "_languages, ?2) FROM " fts "_languages WHERE " fts          \
+                     "_languages MATCH ?1",                                                                            \
+            .insert =                                                                                                  \
+                "INSERT INTO " fts "_languages (rowid, " FTS_LANGUAGE_COLUMNS ") VALUES (?, " FTS_LANGUAGE_VALUES ")", \
+            .forget = "INSERT INTO " fts "_languages (" fts "_languages, rowid, " FTS_LANGUAGE_COLUMNS                 \
+                      ") VALUES ('delete', ?, " FTS_LANGUAGE_VALUES ")",                                               \
+            .packed = "SELECT row, terms FROM " fts "_terms WHERE row " FTS_RANGE,                                     \
+            .pack = "INSERT INTO " fts "_terms (row, terms) VALUES (?1, ?2)",                                          \
+            .remove = "DELETE FROM " fts "_terms WHERE row " FTS_RANGE,                                                \
+        },                                                                                                             \
     }
 
-struct fts_terms {
-    const char *title, *words, *filename, *folded;
-};
 /* Inside a job: a document's terms, replacing older ones; and forgetting them. */
-enum status fts_put(struct db_conn *c, const struct fts_table *t, int64_t id, const struct fts_terms *terms,
+enum status fts_put(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
                     struct error *err) MUST_CHECK;
 enum status fts_remove(struct db_conn *c, const struct fts_table *t, int64_t id, struct error *err) MUST_CHECK;
+/* Are these the terms that the document has? */
+enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
+                     bool *same, struct error *err) MUST_CHECK;
 
 struct fts_hit {
     int64_t id;
     const char *filename;
     double score; /* higher is better */
 };
-enum { FTS_MAX_TERMS = 128 }; /* later ones are left out */
+enum { FTS_MAX_TERMS = 128, FTS_MAX_FORMS = 256 }; /* later ones are left out */
 
 /* Best first, ties by filename. No terms is OK (no hits). Only the page that was asked for is in the arena. */
-enum status fts_search(struct db *d, const struct fts_table *t, const char *const *stems, size_t n_stems,
-                       const char *prefix, size_t limit, size_t offset, struct arena *a, struct fts_hit **hits,
-                       size_t *n, int64_t *total, struct error *err) MUST_CHECK;
+enum status fts_search(struct db *d, const struct fts_table *t, const struct index_query *q, size_t limit,
+                       size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
+                       struct error *err) MUST_CHECK;
 
-/* Makes peel_collect() known to a connection. Returns SQLite's result code. */
+/* Makes our functions known to a connection. Returns SQLite's result code. */
 struct sqlite3;
 int fts_register(struct sqlite3 *handle);
+
+/* --- between sqlite_fts*.c --- */
+
+enum { FTS_LENGTH_BITS = 12, FTS_MAX_LENGTH = (1 << FTS_LENGTH_BITS) - 1 };
+
+/* sqlite_fts_languages.c: the second table's half of the three above. `row`: the index row's number. */
+enum status fts_languages_put(struct db_conn *c, const struct fts_table *t, int64_t row,
+                              const struct index_terms *terms, struct error *err) MUST_CHECK;
+enum status fts_languages_remove(struct db_conn *c, const struct fts_table *t, int64_t id,
+                                 struct error *err) MUST_CHECK;
+enum status fts_languages_same(struct db_conn *c, const struct fts_table *t, int64_t id,
+                               const struct index_terms *terms, bool *same, struct error *err) MUST_CHECK;
+
+/* sqlite_fts_match.c: what one pass over a table's matches finds out. */
+struct fts_match {
+    int64_t id;
+    double length; /* terms in the first table */
+};
+struct fts_note { /* a term of the query is in match `match` */
+    size_t match;
+    int phrase;     /* its number in the expression */
+    double tf;      /* how often, weighted by column */
+    bool preferred; /* of the second table: in the preferred language */
+};
+struct fts_collector {
+    const struct index_query *query;
+    size_t n_forms;            /* of the query, those that are asked for */
+    struct fts_match *matches; /* by id */
+    struct fts_note *notes;    /* by match, then phrase */
+    size_t n_matches, n_notes, cap_matches, cap_notes;
+};
+struct fts_totals {
+    double documents, average_length;
+};
+void fts_collector_free(struct fts_collector *k);
 
 #endif

@@ -53,16 +53,23 @@ enum status sticker_store_ping(struct sticker_store *s, struct error *err)
     return s->ops->ping(s, err);
 }
 
-enum status sticker_store_add(struct sticker_store *s, const struct sticker *stickers,
-                              const struct sticker_terms *terms, size_t n, struct error *err)
+enum status sticker_store_add(struct sticker_store *s, const struct sticker *stickers, const struct index_terms *terms,
+                              size_t n, struct error *err)
 {
     return s->ops->add(s, stickers, terms, n, err);
 }
 
 enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
-                                 const struct sticker_terms *terms, struct error *err)
+                                 const struct index_terms *terms, struct error *err)
 {
     return s->ops->update(s, sticker, terms, err);
+}
+
+enum status sticker_store_update_unmodified(struct sticker_store *s, const struct sticker *stickers,
+                                            const struct index_terms *terms, size_t n, size_t *updated,
+                                            struct error *err)
+{
+    return s->ops->update_unmodified(s, stickers, terms, n, updated, err);
 }
 
 enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err)
@@ -94,11 +101,10 @@ enum status sticker_store_count(struct sticker_store *s, int64_t *stickers, int6
     return s->ops->count(s, stickers, queries, pending, err);
 }
 
-enum status sticker_store_search(struct sticker_store *s, const char *const *stems, size_t n_stems, const char *prefix,
-                                 size_t limit, size_t offset, struct arena *a, struct store_hit **hits, size_t *n,
-                                 int64_t *total, struct error *err)
+enum status sticker_store_search(struct sticker_store *s, const struct index_query *q, size_t limit, size_t offset,
+                                 struct arena *a, struct store_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
-    return s->ops->search(s, stems, n_stems, prefix, limit, offset, a, hits, n, total, err);
+    return s->ops->search(s, q, limit, offset, a, hits, n, total, err);
 }
 
 enum status sticker_store_query_ensure(struct sticker_store *s, const char *query, struct error *err)

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/language.h"
 #include "base/status.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,32 +29,28 @@ enum status sticker_store_ping(struct sticker_store *s, struct error *err) MUST_
 enum status store_check_filename(const char *filename, struct error *err) MUST_CHECK;
 
 /* --- stickers --- */
-struct sticker_words {
-    const char *language; /* BCP 47, "en" */
-    const char *words;    /* "cat, kitten" (see text_normalize_words) */
-};
 struct sticker {
     const char *id, *filename, *title;
     const char *pack, *author, *license, *source; /* "" when unknown */
     const char *sha256, *mime;                    /* of the image file; hex */
     int64_t bytes;
     int32_t width, height;
-    const struct sticker_words *words;
+    const struct sticker_words *words; /* by language; an emptied list stays, as a sign that somebody emptied it */
     size_t n_words;
     int64_t created_us, modified_us;
 };
-/* Index terms made by the caller (text.h), for the degraded search; may be "". */
-struct sticker_terms {
-    const char *title, *words, *filename; /* stems joined by spaces */
-    const char *folded;                   /* all unstemmed words, for prefixes */
-};
-/* Adds stickers in one transaction, each with an outbox entry. ERR_CONFLICT names the filename that
- * exists. ids and times are filled by the store. DURABLE. */
-enum status sticker_store_add(struct sticker_store *s, const struct sticker *stickers,
-                              const struct sticker_terms *terms, size_t n, struct error *err) MUST_CHECK;
+/* Adds stickers in one transaction, each with an outbox entry. `terms`: as text_index makes them, for the
+ * degraded search. ERR_CONFLICT names the filename that exists. ids and times are filled by the store. DURABLE. */
+enum status sticker_store_add(struct sticker_store *s, const struct sticker *stickers, const struct index_terms *terms,
+                              size_t n, struct error *err) MUST_CHECK;
 /* Replaces title, words and credits of an existing one (not its image) and queues an outbox entry. DURABLE. */
 enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
-                                 const struct sticker_terms *terms, struct error *err) MUST_CHECK;
+                                 const struct index_terms *terms, struct error *err) MUST_CHECK;
+/* The same for many, in one transaction, but only of those that nobody has modified since their modified_us;
+ * *updated: how many. DURABLE. */
+enum status sticker_store_update_unmodified(struct sticker_store *s, const struct sticker *stickers,
+                                            const struct index_terms *terms, size_t n, size_t *updated,
+                                            struct error *err) MUST_CHECK;
 /* Deletes it with its scores and queues an outbox "delete". ERR_NOT_FOUND. DURABLE. */
 enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err) MUST_CHECK;
 enum status sticker_store_get(struct sticker_store *s, const char *filename, struct arena *a, struct sticker *out,
@@ -67,15 +64,15 @@ enum status sticker_store_list(struct sticker_store *s, const char *after, size_
 enum status sticker_store_count(struct sticker_store *s, int64_t *stickers, int64_t *queries, int64_t *pending,
                                 struct error *err) MUST_CHECK;
 
-/* The degraded search: BM25 over the stored terms, best first, ties by filename. `stems`: the query's
- * stems; `prefix`: the last word unstemmed, or NULL. `total`: how many match in all. */
+/* The degraded search: BM25 over the stored terms (as search_store_lexical), best first, ties by filename.
+ * `total`: how many match in all. */
 struct store_hit {
     const char *filename;
     double score; /* higher is better */
 };
-enum status sticker_store_search(struct sticker_store *s, const char *const *stems, size_t n_stems, const char *prefix,
-                                 size_t limit, size_t offset, struct arena *a, struct store_hit **hits, size_t *n,
-                                 int64_t *total, struct error *err) MUST_CHECK;
+enum status sticker_store_search(struct sticker_store *s, const struct index_query *q, size_t limit, size_t offset,
+                                 struct arena *a, struct store_hit **hits, size_t *n, int64_t *total,
+                                 struct error *err) MUST_CHECK;
 
 /* --- queries and feedback --- */
 /* Makes sure the query exists (usage 0); cheap when it does. Visible to other processes on return. */

@@ -119,6 +119,24 @@ static const char *const migrations[] = {
     "CREATE INDEX history_at ON history (at_us);"
     "CREATE INDEX history_username ON history (username);"
     "CREATE INDEX history_object ON history (object);",
+
+    /* 3: words in many languages. An emoji has some 130 lists of a few words, so rows are lean: no ids and times
+     * of their own. Those that are there are sent again, to be found by their languages. */
+    FTS_LANGUAGES_SCHEMA("stickers_fts")
+    /* clang-format off */
+    "CREATE TABLE words_by_language ("
+    " sticker INTEGER NOT NULL REFERENCES stickers (row) ON DELETE CASCADE,"
+    " language TEXT NOT NULL, title TEXT NOT NULL, words TEXT NOT NULL,"
+    " PRIMARY KEY (sticker, language)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO words_by_language SELECT s.row, w.language, '', w.words"
+    " FROM sticker_words w JOIN stickers s ON s.id = w.sticker_id;"
+    "DROP TABLE sticker_words;"
+    "ALTER TABLE words_by_language RENAME TO sticker_words;"
+    "CREATE INDEX sticker_words_language ON sticker_words (language);"
+    "INSERT OR REPLACE INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+    " SELECT filename, 'put', 0, '', 0, created_us, created_us FROM stickers WHERE row IN"
+    " (SELECT sticker FROM sticker_words WHERE language NOT LIKE 'en%') ORDER BY filename;",
+    /* clang-format on */
 };
 
 static const struct db_schema schema = {
@@ -143,26 +161,19 @@ static enum status sqlite_ping(struct sticker_store *s, struct error *err)
 
 static const struct fts_table fts = FTS_TABLE("stickers_fts", "stickers", "row");
 
-static enum status put_terms(struct db_conn *c, int64_t row, const struct sticker_terms *t, struct error *err)
+static enum status put_words(struct db_conn *c, int64_t row, const struct sticker *s, const struct index_terms *terms,
+                             struct error *err)
 {
-    return fts_put(c, &fts, row, &(struct fts_terms){t->title, t->words, t->filename, t->folded}, err);
-}
-
-static enum status put_words(struct db_conn *c, const char *sticker_id, const struct sticker *s, struct error *err)
-{
-    enum status st =
-        db_run(c, "DELETE FROM sticker_words WHERE sticker_id = ?1", DB_ARGS(DB_TEXT(sticker_id)), NULL, err);
+    enum status st = fts_put(c, &fts, row, terms, err);
+    if (st == OK)
+        st = db_run(c, "DELETE FROM sticker_words WHERE sticker = ?1", DB_ARGS(DB_INT(row)), NULL, err);
     for (size_t i = 0; i < s->n_words && st == OK; i++) {
-        char id[37];
-        int64_t now = os_now_us();
-        os_uuid7(id);
+        const struct sticker_words *w = &s->words[i];
         /* Two lists for one language are one longer list. */
         st = db_run(c,
-                    "INSERT INTO sticker_words (id, sticker_id, language, words, created_us, modified_us)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?5)"
-                    " ON CONFLICT (sticker_id, language) DO UPDATE SET words = words || ', ' || excluded.words",
-                    DB_ARGS(DB_TEXT(id), DB_TEXT(sticker_id), DB_TEXT(s->words[i].language), DB_TEXT(s->words[i].words),
-                            DB_INT(now)),
+                    "INSERT INTO sticker_words (sticker, language, title, words) VALUES (?1, ?2, ?3, ?4)"
+                    " ON CONFLICT (sticker, language) DO UPDATE SET words = words || ', ' || excluded.words",
+                    DB_ARGS(DB_INT(row), DB_TEXT(w->language), DB_TEXT(w->title ? w->title : ""), DB_TEXT(w->words)),
                     NULL, err);
     }
     return st;
@@ -170,11 +181,11 @@ static enum status put_words(struct db_conn *c, const char *sticker_id, const st
 
 struct add_job {
     const struct sticker *stickers;
-    const struct sticker_terms *terms;
-    size_t n;
+    const struct index_terms *terms;
+    size_t n, updated;
 };
 
-static enum status add_one(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
+static enum status add_one(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
                            struct error *err)
 {
     char id[37];
@@ -195,9 +206,8 @@ static enum status add_one(struct db_conn *c, const struct sticker *s, const str
     if (added == 0)
         return err_set(err, ERR_CONFLICT, "sticker \"%s\" exists already", s->filename);
     int64_t row = db_last_row(c);
-    if ((st = put_terms(c, row, terms, err)) != OK || (st = put_words(c, id, s, err)) != OK)
-        return st;
-    return sticker_sqlite_outbox_queue(c, "put", s->filename, err);
+    st = put_words(c, row, s, terms, err);
+    return st == OK ? sticker_sqlite_outbox_queue(c, "put", s->filename, err) : st;
 }
 
 static enum status add_job(struct db_conn *c, void *arg, struct error *err)
@@ -209,15 +219,15 @@ static enum status add_job(struct db_conn *c, void *arg, struct error *err)
     return st;
 }
 
-static enum status sqlite_add(struct sticker_store *s, const struct sticker *stickers,
-                              const struct sticker_terms *terms, size_t n, struct error *err)
+static enum status sqlite_add(struct sticker_store *s, const struct sticker *stickers, const struct index_terms *terms,
+                              size_t n, struct error *err)
 {
     for (size_t i = 0; i < n; i++) {
         enum status st = store_check_filename(stickers[i].filename, err);
         if (st != OK)
             return st;
     }
-    return db_write(sticker_db(s), DB_DURABLE, add_job, &(struct add_job){stickers, terms, n}, err);
+    return db_write(sticker_db(s), DB_DURABLE, add_job, &(struct add_job){stickers, terms, n, 0}, err);
 }
 
 static enum status not_found(const char *filename, struct error *err)
@@ -225,39 +235,61 @@ static enum status not_found(const char *filename, struct error *err)
     return err_set(err, ERR_NOT_FOUND, "sticker \"%s\" does not exist", filename);
 }
 
+/* *row is 0 when the sticker is not there, or was modified after `unmodified_since`. */
+static enum status update_one(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+                              int64_t unmodified_since, int64_t *row, struct error *err)
+{
+    struct db_rows r;
+    *row = 0;
+    db_query(&r, c,
+             "UPDATE stickers SET title = ?2, pack = ?3, author = ?4, license = ?5, source = ?6, modified_us = ?7"
+             " WHERE filename = ?1 AND modified_us <= ?8 RETURNING row",
+             DB_ARGS(DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author), DB_TEXT(s->license),
+                     DB_TEXT(s->source), DB_INT(os_now_us()), DB_INT(unmodified_since)),
+             err);
+    while (db_next(&r))
+        *row = db_int(&r, 0);
+    enum status st = db_end(&r);
+    if (st == OK && *row)
+        st = put_words(c, *row, s, terms, err);
+    return st == OK && *row ? sticker_sqlite_outbox_queue(c, "put", s->filename, err) : st;
+}
+
 static enum status update_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct add_job *job = arg;
-    const struct sticker *s = job->stickers;
-    struct db_rows r;
-    int64_t row = 0;
-    char id[37] = "";
-    db_query(&r, c,
-             "UPDATE stickers SET title = ?2, pack = ?3, author = ?4, license = ?5, source = ?6, modified_us = ?7"
-             " WHERE filename = ?1 RETURNING row, id",
-             DB_ARGS(DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author), DB_TEXT(s->license),
-                     DB_TEXT(s->source), DB_INT(os_now_us())),
-             err);
-    while (db_next(&r)) {
-        size_t len;
-        row = db_int(&r, 0);
-        const void *text = db_blob(&r, 1, &len);
-        memcpy(id, text, len < sizeof id ? len : sizeof id - 1);
-    }
-    enum status st = db_end(&r);
-    if (st != OK)
-        return st;
-    if (row == 0)
-        return not_found(s->filename, err);
-    if ((st = put_terms(c, row, job->terms, err)) != OK || (st = put_words(c, id, s, err)) != OK)
-        return st;
-    return sticker_sqlite_outbox_queue(c, "put", s->filename, err);
+    int64_t row;
+    enum status st = update_one(c, job->stickers, job->terms, INT64_MAX, &row, err);
+    return st == OK && row == 0 ? not_found(job->stickers->filename, err) : st;
 }
 
 static enum status sqlite_update(struct sticker_store *s, const struct sticker *sticker,
-                                 const struct sticker_terms *terms, struct error *err)
+                                 const struct index_terms *terms, struct error *err)
 {
-    return db_write(sticker_db(s), DB_DURABLE, update_job, &(struct add_job){sticker, terms, 1}, err);
+    return db_write(sticker_db(s), DB_DURABLE, update_job, &(struct add_job){sticker, terms, 1, 0}, err);
+}
+
+static enum status update_unmodified_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct add_job *job = arg;
+    enum status st = OK;
+    job->updated = 0;
+    for (size_t i = 0; i < job->n && st == OK; i++) {
+        int64_t row;
+        st = update_one(c, &job->stickers[i], &job->terms[i], job->stickers[i].modified_us, &row, err);
+        job->updated += row != 0;
+    }
+    return st;
+}
+
+static enum status sqlite_update_unmodified(struct sticker_store *s, const struct sticker *stickers,
+                                            const struct index_terms *terms, size_t n, size_t *updated,
+                                            struct error *err)
+{
+    struct add_job job = {stickers, terms, n, 0};
+    enum status st = db_write(sticker_db(s), DB_DURABLE, update_unmodified_job, &job, err);
+    *updated = st == OK ? job.updated : 0;
+    return st;
 }
 
 static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
@@ -312,11 +344,13 @@ static enum status read_words(struct db_conn *c, struct arena *a, struct sticker
     struct db_rows r;
     void *words = NULL;
     size_t n = 0, cap = 0;
-    db_query(&r, c, "SELECT language, words FROM sticker_words WHERE sticker_id = ?1 ORDER BY language",
+    db_query(&r, c,
+             "SELECT w.language, w.words, w.title FROM sticker_words w JOIN stickers s ON w.sticker = s.row"
+             " WHERE s.id = ?1 ORDER BY w.language",
              DB_ARGS(DB_TEXT(sticker->id)), err);
     while (db_next(&r) && db_grow(&r, a, &words, n, &cap, sizeof(struct sticker_words))) {
-        ((struct sticker_words *)words)[n++] =
-            (struct sticker_words){.language = db_text(&r, 0, a), .words = db_text(&r, 1, a)};
+        ((struct sticker_words *)words)[n++] = (struct sticker_words){
+            .language = db_text(&r, 0, a), .words = db_text(&r, 1, a), .title = db_text(&r, 2, a)};
     }
     sticker->words = words;
     sticker->n_words = n;
@@ -414,14 +448,13 @@ static enum status sqlite_count(struct sticker_store *s, int64_t *stickers, int6
     return st;
 }
 
-static enum status sqlite_search(struct sticker_store *s, const char *const *stems, size_t n_stems, const char *prefix,
-                                 size_t limit, size_t offset, struct arena *a, struct store_hit **hits, size_t *n,
-                                 int64_t *total, struct error *err)
+static enum status sqlite_search(struct sticker_store *s, const struct index_query *q, size_t limit, size_t offset,
+                                 struct arena *a, struct store_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct fts_hit *found;
     *hits = NULL;
     *n = 0;
-    enum status st = fts_search(sticker_db(s), &fts, stems, n_stems, prefix, limit, offset, a, &found, n, total, err);
+    enum status st = fts_search(sticker_db(s), &fts, q, limit, offset, a, &found, n, total, err);
     if (st != OK || *n == 0)
         return st;
     if (!(*hits = arena_array(a, *n, sizeof **hits)))
@@ -438,6 +471,7 @@ enum status sticker_store_sqlite_open(const char *url, unsigned readers, struct 
         .ping = sqlite_ping,
         .add = sqlite_add,
         .update = sqlite_update,
+        .update_unmodified = sqlite_update_unmodified,
         .remove = sqlite_delete,
         .get = sqlite_get,
         .get_many = sqlite_get_many,

@@ -13,6 +13,7 @@ struct sticker_store_ops {
     __typeof__(sticker_store_ping) *ping;
     __typeof__(sticker_store_add) *add;
     __typeof__(sticker_store_update) *update;
+    __typeof__(sticker_store_update_unmodified) *update_unmodified;
     __typeof__(sticker_store_delete) *remove;
     __typeof__(sticker_store_get) *get;
     __typeof__(sticker_store_get_many) *get_many;

@@ -1,7 +1,7 @@
-/* How a phrase becomes terms. Emoji are cut out of the raw text first, because NFKC would take some
- * of them apart (U+2122 into "tm"); what lies between them is folded and split into words. ASCII, the
- * usual case, takes a path without tables. */
-#include "text/text.h"
+/* How a phrase becomes words. Emoji are cut out of the raw text first, because NFKC would take some
+ * of them apart (U+2122 into "tm"); what lies between them is normalised and split. ASCII, the usual
+ * case, takes a path without tables. */
+#include "text/text_internal.h"
 
 #include "base/utf8.h"
 #include "text/emoji.h"
@@ -11,88 +11,122 @@
 #include <utf8proc.h>
 
 #define MAX_TEXT_BYTES (256u << 10)
-#define MAX_WORD_BYTES 64u /* longer words are cut: nobody types them twice */
 #define MAX_CELL_WORDS 1000u
 
 struct analysis {
     struct arena *arena;
     struct text_terms *out;
     size_t cap, max_terms;
+    bool stemmed;
     struct sb_stemmer *stemmer; /* made when the first English word is met */
     enum status status;
 
-    char word[MAX_WORD_BYTES + 4]; /* the word being read, folded */
-    size_t word_len;
+    char word[TEXT_MAX_WORD]; /* the word being read, in lower case */
+    size_t word_len, elided;  /* bytes; elided: how many precede an apostrophe as in "l'avion" */
     bool word_is_ascii;
 };
 
-static void emit(struct analysis *a, const char *stem, size_t stem_len, const char *folded, size_t folded_len,
-                 bool is_emoji)
+static struct text_term *push(struct analysis *a)
 {
     struct text_terms *t = a->out;
     if (a->status != OK || t->count == a->max_terms)
-        return;
+        return NULL;
     if (t->count == a->cap) {
         size_t cap = a->cap ? 2 * a->cap : 16;
         struct text_term *items = arena_array(a->arena, cap, sizeof *items);
         if (!items) {
             a->status = ERR_NO_MEMORY;
-            return;
+            return NULL;
         }
         if (t->count)
             memcpy(items, t->items, t->count * sizeof *items);
         t->items = items;
         a->cap = cap;
     }
-    bool same = stem_len == folded_len && memcmp(stem, folded, stem_len) == 0;
-    char *f = arena_strndup(a->arena, folded, folded_len);
-    char *s = same ? f : arena_strndup(a->arena, stem, stem_len);
-    if (!s || !f) {
+    return &t->items[t->count++];
+}
+
+/* The copy of `like` when that is the same text, else a new one. */
+static const char *keep(struct analysis *a, const char *s, size_t len, const char *like)
+{
+    if (like && strncmp(like, s, len) == 0 && !like[len])
+        return like;
+    const char *copy = arena_strndup(a->arena, s, len);
+    if (!copy)
         a->status = ERR_NO_MEMORY;
+    return copy;
+}
+
+/* A term that is matched as it stands. */
+static void emit(struct analysis *a, const char *s, size_t len, struct text_term kind)
+{
+    struct text_term *t = push(a);
+    if (!t)
         return;
-    }
-    t->items[t->count++] = (struct text_term){.stem = s, .folded = f, .is_emoji = is_emoji};
+    *t = kind;
+    t->stem = t->folded = t->spelled = keep(a, s, len, NULL);
 }
 
 static void word_add(struct analysis *a, uint32_t cp)
 {
     char bytes[4];
     size_t n = utf8_encode(cp, bytes);
-    if (a->word_len + n > MAX_WORD_BYTES)
+    if (a->word_len + n > TEXT_MAX_WORD)
         return;
     memcpy(a->word + a->word_len, bytes, n);
     a->word_len += n;
     a->word_is_ascii = a->word_is_ascii && cp < 0x80;
 }
 
+/* The stem of a folded word in English: of other letters Porter's rules know nothing. */
+static const char *english(struct analysis *a, const char *folded, size_t *len)
+{
+    for (size_t i = 0; i < *len; i++)
+        if ((unsigned char)folded[i] >= 0x80)
+            return folded;
+    if (!a->stemmer && !(a->stemmer = sb_stemmer_new("english", "UTF_8"))) {
+        a->status = ERR_NO_MEMORY;
+        return folded;
+    }
+    const sb_symbol *s = sb_stemmer_stem(a->stemmer, (const sb_symbol *)folded, (int)*len);
+    if (!s || sb_stemmer_length(a->stemmer) <= 0)
+        return folded;
+    *len = (size_t)sb_stemmer_length(a->stemmer);
+    return (const char *)s;
+}
+
 static void word_end(struct analysis *a)
 {
-    if (!a->word_len)
-        return;
-    const char *stem = a->word;
-    size_t stem_len = a->word_len;
-    if (a->word_is_ascii && !a->stemmer) {
-        a->stemmer = sb_stemmer_new("english", "UTF_8");
-        if (!a->stemmer)
-            a->status = ERR_NO_MEMORY;
+    char plain[TEXT_MAX_FOLDED];
+    const char *folded = a->word;
+    size_t len = a->word_len;
+    if (len && !a->word_is_ascii) {
+        len = text_fold(a->word, a->word_len, plain);
+        folded = plain;
     }
-    if (a->word_is_ascii && a->stemmer) {
-        const sb_symbol *s = sb_stemmer_stem(a->stemmer, (const sb_symbol *)a->word, (int)a->word_len);
-        if (s && sb_stemmer_length(a->stemmer) > 0) {
-            stem = (const char *)s;
-            stem_len = (size_t)sb_stemmer_length(a->stemmer);
+    struct text_term *t = len ? push(a) : NULL;
+    if (t) {
+        *t = (struct text_term){.folded = keep(a, folded, len, NULL)};
+        t->spelled = keep(a, a->word + a->elided, a->word_len - a->elided, t->folded);
+        t->stem = t->folded;
+        if (a->stemmed && a->status == OK) {
+            const char *stem = english(a, folded, &len);
+            t->stem = keep(a, stem, len, t->folded);
         }
     }
-    emit(a, stem, stem_len, a->word, a->word_len, false);
-    a->word_len = 0;
+    a->word_len = a->elided = 0;
     a->word_is_ascii = true;
 }
 
-/* An apostrophe inside a word: "cat's" is cat, "don't" is dont. Returns how many code points after the
- * apostrophe are dropped with it. `after` and `beyond` follow it (0 at the end). */
-static size_t apostrophe(uint32_t after, bool beyond_is_letter)
+/* An apostrophe inside a word: "cat's" is cat, "don't" is dont, and "l'avion" lavion in English, avion in
+ * other languages. Returns how many code points after the apostrophe are dropped with it. */
+static size_t apostrophe(struct analysis *a, uint32_t after, bool beyond_is_letter)
 {
-    return (after == 's' || after == 'S') && !beyond_is_letter ? 1 : 0;
+    if ((after == 's' || after == 'S') && !beyond_is_letter)
+        return 1;
+    if (!a->elided && a->word_len <= 2 && a->word_is_ascii)
+        a->elided = a->word_len;
+    return 0;
 }
 
 static bool ascii_alnum(unsigned char c)
@@ -107,7 +141,7 @@ static void ascii_segment(struct analysis *a, const char *s, size_t len)
         if (ascii_alnum(c))
             word_add(a, c >= 'A' && c <= 'Z' ? (uint32_t)(c + 32) : c);
         else if (c == '\'' && a->word_len && i + 1 < len && ascii_alnum((unsigned char)s[i + 1]))
-            i += apostrophe((unsigned char)s[i + 1], i + 2 < len && ascii_alnum((unsigned char)s[i + 2]));
+            i += apostrophe(a, (unsigned char)s[i + 1], i + 2 < len && ascii_alnum((unsigned char)s[i + 2]));
         else
             word_end(a);
     }
@@ -138,36 +172,6 @@ static bool is_unspaced(uint32_t cp)
            in(cp, 0x20000, 0x3ffff);                           /* Han */
 }
 
-/* Marks that only decorate a letter. Those that are letters of their script (Thai, Indic) stay. */
-static bool is_accent(uint32_t cp)
-{
-    return in(cp, 0x0300, 0x036f) || in(cp, 0x0483, 0x0489) || in(cp, 0x0591, 0x05bd) || in(cp, 0x05bf, 0x05c7) ||
-           in(cp, 0x0610, 0x061a) || cp == 0x0640 || in(cp, 0x064b, 0x065f) || cp == 0x0670 || in(cp, 0x06d6, 0x06dc) ||
-           in(cp, 0x1ab0, 0x1aff) || in(cp, 0x1dc0, 0x1dff) || in(cp, 0x20d0, 0x20ff) || in(cp, 0xfe20, 0xfe2f);
-}
-
-/* Letters with a stroke or joined, which Unicode does not take apart; 0 ends the second letter. */
-static const struct {
-    uint32_t cp;
-    char plain[3];
-} joined[] = {{0xe6, "ae"}, {0xf0, "d"},  {0xf8, "o"},  {0x111, "d"},
-              {0x127, "h"}, {0x131, "i"}, {0x142, "l"}, {0x153, "oe"}};
-
-static void folded_add(struct analysis *a, uint32_t cp)
-{
-    if (cp < 0x80 || cp > 0x153) {
-        word_add(a, cp);
-        return;
-    }
-    for (size_t i = 0; i < sizeof joined / sizeof *joined; i++)
-        if (joined[i].cp == cp) {
-            for (const char *p = joined[i].plain; *p; p++)
-                word_add(a, (uint32_t)*p);
-            return;
-        }
-    word_add(a, cp);
-}
-
 static bool is_word(uint32_t cp)
 {
     if (cp < 0x80)
@@ -190,6 +194,12 @@ static bool is_word(uint32_t cp)
     }
 }
 
+static bool is_han(uint32_t cp)
+{
+    return in(cp, 0x2e80, 0x2fdf) || in(cp, 0x3005, 0x3007) || in(cp, 0x3400, 0x9fff) || in(cp, 0xf900, 0xfaff) ||
+           in(cp, 0x20000, 0x3ffff);
+}
+
 /* Every character of the run starts a term: bigrams, and the last one alone, so that a single typed
  * character finds each word holding it by prefix. */
 static size_t bigrams(struct analysis *a, const utf8proc_int32_t *cps, size_t n)
@@ -199,10 +209,13 @@ static size_t bigrams(struct analysis *a, const utf8proc_int32_t *cps, size_t n)
         run++;
     for (size_t i = 0; i < run; i++) {
         char bytes[8];
-        size_t len = utf8_encode((uint32_t)cps[i], bytes);
-        if (i + 1 < run)
-            len += utf8_encode((uint32_t)cps[i + 1], bytes + len);
-        emit(a, bytes, len, bytes, len, false);
+        bool last = i + 1 == run;
+        struct text_term kind = {
+            .is_run = true, .is_tail = last && run > 1, .is_han = last && is_han((uint32_t)cps[i])};
+        size_t len = utf8_encode(text_fold_kana((uint32_t)cps[i]), bytes);
+        if (!last)
+            len += utf8_encode(text_fold_kana((uint32_t)cps[i + 1]), bytes + len);
+        emit(a, bytes, len, kind);
     }
     return run;
 }
@@ -230,7 +243,7 @@ static void unicode_segment(struct analysis *a, const char *s, size_t len)
         uint32_t cp = (uint32_t)cps[i];
         bool invisible =
             cp == 0xad || cp == 0x200c || cp == 0x200d || cp == 0x2060 || cp == 0xfeff || in(cp, 0xfe00, 0xfe0f);
-        if (!is_accent(cp) && !invisible)
+        if (!invisible)
             cps[n++] = cps[i];
     }
     utf8proc_ssize_t composed = utf8proc_normalize_utf32(cps, (utf8proc_ssize_t)n, compose);
@@ -245,9 +258,9 @@ static void unicode_segment(struct analysis *a, const char *s, size_t len)
             word_end(a);
             i += bigrams(a, cps + i, n - i) - 1;
         } else if (is_word(cp)) {
-            folded_add(a, cp);
+            word_add(a, cp);
         } else if ((cp == '\'' || cp == 0x2019) && a->word_len && i + 1 < n && is_word((uint32_t)cps[i + 1])) {
-            i += apostrophe((uint32_t)cps[i + 1], i + 2 < n && is_word((uint32_t)cps[i + 2]));
+            i += apostrophe(a, (uint32_t)cps[i + 1], i + 2 < n && is_word((uint32_t)cps[i + 2]));
         } else {
             word_end(a);
         }
@@ -270,18 +283,19 @@ static void emit_emoji(struct analysis *a, const char *s, size_t len)
 {
     char name[EMOJI_MAX_NAME];
     size_t n = emoji_name(s, len, name);
-    emit(a, name, n, name, n, true);
+    const struct text_term kind = {.is_emoji = true};
+    emit(a, name, n, kind);
     for (size_t at = 0; emoji_part(s, len, &at, name, &n);)
-        emit(a, name, n, name, n, true);
+        emit(a, name, n, kind);
 }
 
-enum status text_analyze(const char *s, size_t len, size_t max_terms, struct arena *arena, struct text_terms *out,
-                         struct error *err)
+enum status text_split(const char *s, size_t len, size_t max_terms, bool stemmed, struct arena *arena,
+                       struct text_terms *out, struct error *err)
 {
     *out = (struct text_terms){0};
     if (len > MAX_TEXT_BYTES)
         return err_set(err, ERR_TOO_LARGE, "text of %zu bytes: at most %u", len, MAX_TEXT_BYTES);
-    struct analysis a = {.arena = arena, .out = out, .max_terms = max_terms, .word_is_ascii = true};
+    struct analysis a = {.arena = arena, .out = out, .max_terms = max_terms, .stemmed = stemmed, .word_is_ascii = true};
     size_t start = 0;
     for (size_t i = 0; i < len && a.status == OK && out->count < max_terms;) {
         size_t n = emoji_sequence(s + i, len - i);
@@ -302,6 +316,12 @@ enum status text_analyze(const char *s, size_t len, size_t max_terms, struct are
     if (a.status != OK)
         return err_set(err, a.status, "no memory for the terms of a text of %zu bytes", len);
     return OK;
+}
+
+enum status text_analyze(const char *s, size_t len, size_t max_terms, struct arena *arena, struct text_terms *out,
+                         struct error *err)
+{
+    return text_split(s, len, max_terms, true, arena, out, err);
 }
 
 static char *join(const struct text_terms *t, struct arena *arena, bool stems)

@@ -1,22 +1,28 @@
 /* text.h: how a phrase or a sticker's words become search terms; used by both services, so that
  * what is indexed and what is asked always meet.
  *
- * Steps: NFKC, case folding, accents stripped; words split at anything that is not a letter, mark or
- * number (UAX #29 is approximated); English words stemmed (Snowball Porter2); an emoji is a word of
- * its own, spelled by its code points without U+FE0F and skin tones ("u1f431"); runs of Han, Kana,
- * Hangul and Thai become overlapping bigrams, because they are written without spaces. */
+ * Steps: NFKC and case folding; words split at anything that is not a letter, mark or number (UAX #29 is
+ * approximated); words stemmed by the Snowball algorithm of their language, where there is one; accents
+ * stripped; an emoji is a word of its own, spelled by its code points without U+FE0F and skin tones
+ * ("u1f431"); runs of Han, Kana, Hangul and Thai become overlapping bigrams, because they are written
+ * without spaces; Katakana is taken for Hiragana, and one letter for the several forms of alef. */
 #ifndef PEEL_TEXT_TEXT_H
 #define PEEL_TEXT_TEXT_H
 
 #include "base/arena.h"
+#include "base/language.h"
 #include "base/status.h"
 #include <stdbool.h>
 #include <stddef.h>
 
 struct text_term {
-    const char *stem;   /* what is matched: [a-z0-9] or non-ASCII UTF-8, no white space, no quotes */
-    const char *folded; /* the same word before stemming: what a typed prefix is matched against */
+    const char *stem;    /* what is matched: [a-z0-9] or non-ASCII UTF-8, no white space, no quotes */
+    const char *folded;  /* the same word before stemming: what a typed prefix is matched against */
+    const char *spelled; /* in lower case with its accents; of "l'avion" what follows the apostrophe */
     bool is_emoji;
+    bool is_run;  /* two characters of a script without spaces; or the last one of a run, or its only one */
+    bool is_tail; /* the last one, of several */
+    bool is_han;  /* an only or last one that is Han */
 };
 
 struct text_terms {
@@ -24,9 +30,20 @@ struct text_terms {
     size_t count;
 };
 
-/* At most `max_terms` terms of valid UTF-8 `s`; all memory from the arena. No terms is OK (count 0). */
+/* Terms as English has them: at most `max_terms` of valid UTF-8 `s`; all memory from the arena. No terms is OK (count
+ * 0). */
 enum status text_analyze(const char *s, size_t len, size_t max_terms, struct arena *arena, struct text_terms *out,
                          struct error *err) MUST_CHECK;
+
+/* The terms of a sticker in all its languages. `words` may have several tags of one language; the filename's
+ * ending is left out. Memory from the arena. ERR_TOO_LARGE beyond LANGUAGE_MAX_BYTES and _LISTS. */
+enum status text_index(const char *title, const char *filename, const struct sticker_words *words, size_t n,
+                       struct arena *a, struct index_terms *out, struct error *err) MUST_CHECK;
+
+/* A query's terms. `language`: the preferred one's number, LANGUAGE_en without one: then English words that
+ * say nothing about a picture are left out. complete: the last word may be the beginning of one. */
+enum status text_query(const char *s, size_t len, unsigned language, bool complete, struct arena *a,
+                       struct index_query *out, struct error *err) MUST_CHECK;
 
 /* The stems (or folded forms) joined by single spaces: what a store puts in its index. */
 char *text_join_stems(const struct text_terms *t, struct arena *arena) MUST_CHECK;

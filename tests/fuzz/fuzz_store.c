@@ -15,15 +15,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct buf good_stickers, good_search;
 static char folder[64], path[96];
 
+static const struct language_terms german = {LANGUAGE_de, "katz", "katz miez"};
+static const struct word_form form = {.stem = "katz", .in = {{~0ull, ~0ull, ~0ull}}};
+
 static void use_stickers(struct sticker_store *store, struct arena *a, bool make)
 {
     struct sticker sticker, *page;
-    struct sticker_words words = {"en", "cat, kitten"};
+    struct sticker_words words = {"de", "Katze", "Katze"};
     struct store_hit *hits;
     struct score_row *rows;
     struct outbox_item *items;
     struct user user = {.username = "ann", .password_hash = "h"};
-    const char *stem = "cat", *up = "s1.png", **failed;
+    const char *stem = "cat";
+    const struct index_query query = {
+        .stems = &stem, .n_stems = 1, .prefix = "kit", .prefix_in_all = true, .forms = &form, .n_forms = 1};
+    const char *up = "s1.png", **failed;
     struct feedback_entry e = {.query = "cat", .positive = &up, .n_positive = 1};
     int64_t one, two, three;
     size_t n;
@@ -41,14 +47,15 @@ static void use_stickers(struct sticker_store *store, struct arena *a, bool make
                                    .mime = "",
                                    .words = &words,
                                    .n_words = 1};
-        st = sticker_store_add(store, &sticker, &(struct sticker_terms){"cat", "kitten", "s", "cat kitten"}, 1, NULL);
+        st = sticker_store_add(store, &sticker, &(struct index_terms){"cat", "kitten", "s", "cat kitten", &german, 1},
+                               1, NULL);
     }
     st |= sticker_store_query_ensure(store, make ? "cat" : "dog", NULL);
     st |= sticker_store_feedback(store, &e, 1, a, &failed, &n, NULL);
     st |= sticker_store_user_add(store, &user, NULL);
     st |= sticker_store_get(store, "s1.png", a, &sticker, NULL);
     st |= sticker_store_list(store, "", 100, a, &page, &n, NULL);
-    st |= sticker_store_search(store, &stem, 1, "kit", 10, 0, a, &hits, &n, &one, NULL);
+    st |= sticker_store_search(store, &query, 10, 0, a, &hits, &n, &one, NULL);
     st |= sticker_store_count(store, &one, &two, &three, NULL);
     st |= sticker_store_export(store, 0, "", "", 100, a, &rows, &n, NULL);
     st |= sticker_store_outbox_next(store, INT64_MAX, 100, a, &items, &n, NULL);
@@ -63,7 +70,10 @@ static void use_search(struct search_store *store, struct arena *a, bool make)
     struct vector_row *rows;
     struct document *docs;
     float v[4] = {1, 0, 0, 0};
-    const char *stem = "cat", *image = "1", *value;
+    const char *stem = "cat";
+    const struct index_query query = {
+        .stems = &stem, .n_stems = 1, .prefix = "kit", .prefix_in_all = true, .forms = &form, .n_forms = 1};
+    const char *image = "1", *value;
     int64_t id = 0, total;
     bool changed;
     size_t n;
@@ -72,11 +82,11 @@ static void use_search(struct search_store *store, struct arena *a, bool make)
         char name[32];
         snprintf(name, sizeof name, "s%d.png", make ? i : i * 98 + 1);
         struct document doc = {.filename = name, .title = "cat", .words_json = "[]", .image_sha256 = "1"};
-        st |= search_store_put(store, &doc, &(struct document_terms){"cat", "kitten", "s", "cat kitten"}, &id, &changed,
-                               NULL);
+        st |= search_store_put(store, &doc, &(struct index_terms){"cat", "kitten", "s", "cat kitten", &german, 1}, &id,
+                               &changed, NULL);
         st |= search_store_vectors_put(store, "m", 4, &id, &image, v, 1, NULL);
     }
-    st |= search_store_lexical(store, &stem, 1, "kit", 10, 0, a, &hits, &n, &total, NULL);
+    st |= search_store_lexical(store, &query, 10, 0, a, &hits, &n, &total, NULL);
     st |= search_store_vectors_page(store, "m", 4, 0, 100, a, &rows, &n, NULL);
     st |= search_store_unindexed(store, "other", 0, 100, a, &docs, &n, NULL);
     st |= search_store_setting_set(store, "k", "v", NULL);

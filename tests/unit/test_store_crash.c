@@ -148,7 +148,8 @@ static void processes_may_create_and_write_at_once(void **state)
                                       .source = "",
                                       .sha256 = "",
                                       .mime = ""};
-                enum status st = sticker_store_add(w.store, &one, &(struct sticker_terms){"", "", "", ""}, 1, &w.err);
+                enum status st =
+                    sticker_store_add(w.store, &one, &(struct index_terms){"", "", "", "", NULL, 0}, 1, &w.err);
                 child_must(st == ERR_CONFLICT ? OK : st, &w.err);
             }
             child_must(mix(&w), &w.err);

@@ -272,7 +272,7 @@ static int use(struct suite *s, const char *path)
     arena_init(&arena, 8 << 20);
     const char *stem = "title", *up = "s01.png", **failed;
     struct feedback_entry e = {.query = "title number 1 word1", .positive = &up, .n_positive = 1};
-    struct sticker_words words = {"en", "x"};
+    struct sticker_words words = {"en", "x", NULL};
     struct sticker add = {.filename = "new.png",
                           .title = "",
                           .pack = "",
@@ -283,10 +283,10 @@ static int use(struct suite *s, const char *path)
                           .mime = "",
                           .words = &words,
                           .n_words = 1};
-    struct sticker_terms terms = {"title", "x", "new", "title"};
+    struct index_terms terms = {"title", "x", "new", "title", NULL, 0};
     wrong += sticker_store_get(store, "s01.png", &arena, &sticker, NULL) != OK;
     wrong += sticker_store_list(store, "", 1000, &arena, &page, &n, NULL) != OK;
-    wrong += sticker_store_search(store, &stem, 1, "wor", 10, 0, &arena, &hits, &n, &total, NULL) != OK;
+    wrong += sticker_store_search(store, ENGLISH(&stem, 1, "wor"), 10, 0, &arena, &hits, &n, &total, NULL) != OK;
     wrong += sticker_store_count(store, &a, &b, &c, NULL) != OK;
     wrong += sticker_store_feedback(store, &e, 1, &arena, &failed, &n, NULL) != OK;
     wrong += sticker_store_analytics(store, e.query, &arena, &a, &rows, &n, NULL) != OK;
@@ -352,10 +352,10 @@ static enum status shorten_vector(struct db_conn *c, void *arg, struct error *er
 static void a_vector_of_the_wrong_size_is_named(void **state)
 {
     struct suite *s = *state;
-    static const struct db_schema as_it_is = {"search database", 0x50655345, 1, NULL};
+    static const struct db_schema as_it_is = {"search database", 0x50655345, 2, NULL};
     struct search_store *store = suite_search(s);
     struct document doc = {.filename = "a", .title = "", .words_json = "", .image_sha256 = "1"};
-    struct document_terms terms = {"", "", "", ""};
+    struct index_terms terms = {"", "", "", "", NULL, 0};
     const char *image = "1";
     float v[4] = {1, 0, 0, 0};
     int64_t id;

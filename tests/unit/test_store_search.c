@@ -8,7 +8,7 @@ static int64_t put(struct suite *s, struct search_store *store, const char *file
                    const char *words, const char *image, bool *changed)
 {
     struct document doc = {.filename = filename, .title = title, .words_json = words, .image_sha256 = image};
-    struct document_terms terms = {.title = title, .words = words, .filename = filename, .folded = title};
+    struct index_terms terms = {.title = title, .words = words, .filename = filename, .folded = title};
     int64_t id = 0;
     bool any;
     assert_ok(s, search_store_put(store, &doc, &terms, &id, changed ? changed : &any, &s->err));
@@ -53,7 +53,7 @@ static void documents_come_and_go(void **state)
     store = suite_search(s);
     assert_true(put(s, store, "b.png", "dog", "", "", NULL) > b); /* ids are never reused */
     struct document bad = {.filename = "a/b", .title = "", .words_json = "", .image_sha256 = ""};
-    struct document_terms none = {"", "", "", ""};
+    struct index_terms none = {"", "", "", "", NULL, 0};
     assert_int_equal(search_store_put(store, &bad, &none, &id, &changed, &s->err), ERR_INVALID);
     search_store_close(store);
 }
@@ -65,8 +65,8 @@ static void expect_hits(struct suite *s, struct search_store *store, const char 
     size_t n;
     int64_t found;
     char got[1024] = "";
-    assert_ok(
-        s, search_store_lexical(store, stems, n_stems, prefix, limit, offset, &s->arena, &hits, &n, &found, &s->err));
+    assert_ok(s, search_store_lexical(store, ENGLISH(stems, n_stems, prefix), limit, offset, &s->arena, &hits, &n,
+                                      &found, &s->err));
     for (size_t i = 0; i < n; i++) {
         struct document doc;
         assert_ok(s, search_store_get(store, hits[i].filename, &s->arena, &doc, &s->err));
@@ -86,11 +86,11 @@ static void ranks_titles_words_filenames_prefixes(void **state)
 {
     struct suite *s = *state;
     struct search_store *store = suite_search(s);
-    struct document_terms t[] = {
-        {"x y", "x y", "cat", "x y"},
-        {"x y", "cat y", "x", "x y"},
-        {"cat y", "x y", "x", "cat y"},
-        {"x y", "x y", "x", "catalog y"},
+    struct index_terms t[] = {
+        {"x y", "x y", "cat", "x y", NULL, 0},
+        {"x y", "cat y", "x", "x y", NULL, 0},
+        {"cat y", "x y", "x", "cat y", NULL, 0},
+        {"x y", "x y", "x", "catalog y", NULL, 0},
     };
     static const char *const names[] = {"in-filename", "in-words", "in-title", "in-prefix"};
     int64_t id;
@@ -116,8 +116,8 @@ static void a_beginning_never_outranks_the_whole_word(void **state)
     char many[600] = "";
     for (int i = 0; i < 100; i++)
         strcat(many, "word ");
-    struct document_terms longest = {"", many, "cat", "cat"};
-    struct document_terms shortest = {"catalog", "", "", "catalog category catfish catapult"};
+    struct index_terms longest = {"", many, "cat", "cat", NULL, 0};
+    struct index_terms shortest = {"catalog", "", "", "catalog category catfish catapult", NULL, 0};
     struct document doc = {.filename = "whole", .title = "", .words_json = "", .image_sha256 = ""};
     int64_t id;
     bool changed;
@@ -189,10 +189,12 @@ static void hostile_terms_find_what_they_say(void **state)
         struct search_hit *hits;
         size_t n;
         int64_t total;
+        assert_ok(s, search_store_lexical(store, ENGLISH(&hostile[i], 1, hostile[i]), 10, 0, &s->arena, &hits, &n,
+                                          &total, &s->err));
+        assert_ok(s,
+                  search_store_lexical(store, ENGLISH(hostile, i, NULL), 10, 0, &s->arena, &hits, &n, &total, &s->err));
         assert_ok(
-            s, search_store_lexical(store, &hostile[i], 1, hostile[i], 10, 0, &s->arena, &hits, &n, &total, &s->err));
-        assert_ok(s, search_store_lexical(store, hostile, i, NULL, 10, 0, &s->arena, &hits, &n, &total, &s->err));
-        assert_ok(s, search_store_lexical(store, NULL, 0, hostile[i], 10, 0, &s->arena, &hits, &n, &total, &s->err));
+            s, search_store_lexical(store, ENGLISH(NULL, 0, hostile[i]), 10, 0, &s->arena, &hits, &n, &total, &s->err));
     }
     HITS(store, NULL, 1, "a.png", "\"", "cat", "*");
     HITS(store, NULL, 1, "b.png", "naïve");
@@ -211,9 +213,45 @@ static void hostile_terms_find_what_they_say(void **state)
     char *huge = calloc(1, 200001);
     memset(huge, 'x', 200000);
     const char *term = huge;
-    assert_int_equal(search_store_lexical(store, &term, 1, NULL, 10, 0, &s->arena, &hits, &n, &total, &s->err),
+    assert_int_equal(search_store_lexical(store, ENGLISH(&term, 1, NULL), 10, 0, &s->arena, &hits, &n, &total, &s->err),
                      ERR_TOO_LARGE);
     free(huge);
+    search_store_close(store);
+}
+
+static void the_preferred_language_comes_first(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    static const char *const names[] = {"english", "french", "dutch"};
+    static const struct language_terms lists[] = {{LANGUAGE_fr, "chat", "chat"}, {LANGUAGE_nl, "chat", "chat"}};
+    const struct index_terms terms[] = {{"chat", "chat", "x", "chat", NULL, 0},
+                                        {"cat", "cat", "x", "cat", &lists[0], 1},
+                                        {"hole", "hole", "x", "hole", &lists[1], 1}};
+    const char *stem = "chat";
+    struct word_form form = {.stem = "chat"};
+    struct index_query q = {.stems = &stem, .n_stems = 1, .forms = &form, .n_forms = 1, .language = LANGUAGE_en};
+    struct search_hit *hits;
+    size_t n;
+    int64_t id, total;
+    bool changed;
+    language_set_add(&form.in, LANGUAGE_fr);
+    for (int again = 0; again < 2; again++)
+        for (size_t i = 0; i < COUNT(names); i++) {
+            struct document doc = {.filename = names[i], .title = "", .words_json = "", .image_sha256 = ""};
+            assert_ok(s, search_store_put(store, &doc, &terms[i], &id, &changed, &s->err));
+            assert_int_equal(changed, !again);
+        }
+    assert_ok(s, search_store_lexical(store, &q, 10, 0, &s->arena, &hits, &n, &total, &s->err));
+    assert_int_equal(total, 2); /* not the Dutch one: the form is French */
+    assert_string_equal(hits[0].filename, "english");
+    q.language = LANGUAGE_fr;
+    assert_ok(s, search_store_lexical(store, &q, 10, 0, &s->arena, &hits, &n, &total, &s->err));
+    assert_string_equal(hits[0].filename, "french");
+    assert_int_equal(n, 2);
+    assert_ok(s, search_store_delete(store, "french", &id, &s->err));
+    assert_ok(s, search_store_lexical(store, &q, 10, 0, &s->arena, &hits, &n, &total, &s->err));
+    assert_int_equal(total, 1);
     search_store_close(store);
 }
 
@@ -343,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(documents_come_and_go),
         T(ranks_titles_words_filenames_prefixes),
+        T(the_preferred_language_comes_first),
         T(a_beginning_never_outranks_the_whole_word),
         T(more_of_the_terms_rank_higher),
         T(pages_are_stable),

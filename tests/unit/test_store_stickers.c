@@ -5,7 +5,7 @@ static void adds_gets_updates_deletes(void **state)
 {
     struct suite *s = *state;
     struct sticker_store *store = suite_stickers(s);
-    struct sticker_words words[] = {{"de", "Katze"}, {"en", "cat, kitten"}};
+    struct sticker_words words[] = {{"de", "Katze", NULL}, {"en", "cat, kitten", NULL}};
     struct sticker in = {.filename = "cat.png",
                          .title = "A cat",
                          .pack = "p",
@@ -19,7 +19,7 @@ static void adds_gets_updates_deletes(void **state)
                          .height = 300,
                          .words = words,
                          .n_words = 2};
-    struct sticker_terms terms = {.title = "cat", .words = "katz cat kitten", .filename = "cat", .folded = "cat katze"};
+    struct index_terms terms = {.title = "cat", .words = "katz cat kitten", .filename = "cat", .folded = "cat katze"};
     int64_t before = os_now_us();
     assert_ok(s, sticker_store_add(store, &in, &terms, 1, &s->err));
 
@@ -42,7 +42,7 @@ static void adds_gets_updates_deletes(void **state)
     assert_string_equal(out.words[1].words, "cat, kitten");
     assert_true(out.created_us >= before && out.created_us <= os_now_us());
 
-    struct sticker_words changed_words = {"en", "tiger"};
+    struct sticker_words changed_words = {"en", "tiger", NULL};
     struct sticker changed = {.filename = "cat.png",
                               .title = "A tiger",
                               .pack = "p2",
@@ -51,7 +51,7 @@ static void adds_gets_updates_deletes(void **state)
                               .source = "s2",
                               .words = &changed_words,
                               .n_words = 1};
-    struct sticker_terms changed_terms = {.title = "tiger", .words = "tiger", .filename = "cat", .folded = "tiger"};
+    struct index_terms changed_terms = {.title = "tiger", .words = "tiger", .filename = "cat", .folded = "tiger"};
     assert_ok(s, sticker_store_update(store, &changed, &changed_terms, &s->err));
     struct sticker after;
     assert_ok(s, sticker_store_get(store, "cat.png", &s->arena, &after, &s->err));
@@ -77,11 +77,11 @@ static void a_conflict_adds_nothing(void **state)
     struct sticker_store *store = suite_stickers(s);
     suite_add(s, store, "b.png", "b");
     struct sticker batch[3] = {{.filename = "a.png"}, {.filename = "b.png"}, {.filename = "c.png"}};
-    struct sticker_terms terms[3];
+    struct index_terms terms[3];
     for (int i = 0; i < 3; i++) {
         batch[i].title = batch[i].pack = batch[i].author = batch[i].license = "";
         batch[i].source = batch[i].sha256 = batch[i].mime = "";
-        terms[i] = (struct sticker_terms){"", "", "", ""};
+        terms[i] = (struct index_terms){"", "", "", "", NULL, 0};
     }
     assert_int_equal(sticker_store_add(store, batch, terms, 3, &s->err), ERR_CONFLICT);
     assert_non_null(strstr(s->err.message, "b.png"));
@@ -149,7 +149,7 @@ static void an_answer_larger_than_the_arena_is_refused(void **state)
     struct store_hit *hits;
     int64_t total;
     arena_reset(&small);
-    assert_int_equal(sticker_store_search(store, &stem, 1, NULL, 50, 0, &small, &hits, &n, &total, &s->err),
+    assert_int_equal(sticker_store_search(store, ENGLISH(&stem, 1, NULL), 50, 0, &small, &hits, &n, &total, &s->err),
                      ERR_NO_MEMORY);
     arena_free(&small);
     assert_ok(s, sticker_store_list(store, "", 50, &s->arena, &page, &n, &s->err));
@@ -182,8 +182,8 @@ static void find(struct suite *s, struct sticker_store *store, const char *stem,
     size_t n;
     int64_t total;
     char got[256] = "";
-    assert_ok(s,
-              sticker_store_search(store, &stem, stem ? 1 : 0, prefix, 10, 0, &s->arena, &hits, &n, &total, &s->err));
+    assert_ok(s, sticker_store_search(store, ENGLISH(&stem, stem ? 1 : 0, prefix), 10, 0, &s->arena, &hits, &n, &total,
+                                      &s->err));
     for (size_t i = 0; i < n; i++) {
         strcat(got, i ? " " : "");
         strcat(got, hits[i].filename);

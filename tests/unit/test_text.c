@@ -46,7 +46,7 @@ static void words_become_terms(void **state)
          "dog",
          "cat \xe7\x8c\xab dog"},
         {"\xe3\x81\x8b\xe3\x82\x99", "\xe3\x81\x8c"},        /* ka + dakuten is ga, not ka */
-        {"\xef\xbd\xb6\xef\xbe\x9e", "\xe3\x82\xac"},        /* half-width ga */
+        {"\xef\xbd\xb6\xef\xbe\x9e", "\xe3\x81\x8c"},        /* half-width ga, taken for Hiragana */
         {"co\xc2\xadoperate", "cooper"},                     /* soft hyphen */
         {"\xe0\xa4\xb9\xe0\xa4\xbf\xe0\xa4\xa8\xe0\xa5\x8d", /* Devanagari keeps its vowel signs */
          "\xe0\xa4\xb9\xe0\xa4\xbf\xe0\xa4\xa8\xe0\xa5\x8d"},
@@ -162,12 +162,94 @@ static void a_query_takes_microseconds(void **state)
     arena_free(&a);
 }
 
+static bool has_form(struct arena *a, const char *query, const char *stem, unsigned language)
+{
+    struct index_query q;
+    assert_int_equal(text_query(query, strlen(query), LANGUAGE_en, true, a, &q, NULL), OK);
+    for (size_t i = 0; i < q.n_forms; i++)
+        if (strcmp(q.forms[i].stem, stem) == 0 && language_set_has(&q.forms[i].in, language))
+            return true;
+    return false;
+}
+
+/* Each word of `words` in `language` is found by `query`. */
+static void expect_found(const char *language, const char *words, const char *query)
+{
+    struct arena a;
+    struct index_terms t;
+    const struct sticker_words list = {.language = language, .words = words};
+    arena_init(&a, 1 << 20);
+    assert_int_equal(text_index("", "x.png", &list, 1, &a, &t, NULL), OK);
+    assert_int_equal(t.n_languages, 1);
+    bool found = false;
+    for (char *save, *term = strtok_r((char *)(uintptr_t)t.languages[0].words, " ", &save); term && !found;
+         term = strtok_r(NULL, " ", &save))
+        found = has_form(&a, query, term, t.languages[0].language);
+    if (!found)
+        fail_msg("%s: \"%s\" is not found by \"%s\"", language, words, query);
+    arena_free(&a);
+}
+
+static void each_language_has_its_own_stems_and_folding(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        {"es", "gato", "gatos"},
+        {"es", "corazón", "corazon"},
+        {"es-MX", "celebración", "celebraciones"},
+        {"de", "Haus", "Häuser"},
+        {"de", "Straße", "strasse"},
+        {"fr", "avion", "l'avion"},
+        {"fr", "fête", "fetes"},
+        {"pt-BR", "coração", "coracao"},
+        {"ru", "кошка", "кошки"},
+        {"ar", "قط", "القط"},
+        {"ar", "قَطّ", "قط"},
+        {"ar", "أسد", "اسد"},
+        {"fa", "گربه", "گربه"},
+        {"ja", "ﾈｺ", "ねこ"},
+        {"ja", "子猫", "子猫"},
+        {"zh-Hant", "黑貓", "黑貓"},
+        {"ko", "고양이", "고양이"},
+        {"th", "แมว", "แมว"},
+        {"zh", "猫", "猫cat"},
+        {"vi", "mèo", "meo"},
+        {"sr", "мачка", "mačka"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_found(cases[i][0], cases[i][1], cases[i][2]);
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    assert_true(has_form(&a, "gatos", "gat", LANGUAGE_es));
+    assert_false(has_form(&a, "gatos", "gat", LANGUAGE_nl));
+    arena_free(&a);
+}
+
+static void tags_have_a_shape_and_a_number(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"en", "pt-BR", "zh-Hant-HK", "sr-Latn", "es-419", "ca-ES-valencia"};
+    static const char *const bad[] = {"", "e", "1_", "en-", "-en", "en--US", "en us", "abcdefghi", "en-abcdefghi"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(language_valid(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(language_valid(bad[i]));
+    assert_int_equal(language_number("PT-br"), LANGUAGE_pt);
+    assert_int_equal(language_number("nb"), LANGUAGE_no);
+    assert_int_equal(language_number("tlh"), LANGUAGE_OTHER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_become_terms),        cmocka_unit_test(emoji_are_words),
-        cmocka_unit_test(analysis_is_bounded),       cmocka_unit_test(folded_keeps_the_typed_word),
-        cmocka_unit_test(word_cells_are_normalized), cmocka_unit_test(a_query_takes_microseconds),
+        cmocka_unit_test(words_become_terms),
+        cmocka_unit_test(emoji_are_words),
+        cmocka_unit_test(analysis_is_bounded),
+        cmocka_unit_test(folded_keeps_the_typed_word),
+        cmocka_unit_test(word_cells_are_normalized),
+        cmocka_unit_test(a_query_takes_microseconds),
+        cmocka_unit_test(each_language_has_its_own_stems_and_folding),
+        cmocka_unit_test(tags_have_a_shape_and_a_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
