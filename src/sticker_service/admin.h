@@ -25,7 +25,8 @@
 #include <stdbool.h>
 
 #define ADMIN_HTML_MAX   (2u << 20)
-#define ADMIN_FORM_SMALL 8192u /* bytes of a form with a few short fields */
+#define ADMIN_FORM_SMALL 8192u      /* bytes of a form with a few short fields */
+#define ADMIN_FORM       (2u << 20) /* of one with words in many languages */
 
 enum admin_right { ADMIN_VIEW = 1, ADMIN_ADD = 2, ADMIN_CHANGE = 4, ADMIN_DELETE = 8 };
 
@@ -71,5 +72,11 @@ void admin_login(void *ctx, const struct http_request *req, struct http_response
 void admin_logout(void *ctx, const struct http_request *req, struct http_response *res);
 void admin_password_page(void *ctx, const struct http_request *req, struct http_response *res);
 void admin_password(void *ctx, const struct http_request *req, struct http_response *res);
+void admin_list(void *ctx, const struct http_request *req, struct http_response *res);
+void admin_export(void *ctx, const struct http_request *req, struct http_response *res);
+void admin_edit_page(void *ctx, const struct http_request *req, struct http_response *res);
+void admin_edit(void *ctx, const struct http_request *req, struct http_response *res);
+void admin_delete_page(void *ctx, const struct http_request *req, struct http_response *res);
+void admin_action(void *ctx, const struct http_request *req, struct http_response *res);
 
 #endif

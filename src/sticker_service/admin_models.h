@@ -1,14 +1,56 @@
-/* admin_models.h: the one table of what the admin pages look after. A new model is an entry in admin_models.c. */
+/* admin_models.h: the one table of what the admin pages look after. A new model is an entry in admin_models.c, and a
+ * list in store/sticker_admin_tables_sqlite.c with the same names. */
 #ifndef PEEL_STICKER_SERVICE_ADMIN_MODELS_H
 #define PEEL_STICKER_SERVICE_ADMIN_MODELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#define ADMIN_MAX_COLUMNS 16
+#define ADMIN_MAX_FILTERS 8
+#define ADMIN_MAX_FIELDS  12
+
+enum admin_kind { KIND_TEXT, KIND_NUMBER, KIND_TIME, KIND_YES, KIND_PICTURE };
+enum admin_column_flag { COLUMN_LISTED = 1, COLUMN_SORTS = 2 }; /* exports have all columns */
+struct admin_column {
+    const char *name, *label;
+    enum admin_kind kind;
+    unsigned flags;
+};
+
+enum admin_filter_kind { FILTER_CHOICE, FILTER_VALUES, FILTER_DATE };
+struct admin_filter {
+    const char *name, *label;
+    enum admin_filter_kind kind;
+    const char *choices; /* FILTER_CHOICE: "yes=With votes|no=Without votes" */
+};
+
+enum admin_field_kind { FIELD_LINE, FIELD_NUMBER, FIELD_CHECK, FIELD_PASSWORD, FIELD_CHOICES, FIELD_WORDS };
+enum admin_field_flag {
+    FIELD_REQUIRED = 1,
+    FIELD_ADD_ONLY = 2,      /* fixed afterwards */
+    FIELD_SUPERUSER_ONLY = 4 /* others cannot set it */
+};
+struct admin_field {
+    const char *name, *label;
+    enum admin_field_kind kind;
+    unsigned flags;
+    size_t max; /* bytes of a line */
+    const char *help;
+};
+
 struct admin_model {
-    const char *name;  /* in URLs and permissions: "stickers" */
-    const char *title; /* "Stickers" */
-    const char *one;   /* "sticker" */
-    unsigned rights;   /* what can be done with it at all: enum admin_right */
+    const char *name;                                   /* in URLs and permissions: "stickers" */
+    const char *title;                                  /* "Stickers" */
+    const char *one;                                    /* "sticker" */
+    unsigned rights;                                    /* what can be done with it at all: enum admin_right */
+    const char *object;                                 /* the column by which a person knows a row */
+    const char *sort;                                   /* at first, descending */
+    const char *search;                                 /* what the search looks at, for its label */
+    struct admin_column columns[ADMIN_MAX_COLUMNS + 1]; /* ended by a name NULL, as are the others */
+    struct admin_filter filters[ADMIN_MAX_FILTERS + 1];
+    struct admin_field fields[ADMIN_MAX_FIELDS + 1];
+    bool reindexes; /* rows can be sent to SearchService again */
 };
 
 extern const struct admin_model admin_models[];

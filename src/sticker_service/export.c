@@ -67,8 +67,7 @@ void feedback_export_close(struct feedback_export *x)
     free(x);
 }
 
-/* A cell that a spreadsheet would run as a formula is made text by an apostrophe in front. */
-static void put_cell(struct buf *out, const char *s)
+void export_put_cell(struct buf *out, const char *s)
 {
     bool formula = *s && strchr("=+-@\t\r", *s);
     if (!formula && !strpbrk(s, ",\"\r\n")) {
@@ -91,9 +90,9 @@ static void put_row(struct feedback_export *x, const struct score_row *r)
     os_format_time(r->created_us, created);
     os_format_time(r->modified_us, modified);
     if (x->format == EXPORT_CSV) {
-        put_cell(out, r->query);
+        export_put_cell(out, r->query);
         buf_printf(out, ",%lld,", (long long)r->usage);
-        put_cell(out, r->sticker);
+        export_put_cell(out, r->sticker);
         buf_printf(out, ",%lld,%lld,%s,%s\r\n", (long long)r->positives, (long long)r->negatives, created, modified);
     } else {
         buf_puts(out, "{\"query\":");

@@ -33,6 +33,12 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/admin/logout", admin_logout, 0, ADMIN_FORM_SMALL, "admin_logout"},
     {HTTP_GET, "/admin/password", admin_password_page, 0, 0, "admin_password"},
     {HTTP_POST, "/admin/password", admin_password, 0, ADMIN_FORM_SMALL, "admin_password"},
+    {HTTP_GET, "/admin/{model}/", admin_list, 0, 0, "admin_list"},
+    {HTTP_GET, "/admin/{model}/export", admin_export, 0, 0, "admin_export"},
+    {HTTP_GET, "/admin/{model}/edit", admin_edit_page, 0, 0, "admin_edit"},
+    {HTTP_POST, "/admin/{model}/edit", admin_edit, 0, ADMIN_FORM, "admin_edit"},
+    {HTTP_GET, "/admin/{model}/delete", admin_delete_page, 0, 0, "admin_delete"},
+    {HTTP_POST, "/admin/{model}/action", admin_action, 0, ADMIN_FORM, "admin_action"},
 };
 
 struct sticker_service_config sticker_service_defaults(void)

@@ -289,6 +289,14 @@ void db_snapshot_end(struct db_conn *c)
 
 /* --- statements --- */
 
+static enum status prepare(struct db_conn *c, const char *sql, unsigned flags, sqlite3_stmt **out, struct error *err)
+{
+    int rc = sqlite3_prepare_v3(c->handle, sql, -1, flags, out, NULL);
+    if (rc == SQLITE_ERROR) /* our SQL is fixed: the file's tables are not what their version promises */
+        rc = SQLITE_CORRUPT;
+    return rc == SQLITE_OK ? OK : conn_error(c, rc, err);
+}
+
 static enum status cached(struct db_conn *c, const char *sql, sqlite3_stmt **out, struct error *err)
 {
     for (size_t i = 0; i < c->n_cached; i++) {
@@ -299,22 +307,17 @@ static enum status cached(struct db_conn *c, const char *sql, sqlite3_stmt **out
     }
     assert(c->n_cached < MAX_STATEMENTS);
     sqlite3_stmt *stmt;
-    int rc = sqlite3_prepare_v3(c->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
-    if (rc == SQLITE_ERROR) /* our SQL is fixed: the file's tables are not what their version promises */
-        rc = SQLITE_CORRUPT;
-    if (rc != SQLITE_OK)
-        return conn_error(c, rc, err);
+    enum status st = prepare(c, sql, SQLITE_PREPARE_PERSISTENT, &stmt, err);
+    if (st != OK)
+        return st;
     c->cache[c->n_cached].sql = sql;
     c->cache[c->n_cached++].stmt = stmt;
     *out = stmt;
     return OK;
 }
 
-void db_query(struct db_rows *r, struct db_conn *c, const char *sql, const struct db_arg *args, size_t n,
-              struct error *err)
+static void bind(struct db_rows *r, const struct db_arg *args, size_t n)
 {
-    *r = (struct db_rows){.conn = c, .err = err};
-    r->status = cached(c, sql, &r->stmt, err);
     for (size_t i = 0; i < n && r->status == OK; i++) {
         int rc = SQLITE_OK, at = (int)i + 1;
         switch (args[i].type) {
@@ -332,8 +335,24 @@ void db_query(struct db_rows *r, struct db_conn *c, const char *sql, const struc
             break;
         }
         if (rc != SQLITE_OK)
-            r->status = conn_error(c, rc, err);
+            r->status = conn_error(r->conn, rc, r->err);
     }
+}
+
+void db_query(struct db_rows *r, struct db_conn *c, const char *sql, const struct db_arg *args, size_t n,
+              struct error *err)
+{
+    *r = (struct db_rows){.conn = c, .err = err};
+    r->status = cached(c, sql, &r->stmt, err);
+    bind(r, args, n);
+}
+
+void db_query_once(struct db_rows *r, struct db_conn *c, const char *sql, const struct db_arg *args, size_t n,
+                   struct error *err)
+{
+    *r = (struct db_rows){.conn = c, .err = err, .once = true};
+    r->status = prepare(c, sql, 0, &r->stmt, err);
+    bind(r, args, n);
 }
 
 bool db_next(struct db_rows *r)
@@ -348,7 +367,9 @@ bool db_next(struct db_rows *r)
 
 enum status db_end(struct db_rows *r)
 {
-    if (r->stmt)
+    if (r->once)
+        sqlite3_finalize(r->stmt);
+    else if (r->stmt)
         sqlite3_reset(r->stmt); /* repeats step's code, which is known already */
     r->stmt = NULL;
     return r->status;

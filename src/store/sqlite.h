@@ -11,7 +11,8 @@
  *     st = db_end(&r); // OK, or the first thing that went wrong in query, next or text
  *     db_reader_done(d, c);
  *
- * SQL is always a string literal: the prepared statement is cached under its address. */
+ * SQL is always a string literal, whose prepared statement is cached under its address; db_query_once takes SQL
+ * that was put together from literals, and prepares it each time. */
 #ifndef PEEL_STORE_SQLITE_H
 #define PEEL_STORE_SQLITE_H
 
@@ -87,9 +88,12 @@ struct db_rows {
     struct sqlite3_stmt *stmt;
     enum status status; /* sticky */
     struct error *err;
+    bool once; /* the statement is not cached */
 };
 void db_query(struct db_rows *r, struct db_conn *c, const char *sql, const struct db_arg *args, size_t n,
               struct error *err);
+void db_query_once(struct db_rows *r, struct db_conn *c, const char *sql, const struct db_arg *args, size_t n,
+                   struct error *err);
 bool db_next(struct db_rows *r);                                     /* false at the end and after a failure */
 enum status db_end(struct db_rows *r) MUST_CHECK;                    /* once for every db_query */
 int64_t db_int(struct db_rows *r, int column);                       /* NULL reads as 0 */

@@ -19,8 +19,8 @@ enum status sticker_sqlite_query_unindex(struct db_conn *c, int64_t row, const c
                   DB_ARGS(DB_INT(row), DB_TEXT(query)), NULL, err);
 }
 
-/* Adds it unless it exists, which *added tells. */
-static enum status add_query(struct db_conn *c, const char *query, int64_t usage, bool *added, struct error *err)
+enum status sticker_sqlite_query_add(struct db_conn *c, const char *query, int64_t usage, bool *added,
+                                     struct error *err)
 {
     char id[37];
     int64_t row;
@@ -37,7 +37,7 @@ static enum status add_query(struct db_conn *c, const char *query, int64_t usage
 static enum status ensure_job(struct db_conn *c, void *arg, struct error *err)
 {
     bool added;
-    return add_query(c, arg, 0, &added, err);
+    return sticker_sqlite_query_add(c, arg, 0, &added, err);
 }
 
 enum status sticker_sqlite_query_ensure(struct sticker_store *s, const char *query, struct error *err)
@@ -69,7 +69,7 @@ static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
         st = db_run(c, "UPDATE queries SET usage = usage + ?2, modified_us = ?3 WHERE query = ?1",
                     DB_ARGS(DB_TEXT(job->query[i]), DB_INT(job->count[i]), DB_INT(os_now_us())), &changed, err);
         if (st == OK && changed == 0)
-            st = add_query(c, job->query[i], job->count[i], &added, err);
+            st = sticker_sqlite_query_add(c, job->query[i], job->count[i], &added, err);
     }
     return st;
 }

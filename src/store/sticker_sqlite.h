@@ -14,12 +14,22 @@ static inline struct db *sticker_db(struct sticker_store *s)
     return ((struct sticker_sqlite *)s)->db;
 }
 
+/* sticker_store_sqlite.c; inside a job */
+enum status sticker_sqlite_sticker_add(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+                                       struct error *err) MUST_CHECK;
+enum status sticker_sqlite_sticker_update(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+                                          struct error *err) MUST_CHECK;
+enum status sticker_sqlite_sticker_delete(struct db_conn *c, const char *filename, struct error *err) MUST_CHECK;
+
 /* sticker_feedback_sqlite.c: queries, usage, votes */
 extern __typeof__(sticker_store_query_ensure) sticker_sqlite_query_ensure;
 extern __typeof__(sticker_store_usage_add) sticker_sqlite_usage_add;
 extern __typeof__(sticker_store_feedback) sticker_sqlite_feedback;
 extern __typeof__(sticker_store_analytics) sticker_sqlite_analytics;
 extern __typeof__(sticker_store_export) sticker_sqlite_export;
+/* Inside a job: adds a query unless it exists, which *added tells. */
+enum status sticker_sqlite_query_add(struct db_conn *c, const char *query, int64_t usage, bool *added,
+                                     struct error *err) MUST_CHECK;
 /* Inside a job: a query's words in queries_fts, by the number in its column `row`. */
 enum status sticker_sqlite_query_index(struct db_conn *c, int64_t row, const char *query, struct error *err) MUST_CHECK;
 enum status sticker_sqlite_query_unindex(struct db_conn *c, int64_t row, const char *query,
@@ -52,5 +62,40 @@ extern __typeof__(sticker_store_session_end) sticker_sqlite_session_end;
 extern __typeof__(sticker_store_session_end_others) sticker_sqlite_session_end_others;
 extern __typeof__(sticker_store_login_try) sticker_sqlite_login_try;
 extern __typeof__(sticker_store_login_succeeded) sticker_sqlite_login_succeeded;
+
+/* sticker_admin_tables_sqlite.c: what the lists are, in SQL. In it, $ stands for a filter's value or for what was
+ * typed into the search, @ for the search as FTS5 wants it. `t` is the list's own table; its row numbers break ties. */
+struct list_column {
+    const char *name, *sql;
+    enum { PLAIN, TEXT_SORTS, NUMBER_SORTS } sorts; /* by this column of the table, which has an index */
+};
+struct list_filter {
+    const char *name;
+    const char *value;  /* that this is for, or NULL for any */
+    bool number;        /* the value is a whole number */
+    const char *set;    /* selects the row numbers that match; NULL: they cannot be found without looking at all */
+    const char *test;   /* whether the row `t` matches */
+    const char *values; /* selects the values there are, or NULL */
+};
+struct list_table {
+    const char *name;
+    const char *table;  /* the same, as SQL has it */
+    const char *id;     /* what a row is known by */
+    const char *joins;  /* for its columns, "" for none */
+    const char *search; /* selects the row numbers that match */
+    const struct list_column *columns;
+    const struct list_filter *filters; /* ended by a name NULL, as columns are */
+    struct {
+        const char *what, *count; /* what goes with a row that is deleted, by its id $ */
+    } goes[4];
+};
+const struct list_table *sticker_sqlite_list(const char *name); /* asserts that there is one */
+
+/* sticker_admin_lists_sqlite.c: pages of them; sticker_admin_changes_sqlite.c: changing them */
+extern __typeof__(sticker_store_list_page) sticker_sqlite_list_page;
+extern __typeof__(sticker_store_list_row) sticker_sqlite_list_row;
+extern __typeof__(sticker_store_list_values) sticker_sqlite_list_values;
+extern __typeof__(sticker_store_list_goes) sticker_sqlite_list_goes;
+extern __typeof__(sticker_store_change) sticker_sqlite_change;
 
 #endif

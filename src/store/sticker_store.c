@@ -244,3 +244,34 @@ enum status sticker_store_login_succeeded(struct sticker_store *s, const struct 
 {
     return s->ops->login_succeeded(s, rules, n, err);
 }
+
+enum status sticker_store_list_page(struct sticker_store *s, const struct list_ask *ask, struct arena *a,
+                                    struct list_page *out, struct error *err)
+{
+    return s->ops->list_page(s, ask, a, out, err);
+}
+
+enum status sticker_store_list_row(struct sticker_store *s, const char *list, const char *id,
+                                   const char *const *columns, size_t n, struct arena *a, const char ***cells,
+                                   struct error *err)
+{
+    return s->ops->list_row(s, list, id, columns, n, a, cells, err);
+}
+
+enum status sticker_store_list_values(struct sticker_store *s, const char *list, const char *filter, struct arena *a,
+                                      const char ***out, size_t *n, struct error *err)
+{
+    return s->ops->list_values(s, list, filter, a, out, n, err);
+}
+
+enum status sticker_store_list_goes(struct sticker_store *s, const char *list, const char *const *ids, size_t n_ids,
+                                    struct list_goes out[4], size_t *n, struct error *err)
+{
+    return s->ops->list_goes(s, list, ids, n_ids, out, n, err);
+}
+
+enum status sticker_store_change(struct sticker_store *s, const struct admin_who *who,
+                                 const struct admin_change *changes, size_t n, struct error *err)
+{
+    return s->ops->change(s, who, changes, n, err);
+}

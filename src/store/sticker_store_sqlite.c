@@ -185,8 +185,8 @@ struct add_job {
     size_t n, updated;
 };
 
-static enum status add_one(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
-                           struct error *err)
+enum status sticker_sqlite_sticker_add(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+                                       struct error *err)
 {
     char id[37];
     int64_t now = os_now_us(), added;
@@ -215,7 +215,7 @@ static enum status add_job(struct db_conn *c, void *arg, struct error *err)
     const struct add_job *job = arg;
     enum status st = OK;
     for (size_t i = 0; i < job->n && st == OK; i++)
-        st = add_one(c, &job->stickers[i], &job->terms[i], err);
+        st = sticker_sqlite_sticker_add(c, &job->stickers[i], &job->terms[i], err);
     return st;
 }
 
@@ -255,12 +255,18 @@ static enum status update_one(struct db_conn *c, const struct sticker *s, const 
     return st == OK && *row ? sticker_sqlite_outbox_queue(c, "put", s->filename, err) : st;
 }
 
+enum status sticker_sqlite_sticker_update(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+                                          struct error *err)
+{
+    int64_t row;
+    enum status st = update_one(c, s, terms, INT64_MAX, &row, err);
+    return st == OK && row == 0 ? not_found(s->filename, err) : st;
+}
+
 static enum status update_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct add_job *job = arg;
-    int64_t row;
-    enum status st = update_one(c, job->stickers, job->terms, INT64_MAX, &row, err);
-    return st == OK && row == 0 ? not_found(job->stickers->filename, err) : st;
+    return sticker_sqlite_sticker_update(c, job->stickers, job->terms, err);
 }
 
 static enum status sqlite_update(struct sticker_store *s, const struct sticker *sticker,
@@ -292,9 +298,8 @@ static enum status sqlite_update_unmodified(struct sticker_store *s, const struc
     return st;
 }
 
-static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
+enum status sticker_sqlite_sticker_delete(struct db_conn *c, const char *filename, struct error *err)
 {
-    const char *filename = arg;
     bool found;
     int64_t row;
     enum status st =
@@ -307,6 +312,11 @@ static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
         (st = db_run(c, "DELETE FROM stickers WHERE row = ?1", DB_ARGS(DB_INT(row)), NULL, err)) != OK)
         return st;
     return sticker_sqlite_outbox_queue(c, "delete", filename, err);
+}
+
+static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
+{
+    return sticker_sqlite_sticker_delete(c, arg, err);
 }
 
 static enum status sqlite_delete(struct sticker_store *s, const char *filename, struct error *err)
@@ -502,6 +512,11 @@ enum status sticker_store_sqlite_open(const char *url, unsigned readers, struct 
         .session_end_others = sticker_sqlite_session_end_others,
         .login_try = sticker_sqlite_login_try,
         .login_succeeded = sticker_sqlite_login_succeeded,
+        .list_page = sticker_sqlite_list_page,
+        .list_row = sticker_sqlite_list_row,
+        .list_values = sticker_sqlite_list_values,
+        .list_goes = sticker_sqlite_list_goes,
+        .change = sticker_sqlite_change,
     };
     struct sticker_sqlite *s = calloc(1, sizeof *s);
     if (!s)

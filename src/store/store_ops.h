@@ -44,6 +44,11 @@ struct sticker_store_ops {
     __typeof__(sticker_store_session_end_others) *session_end_others;
     __typeof__(sticker_store_login_try) *login_try;
     __typeof__(sticker_store_login_succeeded) *login_succeeded;
+    __typeof__(sticker_store_list_page) *list_page;
+    __typeof__(sticker_store_list_row) *list_row;
+    __typeof__(sticker_store_list_values) *list_values;
+    __typeof__(sticker_store_list_goes) *list_goes;
+    __typeof__(sticker_store_change) *change;
 };
 struct sticker_store {
     const struct sticker_store_ops *ops;

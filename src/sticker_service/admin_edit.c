@@ -1,0 +1,675 @@
+/* /admin/{model}/edit, delete and action: adding, changing and deleting rows, one or many, each with its history. */
+#include "base/json_out.h"
+#include "base/os.h"
+#include "base/secret.h"
+#include "base/utf8.h"
+#include "sticker_service/admin.h"
+#include "sticker_service/admin_models.h"
+#include "sticker_service/auth.h"
+#include "text/text.h"
+#include "web/html.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELDS_MAX  512 /* in a form */
+#define MAX_IDS     200
+#define MAX_OPTIONS 256
+#define EMPTY_ROWS  3 /* offered for more languages */
+#define MAX_JSON    (1u << 20)
+
+/* One row as a form has it. */
+struct edit {
+    const struct admin_model *model;
+    const char *id; /* "" for a new one */
+    const char *object, *seen;
+    const char *values[ADMIN_MAX_FIELDS], *before[ADMIN_MAX_FIELDS], *problems[ADMIN_MAX_FIELDS];
+    bool fixed[ADMIN_MAX_FIELDS];
+    struct sticker sticker; /* as it is, and then as it shall be */
+    struct sticker_words *words;
+    size_t n_words, n;
+    bool wrong, conflict;
+};
+
+static bool same(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+static enum status no_memory(struct error *err)
+{
+    return err_set(err, ERR_NO_MEMORY, "no memory for a form");
+}
+
+/* The list's column for a field; NULL where it has none (a password, a sticker's words). */
+static const char *column_of(const struct admin_field *f)
+{
+    if (f->kind == FIELD_PASSWORD || f->kind == FIELD_WORDS)
+        return NULL;
+    return same(f->name, "groups") ? "group_ids" : f->name;
+}
+
+/* --- as it is --- */
+
+static enum status load_row(const struct admin_visit *v, struct edit *e, struct error *err)
+{
+    struct arena *a = v->req->arena;
+    const char *columns[ADMIN_MAX_FIELDS + 2], **cells;
+    size_t n = 0, at = 2;
+    columns[n++] = e->model->object;
+    columns[n++] = same(e->model->name, "history") ? "at_us" : "modified_us";
+    for (size_t i = 0; i < e->n; i++)
+        if (column_of(&e->model->fields[i]))
+            columns[n++] = column_of(&e->model->fields[i]);
+    enum status st = sticker_store_list_row(v->service->store, e->model->name, e->id, columns, n, a, &cells, err);
+    if (st != OK)
+        return st;
+    e->object = cells[0];
+    e->seen = cells[1];
+    for (size_t i = 0; i < e->n; i++)
+        e->before[i] = e->values[i] = column_of(&e->model->fields[i]) ? cells[at++] : "";
+    if (!same(e->model->name, "stickers"))
+        return OK;
+    st = sticker_store_get(v->service->store, e->id, a, &e->sticker, err);
+    e->n_words = st == OK ? e->sticker.n_words : 0;
+    e->words = arena_array(a, e->n_words + 1, sizeof *e->words);
+    if (!e->words)
+        return no_memory(err);
+    for (size_t i = 0; i < e->n_words; i++)
+        e->words[i] = e->sticker.words[i];
+    return st;
+}
+
+/* Others than superusers look after plain users only, and give no rights: else they could give themselves all. */
+static bool may_touch(const struct admin_visit *v, const struct edit *e)
+{
+    if (v->session.user.is_superuser)
+        return true;
+    if (same(e->model->name, "groups"))
+        return false;
+    if (!same(e->model->name, "users") || !*e->id)
+        return true;
+    for (size_t i = 0; i < e->n; i++)
+        if (e->model->fields[i].flags & FIELD_SUPERUSER_ONLY && *e->before[i] && !same(e->before[i], "0"))
+            return false;
+    return true;
+}
+
+static enum status start(const struct admin_visit *v, const struct admin_model *m, struct edit *e, struct error *err)
+{
+    *e = (struct edit){.model = m, .object = "", .seen = "0"};
+    while (m->fields[e->n].name)
+        e->n++;
+    for (size_t i = 0; i < e->n; i++)
+        e->before[i] = e->values[i] = same(m->fields[i].name, "is_active") ? "1" : "";
+    enum status st = param_or(v->req, "id", "", &e->id, err);
+    if (st == OK && *e->id)
+        st = load_row(v, e, err);
+    enum admin_right right = *e->id ? ADMIN_CHANGE : ADMIN_ADD;
+    bool may = admin_may(v, m->name, right) && may_touch(v, e);
+    for (size_t i = 0; i < e->n; i++)
+        e->fixed[i] = !may || (*e->id && m->fields[i].flags & FIELD_ADD_ONLY) ||
+                      (m->fields[i].flags & FIELD_SUPERUSER_ONLY && !v->session.user.is_superuser);
+    return st;
+}
+
+/* --- as somebody wants it --- */
+
+static void wrong(struct edit *e, size_t i, const char *problem)
+{
+    e->wrong = true;
+    e->problems[i] = problem;
+}
+
+/* The value of the k-th field of that name; NULL past the last. */
+static const char *nth(const struct form *form, const char *name, size_t k)
+{
+    for (size_t i = 0; i < form->count; i++)
+        if (same(form->fields[i].name, name) && k-- == 0)
+            return form->fields[i].value;
+    return NULL;
+}
+
+/* Rows of a language and its words; what is empty in both falls away. */
+static enum status read_words(const struct form *form, struct edit *e, size_t field, struct arena *a, struct error *err)
+{
+    const char *language, *typed;
+    struct sticker_words *words = arena_array(a, form->count + 1, sizeof *words);
+    e->words = words;
+    e->n_words = 0;
+    if (!words)
+        return no_memory(err);
+    for (size_t i = 0; (language = nth(form, "language", i)) && (typed = nth(form, "words", i)); i++) {
+        const char *normal = text_normalize_words(typed, a);
+        if (!normal)
+            return no_memory(err);
+        if (!*language && !*normal)
+            continue;
+        struct sticker_words *w = &words[e->n_words++];
+        *w = (struct sticker_words){language, normal, NULL};
+        for (size_t k = 0; k < e->sticker.n_words; k++) /* titles are not edited here */
+            if (same(e->sticker.words[k].language, language))
+                w->title = e->sticker.words[k].title;
+        if (!*language)
+            wrong(e, field, "These words have no language, such as en.");
+        else if (strspn(language, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") !=
+                     strlen(language) ||
+                 strlen(language) > 35)
+            wrong(e, field, "A language is a tag such as en or pt-BR.");
+        else if (strlen(normal) > e->model->fields[field].max)
+            wrong(e, field, "These are too many words for one language.");
+    }
+    return OK;
+}
+
+/* All values of a field, with spaces between. */
+static const char *joined(const struct form *form, const char *name, struct arena *a)
+{
+    const char *out = "";
+    for (size_t i = 0; i < form->count && out; i++)
+        if (same(form->fields[i].name, name) && !strchr(form->fields[i].value, ' '))
+            out = arena_printf(a, "%s%s%s", out, *out ? " " : "", form->fields[i].value);
+    return out;
+}
+
+static void check_value(struct edit *e, size_t i)
+{
+    const struct admin_field *f = &e->model->fields[i];
+    const char *value = e->values[i];
+    size_t len = strlen(value);
+    if (f->flags & FIELD_REQUIRED && !len)
+        wrong(e, i, "This is needed.");
+    else if (f->kind == FIELD_LINE && len > f->max)
+        wrong(e, i, "This is too long.");
+    else if (f->kind == FIELD_LINE && utf8_has_control(value, len))
+        wrong(e, i, "This must be one line without control characters.");
+    else if (f->kind == FIELD_LINE && same(f->name, "query") && utf8_count(value, len) > 255)
+        wrong(e, i, "At most 255 characters.");
+    else if (f->kind == FIELD_NUMBER && (len == 0 || len > 15 || strspn(value, "0123456789") != len))
+        wrong(e, i, "This must be a whole number.");
+    else if (f->kind == FIELD_PASSWORD && !len && !*e->id)
+        wrong(e, i, "A new user needs one.");
+    else if (f->kind == FIELD_PASSWORD && len && (len < SECRET_LEAST_PASSWORD || len > SECRET_MOST_PASSWORD))
+        wrong(e, i, "At least 8 characters.");
+}
+
+static enum status read_form(const struct form *form, struct edit *e, struct arena *a, struct error *err)
+{
+    e->seen = admin_field(form, "seen");
+    for (size_t i = 0; i < e->n; i++) {
+        const struct admin_field *f = &e->model->fields[i];
+        if (e->fixed[i])
+            continue;
+        if (f->kind == FIELD_WORDS) {
+            enum status st = read_words(form, e, i, a, err);
+            if (st != OK)
+                return st;
+            continue;
+        }
+        e->values[i] = f->kind == FIELD_CHOICES ? joined(form, f->name, a)
+                       : f->kind == FIELD_CHECK ? (*admin_field(form, f->name) ? "1" : "0")
+                                                : admin_field(form, f->name);
+        if (!e->values[i])
+            return no_memory(err);
+        if (f->kind == FIELD_LINE && same(f->name, "query")) { /* as searches are stored */
+            size_t len = strlen(e->values[i]);
+            utf8_trim(&e->values[i], &len);
+            if (!(e->values[i] = arena_strndup(a, e->values[i], len)))
+                return no_memory(err);
+        }
+        check_value(e, i);
+    }
+    return OK;
+}
+
+/* {"title":"Cat","words":{"en":"cat"}}; passwords only as "changed". NULL without memory. */
+static const char *to_json(const struct edit *e, const char *const *values, const struct sticker_words *words,
+                           size_t n_words, struct arena *a)
+{
+    struct buf out;
+    buf_init(&out, MAX_JSON);
+    for (size_t i = 0; i < e->n; i++) {
+        const struct admin_field *f = &e->model->fields[i];
+        buf_printf(&out, "%s\"%s\":", i ? "," : "{", f->name);
+        if (f->kind == FIELD_WORDS) {
+            for (size_t k = 0; k < n_words; k++) {
+                buf_puts(&out, k ? "," : "{");
+                json_put_string(&out, words[k].language);
+                buf_putc(&out, ':');
+                json_put_string(&out, words[k].words);
+            }
+            buf_puts(&out, n_words ? "}" : "{}");
+        } else {
+            json_put_string(&out, f->kind != FIELD_PASSWORD ? values[i] : *values[i] ? "changed" : "");
+        }
+    }
+    buf_puts(&out, "}");
+    const char *text = out.failed ? NULL : arena_strdup(a, buf_str(&out));
+    buf_free(&out);
+    return text;
+}
+
+static enum status save(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
+                        struct error *err)
+{
+    struct arena *a = v->req->arena;
+    struct admin_pair fields[ADMIN_MAX_FIELDS + 1];
+    struct index_terms terms;
+    char hash[SECRET_HASH_SIZE], token[41], token_hash[65];
+    size_t n = 0;
+    enum status st = OK;
+    for (size_t i = 0; i < e->n && st == OK; i++) {
+        const struct admin_field *f = &e->model->fields[i];
+        if (f->kind == FIELD_PASSWORD && *e->values[i]) {
+            st = secret_hash_password(e->values[i], hash, err);
+            fields[n++] = (struct admin_pair){"password_hash", hash};
+        } else if (f->kind != FIELD_PASSWORD && f->kind != FIELD_WORDS) {
+            fields[n++] = (struct admin_pair){f->name, e->values[i]};
+        }
+        if (i == 0 || same(f->name, e->model->object))
+            e->object = *e->id && same(e->model->name, "stickers") ? e->id : e->values[i];
+    }
+    if (st == OK && same(e->model->name, "tokens")) {
+        auth_token_new(token);
+        auth_token_hash(token, token_hash);
+        fields[n++] = (struct admin_pair){"hash_hex", token_hash};
+        if (!(*key = arena_strdup(a, token)))
+            st = no_memory(err);
+    }
+    if (st == OK && same(e->model->name, "stickers")) {
+        e->sticker.title = e->values[0], e->sticker.pack = e->values[1], e->sticker.author = e->values[2];
+        e->sticker.license = e->values[3], e->sticker.source = e->values[4];
+        e->sticker.words = e->words, e->sticker.n_words = e->n_words;
+        st = text_index(e->sticker.title, e->sticker.filename, e->words, e->n_words, a, &terms, err);
+        if (st == ERR_TOO_LARGE || st == ERR_INVALID)
+            st = err_set(err, ERR_INVALID, "These are too many words.");
+    }
+    const char *after = to_json(e, e->values, e->words, e->n_words, a);
+    if (st == OK && !after)
+        st = no_memory(err);
+    struct admin_change ch = {.op = *e->id ? CHANGE_UPDATE : CHANGE_ADD,
+                              .list = e->model->name,
+                              .id = *e->id ? e->id : NULL,
+                              .seen_us = strtoll(e->seen, NULL, 10),
+                              .sticker = &e->sticker,
+                              .terms = &terms,
+                              .fields = fields,
+                              .n_fields = n,
+                              .object = e->object,
+                              .before = before,
+                              .after = after};
+    struct admin_who who = {v->session.user.username, v->address};
+    return st == OK ? sticker_store_change(v->service->store, &who, &ch, 1, err) : st;
+}
+
+/* --- the page --- */
+
+static bool holds(const char *list, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *at = list; (at = strstr(at, word)); at += len)
+        if ((at == list || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+            return true;
+    return false;
+}
+
+static enum status fill_options(const struct admin_visit *v, const struct admin_field *f, const char *value,
+                                struct tpl_admin_form_fields *out, struct error *err)
+{
+    static const char *const rights[] = {"view", "add", "change", "delete"};
+    struct arena *a = v->req->arena;
+    struct tpl_admin_form_fields_options *options = arena_array(a, MAX_OPTIONS, sizeof *options);
+    if (!options)
+        return no_memory(err);
+    out->options = options;
+    if (same(f->name, "groups")) {
+        const char *columns[] = {"name"};
+        struct list_page page;
+        struct list_ask ask = {.list = "groups",
+                               .columns = columns,
+                               .n_columns = 1,
+                               .sort = "name",
+                               .search = "",
+                               .cursor = "",
+                               .limit = MAX_OPTIONS};
+        enum status st = sticker_store_list_page(v->service->store, &ask, a, &page, err);
+        for (size_t i = 0; st == OK && i < page.n; i++)
+            options[out->n_options++] = (struct tpl_admin_form_fields_options){
+                .value = page.rows[i].id, .label = page.rows[i].cells[0], .checked = holds(value, page.rows[i].id)};
+        return st;
+    }
+    for (size_t m = 0; m < admin_models_count; m++)
+        for (size_t r = 0; r < 4; r++) {
+            if (!(admin_models[m].rights & 1u << r) || same(admin_models[m].name, "groups"))
+                continue;
+            const char *name = arena_printf(a, "%s.%s", admin_models[m].name, rights[r]);
+            if (!name)
+                return no_memory(err);
+            options[out->n_options++] =
+                (struct tpl_admin_form_fields_options){.value = name, .label = name, .checked = holds(value, name)};
+        }
+    options[out->n_options++] = (struct tpl_admin_form_fields_options){
+        .value = "dashboard.view", .label = "dashboard.view", .checked = holds(value, "dashboard.view")};
+    return OK;
+}
+
+static enum status fill_words(const struct admin_visit *v, const struct edit *e, struct tpl_admin_form_fields *out,
+                              struct error *err)
+{
+    struct tpl_admin_form_fields_words *rows = arena_array(v->req->arena, e->n_words + EMPTY_ROWS, sizeof *rows);
+    if (!rows)
+        return no_memory(err);
+    for (size_t i = 0; i < e->n_words + EMPTY_ROWS; i++) {
+        rows[i].place = (int64_t)i + 1;
+        if (i < e->n_words)
+            rows[i].language = e->words[i].language, rows[i].words = e->words[i].words;
+    }
+    out->words = rows;
+    out->n_words = e->n_words + EMPTY_ROWS;
+    return OK;
+}
+
+static enum status fill_facts(const struct admin_visit *v, const struct edit *e, struct tpl_admin_form *out,
+                              struct error *err)
+{
+    struct arena *a = v->req->arena;
+    const char *columns[ADMIN_MAX_COLUMNS], **cells;
+    size_t n = 0;
+    struct tpl_admin_form_facts *facts = arena_array(a, ADMIN_MAX_COLUMNS, sizeof *facts);
+    for (const struct admin_column *c = e->model->columns; c->name; c++)
+        columns[n++] = c->name;
+    if (!facts)
+        return no_memory(err);
+    enum status st = sticker_store_list_row(v->service->store, e->model->name, e->id, columns, n, a, &cells, err);
+    for (size_t i = 0; st == OK && i < n; i++) {
+        const struct admin_column *c = &e->model->columns[i];
+        char when[28];
+        facts[i] = (struct tpl_admin_form_facts){.label = c->label, .value = cells[i]};
+        if (c->kind == KIND_TIME && !same(cells[i], "0")) {
+            os_format_time(strtoll(cells[i], NULL, 10), when);
+            facts[i].value = arena_strdup(a, when);
+        }
+    }
+    out->facts = facts;
+    out->n_facts = n;
+    return st;
+}
+
+static void show(const struct admin_visit *v, const struct edit *e, int status, const char *problem, const char *noted)
+{
+    static const char *const kinds[] = {
+        [FIELD_LINE] = "line",         [FIELD_NUMBER] = "number",   [FIELD_CHECK] = "check",
+        [FIELD_PASSWORD] = "password", [FIELD_CHOICES] = "choices", [FIELD_WORDS] = "words"};
+    struct error err;
+    struct buf html;
+    const struct admin_model *m = e->model;
+    struct tpl_admin_form_fields fields[ADMIN_MAX_FIELDS] = {0};
+    bool view_only = m->rights == ADMIN_VIEW;
+    const char *heading = *e->id ? e->object : arena_printf(v->req->arena, "Add a %s", m->one);
+    struct tpl_admin_form page = {.admin_layout = admin_layout(v, heading, m->name),
+                                  .model = m->name,
+                                  .heading = html_is(heading) ? heading : m->title,
+                                  .id = e->id,
+                                  .seen = e->seen,
+                                  .problem = problem,
+                                  .noted = noted,
+                                  .can_delete = admin_may(v, m->name, ADMIN_DELETE) && may_touch(v, e),
+                                  .fields = fields,
+                                  .n_fields = view_only ? 0 : e->n};
+    enum status st = *e->id ? fill_facts(v, e, &page, &err) : OK;
+    for (size_t i = 0; i < page.n_fields && st == OK; i++) {
+        const struct admin_field *f = &m->fields[i];
+        fields[i] = (struct tpl_admin_form_fields){.name = f->name,
+                                                   .label = f->label,
+                                                   .kind = kinds[f->kind],
+                                                   .value = f->kind == FIELD_PASSWORD ? "" : e->values[i],
+                                                   .fixed = e->fixed[i],
+                                                   .required = f->flags & FIELD_REQUIRED,
+                                                   .help = f->help,
+                                                   .problem = e->problems[i],
+                                                   .checked = same(e->values[i], "1")};
+        if (e->conflict && !same(e->before[i], e->values[i]))
+            fields[i].theirs = *e->before[i] ? e->before[i] : "(empty)";
+        page.can_save |= !e->fixed[i];
+        if (f->kind == FIELD_CHOICES)
+            st = fill_options(v, f, e->values[i], &fields[i], &err);
+        if (f->kind == FIELD_WORDS)
+            st = fill_words(v, e, &fields[i], &err);
+    }
+    if (st != OK) {
+        admin_fail(v, &err);
+        return;
+    }
+    buf_init(&html, ADMIN_HTML_MAX);
+    tpl_admin_form(&html, &page);
+    admin_send(v->res, status, &html);
+}
+
+static const struct admin_model *wanted(const struct admin_visit *v)
+{
+    const struct admin_model *m = admin_model(v->req->path_param);
+    if (!m)
+        admin_message(v, 404, "Nothing here", "The admin has no such list.");
+    return m;
+}
+
+static void to_list(const struct admin_visit *v, const struct admin_model *m, const char *done)
+{
+    char to[128];
+    snprintf(to, sizeof to, "/admin/%s/?done=%s", m->name, done);
+    admin_headers(v->res);
+    http_redirect(v->res, 303, to);
+}
+
+void admin_edit_page(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct admin_visit v;
+    struct edit e;
+    struct error err;
+    const struct admin_model *m;
+    if (!admin_visit(ctx, req, res, &v) || !(m = wanted(&v)) || !admin_needs(&v, m->name, ADMIN_VIEW))
+        return;
+    if (start(&v, m, &e, &err) != OK)
+        admin_fail(&v, &err);
+    else if (*e.id || admin_needs(&v, m->name, ADMIN_ADD))
+        show(&v, &e, 200, NULL, NULL);
+}
+
+/* What they wrote stays, what it became meanwhile stands beside it, and saving again overwrites. */
+static void show_conflict(const struct admin_visit *v, struct edit *e)
+{
+    struct edit now;
+    struct error err;
+    if (start(v, e->model, &now, &err) != OK) {
+        admin_fail(v, &err);
+        return;
+    }
+    memcpy(e->before, now.before, sizeof e->before);
+    e->seen = now.seen;
+    e->conflict = true;
+    show(v, e, 409, "Somebody has changed it meanwhile. Look at both, and save again if yours shall stay.", NULL);
+}
+
+void admin_edit(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct admin_visit v;
+    struct edit e;
+    struct form form;
+    struct error err;
+    const struct admin_model *m;
+    const char *key = NULL, *before = "";
+    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form) || !(m = wanted(&v)))
+        return;
+    enum status st = start(&v, m, &e, &err);
+    if (st != OK) {
+        admin_fail(&v, &err);
+        return;
+    }
+    if (!admin_needs(&v, m->name, *e.id ? ADMIN_CHANGE : ADMIN_ADD))
+        return;
+    if (!may_touch(&v, &e)) {
+        admin_message(&v, 403, "Not allowed", "Only a superuser may change this.");
+        return;
+    }
+    if (*e.id && !(before = to_json(&e, e.before, e.words, e.n_words, req->arena)))
+        st = no_memory(&err);
+    if (st == OK)
+        st = read_form(&form, &e, req->arena, &err);
+    if (st == OK && e.wrong) {
+        show(&v, &e, 400, "Not saved: something needs another look.", NULL);
+        return;
+    }
+    if (st == OK)
+        st = save(&v, &e, before, &key, &err);
+    if (st == OK && key) {
+        const char *said = arena_printf(req->arena, "The token, shown this once: %s", key);
+        show(&v, &e, 200, NULL, said);
+    } else if (st == OK) {
+        to_list(&v, m, *e.id ? "changed" : "added");
+    } else if (st == ERR_CONFLICT) {
+        show_conflict(&v, &e);
+    } else if (st == ERR_INVALID) {
+        show(&v, &e, 400, err.message, NULL);
+    } else {
+        admin_fail(&v, &err);
+    }
+}
+
+/* --- deleting, and other things done to many --- */
+
+static enum status read_ids(const struct form *form, const char **ids, size_t *n, struct error *err)
+{
+    *n = 0;
+    for (size_t i = 0; i < form->count; i++) {
+        if (!same(form->fields[i].name, "id"))
+            continue;
+        if (*n == MAX_IDS)
+            return err_set(err, ERR_TOO_LARGE, "At most %d at once.", MAX_IDS);
+        ids[(*n)++] = form->fields[i].value;
+    }
+    return *n ? OK : err_set(err, ERR_INVALID, "Nothing was selected.");
+}
+
+/* Loads each as the form would; ERR_DENIED where one may not be touched. */
+static enum status load_all(const struct admin_visit *v, const struct admin_model *m, const char *const *ids, size_t n,
+                            struct edit *edits, struct error *err)
+{
+    enum status st = OK;
+    for (size_t i = 0; i < n && st == OK; i++) {
+        edits[i] = (struct edit){.model = m, .id = ids[i]};
+        while (m->fields[edits[i].n].name)
+            edits[i].n++;
+        st = load_row(v, &edits[i], err);
+        if (st == OK && !may_touch(v, &edits[i]))
+            st = err_set(err, ERR_DENIED, "Only a superuser may do this.");
+    }
+    return st;
+}
+
+static void confirm(const struct admin_visit *v, const struct admin_model *m, bool deletes, const char *const *ids,
+                    size_t n)
+{
+    struct arena *a = v->req->arena;
+    struct error err;
+    struct buf html;
+    struct list_goes goes[4];
+    size_t n_goes = 0;
+    struct edit *edits = arena_array(a, n, sizeof *edits);
+    struct tpl_admin_confirm_rows *rows = arena_array(a, n, sizeof *rows);
+    struct tpl_admin_confirm_goes lines[4];
+    enum status st = edits && rows ? load_all(v, m, ids, n, edits, &err) : no_memory(&err);
+    if (st == OK && deletes)
+        st = sticker_store_list_goes(v->service->store, m->name, ids, n, goes, &n_goes, &err);
+    if (st != OK) {
+        admin_fail(v, &err);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        rows[i] = (struct tpl_admin_confirm_rows){.id = ids[i], .name = *edits[i].object ? edits[i].object : ids[i]};
+    for (size_t i = 0; i < n_goes; i++)
+        lines[i] = (struct tpl_admin_confirm_goes){.what = goes[i].what, .count = goes[i].count};
+    const char *heading = arena_printf(a, deletes ? "Delete %zu in %s?" : "Index %zu in %s again?", n, m->title);
+    buf_init(&html, ADMIN_HTML_MAX);
+    tpl_admin_confirm(&html, &(struct tpl_admin_confirm){.admin_layout = admin_layout(v, heading, m->name),
+                                                         .model = m->name,
+                                                         .heading = heading,
+                                                         .action = deletes ? "delete" : "reindex",
+                                                         .label = deletes ? "Delete" : "Index again",
+                                                         .rows = rows,
+                                                         .n_rows = n,
+                                                         .goes = lines,
+                                                         .n_goes = n_goes});
+    admin_send(v->res, 200, &html);
+}
+
+static enum status do_all(const struct admin_visit *v, const struct admin_model *m, bool deletes,
+                          const char *const *ids, size_t n, struct error *err)
+{
+    struct arena *a = v->req->arena;
+    struct edit *edits = arena_array(a, n, sizeof *edits);
+    struct admin_change *changes = arena_array(a, n, sizeof *changes);
+    enum status st = edits && changes ? load_all(v, m, ids, n, edits, err) : no_memory(err);
+    for (size_t i = 0; i < n && st == OK; i++) {
+        const char *before = deletes ? to_json(&edits[i], edits[i].before, edits[i].words, edits[i].n_words, a) : "";
+        if (!before)
+            return no_memory(err);
+        changes[i] = (struct admin_change){.op = deletes ? CHANGE_DELETE : CHANGE_REINDEX,
+                                           .list = m->name,
+                                           .id = ids[i],
+                                           .object = edits[i].object,
+                                           .before = before,
+                                           .after = ""};
+    }
+    struct admin_who who = {v->session.user.username, v->address};
+    if (st == OK)
+        st = sticker_store_change(v->service->store, &who, changes, n, err);
+    if (st == OK && m->reindexes)
+        outbox_wake(v->service->outbox);
+    return st;
+}
+
+void admin_delete_page(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct admin_visit v;
+    struct error err;
+    const struct admin_model *m;
+    const char *id;
+    if (!admin_visit(ctx, req, res, &v) || !(m = wanted(&v)) || !admin_needs(&v, m->name, ADMIN_DELETE))
+        return;
+    if (http_param(req, "id", &id, &err) != OK)
+        admin_fail(&v, &err);
+    else
+        confirm(&v, m, true, &id, 1);
+}
+
+void admin_action(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct admin_visit v;
+    struct form form;
+    struct error err;
+    const struct admin_model *m;
+    const char *ids[MAX_IDS];
+    size_t n;
+    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form) || !(m = wanted(&v)))
+        return;
+    const char *action = admin_field(&form, "action");
+    bool deletes = same(action, "delete");
+    if (!deletes && !(same(action, "reindex") && m->reindexes)) {
+        admin_message(&v, 400, "That did not work", "There is no such action.");
+        return;
+    }
+    if (!admin_needs(&v, m->name, deletes ? ADMIN_DELETE : ADMIN_CHANGE))
+        return;
+    enum status st = read_ids(&form, ids, &n, &err);
+    if (st == OK && !same(admin_field(&form, "confirmed"), "yes")) {
+        confirm(&v, m, deletes, ids, n);
+        return;
+    }
+    if (st == OK)
+        st = do_all(&v, m, deletes, ids, n, &err);
+    if (st == OK)
+        to_list(&v, m, deletes ? "deleted" : "reindexed");
+    else
+        admin_fail(&v, &err);
+}

@@ -1,0 +1,247 @@
+/* sticker_admin_tables_sqlite.c: what the admin's lists are, in SQL. See struct list_table. */
+#include "store/sticker_sqlite.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Distinct values of an indexed column, one look-up each however many rows there are. */
+#define DISTINCT(table, column)                                                                                        \
+    "WITH RECURSIVE v (x) AS (SELECT min(" column ") FROM " table " UNION ALL"                                         \
+    " SELECT (SELECT min(" column ") FROM " table " WHERE " column " > x) FROM v WHERE x IS NOT NULL LIMIT 201)"       \
+    " SELECT x FROM v WHERE x IS NOT NULL AND x <> '' LIMIT 200"
+/* Names that begin with what was typed. */
+#define BEGINS(column) column " >= $ AND " column " < $ || char(1114111)"
+
+static const struct list_column sticker_columns[] = {
+    {"filename", "t.filename", TEXT_SORTS},
+    {"title", "t.title", TEXT_SORTS},
+    {"pack", "t.pack", TEXT_SORTS},
+    {"author", "t.author", PLAIN},
+    {"license", "t.license", PLAIN},
+    {"source", "t.source", PLAIN},
+    {"sha256", "t.sha256", PLAIN},
+    {"mime", "t.mime", PLAIN},
+    {"bytes", "t.bytes", PLAIN},
+    {"width", "t.width", PLAIN},
+    {"height", "t.height", PLAIN},
+    {"languages", "(SELECT group_concat(w.language, ' ') FROM sticker_words w WHERE w.sticker = t.row)", PLAIN},
+    {"words",
+     "(SELECT group_concat(w.language || ': ' || w.words, ' | ') FROM sticker_words w WHERE w.sticker = t.row)", PLAIN},
+    {"indexed", "NOT EXISTS (SELECT 1 FROM outbox o WHERE o.filename = t.filename)", PLAIN},
+    {"created_us", "t.created_us", NUMBER_SORTS},
+    {"modified_us", "t.modified_us", NUMBER_SORTS},
+    {NULL, NULL, PLAIN},
+};
+static const struct list_filter sticker_filters[] = {
+    {"pack", NULL, false, "SELECT rowid FROM stickers WHERE pack = $", "t.pack = $", DISTINCT("stickers", "pack")},
+    {"language", NULL, false,
+     "SELECT k.rowid FROM sticker_words w JOIN stickers k ON k.row = w.sticker WHERE w.language = $",
+     "EXISTS (SELECT 1 FROM sticker_words w WHERE w.sticker = t.row AND w.language = $)",
+     DISTINCT("sticker_words", "language")},
+    {"votes", "yes", false,
+     "SELECT k.rowid FROM (SELECT DISTINCT sticker_id FROM scores) s JOIN stickers k ON k.id = s.sticker_id",
+     "EXISTS (SELECT 1 FROM scores s WHERE s.sticker_id = t.id)", NULL},
+    {"votes", "no", false, NULL, "NOT EXISTS (SELECT 1 FROM scores s WHERE s.sticker_id = t.id)", NULL},
+    {"indexed", "no", false, "SELECT k.rowid FROM outbox o JOIN stickers k ON k.filename = o.filename",
+     "EXISTS (SELECT 1 FROM outbox o WHERE o.filename = t.filename)", NULL},
+    {"indexed", "yes", false, NULL, "NOT EXISTS (SELECT 1 FROM outbox o WHERE o.filename = t.filename)", NULL},
+    {"words", "no", false, NULL, "NOT EXISTS (SELECT 1 FROM sticker_words w WHERE w.sticker = t.row)", NULL},
+    {"words", "yes", false, NULL, "EXISTS (SELECT 1 FROM sticker_words w WHERE w.sticker = t.row)", NULL},
+    {"since", NULL, true, "SELECT rowid FROM stickers WHERE created_us >= $", "t.created_us >= $", NULL},
+    {"until", NULL, true, "SELECT rowid FROM stickers WHERE created_us < $", "t.created_us < $", NULL},
+    {NULL, NULL, false, NULL, NULL, NULL},
+};
+
+static const struct list_column query_columns[] = {
+    {"query", "t.query", TEXT_SORTS},
+    {"usage", "t.usage", NUMBER_SORTS},
+    {"created_us", "t.created_us", NUMBER_SORTS},
+    {"modified_us", "t.modified_us", NUMBER_SORTS},
+    {NULL, NULL, PLAIN},
+};
+static const struct list_filter query_filters[] = {
+    {"votes", "yes", false,
+     "SELECT q.rowid FROM (SELECT DISTINCT query_id FROM scores) s JOIN queries q ON q.id = s.query_id",
+     "EXISTS (SELECT 1 FROM scores s WHERE s.query_id = t.id)", NULL},
+    {"votes", "no", false, NULL, "NOT EXISTS (SELECT 1 FROM scores s WHERE s.query_id = t.id)", NULL},
+    {"since", NULL, true, "SELECT rowid FROM queries WHERE modified_us >= $", "t.modified_us >= $", NULL},
+    {"until", NULL, true, "SELECT rowid FROM queries WHERE modified_us < $", "t.modified_us < $", NULL},
+    {NULL, NULL, false, NULL, NULL, NULL},
+};
+
+static const struct list_column score_columns[] = {
+    {"query", "q.query", PLAIN},
+    {"sticker", "k.filename", PLAIN},
+    {"positives", "t.positives", NUMBER_SORTS},
+    {"negatives", "t.negatives", NUMBER_SORTS},
+    {"created_us", "t.created_us", PLAIN},
+    {"modified_us", "t.modified_us", NUMBER_SORTS},
+    {NULL, NULL, PLAIN},
+};
+static const struct list_filter score_filters[] = {
+    {"query", NULL, false, "SELECT s.rowid FROM queries q JOIN scores s ON s.query_id = q.id WHERE q.query = $",
+     "t.query_id = (SELECT q.id FROM queries q WHERE q.query = $)", NULL},
+    {"sticker", NULL, false, "SELECT s.rowid FROM stickers k JOIN scores s ON s.sticker_id = k.id WHERE k.filename = $",
+     "t.sticker_id = (SELECT k.id FROM stickers k WHERE k.filename = $)", NULL},
+    {"balance", "bad", false, NULL, "t.negatives > t.positives", NULL},
+    {"balance", "good", false, NULL, "t.positives > t.negatives", NULL},
+    {"since", NULL, true, "SELECT rowid FROM scores WHERE modified_us >= $", "t.modified_us >= $", NULL},
+    {"until", NULL, true, "SELECT rowid FROM scores WHERE modified_us < $", "t.modified_us < $", NULL},
+    {NULL, NULL, false, NULL, NULL, NULL},
+};
+
+static const struct list_column user_columns[] = {
+    {"username", "t.username", TEXT_SORTS},
+    {"is_active", "t.is_active", PLAIN},
+    {"is_staff", "t.is_staff", PLAIN},
+    {"is_superuser", "t.is_superuser", PLAIN},
+    {"groups",
+     "(SELECT group_concat(g.name, ', ') FROM user_groups m JOIN groups g ON g.id = m.group_id WHERE m.user_id = t.id)",
+     PLAIN},
+    {"group_ids", "(SELECT group_concat(m.group_id, ' ') FROM user_groups m WHERE m.user_id = t.id)", PLAIN},
+    {"created_us", "t.created_us", NUMBER_SORTS},
+    {"modified_us", "t.modified_us", NUMBER_SORTS},
+    {NULL, NULL, PLAIN},
+};
+static const struct list_filter user_filters[] = {
+    {"role", "superuser", false, NULL, "t.is_superuser", NULL},
+    {"role", "staff", false, NULL, "t.is_staff", NULL},
+    {"role", "plain", false, NULL, "NOT t.is_staff AND NOT t.is_superuser", NULL},
+    {"active", "yes", false, NULL, "t.is_active", NULL},
+    {"active", "no", false, NULL, "NOT t.is_active", NULL},
+    {NULL, NULL, false, NULL, NULL, NULL},
+};
+
+static const struct list_column group_columns[] = {
+    {"name", "t.name", TEXT_SORTS},
+    {"permissions", "t.permissions", PLAIN},
+    {"members", "(SELECT count(*) FROM user_groups m WHERE m.group_id = t.id)", PLAIN},
+    {"created_us", "t.created_us", NUMBER_SORTS},
+    {"modified_us", "t.modified_us", NUMBER_SORTS},
+    {NULL, NULL, PLAIN},
+};
+
+static const struct list_column token_columns[] = {
+    {"username", "u.username", PLAIN},
+    {"label", "t.label", PLAIN},
+    {"last_used_us", "t.last_used_us", NUMBER_SORTS},
+    {"created_us", "t.created_us", NUMBER_SORTS},
+    {"modified_us", "t.modified_us", PLAIN},
+    {NULL, NULL, PLAIN},
+};
+static const struct list_filter token_filters[] = {
+    {"username", NULL, false, "SELECT k.rowid FROM users u JOIN tokens k ON k.user_id = u.id WHERE u.username = $",
+     "t.user_id = (SELECT u.id FROM users u WHERE u.username = $)", NULL},
+    {NULL, NULL, false, NULL, NULL, NULL},
+};
+
+static const struct list_column history_columns[] = {
+    {"at_us", "t.at_us", NUMBER_SORTS},
+    {"username", "t.username", TEXT_SORTS},
+    {"address", "t.address", PLAIN},
+    {"action", "t.action", PLAIN},
+    {"model", "t.model", PLAIN},
+    {"object", "t.object", TEXT_SORTS},
+    {"before", "t.before", PLAIN},
+    {"after", "t.after", PLAIN},
+    {NULL, NULL, PLAIN},
+};
+static const struct list_filter history_filters[] = {
+    {"model", NULL, false, NULL, "t.model = $", NULL},
+    {"action", NULL, false, NULL, "t.action = $", NULL},
+    {"username", NULL, false, "SELECT rowid FROM history WHERE username = $", "t.username = $",
+     DISTINCT("history", "username")},
+    {"object", NULL, false, "SELECT rowid FROM history WHERE object = $", "t.object = $", NULL},
+    {"since", NULL, true, "SELECT rowid FROM history WHERE at_us >= $", "t.at_us >= $", NULL},
+    {"until", NULL, true, "SELECT rowid FROM history WHERE at_us < $", "t.at_us < $", NULL},
+    {NULL, NULL, false, NULL, NULL, NULL},
+};
+static const struct list_filter no_filters[] = {{NULL, NULL, false, NULL, NULL, NULL}};
+
+static const struct list_table tables[] = {
+    {
+        .name = "stickers",
+        .table = "stickers",
+        .id = "t.filename",
+        .joins = "",
+        .search = "SELECT rowid FROM stickers WHERE filename = $ UNION ALL"
+                  " SELECT rowid >> 12 FROM stickers_fts WHERE stickers_fts MATCH @" /* see FTS_ROW */
+                  " AND rowid >> 12 NOT IN (SELECT rowid FROM stickers WHERE filename = $)",
+        .columns = sticker_columns,
+        .filters = sticker_filters,
+        .goes = {{"scored queries",
+                  "SELECT count(*) FROM scores WHERE sticker_id = (SELECT id FROM stickers WHERE filename = $)"},
+                 {"votes", "SELECT coalesce(sum(positives + negatives), 0) FROM scores"
+                           " WHERE sticker_id = (SELECT id FROM stickers WHERE filename = $)"}},
+    },
+    {
+        .name = "queries",
+        .table = "queries",
+        .id = "t.id",
+        .joins = "",
+        .search = "SELECT q.rowid FROM queries_fts f JOIN queries q ON q.row = f.rowid WHERE queries_fts MATCH @",
+        .columns = query_columns,
+        .filters = query_filters,
+        .goes = {{"scored stickers", "SELECT count(*) FROM scores WHERE query_id = $"},
+                 {"votes", "SELECT coalesce(sum(positives + negatives), 0) FROM scores WHERE query_id = $"}},
+    },
+    {
+        .name = "scores",
+        .table = "scores",
+        .id = "t.id",
+        .joins = " JOIN queries q ON q.id = t.query_id JOIN stickers k ON k.id = t.sticker_id",
+        .search = "SELECT s.rowid FROM queries_fts f CROSS JOIN queries q ON q.row = f.rowid"
+                  " CROSS JOIN scores s ON s.query_id = q.id WHERE queries_fts MATCH @",
+        .columns = score_columns,
+        .filters = score_filters,
+        .goes = {{"votes", "SELECT positives + negatives FROM scores WHERE id = $"}},
+    },
+    {
+        .name = "users",
+        .table = "users",
+        .id = "t.id",
+        .joins = "",
+        .search = "SELECT rowid FROM users WHERE " BEGINS("username"),
+        .columns = user_columns,
+        .filters = user_filters,
+        .goes = {{"tokens", "SELECT count(*) FROM tokens WHERE user_id = $"},
+                 {"sessions", "SELECT count(*) FROM sessions WHERE user_id = $"}},
+    },
+    {
+        .name = "groups",
+        .table = "groups",
+        .id = "t.id",
+        .joins = "",
+        .search = "SELECT rowid FROM groups WHERE " BEGINS("name"),
+        .columns = group_columns,
+        .filters = no_filters,
+        .goes = {{"memberships", "SELECT count(*) FROM user_groups WHERE group_id = $"}},
+    },
+    {
+        .name = "tokens",
+        .table = "tokens",
+        .id = "t.id",
+        .joins = " JOIN users u ON u.id = t.user_id",
+        .search = "SELECT k.rowid FROM users u JOIN tokens k ON k.user_id = u.id WHERE " BEGINS("u.username"),
+        .columns = token_columns,
+        .filters = token_filters,
+    },
+    {
+        .name = "history",
+        .table = "history",
+        .id = "t.row",
+        .joins = "",
+        .search = "SELECT rowid FROM history WHERE " BEGINS("object"),
+        .columns = history_columns,
+        .filters = history_filters,
+    },
+};
+
+const struct list_table *sticker_sqlite_list(const char *name)
+{
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (strcmp(tables[i].name, name) == 0)
+            return &tables[i];
+    assert(!"a list that exists");
+    return NULL;
+}

@@ -1,0 +1,254 @@
+"""The admin pages: logging in, roles, lists, forms, deleting, exports, and what people type shown as text."""
+
+import csv
+import html
+import io
+import json
+import re
+import time
+import unittest
+import urllib.parse
+
+from peel_testing import ADMIN_TOKEN, SLOW, ServiceTest, main, request
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+HOSTILE = '"><script>alert(1)</script>'
+PASSWORD = "a long password"
+
+
+class Visitor:
+    """A browser without scripts: keeps cookies and the last page's CSRF token."""
+
+    def __init__(self, port):
+        self.port, self.cookies, self.csrf = port, {}, ""
+
+    def ask(self, method, target, fields=None, **headers):
+        cookies = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
+        body = urllib.parse.urlencode(fields, doseq=True) if fields is not None else None
+        answer = request(self.port, method, target, body, {**(FORM if body is not None else {}), "Cookie": cookies, **headers})
+        for cookie in answer.headers.get_all("Set-Cookie") or []:
+            name, value = cookie.split(";")[0].split("=", 1)
+            self.cookies[name] = value
+        answer.text = answer.body.decode()
+        if found := re.search(r'name="csrf" value="([0-9a-f]{64})"', answer.text):
+            self.csrf = found[1]
+        return answer
+
+    def get(self, target):
+        return self.ask("GET", target)
+
+    def post(self, target, **fields):
+        return self.ask("POST", target, {"csrf": self.csrf, **fields})
+
+    def log_in(self, name="admin", password=PASSWORD):
+        self.get("/admin/login")
+        return self.post("/admin/login", username=name, password=password, next="/admin/stickers/")
+
+
+class AdminTest(ServiceTest):
+    def setUp(self):
+        self.admin = Visitor(self.port)
+        self.assertEqual(self.admin.log_in().status, 303)
+
+    def row_id(self, model, name):
+        page = self.admin.get(f"/admin/{model}/")
+        found = re.search(rf'<a href="/admin/{model}/edit\?id=([^"]+)">{re.escape(html.escape(name))}</a>', page.text)
+        self.assertTrue(found, f"{name} in {model}")
+        return urllib.parse.unquote(found[1])
+
+    def history(self):
+        return json.loads(self.admin.get("/admin/history/export?format=json").body)
+
+
+class Login(AdminTest):
+    def test_pages_need_a_login(self):
+        for page in ("", "stickers/", "queries/edit", "users/export", "tokens/delete?id=x"):
+            answer = Visitor(self.port).get("/admin/" + page)
+            self.assertEqual(answer.status, 303)
+            self.assertTrue(answer.headers["Location"].startswith("/admin/login"))
+
+    def test_wrong_and_unknown_are_answered_alike(self):
+        visitor = Visitor(self.port)
+        answers = [visitor.log_in(name, "wrong password") for name in ("admin", "nobody")]
+        plain = [re.sub(r"[0-9a-f]{64}|admin|nobody", "", a.text) for a in answers]
+        self.assertEqual([a.status for a in answers], [401, 401])
+        self.assertEqual(plain[0], plain[1])
+
+    def test_attempts_are_delayed_by_account(self):
+        visitor = Visitor(self.port)
+        statuses = [visitor.log_in("somebody", "wrong password").status for _ in range(7)]
+        self.assertIn(429, statuses)
+        self.assertEqual(statuses[:5], [401] * 5)
+        self.assertEqual(visitor.log_in().status, 303, "another account is not delayed")
+
+    def test_the_session_is_new_and_ends(self):
+        before = self.admin.cookies["peel_session"]
+        self.admin.log_in()
+        self.assertNotEqual(before, self.admin.cookies["peel_session"])
+        old = Visitor(self.port)
+        old.cookies["peel_session"] = before
+        self.assertEqual(old.get("/admin/stickers/").status, 303)
+        kept = self.admin.cookies["peel_session"]
+        self.admin.get("/admin/password")
+        self.assertEqual(self.admin.post("/admin/logout").status, 303)
+        old.cookies["peel_session"] = kept
+        self.assertEqual(old.get("/admin/stickers/").status, 303)
+
+    def test_next_stays_here(self):
+        visitor = Visitor(self.port)
+        visitor.get("/admin/login")
+        for to in ("https://example.org/", "//example.org", "/admin/../x\\y", "javascript:alert(1)"):
+            visitor.get("/admin/login")
+            answer = visitor.post("/admin/login", username="admin", password=PASSWORD, next=to)
+            self.assertTrue(answer.headers["Location"].startswith("/admin/"), answer.headers["Location"])
+
+    def test_forms_from_elsewhere_are_refused(self):
+        self.admin.get("/admin/queries/edit")
+        fields = {"query": "planted", "usage": "1", "seen": "0"}
+        csrf = self.admin.csrf
+        for token, headers in (("0" * 64, {}), ("", {}), (csrf, {"Origin": "https://example.org"}),
+                               (csrf, {"Sec-Fetch-Site": "cross-site"})):
+            answer = self.admin.ask("POST", "/admin/queries/edit", {"csrf": token, **fields}, **headers)
+            self.assertEqual(answer.status, 403)
+        self.assertNotIn("planted", self.admin.get("/admin/queries/export").text)
+
+
+class Expiry(AdminTest):
+    arguments = ("--session-most-s", "10")
+
+    def test_absolute(self):
+        self.assertEqual(self.admin.get("/admin/stickers/").status, 200)
+        time.sleep(11 * SLOW)
+        self.assertEqual(self.admin.get("/admin/stickers/").status, 303)
+
+
+class Models(AdminTest):
+    def test_every_list_and_export(self):
+        for model in ("stickers", "queries", "scores", "users", "groups", "tokens", "history"):
+            page = self.admin.get(f"/admin/{model}/")
+            self.assertEqual(page.status, 200, page.text[-500:])
+            self.assertLess(len(page.body), 150_000)
+            for target in re.findall(r'<th scope="col"[^>]*><a href="([^"]+)"', page.text):
+                self.assertEqual(self.admin.get(html.unescape(target)).status, 200, target)
+            self.assertIsInstance(json.loads(self.admin.get(f"/admin/{model}/export?format=json").body), list)
+            self.assertTrue(next(csv.reader(io.StringIO(self.admin.get(f"/admin/{model}/export?format=csv").text))))
+        self.assertEqual(self.admin.get("/admin/nothing/").status, 404)
+
+    def test_search_and_filters(self):
+        self.assertIn("cat.png", self.admin.get("/admin/stickers/?q=kitt").text)
+        self.assertNotIn("dog.png", self.admin.get("/admin/stickers/?q=kitt").text)
+        self.assertIn("dog.png", self.admin.get("/admin/stickers/?q=dog.png").text)
+        for target in ("language=en", "language=xx", "votes=yes", "votes=no", "indexed=no", "words=yes", "since=2020-01-01",
+                       "until=2020-01-01", "q=%21%21", "q=" + urllib.parse.quote(HOSTILE)):
+            self.assertEqual(self.admin.get("/admin/stickers/?" + target).status, 200, target)
+        for target in ("votes=maybe", "since=soon", "sort=author", "at=nonsense"):
+            self.assertEqual(self.admin.get("/admin/stickers/?" + target).status, 400, target)
+
+    def test_a_sticker_changes_and_the_index_hears_of_it(self):
+        page = self.admin.get("/admin/stickers/edit?id=dog.png")
+        seen = re.search(r'name="seen" value="(\d+)"', page.text)[1]
+        fields = {"title": HOSTILE, "pack": "mine", "author": "", "license": "", "source": "", "seen": seen,
+                  "language": ["en", "de"], "words": ["dog, zebra", "Hund"]}
+        self.assertEqual(self.admin.post("/admin/stickers/edit?id=dog.png", **fields).status, 303)
+        conflict = self.admin.post("/admin/stickers/edit?id=dog.png", **{**fields, "title": "another"})
+        self.assertEqual(conflict.status, 409)
+        self.assertIn('value="another"', conflict.text)
+        self.assertIn("Meanwhile it became", conflict.text)
+        self.system.wait_indexed()
+        self.assertIn("dog.png", self.search("zebra").json()["stickers"])
+        for page in ("stickers/", "stickers/edit?id=dog.png", "stickers/delete?id=dog.png", "history/"):
+            self.assertNotIn("<script>alert", self.admin.get("/admin/" + page).text)
+        entry = self.history()[0]
+        self.assertEqual((entry["action"], entry["object"], entry["username"]), ("change", "dog.png", "admin"))
+        self.assertEqual(json.loads(entry["after"])["words"], {"en": "dog, zebra", "de": "Hund"})
+
+    def test_mistakes_stay_typed(self):
+        self.admin.get("/admin/queries/edit")
+        answer = self.admin.post("/admin/queries/edit", query=HOSTILE, usage="many", seen="0")
+        self.assertEqual(answer.status, 400)
+        self.assertIn("whole number", answer.text)
+        self.assertIn(html.escape(HOSTILE, quote=True).replace("&#x27;", "&#39;"), answer.text)
+
+    def test_queries_and_scores(self):
+        self.admin.get("/admin/queries/edit")
+        self.assertEqual(self.admin.post("/admin/queries/edit", query="=1+1", usage="3", seen="0").status, 303)
+        self.admin.get("/admin/scores/edit")
+        added = self.admin.post("/admin/scores/edit", query="=1+1", sticker="cake.png", positives="4", negatives="1", seen="0")
+        self.assertEqual(added.status, 303)
+        self.assertEqual(self.analytics("=1+1").json()["feedback scores"], [{"sticker": "cake.png", "positives": 4, "negatives": 1}])
+        self.assertIn("'=1+1", self.admin.get("/admin/queries/export").text)
+        ident = self.row_id("queries", "=1+1")
+        confirm = self.admin.get("/admin/queries/delete?id=" + ident)
+        self.assertIn("5 votes", confirm.text)
+        asked = self.admin.post("/admin/queries/action", action="delete", id=ident)
+        self.assertEqual(asked.status, 200, "asks first")
+        self.assertEqual(self.analytics("=1+1").status, 200)
+        self.assertEqual(self.admin.post("/admin/queries/action", action="delete", id=ident, confirmed="yes").status, 303)
+        self.assertEqual(self.analytics("=1+1").status, 404)
+
+    def test_users_tokens_and_the_last_superuser(self):
+        ident = self.row_id("users", "admin")
+        self.admin.get("/admin/users/edit?id=" + ident)
+        answer = self.admin.post("/admin/users/action", action="delete", id=ident, confirmed="yes")
+        self.assertEqual(answer.status, 400)
+        self.admin.get("/admin/tokens/edit")
+        made = self.admin.post("/admin/tokens/edit", username="admin", label="test", seen="0")
+        key = re.search(r"shown this once: ([0-9a-f]{40})", made.text)[1]
+        self.assertEqual(self.analytics("none", key).status, 404)
+        token = self.row_id("tokens", "admin")
+        self.assertNotIn(key, self.admin.get("/admin/tokens/export").text)
+        self.assertNotIn("password_hash", self.admin.get("/admin/users/export?format=json").text)
+        self.assertTrue(token)
+
+    def test_pages_follow_each_other(self):
+        for i in range(120):
+            self.search(f"paged {i}")
+        time.sleep(1.5)
+        target, seen = "/admin/queries/?q=paged&sort=query&order=up", []
+        while target:
+            page = self.admin.get(target).text
+            seen += re.findall(r">(paged \d+)</a>", page)
+            if len(seen) == 50:
+                self.search("paged 0 before")
+                time.sleep(1.2)
+            found = re.search(r'rel="next" href="([^"]+)"', page)
+            target = found and html.unescape(found[1])
+        self.assertEqual(len(seen), len(set(seen)))
+        self.assertEqual({s for s in seen if "before" not in s}, {f"paged {i}" for i in range(120)})
+
+
+class Roles(AdminTest):
+    def test_each_role(self):
+        def add(name, **flags):
+            self.admin.get("/admin/users/edit")
+            self.assertEqual(self.admin.post("/admin/users/edit", username=name, password=PASSWORD, is_active="1", seen="0", **flags).status, 303)
+            visitor = Visitor(self.port)
+            return visitor, visitor.log_in(name).status
+
+        self.assertEqual(add("plain")[1], 401, "nothing to do here")
+        staff, status = add("staff", is_staff="1")
+        self.assertEqual(status, 303)
+        for page, expected in (("stickers/", 200), ("queries/", 200), ("users/", 403), ("tokens/export", 403), ("history/", 403),
+                               ("stickers/delete?id=cat.png", 403), ("queries/edit", 403)):
+            self.assertEqual(staff.get("/admin/" + page).status, expected, page)
+        staff.get("/admin/stickers/")
+        for target in ("/admin/stickers/action", "/admin/users/action"):
+            self.assertEqual(staff.post(target, action="delete", id="cat.png", confirmed="yes").status, 403)
+        self.assertEqual(staff.post("/admin/users/edit", username="x", password=PASSWORD, seen="0").status, 403)
+
+        self.admin.get("/admin/groups/edit")
+        self.admin.post("/admin/groups/edit", name="people", permissions=["users.view", "users.change", "users.add"], seen="0")
+        group = self.row_id("groups", "people")
+        helper, status = add("helper", groups=group)
+        self.assertEqual(status, 303)
+        self.assertEqual(helper.get("/admin/stickers/").status, 403)
+        boss = self.row_id("users", "admin")
+        helper.get("/admin/users/edit?id=" + boss)
+        self.assertEqual(helper.post("/admin/users/edit?id=" + boss, username="admin", password="stolen password", seen="0").status, 403)
+        helper.get("/admin/users/edit")
+        helper.post("/admin/users/edit", username="sneaky", password=PASSWORD, is_active="1", is_superuser="1", is_staff="1", seen="0")
+        self.assertEqual(Visitor(self.port).log_in("sneaky").status, 401, "gave himself no rights")
+
+
+if __name__ == "__main__":
+    main()
