@@ -1,6 +1,6 @@
 #!/bin/sh
 # make bench: every benchmark, each with what it is held against. Nothing here is a test with a time limit.
-#   bench/run.sh [http|store|images|index|model|search|meaning ...]
+#   bench/run.sh [http|store|images|index|model|search|admin|meaning ...]
 set -eu
 cd "$(dirname "$0")/.."
 photos=../shared/coco-val2014
@@ -16,12 +16,13 @@ run() {
     index) make -s build/release/bench/index && build/release/bench/index 328 10000 100000 1000000 ;;
     model) sh bench/model.sh ;;
     search) sh bench/search.sh ;;
+    admin) sh bench/admin.sh ;;
     meaning) sh bench/meaning.sh ;;
     *) echo "bench/run.sh: there is no benchmark $1" >&2 && exit 2 ;;
     esac
 }
 
-[ $# -gt 0 ] || set -- http store images index model search meaning
+[ $# -gt 0 ] || set -- http store images index model search admin meaning
 for name in "$@"; do
     echo "== $name"
     run "$name"

@@ -46,7 +46,7 @@ enum status sticker_store_login_succeeded(struct sticker_store *s, const struct 
  * index, which looks at no more than LIST_WALK rows: a page may then have fewer rows than asked for and still a
  * next one. Of a search that matches more than LIST_MATCHES rows only so many are looked at. */
 #define LIST_MATCHES 5000
-#define LIST_WALK    10000
+#define LIST_WALK    2000
 
 struct admin_pair { /* a filter and its value, or a field and its new value */
     const char *name, *value;

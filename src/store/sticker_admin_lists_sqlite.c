@@ -184,7 +184,7 @@ static void page_statement(struct statement *s, const struct asking *q)
     if (q->driver)
         add_collected(s, q);
     else
-        add_walk(s, q, ask->thorough ? -1 : LIST_WALK);
+        add_walk(s, q, !q->n_conditions ? db_limit(ask->limit + 1) : ask->thorough ? -1 : LIST_WALK);
     buf_puts(&s->sql, ") t");
     add_tests(s, q);
     if (q->driver)

@@ -175,6 +175,9 @@ class Models(AdminTest):
         self.admin.get("/admin/scores/edit")
         added = self.admin.post("/admin/scores/edit", query="=1+1", sticker="cake.png", positives="4", negatives="1", seen="0")
         self.assertEqual(added.status, 303)
+        for model, name in (("stickers", "cake.png"), ("queries", "=1+1")):
+            self.assertIn(name, self.admin.get(f"/admin/{model}/?votes=yes").text)
+            self.assertNotIn(f">{name}</a>", self.admin.get(f"/admin/{model}/?votes=no").text)
         self.assertEqual(self.analytics("=1+1").json()["feedback scores"], [{"sticker": "cake.png", "positives": 4, "negatives": 1}])
         self.assertIn("'=1+1", self.admin.get("/admin/queries/export").text)
         ident = self.row_id("queries", "=1+1")
