@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 /* Those of CLDR 48's annotations. The order is that of columns in databases: append only, with a migration. */
+/* clang-format off */
 #define LANGUAGE_LIST(X)                                                                                               \
     X(en)                                                                                                              \
     X(af)                                                                                                              \
@@ -24,6 +25,7 @@
                             X(ro) X(ru) X(rw) X(sa) X(sat) X(sc) X(sd) X(shn) X(si) X(sk) X(sl) X(so) X(sq) X(sr)      \
                                 X(su) X(sv) X(sw) X(syr) X(ta) X(te) X(tg) X(th) X(ti) X(tk) X(tn) X(to) X(tr) X(tt)   \
                                     X(ug) X(uk) X(ur) X(uz) X(vec) X(vi) X(wo) X(xh) X(yo) X(yue) X(zh) X(zu) X(yi)
+/* clang-format on */
 
 #define LANGUAGE_NUMBER(code) LANGUAGE_##code,
 enum { LANGUAGE_OTHER, LANGUAGE_LIST(LANGUAGE_NUMBER) LANGUAGE_COUNT };

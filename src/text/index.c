@@ -44,6 +44,9 @@ static enum status english(struct indexing *x, const char *text, size_t len, con
     return OK;
 }
 
+/* A word of one character has a second term, so that it is told from the end of a longer word. */
+#define ALONE "1"
+
 /* The terms of `text` in another language. */
 static enum status foreign(struct indexing *x, unsigned language, const char *text, size_t len, const char **out,
                            struct error *err)
@@ -60,6 +63,8 @@ static enum status foreign(struct indexing *x, unsigned language, const char *te
         if (term->is_emoji || term->is_run) {
             buf_puts(&x->out, x->out.len ? " " : "");
             buf_puts(&x->out, term->stem);
+            if (term->is_only)
+                buf_printf(&x->out, " %s" ALONE, term->stem);
             continue;
         }
         size_t n = text_stems(&x->stemmers, language, term->spelled, stems);
@@ -254,7 +259,7 @@ enum status text_query(const char *s, size_t len, unsigned language, bool comple
     enum status st = text_split(s, len, MAX_QUERY, true, a, &t, err);
     if (st != OK)
         return st;
-    const char **stems = arena_array(a, t.count + 1, sizeof *stems);
+    const char **stems = arena_array(a, 2 * t.count + 1, sizeof *stems);
     struct forms f = {.arena = a, .items = arena_array(a, MAX_FORMS, sizeof *f.items)};
     if (!stems || !f.items)
         return err_set(err, ERR_NO_MEMORY, "no memory for a query of %zu words", t.count);
@@ -265,6 +270,16 @@ enum status text_query(const char *s, size_t len, unsigned language, bool comple
                 continue;
             add_forms(&f, &stemmers, (unsigned)out->n_stems, term);
             stems[out->n_stems++] = term->stem;
+            if (!term->is_only)
+                continue;
+            struct text_term alone = *term; /* a word more, and a rarer one */
+            alone.stem = arena_printf(a, "%s" ALONE, term->stem);
+            if (!alone.stem) {
+                f.status = ERR_NO_MEMORY;
+                break;
+            }
+            add_forms(&f, &stemmers, (unsigned)out->n_stems, &alone);
+            stems[out->n_stems++] = alone.stem;
         }
     text_stemmers_free(&stemmers);
     if (f.status != OK)

@@ -210,8 +210,10 @@ static size_t bigrams(struct analysis *a, const utf8proc_int32_t *cps, size_t n)
     for (size_t i = 0; i < run; i++) {
         char bytes[8];
         bool last = i + 1 == run;
-        struct text_term kind = {
-            .is_run = true, .is_tail = last && run > 1, .is_han = last && is_han((uint32_t)cps[i])};
+        struct text_term kind = {.is_run = true,
+                                 .is_tail = last && run > 1,
+                                 .is_only = run == 1,
+                                 .is_han = last && is_han((uint32_t)cps[i])};
         size_t len = utf8_encode(text_fold_kana((uint32_t)cps[i]), bytes);
         if (!last)
             len += utf8_encode(text_fold_kana((uint32_t)cps[i + 1]), bytes + len);

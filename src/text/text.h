@@ -22,6 +22,7 @@ struct text_term {
     bool is_emoji;
     bool is_run;  /* two characters of a script without spaces; or the last one of a run, or its only one */
     bool is_tail; /* the last one, of several */
+    bool is_only; /* the only one: a word of one character */
     bool is_han;  /* an only or last one that is Han */
 };
 

@@ -165,6 +165,17 @@ class Registry:
         self.server.server_close()
 
 
+def fetch_packs(cache, *packages):
+    """Puts npm's archives where `peel import --cache-dir CACHE` looks for them."""
+    packs = pathlib.Path(cache) / "packs"
+    packs.mkdir()
+    for package in packages:
+        if not shutil.which("npm") or subprocess.run(
+            ["npm", "pack", package, "--pack-destination", packs], capture_output=True, timeout=300
+        ).returncode:
+            raise unittest.SkipTest(f"npm cannot fetch {package}")
+
+
 class Packs(Base):
     """Fetched once with npm; skipped where that does not work."""
 
@@ -175,13 +186,7 @@ class Packs(Base):
         made = tempfile.TemporaryDirectory(prefix="peel-packs-")
         cls.addClassCleanup(made.cleanup)
         cls.cache = pathlib.Path(made.name)
-        packs = cls.cache / "packs"
-        packs.mkdir()
-        for package in ("openmoji@17.0.0", "@lobehub/fluent-emoji-3d@1.1.0"):
-            if not shutil.which("npm") or subprocess.run(
-                ["npm", "pack", package, "--pack-destination", packs], capture_output=True, timeout=300
-            ).returncode:
-                raise unittest.SkipTest(f"npm cannot fetch {package}")
+        fetch_packs(made.name, "openmoji@17.0.0", "@lobehub/fluent-emoji-3d@1.1.0")
 
     def test_both(self):
         begun = time.monotonic()

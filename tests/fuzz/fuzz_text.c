@@ -7,6 +7,27 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A sticker whose title and words are the input, in the language that its first byte chooses, and the same as a query.
+ */
+static void index_and_ask(const char *s, size_t size, struct arena *a)
+{
+    static const char *const tags[] = {"en", "de", "fr", "ar", "ja", "zh", "ko", "th", "ru", "tr"};
+    struct index_terms terms;
+    struct index_query query;
+    char *text = arena_strndup(a, s, size);
+    if (!text || !size)
+        return;
+    unsigned which = (unsigned char)s[0] % (sizeof tags / sizeof *tags);
+    struct sticker_words words[] = {{.language = tags[which], .title = text, .words = text},
+                                    {.language = "en", .title = "", .words = text}};
+    enum status st = text_index(text, text, words, 2, a, &terms, NULL);
+    if (st != OK && st != ERR_TOO_LARGE && st != ERR_NO_MEMORY)
+        abort();
+    st = text_query(s, size, language_number(tags[which]), true, a, &query, NULL);
+    if (st != OK && st != ERR_TOO_LARGE && st != ERR_NO_MEMORY)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena a;
@@ -31,6 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         char *words = arena_strndup(&a, s, size);
         if (words && text_normalize_words(words, &a) == NULL && a.max - a.used > 64 * size + (64u << 10))
             abort();
+        arena_reset(&a);
+        index_and_ask(s, size, &a);
     }
     arena_free(&a);
     return 0;
