@@ -67,7 +67,7 @@ enum status os_read_file(const char *path, struct buf *out, struct error *err)
     return st;
 }
 
-static enum status write_all(int fd, const char *path, const void *data, size_t len, struct error *err)
+enum status os_write_all(int fd, const char *path, const void *data, size_t len, struct error *err)
 {
     const char *p = data;
     while (len) {
@@ -107,7 +107,7 @@ enum status os_write_file(const char *path, const void *data, size_t len, struct
     int fd = mkostemp(tmp, O_CLOEXEC);
     if (fd < 0)
         return err_errno(err, "cannot make a file beside %s", path);
-    enum status st = write_all(fd, path, data, len, err);
+    enum status st = os_write_all(fd, path, data, len, err);
     if (st == OK && (fchmod(fd, 0644) != 0 || fsync(fd) != 0))
         st = err_errno(err, "cannot finish %s", path);
     if (close(fd) != 0 && st == OK)

@@ -9,6 +9,8 @@
 enum status os_mkdirs(const char *path, struct error *err) MUST_CHECK; /* mkdir -p, 0755 */
 /* Appends the whole file; ERR_TOO_LARGE past out->max, ERR_NOT_FOUND where absent. */
 enum status os_read_file(const char *path, struct buf *out, struct error *err) MUST_CHECK;
+/* Writes until all is written; `path` is for the error. */
+enum status os_write_all(int fd, const char *path, const void *data, size_t len, struct error *err) MUST_CHECK;
 /* Writes to a temporary name in the same folder, fsyncs file and folder, renames over `path`. */
 enum status os_write_file(const char *path, const void *data, size_t len, struct error *err) MUST_CHECK;
 

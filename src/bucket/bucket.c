@@ -63,21 +63,6 @@ static enum status path_of(const struct bucket *b, const char *key, char path[PA
     return OK;
 }
 
-static enum status write_all(int fd, const char *key, const void *data, size_t len, struct error *err)
-{
-    const char *p = data;
-    while (len) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_errno(err, "cannot write \"%.200s\" to the bucket", key);
-        p += n;
-        len -= (size_t)n;
-    }
-    return OK;
-}
-
 /* Under a temporary name of its own first, because a name of 255 bytes leaves no room for a suffix. */
 static enum status put(struct bucket *b, const char *key, const void *data, size_t len, bool sync, struct error *err)
 {
@@ -93,7 +78,7 @@ static enum status put(struct bucket *b, const char *key, const void *data, size
     int fd = mkostemp(tmp, O_CLOEXEC);
     if (fd < 0)
         return err_errno(err, "cannot make a file in %.200s", folder);
-    st = write_all(fd, key, data, len, err);
+    st = os_write_all(fd, path, data, len, err);
     if (st == OK && (fchmod(fd, 0644) != 0 || (sync && fsync(fd) != 0)))
         st = err_errno(err, "cannot finish \"%.200s\" in the bucket", key);
     if (close(fd) != 0 && st == OK)
