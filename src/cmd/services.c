@@ -79,6 +79,8 @@ int cmd_search_service(const struct config *cfg)
         .query_cache_bytes = (size_t)config_int(cfg, "query-cache-bytes"),
         .algorithm = config_string(cfg, "algorithm"),
         .weight_lexical = config_number(cfg, "lexical-weight"),
+        .words = config_string(cfg, "words"),
+        .weight_words = config_number(cfg, "words-weight"),
         .weight_vector = config_number(cfg, "vector-weight"),
         .min_score = config_number(cfg, "min-score"),
         .stop_fd = -1,

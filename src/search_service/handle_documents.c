@@ -52,6 +52,12 @@ static enum status store_document(struct search_service *s, struct document_in *
         st = search_store_put(s->store, &in->doc, &terms, id, changed, err);
     if (st == OK && found == OK && strcmp(before.image_sha256, in->sha256) != 0)
         engine_drop_document(s->engine, before.id);
+    if (st == OK && *changed) {
+        struct document doc = in->doc;
+        doc.id = *id;
+        if (word_index_put(s->words, &doc, NULL) != OK)
+            log_warn("%s is not found by what its words mean until the next start", doc.filename);
+    }
     engine_change_end(s->engine);
     if (st == OK && *changed && *in->sha256)
         engine_has_work(s->engine, *id);
@@ -116,8 +122,10 @@ void handle_document_delete(void *ctx, const struct http_request *req, struct ht
     if (st == OK) {
         engine_change_begin(s->engine);
         st = search_store_delete(s->store, req->path_param, &id, &err);
-        if (st == OK)
+        if (st == OK) {
             engine_drop_document(s->engine, id);
+            word_index_remove(s->words, id);
+        }
         engine_change_end(s->engine);
     }
     if (st == OK && s->bucket) {

@@ -33,7 +33,7 @@ const char *search_default_algorithm(const struct search_service *s)
     if (name && *name && strcmp(name, "auto") != 0)
         return name;
     struct engine_model *m = engine_default(s->engine);
-    return m && engine_model_state(m) == ENGINE_READY ? "hybrid" : "lexical";
+    return s->words || (m && engine_model_state(m) == ENGINE_READY) ? "hybrid" : "lexical";
 }
 
 /* The value of a parameter that may be missing: NULL then. */
@@ -159,15 +159,29 @@ static void write_answer(const struct ranking_algorithm *algorithm, const struct
         json_put_string(out, engine_model_id(q->model));
     else
         buf_puts(out, "null");
-    buf_printf(out, ",\"legs\":[%s%s%s],\"total\":%lld}", r->legs & RANKING_LEXICAL ? "\"lexical\"" : "",
-               r->legs == (RANKING_LEXICAL | RANKING_VECTOR) ? "," : "", r->legs & RANKING_VECTOR ? "\"vector\"" : "",
-               (long long)r->total);
+    static const char *const names[] = {"lexical", "vector", "words"};
+    const char *before = "";
+    buf_puts(out, ",\"legs\":[");
+    for (unsigned i = 0; i < 3; i++)
+        if (r->legs & 1u << i) {
+            buf_printf(out, "%s\"%s\"", before, names[i]);
+            before = ",";
+        }
+    buf_puts(out, "]");
+    if (r->corrected) {
+        buf_puts(out, ",\"corrected\":");
+        json_put_string(out, r->corrected);
+    }
+    buf_printf(out, ",\"total\":%lld}", (long long)r->total);
 }
 
 void handle_search(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct search_service *s = ctx;
-    struct ranking_query q = {.weight_lexical = s->cfg.weight_lexical, .weight_vector = s->cfg.weight_vector};
+    struct ranking_query q = {.words = s->words,
+                              .weight_lexical = s->cfg.weight_lexical,
+                              .weight_vector = s->cfg.weight_vector,
+                              .weight_words = s->cfg.weight_words};
     const struct ranking_algorithm *algorithm;
     struct document like;
     int64_t limit = 0, offset = 0;

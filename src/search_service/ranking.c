@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define FUSION_DEPTH 200u /* results of each leg that take part; deeper ones hardly count, and each costs time */
+#define RANKING_ALL  SIZE_MAX
 #define FUSION_K     60.0 /* Cormack, Clarke and Buettcher, "Reciprocal rank fusion", SIGIR 2009 */
 
 static enum status no_memory(struct error *err)
@@ -61,8 +62,8 @@ static enum status name_page(struct search_store *store, struct arena *a, struct
 
 /* A document's title and words as one text: what is like it has the same words. One language is enough,
  * English if it has that. */
-static enum status text_of(const struct document *doc, struct arena *a, const char **text, size_t *len,
-                           struct error *err)
+enum status document_text(const struct document *doc, struct arena *a, const char **text, size_t *len,
+                          struct error *err)
 {
     struct buf b;
     buf_init(&b, 256u << 10);
@@ -98,7 +99,7 @@ static enum status read_words(const struct ranking_query *q, bool complete_last,
 {
     const char *text = q->text;
     size_t len = q->text_len;
-    enum status st = q->like ? text_of(q->like, a, &text, &len, err) : OK;
+    enum status st = q->like ? document_text(q->like, a, &text, &len, err) : OK;
     return st == OK ? text_query(text, len, q->language, complete_last && !q->like, a, out, err) : st;
 }
 
@@ -115,6 +116,22 @@ static enum status lexical_hits(struct search_store *store, const struct index_q
         return no_memory(err);
     for (size_t i = 0; i < *n; i++)
         (*out)[i] = (struct ranked){.id = hits[i].id, .filename = hits[i].filename, .score = hits[i].score};
+    return OK;
+}
+
+static enum status word_hits(const struct ranking_query *q, size_t limit, struct arena *a, struct ranked **out,
+                             size_t *n, const char **corrected, struct error *err)
+{
+    struct word_hit *hits;
+    enum status st = word_index_search(q->words, q->text, q->text_len, a, &hits, n, corrected, err);
+    if (st != OK)
+        return st;
+    *n = *n < limit ? *n : limit;
+    *out = arena_array(a, *n + 1, sizeof **out);
+    if (!*out)
+        return no_memory(err);
+    for (size_t i = 0; i < *n; i++)
+        (*out)[i] = (struct ranked){.id = hits[i].id, .score = hits[i].score};
     return OK;
 }
 
@@ -147,12 +164,22 @@ static enum status rank_lexical(struct search_store *store, struct engine *engin
     return by_words(store, q, true, a, out, err);
 }
 
-/* Whole words only: the last one is not taken for the beginning of a longer one. */
+/* Without a lexicon, and for what is like a document: whole words, the last one is not taken for the beginning
+ * of a longer one. */
 static enum status rank_words(struct search_store *store, struct engine *engine, const struct ranking_query *q,
                               struct arena *a, struct ranking *out, struct error *err)
 {
     (void)engine;
-    return by_words(store, q, false, a, out, err);
+    struct ranked *items;
+    size_t n;
+    if (!q->words || q->like)
+        return by_words(store, q, false, a, out, err);
+    *out = (struct ranking){.legs = RANKING_WORDS};
+    enum status st = word_hits(q, RANKING_ALL, a, &items, &n, &out->corrected, err);
+    if (st != OK)
+        return st;
+    cut_page(q, items, n, out);
+    return name_page(store, a, out, err);
 }
 
 /* --- the vectors' leg --- */
@@ -221,7 +248,7 @@ static enum status rank_vector(struct search_store *store, struct engine *engine
 
 struct fused {
     struct ranked item;
-    unsigned lexical, vector; /* ranks from 1; 0: not among that leg's results */
+    unsigned lexical, vector, words; /* ranks from 1; 0: not among that leg's results */
 };
 
 static int by_id(const void *x, const void *y)
@@ -230,7 +257,7 @@ static int by_id(const void *x, const void *y)
     return (a->item.id > b->item.id) - (a->item.id < b->item.id);
 }
 
-/* Equal scores: the better lexical rank first, then the better vector rank; no two share both. */
+/* Equal scores: the better lexical rank first, then vector, then words; no two share all. */
 static int by_fused_score(const void *x, const void *y)
 {
     const struct fused *a = x, *b = y;
@@ -238,20 +265,22 @@ static int by_fused_score(const void *x, const void *y)
         return a->item.score < b->item.score ? 1 : -1;
     unsigned la = a->lexical - 1u, lb = b->lexical - 1u; /* 0, absent, becomes the largest */
     unsigned va = a->vector - 1u, vb = b->vector - 1u;
-    return la != lb ? (la > lb) - (la < lb) : (va > vb) - (va < vb);
+    unsigned wa = a->words - 1u, wb = b->words - 1u;
+    return la != lb ? (la > lb) - (la < lb) : va != vb ? (va > vb) - (va < vb) : (wa > wb) - (wa < wb);
 }
 
 static double fused_score(const struct ranking_query *q, const struct fused *f)
 {
     return (f->lexical ? q->weight_lexical / (FUSION_K + f->lexical) : 0) +
-           (f->vector ? q->weight_vector / (FUSION_K + f->vector) : 0);
+           (f->vector ? q->weight_vector / (FUSION_K + f->vector) : 0) +
+           (f->words ? q->weight_words / (FUSION_K + f->words) : 0);
 }
 
 static enum status fuse(const struct ranking_query *q, const struct ranked *lexical, size_t n_lexical,
-                        const struct ranked *vector, size_t n_vector, struct arena *a, struct ranking *out,
-                        struct error *err)
+                        const struct ranked *vector, size_t n_vector, const struct ranked *words, size_t n_words,
+                        struct arena *a, struct ranking *out, struct error *err)
 {
-    size_t n = n_lexical + n_vector, merged = 0;
+    size_t n = n_lexical + n_vector + n_words, merged = 0;
     struct fused *all = arena_array(a, n + 1, sizeof *all);
     struct ranked *items = arena_array(a, n + 1, sizeof *items);
     if (!all || !items)
@@ -260,12 +289,15 @@ static enum status fuse(const struct ranking_query *q, const struct ranked *lexi
         all[i] = (struct fused){.item = lexical[i], .lexical = (unsigned)i + 1};
     for (size_t i = 0; i < n_vector; i++)
         all[n_lexical + i] = (struct fused){.item = vector[i], .vector = (unsigned)i + 1};
+    for (size_t i = 0; i < n_words; i++)
+        all[n_lexical + n_vector + i] = (struct fused){.item = words[i], .words = (unsigned)i + 1};
     qsort(all, n, sizeof *all, by_id);
     for (size_t i = 0; i < n; i++) {
         struct fused *last = merged ? &all[merged - 1] : NULL;
         if (last && last->item.id == all[i].item.id) {
             last->lexical += all[i].lexical;
             last->vector += all[i].vector;
+            last->words += all[i].words;
             if (!last->item.filename)
                 last->item.filename = all[i].item.filename;
         } else {
@@ -297,7 +329,7 @@ static enum status fuse_words_alone(struct search_store *store, const struct ran
     if (st != OK)
         return st;
     if (windowed)
-        return fuse(q, items, n, NULL, 0, a, out, err);
+        return fuse(q, items, n, NULL, 0, NULL, 0, a, out, err);
     for (size_t i = 0; i < n; i++)
         items[i].score = fused_score(q, &(struct fused){.lexical = (unsigned)(q->offset + i) + 1});
     out->items = items;
@@ -306,29 +338,45 @@ static enum status fuse_words_alone(struct search_store *store, const struct ran
     return OK;
 }
 
-/* A leg that cannot answer is left out: no model yet, or a query without a word. */
+/* A leg that cannot answer is left out: no model yet, no lexicon, or a query without a word. */
 static enum status rank_hybrid(struct search_store *store, struct engine *engine, const struct ranking_query *q,
                                struct arena *a, struct ranking *out, struct error *err)
 {
     struct index_query w;
-    struct ranked *lexical = NULL, *vector = NULL;
-    size_t n_lexical = 0, n_vector = 0;
+    struct ranked *lexical = NULL, *vector = NULL, *words = NULL;
+    size_t n_lexical = 0, n_vector = 0, n_words = 0;
     int64_t total;
-    enum status st = ERR_UNAVAILABLE;
+    struct ranking_query right = *q;
+    const char *corrected = NULL;
+    unsigned legs = 0;
+    enum status st = OK;
     *out = (struct ranking){.legs = RANKING_LEXICAL};
+    if (q->words && !q->like) {
+        st = word_hits(q, FUSION_DEPTH, a, &words, &n_words, &corrected, err);
+        if (st != OK)
+            return st;
+        legs |= RANKING_WORDS;
+    }
+    if (corrected) {
+        right.text = corrected;
+        right.text_len = strlen(corrected);
+    }
     if (check_model(q, NULL) == OK && index_count(engine_index(q->model)) > 0) {
-        st = vector_hits(engine, q, FUSION_DEPTH, a, &vector, &n_vector, err);
-        if (st != OK && st != ERR_NOT_FOUND)
+        st = vector_hits(engine, &right, FUSION_DEPTH, a, &vector, &n_vector, err);
+        if (st == OK)
+            legs |= RANKING_VECTOR;
+        else if (st != ERR_NOT_FOUND)
             log_warn("a hybrid search goes by words only: %s", err->message);
     }
-    if (st != OK)
+    if (!legs)
         return fuse_words_alone(store, q, a, out, err);
-    st = read_words(q, true, a, &w, err);
+    st = read_words(&right, true, a, &w, err);
     if (st == OK && w.n_stems)
         st = lexical_hits(store, &w, FUSION_DEPTH, 0, a, &lexical, &n_lexical, &total, err);
     if (st == OK)
-        st = fuse(q, lexical, n_lexical, vector, n_vector, a, out, err);
-    out->legs = RANKING_VECTOR | (w.n_stems ? RANKING_LEXICAL : 0);
+        st = fuse(q, lexical, n_lexical, vector, n_vector, words, n_words, a, out, err);
+    out->legs = legs | (w.n_stems ? RANKING_LEXICAL : 0);
+    out->corrected = corrected;
     return st == OK ? name_page(store, a, out, err) : st;
 }
 

@@ -1,6 +1,7 @@
 /* ranking.h: the search algorithms, one table entry each: how a query becomes a ranked list.
  *
- * Two legs do the work: words (BM25 in the store) and vectors (the index of the query's model). An
+ * Three legs do the work: letters (BM25 in the store), words with their meaning (word_index) and vectors (the
+ * index of the query's model). An
  * algorithm uses one or fuses both, and says which legs took part. A page depends only on the query and
  * the documents, never on limit and offset: pages fit together. */
 #ifndef PEEL_SEARCH_SERVICE_RANKING_H
@@ -8,13 +9,14 @@
 
 #include "base/arena.h"
 #include "search_service/engine.h"
+#include "search_service/word_index.h"
 #include "store/search_store.h"
 
 #define RANKING_MAX_LIMIT  1000
 #define RANKING_MAX_OFFSET 100000
 #define RANKING_WINDOW     1000 /* how deep searches with min_score or like, and fused ones, look */
 
-enum ranking_leg { RANKING_LEXICAL = 1, RANKING_VECTOR = 2 };
+enum ranking_leg { RANKING_LEXICAL = 1, RANKING_VECTOR = 2, RANKING_WORDS = 4 };
 
 struct ranking_query {
     const char *text; /* trimmed, valid UTF-8; NULL with `like` */
@@ -23,8 +25,9 @@ struct ranking_query {
     const struct document *like; /* rank by likeness to this document, itself left out; NULL with `text` */
     struct engine_model *model;  /* NULL: there is none */
     size_t limit, offset;
-    double min_score; /* -INFINITY: no filter */
-    double weight_lexical, weight_vector;
+    double min_score;         /* -INFINITY: no filter */
+    struct word_index *words; /* NULL: there is no lexicon */
+    double weight_lexical, weight_vector, weight_words;
 };
 
 struct ranked {
@@ -36,8 +39,9 @@ struct ranked {
 struct ranking {
     struct ranked *items; /* the page, best first; in the arena */
     size_t n;
-    int64_t total; /* results on all pages */
-    unsigned legs; /* of enum ranking_leg: those that took part */
+    int64_t total;         /* results on all pages */
+    const char *corrected; /* the query as it was understood, where a word was misspelled; NULL; in the arena */
+    unsigned legs;         /* of enum ranking_leg: those that took part */
 };
 
 struct ranking_algorithm {

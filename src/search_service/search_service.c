@@ -21,8 +21,8 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     c->max_connections = c->max_connections ? c->max_connections : 1024;
     c->timeout_s = c->timeout_s ? c->timeout_s : 30;
     c->max_body = c->max_body ? c->max_body : 12u << 20;
-    if (c->weight_lexical == 0 && c->weight_vector == 0)
-        c->weight_lexical = c->weight_vector = 1;
+    if (c->weight_lexical == 0 && c->weight_vector == 0 && c->weight_words == 0)
+        c->weight_lexical = c->weight_vector = c->weight_words = 1;
     const struct http_route routes[] = {
         {HTTP_GET, "/api/search/", handle_search, 0, 0, "search"},
         {HTTP_GET, "/api/documents/{filename}", handle_document_get, 0, 0, "document_get"},
@@ -41,6 +41,9 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     enum status st = search_store_open(c->search_db, readers, &s.store, err);
     if (st == OK && c->bucket && *c->bucket)
         st = bucket_open(c->bucket, &s.bucket, err);
+    struct error why;
+    if (st == OK && c->words && *c->words && word_index_open(c->words, s.store, &s.words, &why) != OK)
+        log_warn("search knows letters only, not what words mean; \"peel words pull\" helps: %s", why.message);
     struct engine_config engine = {.store = s.store,
                                    .bucket = s.bucket,
                                    .models_dir = c->models_dir,
@@ -80,6 +83,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         http_server_close(http, DRAIN_MS);
     }
     engine_close(s.engine);
+    word_index_close(s.words);
     bucket_close(s.bucket);
     search_store_close(s.store);
     return st;

