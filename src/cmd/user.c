@@ -47,7 +47,7 @@ static enum status passwd(const struct config *cfg, struct sticker_store *store,
     if (st == OK)
         st = new_password_hash(cfg, hash, err);
     if (st == OK)
-        st = sticker_store_user_passwd(store, name, hash, err);
+        st = sticker_store_user_passwd(store, name, hash, "", err);
     if (st == OK)
         printf("Changed the password of \"%s\".\n", name);
     return st;

@@ -288,9 +288,7 @@ void admin_password(void *ctx, const struct http_request *req, struct http_respo
     }
     session_hash(v.token, session);
     if (st == OK)
-        st = sticker_store_user_passwd(v.service->store, t.username, hash, &err);
-    if (st == OK)
-        st = sticker_store_session_end_others(v.service->store, v.session.user.id, session, &err);
+        st = sticker_store_user_passwd(v.service->store, t.username, hash, session, &err);
     if (st == OK)
         show_password(&v, 200, NULL, NULL, NULL, "Your password is changed. You are logged out everywhere else.");
     else

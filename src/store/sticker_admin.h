@@ -19,9 +19,6 @@ enum status sticker_store_session_get(struct sticker_store *s, const char *hash_
                                       struct arena *a, struct session *out, struct error *err) MUST_CHECK;
 /* Ended sessions stay ended: DURABLE. One that does not exist is OK. */
 enum status sticker_store_session_end(struct sticker_store *s, const char *hash_hex, struct error *err) MUST_CHECK;
-/* All of the user but this one ("" for all). */
-enum status sticker_store_session_end_others(struct sticker_store *s, const char *user_id, const char *hash_hex,
-                                             struct error *err) MUST_CHECK;
 
 /* --- throttling of logins --- kept in the database, so that it holds for all StickerServices together and over
  * their restarts. */

@@ -85,20 +85,6 @@ enum status sticker_sqlite_session_end(struct sticker_store *s, const char *hash
     return db_write(sticker_db(s), DB_DURABLE, session_end_job, (void *)(uintptr_t)hash_hex, err);
 }
 
-static enum status session_end_others_job(struct db_conn *c, void *arg, struct error *err)
-{
-    const struct session_job *job = arg;
-    return db_run(c, "DELETE FROM sessions WHERE user_id = ?1 AND hash_hex <> ?2",
-                  DB_ARGS(DB_TEXT(job->user_id), DB_TEXT(job->hash_hex)), NULL, err);
-}
-
-enum status sticker_sqlite_session_end_others(struct sticker_store *s, const char *user_id, const char *hash_hex,
-                                              struct error *err)
-{
-    return db_write(sticker_db(s), DB_DURABLE, session_end_others_job, &(struct session_job){user_id, hash_hex, ""},
-                    err);
-}
-
 /* --- attempts --- */
 
 struct login_job {

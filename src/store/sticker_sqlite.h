@@ -59,7 +59,6 @@ enum status sticker_sqlite_outbox_queue(struct db_conn *c, const char *op, const
 extern __typeof__(sticker_store_session_add) sticker_sqlite_session_add;
 extern __typeof__(sticker_store_session_get) sticker_sqlite_session_get;
 extern __typeof__(sticker_store_session_end) sticker_sqlite_session_end;
-extern __typeof__(sticker_store_session_end_others) sticker_sqlite_session_end_others;
 extern __typeof__(sticker_store_login_try) sticker_sqlite_login_try;
 extern __typeof__(sticker_store_login_succeeded) sticker_sqlite_login_succeeded;
 

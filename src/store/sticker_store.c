@@ -149,9 +149,9 @@ enum status sticker_store_user_get(struct sticker_store *s, const char *username
 }
 
 enum status sticker_store_user_passwd(struct sticker_store *s, const char *username, const char *password_hash,
-                                      struct error *err)
+                                      const char *kept_session, struct error *err)
 {
-    return s->ops->user_passwd(s, username, password_hash, err);
+    return s->ops->user_passwd(s, username, password_hash, kept_session, err);
 }
 
 enum status sticker_store_user_delete(struct sticker_store *s, const char *username, struct error *err)
@@ -225,12 +225,6 @@ enum status sticker_store_session_get(struct sticker_store *s, const char *hash_
 enum status sticker_store_session_end(struct sticker_store *s, const char *hash_hex, struct error *err)
 {
     return s->ops->session_end(s, hash_hex, err);
-}
-
-enum status sticker_store_session_end_others(struct sticker_store *s, const char *user_id, const char *hash_hex,
-                                             struct error *err)
-{
-    return s->ops->session_end_others(s, user_id, hash_hex, err);
 }
 
 enum status sticker_store_login_try(struct sticker_store *s, const struct login_rule *rules, size_t n, int64_t *wait_us,

@@ -119,8 +119,9 @@ enum status sticker_store_user_add(struct sticker_store *s, const struct user *u
                                    struct error *err) MUST_CHECK; /* CONFLICT */
 enum status sticker_store_user_get(struct sticker_store *s, const char *username, struct arena *a, struct user *out,
                                    struct error *err) MUST_CHECK;
+/* Ends the user's sessions too, but the one with this hash ("": none is kept). DURABLE. */
 enum status sticker_store_user_passwd(struct sticker_store *s, const char *username, const char *password_hash,
-                                      struct error *err) MUST_CHECK;
+                                      const char *kept_session, struct error *err) MUST_CHECK;
 enum status sticker_store_user_delete(struct sticker_store *s, const char *username, struct error *err) MUST_CHECK;
 enum status sticker_store_user_list(struct sticker_store *s, struct arena *a, struct user **out, size_t *n,
                                     struct error *err) MUST_CHECK;

@@ -509,7 +509,6 @@ enum status sticker_store_sqlite_open(const char *url, unsigned readers, struct 
         .session_add = sticker_sqlite_session_add,
         .session_get = sticker_sqlite_session_get,
         .session_end = sticker_sqlite_session_end,
-        .session_end_others = sticker_sqlite_session_end_others,
         .login_try = sticker_sqlite_login_try,
         .login_succeeded = sticker_sqlite_login_succeeded,
         .list_page = sticker_sqlite_list_page,

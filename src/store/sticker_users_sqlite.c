@@ -84,7 +84,7 @@ enum status sticker_sqlite_user_get(struct sticker_store *s, const char *usernam
 }
 
 struct passwd_job {
-    const char *username, *password_hash;
+    const char *username, *password_hash, *kept_session;
 };
 
 static enum status passwd_job(struct db_conn *c, void *arg, struct error *err)
@@ -94,13 +94,21 @@ static enum status passwd_job(struct db_conn *c, void *arg, struct error *err)
     enum status st =
         db_run(c, "UPDATE users SET password_hash = ?2, modified_us = ?3 WHERE username = ?1",
                DB_ARGS(DB_TEXT(job->username), DB_TEXT(job->password_hash), DB_INT(os_now_us())), &changed, err);
-    return st == OK && changed == 0 ? no_user(job->username, err) : st;
+    if (st == OK && changed == 0)
+        return no_user(job->username, err);
+    if (st == OK) /* who knew the old password is logged out */
+        st = db_run(c,
+                    "DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE username = ?1)"
+                    " AND hash_hex <> ?2",
+                    DB_ARGS(DB_TEXT(job->username), DB_TEXT(job->kept_session)), NULL, err);
+    return st;
 }
 
 enum status sticker_sqlite_user_passwd(struct sticker_store *s, const char *username, const char *password_hash,
-                                       struct error *err)
+                                       const char *kept_session, struct error *err)
 {
-    return db_write(sticker_db(s), DB_DURABLE, passwd_job, &(struct passwd_job){username, password_hash}, err);
+    return db_write(sticker_db(s), DB_DURABLE, passwd_job, &(struct passwd_job){username, password_hash, kept_session},
+                    err);
 }
 
 static enum status user_delete_job(struct db_conn *c, void *arg, struct error *err)

@@ -41,7 +41,6 @@ struct sticker_store_ops {
     __typeof__(sticker_store_session_add) *session_add;
     __typeof__(sticker_store_session_get) *session_get;
     __typeof__(sticker_store_session_end) *session_end;
-    __typeof__(sticker_store_session_end_others) *session_end_others;
     __typeof__(sticker_store_login_try) *login_try;
     __typeof__(sticker_store_login_succeeded) *login_succeeded;
     __typeof__(sticker_store_list_page) *list_page;

@@ -94,6 +94,14 @@ class Login(AdminTest):
         old.cookies["peel_session"] = kept
         self.assertEqual(old.get("/admin/stickers/").status, 303)
 
+    def test_a_password_from_the_command_line_ends_sessions(self):
+        self.system.run("user", "create", "carl", "--superuser", stdin="another long password\n")
+        visitor = Visitor(self.port)
+        visitor.log_in("carl", "another long password")
+        self.assertEqual(visitor.get("/admin/stickers/").status, 200)
+        self.system.run("user", "passwd", "carl", stdin="yet another password\n")
+        self.assertEqual(visitor.get("/admin/stickers/").status, 303)
+
     def test_next_stays_here(self):
         visitor = Visitor(self.port)
         visitor.get("/admin/login")

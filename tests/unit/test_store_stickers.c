@@ -236,8 +236,8 @@ static void users_and_tokens(void **state)
     assert_true(got.is_staff && got.is_active && !got.is_superuser);
     assert_string_equal(got.password_hash, "h1");
     assert_int_equal(sticker_store_user_get(store, "eve", &s->arena, &got, &s->err), ERR_NOT_FOUND);
-    assert_ok(s, sticker_store_user_passwd(store, "ann", "h3", &s->err));
-    assert_int_equal(sticker_store_user_passwd(store, "eve", "h3", &s->err), ERR_NOT_FOUND);
+    assert_ok(s, sticker_store_user_passwd(store, "ann", "h3", "", &s->err));
+    assert_int_equal(sticker_store_user_passwd(store, "eve", "h3", "", &s->err), ERR_NOT_FOUND);
     assert_ok(s, sticker_store_user_list(store, &s->arena, &all, &n, &s->err));
     assert_int_equal(n, 2);
     assert_string_equal(all[0].username, "ann");
