@@ -1,0 +1,216 @@
+/* The words' index over a small library and a lexicon made for it: what is found, put right, added and taken away,
+ * also by many threads at once. */
+#include "cm.h"
+
+#include "search_service/word_index.h"
+#include "text/text.h"
+#include "words/lexicon.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+struct setup {
+    char folder[64];
+    struct search_store *store;
+    struct word_index *index;
+    struct error err;
+};
+
+static const char *const library[][2] = {
+    {"cat.png", "cat"}, {"dog.png", "dog on a chain"}, {"cake.png", "birthday cake"}, {"car.png", "fast car"}};
+
+static int64_t put(struct setup *s, const char *filename, const char *title)
+{
+    struct arena a;
+    struct index_terms terms;
+    struct document doc;
+    int64_t id;
+    bool changed;
+    arena_init(&a, 1 << 20);
+    assert_int_equal(text_index(title, filename, NULL, 0, &a, &terms, &s->err), OK);
+    doc = (struct document){.filename = filename, .title = title, .words_json = "[]", .image_sha256 = ""};
+    assert_int_equal(search_store_put(s->store, &doc, &terms, &id, &changed, &s->err), OK);
+    doc.id = id;
+    assert_int_equal(word_index_put(s->index, &doc, &s->err), OK);
+    arena_free(&a);
+    return id;
+}
+
+/* cat, kitten and dog lie near each other; cake alone; automobile is a synonym of car without being near. */
+static void make_lexicon(const char *path)
+{
+    static const struct {
+        const char *word;
+        float angle;
+        size_t axis;
+    } words[] = {{"cat", 0, 0},      {"dog", 0.9f, 0},    {"car", 0, 2},        {"cake", 0, 4},
+                 {"birthday", 0, 6}, {"kitten", 0.3f, 0}, {"fast", 0, 8},       {"automobile", 0, 10},
+                 {"chain", 0, 12},   {"bolt", 0, 14},     {"anchor", 3.14f, 0}, {"brick", 3.14f, 2}};
+    struct lexicon_builder *b;
+    struct error err;
+    assert_int_equal(lexicon_builder_open(&b, &err), OK);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        float v[LEXICON_DIM] = {0};
+        v[words[i].axis] = cosf(words[i].angle);
+        v[words[i].axis + 1] = sinf(words[i].angle);
+        assert_int_equal(lexicon_builder_add(b, words[i].word, v, &err), OK);
+    }
+    assert_int_equal(lexicon_builder_synonyms(b, "car", "automobile", &err), OK);
+    assert_int_equal(lexicon_builder_write(b, path, &err), OK);
+    lexicon_builder_close(b);
+}
+
+static int open_all(void **state)
+{
+    struct setup *s = calloc(1, sizeof *s);
+    char path[96];
+    assert_non_null(s);
+    tmp_make(s->folder, sizeof s->folder);
+    snprintf(path, sizeof path, "%s/search.db", s->folder);
+    assert_int_equal(search_store_open(path, 4, &s->store, &s->err), OK);
+    snprintf(path, sizeof path, "%s/en.words", s->folder);
+    make_lexicon(path);
+    assert_int_equal(word_index_open(path, s->store, &s->index, &s->err), OK);
+    for (size_t i = 0; i < sizeof library / sizeof *library; i++)
+        (void)put(s, library[i][0], library[i][1]);
+    *state = s;
+    return 0;
+}
+
+static int close_all(void **state)
+{
+    struct setup *s = *state;
+    word_index_close(s->index);
+    search_store_close(s->store);
+    tmp_remove(s->folder);
+    free(s);
+    return 0;
+}
+
+/* The filename of the best result, "" for none; and what was put right. */
+static const char *best(struct setup *s, const char *query, double *score, char corrected[64])
+{
+    static _Thread_local char name[64];
+    struct arena a;
+    struct word_hit *hits;
+    const char *right, *found = NULL;
+    size_t n;
+    arena_init(&a, 4 << 20);
+    assert_int_equal(word_index_search(s->index, query, strlen(query), &a, &hits, &n, &right, &s->err), OK);
+    snprintf(corrected, 64, "%s", right ? right : "");
+    if (n)
+        assert_int_equal(search_store_filenames(s->store, &hits[0].id, 1, &a, &found, &s->err), OK);
+    *score = n ? hits[0].score : 0;
+    snprintf(name, sizeof name, "%s", found ? found : "");
+    arena_free(&a);
+    return name;
+}
+
+static void finds(void **state)
+{
+    struct setup *s = *state;
+    static const char *const table[][3] = {
+        {"cat", "cat.png", ""},
+        {"cats", "cat.png", ""},
+        {"kitten", "cat.png", ""},
+        {"automobile", "car.png", ""},
+        {"the cake", "cake.png", ""},
+        {"birhtday", "cake.png", "birthday"},
+        {"brithday cake", "cake.png", "birthday cake"},
+        {"bolt", "", ""},
+        {"zzzzzzz", "", ""},
+        {"", "", ""},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        double score;
+        char corrected[64];
+        assert_string_equal(best(s, table[i][0], &score, corrected), table[i][1]);
+        assert_string_equal(corrected, table[i][2]);
+        assert_true(score >= 0 && score <= 1);
+    }
+}
+
+static void scores_are_calibrated(void **state)
+{
+    struct setup *s = *state;
+    double exact, near, synonym;
+    char corrected[64];
+    (void)best(s, "cat", &exact, corrected);
+    (void)best(s, "kitten", &near, corrected);
+    (void)best(s, "automobile", &synonym, corrected);
+    assert_true(exact > 0.99);
+    assert_true(near < exact && near > 0.5);
+    assert_true(synonym < exact && synonym > 0.8);
+}
+
+static void follows_changes(void **state)
+{
+    struct setup *s = *state;
+    double score;
+    char corrected[64];
+    int64_t id = put(s, "brick.png", "brick");
+    assert_string_equal(best(s, "brick", &score, corrected), "brick.png");
+    assert_int_equal(put(s, "brick.png", "anchor"), id);
+    assert_string_equal(best(s, "brick", &score, corrected), "");
+    assert_string_equal(best(s, "anchor", &score, corrected), "brick.png");
+    word_index_remove(s->index, id);
+    assert_string_equal(best(s, "anchor", &score, corrected), "");
+    word_index_remove(s->index, 999999); /* one that was never there */
+    word_index_close(s->index);          /* and all over from the store */
+    char path[96];
+    snprintf(path, sizeof path, "%s/en.words", s->folder);
+    assert_int_equal(word_index_open(path, s->store, &s->index, &s->err), OK);
+    assert_string_equal(best(s, "anchor", &score, corrected), "brick.png");
+    assert_string_equal(best(s, "kitten", &score, corrected), "cat.png");
+}
+
+struct crowd {
+    struct setup *s;
+    atomic_bool stop;
+    atomic_int searches;
+};
+
+static void *search_on(void *arg)
+{
+    struct crowd *c = arg;
+    struct setup mine = {.store = c->s->store, .index = c->s->index};
+    while (!atomic_load(&c->stop)) {
+        double score;
+        char corrected[64];
+        assert_string_equal(best(&mine, "kitten", &score, corrected), "cat.png");
+        atomic_fetch_add(&c->searches, 1);
+    }
+    return NULL;
+}
+
+static void searches_go_on_during_changes(void **state)
+{
+    struct crowd c = {.s = *state};
+    pthread_t threads[3];
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, search_on, &c), 0);
+    for (int i = 0; i < 200 || atomic_load(&c.searches) < 100; i++) {
+        char name[32], title[64];
+        snprintf(name, sizeof name, "new%d.png", i % 50);
+        snprintf(title, sizeof title, "thing number%d fast", i);
+        int64_t id = put(c.s, name, title);
+        if (i % 3 == 0)
+            word_index_remove(c.s->index, id);
+    }
+    atomic_store(&c.stop, true);
+    for (size_t i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(finds, open_all, close_all),
+        cmocka_unit_test_setup_teardown(scores_are_calibrated, open_all, close_all),
+        cmocka_unit_test_setup_teardown(follows_changes, open_all, close_all),
+        cmocka_unit_test_setup_teardown(searches_go_on_during_changes, open_all, close_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
