@@ -160,6 +160,13 @@ class FakeSearch:
         self.server.server_close()
 
 
+def stop(pid):
+    """SIGSTOP, and waits until each thread has stopped: until then it may still answer."""
+    os.kill(pid, signal.SIGSTOP)
+    tasks = pathlib.Path(f"/proc/{pid}/task")
+    wait_until(lambda: all((t / "stat").read_text().rpartition(")")[2].split()[0] == "T" for t in tasks.iterdir()), 5, "a stop")
+
+
 class System:
     """A data folder and the services on it."""
 

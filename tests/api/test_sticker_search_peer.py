@@ -8,7 +8,7 @@ import threading
 import time
 import urllib.parse
 
-from peel_testing import SLOW, STICKERS, FakeSearch, ServiceTest, System, main, request, wait_until
+from peel_testing import SLOW, STICKERS, FakeSearch, ServiceTest, System, main, request, stop, wait_until
 
 DEADLINE = 2.0  # seconds, the default
 
@@ -114,7 +114,7 @@ class Breaker(ServiceTest):
     def test_stopped_and_continued(self):
         self.assertNotIn("degraded", self.search("cat").json())
         child = self.system.search.child.pid
-        os.kill(child, signal.SIGSTOP)
+        stop(child)
         try:
             took, answers = [], []
 
