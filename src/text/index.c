@@ -176,8 +176,9 @@ enum status text_index(const char *title, const char *filename, const struct sti
 /* English words that say nothing about a picture; left out when others remain. */
 static bool is_filler(const char *word)
 {
-    static const char *const fillers[] = {"a",  "an", "and", "at", "by",  "for",  "from", "in", "is",
-                                          "it", "of", "on",  "or", "the", "this", "that", "to", "with"};
+    static const char *const fillers[] = {"a",    "am",  "an",   "and",  "are", "as",  "at", "be",  "by", "for",
+                                          "from", "i",   "in",   "is",   "it",  "me",  "my", "of",  "on", "or",
+                                          "so",   "the", "this", "that", "to",  "was", "we", "with"};
     for (size_t i = 0; i < sizeof fillers / sizeof *fillers; i++)
         if (strcmp(word, fillers[i]) == 0)
             return true;
