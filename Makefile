@@ -110,7 +110,8 @@ test-reference: $(B)/tests/test_clip ## the encoders against PyTorch, golden val
 unit: $(UNIT) ## build and run the unit tests
 	@sh tests/run.sh unit $(UNIT)
 
-API := $(wildcard tests/api/test_*)
+LONGEST := tests/api/test_import.py
+API := $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/api/test_*))
 api: all ## run the API tests, which start the program on free ports
 	@PEEL=$(abspath $(B)/peel) PEEL_TEST_MODE=$(MODE) PEEL_TEST_SLOW=$(if $(filter release,$(MODE)),2,6) sh tests/run.sh api $(API)
 

@@ -162,7 +162,7 @@ class Serve(unittest.TestCase):
             done = self.system.run("serve", "--port", str(port), "--search-port", "0", check=False)
             self.assertEqual(done.returncode, 1)
             self.assertIn(f"cannot listen on 127.0.0.1 port {port}: Address already in use", done.stderr)
-        done = self.system.run("serve", "--host", "nowhere.example", check=False)
+        done = self.system.run("serve", "--host", "nowhere.example", "--search-port", "0", check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn("expected a numeric address", done.stderr)
 
