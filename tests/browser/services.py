@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -41,3 +42,21 @@ def environment(system):
         "SEARCH_PID": str(system.search.child.pid),
         "CHROMIUM": CHROMIUM,
     }
+
+
+def run(script):
+    """Runs a script of this folder against both services with the fixtures; it ends with "N passed, N failed"."""
+    if reason := missing():
+        print(f"skipped: {reason}")
+        print("0 passed, 0 failed")
+        return 0
+    system = System()
+    try:
+        system.add(fixtures())
+        system.start_search()
+        system.start_sticker()
+        system.wait_indexed()
+        path = ROOT / "tests" / "browser" / script
+        return subprocess.run(["node", str(path)], env=environment(system), timeout=900).returncode
+    finally:
+        system.close()

@@ -6,6 +6,8 @@
 
 #include <stdatomic.h>
 
+#define SLOW_US 2000000
+
 struct peer {
     struct http_server *server;
     atomic_int calls, status;
@@ -25,7 +27,7 @@ static void say(void *ctx, const struct http_request *req, struct http_response 
 
 static void be_slow(void *ctx, const struct http_request *req, struct http_response *res)
 {
-    usleep(600000);
+    usleep(SLOW_US);
     say(ctx, req, res);
 }
 
@@ -42,46 +44,53 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/long/", be_long, 0, 0, "long"},
 };
 
-static void peer_start(struct peer *p)
-{
-    p->server =
-        peer_open((struct http_server_config){.routes = routes, .n_routes = sizeof routes / sizeof *routes, .ctx = p});
-}
-
-static struct http_client *client_open(uint16_t port, unsigned breaker_failures)
-{
+/* A peer, a client for it with a breaker that opens after three failures, and what its last call gave. */
+struct trial {
+    struct peer peer;
+    struct http_client *client;
+    struct buf out;
     struct error err;
-    struct http_client *c;
+    int status;
+};
+
+static int trial_open(void **state)
+{
+    struct trial *t = calloc(1, sizeof *t);
     char url[64];
-    snprintf(url, sizeof url, "http://127.0.0.1:%u/", port);
-    struct http_client_config cfg = {.base_url = url,
-                                     .connect_timeout_ms = 500,
-                                     .max_idle = 2,
-                                     .breaker_failures = breaker_failures,
-                                     .breaker_retry_ms = 200};
-    if (http_client_open(&cfg, &c, &err) != OK)
-        fail_msg("%s", err.message);
-    return c;
+    assert_non_null(t);
+    atomic_store(&t->peer.status, 200);
+    t->peer.server = peer_open(
+        (struct http_server_config){.routes = routes, .n_routes = sizeof routes / sizeof *routes, .ctx = &t->peer});
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/", http_server_port(t->peer.server));
+    struct http_client_config cfg = {
+        .base_url = url, .connect_timeout_ms = 500, .max_idle = 2, .breaker_failures = 3, .breaker_retry_ms = 1000};
+    if (http_client_open(&cfg, &t->client, &t->err) != OK)
+        fail_msg("%s", t->err.message);
+    buf_init(&t->out, 1000);
+    *state = t;
+    return 0;
 }
 
-static enum status get(struct http_client *c, const char *path, unsigned timeout_ms, int *status, struct buf *out,
-                       struct error *err)
+static int trial_close(void **state)
 {
-    buf_reset(out);
-    return http_client_call(c, &(struct http_call){.method = "GET", .path = path, .timeout_ms = timeout_ms}, status,
-                            out, err);
+    struct trial *t = *state;
+    http_client_close(t->client);
+    http_server_close(t->peer.server, 5000);
+    buf_free(&t->out);
+    free(t);
+    return 0;
+}
+
+static enum status get(struct trial *t, const char *path, unsigned timeout_ms)
+{
+    buf_reset(&t->out);
+    return http_client_call(t->client, &(struct http_call){.method = "GET", .path = path, .timeout_ms = timeout_ms},
+                            &t->status, &t->out, &t->err);
 }
 
 static void what_is_sent_arrives(void **state)
 {
-    (void)state;
-    struct peer p = {.status = 200};
-    peer_start(&p);
-    struct http_client *c = client_open(http_server_port(p.server), 0);
-    struct buf out;
-    struct error err;
-    int status;
-    buf_init(&out, 1000);
+    struct trial *t = *state;
     static const char trace[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     struct http_call call = {.method = "POST",
                              .path = "/say/?q=1",
@@ -91,93 +100,73 @@ static void what_is_sent_arrives(void **state)
                              .request_id = "id-7",
                              .traceparent = trace,
                              .timeout_ms = 5000};
-    assert_int_equal(http_client_call(c, &call, &status, &out, &err), OK);
-    assert_int_equal(status, 200);
+    assert_int_equal(http_client_call(t->client, &call, &t->status, &t->out, &t->err), OK);
+    assert_int_equal(t->status, 200);
     char expected[128];
-    int len = snprintf(expected, sizeof expected, "q=1|text/x|id-7|%s|", trace);
-    assert_memory_equal(out.data, expected, (size_t)len);
-    assert_memory_equal(out.data + len, "bo", 2);
+    int len = snprintf(expected, sizeof expected, "q=1|text/x|id-7|%s|bo", trace);
+    assert_memory_equal(t->out.data, expected, (size_t)len);
     for (int code = 201; code < 504; code += 101) { /* any answer is an answer */
-        atomic_store(&p.status, code);
-        assert_int_equal(get(c, "/say/", 5000, &status, &out, &err), OK);
-        assert_int_equal(status, code);
+        atomic_store(&t->peer.status, code);
+        assert_int_equal(get(t, "/say/", 5000), OK);
+        assert_int_equal(t->status, code);
     }
     call = (struct http_call){.method = "HEAD", .path = "/long/", .timeout_ms = 5000};
-    buf_reset(&out);
-    assert_int_equal(http_client_call(c, &call, &status, &out, &err), OK);
-    assert_int_equal(out.len, 0);
-    buf_free(&out);
-    http_client_close(c);
-    http_server_close(p.server, 1000);
+    buf_reset(&t->out);
+    assert_int_equal(http_client_call(t->client, &call, &t->status, &t->out, &t->err), OK);
+    assert_int_equal(t->out.len, 0);
 }
 
 static void bounds(void **state)
 {
-    (void)state;
-    struct peer p = {.status = 200};
-    peer_start(&p);
-    struct http_client *c = client_open(http_server_port(p.server), 0);
-    struct buf out;
-    struct error err;
-    int status;
+    struct trial *t = *state;
     char path[5000];
-    buf_init(&out, 1000);
-    assert_int_equal(get(c, "/long/", 5000, &status, &out, &err), ERR_TOO_LARGE);
-    assert_non_null(strstr(err.message, "1000 bytes"));
+    assert_int_equal(get(t, "/long/", 5000), ERR_TOO_LARGE);
+    assert_non_null(strstr(t->err.message, "1000 bytes"));
     int64_t began = os_monotonic_us();
-    assert_int_equal(get(c, "/slow/", 100, &status, &out, &err), ERR_TIMEOUT);
-    assert_non_null(strstr(err.message, "100 ms"));
-    assert_true(os_monotonic_us() - began < 550000);
+    assert_int_equal(get(t, "/slow/", 100), ERR_TIMEOUT);
+    assert_non_null(strstr(t->err.message, "100 ms"));
+    assert_true(os_monotonic_us() - began < SLOW_US);
     memset(path, 'a', sizeof path);
     path[0] = '/';
     path[sizeof path - 1] = '\0';
-    assert_int_equal(get(c, path, 100, &status, &out, &err), ERR_INVALID);
-    assert_int_equal(get(c, "/say/", 5000, &status, &out, &err), OK); /* none of it did harm */
-    http_client_close(c);
+    assert_int_equal(get(t, path, 100), ERR_INVALID);
+    assert_int_equal(get(t, "/say/", 5000), OK); /* none of it did harm */
+    struct http_client *none;
     struct http_client_config wrong = {.base_url = "file:///etc/passwd"};
-    assert_int_equal(http_client_open(&wrong, &c, &err), ERR_INVALID);
-    buf_free(&out);
-    http_server_close(p.server, 2000);
+    assert_int_equal(http_client_open(&wrong, &none, &t->err), ERR_INVALID);
 }
 
 static void the_breaker(void **state)
 {
-    (void)state;
-    struct peer p = {.status = 500};
-    peer_start(&p);
-    struct http_client *c = client_open(http_server_port(p.server), 3);
-    struct buf out;
-    struct error err;
-    int status;
-    buf_init(&out, 1000);
+    struct trial *t = *state;
+    struct peer *p = &t->peer;
+    atomic_store(&p->status, 500);
     for (int i = 0; i < 2; i++)
-        assert_int_equal(get(c, "/say/", 5000, &status, &out, &err), OK);
-    atomic_store(&p.status, 200); /* a success forgets the failures before it */
-    assert_int_equal(get(c, "/say/", 5000, &status, &out, &err), OK);
-    atomic_store(&p.status, 500);
+        assert_int_equal(get(t, "/say/", 5000), OK);
+    atomic_store(&p->status, 200); /* a success forgets the failures before it */
+    assert_int_equal(get(t, "/say/", 5000), OK);
+    atomic_store(&p->status, 500);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(http_client_breaker(c), HTTP_BREAKER_CLOSED);
-        assert_int_equal(get(c, "/say/", 5000, &status, &out, &err), OK);
+        assert_int_equal(http_client_breaker(t->client), HTTP_BREAKER_CLOSED);
+        assert_int_equal(get(t, "/say/", 5000), OK);
     }
-    assert_int_equal(http_client_breaker(c), HTTP_BREAKER_OPEN);
-    int calls = atomic_load(&p.calls);
-    assert_int_equal(get(c, "/say/", 5000, &status, &out, &err), ERR_UNAVAILABLE);
-    assert_non_null(strstr(err.message, "circuit breaker is open"));
-    assert_int_equal(atomic_load(&p.calls), calls); /* the peer was left in peace */
-    usleep(250000);
-    assert_int_equal(get(c, "/say/", 5000, &status, &out, &err), OK); /* the trial, which fails */
-    assert_int_equal(status, 500);
-    assert_int_equal(get(c, "/say/", 5000, &status, &out, &err), ERR_UNAVAILABLE);
-    usleep(250000);
-    atomic_store(&p.status, 404); /* the peer's word, not its failure */
-    assert_int_equal(get(c, "/say/", 5000, &status, &out, &err), OK);
-    assert_int_equal(http_client_breaker(c), HTTP_BREAKER_CLOSED);
-    http_server_close(p.server, 1000);
+    assert_int_equal(http_client_breaker(t->client), HTTP_BREAKER_OPEN);
+    usleep(1100000);
+    assert_int_equal(get(t, "/say/", 5000), OK); /* the trial, which fails */
+    assert_int_equal(t->status, 500);
+    int calls = atomic_load(&p->calls);
+    assert_int_equal(get(t, "/say/", 5000), ERR_UNAVAILABLE);
+    assert_non_null(strstr(t->err.message, "circuit breaker is open"));
+    assert_int_equal(atomic_load(&p->calls), calls); /* the peer was left in peace */
+    usleep(1100000);
+    atomic_store(&p->status, 404); /* the peer's word, not its failure */
+    assert_int_equal(get(t, "/say/", 5000), OK);
+    assert_int_equal(http_client_breaker(t->client), HTTP_BREAKER_CLOSED);
+    http_server_close(p->server, 1000);
+    p->server = NULL;
     for (int i = 0; i < 3; i++)
-        assert_int_equal(get(c, "/say/", 1000, &status, &out, &err), ERR_UNAVAILABLE);
-    assert_int_equal(http_client_breaker(c), HTTP_BREAKER_OPEN);
-    buf_free(&out);
-    http_client_close(c);
+        assert_int_equal(get(t, "/say/", 1000), ERR_UNAVAILABLE);
+    assert_int_equal(http_client_breaker(t->client), HTTP_BREAKER_OPEN);
 }
 
 static void escapes(void **state)
@@ -192,7 +181,9 @@ static void escapes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_sent_arrives), cmocka_unit_test(bounds),
-                                       cmocka_unit_test(the_breaker), cmocka_unit_test(escapes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(what_is_sent_arrives, trial_open, trial_close),
+                                       cmocka_unit_test_setup_teardown(bounds, trial_open, trial_close),
+                                       cmocka_unit_test_setup_teardown(the_breaker, trial_open, trial_close),
+                                       cmocka_unit_test(escapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
