@@ -436,26 +436,55 @@ static enum status put_right(const struct word_index *x, struct text_terms *term
     return changed ? text_analyze(text, strlen(text), MAX_QUERY, a, terms, err) : OK;
 }
 
-static enum status score_all(const struct word_index *x, const struct index_query *q, const struct text_terms *terms,
-                             struct arena *a, double **scores, struct error *err)
+/* What one search needs per word and per document; too much for a request's arena when there are millions. */
+struct scratch {
+    double *scores;     /* [n_slots], the result */
+    float *best, *sums; /* [n_slots] of the word at hand */
+    float *alike;       /* [n] */
+    int32_t *dots;      /* [n] */
+};
+
+static bool scratch_open(struct scratch *m, const struct word_index *x)
+{
+    size_t words = x->n + 1u, slots = x->n_slots + 1u;
+    m->scores = calloc(1, slots * (sizeof *m->scores + sizeof *m->best + sizeof *m->sums) +
+                              words * (sizeof *m->alike + sizeof *m->dots));
+    if (!m->scores)
+        return false;
+    m->best = (float *)(void *)(m->scores + slots);
+    m->sums = m->best + slots;
+    m->alike = m->sums + slots;
+    m->dots = (int32_t *)(void *)(m->alike + words);
+    return true;
+}
+
+static void score_all(const struct word_index *x, const struct index_query *q, const struct text_terms *terms,
+                      struct scratch *m)
 {
     double total = 0;
-    int32_t *dots = arena_array(a, x->n + 1, sizeof *dots);
-    float *alike = arena_array(a, x->n + 1, sizeof *alike), *best = arena_array(a, x->n_slots + 1, sizeof *best);
-    float *sums = arena_array(a, x->n_slots + 1, sizeof *sums);
-    *scores = arena_array(a, x->n_slots + 1, sizeof **scores);
-    if (!dots || !alike || !best || !sums || !*scores)
-        return no_memory(err);
     for (size_t i = 0; i < terms->count; i++) {
         if (terms->items[i].is_emoji || !counts(q, &terms->items[i]))
             continue;
-        compare_all(x, &terms->items[i], dots, alike);
-        double weight = rarity(x, alike);
-        add_word(x, alike, weight, best, sums, *scores);
+        compare_all(x, &terms->items[i], m->dots, m->alike);
+        double weight = rarity(x, m->alike);
+        add_word(x, m->alike, weight, m->best, m->sums, m->scores);
         total += weight;
     }
     for (uint32_t i = 0; i < x->n_slots && total > 0; i++)
-        (*scores)[i] /= total;
+        m->scores[i] /= total;
+}
+
+static enum status collect(const struct word_index *x, const double *scores, struct arena *a, struct word_hit **out,
+                           size_t *n, struct error *err)
+{
+    size_t found = 0;
+    for (uint32_t i = 0; i < x->n_slots; i++)
+        found += scores[i] >= LEAST_SCORE;
+    if (!(*out = arena_array(a, found + 1, sizeof **out)))
+        return no_memory(err);
+    for (uint32_t i = 0; i < x->n_slots; i++)
+        if (scores[i] >= LEAST_SCORE)
+            (*out)[(*n)++] = (struct word_hit){x->slots[i].id, scores[i]};
     return OK;
 }
 
@@ -464,7 +493,7 @@ enum status word_index_search(struct word_index *x, const char *text, size_t len
 {
     struct text_terms terms;
     struct index_query q;
-    double *scores;
+    struct scratch scratch = {0};
     *n = 0;
     *corrected = NULL;
     enum status st = text_analyze(text, len, MAX_QUERY, a, &terms, err);
@@ -475,14 +504,14 @@ enum status word_index_search(struct word_index *x, const char *text, size_t len
     if (st == OK)
         st = text_query(*corrected ? *corrected : text, *corrected ? strlen(*corrected) : len, LANGUAGE_en, false, a,
                         &q, err);
-    if (st == OK)
-        st = score_all(x, &q, &terms, a, &scores, err);
-    if (st == OK && !(*out = arena_array(a, x->n_slots + 1, sizeof **out)))
+    if (st == OK && !scratch_open(&scratch, x))
         st = no_memory(err);
-    for (uint32_t i = 0; st == OK && i < x->n_slots; i++)
-        if (scores[i] >= LEAST_SCORE)
-            (*out)[(*n)++] = (struct word_hit){x->slots[i].id, scores[i]};
+    if (st == OK) {
+        score_all(x, &q, &terms, &scratch);
+        st = collect(x, scratch.scores, a, out, n, err);
+    }
     pthread_rwlock_unlock(&x->lock);
+    free(scratch.scores);
     if (*n)
         qsort(*out, *n, sizeof **out, by_score);
     return st;
