@@ -91,9 +91,13 @@ static enum status change_query(struct db_conn *c, const struct admin_change *ch
     bool added;
     if (ch->op == CHANGE_ADD) {
         enum status st = sticker_sqlite_query_add(c, query, number(ch, "usage"), &added, err);
-        return st == OK && !added ? taken("query", query, err) : st;
+        if (st == OK && !added)
+            return taken("query", query, err);
+        return st == OK ? sticker_sqlite_queries_list(c, err) : st;
     }
     enum status st = check_seen(c, "SELECT modified_us FROM queries WHERE id = ?1", ch, err);
+    if (st == OK)
+        st = sticker_sqlite_queries_list(c, err);
     if (st == OK && ch->op == CHANGE_UPDATE) {
         int64_t other;
         bool found;

@@ -13,6 +13,15 @@ enum status sticker_sqlite_query_index(struct db_conn *c, int64_t row, const cha
                   NULL, err);
 }
 
+/* A query is listed with many others, as each transaction that touches queries_fts costs as much as many words. */
+enum status sticker_sqlite_queries_list(struct db_conn *c, struct error *err)
+{
+    enum status st =
+        db_run(c, "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries WHERE unlisted = 1", DB_NONE,
+               NULL, err);
+    return st == OK ? db_run(c, "UPDATE queries SET unlisted = NULL WHERE unlisted = 1", DB_NONE, NULL, err) : st;
+}
+
 enum status sticker_sqlite_query_unindex(struct db_conn *c, int64_t row, const char *query, struct error *err)
 {
     return db_run(c, "INSERT INTO queries_fts (queries_fts, rowid, query) VALUES ('delete', ?1, ?2)",
@@ -23,15 +32,15 @@ enum status sticker_sqlite_query_add(struct db_conn *c, const char *query, int64
                                      struct error *err)
 {
     char id[37];
-    int64_t row;
+    int64_t changed = 0;
     os_uuid7(id);
-    enum status st =
-        db_get_int(c,
-                   "INSERT INTO queries (id, query, usage, created_us, modified_us, row)"
-                   " VALUES (?1, ?2, ?3, ?4, ?4, (SELECT coalesce(max(row), 0) + 1 FROM queries))"
-                   " ON CONFLICT (query) DO NOTHING RETURNING row",
-                   DB_ARGS(DB_TEXT(id), DB_TEXT(query), DB_INT(usage), DB_INT(os_now_us())), &row, added, err);
-    return st == OK && *added ? sticker_sqlite_query_index(c, row, query, err) : st;
+    enum status st = db_run(c,
+                            "INSERT INTO queries (id, query, usage, created_us, modified_us, row, unlisted)"
+                            " VALUES (?1, ?2, ?3, ?4, ?4, (SELECT coalesce(max(row), 0) + 1 FROM queries), 1)"
+                            " ON CONFLICT (query) DO NOTHING",
+                            DB_ARGS(DB_TEXT(id), DB_TEXT(query), DB_INT(usage), DB_INT(os_now_us())), &changed, err);
+    *added = changed > 0;
+    return st;
 }
 
 static enum status ensure_job(struct db_conn *c, void *arg, struct error *err)
@@ -71,7 +80,7 @@ static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
         if (st == OK && changed == 0)
             st = sticker_sqlite_query_add(c, job->query[i], job->count[i], &added, err);
     }
-    return st;
+    return st == OK ? sticker_sqlite_queries_list(c, err) : st;
 }
 
 enum status sticker_sqlite_usage_add(struct sticker_store *s, const char *const *query, const int64_t *count, size_t n,

@@ -27,10 +27,12 @@ extern __typeof__(sticker_store_usage_add) sticker_sqlite_usage_add;
 extern __typeof__(sticker_store_feedback) sticker_sqlite_feedback;
 extern __typeof__(sticker_store_analytics) sticker_sqlite_analytics;
 extern __typeof__(sticker_store_export) sticker_sqlite_export;
-/* Inside a job: adds a query unless it exists, which *added tells. */
+/* Inside a job: adds a query unless it exists, which *added tells; its words are found after queries_list. */
 enum status sticker_sqlite_query_add(struct db_conn *c, const char *query, int64_t usage, bool *added,
                                      struct error *err) MUST_CHECK;
-/* Inside a job: a query's words in queries_fts, by the number in its column `row`. */
+/* Inside a job: the words of all queries added since go to queries_fts. */
+enum status sticker_sqlite_queries_list(struct db_conn *c, struct error *err) MUST_CHECK;
+/* Inside a job: the words of one that is listed, by the number in its column `row`. */
 enum status sticker_sqlite_query_index(struct db_conn *c, int64_t row, const char *query, struct error *err) MUST_CHECK;
 enum status sticker_sqlite_query_unindex(struct db_conn *c, int64_t row, const char *query,
                                          struct error *err) MUST_CHECK;

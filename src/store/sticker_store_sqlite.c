@@ -86,8 +86,10 @@ static const char *const migrations[] = {
     "UPDATE queries SET row = rowid;"
     "CREATE UNIQUE INDEX queries_row ON queries (row);"
     "CREATE VIRTUAL TABLE queries_fts USING fts5 (query, content = '', columnsize = 0, detail = 'none',"
-    " tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3');"
+    " tokenize = 'unicode61 remove_diacritics 2');"
     "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries;"
+    "ALTER TABLE queries ADD COLUMN unlisted INTEGER;" /* 1: its words are not in queries_fts yet */
+    "CREATE INDEX queries_unlisted ON queries (row) WHERE unlisted = 1;"
 
     "CREATE TABLE groups ("
     " id TEXT NOT NULL PRIMARY KEY,"

@@ -51,9 +51,21 @@ static size_t put_alike(uint32_t cp, char *out, size_t len)
     return put(cp, out, len);
 }
 
+bool text_is_ascii(const char *word, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)word[i] > 127)
+            return false;
+    return true;
+}
+
 size_t text_fold(const char *word, size_t len, char out[TEXT_MAX_FOLDED])
 {
     utf8proc_int32_t cps[4 * TEXT_MAX_FOLDED];
+    if (text_is_ascii(word, len) && len <= TEXT_MAX_FOLDED) { /* most words; there is nothing to strip */
+        memcpy(out, word, len);
+        return len;
+    }
     const utf8proc_option_t decompose = (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
     const utf8proc_option_t compose = (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
     utf8proc_ssize_t n = utf8proc_decompose((const utf8proc_uint8_t *)word, (utf8proc_ssize_t)len, cps,

@@ -6,36 +6,31 @@
 #include <string.h>
 
 static const struct {
-    unsigned language;
     const char *algorithm;
-} stemmers[TEXT_STEMMERS] = {
-    {LANGUAGE_en, "english"},    {LANGUAGE_ar, "arabic"},    {LANGUAGE_bs, "serbian"},    {LANGUAGE_ca, "catalan"},
-    {LANGUAGE_da, "danish"},     {LANGUAGE_de, "german"},    {LANGUAGE_el, "greek"},      {LANGUAGE_es, "spanish"},
-    {LANGUAGE_eu, "basque"},     {LANGUAGE_fi, "finnish"},   {LANGUAGE_fr, "french"},     {LANGUAGE_ga, "irish"},
-    {LANGUAGE_hi, "hindi"},      {LANGUAGE_hr, "serbian"},   {LANGUAGE_hu, "hungarian"},  {LANGUAGE_hy, "armenian"},
-    {LANGUAGE_id, "indonesian"}, {LANGUAGE_it, "italian"},   {LANGUAGE_lt, "lithuanian"}, {LANGUAGE_ne, "nepali"},
-    {LANGUAGE_nl, "dutch"},      {LANGUAGE_no, "norwegian"}, {LANGUAGE_pt, "portuguese"}, {LANGUAGE_ro, "romanian"},
-    {LANGUAGE_ru, "russian"},    {LANGUAGE_sr, "serbian"},   {LANGUAGE_sv, "swedish"},    {LANGUAGE_ta, "tamil"},
-    {LANGUAGE_tr, "turkish"},
+    bool not_latin; /* has nothing to say about words in ASCII */
+} stemmers[LANGUAGE_COUNT] = {
+    [LANGUAGE_en] = {"english", false},    [LANGUAGE_ar] = {"arabic", true},      [LANGUAGE_bs] = {"serbian", false},
+    [LANGUAGE_ca] = {"catalan", false},    [LANGUAGE_da] = {"danish", false},     [LANGUAGE_de] = {"german", false},
+    [LANGUAGE_el] = {"greek", true},       [LANGUAGE_es] = {"spanish", false},    [LANGUAGE_eu] = {"basque", false},
+    [LANGUAGE_fi] = {"finnish", false},    [LANGUAGE_fr] = {"french", false},     [LANGUAGE_ga] = {"irish", false},
+    [LANGUAGE_hi] = {"hindi", true},       [LANGUAGE_hr] = {"serbian", false},    [LANGUAGE_hu] = {"hungarian", false},
+    [LANGUAGE_hy] = {"armenian", true},    [LANGUAGE_id] = {"indonesian", false}, [LANGUAGE_it] = {"italian", false},
+    [LANGUAGE_lt] = {"lithuanian", false}, [LANGUAGE_ne] = {"nepali", true},      [LANGUAGE_nl] = {"dutch", false},
+    [LANGUAGE_no] = {"norwegian", false},  [LANGUAGE_pt] = {"portuguese", false}, [LANGUAGE_ro] = {"romanian", false},
+    [LANGUAGE_ru] = {"russian", true},     [LANGUAGE_sr] = {"serbian", false},    [LANGUAGE_sv] = {"swedish", false},
+    [LANGUAGE_ta] = {"tamil", true},       [LANGUAGE_tr] = {"turkish", false},
 };
-
-static unsigned find(unsigned language)
-{
-    unsigned i = 0;
-    while (i < TEXT_STEMMERS && stemmers[i].language != language)
-        i++;
-    return i;
-}
 
 bool text_has_stemmer(unsigned language)
 {
-    return find(language) < TEXT_STEMMERS;
+    return stemmers[language].algorithm != NULL;
 }
 
 void text_stemmers_free(struct text_stemmers *s)
 {
-    for (unsigned i = 0; i < TEXT_STEMMERS; i++)
-        sb_stemmer_delete(s->of[i]);
+    for (unsigned i = 0; i < LANGUAGE_COUNT; i++)
+        if (s->of[i])
+            sb_stemmer_delete(s->of[i]);
 }
 
 /* Snowball takes the article off long Arabic words only. */
@@ -63,21 +58,20 @@ static void stem(struct sb_stemmer *stemmer, unsigned language, const char *word
 
 size_t text_stems(struct text_stemmers *s, unsigned language, const char *spelled, struct text_stem out[2])
 {
-    unsigned i = find(language);
     size_t len = strlen(spelled);
-    if (i == TEXT_STEMMERS) {
+    if (!text_has_stemmer(language) || (stemmers[language].not_latin && text_is_ascii(spelled, len))) {
         out[0].len = text_fold(spelled, len, out[0].text);
         return out[0].len > 0;
     }
-    if (!s->of[i])
-        s->of[i] = sb_stemmer_new(stemmers[i].algorithm, "UTF_8");
+    if (!s->of[language])
+        s->of[language] = sb_stemmer_new(stemmers[language].algorithm, "UTF_8");
     struct text_stem plain = {.len = text_fold(spelled, len, plain.text)};
-    stem(s->of[i], language, spelled, len, &out[0]);
+    stem(s->of[language], language, spelled, len, &out[0]);
     if (!out[0].len)
         return 0;
     if (plain.len == len && memcmp(plain.text, spelled, len) == 0)
         return 1;
-    stem(s->of[i], language, plain.text, plain.len, &out[1]);
+    stem(s->of[language], language, plain.text, plain.len, &out[1]);
     bool same = out[0].len == out[1].len && memcmp(out[0].text, out[1].text, out[0].len) == 0;
     return same || !out[1].len ? 1 : 2;
 }

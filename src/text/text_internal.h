@@ -16,12 +16,12 @@ enum status text_split(const char *s, size_t len, size_t max_terms, bool stemmed
 /* fold.c: a word in lower case (at most TEXT_MAX_WORD bytes of NFKC) without its accents, and with letters
  * that are written in several ways in one of them. Returns the length; nothing is left of a mark alone. */
 size_t text_fold(const char *word, size_t len, char out[TEXT_MAX_FOLDED]);
+bool text_is_ascii(const char *word, size_t len);
 uint32_t text_fold_kana(uint32_t cp); /* Katakana to Hiragana */
 
 /* stems.c: the stemmers of a moment, each made when it is first needed. One thread's. */
-#define TEXT_STEMMERS 29u
 struct text_stemmers {
-    struct sb_stemmer *of[TEXT_STEMMERS];
+    struct sb_stemmer *of[LANGUAGE_COUNT];
 };
 void text_stemmers_free(struct text_stemmers *s);
 
