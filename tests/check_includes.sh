@@ -9,6 +9,7 @@ BEGIN {
     rooms["base"] = "base"
     rooms["config"] = "base config"
     rooms["words"] = "base text words"
+    rooms["eval"] = "base eval"
     split("index store http web bucket text image", leaves, " ")
     for (i in leaves)
         rooms[leaves[i]] = "base " leaves[i]
@@ -16,7 +17,7 @@ BEGIN {
     below = "base model index store http web bucket text image words"
     rooms["search_service"] = below " search_service"
     rooms["sticker_service"] = below " sticker_service"
-    rooms["cmd"] = below " search_service sticker_service config cmd"
+    rooms["cmd"] = below " search_service sticker_service config eval cmd"
     # header: the files that may see it
     only["sqlite3.h"] = "^src/store/.*sqlite"
     only["libpq-fe.h"] = "^src/store/.*postgres"

@@ -26,6 +26,7 @@ const struct command *command_find(const char *name); /* NULL if there is none *
 
 int cmd_counter(const struct config *cfg);
 int cmd_embed(const struct config *cfg);
+int cmd_eval(const struct config *cfg);
 int cmd_export(const struct config *cfg);
 int cmd_help(const struct config *cfg);
 int cmd_import(const struct config *cfg);

@@ -11,6 +11,8 @@
 const struct command commands[] = {
     {"counter", "", 0, 0, cmd_counter, "How often a digit is written in 1..n"},
     {"embed", "", 0, 0, cmd_embed, "The normalised vector of a text or an image, as JSON"},
+    {"eval", "FILE [ALGORITHM[:MODEL]]...", 1, 17, cmd_eval,
+     "How well a running SearchService ranks, by judged queries"},
     {"export", "", 0, 0, cmd_export, "The whole feedback, as CSV or NDJSON, to standard output"},
     {"help", "[COMMAND]", 0, 1, cmd_help, "Commands, or the options of one"},
     {"import", "[FILE|DIR]...", 0, 100000, cmd_import, "Add stickers: files, folders with a stickers.csv, packs"},

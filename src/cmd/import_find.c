@@ -1,9 +1,9 @@
 /* Walking folders, in the order of names, and joining stickers.csv to the pictures beside it. */
 #include "base/buf.h"
+#include "base/csv.h"
 #include "base/os.h"
 #include "base/utf8.h"
 #include "cmd/import.h"
-#include "cmd/import_csv.h"
 #include "text/text.h"
 
 #include <dirent.h>

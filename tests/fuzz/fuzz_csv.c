@@ -1,6 +1,6 @@
 /* Any bytes are CSV records of text without NUL, or an error that names its line. */
+#include "base/csv.h"
 #include "base/utf8.h"
-#include "cmd/import_csv.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #include "cm.h"
 
+#include "base/csv.h"
 #include "base/os.h"
 #include "cmd/import.h"
-#include "cmd/import_csv.h"
 #include "image/image.h"
 #include "noise.h"
 

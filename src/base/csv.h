@@ -1,6 +1,6 @@
-/* import_csv.h: CSV records (RFC 4180) from memory, one at a time; LF alone ends a line too. */
-#ifndef PEEL_CMD_IMPORT_CSV_H
-#define PEEL_CMD_IMPORT_CSV_H
+/* csv.h: CSV records (RFC 4180) from memory, one at a time; LF alone ends a line too. */
+#ifndef PEEL_BASE_CSV_H
+#define PEEL_BASE_CSV_H
 
 #include "base/arena.h"
 #include "base/status.h"

@@ -1,4 +1,4 @@
-#include "cmd/import_csv.h"
+#include "base/csv.h"
 
 #include "base/utf8.h"
 

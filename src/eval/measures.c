@@ -1,0 +1,91 @@
+#include "eval/measures.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#define CUT       10u
+#define RESAMPLES 2000u
+
+const char *const measure_names[MEASURES] = {"recall@1", "recall@10", "hit@10", "MRR", "nDCG@10", "nothing found"};
+
+static int falling(const void *x, const void *y)
+{
+    int a = *(const int *)x, b = *(const int *)y;
+    return (a < b) - (a > b);
+}
+
+static double discounted(const int *grades, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += grades[i] / log2((double)i + 2);
+    return sum;
+}
+
+/* The best that the first ten could be. */
+static double ideal(const struct judged_query *q)
+{
+    int best[CUT + 1];
+    size_t kept = 0;
+    for (size_t i = 0; i < q->n; i++) { /* an insertion into the sorted best ten */
+        best[kept] = q->relevant[i].grade;
+        qsort(best, kept + 1, sizeof *best, falling);
+        kept += kept < CUT;
+    }
+    return discounted(best, kept);
+}
+
+void measures_of(const struct judged_query *q, const char *const *results, size_t n, double out[MEASURES])
+{
+    int grades[CUT] = {0};
+    size_t first = 0, found = 0;
+    for (size_t i = 0; i < n && i < MEASURES_DEPTH; i++) {
+        int grade = judged_grade(q, results[i]);
+        if (i < CUT)
+            grades[i] = grade;
+        found += i < CUT && grade > 0;
+        first = !first && grade > 0 ? i + 1 : first;
+    }
+    out[MEASURE_RECALL_1] = first == 1;
+    out[MEASURE_RECALL_10] = (double)found / (double)(q->n < CUT ? q->n : CUT);
+    out[MEASURE_HIT_10] = found > 0;
+    out[MEASURE_MRR] = first ? 1.0 / (double)first : 0;
+    out[MEASURE_NDCG_10] = discounted(grades, CUT) / ideal(q);
+    out[MEASURE_NOTHING] = n == 0;
+}
+
+/* Vigna's splitmix64: enough to choose queries by. */
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static int rising(const void *x, const void *y)
+{
+    double a = *(const double *)x, b = *(const double *)y;
+    return (a > b) - (a < b);
+}
+
+struct interval measures_interval(const double *x, const double *base, size_t n, size_t stride)
+{
+    double means[RESAMPLES], sum = 0;
+    uint64_t state = 1;
+    if (n == 0)
+        return (struct interval){0};
+    for (size_t i = 0; i < n; i++)
+        sum += x[i * stride] - (base ? base[i * stride] : 0);
+    for (size_t r = 0; r < RESAMPLES; r++) {
+        means[r] = 0;
+        for (size_t k = 0; k < n; k++) {
+            size_t i = (size_t)(next_random(&state) % n) * stride;
+            means[r] += x[i] - (base ? base[i] : 0);
+        }
+        means[r] /= (double)n;
+    }
+    qsort(means, RESAMPLES, sizeof *means, rising);
+    return (struct interval){sum / (double)n, means[RESAMPLES / 40], means[RESAMPLES - 1 - RESAMPLES / 40]};
+}
