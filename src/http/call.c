@@ -1,5 +1,6 @@
 /* One connection, and the request that it carries at the moment. A call goes through these states:
  *
+ *     ASKING    the head is here; suspended while a worker asks whether the body may come (HTTP_ADMITS only)
  *     READING   the head is here, the body comes in pieces
  *     RUNNING   suspended in MHD while a worker runs the handler
  *     ANSWERED  the response is made; MHD is asked to send it on its own thread
@@ -21,13 +22,14 @@
 #define SLOW_US     1000000
 #define MAX_DROPPED (1u << 20) /* bytes read of a body that is too large, so that its sender sees the 413 */
 
-enum state { READING, RUNNING, ANSWERED };
+enum state { READING, ASKING, RUNNING, ANSWERED };
 
 struct call {
     struct http_server *server;
     struct MHD_Connection *connection;
     enum state state;
-    bool headed; /* the first of MHD's calls for this request is over */
+    bool headed;   /* the calls of MHD that are about the head of this request are over */
+    bool admitted; /* after ASKING */
     bool too_large;
     const struct http_route *route;
     const char *target, *method;
@@ -185,6 +187,13 @@ static void run_handler(struct call *c)
     log_set_request_id(NULL);
 }
 
+static void ask(struct call *c)
+{
+    log_set_request_id(c->req.request_id);
+    c->admitted = c->server->admit(c->server->ctx, &c->req, &c->res);
+    log_set_request_id(NULL);
+}
+
 static void refuse_for_now(struct call *c, const char *why)
 {
     atomic_fetch_add(&c->server->rejected, 1);
@@ -198,6 +207,8 @@ static void work(void *arg)
     struct MHD_Connection *connection = c->connection;
     if (atomic_load_explicit(&c->server->hurried, memory_order_relaxed))
         refuse_for_now(c, "The service is stopping.");
+    else if (c->state == ASKING)
+        ask(c);
     else
         run_handler(c);
     MHD_resume_connection(connection); /* from here on the call belongs to MHD's thread again */
@@ -271,6 +282,29 @@ static bool take_piece(struct call *c, const char *data, size_t len)
     return c->dropped < MAX_DROPPED && os_monotonic_us() - c->start_us < patience;
 }
 
+/* Hands the call to a worker, which resumes the connection. */
+static enum MHD_Result suspend(struct call *c, enum state state)
+{
+    c->state = state;
+    MHD_suspend_connection(c->connection);
+    if (pool_submit(c->server->workers, work, c) != OK) {
+        refuse_for_now(c, "Too many requests are waiting.");
+        MHD_resume_connection(c->connection);
+    }
+    return MHD_YES;
+}
+
+/* MHD calls again for the same head when a connection that was suspended at it goes on. */
+static enum MHD_Result take_head(struct call *c, const char *method, const char *version)
+{
+    bool refused = c->state == ASKING ? !c->admitted : refuse_by_head(c, method, version);
+    if (!refused && c->state != ASKING && c->route->flags & HTTP_ADMITS)
+        return suspend(c, ASKING);
+    c->headed = true;
+    c->state = READING;
+    return refused ? send_answer(c) : MHD_YES;
+}
+
 static enum MHD_Result dispatch(struct call *c)
 {
     if (c->too_large) {
@@ -283,13 +317,7 @@ static enum MHD_Result dispatch(struct call *c)
         run_handler(c);
         return send_answer(c);
     }
-    c->state = RUNNING;
-    MHD_suspend_connection(c->connection);
-    if (pool_submit(c->server->workers, work, c) != OK) {
-        refuse_for_now(c, "Too many requests are waiting.");
-        MHD_resume_connection(c->connection);
-    }
-    return MHD_YES;
+    return suspend(c, RUNNING);
 }
 
 enum MHD_Result http_on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
@@ -301,9 +329,8 @@ enum MHD_Result http_on_request(void *cls, struct MHD_Connection *connection, co
         return MHD_NO;
     struct call *c = &conn->call;
     if (!c->headed) {
-        c->headed = true;
         atomic_store_explicit(&conn->head_since_us, 0, memory_order_relaxed);
-        return refuse_by_head(c, method, version) ? send_answer(c) : MHD_YES;
+        return take_head(c, method, version);
     }
     if (c->state == ANSWERED) { /* what still arrives of a refused body */
         *size = 0;

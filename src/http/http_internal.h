@@ -76,6 +76,7 @@ struct http_server {
     const struct http_route *routes;
     size_t n_routes;
     void *ctx;
+    bool (*admit)(void *ctx, const struct http_request *req, struct http_response *res);
     char *metrics_prefix;
     unsigned timeout_s;
     uint16_t port;

@@ -147,6 +147,7 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     s->routes = cfg->routes;
     s->n_routes = cfg->n_routes;
     s->ctx = cfg->ctx;
+    s->admit = cfg->admit;
     s->timeout_s = cfg->timeout_s;
     s->listen_fd = cfg->listen_fd;
     s->metrics = http_metrics_new(cfg->routes, cfg->n_routes);

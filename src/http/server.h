@@ -3,7 +3,8 @@
  * Two kinds of threads: a few that move bytes (epoll) and a bounded pool that runs handlers, so a
  * handler may block on a database or a peer and no connection waits for another's. A full queue is
  * answered 503 with Retry-After. Routes marked HTTP_INLINE run on the byte-moving thread: only for
- * handlers that never block.
+ * handlers that never block. Of routes marked HTTP_ADMITS the server's `admit` decides whether a request's body is read
+ * at all: what takes large bodies from few people asks who they are first.
  *
  *     static void hello(void *ctx, const struct http_request *req, struct http_response *res)
  *     {
@@ -24,7 +25,7 @@
 #include <sys/types.h>
 
 enum http_method { HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_DELETE = 8, HTTP_PATCH = 16 };
-enum http_flags { HTTP_INLINE = 1 };
+enum http_flags { HTTP_INLINE = 1, HTTP_ADMITS = 2 };
 
 /* A decoded name/value pair; values may hold any bytes (also NUL): always use the length. */
 struct http_pair {
@@ -74,7 +75,10 @@ struct http_server_config {
     unsigned timeout_s;              /* idle or slow-sender time-out per connection */
     const struct http_route *routes; /* borrowed for the server's life; first match wins */
     size_t n_routes;
-    void *ctx;                  /* handed to every handler */
+    void *ctx; /* handed to every handler, and to: */
+    /* Asked on a worker, for routes with HTTP_ADMITS, when a request has its head and no body yet; false when it has
+     * answered, and then the body is not read. */
+    bool (*admit)(void *ctx, const struct http_request *req, struct http_response *res);
     const char *metrics_prefix; /* "peel_sticker" -> peel_sticker_http_requests_total{...} */
 };
 

@@ -67,8 +67,21 @@ static void broken_stream(void *ctx, const struct http_request *req, struct http
     http_body_stream(res, 200, "text/plain", breaks_off, NULL, calls);
 }
 
+/* Lets nobody in but those who say the word. */
+static bool admit(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    (void)ctx;
+    const char *word = http_header(req, "X-Word");
+    assert_int_equal(req->body_len, 0);
+    if (word && strcmp(word, "please") == 0)
+        return true;
+    http_problem(res, 403, "Say the word.");
+    return false;
+}
+
 static const struct http_route routes[] = {
     {HTTP_POST | HTTP_PUT, "/echo/", echo, 0, 100, "echo"},
+    {HTTP_GET | HTTP_POST, "/asks/", echo, HTTP_ADMITS, 1u << 20, "asks"},
     {HTTP_GET, "/things/{name}", echo, HTTP_INLINE, 0, "thing"},
     {HTTP_DELETE, "/things/", echo, HTTP_INLINE, 0, "things"},
     {HTTP_GET, "/params/", params, HTTP_INLINE, 0, "params"},
@@ -81,6 +94,7 @@ static struct http_server *open_with(struct gate *g, unsigned workers, size_t ma
     return peer_open((struct http_server_config){.routes = routes,
                                                  .n_routes = sizeof routes / sizeof *routes,
                                                  .ctx = g,
+                                                 .admit = admit,
                                                  .workers = workers,
                                                  .max_queue = max_queue,
                                                  .timeout_s = timeout_s});
@@ -121,6 +135,39 @@ static void check(struct http_server *s, const struct exchange *e)
     for (size_t i = 0; i < 3 && e->holds[i]; i++)
         if (!strstr(answer, e->holds[i]))
             fail_msg("%.300s\nanswer lacks \"%s\":\n%s", e->request, e->holds[i], answer);
+}
+
+/* A head that is not let in is answered although its body never comes; one that is, is read and answered as ever. */
+static void asked_before_the_body(void **state)
+{
+    static const struct exchange table[] = {
+        {"POST /asks HTTP/1.1\r\n" HOST "Content-Length: 900000\r\n\r\n", "403", {"Say the word."}, 0},
+        {"POST /asks HTTP/1.1\r\n" HOST "Content-Length: 900000\r\nExpect: 100-continue\r\n\r\n", "403", {NULL}, 0},
+        {"POST /asks HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n2\r\nhe", "403", {NULL}, 0},
+        {"POST /asks HTTP/1.1\r\n" HOST "X-Word: please\r\nContent-Length: 1048577\r\n\r\n", "413", {NULL}, 0},
+        {"GET /asks HTTP/1.1\r\n" LAST "\r\n", "403", {NULL}, 0},
+        {"GET /asks HTTP/1.1\r\n" LAST "X-Word: please\r\n\r\n", "200", {"Content-Length: 0"}, 0},
+        {"POST /asks HTTP/1.1\r\n" LAST "X-Word: please\r\nContent-Length: 5\r\n\r\nhello",
+         "200",
+         {"\r\n\r\nhello"},
+         0},
+        {"POST /asks HTTP/1.1\r\n" LAST "X-Word: please\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello",
+         "100",
+         {"200 OK", "\r\n\r\nhello"},
+         0},
+        {"POST /asks HTTP/1.1\r\n" LAST
+         "X-Word: please\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+         "200",
+         {"\r\n\r\nhello"},
+         0},
+        {"POST /asks HTTP/1.1\r\n" HOST "X-Word: please\r\nContent-Length: 2\r\n\r\nhePOST /asks HTTP/1.1\r\n" HOST
+         "Content-Length: 2\r\n\r\n",
+         "200",
+         {"\r\n\r\nheHTTP/1.1 403"},
+         0},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        check(*state, &table[i]);
 }
 
 static void served(void **state)
@@ -354,6 +401,7 @@ static void closing_lets_requests_finish(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(asked_before_the_body, setup, teardown),
         cmocka_unit_test_setup_teardown(served, setup, teardown),
         cmocka_unit_test_setup_teardown(refused, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_of_something, setup, teardown),
