@@ -4,8 +4,10 @@
 #define PEEL_CMD_CMD_H
 
 #include "base/status.h"
+#include "bucket/bucket.h"
 #include "config/config.h"
 #include "store/sticker_store.h"
+#include <limits.h>
 #include <stddef.h>
 
 #define PEEL_VERSION "0.1.0"
@@ -50,6 +52,15 @@ void cmd_print_help(const struct command *command, struct buf *out);
 enum status cmd_open_stickers(const struct config *cfg, unsigned readers, struct sticker_store **out,
                               struct error *err) MUST_CHECK;
 enum status cmd_make_data(const struct config *cfg, struct error *err) MUST_CHECK;
+/* How the options say that S3 is reached. Strings live as long as the config and the arena. */
+enum status cmd_bucket_s3(const struct config *cfg, struct arena *a, struct bucket_s3 *out,
+                          struct error *err) MUST_CHECK;
+/* With a bucket in S3 and no --models-dir the models are in the bucket, and used from a copy in the cache. */
+bool cmd_models_mirrored(const struct config *cfg);
+enum status cmd_models_dir(const struct config *cfg, char out[PATH_MAX], struct error *err) MUST_CHECK;
+/* Puts the files of the folder <models>/<name> into the bucket's models/. */
+enum status cmd_bucket_put_model(const struct config *cfg, const char *models, const char *name,
+                                 struct error *err) MUST_CHECK;
 /* Sets the logger up as --log-level and --log-format say. */
 void cmd_log_setup(const struct config *cfg, const char *service);
 

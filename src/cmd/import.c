@@ -132,6 +132,7 @@ static enum status import(const struct config *cfg, struct import_list *list, st
 {
     struct import_run run = {.stopped = stopped, .progress = show};
     struct progress progress;
+    struct bucket_s3 s3;
     int fd = -1;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     enum status st = cmd_open_stickers(cfg, 1, &run.store, err);
@@ -140,7 +141,9 @@ static enum status import(const struct config *cfg, struct import_list *list, st
     if (st == OK)
         st = find_all(cfg, list, err);
     if (st == OK)
-        st = bucket_open(config_string(cfg, "bucket"), &run.bucket, err);
+        st = cmd_bucket_s3(cfg, list->arena, &s3, err);
+    if (st == OK)
+        st = bucket_open(config_string(cfg, "bucket"), &s3, &run.bucket, err);
     if (st == OK && cores > 1)
         st = pool_open("import", (unsigned)(cores < MAX_THREADS ? cores : MAX_THREADS) - 1, 1, &run.pool, err);
     if (st == OK) {

@@ -41,7 +41,9 @@ static int pull(const struct config *cfg, const char *what)
     struct error err;
     struct progress bar;
     struct sigaction sa = {.sa_handler = on_signal};
-    char dir[HUB_MAX_ID + 8];
+    char dir[HUB_MAX_ID + 8], models[PATH_MAX];
+    if (cmd_models_dir(cfg, models, &err) != OK)
+        return cmd_failed(&err);
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
     progress_start(&bar, "Downloading MiB", config_bool(cfg, "quiet"));
@@ -49,7 +51,7 @@ static int pull(const struct config *cfg, const char *what)
                          .revision = config_string(cfg, "revision"),
                          .endpoint = config_string(cfg, "hf-endpoint"),
                          .token = config_string(cfg, "hf-token"),
-                         .models_dir = config_string(cfg, "models-dir"),
+                         .models_dir = models,
                          .progress = on_progress,
                          .ctx = &bar};
     enum status st = hub_pull(&p, dir, &err);
@@ -60,6 +62,16 @@ static int pull(const struct config *cfg, const char *what)
     }
     if (st != OK)
         return cmd_failed(&err);
+    if (cmd_models_mirrored(cfg)) {
+        sigaction(SIGINT, &(struct sigaction){.sa_handler = SIG_DFL}, NULL); /* an upload may be broken off */
+        sigaction(SIGTERM, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+        if (cmd_bucket_put_model(cfg, models, dir, &err) != OK)
+            return cmd_failed(&err);
+        printf("%s is in %s, below models/%s\nSearchService copies it when it starts; ", what,
+               config_string(cfg, "bucket"), dir);
+        printf("`peel model use %s` makes it the default\n", dir);
+        return EXIT_OK;
+    }
     printf("%s is in %s/%s\n`peel model use %s` makes it the default\n", what, p.models_dir, dir, dir);
     return EXIT_OK;
 }
@@ -78,7 +90,10 @@ static int visible(const struct dirent *e)
 
 static int list(const struct config *cfg)
 {
-    const char *models = config_string(cfg, "models-dir");
+    struct error local;
+    char models[PATH_MAX];
+    if (cmd_models_dir(cfg, models, &local) != OK)
+        return cmd_failed(&local);
     struct dirent **names = NULL;
     int n = scandir(models, &names, visible, by_name), shown = 0;
     for (int i = 0; i < n; i++) {
@@ -215,14 +230,13 @@ static enum status use_by_service(const struct config *cfg, const char *id, stru
 static int use(const struct config *cfg, const char *given)
 {
     struct error err;
-    char id[HUB_MAX_ID + 8], path[PATH_MAX];
+    char id[HUB_MAX_ID + 8], path[PATH_MAX], models[PATH_MAX];
     struct stat sb;
-    if (hub_dir_name(given, id, &err) != OK)
+    if (hub_dir_name(given, id, &err) != OK || cmd_models_dir(cfg, models, &err) != OK)
         return cmd_failed(&err);
-    int n = snprintf(path, sizeof path, "%s/%s/config.json", config_string(cfg, "models-dir"), id);
+    int n = snprintf(path, sizeof path, "%s/%s/config.json", models, id);
     if (n < 0 || n >= (int)sizeof path || stat(path, &sb) != 0) {
-        fprintf(stderr, "peel: there is no model %s in %s; `peel model list` shows what is there\n", id,
-                config_string(cfg, "models-dir"));
+        fprintf(stderr, "peel: there is no model %s in %s; `peel model list` shows what is there\n", id, models);
         return EXIT_FAILED;
     }
     enum status st = use_by_service(cfg, id, &err);

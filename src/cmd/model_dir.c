@@ -1,4 +1,5 @@
 #include "cmd/model_dir.h"
+#include "cmd/cmd.h"
 #include "cmd/model_hub.h"
 
 #include <dirent.h>
@@ -35,7 +36,10 @@ static bool first_model(const char *models, char dir[PATH_MAX])
 
 enum status model_find(const struct config *cfg, const char *id, char dir[PATH_MAX], struct error *err)
 {
-    const char *models = config_string(cfg, "models-dir");
+    char models[PATH_MAX];
+    enum status st = cmd_models_dir(cfg, models, err);
+    if (st != OK)
+        return st;
     char name[HUB_MAX_ID + 8];
     if (!id)
         id = config_string(cfg, "model");
@@ -50,7 +54,7 @@ enum status model_find(const struct config *cfg, const char *id, char dir[PATH_M
             return OK;
         return err_set(err, ERR_NOT_FOUND, "model folder %.300s does not exist", id);
     }
-    enum status st = hub_dir_name(id, name, err);
+    st = hub_dir_name(id, name, err);
     if (st != OK)
         return st;
     if (snprintf(dir, PATH_MAX, "%s/%s", models, name) < PATH_MAX && is_folder(dir))

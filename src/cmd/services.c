@@ -59,6 +59,7 @@ int cmd_search_service(const struct config *cfg)
 {
     struct error err;
     struct arena a;
+    struct bucket_s3 s3;
     int ready_fd = (int)config_int(cfg, "ready-fd");
     struct search_service_config service = {
         .host = config_string(cfg, "search-host"),
@@ -72,6 +73,7 @@ int cmd_search_service(const struct config *cfg)
         .max_body = (size_t)config_int(cfg, "max-body-bytes"),
         .search_db = config_string(cfg, "search-db"),
         .bucket = config_string(cfg, "bucket"),
+        .s3 = &s3,
         .models_dir = config_string(cfg, "models-dir"),
         .model = config_string(cfg, "model"),
         .precision = config_string(cfg, "precision"),
@@ -92,9 +94,13 @@ int cmd_search_service(const struct config *cfg)
     if (st == OK)
         st = cmd_make_data(cfg, &err);
     if (st == OK)
-        st = os_mkdirs(service.bucket, &err);
+        st = cmd_bucket_s3(cfg, &a, &s3, &err);
     if (st == OK)
         st = cache_folder(cfg, "index", &a, &service.cache_dir, &err);
+    if (st == OK && cmd_models_mirrored(cfg)) {
+        service.mirror_models = true; /* weights are mapped, so they must be files here */
+        st = cache_folder(cfg, "models", &a, &service.models_dir, &err);
+    }
     if (st == OK)
         st = search_service_run(&service, &err);
     arena_free(&a);
@@ -115,6 +121,7 @@ int cmd_sticker_service(const struct config *cfg)
 {
     struct error err;
     struct arena a;
+    struct bucket_s3 s3;
     int ready_fd = (int)config_int(cfg, "ready-fd");
     struct sticker_service_config service = sticker_service_defaults();
     service.host = config_string(cfg, "host");
@@ -132,6 +139,7 @@ int cmd_sticker_service(const struct config *cfg)
     service.timeout_s = (unsigned)config_int(cfg, "request-timeout-s");
     service.database = config_string(cfg, "sticker-db");
     service.bucket = config_string(cfg, "bucket");
+    service.s3 = &s3;
     service.cache_bytes = (uint64_t)config_int(cfg, "cache-bytes");
     service.search_url = config_string(cfg, "search-url");
     service.search_deadline_ms = (unsigned)config_int(cfg, "search-timeout-ms");
@@ -151,7 +159,7 @@ int cmd_sticker_service(const struct config *cfg)
     if (st == OK)
         st = ensure_admin(cfg, &err);
     if (st == OK)
-        st = os_mkdirs(service.bucket, &err);
+        st = cmd_bucket_s3(cfg, &a, &s3, &err);
     if (st == OK)
         st = cache_folder(cfg, "thumbs", &a, &service.cache_dir, &err);
     if (st == OK)

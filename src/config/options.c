@@ -9,6 +9,7 @@
 #define STICKER  " serve sticker-service "
 #define SEARCH   " serve search-service "
 #define DATABASE " serve sticker-service import status user token export "
+#define BUCKET   SERVICES "import model "
 #define KIB      1024.0
 #define MIB      (1024.0 * KIB)
 #define GIB      (1024.0 * MIB)
@@ -22,16 +23,34 @@ const struct option config_options[] = {
      "StickerService's database: a file for SQLite"},
     {"search-db", OPTION_STRING, "DATA/search.db", 1, 4000, "PATH", SEARCH "model ", 0, NULL, NULL,
      "SearchService's database: a file for SQLite"},
-    {"bucket", OPTION_STRING, "DATA/bucket", 1, 4000, "DIR", SERVICES "import ", 0, NULL, NULL,
-     "Folder that images are in, below media/"},
+    {"bucket", OPTION_STRING, "DATA/bucket", 1, 4000, "DIR|URL", BUCKET "tokenize embed ", 0, NULL, NULL,
+     "Folder, or s3://bucket/prefix, that holds images (media/) and models (models/)"},
     {"models-dir", OPTION_STRING, "DATA/bucket/models", 1, 4000, "DIR", SEARCH "model tokenize embed ", 0, NULL, NULL,
-     "Folder of CLIP models in the Hugging Face layout"},
+     "Folder of CLIP models in the Hugging Face layout; unset with a bucket in S3: a copy of its models/"},
     {"words", OPTION_STRING, "DATA/bucket/words/english.words", 1, 4000, "FILE", SEARCH "words ", 0, NULL, NULL,
      "Lexicon of English words and their meaning; `peel words pull` makes it"},
-    {"cache-dir", OPTION_STRING, "DATA/cache", 1, 4000, "DIR", SERVICES "import model words ", 0, NULL, NULL,
-     "Folder of what can be made again: thumbnails, index snapshots, downloads"},
+    {"cache-dir", OPTION_STRING, "DATA/cache", 1, 4000, "DIR", SERVICES "import model words tokenize embed ", 0, NULL,
+     NULL, "Folder of what can be made again: thumbnails, index snapshots, downloads"},
     {"cache-bytes", OPTION_BYTES, "512M", MIB, 1024 * GIB, "bytes", STICKER, 0, NULL, NULL,
      "The most that thumbnails may take in the cache folder"},
+
+    {"A bucket in S3", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
+    {"s3-endpoint", OPTION_STRING, NULL, 8, 500, "URL", BUCKET, 0, "AWS_ENDPOINT_URL", NULL,
+     "Store that speaks S3; unset: Amazon's, of the region"},
+    {"s3-region", OPTION_STRING, "us-east-1", 1, 64, "REGION", BUCKET, 0, "AWS_REGION", NULL,
+     "Region that requests are signed for"},
+    {"s3-addressing", OPTION_ENUM, "auto", 0, 0, "auto|path|virtual", BUCKET, 0, NULL, NULL,
+     "Where the bucket's name stands: in the path or before the host; auto: in the path where an endpoint is named"},
+    {"s3-access-key", OPTION_STRING, NULL, 1, 256, "KEY", BUCKET, OPTION_SECRET, "AWS_ACCESS_KEY_ID", NULL,
+     "Access key; unset, with the secret key: requests are not signed"},
+    {"s3-secret-key", OPTION_STRING, NULL, 1, 1024, "KEY", BUCKET, OPTION_SECRET, "AWS_SECRET_ACCESS_KEY", NULL,
+     "Secret key that signs requests"},
+    {"s3-session-token", OPTION_STRING, NULL, 1, 4000, "TOKEN", BUCKET, OPTION_SECRET, "AWS_SESSION_TOKEN", NULL,
+     "Token that belongs to temporary keys"},
+    {"s3-timeout-ms", OPTION_DURATION, "5000", 1000, 600000, "ms", BUCKET, 0, NULL, NULL,
+     "Connecting to the store, and a pause of it, may take this long"},
+    {"bucket-cache-bytes", OPTION_BYTES, "2G", MIB, 1024 * GIB, "bytes", BUCKET, 0, NULL, NULL,
+     "The most that copies of images from S3 may take in the cache folder"},
 
     {"Network", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
     {"host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", STICKER "status ", 0, NULL, NULL,

@@ -86,7 +86,8 @@ static void fetch(void *arg, size_t i)
     } else {
         if (st == OK)
             st = image_decode(buf_str(&bytes), bytes.len, SVG_SIDE, &p->image, &p->err);
-        bool passing = st == ERR_IO || st == ERR_UNAVAILABLE || st == ERR_TIMEOUT || st == ERR_NO_MEMORY;
+        bool passing =
+            st == ERR_IO || st == ERR_UNAVAILABLE || st == ERR_TIMEOUT || st == ERR_DENIED || st == ERR_NO_MEMORY;
         p->fate = st == OK ? DECODED : passing ? LATER : FAILED;
     }
     buf_free(&bytes);

@@ -9,6 +9,22 @@
 
 #define DRAIN_MS 5000u
 
+static bool is_stopped(void *ctx)
+{
+    const struct search_service *s = ctx;
+    struct pollfd stop = {.fd = s->cfg.stop_fd, .events = POLLIN};
+    return poll(&stop, 1, 0) > 0;
+}
+
+/* Models of before are good enough where the bucket does not answer; without any the search goes by words. */
+static void mirror_models(struct search_service *s)
+{
+    struct error err;
+    enum status st = bucket_mirror(s->bucket, "models", s->cfg.models_dir, is_stopped, s, &err);
+    if (st != OK && st != ERR_CANCELLED)
+        log_error("models in the bucket may be newer than the copies here: %s", err.message);
+}
+
 enum status search_service_run(const struct search_service_config *cfg, struct error *err)
 {
     struct search_service s = {.cfg = *cfg};
@@ -40,7 +56,9 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     unsigned readers = c->workers + 1 < 64 ? c->workers + 1 : 64; /* one for the engine */
     enum status st = search_store_open(c->search_db, readers, &s.store, err);
     if (st == OK && c->bucket && *c->bucket)
-        st = bucket_open(c->bucket, &s.bucket, err);
+        st = bucket_open(c->bucket, c->s3, &s.bucket, err);
+    if (st == OK && s.bucket && c->mirror_models)
+        mirror_models(&s);
     struct error why;
     if (st == OK && c->words && *c->words && word_index_open(c->words, s.store, &s.words, &why) != OK)
         log_warn("search knows letters only, not what words mean; \"peel words pull\" helps: %s", why.message);

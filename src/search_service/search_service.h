@@ -8,6 +8,7 @@
 #define PEEL_SEARCH_SERVICE_SEARCH_SERVICE_H
 
 #include "base/status.h"
+#include "bucket/bucket.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,10 +27,12 @@ struct search_service_config {
     unsigned timeout_s;       /* idle or slow sender [30] */
     size_t max_body;          /* bytes of a document, its image included [12 MiB] */
 
-    const char *search_db;  /* the store's url: a file path for SQLite; required */
-    const char *bucket;     /* where media/<filename> is read; NULL or "": there are no images */
-    const char *models_dir; /* holds <id>/ in the Hugging Face layout, "/" written "--"; NULL or "": no models */
-    const char *cache_dir;  /* index snapshots; NULL or "": none are written */
+    const char *search_db;      /* the store's url: a file path for SQLite; required */
+    const char *bucket;         /* where media/<filename> is read; NULL or "": there are no images */
+    const struct bucket_s3 *s3; /* how a bucket in S3 is reached; may be NULL for a folder */
+    bool mirror_models;         /* models_dir is a copy of the bucket's models/, brought up to date at the start */
+    const char *models_dir;     /* holds <id>/ in the Hugging Face layout, "/" written "--"; NULL or "": no models */
+    const char *cache_dir;      /* index snapshots; NULL or "": none are written */
 
     const char *model;     /* default model at start; NULL or "": the one chosen last by a call, or the first by name */
     const char *precision; /* auto, fp32, bf16 or int8 [auto] */

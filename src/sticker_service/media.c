@@ -169,10 +169,12 @@ void media_handle(void *ctx, const struct http_request *req, struct http_respons
     }
     if (fd < 0 && bucket_fd(s->bucket, key, &fd, &size, &err) != OK) {
         log_error("the image of %s is missing: %s", sticker.filename, err.message);
-        if (err.code == ERR_NOT_FOUND)
+        if (err.code == ERR_NOT_FOUND) {
             http_problem(res, 404, "The sticker's image is missing.");
-        else
-            http_problem_from(res, &err);
+        } else { /* whatever the store's trouble is, it is not the client's */
+            http_header_add(res, "Retry-After", "2");
+            http_problem(res, 503, "The store of images does not answer at the moment.");
+        }
         return;
     }
     if (width)

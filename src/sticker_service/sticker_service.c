@@ -86,7 +86,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     indexing.breaker_failures = 0; /* the outbox has its own back-off */
     enum status status = sticker_store_open(cfg->database, cfg->readers, &s->store, err);
     if (status == OK)
-        status = bucket_open(cfg->bucket, &s->bucket, err);
+        status = bucket_open(cfg->bucket, cfg->s3, &s->bucket, err);
     if (status == OK)
         status = thumbs_open(cfg->cache_dir, cfg->cache_bytes, cfg->workers / 2, &s->thumbs, err);
     if (status == OK)

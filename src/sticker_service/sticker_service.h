@@ -10,6 +10,7 @@
 #define PEEL_STICKER_SERVICE_H
 
 #include "base/status.h"
+#include "bucket/bucket.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,11 +30,12 @@ struct sticker_service_config {
     unsigned max_connections;
     unsigned timeout_s; /* idle and slow connections */
 
-    const char *database;  /* sticker_store_open's url */
-    unsigned readers;      /* its read connections */
-    const char *bucket;    /* bucket_open's url; images are "media/<filename>" in it */
-    const char *cache_dir; /* thumbnails; made if absent, may be emptied at any time */
-    uint64_t cache_bytes;  /* the most that thumbnails may take there */
+    const char *database;       /* sticker_store_open's url */
+    unsigned readers;           /* its read connections */
+    const char *bucket;         /* bucket_open's url; images are "media/<filename>" in it */
+    const struct bucket_s3 *s3; /* how a bucket in S3 is reached; may be NULL for a folder */
+    const char *cache_dir;      /* thumbnails; made if absent, may be emptied at any time */
+    uint64_t cache_bytes;       /* the most that thumbnails may take there */
 
     const char *search_url;      /* SearchService, "http://127.0.0.1:8118" */
     unsigned search_deadline_ms; /* within which a search is answered, degraded if need be */

@@ -31,7 +31,7 @@ static void open_target(struct fixture *f)
     snprintf(path, sizeof path, "%s/sticker.db", f->dir);
     assert_int_equal(sticker_store_open(path, 1, &f->store, &err), OK);
     snprintf(path, sizeof path, "%s/bucket", f->dir);
-    assert_int_equal(bucket_open(path, &f->bucket, &err), OK);
+    assert_int_equal(bucket_open(path, NULL, &f->bucket, &err), OK);
     assert_int_equal(pool_open("test", 2, 1, &f->pool, &err), OK);
     arena_init(&f->arena, 64u << 20);
     import_list_init(&f->list, &f->arena);

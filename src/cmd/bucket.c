@@ -1,0 +1,83 @@
+/* The options about the bucket, for every command that opens it, and models on their way into it. */
+#include "base/os.h"
+#include "cmd/cmd.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum status cmd_bucket_s3(const struct config *cfg, struct arena *a, struct bucket_s3 *out, struct error *err)
+{
+    *out = (struct bucket_s3){.endpoint = config_string(cfg, "s3-endpoint"),
+                              .region = config_string(cfg, "s3-region"),
+                              .addressing = config_string(cfg, "s3-addressing"),
+                              .access_key = config_string(cfg, "s3-access-key"),
+                              .secret_key = config_string(cfg, "s3-secret-key"),
+                              .session_token = config_string(cfg, "s3-session-token"),
+                              .cache_dir = arena_printf(a, "%s/bucket", config_string(cfg, "cache-dir")),
+                              .cache_bytes = (uint64_t)config_int(cfg, "bucket-cache-bytes"),
+                              .timeout_ms = (unsigned)config_int(cfg, "s3-timeout-ms")};
+    return out->cache_dir ? OK : err_set(err, ERR_NO_MEMORY, "bucket: no memory");
+}
+
+bool cmd_models_mirrored(const struct config *cfg)
+{
+    return bucket_url_is_remote(config_string(cfg, "bucket")) && !config_is_set(cfg, "models-dir");
+}
+
+enum status cmd_models_dir(const struct config *cfg, char out[PATH_MAX], struct error *err)
+{
+    int n = cmd_models_mirrored(cfg) ? snprintf(out, PATH_MAX, "%s/models", config_string(cfg, "cache-dir"))
+                                     : snprintf(out, PATH_MAX, "%s", config_string(cfg, "models-dir"));
+    return n >= 0 && n < PATH_MAX ? OK : err_set(err, ERR_INVALID, "models folder's name is too long");
+}
+
+static int not_hidden(const struct dirent *e)
+{
+    return e->d_name[0] != '.';
+}
+
+/* The config comes last: a folder without one is no model yet to those who copy it meanwhile. */
+static int config_last(const struct dirent **a, const struct dirent **b)
+{
+    int x = strcmp((*a)->d_name, "config.json") == 0, y = strcmp((*b)->d_name, "config.json") == 0;
+    return x != y ? x - y : strcmp((*a)->d_name, (*b)->d_name);
+}
+
+enum status cmd_bucket_put_model(const struct config *cfg, const char *models, const char *name, struct error *err)
+{
+    struct arena a;
+    struct bucket_s3 s3;
+    struct bucket *b = NULL;
+    struct dirent **files = NULL;
+    char path[PATH_MAX], key[PATH_MAX];
+    int n = 0;
+    arena_init(&a, 1 << 20);
+    enum status st = cmd_bucket_s3(cfg, &a, &s3, err);
+    if (st == OK)
+        st = bucket_open(config_string(cfg, "bucket"), &s3, &b, err);
+    if (st == OK && snprintf(path, sizeof path, "%s/%s", models, name) >= (int)sizeof path)
+        st = err_set(err, ERR_INVALID, "models folder's name is too long");
+    if (st == OK && (n = scandir(path, &files, not_hidden, config_last)) < 0)
+        st = err_errno(err, "cannot read %s", path);
+    for (int i = 0; st == OK && i < n; i++) {
+        struct os_map map;
+        if (snprintf(path, sizeof path, "%s/%s/%s", models, name, files[i]->d_name) >= (int)sizeof path)
+            st = err_set(err, ERR_INVALID, "the path of %s is too long", files[i]->d_name);
+        if (st == OK)
+            st = os_map_file(path, &map, err);
+        if (st != OK)
+            break;
+        snprintf(key, sizeof key, "models/%s/%s", name, files[i]->d_name);
+        st = bucket_put(b, key, map.data, map.len, err);
+        os_unmap(&map);
+    }
+    for (int i = 0; i < n; i++)
+        free(files[i]);
+    free(files);
+    bucket_close(b);
+    arena_free(&a);
+    return st;
+}
