@@ -111,7 +111,7 @@ static enum status write_trailer(int fd, const char *path, const char *name, con
     if (fstat(fd, &sb) != 0 || !hash_file(fd, (uint64_t)sb.st_size, &hash) || lseek(fd, 0, SEEK_END) < 0)
         return err_errno(err, "cannot read back %s", path);
     *size = (uint64_t)sb.st_size;
-    bool plain = *etag && !etag[strcspn(etag, " \t\r\n")];
+    bool plain = *etag && !etag[strcspn(etag, " \t\r\n\v\f")];
     int n = snprintf(text, sizeof text, "peel-cache 1 %" PRIu64 " %016" PRIx64 " %s %s", *size, hash, name,
                      plain ? etag : "-");
     memset(text + n, '\n', sizeof text - (size_t)n);

@@ -206,7 +206,8 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             return self.refuse(int(fault), "SlowDown", "Please reduce your request rate.")
         behind = http.client.HTTPConnection("127.0.0.1", self.owner.behind, timeout=60)
         try:
-            behind.request(self.command, self.path, body=body, headers=dict(self.headers))
+            target = f"/{BUCKET}{self.path}" if self.headers["Host"].startswith(f"{BUCKET}.") else self.path
+            behind.request(self.command, target, body=body, headers=dict(self.headers))
             answer = behind.getresponse()
             data = answer.read()
         finally:

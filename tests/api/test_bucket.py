@@ -180,6 +180,20 @@ class Services(unittest.TestCase):
         other.start_search()
         other.search.wait_for(r"model org(--|/)small: ready", 60 * SLOW)
 
+    def test_serve_with_flags(self):
+        pictures = {"cat.png": ("Cat in a park", "cat")}
+        self.system.add(pictures)
+        for name in ("PEEL_BUCKET", "AWS_ENDPOINT_URL"):
+            os.environ.pop(name)
+        flags = ("--bucket", self.env["PEEL_BUCKET"], "--s3-endpoint", self.s3.url, "--s3-addressing", "path")
+        serve = self.system.start_process("serve", "serve", "--port", "0", "--search-port", "0", *flags)
+        self.system.port = int(serve.wait_for(r"sticker-service: listening on \S+ port (\d+)")[1])
+        self.system.wait_indexed()
+        self.assertEqual(self.get("/media/cat.png").status, 200)
+        self.assertEqual(self.get("/api/search/?query=cat").status, 200)
+        self.assertNotIn(ACCESS, pathlib.Path(f"/proc/{serve.child.pid}/cmdline").read_text())
+        os.environ.update(self.env)
+
     def test_keys_from_an_env_file(self):
         pictures = self.system.folder / "pictures"
         pictures.mkdir()

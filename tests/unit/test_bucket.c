@@ -320,6 +320,33 @@ static void signatures_are_checked(void **state)
     s3_only(wrong_secret);
 }
 
+/* Names below localhost are this machine's. */
+static void name_in_the_host(struct fixture *f)
+{
+    char endpoint[64];
+    const char *port = strrchr(f->s3.endpoint, ':');
+    assert_non_null(port);
+    snprintf(endpoint, sizeof endpoint, "http://localhost%s", port);
+    put(f, "media/sun & rain", "by path");
+    bucket_close(f->b);
+    f->s3.endpoint = endpoint;
+    f->s3.addressing = "virtual";
+    open_at(f);
+    expect(f, "media/sun & rain", "by path");
+    put(f, "media/sun & rain", "by host");
+    bucket_close(f->b);
+    f->s3.endpoint = getenv("PEEL_TEST_S3");
+    f->s3.addressing = "path";
+    open_at(f);
+    expect(f, "media/sun & rain", "by host");
+}
+
+static void bucket_may_stand_in_the_host(void **state)
+{
+    (void)state;
+    s3_only(name_in_the_host);
+}
+
 static void in_parts(struct fixture *f)
 {
     static const char *const keys[] = {"plain", "fault-put-503-1", "fault-put-cut-1", "fault-post-503-1",
@@ -596,17 +623,12 @@ static void models_become_folders(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(objects_come_and_go),
-        cmocka_unit_test(keys_stay_inside),
-        cmocka_unit_test(threads_share_a_bucket),
-        cmocka_unit_test(many_are_written_and_synced_once),
-        cmocka_unit_test(settings_are_checked),
-        cmocka_unit_test(signatures_are_checked),
-        cmocka_unit_test(large_objects_go_in_parts),
-        cmocka_unit_test(faults_are_survived),
-        cmocka_unit_test(copies_are_checked_and_bounded),
-        cmocka_unit_test(a_full_disk_is_survived),
-        cmocka_unit_test(models_become_folders),
+        cmocka_unit_test(objects_come_and_go),          cmocka_unit_test(keys_stay_inside),
+        cmocka_unit_test(threads_share_a_bucket),       cmocka_unit_test(many_are_written_and_synced_once),
+        cmocka_unit_test(settings_are_checked),         cmocka_unit_test(signatures_are_checked),
+        cmocka_unit_test(bucket_may_stand_in_the_host), cmocka_unit_test(large_objects_go_in_parts),
+        cmocka_unit_test(faults_are_survived),          cmocka_unit_test(copies_are_checked_and_bounded),
+        cmocka_unit_test(a_full_disk_is_survived),      cmocka_unit_test(models_become_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
