@@ -4,6 +4,7 @@
 #include "base/os.h"
 #include "base/utf8.h"
 #include "cmd/import.h"
+#include "sticker_service/picture.h"
 #include "text/text.h"
 
 #include <dirent.h>
@@ -251,25 +252,6 @@ static bool has_picture_name(const char *name)
     return false;
 }
 
-/* "cat_in-the park.jpg" is titled "cat in the park". */
-static char *title_of(const char *filename, struct arena *arena)
-{
-    const char *dot = strrchr(filename, '.');
-    size_t len = dot && dot != filename ? (size_t)(dot - filename) : strlen(filename);
-    char *title = arena_strndup(arena, filename, len), *to = title;
-    if (!title)
-        return NULL;
-    for (char *p = title; *p; p++) {
-        char c = *p == '_' || *p == '-' ? ' ' : *p;
-        if (c != ' ' || (to > title && to[-1] != ' '))
-            *to++ = c;
-    }
-    while (to > title && to[-1] == ' ')
-        to--;
-    *to = '\0';
-    return *title ? title : arena_strdup(arena, filename);
-}
-
 /* Leaves out lists that say no more than the sticker's title does. */
 static void keep_lists(struct import_item *item, struct sticker_words *words)
 {
@@ -314,7 +296,7 @@ static enum status add_file(struct walk *w, const char *path, const struct stat 
     }
     keep_lists(&item, words);
     if (!*item.title)
-        item.title = title_of(name, arena);
+        item.title = picture_title(name, arena);
     return item.title ? import_list_add(w->list, &item, err)
                       : err_set(err, ERR_TOO_LARGE, "too many names and words to hold: import in parts");
 }

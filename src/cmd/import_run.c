@@ -2,25 +2,21 @@
  * the database and within the batch; new pictures are decoded, as proof that they can be, and written to
  * the bucket (in parallel); one sync of the bucket, then one transaction makes them stickers; those that were
  * there already get the languages that they lack. */
-#include "base/os.h"
 #include "cmd/import.h"
-#include "image/image.h"
+#include "sticker_service/picture.h"
 #include "text/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define BATCH       64u
 #define BATCH_BYTES (64u << 20) /* of files held in memory at a time; a single one may have IMAGE_MAX_BYTES */
 #define BATCH_ARENA (256u << 20)
-#define SVG_SIDE    512 /* drawn at this size, which is also what the database says of a drawing without one */
 #define ADD_TRIES   3
 
 enum stage { UNTOUCHED, READ, NEW, REPAIR, WRITTEN, SKIPPED, FAILED };
@@ -30,11 +26,8 @@ struct work {
     enum stage stage;
     struct error why;       /* FAILED */
     struct error bucket_io; /* the bucket refused: ends the run */
-    const uint8_t *data;
-    uint8_t *owned; /* = data, when it was read from a file */
-    size_t len;
-    char sha256[65];
-    struct image shape; /* without pixels */
+    uint8_t *owned;         /* the bytes, when they were read from a file */
+    struct picture picture;
 };
 
 struct batch {
@@ -49,14 +42,9 @@ static bool is_stopped(const struct import_run *run)
     return run->stopped && run->stopped(run->ctx);
 }
 
-static void fail(struct work *w)
-{
-    w->stage = FAILED;
-}
-
 /* --- step 1: read and hash --- */
 
-static enum status read_file(struct work *w, struct error *err)
+static enum status read_file(struct work *w, size_t *len, struct error *err)
 {
     int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (w->item->follow ? 0 : O_NOFOLLOW);
     struct stat sb;
@@ -69,11 +57,7 @@ static enum status read_file(struct work *w, struct error *err)
         st = err_errno(err, "cannot be read");
     else if (!S_ISREG(sb.st_mode))
         st = err_set(err, ERR_INVALID, "not a file any more");
-    else if (sb.st_size > IMAGE_MAX_BYTES)
-        st = err_set(err, ERR_TOO_LARGE, "%lld bytes: at most %u are allowed", (long long)sb.st_size, IMAGE_MAX_BYTES);
-    else if (sb.st_size == 0)
-        st = err_set(err, ERR_CORRUPT, "the file is empty");
-    else if (!(w->owned = malloc((size_t)sb.st_size)))
+    else if ((st = picture_check_bytes(sb.st_size, err)) == OK && !(w->owned = malloc((size_t)sb.st_size)))
         st = err_set(err, ERR_NO_MEMORY, "no memory for %lld bytes", (long long)sb.st_size);
     while (st == OK && done < (size_t)sb.st_size) {
         ssize_t n = read(fd, w->owned + done, (size_t)sb.st_size - done);
@@ -86,8 +70,7 @@ static enum status read_file(struct work *w, struct error *err)
         done += (size_t)n;
     }
     close(fd);
-    w->data = w->owned;
-    w->len = done;
+    *len = done;
     return st;
 }
 
@@ -97,39 +80,22 @@ static void read_one(void *arg, size_t i)
     struct work *w = &b->items[i];
     if (is_stopped(b->run))
         return;
-    w->data = w->item->data;
-    w->len = w->item->len;
-    if (store_check_filename(w->item->filename, &w->why) != OK || (w->item->path && read_file(w, &w->why) != OK)) {
-        fail(w);
-        return;
-    }
-    os_sha256_hex(w->data, w->len, w->sha256);
-    w->stage = READ;
+    const struct import_item *item = w->item;
+    size_t len = item->len;
+    enum status st = store_check_filename(item->filename, &w->why); /* before the file is touched */
+    if (st == OK && item->path)
+        st = read_file(w, &len, &w->why);
+    if (st == OK)
+        st = picture_begin(item->filename, item->path ? w->owned : item->data, len, &w->picture, &w->why);
+    w->stage = st == OK ? READ : FAILED;
 }
 
 /* --- step 2: what is there already --- */
 
-static void key_of(const struct work *w, char key[STORE_MAX_FILENAME + 8])
-{
-    snprintf(key, STORE_MAX_FILENAME + 8, "media/%s", w->item->filename);
-}
-
-static bool bucket_has(struct bucket *bucket, const struct work *w)
-{
-    char key[STORE_MAX_FILENAME + 8];
-    int fd;
-    uint64_t size;
-    key_of(w, key);
-    if (bucket_fd(bucket, key, &fd, &size, NULL) != OK)
-        return false;
-    close(fd);
-    return size == w->len;
-}
-
 static void clash(struct work *w, const char *with)
 {
-    err_set(&w->why, ERR_CONFLICT, "there is another picture of this name, with other content%s", with);
-    fail(w);
+    picture_clash(with, &w->why);
+    w->stage = FAILED;
 }
 
 /* Items in stage `from` become NEW, REPAIR (the row is there, the file is not), SKIPPED or FAILED. */
@@ -151,13 +117,13 @@ static enum status compare(struct batch *b, enum stage from, struct error *err)
     for (size_t i = 0; i < n; i++) {
         struct work *w = asked[i];
         w->stage = from == READ ? NEW : from;
-        if (known[i].filename && strcmp(known[i].sha256, w->sha256) != 0)
+        if (known[i].filename && strcmp(known[i].sha256, w->picture.sha256) != 0)
             clash(w, "");
         else if (known[i].filename)
-            w->stage = from == WRITTEN || bucket_has(b->run->bucket, w) ? SKIPPED : REPAIR;
+            w->stage = from == WRITTEN || picture_is_in(&w->picture, b->run->bucket) ? SKIPPED : REPAIR;
         for (size_t k = 0; k < i && w->stage == NEW; k++)
             if (asked[k]->stage == NEW && strcmp(names[k], names[i]) == 0) {
-                if (strcmp(asked[k]->sha256, w->sha256) == 0)
+                if (strcmp(asked[k]->picture.sha256, w->picture.sha256) == 0)
                     w->stage = SKIPPED;
                 else
                     clash(w, ", in this import");
@@ -168,43 +134,15 @@ static enum status compare(struct batch *b, enum stage from, struct error *err)
 
 /* --- step 3: decode and write --- */
 
-/* A name that lies about its content would be served and saved under the wrong kind. */
-static enum status check_ending(const char *filename, enum image_kind kind, struct error *err)
-{
-    static const struct {
-        const char *ending;
-        enum image_kind kind;
-    } endings[] = {{"jpg", IMAGE_JPEG}, {"jpeg", IMAGE_JPEG}, {"jpe", IMAGE_JPEG}, {"jfif", IMAGE_JPEG},
-                   {"png", IMAGE_PNG},  {"webp", IMAGE_WEBP}, {"gif", IMAGE_GIF},  {"svg", IMAGE_SVG}};
-    const char *dot = strrchr(filename, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
-        if (endings[i].kind == kind && strcasecmp(dot + 1, endings[i].ending) == 0)
-            return OK;
-    return err_set(err, ERR_INVALID, "the content is %s, so the name should end in .%s", image_mime(kind),
-                   image_extension(kind));
-}
-
 static void decode_one(void *arg, size_t i)
 {
     struct batch *b = arg;
     struct work *w = &b->items[i];
-    char key[STORE_MAX_FILENAME + 8];
     if ((w->stage != NEW && w->stage != REPAIR) || is_stopped(b->run))
         return;
-    if (w->stage == NEW) {
-        struct image im;
-        if (image_decode(w->data, w->len, SVG_SIDE, &im, &w->why) != OK ||
-            check_ending(w->item->filename, im.kind, &w->why) != OK) {
-            image_free(&im);
-            fail(w);
-            return;
-        }
-        w->shape = im;
-        w->shape.pixels = NULL;
-        image_free(&im);
-    }
-    key_of(w, key);
-    if (bucket_put_later(b->run->bucket, key, w->data, w->len, &w->bucket_io) == OK)
+    if (w->stage == NEW && picture_check(&w->picture, &w->why) != OK)
+        w->stage = FAILED;
+    else if (picture_put(&w->picture, b->run->bucket, true, &w->bucket_io) == OK)
         w->stage = w->stage == NEW ? WRITTEN : SKIPPED;
 }
 
@@ -228,19 +166,14 @@ static enum status add_rows(struct batch *b, size_t *added, struct error *err)
             st = text_index(item->title, item->filename, item->words, item->n_words, &b->arena, &terms[n], err);
             if (st != OK)
                 return err_prefix(err, "%s", item->filename);
-            stickers[n++] = (struct sticker){.filename = item->filename,
-                                             .title = item->title,
-                                             .pack = item->pack,
-                                             .author = item->author,
-                                             .license = item->license,
-                                             .source = item->source,
-                                             .sha256 = w->sha256,
-                                             .mime = image_mime(w->shape.kind),
-                                             .bytes = (int64_t)w->len,
-                                             .width = (int32_t)w->shape.width,
-                                             .height = (int32_t)w->shape.height,
-                                             .words = item->words,
-                                             .n_words = item->n_words};
+            stickers[n] = (struct sticker){.title = item->title,
+                                           .pack = item->pack,
+                                           .author = item->author,
+                                           .license = item->license,
+                                           .source = item->source,
+                                           .words = item->words,
+                                           .n_words = item->n_words};
+            picture_describe(&w->picture, &stickers[n++]);
         }
         st = n ? sticker_store_add(b->run->store, stickers, terms, n, err) : OK;
         if (st == OK)

@@ -1,0 +1,113 @@
+#include "sticker_service/picture.h"
+
+#include "base/os.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define KEY_SIZE (STORE_MAX_FILENAME + 8)
+
+static void key_of(const struct picture *p, char key[KEY_SIZE])
+{
+    snprintf(key, KEY_SIZE, "media/%s", p->filename);
+}
+
+enum status picture_check_bytes(int64_t bytes, struct error *err)
+{
+    if (bytes > IMAGE_MAX_BYTES)
+        return err_set(err, ERR_TOO_LARGE, "%lld bytes: at most %u are allowed", (long long)bytes, IMAGE_MAX_BYTES);
+    return bytes ? OK : err_set(err, ERR_CORRUPT, "the file is empty");
+}
+
+enum status picture_begin(const char *filename, const void *data, size_t len, struct picture *out, struct error *err)
+{
+    *out = (struct picture){.filename = filename, .data = data, .len = len};
+    enum status st = store_check_filename(filename, err);
+    if (st == OK)
+        st = picture_check_bytes((int64_t)len, err);
+    if (st == OK)
+        os_sha256_hex(data, len, out->sha256);
+    return st;
+}
+
+enum status picture_clash(const char *where, struct error *err)
+{
+    return err_set(err, ERR_CONFLICT, "there is another picture of this name, with other content%s", where);
+}
+
+static enum status check_ending(const char *filename, enum image_kind kind, struct error *err)
+{
+    static const struct {
+        const char *ending;
+        enum image_kind kind;
+    } endings[] = {{"jpg", IMAGE_JPEG}, {"jpeg", IMAGE_JPEG}, {"jpe", IMAGE_JPEG}, {"jfif", IMAGE_JPEG},
+                   {"png", IMAGE_PNG},  {"webp", IMAGE_WEBP}, {"gif", IMAGE_GIF},  {"svg", IMAGE_SVG}};
+    const char *dot = strrchr(filename, '.');
+    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
+        if (endings[i].kind == kind && strcasecmp(dot + 1, endings[i].ending) == 0)
+            return OK;
+    return err_set(err, ERR_INVALID, "the content is %s, so the name should end in .%s", image_mime(kind),
+                   image_extension(kind));
+}
+
+enum status picture_check(struct picture *p, struct error *err)
+{
+    struct image im;
+    enum status st = image_decode(p->data, p->len, PICTURE_SVG_SIDE, &im, err);
+    if (st == OK)
+        st = check_ending(p->filename, im.kind, err);
+    p->kind = im.kind;
+    p->width = im.width;
+    p->height = im.height;
+    image_free(&im);
+    return st;
+}
+
+bool picture_is_in(const struct picture *p, struct bucket *bucket)
+{
+    char key[KEY_SIZE];
+    int fd;
+    uint64_t size;
+    key_of(p, key);
+    if (bucket_fd(bucket, key, &fd, &size, NULL) != OK)
+        return false;
+    close(fd);
+    return size == p->len;
+}
+
+enum status picture_put(const struct picture *p, struct bucket *bucket, bool later, struct error *err)
+{
+    char key[KEY_SIZE];
+    key_of(p, key);
+    return later ? bucket_put_later(bucket, key, p->data, p->len, err) : bucket_put(bucket, key, p->data, p->len, err);
+}
+
+void picture_describe(const struct picture *p, struct sticker *out)
+{
+    out->filename = p->filename;
+    out->sha256 = p->sha256;
+    out->mime = image_mime(p->kind);
+    out->bytes = (int64_t)p->len;
+    out->width = (int32_t)p->width;
+    out->height = (int32_t)p->height;
+}
+
+const char *picture_title(const char *filename, struct arena *a)
+{
+    const char *dot = strrchr(filename, '.');
+    size_t len = dot && dot != filename ? (size_t)(dot - filename) : strlen(filename);
+    char *title = arena_strndup(a, filename, len), *to = title;
+    if (!title)
+        return NULL;
+    for (char *p = title; *p; p++) {
+        char c = *p == '_' || *p == '-' ? ' ' : *p;
+        if (c != ' ' || (to > title && to[-1] != ' '))
+            *to++ = c;
+    }
+    while (to > title && to[-1] == ' ')
+        to--;
+    *to = '\0';
+    return *title ? title : arena_strdup(a, filename);
+}
