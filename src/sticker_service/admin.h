@@ -25,8 +25,9 @@
 #include <stdbool.h>
 
 #define ADMIN_HTML_MAX   (2u << 20)
-#define ADMIN_FORM_SMALL 8192u      /* bytes of a form with a few short fields */
-#define ADMIN_FORM       (2u << 20) /* of one with words in many languages */
+#define ADMIN_FORM_SMALL 8192u       /* bytes of a form with a few short fields */
+#define ADMIN_FORM       (2u << 20)  /* of one with words in many languages */
+#define ADMIN_UPLOAD     (64u << 20) /* of one with pictures */
 
 enum admin_right { ADMIN_VIEW = 1, ADMIN_ADD = 2, ADMIN_CHANGE = 4, ADMIN_DELETE = 8 };
 
@@ -53,6 +54,9 @@ bool admin_form(const struct admin_visit *v, size_t max_fields, struct form *out
 bool admin_is_ours(const struct admin_visit *v, const char *csrf) MUST_CHECK;
 const char *admin_field(const struct form *f, const char *name); /* "" where it is missing */
 
+/* Waits for a turn at something of which only so much may be done at once; the caller posts it. False: none came. */
+bool admin_take_turn(sem_t *turns, unsigned wait_s) MUST_CHECK;
+
 /* `current`: the model that the page is about, or NULL. */
 struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *title, const char *current);
 void admin_headers(struct http_response *res);                            /* that all admin answers have */
@@ -77,6 +81,10 @@ void admin_export(void *ctx, const struct http_request *req, struct http_respons
 void admin_edit_page(void *ctx, const struct http_request *req, struct http_response *res);
 void admin_edit(void *ctx, const struct http_request *req, struct http_response *res);
 void admin_delete_page(void *ctx, const struct http_request *req, struct http_response *res);
+void admin_upload_page(void *ctx, const struct http_request *req, struct http_response *res);
+void admin_upload(void *ctx, const struct http_request *req, struct http_response *res);
+/* The server's admit, for uploads: who is logged in, may add stickers, and comes from our page. */
+bool admin_admit(void *ctx, const struct http_request *req, struct http_response *res);
 void admin_action(void *ctx, const struct http_request *req, struct http_response *res);
 
 #endif

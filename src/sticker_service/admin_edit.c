@@ -1,10 +1,10 @@
-/* /admin/{model}/edit, delete and action: adding, changing and deleting rows, one or many, each with its history. */
+/* /admin/{model}/edit, delete and action: adding, changing and deleting rows, one or many, each with its history.
+ * (Stickers are added by admin_upload.c.) */
+#include "sticker_service/admin_edit.h"
 #include "base/json_out.h"
 #include "base/os.h"
 #include "base/secret.h"
 #include "base/utf8.h"
-#include "sticker_service/admin.h"
-#include "sticker_service/admin_models.h"
 #include "sticker_service/auth.h"
 #include "text/text.h"
 #include "web/html.h"
@@ -18,19 +18,6 @@
 #define MAX_OPTIONS 256
 #define EMPTY_ROWS  3 /* offered for more languages */
 #define MAX_JSON    (1u << 20)
-
-/* One row as a form has it. */
-struct edit {
-    const struct admin_model *model;
-    const char *id; /* "" for a new one */
-    const char *object, *seen;
-    const char *values[ADMIN_MAX_FIELDS], *before[ADMIN_MAX_FIELDS], *problems[ADMIN_MAX_FIELDS];
-    bool fixed[ADMIN_MAX_FIELDS];
-    struct sticker sticker; /* as it is, and then as it shall be */
-    struct sticker_words *words;
-    size_t n_words, n;
-    bool wrong, conflict;
-};
 
 static bool same(const char *a, const char *b)
 {
@@ -96,16 +83,15 @@ static bool may_touch(const struct admin_visit *v, const struct edit *e)
     return true;
 }
 
-static enum status start(const struct admin_visit *v, const struct admin_model *m, struct edit *e, struct error *err)
+enum status edit_start(const struct admin_visit *v, const struct admin_model *m, const char *id, struct edit *e,
+                       struct error *err)
 {
-    *e = (struct edit){.model = m, .object = "", .seen = "0"};
+    *e = (struct edit){.model = m, .id = id, .object = "", .seen = "0"};
     while (m->fields[e->n].name)
         e->n++;
     for (size_t i = 0; i < e->n; i++)
         e->before[i] = e->values[i] = same(m->fields[i].name, "is_active") ? "1" : "";
-    enum status st = param_or(v->req, "id", "", &e->id, err);
-    if (st == OK && *e->id)
-        st = load_row(v, e, err);
+    enum status st = *id ? load_row(v, e, err) : OK;
     enum admin_right right = *e->id ? ADMIN_CHANGE : ADMIN_ADD;
     bool may = admin_may(v, m->name, right) && may_touch(v, e);
     for (size_t i = 0; i < e->n; i++)
@@ -194,7 +180,7 @@ static void check_value(struct edit *e, size_t i)
         wrong(e, i, "At least 8 characters.");
 }
 
-static enum status read_form(const struct form *form, struct edit *e, struct arena *a, struct error *err)
+enum status edit_read(const struct form *form, struct edit *e, struct arena *a, struct error *err)
 {
     e->seen = admin_field(form, "seen");
     for (size_t i = 0; i < e->n; i++) {
@@ -250,8 +236,8 @@ static const char *to_json(const struct edit *e, const char *const *values, cons
     return text;
 }
 
-static enum status save(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
-                        struct error *err)
+enum status edit_save(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
+                      struct error *err)
 {
     struct arena *a = v->req->arena;
     struct admin_pair fields[ADMIN_MAX_FIELDS + 1];
@@ -268,7 +254,7 @@ static enum status save(const struct admin_visit *v, struct edit *e, const char 
             fields[n++] = (struct admin_pair){f->name, e->values[i]};
         }
         if (i == 0 || same(f->name, e->model->object))
-            e->object = *e->id && same(e->model->name, "stickers") ? e->id : e->values[i];
+            e->object = same(e->model->name, "stickers") ? e->sticker.filename : e->values[i];
     }
     if (st == OK && same(e->model->name, "tokens")) {
         auth_token_new(token);
@@ -315,11 +301,11 @@ static bool holds(const char *list, const char *word)
 }
 
 static enum status fill_options(const struct admin_visit *v, const struct admin_field *f, const char *value,
-                                struct tpl_admin_form_fields *out, struct error *err)
+                                struct tpl_admin_field *out, struct error *err)
 {
     static const char *const rights[] = {"view", "add", "change", "delete"};
     struct arena *a = v->req->arena;
-    struct tpl_admin_form_fields_options *options = arena_array(a, MAX_OPTIONS, sizeof *options);
+    struct tpl_admin_field_options *options = arena_array(a, MAX_OPTIONS, sizeof *options);
     if (!options)
         return no_memory(err);
     out->options = options;
@@ -335,7 +321,7 @@ static enum status fill_options(const struct admin_visit *v, const struct admin_
                                .limit = MAX_OPTIONS};
         enum status st = sticker_store_list_page(v->service->store, &ask, a, &page, err);
         for (size_t i = 0; st == OK && i < page.n; i++)
-            options[out->n_options++] = (struct tpl_admin_form_fields_options){
+            options[out->n_options++] = (struct tpl_admin_field_options){
                 .value = page.rows[i].id, .label = page.rows[i].cells[0], .checked = holds(value, page.rows[i].id)};
         return st;
     }
@@ -347,17 +333,17 @@ static enum status fill_options(const struct admin_visit *v, const struct admin_
             if (!name)
                 return no_memory(err);
             options[out->n_options++] =
-                (struct tpl_admin_form_fields_options){.value = name, .label = name, .checked = holds(value, name)};
+                (struct tpl_admin_field_options){.value = name, .label = name, .checked = holds(value, name)};
         }
-    options[out->n_options++] = (struct tpl_admin_form_fields_options){
+    options[out->n_options++] = (struct tpl_admin_field_options){
         .value = "dashboard.view", .label = "dashboard.view", .checked = holds(value, "dashboard.view")};
     return OK;
 }
 
-static enum status fill_words(const struct admin_visit *v, const struct edit *e, struct tpl_admin_form_fields *out,
+static enum status fill_words(const struct admin_visit *v, const struct edit *e, struct tpl_admin_field *out,
                               struct error *err)
 {
-    struct tpl_admin_form_fields_words *rows = arena_array(v->req->arena, e->n_words + EMPTY_ROWS, sizeof *rows);
+    struct tpl_admin_field_words *rows = arena_array(v->req->arena, e->n_words + EMPTY_ROWS, sizeof *rows);
     if (!rows)
         return no_memory(err);
     for (size_t i = 0; i < e->n_words + EMPTY_ROWS; i++) {
@@ -396,15 +382,40 @@ static enum status fill_facts(const struct admin_visit *v, const struct edit *e,
     return st;
 }
 
-static void show(const struct admin_visit *v, const struct edit *e, int status, const char *problem, const char *noted)
+enum status edit_fields(const struct admin_visit *v, const struct edit *e, struct tpl_admin_field *out,
+                        struct error *err)
 {
     static const char *const kinds[] = {
         [FIELD_LINE] = "line",         [FIELD_NUMBER] = "number",   [FIELD_CHECK] = "check",
         [FIELD_PASSWORD] = "password", [FIELD_CHOICES] = "choices", [FIELD_WORDS] = "words"};
+    enum status st = OK;
+    for (size_t i = 0; i < e->n && st == OK; i++) {
+        const struct admin_field *f = &e->model->fields[i];
+        out[i] = (struct tpl_admin_field){.name = f->name,
+                                          .label = f->label,
+                                          .kind = kinds[f->kind],
+                                          .value = f->kind == FIELD_PASSWORD ? "" : e->values[i],
+                                          .fixed = e->fixed[i],
+                                          .required = f->flags & FIELD_REQUIRED,
+                                          .help = f->help,
+                                          .problem = e->problems[i],
+                                          .checked = same(e->values[i], "1")};
+        if (e->conflict && !same(e->before[i], e->values[i]))
+            out[i].theirs = *e->before[i] ? e->before[i] : "(empty)";
+        if (f->kind == FIELD_CHOICES)
+            st = fill_options(v, f, e->values[i], &out[i], err);
+        if (f->kind == FIELD_WORDS)
+            st = fill_words(v, e, &out[i], err);
+    }
+    return st;
+}
+
+static void show(const struct admin_visit *v, const struct edit *e, int status, const char *problem, const char *noted)
+{
     struct error err;
     struct buf html;
     const struct admin_model *m = e->model;
-    struct tpl_admin_form_fields fields[ADMIN_MAX_FIELDS] = {0};
+    struct tpl_admin_field fields[ADMIN_MAX_FIELDS] = {0};
     bool view_only = m->rights == ADMIN_VIEW;
     const char *heading = *e->id ? e->object : arena_printf(v->req->arena, "Add a %s", m->one);
     struct tpl_admin_form page = {.admin_layout = admin_layout(v, heading, m->name),
@@ -418,25 +429,10 @@ static void show(const struct admin_visit *v, const struct edit *e, int status, 
                                   .fields = fields,
                                   .n_fields = view_only ? 0 : e->n};
     enum status st = *e->id ? fill_facts(v, e, &page, &err) : OK;
-    for (size_t i = 0; i < page.n_fields && st == OK; i++) {
-        const struct admin_field *f = &m->fields[i];
-        fields[i] = (struct tpl_admin_form_fields){.name = f->name,
-                                                   .label = f->label,
-                                                   .kind = kinds[f->kind],
-                                                   .value = f->kind == FIELD_PASSWORD ? "" : e->values[i],
-                                                   .fixed = e->fixed[i],
-                                                   .required = f->flags & FIELD_REQUIRED,
-                                                   .help = f->help,
-                                                   .problem = e->problems[i],
-                                                   .checked = same(e->values[i], "1")};
-        if (e->conflict && !same(e->before[i], e->values[i]))
-            fields[i].theirs = *e->before[i] ? e->before[i] : "(empty)";
+    if (st == OK && !view_only)
+        st = edit_fields(v, e, fields, &err);
+    for (size_t i = 0; i < page.n_fields; i++)
         page.can_save |= !e->fixed[i];
-        if (f->kind == FIELD_CHOICES)
-            st = fill_options(v, f, e->values[i], &fields[i], &err);
-        if (f->kind == FIELD_WORDS)
-            st = fill_words(v, e, &fields[i], &err);
-    }
     if (st != OK) {
         admin_fail(v, &err);
         return;
@@ -462,17 +458,35 @@ static void to_list(const struct admin_visit *v, const struct admin_model *m, co
     http_redirect(v->res, 303, to);
 }
 
+/* The row that the URL names. Stickers are not added here but uploaded: then the answer is given. */
+static bool start(const struct admin_visit *v, const struct admin_model *m, struct edit *e)
+{
+    struct error err;
+    const char *id;
+    enum status st = param_or(v->req, "id", "", &id, &err);
+    if (st == OK)
+        st = edit_start(v, m, id, e, &err);
+    if (st != OK) {
+        admin_fail(v, &err);
+        return false;
+    }
+    if (!*id && m->upload) {
+        admin_headers(v->res);
+        http_redirect(v->res, 303, m->upload);
+        return false;
+    }
+    return true;
+}
+
 void admin_edit_page(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct admin_visit v;
     struct edit e;
-    struct error err;
     const struct admin_model *m;
-    if (!admin_visit(ctx, req, res, &v) || !(m = wanted(&v)) || !admin_needs(&v, m->name, ADMIN_VIEW))
+    if (!admin_visit(ctx, req, res, &v) || !(m = wanted(&v)) || !admin_needs(&v, m->name, ADMIN_VIEW) ||
+        !start(&v, m, &e))
         return;
-    if (start(&v, m, &e, &err) != OK)
-        admin_fail(&v, &err);
-    else if (*e.id || admin_needs(&v, m->name, ADMIN_ADD))
+    if (*e.id || admin_needs(&v, m->name, ADMIN_ADD))
         show(&v, &e, 200, NULL, NULL);
 }
 
@@ -480,11 +494,8 @@ void admin_edit_page(void *ctx, const struct http_request *req, struct http_resp
 static void show_conflict(const struct admin_visit *v, struct edit *e)
 {
     struct edit now;
-    struct error err;
-    if (start(v, e->model, &now, &err) != OK) {
-        admin_fail(v, &err);
+    if (!start(v, e->model, &now))
         return;
-    }
     memcpy(e->before, now.before, sizeof e->before);
     e->seen = now.seen;
     e->conflict = true;
@@ -499,13 +510,9 @@ void admin_edit(void *ctx, const struct http_request *req, struct http_response 
     struct error err;
     const struct admin_model *m;
     const char *key = NULL, *before = "";
-    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form) || !(m = wanted(&v)))
+    enum status st = OK;
+    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form) || !(m = wanted(&v)) || !start(&v, m, &e))
         return;
-    enum status st = start(&v, m, &e, &err);
-    if (st != OK) {
-        admin_fail(&v, &err);
-        return;
-    }
     if (!admin_needs(&v, m->name, *e.id ? ADMIN_CHANGE : ADMIN_ADD))
         return;
     if (!may_touch(&v, &e)) {
@@ -515,13 +522,13 @@ void admin_edit(void *ctx, const struct http_request *req, struct http_response 
     if (*e.id && !(before = to_json(&e, e.before, e.words, e.n_words, req->arena)))
         st = no_memory(&err);
     if (st == OK)
-        st = read_form(&form, &e, req->arena, &err);
+        st = edit_read(&form, &e, req->arena, &err);
     if (st == OK && e.wrong) {
         show(&v, &e, 400, "Not saved: something needs another look.", NULL);
         return;
     }
     if (st == OK)
-        st = save(&v, &e, before, &key, &err);
+        st = edit_save(&v, &e, before, &key, &err);
     if (st == OK && key) {
         const char *said = arena_printf(req->arena, "The token, shown this once: %s", key);
         show(&v, &e, 200, NULL, said);

@@ -257,8 +257,11 @@ static const char *say_total(const struct list_page *page, const struct admin_mo
 
 static const char *say_done(const char *done)
 {
-    static const char *const said[][2] = {
-        {"added", "Added."}, {"changed", "Saved."}, {"deleted", "Deleted."}, {"reindexed", "Sent to the index again."}};
+    static const char *const said[][2] = {{"added", "Added."},
+                                          {"uploaded", "Uploaded."},
+                                          {"changed", "Saved."},
+                                          {"deleted", "Deleted."},
+                                          {"reindexed", "Sent to the index again."}};
     for (size_t i = 0; i < sizeof said / sizeof *said; i++)
         if (strcmp(said[i][0], done) == 0)
             return said[i][1];
@@ -304,6 +307,14 @@ static const struct admin_model *wanted(const struct admin_visit *v)
     return m;
 }
 
+/* Where rows are added; NULL for those who may not. */
+static const char *add_url(const struct admin_visit *v, const struct admin_model *m)
+{
+    if (!admin_may(v, m->name, ADMIN_ADD))
+        return NULL;
+    return m->upload ? m->upload : arena_printf(v->req->arena, "/admin/%s/edit", m->name);
+}
+
 void admin_list(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct admin_visit v;
@@ -315,8 +326,9 @@ void admin_list(void *ctx, const struct http_request *req, struct http_response 
         return;
     struct tpl_admin_list page = {.admin_layout = admin_layout(&v, m->title, m->name),
                                   .model = m->name,
-                                  .one = m->one,
-                                  .can_add = admin_may(&v, m->name, ADMIN_ADD),
+                                  .add_url = add_url(&v, m),
+                                  .add_label =
+                                      m->upload ? "Upload images" : arena_printf(req->arena, "Add a %s", m->one),
                                   .can_delete = admin_may(&v, m->name, ADMIN_DELETE),
                                   .can_reindex = m->reindexes && admin_may(&v, m->name, ADMIN_CHANGE),
                                   .search_label = m->search};

@@ -10,10 +10,8 @@
 #include "web/cookie.h"
 #include "web/html.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define COOKIE       "peel_session"
 #define LOGIN_COOKIE "peel_login" /* what the login form's CSRF token is made from: there is no session yet */
@@ -76,13 +74,7 @@ void admin_login_page(void *ctx, const struct http_request *req, struct http_res
 /* At most a few at once; false when no turn came. */
 static bool check_password(struct sticker_service *s, const char *password, const char *hash, bool *right)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += CHECK_WAIT_S;
-    int rc;
-    while ((rc = sem_timedwait(&s->password_checks, &until)) != 0 && errno == EINTR)
-        continue;
-    if (rc != 0)
+    if (!admin_take_turn(&s->password_checks, CHECK_WAIT_S))
         return false;
     *right = secret_check_password(password, hash);
     sem_post(&s->password_checks);

@@ -18,7 +18,7 @@ const struct admin_model admin_models[] = {
         .name = "stickers",
         .title = "Stickers",
         .one = "sticker",
-        .rights = ADMIN_VIEW | ADMIN_CHANGE | ADMIN_DELETE,
+        .rights = ALL,
         .object = "filename",
         .sort = "modified_us",
         .search = "Title, words or filename",
@@ -50,6 +50,7 @@ const struct admin_model admin_models[] = {
                    {"license", "Licence", FIELD_LINE, 0, 1000, NULL},
                    {"source", "Source", FIELD_LINE, 0, 1000, "Where it comes from, best a URL"},
                    {"words", "Words", FIELD_WORDS, 0, (16u << 10), "By language, separated by commas"}},
+        .upload = "/admin/stickers/upload/",
         .reindexes = true,
     },
     {

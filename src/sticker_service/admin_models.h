@@ -50,7 +50,8 @@ struct admin_model {
     struct admin_column columns[ADMIN_MAX_COLUMNS + 1]; /* ended by a name NULL, as are the others */
     struct admin_filter filters[ADMIN_MAX_FILTERS + 1];
     struct admin_field fields[ADMIN_MAX_FIELDS + 1];
-    bool reindexes; /* rows can be sent to SearchService again */
+    const char *upload; /* the page where rows are added, NULL where a form does */
+    bool reindexes;     /* rows can be sent to SearchService again */
 };
 
 extern const struct admin_model admin_models[];

@@ -26,6 +26,7 @@ struct sticker_service {
     struct thumbs *thumbs;
     struct outbox *outbox;
     sem_t password_checks;                 /* how many more may run: each takes 64 MiB and 0.1 s */
+    sem_t uploads;                         /* one picture at a time: each may take 256 MiB when decoded */
     struct http_server *_Atomic server;    /* NULL for the first requests, if they are quick */
     atomic_uint_fast64_t degraded;         /* answers given without SearchService */
     atomic_int_fast64_t degraded_told_us;  /* when that was last logged, monotonic */

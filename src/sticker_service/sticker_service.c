@@ -33,6 +33,8 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/admin/logout", admin_logout, 0, ADMIN_FORM_SMALL, "admin_logout"},
     {HTTP_GET, "/admin/password", admin_password_page, 0, 0, "admin_password"},
     {HTTP_POST, "/admin/password", admin_password, 0, ADMIN_FORM_SMALL, "admin_password"},
+    {HTTP_GET, "/admin/stickers/upload/", admin_upload_page, 0, 0, "admin_upload"},
+    {HTTP_POST, "/admin/stickers/upload/", admin_upload, HTTP_ADMITS, ADMIN_UPLOAD, "admin_upload"},
     {HTTP_GET, "/admin/{model}/", admin_list, 0, 0, "admin_list"},
     {HTTP_GET, "/admin/{model}/export", admin_export, 0, 0, "admin_export"},
     {HTTP_GET, "/admin/{model}/edit", admin_edit_page, 0, 0, "admin_edit"},
@@ -112,6 +114,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
                                         .routes = routes,
                                         .n_routes = sizeof routes / sizeof *routes,
                                         .ctx = s,
+                                        .admit = admin_admit,
                                         .metrics_prefix = "peel_sticker"};
     struct http_server *http = NULL;
     status = http_server_open(&server, &http, err);
@@ -136,6 +139,7 @@ enum status sticker_service_run(const struct sticker_service_config *cfg, struct
 {
     struct sticker_service s = {.cfg = cfg};
     sem_init(&s.password_checks, 0, PASSWORD_CHECKS);
+    sem_init(&s.uploads, 0, 1);
     enum status status = open_parts(&s, err);
     if (status == OK) {
         uint16_t port = http_server_port(s.server);
@@ -151,6 +155,7 @@ enum status sticker_service_run(const struct sticker_service_config *cfg, struct
         log_info("stopping");
     }
     close_parts(&s);
+    sem_destroy(&s.uploads);
     sem_destroy(&s.password_checks);
     return status;
 }

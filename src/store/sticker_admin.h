@@ -100,11 +100,12 @@ struct admin_who {
     const char *username, *address;
 };
 struct admin_change {
-    enum { CHANGE_ADD, CHANGE_UPDATE, CHANGE_DELETE, CHANGE_REINDEX } op;
+    enum { CHANGE_ADD, CHANGE_UPDATE, CHANGE_DELETE, CHANGE_REINDEX, CHANGE_PICTURE } op;
     const char *list;
-    const char *id;                /* the row; NULL for CHANGE_ADD */
-    int64_t seen_us;               /* its modified_us as the person saw it; 0: whatever it is */
-    const struct sticker *sticker; /* for list "stickers" ... */
+    const char *id;  /* the row; NULL for CHANGE_ADD */
+    int64_t seen_us; /* its modified_us as the person saw it; 0: whatever it is */
+    const struct sticker
+        *sticker; /* for list "stickers"; CHANGE_PICTURE: only sha256, mime, bytes and sides count ... */
     const struct index_terms *terms;
     const struct admin_pair *fields; /* ... and for the others */
     size_t n_fields;

@@ -60,6 +60,16 @@ static enum status change_sticker(struct db_conn *c, const struct admin_change *
         return sticker_sqlite_sticker_update(c, ch->sticker, ch->terms, err);
     if (ch->op == CHANGE_DELETE)
         return sticker_sqlite_sticker_delete(c, ch->id, err);
+    if (ch->op == CHANGE_PICTURE)
+        st = db_run(c,
+                    "UPDATE stickers SET sha256 = ?2, mime = ?3, bytes = ?4, width = ?5, height = ?6, modified_us = ?7"
+                    " WHERE filename = ?1",
+                    DB_ARGS(DB_TEXT(ch->id), DB_TEXT(ch->sticker->sha256), DB_TEXT(ch->sticker->mime),
+                            DB_INT(ch->sticker->bytes), DB_INT(ch->sticker->width), DB_INT(ch->sticker->height),
+                            DB_INT(os_now_us())),
+                    NULL, err);
+    if (st != OK)
+        return st;
     return sticker_sqlite_outbox_queue(c, "put", ch->id, err);
 }
 
@@ -283,8 +293,11 @@ static enum status change_token(struct db_conn *c, const struct admin_change *ch
 static enum status note(struct db_conn *c, const struct admin_who *who, const struct admin_change *ch,
                         struct error *err)
 {
-    static const char *const actions[] = {
-        [CHANGE_ADD] = "add", [CHANGE_UPDATE] = "change", [CHANGE_DELETE] = "delete", [CHANGE_REINDEX] = "reindex"};
+    static const char *const actions[] = {[CHANGE_ADD] = "add",
+                                          [CHANGE_UPDATE] = "change",
+                                          [CHANGE_DELETE] = "delete",
+                                          [CHANGE_REINDEX] = "reindex",
+                                          [CHANGE_PICTURE] = "change"};
     return db_run(c,
                   "INSERT INTO history (at_us, username, address, action, model, object, before, after)"
                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

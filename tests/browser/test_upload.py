@@ -1,0 +1,5 @@
+import sys
+
+import services
+
+sys.exit(services.run("upload.mjs"))
