@@ -4,14 +4,18 @@ import gzip
 import hashlib
 import http.client
 import json
+import os
 import pathlib
 import socket
 import struct
 import sys
 import threading
+import unittest
+import unittest.mock
 import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import s3_testing  # noqa: E402
 from peel_testing import SLOW, main, png, request, wait_until  # noqa: E402
 from test_admin import HOSTILE, PASSWORD, AdminTest, Visitor  # noqa: E402
 
@@ -300,6 +304,36 @@ class Allowed(UploadTest):
         self.assertEqual(self.upload(other, visitor=adder).status, 400)
         self.assertEqual(self.get("/media/roles.png").body, png(4, 8))
         self.assertEqual([h["username"] for h in self.history() if h["object"] == "roles.png"], ["adder"])
+
+
+@unittest.skipIf(s3_testing.unavailable(), s3_testing.unavailable())
+class InS3(UploadTest):
+    """The images go wherever the bucket is, and a bucket that is away loses nothing."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.s3 = s3_testing.S3()
+        cls.addClassCleanup(cls.s3.close)
+        env = {**cls.s3.environment(), "PEEL_BUCKET": f"s3://{s3_testing.BUCKET}/up", "PEEL_S3_TIMEOUT_MS": "1000"}
+        changed = unittest.mock.patch.dict(os.environ, env)
+        changed.start()
+        cls.addClassCleanup(changed.stop)
+        super().setUpClass()
+
+    def test_into_a_store(self):
+        first, second = png(30, 30, (5, 5, 5)), png(31, 30, (6, 6, 6))
+        self.assertEqual(self.upload(("stored.png", first)).status, 303)
+        self.assertEqual(self.s3.count("PUT", "/up/media/stored.png"), 1)
+        self.assertEqual(self.get("/media/stored.png").body, first)
+        self.assertEqual(self.upload(("stored.png", second), replace="1").status, 303)
+        self.assertEqual(self.get("/media/stored.png").body, second)
+        self.s3.down = True
+        answer = self.upload(("away.png", first), script=True)
+        self.s3.down = False
+        self.assertEqual(self.outcomes(answer), [("away.png", "failed", "Part of Peel does not answer just now. Try again soon.")])
+        self.assertIsNone(self.sticker("away.png"))
+        wait_until(lambda: self.upload(("away.png", first)).status == 303, 20, "the store to be asked again")
+        self.assertEqual(self.get("/media/away.png").body, first)
 
 
 if __name__ == "__main__":
