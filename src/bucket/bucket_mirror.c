@@ -253,7 +253,7 @@ enum status bucket_mirror(struct bucket *b, const char *folder, const char *dir,
     if (st == OK)
         st = lock(dir, &fd, err);
     if (st == OK)
-        st = s3_list((struct s3 *)b, folder, on_object, &l, err);
+        st = s3_list((struct s3 *)b, folder, stopped, ctx, on_object, &l, err);
     if (st == OK)
         *m = (struct mirror){
             .s = (struct s3 *)b, .dir = dir, .folder = folder, .stopped = stopped, .ctx = ctx, .fd = -1};

@@ -72,7 +72,8 @@ enum status s3_upload(struct s3 *s, const char *key, const void *data, size_t le
 /* bucket_s3_list.c: the objects below `folder`, ascending. `each` gets the key below the prefix; what it
  * returns other than OK ends the listing. */
 typedef enum status s3_each(void *ctx, const char *key, const char *etag, uint64_t size, struct error *err);
-enum status s3_list(struct s3 *s, const char *folder, s3_each *each, void *ctx, struct error *err) MUST_CHECK;
+enum status s3_list(struct s3 *s, const char *folder, bool (*stopped)(void *stop_ctx), void *stop_ctx, s3_each *each,
+                    void *ctx, struct error *err) MUST_CHECK;
 /* Copies what stands between <tag> and </tag> in `xml`, entities resolved. false: absent or too long. */
 bool s3_xml_text(const char *xml, const char *tag, char *out, size_t cap);
 

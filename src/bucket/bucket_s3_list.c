@@ -72,7 +72,8 @@ static enum status read_page(struct s3 *s, char *page, s3_each *each, void *ctx,
     return st;
 }
 
-enum status s3_list(struct s3 *s, const char *folder, s3_each *each, void *ctx, struct error *err)
+enum status s3_list(struct s3 *s, const char *folder, bool (*stopped)(void *stop_ctx), void *stop_ctx, s3_each *each,
+                    void *ctx, struct error *err)
 {
     char token[MAX_TOKEN] = "", more[8];
     struct buf page, query;
@@ -91,7 +92,8 @@ enum status s3_list(struct s3 *s, const char *folder, s3_each *each, void *ctx, 
         s3_escape(&query, s->prefix, false);
         s3_escape(&query, folder, false);
         buf_puts(&query, "%2F");
-        struct s3_request r = {.method = "GET", .query = buf_str(&query), .out = &page, .fd = -1};
+        struct s3_request r = {
+            .method = "GET", .query = buf_str(&query), .out = &page, .fd = -1, .stopped = stopped, .ctx = stop_ctx};
         st = buf_status(&query, err);
         if (st == OK)
             st = s3_call(s, &r, &a, err);

@@ -96,6 +96,7 @@ class S3:
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="peel-s3-")
         self.down = self.hang = False
+        self.hung = []  # targets
         self.seen = []  # (method, target, status)
         self.refused = []  # complaints
         self.faults = collections.Counter()
@@ -186,6 +187,8 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body if send is None else send)
 
     def handle_any(self):
+        if self.owner.hang:
+            self.owner.hung.append(self.path)
         while self.owner.hang and not self.owner.down:
             time.sleep(0.05)
         fault = "drop" if self.owner.down else self.fault()

@@ -7,6 +7,7 @@ import pathlib
 import re
 import subprocess
 import tempfile
+import time
 import unittest
 
 from peel_testing import PEEL, SLOW, System, main, png, request, wait_until
@@ -165,6 +166,19 @@ class Services(unittest.TestCase):
         alone = self.system.start_process("alone", "search-service", "--search-port", "0")
         alone.wait_for(r"may be newer than the copies here", 60 * SLOW)
         alone.wait_for(r"model small: ready", 60 * SLOW)
+
+    def test_a_start_does_not_wait_long_for_a_store_that_hangs(self):
+        self.s3.hang = True
+        began = time.monotonic()
+        self.system.start_search()
+        self.assertLess(time.monotonic() - began, 5 * SLOW)
+        before = len(self.s3.hung)
+        os.environ["PEEL_S3_TIMEOUT_MS"] = "60000"
+        waiting = self.system.start_process("waiting", "search-service", "--search-port", "0")
+        wait_until(lambda: len(self.s3.hung) > before, 10, "a request that hangs")
+        began = time.monotonic()
+        self.assertEqual(waiting.stop(), 0)
+        self.assertLess(time.monotonic() - began, 5 * SLOW)
 
     def test_a_pulled_model_goes_into_the_bucket(self):
         hub = Hub(model_files())
