@@ -7,6 +7,7 @@ import pathlib
 import re
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -150,6 +151,27 @@ class Services(unittest.TestCase):
         fetched = [status for method, target, status in self.s3.seen if method == "GET" and "media/wide.png" in target]
         self.assertIn(fetched.count(200), (1, 2), fetched)  # at most once by each of two services
         self.assertIn(304, fetched)
+
+    def test_requests_at_the_same_time_share_a_fetch(self):
+        os.environ["PEEL_S3_TIMEOUT_MS"] = "20000"
+        self.system.add({"cat.png": ("Cat in a park", "cat")})
+        self.system.start_search()
+        self.system.start_sticker()
+        self.system.wait_indexed()
+        before, statuses = self.s3.count("GET", "media/cat.png"), []
+        threads = [
+            threading.Thread(target=lambda: statuses.append(self.get("/media/cat.png").status)) for _ in range(6)
+        ]
+        self.s3.hang = True
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5 * SLOW)
+        self.s3.hang = False
+        for thread in threads:
+            thread.join()
+        self.assertEqual(statuses, [200] * 6)
+        # one that has begun when the others come, and one for them (more only if some came later than half a second)
+        self.assertLessEqual(self.s3.count("GET", "media/cat.png") - before, 3)
 
     def test_restart_copies_no_model_again(self):
         for name, data in model_files().items():
