@@ -19,7 +19,7 @@ HEADER = ["id", "split", "type", "language", "query", "relevant"]
 TYPES = ["word", "paraphrase", "situation", "misspelling", "emoji"]
 MINIMUM = {"en": 300, "es": 50, "ja": 50, "de": 50, "zh": 50, "ar": 50, "fr": 50, "pt": 50, "ko": 50}
 SEED = "peel-eval-1"
-MOST_RELEVANT = 64
+MOST_RELEVANT = 40
 STICKER = re.compile(r"(openmoji-[^\s:]+\.svg|fluent3d-[^\s:]+\.webp)(:[12])?")
 
 
