@@ -22,7 +22,7 @@
 void gallery_page(void *ctx, const struct http_request *req, struct http_response *res);
 /* GET /sticker/<filename>[?q=cat]: one sticker, large. */
 void gallery_sticker(void *ctx, const struct http_request *req, struct http_response *res);
-/* POST /vote with q, filename, vote=positive|negative, page or from=sticker: counts and redirects back. */
+/* POST /vote with q, positive or negative (a filename), page or from=sticker: counts and redirects back. */
 void gallery_vote(void *ctx, const struct http_request *req, struct http_response *res);
 void gallery_static(void *ctx, const struct http_request *req, struct http_response *res);
 void gallery_openapi(void *ctx, const struct http_request *req, struct http_response *res);

@@ -50,3 +50,42 @@ enum status lang_param(const struct http_request *req, const char **tag, struct 
                        *tag);
     return status;
 }
+
+/* The weight of "de;q=0.8" in thousandths: 1000 without one, 0 for what is no weight. */
+static unsigned weight_of(const char *parameters, size_t len)
+{
+    while (len && strchr("; \t", *parameters))
+        parameters++, len--;
+    if (!len)
+        return 1000;
+    if (len < 3 || (*parameters != 'q' && *parameters != 'Q') || parameters[1] != '=')
+        return 0;
+    if (parameters[2] != '0')
+        return parameters[2] == '1' ? 1000 : 0;
+    unsigned weight = 0, unit = 100;
+    for (size_t i = 4; i < len && parameters[3] == '.' && parameters[i] >= '0' && parameters[i] <= '9'; i++, unit /= 10)
+        weight += (unsigned)(parameters[i] - '0') * unit;
+    return weight;
+}
+
+const char *lang_accepted(const struct http_request *req)
+{
+    const char *s = http_header(req, "Accept-Language");
+    char tag[LANGUAGE_MAX_TAG + 1], best[sizeof tag] = "";
+    unsigned best_weight = 0;
+    while (s && *s) {
+        size_t len = strcspn(s, ","), tag_len = strcspn(s, ",; \t");
+        unsigned weight = weight_of(s + tag_len, len - tag_len);
+        if (tag_len < sizeof tag && weight > best_weight) {
+            memcpy(tag, s, tag_len);
+            tag[tag_len] = '\0';
+            if (language_valid(tag)) {
+                memcpy(best, tag, sizeof best);
+                best_weight = weight;
+            }
+        }
+        s += len;
+        s += strspn(s, ", \t");
+    }
+    return *best ? arena_strdup(req->arena, best) : NULL;
+}

@@ -16,7 +16,9 @@
 #define ANSWER_MAX     (1u << 20)
 
 struct ask {
-    const char *query, *lang; /* lang: a tag, or NULL */
+    const char *query; /* NULL with `like` */
+    const char *like;  /* a filename: what is like that sticker; NULL with `query` */
+    const char *lang;  /* a tag, or NULL */
     size_t limit, offset;
 };
 
@@ -74,8 +76,9 @@ static enum status search_peer(struct sticker_service *s, const struct http_requ
     struct buf path, body;
     buf_init(&path, 8192);
     buf_init(&body, PEER_MAX_BYTES);
-    buf_puts(&path, "/api/search/?query=");
-    http_escape(&path, ask->query, strlen(ask->query));
+    const char *subject = ask->like ? ask->like : ask->query;
+    buf_puts(&path, ask->like ? "/api/search/?like=" : "/api/search/?query=");
+    http_escape(&path, subject, strlen(subject));
     buf_printf(&path, "&limit=%zu&offset=%zu", ask->limit, ask->offset);
     if (ask->lang)
         buf_printf(&path, "&lang=%s", ask->lang);
@@ -174,7 +177,7 @@ static enum status join_stickers(struct sticker_service *s, const struct found *
 enum status search_run(struct sticker_service *s, const struct http_request *req, const char *query, const char *lang,
                        size_t limit, size_t offset, struct search_answer *out, struct error *err)
 {
-    const struct ask ask = {query, lang, limit, offset};
+    const struct ask ask = {.query = query, .lang = lang, .limit = limit, .offset = offset};
     struct found found = {0};
     *out = (struct search_answer){0};
     enum status status = search_peer(s, req, &ask, &found, err);
@@ -188,6 +191,22 @@ enum status search_run(struct sticker_service *s, const struct http_request *req
         read_remarks(found.peer, req->arena, out);
         status = join_stickers(s, &found, req->arena, out, err);
     }
+    json_decref(found.peer);
+    return status;
+}
+
+enum status search_like(struct sticker_service *s, const struct http_request *req, const char *filename, size_t limit,
+                        struct search_answer *out, struct error *err)
+{
+    const struct ask ask = {.like = filename, .limit = limit};
+    struct found found = {0};
+    *out = (struct search_answer){0};
+    if (search_peer(s, req, &ask, &found, err) != OK) {
+        log_debug("nothing like %s: %s", filename, err->message);
+        return OK;
+    }
+    out->total = found.total;
+    enum status status = join_stickers(s, &found, req->arena, out, err);
     json_decref(found.peer);
     return status;
 }
@@ -229,7 +248,7 @@ static void write_answer(const struct ask *ask, const struct search_answer *answ
 void search_handle(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct sticker_service *s = ctx;
-    struct ask ask;
+    struct ask ask = {0};
     struct search_answer answer;
     struct error err;
     int64_t limit, offset;

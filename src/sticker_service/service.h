@@ -52,6 +52,9 @@ enum status param_or(const struct http_request *req, const char *name, const cha
 enum status query_param(const struct http_request *req, const char **query, struct error *err) MUST_CHECK;
 /* The `lang` parameter: the tag of a language, NULL when absent. */
 enum status lang_param(const struct http_request *req, const char **tag, struct error *err) MUST_CHECK;
+/* The language that the reader wants most, by Accept-Language (RFC 9110, 12.5.4): its tag, in the arena; NULL when
+ * none is named, or there is no memory. */
+const char *lang_accepted(const struct http_request *req);
 /* Narrows s to what is stored: ERR_INVALID when nothing is left, ERR_TOO_LARGE past 255 code points. */
 enum status query_trim(const char **s, size_t *len) MUST_CHECK;
 
