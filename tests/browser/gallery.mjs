@@ -114,6 +114,22 @@ const tests = [
     await until('the vote is counted', async () => (await scores(q)).length === 1);
   }],
 
+  ['closing the tab sends the votes, of several searches in one request', async (page, context) => {
+    const one = phrase(), two = phrase(), bodies = [];
+    context.on('request', r => { if (r.url().endsWith('/api/feedback/')) bodies.push(r.postDataJSON()); });
+    await find(page, one);
+    await up(page, 0).click();
+    await page.locator('#q').fill(two);
+    await page.waitForSelector(`#results[data-query="${two}"]`);
+    await down(page, 1).click();
+    assert.match(await page.locator('#toast').innerText(), /2 votes will be sent together/);
+    await page.waitForTimeout(300);
+    await page.close({ runBeforeUnload: true });
+    await until('both votes are counted', async () => (await scores(one)).length === 1 && (await scores(two)).length === 1);
+    assert.deepEqual([await scores(one), await scores(two)], [[[1, 0]], [[0, 1]]]);
+    assert.ok(bodies.length <= 1, JSON.stringify(bodies));
+  }],
+
   ['everything by keyboard', async page => {
     const q = phrase();
     await page.goto('/');
@@ -259,6 +275,12 @@ const tests = [
     await page.waitForSelector('#sticker');
     assert.match(await page.locator('h1').innerText(), /<img src=x/i);
     assert.ok((await page.locator('.chips').innerText()).includes('<'));
+    for (const card of (await (await fetch(base + '/api/search/?query=hostile')).json()).stickers)
+      for (const path of [`/sticker/${encodeURIComponent(card)}`, `/sticker/${encodeURIComponent(card)}?q=${encodeURIComponent(attack)}&as=${encodeURIComponent(attack)}`,
+        `/?q=hostile&voted=${encodeURIComponent(card)}&as=${encodeURIComponent(attack)}`, `/?q=${encodeURIComponent(card)}`]) {
+        await page.goto(path);
+        assert.equal(await page.locator('img[onerror], main script, b.hostile').count(), 0, path);
+      }
     await find(page, attack);
     assert.equal(await page.locator('#q').inputValue(), attack);
     assert.ok((await page.locator('h1').innerText()).includes(attack));
@@ -279,31 +301,26 @@ const tests = [
     assert.equal(refused.status, 403);
   }],
 
-  ['pages weigh little, and static files are kept', async page => {
-    const weights = {};
-    page.on('response', async response => {
-      const path = new URL(response.url()).pathname;
-      if (path.startsWith('/media/')) return;
-      const sizes = await response.request().sizes().catch(() => null);
-      weights[path] = sizes ? sizes.responseBodySize : 0;
-      if (path.startsWith('/static/')) assert.equal(response.headers()['cache-control'], 'public, max-age=31536000, immutable');
-    });
-    await page.goto('/?q=cat', { waitUntil: 'networkidle' });
-    const total = Object.values(weights).reduce((a, b) => a + b, 0);
-    assert.ok(total < 60000, `${total} bytes: ${JSON.stringify(weights)}`);
-    console.log(`     ${total} bytes in ${Object.keys(weights).length} requests`);
-  }],
-
-  ['nothing jumps while pictures load', async page => {
-    await page.route('**/media/**', async route => { await new Promise(done => setTimeout(done, 300)); await route.continue(); });
-    await page.goto('/?q=cat', { waitUntil: 'networkidle' });
-    await page.waitForTimeout(200);
-    const shift = await page.evaluate(() => new Promise(done => {
-      let sum = 0;
-      new PerformanceObserver(list => { for (const e of list.getEntries()) sum += e.value; }).observe({ type: 'layout-shift', buffered: true });
-      setTimeout(() => done(sum), 200);
-    }));
-    assert.ok(shift < 0.001, `layout shift ${shift}`);
+  ['pages weigh little, and static files are kept', async (first, context) => {
+    const sticker = await first.goto('/?q=cat').then(() => first.locator('.card-link').first().getAttribute('href'));
+    for (const path of ['/', '/?q=cat', sticker, '/?q=qqqxyzzy']) {
+      const fresh = await context.browser().newContext({ baseURL: base });
+      const page = await fresh.newPage(), weights = {};
+      page.on('requestfinished', async request => {
+        const url = new URL(request.url());
+        if (url.pathname.startsWith('/media/')) return;
+        const { responseBodySize, responseHeadersSize } = await request.sizes();
+        weights[url.pathname] = responseBodySize + responseHeadersSize;
+        const answer = await request.response();
+        if (url.pathname.startsWith('/static/')) assert.equal(answer.headers()['cache-control'], 'public, max-age=31536000, immutable');
+      });
+      await page.goto(path, { waitUntil: 'networkidle' });
+      await until('all was weighed', () => ['.css', '.js', '.svg'].every(end => Object.keys(weights).some(p => p.endsWith(end))));
+      const total = Object.values(weights).reduce((a, b) => a + b, 0);
+      assert.ok(total < 60000, `${path}: ${total} bytes: ${JSON.stringify(weights)}`);
+      console.log(`     ${total} bytes: ${path}`);
+      await fresh.close();
+    }
   }],
 
   ['nothing is wider than a small phone, and buttons are large enough', async page => {
@@ -327,6 +344,29 @@ const tests = [
     assert.deepEqual([...new Set(durations)], ['0s']);
   }, { reducedMotion: 'reduce' }],
 ];
+
+for (const look of ['light', 'phone'])
+  tests.push([`nothing jumps while pictures load and results grow, ${look}`, async page => {
+    await page.route('**/media/**', async route => { await new Promise(done => setTimeout(done, 300)); await route.continue(); });
+    const shifts = () => page.evaluate(() => new Promise(done => {
+      const seen = [];
+      new PerformanceObserver(list => { for (const e of list.getEntries()) seen.push(e.sources.map(s => s.node && (s.node.closest ? s.node : s.node.parentElement)).map(e => e ? (e.closest('.foot, .pager') ? 'foot' : e.outerHTML.slice(0, 80)) : 'gone')); })
+        .observe({ type: 'layout-shift', buffered: true });
+      setTimeout(() => done(seen), 200);
+    }));
+    await page.goto('/?q=cat');
+    const sticker = await page.locator('.card-link').first().getAttribute('href');
+    for (const path of ['/', '/?q=cat', sticker, '/?q=qqqxyzzy']) {
+      await page.goto(path, { waitUntil: 'networkidle' });
+      await page.waitForTimeout(200);
+      assert.deepEqual(await shifts(), [], path);
+    }
+    await page.goto('/?q=cat', { waitUntil: 'networkidle' });
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    await until('more than one page of cards', async () => await cards(page).count() > 24);
+    await page.waitForTimeout(700);
+    assert.deepEqual((await shifts()).flat().filter(what => what !== 'foot'), []); // the end of the page moves on
+  }, looks[look]]);
 
 const pages = { 'start page': '/', results: '/?q=cat', 'nothing found': '/?q=qqqxyzzy', 'API reference': '/api/docs', 'not found': '/sticker/none.png' };
 for (const [look, options] of Object.entries(looks)) {

@@ -113,7 +113,7 @@
   const SEND_MS = 6000;
   const key = (q, name) => JSON.stringify([q, name]);
   let votes = store.get('peel.votes'); // key -> {vote, sent}
-  let sending = 0, undo = null;
+  let sending = 0, undo = null, gone = false;
 
   const keep = () => store.set('peel.votes', votes);
   const waiting = () => Object.entries(votes).filter(([, v]) => !v.sent);
@@ -171,25 +171,33 @@
     later();
   }
 
-  function send(leaving) {
-    const due = waiting();
-    if (!due.length) return;
-    const byQuery = new Map();
-    for (const [k, v] of due) {
+  // What a browser sends after a page is gone may have 64 KiB, and one request 100 queries: the rest follows.
+  const SEND_BYTES = 60000, SEND_QUERIES = 100;
+  function send() {
+    const byQuery = new Map(), due = [];
+    let room = SEND_BYTES;
+    for (const [k, v] of waiting()) {
       const [q, name] = JSON.parse(k);
+      room -= 3 * k.length + 64;
+      if (room < 0 || (byQuery.size === SEND_QUERIES && !byQuery.has(q))) break;
+      due.push(k);
       if (!byQuery.has(q)) byQuery.set(q, { query: q, positive: [], negative: [] });
       byQuery.get(q)[v.vote].push(name);
       v.sent = true;
     }
+    if (!due.length) return;
     keep();
     fetch('/api/feedback/', {
       method: 'POST',
       keepalive: true,
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ feedback: [...byQuery.values()].slice(0, 100) }),
-    }).then(answer => { if (!answer.ok) throw new Error(); }).catch(() => {
-      if (leaving) return;
-      for (const [k] of due) delete votes[k];
+      body: JSON.stringify({ feedback: [...byQuery.values()] }),
+    }).then(answer => {
+      if (!answer.ok) throw new Error();
+      if (waiting().length) later();
+    }).catch(() => {
+      if (gone) return; // the answer is not known
+      for (const k of due) delete votes[k];
       keep();
       for (const button of $$('.thumbs button')) button.setAttribute('aria-pressed', 'false');
       paint(document);
@@ -203,8 +211,8 @@
     event.preventDefault();
     vote(event.submitter);
   });
-  addEventListener('pagehide', () => { settle(); send(true); });
-  document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'hidden') send(true); });
+  addEventListener('pagehide', () => { gone = true; settle(); send(); });
+  document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'hidden') send(); });
 
   // ---- more results, in place ----
   const AUTO_PAGES = 4; // then a click asks for more, so that the end of the page can be reached
@@ -292,7 +300,7 @@
     return new Promise((done, fail) => canvas.toBlob(blob => blob ? done(blob) : fail(new Error()), 'image/png'));
   }
   function offer(button, what, text) {
-    button.hidden = false;
+    button.classList.remove('later');
     button.addEventListener('click', () => {
       what().then(() => toast(text), () => toast('The browser did not allow copying.')).then(later);
     });
@@ -308,7 +316,7 @@
   const flat = () => bar.classList.toggle('flat', scrollY < 8);
   addEventListener('scroll', flat, { passive: true });
   flat();
-  addEventListener('pageshow', () => { votes = store.get('peel.votes'); paint(document); });
+  addEventListener('pageshow', () => { gone = false; votes = store.get('peel.votes'); paint(document); });
   paint(document);
   wire(Number(results() && results().dataset.page) || 1);
   if (waiting().length) later();
