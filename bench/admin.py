@@ -57,7 +57,7 @@ try:
     page = ask("GET", "/admin/login")[2]
     csrf = re.search(r'name="csrf" value="(\w+)"', page)[1]
     ask("POST", "/admin/login", {"csrf": csrf, "username": "admin", "password": "a long password", "next": ""})
-    targets = ["/admin/password"]
+    targets = ["/admin/", "/admin/password"]
     for model in ("stickers", "queries", "scores", "users", "groups", "tokens", "history"):
         page = ask("GET", f"/admin/{model}/")[2]
         links = re.findall(r'href="(/admin/%s/[^"]*)"' % model, page)

@@ -246,11 +246,3 @@ void admin_fail(const struct admin_visit *v, const struct error *err)
         admin_message(v, 500, "That did not work", "Something broke on our side. It has been noted.");
     }
 }
-
-/* The start page. */
-void dashboard_page(void *ctx, const struct http_request *req, struct http_response *res)
-{
-    struct admin_visit v;
-    if (admin_visit(ctx, req, res, &v))
-        http_redirect(res, 303, "/admin/stickers/");
-}

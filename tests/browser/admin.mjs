@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { assertAccessible, looks, runAll } from './lib.mjs';
 
-const pages = ['stickers/', 'queries/', 'users/', 'stickers/edit?id=cat-01.png', 'users/edit', 'groups/edit', 'history/',
+const pages = ['', 'stickers/', 'queries/', 'users/', 'stickers/edit?id=cat-01.png', 'users/edit', 'groups/edit', 'history/',
   'stickers/delete?id=cat-01.png', 'password'];
 
 async function logIn(page) {
@@ -10,7 +10,7 @@ async function logIn(page) {
   await page.getByLabel('Name').fill('admin');
   await page.getByLabel('Password').fill('a long password');
   await page.getByRole('button', { name: 'Log in' }).click();
-  await page.waitForURL('**/stickers/');
+  await page.waitForURL('**/admin/');
 }
 
 const tests = [];
