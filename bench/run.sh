@@ -1,6 +1,6 @@
 #!/bin/sh
 # make bench: every benchmark, each with what it is held against. Nothing here is a test with a time limit.
-#   bench/run.sh [http|store|images|index|model|search|admin|meaning ...]
+#   bench/run.sh [http|store|images|index|model|search|admin|meaning|words ...]
 set -eu
 cd "$(dirname "$0")/.."
 photos=../shared/coco-val2014
@@ -18,11 +18,12 @@ run() {
     search) sh bench/search.sh ;;
     admin) sh bench/admin.sh ;;
     meaning) sh bench/meaning.sh ;;
+    words) sh bench/words.sh ;;
     *) echo "bench/run.sh: there is no benchmark $1" >&2 && exit 2 ;;
     esac
 }
 
-[ $# -gt 0 ] || set -- http store images index model search admin meaning
+[ $# -gt 0 ] || set -- http store images index model search admin meaning words
 for name in "$@"; do
     echo "== $name"
     run "$name"

@@ -1,6 +1,7 @@
 /* The trial: 10% of the distinct phrases of OpenMoji's stickers are hidden from the index by a random
  * seed, and looked for; right is every sticker that had the phrase.
- *   build/release/bench/words LEXICON OPENMOJI.JSON [SEED]  -> recall@1, recall@10, nothing found, latency */
+ *   build/release/bench/words LEXICON OPENMOJI.JSON [SEED [COPIES]]  -> recall@1, recall@10, nothing found, latency
+ * COPIES: so many times each sticker, for the latency in a large library. */
 #include "base/os.h"
 #include "search_service/ranking.h"
 #include "text/text.h"
@@ -110,10 +111,11 @@ int main(int argc, char **argv)
     struct error err;
     size_t n = 0, i;
     unsigned seed = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 1;
+    unsigned long copies = argc > 4 ? strtoul(argv[4], NULL, 10) : 1;
     char dir[] = "/tmp/peel-words-XXXXXX", path[64];
     json_t *item, *all = argc > 2 ? json_load_file(argv[2], 0, NULL) : NULL;
     if (!all || !mkdtemp(dir))
-        return fprintf(stderr, "usage: words LEXICON OPENMOJI.JSON [SEED]\n"), 2;
+        return fprintf(stderr, "usage: words LEXICON OPENMOJI.JSON [SEED [COPIES]]\n"), 2;
     snprintf(path, sizeof path, "%s/s.db", dir);
     if (search_store_open(path, 1, &store, &err) != OK)
         return fprintf(stderr, "%s\n", err.message), 1;
@@ -124,7 +126,6 @@ int main(int argc, char **argv)
         if (json_is_integer(json_object_get(item, "skintone")) || *member(item, "skintone") ||
             strstr(member(item, "group"), "flags") || strstr(member(item, "group"), "extras"))
             continue;
-        snprintf(filename, sizeof filename, "%zu.svg", i);
         snprintf(tags, sizeof tags, "%s, %s", member(item, "tags"), member(item, "openmoji_tags"));
         char *save, *tag = strtok_r(tags, ",", &save);
         for (; tag; tag = strtok_r(NULL, ",", &save)) {
@@ -140,8 +141,11 @@ int main(int argc, char **argv)
                 snprintf(kept + len, sizeof kept - len, "%s%s", len ? ", " : "", tag);
             }
         }
-        if (put(store, filename, title, kept, &err) != OK)
-            return fprintf(stderr, "%s\n", err.message), 1;
+        for (unsigned long copy = 0; copy < copies; copy++) {
+            snprintf(filename, sizeof filename, "%zu.%lu.svg", i, copy);
+            if (put(store, filename, title, kept, &err) != OK)
+                return fprintf(stderr, "%s\n", err.message), 1;
+        }
     }
     if (word_index_open(argv[1], store, &words, &err) != OK)
         return fprintf(stderr, "%s\n", err.message), 1;

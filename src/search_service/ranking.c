@@ -123,10 +123,9 @@ static enum status word_hits(const struct ranking_query *q, size_t limit, struct
                              size_t *n, const char **corrected, struct error *err)
 {
     struct word_hit *hits;
-    enum status st = word_index_search(q->words, q->text, q->text_len, a, &hits, n, corrected, err);
+    enum status st = word_index_search(q->words, q->text, q->text_len, limit, a, &hits, n, corrected, err);
     if (st != OK)
         return st;
-    *n = *n < limit ? *n : limit;
     *out = arena_array(a, *n + 1, sizeof **out);
     if (!*out)
         return no_memory(err);
@@ -351,7 +350,7 @@ static enum status rank_hybrid(struct search_store *store, struct engine *engine
     unsigned legs = 0;
     enum status st = OK;
     *out = (struct ranking){.legs = RANKING_LEXICAL};
-    if (q->words && !q->like) {
+    if (q->words && !q->like && q->language == LANGUAGE_en) { /* the lexicon is English */
         st = word_hits(q, FUSION_DEPTH, a, &words, &n_words, &corrected, err);
         if (st != OK)
             return st;

@@ -19,11 +19,11 @@ void word_index_remove(struct word_index *x, int64_t id);
 
 struct word_hit {
     int64_t id;
-    double score; /* 0..1; 1: every word of the query is there */
+    double score; /* 0..1; 1: every word of the query is there, and the document is about nothing else */
 };
-/* The best first, equal ones by id; those whose words are not alike are left out. *corrected: the query with
+/* The best `most` first, equal ones by id; those whose words are not alike are left out. *corrected: the query with
  * misspelled words put right, NULL when there are none. */
-enum status word_index_search(struct word_index *x, const char *text, size_t len, struct arena *a,
+enum status word_index_search(struct word_index *x, const char *text, size_t len, size_t most, struct arena *a,
                               struct word_hit **out, size_t *n, const char **corrected, struct error *err) MUST_CHECK;
 
 /* A document's title and words as one text, in English if it has that. */

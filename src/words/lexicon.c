@@ -13,7 +13,7 @@ struct lexicon {
     struct os_map map;
     uint32_t n;
     const float *scales;
-    const uint32_t *offsets, *sorted, *starts, *synonyms;
+    const uint32_t *offsets, *sorted, *starts, *relations;
     const int8_t *codes;
     const char *letters;
 };
@@ -33,10 +33,10 @@ static enum status check_header(const struct lexicon_header *h, size_t len, stru
     if (h->dim != LEXICON_DIM || h->words == 0 || h->words > LEXICON_MAX_WORDS)
         return err_set(err, ERR_CORRUPT, "expected 1 to %u words of %u numbers, found %u of %u", LEXICON_MAX_WORDS,
                        LEXICON_DIM, h->words, h->dim);
-    if (h->synonyms > LEXICON_MAX_SYNONYMS || h->letters > h->words * LEXICON_MAX_WORD)
-        return err_set(err, ERR_CORRUPT, "%u synonyms or %u letters are too many", h->synonyms, h->letters);
+    if (h->relations > LEXICON_MAX_RELATIONS || h->letters > h->words * LEXICON_MAX_WORD)
+        return err_set(err, ERR_CORRUPT, "%u relations or %u letters are too many", h->relations, h->letters);
     size_t expected =
-        sizeof *h + (size_t)h->words * (4 * 4 + LEXICON_DIM) + 2 * 4 + 4 * (size_t)h->synonyms + h->letters;
+        sizeof *h + (size_t)h->words * (4 * 4 + LEXICON_DIM) + 2 * 4 + 4 * (size_t)h->relations + h->letters;
     if (len != expected)
         return err_set(err, ERR_CORRUPT, "expected %zu bytes, found %zu", expected, len);
     return OK;
@@ -44,19 +44,19 @@ static enum status check_header(const struct lexicon_header *h, size_t len, stru
 
 static enum status check_fields(const struct lexicon *l, const struct lexicon_header *h, struct error *err)
 {
-    if (l->offsets[0] != 0 || l->offsets[l->n] != h->letters || l->starts[0] != 0 || l->starts[l->n] != h->synonyms)
+    if (l->offsets[0] != 0 || l->offsets[l->n] != h->letters || l->starts[0] != 0 || l->starts[l->n] != h->relations)
         return err_set(err, ERR_CORRUPT, "its lists do not begin and end where they should");
     for (uint32_t i = 0; i < l->n; i++) {
         if (l->offsets[i + 1] <= l->offsets[i] || l->offsets[i + 1] - l->offsets[i] > LEXICON_MAX_WORD)
             return err_set(err, ERR_CORRUPT, "word %u: expected 1 to %u bytes", i, LEXICON_MAX_WORD);
         if (l->starts[i + 1] < l->starts[i])
-            return err_set(err, ERR_CORRUPT, "word %u: its synonyms end before they begin", i);
+            return err_set(err, ERR_CORRUPT, "word %u: its relations end before they begin", i);
         if (!(l->scales[i] >= 0 && l->scales[i] <= 1))
             return err_set(err, ERR_CORRUPT, "word %u: expected a scale of 0 to 1", i);
     }
-    for (uint32_t i = 0; i < h->synonyms; i++)
-        if (l->synonyms[i] >= l->n)
-            return err_set(err, ERR_CORRUPT, "synonym %u: there is no word %u", i, l->synonyms[i]);
+    for (uint32_t i = 0; i < h->relations; i++)
+        if (LEXICON_RELATED(l->relations[i]) >= l->n)
+            return err_set(err, ERR_CORRUPT, "relation %u: there is no word %u", i, LEXICON_RELATED(l->relations[i]));
     for (uint32_t i = 0; i < l->n; i++) {
         size_t len;
         if (l->sorted[i] >= l->n)
@@ -90,8 +90,8 @@ enum status lexicon_open(const char *path, struct lexicon **out, struct error *e
             l->offsets = (const uint32_t *)(const void *)(l->scales + l->n);
             l->sorted = l->offsets + l->n + 1;
             l->starts = l->sorted + l->n;
-            l->synonyms = l->starts + l->n + 1;
-            l->codes = (const int8_t *)(l->synonyms + h.synonyms);
+            l->relations = l->starts + l->n + 1;
+            l->codes = (const int8_t *)(l->relations + h.relations);
             l->letters = (const char *)(l->codes + (size_t)l->n * LEXICON_DIM);
             st = check_fields(l, &h, err);
         }
@@ -145,8 +145,8 @@ const int8_t *lexicon_codes(const struct lexicon *l, uint32_t word, float *scale
     return l->codes + (size_t)word * LEXICON_DIM;
 }
 
-const uint32_t *lexicon_synonyms(const struct lexicon *l, uint32_t word, size_t *n)
+const uint32_t *lexicon_relations(const struct lexicon *l, uint32_t word, size_t *n)
 {
     *n = l->starts[word + 1] - l->starts[word];
-    return l->synonyms + l->starts[word];
+    return l->relations + l->starts[word];
 }

@@ -1,12 +1,12 @@
-/* lexicon.h: a file of English words with their meaning: word vectors (GloVe) and synonyms (WordNet).
+/* lexicon.h: a file of English words with their meaning: word vectors (GloVe) and relations (WordNet).
  *
  * The file, little-endian, is mapped and belongs to this program alone:
  *     struct header (64 bytes)      magic, counts, XXH3 of all that follows
  *     float    scales[n]            cosine of a and b = scales[a] * scales[b] * dot(codes[a], codes[b])
  *     uint32_t offsets[n + 1]       of the words' letters
  *     uint32_t sorted[n]            the words' numbers in the order of their letters
- *     uint32_t synonym_starts[n + 1]
- *     uint32_t synonyms[m]          words that share a set of synonyms, per word
+ *     uint32_t relation_starts[n + 1]
+ *     uint32_t relations[m]         per word: others that mean much the same, and how much, as below
  *     int8_t   codes[n][100]
  *     char     letters[l]
  * A word's number is its rank by frequency, 0 the most frequent. The file is not believed: every field is
@@ -32,7 +32,10 @@ uint32_t lexicon_count(const struct lexicon *l);
 uint32_t lexicon_find(const struct lexicon *l, const char *word, size_t len);  /* LEXICON_NONE: unknown */
 const char *lexicon_word(const struct lexicon *l, uint32_t word, size_t *len); /* not NUL-terminated */
 const int8_t *lexicon_codes(const struct lexicon *l, uint32_t word, float *scale);
-const uint32_t *lexicon_synonyms(const struct lexicon *l, uint32_t word, size_t *n);
+/* Words of like meaning: LEXICON_RELATED is the other word's number, LEXICON_STRENGTH how like it is, 0..1. */
+const uint32_t *lexicon_relations(const struct lexicon *l, uint32_t word, size_t *n);
+#define LEXICON_RELATED(relation)  ((relation)&0xffffffu)
+#define LEXICON_STRENGTH(relation) ((float)((relation) >> 24) / 255)
 
 /* --- making the file --- */
 struct lexicon_builder;
@@ -41,10 +44,11 @@ void lexicon_builder_close(struct lexicon_builder *b); /* NULL is fine */
 /* Words by falling frequency, each in [a-z0-9]; others, repeats and those beyond LEXICON_MAX_WORDS are passed over. */
 enum status lexicon_builder_add(struct lexicon_builder *b, const char *word, const float vector[LEXICON_DIM],
                                 struct error *err) MUST_CHECK;
-/* After the last word: two that mean the same; unknown ones are passed over. */
-enum status lexicon_builder_synonyms(struct lexicon_builder *b, const char *x, const char *y,
-                                     struct error *err) MUST_CHECK;
-/* Takes the direction that all words share out of the vectors, and writes the file atomically. */
+/* After the last word: who asks for x may mean y, with this strength, 0..1; the greatest of several counts, and
+ * unknown words are passed over. */
+enum status lexicon_builder_relate(struct lexicon_builder *b, const char *x, const char *y, float strength,
+                                   struct error *err) MUST_CHECK;
+/* Takes the directions that all words share out of the vectors, and writes the file atomically. */
 enum status lexicon_builder_write(struct lexicon_builder *b, const char *path, struct error *err) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /* Making the file. Vectors are kept as int8 from the moment they arrive, so 300 MB of text need 30 MB here.
- * The mean of all vectors says nothing about a word and makes all look alike: it is taken out (Mu and
- * Viswanath, "All-but-the-Top", ICLR 2018). */
+ * The mean of all vectors and the two directions in which they differ most say how frequent a word is rather than
+ * what it means, and make all look alike: they are taken out (Mu and Viswanath, "All-but-the-Top", ICLR 2018). */
 #include "words/lexicon.h"
 
 #include "base/buf.h"
@@ -12,7 +12,10 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define SLOTS 524288u /* of the hash table: a power of two, more than twice LEXICON_MAX_WORDS */
+#define SLOTS  524288u /* of the hash table: a power of two, more than twice LEXICON_MAX_WORDS */
+#define COMMON 2u      /* directions taken out besides the mean, */
+#define MANY   10000u  /* the fewest words that can have such */
+#define ROUNDS 30      /* of the power iteration: enough for directions that stand out */
 
 struct lexicon_builder {
     uint32_t n, n_pairs, cap_pairs;
@@ -20,7 +23,7 @@ struct lexicon_builder {
     int8_t *codes;
     char (*words)[LEXICON_MAX_WORD + 1];
     uint32_t *slots; /* number + 1, by hash */
-    uint64_t *pairs; /* word << 32 | synonym */
+    uint64_t *pairs; /* word << 32 | related << 8 | strength */
 };
 
 enum status lexicon_builder_open(struct lexicon_builder **out, struct error *err)
@@ -92,27 +95,22 @@ enum status lexicon_builder_add(struct lexicon_builder *b, const char *word, con
     return OK;
 }
 
-static enum status add_pair(struct lexicon_builder *b, uint32_t x, uint32_t y, struct error *err)
+enum status lexicon_builder_relate(struct lexicon_builder *b, const char *x, const char *y, float strength,
+                                   struct error *err)
 {
+    uint32_t i = *slot_of(b, x), k = *slot_of(b, y);
+    if (!i || !k || i == k || b->n_pairs == 8 * LEXICON_MAX_RELATIONS)
+        return OK;
     if (b->n_pairs == b->cap_pairs) {
         uint32_t cap = b->cap_pairs ? 2 * b->cap_pairs : 65536;
-        uint64_t *pairs = cap <= 2 * LEXICON_MAX_SYNONYMS ? realloc(b->pairs, cap * sizeof *pairs) : NULL;
+        uint64_t *pairs = realloc(b->pairs, cap * sizeof *pairs);
         if (!pairs)
-            return err_set(err, ERR_NO_MEMORY, "no memory for %u synonyms", cap);
+            return err_set(err, ERR_NO_MEMORY, "no memory for %u relations", cap);
         b->pairs = pairs;
         b->cap_pairs = cap;
     }
-    b->pairs[b->n_pairs++] = (uint64_t)x << 32 | y;
+    b->pairs[b->n_pairs++] = (uint64_t)(i - 1) << 32 | (uint64_t)(k - 1) << 8 | (uint64_t)lrintf(strength * 255);
     return OK;
-}
-
-enum status lexicon_builder_synonyms(struct lexicon_builder *b, const char *x, const char *y, struct error *err)
-{
-    uint32_t i = *slot_of(b, x), k = *slot_of(b, y);
-    if (!i || !k || i == k)
-        return OK;
-    enum status st = add_pair(b, i - 1, k - 1, err);
-    return st == OK ? add_pair(b, k - 1, i - 1, err) : st;
 }
 
 static void remove_mean(struct lexicon_builder *b)
@@ -126,6 +124,50 @@ static void remove_mean(struct lexicon_builder *b)
         int8_t *codes = b->codes + (size_t)w * LEXICON_DIM;
         for (size_t i = 0; i < LEXICON_DIM; i++)
             v[i] = b->scales[w] * codes[i] - (float)(sum[i] / b->n);
+        quantize(v, codes, &b->scales[w]);
+    }
+}
+
+/* By power iteration on the second moments, each direction after the ones before it are gone. */
+static void remove_common(struct lexicon_builder *b)
+{
+    static const size_t d = LEXICON_DIM;
+    double moments[LEXICON_DIM][LEXICON_DIM] = {{0}}, common[COMMON][LEXICON_DIM];
+    for (uint32_t w = 0; w < b->n; w++) {
+        const int8_t *codes = b->codes + w * d;
+        double scale = (double)b->scales[w] * (double)b->scales[w];
+        for (size_t i = 0; i < d; i++)
+            for (size_t k = 0; k < d; k++)
+                moments[i][k] += scale * codes[i] * codes[k];
+    }
+    for (size_t c = 0; c < COMMON; c++) {
+        double *u = common[c], value = 0;
+        for (size_t i = 0; i < d; i++)
+            u[i] = 1;
+        for (int round = 0; round < ROUNDS; round++) {
+            double next[LEXICON_DIM] = {0}, norm = 0;
+            for (size_t i = 0; i < d; i++) {
+                for (size_t k = 0; k < d; k++)
+                    next[i] += moments[i][k] * u[k];
+                norm += next[i] * next[i];
+            }
+            value = sqrt(norm);
+            for (size_t i = 0; i < d; i++)
+                u[i] = value > 0 ? next[i] / value : 0;
+        }
+        for (size_t i = 0; i < d; i++)
+            for (size_t k = 0; k < d; k++)
+                moments[i][k] -= value * u[i] * u[k];
+    }
+    for (uint32_t w = 0; w < b->n; w++) {
+        float v[LEXICON_DIM];
+        int8_t *codes = b->codes + w * d;
+        double along[COMMON] = {0};
+        for (size_t c = 0; c < COMMON; c++)
+            for (size_t i = 0; i < d; i++)
+                along[c] += common[c][i] * codes[i];
+        for (size_t i = 0; i < d; i++)
+            v[i] = (float)(codes[i] - along[0] * common[0][i] - along[1] * common[1][i]);
         quantize(v, codes, &b->scales[w]);
     }
 }
@@ -144,7 +186,7 @@ static int by_letters(const void *a, const void *b, void *words)
 
 static void put_lists(struct lexicon_builder *b, uint32_t *numbers, struct buf *out)
 {
-    uint32_t at = 0, n_synonyms = 0;
+    uint32_t at = 0;
     for (uint32_t w = 0; w <= b->n; w++) {
         numbers[w] = at;
         at += w < b->n ? (uint32_t)strlen(b->words[w]) : 0;
@@ -161,9 +203,9 @@ static void put_lists(struct lexicon_builder *b, uint32_t *numbers, struct buf *
             at++;
     }
     buf_append(out, numbers, (b->n + 1) * sizeof *numbers);
-    for (n_synonyms = 0; n_synonyms < b->n_pairs; n_synonyms++) {
-        uint32_t synonym = (uint32_t)b->pairs[n_synonyms];
-        buf_append(out, &synonym, sizeof synonym);
+    for (uint32_t i = 0; i < b->n_pairs; i++) {
+        uint32_t relation = (uint32_t)(b->pairs[i] & 0xff) << 24 | (uint32_t)(b->pairs[i] >> 8 & 0xffffff);
+        buf_append(out, &relation, sizeof relation);
     }
 }
 
@@ -177,12 +219,14 @@ enum status lexicon_builder_write(struct lexicon_builder *b, const char *path, s
     if (!(numbers = calloc(b->n + 1, sizeof *numbers)))
         return err_set(err, ERR_NO_MEMORY, "no memory for the lexicon");
     remove_mean(b);
+    if (b->n >= MANY)
+        remove_common(b);
     if (b->n_pairs)
         qsort(b->pairs, b->n_pairs, sizeof *b->pairs, by_number);
-    for (uint32_t i = 0; i < b->n_pairs && kept < LEXICON_MAX_SYNONYMS; i++)
-        if (!kept || b->pairs[kept - 1] != b->pairs[i])
+    for (uint32_t i = 0; i < b->n_pairs && kept < LEXICON_MAX_RELATIONS; i++) /* the strongest comes last */
+        if (i + 1 == b->n_pairs || b->pairs[i] >> 8 != b->pairs[i + 1] >> 8)
             b->pairs[kept++] = b->pairs[i];
-    h.synonyms = b->n_pairs = kept;
+    h.relations = b->n_pairs = kept;
     for (uint32_t w = 0; w < b->n; w++)
         h.letters += (uint32_t)strlen(b->words[w]);
     buf_init(&out, 64u << 20);

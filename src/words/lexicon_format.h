@@ -4,13 +4,13 @@
 
 #include <stdint.h>
 
-#define LEXICON_MAGIC        "PeelWord"
-#define LEXICON_VERSION      1u
-#define LEXICON_MAX_SYNONYMS 4000000u
+#define LEXICON_MAGIC         "PeelWord"
+#define LEXICON_VERSION       2u
+#define LEXICON_MAX_RELATIONS 2000000u
 
 struct lexicon_header {
     char magic[8];
-    uint32_t version, dim, words, synonyms, letters, reserved;
+    uint32_t version, dim, words, relations, letters, reserved;
     uint64_t checksum; /* XXH3 of what follows */
     uint8_t zero[24];
 };

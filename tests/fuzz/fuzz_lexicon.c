@@ -20,9 +20,9 @@ static void ask(const struct lexicon *l)
         const char *word = lexicon_word(l, i, &len);
         if (lexicon_find(l, word, len) == LEXICON_NONE)
             abort();
-        const uint32_t *synonyms = lexicon_synonyms(l, i, &n);
+        const uint32_t *relations = lexicon_relations(l, i, &n);
         for (size_t k = 0; k < n; k++)
-            if (synonyms[k] >= lexicon_count(l))
+            if (LEXICON_RELATED(relations[k]) >= lexicon_count(l))
                 abort();
         const int8_t *codes = lexicon_codes(l, i, &scale);
         int sum = 0;

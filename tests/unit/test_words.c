@@ -5,6 +5,7 @@
 #include "words/lexicon.h"
 #include "words/spelling.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +22,9 @@ static void make(const char *path)
         v[w] = 1;
         assert_int_equal(lexicon_builder_add(b, words[w], v, &err), OK);
     }
-    assert_int_equal(lexicon_builder_synonyms(b, "cat", "kitten", &err), OK);
-    assert_int_equal(lexicon_builder_synonyms(b, "cat", "unknown", &err), OK);
+    assert_int_equal(lexicon_builder_relate(b, "cat", "kitten", 0.5f, &err), OK);
+    assert_int_equal(lexicon_builder_relate(b, "cat", "unknown", 1, &err), OK);
+    assert_int_equal(lexicon_builder_relate(b, "cat", "kitten", 0.8f, &err), OK);
     assert_int_equal(lexicon_builder_write(b, path, &err), OK);
     lexicon_builder_close(b);
 }
@@ -43,9 +45,12 @@ static void test_file(void **state)
     assert_int_equal(lexicon_count(l), 3);
     assert_int_equal(lexicon_find(l, "kitten", 6), 2);
     assert_int_equal(lexicon_find(l, "kitte", 5), LEXICON_NONE);
-    const uint32_t *synonyms = lexicon_synonyms(l, 0, &n);
+    const uint32_t *relations = lexicon_relations(l, 0, &n);
     assert_int_equal(n, 1);
-    assert_int_equal(synonyms[0], 2);
+    assert_int_equal(LEXICON_RELATED(relations[0]), 2);
+    assert_true(fabsf(LEXICON_STRENGTH(relations[0]) - 0.8f) < 0.01f);
+    (void)lexicon_relations(l, 2, &n);
+    assert_int_equal(n, 0);
     lexicon_close(l);
 
     buf_init(&whole, 1 << 20);

@@ -1,0 +1,59 @@
+/* word_index_internal.h: the documents' words, between word_index.c, which keeps them, and word_search.c. */
+#ifndef PEEL_SEARCH_SERVICE_WORD_INDEX_INTERNAL_H
+#define PEEL_SEARCH_SERVICE_WORD_INDEX_INTERNAL_H
+
+#include "index/scan.h"
+#include "search_service/word_index.h"
+#include "words/lexicon.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#define WORDS_STRIDE 128u /* LEXICON_DIM, filled up for the kernels */
+
+struct posting {
+    uint32_t slot;
+    float weight; /* 1 for the title's words, a little less for the others */
+};
+struct entry {
+    char *word;       /* folded */
+    uint32_t len;     /* of it, */
+    uint32_t letters; /* and which ones it has: bit 0 is a, 26 anything else */
+    uint32_t n, cap;
+    struct posting *postings;
+};
+struct vectors {   /* the lexicon's, for the kernels; the cosine of two is both scales times the dot product */
+    int8_t *codes; /* [n][WORDS_STRIDE] */
+    int32_t *sums;
+    float *scales; /* 0: unknown */
+};
+struct slot {
+    int64_t id; /* 0: free */
+    uint32_t n, *entries;
+};
+
+struct word_index {
+    pthread_rwlock_t lock;
+    struct lexicon *lexicon;
+    struct search_store *store;
+    const struct scan_kernels *kernels;
+    struct entry *entries; /* never removed, as words come back */
+    uint64_t *stems;       /* [n], hashed */
+    struct vectors words;  /* [n] */
+    uint32_t n, cap, n_documents;
+    uint32_t *table, table_size; /* entry + 1 by the hash of its word; a power of two */
+    struct slot *slots;          /* sorted by nothing; found by place_of */
+    struct vectors means;        /* [n_slots], of the documents' words */
+    uint32_t n_slots, cap_slots;
+    uint32_t *places, places_size; /* slot + 1 by the hash of its id; freed slots stay and are used again */
+};
+
+/* The entry of a folded word + 1; 0: no document ever had it. */
+uint32_t word_index_entry(const struct word_index *x, const char *word);
+/* A word of the lexicon for the kernels; zeros for LEXICON_NONE. */
+float word_index_codes(const struct word_index *x, uint32_t word, int8_t codes[WORDS_STRIDE], int32_t *sum);
+/* Unit length as int8: returns the scale, 0 for a vector of zeros. */
+float word_index_quantize(const float v[LEXICON_DIM], int8_t codes[WORDS_STRIDE], int32_t *sum);
+uint32_t word_index_letters(const char *word, size_t len);
+
+#endif

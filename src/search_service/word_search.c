@@ -1,0 +1,321 @@
+/* What a query's words find among the documents' words: late interaction (Khattab and Zaharia, "ColBERT", SIGIR
+ * 2020) over distinct words, and the likeness of query and document as a whole. */
+#include "search_service/word_index_internal.h"
+#include "text/text.h"
+#include "words/spelling.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define MAX_QUERY   32u   /* words of a query */
+#define LEAST_ALIKE 0.25f /* cosine below which words have nothing to do with each other */
+#define MOST_ALIKE  0.9f  /* of words that are not the same */
+#define WIDEST      200u  /* distinct words that one word of a query may stand for */
+#define MORE        0.15f
+#define WHOLE       0.5 /* weight of the likeness as a whole */
+#define LEAST_SCORE 0.2 /* of a result */
+#define BUCKETS     1024u
+
+static enum status no_memory(struct error *err)
+{
+    return err_set(err, ERR_NO_MEMORY, "no memory for the documents' words");
+}
+
+/* The least of the `most` greatest of n numbers 0..1, to 1/BUCKETS; 0 when there are no more than that. */
+static double threshold(const float *values, size_t n, size_t most)
+{
+    uint32_t counts[BUCKETS] = {0};
+    size_t above = 0, bucket = BUCKETS;
+    for (size_t i = 0; i < n; i++)
+        if (values[i] > 0)
+            counts[values[i] < 1 ? (size_t)(values[i] * BUCKETS) : BUCKETS - 1]++;
+    while (bucket > 0 && (above == 0 || above + counts[bucket - 1] <= most))
+        above += counts[--bucket];
+    return (double)bucket / BUCKETS;
+}
+
+/* The library's word nearest to one that nobody knows, the more frequent of two; NULL: none is near. */
+static const char *correct(const struct word_index *x, const char *word)
+{
+    size_t len = strlen(word);
+    uint32_t letters = word_index_letters(word, len);
+    unsigned allowed = spelling_allowed(len), best = allowed + 1;
+    const struct entry *found = NULL;
+    for (uint32_t i = 0; i < x->n && allowed; i++) {
+        const struct entry *e = &x->entries[i];
+        if (!e->n || __builtin_popcount(letters ^ e->letters) > (int)allowed) /* each edit changes at most two */
+            continue;
+        unsigned d = spelling_distance(word, len, e->word, e->len, allowed);
+        if (d < best || (d == best && found && e->n > found->n)) {
+            best = d;
+            found = e;
+        }
+    }
+    return found ? found->word : NULL;
+}
+
+/* In any language of the library, too. */
+static bool is_in_store(const struct word_index *x, const char *word, struct arena *a)
+{
+    struct index_query q;
+    struct search_hit *hits;
+    size_t n;
+    int64_t total;
+    return text_query(word, strlen(word), LANGUAGE_en, false, a, &q, NULL) != OK ||
+           search_store_lexical(x->store, &q, 1, 0, a, &hits, &n, &total, NULL) != OK || n > 0;
+}
+
+static bool is_known(const struct word_index *x, const struct text_term *t)
+{
+    uint64_t stem = XXH3_64bits(t->stem, strlen(t->stem));
+    for (uint32_t i = 0; i < x->n; i++)
+        if (x->stems[i] == stem && x->entries[i].n)
+            return true;
+    return lexicon_find(x->lexicon, t->folded, strlen(t->folded)) != LEXICON_NONE;
+}
+
+/* "icecream" as "ice cream": both parts words of the library, the shorter one as long as can be. NULL: no. */
+static const char *split(const struct word_index *x, const char *word, struct arena *a)
+{
+    char left[LEXICON_MAX_WORD + 1];
+    size_t len = strlen(word), best = 0;
+    for (size_t at = 1; at < len && len <= LEXICON_MAX_WORD; at++) {
+        size_t shorter = at < len - at ? at : len - at;
+        memcpy(left, word, at);
+        left[at] = '\0';
+        uint32_t l = word_index_entry(x, left), r = word_index_entry(x, word + at);
+        if (l && r && x->entries[l - 1].n && x->entries[r - 1].n &&
+            (!best || shorter > (best < len - best ? best : len - best)))
+            best = at;
+    }
+    return best ? arena_printf(a, "%.*s %s", (int)best, word, word + best) : NULL;
+}
+
+/* The relations of a word, or of the form that dictionaries have. */
+static const uint32_t *relations_of(const struct word_index *x, const char *folded, uint32_t word, size_t *n)
+{
+    static const char *const endings[][2] = {{"ies", "y"}, {"s", ""},  {"es", ""}, {"ing", ""},
+                                             {"ing", "e"}, {"ed", ""}, {"ed", "e"}};
+    size_t len = strlen(folded);
+    const uint32_t *found = word == LEXICON_NONE ? NULL : lexicon_relations(x->lexicon, word, n);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings && (!found || !*n) && len <= LEXICON_MAX_WORD; i++) {
+        char form[LEXICON_MAX_WORD + 2];
+        size_t end = strlen(endings[i][0]);
+        if (len <= end + 1 || strcmp(folded + len - end, endings[i][0]) != 0)
+            continue;
+        memcpy(form, folded, len - end);
+        strcpy(form + len - end, endings[i][1]);
+        uint32_t base = lexicon_find(x->lexicon, form, strlen(form));
+        found = base == LEXICON_NONE ? NULL : lexicon_relations(x->lexicon, base, n);
+    }
+    if (!found)
+        *n = 0;
+    return found;
+}
+
+/* How alike each distinct word is to t, 0..1: 1 by stem, else by vector or relation, the WIDEST best. Adds t's
+ * vector to whole. */
+static void compare_all(const struct word_index *x, const struct text_term *t, int32_t *dots, float *alike,
+                        float whole[LEXICON_DIM])
+{
+    _Alignas(64) int8_t codes[WORDS_STRIDE];
+    int32_t sum;
+    size_t n_relations = 0;
+    uint64_t stem = XXH3_64bits(t->stem, strlen(t->stem));
+    uint32_t word = lexicon_find(x->lexicon, t->folded, strlen(t->folded));
+    const uint32_t *relations = relations_of(x, t->folded, word, &n_relations);
+    float scale = word_index_codes(x, word, codes, &sum);
+    for (size_t i = 0; i < LEXICON_DIM; i++)
+        whole[i] += scale * codes[i];
+    x->kernels->dot_i8(x->words.codes, x->words.sums, x->n, WORDS_STRIDE, codes, 1, dots);
+    for (uint32_t i = 0; i < x->n; i++) {
+        float cosine = scale * x->words.scales[i] * (float)dots[i];
+        alike[i] = x->stems[i] == stem ? 1 : cosine < LEAST_ALIKE ? 0 : cosine < MOST_ALIKE ? cosine : MOST_ALIKE;
+    }
+    for (size_t i = 0; i < n_relations; i++) {
+        size_t len;
+        char text[LEXICON_MAX_WORD + 1];
+        const char *w = lexicon_word(x->lexicon, LEXICON_RELATED(relations[i]), &len);
+        memcpy(text, w, len);
+        text[len] = '\0';
+        uint32_t at = word_index_entry(x, text);
+        if (at && alike[at - 1] < LEXICON_STRENGTH(relations[i]))
+            alike[at - 1] = LEXICON_STRENGTH(relations[i]);
+    }
+    float least = (float)threshold(alike, x->n, WIDEST);
+    for (uint32_t i = 0; i < x->n; i++)
+        alike[i] = alike[i] < least ? 0 : alike[i];
+}
+
+/* Adds, per document, weight times the likeness of its most alike word, and a share of what is left to 1 for its
+ * other words that are alike: of many stickers with one such word each, those with several come first. */
+static void add_word(const struct word_index *x, const float *alike, double weight, float *best, float *sums,
+                     float *scores)
+{
+    for (uint32_t i = 0; i < x->n; i++)
+        for (uint32_t k = 0; alike[i] > 0 && k < x->entries[i].n; k++) {
+            struct posting p = x->entries[i].postings[k];
+            float s = alike[i] * p.weight;
+            best[p.slot] = s > best[p.slot] ? s : best[p.slot];
+            sums[p.slot] += s;
+        }
+    for (uint32_t i = 0; i < x->n_slots; i++) {
+        if (sums[i] <= 0)
+            continue;
+        float more = 1 - expf(-MORE * (sums[i] - best[i]));
+        scores[i] += (float)weight * (best[i] + (1 - best[i]) * more);
+        best[i] = sums[i] = 0;
+    }
+}
+
+static double rarity(const struct word_index *x, const float *alike)
+{
+    double df = 0;
+    for (uint32_t i = 0; i < x->n; i++)
+        df += alike[i] >= 1 ? x->entries[i].n : 0;
+    return log(1 + (x->n_documents + 0.5) / (df + 0.5));
+}
+
+static int by_score(const void *a, const void *b)
+{
+    const struct word_hit *x = a, *y = b;
+    if (x->score != y->score)
+        return x->score < y->score ? 1 : -1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Words that text_query leaves out say nothing about a picture. */
+static bool counts(const struct index_query *q, const struct text_term *t)
+{
+    for (size_t i = 0; i < q->n_stems; i++)
+        if (strcmp(q->stems[i], t->stem) == 0)
+            return true;
+    return false;
+}
+
+static enum status put_right(const struct word_index *x, struct text_terms *terms, struct arena *a,
+                             const char **corrected, struct error *err)
+{
+    bool changed = false;
+    char *text = arena_strdup(a, "");
+    for (size_t i = 0; i < terms->count && text; i++) {
+        struct text_term *t = &terms->items[i];
+        const char *word = NULL;
+        if (!t->is_emoji && !t->is_run && !is_known(x, t) && !is_in_store(x, t->spelled, a)) {
+            word = correct(x, t->folded);
+            word = word ? word : split(x, t->folded, a);
+        }
+        changed |= word != NULL;
+        text = arena_printf(a, "%s%s%s", text, i ? " " : "", word ? word : t->spelled);
+    }
+    if (!text)
+        return no_memory(err);
+    *corrected = changed ? text : NULL;
+    return changed ? text_analyze(text, strlen(text), MAX_QUERY, a, terms, err) : OK;
+}
+
+/* What one search needs per word and per document; too much for a request's arena when there are millions. */
+struct scratch {
+    float *scores;      /* [n_slots], the result */
+    float *best, *sums; /* [n_slots] of the word at hand */
+    float *alike;       /* [n] */
+    int32_t *dots;      /* [n], [n_slots] */
+};
+
+static bool scratch_open(struct scratch *m, const struct word_index *x)
+{
+    size_t words = x->n + 1u, slots = x->n_slots + 1u;
+    m->scores = calloc(4, 3 * slots + words + (words > slots ? words : slots));
+    if (!m->scores)
+        return false;
+    m->best = m->scores + slots;
+    m->sums = m->best + slots;
+    m->alike = m->sums + slots;
+    m->dots = (int32_t *)(void *)(m->alike + words);
+    return true;
+}
+
+/* Of documents that share a word with the query, those that are about the same as a whole come first. */
+static void add_whole(const struct word_index *x, const float whole[LEXICON_DIM], struct scratch *m)
+{
+    _Alignas(64) int8_t codes[WORDS_STRIDE];
+    int32_t sum;
+    float scale = word_index_quantize(whole, codes, &sum);
+    if (scale <= 0)
+        return;
+    x->kernels->dot_i8(x->means.codes, x->means.sums, x->n_slots, WORDS_STRIDE, codes, 1, m->dots);
+    for (uint32_t i = 0; i < x->n_slots; i++) {
+        float cosine = scale * x->means.scales[i] * (float)m->dots[i];
+        if (m->scores[i] > 0)
+            m->scores[i] = (m->scores[i] + (float)WHOLE * (cosine < 0   ? 0
+                                                           : cosine > 1 ? 1
+                                                                        : cosine)) /
+                           (1 + (float)WHOLE);
+    }
+}
+
+static void score_all(const struct word_index *x, const struct index_query *q, const struct text_terms *terms,
+                      struct scratch *m)
+{
+    double total = 0;
+    float whole[LEXICON_DIM] = {0};
+    for (size_t i = 0; i < terms->count; i++) {
+        if (terms->items[i].is_emoji || !counts(q, &terms->items[i]))
+            continue;
+        compare_all(x, &terms->items[i], m->dots, m->alike, whole);
+        double weight = rarity(x, m->alike);
+        add_word(x, m->alike, weight, m->best, m->sums, m->scores);
+        total += weight;
+    }
+    for (uint32_t i = 0; i < x->n_slots && total > 0; i++)
+        m->scores[i] /= (float)total;
+    add_whole(x, whole, m);
+}
+
+static enum status collect(const struct word_index *x, const float *scores, size_t most, struct arena *a,
+                           struct word_hit **out, size_t *n, struct error *err)
+{
+    size_t found = 0;
+    double least = threshold(scores, x->n_slots, most);
+    least = least > LEAST_SCORE ? least : LEAST_SCORE;
+    for (uint32_t i = 0; i < x->n_slots; i++)
+        found += (double)scores[i] >= least;
+    if (!(*out = arena_array(a, found + 1, sizeof **out)))
+        return no_memory(err);
+    for (uint32_t i = 0; i < x->n_slots; i++)
+        if ((double)scores[i] >= least)
+            (*out)[(*n)++] = (struct word_hit){x->slots[i].id, (double)scores[i]};
+    if (*n)
+        qsort(*out, *n, sizeof **out, by_score);
+    *n = *n < most ? *n : most;
+    return OK;
+}
+
+enum status word_index_search(struct word_index *x, const char *text, size_t len, size_t most, struct arena *a,
+                              struct word_hit **out, size_t *n, const char **corrected, struct error *err)
+{
+    struct text_terms terms;
+    struct index_query q;
+    struct scratch scratch = {0};
+    *n = 0;
+    *corrected = NULL;
+    enum status st = text_analyze(text, len, MAX_QUERY, a, &terms, err);
+    if (st != OK)
+        return st;
+    pthread_rwlock_rdlock(&x->lock);
+    st = put_right(x, &terms, a, corrected, err);
+    if (st == OK)
+        st = text_query(*corrected ? *corrected : text, *corrected ? strlen(*corrected) : len, LANGUAGE_en, false, a,
+                        &q, err);
+    if (st == OK && !scratch_open(&scratch, x))
+        st = no_memory(err);
+    if (st == OK) {
+        score_all(x, &q, &terms, &scratch);
+        st = collect(x, scratch.scores, most, a, out, n, err);
+    }
+    pthread_rwlock_unlock(&x->lock);
+    free(scratch.scores);
+    return st;
+}
