@@ -14,8 +14,10 @@
 #define MOST_ALIKE  0.9f  /* of words that are not the same */
 #define WIDEST      200u  /* distinct words that one word of a query may stand for */
 #define MORE        0.15f
-#define WHOLE       0.5 /* weight of the likeness as a whole */
-#define LEAST_SCORE 0.2 /* of a result */
+#define WHOLE       0.5     /* weight of the likeness as a whole */
+#define LEAST_SCORE 0.2     /* of a result */
+#define COMMON      30000u  /* words of the lexicon that may have been meant, */
+#define RARE        100000u /* and beyond which they may be misspelled */
 #define BUCKETS     1024u
 
 static enum status no_memory(struct error *err)
@@ -36,11 +38,12 @@ static double threshold(const float *values, size_t n, size_t most)
     return (double)bucket / BUCKETS;
 }
 
-/* The library's word nearest to one that nobody knows, the more frequent of two; NULL: none is near. */
-static const char *correct(const struct word_index *x, const char *word)
+/* The library's word nearest to one that nobody knows, the more frequent of two; where none is near, the lexicon's.
+ * NULL: none. In the arena. */
+static const char *correct(const struct word_index *x, const char *word, struct arena *a)
 {
     size_t len = strlen(word);
-    uint32_t letters = word_index_letters(word, len);
+    uint32_t letters = word_index_letters(word, len), n = lexicon_count(x->lexicon);
     unsigned allowed = spelling_allowed(len), best = allowed + 1;
     const struct entry *found = NULL;
     for (uint32_t i = 0; i < x->n && allowed; i++) {
@@ -53,7 +56,21 @@ static const char *correct(const struct word_index *x, const char *word)
             found = e;
         }
     }
-    return found ? found->word : NULL;
+    if (found)
+        return arena_strdup(a, found->word);
+    const char *other = NULL;
+    for (uint32_t i = 0; i < n && i < COMMON && allowed; i++) {
+        size_t other_len;
+        const char *w = lexicon_word(x->lexicon, i, &other_len);
+        if (__builtin_popcount(letters ^ word_index_letters(w, other_len)) > (int)allowed)
+            continue;
+        unsigned d = spelling_distance(word, len, w, other_len, allowed);
+        if (d < best) { /* the more frequent come first */
+            best = d;
+            other = arena_strndup(a, w, other_len);
+        }
+    }
+    return other;
 }
 
 /* In any language of the library, too. */
@@ -67,13 +84,18 @@ static bool is_in_store(const struct word_index *x, const char *word, struct are
            search_store_lexical(x->store, &q, 1, 0, a, &hits, &n, &total, NULL) != OK || n > 0;
 }
 
+/* By the library, by WordNet, or so often used that it is no slip: among the rare words are misspelled ones. */
 static bool is_known(const struct word_index *x, const struct text_term *t)
 {
     uint64_t stem = XXH3_64bits(t->stem, strlen(t->stem));
     for (uint32_t i = 0; i < x->n; i++)
         if (x->stems[i] == stem && x->entries[i].n)
             return true;
-    return lexicon_find(x->lexicon, t->folded, strlen(t->folded)) != LEXICON_NONE;
+    uint32_t word = lexicon_find(x->lexicon, t->folded, strlen(t->folded));
+    size_t n = 0;
+    if (word != LEXICON_NONE)
+        (void)lexicon_relations(x->lexicon, word, &n);
+    return word < RARE || n > 0; /* LEXICON_NONE is beyond all */
 }
 
 /* "icecream" as "ice cream": both parts words of the library, the shorter one as long as can be. NULL: no. */
@@ -204,7 +226,7 @@ static enum status put_right(const struct word_index *x, struct text_terms *term
         struct text_term *t = &terms->items[i];
         const char *word = NULL;
         if (!t->is_emoji && !t->is_run && !is_known(x, t) && !is_in_store(x, t->spelled, a)) {
-            word = correct(x, t->folded);
+            word = correct(x, t->folded, a);
             word = word ? word : split(x, t->folded, a);
         }
         changed |= word != NULL;
