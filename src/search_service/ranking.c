@@ -312,6 +312,32 @@ static enum status fuse(const struct ranking_query *q, const struct ranked *lexi
     return OK;
 }
 
+/* For a query that nothing answers: its last word shortened, until something begins like that; by half at most and
+ * to four bytes at least. Other languages have no lexicon, but words of one family begin alike: "abuelita", "Hündchen",
+ * "Geburtstagstorte". */
+static enum status family_hits(struct search_store *store, const struct ranking_query *q, struct arena *a,
+                               struct ranked **out, size_t *n, struct error *err)
+{
+    size_t begin = q->text_len, len = q->text_len;
+    while (begin > 0 && q->text[begin - 1] != ' ')
+        begin--;
+    size_t least = (len - begin) / 2 > 4 ? (len - begin) / 2 : 4;
+    enum status st = OK;
+    while (st == OK && *n == 0 && len > begin + least) {
+        struct index_query w;
+        int64_t total;
+        do
+            len--;
+        while (((unsigned char)q->text[len] & 0xc0) == 0x80); /* whole code points */
+        if (len < begin + least)
+            break;
+        st = text_query(q->text, len, q->language, true, a, &w, err);
+        if (st == OK && w.n_stems)
+            st = lexical_hits(store, &w, FUSION_DEPTH, 0, a, out, n, &total, err);
+    }
+    return st;
+}
+
 /* As rank_hybrid without vectors: pages of words, with the scores that their ranks alone give. */
 static enum status fuse_words_alone(struct search_store *store, const struct ranking_query *q, struct arena *a,
                                     struct ranking *out, struct error *err)
@@ -327,7 +353,11 @@ static enum status fuse_words_alone(struct search_store *store, const struct ran
                           &total, err);
     if (st != OK)
         return st;
-    if (windowed)
+    if (st == OK && total == 0 && !q->like && q->language != LANGUAGE_en)
+        st = family_hits(store, q, a, &items, &n, err);
+    if (st != OK)
+        return st;
+    if (windowed || total == 0)
         return fuse(q, items, n, NULL, 0, NULL, 0, a, out, err);
     for (size_t i = 0; i < n; i++)
         items[i].score = fused_score(q, &(struct fused){.lexical = (unsigned)(q->offset + i) + 1});

@@ -4,7 +4,7 @@ import tempfile
 import unittest
 import urllib.parse
 
-from peel_testing import MODE, ServiceTest, System, main
+from peel_testing import MODE, ServiceTest, System, main, request
 from test_import import fetch_packs
 
 CAT, DOG, CAKE, HEART, RAIN = ("1F408", "1F431"), ("1F415", "1F436"), ("1F382",), ("2764",), ("1F327", "2614", "1F302")
@@ -46,6 +46,10 @@ class Languages(ServiceTest):
         self.assertNotIn("degraded", answer.json())
         return answer.json()["stickers"]
 
+    def asked_hybrid(self, query, language):
+        target = urllib.parse.urlencode({"query": query, "lang": language, "algorithm": "hybrid"})
+        return request(self.system.search_port, "GET", "/api/search/?" + target).json()["filenames"]
+
     def test_each_language_finds(self):
         for language, queries in QUERIES.items():
             for query, codes in queries.items():
@@ -59,6 +63,13 @@ class Languages(ServiceTest):
         for language, query, code in (("de", "gift", "1F344"), ("fr", "pain", "1F35E")):
             stickers = self.found(query, "&lang=" + language)
             self.assertTrue(any(code in name for name in stickers), stickers)
+
+    def test_words_of_one_family(self):
+        """Nothing is called so; what begins alike is found rather than nothing."""
+        for language, query, codes in (("de", "Hündchen", DOG), ("es", "abuelita", ("1F475",)), ("de", "Regengüsse", RAIN)):
+            stickers = self.asked_hybrid(query, language)
+            self.assertTrue(any(code in name for name in stickers for code in codes), stickers)
+        self.assertEqual(self.asked_hybrid("qxqxqxqxqx", "de"), [])
 
     def test_what_is_no_language(self):
         for bad in ("e", "english please", "en_US!", "x" * 40, "%00", "%ff", "../de"):
