@@ -313,8 +313,7 @@ static enum status fuse(const struct ranking_query *q, const struct ranked *lexi
 }
 
 /* For a query that nothing answers: its last word shortened, until something begins like that; by half at most and
- * to four bytes at least. Other languages have no lexicon, but words of one family begin alike: "abuelita", "Hündchen",
- * "Geburtstagstorte". */
+ * to four bytes at least. Words of one family begin alike: "abuelita", "Hündchen", "Geburtstagstorte", "mouthless". */
 static enum status family_hits(struct search_store *store, const struct ranking_query *q, struct arena *a,
                                struct ranked **out, size_t *n, struct error *err)
 {
@@ -353,7 +352,7 @@ static enum status fuse_words_alone(struct search_store *store, const struct ran
                           &total, err);
     if (st != OK)
         return st;
-    if (st == OK && total == 0 && !q->like && q->language != LANGUAGE_en)
+    if (st == OK && total == 0 && !q->like)
         st = family_hits(store, q, a, &items, &n, err);
     if (st != OK)
         return st;
@@ -402,6 +401,8 @@ static enum status rank_hybrid(struct search_store *store, struct engine *engine
     st = read_words(&right, true, a, &w, err);
     if (st == OK && w.n_stems)
         st = lexical_hits(store, &w, FUSION_DEPTH, 0, a, &lexical, &n_lexical, &total, err);
+    if (st == OK && n_lexical + n_vector + n_words == 0 && !q->like)
+        st = family_hits(store, &right, a, &lexical, &n_lexical, err);
     if (st == OK)
         st = fuse(q, lexical, n_lexical, vector, n_vector, words, n_words, a, out, err);
     out->legs = legs | (w.n_stems ? RANKING_LEXICAL : 0);

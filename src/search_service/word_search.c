@@ -16,7 +16,7 @@
 #define MORE        0.15f
 #define WHOLE       0.5     /* weight of the likeness as a whole */
 #define LEAST_SCORE 0.2     /* of a result */
-#define COMMON      30000u  /* words of the lexicon that may have been meant, */
+#define COMMON      50000u  /* words of the lexicon that may have been meant, */
 #define RARE        100000u /* and beyond which they may be misspelled */
 #define BUCKETS     1024u
 
@@ -98,19 +98,29 @@ static bool is_known(const struct word_index *x, const struct text_term *t)
     return word < RARE || n > 0; /* LEXICON_NONE is beyond all */
 }
 
-/* "icecream" as "ice cream": both parts words of the library, the shorter one as long as can be. NULL: no. */
+/* 2: a word of the library; 1: a common one of three letters or more; 0: neither. */
+static unsigned part_rank(const struct word_index *x, const char *part, size_t len)
+{
+    uint32_t at = word_index_entry(x, part);
+    if (at && x->entries[at - 1].n)
+        return 2;
+    return len >= 3 && lexicon_find(x->lexicon, part, len) < COMMON;
+}
+
+/* "icecream" as "ice cream": both parts known, rather by the library, the shorter one as long as can be. NULL: no. */
 static const char *split(const struct word_index *x, const char *word, struct arena *a)
 {
     char left[LEXICON_MAX_WORD + 1];
-    size_t len = strlen(word), best = 0;
+    size_t len = strlen(word), best = 0, best_rank = 0;
     for (size_t at = 1; at < len && len <= LEXICON_MAX_WORD; at++) {
-        size_t shorter = at < len - at ? at : len - at;
         memcpy(left, word, at);
         left[at] = '\0';
-        uint32_t l = word_index_entry(x, left), r = word_index_entry(x, word + at);
-        if (l && r && x->entries[l - 1].n && x->entries[r - 1].n &&
-            (!best || shorter > (best < len - best ? best : len - best)))
+        unsigned l = part_rank(x, left, at), r = part_rank(x, word + at, len - at);
+        size_t rank = !l || !r ? 0 : (size_t)(l + r) * LEXICON_MAX_WORD + (at < len - at ? at : len - at);
+        if (rank > best_rank) {
             best = at;
+            best_rank = rank;
+        }
     }
     return best ? arena_printf(a, "%.*s %s", (int)best, word, word + best) : NULL;
 }
@@ -238,6 +248,43 @@ static enum status put_right(const struct word_index *x, struct text_terms *term
     return changed ? text_analyze(text, strlen(text), MAX_QUERY, a, terms, err) : OK;
 }
 
+/* The names of signs, for a query of nothing else. NULL: none has one. */
+static const char *sign_names(const char *text, size_t len, struct arena *a)
+{
+    static const struct {
+        const char *sign, *name;
+    } table[] = {{"+", "plus"},
+                 {"-", "minus"},
+                 {"*", "asterisk"},
+                 {"%", "percent"},
+                 {"&", "and"},
+                 {"=", "equals"},
+                 {"!", "exclamation"},
+                 {"?", "question"},
+                 {"$", "dollar"},
+                 {"#", "number"},
+                 {"@", "at email"},
+                 {"/", "divide"},
+                 {"<", "left"},
+                 {">", "right"},
+                 {"\u20ac", "euro"},
+                 {"\u00a3", "pound"},
+                 {"\u00a5", "yen"},
+                 {"\u266a", "music"},
+                 {"\u2713", "check"},
+                 {"\u2192", "right arrow"},
+                 {"\u2190", "left arrow"},
+                 {"\u2191", "up arrow"},
+                 {"\u2193", "down arrow"},
+                 {"\u221e", "infinity"}};
+    const char *names = NULL;
+    for (size_t at = 0; at < len; at++)
+        for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+            if (strncmp(text + at, table[i].sign, strlen(table[i].sign)) == 0)
+                names = arena_printf(a, "%s%s%s", names ? names : "", names ? " " : "", table[i].name);
+    return names;
+}
+
 /* What one search needs per word and per document; too much for a request's arena when there are millions. */
 struct scratch {
     float *scores;      /* [n_slots], the result */
@@ -324,6 +371,12 @@ enum status word_index_search(struct word_index *x, const char *text, size_t len
     *n = 0;
     *corrected = NULL;
     enum status st = text_analyze(text, len, MAX_QUERY, a, &terms, err);
+    const char *names = st == OK && terms.count == 0 ? sign_names(text, len, a) : NULL;
+    if (names) {
+        text = names;
+        len = strlen(names);
+        st = text_analyze(text, len, MAX_QUERY, a, &terms, err);
+    }
     if (st != OK)
         return st;
     pthread_rwlock_rdlock(&x->lock);

@@ -20,7 +20,7 @@
 
 #define LEXICON_DIM       100u
 #define LEXICON_MAX_WORD  40u /* bytes */
-#define LEXICON_MAX_WORDS 200000u
+#define LEXICON_MAX_WORDS 280000u
 #define LEXICON_NONE      UINT32_MAX
 
 struct lexicon;
