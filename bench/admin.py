@@ -25,6 +25,7 @@ db.executemany(
     "INSERT INTO scores (id, query_id, sticker_id, positives, negatives, created_us, modified_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
     ((f"s{i}", f"q{i % 100_000}", stickers[(i * 7 + i // 100_000) % len(stickers)], i % 5, i % 3, 10**15 + i) for i in range(1_000_000)),
 )
+db.executemany("INSERT INTO days VALUES (?1, ?2, 12, 3, 400, 50)", ((time.time() // 86400 - i, 10_000 + i) for i in range(365)))
 db.commit()
 db.close()
 
@@ -57,7 +58,7 @@ try:
     page = ask("GET", "/admin/login")[2]
     csrf = re.search(r'name="csrf" value="(\w+)"', page)[1]
     ask("POST", "/admin/login", {"csrf": csrf, "username": "admin", "password": "a long password", "next": ""})
-    targets = ["/admin/", "/admin/password"]
+    targets = ["/admin/", "/admin/?days=365", "/admin/password"]
     for model in ("stickers", "queries", "scores", "users", "groups", "tokens", "history"):
         page = ask("GET", f"/admin/{model}/")[2]
         links = re.findall(r'href="(/admin/%s/[^"]*)"' % model, page)

@@ -79,16 +79,14 @@ static void ensure_new(struct bench *b, struct arena *a, unsigned *seed)
 static void usage_100(struct bench *b, struct arena *a, unsigned *seed)
 {
     char text[100][32];
-    const char *query[100];
-    int64_t count[100];
+    struct query_usage rows[100];
     struct error err;
     (void)a;
     for (int i = 0; i < 100; i++) {
         snprintf(text[i], sizeof text[i], "query %u", next(seed) % 1000);
-        query[i] = text[i];
-        count[i] = 1;
+        rows[i] = (struct query_usage){.query = text[i], .searches = 1};
     }
-    MUST(sticker_store_usage_add(b->stickers, query, count, 100, &err));
+    MUST(sticker_store_usage_add(b->stickers, rows, 100, &err));
 }
 
 static void get_ten(struct bench *b, struct arena *a, unsigned *seed)

@@ -1,17 +1,25 @@
-/* GET /admin/: what is searched and voted, from the ends of the lists' own indexes, and how both services are. */
+/* GET /admin/: searches and votes by day, what is searched and voted most, from the ends of the lists' own indexes,
+ * and how both services are. */
+#include "base/os.h"
 #include "sticker_service/admin.h"
 #include "sticker_service/admin_models.h"
 #include "web/html.h"
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PANEL_ROWS      8
 #define CHART_WIDTH     300 /* as in the template's viewBox, in its units */
 #define BAR_STEP        14
+#define DAYS_WIDTH      600 /* of the charts by day */
+#define DAYS_HEIGHT     120
+#define DAYS_FALLBACK   30
+#define DAYS_MAX        365
 #define MAX_HEALTH      16
-#define PEER_TIMEOUT_MS 250u /* that a peer which hangs may cost the page */
+#define PEER_TIMEOUT_MS 250u    /* that a peer which hangs may cost the page */
+#define PEER_AGAIN_US   1000000 /* it is asked at most this often */
 #define PEER_ANSWER     (256u << 10)
 
 /* The first rows of a list, sorted down by a number. */
@@ -25,6 +33,8 @@ static const struct panel panels[] = {
      "sticker", "positives"},
     {"Most votes against", "A query and a sticker that it found.", "Query and sticker", "Does not", "scores", "query",
      "sticker", "negatives"},
+    {"Searches without results", "Queries that found nothing, since counting began.", "Query", "Found nothing",
+     "queries", "query", NULL, "empty"},
 };
 #define N_PANELS (sizeof panels / sizeof *panels)
 
@@ -92,6 +102,130 @@ static enum status fill_panel(const struct admin_visit *v, const struct panel *p
     return OK;
 }
 
+/* --- day by day --- */
+
+static const int64_t ranges[] = {7, DAYS_FALLBACK, 90, DAYS_MAX};
+#define N_RANGES (sizeof ranges / sizeof *ranges)
+
+/* Two lines: `first` is drawn through, `second` dashed. */
+struct lines {
+    const char *title, *about;
+    size_t first, second; /* offsets into struct day_row */
+};
+static const struct lines lines[] = {
+    {"Searches per day", "searches; dashed: those that found nothing", offsetof(struct day_row, searches),
+     offsetof(struct day_row, empty)},
+    {"Votes per day", "votes for; dashed: votes against", offsetof(struct day_row, positives),
+     offsetof(struct day_row, negatives)},
+};
+#define N_LINES (sizeof lines / sizeof *lines)
+
+static int64_t value_of(const struct day_row *day, size_t offset)
+{
+    int64_t value;
+    memcpy(&value, (const char *)day + offset, sizeof value);
+    return value;
+}
+
+/* A polyline's points, from left to right; the greatest value touches the top. */
+static const char *points(const struct day_row *days, size_t n, size_t offset, int64_t most, struct arena *a)
+{
+    struct buf out;
+    buf_init(&out, 32 * DAYS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        double x = (double)(i * DAYS_WIDTH) / (double)(n - 1);
+        double y = 1 + (DAYS_HEIGHT - 2) * (1 - (double)value_of(&days[i], offset) / (double)most);
+        buf_printf(&out, i ? " %.1f,%.1f" : "%.1f,%.1f", x, y);
+    }
+    const char *text = out.failed ? NULL : arena_strdup(a, buf_str(&out));
+    buf_free(&out);
+    return text;
+}
+
+static enum status fill_lines(const struct lines *l, const struct day_row *days, size_t n,
+                              struct tpl_admin_dashboard_charts *out, struct arena *a, struct error *err)
+{
+    int64_t most = 0, first = 0, second = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t up = value_of(&days[i], l->first), down = value_of(&days[i], l->second);
+        first += up;
+        second += down;
+        most = up > most ? up : most;
+        most = down > most ? down : most;
+    }
+    int64_t top = most ? most : 1;
+    *out = (struct tpl_admin_dashboard_charts){
+        .title = l->title,
+        .about = arena_printf(a, "Line: %s. In all %lld and %lld, at most %lld in a day.", l->about, (long long)first,
+                              (long long)second, (long long)most),
+        .first = points(days, n, l->first, top, a),
+        .second = points(days, n, l->second, top, a)};
+    return out->about && out->first && out->second ? OK : no_memory(err);
+}
+
+static const char *day_text(int64_t day, struct arena *a)
+{
+    char text[28];
+    os_format_time(day * STORE_DAY_US, text);
+    return arena_strndup(a, text, strlen("2026-01-01"));
+}
+
+/* The days are those of UTC, and the last is today; those without a row had nothing. */
+static enum status fill_days(const struct admin_visit *v, struct tpl_admin_dashboard *page, struct error *err)
+{
+    struct arena *a = v->req->arena;
+    int64_t range, today = os_now_us() / STORE_DAY_US;
+    struct day_row days[DAYS_MAX] = {{0}}, *found;
+    size_t n_found, i = 0;
+    enum status st = http_param_int(v->req, "days", 1, DAYS_MAX, DAYS_FALLBACK, &range, err);
+    if (st != OK)
+        return st;
+    while (i < N_RANGES && ranges[i] != range)
+        i++;
+    if (i == N_RANGES)
+        return err_set(err, ERR_INVALID, "days must be 7, 30, 90 or 365");
+    size_t n = (size_t)range;
+    struct tpl_admin_dashboard_ranges *links = arena_array(a, N_RANGES, sizeof *links);
+    struct tpl_admin_dashboard_charts *charts = arena_array(a, N_LINES, sizeof *charts);
+    struct tpl_admin_dashboard_days *rows = arena_array(a, n, sizeof *rows);
+    if (!links || !charts || !rows)
+        return no_memory(err);
+    for (i = 0; i < N_RANGES; i++) {
+        links[i] = (struct tpl_admin_dashboard_ranges){.days = ranges[i],
+                                                       .link = arena_printf(a, "/admin/?days=%d", (int)ranges[i]),
+                                                       .current = ranges[i] == range};
+        if (!links[i].link)
+            return no_memory(err);
+    }
+    st = sticker_store_days(v->service->store, today - range + 1, today, a, &found, &n_found, err);
+    for (i = 0; st == OK && i < n_found; i++)
+        days[found[i].day - (today - range + 1)] = found[i];
+    for (i = 0; st == OK && i < N_LINES; i++)
+        st = fill_lines(&lines[i], days, n, &charts[i], a, err);
+    for (i = 0; st == OK && i < n; i++) {
+        const struct day_row *d = &days[n - 1 - i];
+        rows[i] = (struct tpl_admin_dashboard_days){.day = day_text(today - (int64_t)i, a),
+                                                    .searches = d->searches,
+                                                    .empty = d->empty,
+                                                    .degraded = d->degraded,
+                                                    .positives = d->positives,
+                                                    .negatives = d->negatives};
+        if (!rows[i].day)
+            st = no_memory(err);
+    }
+    page->ranges = links;
+    page->n_ranges = N_RANGES;
+    page->charts = charts;
+    page->n_charts = N_LINES;
+    page->days = rows;
+    page->n_days = n;
+    if (st == OK) {
+        page->until = rows[0].day;
+        page->since = rows[n - 1].day;
+    }
+    return st;
+}
+
 /* --- how it is --- */
 
 static void put_health(struct tpl_admin_dashboard *page, struct tpl_admin_dashboard_health *rows, const char *part,
@@ -130,11 +264,33 @@ static json_t *ask_search(struct sticker_service *s)
     return answer;
 }
 
+/* The same, heard at most a second ago. One visitor asks; others meanwhile see what was heard before. */
+static json_t *search_status(struct sticker_service *s)
+{
+    int64_t now = os_monotonic_us();
+    pthread_mutex_lock(&s->status_mutex);
+    bool fresh = s->status_asked_us && now - s->status_asked_us < PEER_AGAIN_US;
+    json_t *status = fresh ? json_incref(s->status) : NULL;
+    if (!fresh)
+        s->status_asked_us = now;
+    pthread_mutex_unlock(&s->status_mutex);
+    if (fresh)
+        return status;
+    status = ask_search(s);
+    pthread_mutex_lock(&s->status_mutex);
+    json_t *old = s->status;
+    s->status = json_incref(status);
+    s->status_asked_us = os_monotonic_us();
+    pthread_mutex_unlock(&s->status_mutex);
+    json_decref(old);
+    return status;
+}
+
 static void fill_search(const struct admin_visit *v, struct tpl_admin_dashboard *page,
                         struct tpl_admin_dashboard_health *rows)
 {
     struct arena *a = v->req->arena;
-    json_t *status = ask_search(v->service), *model;
+    json_t *status = search_status(v->service), *model;
     size_t i;
     if (!status) {
         put_health(page, rows, "SearchService", false, "unreachable", "Searches are answered by words only.");
@@ -207,7 +363,9 @@ void dashboard_page(void *ctx, const struct http_request *req, struct http_respo
         return;
     }
     struct tpl_admin_dashboard page = {.admin_layout = admin_layout(&v, "Dashboard", "dashboard"), .panels = shown};
-    enum status st = fill_health(&v, &page, &err);
+    enum status st = fill_days(&v, &page, &err);
+    if (st == OK)
+        st = fill_health(&v, &page, &err);
     for (size_t i = 0; st == OK && i < N_PANELS; i++)
         if (admin_may(&v, panels[i].list, ADMIN_VIEW))
             st = fill_panel(&v, &panels[i], &shown[page.n_panels++], &err);

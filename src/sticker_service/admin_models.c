@@ -63,6 +63,7 @@ const struct admin_model admin_models[] = {
         .search = "Words of the query",
         .columns = {{"query", "Query", KIND_TEXT, SORT},
                     {"usage", "Searched", KIND_NUMBER, SORT},
+                    {"empty", "Found nothing", KIND_NUMBER, SORT},
                     {"created_us", "First", KIND_TIME, SORT},
                     {"modified_us", "Last", KIND_TIME, SORT}},
         .filters = {{"votes", "Votes", FILTER_CHOICE, "yes=With votes|no=Without votes"},

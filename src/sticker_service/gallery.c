@@ -104,6 +104,8 @@ static enum status fill_results(struct sticker_service *s, const struct http_req
     enum status status = search_run(s, req, asked->query, lang_accepted(req), PAGE_SIZE, offset, &answer, err);
     if (status != OK)
         return status;
+    if (!asked->typing && !*asked->voted)
+        usage_count(s->usage, asked->query, search_outcome(&answer));
     struct tpl_card *cards = arena_array(req->arena, answer.n + 1, sizeof *cards);
     if (!cards)
         return err_set(err, ERR_NO_MEMORY, "no memory for %zu stickers", answer.n);
@@ -139,9 +141,10 @@ void gallery_page(void *ctx, const struct http_request *req, struct http_respons
         return;
     }
     bool searched = *asked.query;
-    if (searched && !asked.typing && !*asked.voted)
-        usage_count(s->usage, asked.query);
-    if (strcmp(asked.part, "count") == 0) {
+    if (strcmp(asked.part, "count") == 0) { /* what was typed is what was meant; searched again, for what it found */
+        struct search_answer answer;
+        if (searched && search_run(s, req, asked.query, lang_accepted(req), 1, 0, &answer, &err) == OK)
+            usage_count(s->usage, asked.query, search_outcome(&answer));
         http_body_static(res, 204, "text/plain", "", 0);
         return;
     }

@@ -211,6 +211,11 @@ enum status search_like(struct sticker_service *s, const struct http_request *re
     return status;
 }
 
+enum usage_outcome search_outcome(const struct search_answer *answer)
+{
+    return answer->degraded ? USAGE_DEGRADED : answer->total == 0 ? USAGE_EMPTY : USAGE_FOUND;
+}
+
 static void write_answer(const struct ask *ask, const struct search_answer *answer, struct buf *out)
 {
     buf_puts(out, "{\"stickers\":[");
@@ -268,6 +273,7 @@ void search_handle(void *ctx, const struct http_request *req, struct http_respon
         enum status status = search_run(s, req, ask.query, ask.lang, ask.limit, ask.offset, &answer, &err);
         if (status == OK) {
             write_answer(&ask, &answer, &out);
+            buf_putc(&out, (char)search_outcome(&answer)); /* behind the answer, so that it is kept with it */
             status = buf_status(&out, &err);
         }
         if (status != OK) {
@@ -277,8 +283,8 @@ void search_handle(void *ctx, const struct http_request *req, struct http_respon
         if (!answer.degraded)
             answers_put(s->answers, key, out.data, out.len);
     }
-    usage_count(s->usage, ask.query);
-    size_t len = out.len;
+    size_t len = out.len - 1;
+    usage_count(s->usage, ask.query, (enum usage_outcome)out.data[len]);
     http_body_take(res, 200, "application/json", buf_take(&out), len);
 out:
     buf_free(&out);

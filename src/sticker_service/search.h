@@ -29,6 +29,8 @@ struct search_answer {
  * req->arena. */
 enum status search_run(struct sticker_service *s, const struct http_request *req, const char *query, const char *lang,
                        size_t limit, size_t offset, struct search_answer *out, struct error *err) MUST_CHECK;
+/* What to tell usage_count of an answer. */
+enum usage_outcome search_outcome(const struct search_answer *answer);
 /* What is like the sticker, itself left out: by its vector, when there is one, and its words. Nothing when
  * SearchService does not know it (yet), or does not answer in time: only it can tell. */
 enum status search_like(struct sticker_service *s, const struct http_request *req, const char *filename, size_t limit,

@@ -12,6 +12,8 @@
 #include "sticker_service/thumbs.h"
 #include "sticker_service/usage.h"
 #include "store/sticker_store.h"
+#include <jansson.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 
@@ -32,6 +34,9 @@ struct sticker_service {
     atomic_int_fast64_t degraded_told_us;  /* when that was last logged, monotonic */
     atomic_int_fast64_t search_checked_us; /* when /readyz last asked SearchService */
     atomic_bool search_ready;              /* and what it heard */
+    pthread_mutex_t status_mutex;          /* guards what the dashboard has heard from SearchService */
+    int64_t status_asked_us;               /* monotonic; 0: never */
+    struct json_t *status;                 /* NULL: no answer */
 };
 
 /* Handlers, one per file. */

@@ -140,6 +140,7 @@ enum status sticker_service_run(const struct sticker_service_config *cfg, struct
     struct sticker_service s = {.cfg = cfg};
     sem_init(&s.password_checks, 0, PASSWORD_CHECKS);
     sem_init(&s.uploads, 0, 1);
+    pthread_mutex_init(&s.status_mutex, NULL);
     enum status status = open_parts(&s, err);
     if (status == OK) {
         uint16_t port = http_server_port(s.server);
@@ -155,6 +156,8 @@ enum status sticker_service_run(const struct sticker_service_config *cfg, struct
         log_info("stopping");
     }
     close_parts(&s);
+    json_decref(s.status);
+    pthread_mutex_destroy(&s.status_mutex);
     sem_destroy(&s.uploads);
     sem_destroy(&s.password_checks);
     return status;

@@ -23,7 +23,7 @@
 
 struct entry {
     struct entry *next;
-    int64_t count;
+    struct query_usage count; /* its query is the one below */
     char query[];
 };
 
@@ -56,28 +56,31 @@ static uint64_t hash(const struct usage *u, const char *query)
 }
 
 /* Under the shard's mutex: adds `count` if the query is there already. */
-static bool add_to_existing(struct shard *s, size_t bucket, const char *query, int64_t count)
+static bool add_to_existing(struct shard *s, size_t bucket, const struct query_usage *count)
 {
     for (struct entry *e = s->buckets[bucket]; e; e = e->next)
-        if (strcmp(e->query, query) == 0) {
-            e->count += count;
+        if (strcmp(e->query, count->query) == 0) {
+            e->count.searches += count->searches;
+            e->count.empty += count->empty;
+            e->count.degraded += count->degraded;
             return true;
         }
     return false;
 }
 
 /* False when the shard is full or memory is short. */
-static bool add(struct usage *u, const char *query, int64_t count)
+static bool add(struct usage *u, const struct query_usage *count)
 {
-    uint64_t h = hash(u, query);
+    uint64_t h = hash(u, count->query);
     struct shard *s = &u->shards[h % SHARDS];
-    size_t bucket = h / SHARDS % BUCKETS, len = strlen(query);
+    size_t bucket = h / SHARDS % BUCKETS, len = strlen(count->query);
     pthread_mutex_lock(&s->mutex);
-    bool added = add_to_existing(s, bucket, query, count);
+    bool added = add_to_existing(s, bucket, count);
     struct entry *e = added || s->n >= SHARD_MAX ? NULL : malloc(sizeof *e + len + 1);
     if (e) {
-        *e = (struct entry){.next = s->buckets[bucket], .count = count};
-        memcpy(e->query, query, len + 1);
+        *e = (struct entry){.next = s->buckets[bucket], .count = *count};
+        memcpy(e->query, count->query, len + 1);
+        e->count.query = e->query;
         s->buckets[bucket] = e;
         s->n++;
         added = true;
@@ -86,22 +89,22 @@ static bool add(struct usage *u, const char *query, int64_t count)
     return added;
 }
 
-void usage_count(struct usage *u, const char *query)
+void usage_count(struct usage *u, const char *query, enum usage_outcome outcome)
 {
+    const struct query_usage one = {query, 1, outcome == USAGE_EMPTY, outcome == USAGE_DEGRADED};
     uint64_t h = hash(u, query);
     struct shard *s = &u->shards[h % SHARDS];
     pthread_mutex_lock(&s->mutex);
-    bool known = add_to_existing(s, h / SHARDS % BUCKETS, query, 1);
+    bool known = add_to_existing(s, h / SHARDS % BUCKETS, &one);
     pthread_mutex_unlock(&s->mutex);
     if (known)
         return;
     struct error err;
     if (sticker_store_query_ensure(u->store, query, &err) != OK)
         log_error("a new query is not stored yet: %s", err.message);
-    if (add(u, query, 1))
+    if (add(u, &one))
         return;
-    const int64_t one = 1;
-    if (sticker_store_usage_add(u->store, &query, &one, 1, &err) != OK)
+    if (sticker_store_usage_add(u->store, &one, 1, &err) != OK)
         log_error("one search is not counted: %s", err.message);
 }
 
@@ -128,23 +131,17 @@ static struct entry *steal(struct usage *u)
 enum status usage_flush(struct usage *u, struct error *err)
 {
     enum status status = OK;
-    const char **queries = malloc(FLUSH_BATCH * sizeof *queries);
-    int64_t *counts = malloc(FLUSH_BATCH * sizeof *counts);
-    if (!queries || !counts) {
-        free(queries);
-        free(counts);
+    struct query_usage *rows = malloc(FLUSH_BATCH * sizeof *rows);
+    if (!rows)
         return err_set(err, ERR_NO_MEMORY, "no memory to write usage counts");
-    }
     pthread_rwlock_wrlock(&u->flushing);
     struct entry *all = steal(u);
     while (all && status == OK) {
         size_t n = 0;
         struct entry *rest = all;
-        for (; rest && n < FLUSH_BATCH; rest = rest->next, n++) {
-            queries[n] = rest->query;
-            counts[n] = rest->count;
-        }
-        status = sticker_store_usage_add(u->store, queries, counts, n, err);
+        for (; rest && n < FLUSH_BATCH; rest = rest->next)
+            rows[n++] = rest->count;
+        status = sticker_store_usage_add(u->store, rows, n, err);
         while (status == OK && all != rest) {
             struct entry *e = all;
             all = e->next;
@@ -155,15 +152,14 @@ enum status usage_flush(struct usage *u, struct error *err)
     while (all) { /* what was not written goes back to wait for the next flush */
         struct entry *e = all;
         all = e->next;
-        lost += add(u, e->query, e->count) ? 0 : e->count;
+        lost += add(u, &e->count) ? 0 : e->count.searches;
         free(e);
     }
     pthread_rwlock_unlock(&u->flushing);
     if (lost)
         log_error("%lld searches are not counted: the store does not take them and memory for them is full",
                   (long long)lost);
-    free(queries);
-    free(counts);
+    free(rows);
     return status;
 }
 
@@ -189,7 +185,7 @@ enum status usage_analytics(struct usage *u, const char *query, struct arena *a,
         pthread_mutex_lock(&s->mutex);
         for (const struct entry *e = s->buckets[h / SHARDS % BUCKETS]; e; e = e->next)
             if (strcmp(e->query, query) == 0)
-                *usage += e->count;
+                *usage += e->count.searches;
         pthread_mutex_unlock(&s->mutex);
     }
     pthread_rwlock_unlock(&u->flushing);

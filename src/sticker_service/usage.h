@@ -17,8 +17,13 @@ enum status usage_open(struct sticker_store *store, unsigned flush_ms, struct us
                        struct error *err) MUST_CHECK;
 void usage_close(struct usage *u);
 
+enum usage_outcome {
+    USAGE_FOUND,
+    USAGE_EMPTY,   /* nothing, though SearchService answered */
+    USAGE_DEGRADED /* answered without SearchService, whatever was found */
+};
 /* Adds 1. Never fails: when the store cannot take a new query, that is logged and the count is kept. */
-void usage_count(struct usage *u, const char *query);
+void usage_count(struct usage *u, const char *query, enum usage_outcome outcome);
 enum status usage_flush(struct usage *u, struct error *err) MUST_CHECK;
 size_t usage_pending(struct usage *u); /* queries with unwritten counts */
 

@@ -59,6 +59,7 @@ static const struct list_filter sticker_filters[] = {
 static const struct list_column query_columns[] = {
     {"query", "t.query", TEXT_SORTS},
     {"usage", "t.usage", NUMBER_SORTS},
+    {"empty", "t.empty", NUMBER_SORTS},
     {"created_us", "t.created_us", NUMBER_SORTS},
     {"modified_us", "t.modified_us", NUMBER_SORTS},
     {NULL, NULL, PLAIN},

@@ -1,4 +1,4 @@
-/* sticker_feedback_sqlite.c: which queries were asked how often, and how their stickers were voted. */
+/* sticker_feedback_sqlite.c: which queries were asked how often, how their stickers were voted, and both by day. */
 #include "store/sticker_sqlite.h"
 
 #include "base/os.h"
@@ -62,31 +62,58 @@ enum status sticker_sqlite_query_ensure(struct sticker_store *s, const char *que
     return db_write(sticker_db(s), DB_FAST, ensure_job, (void *)(uintptr_t)query, err);
 }
 
+static enum status add_to_today(struct db_conn *c, const struct day_row *more, struct error *err)
+{
+    return db_run(c,
+                  "INSERT INTO days (day, searches, empty, degraded, positives, negatives)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (day) DO UPDATE SET"
+                  " searches = searches + excluded.searches, empty = empty + excluded.empty,"
+                  " degraded = degraded + excluded.degraded, positives = positives + excluded.positives,"
+                  " negatives = negatives + excluded.negatives",
+                  DB_ARGS(DB_INT(os_now_us() / STORE_DAY_US), DB_INT(more->searches), DB_INT(more->empty),
+                          DB_INT(more->degraded), DB_INT(more->positives), DB_INT(more->negatives)),
+                  NULL, err);
+}
+
 struct usage_job {
-    const char *const *query;
-    const int64_t *count;
+    const struct query_usage *rows;
     size_t n;
 };
 
 static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct usage_job *job = arg;
+    struct day_row today = {0};
     enum status st = OK;
     for (size_t i = 0; i < job->n && st == OK; i++) {
+        const struct query_usage *row = &job->rows[i];
         bool added = false;
-        int64_t changed;
-        st = db_run(c, "UPDATE queries SET usage = usage + ?2, modified_us = ?3 WHERE query = ?1",
-                    DB_ARGS(DB_TEXT(job->query[i]), DB_INT(job->count[i]), DB_INT(os_now_us())), &changed, err);
-        if (st == OK && changed == 0)
-            st = sticker_sqlite_query_add(c, job->query[i], job->count[i], &added, err);
+        int64_t changed = 0;
+        /* Twice at most: the second time for a query that was not there. */
+        for (int turn = 0; turn < 2 && changed == 0 && st == OK; turn++) {
+            if (turn)
+                st = sticker_sqlite_query_add(c, row->query, 0, &added, err);
+            if (st == OK)
+                st =
+                    db_run(c,
+                           "UPDATE queries SET usage = usage + ?2, empty = empty + ?3, modified_us = ?4"
+                           " WHERE query = ?1",
+                           DB_ARGS(DB_TEXT(row->query), DB_INT(row->searches), DB_INT(row->empty), DB_INT(os_now_us())),
+                           &changed, err);
+        }
+        today.searches += row->searches;
+        today.empty += row->empty;
+        today.degraded += row->degraded;
     }
+    if (st == OK && today.searches)
+        st = add_to_today(c, &today, err);
     return st == OK ? sticker_sqlite_queries_list(c, err) : st;
 }
 
-enum status sticker_sqlite_usage_add(struct sticker_store *s, const char *const *query, const int64_t *count, size_t n,
+enum status sticker_sqlite_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
                                      struct error *err)
 {
-    return db_write(sticker_db(s), DB_FAST, usage_job, &(struct usage_job){query, count, n}, err);
+    return db_write(sticker_db(s), DB_FAST, usage_job, &(struct usage_job){rows, n}, err);
 }
 
 /* --- votes --- */
@@ -105,7 +132,7 @@ struct feedback_job {
 };
 
 static enum status vote(struct db_conn *c, struct feedback_job *job, const char *query_id, const char *filename,
-                        int positive, struct error *err)
+                        int positive, struct day_row *today, struct error *err)
 {
     char id[37];
     int64_t changed;
@@ -122,6 +149,9 @@ static enum status vote(struct db_conn *c, struct feedback_job *job, const char 
     if (st == OK && changed == 0) {
         job->unknown[job->n_unknown] = (struct unknown){.filename = filename, .order = job->n_unknown};
         job->n_unknown++;
+    } else if (st == OK) {
+        today->positives += positive;
+        today->negatives += !positive;
     }
     return st;
 }
@@ -129,6 +159,7 @@ static enum status vote(struct db_conn *c, struct feedback_job *job, const char 
 static enum status feedback_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct feedback_job *job = arg;
+    struct day_row today = {0};
     for (size_t i = 0; i < job->n; i++) {
         const struct feedback_entry *e = &job->entries[i];
         struct db_rows r;
@@ -143,13 +174,13 @@ static enum status feedback_job(struct db_conn *c, void *arg, struct error *err)
         if (st == OK && !*query_id)
             st = err_set(err, ERR_NOT_FOUND, "Query not found.");
         for (size_t k = 0; k < e->n_positive && st == OK; k++)
-            st = vote(c, job, query_id, e->positive[k], 1, err);
+            st = vote(c, job, query_id, e->positive[k], 1, &today, err);
         for (size_t k = 0; k < e->n_negative && st == OK; k++)
-            st = vote(c, job, query_id, e->negative[k], 0, err);
+            st = vote(c, job, query_id, e->negative[k], 0, &today, err);
         if (st != OK)
             return st;
     }
-    return OK;
+    return today.positives || today.negatives ? add_to_today(c, &today, err) : OK;
 }
 
 static int by_name(const void *x, const void *y)
@@ -204,6 +235,31 @@ enum status sticker_sqlite_feedback(struct sticker_store *s, const struct feedba
 }
 
 /* --- what was said --- */
+
+enum status sticker_sqlite_days(struct sticker_store *s, int64_t from, int64_t to, struct arena *a,
+                                struct day_row **rows, size_t *n, struct error *err)
+{
+    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_rows r;
+    void *items = NULL;
+    size_t cap = 0;
+    *n = 0;
+    db_query(&r, c,
+             "SELECT day, searches, empty, degraded, positives, negatives FROM days"
+             " WHERE day BETWEEN ?1 AND ?2 ORDER BY day",
+             DB_ARGS(DB_INT(from), DB_INT(to)), err);
+    while (db_next(&r) && db_grow(&r, a, &items, *n, &cap, sizeof **rows))
+        ((struct day_row *)items)[(*n)++] = (struct day_row){.day = db_int(&r, 0),
+                                                             .searches = db_int(&r, 1),
+                                                             .empty = db_int(&r, 2),
+                                                             .degraded = db_int(&r, 3),
+                                                             .positives = db_int(&r, 4),
+                                                             .negatives = db_int(&r, 5)};
+    *rows = items;
+    enum status st = db_end(&r);
+    db_reader_done(sticker_db(s), c);
+    return st;
+}
 
 static enum status read_scores(struct db_rows *r, struct arena *a, struct score_row **rows, size_t *n)
 {

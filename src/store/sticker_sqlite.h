@@ -25,6 +25,7 @@ enum status sticker_sqlite_sticker_delete(struct db_conn *c, const char *filenam
 extern __typeof__(sticker_store_query_ensure) sticker_sqlite_query_ensure;
 extern __typeof__(sticker_store_usage_add) sticker_sqlite_usage_add;
 extern __typeof__(sticker_store_feedback) sticker_sqlite_feedback;
+extern __typeof__(sticker_store_days) sticker_sqlite_days;
 extern __typeof__(sticker_store_analytics) sticker_sqlite_analytics;
 extern __typeof__(sticker_store_export) sticker_sqlite_export;
 /* Inside a job: adds a query unless it exists, which *added tells; its words are found after queries_list. */

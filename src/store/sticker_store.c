@@ -112,10 +112,16 @@ enum status sticker_store_query_ensure(struct sticker_store *s, const char *quer
     return s->ops->query_ensure(s, query, err);
 }
 
-enum status sticker_store_usage_add(struct sticker_store *s, const char *const *query, const int64_t *count, size_t n,
+enum status sticker_store_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
                                     struct error *err)
 {
-    return s->ops->usage_add(s, query, count, n, err);
+    return s->ops->usage_add(s, rows, n, err);
+}
+
+enum status sticker_store_days(struct sticker_store *s, int64_t from, int64_t to, struct arena *a,
+                               struct day_row **rows, size_t *n, struct error *err)
+{
+    return s->ops->days(s, from, to, a, rows, n, err);
 }
 
 enum status sticker_store_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,

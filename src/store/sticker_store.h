@@ -77,8 +77,13 @@ enum status sticker_store_search(struct sticker_store *s, const struct index_que
 /* --- queries and feedback --- */
 /* Makes sure the query exists (usage 0); cheap when it does. Visible to other processes on return. */
 enum status sticker_store_query_ensure(struct sticker_store *s, const char *query, struct error *err) MUST_CHECK;
-/* Adds `count[i]` to the usage of `query[i]` in one transaction, creating rows that are missing. */
-enum status sticker_store_usage_add(struct sticker_store *s, const char *const *query, const int64_t *count, size_t n,
+/* Searches of one query. `empty` of them found nothing though SearchService answered; `degraded` went without it. */
+struct query_usage {
+    const char *query;
+    int64_t searches, empty, degraded;
+};
+/* Adds them to their queries and to today's totals in one transaction, creating rows that are missing. */
+enum status sticker_store_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
                                     struct error *err) MUST_CHECK;
 
 struct feedback_entry {
@@ -91,6 +96,16 @@ struct feedback_entry {
 enum status sticker_store_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
                                    struct arena *a, const char ***failed, size_t *n_failed,
                                    struct error *err) MUST_CHECK;
+
+/* Totals of a day, as they were written: what is changed or deleted later changes no day. */
+#define STORE_DAY_US INT64_C(86400000000)
+struct day_row {
+    int64_t day; /* since 1970-01-01, in UTC: microseconds / STORE_DAY_US */
+    int64_t searches, empty, degraded, positives, negatives;
+};
+/* The days from..to, both included, that have any totals, in order. */
+enum status sticker_store_days(struct sticker_store *s, int64_t from, int64_t to, struct arena *a,
+                               struct day_row **rows, size_t *n, struct error *err) MUST_CHECK;
 
 struct score_row {
     const char *query, *sticker;

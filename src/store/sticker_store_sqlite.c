@@ -139,6 +139,14 @@ static const char *const migrations[] = {
     " SELECT filename, 'put', 0, '', 0, created_us, created_us FROM stickers WHERE row IN"
     " (SELECT sticker FROM sticker_words WHERE language NOT LIKE 'en%') ORDER BY filename;",
     /* clang-format on */
+
+    /* 4: totals by day, and how often a query found nothing. */
+    "CREATE TABLE days ("
+    " day INTEGER PRIMARY KEY," /* since 1970, UTC */
+    " searches INTEGER NOT NULL, empty INTEGER NOT NULL, degraded INTEGER NOT NULL,"
+    " positives INTEGER NOT NULL, negatives INTEGER NOT NULL) STRICT;"
+    "ALTER TABLE queries ADD COLUMN empty INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX queries_empty ON queries (empty);",
 };
 
 static const struct db_schema schema = {
@@ -493,6 +501,7 @@ enum status sticker_store_sqlite_open(const char *url, unsigned readers, struct 
         .query_ensure = sticker_sqlite_query_ensure,
         .usage_add = sticker_sqlite_usage_add,
         .feedback = sticker_sqlite_feedback,
+        .days = sticker_sqlite_days,
         .analytics = sticker_sqlite_analytics,
         .export_page = sticker_sqlite_export,
         .user_add = sticker_sqlite_user_add,

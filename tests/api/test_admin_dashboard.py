@@ -42,6 +42,37 @@ class Dashboard(AdminTest):
             self.assertEqual(self.admin.get(target).status, 200, target)
         self.assertIn("documents, algorithm", page.text)
 
+    def day(self, days=""):
+        page = self.admin.get("/admin/" + days)
+        self.assertEqual(page.status, 200)
+        table = panel(page.text, "Day by day").split("<tbody>")[1]
+        return page.text, [[int(n) for n in re.findall(r'<td class="number">(\d+)</td>', row)] for row in table.split("<tr>")[1:]]
+
+    def test_day_by_day(self):
+        before = self.day()[1][0]
+        self.search("cake")
+        for _ in range(2):
+            self.assertEqual(self.search("zzyzx qwrtp").json()["total"], 0)
+        self.feedback({"query": "cake", "positive": ["cat.png"], "negative": ["no such.png"]})
+        wanted = [before[0] + 3, before[1] + 2, before[2], before[3] + 1, before[4]]
+        wait_until(lambda: self.day()[1][0][0] >= wanted[0], what="the counts")
+        page, rows = self.day()
+        self.assertEqual(rows[0], wanted)
+        self.assertEqual(len(rows), 30)
+        self.assertEqual([n for row in rows[1:] for n in row], [0] * 29 * 5)
+        self.assertIn("zzyzx qwrtp", panel(page, "Searches without results"))
+        self.assertNotIn("cake", panel(page, "Searches without results"))
+        self.assertIn('href="/admin/queries/?sort=empty&amp;order=down"', page)
+        for days in (7, 90, 365):
+            page, rows = self.day(f"?days={days}")
+            self.assertEqual(len(rows), days)
+            self.assertEqual(rows[0], wanted)
+            lines = re.findall(r'<polyline[^>]* points="([^"]+)"|<polyline points="([^"]+)"', page)
+            self.assertEqual([len("".join(line).split()) for line in lines], [days] * 4)
+            self.assertRegex(page, rf'href="/admin/\?days={days}" aria-current="page"')
+        for wrong in ("8", "0", "-7", "366", "x", "7x", "99999999999999999999"):
+            self.assertEqual(self.admin.get("/admin/?days=" + wrong).status, 400, wrong)
+
     def test_who_may_see_it(self):
         def add(name, **flags):
             self.admin.get("/admin/users/edit")
@@ -74,8 +105,12 @@ class Dashboard(AdminTest):
         stop(child)
         try:
             wait_until(notices, 5, "a dashboard that says so")
+            began = time.monotonic()
+            self.assertTrue(notices())
+            self.assertLess(time.monotonic() - began, 0.2 * SLOW, "known to be away for a second")
         finally:
             os.kill(child, signal.SIGCONT)
+        wait_until(lambda: not notices(), what="a dashboard that sees it again")
 
 
 if __name__ == "__main__":

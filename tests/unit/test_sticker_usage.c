@@ -64,8 +64,8 @@ static void new_query_is_stored_at_once(void **state)
     struct usage *u;
     assert_int_equal(usage_open(f->store, 60000, &u, NULL), OK);
     assert_int_equal(stored(f->store, "cat"), -1);
-    usage_count(u, "cat");
-    usage_count(u, "cat");
+    usage_count(u, "cat", USAGE_FOUND);
+    usage_count(u, "cat", USAGE_FOUND);
     assert_int_equal(stored(f->store, "cat"), 0);
     assert_int_equal(seen(u, "cat"), 2);
     assert_int_equal(usage_pending(u), 1);
@@ -74,7 +74,7 @@ static void new_query_is_stored_at_once(void **state)
     assert_int_equal(stored(f->store, "cat"), 2);
     assert_int_equal(seen(u, "cat"), 2);
     assert_int_equal(seen(u, "never searched"), -1);
-    usage_count(u, "cat");
+    usage_count(u, "cat", USAGE_FOUND);
     usage_close(u);
     assert_int_equal(stored(f->store, "cat"), 3);
 }
@@ -84,7 +84,7 @@ static void the_thread_writes_in_time(void **state)
     struct fixture *f = *state;
     struct usage *u;
     assert_int_equal(usage_open(f->store, 20, &u, NULL), OK);
-    usage_count(u, "dog");
+    usage_count(u, "dog", USAGE_FOUND);
     int64_t until = os_monotonic_us() + 5000000;
     while (stored(f->store, "dog") != 1 && os_monotonic_us() < until)
         usleep(5000);
@@ -103,7 +103,7 @@ static void *search_a_lot(void *arg)
     char query[32];
     for (int i = 0; i < c->n; i++) {
         snprintf(query, sizeof query, "query %d", i % 10);
-        usage_count(c->u, query);
+        usage_count(c->u, query, USAGE_FOUND);
         assert_true(seen(c->u, query) >= 1);
     }
     return NULL;
@@ -144,7 +144,7 @@ static void a_flood_is_counted(void **state)
     char query[32];
     for (int i = 0; i < FLOOD; i++) {
         snprintf(query, sizeof query, "flood %d", i);
-        usage_count(u, query);
+        usage_count(u, query, USAGE_FOUND);
     }
     assert_true(usage_pending(u) < FLOOD);
     usage_close(u);

@@ -24,12 +24,12 @@ static enum status mix(struct worker *w)
     for (unsigned round = 0; round < ROUNDS && st == OK; round++) {
         char query[QUERIES][32], up[32], fresh[32];
         const char *queries[QUERIES], *positive = up, **failed;
-        int64_t ones[QUERIES];
+        struct query_usage ones[QUERIES];
         size_t n;
         for (unsigned i = 0; i < QUERIES; i++) {
             snprintf(query[i], sizeof query[i], "query %u", i);
             queries[i] = query[i];
-            ones[i] = 1;
+            ones[i] = (struct query_usage){.query = query[i], .searches = 1, .empty = 1};
         }
         snprintf(up, sizeof up, "s%u.png", (w->number + round) % STICKERS);
         snprintf(fresh, sizeof fresh, "new %u %u", w->number, round);
@@ -39,7 +39,7 @@ static enum status mix(struct worker *w)
         if (st == OK)
             st = sticker_store_query_ensure(w->store, fresh, &w->err);
         if (st == OK)
-            st = sticker_store_usage_add(w->store, queries, ones, QUERIES, &w->err);
+            st = sticker_store_usage_add(w->store, ones, QUERIES, &w->err);
         if (st == OK)
             st = sticker_store_feedback(w->store, e, 1, &a, &failed, &n, &w->err);
         if (st == OK && round % 3 == 0 &&

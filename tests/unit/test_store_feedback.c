@@ -1,6 +1,8 @@
 /* test_store_feedback.c: the store suite: queries, usage, votes, analytics, the export's pages. */
 #include "store_suite.h"
 
+#include "store/sticker_admin.h"
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static void expect_votes(struct suite *s, struct sticker_store *store, const char *query, const char *expect)
@@ -22,6 +24,50 @@ static void expect_votes(struct suite *s, struct sticker_store *store, const cha
     assert_string_equal(got, expect);
 }
 
+/* The totals of these days in one, as a test may run over midnight. */
+static void expect_days(struct suite *s, struct sticker_store *store, const char *expect)
+{
+    int64_t today = os_now_us() / STORE_DAY_US;
+    struct day_row *rows, sum = {0};
+    size_t n;
+    char got[96];
+    assert_ok(s, sticker_store_days(store, today - 1, today, &s->arena, &rows, &n, &s->err));
+    for (size_t i = 0; i < n; i++) {
+        assert_true(rows[i].day >= today - 1 && rows[i].day <= today);
+        sum.searches += rows[i].searches;
+        sum.empty += rows[i].empty;
+        sum.degraded += rows[i].degraded;
+        sum.positives += rows[i].positives;
+        sum.negatives += rows[i].negatives;
+    }
+    snprintf(got, sizeof got, "%lld %lld %lld +%lld-%lld", (long long)sum.searches, (long long)sum.empty,
+             (long long)sum.degraded, (long long)sum.positives, (long long)sum.negatives);
+    assert_string_equal(got, expect);
+    assert_ok(s, sticker_store_days(store, today + 1, today + 9, &s->arena, &rows, &n, &s->err));
+    assert_int_equal(n, 0);
+}
+
+static void expect_found_nothing(struct suite *s, struct sticker_store *store, const char *expect)
+{
+    static const char *const columns[] = {"query", "empty"};
+    struct list_ask ask = {.list = "queries",
+                           .columns = columns,
+                           .n_columns = 2,
+                           .sort = "empty",
+                           .descending = true,
+                           .search = "",
+                           .cursor = "",
+                           .limit = 10};
+    struct list_page page;
+    char got[256] = "";
+    assert_ok(s, sticker_store_list_page(store, &ask, &s->arena, &page, &s->err));
+    for (size_t i = 0; i < page.n; i++) {
+        strcat(got, i ? ", " : "");
+        strcat(strcat(strcat(got, page.rows[i].cells[0]), " "), page.rows[i].cells[1]);
+    }
+    assert_string_equal(got, expect);
+}
+
 static void usage_adds_up(void **state)
 {
     struct suite *s = *state;
@@ -34,16 +80,24 @@ static void usage_adds_up(void **state)
     assert_ok(s, sticker_store_query_ensure(store, "cat", &s->err));
     assert_ok(s, sticker_store_query_ensure(store, "cat", &s->err));
     expect_votes(s, store, "cat", "0");
-    const char *queries[] = {"cat", "dog", "cat", "'; DROP TABLE queries; --"};
-    int64_t counts[] = {2, 5, 3, 1};
-    assert_ok(s, sticker_store_usage_add(store, queries, counts, COUNT(queries), &s->err));
+    const struct query_usage searches[] = {
+        {.query = "cat", .searches = 2, .empty = 2},
+        {.query = "dog", .searches = 5, .degraded = 4},
+        {.query = "cat", .searches = 3, .empty = 1, .degraded = 1},
+        {.query = "'; DROP TABLE queries; --", .searches = 1, .empty = 1},
+    };
+    assert_ok(s, sticker_store_usage_add(store, searches, COUNT(searches), &s->err));
+    expect_found_nothing(s, store, "cat 3, '; DROP TABLE queries; -- 1, dog 0");
+    expect_days(s, store, "11 4 5 +0-0");
     expect_votes(s, store, "cat", "5");
     expect_votes(s, store, "dog", "5");
     expect_votes(s, store, "'; DROP TABLE queries; --", "1");
     int64_t stickers, n_queries, pending;
     assert_ok(s, sticker_store_count(store, &stickers, &n_queries, &pending, &s->err));
     assert_int_equal(n_queries, 3);
-    assert_ok(s, sticker_store_usage_add(store, NULL, NULL, 0, &s->err));
+    assert_ok(s, sticker_store_usage_add(store, NULL, 0, &s->err));
+    assert_ok(s, sticker_store_usage_add(store, searches, 1, &s->err));
+    expect_days(s, store, "13 6 5 +0-0");
     sticker_store_close(store);
 }
 
@@ -70,11 +124,13 @@ static void votes_add_up_and_unknown_stickers_are_listed_once(void **state)
     assert_string_equal(failed[0], "zzz.png");
     assert_string_equal(failed[1], "nope.png");
     expect_votes(s, store, "cat", "0 b.png+2-0 a.png+1-0 c.png+0-1");
+    expect_days(s, store, "0 0 0 +3-3");
     expect_votes(s, store, "dog", "0 a.png+0-1 b.png+0-1");
     assert_ok(s, sticker_store_feedback(store, entries, 1, &s->arena, &failed, &n, &s->err));
     expect_votes(s, store, "cat", "0 b.png+3-0 a.png+2-0 c.png+0-2");
     assert_ok(s, sticker_store_delete(store, "b.png", &s->err));
     expect_votes(s, store, "cat", "0 a.png+2-0 c.png+0-2");
+    expect_days(s, store, "0 0 0 +5-4");
     assert_ok(s, sticker_store_feedback(store, NULL, 0, &s->arena, &failed, &n, &s->err));
     assert_int_equal(n, 0);
     sticker_store_close(store);
@@ -96,6 +152,7 @@ static void an_unknown_query_undoes_the_whole_request(void **state)
     assert_int_equal(sticker_store_feedback(store, entries, 2, &s->arena, &failed, &n, &s->err), ERR_NOT_FOUND);
     assert_string_equal(s->err.message, "Query not found.");
     expect_votes(s, store, "cat", "0");
+    expect_days(s, store, "0 0 0 +0-0");
     assert_ok(s, sticker_store_feedback(store, entries, 1, &s->arena, &failed, &n, &s->err));
     expect_votes(s, store, "cat", "0 a.png+1-0");
     sticker_store_close(store);
