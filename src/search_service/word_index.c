@@ -226,6 +226,40 @@ static bool put_terms(struct word_index *x, int64_t id, const struct text_terms 
     return ok;
 }
 
+const char *word_index_join(const struct text_term *terms, size_t n, bool stems, struct arena *a)
+{
+    const char *s = stems ? terms[0].stem : terms[0].folded;
+    for (size_t i = 1; i < n && s; i++)
+        s = arena_printf(a, "%s %s", s, stems ? terms[i].stem : terms[i].folded);
+    return s;
+}
+
+/* Adds to `all` those phrases, between commas, that are of two words or three. */
+static enum status add_phrases(const char *text, size_t len, struct arena *a, struct text_terms *all, struct error *err)
+{
+    struct text_term *items = arena_array(a, 2 * MAX_TERMS, sizeof *items);
+    if (!items)
+        return no_memory(err);
+    if (all->count)
+        memcpy(items, all->items, all->count * sizeof *items);
+    all->items = items;
+    for (size_t at = 0, n; at < len && all->count < 2 * MAX_TERMS; at += n + 1) {
+        struct text_terms phrase;
+        n = strcspn(text + at, ",;|");
+        enum status st = text_analyze(text + at, n, WORDS_MAX_TERM + 1, a, &phrase, err);
+        if (st != OK)
+            return st;
+        if (phrase.count < 2 || phrase.count > WORDS_MAX_TERM)
+            continue;
+        struct text_term *t = &items[all->count++];
+        *t = (struct text_term){.folded = word_index_join(phrase.items, phrase.count, false, a),
+                                .stem = word_index_join(phrase.items, phrase.count, true, a)};
+        if (!t->folded || !t->stem)
+            return no_memory(err);
+    }
+    return OK;
+}
+
 enum status word_index_put(struct word_index *x, const struct document *doc, struct error *err)
 {
     struct arena a;
@@ -240,6 +274,8 @@ enum status word_index_put(struct word_index *x, const struct document *doc, str
         st = text_analyze(doc->title, strlen(doc->title), MAX_TERMS, &a, &title, err);
     if (st == OK)
         st = text_analyze(text, len, MAX_TERMS, &a, &all, err);
+    if (st == OK)
+        st = add_phrases(text, len, &a, &all, err);
     if (st == OK) {
         pthread_rwlock_wrlock(&x->lock);
         if (!put_terms(x, doc->id, &all, title.count))

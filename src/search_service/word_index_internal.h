@@ -4,6 +4,7 @@
 
 #include "index/scan.h"
 #include "search_service/word_index.h"
+#include "text/text.h"
 #include "words/lexicon.h"
 
 #include <pthread.h>
@@ -48,7 +49,12 @@ struct word_index {
     uint32_t *places, places_size; /* slot + 1 by the hash of its id; freed slots stay and are used again */
 };
 
-/* The entry of a folded word + 1; 0: no document ever had it. */
+/* The words of a term such as "ice cream", which some sticker has as a title or keyword: an entry of its own. */
+#define WORDS_MAX_TERM 3u
+/* Their folded forms, or stems, with spaces between; NULL: no memory. */
+const char *word_index_join(const struct text_term *terms, size_t n, bool stems, struct arena *a);
+
+/* The entry of a folded word or term + 1; 0: no document ever had it. */
 uint32_t word_index_entry(const struct word_index *x, const char *word);
 /* A word of the lexicon for the kernels; zeros for LEXICON_NONE. */
 float word_index_codes(const struct word_index *x, uint32_t word, int8_t codes[WORDS_STRIDE], int32_t *sum);

@@ -13,6 +13,7 @@
 #define LEAST_ALIKE 0.25f /* cosine below which words have nothing to do with each other */
 #define MOST_ALIKE  0.9f  /* of words that are not the same */
 #define WIDEST      200u  /* distinct words that one word of a query may stand for */
+#define PARTLY      0.6f  /* how alike a word of a term is to the term */
 #define MORE        0.15f
 #define WHOLE       0.5     /* weight of the likeness as a whole */
 #define LEAST_SCORE 0.2     /* of a result */
@@ -287,22 +288,23 @@ static const char *sign_names(const char *text, size_t len, struct arena *a)
 
 /* What one search needs per word and per document; too much for a request's arena when there are millions. */
 struct scratch {
-    float *scores;      /* [n_slots], the result */
-    float *best, *sums; /* [n_slots] of the word at hand */
-    float *alike;       /* [n] */
-    int32_t *dots;      /* [n], [n_slots] */
+    float *scores;       /* [n_slots], the result */
+    float *best, *sums;  /* [n_slots] of the word at hand */
+    float *alike, *term; /* [n] of the word, or the term, at hand */
+    int32_t *dots;       /* [n], [n_slots] */
 };
 
 static bool scratch_open(struct scratch *m, const struct word_index *x)
 {
     size_t words = x->n + 1u, slots = x->n_slots + 1u;
-    m->scores = calloc(4, 3 * slots + words + (words > slots ? words : slots));
+    m->scores = calloc(4, 3 * slots + 2 * words + (words > slots ? words : slots));
     if (!m->scores)
         return false;
     m->best = m->scores + slots;
     m->sums = m->best + slots;
     m->alike = m->sums + slots;
-    m->dots = (int32_t *)(void *)(m->alike + words);
+    m->term = m->alike + words;
+    m->dots = (int32_t *)(void *)(m->term + words);
     return true;
 }
 
@@ -325,15 +327,47 @@ static void add_whole(const struct word_index *x, const float whole[LEXICON_DIM]
     }
 }
 
+/* How many words from `i` on are a term that some sticker has, and its entry + 1. */
+static size_t term_at(const struct word_index *x, const struct text_terms *terms, size_t i, struct arena *a,
+                      uint32_t *entry)
+{
+    for (size_t n = WORDS_MAX_TERM; n > 1; n--) {
+        const char *term = i + n <= terms->count ? word_index_join(terms->items + i, n, false, a) : NULL;
+        *entry = term ? word_index_entry(x, term) : 0;
+        if (*entry && x->entries[*entry - 1].n)
+            return n;
+    }
+    return 1;
+}
+
+/* A term as a whole is alike 1; what is like one of its words is only partly like it: "hot dog" is no dog. */
+static void compare_term(const struct word_index *x, const struct text_term *words, size_t n, uint32_t entry,
+                         struct scratch *m, float whole[LEXICON_DIM])
+{
+    memset(m->term, 0, x->n * sizeof *m->term);
+    for (size_t k = 0; k < n; k++) {
+        compare_all(x, &words[k], m->dots, m->alike, whole);
+        for (uint32_t i = 0; i < x->n; i++)
+            m->term[i] = fmaxf(m->term[i], PARTLY * m->alike[i]);
+    }
+    m->term[entry - 1] = 1;
+    memcpy(m->alike, m->term, x->n * sizeof *m->term);
+}
+
 static void score_all(const struct word_index *x, const struct index_query *q, const struct text_terms *terms,
-                      struct scratch *m)
+                      struct arena *a, struct scratch *m)
 {
     double total = 0;
     float whole[LEXICON_DIM] = {0};
-    for (size_t i = 0; i < terms->count; i++) {
-        if (terms->items[i].is_emoji || !counts(q, &terms->items[i]))
+    for (size_t i = 0, n; i < terms->count; i += n) {
+        uint32_t entry = 0;
+        n = term_at(x, terms, i, a, &entry);
+        if (n == 1 && (terms->items[i].is_emoji || !counts(q, &terms->items[i])))
             continue;
-        compare_all(x, &terms->items[i], m->dots, m->alike, whole);
+        if (n == 1)
+            compare_all(x, &terms->items[i], m->dots, m->alike, whole);
+        else
+            compare_term(x, &terms->items[i], n, entry, m, whole);
         double weight = rarity(x, m->alike);
         add_word(x, m->alike, weight, m->best, m->sums, m->scores);
         total += weight;
@@ -387,7 +421,7 @@ enum status word_index_search(struct word_index *x, const char *text, size_t len
     if (st == OK && !scratch_open(&scratch, x))
         st = no_memory(err);
     if (st == OK) {
-        score_all(x, &q, &terms, &scratch);
+        score_all(x, &q, &terms, a, &scratch);
         st = collect(x, scratch.scores, most, a, out, n, err);
     }
     pthread_rwlock_unlock(&x->lock);

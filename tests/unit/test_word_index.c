@@ -145,6 +145,39 @@ static void scores_are_calibrated(void **state)
     assert_true(synonym < exact && synonym > 0.5);
 }
 
+/* The words of a term, and words written together, mean more than each alone. */
+static void terms_are_kept_together(void **state)
+{
+    struct setup *s = *state;
+    double score;
+    char corrected[64];
+    (void)put(s, "weather.png", "dog is hot");
+    (void)put(s, "sausage.png", "hot dog");
+    assert_string_equal(best(s, "hot dog", &score, corrected), "sausage.png");
+    assert_string_equal(best(s, "the hot dog", &score, corrected), "sausage.png");
+    assert_string_equal(best(s, "hotdog", &score, corrected), "sausage.png");
+    assert_string_equal(corrected, "hot dog");
+    struct arena a;
+    struct word_hit *hits;
+    const char *right;
+    size_t n;
+    arena_init(&a, 4 << 20);
+    assert_int_equal(word_index_search(s->index, "hot dog", 7, 100, &a, &hits, &n, &right, &s->err), OK);
+    for (size_t i = 1; i < n; i++)
+        assert_true(hits[i].score < 0.8 * hits[0].score);
+    arena_free(&a);
+}
+
+static void signs_have_names(void **state)
+{
+    struct setup *s = *state;
+    double score;
+    char corrected[64];
+    (void)put(s, "sum.png", "plus");
+    assert_string_equal(best(s, "+", &score, corrected), "sum.png");
+    assert_string_equal(best(s, "{}", &score, corrected), "");
+}
+
 static void follows_changes(void **state)
 {
     struct setup *s = *state;
@@ -209,6 +242,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(finds, open_all, close_all),
         cmocka_unit_test_setup_teardown(scores_are_calibrated, open_all, close_all),
+        cmocka_unit_test_setup_teardown(terms_are_kept_together, open_all, close_all),
+        cmocka_unit_test_setup_teardown(signs_have_names, open_all, close_all),
         cmocka_unit_test_setup_teardown(follows_changes, open_all, close_all),
         cmocka_unit_test_setup_teardown(searches_go_on_during_changes, open_all, close_all),
     };
