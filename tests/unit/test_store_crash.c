@@ -58,6 +58,22 @@ static void *mix_thread(void *arg)
     return NULL;
 }
 
+/* What the days say in all, over a midnight too. */
+static struct day_row all_days(struct suite *s, struct sticker_store *store)
+{
+    struct day_row *rows, sum = {0};
+    size_t n;
+    int64_t today = os_now_us() / STORE_DAY_US;
+    assert_ok(s, sticker_store_days(store, today - 1, today, &s->arena, &rows, &n, &s->err));
+    for (size_t i = 0; i < n; i++) {
+        sum.searches += rows[i].searches;
+        sum.empty += rows[i].empty;
+        sum.positives += rows[i].positives;
+        sum.negatives += rows[i].negatives;
+    }
+    return sum;
+}
+
 static void expect_sums(struct suite *s, struct sticker_store *store, int64_t workers)
 {
     int64_t votes = 0;
@@ -75,6 +91,11 @@ static void expect_sums(struct suite *s, struct sticker_store *store, int64_t wo
         }
     }
     assert_int_equal(votes, workers * ROUNDS);
+    struct day_row days = all_days(s, store);
+    assert_int_equal(days.searches, workers * ROUNDS * QUERIES);
+    assert_int_equal(days.empty, days.searches);
+    assert_int_equal(days.positives, votes);
+    assert_int_equal(days.negatives, 0);
     int64_t stickers, queries, pending;
     assert_ok(s, sticker_store_count(store, &stickers, &queries, &pending, &s->err));
     assert_int_equal(queries, QUERIES + workers * ROUNDS);
@@ -231,6 +252,7 @@ static void a_killed_process_loses_no_acknowledged_vote(void **state)
         /* each thread may have had one vote stored and not yet acknowledged */
         assert_in_range((uintmax_t)rows[0].positives, (uintmax_t)acknowledged, (uintmax_t)acknowledged + 4);
         acknowledged = rows[0].positives;
+        assert_int_equal(all_days(s, store).positives, acknowledged);
         sticker_store_close(store);
     }
 }
