@@ -194,11 +194,9 @@ static void add_word(const struct word_index *x, const float *alike, double weig
             best[p.slot] = s > best[p.slot] ? s : best[p.slot];
             sums[p.slot] += s;
         }
-    for (uint32_t i = 0; i < x->n_slots; i++) {
-        if (sums[i] <= 0)
-            continue;
-        float more = 1 - expf(-MORE * (sums[i] - best[i]));
-        scores[i] += (float)weight * (best[i] + (1 - best[i]) * more);
+    for (uint32_t i = 0; i < x->n_slots; i++) { /* without a branch, for vector instructions; untouched ones add 0 */
+        float rest = MORE * (sums[i] - best[i]);
+        scores[i] += (float)weight * (best[i] + (1 - best[i]) * rest / (1 + rest));
         best[i] = sums[i] = 0;
     }
 }
