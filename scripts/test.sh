@@ -46,7 +46,7 @@ if [ "${1:-}" != fast ]; then
     step "API tests, address and undefined behaviour sanitizers" make -s MODE=asan api
     step "unit tests, thread sanitizer" make -s "$jobs" MODE=tsan unit
     step "API tests, thread sanitizer" make -s MODE=tsan api
-    step "fuzzing, a few seconds each" make -s "$jobs" fuzz FUZZ_SECONDS=5
+    step "fuzzing, a few seconds each" make -s "$jobs" fuzz FUZZ_SECONDS=4
 fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -25,8 +25,8 @@ QUERIES = {
 class Languages(ServiceTest):
     @classmethod
     def setUpClass(cls):
-        if MODE == "tsan":
-            raise unittest.SkipTest("a pack takes minutes under this sanitizer; it sees folders imported")
+        if MODE != "release":
+            raise unittest.SkipTest("a pack takes minutes under a sanitizer; it sees folders imported")
         made = tempfile.TemporaryDirectory(prefix="peel-packs-")
         cls.addClassCleanup(made.cleanup)
         fetch_packs(made.name, "@lobehub/fluent-emoji-3d@1.1.0", "openmoji@17.0.0")
