@@ -1,4 +1,4 @@
-/* /api/documents/<filename>: what StickerService tells us to index and to forget.
+/* /api/documents/<filename>: what StickerService tells us to index, to encode anew, and to forget.
  *
  * A JSON body describes the document; its image, named by "sha256", is read from the bucket's media/ when
  * it is needed. An image may also come along, as base64 in "image" or as the whole body: it is then kept
@@ -139,6 +139,57 @@ void handle_document_delete(void *ctx, const struct http_request *req, struct ht
         http_problem_from(res, &err);
 }
 
+void handle_document_reindex(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct search_service *s = ctx;
+    struct error err;
+    struct buf out;
+    int64_t id;
+    enum status st = store_check_filename(req->path_param, &err);
+    if (st == OK) {
+        engine_change_begin(s->engine);
+        st = search_store_document_forget(s->store, req->path_param, &id, &err);
+        if (st == OK)
+            engine_drop_document(s->engine, id);
+        engine_change_end(s->engine);
+    }
+    if (st != OK) {
+        http_problem_from(res, &err);
+        return;
+    }
+    engine_has_work(s->engine, id);
+    buf_init(&out, 4096);
+    buf_puts(&out, "{\"filename\":");
+    json_put_string(&out, req->path_param);
+    buf_printf(&out, ",\"id\":%lld}", (long long)id);
+    answer_json(res, 200, &out);
+}
+
+/* What each model has made of it: "models":[{"id","state",...}]. */
+static enum status put_models(struct search_service *s, const struct http_request *req, struct buf *out,
+                              struct error *err)
+{
+    struct engine_model *models[ENGINE_MAX_MODELS];
+    struct document_page page;
+    size_t n = engine_models(s->engine, models);
+    enum status st = OK;
+    buf_puts(out, ",\"models\":[");
+    for (size_t i = 0; i < n && st == OK; i++) {
+        struct document_ask ask = {
+            .model = engine_model_id(models[i]), .filename = req->path_param, .search = "", .limit = 1};
+        st = search_store_document_page(s->store, &ask, req->arena, &page, err);
+        if (st != OK || !page.n)
+            continue;
+        buf_puts(out, i ? ",{\"id\":" : "{\"id\":");
+        json_put_string(out, ask.model);
+        buf_putc(out, ',');
+        document_put_state(&page.rows[0], out);
+        buf_putc(out, '}');
+    }
+    buf_putc(out, ']');
+    return st;
+}
+
 void handle_document_get(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct search_service *s = ctx;
@@ -153,11 +204,18 @@ void handle_document_get(void *ctx, const struct http_request *req, struct http_
     os_format_time(doc.created_us, created);
     os_format_time(doc.modified_us, modified);
     buf_init(&out, 8u << 20);
-    buf_puts(&out, "{\"filename\":");
+    buf_printf(&out, "{\"id\":%lld,\"filename\":", (long long)doc.id);
     json_put_string(&out, doc.filename);
     buf_puts(&out, ",\"title\":");
     json_put_string(&out, doc.title);
-    buf_printf(&out, ",\"words\":%s,\"sha256\":\"%s\",\"created\":\"%s\",\"modified\":\"%s\"}", doc.words_json,
+    buf_printf(&out, ",\"words\":%s,\"sha256\":\"%s\",\"created\":\"%s\",\"modified\":\"%s\"", doc.words_json,
                doc.image_sha256, created, modified);
-    answer_json(res, 200, &out);
+    enum status st = put_models(s, req, &out, &err);
+    buf_putc(&out, '}');
+    if (st == OK) {
+        answer_json(res, 200, &out);
+        return;
+    }
+    buf_free(&out);
+    http_problem_from(res, &err);
 }

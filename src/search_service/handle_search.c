@@ -64,7 +64,7 @@ static enum status read_algorithm(const struct search_service *s, const struct h
     return ERR_INVALID;
 }
 
-static enum status read_model(struct search_service *s, const struct http_request *req, struct engine_model **out,
+enum status search_read_model(struct search_service *s, const struct http_request *req, struct engine_model **out,
                               struct error *err)
 {
     const char *id;
@@ -194,7 +194,7 @@ void handle_search(void *ctx, const struct http_request *req, struct http_respon
     if (st == OK)
         st = read_algorithm(s, req, &algorithm, &err);
     if (st == OK)
-        st = read_model(s, req, &q.model, &err);
+        st = search_read_model(s, req, &q.model, &err);
     if (st == OK)
         st = read_min_score(s, req, &q.min_score, &err);
     if (st == OK)

@@ -41,6 +41,8 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         c->weight_lexical = c->weight_vector = c->weight_words = 1;
     const struct http_route routes[] = {
         {HTTP_GET, "/api/search/", handle_search, 0, 0, "search"},
+        {HTTP_GET, "/api/documents/", handle_document_list, 0, 0, "document_list"},
+        {HTTP_POST, "/api/documents/{filename}/reindex", handle_document_reindex, 0, 0, "document_reindex"},
         {HTTP_GET, "/api/documents/{filename}", handle_document_get, 0, 0, "document_get"},
         {HTTP_PUT, "/api/documents/{filename}", handle_document_put, 0, c->max_body, "document_put"},
         {HTTP_DELETE, "/api/documents/{filename}", handle_document_delete, 0, 0, "document_delete"},

@@ -25,11 +25,20 @@ struct search_service {
 void handle_search(void *ctx, const struct http_request *req, struct http_response *res);
 /* The name of the algorithm of searches that name none, at this moment. */
 const char *search_default_algorithm(const struct search_service *s);
+/* The model that `model=` names, or the default, NULL where there is none. ERR_INVALID names the known ones. */
+enum status search_read_model(struct search_service *s, const struct http_request *req, struct engine_model **out,
+                              struct error *err) MUST_CHECK;
 
 /* handle_documents.c */
 void handle_document_put(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_document_delete(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_document_get(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_document_reindex(void *ctx, const struct http_request *req, struct http_response *res);
+
+/* handle_document_list.c */
+void handle_document_list(void *ctx, const struct http_request *req, struct http_response *res);
+/* Appends what a model has made of a document, as members of a JSON object: "state":"failed","why":"...". */
+void document_put_state(const struct document_row *row, struct buf *out);
 
 /* handle_models.c */
 void handle_models(void *ctx, const struct http_request *req, struct http_response *res);

@@ -80,7 +80,7 @@ bool admin_visit(void *ctx, const struct http_request *req, struct http_response
 
 /* Staff read everything but people and their doings, and edit stickers. */
 static const char staff_permissions[] = "dashboard.view queries.view scores.view documents.view"
-                                        " stickers.view stickers.add stickers.change";
+                                        " documents.change stickers.view stickers.add stickers.change";
 
 static bool lists(const char *permissions, const char *model, const char *right)
 {

@@ -64,6 +64,18 @@ void admin_send(struct http_response *res, int status, struct buf *html); /* tak
 void admin_message(const struct admin_visit *v, int status, const char *heading, const char *text);
 void admin_fail(const struct admin_visit *v, const struct error *err); /* a failure, or a wrong request, as a page */
 
+/* Encodes the images of these stickers anew, with a history entry each: SearchService is told as soon as it answers.
+ * All or none; ERR_NOT_FOUND. */
+enum status admin_reindex(const struct admin_visit *v, const char *const *filenames, size_t n,
+                          struct error *err) MUST_CHECK;
+
+/* --- for admin_list.c: what SearchService has, as lists of the database are. ERR_UNAVAILABLE, ERR_TIMEOUT. --- */
+enum status documents_list_page(struct sticker_service *s, const struct list_ask *ask, struct arena *a,
+                                struct list_page *out, struct error *err) MUST_CHECK;
+enum status documents_models(struct sticker_service *s, struct arena *a, const char ***out, size_t *n,
+                             struct error *err) MUST_CHECK;
+void documents_fail(const struct admin_visit *v, const struct error *err); /* as admin_fail, saying who is away */
+
 /* --- for admin_login.c --- */
 const char *admin_client(const struct sticker_service *s, const struct http_request *req); /* its address */
 bool admin_same_origin(const struct http_request *req) MUST_CHECK;
@@ -85,6 +97,8 @@ void admin_upload_page(void *ctx, const struct http_request *req, struct http_re
 void admin_upload(void *ctx, const struct http_request *req, struct http_response *res);
 /* The server's admit, for uploads: who is logged in, may add stickers, and comes from our page. */
 bool admin_admit(void *ctx, const struct http_request *req, struct http_response *res);
+void admin_document_page(void *ctx, const struct http_request *req, struct http_response *res);
+void admin_document_reindex(void *ctx, const struct http_request *req, struct http_response *res);
 void admin_action(void *ctx, const struct http_request *req, struct http_response *res);
 
 #endif

@@ -236,6 +236,36 @@ static void put_health(struct tpl_admin_dashboard *page, struct tpl_admin_dashbo
             (struct tpl_admin_dashboard_health){.part = part, .good = good, .state = state, .more = more};
 }
 
+/* A number of the last row, which leads to the list behind it for those who may see that: "/admin/<list>/?<filter>". */
+static void put_number(const struct admin_visit *v, struct tpl_admin_dashboard *page,
+                       struct tpl_admin_dashboard_health *rows, const char *label, const char *list, const char *filter)
+{
+    struct arena *a = v->req->arena;
+    struct tpl_admin_dashboard_health *row = &rows[page->n_health - 1];
+    struct tpl_admin_dashboard_health_numbers *numbers = arena_array(a, row->n_numbers + 1, sizeof *numbers);
+    if (!numbers || !label)
+        return;
+    for (size_t i = 0; i < row->n_numbers; i++)
+        numbers[i] = row->numbers[i];
+    numbers[row->n_numbers].label = label;
+    if (admin_may(v, list, ADMIN_VIEW))
+        numbers[row->n_numbers].link = arena_printf(a, "/admin/%s/%s%s", list, *filter ? "?" : "", filter);
+    row->numbers = numbers;
+    row->n_numbers++;
+}
+
+static void put_model(const struct admin_visit *v, struct tpl_admin_dashboard *page,
+                      struct tpl_admin_dashboard_health *rows, const char *id, long long n, const char *what,
+                      const char *state)
+{
+    struct buf filter;
+    buf_init(&filter, 4096);
+    buf_printf(&filter, "state=%s&model=", state);
+    html_url_part(&filter, id);
+    put_number(v, page, rows, arena_printf(v->req->arena, "%lld %s", n, what), "documents", buf_str(&filter));
+    buf_free(&filter);
+}
+
 static long long number(const json_t *of, const char *name)
 {
     return (long long)json_integer_value(json_object_get(of, name));
@@ -296,16 +326,20 @@ static void fill_search(const struct admin_visit *v, struct tpl_admin_dashboard 
         put_health(page, rows, "SearchService", false, "unreachable", "Searches are answered by words only.");
         return;
     }
+    const char *algorithm = string(status, "algorithm", a);
     put_health(page, rows, "SearchService", true, "ok",
-               arena_printf(a, "%lld documents, algorithm %s", number(status, "documents"),
-                            json_is_string(json_object_get(status, "algorithm")) ? string(status, "algorithm", a)
-                                                                                 : "unknown"));
+               arena_printf(a, "algorithm %s", algorithm ? algorithm : "unknown"));
+    put_number(v, page, rows, arena_printf(a, "%lld documents", number(status, "documents")), "documents", "");
     json_array_foreach(json_object_get(status, "models"), i, model)
     {
+        if (page->n_health == MAX_HEALTH)
+            break;
         const char *state = string(model, "state", a), *id = string(model, "id", a);
         put_health(page, rows, arena_printf(a, "Model %s", id ? id : "?"), state && strcmp(state, "ready") == 0, state,
-                   arena_printf(a, "%lld images indexed, %lld waiting, %lld failed", number(model, "indexed"),
-                                number(model, "pending"), number(model, "failed")));
+                   NULL);
+        put_model(v, page, rows, id, number(model, "indexed"), "images indexed", "indexed");
+        put_model(v, page, rows, id, number(model, "pending"), "waiting", "pending");
+        put_model(v, page, rows, id, number(model, "failed"), "failed", "failed");
     }
     if (json_array_size(json_object_get(status, "models")) == 0)
         put_health(page, rows, "Model", true, "none", "Searches go by words.");
@@ -325,13 +359,13 @@ static enum status fill_health(const struct admin_visit *v, struct tpl_admin_das
     enum status st = sticker_store_count(s->store, &stickers, &queries, &pending, err);
     if (st != OK)
         return st;
-    put_health(page, rows, "Database", true, "ok",
-               arena_printf(a, "%lld stickers, %lld queries", (long long)stickers, (long long)queries));
+    put_health(page, rows, "Database", true, "ok", NULL);
+    put_number(v, page, rows, arena_printf(a, "%lld stickers", (long long)stickers), "stickers", "");
+    put_number(v, page, rows, arena_printf(a, "%lld queries", (long long)queries), "queries", "");
     outbox_last_error(s->outbox, last_error, sizeof last_error);
     bool stuck = pending && last_error[0];
-    put_health(page, rows, "Outbox", !stuck, stuck ? "failing" : "ok",
-               stuck ? arena_printf(a, "%lld to send; %s", (long long)pending, last_error)
-                     : arena_printf(a, "%lld to send", (long long)pending));
+    put_health(page, rows, "Outbox", !stuck, stuck ? "failing" : "ok", stuck ? arena_strdup(a, last_error) : NULL);
+    put_number(v, page, rows, arena_printf(a, "%lld to send", (long long)pending), "stickers", "indexed=no");
     fill_search(v, page, rows);
     return OK;
 }

@@ -426,6 +426,8 @@ static void show(const struct admin_visit *v, const struct edit *e, int status, 
                                   .problem = problem,
                                   .noted = noted,
                                   .can_delete = admin_may(v, m->name, ADMIN_DELETE) && may_touch(v, e),
+                                  .has_document =
+                                      same(m->name, "stickers") && *e->id && admin_may(v, "documents", ADMIN_VIEW),
                                   .fields = fields,
                                   .n_fields = view_only ? 0 : e->n};
     enum status st = *e->id ? fill_facts(v, e, &page, &err) : OK;
@@ -445,6 +447,8 @@ static void show(const struct admin_visit *v, const struct edit *e, int status, 
 static const struct admin_model *wanted(const struct admin_visit *v)
 {
     const struct admin_model *m = admin_model(v->req->path_param);
+    if (m && m->remote)
+        m = NULL; /* its rows have a page of their own */
     if (!m)
         admin_message(v, 404, "Nothing here", "The admin has no such list.");
     return m;

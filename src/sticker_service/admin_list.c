@@ -209,6 +209,13 @@ static enum status fill_rows(const struct state *s, const struct list_page *page
     return OK;
 }
 
+/* From the database, or from SearchService. */
+static enum status find_page(struct sticker_service *s, const struct admin_model *m, const struct list_ask *ask,
+                             struct arena *a, struct list_page *out, struct error *err)
+{
+    return m->remote ? documents_list_page(s, ask, a, out, err) : sticker_store_list_page(s->store, ask, a, out, err);
+}
+
 static enum status fill_filter(const struct admin_visit *v, const struct state *s, size_t i,
                                struct tpl_admin_list_filters *out, struct error *err)
 {
@@ -237,7 +244,9 @@ static enum status fill_filter(const struct admin_visit *v, const struct state *
         return OK;
     const char **values;
     size_t n;
-    enum status st = sticker_store_list_values(v->service->store, s->model->name, f->name, a, &values, &n, err);
+    enum status st = s->model->remote
+                         ? documents_models(v->service, a, &values, &n, err)
+                         : sticker_store_list_values(v->service->store, s->model->name, f->name, a, &values, &n, err);
     for (size_t k = 0; st == OK && k < n; k++)
         options[out->n_options++] = (struct tpl_admin_list_filters_options){.value = values[k], .label = values[k]};
     return st;
@@ -280,7 +289,7 @@ static enum status fill_list(const struct admin_visit *v, const struct state *s,
     if (st == OK)
         st = param_or(v->req, "done", "", &done, err);
     if (st == OK)
-        st = sticker_store_list_page(v->service->store, &ask, a, &page, err);
+        st = find_page(v->service, s->model, &ask, a, &page, err);
     if (st == OK)
         st = fill_rows(s, &page, a, out, err);
     for (size_t i = 0; st == OK && s->model->filters[i].name; i++)
@@ -297,6 +306,14 @@ static enum status fill_list(const struct admin_visit *v, const struct state *s,
         out->previous = state_url(s, a, "", s->sort, s->descending, page.previous, true);
     out->json = state_url(s, a, "export", s->sort, s->descending, "", false);
     return OK;
+}
+
+static void fail(const struct admin_visit *v, const struct admin_model *m, const struct error *err)
+{
+    if (m->remote)
+        documents_fail(v, err);
+    else
+        admin_fail(v, err);
 }
 
 static const struct admin_model *wanted(const struct admin_visit *v)
@@ -339,7 +356,7 @@ void admin_list(void *ctx, const struct http_request *req, struct http_response 
     if (st == OK)
         st = fill_list(&v, &s, &page, &err);
     if (st != OK) {
-        admin_fail(&v, &err);
+        fail(&v, m, &err);
         return;
     }
     page.search = s.search;
@@ -353,7 +370,7 @@ void admin_list(void *ctx, const struct http_request *req, struct http_response 
 /* --- the whole list as a file --- */
 
 struct download {
-    struct sticker_store *store;
+    struct sticker_service *service;
     struct arena kept, arena; /* what the request's state needs; a page */
     struct state state;
     struct buf text;
@@ -402,7 +419,7 @@ static enum status next_page(struct download *d, struct error *err)
     struct list_page page;
     struct list_ask ask = ask_of(&d->state, EXPORT_ROWS, true);
     arena_reset(&d->arena);
-    enum status st = sticker_store_list_page(d->store, &ask, &d->arena, &page, err);
+    enum status st = find_page(d->service, d->state.model, &ask, &d->arena, &page, err);
     if (st != OK)
         return st;
     for (size_t i = 0; i < page.n; i++)
@@ -425,10 +442,11 @@ static ssize_t download_next(void *state, char *out, size_t cap)
         d->sent = 0;
         if (d->text.len)
             buf_reset(&d->text);
-        if (!d->ended && next_page(d, &err) != OK) {
-            log_error("an export was cut off: %s", err.message);
-            return -1;
-        }
+        while (!d->ended && !d->text.len) /* a page may be empty and have a next one */
+            if (next_page(d, &err) != OK) {
+                log_error("an export was cut off: %s", err.message);
+                return -1;
+            }
     }
     size_t n = d->text.len - d->sent < cap ? d->text.len - d->sent : cap;
     if (n)
@@ -468,7 +486,7 @@ void admin_export(void *ctx, const struct http_request *req, struct http_respons
         admin_fail(&v, &err);
         return;
     }
-    d->store = v.service->store;
+    d->service = v.service;
     d->state = s;
     d->state.cursor = "";
     d->state.backwards = false;
@@ -484,6 +502,11 @@ void admin_export(void *ctx, const struct http_request *req, struct http_respons
         buf_printf(&d->text, "%s%.*s", i ? "," : "", (int)name, m->columns[i].name);
     }
     buf_puts(&d->text, d->json ? "" : "\r\n");
+    if (next_page(d, &err) != OK) { /* while it can still be said */
+        download_done(d);
+        fail(&v, m, &err);
+        return;
+    }
     char disposition[96];
     snprintf(disposition, sizeof disposition, "attachment; filename=\"peel-%s.%s\"", m->name, format);
     admin_headers(res);

@@ -52,6 +52,7 @@ struct admin_model {
     struct admin_field fields[ADMIN_MAX_FIELDS + 1];
     const char *upload; /* the page where rows are added, NULL where a form does */
     bool reindexes;     /* rows can be sent to SearchService again */
+    bool remote;        /* rows are SearchService's, not the database's: admin_documents.c */
 };
 
 extern const struct admin_model admin_models[];

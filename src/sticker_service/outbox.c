@@ -71,17 +71,34 @@ static void write_document(const struct sticker *k, struct buf *out)
     buf_putc(out, '}');
 }
 
+static enum outcome call_search(struct outbox *o, const struct http_call *call, bool may_be_absent, struct error *err)
+{
+    enum outcome outcome = UNREACHABLE;
+    struct buf answer;
+    int http_status = 0;
+    buf_init(&answer, ANSWER_MAX);
+    enum status status = http_client_call(o->client, call, &http_status, &answer, err);
+    if (status == OK && (http_status / 100 == 2 || (may_be_absent && http_status == 404)))
+        outcome = DELIVERED;
+    else if (status == OK) {
+        /* 429 and 503 mean "later", as any 5xx; the other 4xx are about this document. */
+        outcome = http_status / 100 == 4 && http_status != 429 ? REFUSED : UNREACHABLE;
+        err_set(err, ERR_UNAVAILABLE, "SearchService answered %d to %s %s: %.160s", http_status, call->method,
+                call->path, buf_str(&answer));
+    }
+    buf_free(&answer);
+    return outcome;
+}
+
 static enum outcome send_document(struct outbox *o, const struct outbox_item *item, struct error *err)
 {
     enum outcome outcome = UNREACHABLE;
     struct arena arena;
-    struct buf path, body, answer;
+    struct buf path, body;
     arena_init(&arena, DOCUMENT_MAX);
     buf_init(&path, 2048);
     buf_init(&body, DOCUMENT_MAX);
-    buf_init(&answer, ANSWER_MAX);
     bool delete = strcmp(item->op, "delete") == 0;
-    int http_status = 0;
     buf_puts(&path, "/api/documents/");
     http_escape(&path, item->filename, strlen(item->filename));
     struct http_call call = {.method = "DELETE", .path = buf_str(&path), .timeout_ms = SEND_TIMEOUT_MS};
@@ -104,20 +121,16 @@ static enum outcome send_document(struct outbox *o, const struct outbox_item *it
         call.body = body.data;
         call.body_len = body.len;
     }
-    enum status status = http_client_call(o->client, &call, &http_status, &answer, err);
-    if (status == OK && (http_status / 100 == 2 || (delete &&http_status == 404)))
-        outcome = DELIVERED;
-    else if (status == OK) {
-        /* 429 and 503 mean "later", as any 5xx; the other 4xx are about this document. */
-        outcome = http_status / 100 == 4 && http_status != 429 ? REFUSED : UNREACHABLE;
-        err_set(err, ERR_UNAVAILABLE, "SearchService answered %d to %s %s: %.160s", http_status, call.method, call.path,
-                buf_str(&answer));
+    outcome = call_search(o, &call, delete, err);
+    if (outcome == DELIVERED && strcmp(item->op, "reindex") == 0) {
+        buf_puts(&path, "/reindex");
+        struct http_call again = {.method = "POST", .path = buf_str(&path), .timeout_ms = SEND_TIMEOUT_MS};
+        outcome = call_search(o, &again, true, err); /* deleted since: its own entry follows */
     }
 out:
     arena_free(&arena);
     buf_free(&path);
     buf_free(&body);
-    buf_free(&answer);
     return outcome;
 }
 

@@ -35,6 +35,8 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/admin/password", admin_password, 0, ADMIN_FORM_SMALL, "admin_password"},
     {HTTP_GET, "/admin/stickers/upload/", admin_upload_page, 0, 0, "admin_upload"},
     {HTTP_POST, "/admin/stickers/upload/", admin_upload, HTTP_ADMITS, ADMIN_UPLOAD, "admin_upload"},
+    {HTTP_GET, "/admin/documents/edit", admin_document_page, 0, 0, "admin_document"},
+    {HTTP_POST, "/admin/documents/reindex", admin_document_reindex, 0, ADMIN_FORM_SMALL, "admin_document"},
     {HTTP_GET, "/admin/{model}/", admin_list, 0, 0, "admin_list"},
     {HTTP_GET, "/admin/{model}/export", admin_export, 0, 0, "admin_export"},
     {HTTP_GET, "/admin/{model}/edit", admin_edit_page, 0, 0, "admin_edit"},

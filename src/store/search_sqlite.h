@@ -22,10 +22,14 @@ extern __typeof__(search_store_vectors_progress) search_sqlite_vectors_progress;
 extern __typeof__(search_store_unindexed) search_sqlite_unindexed;
 extern __typeof__(search_store_vector_failed) search_sqlite_vector_failed;
 extern __typeof__(search_store_failures_drop) search_sqlite_failures_drop;
+extern __typeof__(search_store_document_forget) search_sqlite_document_forget;
 extern __typeof__(search_store_vectors_drop) search_sqlite_vectors_drop;
 extern __typeof__(search_store_vectors_generation) search_sqlite_vectors_generation;
 /* Inside a job: forgets a document's vectors and failures, for all models, and counts their generations up. */
 enum status search_sqlite_vectors_forget(struct db_conn *c, int64_t document_id, struct error *err) MUST_CHECK;
+
+/* search_documents_sqlite.c */
+extern __typeof__(search_store_document_page) search_sqlite_document_page;
 
 /* search_store_sqlite.c: columns of table documents, and how to read them. */
 #define DOCUMENT_COLUMNS "d.id, d.filename, d.title, d.words_json, d.image_sha256, d.created_us, d.modified_us"

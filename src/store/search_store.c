@@ -52,6 +52,12 @@ enum status search_store_filenames(struct search_store *s, const int64_t *ids, s
     return s->ops->filenames(s, ids, n, a, out, err);
 }
 
+enum status search_store_document_page(struct search_store *s, const struct document_ask *ask, struct arena *a,
+                                       struct document_page *out, struct error *err)
+{
+    return s->ops->document_page(s, ask, a, out, err);
+}
+
 enum status search_store_lexical(struct search_store *s, const struct index_query *q, size_t limit, size_t offset,
                                  struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
                                  struct error *err)
@@ -98,6 +104,11 @@ enum status search_store_vector_failed(struct search_store *s, const char *model
 enum status search_store_failures_drop(struct search_store *s, const char *model, struct error *err)
 {
     return s->ops->failures_drop(s, model, err);
+}
+
+enum status search_store_document_forget(struct search_store *s, const char *filename, int64_t *id, struct error *err)
+{
+    return s->ops->document_forget(s, filename, id, err);
 }
 
 enum status search_store_vectors_drop(struct search_store *s, const char *model, struct error *err)

@@ -40,6 +40,40 @@ enum status search_store_documents(struct search_store *s, int64_t after, size_t
 enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
                                    const char **out, struct error *err) MUST_CHECK;
 
+/* How far one model is with a document. */
+enum document_state {
+    DOCUMENT_ANY, /* in questions only */
+    DOCUMENT_INDEXED,
+    DOCUMENT_PENDING,
+    DOCUMENT_FAILED,
+    DOCUMENT_IMAGELESS /* there is nothing to encode */
+};
+struct document_ask {
+    const char *model;         /* "" or one never heard of: nothing is indexed yet */
+    enum document_state state; /* any, indexed, pending or failed */
+    const char *filename;      /* just this one; NULL for all */
+    const char *search;        /* part of the filename, capital or small ASCII letters alike; "" for any */
+    int64_t after;             /* an id: ids above it, or below it when descending; 0 from the beginning */
+    bool descending;
+    size_t limit; /* at least 1 */
+};
+struct document_row {
+    struct document doc; /* without words_json, which is "" */
+    enum document_state state;
+    const char *why; /* it failed, else "" */
+    int64_t dim;     /* of its vector, else 0 */
+};
+struct document_page {
+    struct document_row *rows;
+    size_t n;
+    int64_t next; /* `after` of the next page, 0 at the end */
+};
+/* A page of documents by id. At most DOCUMENT_WALK of them are looked at, so that a page costs about the same at a
+ * million: with a state or a search it may have fewer rows than asked for, and still a next one. */
+#define DOCUMENT_WALK 100000
+enum status search_store_document_page(struct search_store *s, const struct document_ask *ask, struct arena *a,
+                                       struct document_page *out, struct error *err) MUST_CHECK;
+
 struct search_hit {
     int64_t id;
     const char *filename;
@@ -81,6 +115,9 @@ enum status search_store_vector_failed(struct search_store *s, const char *model
                                        struct error *err) MUST_CHECK;
 /* Forgets the recorded failures, so that their documents are offered as unindexed again. */
 enum status search_store_failures_drop(struct search_store *s, const char *model, struct error *err) MUST_CHECK;
+/* Forgets the vectors and failures of one document, for all models: its image is encoded anew. NOT_FOUND. */
+enum status search_store_document_forget(struct search_store *s, const char *filename, int64_t *id,
+                                         struct error *err) MUST_CHECK;
 enum status search_store_vectors_drop(struct search_store *s, const char *model, struct error *err) MUST_CHECK;
 /* A counter that grows with every committed change of this model's vectors (snapshot staleness). */
 enum status search_store_vectors_generation(struct search_store *s, const char *model, int64_t *generation,

@@ -44,6 +44,8 @@ static const char *const migrations[] = {
     " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;",
     /* 2 */
     FTS_LANGUAGES_SCHEMA("documents_fts"),
+    /* 3: what lists of documents walk along, without the words, which take most of a row */
+    "CREATE INDEX documents_listed ON documents (id, filename, image_sha256);",
 };
 
 static const struct db_schema schema = {
@@ -312,6 +314,7 @@ enum status search_store_sqlite_open(const char *url, unsigned readers, struct s
         .count = sqlite_count,
         .documents = sqlite_documents,
         .filenames = sqlite_filenames,
+        .document_page = search_sqlite_document_page,
         .lexical = sqlite_lexical,
         .vectors_put = search_sqlite_vectors_put,
         .vectors_page = search_sqlite_vectors_page,
@@ -320,6 +323,7 @@ enum status search_store_sqlite_open(const char *url, unsigned readers, struct s
         .unindexed = search_sqlite_unindexed,
         .vector_failed = search_sqlite_vector_failed,
         .failures_drop = search_sqlite_failures_drop,
+        .document_forget = search_sqlite_document_forget,
         .vectors_drop = search_sqlite_vectors_drop,
         .vectors_generation = search_sqlite_vectors_generation,
         .setting_get = sqlite_setting_get,

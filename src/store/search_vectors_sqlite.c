@@ -35,6 +35,30 @@ enum status search_sqlite_vectors_forget(struct db_conn *c, int64_t document_id,
     return db_run(c, "DELETE FROM vector_failures WHERE document_id = ?1", DB_ARGS(DB_INT(document_id)), NULL, err);
 }
 
+struct forget_job {
+    const char *filename;
+    int64_t id;
+};
+
+static enum status forget_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct forget_job *job = arg;
+    bool found;
+    enum status st = db_get_int(c, "SELECT id FROM documents WHERE filename = ?1", DB_ARGS(DB_TEXT(job->filename)),
+                                &job->id, &found, err);
+    if (st == OK && !found)
+        st = err_set(err, ERR_NOT_FOUND, "document \"%s\" does not exist", job->filename);
+    return st == OK ? search_sqlite_vectors_forget(c, job->id, err) : st;
+}
+
+enum status search_sqlite_document_forget(struct search_store *s, const char *filename, int64_t *id, struct error *err)
+{
+    struct forget_job job = {.filename = filename};
+    enum status st = db_write(search_db(s), DB_DURABLE, forget_job, &job, err);
+    *id = job.id;
+    return st;
+}
+
 /* The row of a model, made on first use; its generation grows by `by`. */
 static enum status touch_model(struct db_conn *c, const char *model, int64_t by, int64_t *id, struct error *err)
 {
@@ -212,7 +236,7 @@ enum status search_sqlite_vectors_progress(struct search_store *s, const char *m
              "WITH m AS (SELECT id FROM models WHERE name = ?1)"
              " SELECT (SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM m)),"
              " (SELECT count(*) FROM vector_failures WHERE model_id = (SELECT id FROM m)),"
-             " (SELECT count(*) FROM documents WHERE image_sha256 <> '')",
+             " (SELECT count(*) FROM documents INDEXED BY documents_listed WHERE image_sha256 <> '')",
              DB_ARGS(DB_TEXT(model)), err);
     while (db_next(&r)) {
         out->indexed = db_int(&r, 0);

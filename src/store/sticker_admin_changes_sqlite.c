@@ -70,7 +70,7 @@ static enum status change_sticker(struct db_conn *c, const struct admin_change *
                     NULL, err);
     if (st != OK)
         return st;
-    return sticker_sqlite_outbox_queue(c, "put", ch->id, err);
+    return sticker_sqlite_outbox_queue(c, ch->op == CHANGE_REINDEX ? "reindex" : "put", ch->id, err);
 }
 
 /* Its words leave the search, and come back changed. */

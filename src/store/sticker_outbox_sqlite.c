@@ -5,11 +5,16 @@
 
 #include "base/os.h"
 
+/* A put leaves what is to be encoded anew as it is: delivering that puts, too. */
+#define OP(filename, op)                                                                                               \
+    "CASE WHEN " op " = 'put' AND EXISTS (SELECT 1 FROM outbox o WHERE o.filename = " filename                         \
+    " AND o.op = 'reindex') THEN 'reindex' ELSE " op " END"
+
 enum status sticker_sqlite_outbox_queue(struct db_conn *c, const char *op, const char *filename, struct error *err)
 {
     return db_run(c,
                   "INSERT OR REPLACE INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
-                  " VALUES (?1, ?2, 0, '', 0, ?3, ?3)",
+                  " VALUES (?1, " OP("?1", "?2") ", 0, '', 0, ?3, ?3)",
                   DB_ARGS(DB_TEXT(filename), DB_TEXT(op), DB_INT(os_now_us())), NULL, err);
 }
 
@@ -82,10 +87,11 @@ enum status sticker_sqlite_outbox_failed(struct sticker_store *s, int64_t seq, c
 static enum status refill_job(struct db_conn *c, void *arg, struct error *err)
 {
     (void)arg;
-    return db_run(c,
-                  "INSERT OR REPLACE INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
-                  " SELECT filename, 'put', 0, '', 0, ?1, ?1 FROM stickers ORDER BY filename",
-                  DB_ARGS(DB_INT(os_now_us())), NULL, err);
+    return db_run(
+        c,
+        "INSERT OR REPLACE INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+        " SELECT k.filename, " OP("k.filename", "'put'") ", 0, '', 0, ?1, ?1 FROM stickers k ORDER BY k.filename",
+        DB_ARGS(DB_INT(os_now_us())), NULL, err);
 }
 
 enum status sticker_sqlite_outbox_refill(struct sticker_store *s, struct error *err)

@@ -152,7 +152,7 @@ enum status sticker_store_token_user(struct sticker_store *s, const char *hash_h
 /* --- outbox: what SearchService has still to hear --- */
 struct outbox_item {
     int64_t seq;
-    const char *op; /* "put" or "delete" */
+    const char *op; /* "put", "delete", or "reindex": a put whose image is to be encoded anew */
     const char *filename;
     int attempts;
     const char *last_error;

@@ -63,6 +63,7 @@ struct search_store_ops {
     __typeof__(search_store_count) *count;
     __typeof__(search_store_documents) *documents;
     __typeof__(search_store_filenames) *filenames;
+    __typeof__(search_store_document_page) *document_page;
     __typeof__(search_store_lexical) *lexical;
     __typeof__(search_store_vectors_put) *vectors_put;
     __typeof__(search_store_vectors_page) *vectors_page;
@@ -71,6 +72,7 @@ struct search_store_ops {
     __typeof__(search_store_unindexed) *unindexed;
     __typeof__(search_store_vector_failed) *vector_failed;
     __typeof__(search_store_failures_drop) *failures_drop;
+    __typeof__(search_store_document_forget) *document_forget;
     __typeof__(search_store_vectors_drop) *vectors_drop;
     __typeof__(search_store_vectors_generation) *vectors_generation;
     __typeof__(search_store_setting_get) *setting_get;

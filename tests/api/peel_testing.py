@@ -145,7 +145,7 @@ class FakeSearch:
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_GET = do_PUT = do_DELETE = handle_any
+            do_GET = do_PUT = do_POST = do_DELETE = handle_any
 
             def log_message(self, *args):
                 pass

@@ -132,7 +132,7 @@ class Expiry(AdminTest):
 
 class Models(AdminTest):
     def test_every_list_and_export(self):
-        for model in ("stickers", "queries", "scores", "users", "groups", "tokens", "history"):
+        for model in ("stickers", "documents", "queries", "scores", "users", "groups", "tokens", "history"):
             page = self.admin.get(f"/admin/{model}/")
             self.assertEqual(page.status, 200, page.text[-500:])
             self.assertLess(len(page.body), 150_000)

@@ -41,7 +41,7 @@ class Dashboard(AdminTest):
         self.assertTrue(links)
         for target in links:
             self.assertEqual(self.admin.get(target).status, 200, target)
-        self.assertIn("documents, algorithm", page.text)
+        self.assertRegex(page.text, r'<a href="/admin/documents/">\d+ documents</a>; algorithm')
 
     def day(self, days=""):
         page = self.admin.get("/admin/" + days)

@@ -358,6 +358,76 @@ static void vectors_follow_their_documents(void **state)
     search_store_close(store);
 }
 
+static int64_t expect_page(struct suite *s, struct search_store *store, struct document_ask ask, const char *expect)
+{
+    static const char states[] = "?ipf-";
+    struct document_page page;
+    char got[256] = "";
+    ask.search = ask.search ? ask.search : "";
+    ask.limit = ask.limit ? ask.limit : 10;
+    assert_ok(s, search_store_document_page(store, &ask, &s->arena, &page, &s->err));
+    for (size_t i = 0; i < page.n; i++) {
+        size_t len = strlen(got);
+        const struct document_row *row = &page.rows[i];
+        snprintf(got + len, sizeof got - len, "%s:%c ", row->doc.filename, states[row->state]);
+        assert_int_equal(row->dim, row->state == DOCUMENT_INDEXED ? 2 : 0);
+        assert_string_equal(row->why, row->state == DOCUMENT_FAILED ? "not an image" : "");
+    }
+    assert_string_equal(got, expect);
+    return page.next;
+}
+#define PAGE(expect, ...) expect_page(s, store, (struct document_ask){.model = "m", __VA_ARGS__}, expect)
+
+static void pages_of_documents_say_what_a_model_has_made(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    int64_t ids[] = {put(s, store, "a cat", "a", "", "11", NULL), put(s, store, "b%Cat", "b", "", "22", NULL),
+                     put(s, store, "c dog", "c", "", "33", NULL), put(s, store, "d", "d", "", "", NULL),
+                     put(s, store, "e cat", "e", "", "55", NULL)};
+    const char *images[] = {"11", "22", "33", "", "55"};
+    float v[] = {1, 2, 3, 4};
+    assert_ok(s, search_store_vectors_put(store, "m", 2, ids, images, v, 2, &s->err));
+    assert_ok(s, search_store_vectors_put(store, "other", 2, ids + 4, images + 4, v, 1, &s->err));
+    assert_ok(s, search_store_vector_failed(store, "m", ids[2], "not an image", &s->err));
+
+    assert_int_equal(PAGE("a cat:i b%Cat:i c dog:f d:- e cat:p ", .state = DOCUMENT_ANY), 0);
+    assert_int_equal(PAGE("e cat:p d:- c dog:f b%Cat:i a cat:i ", .descending = true), 0);
+    assert_int_equal(PAGE("a cat:i b%Cat:i ", .limit = 2), ids[1]);
+    assert_int_equal(PAGE("c dog:f d:- ", .limit = 2, .after = ids[1]), ids[3]);
+    assert_int_equal(PAGE("e cat:p ", .limit = 2, .after = ids[3]), 0);
+    assert_int_equal(PAGE("b%Cat:i a cat:i ", .after = ids[2], .descending = true, .limit = 2), 0);
+    assert_int_equal(PAGE("", .after = ids[4]), 0);
+    PAGE("a cat:i b%Cat:i ", .state = DOCUMENT_INDEXED);
+    assert_int_equal(PAGE("b%Cat:i ", .state = DOCUMENT_INDEXED, .descending = true, .limit = 1), ids[1]);
+    PAGE("e cat:p ", .state = DOCUMENT_PENDING);
+    PAGE("c dog:f ", .state = DOCUMENT_FAILED);
+    PAGE("a cat:i b%Cat:i e cat:p ", .search = "CAT");
+    PAGE("b%Cat:i ", .search = "%");
+    PAGE("", .search = "' OR 1 --");
+    PAGE("b%Cat:i ", .state = DOCUMENT_INDEXED, .search = "b");
+    PAGE("e cat:p ", .state = DOCUMENT_PENDING, .search = "cat");
+    PAGE("", .state = DOCUMENT_FAILED, .search = "cat");
+    PAGE("c dog:f ", .filename = "c dog");
+    PAGE("c dog:f ", .filename = "c dog", .state = DOCUMENT_FAILED);
+    PAGE("", .filename = "c dog", .state = DOCUMENT_INDEXED);
+    PAGE("", .filename = "c dog", .state = DOCUMENT_PENDING);
+    PAGE("", .filename = "none");
+    expect_page(s, store, (struct document_ask){.model = ""}, "a cat:p b%Cat:p c dog:p d:- e cat:p ");
+
+    /* forgotten by all models: offered as unindexed, and the generations grow */
+    int64_t g = generation(s, store, "m"), other = generation(s, store, "other"), id;
+    assert_ok(s, search_store_document_forget(store, "a cat", &id, &s->err));
+    assert_int_equal(id, ids[0]);
+    assert_ok(s, search_store_document_forget(store, "c dog", &id, &s->err));
+    assert_ok(s, search_store_document_forget(store, "e cat", &id, &s->err));
+    assert_int_equal(search_store_document_forget(store, "none", &id, &s->err), ERR_NOT_FOUND);
+    PAGE("a cat:p b%Cat:i c dog:p d:- e cat:p ", .state = DOCUMENT_ANY);
+    expect_unindexed(s, store, "m", "a cat c dog e cat ");
+    assert_true(generation(s, store, "m") > g && generation(s, store, "other") > other);
+    search_store_close(store);
+}
+
 static void settings_are_kept(void **state)
 {
     struct suite *s = *state;
@@ -387,6 +457,7 @@ int main(void)
         T(pages_are_stable),
         T(hostile_terms_find_what_they_say),
         T(vectors_follow_their_documents),
+        T(pages_of_documents_say_what_a_model_has_made),
         T(settings_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

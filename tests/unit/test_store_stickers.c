@@ -1,6 +1,8 @@
 /* test_store_stickers.c: the store suite: stickers, their search, users and tokens, the outbox. */
 #include "store_suite.h"
 
+#include "store/sticker_admin.h"
+
 static void adds_gets_updates_deletes(void **state)
 {
     struct suite *s = *state;
@@ -288,6 +290,21 @@ static void the_outbox_keeps_the_newest_entry(void **state)
     assert_int_equal(n, 1);
     assert_string_equal(items[0].op, "delete");
     assert_true(items[0].seq > first && items[0].seq > both[1]);
+
+    /* a put, and a refill, leave what is to be encoded anew */
+    struct admin_change again = {
+        .op = CHANGE_REINDEX, .list = "stickers", .id = "b.png", .object = "b.png", .before = "", .after = ""};
+    const struct admin_who who = {"admin", "127.0.0.1"};
+    assert_ok(s, sticker_store_change(store, &who, &again, 1, &s->err));
+    assert_ok(s, sticker_store_outbox_refill(store, &s->err));
+    again.op = CHANGE_PICTURE;
+    again.sticker = &(struct sticker){.sha256 = "22", .mime = "image/png", .bytes = 1, .width = 1, .height = 1};
+    assert_ok(s, sticker_store_change(store, &who, &again, 1, &s->err));
+    assert_ok(s, sticker_store_outbox_next(store, os_now_us(), 10, &s->arena, &items, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(items[1].op, "reindex");
+    assert_string_equal(items[1].filename, "b.png");
+    assert_ok(s, sticker_store_outbox_done(store, &items[1].seq, 1, &s->err));
 
     int64_t now = os_now_us();
     assert_ok(s, sticker_store_outbox_failed(store, items[0].seq, "503", now + 1000000, &s->err));
