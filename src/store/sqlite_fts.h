@@ -12,7 +12,7 @@
 #ifndef PEEL_STORE_SQLITE_FTS_H
 #define PEEL_STORE_SQLITE_FTS_H
 
-#include "base/language.h"
+#include "store/fts_rank.h"
 #include "store/sqlite.h"
 
 /* How such a table is declared: terms arrive analysed, so the tokenizer only splits at white space; one- to
@@ -65,13 +65,6 @@ enum status fts_remove(struct db_conn *c, const struct fts_table *t, int64_t id,
 enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
                      bool *same, struct error *err) MUST_CHECK;
 
-struct fts_hit {
-    int64_t id;
-    const char *filename;
-    double score; /* higher is better */
-};
-enum { FTS_MAX_TERMS = 128, FTS_MAX_FORMS = 256 }; /* later ones are left out */
-
 /* Best first, ties by filename. No terms is OK (no hits). Only the page that was asked for is in the arena. */
 enum status fts_search(struct db *d, const struct fts_table *t, const struct index_query *q, size_t limit,
                        size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
@@ -83,8 +76,6 @@ int fts_register(struct sqlite3 *handle);
 
 /* --- between sqlite_fts*.c --- */
 
-enum { FTS_LENGTH_BITS = 12, FTS_MAX_LENGTH = (1 << FTS_LENGTH_BITS) - 1 };
-
 /* sqlite_fts_languages.c: the second table's half of the three above. `row`: the index row's number. */
 enum status fts_languages_put(struct db_conn *c, const struct fts_table *t, int64_t row,
                               const struct index_terms *terms, struct error *err) MUST_CHECK;
@@ -93,27 +84,10 @@ enum status fts_languages_remove(struct db_conn *c, const struct fts_table *t, i
 enum status fts_languages_same(struct db_conn *c, const struct fts_table *t, int64_t id,
                                const struct index_terms *terms, bool *same, struct error *err) MUST_CHECK;
 
-/* sqlite_fts_match.c: what one pass over a table's matches finds out. */
-struct fts_match {
-    int64_t id;
-    double length; /* terms in the first table */
+/* sqlite_fts_match.c: what one pass over a table's matches is for. */
+struct fts_pass {
+    const struct fts_rank *rank;
+    struct fts_collector *into;
 };
-struct fts_note { /* a term of the query is in match `match` */
-    size_t match;
-    int phrase;     /* its number in the expression */
-    double tf;      /* how often, weighted by column */
-    bool preferred; /* of the second table: in the preferred language */
-};
-struct fts_collector {
-    const struct index_query *query;
-    size_t n_forms;            /* of the query, those that are asked for */
-    struct fts_match *matches; /* by id */
-    struct fts_note *notes;    /* by match, then phrase */
-    size_t n_matches, n_notes, cap_matches, cap_notes;
-};
-struct fts_totals {
-    double documents, average_length;
-};
-void fts_collector_free(struct fts_collector *k);
 
 #endif

@@ -3,59 +3,22 @@
  * FTS5's own bm25() walks each term's matches a second time to count them, and looks up every document's
  * length in a table. Here auxiliary functions note, for each match, which terms it has and how weighty;
  * a match has at least one of the terms, so when the pass ends these notes also hold how common each term
- * is, and sqlite_fts.c computes the scores from them. */
+ * is, and fts_rank.c computes the scores from them. */
 #include "store/sqlite_fts.h"
 
 #include <sqlite3.h>
-#include <stdlib.h>
 
 enum { FOLDED = 3 /* the column of unstemmed words */, TITLES = 0, LANGUAGES = 1 /* the first of a language */ };
 
 /* A word counts as often in the title, and in the words, in any language. */
-static const double weights[] = {3, 2, 1, 1};
+static const double weights[] = {FTS_WEIGHT_TITLE, FTS_WEIGHT_WORDS, FTS_WEIGHT_FILENAME, 1};
 
-void fts_collector_free(struct fts_collector *k)
+static int result(bool ok)
 {
-    free(k->matches);
-    free(k->notes);
+    return ok ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-static int grow(void **items, size_t n, size_t *cap, size_t size)
-{
-    if (n < *cap)
-        return SQLITE_OK;
-    size_t more = *cap ? *cap * 2 : 256;
-    void *grown = reallocarray(*items, more, size);
-    if (!grown)
-        return SQLITE_NOMEM;
-    *items = grown;
-    *cap = more;
-    return SQLITE_OK;
-}
-
-static int add_note(struct fts_collector *k, int phrase, double tf, bool preferred)
-{
-    void *notes = k->notes;
-    int rc = grow(&notes, k->n_notes, &k->cap_notes, sizeof *k->notes);
-    k->notes = notes;
-    if (rc == SQLITE_OK)
-        k->notes[k->n_notes++] =
-            (struct fts_note){.match = k->n_matches, .phrase = phrase, .tf = tf, .preferred = preferred};
-    return rc;
-}
-
-static int add_match(struct fts_collector *k, int64_t row)
-{
-    void *matches = k->matches;
-    int rc = grow(&matches, k->n_matches, &k->cap_matches, sizeof *k->matches);
-    k->matches = matches;
-    if (rc == SQLITE_OK)
-        k->matches[k->n_matches++] =
-            (struct fts_match){.id = row >> FTS_LENGTH_BITS, .length = (double)(row & FTS_MAX_LENGTH)};
-    return rc;
-}
-
-static int note_phrase(const Fts5ExtensionApi *api, Fts5Context *fts, struct fts_collector *k, int phrase)
+static int note_phrase(const Fts5ExtensionApi *api, Fts5Context *fts, const struct fts_pass *pass, int phrase)
 {
     Fts5PhraseIter it;
     int column, offset;
@@ -67,17 +30,19 @@ static int note_phrase(const Fts5ExtensionApi *api, Fts5Context *fts, struct fts
         if (column <= FOLDED) /* a damaged index may say anything */
             tf += weights[column];
     }
-    return tf > 0 ? add_note(k, phrase, tf, false) : SQLITE_OK;
+    return tf > 0 ? result(fts_collect_note(pass->into, phrase, tf, false)) : SQLITE_OK;
 }
 
 /* Only languages count that have the word in this form: "gat" is a cat in Spanish, but a hole in Dutch. */
-static int note_form(const Fts5ExtensionApi *api, Fts5Context *fts, struct fts_collector *k, int phrase)
+static int note_form(const Fts5ExtensionApi *api, Fts5Context *fts, const struct fts_pass *pass, int phrase)
 {
-    const struct word_form *form = (size_t)phrase < k->n_forms ? &k->query->forms[phrase] : NULL; /* NULL: the prefix */
+    const struct index_query *q = pass->rank->q;
+    const struct word_form *form =
+        (size_t)phrase < pass->rank->n_forms ? &q->forms[phrase] : NULL; /* NULL: the prefix */
     Fts5PhraseIter it;
     int column;
     bool titled = false, preferred = false;
-    double known = 0; /* in how many languages */
+    unsigned known = 0; /* in how many languages */
     int rc = api->xPhraseFirstColumn(fts, phrase, &it, &column);
     if (rc != SQLITE_OK)
         return rc;
@@ -87,32 +52,32 @@ static int note_form(const Fts5ExtensionApi *api, Fts5Context *fts, struct fts_c
             titled = true;
         else if (language < LANGUAGE_COUNT && (!form || language_set_has(&form->in, language))) {
             known++;
-            preferred = preferred || language == k->query->language;
+            preferred = preferred || language == q->language;
         }
     }
-    /* Of a language nobody named, the one that most agree with is the likeliest. */
-    double tf = (titled ? weights[0] + weights[1] : weights[1]) + (preferred ? 0 : known - 1);
-    return known > 0 ? add_note(k, phrase, tf, preferred) : SQLITE_OK;
+    return known > 0 ? result(fts_collect_note(pass->into, phrase, fts_form_tf(titled, preferred, known), preferred))
+                     : SQLITE_OK;
 }
 
-typedef int note_fn(const Fts5ExtensionApi *api, Fts5Context *fts, struct fts_collector *k, int phrase);
+typedef int note_fn(const Fts5ExtensionApi *api, Fts5Context *fts, const struct fts_pass *pass, int phrase);
 
 static void collect(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *ctx, int n_args,
                     sqlite3_value **args, note_fn *note)
 {
-    struct fts_collector *k = n_args == 1 ? sqlite3_value_pointer(args[0], DB_POINTER_TYPE) : NULL;
-    int rc = k ? SQLITE_OK : SQLITE_MISUSE;
-    size_t before = k ? k->n_notes : 0;
+    const struct fts_pass *pass = n_args == 1 ? sqlite3_value_pointer(args[0], DB_POINTER_TYPE) : NULL;
+    int rc = pass ? SQLITE_OK : SQLITE_MISUSE;
+    size_t before = pass ? pass->into->n_notes : 0;
     int phrases = api->xPhraseCount(fts);
     for (int i = 0; i < phrases && rc == SQLITE_OK; i++)
-        rc = note(api, fts, k, i);
-    if (rc == SQLITE_OK && k->n_notes > before)
-        rc = add_match(k, api->xRowid(fts));
+        rc = note(api, fts, pass, i);
+    sqlite3_int64 row = api->xRowid(fts);
+    if (rc == SQLITE_OK && pass->into->n_notes > before)
+        rc = result(fts_collect_match(pass->into, row >> FTS_LENGTH_BITS, (double)(row & FTS_MAX_LENGTH)));
     if (rc != SQLITE_OK)
         sqlite3_result_error_code(ctx, rc);
 }
 
-/* peel_collect(fts, collector), peel_collect_languages(fts, collector): called by SQLite for each match. */
+/* peel_collect(fts, pass), peel_collect_languages(fts, pass): called by SQLite for each match. */
 static void collect_words(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *ctx, int n_args,
                           sqlite3_value **args)
 {
@@ -140,8 +105,7 @@ static void totals(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_contex
         sqlite3_result_error_code(ctx, rc);
         return;
     }
-    out->documents = (double)documents;
-    out->average_length = all > 0 && documents > 0 ? (double)all / (double)documents : 1;
+    *out = fts_totals_of(documents, all);
 }
 
 int fts_register(struct sqlite3 *handle)
