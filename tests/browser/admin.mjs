@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { assertAccessible, looks, runAll } from './lib.mjs';
 
-const pages = ['', 'stickers/', 'queries/', 'users/', 'stickers/edit?id=cat-01.png', 'users/edit', 'groups/edit', 'history/',
-  'stickers/delete?id=cat-01.png', 'password'];
+const pages = ['', 'stickers/', 'documents/', 'queries/', 'users/', 'stickers/edit?id=cat-01.png', 'documents/edit?id=cat-01.png',
+  'users/edit', 'groups/edit', 'history/', 'stickers/delete?id=cat-01.png', 'password'];
 
 async function logIn(page) {
   await page.goto('/admin/login');
@@ -22,7 +22,7 @@ for (const [look, options] of Object.entries(looks))
     for (const path of pages) {
       await page.goto('/admin/' + path);
       await assertAccessible(page);
-      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), path);
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= screen.width), path);
     }
   }, options]);
 
