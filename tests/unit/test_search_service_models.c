@@ -251,6 +251,27 @@ static void deleted_and_changed_images_follow(void **state)
     assert_true(fabs(score_at(a, 0) - 1) < 1e-4);
     json_decref(a);
 
+    /* To be encoded anew, an image is read again: another one is not taken for it, and its own is welcome back. */
+    suite_picture(s, "p08.webp", 9, sha);
+    suite_send(s, "POST", "/api/documents/p08.webp/reindex", NULL, 200);
+    settle(s, "test/small", "ready", 8, 1);
+    a = suite_get(s, "/api/documents/?state=failed");
+    json_t *one = json_array_get(json_object_get(a, "documents"), 0);
+    assert_string_equal(json_string_value(json_object_get(one, "filename")), "p08.webp");
+    assert_non_null(strstr(json_string_value(json_object_get(one, "why")), "SHA-256"));
+    json_decref(a);
+    suite_picture(s, "p08.webp", 8, sha);
+    suite_send(s, "POST", "/api/documents/p08.webp/reindex", NULL, 200);
+    settle(s, "test/small", "ready", 9, 0);
+    a = suite_get(s, "/api/documents/p08.webp");
+    one = json_array_get(json_object_get(a, "models"), 0);
+    assert_string_equal(json_string_value(json_object_get(one, "state")), "indexed");
+    assert_true(json_integer_value(json_object_get(one, "dim")) > 0);
+    json_decref(a);
+    a = search(s, "like=p08.webp&algorithm=vector&limit=100");
+    assert_int_equal(total_of(a), 8); /* all but itself */
+    json_decref(a);
+
     suite_put(s, "p07.webp", "no picture any more", "", NULL);
     a = search(s, "query=x&algorithm=vector&limit=100");
     assert_int_equal(total_of(a), 8);
