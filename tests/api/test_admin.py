@@ -9,7 +9,7 @@ import time
 import unittest
 import urllib.parse
 
-from peel_testing import ADMIN_TOKEN, SLOW, ServiceTest, main, request
+from peel_testing import ADMIN_TOKEN, ServiceTest, main, request
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 HOSTILE = '"><script>alert(1)</script>'
@@ -119,15 +119,6 @@ class Login(AdminTest):
             answer = self.admin.ask("POST", "/admin/queries/edit", {"csrf": token, **fields}, **headers)
             self.assertEqual(answer.status, 403)
         self.assertNotIn("planted", self.admin.get("/admin/queries/export").text)
-
-
-class Expiry(AdminTest):
-    arguments = ("--session-most-s", "10")
-
-    def test_absolute(self):
-        self.assertEqual(self.admin.get("/admin/stickers/").status, 200)
-        time.sleep(11 * SLOW)
-        self.assertEqual(self.admin.get("/admin/stickers/").status, 303)
 
 
 class Models(AdminTest):
