@@ -12,6 +12,8 @@
 
 #define PEEL_VERSION "0.1.0"
 
+#define CMD_TWICE_US 1000000 /* a second signal within this time is the same wish to stop: some wrappers send two */
+
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct command {

@@ -18,7 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TWICE_US       1000000         /* a second signal within this time is the same wish: some wrappers send two */
 #define KILL_MARGIN_US (3 * 1000000ll) /* beyond the services' own deadline */
 #define LOOK_US        500000          /* between looks at the indexing */
 
@@ -145,7 +144,9 @@ static void stop(struct serve *s, int code)
     s->stopping = true;
     s->code = code;
     s->stopped_us = os_monotonic_us();
-    s->deadline_us = s->stopped_us + config_int(s->cfg, "shutdown-timeout-ms") * 1000 + KILL_MARGIN_US;
+    s->deadline_us = s->stopped_us +
+                     (config_int(s->cfg, "drain-ms") + config_int(s->cfg, "shutdown-timeout-ms")) * 1000 +
+                     KILL_MARGIN_US;
     stop_showing(s);
     for (int i = 0; i < SERVICES; i++)
         if (s->child[i].pid)
@@ -192,7 +193,7 @@ static void take_signals(struct serve *s)
             continue;
         if (!s->stopping)
             log_info("%s: stopping", strsignal((int)info.ssi_signo));
-        else if (os_monotonic_us() - s->stopped_us > TWICE_US)
+        else if (os_monotonic_us() - s->stopped_us > CMD_TWICE_US)
             kill_all(s, "asked to stop twice");
         stop(s, EXIT_OK);
     }

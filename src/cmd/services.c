@@ -1,5 +1,5 @@
 /* peel search-service, peel sticker-service: one service in this process, until SIGTERM, SIGINT or
- * SIGHUP. The signals are read from a descriptor, so no handler runs in between. */
+ * SIGHUP, which a thread of their own waits for, so that no handler runs in between. */
 #include "base/log.h"
 #include "base/os.h"
 #include "cmd/admin.h"
@@ -8,23 +8,54 @@
 #include "sticker_service/sticker_service.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
+static void stop_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+}
+
+/* The first signal makes the descriptor readable. Who sends another does not want to wait any longer. */
+static void *wait_for_signals(void *arg)
+{
+    int fd = (int)(intptr_t)arg, number;
+    int64_t stopped_us = 0;
+    sigset_t set;
+    stop_signals(&set);
+    while (sigwait(&set, &number) == 0) {
+        if (!stopped_us) {
+            stopped_us = os_monotonic_us();
+            if (eventfd_write(fd, 1) != 0)
+                log_error("cannot tell the service to stop: %s", strerror(errno));
+        } else if (os_monotonic_us() - stopped_us > CMD_TWICE_US) {
+            log_warn("asked to stop twice: ending at once");
+            _exit(EXIT_FAILED);
+        }
+    }
+    return NULL;
+}
+
+/* The descriptor and the thread stay until the process ends. */
 static enum status open_stop_fd(int *fd, struct error *err)
 {
+    pthread_t thread;
     sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
+    stop_signals(&set);
     signal(SIGPIPE, SIG_IGN);
     sigprocmask(SIG_BLOCK, &set, NULL); /* before there are threads, which inherit it */
-    *fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return *fd >= 0 ? OK : err_errno(err, "cannot wait for signals");
+    *fd = eventfd(0, EFD_CLOEXEC);
+    if (*fd < 0 || pthread_create(&thread, NULL, wait_for_signals, (void *)(intptr_t)*fd) != 0)
+        return err_errno(err, "cannot wait for signals");
+    pthread_detach(thread);
+    return OK;
 }
 
 /* Tells the supervisor, if there is one. */
@@ -86,6 +117,8 @@ int cmd_search_service(const struct config *cfg)
         .weight_vector = config_number(cfg, "vector-weight"),
         .min_score = config_number(cfg, "min-score"),
         .stop_fd = -1,
+        .drain_ms = (unsigned)config_int(cfg, "drain-ms"),
+        .finish_ms = (unsigned)config_int(cfg, "shutdown-timeout-ms"),
         .ready = tell_ready,
         .ready_arg = &ready_fd,
     };
@@ -127,7 +160,8 @@ int cmd_sticker_service(const struct config *cfg)
     service.host = config_string(cfg, "host");
     service.port = (uint16_t)config_int(cfg, "port");
     service.listen_fd = (int)config_int(cfg, "listen-fd");
-    service.drain_ms = (unsigned)config_int(cfg, "shutdown-timeout-ms");
+    service.drain_ms = (unsigned)config_int(cfg, "drain-ms");
+    service.finish_ms = (unsigned)config_int(cfg, "shutdown-timeout-ms");
     service.on_ready = tell_ready;
     service.on_ready_ctx = &ready_fd;
     if (config_int(cfg, "io-threads"))

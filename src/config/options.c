@@ -76,6 +76,8 @@ const struct option config_options[] = {
      "The largest document that SearchService accepts, its image included"},
     {"shutdown-timeout-ms", OPTION_DURATION, "5000", 0, HOUR_MS, "ms", SERVICES, 0, NULL, NULL,
      "How long requests in flight may finish when a service is stopped"},
+    {"drain-ms", OPTION_DURATION, "0", 0, HOUR_MS, "ms", SERVICES, 0, NULL, NULL,
+     "A service that is stopped says so in /readyz and serves on for this long, until balancers have seen it"},
     {"listen-fd", OPTION_INT, "-1", -1, 1e6, "", " search-service sticker-service ", OPTION_HIDDEN, NULL, NULL,
      "An already listening socket to use"},
     {"ready-fd", OPTION_INT, "-1", -1, 1e6, "", " search-service sticker-service ", OPTION_HIDDEN, NULL, NULL,

@@ -67,6 +67,9 @@ void http_on_completed(void *cls, struct MHD_Connection *connection, void **cont
                        enum MHD_RequestTerminationCode why);
 /* Cuts the connections whose head is not complete since `before_us`; the caller holds the server's lock. */
 void http_cut_slow_heads(struct http_server *s, int64_t before_us);
+/* Ends the connections that wait for a request, after any that has come already; false when there are no connections
+ * any more. */
+bool http_end_idle(struct http_server *s);
 
 /* --- server.c --- */
 struct http_server {
@@ -82,6 +85,7 @@ struct http_server {
     uint16_t port;
     int listen_fd;
     atomic_int in_flight;
+    bool own_socket;     /* nobody else listens on it */
     atomic_bool closing; /* answers end their connection */
     atomic_bool hurried; /* the deadline of closing is over: what is queued is refused */
     _Atomic uint64_t rejected;

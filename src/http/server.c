@@ -7,13 +7,17 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define HANDSHAKE_US 20000 /* one that was begun before is over by then, or its client is told that it failed */
 
 /* We decode the request target ourselves, once. */
 static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s)
@@ -111,6 +115,28 @@ enum status http_listen_port(int fd, uint16_t *port, struct error *err)
     return OK;
 }
 
+/* Closing a listening socket resets the connections that wait in it to be accepted, perhaps with a request each. So
+ * no new handshake is begun first: such a client asks again a second later, and finds the port closed or another server
+ * there. */
+static void refuse_handshakes(int fd)
+{
+    struct sock_filter drop_syn[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* the TCP header's flags */
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, ~0u),
+    };
+    struct sock_fprog program = {.len = sizeof drop_syn / sizeof *drop_syn, .filter = drop_syn};
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
+        log_debug("http: the socket takes no filter: %s", strerror(errno));
+}
+
+static bool anyone_waits(int fd)
+{
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    return poll(&waiting, 1, 0) > 0;
+}
+
 /* --- the server --- */
 
 static struct MHD_Daemon *start_daemon(struct http_server *s, const struct http_server_config *cfg)
@@ -150,6 +176,7 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     s->admit = cfg->admit;
     s->timeout_s = cfg->timeout_s;
     s->listen_fd = cfg->listen_fd;
+    s->own_socket = cfg->listen_fd < 0;
     s->metrics = http_metrics_new(cfg->routes, cfg->n_routes);
     s->metrics_prefix = strdup(cfg->metrics_prefix);
     enum status st = s->metrics && s->metrics_prefix ? OK : err_set(err, ERR_NO_MEMORY, "http server: out of memory");
@@ -175,15 +202,40 @@ uint16_t http_server_port(const struct http_server *s)
     return s->port;
 }
 
+void http_server_drain(struct http_server *s)
+{
+    atomic_store(&s->closing, true);
+}
+
+bool http_server_draining(const struct http_server *s)
+{
+    return atomic_load(&s->closing);
+}
+
+/* Accepts what has reached the socket, and then nothing more. */
+static void stop_listening(struct http_server *s, int64_t deadline_us)
+{
+    if (s->own_socket && os_monotonic_us() < deadline_us) {
+        refuse_handshakes(s->listen_fd);
+        do
+            usleep(HANDSHAKE_US);
+        while (anyone_waits(s->listen_fd) && os_monotonic_us() < deadline_us);
+    }
+    MHD_quiesce_daemon(s->daemon); /* the socket is ours again */
+    close(s->listen_fd);
+    s->listen_fd = -1;
+}
+
 void http_server_close(struct http_server *s, unsigned deadline_ms)
 {
     if (!s)
         return;
-    atomic_store(&s->closing, true);
+    int64_t deadline_us = os_monotonic_us() + (int64_t)deadline_ms * 1000;
+    http_server_drain(s);
     if (s->daemon) {
-        MHD_quiesce_daemon(s->daemon); /* accepts no more; the socket is ours again */
-        for (unsigned waited = 0; atomic_load(&s->in_flight) > 0 && waited < deadline_ms; waited += 5)
-            usleep(5000);
+        stop_listening(s, deadline_us);
+        while (http_end_idle(s) && os_monotonic_us() < deadline_us)
+            usleep(2000);
     }
     atomic_store(&s->hurried, true);
     if (s->workers)

@@ -91,7 +91,12 @@ struct http_server;
 enum status http_server_open(const struct http_server_config *cfg, struct http_server **out,
                              struct error *err) MUST_CHECK;
 uint16_t http_server_port(const struct http_server *s);
-/* Stops accepting, lets requests in flight finish for at most deadline_ms, then closes. */
+/* The first step of stopping: serves on, but answers end their connections (Connection: close), and whoever is asked
+ * whether this process should get requests says no. Any thread. */
+void http_server_drain(struct http_server *s);
+bool http_server_draining(const struct http_server *s);
+/* Stops accepting, lets requests in flight finish for at most deadline_ms, then closes. A connection that reached the
+ * socket is answered; idle ones are closed. A socket that came as listen_fd goes on listening for its giver. */
 void http_server_close(struct http_server *s, unsigned deadline_ms);
 void http_server_metrics(struct http_server *s, struct buf *out); /* Prometheus text, appended */
 

@@ -69,9 +69,11 @@ void handle_readyz(void *ctx, const struct http_request *req, struct http_respon
     struct error err = {OK, ""};
     struct buf out;
     (void)req;
+    const struct http_server *server = atomic_load(&s->server);
+    bool draining = server && http_server_draining(server);
     bool database = search_store_ping(s->store, &err) == OK;
     buf_init(&out, 16384);
-    buf_printf(&out, "{\"status\":\"%s\",\"algorithm\":", database ? "ready" : "not ready");
+    buf_printf(&out, "{\"status\":\"%s\",\"algorithm\":", draining ? "draining" : database ? "ready" : "not ready");
     json_put_string(&out, search_default_algorithm(s));
     buf_printf(&out, ",\"checks\":{\"database\":{\"status\":\"%s\"", database ? "ok" : "failed");
     if (!database) {
@@ -95,7 +97,7 @@ void handle_readyz(void *ctx, const struct http_request *req, struct http_respon
                        "peel model pull openai/clip-vit-base-patch32 gets one\"");
     }
     buf_puts(&out, "}}}");
-    answer_json(res, database ? 200 : 503, &out);
+    answer_json(res, database && !draining ? 200 : 503, &out);
 }
 
 /* --- metrics --- */

@@ -6,8 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
-
-#define DRAIN_MS 5000u
+#include <unistd.h>
 
 static bool is_stopped(void *ctx)
 {
@@ -100,7 +99,9 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         if (n < 0)
             st = err_errno(err, "cannot wait for the signal to stop");
         log_info("stopping");
-        http_server_close(http, DRAIN_MS);
+        http_server_drain(http);
+        usleep(c->drain_ms * 1000);
+        http_server_close(http, c->finish_ms);
     }
     engine_close(s.engine);
     word_index_close(s.words);

@@ -49,6 +49,8 @@ struct search_service_config {
     double min_score; /* filter of searches that name none; 0 = none */
 
     int stop_fd;                             /* a descriptor that becomes readable when it is time to stop */
+    unsigned drain_ms;                       /* then: not ready, but serving for this long, */
+    unsigned finish_ms;                      /* and requests in flight may finish for this long */
     void (*ready)(void *arg, uint16_t port); /* called once, when requests are accepted; may be NULL */
     void *ready_arg;
 };

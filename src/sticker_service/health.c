@@ -37,18 +37,28 @@ static bool search_is_ready(struct sticker_service *s)
 void readyz_handle(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct sticker_service *s = ctx;
-    (void)req;
+    const struct http_server *server = atomic_load(&s->server);
+    const char *degraded;
     struct error err = {OK, ""};
     int64_t stickers = 0, queries = 0, pending = 0;
     char last_error[256];
+    enum status st = http_param(req, "degraded", &degraded, &err);
+    if ((st != OK && st != ERR_NOT_FOUND) || (st == OK && strcmp(degraded, "ok") != 0)) {
+        http_problem(res, 400, "degraded must be ok, given once");
+        return;
+    }
     bool database = sticker_store_ping(s->store, &err) == OK &&
                     sticker_store_count(s->store, &stickers, &queries, &pending, &err) == OK;
-    bool search = search_is_ready(s);
+    bool search = search_is_ready(s), draining = server && http_server_draining(server);
+    bool ready = database && (search || degraded) && !draining;
     outbox_last_error(s->outbox, last_error, sizeof last_error);
     struct buf out;
     buf_init(&out, 8192);
     buf_printf(&out, "{\"status\":\"%s\",\"checks\":{\"database\":{\"status\":\"%s\"",
-               database && search ? "ready" : "not ready", database ? "ok" : "failed");
+               draining ? "draining"
+               : ready  ? "ready"
+                        : "not ready",
+               database ? "ok" : "failed");
     if (database) {
         buf_printf(&out, ",\"stickers\":%lld,\"queries\":%lld", (long long)stickers, (long long)queries);
     } else {
@@ -62,7 +72,7 @@ void readyz_handle(void *ctx, const struct http_request *req, struct http_respon
         json_put_string(&out, last_error);
     }
     buf_puts(&out, "}}}");
-    http_json(res, database && search ? 200 : 503, buf_str(&out), out.len);
+    http_json(res, ready ? 200 : 503, buf_str(&out), out.len);
     buf_free(&out);
 }
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <unistd.h>
 
 #define PASSWORD_CHECKS 2 /* at once: logging in must not take all memory, nor all processors from searches */
 
@@ -52,7 +53,7 @@ struct sticker_service_config sticker_service_defaults(void)
         .port = 8000,
         .listen_fd = -1,
         .stop_fd = -1,
-        .drain_ms = 5000,
+        .finish_ms = 5000,
         .io_threads = 2,
         .workers = 32,
         .max_queue = 1024,
@@ -126,7 +127,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
 
 static void close_parts(struct sticker_service *s)
 {
-    http_server_close(atomic_load(&s->server), s->cfg->drain_ms);
+    http_server_close(atomic_load(&s->server), s->cfg->finish_ms);
     outbox_close(s->outbox);
     usage_close(s->usage);
     answers_close(s->answers);
@@ -156,6 +157,8 @@ enum status sticker_service_run(const struct sticker_service_config *cfg, struct
         if (n < 0)
             status = err_errno(err, "cannot wait for the stop signal");
         log_info("stopping");
+        http_server_drain(s.server);
+        usleep(cfg->drain_ms * 1000);
     }
     close_parts(&s);
     json_decref(s.status);

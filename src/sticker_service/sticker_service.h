@@ -21,7 +21,8 @@ struct sticker_service_config {
     uint16_t port;                              /* 0 = any free port */
     int listen_fd;                              /* an already listening socket to use instead, or -1 */
     int stop_fd;                                /* readable (or closed at the other end) = stop */
-    unsigned drain_ms;                          /* how long requests in flight may finish after a stop */
+    unsigned drain_ms;                          /* after a stop: not ready, but serving for this long, */
+    unsigned finish_ms;                         /* and requests in flight may finish for this long */
     void (*on_ready)(void *ctx, uint16_t port); /* called once, when requests are answered; may be NULL */
     void *on_ready_ctx;
 

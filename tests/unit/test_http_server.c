@@ -398,6 +398,41 @@ static void closing_lets_requests_finish(void **state)
     pthread_join(closer, NULL);
 }
 
+static const char asks[] = "GET /params HTTP/1.1\r\n" HOST "\r\n";
+
+/* While it drains, newcomers and old connections are answered, each for the last time; then those that are idle end at
+ * once, also one that was never used, and the port is closed. */
+static void draining_serves_on(void **state)
+{
+    (void)state;
+    struct gate g = {0};
+    struct http_server *s = open_with(&g, 1, 4, 10);
+    char answer[4096];
+    int old = peer_connect(s), idle = peer_connect(s), used = peer_connect(s);
+    peer_send(used, asks, sizeof asks - 1);
+    peer_read(used, answer, sizeof answer, 300);
+    assert_non_null(strstr(answer, "HTTP/1.1 200"));
+    assert_null(strstr(answer, "Connection: close"));
+    assert_false(http_server_draining(s));
+    http_server_drain(s);
+    assert_true(http_server_draining(s));
+    int fresh = peer_connect(s), both[2] = {old, fresh};
+    for (int i = 0; i < 2; i++) {
+        peer_send(both[i], asks, sizeof asks - 1);
+        assert_true(peer_read(both[i], answer, sizeof answer, 10000));
+        assert_non_null(strstr(answer, "HTTP/1.1 200"));
+        assert_non_null(strstr(answer, "Connection: close\r\n"));
+    }
+    pthread_t closer;
+    int64_t began = os_monotonic_us();
+    assert_int_equal(pthread_create(&closer, NULL, close_patiently, s), 0);
+    assert_true(peer_read(idle, answer, sizeof answer, 10000));
+    assert_true(peer_read(used, answer, sizeof answer, 10000));
+    pthread_join(closer, NULL);
+    assert_true(os_monotonic_us() - began < 5000000);
+    close(old), close(idle), close(used), close(fresh);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +444,7 @@ int main(void)
         cmocka_unit_test(drips_are_cut),
         cmocka_unit_test(a_full_queue_is_said),
         cmocka_unit_test(closing_lets_requests_finish),
+        cmocka_unit_test(draining_serves_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
