@@ -99,7 +99,7 @@ static void wake(struct engine *e)
 {
     pthread_mutex_lock(&e->mutex);
     e->woken = true;
-    pthread_cond_signal(&e->wake);
+    pthread_cond_broadcast(&e->wake);
     pthread_mutex_unlock(&e->mutex);
 }
 
@@ -200,6 +200,7 @@ static void choose_at_start(struct engine *e)
     struct error err;
     if (search_store_setting_get(e->cfg.store, SEARCH_SETTING_MODEL, &a, &remembered, &err) != OK)
         log_warn("the remembered default model is not known: %s", err.message);
+    snprintf(e->setting, sizeof e->setting, "%s", remembered);
     struct engine_model *m = NULL;
     if (e->cfg.model && *e->cfg.model) {
         m = engine_find(e, e->cfg.model);
@@ -224,6 +225,8 @@ enum status engine_open(const struct engine_config *cfg, struct engine **out, st
     if (!e)
         return err_set(err, ERR_NO_MEMORY, "no memory for the engine");
     e->cfg = *cfg;
+    e->followed = cfg->since;
+    e->lacking = INT64_MAX;
     pthread_rwlockattr_t prefer;
     pthread_rwlockattr_init(&prefer);
     pthread_rwlockattr_setkind_np(&prefer, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -253,6 +256,10 @@ enum status engine_open(const struct engine_config *cfg, struct engine **out, st
             st = err_set(err, ERR_UNAVAILABLE, "no thread for the engine");
         else
             e->thread_runs = true;
+        if (st == OK && pthread_create(&e->follower, NULL, engine_follow, e) != 0)
+            st = err_set(err, ERR_UNAVAILABLE, "no thread for the engine");
+        else
+            e->follower_runs = st == OK;
     }
     if (st != OK) {
         engine_close(e);
@@ -266,11 +273,12 @@ void engine_close(struct engine *e)
 {
     if (!e)
         return;
-    if (e->thread_runs) {
-        atomic_store(&e->stop, true);
-        wake(e);
+    atomic_store(&e->stop, true);
+    wake(e);
+    if (e->thread_runs)
         pthread_join(e->thread, NULL);
-    }
+    if (e->follower_runs)
+        pthread_join(e->follower, NULL);
     for (size_t i = 0; i < atomic_load(&e->n_models); i++) {
         struct engine_model *m = e->models[i];
         index_close(atomic_load(&m->index));
@@ -468,6 +476,6 @@ void engine_has_work(struct engine *e, int64_t id)
         if (id - 1 < e->models[i]->lowered)
             e->models[i]->lowered = id - 1;
     e->woken = true;
-    pthread_cond_signal(&e->wake);
+    pthread_cond_broadcast(&e->wake);
     pthread_mutex_unlock(&e->mutex);
 }

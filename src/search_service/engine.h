@@ -6,7 +6,10 @@
  *
  * Store and indexes must agree, whoever changes documents meanwhile. Therefore a handler changes a
  * document between engine_change_begin and engine_change_end (many may at once), and the background
- * thread commits a batch of vectors to both while nobody is between the two. */
+ * thread commits a batch of vectors to both while nobody is between the two.
+ *
+ * Several SearchServices may share a database. What the others change is read from it twice a second
+ * (engine_follow.c), our own changes with it: applying one again does nothing. */
 #ifndef PEEL_SEARCH_SERVICE_ENGINE_H
 #define PEEL_SEARCH_SERVICE_ENGINE_H
 
@@ -24,6 +27,7 @@
 
 struct engine;
 struct engine_model;
+struct word_index;
 struct engine_config {
     struct search_store *store;
     struct bucket *bucket;  /* NULL: there are no images to encode */
@@ -33,6 +37,8 @@ struct engine_config {
     const char *precision;  /* NULL = "auto" */
     unsigned threads;       /* 0 = one per core */
     size_t query_cache_bytes;
+    struct word_index *words; /* kept up with changes that others make; NULL: none */
+    int64_t since;            /* words has all changes up to this one (search_store_generation) */
 };
 
 /* Everything of `cfg` is borrowed until engine_close. */

@@ -36,8 +36,11 @@ struct engine {
     struct engine_model *models[ENGINE_MAX_MODELS]; /* those below n_models never change */
     atomic_size_t n_models;
     struct engine_model *_Atomic chosen; /* the default */
-    pthread_t thread;
-    bool thread_runs;
+    pthread_t thread, follower;
+    bool thread_runs, follower_runs;
+    int64_t followed;            /* changes up to here are in the indexes; under changes, as a writer */
+    int64_t lacking;             /* the first document seen without a vector, INT64_MAX = none; likewise */
+    char setting[ENGINE_MAX_ID]; /* the default that the database named last; follower only */
     atomic_bool stop;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
@@ -51,6 +54,11 @@ bool engine_snapshot_path(const struct engine *e, const struct engine_model *m, 
 /* engine_load.c: from WAITING to READY or FAILED; saving (`now`: even if it was saved a moment ago). */
 void engine_load(struct engine *e, struct engine_model *m);
 void engine_save(struct engine *e, struct engine_model *m, bool now);
+
+/* engine_follow.c: the thread that follows changes, and a step of it. */
+void *engine_follow(void *arg);
+/* Applies what changed, up to a page of it; `changes` is held as a writer. *more: there may be another page. */
+enum status engine_catch_up(struct engine *e, bool *more, struct error *err) MUST_CHECK;
 
 /* engine_fill.c: encodes up to a batch of images; *n how many documents were dealt with. */
 enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, struct error *err) MUST_CHECK;

@@ -222,6 +222,8 @@ void engine_save(struct engine *e, struct engine_model *m, bool now)
      * larger than the file's, and the file is not believed. */
     pthread_rwlock_wrlock(&e->changes);
     enum status st = search_store_vectors_generation(e->cfg.store, m->id, &generation, &err);
+    for (bool more = true; st == OK && more;) /* what others changed is in the store alone */
+        st = engine_catch_up(e, &more, &err);
     pthread_rwlock_unlock(&e->changes);
     if (st == OK && generation == m->saved_generation)
         return;

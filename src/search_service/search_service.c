@@ -54,13 +54,16 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         {HTTP_GET, "/readyz", handle_readyz, 0, 0, "readyz"},
         {HTTP_GET, "/metrics", handle_metrics, 0, 0, "metrics"},
     };
-    unsigned readers = c->workers + 1 < 64 ? c->workers + 1 : 64; /* one for the engine */
+    unsigned readers = c->workers + 2 < 64 ? c->workers + 2 : 64; /* the engine has two threads */
     enum status st = search_store_open(c->search_db, readers, &s.store, err);
     if (st == OK && c->bucket && *c->bucket)
         st = bucket_open(c->bucket, c->s3, &s.bucket, err);
     if (st == OK && s.bucket && c->mirror_models)
         mirror_models(&s);
     struct error why;
+    int64_t since = 0;
+    if (st == OK)
+        st = search_store_generation(s.store, &since, err);
     if (st == OK && c->words && *c->words && word_index_open(c->words, s.store, &s.words, &why) != OK)
         log_warn("search knows letters only, not what words mean; \"peel words pull\" helps: %s", why.message);
     struct engine_config engine = {.store = s.store,
@@ -70,7 +73,9 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
                                    .model = c->model,
                                    .precision = c->precision,
                                    .threads = c->threads,
-                                   .query_cache_bytes = c->query_cache_bytes};
+                                   .query_cache_bytes = c->query_cache_bytes,
+                                   .words = s.words,
+                                   .since = since};
     if (st == OK)
         st = engine_open(&engine, &s.engine, err);
     struct http_server_config server = {.host = c->host,

@@ -167,6 +167,7 @@ static void clear_slot(struct word_index *x, uint32_t number)
     }
     x->n_documents -= s->n > 0;
     s->n = 0;
+    s->hash = 0;
 }
 
 static bool add_posting(struct word_index *x, uint32_t number, const struct text_term *t, float weight)
@@ -203,7 +204,7 @@ static void put_mean(struct word_index *x, uint32_t number)
         word_index_quantize(sum, x->means.codes + (size_t)number * WORDS_STRIDE, &x->means.sums[number]);
 }
 
-static bool put_terms(struct word_index *x, int64_t id, const struct text_terms *terms, size_t n_title)
+static bool put_terms(struct word_index *x, int64_t id, uint64_t hash, const struct text_terms *terms, size_t n_title)
 {
     if (x->n_slots == x->cap_slots && !grow_slots(x))
         return false;
@@ -222,6 +223,7 @@ static bool put_terms(struct word_index *x, int64_t id, const struct text_terms 
     for (size_t i = 0; i < terms->count && ok; i++)
         ok = terms->items[i].is_emoji || add_posting(x, number, &terms->items[i], i < n_title ? 1 : 0.95f);
     put_mean(x, number);
+    x->slots[number].hash = ok ? hash : 0;
     x->n_documents += x->slots[number].n > 0;
     return ok;
 }
@@ -260,13 +262,29 @@ static enum status add_phrases(const char *text, size_t len, struct arena *a, st
     return OK;
 }
 
+static uint64_t hash_of(const struct document *doc)
+{
+    return XXH3_64bits_withSeed(doc->title, strlen(doc->title), XXH3_64bits(doc->words_json, strlen(doc->words_json))) |
+           1;
+}
+
+static bool is_there(struct word_index *x, int64_t id, uint64_t hash)
+{
+    pthread_rwlock_rdlock(&x->lock);
+    uint32_t place = *place_of(x, id);
+    bool same = place && x->slots[place - 1].hash == hash;
+    pthread_rwlock_unlock(&x->lock);
+    return same;
+}
+
 enum status word_index_put(struct word_index *x, const struct document *doc, struct error *err)
 {
     struct arena a;
     struct text_terms title, all;
     const char *text;
     size_t len;
-    if (!x)
+    uint64_t hash = hash_of(doc);
+    if (!x || is_there(x, doc->id, hash))
         return OK;
     arena_init(&a, 8u << 20);
     enum status st = document_text(doc, &a, &text, &len, err);
@@ -278,7 +296,7 @@ enum status word_index_put(struct word_index *x, const struct document *doc, str
         st = add_phrases(text, len, &a, &all, err);
     if (st == OK) {
         pthread_rwlock_wrlock(&x->lock);
-        if (!put_terms(x, doc->id, &all, title.count))
+        if (!put_terms(x, doc->id, hash, &all, title.count))
             st = no_memory(err);
         pthread_rwlock_unlock(&x->lock);
     }

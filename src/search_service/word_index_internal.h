@@ -29,7 +29,8 @@ struct vectors {   /* the lexicon's, for the kernels; the cosine of two is both 
     float *scales; /* 0: unknown */
 };
 struct slot {
-    int64_t id; /* 0: free */
+    int64_t id;    /* 0: free */
+    uint64_t hash; /* of the title and words it was made of; 0: it was taken away */
     uint32_t n, *entries;
 };
 

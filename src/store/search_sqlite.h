@@ -28,6 +28,18 @@ extern __typeof__(search_store_vectors_generation) search_sqlite_vectors_generat
 /* Inside a job: forgets a document's vectors and failures, for all models, and counts their generations up. */
 enum status search_sqlite_vectors_forget(struct db_conn *c, int64_t document_id, struct error *err) MUST_CHECK;
 
+/* Reads columns document_id and vector; a row of another size makes r fail with ERR_CORRUPT. */
+void search_sqlite_read_vector(struct db_rows *r, const char *model, size_t dim, struct arena *a,
+                               struct vector_row *out);
+
+/* search_changes_sqlite.c */
+extern __typeof__(search_store_generation) search_sqlite_generation;
+extern __typeof__(search_store_changes) search_sqlite_changes;
+extern __typeof__(search_store_vectors_get) search_sqlite_vectors_get;
+/* Inside a job: this document, or all that have a vector of this model, changed. */
+enum status search_sqlite_changed(struct db_conn *c, int64_t document_id, struct error *err) MUST_CHECK;
+enum status search_sqlite_model_changed(struct db_conn *c, int64_t model_id, struct error *err) MUST_CHECK;
+
 /* search_documents_sqlite.c */
 extern __typeof__(search_store_document_page) search_sqlite_document_page;
 

@@ -116,6 +116,23 @@ enum status search_store_vectors_drop(struct search_store *s, const char *model,
     return s->ops->vectors_drop(s, model, err);
 }
 
+enum status search_store_generation(struct search_store *s, int64_t *generation, struct error *err)
+{
+    return s->ops->generation(s, generation, err);
+}
+
+enum status search_store_changes(struct search_store *s, int64_t since, size_t limit, struct arena *a,
+                                 struct search_change **out, size_t *n, struct error *err)
+{
+    return s->ops->changes(s, since, limit, a, out, n, err);
+}
+
+enum status search_store_vectors_get(struct search_store *s, const char *model, size_t dim, const int64_t *document_ids,
+                                     size_t n, struct arena *a, const float **out, struct error *err)
+{
+    return s->ops->vectors_get(s, model, dim, document_ids, n, a, out, err);
+}
+
 enum status search_store_vectors_generation(struct search_store *s, const char *model, int64_t *generation,
                                             struct error *err)
 {

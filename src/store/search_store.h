@@ -85,6 +85,17 @@ enum status search_store_lexical(struct search_store *s, const struct index_quer
                                  struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
                                  struct error *err) MUST_CHECK;
 
+/* --- changes --- documents put or deleted, vectors stored or forgotten, by any process on this database. */
+struct search_change {
+    int64_t generation;
+    struct document doc; /* its id; filename NULL when it is gone */
+};
+/* The newest change's number. Numbers grow, and none appears below one that was seen. */
+enum status search_store_generation(struct search_store *s, int64_t *generation, struct error *err) MUST_CHECK;
+/* A page of what changed after `since`, ascending: each document once, at its last change. */
+enum status search_store_changes(struct search_store *s, int64_t since, size_t limit, struct arena *a,
+                                 struct search_change **out, size_t *n, struct error *err) MUST_CHECK;
+
 /* --- vectors --- one table for all models; `model` is the model's id string. float32 [dim], L2-normalised. */
 struct vector_row {
     int64_t document_id;
@@ -100,6 +111,9 @@ enum status search_store_vectors_put(struct search_store *s, const char *model, 
 enum status search_store_vectors_page(struct search_store *s, const char *model, size_t dim, int64_t after,
                                       size_t limit, struct arena *a, struct vector_row **out, size_t *n,
                                       struct error *err) MUST_CHECK;
+/* The vectors of these documents, out[n]; NULL where there is none. */
+enum status search_store_vectors_get(struct search_store *s, const char *model, size_t dim, const int64_t *document_ids,
+                                     size_t n, struct arena *a, const float **out, struct error *err) MUST_CHECK;
 enum status search_store_vectors_count(struct search_store *s, const char *model, int64_t *vectors,
                                        struct error *err) MUST_CHECK;
 /* How far a model is through the documents with an image: each is indexed, pending or failed. */

@@ -46,6 +46,11 @@ static const char *const migrations[] = {
     FTS_LANGUAGES_SCHEMA("documents_fts"),
     /* 3: what lists of documents walk along, without the words, which take most of a row */
     "CREATE INDEX documents_listed ON documents (id, filename, image_sha256);",
+    /* 3 */
+    "CREATE TABLE changes ("
+    " document_id INTEGER PRIMARY KEY," /* also of those that are gone */
+    " generation INTEGER NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX changes_generation ON changes (generation);",
 };
 
 static const struct db_schema schema = {
@@ -126,7 +131,8 @@ static enum status put_job(struct db_conn *c, void *arg, struct error *err)
         return st;
     if ((st = put_row(c, job, err)) != OK)
         return st;
-    return fts_put(c, &fts, job->id, job->terms, err);
+    st = fts_put(c, &fts, job->id, job->terms, err);
+    return st == OK ? search_sqlite_changed(c, job->id, err) : st;
 }
 
 static enum status sqlite_put(struct search_store *s, const struct document *doc, const struct index_terms *terms,
@@ -167,7 +173,8 @@ static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
         return st;
     if (!found)
         return not_found(job->filename, err);
-    if ((st = search_sqlite_vectors_forget(c, job->id, err)) != OK || (st = fts_remove(c, &fts, job->id, err)) != OK)
+    if ((st = search_sqlite_vectors_forget(c, job->id, err)) != OK || (st = fts_remove(c, &fts, job->id, err)) != OK ||
+        (st = search_sqlite_changed(c, job->id, err)) != OK)
         return st;
     return db_run(c, "DELETE FROM documents WHERE id = ?1", DB_ARGS(DB_INT(job->id)), NULL, err);
 }
@@ -325,6 +332,9 @@ enum status search_store_sqlite_open(const char *url, unsigned readers, struct s
         .failures_drop = search_sqlite_failures_drop,
         .document_forget = search_sqlite_document_forget,
         .vectors_drop = search_sqlite_vectors_drop,
+        .generation = search_sqlite_generation,
+        .changes = search_sqlite_changes,
+        .vectors_get = search_sqlite_vectors_get,
         .vectors_generation = search_sqlite_vectors_generation,
         .setting_get = sqlite_setting_get,
         .setting_set = sqlite_setting_set,

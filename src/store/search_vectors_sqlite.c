@@ -48,7 +48,9 @@ static enum status forget_job(struct db_conn *c, void *arg, struct error *err)
                                 &job->id, &found, err);
     if (st == OK && !found)
         st = err_set(err, ERR_NOT_FOUND, "document \"%s\" does not exist", job->filename);
-    return st == OK ? search_sqlite_vectors_forget(c, job->id, err) : st;
+    if (st == OK)
+        st = search_sqlite_vectors_forget(c, job->id, err);
+    return st == OK ? search_sqlite_changed(c, job->id, err) : st;
 }
 
 enum status search_sqlite_document_forget(struct search_store *s, const char *filename, int64_t *id, struct error *err)
@@ -94,6 +96,8 @@ static enum status put_job(struct db_conn *c, void *arg, struct error *err)
             stored += one;
             st = db_run(c, "DELETE FROM vector_failures WHERE model_id = ?1 AND document_id = ?2",
                         DB_ARGS(DB_INT(model), DB_INT(job->document_ids[i])), NULL, err);
+            if (st == OK)
+                st = search_sqlite_changed(c, job->document_ids[i], err);
         }
     }
     return st == OK && stored ? touch_model(c, job->model, 1, &model, err) : st;
@@ -159,7 +163,8 @@ static enum status drop_job(struct db_conn *c, void *arg, struct error *err)
     enum status st = db_get_int(c, "SELECT id FROM models WHERE name = ?1", DB_ARGS(DB_TEXT(model)), &id, &found, err);
     if (st != OK || !found)
         return st;
-    if ((st = db_run(c, "DELETE FROM vectors WHERE model_id = ?1", DB_ARGS(DB_INT(id)), NULL, err)) != OK ||
+    if ((st = search_sqlite_model_changed(c, id, err)) != OK ||
+        (st = db_run(c, "DELETE FROM vectors WHERE model_id = ?1", DB_ARGS(DB_INT(id)), NULL, err)) != OK ||
         (st = db_run(c, "DELETE FROM vector_failures WHERE model_id = ?1", DB_ARGS(DB_INT(id)), NULL, err)) != OK)
         return st;
     return touch_model(c, model, 1, &id, err); /* the row stays, so that its generation never repeats */
@@ -172,7 +177,8 @@ enum status search_sqlite_vectors_drop(struct search_store *s, const char *model
 
 /* --- reads --- */
 
-static void read_vector(struct db_rows *r, const char *model, size_t dim, struct arena *a, struct vector_row *out)
+void search_sqlite_read_vector(struct db_rows *r, const char *model, size_t dim, struct arena *a,
+                               struct vector_row *out)
 {
     size_t bytes;
     const void *blob = db_blob(r, 1, &bytes);
@@ -209,7 +215,7 @@ enum status search_sqlite_vectors_page(struct search_store *s, const char *model
              " AND document_id > ?2 ORDER BY document_id LIMIT ?3",
              DB_ARGS(DB_TEXT(model), DB_INT(after), DB_INT(db_limit(limit))), err);
     while (db_next(&r) && db_grow(&r, a, &rows, *n, &cap, sizeof **out))
-        read_vector(&r, model, dim, a, (struct vector_row *)rows + (*n)++);
+        search_sqlite_read_vector(&r, model, dim, a, (struct vector_row *)rows + (*n)++);
     *out = rows;
     st = db_end(&r);
     db_reader_done(search_db(s), c);

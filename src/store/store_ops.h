@@ -74,6 +74,9 @@ struct search_store_ops {
     __typeof__(search_store_failures_drop) *failures_drop;
     __typeof__(search_store_document_forget) *document_forget;
     __typeof__(search_store_vectors_drop) *vectors_drop;
+    __typeof__(search_store_generation) *generation;
+    __typeof__(search_store_changes) *changes;
+    __typeof__(search_store_vectors_get) *vectors_get;
     __typeof__(search_store_vectors_generation) *vectors_generation;
     __typeof__(search_store_setting_get) *setting_get;
     __typeof__(search_store_setting_set) *setting_set;

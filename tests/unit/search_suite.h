@@ -209,6 +209,16 @@ static inline void suite_picture(struct suite *s, const char *name, unsigned see
     image_free(&im);
 }
 
+/* How many times longer things may take under a sanitizer. */
+static inline int suite_slow(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return 5;
+#else
+    return 1;
+#endif
+}
+
 static inline void suite_sleep_ms(long ms)
 {
     nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);

@@ -3,6 +3,7 @@
 #include "search_suite.h"
 
 #include "base/utf8.h"
+#include "words/lexicon.h"
 #include <math.h>
 #include <pthread.h>
 #include <sqlite3.h>
@@ -612,6 +613,94 @@ static void changes_while_searching_are_right(void **state)
     assert_int_equal(ask_db(s, "SELECT count(*) FROM vector_failures"), 0);
 }
 
+static void write_lexicon(const char *path)
+{
+    static const char *const near[] = {"cat", "kitten"};
+    struct lexicon_builder *b;
+    assert_int_equal(lexicon_builder_open(&b, NULL), OK);
+    for (size_t i = 0; i < 2; i++) {
+        float v[LEXICON_DIM] = {cosf(0.3f * (float)i), sinf(0.3f * (float)i)};
+        assert_int_equal(lexicon_builder_add(b, near[i], v, NULL), OK);
+    }
+    assert_int_equal(lexicon_builder_write(b, path, NULL), OK);
+    lexicon_builder_close(b);
+}
+
+/* Until a search finds `total`; how long that took. */
+static int64_t await_total(struct suite *s, const char *parameters, json_int_t total)
+{
+    int64_t start = os_monotonic_us(), most = 2000000 * suite_slow();
+    for (;;) {
+        json_t *answer = search(s, parameters);
+        json_int_t now = total_of(answer);
+        json_decref(answer);
+        int64_t took = os_monotonic_us() - start;
+        if (now == total)
+            return took;
+        if (took > most)
+            fail_msg("%s: %lld found after %.1f s, expected %lld", parameters, (long long)now, (double)took / 1e6,
+                     (long long)total);
+        suite_sleep_ms(20);
+    }
+}
+
+static void services_on_one_database_follow_each_other(void **state)
+{
+    struct suite *a = *state, b = *a;
+    char lexicon[120], cache[120], here[4000], there[4000];
+    snprintf(lexicon, sizeof lexicon, "%s/english.words", a->dir);
+    snprintf(cache, sizeof cache, "%s/cache-b", a->dir);
+    write_lexicon(lexicon);
+    make_model(a, "test--two");
+    a->cfg.words = b.cfg.words = lexicon;
+    b.cfg.cache_dir = cache;
+    suite_start(a);
+    suite_start(&b);
+    settle(a, "test/small", "ready", 0, 0);
+    settle(&b, "test/small", "ready", 0, 0);
+
+    put_pictures(a, 0, 10);
+    settle(a, "test/small", "ready", 10, 0);
+    int64_t found = await_total(&b, "query=x&algorithm=vector&limit=100", 10);
+    suite_put(a, "k.png", "kitten", "", NULL);
+    int64_t meant = await_total(&b, "query=kitten&algorithm=words", 1);
+    printf("found at the other service after %.2f s by vector, %.2f s by meaning\n", (double)found / 1e6,
+           (double)meant / 1e6);
+    suite_send(&b, "DELETE", "/api/documents/k.png", NULL, 204);
+    suite_send(&b, "DELETE", "/api/documents/p03.webp", NULL, 204);
+    char sha[65];
+    suite_picture(&b, "p04.webp", 77, sha); /* another image under an old name */
+    suite_put(&b, "p04.webp", "even one", "", sha);
+    settle(&b, "test/small", "ready", 9, 0);
+    await_total(a, "query=kitten&algorithm=words", 0);
+    await_total(a, "query=x&algorithm=vector&limit=100", 9);
+    for (int i = 0; strcmp(ranking(a, here, sizeof here), ranking(&b, there, sizeof there)) != 0; i++) {
+        assert_true(i < 100 * suite_slow());
+        suite_sleep_ms(20);
+    }
+
+    /* The default follows, too. */
+    suite_send(&b, "PUT", "/api/models/default", "{\"id\":\"test/two\"}", 200);
+    for (int i = 0;; i++) {
+        json_t *status = suite_get(a, "/api/status");
+        bool same = strcmp(json_string_value(json_object_get(status, "model")), "test/two") == 0;
+        json_decref(status);
+        if (same)
+            break;
+        assert_true(i < 100 * suite_slow());
+        suite_sleep_ms(20);
+    }
+    suite_send(&b, "PUT", "/api/models/default", "{\"id\":\"test/small\"}", 200);
+
+    /* What one did while the other was away; its snapshot is not believed, or caught up with. */
+    suite_stop(a);
+    suite_send(&b, "DELETE", "/api/documents/p05.webp", NULL, 204);
+    suite_start(a);
+    settle(a, "test/small", "ready", 8, 0);
+    assert_string_equal(ranking(a, here, sizeof here), ranking(&b, there, sizeof there));
+    suite_stop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -625,6 +714,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_default_that_does_not_load_leaves_words, begin, end),
         cmocka_unit_test_setup_teardown(other_weights_under_an_old_name_encode_anew, begin, end),
         cmocka_unit_test_setup_teardown(changes_while_searching_are_right, begin, end),
+        cmocka_unit_test_setup_teardown(services_on_one_database_follow_each_other, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

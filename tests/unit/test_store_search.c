@@ -358,6 +358,58 @@ static void vectors_follow_their_documents(void **state)
     search_store_close(store);
 }
 
+/* "a b -": documents that changed, by name, in order; "-" for one that is gone. */
+static int64_t expect_changes(struct suite *s, struct search_store *store, int64_t since, const char *expect)
+{
+    struct search_change *changes;
+    size_t n;
+    int64_t newest, last = since;
+    char got[256] = "";
+    for (bool more = true; more;) { /* pages of two */
+        assert_ok(s, search_store_changes(store, last, 2, &s->arena, &changes, &n, &s->err));
+        for (size_t i = 0; i < n; i++) {
+            assert_true(changes[i].generation > last && changes[i].doc.id > 0);
+            last = changes[i].generation;
+            strcat(got, changes[i].doc.filename ? changes[i].doc.filename : "-");
+            strcat(got, " ");
+        }
+        more = n == 2;
+    }
+    assert_string_equal(got, expect);
+    assert_ok(s, search_store_generation(store, &newest, &s->err));
+    assert_int_equal(last, newest);
+    return newest;
+}
+
+static void changes_are_listed_in_their_order(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    int64_t at = expect_changes(s, store, 0, ""), id;
+    int64_t ids[] = {put(s, store, "a", "a", "", "11", NULL), put(s, store, "b", "b", "", "22", NULL),
+                     put(s, store, "c", "c", "", "33", NULL), 12345};
+    const char *images[] = {"11", "22", "33", "44"};
+    float v[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    const float *got[3];
+    int64_t three = expect_changes(s, store, at, "a b c ");
+    put(s, store, "c", "c", "", "33", NULL); /* nothing new */
+    expect_changes(s, store, three, "");
+    put(s, store, "a", "another", "", "11", NULL);
+    at = expect_changes(s, store, three, "a ");
+    assert_ok(s, search_store_vectors_put(store, "m", 2, ids, images, v, 3, &s->err));
+    assert_ok(s, search_store_vectors_get(store, "m", 2, ids + 1, 3, &s->arena, got, &s->err));
+    assert_true(got[0] && got[1] && !got[2]);
+    assert_memory_equal(got[1], v + 4, 2 * sizeof *v);
+    at = expect_changes(s, store, at, "a b c ");
+    assert_ok(s, search_store_delete(store, "b", &id, &s->err));
+    assert_ok(s, search_store_document_forget(store, "a", &id, &s->err));
+    at = expect_changes(s, store, at, "- a ");
+    assert_ok(s, search_store_vectors_drop(store, "m", &s->err));
+    expect_changes(s, store, at, "c ");
+    expect_changes(s, store, 0, "- a c ");
+    search_store_close(store);
+}
+
 static int64_t expect_page(struct suite *s, struct search_store *store, struct document_ask ask, const char *expect)
 {
     static const char states[] = "?ipf-";
@@ -458,6 +510,7 @@ int main(void)
         T(hostile_terms_find_what_they_say),
         T(vectors_follow_their_documents),
         T(pages_of_documents_say_what_a_model_has_made),
+        T(changes_are_listed_in_their_order),
         T(settings_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
