@@ -10,17 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PANEL_ROWS      8
-#define CHART_WIDTH     300 /* as in the template's viewBox, in its units */
-#define BAR_STEP        14
-#define DAYS_WIDTH      600 /* of the charts by day */
-#define DAYS_HEIGHT     120
-#define DAYS_FALLBACK   30
-#define DAYS_MAX        365
-#define MAX_HEALTH      16
-#define PEER_TIMEOUT_MS 250u    /* that a peer which hangs may cost the page */
-#define PEER_AGAIN_US   1000000 /* it is asked at most this often */
-#define PEER_ANSWER     (256u << 10)
+#define PANEL_ROWS    8
+#define CHART_WIDTH   300 /* as in the template's viewBox, in its units */
+#define BAR_STEP      14
+#define DAYS_WIDTH    600 /* of the charts by day */
+#define DAYS_HEIGHT   120
+#define DAYS_FALLBACK 30
+#define DAYS_MAX      365
+#define MAX_HEALTH    16
 
 /* The first rows of a list, sorted down by a number. */
 struct panel {
@@ -278,51 +275,18 @@ static const char *string(const json_t *of, const char *name, struct arena *a)
     return value ? arena_strndup(a, value, strnlen(value, 300)) : NULL;
 }
 
-/* /api/status of SearchService; NULL where there is no such answer in time. The caller drops the reference. */
-static json_t *ask_search(struct sticker_service *s)
-{
-    struct http_call call = {.method = "GET", .path = "/api/status", .timeout_ms = PEER_TIMEOUT_MS};
-    struct buf body;
-    int status = 0;
-    json_t *answer = NULL;
-    if (http_client_breaker(s->search) == HTTP_BREAKER_OPEN)
-        return NULL; /* known to be away: not asked again for a page */
-    buf_init(&body, PEER_ANSWER);
-    if (http_client_call(s->indexing, &call, &status, &body, NULL) == OK && status == 200)
-        answer = json_loadb(buf_str(&body), body.len, JSON_REJECT_DUPLICATES, NULL);
-    buf_free(&body);
-    return answer;
-}
-
-/* The same, heard at most a second ago. One visitor asks; others meanwhile see what was heard before. */
-static json_t *search_status(struct sticker_service *s)
-{
-    int64_t now = os_monotonic_us();
-    pthread_mutex_lock(&s->status_mutex);
-    bool fresh = s->status_asked_us && now - s->status_asked_us < PEER_AGAIN_US;
-    json_t *status = fresh ? json_incref(s->status) : NULL;
-    if (!fresh)
-        s->status_asked_us = now;
-    pthread_mutex_unlock(&s->status_mutex);
-    if (fresh)
-        return status;
-    status = ask_search(s);
-    pthread_mutex_lock(&s->status_mutex);
-    json_t *old = s->status;
-    s->status = json_incref(status);
-    s->status_asked_us = os_monotonic_us();
-    pthread_mutex_unlock(&s->status_mutex);
-    json_decref(old);
-    return status;
-}
-
 static void fill_search(const struct admin_visit *v, struct tpl_admin_dashboard *page,
                         struct tpl_admin_dashboard_health *rows)
 {
     struct arena *a = v->req->arena;
-    json_t *status = search_status(v->service), *model;
+    json_t *status, *model;
     size_t i;
-    if (!status) {
+    enum peer_state heard = peer_status_get(v->service->peer_status, &status);
+    if (heard == PEER_ASKED) {
+        put_health(page, rows, "SearchService", true, "being asked", "Load this page again to see its answer.");
+        return;
+    }
+    if (heard == PEER_AWAY) {
         put_health(page, rows, "SearchService", false, "unreachable", "Searches are answered by words only.");
         return;
     }

@@ -8,12 +8,11 @@
 #include "http/server.h"
 #include "sticker_service/answers.h"
 #include "sticker_service/outbox.h"
+#include "sticker_service/peer_status.h"
 #include "sticker_service/sticker_service.h"
 #include "sticker_service/thumbs.h"
 #include "sticker_service/usage.h"
 #include "store/sticker_store.h"
-#include <jansson.h>
-#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 
@@ -34,9 +33,7 @@ struct sticker_service {
     atomic_int_fast64_t degraded_told_us;  /* when that was last logged, monotonic */
     atomic_int_fast64_t search_checked_us; /* when /readyz last asked SearchService */
     atomic_bool search_ready;              /* and what it heard */
-    pthread_mutex_t status_mutex;          /* guards what the dashboard has heard from SearchService */
-    int64_t status_asked_us;               /* monotonic; 0: never */
-    struct json_t *status;                 /* NULL: no answer */
+    struct peer_status *peer_status;       /* what the dashboard shows of SearchService */
 };
 
 /* Handlers, one per file. */

@@ -103,6 +103,8 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = usage_open(s->store, cfg->usage_flush_ms, &s->usage, err);
     if (status == OK)
+        status = peer_status_open(s->indexing, s->search, &s->peer_status, err);
+    if (status == OK)
         status = outbox_open(s->store, s->indexing, cfg->outbox_poll_ms, cfg->outbox_parallel, &s->outbox, err);
     if (status != OK)
         return status;
@@ -129,6 +131,7 @@ static void close_parts(struct sticker_service *s)
 {
     http_server_close(atomic_load(&s->server), s->cfg->finish_ms);
     outbox_close(s->outbox);
+    peer_status_close(s->peer_status);
     usage_close(s->usage);
     answers_close(s->answers);
     http_client_close(s->indexing);
@@ -143,7 +146,6 @@ enum status sticker_service_run(const struct sticker_service_config *cfg, struct
     struct sticker_service s = {.cfg = cfg};
     sem_init(&s.password_checks, 0, PASSWORD_CHECKS);
     sem_init(&s.uploads, 0, 1);
-    pthread_mutex_init(&s.status_mutex, NULL);
     enum status status = open_parts(&s, err);
     if (status == OK) {
         uint16_t port = http_server_port(s.server);
@@ -161,8 +163,6 @@ enum status sticker_service_run(const struct sticker_service_config *cfg, struct
         usleep(cfg->drain_ms * 1000);
     }
     close_parts(&s);
-    json_decref(s.status);
-    pthread_mutex_destroy(&s.status_mutex);
     sem_destroy(&s.uploads);
     sem_destroy(&s.password_checks);
     return status;
