@@ -22,7 +22,7 @@ struct peer_status {
     pthread_cond_t heard;
     bool stop, wanted;
     int64_t asked_us, heard_us; /* monotonic; 0: never */
-    json_t *answer;             /* the last; NULL: there was none */
+    struct buf answer; /* the last, empty: there was none. As text, so that no JSON value is shared among threads. */
     bool thread_runs;
     pthread_t thread;
 };
@@ -33,24 +33,26 @@ static struct timespec when(int64_t monotonic_us)
                              .tv_nsec = (long)(monotonic_us % 1000000) * 1000};
 }
 
-static json_t *ask(const struct peer_status *p)
+/* Appends a whole answer to `out`, or nothing. */
+static void ask(const struct peer_status *p, struct buf *out)
 {
     struct http_call call = {.method = "GET", .path = "/api/status", .timeout_ms = TIMEOUT_MS};
-    struct buf body;
     int status = 0;
-    json_t *answer = NULL;
+    json_t *parsed = NULL;
     if (http_client_breaker(p->searches) == HTTP_BREAKER_OPEN)
-        return NULL;
-    buf_init(&body, ANSWER_MAX);
-    if (http_client_call(p->client, &call, &status, &body, NULL) == OK && status == 200)
-        answer = json_loadb(buf_str(&body), body.len, JSON_REJECT_DUPLICATES, NULL);
-    buf_free(&body);
-    return answer;
+        return;
+    if (http_client_call(p->client, &call, &status, out, NULL) == OK && status == 200)
+        parsed = json_loadb(buf_str(out), out->len, JSON_REJECT_DUPLICATES, NULL);
+    if (!parsed)
+        buf_reset(out);
+    json_decref(parsed);
 }
 
 static void *asker(void *arg)
 {
     struct peer_status *p = arg;
+    struct buf answer;
+    buf_init(&answer, ANSWER_MAX);
     pthread_mutex_lock(&p->mutex);
     while (!p->stop) {
         int64_t next = p->asked_us + AGAIN_US;
@@ -66,14 +68,17 @@ static void *asker(void *arg)
         p->wanted = false;
         p->asked_us = os_monotonic_us();
         pthread_mutex_unlock(&p->mutex);
-        json_t *answer = ask(p);
+        buf_reset(&answer);
+        ask(p, &answer);
         pthread_mutex_lock(&p->mutex);
-        json_decref(p->answer);
+        struct buf old = p->answer;
         p->answer = answer;
+        answer = old;
         p->heard_us = os_monotonic_us();
         pthread_cond_broadcast(&p->heard);
     }
     pthread_mutex_unlock(&p->mutex);
+    buf_free(&answer);
     return NULL;
 }
 
@@ -90,10 +95,10 @@ enum peer_state peer_status_get(struct peer_status *p, json_t **answer)
     pthread_cond_signal(&p->wake);
     while (!known(p) && pthread_cond_timedwait(&p->heard, &p->mutex, &until) != ETIMEDOUT)
         continue;
-    enum peer_state state = !known(p) ? PEER_ASKED : p->answer ? PEER_HEARD : PEER_AWAY;
-    *answer = state == PEER_HEARD ? json_incref(p->answer) : NULL;
+    enum peer_state state = !known(p) ? PEER_ASKED : p->answer.len ? PEER_HEARD : PEER_AWAY;
+    *answer = state == PEER_HEARD ? json_loadb(buf_str(&p->answer), p->answer.len, 0, NULL) : NULL;
     pthread_mutex_unlock(&p->mutex);
-    return state;
+    return state == PEER_HEARD && !*answer ? PEER_AWAY : state; /* no memory */
 }
 
 enum status peer_status_open(struct http_client *client, struct http_client *searches, struct peer_status **out,
@@ -105,6 +110,7 @@ enum status peer_status_open(struct http_client *client, struct http_client *sea
         return err_set(err, ERR_NO_MEMORY, "no memory for SearchService's status");
     p->client = client;
     p->searches = searches;
+    buf_init(&p->answer, ANSWER_MAX);
     pthread_mutex_init(&p->mutex, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -132,7 +138,7 @@ void peer_status_close(struct peer_status *p)
         pthread_mutex_unlock(&p->mutex);
         pthread_join(p->thread, NULL);
     }
-    json_decref(p->answer);
+    buf_free(&p->answer);
     pthread_cond_destroy(&p->heard);
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->mutex);
