@@ -54,6 +54,11 @@ def wait_until(true, seconds=10.0, what="a condition"):
     return value
 
 
+def figures(text):
+    """A line that the runner shows also of tests that pass."""
+    print(f"\nfigures: {text}", flush=True)
+
+
 class Answer:
     def __init__(self, response, body):
         self.status, self.headers, self.body = response.status, response.headers, body

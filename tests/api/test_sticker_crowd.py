@@ -26,10 +26,13 @@ class Client(threading.Thread):
         self.stop = False
         self.connection = None
 
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30 * SLOW)
+
     def call(self, method, target, body=None):
         try:
             if not self.connection:
-                self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30 * SLOW)
+                self.connection = self.connect()
             self.connection.request(method, target, body)
             response = self.connection.getresponse()
             return response.status, response.read()
