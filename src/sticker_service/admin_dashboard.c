@@ -19,19 +19,24 @@
 #define DAYS_MAX      365
 #define MAX_HEALTH    16
 
-/* The first rows of a list, sorted down by a number. */
+/* The first rows of a list, sorted down by a number. Votes lead to the scores that they are the sum of. */
 struct panel {
     const char *title, *about, *first, *second;
     const char *list, *name, *more, *count; /* columns: what a row is called, and the number; more may be NULL */
+    const char *behind;                     /* the filter by which the list of scores has a row's, or NULL */
 };
 static const struct panel panels[] = {
-    {"Most used queries", "Since counting began.", "Query", "Searched", "queries", "query", NULL, "usage"},
-    {"Most votes for", "A query and a sticker that it found.", "Query and sticker", "Fits", "scores", "query",
-     "sticker", "positives"},
-    {"Most votes against", "A query and a sticker that it found.", "Query and sticker", "Does not", "scores", "query",
-     "sticker", "negatives"},
+    {"Most used queries", "Since counting began.", "Query", "Searched", "queries", "query", NULL, "usage", NULL},
     {"Searches without results", "Queries that found nothing, since counting began.", "Query", "Found nothing",
-     "queries", "query", NULL, "empty"},
+     "queries", "query", NULL, "empty", NULL},
+    {"Best stickers", "The most votes for, of all queries together.", "Sticker", "Votes for", "stickers", "filename",
+     NULL, "positives", "sticker"},
+    {"Worst stickers", "The most votes against, of all queries together.", "Sticker", "Votes against", "stickers",
+     "filename", NULL, "negatives", "sticker"},
+    {"Worst queries", "The most votes against, of all stickers together.", "Query", "Votes against", "queries", "query",
+     NULL, "negatives", "query"},
+    {"Worst finds", "A query and a sticker that it found.", "Query and sticker", "Votes against", "scores", "query",
+     "sticker", "negatives", NULL},
 };
 #define N_PANELS (sizeof panels / sizeof *panels)
 
@@ -47,6 +52,19 @@ static const char *edit_url(const char *list, const char *id, struct arena *a)
     buf_init(&url, 8192);
     buf_printf(&url, "/admin/%s/edit?id=", list);
     html_url_part(&url, id);
+    const char *out = url.failed ? NULL : arena_strdup(a, buf_str(&url));
+    buf_free(&url);
+    return out;
+}
+
+/* "/admin/scores/?sticker=<name>&sort=positives&order=down" */
+static const char *scores_url(const struct panel *p, const char *name, struct arena *a)
+{
+    struct buf url;
+    buf_init(&url, 8192);
+    buf_printf(&url, "/admin/scores/?%s=", p->behind);
+    html_url_part(&url, name);
+    buf_printf(&url, "&sort=%s&order=down", p->count);
     const char *out = url.failed ? NULL : arena_strdup(a, buf_str(&url));
     buf_free(&url);
     return out;
@@ -91,6 +109,8 @@ static enum status fill_panel(const struct admin_visit *v, const struct panel *p
             .count = count,
             .y = (int64_t)i * BAR_STEP,
             .width = 1 + (int64_t)((double)count / (double)most * (CHART_WIDTH - 1))};
+        if (p->behind && admin_may(v, "scores", ADMIN_VIEW) && !(rows[i].behind = scores_url(p, cells[1], a)))
+            return no_memory(err);
         if (!rows[i].name || !rows[i].edit)
             return no_memory(err);
         out->n_rows = i + 1;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ADMIN_MAX_COLUMNS 16
+#define ADMIN_MAX_COLUMNS 20
 #define ADMIN_MAX_FILTERS 8
 #define ADMIN_MAX_FIELDS  12
 

@@ -9,11 +9,13 @@
     "WITH RECURSIVE v (x) AS (SELECT min(" column ") FROM " table " UNION ALL"                                         \
     " SELECT (SELECT min(" column ") FROM " table " WHERE " column " > x) FROM v WHERE x IS NOT NULL LIMIT 201)"       \
     " SELECT x FROM v WHERE x IS NOT NULL AND x <> '' LIMIT 200"
-/* Rows of `table` that scores name in `column`, the first few thousand, one look-up each. */
-#define VOTED(table, column)                                                                                           \
-    "WITH RECURSIVE v (x) AS (SELECT min(" column ") FROM scores UNION ALL"                                            \
-    " SELECT (SELECT min(" column ") FROM scores WHERE " column " > x) FROM v WHERE x IS NOT NULL LIMIT 5002)"         \
-    " SELECT k.rowid FROM v CROSS JOIN " table " k ON k.id = v.x"
+/* Rows with votes, of either kind. What the second half passes over is in the first, so both are as short as the page.
+ */
+#define VOTED(table)                                                                                                   \
+    "SELECT rowid FROM " table " WHERE positives > 0 UNION ALL"                                                        \
+    " SELECT rowid FROM " table " WHERE negatives > 0 AND positives <= 0"
+#define HAS_VOTES "t.positives > 0 OR t.negatives > 0"
+#define NO_VOTES  "t.positives <= 0 AND t.negatives <= 0"
 /* Names that begin with what was typed. */
 #define BEGINS(column) column " >= $ AND " column " < $ || char(1114111)"
 
@@ -33,6 +35,8 @@ static const struct list_column sticker_columns[] = {
     {"words",
      "(SELECT group_concat(w.language || ': ' || w.words, ' | ') FROM sticker_words w WHERE w.sticker = t.row)", PLAIN},
     {"indexed", "NOT EXISTS (SELECT 1 FROM outbox o WHERE o.filename = t.filename)", PLAIN},
+    {"positives", "t.positives", NUMBER_SORTS},
+    {"negatives", "t.negatives", NUMBER_SORTS},
     {"created_us", "t.created_us", NUMBER_SORTS},
     {"modified_us", "t.modified_us", NUMBER_SORTS},
     {NULL, NULL, PLAIN},
@@ -43,9 +47,8 @@ static const struct list_filter sticker_filters[] = {
      "SELECT k.rowid FROM sticker_words w JOIN stickers k ON k.row = w.sticker WHERE w.language = $",
      "EXISTS (SELECT 1 FROM sticker_words w WHERE w.sticker = t.row AND w.language = $)",
      DISTINCT("sticker_words", "language")},
-    {"votes", "yes", false, VOTED("stickers", "sticker_id"),
-     "EXISTS (SELECT 1 FROM scores s WHERE s.sticker_id = t.id)", NULL},
-    {"votes", "no", false, NULL, "NOT EXISTS (SELECT 1 FROM scores s WHERE s.sticker_id = t.id)", NULL},
+    {"votes", "yes", false, VOTED("stickers"), HAS_VOTES, NULL},
+    {"votes", "no", false, NULL, NO_VOTES, NULL},
     {"indexed", "no", false, "SELECT k.rowid FROM outbox o JOIN stickers k ON k.filename = o.filename",
      "EXISTS (SELECT 1 FROM outbox o WHERE o.filename = t.filename)", NULL},
     {"indexed", "yes", false, NULL, "NOT EXISTS (SELECT 1 FROM outbox o WHERE o.filename = t.filename)", NULL},
@@ -60,14 +63,15 @@ static const struct list_column query_columns[] = {
     {"query", "t.query", TEXT_SORTS},
     {"usage", "t.usage", NUMBER_SORTS},
     {"empty", "t.empty", NUMBER_SORTS},
+    {"positives", "t.positives", NUMBER_SORTS},
+    {"negatives", "t.negatives", NUMBER_SORTS},
     {"created_us", "t.created_us", NUMBER_SORTS},
     {"modified_us", "t.modified_us", NUMBER_SORTS},
     {NULL, NULL, PLAIN},
 };
 static const struct list_filter query_filters[] = {
-    {"votes", "yes", false, VOTED("queries", "query_id"), "EXISTS (SELECT 1 FROM scores s WHERE s.query_id = t.id)",
-     NULL},
-    {"votes", "no", false, NULL, "NOT EXISTS (SELECT 1 FROM scores s WHERE s.query_id = t.id)", NULL},
+    {"votes", "yes", false, VOTED("queries"), HAS_VOTES, NULL},
+    {"votes", "no", false, NULL, NO_VOTES, NULL},
     {"since", NULL, true, "SELECT rowid FROM queries WHERE modified_us >= $", "t.modified_us >= $", NULL},
     {"until", NULL, true, "SELECT rowid FROM queries WHERE modified_us < $", "t.modified_us < $", NULL},
     {NULL, NULL, false, NULL, NULL, NULL},

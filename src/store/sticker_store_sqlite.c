@@ -7,6 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Votes of the rows of `table`, which scores know by `column`. */
+#define SUMMED_VOTES(table, column)                                                                                    \
+    "ALTER TABLE " table " ADD COLUMN positives INTEGER NOT NULL DEFAULT 0;"                                           \
+    "ALTER TABLE " table " ADD COLUMN negatives INTEGER NOT NULL DEFAULT 0;"                                           \
+    "UPDATE " table " SET positives = v.positives, negatives = v.negatives FROM"                                       \
+    " (SELECT " column " AS id, sum(positives) AS positives, sum(negatives) AS negatives FROM scores GROUP BY 1) v"    \
+    " WHERE v.id = " table ".id;"                                                                                      \
+    "CREATE INDEX " table "_positives ON " table " (positives);"                                                       \
+    "CREATE INDEX " table "_negatives ON " table " (negatives);"
+/* Adds to the votes of one `kind` of the sticker and of the query that the score `row` is of. */
+#define SUM_VOTES(kind, change, row)                                                                                   \
+    "UPDATE stickers SET " kind " = " kind " " change " WHERE id = " row ".sticker_id;"                                \
+    " UPDATE queries SET " kind " = " kind " " change " WHERE id = " row ".query_id;"
+
 /* Ids are UUIDv7 text, times microseconds since 1970. */
 static const char *const migrations[] = {
     /* 1 */
@@ -147,6 +161,22 @@ static const char *const migrations[] = {
     " positives INTEGER NOT NULL, negatives INTEGER NOT NULL) STRICT;"
     "ALTER TABLE queries ADD COLUMN empty INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX queries_empty ON queries (empty);",
+
+    /* 5: votes by sticker and by query. Triggers keep them, whoever votes, changes or deletes a score, also by
+     * deleting its sticker or query; one for either kind, because a vote is of one kind and each has an index. */
+    SUMMED_VOTES("stickers", "sticker_id") SUMMED_VOTES("queries", "query_id")
+    /* clang-format off */
+    "CREATE TRIGGER scores_add_positives AFTER INSERT ON scores WHEN new.positives <> 0 BEGIN "
+    SUM_VOTES("positives", "+ new.positives", "new") " END;"
+    "CREATE TRIGGER scores_add_negatives AFTER INSERT ON scores WHEN new.negatives <> 0 BEGIN "
+    SUM_VOTES("negatives", "+ new.negatives", "new") " END;"
+    "CREATE TRIGGER scores_change_positives AFTER UPDATE OF positives ON scores WHEN new.positives <> old.positives BEGIN "
+    SUM_VOTES("positives", "- old.positives + new.positives", "new") " END;"
+    "CREATE TRIGGER scores_change_negatives AFTER UPDATE OF negatives ON scores WHEN new.negatives <> old.negatives BEGIN "
+    SUM_VOTES("negatives", "- old.negatives + new.negatives", "new") " END;"
+    "CREATE TRIGGER scores_delete AFTER DELETE ON scores BEGIN "
+    SUM_VOTES("positives", "- old.positives", "old") " " SUM_VOTES("negatives", "- old.negatives", "old") " END;",
+    /* clang-format on */
 };
 
 static const struct db_schema schema = {

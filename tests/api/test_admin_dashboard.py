@@ -6,6 +6,7 @@ import re
 import signal
 import sqlite3
 import time
+import urllib.parse
 
 from peel_testing import SLOW, System, main, stop, wait_until
 from test_admin import HOSTILE, PASSWORD, AdminTest, Visitor
@@ -33,15 +34,69 @@ class Dashboard(AdminTest):
         used = panel(page.text, "Most used queries")
         self.assertEqual(re.findall(r'<td class="number">(\d+)</td>', used)[:2], ["900", "450"])
         self.assertEqual([int(w) for w in re.findall(r'<rect [^>]*width="(\d+)"', used)[:2]], [300, 150])
-        against = panel(page.text, "Most votes against")
-        self.assertIn("cake.png", against)
-        self.assertIn('<td class="number">7</td>', against)
-        self.assertNotIn("cake.png", panel(page.text, "Most votes for"), "no vote for it")
-        links = [html.unescape(t) for t in re.findall(r'href="(/admin/(?:queries|scores)/[^"]+)"', page.text)]
+        finds = panel(page.text, "Worst finds")
+        self.assertIn("cake.png", finds)
+        self.assertIn('<td class="number">7</td>', finds)
+        links = [html.unescape(t) for t in re.findall(r'href="(/admin/(?:queries|scores|stickers)/[^"]+)"', page.text)]
         self.assertTrue(links)
         for target in links:
             self.assertEqual(self.admin.get(target).status, 200, target)
         wait_until(lambda: re.search(r'<a href="/admin/documents/">\d+ documents</a>; algorithm', self.admin.get("/admin/").text), what="SearchService's answer")
+
+    def sums(self):
+        """Rows whose votes are not the sum of their scores."""
+        db = sqlite3.connect(self.system.data / "sticker.db", timeout=30)
+        try:
+            return [(table, *row) for table, column in (("stickers", "sticker_id"), ("queries", "query_id")) for row in db.execute(
+                f"SELECT t.id, t.positives, t.negatives FROM {table} t WHERE (t.positives, t.negatives) IS NOT (SELECT coalesce(sum(s.positives), 0),"
+                f" coalesce(sum(s.negatives), 0) FROM scores s WHERE s.{column} = t.id)")]
+        finally:
+            db.close()
+
+    def test_votes_are_summed_over_queries_and_stickers(self):
+        first, second, third = ("summed one", 1), ("summed two", 1), ("summed three", 1)
+        for query in (first, second, third):
+            self.add_query(*query)
+        for query, sticker, up, down in ((first, "sun & rain, 100%.png", 40, 0), (second, "sun & rain, 100%.png", 30, 1), (third, "sun & rain, 100%.png", 0, 50),
+                                         (first, "car.png", 60, 0), (second, "car.png", 0, 30), (second, "dog.png", 1, 45)):
+            self.admin.get("/admin/scores/edit")
+            self.assertEqual(self.admin.post("/admin/scores/edit", query=query[0], sticker=sticker, positives=str(up), negatives=str(down), seen="0").status, 303)
+        self.assertEqual(self.feedback({"query": "summed one", "positive": ["sun & rain, 100%.png", "dog.png"], "negative": ["car.png"]}).status, 200)
+        self.assertEqual(self.sums(), [])
+
+        def ranked(title):
+            rows = re.findall(r'<tr><td><a href="[^"]+">([^<]+)</a></td><td class="number">(?:<a href="([^"]+)">)?(\d+)<', panel(self.admin.get("/admin/").text, title))
+            return [(html.unescape(name), int(count)) for name, _, count in rows], [html.unescape(link) for _, link, _ in rows]
+
+        self.assertEqual(ranked("Best stickers")[0][:3], [("sun & rain, 100%.png", 71), ("car.png", 60), ("dog.png", 2)])
+        self.assertEqual(ranked("Worst stickers")[0][:3], [("sun & rain, 100%.png", 51), ("dog.png", 45), ("car.png", 31)])
+        queries, links = ranked("Worst queries")
+        self.assertEqual(queries[:2], [("summed two", 76), ("summed three", 50)])
+        behind = self.admin.get(links[0]).text
+        self.assertEqual(re.findall(r'<td class="number">(\d+)</td><td class="number">(\d+)</td>', behind), [("1", "45"), ("0", "30"), ("30", "1")])
+        stickers = self.admin.get(ranked("Best stickers")[1][0]).text
+        self.assertEqual(re.findall(r'<td class="number">(\d+)</td><td class="number">(\d+)</td>', stickers), [("41", "0"), ("30", "1"), ("0", "50")])
+        listed = self.admin.get("/admin/stickers/?sort=positives&order=down").text
+        self.assertLess(listed.index("sun &amp; rain, 100%.png"), listed.index("car.png"))
+        for model, votes, there, absent in (("stickers", "yes", "car.png", "grüße.png"), ("queries", "yes", "summed two", "half as much")):
+            shown = self.admin.get(f"/admin/{model}/?votes={votes}").text
+            self.assertIn(f">{there}</a>", shown)
+            self.assertNotIn(f">{absent}</a>", shown)
+
+        score = urllib.parse.unquote(re.search(r'href="/admin/scores/edit\?id=([^"]+)"', behind)[1])
+        page = self.admin.get("/admin/scores/edit?id=" + score)
+        seen = re.search(r'name="seen" value="(\d+)"', page.text)[1]
+        self.assertEqual(self.admin.post("/admin/scores/edit?id=" + score, positives="2", negatives="3", seen=seen).status, 303)
+        self.assertEqual(self.sums(), [])
+        self.assertEqual(dict(ranked("Worst queries")[0])["summed two"], 34)
+        self.admin.get("/admin/scores/")
+        self.assertEqual(self.admin.post("/admin/scores/action", action="delete", id=score, confirmed="yes").status, 303)
+        self.assertEqual(self.sums(), [])
+        self.assertEqual(self.admin.post("/admin/queries/action", action="delete", id=self.row_id("queries", "summed three"), confirmed="yes").status, 303)
+        self.assertEqual(self.sums(), [])
+        self.assertEqual(self.admin.post("/admin/stickers/action", action="delete", id="car.png", confirmed="yes").status, 303)
+        self.assertEqual(self.sums(), [])
+        self.assertEqual(dict(ranked("Best stickers")[0])["sun & rain, 100%.png"], 71)
 
     def day(self, days=""):
         page = self.admin.get("/admin/" + days)
@@ -83,10 +138,18 @@ class Dashboard(AdminTest):
         db = sqlite3.connect(system.data / "sticker.db")
         db.executescript("""
             INSERT INTO queries (id, query, usage, created_us, modified_us, row) VALUES ('q', 'cat', 7, 1, 1, 1);
+            INSERT INTO queries (id, query, usage, created_us, modified_us, row) VALUES ('r', 'dog', 7, 1, 1, 2);
+            INSERT INTO scores SELECT 's', 'q', id, 5, 2, 1, 1 FROM stickers;
+            DROP TRIGGER scores_add_positives; DROP TRIGGER scores_add_negatives; DROP TRIGGER scores_change_positives;
+            DROP TRIGGER scores_change_negatives; DROP TRIGGER scores_delete;
+            DROP INDEX stickers_positives; DROP INDEX stickers_negatives; DROP INDEX queries_positives; DROP INDEX queries_negatives;
+            ALTER TABLE stickers DROP COLUMN positives; ALTER TABLE stickers DROP COLUMN negatives;
+            ALTER TABLE queries DROP COLUMN positives; ALTER TABLE queries DROP COLUMN negatives;
             DROP INDEX queries_empty; ALTER TABLE queries DROP COLUMN empty; DROP TABLE days;
             DELETE FROM schema_migrations WHERE version >= 4;""")
         system.run("user", "list")
-        self.assertEqual(db.execute("SELECT query, usage, empty FROM queries").fetchall(), [("cat", 7, 0)])
+        self.assertEqual(db.execute("SELECT query, usage, empty, positives, negatives FROM queries").fetchall(), [("cat", 7, 0, 5, 2), ("dog", 7, 0, 0, 0)])
+        self.assertEqual(db.execute("SELECT positives, negatives FROM stickers").fetchall(), [(5, 2)])
         self.assertEqual(db.execute("SELECT count(*) FROM days").fetchone(), (0,))
         self.assertEqual(db.execute("PRAGMA integrity_check").fetchone(), ("ok",))
         db.close()
