@@ -62,7 +62,9 @@ static enum status conn_error(struct db_conn *c, int rc, struct error *err)
     case SQLITE_PERM:
     case SQLITE_AUTH: {
         int os = c->handle ? sqlite3_system_errno(c->handle) : 0;
-        return err_set(err, ERR_IO, "database %s: %s%s%s", c->path, said, os ? ": " : "", os ? strerror(os) : "");
+        bool full = (rc & 0xff) == SQLITE_FULL || os == ENOSPC || os == EDQUOT; /* that passes: come again */
+        return err_set(err, full ? ERR_UNAVAILABLE : ERR_IO, "database %s: %s%s%s", c->path, said, os ? ": " : "",
+                       os ? strerror(os) : "");
     }
     case SQLITE_CONSTRAINT:
         return err_set(err, ERR_CONFLICT, "database %s: %s", c->path, said);

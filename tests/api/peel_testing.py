@@ -131,9 +131,9 @@ class Process:
 class FakeSearch:
     """A SearchService that answers whatever a test tells it to."""
 
-    def __init__(self):
+    def __init__(self, port=0):
         self.answer = lambda handler: (200, {"filenames": [], "results": [], "algorithm": "fake", "model": ""})
-        self.seen = []
+        self.seen, self.closed = [], False
         fake = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -141,26 +141,31 @@ class FakeSearch:
 
             def handle_any(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if fake.closed:  # on a connection that was kept
+                    self.close_connection = True
+                    return
                 fake.seen.append((self.command, self.path, dict(self.headers), body))
                 status, content = fake.answer(self)
                 data = content if isinstance(content, bytes) else json.dumps(content).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                with contextlib.suppress(OSError):  # who asked may be gone
+                    self.end_headers()
+                    self.wfile.write(data)
 
             do_GET = do_PUT = do_POST = do_DELETE = handle_any
 
             def log_message(self, *args):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
+        self.closed = True
         self.server.shutdown()
         self.server.server_close()
 

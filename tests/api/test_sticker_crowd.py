@@ -24,7 +24,7 @@ class Client(threading.Thread):
         self.port, self.number, self.rounds, self.forgiving = port, number, rounds, forgiving
         self.searched, self.voted, self.attempted, self.problems = {}, {}, {}, []
         self.stop = False
-        self.connection = None
+        self.connection = self.headers = None
 
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30 * SLOW)
@@ -35,6 +35,7 @@ class Client(threading.Thread):
                 self.connection = self.connect()
             self.connection.request(method, target, body)
             response = self.connection.getresponse()
+            self.headers = response.headers
             return response.status, response.read()
         except (OSError, http.client.HTTPException):
             if self.connection:
