@@ -4,7 +4,7 @@
 MODE ?= release
 B := build/$(MODE)
 CC ?= cc
-PKGS := libmicrohttpd libcurl libcrypto jansson sqlite3 libsodium libutf8proc libxxhash libjpeg libpng libwebp libwebpdemux librsvg-2.0 libarchive gmp
+PKGS := libmicrohttpd libcurl libcrypto jansson sqlite3 libpq libsodium libutf8proc libxxhash libjpeg libpng libwebp libwebpdemux librsvg-2.0 libarchive gmp
 
 CFLAGS_release := -O2 -g
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -112,7 +112,7 @@ unit: $(UNIT) ## build and run the unit tests
 
 LONGEST := tests/api/test_import.py
 API := $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/api/test_*))
-api: all $(B)/tests/test_bucket $(B)/bench/words ## run the API tests, which start the program on free ports
+api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_search_service_models $(B)/bench/words ## run the API tests, which start the program on free ports
 	@PEEL=$(abspath $(B)/peel) PEEL_TEST_MODE=$(MODE) PEEL_TEST_SLOW=$(if $(filter release,$(MODE)),2,6) sh tests/run.sh api $(API)
 
 includes: ## check who includes whom under src/

@@ -1,0 +1,716 @@
+/* postgres.c: connections, their prepared statements, transactions and migrations. */
+#include "store/postgres.h"
+
+#include "base/log.h"
+#include "base/os.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    MAX_STATEMENTS = 128, /* distinct SQL literals that one connection may meet */
+    MAX_TRIES = 8,        /* of a job that the server gives up */
+    CONNECT_S = 5,
+    STATEMENT_MS = 60000,
+    LEAST_PAUSE_US = 100000, /* between attempts to connect, doubled up to */
+    MOST_PAUSE_US = 3000000,
+};
+#define MIGRATION_LOCK "7306357456639091052" /* any number; all peel programs take the same */
+
+struct pg_conn {
+    struct pg *db;
+    PGconn *handle; /* NULL before the first use */
+    const char *prepared[MAX_STATEMENTS];
+    size_t n_prepared;
+    bool pinned;  /* inside a transaction, which a new connection would know nothing of */
+    bool gave_up; /* the last failure is one that another attempt may get over */
+};
+
+struct pg {
+    char *url, *name; /* name: without the password, for messages */
+    pthread_mutex_t mutex;
+    pthread_cond_t returned;
+    struct pg_conn *all, **free; /* a stack: the one used last has the most statements prepared */
+    unsigned count, n_free;
+    int64_t pause_us, next_try_us; /* after failures to connect */
+};
+
+/* --- errors --- */
+
+static enum status failed(struct pg_conn *c, const PGresult *result, struct error *err)
+{
+    const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    const char *said = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    state = state ? state : "";
+    said = said ? said : PQerrorMessage(c->handle);
+    int len = (int)strcspn(said, "\n");
+    c->gave_up = strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0;
+    enum status code = ERR_INTERNAL;
+    if (PQstatus(c->handle) != CONNECTION_OK || strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0 ||
+        c->gave_up || strcmp(state, "53300") == 0 || strcmp(state, "55P03") == 0)
+        code = ERR_UNAVAILABLE;
+    else if (strcmp(state, "57014") == 0)
+        code = ERR_TIMEOUT;
+    else if (strncmp(state, "23", 2) == 0)
+        code = ERR_CONFLICT;
+    else if (strncmp(state, "28", 2) == 0 || strcmp(state, "42501") == 0)
+        code = ERR_DENIED;
+    else if (strncmp(state, "53", 2) == 0 || strncmp(state, "58", 2) == 0)
+        code = ERR_IO;
+    else if (strncmp(state, "54", 2) == 0)
+        code = ERR_TOO_LARGE;
+    else if (strncmp(state, "XX00", 4) == 0)
+        code = ERR_CORRUPT;
+    else if (strncmp(state, "22", 2) == 0)
+        code = ERR_INVALID;
+    return err_set(err, code, "database %s: %.*s%s%s", c->db->name, len, said, *state ? ", SQLSTATE " : "", state);
+}
+
+/* --- connections --- */
+
+static void quiet(void *arg, const PGresult *result)
+{
+    (void)arg, (void)result; /* notices, such as "relation already exists, skipping" */
+}
+
+static enum status set_up(struct pg_conn *c, struct error *err)
+{
+    char sql[200];
+    PQsetNoticeReceiver(c->handle, quiet, NULL);
+    snprintf(sql, sizeof sql,
+             "SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d;"
+             "SET client_encoding = 'UTF8'",
+             STATEMENT_MS, STATEMENT_MS, STATEMENT_MS);
+    return pg_script(c, sql, err);
+}
+
+static PGconn *connect_to(const struct pg *d, const char *database)
+{
+    char timeout[16];
+    snprintf(timeout, sizeof timeout, "%d", CONNECT_S);
+    const char *keys[] = {"connect_timeout", "application_name", "dbname", database ? "dbname" : NULL, NULL};
+    const char *values[] = {timeout, "peel", d->url, database, NULL};
+    return PQconnectdbParams(keys, values, 1);
+}
+
+/* Makes the connection if there is none. While the server does not answer, attempts become rarer. */
+static enum status ready(struct pg_conn *c, struct error *err)
+{
+    struct pg *d = c->db;
+    if (c->handle && PQstatus(c->handle) == CONNECTION_OK)
+        return OK;
+    if (c->pinned)
+        return err_set(err, ERR_UNAVAILABLE, "database %s: the connection broke in a transaction", d->name);
+    pthread_mutex_lock(&d->mutex);
+    bool wait = d->pause_us && os_monotonic_us() < d->next_try_us;
+    pthread_mutex_unlock(&d->mutex);
+    if (wait)
+        return err_set(err, ERR_UNAVAILABLE, "database %s does not answer", d->name);
+    PQfinish(c->handle);
+    c->n_prepared = 0;
+    c->handle = connect_to(d, NULL);
+    enum status st = PQstatus(c->handle) == CONNECTION_OK ? set_up(c, err) : failed(c, NULL, err);
+    uint32_t random;
+    os_random(&random, sizeof random);
+    pthread_mutex_lock(&d->mutex);
+    if (st == OK) {
+        d->pause_us = 0;
+    } else {
+        d->pause_us = d->pause_us ? 2 * d->pause_us : LEAST_PAUSE_US;
+        d->pause_us = d->pause_us < MOST_PAUSE_US ? d->pause_us : MOST_PAUSE_US;
+        d->next_try_us = os_monotonic_us() + d->pause_us / 2 + random % (d->pause_us / 2); /* not all at once */
+    }
+    pthread_mutex_unlock(&d->mutex);
+    return st == OK ? OK : ERR_UNAVAILABLE;
+}
+
+struct pg_conn *pg_reader(struct pg *d)
+{
+    pthread_mutex_lock(&d->mutex);
+    while (d->n_free == 0)
+        pthread_cond_wait(&d->returned, &d->mutex);
+    struct pg_conn *c = d->free[--d->n_free];
+    pthread_mutex_unlock(&d->mutex);
+    return c;
+}
+
+void pg_reader_done(struct pg *d, struct pg_conn *c)
+{
+    pthread_mutex_lock(&d->mutex);
+    d->free[d->n_free++] = c;
+    pthread_cond_signal(&d->returned);
+    pthread_mutex_unlock(&d->mutex);
+}
+
+/* --- statements --- */
+
+/* In binary, as PostgreSQL's *send functions write them: big endian. */
+static void put_bytes(unsigned char **at, uint64_t value, int n)
+{
+    for (int i = n - 1; i >= 0; i--)
+        *(*at)++ = (unsigned char)(value >> 8 * i & 0xff);
+}
+
+int64_t pg_read_int(const unsigned char bytes[8])
+{
+    uint64_t v = 0;
+    for (int i = 0; i < 8; i++)
+        v = v << 8 | bytes[i];
+    return (int64_t)v;
+}
+
+enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25, OID_BYTEA_ARRAY = 1001, OID_INT8_ARRAY = 1016 };
+enum { ARRAY_HEAD = 20 };
+
+static size_t item_size(const struct pg_arg *arg, size_t i)
+{
+    return arg->type == PG_ARG_INTS ? 8 : ((const struct pg_blob *)arg->data)[i].len;
+}
+
+/* The bytes of an array, which the caller frees; NULL: no memory. */
+static unsigned char *pack_array(const struct pg_arg *arg, size_t *len)
+{
+    *len = ARRAY_HEAD;
+    for (size_t i = 0; i < arg->len; i++)
+        *len += 4 + item_size(arg, i);
+    unsigned char *bytes = malloc(*len), *at = bytes;
+    if (!bytes)
+        return NULL;
+    put_bytes(&at, 1, 4); /* dimensions */
+    put_bytes(&at, 1, 4); /* there may be NULLs */
+    put_bytes(&at, arg->type == PG_ARG_INTS ? OID_INT8 : OID_BYTEA, 4);
+    put_bytes(&at, arg->len, 4);
+    put_bytes(&at, 1, 4); /* the first item's number */
+    for (size_t i = 0; i < arg->len; i++) {
+        size_t size = item_size(arg, i);
+        if (arg->type == PG_ARG_INTS) {
+            put_bytes(&at, size, 4);
+            put_bytes(&at, (uint64_t)((const int64_t *)arg->data)[i], 8);
+            continue;
+        }
+        const struct pg_blob *b = (const struct pg_blob *)arg->data + i;
+        put_bytes(&at, b->data ? size : UINT32_MAX, 4);
+        if (b->data && size)
+            memcpy(at, b->data, size);
+        at += b->data ? size : 0;
+    }
+    *len = (size_t)(at - bytes);
+    return bytes;
+}
+
+enum { MAX_ARGS = 24 };
+struct values {
+    Oid types[MAX_ARGS];
+    const char *data[MAX_ARGS];
+    int len[MAX_ARGS], format[MAX_ARGS];
+    unsigned char numbers[MAX_ARGS][8];
+    unsigned char *owned[MAX_ARGS];
+};
+
+static enum status bind(struct values *v, const struct pg_arg *args, size_t n, struct error *err)
+{
+    assert(n <= MAX_ARGS);
+    memset(v->owned, 0, sizeof v->owned);
+    for (size_t i = 0; i < n; i++) {
+        const struct pg_arg *arg = &args[i];
+        unsigned char *at = v->numbers[i];
+        size_t len = arg->len;
+        v->format[i] = 1;
+        v->data[i] = arg->data;
+        switch (arg->type) {
+        case PG_ARG_TEXT:
+            v->types[i] = OID_TEXT;
+            len = arg->data ? strlen(arg->data) : 0;
+            break;
+        case PG_ARG_INT:
+            v->types[i] = OID_INT8;
+            put_bytes(&at, (uint64_t)arg->number, 8);
+            v->data[i] = (const char *)v->numbers[i];
+            len = 8;
+            break;
+        case PG_ARG_BLOB:
+            v->types[i] = OID_BYTEA;
+            break;
+        case PG_ARG_INTS:
+        case PG_ARG_BLOBS:
+            v->types[i] = arg->type == PG_ARG_INTS ? OID_INT8_ARRAY : OID_BYTEA_ARRAY;
+            if (!(v->owned[i] = pack_array(arg, &len)))
+                return err_set(err, ERR_NO_MEMORY, "out of memory for the values of a statement");
+            v->data[i] = (const char *)v->owned[i];
+            break;
+        }
+        if (len > INT32_MAX)
+            return err_set(err, ERR_TOO_LARGE, "a value of a statement has %zu bytes", len);
+        v->len[i] = (int)len;
+    }
+    return OK;
+}
+
+/* The statement's name on this connection, prepared there if it is new. */
+static enum status prepare(struct pg_conn *c, const char *sql, const struct values *v, size_t n, char name[16],
+                           struct error *err)
+{
+    size_t at = 0;
+    while (at < c->n_prepared && c->prepared[at] != sql)
+        at++;
+    snprintf(name, 16, "s%zu", at);
+    if (at < c->n_prepared)
+        return OK;
+    assert(at < MAX_STATEMENTS);
+    PGresult *made = PQprepare(c->handle, name, sql, (int)n, v->types);
+    enum status st = PQresultStatus(made) == PGRES_COMMAND_OK ? OK : failed(c, made, err);
+    PQclear(made);
+    if (st == OK)
+        c->prepared[c->n_prepared++] = sql;
+    return st;
+}
+
+static enum status execute(struct pg_conn *c, const char *sql, bool once, const struct pg_arg *args, size_t n,
+                           PGresult **out, struct error *err)
+{
+    struct values v;
+    char name[16];
+    *out = NULL;
+    c->gave_up = false;
+    enum status st = ready(c, err);
+    if (st != OK)
+        return st;
+    /* A server that went away meanwhile is noticed now; the first statement of a transaction, or one outside, may be
+     * sent again. */
+    bool fresh = !c->pinned;
+    st = bind(&v, args, n, err);
+    for (int attempt = 0; st == OK; attempt++) {
+        if (once)
+            *out = PQexecParams(c->handle, sql, (int)n, v.types, v.data, v.len, v.format, 1);
+        else if ((st = prepare(c, sql, &v, n, name, err)) == OK)
+            *out = PQexecPrepared(c->handle, name, (int)n, v.data, v.len, v.format, 1);
+        ExecStatusType got = PQresultStatus(*out);
+        if (st == OK && (got == PGRES_TUPLES_OK || got == PGRES_COMMAND_OK))
+            break;
+        if (st == OK)
+            st = failed(c, *out, err);
+        PQclear(*out);
+        *out = NULL;
+        if (attempt || !fresh || PQstatus(c->handle) == CONNECTION_OK)
+            break;
+        st = ready(c, err);
+    }
+    for (size_t i = 0; i < n; i++)
+        free(v.owned[i]);
+    return st;
+}
+
+static void query(struct pg_rows *r, struct pg_conn *c, const char *sql, bool once, const struct pg_arg *args, size_t n,
+                  struct error *err)
+{
+    PGresult *result;
+    *r = (struct pg_rows){.conn = c, .at = -1, .err = err};
+    r->status = execute(c, sql, once, args, n, &result, err);
+    r->result = (struct pg_result *)result;
+    r->count = result ? PQntuples(result) : 0;
+}
+
+void pg_query(struct pg_rows *r, struct pg_conn *c, const char *sql, const struct pg_arg *args, size_t n,
+              struct error *err)
+{
+    query(r, c, sql, false, args, n, err);
+}
+
+void pg_query_once(struct pg_rows *r, struct pg_conn *c, const char *sql, const struct pg_arg *args, size_t n,
+                   struct error *err)
+{
+    query(r, c, sql, true, args, n, err);
+}
+
+bool pg_next(struct pg_rows *r)
+{
+    return r->status == OK && ++r->at < r->count;
+}
+
+enum status pg_end(struct pg_rows *r)
+{
+    PQclear((PGresult *)r->result);
+    r->result = NULL;
+    return r->status;
+}
+
+static const unsigned char *value(struct pg_rows *r, int column, size_t *len)
+{
+    const PGresult *result = (const PGresult *)r->result;
+    assert(column < PQnfields(result));
+    bool null = PQgetisnull(result, r->at, column);
+    *len = null ? 0 : (size_t)PQgetlength(result, r->at, column);
+    return null ? NULL : (const unsigned char *)PQgetvalue(result, r->at, column);
+}
+
+bool pg_null(struct pg_rows *r, int column)
+{
+    size_t len;
+    return !value(r, column, &len);
+}
+
+int64_t pg_int(struct pg_rows *r, int column)
+{
+    size_t len;
+    const unsigned char *bytes = value(r, column, &len);
+    uint64_t v = bytes && len && bytes[0] >> 7 && len > 1 ? UINT64_MAX : 0;
+    assert(len <= 8);
+    for (size_t i = 0; i < len; i++)
+        v = v << 8 | bytes[i];
+    return (int64_t)v;
+}
+
+double pg_double(struct pg_rows *r, int column)
+{
+    size_t len;
+    (void)value(r, column, &len);
+    int64_t bits = pg_int(r, column);
+    double d;
+    float f;
+    if (len == sizeof f) {
+        uint32_t half = (uint32_t)bits;
+        memcpy(&f, &half, sizeof f);
+        return (double)f;
+    }
+    memcpy(&d, &bits, sizeof d);
+    return d;
+}
+
+const char *pg_text(struct pg_rows *r, int column, struct arena *a)
+{
+    size_t len;
+    const unsigned char *bytes = value(r, column, &len);
+    const char *copy = bytes && r->status == OK ? arena_strndup(a, (const char *)bytes, len) : "";
+    if (!copy)
+        r->status = err_set(r->err, ERR_NO_MEMORY, "the rows are larger than %zu bytes", a->max);
+    return copy ? copy : "";
+}
+
+const void *pg_blob(struct pg_rows *r, int column, size_t *len)
+{
+    return value(r, column, len);
+}
+
+bool pg_text_is(struct pg_rows *r, int column, const char *s)
+{
+    size_t len;
+    const unsigned char *bytes = value(r, column, &len);
+    return len == strlen(s) && (len == 0 || memcmp(bytes, s, len) == 0);
+}
+
+bool pg_grow(struct pg_rows *r, struct arena *a, void **items, size_t n, size_t *cap, size_t item)
+{
+    if (n < *cap)
+        return true;
+    size_t more = *cap ? *cap * 2 : 16;
+    void *grown = arena_array(a, more, item);
+    if (!grown) {
+        r->status = err_set(r->err, ERR_NO_MEMORY, "the rows are larger than %zu bytes", a->max);
+        return false;
+    }
+    if (n)
+        memcpy(grown, *items, n * item);
+    *items = grown;
+    *cap = more;
+    return true;
+}
+
+static uint32_t read_4(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+void pg_array(struct pg_items *it, struct pg_rows *r, int column)
+{
+    size_t len;
+    const unsigned char *bytes = value(r, column, &len);
+    *it = (struct pg_items){0};
+    if (len >= ARRAY_HEAD && read_4(bytes) == 1)
+        *it = (struct pg_items){.at = bytes + ARRAY_HEAD, .end = bytes + len, .left = read_4(bytes + 12)};
+}
+
+bool pg_item(struct pg_items *it, const unsigned char **data, size_t *len)
+{
+    if (it->left == 0 || it->end - it->at < 4)
+        return false;
+    uint32_t size = read_4(it->at);
+    it->at += 4;
+    it->left--;
+    *len = 0;
+    *data = NULL;
+    if (size == UINT32_MAX)
+        return true;
+    if ((size_t)(it->end - it->at) < size)
+        return false;
+    *data = it->at;
+    *len = size;
+    it->at += size;
+    return true;
+}
+
+enum status pg_run(struct pg_conn *c, const char *sql, const struct pg_arg *args, size_t n, int64_t *changed,
+                   struct error *err)
+{
+    PGresult *result;
+    enum status st = execute(c, sql, false, args, n, &result, err);
+    if (changed)
+        *changed = st == OK ? strtoll(PQcmdTuples(result), NULL, 10) : 0;
+    PQclear(result);
+    return st;
+}
+
+enum status pg_script(struct pg_conn *c, const char *sql, struct error *err)
+{
+    enum status st = ready(c, err);
+    if (st != OK)
+        return st;
+    PGresult *result = PQexec(c->handle, sql);
+    ExecStatusType got = PQresultStatus(result);
+    st = got == PGRES_COMMAND_OK || got == PGRES_TUPLES_OK ? OK : failed(c, result, err);
+    PQclear(result);
+    return st;
+}
+
+enum status pg_get_int(struct pg_conn *c, const char *sql, const struct pg_arg *args, size_t n, int64_t *out,
+                       bool *found, struct error *err)
+{
+    struct pg_rows r;
+    pg_query(&r, c, sql, args, n, err);
+    bool any = pg_next(&r);
+    *out = any ? pg_int(&r, 0) : 0;
+    if (found)
+        *found = any;
+    return pg_end(&r);
+}
+
+int64_t pg_limit(size_t n)
+{
+    return n > INT64_MAX ? INT64_MAX : (int64_t)n;
+}
+
+/* --- transactions --- */
+
+enum status pg_snapshot(struct pg_conn *c, struct error *err)
+{
+    enum status st = pg_run(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", PG_NONE, NULL, err);
+    c->pinned = st == OK;
+    return st;
+}
+
+void pg_snapshot_end(struct pg_conn *c)
+{
+    c->pinned = false;
+    if (PQstatus(c->handle) == CONNECTION_OK)
+        (void)!pg_script(c, "COMMIT", NULL);
+}
+
+static enum status attempt(struct pg_conn *c, enum pg_durability durability, pg_job *job, void *arg, bool *again,
+                           struct error *err)
+{
+    *again = false;
+    enum status st = pg_run(c, "BEGIN", PG_NONE, NULL, err);
+    c->pinned = st == OK;
+    if (st != OK) {
+        *again = c->gave_up;
+        return st;
+    }
+    if (durability == PG_FAST)
+        st = pg_run(c, "SET LOCAL synchronous_commit = off", PG_NONE, NULL, err);
+    if (st == OK)
+        st = job(c, arg, err);
+    bool committing = st == OK;
+    if (committing)
+        st = pg_run(c, "COMMIT", PG_NONE, NULL, err);
+    c->pinned = false;
+    bool broke = PQstatus(c->handle) != CONNECTION_OK;
+    *again = st != OK && (c->gave_up || (broke && !committing));
+    if (!broke && PQtransactionStatus(c->handle) != PQTRANS_IDLE)
+        (void)!pg_script(c, "ROLLBACK", NULL);
+    return st;
+}
+
+enum status pg_write(struct pg *d, enum pg_durability durability, pg_job *job, void *arg, struct error *err)
+{
+    struct pg_conn *c = pg_reader(d);
+    bool again = true;
+    enum status st = OK;
+    for (unsigned i = 0; again && i < MAX_TRIES; i++) {
+        uint32_t random;
+        os_random(&random, sizeof random);
+        if (i)
+            usleep(random % (1000u << i));
+        st = attempt(c, durability, job, arg, &again, err);
+    }
+    pg_reader_done(d, c);
+    return st;
+}
+
+/* --- opening --- */
+
+static enum status create_database(struct pg *d, const char *name, struct error *err)
+{
+    struct pg_conn c = {.db = d, .handle = connect_to(d, "postgres")};
+    enum status st = PQstatus(c.handle) == CONNECTION_OK ? OK : failed(&c, NULL, err);
+    char *quoted = st == OK ? PQescapeIdentifier(c.handle, name, strlen(name)) : NULL, *sql = NULL;
+    if (st == OK && (!quoted || asprintf(&sql, "CREATE DATABASE %s", quoted) < 0))
+        st = err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", d->name);
+    PGresult *made = st == OK ? PQexec(c.handle, sql) : NULL;
+    const char *state = made ? PQresultErrorField(made, PG_DIAG_SQLSTATE) : NULL;
+    /* Another process may have been faster: "duplicate database", or the unique index behind it. */
+    if (st == OK && PQresultStatus(made) != PGRES_COMMAND_OK &&
+        !(state && (strcmp(state, "42P04") == 0 || strcmp(state, "23505") == 0)))
+        st = failed(&c, made, err);
+    if (st == OK)
+        log_info("database %s is new", d->name);
+    PQclear(made);
+    free(sql);
+    PQfreemem(quoted);
+    PQfinish(c.handle);
+    return st;
+}
+
+/* The first connection says what is wrong with the URL, the server or the password. */
+static enum status first_connection(struct pg *d, struct error *err)
+{
+    struct pg_conn *c = &d->all[0];
+    c->handle = connect_to(d, NULL);
+    if (PQstatus(c->handle) == CONNECTION_OK)
+        return set_up(c, err);
+    enum status st = failed(c, NULL, err);
+    const char *name = PQdb(c->handle);
+    if (!name || !strstr(PQerrorMessage(c->handle), "does not exist") || create_database(d, name, NULL) != OK)
+        return st;
+    PQfinish(c->handle);
+    c->handle = connect_to(d, NULL);
+    return PQstatus(c->handle) == CONNECTION_OK ? set_up(c, err) : failed(c, NULL, err);
+}
+
+static enum status read_version(struct pg *d, struct pg_conn *c, const struct pg_schema *schema, int64_t *version,
+                                struct error *err)
+{
+    struct pg_rows r;
+    bool other = false;
+    char what[64] = "";
+    *version = 0;
+    pg_query_once(&r, c, "SELECT version, what FROM schema_migrations ORDER BY version DESC LIMIT 1", PG_NONE, err);
+    while (pg_next(&r)) {
+        size_t len;
+        const char *mark = pg_blob(&r, 1, &len);
+        *version = pg_int(&r, 0);
+        other = !pg_text_is(&r, 1, schema->what);
+        snprintf(what, sizeof what, "%.*s", (int)len, mark);
+    }
+    enum status st = pg_end(&r);
+    if (st == OK && other)
+        return err_set(err, ERR_UNSUPPORTED, "database %s is a %s, expected a %s", d->name, what, schema->what);
+    if (st == OK && *version > schema->count)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "database %s has schema version %" PRId64 ", this program knows up to %" PRId64
+                       ": use a newer peel",
+                       d->name, *version, schema->count);
+    return st;
+}
+
+static enum status migrate(struct pg *d, struct pg_conn *c, const struct pg_schema *schema, struct error *err)
+{
+    int64_t version;
+    enum status st = pg_script(c,
+                               "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
+                               "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ");"
+                               "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY,"
+                               " what text NOT NULL, applied_us bigint NOT NULL)",
+                               err);
+    if (st == OK)
+        st = read_version(d, c, schema, &version, err);
+    for (; st == OK && version < schema->count; version++) {
+        if ((st = pg_script(c, schema->migrations[version], err)) != OK ||
+            (st = pg_run(c, "INSERT INTO schema_migrations (version, what, applied_us) VALUES ($1, $2, $3)",
+                         PG_ARGS(PG_INT(version + 1), PG_TEXT(schema->what), PG_INT(os_now_us())), NULL, err)) != OK)
+            err_prefix(err, "migration %" PRId64 " of %s", version + 1, schema->what);
+    }
+    if (st == OK)
+        return pg_script(c, "COMMIT", err);
+    (void)!pg_script(c, "ROLLBACK", NULL);
+    return st;
+}
+
+/* "host:port/name", whatever the URL holds. */
+static char *name_of(const char *url)
+{
+    char *said = NULL, *name = NULL;
+    PQconninfoOption *options = PQconninfoParse(url, &said);
+    const char *host = "", *port = "", *database = "";
+    for (PQconninfoOption *o = options; o && o->keyword; o++) {
+        host = strcmp(o->keyword, "host") == 0 && o->val ? o->val : host;
+        port = strcmp(o->keyword, "port") == 0 && o->val ? o->val : port;
+        database = strcmp(o->keyword, "dbname") == 0 && o->val ? o->val : database;
+    }
+    if (options && asprintf(&name, "%s%s%s/%s", host, *port ? ":" : "", port, database) < 0)
+        name = NULL;
+    PQconninfoFree(options);
+    PQfreemem(said);
+    return name;
+}
+
+enum status pg_open(const char *url, unsigned connections, const struct pg_schema *schema, struct pg **out,
+                    struct error *err)
+{
+    assert(connections >= 1 && connections <= 64);
+    struct pg *d = calloc(1, sizeof *d);
+    *out = NULL;
+    if (!d)
+        return err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
+    pthread_mutex_init(&d->mutex, NULL);
+    pthread_cond_init(&d->returned, NULL);
+    d->url = strdup(url);
+    d->all = calloc(connections, sizeof *d->all);
+    d->free = calloc(connections, sizeof(struct pg_conn *));
+    enum status st = OK;
+    if (!d->url || !d->all || !d->free)
+        st = err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
+    else if (!(d->name = name_of(url)))
+        st = err_set(err, ERR_INVALID, "the database URL is not one that PostgreSQL's library understands");
+    for (unsigned i = 0; st == OK && i < connections; i++) {
+        d->all[i].db = d;
+        d->free[connections - 1 - i] = &d->all[i];
+        d->count = d->n_free = i + 1;
+    }
+    if (st == OK && (st = first_connection(d, err)) == OK)
+        st = migrate(d, &d->all[0], schema, err);
+    if (st != OK) {
+        pg_close(d);
+        return st;
+    }
+    *out = d;
+    return OK;
+}
+
+void pg_close(struct pg *d)
+{
+    if (!d)
+        return;
+    for (unsigned i = 0; i < d->count; i++)
+        PQfinish(d->all[i].handle);
+    pthread_mutex_destroy(&d->mutex);
+    pthread_cond_destroy(&d->returned);
+    free(d->all);
+    free(d->free);
+    free(d->url);
+    free(d->name);
+    free(d);
+}
+
+enum status pg_ping(struct pg *d, struct error *err)
+{
+    int64_t one;
+    struct pg_conn *c = pg_reader(d);
+    enum status st = pg_get_int(c, "SELECT 1", PG_NONE, &one, NULL, err);
+    pg_reader_done(d, c);
+    return st;
+}
