@@ -1,6 +1,8 @@
 /* The stores alone: build/release/bench/store [stickers]
  * Writes per second with the durability that the headers promise, at 1 and 64 threads, beside what fsync alone allows
- * on this disk; reads at 1 and 2 threads. Databases are made in a new folder under $TMPDIR (or .) and removed. */
+ * on this disk; reads at 1 and 2 threads. Databases are made in a new folder under $TMPDIR (or .) and removed.
+ * PEEL_BENCH_POSTGRES=postgresql://.../name, a database that is not there yet: the lexical search on PostgreSQL beside
+ * SQLite's, as a ratio. */
 #include "base/os.h"
 #include "store/search_store.h"
 #include "store/sticker_store.h"
@@ -134,6 +136,16 @@ static void search_common(struct bench *b, struct arena *a, unsigned *seed)
     lexical(b, a, stems, 2, NULL);
 }
 
+static const struct {
+    const char *what;
+    void (*one)(struct bench *b, struct arena *a, unsigned *seed);
+} lexical_searches[] = {
+    {"lexical, common + rare word (~8% match)", search_two},
+    {"lexical, word + two typed letters", search_typing},
+    {"lexical, a word that every sticker has", search_common},
+};
+enum { LEXICAL = sizeof lexical_searches / sizeof *lexical_searches };
+
 static void *worker(void *arg)
 {
     struct bench *b = arg;
@@ -149,8 +161,9 @@ static void *worker(void *arg)
     return NULL;
 }
 
-static void measure(struct bench *b, const char *what, void (*one)(struct bench *, struct arena *, unsigned *),
-                    unsigned threads)
+/* Microseconds that one takes. */
+static double measure(struct bench *b, const char *what, void (*one)(struct bench *, struct arena *, unsigned *),
+                      unsigned threads)
 {
     pthread_t t[64];
     b->one = one;
@@ -167,6 +180,7 @@ static void measure(struct bench *b, const char *what, void (*one)(struct bench 
     double seconds = (double)(os_monotonic_us() - start) / 1e6, done = (double)atomic_load(&b->done);
     printf("%-52s %2u threads %10.0f /s %9.1f us each\n", what, threads, done / seconds,
            seconds * 1e6 * threads / done);
+    return seconds * 1e6 * threads / done;
 }
 
 static void fill(struct bench *b)
@@ -198,12 +212,14 @@ static void fill(struct bench *b)
         struct index_terms t = {title, title, name, title, NULL, 0};
         struct document d = {.filename = name, .title = title, .words_json = "[]", .image_sha256 = sha};
         struct index_terms dt = {title, title, name, title, NULL, 0};
-        MUST(sticker_store_add(b->stickers, &s, &t, 1, &err));
+        if (b->stickers)
+            MUST(sticker_store_add(b->stickers, &s, &t, 1, &err));
         MUST(search_store_put(b->search, &d, &dt, &id, &changed, &err));
     }
     double us = (double)(os_monotonic_us() - start);
-    printf("filled both stores with %zu stickers, one at a time: %.0f us each\n", b->n, us / (double)b->n);
-    for (unsigned i = 0; i < 1000; i++) {
+    printf("filled %s with %zu stickers, one at a time: %.0f us each\n", b->stickers ? "both stores" : "PostgreSQL's",
+           b->n, us / (double)b->n);
+    for (unsigned i = 0; b->stickers && i < 1000; i++) {
         char query[32];
         snprintf(query, sizeof query, "query %u", i);
         MUST(sticker_store_query_ensure(b->stickers, query, &err));
@@ -243,19 +259,31 @@ int main(int argc, char **argv)
     MUST(search_store_open(search, 16, &b.search, &err));
     fsync_alone(folder);
     fill(&b);
-    measure(&b, "feedback, 2 votes, on the disk when answered", feedback, 1);
-    measure(&b, "feedback, 2 votes, on the disk when answered", feedback, 64);
-    measure(&b, "query_ensure, known", ensure_known, 1);
-    measure(&b, "query_ensure, known", ensure_known, 2);
-    measure(&b, "query_ensure, new", ensure_new, 1);
-    measure(&b, "query_ensure, new", ensure_new, 64);
-    measure(&b, "usage_add, 100 queries", usage_100, 1);
-    measure(&b, "get_many, 10 stickers", get_ten, 1);
-    measure(&b, "get_many, 10 stickers", get_ten, 2);
-    measure(&b, "lexical, common + rare word (~8% match)", search_two, 1);
-    measure(&b, "lexical, common + rare word (~8% match)", search_two, 2);
-    measure(&b, "lexical, word + two typed letters", search_typing, 1);
-    measure(&b, "lexical, a word that every sticker has", search_common, 1);
+    (void)measure(&b, "feedback, 2 votes, on the disk when answered", feedback, 1);
+    (void)measure(&b, "feedback, 2 votes, on the disk when answered", feedback, 64);
+    (void)measure(&b, "query_ensure, known", ensure_known, 1);
+    (void)measure(&b, "query_ensure, known", ensure_known, 2);
+    (void)measure(&b, "query_ensure, new", ensure_new, 1);
+    (void)measure(&b, "query_ensure, new", ensure_new, 64);
+    (void)measure(&b, "usage_add, 100 queries", usage_100, 1);
+    (void)measure(&b, "get_many, 10 stickers", get_ten, 1);
+    (void)measure(&b, "get_many, 10 stickers", get_ten, 2);
+    double sqlite[LEXICAL], postgres[LEXICAL];
+    for (size_t i = 0; i < LEXICAL; i++)
+        sqlite[i] = measure(&b, lexical_searches[i].what, lexical_searches[i].one, 1);
+    (void)measure(&b, lexical_searches[0].what, lexical_searches[0].one, 2);
+    const char *url = getenv("PEEL_BENCH_POSTGRES");
+    if (url && *url) {
+        struct bench other = {.n = b.n};
+        MUST(search_store_open(url, 4, &other.search, &err));
+        fill(&other);
+        for (size_t i = 0; i < LEXICAL; i++)
+            postgres[i] = measure(&other, lexical_searches[i].what, lexical_searches[i].one, 1);
+        for (size_t i = 0; i < LEXICAL; i++)
+            printf("%-52s PostgreSQL takes %.2f times as long as SQLite\n", lexical_searches[i].what,
+                   postgres[i] / sqlite[i]);
+        search_store_close(other.search);
+    }
     sticker_store_close(b.stickers);
     search_store_close(b.search);
     unlink(stickers);

@@ -4,7 +4,10 @@
 enum status search_store_open(const char *url, unsigned readers, struct search_store **out, struct error *err)
 {
     enum status st = store_check_url(url, readers, err);
-    return st == OK ? search_store_sqlite_open(url, readers, out, err) : st;
+    if (st != OK)
+        return st;
+    return store_is_postgres(url) ? search_store_postgres_open(url, readers, out, err)
+                                  : search_store_sqlite_open(url, readers, out, err);
 }
 
 void search_store_close(struct search_store *s)

@@ -4,13 +4,19 @@
 #include "base/utf8.h"
 #include <string.h>
 
+bool store_is_postgres(const char *url)
+{
+    return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
+}
+
 enum status store_check_url(const char *url, unsigned readers, struct error *err)
 {
     if (!*url)
         return err_set(err, ERR_INVALID, "the database URL is empty, expected a file path");
     const char *colon = strstr(url, "://");
-    if (colon)
-        return err_set(err, ERR_UNSUPPORTED, "database URL scheme \"%.*s\" is not supported, expected a file path",
+    if (colon && !store_is_postgres(url))
+        return err_set(err, ERR_UNSUPPORTED,
+                       "database URL scheme \"%.*s\" is not supported, expected a file path or postgresql://",
                        colon - url < 32 ? (int)(colon - url) : 32, url);
     if (readers < 1 || readers > 64)
         return err_set(err, ERR_INVALID, "%u read connections, expected 1 to 64", readers);
@@ -39,6 +45,9 @@ enum status store_check_filename(const char *filename, struct error *err)
 enum status sticker_store_open(const char *url, unsigned readers, struct sticker_store **out, struct error *err)
 {
     enum status st = store_check_url(url, readers, err);
+    if (st == OK && store_is_postgres(url))
+        return err_set(err, ERR_UNSUPPORTED,
+                       "StickerService's database is a file of SQLite's, not one of PostgreSQL's");
     return st == OK ? sticker_store_sqlite_open(url, readers, out, err) : st;
 }
 

@@ -88,8 +88,11 @@ struct search_store {
 /* Backends. `readers` is within 1..64. */
 extern __typeof__(sticker_store_open) sticker_store_sqlite_open;
 extern __typeof__(search_store_open) search_store_sqlite_open;
+extern __typeof__(search_store_open) search_store_postgres_open;
 
-/* OK for a SQLite file path; ERR_UNSUPPORTED naming the scheme of anything else; ERR_INVALID. */
+/* Is it one of PostgreSQL's? */
+bool store_is_postgres(const char *url);
+/* OK for a SQLite file path or a PostgreSQL URL; ERR_UNSUPPORTED naming the scheme of anything else; ERR_INVALID. */
 enum status store_check_url(const char *url, unsigned readers, struct error *err) MUST_CHECK;
 
 #endif

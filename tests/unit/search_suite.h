@@ -16,7 +16,7 @@
 #include <time.h>
 
 struct suite {
-    char dir[64], db[96], bucket[96], models[96], cache[96];
+    char dir[64], db[512], bucket[96], models[96], cache[96];
     struct search_service_config cfg;
     pid_t pid;
     int stop; /* closing it stops the service */
@@ -33,7 +33,11 @@ static inline void suite_begin(struct suite *s)
 {
     memset(s, 0, sizeof *s);
     tmp_make(s->dir, sizeof s->dir);
-    snprintf(s->db, sizeof s->db, "%s/search.db", s->dir);
+    const char *url = getenv("PEEL_TEST_STORE_URL"), *braces = url ? strstr(url, "{}") : NULL; /* as in store_suite.h */
+    if (braces)
+        snprintf(s->db, sizeof s->db, "%.*s%s%s", (int)(braces - url), url, strrchr(s->dir, '-') + 1, braces + 2);
+    else
+        snprintf(s->db, sizeof s->db, "%s/search.db", s->dir);
     snprintf(s->bucket, sizeof s->bucket, "%s/bucket", s->dir);
     snprintf(s->models, sizeof s->models, "%s/models", s->dir);
     snprintf(s->cache, sizeof s->cache, "%s/cache", s->dir);

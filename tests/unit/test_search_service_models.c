@@ -716,5 +716,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(changes_while_searching_are_right, begin, end),
         cmocka_unit_test_setup_teardown(services_on_one_database_follow_each_other, begin, end),
     };
+    const char *only = getenv("PEEL_TEST_ONLY"); /* one that runs over any database */
+    if (only)
+        cmocka_set_test_filter(only);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -255,6 +255,88 @@ static void the_preferred_language_comes_first(void **state)
     search_store_close(store);
 }
 
+/* The same documents and questions, here and in a file of SQLite's: the same order and scores. */
+static const char *any_word(unsigned *seed, struct arena *a)
+{
+    *seed = *seed * 1103515245u + 12345u;
+    unsigned n = *seed >> 16;
+    return arena_printf(a, "%c%u%s", 'a' + (char)(n % 3 * n % 5), n % 7 * (n / 7 % 11), n % 4 ? "" : "xy");
+}
+
+static const char *any_words(unsigned *seed, unsigned n, struct arena *a)
+{
+    const char *s = "";
+    for (unsigned i = 0; i < n; i++)
+        s = arena_printf(a, "%s%s%s", s, i ? " " : "", any_word(seed, a));
+    return s;
+}
+
+static void any_database_ranks_alike(void **state)
+{
+    struct suite *s = *state;
+    char path[300];
+    snprintf(path, sizeof path, "%s/reference.db", s->folder);
+    struct search_store *stores[2] = {suite_search(s), NULL};
+    assert_ok(s, search_store_open(path, 4, &stores[1], &s->err));
+    unsigned seed = 7;
+    int64_t id, total[2];
+    bool changed;
+    for (int i = 0; i < 400; i++) { /* some of them twice, some deleted again */
+        char name[32];
+        snprintf(name, sizeof name, "s%03d.png", i * 7 % 300);
+        struct language_terms lists[3];
+        for (unsigned k = 0; k < 3; k++)
+            lists[k] = (struct language_terms){1 + k * 40 + seed / 65536 % 9, any_words(&seed, k, &s->arena),
+                                               any_words(&seed, 1 + seed / 65536 % 4, &s->arena)};
+        const char *title = any_words(&seed, 1 + seed / 65536 % 3, &s->arena);
+        struct index_terms terms = {.title = title,
+                                    .words = any_words(&seed, seed / 65536 % 6, &s->arena),
+                                    .filename = any_word(&seed, &s->arena),
+                                    .folded = arena_printf(&s->arena, "%s Z%d", title, i % 50),
+                                    .languages = lists,
+                                    .n_languages = seed / 65536 % 4};
+        struct document doc = {.filename = name, .title = title, .words_json = "", .image_sha256 = ""};
+        for (int k = 0; k < 2; k++) {
+            assert_ok(s, search_store_put(stores[k], &doc, &terms, &id, &changed, &s->err));
+            if (i % 19 == 0)
+                assert_ok(s, search_store_delete(stores[k], name, &id, &s->err));
+        }
+    }
+    size_t found = 0;
+    for (int i = 0; i < 300; i++) {
+        const char *stems[4];
+        struct word_form forms[8];
+        struct index_query q = {.stems = stems, .n_stems = (size_t)i % 4, .forms = forms, .prefix_in_all = i % 2};
+        for (size_t k = 0; k < q.n_stems; k++) {
+            stems[k] = any_word(&seed, &s->arena);
+            for (unsigned f = 0; f < seed / 65536 % 3; f++) {
+                struct word_form *form = &forms[q.n_forms++];
+                *form = (struct word_form){.word = (unsigned)k, .stem = f ? any_word(&seed, &s->arena) : stems[k]};
+                for (unsigned l = 1; l < LANGUAGE_COUNT; l++)
+                    if (f || l % 2)
+                        language_set_add(&form->in, l);
+            }
+        }
+        q.language = i % 5 ? LANGUAGE_en : 41 + (unsigned)i % 9;
+        q.prefix = i % 3 == 0 ? NULL : i % 3 == 1 ? "z1" : arena_strndup(&s->arena, any_word(&seed, &s->arena), 2);
+        struct search_hit *hits[2];
+        size_t n[2];
+        for (int k = 0; k < 2; k++)
+            assert_ok(s, search_store_lexical(stores[k], &q, 20, (size_t)i % 7, &s->arena, &hits[k], &n[k], &total[k],
+                                              &s->err));
+        assert_int_equal(total[0], total[1]);
+        assert_int_equal(n[0], n[1]);
+        found += n[0];
+        for (size_t k = 0; k < n[0]; k++) {
+            assert_string_equal(hits[0][k].filename, hits[1][k].filename);
+            assert_true(hits[0][k].score - hits[1][k].score < 1e-9 && hits[1][k].score - hits[0][k].score < 1e-9);
+        }
+    }
+    assert_true(found > 1000);
+    search_store_close(stores[0]);
+    search_store_close(stores[1]);
+}
+
 static int64_t generation(struct suite *s, struct search_store *store, const char *model)
 {
     int64_t g;
@@ -510,6 +592,7 @@ int main(void)
         T(hostile_terms_find_what_they_say),
         T(vectors_follow_their_documents),
         T(pages_of_documents_say_what_a_model_has_made),
+        T(any_database_ranks_alike),
         T(changes_are_listed_in_their_order),
         T(settings_are_kept),
     };

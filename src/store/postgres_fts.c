@@ -1,0 +1,269 @@
+/* postgres_fts.c: a document's terms, as rows of the postings table.
+ *
+ * Packed terms are title, words, filename and folded, then each language's number (one byte), title and words; all
+ * end with a NUL. The rows are made from them when they are written and again when they are to be forgotten. */
+#include "store/postgres_fts.h"
+
+#include "base/buf.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PACKED = 8 << 20 };
+static const double weights[] = {FTS_WEIGHT_TITLE, FTS_WEIGHT_WORDS, FTS_WEIGHT_FILENAME};
+
+static bool is_letter(unsigned char c)
+{
+    return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+size_t pgfts_term(const char *text, size_t *at, char kind, char out[PGFTS_MAX_TERM + 1])
+{
+    size_t len = 0;
+    while (text[*at] && !is_letter((unsigned char)text[*at]))
+        (*at)++;
+    out[0] = kind;
+    for (; is_letter((unsigned char)text[*at]); (*at)++) {
+        char c = text[*at];
+        if (len < PGFTS_MAX_TERM)
+            out[++len] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    return len ? len + 1 : 0;
+}
+
+/* --- rows --- */
+
+struct token {
+    size_t at, len; /* in the bytes */
+    double tf;      /* to be added up */
+    int language;   /* that has it in its words; -1: it stands in a title, or is English */
+};
+
+struct rows {
+    struct buf bytes;
+    struct token *tokens;
+    size_t n_tokens, cap;
+    int64_t words; /* in title, words and filename */
+    struct arena arena;
+    struct pg_blob *terms, *languages;
+    int64_t *postings;
+    size_t n;
+};
+
+static void rows_free(struct rows *r)
+{
+    free(r->tokens);
+    buf_free(&r->bytes);
+    arena_free(&r->arena);
+}
+
+static bool add_tokens(struct rows *r, const char *text, char kind, double tf, int language)
+{
+    char term[PGFTS_MAX_TERM + 1];
+    for (size_t at = 0, len; (len = pgfts_term(text, &at, kind, term)) > 0;) {
+        if (r->n_tokens == r->cap) {
+            size_t cap = r->cap ? 2 * r->cap : 256;
+            struct token *grown = reallocarray(r->tokens, cap, sizeof *grown);
+            if (!grown)
+                return false;
+            r->tokens = grown;
+            r->cap = cap;
+        }
+        r->tokens[r->n_tokens++] = (struct token){.at = r->bytes.len, .len = len, .tf = tf, .language = language};
+        buf_append(&r->bytes, term, len);
+    }
+    return true;
+}
+
+static int by_term(const void *x, const void *y, void *bytes)
+{
+    const struct token *a = x, *b = y;
+    const char *all = bytes;
+    int order = memcmp(all + a->at, all + b->at, a->len < b->len ? a->len : b->len);
+    if (order == 0)
+        order = (a->len > b->len) - (a->len < b->len);
+    return order ? order : (a->language > b->language) - (a->language < b->language);
+}
+
+/* One row of each term: its tf summed, its languages each once. */
+static bool merge(struct rows *r, int64_t id, int64_t length)
+{
+    char *bytes = r->bytes.data;
+    r->terms = arena_array(&r->arena, r->n_tokens + 1, sizeof *r->terms);
+    r->languages = arena_array(&r->arena, r->n_tokens + 1, sizeof *r->languages);
+    r->postings = arena_array(&r->arena, r->n_tokens + 1, sizeof *r->postings);
+    unsigned char *numbers = arena_alloc(&r->arena, r->n_tokens + 1);
+    if (!r->terms || !r->languages || !r->postings || !numbers)
+        return false;
+    if (r->n_tokens)
+        qsort_r(r->tokens, r->n_tokens, sizeof *r->tokens, by_term, bytes);
+    for (size_t i = 0, next; i < r->n_tokens; i = next) {
+        const struct token *first = &r->tokens[i];
+        unsigned char *start = numbers;
+        double tf = 0;
+        int last = -1;
+        for (next = i; next < r->n_tokens; next++) {
+            const struct token *t = &r->tokens[next];
+            if (t->len != first->len || memcmp(bytes + t->at, bytes + first->at, t->len) != 0)
+                break;
+            tf += t->tf;
+            if (t->language > last)
+                *numbers++ = (unsigned char)(last = t->language);
+        }
+        bool other = bytes[first->at] == 'l';
+        int64_t kept = other ? (tf > 0 ? PGFTS_TITLED : 0) : tf < PGFTS_MAX_TF ? (int64_t)tf : PGFTS_MAX_TF;
+        r->terms[r->n] = (struct pg_blob){bytes + first->at, first->len};
+        r->languages[r->n] = (struct pg_blob){other ? start : NULL, (size_t)(numbers - start)};
+        r->postings[r->n++] = id << PGFTS_ID_SHIFT | length << PGFTS_LENGTH_SHIFT | kept;
+    }
+    return true;
+}
+
+static const char *next_text(const char **at, const char *end)
+{
+    const char *text = *at, *stop = memchr(text, '\0', (size_t)(end - text));
+    *at = stop ? stop + 1 : end;
+    return stop ? text : NULL;
+}
+
+static enum status make_rows(struct rows *r, int64_t id, const char *packed, size_t len, struct error *err)
+{
+    const char *at = packed, *end = packed + len, *text;
+    struct index_terms terms = {0};
+    *r = (struct rows){0};
+    buf_init(&r->bytes, MAX_PACKED * 2);
+    arena_init(&r->arena, SIZE_MAX);
+    bool ok = true, whole = true;
+    const char **const english[] = {&terms.title, &terms.words, &terms.filename, &terms.folded};
+    for (size_t i = 0; i < 4 && whole; i++)
+        whole = (*english[i] = next_text(&at, end)) != NULL;
+    for (size_t i = 0; i < 3 && whole && ok; i++)
+        ok = add_tokens(r, *english[i], 's', weights[i], -1);
+    r->words = (int64_t)r->n_tokens;
+    ok = ok && whole && add_tokens(r, terms.folded, 'f', 0, -1);
+    while (whole && ok && at < end) {
+        unsigned language = (unsigned char)*at++;
+        whole = language < LANGUAGE_COUNT && (text = next_text(&at, end)) != NULL;
+        ok = whole && add_tokens(r, text, 'l', 1, -1);
+        whole = whole && (text = next_text(&at, end)) != NULL;
+        ok = ok && whole && add_tokens(r, text, 'l', 0, (int)language);
+    }
+    if (!whole)
+        return err_set(err, ERR_CORRUPT, "the packed terms of row %lld are damaged", (long long)id);
+    enum status st = buf_status(&r->bytes, err);
+    int64_t all;
+    if (st == OK && (!ok || !merge(r, id, fts_length(&terms, &all))))
+        st = err_set(err, ERR_NO_MEMORY, "out of memory for the terms of a document");
+    return st;
+}
+
+static enum status pack(const struct index_terms *terms, struct buf *out, struct error *err)
+{
+    const char *const english[] = {terms->title, terms->words, terms->filename, terms->folded};
+    buf_init(out, MAX_PACKED);
+    for (size_t i = 0; i < 4; i++)
+        buf_append(out, english[i], strlen(english[i]) + 1);
+    for (size_t i = 0; i < terms->n_languages; i++) {
+        const struct language_terms *t = &terms->languages[i];
+        buf_putc(out, (char)t->language);
+        buf_append(out, t->title, strlen(t->title) + 1);
+        buf_append(out, t->words, strlen(t->words) + 1);
+    }
+    return buf_status(out, err);
+}
+
+/* --- what is in the index --- */
+
+static enum status read_packed(struct pg_conn *c, const struct pgfts_table *t, int64_t id, struct buf *out, bool *found,
+                               struct error *err)
+{
+    struct pg_rows r;
+    buf_init(out, MAX_PACKED);
+    pg_query(&r, c, t->terms, PG_ARGS(PG_INT(id)), err);
+    *found = pg_next(&r);
+    if (*found) {
+        size_t len;
+        const void *bytes = pg_blob(&r, 0, &len);
+        buf_append(out, bytes, len);
+    }
+    enum status st = pg_end(&r);
+    return st == OK ? buf_status(out, err) : st;
+}
+
+static enum status count(struct pg_conn *c, const struct pgfts_table *t, int64_t documents, int64_t words,
+                         struct error *err)
+{
+    return pg_run(c, t->count, PG_ARGS(PG_INT(documents), PG_INT(words)), NULL, err);
+}
+
+/* Takes the rows out; *words: how many to take off the total. */
+static enum status forget(struct pg_conn *c, const struct pgfts_table *t, int64_t id, bool *found, int64_t *words,
+                          struct error *err)
+{
+    struct buf packed;
+    struct rows rows = {0};
+    *words = 0;
+    enum status st = read_packed(c, t, id, &packed, found, err);
+    if (st == OK && *found) {
+        st = make_rows(&rows, id, packed.data, packed.len, err);
+        *words = rows.words;
+        if (st == OK && rows.n)
+            st = pg_run(c, t->remove, PG_ARGS(PG_BLOBS(rows.terms, rows.n), PG_INTS(rows.postings, rows.n)), NULL, err);
+        if (st == OK)
+            st = pg_run(c, t->remove_terms, PG_ARGS(PG_INT(id)), NULL, err);
+        rows_free(&rows);
+    }
+    buf_free(&packed);
+    return st;
+}
+
+enum status pgfts_remove(struct pg_conn *c, const struct pgfts_table *t, int64_t id, struct error *err)
+{
+    bool found;
+    int64_t words;
+    enum status st = forget(c, t, id, &found, &words, err);
+    return st == OK && found ? count(c, t, -1, -words, err) : st;
+}
+
+enum status pgfts_put(struct pg_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
+                      struct error *err)
+{
+    struct buf packed;
+    struct rows rows = {0};
+    bool found;
+    int64_t words;
+    enum status st = forget(c, t, id, &found, &words, err);
+    if (st != OK)
+        return st;
+    st = pack(terms, &packed, err);
+    if (st == OK) {
+        st = make_rows(&rows, id, packed.data, packed.len, err);
+        if (st == OK)
+            st = pg_run(c, t->put_terms, PG_ARGS(PG_INT(id), PG_BLOB(packed.data, packed.len)), NULL, err);
+        if (st == OK && rows.n)
+            st = pg_run(
+                c, t->put,
+                PG_ARGS(PG_BLOBS(rows.terms, rows.n), PG_INTS(rows.postings, rows.n), PG_BLOBS(rows.languages, rows.n)),
+                NULL, err);
+        if (st == OK)
+            st = count(c, t, !found, rows.words - words, err);
+        rows_free(&rows);
+    }
+    buf_free(&packed);
+    return st;
+}
+
+enum status pgfts_same(struct pg_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
+                       bool *same, struct error *err)
+{
+    struct buf packed, stored;
+    bool found;
+    *same = false;
+    enum status st = read_packed(c, t, id, &stored, &found, err);
+    if (st == OK) {
+        st = pack(terms, &packed, err);
+        *same = st == OK && found && packed.len == stored.len && memcmp(packed.data, stored.data, packed.len) == 0;
+        buf_free(&packed);
+    }
+    buf_free(&stored);
+    return st;
+}

@@ -1,0 +1,288 @@
+/* postgres_fts_search.c: the postings of a query's terms, brought together document by document for the ranking. */
+#include "store/postgres_fts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_ASKED = 64 << 10 }; /* bytes of all terms of a query */
+
+/* A document that one term of the query is in. */
+struct posting {
+    int64_t id;
+    uint32_t length, tf;
+    const unsigned char *languages;
+    size_t n_languages;
+};
+struct list {
+    struct posting *items; /* by id; the prefix has documents several times, once for each word that begins so */
+    size_t n, at;
+    int phrase;
+};
+struct lists {
+    struct list *items;
+    size_t n;
+};
+
+static int by_id(const void *x, const void *y)
+{
+    const struct posting *a = x, *b = y;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+static enum status read_list(struct pg_rows *r, bool languages, struct arena *a, struct list *out)
+{
+    struct pg_items postings, sets = {0};
+    const unsigned char *bytes, *set;
+    size_t len, n_set;
+    pg_array(&postings, r, 1);
+    if (languages)
+        pg_array(&sets, r, 2);
+    out->items = arena_array(a, postings.left + 1, sizeof *out->items);
+    if (!out->items)
+        return r->status = err_set(r->err, ERR_NO_MEMORY, "out of memory for %zu matches", postings.left);
+    bool sorted = true;
+    while (pg_item(&postings, &bytes, &len)) {
+        int64_t value = len == 8 ? pg_read_int(bytes) : 0;
+        struct posting *p = &out->items[out->n++];
+        *p = (struct posting){.id = value >> PGFTS_ID_SHIFT,
+                              .length = (uint32_t)(value >> PGFTS_LENGTH_SHIFT) & FTS_MAX_LENGTH,
+                              .tf = (uint32_t)value & PGFTS_MAX_TF};
+        if (languages && pg_item(&sets, &set, &n_set)) {
+            p->languages = arena_alloc(a, n_set + 1);
+            if (!p->languages)
+                return r->status = err_set(r->err, ERR_NO_MEMORY, "out of memory for matches");
+            if (n_set)
+                memcpy((void *)(uintptr_t)p->languages, set, n_set);
+            p->n_languages = n_set;
+        }
+        sorted = sorted && (out->n < 2 || p[-1].id <= p->id);
+    }
+    if (!sorted)
+        qsort(out->items, out->n, sizeof *out->items, by_id);
+    return OK;
+}
+
+/* The lists of one statement's rows; column 0 is the term's place, from 1, plus `base` its phrase. */
+static enum status ask(struct pg_conn *c, const char *sql, const struct pg_arg *args, size_t n_args, const int *phrases,
+                       bool languages, struct arena *a, struct lists *out, struct error *err)
+{
+    struct pg_rows r;
+    pg_query(&r, c, sql, args, n_args, err);
+    while (pg_next(&r)) {
+        struct list *list = &out->items[out->n++];
+        *list = (struct list){.phrase = phrases[pg_int(&r, 0) - 1]};
+        if (read_list(&r, languages, a, list) != OK)
+            break;
+    }
+    return pg_end(&r);
+}
+
+/* A query's term as the index has it; false when it can be in none. */
+static bool spell(const char *term, char kind, struct arena *a, struct pg_blob *out)
+{
+    char spelled[PGFTS_MAX_TERM + 1], rest[PGFTS_MAX_TERM + 1];
+    size_t at = 0, len = pgfts_term(term, &at, kind, spelled);
+    if (!len || pgfts_term(term, &at, kind, rest))
+        return false;
+    char *copy = arena_strndup(a, spelled, len);
+    *out = (struct pg_blob){copy, len};
+    return copy != NULL;
+}
+
+/* Whatever begins with it: from `low` up to, but without, `high`. */
+static bool spell_range(const char *prefix, char kind, struct arena *a, struct pg_blob *low, struct pg_blob *high)
+{
+    if (!spell(prefix, kind, a, low))
+        return false;
+    char *next = arena_strndup(a, low->data, low->len);
+    size_t len = low->len;
+    if (!next)
+        return false;
+    while (len > 1 && (unsigned char)next[len - 1] == 0xff)
+        len--;
+    next[len - 1]++;
+    *high = (struct pg_blob){next, len};
+    return true;
+}
+
+static enum status collect_note(const struct fts_rank *r, struct fts_collector *into, const struct list *list,
+                                size_t from, size_t to)
+{
+    const struct index_query *q = r->q;
+    bool words = into == &r->words, titled = false, preferred = false;
+    if (words)
+        return fts_collect_note(into, list->phrase, list->items[from].tf, false) ? OK : ERR_NO_MEMORY;
+    const struct word_form *form = (size_t)list->phrase < r->n_forms ? &q->forms[list->phrase] : NULL;
+    struct language_set known = {0};
+    unsigned n_known = 0;
+    for (size_t i = from; i < to; i++) {
+        const struct posting *p = &list->items[i];
+        titled = titled || p->tf == PGFTS_TITLED;
+        for (size_t k = 0; k < p->n_languages; k++) {
+            unsigned language = p->languages[k];
+            if (language >= LANGUAGE_COUNT || language_set_has(&known, language) ||
+                (form && !language_set_has(&form->in, language)))
+                continue;
+            language_set_add(&known, language);
+            n_known++;
+            preferred = preferred || language == q->language;
+        }
+    }
+    if (!n_known)
+        return OK;
+    return fts_collect_note(into, list->phrase, fts_form_tf(titled, preferred, n_known), preferred) ? OK
+                                                                                                    : ERR_NO_MEMORY;
+}
+
+static int by_phrase(const void *x, const void *y)
+{
+    const struct list *a = x, *b = y;
+    return (a->phrase > b->phrase) - (a->phrase < b->phrase);
+}
+
+/* Document by document, in the order of ids. */
+static enum status collect(const struct fts_rank *r, struct lists *lists, struct fts_collector *into, struct error *err)
+{
+    qsort(lists->items, lists->n, sizeof *lists->items, by_phrase);
+    for (;;) {
+        int64_t id = INT64_MAX;
+        uint32_t length = 0;
+        size_t before = into->n_notes;
+        for (size_t i = 0; i < lists->n; i++) {
+            const struct list *l = &lists->items[i];
+            if (l->at < l->n && l->items[l->at].id < id) {
+                id = l->items[l->at].id;
+                length = l->items[l->at].length;
+            }
+        }
+        if (id == INT64_MAX)
+            return OK;
+        enum status st = OK;
+        for (size_t i = 0; i < lists->n && st == OK; i++) {
+            struct list *l = &lists->items[i];
+            size_t from = l->at;
+            while (l->at < l->n && l->items[l->at].id == id)
+                l->at++;
+            if (l->at > from)
+                st = collect_note(r, into, l, from, l->at);
+        }
+        if (st == OK && into->n_notes > before && !fts_collect_match(into, id, length))
+            st = ERR_NO_MEMORY;
+        if (st != OK)
+            return err_set(err, st, "out of memory for the matches");
+    }
+}
+
+struct question {
+    struct pg_blob *terms, low, high;
+    int *phrases;
+    size_t n;
+    bool ranged;
+};
+
+/* Asks for the terms, then for the prefix, whose phrase is the last. */
+static enum status pass(struct pg_conn *c, const struct question *q, const char *exact, const char *range,
+                        const struct fts_rank *r, struct fts_collector *into, int last, struct arena *a,
+                        struct error *err)
+{
+    bool languages = into == &r->languages;
+    struct lists lists = {.items = arena_array(a, q->n + 1, sizeof *lists.items)};
+    enum status st = lists.items ? OK : err_set(err, ERR_NO_MEMORY, "out of memory for a query");
+    if (st == OK && q->n)
+        st = ask(c, exact, PG_ARGS(PG_BLOBS(q->terms, q->n)), q->phrases, languages, a, &lists, err);
+    if (st == OK && q->ranged)
+        st = ask(c, range, PG_ARGS(PG_BLOB(q->low.data, q->low.len), PG_BLOB(q->high.data, q->high.len)), &last,
+                 languages, a, &lists, err);
+    return st == OK ? collect(r, &lists, into, err) : st;
+}
+
+static enum status read_totals(struct pg_conn *c, const struct pgfts_table *t, struct fts_totals *out,
+                               struct error *err)
+{
+    struct pg_rows r;
+    pg_query(&r, c, t->totals, PG_NONE, err);
+    while (pg_next(&r))
+        *out = fts_totals_of(pg_int(&r, 0), pg_int(&r, 1));
+    return pg_end(&r);
+}
+
+struct names_of {
+    struct pg_conn *conn;
+    const struct pgfts_table *table;
+};
+
+static enum status names(void *ctx, const int64_t *ids, size_t n, struct arena *a, const char **out, struct error *err)
+{
+    const struct names_of *of = ctx;
+    struct pg_rows r;
+    memset(out, 0, n * sizeof *out);
+    pg_query(&r, of->conn, of->table->filenames, PG_ARGS(PG_INTS(ids, n)), err);
+    while (pg_next(&r)) {
+        int64_t at = pg_int(&r, 0);
+        out[at - 1] = pg_text(&r, 1, a);
+    }
+    return pg_end(&r);
+}
+
+static enum status make_questions(const struct fts_rank *r, struct question *words, struct question *forms,
+                                  struct arena *a, struct error *err)
+{
+    size_t bytes = r->prefix ? strlen(r->prefix) : 0;
+    *words = (struct question){.terms = arena_array(a, r->n_stems + 1, sizeof *words->terms),
+                               .phrases = arena_array(a, r->n_stems + 1, sizeof *words->phrases)};
+    *forms = (struct question){.terms = arena_array(a, r->n_forms + 1, sizeof *forms->terms),
+                               .phrases = arena_array(a, r->n_forms + 1, sizeof *forms->phrases)};
+    if (!words->terms || !words->phrases || !forms->terms || !forms->phrases)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for a query");
+    for (size_t i = 0; i < r->n_stems; i++) {
+        bytes += strlen(r->q->stems[i]);
+        words->phrases[words->n] = (int)i;
+        words->n += spell(r->q->stems[i], 's', a, &words->terms[words->n]);
+    }
+    for (size_t i = 0; i < r->n_forms; i++) {
+        bytes += strlen(r->q->forms[i].stem);
+        forms->phrases[forms->n] = (int)i;
+        forms->n += spell(r->q->forms[i].stem, 'l', a, &forms->terms[forms->n]);
+    }
+    words->ranged = r->prefix && spell_range(r->prefix, 'f', a, &words->low, &words->high);
+    forms->ranged = r->form_prefix && spell_range(r->form_prefix, 'l', a, &forms->low, &forms->high);
+    return bytes <= MAX_ASKED
+               ? OK
+               : err_set(err, ERR_TOO_LARGE, "the query's terms have %zu bytes, at most %d are looked for", bytes,
+                         MAX_ASKED);
+}
+
+enum status pgfts_search(struct pg *d, const struct pgfts_table *t, const struct index_query *q, size_t limit,
+                         size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
+                         struct error *err)
+{
+    struct fts_rank r;
+    struct arena scratch;
+    struct question words, forms;
+    *hits = NULL;
+    *n = 0;
+    *total = 0;
+    fts_rank_begin(&r, q);
+    arena_init(&scratch, SIZE_MAX);
+    enum status st = make_questions(&r, &words, &forms, &scratch, err);
+    if (st == OK && (words.n || forms.n || words.ranged || forms.ranged)) {
+        struct pg_conn *c = pg_reader(d);
+        st = pg_snapshot(c, err);
+        if (st == OK) {
+            if ((st = pass(c, &words, t->words, t->prefix, &r, &r.words, (int)r.n_stems, &scratch, err)) == OK &&
+                (st = pass(c, &forms, t->forms, t->form_prefix, &r, &r.languages, (int)r.n_forms, &scratch, err)) ==
+                    OK &&
+                (st = read_totals(c, t, &r.totals, err)) == OK)
+                st = fts_rank_score(&r, err);
+            if (st == OK)
+                st = fts_rank_page(&r, limit, offset, names, &(struct names_of){c, t}, a, hits, n, err);
+            pg_snapshot_end(c);
+        }
+        pg_reader_done(d, c);
+    }
+    if (st == OK)
+        *total = (int64_t)r.n;
+    fts_rank_end(&r);
+    arena_free(&scratch);
+    return st;
+}

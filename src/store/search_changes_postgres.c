@@ -1,0 +1,86 @@
+/* search_changes_postgres.c: which documents changed, in the order of the changes, so that every SearchService on
+ * the database can follow them.
+ *
+ * Table changes has one row for each document that ever changed, also for those that are gone, with the number
+ * of its last change. There is one writer at a time (search_postgres_write): the
+ * numbers become visible in their order. */
+#include "store/search_postgres.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define NEWEST "(SELECT coalesce(max(generation), 0) FROM changes)"
+
+enum status search_postgres_changed(struct pg_conn *c, int64_t document_id, struct error *err)
+{
+    return pg_run(c,
+                  "INSERT INTO changes (document_id, generation) VALUES ($1, " NEWEST " + 1)"
+                  " ON CONFLICT (document_id) DO UPDATE SET generation = excluded.generation",
+                  PG_ARGS(PG_INT(document_id)), NULL, err);
+}
+
+enum status search_postgres_model_changed(struct pg_conn *c, int64_t model_id, struct error *err)
+{
+    return pg_run(c,
+                  "INSERT INTO changes (document_id, generation)"
+                  " SELECT document_id, " NEWEST " + row_number() OVER () FROM vectors WHERE model_id = $1"
+                  " ON CONFLICT (document_id) DO UPDATE SET generation = excluded.generation",
+                  PG_ARGS(PG_INT(model_id)), NULL, err);
+}
+
+enum status search_postgres_generation(struct search_store *s, int64_t *generation, struct error *err)
+{
+    struct pg_conn *c = pg_reader(search_db(s));
+    enum status st = pg_get_int(c, "SELECT " NEWEST, PG_NONE, generation, NULL, err);
+    pg_reader_done(search_db(s), c);
+    return st;
+}
+
+enum status search_postgres_changes(struct search_store *s, int64_t since, size_t limit, struct arena *a,
+                                    struct search_change **out, size_t *n, struct error *err)
+{
+    struct pg_conn *c = pg_reader(search_db(s));
+    struct pg_rows r;
+    void *changes = NULL;
+    size_t cap = 0;
+    *n = 0;
+    pg_query(&r, c,
+             "SELECT " DOCUMENT_COLUMNS ", c.document_id, c.generation FROM changes c"
+             " LEFT JOIN documents d ON d.id = c.document_id"
+             " WHERE c.generation > $1 ORDER BY c.generation LIMIT $2",
+             PG_ARGS(PG_INT(since), PG_INT(pg_limit(limit))), err);
+    while (pg_next(&r) && pg_grow(&r, a, &changes, *n, &cap, sizeof **out)) {
+        struct search_change *change = (struct search_change *)changes + (*n)++;
+        *change = (struct search_change){.generation = pg_int(&r, 8)};
+        if (pg_int(&r, 0))
+            search_postgres_read_document(&r, a, &change->doc);
+        change->doc.id = pg_int(&r, 7);
+    }
+    *out = changes;
+    enum status st = pg_end(&r);
+    pg_reader_done(search_db(s), c);
+    return st;
+}
+
+enum status search_postgres_vectors_get(struct search_store *s, const char *model, size_t dim,
+                                        const int64_t *document_ids, size_t n, struct arena *a, const float **out,
+                                        struct error *err)
+{
+    struct pg_conn *c = pg_reader(search_db(s));
+    struct pg_rows r;
+    for (size_t i = 0; i < n; i++)
+        out[i] = NULL;
+    pg_query(&r, c,
+             "SELECT v.document_id, v.vector, t.n FROM unnest($2) WITH ORDINALITY t (id, n)"
+             " JOIN vectors v ON v.model_id = (SELECT id FROM models WHERE name = $1) AND v.document_id = t.id",
+             PG_ARGS(PG_TEXT(model), PG_INTS(document_ids, n)), err);
+    while (pg_next(&r)) {
+        struct vector_row row = {0};
+        int64_t at = pg_int(&r, 2);
+        search_postgres_read_vector(&r, model, dim, a, &row);
+        out[at - 1] = row.vector;
+    }
+    enum status st = pg_end(&r);
+    pg_reader_done(search_db(s), c);
+    return st;
+}

@@ -1,0 +1,291 @@
+/* search_vectors_postgres.c: one vector per document and model, which documents still lack one, and each
+ * model's generation, counted up in the same transaction as the change it counts. */
+#include "store/search_postgres.h"
+
+#include "base/os.h"
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+    MAX_DIM = 65536,
+    MAX_MODEL = 255, /* bytes of a model's id string */
+};
+
+static enum status check(const char *model, size_t dim, struct error *err)
+{
+    size_t len = strlen(model);
+    if (len < 1 || len > MAX_MODEL)
+        return err_set(err, ERR_INVALID, "a model's id has 1 to %d bytes, found %zu", MAX_MODEL, len);
+    if (dim < 1 || dim > MAX_DIM)
+        return err_set(err, ERR_INVALID, "model %s: a vector has 1 to %d numbers, found %zu", model, MAX_DIM, dim);
+    return OK;
+}
+
+/* --- changes --- */
+
+enum status search_postgres_vectors_forget(struct pg_conn *c, int64_t document_id, struct error *err)
+{
+    enum status st = pg_run(c,
+                            "UPDATE models SET generation = generation + 1, modified_us = $2"
+                            " WHERE id IN (SELECT model_id FROM vectors WHERE document_id = $1)",
+                            PG_ARGS(PG_INT(document_id), PG_INT(os_now_us())), NULL, err);
+    if (st != OK ||
+        (st = pg_run(c, "DELETE FROM vectors WHERE document_id = $1", PG_ARGS(PG_INT(document_id)), NULL, err)) != OK)
+        return st;
+    return pg_run(c, "DELETE FROM vector_failures WHERE document_id = $1", PG_ARGS(PG_INT(document_id)), NULL, err);
+}
+
+struct forget_job {
+    const char *filename;
+    int64_t id;
+};
+
+static enum status forget_job(struct pg_conn *c, void *arg, struct error *err)
+{
+    struct forget_job *job = arg;
+    bool found;
+    enum status st = pg_get_int(c, "SELECT id FROM documents WHERE filename = $1", PG_ARGS(PG_TEXT(job->filename)),
+                                &job->id, &found, err);
+    if (st == OK && !found)
+        st = err_set(err, ERR_NOT_FOUND, "document \"%s\" does not exist", job->filename);
+    if (st == OK)
+        st = search_postgres_vectors_forget(c, job->id, err);
+    return st == OK ? search_postgres_changed(c, job->id, err) : st;
+}
+
+enum status search_postgres_document_forget(struct search_store *s, const char *filename, int64_t *id,
+                                            struct error *err)
+{
+    struct forget_job job = {.filename = filename};
+    enum status st = search_postgres_write(s, PG_DURABLE, forget_job, &job, err);
+    *id = job.id;
+    return st;
+}
+
+/* The row of a model, made on first use; its generation grows by `by`. */
+static enum status touch_model(struct pg_conn *c, const char *model, int64_t by, int64_t *id, struct error *err)
+{
+    return pg_get_int(
+        c,
+        "INSERT INTO models (name, generation, created_us, modified_us) VALUES ($1, $2, $3, $3)"
+        " ON CONFLICT (name) DO UPDATE SET generation = models.generation + $2, modified_us = $3 RETURNING id",
+        PG_ARGS(PG_TEXT(model), PG_INT(by), PG_INT(os_now_us())), id, NULL, err);
+}
+
+struct put_job {
+    const char *model;
+    size_t dim, n;
+    const int64_t *document_ids;
+    const char *const *image_sha256;
+    const float *vectors;
+};
+
+static enum status put_job(struct pg_conn *c, void *arg, struct error *err)
+{
+    const struct put_job *job = arg;
+    int64_t model, stored = 0, one, now = os_now_us();
+    enum status st = touch_model(c, job->model, 0, &model, err);
+    for (size_t i = 0; i < job->n && st == OK; i++) {
+        st = pg_run(c,
+                    "INSERT INTO vectors (model_id, document_id, vector, created_us, modified_us)"
+                    " SELECT $1, id, $4, $5, $5 FROM documents WHERE id = $2 AND image_sha256 = $3"
+                    " ON CONFLICT (model_id, document_id) DO UPDATE SET vector = excluded.vector,"
+                    " modified_us = excluded.modified_us",
+                    PG_ARGS(PG_INT(model), PG_INT(job->document_ids[i]), PG_TEXT(job->image_sha256[i]),
+                            PG_BLOB(job->vectors + i * job->dim, job->dim * sizeof(float)), PG_INT(now)),
+                    &one, err);
+        if (st == OK && one) {
+            stored += one;
+            st = pg_run(c, "DELETE FROM vector_failures WHERE model_id = $1 AND document_id = $2",
+                        PG_ARGS(PG_INT(model), PG_INT(job->document_ids[i])), NULL, err);
+            if (st == OK)
+                st = search_postgres_changed(c, job->document_ids[i], err);
+        }
+    }
+    return st == OK && stored ? touch_model(c, job->model, 1, &model, err) : st;
+}
+
+enum status search_postgres_vectors_put(struct search_store *s, const char *model, size_t dim,
+                                        const int64_t *document_ids, const char *const *image_sha256,
+                                        const float *vectors, size_t n, struct error *err)
+{
+    enum status st = check(model, dim, err);
+    if (st != OK)
+        return st;
+    struct put_job job = {model, dim, n, document_ids, image_sha256, vectors};
+    return search_postgres_write(s, PG_FAST, put_job, &job, err);
+}
+
+struct failed_job {
+    const char *model;
+    int64_t document_id;
+    const char *why;
+};
+
+static enum status failed_job(struct pg_conn *c, void *arg, struct error *err)
+{
+    const struct failed_job *job = arg;
+    int64_t model;
+    enum status st = touch_model(c, job->model, 0, &model, err);
+    if (st != OK)
+        return st;
+    return pg_run(c,
+                  "INSERT INTO vector_failures (model_id, document_id, why, created_us, modified_us)"
+                  " SELECT $1, id, $3, $4, $4 FROM documents WHERE id = $2"
+                  " ON CONFLICT (model_id, document_id) DO UPDATE SET why = excluded.why,"
+                  " modified_us = excluded.modified_us",
+                  PG_ARGS(PG_INT(model), PG_INT(job->document_id), PG_TEXT(job->why), PG_INT(os_now_us())), NULL, err);
+}
+
+enum status search_postgres_vector_failed(struct search_store *s, const char *model, int64_t document_id,
+                                          const char *why, struct error *err)
+{
+    enum status st = check(model, 1, err);
+    struct failed_job job = {model, document_id, why};
+    return st == OK ? search_postgres_write(s, PG_FAST, failed_job, &job, err) : st;
+}
+
+static enum status failures_drop_job(struct pg_conn *c, void *arg, struct error *err)
+{
+    const char *model = arg;
+    return pg_run(c, "DELETE FROM vector_failures WHERE model_id = (SELECT id FROM models WHERE name = $1)",
+                  PG_ARGS(PG_TEXT(model)), NULL, err);
+}
+
+enum status search_postgres_failures_drop(struct search_store *s, const char *model, struct error *err)
+{
+    return search_postgres_write(s, PG_FAST, failures_drop_job, (void *)(uintptr_t)model, err);
+}
+
+static enum status drop_job(struct pg_conn *c, void *arg, struct error *err)
+{
+    const char *model = arg;
+    int64_t id;
+    bool found;
+    enum status st = pg_get_int(c, "SELECT id FROM models WHERE name = $1", PG_ARGS(PG_TEXT(model)), &id, &found, err);
+    if (st != OK || !found)
+        return st;
+    if ((st = search_postgres_model_changed(c, id, err)) != OK ||
+        (st = pg_run(c, "DELETE FROM vectors WHERE model_id = $1", PG_ARGS(PG_INT(id)), NULL, err)) != OK ||
+        (st = pg_run(c, "DELETE FROM vector_failures WHERE model_id = $1", PG_ARGS(PG_INT(id)), NULL, err)) != OK)
+        return st;
+    return touch_model(c, model, 1, &id, err); /* the row stays, so that its generation never repeats */
+}
+
+enum status search_postgres_vectors_drop(struct search_store *s, const char *model, struct error *err)
+{
+    return search_postgres_write(s, PG_FAST, drop_job, (void *)(uintptr_t)model, err);
+}
+
+/* --- reads --- */
+
+void search_postgres_read_vector(struct pg_rows *r, const char *model, size_t dim, struct arena *a,
+                                 struct vector_row *out)
+{
+    size_t bytes;
+    const void *blob = pg_blob(r, 1, &bytes);
+    if (bytes != dim * sizeof(float)) {
+        r->status = err_set(r->err, ERR_CORRUPT,
+                            "model %s, document %" PRId64 ": the stored vector has %zu bytes, expected %zu", model,
+                            pg_int(r, 0), bytes, dim * sizeof(float));
+        return;
+    }
+    float *copy = arena_array(a, dim, sizeof *copy);
+    if (!copy) {
+        r->status = err_set(r->err, ERR_NO_MEMORY, "a page of vectors is larger than %zu bytes", a->max);
+        return;
+    }
+    memcpy(copy, blob, bytes);
+    *out = (struct vector_row){.document_id = pg_int(r, 0), .vector = copy};
+}
+
+enum status search_postgres_vectors_page(struct search_store *s, const char *model, size_t dim, int64_t after,
+                                         size_t limit, struct arena *a, struct vector_row **out, size_t *n,
+                                         struct error *err)
+{
+    *out = NULL;
+    *n = 0;
+    enum status st = check(model, dim, err);
+    if (st != OK)
+        return st;
+    struct pg_conn *c = pg_reader(search_db(s));
+    struct pg_rows r;
+    void *rows = NULL;
+    size_t cap = 0;
+    pg_query(&r, c,
+             "SELECT document_id, vector FROM vectors WHERE model_id = (SELECT id FROM models WHERE name = $1)"
+             " AND document_id > $2 ORDER BY document_id LIMIT $3",
+             PG_ARGS(PG_TEXT(model), PG_INT(after), PG_INT(pg_limit(limit))), err);
+    while (pg_next(&r) && pg_grow(&r, a, &rows, *n, &cap, sizeof **out))
+        search_postgres_read_vector(&r, model, dim, a, (struct vector_row *)rows + (*n)++);
+    *out = rows;
+    st = pg_end(&r);
+    pg_reader_done(search_db(s), c);
+    return st;
+}
+
+enum status search_postgres_vectors_count(struct search_store *s, const char *model, int64_t *vectors,
+                                          struct error *err)
+{
+    struct pg_conn *c = pg_reader(search_db(s));
+    enum status st =
+        pg_get_int(c, "SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM models WHERE name = $1)",
+                   PG_ARGS(PG_TEXT(model)), vectors, NULL, err);
+    pg_reader_done(search_db(s), c);
+    return st;
+}
+
+enum status search_postgres_vectors_progress(struct search_store *s, const char *model, struct vectors_progress *out,
+                                             struct error *err)
+{
+    struct pg_conn *c = pg_reader(search_db(s));
+    struct pg_rows r;
+    *out = (struct vectors_progress){0};
+    pg_query(&r, c,
+             "WITH m AS (SELECT id FROM models WHERE name = $1)"
+             " SELECT (SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM m)),"
+             " (SELECT count(*) FROM vector_failures WHERE model_id = (SELECT id FROM m)),"
+             " (SELECT count(*) FROM documents WHERE image_sha256 <> '')",
+             PG_ARGS(PG_TEXT(model)), err);
+    while (pg_next(&r)) {
+        out->indexed = pg_int(&r, 0);
+        out->failed = pg_int(&r, 1);
+        out->pending = pg_int(&r, 2) - out->indexed - out->failed;
+    }
+    enum status st = pg_end(&r);
+    pg_reader_done(search_db(s), c);
+    return st;
+}
+
+enum status search_postgres_unindexed(struct search_store *s, const char *model, int64_t after, size_t limit,
+                                      struct arena *a, struct document **out, size_t *n, struct error *err)
+{
+    struct pg_conn *c = pg_reader(search_db(s));
+    struct pg_rows r;
+    void *documents = NULL;
+    size_t cap = 0;
+    *n = 0;
+    pg_query(&r, c,
+             "SELECT " DOCUMENT_COLUMNS " FROM documents d LEFT JOIN models m ON m.name = $1"
+             " WHERE d.id > $2 AND d.image_sha256 <> ''"
+             " AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.model_id = m.id AND v.document_id = d.id)"
+             " AND NOT EXISTS (SELECT 1 FROM vector_failures f WHERE f.model_id = m.id AND f.document_id = d.id)"
+             " ORDER BY d.id LIMIT $3",
+             PG_ARGS(PG_TEXT(model), PG_INT(after), PG_INT(pg_limit(limit))), err);
+    while (pg_next(&r) && pg_grow(&r, a, &documents, *n, &cap, sizeof **out))
+        search_postgres_read_document(&r, a, (struct document *)documents + (*n)++);
+    *out = documents;
+    enum status st = pg_end(&r);
+    pg_reader_done(search_db(s), c);
+    return st;
+}
+
+enum status search_postgres_vectors_generation(struct search_store *s, const char *model, int64_t *generation,
+                                               struct error *err)
+{
+    struct pg_conn *c = pg_reader(search_db(s));
+    enum status st =
+        pg_get_int(c, "SELECT generation FROM models WHERE name = $1", PG_ARGS(PG_TEXT(model)), generation, NULL, err);
+    pg_reader_done(search_db(s), c);
+    return st;
+}

@@ -1,0 +1,78 @@
+"""A PostgreSQL server for tests: in a folder of its own, on a free port, without syncing, stopped by its process id."""
+
+import glob
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+from peel_testing import wait_until
+
+
+def programs():
+    """The folder of initdb and postgres, the newest that is installed; None without one."""
+    found = glob.glob("/usr/lib/postgresql/*/bin/initdb") or [path for path in [shutil.which("initdb")] if path]
+    return max((str(pathlib.Path(path).parent) for path in found), key=lambda f: (len(f), f), default=None)
+
+
+def unavailable():
+    """A sentence when there can be no server, else None."""
+    if not programs():
+        return "PostgreSQL's server is not installed"
+    if os.getuid() == 0 and not shutil.which("setpriv"):
+        return "PostgreSQL does not run as root, and setpriv is not installed"
+    return None
+
+
+class Postgres:
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="peel-postgres-"))
+        self.data, self.child = self.folder / "data", None
+        self.user = []
+        if os.getuid() == 0:
+            account = pwd.getpwnam("postgres")
+            os.chown(self.folder, account.pw_uid, account.pw_gid)
+            self.user = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        initdb = [f"{programs()}/initdb", "-D", str(self.data), "-U", "peel", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        done = subprocess.run(self.user + initdb, capture_output=True, text=True, cwd=self.folder)
+        if done.returncode:
+            raise AssertionError(f"initdb: {done.stderr}")
+        self.start()
+
+    def start(self):
+        """Returns when it takes connections."""
+        settings = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": self.folder, "fsync": "off"}
+        command = [f"{programs()}/postgres", "-D", str(self.data)]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        with open(self.folder / "log", "ab") as log:
+            self.child = subprocess.Popen(self.user + command, stdout=log, stderr=log, cwd=self.folder)
+
+        def answers():
+            if self.child.poll() is not None:
+                raise AssertionError(f"postgres ended:\n{(self.folder / 'log').read_text()}")
+            pid_file = self.data / "postmaster.pid"
+            lines = pid_file.read_text().split("\n") if pid_file.exists() else []
+            return lines[:1] == [str(self.child.pid)] and len(lines) > 7 and lines[7].strip() == "ready"
+
+        wait_until(answers, 20, "a PostgreSQL that answers")
+
+    def stop(self):
+        """Breaks all connections."""
+        self.child.send_signal(signal.SIGINT)
+        self.child.wait(30)
+
+    def url(self, name):
+        return f"postgresql://peel@127.0.0.1:{self.port}/{name}"
+
+    def close(self):
+        if self.child and self.child.poll() is None:
+            self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
