@@ -32,6 +32,7 @@ int cmd_counter(const struct config *cfg);
 int cmd_embed(const struct config *cfg);
 int cmd_eval(const struct config *cfg);
 int cmd_export(const struct config *cfg);
+int cmd_health(const struct config *cfg);
 int cmd_help(const struct config *cfg);
 int cmd_import(const struct config *cfg);
 int cmd_model(const struct config *cfg);

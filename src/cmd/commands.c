@@ -14,6 +14,7 @@ const struct command commands[] = {
     {"eval", "FILE [ALGORITHM[:MODEL]]...", 1, 17, cmd_eval,
      "How well a running SearchService ranks, by judged queries"},
     {"export", "", 0, 0, cmd_export, "The whole feedback, as CSV or NDJSON, to standard output"},
+    {"health", "[URL]", 0, 1, cmd_health, "Whether a service is alive, by exit status; unset: StickerService here"},
     {"help", "[COMMAND]", 0, 1, cmd_help, "Commands, or the options of one"},
     {"import", "[FILE|DIR]...", 0, 100000, cmd_import, "Add stickers: files, folders with a stickers.csv, packs"},
     {"model", "pull|list|info|verify|use [ID]", 1, 2, cmd_model, "Get, inspect, check and choose models"},

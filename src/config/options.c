@@ -53,9 +53,9 @@ const struct option config_options[] = {
      "The most that copies of images from S3 may take in the cache folder"},
 
     {"Network", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
-    {"host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", STICKER "status ", 0, NULL, NULL,
+    {"host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", STICKER "status health ", 0, NULL, NULL,
      "Numeric address that StickerService listens on; 0.0.0.0 for all"},
-    {"port", OPTION_INT, "8000", 0, 65535, "", STICKER "status ", 0, NULL, NULL,
+    {"port", OPTION_INT, "8000", 0, 65535, "", STICKER "status health ", 0, NULL, NULL,
      "Port of StickerService; 0 takes any free one"},
     {"search-host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", SEARCH, 0, NULL, "host",
      "Numeric address that SearchService listens on; it is internal"},

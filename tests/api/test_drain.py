@@ -70,6 +70,14 @@ class Drain(ServiceTest):
         port = int(search.wait_for(r"listening on \S+ port (\d+)")[1])
         self.check(search, port, "/api/search/?query=dog")
 
+    def test_health_for_container_engines(self):
+        alive = self.system.run("health", f"http://127.0.0.1:{self.port}")
+        self.assertEqual(alive.stdout + alive.stderr, "")
+        self.assertEqual(self.system.run("health", "--port", str(self.port)).returncode, 0)
+        dead = self.system.run("health", "http://127.0.0.1:1", check=False)
+        self.assertEqual(dead.returncode, 1)
+        self.assertTrue(dead.stderr.startswith("peel: "), dead.stderr)
+
     def test_ready_without_search_service(self):
         with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))

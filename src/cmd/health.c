@@ -1,0 +1,39 @@
+/* peel health: is a service alive? For container engines, whose images have no curl. */
+#include "cmd/cmd.h"
+#include "cmd/observe.h"
+#include "http/client.h"
+
+#define TIMEOUT_MS 2000u
+
+static enum status ask(const char *url, struct error *err)
+{
+    struct http_client *client;
+    struct http_client_config to = {.base_url = url, .connect_timeout_ms = TIMEOUT_MS, .max_idle = 1};
+    struct http_call call = {.method = "GET", .path = "/healthz", .timeout_ms = TIMEOUT_MS};
+    struct buf body;
+    int status;
+    enum status st = http_client_open(&to, &client, err);
+    if (st != OK)
+        return st;
+    buf_init(&body, 64u << 10);
+    st = http_client_call(client, &call, &status, &body, err);
+    if (st == OK && status != 200)
+        st = err_set(err, ERR_UNAVAILABLE, "%s/healthz: expected status 200, found %d", url, status);
+    buf_free(&body);
+    http_client_close(client);
+    return st;
+}
+
+int cmd_health(const struct config *cfg)
+{
+    struct error err;
+    struct arena a;
+    const char *const *args;
+    arena_init(&a, 1u << 16);
+    const char *url = config_args(cfg, &args)
+                          ? args[0]
+                          : observe_url(config_string(cfg, "host"), (unsigned)config_int(cfg, "port"), &a);
+    enum status st = ask(url, &err);
+    arena_free(&a);
+    return st == OK ? EXIT_OK : cmd_failed(&err);
+}
