@@ -1,35 +1,260 @@
-// The admin in a browser: logging in, editing, deleting with its confirmation, and axe on every kind of page.
+// The admin in a browser. Every page that links and forms lead to is opened once, found by following them: axe has nothing
+// to say in light, dark and on a phone, and markup in whatever people type stays text. Then how it is used: by keyboard,
+// without scripts, with mistakes.
 import assert from 'node:assert/strict';
-import { assertAccessible, looks, runAll } from './lib.mjs';
+import { assertAccessibleInAllLooks, runAll } from './lib.mjs';
 
-const pages = ['', 'stickers/', 'documents/', 'queries/', 'users/', 'stickers/edit?id=cat-01.png', 'documents/edit?id=cat-01.png',
-  'users/edit', 'groups/edit', 'history/', 'stickers/delete?id=cat-01.png', 'password'];
+const base = process.env.BASE;
+const attack = '"><img src=x onerror=alert(1)><script>globalThis.hacked=1</script>'; // 65 characters, everywhere that takes text
+const PASSWORD = 'a long password';
 
-async function logIn(page) {
+async function logIn(page, name = 'admin', password = PASSWORD) {
   await page.goto('/admin/login');
-  await page.getByLabel('Name').fill('admin');
-  await page.getByLabel('Password').fill('a long password');
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Log in' }).click();
-  await page.waitForURL('**/admin/');
+}
+const loggedIn = async (page, name) => { await logIn(page, name); await page.waitForURL(url => url.pathname !== '/admin/login'); };
+
+// Pages of one kind differ only in the row that they show, or its order.
+function kindOf(href) {
+  const url = new URL(href, base), names = [...url.searchParams.keys()];
+  if (url.origin !== base || !url.pathname.startsWith('/admin/') || /export|login/.test(url.pathname)) return null;
+  const varies = ['sort', 'at', 'order', 'model', 'query', 'sticker', 'days'];
+  return url.pathname + ' ' + names.filter(n => !varies.includes(n)).sort().join(' ');
+}
+
+// What hostile text would have made of the page. Scripts are ours: from /static/, or the page has none.
+const injected = page => page.evaluate(() => [
+  ...[...document.querySelectorAll('[onerror], [onload], [onclick], iframe, object, embed, base, b.hostile, main img:not([src^="/media/"])')].map(e => e.outerHTML.slice(0, 120)),
+  ...[...document.querySelectorAll('script')].filter(s => !s.src.startsWith(location.origin + '/static/') || s.textContent.trim()).map(s => s.outerHTML.slice(0, 120)),
+  ...(globalThis.hacked ? ['a script has run'] : []),
+]);
+const sound = page => assertAccessibleInAllLooks(page, look => look === 'light' ? injected(page) : []);
+
+// Fills a form by its fields' names and sends it, past the browser's own checks.
+async function send(page, fields, button = 'Save') {
+  for (const [name, value] of Object.entries(fields)) {
+    const field = page.locator(`main form[method=post] [name="${name}"]`).first();
+    if (value === true) await field.check();
+    else await field.fill(value);
+  }
+  await page.evaluate(() => document.querySelectorAll('form').forEach(f => { f.noValidate = true; }));
+  await page.getByRole('button', { name: button, exact: true }).click();
+  await page.waitForLoadState();
+}
+async function add(page, model, fields) {
+  await page.goto(`/admin/${model}/edit`);
+  await send(page, fields);
 }
 
 const tests = [];
-for (const [look, options] of Object.entries(looks))
-  tests.push([`accessible, and no wider than the screen: ${look}`, async page => {
-    await page.goto('/admin/login');
-    await assertAccessible(page);
-    await logIn(page);
-    for (const path of pages) {
-      await page.goto('/admin/' + path);
-      await assertAccessible(page);
-      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= screen.width), path);
+
+tests.push(['logging in: wrong, without rights, then to where one wanted to go', async page => {
+  await page.goto('/admin/queries/?votes=yes');
+  assert.equal(new URL(page.url()).pathname, '/admin/login');
+  await page.getByLabel('Name').fill('admin');
+  await page.getByLabel('Password').fill('wrong password');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByText('do not go together').waitFor();
+  await sound(page);
+  assert.equal(await page.getByLabel('Name').inputValue(), 'admin', 'the name stays typed');
+  assert.equal(await page.getByLabel('Password').inputValue(), '');
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/admin/queries/?votes=yes');
+  const [cookie] = await page.context().cookies();
+  assert.ok(cookie.httpOnly && cookie.sameSite === 'Lax');
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.waitForURL('**/admin/login');
+  await page.goBack();
+  await page.reload();
+  assert.equal(new URL(page.url()).pathname, '/admin/login', 'Back shows nothing any more');
+}, { expectErrors: true }]);
+
+tests.push(['guessing is slowed down', async page => {
+  for (let i = 0; i < 6; i++) await logIn(page, attack, 'wrong password');
+  await page.getByText('There were too many attempts. Wait').waitFor();
+  await sound(page);
+  await loggedIn(page, 'admin');
+}, { expectErrors: true }]);
+
+tests.push(['nothing there yet', async page => {
+  await loggedIn(page);
+  for (const path of ['/admin/', '/admin/scores/', '/admin/queries/?q=none', '/admin/stickers/edit?id=none', '/admin/nothing/']) {
+    await page.goto(path);
+    await sound(page);
+  }
+}, { expectErrors: true }]);
+
+tests.push(['hostile text in every field', async page => {
+  await loggedIn(page);
+  await page.goto('/admin/stickers/?q=cat-01.png');
+  await page.getByRole('link', { name: 'cat-01.png', exact: true }).click();
+  await send(page, { title: attack, pack: attack, author: attack, license: attack, source: 'javascript:alert(1)//' + attack, words: attack });
+  await page.getByText('Saved.').waitFor();
+  await add(page, 'groups', { name: attack });
+  await page.goto('/admin/users/edit');
+  await page.getByLabel(attack).check();
+  await send(page, { username: attack, password: PASSWORD, is_active: true });
+  await add(page, 'tokens', { username: attack, label: attack });
+  await page.getByText('shown this once').waitFor();
+  await sound(page);
+  await add(page, 'queries', { query: attack, usage: '900' });
+  for (const sticker of ['cat-01.png', '<b class=hostile>\'&.png'])
+    await add(page, 'scores', { query: attack, sticker, positives: '7', negatives: '90' });
+  await page.goto('/admin/users/');
+  await page.getByRole('link', { name: attack }).click();
+  await send(page, { username: attack + '2' });
+  await page.getByText('Saved.').waitFor();
+}]);
+
+tests.push(['every page: accessible in light, dark and on a phone, and text is text', async page => {
+  await loggedIn(page);
+  const waiting = ['/admin/', `/admin/stickers/?q=${encodeURIComponent(attack)}`, `/admin/queries/?q=${encodeURIComponent(attack)}`,
+    '/admin/documents/?state=pending', '/admin/stickers/delete?id=cat-01.png', '/admin/stickers/edit?id=cat-01.png', '/admin/documents/edit?id=cat-01.png'];
+  const seen = new Map();
+  while (waiting.length) {
+    const path = waiting.shift(), kind = kindOf(path);
+    if (!kind || seen.has(kind)) continue;
+    seen.set(kind, path);
+    await page.goto(path);
+    await page.evaluate(() => document.querySelectorAll('details').forEach(d => { d.open = true; }));
+    await sound(page);
+    waiting.push(...await page.$$eval('a[href]', links => links.map(a => a.href)));
+    if (/^\/admin\/\w+\/ $/.test(kind) && await page.locator('main [name=id]').count() && await page.getByRole('button', { name: 'Delete …' }).count()) {
+      for (const box of (await page.locator('main [name=id]').all()).slice(0, 3)) await box.check();
+      await page.getByRole('button', { name: 'Delete …' }).click();
+      await page.getByRole('heading', { name: /^Delete / }).waitFor();
+      await sound(page);
     }
-  }, options]);
+  }
+  console.log(`     ${seen.size} kinds of pages`);
+  assert.ok(seen.size >= 34, [...seen.keys()].join('\n'));
+}]);
+
+tests.push(['mistakes are said beside their fields, and what was typed stays', async page => {
+  await loggedIn(page);
+  const wrong = {
+    queries: [{ query: 'x'.repeat(300), usage: attack }, 'whole number'],
+    scores: [{ query: attack, sticker: attack, positives: '-1', negatives: 'x' }, 'whole number'],
+    users: [{ username: '', password: 'short' }, 'This is needed'],
+    groups: [{ name: '' }, 'This is needed'],
+    tokens: [{ username: 'nobody', label: attack }, 'user'],
+  };
+  for (const [model, [fields, said]] of Object.entries(wrong)) {
+    await add(page, model, fields);
+    await page.locator('.problem').first().waitFor();
+    await sound(page);
+    const problems = (await page.locator('.problem').allInnerTexts()).join(' ');
+    if (said === 'whole number') assert.match(problems, /whole number/);
+    for (const [name, value] of Object.entries(fields))
+      if (name !== 'password') assert.equal(await page.locator(`main form[method=post] [name="${name}"]`).first().inputValue(), value, `${model} ${name}`);
+  }
+  await page.goto('/admin/password');
+  await send(page, { old: PASSWORD, new: 'a new password', again: 'another password' }, 'Change password');
+  await page.getByText('not the same').waitFor();
+  await sound(page);
+  // Somebody else saves meanwhile.
+  const other = await page.context().newPage();
+  for (const who of [page, other]) await who.goto('/admin/stickers/edit?id=cat-04.png');
+  await send(other, { title: attack });
+  await send(page, { title: 'mine' });
+  await page.getByText('Meanwhile it became').waitFor();
+  await sound(page);
+  await other.close();
+}, { expectErrors: true }]);
+
+tests.push(['who may only look sees no buttons, and is told so', async (page, context) => {
+  await loggedIn(page);
+  await page.goto('/admin/users/edit');
+  await send(page, { username: 'looker', password: PASSWORD, is_active: true, is_staff: true });
+  await context.clearCookies();
+  await loggedIn(page, 'looker');
+  assert.deepEqual(await page.locator('nav.models a').allInnerTexts(), ['Dashboard', 'Stickers', 'Documents', 'Queries', 'Scores']);
+  await page.goto('/admin/queries/');
+  assert.equal(await page.getByRole('button', { name: 'Delete …' }).count(), 0);
+  assert.equal(await page.getByRole('link', { name: /Add/ }).count(), 0);
+  await page.getByRole('link', { name: attack }).first().click();
+  assert.equal(await page.getByRole('button', { name: 'Save' }).count(), 0);
+  await sound(page);
+  await page.goto('/admin/users/');
+  await page.getByRole('heading', { name: 'Not allowed' }).waitFor();
+  await sound(page);
+}, { expectErrors: true }]);
+
+tests.push(['by keyboard alone, and the focus is always visible', async page => {
+  await page.goto('/admin/login');
+  const tabTo = async (what, true_) => {
+    for (let i = 0; i < 60; i++) {
+      await page.keyboard.press('Tab');
+      const [style, there] = await page.evaluate(source => {
+        const e = document.activeElement, r = e.getBoundingClientRect();
+        const shown = e.matches('.skip') || (r.bottom > 0 && r.top < innerHeight);
+        return [shown ? getComputedStyle(e).outlineStyle + ' ' + e.outerHTML.slice(0,100) : 'out of sight', Function('e', 'return ' + source)(e)];
+      }, true_);
+      assert.ok(!/^none|^out/.test(style), `${what}: ${style}`);
+      if (there) return;
+    }
+    assert.fail(`Tab does not reach ${what}`);
+  };
+  await tabTo('the name', 'e.name === "username"');
+  await page.keyboard.type('admin');
+  await tabTo('the password', 'e.name === "password"');
+  await page.keyboard.type(PASSWORD);
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/admin/');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
+  await tabTo('the list', 'e.textContent === "Stickers"');
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/admin/stickers/');
+  await tabTo('the search', 'e.name === "q"');
+  await page.keyboard.type('cat-05.png');
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**q=cat-05.png**');
+  await tabTo('the row', 'e.textContent === "cat-05.png"');
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/edit?id=cat-05.png');
+  await tabTo('the title', 'e.name === "title"');
+  await page.keyboard.press('Control+A');
+  await page.keyboard.type('Typed by keyboard');
+  await tabTo('the button', 'e.textContent === "Save"');
+  await page.keyboard.press('Enter');
+  await page.getByText('Saved.').waitFor();
+  await page.getByText('Typed by keyboard').waitFor();
+}]);
 
 for (const javaScriptEnabled of [true, false])
-  tests.push([`edits and deletes, scripts ${javaScriptEnabled}`, async page => {
-    const name = javaScriptEnabled ? 'cat-02.png' : 'cat-03.png';
-    await logIn(page);
+  tests.push([`adds, finds, sorts, pages, edits and deletes, scripts ${javaScriptEnabled}`, async page => {
+    const name = javaScriptEnabled ? 'cat-02.png' : 'cat-03.png', query = `plain ${javaScriptEnabled}`;
+    await loggedIn(page);
+    await page.goto('/admin/queries/');
+    await page.getByRole('link', { name: /Add/ }).click();
+    await page.getByLabel('Query').fill(query);
+    await page.getByLabel('Searched').fill('12');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.goto('/admin/queries/');
+    await page.getByLabel('Words of the query').fill('plain');
+    await page.getByLabel('Votes').selectOption('Without votes');
+    await page.getByRole('button', { name: 'Show' }).click();
+    await page.getByRole('link', { name: query }).waitFor();
+    assert.equal(await page.getByLabel('Votes').inputValue(), 'no');
+    await page.goto('/admin/queries/');
+    const column = n => page.locator(`tbody tr td:nth-child(${n})`).allInnerTexts();
+    for (const order of ['ascending', 'descending']) {
+      await page.getByRole('link', { name: 'Query', exact: false }).and(page.locator('th a')).click();
+      await page.locator(`th[aria-sort=${order}]`).waitFor();
+      const shown = await column(2), bytes = [...shown].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      assert.deepEqual(shown, order === 'ascending' ? bytes : bytes.reverse());
+    }
+    await page.getByRole('link', { name: 'Next' }).click();
+    const second = await column(2);
+    assert.ok(second.length > 0);
+    await page.getByRole('link', { name: 'Previous' }).click();
+    const first = await column(2);
+    assert.equal(first.filter(q => second.includes(q)).length, 0);
+
     await page.goto('/admin/stickers/?q=' + name);
     await page.getByRole('link', { name, exact: true }).click();
     await page.getByLabel('Title').fill('A changed title');
@@ -43,15 +268,21 @@ for (const javaScriptEnabled of [true, false])
       await page.getByRole('button', { name: 'Delete …' }).click();
       await page.getByRole('heading', { name: 'Delete 1 in Stickers?' }).waitFor();
     };
+    const there = async () => { await page.goto('/admin/stickers/?q=' + name); return page.getByLabel('Select ' + name).count(); };
     await remove();
     await page.getByRole('link', { name: 'Cancel' }).click();
-    await page.goto('/admin/stickers/?q=' + name);
-    assert.equal(await page.getByLabel('Select ' + name).count(), 1, 'cancelling deletes nothing');
+    assert.equal(await there(), 1, 'cancelling deletes nothing');
+    await remove();
+    await page.reload(); // asks again
+    await page.goBack();
+    assert.equal(await there(), 1, 'nor do reloading and Back');
     await remove();
     await page.getByRole('button', { name: 'Delete', exact: true }).click();
     await page.getByText('Deleted.').waitFor();
-    await page.goto('/admin/stickers/?q=' + name);
-    assert.equal(await page.getByLabel('Select ' + name).count(), 0);
+    await page.reload();
+    assert.equal(await there(), 0);
   }, { javaScriptEnabled }]);
 
-await runAll(process.env.BASE, tests);
+// Enough queries for two pages of their list.
+for (let i = 0; i < 55; i++) await fetch(`${base}/api/search/?query=${encodeURIComponent('asked ' + i)}`);
+await runAll(base, tests);

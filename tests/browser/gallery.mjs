@@ -1,7 +1,7 @@
 // The gallery in a real browser. Started by test_gallery.py with BASE, TOKEN and SEARCH_PID in the
 // environment; ONLY=word runs the tests whose name has that word.
 import assert from 'node:assert/strict';
-import { assertAccessible, looks, runAll } from './lib.mjs';
+import { assertAccessible, assertAccessibleInAllLooks, looks, runAll } from './lib.mjs';
 
 const base = process.env.BASE, token = process.env.TOKEN, searchPid = Number(process.env.SEARCH_PID || 0);
 const attack = '"><img src=x onerror=alert(1)>'; // in titles, words and a filename of the fixtures
@@ -23,6 +23,8 @@ const cards = page => page.locator('#results .card');
 const up = (page, n) => page.locator('.card [name=positive]').nth(n);
 const down = (page, n) => page.locator('.card [name=negative]').nth(n);
 const sent = page => page.waitForResponse(r => r.url().endsWith('/api/feedback/') && r.request().method() === 'POST', { timeout: 20000 });
+// Votes wait for some seconds, in case of second thoughts. With a clock of its own a page need not.
+const soon = page => page.clock.fastForward(6000);
 const until = async (what, true_) => {
   for (let i = 0; i < 100; i++) {
     if (await true_()) return;
@@ -73,11 +75,13 @@ const tests = [
 
   ['a vote arrives in the analytics', async page => {
     const q = phrase();
+    await page.clock.install();
     await find(page, q);
     const answer = sent(page);
     await up(page, 0).click();
     assert.equal(await up(page, 0).getAttribute('aria-pressed'), 'true');
     assert.match(await page.locator('#toast').innerText(), /it fits/);
+    await soon(page);
     assert.equal((await answer).status(), 200);
     assert.deepEqual(await scores(q), [[1, 0]]);
     await page.reload();
@@ -86,6 +90,7 @@ const tests = [
 
   ['several votes go in one request, after Undo without the one taken back', async page => {
     const q = phrase();
+    await page.clock.install();
     await find(page, q);
     const requests = [];
     page.on('request', r => { if (r.url().endsWith('/api/feedback/')) requests.push(r.postDataJSON()); });
@@ -97,6 +102,7 @@ const tests = [
     assert.equal(await up(page, 2).getAttribute('aria-pressed'), 'false');
     await down(page, 0).click(); // a change of mind
     await page.mouse.move(600, 300);
+    await soon(page);
     await answer;
     assert.equal(requests.length, 1);
     assert.equal(requests[0].feedback.length, 1);
@@ -132,6 +138,7 @@ const tests = [
 
   ['everything by keyboard', async page => {
     const q = phrase();
+    await page.clock.install();
     await page.goto('/');
     await page.keyboard.press('Shift+Tab');
     await page.keyboard.press('Shift+Tab');
@@ -160,6 +167,7 @@ const tests = [
     await page.keyboard.press('-');
     assert.equal(await down(page, 1).getAttribute('aria-pressed'), 'false');
     await page.keyboard.press('-');
+    await soon(page);
     await answer;
     assert.deepEqual(await scores(q), [[0, 1]]);
     await page.keyboard.press('Escape');
@@ -259,9 +267,11 @@ const tests = [
   }, { expectErrors: true }],
 
   ['votes that cannot be saved are taken back with a word', async page => {
+    await page.clock.install();
     await find(page, phrase());
     await page.route('**/api/feedback/', route => route.fulfill({ status: 503, body: '{}' }));
     await up(page, 0).click();
+    await soon(page);
     await page.getByText('could not be saved').waitFor({ timeout: 20000 });
     assert.equal(await up(page, 0).getAttribute('aria-pressed'), 'false');
   }, { expectErrors: true }],
@@ -358,7 +368,6 @@ for (const look of ['light', 'phone'])
     const sticker = await page.locator('.card-link').first().getAttribute('href');
     for (const path of ['/', '/?q=cat', sticker, '/?q=qqqxyzzy']) {
       await page.goto(path, { waitUntil: 'networkidle' });
-      await page.waitForTimeout(200);
       assert.deepEqual(await shifts(), [], path);
     }
     await page.goto('/?q=cat', { waitUntil: 'networkidle' });
@@ -368,25 +377,29 @@ for (const look of ['light', 'phone'])
     assert.deepEqual((await shifts()).flat().filter(what => what !== 'foot'), []); // the end of the page moves on
   }, looks[look]]);
 
-const pages = { 'start page': '/', results: '/?q=cat', 'nothing found': '/?q=qqqxyzzy', 'API reference': '/api/docs', 'not found': '/sticker/none.png' };
-for (const [look, options] of Object.entries(looks)) {
-  for (const [name, path] of Object.entries(pages))
-    tests.push([`accessible: ${name}, ${look}`, async page => {
-      await page.goto(path);
-      await assertAccessible(page);
-      const dark = await page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).every(c => c < 64));
-      assert.equal(dark, look === 'dark');
-    }, { ...options, expectErrors: true }]);
-  tests.push([`accessible: one sticker and a vote, ${look}`, async page => {
-    await find(page, 'cat');
-    await page.locator('.card-link').first().click();
-    await page.waitForSelector('#sticker');
-    await page.getByRole('button', { name: 'Fits' }).click();
-    await page.waitForSelector('#toast:not([hidden])');
-    await page.waitForTimeout(300);
+// Whether the page has the colours of its look.
+const coloured = page => async look => {
+  const dark = await page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).every(c => c < 64));
+  return dark === (look === 'dark') ? [] : ['it has the colours of another look'];
+};
+tests.push(['accessible in light, dark and on a phone', async page => {
+  for (const path of ['/', '/?q=cat', '/?q=qqqxyzzy', '/api/docs', '/sticker/none.png']) {
+    await page.goto(path);
+    await assertAccessibleInAllLooks(page, coloured(page));
+  }
+  await page.setViewportSize(looks.light.viewport);
+  await find(page, 'cat');
+  await page.locator('.card-link').first().click();
+  await page.waitForSelector('#sticker');
+  await page.getByRole('button', { name: 'Fits' }).click();
+  await page.waitForSelector('#toast:not([hidden])');
+  await assertAccessibleInAllLooks(page, coloured(page));
+}, { expectErrors: true, reducedMotion: 'reduce' }]);
+for (const [name, path] of Object.entries({ start: '/', results: '/?q=cat' })) // a phone is more than a small window
+  tests.push([`accessible on a phone that touches: ${name}`, async page => {
+    await page.goto(path);
     await assertAccessible(page);
-  }, options]);
-}
+  }, looks.phone]);
 
 // Last, because it stops SearchService for a while.
 tests.push(['degraded answers say so', async page => {

@@ -27,6 +27,7 @@ export async function runAll(base, tests) {
   let passed = 0, failed = 0;
   for (const [name, test, options = {}] of tests) {
     if (only && !name.includes(only)) continue;
+    const began = Date.now();
     const context = await browser.newContext({ baseURL: base, ...looks.light, ...options });
     const page = await context.newPage();
     page.setDefaultTimeout(10000 * Number(process.env.PEEL_TEST_SLOW || 1));
@@ -45,7 +46,7 @@ export async function runAll(base, tests) {
       await test(page, context);
       assert.deepEqual(troubles, []);
       passed++;
-      console.log('ok   ' + name);
+      console.log(`ok   ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
     } catch (error) {
       failed++;
       console.log('FAIL ' + name + '\n' + String(error.stack || error).replace(/^/gm, '     '));
@@ -58,11 +59,30 @@ export async function runAll(base, tests) {
   process.exit(failed ? 1 : 0);
 }
 
+async function violations(page) {
+  const found = await page.evaluate(() => globalThis.axe.run(document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], resultTypes: ['violations'],
+  }));
+  return found.violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.target} ${n.failureSummary.replace(/\s+/g, ' ')}`));
+}
+
 export async function assertAccessible(page) {
   await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-  }));
-  const lines = violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.target} ${n.failureSummary.replace(/\s+/g, ' ')}`));
-  assert.deepEqual(lines, []);
+  assert.deepEqual(await violations(page), []);
+}
+
+// The page as it is, loaded once: in light, dark and on a phone, as which it stays. It must not be wider than the screen.
+// `also` is asked in each, for what else is wrong.
+export async function assertAccessibleInAllLooks(page, also = () => []) {
+  await page.emulateMedia({ reducedMotion: 'reduce' }); // colours change at once
+  await page.evaluate(axe);
+  for (const [look, { colorScheme, viewport }] of Object.entries(looks)) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize(look === 'phone' ? { width: 375, height: 812 } : viewport);
+    const wide = await page.evaluate(() => {
+      const excess = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+      return excess > 0 ? [`${excess} px too wide`] : [];
+    });
+    assert.deepEqual([...await violations(page), ...wide, ...await also(look)], [], `${page.url()} in ${look}`);
+  }
 }

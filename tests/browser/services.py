@@ -44,15 +44,15 @@ def environment(system):
     }
 
 
-def run(script):
-    """Runs a script of this folder against both services with the fixtures; it ends with "N passed, N failed"."""
+def run(script, stickers=None):
+    """Runs a script of this folder against both services with these stickers (the fixtures); it ends with "N passed, N failed"."""
     if reason := missing():
         print(f"skipped: {reason}")
         print("0 passed, 0 failed")
         return 0
     system = System()
     try:
-        system.add(fixtures())
+        system.add(fixtures() if stickers is None else stickers)
         system.start_search()
         system.start_sticker()
         system.wait_indexed()
