@@ -144,6 +144,9 @@ check: all includes unit api ## what needs no network and no browser
 screenshots: all ## pictures of every page into screenshots/ (needs chromium and node)
 	python3 tests/browser/screenshots.py
 
+soak: all ## SOAK_SECONDS (600) at 80% of capacity, then a burst of five times as much (needs wrk)
+	PEEL=$(abspath $(B)/peel) PEEL_TEST_SLOW=2 python3 tests/soak.py
+
 bench: all ## measurements with ratios
 	sh bench/run.sh
 
@@ -156,5 +159,5 @@ clean:
 help: ## this list
 	@sed -n 's/^\([a-z-]*\( [a-z-]*\)*\):.*## \(.*\)/\1\t\3/p' Makefile | expand -t 20
 
-.PHONY: all unit api includes fuzz test-reference run test asan tsan check bench format-check clean help screenshots
+.PHONY: all unit api includes fuzz soak test-reference run test asan tsan check bench format-check clean help screenshots
 .DELETE_ON_ERROR:

@@ -1,7 +1,9 @@
 -- wrk's requests against StickerService. Arguments after "--": a file of words, one a line, and what to send:
 -- repeated (20 queries again and again), different (no query twice), feedback (one vote a request), or a path to which
--- three words are added: as good as different, when there are many words.
+-- three words are added: as good as different, when there are many words. With PAUSE_MS in the environment each
+-- connection pauses before a request, so long on average, as people do: times that are exponentially distributed.
 local words, mode = {}, ""
+local pause = tonumber(os.getenv("PAUSE_MS"))
 local threads, n, salt = 0, 0, 0
 
 function setup(thread)
@@ -14,6 +16,12 @@ function init(args)
    mode = args[2]
    salt = os.time()
    math.randomseed(salt + tid * 7919)
+end
+
+if pause then
+   function delay()
+      return math.floor(-pause * math.log(1 - math.random()) + 0.5)
+   end
 end
 
 function request()
