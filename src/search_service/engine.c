@@ -386,7 +386,7 @@ enum status engine_model_status(struct engine *e, struct engine_model *m, struct
         out->precision = clip_precision_name(clip_precision_of(m->clip));
         out->dim = clip_dim(m->clip);
         out->model_bytes = clip_bytes(m->clip);
-        out->index_bytes = index_bytes(engine_index(m));
+        out->index_bytes = engine_index(m) ? index_bytes(engine_index(m)) : 0;
     }
     struct vectors_progress p;
     enum status st = search_store_vectors_progress(e->cfg.store, m->id, &p, err);
@@ -424,9 +424,46 @@ struct index *engine_index(const struct engine_model *m)
     return atomic_load(&m->index);
 }
 
-struct pool *engine_pool(struct engine *e)
+size_t engine_searched(const struct engine_model *m)
 {
-    return e->pool;
+    struct index *ix = engine_index(m);
+    return ix ? index_count(ix) : atomic_load(&m->stored);
+}
+
+enum status engine_nearest(struct engine *e, const struct engine_model *m, const float *vector, size_t k,
+                           struct arena *a, struct index_hit **hits, size_t *n, struct error *err)
+{
+    struct index *ix = engine_index(m);
+    struct vector_hit *found;
+    enum status st = OK;
+    *n = 0;
+    if (!ix)
+        st = search_store_vectors_search(e->cfg.store, m->id, engine_dim(m), vector, k, a, &found, n, err);
+    *hits = st == OK ? arena_array(a, ix ? k : *n + 1, sizeof **hits) : NULL;
+    if (st == OK && !*hits)
+        st = err_set(err, ERR_NO_MEMORY, "no memory for the results");
+    if (st == OK && ix)
+        return index_search(ix, e->pool, vector, 1, k, INDEX_INT8, *hits, n, err);
+    for (size_t i = 0; i < *n && st == OK; i++)
+        (*hits)[i] = (struct index_hit){.id = found[i].id, .score = found[i].score};
+    return st;
+}
+
+enum status engine_vector(struct engine *e, const struct engine_model *m, int64_t id, float *out, struct error *err)
+{
+    struct index *ix = engine_index(m);
+    struct arena a;
+    const float *vector;
+    if (ix)
+        return index_get(ix, id, out, err);
+    arena_init(&a, 1u << 20);
+    enum status st = search_store_vectors_get(e->cfg.store, m->id, engine_dim(m), &id, 1, &a, &vector, err);
+    if (st == OK && !vector)
+        st = err_set(err, ERR_NOT_FOUND, "document %lld has no vector", (long long)id);
+    if (st == OK)
+        memcpy(out, vector, engine_dim(m) * sizeof *out);
+    arena_free(&a);
+    return st;
 }
 
 enum status engine_embed(struct engine *e, struct engine_model *m, const char *text, size_t len, float *out,

@@ -35,6 +35,7 @@ struct engine_config {
     const char *cache_dir;  /* NULL or "": no snapshots */
     const char *model;      /* default at start; NULL or "": the one chosen last, or the first by name */
     const char *precision;  /* NULL = "auto" */
+    bool stored_vectors;    /* they stay in the database, which searches them (search_store_vectors_search) */
     unsigned threads;       /* 0 = one per core */
     size_t query_cache_bytes;
     struct word_index *words; /* kept up with changes that others make; NULL: none */
@@ -82,8 +83,15 @@ void engine_model_info(const struct engine_model *m, struct buf *out);
 
 /* --- searching, with a model that is ready --- */
 size_t engine_dim(const struct engine_model *m);
-struct index *engine_index(const struct engine_model *m);
-struct pool *engine_pool(struct engine *e);
+struct index *engine_index(const struct engine_model *m); /* NULL: the database searches */
+/* How many images are searched. */
+size_t engine_searched(const struct engine_model *m);
+/* The k nearest, best first, ties by smaller id: exact in memory, nearly so by pgvector. */
+enum status engine_nearest(struct engine *e, const struct engine_model *m, const float *vector, size_t k,
+                           struct arena *a, struct index_hit **hits, size_t *n, struct error *err) MUST_CHECK;
+/* One document's vector, copied to out[engine_dim]; NOT_FOUND. */
+enum status engine_vector(struct engine *e, const struct engine_model *m, int64_t id, float *out,
+                          struct error *err) MUST_CHECK;
 /* The vector of a query, from the cache or encoded: out[engine_dim]. */
 enum status engine_embed(struct engine *e, struct engine_model *m, const char *text, size_t len, float *out,
                          struct error *err) MUST_CHECK;

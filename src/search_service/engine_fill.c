@@ -154,12 +154,14 @@ static enum status commit_vectors(struct engine *e, struct engine_model *m, cons
         hashes[n++] = p->doc->image_sha256;
     }
     enum status st = OK;
-    while (put < n && (st = index_put(ix, ids[put], vectors + put * dim, err)) == OK)
+    while (ix && put < n && (st = index_put(ix, ids[put], vectors + put * dim, err)) == OK)
         put++;
     if (st == OK && n)
         st = search_store_vectors_put(e->cfg.store, m->id, dim, ids, hashes, vectors, n, err);
     while (st != OK && put > 0)
         index_delete(ix, ids[--put]);
+    if (st == OK && !ix)
+        st = engine_count_stored(e, m, err);
     return st;
 }
 

@@ -24,7 +24,7 @@ static enum status follow_vectors(struct engine *e, struct engine_model *m, cons
 {
     struct index *ix = atomic_load(&m->index);
     if (!ix)
-        return OK; /* loading reads what is in the store by then */
+        return OK; /* loading reads what is in the store by then; or the database searches */
     size_t dim = index_dim(ix);
     float *have = arena_array(a, dim, sizeof *have);
     if (!have)
@@ -68,6 +68,8 @@ enum status engine_catch_up(struct engine *e, bool *more, struct error *err)
             if (!vectors[i] && changes[i].doc.filename && *changes[i].doc.image_sha256 && ids[i] < e->lacking)
                 e->lacking = ids[i];
     }
+    for (size_t k = 0; n && e->cfg.stored_vectors && k < atomic_load(&e->n_models) && st == OK; k++)
+        st = engine_count_stored(e, e->models[k], err);
     if (st == OK && n)
         e->followed = changes[n - 1].generation;
     *more = n == PAGE_ROWS;

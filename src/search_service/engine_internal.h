@@ -15,6 +15,7 @@ struct engine_model {
     atomic_int state;           /* enum engine_state; READY is stored after all that searches read */
     struct clip *clip;
     struct index *_Atomic index; /* set before it is filled, so that a deletion meanwhile reaches it */
+    atomic_size_t stored;        /* vectors that the database searches, as it was a moment ago */
     int64_t saved_generation;    /* of the snapshot on disk, -1 for none; background thread only */
     int64_t saved_us;            /* when that was, and how long it took */
     int64_t save_took_us;
@@ -53,6 +54,7 @@ bool engine_snapshot_path(const struct engine *e, const struct engine_model *m, 
 
 /* engine_load.c: from WAITING to READY or FAILED; saving (`now`: even if it was saved a moment ago). */
 void engine_load(struct engine *e, struct engine_model *m);
+enum status engine_count_stored(struct engine *e, struct engine_model *m, struct error *err) MUST_CHECK;
 void engine_save(struct engine *e, struct engine_model *m, bool now);
 
 /* engine_follow.c: the thread that follows changes, and a step of it. */

@@ -138,12 +138,23 @@ static enum status rebuild(struct engine *e, struct engine_model *m, size_t dim,
     return st;
 }
 
+enum status engine_count_stored(struct engine *e, struct engine_model *m, struct error *err)
+{
+    int64_t vectors;
+    enum status st = search_store_vectors_count(e->cfg.store, m->id, &vectors, err);
+    if (st == OK)
+        atomic_store(&m->stored, (size_t)vectors);
+    return st;
+}
+
 static enum status load_index(struct engine *e, struct engine_model *m, struct error *err)
 {
     size_t dim = clip_dim(m->clip);
-    if (load_snapshot(e, m, dim))
+    if (!e->cfg.stored_vectors && load_snapshot(e, m, dim))
         return OK;
-    enum status st = rebuild(e, m, dim, err);
+    enum status st = e->cfg.stored_vectors ? engine_count_stored(e, m, err) : rebuild(e, m, dim, err);
+    if (st == OK && e->cfg.stored_vectors)
+        st = search_store_vectors_index(e->cfg.store, m->id, dim, err);
     if (st != ERR_CORRUPT)
         return st;
     log_warn("model %s: %s; all images are encoded anew", m->id, err->message);
@@ -178,7 +189,7 @@ void engine_load(struct engine *e, struct engine_model *m)
     atomic_store(&m->state, ENGINE_READY);
     log_info("model %s: ready in %.1f s (%s, %zu numbers a vector), %zu images indexed in %.1f s", m->id,
              (double)(loaded - start) / 1e6, clip_precision_name(clip_precision_of(m->clip)), clip_dim(m->clip),
-             index_count(engine_index(m)), (double)(os_monotonic_us() - loaded) / 1e6);
+             engine_searched(m), (double)(os_monotonic_us() - loaded) / 1e6);
 }
 
 /* Page by page out of the index, then all at once out of the store; again nothing else may change. */
@@ -215,7 +226,7 @@ void engine_save(struct engine *e, struct engine_model *m, bool now)
     struct error err;
     int64_t generation, start = os_monotonic_us();
     int64_t pause = SAVE_EFFORT * m->save_took_us > SAVE_EVERY_US ? SAVE_EFFORT * m->save_took_us : SAVE_EVERY_US;
-    if (engine_model_state(m) != ENGINE_READY || !engine_snapshot_path(e, m, path) ||
+    if (engine_model_state(m) != ENGINE_READY || !engine_index(m) || !engine_snapshot_path(e, m, path) ||
         (!now && m->saved_us && start - m->saved_us < pause))
         return;
     /* Read while index and store agree. A change during the writing makes the database's generation

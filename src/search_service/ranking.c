@@ -201,21 +201,20 @@ static enum status vector_hits(struct engine *engine, const struct ranking_query
     enum status st = check_model(q, err);
     if (st != OK)
         return st;
-    struct index *ix = engine_index(q->model);
-    size_t count = index_count(ix);
+    size_t count = engine_searched(q->model);
     k = k > INDEX_MAX_K ? INDEX_MAX_K : k;
     k = k > count ? (count ? count : 1) : k;
     float *vector = arena_array(a, engine_dim(q->model), sizeof *vector);
-    struct index_hit *hits = arena_array(a, k, sizeof *hits);
+    struct index_hit *hits;
     *out = arena_array(a, k, sizeof **out);
-    if (!vector || !hits || !*out)
+    if (!vector || !*out)
         return no_memory(err);
     if (q->like)
-        st = index_get(ix, q->like->id, vector, err);
+        st = engine_vector(engine, q->model, q->like->id, vector, err);
     else
         st = engine_embed(engine, q->model, q->text, q->text_len, vector, err);
     if (st == OK)
-        st = index_search(ix, engine_pool(engine), vector, 1, k, INDEX_INT8, hits, n, err);
+        st = engine_nearest(engine, q->model, vector, k, a, &hits, n, err);
     for (size_t i = 0; i < *n && st == OK; i++)
         (*out)[i] = (struct ranked){.id = hits[i].id, .score = (double)hits[i].score};
     return st;
@@ -237,7 +236,7 @@ static enum status rank_vector(struct search_store *store, struct engine *engine
         return st;
     cut_page(q, items, n, out);
     if (!windowed) { /* everything that has a vector is a result, the last one the least like it */
-        size_t all = index_count(engine_index(q->model));
+        size_t all = engine_searched(q->model);
         out->total = (int64_t)(all < INDEX_MAX_K ? all : INDEX_MAX_K);
     }
     return name_page(store, a, out, err);
@@ -389,7 +388,7 @@ static enum status rank_hybrid(struct search_store *store, struct engine *engine
         right.text = corrected;
         right.text_len = strlen(corrected);
     }
-    if (check_model(q, NULL) == OK && index_count(engine_index(q->model)) > 0) {
+    if (check_model(q, NULL) == OK && engine_searched(q->model) > 0) {
         st = vector_hits(engine, &right, FUSION_DEPTH, a, &vector, &n_vector, err);
         if (st == OK)
             legs |= RANKING_VECTOR;

@@ -54,8 +54,12 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         {HTTP_GET, "/readyz", handle_readyz, 0, 0, "readyz"},
         {HTTP_GET, "/metrics", handle_metrics, 0, 0, "metrics"},
     };
-    unsigned readers = c->workers + 2 < 64 ? c->workers + 2 : 64; /* the engine has two threads */
+    unsigned readers = c->connections        ? c->connections
+                       : c->workers + 2 < 64 ? c->workers + 2
+                                             : 64; /* the engine has two threads */
     enum status st = search_store_open(c->search_db, readers, &s.store, err);
+    if (st == OK && c->stored_vectors)
+        st = search_store_vectors_searchable(s.store, err);
     if (st == OK && c->bucket && *c->bucket)
         st = bucket_open(c->bucket, c->s3, &s.bucket, err);
     if (st == OK && s.bucket && c->mirror_models)
@@ -72,6 +76,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
                                    .cache_dir = c->cache_dir,
                                    .model = c->model,
                                    .precision = c->precision,
+                                   .stored_vectors = c->stored_vectors,
                                    .threads = c->threads,
                                    .query_cache_bytes = c->query_cache_bytes,
                                    .words = s.words,

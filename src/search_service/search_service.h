@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "bucket/bucket.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct search_service_config {
     size_t max_body;          /* bytes of a document, its image included [12 MiB] */
 
     const char *search_db;      /* the store's url: a file path for SQLite; required */
+    unsigned connections;       /* to the database at most; 0 = one for each worker and two */
     const char *bucket;         /* where media/<filename> is read; NULL or "": there are no images */
     const struct bucket_s3 *s3; /* how a bucket in S3 is reached; may be NULL for a folder */
     bool mirror_models;         /* models_dir is a copy of the bucket's models/, brought up to date at the start */
@@ -36,6 +38,7 @@ struct search_service_config {
 
     const char *model;     /* default model at start; NULL or "": the one chosen last by a call, or the first by name */
     const char *precision; /* auto, fp32, bf16 or int8 [auto] */
+    bool stored_vectors;   /* searched by the database, with pgvector, instead of in memory */
     unsigned threads;      /* of the encoders and the scan [one per core] */
 
     size_t query_cache_bytes; /* LRU of query vectors; 0 = none */

@@ -15,7 +15,8 @@
 
 enum {
     MAX_STATEMENTS = 128, /* distinct SQL literals that one connection may meet */
-    MAX_TRIES = 8,        /* of a job that the server gives up */
+    STATEMENT_NAME = 40,
+    MAX_TRIES = 8, /* of a job that the server gives up */
     CONNECT_S = 5,
     STATEMENT_MS = 60000,
     LEAST_PAUSE_US = 100000, /* between attempts to connect, doubled up to */
@@ -28,6 +29,7 @@ struct pg_conn {
     PGconn *handle; /* NULL before the first use */
     const char *prepared[MAX_STATEMENTS];
     size_t n_prepared;
+    uint32_t tag; /* random */
     bool pinned;  /* inside a transaction, which a new connection would know nothing of */
     bool gave_up; /* the last failure is one that another attempt may get over */
 };
@@ -53,7 +55,7 @@ static enum status failed(struct pg_conn *c, const PGresult *result, struct erro
     c->gave_up = strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0;
     enum status code = ERR_INTERNAL;
     if (PQstatus(c->handle) != CONNECTION_OK || strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0 ||
-        c->gave_up || strcmp(state, "53300") == 0 || strcmp(state, "55P03") == 0)
+        c->gave_up || strncmp(state, "53", 2) == 0 || strcmp(state, "55P03") == 0) /* full: that passes */
         code = ERR_UNAVAILABLE;
     else if (strcmp(state, "57014") == 0)
         code = ERR_TIMEOUT;
@@ -61,7 +63,7 @@ static enum status failed(struct pg_conn *c, const PGresult *result, struct erro
         code = ERR_CONFLICT;
     else if (strncmp(state, "28", 2) == 0 || strcmp(state, "42501") == 0)
         code = ERR_DENIED;
-    else if (strncmp(state, "53", 2) == 0 || strncmp(state, "58", 2) == 0)
+    else if (strncmp(state, "58", 2) == 0)
         code = ERR_IO;
     else if (strncmp(state, "54", 2) == 0)
         code = ERR_TOO_LARGE;
@@ -114,6 +116,7 @@ static enum status ready(struct pg_conn *c, struct error *err)
         return err_set(err, ERR_UNAVAILABLE, "database %s does not answer", d->name);
     PQfinish(c->handle);
     c->n_prepared = 0;
+    os_random(&c->tag, sizeof c->tag);
     c->handle = connect_to(d, NULL);
     enum status st = PQstatus(c->handle) == CONNECTION_OK ? set_up(c, err) : failed(c, NULL, err);
     uint32_t random;
@@ -253,13 +256,13 @@ static enum status bind(struct values *v, const struct pg_arg *args, size_t n, s
 }
 
 /* The statement's name on this connection, prepared there if it is new. */
-static enum status prepare(struct pg_conn *c, const char *sql, const struct values *v, size_t n, char name[16],
-                           struct error *err)
+static enum status prepare(struct pg_conn *c, const char *sql, const struct values *v, size_t n,
+                           char name[STATEMENT_NAME], struct error *err)
 {
     size_t at = 0;
     while (at < c->n_prepared && c->prepared[at] != sql)
         at++;
-    snprintf(name, 16, "s%zu", at);
+    snprintf(name, STATEMENT_NAME, "peel_%08" PRIx32 "_%zu", c->tag, at); /* unique also behind a pooler */
     if (at < c->n_prepared)
         return OK;
     assert(at < MAX_STATEMENTS);
@@ -275,7 +278,7 @@ static enum status execute(struct pg_conn *c, const char *sql, bool once, const 
                            PGresult **out, struct error *err)
 {
     struct values v;
-    char name[16];
+    char name[STATEMENT_NAME];
     *out = NULL;
     c->gave_up = false;
     enum status st = ready(c, err);
@@ -579,6 +582,7 @@ static enum status create_database(struct pg *d, const char *name, struct error 
 static enum status first_connection(struct pg *d, struct error *err)
 {
     struct pg_conn *c = &d->all[0];
+    os_random(&c->tag, sizeof c->tag);
     c->handle = connect_to(d, NULL);
     if (PQstatus(c->handle) == CONNECTION_OK)
         return set_up(c, err);

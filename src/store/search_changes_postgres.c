@@ -11,12 +11,13 @@
 
 #define NEWEST "(SELECT coalesce(max(generation), 0) FROM changes)"
 
-enum status search_postgres_changed(struct pg_conn *c, int64_t document_id, struct error *err)
+enum status search_postgres_changed(struct pg_conn *c, const int64_t *document_ids, size_t n, struct error *err)
 {
     return pg_run(c,
-                  "INSERT INTO changes (document_id, generation) VALUES ($1, " NEWEST " + 1)"
+                  "INSERT INTO changes (document_id, generation)"
+                  " SELECT id, " NEWEST " + row_number() OVER (ORDER BY id) FROM unnest($1) t (id)"
                   " ON CONFLICT (document_id) DO UPDATE SET generation = excluded.generation",
-                  PG_ARGS(PG_INT(document_id)), NULL, err);
+                  PG_ARGS(PG_INTS(document_ids, n)), NULL, err);
 }
 
 enum status search_postgres_model_changed(struct pg_conn *c, int64_t model_id, struct error *err)

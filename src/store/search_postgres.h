@@ -37,12 +37,25 @@ enum status search_postgres_vectors_forget(struct pg_conn *c, int64_t document_i
 void search_postgres_read_vector(struct pg_rows *r, const char *model, size_t dim, struct arena *a,
                                  struct vector_row *out);
 
+/* Inside a job: the row of a model, made on first use; its generation grows by `by`. */
+enum status search_postgres_touch_model(struct pg_conn *c, const char *model, int64_t by, int64_t *id,
+                                        struct error *err) MUST_CHECK;
+
+/* search_pgvector_postgres.c */
+extern __typeof__(search_store_vectors_searchable) search_postgres_vectors_searchable;
+extern __typeof__(search_store_vectors_index) search_postgres_vectors_index;
+extern __typeof__(search_store_vectors_search) search_postgres_vectors_search;
+/* Inside a job: the vectors go into the index of their model and dimension, if there is one. */
+enum status search_postgres_pgvector_put(struct pg_conn *c, int64_t model, size_t dim, const int64_t *document_ids,
+                                         const float *const *vectors, size_t n, struct error *err) MUST_CHECK;
+
 /* search_changes_postgres.c */
 extern __typeof__(search_store_generation) search_postgres_generation;
 extern __typeof__(search_store_changes) search_postgres_changes;
 extern __typeof__(search_store_vectors_get) search_postgres_vectors_get;
-/* Inside a job: this document, or all that have a vector of this model, changed. */
-enum status search_postgres_changed(struct pg_conn *c, int64_t document_id, struct error *err) MUST_CHECK;
+/* Inside a job: these documents, or all that have a vector of this model, changed. */
+enum status search_postgres_changed(struct pg_conn *c, const int64_t *document_ids, size_t n,
+                                    struct error *err) MUST_CHECK;
 enum status search_postgres_model_changed(struct pg_conn *c, int64_t model_id, struct error *err) MUST_CHECK;
 
 /* search_documents_postgres.c */

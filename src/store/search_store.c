@@ -136,6 +136,28 @@ enum status search_store_vectors_get(struct search_store *s, const char *model, 
     return s->ops->vectors_get(s, model, dim, document_ids, n, a, out, err);
 }
 
+enum status search_store_vectors_searchable(struct search_store *s, struct error *err)
+{
+    if (!s->ops->vectors_searchable)
+        return err_set(err, ERR_UNSUPPORTED, "vectors are searched by the database in PostgreSQL with pgvector only");
+    return s->ops->vectors_searchable(s, err);
+}
+
+enum status search_store_vectors_index(struct search_store *s, const char *model, size_t dim, struct error *err)
+{
+    enum status st = search_store_vectors_searchable(s, err);
+    return st == OK ? s->ops->vectors_index(s, model, dim, err) : st;
+}
+
+enum status search_store_vectors_search(struct search_store *s, const char *model, size_t dim, const float *query,
+                                        size_t k, struct arena *a, struct vector_hit **out, size_t *n,
+                                        struct error *err)
+{
+    if (!s->ops->vectors_search)
+        return search_store_vectors_searchable(s, err);
+    return s->ops->vectors_search(s, model, dim, query, k, a, out, n, err);
+}
+
 enum status search_store_vectors_generation(struct search_store *s, const char *model, int64_t *generation,
                                             struct error *err)
 {

@@ -101,8 +101,8 @@ struct vector_row {
     int64_t document_id;
     const float *vector; /* [dim] */
 };
-/* Stores a batch in one transaction; documents deleted, or whose image hash is no longer `image_sha256`, are passed
- * over. */
+/* Stores a batch in one transaction, each document once; documents deleted, or whose image hash is no longer
+ * `image_sha256`, are passed over. */
 enum status search_store_vectors_put(struct search_store *s, const char *model, size_t dim, const int64_t *document_ids,
                                      const char *const *image_sha256, const float *vectors, size_t n,
                                      struct error *err) MUST_CHECK;
@@ -114,6 +114,21 @@ enum status search_store_vectors_page(struct search_store *s, const char *model,
 /* The vectors of these documents, out[n]; NULL where there is none. */
 enum status search_store_vectors_get(struct search_store *s, const char *model, size_t dim, const int64_t *document_ids,
                                      size_t n, struct arena *a, const float **out, struct error *err) MUST_CHECK;
+/* --- vectors that the database searches itself (--vectors pgvector) --- ERR_UNSUPPORTED where it cannot. */
+struct vector_hit {
+    int64_t id;
+    float score; /* inner product */
+};
+enum status search_store_vectors_searchable(struct search_store *s, struct error *err) MUST_CHECK;
+/* From here on this model's vectors are indexed in the database, those that are there now before this returns.
+ * ERR_CORRUPT names a row of another size. */
+enum status search_store_vectors_index(struct search_store *s, const char *model, size_t dim,
+                                       struct error *err) MUST_CHECK;
+/* Nearly the k best of an indexed model, best first, with exact scores; equal ones by id. */
+enum status search_store_vectors_search(struct search_store *s, const char *model, size_t dim, const float *query,
+                                        size_t k, struct arena *a, struct vector_hit **out, size_t *n,
+                                        struct error *err) MUST_CHECK;
+
 enum status search_store_vectors_count(struct search_store *s, const char *model, int64_t *vectors,
                                        struct error *err) MUST_CHECK;
 /* How far a model is through the documents with an image: each is indexed, pending or failed. */

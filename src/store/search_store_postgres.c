@@ -49,6 +49,11 @@ static const char *const migrations[] = {
         " document_id bigint PRIMARY KEY," /* also of those that are gone */
         " generation bigint NOT NULL);"
         "CREATE INDEX changes_generation ON changes (generation);",
+    /* 2 */
+    "CREATE TABLE vector_tables (" /* those of search_pgvector_postgres.c */
+    " model_id bigint NOT NULL REFERENCES models (id),"
+    " dim bigint NOT NULL,"
+    " PRIMARY KEY (model_id, dim));",
 };
 
 static const struct pg_schema schema = {
@@ -146,7 +151,7 @@ static enum status put_job(struct pg_conn *c, void *arg, struct error *err)
     if ((st = put_row(c, job, err)) != OK)
         return st;
     st = pgfts_put(c, &fts, job->id, job->terms, err);
-    return st == OK ? search_postgres_changed(c, job->id, err) : st;
+    return st == OK ? search_postgres_changed(c, &job->id, 1, err) : st;
 }
 
 static enum status postgres_put(struct search_store *s, const struct document *doc, const struct index_terms *terms,
@@ -188,7 +193,7 @@ static enum status delete_job(struct pg_conn *c, void *arg, struct error *err)
     if (!found)
         return not_found(job->filename, err);
     if ((st = search_postgres_vectors_forget(c, job->id, err)) != OK ||
-        (st = pgfts_remove(c, &fts, job->id, err)) != OK || (st = search_postgres_changed(c, job->id, err)) != OK)
+        (st = pgfts_remove(c, &fts, job->id, err)) != OK || (st = search_postgres_changed(c, &job->id, 1, err)) != OK)
         return st;
     return pg_run(c, "DELETE FROM documents WHERE id = $1", PG_ARGS(PG_INT(job->id)), NULL, err);
 }
@@ -348,6 +353,9 @@ enum status search_store_postgres_open(const char *url, unsigned readers, struct
         .generation = search_postgres_generation,
         .changes = search_postgres_changes,
         .vectors_get = search_postgres_vectors_get,
+        .vectors_searchable = search_postgres_vectors_searchable,
+        .vectors_index = search_postgres_vectors_index,
+        .vectors_search = search_postgres_vectors_search,
         .vectors_generation = search_postgres_vectors_generation,
         .setting_get = postgres_setting_get,
         .setting_set = postgres_setting_set,

@@ -50,7 +50,7 @@ static enum status forget_job(struct pg_conn *c, void *arg, struct error *err)
         st = err_set(err, ERR_NOT_FOUND, "document \"%s\" does not exist", job->filename);
     if (st == OK)
         st = search_postgres_vectors_forget(c, job->id, err);
-    return st == OK ? search_postgres_changed(c, job->id, err) : st;
+    return st == OK ? search_postgres_changed(c, &job->id, 1, err) : st;
 }
 
 enum status search_postgres_document_forget(struct search_store *s, const char *filename, int64_t *id,
@@ -62,8 +62,8 @@ enum status search_postgres_document_forget(struct search_store *s, const char *
     return st;
 }
 
-/* The row of a model, made on first use; its generation grows by `by`. */
-static enum status touch_model(struct pg_conn *c, const char *model, int64_t by, int64_t *id, struct error *err)
+enum status search_postgres_touch_model(struct pg_conn *c, const char *model, int64_t by, int64_t *id,
+                                        struct error *err)
 {
     return pg_get_int(
         c,
@@ -80,29 +80,68 @@ struct put_job {
     const float *vectors;
 };
 
+/* The numbers of the documents whose vectors were stored, and these. */
+struct stored {
+    int64_t *ids;
+    const float **vectors;
+    size_t n;
+};
+
+static enum status put_vectors(struct pg_conn *c, const struct put_job *job, int64_t model, struct arena *a,
+                               struct stored *out, struct error *err)
+{
+    struct pg_rows r;
+    struct pg_blob *images = arena_array(a, job->n + 1, sizeof *images);
+    struct pg_blob *vectors = arena_array(a, job->n + 1, sizeof *vectors);
+    out->ids = arena_array(a, job->n + 1, sizeof *out->ids);
+    out->vectors = arena_array(a, job->n + 1, sizeof *out->vectors);
+    if (!images || !vectors || !out->ids || !out->vectors)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for %zu vectors", job->n);
+    for (size_t i = 0; i < job->n; i++) {
+        images[i] = (struct pg_blob){job->image_sha256[i], strlen(job->image_sha256[i])};
+        vectors[i] = (struct pg_blob){job->vectors + i * job->dim, job->dim * sizeof(float)};
+    }
+    pg_query(&r, c,
+             "INSERT INTO vectors (model_id, document_id, vector, created_us, modified_us)"
+             " SELECT $1, d.id, t.vector, $5, $5 FROM unnest($2, $3, $4) t (id, image, vector)"
+             " JOIN documents d ON d.id = t.id AND d.image_sha256 = convert_from(t.image, 'UTF8')"
+             " ON CONFLICT (model_id, document_id) DO UPDATE SET vector = excluded.vector,"
+             " modified_us = excluded.modified_us RETURNING document_id",
+             PG_ARGS(PG_INT(model), PG_INTS(job->document_ids, job->n), PG_BLOBS(images, job->n),
+                     PG_BLOBS(vectors, job->n), PG_INT(os_now_us())),
+             err);
+    while (pg_next(&r)) {
+        int64_t id = pg_int(&r, 0);
+        for (size_t i = 0; i < job->n; i++)
+            if (job->document_ids[i] == id)
+                out->vectors[out->n] = job->vectors + i * job->dim;
+        out->ids[out->n++] = id;
+    }
+    return pg_end(&r);
+}
+
 static enum status put_job(struct pg_conn *c, void *arg, struct error *err)
 {
     const struct put_job *job = arg;
-    int64_t model, stored = 0, one, now = os_now_us();
-    enum status st = touch_model(c, job->model, 0, &model, err);
-    for (size_t i = 0; i < job->n && st == OK; i++) {
-        st = pg_run(c,
-                    "INSERT INTO vectors (model_id, document_id, vector, created_us, modified_us)"
-                    " SELECT $1, id, $4, $5, $5 FROM documents WHERE id = $2 AND image_sha256 = $3"
-                    " ON CONFLICT (model_id, document_id) DO UPDATE SET vector = excluded.vector,"
-                    " modified_us = excluded.modified_us",
-                    PG_ARGS(PG_INT(model), PG_INT(job->document_ids[i]), PG_TEXT(job->image_sha256[i]),
-                            PG_BLOB(job->vectors + i * job->dim, job->dim * sizeof(float)), PG_INT(now)),
-                    &one, err);
-        if (st == OK && one) {
-            stored += one;
-            st = pg_run(c, "DELETE FROM vector_failures WHERE model_id = $1 AND document_id = $2",
-                        PG_ARGS(PG_INT(model), PG_INT(job->document_ids[i])), NULL, err);
-            if (st == OK)
-                st = search_postgres_changed(c, job->document_ids[i], err);
-        }
+    struct stored stored = {0};
+    struct arena a;
+    int64_t model;
+    arena_init(&a, SIZE_MAX);
+    enum status st = search_postgres_touch_model(c, job->model, 0, &model, err);
+    if (st == OK)
+        st = put_vectors(c, job, model, &a, &stored, err);
+    if (st == OK && stored.n) {
+        st = pg_run(c, "DELETE FROM vector_failures WHERE model_id = $1 AND document_id = ANY ($2)",
+                    PG_ARGS(PG_INT(model), PG_INTS(stored.ids, stored.n)), NULL, err);
+        if (st == OK)
+            st = search_postgres_changed(c, stored.ids, stored.n, err);
+        if (st == OK)
+            st = search_postgres_pgvector_put(c, model, job->dim, stored.ids, stored.vectors, stored.n, err);
+        if (st == OK)
+            st = search_postgres_touch_model(c, job->model, 1, &model, err);
     }
-    return st == OK && stored ? touch_model(c, job->model, 1, &model, err) : st;
+    arena_free(&a);
+    return st;
 }
 
 enum status search_postgres_vectors_put(struct search_store *s, const char *model, size_t dim,
@@ -126,7 +165,7 @@ static enum status failed_job(struct pg_conn *c, void *arg, struct error *err)
 {
     const struct failed_job *job = arg;
     int64_t model;
-    enum status st = touch_model(c, job->model, 0, &model, err);
+    enum status st = search_postgres_touch_model(c, job->model, 0, &model, err);
     if (st != OK)
         return st;
     return pg_run(c,
@@ -169,7 +208,7 @@ static enum status drop_job(struct pg_conn *c, void *arg, struct error *err)
         (st = pg_run(c, "DELETE FROM vectors WHERE model_id = $1", PG_ARGS(PG_INT(id)), NULL, err)) != OK ||
         (st = pg_run(c, "DELETE FROM vector_failures WHERE model_id = $1", PG_ARGS(PG_INT(id)), NULL, err)) != OK)
         return st;
-    return touch_model(c, model, 1, &id, err); /* the row stays, so that its generation never repeats */
+    return search_postgres_touch_model(c, model, 1, &id, err); /* the row stays, so that its generation never repeats */
 }
 
 enum status search_postgres_vectors_drop(struct search_store *s, const char *model, struct error *err)

@@ -77,6 +77,9 @@ struct search_store_ops {
     __typeof__(search_store_generation) *generation;
     __typeof__(search_store_changes) *changes;
     __typeof__(search_store_vectors_get) *vectors_get;
+    __typeof__(search_store_vectors_searchable) *vectors_searchable; /* these three NULL: unsupported */
+    __typeof__(search_store_vectors_index) *vectors_index;
+    __typeof__(search_store_vectors_search) *vectors_search;
     __typeof__(search_store_vectors_generation) *vectors_generation;
     __typeof__(search_store_setting_get) *setting_get;
     __typeof__(search_store_setting_set) *setting_set;

@@ -49,6 +49,8 @@ static inline void suite_begin(struct suite *s)
                                             .cache_dir = s->cache,
                                             .precision = "fp32",
                                             .threads = 2,
+                                            .connections = getenv("PEEL_TEST_VECTORS") ? 1 : 0, /* pglite has one */
+                                            .stored_vectors = getenv("PEEL_TEST_VECTORS") != NULL,
                                             .query_cache_bytes = 1u << 20};
 }
 
