@@ -1,18 +1,22 @@
-"""What goes wrong under load: SearchService killed, slow, talking rubbish and stopped, and a disk that is full. Customers
-get answers or a clear 503, what was acknowledged is stored once, and everything recovers by itself."""
+"""What goes wrong under load: SearchService killed, slow, talking rubbish and stopped, its PostgreSQL stopped and away, and a
+disk that is full. Customers get answers or a clear 503, what was acknowledged is stored once, and everything recovers by itself."""
 
 import contextlib
 import itertools
 import os
+import pathlib
+import signal
 import subprocess
 import time
 import unittest
 
 from peel_testing import MODE, SLOW, STICKERS, FakeSearch, System, figures, main, request, stop, wait_until
+from postgres_testing import Postgres, unavailable
 from test_sticker_crowd import Client, add_up, scores
 
 CLIENTS = 8
-PHASE = 1.2  # seconds that each trouble lasts
+no_postgres = unavailable()
+PHASE = 1.0  # seconds that each trouble lasts
 
 
 class Customer(Client):
@@ -39,7 +43,7 @@ class Load:
 
     def __init__(self, port):
         self.port = port
-        self.began = time.monotonic()
+        self.began, self.recovered = time.monotonic(), []
         self.customers = [Customer(port, n) for n in range(CLIENTS)]
 
     def __enter__(self):
@@ -57,7 +61,13 @@ class Load:
         """The first thing that `what` is true of, since then."""
         return lambda: [s for c in self.customers for s in list(c.seen) if s[0] - s[1] > after and what(s)][:1]
 
-    def check(self, test, name, recovered):
+    def whole_again(self, what=lambda s: s[2] and s[3] == 200 and not s[4]):
+        """Waits for an answer that is not degraded, or for what else is asked for."""
+        began = time.monotonic()
+        wait_until(self.latest(what, began), 15, "recovery")
+        self.recovered.append(time.monotonic() - began)
+
+    def check(self, test, name):
         seen = [s for c in self.customers for s in c.seen]
         good = sorted([self.began] + [s[0] for s in seen if s[2] and s[3] == 200])
         sent, acknowledged = add_up(self.customers, "attempted"), add_up(self.customers, "voted")
@@ -66,7 +76,7 @@ class Load:
             f"{name}: {len(seen)} requests, {sum(len(c.unclear) for c in self.customers)} errors, "
             f"{sum(s[3] == 503 for s in seen)} told to come again, {sum(s[4] for s in seen)} answered degraded, "
             f"longest answer {max(s[1] for s in seen):.2f} s, longest time without any search answered "
-            f"{max(b - a for a, b in itertools.pairwise(good)):.2f} s, whole again after {', '.join(f'{r:.2f}' for r in recovered)} s; "
+            f"{max(b - a for a, b in itertools.pairwise(good)):.2f} s, whole again after {', '.join(f'{r:.2f}' for r in self.recovered)} s; "
             f"votes sent {sum(sent.values())}, acknowledged {sum(acknowledged.values())}, stored {sum(stored.values())}"
         )
         test.assertEqual([p for c in self.customers for p in c.problems + c.unclear], [])
@@ -90,12 +100,6 @@ class SearchTrouble(unittest.TestCase):
         self.system.start_search()
         self.system.start_sticker("--search-cache-ms", "0")
         self.system.wait_indexed()
-        self.recovered = []
-
-    def whole_again(self, load):
-        began = time.monotonic()
-        wait_until(load.latest(lambda s: s[2] and s[3] == 200 and not s[4], began), 10, "whole answers")
-        self.recovered.append(time.monotonic() - began)
 
     def restart(self):
         port = self.system.search_port
@@ -133,21 +137,61 @@ class SearchTrouble(unittest.TestCase):
             self.kill()
             time.sleep(PHASE)
             self.restart()
-            self.whole_again(load)
+            load.whole_again()
             self.kill()
             for answer in (slow, rubbish):
                 with self.fake(answer):
                     time.sleep(PHASE)
             self.restart()
-            self.whole_again(load)
+            load.whole_again()
             stop(self.system.search.child.pid)
             time.sleep(PHASE)
-            os.kill(self.system.search.child.pid, 18)  # SIGCONT
-            self.whole_again(load)
-        seen = load.check(self, "SearchService killed, slow, rubbish, stopped", self.recovered)
+            os.kill(self.system.search.child.pid, signal.SIGCONT)
+            load.whole_again()
+        seen = load.check(self, "SearchService killed, slow, rubbish, stopped")
         self.assertEqual({s[3] for s in seen}, {200})
         self.assertLess(max(s[1] for s in seen), 2 * SLOW + 0.5)
         wait_until(lambda: request(self.system.port, "GET", "/readyz").status == 200, 5, "ready")
+
+
+def descendants(pid):
+    found = [pid]
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += descendants(int(child))
+    return found
+
+
+@unittest.skipIf(MODE != "release", "chaos: in release only")
+@unittest.skipIf(no_postgres, no_postgres)
+class DatabaseTrouble(unittest.TestCase):
+    def test_search_services_database(self):
+        server = Postgres()
+        self.addCleanup(server.close)
+        system = System()
+        self.addCleanup(system.close)
+        system.add(STICKERS)
+        system.search = system.start_process(
+            "search", "search-service", "--search-port", "0", "--search-db", server.url("chaos")
+        )
+        system.search_port = int(system.search.wait_for(r"listening on \S+ port (\d+)")[1])
+        system.start_sticker("--search-cache-ms", "0")
+        system.wait_indexed()
+        with Load(system.port) as load:
+            time.sleep(0.3)
+            stopped = descendants(server.child.pid)
+            for pid in stopped:
+                stop(pid)
+            time.sleep(PHASE)
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+            load.whole_again()
+            server.stop()
+            time.sleep(PHASE)
+            server.start()
+            load.whole_again()
+        seen = load.check(self, "PostgreSQL of SearchService stopped, away")
+        self.assertEqual({s[3] for s in seen}, {200})
 
 
 def can_mount():
@@ -195,11 +239,9 @@ class DiskFull(unittest.TestCase):
                 time.sleep(0.05)
             refused = [s for c in load.customers for s in list(c.seen) if s[0] > full and not s[2] and s[3] == 503]
             filler.unlink()
-            began = time.monotonic()
-            wait_until(load.latest(lambda s: not s[2] and s[3] == 200, began), 10, "votes after there is room")
-            recovered = time.monotonic() - began
+            load.whole_again(lambda s: not s[2] and s[3] == 200)
             time.sleep(0.5)
-        seen = load.check(self, "disk full", [recovered])
+        seen = load.check(self, "disk full")
         self.assertGreater(len(refused), 10)
         self.assertEqual({s[3] for s in seen if s[2]}, {200})  # searches need no room
 
