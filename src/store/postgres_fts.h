@@ -27,22 +27,25 @@
     "CREATE TABLE " fts "_totals (documents bigint NOT NULL, words bigint NOT NULL);"                                  \
     "INSERT INTO " fts "_totals VALUES (0, 0);"
 
-/* The statements on such tables, and on the table that they index. */
+/* The statements on such tables, and on the table that they index. A search is one statement, whose rows are told apart
+ * by their first column: stems, the prefix, forms, the prefix among forms, and [documents, words] of the totals. */
 struct pgfts_table {
-    const char *words, *prefix, *forms, *form_prefix, *totals, *filenames;
+    const char *search, *filenames;
     const char *terms, *put_terms, *remove_terms, *put, *remove, *count;
 };
+enum { PGFTS_STEM, PGFTS_PREFIX, PGFTS_FORM, PGFTS_FORM_PREFIX, PGFTS_TOTALS };
 #define PGFTS_TABLE(fts, documents, id)                                                                                \
     {                                                                                                                  \
-        .words = "SELECT t.n, (SELECT array_agg(p.posting) FROM " fts "_postings p WHERE p.term = t.term)"             \
-                 " FROM unnest($1) WITH ORDINALITY t (term, n)",                                                       \
-        .prefix = "SELECT 1, array_agg(posting) FROM " fts "_postings WHERE term >= $1 AND term < $2",                 \
-        .forms = "SELECT t.n, a.postings, a.languages FROM unnest($1) WITH ORDINALITY t (term, n),"                    \
-                 " LATERAL (SELECT array_agg(p.posting) AS postings, array_agg(p.languages) AS languages"              \
-                 " FROM " fts "_postings p WHERE p.term = t.term) a",                                                  \
-        .form_prefix =                                                                                                 \
-            "SELECT 1, array_agg(posting), array_agg(languages) FROM " fts "_postings WHERE term >= $1 AND term < $2", \
-        .totals = "SELECT documents, words FROM " fts "_totals",                                                       \
+        .search = "SELECT 0, t.n, (SELECT array_agg(p.posting) FROM " fts "_postings p WHERE p.term = t.term),"        \
+                  " NULL::bytea[] FROM unnest($1) WITH ORDINALITY t (term, n)"                                         \
+                  " UNION ALL SELECT 1, 1, array_agg(posting), NULL FROM " fts "_postings"                             \
+                  " WHERE term >= $2 AND term < $3"                                                                    \
+                  " UNION ALL SELECT 2, t.n, a.postings, a.languages FROM unnest($4) WITH ORDINALITY t (term, n),"     \
+                  " LATERAL (SELECT array_agg(p.posting) AS postings, array_agg(p.languages) AS languages"             \
+                  " FROM " fts "_postings p WHERE p.term = t.term) a"                                                  \
+                  " UNION ALL SELECT 3, 1, array_agg(posting), array_agg(languages) FROM " fts "_postings"             \
+                  " WHERE term >= $5 AND term < $6"                                                                    \
+                  " UNION ALL SELECT 4, 1, ARRAY[documents, words], NULL FROM " fts "_totals",                         \
         .filenames = "SELECT t.n, d.filename FROM unnest($1) WITH ORDINALITY t (id, n) JOIN " documents " d ON d." id  \
                      " = t.id",                                                                                        \
         .terms = "SELECT terms FROM " fts "_documents WHERE id = $1",                                                  \

@@ -34,9 +34,9 @@ static enum status read_list(struct pg_rows *r, bool languages, struct arena *a,
     struct pg_items postings, sets = {0};
     const unsigned char *bytes, *set;
     size_t len, n_set;
-    pg_array(&postings, r, 1);
+    pg_array(&postings, r, 2);
     if (languages)
-        pg_array(&sets, r, 2);
+        pg_array(&sets, r, 3);
     out->items = arena_array(a, postings.left + 1, sizeof *out->items);
     if (!out->items)
         return r->status = err_set(r->err, ERR_NO_MEMORY, "out of memory for %zu matches", postings.left);
@@ -60,21 +60,6 @@ static enum status read_list(struct pg_rows *r, bool languages, struct arena *a,
     if (!sorted)
         qsort(out->items, out->n, sizeof *out->items, by_id);
     return OK;
-}
-
-/* The lists of one statement's rows; column 0 is the term's place, from 1, plus `base` its phrase. */
-static enum status ask(struct pg_conn *c, const char *sql, const struct pg_arg *args, size_t n_args, const int *phrases,
-                       bool languages, struct arena *a, struct lists *out, struct error *err)
-{
-    struct pg_rows r;
-    pg_query(&r, c, sql, args, n_args, err);
-    while (pg_next(&r)) {
-        struct list *list = &out->items[out->n++];
-        *list = (struct list){.phrase = phrases[pg_int(&r, 0) - 1]};
-        if (read_list(&r, languages, a, list) != OK)
-            break;
-    }
-    return pg_end(&r);
 }
 
 /* A query's term as the index has it; false when it can be in none. */
@@ -173,37 +158,53 @@ static enum status collect(const struct fts_rank *r, struct lists *lists, struct
     }
 }
 
+/* What one pass asks for: terms, each with its phrase, and what begins with the prefix, whose phrase is the last. */
 struct question {
     struct pg_blob *terms, low, high;
     int *phrases;
     size_t n;
+    int last;
     bool ranged;
+    struct lists lists; /* what came */
 };
 
-/* Asks for the terms, then for the prefix, whose phrase is the last. */
-static enum status pass(struct pg_conn *c, const struct question *q, const char *exact, const char *range,
-                        const struct fts_rank *r, struct fts_collector *into, int last, struct arena *a,
-                        struct error *err)
+static enum status read_row(struct pg_rows *r, struct fts_rank *rank, struct question *words, struct question *forms,
+                            struct arena *a)
 {
-    bool languages = into == &r->languages;
-    struct lists lists = {.items = arena_array(a, q->n + 1, sizeof *lists.items)};
-    enum status st = lists.items ? OK : err_set(err, ERR_NO_MEMORY, "out of memory for a query");
-    if (st == OK && q->n)
-        st = ask(c, exact, PG_ARGS(PG_BLOBS(q->terms, q->n)), q->phrases, languages, a, &lists, err);
-    if (st == OK && q->ranged)
-        st = ask(c, range, PG_ARGS(PG_BLOB(q->low.data, q->low.len), PG_BLOB(q->high.data, q->high.len)), &last,
-                 languages, a, &lists, err);
-    return st == OK ? collect(r, &lists, into, err) : st;
+    int64_t kind = pg_int(r, 0), at = pg_int(r, 1);
+    if (kind == PGFTS_TOTALS) {
+        struct pg_items it;
+        const unsigned char *documents, *all;
+        size_t len, len_all;
+        pg_array(&it, r, 2);
+        if (pg_item(&it, &documents, &len) && pg_item(&it, &all, &len_all) && len == 8 && len_all == 8)
+            rank->totals = fts_totals_of(pg_read_int(documents), pg_read_int(all));
+        return OK;
+    }
+    bool languages = kind == PGFTS_FORM || kind == PGFTS_FORM_PREFIX;
+    bool prefix = kind == PGFTS_PREFIX || kind == PGFTS_FORM_PREFIX;
+    struct question *q = languages ? forms : words;
+    struct list *list = &q->lists.items[q->lists.n++];
+    *list = (struct list){.phrase = prefix ? q->last : q->phrases[at - 1]};
+    return read_list(r, languages, a, list);
 }
 
-static enum status read_totals(struct pg_conn *c, const struct pgfts_table *t, struct fts_totals *out,
-                               struct error *err)
+/* All in one statement, which is one trip and sees one moment. */
+static enum status ask(struct pg_conn *c, const struct pgfts_table *t, struct fts_rank *rank, struct question *words,
+                       struct question *forms, struct arena *a, struct error *err)
 {
     struct pg_rows r;
-    pg_query(&r, c, t->totals, PG_NONE, err);
-    while (pg_next(&r))
-        *out = fts_totals_of(pg_int(&r, 0), pg_int(&r, 1));
-    return pg_end(&r);
+    pg_query(&r, c, t->search,
+             PG_ARGS(PG_BLOBS(words->terms, words->n), PG_BLOB(words->low.data, words->low.len),
+                     PG_BLOB(words->high.data, words->high.len), PG_BLOBS(forms->terms, forms->n),
+                     PG_BLOB(forms->low.data, forms->low.len), PG_BLOB(forms->high.data, forms->high.len)),
+             err);
+    while (pg_next(&r) && read_row(&r, rank, words, forms, a) == OK)
+        continue;
+    enum status st = pg_end(&r);
+    if (st == OK)
+        st = collect(rank, &words->lists, &rank->words, err);
+    return st == OK ? collect(rank, &forms->lists, &rank->languages, err) : st;
 }
 
 struct names_of {
@@ -224,16 +225,24 @@ static enum status names(void *ctx, const int64_t *ids, size_t n, struct arena *
     return pg_end(&r);
 }
 
+static enum status question_init(struct question *q, size_t n, struct arena *a, struct error *err)
+{
+    *q = (struct question){.terms = arena_array(a, n + 1, sizeof *q->terms),
+                           .phrases = arena_array(a, n + 1, sizeof *q->phrases),
+                           .last = (int)n,
+                           .lists.items = arena_array(a, n + 1, sizeof *q->lists.items)};
+    return q->terms && q->phrases && q->lists.items ? OK : err_set(err, ERR_NO_MEMORY, "out of memory for a query");
+}
+
 static enum status make_questions(const struct fts_rank *r, struct question *words, struct question *forms,
                                   struct arena *a, struct error *err)
 {
     size_t bytes = r->prefix ? strlen(r->prefix) : 0;
-    *words = (struct question){.terms = arena_array(a, r->n_stems + 1, sizeof *words->terms),
-                               .phrases = arena_array(a, r->n_stems + 1, sizeof *words->phrases)};
-    *forms = (struct question){.terms = arena_array(a, r->n_forms + 1, sizeof *forms->terms),
-                               .phrases = arena_array(a, r->n_forms + 1, sizeof *forms->phrases)};
-    if (!words->terms || !words->phrases || !forms->terms || !forms->phrases)
-        return err_set(err, ERR_NO_MEMORY, "out of memory for a query");
+    enum status st = question_init(words, r->n_stems, a, err);
+    if (st == OK)
+        st = question_init(forms, r->n_forms, a, err);
+    if (st != OK)
+        return st;
     for (size_t i = 0; i < r->n_stems; i++) {
         bytes += strlen(r->q->stems[i]);
         words->phrases[words->n] = (int)i;
@@ -252,9 +261,9 @@ static enum status make_questions(const struct fts_rank *r, struct question *wor
                          MAX_ASKED);
 }
 
-enum status pgfts_search(struct pg *d, const struct pgfts_table *t, const struct index_query *q, size_t limit,
-                         size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
-                         struct error *err)
+static enum status search_once(struct pg_conn *c, const struct pgfts_table *t, const struct index_query *q,
+                               size_t limit, size_t offset, struct arena *a, struct fts_hit **hits, size_t *n,
+                               int64_t *total, struct error *err)
 {
     struct fts_rank r;
     struct arena scratch;
@@ -266,23 +275,28 @@ enum status pgfts_search(struct pg *d, const struct pgfts_table *t, const struct
     arena_init(&scratch, SIZE_MAX);
     enum status st = make_questions(&r, &words, &forms, &scratch, err);
     if (st == OK && (words.n || forms.n || words.ranged || forms.ranged)) {
-        struct pg_conn *c = pg_reader(d);
-        st = pg_snapshot(c, err);
-        if (st == OK) {
-            if ((st = pass(c, &words, t->words, t->prefix, &r, &r.words, (int)r.n_stems, &scratch, err)) == OK &&
-                (st = pass(c, &forms, t->forms, t->form_prefix, &r, &r.languages, (int)r.n_forms, &scratch, err)) ==
-                    OK &&
-                (st = read_totals(c, t, &r.totals, err)) == OK)
-                st = fts_rank_score(&r, err);
-            if (st == OK)
-                st = fts_rank_page(&r, limit, offset, names, &(struct names_of){c, t}, a, hits, n, err);
-            pg_snapshot_end(c);
-        }
-        pg_reader_done(d, c);
+        st = ask(c, t, &r, &words, &forms, &scratch, err);
+        if (st == OK)
+            st = fts_rank_score(&r, err);
+        if (st == OK)
+            st = fts_rank_page(&r, limit, offset, names, &(struct names_of){c, t}, a, hits, n, err);
     }
     if (st == OK)
         *total = (int64_t)r.n;
     fts_rank_end(&r);
     arena_free(&scratch);
+    return st;
+}
+
+/* A document that is deleted between the search and the look-up of its name makes the search begin again. */
+enum status pgfts_search(struct pg *d, const struct pgfts_table *t, const struct index_query *q, size_t limit,
+                         size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
+                         struct error *err)
+{
+    struct pg_conn *c = pg_reader(d);
+    enum status st = search_once(c, t, q, limit, offset, a, hits, n, total, err);
+    for (int again = 0; again < 3 && st == ERR_CORRUPT; again++)
+        st = search_once(c, t, q, limit, offset, a, hits, n, total, err);
+    pg_reader_done(d, c);
     return st;
 }

@@ -232,7 +232,7 @@ enum status search_postgres_vectors_search(struct search_store *s, const char *m
                                            size_t k, struct arena *a, struct vector_hit **out, size_t *n,
                                            struct error *err)
 {
-    char sql[400], settings[200];
+    char sql[400], settings[300];
     struct buf text;
     size_t candidates = candidates_for(k);
     int64_t number = 0;
@@ -246,7 +246,7 @@ enum status search_postgres_vectors_search(struct search_store *s, const char *m
     if (st == OK && (st = pg_snapshot(c, err)) == OK) {
         snprintf(settings, sizeof settings,
                  "SET LOCAL hnsw.ef_search = %zu; SET LOCAL hnsw.iterative_scan = relaxed_order;"
-                 "SET LOCAL hnsw.max_scan_tuples = %zu",
+                 "SET LOCAL hnsw.max_scan_tuples = %zu; SET LOCAL plan_cache_mode = force_custom_plan",
                  candidates < MOST_SEARCHED ? candidates : MOST_SEARCHED,
                  20 * candidates > 20000 ? 20 * candidates : 20000);
         st = pg_script(c, settings, err);
