@@ -122,12 +122,14 @@ void http_cut_slow_heads(struct http_server *s, int64_t before_us)
     }
 }
 
-bool http_end_idle(struct http_server *s)
+bool http_end_idle(struct http_server *s, int64_t before_us)
 {
     pthread_mutex_lock(&s->lock);
-    for (struct http_conn *conn = s->conns; conn; conn = conn->next)
-        if (atomic_load_explicit(&conn->head_since_us, memory_order_relaxed))
+    for (struct http_conn *conn = s->conns; conn; conn = conn->next) {
+        int64_t since = atomic_load_explicit(&conn->head_since_us, memory_order_relaxed);
+        if (since && since < before_us)
             shutdown(conn->fd, SHUT_RD); /* what arrived before is read and answered, and then there is the end */
+    }
     bool any = s->conns != NULL;
     pthread_mutex_unlock(&s->lock);
     return any;

@@ -67,9 +67,9 @@ void http_on_completed(void *cls, struct MHD_Connection *connection, void **cont
                        enum MHD_RequestTerminationCode why);
 /* Cuts the connections whose head is not complete since `before_us`; the caller holds the server's lock. */
 void http_cut_slow_heads(struct http_server *s, int64_t before_us);
-/* Ends the connections that wait for a request, after any that has come already; false when there are no connections
- * any more. */
-bool http_end_idle(struct http_server *s);
+/* Ends the connections that have waited for a request since `before_us`, after any that has come already; false when
+ * there are no connections any more. */
+bool http_end_idle(struct http_server *s, int64_t before_us);
 
 /* --- server.c --- */
 struct http_server {

@@ -17,7 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HANDSHAKE_US 20000 /* one that was begun before is over by then, or its client is told that it failed */
+#define HANDSHAKE_US 20000  /* one that was begun before is over by then, or its client is told that it failed */
+#define IDLE_US      500000 /* who was there so lately is about to ask, and the answer ends the connection */
 
 /* We decode the request target ourselves, once. */
 static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s)
@@ -234,7 +235,7 @@ void http_server_close(struct http_server *s, unsigned deadline_ms)
     http_server_drain(s);
     if (s->daemon) {
         stop_listening(s, deadline_us);
-        while (http_end_idle(s) && os_monotonic_us() < deadline_us)
+        while (http_end_idle(s, os_monotonic_us() - IDLE_US) && os_monotonic_us() < deadline_us)
             usleep(2000);
     }
     atomic_store(&s->hurried, true);
