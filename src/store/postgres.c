@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +19,9 @@ enum {
     STATEMENT_NAME = 40,
     MAX_TRIES = 8, /* of a job that the server gives up */
     CONNECT_S = 5,
-    STATEMENT_MS = 60000,
-    LEAST_PAUSE_US = 100000, /* between attempts to connect, doubled up to */
+    STATEMENT_MS = 30000,              /* the server gives up */
+    PATIENCE_MS = STATEMENT_MS + 5000, /* we do: it hangs, or the network does */
+    LEAST_PAUSE_US = 100000,           /* between attempts to connect, doubled up to */
     MOST_PAUSE_US = 3000000,
 };
 #define MIGRATION_LOCK "7306357456639091052" /* any number; all peel programs take the same */
@@ -30,6 +32,7 @@ struct pg_conn {
     const char *prepared[MAX_STATEMENTS];
     size_t n_prepared;
     uint32_t tag; /* random */
+    bool patient; /* waits for ever */
     bool pinned;  /* inside a transaction, which a new connection would know nothing of */
     bool gave_up; /* the last failure is one that another attempt may get over */
 };
@@ -49,6 +52,9 @@ static enum status failed(struct pg_conn *c, const PGresult *result, struct erro
 {
     const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     const char *said = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    c->gave_up = false;
+    if (!c->handle)
+        return ERR_UNAVAILABLE; /* await_result has said why */
     state = state ? state : "";
     said = said ? said : PQerrorMessage(c->handle);
     int len = (int)strcspn(said, "\n");
@@ -97,9 +103,44 @@ static PGconn *connect_to(const struct pg *d, const char *database)
 {
     char timeout[16];
     snprintf(timeout, sizeof timeout, "%d", CONNECT_S);
-    const char *keys[] = {"connect_timeout", "application_name", "dbname", database ? "dbname" : NULL, NULL};
-    const char *values[] = {timeout, "peel", d->url, database, NULL};
+    /* What stands before the URL it may say otherwise. */
+    const char *keys[] = {"connect_timeout",  "keepalives_idle",          "keepalives_interval",
+                          "keepalives_count", "tcp_user_timeout",         "application_name",
+                          "dbname",           database ? "dbname" : NULL, NULL};
+    const char *values[] = {timeout, "10", "5", "3", "20000", "peel", d->url, database, NULL};
     return PQconnectdbParams(keys, values, 1);
+}
+
+/* The last result of what was sent (PQclear it); NULL: the connection is gone. */
+static PGresult *await_result(struct pg_conn *c, bool sent, struct error *err)
+{
+    PGresult *last = NULL;
+    int64_t deadline = os_monotonic_us() + PATIENCE_MS * 1000ll;
+    while (sent) {
+        int unsent = PQflush(c->handle);
+        while (!PQisBusy(c->handle)) {
+            PGresult *next = PQgetResult(c->handle);
+            if (!next)
+                return last;
+            PQclear(last);
+            last = next;
+        }
+        int64_t left = deadline - os_monotonic_us();
+        struct pollfd socket = {.fd = PQsocket(c->handle), .events = unsent > 0 ? POLLIN | POLLOUT : POLLIN};
+        int ready_n = poll(&socket, 1, c->patient ? -1 : left > 0 ? (int)(left / 1000) + 1 : 0);
+        if (ready_n == 0 && left <= 0) {
+            err_set(err, ERR_UNAVAILABLE, "database %s did not answer for %d s", c->db->name, PATIENCE_MS / 1000);
+            PQclear(last);
+            PQfinish(c->handle);
+            c->handle = NULL;
+            return NULL;
+        }
+        if (ready_n > 0 && !PQconsumeInput(c->handle)) { /* broken: the result says how */
+            PQclear(last);
+            return PQgetResult(c->handle);
+        }
+    }
+    return last;
 }
 
 /* Makes the connection if there is none. While the server does not answer, attempts become rarer. */
@@ -267,7 +308,7 @@ static enum status prepare(struct pg_conn *c, const char *sql, const struct valu
     if (at < c->n_prepared)
         return OK;
     assert(at < MAX_STATEMENTS);
-    PGresult *made = PQprepare(c->handle, name, sql, (int)n, v->types);
+    PGresult *made = await_result(c, PQsendPrepare(c->handle, name, sql, (int)n, v->types) == 1, err);
     enum status st = PQresultStatus(made) == PGRES_COMMAND_OK ? OK : failed(c, made, err);
     PQclear(made);
     if (st == OK)
@@ -291,9 +332,10 @@ static enum status execute(struct pg_conn *c, const char *sql, bool once, const 
     st = bind(&v, args, n, err);
     for (int attempt = 0; st == OK; attempt++) {
         if (once)
-            *out = PQexecParams(c->handle, sql, (int)n, v.types, v.data, v.len, v.format, 1);
+            *out = await_result(c, PQsendQueryParams(c->handle, sql, (int)n, v.types, v.data, v.len, v.format, 1) == 1,
+                                err);
         else if ((st = prepare(c, sql, &v, n, name, err)) == OK)
-            *out = PQexecPrepared(c->handle, name, (int)n, v.data, v.len, v.format, 1);
+            *out = await_result(c, PQsendQueryPrepared(c->handle, name, (int)n, v.data, v.len, v.format, 1) == 1, err);
         ExecStatusType got = PQresultStatus(*out);
         if (st == OK && (got == PGRES_TUPLES_OK || got == PGRES_COMMAND_OK))
             break;
@@ -301,8 +343,8 @@ static enum status execute(struct pg_conn *c, const char *sql, bool once, const 
             st = failed(c, *out, err);
         PQclear(*out);
         *out = NULL;
-        if (attempt || !fresh || PQstatus(c->handle) == CONNECTION_OK)
-            break;
+        if (attempt || !fresh || !c->handle || PQstatus(c->handle) == CONNECTION_OK)
+            break; /* it hung, and would again; or it is the statement's fault */
         st = ready(c, err);
     }
     for (size_t i = 0; i < n; i++)
@@ -474,7 +516,7 @@ enum status pg_script(struct pg_conn *c, const char *sql, struct error *err)
     enum status st = ready(c, err);
     if (st != OK)
         return st;
-    PGresult *result = PQexec(c->handle, sql);
+    PGresult *result = await_result(c, PQsendQuery(c->handle, sql) == 1, err);
     ExecStatusType got = PQresultStatus(result);
     st = got == PGRES_COMMAND_OK || got == PGRES_TUPLES_OK ? OK : failed(c, result, err);
     PQclear(result);
@@ -589,7 +631,8 @@ static enum status first_connection(struct pg *d, struct error *err)
         return set_up(c, err);
     enum status st = failed(c, NULL, err);
     const char *name = PQdb(c->handle);
-    if (!name || !strstr(PQerrorMessage(c->handle), "does not exist") || create_database(d, name, NULL) != OK)
+    /* The message is in the server's language, but names the database if that is what is missing. */
+    if (!name || !strstr(PQerrorMessage(c->handle), name) || create_database(d, name, NULL) != OK)
         return st;
     PQfinish(c->handle);
     c->handle = connect_to(d, NULL);
@@ -625,6 +668,7 @@ static enum status read_version(struct pg *d, struct pg_conn *c, const struct pg
 static enum status migrate(struct pg *d, struct pg_conn *c, const struct pg_schema *schema, struct error *err)
 {
     int64_t version;
+    c->patient = true; /* it may have to wait for another's migration */
     enum status st = pg_script(c,
                                "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
                                "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ");"
@@ -688,6 +732,8 @@ enum status pg_open(const char *url, unsigned connections, const struct pg_schem
     }
     if (st == OK && (st = first_connection(d, err)) == OK)
         st = migrate(d, &d->all[0], schema, err);
+    if (d->count)
+        d->all[0].patient = false;
     if (st != OK) {
         pg_close(d);
         return st;
