@@ -5,7 +5,7 @@
 #include "index/index.h"
 #include <math.h>
 
-enum { DOCUMENTS = 2000, CLUSTERS = 60, DIM = 64, QUERIES = 100, K = 10, BATCH = 100 };
+enum { DOCUMENTS = 2000, CLUSTERS = 60, DIM = 48, QUERIES = 100, K = 10, BATCH = 250 };
 
 static float noise(unsigned *seed)
 {
