@@ -18,7 +18,7 @@ SOAK = int(os.environ.get("SOAK_SECONDS", "600"))
 MEASURE = 8  # seconds that the capacity is measured, and that a burst lasts
 BUSY, PAUSING, VOTERS, BURST = 64, 150, 8, 900  # connections
 VOTES = 200  # a second
-QUEUE = 128  # requests that may wait: what comes beyond is refused
+QUEUE = 256  # requests that may wait: more than pause at 80%, what comes beyond in a burst is refused
 WORDS = ["cat", "dog", "cake", "car", "sun", "rain", "party", "park", "happy", "sad", "red", "blue", "green", "king", "queen",
          "heart", "love", "angry", "fish", "bird", "tree", "flower", "pizza", "coffee", "music", "dance", "sleep", "work",
          "home", "school", "book", "ball", "star", "moon", "fire", "water", "snow", "ghost", "robot", "rocket"]  # fmt: skip
@@ -78,6 +78,13 @@ def children(serve):
     return found
 
 
+def statuses(port):
+    """What searches and votes were answered with so far, as /metrics counts it."""
+    text = request(port, "GET", "/metrics").body.decode()
+    found = re.findall(r'http_requests_total\{route="(search|feedback)",method="\w+",status="(\d+)"\} (\d+)', text)
+    return ", ".join(f"{route} {status}: {n}" for route, status, n in found)
+
+
 def stored(port):
     """All votes, as the export tells them."""
     export = request(port, "GET", "/api/analytics/export?format=csv", headers={"Authorization": f"Token {ADMIN_TOKEN}"}, timeout=60)
@@ -114,9 +121,11 @@ def soak(system):
     acknowledged, kept = votes.requests - votes.refused, stored(port)
     print(
         f"80%: {time.monotonic() - began:.0f} s, {load.requests} searches, {load.rate:.0f}/s ({100 * load.rate / capacity.rate:.0f}% of "
-        f"capacity), {load.refused + load.broken} errors, p99 {load.p99_ms:.1f} ms; votes: {votes.requests}, {votes.refused + votes.broken} "
-        f"errors, p99 {votes.p99_ms:.1f} ms, acknowledged {acknowledged}, stored {kept}"
+        f"capacity), {load.refused} errors, {load.broken} timed out, p99 {load.p99_ms:.1f} ms; votes: {votes.requests}, {votes.refused} errors, "
+        f"{votes.broken} timed out, p99 {votes.p99_ms:.1f} ms, acknowledged {acknowledged}, stored {kept}"
     )
+    if load.refused + votes.refused:
+        print(f"answers so far: {statuses(port)}\n{serve.log()[-2000:]}")
     flat = True
     for name in pids:
         slope, mean = memory.growth(name)
