@@ -18,6 +18,7 @@
 #define MAX_OPTIONS 256
 #define EMPTY_ROWS  3 /* offered for more languages */
 #define MAX_JSON    (1u << 20)
+#define PICTURE     256u /* pixels wide */
 
 static bool same(const char *a, const char *b)
 {
@@ -356,6 +357,15 @@ static enum status fill_words(const struct admin_visit *v, const struct edit *e,
     return OK;
 }
 
+static bool has_field(const struct tpl_admin_form *page, const struct admin_model *m, const char *name)
+{
+    for (size_t i = 0; i < page->n_fields; i++)
+        if (same(m->fields[i].name, name))
+            return true;
+    return false;
+}
+
+/* What the form does not show, and the picture. */
 static enum status fill_facts(const struct admin_visit *v, const struct edit *e, struct tpl_admin_form *out,
                               struct error *err)
 {
@@ -371,14 +381,26 @@ static enum status fill_facts(const struct admin_visit *v, const struct edit *e,
     for (size_t i = 0; st == OK && i < n; i++) {
         const struct admin_column *c = &e->model->columns[i];
         char when[28];
-        facts[i] = (struct tpl_admin_form_facts){.label = c->label, .value = cells[i]};
+        if (c->kind == KIND_PICTURE) {
+            struct buf url;
+            buf_init(&url, 4096);
+            media_url(&url, e->id, cells[i], PICTURE);
+            out->picture = arena_strdup(a, buf_str(&url));
+            buf_free(&url);
+        }
+        if (has_field(out, e->model, c->name))
+            continue;
+        struct tpl_admin_form_facts *fact = &facts[out->n_facts++];
+        *fact =
+            (struct tpl_admin_form_facts){.label = c->kind == KIND_PICTURE ? "SHA-256" : c->label, .value = cells[i]};
+        if (c->kind == KIND_YES)
+            fact->value = same(cells[i], "1") ? "yes" : "no";
         if (c->kind == KIND_TIME && !same(cells[i], "0")) {
             os_format_time(strtoll(cells[i], NULL, 10), when);
-            facts[i].value = arena_strdup(a, when);
+            fact->value = arena_strdup(a, when);
         }
     }
     out->facts = facts;
-    out->n_facts = n;
     return st;
 }
 

@@ -16,6 +16,7 @@
 #define EXPORT_ROWS  1000
 #define EXPORT_BYTES (64u << 20)
 #define MAX_WORDS    16
+#define MAX_TAGS     6
 #define PICTURE      64u /* pixels wide */
 #define DAY_US       (86400 * 1000000ll)
 
@@ -147,6 +148,13 @@ static struct tpl_admin_list_rows_cells make_cell(const struct admin_column *c, 
     struct tpl_admin_list_rows_cells cell = {.text_shown = value, .numeric = c->kind == KIND_NUMBER};
     if (c->kind == KIND_YES)
         cell.text_shown = strcmp(value, "1") == 0 ? "yes" : "no";
+    if (c->kind == KIND_TAGS) {
+        size_t n = *value != 0;
+        for (const char *at = value; *at; at++)
+            n += *at == ' ';
+        if (n > MAX_TAGS)
+            cell.text_shown = arena_printf(a, "%zu", n);
+    }
     if (c->kind == KIND_TIME) {
         char when[28];
         int64_t us = strtoll(value, NULL, 10);

@@ -26,7 +26,7 @@ const struct admin_model admin_models[] = {
                     {"filename", "Filename", KIND_TEXT, SORT},
                     {"title", "Title", KIND_TEXT, SORT},
                     {"pack", "Pack", KIND_TEXT, SORT},
-                    {"languages", "Languages", KIND_TEXT, SHOW},
+                    {"languages", "Languages", KIND_TAGS, SHOW},
                     {"indexed", "Indexed", KIND_YES, SHOW},
                     {"author", "Author", KIND_TEXT, 0},
                     {"license", "Licence", KIND_TEXT, 0},

@@ -10,7 +10,8 @@
 #define ADMIN_MAX_FILTERS 8
 #define ADMIN_MAX_FIELDS  12
 
-enum admin_kind { KIND_TEXT, KIND_NUMBER, KIND_TIME, KIND_YES, KIND_PICTURE };
+/* KIND_TAGS: words between spaces; a list shows how many there are when they are many */
+enum admin_kind { KIND_TEXT, KIND_NUMBER, KIND_TIME, KIND_YES, KIND_PICTURE, KIND_TAGS };
 enum admin_column_flag { COLUMN_LISTED = 1, COLUMN_SORTS = 2 }; /* exports have all columns */
 struct admin_column {
     const char *name, *label;

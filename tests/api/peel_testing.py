@@ -227,12 +227,12 @@ class System:
         self.port = int(self.sticker.wait_for(r"listening on \S+ port (\d+)")[1])
         return self.port
 
-    def wait_indexed(self):
+    def wait_indexed(self, seconds=30):
         def indexed():
             answer = request(self.port, "GET", "/readyz")
             return answer.status == 200 and answer.json()["checks"]["outbox"]["pending"] == 0
 
-        wait_until(indexed, 30, "an empty outbox")
+        wait_until(indexed, seconds, "an empty outbox")
 
     def close(self):
         problems = []

@@ -41,7 +41,7 @@ class Dashboard(AdminTest):
         self.assertTrue(links)
         for target in links:
             self.assertEqual(self.admin.get(target).status, 200, target)
-        wait_until(lambda: re.search(r'<a href="/admin/documents/">\d+ documents</a>; algorithm', self.admin.get("/admin/").text), what="SearchService's answer")
+        wait_until(lambda: re.search(r'<a href="/admin/documents/">\d+ documents</a> · algorithm', self.admin.get("/admin/").text), what="SearchService's answer")
 
     def sums(self):
         """Rows whose votes are not the sum of their scores."""

@@ -160,6 +160,7 @@ class Guessing(SessionTest):
         found = []
         for _ in range(attempts):
             self.assertEqual(attempt(), (401, None))
+            self.sql("UPDATE logins SET last_us = ? WHERE key = ?", int(time.time() * SECOND), key)  # however slow this machine is
             status, seconds = attempt()
             if status == 429:
                 found.append(int(seconds))

@@ -1,7 +1,9 @@
 """What the browser scripts stand on: the services, and node with the packages and a browser to drive."""
 
+import html
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +25,16 @@ def fixtures():
     stickers["<b class=hostile>'&.png"] = (f"<img src=x onerror=alert(1)> hostile {HOSTILE}", f"hostile, {HOSTILE}, <script>alert(1)<")
     stickers[HOSTILE + ".png"] = ("{{ hostile }} {% raw %} ${alert(1)}", "hostile, javascript:alert(1)")
     return stickers
+
+
+def form(text):
+    """The fields of an admin page's first form, as somebody would send them unchanged."""
+    fields = {}
+    for tag in re.findall(r"<input [^>]*>", text.split('<form class="sheet"')[1].split("</form>")[0]):
+        said = {k: html.unescape(v) for k, v in re.findall(r'(\w+)="([^"]*)"', tag)}
+        if said.get("name") and said.get("name") != "csrf":
+            fields.setdefault(said["name"], []).append(said.get("value", ""))
+    return {name: values if len(values) > 1 else values[0] for name, values in fields.items()}
 
 
 def missing():
