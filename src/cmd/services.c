@@ -187,7 +187,7 @@ int cmd_sticker_service(const struct config *cfg)
     service.session_idle_s = config_int(cfg, "session-idle-s");
     service.session_most_s = config_int(cfg, "session-most-s");
     service.secure_cookies = config_string(cfg, "secure-cookies");
-    service.behind_proxy = config_bool(cfg, "behind-proxy");
+    service.trusted_proxies = config_string(cfg, "trusted-proxies");
     service.version = PEEL_VERSION;
 
     arena_init(&a, 1u << 16);

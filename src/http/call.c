@@ -17,10 +17,12 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #define SLOW_US     1000000
-#define MAX_DROPPED (1u << 20) /* bytes read of a body that is too large, so that its sender sees the 413 */
+#define HEAD_MAX    (64u << 10) /* more than a connection has memory for */
+#define MAX_DROPPED (1u << 20)  /* bytes read of a body that is too large, so that its sender sees the 413 */
 
 enum state { READING, ASKING, RUNNING, ANSWERED };
 
@@ -232,6 +234,33 @@ static const char *field(const struct call *c, const char *name)
     return MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, name);
 }
 
+static enum MHD_Result join_value(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    struct buf *list = cls;
+    if (strcasecmp(name, "X-Forwarded-For") == 0)
+        buf_printf(list, "%s%s", list->len ? "," : "", value ? value : "");
+    return MHD_YES;
+}
+
+/* Whose request it is. A proxy may add a line of its own instead of lengthening the one that came: all are read. */
+static void find_client(struct call *c)
+{
+    const struct trusted_proxies *proxies = &c->server->proxies;
+    char address[INET6_ADDRSTRLEN];
+    struct buf list;
+    if (!trusted_proxies_has(proxies, c->req.client))
+        return;
+    c->req.over_tls = client_over_tls(field(c, "X-Forwarded-Proto"));
+    buf_init(&list, HEAD_MAX);
+    MHD_get_connection_values(c->connection, MHD_HEADER_KIND, join_value, &list);
+    client_address(proxies, c->req.client, list.len && !list.failed ? buf_str(&list) : NULL, address);
+    buf_free(&list);
+    const char *kept = arena_strdup(c->req.arena, address);
+    if (kept)
+        c->req.client = kept;
+}
+
 /* What can be refused from the head alone is; true when an answer is ready. */
 static bool refuse_by_head(struct call *c, const char *method, const char *version)
 {
@@ -256,6 +285,7 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
         http_problem(&c->res, st == ERR_UNSUPPORTED ? 501 : 400, "%s", err.message);
         return true;
     }
+    find_client(c);
     if (http_parse_target(c->target, a, &c->req, &err) != OK) {
         http_problem_from(&c->res, &err);
         return true;

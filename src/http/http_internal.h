@@ -2,6 +2,7 @@
 #ifndef PEEL_HTTP_INTERNAL_H
 #define PEEL_HTTP_INTERNAL_H
 
+#include "http/client_address.h"
 #include "http/server.h"
 
 #include <microhttpd.h>
@@ -81,6 +82,7 @@ struct http_server {
     void *ctx;
     bool (*admit)(void *ctx, const struct http_request *req, struct http_response *res);
     char *metrics_prefix;
+    struct trusted_proxies proxies;
     unsigned timeout_s;
     uint16_t port;
     int listen_fd;

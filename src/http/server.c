@@ -182,6 +182,8 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     s->metrics_prefix = strdup(cfg->metrics_prefix);
     enum status st = s->metrics && s->metrics_prefix ? OK : err_set(err, ERR_NO_MEMORY, "http server: out of memory");
     if (st == OK)
+        st = trusted_proxies_parse(cfg->trusted_proxies ? cfg->trusted_proxies : "", &s->proxies, err);
+    if (st == OK)
         st = pool_open("http-worker", cfg->workers, cfg->max_queue, &s->workers, err);
     if (st == OK)
         st = cfg->listen_fd >= 0 ? http_listen_port(cfg->listen_fd, &s->port, err)

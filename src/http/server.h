@@ -43,7 +43,8 @@ struct http_request {
     const char *path_param; /* what {name} in the route matched, NULL if none */
     const char *body;       /* at most the route's max_body; "" if none */
     size_t body_len;
-    const char *client;      /* numeric address of the peer */
+    const char *client;      /* numeric address: the peer's, or what trusted proxies say (client_address.h) */
+    bool over_tls;           /* a trusted proxy says that the client came over https */
     const char *request_id;  /* caller's X-Request-Id if 1..64 of [A-Za-z0-9._-], else new */
     const char *traceparent; /* W3C header if well-formed, else NULL */
     struct arena *arena;     /* lives until the response is sent */
@@ -73,6 +74,7 @@ struct http_server_config {
     size_t max_queue;    /* waiting requests before 503 */
     unsigned max_connections;
     unsigned timeout_s;              /* idle or slow-sender time-out per connection */
+    const char *trusted_proxies;     /* whose X-Forwarded-* are believed, "10.0.0.0/8,::1"; NULL: nobody's */
     const struct http_route *routes; /* borrowed for the server's life; first match wins */
     size_t n_routes;
     void *ctx; /* handed to every handler, and to: */

@@ -14,18 +14,6 @@
 
 /* --- who is there --- */
 
-const char *admin_client(const struct sticker_service *s, const struct http_request *req)
-{
-    const char *list = s->cfg->behind_proxy ? http_header(req, "X-Forwarded-For") : NULL;
-    if (!list)
-        return req->client;
-    const char *last = strrchr(list, ',');
-    last = last ? last + 1 : list;
-    last += strspn(last, " \t");
-    const char *address = arena_strndup(req->arena, last, strcspn(last, " \t"));
-    return address && *address && strlen(address) < 64 ? address : req->client;
-}
-
 bool admin_same_origin(const struct http_request *req)
 {
     return session_same_origin(http_header(req, "Sec-Fetch-Site"), http_header(req, "Origin"),
@@ -55,7 +43,7 @@ bool admin_visit(void *ctx, const struct http_request *req, struct http_response
     struct sticker_service *s = ctx;
     struct error err;
     char hash[SESSION_TOKEN_SIZE], csrf[SESSION_TOKEN_SIZE];
-    *out = (struct admin_visit){.service = s, .req = req, .res = res, .address = admin_client(s, req)};
+    *out = (struct admin_visit){.service = s, .req = req, .res = res, .address = req->client};
     if (cookie_get(http_header(req, "Cookie"), COOKIE, req->arena, &out->token, NULL) != OK ||
         !session_token_is(out->token)) {
         to_login(req, res);

@@ -77,7 +77,6 @@ enum status documents_models(struct sticker_service *s, struct arena *a, const c
 void documents_fail(const struct admin_visit *v, const struct error *err); /* as admin_fail, saying who is away */
 
 /* --- for admin_login.c --- */
-const char *admin_client(const struct sticker_service *s, const struct http_request *req); /* its address */
 bool admin_same_origin(const struct http_request *req) MUST_CHECK;
 bool admin_may_enter(const struct user *user, const char *permissions) MUST_CHECK;
 

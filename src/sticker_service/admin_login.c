@@ -24,8 +24,8 @@
 static void set_cookie(struct sticker_service *s, const struct http_request *req, struct http_response *res,
                        const char *name, const char *value, int64_t max_age_s)
 {
-    const char *mode = s->cfg->secure_cookies, *proto = http_header(req, "X-Forwarded-Proto");
-    bool secure = strcmp(mode, "always") == 0 || (strcmp(mode, "auto") == 0 && proto && strcmp(proto, "https") == 0);
+    const char *mode = s->cfg->secure_cookies;
+    bool secure = strcmp(mode, "always") == 0 || (strcmp(mode, "auto") == 0 && req->over_tls);
     struct buf header;
     buf_init(&header, 512);
     cookie_write(
@@ -143,7 +143,7 @@ static void end_old_session(struct sticker_service *s, const struct http_request
         log_warn("a session was not ended: %s", err.message);
 }
 
-static bool read_attempt(struct sticker_service *s, const struct http_request *req, struct attempt *t)
+static bool read_attempt(const struct http_request *req, struct attempt *t)
 {
     struct form form;
     const char *token;
@@ -153,7 +153,7 @@ static bool read_attempt(struct sticker_service *s, const struct http_request *r
     *t = (struct attempt){.username = admin_field(&form, "username"),
                           .password = admin_field(&form, "password"),
                           .next = admin_field(&form, "next"),
-                          .address = admin_client(s, req)};
+                          .address = req->client};
     if (strlen(t->username) > NAME_MAX_LEN)
         t->username = "";
     const char *account = arena_printf(req->arena, "account %s", t->username);
@@ -172,7 +172,7 @@ void admin_login(void *ctx, const struct http_request *req, struct http_response
     struct session session;
     struct error err;
     int64_t wait_us;
-    if (!admin_same_origin(req) || !read_attempt(s, req, &t)) {
+    if (!admin_same_origin(req) || !read_attempt(req, &t)) {
         show_login(s, req, res, 403, t.username, t.next,
                    "The form was too old, or your browser keeps no cookies. Please try again.");
         return;

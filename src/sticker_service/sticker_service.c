@@ -74,6 +74,7 @@ struct sticker_service_config sticker_service_defaults(void)
         .session_idle_s = 3600,
         .session_most_s = 43200,
         .secure_cookies = "auto",
+        .trusted_proxies = "",
         .version = "",
     };
 }
@@ -116,6 +117,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
                                         .max_queue = cfg->max_queue,
                                         .max_connections = cfg->max_connections,
                                         .timeout_s = cfg->timeout_s,
+                                        .trusted_proxies = cfg->trusted_proxies,
                                         .routes = routes,
                                         .n_routes = sizeof routes / sizeof *routes,
                                         .ctx = s,

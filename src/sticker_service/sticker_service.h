@@ -51,8 +51,8 @@ struct sticker_service_config {
     unsigned outbox_poll_ms;                /* how often entries of other processes are looked for */
     unsigned outbox_parallel;               /* documents on their way at once, 1..64 */
     int64_t session_idle_s, session_most_s; /* after which who is logged in to the admin is logged out */
-    const char *secure_cookies;             /* "always", "never", or "auto": as X-Forwarded-Proto says */
-    bool behind_proxy;                      /* the last entry of X-Forwarded-For is the client's address */
+    const char *secure_cookies;             /* "always", "never", or "auto": as trusted proxies say */
+    const char *trusted_proxies;            /* see http/server.h */
     const char *version;                    /* for /metrics */
 };
 

@@ -38,7 +38,7 @@ class Browser(Visitor):
 
 
 class SessionTest(AdminTest):
-    arguments = ("--behind-proxy", "--session-idle-s", str(IDLE_S), "--session-most-s", str(MOST_S))
+    arguments = ("--trusted-proxies", "127.0.0.1", "--session-idle-s", str(IDLE_S), "--session-most-s", str(MOST_S))
 
     def setUp(self):
         self.admin = Browser(self.port)
