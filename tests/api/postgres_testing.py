@@ -41,10 +41,14 @@ class Postgres:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
         initdb = [f"{programs()}/initdb", "-D", str(self.data), "-U", "peel", "-A", "trust", "-E", "UTF8", "--no-sync"]
-        done = subprocess.run(self.user + initdb, capture_output=True, text=True, cwd=self.folder)
-        if done.returncode:
-            raise AssertionError(f"initdb: {done.stderr}")
-        self.start()
+        try:
+            done = subprocess.run(self.user + initdb, capture_output=True, text=True, cwd=self.folder)
+            if done.returncode:
+                raise AssertionError(f"initdb: {done.stderr}")
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def start(self):
         """Returns when it takes connections."""
