@@ -15,6 +15,7 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -261,6 +262,39 @@ static void find_client(struct call *c)
         c->req.client = kept;
 }
 
+/* Takes a request's cost from its client's bucket, and of one with a token from the token's too: as tokens are not
+ * looked up here, one that was made up would otherwise be a full bucket. The fields are those of
+ * draft-ietf-httpapi-ratelimit-headers-09, of the bucket that has less. True when it is refused. */
+static bool refuse_by_rate(struct call *c)
+{
+    struct http_server *s = c->server;
+    unsigned flags = c->route ? c->route->flags : 0, cost = flags & HTTP_DEAR ? HTTP_DEAR_COST : 1;
+    const char *token = field(c, "Authorization"), *whose = "client";
+    struct rate_limit_answer got, by_token;
+    char value[80];
+    if (!s->limit || flags & HTTP_FREE)
+        return false;
+    rate_limit_take_client(s->limit, c->req.client, cost, c->start_us, &got);
+    if (got.allowed && token) {
+        rate_limit_take(s->limit, token, strlen(token), cost, c->start_us, &by_token);
+        if (!by_token.allowed || by_token.remaining < got.remaining) {
+            got = by_token;
+            whose = "token";
+        }
+    }
+    snprintf(value, sizeof value, "\"%s\";q=%u;w=%u", whose, s->burst, (s->burst + s->rate - 1) / s->rate);
+    http_header_add(&c->res, "RateLimit-Policy", value);
+    snprintf(value, sizeof value, "\"%s\";r=%u;t=%u", whose, got.remaining, got.reset_s);
+    http_header_add(&c->res, "RateLimit", value);
+    if (got.allowed)
+        return false;
+    atomic_fetch_add(&s->rate_limited, 1);
+    snprintf(value, sizeof value, "%u", got.retry_s);
+    http_header_add(&c->res, "Retry-After", value);
+    http_problem(&c->res, 429, "Too many requests; try again in %u s.", got.retry_s);
+    return true;
+}
+
 /* What can be refused from the head alone is; true when an answer is ready. */
 static bool refuse_by_head(struct call *c, const char *method, const char *version)
 {
@@ -290,8 +324,11 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
         http_problem_from(&c->res, &err);
         return true;
     }
-    switch (
-        http_route_find(s->routes, s->n_routes, c->req.method, c->req.path, a, &c->route, &c->req.path_param, &allow)) {
+    enum http_match match =
+        http_route_find(s->routes, s->n_routes, c->req.method, c->req.path, a, &c->route, &c->req.path_param, &allow);
+    if (refuse_by_rate(c))
+        return true;
+    switch (match) {
     case HTTP_NO_PATH:
         http_problem(&c->res, 404, "Nothing is at %.200s.", c->req.path);
         return true;

@@ -3,6 +3,7 @@
 #define PEEL_HTTP_INTERNAL_H
 
 #include "http/client_address.h"
+#include "http/rate_limit.h"
 #include "http/server.h"
 
 #include <microhttpd.h>
@@ -83,6 +84,8 @@ struct http_server {
     bool (*admit)(void *ctx, const struct http_request *req, struct http_response *res);
     char *metrics_prefix;
     struct trusted_proxies proxies;
+    struct rate_limit *limit; /* NULL: none */
+    unsigned rate, burst;
     unsigned timeout_s;
     uint16_t port;
     int listen_fd;
@@ -90,7 +93,7 @@ struct http_server {
     bool own_socket;     /* nobody else listens on it */
     atomic_bool closing; /* answers end their connection */
     atomic_bool hurried; /* the deadline of closing is over: what is queued is refused */
-    _Atomic uint64_t rejected;
+    _Atomic uint64_t rejected, rate_limited;
     pthread_mutex_t lock; /* guards the three below */
     pthread_cond_t stop_watching;
     struct http_conn *conns;

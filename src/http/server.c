@@ -176,6 +176,8 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     s->ctx = cfg->ctx;
     s->admit = cfg->admit;
     s->timeout_s = cfg->timeout_s;
+    s->rate = cfg->rate_limit;
+    s->burst = cfg->rate_burst;
     s->listen_fd = cfg->listen_fd;
     s->own_socket = cfg->listen_fd < 0;
     s->metrics = http_metrics_new(cfg->routes, cfg->n_routes);
@@ -183,6 +185,10 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     enum status st = s->metrics && s->metrics_prefix ? OK : err_set(err, ERR_NO_MEMORY, "http server: out of memory");
     if (st == OK)
         st = trusted_proxies_parse(cfg->trusted_proxies ? cfg->trusted_proxies : "", &s->proxies, err);
+    if (st == OK && cfg->rate_limit && cfg->rate_burst < HTTP_DEAR_COST)
+        st = err_set(err, ERR_INVALID, "rate-burst: expected at least %d, found %u", HTTP_DEAR_COST, cfg->rate_burst);
+    if (st == OK && cfg->rate_limit)
+        st = rate_limit_open(cfg->rate_limit, cfg->rate_burst, &s->limit, err);
     if (st == OK)
         st = pool_open("http-worker", cfg->workers, cfg->max_queue, &s->workers, err);
     if (st == OK)
@@ -252,6 +258,7 @@ void http_server_close(struct http_server *s, unsigned deadline_ms)
     pthread_cond_destroy(&s->stop_watching);
     pthread_mutex_destroy(&s->lock);
     http_metrics_free(s->metrics);
+    rate_limit_close(s->limit);
     free(s->metrics_prefix);
     free(s);
 }
@@ -266,7 +273,10 @@ void http_server_metrics(struct http_server *s, struct buf *out)
                "# HELP %s_http_queue_length Requests waiting for a worker.\n"
                "# TYPE %s_http_queue_length gauge\n%s_http_queue_length %zu\n"
                "# HELP %s_http_rejected_total Requests refused because the queue was full.\n"
-               "# TYPE %s_http_rejected_total counter\n%s_http_rejected_total %llu\n",
+               "# TYPE %s_http_rejected_total counter\n%s_http_rejected_total %llu\n"
+               "# HELP %s_http_rate_limited_total Requests refused because their client or token asked too often.\n"
+               "# TYPE %s_http_rate_limited_total counter\n%s_http_rate_limited_total %llu\n",
                p, p, p, atomic_load(&s->in_flight), p, p, p, pool_queued(s->workers), p, p, p,
-               (unsigned long long)atomic_load(&s->rejected));
+               (unsigned long long)atomic_load(&s->rejected), p, p, p,
+               (unsigned long long)atomic_load(&s->rate_limited));
 }

@@ -25,7 +25,9 @@
 #include <sys/types.h>
 
 enum http_method { HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_DELETE = 8, HTTP_PATCH = 16 };
-enum http_flags { HTTP_INLINE = 1, HTTP_ADMITS = 2 };
+/* HTTP_FREE: never limited by rate; HTTP_DEAR: counts as HTTP_DEAR_COST requests there. */
+enum http_flags { HTTP_INLINE = 1, HTTP_ADMITS = 2, HTTP_FREE = 4, HTTP_DEAR = 8 };
+#define HTTP_DEAR_COST 10
 
 /* A decoded name/value pair; values may hold any bytes (also NUL): always use the length. */
 struct http_pair {
@@ -75,6 +77,7 @@ struct http_server_config {
     unsigned max_connections;
     unsigned timeout_s;              /* idle or slow-sender time-out per connection */
     const char *trusted_proxies;     /* whose X-Forwarded-* are believed, "10.0.0.0/8,::1"; NULL: nobody's */
+    unsigned rate_limit, rate_burst; /* requests a second and at once of a client, and of a token; rate 0: any. */
     const struct http_route *routes; /* borrowed for the server's life; first match wins */
     size_t n_routes;
     void *ctx; /* handed to every handler, and to: */

@@ -52,8 +52,9 @@ struct sticker_service_config {
     unsigned outbox_parallel;               /* documents on their way at once, 1..64 */
     int64_t session_idle_s, session_most_s; /* after which who is logged in to the admin is logged out */
     const char *secure_cookies;             /* "always", "never", or "auto": as trusted proxies say */
-    const char *trusted_proxies;            /* see http/server.h */
-    const char *version;                    /* for /metrics */
+    const char *trusted_proxies;            /* see http/server.h, also for: */
+    unsigned rate_limit, rate_burst;
+    const char *version; /* for /metrics */
 };
 
 struct sticker_service_config sticker_service_defaults(void);

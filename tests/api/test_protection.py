@@ -1,0 +1,76 @@
+"""What keeps strangers from taking the service down: rate limits by client and by token, behind a trusted proxy."""
+
+import json
+import urllib.parse
+
+from peel_testing import ADMIN_TOKEN, ServiceTest, main, request
+
+BURST = 30
+
+
+class RateLimits(ServiceTest):
+    arguments = ("--trusted-proxies", "127.0.0.1", "--rate-limit", "1", "--rate-burst", str(BURST))
+    clients = 0
+
+    def ask(self, target, client, **headers):
+        return self.get(target, **{"X-Forwarded-For": client, **headers})
+
+    def new_client(self):
+        RateLimits.clients += 1
+        return f"192.0.2.{RateLimits.clients}"
+
+    def exhaust(self, target, client, most, **headers):
+        """Asks until refused; how often it was not, and the refusal."""
+        for n in range(most):
+            answer = self.ask(target, client, **headers)
+            if answer.status == 429:
+                return n, answer
+            self.assertEqual(answer.headers["RateLimit-Policy"], f'"client";q={BURST};w={BURST}')
+        self.fail(f"{most} requests were answered")
+
+    def test_a_client_is_limited(self):
+        client = self.new_client()
+        n, refusal = self.exhaust("/api/counter/?n=1", client, 3 * BURST + 60)
+        self.assertGreaterEqual(n, BURST)
+        self.assert_problem(refusal, 429, "Too many requests")
+        self.assertEqual(refusal.headers["Retry-After"], "1")
+        self.assertRegex(refusal.headers["RateLimit"], r'^"client";r=0;t=\d+$')
+        liar = self.ask("/api/counter/?n=1", f"6.6.6.6, {client}")
+        self.assertEqual(liar.status, 429, "what a client says of itself makes it nobody else")
+        self.assertEqual(self.ask("/api/counter/?n=1", self.new_client()).status, 200)
+        for target in ("/healthz", "/readyz", "/metrics", "/static/nothing"):
+            self.assertNotEqual(self.ask(target, client).status, 429)
+        self.assertEqual(self.ask("/api/nothing", client).status, 429, "also of what there is not")
+        body = json.dumps({"feedback": []})
+        vote = request(self.port, "POST", "/api/feedback/", body, {"X-Forwarded-For": client})
+        self.assert_problem(vote, 429)
+        metrics = self.get("/metrics").body.decode()
+        self.assertRegex(metrics, r"(?m)^peel_sticker_http_rate_limited_total [1-9]")
+
+    def test_what_is_dear_costs_ten(self):
+        n, refusal = self.exhaust("/api/analytics/export?format=csv", self.new_client(), 40)
+        self.assertGreaterEqual(n, BURST // 10)
+        self.assertLess(n, BURST)
+        self.assertGreaterEqual(int(refusal.headers["Retry-After"]), 1)
+
+    def test_guessing_passwords_costs_ten(self):
+        client, form = self.new_client(), urllib.parse.urlencode({"username": "x", "password": "y"})
+        headers = {"X-Forwarded-For": client, "Content-Type": "application/x-www-form-urlencoded"}
+        answers = [request(self.port, "POST", "/admin/login", form, headers) for _ in range(BURST)]
+        refused = [a for a in answers if a.headers["Content-Type"] == "application/problem+json" and a.status == 429]
+        self.assertGreater(len(refused), 0)
+
+    def test_a_token_is_limited_from_wherever_it_is_used(self):
+        token, n = f"Token {ADMIN_TOKEN}", 0
+        while n < 4 * BURST:
+            answer = self.ask("/api/counter/?n=1", f"198.51.{n // 250}.{n % 250}", Authorization=token)
+            if answer.status == 429:
+                break
+            n += 1
+        self.assert_problem(answer, 429)
+        self.assertTrue(answer.headers["RateLimit"].startswith('"token";r=0;t='), answer.headers["RateLimit"])
+        self.assertGreaterEqual(n, BURST)
+
+
+if __name__ == "__main__":
+    main()
