@@ -100,6 +100,7 @@ class Balanced(unittest.TestCase):
         args = [f"{kind}-service", "--port", str(cls.port(kind, i)), "--drain-ms", str(DRAIN_MS)]
         if kind == "sticker":
             internal = (cls.nginx_internal, cls.haproxy_internal)[i]
+            args += ["--search-timeout-ms", "10000"]  # degraded is who lost SearchService, not who waited for a processor
             args += ["--search-url", f"http://127.0.0.1:{internal}", "--search-cache-ms", "0", "--trusted-proxies", "127.0.0.1"]
         env = {"ADMIN_USERNAME": "admin", "ADMIN_PASSWORD": "a long password", "ADMIN_TOKEN": ADMIN_TOKEN}
         process = cls.system.start_process(f"{kind}{i}-{cls.started}", *args, env=env)
