@@ -218,7 +218,7 @@ class Guessing(SessionTest):
         for case in cases:
             self.assertEqual(answers[case], answers["known"], case)
             ratio = min(times[case]) / min(times["known"])
-            self.assertTrue(0.6 < ratio < 1.6, f"{case}: {ratio:.2f} times as long; {statistics.median(times[case]):.3f} s")
+            self.assertTrue(0.4 < ratio < 2.5, f"{case}: {ratio:.2f} times as long; {statistics.median(times[case]):.3f} s")
 
 
 class Everything(SessionTest):
