@@ -187,6 +187,7 @@ int cmd_sticker_service(const struct config *cfg)
     service.session_idle_s = config_int(cfg, "session-idle-s");
     service.session_most_s = config_int(cfg, "session-most-s");
     service.secure_cookies = config_string(cfg, "secure-cookies");
+    service.cors_origins = config_string(cfg, "cors-origins");
     service.rate_limit = (unsigned)config_int(cfg, "rate-limit");
     service.rate_burst = (unsigned)config_int(cfg, "rate-burst");
     service.trusted_proxies = config_string(cfg, "trusted-proxies");

@@ -148,6 +148,8 @@ const struct option config_options[] = {
      "Requests a second of a client, and of a token; logins, analytics and exports count ten; 0 = any number"},
     {"rate-burst", OPTION_INT, "200", 10, 1000000, "", STICKER, 0, NULL, NULL,
      "Requests that a client may send at once before --rate-limit is felt"},
+    {"cors-origins", OPTION_STRING, "", 0, 4000, "LIST", STICKER, 0, NULL, NULL,
+     "Origins whose pages may use /api/ in a browser, such as https://a.example,https://b.example; * = all"},
     {"password", OPTION_STRING, NULL, 8, 1024, "PASSWORD", " user ", OPTION_SECRET, NULL, NULL,
      "Password of the user; unset: asked for, or the first line of standard input"},
     {"staff", OPTION_BOOL, "false", 0, 0, "", " user ", 0, NULL, NULL,

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "base/pool.h"
+#include "http/cors.h"
 #include "http/http_internal.h"
 
 #include <netdb.h>
@@ -326,6 +327,7 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
     }
     enum http_match match =
         http_route_find(s->routes, s->n_routes, c->req.method, c->req.path, a, &c->route, &c->req.path_param, &allow);
+    bool shared = cors_answer(s->cors_origins, c->req.path, field(c, "Origin"), &c->res);
     if (refuse_by_rate(c))
         return true;
     switch (match) {
@@ -333,6 +335,10 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
         http_problem(&c->res, 404, "Nothing is at %.200s.", c->req.path);
         return true;
     case HTTP_NO_METHOD:
+        if (shared && strcmp(method, "OPTIONS") == 0 && field(c, "Access-Control-Request-Method")) {
+            cors_preflight(allow, &c->res);
+            return true;
+        }
         http_header_add(&c->res, "Allow", allow);
         http_problem(&c->res, 405, "Method %.20s is not allowed here; allowed: %s.", method, allow);
         return true;

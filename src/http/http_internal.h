@@ -84,6 +84,7 @@ struct http_server {
     bool (*admit)(void *ctx, const struct http_request *req, struct http_response *res);
     char *metrics_prefix;
     struct trusted_proxies proxies;
+    const char *cors_origins;
     struct rate_limit *limit; /* NULL: none */
     unsigned rate, burst;
     unsigned timeout_s;

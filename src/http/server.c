@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "base/pool.h"
+#include "http/cors.h"
 #include "http/http_internal.h"
 
 #include <arpa/inet.h>
@@ -176,6 +177,7 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     s->ctx = cfg->ctx;
     s->admit = cfg->admit;
     s->timeout_s = cfg->timeout_s;
+    s->cors_origins = cfg->cors_origins ? cfg->cors_origins : "";
     s->rate = cfg->rate_limit;
     s->burst = cfg->rate_burst;
     s->listen_fd = cfg->listen_fd;
@@ -185,6 +187,8 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     enum status st = s->metrics && s->metrics_prefix ? OK : err_set(err, ERR_NO_MEMORY, "http server: out of memory");
     if (st == OK)
         st = trusted_proxies_parse(cfg->trusted_proxies ? cfg->trusted_proxies : "", &s->proxies, err);
+    if (st == OK)
+        st = cors_check(s->cors_origins, err);
     if (st == OK && cfg->rate_limit && cfg->rate_burst < HTTP_DEAR_COST)
         st = err_set(err, ERR_INVALID, "rate-burst: expected at least %d, found %u", HTTP_DEAR_COST, cfg->rate_burst);
     if (st == OK && cfg->rate_limit)

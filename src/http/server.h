@@ -77,6 +77,7 @@ struct http_server_config {
     unsigned max_connections;
     unsigned timeout_s;              /* idle or slow-sender time-out per connection */
     const char *trusted_proxies;     /* whose X-Forwarded-* are believed, "10.0.0.0/8,::1"; NULL: nobody's */
+    const char *cors_origins;        /* see http/cors.h; borrowed for the server's life; NULL: none */
     unsigned rate_limit, rate_burst; /* requests a second and at once of a client, and of a token; rate 0: any. */
     const struct http_route *routes; /* borrowed for the server's life; first match wins */
     size_t n_routes;

@@ -75,6 +75,7 @@ struct sticker_service_config sticker_service_defaults(void)
         .session_most_s = 43200,
         .secure_cookies = "auto",
         .trusted_proxies = "",
+        .cors_origins = "",
         .rate_burst = 200,
         .version = "",
     };
@@ -119,6 +120,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
                                         .max_connections = cfg->max_connections,
                                         .timeout_s = cfg->timeout_s,
                                         .trusted_proxies = cfg->trusted_proxies,
+                                        .cors_origins = cfg->cors_origins,
                                         .rate_limit = cfg->rate_limit,
                                         .rate_burst = cfg->rate_burst,
                                         .routes = routes,

@@ -53,6 +53,7 @@ struct sticker_service_config {
     int64_t session_idle_s, session_most_s; /* after which who is logged in to the admin is logged out */
     const char *secure_cookies;             /* "always", "never", or "auto": as trusted proxies say */
     const char *trusted_proxies;            /* see http/server.h, also for: */
+    const char *cors_origins;
     unsigned rate_limit, rate_burst;
     const char *version; /* for /metrics */
 };

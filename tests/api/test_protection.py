@@ -72,5 +72,43 @@ class RateLimits(ServiceTest):
         self.assertGreaterEqual(n, BURST)
 
 
+class Origins(ServiceTest):
+    arguments = ("--cors-origins", "https://a.example, https://b.example:8443")
+
+    def preflight(self, target, origin, method="POST"):
+        return request(self.port, "OPTIONS", target, headers={"Origin": origin, "Access-Control-Request-Method": method})
+
+    def test_answers_say_who_may_read_them(self):
+        for origin in ("https://a.example", "https://b.example:8443"):
+            for target, status in (("/api/counter/?n=1", 200), ("/api/search/", 400), ("/api/analytics/?query=x", 401)):
+                answer = self.get(target, Origin=origin)
+                self.assertEqual(answer.status, status)
+                self.assertEqual(answer.headers["Access-Control-Allow-Origin"], origin)
+                self.assertIn("Origin", answer.headers["Vary"])
+                self.assertNotIn("Access-Control-Allow-Credentials", answer.headers)
+
+    def test_others_may_not(self):
+        wrong = "https://a.example.evil", "https://a.exampl", "http://a.example", "null", "", "https://b.example", ", "
+        for origin in wrong:
+            answer = self.get("/api/counter/?n=1", Origin=origin)
+            self.assertEqual(answer.status, 200)
+            self.assertNotIn("Access-Control-Allow-Origin", answer.headers, origin)
+            self.assertIn("Origin", answer.headers["Vary"], "no cache gives this to those who may")
+            self.assert_problem(self.preflight("/api/feedback/", origin), 405)
+        for target in ("/", "/admin/login", "/healthz"):
+            self.assertNotIn("Access-Control-Allow-Origin", self.get(target, Origin="https://a.example").headers)
+
+    def test_preflight(self):
+        answer = self.preflight("/api/feedback/", "https://a.example")
+        self.assertEqual((answer.status, answer.body), (204, b""))
+        self.assertEqual(answer.headers["Access-Control-Allow-Methods"], "POST")
+        self.assertIn("Authorization", answer.headers["Access-Control-Allow-Headers"])
+        self.assertEqual(answer.headers["Access-Control-Allow-Origin"], "https://a.example")
+        self.assert_problem(self.preflight("/api/nothing/", "https://a.example"), 404)
+        self.assert_problem(self.preflight("/vote", "https://a.example"), 405)
+        plain = request(self.port, "OPTIONS", "/api/feedback/", headers={"Origin": "https://a.example"})
+        self.assert_problem(plain, 405)
+
+
 if __name__ == "__main__":
     main()
