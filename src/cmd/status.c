@@ -20,7 +20,7 @@ static enum status count(const struct config *cfg, struct picture *p, struct err
 {
     const char *path = config_string(cfg, "sticker-db");
     struct sticker_store *store;
-    p->database = access(path, F_OK) == 0;
+    p->database = strstr(path, "://") || access(path, F_OK) == 0;
     if (!p->database)
         return OK;
     enum status st = sticker_store_open(path, 1, &store, err);

@@ -3,6 +3,7 @@
 #define PEEL_STORE_STICKER_SQLITE_H
 
 #include "store/sqlite.h"
+#include "store/sticker_lists.h"
 #include "store/store_ops.h"
 
 struct sticker_sqlite {
@@ -65,32 +66,7 @@ extern __typeof__(sticker_store_session_end) sticker_sqlite_session_end;
 extern __typeof__(sticker_store_login_try) sticker_sqlite_login_try;
 extern __typeof__(sticker_store_login_succeeded) sticker_sqlite_login_succeeded;
 
-/* sticker_admin_tables_sqlite.c: what the lists are, in SQL. In it, $ stands for a filter's value or for what was
- * typed into the search, @ for the search as FTS5 wants it. `t` is the list's own table; its row numbers break ties. */
-struct list_column {
-    const char *name, *sql;
-    enum { PLAIN, TEXT_SORTS, NUMBER_SORTS } sorts; /* by this column of the table, which has an index */
-};
-struct list_filter {
-    const char *name;
-    const char *value;  /* that this is for, or NULL for any */
-    bool number;        /* the value is a whole number */
-    const char *set;    /* selects the row numbers that match; NULL: they cannot be found without looking at all */
-    const char *test;   /* whether the row `t` matches */
-    const char *values; /* selects the values there are, or NULL */
-};
-struct list_table {
-    const char *name;
-    const char *table;  /* the same, as SQL has it */
-    const char *id;     /* what a row is known by */
-    const char *joins;  /* for its columns, "" for none */
-    const char *search; /* selects the row numbers that match */
-    const struct list_column *columns;
-    const struct list_filter *filters; /* ended by a name NULL, as columns are */
-    struct {
-        const char *what, *count; /* what goes with a row that is deleted, by its id $ */
-    } goes[4];
-};
+/* sticker_admin_tables_sqlite.c: what the lists are; @ stands for the search as FTS5 wants it. */
 const struct list_table *sticker_sqlite_list(const char *name); /* asserts that there is one */
 
 /* sticker_admin_lists_sqlite.c: pages of them; sticker_admin_changes_sqlite.c: changing them */

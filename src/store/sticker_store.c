@@ -45,10 +45,10 @@ enum status store_check_filename(const char *filename, struct error *err)
 enum status sticker_store_open(const char *url, unsigned readers, struct sticker_store **out, struct error *err)
 {
     enum status st = store_check_url(url, readers, err);
-    if (st == OK && store_is_postgres(url))
-        return err_set(err, ERR_UNSUPPORTED,
-                       "StickerService's database is a file of SQLite's, not one of PostgreSQL's");
-    return st == OK ? sticker_store_sqlite_open(url, readers, out, err) : st;
+    if (st != OK)
+        return st;
+    return store_is_postgres(url) ? sticker_store_postgres_open(url, readers, out, err)
+                                  : sticker_store_sqlite_open(url, readers, out, err);
 }
 
 void sticker_store_close(struct sticker_store *s)

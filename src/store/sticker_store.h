@@ -1,5 +1,6 @@
-/* sticker_store.h: what StickerService remembers. Behind it: sticker_store_sqlite.c (and later
- * PostgreSQL). Thread-safe: readers use their own connections, writes meet in one group commit.
+/* sticker_store.h: what StickerService remembers. Behind it: sticker_store_sqlite.c and
+ * sticker_store_postgres.c. Thread-safe. On SQLite readers use their own connections and writes meet in one group
+ * commit.
  *
  * Times are microseconds since 1970. Ids are UUIDv7 text. Strings in results live in the arena that
  * was passed. Durability: functions marked DURABLE have reached the disk (fsync) when they return OK;
@@ -18,8 +19,8 @@
 #define STORE_MAX_FILENAME 255 /* bytes */
 
 struct sticker_store;
-/* `url`: a file path for SQLite. Creates the database and applies migrations; a database newer than
- * this program is refused. `readers`: read connections (1..64). */
+/* `url`: a file path for SQLite, or postgresql://... Creates the database and applies migrations; a database newer than
+ * this program is refused. `readers`: read connections (1..64), on PostgreSQL all connections. */
 enum status sticker_store_open(const char *url, unsigned readers, struct sticker_store **out,
                                struct error *err) MUST_CHECK;
 void sticker_store_close(struct sticker_store *s); /* NULL is fine */

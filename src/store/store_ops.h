@@ -90,6 +90,7 @@ struct search_store {
 
 /* Backends. `readers` is within 1..64. */
 extern __typeof__(sticker_store_open) sticker_store_sqlite_open;
+extern __typeof__(sticker_store_open) sticker_store_postgres_open;
 extern __typeof__(search_store_open) search_store_sqlite_open;
 extern __typeof__(search_store_open) search_store_postgres_open;
 

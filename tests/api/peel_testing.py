@@ -185,6 +185,8 @@ class System:
         self.data = self.folder / "data"
         self.processes = []
         self.fake = None
+        if database := os.environ.get("PEEL_TEST_STICKER_DB"):  # a URL in which "{}" stands for a fresh name
+            os.environ["PEEL_STICKER_DB"] = database.replace("{}", self.folder.name)
 
     def run(self, *args, check=True, stdin=None):
         done = subprocess.run(

@@ -1,0 +1,366 @@
+/* sticker_feedback_postgres.c: which queries were asked how often, how their stickers were voted, and both by day. */
+#include "store/sticker_postgres.h"
+
+#include "base/os.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* --- queries --- */
+
+enum status sticker_postgres_query_add(struct pg_conn *c, const char *query, int64_t usage, bool *added,
+                                       struct error *err)
+{
+    char id[37];
+    int64_t changed = 0;
+    os_uuid7(id);
+    enum status st = pg_run(c,
+                            "INSERT INTO queries (id, query, usage, created_us, modified_us)"
+                            " VALUES ($1, $2, $3, $4, $4) ON CONFLICT (query) DO NOTHING",
+                            PG_ARGS(PG_TEXT(id), PG_TEXT(query), PG_INT(usage), PG_INT(os_now_us())), &changed, err);
+    *added = changed > 0;
+    return st;
+}
+
+static enum status ensure_job(struct pg_conn *c, void *arg, struct error *err)
+{
+    bool added;
+    return sticker_postgres_query_add(c, arg, 0, &added, err);
+}
+
+enum status sticker_postgres_query_ensure(struct sticker_store *s, const char *query, struct error *err)
+{
+    struct pg_conn *c = pg_reader(sticker_db(s));
+    int64_t one;
+    bool found;
+    enum status st =
+        pg_get_int(c, "SELECT 1 FROM queries WHERE query = $1", PG_ARGS(PG_TEXT(query)), &one, &found, err);
+    pg_reader_done(sticker_db(s), c);
+    if (st != OK || found)
+        return st;
+    return pg_write(sticker_db(s), PG_FAST, ensure_job, (void *)(uintptr_t)query, err);
+}
+
+/* A day has parts, so that transactions do not wait for each other's commits. */
+static enum status add_to_today(struct pg_conn *c, const struct day_row *more, struct error *err)
+{
+    return pg_run(c,
+                  "INSERT INTO days (day, part, searches, empty, degraded, positives, negatives)"
+                  " VALUES ($1, pg_backend_pid() % 16, $2, $3, $4, $5, $6) ON CONFLICT (day, part) DO UPDATE SET"
+                  " searches = days.searches + excluded.searches, empty = days.empty + excluded.empty,"
+                  " degraded = days.degraded + excluded.degraded, positives = days.positives + excluded.positives,"
+                  " negatives = days.negatives + excluded.negatives",
+                  PG_ARGS(PG_INT(os_now_us() / STORE_DAY_US), PG_INT(more->searches), PG_INT(more->empty),
+                          PG_INT(more->degraded), PG_INT(more->positives), PG_INT(more->negatives)),
+                  NULL, err);
+}
+
+struct usage_job {
+    const struct query_usage **rows; /* by query */
+    size_t n;
+};
+
+/* Rows are always locked in this order, so that no two transactions wait for each other. */
+static int by_query(const void *x, const void *y)
+{
+    const struct query_usage *const *a = x, *const *b = y;
+    return strcmp((*a)->query, (*b)->query);
+}
+
+static enum status usage_job(struct pg_conn *c, void *arg, struct error *err)
+{
+    const struct usage_job *job = arg;
+    struct day_row today = {0};
+    enum status st = OK;
+    for (size_t i = 0; i < job->n && st == OK; i++) {
+        const struct query_usage *row = job->rows[i];
+        bool added = false;
+        int64_t changed = 0;
+        /* Twice at most: the second time for a query that was not there. */
+        for (int turn = 0; turn < 2 && changed == 0 && st == OK; turn++) {
+            if (turn)
+                st = sticker_postgres_query_add(c, row->query, 0, &added, err);
+            if (st == OK)
+                st =
+                    pg_run(c,
+                           "UPDATE queries SET usage = usage + $2, empty = empty + $3, modified_us = $4"
+                           " WHERE query = $1",
+                           PG_ARGS(PG_TEXT(row->query), PG_INT(row->searches), PG_INT(row->empty), PG_INT(os_now_us())),
+                           &changed, err);
+        }
+        today.searches += row->searches;
+        today.empty += row->empty;
+        today.degraded += row->degraded;
+    }
+    if (st == OK && today.searches)
+        st = add_to_today(c, &today, err);
+    return st;
+}
+
+enum status sticker_postgres_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
+                                       struct error *err)
+{
+    const struct query_usage **sorted = calloc(n + 1, sizeof *sorted);
+    if (!sorted)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for the usage of %zu queries", n);
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &rows[i];
+    qsort(sorted, n, sizeof *sorted, by_query);
+    enum status st = pg_write(sticker_db(s), PG_FAST, usage_job, &(struct usage_job){sorted, n}, err);
+    free(sorted);
+    return st;
+}
+
+/* --- votes --- */
+
+/* A vote for a sticker that does not exist; `order`: the how manieth of the request. */
+struct unknown {
+    const char *filename;
+    size_t order;
+    bool repeated;
+};
+struct feedback_job {
+    const struct feedback_entry *entries;
+    size_t n;
+    struct pg_blob *names;   /* room for every query, or every vote */
+    struct unknown *unknown; /* room for every vote */
+    size_t n_unknown;
+};
+
+static enum status vote(struct pg_conn *c, struct feedback_job *job, const char *query_id, const char *filename,
+                        int positive, struct day_row *today, struct error *err)
+{
+    char id[37];
+    int64_t changed;
+    os_uuid7(id);
+    enum status st =
+        pg_run(c,
+               "INSERT INTO scores (id, query_id, sticker_id, positives, negatives, created_us, modified_us)"
+               " SELECT $1, $2, id, $4, $5, $6, $6 FROM stickers WHERE filename = $3"
+               " ON CONFLICT (query_id, sticker_id) DO UPDATE SET positives = scores.positives + excluded.positives,"
+               " negatives = scores.negatives + excluded.negatives, modified_us = excluded.modified_us",
+               PG_ARGS(PG_TEXT(id), PG_TEXT(query_id), PG_TEXT(filename), PG_INT(positive), PG_INT(!positive),
+                       PG_INT(os_now_us())),
+               &changed, err);
+    if (st == OK && changed == 0) {
+        job->unknown[job->n_unknown] = (struct unknown){.filename = filename, .order = job->n_unknown};
+        job->n_unknown++;
+    } else if (st == OK) {
+        today->positives += positive;
+        today->negatives += !positive;
+    }
+    return st;
+}
+
+static size_t add_names(struct pg_blob *names, size_t n, const char *const *from, size_t n_from)
+{
+    for (size_t i = 0; i < n_from; i++)
+        names[n++] = (struct pg_blob){from[i], strlen(from[i])};
+    return n;
+}
+
+static enum status lock(struct pg_conn *c, const char *sql, const struct pg_blob *names, size_t n, struct error *err)
+{
+    return pg_run(c, sql, PG_ARGS(PG_BLOBS(names, n)), NULL, err);
+}
+
+/* Of all that the votes change, first the queries and then the stickers, each in their order: no two transactions wait
+ * for each other. */
+static enum status lock_rows(struct pg_conn *c, const struct feedback_job *job, struct error *err)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < job->n; i++)
+        n = add_names(job->names, n, &job->entries[i].query, 1);
+    enum status st = lock(c,
+                          "SELECT 1 FROM queries WHERE query IN (SELECT convert_from(n, 'UTF8') FROM unnest($1) n)"
+                          " ORDER BY query FOR NO KEY UPDATE",
+                          job->names, n, err);
+    n = 0;
+    for (size_t i = 0; i < job->n; i++) {
+        n = add_names(job->names, n, job->entries[i].positive, job->entries[i].n_positive);
+        n = add_names(job->names, n, job->entries[i].negative, job->entries[i].n_negative);
+    }
+    return st != OK ? st
+                    : lock(c,
+                           "SELECT 1 FROM stickers WHERE filename IN"
+                           " (SELECT convert_from(n, 'UTF8') FROM unnest($1) n) ORDER BY filename FOR NO KEY UPDATE",
+                           job->names, n, err);
+}
+
+static enum status feedback_job(struct pg_conn *c, void *arg, struct error *err)
+{
+    struct feedback_job *job = arg;
+    struct day_row today = {0};
+    job->n_unknown = 0;
+    enum status locked = lock_rows(c, job, err);
+    if (locked != OK)
+        return locked;
+    for (size_t i = 0; i < job->n; i++) {
+        const struct feedback_entry *e = &job->entries[i];
+        struct pg_rows r;
+        char query_id[37] = "";
+        pg_query(&r, c, "SELECT id FROM queries WHERE query = $1", PG_ARGS(PG_TEXT(e->query)), err);
+        while (pg_next(&r)) {
+            size_t len;
+            const void *text = pg_blob(&r, 0, &len);
+            memcpy(query_id, text, len < sizeof query_id ? len : sizeof query_id - 1);
+        }
+        enum status st = pg_end(&r);
+        if (st == OK && !*query_id)
+            st = err_set(err, ERR_NOT_FOUND, "Query not found.");
+        for (size_t k = 0; k < e->n_positive && st == OK; k++)
+            st = vote(c, job, query_id, e->positive[k], 1, &today, err);
+        for (size_t k = 0; k < e->n_negative && st == OK; k++)
+            st = vote(c, job, query_id, e->negative[k], 0, &today, err);
+        if (st != OK)
+            return st;
+    }
+    return today.positives || today.negatives ? add_to_today(c, &today, err) : OK;
+}
+
+static int by_name(const void *x, const void *y)
+{
+    const struct unknown *a = x, *b = y;
+    int order = strcmp(a->filename, b->filename);
+    return order ? order : (a->order > b->order) - (a->order < b->order);
+}
+
+static int by_order(const void *x, const void *y)
+{
+    const struct unknown *a = x, *b = y;
+    return (a->order > b->order) - (a->order < b->order);
+}
+
+/* Each unknown sticker once, in the order met: sorted by name to find repeats, then back. */
+static enum status list_unknown(struct feedback_job *job, struct arena *a, const char ***failed, size_t *n,
+                                struct error *err)
+{
+    if (job->n_unknown == 0)
+        return OK;
+    const char **names = arena_array(a, job->n_unknown, sizeof *names);
+    if (!names)
+        return err_set(err, ERR_NO_MEMORY, "%zu unknown stickers are larger than %zu bytes", job->n_unknown, a->max);
+    qsort(job->unknown, job->n_unknown, sizeof *job->unknown, by_name);
+    for (size_t i = 1; i < job->n_unknown; i++)
+        job->unknown[i].repeated = strcmp(job->unknown[i].filename, job->unknown[i - 1].filename) == 0;
+    qsort(job->unknown, job->n_unknown, sizeof *job->unknown, by_order);
+    for (size_t i = 0; i < job->n_unknown; i++) {
+        if (job->unknown[i].repeated)
+            continue;
+        if (!(names[(*n)++] = arena_strdup(a, job->unknown[i].filename)))
+            return err_set(err, ERR_NO_MEMORY, "unknown stickers are larger than %zu bytes", a->max);
+    }
+    *failed = names;
+    return OK;
+}
+
+enum status sticker_postgres_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
+                                      struct arena *a, const char ***failed, size_t *n_failed, struct error *err)
+{
+    struct feedback_job job = {.entries = entries, .n = n};
+    size_t votes = 0;
+    for (size_t i = 0; i < n; i++)
+        votes += entries[i].n_positive + entries[i].n_negative;
+    *failed = NULL;
+    *n_failed = 0;
+    if (!(job.unknown = arena_array(a, votes + 1, sizeof *job.unknown)) ||
+        !(job.names = arena_array(a, (votes > n ? votes : n) + 1, sizeof *job.names)))
+        return err_set(err, ERR_NO_MEMORY, "%zu votes are larger than %zu bytes", votes, a->max);
+    enum status st = pg_write(sticker_db(s), PG_DURABLE, feedback_job, &job, err);
+    return st == OK ? list_unknown(&job, a, failed, n_failed, err) : st;
+}
+
+/* --- what was said --- */
+
+enum status sticker_postgres_days(struct sticker_store *s, int64_t from, int64_t to, struct arena *a,
+                                  struct day_row **rows, size_t *n, struct error *err)
+{
+    struct pg_conn *c = pg_reader(sticker_db(s));
+    struct pg_rows r;
+    void *items = NULL;
+    size_t cap = 0;
+    *n = 0;
+    pg_query(&r, c,
+             "SELECT day, sum(searches)::bigint, sum(empty)::bigint, sum(degraded)::bigint, sum(positives)::bigint,"
+             " sum(negatives)::bigint FROM days WHERE day BETWEEN $1 AND $2 GROUP BY day ORDER BY day",
+             PG_ARGS(PG_INT(from), PG_INT(to)), err);
+    while (pg_next(&r) && pg_grow(&r, a, &items, *n, &cap, sizeof **rows))
+        ((struct day_row *)items)[(*n)++] = (struct day_row){.day = pg_int(&r, 0),
+                                                             .searches = pg_int(&r, 1),
+                                                             .empty = pg_int(&r, 2),
+                                                             .degraded = pg_int(&r, 3),
+                                                             .positives = pg_int(&r, 4),
+                                                             .negatives = pg_int(&r, 5)};
+    *rows = items;
+    enum status st = pg_end(&r);
+    pg_reader_done(sticker_db(s), c);
+    return st;
+}
+
+static enum status read_scores(struct pg_rows *r, struct arena *a, struct score_row **rows, size_t *n)
+{
+    void *items = NULL;
+    size_t cap = 0;
+    *n = 0;
+    while (pg_next(r) && pg_grow(r, a, &items, *n, &cap, sizeof **rows)) {
+        ((struct score_row *)items)[(*n)++] = (struct score_row){
+            .query = pg_text(r, 0, a),
+            .sticker = pg_text(r, 1, a),
+            .usage = pg_int(r, 2),
+            .positives = pg_int(r, 3),
+            .negatives = pg_int(r, 4),
+            .created_us = pg_int(r, 5),
+            .modified_us = pg_int(r, 6),
+        };
+    }
+    *rows = items;
+    return pg_end(r);
+}
+
+#define SCORE_COLUMNS "q.query, k.filename, q.usage, s.positives, s.negatives, s.created_us, s.modified_us"
+#define SCORE_TABLES  "queries q JOIN scores s ON s.query_id = q.id JOIN stickers k ON k.id = s.sticker_id"
+
+enum status sticker_postgres_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
+                                       struct score_row **rows, size_t *n, struct error *err)
+{
+    struct pg_conn *c = pg_reader(sticker_db(s));
+    bool found;
+    *rows = NULL;
+    *n = 0;
+    enum status st = pg_snapshot(c, err);
+    if (st != OK)
+        goto out;
+    st = pg_get_int(c, "SELECT usage FROM queries WHERE query = $1", PG_ARGS(PG_TEXT(query)), usage, &found, err);
+    if (st == OK && !found)
+        st = err_set(err, ERR_NOT_FOUND, "Query not found.");
+    if (st == OK) {
+        struct pg_rows r;
+        pg_query(&r, c,
+                 "SELECT " SCORE_COLUMNS " FROM " SCORE_TABLES " WHERE q.query = $1"
+                 " ORDER BY s.positives - s.negatives DESC, k.filename",
+                 PG_ARGS(PG_TEXT(query)), err);
+        st = read_scores(&r, a, rows, n);
+    }
+    pg_snapshot_end(c);
+out:
+    pg_reader_done(sticker_db(s), c);
+    return st;
+}
+
+enum status sticker_postgres_export(struct sticker_store *s, int64_t since_us, const char *after_query,
+                                    const char *after_sticker, size_t limit, struct arena *a, struct score_row **rows,
+                                    size_t *n, struct error *err)
+{
+    struct pg_conn *c = pg_reader(sticker_db(s));
+    struct pg_rows r;
+    pg_query(&r, c,
+             /* Query by query, in their index's order: a page never sorts more than the stickers of one query. */
+             "SELECT q.query, v.* FROM queries q, LATERAL"
+             " (SELECT k.filename, q.usage, s.positives, s.negatives, s.created_us, s.modified_us FROM scores s"
+             " JOIN stickers k ON k.id = s.sticker_id WHERE s.query_id = q.id AND s.modified_us >= $3"
+             " AND (q.query > $1 OR k.filename > $2) ORDER BY k.filename) v"
+             " WHERE q.query >= $1 ORDER BY q.query, v.filename LIMIT $4",
+             PG_ARGS(PG_TEXT(after_query), PG_TEXT(after_sticker), PG_INT(since_us), PG_INT(pg_limit(limit))), err);
+    enum status st = read_scores(&r, a, rows, n);
+    pg_reader_done(sticker_db(s), c);
+    return st;
+}

@@ -1,0 +1,100 @@
+/* sticker_outbox_postgres.c: a row per sticker that SearchService has still to hear about. A newer change
+ * takes the older one's place under a new number, so that a delivery that was under way while the
+ * sticker changed again cannot tick off the newer change. */
+#include "store/sticker_postgres.h"
+
+#include "base/os.h"
+
+/* A put leaves what is to be encoded anew as it is: delivering that puts, too. */
+#define IN_PLACE                                                                                                       \
+    " ON CONFLICT (filename) DO UPDATE SET seq = DEFAULT, attempts = 0, last_error = '', due_us = 0,"                  \
+    " created_us = excluded.created_us, modified_us = excluded.modified_us,"                                           \
+    " op = CASE WHEN excluded.op = 'put' AND outbox.op = 'reindex' THEN 'reindex' ELSE excluded.op END"
+
+enum status sticker_postgres_outbox_queue(struct pg_conn *c, const char *op, const char *filename, struct error *err)
+{
+    return pg_run(c,
+                  "INSERT INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+                  " VALUES ($1, $2, 0, '', 0, $3, $3)" IN_PLACE,
+                  PG_ARGS(PG_TEXT(filename), PG_TEXT(op), PG_INT(os_now_us())), NULL, err);
+}
+
+enum status sticker_postgres_outbox_next(struct sticker_store *s, int64_t now_us, size_t limit, struct arena *a,
+                                         struct outbox_item **out, size_t *n, struct error *err)
+{
+    struct pg_conn *c = pg_reader(sticker_db(s));
+    struct pg_rows r;
+    void *items = NULL;
+    size_t cap = 0;
+    *n = 0;
+    pg_query(&r, c,
+             "SELECT seq, op, filename, attempts, last_error FROM outbox WHERE due_us <= $1 ORDER BY seq LIMIT $2",
+             PG_ARGS(PG_INT(now_us), PG_INT(pg_limit(limit))), err);
+    while (pg_next(&r) && pg_grow(&r, a, &items, *n, &cap, sizeof **out)) {
+        ((struct outbox_item *)items)[(*n)++] = (struct outbox_item){
+            .seq = pg_int(&r, 0),
+            .op = pg_text(&r, 1, a),
+            .filename = pg_text(&r, 2, a),
+            .attempts = (int)pg_int(&r, 3),
+            .last_error = pg_text(&r, 4, a),
+        };
+    }
+    *out = items;
+    enum status st = pg_end(&r);
+    pg_reader_done(sticker_db(s), c);
+    return st;
+}
+
+struct done_job {
+    const int64_t *seq;
+    size_t n;
+};
+
+static enum status done_job(struct pg_conn *c, void *arg, struct error *err)
+{
+    const struct done_job *job = arg;
+    enum status st = OK;
+    for (size_t i = 0; i < job->n && st == OK; i++)
+        st = pg_run(c, "DELETE FROM outbox WHERE seq = $1", PG_ARGS(PG_INT(job->seq[i])), NULL, err);
+    return st;
+}
+
+/* Not durable: what a power loss brings back is delivered twice, which SearchService does not mind. */
+enum status sticker_postgres_outbox_done(struct sticker_store *s, const int64_t *seq, size_t n, struct error *err)
+{
+    return pg_write(sticker_db(s), PG_FAST, done_job, &(struct done_job){seq, n}, err);
+}
+
+struct failed_job {
+    int64_t seq, retry_us;
+    const char *why;
+};
+
+static enum status failed_job(struct pg_conn *c, void *arg, struct error *err)
+{
+    const struct failed_job *job = arg;
+    return pg_run(c,
+                  "UPDATE outbox SET attempts = attempts + 1, last_error = $2, due_us = $3, modified_us = $4"
+                  " WHERE seq = $1",
+                  PG_ARGS(PG_INT(job->seq), PG_TEXT(job->why), PG_INT(job->retry_us), PG_INT(os_now_us())), NULL, err);
+}
+
+enum status sticker_postgres_outbox_failed(struct sticker_store *s, int64_t seq, const char *why, int64_t retry_us,
+                                           struct error *err)
+{
+    return pg_write(sticker_db(s), PG_FAST, failed_job, &(struct failed_job){seq, retry_us, why}, err);
+}
+
+static enum status refill_job(struct pg_conn *c, void *arg, struct error *err)
+{
+    (void)arg;
+    return pg_run(c,
+                  "INSERT INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+                  " SELECT filename, 'put', 0, '', 0, $1, $1 FROM stickers ORDER BY filename" IN_PLACE,
+                  PG_ARGS(PG_INT(os_now_us())), NULL, err);
+}
+
+enum status sticker_postgres_outbox_refill(struct sticker_store *s, struct error *err)
+{
+    return pg_write(sticker_db(s), PG_DURABLE, refill_job, NULL, err);
+}

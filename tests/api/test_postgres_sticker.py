@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""StickerService's database on a real PostgreSQL: the store suite, a server that goes away while people vote, and two services
+that count together."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import threading
+import unittest
+
+from peel_testing import ADMIN_TOKEN, MODE, PEEL, SLOW, System, main, png, request, wait_until
+from postgres_testing import Postgres, unavailable
+
+missing = unavailable()
+UNIT = pathlib.Path(PEEL).parent / ("tests" if "build" in PEEL else "build/release/tests")
+
+
+@unittest.skipIf(missing, missing)
+class StickersOnPostgres(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Postgres()
+        cls.addClassCleanup(cls.server.close)
+
+    def unit(self, name, tests):
+        environment = {**os.environ, "PEEL_TEST_STORE_URL": self.server.url("t_{}")}
+        done = subprocess.run([UNIT / name], capture_output=True, text=True, env=environment, timeout=120 * SLOW)
+        output = done.stdout + done.stderr
+        self.assertEqual(done.returncode, 0, output)
+        self.assertGreaterEqual(int(re.search(r"PASSED  \] (\d+)", output)[1]), tests, output)
+
+    def test_store_suite_stickers(self):
+        self.unit("test_store_stickers", 8)
+
+    def test_store_suite_feedback(self):
+        self.unit("test_store_feedback", 4)
+
+    @unittest.skipIf(MODE != "release", "its SQL is the same in every build")
+    def test_admin_pages(self):
+        environment = {**os.environ, "PEEL_TEST_STICKER_DB": self.server.url("{}")}
+        done = subprocess.run(
+            [sys.executable, pathlib.Path(__file__).with_name("test_admin.py"), "Models"],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=120 * SLOW,
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout.splitlines()[-1], r"^[1-9]\d* passed, 0 failed$")
+
+    def system(self, name):
+        system = System()
+        self.addCleanup(system.close)
+        url = self.server.url(name)
+        system.run("import", "--sticker-db", url, str(self.pictures(system)))
+        return system, url
+
+    def pictures(self, system):
+        folder = system.folder / "pictures"
+        folder.mkdir()
+        for i, name in enumerate(("cat.png", "dog.png", "cake.png")):
+            (folder / name).write_bytes(png(8, 8, (i, i, i)))
+        rows = ["filename,title,words,language", "cat.png,Cat,cat,en", "dog.png,Dog,dog,en", "cake.png,Cake,cake,en"]
+        (folder / "stickers.csv").write_text("\n".join(rows) + "\n")
+        return folder
+
+    def votes(self, port, query):
+        target = "/api/analytics/?query=" + query
+        answer = request(port, "GET", target, headers={"Authorization": f"Token {ADMIN_TOKEN}"})
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.body.decode()
+
+    def test_votes_are_exact_with_two_services_and_a_server_that_goes_away(self):
+        """Every vote that was acknowledged is there, once; none but those whose answer got lost may be there beside."""
+        system, url = self.system("votes")
+        ports = [system.start_sticker("--sticker-db", url, search_port=1) for _ in range(2)]
+        self.assertEqual(request(ports[0], "GET", "/api/search/?query=cat").status, 200)
+        acknowledged, failures, others, stop = [0] * 4, [0] * 4, [], threading.Event()
+        names = ["cat.png", "dog.png", "cake.png"]
+
+        def vote(number):
+            order = names if number % 2 else names[::-1]
+            body = json.dumps({"feedback": [{"query": "cat", "positive": order, "negative": []}]})
+            while not stop.is_set():
+                try:
+                    answer = request(ports[number % 2], "POST", "/api/feedback/", body)
+                except OSError:
+                    failures[number] += 1
+                    continue
+                acknowledged[number] += answer.status in (200, 201)
+                if answer.status not in (200, 201):
+                    failures[number] += 1
+                    others.append((answer.status, answer.headers["Retry-After"]))
+                    stop.wait(0.05)
+
+        threads = [threading.Thread(target=vote, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            wait_until(lambda: min(acknowledged) > 10, 20 * SLOW, "votes")
+            self.server.stop()
+            wait_until(lambda: others, 20 * SLOW, "a vote that is refused")
+            self.assertEqual(request(ports[0], "GET", "/readyz").status, 503)
+            self.server.start()
+            before = list(acknowledged)
+            wait_until(lambda: all(a > b + 10 for a, b in zip(acknowledged, before)), 30 * SLOW, "votes again")
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual({status for status, _ in others}, {503}, others[:5])
+        self.assertTrue(all(after for _, after in others), others[:5])
+        text = self.votes(ports[0], "cat")
+        counts = [int(n) for n in re.findall(r'"(?:positives|positive|positive_count)": ?(\d+)', text)]
+        self.assertEqual(len(counts), 3, text)
+        self.assertEqual(len(set(counts)), 1, "a request counts whole or not at all")
+        print(f"figures: votes acknowledged {sum(acknowledged)}, stored {counts[0]}, refused {len(others)}")
+        self.assertGreaterEqual(counts[0], sum(acknowledged))
+        self.assertLessEqual(counts[0], sum(acknowledged) + len(threads))  # one per thread was in flight
+
+
+if __name__ == "__main__":
+    main()
