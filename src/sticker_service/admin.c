@@ -234,3 +234,20 @@ void admin_fail(const struct admin_visit *v, const struct error *err)
         admin_message(v, 500, "That did not work", "Something broke on our side. It has been noted.");
     }
 }
+
+const struct admin_model *admin_wanted(const struct admin_visit *v, bool remote)
+{
+    const struct admin_model *m = admin_model(v->req->path_param);
+    if (m && (remote || !m->remote))
+        return m;
+    admin_message(v, 404, "Nothing here", "The admin has no such list.");
+    return NULL;
+}
+
+void admin_to_list(const struct admin_visit *v, const struct admin_model *m, const char *done)
+{
+    char to[128];
+    snprintf(to, sizeof to, "/admin/%s/?done=%s", m->name, done);
+    admin_headers(v->res);
+    http_redirect(v->res, 303, to);
+}

@@ -31,6 +31,7 @@
 
 enum admin_right { ADMIN_VIEW = 1, ADMIN_ADD = 2, ADMIN_CHANGE = 4, ADMIN_DELETE = 8 };
 
+struct admin_model;
 struct admin_visit {
     struct sticker_service *service;
     const struct http_request *req;
@@ -63,6 +64,11 @@ void admin_headers(struct http_response *res);                            /* tha
 void admin_send(struct http_response *res, int status, struct buf *html); /* takes the page's memory */
 void admin_message(const struct admin_visit *v, int status, const char *heading, const char *text);
 void admin_fail(const struct admin_visit *v, const struct error *err); /* a failure, or a wrong request, as a page */
+/* The model that the URL names, which may be SearchService's only where `remote`; NULL if there is none, and then the
+ * answer has been given. */
+const struct admin_model *admin_wanted(const struct admin_visit *v, bool remote) MUST_CHECK;
+/* Back to its list, which says what was done: a word that admin_list.c knows. */
+void admin_to_list(const struct admin_visit *v, const struct admin_model *m, const char *done);
 
 /* Encodes the images of these stickers anew, with a history entry each: SearchService is told as soon as it answers.
  * All or none; ERR_NOT_FOUND. */

@@ -1,5 +1,5 @@
-/* /admin/{model}/edit, delete and action: adding, changing and deleting rows, one or many, each with its history.
- * (Stickers are added by admin_upload.c.) */
+/* /admin/{model}/edit: adding and changing a row, with its history. (Stickers are added by admin_upload.c; what is done
+ * to many is in admin_bulk.c.) */
 #include "sticker_service/admin_edit.h"
 #include "base/json_out.h"
 #include "base/os.h"
@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define FIELDS_MAX  512 /* in a form */
-#define MAX_IDS     200
 #define MAX_OPTIONS 256
 #define EMPTY_ROWS  3 /* offered for more languages */
 #define MAX_JSON    (1u << 20)
@@ -84,8 +83,8 @@ static bool may_touch(const struct admin_visit *v, const struct edit *e)
     return true;
 }
 
-enum status edit_start(const struct admin_visit *v, const struct admin_model *m, const char *id, struct edit *e,
-                       struct error *err)
+enum status edit_row(const struct admin_visit *v, const struct admin_model *m, const char *id, struct edit *e,
+                     struct error *err)
 {
     *e = (struct edit){.model = m, .id = id, .object = "", .seen = "0"};
     while (m->fields[e->n].name)
@@ -93,8 +92,16 @@ enum status edit_start(const struct admin_visit *v, const struct admin_model *m,
     for (size_t i = 0; i < e->n; i++)
         e->before[i] = e->values[i] = same(m->fields[i].name, "is_active") ? "1" : "";
     enum status st = *id ? load_row(v, e, err) : OK;
+    e->touchable = may_touch(v, e);
+    return st;
+}
+
+enum status edit_start(const struct admin_visit *v, const struct admin_model *m, const char *id, struct edit *e,
+                       struct error *err)
+{
+    enum status st = edit_row(v, m, id, e, err);
     enum admin_right right = *e->id ? ADMIN_CHANGE : ADMIN_ADD;
-    bool may = admin_may(v, m->name, right) && may_touch(v, e);
+    bool may = e->touchable && admin_may(v, m->name, right);
     for (size_t i = 0; i < e->n; i++)
         e->fixed[i] = !may || (*e->id && m->fields[i].flags & FIELD_ADD_ONLY) ||
                       (m->fields[i].flags & FIELD_SUPERUSER_ONLY && !v->session.user.is_superuser);
@@ -210,9 +217,7 @@ enum status edit_read(const struct form *form, struct edit *e, struct arena *a, 
     return OK;
 }
 
-/* {"title":"Cat","words":{"en":"cat"}}; passwords only as "changed". NULL without memory. */
-static const char *to_json(const struct edit *e, const char *const *values, const struct sticker_words *words,
-                           size_t n_words, struct arena *a)
+const char *edit_json(const struct edit *e, struct arena *a)
 {
     struct buf out;
     buf_init(&out, MAX_JSON);
@@ -220,15 +225,15 @@ static const char *to_json(const struct edit *e, const char *const *values, cons
         const struct admin_field *f = &e->model->fields[i];
         buf_printf(&out, "%s\"%s\":", i ? "," : "{", f->name);
         if (f->kind == FIELD_WORDS) {
-            for (size_t k = 0; k < n_words; k++) {
+            for (size_t k = 0; k < e->n_words; k++) {
                 buf_puts(&out, k ? "," : "{");
-                json_put_string(&out, words[k].language);
+                json_put_string(&out, e->words[k].language);
                 buf_putc(&out, ':');
-                json_put_string(&out, words[k].words);
+                json_put_string(&out, e->words[k].words);
             }
-            buf_puts(&out, n_words ? "}" : "{}");
+            buf_puts(&out, e->n_words ? "}" : "{}");
         } else {
-            json_put_string(&out, f->kind != FIELD_PASSWORD ? values[i] : *values[i] ? "changed" : "");
+            json_put_string(&out, f->kind != FIELD_PASSWORD ? e->values[i] : *e->values[i] ? "changed" : "");
         }
     }
     buf_puts(&out, "}");
@@ -237,20 +242,20 @@ static const char *to_json(const struct edit *e, const char *const *values, cons
     return text;
 }
 
-enum status edit_save(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
-                      struct error *err)
+enum status edit_change(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
+                        struct admin_change *out, struct error *err)
 {
     struct arena *a = v->req->arena;
-    struct admin_pair fields[ADMIN_MAX_FIELDS + 1];
-    struct index_terms terms;
+    struct admin_pair *fields = arena_array(a, ADMIN_MAX_FIELDS + 1, sizeof *fields);
+    struct index_terms *terms = arena_array(a, 1, sizeof *terms);
     char hash[SECRET_HASH_SIZE], token[41], token_hash[65];
     size_t n = 0;
-    enum status st = OK;
+    enum status st = fields && terms ? OK : no_memory(err);
     for (size_t i = 0; i < e->n && st == OK; i++) {
         const struct admin_field *f = &e->model->fields[i];
         if (f->kind == FIELD_PASSWORD && *e->values[i]) {
             st = secret_hash_password(e->values[i], hash, err);
-            fields[n++] = (struct admin_pair){"password_hash", hash};
+            fields[n++] = (struct admin_pair){"password_hash", arena_strdup(a, hash)};
         } else if (f->kind != FIELD_PASSWORD && f->kind != FIELD_WORDS) {
             fields[n++] = (struct admin_pair){f->name, e->values[i]};
         }
@@ -260,34 +265,48 @@ enum status edit_save(const struct admin_visit *v, struct edit *e, const char *b
     if (st == OK && same(e->model->name, "tokens")) {
         auth_token_new(token);
         auth_token_hash(token, token_hash);
-        fields[n++] = (struct admin_pair){"hash_hex", token_hash};
-        if (!(*key = arena_strdup(a, token)))
-            st = no_memory(err);
+        fields[n++] = (struct admin_pair){"hash_hex", arena_strdup(a, token_hash)};
+        *key = arena_strdup(a, token);
     }
     if (st == OK && same(e->model->name, "stickers")) {
         e->sticker.title = e->values[0], e->sticker.pack = e->values[1], e->sticker.author = e->values[2];
         e->sticker.license = e->values[3], e->sticker.source = e->values[4];
         e->sticker.words = e->words, e->sticker.n_words = e->n_words;
-        st = text_index(e->sticker.title, e->sticker.filename, e->words, e->n_words, a, &terms, err);
+        st = text_index(e->sticker.title, e->sticker.filename, e->words, e->n_words, a, terms, err);
         if (st == ERR_TOO_LARGE || st == ERR_INVALID)
             st = err_set(err, ERR_INVALID, "These are too many words.");
     }
-    const char *after = to_json(e, e->values, e->words, e->n_words, a);
-    if (st == OK && !after)
-        st = no_memory(err);
-    struct admin_change ch = {.op = *e->id ? CHANGE_UPDATE : CHANGE_ADD,
-                              .list = e->model->name,
-                              .id = *e->id ? e->id : NULL,
-                              .seen_us = strtoll(e->seen, NULL, 10),
-                              .sticker = &e->sticker,
-                              .terms = &terms,
-                              .fields = fields,
-                              .n_fields = n,
-                              .object = e->object,
-                              .before = before,
-                              .after = after};
+    const char *after = edit_json(e, a);
+    if (st != OK)
+        return st;
+    *out = (struct admin_change){.op = *e->id ? CHANGE_UPDATE : CHANGE_ADD,
+                                 .list = e->model->name,
+                                 .id = *e->id ? e->id : NULL,
+                                 .seen_us = strtoll(e->seen, NULL, 10),
+                                 .sticker = &e->sticker,
+                                 .terms = terms,
+                                 .fields = fields,
+                                 .n_fields = n,
+                                 .object = e->object,
+                                 .before = before,
+                                 .after = after};
+    bool complete = after;
+    for (size_t i = 0; i < n; i++)
+        complete = complete && fields[i].value;
+    return complete ? OK : no_memory(err);
+}
+
+enum status edit_save(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
+                      struct error *err)
+{
     struct admin_who who = {v->session.user.username, v->address};
-    return st == OK ? sticker_store_change(v->service->store, &who, &ch, 1, err) : st;
+    struct admin_change change;
+    enum status st = edit_change(v, e, before, key, &change, err);
+    if (st == OK)
+        st = sticker_store_change(v->service->store, &who, &change, 1, err);
+    if (st == OK && e->model->reindexes)
+        outbox_wake(v->service->outbox);
+    return st;
 }
 
 /* --- the page --- */
@@ -447,7 +466,7 @@ static void show(const struct admin_visit *v, const struct edit *e, int status, 
                                   .seen = e->seen,
                                   .problem = problem,
                                   .noted = noted,
-                                  .can_delete = admin_may(v, m->name, ADMIN_DELETE) && may_touch(v, e),
+                                  .can_delete = e->touchable && admin_may(v, m->name, ADMIN_DELETE),
                                   .has_document =
                                       same(m->name, "stickers") && *e->id && admin_may(v, "documents", ADMIN_VIEW),
                                   .fields = fields,
@@ -464,24 +483,6 @@ static void show(const struct admin_visit *v, const struct edit *e, int status, 
     buf_init(&html, ADMIN_HTML_MAX);
     tpl_admin_form(&html, &page);
     admin_send(v->res, status, &html);
-}
-
-static const struct admin_model *wanted(const struct admin_visit *v)
-{
-    const struct admin_model *m = admin_model(v->req->path_param);
-    if (m && m->remote)
-        m = NULL; /* its rows have a page of their own */
-    if (!m)
-        admin_message(v, 404, "Nothing here", "The admin has no such list.");
-    return m;
-}
-
-static void to_list(const struct admin_visit *v, const struct admin_model *m, const char *done)
-{
-    char to[128];
-    snprintf(to, sizeof to, "/admin/%s/?done=%s", m->name, done);
-    admin_headers(v->res);
-    http_redirect(v->res, 303, to);
 }
 
 /* The row that the URL names. Stickers are not added here but uploaded: then the answer is given. */
@@ -509,7 +510,7 @@ void admin_edit_page(void *ctx, const struct http_request *req, struct http_resp
     struct admin_visit v;
     struct edit e;
     const struct admin_model *m;
-    if (!admin_visit(ctx, req, res, &v) || !(m = wanted(&v)) || !admin_needs(&v, m->name, ADMIN_VIEW) ||
+    if (!admin_visit(ctx, req, res, &v) || !(m = admin_wanted(&v, false)) || !admin_needs(&v, m->name, ADMIN_VIEW) ||
         !start(&v, m, &e))
         return;
     if (*e.id || admin_needs(&v, m->name, ADMIN_ADD))
@@ -537,15 +538,16 @@ void admin_edit(void *ctx, const struct http_request *req, struct http_response 
     const struct admin_model *m;
     const char *key = NULL, *before = "";
     enum status st = OK;
-    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form) || !(m = wanted(&v)) || !start(&v, m, &e))
+    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form) || !(m = admin_wanted(&v, false)) ||
+        !start(&v, m, &e))
         return;
     if (!admin_needs(&v, m->name, *e.id ? ADMIN_CHANGE : ADMIN_ADD))
         return;
-    if (!may_touch(&v, &e)) {
+    if (!e.touchable) {
         admin_message(&v, 403, "Not allowed", "Only a superuser may change this.");
         return;
     }
-    if (*e.id && !(before = to_json(&e, e.before, e.words, e.n_words, req->arena)))
+    if (*e.id && !(before = edit_json(&e, req->arena)))
         st = no_memory(&err);
     if (st == OK)
         st = edit_read(&form, &e, req->arena, &err);
@@ -559,7 +561,7 @@ void admin_edit(void *ctx, const struct http_request *req, struct http_response 
         const char *said = arena_printf(req->arena, "The token, shown this once: %s", key);
         show(&v, &e, 200, NULL, said);
     } else if (st == OK) {
-        to_list(&v, m, *e.id ? "changed" : "added");
+        admin_to_list(&v, m, *e.id ? "changed" : "added");
     } else if (st == ERR_CONFLICT) {
         show_conflict(&v, &e);
     } else if (st == ERR_INVALID) {
@@ -567,142 +569,4 @@ void admin_edit(void *ctx, const struct http_request *req, struct http_response 
     } else {
         admin_fail(&v, &err);
     }
-}
-
-/* --- deleting, and other things done to many --- */
-
-static enum status read_ids(const struct form *form, const char **ids, size_t *n, struct error *err)
-{
-    *n = 0;
-    for (size_t i = 0; i < form->count; i++) {
-        if (!same(form->fields[i].name, "id"))
-            continue;
-        if (*n == MAX_IDS)
-            return err_set(err, ERR_TOO_LARGE, "At most %d at once.", MAX_IDS);
-        ids[(*n)++] = form->fields[i].value;
-    }
-    return *n ? OK : err_set(err, ERR_INVALID, "Nothing was selected.");
-}
-
-/* Loads each as the form would; ERR_DENIED where one may not be touched. */
-static enum status load_all(const struct admin_visit *v, const struct admin_model *m, const char *const *ids, size_t n,
-                            struct edit *edits, struct error *err)
-{
-    enum status st = OK;
-    for (size_t i = 0; i < n && st == OK; i++) {
-        edits[i] = (struct edit){.model = m, .id = ids[i]};
-        while (m->fields[edits[i].n].name)
-            edits[i].n++;
-        st = load_row(v, &edits[i], err);
-        if (st == OK && !may_touch(v, &edits[i]))
-            st = err_set(err, ERR_DENIED, "Only a superuser may do this.");
-    }
-    return st;
-}
-
-static void confirm(const struct admin_visit *v, const struct admin_model *m, bool deletes, const char *const *ids,
-                    size_t n)
-{
-    struct arena *a = v->req->arena;
-    struct error err;
-    struct buf html;
-    struct list_goes goes[4];
-    size_t n_goes = 0;
-    struct edit *edits = arena_array(a, n, sizeof *edits);
-    struct tpl_admin_confirm_rows *rows = arena_array(a, n, sizeof *rows);
-    struct tpl_admin_confirm_goes lines[4];
-    enum status st = edits && rows ? load_all(v, m, ids, n, edits, &err) : no_memory(&err);
-    if (st == OK && deletes)
-        st = sticker_store_list_goes(v->service->store, m->name, ids, n, goes, &n_goes, &err);
-    if (st != OK) {
-        admin_fail(v, &err);
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        rows[i] = (struct tpl_admin_confirm_rows){.id = ids[i], .name = *edits[i].object ? edits[i].object : ids[i]};
-    for (size_t i = 0; i < n_goes; i++)
-        lines[i] = (struct tpl_admin_confirm_goes){.what = goes[i].what, .count = goes[i].count};
-    const char *heading = arena_printf(a, deletes ? "Delete %zu in %s?" : "Index %zu in %s again?", n, m->title);
-    buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_confirm(&html, &(struct tpl_admin_confirm){.admin_layout = admin_layout(v, heading, m->name),
-                                                         .model = m->name,
-                                                         .heading = heading,
-                                                         .action = deletes ? "delete" : "reindex",
-                                                         .label = deletes ? "Delete" : "Index again",
-                                                         .rows = rows,
-                                                         .n_rows = n,
-                                                         .goes = lines,
-                                                         .n_goes = n_goes});
-    admin_send(v->res, 200, &html);
-}
-
-static enum status do_all(const struct admin_visit *v, const struct admin_model *m, bool deletes,
-                          const char *const *ids, size_t n, struct error *err)
-{
-    struct arena *a = v->req->arena;
-    struct edit *edits = arena_array(a, n, sizeof *edits);
-    struct admin_change *changes = arena_array(a, n, sizeof *changes);
-    enum status st = edits && changes ? load_all(v, m, ids, n, edits, err) : no_memory(err);
-    for (size_t i = 0; i < n && st == OK; i++) {
-        const char *before = deletes ? to_json(&edits[i], edits[i].before, edits[i].words, edits[i].n_words, a) : "";
-        if (!before)
-            return no_memory(err);
-        changes[i] = (struct admin_change){.op = deletes ? CHANGE_DELETE : CHANGE_REINDEX,
-                                           .list = m->name,
-                                           .id = ids[i],
-                                           .object = edits[i].object,
-                                           .before = before,
-                                           .after = ""};
-    }
-    struct admin_who who = {v->session.user.username, v->address};
-    if (st == OK)
-        st = sticker_store_change(v->service->store, &who, changes, n, err);
-    if (st == OK && m->reindexes)
-        outbox_wake(v->service->outbox);
-    return st;
-}
-
-void admin_delete_page(void *ctx, const struct http_request *req, struct http_response *res)
-{
-    struct admin_visit v;
-    struct error err;
-    const struct admin_model *m;
-    const char *id;
-    if (!admin_visit(ctx, req, res, &v) || !(m = wanted(&v)) || !admin_needs(&v, m->name, ADMIN_DELETE))
-        return;
-    if (http_param(req, "id", &id, &err) != OK)
-        admin_fail(&v, &err);
-    else
-        confirm(&v, m, true, &id, 1);
-}
-
-void admin_action(void *ctx, const struct http_request *req, struct http_response *res)
-{
-    struct admin_visit v;
-    struct form form;
-    struct error err;
-    const struct admin_model *m;
-    const char *ids[MAX_IDS];
-    size_t n;
-    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form) || !(m = wanted(&v)))
-        return;
-    const char *action = admin_field(&form, "action");
-    bool deletes = same(action, "delete");
-    if (!deletes && !(same(action, "reindex") && m->reindexes)) {
-        admin_message(&v, 400, "That did not work", "There is no such action.");
-        return;
-    }
-    if (!admin_needs(&v, m->name, deletes ? ADMIN_DELETE : ADMIN_CHANGE))
-        return;
-    enum status st = read_ids(&form, ids, &n, &err);
-    if (st == OK && !same(admin_field(&form, "confirmed"), "yes")) {
-        confirm(&v, m, deletes, ids, n);
-        return;
-    }
-    if (st == OK)
-        st = do_all(&v, m, deletes, ids, n, &err);
-    if (st == OK)
-        to_list(&v, m, deletes ? "deleted" : "reindexed");
-    else
-        admin_fail(&v, &err);
 }

@@ -1,10 +1,7 @@
-/* GET /admin/{model}/ and /admin/{model}/export: any list, and all of it as a file. */
-#include "base/json_out.h"
-#include "base/log.h"
+/* GET /admin/{model}/: any list. */
+#include "sticker_service/admin_list.h"
 #include "base/os.h"
-#include "sticker_service/admin.h"
-#include "sticker_service/admin_models.h"
-#include "sticker_service/export.h"
+#include "sticker_service/admin_bulk.h"
 #include "text/text.h"
 #include "web/html.h"
 
@@ -12,39 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_ROWS    50
-#define EXPORT_ROWS  1000
-#define EXPORT_BYTES (64u << 20)
-#define MAX_WORDS    16
-#define MAX_TAGS     6
-#define PICTURE      64u /* pixels wide */
-#define DAY_US       (86400 * 1000000ll)
+#define PAGE_ROWS 50
+#define PICTURE   64u /* pixels wide */
+#define MAX_TAGS  6
 
-/* What a list's URL says. */
-struct state {
-    const struct admin_model *model;
-    const char *search, *sort, *cursor;
-    bool descending, backwards;
-    const char *values[ADMIN_MAX_FILTERS]; /* as typed */
-    struct admin_pair filters[ADMIN_MAX_FILTERS];
-    size_t n_filters;
-    const char *columns[ADMIN_MAX_COLUMNS];
-    size_t n_columns;
-    const char *words[MAX_WORDS];
-    size_t n_words;
-};
-
-static enum status read_words(struct state *s, struct arena *a, struct error *err)
+static enum status read_words(struct list_state *s, struct arena *a, struct error *err)
 {
     struct text_terms terms;
-    enum status st = text_analyze(s->search, strlen(s->search), MAX_WORDS, a, &terms, err);
-    for (size_t i = 0; st == OK && i < terms.count && s->n_words < MAX_WORDS; i++)
+    enum status st = text_analyze(s->search, strlen(s->search), LIST_MAX_WORDS, a, &terms, err);
+    for (size_t i = 0; st == OK && i < terms.count && s->n_words < LIST_MAX_WORDS; i++)
         s->words[s->n_words++] = terms.items[i].folded;
     return st;
 }
 
 /* The database has microseconds, people type days. */
-static enum status read_filter(struct state *s, size_t i, const struct http_request *req, struct error *err)
+static enum status read_filter(struct list_state *s, size_t i, const struct http_request *req, struct error *err)
 {
     const struct admin_filter *f = &s->model->filters[i];
     enum status st = param_or(req, f->name, "", &s->values[i], err);
@@ -62,12 +41,12 @@ static enum status read_filter(struct state *s, size_t i, const struct http_requ
     return OK;
 }
 
-static enum status read_state(const struct admin_visit *v, const struct admin_model *m, struct state *s,
-                              struct error *err)
+enum status list_state_read(const struct admin_visit *v, const struct admin_model *m, struct list_state *s,
+                            struct error *err)
 {
     const struct http_request *req = v->req;
     const char *order = "", *back = "";
-    *s = (struct state){.model = m};
+    *s = (struct list_state){.model = m};
     enum status st = param_or(req, "q", "", &s->search, err);
     if (st == OK)
         st = param_or(req, "sort", m->sort, &s->sort, err);
@@ -95,7 +74,7 @@ static enum status read_state(const struct admin_visit *v, const struct admin_mo
     return OK;
 }
 
-static struct list_ask ask_of(const struct state *s, size_t limit, bool thorough)
+struct list_ask list_state_ask(const struct list_state *s, size_t limit, bool thorough)
 {
     return (struct list_ask){.list = s->model->name,
                              .columns = s->columns,
@@ -124,7 +103,7 @@ static void put_pair(struct buf *out, const char *name, const char *value)
 }
 
 /* "/admin/queries/export?q=cat&sort=usage&order=down..."; NULL without memory. */
-static const char *state_url(const struct state *s, struct arena *a, const char *page, const char *sort,
+static const char *state_url(const struct list_state *s, struct arena *a, const char *page, const char *sort,
                              bool descending, const char *cursor, bool backwards)
 {
     struct buf out;
@@ -173,7 +152,7 @@ static struct tpl_admin_list_rows_cells make_cell(const struct admin_column *c, 
     return cell;
 }
 
-static enum status fill_rows(const struct state *s, const struct list_page *page, struct arena *a,
+static enum status fill_rows(const struct list_state *s, const struct list_page *page, struct arena *a,
                              struct tpl_admin_list *out, struct error *err)
 {
     struct tpl_admin_list_rows *rows = arena_array(a, page->n + 1, sizeof *rows);
@@ -217,14 +196,13 @@ static enum status fill_rows(const struct state *s, const struct list_page *page
     return OK;
 }
 
-/* From the database, or from SearchService. */
-static enum status find_page(struct sticker_service *s, const struct admin_model *m, const struct list_ask *ask,
-                             struct arena *a, struct list_page *out, struct error *err)
+enum status list_state_page(struct sticker_service *s, const struct admin_model *m, const struct list_ask *ask,
+                            struct arena *a, struct list_page *out, struct error *err)
 {
     return m->remote ? documents_list_page(s, ask, a, out, err) : sticker_store_list_page(s->store, ask, a, out, err);
 }
 
-static enum status fill_filter(const struct admin_visit *v, const struct state *s, size_t i,
+static enum status fill_filter(const struct admin_visit *v, const struct list_state *s, size_t i,
                                struct tpl_admin_list_filters *out, struct error *err)
 {
     struct arena *a = v->req->arena;
@@ -285,19 +263,19 @@ static const char *say_done(const char *done)
     return NULL;
 }
 
-static enum status fill_list(const struct admin_visit *v, const struct state *s, struct tpl_admin_list *out,
+static enum status fill_list(const struct admin_visit *v, const struct list_state *s, struct tpl_admin_list *out,
                              struct error *err)
 {
     struct arena *a = v->req->arena;
     struct list_page page;
-    struct list_ask ask = ask_of(s, PAGE_ROWS, false);
+    struct list_ask ask = list_state_ask(s, PAGE_ROWS, false);
     const char *done = "";
     struct tpl_admin_list_filters *filters = arena_array(a, ADMIN_MAX_FILTERS, sizeof *filters);
     enum status st = filters ? OK : err_set(err, ERR_NO_MEMORY, "no memory for a list");
     if (st == OK)
         st = param_or(v->req, "done", "", &done, err);
     if (st == OK)
-        st = find_page(v->service, s->model, &ask, a, &page, err);
+        st = list_state_page(v->service, s->model, &ask, a, &page, err);
     if (st == OK)
         st = fill_rows(s, &page, a, out, err);
     for (size_t i = 0; st == OK && s->model->filters[i].name; i++)
@@ -316,20 +294,12 @@ static enum status fill_list(const struct admin_visit *v, const struct state *s,
     return OK;
 }
 
-static void fail(const struct admin_visit *v, const struct admin_model *m, const struct error *err)
+void list_state_fail(const struct admin_visit *v, const struct admin_model *m, const struct error *err)
 {
     if (m->remote)
         documents_fail(v, err);
     else
         admin_fail(v, err);
-}
-
-static const struct admin_model *wanted(const struct admin_visit *v)
-{
-    const struct admin_model *m = admin_model(v->req->path_param);
-    if (!m)
-        admin_message(v, 404, "Nothing here", "The admin has no such list.");
-    return m;
 }
 
 /* Where rows are added; NULL for those who may not. */
@@ -343,28 +313,31 @@ static const char *add_url(const struct admin_visit *v, const struct admin_model
 void admin_list(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct admin_visit v;
-    struct state s;
+    struct list_state s;
     struct error err;
     struct buf html;
     const struct admin_model *m;
-    if (!admin_visit(ctx, req, res, &v) || !(m = wanted(&v)) || !admin_needs(&v, m->name, ADMIN_VIEW))
+    if (!admin_visit(ctx, req, res, &v) || !(m = admin_wanted(&v, true)) || !admin_needs(&v, m->name, ADMIN_VIEW))
         return;
-    struct tpl_admin_list page = {.admin_layout = admin_layout(&v, m->title, m->name),
-                                  .model = m->name,
-                                  .add_url = add_url(&v, m),
-                                  .add_label =
-                                      m->upload ? "Upload images" : arena_printf(req->arena, "Add a %s", m->one),
-                                  .can_delete = admin_may(&v, m->name, ADMIN_DELETE),
-                                  .can_reindex = m->reindexes && admin_may(&v, m->name, ADMIN_CHANGE),
-                                  .search_label = m->search};
-    enum status st = read_state(&v, m, &s, &err);
+    struct tpl_admin_list page = {
+        .admin_layout = admin_layout(&v, m->title, m->name),
+        .model = m->name,
+        .add_url = add_url(&v, m),
+        .add_label = m->upload ? "Upload images" : arena_printf(req->arena, "Add a %s", m->one),
+        .can_delete = admin_may(&v, m->name, ADMIN_DELETE),
+        .can_edit = admin_edits_many(m) && admin_may(&v, m->name, ADMIN_CHANGE),
+        .acts_on = m->remote ? "stickers" : m->name,
+        .can_export = !m->remote,
+        .can_reindex = (m->reindexes || m->remote) && admin_may(&v, m->remote ? "stickers" : m->name, ADMIN_CHANGE),
+        .search_label = m->search};
+    enum status st = list_state_read(&v, m, &s, &err);
     for (const struct admin_column *c = m->columns; c->name; c++)
         if (c->flags & COLUMN_LISTED)
             s.columns[s.n_columns++] = c->name;
     if (st == OK)
         st = fill_list(&v, &s, &page, &err);
     if (st != OK) {
-        fail(&v, m, &err);
+        list_state_fail(&v, m, &err);
         return;
     }
     page.search = s.search;
@@ -373,152 +346,4 @@ void admin_list(void *ctx, const struct http_request *req, struct http_response 
     buf_init(&html, ADMIN_HTML_MAX);
     tpl_admin_list(&html, &page);
     admin_send(res, 200, &html);
-}
-
-/* --- the whole list as a file --- */
-
-struct download {
-    struct sticker_service *service;
-    struct arena kept, arena; /* what the request's state needs; a page */
-    struct state state;
-    struct buf text;
-    size_t sent;
-    bool json, began, ended;
-};
-
-static void put_value(struct download *d, const struct admin_column *c, const char *value)
-{
-    char when[28];
-    if (c->kind == KIND_TIME) {
-        int64_t us = strtoll(value, NULL, 10);
-        os_format_time(us, when);
-        value = us ? when : "";
-    }
-    if (!d->json)
-        export_put_cell(&d->text, value);
-    else if (c->kind == KIND_NUMBER)
-        buf_puts(&d->text, value);
-    else if (c->kind == KIND_YES)
-        buf_puts(&d->text, strcmp(value, "1") == 0 ? "true" : "false");
-    else
-        json_put_string(&d->text, value);
-}
-
-static void put_row(struct download *d, const struct list_row *row)
-{
-    if (d->json)
-        buf_puts(&d->text, d->began ? ",\n{" : "\n{");
-    d->began = true;
-    for (size_t i = 0; i < d->state.n_columns; i++) {
-        const struct admin_column *c = &d->state.model->columns[i];
-        size_t name = strlen(c->name);
-        if (c->kind == KIND_TIME)
-            name -= 3; /* "_us" */
-        buf_puts(&d->text, i ? "," : "");
-        if (d->json)
-            buf_printf(&d->text, "\"%.*s\":", (int)name, c->name);
-        put_value(d, c, row ? row->cells[i] : "");
-    }
-    buf_puts(&d->text, d->json ? "}" : "\r\n");
-}
-
-static enum status next_page(struct download *d, struct error *err)
-{
-    struct list_page page;
-    struct list_ask ask = ask_of(&d->state, EXPORT_ROWS, true);
-    arena_reset(&d->arena);
-    enum status st = find_page(d->service, d->state.model, &ask, &d->arena, &page, err);
-    if (st != OK)
-        return st;
-    for (size_t i = 0; i < page.n; i++)
-        put_row(d, &page.rows[i]);
-    d->ended = !*page.next;
-    if (d->ended)
-        buf_puts(&d->text, d->json ? "\n]\n" : "");
-    arena_reset(&d->kept);
-    d->state.cursor = arena_strdup(&d->kept, page.next);
-    if (!d->state.cursor)
-        return err_set(err, ERR_NO_MEMORY, "no memory for an export");
-    return buf_status(&d->text, err);
-}
-
-static ssize_t download_next(void *state, char *out, size_t cap)
-{
-    struct download *d = state;
-    struct error err;
-    if (d->sent == d->text.len) {
-        d->sent = 0;
-        if (d->text.len)
-            buf_reset(&d->text);
-        while (!d->ended && !d->text.len) /* a page may be empty and have a next one */
-            if (next_page(d, &err) != OK) {
-                log_error("an export was cut off: %s", err.message);
-                return -1;
-            }
-    }
-    size_t n = d->text.len - d->sent < cap ? d->text.len - d->sent : cap;
-    if (n)
-        memcpy(out, d->text.data + d->sent, n);
-    d->sent += n;
-    return (ssize_t)n;
-}
-
-static void download_done(void *state)
-{
-    struct download *d = state;
-    arena_free(&d->kept);
-    arena_free(&d->arena);
-    buf_free(&d->text);
-    free(d);
-}
-
-void admin_export(void *ctx, const struct http_request *req, struct http_response *res)
-{
-    struct admin_visit v;
-    struct error err;
-    const char *format;
-    const struct admin_model *m;
-    struct state s;
-    if (!admin_visit(ctx, req, res, &v) || !(m = wanted(&v)) || !admin_needs(&v, m->name, ADMIN_VIEW))
-        return;
-    enum status st = read_state(&v, m, &s, &err);
-    if (st == OK)
-        st = param_or(req, "format", "csv", &format, &err);
-    if (st == OK && strcmp(format, "csv") != 0 && strcmp(format, "json") != 0)
-        st = err_set(&err, ERR_INVALID, "The format is csv or json.");
-    /* The request's memory lives until the answer is sent, so what the state points to does. */
-    struct download *d = st == OK ? calloc(1, sizeof *d) : NULL;
-    if (!d) {
-        if (st == OK)
-            (void)err_set(&err, ERR_NO_MEMORY, "no memory for an export");
-        admin_fail(&v, &err);
-        return;
-    }
-    d->service = v.service;
-    d->state = s;
-    d->state.cursor = "";
-    d->state.backwards = false;
-    d->json = strcmp(format, "json") == 0;
-    for (const struct admin_column *c = m->columns; c->name; c++)
-        d->state.columns[d->state.n_columns++] = c->name;
-    arena_init(&d->kept, 64u << 10);
-    arena_init(&d->arena, EXPORT_BYTES);
-    buf_init(&d->text, EXPORT_BYTES);
-    buf_puts(&d->text, d->json ? "[" : "");
-    for (size_t i = 0; i < d->state.n_columns && !d->json; i++) {
-        size_t name = strlen(m->columns[i].name) - (m->columns[i].kind == KIND_TIME ? 3 : 0);
-        buf_printf(&d->text, "%s%.*s", i ? "," : "", (int)name, m->columns[i].name);
-    }
-    buf_puts(&d->text, d->json ? "" : "\r\n");
-    if (next_page(d, &err) != OK) { /* while it can still be said */
-        download_done(d);
-        fail(&v, m, &err);
-        return;
-    }
-    char disposition[96];
-    snprintf(disposition, sizeof disposition, "attachment; filename=\"peel-%s.%s\"", m->name, format);
-    admin_headers(res);
-    http_header_add(res, "Content-Disposition", disposition);
-    http_body_stream(res, 200, d->json ? "application/json" : "text/csv; charset=utf-8", download_next, download_done,
-                     d);
 }

@@ -29,8 +29,9 @@ struct admin_filter {
 enum admin_field_kind { FIELD_LINE, FIELD_NUMBER, FIELD_CHECK, FIELD_PASSWORD, FIELD_CHOICES, FIELD_WORDS };
 enum admin_field_flag {
     FIELD_REQUIRED = 1,
-    FIELD_ADD_ONLY = 2,      /* fixed afterwards */
-    FIELD_SUPERUSER_ONLY = 4 /* others cannot set it */
+    FIELD_ADD_ONLY = 2,       /* fixed afterwards */
+    FIELD_SUPERUSER_ONLY = 4, /* others cannot set it */
+    FIELD_MANY = 8            /* can be set for many rows at once */
 };
 struct admin_field {
     const char *name, *label;

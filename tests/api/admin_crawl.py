@@ -72,7 +72,7 @@ def crawl(visitor, more=()):
                 continue
             forms[form.key()] = form
             for name, value in form.buttons:
-                if form.action.endswith("/action") and value == "delete" and "confirmed" not in dict(form.fields):
+                if form.action.endswith("/action") and value in ("delete", "edit", "reindex") and "confirmed" not in dict(form.fields):
                     asked = visitor.ask("POST", form.action, [*form.fields, (name, value)])
                     for confirm in Page(asked.text).forms:
                         if confirm.post:
@@ -128,7 +128,7 @@ def right_for(target, button=""):
     if page == "upload/":
         return model, "add"
     if page == "action":
-        return model, {"delete": "delete", "reindex": "change"}.get(button, "change")
+        return model, {"delete": "delete", "csv": "view", "json": "view"}.get(button, "change")
     if page == "delete":
         return model, "delete"
     if page == "reindex":

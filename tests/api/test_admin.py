@@ -219,6 +219,87 @@ class Models(AdminTest):
         self.assertEqual({s for s in seen if "before" not in s}, {f"paged {i}" for i in range(120)})
 
 
+class Many(AdminTest):
+    def act(self, action, ids, model="stickers", **fields):
+        self.admin.get(f"/admin/{model}/")
+        return self.admin.post(f"/admin/{model}/action", action=action, id=ids, **fields)
+
+    def words(self, name):
+        (row,) = [r for r in json.loads(self.admin.get("/admin/stickers/export?format=json").body) if r["filename"] == name]
+        return row
+
+    def test_words_are_added_taken_away_and_replaced(self):
+        pair = ["cat.png", "dog.png"]
+        before = len(self.history())
+        asked = self.act("edit", pair)
+        self.assertEqual(asked.status, 200, asked.text)
+        self.assertIn("Change 2 in Stickers", asked.text)
+        self.assertEqual(len(self.history()), before, "asking changes nothing")
+        wish = {"confirmed": "yes", "language": ["en", "de"], "words": ["quokka, Quoll", "Beutelmarder"], "pack": "pouched"}
+        self.assertEqual(self.act("edit", pair, how="add", **wish).status, 303)
+        self.system.wait_indexed()
+        self.assertEqual(set(self.search("quokka").json()["stickers"]), set(pair))
+        self.assertEqual(set(self.search("Beutelmarder").json()["stickers"]), set(pair))
+        entries = self.history()[: len(self.history()) - before]
+        self.assertEqual(sorted(e["object"] for e in entries), pair)
+        for e in entries:
+            was, became = json.loads(e["before"]), json.loads(e["after"])
+            self.assertEqual((e["action"], became["pack"], became["title"]), ("change", "pouched", was["title"]))
+            self.assertEqual(became["words"]["en"].split(", ")[-2:], ["quokka", "Quoll"])
+            self.assertTrue(became["words"]["en"].startswith(was["words"].get("en", "")))
+        self.assertEqual(self.act("edit", pair, how="add", **wish).status, 303)
+        self.assertEqual(len(self.history()), before + 2, "what is so already is no change")
+
+        self.act("edit", pair, how="remove", confirmed="yes", language="en", words="QUOLL")
+        self.assertEqual(self.words("dog.png")["words"].count("Quoll"), 0)
+        self.act("edit", ["dog.png"], how="replace", confirmed="yes", language=["en", "de"], words=["numbat", ""])
+        self.system.wait_indexed()
+        self.assertEqual(self.search("a quokka").json()["stickers"], ["cat.png"], "not the answer kept for a second")
+        self.assertEqual(self.search("numbat").json()["stickers"], ["dog.png"])
+        self.assertEqual(json.loads(self.history()[0]["after"])["words"], {"en": "numbat"})
+
+    def test_mistakes_change_nothing(self):
+        before = self.admin.get("/admin/stickers/export").body
+        for fields, said in (({"language": "en", "words": "", "how": "add"}, None), ({}, "nothing was typed"),
+                             ({"language": "", "words": "kept typed"}, "no language"), ({"pack": "two\nlines"}, "one line"),
+                             ({"language": "en", "words": ", ".join(f"{i:0100}" for i in range(200))}, "too many words")):
+            answer = self.act("edit", ["cat.png", "cake.png"], confirmed="yes", **fields)
+            self.assertEqual(answer.status, 400 if said else 303, fields)
+            self.assertIn(said or "", answer.text)
+            if "kept" in fields.get("words", ""):
+                self.assertIn('value="kept typed"', answer.text)
+        self.assertEqual(self.act("edit", ["cat.png", "gone.png"], confirmed="yes", pack="x").status, 404, "all or none")
+        self.assertEqual(self.act("edit", [], confirmed="yes", pack="x").status, 400)
+        self.assertEqual(self.act("edit", [f"s{i}.png" for i in range(101)], confirmed="yes", pack="x").status, 413)
+        self.assertEqual(self.act("edit", ["x"], "queries").status, 400, "queries have nothing to set for many")
+        self.assertEqual(self.admin.get("/admin/stickers/export").body, before)
+
+    def test_the_selected_are_exported(self):
+        for action, names in (("csv", lambda t: [r["filename"] for r in csv.DictReader(io.StringIO(t))]),
+                              ("json", lambda t: [r["filename"] for r in json.loads(t)])):
+            answer = self.act(action, ["dog.png", "gone.png", "cat.png", "dog.png"])
+            self.assertEqual(answer.status, 200)
+            self.assertIn(f"peel-stickers.{action}", answer.headers["Content-Disposition"])
+            self.assertEqual(names(answer.text), ["dog.png", "cat.png"])
+        self.assertEqual(json.loads(self.act("json", ["gone.png"]).text), [])
+        self.assertNotIn("password_hash", self.act("csv", [self.row_id("users", "admin")], "users").text)
+
+    def test_who_may(self):
+        self.admin.get("/admin/groups/edit")
+        self.admin.post("/admin/groups/edit", name="readers", permissions="stickers.view", seen="0")
+        self.admin.get("/admin/users/edit")
+        self.admin.post("/admin/users/edit", username="reader", password=PASSWORD, is_active="1",
+                        groups=self.row_id("groups", "readers"), seen="0")
+        reader = Visitor(self.port)
+        self.assertEqual(reader.log_in("reader").status, 303)
+        page = reader.get("/admin/stickers/").text
+        self.assertIn("Export as CSV", page)
+        for action, label, status in (("edit", "Change …", 403), ("reindex", "Index again", 403), ("delete", "Delete …", 403), ("csv", "", 200)):
+            answer = reader.post("/admin/stickers/action", action=action, id="cat.png", confirmed="yes", pack="x")
+            self.assertEqual(answer.status, status, action)
+            self.assertTrue(not label or label not in page, label)
+
+
 class Roles(AdminTest):
     def test_each_role(self):
         def add(name, **flags):

@@ -127,11 +127,14 @@ tests.push(['every page: accessible in light, dark and on a phone, and text is t
     await page.evaluate(() => document.querySelectorAll('details').forEach(d => { d.open = true; }));
     await sound(page);
     waiting.push(...await page.$$eval('a[href]', links => links.map(a => a.href)));
-    if (/^\/admin\/\w+\/ $/.test(kind) && await page.locator('main [name=id]').count() && await page.getByRole('button', { name: 'Delete …' }).count()) {
-      for (const box of (await page.locator('main [name=id]').all()).slice(0, 3)) await box.check();
-      await page.getByRole('button', { name: 'Delete …' }).click();
-      await page.getByRole('heading', { name: /^Delete / }).waitFor();
+    for (const label of ['Change …', 'Delete …']) {
+      const button = page.getByRole('button', { name: label });
+      if (!/^\/admin\/\w+\/ $/.test(kind) || !await page.locator('main td [name=id]').count() || !await button.count()) continue;
+      await page.getByLabel('Select all on this page').check();
+      await button.click();
+      await page.getByRole('heading', { name: new RegExp('^' + label.slice(0, 6)) }).waitFor();
       await sound(page);
+      await page.goto(path);
     }
   }
   console.log(`     ${seen.size} kinds of pages`);

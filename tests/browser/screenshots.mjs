@@ -24,6 +24,7 @@ const pages = {
   'admin-stickers-none': { path: '/admin/stickers/?q=qqqxyzzy' },
   'admin-sticker': { path: `/admin/stickers/edit?id=${sticker}`, whole: true },
   'admin-sticker-delete': { path: `/admin/stickers/delete?id=${sticker}` },
+  'admin-stickers-change': { path: '/admin/stickers/?q=cat', act: async page => { await page.getByLabel('Select all on this page').check(); await page.getByRole('button', { name: 'Change …' }).click(); await page.getByLabel('Pack').waitFor(); }, whole: true },
   'admin-upload': { path: '/admin/stickers/upload/', whole: true },
   'admin-documents': { path: '/admin/documents/' },
   'admin-document': { path: `/admin/documents/edit?id=${sticker}` },
