@@ -37,4 +37,4 @@ for algorithm in lexical vector hybrid; do
     row "$algorithm, SearchService" 1 -s bench/search.lua "$search_url" -- "$data/words" "/api/search/?algorithm=$algorithm&query="
 done
 echo "memory: StickerService $(memory "$sticker" VmRSS), SearchService $(memory "$search" VmRSS)"
-echo "degraded answers: $(curl -fs "$url/metrics" | sed -n 's/^peel_sticker_search_degraded_total //p')"
+echo "degraded answers: $(curl -fs "$url/metrics" | awk '/^peel_sticker_search_degraded_total/ {n += $2} END {print n + 0}')"

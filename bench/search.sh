@@ -60,5 +60,5 @@ for conns in 1 64; do
     row "feedback, durable" "$conns" -s bench/search.lua "$url" -- "$tmp/words" feedback
 done
 echo "memory at most: StickerService $(memory "$sticker" VmHWM), SearchService $(memory "$search" VmHWM)"
-degraded=$(curl -fs "$url/metrics" | sed -n 's/^peel_sticker_search_degraded_total //p')
+degraded=$(curl -fs "$url/metrics" | awk '/^peel_sticker_search_degraded_total/ {n += $2} END {print n + 0}')
 echo "degraded answers: $degraded"

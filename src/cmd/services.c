@@ -121,6 +121,7 @@ int cmd_search_service(const struct config *cfg)
         .stop_fd = -1,
         .drain_ms = (unsigned)config_int(cfg, "drain-ms"),
         .finish_ms = (unsigned)config_int(cfg, "shutdown-timeout-ms"),
+        .version = PEEL_VERSION,
         .ready = tell_ready,
         .ready_arg = &ready_fd,
     };

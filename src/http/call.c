@@ -39,7 +39,7 @@ struct call {
     const char *target, *method;
     struct buf body;
     size_t dropped;
-    int64_t start_us;
+    int64_t start_us, queued_us;
     struct http_request req;
     struct http_response res;
 };
@@ -222,6 +222,7 @@ static void work(void *arg)
 {
     struct call *c = arg;
     struct MHD_Connection *connection = c->connection;
+    metric_observe(&c->server->queue_times, os_monotonic_us() - c->queued_us);
     if (atomic_load_explicit(&c->server->hurried, memory_order_relaxed))
         refuse_for_now(c, "The service is stopping.");
     else if (c->state == ASKING)
@@ -372,6 +373,7 @@ static bool take_piece(struct call *c, const char *data, size_t len)
 static enum MHD_Result suspend(struct call *c, enum state state)
 {
     c->state = state;
+    c->queued_us = os_monotonic_us();
     MHD_suspend_connection(c->connection);
     if (pool_submit(c->server->workers, work, c) != OK) {
         refuse_for_now(c, "Too many requests are waiting.");

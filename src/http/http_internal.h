@@ -2,6 +2,7 @@
 #ifndef PEEL_HTTP_INTERNAL_H
 #define PEEL_HTTP_INTERNAL_H
 
+#include "base/metric.h"
 #include "http/client_address.h"
 #include "http/rate_limit.h"
 #include "http/server.h"
@@ -95,6 +96,7 @@ struct http_server {
     atomic_bool closing; /* answers end their connection */
     atomic_bool hurried; /* the deadline of closing is over: what is queued is refused */
     _Atomic uint64_t rejected, rate_limited;
+    struct metric_times queue_times;
     pthread_mutex_t lock; /* guards the three below */
     pthread_cond_t stop_watching;
     struct http_conn *conns;

@@ -1,6 +1,7 @@
 /* libmicrohttpd moves the bytes; this file starts and stops it, together with the workers and a watcher that cuts
  * connections whose head comes too slowly. What happens to a request is in call.c. */
 #include "base/log.h"
+#include "base/metric.h"
 #include "base/os.h"
 #include "base/pool.h"
 #include "http/cors.h"
@@ -269,18 +270,19 @@ void http_server_close(struct http_server *s, unsigned deadline_ms)
 
 void http_server_metrics(struct http_server *s, struct buf *out)
 {
+    char name[128];
     const char *p = s->metrics_prefix;
     http_metrics_write(s->metrics, p, out);
-    buf_printf(out,
-               "# HELP %s_http_requests_in_flight Requests being read, handled or answered.\n"
-               "# TYPE %s_http_requests_in_flight gauge\n%s_http_requests_in_flight %d\n"
-               "# HELP %s_http_queue_length Requests waiting for a worker.\n"
-               "# TYPE %s_http_queue_length gauge\n%s_http_queue_length %zu\n"
-               "# HELP %s_http_rejected_total Requests refused because the queue was full.\n"
-               "# TYPE %s_http_rejected_total counter\n%s_http_rejected_total %llu\n"
-               "# HELP %s_http_rate_limited_total Requests refused because their client or token asked too often.\n"
-               "# TYPE %s_http_rate_limited_total counter\n%s_http_rate_limited_total %llu\n",
-               p, p, p, atomic_load(&s->in_flight), p, p, p, pool_queued(s->workers), p, p, p,
-               (unsigned long long)atomic_load(&s->rejected), p, p, p,
-               (unsigned long long)atomic_load(&s->rate_limited));
+    snprintf(name, sizeof name, "%s_http_requests_in_flight", p);
+    metric_one(out, name, "gauge", "Requests being read, handled or answered.", atomic_load(&s->in_flight));
+    snprintf(name, sizeof name, "%s_http_queue_length", p);
+    metric_one(out, name, "gauge", "Requests waiting for a worker.", (double)pool_queued(s->workers));
+    snprintf(name, sizeof name, "%s_http_queue_duration_seconds", p);
+    metric_family(out, name, "histogram", "Time that requests waited for a worker.");
+    metric_histogram(out, name, "", &s->queue_times);
+    snprintf(name, sizeof name, "%s_http_rejected_total", p);
+    metric_one(out, name, "counter", "Requests refused because the queue was full.", (double)atomic_load(&s->rejected));
+    snprintf(name, sizeof name, "%s_http_rate_limited_total", p);
+    metric_one(out, name, "counter", "Requests refused because their client or token asked too often.",
+               (double)atomic_load(&s->rate_limited));
 }

@@ -430,7 +430,7 @@ size_t engine_searched(const struct engine_model *m)
     return ix ? index_count(ix) : atomic_load(&m->stored);
 }
 
-enum status engine_nearest(struct engine *e, const struct engine_model *m, const float *vector, size_t k,
+static enum status nearest(struct engine *e, const struct engine_model *m, const float *vector, size_t k,
                            struct arena *a, struct index_hit **hits, size_t *n, struct error *err)
 {
     struct index *ix = engine_index(m);
@@ -447,6 +447,23 @@ enum status engine_nearest(struct engine *e, const struct engine_model *m, const
     for (size_t i = 0; i < *n && st == OK; i++)
         (*hits)[i] = (struct index_hit){.id = found[i].id, .score = found[i].score};
     return st;
+}
+
+enum status engine_nearest(struct engine *e, const struct engine_model *m, const float *vector, size_t k,
+                           struct arena *a, struct index_hit **hits, size_t *n, struct error *err)
+{
+    int64_t began_us = os_monotonic_us();
+    enum status st = nearest(e, m, vector, k, a, hits, n, err);
+    int64_t us = os_monotonic_us() - began_us;
+    metric_observe(&e->times.nearest, us);
+    if (engine_index(m)) /* else the database has counted it */
+        metric_part_add(METRIC_MODEL, us);
+    return st;
+}
+
+const struct engine_times *engine_times(const struct engine *e)
+{
+    return &e->times;
 }
 
 enum status engine_vector(struct engine *e, const struct engine_model *m, int64_t id, float *out, struct error *err)
@@ -472,7 +489,11 @@ enum status engine_embed(struct engine *e, struct engine_model *m, const char *t
     size_t dim = engine_dim(m);
     if (query_cache_get(e->cache, m->id, text, len, out, dim))
         return OK;
+    int64_t began_us = os_monotonic_us();
     enum status st = clip_embed_text(m->clip, text, len, out, err);
+    int64_t us = os_monotonic_us() - began_us;
+    metric_observe(&e->times.text, us);
+    metric_part_add(METRIC_MODEL, us);
     if (st == OK)
         query_cache_put(e->cache, m->id, text, len, out, dim);
     return st;

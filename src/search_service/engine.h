@@ -14,6 +14,7 @@
 #define PEEL_SEARCH_SERVICE_ENGINE_H
 
 #include "base/buf.h"
+#include "base/metric.h"
 #include "base/pool.h"
 #include "base/status.h"
 #include "bucket/bucket.h"
@@ -96,6 +97,12 @@ enum status engine_vector(struct engine *e, const struct engine_model *m, int64_
 enum status engine_embed(struct engine *e, struct engine_model *m, const char *text, size_t len, float *out,
                          struct error *err) MUST_CHECK;
 struct query_cache_stats engine_cache_stats(struct engine *e);
+
+struct engine_times {
+    struct metric_times text, images, nearest; /* of one text, one batch of images, one search of the vectors */
+    _Atomic uint64_t encoded;                  /* images */
+};
+const struct engine_times *engine_times(const struct engine *e);
 
 /* --- changing documents --- */
 void engine_change_begin(struct engine *e);

@@ -97,7 +97,7 @@ static void fetch(void *arg, size_t i)
 
 /* vectors: room for [BATCH, dim]. When the encoder refuses the batch, its images go one by one, and the
  * one that is refused becomes FAILED. */
-static enum status encode(struct batch *b, struct engine_model *m, float *vectors, struct error *err)
+static enum status encode(struct engine *e, struct batch *b, struct engine_model *m, float *vectors, struct error *err)
 {
     struct image images[BATCH];
     struct picture *owner[BATCH];
@@ -110,7 +110,10 @@ static enum status encode(struct batch *b, struct engine_model *m, float *vector
         }
     if (n == 0)
         return OK;
+    int64_t began_us = os_monotonic_us();
     enum status st = clip_embed_images(m->clip, images, n, vectors, err);
+    metric_observe(&e->times.images, os_monotonic_us() - began_us);
+    atomic_fetch_add_explicit(&e->times.encoded, n, memory_order_relaxed);
     if (st == OK || st == ERR_NO_MEMORY)
         return st;
     for (size_t i = 0; i < n; i++) {
@@ -232,7 +235,7 @@ enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, str
     for (size_t i = 0; i < found; i++)
         b->pictures[i].doc = &docs[i];
     pool_for(e->decode, found, fetch, b);
-    st = encode(b, m, vectors, err);
+    st = encode(e, b, m, vectors, err);
     if (st == OK)
         st = commit(e, m, b, vectors, err);
     if (st != OK)

@@ -33,6 +33,7 @@ struct engine {
     struct pool *pool;   /* encoders and scans; NULL with one thread */
     struct pool *decode; /* fetching and decoding images: apart, so that queries never wait for a decoder */
     struct query_cache *cache;
+    struct engine_times times;
     pthread_rwlock_t changes;
     struct engine_model *models[ENGINE_MAX_MODELS]; /* those below n_models never change */
     atomic_size_t n_models;

@@ -3,11 +3,8 @@
 #include "search_service/service.h"
 
 #include "base/json_out.h"
-#include "base/os.h"
+#include "base/metric.h"
 #include "search_service/ranking.h"
-
-#include <stdio.h>
-#include <unistd.h>
 
 #define ANSWER_MAX (1u << 20)
 
@@ -102,21 +99,15 @@ void handle_readyz(void *ctx, const struct http_request *req, struct http_respon
 
 /* --- metrics --- */
 
-static void metric(struct buf *out, const char *name, const char *type, const char *help)
+static void of_model(struct buf *out, const char *name, const struct engine_model *m, const char *more, double value)
 {
-    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static uint64_t resident_bytes(void)
-{
-    struct buf text;
-    unsigned long long total = 0, resident = 0;
-    buf_init(&text, 4096);
-    if (os_read_file("/proc/self/statm", &text, NULL) == OK &&
-        sscanf(buf_str(&text), "%llu %llu", &total, &resident) != 2)
-        resident = 0;
-    buf_free(&text);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    struct buf labels;
+    buf_init(&labels, 1024);
+    buf_puts(&labels, "model=\"");
+    metric_label(&labels, engine_model_id(m));
+    buf_printf(&labels, "\"%s", more);
+    metric_value(out, name, buf_str(&labels), value);
+    buf_free(&labels);
 }
 
 static void model_metrics(struct search_service *s, struct buf *out)
@@ -127,25 +118,40 @@ static void model_metrics(struct search_service *s, struct buf *out)
     for (size_t i = 0; i < n; i++)
         if (engine_model_status(s->engine, models[i], &status[known], NULL) == OK)
             models[known++] = models[i];
-    metric(out, "peel_search_model_ready", "gauge", "1 when the model is loaded.");
+    metric_family(out, "peel_search_model_ready", "gauge", "1 when the model is loaded.");
     for (size_t i = 0; i < known; i++)
-        buf_printf(out, "peel_search_model_ready{model=\"%s\"} %d\n", engine_model_id(models[i]),
-                   status[i].state == ENGINE_READY);
-    metric(out, "peel_search_images", "gauge", "Images by model and by how far they are.");
+        of_model(out, "peel_search_model_ready", models[i], "", status[i].state == ENGINE_READY);
+    metric_family(out, "peel_search_images", "gauge", "Images by model and by how far they are.");
     for (size_t i = 0; i < known; i++) {
-        const char *id = engine_model_id(models[i]);
-        buf_printf(out, "peel_search_images{model=\"%s\",state=\"indexed\"} %lld\n", id, (long long)status[i].indexed);
-        buf_printf(out, "peel_search_images{model=\"%s\",state=\"pending\"} %lld\n", id, (long long)status[i].pending);
-        buf_printf(out, "peel_search_images{model=\"%s\",state=\"failed\"} %lld\n", id, (long long)status[i].failed);
+        of_model(out, "peel_search_images", models[i], ",state=\"indexed\"", (double)status[i].indexed);
+        of_model(out, "peel_search_images", models[i], ",state=\"pending\"", (double)status[i].pending);
+        of_model(out, "peel_search_images", models[i], ",state=\"failed\"", (double)status[i].failed);
     }
-    metric(out, "peel_search_model_bytes", "gauge", "Memory of the packed weights.");
+    metric_family(out, "peel_search_model_bytes", "gauge", "Memory of the packed weights.");
     for (size_t i = 0; i < known; i++)
-        buf_printf(out, "peel_search_model_bytes{model=\"%s\"} %zu\n", engine_model_id(models[i]),
-                   status[i].model_bytes);
-    metric(out, "peel_search_index_bytes", "gauge", "Memory of the vectors.");
+        of_model(out, "peel_search_model_bytes", models[i], "", (double)status[i].model_bytes);
+    metric_family(out, "peel_search_index_bytes", "gauge", "Memory of the vectors.");
     for (size_t i = 0; i < known; i++)
-        buf_printf(out, "peel_search_index_bytes{model=\"%s\"} %zu\n", engine_model_id(models[i]),
-                   status[i].index_bytes);
+        of_model(out, "peel_search_index_bytes", models[i], "", (double)status[i].index_bytes);
+}
+
+static void engine_metrics(struct search_service *s, struct buf *out)
+{
+    const struct engine_times *times = engine_times(s->engine);
+    struct query_cache_stats cache = engine_cache_stats(s->engine);
+    metric_family(out, "peel_search_encode_duration_seconds", "histogram",
+                  "Time to encode a text or a batch of images.");
+    metric_histogram(out, "peel_search_encode_duration_seconds", "input=\"text\"", &times->text);
+    metric_histogram(out, "peel_search_encode_duration_seconds", "input=\"images\"", &times->images);
+    metric_one(out, "peel_search_images_encoded_total", "counter", "Images that went through a model.",
+               (double)atomic_load(&times->encoded));
+    metric_family(out, "peel_search_nearest_duration_seconds", "histogram", "Time to search the vectors.");
+    metric_histogram(out, "peel_search_nearest_duration_seconds", "", &times->nearest);
+    metric_one(out, "peel_search_query_cache_hits_total", "counter", "Query vectors found in memory.",
+               (double)cache.hits);
+    metric_one(out, "peel_search_query_cache_misses_total", "counter", "Query vectors that had to be encoded.",
+               (double)cache.misses);
+    metric_one(out, "peel_search_query_cache_bytes", "gauge", "Memory of the query vectors.", (double)cache.bytes);
 }
 
 void handle_metrics(void *ctx, const struct http_request *req, struct http_response *res)
@@ -155,28 +161,21 @@ void handle_metrics(void *ctx, const struct http_request *req, struct http_respo
     struct buf out;
     (void)req;
     bool database = search_store_count(s->store, &documents, NULL) == OK;
-    struct query_cache_stats cache = engine_cache_stats(s->engine);
     buf_init(&out, ANSWER_MAX);
     struct http_server *server = atomic_load(&s->server);
     if (server)
         http_server_metrics(server, &out);
-    metric(&out, "peel_search_database_up", "gauge", "1 when the database answers.");
-    buf_printf(&out, "peel_search_database_up %d\n", database);
-    metric(&out, "peel_search_documents", "gauge", "Documents that can be found.");
-    buf_printf(&out, "peel_search_documents %lld\n", (long long)documents);
-    metric(&out, "peel_search_searches_total", "counter", "Searches answered, by algorithm.");
+    search_store_metrics(s->store, "peel_search", &out);
+    metric_one(&out, "peel_search_database_up", "gauge", "1 when the database answers.", database);
+    if (database)
+        metric_one(&out, "peel_search_documents", "gauge", "Documents that can be found.", (double)documents);
+    metric_family(&out, "peel_search_searches_total", "counter", "Searches answered, by algorithm.");
     for (size_t i = 0; i < ranking_algorithm_count; i++)
         buf_printf(&out, "peel_search_searches_total{algorithm=\"%s\"} %llu\n", ranking_algorithms[i].name,
                    (unsigned long long)atomic_load(&s->searches[i]));
     model_metrics(s, &out);
-    metric(&out, "peel_search_query_cache_hits_total", "counter", "Query vectors found in memory.");
-    buf_printf(&out, "peel_search_query_cache_hits_total %llu\n", (unsigned long long)cache.hits);
-    metric(&out, "peel_search_query_cache_misses_total", "counter", "Query vectors that had to be encoded.");
-    buf_printf(&out, "peel_search_query_cache_misses_total %llu\n", (unsigned long long)cache.misses);
-    metric(&out, "peel_search_query_cache_bytes", "gauge", "Memory of the query vectors.");
-    buf_printf(&out, "peel_search_query_cache_bytes %zu\n", cache.bytes);
-    metric(&out, "process_resident_memory_bytes", "gauge", "Resident memory.");
-    buf_printf(&out, "process_resident_memory_bytes %llu\n", (unsigned long long)resident_bytes());
+    engine_metrics(s, &out);
+    metric_process(&out, "search", s->cfg.version);
     size_t len = out.len;
     if (!out.failed)
         http_body_take(res, 200, "text/plain; version=0.0.4; charset=utf-8", buf_take(&out), len);

@@ -51,6 +51,8 @@ struct search_service_config {
     double weight_words;
     double min_score; /* filter of searches that name none; 0 = none */
 
+    const char *version; /* for /metrics */
+
     int stop_fd;                             /* a descriptor that becomes readable when it is time to stop */
     unsigned drain_ms;                       /* then: not ready, but serving for this long, */
     unsigned finish_ms;                      /* and requests in flight may finish for this long */

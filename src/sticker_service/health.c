@@ -1,12 +1,12 @@
 /* /healthz: the process answers. /readyz: it can serve as it should, check by check. /metrics: counts
  * for Prometheus. */
 #include "base/json_out.h"
+#include "base/metric.h"
 #include "base/os.h"
 #include "sticker_service/service.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PEER_TIMEOUT_MS 500u
 #define PEER_AGAIN_US   1000000 /* SearchService is asked at most this often */
@@ -76,56 +76,71 @@ void readyz_handle(void *ctx, const struct http_request *req, struct http_respon
     buf_free(&out);
 }
 
-static void metric(struct buf *out, const char *name, const char *type, const char *help, uint64_t value)
+static void cache_metrics(struct sticker_service *s, struct buf *out)
 {
-    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", name, help, name, type, name, (unsigned long long)value);
+    struct answers_stats answers = answers_stats(s->answers);
+    struct thumbs_stats thumbs = thumbs_stats(s->thumbs);
+    metric_one(out, "peel_sticker_search_cache_hits_total", "counter", "Searches answered from memory.",
+               (double)answers.hits);
+    metric_one(out, "peel_sticker_search_cache_misses_total", "counter", "Searches that had to be made.",
+               (double)answers.misses);
+    metric_one(out, "peel_sticker_thumbnail_hits_total", "counter", "Thumbnails that were there.", (double)thumbs.hits);
+    metric_one(out, "peel_sticker_thumbnail_misses_total", "counter", "Thumbnails that had to be made.",
+               (double)thumbs.misses);
+    metric_one(out, "peel_sticker_thumbnail_bytes", "gauge", "Size of the thumbnail folder.", (double)thumbs.bytes);
 }
 
-static uint64_t resident_bytes(void)
+static void search_metrics(struct sticker_service *s, struct buf *out)
 {
-    struct buf text;
-    unsigned long long total = 0, resident = 0;
-    buf_init(&text, 4096);
-    if (os_read_file("/proc/self/statm", &text, NULL) == OK &&
-        sscanf(buf_str(&text), "%llu %llu", &total, &resident) != 2)
-        resident = 0;
-    buf_free(&text);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    static const char *const reasons[DEGRADED_REASONS] = {"unavailable", "timeout", "breaker", "answer"};
+    char labels[40];
+    metric_family(out, "peel_sticker_search_degraded_total", "counter", "Searches answered without SearchService.");
+    for (size_t i = 0; i < DEGRADED_REASONS; i++) {
+        snprintf(labels, sizeof labels, "reason=\"%s\"", reasons[i]);
+        metric_value(out, "peel_sticker_search_degraded_total", labels, (double)atomic_load(&s->degraded[i]));
+    }
+    metric_family(out, "peel_sticker_search_peer_duration_seconds", "histogram", "Time of calls to SearchService.");
+    metric_histogram(out, "peel_sticker_search_peer_duration_seconds", "", &s->peer_times);
+    metric_one(out, "peel_sticker_search_breaker_state", "gauge",
+               "Towards SearchService: 0 closed, 1 open, 2 one trial under way.", http_client_breaker(s->search));
+}
+
+static void store_metrics(struct sticker_service *s, struct buf *out)
+{
+    int64_t stickers = 0, queries = 0, pending = 0, oldest_us = 0;
+    bool database = sticker_store_count(s->store, &stickers, &queries, &pending, NULL) == OK;
+    metric_one(out, "peel_sticker_database_up", "gauge", "1 when the database answers.", database);
+    if (database) {
+        metric_one(out, "peel_sticker_stickers", "gauge", "Stickers stored.", (double)stickers);
+        metric_one(out, "peel_sticker_queries", "gauge", "Different queries ever searched.", (double)queries);
+        metric_one(out, "peel_sticker_outbox_pending", "gauge", "Documents that SearchService has still to hear of.",
+                   (double)pending);
+    }
+    if (database && sticker_store_outbox_oldest(s->store, &oldest_us, NULL) == OK) {
+        int64_t age_us = oldest_us ? os_now_us() - oldest_us : 0;
+        metric_one(out, "peel_sticker_outbox_oldest_seconds", "gauge", "How long the oldest of them waits; 0 for none.",
+                   age_us > 0 ? (double)age_us / 1e6 : 0);
+    }
+    metric_one(out, "peel_sticker_outbox_delivered_total", "counter", "Documents that SearchService has accepted.",
+               (double)outbox_delivered(s->outbox));
+    metric_one(out, "peel_sticker_usage_pending", "gauge", "Queries whose counts are not written yet.",
+               (double)usage_pending(s->usage));
+    sticker_store_metrics(s->store, "peel_sticker", out);
 }
 
 void metrics_handle(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct sticker_service *s = ctx;
-    (void)req;
-    int64_t stickers = 0, queries = 0, pending = 0;
-    bool database = sticker_store_count(s->store, &stickers, &queries, &pending, NULL) == OK;
-    struct answers_stats answers = answers_stats(s->answers);
     struct buf out;
+    (void)req;
     buf_init(&out, 1u << 20);
     struct http_server *server = atomic_load(&s->server);
     if (server)
         http_server_metrics(server, &out);
-    buf_printf(&out,
-               "# HELP peel_build_info The program's version.\n# TYPE peel_build_info gauge\n"
-               "peel_build_info{version=\"%s\"} 1\n",
-               s->cfg->version);
-    metric(&out, "peel_sticker_database_up", "gauge", "1 when the database answers.", database);
-    metric(&out, "peel_sticker_stickers", "gauge", "Stickers stored.", (uint64_t)stickers);
-    metric(&out, "peel_sticker_queries", "gauge", "Different queries ever searched.", (uint64_t)queries);
-    metric(&out, "peel_sticker_search_degraded_total", "counter", "Searches answered without SearchService.",
-           atomic_load(&s->degraded));
-    metric(&out, "peel_sticker_search_breaker_state", "gauge",
-           "Towards SearchService: 0 closed, 1 open, 2 one trial under way.", http_client_breaker(s->search));
-    metric(&out, "peel_sticker_search_cache_hits_total", "counter", "Searches answered from memory.", answers.hits);
-    metric(&out, "peel_sticker_search_cache_misses_total", "counter", "Searches that had to be made.", answers.misses);
-    metric(&out, "peel_sticker_usage_pending", "gauge", "Queries whose counts are not written yet.",
-           usage_pending(s->usage));
-    metric(&out, "peel_sticker_outbox_pending", "gauge", "Documents that SearchService has still to hear of.",
-           (uint64_t)pending);
-    metric(&out, "peel_sticker_outbox_delivered_total", "counter", "Documents that SearchService has accepted.",
-           outbox_delivered(s->outbox));
-    metric(&out, "peel_sticker_thumbnail_bytes", "gauge", "Size of the thumbnail folder.", thumbs_bytes(s->thumbs));
-    metric(&out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
+    store_metrics(s, &out);
+    search_metrics(s, &out);
+    cache_metrics(s, &out);
+    metric_process(&out, "sticker", s->cfg->version);
     http_body_copy(res, 200, "text/plain; version=0.0.4; charset=utf-8", buf_str(&out), out.len);
     buf_free(&out);
 }

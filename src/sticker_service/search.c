@@ -31,7 +31,8 @@ struct found {
     struct hit *hits;
     size_t n;
     int64_t total;
-    json_t *peer; /* SearchService's whole answer; NULL when degraded */
+    json_t *peer;             /* SearchService's whole answer; NULL when degraded, */
+    enum degraded_reason why; /* and then for this reason */
 };
 
 void media_url(struct buf *out, const char *filename, const char *sha256, unsigned width)
@@ -92,9 +93,20 @@ static enum status search_peer(struct sticker_service *s, const struct http_requ
                              .request_id = req->request_id,
                              .traceparent = req->traceparent,
                              .timeout_ms = s->cfg->search_deadline_ms - s->cfg->search_deadline_ms / 10};
+    bool open = http_client_breaker(s->search) != HTTP_BREAKER_CLOSED;
+    int64_t began_us = os_monotonic_us();
     status = http_client_call(s->search, &call, &http_status, &body, err);
-    if (status != OK)
+    int64_t us = os_monotonic_us() - began_us;
+    metric_observe(&s->peer_times, us);
+    metric_part_add(METRIC_PEER, us);
+    if (status != OK) {
+        found->why = status == ERR_TIMEOUT       ? DEGRADED_TIMEOUT
+                     : status != ERR_UNAVAILABLE ? DEGRADED_ANSWER
+                     : open                      ? DEGRADED_BREAKER
+                                                 : DEGRADED_UNAVAILABLE;
         goto out;
+    }
+    found->why = DEGRADED_ANSWER; /* should it be needed */
     if (http_status != 200) {
         status = err_set(err, ERR_UNAVAILABLE, "SearchService answered %d: %.200s", http_status, buf_str(&body));
         goto out;
@@ -108,7 +120,7 @@ static enum status search_peer(struct sticker_service *s, const struct http_requ
     status = read_answer(ask, found->peer, req->arena, found, err);
     if (status != OK) {
         json_decref(found->peer);
-        *found = (struct found){0};
+        *found = (struct found){.why = DEGRADED_ANSWER};
     }
 out:
     buf_free(&path);
@@ -137,12 +149,12 @@ static enum status search_own_words(struct sticker_service *s, const struct http
 }
 
 /* An outage would otherwise write a line per search: one a second says as much. */
-static void tell_degraded(struct sticker_service *s, const char *why)
+static void tell_degraded(struct sticker_service *s, enum degraded_reason reason, const char *why)
 {
-    uint64_t count = atomic_fetch_add(&s->degraded, 1) + 1;
+    uint64_t count = atomic_fetch_add(&s->degraded[reason], 1) + 1;
     int64_t now = os_monotonic_us(), told = atomic_load(&s->degraded_told_us);
     if (now - told >= 1000000 && atomic_compare_exchange_strong(&s->degraded_told_us, &told, now))
-        log_warn("answering from own words (%llu times so far): %s", (unsigned long long)count, why);
+        log_warn("answering from own words (%llu times so far for this reason): %s", (unsigned long long)count, why);
 }
 
 /* What SearchService says about the whole search, copied into the arena. */
@@ -183,7 +195,7 @@ enum status search_run(struct sticker_service *s, const struct http_request *req
     enum status status = search_peer(s, req, &ask, &found, err);
     out->degraded = status != OK;
     if (status != OK) {
-        tell_degraded(s, err->message);
+        tell_degraded(s, found.why, err->message);
         status = search_own_words(s, req, &ask, &found, err);
     }
     if (status == OK) {

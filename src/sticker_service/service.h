@@ -3,6 +3,7 @@
 #ifndef PEEL_STICKER_SERVICE_SERVICE_H
 #define PEEL_STICKER_SERVICE_SERVICE_H
 
+#include "base/metric.h"
 #include "bucket/bucket.h"
 #include "http/client.h"
 #include "http/server.h"
@@ -16,6 +17,9 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
+/* Why a search was answered without SearchService; "answer": it answered, but not as it should. */
+enum degraded_reason { DEGRADED_UNAVAILABLE, DEGRADED_TIMEOUT, DEGRADED_BREAKER, DEGRADED_ANSWER, DEGRADED_REASONS };
+
 struct sticker_service {
     const struct sticker_service_config *cfg;
     struct sticker_store *store;
@@ -26,14 +30,15 @@ struct sticker_service {
     struct answers *answers;
     struct thumbs *thumbs;
     struct outbox *outbox;
-    sem_t password_checks;                 /* how many more may run: each takes 64 MiB and 0.1 s */
-    sem_t uploads;                         /* one picture at a time: each may take 256 MiB when decoded */
-    struct http_server *_Atomic server;    /* NULL for the first requests, if they are quick */
-    atomic_uint_fast64_t degraded;         /* answers given without SearchService */
-    atomic_int_fast64_t degraded_told_us;  /* when that was last logged, monotonic */
-    atomic_int_fast64_t search_checked_us; /* when /readyz last asked SearchService */
-    atomic_bool search_ready;              /* and what it heard */
-    struct peer_status *peer_status;       /* what the dashboard shows of SearchService */
+    sem_t password_checks;                           /* how many more may run: each takes 64 MiB and 0.1 s */
+    sem_t uploads;                                   /* one picture at a time: each may take 256 MiB when decoded */
+    struct http_server *_Atomic server;              /* NULL for the first requests, if they are quick */
+    atomic_uint_fast64_t degraded[DEGRADED_REASONS]; /* answers given without SearchService */
+    struct metric_times peer_times;                  /* of searches sent to it */
+    atomic_int_fast64_t degraded_told_us;            /* when that was last logged, monotonic */
+    atomic_int_fast64_t search_checked_us;           /* when /readyz last asked SearchService */
+    atomic_bool search_ready;                        /* and what it heard */
+    struct peer_status *peer_status;                 /* what the dashboard shows of SearchService */
 };
 
 /* Handlers, one per file. */

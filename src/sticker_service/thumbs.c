@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,8 @@ struct thumbs {
     pthread_cond_t made;
     char making[MAKERS][THUMB_NAME_MAX]; /* "" = free */
     unsigned waiting;
-    uint64_t bytes;
+    uint64_t bytes, misses;
+    _Atomic uint64_t hits;
 };
 
 struct file {
@@ -44,7 +46,8 @@ struct file {
 struct files {
     struct file *items;
     size_t n, cap;
-    uint64_t bytes;
+    uint64_t bytes, misses;
+    _Atomic uint64_t hits;
 };
 
 static void list_folder(const char *dir, const char *sub, struct files *out)
@@ -142,12 +145,13 @@ void thumbs_close(struct thumbs *t)
     free(t);
 }
 
-uint64_t thumbs_bytes(struct thumbs *t)
+struct thumbs_stats thumbs_stats(struct thumbs *t)
 {
     pthread_mutex_lock(&t->mutex);
-    uint64_t bytes = t->bytes;
+    struct thumbs_stats stats = {.bytes = t->bytes, .misses = t->misses};
     pthread_mutex_unlock(&t->mutex);
-    return bytes;
+    stats.hits = atomic_load_explicit(&t->hits, memory_order_relaxed);
+    return stats;
 }
 
 static bool open_made(const char *path, int *fd, uint64_t *size)
@@ -251,9 +255,12 @@ enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key,
     snprintf(name, sizeof name, "%.64s-%u.webp", sha256, width);
     if (snprintf(path, sizeof path, "%s/%.2s/%s", t->dir, sha256, name) >= (int)sizeof path)
         return err_set(err, ERR_INVALID, "the path of the thumbnail folder is too long");
-    if (open_made(path, fd, size))
+    if (open_made(path, fd, size)) {
+        atomic_fetch_add_explicit(&t->hits, 1, memory_order_relaxed);
         return OK;
+    }
     pthread_mutex_lock(&t->mutex);
+    t->misses++;
     int slot;
     while (making(t, name) >= 0 || (slot = making(t, "")) < 0) {
         if (t->waiting >= t->max_waiting) {

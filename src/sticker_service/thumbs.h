@@ -18,6 +18,11 @@ void thumbs_close(struct thumbs *t);
  * thumbnail. Simultaneous calls for the same one make it once. ERR_UNAVAILABLE: too many are waiting. */
 enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256, unsigned width,
                        int *fd, uint64_t *size, struct error *err) MUST_CHECK;
-uint64_t thumbs_bytes(struct thumbs *t);
+
+struct thumbs_stats {
+    uint64_t hits, misses; /* there, or to be made first */
+    uint64_t bytes;
+};
+struct thumbs_stats thumbs_stats(struct thumbs *t);
 
 #endif

@@ -4,6 +4,7 @@
 #define PEEL_STORE_SEARCH_STORE_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/language.h"
 #include "base/status.h"
 #include <stdbool.h>
@@ -156,5 +157,8 @@ enum status search_store_setting_get(struct search_store *s, const char *key, st
                                      struct error *err) MUST_CHECK;
 enum status search_store_setting_set(struct search_store *s, const char *key, const char *value,
                                      struct error *err) MUST_CHECK;
+
+/* Appends how long calls took, as <prefix>_database_duration_seconds. */
+void search_store_metrics(const struct search_store *s, const char *prefix, struct buf *out);
 
 #endif

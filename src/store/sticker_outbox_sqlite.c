@@ -98,3 +98,16 @@ enum status sticker_sqlite_outbox_refill(struct sticker_store *s, struct error *
 {
     return db_write(sticker_db(s), DB_DURABLE, refill_job, NULL, err);
 }
+
+enum status sticker_sqlite_outbox_oldest(struct sticker_store *s, int64_t *created_us, struct error *err)
+{
+    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_rows r;
+    *created_us = 0;
+    db_query(&r, c, "SELECT coalesce(min(created_us), 0) FROM outbox", DB_NONE, err);
+    while (db_next(&r))
+        *created_us = db_int(&r, 0);
+    enum status st = db_end(&r);
+    db_reader_done(sticker_db(s), c);
+    return st;
+}

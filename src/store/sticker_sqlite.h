@@ -55,6 +55,7 @@ extern __typeof__(sticker_store_outbox_next) sticker_sqlite_outbox_next;
 extern __typeof__(sticker_store_outbox_done) sticker_sqlite_outbox_done;
 extern __typeof__(sticker_store_outbox_failed) sticker_sqlite_outbox_failed;
 extern __typeof__(sticker_store_outbox_refill) sticker_sqlite_outbox_refill;
+extern __typeof__(sticker_store_outbox_oldest) sticker_sqlite_outbox_oldest;
 /* Inside a job: queues `op` for the sticker, in the place of an older entry. */
 enum status sticker_sqlite_outbox_queue(struct db_conn *c, const char *op, const char *filename,
                                         struct error *err) MUST_CHECK;

@@ -169,5 +169,10 @@ enum status sticker_store_outbox_failed(struct sticker_store *s, int64_t seq, co
                                         struct error *err) MUST_CHECK;
 /* Queues every sticker again (a new or rebuilt SearchService). */
 enum status sticker_store_outbox_refill(struct sticker_store *s, struct error *err) MUST_CHECK;
+/* When the oldest entry was queued, microseconds since 1970; 0: there is none. ERR_UNSUPPORTED: not told. */
+enum status sticker_store_outbox_oldest(struct sticker_store *s, int64_t *created_us, struct error *err) MUST_CHECK;
+
+/* Appends how long calls took, as <prefix>_database_duration_seconds. */
+void sticker_store_metrics(const struct sticker_store *s, const char *prefix, struct buf *out);
 
 #endif

@@ -547,6 +547,7 @@ enum status sticker_store_sqlite_open(const char *url, unsigned readers, struct 
         .outbox_done = sticker_sqlite_outbox_done,
         .outbox_failed = sticker_sqlite_outbox_failed,
         .outbox_refill = sticker_sqlite_outbox_refill,
+        .outbox_oldest = sticker_sqlite_outbox_oldest,
         .session_add = sticker_sqlite_session_add,
         .session_get = sticker_sqlite_session_get,
         .session_end = sticker_sqlite_session_end,

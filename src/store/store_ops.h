@@ -4,9 +4,28 @@
 #ifndef PEEL_STORE_STORE_OPS_H
 #define PEEL_STORE_STORE_OPS_H
 
+#include "base/metric.h"
+#include "base/os.h"
 #include "store/search_store.h"
 #include "store/sticker_admin.h"
 #include "store/sticker_store.h"
+
+/* How long calls took, whatever the backend; waiting for a connection or for the writer's turn is in it. */
+struct store_times {
+    struct metric_times read, write;
+};
+#define STORE_TIMED_READ  read
+#define STORE_TIMED_WRITE write
+/* Ends the calling function with the call's status. */
+#define STORE_TIMED(kind, store, call)                                                                                 \
+    do {                                                                                                               \
+        int64_t began_us = os_monotonic_us();                                                                          \
+        enum status timed_status = (call);                                                                             \
+        store_timed(&(store)->times.STORE_TIMED_##kind, began_us);                                                     \
+        return timed_status;                                                                                           \
+    } while (0)
+void store_timed(struct metric_times *t, int64_t began_us);
+void store_times_write(const struct store_times *t, const char *prefix, struct buf *out);
 
 struct sticker_store_ops {
     __typeof__(sticker_store_close) *close; /* never called with NULL */
@@ -39,6 +58,7 @@ struct sticker_store_ops {
     __typeof__(sticker_store_outbox_done) *outbox_done;
     __typeof__(sticker_store_outbox_failed) *outbox_failed;
     __typeof__(sticker_store_outbox_refill) *outbox_refill;
+    __typeof__(sticker_store_outbox_oldest) *outbox_oldest; /* NULL: unsupported */
     __typeof__(sticker_store_session_add) *session_add;
     __typeof__(sticker_store_session_get) *session_get;
     __typeof__(sticker_store_session_end) *session_end;
@@ -52,6 +72,7 @@ struct sticker_store_ops {
 };
 struct sticker_store {
     const struct sticker_store_ops *ops;
+    struct store_times times;
 };
 
 struct search_store_ops {
@@ -86,6 +107,7 @@ struct search_store_ops {
 };
 struct search_store {
     const struct search_store_ops *ops;
+    struct store_times times;
 };
 
 /* Backends. `readers` is within 1..64. */

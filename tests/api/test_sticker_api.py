@@ -261,7 +261,7 @@ class Health(ServiceTest):
         values = dict(
             line.rsplit(" ", 1) for line in answer.body.decode().splitlines() if line and not line.startswith("#")
         )
-        for name in ("search_degraded_total", "search_breaker_state", "outbox_pending", "usage_pending", "stickers"):
+        for name in ('search_degraded_total{reason="timeout"}', "search_breaker_state", "outbox_pending", "usage_pending", "stickers"):
             self.assertIn(f"peel_sticker_{name}", values)
         self.assertTrue(any(name.startswith("peel_build_info{") for name in values))
         self.assertTrue(any(name.startswith("peel_sticker_http_requests_total{") for name in values))
