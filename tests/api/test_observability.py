@@ -1,8 +1,11 @@
 """What both services say about themselves: /metrics by the letter of its format, and everything that deploy/ and docs/
 say of it."""
 
+import json
 import pathlib
 import re
+import shutil
+import subprocess
 
 from peel_testing import ServiceTest, main, request
 
@@ -113,6 +116,34 @@ class Observability(ServiceTest):
         text = (ROOT / "docs/OBSERVABILITY.md").read_text(encoding="utf-8")
         told = dict(re.findall(r"^\| `(\w+)`[^|]*\| (counter|gauge|histogram) \|", text, re.M))
         self.assertEqual(told, {**kinds, **peer_kinds})
+
+    def test_dashboard_alerts_and_runbook_fit(self):
+        (kinds, _), (peer_kinds, _) = self.both()
+        known = {*exported(kinds), *exported(peer_kinds)}
+        rules = (ROOT / "deploy/prometheus/alerts.yml").read_text()
+        alerts = dict(re.findall(r"- alert: (\w+)\n +expr: >-\n +(.*)\n", rules))
+        self.assertEqual(len(alerts), rules.count("- alert:"))
+        board = json.loads((ROOT / "deploy/grafana/peel.json").read_text())
+        queries = {target["expr"]: panel["title"] for panel in board["panels"] for target in panel["targets"]}
+        for query, where in [*((query, name) for name, query in alerts.items()), *queries.items()]:
+            names = set(re.findall(r"\b(?:peel|process)_[a-z_]+", re.sub(r'"[^"]*"', "", query)))
+            self.assertLessEqual(names, known, where)
+            self.assertTrue(names or where in ("PeelDown", "DiskFull"), where)
+        runbook = (ROOT / "docs/RUNBOOK.md").read_text(encoding="utf-8")
+        self.assertEqual(re.findall(r"^## (\w+)$", runbook, re.M), list(alerts))
+        tested = re.findall(r"alertname: (\w+)", (ROOT / "deploy/prometheus/alerts_test.yml").read_text())
+        self.assertEqual(set(tested), set(alerts))
+        self.assertEqual(rules.count("runbook: docs/RUNBOOK.md#"), len(alerts))
+        if shutil.which("promtool"):
+            for command in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]):
+                done = subprocess.run(
+                    ["promtool", *command], cwd=ROOT / "deploy/prometheus", capture_output=True, text=True, timeout=60
+                )
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            for port in (self.port, self.system.search_port):
+                text = request(port, "GET", "/metrics").body
+                done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, timeout=60)
+                self.assertEqual(done.returncode, 0, done.stderr)
 
 
 if __name__ == "__main__":
