@@ -166,6 +166,7 @@ static void send(const struct admin_visit *v, const struct list_state *s, const 
         list_state_fail(v, s->model, &err);
         return;
     }
+    log_info("\"%s\" exports the %s from %s", v->session.user.username, s->model->name, v->address);
     char disposition[96];
     snprintf(disposition, sizeof disposition, "attachment; filename=\"peel-%s.%s\"", s->model->name, format);
     admin_headers(v->res);

@@ -191,6 +191,7 @@ void admin_login(void *ctx, const struct http_request *req, struct http_response
         show_login(s, req, res, 401, t.username, t.next, "That name and password do not go together.");
     } else if (st == ERR_TIMEOUT && wait_us) {
         char seconds[32], problem[128];
+        log_warn("a login had to wait, from %s", t.address);
         snprintf(seconds, sizeof seconds, "%lld", (long long)(wait_us / 1000000 + 1));
         snprintf(problem, sizeof problem, "There were too many attempts. Wait %s s, then try again.", seconds);
         http_header_add(res, "Retry-After", seconds);
@@ -215,6 +216,7 @@ void admin_logout(void *ctx, const struct http_request *req, struct http_respons
         admin_fail(&v, &err);
         return;
     }
+    log_info("\"%s\" logged out from %s", v.session.user.username, v.address);
     set_cookie(v.service, req, res, COOKIE, "x", -1);
     admin_headers(res);
     http_header_add(res, "Clear-Site-Data", "\"cache\"");
@@ -281,6 +283,8 @@ void admin_password(void *ctx, const struct http_request *req, struct http_respo
     session_hash(v.token, session);
     if (st == OK)
         st = sticker_store_user_passwd(v.service->store, t.username, hash, session, &err);
+    if (st == OK)
+        log_info("\"%s\" changed their password from %s", t.username, v.address);
     if (st == OK)
         show_password(&v, 200, NULL, NULL, NULL, "Your password is changed. You are logged out everywhere else.");
     else

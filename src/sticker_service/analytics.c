@@ -96,6 +96,7 @@ out:
         http_problem_from(res, &err);
         return;
     }
+    log_info("the feedback is exported with a staff token from %s", req->client);
     char when[28], disposition[96];
     os_format_time(os_now_us(), when);
     snprintf(disposition, sizeof disposition, "attachment; filename=\"peel-feedback-%.10s.%s\"", when,

@@ -9,7 +9,7 @@ import time
 import urllib.parse
 
 from admin_crawl import VIEWS, contents, crawl, fill, forms_right, right_for, send
-from peel_testing import SLOW, main, request
+from peel_testing import ADMIN_TOKEN, SLOW, main, request
 from test_admin import PASSWORD, AdminTest, Visitor
 
 SECOND = 1_000_000
@@ -104,6 +104,26 @@ class Sessions(SessionTest):
         rows = self.sql("SELECT hash_hex FROM sessions")
         self.assertIn((digest(visitor),), rows)
         self.assertNotIn(visitor.cookies["peel_session"], str(rows), "the database knows no token")
+
+    def test_the_log_says_who_came_and_what_they_took(self):
+        guesser = Browser(self.port)
+        self.assertEqual(guesser.log_in("nobody at all", "guessed password").status, 401)
+        self.assertEqual(self.admin.get("/admin/queries/export").status, 200)
+        taken = {"Authorization": f"Token {ADMIN_TOKEN}", "X-Forwarded-For": "198.51.100.7"}
+        self.assertEqual(request(self.port, "GET", "/api/analytics/export?format=csv", headers=taken).status, 200)
+        self.admin.get("/admin/password")
+        self.assertEqual(self.admin.post("/admin/logout").status, 303)
+        log = self.system.sticker.log()
+        for line in (
+            rf"a login failed, from {guesser.address}\b",
+            rf"admin\W+logged in from {self.admin.address}\b",
+            rf"admin\W+exports the queries from {self.admin.address}\b",
+            r"feedback is exported with a staff token from 198\.51\.100\.7\b",
+            rf"admin\W+logged out from {self.admin.address}\b",
+        ):
+            self.assertRegex(log, line)
+        for secret in (PASSWORD, "guessed password", ADMIN_TOKEN):
+            self.assertNotIn(secret, log)
 
     def test_logout_and_a_new_password(self):
         self.add_user("mover", is_superuser="1")
