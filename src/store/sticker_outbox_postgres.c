@@ -98,3 +98,16 @@ enum status sticker_postgres_outbox_refill(struct sticker_store *s, struct error
 {
     return pg_write(sticker_db(s), PG_DURABLE, refill_job, NULL, err);
 }
+
+enum status sticker_postgres_outbox_oldest(struct sticker_store *s, int64_t *created_us, struct error *err)
+{
+    struct pg_conn *c = pg_reader(sticker_db(s));
+    struct pg_rows r;
+    *created_us = 0;
+    pg_query(&r, c, "SELECT coalesce(min(created_us), 0) FROM outbox", PG_NONE, err);
+    while (pg_next(&r))
+        *created_us = pg_int(&r, 0);
+    enum status st = pg_end(&r);
+    pg_reader_done(sticker_db(s), c);
+    return st;
+}

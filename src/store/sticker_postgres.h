@@ -51,6 +51,7 @@ extern __typeof__(sticker_store_outbox_next) sticker_postgres_outbox_next;
 extern __typeof__(sticker_store_outbox_done) sticker_postgres_outbox_done;
 extern __typeof__(sticker_store_outbox_failed) sticker_postgres_outbox_failed;
 extern __typeof__(sticker_store_outbox_refill) sticker_postgres_outbox_refill;
+extern __typeof__(sticker_store_outbox_oldest) sticker_postgres_outbox_oldest;
 /* Inside a job: queues `op` for the sticker, in the place of an older entry. */
 enum status sticker_postgres_outbox_queue(struct pg_conn *c, const char *op, const char *filename,
                                           struct error *err) MUST_CHECK;

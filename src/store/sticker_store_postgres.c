@@ -475,6 +475,7 @@ enum status sticker_store_postgres_open(const char *url, unsigned readers, struc
         .outbox_done = sticker_postgres_outbox_done,
         .outbox_failed = sticker_postgres_outbox_failed,
         .outbox_refill = sticker_postgres_outbox_refill,
+        .outbox_oldest = sticker_postgres_outbox_oldest,
         .session_add = sticker_postgres_session_add,
         .session_get = sticker_postgres_session_get,
         .session_end = sticker_postgres_session_end,
