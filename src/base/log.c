@@ -15,6 +15,7 @@ static struct {
 } logger = {LOG_INFO, LOG_TEXT, "peel"};
 
 static _Thread_local char request_id[64];
+static _Thread_local char trace[100]; /* ready members of a JSON object */
 
 void log_setup(enum log_level least, enum log_format format, const char *service)
 {
@@ -26,6 +27,14 @@ void log_setup(enum log_level least, enum log_format format, const char *service
 void log_set_request_id(const char *id)
 {
     snprintf(request_id, sizeof request_id, "%s", id ? id : "");
+}
+
+void log_set_trace(const char *traceparent)
+{
+    trace[0] = '\0';
+    if (traceparent)
+        snprintf(trace, sizeof trace, ",\"trace_id\":\"%.32s\",\"span_id\":\"%.16s\"", traceparent + 3,
+                 traceparent + 36);
 }
 
 /* Copies s with control characters (and for JSON also quote and backslash) escaped; stops when full. */
@@ -66,9 +75,9 @@ void log_write(enum log_level level, const char *fmt, ...)
     int n;
     if (logger.format == LOG_JSON)
         n = snprintf(line, sizeof line - 1,
-                     "{\"time\":\"%s\",\"level\":\"%s\",\"service\":\"%s\",\"pid\":%d%s%s%s,\"message\":\"%s\"}", when,
-                     names[level], logger.service, (int)getpid(), request_id[0] ? ",\"request_id\":\"" : "", request_id,
-                     request_id[0] ? "\"" : "", safe);
+                     "{\"time\":\"%s\",\"level\":\"%s\",\"service\":\"%s\",\"pid\":%d%s%s%s%s,\"message\":\"%s\"}",
+                     when, names[level], logger.service, (int)getpid(), request_id[0] ? ",\"request_id\":\"" : "",
+                     request_id, request_id[0] ? "\"" : "", trace, safe);
     else
         n = snprintf(line, sizeof line - 1, "%s %-5s %s%s%s%s: %s", when, names[level], logger.service,
                      request_id[0] ? " [" : "", request_id, request_id[0] ? "]" : "", safe);

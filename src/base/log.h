@@ -15,6 +15,8 @@ void log_setup(enum log_level least, enum log_format format, const char *service
 
 /* The request id that lines of the calling thread carry; copied (at most 63 bytes); NULL clears. */
 void log_set_request_id(const char *id);
+/* Likewise the ids of a W3C traceparent, which is well-formed; in JSON lines. */
+void log_set_trace(const char *traceparent);
 
 /* Control characters in the message are escaped; a line never exceeds 2,048 bytes. */
 void log_write(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -101,6 +101,7 @@ int cmd_search_service(const struct config *cfg)
         .max_queue = (size_t)config_int(cfg, "max-queue"),
         .max_connections = (unsigned)config_int(cfg, "max-connections"),
         .timeout_s = (unsigned)config_int(cfg, "request-timeout-s"),
+        .slow_ms = (unsigned)config_int(cfg, "slow-request-ms"),
         .max_body = (size_t)config_int(cfg, "max-body-bytes"),
         .search_db = config_string(cfg, "search-db"),
         .connections = (unsigned)config_int(cfg, "search-db-connections"),
@@ -174,6 +175,7 @@ int cmd_sticker_service(const struct config *cfg)
     service.max_queue = (size_t)config_int(cfg, "max-queue");
     service.max_connections = (unsigned)config_int(cfg, "max-connections");
     service.timeout_s = (unsigned)config_int(cfg, "request-timeout-s");
+    service.slow_ms = (unsigned)config_int(cfg, "slow-request-ms");
     service.database = config_string(cfg, "sticker-db");
     service.bucket = config_string(cfg, "bucket");
     service.s3 = &s3;

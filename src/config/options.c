@@ -78,6 +78,8 @@ const struct option config_options[] = {
      "The largest document that SearchService accepts, its image included"},
     {"shutdown-timeout-ms", OPTION_DURATION, "5000", 0, HOUR_MS, "ms", SERVICES, 0, NULL, NULL,
      "How long requests in flight may finish when a service is stopped"},
+    {"slow-request-ms", OPTION_DURATION, "1000", 0, HOUR_MS, "ms", SERVICES, 0, NULL, NULL,
+     "Requests that take longer are logged as warnings, with where their time went; 0: none are"},
     {"drain-ms", OPTION_DURATION, "0", 0, HOUR_MS, "ms", SERVICES, 0, NULL, NULL,
      "A service that is stopped says so in /readyz and serves on for this long, until balancers have seen it"},
     {"listen-fd", OPTION_INT, "-1", -1, 1e6, "", " search-service sticker-service ", OPTION_HIDDEN, NULL, NULL,

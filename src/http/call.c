@@ -22,7 +22,6 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#define SLOW_US     1000000
 #define HEAD_MAX    (64u << 10) /* more than a connection has memory for */
 #define MAX_DROPPED (1u << 20)  /* bytes read of a body that is too large, so that its sender sees the 413 */
 
@@ -39,7 +38,7 @@ struct call {
     const char *target, *method;
     struct buf body;
     size_t dropped;
-    int64_t start_us, queued_us;
+    int64_t start_us, queued_us, waited_us, handler_us, parts_us[METRIC_PARTS];
     struct http_request req;
     struct http_response res;
 };
@@ -173,6 +172,28 @@ void http_on_completed(void *cls, struct MHD_Connection *connection, void **cont
     *context = NULL;
 }
 
+/* What the calling thread logs belongs to this call; NULL: to none. */
+static void log_as(const struct call *c)
+{
+    log_set_request_id(c ? c->req.request_id : NULL);
+    log_set_trace(c ? c->req.traceparent : NULL);
+}
+
+static void log_call(const struct call *c, int64_t us)
+{
+    const char *path = c->req.path ? c->req.path : "?";
+    unsigned slow_ms = c->server->slow_ms;
+    log_as(c);
+    if (slow_ms && us > (int64_t)slow_ms * 1000)
+        log_warn("slow: %s %.200s %d route=%s %.1f ms: queue %.1f, handler %.1f, database %.1f, peer %.1f, model %.1f",
+                 c->method, path, c->res.status, c->route ? c->route->name : "none", (double)us / 1000,
+                 (double)c->waited_us / 1000, (double)c->handler_us / 1000, (double)c->parts_us[METRIC_DATABASE] / 1000,
+                 (double)c->parts_us[METRIC_PEER] / 1000, (double)c->parts_us[METRIC_MODEL] / 1000);
+    else
+        log_debug("%s %s %d %.1f ms", c->method, path, c->res.status, (double)us / 1000);
+    log_as(NULL);
+}
+
 static enum MHD_Result send_answer(struct call *c)
 {
     struct http_server *s = c->server;
@@ -186,10 +207,7 @@ static enum MHD_Result send_answer(struct call *c)
     int64_t us = os_monotonic_us() - c->start_us;
     size_t route = c->route ? (size_t)(c->route - s->routes) : s->n_routes;
     http_metrics_count(s->metrics, route, c->req.method, c->res.status, us);
-    log_set_request_id(c->req.request_id);
-    log_write(us > SLOW_US ? LOG_WARN : LOG_DEBUG, "%s %s %d %.1f ms", c->method, c->req.path ? c->req.path : "?",
-              c->res.status, (double)us / 1000);
-    log_set_request_id(NULL);
+    log_call(c, us);
     c->state = ANSWERED;
     enum MHD_Result sent = MHD_queue_response(c->connection, (unsigned)c->res.status, response);
     MHD_destroy_response(response);
@@ -199,16 +217,20 @@ static enum MHD_Result send_answer(struct call *c)
 
 static void run_handler(struct call *c)
 {
-    log_set_request_id(c->req.request_id);
+    log_as(c);
+    int64_t began_us = os_monotonic_us();
+    metric_parts_clear();
     c->route->handler(c->server->ctx, &c->req, &c->res);
-    log_set_request_id(NULL);
+    metric_parts_get(c->parts_us);
+    c->handler_us = os_monotonic_us() - began_us;
+    log_as(NULL);
 }
 
 static void ask(struct call *c)
 {
-    log_set_request_id(c->req.request_id);
+    log_as(c);
     c->admitted = c->server->admit(c->server->ctx, &c->req, &c->res);
-    log_set_request_id(NULL);
+    log_as(NULL);
 }
 
 static void refuse_for_now(struct call *c, const char *why)
@@ -222,7 +244,9 @@ static void work(void *arg)
 {
     struct call *c = arg;
     struct MHD_Connection *connection = c->connection;
-    metric_observe(&c->server->queue_times, os_monotonic_us() - c->queued_us);
+    int64_t waited_us = os_monotonic_us() - c->queued_us;
+    c->waited_us += waited_us;
+    metric_observe(&c->server->queue_times, waited_us);
     if (atomic_load_explicit(&c->server->hurried, memory_order_relaxed))
         refuse_for_now(c, "The service is stopping.");
     else if (c->state == ASKING)
@@ -306,7 +330,10 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
     const char *allow;
     c->method = arena_strdup(a, method);
     c->req.request_id = http_request_id(field(c, "X-Request-Id"), a);
-    c->req.traceparent = http_traceparent(field(c, "traceparent"), a);
+    bool continued;
+    c->req.traceparent = http_traceparent(field(c, "traceparent"), a, &continued);
+    if (continued)
+        c->req.tracestate = http_tracestate(field(c, "tracestate"), a);
     c->req.method = http_parse_method(method);
     c->req.body = "";
     if (!c->target || !c->method || !c->req.request_id) {

@@ -141,9 +141,11 @@ static void give_handle(struct http_client *c, CURL *h)
 static struct curl_slist *make_headers(const struct http_call *call)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:"); /* no 100-continue round trip */
-    char line[256];
-    const char *const fields[][2] = {
-        {"Content-Type", call->content_type}, {"X-Request-Id", call->request_id}, {"traceparent", call->traceparent}};
+    char line[600];
+    const char *const fields[][2] = {{"Content-Type", call->content_type},
+                                     {"X-Request-Id", call->request_id},
+                                     {"traceparent", call->traceparent},
+                                     {"tracestate", call->tracestate}};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         if (!fields[i][1])
             continue;

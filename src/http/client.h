@@ -31,6 +31,7 @@ struct http_call {
     size_t body_len;
     const char *request_id;  /* sent as X-Request-Id; NULL for none */
     const char *traceparent; /* passed on; NULL for none */
+    const char *tracestate;  /* likewise */
     unsigned timeout_ms;     /* total deadline */
 };
 /* Any HTTP answer is OK with *status set and the body in out (bounded by out->max: ERR_TOO_LARGE).

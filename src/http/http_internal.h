@@ -37,7 +37,10 @@ enum status http_parse_target(const char *target, struct arena *a, struct http_r
 enum http_method http_parse_method(const char *method); /* 0 for others; HEAD is GET */
 /* The caller's id if sane, else a new one. */
 const char *http_request_id(const char *given, struct arena *a);
-const char *http_traceparent(const char *given, struct arena *a); /* NULL unless well-formed */
+#define HTTP_TRACESTATE_MAX 512
+/* This hop's: of the trace that goes on when `given` is well-formed, else of a new one. */
+const char *http_traceparent(const char *given, struct arena *a, bool *continued);
+const char *http_tracestate(const char *given, struct arena *a); /* NULL unless it is printable and short enough */
 
 /* --- head.c --- */
 /* ERR_INVALID when the fields contradict each other or the standard, ERR_UNSUPPORTED for an unknown coding. */
@@ -88,7 +91,7 @@ struct http_server {
     const char *cors_origins;
     struct rate_limit *limit; /* NULL: none */
     unsigned rate, burst;
-    unsigned timeout_s;
+    unsigned timeout_s, slow_ms;
     uint16_t port;
     int listen_fd;
     atomic_int in_flight;

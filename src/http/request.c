@@ -142,17 +142,49 @@ const char *http_request_id(const char *given, struct arena *a)
     return arena_strdup(a, fresh);
 }
 
-/* W3C Trace Context, version 00: 00-<32 hex>-<16 hex>-<2 hex>, ids not all zero. */
-const char *http_traceparent(const char *given, struct arena *a)
+/* W3C Trace Context: <version>-<32 hex>-<16 hex>-<2 hex>, ids not all zero; a later version may go on after a dash. */
+static bool trace_valid(const char *given)
 {
-    static const char form[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
-    if (!given || strlen(given) != sizeof form - 1)
-        return NULL;
+    static const char form[] = "xx-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+    size_t len = given ? strlen(given) : 0;
+    if (len < sizeof form - 1)
+        return false;
     for (size_t i = 0; i < sizeof form - 1; i++)
         if (form[i] == 'x' ? !strchr("0123456789abcdef", given[i]) : given[i] != form[i])
-            return NULL;
-    if (strspn(given + 3, "0") >= 32 || strspn(given + 36, "0") >= 16)
+            return false;
+    bool known = strncmp(given, "00", 2) == 0;
+    if (strncmp(given, "ff", 2) == 0 || (len >= sizeof form && (known || given[sizeof form - 1] != '-')))
+        return false;
+    return strspn(given + 3, "0") < 32 && strspn(given + 36, "0") < 16;
+}
+
+const char *http_traceparent(const char *given, struct arena *a, bool *continued)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char id[24]; /* the trace's, and this hop's */
+    char hex[49] = "";
+    os_random(id, sizeof id);
+    id[0] |= 1; /* neither is all zero */
+    id[16] |= 1;
+    for (size_t i = 0; i < sizeof id; i++) {
+        hex[2 * i] = digits[id[i] >> 4];
+        hex[2 * i + 1] = digits[id[i] & 15];
+    }
+    *continued = trace_valid(given);
+    if (!*continued)
+        return arena_printf(a, "00-%.32s-%s-00", hex, hex + 32);
+    bool sampled = (strchr(digits, given[54]) - digits) & 1; /* the one flag of version 00 */
+    return arena_printf(a, "00-%.32s-%s-0%d", given + 3, hex + 32, sampled);
+}
+
+const char *http_tracestate(const char *given, struct arena *a)
+{
+    size_t len = given ? strlen(given) : 0;
+    if (len < 1 || len > HTTP_TRACESTATE_MAX)
         return NULL;
+    for (size_t i = 0; i < len; i++)
+        if (given[i] < ' ' || given[i] > '~')
+            return NULL;
     return arena_strdup(a, given);
 }
 

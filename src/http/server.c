@@ -178,6 +178,7 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     s->ctx = cfg->ctx;
     s->admit = cfg->admit;
     s->timeout_s = cfg->timeout_s;
+    s->slow_ms = cfg->slow_ms;
     s->cors_origins = cfg->cors_origins ? cfg->cors_origins : "";
     s->rate = cfg->rate_limit;
     s->burst = cfg->rate_burst;

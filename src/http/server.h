@@ -48,7 +48,8 @@ struct http_request {
     const char *client;      /* numeric address: the peer's, or what trusted proxies say (client_address.h) */
     bool over_tls;           /* a trusted proxy says that the client came over https */
     const char *request_id;  /* caller's X-Request-Id if 1..64 of [A-Za-z0-9._-], else new */
-    const char *traceparent; /* W3C header if well-formed, else NULL */
+    const char *traceparent; /* W3C, to be passed on: the caller's trace or a new one, with a span of this hop */
+    const char *tracestate;  /* of that trace, NULL if none */
     struct arena *arena;     /* lives until the response is sent */
     void *connection;        /* for http_header only */
 };
@@ -75,6 +76,7 @@ struct http_server_config {
     unsigned workers;    /* handler threads, 1..256 */
     size_t max_queue;    /* waiting requests before 503 */
     unsigned max_connections;
+    unsigned slow_ms;                /* requests that take longer are logged as warnings; 0: none are */
     unsigned timeout_s;              /* idle or slow-sender time-out per connection */
     const char *trusted_proxies;     /* whose X-Forwarded-* are believed, "10.0.0.0/8,::1"; NULL: nobody's */
     const char *cors_origins;        /* see http/cors.h; borrowed for the server's life; NULL: none */

@@ -91,6 +91,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
                                         .max_queue = c->max_queue,
                                         .max_connections = c->max_connections,
                                         .timeout_s = c->timeout_s,
+                                        .slow_ms = c->slow_ms,
                                         .routes = routes,
                                         .n_routes = sizeof routes / sizeof *routes,
                                         .ctx = &s,

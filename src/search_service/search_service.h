@@ -25,6 +25,7 @@ struct search_service_config {
     unsigned workers;         /* run handlers, and read connections of the database [4] */
     size_t max_queue;         /* waiting requests before 503 [1024] */
     unsigned max_connections; /* [1024] */
+    unsigned slow_ms;         /* see http/server.h */
     unsigned timeout_s;       /* idle or slow sender [30] */
     size_t max_body;          /* bytes of a document, its image included [12 MiB] */
 

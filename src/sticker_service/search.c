@@ -92,6 +92,7 @@ static enum status search_peer(struct sticker_service *s, const struct http_requ
                              .path = buf_str(&path),
                              .request_id = req->request_id,
                              .traceparent = req->traceparent,
+                             .tracestate = req->tracestate,
                              .timeout_ms = s->cfg->search_deadline_ms - s->cfg->search_deadline_ms / 10};
     bool open = http_client_breaker(s->search) != HTTP_BREAKER_CLOSED;
     int64_t began_us = os_monotonic_us();

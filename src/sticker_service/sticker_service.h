@@ -30,6 +30,7 @@ struct sticker_service_config {
     size_t max_queue;
     unsigned max_connections;
     unsigned timeout_s; /* idle and slow connections */
+    unsigned slow_ms;   /* see http/server.h */
 
     const char *database;       /* sticker_store_open's url */
     unsigned readers;           /* its read connections */

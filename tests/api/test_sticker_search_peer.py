@@ -55,7 +55,20 @@ class Fake(ServiceTest):
         self.assertEqual((method, parts.path), ("GET", "/api/search/"))
         self.assertEqual(urllib.parse.parse_qs(parts.query), {"query": ["dög & ="], "limit": ["3"], "offset": ["4"]})
         self.assertEqual(headers["X-Request-Id"], "id-1")
-        self.assertEqual(headers.get("traceparent") or headers.get("Traceparent"), trace)
+        passed = headers.get("traceparent") or headers.get("Traceparent")
+        self.assertRegex(passed, "^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$")
+        self.assertNotEqual(passed, trace)  # the span is StickerService's
+        bad = ["", "00-" + "0" * 32 + "-b7ad6b7169203331-01", trace + "-1", "ff" + trace[2:], trace.upper(), "x" * 4000]
+        for i, header in enumerate(bad):
+            self.get(f"/api/search/?query=trace{i}", traceparent=header, tracestate="a=1")
+            headers = {k.lower(): v for k, v in self.fake.seen[-1][2].items()}
+            self.assertRegex(headers["traceparent"], "^00-[0-9a-f]{32}-[0-9a-f]{16}-00$")
+            self.assertNotIn("0af7651916cd43dd8448eb211c80319c", headers["traceparent"])
+            self.assertNotIn("tracestate", headers)
+        self.get("/api/search/?query=trace", traceparent="01" + trace[2:] + "-more", tracestate="a=1,b=2")
+        headers = {k.lower(): v for k, v in self.fake.seen[-1][2].items()}
+        self.assertEqual(headers["traceparent"][3:35], trace[3:35])
+        self.assertEqual(headers["tracestate"], "a=1,b=2")
 
     def test_stickers_that_are_gone_are_dropped(self):
         self.answers({"results": [{"filename": n, "score": 1} for n in ("gone.png", "cat.png", "lost.png")], "filenames": []})

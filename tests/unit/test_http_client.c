@@ -18,7 +18,7 @@ static void say(void *ctx, const struct http_request *req, struct http_response 
     struct peer *p = ctx;
     atomic_fetch_add(&p->calls, 1);
     const char *type = http_header(req, "Content-Type");
-    const char *trace = req->traceparent;
+    const char *trace = http_header(req, "traceparent");
     char text[512];
     int len = snprintf(text, sizeof text, "%s|%s|%s|%s|%.*s", req->raw_query, type ? type : "", req->request_id,
                        trace ? trace : "", (int)req->body_len, req->body);
