@@ -35,6 +35,7 @@ int cmd_export(const struct config *cfg);
 int cmd_health(const struct config *cfg);
 int cmd_help(const struct config *cfg);
 int cmd_import(const struct config *cfg);
+int cmd_migrate(const struct config *cfg);
 int cmd_model(const struct config *cfg);
 int cmd_search_service(const struct config *cfg);
 int cmd_serve(const struct config *cfg);
@@ -51,6 +52,10 @@ int cmd_failed(const struct error *err);
 int cmd_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* The help page of one command. */
 void cmd_print_help(const struct command *command, struct buf *out);
+/* Where a service's database is, by `--sticker-db` ("sticker") or `--search-db` ("search"), or else by the options for
+ * its host, port, name, user, password. In the arena. */
+enum status cmd_database(const struct config *cfg, const char *which, struct arena *a, const char **url,
+                         struct error *err) MUST_CHECK;
 /* Makes the data folder, which others may not read into, and opens the sticker database. */
 enum status cmd_open_stickers(const struct config *cfg, unsigned readers, struct sticker_store **out,
                               struct error *err) MUST_CHECK;

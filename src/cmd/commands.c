@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "cmd/cmd.h"
+#include "web/html.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@ const struct command commands[] = {
     {"health", "[URL]", 0, 1, cmd_health, "Whether a service is alive, by exit status; unset: StickerService here"},
     {"help", "[COMMAND]", 0, 1, cmd_help, "Commands, or the options of one"},
     {"import", "[FILE|DIR]...", 0, 100000, cmd_import, "Add stickers: files, folders with a stickers.csv, packs"},
+    {"migrate", "[sticker|search]", 0, 1, cmd_migrate,
+     "Bring both databases, or one, to this version, before services of it start"},
     {"model", "pull|list|info|verify|use [ID]", 1, 2, cmd_model, "Get, inspect, check and choose models"},
     {"search-service", "", 0, 0, cmd_search_service, "SearchService alone: documents in, filenames out"},
     {"serve", "", 0, 0, cmd_serve, "Both services on this machine, started again when they die"},
@@ -77,9 +80,48 @@ enum status cmd_make_data(const struct config *cfg, struct error *err)
     return st;
 }
 
+enum status cmd_database(const struct config *cfg, const char *which, struct arena *a, const char **url,
+                         struct error *err)
+{
+    static const char *const parts[] = {"user", "password", "host", "name", "port", "sslmode"};
+    enum { USER, PASSWORD, HOST, NAME, PORT, SSLMODE, PARTS };
+    char option[PARTS][32], database[16];
+    struct buf out;
+    snprintf(database, sizeof database, "%s-db", which);
+    for (size_t i = 0; i < PARTS; i++)
+        snprintf(option[i], sizeof option[i], "%s-%s", database, parts[i]);
+    if (config_is_set(cfg, database) || !config_is_set(cfg, option[HOST])) {
+        *url = config_string(cfg, database);
+        return OK;
+    }
+    buf_init(&out, 16u << 10);
+    buf_puts(&out, "postgresql://");
+    html_url_part(&out, config_string(cfg, option[USER]));
+    if (config_is_set(cfg, option[PASSWORD])) {
+        buf_puts(&out, ":");
+        html_url_part(&out, config_string(cfg, option[PASSWORD]));
+    }
+    buf_puts(&out, "@");
+    html_url_part(&out, config_string(cfg, option[HOST])); /* also an IPv6 address, or a socket's folder */
+    buf_printf(&out, ":%lld/", (long long)config_int(cfg, option[PORT]));
+    html_url_part(&out, config_string(cfg, option[NAME]));
+    buf_printf(&out, "?sslmode=%s", config_string(cfg, option[SSLMODE]));
+    *url = out.failed ? NULL : arena_strdup(a, buf_str(&out));
+    buf_free(&out);
+    return *url ? OK : err_set(err, ERR_NO_MEMORY, "no memory for a database's address");
+}
+
 enum status cmd_open_stickers(const struct config *cfg, unsigned readers, struct sticker_store **out, struct error *err)
 {
+    struct arena a;
+    const char *url;
     *out = NULL;
+    arena_init(&a, 1u << 16);
     enum status st = cmd_make_data(cfg, err);
-    return st == OK ? sticker_store_open(config_string(cfg, "sticker-db"), readers, out, err) : st;
+    if (st == OK)
+        st = cmd_database(cfg, "sticker", &a, &url, err);
+    if (st == OK)
+        st = sticker_store_open(url, readers, out, err);
+    arena_free(&a);
+    return st;
 }

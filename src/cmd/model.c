@@ -247,7 +247,13 @@ static int use(const struct config *cfg, const char *given)
     if (st != ERR_UNAVAILABLE)
         return cmd_failed(&err);
     struct search_store *store; /* it does not run: it will find the setting when it starts */
-    st = search_store_open(config_string(cfg, "search-db"), 1, &store, &err);
+    struct arena a;
+    const char *url;
+    arena_init(&a, 1u << 16);
+    st = cmd_database(cfg, "search", &a, &url, &err);
+    if (st == OK)
+        st = search_store_open(url, 1, &store, &err);
+    arena_free(&a);
     if (st == OK) {
         st = search_store_setting_set(store, SEARCH_SETTING_MODEL, id, &err);
         search_store_close(store);

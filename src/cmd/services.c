@@ -103,7 +103,6 @@ int cmd_search_service(const struct config *cfg)
         .timeout_s = (unsigned)config_int(cfg, "request-timeout-s"),
         .slow_ms = (unsigned)config_int(cfg, "slow-request-ms"),
         .max_body = (size_t)config_int(cfg, "max-body-bytes"),
-        .search_db = config_string(cfg, "search-db"),
         .connections = (unsigned)config_int(cfg, "search-db-connections"),
         .bucket = config_string(cfg, "bucket"),
         .s3 = &s3,
@@ -132,6 +131,8 @@ int cmd_search_service(const struct config *cfg)
         st = cmd_make_data(cfg, &err);
     if (st == OK)
         st = cmd_bucket_s3(cfg, &a, &s3, &err);
+    if (st == OK)
+        st = cmd_database(cfg, "search", &a, &service.search_db, &err);
     if (st == OK)
         st = cache_folder(cfg, "index", &a, &service.cache_dir, &err);
     if (st == OK && cmd_models_mirrored(cfg)) {
@@ -176,7 +177,6 @@ int cmd_sticker_service(const struct config *cfg)
     service.max_connections = (unsigned)config_int(cfg, "max-connections");
     service.timeout_s = (unsigned)config_int(cfg, "request-timeout-s");
     service.slow_ms = (unsigned)config_int(cfg, "slow-request-ms");
-    service.database = config_string(cfg, "sticker-db");
     service.bucket = config_string(cfg, "bucket");
     service.s3 = &s3;
     service.cache_bytes = (uint64_t)config_int(cfg, "cache-bytes");
@@ -202,6 +202,8 @@ int cmd_sticker_service(const struct config *cfg)
         st = ensure_admin(cfg, &err);
     if (st == OK)
         st = cmd_bucket_s3(cfg, &a, &s3, &err);
+    if (st == OK)
+        st = cmd_database(cfg, "sticker", &a, &service.database, &err);
     if (st == OK)
         st = cache_folder(cfg, "thumbs", &a, &service.cache_dir, &err);
     if (st == OK)

@@ -20,10 +20,10 @@ static enum status count(const struct config *cfg, struct picture *p, struct err
 {
     const char *path = config_string(cfg, "sticker-db");
     struct sticker_store *store;
-    p->database = strstr(path, "://") || access(path, F_OK) == 0;
+    p->database = config_is_set(cfg, "sticker-db-host") || strstr(path, "://") || access(path, F_OK) == 0;
     if (!p->database)
         return OK;
-    enum status st = sticker_store_open(path, 1, &store, err);
+    enum status st = cmd_open_stickers(cfg, 1, &store, err);
     if (st == OK)
         st = sticker_store_count(store, &p->stickers, &p->queries, &p->pending, err);
     sticker_store_close(store);

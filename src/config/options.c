@@ -8,7 +8,8 @@
 #define SERVICES " serve search-service sticker-service "
 #define STICKER  " serve sticker-service "
 #define SEARCH   " serve search-service "
-#define DATABASE " serve sticker-service import status user token export "
+#define DATABASE " serve sticker-service import status user token export migrate "
+#define INDEX    SEARCH "model migrate "
 #define BUCKET   SERVICES "import model "
 #define KIB      1024.0
 #define MIB      (1024.0 * KIB)
@@ -21,7 +22,7 @@ const struct option config_options[] = {
      "Folder that everything below is in unless said otherwise"},
     {"sticker-db", OPTION_STRING, "DATA/sticker.db", 1, 4000, "PATH|URL", DATABASE, 0, NULL, NULL,
      "StickerService's database: a file for SQLite, or postgresql://user@host:port/name"},
-    {"search-db", OPTION_STRING, "DATA/search.db", 1, 4000, "PATH|URL", SEARCH "model ", 0, NULL, NULL,
+    {"search-db", OPTION_STRING, "DATA/search.db", 1, 4000, "PATH|URL", INDEX, 0, NULL, NULL,
      "SearchService's database: a file for SQLite, or postgresql://user@host:port/name"},
     {"search-db-connections", OPTION_INT, "0", 0, 64, "", SEARCH, 0, NULL, NULL,
      "Connections of SearchService to its database at most; 0 = one for each worker and two"},
@@ -35,6 +36,28 @@ const struct option config_options[] = {
      NULL, "Folder of what can be made again: thumbnails, index snapshots, downloads"},
     {"cache-bytes", OPTION_BYTES, "512M", MIB, 1024 * GIB, "bytes", STICKER, 0, NULL, NULL,
      "The most that thumbnails may take in the cache folder"},
+
+    {"PostgreSQL, by its parts", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
+    {"sticker-db-host", OPTION_STRING, NULL, 1, 255, "HOST", DATABASE, 0, "STICKER_DB_HOST", NULL,
+     "Server of StickerService's database; unset: the option sticker-db says where it is"},
+    {"sticker-db-port", OPTION_INT, "5432", 1, 65535, "", DATABASE, 0, "STICKER_DB_PORT", NULL, "Its port"},
+    {"sticker-db-name", OPTION_STRING, "peel_sticker", 1, 63, "NAME", DATABASE, 0, "STICKER_DB_NAME", NULL,
+     "The database's name"},
+    {"sticker-db-user", OPTION_STRING, "peel", 1, 63, "USER", DATABASE, 0, "STICKER_DB_USER", NULL, "Who logs in"},
+    {"sticker-db-password", OPTION_STRING, NULL, 1, 1024, "PASSWORD", DATABASE, OPTION_SECRET, "STICKER_DB_PASSWORD",
+     NULL, "The password; unset: none, or what libpq finds (PGPASSFILE)"},
+    {"sticker-db-sslmode", OPTION_ENUM, "prefer", 0, 0, "disable|prefer|require|verify-ca|verify-full", DATABASE, 0,
+     "STICKER_DB_SSLMODE", NULL, "Whether the connection is encrypted, and the server's certificate checked"},
+    {"search-db-host", OPTION_STRING, NULL, 1, 255, "HOST", INDEX, 0, "SEARCH_DB_HOST", NULL,
+     "Server of SearchService's database; unset: the option search-db says where it is"},
+    {"search-db-port", OPTION_INT, "5432", 1, 65535, "", INDEX, 0, "SEARCH_DB_PORT", NULL, "Its port"},
+    {"search-db-name", OPTION_STRING, "peel_search", 1, 63, "NAME", INDEX, 0, "SEARCH_DB_NAME", NULL,
+     "The database's name"},
+    {"search-db-user", OPTION_STRING, "peel", 1, 63, "USER", INDEX, 0, "SEARCH_DB_USER", NULL, "Who logs in"},
+    {"search-db-password", OPTION_STRING, NULL, 1, 1024, "PASSWORD", INDEX, OPTION_SECRET, "SEARCH_DB_PASSWORD", NULL,
+     "The password; unset: none, or what libpq finds (PGPASSFILE)"},
+    {"search-db-sslmode", OPTION_ENUM, "prefer", 0, 0, "disable|prefer|require|verify-ca|verify-full", INDEX, 0,
+     "SEARCH_DB_SSLMODE", NULL, "Whether the connection is encrypted, and the server's certificate checked"},
 
     {"A bucket in S3", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
     {"s3-endpoint", OPTION_STRING, NULL, 8, 500, "URL", BUCKET, 0, "AWS_ENDPOINT_URL", NULL,

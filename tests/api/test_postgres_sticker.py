@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 
@@ -37,6 +38,31 @@ class StickersOnPostgres(unittest.TestCase):
 
     def test_store_suite_feedback(self):
         self.unit("test_store_feedback", 4)
+
+    def test_migrate_and_the_parts_of_an_address(self):
+        with tempfile.TemporaryDirectory() as folder:
+            secret = pathlib.Path(folder, "secret")
+            secret.write_text("s3cr@t/word?\n")
+            environment = {**os.environ}
+            for which in ("STICKER", "SEARCH"):
+                environment |= {f"{which}_DB_HOST": "127.0.0.1", f"{which}_DB_PORT": str(self.server.port), f"{which}_DB_USER": "peel",
+                                f"{which}_DB_NAME": f"odd {which}/@?&", f"{which}_DB_PASSWORD_FILE": str(secret)}
+
+            def peel(*words, **more):
+                done = subprocess.run([PEEL, *words, "--data", folder + "/data"], capture_output=True, text=True, env={**environment, **more}, timeout=60 * SLOW)
+                self.assertNotIn("s3cr", done.stdout + done.stderr)
+                return done.returncode, done.stdout or done.stderr
+
+            for _ in range(2):
+                self.assertEqual(peel("migrate"), (0, "The sticker database is of this version.\nThe search database is of this version.\n"))
+            self.assertEqual(peel("status")[1].splitlines()[0], "0 stickers, 0 queries, 0 changes that SearchService has still to hear of")
+            self.assertEqual([f.name for f in pathlib.Path(folder, "data").iterdir()], [], "no file was made instead")
+            code, said = peel("migrate", "search", SEARCH_DB_NAME="odd STICKER/@?&")
+            self.assertEqual(code, 1, "the other service's database is refused")
+            code, said = peel("migrate", "sticker", STICKER_DB_PORT="1")
+            self.assertEqual(code, 1)
+            self.assertIn("127.0.0.1", said)
+            self.assertEqual(peel("migrate", "both")[0], 2)
 
     @unittest.skipIf(MODE != "release", "its SQL is the same in every build")
     def test_admin_pages(self):
