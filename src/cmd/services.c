@@ -102,6 +102,7 @@ int cmd_search_service(const struct config *cfg)
         .max_connections = (unsigned)config_int(cfg, "max-connections"),
         .timeout_s = (unsigned)config_int(cfg, "request-timeout-s"),
         .slow_ms = (unsigned)config_int(cfg, "slow-request-ms"),
+        .shed_ms = (unsigned)config_int(cfg, "shed-wait-ms"),
         .max_body = (size_t)config_int(cfg, "max-body-bytes"),
         .connections = (unsigned)config_int(cfg, "search-db-connections"),
         .bucket = config_string(cfg, "bucket"),
@@ -177,6 +178,7 @@ int cmd_sticker_service(const struct config *cfg)
     service.max_connections = (unsigned)config_int(cfg, "max-connections");
     service.timeout_s = (unsigned)config_int(cfg, "request-timeout-s");
     service.slow_ms = (unsigned)config_int(cfg, "slow-request-ms");
+    service.shed_ms = (unsigned)config_int(cfg, "shed-wait-ms");
     service.bucket = config_string(cfg, "bucket");
     service.s3 = &s3;
     service.cache_bytes = (uint64_t)config_int(cfg, "cache-bytes");

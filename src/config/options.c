@@ -95,6 +95,8 @@ const struct option config_options[] = {
     {"max-connections", OPTION_INT, "1024", 1, 100000, "", SERVICES, 0, NULL, NULL, "Open connections, each service"},
     {"max-queue", OPTION_INT, "1024", 1, 1000000, "", SERVICES, 0, NULL, NULL,
      "Requests that may wait before others are answered 503"},
+    {"shed-wait-ms", OPTION_DURATION, "250", 0, 60000, "ms", SERVICES, 0, NULL, NULL,
+     "While everybody waits longer than this, who has waited twice as long is answered 503; 0 = nobody"},
     {"request-timeout-s", OPTION_DURATION, "30", 1, 3600, "s", SERVICES, 0, NULL, NULL,
      "Idle and slow connections are closed after this time"},
     {"max-body-bytes", OPTION_BYTES, "12M", KIB, 256 * MIB, "bytes", SEARCH, 0, NULL, NULL,

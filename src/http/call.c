@@ -244,11 +244,13 @@ static void work(void *arg)
 {
     struct call *c = arg;
     struct MHD_Connection *connection = c->connection;
-    int64_t waited_us = os_monotonic_us() - c->queued_us;
+    int64_t now_us = os_monotonic_us(), waited_us = now_us - c->queued_us;
     c->waited_us += waited_us;
     metric_observe(&c->server->queue_times, waited_us);
     if (atomic_load_explicit(&c->server->hurried, memory_order_relaxed))
         refuse_for_now(c, "The service is stopping.");
+    else if (shed_refuses(&c->server->shed, now_us, waited_us))
+        refuse_for_now(c, "Requests have to wait too long.");
     else if (c->state == ASKING)
         ask(c);
     else

@@ -6,6 +6,7 @@
 #include "http/client_address.h"
 #include "http/rate_limit.h"
 #include "http/server.h"
+#include "http/shed.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -100,6 +101,7 @@ struct http_server {
     atomic_bool hurried; /* the deadline of closing is over: what is queued is refused */
     _Atomic uint64_t rejected, rate_limited;
     struct metric_times queue_times;
+    struct shed shed;
     pthread_mutex_t lock; /* guards the three below */
     pthread_cond_t stop_watching;
     struct http_conn *conns;

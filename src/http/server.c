@@ -179,6 +179,7 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     s->admit = cfg->admit;
     s->timeout_s = cfg->timeout_s;
     s->slow_ms = cfg->slow_ms;
+    s->shed.target_us = (int64_t)cfg->shed_ms * 1000;
     s->cors_origins = cfg->cors_origins ? cfg->cors_origins : "";
     s->rate = cfg->rate_limit;
     s->burst = cfg->rate_burst;
@@ -282,7 +283,8 @@ void http_server_metrics(struct http_server *s, struct buf *out)
     metric_family(out, name, "histogram", "Time that requests waited for a worker.");
     metric_histogram(out, name, "", &s->queue_times);
     snprintf(name, sizeof name, "%s_http_rejected_total", p);
-    metric_one(out, name, "counter", "Requests refused because the queue was full.", (double)atomic_load(&s->rejected));
+    metric_one(out, name, "counter", "Requests refused because too many were waiting, or for too long.",
+               (double)atomic_load(&s->rejected));
     snprintf(name, sizeof name, "%s_http_rate_limited_total", p);
     metric_one(out, name, "counter", "Requests refused because their client or token asked too often.",
                (double)atomic_load(&s->rate_limited));

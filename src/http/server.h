@@ -76,6 +76,7 @@ struct http_server_config {
     unsigned workers;    /* handler threads, 1..256 */
     size_t max_queue;    /* waiting requests before 503 */
     unsigned max_connections;
+    unsigned shed_ms;                /* of waiting, see http/shed.h; 0: nobody is refused for it */
     unsigned slow_ms;                /* requests that take longer are logged as warnings; 0: none are */
     unsigned timeout_s;              /* idle or slow-sender time-out per connection */
     const char *trusted_proxies;     /* whose X-Forwarded-* are believed, "10.0.0.0/8,::1"; NULL: nobody's */

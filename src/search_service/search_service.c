@@ -92,6 +92,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
                                         .max_connections = c->max_connections,
                                         .timeout_s = c->timeout_s,
                                         .slow_ms = c->slow_ms,
+                                        .shed_ms = c->shed_ms,
                                         .routes = routes,
                                         .n_routes = sizeof routes / sizeof *routes,
                                         .ctx = &s,

@@ -18,16 +18,16 @@
 
 /* All strings are borrowed until search_service_run returns. Counts of 0 mean the default in brackets. */
 struct search_service_config {
-    const char *host;         /* numeric address ["127.0.0.1"] */
-    uint16_t port;            /* 0 = any free port */
-    int listen_fd;            /* an already listening socket to use instead, or -1 */
-    unsigned io_threads;      /* move bytes [1] */
-    unsigned workers;         /* run handlers, and read connections of the database [4] */
-    size_t max_queue;         /* waiting requests before 503 [1024] */
-    unsigned max_connections; /* [1024] */
-    unsigned slow_ms;         /* see http/server.h */
-    unsigned timeout_s;       /* idle or slow sender [30] */
-    size_t max_body;          /* bytes of a document, its image included [12 MiB] */
+    const char *host;          /* numeric address ["127.0.0.1"] */
+    uint16_t port;             /* 0 = any free port */
+    int listen_fd;             /* an already listening socket to use instead, or -1 */
+    unsigned io_threads;       /* move bytes [1] */
+    unsigned workers;          /* run handlers, and read connections of the database [4] */
+    size_t max_queue;          /* waiting requests before 503 [1024] */
+    unsigned max_connections;  /* [1024] */
+    unsigned slow_ms, shed_ms; /* see http/server.h */
+    unsigned timeout_s;        /* idle or slow sender [30] */
+    size_t max_body;           /* bytes of a document, its image included [12 MiB] */
 
     const char *search_db;      /* the store's url: a file path for SQLite; required */
     unsigned connections;       /* to the database at most; 0 = one for each worker and two */

@@ -120,6 +120,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
                                         .max_connections = cfg->max_connections,
                                         .timeout_s = cfg->timeout_s,
                                         .slow_ms = cfg->slow_ms,
+                                        .shed_ms = cfg->shed_ms,
                                         .trusted_proxies = cfg->trusted_proxies,
                                         .cors_origins = cfg->cors_origins,
                                         .rate_limit = cfg->rate_limit,

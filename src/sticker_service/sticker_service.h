@@ -29,8 +29,8 @@ struct sticker_service_config {
     unsigned io_threads, workers; /* see http/server.h */
     size_t max_queue;
     unsigned max_connections;
-    unsigned timeout_s; /* idle and slow connections */
-    unsigned slow_ms;   /* see http/server.h */
+    unsigned timeout_s;        /* idle and slow connections */
+    unsigned slow_ms, shed_ms; /* see http/server.h */
 
     const char *database;       /* sticker_store_open's url */
     unsigned readers;           /* its read connections */

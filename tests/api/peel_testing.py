@@ -100,7 +100,11 @@ class Process:
         self.log_path = log
         with open(log, "ab") as out:
             self.child = subprocess.Popen(
-                [PEEL, *args], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **(env or {})}
+                [PEEL, *args],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env={"PEEL_SHED_WAIT_MS": "0", **os.environ, **(env or {})},  # a busy machine of tests is no overload
             )
 
     def log(self):

@@ -1,9 +1,12 @@
 """What keeps strangers from taking the service down: rate limits by client and by token, behind a trusted proxy."""
 
 import json
+import threading
+import time
+import unittest
 import urllib.parse
 
-from peel_testing import ADMIN_TOKEN, ServiceTest, main, request
+from peel_testing import ADMIN_TOKEN, MODE, FakeSearch, ServiceTest, System, main, request, wait_until
 
 BURST = 30
 
@@ -108,6 +111,52 @@ class Origins(ServiceTest):
         self.assert_problem(self.preflight("/vote", "https://a.example"), 405)
         plain = request(self.port, "OPTIONS", "/api/feedback/", headers={"Origin": "https://a.example"})
         self.assert_problem(plain, 405)
+
+
+@unittest.skipIf(MODE != "release", "how long requests wait says nothing under a sanitizer")
+class Overload(ServiceTest):
+    """Two workers that wait for a slow SearchService can answer some 20 searches a second; 40 visitors ask all the time."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.system = System()
+        cls.addClassCleanup(cls.system.close)
+        fake = cls.system.fake = FakeSearch()
+        quick = fake.answer
+        fake.answer = lambda handler: (time.sleep(0.05), quick(handler))[1]
+        cls.system.start_sticker("--workers", "2", "--shed-wait-ms", "100", search_port=fake.port)
+        cls.port = cls.system.port
+
+    def test_who_is_answered_is_answered_in_time(self):
+        answers, until = [], time.monotonic() + 3
+
+        def visit(name):
+            n = 0
+            while time.monotonic() < until:
+                began, n = time.monotonic(), n + 1
+                answer = self.search(f"visitor {name} asks {n}")
+                answers.append((began, time.monotonic() - began, answer))
+                time.sleep(0 if answer.status == 200 else 0.2)  # the visitors share a processor with what they visit
+
+        visitors = [threading.Thread(target=visit, args=(i,)) for i in range(40)]
+        for v in visitors:
+            v.start()
+        for v in visitors:
+            v.join()
+        refused = [a for _, _, a in answers if a.status != 200]
+        for answer in refused[:5]:
+            self.assert_problem(answer, 503, "wait too long")
+            self.assertEqual(answer.headers["Retry-After"], "1")
+        took = sorted(t for began, t, a in answers if a.status == 200 and began > until - 2)
+        print(f"figures: more is asked than can be done: {len(answers)} requests, {len(refused)} told to come again, "
+              f"{len(took)} answered in the last 2 s, p50 {took[len(took) // 2] * 1e3:.0f} ms, p99 {took[len(took) * 99 // 100] * 1e3:.0f} ms")
+        self.assertGreater(len(refused), 20)
+        self.assertGreater(len(took), 15, "half of what can be done")
+        self.assertLess(took[len(took) * 99 // 100], 1, "40 visitors would wait for 2 s each")
+        began = time.monotonic()
+        wait_until(lambda: self.search(f"afterwards {time.monotonic()}").status == 200, 5, "an answer")
+        self.assertLess(time.monotonic() - began, 1)
+        self.assertRegex(self.get("/metrics").body.decode(), r"(?m)^peel_sticker_http_rejected_total [1-9]")
 
 
 if __name__ == "__main__":
