@@ -65,14 +65,16 @@ bool cors_answer(const char *origins, const char *path, const char *origin, stru
     if (!origin || !*origin || (!any && !allows(origins, origin)))
         return false;
     http_header_add(res, "Access-Control-Allow-Origin", any ? "*" : origin);
-    http_header_add(res, "Access-Control-Expose-Headers", "RateLimit, RateLimit-Policy, Retry-After, X-Request-Id");
+    http_header_add(res, "Access-Control-Expose-Headers",
+                    "Idempotency-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id");
     return true;
 }
 
 void cors_preflight(const char *methods, struct http_response *res)
 {
     http_header_add(res, "Access-Control-Allow-Methods", methods);
-    http_header_add(res, "Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id, traceparent");
+    http_header_add(res, "Access-Control-Allow-Headers",
+                    "Authorization, Content-Type, Idempotency-Key, X-Request-Id, traceparent");
     http_header_add(res, "Access-Control-Max-Age", "600");
     http_body_static(res, 204, NULL, "", 0);
 }

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int statuses[] = {200, 204, 206, 302, 303, 304, 400, 401, 403, 404,
-                               405, 409, 413, 415, 416, 429, 500, 501, 503, 504};
+static const int statuses[] = {200, 204, 206, 302, 303, 304, 400, 401, 403, 404, 405,
+                               409, 413, 415, 416, 422, 429, 500, 501, 503, 504};
 #define N_STATUS (sizeof statuses / sizeof *statuses)
 static const char *const methods[] = {"GET", "POST", "PUT", "DELETE", "PATCH", "other"};
 #define N_METHOD (sizeof methods / sizeof *methods)

@@ -1,6 +1,8 @@
-/* POST /api/feedback/: one request, one transaction. The JSON is checked member by member before
+/* POST /api/feedback/: one request, one transaction, and once only for each Idempotency-Key
+ * (draft-ietf-httpapi-idempotency-key-header-07). The JSON is checked member by member before
  * anything is counted; unknown members are ignored, so that newer clients may say more. */
 #include "base/json_out.h"
+#include "base/os.h"
 #include "base/utf8.h"
 #include "sticker_service/service.h"
 
@@ -11,6 +13,7 @@
 
 #define ENTRIES_MAX  100u
 #define STICKERS_MAX 1000u
+#define KEY_MAX      255u /* bytes of an Idempotency-Key */
 
 /* How a member is called in messages: "feedback[1].positive[0]". */
 struct member {
@@ -173,6 +176,35 @@ static enum status parse(const struct http_request *req, json_t **root, struct f
     return status;
 }
 
+/* A key is one sender's, as far as senders are told apart: somebody else's token with the same key is another key. The
+ * database has hashes only, of keys, tokens and bodies alike. */
+struct request_once {
+    struct feedback_once once;
+    char key[65], body[65];
+};
+
+/* *known: there is a key. */
+static enum status read_key(const struct http_request *req, struct request_once *r, bool *known, struct error *err)
+{
+    const char *key = http_header(req, "Idempotency-Key"), *who = http_header(req, "Authorization");
+    *known = key != NULL;
+    if (!key)
+        return OK;
+    size_t len = strlen(key);
+    for (size_t i = 0; i < len; i++)
+        if (key[i] <= ' ' || key[i] > '~')
+            return err_set(err, ERR_INVALID, "Idempotency-Key must be visible ASCII characters without spaces");
+    if (len < 1 || len > KEY_MAX)
+        return err_set(err, ERR_INVALID, "Idempotency-Key must have 1 to %u characters, not %zu", KEY_MAX, len);
+    const char *both = arena_printf(req->arena, "%s\n%s", key, who ? who : ""); /* a key has no line's end */
+    if (!both)
+        return err_set(err, ERR_NO_MEMORY, "no memory for feedback");
+    os_sha256_hex(both, strlen(both), r->key);
+    os_sha256_hex(req->body, req->body_len, r->body);
+    r->once = (struct feedback_once){.key = r->key, .body_sha256 = r->body, .now_us = os_now_us()};
+    return OK;
+}
+
 void feedback_handle(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct sticker_service *s = ctx;
@@ -180,12 +212,17 @@ void feedback_handle(void *ctx, const struct http_request *req, struct http_resp
     struct feedback_entry *entries = NULL;
     const char **failed = NULL;
     size_t n = 0, n_failed = 0;
+    struct request_once again;
+    bool keyed = false;
     struct error err;
     struct buf out;
     buf_init(&out, 2u << 20); /* 1,000 names of 255 bytes, escaped */
-    enum status status = parse(req, &root, &entries, &n, &err);
-    if (status == OK && n)
-        status = sticker_store_feedback(s->store, entries, n, req->arena, &failed, &n_failed, &err);
+    enum status status = read_key(req, &again, &keyed, &err);
+    if (status == OK)
+        status = parse(req, &root, &entries, &n, &err);
+    if (status == OK && (n || keyed))
+        status = sticker_store_feedback_once(s->store, entries, n, keyed ? &again.once : NULL, req->arena, &failed,
+                                             &n_failed, &err);
     if (status == OK) {
         buf_puts(&out, "{\"failed\":[");
         for (size_t i = 0; i < n_failed; i++) {
@@ -195,8 +232,12 @@ void feedback_handle(void *ctx, const struct http_request *req, struct http_resp
         buf_puts(&out, "]}");
         status = buf_status(&out, &err);
     }
+    if (status == OK && keyed && again.once.was == ONCE_REPLAYED)
+        http_header_add(res, "Idempotency-Replayed", "true");
     if (status == OK)
         http_json(res, 200, buf_str(&out), out.len);
+    else if (status == ERR_CONFLICT && keyed && again.once.was == ONCE_OTHER_BODY)
+        http_problem(res, 422, "%s", err.message);
     else
         http_problem_from(res, &err);
     json_decref(root);

@@ -129,7 +129,20 @@ struct feedback_job {
     size_t n;
     struct unknown *unknown; /* room for every vote */
     size_t n_unknown;
+    struct feedback_once *once; /* NULL: every request counts */
+    unsigned char *bits;        /* one for each vote, 1: its sticker is unknown */
+    size_t bits_len, at;        /* `at`: how many votes were met */
 };
+
+/* The next vote of the request. */
+static void meet(struct feedback_job *job, const char *filename, bool unknown)
+{
+    if (unknown) {
+        job->unknown[job->n_unknown] = (struct unknown){.filename = filename, .order = job->n_unknown};
+        job->n_unknown++;
+    }
+    job->at++;
+}
 
 static enum status vote(struct db_conn *c, struct feedback_job *job, const char *query_id, const char *filename,
                         int positive, struct day_row *today, struct error *err)
@@ -146,19 +159,20 @@ static enum status vote(struct db_conn *c, struct feedback_job *job, const char 
                DB_ARGS(DB_TEXT(id), DB_TEXT(query_id), DB_TEXT(filename), DB_INT(positive), DB_INT(!positive),
                        DB_INT(os_now_us())),
                &changed, err);
-    if (st == OK && changed == 0) {
-        job->unknown[job->n_unknown] = (struct unknown){.filename = filename, .order = job->n_unknown};
-        job->n_unknown++;
-    } else if (st == OK) {
+    if (st != OK)
+        return st;
+    if (changed == 0) {
+        job->bits[job->at / 8] |= (unsigned char)(1u << job->at % 8);
+    } else {
         today->positives += positive;
         today->negatives += !positive;
     }
-    return st;
+    meet(job, filename, changed == 0);
+    return OK;
 }
 
-static enum status feedback_job(struct db_conn *c, void *arg, struct error *err)
+static enum status count_votes(struct db_conn *c, struct feedback_job *job, struct error *err)
 {
-    struct feedback_job *job = arg;
     struct day_row today = {0};
     for (size_t i = 0; i < job->n; i++) {
         const struct feedback_entry *e = &job->entries[i];
@@ -181,6 +195,74 @@ static enum status feedback_job(struct db_conn *c, void *arg, struct error *err)
             return st;
     }
     return today.positives || today.negatives ? add_to_today(c, &today, err) : OK;
+}
+
+/* The answer that was given: the stickers of those votes whose bit is set. */
+static void recall(struct feedback_job *job, const unsigned char *bits, size_t len)
+{
+    for (size_t i = 0; i < job->n; i++) {
+        const struct feedback_entry *e = &job->entries[i];
+        for (size_t k = 0; k < e->n_positive + e->n_negative; k++) {
+            const char *name = k < e->n_positive ? e->positive[k] : e->negative[k - e->n_positive];
+            meet(job, name, job->at / 8 < len && (bits[job->at / 8] >> job->at % 8 & 1));
+        }
+    }
+}
+
+/* What was answered to the key's request, if it came before and not too long ago. */
+static enum status look_up(struct db_conn *c, struct feedback_job *job, bool *known, struct error *err)
+{
+    struct db_rows r;
+    *known = false;
+    db_query(&r, c, "SELECT body, unknown FROM feedback_keys WHERE key = ?1 AND created_us > ?2",
+             DB_ARGS(DB_TEXT(job->once->key), DB_INT(job->once->now_us - STORE_ONCE_US)), err);
+    while (db_next(&r)) {
+        size_t len;
+        *known = true;
+        job->once->was = db_text_is(&r, 0, job->once->body_sha256) ? ONCE_REPLAYED : ONCE_OTHER_BODY;
+        const unsigned char *bits = db_blob(&r, 1, &len);
+        if (job->once->was == ONCE_REPLAYED)
+            recall(job, bits, len);
+    }
+    enum status st = db_end(&r);
+    if (st == OK && job->once->was == ONCE_OTHER_BODY)
+        st = err_set(err, ERR_CONFLICT, "This Idempotency-Key was used for another body.");
+    return st;
+}
+
+/* A few old keys go with each new one, which keeps their number down at no cost that anybody notices. */
+static enum status keep_answer(struct db_conn *c, const struct feedback_job *job, struct error *err)
+{
+    enum status st = db_run(c,
+                            "DELETE FROM feedback_keys WHERE key IN (SELECT key FROM feedback_keys"
+                            " WHERE created_us <= ?1 ORDER BY created_us LIMIT 4)",
+                            DB_ARGS(DB_INT(job->once->now_us - STORE_ONCE_US)), NULL, err);
+    return st != OK ? st
+                    : db_run(c,
+                             "INSERT INTO feedback_keys (key, body, unknown, created_us) VALUES (?1, ?2, ?3, ?4)"
+                             " ON CONFLICT (key) DO UPDATE SET body = excluded.body, unknown = excluded.unknown,"
+                             " created_us = excluded.created_us", /* an old one */
+                             DB_ARGS(DB_TEXT(job->once->key), DB_TEXT(job->once->body_sha256),
+                                     DB_BLOB(job->bits, job->bits_len), DB_INT(job->once->now_us)),
+                             NULL, err);
+}
+
+static enum status feedback_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct feedback_job *job = arg;
+    bool known = false;
+    job->n_unknown = job->at = 0;
+    memset(job->bits, 0, job->bits_len);
+    if (!job->once)
+        return count_votes(c, job, err);
+    job->once->was = ONCE_COUNTED;
+    enum status st = look_up(c, job, &known, err);
+    if (st == OK && !known) {
+        st = count_votes(c, job, err);
+        if (st == OK)
+            st = keep_answer(c, job, err);
+    }
+    return st;
 }
 
 static int by_name(const void *x, const void *y)
@@ -220,15 +302,18 @@ static enum status list_unknown(struct feedback_job *job, struct arena *a, const
 }
 
 enum status sticker_sqlite_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
-                                    struct arena *a, const char ***failed, size_t *n_failed, struct error *err)
+                                    struct feedback_once *once, struct arena *a, const char ***failed, size_t *n_failed,
+                                    struct error *err)
 {
-    struct feedback_job job = {.entries = entries, .n = n};
+    struct feedback_job job = {.entries = entries, .n = n, .once = once};
     size_t votes = 0;
     for (size_t i = 0; i < n; i++)
         votes += entries[i].n_positive + entries[i].n_negative;
+    job.bits_len = (votes + 7) / 8;
     *failed = NULL;
     *n_failed = 0;
-    if (!(job.unknown = arena_array(a, votes + 1, sizeof *job.unknown)))
+    if (!(job.bits = arena_array(a, job.bits_len + 1, 1)) ||
+        !(job.unknown = arena_array(a, votes + 1, sizeof *job.unknown)))
         return err_set(err, ERR_NO_MEMORY, "%zu votes are larger than %zu bytes", votes, a->max);
     enum status st = db_write(sticker_db(s), DB_DURABLE, feedback_job, &job, err);
     return st == OK ? list_unknown(&job, a, failed, n_failed, err) : st;

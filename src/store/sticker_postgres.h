@@ -27,7 +27,7 @@ enum status sticker_postgres_sticker_delete(struct pg_conn *c, const char *filen
 /* sticker_feedback_postgres.c: queries, usage, votes */
 extern __typeof__(sticker_store_query_ensure) sticker_postgres_query_ensure;
 extern __typeof__(sticker_store_usage_add) sticker_postgres_usage_add;
-extern __typeof__(sticker_store_feedback) sticker_postgres_feedback;
+extern __typeof__(sticker_store_feedback_once) sticker_postgres_feedback;
 extern __typeof__(sticker_store_days) sticker_postgres_days;
 extern __typeof__(sticker_store_analytics) sticker_postgres_analytics;
 extern __typeof__(sticker_store_export) sticker_postgres_export;

@@ -25,7 +25,7 @@ enum status sticker_sqlite_sticker_delete(struct db_conn *c, const char *filenam
 /* sticker_feedback_sqlite.c: queries, usage, votes */
 extern __typeof__(sticker_store_query_ensure) sticker_sqlite_query_ensure;
 extern __typeof__(sticker_store_usage_add) sticker_sqlite_usage_add;
-extern __typeof__(sticker_store_feedback) sticker_sqlite_feedback;
+extern __typeof__(sticker_store_feedback_once) sticker_sqlite_feedback;
 extern __typeof__(sticker_store_days) sticker_sqlite_days;
 extern __typeof__(sticker_store_analytics) sticker_sqlite_analytics;
 extern __typeof__(sticker_store_export) sticker_sqlite_export;

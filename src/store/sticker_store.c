@@ -137,7 +137,14 @@ enum status sticker_store_days(struct sticker_store *s, int64_t from, int64_t to
 enum status sticker_store_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
                                    struct arena *a, const char ***failed, size_t *n_failed, struct error *err)
 {
-    STORE_TIMED(WRITE, s, s->ops->feedback(s, entries, n, a, failed, n_failed, err));
+    return sticker_store_feedback_once(s, entries, n, NULL, a, failed, n_failed, err);
+}
+
+enum status sticker_store_feedback_once(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
+                                        struct feedback_once *once, struct arena *a, const char ***failed,
+                                        size_t *n_failed, struct error *err)
+{
+    STORE_TIMED(WRITE, s, s->ops->feedback(s, entries, n, once, a, failed, n_failed, err));
 }
 
 enum status sticker_store_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,

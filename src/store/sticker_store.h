@@ -97,6 +97,19 @@ struct feedback_entry {
 enum status sticker_store_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
                                    struct arena *a, const char ***failed, size_t *n_failed,
                                    struct error *err) MUST_CHECK;
+/* The same for a request that may come again: what counts is kept under `key` for STORE_ONCE_US in the votes' own
+ * transaction, and the same body under the same key gets the same answer, from whichever process, and counts no more.
+ * What does not count (an unknown query) keeps nothing. ERR_CONFLICT with ONCE_OTHER_BODY: the key came with another
+ * body before. `once` may be NULL. */
+#define STORE_ONCE_US STORE_DAY_US
+struct feedback_once {
+    const char *key, *body_sha256; /* anything the caller tells keys and bodies apart by */
+    int64_t now_us;
+    enum { ONCE_COUNTED, ONCE_REPLAYED, ONCE_OTHER_BODY } was; /* set */
+};
+enum status sticker_store_feedback_once(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
+                                        struct feedback_once *once, struct arena *a, const char ***failed,
+                                        size_t *n_failed, struct error *err) MUST_CHECK;
 
 /* Totals of a day, as they were written: what is changed or deleted later changes no day. */
 #define STORE_DAY_US INT64_C(86400000000)

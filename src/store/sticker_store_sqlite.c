@@ -177,6 +177,14 @@ static const char *const migrations[] = {
     "CREATE TRIGGER scores_delete AFTER DELETE ON scores BEGIN "
     SUM_VOTES("positives", "- old.positives", "old") " " SUM_VOTES("negatives", "- old.negatives", "old") " END;",
     /* clang-format on */
+
+    /* 6: requests that may come again. What was answered follows from the body and a bit for each of its votes. */
+    "CREATE TABLE feedback_keys ("
+    " key TEXT NOT NULL PRIMARY KEY,"
+    " body TEXT NOT NULL,"    /* its SHA-256 */
+    " unknown BLOB NOT NULL," /* bit i % 8 of byte i / 8: the sticker of vote i does not exist */
+    " created_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX feedback_keys_created ON feedback_keys (created_us);",
 };
 
 static const struct db_schema schema = {

@@ -41,7 +41,7 @@ struct sticker_store_ops {
     __typeof__(sticker_store_search) *search;
     __typeof__(sticker_store_query_ensure) *query_ensure;
     __typeof__(sticker_store_usage_add) *usage_add;
-    __typeof__(sticker_store_feedback) *feedback;
+    __typeof__(sticker_store_feedback_once) *feedback;
     __typeof__(sticker_store_days) *days;
     __typeof__(sticker_store_analytics) *analytics;
     __typeof__(sticker_store_export) *export_page;

@@ -37,7 +37,7 @@ class StickersOnPostgres(unittest.TestCase):
         self.unit("test_store_stickers", 8)
 
     def test_store_suite_feedback(self):
-        self.unit("test_store_feedback", 4)
+        self.unit("test_store_feedback", 6)
 
     def test_migrate_and_the_parts_of_an_address(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,5 +1,6 @@
 """StickerService's endpoints, as API.md describes them, one by one."""
 
+import concurrent.futures
 import csv
 import io
 import json
@@ -134,6 +135,44 @@ class Feedback(ServiceTest):
         self.search("limits")
         entries = [{"query": "limits", "positive": [f"no-{i}-{k}.png" for k in range(10)]} for i in range(100)]
         self.assertEqual(len(self.feedback(*entries).json()["failed"]), 1000)
+
+    def send(self, key, query, **headers):
+        body = json.dumps({"feedback": [{"query": query, "positive": ["cat.png", "no such.png"]}]})
+        return request(self.port, "POST", "/api/feedback/", body, {"Idempotency-Key": key, **headers})
+
+    def test_a_key_counts_once(self):
+        self.search("keyed")
+        self.search("keyed too")
+        first, again = self.send("k-1", "keyed"), self.send("k-1", "keyed")
+        self.assertEqual((first.status, first.json()), (200, {"failed": ["no such.png"]}))
+        self.assertEqual((again.status, again.body), (200, first.body))
+        self.assertNotIn("Idempotency-Replayed", first.headers)
+        self.assertEqual(again.headers["Idempotency-Replayed"], "true")
+        self.assert_problem(self.send("k-1", "keyed too"), 422, "This Idempotency-Key was used for another body.")
+        self.assertEqual(self.analytics("keyed too").json()["feedback scores"], [])
+        self.assertEqual(self.analytics("keyed").json()["feedback scores"], [{"sticker": "cat.png", "positives": 1, "negatives": 0}])
+        other = self.send("k-1", "keyed", Authorization="Token somebody")
+        self.assertEqual((other.status, other.headers["Idempotency-Replayed"]), (200, None))
+
+    def test_a_refused_request_keeps_no_key(self):
+        self.assert_problem(self.send("k-2", "asked later"), 404, "Query not found.")
+        self.search("asked later")
+        answer = self.send("k-2", "asked later")
+        self.assertEqual((answer.status, answer.headers["Idempotency-Replayed"]), (200, None))
+
+    def test_keys_that_are_none(self):
+        for key in ("", "x" * 256, "a b", "a\tb", "\xe9"):
+            self.assert_problem(self.send(key, "keyed"), 400)
+        self.search("long key")
+        self.assertEqual(self.send("~" * 255, "long key").status, 200)
+
+    def test_of_a_crowd_with_one_key_one_counts(self):
+        self.search("crowd")
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda _: self.send("k-3", "crowd"), range(20)))
+        self.assertEqual({a.status for a in answers}, {200})
+        self.assertEqual(sum(a.headers["Idempotency-Replayed"] is None for a in answers), 1)
+        self.assertEqual(self.analytics("crowd").json()["feedback scores"][0]["positives"], 1)
 
 
 class Analytics(ServiceTest):

@@ -3,6 +3,9 @@
 
 #include "store/sticker_admin.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static void expect_votes(struct suite *s, struct sticker_store *store, const char *query, const char *expect)
@@ -158,6 +161,121 @@ static void an_unknown_query_undoes_the_whole_request(void **state)
     sticker_store_close(store);
 }
 
+/* One request under a key: how it was answered, as "was failed failed". */
+static void expect_once(struct suite *s, struct sticker_store *store, struct feedback_once once,
+                        const struct feedback_entry *entries, size_t n, const char *expect)
+{
+    static const char *const names[] = {[ONCE_COUNTED] = "counted", [ONCE_REPLAYED] = "replayed"};
+    const char **failed;
+    size_t n_failed;
+    char got[256];
+    assert_ok(s, sticker_store_feedback_once(store, entries, n, &once, &s->arena, &failed, &n_failed, &s->err));
+    snprintf(got, sizeof got, "%s", names[once.was]);
+    for (size_t i = 0; i < n_failed; i++)
+        strcat(strcat(got, " "), failed[i]);
+    assert_string_equal(got, expect);
+}
+
+static void a_key_counts_once(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    suite_add(s, store, "a.png", "a");
+    suite_add(s, store, "b.png", "b");
+    assert_ok(s, sticker_store_query_ensure(store, "cat", &s->err));
+    const char *up[] = {"a.png", "no 1.png", "b.png"}, *down[] = {"no 1.png", "no 2.png"};
+    struct feedback_entry entries[] = {
+        {.query = "cat", .positive = up, .n_positive = 3, .negative = down, .n_negative = 2},
+        {.query = "cat", .negative = up, .n_negative = 1},
+    };
+    struct feedback_once once = {.key = "k1", .body_sha256 = "x", .now_us = os_now_us()}, other = once, late = once;
+    const char **failed;
+    size_t n;
+    expect_once(s, store, once, entries, 2, "counted no 1.png no 2.png");
+    suite_add(s, store, "no 2.png", "is there now"); /* and yet the answer stays what it was */
+    for (int i = 0; i < 2; i++)
+        expect_once(s, store, once, entries, 2, "replayed no 1.png no 2.png");
+    expect_votes(s, store, "cat", "0 b.png+1-0 a.png+1-1");
+
+    other.body_sha256 = "y";
+    assert_int_equal(sticker_store_feedback_once(store, entries, 2, &other, &s->arena, &failed, &n, &s->err),
+                     ERR_CONFLICT);
+    assert_int_equal(other.was, ONCE_OTHER_BODY);
+    other.key = "k2";
+    expect_once(s, store, other, entries, 1, "counted no 1.png");
+    expect_votes(s, store, "cat", "0 b.png+2-0 a.png+2-1 no 2.png+0-1");
+
+    /* What is undone keeps nothing. */
+    struct feedback_entry wrong = {.query = "dog", .positive = up, .n_positive = 1};
+    other.key = "k3";
+    assert_int_equal(sticker_store_feedback_once(store, &wrong, 1, &other, &s->arena, &failed, &n, &s->err),
+                     ERR_NOT_FOUND);
+    assert_ok(s, sticker_store_query_ensure(store, "dog", &s->err));
+    expect_once(s, store, other, &wrong, 1, "counted");
+    expect_votes(s, store, "dog", "0 a.png+1-0");
+    other.key = "k4";
+    expect_once(s, store, other, NULL, 0, "counted");
+    expect_once(s, store, other, NULL, 0, "replayed");
+
+    /* Until it is a day old; then it is new, with whatever body. */
+    sticker_store_close(store);
+    store = suite_stickers(s);
+    late.now_us += STORE_ONCE_US - 1;
+    expect_once(s, store, late, entries, 2, "replayed no 1.png no 2.png");
+    late.now_us++;
+    late.body_sha256 = "z";
+    expect_once(s, store, late, entries, 1, "counted no 1.png");
+    expect_once(s, store, late, entries, 1, "replayed no 1.png");
+    expect_votes(s, store, "cat", "0 b.png+3-0 a.png+3-1 no 2.png+0-2");
+    sticker_store_close(store);
+}
+
+struct crowd {
+    struct sticker_store *store;
+    const struct feedback_entry *entry;
+    const char *key;
+    atomic_int counted, replayed;
+};
+
+static void *send_one(void *arg)
+{
+    struct crowd *c = arg;
+    struct feedback_once once = {.key = c->key, .body_sha256 = "x", .now_us = os_now_us()};
+    struct arena a;
+    const char **failed;
+    size_t n;
+    arena_init(&a, 1u << 16);
+    if (sticker_store_feedback_once(c->store, c->entry, 1, &once, &a, &failed, &n, NULL) == OK)
+        atomic_fetch_add(once.was == ONCE_COUNTED ? &c->counted : &c->replayed, 1);
+    arena_free(&a);
+    return NULL;
+}
+
+static void of_a_crowd_with_one_key_one_counts(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    suite_add(s, store, "a.png", "a");
+    assert_ok(s, sticker_store_query_ensure(store, "cat", &s->err));
+    const char *up[] = {"a.png"};
+    struct feedback_entry entry = {.query = "cat", .positive = up, .n_positive = 1};
+    for (int turn = 1; turn <= 5; turn++) {
+        char key[16], expect[32];
+        pthread_t threads[8];
+        snprintf(key, sizeof key, "key %d", turn);
+        struct crowd crowd = {.store = store, .entry = &entry, .key = key};
+        for (size_t i = 0; i < COUNT(threads); i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, send_one, &crowd), 0);
+        for (size_t i = 0; i < COUNT(threads); i++)
+            pthread_join(threads[i], NULL);
+        assert_int_equal(crowd.counted, 1);
+        assert_int_equal(crowd.replayed, COUNT(threads) - 1);
+        snprintf(expect, sizeof expect, "0 a.png+%d-0", turn);
+        expect_votes(s, store, "cat", expect);
+    }
+    sticker_store_close(store);
+}
+
 /* 40 queries x 5 stickers, every pair with one vote. */
 static void fill(struct suite *s, struct sticker_store *store)
 {
@@ -231,6 +349,8 @@ int main(void)
         T(usage_adds_up),
         T(votes_add_up_and_unknown_stickers_are_listed_once),
         T(an_unknown_query_undoes_the_whole_request),
+        T(a_key_counts_once),
+        T(of_a_crowd_with_one_key_one_counts),
         T(export_pages_are_complete_and_stable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
