@@ -4,6 +4,7 @@
 #include "base/os.h"
 #include "sticker_service/admin_bulk.h"
 #include "sticker_service/admin_list.h"
+#include "sticker_service/audit.h"
 #include "sticker_service/export.h"
 
 #include <stdio.h>
@@ -133,6 +134,32 @@ static void download_done(void *state)
     free(d);
 }
 
+/* Whoever exports, and what, is in the history before the first byte is out. */
+static enum status note(const struct admin_visit *v, const struct list_state *s, size_t n_ids, const char *format,
+                        struct error *err)
+{
+    struct buf out;
+    buf_init(&out, 64u << 10);
+    buf_puts(&out, "{");
+    if (n_ids)
+        buf_printf(&out, "\"selected\":\"%zu\",", n_ids);
+    for (size_t i = 0; i < s->n_filters; i++) {
+        json_put_string(&out, s->filters[i].name);
+        buf_putc(&out, ':');
+        json_put_string(&out, s->filters[i].value);
+        buf_putc(&out, ',');
+    }
+    buf_puts(&out, "\"search\":");
+    json_put_string(&out, s->search ? s->search : "");
+    buf_puts(&out, "}");
+    enum status st = buf_status(&out, err);
+    if (st == OK)
+        st = audit_note(v->service->store, v->session.user.username, v->address, CHANGE_EXPORT, s->model->name, format,
+                        buf_str(&out), err);
+    buf_free(&out);
+    return st;
+}
+
 /* The request's memory lives until the answer is sent, so what `s` and `ids` point to does. */
 static void send(const struct admin_visit *v, const struct list_state *s, const char *const *ids, size_t n_ids,
                  const char *format)
@@ -161,7 +188,7 @@ static void send(const struct admin_visit *v, const struct list_state *s, const 
             buf_printf(&d->text, "%s%.*s", c == columns ? "" : ",", name_length(c), c->name);
     }
     buf_puts(&d->text, json ? "" : "\r\n");
-    if (next_part(d, &err) != OK) { /* while it can still be said */
+    if (next_part(d, &err) != OK || note(v, s, n_ids, format, &err) != OK) { /* while it can still be said */
         download_done(d);
         list_state_fail(v, s->model, &err);
         return;

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "sticker_service/audit.h"
 #include "web/cookie.h"
 #include "web/html.h"
 
@@ -122,6 +123,8 @@ static enum status begin_session(struct sticker_service *s, const struct http_re
     if (st == OK && !admin_may_enter(&session->user, session->permissions))
         st = err_set(err, ERR_NOT_FOUND, "not for the admin pages");
     if (st == OK)
+        st = audit_note(s->store, user->username, address, CHANGE_LOGIN, "users", user->username, "", err);
+    if (st == OK)
         set_cookie(s, req, res, COOKIE, token, s->cfg->session_most_s);
     else if (st == ERR_NOT_FOUND) { /* right, but not somebody who may enter: answered as wrong */
         if (sticker_store_session_end(s->store, hash, err) == OK)
@@ -212,7 +215,9 @@ void admin_logout(void *ctx, const struct http_request *req, struct http_respons
     if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form))
         return;
     session_hash(v.token, hash);
-    if (sticker_store_session_end(v.service->store, hash, &err) != OK) {
+    if (sticker_store_session_end(v.service->store, hash, &err) != OK ||
+        audit_note(v.service->store, v.session.user.username, v.address, CHANGE_LOGOUT, "users",
+                   v.session.user.username, "", &err) != OK) {
         admin_fail(&v, &err);
         return;
     }
@@ -283,6 +288,8 @@ void admin_password(void *ctx, const struct http_request *req, struct http_respo
     session_hash(v.token, session);
     if (st == OK)
         st = sticker_store_user_passwd(v.service->store, t.username, hash, session, &err);
+    if (st == OK)
+        st = audit_note(v.service->store, t.username, v.address, CHANGE_PASSWORD, "users", t.username, "", &err);
     if (st == OK)
         log_info("\"%s\" changed their password from %s", t.username, v.address);
     if (st == OK)

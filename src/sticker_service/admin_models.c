@@ -191,8 +191,11 @@ const struct admin_model admin_models[] = {
                     {"before", "Before", KIND_TEXT, 0},
                     {"after", "After", KIND_TEXT, 0}},
         .filters = {{"model", "In", FILTER_CHOICE,
-                     "stickers=Stickers|queries=Queries|scores=Scores|users=Users|groups=Groups|tokens=Tokens"},
-                    {"action", "Did", FILTER_CHOICE, "add=add|change=change|delete=delete|reindex=reindex"},
+                     "stickers=Stickers|documents=Documents|queries=Queries|scores=Scores|users=Users|groups=Groups"
+                     "|tokens=Tokens|history=History"},
+                    {"action", "Did", FILTER_CHOICE,
+                     "add=add|change=change|delete=delete|reindex=reindex|export=export|login=login|logout=logout"
+                     "|password=password"},
                     {"username", "Who", FILTER_VALUES, NULL},
                     DATES("Since", "Before")},
     },

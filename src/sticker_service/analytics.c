@@ -3,6 +3,7 @@
 #include "base/json_out.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "sticker_service/audit.h"
 #include "sticker_service/auth.h"
 #include "sticker_service/export.h"
 #include "sticker_service/service.h"
@@ -15,7 +16,8 @@
 void analytics_handle(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct sticker_service *s = ctx;
-    if (!auth_staff(s->store, req, res))
+    struct user user;
+    if (!auth_staff(s->store, req, res, &user))
         return;
     struct error err;
     const char *query;
@@ -70,7 +72,8 @@ static void export_done(void *state)
 void export_handle(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct sticker_service *s = ctx;
-    if (!auth_staff(s->store, req, res))
+    struct user user;
+    if (!auth_staff(s->store, req, res, &user))
         return;
     struct error err;
     const char *text;
@@ -91,12 +94,19 @@ void export_handle(void *ctx, const struct http_request *req, struct http_respon
         status = usage_flush(s->usage, &err);
     if (status == OK)
         status = feedback_export_open(s->store, format, since_us, &x, &err);
+    if (status == OK) {
+        const char *since = since_us ? arena_printf(req->arena, "{\"since\":\"%s\"}", text) : "";
+        status = audit_note(s->store, user.username, req->client, CHANGE_EXPORT, "scores", export_extension(format),
+                            since, &err);
+        if (status != OK)
+            feedback_export_close(x);
+    }
 out:
     if (status != OK) {
         http_problem_from(res, &err);
         return;
     }
-    log_info("the feedback is exported with a staff token from %s", req->client);
+    log_info("the feedback is exported with a token of \"%s\" from %s", user.username, req->client);
     char when[28], disposition[96];
     os_format_time(os_now_us(), when);
     snprintf(disposition, sizeof disposition, "attachment; filename=\"peel-feedback-%.10s.%s\"", when,

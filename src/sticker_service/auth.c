@@ -37,7 +37,8 @@ static bool refuse(struct http_response *res, const char *message)
     return false;
 }
 
-bool auth_staff(struct sticker_store *store, const struct http_request *req, struct http_response *res)
+bool auth_staff(struct sticker_store *store, const struct http_request *req, struct http_response *res,
+                struct user *user)
 {
     const char *header = http_header(req, "Authorization");
     if (!header)
@@ -50,15 +51,14 @@ bool auth_staff(struct sticker_store *store, const struct http_request *req, str
         return refuse(res, "Invalid token.");
     char hash[65];
     auth_token_hash(key, hash);
-    struct user user;
-    enum status status = sticker_store_token_user(store, hash, req->arena, &user, &err);
-    if (status == ERR_NOT_FOUND || (status == OK && !user.is_active))
+    enum status status = sticker_store_token_user(store, hash, req->arena, user, &err);
+    if (status == ERR_NOT_FOUND || (status == OK && !user->is_active))
         return refuse(res, "Invalid token.");
     if (status != OK) {
         http_problem_from(res, &err);
         return false;
     }
-    if (!user.is_staff) {
+    if (!user->is_staff) {
         http_problem(res, 403, "This token's user is not staff.");
         return false;
     }

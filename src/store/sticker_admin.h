@@ -99,8 +99,19 @@ enum status sticker_store_list_goes(struct sticker_store *s, const char *list, c
 struct admin_who {
     const char *username, *address;
 };
+enum change_op {
+    CHANGE_ADD,
+    CHANGE_UPDATE,
+    CHANGE_DELETE,
+    CHANGE_REINDEX,
+    CHANGE_PICTURE,
+    CHANGE_LOGIN, /* from here on no row changes, there is a history entry alone; `id` is NULL */
+    CHANGE_LOGOUT,
+    CHANGE_PASSWORD,
+    CHANGE_EXPORT
+};
 struct admin_change {
-    enum { CHANGE_ADD, CHANGE_UPDATE, CHANGE_DELETE, CHANGE_REINDEX, CHANGE_PICTURE } op;
+    enum change_op op;
     const char *list;
     const char *id;  /* the row; NULL for CHANGE_ADD */
     int64_t seen_us; /* its modified_us as the person saw it; 0: whatever it is */

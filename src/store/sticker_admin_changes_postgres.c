@@ -274,11 +274,10 @@ static enum status change_token(struct pg_conn *c, const struct admin_change *ch
 static enum status note(struct pg_conn *c, const struct admin_who *who, const struct admin_change *ch,
                         struct error *err)
 {
-    static const char *const actions[] = {[CHANGE_ADD] = "add",
-                                          [CHANGE_UPDATE] = "change",
-                                          [CHANGE_DELETE] = "delete",
-                                          [CHANGE_REINDEX] = "reindex",
-                                          [CHANGE_PICTURE] = "change"};
+    static const char *const actions[] = {
+        [CHANGE_ADD] = "add",         [CHANGE_UPDATE] = "change",     [CHANGE_DELETE] = "delete",
+        [CHANGE_REINDEX] = "reindex", [CHANGE_PICTURE] = "change",    [CHANGE_LOGIN] = "login",
+        [CHANGE_LOGOUT] = "logout",   [CHANGE_PASSWORD] = "password", [CHANGE_EXPORT] = "export"};
     return pg_run(c,
                   "INSERT INTO history (at_us, username, address, action, model, object, before, after)"
                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -298,9 +297,10 @@ static enum status change_job(struct pg_conn *c, void *arg, struct error *err)
     enum status st = OK;
     for (size_t i = 0; i < job->n && st == OK; i++) {
         size_t k = 0;
-        while (strcmp(lists[k].list, job->changes[i].list) != 0)
+        while (job->changes[i].op < CHANGE_LOGIN && strcmp(lists[k].list, job->changes[i].list) != 0)
             k++;
-        st = lists[k].change(c, &job->changes[i], err);
+        if (job->changes[i].op < CHANGE_LOGIN)
+            st = lists[k].change(c, &job->changes[i], err);
         if (st == OK)
             st = note(c, job->who, &job->changes[i], err);
     }

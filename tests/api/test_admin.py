@@ -56,8 +56,10 @@ class AdminTest(ServiceTest):
         self.assertTrue(found, f"{name} in {model}")
         return urllib.parse.unquote(found[1])
 
-    def history(self):
-        return json.loads(self.admin.get("/admin/history/export?format=json").body)
+    def history(self, changes=True):
+        """What was changed; or everything, and so who came in and what was exported."""
+        entries = json.loads(self.admin.get("/admin/history/export?format=json").body)
+        return [e for e in entries if not changes or e["action"] in ("add", "change", "delete", "reindex")]
 
 
 class Login(AdminTest):
@@ -119,6 +121,36 @@ class Login(AdminTest):
             answer = self.admin.ask("POST", "/admin/queries/edit", {"csrf": token, **fields}, **headers)
             self.assertEqual(answer.status, 403)
         self.assertNotIn("planted", self.admin.get("/admin/queries/export").text)
+
+
+class Audit(AdminTest):
+    def test_who_came_in_and_what_was_exported(self):
+        made = self.system.run("user", "create", "auditor", "--superuser", stdin=PASSWORD).stdout
+        self.addCleanup(self.system.run, "user", "delete", "auditor")
+        auditor = Visitor(self.port)
+        self.assertEqual(auditor.log_in("auditor", "wrong").status, 401, made)
+        self.assertEqual(auditor.log_in("auditor").status, 303)
+        auditor.get("/admin/stickers/export?format=csv&pack=" + urllib.parse.quote('a "pack"'))
+        token = {"Authorization": f"Token {ADMIN_TOKEN}"}
+        exported = request(self.port, "GET", "/api/analytics/export?format=ndjson&since=2020-01-02", headers=token)
+        self.assertEqual(exported.status, 200, exported.body)
+        auditor.get("/admin/password")
+        auditor.post("/admin/password", old=PASSWORD, new=PASSWORD + "!", again=PASSWORD + "!")
+        auditor.get("/admin/")
+        self.assertEqual(auditor.post("/admin/logout").status, 303)
+        entries = self.history(changes=False)
+        mine = [e for e in reversed(entries) if e["username"] == "auditor"]
+        self.assertEqual([(e["action"], e["model"], e["object"]) for e in mine],
+                         [("login", "users", "auditor"), ("export", "stickers", "csv"), ("password", "users", "auditor"),
+                          ("logout", "users", "auditor")])
+        self.assertEqual(json.loads(mine[1]["after"]), {"pack": 'a "pack"', "search": ""})
+        self.assertEqual({e["address"] for e in mine}, {"127.0.0.1"})
+        api = next(e for e in entries if e["action"] == "export" and e["model"] == "scores")
+        self.assertEqual((api["object"], json.loads(api["after"])), ("ndjson", {"since": "2020-01-02"}))
+        self.assertNotIn(PASSWORD, json.dumps(entries))
+        page = self.admin.get("/admin/history/?action=login&username=auditor").text
+        self.assertIn("auditor", page)
+        self.assertNotIn(">logout</", page.split("<tbody")[1])
 
 
 class Models(AdminTest):

@@ -145,7 +145,7 @@ class Dashboard(AdminTest):
             DROP INDEX stickers_positives; DROP INDEX stickers_negatives; DROP INDEX queries_positives; DROP INDEX queries_negatives;
             ALTER TABLE stickers DROP COLUMN positives; ALTER TABLE stickers DROP COLUMN negatives;
             ALTER TABLE queries DROP COLUMN positives; ALTER TABLE queries DROP COLUMN negatives;
-            DROP INDEX queries_empty; ALTER TABLE queries DROP COLUMN empty; DROP TABLE days;
+            DROP INDEX queries_empty; ALTER TABLE queries DROP COLUMN empty; DROP TABLE days; DROP TABLE feedback_keys;
             DELETE FROM schema_migrations WHERE version >= 4;""")
         system.run("user", "list")
         self.assertEqual(db.execute("SELECT query, usage, empty, positives, negatives FROM queries").fetchall(), [("cat", 7, 0, 5, 2), ("dog", 7, 0, 0, 0)])
