@@ -556,16 +556,51 @@ void pg_snapshot_end(struct pg_conn *c)
         (void)!pg_script(c, "COMMIT", NULL);
 }
 
+/* Begins, and learns the transaction's number in the same round trip. */
+static enum status begin(struct pg_conn *c, char number[24], bool *again, struct error *err)
+{
+    c->gave_up = false;
+    enum status st = ready(c, err);
+    if (st != OK)
+        return st;
+    PGresult *r = await_result(c, PQsendQuery(c->handle, "BEGIN; SELECT pg_current_xact_id()") == 1, err);
+    if (PQresultStatus(r) == PGRES_TUPLES_OK)
+        snprintf(number, 24, "%s", PQgetvalue(r, 0, 0));
+    else
+        st = failed(c, r, err);
+    PQclear(r);
+    c->pinned = st == OK;
+    /* A server that went away meanwhile is noticed now. One that hung would hang again. */
+    *again = c->gave_up || (st != OK && c->handle && PQstatus(c->handle) != CONNECTION_OK);
+    return st;
+}
+
+/* The connection broke between COMMIT and its answer: the server knows whether it came that far, though perhaps not at
+ * once. OK: it did. Where it cannot be asked, `st` and *err stay as they are: unknown. */
+static enum status outcome(struct pg_conn *c, const char *number, enum status st, bool *again)
+{
+    enum { ASKED = 8 };
+    struct error local;
+    for (unsigned i = 0; i < ASKED; i++) {
+        struct pg_rows r;
+        usleep(i ? 5000u << i : 0);
+        pg_query(&r, c, "SELECT pg_xact_status($1::xid8)", PG_ARGS(PG_TEXT(number)), &local);
+        bool found = pg_next(&r), done = found && pg_text_is(&r, 0, "committed");
+        *again = found && pg_text_is(&r, 0, "aborted");
+        if (pg_end(&r) == OK && (done || *again))
+            return done ? OK : st;
+    }
+    *again = false;
+    return st;
+}
+
 static enum status attempt(struct pg_conn *c, enum pg_durability durability, pg_job *job, void *arg, bool *again,
                            struct error *err)
 {
-    *again = false;
-    enum status st = pg_run(c, "BEGIN", PG_NONE, NULL, err);
-    c->pinned = st == OK;
-    if (st != OK) {
-        *again = c->gave_up;
+    char number[24];
+    enum status st = begin(c, number, again, err);
+    if (st != OK)
         return st;
-    }
     if (durability == PG_FAST)
         st = pg_run(c, "SET LOCAL synchronous_commit = off", PG_NONE, NULL, err);
     if (st == OK)
@@ -576,6 +611,8 @@ static enum status attempt(struct pg_conn *c, enum pg_durability durability, pg_
     c->pinned = false;
     bool broke = PQstatus(c->handle) != CONNECTION_OK;
     *again = st != OK && (c->gave_up || (broke && !committing));
+    if (st != OK && broke && committing)
+        return outcome(c, number, st, again);
     if (!broke && PQtransactionStatus(c->handle) != PQTRANS_IDLE)
         (void)!pg_script(c, "ROLLBACK", NULL);
     return st;

@@ -50,8 +50,9 @@ enum status pg_snapshot(struct pg_conn *c, struct error *err) MUST_CHECK;
 void pg_snapshot_end(struct pg_conn *c);
 
 /* Runs `job` in a transaction of its own. It runs again when the server gave it up because of another's (a deadlock,
- * a serialisation failure), or when the connection broke before the commit: so it sets all its results itself. A
- * durable one is on the disk when this returns OK. */
+ * a serialisation failure), or when the connection broke before the commit: so it sets all its results itself. When it
+ * broke during the commit, the server is asked what became of it; ERR_UNAVAILABLE where it cannot be asked, and then
+ * the transaction may or may not have happened. A durable one is on the disk when this returns OK. */
 typedef enum status pg_job(struct pg_conn *c, void *arg, struct error *err);
 enum pg_durability { PG_FAST, PG_DURABLE };
 enum status pg_write(struct pg *d, enum pg_durability durability, pg_job *job, void *arg, struct error *err) MUST_CHECK;

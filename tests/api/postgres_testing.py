@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 
 from peel_testing import wait_until
 
@@ -26,6 +27,54 @@ def unavailable():
     if os.getuid() == 0 and not shutil.which("setpriv"):
         return "PostgreSQL does not run as root, and setpriv is not installed"
     return None
+
+
+class CuttingProxy:
+    """Stands before a server and breaks every nth connection that commits, when the server has done so and its answer is
+    on the way: whoever committed cannot know."""
+
+    def __init__(self, port, nth):
+        self.to, self.nth, self.commits, self.cut, self.lock = port, nth, 0, 0, threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.to))
+            for one, other, answers in ((client, server, False), (server, client, True)):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                threading.Thread(target=self.carry, args=(one, other, answers), daemon=True).start()
+
+    def wants_cut(self, data):
+        if b"COMMIT\0" not in data:  # the tag of CommandComplete
+            return False
+        with self.lock:
+            self.commits += 1
+            cut = self.nth > 0 and self.commits % self.nth == 0
+            self.cut += cut
+        return cut
+
+    def carry(self, one, other, answers):
+        try:
+            while data := one.recv(65536):
+                if answers and self.wants_cut(data):
+                    break
+                other.sendall(data)
+        except OSError:
+            pass
+        for s in (one, other):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self.listener.close()
 
 
 class Postgres:

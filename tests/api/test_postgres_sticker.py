@@ -13,7 +13,7 @@ import threading
 import unittest
 
 from peel_testing import ADMIN_TOKEN, MODE, PEEL, SLOW, System, main, png, request, wait_until
-from postgres_testing import Postgres, unavailable
+from postgres_testing import CuttingProxy, Postgres, programs, unavailable
 
 missing = unavailable()
 UNIT = pathlib.Path(PEEL).parent / ("tests" if "build" in PEEL else "build/release/tests")
@@ -147,6 +147,54 @@ class StickersOnPostgres(unittest.TestCase):
         print(f"figures: votes acknowledged {sum(acknowledged)}, stored {counts[0]}, refused {len(others)}")
         self.assertGreaterEqual(counts[0], sum(acknowledged))
         self.assertLessEqual(counts[0], sum(acknowledged) + len(threads))  # one per thread was in flight
+
+    def test_connections_cut_in_the_middle_of_commits(self):
+        """Answers to COMMIT get lost, and the server ends connections at any moment: nobody is refused, and two services
+        count searches and votes once each."""
+        system, url = self.system("cut")
+        proxy = CuttingProxy(self.server.port, 7)
+        self.addCleanup(proxy.close)
+        url = url.replace(f":{self.server.port}/", f":{proxy.port}/")
+        ports = [system.start_sticker("--sticker-db", url, search_port=1) for _ in range(2)]
+        names, stop = ["cat.png", "dog.png", "cake.png"], threading.Event()
+        searched, voted, others = [0] * 4, [0] * 4, []
+        self.assertEqual(request(ports[0], "GET", "/api/search/?query=cut").status, 200)
+
+        def customer(number):
+            body = json.dumps({"feedback": [{"query": "cut", "positive": names[:: 1 if number % 2 else -1], "negative": []}]})
+            while not stop.is_set():
+                found = request(ports[number % 2], "GET", "/api/search/?query=cut")
+                answer = request(ports[number % 2], "POST", "/api/feedback/", body)
+                searched[number] += found.status == 200
+                voted[number] += answer.status == 200
+                others.extend((a.status, a.body) for a in (found, answer) if a.status != 200)
+
+        def cut_any():
+            command = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'cut' ORDER BY random() LIMIT 1"
+            subprocess.run([f"{programs()}/psql", "-qAt", "-c", command, self.server.url("postgres")], check=True, capture_output=True)
+
+        threads = [threading.Thread(target=customer, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(20):
+                cut_any()
+                stop.wait(0.05)
+            wait_until(lambda: proxy.cut >= 20, 30, "cut commits")
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        proxy.nth = 0
+        self.assertEqual(others, [])
+
+        def counted():
+            found = json.loads(self.votes(ports[0], "cut"))
+            return found["query"]["usage"], {row["positives"] for row in found["feedback scores"]}
+
+        wanted = sum(searched) + 1, {sum(voted)}
+        wait_until(lambda: counted() == wanted, 5, f"{wanted}, found {counted()}")
+        print(f"figures: {proxy.cut} of {proxy.commits} commits cut; searches {wanted[0]}, votes {sum(voted)}, all counted once")
 
 
 if __name__ == "__main__":
