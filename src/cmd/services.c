@@ -179,6 +179,7 @@ int cmd_sticker_service(const struct config *cfg)
     service.timeout_s = (unsigned)config_int(cfg, "request-timeout-s");
     service.slow_ms = (unsigned)config_int(cfg, "slow-request-ms");
     service.shed_ms = (unsigned)config_int(cfg, "shed-wait-ms");
+    service.readers = (unsigned)config_int(cfg, "sticker-db-connections");
     service.bucket = config_string(cfg, "bucket");
     service.s3 = &s3;
     service.cache_bytes = (uint64_t)config_int(cfg, "cache-bytes");

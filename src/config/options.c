@@ -22,6 +22,8 @@ const struct option config_options[] = {
      "Folder that everything below is in unless said otherwise"},
     {"sticker-db", OPTION_STRING, "DATA/sticker.db", 1, 4000, "PATH|URL", DATABASE, 0, NULL, NULL,
      "StickerService's database: a file for SQLite, or postgresql://user@host:port/name"},
+    {"sticker-db-connections", OPTION_INT, "8", 1, 64, "", STICKER, 0, NULL, NULL,
+     "Connections of StickerService to its database at most; on SQLite those that read"},
     {"search-db", OPTION_STRING, "DATA/search.db", 1, 4000, "PATH|URL", INDEX, 0, NULL, NULL,
      "SearchService's database: a file for SQLite, or postgresql://user@host:port/name"},
     {"search-db-connections", OPTION_INT, "0", 0, 64, "", SEARCH, 0, NULL, NULL,
