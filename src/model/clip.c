@@ -80,6 +80,11 @@ size_t clip_dim(const struct clip *m)
     return m->config.dim;
 }
 
+double clip_hybrid_weight(const struct clip *m, bool english_query)
+{
+    return english_query || !m->config.english ? m->config.hybrid_weight : 0;
+}
+
 enum clip_precision clip_precision_of(const struct clip *m)
 {
     return m->precision;

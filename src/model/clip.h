@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "base/status.h"
 #include "image/image.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,8 @@ enum status clip_open(const char *dir, enum clip_precision precision, struct poo
                       struct error *err) MUST_CHECK;
 void clip_close(struct clip *m);
 size_t clip_dim(const struct clip *m);
+/* How much its leg of hybrid search should weigh, 0 to 1, as its config.json says (clip_config.h). */
+double clip_hybrid_weight(const struct clip *m, bool english_query);
 enum clip_precision clip_precision_of(const struct clip *m); /* what AUTO chose */
 size_t clip_bytes(const struct clip *m);                     /* memory of the packed weights */
 /* JSON object: sizes, precision, why it was chosen, probe cosines, kernels ("avx512_vnni"), memory. */

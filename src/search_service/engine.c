@@ -419,6 +419,11 @@ size_t engine_dim(const struct engine_model *m)
     return clip_dim(m->clip);
 }
 
+double engine_hybrid_weight(const struct engine_model *m, bool english_query)
+{
+    return clip_hybrid_weight(m->clip, english_query);
+}
+
 struct index *engine_index(const struct engine_model *m)
 {
     return atomic_load(&m->index);

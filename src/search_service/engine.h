@@ -84,7 +84,8 @@ void engine_model_info(const struct engine_model *m, struct buf *out);
 
 /* --- searching, with a model that is ready --- */
 size_t engine_dim(const struct engine_model *m);
-struct index *engine_index(const struct engine_model *m); /* NULL: the database searches */
+double engine_hybrid_weight(const struct engine_model *m, bool english_query); /* see clip.h */
+struct index *engine_index(const struct engine_model *m);                      /* NULL: the database searches */
 /* How many images are searched. */
 size_t engine_searched(const struct engine_model *m);
 /* The k nearest, best first, ties by smaller id: exact in memory, nearly so by pgvector. */

@@ -388,7 +388,11 @@ static enum status rank_hybrid(struct search_store *store, struct engine *engine
         right.text = corrected;
         right.text_len = strlen(corrected);
     }
-    if (check_model(q, NULL) == OK && engine_searched(q->model) > 0) {
+    double trust = 0; /* in the vectors */
+    if (check_model(q, NULL) == OK && engine_searched(q->model) > 0)
+        trust = q->like ? 1 : engine_hybrid_weight(q->model, q->language == LANGUAGE_en);
+    right.weight_vector *= trust;
+    if (trust > 0) {
         st = vector_hits(engine, &right, FUSION_DEPTH, a, &vector, &n_vector, err);
         if (st == OK)
             legs |= RANKING_VECTOR;
@@ -400,10 +404,10 @@ static enum status rank_hybrid(struct search_store *store, struct engine *engine
     st = read_words(&right, true, a, &w, err);
     if (st == OK && w.n_stems)
         st = lexical_hits(store, &w, FUSION_DEPTH, 0, a, &lexical, &n_lexical, &total, err);
-    if (st == OK && n_lexical + n_vector + n_words == 0 && !q->like)
+    if (st == OK && n_lexical + n_words == 0 && (n_vector == 0 || trust < 1) && !q->like)
         st = family_hits(store, &right, a, &lexical, &n_lexical, err);
     if (st == OK)
-        st = fuse(q, lexical, n_lexical, vector, n_vector, words, n_words, a, out, err);
+        st = fuse(&right, lexical, n_lexical, vector, n_vector, words, n_words, a, out, err);
     out->legs = legs | (w.n_stems ? RANKING_LEXICAL : 0);
     out->corrected = corrected;
     return st == OK ? name_page(store, a, out, err) : st;

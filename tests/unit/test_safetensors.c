@@ -166,6 +166,10 @@ static void config_defaults_and_bounds(void **state)
     assert_int_equal(c.context, 77);
     assert_int_equal(c.end_id, 49407);
     assert_int_equal(clip_config_image_tokens(&c), 50);
+    assert_true(c.hybrid_weight >= 1 && !c.english);
+    const char *wary = "{\"peel\":{\"hybrid_weight\":0.25,\"language\":\"en\"}}";
+    assert_int_equal(clip_config_parse("c", wary, strlen(wary), &c, &err), OK);
+    assert_true(c.hybrid_weight > 0.24 && c.hybrid_weight < 0.26 && c.english);
 
     const char *full = "{\"model_type\":\"clip\",\"projection_dim\":10,\"text_config\":{\"hidden_size\":20,"
                        "\"num_attention_heads\":5,\"hidden_act\":\"gelu\",\"eos_token_id\":2,\"layer_norm_eps\":1e-6},"
@@ -193,7 +197,9 @@ static void config_defaults_and_bounds(void **state)
                {"{\"vision_config\":{\"num_channels\":4}}", "expected 3, found 4"},
                {"{\"vision_config\":{\"patch_size\":225}}", "at most image_size 224"},
                {"{\"vision_config\":{\"patch_size\":1}}", "50177 tokens"},
-               {"{\"vision_config\":{\"image_size\":-1}}", "found -1"}};
+               {"{\"vision_config\":{\"image_size\":-1}}", "found -1"},
+               {"{\"peel\":{\"hybrid_weight\":1.5}}", "hybrid_weight: expected a number from 0 to 1"},
+               {"{\"peel\":{\"language\":\"xx\"}}", "language: expected en"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (clip_config_parse("c", bad[i].json, strlen(bad[i].json), &c, &err) == OK ||
             !strstr(err.message, bad[i].says))
