@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 #include "cmd/model_dir.h"
 #include "cmd/model_hub.h"
+#include "cmd/model_starter.h"
 #include "cmd/progress.h"
 #include "http/client.h"
 #include "model/clip.h"
@@ -227,12 +228,20 @@ static enum status use_by_service(const struct config *cfg, const char *id, stru
     return st;
 }
 
+static enum status install_starter(const struct config *cfg, const char *models, struct error *err)
+{
+    enum status st = starter_install(models, err);
+    return st == OK && cmd_models_mirrored(cfg) ? cmd_bucket_put_model(cfg, models, STARTER, err) : st;
+}
+
 static int use(const struct config *cfg, const char *given)
 {
     struct error err;
     char id[HUB_MAX_ID + 8], path[PATH_MAX], models[PATH_MAX];
     struct stat sb;
     if (hub_dir_name(given, id, &err) != OK || cmd_models_dir(cfg, models, &err) != OK)
+        return cmd_failed(&err);
+    if (strcmp(id, STARTER) == 0 && install_starter(cfg, models, &err) != OK)
         return cmd_failed(&err);
     int n = snprintf(path, sizeof path, "%s/%s/config.json", models, id);
     if (n < 0 || n >= (int)sizeof path || stat(path, &sb) != 0) {

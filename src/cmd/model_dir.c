@@ -47,7 +47,9 @@ enum status model_find(const struct config *cfg, const char *id, char dir[PATH_M
         if (first_model(models, dir))
             return OK;
         return err_set(err, ERR_NOT_FOUND,
-                       "no model in %.200s; `peel model pull openai/clip-vit-base-patch32` gets one", models);
+                       "no model in %.200s; `peel model pull openai/clip-vit-base-patch32` gets one, `peel model use"
+                       " starter` takes the small one that comes with Peel",
+                       models);
     }
     if (strchr("./", id[0]) || (is_folder(id) && strchr(id, '/'))) {
         if (snprintf(dir, PATH_MAX, "%s", id) < PATH_MAX && is_folder(dir))

@@ -6,10 +6,12 @@ import http.server
 import json
 import pathlib
 import re
+import shutil
+import subprocess
 import threading
 import unittest
 
-from peel_testing import ROOT, System, main, png, request, wait_until
+from peel_testing import PEEL, ROOT, System, main, png, request, wait_until
 
 SMALL = ROOT / "tests/golden/small"
 
@@ -206,6 +208,47 @@ class Pull(unittest.TestCase):
         used = self.system.run("model", "use", "second", "--search-url", f"http://127.0.0.1:{port}")
         self.assertIn("second is now the default", used.stdout)
         wait_until(lambda: request(port, "GET", "/api/search/?query=red").json()["model"] == "second", 20, "the switch")
+
+    def test_the_starter_comes_with_the_program(self):
+        """Found beside the program, used by running services, and replaced by one from a hub with one command."""
+        self.system.add({"red.png": ("red", ""), "blue.png": ("blue", "")})
+        self.system.start_search()
+        self.system.start_sticker()
+        port = self.system.search_port
+        url = ("--search-url", f"http://127.0.0.1:{port}")
+        for _ in range(2):
+            self.assertIn("starter is now the default", self.system.run("model", "use", "starter", *url).stdout)
+        shipped = ROOT / "models/starter"
+        for file in (self.models / "starter").iterdir():
+            self.assertEqual(file.read_bytes(), (shipped / file.name).read_bytes(), file.name)
+        self.assertIn("starter", self.system.run("model", "list").stdout)
+
+        def indexed():
+            models = request(port, "GET", "/api/models").json()["models"]
+            return [m for m in models if m["state"] == "ready" and m["indexed"] == 2]
+
+        wait_until(indexed, 30, "two vectors")
+        answer = request(port, "GET", "/api/search/?query=a+red+square&algorithm=vector").json()
+        self.assertEqual((answer["model"], answer["total"]), ("starter", 2))
+        legs = [request(port, "GET", f"/api/search/?query=red&lang={lang}").json()["legs"] for lang in ("en", "de")]
+        self.assertEqual([sorted(found) for found in legs], [["lexical", "vector"], ["lexical"]])
+        self.pull("org/small")
+        self.system.run("model", "use", "org/small", *url)
+        wait_until(lambda: request(port, "GET", "/api/search/?query=red").json()["model"] == "org/small", 20, "the switch")
+
+    def test_a_program_without_the_starter_says_where_it_belongs(self):
+        alone = self.system.folder / "bin" / "peel"
+        alone.parent.mkdir()
+        alone.write_bytes(pathlib.Path(PEEL).read_bytes())
+        alone.chmod(0o755)
+        done = subprocess.run([alone, "model", "use", "starter", "--data", self.system.data], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("share/peel/models/starter", done.stderr)
+        self.assertEqual([f.name for f in self.models.glob("*")], [])
+        share = self.system.folder / "share/peel/models"
+        shutil.copytree(ROOT / "models/starter", share / "starter")
+        done = subprocess.run([alone, "model", "use", "starter", "--data", self.system.data], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
 #     reference.sh TEST_PROGRAM      needs python3-torch and python3-numpy
 set -eu
 python=/usr/bin/python3 # Debian's, which is the one that those packages install for
-for shape in tiny small; do
-    $python train/reference.py check tests/golden/$shape
+for made in tests/golden/tiny tests/golden/small models/starter; do
+    $python train/reference.py check $made
 done
 dir=build/clip-base
 [ -s $dir/model.safetensors ] || $python train/reference.py make base $dir

@@ -113,6 +113,7 @@ static void agrees_with_pytorch(void **state)
             check_golden("tiny", p, isa, pool, 97);
             check_golden("small", p, isa, NULL, 598);
             check_golden("small", p, isa, pool, 598);
+            check_golden("models/starter", p, isa, pool, -1);
             check_golden("small", p, isa, pool, 0); /* another start token: not the texts' */
         }
     pool_close(pool);

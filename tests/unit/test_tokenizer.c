@@ -212,12 +212,43 @@ static void agrees_with_clip(void **state)
     tokenizer_close(t[1]);
 }
 
+/* models/starter/golden.json has phrases as train/tokenizer.py splits them. */
+static void the_starters_words_are_split_as_in_training(void **state)
+{
+    (void)state;
+    json_error_t jerr;
+    struct tokenizer *t;
+    struct error err;
+    size_t i;
+    const json_t *entry;
+    json_t *golden = json_load_file("models/starter/golden.json", 0, &jerr);
+    assert_non_null(golden);
+    assert_int_equal(tokenizer_open("models/starter", &t, &err), OK);
+    assert_true(json_array_size(json_object_get(golden, "phrases")) > 10);
+    json_array_foreach(json_object_get(golden, "phrases"), i, entry)
+    {
+        const char *text = json_string_value(json_object_get(entry, "text"));
+        const json_t *want = json_object_get(entry, "ids");
+        int32_t ids[32];
+        size_t n;
+        assert_int_equal(tokenizer_encode(t, text, strlen(text), 32, ids, &n, &err), OK);
+        if (n != json_array_size(want))
+            fail_msg("\"%s\": %zu tokens, expected %zu", text, n, json_array_size(want));
+        for (size_t k = 0; k < n; k++)
+            if (ids[k] != json_integer_value(json_array_get(want, k)))
+                fail_msg("\"%s\": token %zu is %d, expected %d", text, k, ids[k],
+                         (int)json_integer_value(json_array_get(want, k)));
+    }
+    tokenizer_close(t);
+    json_decref(golden);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merges_go_by_rank),       cmocka_unit_test(truncation_keeps_the_end),
         cmocka_unit_test(hostile_text_is_refused), cmocka_unit_test(broken_files_are_named),
-        cmocka_unit_test(agrees_with_clip),
+        cmocka_unit_test(agrees_with_clip),        cmocka_unit_test(the_starters_words_are_split_as_in_training),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,65 @@
+#include "cmd/model_starter.h"
+
+#include "base/os.h"
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const files[] = {"model.safetensors",     "vocab.json", "merges.txt", "preprocessor_config.json",
+                                    "tokenizer_config.json", "README.md",  "config.json"};
+
+static bool join(char out[PATH_MAX], const char *folder, const char *name)
+{
+    int n = snprintf(out, PATH_MAX, "%s/%s", folder, name);
+    return n >= 0 && n < PATH_MAX;
+}
+
+/* Where it was shipped to. */
+static enum status find(char dir[PATH_MAX], struct error *err)
+{
+    static const char *const places[] = {"models/" STARTER, "../share/peel/models/" STARTER};
+    char program[PATH_MAX], path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (n < 0)
+        return err_errno(err, "cannot read /proc/self/exe");
+    program[n] = '\0';
+    *strrchr(program, '/') = '\0'; /* an absolute name */
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (join(dir, program, places[i]) && join(path, dir, "config.json") && access(path, R_OK) == 0)
+            return OK;
+    return err_set(err, ERR_NOT_FOUND, "the starter model is neither in %.1000s/%s nor in %.1000s/%s", program,
+                   places[0], program, places[1]);
+}
+
+static enum status copy(const char *from, const char *to, const char *name, struct error *err)
+{
+    char source[PATH_MAX], target[PATH_MAX];
+    struct os_map map;
+    if (!join(source, from, name) || !join(target, to, name))
+        return err_set(err, ERR_INVALID, "models folder's name is too long");
+    enum status st = os_map_file(source, &map, err);
+    if (st != OK)
+        return st;
+    st = os_write_file(target, map.data, map.len, err);
+    os_unmap(&map);
+    return st;
+}
+
+enum status starter_install(const char *models, struct error *err)
+{
+    char from[PATH_MAX], final[PATH_MAX], part[PATH_MAX];
+    if (!join(final, models, STARTER) || !join(part, models, STARTER ".part"))
+        return err_set(err, ERR_INVALID, "models folder's name is too long");
+    if (access(final, F_OK) == 0)
+        return OK;
+    enum status st = find(from, err);
+    if (st == OK)
+        st = os_mkdirs(part, err);
+    for (size_t i = 0; st == OK && i < sizeof files / sizeof *files; i++)
+        st = copy(from, part, files[i], err);
+    if (st == OK && rename(part, final) != 0 && access(final, F_OK) != 0) /* there: another was quicker */
+        st = err_errno(err, "cannot rename %s", part);
+    return st;
+}
