@@ -89,6 +89,20 @@ static int visible(const struct dirent *e)
     return e->d_name[0] != '.';
 }
 
+static double folder_megabytes(const char *path)
+{
+    DIR *d = opendir(path);
+    double bytes = 0;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        struct stat sb;
+        if (fstatat(dirfd(d), e->d_name, &sb, 0) == 0 && S_ISREG(sb.st_mode))
+            bytes += (double)sb.st_size;
+    }
+    if (d)
+        closedir(d);
+    return bytes / 1e6;
+}
+
 static int list(const struct config *cfg)
 {
     struct error local;
@@ -113,7 +127,8 @@ static int list(const struct config *cfg)
             if (os_read_file(path, &origin, &err) == OK)
                 o = json_loads(buf_str(&origin), 0, NULL);
             const char *commit = json_string_value(json_object_get(o, "commit"));
-            printf("%-48s %8.1f MB  %s%.12s\n", name, (double)json_integer_value(json_object_get(o, "bytes")) / 1e6,
+            snprintf(path, sizeof path, "%.2000s/%.255s", models, name);
+            printf("%-48s %8.1f MB  %s%.12s\n", name, folder_megabytes(path),
                    partial ? "incomplete: pull it again to continue" : "", commit ? commit : "");
             json_decref(o);
             buf_free(&origin);

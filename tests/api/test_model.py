@@ -221,7 +221,7 @@ class Pull(unittest.TestCase):
         shipped = ROOT / "models/starter"
         for file in (self.models / "starter").iterdir():
             self.assertEqual(file.read_bytes(), (shipped / file.name).read_bytes(), file.name)
-        self.assertIn("starter", self.system.run("model", "list").stdout)
+        self.assertRegex(self.system.run("model", "list").stdout, r"(?m)^starter +11\.\d MB")
 
         def indexed():
             models = request(port, "GET", "/api/models").json()["models"]
