@@ -19,7 +19,8 @@ static bool join(char out[PATH_MAX], const char *folder, const char *name)
 /* Where it was shipped to. */
 static enum status find(char dir[PATH_MAX], struct error *err)
 {
-    static const char *const places[] = {"models/" STARTER, "../share/peel/models/" STARTER};
+    /* a source tree, its build folders, an installation */
+    static const char *const places[] = {"models/" STARTER, "../../models/" STARTER, "../share/peel/models/" STARTER};
     char program[PATH_MAX], path[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
     if (n < 0)
@@ -30,7 +31,7 @@ static enum status find(char dir[PATH_MAX], struct error *err)
         if (join(dir, program, places[i]) && join(path, dir, "config.json") && access(path, R_OK) == 0)
             return OK;
     return err_set(err, ERR_NOT_FOUND, "the starter model is neither in %.1000s/%s nor in %.1000s/%s", program,
-                   places[0], program, places[1]);
+                   places[0], program, places[2]);
 }
 
 static enum status copy(const char *from, const char *to, const char *name, struct error *err)
