@@ -302,11 +302,14 @@ enum status sticker_store_outbox_oldest(struct sticker_store *s, int64_t *create
 
 /* --- times --- */
 
-void store_timed(struct metric_times *t, int64_t began_us)
+void store_timed(struct store_calls *calls, int64_t began_us, enum status status)
 {
     int64_t us = os_monotonic_us() - began_us;
-    metric_observe(t, us);
+    metric_observe(&calls->took, us);
     metric_part_add(METRIC_DATABASE, us);
+    if (status == ERR_UNAVAILABLE || status == ERR_IO || status == ERR_CORRUPT || status == ERR_TIMEOUT ||
+        status == ERR_INTERNAL)
+        atomic_fetch_add_explicit(&calls->failed, 1, memory_order_relaxed);
 }
 
 void store_times_write(const struct store_times *t, const char *prefix, struct buf *out)
@@ -314,8 +317,12 @@ void store_times_write(const struct store_times *t, const char *prefix, struct b
     char name[128];
     snprintf(name, sizeof name, "%s_database_duration_seconds", prefix);
     metric_family(out, name, "histogram", "Time of calls to the database, waiting for it included.");
-    metric_histogram(out, name, "kind=\"read\"", &t->read);
-    metric_histogram(out, name, "kind=\"write\"", &t->write);
+    metric_histogram(out, name, "kind=\"read\"", &t->read.took);
+    metric_histogram(out, name, "kind=\"write\"", &t->write.took);
+    snprintf(name, sizeof name, "%s_database_errors_total", prefix);
+    metric_family(out, name, "counter", "Calls that the database failed.");
+    metric_value(out, name, "kind=\"read\"", (double)atomic_load(&t->read.failed));
+    metric_value(out, name, "kind=\"write\"", (double)atomic_load(&t->write.failed));
 }
 
 void sticker_store_metrics(const struct sticker_store *s, const char *prefix, struct buf *out)

@@ -9,10 +9,16 @@
 #include "store/search_store.h"
 #include "store/sticker_admin.h"
 #include "store/sticker_store.h"
+#include <stdatomic.h>
 
-/* How long calls took, whatever the backend; waiting for a connection or for the writer's turn is in it. */
+/* How long calls took, whatever the backend, and how many failed for the database's sake (it is away, full, broken),
+ * not for what was asked; waiting for a connection or for the writer's turn is in it. */
+struct store_calls {
+    struct metric_times took;
+    _Atomic uint64_t failed;
+};
 struct store_times {
-    struct metric_times read, write;
+    struct store_calls read, write;
 };
 #define STORE_TIMED_READ  read
 #define STORE_TIMED_WRITE write
@@ -21,10 +27,10 @@ struct store_times {
     do {                                                                                                               \
         int64_t began_us = os_monotonic_us();                                                                          \
         enum status timed_status = (call);                                                                             \
-        store_timed(&(store)->times.STORE_TIMED_##kind, began_us);                                                     \
+        store_timed(&(store)->times.STORE_TIMED_##kind, began_us, timed_status);                                       \
         return timed_status;                                                                                           \
     } while (0)
-void store_timed(struct metric_times *t, int64_t began_us);
+void store_timed(struct store_calls *calls, int64_t began_us, enum status status);
 void store_times_write(const struct store_times *t, const char *prefix, struct buf *out);
 
 struct sticker_store_ops {

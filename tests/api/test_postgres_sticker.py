@@ -139,7 +139,9 @@ class StickersOnPostgres(unittest.TestCase):
                 thread.join()
         self.assertEqual({status for status, _ in others}, {503}, others[:5])
         self.assertTrue(all(after for _, after in others), others[:5])
-        self.assertIn(b"peel_sticker_database_up 1", request(ports[0], "GET", "/metrics").body)
+        metrics = request(ports[0], "GET", "/metrics").body
+        self.assertIn(b"peel_sticker_database_up 1", metrics)
+        self.assertGreater(int(re.search(rb'peel_sticker_database_errors_total{kind="write"} (\d+)', metrics)[1]), 0)
         text = self.votes(ports[0], "cat")
         counts = [int(n) for n in re.findall(r'"(?:positives|positive|positive_count)": ?(\d+)', text)]
         self.assertEqual(len(counts), 3, text)
