@@ -237,9 +237,11 @@ static void stop_listening(struct http_server *s, int64_t deadline_us)
             usleep(HANDSHAKE_US);
         while (anyone_waits(s->listen_fd) && os_monotonic_us() < deadline_us);
     }
-    MHD_quiesce_daemon(s->daemon); /* the socket is ours again */
-    close(s->listen_fd);
-    s->listen_fd = -1;
+    MHD_quiesce_daemon(s->daemon);
+    /* It is closed when the daemon has ended, whose thread may still take it out of its epoll set. A socket that others
+     * listen on too stays as it is. */
+    if (s->own_socket)
+        shutdown(s->listen_fd, SHUT_RDWR);
 }
 
 void http_server_close(struct http_server *s, unsigned deadline_ms)
