@@ -66,9 +66,16 @@ class StickersOnPostgres(unittest.TestCase):
 
     @unittest.skipIf(MODE != "release", "its SQL is the same in every build")
     def test_admin_pages(self):
+        self.api("test_admin.py", "Models")
+
+    @unittest.skipIf(MODE != "release", "its SQL is the same in every build")
+    def test_feedback_through_a_crash(self):
+        self.api("test_sticker_api.py", "FeedbackThroughACrash")
+
+    def api(self, program, tests):
         environment = {**os.environ, "PEEL_TEST_STICKER_DB": self.server.url("{}")}
         done = subprocess.run(
-            [sys.executable, pathlib.Path(__file__).with_name("test_admin.py"), "Models"],
+            [sys.executable, pathlib.Path(__file__).with_name(program), tests],
             capture_output=True,
             text=True,
             env=environment,

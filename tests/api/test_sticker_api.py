@@ -4,9 +4,14 @@ import concurrent.futures
 import csv
 import io
 import json
+import socket
+import time
+import unittest
 import urllib.parse
 
-from peel_testing import ADMIN_TOKEN, STICKERS, ServiceTest, main, request, wait_until
+from peel_testing import ADMIN_TOKEN, STICKERS, ServiceTest, System, figures, main, request, wait_until
+
+BODY = json.dumps({"feedback": [{"query": "crash", "positive": ["cat.png"]}]})
 
 
 class Search(ServiceTest):
@@ -173,6 +178,59 @@ class Feedback(ServiceTest):
         self.assertEqual({a.status for a in answers}, {200})
         self.assertEqual(sum(a.headers["Idempotency-Replayed"] is None for a in answers), 1)
         self.assertEqual(self.analytics("crowd").json()["feedback scores"][0]["positives"], 1)
+
+
+class FeedbackThroughACrash(unittest.TestCase):
+    """A service that is killed has both or neither of a vote and its key, so that sending it again counts it once."""
+
+    def setUp(self):
+        self.system = System()
+        self.addCleanup(self.system.close)
+        self.system.add(STICKERS)
+        self.start()
+        self.assertEqual(request(self.system.port, "GET", "/api/search/?query=crash").status, 200)
+
+    def start(self):
+        self.system.start_sticker(search_port=1)
+
+    def kill(self):
+        self.system.sticker.child.kill()
+        self.system.sticker.child.wait()
+
+    def send(self, key):
+        return request(self.system.port, "POST", "/api/feedback/", BODY, {"Idempotency-Key": key})
+
+    def send_and_kill(self, key, seconds):
+        """Nobody reads the answer, if there is one."""
+        head = f"POST /api/feedback/ HTTP/1.1\r\nHost: peel\r\nIdempotency-Key: {key}\r\nContent-Length: {len(BODY)}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", self.system.port)) as connection:
+            connection.sendall((head + BODY).encode())
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                pass
+            self.kill()
+
+    def expect_votes(self, n):
+        answer = request(self.system.port, "GET", "/api/analytics/?query=crash", headers={"Authorization": f"Token {ADMIN_TOKEN}"})
+        self.assertEqual([(s["sticker"], s["positives"]) for s in answer.json()["feedback scores"]], [("cat.png", n)])
+
+    def test_killed_after_the_answer_and_before(self):
+        first = self.send("answered")
+        self.assertEqual((first.status, first.headers["Idempotency-Replayed"]), (200, None))
+        self.kill()
+        self.start()
+        again = self.send("answered")
+        self.assertEqual((again.status, again.body, again.headers["Idempotency-Replayed"]), (200, first.body, "true"))
+        self.expect_votes(1)
+        replayed = []
+        for n, milliseconds in enumerate((0, 0.3, 1, 2, 4, 50), 2):
+            self.send_and_kill(f"cut-{n}", milliseconds / 1000)
+            self.start()
+            answer = self.send(f"cut-{n}")
+            self.assertEqual(answer.status, 200)
+            replayed.append(answer.headers["Idempotency-Replayed"] == "true")
+            self.expect_votes(n)
+        figures(f"feedback cut off by kill -9: {replayed.count(True)} of {len(replayed)} were counted before, all once")
 
 
 class Analytics(ServiceTest):
