@@ -1,6 +1,9 @@
 """`make soak`: how both services hold out. Measures the capacity, then loads them with 80% of it for SOAK_SECONDS (600),
-searches and votes, and asks for some five times the capacity, or what wrk can ask for beside them, for some seconds in
-the end. Memory must stay flat, nothing may fail at 80%, what is too much is refused at once, and afterwards everything is as before. Needs wrk."""
+searches and votes, and asks for some five times the capacity for some seconds in the end. Memory must stay flat, nothing may fail
+at 80%, what is too much is refused at once, and afterwards everything is as before. Needs wrk.
+
+The services have half of the processors and wrk the others, so that who asks takes nothing from who answers: what is measured
+is the capacity of that half."""
 
 import os
 import pathlib
@@ -16,7 +19,7 @@ from peel_testing import ADMIN_TOKEN, ROOT, System, request, wait_until  # noqa:
 
 SOAK = int(os.environ.get("SOAK_SECONDS", "600"))
 MEASURE = 8  # seconds that the capacity is measured, and that a burst lasts
-BUSY, PAUSING, VOTERS, BURST = 64, 150, 8, 900  # connections
+BUSY, PAUSING, VOTERS, BURST = 64, 240, 8, 900  # connections
 VOTES = 200  # a second
 QUEUE = 256  # requests that may wait: more than pause at 80%, what comes beyond in a burst is refused
 WORDS = ["cat", "dog", "cake", "car", "sun", "rain", "party", "park", "happy", "sad", "red", "blue", "green", "king", "queen",
@@ -27,9 +30,9 @@ WORDS = ["cat", "dog", "cake", "car", "sun", "rain", "party", "park", "happy", "
 class Wrk:
     """One run of wrk in the background, and what it found."""
 
-    def __init__(self, port, folder, mode, connections, seconds, rate=None):
-        pause = {"PAUSE_MS": str(max(1, round(1000 * connections / rate)))} if rate else {}
-        command = ["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "10s",
+    def __init__(self, port, folder, mode, connections, seconds, pause_ms=None):
+        pause = {"PAUSE_MS": str(max(1, round(pause_ms)))} if pause_ms else {}
+        command = ["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{round(seconds)}s", "--latency", "--timeout", "10s",
                    "-s", str(ROOT / "bench" / "search.lua"), f"http://127.0.0.1:{port}", "--", str(folder / "words"), mode]  # fmt: skip
         self.child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **pause})
 
@@ -71,6 +74,17 @@ class Memory(threading.Thread):
         return slope * 60, m
 
 
+def pause_for(rate, port, folder, mode):
+    """How long each of PAUSING connections must pause so that together they ask `rate` times a second: found by trying."""
+    pause = 1000 * PAUSING / rate
+    for _ in range(4):
+        found = Wrk(port, folder, mode, PAUSING, MEASURE / 2, pause).wait()
+        if abs(found.rate / rate - 1) < 0.02:
+            break
+        pause += 1000 * PAUSING / rate - 1000 * PAUSING / found.rate
+    return pause
+
+
 def children(serve):
     found = {}
     for pid in pathlib.Path(f"/proc/{serve.child.pid}/task/{serve.child.pid}/children").read_text().split():
@@ -95,9 +109,13 @@ def stored(port):
 
 def soak(system):
     system.add({f"s{i}.png": (WORDS[i % 40], f"{WORDS[i % 40]}, {WORDS[(7 * i + 3) % 40]}") for i in range(100)})
+    cores = sorted(os.sched_getaffinity(0))
+    ours, theirs = set(cores[: len(cores) // 2]) or set(cores), set(cores[len(cores) // 2 :])
     env = {"ADMIN_USERNAME": "admin", "ADMIN_PASSWORD": "a long password", "ADMIN_TOKEN": ADMIN_TOKEN}
+    os.sched_setaffinity(0, theirs)  # as its children are when they start
     serve = system.start_process("serve", "serve", "--port", "0", "--search-port", "0", "--max-queue", str(QUEUE), env=env)
     port = system.port = int(serve.wait_for(r"Gallery: http://127\.0\.0\.1:(\d+)/")[1])
+    os.sched_setaffinity(0, ours)
     system.wait_indexed()
     for word in WORDS[:20]:
         assert request(port, "GET", f"/api/search/?query={word}").status == 200
@@ -108,13 +126,18 @@ def soak(system):
     # A voter's search must be known before its vote comes; counts are written with a little delay.
     wait_until(lambda: "peel_sticker_usage_pending 0" in request(port, "GET", "/metrics").body.decode(), 5, "counts")
     capacity = Wrk(port, system.folder, search, BUSY, MEASURE).wait()
-    print(f"capacity: {capacity.rate:.0f} searches/s at {BUSY} connections, p99 {capacity.p99_ms:.1f} ms", flush=True)
+    print(
+        f"capacity: {capacity.rate:.0f} searches/s on {len(theirs)} of {len(cores)} processors at {BUSY} connections, "
+        f"p99 {capacity.p99_ms:.1f} ms",
+        flush=True,
+    )
+    pause = pause_for(0.8 * capacity.rate, port, system.folder, search)
 
     memory = Memory(pids)
     memory.start()
     began = time.monotonic()
-    votes = Wrk(port, system.folder, "feedback", VOTERS, SOAK, VOTES)
-    load = Wrk(port, system.folder, search, PAUSING, SOAK, 0.8 * capacity.rate).wait()
+    votes = Wrk(port, system.folder, "feedback", VOTERS, SOAK, 1000 * VOTERS / VOTES)
+    load = Wrk(port, system.folder, search, PAUSING, SOAK, pause).wait()
     votes.wait()
     memory.done.set()
     memory.join()
@@ -134,7 +157,7 @@ def soak(system):
         print(f"memory of {name}: {mean:.1f} MiB, {slope:+.3f} MiB a minute in the second half{'' if ok else ': NOT FLAT'}")
 
     # Who waits for an answer asks less often: so they would ask ten times as often as can be answered, if it came at once.
-    burst = Wrk(port, system.folder, search, BURST, MEASURE, 10 * capacity.rate)
+    burst = Wrk(port, system.folder, search, BURST, MEASURE, 100 * BURST / capacity.rate)
     alive = []
     while burst.child.poll() is None:
         asked = time.monotonic()
@@ -144,7 +167,7 @@ def soak(system):
     ended = time.monotonic()
     wait_until(lambda: request(port, "GET", f"{search}cat").status == 200, 10, "an answer after the burst")
     recovered = time.monotonic() - ended
-    after = Wrk(port, system.folder, search, PAUSING, MEASURE, 0.8 * capacity.rate).wait()
+    after = Wrk(port, system.folder, search, PAUSING, MEASURE, pause).wait()
     good = burst.requests - burst.refused
     print(
         f"burst: {burst.rate:.0f} requests/s ({burst.rate / capacity.rate:.1f} times the capacity) on {BURST} "
