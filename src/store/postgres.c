@@ -1,5 +1,8 @@
-/* postgres.c: connections, their prepared statements, transactions and migrations. */
+/* postgres.c: PostgreSQL's driver: connections, their prepared statements, transactions and migrations. Values travel
+ * in binary: text, bigint, bytea, boolean (read as an integer) and arrays of bigint and bytea. While the server does
+ * not answer, calls fail at once, but for an attempt now and then. */
 #include "store/postgres.h"
+#include "store/db_driver.h"
 
 #include "base/log.h"
 #include "base/os.h"
@@ -27,6 +30,7 @@ enum {
 #define MIGRATION_LOCK "7306357456639091052" /* any number; all peel programs take the same */
 
 struct pg_conn {
+    struct db_conn base;
     struct pg *db;
     PGconn *handle; /* NULL before the first use */
     const char *prepared[MAX_STATEMENTS];
@@ -38,13 +42,16 @@ struct pg_conn {
 };
 
 struct pg {
-    char *url, *name; /* name: without the password, for messages */
-    pthread_mutex_t mutex;
-    pthread_cond_t returned;
-    struct pg_conn *all, **free; /* a stack: the one used last has the most statements prepared */
-    unsigned count, n_free;
+    struct db base;
+    char *url;
+    struct pg_conn *all;
     int64_t pause_us, next_try_us; /* after failures to connect */
 };
+
+static struct pg_conn *pg_conn(struct db_conn *c)
+{
+    return (struct pg_conn *)c;
+}
 
 /* --- errors --- */
 
@@ -77,10 +84,12 @@ static enum status failed(struct pg_conn *c, const PGresult *result, struct erro
         code = ERR_CORRUPT;
     else if (strncmp(state, "22", 2) == 0)
         code = ERR_INVALID;
-    return err_set(err, code, "database %s: %.*s%s%s", c->db->name, len, said, *state ? ", SQLSTATE " : "", state);
+    return err_set(err, code, "database %s: %.*s%s%s", c->base.name, len, said, *state ? ", SQLSTATE " : "", state);
 }
 
 /* --- connections --- */
+
+static enum status script(struct db_conn *c, const char *sql, struct error *err);
 
 static void quiet(void *arg, const PGresult *result)
 {
@@ -96,7 +105,7 @@ static enum status set_up(struct pg_conn *c, struct error *err)
              "SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d;"
              "SET client_encoding = 'UTF8'; SET plan_cache_mode = force_generic_plan",
              STATEMENT_MS, STATEMENT_MS, STATEMENT_MS);
-    return pg_script(c, sql, err);
+    return script(&c->base, sql, err);
 }
 
 static PGconn *connect_to(const struct pg *d, const char *database)
@@ -129,7 +138,7 @@ static PGresult *await_result(struct pg_conn *c, bool sent, struct error *err)
         struct pollfd socket = {.fd = PQsocket(c->handle), .events = unsent > 0 ? POLLIN | POLLOUT : POLLIN};
         int ready_n = poll(&socket, 1, c->patient ? -1 : left > 0 ? (int)(left / 1000) + 1 : 0);
         if (ready_n == 0 && left <= 0) {
-            err_set(err, ERR_UNAVAILABLE, "database %s did not answer for %d s", c->db->name, PATIENCE_MS / 1000);
+            err_set(err, ERR_UNAVAILABLE, "database %s did not answer for %d s", c->base.name, PATIENCE_MS / 1000);
             PQclear(last);
             PQfinish(c->handle);
             c->handle = NULL;
@@ -150,12 +159,12 @@ static enum status ready(struct pg_conn *c, struct error *err)
     if (c->handle && PQstatus(c->handle) == CONNECTION_OK)
         return OK;
     if (c->pinned)
-        return err_set(err, ERR_UNAVAILABLE, "database %s: the connection broke in a transaction", d->name);
-    pthread_mutex_lock(&d->mutex);
+        return err_set(err, ERR_UNAVAILABLE, "database %s: the connection broke in a transaction", d->base.name);
+    pthread_mutex_lock(&d->base.mutex);
     bool wait = d->pause_us && os_monotonic_us() < d->next_try_us;
-    pthread_mutex_unlock(&d->mutex);
+    pthread_mutex_unlock(&d->base.mutex);
     if (wait)
-        return err_set(err, ERR_UNAVAILABLE, "database %s does not answer", d->name);
+        return err_set(err, ERR_UNAVAILABLE, "database %s does not answer", d->base.name);
     PQfinish(c->handle);
     c->n_prepared = 0;
     os_random(&c->tag, sizeof c->tag);
@@ -163,7 +172,7 @@ static enum status ready(struct pg_conn *c, struct error *err)
     enum status st = PQstatus(c->handle) == CONNECTION_OK ? set_up(c, err) : failed(c, NULL, err);
     uint32_t random;
     os_random(&random, sizeof random);
-    pthread_mutex_lock(&d->mutex);
+    pthread_mutex_lock(&d->base.mutex);
     if (st == OK) {
         d->pause_us = 0;
     } else {
@@ -171,26 +180,8 @@ static enum status ready(struct pg_conn *c, struct error *err)
         d->pause_us = d->pause_us < MOST_PAUSE_US ? d->pause_us : MOST_PAUSE_US;
         d->next_try_us = os_monotonic_us() + d->pause_us / 2 + random % (d->pause_us / 2); /* not all at once */
     }
-    pthread_mutex_unlock(&d->mutex);
+    pthread_mutex_unlock(&d->base.mutex);
     return st == OK ? OK : ERR_UNAVAILABLE;
-}
-
-struct pg_conn *pg_reader(struct pg *d)
-{
-    pthread_mutex_lock(&d->mutex);
-    while (d->n_free == 0)
-        pthread_cond_wait(&d->returned, &d->mutex);
-    struct pg_conn *c = d->free[--d->n_free];
-    pthread_mutex_unlock(&d->mutex);
-    return c;
-}
-
-void pg_reader_done(struct pg *d, struct pg_conn *c)
-{
-    pthread_mutex_lock(&d->mutex);
-    d->free[d->n_free++] = c;
-    pthread_cond_signal(&d->returned);
-    pthread_mutex_unlock(&d->mutex);
 }
 
 /* --- statements --- */
@@ -213,13 +204,13 @@ int64_t pg_read_int(const unsigned char bytes[8])
 enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25, OID_BYTEA_ARRAY = 1001, OID_INT8_ARRAY = 1016 };
 enum { ARRAY_HEAD = 20 };
 
-static size_t item_size(const struct pg_arg *arg, size_t i)
+static size_t item_size(const struct db_arg *arg, size_t i)
 {
-    return arg->type == PG_ARG_INTS ? 8 : ((const struct pg_blob *)arg->data)[i].len;
+    return arg->type == DB_ARG_INTS ? 8 : ((const struct db_bytes *)arg->data)[i].len;
 }
 
 /* The bytes of an array, which the caller frees; NULL: no memory. */
-static unsigned char *pack_array(const struct pg_arg *arg, size_t *len)
+static unsigned char *pack_array(const struct db_arg *arg, size_t *len)
 {
     *len = ARRAY_HEAD;
     for (size_t i = 0; i < arg->len; i++)
@@ -229,17 +220,17 @@ static unsigned char *pack_array(const struct pg_arg *arg, size_t *len)
         return NULL;
     put_bytes(&at, 1, 4); /* dimensions */
     put_bytes(&at, 1, 4); /* there may be NULLs */
-    put_bytes(&at, arg->type == PG_ARG_INTS ? OID_INT8 : OID_BYTEA, 4);
+    put_bytes(&at, arg->type == DB_ARG_INTS ? OID_INT8 : OID_BYTEA, 4);
     put_bytes(&at, arg->len, 4);
     put_bytes(&at, 1, 4); /* the first item's number */
     for (size_t i = 0; i < arg->len; i++) {
         size_t size = item_size(arg, i);
-        if (arg->type == PG_ARG_INTS) {
+        if (arg->type == DB_ARG_INTS) {
             put_bytes(&at, size, 4);
             put_bytes(&at, (uint64_t)((const int64_t *)arg->data)[i], 8);
             continue;
         }
-        const struct pg_blob *b = (const struct pg_blob *)arg->data + i;
+        const struct db_bytes *b = (const struct db_bytes *)arg->data + i;
         put_bytes(&at, b->data ? size : UINT32_MAX, 4);
         if (b->data && size)
             memcpy(at, b->data, size);
@@ -258,37 +249,39 @@ struct values {
     unsigned char *owned[MAX_ARGS];
 };
 
-static enum status bind(struct values *v, const struct pg_arg *args, size_t n, struct error *err)
+static enum status bind(struct values *v, const struct db_arg *args, size_t n, struct error *err)
 {
     assert(n <= MAX_ARGS);
     memset(v->owned, 0, sizeof v->owned);
     for (size_t i = 0; i < n; i++) {
-        const struct pg_arg *arg = &args[i];
+        const struct db_arg *arg = &args[i];
         unsigned char *at = v->numbers[i];
         size_t len = arg->len;
         v->format[i] = 1;
         v->data[i] = arg->data;
         switch (arg->type) {
-        case PG_ARG_TEXT:
+        case DB_ARG_TEXT:
             v->types[i] = OID_TEXT;
             len = arg->data ? strlen(arg->data) : 0;
             break;
-        case PG_ARG_INT:
+        case DB_ARG_INT:
             v->types[i] = OID_INT8;
             put_bytes(&at, (uint64_t)arg->number, 8);
             v->data[i] = (const char *)v->numbers[i];
             len = 8;
             break;
-        case PG_ARG_BLOB:
+        case DB_ARG_BLOB:
             v->types[i] = OID_BYTEA;
             break;
-        case PG_ARG_INTS:
-        case PG_ARG_BLOBS:
-            v->types[i] = arg->type == PG_ARG_INTS ? OID_INT8_ARRAY : OID_BYTEA_ARRAY;
+        case DB_ARG_INTS:
+        case DB_ARG_BLOBS:
+            v->types[i] = arg->type == DB_ARG_INTS ? OID_INT8_ARRAY : OID_BYTEA_ARRAY;
             if (!(v->owned[i] = pack_array(arg, &len)))
                 return err_set(err, ERR_NO_MEMORY, "out of memory for the values of a statement");
             v->data[i] = (const char *)v->owned[i];
             break;
+        case DB_ARG_POINTER:
+            return err_set(err, ERR_INTERNAL, "a pointer for a statement of PostgreSQL");
         }
         if (len > INT32_MAX)
             return err_set(err, ERR_TOO_LARGE, "a value of a statement has %zu bytes", len);
@@ -316,7 +309,7 @@ static enum status prepare(struct pg_conn *c, const char *sql, const struct valu
     return st;
 }
 
-static enum status execute(struct pg_conn *c, const char *sql, bool once, const struct pg_arg *args, size_t n,
+static enum status execute(struct pg_conn *c, const char *sql, bool once, const struct db_arg *args, size_t n,
                            PGresult **out, struct error *err)
 {
     struct values v;
@@ -352,71 +345,59 @@ static enum status execute(struct pg_conn *c, const char *sql, bool once, const 
     return st;
 }
 
-static void query(struct pg_rows *r, struct pg_conn *c, const char *sql, bool once, const struct pg_arg *args, size_t n,
-                  struct error *err)
+static void query(struct db_rows *r, const char *sql, const struct db_arg *args, size_t n)
 {
     PGresult *result;
-    *r = (struct pg_rows){.conn = c, .at = -1, .err = err};
-    r->status = execute(c, sql, once, args, n, &result, err);
-    r->result = (struct pg_result *)result;
+    r->status = execute(pg_conn(r->conn), sql, r->once, args, n, &result, r->err);
+    r->set = result;
     r->count = result ? PQntuples(result) : 0;
 }
 
-void pg_query(struct pg_rows *r, struct pg_conn *c, const char *sql, const struct pg_arg *args, size_t n,
-              struct error *err)
+static bool next(struct db_rows *r)
 {
-    query(r, c, sql, false, args, n, err);
+    return ++r->at < r->count;
 }
 
-void pg_query_once(struct pg_rows *r, struct pg_conn *c, const char *sql, const struct pg_arg *args, size_t n,
-                   struct error *err)
+static int64_t changed(struct db_rows *r)
 {
-    query(r, c, sql, true, args, n, err);
+    return strtoll(PQcmdTuples(r->set), NULL, 10);
 }
 
-bool pg_next(struct pg_rows *r)
+static void end(struct db_rows *r)
 {
-    return r->status == OK && ++r->at < r->count;
+    PQclear(r->set);
 }
 
-enum status pg_end(struct pg_rows *r)
+static const void *bytes(struct db_rows *r, int column, size_t *len)
 {
-    PQclear((PGresult *)r->result);
-    r->result = NULL;
-    return r->status;
-}
-
-static const unsigned char *value(struct pg_rows *r, int column, size_t *len)
-{
-    const PGresult *result = (const PGresult *)r->result;
+    const PGresult *result = r->set;
     assert(column < PQnfields(result));
     bool null = PQgetisnull(result, r->at, column);
     *len = null ? 0 : (size_t)PQgetlength(result, r->at, column);
-    return null ? NULL : (const unsigned char *)PQgetvalue(result, r->at, column);
+    return null ? NULL : PQgetvalue(result, r->at, column);
 }
 
-bool pg_null(struct pg_rows *r, int column)
+static bool is_null(struct db_rows *r, int column)
 {
-    size_t len;
-    return !value(r, column, &len);
+    return PQgetisnull(r->set, r->at, column);
 }
 
-int64_t pg_int(struct pg_rows *r, int column)
+static int64_t integer(struct db_rows *r, int column)
 {
     size_t len;
-    const unsigned char *bytes = value(r, column, &len);
-    uint64_t v = bytes && len && bytes[0] >> 7 && len > 1 ? UINT64_MAX : 0;
+    const unsigned char *at = bytes(r, column, &len);
+    uint64_t v = len > 1 && at[0] >> 7 ? UINT64_MAX : 0;
     assert(len <= 8);
     for (size_t i = 0; i < len; i++)
-        v = v << 8 | bytes[i];
+        v = v << 8 | at[i];
     return (int64_t)v;
 }
 
-double pg_double(struct pg_rows *r, int column)
+static double real(struct db_rows *r, int column)
 {
     size_t len;
-    (void)value(r, column, &len);
-    int64_t bits = pg_int(r, column);
+    (void)bytes(r, column, &len);
+    int64_t bits = integer(r, column);
     double d;
     float f;
     if (len == sizeof f) {
@@ -428,57 +409,18 @@ double pg_double(struct pg_rows *r, int column)
     return d;
 }
 
-const char *pg_text(struct pg_rows *r, int column, struct arena *a)
-{
-    size_t len;
-    const unsigned char *bytes = value(r, column, &len);
-    const char *copy = bytes && r->status == OK ? arena_strndup(a, (const char *)bytes, len) : "";
-    if (!copy)
-        r->status = err_set(r->err, ERR_NO_MEMORY, "the rows are larger than %zu bytes", a->max);
-    return copy ? copy : "";
-}
-
-const void *pg_blob(struct pg_rows *r, int column, size_t *len)
-{
-    return value(r, column, len);
-}
-
-bool pg_text_is(struct pg_rows *r, int column, const char *s)
-{
-    size_t len;
-    const unsigned char *bytes = value(r, column, &len);
-    return len == strlen(s) && (len == 0 || memcmp(bytes, s, len) == 0);
-}
-
-bool pg_grow(struct pg_rows *r, struct arena *a, void **items, size_t n, size_t *cap, size_t item)
-{
-    if (n < *cap)
-        return true;
-    size_t more = *cap ? *cap * 2 : 16;
-    void *grown = arena_array(a, more, item);
-    if (!grown) {
-        r->status = err_set(r->err, ERR_NO_MEMORY, "the rows are larger than %zu bytes", a->max);
-        return false;
-    }
-    if (n)
-        memcpy(grown, *items, n * item);
-    *items = grown;
-    *cap = more;
-    return true;
-}
-
 static uint32_t read_4(const unsigned char *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-void pg_array(struct pg_items *it, struct pg_rows *r, int column)
+void pg_array(struct pg_items *it, struct db_rows *r, int column)
 {
     size_t len;
-    const unsigned char *bytes = value(r, column, &len);
+    const unsigned char *array = bytes(r, column, &len);
     *it = (struct pg_items){0};
-    if (len >= ARRAY_HEAD && read_4(bytes) == 1)
-        *it = (struct pg_items){.at = bytes + ARRAY_HEAD, .end = bytes + len, .left = read_4(bytes + 12)};
+    if (len >= ARRAY_HEAD && read_4(array) == 1)
+        *it = (struct pg_items){.at = array + ARRAY_HEAD, .end = array + len, .left = read_4(array + 12)};
 }
 
 bool pg_item(struct pg_items *it, const unsigned char **data, size_t *len)
@@ -500,19 +442,9 @@ bool pg_item(struct pg_items *it, const unsigned char **data, size_t *len)
     return true;
 }
 
-enum status pg_run(struct pg_conn *c, const char *sql, const struct pg_arg *args, size_t n, int64_t *changed,
-                   struct error *err)
+static enum status script(struct db_conn *base, const char *sql, struct error *err)
 {
-    PGresult *result;
-    enum status st = execute(c, sql, false, args, n, &result, err);
-    if (changed)
-        *changed = st == OK ? strtoll(PQcmdTuples(result), NULL, 10) : 0;
-    PQclear(result);
-    return st;
-}
-
-enum status pg_script(struct pg_conn *c, const char *sql, struct error *err)
-{
+    struct pg_conn *c = pg_conn(base);
     enum status st = ready(c, err);
     if (st != OK)
         return st;
@@ -523,37 +455,20 @@ enum status pg_script(struct pg_conn *c, const char *sql, struct error *err)
     return st;
 }
 
-enum status pg_get_int(struct pg_conn *c, const char *sql, const struct pg_arg *args, size_t n, int64_t *out,
-                       bool *found, struct error *err)
-{
-    struct pg_rows r;
-    pg_query(&r, c, sql, args, n, err);
-    bool any = pg_next(&r);
-    *out = any ? pg_int(&r, 0) : 0;
-    if (found)
-        *found = any;
-    return pg_end(&r);
-}
-
-int64_t pg_limit(size_t n)
-{
-    return n > INT64_MAX ? INT64_MAX : (int64_t)n;
-}
-
 /* --- transactions --- */
 
-enum status pg_snapshot(struct pg_conn *c, struct error *err)
+static enum status snapshot(struct db_conn *c, struct error *err)
 {
-    enum status st = pg_run(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", PG_NONE, NULL, err);
-    c->pinned = st == OK;
+    enum status st = db_run(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", DB_NONE, NULL, err);
+    pg_conn(c)->pinned = st == OK;
     return st;
 }
 
-void pg_snapshot_end(struct pg_conn *c)
+static void snapshot_end(struct db_conn *c)
 {
-    c->pinned = false;
-    if (PQstatus(c->handle) == CONNECTION_OK)
-        (void)!pg_script(c, "COMMIT", NULL);
+    pg_conn(c)->pinned = false;
+    if (PQstatus(pg_conn(c)->handle) == CONNECTION_OK)
+        (void)!script(c, "COMMIT", NULL);
 }
 
 /* Begins, and learns the transaction's number in the same round trip. */
@@ -582,45 +497,45 @@ static enum status outcome(struct pg_conn *c, const char *number, enum status st
     enum { ASKED = 8 };
     struct error local;
     for (unsigned i = 0; i < ASKED; i++) {
-        struct pg_rows r;
+        struct db_rows r;
         usleep(i ? 5000u << i : 0);
-        pg_query(&r, c, "SELECT pg_xact_status($1::xid8)", PG_ARGS(PG_TEXT(number)), &local);
-        bool found = pg_next(&r), done = found && pg_text_is(&r, 0, "committed");
-        *again = found && pg_text_is(&r, 0, "aborted");
-        if (pg_end(&r) == OK && (done || *again))
+        db_query(&r, &c->base, "SELECT pg_xact_status($1::xid8)", DB_ARGS(DB_TEXT(number)), &local);
+        bool found = db_next(&r), done = found && db_text_is(&r, 0, "committed");
+        *again = found && db_text_is(&r, 0, "aborted");
+        if (db_end(&r) == OK && (done || *again))
             return done ? OK : st;
     }
     *again = false;
     return st;
 }
 
-static enum status attempt(struct pg_conn *c, enum pg_durability durability, pg_job *job, void *arg, bool *again,
+static enum status attempt(struct pg_conn *c, enum db_durability durability, db_job *job, void *arg, bool *again,
                            struct error *err)
 {
     char number[24];
     enum status st = begin(c, number, again, err);
     if (st != OK)
         return st;
-    if (durability == PG_FAST)
-        st = pg_run(c, "SET LOCAL synchronous_commit = off", PG_NONE, NULL, err);
+    if (durability == DB_FAST)
+        st = db_run(&c->base, "SET LOCAL synchronous_commit = off", DB_NONE, NULL, err);
     if (st == OK)
-        st = job(c, arg, err);
+        st = job(&c->base, arg, err);
     bool committing = st == OK;
     if (committing)
-        st = pg_run(c, "COMMIT", PG_NONE, NULL, err);
+        st = db_run(&c->base, "COMMIT", DB_NONE, NULL, err);
     c->pinned = false;
     bool broke = PQstatus(c->handle) != CONNECTION_OK;
     *again = st != OK && (c->gave_up || (broke && !committing));
     if (st != OK && broke && committing)
         return outcome(c, number, st, again);
     if (!broke && PQtransactionStatus(c->handle) != PQTRANS_IDLE)
-        (void)!pg_script(c, "ROLLBACK", NULL);
+        (void)!script(&c->base, "ROLLBACK", NULL);
     return st;
 }
 
-enum status pg_write(struct pg *d, enum pg_durability durability, pg_job *job, void *arg, struct error *err)
+static enum status write_job(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err)
 {
-    struct pg_conn *c = pg_reader(d);
+    struct db_conn *c = db_reader(d);
     bool again = true;
     enum status st = OK;
     for (unsigned i = 0; again && i < MAX_TRIES; i++) {
@@ -628,9 +543,9 @@ enum status pg_write(struct pg *d, enum pg_durability durability, pg_job *job, v
         os_random(&random, sizeof random);
         if (i)
             usleep(random % (1000u << i));
-        st = attempt(c, durability, job, arg, &again, err);
+        st = attempt(pg_conn(c), durability, job, arg, &again, err);
     }
-    pg_reader_done(d, c);
+    db_reader_done(d, c);
     return st;
 }
 
@@ -638,11 +553,11 @@ enum status pg_write(struct pg *d, enum pg_durability durability, pg_job *job, v
 
 static enum status create_database(struct pg *d, const char *name, struct error *err)
 {
-    struct pg_conn c = {.db = d, .handle = connect_to(d, "postgres")};
+    struct pg_conn c = {.base.name = d->base.name, .db = d, .handle = connect_to(d, "postgres")};
     enum status st = PQstatus(c.handle) == CONNECTION_OK ? OK : failed(&c, NULL, err);
     char *quoted = st == OK ? PQescapeIdentifier(c.handle, name, strlen(name)) : NULL, *sql = NULL;
     if (st == OK && (!quoted || asprintf(&sql, "CREATE DATABASE %s", quoted) < 0))
-        st = err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", d->name);
+        st = err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", d->base.name);
     PGresult *made = st == OK ? PQexec(c.handle, sql) : NULL;
     const char *state = made ? PQresultErrorField(made, PG_DIAG_SQLSTATE) : NULL;
     /* Another process may have been faster: "duplicate database", or the unique index behind it. */
@@ -650,7 +565,7 @@ static enum status create_database(struct pg *d, const char *name, struct error 
         !(state && (strcmp(state, "42P04") == 0 || strcmp(state, "23505") == 0)))
         st = failed(&c, made, err);
     if (st == OK)
-        log_info("database %s is new", d->name);
+        log_info("database %s is new", d->base.name);
     PQclear(made);
     free(sql);
     PQfreemem(quoted);
@@ -676,53 +591,54 @@ static enum status first_connection(struct pg *d, struct error *err)
     return PQstatus(c->handle) == CONNECTION_OK ? set_up(c, err) : failed(c, NULL, err);
 }
 
-static enum status read_version(struct pg *d, struct pg_conn *c, const struct pg_schema *schema, int64_t *version,
+static enum status read_version(struct pg *d, struct pg_conn *c, const struct db_schema *schema, int64_t *version,
                                 struct error *err)
 {
-    struct pg_rows r;
+    struct db_rows r;
     bool other = false;
     char what[64] = "";
     *version = 0;
-    pg_query_once(&r, c, "SELECT version, what FROM schema_migrations ORDER BY version DESC LIMIT 1", PG_NONE, err);
-    while (pg_next(&r)) {
+    db_query_once(&r, &c->base, "SELECT version, what FROM schema_migrations ORDER BY version DESC LIMIT 1", DB_NONE,
+                  err);
+    while (db_next(&r)) {
         size_t len;
-        const char *mark = pg_blob(&r, 1, &len);
-        *version = pg_int(&r, 0);
-        other = !pg_text_is(&r, 1, schema->what);
+        const char *mark = db_bytes(&r, 1, &len);
+        *version = db_int(&r, 0);
+        other = !db_text_is(&r, 1, schema->what);
         snprintf(what, sizeof what, "%.*s", (int)len, mark);
     }
-    enum status st = pg_end(&r);
+    enum status st = db_end(&r);
     if (st == OK && other)
-        return err_set(err, ERR_UNSUPPORTED, "database %s is a %s, expected a %s", d->name, what, schema->what);
+        return err_set(err, ERR_UNSUPPORTED, "database %s is a %s, expected a %s", d->base.name, what, schema->what);
     if (st == OK && *version > schema->count)
         return err_set(err, ERR_UNSUPPORTED,
                        "database %s has schema version %" PRId64 ", this program knows up to %" PRId64
                        ": use a newer peel",
-                       d->name, *version, schema->count);
+                       d->base.name, *version, schema->count);
     return st;
 }
 
-static enum status migrate(struct pg *d, struct pg_conn *c, const struct pg_schema *schema, struct error *err)
+static enum status migrate(struct pg *d, struct pg_conn *c, const struct db_schema *schema, struct error *err)
 {
     int64_t version;
     c->patient = true; /* it may have to wait for another's migration */
-    enum status st = pg_script(c,
-                               "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
-                               "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ");"
-                               "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY,"
-                               " what text NOT NULL, applied_us bigint NOT NULL)",
-                               err);
+    enum status st = script(&c->base,
+                            "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
+                            "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ");"
+                            "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY,"
+                            " what text NOT NULL, applied_us bigint NOT NULL)",
+                            err);
     if (st == OK)
         st = read_version(d, c, schema, &version, err);
     for (; st == OK && version < schema->count; version++) {
-        if ((st = pg_script(c, schema->migrations[version], err)) != OK ||
-            (st = pg_run(c, "INSERT INTO schema_migrations (version, what, applied_us) VALUES ($1, $2, $3)",
-                         PG_ARGS(PG_INT(version + 1), PG_TEXT(schema->what), PG_INT(os_now_us())), NULL, err)) != OK)
+        if ((st = script(&c->base, schema->migrations[version], err)) != OK ||
+            (st = db_run(&c->base, "INSERT INTO schema_migrations (version, what, applied_us) VALUES ($1, $2, $3)",
+                         DB_ARGS(DB_INT(version + 1), DB_TEXT(schema->what), DB_INT(os_now_us())), NULL, err)) != OK)
             err_prefix(err, "migration %" PRId64 " of %s", version + 1, schema->what);
     }
     if (st == OK)
-        return pg_script(c, "COMMIT", err);
-    (void)!pg_script(c, "ROLLBACK", NULL);
+        return script(&c->base, "COMMIT", err);
+    (void)!script(&c->base, "ROLLBACK", NULL);
     return st;
 }
 
@@ -744,61 +660,63 @@ static char *name_of(const char *url)
     return name;
 }
 
-enum status pg_open(const char *url, unsigned connections, const struct pg_schema *schema, struct pg **out,
-                    struct error *err)
+static void close_all(struct db *base)
 {
-    assert(connections >= 1 && connections <= 64);
+    struct pg *d = (struct pg *)base;
+    for (unsigned i = 0; i < base->count; i++)
+        PQfinish(d->all[i].handle);
+    free(d->all);
+    free(d->url);
+}
+
+enum status db_postgres_open(const char *url, unsigned connections, const struct db_schema *schema, struct db **out,
+                             struct error *err)
+{
+    char *name = name_of(url);
     struct pg *d = calloc(1, sizeof *d);
-    *out = NULL;
-    if (!d)
-        return err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
-    pthread_mutex_init(&d->mutex, NULL);
-    pthread_cond_init(&d->returned, NULL);
-    d->url = strdup(url);
-    d->all = calloc(connections, sizeof *d->all);
-    d->free = calloc(connections, sizeof(struct pg_conn *));
     enum status st = OK;
-    if (!d->url || !d->all || !d->free)
+    if (!d)
         st = err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
-    else if (!(d->name = name_of(url)))
+    else if (!name)
         st = err_set(err, ERR_INVALID, "the database URL is not one that PostgreSQL's library understands");
-    for (unsigned i = 0; st == OK && i < connections; i++) {
-        d->all[i].db = d;
-        d->free[connections - 1 - i] = &d->all[i];
-        d->count = d->n_free = i + 1;
-    }
-    if (st == OK && (st = first_connection(d, err)) == OK)
-        st = migrate(d, &d->all[0], schema, err);
-    if (d->count)
-        d->all[0].patient = false;
     if (st != OK) {
-        pg_close(d);
+        free(name);
+        free(d);
         return st;
     }
-    *out = d;
+    st = db_init(&d->base, &db_postgres, name, connections, err);
+    free(name);
+    if (st == OK && (!(d->url = strdup(url)) || !(d->all = calloc(connections, sizeof *d->all))))
+        st = err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
+    for (unsigned i = connections; st == OK && i-- > 0;) { /* the first is the next one used */
+        d->all[i] = (struct pg_conn){.base = {&db_postgres, d->base.name}, .db = d};
+        db_add_conn(&d->base, &d->all[i].base);
+    }
+    if (st == OK && (st = first_connection(d, err)) == OK) {
+        st = migrate(d, &d->all[0], schema, err);
+        d->all[0].patient = false;
+    }
+    if (st != OK) {
+        db_close(&d->base);
+        return st;
+    }
+    *out = &d->base;
     return OK;
 }
 
-void pg_close(struct pg *d)
-{
-    if (!d)
-        return;
-    for (unsigned i = 0; i < d->count; i++)
-        PQfinish(d->all[i].handle);
-    pthread_mutex_destroy(&d->mutex);
-    pthread_cond_destroy(&d->returned);
-    free(d->all);
-    free(d->free);
-    free(d->url);
-    free(d->name);
-    free(d);
-}
-
-enum status pg_ping(struct pg *d, struct error *err)
-{
-    int64_t one;
-    struct pg_conn *c = pg_reader(d);
-    enum status st = pg_get_int(c, "SELECT 1", PG_NONE, &one, NULL, err);
-    pg_reader_done(d, c);
-    return st;
-}
+const struct db_driver db_postgres = {
+    .postgres = true,
+    .close = close_all,
+    .snapshot = snapshot,
+    .snapshot_end = snapshot_end,
+    .write = write_job,
+    .script = script,
+    .query = query,
+    .next = next,
+    .changed = changed,
+    .end = end,
+    .null = is_null,
+    .integer = integer,
+    .real = real,
+    .bytes = bytes,
+};

@@ -44,7 +44,7 @@ struct rows {
     size_t n_tokens, cap;
     int64_t words; /* in title, words and filename */
     struct arena arena;
-    struct pg_blob *terms, *languages;
+    struct db_bytes *terms, *languages;
     int64_t *postings;
     size_t n;
 };
@@ -111,8 +111,8 @@ static bool merge(struct rows *r, int64_t id, int64_t length)
         }
         bool other = bytes[first->at] == 'l';
         int64_t kept = other ? (tf > 0 ? PGFTS_TITLED : 0) : tf < PGFTS_MAX_TF ? (int64_t)tf : PGFTS_MAX_TF;
-        r->terms[r->n] = (struct pg_blob){bytes + first->at, first->len};
-        r->languages[r->n] = (struct pg_blob){other ? start : NULL, (size_t)(numbers - start)};
+        r->terms[r->n] = (struct db_bytes){bytes + first->at, first->len};
+        r->languages[r->n] = (struct db_bytes){other ? start : NULL, (size_t)(numbers - start)};
         r->postings[r->n++] = id << PGFTS_ID_SHIFT | length << PGFTS_LENGTH_SHIFT | kept;
     }
     return true;
@@ -173,30 +173,30 @@ static enum status pack(const struct index_terms *terms, struct buf *out, struct
 
 /* --- what is in the index --- */
 
-static enum status read_packed(struct pg_conn *c, const struct pgfts_table *t, int64_t id, struct buf *out, bool *found,
+static enum status read_packed(struct db_conn *c, const struct pgfts_table *t, int64_t id, struct buf *out, bool *found,
                                struct error *err)
 {
-    struct pg_rows r;
+    struct db_rows r;
     buf_init(out, MAX_PACKED);
-    pg_query(&r, c, t->terms, PG_ARGS(PG_INT(id)), err);
-    *found = pg_next(&r);
+    db_query(&r, c, t->terms, DB_ARGS(DB_INT(id)), err);
+    *found = db_next(&r);
     if (*found) {
         size_t len;
-        const void *bytes = pg_blob(&r, 0, &len);
+        const void *bytes = db_bytes(&r, 0, &len);
         buf_append(out, bytes, len);
     }
-    enum status st = pg_end(&r);
+    enum status st = db_end(&r);
     return st == OK ? buf_status(out, err) : st;
 }
 
-static enum status count(struct pg_conn *c, const struct pgfts_table *t, int64_t documents, int64_t words,
+static enum status count(struct db_conn *c, const struct pgfts_table *t, int64_t documents, int64_t words,
                          struct error *err)
 {
-    return pg_run(c, t->count, PG_ARGS(PG_INT(documents), PG_INT(words)), NULL, err);
+    return db_run(c, t->count, DB_ARGS(DB_INT(documents), DB_INT(words)), NULL, err);
 }
 
 /* Takes the rows out; *words: how many to take off the total. */
-static enum status forget(struct pg_conn *c, const struct pgfts_table *t, int64_t id, bool *found, int64_t *words,
+static enum status forget(struct db_conn *c, const struct pgfts_table *t, int64_t id, bool *found, int64_t *words,
                           struct error *err)
 {
     struct buf packed;
@@ -207,16 +207,16 @@ static enum status forget(struct pg_conn *c, const struct pgfts_table *t, int64_
         st = make_rows(&rows, id, packed.data, packed.len, err);
         *words = rows.words;
         if (st == OK && rows.n)
-            st = pg_run(c, t->remove, PG_ARGS(PG_BLOBS(rows.terms, rows.n), PG_INTS(rows.postings, rows.n)), NULL, err);
+            st = db_run(c, t->remove, DB_ARGS(DB_BLOBS(rows.terms, rows.n), DB_INTS(rows.postings, rows.n)), NULL, err);
         if (st == OK)
-            st = pg_run(c, t->remove_terms, PG_ARGS(PG_INT(id)), NULL, err);
+            st = db_run(c, t->remove_terms, DB_ARGS(DB_INT(id)), NULL, err);
         rows_free(&rows);
     }
     buf_free(&packed);
     return st;
 }
 
-enum status pgfts_remove(struct pg_conn *c, const struct pgfts_table *t, int64_t id, struct error *err)
+enum status pgfts_remove(struct db_conn *c, const struct pgfts_table *t, int64_t id, struct error *err)
 {
     bool found;
     int64_t words;
@@ -224,7 +224,7 @@ enum status pgfts_remove(struct pg_conn *c, const struct pgfts_table *t, int64_t
     return st == OK && found ? count(c, t, -1, -words, err) : st;
 }
 
-enum status pgfts_put(struct pg_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
+enum status pgfts_put(struct db_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
                       struct error *err)
 {
     struct buf packed;
@@ -238,11 +238,11 @@ enum status pgfts_put(struct pg_conn *c, const struct pgfts_table *t, int64_t id
     if (st == OK) {
         st = make_rows(&rows, id, packed.data, packed.len, err);
         if (st == OK)
-            st = pg_run(c, t->put_terms, PG_ARGS(PG_INT(id), PG_BLOB(packed.data, packed.len)), NULL, err);
+            st = db_run(c, t->put_terms, DB_ARGS(DB_INT(id), DB_BLOB(packed.data, packed.len)), NULL, err);
         if (st == OK && rows.n)
-            st = pg_run(
+            st = db_run(
                 c, t->put,
-                PG_ARGS(PG_BLOBS(rows.terms, rows.n), PG_INTS(rows.postings, rows.n), PG_BLOBS(rows.languages, rows.n)),
+                DB_ARGS(DB_BLOBS(rows.terms, rows.n), DB_INTS(rows.postings, rows.n), DB_BLOBS(rows.languages, rows.n)),
                 NULL, err);
         if (st == OK)
             st = count(c, t, !found, rows.words - words, err);
@@ -252,7 +252,7 @@ enum status pgfts_put(struct pg_conn *c, const struct pgfts_table *t, int64_t id
     return st;
 }
 
-enum status pgfts_same(struct pg_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
+enum status pgfts_same(struct db_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
                        bool *same, struct error *err)
 {
     struct buf packed, stored;

@@ -58,15 +58,15 @@ enum { PGFTS_STEM, PGFTS_PREFIX, PGFTS_FORM, PGFTS_FORM_PREFIX, PGFTS_TOTALS };
     }
 
 /* Inside a job: a document's terms, replacing older ones; and forgetting them. */
-enum status pgfts_put(struct pg_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
+enum status pgfts_put(struct db_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
                       struct error *err) MUST_CHECK;
-enum status pgfts_remove(struct pg_conn *c, const struct pgfts_table *t, int64_t id, struct error *err) MUST_CHECK;
+enum status pgfts_remove(struct db_conn *c, const struct pgfts_table *t, int64_t id, struct error *err) MUST_CHECK;
 /* Are these the terms that the document has? */
-enum status pgfts_same(struct pg_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
+enum status pgfts_same(struct db_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
                        bool *same, struct error *err) MUST_CHECK;
 
 /* Best first, ties by filename. No terms is OK (no hits). Only the page that was asked for is in the arena. */
-enum status pgfts_search(struct pg *d, const struct pgfts_table *t, const struct index_query *q, size_t limit,
+enum status pgfts_search(struct db *d, const struct pgfts_table *t, const struct index_query *q, size_t limit,
                          size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
                          struct error *err) MUST_CHECK;
 

@@ -29,7 +29,7 @@ static int by_id(const void *x, const void *y)
     return (a->id > b->id) - (a->id < b->id);
 }
 
-static enum status read_list(struct pg_rows *r, bool languages, struct arena *a, struct list *out)
+static enum status read_list(struct db_rows *r, bool languages, struct arena *a, struct list *out)
 {
     struct pg_items postings, sets = {0};
     const unsigned char *bytes, *set;
@@ -63,19 +63,19 @@ static enum status read_list(struct pg_rows *r, bool languages, struct arena *a,
 }
 
 /* A query's term as the index has it; false when it can be in none. */
-static bool spell(const char *term, char kind, struct arena *a, struct pg_blob *out)
+static bool spell(const char *term, char kind, struct arena *a, struct db_bytes *out)
 {
     char spelled[PGFTS_MAX_TERM + 1], rest[PGFTS_MAX_TERM + 1];
     size_t at = 0, len = pgfts_term(term, &at, kind, spelled);
     if (!len || pgfts_term(term, &at, kind, rest))
         return false;
     char *copy = arena_strndup(a, spelled, len);
-    *out = (struct pg_blob){copy, len};
+    *out = (struct db_bytes){copy, len};
     return copy != NULL;
 }
 
 /* Whatever begins with it: from `low` up to, but without, `high`. */
-static bool spell_range(const char *prefix, char kind, struct arena *a, struct pg_blob *low, struct pg_blob *high)
+static bool spell_range(const char *prefix, char kind, struct arena *a, struct db_bytes *low, struct db_bytes *high)
 {
     if (!spell(prefix, kind, a, low))
         return false;
@@ -86,7 +86,7 @@ static bool spell_range(const char *prefix, char kind, struct arena *a, struct p
     while (len > 1 && (unsigned char)next[len - 1] == 0xff)
         len--;
     next[len - 1]++;
-    *high = (struct pg_blob){next, len};
+    *high = (struct db_bytes){next, len};
     return true;
 }
 
@@ -160,7 +160,7 @@ static enum status collect(const struct fts_rank *r, struct lists *lists, struct
 
 /* What one pass asks for: terms, each with its phrase, and what begins with the prefix, whose phrase is the last. */
 struct question {
-    struct pg_blob *terms, low, high;
+    struct db_bytes *terms, low, high;
     int *phrases;
     size_t n;
     int last;
@@ -168,10 +168,10 @@ struct question {
     struct lists lists; /* what came */
 };
 
-static enum status read_row(struct pg_rows *r, struct fts_rank *rank, struct question *words, struct question *forms,
+static enum status read_row(struct db_rows *r, struct fts_rank *rank, struct question *words, struct question *forms,
                             struct arena *a)
 {
-    int64_t kind = pg_int(r, 0), at = pg_int(r, 1);
+    int64_t kind = db_int(r, 0), at = db_int(r, 1);
     if (kind == PGFTS_TOTALS) {
         struct pg_items it;
         const unsigned char *documents, *all;
@@ -190,39 +190,39 @@ static enum status read_row(struct pg_rows *r, struct fts_rank *rank, struct que
 }
 
 /* All in one statement, which is one trip and sees one moment. */
-static enum status ask(struct pg_conn *c, const struct pgfts_table *t, struct fts_rank *rank, struct question *words,
+static enum status ask(struct db_conn *c, const struct pgfts_table *t, struct fts_rank *rank, struct question *words,
                        struct question *forms, struct arena *a, struct error *err)
 {
-    struct pg_rows r;
-    pg_query(&r, c, t->search,
-             PG_ARGS(PG_BLOBS(words->terms, words->n), PG_BLOB(words->low.data, words->low.len),
-                     PG_BLOB(words->high.data, words->high.len), PG_BLOBS(forms->terms, forms->n),
-                     PG_BLOB(forms->low.data, forms->low.len), PG_BLOB(forms->high.data, forms->high.len)),
+    struct db_rows r;
+    db_query(&r, c, t->search,
+             DB_ARGS(DB_BLOBS(words->terms, words->n), DB_BLOB(words->low.data, words->low.len),
+                     DB_BLOB(words->high.data, words->high.len), DB_BLOBS(forms->terms, forms->n),
+                     DB_BLOB(forms->low.data, forms->low.len), DB_BLOB(forms->high.data, forms->high.len)),
              err);
-    while (pg_next(&r) && read_row(&r, rank, words, forms, a) == OK)
+    while (db_next(&r) && read_row(&r, rank, words, forms, a) == OK)
         continue;
-    enum status st = pg_end(&r);
+    enum status st = db_end(&r);
     if (st == OK)
         st = collect(rank, &words->lists, &rank->words, err);
     return st == OK ? collect(rank, &forms->lists, &rank->languages, err) : st;
 }
 
 struct names_of {
-    struct pg_conn *conn;
+    struct db_conn *conn;
     const struct pgfts_table *table;
 };
 
 static enum status names(void *ctx, const int64_t *ids, size_t n, struct arena *a, const char **out, struct error *err)
 {
     const struct names_of *of = ctx;
-    struct pg_rows r;
+    struct db_rows r;
     memset(out, 0, n * sizeof *out);
-    pg_query(&r, of->conn, of->table->filenames, PG_ARGS(PG_INTS(ids, n)), err);
-    while (pg_next(&r)) {
-        int64_t at = pg_int(&r, 0);
-        out[at - 1] = pg_text(&r, 1, a);
+    db_query(&r, of->conn, of->table->filenames, DB_ARGS(DB_INTS(ids, n)), err);
+    while (db_next(&r)) {
+        int64_t at = db_int(&r, 0);
+        out[at - 1] = db_text(&r, 1, a);
     }
-    return pg_end(&r);
+    return db_end(&r);
 }
 
 static enum status question_init(struct question *q, size_t n, struct arena *a, struct error *err)
@@ -261,7 +261,7 @@ static enum status make_questions(const struct fts_rank *r, struct question *wor
                          MAX_ASKED);
 }
 
-static enum status search_once(struct pg_conn *c, const struct pgfts_table *t, const struct index_query *q,
+static enum status search_once(struct db_conn *c, const struct pgfts_table *t, const struct index_query *q,
                                size_t limit, size_t offset, struct arena *a, struct fts_hit **hits, size_t *n,
                                int64_t *total, struct error *err)
 {
@@ -289,14 +289,14 @@ static enum status search_once(struct pg_conn *c, const struct pgfts_table *t, c
 }
 
 /* A document that is deleted between the search and the look-up of its name makes the search begin again. */
-enum status pgfts_search(struct pg *d, const struct pgfts_table *t, const struct index_query *q, size_t limit,
+enum status pgfts_search(struct db *d, const struct pgfts_table *t, const struct index_query *q, size_t limit,
                          size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
                          struct error *err)
 {
-    struct pg_conn *c = pg_reader(d);
+    struct db_conn *c = db_reader(d);
     enum status st = search_once(c, t, q, limit, offset, a, hits, n, total, err);
     for (int again = 0; again < 3 && st == ERR_CORRUPT; again++)
         st = search_once(c, t, q, limit, offset, a, hits, n, total, err);
-    pg_reader_done(d, c);
+    db_reader_done(d, c);
     return st;
 }

@@ -11,55 +11,55 @@
 
 #define NEWEST "(SELECT coalesce(max(generation), 0) FROM changes)"
 
-enum status search_postgres_changed(struct pg_conn *c, const int64_t *document_ids, size_t n, struct error *err)
+enum status search_postgres_changed(struct db_conn *c, const int64_t *document_ids, size_t n, struct error *err)
 {
-    return pg_run(c,
+    return db_run(c,
                   "INSERT INTO changes (document_id, generation)"
                   " SELECT id, " NEWEST " + row_number() OVER (ORDER BY id) FROM unnest($1) t (id)"
                   " ON CONFLICT (document_id) DO UPDATE SET generation = excluded.generation",
-                  PG_ARGS(PG_INTS(document_ids, n)), NULL, err);
+                  DB_ARGS(DB_INTS(document_ids, n)), NULL, err);
 }
 
-enum status search_postgres_model_changed(struct pg_conn *c, int64_t model_id, struct error *err)
+enum status search_postgres_model_changed(struct db_conn *c, int64_t model_id, struct error *err)
 {
-    return pg_run(c,
+    return db_run(c,
                   "INSERT INTO changes (document_id, generation)"
                   " SELECT document_id, " NEWEST " + row_number() OVER () FROM vectors WHERE model_id = $1"
                   " ON CONFLICT (document_id) DO UPDATE SET generation = excluded.generation",
-                  PG_ARGS(PG_INT(model_id)), NULL, err);
+                  DB_ARGS(DB_INT(model_id)), NULL, err);
 }
 
 enum status search_postgres_generation(struct search_store *s, int64_t *generation, struct error *err)
 {
-    struct pg_conn *c = pg_reader(search_db(s));
-    enum status st = pg_get_int(c, "SELECT " NEWEST, PG_NONE, generation, NULL, err);
-    pg_reader_done(search_db(s), c);
+    struct db_conn *c = db_reader(search_db(s));
+    enum status st = db_get_int(c, "SELECT " NEWEST, DB_NONE, generation, NULL, err);
+    db_reader_done(search_db(s), c);
     return st;
 }
 
 enum status search_postgres_changes(struct search_store *s, int64_t since, size_t limit, struct arena *a,
                                     struct search_change **out, size_t *n, struct error *err)
 {
-    struct pg_conn *c = pg_reader(search_db(s));
-    struct pg_rows r;
+    struct db_conn *c = db_reader(search_db(s));
+    struct db_rows r;
     void *changes = NULL;
     size_t cap = 0;
     *n = 0;
-    pg_query(&r, c,
+    db_query(&r, c,
              "SELECT " DOCUMENT_COLUMNS ", c.document_id, c.generation FROM changes c"
              " LEFT JOIN documents d ON d.id = c.document_id"
              " WHERE c.generation > $1 ORDER BY c.generation LIMIT $2",
-             PG_ARGS(PG_INT(since), PG_INT(pg_limit(limit))), err);
-    while (pg_next(&r) && pg_grow(&r, a, &changes, *n, &cap, sizeof **out)) {
+             DB_ARGS(DB_INT(since), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, &changes, *n, &cap, sizeof **out)) {
         struct search_change *change = (struct search_change *)changes + (*n)++;
-        *change = (struct search_change){.generation = pg_int(&r, 8)};
-        if (pg_int(&r, 0))
+        *change = (struct search_change){.generation = db_int(&r, 8)};
+        if (db_int(&r, 0))
             search_postgres_read_document(&r, a, &change->doc);
-        change->doc.id = pg_int(&r, 7);
+        change->doc.id = db_int(&r, 7);
     }
     *out = changes;
-    enum status st = pg_end(&r);
-    pg_reader_done(search_db(s), c);
+    enum status st = db_end(&r);
+    db_reader_done(search_db(s), c);
     return st;
 }
 
@@ -67,21 +67,21 @@ enum status search_postgres_vectors_get(struct search_store *s, const char *mode
                                         const int64_t *document_ids, size_t n, struct arena *a, const float **out,
                                         struct error *err)
 {
-    struct pg_conn *c = pg_reader(search_db(s));
-    struct pg_rows r;
+    struct db_conn *c = db_reader(search_db(s));
+    struct db_rows r;
     for (size_t i = 0; i < n; i++)
         out[i] = NULL;
-    pg_query(&r, c,
+    db_query(&r, c,
              "SELECT v.document_id, v.vector, t.n FROM unnest($2) WITH ORDINALITY t (id, n)"
              " JOIN vectors v ON v.model_id = (SELECT id FROM models WHERE name = $1) AND v.document_id = t.id",
-             PG_ARGS(PG_TEXT(model), PG_INTS(document_ids, n)), err);
-    while (pg_next(&r)) {
+             DB_ARGS(DB_TEXT(model), DB_INTS(document_ids, n)), err);
+    while (db_next(&r)) {
         struct vector_row row = {0};
-        int64_t at = pg_int(&r, 2);
+        int64_t at = db_int(&r, 2);
         search_postgres_read_vector(&r, model, dim, a, &row);
         out[at - 1] = row.vector;
     }
-    enum status st = pg_end(&r);
-    pg_reader_done(search_db(s), c);
+    enum status st = db_end(&r);
+    db_reader_done(search_db(s), c);
     return st;
 }

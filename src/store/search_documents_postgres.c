@@ -20,7 +20,7 @@
 /* $1 model, $2 after, $3 filename, $4 search, $5 how many rows */
 struct asking {
     const struct document_ask *ask;
-    struct pg_arg args[5];
+    struct db_arg args[5];
 };
 
 /* Ids (and what tests need) of rows after the last page's. */
@@ -76,44 +76,44 @@ static void put_page(struct buf *sql, const struct document_ask *ask)
     buf_printf(sql, " ORDER BY p.id%s", direction);
 }
 
-static void read_row(struct pg_rows *r, struct arena *a, struct document_row *out)
+static void read_row(struct db_rows *r, struct arena *a, struct document_row *out)
 {
     *out = (struct document_row){.why = "", .state = DOCUMENT_PENDING};
     search_postgres_read_document(r, a, &out->doc);
-    if (pg_int(r, 7)) {
+    if (db_int(r, 7)) {
         out->state = DOCUMENT_INDEXED;
-        out->dim = pg_int(r, 10) / (int64_t)sizeof(float);
-    } else if (pg_int(r, 8)) {
+        out->dim = db_int(r, 10) / (int64_t)sizeof(float);
+    } else if (db_int(r, 8)) {
         out->state = DOCUMENT_FAILED;
-        out->why = pg_text(r, 9, a);
+        out->why = db_text(r, 9, a);
     } else if (!*out->doc.image_sha256) {
         out->state = DOCUMENT_IMAGELESS;
     }
 }
 
 /* One row more than asked for tells that there is a next page. */
-static enum status read_page(struct pg_conn *c, const struct asking *q, struct arena *a, struct document_page *out,
+static enum status read_page(struct db_conn *c, const struct asking *q, struct arena *a, struct document_page *out,
                              struct error *err)
 {
     struct buf sql;
-    struct pg_rows r;
+    struct db_rows r;
     void *rows = NULL;
     size_t cap = 0;
     buf_init(&sql, SQL_MAX);
     put_page(&sql, q->ask);
     enum status st = buf_status(&sql, err);
     if (st == OK) {
-        pg_query_once(&r, c, sql.data, q->args, sizeof q->args / sizeof *q->args, err);
-        while (pg_next(&r)) {
+        db_query_once(&r, c, sql.data, q->args, sizeof q->args / sizeof *q->args, err);
+        while (db_next(&r)) {
             if (out->n == q->ask->limit) {
                 out->next = ((struct document_row *)rows)[out->n - 1].doc.id;
                 break;
             }
-            if (!pg_grow(&r, a, &rows, out->n, &cap, sizeof *out->rows))
+            if (!db_grow(&r, a, &rows, out->n, &cap, sizeof *out->rows))
                 break;
             read_row(&r, a, (struct document_row *)rows + out->n++);
         }
-        st = pg_end(&r);
+        st = db_end(&r);
     }
     buf_free(&sql);
     out->rows = rows;
@@ -121,12 +121,12 @@ static enum status read_page(struct pg_conn *c, const struct asking *q, struct a
 }
 
 /* Where a walk that looked at all it may ended; 0 if the index did. */
-static enum status walk_end(struct pg_conn *c, const struct asking *q, int64_t *id, struct error *err)
+static enum status walk_end(struct db_conn *c, const struct asking *q, int64_t *id, struct error *err)
 {
     struct buf sql;
-    struct pg_rows r;
+    struct db_rows r;
     struct asking last = *q;
-    last.args[4] = (struct pg_arg)PG_INT(DOCUMENT_WALK - 1);
+    last.args[4] = (struct db_arg)DB_INT(DOCUMENT_WALK - 1);
     *id = 0;
     buf_init(&sql, SQL_MAX);
     buf_puts(&sql, "SELECT id FROM (");
@@ -134,10 +134,10 @@ static enum status walk_end(struct pg_conn *c, const struct asking *q, int64_t *
     buf_puts(&sql, ") w LIMIT 1 OFFSET $5");
     enum status st = buf_status(&sql, err);
     if (st == OK) {
-        pg_query_once(&r, c, sql.data, last.args, sizeof last.args / sizeof *last.args, err);
-        while (pg_next(&r))
-            *id = pg_int(&r, 0);
-        st = pg_end(&r);
+        db_query_once(&r, c, sql.data, last.args, sizeof last.args / sizeof *last.args, err);
+        while (db_next(&r))
+            *id = db_int(&r, 0);
+        st = db_end(&r);
     }
     buf_free(&sql);
     return st;
@@ -148,18 +148,18 @@ enum status search_postgres_document_page(struct search_store *s, const struct d
 {
     assert(ask->limit && ask->state != DOCUMENT_IMAGELESS);
     const struct asking q = {.ask = ask,
-                             .args = {PG_TEXT(ask->model), PG_INT(ask->after),
-                                      PG_TEXT(ask->filename ? ask->filename : ""), PG_TEXT(ask->search),
-                                      PG_INT(pg_limit(ask->limit + 1))}};
-    struct pg_conn *c = pg_reader(search_db(s));
+                             .args = {DB_TEXT(ask->model), DB_INT(ask->after),
+                                      DB_TEXT(ask->filename ? ask->filename : ""), DB_TEXT(ask->search),
+                                      DB_INT(db_limit(ask->limit + 1))}};
+    struct db_conn *c = db_reader(search_db(s));
     *out = (struct document_page){0};
-    enum status st = pg_snapshot(c, err);
+    enum status st = db_snapshot(c, err);
     if (st == OK) {
         st = read_page(c, &q, a, out, err);
         if (st == OK && !out->next && !ask->filename)
             st = walk_end(c, &q, &out->next, err);
-        pg_snapshot_end(c);
+        db_snapshot_end(c);
     }
-    pg_reader_done(search_db(s), c);
+    db_reader_done(search_db(s), c);
     return st;
 }

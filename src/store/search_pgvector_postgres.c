@@ -44,51 +44,51 @@ static enum status no_extension(struct error *err)
 enum status search_postgres_vectors_searchable(struct search_store *s, struct error *err)
 {
     int64_t there;
-    struct pg_conn *c = pg_reader(search_db(s));
+    struct db_conn *c = db_reader(search_db(s));
     static const char *const asks = "SELECT count(*) FROM pg_extension WHERE extname = 'vector' AND"
                                     " string_to_array(extversion, '.')::int[] >= ARRAY[0, 8]";
-    enum status st = pg_get_int(c, asks, PG_NONE, &there, NULL, err);
+    enum status st = db_get_int(c, asks, DB_NONE, &there, NULL, err);
     if (st == OK && !there) {
-        st = pg_script(c, "CREATE EXTENSION IF NOT EXISTS vector", NULL);
+        st = db_script(c, "CREATE EXTENSION IF NOT EXISTS vector", NULL);
         if (st == OK || st != ERR_UNAVAILABLE)
-            st = pg_get_int(c, asks, PG_NONE, &there, NULL, err);
+            st = db_get_int(c, asks, DB_NONE, &there, NULL, err);
         if (st == OK && !there)
             st = no_extension(err);
     }
-    pg_reader_done(search_db(s), c);
+    db_reader_done(search_db(s), c);
     return st;
 }
 
 /* --- the tables --- */
 
-static enum status model_id(struct pg_conn *c, const char *model, int64_t *id, bool *found, struct error *err)
+static enum status model_id(struct db_conn *c, const char *model, int64_t *id, bool *found, struct error *err)
 {
-    return pg_get_int(c, "SELECT id FROM models WHERE name = $1", PG_ARGS(PG_TEXT(model)), id, found, err);
+    return db_get_int(c, "SELECT id FROM models WHERE name = $1", DB_ARGS(DB_TEXT(model)), id, found, err);
 }
 
 /* Numbers are all that a name is made of. */
 #define TABLE_FORMAT "vectors_%" PRId64 "_%zu"
 
-static enum status is_searched(struct pg_conn *c, int64_t model, size_t dim, bool *searched, struct error *err)
+static enum status is_searched(struct db_conn *c, int64_t model, size_t dim, bool *searched, struct error *err)
 {
     int64_t one;
-    return pg_get_int(c, "SELECT 1 FROM vector_tables WHERE model_id = $1 AND dim = $2",
-                      PG_ARGS(PG_INT(model), PG_INT((int64_t)dim)), &one, searched, err);
+    return db_get_int(c, "SELECT 1 FROM vector_tables WHERE model_id = $1 AND dim = $2",
+                      DB_ARGS(DB_INT(model), DB_INT((int64_t)dim)), &one, searched, err);
 }
 
-static enum status put_all(struct pg_conn *c, int64_t model, size_t dim, const int64_t *documents,
+static enum status put_all(struct db_conn *c, int64_t model, size_t dim, const int64_t *documents,
                            const float *const *vectors, size_t n, struct error *err)
 {
     char sql[400];
     struct arena a;
     struct buf text;
-    struct pg_rows r;
+    struct db_rows r;
     arena_init(&a, SIZE_MAX);
-    struct pg_blob *texts = arena_array(&a, n + 1, sizeof *texts);
+    struct db_bytes *texts = arena_array(&a, n + 1, sizeof *texts);
     enum status st = texts ? OK : err_set(err, ERR_NO_MEMORY, "out of memory for %zu vectors", n);
     for (size_t i = 0; i < n && st == OK; i++) {
         st = put_vector(&text, vectors[i], dim, err);
-        texts[i] = (struct pg_blob){st == OK ? arena_strndup(&a, text.data, text.len) : NULL, text.len};
+        texts[i] = (struct db_bytes){st == OK ? arena_strndup(&a, text.data, text.len) : NULL, text.len};
         if (st == OK && !texts[i].data)
             st = err_set(err, ERR_NO_MEMORY, "out of memory for %zu vectors", n);
         buf_free(&text);
@@ -99,14 +99,14 @@ static enum status put_all(struct pg_conn *c, int64_t model, size_t dim, const i
                  " SELECT $1, t.id, convert_from(t.vector, 'UTF8')::halfvec FROM unnest($2, $3) t (id, vector)"
                  " ON CONFLICT (document_id) DO UPDATE SET vector = excluded.vector",
                  model, dim);
-        pg_query_once(&r, c, sql, PG_ARGS(PG_INT(model), PG_INTS(documents, n), PG_BLOBS(texts, n)), err);
-        st = pg_end(&r);
+        db_query_once(&r, c, sql, DB_ARGS(DB_INT(model), DB_INTS(documents, n), DB_BLOBS(texts, n)), err);
+        st = db_end(&r);
     }
     arena_free(&a);
     return st;
 }
 
-enum status search_postgres_pgvector_put(struct pg_conn *c, int64_t model, size_t dim, const int64_t *document_ids,
+enum status search_postgres_pgvector_put(struct db_conn *c, int64_t model, size_t dim, const int64_t *document_ids,
                                          const float *const *vectors, size_t n, struct error *err)
 {
     bool searched;
@@ -120,7 +120,7 @@ struct index_job {
     bool more;
 };
 
-static enum status make_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status make_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct index_job *job = arg;
     char sql[900];
@@ -138,15 +138,15 @@ static enum status make_job(struct pg_conn *c, void *arg, struct error *err)
              "CREATE INDEX ON " TABLE_FORMAT " USING hnsw (vector halfvec_ip_ops) WITH (m = 16, ef_construction = 100);"
              "INSERT INTO vector_tables (model_id, dim) VALUES (%" PRId64 ", %zu)",
              model, job->dim, job->dim, model, job->dim, model, job->dim);
-    return pg_script(c, sql, err);
+    return db_script(c, sql, err);
 }
 
 /* Brings a page of vectors in that were there before the table was. */
-static enum status fill_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status fill_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct index_job *job = arg;
     struct arena a;
-    struct pg_rows r;
+    struct db_rows r;
     char sql[300];
     int64_t model, ids[PAGE];
     const float *vectors[PAGE];
@@ -161,14 +161,14 @@ static enum status fill_job(struct pg_conn *c, void *arg, struct error *err)
                  " AND NOT EXISTS (SELECT 1 FROM " TABLE_FORMAT " t WHERE t.document_id = v.document_id)"
                  " ORDER BY v.document_id LIMIT %d",
                  model, job->dim, PAGE);
-        pg_query_once(&r, c, sql, PG_ARGS(PG_INT(model)), err);
-        while (pg_next(&r)) {
+        db_query_once(&r, c, sql, DB_ARGS(DB_INT(model)), err);
+        while (db_next(&r)) {
             struct vector_row row = {0};
             search_postgres_read_vector(&r, job->model, job->dim, &a, &row);
             ids[n] = row.document_id;
             vectors[n++] = row.vector;
         }
-        st = pg_end(&r);
+        st = db_end(&r);
     }
     if (st == OK && n)
         st = put_all(c, model, job->dim, ids, vectors, n, err);
@@ -183,9 +183,9 @@ enum status search_postgres_vectors_index(struct search_store *s, const char *mo
     if (dim > MAX_DIM)
         return err_set(err, ERR_UNSUPPORTED, "model %s: pgvector indexes vectors of %d numbers at most, found %zu",
                        model, MAX_DIM, dim);
-    enum status st = search_postgres_write(s, PG_DURABLE, make_job, &job, err);
+    enum status st = search_postgres_write(s, DB_DURABLE, make_job, &job, err);
     for (job.more = true; st == OK && job.more;)
-        st = search_postgres_write(s, PG_FAST, fill_job, &job, err);
+        st = search_postgres_write(s, DB_FAST, fill_job, &job, err);
     return st;
 }
 
@@ -205,15 +205,15 @@ static size_t candidates_for(size_t k)
     return step + step / 2;
 }
 
-static enum status read_hits(struct pg_conn *c, const char *sql, int64_t model_number, const char *model,
+static enum status read_hits(struct db_conn *c, const char *sql, int64_t model_number, const char *model,
                              const float *query, size_t dim, size_t candidates, const char *text,
                              struct vector_hit *hits, size_t *n, struct error *err)
 {
     struct arena a;
-    struct pg_rows r;
+    struct db_rows r;
     arena_init(&a, SIZE_MAX);
-    pg_query_once(&r, c, sql, PG_ARGS(PG_TEXT(text), PG_INT(model_number), PG_INT(pg_limit(candidates))), err);
-    while (*n < candidates && pg_next(&r)) {
+    db_query_once(&r, c, sql, DB_ARGS(DB_TEXT(text), DB_INT(model_number), DB_INT(db_limit(candidates))), err);
+    while (*n < candidates && db_next(&r)) {
         struct vector_row row = {0};
         double sum = 0;
         search_postgres_read_vector(&r, model, dim, &a, &row);
@@ -225,7 +225,7 @@ static enum status read_hits(struct pg_conn *c, const char *sql, int64_t model_n
         arena_reset(&a);
     }
     arena_free(&a);
-    return pg_end(&r);
+    return db_end(&r);
 }
 
 enum status search_postgres_vectors_search(struct search_store *s, const char *model, size_t dim, const float *query,
@@ -242,14 +242,14 @@ enum status search_postgres_vectors_search(struct search_store *s, const char *m
     if (!*out)
         return err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", candidates, a->max);
     enum status st = put_vector(&text, query, dim, err);
-    struct pg_conn *c = pg_reader(search_db(s));
-    if (st == OK && (st = pg_snapshot(c, err)) == OK) {
+    struct db_conn *c = db_reader(search_db(s));
+    if (st == OK && (st = db_snapshot(c, err)) == OK) {
         snprintf(settings, sizeof settings,
                  "SET LOCAL hnsw.ef_search = %zu; SET LOCAL hnsw.iterative_scan = relaxed_order;"
                  "SET LOCAL hnsw.max_scan_tuples = %zu; SET LOCAL plan_cache_mode = force_custom_plan",
                  candidates < MOST_SEARCHED ? candidates : MOST_SEARCHED,
                  20 * candidates > 20000 ? 20 * candidates : 20000);
-        st = pg_script(c, settings, err);
+        st = db_script(c, settings, err);
         if (st == OK)
             st = model_id(c, model, &number, &found, err);
         snprintf(sql, sizeof sql,
@@ -259,9 +259,9 @@ enum status search_postgres_vectors_search(struct search_store *s, const char *m
                  number, dim, dim);
         if (st == OK && found)
             st = read_hits(c, sql, number, model, query, dim, candidates, text.data, *out, n, err);
-        pg_snapshot_end(c);
+        db_snapshot_end(c);
     }
-    pg_reader_done(search_db(s), c);
+    db_reader_done(search_db(s), c);
     buf_free(&text);
     if (*n)
         qsort(*out, *n, sizeof **out, by_score);

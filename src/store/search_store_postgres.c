@@ -56,40 +56,40 @@ static const char *const migrations[] = {
     " PRIMARY KEY (model_id, dim));",
 };
 
-static const struct pg_schema schema = {
+static const struct db_schema schema = {
     .what = "search database",
     .count = sizeof migrations / sizeof *migrations,
     .migrations = migrations,
 };
 
 struct alone {
-    pg_job *job;
+    db_job *job;
     void *arg;
 };
 
-static enum status alone(struct pg_conn *c, void *arg, struct error *err)
+static enum status alone(struct db_conn *c, void *arg, struct error *err)
 {
     const struct alone *a = arg;
     int64_t one;
-    enum status st = pg_get_int(c, "SELECT 1 FROM documents_fts_totals FOR UPDATE", PG_NONE, &one, NULL, err);
+    enum status st = db_get_int(c, "SELECT 1 FROM documents_fts_totals FOR UPDATE", DB_NONE, &one, NULL, err);
     return st == OK ? a->job(c, a->arg, err) : st;
 }
 
-enum status search_postgres_write(struct search_store *s, enum pg_durability durability, pg_job *job, void *arg,
+enum status search_postgres_write(struct search_store *s, enum db_durability durability, db_job *job, void *arg,
                                   struct error *err)
 {
-    return pg_write(search_db(s), durability, alone, &(struct alone){job, arg}, err);
+    return db_write(search_db(s), durability, alone, &(struct alone){job, arg}, err);
 }
 
 static void postgres_close(struct search_store *s)
 {
-    pg_close(search_db(s));
+    db_close(search_db(s));
     free(s);
 }
 
 static enum status postgres_ping(struct search_store *s, struct error *err)
 {
-    return pg_ping(search_db(s), err);
+    return db_ping(search_db(s), err);
 }
 
 /* --- documents --- */
@@ -104,43 +104,43 @@ struct put_job {
 };
 
 /* Is it there, and is it the same? Terms count too: a later program may analyse the same words otherwise. */
-static enum status compare(struct pg_conn *c, struct put_job *job, struct error *err)
+static enum status compare(struct db_conn *c, struct put_job *job, struct error *err)
 {
     const struct document *doc = job->doc;
-    struct pg_rows r;
+    struct db_rows r;
     job->id = 0;
     job->same = job->same_image = false;
-    pg_query(&r, c, "SELECT id, title, words_json, image_sha256 FROM documents WHERE filename = $1",
-             PG_ARGS(PG_TEXT(doc->filename)), err);
-    while (pg_next(&r)) {
-        job->id = pg_int(&r, 0);
-        job->same_image = pg_text_is(&r, 3, doc->image_sha256);
-        job->same = job->same_image && pg_text_is(&r, 1, doc->title) && pg_text_is(&r, 2, doc->words_json);
+    db_query(&r, c, "SELECT id, title, words_json, image_sha256 FROM documents WHERE filename = $1",
+             DB_ARGS(DB_TEXT(doc->filename)), err);
+    while (db_next(&r)) {
+        job->id = db_int(&r, 0);
+        job->same_image = db_text_is(&r, 3, doc->image_sha256);
+        job->same = job->same_image && db_text_is(&r, 1, doc->title) && db_text_is(&r, 2, doc->words_json);
     }
-    enum status st = pg_end(&r);
+    enum status st = db_end(&r);
     return st == OK && job->same ? pgfts_same(c, &fts, job->id, job->terms, &job->same, err) : st;
 }
 
-static enum status put_row(struct pg_conn *c, struct put_job *job, struct error *err)
+static enum status put_row(struct db_conn *c, struct put_job *job, struct error *err)
 {
     const struct document *doc = job->doc;
     int64_t now = os_now_us();
     if (job->id)
-        return pg_run(c,
+        return db_run(c,
                       "UPDATE documents SET title = $2, words_json = $3, image_sha256 = $4, modified_us = $5"
                       " WHERE id = $1",
-                      PG_ARGS(PG_INT(job->id), PG_TEXT(doc->title), PG_TEXT(doc->words_json),
-                              PG_TEXT(doc->image_sha256), PG_INT(now)),
+                      DB_ARGS(DB_INT(job->id), DB_TEXT(doc->title), DB_TEXT(doc->words_json),
+                              DB_TEXT(doc->image_sha256), DB_INT(now)),
                       NULL, err);
-    return pg_get_int(c,
+    return db_get_int(c,
                       "INSERT INTO documents (filename, title, words_json, image_sha256, created_us, modified_us)"
                       " VALUES ($1, $2, $3, $4, $5, $5) RETURNING id",
-                      PG_ARGS(PG_TEXT(doc->filename), PG_TEXT(doc->title), PG_TEXT(doc->words_json),
-                              PG_TEXT(doc->image_sha256), PG_INT(now)),
+                      DB_ARGS(DB_TEXT(doc->filename), DB_TEXT(doc->title), DB_TEXT(doc->words_json),
+                              DB_TEXT(doc->image_sha256), DB_INT(now)),
                       &job->id, NULL, err);
 }
 
-static enum status put_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status put_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct put_job *job = arg;
     enum status st = compare(c, job, err);
@@ -162,11 +162,11 @@ static enum status postgres_put(struct search_store *s, const struct document *d
         return st;
     /* A repeated delivery, the usual case after a refill, should not cost a transaction and its fsync. */
     struct put_job job = {.doc = doc, .terms = terms};
-    struct pg_conn *c = pg_reader(search_db(s));
+    struct db_conn *c = db_reader(search_db(s));
     st = compare(c, &job, err);
-    pg_reader_done(search_db(s), c);
+    db_reader_done(search_db(s), c);
     if (st == OK && !job.same)
-        st = search_postgres_write(s, PG_DURABLE, put_job, &job, err);
+        st = search_postgres_write(s, DB_DURABLE, put_job, &job, err);
     *id = job.id;
     *changed = !job.same;
     return st;
@@ -182,11 +182,11 @@ struct delete_job {
     int64_t id;
 };
 
-static enum status delete_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct delete_job *job = arg;
     bool found;
-    enum status st = pg_get_int(c, "SELECT id FROM documents WHERE filename = $1", PG_ARGS(PG_TEXT(job->filename)),
+    enum status st = db_get_int(c, "SELECT id FROM documents WHERE filename = $1", DB_ARGS(DB_TEXT(job->filename)),
                                 &job->id, &found, err);
     if (st != OK)
         return st;
@@ -195,85 +195,85 @@ static enum status delete_job(struct pg_conn *c, void *arg, struct error *err)
     if ((st = search_postgres_vectors_forget(c, job->id, err)) != OK ||
         (st = pgfts_remove(c, &fts, job->id, err)) != OK || (st = search_postgres_changed(c, &job->id, 1, err)) != OK)
         return st;
-    return pg_run(c, "DELETE FROM documents WHERE id = $1", PG_ARGS(PG_INT(job->id)), NULL, err);
+    return db_run(c, "DELETE FROM documents WHERE id = $1", DB_ARGS(DB_INT(job->id)), NULL, err);
 }
 
 static enum status postgres_delete(struct search_store *s, const char *filename, int64_t *id, struct error *err)
 {
     struct delete_job job = {.filename = filename};
-    enum status st = search_postgres_write(s, PG_DURABLE, delete_job, &job, err);
+    enum status st = search_postgres_write(s, DB_DURABLE, delete_job, &job, err);
     *id = job.id;
     return st;
 }
 
-void search_postgres_read_document(struct pg_rows *r, struct arena *a, struct document *out)
+void search_postgres_read_document(struct db_rows *r, struct arena *a, struct document *out)
 {
     *out = (struct document){
-        .id = pg_int(r, 0),
-        .filename = pg_text(r, 1, a),
-        .title = pg_text(r, 2, a),
-        .words_json = pg_text(r, 3, a),
-        .image_sha256 = pg_text(r, 4, a),
-        .created_us = pg_int(r, 5),
-        .modified_us = pg_int(r, 6),
+        .id = db_int(r, 0),
+        .filename = db_text(r, 1, a),
+        .title = db_text(r, 2, a),
+        .words_json = db_text(r, 3, a),
+        .image_sha256 = db_text(r, 4, a),
+        .created_us = db_int(r, 5),
+        .modified_us = db_int(r, 6),
     };
 }
 
 static enum status postgres_get(struct search_store *s, const char *filename, struct arena *a, struct document *out,
                                 struct error *err)
 {
-    struct pg_conn *c = pg_reader(search_db(s));
-    struct pg_rows r;
+    struct db_conn *c = db_reader(search_db(s));
+    struct db_rows r;
     *out = (struct document){0};
-    pg_query(&r, c, "SELECT " DOCUMENT_COLUMNS " FROM documents d WHERE d.filename = $1", PG_ARGS(PG_TEXT(filename)),
+    db_query(&r, c, "SELECT " DOCUMENT_COLUMNS " FROM documents d WHERE d.filename = $1", DB_ARGS(DB_TEXT(filename)),
              err);
-    while (pg_next(&r))
+    while (db_next(&r))
         search_postgres_read_document(&r, a, out);
-    enum status st = pg_end(&r);
-    pg_reader_done(search_db(s), c);
+    enum status st = db_end(&r);
+    db_reader_done(search_db(s), c);
     return st == OK && !out->filename ? not_found(filename, err) : st;
 }
 
 static enum status postgres_count(struct search_store *s, int64_t *documents, struct error *err)
 {
-    struct pg_conn *c = pg_reader(search_db(s));
-    enum status st = pg_get_int(c, "SELECT count(*) FROM documents", PG_NONE, documents, NULL, err);
-    pg_reader_done(search_db(s), c);
+    struct db_conn *c = db_reader(search_db(s));
+    enum status st = db_get_int(c, "SELECT count(*) FROM documents", DB_NONE, documents, NULL, err);
+    db_reader_done(search_db(s), c);
     return st;
 }
 
 static enum status postgres_documents(struct search_store *s, int64_t after, size_t limit, struct arena *a,
                                       struct document **out, size_t *n, struct error *err)
 {
-    struct pg_conn *c = pg_reader(search_db(s));
-    struct pg_rows r;
+    struct db_conn *c = db_reader(search_db(s));
+    struct db_rows r;
     void *documents = NULL;
     size_t cap = 0;
     *n = 0;
-    pg_query(&r, c, "SELECT " DOCUMENT_COLUMNS " FROM documents d WHERE d.id > $1 ORDER BY d.id LIMIT $2",
-             PG_ARGS(PG_INT(after), PG_INT(pg_limit(limit))), err);
-    while (pg_next(&r) && pg_grow(&r, a, &documents, *n, &cap, sizeof **out))
+    db_query(&r, c, "SELECT " DOCUMENT_COLUMNS " FROM documents d WHERE d.id > $1 ORDER BY d.id LIMIT $2",
+             DB_ARGS(DB_INT(after), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, &documents, *n, &cap, sizeof **out))
         search_postgres_read_document(&r, a, (struct document *)documents + (*n)++);
     *out = documents;
-    enum status st = pg_end(&r);
-    pg_reader_done(search_db(s), c);
+    enum status st = db_end(&r);
+    db_reader_done(search_db(s), c);
     return st;
 }
 
 static enum status postgres_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
                                       const char **out, struct error *err)
 {
-    struct pg_conn *c = pg_reader(search_db(s));
-    struct pg_rows r;
+    struct db_conn *c = db_reader(search_db(s));
+    struct db_rows r;
     for (size_t i = 0; i < n; i++)
         out[i] = NULL;
-    pg_query(&r, c, fts.filenames, PG_ARGS(PG_INTS(ids, n)), err);
-    while (pg_next(&r)) {
-        int64_t at = pg_int(&r, 0);
-        out[at - 1] = pg_text(&r, 1, a);
+    db_query(&r, c, fts.filenames, DB_ARGS(DB_INTS(ids, n)), err);
+    while (db_next(&r)) {
+        int64_t at = db_int(&r, 0);
+        out[at - 1] = db_text(&r, 1, a);
     }
-    enum status st = pg_end(&r);
-    pg_reader_done(search_db(s), c);
+    enum status st = db_end(&r);
+    db_reader_done(search_db(s), c);
     return st;
 }
 
@@ -299,14 +299,14 @@ static enum status postgres_lexical(struct search_store *s, const struct index_q
 static enum status postgres_setting_get(struct search_store *s, const char *key, struct arena *a, const char **value,
                                         struct error *err)
 {
-    struct pg_conn *c = pg_reader(search_db(s));
-    struct pg_rows r;
+    struct db_conn *c = db_reader(search_db(s));
+    struct db_rows r;
     *value = "";
-    pg_query(&r, c, "SELECT value FROM settings WHERE key = $1", PG_ARGS(PG_TEXT(key)), err);
-    while (pg_next(&r))
-        *value = pg_text(&r, 0, a);
-    enum status st = pg_end(&r);
-    pg_reader_done(search_db(s), c);
+    db_query(&r, c, "SELECT value FROM settings WHERE key = $1", DB_ARGS(DB_TEXT(key)), err);
+    while (db_next(&r))
+        *value = db_text(&r, 0, a);
+    enum status st = db_end(&r);
+    db_reader_done(search_db(s), c);
     return st;
 }
 
@@ -314,18 +314,18 @@ struct setting_job {
     const char *key, *value;
 };
 
-static enum status setting_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status setting_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct setting_job *job = arg;
-    return pg_run(c,
+    return db_run(c,
                   "INSERT INTO settings (key, value, created_us, modified_us) VALUES ($1, $2, $3, $3)"
                   " ON CONFLICT (key) DO UPDATE SET value = excluded.value, modified_us = excluded.modified_us",
-                  PG_ARGS(PG_TEXT(job->key), PG_TEXT(job->value), PG_INT(os_now_us())), NULL, err);
+                  DB_ARGS(DB_TEXT(job->key), DB_TEXT(job->value), DB_INT(os_now_us())), NULL, err);
 }
 
 static enum status postgres_setting_set(struct search_store *s, const char *key, const char *value, struct error *err)
 {
-    return search_postgres_write(s, PG_DURABLE, setting_job, &(struct setting_job){key, value}, err);
+    return search_postgres_write(s, DB_DURABLE, setting_job, &(struct setting_job){key, value}, err);
 }
 
 enum status search_store_postgres_open(const char *url, unsigned readers, struct search_store **out, struct error *err)
@@ -364,7 +364,7 @@ enum status search_store_postgres_open(const char *url, unsigned readers, struct
     if (!s)
         return err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
     s->base.ops = &ops;
-    enum status st = pg_open(url, readers, &schema, &s->db, err);
+    enum status st = db_open(url, readers, &schema, &s->db, err);
     if (st != OK) {
         free(s);
         return st;

@@ -111,14 +111,12 @@ static enum status put_row(struct db_conn *c, struct put_job *job, struct error 
                       DB_ARGS(DB_INT(job->id), DB_TEXT(doc->title), DB_TEXT(doc->words_json),
                               DB_TEXT(doc->image_sha256), DB_INT(now)),
                       NULL, err);
-    enum status st = db_run(c,
-                            "INSERT INTO documents (filename, title, words_json, image_sha256, created_us, modified_us)"
-                            " VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
-                            DB_ARGS(DB_TEXT(doc->filename), DB_TEXT(doc->title), DB_TEXT(doc->words_json),
-                                    DB_TEXT(doc->image_sha256), DB_INT(now)),
-                            NULL, err);
-    job->id = db_last_row(c);
-    return st;
+    return db_get_int(c,
+                      "INSERT INTO documents (filename, title, words_json, image_sha256, created_us, modified_us)"
+                      " VALUES ($1, $2, $3, $4, $5, $5) RETURNING id",
+                      DB_ARGS(DB_TEXT(doc->filename), DB_TEXT(doc->title), DB_TEXT(doc->words_json),
+                              DB_TEXT(doc->image_sha256), DB_INT(now)),
+                      &job->id, NULL, err);
 }
 
 static enum status put_job(struct db_conn *c, void *arg, struct error *err)

@@ -23,16 +23,16 @@ static enum status check(const char *model, size_t dim, struct error *err)
 
 /* --- changes --- */
 
-enum status search_postgres_vectors_forget(struct pg_conn *c, int64_t document_id, struct error *err)
+enum status search_postgres_vectors_forget(struct db_conn *c, int64_t document_id, struct error *err)
 {
-    enum status st = pg_run(c,
+    enum status st = db_run(c,
                             "UPDATE models SET generation = generation + 1, modified_us = $2"
                             " WHERE id IN (SELECT model_id FROM vectors WHERE document_id = $1)",
-                            PG_ARGS(PG_INT(document_id), PG_INT(os_now_us())), NULL, err);
+                            DB_ARGS(DB_INT(document_id), DB_INT(os_now_us())), NULL, err);
     if (st != OK ||
-        (st = pg_run(c, "DELETE FROM vectors WHERE document_id = $1", PG_ARGS(PG_INT(document_id)), NULL, err)) != OK)
+        (st = db_run(c, "DELETE FROM vectors WHERE document_id = $1", DB_ARGS(DB_INT(document_id)), NULL, err)) != OK)
         return st;
-    return pg_run(c, "DELETE FROM vector_failures WHERE document_id = $1", PG_ARGS(PG_INT(document_id)), NULL, err);
+    return db_run(c, "DELETE FROM vector_failures WHERE document_id = $1", DB_ARGS(DB_INT(document_id)), NULL, err);
 }
 
 struct forget_job {
@@ -40,11 +40,11 @@ struct forget_job {
     int64_t id;
 };
 
-static enum status forget_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status forget_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct forget_job *job = arg;
     bool found;
-    enum status st = pg_get_int(c, "SELECT id FROM documents WHERE filename = $1", PG_ARGS(PG_TEXT(job->filename)),
+    enum status st = db_get_int(c, "SELECT id FROM documents WHERE filename = $1", DB_ARGS(DB_TEXT(job->filename)),
                                 &job->id, &found, err);
     if (st == OK && !found)
         st = err_set(err, ERR_NOT_FOUND, "document \"%s\" does not exist", job->filename);
@@ -57,19 +57,19 @@ enum status search_postgres_document_forget(struct search_store *s, const char *
                                             struct error *err)
 {
     struct forget_job job = {.filename = filename};
-    enum status st = search_postgres_write(s, PG_DURABLE, forget_job, &job, err);
+    enum status st = search_postgres_write(s, DB_DURABLE, forget_job, &job, err);
     *id = job.id;
     return st;
 }
 
-enum status search_postgres_touch_model(struct pg_conn *c, const char *model, int64_t by, int64_t *id,
+enum status search_postgres_touch_model(struct db_conn *c, const char *model, int64_t by, int64_t *id,
                                         struct error *err)
 {
-    return pg_get_int(
+    return db_get_int(
         c,
         "INSERT INTO models (name, generation, created_us, modified_us) VALUES ($1, $2, $3, $3)"
         " ON CONFLICT (name) DO UPDATE SET generation = models.generation + $2, modified_us = $3 RETURNING id",
-        PG_ARGS(PG_TEXT(model), PG_INT(by), PG_INT(os_now_us())), id, NULL, err);
+        DB_ARGS(DB_TEXT(model), DB_INT(by), DB_INT(os_now_us())), id, NULL, err);
 }
 
 struct put_job {
@@ -87,40 +87,40 @@ struct stored {
     size_t n;
 };
 
-static enum status put_vectors(struct pg_conn *c, const struct put_job *job, int64_t model, struct arena *a,
+static enum status put_vectors(struct db_conn *c, const struct put_job *job, int64_t model, struct arena *a,
                                struct stored *out, struct error *err)
 {
-    struct pg_rows r;
-    struct pg_blob *images = arena_array(a, job->n + 1, sizeof *images);
-    struct pg_blob *vectors = arena_array(a, job->n + 1, sizeof *vectors);
+    struct db_rows r;
+    struct db_bytes *images = arena_array(a, job->n + 1, sizeof *images);
+    struct db_bytes *vectors = arena_array(a, job->n + 1, sizeof *vectors);
     out->ids = arena_array(a, job->n + 1, sizeof *out->ids);
     out->vectors = arena_array(a, job->n + 1, sizeof *out->vectors);
     if (!images || !vectors || !out->ids || !out->vectors)
         return err_set(err, ERR_NO_MEMORY, "out of memory for %zu vectors", job->n);
     for (size_t i = 0; i < job->n; i++) {
-        images[i] = (struct pg_blob){job->image_sha256[i], strlen(job->image_sha256[i])};
-        vectors[i] = (struct pg_blob){job->vectors + i * job->dim, job->dim * sizeof(float)};
+        images[i] = (struct db_bytes){job->image_sha256[i], strlen(job->image_sha256[i])};
+        vectors[i] = (struct db_bytes){job->vectors + i * job->dim, job->dim * sizeof(float)};
     }
-    pg_query(&r, c,
+    db_query(&r, c,
              "INSERT INTO vectors (model_id, document_id, vector, created_us, modified_us)"
              " SELECT $1, d.id, t.vector, $5, $5 FROM unnest($2, $3, $4) t (id, image, vector)"
              " JOIN documents d ON d.id = t.id AND d.image_sha256 = convert_from(t.image, 'UTF8')"
              " ON CONFLICT (model_id, document_id) DO UPDATE SET vector = excluded.vector,"
              " modified_us = excluded.modified_us RETURNING document_id",
-             PG_ARGS(PG_INT(model), PG_INTS(job->document_ids, job->n), PG_BLOBS(images, job->n),
-                     PG_BLOBS(vectors, job->n), PG_INT(os_now_us())),
+             DB_ARGS(DB_INT(model), DB_INTS(job->document_ids, job->n), DB_BLOBS(images, job->n),
+                     DB_BLOBS(vectors, job->n), DB_INT(os_now_us())),
              err);
-    while (pg_next(&r)) {
-        int64_t id = pg_int(&r, 0);
+    while (db_next(&r)) {
+        int64_t id = db_int(&r, 0);
         for (size_t i = 0; i < job->n; i++)
             if (job->document_ids[i] == id)
                 out->vectors[out->n] = job->vectors + i * job->dim;
         out->ids[out->n++] = id;
     }
-    return pg_end(&r);
+    return db_end(&r);
 }
 
-static enum status put_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status put_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct put_job *job = arg;
     struct stored stored = {0};
@@ -131,8 +131,8 @@ static enum status put_job(struct pg_conn *c, void *arg, struct error *err)
     if (st == OK)
         st = put_vectors(c, job, model, &a, &stored, err);
     if (st == OK && stored.n) {
-        st = pg_run(c, "DELETE FROM vector_failures WHERE model_id = $1 AND document_id = ANY ($2)",
-                    PG_ARGS(PG_INT(model), PG_INTS(stored.ids, stored.n)), NULL, err);
+        st = db_run(c, "DELETE FROM vector_failures WHERE model_id = $1 AND document_id = ANY ($2)",
+                    DB_ARGS(DB_INT(model), DB_INTS(stored.ids, stored.n)), NULL, err);
         if (st == OK)
             st = search_postgres_changed(c, stored.ids, stored.n, err);
         if (st == OK)
@@ -152,7 +152,7 @@ enum status search_postgres_vectors_put(struct search_store *s, const char *mode
     if (st != OK)
         return st;
     struct put_job job = {model, dim, n, document_ids, image_sha256, vectors};
-    return search_postgres_write(s, PG_FAST, put_job, &job, err);
+    return search_postgres_write(s, DB_FAST, put_job, &job, err);
 }
 
 struct failed_job {
@@ -161,19 +161,19 @@ struct failed_job {
     const char *why;
 };
 
-static enum status failed_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status failed_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct failed_job *job = arg;
     int64_t model;
     enum status st = search_postgres_touch_model(c, job->model, 0, &model, err);
     if (st != OK)
         return st;
-    return pg_run(c,
+    return db_run(c,
                   "INSERT INTO vector_failures (model_id, document_id, why, created_us, modified_us)"
                   " SELECT $1, id, $3, $4, $4 FROM documents WHERE id = $2"
                   " ON CONFLICT (model_id, document_id) DO UPDATE SET why = excluded.why,"
                   " modified_us = excluded.modified_us",
-                  PG_ARGS(PG_INT(model), PG_INT(job->document_id), PG_TEXT(job->why), PG_INT(os_now_us())), NULL, err);
+                  DB_ARGS(DB_INT(model), DB_INT(job->document_id), DB_TEXT(job->why), DB_INT(os_now_us())), NULL, err);
 }
 
 enum status search_postgres_vector_failed(struct search_store *s, const char *model, int64_t document_id,
@@ -181,52 +181,52 @@ enum status search_postgres_vector_failed(struct search_store *s, const char *mo
 {
     enum status st = check(model, 1, err);
     struct failed_job job = {model, document_id, why};
-    return st == OK ? search_postgres_write(s, PG_FAST, failed_job, &job, err) : st;
+    return st == OK ? search_postgres_write(s, DB_FAST, failed_job, &job, err) : st;
 }
 
-static enum status failures_drop_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status failures_drop_job(struct db_conn *c, void *arg, struct error *err)
 {
     const char *model = arg;
-    return pg_run(c, "DELETE FROM vector_failures WHERE model_id = (SELECT id FROM models WHERE name = $1)",
-                  PG_ARGS(PG_TEXT(model)), NULL, err);
+    return db_run(c, "DELETE FROM vector_failures WHERE model_id = (SELECT id FROM models WHERE name = $1)",
+                  DB_ARGS(DB_TEXT(model)), NULL, err);
 }
 
 enum status search_postgres_failures_drop(struct search_store *s, const char *model, struct error *err)
 {
-    return search_postgres_write(s, PG_FAST, failures_drop_job, (void *)(uintptr_t)model, err);
+    return search_postgres_write(s, DB_FAST, failures_drop_job, (void *)(uintptr_t)model, err);
 }
 
-static enum status drop_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status drop_job(struct db_conn *c, void *arg, struct error *err)
 {
     const char *model = arg;
     int64_t id;
     bool found;
-    enum status st = pg_get_int(c, "SELECT id FROM models WHERE name = $1", PG_ARGS(PG_TEXT(model)), &id, &found, err);
+    enum status st = db_get_int(c, "SELECT id FROM models WHERE name = $1", DB_ARGS(DB_TEXT(model)), &id, &found, err);
     if (st != OK || !found)
         return st;
     if ((st = search_postgres_model_changed(c, id, err)) != OK ||
-        (st = pg_run(c, "DELETE FROM vectors WHERE model_id = $1", PG_ARGS(PG_INT(id)), NULL, err)) != OK ||
-        (st = pg_run(c, "DELETE FROM vector_failures WHERE model_id = $1", PG_ARGS(PG_INT(id)), NULL, err)) != OK)
+        (st = db_run(c, "DELETE FROM vectors WHERE model_id = $1", DB_ARGS(DB_INT(id)), NULL, err)) != OK ||
+        (st = db_run(c, "DELETE FROM vector_failures WHERE model_id = $1", DB_ARGS(DB_INT(id)), NULL, err)) != OK)
         return st;
     return search_postgres_touch_model(c, model, 1, &id, err); /* the row stays, so that its generation never repeats */
 }
 
 enum status search_postgres_vectors_drop(struct search_store *s, const char *model, struct error *err)
 {
-    return search_postgres_write(s, PG_FAST, drop_job, (void *)(uintptr_t)model, err);
+    return search_postgres_write(s, DB_FAST, drop_job, (void *)(uintptr_t)model, err);
 }
 
 /* --- reads --- */
 
-void search_postgres_read_vector(struct pg_rows *r, const char *model, size_t dim, struct arena *a,
+void search_postgres_read_vector(struct db_rows *r, const char *model, size_t dim, struct arena *a,
                                  struct vector_row *out)
 {
     size_t bytes;
-    const void *blob = pg_blob(r, 1, &bytes);
+    const void *blob = db_bytes(r, 1, &bytes);
     if (bytes != dim * sizeof(float)) {
         r->status = err_set(r->err, ERR_CORRUPT,
                             "model %s, document %" PRId64 ": the stored vector has %zu bytes, expected %zu", model,
-                            pg_int(r, 0), bytes, dim * sizeof(float));
+                            db_int(r, 0), bytes, dim * sizeof(float));
         return;
     }
     float *copy = arena_array(a, dim, sizeof *copy);
@@ -235,7 +235,7 @@ void search_postgres_read_vector(struct pg_rows *r, const char *model, size_t di
         return;
     }
     memcpy(copy, blob, bytes);
-    *out = (struct vector_row){.document_id = pg_int(r, 0), .vector = copy};
+    *out = (struct vector_row){.document_id = db_int(r, 0), .vector = copy};
 }
 
 enum status search_postgres_vectors_page(struct search_store *s, const char *model, size_t dim, int64_t after,
@@ -247,84 +247,84 @@ enum status search_postgres_vectors_page(struct search_store *s, const char *mod
     enum status st = check(model, dim, err);
     if (st != OK)
         return st;
-    struct pg_conn *c = pg_reader(search_db(s));
-    struct pg_rows r;
+    struct db_conn *c = db_reader(search_db(s));
+    struct db_rows r;
     void *rows = NULL;
     size_t cap = 0;
-    pg_query(&r, c,
+    db_query(&r, c,
              "SELECT document_id, vector FROM vectors WHERE model_id = (SELECT id FROM models WHERE name = $1)"
              " AND document_id > $2 ORDER BY document_id LIMIT $3",
-             PG_ARGS(PG_TEXT(model), PG_INT(after), PG_INT(pg_limit(limit))), err);
-    while (pg_next(&r) && pg_grow(&r, a, &rows, *n, &cap, sizeof **out))
+             DB_ARGS(DB_TEXT(model), DB_INT(after), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, &rows, *n, &cap, sizeof **out))
         search_postgres_read_vector(&r, model, dim, a, (struct vector_row *)rows + (*n)++);
     *out = rows;
-    st = pg_end(&r);
-    pg_reader_done(search_db(s), c);
+    st = db_end(&r);
+    db_reader_done(search_db(s), c);
     return st;
 }
 
 enum status search_postgres_vectors_count(struct search_store *s, const char *model, int64_t *vectors,
                                           struct error *err)
 {
-    struct pg_conn *c = pg_reader(search_db(s));
+    struct db_conn *c = db_reader(search_db(s));
     enum status st =
-        pg_get_int(c, "SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM models WHERE name = $1)",
-                   PG_ARGS(PG_TEXT(model)), vectors, NULL, err);
-    pg_reader_done(search_db(s), c);
+        db_get_int(c, "SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM models WHERE name = $1)",
+                   DB_ARGS(DB_TEXT(model)), vectors, NULL, err);
+    db_reader_done(search_db(s), c);
     return st;
 }
 
 enum status search_postgres_vectors_progress(struct search_store *s, const char *model, struct vectors_progress *out,
                                              struct error *err)
 {
-    struct pg_conn *c = pg_reader(search_db(s));
-    struct pg_rows r;
+    struct db_conn *c = db_reader(search_db(s));
+    struct db_rows r;
     *out = (struct vectors_progress){0};
-    pg_query(&r, c,
+    db_query(&r, c,
              "WITH m AS (SELECT id FROM models WHERE name = $1)"
              " SELECT (SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM m)),"
              " (SELECT count(*) FROM vector_failures WHERE model_id = (SELECT id FROM m)),"
              " (SELECT count(*) FROM documents WHERE image_sha256 <> '')",
-             PG_ARGS(PG_TEXT(model)), err);
-    while (pg_next(&r)) {
-        out->indexed = pg_int(&r, 0);
-        out->failed = pg_int(&r, 1);
-        out->pending = pg_int(&r, 2) - out->indexed - out->failed;
+             DB_ARGS(DB_TEXT(model)), err);
+    while (db_next(&r)) {
+        out->indexed = db_int(&r, 0);
+        out->failed = db_int(&r, 1);
+        out->pending = db_int(&r, 2) - out->indexed - out->failed;
     }
-    enum status st = pg_end(&r);
-    pg_reader_done(search_db(s), c);
+    enum status st = db_end(&r);
+    db_reader_done(search_db(s), c);
     return st;
 }
 
 enum status search_postgres_unindexed(struct search_store *s, const char *model, int64_t after, size_t limit,
                                       struct arena *a, struct document **out, size_t *n, struct error *err)
 {
-    struct pg_conn *c = pg_reader(search_db(s));
-    struct pg_rows r;
+    struct db_conn *c = db_reader(search_db(s));
+    struct db_rows r;
     void *documents = NULL;
     size_t cap = 0;
     *n = 0;
-    pg_query(&r, c,
+    db_query(&r, c,
              "SELECT " DOCUMENT_COLUMNS " FROM documents d LEFT JOIN models m ON m.name = $1"
              " WHERE d.id > $2 AND d.image_sha256 <> ''"
              " AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.model_id = m.id AND v.document_id = d.id)"
              " AND NOT EXISTS (SELECT 1 FROM vector_failures f WHERE f.model_id = m.id AND f.document_id = d.id)"
              " ORDER BY d.id LIMIT $3",
-             PG_ARGS(PG_TEXT(model), PG_INT(after), PG_INT(pg_limit(limit))), err);
-    while (pg_next(&r) && pg_grow(&r, a, &documents, *n, &cap, sizeof **out))
+             DB_ARGS(DB_TEXT(model), DB_INT(after), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, &documents, *n, &cap, sizeof **out))
         search_postgres_read_document(&r, a, (struct document *)documents + (*n)++);
     *out = documents;
-    enum status st = pg_end(&r);
-    pg_reader_done(search_db(s), c);
+    enum status st = db_end(&r);
+    db_reader_done(search_db(s), c);
     return st;
 }
 
 enum status search_postgres_vectors_generation(struct search_store *s, const char *model, int64_t *generation,
                                                struct error *err)
 {
-    struct pg_conn *c = pg_reader(search_db(s));
+    struct db_conn *c = db_reader(search_db(s));
     enum status st =
-        pg_get_int(c, "SELECT generation FROM models WHERE name = $1", PG_ARGS(PG_TEXT(model)), generation, NULL, err);
-    pg_reader_done(search_db(s), c);
+        db_get_int(c, "SELECT generation FROM models WHERE name = $1", DB_ARGS(DB_TEXT(model)), generation, NULL, err);
+    db_reader_done(search_db(s), c);
     return st;
 }

@@ -181,7 +181,7 @@ void search_sqlite_read_vector(struct db_rows *r, const char *model, size_t dim,
                                struct vector_row *out)
 {
     size_t bytes;
-    const void *blob = db_blob(r, 1, &bytes);
+    const void *blob = db_bytes(r, 1, &bytes);
     if (bytes != dim * sizeof(float)) {
         r->status = err_set(r->err, ERR_CORRUPT,
                             "model %s, document %" PRId64 ": the stored vector has %zu bytes, expected %zu", model,

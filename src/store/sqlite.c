@@ -1,5 +1,5 @@
-/* sqlite.c: connections, their statement caches, and rows. SQLite is opened without its own mutexes:
- * each connection is in one thread's hands at a time (the reader pool and the writer see to that). */
+/* sqlite.c: SQLite's driver: connections, their statement caches, and rows. SQLite is opened without its own mutexes:
+ * each connection is in one thread's hands at a time (the pool of readers and the writer see to that). */
 #include "store/sqlite.h"
 #include "store/sqlite_fts.h"
 
@@ -19,9 +19,9 @@ enum {
     MAX_STATEMENTS = 96, /* distinct SQL literals that one connection may meet */
 };
 
-struct db_conn {
+struct sqlite_conn {
+    struct db_conn base;
     sqlite3 *handle;
-    char *path;
     struct {
         const char *sql;
         sqlite3_stmt *stmt;
@@ -29,49 +29,50 @@ struct db_conn {
     size_t n_cached;
 };
 
-struct db {
-    char *path;
-    struct db_writer *writer;
-    pthread_mutex_t mutex;
-    pthread_cond_t returned;
-    struct db_conn **readers; /* all of them, for closing */
-    struct db_conn **free;    /* a stack: the one used last has the warmest cache */
-    unsigned n_readers, n_free;
+static sqlite3 *handle_of(struct db_conn *c)
+{
+    return ((struct sqlite_conn *)c)->handle;
+}
+
+struct sqlite_db {
+    struct db base;
+    struct sqlite_writer *writer;
 };
 
 /* --- errors --- */
 
 static enum status conn_error(struct db_conn *c, int rc, struct error *err)
 {
-    const char *said = c->handle ? sqlite3_errmsg(c->handle) : sqlite3_errstr(rc);
+    sqlite3 *handle = handle_of(c);
+    const char *said = handle ? sqlite3_errmsg(handle) : sqlite3_errstr(rc);
     switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return err_set(err, ERR_UNAVAILABLE, "database %s is busy: another process held it for over %d s", c->path,
+        return err_set(err, ERR_UNAVAILABLE, "database %s is busy: another process held it for over %d s", c->name,
                        BUSY_MS / 1000);
     case SQLITE_NOMEM:
-        return err_set(err, ERR_NO_MEMORY, "database %s: out of memory", c->path);
+        return err_set(err, ERR_NO_MEMORY, "database %s: out of memory", c->name);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
-        return err_set(err, ERR_CORRUPT, "database %s is damaged: %s", c->path, said);
+        return err_set(err, ERR_CORRUPT, "database %s is damaged: %s", c->name, said);
     case SQLITE_FULL:
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH: {
-        int os = c->handle ? sqlite3_system_errno(c->handle) : 0;
+        int os = handle ? sqlite3_system_errno(handle) : 0;
         bool full = (rc & 0xff) == SQLITE_FULL || os == ENOSPC || os == EDQUOT; /* that passes: come again */
-        return err_set(err, full ? ERR_UNAVAILABLE : ERR_IO, "database %s: %s%s%s", c->path, said, os ? ": " : "",
+        return err_set(err, full ? ERR_UNAVAILABLE : ERR_IO, "database %s: %s%s%s", c->name, said, os ? ": " : "",
                        os ? strerror(os) : "");
     }
     case SQLITE_CONSTRAINT:
-        return err_set(err, ERR_CONFLICT, "database %s: %s", c->path, said);
+        return err_set(err, ERR_CONFLICT, "database %s: %s", c->name, said);
     case SQLITE_TOOBIG:
-        return err_set(err, ERR_TOO_LARGE, "database %s: %s", c->path, said);
+        return err_set(err, ERR_TOO_LARGE, "database %s: %s", c->name, said);
     default:
-        return err_set(err, ERR_INTERNAL, "database %s: %s (SQLite code %d)", c->path, said, rc);
+        return err_set(err, ERR_INTERNAL, "database %s: %s (SQLite code %d)", c->name, said, rc);
     }
 }
 
@@ -83,15 +84,15 @@ static void configure(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-enum status db_script(struct db_conn *c, const char *sql, struct error *err)
+static enum status script(struct db_conn *c, const char *sql, struct error *err)
 {
-    int rc = sqlite3_exec(c->handle, sql, NULL, NULL, NULL);
+    int rc = sqlite3_exec(handle_of(c), sql, NULL, NULL, NULL);
     return rc == SQLITE_OK ? OK : conn_error(c, rc, err);
 }
 
-bool db_in_transaction(struct db_conn *c)
+bool sqlite_in_transaction(struct db_conn *c)
 {
-    return !sqlite3_get_autocommit(c->handle);
+    return !sqlite3_get_autocommit(handle_of(c));
 }
 
 /* Switching a new file to WAL needs the whole file for a moment, and SQLite does not wait for that lock
@@ -99,7 +100,7 @@ bool db_in_transaction(struct db_conn *c)
 static enum status enter_wal(struct db_conn *c, struct error *err)
 {
     for (int64_t deadline = os_monotonic_us() + BUSY_MS * 1000;;) {
-        int rc = sqlite3_exec(c->handle, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+        int rc = sqlite3_exec(handle_of(c), "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
         if (rc == SQLITE_OK)
             return OK;
         if ((rc & 0xff) != SQLITE_BUSY || os_monotonic_us() > deadline)
@@ -108,61 +109,53 @@ static enum status enter_wal(struct db_conn *c, struct error *err)
     }
 }
 
-enum status db_conn_open(const char *path, bool writer, struct db_conn **out, struct error *err)
+enum status sqlite_conn_open(const char *path, bool writer, struct db_conn **out, struct error *err)
 {
-    struct db_conn *c = calloc(1, sizeof *c);
-    if (!c || !(c->path = strdup(path))) {
-        db_conn_close(c);
-        return err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", path);
-    }
-    enum status st = OK;
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_CREATE : 0);
-    /* "./" because SQLite would take ":memory:" and "file:..." for something else than names of files. */
+    struct sqlite_conn *c = calloc(1, sizeof *c);
     char *name = NULL;
-    if (asprintf(&name, "%s%s", path[0] == '/' ? "" : "./", path) < 0) {
-        db_conn_close(c);
+    /* "./" because SQLite would take ":memory:" and "file:..." for something else than names of files. */
+    if (!c || asprintf(&name, "%s%s", path[0] == '/' ? "" : "./", path) < 0) {
+        free(c);
         return err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", path);
     }
+    c->base = (struct db_conn){.driver = &db_sqlite, .name = path};
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_CREATE : 0);
     int rc = sqlite3_open_v2(name, &c->handle, flags, NULL);
     free(name);
-    if (rc != SQLITE_OK) {
-        st = conn_error(c, rc, err);
-        goto out;
+    if (rc == SQLITE_OK) {
+        sqlite3_extended_result_codes(c->handle, 1);
+        sqlite3_busy_timeout(c->handle, BUSY_MS);
+        /* A database file may come from anywhere: its schema gets no say in what we run. */
+        sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        sqlite3_db_config(c->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        rc = fts_register(c->handle);
     }
-    sqlite3_extended_result_codes(c->handle, 1);
-    sqlite3_busy_timeout(c->handle, BUSY_MS);
-    /* A database file may come from anywhere: its schema gets no say in what we run. */
-    sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(c->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    if ((rc = fts_register(c->handle)) != SQLITE_OK) {
-        st = conn_error(c, rc, err);
-        goto out;
-    }
-    if (writer && (st = enter_wal(c, err)) != OK)
-        goto out;
-    st = db_script(c,
-                   writer ? "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA synchronous = NORMAL;"
-                            "PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000;"
-                            "PRAGMA cache_size = -8192"
-                          : "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -4096",
-                   err);
-out:
+    enum status st = rc == SQLITE_OK ? OK : conn_error(&c->base, rc, err);
+    if (st == OK && writer)
+        st = enter_wal(&c->base, err);
+    if (st == OK)
+        st = script(&c->base,
+                    writer ? "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA synchronous = NORMAL;"
+                             "PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000;"
+                             "PRAGMA cache_size = -8192"
+                           : "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -4096",
+                    err);
     if (st != OK) {
-        db_conn_close(c);
+        sqlite_conn_close(&c->base);
         return st;
     }
-    *out = c;
+    *out = &c->base;
     return OK;
 }
 
-void db_conn_close(struct db_conn *c)
+void sqlite_conn_close(struct db_conn *base)
 {
+    struct sqlite_conn *c = (struct sqlite_conn *)base;
     if (!c)
         return;
     for (size_t i = 0; i < c->n_cached; i++)
         sqlite3_finalize(c->cache[i].stmt);
     sqlite3_close(c->handle);
-    free(c->path);
     free(c);
 }
 
@@ -186,120 +179,74 @@ static enum status create_file(const char *path, struct error *err)
     return st;
 }
 
-enum status db_open(const char *path, unsigned readers, const struct db_schema *schema, struct db **out,
-                    struct error *err)
+static void close_all(struct db *base)
 {
-    assert(readers >= 1 && readers <= 64);
+    struct sqlite_db *d = (struct sqlite_db *)base;
+    for (unsigned i = 0; i < base->count; i++)
+        sqlite_conn_close(base->conns[i]);
+    sqlite_writer_close(d->writer); /* last, so that SQLite folds the journal into the file */
+}
+
+enum status db_sqlite_open(const char *path, unsigned readers, const struct db_schema *schema, struct db **out,
+                           struct error *err)
+{
     static pthread_once_t configured = PTHREAD_ONCE_INIT;
     pthread_once(&configured, configure);
-    struct db_conn *writer = NULL;
-    struct db *d = calloc(1, sizeof *d);
+    struct db_conn *conn = NULL;
+    struct sqlite_db *d = calloc(1, sizeof *d);
     if (!d)
         return err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", path);
-    pthread_mutex_init(&d->mutex, NULL);
-    pthread_cond_init(&d->returned, NULL);
-    enum status st = OK;
-    if (!(d->path = strdup(path)) || !(d->readers = calloc(readers, sizeof *d->readers)) ||
-        !(d->free = calloc(readers, sizeof *d->free))) {
-        st = err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", path);
-        goto out;
+    enum status st;
+    if ((st = db_init(&d->base, &db_sqlite, path, readers, err)) == OK && (st = create_file(path, err)) == OK &&
+        (st = sqlite_conn_open(d->base.name, true, &conn, err)) == OK) {
+        if ((st = sqlite_migrate(conn, schema, err)) == OK)
+            st = sqlite_writer_open(conn, &d->writer, err);
+        if (st != OK)
+            sqlite_conn_close(conn);
     }
-    if ((st = create_file(path, err)) != OK || (st = db_conn_open(path, true, &writer, err)) != OK ||
-        (st = db_migrate(writer, path, schema, err)) != OK || (st = db_writer_open(writer, &d->writer, err)) != OK)
-        goto out;
-    writer = NULL;
-    while (d->n_readers < readers) {
-        if ((st = db_conn_open(path, false, &d->readers[d->n_readers], err)) != OK)
-            goto out;
-        d->free[d->n_free++] = d->readers[d->n_readers++];
+    for (unsigned i = 0; i < readers && st == OK; i++)
+        if ((st = sqlite_conn_open(d->base.name, false, &conn, err)) == OK)
+            db_add_conn(&d->base, conn);
+    if (st == OK)
+        st = db_ping(&d->base, err);
+    if (st != OK) {
+        db_close(&d->base);
+        return st;
     }
-    if ((st = db_ping(d, err)) != OK)
-        goto out;
-    *out = d;
+    *out = &d->base;
     return OK;
-out:
-    db_conn_close(writer);
-    db_close(d);
-    return st;
 }
 
-void db_close(struct db *d)
+static enum status write_job(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err)
 {
-    if (!d)
-        return;
-    assert(d->n_free == d->n_readers);
-    for (unsigned i = 0; i < d->n_readers; i++)
-        db_conn_close(d->readers[i]);
-    db_writer_close(d->writer); /* last, so that SQLite folds the journal into the file */
-    pthread_cond_destroy(&d->returned);
-    pthread_mutex_destroy(&d->mutex);
-    free(d->free);
-    free(d->readers);
-    free(d->path);
-    free(d);
+    return sqlite_writer_do(((struct sqlite_db *)d)->writer, durability, job, arg, err);
 }
 
-const char *db_path(const struct db *d)
-{
-    return d->path;
-}
-
-struct db_conn *db_reader(struct db *d)
-{
-    pthread_mutex_lock(&d->mutex);
-    while (d->n_free == 0)
-        pthread_cond_wait(&d->returned, &d->mutex);
-    struct db_conn *c = d->free[--d->n_free];
-    pthread_mutex_unlock(&d->mutex);
-    return c;
-}
-
-void db_reader_done(struct db *d, struct db_conn *c)
-{
-    pthread_mutex_lock(&d->mutex);
-    d->free[d->n_free++] = c;
-    pthread_cond_signal(&d->returned);
-    pthread_mutex_unlock(&d->mutex);
-}
-
-enum status db_ping(struct db *d, struct error *err)
-{
-    struct db_conn *c = db_reader(d);
-    int64_t version;
-    enum status st = db_get_int(c, "SELECT max(version) FROM schema_migrations", DB_NONE, &version, NULL, err);
-    db_reader_done(d, c);
-    return st;
-}
-
-enum status db_write(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err)
-{
-    return db_writer_do(d->writer, durability, job, arg, err);
-}
-
-enum status db_snapshot(struct db_conn *c, struct error *err)
+static enum status snapshot(struct db_conn *c, struct error *err)
 {
     return db_run(c, "BEGIN", DB_NONE, NULL, err);
 }
 
-void db_snapshot_end(struct db_conn *c)
+static void snapshot_end(struct db_conn *c)
 {
     /* Nothing was written, so there is nothing that ending could lose. */
     (void)!db_run(c, "COMMIT", DB_NONE, NULL, NULL);
-    if (db_in_transaction(c))
-        (void)!db_script(c, "ROLLBACK", NULL);
+    if (sqlite_in_transaction(c))
+        (void)!script(c, "ROLLBACK", NULL);
 }
 
 /* --- statements --- */
 
-static enum status prepare(struct db_conn *c, const char *sql, unsigned flags, sqlite3_stmt **out, struct error *err)
+static enum status prepare(struct sqlite_conn *c, const char *sql, unsigned flags, sqlite3_stmt **out,
+                           struct error *err)
 {
     int rc = sqlite3_prepare_v3(c->handle, sql, -1, flags, out, NULL);
     if (rc == SQLITE_ERROR) /* our SQL is fixed: the file's tables are not what their version promises */
         rc = SQLITE_CORRUPT;
-    return rc == SQLITE_OK ? OK : conn_error(c, rc, err);
+    return rc == SQLITE_OK ? OK : conn_error(&c->base, rc, err);
 }
 
-static enum status cached(struct db_conn *c, const char *sql, sqlite3_stmt **out, struct error *err)
+static enum status cached(struct sqlite_conn *c, const char *sql, sqlite3_stmt **out, struct error *err)
 {
     for (size_t i = 0; i < c->n_cached; i++) {
         if (c->cache[i].sql == sql) {
@@ -318,22 +265,37 @@ static enum status cached(struct db_conn *c, const char *sql, sqlite3_stmt **out
     return OK;
 }
 
+/* To SQLite $1 is a name, which gets the next free number: so the value is found by the name's digits. */
+static const struct db_arg *arg_at(sqlite3_stmt *stmt, int at, const struct db_arg *args, size_t n)
+{
+    const char *name = sqlite3_bind_parameter_name(stmt, at);
+    size_t number = name ? strtoul(name + 1, NULL, 10) : (size_t)at;
+    assert(number >= 1 && number <= n);
+    return &args[number - 1];
+}
+
 static void bind(struct db_rows *r, const struct db_arg *args, size_t n)
 {
-    for (size_t i = 0; i < n && r->status == OK; i++) {
-        int rc = SQLITE_OK, at = (int)i + 1;
-        switch (args[i].type) {
+    sqlite3_stmt *stmt = r->set;
+    int count = sqlite3_bind_parameter_count(stmt);
+    for (int at = 1; at <= count && r->status == OK; at++) {
+        const struct db_arg *arg = arg_at(stmt, at, args, n);
+        int rc = SQLITE_MISUSE;
+        switch (arg->type) {
         case DB_ARG_TEXT:
-            rc = sqlite3_bind_text(r->stmt, at, args[i].data, -1, SQLITE_STATIC);
+            rc = sqlite3_bind_text(stmt, at, arg->data, -1, SQLITE_STATIC);
             break;
         case DB_ARG_INT:
-            rc = sqlite3_bind_int64(r->stmt, at, args[i].number);
+            rc = sqlite3_bind_int64(stmt, at, arg->number);
             break;
         case DB_ARG_BLOB:
-            rc = sqlite3_bind_blob64(r->stmt, at, args[i].data, args[i].len, SQLITE_STATIC);
+            rc = sqlite3_bind_blob64(stmt, at, arg->data, arg->len, SQLITE_STATIC);
             break;
         case DB_ARG_POINTER:
-            rc = sqlite3_bind_pointer(r->stmt, at, (void *)(uintptr_t)args[i].data, DB_POINTER_TYPE, NULL);
+            rc = sqlite3_bind_pointer(stmt, at, (void *)(uintptr_t)arg->data, SQLITE_POINTER_TYPE, NULL);
+            break;
+        case DB_ARG_INTS:
+        case DB_ARG_BLOBS:
             break;
         }
         if (rc != SQLITE_OK)
@@ -341,125 +303,72 @@ static void bind(struct db_rows *r, const struct db_arg *args, size_t n)
     }
 }
 
-void db_query(struct db_rows *r, struct db_conn *c, const char *sql, const struct db_arg *args, size_t n,
-              struct error *err)
+static void query(struct db_rows *r, const char *sql, const struct db_arg *args, size_t n)
 {
-    *r = (struct db_rows){.conn = c, .err = err};
-    r->status = cached(c, sql, &r->stmt, err);
-    bind(r, args, n);
+    struct sqlite_conn *c = (struct sqlite_conn *)r->conn;
+    sqlite3_stmt *stmt = NULL;
+    r->status = r->once ? prepare(c, sql, 0, &stmt, r->err) : cached(c, sql, &stmt, r->err);
+    r->set = stmt;
+    if (r->status == OK)
+        bind(r, args, n);
 }
 
-void db_query_once(struct db_rows *r, struct db_conn *c, const char *sql, const struct db_arg *args, size_t n,
-                   struct error *err)
+static bool next(struct db_rows *r)
 {
-    *r = (struct db_rows){.conn = c, .err = err, .once = true};
-    r->status = prepare(c, sql, 0, &r->stmt, err);
-    bind(r, args, n);
-}
-
-bool db_next(struct db_rows *r)
-{
-    if (r->status != OK)
-        return false;
-    int rc = sqlite3_step(r->stmt);
+    int rc = sqlite3_step(r->set);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
         r->status = conn_error(r->conn, rc, r->err);
     return rc == SQLITE_ROW;
 }
 
-enum status db_end(struct db_rows *r)
+static int64_t changed(struct db_rows *r)
+{
+    return sqlite3_changes64(handle_of(r->conn));
+}
+
+static void end(struct db_rows *r)
 {
     if (r->once)
-        sqlite3_finalize(r->stmt);
-    else if (r->stmt)
-        sqlite3_reset(r->stmt); /* repeats step's code, which is known already */
-    r->stmt = NULL;
-    return r->status;
+        sqlite3_finalize(r->set);
+    else if (r->set)
+        sqlite3_reset(r->set); /* repeats step's code, which is known already */
 }
 
-int64_t db_int(struct db_rows *r, int column)
+static bool is_null(struct db_rows *r, int column)
 {
-    return sqlite3_column_int64(r->stmt, column);
+    return sqlite3_column_type(r->set, column) == SQLITE_NULL;
 }
 
-double db_double(struct db_rows *r, int column)
+static int64_t integer(struct db_rows *r, int column)
 {
-    return sqlite3_column_double(r->stmt, column);
+    return sqlite3_column_int64(r->set, column);
 }
 
-const char *db_text(struct db_rows *r, int column, struct arena *a)
+static double real(struct db_rows *r, int column)
 {
-    const char *s = (const char *)sqlite3_column_text(r->stmt, column);
-    const char *copy = s ? arena_strdup(a, s) : "";
-    if (!copy && r->status == OK)
-        r->status =
-            err_set(r->err, ERR_NO_MEMORY, "database %s: the answer is larger than %zu bytes", r->conn->path, a->max);
-    return copy ? copy : "";
+    return sqlite3_column_double(r->set, column);
 }
 
-bool db_text_is(struct db_rows *r, int column, const char *s)
+static const void *bytes(struct db_rows *r, int column, size_t *len)
 {
-    const char *found = (const char *)sqlite3_column_text(r->stmt, column);
-    return found && strcmp(found, s) == 0;
+    int type = sqlite3_column_type(r->set, column);
+    const void *data = type == SQLITE_BLOB ? sqlite3_column_blob(r->set, column) : sqlite3_column_text(r->set, column);
+    *len = (size_t)sqlite3_column_bytes(r->set, column);
+    return data || type == SQLITE_NULL ? data : ""; /* an empty blob has no address */
 }
 
-const void *db_blob(struct db_rows *r, int column, size_t *len)
-{
-    const void *data = sqlite3_column_blob(r->stmt, column);
-    *len = (size_t)sqlite3_column_bytes(r->stmt, column);
-    return data;
-}
-
-bool db_grow(struct db_rows *r, struct arena *a, void **items, size_t n, size_t *cap, size_t item_size)
-{
-    if (n < *cap)
-        return true;
-    size_t more = *cap ? *cap * 2 : 16;
-    void *grown = arena_array(a, more, item_size);
-    if (!grown) {
-        r->status =
-            err_set(r->err, ERR_NO_MEMORY, "database %s: the answer is larger than %zu bytes", r->conn->path, a->max);
-        return false;
-    }
-    if (n)
-        memcpy(grown, *items, n * item_size);
-    *items = grown;
-    *cap = more;
-    return true;
-}
-
-enum status db_run(struct db_conn *c, const char *sql, const struct db_arg *args, size_t n, int64_t *changed,
-                   struct error *err)
-{
-    struct db_rows r;
-    db_query(&r, c, sql, args, n, err);
-    while (db_next(&r)) {
-    }
-    if (r.status == OK && changed)
-        *changed = sqlite3_changes64(c->handle);
-    return db_end(&r);
-}
-
-enum status db_get_int(struct db_conn *c, const char *sql, const struct db_arg *args, size_t n, int64_t *value,
-                       bool *found, struct error *err)
-{
-    struct db_rows r;
-    db_query(&r, c, sql, args, n, err);
-    bool row = db_next(&r);
-    *value = row ? db_int(&r, 0) : 0;
-    if (found)
-        *found = row;
-    while (db_next(&r)) {
-    }
-    return db_end(&r);
-}
-
-int64_t db_last_row(struct db_conn *c)
-{
-    return sqlite3_last_insert_rowid(c->handle);
-}
-
-int64_t db_limit(size_t n)
-{
-    return n > INT64_MAX ? INT64_MAX : (int64_t)n;
-}
+const struct db_driver db_sqlite = {
+    .close = close_all,
+    .snapshot = snapshot,
+    .snapshot_end = snapshot_end,
+    .write = write_job,
+    .script = script,
+    .query = query,
+    .next = next,
+    .changed = changed,
+    .end = end,
+    .null = is_null,
+    .integer = integer,
+    .real = real,
+    .bytes = bytes,
+};

@@ -12,8 +12,8 @@
 #ifndef PEEL_STORE_SQLITE_FTS_H
 #define PEEL_STORE_SQLITE_FTS_H
 
+#include "store/db.h"
 #include "store/fts_rank.h"
-#include "store/sqlite.h"
 
 /* How such a table is declared: terms arrive analysed, so the tokenizer only splits at white space; one- to
  * three-letter prefixes have an index of their own. */

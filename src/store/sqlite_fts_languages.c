@@ -113,7 +113,7 @@ enum status fts_languages_remove(struct db_conn *c, const struct fts_table *t, i
     while (db_next(&r)) {
         size_t len;
         row = db_int(&r, 0);
-        const void *blob = db_blob(&r, 1, &len);
+        const void *blob = db_bytes(&r, 1, &len);
         buf_append(&packed, blob, len);
     }
     enum status st = db_end(&r);
@@ -153,7 +153,7 @@ enum status fts_languages_same(struct db_conn *c, const struct fts_table *t, int
         db_query(&r, c, t->languages.packed, DB_ARGS(DB_INT(id)), err);
         while (db_next(&r)) {
             size_t len;
-            const void *blob = db_blob(&r, 1, &len);
+            const void *blob = db_bytes(&r, 1, &len);
             *same = len == packed.len && len > 0 && memcmp(blob, packed.data, len) == 0;
         }
         st = db_end(&r);

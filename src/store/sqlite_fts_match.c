@@ -4,6 +4,7 @@
  * length in a table. Here auxiliary functions note, for each match, which terms it has and how weighty;
  * a match has at least one of the terms, so when the pass ends these notes also hold how common each term
  * is, and fts_rank.c computes the scores from them. */
+#include "store/sqlite.h"
 #include "store/sqlite_fts.h"
 
 #include <sqlite3.h>
@@ -64,7 +65,7 @@ typedef int note_fn(const Fts5ExtensionApi *api, Fts5Context *fts, const struct 
 static void collect(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *ctx, int n_args,
                     sqlite3_value **args, note_fn *note)
 {
-    const struct fts_pass *pass = n_args == 1 ? sqlite3_value_pointer(args[0], DB_POINTER_TYPE) : NULL;
+    const struct fts_pass *pass = n_args == 1 ? sqlite3_value_pointer(args[0], SQLITE_POINTER_TYPE) : NULL;
     int rc = pass ? SQLITE_OK : SQLITE_MISUSE;
     size_t before = pass ? pass->into->n_notes : 0;
     int phrases = api->xPhraseCount(fts);
@@ -94,7 +95,7 @@ static void collect_languages(const Fts5ExtensionApi *api, Fts5Context *fts, sql
 static void totals(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *ctx, int n_args,
                    sqlite3_value **args)
 {
-    struct fts_totals *out = n_args == 1 ? sqlite3_value_pointer(args[0], DB_POINTER_TYPE) : NULL;
+    struct fts_totals *out = n_args == 1 ? sqlite3_value_pointer(args[0], SQLITE_POINTER_TYPE) : NULL;
     sqlite3_int64 documents = 0, words, all = 0;
     int rc = out ? api->xRowCount(fts, &documents) : SQLITE_MISUSE;
     for (int column = 0; column < FOLDED && rc == SQLITE_OK; column++) {

@@ -9,8 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static enum status read_version(struct db_conn *c, const char *path, const struct db_schema *schema, int64_t *version,
-                                struct error *err)
+static enum status read_version(struct db_conn *c, const struct db_schema *schema, int64_t *version, struct error *err)
 {
     int64_t tables, application;
     enum status st;
@@ -22,7 +21,7 @@ static enum status read_version(struct db_conn *c, const char *path, const struc
         return OK;
     if (application != schema->application_id)
         return err_set(err, ERR_UNSUPPORTED,
-                       "database %s is not a %s: its application id is 0x%08" PRIx64 ", expected 0x%08" PRIx32, path,
+                       "database %s is not a %s: its application id is 0x%08" PRIx64 ", expected 0x%08" PRIx32, c->name,
                        schema->what, (uint64_t)application, (uint32_t)schema->application_id);
     if ((st = db_get_int(c, "SELECT max(version) FROM schema_migrations", DB_NONE, version, NULL, err)) != OK)
         return st;
@@ -30,16 +29,16 @@ static enum status read_version(struct db_conn *c, const char *path, const struc
         return err_set(err, ERR_UNSUPPORTED,
                        "database %s has schema version %" PRId64 ", this program knows up to %" PRId64
                        ": use a newer peel",
-                       path, *version, schema->count);
+                       c->name, *version, schema->count);
     if (*version < 1)
-        return err_set(err, ERR_CORRUPT, "database %s is damaged: schema version %" PRId64, path, *version);
+        return err_set(err, ERR_CORRUPT, "database %s is damaged: schema version %" PRId64, c->name, *version);
     return OK;
 }
 
-static enum status apply(struct db_conn *c, const char *path, const struct db_schema *schema, struct error *err)
+static enum status apply(struct db_conn *c, const struct db_schema *schema, struct error *err)
 {
     int64_t version;
-    enum status st = read_version(c, path, schema, &version, err);
+    enum status st = read_version(c, schema, &version, err);
     if (st != OK)
         return st;
     if (version == 0) {
@@ -63,19 +62,19 @@ static enum status apply(struct db_conn *c, const char *path, const struct db_sc
     return OK;
 }
 
-enum status db_migrate(struct db_conn *c, const char *path, const struct db_schema *schema, struct error *err)
+enum status sqlite_migrate(struct db_conn *c, const struct db_schema *schema, struct error *err)
 {
     int64_t version;
-    enum status st = read_version(c, path, schema, &version, err);
+    enum status st = read_version(c, schema, &version, err);
     if (st != OK || version == schema->count)
         return st;
     /* FULL: what the program relies on afterwards must not vanish in a power loss. */
     if ((st = db_script(c, "PRAGMA synchronous = FULL; BEGIN EXCLUSIVE", err)) != OK)
         return st;
-    st = apply(c, path, schema, err);
+    st = apply(c, schema, err);
     if (st == OK)
         st = db_script(c, "COMMIT", err);
-    if (db_in_transaction(c))
+    if (sqlite_in_transaction(c))
         (void)!db_script(c, "ROLLBACK", NULL);
     (void)!db_script(c, "PRAGMA synchronous = NORMAL", NULL);
     return st;

@@ -22,7 +22,7 @@ struct job {
     struct job *next;
 };
 
-struct db_writer {
+struct sqlite_writer {
     struct db_conn *conn;
     bool full; /* PRAGMA synchronous as it is set now; the leader's */
     pthread_mutex_t mutex;
@@ -31,9 +31,9 @@ struct db_writer {
     struct job *queue, **tail;
 };
 
-enum status db_writer_open(struct db_conn *c, struct db_writer **out, struct error *err)
+enum status sqlite_writer_open(struct db_conn *c, struct sqlite_writer **out, struct error *err)
 {
-    struct db_writer *w = calloc(1, sizeof *w);
+    struct sqlite_writer *w = calloc(1, sizeof *w);
     if (!w)
         return err_set(err, ERR_NO_MEMORY, "out of memory");
     w->conn = c;
@@ -44,17 +44,17 @@ enum status db_writer_open(struct db_conn *c, struct db_writer **out, struct err
     return OK;
 }
 
-void db_writer_close(struct db_writer *w)
+void sqlite_writer_close(struct sqlite_writer *w)
 {
     if (!w)
         return;
-    db_conn_close(w->conn);
+    sqlite_conn_close(w->conn);
     pthread_cond_destroy(&w->finished);
     pthread_mutex_destroy(&w->mutex);
     free(w);
 }
 
-static enum status begin(struct db_writer *w, const struct job *batch, struct error *err)
+static enum status begin(struct sqlite_writer *w, const struct job *batch, struct error *err)
 {
     bool full = false;
     for (const struct job *j = batch; j; j = j->next)
@@ -76,7 +76,7 @@ static enum status run_job(struct db_conn *c, struct job *j, struct error *err)
     if (st != OK)
         return st;
     j->status = j->run(c, j->arg, j->err);
-    if (!db_in_transaction(c)) /* a full disk or an I/O error makes SQLite undo everything */
+    if (!sqlite_in_transaction(c)) /* a full disk or an I/O error makes SQLite undo everything */
         return err_set(err, j->status == OK ? ERR_IO : j->status, "the transaction was undone: %s",
                        j->err ? j->err->message : status_name(j->status));
     if (j->status != OK && (st = db_run(c, "ROLLBACK TO job", DB_NONE, NULL, err)) != OK)
@@ -84,7 +84,7 @@ static enum status run_job(struct db_conn *c, struct job *j, struct error *err)
     return db_run(c, "RELEASE job", DB_NONE, NULL, err);
 }
 
-static void run_batch(struct db_writer *w, struct job *batch)
+static void run_batch(struct sqlite_writer *w, struct job *batch)
 {
     struct error err;
     enum status st = begin(w, batch, &err);
@@ -94,14 +94,15 @@ static void run_batch(struct db_writer *w, struct job *batch)
         st = db_run(w->conn, "COMMIT", DB_NONE, NULL, &err);
     if (st == OK)
         return;
-    if (db_in_transaction(w->conn))
+    if (sqlite_in_transaction(w->conn))
         (void)!db_script(w->conn, "ROLLBACK", NULL);
     for (struct job *j = batch; j; j = j->next)
         if (j->status == OK) /* not run, or run and now undone */
             j->status = err_set(j->err, st, "%s", err.message);
 }
 
-enum status db_writer_do(struct db_writer *w, enum db_durability durability, db_job *job, void *arg, struct error *err)
+enum status sqlite_writer_do(struct sqlite_writer *w, enum db_durability durability, db_job *job, void *arg,
+                             struct error *err)
 {
     struct job mine = {.run = job, .arg = arg, .durability = durability, .err = err};
     pthread_mutex_lock(&w->mutex);

@@ -32,11 +32,11 @@ static enum status taken(const char *what, const char *name, struct error *err)
 }
 
 /* The row is there, and as it was when the person saw it. `sql` selects modified_us by $1. */
-static enum status check_seen(struct pg_conn *c, const char *sql, const struct admin_change *ch, struct error *err)
+static enum status check_seen(struct db_conn *c, const char *sql, const struct admin_change *ch, struct error *err)
 {
     int64_t modified;
     bool found;
-    enum status st = pg_get_int(c, sql, PG_ARGS(PG_TEXT(ch->id)), &modified, &found, err);
+    enum status st = db_get_int(c, sql, DB_ARGS(DB_TEXT(ch->id)), &modified, &found, err);
     if (st == OK && !found)
         return err_set(err, ERR_NOT_FOUND, "It does not exist, or not any more.");
     if (st == OK && ch->seen_us && modified != ch->seen_us)
@@ -46,7 +46,7 @@ static enum status check_seen(struct pg_conn *c, const char *sql, const struct a
 
 /* --- one function per list --- */
 
-static enum status change_sticker(struct pg_conn *c, const struct admin_change *ch, struct error *err)
+static enum status change_sticker(struct db_conn *c, const struct admin_change *ch, struct error *err)
 {
     enum status st = sticker_postgres_alone(c, err);
     if (st != OK)
@@ -63,19 +63,19 @@ static enum status change_sticker(struct pg_conn *c, const struct admin_change *
     if (ch->op == CHANGE_DELETE)
         return sticker_postgres_sticker_delete(c, ch->id, err);
     if (ch->op == CHANGE_PICTURE)
-        st = pg_run(c,
+        st = db_run(c,
                     "UPDATE stickers SET sha256 = $2, mime = $3, bytes = $4, width = $5, height = $6, modified_us = $7"
                     " WHERE filename = $1",
-                    PG_ARGS(PG_TEXT(ch->id), PG_TEXT(ch->sticker->sha256), PG_TEXT(ch->sticker->mime),
-                            PG_INT(ch->sticker->bytes), PG_INT(ch->sticker->width), PG_INT(ch->sticker->height),
-                            PG_INT(os_now_us())),
+                    DB_ARGS(DB_TEXT(ch->id), DB_TEXT(ch->sticker->sha256), DB_TEXT(ch->sticker->mime),
+                            DB_INT(ch->sticker->bytes), DB_INT(ch->sticker->width), DB_INT(ch->sticker->height),
+                            DB_INT(os_now_us())),
                     NULL, err);
     if (st != OK)
         return st;
     return sticker_postgres_outbox_queue(c, ch->op == CHANGE_REINDEX ? "reindex" : "put", ch->id, err);
 }
 
-static enum status change_query(struct pg_conn *c, const struct admin_change *ch, struct error *err)
+static enum status change_query(struct db_conn *c, const struct admin_change *ch, struct error *err)
 {
     const char *query = field(ch, "query");
     bool added;
@@ -89,122 +89,122 @@ static enum status change_query(struct pg_conn *c, const struct admin_change *ch
     if (st == OK && ch->op == CHANGE_UPDATE) {
         int64_t other;
         bool found;
-        st = pg_get_int(c, "SELECT 1 FROM queries WHERE query = $1 AND id <> $2",
-                        PG_ARGS(PG_TEXT(query), PG_TEXT(ch->id)), &other, &found, err);
+        st = db_get_int(c, "SELECT 1 FROM queries WHERE query = $1 AND id <> $2",
+                        DB_ARGS(DB_TEXT(query), DB_TEXT(ch->id)), &other, &found, err);
         if (st == OK && found)
             return taken("query", query, err);
     }
     if (st != OK)
         return st;
     if (ch->op == CHANGE_DELETE)
-        return pg_run(c, "DELETE FROM queries WHERE id = $1", PG_ARGS(PG_TEXT(ch->id)), NULL, err);
-    return pg_run(c, "UPDATE queries SET query = $2, usage = $3, modified_us = $4 WHERE id = $1",
-                  PG_ARGS(PG_TEXT(ch->id), PG_TEXT(query), PG_INT(number(ch, "usage")), PG_INT(os_now_us())), NULL,
+        return db_run(c, "DELETE FROM queries WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
+    return db_run(c, "UPDATE queries SET query = $2, usage = $3, modified_us = $4 WHERE id = $1",
+                  DB_ARGS(DB_TEXT(ch->id), DB_TEXT(query), DB_INT(number(ch, "usage")), DB_INT(os_now_us())), NULL,
                   err);
 }
 
-static enum status change_score(struct pg_conn *c, const struct admin_change *ch, struct error *err)
+static enum status change_score(struct db_conn *c, const struct admin_change *ch, struct error *err)
 {
     if (ch->op == CHANGE_ADD) {
         char id[37];
         int64_t changed, one;
         bool found;
         os_uuid7(id);
-        enum status st = pg_get_int(c, "SELECT 1 FROM queries WHERE query = $1", PG_ARGS(PG_TEXT(field(ch, "query"))),
+        enum status st = db_get_int(c, "SELECT 1 FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(field(ch, "query"))),
                                     &one, &found, err);
         if (st == OK && !found)
             return err_set(err, ERR_INVALID, "There is no such query.");
         if (st == OK)
-            st = pg_get_int(c, "SELECT 1 FROM stickers WHERE filename = $1", PG_ARGS(PG_TEXT(field(ch, "sticker"))),
+            st = db_get_int(c, "SELECT 1 FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(field(ch, "sticker"))),
                             &one, &found, err);
         if (st == OK && !found)
             return err_set(err, ERR_INVALID, "There is no such sticker.");
         if (st == OK)
-            st = pg_run(c,
+            st = db_run(c,
                         "INSERT INTO scores (id, query_id, sticker_id, positives, negatives, created_us, modified_us)"
                         " SELECT $1, q.id, k.id, $4, $5, $6, $6 FROM queries q, stickers k"
                         " WHERE q.query = $2 AND k.filename = $3 ON CONFLICT (query_id, sticker_id) DO NOTHING",
-                        PG_ARGS(PG_TEXT(id), PG_TEXT(field(ch, "query")), PG_TEXT(field(ch, "sticker")),
-                                PG_INT(number(ch, "positives")), PG_INT(number(ch, "negatives")), PG_INT(os_now_us())),
+                        DB_ARGS(DB_TEXT(id), DB_TEXT(field(ch, "query")), DB_TEXT(field(ch, "sticker")),
+                                DB_INT(number(ch, "positives")), DB_INT(number(ch, "negatives")), DB_INT(os_now_us())),
                         &changed, err);
         return st == OK && changed == 0 ? taken("score of this query and", field(ch, "sticker"), err) : st;
     }
     enum status st = check_seen(c, "SELECT modified_us FROM scores WHERE id = $1 FOR UPDATE", ch, err);
     if (st == OK && ch->op == CHANGE_DELETE)
-        return pg_run(c, "DELETE FROM scores WHERE id = $1", PG_ARGS(PG_TEXT(ch->id)), NULL, err);
+        return db_run(c, "DELETE FROM scores WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
     if (st == OK)
-        st = pg_run(c, "UPDATE scores SET positives = $2, negatives = $3, modified_us = $4 WHERE id = $1",
-                    PG_ARGS(PG_TEXT(ch->id), PG_INT(number(ch, "positives")), PG_INT(number(ch, "negatives")),
-                            PG_INT(os_now_us())),
+        st = db_run(c, "UPDATE scores SET positives = $2, negatives = $3, modified_us = $4 WHERE id = $1",
+                    DB_ARGS(DB_TEXT(ch->id), DB_INT(number(ch, "positives")), DB_INT(number(ch, "negatives")),
+                            DB_INT(os_now_us())),
                     NULL, err);
     return st;
 }
 
-static enum status put_groups(struct pg_conn *c, const char *user_id, const char *groups, struct error *err)
+static enum status put_groups(struct db_conn *c, const char *user_id, const char *groups, struct error *err)
 {
-    enum status st = pg_run(c, "DELETE FROM user_groups WHERE user_id = $1", PG_ARGS(PG_TEXT(user_id)), NULL, err);
+    enum status st = db_run(c, "DELETE FROM user_groups WHERE user_id = $1", DB_ARGS(DB_TEXT(user_id)), NULL, err);
     for (size_t n; *groups && st == OK; groups += n + (groups[n] == ' ')) {
         char id[37];
         n = strcspn(groups, " ");
         snprintf(id, sizeof id, "%.*s", n < sizeof id ? (int)n : 0, groups);
-        st = pg_run(c,
+        st = db_run(c,
                     "INSERT INTO user_groups (user_id, group_id) SELECT $1, id FROM groups WHERE id = $2 ON CONFLICT "
                     "DO NOTHING",
-                    PG_ARGS(PG_TEXT(user_id), PG_TEXT(id)), NULL, err);
+                    DB_ARGS(DB_TEXT(user_id), DB_TEXT(id)), NULL, err);
     }
     return st;
 }
 
 /* Somebody must be left who may do everything. */
-static enum status check_superuser(struct pg_conn *c, struct error *err)
+static enum status check_superuser(struct db_conn *c, struct error *err)
 {
     int64_t left;
-    enum status st = pg_get_int(c, "SELECT count(*) FROM users WHERE is_superuser <> 0 AND is_active <> 0", PG_NONE,
+    enum status st = db_get_int(c, "SELECT count(*) FROM users WHERE is_superuser <> 0 AND is_active <> 0", DB_NONE,
                                 &left, NULL, err);
     return st == OK && left == 0 ? err_set(err, ERR_INVALID, "This is the last superuser, who must stay one.") : st;
 }
 
-static enum status update_user(struct pg_conn *c, const struct admin_change *ch, struct error *err)
+static enum status update_user(struct db_conn *c, const struct admin_change *ch, struct error *err)
 {
     const char *hash = field(ch, "password_hash");
     int64_t same;
     bool found;
-    enum status st = pg_get_int(c, "SELECT 1 FROM users WHERE username = $1 AND id <> $2",
-                                PG_ARGS(PG_TEXT(field(ch, "username")), PG_TEXT(ch->id)), &same, &found, err);
+    enum status st = db_get_int(c, "SELECT 1 FROM users WHERE username = $1 AND id <> $2",
+                                DB_ARGS(DB_TEXT(field(ch, "username")), DB_TEXT(ch->id)), &same, &found, err);
     if (st == OK && found)
         return taken("user", field(ch, "username"), err);
     if (st == OK)
-        st = pg_run(c,
+        st = db_run(c,
                     "UPDATE users SET username = $2, is_active = $3, is_staff = $4, is_superuser = $5, modified_us = $6"
                     " WHERE id = $1",
-                    PG_ARGS(PG_TEXT(ch->id), PG_TEXT(field(ch, "username")), PG_INT(number(ch, "is_active")),
-                            PG_INT(number(ch, "is_staff")), PG_INT(number(ch, "is_superuser")), PG_INT(os_now_us())),
+                    DB_ARGS(DB_TEXT(ch->id), DB_TEXT(field(ch, "username")), DB_INT(number(ch, "is_active")),
+                            DB_INT(number(ch, "is_staff")), DB_INT(number(ch, "is_superuser")), DB_INT(os_now_us())),
                     NULL, err);
     if (st == OK && hash)
-        st = pg_run(c, "UPDATE users SET password_hash = $2 WHERE id = $1", PG_ARGS(PG_TEXT(ch->id), PG_TEXT(hash)),
+        st = db_run(c, "UPDATE users SET password_hash = $2 WHERE id = $1", DB_ARGS(DB_TEXT(ch->id), DB_TEXT(hash)),
                     NULL, err);
     if (st == OK && hash)
-        st = pg_run(c, "DELETE FROM sessions WHERE user_id = $1", PG_ARGS(PG_TEXT(ch->id)), NULL, err);
+        st = db_run(c, "DELETE FROM sessions WHERE user_id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
     return st;
 }
 
-static enum status change_user(struct pg_conn *c, const struct admin_change *ch, struct error *err)
+static enum status change_user(struct db_conn *c, const struct admin_change *ch, struct error *err)
 {
     char id[37];
     /* One after the other, or two could take each other's rights and leave nobody. */
-    enum status st = pg_run(c, "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE", PG_NONE, NULL, err);
+    enum status st = db_run(c, "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE", DB_NONE, NULL, err);
     if (st != OK)
         return st;
     if (ch->op == CHANGE_ADD) {
         int64_t added;
         os_uuid7(id);
-        st = pg_run(c,
+        st = db_run(c,
                     "INSERT INTO users (id, username, password_hash, is_active, is_staff, is_superuser,"
                     " created_us, modified_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)"
                     " ON CONFLICT (username) DO NOTHING",
-                    PG_ARGS(PG_TEXT(id), PG_TEXT(field(ch, "username")), PG_TEXT(field(ch, "password_hash")),
-                            PG_INT(number(ch, "is_active")), PG_INT(number(ch, "is_staff")),
-                            PG_INT(number(ch, "is_superuser")), PG_INT(os_now_us())),
+                    DB_ARGS(DB_TEXT(id), DB_TEXT(field(ch, "username")), DB_TEXT(field(ch, "password_hash")),
+                            DB_INT(number(ch, "is_active")), DB_INT(number(ch, "is_staff")),
+                            DB_INT(number(ch, "is_superuser")), DB_INT(os_now_us())),
                     &added, err);
         if (st == OK && added == 0)
             return taken("user", field(ch, "username"), err);
@@ -212,7 +212,7 @@ static enum status change_user(struct pg_conn *c, const struct admin_change *ch,
         snprintf(id, sizeof id, "%s", ch->id);
         st = check_seen(c, "SELECT modified_us FROM users WHERE id = $1 FOR UPDATE", ch, err);
         if (st == OK && ch->op == CHANGE_DELETE)
-            st = pg_run(c, "DELETE FROM users WHERE id = $1", PG_ARGS(PG_TEXT(ch->id)), NULL, err);
+            st = db_run(c, "DELETE FROM users WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
         else if (st == OK)
             st = update_user(c, ch, err);
     }
@@ -221,76 +221,76 @@ static enum status change_user(struct pg_conn *c, const struct admin_change *ch,
     return st == OK ? check_superuser(c, err) : st;
 }
 
-static enum status change_group(struct pg_conn *c, const struct admin_change *ch, struct error *err)
+static enum status change_group(struct db_conn *c, const struct admin_change *ch, struct error *err)
 {
     int64_t changed;
     if (ch->op == CHANGE_ADD) {
         char id[37];
         os_uuid7(id);
-        enum status st = pg_run(
+        enum status st = db_run(
             c,
             "INSERT INTO groups (id, name, permissions, created_us, modified_us)"
             " VALUES ($1, $2, $3, $4, $4) ON CONFLICT (name) DO NOTHING",
-            PG_ARGS(PG_TEXT(id), PG_TEXT(field(ch, "name")), PG_TEXT(field(ch, "permissions")), PG_INT(os_now_us())),
+            DB_ARGS(DB_TEXT(id), DB_TEXT(field(ch, "name")), DB_TEXT(field(ch, "permissions")), DB_INT(os_now_us())),
             &changed, err);
         return st == OK && changed == 0 ? taken("group", field(ch, "name"), err) : st;
     }
     enum status st = check_seen(c, "SELECT modified_us FROM groups WHERE id = $1 FOR UPDATE", ch, err);
     if (st == OK && ch->op == CHANGE_DELETE)
-        return pg_run(c, "DELETE FROM groups WHERE id = $1", PG_ARGS(PG_TEXT(ch->id)), NULL, err);
+        return db_run(c, "DELETE FROM groups WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
     if (st == OK)
-        st = pg_run(c,
+        st = db_run(c,
                     "UPDATE groups SET name = $2, permissions = $3, modified_us = $4 WHERE id = $1"
                     " AND NOT EXISTS (SELECT 1 FROM groups WHERE name = $2 AND id <> $1)",
-                    PG_ARGS(PG_TEXT(ch->id), PG_TEXT(field(ch, "name")), PG_TEXT(field(ch, "permissions")),
-                            PG_INT(os_now_us())),
+                    DB_ARGS(DB_TEXT(ch->id), DB_TEXT(field(ch, "name")), DB_TEXT(field(ch, "permissions")),
+                            DB_INT(os_now_us())),
                     &changed, err);
     else
         return st;
     return st == OK && changed == 0 ? taken("group", field(ch, "name"), err) : st;
 }
 
-static enum status change_token(struct pg_conn *c, const struct admin_change *ch, struct error *err)
+static enum status change_token(struct db_conn *c, const struct admin_change *ch, struct error *err)
 {
     if (ch->op == CHANGE_ADD) {
         char id[37];
         int64_t added;
         os_uuid7(id);
         enum status st =
-            pg_run(c,
+            db_run(c,
                    "INSERT INTO tokens (id, user_id, label, hash_hex, last_used_us, created_us, modified_us)"
                    " SELECT $1, id, $3, $4, 0, $5, $5 FROM users WHERE username = $2",
-                   PG_ARGS(PG_TEXT(id), PG_TEXT(field(ch, "username")), PG_TEXT(field(ch, "label")),
-                           PG_TEXT(field(ch, "hash_hex")), PG_INT(os_now_us())),
+                   DB_ARGS(DB_TEXT(id), DB_TEXT(field(ch, "username")), DB_TEXT(field(ch, "label")),
+                           DB_TEXT(field(ch, "hash_hex")), DB_INT(os_now_us())),
                    &added, err);
         return st == OK && added == 0 ? err_set(err, ERR_INVALID, "There is no such user.") : st;
     }
     enum status st = check_seen(c, "SELECT modified_us FROM tokens WHERE id = $1 FOR UPDATE", ch, err);
-    return st == OK ? pg_run(c, "DELETE FROM tokens WHERE id = $1", PG_ARGS(PG_TEXT(ch->id)), NULL, err) : st;
+    return st == OK ? db_run(c, "DELETE FROM tokens WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err) : st;
 }
 
 /* --- all of them --- */
 
-static enum status note(struct pg_conn *c, const struct admin_who *who, const struct admin_change *ch,
+static enum status note(struct db_conn *c, const struct admin_who *who, const struct admin_change *ch,
                         struct error *err)
 {
     static const char *const actions[] = {
         [CHANGE_ADD] = "add",         [CHANGE_UPDATE] = "change",     [CHANGE_DELETE] = "delete",
         [CHANGE_REINDEX] = "reindex", [CHANGE_PICTURE] = "change",    [CHANGE_LOGIN] = "login",
         [CHANGE_LOGOUT] = "logout",   [CHANGE_PASSWORD] = "password", [CHANGE_EXPORT] = "export"};
-    return pg_run(c,
+    return db_run(c,
                   "INSERT INTO history (at_us, username, address, action, model, object, before, after)"
                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                  PG_ARGS(PG_INT(os_now_us()), PG_TEXT(who->username), PG_TEXT(who->address), PG_TEXT(actions[ch->op]),
-                          PG_TEXT(ch->list), PG_TEXT(ch->object), PG_TEXT(ch->before), PG_TEXT(ch->after)),
+                  DB_ARGS(DB_INT(os_now_us()), DB_TEXT(who->username), DB_TEXT(who->address), DB_TEXT(actions[ch->op]),
+                          DB_TEXT(ch->list), DB_TEXT(ch->object), DB_TEXT(ch->before), DB_TEXT(ch->after)),
                   NULL, err);
 }
 
-static enum status change_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status change_job(struct db_conn *c, void *arg, struct error *err)
 {
     static const struct {
         const char *list;
-        enum status (*change)(struct pg_conn *c, const struct admin_change *ch, struct error *err);
+        enum status (*change)(struct db_conn *c, const struct admin_change *ch, struct error *err);
     } lists[] = {{"stickers", change_sticker}, {"queries", change_query}, {"scores", change_score},
                  {"users", change_user},       {"groups", change_group},  {"tokens", change_token}};
     const struct change_job *job = arg;
@@ -310,5 +310,5 @@ static enum status change_job(struct pg_conn *c, void *arg, struct error *err)
 enum status sticker_postgres_change(struct sticker_store *s, const struct admin_who *who,
                                     const struct admin_change *changes, size_t n, struct error *err)
 {
-    return pg_write(sticker_db(s), PG_DURABLE, change_job, &(struct change_job){who, changes, n}, err);
+    return db_write(sticker_db(s), DB_DURABLE, change_job, &(struct change_job){who, changes, n}, err);
 }

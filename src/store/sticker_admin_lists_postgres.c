@@ -26,7 +26,7 @@
 
 struct statement {
     struct buf sql;
-    struct pg_arg args[MAX_ARGS];
+    struct db_arg args[MAX_ARGS];
     size_t n;
 };
 
@@ -42,7 +42,7 @@ struct asking {
     const struct list_ask *ask;
     const struct list_table *table;
     const struct list_column *sort;
-    struct pg_conn *conn;
+    struct db_conn *conn;
     struct arena *arena;
     const char *match;        /* the search for to_tsquery */
     const char *cursor_value; /* NULL without a cursor */
@@ -55,7 +55,7 @@ struct asking {
 
 /* --- putting statements together --- */
 
-static void add_arg(struct statement *s, struct pg_arg arg)
+static void add_arg(struct statement *s, struct db_arg arg)
 {
     assert(s->n < MAX_ARGS);
     s->args[s->n++] = arg;
@@ -64,12 +64,12 @@ static void add_arg(struct statement *s, struct pg_arg arg)
 
 static void add_text(struct statement *s, const char *value)
 {
-    add_arg(s, (struct pg_arg)PG_TEXT(value));
+    add_arg(s, (struct db_arg)DB_TEXT(value));
 }
 
 static void add_int(struct statement *s, int64_t value)
 {
-    add_arg(s, (struct pg_arg)PG_INT(value));
+    add_arg(s, (struct db_arg)DB_INT(value));
 }
 
 /* A piece of SQL, with values in the places of $ and #. */
@@ -177,13 +177,13 @@ static void page_statement(struct statement *s, const struct asking *q)
     if (q->driver)
         add_collected(s, q);
     else
-        add_walk(s, q, !q->n_conditions ? pg_limit(ask->limit + 1) : ask->thorough ? -1 : LIST_WALK);
+        add_walk(s, q, !q->n_conditions ? db_limit(ask->limit + 1) : ask->thorough ? -1 : LIST_WALK);
     buf_puts(&s->sql, ") t");
     add_tests(s, q);
     if (q->driver)
         add_order(s, q, q->sort->sql, "t.rowno");
     buf_puts(&s->sql, " LIMIT ");
-    add_int(s, pg_limit(ask->limit + 1));
+    add_int(s, db_limit(ask->limit + 1));
     buf_printf(&s->sql, ") t%s", q->table->joins);
     add_order(s, q, q->sort->sql, "t.rowno");
 }
@@ -269,17 +269,17 @@ static enum status understand(struct asking *q, struct error *err)
 static enum status count_matches(const struct asking *q, struct condition *c, struct error *err)
 {
     struct statement s = {.n = 0};
-    struct pg_rows r;
+    struct db_rows r;
     buf_init(&s.sql, MAX_SQL);
     buf_puts(&s.sql, "SELECT count(*) FROM (SELECT 1 FROM (");
     add_piece(&s, q, c->set, c);
     buf_printf(&s.sql, ") x LIMIT %d) y", LIST_MATCHES + 1);
     enum status st = buf_status(&s.sql, err);
     if (st == OK) {
-        pg_query_once(&r, q->conn, s.sql.data, s.args, s.n, err);
-        while (pg_next(&r))
-            c->matches = pg_int(&r, 0);
-        st = pg_end(&r);
+        db_query_once(&r, q->conn, s.sql.data, s.args, s.n, err);
+        while (db_next(&r))
+            c->matches = db_int(&r, 0);
+        st = db_end(&r);
     }
     buf_free(&s.sql);
     return st;
@@ -304,7 +304,7 @@ static enum status choose_driver(struct asking *q, struct error *err)
 
 /* --- answering --- */
 
-static const char *make_cursor(struct arena *a, const char *value, int64_t row, struct pg_rows *r)
+static const char *make_cursor(struct arena *a, const char *value, int64_t row, struct db_rows *r)
 {
     const char *cursor = arena_printf(a, "%" PRId64 ":%s", row, value);
     if (!cursor && r->status == OK)
@@ -313,15 +313,15 @@ static const char *make_cursor(struct arena *a, const char *value, int64_t row, 
 }
 
 /* Rows in the order of the statement, and the cursors of the first and the last. */
-static enum status read_rows(struct asking *q, struct pg_rows *r, struct list_page *out, const char **first,
+static enum status read_rows(struct asking *q, struct db_rows *r, struct list_page *out, const char **first,
                              const char **last, bool *more)
 {
     const struct list_ask *ask = q->ask;
     void *rows = NULL;
     size_t cap = 0, n = 0;
-    while (pg_next(r)) {
+    while (db_next(r)) {
         *more = n == ask->limit;
-        if (*more || !pg_grow(r, q->arena, &rows, n, &cap, sizeof *out->rows))
+        if (*more || !db_grow(r, q->arena, &rows, n, &cap, sizeof *out->rows))
             break;
         const char **cells = arena_array(q->arena, ask->n_columns, sizeof *cells);
         if (!cells) {
@@ -329,22 +329,22 @@ static enum status read_rows(struct asking *q, struct pg_rows *r, struct list_pa
             break;
         }
         for (size_t i = 0; i < ask->n_columns; i++)
-            cells[i] = pg_text(r, (int)i + 3, q->arena);
-        ((struct list_row *)rows)[n] = (struct list_row){.id = pg_text(r, 0, q->arena), .cells = cells};
-        *last = make_cursor(q->arena, pg_text(r, 1, q->arena), pg_int(r, 2), r);
+            cells[i] = db_text(r, (int)i + 3, q->arena);
+        ((struct list_row *)rows)[n] = (struct list_row){.id = db_text(r, 0, q->arena), .cells = cells};
+        *last = make_cursor(q->arena, db_text(r, 1, q->arena), db_int(r, 2), r);
         if (n++ == 0)
             *first = *last;
     }
     out->rows = rows;
     out->n = n;
-    return pg_end(r);
+    return db_end(r);
 }
 
 /* Where a walk that looked at all it may ended; "" if the index did. */
 static enum status walk_end(const struct asking *q, const char **cursor, struct error *err)
 {
     struct statement s = {.n = 0};
-    struct pg_rows r;
+    struct db_rows r;
     *cursor = "";
     buf_init(&s.sql, MAX_SQL);
     buf_printf(&s.sql, "SELECT (%s)::text, t.rowno FROM (", q->sort->sql);
@@ -352,10 +352,10 @@ static enum status walk_end(const struct asking *q, const char **cursor, struct 
     buf_printf(&s.sql, ") t LIMIT 1 OFFSET %d", LIST_WALK - 1);
     enum status st = buf_status(&s.sql, err);
     if (st == OK) {
-        pg_query_once(&r, q->conn, s.sql.data, s.args, s.n, err);
-        while (pg_next(&r))
-            *cursor = make_cursor(q->arena, pg_text(&r, 0, q->arena), pg_int(&r, 1), &r);
-        st = pg_end(&r);
+        db_query_once(&r, q->conn, s.sql.data, s.args, s.n, err);
+        while (db_next(&r))
+            *cursor = make_cursor(q->arena, db_text(&r, 0, q->arena), db_int(&r, 1), &r);
+        st = db_end(&r);
     }
     buf_free(&s.sql);
     return st;
@@ -365,7 +365,7 @@ static enum status walk_end(const struct asking *q, const char **cursor, struct 
 static enum status find_total(struct asking *q, struct list_page *out, struct error *err)
 {
     struct condition whole = {.matches = 0};
-    struct pg_rows r;
+    struct db_rows r;
     char sql[128];
     out->total = -1;
     if (q->n_conditions == 1 && q->driver) {
@@ -383,11 +383,11 @@ static enum status find_total(struct asking *q, struct list_page *out, struct er
     if (st != OK || whole.matches <= LIST_MATCHES)
         return st;
     snprintf(sql, sizeof sql, "SELECT reltuples::bigint FROM pg_class WHERE oid = '%s'::regclass", q->table->table);
-    pg_query_once(&r, q->conn, sql, PG_NONE, err);
-    while (pg_next(&r))
-        out->total = pg_int(&r, 0) > LIST_MATCHES ? pg_int(&r, 0) : LIST_MATCHES;
+    db_query_once(&r, q->conn, sql, DB_NONE, err);
+    while (db_next(&r))
+        out->total = db_int(&r, 0) > LIST_MATCHES ? db_int(&r, 0) : LIST_MATCHES;
     out->about = true;
-    return pg_end(&r);
+    return db_end(&r);
 }
 
 static void turn(struct list_page *page)
@@ -402,7 +402,7 @@ static void turn(struct list_page *page)
 static enum status find_page(struct asking *q, struct list_page *out, struct error *err)
 {
     struct statement s = {.n = 0};
-    struct pg_rows r;
+    struct db_rows r;
     const char *first = "", *last = "", *end = "";
     bool more = false;
     enum status st = understand(q, err);
@@ -414,7 +414,7 @@ static enum status find_page(struct asking *q, struct list_page *out, struct err
     page_statement(&s, q);
     st = buf_status(&s.sql, err);
     if (st == OK) {
-        pg_query_once(&r, q->conn, s.sql.data, s.args, s.n, err);
+        db_query_once(&r, q->conn, s.sql.data, s.args, s.n, err);
         st = read_rows(q, &r, out, &first, &last, &more);
     }
     buf_free(&s.sql);
@@ -436,14 +436,14 @@ static enum status find_page(struct asking *q, struct list_page *out, struct err
 enum status sticker_postgres_list_page(struct sticker_store *s, const struct list_ask *ask, struct arena *a,
                                        struct list_page *out, struct error *err)
 {
-    struct asking q = {.ask = ask, .arena = a, .conn = pg_reader(sticker_db(s))};
+    struct asking q = {.ask = ask, .arena = a, .conn = db_reader(sticker_db(s))};
     *out = (struct list_page){.next = "", .previous = "", .total = -1};
-    enum status st = pg_snapshot(q.conn, err);
+    enum status st = db_snapshot(q.conn, err);
     if (st == OK) {
         st = find_page(&q, out, err);
-        pg_snapshot_end(q.conn);
+        db_snapshot_end(q.conn);
     }
-    pg_reader_done(sticker_db(s), q.conn);
+    db_reader_done(sticker_db(s), q.conn);
     return st;
 }
 
@@ -453,7 +453,7 @@ enum status sticker_postgres_list_row(struct sticker_store *s, const char *list,
 {
     const struct list_table *table = sticker_postgres_list(list);
     struct statement q = {.n = 0};
-    struct pg_rows r;
+    struct db_rows r;
     bool found = false, numbered = strcmp(table->id, "t.rowno") == 0;
     if (!(*cells = arena_array(a, n + 1, sizeof **cells)))
         return err_set(err, ERR_NO_MEMORY, "no memory for a row");
@@ -467,15 +467,15 @@ enum status sticker_postgres_list_row(struct sticker_store *s, const char *list,
         add_text(&q, id);
     enum status st = buf_status(&q.sql, err);
     if (st == OK) {
-        struct pg_conn *c = pg_reader(sticker_db(s));
-        pg_query_once(&r, c, q.sql.data, q.args, q.n, err);
-        while (pg_next(&r)) {
+        struct db_conn *c = db_reader(sticker_db(s));
+        db_query_once(&r, c, q.sql.data, q.args, q.n, err);
+        while (db_next(&r)) {
             found = true;
             for (size_t i = 0; i < n; i++)
-                (*cells)[i] = pg_text(&r, (int)i, a);
+                (*cells)[i] = db_text(&r, (int)i, a);
         }
-        st = pg_end(&r);
-        pg_reader_done(sticker_db(s), c);
+        st = db_end(&r);
+        db_reader_done(sticker_db(s), c);
     }
     buf_free(&q.sql);
     return st == OK && !found ? err_set(err, ERR_NOT_FOUND, "It does not exist, or not any more.") : st;
@@ -485,7 +485,7 @@ enum status sticker_postgres_list_values(struct sticker_store *s, const char *li
                                          const char ***out, size_t *n, struct error *err)
 {
     const struct list_filter *f = sticker_postgres_list(list)->filters;
-    struct pg_rows r;
+    struct db_rows r;
     *n = 0;
     while (f->name && strcmp(f->name, filter) != 0)
         f++;
@@ -493,12 +493,12 @@ enum status sticker_postgres_list_values(struct sticker_store *s, const char *li
         return err_set(err, ERR_NO_MEMORY, "no memory for values");
     if (!f->name || !f->values)
         return OK;
-    struct pg_conn *c = pg_reader(sticker_db(s));
-    pg_query(&r, c, f->values, PG_NONE, err);
-    while (pg_next(&r) && *n < MAX_VALUES)
-        (*out)[(*n)++] = pg_text(&r, 0, a);
-    enum status st = pg_end(&r);
-    pg_reader_done(sticker_db(s), c);
+    struct db_conn *c = db_reader(sticker_db(s));
+    db_query(&r, c, f->values, DB_NONE, err);
+    while (db_next(&r) && *n < MAX_VALUES)
+        (*out)[(*n)++] = db_text(&r, 0, a);
+    enum status st = db_end(&r);
+    db_reader_done(sticker_db(s), c);
     return st;
 }
 
@@ -509,23 +509,23 @@ enum status sticker_postgres_list_goes(struct sticker_store *s, const char *list
     const struct asking nothing = {.match = ""};
     enum status st = OK;
     *n = 0;
-    struct pg_conn *c = pg_reader(sticker_db(s));
+    struct db_conn *c = db_reader(sticker_db(s));
     for (size_t g = 0; g < 4 && table->goes[g].what && st == OK; g++) {
         int64_t sum = 0;
         for (size_t i = 0; i < n_ids && st == OK; i++) {
             struct statement q = {.n = 0};
-            struct pg_rows r;
+            struct db_rows r;
             buf_init(&q.sql, MAX_SQL);
             add_piece(&q, &nothing, table->goes[g].count, &(struct condition){.value = ids[i]});
-            pg_query_once(&r, c, buf_str(&q.sql), q.args, q.n, err);
-            while (pg_next(&r))
-                sum += pg_int(&r, 0);
-            st = pg_end(&r);
+            db_query_once(&r, c, buf_str(&q.sql), q.args, q.n, err);
+            while (db_next(&r))
+                sum += db_int(&r, 0);
+            st = db_end(&r);
             buf_free(&q.sql);
         }
         if (sum)
             out[(*n)++] = (struct list_goes){table->goes[g].what, sum};
     }
-    pg_reader_done(sticker_db(s), c);
+    db_reader_done(sticker_db(s), c);
     return st;
 }

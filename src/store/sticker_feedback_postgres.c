@@ -7,21 +7,21 @@
 
 /* --- queries --- */
 
-enum status sticker_postgres_query_add(struct pg_conn *c, const char *query, int64_t usage, bool *added,
+enum status sticker_postgres_query_add(struct db_conn *c, const char *query, int64_t usage, bool *added,
                                        struct error *err)
 {
     char id[37];
     int64_t changed = 0;
     os_uuid7(id);
-    enum status st = pg_run(c,
+    enum status st = db_run(c,
                             "INSERT INTO queries (id, query, usage, created_us, modified_us)"
                             " VALUES ($1, $2, $3, $4, $4) ON CONFLICT (query) DO NOTHING",
-                            PG_ARGS(PG_TEXT(id), PG_TEXT(query), PG_INT(usage), PG_INT(os_now_us())), &changed, err);
+                            DB_ARGS(DB_TEXT(id), DB_TEXT(query), DB_INT(usage), DB_INT(os_now_us())), &changed, err);
     *added = changed > 0;
     return st;
 }
 
-static enum status ensure_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status ensure_job(struct db_conn *c, void *arg, struct error *err)
 {
     bool added;
     return sticker_postgres_query_add(c, arg, 0, &added, err);
@@ -29,28 +29,28 @@ static enum status ensure_job(struct pg_conn *c, void *arg, struct error *err)
 
 enum status sticker_postgres_query_ensure(struct sticker_store *s, const char *query, struct error *err)
 {
-    struct pg_conn *c = pg_reader(sticker_db(s));
+    struct db_conn *c = db_reader(sticker_db(s));
     int64_t one;
     bool found;
     enum status st =
-        pg_get_int(c, "SELECT 1 FROM queries WHERE query = $1", PG_ARGS(PG_TEXT(query)), &one, &found, err);
-    pg_reader_done(sticker_db(s), c);
+        db_get_int(c, "SELECT 1 FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(query)), &one, &found, err);
+    db_reader_done(sticker_db(s), c);
     if (st != OK || found)
         return st;
-    return pg_write(sticker_db(s), PG_FAST, ensure_job, (void *)(uintptr_t)query, err);
+    return db_write(sticker_db(s), DB_FAST, ensure_job, (void *)(uintptr_t)query, err);
 }
 
 /* A day has parts, so that transactions do not wait for each other's commits. */
-static enum status add_to_today(struct pg_conn *c, const struct day_row *more, struct error *err)
+static enum status add_to_today(struct db_conn *c, const struct day_row *more, struct error *err)
 {
-    return pg_run(c,
+    return db_run(c,
                   "INSERT INTO days (day, part, searches, empty, degraded, positives, negatives)"
                   " VALUES ($1, pg_backend_pid() % 16, $2, $3, $4, $5, $6) ON CONFLICT (day, part) DO UPDATE SET"
                   " searches = days.searches + excluded.searches, empty = days.empty + excluded.empty,"
                   " degraded = days.degraded + excluded.degraded, positives = days.positives + excluded.positives,"
                   " negatives = days.negatives + excluded.negatives",
-                  PG_ARGS(PG_INT(os_now_us() / STORE_DAY_US), PG_INT(more->searches), PG_INT(more->empty),
-                          PG_INT(more->degraded), PG_INT(more->positives), PG_INT(more->negatives)),
+                  DB_ARGS(DB_INT(os_now_us() / STORE_DAY_US), DB_INT(more->searches), DB_INT(more->empty),
+                          DB_INT(more->degraded), DB_INT(more->positives), DB_INT(more->negatives)),
                   NULL, err);
 }
 
@@ -66,7 +66,7 @@ static int by_query(const void *x, const void *y)
     return strcmp((*a)->query, (*b)->query);
 }
 
-static enum status usage_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct usage_job *job = arg;
     struct day_row today = {0};
@@ -81,10 +81,10 @@ static enum status usage_job(struct pg_conn *c, void *arg, struct error *err)
                 st = sticker_postgres_query_add(c, row->query, 0, &added, err);
             if (st == OK)
                 st =
-                    pg_run(c,
+                    db_run(c,
                            "UPDATE queries SET usage = usage + $2, empty = empty + $3, modified_us = $4"
                            " WHERE query = $1",
-                           PG_ARGS(PG_TEXT(row->query), PG_INT(row->searches), PG_INT(row->empty), PG_INT(os_now_us())),
+                           DB_ARGS(DB_TEXT(row->query), DB_INT(row->searches), DB_INT(row->empty), DB_INT(os_now_us())),
                            &changed, err);
         }
         today.searches += row->searches;
@@ -105,7 +105,7 @@ enum status sticker_postgres_usage_add(struct sticker_store *s, const struct que
     for (size_t i = 0; i < n; i++)
         sorted[i] = &rows[i];
     qsort(sorted, n, sizeof *sorted, by_query);
-    enum status st = pg_write(sticker_db(s), PG_FAST, usage_job, &(struct usage_job){sorted, n}, err);
+    enum status st = db_write(sticker_db(s), DB_FAST, usage_job, &(struct usage_job){sorted, n}, err);
     free(sorted);
     return st;
 }
@@ -121,7 +121,7 @@ struct unknown {
 struct feedback_job {
     const struct feedback_entry *entries;
     size_t n;
-    struct pg_blob *names;   /* room for every query, or every vote */
+    struct db_bytes *names;  /* room for every query, or every vote */
     struct unknown *unknown; /* room for every vote */
     size_t n_unknown;
     struct feedback_once *once; /* NULL: every request counts */
@@ -139,20 +139,20 @@ static void meet(struct feedback_job *job, const char *filename, bool unknown)
     job->at++;
 }
 
-static enum status vote(struct pg_conn *c, struct feedback_job *job, const char *query_id, const char *filename,
+static enum status vote(struct db_conn *c, struct feedback_job *job, const char *query_id, const char *filename,
                         int positive, struct day_row *today, struct error *err)
 {
     char id[37];
     int64_t changed;
     os_uuid7(id);
     enum status st =
-        pg_run(c,
+        db_run(c,
                "INSERT INTO scores (id, query_id, sticker_id, positives, negatives, created_us, modified_us)"
                " SELECT $1, $2, id, $4, $5, $6, $6 FROM stickers WHERE filename = $3"
                " ON CONFLICT (query_id, sticker_id) DO UPDATE SET positives = scores.positives + excluded.positives,"
                " negatives = scores.negatives + excluded.negatives, modified_us = excluded.modified_us",
-               PG_ARGS(PG_TEXT(id), PG_TEXT(query_id), PG_TEXT(filename), PG_INT(positive), PG_INT(!positive),
-                       PG_INT(os_now_us())),
+               DB_ARGS(DB_TEXT(id), DB_TEXT(query_id), DB_TEXT(filename), DB_INT(positive), DB_INT(!positive),
+                       DB_INT(os_now_us())),
                &changed, err);
     if (st != OK)
         return st;
@@ -166,21 +166,21 @@ static enum status vote(struct pg_conn *c, struct feedback_job *job, const char 
     return OK;
 }
 
-static size_t add_names(struct pg_blob *names, size_t n, const char *const *from, size_t n_from)
+static size_t add_names(struct db_bytes *names, size_t n, const char *const *from, size_t n_from)
 {
     for (size_t i = 0; i < n_from; i++)
-        names[n++] = (struct pg_blob){from[i], strlen(from[i])};
+        names[n++] = (struct db_bytes){from[i], strlen(from[i])};
     return n;
 }
 
-static enum status lock(struct pg_conn *c, const char *sql, const struct pg_blob *names, size_t n, struct error *err)
+static enum status lock(struct db_conn *c, const char *sql, const struct db_bytes *names, size_t n, struct error *err)
 {
-    return pg_run(c, sql, PG_ARGS(PG_BLOBS(names, n)), NULL, err);
+    return db_run(c, sql, DB_ARGS(DB_BLOBS(names, n)), NULL, err);
 }
 
 /* Of all that the votes change, first the queries and then the stickers, each in their order: no two transactions wait
  * for each other. */
-static enum status lock_rows(struct pg_conn *c, const struct feedback_job *job, struct error *err)
+static enum status lock_rows(struct db_conn *c, const struct feedback_job *job, struct error *err)
 {
     size_t n = 0;
     for (size_t i = 0; i < job->n; i++)
@@ -201,7 +201,7 @@ static enum status lock_rows(struct pg_conn *c, const struct feedback_job *job, 
                            job->names, n, err);
 }
 
-static enum status count_votes(struct pg_conn *c, struct feedback_job *job, struct error *err)
+static enum status count_votes(struct db_conn *c, struct feedback_job *job, struct error *err)
 {
     struct day_row today = {0};
     enum status locked = lock_rows(c, job, err);
@@ -209,15 +209,15 @@ static enum status count_votes(struct pg_conn *c, struct feedback_job *job, stru
         return locked;
     for (size_t i = 0; i < job->n; i++) {
         const struct feedback_entry *e = &job->entries[i];
-        struct pg_rows r;
+        struct db_rows r;
         char query_id[37] = "";
-        pg_query(&r, c, "SELECT id FROM queries WHERE query = $1", PG_ARGS(PG_TEXT(e->query)), err);
-        while (pg_next(&r)) {
+        db_query(&r, c, "SELECT id FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(e->query)), err);
+        while (db_next(&r)) {
             size_t len;
-            const void *text = pg_blob(&r, 0, &len);
+            const void *text = db_bytes(&r, 0, &len);
             memcpy(query_id, text, len < sizeof query_id ? len : sizeof query_id - 1);
         }
-        enum status st = pg_end(&r);
+        enum status st = db_end(&r);
         if (st == OK && !*query_id)
             st = err_set(err, ERR_NOT_FOUND, "Query not found.");
         for (size_t k = 0; k < e->n_positive && st == OK; k++)
@@ -243,21 +243,21 @@ static void recall(struct feedback_job *job, const unsigned char *bits, size_t l
 }
 
 /* What was answered to the key's request, if it came before and not too long ago. */
-static enum status look_up(struct pg_conn *c, struct feedback_job *job, bool *known, struct error *err)
+static enum status look_up(struct db_conn *c, struct feedback_job *job, bool *known, struct error *err)
 {
-    struct pg_rows r;
+    struct db_rows r;
     *known = false;
-    pg_query(&r, c, "SELECT body, unknown FROM feedback_keys WHERE key = $1 AND created_us > $2",
-             PG_ARGS(PG_TEXT(job->once->key), PG_INT(job->once->now_us - STORE_ONCE_US)), err);
-    while (pg_next(&r)) {
+    db_query(&r, c, "SELECT body, unknown FROM feedback_keys WHERE key = $1 AND created_us > $2",
+             DB_ARGS(DB_TEXT(job->once->key), DB_INT(job->once->now_us - STORE_ONCE_US)), err);
+    while (db_next(&r)) {
         size_t len;
         *known = true;
-        job->once->was = pg_text_is(&r, 0, job->once->body_sha256) ? ONCE_REPLAYED : ONCE_OTHER_BODY;
-        const unsigned char *bits = pg_blob(&r, 1, &len);
+        job->once->was = db_text_is(&r, 0, job->once->body_sha256) ? ONCE_REPLAYED : ONCE_OTHER_BODY;
+        const unsigned char *bits = db_bytes(&r, 1, &len);
         if (job->once->was == ONCE_REPLAYED)
             recall(job, bits, len);
     }
-    enum status st = pg_end(&r);
+    enum status st = db_end(&r);
     if (st == OK && job->once->was == ONCE_OTHER_BODY)
         st = err_set(err, ERR_CONFLICT, "This Idempotency-Key was used for another body.");
     return st;
@@ -265,26 +265,26 @@ static enum status look_up(struct pg_conn *c, struct feedback_job *job, bool *kn
 
 /* The key is this transaction's, or it was another's, whose end is waited for; the request is answered then as that
  * one was. Nothing else is locked yet, so nobody waits for us meanwhile. A few old keys go with each new one. */
-static enum status take_key(struct pg_conn *c, const struct feedback_job *job, bool *ours, struct error *err)
+static enum status take_key(struct db_conn *c, const struct feedback_job *job, bool *ours, struct error *err)
 {
     int64_t changed = 0, old = job->once->now_us - STORE_ONCE_US;
-    enum status st = pg_run(
+    enum status st = db_run(
         c,
         "INSERT INTO feedback_keys (key, body, unknown, created_us) VALUES ($1, $2, '', $3)"
         " ON CONFLICT (key) DO UPDATE SET body = excluded.body, unknown = excluded.unknown,"
         " created_us = excluded.created_us WHERE feedback_keys.created_us <= $4",
-        PG_ARGS(PG_TEXT(job->once->key), PG_TEXT(job->once->body_sha256), PG_INT(job->once->now_us), PG_INT(old)),
+        DB_ARGS(DB_TEXT(job->once->key), DB_TEXT(job->once->body_sha256), DB_INT(job->once->now_us), DB_INT(old)),
         &changed, err);
     *ours = changed > 0;
     if (st == OK && *ours)
-        st = pg_run(c,
+        st = db_run(c,
                     "DELETE FROM feedback_keys WHERE key IN (SELECT key FROM feedback_keys WHERE created_us <= $1"
                     " ORDER BY created_us LIMIT 4 FOR UPDATE SKIP LOCKED)",
-                    PG_ARGS(PG_INT(old)), NULL, err);
+                    DB_ARGS(DB_INT(old)), NULL, err);
     return st;
 }
 
-static enum status feedback_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status feedback_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct feedback_job *job = arg;
     bool ours = false, known = false;
@@ -301,8 +301,8 @@ static enum status feedback_job(struct pg_conn *c, void *arg, struct error *err)
     if (st == OK)
         st = count_votes(c, job, err);
     return st != OK ? st
-                    : pg_run(c, "UPDATE feedback_keys SET unknown = $2 WHERE key = $1",
-                             PG_ARGS(PG_TEXT(job->once->key), PG_BLOB(job->bits, job->bits_len)), NULL, err);
+                    : db_run(c, "UPDATE feedback_keys SET unknown = $2 WHERE key = $1",
+                             DB_ARGS(DB_TEXT(job->once->key), DB_BLOB(job->bits, job->bits_len)), NULL, err);
 }
 
 static int by_name(const void *x, const void *y)
@@ -356,7 +356,7 @@ enum status sticker_postgres_feedback(struct sticker_store *s, const struct feed
         !(job.unknown = arena_array(a, votes + 1, sizeof *job.unknown)) ||
         !(job.names = arena_array(a, (votes > n ? votes : n) + 1, sizeof *job.names)))
         return err_set(err, ERR_NO_MEMORY, "%zu votes are larger than %zu bytes", votes, a->max);
-    enum status st = pg_write(sticker_db(s), PG_DURABLE, feedback_job, &job, err);
+    enum status st = db_write(sticker_db(s), DB_DURABLE, feedback_job, &job, err);
     return st == OK ? list_unknown(&job, a, failed, n_failed, err) : st;
 }
 
@@ -365,46 +365,46 @@ enum status sticker_postgres_feedback(struct sticker_store *s, const struct feed
 enum status sticker_postgres_days(struct sticker_store *s, int64_t from, int64_t to, struct arena *a,
                                   struct day_row **rows, size_t *n, struct error *err)
 {
-    struct pg_conn *c = pg_reader(sticker_db(s));
-    struct pg_rows r;
+    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_rows r;
     void *items = NULL;
     size_t cap = 0;
     *n = 0;
-    pg_query(&r, c,
+    db_query(&r, c,
              "SELECT day, sum(searches)::bigint, sum(empty)::bigint, sum(degraded)::bigint, sum(positives)::bigint,"
              " sum(negatives)::bigint FROM days WHERE day BETWEEN $1 AND $2 GROUP BY day ORDER BY day",
-             PG_ARGS(PG_INT(from), PG_INT(to)), err);
-    while (pg_next(&r) && pg_grow(&r, a, &items, *n, &cap, sizeof **rows))
-        ((struct day_row *)items)[(*n)++] = (struct day_row){.day = pg_int(&r, 0),
-                                                             .searches = pg_int(&r, 1),
-                                                             .empty = pg_int(&r, 2),
-                                                             .degraded = pg_int(&r, 3),
-                                                             .positives = pg_int(&r, 4),
-                                                             .negatives = pg_int(&r, 5)};
+             DB_ARGS(DB_INT(from), DB_INT(to)), err);
+    while (db_next(&r) && db_grow(&r, a, &items, *n, &cap, sizeof **rows))
+        ((struct day_row *)items)[(*n)++] = (struct day_row){.day = db_int(&r, 0),
+                                                             .searches = db_int(&r, 1),
+                                                             .empty = db_int(&r, 2),
+                                                             .degraded = db_int(&r, 3),
+                                                             .positives = db_int(&r, 4),
+                                                             .negatives = db_int(&r, 5)};
     *rows = items;
-    enum status st = pg_end(&r);
-    pg_reader_done(sticker_db(s), c);
+    enum status st = db_end(&r);
+    db_reader_done(sticker_db(s), c);
     return st;
 }
 
-static enum status read_scores(struct pg_rows *r, struct arena *a, struct score_row **rows, size_t *n)
+static enum status read_scores(struct db_rows *r, struct arena *a, struct score_row **rows, size_t *n)
 {
     void *items = NULL;
     size_t cap = 0;
     *n = 0;
-    while (pg_next(r) && pg_grow(r, a, &items, *n, &cap, sizeof **rows)) {
+    while (db_next(r) && db_grow(r, a, &items, *n, &cap, sizeof **rows)) {
         ((struct score_row *)items)[(*n)++] = (struct score_row){
-            .query = pg_text(r, 0, a),
-            .sticker = pg_text(r, 1, a),
-            .usage = pg_int(r, 2),
-            .positives = pg_int(r, 3),
-            .negatives = pg_int(r, 4),
-            .created_us = pg_int(r, 5),
-            .modified_us = pg_int(r, 6),
+            .query = db_text(r, 0, a),
+            .sticker = db_text(r, 1, a),
+            .usage = db_int(r, 2),
+            .positives = db_int(r, 3),
+            .negatives = db_int(r, 4),
+            .created_us = db_int(r, 5),
+            .modified_us = db_int(r, 6),
         };
     }
     *rows = items;
-    return pg_end(r);
+    return db_end(r);
 }
 
 #define SCORE_COLUMNS "q.query, k.filename, q.usage, s.positives, s.negatives, s.created_us, s.modified_us"
@@ -413,27 +413,27 @@ static enum status read_scores(struct pg_rows *r, struct arena *a, struct score_
 enum status sticker_postgres_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
                                        struct score_row **rows, size_t *n, struct error *err)
 {
-    struct pg_conn *c = pg_reader(sticker_db(s));
+    struct db_conn *c = db_reader(sticker_db(s));
     bool found;
     *rows = NULL;
     *n = 0;
-    enum status st = pg_snapshot(c, err);
+    enum status st = db_snapshot(c, err);
     if (st != OK)
         goto out;
-    st = pg_get_int(c, "SELECT usage FROM queries WHERE query = $1", PG_ARGS(PG_TEXT(query)), usage, &found, err);
+    st = db_get_int(c, "SELECT usage FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(query)), usage, &found, err);
     if (st == OK && !found)
         st = err_set(err, ERR_NOT_FOUND, "Query not found.");
     if (st == OK) {
-        struct pg_rows r;
-        pg_query(&r, c,
+        struct db_rows r;
+        db_query(&r, c,
                  "SELECT " SCORE_COLUMNS " FROM " SCORE_TABLES " WHERE q.query = $1"
                  " ORDER BY s.positives - s.negatives DESC, k.filename",
-                 PG_ARGS(PG_TEXT(query)), err);
+                 DB_ARGS(DB_TEXT(query)), err);
         st = read_scores(&r, a, rows, n);
     }
-    pg_snapshot_end(c);
+    db_snapshot_end(c);
 out:
-    pg_reader_done(sticker_db(s), c);
+    db_reader_done(sticker_db(s), c);
     return st;
 }
 
@@ -441,17 +441,17 @@ enum status sticker_postgres_export(struct sticker_store *s, int64_t since_us, c
                                     const char *after_sticker, size_t limit, struct arena *a, struct score_row **rows,
                                     size_t *n, struct error *err)
 {
-    struct pg_conn *c = pg_reader(sticker_db(s));
-    struct pg_rows r;
-    pg_query(&r, c,
+    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_rows r;
+    db_query(&r, c,
              /* Query by query, in their index's order: a page never sorts more than the stickers of one query. */
              "SELECT q.query, v.* FROM queries q, LATERAL"
              " (SELECT k.filename, q.usage, s.positives, s.negatives, s.created_us, s.modified_us FROM scores s"
              " JOIN stickers k ON k.id = s.sticker_id WHERE s.query_id = q.id AND s.modified_us >= $3"
              " AND (q.query > $1 OR k.filename > $2) ORDER BY k.filename) v"
              " WHERE q.query >= $1 ORDER BY q.query, v.filename LIMIT $4",
-             PG_ARGS(PG_TEXT(after_query), PG_TEXT(after_sticker), PG_INT(since_us), PG_INT(pg_limit(limit))), err);
+             DB_ARGS(DB_TEXT(after_query), DB_TEXT(after_sticker), DB_INT(since_us), DB_INT(db_limit(limit))), err);
     enum status st = read_scores(&r, a, rows, n);
-    pg_reader_done(sticker_db(s), c);
+    db_reader_done(sticker_db(s), c);
     return st;
 }

@@ -181,7 +181,7 @@ static enum status count_votes(struct db_conn *c, struct feedback_job *job, stru
         db_query(&r, c, "SELECT id FROM queries WHERE query = ?1", DB_ARGS(DB_TEXT(e->query)), err);
         while (db_next(&r)) {
             size_t len;
-            const void *text = db_blob(&r, 0, &len);
+            const void *text = db_bytes(&r, 0, &len);
             memcpy(query_id, text, len < sizeof query_id ? len : sizeof query_id - 1);
         }
         enum status st = db_end(&r);
@@ -220,7 +220,7 @@ static enum status look_up(struct db_conn *c, struct feedback_job *job, bool *kn
         size_t len;
         *known = true;
         job->once->was = db_text_is(&r, 0, job->once->body_sha256) ? ONCE_REPLAYED : ONCE_OTHER_BODY;
-        const unsigned char *bits = db_blob(&r, 1, &len);
+        const unsigned char *bits = db_bytes(&r, 1, &len);
         if (job->once->was == ONCE_REPLAYED)
             recall(job, bits, len);
     }

@@ -11,37 +11,37 @@
     " created_us = excluded.created_us, modified_us = excluded.modified_us,"                                           \
     " op = CASE WHEN excluded.op = 'put' AND outbox.op = 'reindex' THEN 'reindex' ELSE excluded.op END"
 
-enum status sticker_postgres_outbox_queue(struct pg_conn *c, const char *op, const char *filename, struct error *err)
+enum status sticker_postgres_outbox_queue(struct db_conn *c, const char *op, const char *filename, struct error *err)
 {
-    return pg_run(c,
+    return db_run(c,
                   "INSERT INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
                   " VALUES ($1, $2, 0, '', 0, $3, $3)" IN_PLACE,
-                  PG_ARGS(PG_TEXT(filename), PG_TEXT(op), PG_INT(os_now_us())), NULL, err);
+                  DB_ARGS(DB_TEXT(filename), DB_TEXT(op), DB_INT(os_now_us())), NULL, err);
 }
 
 enum status sticker_postgres_outbox_next(struct sticker_store *s, int64_t now_us, size_t limit, struct arena *a,
                                          struct outbox_item **out, size_t *n, struct error *err)
 {
-    struct pg_conn *c = pg_reader(sticker_db(s));
-    struct pg_rows r;
+    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_rows r;
     void *items = NULL;
     size_t cap = 0;
     *n = 0;
-    pg_query(&r, c,
+    db_query(&r, c,
              "SELECT seq, op, filename, attempts, last_error FROM outbox WHERE due_us <= $1 ORDER BY seq LIMIT $2",
-             PG_ARGS(PG_INT(now_us), PG_INT(pg_limit(limit))), err);
-    while (pg_next(&r) && pg_grow(&r, a, &items, *n, &cap, sizeof **out)) {
+             DB_ARGS(DB_INT(now_us), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, &items, *n, &cap, sizeof **out)) {
         ((struct outbox_item *)items)[(*n)++] = (struct outbox_item){
-            .seq = pg_int(&r, 0),
-            .op = pg_text(&r, 1, a),
-            .filename = pg_text(&r, 2, a),
-            .attempts = (int)pg_int(&r, 3),
-            .last_error = pg_text(&r, 4, a),
+            .seq = db_int(&r, 0),
+            .op = db_text(&r, 1, a),
+            .filename = db_text(&r, 2, a),
+            .attempts = (int)db_int(&r, 3),
+            .last_error = db_text(&r, 4, a),
         };
     }
     *out = items;
-    enum status st = pg_end(&r);
-    pg_reader_done(sticker_db(s), c);
+    enum status st = db_end(&r);
+    db_reader_done(sticker_db(s), c);
     return st;
 }
 
@@ -50,19 +50,19 @@ struct done_job {
     size_t n;
 };
 
-static enum status done_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status done_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct done_job *job = arg;
     enum status st = OK;
     for (size_t i = 0; i < job->n && st == OK; i++)
-        st = pg_run(c, "DELETE FROM outbox WHERE seq = $1", PG_ARGS(PG_INT(job->seq[i])), NULL, err);
+        st = db_run(c, "DELETE FROM outbox WHERE seq = $1", DB_ARGS(DB_INT(job->seq[i])), NULL, err);
     return st;
 }
 
 /* Not durable: what a power loss brings back is delivered twice, which SearchService does not mind. */
 enum status sticker_postgres_outbox_done(struct sticker_store *s, const int64_t *seq, size_t n, struct error *err)
 {
-    return pg_write(sticker_db(s), PG_FAST, done_job, &(struct done_job){seq, n}, err);
+    return db_write(sticker_db(s), DB_FAST, done_job, &(struct done_job){seq, n}, err);
 }
 
 struct failed_job {
@@ -70,44 +70,44 @@ struct failed_job {
     const char *why;
 };
 
-static enum status failed_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status failed_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct failed_job *job = arg;
-    return pg_run(c,
+    return db_run(c,
                   "UPDATE outbox SET attempts = attempts + 1, last_error = $2, due_us = $3, modified_us = $4"
                   " WHERE seq = $1",
-                  PG_ARGS(PG_INT(job->seq), PG_TEXT(job->why), PG_INT(job->retry_us), PG_INT(os_now_us())), NULL, err);
+                  DB_ARGS(DB_INT(job->seq), DB_TEXT(job->why), DB_INT(job->retry_us), DB_INT(os_now_us())), NULL, err);
 }
 
 enum status sticker_postgres_outbox_failed(struct sticker_store *s, int64_t seq, const char *why, int64_t retry_us,
                                            struct error *err)
 {
-    return pg_write(sticker_db(s), PG_FAST, failed_job, &(struct failed_job){seq, retry_us, why}, err);
+    return db_write(sticker_db(s), DB_FAST, failed_job, &(struct failed_job){seq, retry_us, why}, err);
 }
 
-static enum status refill_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status refill_job(struct db_conn *c, void *arg, struct error *err)
 {
     (void)arg;
-    return pg_run(c,
+    return db_run(c,
                   "INSERT INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
                   " SELECT filename, 'put', 0, '', 0, $1, $1 FROM stickers ORDER BY filename" IN_PLACE,
-                  PG_ARGS(PG_INT(os_now_us())), NULL, err);
+                  DB_ARGS(DB_INT(os_now_us())), NULL, err);
 }
 
 enum status sticker_postgres_outbox_refill(struct sticker_store *s, struct error *err)
 {
-    return pg_write(sticker_db(s), PG_DURABLE, refill_job, NULL, err);
+    return db_write(sticker_db(s), DB_DURABLE, refill_job, NULL, err);
 }
 
 enum status sticker_postgres_outbox_oldest(struct sticker_store *s, int64_t *created_us, struct error *err)
 {
-    struct pg_conn *c = pg_reader(sticker_db(s));
-    struct pg_rows r;
+    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_rows r;
     *created_us = 0;
-    pg_query(&r, c, "SELECT coalesce(min(created_us), 0) FROM outbox", PG_NONE, err);
-    while (pg_next(&r))
-        *created_us = pg_int(&r, 0);
-    enum status st = pg_end(&r);
-    pg_reader_done(sticker_db(s), c);
+    db_query(&r, c, "SELECT coalesce(min(created_us), 0) FROM outbox", DB_NONE, err);
+    while (db_next(&r))
+        *created_us = db_int(&r, 0);
+    enum status st = db_end(&r);
+    db_reader_done(sticker_db(s), c);
     return st;
 }

@@ -2,27 +2,27 @@
 #ifndef PEEL_STORE_STICKER_POSTGRES_H
 #define PEEL_STORE_STICKER_POSTGRES_H
 
-#include "store/postgres.h"
+#include "store/db.h"
 #include "store/sticker_lists.h"
 #include "store/store_ops.h"
 
 struct sticker_postgres {
     struct sticker_store base;
-    struct pg *db;
+    struct db *db;
 };
-static inline struct pg *sticker_db(struct sticker_store *s)
+static inline struct db *sticker_db(struct sticker_store *s)
 {
     return ((struct sticker_postgres *)s)->db;
 }
 
 /* sticker_store_postgres.c; inside a job. Who changes stickers comes first to `alone`: writers of words would meet at
  * the word index's totals anyway, and so they cannot deadlock. */
-enum status sticker_postgres_alone(struct pg_conn *c, struct error *err) MUST_CHECK;
-enum status sticker_postgres_sticker_add(struct pg_conn *c, const struct sticker *s, const struct index_terms *terms,
+enum status sticker_postgres_alone(struct db_conn *c, struct error *err) MUST_CHECK;
+enum status sticker_postgres_sticker_add(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
                                          struct error *err) MUST_CHECK;
-enum status sticker_postgres_sticker_update(struct pg_conn *c, const struct sticker *s, const struct index_terms *terms,
+enum status sticker_postgres_sticker_update(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
                                             struct error *err) MUST_CHECK;
-enum status sticker_postgres_sticker_delete(struct pg_conn *c, const char *filename, struct error *err) MUST_CHECK;
+enum status sticker_postgres_sticker_delete(struct db_conn *c, const char *filename, struct error *err) MUST_CHECK;
 
 /* sticker_feedback_postgres.c: queries, usage, votes */
 extern __typeof__(sticker_store_query_ensure) sticker_postgres_query_ensure;
@@ -32,7 +32,7 @@ extern __typeof__(sticker_store_days) sticker_postgres_days;
 extern __typeof__(sticker_store_analytics) sticker_postgres_analytics;
 extern __typeof__(sticker_store_export) sticker_postgres_export;
 /* Inside a job: adds a query unless it exists, which *added tells. */
-enum status sticker_postgres_query_add(struct pg_conn *c, const char *query, int64_t usage, bool *added,
+enum status sticker_postgres_query_add(struct db_conn *c, const char *query, int64_t usage, bool *added,
                                        struct error *err) MUST_CHECK;
 
 /* sticker_users_postgres.c: users and tokens */
@@ -53,7 +53,7 @@ extern __typeof__(sticker_store_outbox_failed) sticker_postgres_outbox_failed;
 extern __typeof__(sticker_store_outbox_refill) sticker_postgres_outbox_refill;
 extern __typeof__(sticker_store_outbox_oldest) sticker_postgres_outbox_oldest;
 /* Inside a job: queues `op` for the sticker, in the place of an older entry. */
-enum status sticker_postgres_outbox_queue(struct pg_conn *c, const char *op, const char *filename,
+enum status sticker_postgres_outbox_queue(struct db_conn *c, const char *op, const char *filename,
                                           struct error *err) MUST_CHECK;
 
 /* sticker_admin_session_postgres.c: who is logged in, and who tried to */

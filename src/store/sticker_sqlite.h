@@ -2,7 +2,7 @@
 #ifndef PEEL_STORE_STICKER_SQLITE_H
 #define PEEL_STORE_STICKER_SQLITE_H
 
-#include "store/sqlite.h"
+#include "store/db.h"
 #include "store/sticker_lists.h"
 #include "store/store_ops.h"
 

@@ -98,7 +98,7 @@ static const char *const migrations[] = {
     /* clang-format on */
 };
 
-static const struct pg_schema schema = {
+static const struct db_schema schema = {
     .what = "sticker database",
     .count = sizeof migrations / sizeof *migrations,
     .migrations = migrations,
@@ -106,43 +106,43 @@ static const struct pg_schema schema = {
 
 static void postgres_close(struct sticker_store *s)
 {
-    pg_close(sticker_db(s));
+    db_close(sticker_db(s));
     free(s);
 }
 
 static enum status postgres_ping(struct sticker_store *s, struct error *err)
 {
-    return pg_ping(sticker_db(s), err);
+    return db_ping(sticker_db(s), err);
 }
 
 /* --- changes --- */
 
 static const struct pgfts_table fts = PGFTS_TABLE("stickers_fts", "stickers", "rowno");
 
-enum status sticker_postgres_alone(struct pg_conn *c, struct error *err)
+enum status sticker_postgres_alone(struct db_conn *c, struct error *err)
 {
-    return pg_run(c, "SELECT 1 FROM stickers_fts_totals FOR UPDATE", PG_NONE, NULL, err);
+    return db_run(c, "SELECT 1 FROM stickers_fts_totals FOR UPDATE", DB_NONE, NULL, err);
 }
 
-static enum status put_words(struct pg_conn *c, int64_t row, const struct sticker *s, const struct index_terms *terms,
+static enum status put_words(struct db_conn *c, int64_t row, const struct sticker *s, const struct index_terms *terms,
                              struct error *err)
 {
     enum status st = pgfts_put(c, &fts, row, terms, err);
     if (st == OK)
-        st = pg_run(c,
+        st = db_run(c,
                     "INSERT INTO sticker_search (rowno, words) VALUES ($1, to_tsvector('simple', $2))"
                     " ON CONFLICT (rowno) DO UPDATE SET words = excluded.words",
-                    PG_ARGS(PG_INT(row), PG_TEXT(terms->folded ? terms->folded : "")), NULL, err);
+                    DB_ARGS(DB_INT(row), DB_TEXT(terms->folded ? terms->folded : "")), NULL, err);
     if (st == OK)
-        st = pg_run(c, "DELETE FROM sticker_words WHERE sticker = $1", PG_ARGS(PG_INT(row)), NULL, err);
+        st = db_run(c, "DELETE FROM sticker_words WHERE sticker = $1", DB_ARGS(DB_INT(row)), NULL, err);
     for (size_t i = 0; i < s->n_words && st == OK; i++) {
         const struct sticker_words *w = &s->words[i];
         /* Two lists for one language are one longer list. */
-        st = pg_run(
+        st = db_run(
             c,
             "INSERT INTO sticker_words (sticker, language, title, words) VALUES ($1, $2, $3, $4)"
             " ON CONFLICT (sticker, language) DO UPDATE SET words = sticker_words.words || ', ' || excluded.words",
-            PG_ARGS(PG_INT(row), PG_TEXT(w->language), PG_TEXT(w->title ? w->title : ""), PG_TEXT(w->words)), NULL,
+            DB_ARGS(DB_INT(row), DB_TEXT(w->language), DB_TEXT(w->title ? w->title : ""), DB_TEXT(w->words)), NULL,
             err);
     }
     return st;
@@ -154,7 +154,7 @@ struct add_job {
     size_t n, updated;
 };
 
-enum status sticker_postgres_sticker_add(struct pg_conn *c, const struct sticker *s, const struct index_terms *terms,
+enum status sticker_postgres_sticker_add(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
                                          struct error *err)
 {
     char id[37];
@@ -162,14 +162,14 @@ enum status sticker_postgres_sticker_add(struct pg_conn *c, const struct sticker
     bool added;
     os_uuid7(id);
     enum status st =
-        pg_get_int(c,
+        db_get_int(c,
                    "INSERT INTO stickers (id, filename, title, pack, author, license, source, sha256, mime,"
                    " bytes, width, height, created_us, modified_us)"
                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)"
                    " ON CONFLICT (filename) DO NOTHING RETURNING rowno",
-                   PG_ARGS(PG_TEXT(id), PG_TEXT(s->filename), PG_TEXT(s->title), PG_TEXT(s->pack), PG_TEXT(s->author),
-                           PG_TEXT(s->license), PG_TEXT(s->source), PG_TEXT(s->sha256), PG_TEXT(s->mime),
-                           PG_INT(s->bytes), PG_INT(s->width), PG_INT(s->height), PG_INT(now)),
+                   DB_ARGS(DB_TEXT(id), DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author),
+                           DB_TEXT(s->license), DB_TEXT(s->source), DB_TEXT(s->sha256), DB_TEXT(s->mime),
+                           DB_INT(s->bytes), DB_INT(s->width), DB_INT(s->height), DB_INT(now)),
                    &row, &added, err);
     if (st != OK)
         return st;
@@ -179,7 +179,7 @@ enum status sticker_postgres_sticker_add(struct pg_conn *c, const struct sticker
     return st == OK ? sticker_postgres_outbox_queue(c, "put", s->filename, err) : st;
 }
 
-static enum status add_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status add_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct add_job *job = arg;
     enum status st = sticker_postgres_alone(c, err);
@@ -196,7 +196,7 @@ static enum status postgres_add(struct sticker_store *s, const struct sticker *s
         if (st != OK)
             return st;
     }
-    return pg_write(sticker_db(s), PG_DURABLE, add_job, &(struct add_job){stickers, terms, n, 0}, err);
+    return db_write(sticker_db(s), DB_DURABLE, add_job, &(struct add_job){stickers, terms, n, 0}, err);
 }
 
 static enum status not_found(const char *filename, struct error *err)
@@ -205,26 +205,26 @@ static enum status not_found(const char *filename, struct error *err)
 }
 
 /* *row is 0 when the sticker is not there, or was modified after `unmodified_since`. */
-static enum status update_one(struct pg_conn *c, const struct sticker *s, const struct index_terms *terms,
+static enum status update_one(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
                               int64_t unmodified_since, int64_t *row, struct error *err)
 {
-    struct pg_rows r;
+    struct db_rows r;
     *row = 0;
-    pg_query(&r, c,
+    db_query(&r, c,
              "UPDATE stickers SET title = $2, pack = $3, author = $4, license = $5, source = $6, modified_us = $7"
              " WHERE filename = $1 AND modified_us <= $8 RETURNING rowno",
-             PG_ARGS(PG_TEXT(s->filename), PG_TEXT(s->title), PG_TEXT(s->pack), PG_TEXT(s->author), PG_TEXT(s->license),
-                     PG_TEXT(s->source), PG_INT(os_now_us()), PG_INT(unmodified_since)),
+             DB_ARGS(DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author), DB_TEXT(s->license),
+                     DB_TEXT(s->source), DB_INT(os_now_us()), DB_INT(unmodified_since)),
              err);
-    while (pg_next(&r))
-        *row = pg_int(&r, 0);
-    enum status st = pg_end(&r);
+    while (db_next(&r))
+        *row = db_int(&r, 0);
+    enum status st = db_end(&r);
     if (st == OK && *row)
         st = put_words(c, *row, s, terms, err);
     return st == OK && *row ? sticker_postgres_outbox_queue(c, "put", s->filename, err) : st;
 }
 
-enum status sticker_postgres_sticker_update(struct pg_conn *c, const struct sticker *s, const struct index_terms *terms,
+enum status sticker_postgres_sticker_update(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
                                             struct error *err)
 {
     int64_t row;
@@ -232,7 +232,7 @@ enum status sticker_postgres_sticker_update(struct pg_conn *c, const struct stic
     return st == OK && row == 0 ? not_found(s->filename, err) : st;
 }
 
-static enum status update_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status update_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct add_job *job = arg;
     enum status st = sticker_postgres_alone(c, err);
@@ -242,10 +242,10 @@ static enum status update_job(struct pg_conn *c, void *arg, struct error *err)
 static enum status postgres_update(struct sticker_store *s, const struct sticker *sticker,
                                    const struct index_terms *terms, struct error *err)
 {
-    return pg_write(sticker_db(s), PG_DURABLE, update_job, &(struct add_job){sticker, terms, 1, 0}, err);
+    return db_write(sticker_db(s), DB_DURABLE, update_job, &(struct add_job){sticker, terms, 1, 0}, err);
 }
 
-static enum status update_unmodified_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status update_unmodified_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct add_job *job = arg;
     enum status st = sticker_postgres_alone(c, err);
@@ -263,28 +263,28 @@ static enum status postgres_update_unmodified(struct sticker_store *s, const str
                                               struct error *err)
 {
     struct add_job job = {stickers, terms, n, 0};
-    enum status st = pg_write(sticker_db(s), PG_DURABLE, update_unmodified_job, &job, err);
+    enum status st = db_write(sticker_db(s), DB_DURABLE, update_unmodified_job, &job, err);
     *updated = st == OK ? job.updated : 0;
     return st;
 }
 
-enum status sticker_postgres_sticker_delete(struct pg_conn *c, const char *filename, struct error *err)
+enum status sticker_postgres_sticker_delete(struct db_conn *c, const char *filename, struct error *err)
 {
     bool found;
     int64_t row;
     enum status st =
-        pg_get_int(c, "SELECT rowno FROM stickers WHERE filename = $1", PG_ARGS(PG_TEXT(filename)), &row, &found, err);
+        db_get_int(c, "SELECT rowno FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), &row, &found, err);
     if (st != OK)
         return st;
     if (!found)
         return not_found(filename, err);
     if ((st = pgfts_remove(c, &fts, row, err)) != OK ||
-        (st = pg_run(c, "DELETE FROM stickers WHERE rowno = $1", PG_ARGS(PG_INT(row)), NULL, err)) != OK)
+        (st = db_run(c, "DELETE FROM stickers WHERE rowno = $1", DB_ARGS(DB_INT(row)), NULL, err)) != OK)
         return st;
     return sticker_postgres_outbox_queue(c, "delete", filename, err);
 }
 
-static enum status delete_job(struct pg_conn *c, void *arg, struct error *err)
+static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
 {
     enum status st = sticker_postgres_alone(c, err);
     return st == OK ? sticker_postgres_sticker_delete(c, arg, err) : st;
@@ -292,7 +292,7 @@ static enum status delete_job(struct pg_conn *c, void *arg, struct error *err)
 
 static enum status postgres_delete(struct sticker_store *s, const char *filename, struct error *err)
 {
-    return pg_write(sticker_db(s), PG_DURABLE, delete_job, (void *)(uintptr_t)filename, err);
+    return db_write(sticker_db(s), DB_DURABLE, delete_job, (void *)(uintptr_t)filename, err);
 }
 
 /* --- reads --- */
@@ -300,97 +300,97 @@ static enum status postgres_delete(struct sticker_store *s, const char *filename
 #define STICKER_COLUMNS                                                                                                \
     "id, filename, title, pack, author, license, source, sha256, mime, bytes, width, height, created_us, modified_us"
 
-static void read_sticker(struct pg_rows *r, struct arena *a, struct sticker *out)
+static void read_sticker(struct db_rows *r, struct arena *a, struct sticker *out)
 {
     *out = (struct sticker){
-        .id = pg_text(r, 0, a),
-        .filename = pg_text(r, 1, a),
-        .title = pg_text(r, 2, a),
-        .pack = pg_text(r, 3, a),
-        .author = pg_text(r, 4, a),
-        .license = pg_text(r, 5, a),
-        .source = pg_text(r, 6, a),
-        .sha256 = pg_text(r, 7, a),
-        .mime = pg_text(r, 8, a),
-        .bytes = pg_int(r, 9),
-        .width = (int32_t)pg_int(r, 10),
-        .height = (int32_t)pg_int(r, 11),
-        .created_us = pg_int(r, 12),
-        .modified_us = pg_int(r, 13),
+        .id = db_text(r, 0, a),
+        .filename = db_text(r, 1, a),
+        .title = db_text(r, 2, a),
+        .pack = db_text(r, 3, a),
+        .author = db_text(r, 4, a),
+        .license = db_text(r, 5, a),
+        .source = db_text(r, 6, a),
+        .sha256 = db_text(r, 7, a),
+        .mime = db_text(r, 8, a),
+        .bytes = db_int(r, 9),
+        .width = (int32_t)db_int(r, 10),
+        .height = (int32_t)db_int(r, 11),
+        .created_us = db_int(r, 12),
+        .modified_us = db_int(r, 13),
     };
 }
 
-static enum status read_words(struct pg_conn *c, struct arena *a, struct sticker *sticker, struct error *err)
+static enum status read_words(struct db_conn *c, struct arena *a, struct sticker *sticker, struct error *err)
 {
-    struct pg_rows r;
+    struct db_rows r;
     void *words = NULL;
     size_t n = 0, cap = 0;
-    pg_query(&r, c,
+    db_query(&r, c,
              "SELECT w.language, w.words, w.title FROM sticker_words w JOIN stickers s ON w.sticker = s.rowno"
              " WHERE s.id = $1 ORDER BY w.language",
-             PG_ARGS(PG_TEXT(sticker->id)), err);
-    while (pg_next(&r) && pg_grow(&r, a, &words, n, &cap, sizeof(struct sticker_words))) {
+             DB_ARGS(DB_TEXT(sticker->id)), err);
+    while (db_next(&r) && db_grow(&r, a, &words, n, &cap, sizeof(struct sticker_words))) {
         ((struct sticker_words *)words)[n++] = (struct sticker_words){
-            .language = pg_text(&r, 0, a), .words = pg_text(&r, 1, a), .title = pg_text(&r, 2, a)};
+            .language = db_text(&r, 0, a), .words = db_text(&r, 1, a), .title = db_text(&r, 2, a)};
     }
     sticker->words = words;
     sticker->n_words = n;
-    return pg_end(&r);
+    return db_end(&r);
 }
 
 /* out->filename is NULL when there is none. */
-static enum status find(struct pg_conn *c, const char *filename, struct arena *a, struct sticker *out,
+static enum status find(struct db_conn *c, const char *filename, struct arena *a, struct sticker *out,
                         struct error *err)
 {
-    struct pg_rows r;
+    struct db_rows r;
     *out = (struct sticker){0};
-    pg_query(&r, c, "SELECT " STICKER_COLUMNS " FROM stickers WHERE filename = $1", PG_ARGS(PG_TEXT(filename)), err);
-    while (pg_next(&r))
+    db_query(&r, c, "SELECT " STICKER_COLUMNS " FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), err);
+    while (db_next(&r))
         read_sticker(&r, a, out);
-    return pg_end(&r);
+    return db_end(&r);
 }
 
 static enum status postgres_get(struct sticker_store *s, const char *filename, struct arena *a, struct sticker *out,
                                 struct error *err)
 {
-    struct pg_conn *c = pg_reader(sticker_db(s));
-    enum status st = pg_snapshot(c, err);
+    struct db_conn *c = db_reader(sticker_db(s));
+    enum status st = db_snapshot(c, err);
     if (st == OK) {
         st = find(c, filename, a, out, err);
         if (st == OK && !out->filename)
             st = not_found(filename, err);
         if (st == OK)
             st = read_words(c, a, out, err);
-        pg_snapshot_end(c);
+        db_snapshot_end(c);
     }
-    pg_reader_done(sticker_db(s), c);
+    db_reader_done(sticker_db(s), c);
     return st;
 }
 
 static enum status postgres_get_many(struct sticker_store *s, const char *const *filenames, size_t n, struct arena *a,
                                      struct sticker *out, struct error *err)
 {
-    struct pg_conn *c = pg_reader(sticker_db(s));
-    enum status st = pg_snapshot(c, err);
+    struct db_conn *c = db_reader(sticker_db(s));
+    enum status st = db_snapshot(c, err);
     if (st == OK) {
         for (size_t i = 0; i < n && st == OK; i++)
             st = find(c, filenames[i], a, &out[i], err);
-        pg_snapshot_end(c);
+        db_snapshot_end(c);
     }
-    pg_reader_done(sticker_db(s), c);
+    db_reader_done(sticker_db(s), c);
     return st;
 }
 
-static enum status list_page(struct pg_conn *c, const char *after, size_t limit, struct arena *a, void **page,
+static enum status list_page(struct db_conn *c, const char *after, size_t limit, struct arena *a, void **page,
                              size_t *n, struct error *err)
 {
-    struct pg_rows r;
+    struct db_rows r;
     size_t cap = 0;
-    pg_query(&r, c, "SELECT " STICKER_COLUMNS " FROM stickers WHERE filename > $1 ORDER BY filename LIMIT $2",
-             PG_ARGS(PG_TEXT(after), PG_INT(pg_limit(limit))), err);
-    while (pg_next(&r) && pg_grow(&r, a, page, *n, &cap, sizeof(struct sticker)))
+    db_query(&r, c, "SELECT " STICKER_COLUMNS " FROM stickers WHERE filename > $1 ORDER BY filename LIMIT $2",
+             DB_ARGS(DB_TEXT(after), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, page, *n, &cap, sizeof(struct sticker)))
         read_sticker(&r, a, (struct sticker *)*page + (*n)++);
-    return pg_end(&r);
+    return db_end(&r);
 }
 
 static enum status postgres_list(struct sticker_store *s, const char *after, size_t limit, struct arena *a,
@@ -398,15 +398,15 @@ static enum status postgres_list(struct sticker_store *s, const char *after, siz
 {
     void *page = NULL;
     *n = 0;
-    struct pg_conn *c = pg_reader(sticker_db(s));
-    enum status st = pg_snapshot(c, err);
+    struct db_conn *c = db_reader(sticker_db(s));
+    enum status st = db_snapshot(c, err);
     if (st == OK) {
         st = list_page(c, after, limit, a, &page, n, err);
         for (size_t i = 0; i < *n && st == OK; i++)
             st = read_words(c, a, (struct sticker *)page + i, err);
-        pg_snapshot_end(c);
+        db_snapshot_end(c);
     }
-    pg_reader_done(sticker_db(s), c);
+    db_reader_done(sticker_db(s), c);
     *out = page;
     return st;
 }
@@ -414,18 +414,18 @@ static enum status postgres_list(struct sticker_store *s, const char *after, siz
 static enum status postgres_count(struct sticker_store *s, int64_t *stickers, int64_t *queries, int64_t *pending,
                                   struct error *err)
 {
-    struct pg_conn *c = pg_reader(sticker_db(s));
-    struct pg_rows r;
-    pg_query(&r, c,
+    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_rows r;
+    db_query(&r, c,
              "SELECT (SELECT count(*) FROM stickers), (SELECT count(*) FROM queries), (SELECT count(*) FROM outbox)",
-             PG_NONE, err);
-    while (pg_next(&r)) {
-        *stickers = pg_int(&r, 0);
-        *queries = pg_int(&r, 1);
-        *pending = pg_int(&r, 2);
+             DB_NONE, err);
+    while (db_next(&r)) {
+        *stickers = db_int(&r, 0);
+        *queries = db_int(&r, 1);
+        *pending = db_int(&r, 2);
     }
-    enum status st = pg_end(&r);
-    pg_reader_done(sticker_db(s), c);
+    enum status st = db_end(&r);
+    db_reader_done(sticker_db(s), c);
     return st;
 }
 
@@ -496,7 +496,7 @@ enum status sticker_store_postgres_open(const char *url, unsigned readers, struc
     if (!s)
         return err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", url);
     s->base.ops = &ops;
-    enum status st = pg_open(url, readers, &schema, &s->db, err);
+    enum status st = db_open(url, readers, &schema, &s->db, err);
     if (st != OK) {
         free(s);
         return st;

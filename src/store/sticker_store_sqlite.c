@@ -237,23 +237,23 @@ enum status sticker_sqlite_sticker_add(struct db_conn *c, const struct sticker *
                                        struct error *err)
 {
     char id[37];
-    int64_t now = os_now_us(), added;
+    int64_t now = os_now_us(), row;
+    bool added;
     os_uuid7(id);
     enum status st =
-        db_run(c,
-               "INSERT INTO stickers (id, filename, title, pack, author, license, source, sha256, mime,"
-               " bytes, width, height, created_us, modified_us)"
-               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)"
-               " ON CONFLICT (filename) DO NOTHING",
-               DB_ARGS(DB_TEXT(id), DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author),
-                       DB_TEXT(s->license), DB_TEXT(s->source), DB_TEXT(s->sha256), DB_TEXT(s->mime), DB_INT(s->bytes),
-                       DB_INT(s->width), DB_INT(s->height), DB_INT(now)),
-               &added, err);
+        db_get_int(c,
+                   "INSERT INTO stickers (id, filename, title, pack, author, license, source, sha256, mime,"
+                   " bytes, width, height, created_us, modified_us)"
+                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)"
+                   " ON CONFLICT (filename) DO NOTHING RETURNING row",
+                   DB_ARGS(DB_TEXT(id), DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author),
+                           DB_TEXT(s->license), DB_TEXT(s->source), DB_TEXT(s->sha256), DB_TEXT(s->mime),
+                           DB_INT(s->bytes), DB_INT(s->width), DB_INT(s->height), DB_INT(now)),
+                   &row, &added, err);
     if (st != OK)
         return st;
-    if (added == 0)
+    if (!added)
         return err_set(err, ERR_CONFLICT, "sticker \"%s\" exists already", s->filename);
-    int64_t row = db_last_row(c);
     st = put_words(c, row, s, terms, err);
     return st == OK ? sticker_sqlite_outbox_queue(c, "put", s->filename, err) : st;
 }

@@ -1,0 +1,238 @@
+/* db.c: the pool of connections, and what rows and statements have in common whatever the database. */
+#include "store/db.h"
+#include "store/db_driver.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool db_is_postgres_url(const char *url)
+{
+    return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
+}
+
+enum status db_open(const char *url, unsigned connections, const struct db_schema *schema, struct db **out,
+                    struct error *err)
+{
+    assert(connections >= 1 && connections <= 64);
+    return db_is_postgres_url(url) ? db_postgres_open(url, connections, schema, out, err)
+                                   : db_sqlite_open(url, connections, schema, out, err);
+}
+
+enum status db_init(struct db *d, const struct db_driver *driver, const char *name, unsigned connections,
+                    struct error *err)
+{
+    d->driver = driver;
+    pthread_mutex_init(&d->mutex, NULL);
+    pthread_cond_init(&d->returned, NULL);
+    d->name = strdup(name);
+    d->conns = calloc(connections, sizeof(struct db_conn *));
+    d->free = calloc(connections, sizeof(struct db_conn *));
+    if (!d->name || !d->conns || !d->free)
+        return err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", name);
+    return OK;
+}
+
+void db_add_conn(struct db *d, struct db_conn *c)
+{
+    d->conns[d->count++] = c;
+    d->free[d->n_free++] = c;
+}
+
+void db_close(struct db *d)
+{
+    if (!d)
+        return;
+    assert(d->n_free == d->count);
+    d->driver->close(d);
+    pthread_cond_destroy(&d->returned);
+    pthread_mutex_destroy(&d->mutex);
+    free(d->free);
+    free(d->conns);
+    free(d->name);
+    free(d);
+}
+
+enum status db_ping(struct db *d, struct error *err)
+{
+    struct db_conn *c = db_reader(d);
+    int64_t version;
+    enum status st = db_get_int(c, "SELECT max(version) FROM schema_migrations", DB_NONE, &version, NULL, err);
+    db_reader_done(d, c);
+    return st;
+}
+
+struct db_conn *db_reader(struct db *d)
+{
+    pthread_mutex_lock(&d->mutex);
+    while (d->n_free == 0)
+        pthread_cond_wait(&d->returned, &d->mutex);
+    struct db_conn *c = d->free[--d->n_free];
+    pthread_mutex_unlock(&d->mutex);
+    return c;
+}
+
+void db_reader_done(struct db *d, struct db_conn *c)
+{
+    pthread_mutex_lock(&d->mutex);
+    d->free[d->n_free++] = c;
+    pthread_cond_signal(&d->returned);
+    pthread_mutex_unlock(&d->mutex);
+}
+
+enum status db_snapshot(struct db_conn *c, struct error *err)
+{
+    return c->driver->snapshot(c, err);
+}
+
+void db_snapshot_end(struct db_conn *c)
+{
+    c->driver->snapshot_end(c);
+}
+
+enum status db_write(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err)
+{
+    return d->driver->write(d, durability, job, arg, err);
+}
+
+/* --- the dialects --- */
+
+bool db_is_postgres(const struct db_conn *c)
+{
+    return c->driver->postgres;
+}
+
+const char *db_sql(const struct db_conn *c, const char *sqlite, const char *postgres)
+{
+    return c->driver->postgres ? postgres : sqlite;
+}
+
+enum status db_lock(struct db_conn *c, const char *postgres, struct error *err)
+{
+    return c->driver->postgres ? db_run(c, postgres, DB_NONE, NULL, err) : OK;
+}
+
+/* --- statements --- */
+
+void db_query(struct db_rows *r, struct db_conn *c, const char *sql, const struct db_arg *args, size_t n,
+              struct error *err)
+{
+    *r = (struct db_rows){.conn = c, .at = -1, .err = err};
+    c->driver->query(r, sql, args, n);
+}
+
+void db_query_once(struct db_rows *r, struct db_conn *c, const char *sql, const struct db_arg *args, size_t n,
+                   struct error *err)
+{
+    *r = (struct db_rows){.conn = c, .at = -1, .err = err, .once = true};
+    c->driver->query(r, sql, args, n);
+}
+
+bool db_next(struct db_rows *r)
+{
+    return r->status == OK && r->conn->driver->next(r);
+}
+
+enum status db_end(struct db_rows *r)
+{
+    r->conn->driver->end(r);
+    r->set = NULL;
+    return r->status;
+}
+
+bool db_null(struct db_rows *r, int column)
+{
+    return r->conn->driver->null(r, column);
+}
+
+int64_t db_int(struct db_rows *r, int column)
+{
+    return r->conn->driver->integer(r, column);
+}
+
+double db_double(struct db_rows *r, int column)
+{
+    return r->conn->driver->real(r, column);
+}
+
+const void *db_bytes(struct db_rows *r, int column, size_t *len)
+{
+    return r->conn->driver->bytes(r, column, len);
+}
+
+static void too_large(struct db_rows *r, const struct arena *a)
+{
+    if (r->status == OK)
+        r->status =
+            err_set(r->err, ERR_NO_MEMORY, "database %s: the answer is larger than %zu bytes", r->conn->name, a->max);
+}
+
+const char *db_text(struct db_rows *r, int column, struct arena *a)
+{
+    size_t len;
+    const char *s = db_bytes(r, column, &len);
+    const char *copy = s ? arena_strndup(a, s, len) : "";
+    if (!copy)
+        too_large(r, a);
+    return copy ? copy : "";
+}
+
+bool db_text_is(struct db_rows *r, int column, const char *s)
+{
+    size_t len;
+    const char *found = db_bytes(r, column, &len);
+    return found && len == strlen(s) && memcmp(found, s, len) == 0;
+}
+
+bool db_grow(struct db_rows *r, struct arena *a, void **items, size_t n, size_t *cap, size_t item_size)
+{
+    if (n < *cap)
+        return true;
+    size_t more = *cap ? *cap * 2 : 16;
+    void *grown = arena_array(a, more, item_size);
+    if (!grown) {
+        too_large(r, a);
+        return false;
+    }
+    if (n)
+        memcpy(grown, *items, n * item_size);
+    *items = grown;
+    *cap = more;
+    return true;
+}
+
+enum status db_run(struct db_conn *c, const char *sql, const struct db_arg *args, size_t n, int64_t *changed,
+                   struct error *err)
+{
+    struct db_rows r;
+    db_query(&r, c, sql, args, n, err);
+    while (db_next(&r)) {
+    }
+    if (changed)
+        *changed = r.status == OK ? c->driver->changed(&r) : 0;
+    return db_end(&r);
+}
+
+enum status db_get_int(struct db_conn *c, const char *sql, const struct db_arg *args, size_t n, int64_t *value,
+                       bool *found, struct error *err)
+{
+    struct db_rows r;
+    db_query(&r, c, sql, args, n, err);
+    bool row = db_next(&r);
+    *value = row ? db_int(&r, 0) : 0;
+    if (found)
+        *found = row;
+    while (db_next(&r)) {
+    }
+    return db_end(&r);
+}
+
+enum status db_script(struct db_conn *c, const char *sql, struct error *err)
+{
+    return c->driver->script(c, sql, err);
+}
+
+int64_t db_limit(size_t n)
+{
+    return n > INT64_MAX ? INT64_MAX : (int64_t)n;
+}

@@ -1,0 +1,53 @@
+/* db_driver.h: what a database's driver gives to db.c; between db.c, sqlite*.c and postgres.c.
+ * A driver's connection begins with a `struct db_conn`, its database with a `struct db`. */
+#ifndef PEEL_STORE_DB_DRIVER_H
+#define PEEL_STORE_DB_DRIVER_H
+
+#include "store/db.h"
+#include <pthread.h>
+
+struct db_driver {
+    bool postgres;
+    void (*close)(struct db *d); /* connections too; the rest of `struct db` is db.c's */
+    __typeof__(db_snapshot) *snapshot;
+    __typeof__(db_snapshot_end) *snapshot_end;
+    __typeof__(db_write) *write;
+    __typeof__(db_script) *script;
+    /* Fills in r->set, and r->count if it is known; what goes wrong is in r->status. */
+    void (*query)(struct db_rows *r, const char *sql, const struct db_arg *args, size_t n);
+    __typeof__(db_next) *next;             /* called while r->status is OK */
+    int64_t (*changed)(struct db_rows *r); /* after the last row */
+    void (*end)(struct db_rows *r);
+    __typeof__(db_null) *null;
+    __typeof__(db_int) *integer;
+    __typeof__(db_double) *real;
+    __typeof__(db_bytes) *bytes;
+};
+
+struct db_conn {
+    const struct db_driver *driver;
+    const char *name; /* the database's, for messages */
+};
+
+struct db {
+    const struct db_driver *driver;
+    char *name; /* for messages: without a password */
+    pthread_mutex_t mutex;
+    pthread_cond_t returned;
+    struct db_conn **conns; /* for reads, and with PostgreSQL also for writes */
+    struct db_conn **free;  /* a stack: the one used last has the most statements prepared */
+    unsigned count, n_free;
+};
+
+/* The url is of the driver's kind. Fills in what `d`, which is zeroed, has after its first members, and adds
+ * `connections` to it; db_close does the rest, also after a failure. */
+extern const struct db_driver db_sqlite, db_postgres;
+
+/* What both have: pool and name. `d` is zeroed; db_close undoes it whatever this returns. */
+enum status db_init(struct db *d, const struct db_driver *driver, const char *name, unsigned connections,
+                    struct error *err) MUST_CHECK;
+void db_add_conn(struct db *d, struct db_conn *c); /* takes it over; within the number given to db_init */
+
+__typeof__(db_open) db_sqlite_open, db_postgres_open;
+
+#endif
