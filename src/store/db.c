@@ -2,7 +2,9 @@
 #include "store/db.h"
 #include "store/db_driver.h"
 
+#include "base/os.h"
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,22 +64,74 @@ enum status db_ping(struct db *d, struct error *err)
     return st;
 }
 
-struct db_conn *db_reader(struct db *d)
+/* --- taking turns, and how long that takes --- */
+
+struct db_conn *db_take(struct db *d, struct db_calls *calls)
 {
+    int64_t asked_us = os_monotonic_us();
     pthread_mutex_lock(&d->mutex);
     while (d->n_free == 0)
         pthread_cond_wait(&d->returned, &d->mutex);
     struct db_conn *c = d->free[--d->n_free];
     pthread_mutex_unlock(&d->mutex);
+    metric_observe(&calls->waited, os_monotonic_us() - asked_us);
+    c->since_us = asked_us;
+    c->status = OK;
     return c;
 }
 
-void db_reader_done(struct db *d, struct db_conn *c)
+void db_give(struct db *d, struct db_conn *c)
 {
     pthread_mutex_lock(&d->mutex);
     d->free[d->n_free++] = c;
     pthread_cond_signal(&d->returned);
     pthread_mutex_unlock(&d->mutex);
+}
+
+static void count_call(struct db_calls *calls, int64_t since_us, enum status status)
+{
+    int64_t us = os_monotonic_us() - since_us;
+    metric_observe(&calls->took, us);
+    metric_part_add(METRIC_DATABASE, us);
+    if (status == ERR_UNAVAILABLE || status == ERR_IO || status == ERR_CORRUPT || status == ERR_TIMEOUT ||
+        status == ERR_INTERNAL)
+        atomic_fetch_add_explicit(&calls->failed, 1, memory_order_relaxed);
+}
+
+struct db_conn *db_reader(struct db *d)
+{
+    return db_take(d, &d->reads);
+}
+
+void db_reader_done(struct db *d, struct db_conn *c)
+{
+    count_call(&d->reads, c->since_us, c->status);
+    db_give(d, c);
+}
+
+enum status db_write(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err)
+{
+    int64_t since_us = os_monotonic_us();
+    enum status st = d->driver->write(d, durability, job, arg, err);
+    count_call(&d->writes, since_us, st);
+    return st;
+}
+
+void db_metrics(const struct db *d, const char *prefix, struct buf *out)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s_database_duration_seconds", prefix);
+    metric_family(out, name, "histogram", "Time of calls to the database, waiting for it included.");
+    metric_histogram(out, name, "kind=\"read\"", &d->reads.took);
+    metric_histogram(out, name, "kind=\"write\"", &d->writes.took);
+    snprintf(name, sizeof name, "%s_database_wait_seconds", prefix);
+    metric_family(out, name, "histogram", "How long of it calls waited for a connection or for the writer's turn.");
+    metric_histogram(out, name, "kind=\"read\"", &d->reads.waited);
+    metric_histogram(out, name, "kind=\"write\"", &d->writes.waited);
+    snprintf(name, sizeof name, "%s_database_errors_total", prefix);
+    metric_family(out, name, "counter", "Calls that the database failed.");
+    metric_value(out, name, "kind=\"read\"", (double)atomic_load(&d->reads.failed));
+    metric_value(out, name, "kind=\"write\"", (double)atomic_load(&d->writes.failed));
 }
 
 enum status db_snapshot(struct db_conn *c, struct error *err)
@@ -88,11 +142,6 @@ enum status db_snapshot(struct db_conn *c, struct error *err)
 void db_snapshot_end(struct db_conn *c)
 {
     c->driver->snapshot_end(c);
-}
-
-enum status db_write(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err)
-{
-    return d->driver->write(d, durability, job, arg, err);
 }
 
 /* --- the dialects --- */
@@ -137,6 +186,8 @@ enum status db_end(struct db_rows *r)
 {
     r->conn->driver->end(r);
     r->set = NULL;
+    if (r->status != OK)
+        r->conn->status = r->status;
     return r->status;
 }
 

@@ -21,6 +21,7 @@
 #define PEEL_STORE_DB_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/status.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,6 +48,10 @@ enum status db_open(const char *url, unsigned connections, const struct db_schem
                     struct error *err) MUST_CHECK;
 void db_close(struct db *d); /* NULL is fine; every connection must have been handed back */
 enum status db_ping(struct db *d, struct error *err) MUST_CHECK;
+
+/* Prometheus' <prefix>_database_*: how long calls took, how long of it they waited for a connection or for the writer's
+ * turn, and how many failed for the database's sake (it is away, full, broken), not for what was asked. */
+void db_metrics(const struct db *d, const char *prefix, struct buf *out);
 
 struct db_conn *db_reader(struct db *d); /* waits for a free one; never NULL: errors come with its first statement */
 void db_reader_done(struct db *d, struct db_conn *c);

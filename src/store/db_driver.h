@@ -3,6 +3,7 @@
 #ifndef PEEL_STORE_DB_DRIVER_H
 #define PEEL_STORE_DB_DRIVER_H
 
+#include "base/metric.h"
 #include "store/db.h"
 #include <pthread.h>
 
@@ -26,7 +27,14 @@ struct db_driver {
 
 struct db_conn {
     const struct db_driver *driver;
-    const char *name; /* the database's, for messages */
+    const char *name;   /* the database's, for messages */
+    int64_t since_us;   /* when it was asked for, for a read */
+    enum status status; /* the worst that happened in the read; OK: nothing */
+};
+
+struct db_calls {
+    struct metric_times took, waited;
+    _Atomic uint64_t failed;
 };
 
 struct db {
@@ -37,6 +45,7 @@ struct db {
     struct db_conn **conns; /* for reads, and with PostgreSQL also for writes */
     struct db_conn **free;  /* a stack: the one used last has the most statements prepared */
     unsigned count, n_free;
+    struct db_calls reads, writes;
 };
 
 /* The url is of the driver's kind. Fills in what `d`, which is zeroed, has after its first members, and adds
@@ -46,6 +55,9 @@ extern const struct db_driver db_sqlite, db_postgres;
 /* What both have: pool and name. `d` is zeroed; db_close undoes it whatever this returns. */
 enum status db_init(struct db *d, const struct db_driver *driver, const char *name, unsigned connections,
                     struct error *err) MUST_CHECK;
+/* Waits for a free connection, without counting a read; its wait is one of `calls`. */
+struct db_conn *db_take(struct db *d, struct db_calls *calls);
+void db_give(struct db *d, struct db_conn *c);
 void db_add_conn(struct db *d, struct db_conn *c); /* takes it over; within the number given to db_init */
 
 __typeof__(db_open) db_sqlite_open, db_postgres_open;

@@ -535,7 +535,7 @@ static enum status attempt(struct pg_conn *c, enum db_durability durability, db_
 
 static enum status write_job(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err)
 {
-    struct db_conn *c = db_reader(d);
+    struct db_conn *c = db_take(d, &d->writes);
     bool again = true;
     enum status st = OK;
     for (unsigned i = 0; again && i < MAX_TRIES; i++) {
@@ -545,7 +545,7 @@ static enum status write_job(struct db *d, enum db_durability durability, db_job
             usleep(random % (1000u << i));
         st = attempt(pg_conn(c), durability, job, arg, &again, err);
     }
-    db_reader_done(d, c);
+    db_give(d, c);
     return st;
 }
 
@@ -689,7 +689,7 @@ enum status db_postgres_open(const char *url, unsigned connections, const struct
     if (st == OK && (!(d->url = strdup(url)) || !(d->all = calloc(connections, sizeof *d->all))))
         st = err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
     for (unsigned i = connections; st == OK && i-- > 0;) { /* the first is the next one used */
-        d->all[i] = (struct pg_conn){.base = {&db_postgres, d->base.name}, .db = d};
+        d->all[i] = (struct pg_conn){.base = {.driver = &db_postgres, .name = d->base.name}, .db = d};
         db_add_conn(&d->base, &d->all[i].base);
     }
     if (st == OK && (st = first_connection(d, err)) == OK) {

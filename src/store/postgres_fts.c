@@ -173,7 +173,7 @@ static enum status pack(const struct index_terms *terms, struct buf *out, struct
 
 /* --- what is in the index --- */
 
-static enum status read_packed(struct db_conn *c, const struct pgfts_table *t, int64_t id, struct buf *out, bool *found,
+static enum status read_packed(struct db_conn *c, const struct pgfts *t, int64_t id, struct buf *out, bool *found,
                                struct error *err)
 {
     struct db_rows r;
@@ -189,14 +189,13 @@ static enum status read_packed(struct db_conn *c, const struct pgfts_table *t, i
     return st == OK ? buf_status(out, err) : st;
 }
 
-static enum status count(struct db_conn *c, const struct pgfts_table *t, int64_t documents, int64_t words,
-                         struct error *err)
+static enum status count(struct db_conn *c, const struct pgfts *t, int64_t documents, int64_t words, struct error *err)
 {
     return db_run(c, t->count, DB_ARGS(DB_INT(documents), DB_INT(words)), NULL, err);
 }
 
 /* Takes the rows out; *words: how many to take off the total. */
-static enum status forget(struct db_conn *c, const struct pgfts_table *t, int64_t id, bool *found, int64_t *words,
+static enum status forget(struct db_conn *c, const struct pgfts *t, int64_t id, bool *found, int64_t *words,
                           struct error *err)
 {
     struct buf packed;
@@ -216,7 +215,7 @@ static enum status forget(struct db_conn *c, const struct pgfts_table *t, int64_
     return st;
 }
 
-enum status pgfts_remove(struct db_conn *c, const struct pgfts_table *t, int64_t id, struct error *err)
+enum status pgfts_remove(struct db_conn *c, const struct pgfts *t, int64_t id, struct error *err)
 {
     bool found;
     int64_t words;
@@ -224,7 +223,7 @@ enum status pgfts_remove(struct db_conn *c, const struct pgfts_table *t, int64_t
     return st == OK && found ? count(c, t, -1, -words, err) : st;
 }
 
-enum status pgfts_put(struct db_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
+enum status pgfts_put(struct db_conn *c, const struct pgfts *t, int64_t id, const struct index_terms *terms,
                       struct error *err)
 {
     struct buf packed;
@@ -252,7 +251,7 @@ enum status pgfts_put(struct db_conn *c, const struct pgfts_table *t, int64_t id
     return st;
 }
 
-enum status pgfts_same(struct db_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
+enum status pgfts_same(struct db_conn *c, const struct pgfts *t, int64_t id, const struct index_terms *terms,
                        bool *same, struct error *err)
 {
     struct buf packed, stored;

@@ -1,4 +1,4 @@
-/* postgres_fts.h: the lexical search that both stores have, on PostgreSQL: equal to SQLite's (sqlite_fts.h) in what it
+/* postgres_fts.h: the lexical search on PostgreSQL: equal to SQLite's (sqlite_fts.h) in what it
  * finds, in its order and, to rounding, in its scores. It needs no extension and no text search configuration.
  *
  * <fts>_postings has a row for each term of a document: the term, first a byte that says where it comes from ('s' a
@@ -29,12 +29,12 @@
 
 /* The statements on such tables, and on the table that they index. A search is one statement, whose rows are told apart
  * by their first column: stems, the prefix, forms, the prefix among forms, and [documents, words] of the totals. */
-struct pgfts_table {
+struct pgfts {
     const char *search, *filenames;
     const char *terms, *put_terms, *remove_terms, *put, *remove, *count;
 };
 enum { PGFTS_STEM, PGFTS_PREFIX, PGFTS_FORM, PGFTS_FORM_PREFIX, PGFTS_TOTALS };
-#define PGFTS_TABLE(fts, documents, id)                                                                                \
+#define PGFTS(fts, documents, id)                                                                                      \
     {                                                                                                                  \
         .search = "SELECT 0, t.n, (SELECT array_agg(p.posting) FROM " fts "_postings p WHERE p.term = t.term),"        \
                   " NULL::bytea[] FROM unnest($1) WITH ORDINALITY t (term, n)"                                         \
@@ -57,16 +57,15 @@ enum { PGFTS_STEM, PGFTS_PREFIX, PGFTS_FORM, PGFTS_FORM_PREFIX, PGFTS_TOTALS };
         .count = "UPDATE " fts "_totals SET documents = documents + $1, words = words + $2",                           \
     }
 
-/* Inside a job: a document's terms, replacing older ones; and forgetting them. */
-enum status pgfts_put(struct db_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
+/* As in fts.h. */
+enum status pgfts_put(struct db_conn *c, const struct pgfts *t, int64_t id, const struct index_terms *terms,
                       struct error *err) MUST_CHECK;
-enum status pgfts_remove(struct db_conn *c, const struct pgfts_table *t, int64_t id, struct error *err) MUST_CHECK;
-/* Are these the terms that the document has? */
-enum status pgfts_same(struct db_conn *c, const struct pgfts_table *t, int64_t id, const struct index_terms *terms,
+enum status pgfts_remove(struct db_conn *c, const struct pgfts *t, int64_t id, struct error *err) MUST_CHECK;
+enum status pgfts_same(struct db_conn *c, const struct pgfts *t, int64_t id, const struct index_terms *terms,
                        bool *same, struct error *err) MUST_CHECK;
-
-/* Best first, ties by filename. No terms is OK (no hits). Only the page that was asked for is in the arena. */
-enum status pgfts_search(struct db *d, const struct pgfts_table *t, const struct index_query *q, size_t limit,
+enum status pgfts_filenames(struct db_conn *c, const struct pgfts *t, const int64_t *ids, size_t n, struct arena *a,
+                            const char **out, struct error *err) MUST_CHECK;
+enum status pgfts_search(struct db_conn *c, const struct pgfts *t, const struct index_query *q, size_t limit,
                          size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
                          struct error *err) MUST_CHECK;
 

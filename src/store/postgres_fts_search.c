@@ -190,7 +190,7 @@ static enum status read_row(struct db_rows *r, struct fts_rank *rank, struct que
 }
 
 /* All in one statement, which is one trip and sees one moment. */
-static enum status ask(struct db_conn *c, const struct pgfts_table *t, struct fts_rank *rank, struct question *words,
+static enum status ask(struct db_conn *c, const struct pgfts *t, struct fts_rank *rank, struct question *words,
                        struct question *forms, struct arena *a, struct error *err)
 {
     struct db_rows r;
@@ -209,20 +209,26 @@ static enum status ask(struct db_conn *c, const struct pgfts_table *t, struct ft
 
 struct names_of {
     struct db_conn *conn;
-    const struct pgfts_table *table;
+    const struct pgfts *table;
 };
 
-static enum status names(void *ctx, const int64_t *ids, size_t n, struct arena *a, const char **out, struct error *err)
+enum status pgfts_filenames(struct db_conn *c, const struct pgfts *t, const int64_t *ids, size_t n, struct arena *a,
+                            const char **out, struct error *err)
 {
-    const struct names_of *of = ctx;
     struct db_rows r;
     memset(out, 0, n * sizeof *out);
-    db_query(&r, of->conn, of->table->filenames, DB_ARGS(DB_INTS(ids, n)), err);
+    db_query(&r, c, t->filenames, DB_ARGS(DB_INTS(ids, n)), err);
     while (db_next(&r)) {
         int64_t at = db_int(&r, 0);
         out[at - 1] = db_text(&r, 1, a);
     }
     return db_end(&r);
+}
+
+static enum status names(void *ctx, const int64_t *ids, size_t n, struct arena *a, const char **out, struct error *err)
+{
+    const struct names_of *of = ctx;
+    return pgfts_filenames(of->conn, of->table, ids, n, a, out, err);
 }
 
 static enum status question_init(struct question *q, size_t n, struct arena *a, struct error *err)
@@ -261,9 +267,9 @@ static enum status make_questions(const struct fts_rank *r, struct question *wor
                          MAX_ASKED);
 }
 
-static enum status search_once(struct db_conn *c, const struct pgfts_table *t, const struct index_query *q,
-                               size_t limit, size_t offset, struct arena *a, struct fts_hit **hits, size_t *n,
-                               int64_t *total, struct error *err)
+static enum status search_once(struct db_conn *c, const struct pgfts *t, const struct index_query *q, size_t limit,
+                               size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
+                               struct error *err)
 {
     struct fts_rank r;
     struct arena scratch;
@@ -289,14 +295,12 @@ static enum status search_once(struct db_conn *c, const struct pgfts_table *t, c
 }
 
 /* A document that is deleted between the search and the look-up of its name makes the search begin again. */
-enum status pgfts_search(struct db *d, const struct pgfts_table *t, const struct index_query *q, size_t limit,
+enum status pgfts_search(struct db_conn *c, const struct pgfts *t, const struct index_query *q, size_t limit,
                          size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
                          struct error *err)
 {
-    struct db_conn *c = db_reader(d);
     enum status st = search_once(c, t, q, limit, offset, a, hits, n, total, err);
     for (int again = 0; again < 3 && st == ERR_CORRUPT; again++)
         st = search_once(c, t, q, limit, offset, a, hits, n, total, err);
-    db_reader_done(d, c);
     return st;
 }

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/language.h"
 #include "base/status.h"
+#include "store/store_check.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

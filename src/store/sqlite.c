@@ -219,7 +219,7 @@ enum status db_sqlite_open(const char *path, unsigned readers, const struct db_s
 
 static enum status write_job(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err)
 {
-    return sqlite_writer_do(((struct sqlite_db *)d)->writer, durability, job, arg, err);
+    return sqlite_writer_do(((struct sqlite_db *)d)->writer, durability, job, arg, &d->writes.waited, err);
 }
 
 static enum status snapshot(struct db_conn *c, struct error *err)

@@ -16,7 +16,8 @@ struct sqlite_writer;
 /* Takes c over, unless it fails. */
 enum status sqlite_writer_open(struct db_conn *c, struct sqlite_writer **out, struct error *err) MUST_CHECK;
 void sqlite_writer_close(struct sqlite_writer *w); /* NULL is fine */
+/* `waited`: notes how long the job waited for its turn. */
 enum status sqlite_writer_do(struct sqlite_writer *w, enum db_durability durability, db_job *job, void *arg,
-                             struct error *err) MUST_CHECK;
+                             struct metric_times *waited, struct error *err) MUST_CHECK;
 
 #endif

@@ -8,16 +8,16 @@ enum { MAX_EXPRESSION = 64 << 10 };
 
 /* --- what is in the index --- */
 
-enum status fts_remove(struct db_conn *c, const struct fts_table *t, int64_t id, struct error *err)
+enum status sqlite_fts_remove(struct db_conn *c, const struct sqlite_fts *t, int64_t id, struct error *err)
 {
     enum status st = fts_languages_remove(c, t, id, err);
     return st == OK ? db_run(c, t->remove, DB_ARGS(DB_INT(id)), NULL, err) : st;
 }
 
-enum status fts_put(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
-                    struct error *err)
+enum status sqlite_fts_put(struct db_conn *c, const struct sqlite_fts *t, int64_t id, const struct index_terms *terms,
+                           struct error *err)
 {
-    enum status st = fts_remove(c, t, id, err);
+    enum status st = sqlite_fts_remove(c, t, id, err);
     if (st != OK)
         return st;
     int64_t all, row = id << FTS_LENGTH_BITS | fts_length(terms, &all);
@@ -28,8 +28,8 @@ enum status fts_put(struct db_conn *c, const struct fts_table *t, int64_t id, co
     return st == OK ? fts_languages_put(c, t, row, terms, err) : st;
 }
 
-enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
-                     bool *same, struct error *err)
+enum status sqlite_fts_same(struct db_conn *c, const struct sqlite_fts *t, int64_t id, const struct index_terms *terms,
+                            bool *same, struct error *err)
 {
     struct db_rows r;
     *same = false;
@@ -97,25 +97,31 @@ static enum status match(struct db_conn *c, const char *sql, const struct buf *e
 
 struct names_of {
     struct db_conn *conn;
-    const struct fts_table *table;
+    const struct sqlite_fts *table;
 };
 
-static enum status names(void *ctx, const int64_t *ids, size_t n, struct arena *a, const char **out, struct error *err)
+enum status sqlite_fts_filenames(struct db_conn *c, const struct sqlite_fts *t, const int64_t *ids, size_t n,
+                                 struct arena *a, const char **out, struct error *err)
 {
-    const struct names_of *of = ctx;
     enum status st = OK;
     for (size_t i = 0; i < n && st == OK; i++) {
         struct db_rows r;
-        db_query(&r, of->conn, of->table->filename, DB_ARGS(DB_INT(ids[i])), err);
+        db_query(&r, c, t->filename, DB_ARGS(DB_INT(ids[i])), err);
         out[i] = db_next(&r) ? db_text(&r, 0, a) : NULL;
         st = db_end(&r);
     }
     return st;
 }
 
-enum status fts_search(struct db *d, const struct fts_table *t, const struct index_query *q, size_t limit,
-                       size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
-                       struct error *err)
+static enum status names(void *ctx, const int64_t *ids, size_t n, struct arena *a, const char **out, struct error *err)
+{
+    const struct names_of *of = ctx;
+    return sqlite_fts_filenames(of->conn, of->table, ids, n, a, out, err);
+}
+
+enum status sqlite_fts_search(struct db_conn *c, const struct sqlite_fts *t, const struct index_query *q, size_t limit,
+                              size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
+                              struct error *err)
 {
     struct fts_rank r;
     struct buf words, languages;
@@ -127,7 +133,6 @@ enum status fts_search(struct db *d, const struct fts_table *t, const struct ind
     buf_init(&languages, MAX_EXPRESSION);
     words_expression(&words, &r);
     languages_expression(&languages, &r);
-    struct db_conn *c = db_reader(d);
     enum status st = db_snapshot(c, err);
     if (st == OK) {
         if ((st = match(c, t->match, &words, &(struct fts_pass){&r, &r.words}, err)) == OK &&
@@ -138,7 +143,6 @@ enum status fts_search(struct db *d, const struct fts_table *t, const struct ind
             st = fts_rank_page(&r, limit, offset, names, &(struct names_of){c, t}, a, hits, n, err);
         db_snapshot_end(c);
     }
-    db_reader_done(d, c);
     if (st == OK)
         *total = (int64_t)r.n;
     fts_rank_end(&r);

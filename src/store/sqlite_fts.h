@@ -1,4 +1,4 @@
-/* sqlite_fts.h: the lexical search that both stores have: BM25 over terms made by text.h, in two FTS5 tables.
+/* sqlite_fts.h: the lexical search on SQLite: BM25 over terms made by text.h, in two FTS5 tables.
  *
  * The first has four columns: title, words, filename (stems) and folded (unstemmed, for prefixes), all as English
  * has them. The second, named after it with "_languages", has what a sticker is called elsewhere: a column per
@@ -29,14 +29,14 @@
     "CREATE TABLE " fts "_terms (row INTEGER PRIMARY KEY, terms BLOB NOT NULL) STRICT;"
 
 /* The statements on such tables, and on the table that they index. */
-struct fts_table {
+struct sqlite_fts {
     const char *totals, *match, *insert, *remove, *terms, *filename;
     struct {
         const char *match, *insert, *forget, *packed, *pack, *remove;
     } languages;
 };
 #define FTS_RANGE "BETWEEN ?1 << 12 AND (?1 << 12) + 4095"
-#define FTS_TABLE(fts, documents, id)                                                                                  \
+#define SQLITE_FTS(fts, documents, id)                                                                                 \
     {                                                                                                                  \
         .totals = "SELECT peel_totals(" fts ", ?1) FROM " fts " LIMIT 1",                                              \
         .match = "SELECT peel_collect(" fts ", ?2) FROM " fts " WHERE " fts " MATCH ?1",                               \
@@ -57,18 +57,17 @@ struct fts_table {
         },                                                                                                             \
     }
 
-/* Inside a job: a document's terms, replacing older ones; and forgetting them. */
-enum status fts_put(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
-                    struct error *err) MUST_CHECK;
-enum status fts_remove(struct db_conn *c, const struct fts_table *t, int64_t id, struct error *err) MUST_CHECK;
-/* Are these the terms that the document has? */
-enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
-                     bool *same, struct error *err) MUST_CHECK;
-
-/* Best first, ties by filename. No terms is OK (no hits). Only the page that was asked for is in the arena. */
-enum status fts_search(struct db *d, const struct fts_table *t, const struct index_query *q, size_t limit,
-                       size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
-                       struct error *err) MUST_CHECK;
+/* As in fts.h. */
+enum status sqlite_fts_put(struct db_conn *c, const struct sqlite_fts *t, int64_t id, const struct index_terms *terms,
+                           struct error *err) MUST_CHECK;
+enum status sqlite_fts_remove(struct db_conn *c, const struct sqlite_fts *t, int64_t id, struct error *err) MUST_CHECK;
+enum status sqlite_fts_same(struct db_conn *c, const struct sqlite_fts *t, int64_t id, const struct index_terms *terms,
+                            bool *same, struct error *err) MUST_CHECK;
+enum status sqlite_fts_filenames(struct db_conn *c, const struct sqlite_fts *t, const int64_t *ids, size_t n,
+                                 struct arena *a, const char **out, struct error *err) MUST_CHECK;
+enum status sqlite_fts_search(struct db_conn *c, const struct sqlite_fts *t, const struct index_query *q, size_t limit,
+                              size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
+                              struct error *err) MUST_CHECK;
 
 /* Makes our functions known to a connection. Returns SQLite's result code. */
 struct sqlite3;
@@ -77,11 +76,11 @@ int fts_register(struct sqlite3 *handle);
 /* --- between sqlite_fts*.c --- */
 
 /* sqlite_fts_languages.c: the second table's half of the three above. `row`: the index row's number. */
-enum status fts_languages_put(struct db_conn *c, const struct fts_table *t, int64_t row,
+enum status fts_languages_put(struct db_conn *c, const struct sqlite_fts *t, int64_t row,
                               const struct index_terms *terms, struct error *err) MUST_CHECK;
-enum status fts_languages_remove(struct db_conn *c, const struct fts_table *t, int64_t id,
+enum status fts_languages_remove(struct db_conn *c, const struct sqlite_fts *t, int64_t id,
                                  struct error *err) MUST_CHECK;
-enum status fts_languages_same(struct db_conn *c, const struct fts_table *t, int64_t id,
+enum status fts_languages_same(struct db_conn *c, const struct sqlite_fts *t, int64_t id,
                                const struct index_terms *terms, bool *same, struct error *err) MUST_CHECK;
 
 /* sqlite_fts_match.c: what one pass over a table's matches is for. */

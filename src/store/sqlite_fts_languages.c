@@ -103,7 +103,7 @@ static enum status unpack_and_apply(struct db_conn *c, const char *sql, int64_t 
     return st;
 }
 
-enum status fts_languages_remove(struct db_conn *c, const struct fts_table *t, int64_t id, struct error *err)
+enum status fts_languages_remove(struct db_conn *c, const struct sqlite_fts *t, int64_t id, struct error *err)
 {
     struct db_rows r;
     struct buf packed;
@@ -127,7 +127,7 @@ enum status fts_languages_remove(struct db_conn *c, const struct fts_table *t, i
     return st;
 }
 
-enum status fts_languages_put(struct db_conn *c, const struct fts_table *t, int64_t row,
+enum status fts_languages_put(struct db_conn *c, const struct sqlite_fts *t, int64_t row,
                               const struct index_terms *terms, struct error *err)
 {
     struct buf packed;
@@ -142,7 +142,7 @@ enum status fts_languages_put(struct db_conn *c, const struct fts_table *t, int6
     return st;
 }
 
-enum status fts_languages_same(struct db_conn *c, const struct fts_table *t, int64_t id,
+enum status fts_languages_same(struct db_conn *c, const struct sqlite_fts *t, int64_t id,
                                const struct index_terms *terms, bool *same, struct error *err)
 {
     struct db_rows r;

@@ -9,6 +9,7 @@
  * returns (and with it all that earlier commits left unsynced); the others with NORMAL, which does not. */
 #include "store/sqlite.h"
 
+#include "base/os.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@ struct job {
     enum db_durability durability;
     enum status status;
     struct error *err; /* the caller's, may be NULL */
+    int64_t asked_us, begun_us;
     bool done;
     struct job *next;
 };
@@ -87,6 +89,8 @@ static enum status run_job(struct db_conn *c, struct job *j, struct error *err)
 static void run_batch(struct sqlite_writer *w, struct job *batch)
 {
     struct error err;
+    for (struct job *j = batch; j; j = j->next)
+        j->begun_us = os_monotonic_us();
     enum status st = begin(w, batch, &err);
     for (struct job *j = batch; j && st == OK; j = j->next)
         st = run_job(w->conn, j, &err);
@@ -102,9 +106,9 @@ static void run_batch(struct sqlite_writer *w, struct job *batch)
 }
 
 enum status sqlite_writer_do(struct sqlite_writer *w, enum db_durability durability, db_job *job, void *arg,
-                             struct error *err)
+                             struct metric_times *waited, struct error *err)
 {
-    struct job mine = {.run = job, .arg = arg, .durability = durability, .err = err};
+    struct job mine = {.run = job, .arg = arg, .durability = durability, .err = err, .asked_us = os_monotonic_us()};
     pthread_mutex_lock(&w->mutex);
     *w->tail = &mine;
     w->tail = &mine.next;
@@ -124,5 +128,6 @@ enum status sqlite_writer_do(struct sqlite_writer *w, enum db_durability durabil
         pthread_cond_broadcast(&w->finished);
     }
     pthread_mutex_unlock(&w->mutex);
+    metric_observe(waited, mine.begun_us - mine.asked_us);
     return mine.status;
 }

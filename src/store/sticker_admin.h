@@ -36,7 +36,7 @@ enum status sticker_store_login_try(struct sticker_store *s, const struct login_
 enum status sticker_store_login_succeeded(struct sticker_store *s, const struct login_rule *rules, size_t n,
                                           struct error *err) MUST_CHECK;
 
-/* --- lists --- the names of lists, columns and filters are those in sticker_admin_tables_sqlite.c.
+/* --- lists --- the names of lists, columns and filters are those in sticker_admin_tables.c.
  *
  * A page costs about the same at a hundred rows and at a million. When a search or a filter matches at most
  * LIST_MATCHES rows, these are collected and sorted. Otherwise rows are met often enough on a walk along the sort's

@@ -1,5 +1,9 @@
-/* sticker_lists.h: how a backend describes the admin's lists, in its SQL; private to src/store. In it, $ stands for a
- * filter's value or for what was typed into the search. `t` is the list's own table; its row numbers break ties. */
+/* sticker_lists.h: how the admin's lists are described, in SQL; private to src/store. `t` is the list's own table; its
+ * rows' numbers, t.rowno, break ties. In the SQL some characters stand for something else:
+ *     $  a filter's value, what was typed into the search, or an id
+ *     ?  the words of the search, as FTS5 or to_tsquery wants them
+ *     #  the column of the row numbers, of a table that is not `t`
+ *     &  the aggregate that joins texts */
 #ifndef PEEL_STORE_STICKER_LISTS_H
 #define PEEL_STORE_STICKER_LISTS_H
 
@@ -19,10 +23,11 @@ struct list_filter {
 };
 struct list_table {
     const char *name;
-    const char *table;  /* the same, as SQL has it */
-    const char *id;     /* what a row is known by */
-    const char *joins;  /* for its columns, "" for none */
-    const char *search; /* selects the row numbers that match */
+    const char *table;           /* the same, as SQL has it */
+    const char *id;              /* what a row is known by */
+    const char *joins;           /* for its columns, "" for none */
+    const char *search;          /* selects the row numbers that match */
+    const char *search_postgres; /* NULL: the same */
     const struct list_column *columns;
     const struct list_filter *filters; /* ended by a name NULL, as columns are */
     struct {

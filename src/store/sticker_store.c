@@ -1,331 +1,379 @@
-/* sticker_store.c: picks the backend by URL, and hands every call to it. */
-#include "store/store_ops.h"
+/* sticker_store.c: opening the sticker database, and stickers themselves: adding, changing, reading, and the search
+ * over their words that stands in when SearchService cannot answer. */
+#include "store/fts.h"
+#include "store/sticker_internal.h"
 
-#include "base/utf8.h"
-#include <stdio.h>
+#include "base/os.h"
+#include <stdlib.h>
 #include <string.h>
-
-bool store_is_postgres(const char *url)
-{
-    return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
-}
-
-enum status store_check_url(const char *url, unsigned readers, struct error *err)
-{
-    if (!*url)
-        return err_set(err, ERR_INVALID, "the database URL is empty, expected a file path");
-    const char *colon = strstr(url, "://");
-    if (colon && !store_is_postgres(url))
-        return err_set(err, ERR_UNSUPPORTED,
-                       "database URL scheme \"%.*s\" is not supported, expected a file path or postgresql://",
-                       colon - url < 32 ? (int)(colon - url) : 32, url);
-    if (readers < 1 || readers > 64)
-        return err_set(err, ERR_INVALID, "%u read connections, expected 1 to 64", readers);
-    return OK;
-}
-
-enum status store_check_filename(const char *filename, struct error *err)
-{
-    size_t len = strlen(filename);
-    if (len == 0)
-        return err_set(err, ERR_INVALID, "a filename must not be empty");
-    if (!utf8_valid(filename, len))
-        return err_set(err, ERR_INVALID, "a filename must be valid UTF-8");
-    if (utf8_has_control(filename, len))
-        return err_set(err, ERR_INVALID, "a filename must not contain control characters");
-    if (len > STORE_MAX_FILENAME)
-        return err_set(err, ERR_INVALID, "a filename must not have more than %d bytes, found %zu", STORE_MAX_FILENAME,
-                       len);
-    if (strpbrk(filename, "/\\"))
-        return err_set(err, ERR_INVALID, "filename \"%s\" must not contain a slash or a backslash", filename);
-    if (filename[0] == '.')
-        return err_set(err, ERR_INVALID, "filename \"%s\" must not start with a dot", filename);
-    return OK;
-}
 
 enum status sticker_store_open(const char *url, unsigned readers, struct sticker_store **out, struct error *err)
 {
     enum status st = store_check_url(url, readers, err);
     if (st != OK)
         return st;
-    return store_is_postgres(url) ? sticker_store_postgres_open(url, readers, out, err)
-                                  : sticker_store_sqlite_open(url, readers, out, err);
+    struct sticker_store *s = calloc(1, sizeof *s);
+    if (!s)
+        return err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
+    st =
+        db_open(url, readers, db_is_postgres_url(url) ? &sticker_schema_postgres : &sticker_schema_sqlite, &s->db, err);
+    if (st != OK) {
+        free(s);
+        return st;
+    }
+    *out = s;
+    return OK;
 }
 
 void sticker_store_close(struct sticker_store *s)
 {
-    if (s)
-        s->ops->close(s);
+    if (!s)
+        return;
+    db_close(s->db);
+    free(s);
 }
 
 enum status sticker_store_ping(struct sticker_store *s, struct error *err)
 {
-    STORE_TIMED(READ, s, s->ops->ping(s, err));
+    return db_ping(s->db, err);
+}
+
+void sticker_store_metrics(const struct sticker_store *s, const char *prefix, struct buf *out)
+{
+    db_metrics(s->db, prefix, out);
+}
+
+/* --- changes --- */
+
+static const struct fts_table fts = FTS_TABLE("stickers_fts", "stickers", "row", "rowno");
+
+enum status sticker_alone(struct db_conn *c, struct error *err)
+{
+    return db_lock(c, "SELECT 1 FROM stickers_fts_totals FOR UPDATE", err);
+}
+
+static enum status put_words(struct db_conn *c, int64_t row, const struct sticker *s, const struct index_terms *terms,
+                             struct error *err)
+{
+    enum status st = fts_put(c, &fts, row, terms, err);
+    if (st == OK && db_is_postgres(c)) /* the words that admins look for; FTS5 has them already */
+        st = db_run(c,
+                    "INSERT INTO sticker_search (rowno, words) VALUES ($1, to_tsvector('simple', $2))"
+                    " ON CONFLICT (rowno) DO UPDATE SET words = excluded.words",
+                    DB_ARGS(DB_INT(row), DB_TEXT(terms->folded ? terms->folded : "")), NULL, err);
+    if (st == OK)
+        st = db_run(c, "DELETE FROM sticker_words WHERE sticker = $1", DB_ARGS(DB_INT(row)), NULL, err);
+    for (size_t i = 0; i < s->n_words && st == OK; i++) {
+        const struct sticker_words *w = &s->words[i];
+        /* Two lists for one language are one longer list. */
+        st = db_run(
+            c,
+            "INSERT INTO sticker_words (sticker, language, title, words) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT (sticker, language) DO UPDATE SET words = sticker_words.words || ', ' || excluded.words",
+            DB_ARGS(DB_INT(row), DB_TEXT(w->language), DB_TEXT(w->title ? w->title : ""), DB_TEXT(w->words)), NULL,
+            err);
+    }
+    return st;
+}
+
+struct add_job {
+    const struct sticker *stickers;
+    const struct index_terms *terms;
+    size_t n, updated;
+};
+
+#define INSERT_STICKER                                                                                                 \
+    "INSERT INTO stickers (id, filename, title, pack, author, license, source, sha256, mime,"                          \
+    " bytes, width, height, created_us, modified_us)"                                                                  \
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)"                                            \
+    " ON CONFLICT (filename) DO NOTHING RETURNING "
+
+enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct index_terms *terms, struct error *err)
+{
+    char id[37];
+    int64_t now = os_now_us(), row;
+    bool added;
+    os_uuid7(id);
+    enum status st =
+        db_get_int(c, db_sql(c, INSERT_STICKER "row", INSERT_STICKER "rowno"),
+                   DB_ARGS(DB_TEXT(id), DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author),
+                           DB_TEXT(s->license), DB_TEXT(s->source), DB_TEXT(s->sha256), DB_TEXT(s->mime),
+                           DB_INT(s->bytes), DB_INT(s->width), DB_INT(s->height), DB_INT(now)),
+                   &row, &added, err);
+    if (st != OK)
+        return st;
+    if (!added)
+        return err_set(err, ERR_CONFLICT, "sticker \"%s\" exists already", s->filename);
+    st = put_words(c, row, s, terms, err);
+    return st == OK ? sticker_outbox_queue(c, "put", s->filename, err) : st;
+}
+
+static enum status add_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct add_job *job = arg;
+    enum status st = sticker_alone(c, err);
+    for (size_t i = 0; i < job->n && st == OK; i++)
+        st = sticker_add(c, &job->stickers[i], &job->terms[i], err);
+    return st;
 }
 
 enum status sticker_store_add(struct sticker_store *s, const struct sticker *stickers, const struct index_terms *terms,
                               size_t n, struct error *err)
 {
-    STORE_TIMED(WRITE, s, s->ops->add(s, stickers, terms, n, err));
+    for (size_t i = 0; i < n; i++) {
+        enum status st = store_check_filename(stickers[i].filename, err);
+        if (st != OK)
+            return st;
+    }
+    return db_write(s->db, DB_DURABLE, add_job, &(struct add_job){stickers, terms, n, 0}, err);
+}
+
+static enum status not_found(const char *filename, struct error *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "sticker \"%s\" does not exist", filename);
+}
+
+#define UPDATE_STICKER                                                                                                 \
+    "UPDATE stickers SET title = $2, pack = $3, author = $4, license = $5, source = $6, modified_us = $7"              \
+    " WHERE filename = $1 AND modified_us <= $8 RETURNING "
+
+/* *row is 0 when the sticker is not there, or was modified after `unmodified_since`. */
+static enum status update_one(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+                              int64_t unmodified_since, int64_t *row, struct error *err)
+{
+    struct db_rows r;
+    *row = 0;
+    db_query(&r, c, db_sql(c, UPDATE_STICKER "row", UPDATE_STICKER "rowno"),
+             DB_ARGS(DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author), DB_TEXT(s->license),
+                     DB_TEXT(s->source), DB_INT(os_now_us()), DB_INT(unmodified_since)),
+             err);
+    while (db_next(&r))
+        *row = db_int(&r, 0);
+    enum status st = db_end(&r);
+    if (st == OK && *row)
+        st = put_words(c, *row, s, terms, err);
+    return st == OK && *row ? sticker_outbox_queue(c, "put", s->filename, err) : st;
+}
+
+enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+                           struct error *err)
+{
+    int64_t row;
+    enum status st = update_one(c, s, terms, INT64_MAX, &row, err);
+    return st == OK && row == 0 ? not_found(s->filename, err) : st;
+}
+
+static enum status update_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct add_job *job = arg;
+    enum status st = sticker_alone(c, err);
+    return st == OK ? sticker_update(c, job->stickers, job->terms, err) : st;
 }
 
 enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
                                  const struct index_terms *terms, struct error *err)
 {
-    STORE_TIMED(WRITE, s, s->ops->update(s, sticker, terms, err));
+    return db_write(s->db, DB_DURABLE, update_job, &(struct add_job){sticker, terms, 1, 0}, err);
+}
+
+static enum status update_unmodified_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct add_job *job = arg;
+    enum status st = sticker_alone(c, err);
+    job->updated = 0;
+    for (size_t i = 0; i < job->n && st == OK; i++) {
+        int64_t row;
+        st = update_one(c, &job->stickers[i], &job->terms[i], job->stickers[i].modified_us, &row, err);
+        job->updated += row != 0;
+    }
+    return st;
 }
 
 enum status sticker_store_update_unmodified(struct sticker_store *s, const struct sticker *stickers,
                                             const struct index_terms *terms, size_t n, size_t *updated,
                                             struct error *err)
 {
-    STORE_TIMED(WRITE, s, s->ops->update_unmodified(s, stickers, terms, n, updated, err));
+    struct add_job job = {stickers, terms, n, 0};
+    enum status st = db_write(s->db, DB_DURABLE, update_unmodified_job, &job, err);
+    *updated = st == OK ? job.updated : 0;
+    return st;
+}
+
+enum status sticker_delete(struct db_conn *c, const char *filename, struct error *err)
+{
+    bool found;
+    int64_t row;
+    enum status st = db_get_int(
+        c, db_sql(c, "SELECT row FROM stickers WHERE filename = $1", "SELECT rowno FROM stickers WHERE filename = $1"),
+        DB_ARGS(DB_TEXT(filename)), &row, &found, err);
+    if (st != OK)
+        return st;
+    if (!found)
+        return not_found(filename, err);
+    if ((st = fts_remove(c, &fts, row, err)) != OK ||
+        (st = db_run(c, "DELETE FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), NULL, err)) != OK)
+        return st;
+    return sticker_outbox_queue(c, "delete", filename, err);
+}
+
+static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
+{
+    enum status st = sticker_alone(c, err);
+    return st == OK ? sticker_delete(c, arg, err) : st;
 }
 
 enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err)
 {
-    STORE_TIMED(WRITE, s, s->ops->remove(s, filename, err));
+    return db_write(s->db, DB_DURABLE, delete_job, (void *)(uintptr_t)filename, err);
+}
+
+/* --- reads --- */
+
+#define STICKER_COLUMNS                                                                                                \
+    "id, filename, title, pack, author, license, source, sha256, mime, bytes, width, height, created_us, modified_us"
+
+static void read_sticker(struct db_rows *r, struct arena *a, struct sticker *out)
+{
+    *out = (struct sticker){
+        .id = db_text(r, 0, a),
+        .filename = db_text(r, 1, a),
+        .title = db_text(r, 2, a),
+        .pack = db_text(r, 3, a),
+        .author = db_text(r, 4, a),
+        .license = db_text(r, 5, a),
+        .source = db_text(r, 6, a),
+        .sha256 = db_text(r, 7, a),
+        .mime = db_text(r, 8, a),
+        .bytes = db_int(r, 9),
+        .width = (int32_t)db_int(r, 10),
+        .height = (int32_t)db_int(r, 11),
+        .created_us = db_int(r, 12),
+        .modified_us = db_int(r, 13),
+    };
+}
+
+#define WORDS_OF(row)                                                                                                  \
+    "SELECT w.language, w.words, w.title FROM sticker_words w JOIN stickers s ON w.sticker = s." row                   \
+    " WHERE s.id = $1 ORDER BY w.language"
+
+static enum status read_words(struct db_conn *c, struct arena *a, struct sticker *sticker, struct error *err)
+{
+    struct db_rows r;
+    void *words = NULL;
+    size_t n = 0, cap = 0;
+    db_query(&r, c, db_sql(c, WORDS_OF("row"), WORDS_OF("rowno")), DB_ARGS(DB_TEXT(sticker->id)), err);
+    while (db_next(&r) && db_grow(&r, a, &words, n, &cap, sizeof(struct sticker_words))) {
+        ((struct sticker_words *)words)[n++] = (struct sticker_words){
+            .language = db_text(&r, 0, a), .words = db_text(&r, 1, a), .title = db_text(&r, 2, a)};
+    }
+    sticker->words = words;
+    sticker->n_words = n;
+    return db_end(&r);
+}
+
+/* out->filename is NULL when there is none. */
+static enum status find(struct db_conn *c, const char *filename, struct arena *a, struct sticker *out,
+                        struct error *err)
+{
+    struct db_rows r;
+    *out = (struct sticker){0};
+    db_query(&r, c, "SELECT " STICKER_COLUMNS " FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), err);
+    while (db_next(&r))
+        read_sticker(&r, a, out);
+    return db_end(&r);
 }
 
 enum status sticker_store_get(struct sticker_store *s, const char *filename, struct arena *a, struct sticker *out,
                               struct error *err)
 {
-    STORE_TIMED(READ, s, s->ops->get(s, filename, a, out, err));
+    struct db_conn *c = db_reader(s->db);
+    enum status st = db_snapshot(c, err);
+    if (st == OK) {
+        st = find(c, filename, a, out, err);
+        if (st == OK && !out->filename)
+            st = not_found(filename, err);
+        if (st == OK)
+            st = read_words(c, a, out, err);
+        db_snapshot_end(c);
+    }
+    db_reader_done(s->db, c);
+    return st;
 }
 
 enum status sticker_store_get_many(struct sticker_store *s, const char *const *filenames, size_t n, struct arena *a,
                                    struct sticker *out, struct error *err)
 {
-    STORE_TIMED(READ, s, s->ops->get_many(s, filenames, n, a, out, err));
+    struct db_conn *c = db_reader(s->db);
+    enum status st = db_snapshot(c, err);
+    if (st == OK) {
+        for (size_t i = 0; i < n && st == OK; i++)
+            st = find(c, filenames[i], a, &out[i], err);
+        db_snapshot_end(c);
+    }
+    db_reader_done(s->db, c);
+    return st;
+}
+
+static enum status list_page(struct db_conn *c, const char *after, size_t limit, struct arena *a, void **page,
+                             size_t *n, struct error *err)
+{
+    struct db_rows r;
+    size_t cap = 0;
+    db_query(&r, c, "SELECT " STICKER_COLUMNS " FROM stickers WHERE filename > $1 ORDER BY filename LIMIT $2",
+             DB_ARGS(DB_TEXT(after), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, page, *n, &cap, sizeof(struct sticker)))
+        read_sticker(&r, a, (struct sticker *)*page + (*n)++);
+    return db_end(&r);
 }
 
 enum status sticker_store_list(struct sticker_store *s, const char *after, size_t limit, struct arena *a,
                                struct sticker **out, size_t *n, struct error *err)
 {
-    STORE_TIMED(READ, s, s->ops->list(s, after, limit, a, out, n, err));
+    void *page = NULL;
+    *n = 0;
+    struct db_conn *c = db_reader(s->db);
+    enum status st = db_snapshot(c, err);
+    if (st == OK) {
+        st = list_page(c, after, limit, a, &page, n, err);
+        for (size_t i = 0; i < *n && st == OK; i++)
+            st = read_words(c, a, (struct sticker *)page + i, err);
+        db_snapshot_end(c);
+    }
+    db_reader_done(s->db, c);
+    *out = page;
+    return st;
 }
 
 enum status sticker_store_count(struct sticker_store *s, int64_t *stickers, int64_t *queries, int64_t *pending,
                                 struct error *err)
 {
-    STORE_TIMED(READ, s, s->ops->count(s, stickers, queries, pending, err));
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    db_query(&r, c,
+             "SELECT (SELECT count(*) FROM stickers), (SELECT count(*) FROM queries), (SELECT count(*) FROM outbox)",
+             DB_NONE, err);
+    while (db_next(&r)) {
+        *stickers = db_int(&r, 0);
+        *queries = db_int(&r, 1);
+        *pending = db_int(&r, 2);
+    }
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    return st;
 }
 
 enum status sticker_store_search(struct sticker_store *s, const struct index_query *q, size_t limit, size_t offset,
                                  struct arena *a, struct store_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
-    STORE_TIMED(READ, s, s->ops->search(s, q, limit, offset, a, hits, n, total, err));
-}
-
-enum status sticker_store_query_ensure(struct sticker_store *s, const char *query, struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->query_ensure(s, query, err));
-}
-
-enum status sticker_store_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
-                                    struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->usage_add(s, rows, n, err));
-}
-
-enum status sticker_store_days(struct sticker_store *s, int64_t from, int64_t to, struct arena *a,
-                               struct day_row **rows, size_t *n, struct error *err)
-{
-    STORE_TIMED(READ, s, s->ops->days(s, from, to, a, rows, n, err));
-}
-
-enum status sticker_store_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
-                                   struct arena *a, const char ***failed, size_t *n_failed, struct error *err)
-{
-    return sticker_store_feedback_once(s, entries, n, NULL, a, failed, n_failed, err);
-}
-
-enum status sticker_store_feedback_once(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
-                                        struct feedback_once *once, struct arena *a, const char ***failed,
-                                        size_t *n_failed, struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->feedback(s, entries, n, once, a, failed, n_failed, err));
-}
-
-enum status sticker_store_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
-                                    struct score_row **rows, size_t *n, struct error *err)
-{
-    STORE_TIMED(READ, s, s->ops->analytics(s, query, a, usage, rows, n, err));
-}
-
-enum status sticker_store_export(struct sticker_store *s, int64_t since_us, const char *after_query,
-                                 const char *after_sticker, size_t limit, struct arena *a, struct score_row **rows,
-                                 size_t *n, struct error *err)
-{
-    STORE_TIMED(READ, s, s->ops->export_page(s, since_us, after_query, after_sticker, limit, a, rows, n, err));
-}
-
-enum status sticker_store_user_add(struct sticker_store *s, const struct user *u, struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->user_add(s, u, err));
-}
-
-enum status sticker_store_user_get(struct sticker_store *s, const char *username, struct arena *a, struct user *out,
-                                   struct error *err)
-{
-    STORE_TIMED(READ, s, s->ops->user_get(s, username, a, out, err));
-}
-
-enum status sticker_store_user_passwd(struct sticker_store *s, const char *username, const char *password_hash,
-                                      const char *kept_session, struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->user_passwd(s, username, password_hash, kept_session, err));
-}
-
-enum status sticker_store_user_delete(struct sticker_store *s, const char *username, struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->user_delete(s, username, err));
-}
-
-enum status sticker_store_user_list(struct sticker_store *s, struct arena *a, struct user **out, size_t *n,
-                                    struct error *err)
-{
-    STORE_TIMED(READ, s, s->ops->user_list(s, a, out, n, err));
-}
-
-enum status sticker_store_token_add(struct sticker_store *s, const char *username, const char *label,
-                                    const char *hash_hex, struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->token_add(s, username, label, hash_hex, err));
-}
-
-enum status sticker_store_token_list(struct sticker_store *s, struct arena *a, struct token **out, size_t *n,
-                                     struct error *err)
-{
-    STORE_TIMED(READ, s, s->ops->token_list(s, a, out, n, err));
-}
-
-enum status sticker_store_token_revoke(struct sticker_store *s, const char *id, struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->token_revoke(s, id, err));
-}
-
-enum status sticker_store_token_user(struct sticker_store *s, const char *hash_hex, struct arena *a, struct user *out,
-                                     struct error *err)
-{
-    STORE_TIMED(READ, s, s->ops->token_user(s, hash_hex, a, out, err));
-}
-
-enum status sticker_store_outbox_next(struct sticker_store *s, int64_t now_us, size_t limit, struct arena *a,
-                                      struct outbox_item **out, size_t *n, struct error *err)
-{
-    STORE_TIMED(READ, s, s->ops->outbox_next(s, now_us, limit, a, out, n, err));
-}
-
-enum status sticker_store_outbox_done(struct sticker_store *s, const int64_t *seq, size_t n, struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->outbox_done(s, seq, n, err));
-}
-
-enum status sticker_store_outbox_failed(struct sticker_store *s, int64_t seq, const char *why, int64_t retry_us,
-                                        struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->outbox_failed(s, seq, why, retry_us, err));
-}
-
-enum status sticker_store_outbox_refill(struct sticker_store *s, struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->outbox_refill(s, err));
-}
-
-enum status sticker_store_session_add(struct sticker_store *s, const char *user_id, const char *hash_hex,
-                                      const char *address, struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->session_add(s, user_id, hash_hex, address, err));
-}
-
-enum status sticker_store_session_get(struct sticker_store *s, const char *hash_hex, int64_t idle_us, int64_t most_us,
-                                      struct arena *a, struct session *out, struct error *err)
-{
-    STORE_TIMED(READ, s, s->ops->session_get(s, hash_hex, idle_us, most_us, a, out, err));
-}
-
-enum status sticker_store_session_end(struct sticker_store *s, const char *hash_hex, struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->session_end(s, hash_hex, err));
-}
-
-enum status sticker_store_login_try(struct sticker_store *s, const struct login_rule *rules, size_t n, int64_t *wait_us,
-                                    struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->login_try(s, rules, n, wait_us, err));
-}
-
-enum status sticker_store_login_succeeded(struct sticker_store *s, const struct login_rule *rules, size_t n,
-                                          struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->login_succeeded(s, rules, n, err));
-}
-
-enum status sticker_store_list_page(struct sticker_store *s, const struct list_ask *ask, struct arena *a,
-                                    struct list_page *out, struct error *err)
-{
-    STORE_TIMED(READ, s, s->ops->list_page(s, ask, a, out, err));
-}
-
-enum status sticker_store_list_row(struct sticker_store *s, const char *list, const char *id,
-                                   const char *const *columns, size_t n, struct arena *a, const char ***cells,
-                                   struct error *err)
-{
-    STORE_TIMED(READ, s, s->ops->list_row(s, list, id, columns, n, a, cells, err));
-}
-
-enum status sticker_store_list_values(struct sticker_store *s, const char *list, const char *filter, struct arena *a,
-                                      const char ***out, size_t *n, struct error *err)
-{
-    STORE_TIMED(READ, s, s->ops->list_values(s, list, filter, a, out, n, err));
-}
-
-enum status sticker_store_list_goes(struct sticker_store *s, const char *list, const char *const *ids, size_t n_ids,
-                                    struct list_goes out[4], size_t *n, struct error *err)
-{
-    STORE_TIMED(READ, s, s->ops->list_goes(s, list, ids, n_ids, out, n, err));
-}
-
-enum status sticker_store_change(struct sticker_store *s, const struct admin_who *who,
-                                 const struct admin_change *changes, size_t n, struct error *err)
-{
-    STORE_TIMED(WRITE, s, s->ops->change(s, who, changes, n, err));
-}
-
-enum status sticker_store_outbox_oldest(struct sticker_store *s, int64_t *created_us, struct error *err)
-{
-    if (!s->ops->outbox_oldest)
-        return err_set(err, ERR_UNSUPPORTED, "this database does not tell the outbox's age");
-    STORE_TIMED(READ, s, s->ops->outbox_oldest(s, created_us, err));
-}
-
-/* --- times --- */
-
-void store_timed(struct store_calls *calls, int64_t began_us, enum status status)
-{
-    int64_t us = os_monotonic_us() - began_us;
-    metric_observe(&calls->took, us);
-    metric_part_add(METRIC_DATABASE, us);
-    if (status == ERR_UNAVAILABLE || status == ERR_IO || status == ERR_CORRUPT || status == ERR_TIMEOUT ||
-        status == ERR_INTERNAL)
-        atomic_fetch_add_explicit(&calls->failed, 1, memory_order_relaxed);
-}
-
-void store_times_write(const struct store_times *t, const char *prefix, struct buf *out)
-{
-    char name[128];
-    snprintf(name, sizeof name, "%s_database_duration_seconds", prefix);
-    metric_family(out, name, "histogram", "Time of calls to the database, waiting for it included.");
-    metric_histogram(out, name, "kind=\"read\"", &t->read.took);
-    metric_histogram(out, name, "kind=\"write\"", &t->write.took);
-    snprintf(name, sizeof name, "%s_database_errors_total", prefix);
-    metric_family(out, name, "counter", "Calls that the database failed.");
-    metric_value(out, name, "kind=\"read\"", (double)atomic_load(&t->read.failed));
-    metric_value(out, name, "kind=\"write\"", (double)atomic_load(&t->write.failed));
-}
-
-void sticker_store_metrics(const struct sticker_store *s, const char *prefix, struct buf *out)
-{
-    store_times_write(&s->times, prefix, out);
+    struct fts_hit *found;
+    *hits = NULL;
+    *n = 0;
+    enum status st = fts_search(s->db, &fts, q, limit, offset, a, &found, n, total, err);
+    if (st != OK || *n == 0)
+        return st;
+    if (!(*hits = arena_array(a, *n, sizeof **hits)))
+        return err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", *n, a->max);
+    for (size_t i = 0; i < *n; i++)
+        (*hits)[i] = (struct store_hit){.filename = found[i].filename, .score = found[i].score};
+    return OK;
 }

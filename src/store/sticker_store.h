@@ -1,6 +1,5 @@
-/* sticker_store.h: what StickerService remembers. Behind it: sticker_store_sqlite.c and
- * sticker_store_postgres.c. Thread-safe. On SQLite readers use their own connections and writes meet in one group
- * commit.
+/* sticker_store.h: what StickerService remembers, in SQLite or PostgreSQL. Thread-safe. On SQLite readers use their own
+ * connections and writes meet in one group commit.
  *
  * Times are microseconds since 1970. Ids are UUIDv7 text. Strings in results live in the arena that
  * was passed. Durability: functions marked DURABLE have reached the disk (fsync) when they return OK;
@@ -12,11 +11,10 @@
 #include "base/buf.h"
 #include "base/language.h"
 #include "base/status.h"
+#include "store/store_check.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define STORE_MAX_FILENAME 255 /* bytes */
 
 struct sticker_store;
 /* `url`: a file path for SQLite, or postgresql://... Creates the database and applies migrations; a database newer than
@@ -25,9 +23,6 @@ enum status sticker_store_open(const char *url, unsigned readers, struct sticker
                                struct error *err) MUST_CHECK;
 void sticker_store_close(struct sticker_store *s); /* NULL is fine */
 enum status sticker_store_ping(struct sticker_store *s, struct error *err) MUST_CHECK;
-
-/* 1..255 bytes of valid UTF-8, no slash, no backslash, no control character, no leading dot. */
-enum status store_check_filename(const char *filename, struct error *err) MUST_CHECK;
 
 /* --- stickers --- */
 struct sticker {

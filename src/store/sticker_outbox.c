@@ -1,28 +1,33 @@
-/* sticker_outbox_postgres.c: a row per sticker that SearchService has still to hear about. A newer change
+/* sticker_outbox.c: a row per sticker that SearchService has still to hear about. A newer change
  * takes the older one's place under a new number, so that a delivery that was under way while the
  * sticker changed again cannot tick off the newer change. */
-#include "store/sticker_postgres.h"
+#include "store/sticker_internal.h"
 
 #include "base/os.h"
 
-/* A put leaves what is to be encoded anew as it is: delivering that puts, too. */
+/* A put leaves what is to be encoded anew as it is: delivering that puts, too. In SQLite only a new row gets a new
+ * number, in PostgreSQL an old one can. */
+#define COLUMNS "outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+#define OP(filename, op)                                                                                               \
+    "CASE WHEN " op " = 'put' AND EXISTS (SELECT 1 FROM outbox o WHERE o.filename = " filename                         \
+    " AND o.op = 'reindex') THEN 'reindex' ELSE " op " END"
 #define IN_PLACE                                                                                                       \
     " ON CONFLICT (filename) DO UPDATE SET seq = DEFAULT, attempts = 0, last_error = '', due_us = 0,"                  \
     " created_us = excluded.created_us, modified_us = excluded.modified_us,"                                           \
     " op = CASE WHEN excluded.op = 'put' AND outbox.op = 'reindex' THEN 'reindex' ELSE excluded.op END"
 
-enum status sticker_postgres_outbox_queue(struct db_conn *c, const char *op, const char *filename, struct error *err)
+enum status sticker_outbox_queue(struct db_conn *c, const char *op, const char *filename, struct error *err)
 {
     return db_run(c,
-                  "INSERT INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
-                  " VALUES ($1, $2, 0, '', 0, $3, $3)" IN_PLACE,
+                  db_sql(c, "INSERT OR REPLACE INTO " COLUMNS " VALUES ($1, " OP("$1", "$2") ", 0, '', 0, $3, $3)",
+                         "INSERT INTO " COLUMNS " VALUES ($1, $2, 0, '', 0, $3, $3)" IN_PLACE),
                   DB_ARGS(DB_TEXT(filename), DB_TEXT(op), DB_INT(os_now_us())), NULL, err);
 }
 
-enum status sticker_postgres_outbox_next(struct sticker_store *s, int64_t now_us, size_t limit, struct arena *a,
-                                         struct outbox_item **out, size_t *n, struct error *err)
+enum status sticker_store_outbox_next(struct sticker_store *s, int64_t now_us, size_t limit, struct arena *a,
+                                      struct outbox_item **out, size_t *n, struct error *err)
 {
-    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_conn *c = db_reader(s->db);
     struct db_rows r;
     void *items = NULL;
     size_t cap = 0;
@@ -41,7 +46,7 @@ enum status sticker_postgres_outbox_next(struct sticker_store *s, int64_t now_us
     }
     *out = items;
     enum status st = db_end(&r);
-    db_reader_done(sticker_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }
 
@@ -60,9 +65,9 @@ static enum status done_job(struct db_conn *c, void *arg, struct error *err)
 }
 
 /* Not durable: what a power loss brings back is delivered twice, which SearchService does not mind. */
-enum status sticker_postgres_outbox_done(struct sticker_store *s, const int64_t *seq, size_t n, struct error *err)
+enum status sticker_store_outbox_done(struct sticker_store *s, const int64_t *seq, size_t n, struct error *err)
 {
-    return db_write(sticker_db(s), DB_FAST, done_job, &(struct done_job){seq, n}, err);
+    return db_write(s->db, DB_FAST, done_job, &(struct done_job){seq, n}, err);
 }
 
 struct failed_job {
@@ -79,35 +84,38 @@ static enum status failed_job(struct db_conn *c, void *arg, struct error *err)
                   DB_ARGS(DB_INT(job->seq), DB_TEXT(job->why), DB_INT(job->retry_us), DB_INT(os_now_us())), NULL, err);
 }
 
-enum status sticker_postgres_outbox_failed(struct sticker_store *s, int64_t seq, const char *why, int64_t retry_us,
-                                           struct error *err)
+enum status sticker_store_outbox_failed(struct sticker_store *s, int64_t seq, const char *why, int64_t retry_us,
+                                        struct error *err)
 {
-    return db_write(sticker_db(s), DB_FAST, failed_job, &(struct failed_job){seq, retry_us, why}, err);
+    return db_write(s->db, DB_FAST, failed_job, &(struct failed_job){seq, retry_us, why}, err);
 }
 
 static enum status refill_job(struct db_conn *c, void *arg, struct error *err)
 {
     (void)arg;
     return db_run(c,
-                  "INSERT INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
-                  " SELECT filename, 'put', 0, '', 0, $1, $1 FROM stickers ORDER BY filename" IN_PLACE,
+                  db_sql(c,
+                         "INSERT OR REPLACE INTO " COLUMNS " SELECT k.filename, " OP(
+                             "k.filename", "'put'") ", 0, '', 0, $1, $1 FROM stickers k ORDER BY k.filename",
+                         "INSERT INTO " COLUMNS
+                         " SELECT filename, 'put', 0, '', 0, $1, $1 FROM stickers ORDER BY filename" IN_PLACE),
                   DB_ARGS(DB_INT(os_now_us())), NULL, err);
 }
 
-enum status sticker_postgres_outbox_refill(struct sticker_store *s, struct error *err)
+enum status sticker_store_outbox_refill(struct sticker_store *s, struct error *err)
 {
-    return db_write(sticker_db(s), DB_DURABLE, refill_job, NULL, err);
+    return db_write(s->db, DB_DURABLE, refill_job, NULL, err);
 }
 
-enum status sticker_postgres_outbox_oldest(struct sticker_store *s, int64_t *created_us, struct error *err)
+enum status sticker_store_outbox_oldest(struct sticker_store *s, int64_t *created_us, struct error *err)
 {
-    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_conn *c = db_reader(s->db);
     struct db_rows r;
     *created_us = 0;
     db_query(&r, c, "SELECT coalesce(min(created_us), 0) FROM outbox", DB_NONE, err);
     while (db_next(&r))
         *created_us = db_int(&r, 0);
     enum status st = db_end(&r);
-    db_reader_done(sticker_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }

@@ -1,5 +1,5 @@
-/* sticker_admin_changes_postgres.c: what admins change, each change with its history entry in the same transaction. */
-#include "store/sticker_postgres.h"
+/* sticker_admin_changes.c: what admins change, each change with its history entry in the same transaction. */
+#include "store/sticker_internal.h"
 
 #include "base/os.h"
 #include <stdio.h>
@@ -31,7 +31,12 @@ static enum status taken(const char *what, const char *name, struct error *err)
     return err_set(err, ERR_INVALID, "There is a %s \"%.100s\" already.", what, name);
 }
 
-/* The row is there, and as it was when the person saw it. `sql` selects modified_us by $1. */
+/* Selects modified_us by $1, and keeps the row as it is until the transaction ends. */
+#define SEEN(table, key)                                                                                               \
+    db_sql(c, "SELECT modified_us FROM " table " WHERE " key " = $1",                                                  \
+           "SELECT modified_us FROM " table " WHERE " key " = $1 FOR UPDATE")
+
+/* The row is there, and as it was when the person saw it. `sql` is a SEEN. */
 static enum status check_seen(struct db_conn *c, const char *sql, const struct admin_change *ch, struct error *err)
 {
     int64_t modified;
@@ -48,20 +53,20 @@ static enum status check_seen(struct db_conn *c, const char *sql, const struct a
 
 static enum status change_sticker(struct db_conn *c, const struct admin_change *ch, struct error *err)
 {
-    enum status st = sticker_postgres_alone(c, err);
+    enum status st = sticker_alone(c, err);
     if (st != OK)
         return st;
     if (ch->op == CHANGE_ADD) {
-        st = sticker_postgres_sticker_add(c, ch->sticker, ch->terms, err);
+        st = sticker_add(c, ch->sticker, ch->terms, err);
         return st == ERR_CONFLICT ? taken("sticker", ch->sticker->filename, err) : st;
     }
-    st = check_seen(c, "SELECT modified_us FROM stickers WHERE filename = $1 FOR UPDATE", ch, err);
+    st = check_seen(c, SEEN("stickers", "filename"), ch, err);
     if (st != OK)
         return st;
     if (ch->op == CHANGE_UPDATE)
-        return sticker_postgres_sticker_update(c, ch->sticker, ch->terms, err);
+        return sticker_update(c, ch->sticker, ch->terms, err);
     if (ch->op == CHANGE_DELETE)
-        return sticker_postgres_sticker_delete(c, ch->id, err);
+        return sticker_delete(c, ch->id, err);
     if (ch->op == CHANGE_PICTURE)
         st = db_run(c,
                     "UPDATE stickers SET sha256 = $2, mime = $3, bytes = $4, width = $5, height = $6, modified_us = $7"
@@ -72,7 +77,7 @@ static enum status change_sticker(struct db_conn *c, const struct admin_change *
                     NULL, err);
     if (st != OK)
         return st;
-    return sticker_postgres_outbox_queue(c, ch->op == CHANGE_REINDEX ? "reindex" : "put", ch->id, err);
+    return sticker_outbox_queue(c, ch->op == CHANGE_REINDEX ? "reindex" : "put", ch->id, err);
 }
 
 static enum status change_query(struct db_conn *c, const struct admin_change *ch, struct error *err)
@@ -80,12 +85,14 @@ static enum status change_query(struct db_conn *c, const struct admin_change *ch
     const char *query = field(ch, "query");
     bool added;
     if (ch->op == CHANGE_ADD) {
-        enum status st = sticker_postgres_query_add(c, query, number(ch, "usage"), &added, err);
+        enum status st = sticker_query_add(c, query, number(ch, "usage"), &added, err);
         if (st == OK && !added)
             return taken("query", query, err);
-        return st;
+        return st == OK ? sticker_queries_list(c, err) : st;
     }
-    enum status st = check_seen(c, "SELECT modified_us FROM queries WHERE id = $1 FOR UPDATE", ch, err);
+    enum status st = check_seen(c, SEEN("queries", "id"), ch, err);
+    if (st == OK)
+        st = sticker_queries_list(c, err);
     if (st == OK && ch->op == CHANGE_UPDATE) {
         int64_t other;
         bool found;
@@ -94,6 +101,8 @@ static enum status change_query(struct db_conn *c, const struct admin_change *ch
         if (st == OK && found)
             return taken("query", query, err);
     }
+    if (st == OK)
+        st = sticker_query_words_move(c, ch->id, ch->op == CHANGE_DELETE ? NULL : query, err);
     if (st != OK)
         return st;
     if (ch->op == CHANGE_DELETE)
@@ -129,7 +138,7 @@ static enum status change_score(struct db_conn *c, const struct admin_change *ch
                         &changed, err);
         return st == OK && changed == 0 ? taken("score of this query and", field(ch, "sticker"), err) : st;
     }
-    enum status st = check_seen(c, "SELECT modified_us FROM scores WHERE id = $1 FOR UPDATE", ch, err);
+    enum status st = check_seen(c, SEEN("scores", "id"), ch, err);
     if (st == OK && ch->op == CHANGE_DELETE)
         return db_run(c, "DELETE FROM scores WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
     if (st == OK)
@@ -148,8 +157,8 @@ static enum status put_groups(struct db_conn *c, const char *user_id, const char
         n = strcspn(groups, " ");
         snprintf(id, sizeof id, "%.*s", n < sizeof id ? (int)n : 0, groups);
         st = db_run(c,
-                    "INSERT INTO user_groups (user_id, group_id) SELECT $1, id FROM groups WHERE id = $2 ON CONFLICT "
-                    "DO NOTHING",
+                    "INSERT INTO user_groups (user_id, group_id) SELECT $1, id FROM groups WHERE id = $2"
+                    " ON CONFLICT DO NOTHING",
                     DB_ARGS(DB_TEXT(user_id), DB_TEXT(id)), NULL, err);
     }
     return st;
@@ -192,7 +201,7 @@ static enum status change_user(struct db_conn *c, const struct admin_change *ch,
 {
     char id[37];
     /* One after the other, or two could take each other's rights and leave nobody. */
-    enum status st = db_run(c, "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE", DB_NONE, NULL, err);
+    enum status st = db_lock(c, "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE", err);
     if (st != OK)
         return st;
     if (ch->op == CHANGE_ADD) {
@@ -210,7 +219,7 @@ static enum status change_user(struct db_conn *c, const struct admin_change *ch,
             return taken("user", field(ch, "username"), err);
     } else {
         snprintf(id, sizeof id, "%s", ch->id);
-        st = check_seen(c, "SELECT modified_us FROM users WHERE id = $1 FOR UPDATE", ch, err);
+        st = check_seen(c, SEEN("users", "id"), ch, err);
         if (st == OK && ch->op == CHANGE_DELETE)
             st = db_run(c, "DELETE FROM users WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
         else if (st == OK)
@@ -235,7 +244,7 @@ static enum status change_group(struct db_conn *c, const struct admin_change *ch
             &changed, err);
         return st == OK && changed == 0 ? taken("group", field(ch, "name"), err) : st;
     }
-    enum status st = check_seen(c, "SELECT modified_us FROM groups WHERE id = $1 FOR UPDATE", ch, err);
+    enum status st = check_seen(c, SEEN("groups", "id"), ch, err);
     if (st == OK && ch->op == CHANGE_DELETE)
         return db_run(c, "DELETE FROM groups WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
     if (st == OK)
@@ -265,7 +274,7 @@ static enum status change_token(struct db_conn *c, const struct admin_change *ch
                    &added, err);
         return st == OK && added == 0 ? err_set(err, ERR_INVALID, "There is no such user.") : st;
     }
-    enum status st = check_seen(c, "SELECT modified_us FROM tokens WHERE id = $1 FOR UPDATE", ch, err);
+    enum status st = check_seen(c, SEEN("tokens", "id"), ch, err);
     return st == OK ? db_run(c, "DELETE FROM tokens WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err) : st;
 }
 
@@ -307,8 +316,8 @@ static enum status change_job(struct db_conn *c, void *arg, struct error *err)
     return st;
 }
 
-enum status sticker_postgres_change(struct sticker_store *s, const struct admin_who *who,
-                                    const struct admin_change *changes, size_t n, struct error *err)
+enum status sticker_store_change(struct sticker_store *s, const struct admin_who *who,
+                                 const struct admin_change *changes, size_t n, struct error *err)
 {
-    return db_write(sticker_db(s), DB_DURABLE, change_job, &(struct change_job){who, changes, n}, err);
+    return db_write(s->db, DB_DURABLE, change_job, &(struct change_job){who, changes, n}, err);
 }

@@ -1,5 +1,5 @@
-/* sticker_admin_session_postgres.c: who is logged in, and who tried to. */
-#include "store/sticker_postgres.h"
+/* sticker_admin_session.c: who is logged in, and who tried to. */
+#include "store/sticker_internal.h"
 
 #include "base/os.h"
 
@@ -27,10 +27,10 @@ static enum status session_add_job(struct db_conn *c, void *arg, struct error *e
                   err);
 }
 
-enum status sticker_postgres_session_add(struct sticker_store *s, const char *user_id, const char *hash_hex,
-                                         const char *address, struct error *err)
+enum status sticker_store_session_add(struct sticker_store *s, const char *user_id, const char *hash_hex,
+                                      const char *address, struct error *err)
 {
-    return db_write(sticker_db(s), DB_FAST, session_add_job, &(struct session_job){user_id, hash_hex, address}, err);
+    return db_write(s->db, DB_FAST, session_add_job, &(struct session_job){user_id, hash_hex, address}, err);
 }
 
 static enum status session_seen_job(struct db_conn *c, void *arg, struct error *err)
@@ -39,19 +39,21 @@ static enum status session_seen_job(struct db_conn *c, void *arg, struct error *
                   DB_ARGS(DB_TEXT(arg), DB_INT(os_now_us())), NULL, err);
 }
 
-enum status sticker_postgres_session_get(struct sticker_store *s, const char *hash_hex, int64_t idle_us,
-                                         int64_t most_us, struct arena *a, struct session *out, struct error *err)
+#define SESSION(joined)                                                                                                \
+    "SELECT u.id, u.username, u.password_hash, u.is_staff, u.is_superuser, u.created_us, u.modified_us,"               \
+    " s.created_us, s.seen_us, (SELECT " joined "(g.permissions, ' ') FROM user_groups m"                              \
+    " JOIN groups g ON g.id = m.group_id WHERE m.user_id = u.id)"                                                      \
+    " FROM sessions s JOIN users u ON u.id = s.user_id"                                                                \
+    " WHERE s.hash_hex = $1 AND s.seen_us > $2 AND s.created_us > $3 AND u.is_active <> 0"
+
+enum status sticker_store_session_get(struct sticker_store *s, const char *hash_hex, int64_t idle_us, int64_t most_us,
+                                      struct arena *a, struct session *out, struct error *err)
 {
-    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_conn *c = db_reader(s->db);
     struct db_rows r;
     int64_t now = os_now_us();
     *out = (struct session){0};
-    db_query(&r, c,
-             "SELECT u.id, u.username, u.password_hash, u.is_staff, u.is_superuser, u.created_us, u.modified_us,"
-             " s.created_us, s.seen_us, (SELECT string_agg(g.permissions, ' ') FROM user_groups m"
-             " JOIN groups g ON g.id = m.group_id WHERE m.user_id = u.id)"
-             " FROM sessions s JOIN users u ON u.id = s.user_id"
-             " WHERE s.hash_hex = $1 AND s.seen_us > $2 AND s.created_us > $3 AND u.is_active <> 0",
+    db_query(&r, c, db_sql(c, SESSION("group_concat"), SESSION("string_agg")),
              DB_ARGS(DB_TEXT(hash_hex), DB_INT(now - idle_us), DB_INT(now - most_us)), err);
     while (db_next(&r))
         *out = (struct session){.user = {.id = db_text(&r, 0, a),
@@ -66,12 +68,12 @@ enum status sticker_postgres_session_get(struct sticker_store *s, const char *ha
                                 .seen_us = db_int(&r, 8),
                                 .permissions = db_text(&r, 9, a)};
     enum status st = db_end(&r);
-    db_reader_done(sticker_db(s), c);
+    db_reader_done(s->db, c);
     if (st == OK && !out->user.username)
         return err_set(err, ERR_NOT_FOUND, "no such session, or not any more");
     /* When the note cannot be written the session is no less valid. A short idle time is noted more often. */
     if (st == OK && now - out->seen_us > (idle_us / 4 < SEEN_NOTED_US ? idle_us / 4 : SEEN_NOTED_US))
-        (void)!db_write(sticker_db(s), DB_FAST, session_seen_job, (void *)(uintptr_t)hash_hex, NULL);
+        (void)!db_write(s->db, DB_FAST, session_seen_job, (void *)(uintptr_t)hash_hex, NULL);
     return st;
 }
 
@@ -80,9 +82,9 @@ static enum status session_end_job(struct db_conn *c, void *arg, struct error *e
     return db_run(c, "DELETE FROM sessions WHERE hash_hex = $1", DB_ARGS(DB_TEXT(arg)), NULL, err);
 }
 
-enum status sticker_postgres_session_end(struct sticker_store *s, const char *hash_hex, struct error *err)
+enum status sticker_store_session_end(struct sticker_store *s, const char *hash_hex, struct error *err)
 {
-    return db_write(sticker_db(s), DB_DURABLE, session_end_job, (void *)(uintptr_t)hash_hex, err);
+    return db_write(s->db, DB_DURABLE, session_end_job, (void *)(uintptr_t)hash_hex, err);
 }
 
 /* --- attempts --- */
@@ -109,7 +111,7 @@ static enum status login_try_job(struct db_conn *c, void *arg, struct error *err
     struct login_job *job = arg;
     job->wait_us = 0;
     /* One attempt after the other, or many at once would all find that there is no delay yet. */
-    enum status st = db_run(c, "LOCK TABLE logins IN SHARE ROW EXCLUSIVE MODE", DB_NONE, NULL, err);
+    enum status st = db_lock(c, "LOCK TABLE logins IN SHARE ROW EXCLUSIVE MODE", err);
     if (st == OK)
         st = db_run(c, "DELETE FROM logins WHERE last_us < $1", DB_ARGS(DB_INT(job->now_us - LOGIN_FORGOTTEN_US)), NULL,
                     err);
@@ -131,11 +133,11 @@ static enum status login_try_job(struct db_conn *c, void *arg, struct error *err
     return st;
 }
 
-enum status sticker_postgres_login_try(struct sticker_store *s, const struct login_rule *rules, size_t n,
-                                       int64_t *wait_us, struct error *err)
+enum status sticker_store_login_try(struct sticker_store *s, const struct login_rule *rules, size_t n, int64_t *wait_us,
+                                    struct error *err)
 {
     struct login_job job = {.rules = rules, .n = n, .now_us = os_now_us()};
-    enum status st = db_write(sticker_db(s), DB_FAST, login_try_job, &job, err);
+    enum status st = db_write(s->db, DB_FAST, login_try_job, &job, err);
     *wait_us = job.wait_us;
     return st;
 }
@@ -150,8 +152,8 @@ static enum status login_succeeded_job(struct db_conn *c, void *arg, struct erro
     return st;
 }
 
-enum status sticker_postgres_login_succeeded(struct sticker_store *s, const struct login_rule *rules, size_t n,
-                                             struct error *err)
+enum status sticker_store_login_succeeded(struct sticker_store *s, const struct login_rule *rules, size_t n,
+                                          struct error *err)
 {
-    return db_write(sticker_db(s), DB_FAST, login_succeeded_job, &(struct login_job){.rules = rules, .n = n}, err);
+    return db_write(s->db, DB_FAST, login_succeeded_job, &(struct login_job){.rules = rules, .n = n}, err);
 }

@@ -1,5 +1,5 @@
-/* sticker_feedback_postgres.c: which queries were asked how often, how their stickers were voted, and both by day. */
-#include "store/sticker_postgres.h"
+/* sticker_feedback.c: which queries were asked how often, how their stickers were voted, and both by day. */
+#include "store/sticker_internal.h"
 
 #include "base/os.h"
 #include <stdlib.h>
@@ -7,15 +7,60 @@
 
 /* --- queries --- */
 
-enum status sticker_postgres_query_add(struct db_conn *c, const char *query, int64_t usage, bool *added,
-                                       struct error *err)
+/* The words of queries, by which admins find them. In PostgreSQL a trigger sees to them. */
+static enum status query_index(struct db_conn *c, int64_t row, const char *query, struct error *err)
+{
+    return db_run(c, "INSERT INTO queries_fts (rowid, query) VALUES ($1, $2)", DB_ARGS(DB_INT(row), DB_TEXT(query)),
+                  NULL, err);
+}
+
+/* A query is listed with many others, as each transaction that touches queries_fts costs as much as many words. */
+enum status sticker_queries_list(struct db_conn *c, struct error *err)
+{
+    if (db_is_postgres(c))
+        return OK;
+    enum status st =
+        db_run(c, "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries WHERE unlisted = 1", DB_NONE,
+               NULL, err);
+    return st == OK ? db_run(c, "UPDATE queries SET unlisted = NULL WHERE unlisted = 1", DB_NONE, NULL, err) : st;
+}
+
+enum status sticker_query_words_move(struct db_conn *c, const char *id, const char *to, struct error *err)
+{
+    if (db_is_postgres(c))
+        return OK;
+    struct db_rows r;
+    int64_t row = 0;
+    struct arena a;
+    const char *before = "";
+    arena_init(&a, 1u << 16);
+    db_query(&r, c, "SELECT row, query FROM queries WHERE id = $1", DB_ARGS(DB_TEXT(id)), err);
+    while (db_next(&r)) {
+        row = db_int(&r, 0);
+        before = db_text(&r, 1, &a);
+    }
+    enum status st = db_end(&r);
+    if (st == OK)
+        st = db_run(c, "INSERT INTO queries_fts (queries_fts, rowid, query) VALUES ('delete', $1, $2)",
+                    DB_ARGS(DB_INT(row), DB_TEXT(before)), NULL, err);
+    if (st == OK && to)
+        st = query_index(c, row, to, err);
+    arena_free(&a);
+    return st;
+}
+
+enum status sticker_query_add(struct db_conn *c, const char *query, int64_t usage, bool *added, struct error *err)
 {
     char id[37];
     int64_t changed = 0;
     os_uuid7(id);
     enum status st = db_run(c,
-                            "INSERT INTO queries (id, query, usage, created_us, modified_us)"
-                            " VALUES ($1, $2, $3, $4, $4) ON CONFLICT (query) DO NOTHING",
+                            db_sql(c,
+                                   "INSERT INTO queries (id, query, usage, created_us, modified_us, row, unlisted)"
+                                   " VALUES ($1, $2, $3, $4, $4, (SELECT coalesce(max(row), 0) + 1 FROM queries), 1)"
+                                   " ON CONFLICT (query) DO NOTHING",
+                                   "INSERT INTO queries (id, query, usage, created_us, modified_us)"
+                                   " VALUES ($1, $2, $3, $4, $4) ON CONFLICT (query) DO NOTHING"),
                             DB_ARGS(DB_TEXT(id), DB_TEXT(query), DB_INT(usage), DB_INT(os_now_us())), &changed, err);
     *added = changed > 0;
     return st;
@@ -24,34 +69,40 @@ enum status sticker_postgres_query_add(struct db_conn *c, const char *query, int
 static enum status ensure_job(struct db_conn *c, void *arg, struct error *err)
 {
     bool added;
-    return sticker_postgres_query_add(c, arg, 0, &added, err);
+    return sticker_query_add(c, arg, 0, &added, err);
 }
 
-enum status sticker_postgres_query_ensure(struct sticker_store *s, const char *query, struct error *err)
+enum status sticker_store_query_ensure(struct sticker_store *s, const char *query, struct error *err)
 {
-    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_conn *c = db_reader(s->db);
     int64_t one;
     bool found;
     enum status st =
         db_get_int(c, "SELECT 1 FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(query)), &one, &found, err);
-    db_reader_done(sticker_db(s), c);
+    db_reader_done(s->db, c);
     if (st != OK || found)
         return st;
-    return db_write(sticker_db(s), DB_FAST, ensure_job, (void *)(uintptr_t)query, err);
+    return db_write(s->db, DB_FAST, ensure_job, (void *)(uintptr_t)query, err);
 }
 
-/* A day has parts, so that transactions do not wait for each other's commits. */
+#define MORE_TODAY                                                                                                     \
+    " searches = days.searches + excluded.searches, empty = days.empty + excluded.empty,"                              \
+    " degraded = days.degraded + excluded.degraded, positives = days.positives + excluded.positives,"                  \
+    " negatives = days.negatives + excluded.negatives"
+
+/* In PostgreSQL a day has parts, so that transactions do not wait for each other's commits. */
 static enum status add_to_today(struct db_conn *c, const struct day_row *more, struct error *err)
 {
-    return db_run(c,
-                  "INSERT INTO days (day, part, searches, empty, degraded, positives, negatives)"
-                  " VALUES ($1, pg_backend_pid() % 16, $2, $3, $4, $5, $6) ON CONFLICT (day, part) DO UPDATE SET"
-                  " searches = days.searches + excluded.searches, empty = days.empty + excluded.empty,"
-                  " degraded = days.degraded + excluded.degraded, positives = days.positives + excluded.positives,"
-                  " negatives = days.negatives + excluded.negatives",
-                  DB_ARGS(DB_INT(os_now_us() / STORE_DAY_US), DB_INT(more->searches), DB_INT(more->empty),
-                          DB_INT(more->degraded), DB_INT(more->positives), DB_INT(more->negatives)),
-                  NULL, err);
+    return db_run(
+        c,
+        db_sql(c,
+               "INSERT INTO days (day, searches, empty, degraded, positives, negatives)"
+               " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (day) DO UPDATE SET" MORE_TODAY,
+               "INSERT INTO days (day, part, searches, empty, degraded, positives, negatives) VALUES"
+               " ($1, pg_backend_pid() % 16, $2, $3, $4, $5, $6) ON CONFLICT (day, part) DO UPDATE SET" MORE_TODAY),
+        DB_ARGS(DB_INT(os_now_us() / STORE_DAY_US), DB_INT(more->searches), DB_INT(more->empty), DB_INT(more->degraded),
+                DB_INT(more->positives), DB_INT(more->negatives)),
+        NULL, err);
 }
 
 struct usage_job {
@@ -78,7 +129,7 @@ static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
         /* Twice at most: the second time for a query that was not there. */
         for (int turn = 0; turn < 2 && changed == 0 && st == OK; turn++) {
             if (turn)
-                st = sticker_postgres_query_add(c, row->query, 0, &added, err);
+                st = sticker_query_add(c, row->query, 0, &added, err);
             if (st == OK)
                 st =
                     db_run(c,
@@ -93,11 +144,11 @@ static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
     }
     if (st == OK && today.searches)
         st = add_to_today(c, &today, err);
-    return st;
+    return st == OK ? sticker_queries_list(c, err) : st;
 }
 
-enum status sticker_postgres_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
-                                       struct error *err)
+enum status sticker_store_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
+                                    struct error *err)
 {
     const struct query_usage **sorted = calloc(n + 1, sizeof *sorted);
     if (!sorted)
@@ -105,7 +156,7 @@ enum status sticker_postgres_usage_add(struct sticker_store *s, const struct que
     for (size_t i = 0; i < n; i++)
         sorted[i] = &rows[i];
     qsort(sorted, n, sizeof *sorted, by_query);
-    enum status st = db_write(sticker_db(s), DB_FAST, usage_job, &(struct usage_job){sorted, n}, err);
+    enum status st = db_write(s->db, DB_FAST, usage_job, &(struct usage_job){sorted, n}, err);
     free(sorted);
     return st;
 }
@@ -173,7 +224,8 @@ static size_t add_names(struct db_bytes *names, size_t n, const char *const *fro
     return n;
 }
 
-static enum status lock(struct db_conn *c, const char *sql, const struct db_bytes *names, size_t n, struct error *err)
+static enum status lock_named(struct db_conn *c, const char *sql, const struct db_bytes *names, size_t n,
+                              struct error *err)
 {
     return db_run(c, sql, DB_ARGS(DB_BLOBS(names, n)), NULL, err);
 }
@@ -182,23 +234,27 @@ static enum status lock(struct db_conn *c, const char *sql, const struct db_byte
  * for each other. */
 static enum status lock_rows(struct db_conn *c, const struct feedback_job *job, struct error *err)
 {
+    if (!db_is_postgres(c))
+        return OK; /* whoever writes is alone */
     size_t n = 0;
     for (size_t i = 0; i < job->n; i++)
         n = add_names(job->names, n, &job->entries[i].query, 1);
-    enum status st = lock(c,
-                          "SELECT 1 FROM queries WHERE query IN (SELECT convert_from(n, 'UTF8') FROM unnest($1) n)"
-                          " ORDER BY query FOR NO KEY UPDATE",
-                          job->names, n, err);
+    enum status st =
+        lock_named(c,
+                   "SELECT 1 FROM queries WHERE query IN (SELECT convert_from(n, 'UTF8') FROM unnest($1) n)"
+                   " ORDER BY query FOR NO KEY UPDATE",
+                   job->names, n, err);
     n = 0;
     for (size_t i = 0; i < job->n; i++) {
         n = add_names(job->names, n, job->entries[i].positive, job->entries[i].n_positive);
         n = add_names(job->names, n, job->entries[i].negative, job->entries[i].n_negative);
     }
-    return st != OK ? st
-                    : lock(c,
-                           "SELECT 1 FROM stickers WHERE filename IN"
-                           " (SELECT convert_from(n, 'UTF8') FROM unnest($1) n) ORDER BY filename FOR NO KEY UPDATE",
-                           job->names, n, err);
+    return st != OK
+               ? st
+               : lock_named(c,
+                            "SELECT 1 FROM stickers WHERE filename IN"
+                            " (SELECT convert_from(n, 'UTF8') FROM unnest($1) n) ORDER BY filename FOR NO KEY UPDATE",
+                            job->names, n, err);
 }
 
 static enum status count_votes(struct db_conn *c, struct feedback_job *job, struct error *err)
@@ -263,23 +319,25 @@ static enum status look_up(struct db_conn *c, struct feedback_job *job, bool *kn
     return st;
 }
 
+#define OLD_KEYS "SELECT key FROM feedback_keys WHERE created_us <= $1 ORDER BY created_us LIMIT 4"
+
 /* The key is this transaction's, or it was another's, whose end is waited for; the request is answered then as that
  * one was. Nothing else is locked yet, so nobody waits for us meanwhile. A few old keys go with each new one. */
 static enum status take_key(struct db_conn *c, const struct feedback_job *job, bool *ours, struct error *err)
 {
     int64_t changed = 0, old = job->once->now_us - STORE_ONCE_US;
-    enum status st = db_run(
-        c,
-        "INSERT INTO feedback_keys (key, body, unknown, created_us) VALUES ($1, $2, '', $3)"
-        " ON CONFLICT (key) DO UPDATE SET body = excluded.body, unknown = excluded.unknown,"
-        " created_us = excluded.created_us WHERE feedback_keys.created_us <= $4",
-        DB_ARGS(DB_TEXT(job->once->key), DB_TEXT(job->once->body_sha256), DB_INT(job->once->now_us), DB_INT(old)),
-        &changed, err);
+    enum status st = db_run(c,
+                            "INSERT INTO feedback_keys (key, body, unknown, created_us) VALUES ($1, $2, $5, $3)"
+                            " ON CONFLICT (key) DO UPDATE SET body = excluded.body, unknown = excluded.unknown,"
+                            " created_us = excluded.created_us WHERE feedback_keys.created_us <= $4",
+                            DB_ARGS(DB_TEXT(job->once->key), DB_TEXT(job->once->body_sha256), DB_INT(job->once->now_us),
+                                    DB_INT(old), DB_BLOB("", 0)),
+                            &changed, err);
     *ours = changed > 0;
     if (st == OK && *ours)
         st = db_run(c,
-                    "DELETE FROM feedback_keys WHERE key IN (SELECT key FROM feedback_keys WHERE created_us <= $1"
-                    " ORDER BY created_us LIMIT 4 FOR UPDATE SKIP LOCKED)",
+                    db_sql(c, "DELETE FROM feedback_keys WHERE key IN (" OLD_KEYS ")",
+                           "DELETE FROM feedback_keys WHERE key IN (" OLD_KEYS " FOR UPDATE SKIP LOCKED)"),
                     DB_ARGS(DB_INT(old)), NULL, err);
     return st;
 }
@@ -341,9 +399,9 @@ static enum status list_unknown(struct feedback_job *job, struct arena *a, const
     return OK;
 }
 
-enum status sticker_postgres_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
-                                      struct feedback_once *once, struct arena *a, const char ***failed,
-                                      size_t *n_failed, struct error *err)
+enum status sticker_store_feedback_once(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
+                                        struct feedback_once *once, struct arena *a, const char ***failed,
+                                        size_t *n_failed, struct error *err)
 {
     struct feedback_job job = {.entries = entries, .n = n, .once = once};
     size_t votes = 0;
@@ -356,23 +414,30 @@ enum status sticker_postgres_feedback(struct sticker_store *s, const struct feed
         !(job.unknown = arena_array(a, votes + 1, sizeof *job.unknown)) ||
         !(job.names = arena_array(a, (votes > n ? votes : n) + 1, sizeof *job.names)))
         return err_set(err, ERR_NO_MEMORY, "%zu votes are larger than %zu bytes", votes, a->max);
-    enum status st = db_write(sticker_db(s), DB_DURABLE, feedback_job, &job, err);
+    enum status st = db_write(s->db, DB_DURABLE, feedback_job, &job, err);
     return st == OK ? list_unknown(&job, a, failed, n_failed, err) : st;
+}
+
+enum status sticker_store_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
+                                   struct arena *a, const char ***failed, size_t *n_failed, struct error *err)
+{
+    return sticker_store_feedback_once(s, entries, n, NULL, a, failed, n_failed, err);
 }
 
 /* --- what was said --- */
 
-enum status sticker_postgres_days(struct sticker_store *s, int64_t from, int64_t to, struct arena *a,
-                                  struct day_row **rows, size_t *n, struct error *err)
+enum status sticker_store_days(struct sticker_store *s, int64_t from, int64_t to, struct arena *a,
+                               struct day_row **rows, size_t *n, struct error *err)
 {
-    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_conn *c = db_reader(s->db);
     struct db_rows r;
     void *items = NULL;
     size_t cap = 0;
     *n = 0;
     db_query(&r, c,
-             "SELECT day, sum(searches)::bigint, sum(empty)::bigint, sum(degraded)::bigint, sum(positives)::bigint,"
-             " sum(negatives)::bigint FROM days WHERE day BETWEEN $1 AND $2 GROUP BY day ORDER BY day",
+             "SELECT day, CAST(sum(searches) AS bigint), CAST(sum(empty) AS bigint), CAST(sum(degraded) AS bigint),"
+             " CAST(sum(positives) AS bigint), CAST(sum(negatives) AS bigint) FROM days"
+             " WHERE day BETWEEN $1 AND $2 GROUP BY day ORDER BY day",
              DB_ARGS(DB_INT(from), DB_INT(to)), err);
     while (db_next(&r) && db_grow(&r, a, &items, *n, &cap, sizeof **rows))
         ((struct day_row *)items)[(*n)++] = (struct day_row){.day = db_int(&r, 0),
@@ -383,7 +448,7 @@ enum status sticker_postgres_days(struct sticker_store *s, int64_t from, int64_t
                                                              .negatives = db_int(&r, 5)};
     *rows = items;
     enum status st = db_end(&r);
-    db_reader_done(sticker_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }
 
@@ -408,12 +473,10 @@ static enum status read_scores(struct db_rows *r, struct arena *a, struct score_
 }
 
 #define SCORE_COLUMNS "q.query, k.filename, q.usage, s.positives, s.negatives, s.created_us, s.modified_us"
-#define SCORE_TABLES  "queries q JOIN scores s ON s.query_id = q.id JOIN stickers k ON k.id = s.sticker_id"
-
-enum status sticker_postgres_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
-                                       struct score_row **rows, size_t *n, struct error *err)
+enum status sticker_store_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
+                                    struct score_row **rows, size_t *n, struct error *err)
 {
-    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_conn *c = db_reader(s->db);
     bool found;
     *rows = NULL;
     *n = 0;
@@ -426,32 +489,39 @@ enum status sticker_postgres_analytics(struct sticker_store *s, const char *quer
     if (st == OK) {
         struct db_rows r;
         db_query(&r, c,
-                 "SELECT " SCORE_COLUMNS " FROM " SCORE_TABLES " WHERE q.query = $1"
+                 "SELECT " SCORE_COLUMNS " FROM queries q JOIN scores s ON s.query_id = q.id"
+                 " JOIN stickers k ON k.id = s.sticker_id WHERE q.query = $1"
                  " ORDER BY s.positives - s.negatives DESC, k.filename",
                  DB_ARGS(DB_TEXT(query)), err);
         st = read_scores(&r, a, rows, n);
     }
     db_snapshot_end(c);
 out:
-    db_reader_done(sticker_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }
 
-enum status sticker_postgres_export(struct sticker_store *s, int64_t since_us, const char *after_query,
-                                    const char *after_sticker, size_t limit, struct arena *a, struct score_row **rows,
-                                    size_t *n, struct error *err)
+enum status sticker_store_export(struct sticker_store *s, int64_t since_us, const char *after_query,
+                                 const char *after_sticker, size_t limit, struct arena *a, struct score_row **rows,
+                                 size_t *n, struct error *err)
 {
-    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_conn *c = db_reader(s->db);
     struct db_rows r;
     db_query(&r, c,
-             /* Query by query, in their index's order: a page never sorts more than the stickers of one query. */
-             "SELECT q.query, v.* FROM queries q, LATERAL"
-             " (SELECT k.filename, q.usage, s.positives, s.negatives, s.created_us, s.modified_us FROM scores s"
-             " JOIN stickers k ON k.id = s.sticker_id WHERE s.query_id = q.id AND s.modified_us >= $3"
-             " AND (q.query > $1 OR k.filename > $2) ORDER BY k.filename) v"
-             " WHERE q.query >= $1 ORDER BY q.query, v.filename LIMIT $4",
+             /* Query by query, in their index's order: a page never sorts more than the stickers of one query. In
+              * SQLite CROSS JOIN fixes the order of the loops. */
+             db_sql(c,
+                    "SELECT " SCORE_COLUMNS " FROM queries q CROSS JOIN scores s ON s.query_id = q.id"
+                    " CROSS JOIN stickers k ON k.id = s.sticker_id"
+                    " WHERE q.query >= $1 AND (q.query > $1 OR k.filename > $2) AND s.modified_us >= $3"
+                    " ORDER BY q.query, k.filename LIMIT $4",
+                    "SELECT q.query, v.* FROM queries q, LATERAL"
+                    " (SELECT k.filename, q.usage, s.positives, s.negatives, s.created_us, s.modified_us FROM scores s"
+                    " JOIN stickers k ON k.id = s.sticker_id WHERE s.query_id = q.id AND s.modified_us >= $3"
+                    " AND (q.query > $1 OR k.filename > $2) ORDER BY k.filename) v"
+                    " WHERE q.query >= $1 ORDER BY q.query, v.filename LIMIT $4"),
              DB_ARGS(DB_TEXT(after_query), DB_TEXT(after_sticker), DB_INT(since_us), DB_INT(db_limit(limit))), err);
     enum status st = read_scores(&r, a, rows, n);
-    db_reader_done(sticker_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }

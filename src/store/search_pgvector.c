@@ -1,4 +1,4 @@
-/* search_pgvector_postgres.c: vectors that the database itself searches, with the extension pgvector.
+/* search_pgvector.c: vectors that the database itself searches, with the extension pgvector.
  *
  * Table vectors stays what counts: float32, exact. For each model and dimension that is searched here, table
  * vectors_<model's number>_<dimension> holds the same numbers in half precision under an HNSW index. It is made when it
@@ -7,7 +7,7 @@
  *
  * A search takes more candidates from the index than were asked for, and orders them by their exact product.
  * How many depends on a few steps of k alone, so that the pages of one list come from the same candidates. */
-#include "store/search_postgres.h"
+#include "store/search_internal.h"
 
 #include "base/buf.h"
 #include <inttypes.h>
@@ -41,13 +41,22 @@ static enum status no_extension(struct error *err)
         "helps where it is installed, 0.8 or newer");
 }
 
-enum status search_postgres_vectors_searchable(struct search_store *s, struct error *err)
+static enum status check_database(const struct db_conn *c, struct error *err)
+{
+    return db_is_postgres(c)
+               ? OK
+               : err_set(err, ERR_UNSUPPORTED, "vectors are searched by the database in PostgreSQL with pgvector only");
+}
+
+enum status search_store_vectors_searchable(struct search_store *s, struct error *err)
 {
     int64_t there;
-    struct db_conn *c = db_reader(search_db(s));
+    struct db_conn *c = db_reader(s->db);
     static const char *const asks = "SELECT count(*) FROM pg_extension WHERE extname = 'vector' AND"
                                     " string_to_array(extversion, '.')::int[] >= ARRAY[0, 8]";
-    enum status st = db_get_int(c, asks, DB_NONE, &there, NULL, err);
+    enum status st = check_database(c, err);
+    if (st == OK)
+        st = db_get_int(c, asks, DB_NONE, &there, NULL, err);
     if (st == OK && !there) {
         st = db_script(c, "CREATE EXTENSION IF NOT EXISTS vector", NULL);
         if (st == OK || st != ERR_UNAVAILABLE)
@@ -55,7 +64,7 @@ enum status search_postgres_vectors_searchable(struct search_store *s, struct er
         if (st == OK && !there)
             st = no_extension(err);
     }
-    db_reader_done(search_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }
 
@@ -106,10 +115,12 @@ static enum status put_all(struct db_conn *c, int64_t model, size_t dim, const i
     return st;
 }
 
-enum status search_postgres_pgvector_put(struct db_conn *c, int64_t model, size_t dim, const int64_t *document_ids,
-                                         const float *const *vectors, size_t n, struct error *err)
+enum status search_pgvector_put(struct db_conn *c, int64_t model, size_t dim, const int64_t *document_ids,
+                                const float *const *vectors, size_t n, struct error *err)
 {
     bool searched;
+    if (!db_is_postgres(c))
+        return OK;
     enum status st = is_searched(c, model, dim, &searched, err);
     return st == OK && searched ? put_all(c, model, dim, document_ids, vectors, n, err) : st;
 }
@@ -126,7 +137,7 @@ static enum status make_job(struct db_conn *c, void *arg, struct error *err)
     char sql[900];
     int64_t model;
     bool searched = false;
-    enum status st = search_postgres_touch_model(c, job->model, 0, &model, err);
+    enum status st = search_touch_model(c, job->model, 0, &model, err);
     if (st == OK)
         st = is_searched(c, model, job->dim, &searched, err);
     if (st != OK || searched)
@@ -164,7 +175,7 @@ static enum status fill_job(struct db_conn *c, void *arg, struct error *err)
         db_query_once(&r, c, sql, DB_ARGS(DB_INT(model)), err);
         while (db_next(&r)) {
             struct vector_row row = {0};
-            search_postgres_read_vector(&r, job->model, job->dim, &a, &row);
+            search_read_vector(&r, job->model, job->dim, &a, &row);
             ids[n] = row.document_id;
             vectors[n++] = row.vector;
         }
@@ -177,15 +188,17 @@ static enum status fill_job(struct db_conn *c, void *arg, struct error *err)
     return st;
 }
 
-enum status search_postgres_vectors_index(struct search_store *s, const char *model, size_t dim, struct error *err)
+enum status search_store_vectors_index(struct search_store *s, const char *model, size_t dim, struct error *err)
 {
     struct index_job job = {.model = model, .dim = dim};
     if (dim > MAX_DIM)
         return err_set(err, ERR_UNSUPPORTED, "model %s: pgvector indexes vectors of %d numbers at most, found %zu",
                        model, MAX_DIM, dim);
-    enum status st = search_postgres_write(s, DB_DURABLE, make_job, &job, err);
+    enum status st = search_store_vectors_searchable(s, err);
+    if (st == OK)
+        st = search_write(s, DB_DURABLE, make_job, &job, err);
     for (job.more = true; st == OK && job.more;)
-        st = search_postgres_write(s, DB_FAST, fill_job, &job, err);
+        st = search_write(s, DB_FAST, fill_job, &job, err);
     return st;
 }
 
@@ -216,7 +229,7 @@ static enum status read_hits(struct db_conn *c, const char *sql, int64_t model_n
     while (*n < candidates && db_next(&r)) {
         struct vector_row row = {0};
         double sum = 0;
-        search_postgres_read_vector(&r, model, dim, &a, &row);
+        search_read_vector(&r, model, dim, &a, &row);
         if (!row.vector)
             break;
         for (size_t i = 0; i < dim; i++)
@@ -228,9 +241,9 @@ static enum status read_hits(struct db_conn *c, const char *sql, int64_t model_n
     return db_end(&r);
 }
 
-enum status search_postgres_vectors_search(struct search_store *s, const char *model, size_t dim, const float *query,
-                                           size_t k, struct arena *a, struct vector_hit **out, size_t *n,
-                                           struct error *err)
+enum status search_store_vectors_search(struct search_store *s, const char *model, size_t dim, const float *query,
+                                        size_t k, struct arena *a, struct vector_hit **out, size_t *n,
+                                        struct error *err)
 {
     char sql[400], settings[300];
     struct buf text;
@@ -242,7 +255,9 @@ enum status search_postgres_vectors_search(struct search_store *s, const char *m
     if (!*out)
         return err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", candidates, a->max);
     enum status st = put_vector(&text, query, dim, err);
-    struct db_conn *c = db_reader(search_db(s));
+    struct db_conn *c = db_reader(s->db);
+    if (st == OK)
+        st = check_database(c, err);
     if (st == OK && (st = db_snapshot(c, err)) == OK) {
         snprintf(settings, sizeof settings,
                  "SET LOCAL hnsw.ef_search = %zu; SET LOCAL hnsw.iterative_scan = relaxed_order;"
@@ -261,7 +276,7 @@ enum status search_postgres_vectors_search(struct search_store *s, const char *m
             st = read_hits(c, sql, number, model, query, dim, candidates, text.data, *out, n, err);
         db_snapshot_end(c);
     }
-    db_reader_done(search_db(s), c);
+    db_reader_done(s->db, c);
     buf_free(&text);
     if (*n)
         qsort(*out, *n, sizeof **out, by_score);

@@ -1,6 +1,6 @@
-/* sticker_admin_lists_postgres.c: pages of the admin's lists. sticker_admin.h says how a page stays cheap.
+/* sticker_admin_lists.c: pages of the admin's lists. sticker_admin.h says how a page stays cheap.
  *
- * A page's statement is put together from the literals in sticker_admin_tables_postgres.c; what people typed is only
+ * A page's statement is put together from the literals in sticker_admin_tables.c; what people typed is only
  * ever bound. It looks like this, on a walk:
  *
  *     SELECT id, sort, row, columns... FROM
@@ -8,7 +8,7 @@
  *         joins ORDER BY sort, row
  *
  * and where the matches were collected, the innermost part selects those instead. */
-#include "store/sticker_postgres.h"
+#include "store/sticker_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -26,6 +26,7 @@
 
 struct statement {
     struct buf sql;
+    bool postgres;
     struct db_arg args[MAX_ARGS];
     size_t n;
 };
@@ -44,7 +45,7 @@ struct asking {
     const struct list_column *sort;
     struct db_conn *conn;
     struct arena *arena;
-    const char *match;        /* the search for to_tsquery */
+    const char *match;        /* the search for FTS5 or to_tsquery */
     const char *cursor_value; /* NULL without a cursor */
     int64_t cursor_number, cursor_row;
     bool down; /* along the index, with `backwards` turned in */
@@ -54,6 +55,13 @@ struct asking {
 };
 
 /* --- putting statements together --- */
+
+static void statement_init(struct statement *s, const struct db_conn *c)
+{
+    s->n = 0;
+    s->postgres = db_is_postgres(c);
+    buf_init(&s->sql, MAX_SQL);
+}
 
 static void add_arg(struct statement *s, struct db_arg arg)
 {
@@ -72,21 +80,31 @@ static void add_int(struct statement *s, int64_t value)
     add_arg(s, (struct db_arg)DB_INT(value));
 }
 
-/* A piece of SQL, with values in the places of $ and #. */
+/* A piece of SQL, with what stands for its marks: see sticker_lists.h. */
 static void add_piece(struct statement *s, const struct asking *q, const char *sql, const struct condition *c)
 {
     for (size_t n; *sql; sql += n + 1) {
-        n = strcspn(sql, "$#");
+        n = strcspn(sql, "$?#&");
         buf_append(&s->sql, sql, n);
         if (!sql[n])
             return;
         if (sql[n] == '#')
+            buf_puts(&s->sql, s->postgres ? "rowno" : "rowid");
+        else if (sql[n] == '&')
+            buf_puts(&s->sql, s->postgres ? "string_agg" : "group_concat");
+        else if (sql[n] == '?')
             add_text(s, q->match);
         else if (c->filter && c->filter->number)
             add_int(s, c->number);
         else
             add_text(s, c->value);
     }
+}
+
+/* The table as `t`, whose rows have their numbers as rowno. */
+static void add_table(struct statement *s, const char *table)
+{
+    buf_printf(&s->sql, s->postgres ? "%s t" : "(SELECT rowid AS rowno, * FROM %s) t", table);
 }
 
 static void add_cursor_value(struct statement *s, const struct asking *q)
@@ -97,41 +115,66 @@ static void add_cursor_value(struct statement *s, const struct asking *q)
         add_text(s, q->cursor_value);
 }
 
-static void add_order(struct statement *s, const struct asking *q, const char *sort, const char *row)
+static void add_order(struct statement *s, const struct asking *q)
 {
     const char *direction = q->down ? " DESC" : "";
-    buf_printf(&s->sql, " ORDER BY %s%s, %s%s", sort, direction, row, direction);
+    buf_printf(&s->sql, " ORDER BY %s%s, t.rowno%s", q->sort->sql, direction, direction);
+}
+
+static void add_past(struct statement *s, const struct asking *q, const char *sort)
+{
+    buf_printf(&s->sql, "(%s, t.rowno) %s (", sort, q->down ? "<" : ">");
+    add_cursor_value(s, q);
+    buf_puts(&s->sql, ", ");
+    add_int(s, q->cursor_row);
+    buf_puts(&s->sql, ")");
 }
 
 /* Rows of the table along the sort's index, from the cursor on. */
 static void add_walk(struct statement *s, const struct asking *q, int64_t most)
 {
-    buf_printf(&s->sql, "SELECT * FROM %s t", q->table->table);
-    if (q->cursor_value) {
-        buf_printf(&s->sql, " WHERE (%s, t.rowno) %s (", q->sort->sql, q->down ? "<" : ">");
+    const char *past = q->down ? "<" : ">";
+    buf_puts(&s->sql, "SELECT * FROM ");
+    if (q->cursor_value && !s->postgres) {
+        /* Two arms, because only then does SQLite jump over the rows that sort the same. */
+        buf_puts(&s->sql, "(SELECT * FROM ");
+        add_table(s, q->table->table);
+        buf_printf(&s->sql, " WHERE %s = ", q->sort->sql);
         add_cursor_value(s, q);
-        buf_puts(&s->sql, ", ");
+        buf_printf(&s->sql, " AND t.rowno %s ", past);
         add_int(s, q->cursor_row);
-        buf_puts(&s->sql, ")");
+        buf_printf(&s->sql, " ORDER BY t.rowno%s LIMIT %" PRId64, q->down ? " DESC" : "", most);
+        buf_puts(&s->sql, ") UNION ALL SELECT * FROM (SELECT * FROM ");
+        add_table(s, q->table->table);
+        buf_printf(&s->sql, " WHERE %s %s ", q->sort->sql, past);
+        add_cursor_value(s, q);
+        add_order(s, q);
+        buf_printf(&s->sql, " LIMIT %" PRId64 ")", most);
+    } else {
+        add_table(s, q->table->table);
+        if (q->cursor_value) {
+            buf_puts(&s->sql, " WHERE ");
+            add_past(s, q, q->sort->sql);
+        }
+        add_order(s, q);
     }
-    add_order(s, q, q->sort->sql, "t.rowno");
-    if (most >= 0)
+    if (most != INT64_MAX)
         buf_printf(&s->sql, " LIMIT %" PRId64, most);
 }
 
 static void add_collected(struct statement *s, const struct asking *q)
 {
-    const char *sort = q->sort->sql, *past = q->down ? "<" : ">";
-    buf_printf(&s->sql, "SELECT * FROM %s t WHERE t.rowno IN (SELECT * FROM (", q->table->table);
+    char sort[64];
+    buf_puts(&s->sql, "SELECT * FROM ");
+    add_table(s, q->table->table);
+    buf_puts(&s->sql, " WHERE t.rowno IN (SELECT * FROM (");
     add_piece(s, q, q->driver->set, q->driver);
     buf_printf(&s->sql, ") x LIMIT %d)", LIST_MATCHES);
     if (!q->cursor_value)
         return;
-    buf_printf(&s->sql, " AND (%s, t.rowno) %s (", sort, past);
-    add_cursor_value(s, q);
-    buf_puts(&s->sql, ", ");
-    add_int(s, q->cursor_row);
-    buf_puts(&s->sql, ")");
+    buf_puts(&s->sql, " AND ");
+    snprintf(sort, sizeof sort, "%s%s", s->postgres ? "" : "+", q->sort->sql); /* + keeps SQLite off its index */
+    add_past(s, q, sort);
 }
 
 static void add_tests(struct statement *s, const struct asking *q)
@@ -164,28 +207,31 @@ static const char *column_sql(const struct list_table *table, const char *name)
 
 static void add_columns(struct statement *s, const struct list_table *table, const char *const *columns, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        buf_printf(&s->sql, "%s(%s)::text", i ? ", " : "", column_sql(table, columns[i]));
+    for (size_t i = 0; i < n; i++) {
+        buf_puts(&s->sql, i ? ", CAST(" : "CAST(");
+        add_piece(s, NULL, column_sql(table, columns[i]), NULL);
+        buf_puts(&s->sql, " AS text)");
+    }
 }
 
 static void page_statement(struct statement *s, const struct asking *q)
 {
     const struct list_ask *ask = q->ask;
-    buf_printf(&s->sql, "SELECT (%s)::text, (%s)::text, t.rowno, ", q->table->id, q->sort->sql);
+    buf_printf(&s->sql, "SELECT CAST(%s AS text), CAST(%s AS text), t.rowno, ", q->table->id, q->sort->sql);
     add_columns(s, q->table, ask->columns, ask->n_columns);
     buf_puts(&s->sql, " FROM (SELECT * FROM (");
     if (q->driver)
         add_collected(s, q);
     else
-        add_walk(s, q, !q->n_conditions ? db_limit(ask->limit + 1) : ask->thorough ? -1 : LIST_WALK);
+        add_walk(s, q, !q->n_conditions ? db_limit(ask->limit + 1) : ask->thorough ? INT64_MAX : LIST_WALK);
     buf_puts(&s->sql, ") t");
     add_tests(s, q);
     if (q->driver)
-        add_order(s, q, q->sort->sql, "t.rowno");
+        add_order(s, q);
     buf_puts(&s->sql, " LIMIT ");
     add_int(s, db_limit(ask->limit + 1));
     buf_printf(&s->sql, ") t%s", q->table->joins);
-    add_order(s, q, q->sort->sql, "t.rowno");
+    add_order(s, q);
 }
 
 /* --- understanding what is asked --- */
@@ -227,22 +273,31 @@ static enum status parse_filter(struct asking *q, const struct admin_pair *asked
     return OK;
 }
 
-/* Every word begins a word of the row: 'cat':* & 'pa':* */
+/* Every word begins a word of the row: "cat" * AND "pa" *, or 'cat':* & 'pa':*. For FTS5 stickers have a column for
+ * that. Without a word it matches nothing. */
 static enum status make_match(struct asking *q, struct error *err)
 {
+    static const struct {
+        const char *begin, *and, *end, *escaped;
+    } forms[] = {{"\"", " AND ", "\" *", "\""}, {"'", " & ", "':*", "'\\"}};
+    bool postgres = db_is_postgres(q->conn), column = !postgres && strcmp(q->table->name, "stickers") == 0;
     struct buf out;
     buf_init(&out, MAX_SQL);
+    buf_puts(&out, column ? "folded : (" : "");
     size_t n = q->ask->n_words < MAX_WORDS ? q->ask->n_words : MAX_WORDS;
     for (size_t i = 0; i < n; i++) {
-        buf_puts(&out, i ? " & '" : "'");
+        buf_puts(&out, i ? forms[postgres].and : "");
+        buf_puts(&out, forms[postgres].begin);
         for (const char *c = q->ask->words[i]; *c; c++) {
-            if (*c == '\'' || *c == '\\')
+            if (strchr(forms[postgres].escaped, *c))
                 buf_putc(&out, *c);
             buf_putc(&out, *c);
         }
-        buf_puts(&out, "':*");
+        buf_puts(&out, forms[postgres].end);
     }
-    q->match = out.failed ? NULL : arena_strdup(q->arena, buf_str(&out)); /* "" matches nothing */
+    buf_puts(&out, n || postgres ? "" : "\"\"");
+    buf_puts(&out, column ? ")" : "");
+    q->match = out.failed ? NULL : arena_strdup(q->arena, buf_str(&out));
     buf_free(&out);
     return q->match ? OK : err_set(err, ERR_NO_MEMORY, "no memory for a search");
 }
@@ -250,7 +305,7 @@ static enum status make_match(struct asking *q, struct error *err)
 static enum status understand(struct asking *q, struct error *err)
 {
     const struct list_ask *ask = q->ask;
-    q->table = sticker_postgres_list(ask->list);
+    q->table = sticker_list(ask->list);
     for (q->sort = q->table->columns; q->sort->name && strcmp(q->sort->name, ask->sort) != 0;)
         q->sort++;
     assert(q->sort->name && q->sort->sorts != PLAIN);
@@ -260,17 +315,18 @@ static enum status understand(struct asking *q, struct error *err)
         st = make_match(q, err);
     for (size_t i = 0; i < ask->n_filters && st == OK; i++)
         st = parse_filter(q, &ask->filters[i], err);
+    const char *search =
+        db_is_postgres(q->conn) && q->table->search_postgres ? q->table->search_postgres : q->table->search;
     if (st == OK && *ask->search)
-        q->conditions[q->n_conditions++] =
-            (struct condition){.set = q->table->search, .value = ask->search, .matches = -1};
+        q->conditions[q->n_conditions++] = (struct condition){.set = search, .value = ask->search, .matches = -1};
     return st;
 }
 
 static enum status count_matches(const struct asking *q, struct condition *c, struct error *err)
 {
-    struct statement s = {.n = 0};
+    struct statement s;
     struct db_rows r;
-    buf_init(&s.sql, MAX_SQL);
+    statement_init(&s, q->conn);
     buf_puts(&s.sql, "SELECT count(*) FROM (SELECT 1 FROM (");
     add_piece(&s, q, c->set, c);
     buf_printf(&s.sql, ") x LIMIT %d) y", LIST_MATCHES + 1);
@@ -343,11 +399,11 @@ static enum status read_rows(struct asking *q, struct db_rows *r, struct list_pa
 /* Where a walk that looked at all it may ended; "" if the index did. */
 static enum status walk_end(const struct asking *q, const char **cursor, struct error *err)
 {
-    struct statement s = {.n = 0};
+    struct statement s;
     struct db_rows r;
     *cursor = "";
-    buf_init(&s.sql, MAX_SQL);
-    buf_printf(&s.sql, "SELECT (%s)::text, t.rowno FROM (", q->sort->sql);
+    statement_init(&s, q->conn);
+    buf_printf(&s.sql, "SELECT CAST(%s AS text), t.rowno FROM (", q->sort->sql);
     add_walk(&s, q, LIST_WALK);
     buf_printf(&s.sql, ") t LIMIT 1 OFFSET %d", LIST_WALK - 1);
     enum status st = buf_status(&s.sql, err);
@@ -361,7 +417,8 @@ static enum status walk_end(const struct asking *q, const char **cursor, struct 
     return st;
 }
 
-/* How many there are: exactly up to LIST_MATCHES, of a whole table about as many as the server thinks. */
+/* How many there are: exactly up to LIST_MATCHES, of a whole table about as many as its last row's number says, or as
+ * the server thinks. */
 static enum status find_total(struct asking *q, struct list_page *out, struct error *err)
 {
     struct condition whole = {.matches = 0};
@@ -376,13 +433,16 @@ static enum status find_total(struct asking *q, struct list_page *out, struct er
     out->cut = q->driver && q->driver->matches > LIST_MATCHES;
     if (q->n_conditions)
         return OK;
-    snprintf(sql, sizeof sql, "SELECT rowno FROM %s", q->table->table);
+    snprintf(sql, sizeof sql, "SELECT # FROM %s", q->table->table);
     whole.set = sql;
     enum status st = count_matches(q, &whole, err);
     out->total = whole.matches;
     if (st != OK || whole.matches <= LIST_MATCHES)
         return st;
-    snprintf(sql, sizeof sql, "SELECT reltuples::bigint FROM pg_class WHERE oid = '%s'::regclass", q->table->table);
+    if (db_is_postgres(q->conn))
+        snprintf(sql, sizeof sql, "SELECT reltuples::bigint FROM pg_class WHERE oid = '%s'::regclass", q->table->table);
+    else
+        snprintf(sql, sizeof sql, "SELECT max(rowid) FROM %s", q->table->table);
     db_query_once(&r, q->conn, sql, DB_NONE, err);
     while (db_next(&r))
         out->total = db_int(&r, 0) > LIST_MATCHES ? db_int(&r, 0) : LIST_MATCHES;
@@ -401,7 +461,7 @@ static void turn(struct list_page *page)
 
 static enum status find_page(struct asking *q, struct list_page *out, struct error *err)
 {
-    struct statement s = {.n = 0};
+    struct statement s;
     struct db_rows r;
     const char *first = "", *last = "", *end = "";
     bool more = false;
@@ -410,7 +470,7 @@ static enum status find_page(struct asking *q, struct list_page *out, struct err
         st = choose_driver(q, err);
     if (st != OK)
         return st;
-    buf_init(&s.sql, MAX_SQL);
+    statement_init(&s, q->conn);
     page_statement(&s, q);
     st = buf_status(&s.sql, err);
     if (st == OK) {
@@ -433,41 +493,43 @@ static enum status find_page(struct asking *q, struct list_page *out, struct err
     return q->ask->thorough ? OK : find_total(q, out, err);
 }
 
-enum status sticker_postgres_list_page(struct sticker_store *s, const struct list_ask *ask, struct arena *a,
-                                       struct list_page *out, struct error *err)
+enum status sticker_store_list_page(struct sticker_store *s, const struct list_ask *ask, struct arena *a,
+                                    struct list_page *out, struct error *err)
 {
-    struct asking q = {.ask = ask, .arena = a, .conn = db_reader(sticker_db(s))};
+    struct asking q = {.ask = ask, .arena = a, .conn = db_reader(s->db)};
     *out = (struct list_page){.next = "", .previous = "", .total = -1};
     enum status st = db_snapshot(q.conn, err);
     if (st == OK) {
         st = find_page(&q, out, err);
         db_snapshot_end(q.conn);
     }
-    db_reader_done(sticker_db(s), q.conn);
+    db_reader_done(s->db, q.conn);
     return st;
 }
 
-enum status sticker_postgres_list_row(struct sticker_store *s, const char *list, const char *id,
-                                      const char *const *columns, size_t n, struct arena *a, const char ***cells,
-                                      struct error *err)
+enum status sticker_store_list_row(struct sticker_store *s, const char *list, const char *id,
+                                   const char *const *columns, size_t n, struct arena *a, const char ***cells,
+                                   struct error *err)
 {
-    const struct list_table *table = sticker_postgres_list(list);
-    struct statement q = {.n = 0};
+    const struct list_table *table = sticker_list(list);
+    struct statement q;
     struct db_rows r;
-    bool found = false, numbered = strcmp(table->id, "t.rowno") == 0;
+    bool found = false;
     if (!(*cells = arena_array(a, n + 1, sizeof **cells)))
         return err_set(err, ERR_NO_MEMORY, "no memory for a row");
-    buf_init(&q.sql, MAX_SQL);
+    struct db_conn *c = db_reader(s->db);
+    statement_init(&q, c);
     buf_puts(&q.sql, "SELECT ");
     add_columns(&q, table, columns, n);
-    buf_printf(&q.sql, " FROM %s t%s WHERE %s = ", table->table, table->joins, table->id);
-    if (numbered)
+    buf_puts(&q.sql, " FROM ");
+    add_table(&q, table->table);
+    buf_printf(&q.sql, "%s WHERE %s = ", table->joins, table->id);
+    if (strcmp(table->id, "t.rowno") == 0)
         add_int(&q, strtoll(id, NULL, 10));
     else
         add_text(&q, id);
     enum status st = buf_status(&q.sql, err);
     if (st == OK) {
-        struct db_conn *c = db_reader(sticker_db(s));
         db_query_once(&r, c, q.sql.data, q.args, q.n, err);
         while (db_next(&r)) {
             found = true;
@@ -475,16 +537,16 @@ enum status sticker_postgres_list_row(struct sticker_store *s, const char *list,
                 (*cells)[i] = db_text(&r, (int)i, a);
         }
         st = db_end(&r);
-        db_reader_done(sticker_db(s), c);
     }
+    db_reader_done(s->db, c);
     buf_free(&q.sql);
     return st == OK && !found ? err_set(err, ERR_NOT_FOUND, "It does not exist, or not any more.") : st;
 }
 
-enum status sticker_postgres_list_values(struct sticker_store *s, const char *list, const char *filter, struct arena *a,
-                                         const char ***out, size_t *n, struct error *err)
+enum status sticker_store_list_values(struct sticker_store *s, const char *list, const char *filter, struct arena *a,
+                                      const char ***out, size_t *n, struct error *err)
 {
-    const struct list_filter *f = sticker_postgres_list(list)->filters;
+    const struct list_filter *f = sticker_list(list)->filters;
     struct db_rows r;
     *n = 0;
     while (f->name && strcmp(f->name, filter) != 0)
@@ -493,30 +555,29 @@ enum status sticker_postgres_list_values(struct sticker_store *s, const char *li
         return err_set(err, ERR_NO_MEMORY, "no memory for values");
     if (!f->name || !f->values)
         return OK;
-    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_conn *c = db_reader(s->db);
     db_query(&r, c, f->values, DB_NONE, err);
     while (db_next(&r) && *n < MAX_VALUES)
         (*out)[(*n)++] = db_text(&r, 0, a);
     enum status st = db_end(&r);
-    db_reader_done(sticker_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }
 
-enum status sticker_postgres_list_goes(struct sticker_store *s, const char *list, const char *const *ids, size_t n_ids,
-                                       struct list_goes out[4], size_t *n, struct error *err)
+enum status sticker_store_list_goes(struct sticker_store *s, const char *list, const char *const *ids, size_t n_ids,
+                                    struct list_goes out[4], size_t *n, struct error *err)
 {
-    const struct list_table *table = sticker_postgres_list(list);
-    const struct asking nothing = {.match = ""};
+    const struct list_table *table = sticker_list(list);
     enum status st = OK;
     *n = 0;
-    struct db_conn *c = db_reader(sticker_db(s));
+    struct db_conn *c = db_reader(s->db);
     for (size_t g = 0; g < 4 && table->goes[g].what && st == OK; g++) {
         int64_t sum = 0;
         for (size_t i = 0; i < n_ids && st == OK; i++) {
-            struct statement q = {.n = 0};
+            struct statement q;
             struct db_rows r;
-            buf_init(&q.sql, MAX_SQL);
-            add_piece(&q, &nothing, table->goes[g].count, &(struct condition){.value = ids[i]});
+            statement_init(&q, c);
+            add_piece(&q, NULL, table->goes[g].count, &(struct condition){.value = ids[i]});
             db_query_once(&r, c, buf_str(&q.sql), q.args, q.n, err);
             while (db_next(&r))
                 sum += db_int(&r, 0);
@@ -526,6 +587,6 @@ enum status sticker_postgres_list_goes(struct sticker_store *s, const char *list
         if (sum)
             out[(*n)++] = (struct list_goes){table->goes[g].what, sum};
     }
-    db_reader_done(sticker_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }

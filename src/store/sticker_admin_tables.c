@@ -1,5 +1,5 @@
-/* sticker_admin_tables_sqlite.c: what the admin's lists are, in SQL. See struct list_table. */
-#include "store/sticker_sqlite.h"
+/* sticker_admin_tables.c: what the admin's lists are, in SQL. See struct list_table. */
+#include "store/sticker_internal.h"
 
 #include <assert.h>
 #include <string.h>
@@ -7,17 +7,22 @@
 /* Distinct values of an indexed column, one look-up each however many rows there are. */
 #define DISTINCT(table, column)                                                                                        \
     "WITH RECURSIVE v (x) AS (SELECT min(" column ") FROM " table " UNION ALL"                                         \
-    " SELECT (SELECT min(" column ") FROM " table " WHERE " column " > x) FROM v WHERE x IS NOT NULL LIMIT 201)"       \
+    " SELECT (SELECT min(" column ") FROM " table " WHERE " column " > x) FROM v WHERE x IS NOT NULL)"                 \
     " SELECT x FROM v WHERE x IS NOT NULL AND x <> '' LIMIT 200"
 /* Rows with votes, of either kind. What the second half passes over is in the first, so both are as short as the page.
  */
 #define VOTED(table)                                                                                                   \
-    "SELECT rowid FROM " table " WHERE positives > 0 UNION ALL"                                                        \
-    " SELECT rowid FROM " table " WHERE negatives > 0 AND positives <= 0"
+    "SELECT # FROM " table " WHERE positives > 0 UNION ALL"                                                            \
+    " SELECT # FROM " table " WHERE negatives > 0 AND positives <= 0"
 #define HAS_VOTES "t.positives > 0 OR t.negatives > 0"
 #define NO_VOTES  "t.positives <= 0 AND t.negatives <= 0"
 /* Names that begin with what was typed. */
-#define BEGINS(column) column " >= $ AND " column " < $ || char(1114111)"
+#define BEGINS(column) column " >= $ AND " column " < $ || '\U0010ffff'"
+/* The texts of `column` that `rows` select, in their order. */
+#define JOINED(column, between, rows) "(SELECT &(" column ", '" between "') FROM (SELECT " rows " ORDER BY 1) x)"
+
+/* In PostgreSQL: does the search find f.words? */
+#define FOUND "f.words @@ to_tsquery('simple', ?)"
 
 static const struct list_column sticker_columns[] = {
     {"filename", "t.filename", TEXT_SORTS},
@@ -31,10 +36,10 @@ static const struct list_column sticker_columns[] = {
     {"bytes", "t.bytes", PLAIN},
     {"width", "t.width", PLAIN},
     {"height", "t.height", PLAIN},
-    {"languages", "(SELECT group_concat(w.language, ' ') FROM sticker_words w WHERE w.sticker = t.row)", PLAIN},
-    {"words",
-     "(SELECT group_concat(w.language || ': ' || w.words, ' | ') FROM sticker_words w WHERE w.sticker = t.row)", PLAIN},
-    {"indexed", "NOT EXISTS (SELECT 1 FROM outbox o WHERE o.filename = t.filename)", PLAIN},
+    {"languages", JOINED("language", " ", "language FROM sticker_words w WHERE w.sticker = t.rowno"), PLAIN},
+    {"words", JOINED("list", " | ", "language || ': ' || words AS list FROM sticker_words w WHERE w.sticker = t.rowno"),
+     PLAIN},
+    {"indexed", "CASE WHEN EXISTS (SELECT 1 FROM outbox o WHERE o.filename = t.filename) THEN 0 ELSE 1 END", PLAIN},
     {"positives", "t.positives", NUMBER_SORTS},
     {"negatives", "t.negatives", NUMBER_SORTS},
     {"created_us", "t.created_us", NUMBER_SORTS},
@@ -42,20 +47,19 @@ static const struct list_column sticker_columns[] = {
     {NULL, NULL, PLAIN},
 };
 static const struct list_filter sticker_filters[] = {
-    {"pack", NULL, false, "SELECT rowid FROM stickers WHERE pack = $", "t.pack = $", DISTINCT("stickers", "pack")},
-    {"language", NULL, false,
-     "SELECT k.rowid FROM sticker_words w JOIN stickers k ON k.row = w.sticker WHERE w.language = $",
-     "EXISTS (SELECT 1 FROM sticker_words w WHERE w.sticker = t.row AND w.language = $)",
+    {"pack", NULL, false, "SELECT # FROM stickers WHERE pack = $", "t.pack = $", DISTINCT("stickers", "pack")},
+    {"language", NULL, false, "SELECT w.sticker FROM sticker_words w WHERE w.language = $",
+     "EXISTS (SELECT 1 FROM sticker_words w WHERE w.sticker = t.rowno AND w.language = $)",
      DISTINCT("sticker_words", "language")},
     {"votes", "yes", false, VOTED("stickers"), HAS_VOTES, NULL},
     {"votes", "no", false, NULL, NO_VOTES, NULL},
-    {"indexed", "no", false, "SELECT k.rowid FROM outbox o JOIN stickers k ON k.filename = o.filename",
+    {"indexed", "no", false, "SELECT k.# FROM outbox o JOIN stickers k ON k.filename = o.filename",
      "EXISTS (SELECT 1 FROM outbox o WHERE o.filename = t.filename)", NULL},
     {"indexed", "yes", false, NULL, "NOT EXISTS (SELECT 1 FROM outbox o WHERE o.filename = t.filename)", NULL},
-    {"words", "no", false, NULL, "NOT EXISTS (SELECT 1 FROM sticker_words w WHERE w.sticker = t.row)", NULL},
-    {"words", "yes", false, NULL, "EXISTS (SELECT 1 FROM sticker_words w WHERE w.sticker = t.row)", NULL},
-    {"since", NULL, true, "SELECT rowid FROM stickers WHERE created_us >= $", "t.created_us >= $", NULL},
-    {"until", NULL, true, "SELECT rowid FROM stickers WHERE created_us < $", "t.created_us < $", NULL},
+    {"words", "no", false, NULL, "NOT EXISTS (SELECT 1 FROM sticker_words w WHERE w.sticker = t.rowno)", NULL},
+    {"words", "yes", false, NULL, "EXISTS (SELECT 1 FROM sticker_words w WHERE w.sticker = t.rowno)", NULL},
+    {"since", NULL, true, "SELECT # FROM stickers WHERE created_us >= $", "t.created_us >= $", NULL},
+    {"until", NULL, true, "SELECT # FROM stickers WHERE created_us < $", "t.created_us < $", NULL},
     {NULL, NULL, false, NULL, NULL, NULL},
 };
 
@@ -72,8 +76,8 @@ static const struct list_column query_columns[] = {
 static const struct list_filter query_filters[] = {
     {"votes", "yes", false, VOTED("queries"), HAS_VOTES, NULL},
     {"votes", "no", false, NULL, NO_VOTES, NULL},
-    {"since", NULL, true, "SELECT rowid FROM queries WHERE modified_us >= $", "t.modified_us >= $", NULL},
-    {"until", NULL, true, "SELECT rowid FROM queries WHERE modified_us < $", "t.modified_us < $", NULL},
+    {"since", NULL, true, "SELECT # FROM queries WHERE modified_us >= $", "t.modified_us >= $", NULL},
+    {"until", NULL, true, "SELECT # FROM queries WHERE modified_us < $", "t.modified_us < $", NULL},
     {NULL, NULL, false, NULL, NULL, NULL},
 };
 
@@ -87,14 +91,14 @@ static const struct list_column score_columns[] = {
     {NULL, NULL, PLAIN},
 };
 static const struct list_filter score_filters[] = {
-    {"query", NULL, false, "SELECT s.rowid FROM queries q JOIN scores s ON s.query_id = q.id WHERE q.query = $",
+    {"query", NULL, false, "SELECT s.# FROM queries q JOIN scores s ON s.query_id = q.id WHERE q.query = $",
      "t.query_id = (SELECT q.id FROM queries q WHERE q.query = $)", NULL},
-    {"sticker", NULL, false, "SELECT s.rowid FROM stickers k JOIN scores s ON s.sticker_id = k.id WHERE k.filename = $",
+    {"sticker", NULL, false, "SELECT s.# FROM stickers k JOIN scores s ON s.sticker_id = k.id WHERE k.filename = $",
      "t.sticker_id = (SELECT k.id FROM stickers k WHERE k.filename = $)", NULL},
     {"balance", "bad", false, NULL, "t.negatives > t.positives", NULL},
     {"balance", "good", false, NULL, "t.positives > t.negatives", NULL},
-    {"since", NULL, true, "SELECT rowid FROM scores WHERE modified_us >= $", "t.modified_us >= $", NULL},
-    {"until", NULL, true, "SELECT rowid FROM scores WHERE modified_us < $", "t.modified_us < $", NULL},
+    {"since", NULL, true, "SELECT # FROM scores WHERE modified_us >= $", "t.modified_us >= $", NULL},
+    {"until", NULL, true, "SELECT # FROM scores WHERE modified_us < $", "t.modified_us < $", NULL},
     {NULL, NULL, false, NULL, NULL, NULL},
 };
 
@@ -104,19 +108,18 @@ static const struct list_column user_columns[] = {
     {"is_staff", "t.is_staff", PLAIN},
     {"is_superuser", "t.is_superuser", PLAIN},
     {"groups",
-     "(SELECT group_concat(g.name, ', ') FROM user_groups m JOIN groups g ON g.id = m.group_id WHERE m.user_id = t.id)",
-     PLAIN},
-    {"group_ids", "(SELECT group_concat(m.group_id, ' ') FROM user_groups m WHERE m.user_id = t.id)", PLAIN},
+     JOINED("name", ", ", "name FROM user_groups m JOIN groups g ON g.id = m.group_id WHERE m.user_id = t.id"), PLAIN},
+    {"group_ids", JOINED("group_id", " ", "group_id FROM user_groups m WHERE m.user_id = t.id"), PLAIN},
     {"created_us", "t.created_us", NUMBER_SORTS},
     {"modified_us", "t.modified_us", NUMBER_SORTS},
     {NULL, NULL, PLAIN},
 };
 static const struct list_filter user_filters[] = {
-    {"role", "superuser", false, NULL, "t.is_superuser", NULL},
-    {"role", "staff", false, NULL, "t.is_staff", NULL},
-    {"role", "plain", false, NULL, "NOT t.is_staff AND NOT t.is_superuser", NULL},
-    {"active", "yes", false, NULL, "t.is_active", NULL},
-    {"active", "no", false, NULL, "NOT t.is_active", NULL},
+    {"role", "superuser", false, NULL, "t.is_superuser <> 0", NULL},
+    {"role", "staff", false, NULL, "t.is_staff <> 0", NULL},
+    {"role", "plain", false, NULL, "t.is_staff = 0 AND t.is_superuser = 0", NULL},
+    {"active", "yes", false, NULL, "t.is_active <> 0", NULL},
+    {"active", "no", false, NULL, "t.is_active = 0", NULL},
     {NULL, NULL, false, NULL, NULL, NULL},
 };
 
@@ -138,7 +141,7 @@ static const struct list_column token_columns[] = {
     {NULL, NULL, PLAIN},
 };
 static const struct list_filter token_filters[] = {
-    {"username", NULL, false, "SELECT k.rowid FROM users u JOIN tokens k ON k.user_id = u.id WHERE u.username = $",
+    {"username", NULL, false, "SELECT k.# FROM users u JOIN tokens k ON k.user_id = u.id WHERE u.username = $",
      "t.user_id = (SELECT u.id FROM users u WHERE u.username = $)", NULL},
     {NULL, NULL, false, NULL, NULL, NULL},
 };
@@ -157,11 +160,11 @@ static const struct list_column history_columns[] = {
 static const struct list_filter history_filters[] = {
     {"model", NULL, false, NULL, "t.model = $", NULL},
     {"action", NULL, false, NULL, "t.action = $", NULL},
-    {"username", NULL, false, "SELECT rowid FROM history WHERE username = $", "t.username = $",
+    {"username", NULL, false, "SELECT # FROM history WHERE username = $", "t.username = $",
      DISTINCT("history", "username")},
-    {"object", NULL, false, "SELECT rowid FROM history WHERE object = $", "t.object = $", NULL},
-    {"since", NULL, true, "SELECT rowid FROM history WHERE at_us >= $", "t.at_us >= $", NULL},
-    {"until", NULL, true, "SELECT rowid FROM history WHERE at_us < $", "t.at_us < $", NULL},
+    {"object", NULL, false, "SELECT # FROM history WHERE object = $", "t.object = $", NULL},
+    {"since", NULL, true, "SELECT # FROM history WHERE at_us >= $", "t.at_us >= $", NULL},
+    {"until", NULL, true, "SELECT # FROM history WHERE at_us < $", "t.at_us < $", NULL},
     {NULL, NULL, false, NULL, NULL, NULL},
 };
 static const struct list_filter no_filters[] = {{NULL, NULL, false, NULL, NULL, NULL}};
@@ -172,14 +175,17 @@ static const struct list_table tables[] = {
         .table = "stickers",
         .id = "t.filename",
         .joins = "",
-        .search = "SELECT rowid FROM stickers WHERE filename = $ UNION ALL"
-                  " SELECT rowid >> 12 FROM stickers_fts WHERE stickers_fts MATCH @" /* see FTS_ROW */
+        .search = "SELECT # FROM stickers WHERE filename = $ UNION ALL"
+                  " SELECT rowid >> 12 FROM stickers_fts WHERE stickers_fts MATCH ?" /* see FTS_ROW */
                   " AND rowid >> 12 NOT IN (SELECT rowid FROM stickers WHERE filename = $)",
+        .search_postgres = "SELECT # FROM stickers WHERE filename = $ UNION ALL"
+                           " SELECT f.rowno FROM sticker_search f WHERE " FOUND
+                           " AND f.rowno NOT IN (SELECT rowno FROM stickers WHERE filename = $)",
         .columns = sticker_columns,
         .filters = sticker_filters,
         .goes = {{"scored queries",
                   "SELECT count(*) FROM scores WHERE sticker_id = (SELECT id FROM stickers WHERE filename = $)"},
-                 {"votes", "SELECT coalesce(sum(positives + negatives), 0) FROM scores"
+                 {"votes", "SELECT CAST(coalesce(sum(positives + negatives), 0) AS bigint) FROM scores"
                            " WHERE sticker_id = (SELECT id FROM stickers WHERE filename = $)"}},
     },
     {
@@ -187,19 +193,23 @@ static const struct list_table tables[] = {
         .table = "queries",
         .id = "t.id",
         .joins = "",
-        .search = "SELECT q.rowid FROM queries_fts f JOIN queries q ON q.row = f.rowid WHERE queries_fts MATCH @",
+        .search = "SELECT q.rowid FROM queries_fts f JOIN queries q ON q.row = f.rowid WHERE queries_fts MATCH ?",
+        .search_postgres = "SELECT f.rowno FROM query_search f WHERE " FOUND,
         .columns = query_columns,
         .filters = query_filters,
         .goes = {{"scored stickers", "SELECT count(*) FROM scores WHERE query_id = $"},
-                 {"votes", "SELECT coalesce(sum(positives + negatives), 0) FROM scores WHERE query_id = $"}},
+                 {"votes",
+                  "SELECT CAST(coalesce(sum(positives + negatives), 0) AS bigint) FROM scores WHERE query_id = $"}},
     },
     {
         .name = "scores",
         .table = "scores",
         .id = "t.id",
         .joins = " JOIN queries q ON q.id = t.query_id JOIN stickers k ON k.id = t.sticker_id",
-        .search = "SELECT s.rowid FROM queries_fts f CROSS JOIN queries q ON q.row = f.rowid"
-                  " CROSS JOIN scores s ON s.query_id = q.id WHERE queries_fts MATCH @",
+        .search = "SELECT s.# FROM queries_fts f CROSS JOIN queries q ON q.row = f.rowid"
+                  " CROSS JOIN scores s ON s.query_id = q.id WHERE queries_fts MATCH ?",
+        .search_postgres = "SELECT s.rowno FROM query_search f JOIN queries q ON q.rowno = f.rowno"
+                           " JOIN scores s ON s.query_id = q.id WHERE " FOUND,
         .columns = score_columns,
         .filters = score_filters,
         .goes = {{"votes", "SELECT positives + negatives FROM scores WHERE id = $"}},
@@ -209,7 +219,7 @@ static const struct list_table tables[] = {
         .table = "users",
         .id = "t.id",
         .joins = "",
-        .search = "SELECT rowid FROM users WHERE " BEGINS("username"),
+        .search = "SELECT # FROM users WHERE " BEGINS("username"),
         .columns = user_columns,
         .filters = user_filters,
         .goes = {{"tokens", "SELECT count(*) FROM tokens WHERE user_id = $"},
@@ -220,7 +230,7 @@ static const struct list_table tables[] = {
         .table = "groups",
         .id = "t.id",
         .joins = "",
-        .search = "SELECT rowid FROM groups WHERE " BEGINS("name"),
+        .search = "SELECT # FROM groups WHERE " BEGINS("name"),
         .columns = group_columns,
         .filters = no_filters,
         .goes = {{"memberships", "SELECT count(*) FROM user_groups WHERE group_id = $"}},
@@ -230,22 +240,22 @@ static const struct list_table tables[] = {
         .table = "tokens",
         .id = "t.id",
         .joins = " JOIN users u ON u.id = t.user_id",
-        .search = "SELECT k.rowid FROM users u JOIN tokens k ON k.user_id = u.id WHERE " BEGINS("u.username"),
+        .search = "SELECT k.# FROM users u JOIN tokens k ON k.user_id = u.id WHERE " BEGINS("u.username"),
         .columns = token_columns,
         .filters = token_filters,
     },
     {
         .name = "history",
         .table = "history",
-        .id = "t.row",
+        .id = "t.rowno",
         .joins = "",
-        .search = "SELECT rowid FROM history WHERE " BEGINS("object"),
+        .search = "SELECT # FROM history WHERE " BEGINS("object"),
         .columns = history_columns,
         .filters = history_filters,
     },
 };
 
-const struct list_table *sticker_sqlite_list(const char *name)
+const struct list_table *sticker_list(const char *name)
 {
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (strcmp(tables[i].name, name) == 0)

@@ -1,4 +1,4 @@
-/* search_documents_postgres.c: pages of documents, with how far a model is with each.
+/* search_documents.c: pages of documents, with how far a model is with each.
  *
  * A page is a walk along an index that knows the ids in order, and what it finds is then looked up:
  *
@@ -7,7 +7,7 @@
  *
  * Indexed and failed documents are walked along the model's vectors and failures, all others along
  * documents_listed. The statement is put together from the literals here; values are only ever bound. */
-#include "store/search_postgres.h"
+#include "store/search_internal.h"
 
 #include "base/buf.h"
 #include <assert.h>
@@ -20,12 +20,29 @@
 /* $1 model, $2 after, $3 filename, $4 search, $5 how many rows */
 struct asking {
     const struct document_ask *ask;
+    struct db_conn *conn;
     struct db_arg args[5];
 };
 
-/* Ids (and what tests need) of rows after the last page's. */
-static void put_walk(struct buf *sql, const struct document_ask *ask)
+/* SQLite must be told. */
+static const char *listed(const struct db_conn *c)
 {
+    return db_sql(c, " INDEXED BY documents_listed", "");
+}
+
+/* Does `name` contain what is looked for? Both know small letters from ASCII's alone. */
+static void put_contains(struct buf *sql, const struct db_conn *c, const char *name)
+{
+    buf_printf(
+        sql,
+        db_sql(c, "instr(lower(%s), lower($4)) > 0", "strpos(lower(%s COLLATE \"C\"), lower($4 COLLATE \"C\")) > 0"),
+        name);
+}
+
+/* Ids (and what tests need) of rows after the last page's. */
+static void put_walk(struct buf *sql, const struct asking *q)
+{
+    const struct document_ask *ask = q->ask;
     const char *past = ask->descending ? "<" : ">", *direction = ask->descending ? " DESC" : "";
     if (ask->filename) {
         buf_puts(sql, "SELECT id, filename, image_sha256 FROM documents WHERE filename = $3");
@@ -37,22 +54,26 @@ static void put_walk(struct buf *sql, const struct document_ask *ask)
     if (from)
         buf_printf(sql, "SELECT document_id AS id FROM %s WHERE model_id = " MODEL, from);
     else
-        buf_puts(sql, "SELECT id, filename, image_sha256 FROM documents WHERE true");
+        buf_printf(sql, "SELECT id, filename, image_sha256 FROM documents%s WHERE true", listed(q->conn));
     const char *id = from ? "document_id" : "id";
     if (ask->after)
         buf_printf(sql, " AND %s %s $2", id, past);
     buf_printf(sql, " ORDER BY %s%s LIMIT %d", id, direction, DOCUMENT_WALK);
 }
 
-static void put_tests(struct buf *sql, const struct document_ask *ask)
+static void put_tests(struct buf *sql, const struct asking *q)
 {
+    const struct document_ask *ask = q->ask;
     bool bare = !ask->filename && (ask->state == DOCUMENT_INDEXED || ask->state == DOCUMENT_FAILED);
     buf_puts(sql, " WHERE true");
-    if (*ask->search && bare)
-        buf_puts(sql, " AND EXISTS (SELECT 1 FROM documents k WHERE k.id = w.id"
-                      " AND strpos(lower(k.filename COLLATE \"C\"), lower($4 COLLATE \"C\")) > 0)");
-    else if (*ask->search)
-        buf_puts(sql, " AND strpos(lower(w.filename COLLATE \"C\"), lower($4 COLLATE \"C\")) > 0");
+    if (*ask->search && bare) {
+        buf_printf(sql, " AND EXISTS (SELECT 1 FROM documents k%s WHERE k.id = w.id AND ", listed(q->conn));
+        put_contains(sql, q->conn, "k.filename");
+        buf_puts(sql, ")");
+    } else if (*ask->search) {
+        buf_puts(sql, " AND ");
+        put_contains(sql, q->conn, "w.filename");
+    }
     if (ask->state == DOCUMENT_PENDING)
         buf_puts(sql, " AND w.image_sha256 <> '' AND NOT " HAS("vectors", "w.id") " AND NOT " HAS("vector_failures",
                                                                                                   "w.id"));
@@ -62,15 +83,15 @@ static void put_tests(struct buf *sql, const struct document_ask *ask)
         buf_puts(sql, " AND " HAS("vector_failures", "w.id"));
 }
 
-static void put_page(struct buf *sql, const struct document_ask *ask)
+static void put_page(struct buf *sql, const struct asking *q)
 {
-    const char *direction = ask->descending ? " DESC" : "";
+    const char *direction = q->ask->descending ? " DESC" : "";
     buf_puts(sql, "SELECT d.id, d.filename, d.title, '', d.image_sha256, d.created_us, d.modified_us,"
-                  " v.document_id, f.document_id, f.why, octet_length(v.vector) FROM (SELECT w.id FROM (");
-    put_walk(sql, ask);
+                  " v.document_id, f.document_id, f.why, length(v.vector) FROM (SELECT w.id FROM (");
+    put_walk(sql, q);
     buf_puts(sql, ") w");
-    put_tests(sql, ask);
-    buf_puts(sql, " LIMIT $5) p JOIN documents d ON d.id = p.id");
+    put_tests(sql, q);
+    buf_printf(sql, " LIMIT $5) p %s documents d ON d.id = p.id", db_sql(q->conn, "CROSS JOIN", "JOIN"));
     buf_puts(sql, " LEFT JOIN vectors v ON v.model_id = " MODEL " AND v.document_id = d.id"
                   " LEFT JOIN vector_failures f ON f.model_id = " MODEL " AND f.document_id = d.id");
     buf_printf(sql, " ORDER BY p.id%s", direction);
@@ -79,7 +100,7 @@ static void put_page(struct buf *sql, const struct document_ask *ask)
 static void read_row(struct db_rows *r, struct arena *a, struct document_row *out)
 {
     *out = (struct document_row){.why = "", .state = DOCUMENT_PENDING};
-    search_postgres_read_document(r, a, &out->doc);
+    search_read_document(r, a, &out->doc);
     if (db_int(r, 7)) {
         out->state = DOCUMENT_INDEXED;
         out->dim = db_int(r, 10) / (int64_t)sizeof(float);
@@ -100,7 +121,7 @@ static enum status read_page(struct db_conn *c, const struct asking *q, struct a
     void *rows = NULL;
     size_t cap = 0;
     buf_init(&sql, SQL_MAX);
-    put_page(&sql, q->ask);
+    put_page(&sql, q);
     enum status st = buf_status(&sql, err);
     if (st == OK) {
         db_query_once(&r, c, sql.data, q->args, sizeof q->args / sizeof *q->args, err);
@@ -130,7 +151,7 @@ static enum status walk_end(struct db_conn *c, const struct asking *q, int64_t *
     *id = 0;
     buf_init(&sql, SQL_MAX);
     buf_puts(&sql, "SELECT id FROM (");
-    put_walk(&sql, q->ask);
+    put_walk(&sql, q);
     buf_puts(&sql, ") w LIMIT 1 OFFSET $5");
     enum status st = buf_status(&sql, err);
     if (st == OK) {
@@ -143,15 +164,16 @@ static enum status walk_end(struct db_conn *c, const struct asking *q, int64_t *
     return st;
 }
 
-enum status search_postgres_document_page(struct search_store *s, const struct document_ask *ask, struct arena *a,
-                                          struct document_page *out, struct error *err)
+enum status search_store_document_page(struct search_store *s, const struct document_ask *ask, struct arena *a,
+                                       struct document_page *out, struct error *err)
 {
     assert(ask->limit && ask->state != DOCUMENT_IMAGELESS);
+    struct db_conn *c = db_reader(s->db);
     const struct asking q = {.ask = ask,
+                             .conn = c,
                              .args = {DB_TEXT(ask->model), DB_INT(ask->after),
                                       DB_TEXT(ask->filename ? ask->filename : ""), DB_TEXT(ask->search),
                                       DB_INT(db_limit(ask->limit + 1))}};
-    struct db_conn *c = db_reader(search_db(s));
     *out = (struct document_page){0};
     enum status st = db_snapshot(c, err);
     if (st == OK) {
@@ -160,6 +182,6 @@ enum status search_postgres_document_page(struct search_store *s, const struct d
             st = walk_end(c, &q, &out->next, err);
         db_snapshot_end(c);
     }
-    db_reader_done(search_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }

@@ -1,6 +1,6 @@
-/* search_vectors_postgres.c: one vector per document and model, which documents still lack one, and each
+/* search_vectors.c: one vector per document and model, which documents still lack one, and each
  * model's generation, counted up in the same transaction as the change it counts. */
-#include "store/search_postgres.h"
+#include "store/search_internal.h"
 
 #include "base/os.h"
 #include <inttypes.h>
@@ -23,7 +23,7 @@ static enum status check(const char *model, size_t dim, struct error *err)
 
 /* --- changes --- */
 
-enum status search_postgres_vectors_forget(struct db_conn *c, int64_t document_id, struct error *err)
+enum status search_vectors_forget(struct db_conn *c, int64_t document_id, struct error *err)
 {
     enum status st = db_run(c,
                             "UPDATE models SET generation = generation + 1, modified_us = $2"
@@ -49,21 +49,19 @@ static enum status forget_job(struct db_conn *c, void *arg, struct error *err)
     if (st == OK && !found)
         st = err_set(err, ERR_NOT_FOUND, "document \"%s\" does not exist", job->filename);
     if (st == OK)
-        st = search_postgres_vectors_forget(c, job->id, err);
-    return st == OK ? search_postgres_changed(c, &job->id, 1, err) : st;
+        st = search_vectors_forget(c, job->id, err);
+    return st == OK ? search_changed(c, &job->id, 1, err) : st;
 }
 
-enum status search_postgres_document_forget(struct search_store *s, const char *filename, int64_t *id,
-                                            struct error *err)
+enum status search_store_document_forget(struct search_store *s, const char *filename, int64_t *id, struct error *err)
 {
     struct forget_job job = {.filename = filename};
-    enum status st = search_postgres_write(s, DB_DURABLE, forget_job, &job, err);
+    enum status st = search_write(s, DB_DURABLE, forget_job, &job, err);
     *id = job.id;
     return st;
 }
 
-enum status search_postgres_touch_model(struct db_conn *c, const char *model, int64_t by, int64_t *id,
-                                        struct error *err)
+enum status search_touch_model(struct db_conn *c, const char *model, int64_t by, int64_t *id, struct error *err)
 {
     return db_get_int(
         c,
@@ -87,15 +85,37 @@ struct stored {
     size_t n;
 };
 
+/* In SQLite one by one. */
+static enum status put_vector(struct db_conn *c, const struct put_job *job, int64_t model, size_t i, struct stored *out,
+                              struct error *err)
+{
+    int64_t id;
+    bool found;
+    enum status st =
+        db_get_int(c,
+                   "INSERT INTO vectors (model_id, document_id, vector, created_us, modified_us)"
+                   " SELECT $1, id, $4, $5, $5 FROM documents WHERE id = $2 AND image_sha256 = $3"
+                   " ON CONFLICT (model_id, document_id) DO UPDATE SET vector = excluded.vector,"
+                   " modified_us = excluded.modified_us RETURNING document_id",
+                   DB_ARGS(DB_INT(model), DB_INT(job->document_ids[i]), DB_TEXT(job->image_sha256[i]),
+                           DB_BLOB(job->vectors + i * job->dim, job->dim * sizeof(float)), DB_INT(os_now_us())),
+                   &id, &found, err);
+    if (st != OK || !found)
+        return st;
+    out->vectors[out->n] = job->vectors + i * job->dim;
+    out->ids[out->n++] = id;
+    return db_run(c, "DELETE FROM vector_failures WHERE model_id = $1 AND document_id = $2",
+                  DB_ARGS(DB_INT(model), DB_INT(id)), NULL, err);
+}
+
+/* In PostgreSQL all in one round trip. */
 static enum status put_vectors(struct db_conn *c, const struct put_job *job, int64_t model, struct arena *a,
                                struct stored *out, struct error *err)
 {
     struct db_rows r;
     struct db_bytes *images = arena_array(a, job->n + 1, sizeof *images);
     struct db_bytes *vectors = arena_array(a, job->n + 1, sizeof *vectors);
-    out->ids = arena_array(a, job->n + 1, sizeof *out->ids);
-    out->vectors = arena_array(a, job->n + 1, sizeof *out->vectors);
-    if (!images || !vectors || !out->ids || !out->vectors)
+    if (!images || !vectors)
         return err_set(err, ERR_NO_MEMORY, "out of memory for %zu vectors", job->n);
     for (size_t i = 0; i < job->n; i++) {
         images[i] = (struct db_bytes){job->image_sha256[i], strlen(job->image_sha256[i])};
@@ -117,7 +137,10 @@ static enum status put_vectors(struct db_conn *c, const struct put_job *job, int
                 out->vectors[out->n] = job->vectors + i * job->dim;
         out->ids[out->n++] = id;
     }
-    return db_end(&r);
+    enum status st = db_end(&r);
+    return st != OK ? st
+                    : db_run(c, "DELETE FROM vector_failures WHERE model_id = $1 AND document_id = ANY ($2)",
+                             DB_ARGS(DB_INT(model), DB_INTS(out->ids, out->n)), NULL, err);
 }
 
 static enum status put_job(struct db_conn *c, void *arg, struct error *err)
@@ -127,32 +150,35 @@ static enum status put_job(struct db_conn *c, void *arg, struct error *err)
     struct arena a;
     int64_t model;
     arena_init(&a, SIZE_MAX);
-    enum status st = search_postgres_touch_model(c, job->model, 0, &model, err);
-    if (st == OK)
+    stored.ids = arena_array(&a, job->n + 1, sizeof *stored.ids);
+    stored.vectors = arena_array(&a, job->n + 1, sizeof *stored.vectors);
+    enum status st = stored.ids && stored.vectors
+                         ? search_touch_model(c, job->model, 0, &model, err)
+                         : err_set(err, ERR_NO_MEMORY, "out of memory for %zu vectors", job->n);
+    if (st == OK && db_is_postgres(c))
         st = put_vectors(c, job, model, &a, &stored, err);
+    else
+        for (size_t i = 0; i < job->n && st == OK; i++)
+            st = put_vector(c, job, model, i, &stored, err);
     if (st == OK && stored.n) {
-        st = db_run(c, "DELETE FROM vector_failures WHERE model_id = $1 AND document_id = ANY ($2)",
-                    DB_ARGS(DB_INT(model), DB_INTS(stored.ids, stored.n)), NULL, err);
+        st = search_changed(c, stored.ids, stored.n, err);
         if (st == OK)
-            st = search_postgres_changed(c, stored.ids, stored.n, err);
+            st = search_pgvector_put(c, model, job->dim, stored.ids, stored.vectors, stored.n, err);
         if (st == OK)
-            st = search_postgres_pgvector_put(c, model, job->dim, stored.ids, stored.vectors, stored.n, err);
-        if (st == OK)
-            st = search_postgres_touch_model(c, job->model, 1, &model, err);
+            st = search_touch_model(c, job->model, 1, &model, err);
     }
     arena_free(&a);
     return st;
 }
 
-enum status search_postgres_vectors_put(struct search_store *s, const char *model, size_t dim,
-                                        const int64_t *document_ids, const char *const *image_sha256,
-                                        const float *vectors, size_t n, struct error *err)
+enum status search_store_vectors_put(struct search_store *s, const char *model, size_t dim, const int64_t *document_ids,
+                                     const char *const *image_sha256, const float *vectors, size_t n, struct error *err)
 {
     enum status st = check(model, dim, err);
     if (st != OK)
         return st;
     struct put_job job = {model, dim, n, document_ids, image_sha256, vectors};
-    return search_postgres_write(s, DB_FAST, put_job, &job, err);
+    return search_write(s, DB_FAST, put_job, &job, err);
 }
 
 struct failed_job {
@@ -165,7 +191,7 @@ static enum status failed_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct failed_job *job = arg;
     int64_t model;
-    enum status st = search_postgres_touch_model(c, job->model, 0, &model, err);
+    enum status st = search_touch_model(c, job->model, 0, &model, err);
     if (st != OK)
         return st;
     return db_run(c,
@@ -176,12 +202,12 @@ static enum status failed_job(struct db_conn *c, void *arg, struct error *err)
                   DB_ARGS(DB_INT(model), DB_INT(job->document_id), DB_TEXT(job->why), DB_INT(os_now_us())), NULL, err);
 }
 
-enum status search_postgres_vector_failed(struct search_store *s, const char *model, int64_t document_id,
-                                          const char *why, struct error *err)
+enum status search_store_vector_failed(struct search_store *s, const char *model, int64_t document_id, const char *why,
+                                       struct error *err)
 {
     enum status st = check(model, 1, err);
     struct failed_job job = {model, document_id, why};
-    return st == OK ? search_postgres_write(s, DB_FAST, failed_job, &job, err) : st;
+    return st == OK ? search_write(s, DB_FAST, failed_job, &job, err) : st;
 }
 
 static enum status failures_drop_job(struct db_conn *c, void *arg, struct error *err)
@@ -191,9 +217,9 @@ static enum status failures_drop_job(struct db_conn *c, void *arg, struct error 
                   DB_ARGS(DB_TEXT(model)), NULL, err);
 }
 
-enum status search_postgres_failures_drop(struct search_store *s, const char *model, struct error *err)
+enum status search_store_failures_drop(struct search_store *s, const char *model, struct error *err)
 {
-    return search_postgres_write(s, DB_FAST, failures_drop_job, (void *)(uintptr_t)model, err);
+    return search_write(s, DB_FAST, failures_drop_job, (void *)(uintptr_t)model, err);
 }
 
 static enum status drop_job(struct db_conn *c, void *arg, struct error *err)
@@ -204,22 +230,21 @@ static enum status drop_job(struct db_conn *c, void *arg, struct error *err)
     enum status st = db_get_int(c, "SELECT id FROM models WHERE name = $1", DB_ARGS(DB_TEXT(model)), &id, &found, err);
     if (st != OK || !found)
         return st;
-    if ((st = search_postgres_model_changed(c, id, err)) != OK ||
+    if ((st = search_model_changed(c, id, err)) != OK ||
         (st = db_run(c, "DELETE FROM vectors WHERE model_id = $1", DB_ARGS(DB_INT(id)), NULL, err)) != OK ||
         (st = db_run(c, "DELETE FROM vector_failures WHERE model_id = $1", DB_ARGS(DB_INT(id)), NULL, err)) != OK)
         return st;
-    return search_postgres_touch_model(c, model, 1, &id, err); /* the row stays, so that its generation never repeats */
+    return search_touch_model(c, model, 1, &id, err); /* the row stays, so that its generation never repeats */
 }
 
-enum status search_postgres_vectors_drop(struct search_store *s, const char *model, struct error *err)
+enum status search_store_vectors_drop(struct search_store *s, const char *model, struct error *err)
 {
-    return search_postgres_write(s, DB_FAST, drop_job, (void *)(uintptr_t)model, err);
+    return search_write(s, DB_FAST, drop_job, (void *)(uintptr_t)model, err);
 }
 
 /* --- reads --- */
 
-void search_postgres_read_vector(struct db_rows *r, const char *model, size_t dim, struct arena *a,
-                                 struct vector_row *out)
+void search_read_vector(struct db_rows *r, const char *model, size_t dim, struct arena *a, struct vector_row *out)
 {
     size_t bytes;
     const void *blob = db_bytes(r, 1, &bytes);
@@ -238,16 +263,16 @@ void search_postgres_read_vector(struct db_rows *r, const char *model, size_t di
     *out = (struct vector_row){.document_id = db_int(r, 0), .vector = copy};
 }
 
-enum status search_postgres_vectors_page(struct search_store *s, const char *model, size_t dim, int64_t after,
-                                         size_t limit, struct arena *a, struct vector_row **out, size_t *n,
-                                         struct error *err)
+enum status search_store_vectors_page(struct search_store *s, const char *model, size_t dim, int64_t after,
+                                      size_t limit, struct arena *a, struct vector_row **out, size_t *n,
+                                      struct error *err)
 {
     *out = NULL;
     *n = 0;
     enum status st = check(model, dim, err);
     if (st != OK)
         return st;
-    struct db_conn *c = db_reader(search_db(s));
+    struct db_conn *c = db_reader(s->db);
     struct db_rows r;
     void *rows = NULL;
     size_t cap = 0;
@@ -256,50 +281,50 @@ enum status search_postgres_vectors_page(struct search_store *s, const char *mod
              " AND document_id > $2 ORDER BY document_id LIMIT $3",
              DB_ARGS(DB_TEXT(model), DB_INT(after), DB_INT(db_limit(limit))), err);
     while (db_next(&r) && db_grow(&r, a, &rows, *n, &cap, sizeof **out))
-        search_postgres_read_vector(&r, model, dim, a, (struct vector_row *)rows + (*n)++);
+        search_read_vector(&r, model, dim, a, (struct vector_row *)rows + (*n)++);
     *out = rows;
     st = db_end(&r);
-    db_reader_done(search_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }
 
-enum status search_postgres_vectors_count(struct search_store *s, const char *model, int64_t *vectors,
-                                          struct error *err)
+enum status search_store_vectors_count(struct search_store *s, const char *model, int64_t *vectors, struct error *err)
 {
-    struct db_conn *c = db_reader(search_db(s));
+    struct db_conn *c = db_reader(s->db);
     enum status st =
         db_get_int(c, "SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM models WHERE name = $1)",
                    DB_ARGS(DB_TEXT(model)), vectors, NULL, err);
-    db_reader_done(search_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }
 
-enum status search_postgres_vectors_progress(struct search_store *s, const char *model, struct vectors_progress *out,
-                                             struct error *err)
+#define PROGRESS(listed)                                                                                               \
+    "WITH m AS (SELECT id FROM models WHERE name = $1)"                                                                \
+    " SELECT (SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM m)),"                                      \
+    " (SELECT count(*) FROM vector_failures WHERE model_id = (SELECT id FROM m)),"                                     \
+    " (SELECT count(*) FROM documents" listed " WHERE image_sha256 <> '')"
+
+enum status search_store_vectors_progress(struct search_store *s, const char *model, struct vectors_progress *out,
+                                          struct error *err)
 {
-    struct db_conn *c = db_reader(search_db(s));
+    struct db_conn *c = db_reader(s->db);
     struct db_rows r;
     *out = (struct vectors_progress){0};
-    db_query(&r, c,
-             "WITH m AS (SELECT id FROM models WHERE name = $1)"
-             " SELECT (SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM m)),"
-             " (SELECT count(*) FROM vector_failures WHERE model_id = (SELECT id FROM m)),"
-             " (SELECT count(*) FROM documents WHERE image_sha256 <> '')",
-             DB_ARGS(DB_TEXT(model)), err);
+    db_query(&r, c, db_sql(c, PROGRESS(" INDEXED BY documents_listed"), PROGRESS("")), DB_ARGS(DB_TEXT(model)), err);
     while (db_next(&r)) {
         out->indexed = db_int(&r, 0);
         out->failed = db_int(&r, 1);
         out->pending = db_int(&r, 2) - out->indexed - out->failed;
     }
     enum status st = db_end(&r);
-    db_reader_done(search_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }
 
-enum status search_postgres_unindexed(struct search_store *s, const char *model, int64_t after, size_t limit,
-                                      struct arena *a, struct document **out, size_t *n, struct error *err)
+enum status search_store_unindexed(struct search_store *s, const char *model, int64_t after, size_t limit,
+                                   struct arena *a, struct document **out, size_t *n, struct error *err)
 {
-    struct db_conn *c = db_reader(search_db(s));
+    struct db_conn *c = db_reader(s->db);
     struct db_rows r;
     void *documents = NULL;
     size_t cap = 0;
@@ -312,19 +337,19 @@ enum status search_postgres_unindexed(struct search_store *s, const char *model,
              " ORDER BY d.id LIMIT $3",
              DB_ARGS(DB_TEXT(model), DB_INT(after), DB_INT(db_limit(limit))), err);
     while (db_next(&r) && db_grow(&r, a, &documents, *n, &cap, sizeof **out))
-        search_postgres_read_document(&r, a, (struct document *)documents + (*n)++);
+        search_read_document(&r, a, (struct document *)documents + (*n)++);
     *out = documents;
     enum status st = db_end(&r);
-    db_reader_done(search_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }
 
-enum status search_postgres_vectors_generation(struct search_store *s, const char *model, int64_t *generation,
-                                               struct error *err)
+enum status search_store_vectors_generation(struct search_store *s, const char *model, int64_t *generation,
+                                            struct error *err)
 {
-    struct db_conn *c = db_reader(search_db(s));
+    struct db_conn *c = db_reader(s->db);
     enum status st =
         db_get_int(c, "SELECT generation FROM models WHERE name = $1", DB_ARGS(DB_TEXT(model)), generation, NULL, err);
-    db_reader_done(search_db(s), c);
+    db_reader_done(s->db, c);
     return st;
 }

@@ -1,0 +1,39 @@
+/* fts.c: to the index of the database at hand. */
+#include "store/fts.h"
+
+enum status fts_put(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
+                    struct error *err)
+{
+    return db_is_postgres(c) ? pgfts_put(c, &t->postgres, id, terms, err)
+                             : sqlite_fts_put(c, &t->sqlite, id, terms, err);
+}
+
+enum status fts_remove(struct db_conn *c, const struct fts_table *t, int64_t id, struct error *err)
+{
+    return db_is_postgres(c) ? pgfts_remove(c, &t->postgres, id, err) : sqlite_fts_remove(c, &t->sqlite, id, err);
+}
+
+enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
+                     bool *same, struct error *err)
+{
+    return db_is_postgres(c) ? pgfts_same(c, &t->postgres, id, terms, same, err)
+                             : sqlite_fts_same(c, &t->sqlite, id, terms, same, err);
+}
+
+enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const int64_t *ids, size_t n, struct arena *a,
+                          const char **out, struct error *err)
+{
+    return db_is_postgres(c) ? pgfts_filenames(c, &t->postgres, ids, n, a, out, err)
+                             : sqlite_fts_filenames(c, &t->sqlite, ids, n, a, out, err);
+}
+
+enum status fts_search(struct db *d, const struct fts_table *t, const struct index_query *q, size_t limit,
+                       size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
+                       struct error *err)
+{
+    struct db_conn *c = db_reader(d);
+    enum status st = db_is_postgres(c) ? pgfts_search(c, &t->postgres, q, limit, offset, a, hits, n, total, err)
+                                       : sqlite_fts_search(c, &t->sqlite, q, limit, offset, a, hits, n, total, err);
+    db_reader_done(d, c);
+    return st;
+}

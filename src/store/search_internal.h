@@ -1,0 +1,39 @@
+/* search_internal.h: the search store, between its files; private to src/store. */
+#ifndef PEEL_STORE_SEARCH_INTERNAL_H
+#define PEEL_STORE_SEARCH_INTERNAL_H
+
+#include "store/db.h"
+#include "store/search_store.h"
+
+struct search_store {
+    struct db *db;
+};
+
+extern const struct db_schema search_schema_sqlite, search_schema_postgres;
+
+/* search_store.c: db_write while no other writes, in any process. So changes become visible in the order of their
+ * numbers, and what a job has read is still so when it writes. */
+enum status search_write(struct search_store *s, enum db_durability durability, db_job *job, void *arg,
+                         struct error *err) MUST_CHECK;
+/* Columns of table documents, and how to read them. */
+#define DOCUMENT_COLUMNS "d.id, d.filename, d.title, d.words_json, d.image_sha256, d.created_us, d.modified_us"
+void search_read_document(struct db_rows *r, struct arena *a, struct document *out);
+
+/* search_vectors.c; inside a job. Forgets a document's vectors and failures, for all models, and counts their
+ * generations up. */
+enum status search_vectors_forget(struct db_conn *c, int64_t document_id, struct error *err) MUST_CHECK;
+/* The row of a model, made on first use; its generation grows by `by`. */
+enum status search_touch_model(struct db_conn *c, const char *model, int64_t by, int64_t *id,
+                               struct error *err) MUST_CHECK;
+/* Reads columns document_id and vector; a row of another size makes r fail with ERR_CORRUPT. */
+void search_read_vector(struct db_rows *r, const char *model, size_t dim, struct arena *a, struct vector_row *out);
+
+/* search_changes.c; inside a job. These documents, or all that have a vector of this model, changed. */
+enum status search_changed(struct db_conn *c, const int64_t *document_ids, size_t n, struct error *err) MUST_CHECK;
+enum status search_model_changed(struct db_conn *c, int64_t model_id, struct error *err) MUST_CHECK;
+
+/* search_pgvector.c; inside a job. The vectors go into the index of their model and dimension, if there is one. */
+enum status search_pgvector_put(struct db_conn *c, int64_t model, size_t dim, const int64_t *document_ids,
+                                const float *const *vectors, size_t n, struct error *err) MUST_CHECK;
+
+#endif
