@@ -41,6 +41,7 @@ int cmd_search_service(const struct config *cfg);
 int cmd_serve(const struct config *cfg);
 int cmd_status(const struct config *cfg);
 int cmd_sticker_service(const struct config *cfg);
+int cmd_store(const struct config *cfg);
 int cmd_token(const struct config *cfg);
 int cmd_tokenize(const struct config *cfg);
 int cmd_user(const struct config *cfg);

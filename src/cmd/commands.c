@@ -26,6 +26,7 @@ const struct command commands[] = {
     {"status", "", 0, 0, cmd_status, "What is stored, what is pending, and how the services are"},
     {"sticker-service", "", 0, 0, cmd_sticker_service,
      "StickerService alone: what apps, the ML team and admins talk to"},
+    {"store", "copy FROM TO", 3, 3, cmd_store, "Copy a database, SQLite or PostgreSQL, into a new one of either"},
     {"token", "create USERNAME | list | revoke ID", 1, 2, cmd_token, "API tokens; a new one is printed once"},
     {"tokenize", "TEXT", 1, 1, cmd_tokenize, "The token ids of a text, as JSON"},
     {"user", "create|passwd|delete USERNAME | list", 1, 2, cmd_user, "Users of analytics and the admin pages"},

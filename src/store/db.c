@@ -55,6 +55,11 @@ void db_close(struct db *d)
     free(d);
 }
 
+const char *db_name(const struct db *d)
+{
+    return d->name;
+}
+
 enum status db_ping(struct db *d, struct error *err)
 {
     struct db_conn *c = db_reader(d);

@@ -43,7 +43,8 @@ bool db_is_postgres_url(const char *url);
 
 /* Opens the database, makes it if it is not there (a file has mode 0600), and migrates it in one transaction that
  * excludes others': any number of processes may do so at once. 1 to 64 connections. ERR_UNSUPPORTED for a newer
- * schema, the other store's database or another program's. */
+ * schema, the other store's database or another program's. Without a schema (NULL) it opens what is there, whatever it
+ * is, for reading only, and neither makes nor migrates anything; db_write is not to be called then. */
 enum status db_open(const char *url, unsigned connections, const struct db_schema *schema, struct db **out,
                     struct error *err) MUST_CHECK;
 void db_close(struct db *d); /* NULL is fine; every connection must have been handed back */
@@ -52,6 +53,8 @@ enum status db_ping(struct db *d, struct error *err) MUST_CHECK;
 /* Prometheus' <prefix>_database_*: how long calls took, how long of it they waited for a connection or for the writer's
  * turn, and how many failed for the database's sake (it is away, full, broken), not for what was asked. */
 void db_metrics(const struct db *d, const char *prefix, struct buf *out);
+
+const char *db_name(const struct db *d); /* for messages: without a password */
 
 struct db_conn *db_reader(struct db *d); /* waits for a free one; never NULL: errors come with its first statement */
 void db_reader_done(struct db *d, struct db_conn *c);

@@ -20,6 +20,18 @@ enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, c
                              : sqlite_fts_same(c, &t->sqlite, id, terms, same, err);
 }
 
+enum status fts_get(struct db_conn *c, const struct fts_table *t, int64_t id, struct arena *a, bool *found,
+                    struct index_terms *out, struct error *err)
+{
+    return db_is_postgres(c) ? pgfts_get(c, &t->postgres, id, a, found, out, err)
+                             : sqlite_fts_get(c, &t->sqlite, id, a, found, out, err);
+}
+
+enum status fts_last(struct db_conn *c, const struct fts_table *t, int64_t *id, struct error *err)
+{
+    return db_get_int(c, db_sql(c, t->sqlite.last, t->postgres.last), DB_NONE, id, NULL, err);
+}
+
 enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const int64_t *ids, size_t n, struct arena *a,
                           const char **out, struct error *err)
 {

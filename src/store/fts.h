@@ -24,6 +24,12 @@ enum status fts_remove(struct db_conn *c, const struct fts_table *t, int64_t id,
 enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
                      bool *same, struct error *err) MUST_CHECK;
 
+/* The terms that the document has, in the arena. */
+enum status fts_get(struct db_conn *c, const struct fts_table *t, int64_t id, struct arena *a, bool *found,
+                    struct index_terms *out, struct error *err) MUST_CHECK;
+/* The greatest number of a document that has terms; 0: none has. */
+enum status fts_last(struct db_conn *c, const struct fts_table *t, int64_t *id, struct error *err) MUST_CHECK;
+
 /* Filenames by id; NULL for those that are not there. */
 enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const int64_t *ids, size_t n, struct arena *a,
                           const char **out, struct error *err) MUST_CHECK;

@@ -574,7 +574,7 @@ static enum status create_database(struct pg *d, const char *name, struct error 
 }
 
 /* The first connection says what is wrong with the URL, the server or the password. */
-static enum status first_connection(struct pg *d, struct error *err)
+static enum status first_connection(struct pg *d, bool create, struct error *err)
 {
     struct pg_conn *c = &d->all[0];
     os_random(&c->tag, sizeof c->tag);
@@ -584,7 +584,7 @@ static enum status first_connection(struct pg *d, struct error *err)
     enum status st = failed(c, NULL, err);
     const char *name = PQdb(c->handle);
     /* The message is in the server's language, but names the database if that is what is missing. */
-    if (!name || !strstr(PQerrorMessage(c->handle), name) || create_database(d, name, NULL) != OK)
+    if (!create || !name || !strstr(PQerrorMessage(c->handle), name) || create_database(d, name, NULL) != OK)
         return st;
     PQfinish(c->handle);
     c->handle = connect_to(d, NULL);
@@ -692,7 +692,9 @@ enum status db_postgres_open(const char *url, unsigned connections, const struct
         d->all[i] = (struct pg_conn){.base = {.driver = &db_postgres, .name = d->base.name}, .db = d};
         db_add_conn(&d->base, &d->all[i].base);
     }
-    if (st == OK && (st = first_connection(d, err)) == OK) {
+    if (st == OK)
+        st = first_connection(d, schema, err);
+    if (st == OK && schema) {
         st = migrate(d, &d->all[0], schema, err);
         d->all[0].patient = false;
     }

@@ -1,14 +1,14 @@
 /* postgres_fts.c: a document's terms, as rows of the postings table.
  *
- * Packed terms are title, words, filename and folded, then each language's number (one byte), title and words; all
- * end with a NUL. The rows are made from them when they are written and again when they are to be forgotten. */
+ * Packed terms are title, words, filename and folded, each with a NUL, then the other languages' (fts_terms.h). The
+ * rows are made from them when they are written and again when they are to be forgotten. */
 #include "store/postgres_fts.h"
+#include "store/fts_terms.h"
 
 #include "base/buf.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PACKED = 8 << 20 };
 static const double weights[] = {FTS_WEIGHT_TITLE, FTS_WEIGHT_WORDS, FTS_WEIGHT_FILENAME};
 
 static bool is_letter(unsigned char c)
@@ -118,37 +118,32 @@ static bool merge(struct rows *r, int64_t id, int64_t length)
     return true;
 }
 
-static const char *next_text(const char **at, const char *end)
+static bool english(const char **at, const char *end, struct index_terms *out)
 {
-    const char *text = *at, *stop = memchr(text, '\0', (size_t)(end - text));
-    *at = stop ? stop + 1 : end;
-    return stop ? text : NULL;
+    return (out->title = fts_next_text(at, end)) && (out->words = fts_next_text(at, end)) &&
+           (out->filename = fts_next_text(at, end)) && (out->folded = fts_next_text(at, end));
 }
 
 static enum status make_rows(struct rows *r, int64_t id, const char *packed, size_t len, struct error *err)
 {
-    const char *at = packed, *end = packed + len, *text;
+    const char *at = packed, *end = packed + len;
     struct index_terms terms = {0};
+    struct language_terms t;
     *r = (struct rows){0};
-    buf_init(&r->bytes, MAX_PACKED * 2);
+    buf_init(&r->bytes, FTS_MAX_PACKED * 2);
     arena_init(&r->arena, SIZE_MAX);
-    bool ok = true, whole = true;
-    const char **const english[] = {&terms.title, &terms.words, &terms.filename, &terms.folded};
-    for (size_t i = 0; i < 4 && whole; i++)
-        whole = (*english[i] = next_text(&at, end)) != NULL;
-    for (size_t i = 0; i < 3 && whole && ok; i++)
-        ok = add_tokens(r, *english[i], 's', weights[i], -1);
+    if (!english(&at, end, &terms))
+        return fts_damaged(id, err);
+    const char *const stemmed[] = {terms.title, terms.words, terms.filename};
+    bool ok = true;
+    for (size_t i = 0; i < 3 && ok; i++)
+        ok = add_tokens(r, stemmed[i], 's', weights[i], -1);
     r->words = (int64_t)r->n_tokens;
-    ok = ok && whole && add_tokens(r, terms.folded, 'f', 0, -1);
-    while (whole && ok && at < end) {
-        unsigned language = (unsigned char)*at++;
-        whole = language < LANGUAGE_COUNT && (text = next_text(&at, end)) != NULL;
-        ok = whole && add_tokens(r, text, 'l', 1, -1);
-        whole = whole && (text = next_text(&at, end)) != NULL;
-        ok = ok && whole && add_tokens(r, text, 'l', 0, (int)language);
-    }
-    if (!whole)
-        return err_set(err, ERR_CORRUPT, "the packed terms of row %lld are damaged", (long long)id);
+    ok = ok && add_tokens(r, terms.folded, 'f', 0, -1);
+    while (ok && fts_next_language(&at, end, &t))
+        ok = add_tokens(r, t.title, 'l', 1, -1) && add_tokens(r, t.words, 'l', 0, (int)t.language);
+    if (ok && at != end)
+        return fts_damaged(id, err);
     enum status st = buf_status(&r->bytes, err);
     int64_t all;
     if (st == OK && (!ok || !merge(r, id, fts_length(&terms, &all))))
@@ -158,16 +153,11 @@ static enum status make_rows(struct rows *r, int64_t id, const char *packed, siz
 
 static enum status pack(const struct index_terms *terms, struct buf *out, struct error *err)
 {
-    const char *const english[] = {terms->title, terms->words, terms->filename, terms->folded};
-    buf_init(out, MAX_PACKED);
+    const char *const texts[] = {terms->title, terms->words, terms->filename, terms->folded};
+    buf_init(out, FTS_MAX_PACKED);
     for (size_t i = 0; i < 4; i++)
-        buf_append(out, english[i], strlen(english[i]) + 1);
-    for (size_t i = 0; i < terms->n_languages; i++) {
-        const struct language_terms *t = &terms->languages[i];
-        buf_putc(out, (char)t->language);
-        buf_append(out, t->title, strlen(t->title) + 1);
-        buf_append(out, t->words, strlen(t->words) + 1);
-    }
+        buf_append(out, texts[i], strlen(texts[i]) + 1);
+    fts_pack(terms, out);
     return buf_status(out, err);
 }
 
@@ -177,7 +167,7 @@ static enum status read_packed(struct db_conn *c, const struct pgfts *t, int64_t
                                struct error *err)
 {
     struct db_rows r;
-    buf_init(out, MAX_PACKED);
+    buf_init(out, FTS_MAX_PACKED);
     db_query(&r, c, t->terms, DB_ARGS(DB_INT(id)), err);
     *found = db_next(&r);
     if (*found) {
@@ -264,5 +254,21 @@ enum status pgfts_same(struct db_conn *c, const struct pgfts *t, int64_t id, con
         buf_free(&packed);
     }
     buf_free(&stored);
+    return st;
+}
+
+enum status pgfts_get(struct db_conn *c, const struct pgfts *t, int64_t id, struct arena *a, bool *found,
+                      struct index_terms *out, struct error *err)
+{
+    struct buf packed;
+    *out = (struct index_terms){0};
+    enum status st = read_packed(c, t, id, &packed, found, err);
+    const char *copy = st == OK && *found ? arena_strndup(a, packed.data, packed.len) : "", *at = copy;
+    if (!copy)
+        st = err_set(err, ERR_NO_MEMORY, "the terms of a document are larger than %zu bytes", a->max);
+    if (st == OK && *found)
+        st = english(&at, copy + packed.len, out) ? fts_unpack(at, (size_t)(copy + packed.len - at), id, a, out, err)
+                                                  : fts_damaged(id, err);
+    buf_free(&packed);
     return st;
 }

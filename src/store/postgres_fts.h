@@ -30,7 +30,7 @@
 /* The statements on such tables, and on the table that they index. A search is one statement, whose rows are told apart
  * by their first column: stems, the prefix, forms, the prefix among forms, and [documents, words] of the totals. */
 struct pgfts {
-    const char *search, *filenames;
+    const char *search, *filenames, *last;
     const char *terms, *put_terms, *remove_terms, *put, *remove, *count;
 };
 enum { PGFTS_STEM, PGFTS_PREFIX, PGFTS_FORM, PGFTS_FORM_PREFIX, PGFTS_TOTALS };
@@ -48,6 +48,7 @@ enum { PGFTS_STEM, PGFTS_PREFIX, PGFTS_FORM, PGFTS_FORM_PREFIX, PGFTS_TOTALS };
                   " UNION ALL SELECT 4, 1, ARRAY[documents, words], NULL FROM " fts "_totals",                         \
         .filenames = "SELECT t.n, d.filename FROM unnest($1) WITH ORDINALITY t (id, n) JOIN " documents " d ON d." id  \
                      " = t.id",                                                                                        \
+        .last = "SELECT coalesce(max(id), 0) FROM " fts "_documents",                                                  \
         .terms = "SELECT terms FROM " fts "_documents WHERE id = $1",                                                  \
         .put_terms = "INSERT INTO " fts "_documents (id, terms) VALUES ($1, $2)",                                      \
         .remove_terms = "DELETE FROM " fts "_documents WHERE id = $1",                                                 \
@@ -63,6 +64,8 @@ enum status pgfts_put(struct db_conn *c, const struct pgfts *t, int64_t id, cons
 enum status pgfts_remove(struct db_conn *c, const struct pgfts *t, int64_t id, struct error *err) MUST_CHECK;
 enum status pgfts_same(struct db_conn *c, const struct pgfts *t, int64_t id, const struct index_terms *terms,
                        bool *same, struct error *err) MUST_CHECK;
+enum status pgfts_get(struct db_conn *c, const struct pgfts *t, int64_t id, struct arena *a, bool *found,
+                      struct index_terms *out, struct error *err) MUST_CHECK;
 enum status pgfts_filenames(struct db_conn *c, const struct pgfts *t, const int64_t *ids, size_t n, struct arena *a,
                             const char **out, struct error *err) MUST_CHECK;
 enum status pgfts_search(struct db_conn *c, const struct pgfts *t, const struct index_query *q, size_t limit,

@@ -3,6 +3,7 @@
 #define PEEL_STORE_SEARCH_INTERNAL_H
 
 #include "store/db.h"
+#include "store/fts.h"
 #include "store/search_store.h"
 
 struct search_store {
@@ -10,11 +11,15 @@ struct search_store {
 };
 
 extern const struct db_schema search_schema_sqlite, search_schema_postgres;
+extern const struct fts_table search_fts;
 
 /* search_store.c: db_write while no other writes, in any process. So changes become visible in the order of their
  * numbers, and what a job has read is still so when it writes. */
 enum status search_write(struct search_store *s, enum db_durability durability, db_job *job, void *arg,
                          struct error *err) MUST_CHECK;
+/* Inside a job: what the document is found by, in the place of what it was. */
+enum status search_put_terms(struct db_conn *c, int64_t id, const struct index_terms *terms,
+                             struct error *err) MUST_CHECK;
 /* Columns of table documents, and how to read them. */
 #define DOCUMENT_COLUMNS "d.id, d.filename, d.title, d.words_json, d.image_sha256, d.created_us, d.modified_us"
 void search_read_document(struct db_rows *r, struct arena *a, struct document *out);

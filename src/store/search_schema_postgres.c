@@ -1,5 +1,4 @@
 /* search_schema_postgres.c: the search database's tables in PostgreSQL. */
-#include "store/postgres_fts.h"
 #include "store/search_internal.h"
 
 static const char *const migrations[] = {

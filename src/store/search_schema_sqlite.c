@@ -1,6 +1,5 @@
 /* search_schema_sqlite.c: the search database's tables in SQLite. */
 #include "store/search_internal.h"
-#include "store/sqlite_fts.h"
 
 static const char *const migrations[] = {
     /* 1 */

@@ -1,6 +1,5 @@
 /* search_store.c: opening the search database, its documents, the lexical search and settings.
  * Putting and deleting are durable: StickerService forgets a delivery once we said OK. */
-#include "store/fts.h"
 #include "store/search_internal.h"
 
 #include "base/os.h"
@@ -61,7 +60,12 @@ enum status search_write(struct search_store *s, enum db_durability durability, 
 
 /* --- documents --- */
 
-static const struct fts_table fts = FTS_TABLE("documents_fts", "documents", "id", "id");
+const struct fts_table search_fts = FTS_TABLE("documents_fts", "documents", "id", "id");
+
+enum status search_put_terms(struct db_conn *c, int64_t id, const struct index_terms *terms, struct error *err)
+{
+    return fts_put(c, &search_fts, id, terms, err);
+}
 
 struct put_job {
     const struct document *doc;
@@ -85,7 +89,7 @@ static enum status compare(struct db_conn *c, struct put_job *job, struct error 
         job->same = job->same_image && db_text_is(&r, 1, doc->title) && db_text_is(&r, 2, doc->words_json);
     }
     enum status st = db_end(&r);
-    return st == OK && job->same ? fts_same(c, &fts, job->id, job->terms, &job->same, err) : st;
+    return st == OK && job->same ? fts_same(c, &search_fts, job->id, job->terms, &job->same, err) : st;
 }
 
 static enum status put_row(struct db_conn *c, struct put_job *job, struct error *err)
@@ -117,7 +121,7 @@ static enum status put_job(struct db_conn *c, void *arg, struct error *err)
         return st;
     if ((st = put_row(c, job, err)) != OK)
         return st;
-    st = fts_put(c, &fts, job->id, job->terms, err);
+    st = search_put_terms(c, job->id, job->terms, err);
     return st == OK ? search_changed(c, &job->id, 1, err) : st;
 }
 
@@ -159,7 +163,7 @@ static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
         return st;
     if (!found)
         return not_found(job->filename, err);
-    if ((st = search_vectors_forget(c, job->id, err)) != OK || (st = fts_remove(c, &fts, job->id, err)) != OK ||
+    if ((st = search_vectors_forget(c, job->id, err)) != OK || (st = fts_remove(c, &search_fts, job->id, err)) != OK ||
         (st = search_changed(c, &job->id, 1, err)) != OK)
         return st;
     return db_run(c, "DELETE FROM documents WHERE id = $1", DB_ARGS(DB_INT(job->id)), NULL, err);
@@ -233,7 +237,7 @@ enum status search_store_filenames(struct search_store *s, const int64_t *ids, s
     struct db_conn *c = db_reader(s->db);
     enum status st = db_snapshot(c, err);
     if (st == OK) {
-        st = fts_filenames(c, &fts, ids, n, a, out, err);
+        st = fts_filenames(c, &search_fts, ids, n, a, out, err);
         db_snapshot_end(c);
     }
     db_reader_done(s->db, c);
@@ -247,7 +251,7 @@ enum status search_store_lexical(struct search_store *s, const struct index_quer
     struct fts_hit *found;
     *hits = NULL;
     *n = 0;
-    enum status st = fts_search(s->db, &fts, q, limit, offset, a, &found, n, total, err);
+    enum status st = fts_search(s->db, &search_fts, q, limit, offset, a, &found, n, total, err);
     if (st != OK || *n == 0)
         return st;
     if (!(*hits = arena_array(a, *n, sizeof **hits)))

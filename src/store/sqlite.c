@@ -187,6 +187,21 @@ static void close_all(struct db *base)
     sqlite_writer_close(d->writer); /* last, so that SQLite folds the journal into the file */
 }
 
+static enum status open_writer(struct sqlite_db *d, const struct db_schema *schema, struct error *err)
+{
+    struct db_conn *conn;
+    enum status st = create_file(d->base.name, err);
+    if (st == OK)
+        st = sqlite_conn_open(d->base.name, true, &conn, err);
+    if (st != OK)
+        return st;
+    if ((st = sqlite_migrate(conn, schema, err)) == OK)
+        st = sqlite_writer_open(conn, &d->writer, err);
+    if (st != OK)
+        sqlite_conn_close(conn);
+    return st;
+}
+
 enum status db_sqlite_open(const char *path, unsigned readers, const struct db_schema *schema, struct db **out,
                            struct error *err)
 {
@@ -196,18 +211,13 @@ enum status db_sqlite_open(const char *path, unsigned readers, const struct db_s
     struct sqlite_db *d = calloc(1, sizeof *d);
     if (!d)
         return err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", path);
-    enum status st;
-    if ((st = db_init(&d->base, &db_sqlite, path, readers, err)) == OK && (st = create_file(path, err)) == OK &&
-        (st = sqlite_conn_open(d->base.name, true, &conn, err)) == OK) {
-        if ((st = sqlite_migrate(conn, schema, err)) == OK)
-            st = sqlite_writer_open(conn, &d->writer, err);
-        if (st != OK)
-            sqlite_conn_close(conn);
-    }
+    enum status st = db_init(&d->base, &db_sqlite, path, readers, err);
+    if (st == OK && schema)
+        st = open_writer(d, schema, err);
     for (unsigned i = 0; i < readers && st == OK; i++)
         if ((st = sqlite_conn_open(d->base.name, false, &conn, err)) == OK)
             db_add_conn(&d->base, conn);
-    if (st == OK)
+    if (st == OK && schema)
         st = db_ping(&d->base, err);
     if (st != OK) {
         db_close(&d->base);

@@ -41,6 +41,24 @@ enum status sqlite_fts_same(struct db_conn *c, const struct sqlite_fts *t, int64
     return st == OK && *same ? fts_languages_same(c, t, id, terms, same, err) : st;
 }
 
+enum status sqlite_fts_get(struct db_conn *c, const struct sqlite_fts *t, int64_t id, struct arena *a, bool *found,
+                           struct index_terms *out, struct error *err)
+{
+    struct db_rows r;
+    *out = (struct index_terms){0};
+    *found = false;
+    db_query(&r, c, t->terms, DB_ARGS(DB_INT(id)), err);
+    while (db_next(&r)) {
+        *found = true;
+        out->title = db_text(&r, 0, a);
+        out->words = db_text(&r, 1, a);
+        out->filename = db_text(&r, 2, a);
+        out->folded = db_text(&r, 3, a);
+    }
+    enum status st = db_end(&r);
+    return st == OK && *found ? fts_languages_get(c, t, id, a, out, err) : st;
+}
+
 /* --- the question --- */
 
 /* Inside double quotes nothing is FTS5 syntax, and a doubled quote is a quote. */

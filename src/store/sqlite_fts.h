@@ -30,7 +30,7 @@
 
 /* The statements on such tables, and on the table that they index. */
 struct sqlite_fts {
-    const char *totals, *match, *insert, *remove, *terms, *filename;
+    const char *totals, *match, *insert, *remove, *terms, *filename, *last;
     struct {
         const char *match, *insert, *forget, *packed, *pack, *remove;
     } languages;
@@ -44,6 +44,7 @@ struct sqlite_fts {
         .remove = "DELETE FROM " fts " WHERE rowid " FTS_RANGE,                                                        \
         .terms = "SELECT title, words, filename, folded FROM " fts " WHERE rowid " FTS_RANGE,                          \
         .filename = "SELECT filename FROM " documents " WHERE " id " = ?1",                                            \
+        .last = "SELECT coalesce(max(rowid), 0) >> 12 FROM " fts,                                                      \
         .languages = {                                                                                                 \
             .match = "SELECT peel_collect_languages(" fts "_languages, ?2) FROM " fts "_languages WHERE " fts          \
                      "_languages MATCH ?1",                                                                            \
@@ -63,6 +64,8 @@ enum status sqlite_fts_put(struct db_conn *c, const struct sqlite_fts *t, int64_
 enum status sqlite_fts_remove(struct db_conn *c, const struct sqlite_fts *t, int64_t id, struct error *err) MUST_CHECK;
 enum status sqlite_fts_same(struct db_conn *c, const struct sqlite_fts *t, int64_t id, const struct index_terms *terms,
                             bool *same, struct error *err) MUST_CHECK;
+enum status sqlite_fts_get(struct db_conn *c, const struct sqlite_fts *t, int64_t id, struct arena *a, bool *found,
+                           struct index_terms *out, struct error *err) MUST_CHECK;
 enum status sqlite_fts_filenames(struct db_conn *c, const struct sqlite_fts *t, const int64_t *ids, size_t n,
                                  struct arena *a, const char **out, struct error *err) MUST_CHECK;
 enum status sqlite_fts_search(struct db_conn *c, const struct sqlite_fts *t, const struct index_query *q, size_t limit,
@@ -80,6 +83,8 @@ enum status fts_languages_put(struct db_conn *c, const struct sqlite_fts *t, int
                               const struct index_terms *terms, struct error *err) MUST_CHECK;
 enum status fts_languages_remove(struct db_conn *c, const struct sqlite_fts *t, int64_t id,
                                  struct error *err) MUST_CHECK;
+enum status fts_languages_get(struct db_conn *c, const struct sqlite_fts *t, int64_t id, struct arena *a,
+                              struct index_terms *out, struct error *err) MUST_CHECK;
 enum status fts_languages_same(struct db_conn *c, const struct sqlite_fts *t, int64_t id,
                                const struct index_terms *terms, bool *same, struct error *err) MUST_CHECK;
 

@@ -1,7 +1,8 @@
 /* sqlite_fts_languages.c: words of the other languages, written to and taken out of their index.
  *
- * Packed terms are a language's number (one byte), its titles' terms and its words' terms (each with a NUL), for
- * each language, deflated; in front of that stands the length inflated, 4 bytes, little endian. */
+ * They are packed as fts_terms.h says, and deflated; in front of that stands the length inflated, 4 bytes, little
+ * endian. */
+#include "store/fts_terms.h"
 #include "store/sqlite_fts.h"
 
 #include "base/buf.h"
@@ -10,29 +11,18 @@
 #include <zlib.h>
 
 enum {
-    MAX_PACKED = 8 << 20,
     HEAD = 4,
     TITLES = 1, /* arguments: the row, the titles of all, then a language each */
     FIRST = 2,
     ARGS = FIRST + LANGUAGE_COUNT,
 };
 
-static enum status damaged(int64_t row, struct error *err)
-{
-    return err_set(err, ERR_CORRUPT, "the packed terms of row %lld are damaged", (long long)row);
-}
-
 static enum status pack(const struct index_terms *terms, struct buf *out, struct error *err)
 {
     struct buf plain;
-    buf_init(&plain, MAX_PACKED);
-    buf_init(out, MAX_PACKED);
-    for (size_t i = 0; i < terms->n_languages; i++) {
-        const struct language_terms *t = &terms->languages[i];
-        buf_putc(&plain, (char)t->language);
-        buf_append(&plain, t->title, strlen(t->title) + 1);
-        buf_append(&plain, t->words, strlen(t->words) + 1);
-    }
+    buf_init(&plain, FTS_MAX_PACKED);
+    buf_init(out, FTS_MAX_PACKED);
+    fts_pack(terms, &plain);
     enum status st = buf_status(&plain, err);
     uLongf len = compressBound((uLong)plain.len);
     unsigned char *packed = st == OK ? malloc(len) : NULL;
@@ -55,25 +45,20 @@ static enum status apply(struct db_conn *c, const char *sql, int64_t row, const 
                          struct error *err)
 {
     struct db_arg args[ARGS] = {DB_INT(row)};
+    const char *end = plain + len;
     struct buf titles;
-    buf_init(&titles, MAX_PACKED);
+    buf_init(&titles, FTS_MAX_PACKED);
     enum status st = OK;
     for (int i = 1; i < ARGS; i++)
         args[i] = (struct db_arg)DB_TEXT(NULL);
-    for (const char *p = plain, *end = plain + len; p < end;) {
-        unsigned language = (unsigned char)*p;
-        const char *title = p + 1, *stop = memchr(title, '\0', (size_t)(end - title));
-        const char *words = stop ? stop + 1 : end;
-        stop = words < end ? memchr(words, '\0', (size_t)(end - words)) : NULL;
-        if (language >= LANGUAGE_COUNT || !stop) {
-            st = damaged(row, err);
-            break;
-        }
-        args[FIRST + language].data = words;
+    struct language_terms t;
+    while (fts_next_language(&plain, end, &t)) {
+        args[FIRST + t.language].data = t.words;
         buf_puts(&titles, titles.len ? " " : "");
-        buf_puts(&titles, title);
-        p = stop + 1;
+        buf_puts(&titles, t.title);
     }
+    if (plain != end)
+        st = fts_damaged(row, err);
     if (st == OK)
         st = buf_status(&titles, err);
     args[TITLES].data = buf_str(&titles);
@@ -83,24 +68,55 @@ static enum status apply(struct db_conn *c, const char *sql, int64_t row, const 
     return st;
 }
 
+/* What was packed, which the caller frees. */
+static enum status inflate_terms(int64_t row, const unsigned char *packed, size_t packed_len, char **plain, size_t *len,
+                                 struct error *err)
+{
+    *len = 0;
+    *plain = NULL;
+    for (int i = 0; i < HEAD && packed_len > HEAD; i++)
+        *len |= (size_t)packed[i] << 8 * i;
+    if (*len == 0 || *len > FTS_MAX_PACKED)
+        return fts_damaged(row, err);
+    uLongf got = (uLongf)*len;
+    if (!(*plain = malloc(*len)))
+        return err_set(err, ERR_NO_MEMORY, "out of memory for the terms of a document");
+    if (uncompress((unsigned char *)*plain, &got, packed + HEAD, (uLong)(packed_len - HEAD)) == Z_OK && got == *len)
+        return OK;
+    free(*plain);
+    *plain = NULL;
+    return fts_damaged(row, err);
+}
+
 static enum status unpack_and_apply(struct db_conn *c, const char *sql, int64_t row, const unsigned char *packed,
                                     size_t packed_len, struct error *err)
 {
-    size_t len = 0;
-    for (int i = 0; i < HEAD && packed_len > HEAD; i++)
-        len |= (size_t)packed[i] << 8 * i;
-    if (len == 0 || len > MAX_PACKED)
-        return damaged(row, err);
-    uLongf got = (uLongf)len;
-    char *plain = malloc(len);
-    enum status st = plain ? OK : err_set(err, ERR_NO_MEMORY, "out of memory for the terms of a document");
-    if (st == OK &&
-        (uncompress((unsigned char *)plain, &got, packed + HEAD, (uLong)(packed_len - HEAD)) != Z_OK || got != len))
-        st = damaged(row, err);
+    char *plain;
+    size_t len;
+    enum status st = inflate_terms(row, packed, packed_len, &plain, &len, err);
     if (st == OK)
         st = apply(c, sql, row, plain, len, err);
     free(plain);
     return st;
+}
+
+enum status fts_languages_get(struct db_conn *c, const struct sqlite_fts *t, int64_t id, struct arena *a,
+                              struct index_terms *out, struct error *err)
+{
+    struct db_rows r;
+    enum status st = OK;
+    db_query(&r, c, t->languages.packed, DB_ARGS(DB_INT(id)), err);
+    while (st == OK && db_next(&r)) {
+        char *plain;
+        size_t packed_len, len;
+        const void *packed = db_bytes(&r, 1, &packed_len);
+        st = inflate_terms(id, packed, packed_len, &plain, &len, err);
+        if (st == OK)
+            st = fts_unpack(plain, len, id, a, out, err);
+        free(plain);
+    }
+    enum status end = db_end(&r);
+    return st == OK ? end : st;
 }
 
 enum status fts_languages_remove(struct db_conn *c, const struct sqlite_fts *t, int64_t id, struct error *err)
@@ -108,7 +124,7 @@ enum status fts_languages_remove(struct db_conn *c, const struct sqlite_fts *t, 
     struct db_rows r;
     struct buf packed;
     int64_t row = 0;
-    buf_init(&packed, MAX_PACKED);
+    buf_init(&packed, FTS_MAX_PACKED);
     db_query(&r, c, t->languages.packed, DB_ARGS(DB_INT(id)), err);
     while (db_next(&r)) {
         size_t len;

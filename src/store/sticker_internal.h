@@ -3,6 +3,7 @@
 #define PEEL_STORE_STICKER_INTERNAL_H
 
 #include "store/db.h"
+#include "store/fts.h"
 #include "store/sticker_admin.h"
 #include "store/sticker_lists.h"
 #include "store/sticker_store.h"
@@ -12,10 +13,14 @@ struct sticker_store {
 };
 
 extern const struct db_schema sticker_schema_sqlite, sticker_schema_postgres;
+extern const struct fts_table sticker_fts;
 
 /* sticker_store.c; inside a job. Who changes stickers comes first to `sticker_alone`: writers of words would meet at
  * the word index's totals anyway, and so they cannot deadlock. */
 enum status sticker_alone(struct db_conn *c, struct error *err) MUST_CHECK;
+/* What the sticker is found by, in the place of what it was. */
+enum status sticker_put_terms(struct db_conn *c, int64_t row, const struct index_terms *terms,
+                              struct error *err) MUST_CHECK;
 enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
                         struct error *err) MUST_CHECK;
 enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,

@@ -1,5 +1,4 @@
 /* sticker_schema_postgres.c: the sticker database's tables in PostgreSQL. */
-#include "store/postgres_fts.h"
 #include "store/sticker_internal.h"
 
 /* Ids are UUIDv7 text, times microseconds since 1970. Text is ordered by its bytes, as in SQLite. Row numbers break

@@ -1,5 +1,4 @@
 /* sticker_schema_sqlite.c: the sticker database's tables in SQLite. */
-#include "store/sqlite_fts.h"
 #include "store/sticker_internal.h"
 
 /* Votes of the rows of `table`, which scores know by `column`. */

@@ -1,6 +1,5 @@
 /* sticker_store.c: opening the sticker database, and stickers themselves: adding, changing, reading, and the search
  * over their words that stands in when SearchService cannot answer. */
-#include "store/fts.h"
 #include "store/sticker_internal.h"
 
 #include "base/os.h"
@@ -45,22 +44,29 @@ void sticker_store_metrics(const struct sticker_store *s, const char *prefix, st
 
 /* --- changes --- */
 
-static const struct fts_table fts = FTS_TABLE("stickers_fts", "stickers", "row", "rowno");
+const struct fts_table sticker_fts = FTS_TABLE("stickers_fts", "stickers", "row", "rowno");
 
 enum status sticker_alone(struct db_conn *c, struct error *err)
 {
     return db_lock(c, "SELECT 1 FROM stickers_fts_totals FOR UPDATE", err);
 }
 
+enum status sticker_put_terms(struct db_conn *c, int64_t row, const struct index_terms *terms, struct error *err)
+{
+    enum status st = fts_put(c, &sticker_fts, row, terms, err);
+    if (st != OK || !db_is_postgres(c))
+        return st;
+    /* The words that admins look for; FTS5 has them already. */
+    return db_run(c,
+                  "INSERT INTO sticker_search (rowno, words) VALUES ($1, to_tsvector('simple', $2))"
+                  " ON CONFLICT (rowno) DO UPDATE SET words = excluded.words",
+                  DB_ARGS(DB_INT(row), DB_TEXT(terms->folded ? terms->folded : "")), NULL, err);
+}
+
 static enum status put_words(struct db_conn *c, int64_t row, const struct sticker *s, const struct index_terms *terms,
                              struct error *err)
 {
-    enum status st = fts_put(c, &fts, row, terms, err);
-    if (st == OK && db_is_postgres(c)) /* the words that admins look for; FTS5 has them already */
-        st = db_run(c,
-                    "INSERT INTO sticker_search (rowno, words) VALUES ($1, to_tsvector('simple', $2))"
-                    " ON CONFLICT (rowno) DO UPDATE SET words = excluded.words",
-                    DB_ARGS(DB_INT(row), DB_TEXT(terms->folded ? terms->folded : "")), NULL, err);
+    enum status st = sticker_put_terms(c, row, terms, err);
     if (st == OK)
         st = db_run(c, "DELETE FROM sticker_words WHERE sticker = $1", DB_ARGS(DB_INT(row)), NULL, err);
     for (size_t i = 0; i < s->n_words && st == OK; i++) {
@@ -210,7 +216,7 @@ enum status sticker_delete(struct db_conn *c, const char *filename, struct error
         return st;
     if (!found)
         return not_found(filename, err);
-    if ((st = fts_remove(c, &fts, row, err)) != OK ||
+    if ((st = fts_remove(c, &sticker_fts, row, err)) != OK ||
         (st = db_run(c, "DELETE FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), NULL, err)) != OK)
         return st;
     return sticker_outbox_queue(c, "delete", filename, err);
@@ -368,7 +374,7 @@ enum status sticker_store_search(struct sticker_store *s, const struct index_que
     struct fts_hit *found;
     *hits = NULL;
     *n = 0;
-    enum status st = fts_search(s->db, &fts, q, limit, offset, a, &found, n, total, err);
+    enum status st = fts_search(s->db, &sticker_fts, q, limit, offset, a, &found, n, total, err);
     if (st != OK || *n == 0)
         return st;
     if (!(*hits = arena_array(a, *n, sizeof **hits)))
