@@ -196,11 +196,6 @@ enum status db_end(struct db_rows *r)
     return r->status;
 }
 
-bool db_null(struct db_rows *r, int column)
-{
-    return r->conn->driver->null(r, column);
-}
-
 int64_t db_int(struct db_rows *r, int column)
 {
     return r->conn->driver->integer(r, column);

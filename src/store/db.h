@@ -131,9 +131,8 @@ void db_query(struct db_rows *r, struct db_conn *c, const char *sql, const struc
               struct error *err);
 void db_query_once(struct db_rows *r, struct db_conn *c, const char *sql, const struct db_arg *args, size_t n,
                    struct error *err);
-bool db_next(struct db_rows *r);                  /* false at the end and after a failure */
-enum status db_end(struct db_rows *r) MUST_CHECK; /* once for every db_query */
-bool db_null(struct db_rows *r, int column);
+bool db_next(struct db_rows *r);                                     /* false at the end and after a failure */
+enum status db_end(struct db_rows *r) MUST_CHECK;                    /* once for every db_query */
 int64_t db_int(struct db_rows *r, int column);                       /* NULL reads as 0 */
 double db_double(struct db_rows *r, int column);                     /* NULL reads as 0 */
 const char *db_text(struct db_rows *r, int column, struct arena *a); /* NULL reads as ""; "" when a is full */

@@ -19,7 +19,6 @@ struct db_driver {
     __typeof__(db_next) *next;             /* called while r->status is OK */
     int64_t (*changed)(struct db_rows *r); /* after the last row */
     void (*end)(struct db_rows *r);
-    __typeof__(db_null) *null;
     __typeof__(db_int) *integer;
     __typeof__(db_double) *real;
     __typeof__(db_bytes) *bytes;

@@ -377,11 +377,6 @@ static const void *bytes(struct db_rows *r, int column, size_t *len)
     return null ? NULL : PQgetvalue(result, r->at, column);
 }
 
-static bool is_null(struct db_rows *r, int column)
-{
-    return PQgetisnull(r->set, r->at, column);
-}
-
 static int64_t integer(struct db_rows *r, int column)
 {
     size_t len;
@@ -717,7 +712,6 @@ const struct db_driver db_postgres = {
     .next = next,
     .changed = changed,
     .end = end,
-    .null = is_null,
     .integer = integer,
     .real = real,
     .bytes = bytes,

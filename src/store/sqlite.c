@@ -344,11 +344,6 @@ static void end(struct db_rows *r)
         sqlite3_reset(r->set); /* repeats step's code, which is known already */
 }
 
-static bool is_null(struct db_rows *r, int column)
-{
-    return sqlite3_column_type(r->set, column) == SQLITE_NULL;
-}
-
 static int64_t integer(struct db_rows *r, int column)
 {
     return sqlite3_column_int64(r->set, column);
@@ -377,7 +372,6 @@ const struct db_driver db_sqlite = {
     .next = next,
     .changed = changed,
     .end = end,
-    .null = is_null,
     .integer = integer,
     .real = real,
     .bytes = bytes,

@@ -4,14 +4,16 @@ import glob
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import threading
+import unittest
 
-from peel_testing import wait_until
+from peel_testing import PEEL, SLOW, wait_until
 
 
 def programs():
@@ -129,3 +131,22 @@ class Postgres:
         if self.child and self.child.poll() is None:
             self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+@unittest.skipIf(unavailable(), unavailable())
+class PostgresTest(unittest.TestCase):
+    """A server for the tests of a class."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Postgres()
+        cls.addClassCleanup(cls.server.close)
+
+    def unit(self, name, tests, **more):
+        """A unit test program over databases of this server; at least so many tests must pass. What it printed."""
+        program = pathlib.Path(PEEL).parent / ("tests" if "build" in PEEL else "build/release/tests") / name
+        environment = {**os.environ, "PEEL_TEST_STORE_URL": self.server.url("t_{}"), **more}
+        done = subprocess.run([program], capture_output=True, text=True, env=environment, timeout=120 * SLOW)
+        output = done.stdout + done.stderr
+        self.assertEqual(done.returncode, 0, output)
+        self.assertGreaterEqual(int(re.search(r"PASSED  \] (\d+)", output)[1]), tests, output)
+        return output

@@ -3,35 +3,14 @@
 away and comes back, and many that start at once on a database that is not there yet."""
 
 import json
-import os
-import pathlib
 import re
-import subprocess
-import unittest
 import urllib.parse
 
-from peel_testing import PEEL, SLOW, Process, System, main, request, wait_until
-from postgres_testing import Postgres, unavailable
-
-missing = unavailable()
-UNIT = pathlib.Path(PEEL).parent / ("tests" if "build" in PEEL else "build/release/tests")
+from peel_testing import Process, System, main, request, wait_until
+from postgres_testing import PostgresTest
 
 
-@unittest.skipIf(missing, missing)
-class SearchOnPostgres(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Postgres()
-        cls.addClassCleanup(cls.server.close)
-
-    def unit(self, name, tests, **more):
-        environment = {**os.environ, "PEEL_TEST_STORE_URL": self.server.url("t_{}"), **more}
-        done = subprocess.run([UNIT / name], capture_output=True, text=True, env=environment, timeout=120 * SLOW)
-        output = done.stdout + done.stderr
-        self.assertEqual(done.returncode, 0, output)
-        self.assertGreaterEqual(int(re.search(r"PASSED  \] (\d+)", output)[1]), tests, output)
-        return output
-
+class SearchOnPostgres(PostgresTest):
     def test_store_suite(self):
         self.unit("test_store_search", 12)
 

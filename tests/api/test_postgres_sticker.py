@@ -13,26 +13,10 @@ import threading
 import unittest
 
 from peel_testing import ADMIN_TOKEN, MODE, PEEL, SLOW, System, main, png, request, wait_until
-from postgres_testing import CuttingProxy, Postgres, programs, unavailable
-
-missing = unavailable()
-UNIT = pathlib.Path(PEEL).parent / ("tests" if "build" in PEEL else "build/release/tests")
+from postgres_testing import CuttingProxy, PostgresTest, programs
 
 
-@unittest.skipIf(missing, missing)
-class StickersOnPostgres(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Postgres()
-        cls.addClassCleanup(cls.server.close)
-
-    def unit(self, name, tests):
-        environment = {**os.environ, "PEEL_TEST_STORE_URL": self.server.url("t_{}")}
-        done = subprocess.run([UNIT / name], capture_output=True, text=True, env=environment, timeout=120 * SLOW)
-        output = done.stdout + done.stderr
-        self.assertEqual(done.returncode, 0, output)
-        self.assertGreaterEqual(int(re.search(r"PASSED  \] (\d+)", output)[1]), tests, output)
-
+class StickersOnPostgres(PostgresTest):
     def test_store_suite_stickers(self):
         self.unit("test_store_stickers", 8)
 
