@@ -1,7 +1,11 @@
 /* One thread takes the oldest entries, BATCH at a time, and lets a small pool send them. What is
  * accepted is forgotten in one go. When SearchService cannot be reached, the rest of the batch is left
  * alone and the thread backs off, doubling up to BACKOFF_MAX_MS; a document that it refuses (4xx) is
- * noted and tried again much later, while the others go on. */
+ * noted and tried again much later, while the others go on.
+ *
+ * Of several StickerServices on a database one delivers at a time: it takes a turn before it reads a batch, sends only
+ * while the last document is sure to have arrived when the turn ends (a reindex may outlast it: it carries nothing that
+ * could be old), and gives the turn back when nothing more is waiting. */
 #include "sticker_service/outbox.h"
 
 #include "base/json_out.h"
@@ -18,6 +22,8 @@
 
 #define BATCH            256u
 #define SEND_TIMEOUT_MS  10000u
+#define TURN_US          15000000ll
+#define SENDING_US       (TURN_US - SEND_TIMEOUT_MS * 1000ll - 1000000) /* of a turn */
 #define BACKOFF_MIN_MS   250u
 #define BACKOFF_MAX_MS   4000u
 #define REFUSED_RETRY_US (60 * 1000000ll) /* times the attempts so far, at most an hour */
@@ -30,6 +36,7 @@ struct outbox {
     struct http_client *client;
     struct pool *pool;
     unsigned poll_ms;
+    char holder[37]; /* of the turn */
     pthread_t thread;
     bool thread_runs;
     pthread_mutex_t mutex; /* guards what follows */
@@ -47,6 +54,7 @@ struct delivery {
     const struct outbox_item *items;
     enum outcome outcomes[BATCH];
     struct error errors[BATCH];
+    int64_t until_us; /* monotonic: nothing is sent after */
     atomic_bool unreachable;
 };
 
@@ -137,7 +145,7 @@ out:
 static void deliver_one(void *arg, size_t i)
 {
     struct delivery *d = arg;
-    if (atomic_load(&d->unreachable) || atomic_load(&d->o->hurry))
+    if (atomic_load(&d->unreachable) || atomic_load(&d->o->hurry) || os_monotonic_us() > d->until_us)
         return;
     d->outcomes[i] = send_document(d->o, &d->items[i], &d->errors[i]);
     if (d->outcomes[i] == UNREACHABLE)
@@ -186,21 +194,48 @@ static bool settle(struct outbox *o, struct delivery *d, size_t n, struct error 
     return reached;
 }
 
+/* Is anything waiting, and is it our turn? What is waiting must be read after the turn was taken. */
+static enum status take_turn(struct outbox *o, struct arena *arena, bool *ours, struct error *err)
+{
+    struct outbox_item *items;
+    size_t n;
+    *ours = false;
+    arena_reset(arena);
+    enum status status = sticker_store_outbox_next(o->store, os_now_us(), 1, arena, &items, &n, err);
+    return status == OK && n ? sticker_store_outbox_turn(o->store, o->holder, TURN_US, ours, err) : status;
+}
+
+static void give_turn_back(struct outbox *o)
+{
+    struct error err;
+    bool ours;
+    if (sticker_store_outbox_turn(o->store, o->holder, 0, &ours, &err) != OK)
+        log_warn("the turn to deliver is not given back, and ends by itself: %s", err.message);
+}
+
 /* Sends one batch; *n: how many were waiting (BATCH = perhaps more). */
 static enum status drain(struct outbox *o, struct delivery *d, struct arena *arena, size_t *n, struct error *err)
 {
     struct outbox_item *items;
+    bool ours;
     *n = 0;
-    arena_reset(arena);
-    enum status status = sticker_store_outbox_next(o->store, os_now_us(), BATCH, arena, &items, n, err);
-    if (status != OK || !*n)
+    d->until_us = os_monotonic_us() + SENDING_US;
+    enum status status = take_turn(o, arena, &ours, err);
+    if (status != OK || !ours)
         return status;
-    d->o = o;
-    d->items = items;
-    memset(d->outcomes, 0, sizeof d->outcomes);
-    atomic_store(&d->unreachable, false);
-    pool_for(o->pool, *n, deliver_one, d);
-    return settle(o, d, *n, err) ? OK : ERR_UNAVAILABLE;
+    arena_reset(arena);
+    status = sticker_store_outbox_next(o->store, os_now_us(), BATCH, arena, &items, n, err);
+    if (status == OK && *n) {
+        d->o = o;
+        d->items = items;
+        memset(d->outcomes, 0, sizeof d->outcomes);
+        atomic_store(&d->unreachable, false);
+        pool_for(o->pool, *n, deliver_one, d);
+        status = settle(o, d, *n, err) ? OK : ERR_UNAVAILABLE;
+    }
+    if (status != OK || *n < BATCH || atomic_load(&o->hurry))
+        give_turn_back(o);
+    return status;
 }
 
 /* Sleeps until woken, stopped or `ms` later; true when it is time to stop. */
@@ -266,6 +301,7 @@ enum status outbox_open(struct sticker_store *store, struct http_client *client,
     o->store = store;
     o->client = client;
     o->poll_ms = poll_ms;
+    os_uuid7(o->holder);
     pthread_mutex_init(&o->mutex, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);

@@ -1,8 +1,8 @@
 /* outbox.h: tells SearchService about stickers that were added, changed or deleted, whoever did it.
  *
  * A thread reads the outbox table and sends PUT and DELETE /api/documents/<filename>, several at
- * once, and POST <filename>/reindex after a PUT whose image is to be encoded anew. All are idempotent, so several
- * StickerServices may drain one outbox. An entry leaves the table only when SearchService has accepted it. */
+ * once, and POST <filename>/reindex after a PUT whose image is to be encoded anew. Several StickerServices on a
+ * database take turns. An entry leaves the table only when SearchService has accepted it; all calls are idempotent. */
 #ifndef PEEL_STICKER_SERVICE_OUTBOX_H
 #define PEEL_STICKER_SERVICE_OUTBOX_H
 

@@ -50,6 +50,31 @@ enum status sticker_store_outbox_next(struct sticker_store *s, int64_t now_us, s
     return st;
 }
 
+struct turn_job {
+    const char *holder;
+    int64_t for_us, changed;
+};
+
+#define SQLITE_NOW   "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
+#define POSTGRES_NOW "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+#define TURN(now)    "UPDATE outbox_turn SET holder = $1, until_us = " now " + $2 WHERE holder = $1 OR until_us <= " now
+
+static enum status turn_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct turn_job *job = arg;
+    return db_run(c, db_sql(c, TURN(SQLITE_NOW), TURN(POSTGRES_NOW)),
+                  DB_ARGS(DB_TEXT(job->holder), DB_INT(job->for_us)), &job->changed, err);
+}
+
+enum status sticker_store_outbox_turn(struct sticker_store *s, const char *holder, int64_t for_us, bool *ours,
+                                      struct error *err)
+{
+    struct turn_job job = {.holder = holder, .for_us = for_us};
+    enum status st = db_write(s->db, DB_FAST, turn_job, &job, err);
+    *ours = st == OK && job.changed > 0;
+    return st;
+}
+
 struct done_job {
     const int64_t *seq;
     size_t n;

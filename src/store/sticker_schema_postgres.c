@@ -89,6 +89,10 @@ static const char *const migrations[] = {
      * of its votes: bit i % 8 of byte i / 8 says that the sticker of vote i does not exist. */
     "CREATE TABLE feedback_keys (key" TEXT " PRIMARY KEY, body" TEXT ", unknown bytea NOT NULL, created_us" NUMBER ");"
     "CREATE INDEX feedback_keys_created ON feedback_keys (created_us);",
+
+    /* 5: which StickerService delivers the outbox now; one row. */
+    "CREATE TABLE outbox_turn (holder" TEXT ", until_us" NUMBER ");"
+    "INSERT INTO outbox_turn (holder, until_us) VALUES ('', 0);",
     /* clang-format on */
 };
 

@@ -179,6 +179,10 @@ static const char *const migrations[] = {
     " unknown BLOB NOT NULL," /* bit i % 8 of byte i / 8: the sticker of vote i does not exist */
     " created_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX feedback_keys_created ON feedback_keys (created_us);",
+
+    /* 7: which StickerService delivers the outbox now; one row. */
+    "CREATE TABLE outbox_turn (holder TEXT NOT NULL, until_us INTEGER NOT NULL) STRICT;"
+    "INSERT INTO outbox_turn (holder, until_us) VALUES ('', 0);",
 };
 
 const struct db_schema sticker_schema_sqlite = {

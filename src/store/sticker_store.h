@@ -169,6 +169,11 @@ struct outbox_item {
 /* The oldest pending items, one per filename (a newer entry for the same sticker replaces an older). */
 enum status sticker_store_outbox_next(struct sticker_store *s, int64_t now_us, size_t limit, struct arena *a,
                                       struct outbox_item **out, size_t *n, struct error *err) MUST_CHECK;
+/* Takes the turn to deliver for `for_us` from now, or keeps it; 0 gives it back. *ours false: another has it. So no two
+ * StickerServices on one database tell of a sticker in an order of their own. Who ends without giving it back keeps it
+ * until then. Time is the database's. `holder`: any text that is one's own. */
+enum status sticker_store_outbox_turn(struct sticker_store *s, const char *holder, int64_t for_us, bool *ours,
+                                      struct error *err) MUST_CHECK;
 /* Forgets entries that were delivered; an entry replaced meanwhile (other seq) stays. */
 enum status sticker_store_outbox_done(struct sticker_store *s, const int64_t *seq, size_t n,
                                       struct error *err) MUST_CHECK;
@@ -177,7 +182,7 @@ enum status sticker_store_outbox_failed(struct sticker_store *s, int64_t seq, co
                                         struct error *err) MUST_CHECK;
 /* Queues every sticker again (a new or rebuilt SearchService). */
 enum status sticker_store_outbox_refill(struct sticker_store *s, struct error *err) MUST_CHECK;
-/* When the oldest entry was queued, microseconds since 1970; 0: there is none. ERR_UNSUPPORTED: not told. */
+/* When the oldest entry was queued, microseconds since 1970; 0: there is none. */
 enum status sticker_store_outbox_oldest(struct sticker_store *s, int64_t *created_us, struct error *err) MUST_CHECK;
 
 /* Appends how long calls took, as <prefix>_database_duration_seconds. */

@@ -1,11 +1,14 @@
 """StickerService when its SearchService is slow, silent, gone or talks rubbish: the answer comes in time, from
 its own words, and says so."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import threading
 import time
+import unittest
 import urllib.parse
 
 from peel_testing import SLOW, STICKERS, FakeSearch, ServiceTest, System, main, request, stop, wait_until
@@ -117,6 +120,41 @@ class Fake(ServiceTest):
         body = next(json.loads(body) for method, path, _, body in self.fake.seen if method == "PUT" and "good.png" in path)
         self.assertEqual(body["title"], 'Good "quoted"')
         self.assertEqual(body["words"], [{"language": "en", "words": "good, fine"}])
+
+
+class Turns(unittest.TestCase):
+    """Two StickerServices on one database, and SearchService hears of each sticker once and in order."""
+
+    def setUp(self):
+        self.system = System()
+        self.addCleanup(self.system.close)
+        self.fake = self.system.fake = FakeSearch()
+        self.arrived = []  # (filename, title), as SearchService would have stored them
+        self.fake.answer = self.put
+        self.system.run("migrate", "sticker")
+        self.ports = [self.system.start_sticker(search_port=self.fake.port) for _ in range(2)]
+
+    def put(self, handler):
+        if handler.command == "PUT":
+            title = next(json.loads(body)["title"] for *_, path, _, body in reversed(self.fake.seen) if path == handler.path)
+            time.sleep(1.0 if title == "Old" else 0.02)
+            self.arrived.append((urllib.parse.unquote(handler.path.rpartition("/")[2]), title))
+        return 200, {}
+
+    def test_each_once_and_the_newest_last(self):
+        names = [f"s{i:02}.png" for i in range(40)]
+        self.system.add({name: (f"Title {name}", "word") for name in names})
+        self.system.wait_indexed()
+        self.assertEqual(sorted(name for name, _ in self.arrived), names)
+        self.arrived.clear()
+        for title in ("Old", "New"):
+            with contextlib.closing(sqlite3.connect(self.system.data / "sticker.db")) as db, db:
+                db.execute("UPDATE stickers SET title = ? WHERE filename = 's07.png'", (title,))
+                db.execute("INSERT OR REPLACE INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+                           " VALUES ('s07.png', 'put', 0, '', 0, 1, 1)")
+            wait_until(lambda: any(b'"%s"' % title.encode() in body for *_, body in self.fake.seen), 10, title)
+        self.system.wait_indexed()
+        self.assertEqual(self.arrived, [("s07.png", "Old"), ("s07.png", "New")])
 
 
 class Breaker(ServiceTest):

@@ -335,6 +335,29 @@ static void the_outbox_keeps_the_newest_entry(void **state)
     sticker_store_close(store);
 }
 
+static bool turn(struct suite *s, struct sticker_store *store, const char *holder, int64_t for_us)
+{
+    bool ours;
+    assert_ok(s, sticker_store_outbox_turn(store, holder, for_us, &ours, &s->err));
+    return ours;
+}
+
+static void one_delivers_at_a_time(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    assert_true(turn(s, store, "a", 60000000));
+    assert_false(turn(s, store, "b", 60000000));
+    assert_true(turn(s, store, "a", 60000000));
+    assert_true(turn(s, store, "a", 0)); /* back */
+    assert_true(turn(s, store, "b", 20000));
+    assert_false(turn(s, store, "a", 60000000));
+    for (int i = 0; i < 500 && !turn(s, store, "a", 60000000); i++) /* b is dead: its turn ends by itself */
+        usleep(10000);
+    assert_false(turn(s, store, "b", 1));
+    sticker_store_close(store);
+}
+
 static void refuses_urls_it_does_not_know(void **state)
 {
     struct suite *s = *state;
@@ -355,15 +378,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
     const struct CMUnitTest tests[] = {
-        T(adds_gets_updates_deletes),
-        T(a_conflict_adds_nothing),
-        T(gets_many_and_lists),
-        T(an_answer_larger_than_the_arena_is_refused),
-        T(checks_filenames),
-        T(searches_its_own_words),
-        T(users_and_tokens),
-        T(the_outbox_keeps_the_newest_entry),
-        T(refuses_urls_it_does_not_know),
+        T(adds_gets_updates_deletes), T(a_conflict_adds_nothing),
+        T(gets_many_and_lists),       T(an_answer_larger_than_the_arena_is_refused),
+        T(checks_filenames),          T(searches_its_own_words),
+        T(users_and_tokens),          T(the_outbox_keeps_the_newest_entry),
+        T(one_delivers_at_a_time),    T(refuses_urls_it_does_not_know),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
