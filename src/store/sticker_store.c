@@ -306,12 +306,37 @@ enum status sticker_store_get(struct sticker_store *s, const char *filename, str
     return st;
 }
 
+/* In PostgreSQL all in one round trip. */
+static enum status find_many(struct db_conn *c, const char *const *filenames, size_t n, struct arena *a,
+                             struct sticker *out, struct error *err)
+{
+    struct db_rows r;
+    struct db_bytes *names = arena_array(a, n + 1, sizeof *names);
+    if (!names)
+        return err_set(err, ERR_NO_MEMORY, "%zu filenames are larger than %zu bytes", n, a->max);
+    for (size_t i = 0; i < n; i++) {
+        names[i] = (struct db_bytes){filenames[i], strlen(filenames[i])};
+        out[i] = (struct sticker){0};
+    }
+    db_query(&r, c,
+             "SELECT " STICKER_COLUMNS ", t.place FROM unnest($1) WITH ORDINALITY t (asked, place)"
+             " JOIN stickers ON filename = convert_from(t.asked, 'UTF8')",
+             DB_ARGS(DB_BLOBS(names, n)), err);
+    while (db_next(&r)) {
+        int64_t place = db_int(&r, 14);
+        read_sticker(&r, a, &out[place - 1]);
+    }
+    return db_end(&r);
+}
+
 enum status sticker_store_get_many(struct sticker_store *s, const char *const *filenames, size_t n, struct arena *a,
                                    struct sticker *out, struct error *err)
 {
     struct db_conn *c = db_reader(s->db);
-    enum status st = db_snapshot(c, err);
-    if (st == OK) {
+    enum status st;
+    if (db_is_postgres(c)) {
+        st = find_many(c, filenames, n, a, out, err);
+    } else if ((st = db_snapshot(c, err)) == OK) {
         for (size_t i = 0; i < n && st == OK; i++)
             st = find(c, filenames[i], a, &out[i], err);
         db_snapshot_end(c);
