@@ -21,6 +21,7 @@ enum {
     MAX_NUMBER = 24,      /* bytes of a number as text */
     PAGE = 200,           /* vectors brought in by one transaction */
     MOST_SEARCHED = 1000, /* pgvector's bound of hnsw.ef_search */
+    FEW = 20,             /* vectors for each that is looked for: all are read */
 };
 
 /* [0.1,0.2,...] */
@@ -218,6 +219,26 @@ static size_t candidates_for(size_t k)
     return step + step / 2;
 }
 
+/* The model's number, 0 if it is unknown. *exact: it has so few vectors that reading them all takes no longer than
+ * their graph, which may have places that no way leads to. */
+static enum status find_model(struct db_conn *c, const char *model, size_t candidates, int64_t *id, bool *exact,
+                              struct error *err)
+{
+    struct db_rows r;
+    int64_t few = db_limit(FEW * candidates);
+    *id = 0;
+    *exact = false;
+    db_query(&r, c,
+             "SELECT id, (SELECT count(*) FROM (SELECT 1 FROM vectors WHERE model_id = models.id LIMIT $2) v)"
+             " FROM models WHERE name = $1",
+             DB_ARGS(DB_TEXT(model), DB_INT(few)), err);
+    while (db_next(&r)) {
+        *id = db_int(&r, 0);
+        *exact = db_int(&r, 1) < few;
+    }
+    return db_end(&r);
+}
+
 static enum status read_hits(struct db_conn *c, const char *sql, int64_t model_number, const char *model,
                              const float *query, size_t dim, size_t candidates, const char *text,
                              struct vector_hit *hits, size_t *n, struct error *err)
@@ -245,11 +266,11 @@ enum status search_store_vectors_search(struct search_store *s, const char *mode
                                         size_t k, struct arena *a, struct vector_hit **out, size_t *n,
                                         struct error *err)
 {
-    char sql[400], settings[300];
+    char sql[400], settings[400];
     struct buf text;
     size_t candidates = candidates_for(k);
     int64_t number = 0;
-    bool found = false;
+    bool exact;
     *n = 0;
     *out = arena_array(a, candidates, sizeof **out);
     if (!*out)
@@ -259,20 +280,21 @@ enum status search_store_vectors_search(struct search_store *s, const char *mode
     if (st == OK)
         st = check_database(c, err);
     if (st == OK && (st = db_snapshot(c, err)) == OK) {
+        st = find_model(c, model, candidates, &number, &exact, err);
         snprintf(settings, sizeof settings,
                  "SET LOCAL hnsw.ef_search = %zu; SET LOCAL hnsw.iterative_scan = relaxed_order;"
-                 "SET LOCAL hnsw.max_scan_tuples = %zu; SET LOCAL plan_cache_mode = force_custom_plan",
+                 "SET LOCAL hnsw.max_scan_tuples = %zu; SET LOCAL plan_cache_mode = force_custom_plan;"
+                 "SET LOCAL enable_indexscan = %s",
                  candidates < MOST_SEARCHED ? candidates : MOST_SEARCHED,
-                 20 * candidates > 20000 ? 20 * candidates : 20000);
-        st = db_script(c, settings, err);
+                 20 * candidates > 20000 ? 20 * candidates : 20000, exact ? "off" : "on");
         if (st == OK)
-            st = model_id(c, model, &number, &found, err);
+            st = db_script(c, settings, err);
         snprintf(sql, sizeof sql,
                  "SELECT v.document_id, v.vector FROM (SELECT document_id FROM " TABLE_FORMAT
                  " ORDER BY vector <#> $1::text::halfvec(%zu) LIMIT $3) c"
                  " JOIN vectors v ON v.model_id = $2 AND v.document_id = c.document_id",
                  number, dim, dim);
-        if (st == OK && found)
+        if (st == OK && number)
             st = read_hits(c, sql, number, model, query, dim, candidates, text.data, *out, n, err);
         db_snapshot_end(c);
     }

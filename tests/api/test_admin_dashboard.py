@@ -146,6 +146,7 @@ class Dashboard(AdminTest):
             ALTER TABLE stickers DROP COLUMN positives; ALTER TABLE stickers DROP COLUMN negatives;
             ALTER TABLE queries DROP COLUMN positives; ALTER TABLE queries DROP COLUMN negatives;
             DROP INDEX queries_empty; ALTER TABLE queries DROP COLUMN empty; DROP TABLE days; DROP TABLE feedback_keys;
+            DROP TABLE outbox_turn;
             DELETE FROM schema_migrations WHERE version >= 4;""")
         system.run("user", "list")
         self.assertEqual(db.execute("SELECT query, usage, empty, positives, negatives FROM queries").fetchall(), [("cat", 7, 0, 5, 2), ("dog", 7, 0, 0, 0)])
