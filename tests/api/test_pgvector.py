@@ -20,6 +20,9 @@ SERVER = """
 import { PGlite } from "@electric-sql/pglite";
 import { vector } from "@electric-sql/pglite-pgvector";
 import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
+globalThis.CustomEvent ??= class extends Event { // Debian 12's Node has none
+  constructor(type, init) { super(type); this.detail = init?.detail; }
+};
 const db = await PGlite.create({ extensions: { vector } });
 const server = new PGLiteSocketServer({ db, port: 0, host: "127.0.0.1" });
 await server.start();
