@@ -37,6 +37,7 @@ struct outbox {
     struct pool *pool;
     unsigned poll_ms;
     char holder[37]; /* of the turn */
+    bool holds;      /* the turn; the thread's */
     pthread_t thread;
     bool thread_runs;
     pthread_mutex_t mutex; /* guards what follows */
@@ -202,13 +203,19 @@ static enum status take_turn(struct outbox *o, struct arena *arena, bool *ours, 
     *ours = false;
     arena_reset(arena);
     enum status status = sticker_store_outbox_next(o->store, os_now_us(), 1, arena, &items, &n, err);
-    return status == OK && n ? sticker_store_outbox_turn(o->store, o->holder, TURN_US, ours, err) : status;
+    if (status == OK && n)
+        status = sticker_store_outbox_turn(o->store, o->holder, TURN_US, ours, err);
+    o->holds = o->holds || *ours;
+    return status;
 }
 
 static void give_turn_back(struct outbox *o)
 {
     struct error err;
     bool ours;
+    if (!o->holds)
+        return;
+    o->holds = false;
     if (sticker_store_outbox_turn(o->store, o->holder, 0, &ours, &err) != OK)
         log_warn("the turn to deliver is not given back, and ends by itself: %s", err.message);
 }
@@ -221,10 +228,9 @@ static enum status drain(struct outbox *o, struct delivery *d, struct arena *are
     *n = 0;
     d->until_us = os_monotonic_us() + SENDING_US;
     enum status status = take_turn(o, arena, &ours, err);
-    if (status != OK || !ours)
-        return status;
     arena_reset(arena);
-    status = sticker_store_outbox_next(o->store, os_now_us(), BATCH, arena, &items, n, err);
+    if (status == OK && ours)
+        status = sticker_store_outbox_next(o->store, os_now_us(), BATCH, arena, &items, n, err);
     if (status == OK && *n) {
         d->o = o;
         d->items = items;
@@ -233,7 +239,7 @@ static enum status drain(struct outbox *o, struct delivery *d, struct arena *are
         pool_for(o->pool, *n, deliver_one, d);
         status = settle(o, d, *n, err) ? OK : ERR_UNAVAILABLE;
     }
-    if (status != OK || *n < BATCH || atomic_load(&o->hurry))
+    if (status != OK || *n < BATCH)
         give_turn_back(o);
     return status;
 }
@@ -284,6 +290,7 @@ static void *run(void *arg)
         if (rest(o, backoff ? backoff : n == BATCH ? 0 : o->poll_ms))
             break;
     }
+    give_turn_back(o);
     if (!d)
         log_error("no memory for the outbox: documents are not sent");
     free(d);
