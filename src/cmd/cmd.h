@@ -51,6 +51,9 @@ int cmd_words(const struct config *cfg);
 int cmd_failed(const struct error *err);
 /* As cmd_failed, for a wrong call: returns EXIT_USAGE. */
 int cmd_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* From now on SIGINT and SIGTERM only set what cmd_stopped tells, for commands that end at a place of their own. */
+void cmd_stop_on_signals(void);
+bool cmd_stopped(void);
 /* The help page of one command. */
 void cmd_print_help(const struct command *command, struct buf *out);
 /* Where a service's database is, by `--sticker-db` ("sticker") or `--search-db` ("search"), or else by the options for

@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 #include "web/html.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,6 +58,26 @@ int cmd_usage(const char *fmt, ...)
     va_end(args);
     fputc('\n', stderr);
     return EXIT_USAGE;
+}
+
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
+void cmd_stop_on_signals(void)
+{
+    struct sigaction sa = {.sa_handler = on_signal};
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+}
+
+bool cmd_stopped(void)
+{
+    return stopped;
 }
 
 void cmd_log_setup(const struct config *cfg, const char *service)

@@ -22,31 +22,21 @@
 
 /* --- pull --- */
 
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int number)
-{
-    (void)number;
-    stopped = 1;
-}
-
 static bool on_progress(void *ctx, const char *file, uint64_t done, uint64_t total)
 {
     (void)file;
     progress_show(ctx, (int64_t)(done >> 20), (int64_t)(total >> 20));
-    return !stopped;
+    return !cmd_stopped();
 }
 
 static int pull(const struct config *cfg, const char *what)
 {
     struct error err;
     struct progress bar;
-    struct sigaction sa = {.sa_handler = on_signal};
     char dir[HUB_MAX_ID + 8], models[PATH_MAX];
     if (cmd_models_dir(cfg, models, &err) != OK)
         return cmd_failed(&err);
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
+    cmd_stop_on_signals();
     progress_start(&bar, "Downloading MiB", config_bool(cfg, "quiet"));
     struct hub_pull p = {.what = what,
                          .revision = config_string(cfg, "revision"),

@@ -4,28 +4,17 @@
 #include "store/store_copy.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int number)
+static bool on_progress(void *ctx, int64_t done, int64_t total)
 {
-    (void)number;
-    stopped = 1;
-}
-
-static bool on_progress(void *ctx, const char *table, int64_t done, int64_t total)
-{
-    (void)table;
     progress_show(ctx, done, total);
-    return !stopped;
+    return !cmd_stopped();
 }
 
 int cmd_store(const struct config *cfg)
 {
-    struct sigaction sa = {.sa_handler = on_signal};
     struct progress bar;
     struct store_copied copied;
     struct error err;
@@ -33,8 +22,7 @@ int cmd_store(const struct config *cfg)
     (void)config_args(cfg, &args);
     if (strcmp(args[0], "copy") != 0)
         return cmd_usage("store: expected copy, found \"%s\"", args[0]);
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
+    cmd_stop_on_signals();
     progress_start(&bar, "Copying rows", config_bool(cfg, "quiet"));
     enum status st = store_copy(args[1], args[2], on_progress, &bar, &copied, &err);
     progress_clear(&bar);

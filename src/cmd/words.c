@@ -9,7 +9,6 @@
 
 #include <ctype.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,18 +28,10 @@ static const struct pack wordnet = {
     .sha512 = "zVyFsvE+mq9MCmwXUWHIcpfbrHHClZWZiVOzKSxNJruIcFn2RbY55zkhiAMMxM8zCVSmtNiViq8FsAZSFpMYag==",
 };
 
-static volatile sig_atomic_t signalled;
-
-static void on_signal(int number)
-{
-    (void)number;
-    signalled = 1;
-}
-
 static bool stopped(void *ctx)
 {
     (void)ctx;
-    return signalled;
+    return cmd_stopped();
 }
 
 /* --- GloVe: {...,"vectors":{"the":[100 numbers, length, rank],...}} in the order of frequency --- */
@@ -126,7 +117,7 @@ static enum status read_json(void *ctx, const char *path, const char *data, size
     }
     j->done += len;
     progress_show(j->bar, (int64_t)(j->done >> 20), (int64_t)(j->total >> 20));
-    return st == OK && signalled ? err_set(err, ERR_CANCELLED, "stopped") : st;
+    return st == OK && cmd_stopped() ? err_set(err, ERR_CANCELLED, "stopped") : st;
 }
 
 static bool is_glove(void *ctx, const char *path)
@@ -189,7 +180,6 @@ int cmd_words(const struct config *cfg)
 {
     const char *const *args;
     const char *to = config_string(cfg, "words");
-    struct sigaction sa = {.sa_handler = on_signal};
     struct lexicon *lexicon;
     struct lexicon_builder *b;
     struct arena a;
@@ -201,8 +191,7 @@ int cmd_words(const struct config *cfg)
         lexicon_close(lexicon);
         return EXIT_OK;
     }
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
+    cmd_stop_on_signals();
     arena_init(&a, 1u << 20);
     enum status st = lexicon_builder_open(&b, &err);
     if (st == OK)

@@ -214,10 +214,10 @@ struct copy {
     struct store_copied *out;
 };
 
-static enum status report(struct copy *k, const char *table, size_t rows, struct error *err)
+static enum status report(struct copy *k, size_t rows, struct error *err)
 {
     k->done += (int64_t)rows;
-    return k->progress(k->ctx, table, k->done, k->total) ? OK : err_set(err, ERR_CANCELLED, "stopped");
+    return k->progress(k->ctx, k->done, k->total) ? OK : err_set(err, ERR_CANCELLED, "stopped");
 }
 
 /* --- rows --- */
@@ -310,7 +310,7 @@ static bool read_row(struct db_rows *r, const struct table *t, struct batch *b)
         }
         size_t len;
         const char *bytes = db_bytes(r, (int)i, &len);
-        char *copy = arena_strndup(&b->arena, bytes ? bytes : "", bytes ? len : 0);
+        char *copy = arena_strndup(&b->arena, bytes ? bytes : "", len);
         if (!copy)
             return false;
         b->texts[i][b->n] = (struct db_bytes){copy, len};
@@ -471,11 +471,11 @@ static enum status copy_table(struct copy *k, const struct table *t, struct batc
     if (!insert)
         return err_set(err, ERR_NO_MEMORY, "out of memory for a copy");
     if (st == OK)
-        st = report(k, t->name, (size_t)there, err);
+        st = report(k, (size_t)there, err);
     while (st == OK && (st = read_batch(k->source, t, &at, b, err)) == OK && b->n) {
         st = db_write(k->to, DB_DURABLE, put_job, &(struct put_job){t, b, insert}, err);
         if (st == OK)
-            st = report(k, t->name, b->n, err);
+            st = report(k, b->n, err);
     }
     return st;
 }
@@ -540,7 +540,7 @@ static enum status copy_terms(struct copy *k, struct terms *t, struct error *err
         if (t->n)
             st = db_write(k->to, DB_DURABLE, terms_job, &(struct terms_job){k->database, t}, err);
         if (st == OK)
-            st = report(k, "terms", t->n, err);
+            st = report(k, t->n, err);
     }
     return st;
 }
@@ -638,7 +638,7 @@ static enum status compare(struct copy *k, const struct table *t, struct side si
             continue;
         st = t ? sum_rows(&sides[i], t, b, err) : sum_terms(&sides[i], k->database, terms, err);
         if (st == OK)
-            st = report(k, name, t ? b->n : terms->n, err);
+            st = report(k, t ? b->n : terms->n, err);
     }
     if (st != OK)
         return st;
@@ -713,21 +713,20 @@ static enum status recognise(struct copy *k, struct error *err)
 {
     struct db_conn *c = k->source;
     int64_t version = 0;
-    bool is[2] = {false, false};
     struct db_rows r;
     db_query(&r, c, db_sql(c, "PRAGMA application_id", "SELECT what FROM schema_migrations ORDER BY version LIMIT 1"),
              DB_NONE, err);
     while (db_next(&r))
-        for (size_t i = 0; i < 2; i++)
-            is[i] = db_is_postgres(c) ? db_text_is(&r, 0, databases[i].postgres->what)
-                                      : db_int(&r, 0) == databases[i].sqlite->application_id;
+        for (size_t i = 0; i < sizeof databases / sizeof *databases; i++)
+            if (db_is_postgres(c) ? db_text_is(&r, 0, databases[i].postgres->what)
+                                  : db_int(&r, 0) == databases[i].sqlite->application_id)
+                k->database = &databases[i];
     enum status st = db_end(&r);
     if (st == ERR_UNAVAILABLE)
         return st;
-    if (!is[0] && !is[1])
+    if (!k->database)
         return err_set(err, ERR_UNSUPPORTED, "database %s is neither a sticker nor a search database of peel's",
                        db_name(k->from));
-    k->database = &databases[is[1]];
     const struct db_schema *schema = db_is_postgres(c) ? k->database->postgres : k->database->sqlite;
     st = db_get_int(c, "SELECT max(version) FROM schema_migrations", DB_NONE, &version, NULL, err);
     if (st == OK && version != schema->count)

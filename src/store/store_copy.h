@@ -22,8 +22,8 @@ struct store_copied {
     } tables[STORE_COPY_TABLES];
     size_t n;
 };
-/* `total` rows there are in all; `table` is read now. False: stop, and leave the rest to the next time. */
-typedef bool store_copy_progress(void *ctx, const char *table, int64_t done, int64_t total);
+/* False: stop, and leave the rest to the next time. */
+typedef bool store_copy_progress(void *ctx, int64_t done, int64_t total);
 
 /* `from` is only read, as it is at one moment; it must be of this program's version. `to` must be new (missing, or a
  * PostgreSQL database without tables), or an unfinished copy. ERR_CONFLICT when the checksums differ: `from` changed
