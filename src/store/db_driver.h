@@ -28,7 +28,7 @@ struct db_conn {
     const struct db_driver *driver;
     const char *name;   /* the database's, for messages */
     int64_t since_us;   /* when it was asked for, for a read */
-    enum status status; /* the worst that happened in the read; OK: nothing */
+    enum status status; /* what went wrong in the read, the last of it */
 };
 
 struct db_calls {
@@ -47,8 +47,6 @@ struct db {
     struct db_calls reads, writes;
 };
 
-/* The url is of the driver's kind. Fills in what `d`, which is zeroed, has after its first members, and adds
- * `connections` to it; db_close does the rest, also after a failure. */
 extern const struct db_driver db_sqlite, db_postgres;
 
 /* What both have: pool and name. `d` is zeroed; db_close undoes it whatever this returns. */
@@ -59,6 +57,6 @@ struct db_conn *db_take(struct db *d, struct db_calls *calls);
 void db_give(struct db *d, struct db_conn *c);
 void db_add_conn(struct db *d, struct db_conn *c); /* takes it over; within the number given to db_init */
 
-__typeof__(db_open) db_sqlite_open, db_postgres_open;
+__typeof__(db_open) db_sqlite_open, db_postgres_open; /* the url is of that kind */
 
 #endif

@@ -23,6 +23,8 @@ enum status search_put_terms(struct db_conn *c, int64_t id, const struct index_t
 /* Columns of table documents, and how to read them. */
 #define DOCUMENT_COLUMNS "d.id, d.filename, d.title, d.words_json, d.image_sha256, d.created_us, d.modified_us"
 void search_read_document(struct db_rows *r, struct arena *a, struct document *out);
+/* All rows that are left, into the arena; ends them. */
+enum status search_read_documents(struct db_rows *r, struct arena *a, struct document **out, size_t *n) MUST_CHECK;
 
 /* search_vectors.c; inside a job. Forgets a document's vectors and failures, for all models, and counts their
  * generations up. */

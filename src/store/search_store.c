@@ -190,6 +190,17 @@ void search_read_document(struct db_rows *r, struct arena *a, struct document *o
     };
 }
 
+enum status search_read_documents(struct db_rows *r, struct arena *a, struct document **out, size_t *n)
+{
+    void *documents = NULL;
+    size_t cap = 0;
+    *n = 0;
+    while (db_next(r) && db_grow(r, a, &documents, *n, &cap, sizeof **out))
+        search_read_document(r, a, (struct document *)documents + (*n)++);
+    *out = documents;
+    return db_end(r);
+}
+
 enum status search_store_get(struct search_store *s, const char *filename, struct arena *a, struct document *out,
                              struct error *err)
 {
@@ -218,15 +229,9 @@ enum status search_store_documents(struct search_store *s, int64_t after, size_t
 {
     struct db_conn *c = db_reader(s->db);
     struct db_rows r;
-    void *documents = NULL;
-    size_t cap = 0;
-    *n = 0;
     db_query(&r, c, "SELECT " DOCUMENT_COLUMNS " FROM documents d WHERE d.id > $1 ORDER BY d.id LIMIT $2",
              DB_ARGS(DB_INT(after), DB_INT(db_limit(limit))), err);
-    while (db_next(&r) && db_grow(&r, a, &documents, *n, &cap, sizeof **out))
-        search_read_document(&r, a, (struct document *)documents + (*n)++);
-    *out = documents;
-    enum status st = db_end(&r);
+    enum status st = search_read_documents(&r, a, out, n);
     db_reader_done(s->db, c);
     return st;
 }
@@ -235,8 +240,10 @@ enum status search_store_filenames(struct search_store *s, const int64_t *ids, s
                                    const char **out, struct error *err)
 {
     struct db_conn *c = db_reader(s->db);
-    enum status st = db_snapshot(c, err);
-    if (st == OK) {
+    enum status st;
+    if (db_is_postgres(c)) { /* one statement */
+        st = fts_filenames(c, &search_fts, ids, n, a, out, err);
+    } else if ((st = db_snapshot(c, err)) == OK) {
         st = fts_filenames(c, &search_fts, ids, n, a, out, err);
         db_snapshot_end(c);
     }

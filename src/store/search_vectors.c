@@ -326,9 +326,6 @@ enum status search_store_unindexed(struct search_store *s, const char *model, in
 {
     struct db_conn *c = db_reader(s->db);
     struct db_rows r;
-    void *documents = NULL;
-    size_t cap = 0;
-    *n = 0;
     db_query(&r, c,
              "SELECT " DOCUMENT_COLUMNS " FROM documents d LEFT JOIN models m ON m.name = $1"
              " WHERE d.id > $2 AND d.image_sha256 <> ''"
@@ -336,10 +333,7 @@ enum status search_store_unindexed(struct search_store *s, const char *model, in
              " AND NOT EXISTS (SELECT 1 FROM vector_failures f WHERE f.model_id = m.id AND f.document_id = d.id)"
              " ORDER BY d.id LIMIT $3",
              DB_ARGS(DB_TEXT(model), DB_INT(after), DB_INT(db_limit(limit))), err);
-    while (db_next(&r) && db_grow(&r, a, &documents, *n, &cap, sizeof **out))
-        search_read_document(&r, a, (struct document *)documents + (*n)++);
-    *out = documents;
-    enum status st = db_end(&r);
+    enum status st = search_read_documents(&r, a, out, n);
     db_reader_done(s->db, c);
     return st;
 }

@@ -7,14 +7,8 @@
 
 /* --- queries --- */
 
-/* The words of queries, by which admins find them. In PostgreSQL a trigger sees to them. */
-static enum status query_index(struct db_conn *c, int64_t row, const char *query, struct error *err)
-{
-    return db_run(c, "INSERT INTO queries_fts (rowid, query) VALUES ($1, $2)", DB_ARGS(DB_INT(row), DB_TEXT(query)),
-                  NULL, err);
-}
-
-/* A query is listed with many others, as each transaction that touches queries_fts costs as much as many words. */
+/* The words of queries, by which admins find them; in PostgreSQL a trigger sees to them. A query is listed with many
+ * others, as each transaction that touches queries_fts costs as much as many words. */
 enum status sticker_queries_list(struct db_conn *c, struct error *err)
 {
     if (db_is_postgres(c))
@@ -44,7 +38,8 @@ enum status sticker_query_words_move(struct db_conn *c, const char *id, const ch
         st = db_run(c, "INSERT INTO queries_fts (queries_fts, rowid, query) VALUES ('delete', $1, $2)",
                     DB_ARGS(DB_INT(row), DB_TEXT(before)), NULL, err);
     if (st == OK && to)
-        st = query_index(c, row, to, err);
+        st = db_run(c, "INSERT INTO queries_fts (rowid, query) VALUES ($1, $2)", DB_ARGS(DB_INT(row), DB_TEXT(to)),
+                    NULL, err);
     arena_free(&a);
     return st;
 }
