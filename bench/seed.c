@@ -7,8 +7,8 @@
  * the words are goes to DATA/words, one a line, the most frequent first. */
 #include "base/os.h"
 #include "base/pool.h"
-#include "store/search_store.h"
-#include "store/sticker_store.h"
+#include "search_store/search_store.h"
+#include "sticker_store/sticker_store.h"
 #include "text/text.h"
 
 #include <math.h>

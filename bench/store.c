@@ -4,8 +4,8 @@
  * PEEL_BENCH_POSTGRES=postgresql://.../name, a database that is not there yet: the lexical search on PostgreSQL beside
  * SQLite's, as a ratio. */
 #include "base/os.h"
-#include "store/search_store.h"
-#include "store/sticker_store.h"
+#include "search_store/search_store.h"
+#include "sticker_store/sticker_store.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -10,17 +10,21 @@ BEGIN {
     rooms["config"] = "base config"
     rooms["words"] = "base text words"
     rooms["eval"] = "base eval"
-    split("index store http web bucket text image", leaves, " ")
+    split("db index http web bucket text image", leaves, " ")
     for (i in leaves)
         rooms[leaves[i]] = "base " leaves[i]
+    rooms["fts"] = "base db fts"
+    rooms["search_store"] = "base db fts search_store"
+    rooms["sticker_store"] = "base db fts sticker_store"
+    rooms["store_copy"] = "base db fts search_store sticker_store store_copy"
     rooms["model"] = "base image model"
-    below = "base model index store http web bucket text image words"
-    rooms["search_service"] = below " search_service"
-    rooms["sticker_service"] = below " sticker_service"
-    rooms["cmd"] = below " search_service sticker_service config eval cmd"
+    below = "base http web bucket text image "
+    rooms["search_service"] = below "model index words search_store search_service"
+    rooms["sticker_service"] = below "sticker_store sticker_service"
+    rooms["cmd"] = below "model index words search_store sticker_store store_copy search_service sticker_service config eval cmd"
     # header: the files that may see it
-    only["sqlite3.h"] = "^src/store/.*sqlite"
-    only["libpq-fe.h"] = "^src/store/.*postgres"
+    only["sqlite3.h"] = "^src/(db/|fts/fts_)sqlite"
+    only["libpq-fe.h"] = "^src/db/postgres"
     only["microhttpd.h"] = "^src/http/"
     only["curl/curl.h"] = "^src/(http|bucket)/"
     only["immintrin.h"] = "^src/(model/kernels|index|image)/"

@@ -3,7 +3,7 @@
 #define PEEL_CMD_ADMIN_H
 
 #include "config/config.h"
-#include "store/sticker_store.h"
+#include "sticker_store/sticker_store.h"
 
 /* Creates the admin that --admin-username, --admin-password and --admin-token describe, and adds the
  * token, where they do not exist yet; an admin who exists keeps the password. With `first_start` and none of

@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "bucket/bucket.h"
 #include "config/config.h"
-#include "store/sticker_store.h"
+#include "sticker_store/sticker_store.h"
 #include <limits.h>
 #include <stddef.h>
 

@@ -11,7 +11,7 @@
 #include "base/pool.h"
 #include "base/status.h"
 #include "bucket/bucket.h"
-#include "store/sticker_store.h"
+#include "sticker_store/sticker_store.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -82,7 +82,7 @@ static void read_one(void *arg, size_t i)
         return;
     const struct import_item *item = w->item;
     size_t len = item->len;
-    enum status st = store_check_filename(item->filename, &w->why); /* before the file is touched */
+    enum status st = filename_check(item->filename, &w->why); /* before the file is touched */
     if (st == OK && item->path)
         st = read_file(w, &len, &w->why);
     if (st == OK)

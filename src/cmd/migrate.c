@@ -1,7 +1,7 @@
 /* peel migrate: brings the databases to the version that this program needs. The services do so too when they start;
  * this is for those who want it done, and to have worked, before. */
 #include "cmd/cmd.h"
-#include "store/search_store.h"
+#include "search_store/search_store.h"
 
 #include <stdio.h>
 #include <string.h>

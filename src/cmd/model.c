@@ -8,7 +8,7 @@
 #include "http/client.h"
 #include "model/clip.h"
 #include "search_service/search_service.h"
-#include "store/search_store.h"
+#include "search_store/search_store.h"
 
 #include <dirent.h>
 #include <jansson.h>

@@ -1,7 +1,7 @@
 /* peel store copy FROM TO: a database into a new one, SQLite's or PostgreSQL's. */
 #include "cmd/cmd.h"
 #include "cmd/progress.h"
-#include "store/store_copy.h"
+#include "store_copy/store_copy.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 #include "base/status.h"
-#include "store/search_store.h"
+#include "search_store/search_store.h"
 
 struct json_t;
 struct document_in {

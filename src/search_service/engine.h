@@ -20,7 +20,7 @@
 #include "bucket/bucket.h"
 #include "index/index.h"
 #include "search_service/query_cache.h"
-#include "store/search_store.h"
+#include "search_store/search_store.h"
 #include <stdbool.h>
 
 #define ENGINE_MAX_MODELS 16

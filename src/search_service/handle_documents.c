@@ -5,11 +5,11 @@
  * under index/ in the bucket, because every later model needs it too. */
 #include "search_service/service.h"
 
+#include "base/filename.h"
 #include "base/json_out.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "search_service/document.h"
-#include "store/sticker_store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -90,7 +90,7 @@ void handle_document_put(void *ctx, const struct http_request *req, struct http_
         return;
     }
     arena_init(&a, DOCUMENT_BYTES);
-    enum status st = store_check_filename(req->path_param, &err);
+    enum status st = filename_check(req->path_param, &err);
     if (st == OK)
         st = is_image(type) ? read_image_body(s, req, &a, &in, &err)
                             : document_parse(req->path_param, req->body, req->body_len, &a, &in, &err);
@@ -118,7 +118,7 @@ void handle_document_delete(void *ctx, const struct http_request *req, struct ht
     struct error err;
     int64_t id;
     char key[512];
-    enum status st = store_check_filename(req->path_param, &err);
+    enum status st = filename_check(req->path_param, &err);
     if (st == OK) {
         engine_change_begin(s->engine);
         st = search_store_delete(s->store, req->path_param, &id, &err);
@@ -145,7 +145,7 @@ void handle_document_reindex(void *ctx, const struct http_request *req, struct h
     struct error err;
     struct buf out;
     int64_t id;
-    enum status st = store_check_filename(req->path_param, &err);
+    enum status st = filename_check(req->path_param, &err);
     if (st == OK) {
         engine_change_begin(s->engine);
         st = search_store_document_forget(s->store, req->path_param, &id, &err);

@@ -10,7 +10,7 @@
 #include "base/arena.h"
 #include "search_service/engine.h"
 #include "search_service/word_index.h"
-#include "store/search_store.h"
+#include "search_store/search_store.h"
 
 #define RANKING_MAX_LIMIT  1000
 #define RANKING_MAX_OFFSET 100000

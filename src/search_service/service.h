@@ -8,7 +8,7 @@
 #include "search_service/engine.h"
 #include "search_service/search_service.h"
 #include "search_service/word_index.h"
-#include "store/search_store.h"
+#include "search_store/search_store.h"
 #include <stdatomic.h>
 
 struct search_service {

@@ -5,7 +5,7 @@
 #define PEEL_SEARCH_SERVICE_WORD_INDEX_H
 
 #include "base/arena.h"
-#include "store/search_store.h"
+#include "search_store/search_store.h"
 
 struct word_index;
 /* Reads the lexicon and all documents. ERR_NOT_FOUND: there is no lexicon. */

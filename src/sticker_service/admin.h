@@ -18,7 +18,7 @@
 
 #include "http/server.h"
 #include "sticker_service/service.h"
-#include "store/sticker_admin.h"
+#include "sticker_store/sticker_admin.h"
 #include "web/form.h"
 #include "web/session.h"
 #include "web/templates.h"

@@ -110,7 +110,7 @@ static enum status read_rows(const struct list_ask *ask, const json_t *answer, s
     {
         const char **cells = arena_array(a, ask->n_columns + 1, sizeof *cells);
         struct list_row *row = &out->rows[ask->backwards ? n - 1 - i : i];
-        if (store_check_filename(text_of(document, "filename"), NULL) != OK || number_of(document, "id") <= 0)
+        if (filename_check(text_of(document, "filename"), NULL) != OK || number_of(document, "id") <= 0)
             return strange(err);
         *row = (struct list_row){.id = arena_strdup(a, text_of(document, "filename")), .cells = cells};
         for (size_t k = 0; cells && k < ask->n_columns; k++)
@@ -281,7 +281,7 @@ void admin_document_page(void *ctx, const struct http_request *req, struct http_
         return;
     enum status st = http_param(req, "id", &d.filename, &err);
     if (st == OK)
-        st = store_check_filename(d.filename, &err);
+        st = filename_check(d.filename, &err);
     if (st == OK)
         st = param_or(req, "done", "", &done, &err);
     struct tpl_admin_document page = {.admin_layout = admin_layout(&v, d.filename, "documents"),

@@ -1,5 +1,5 @@
 /* admin_models.h: the one table of what the admin pages look after. A new model is an entry in admin_models.c, and a
- * list in store/sticker_admin_tables.c with the same names. */
+ * list in sticker_store/sticker_admin_tables.c with the same names. */
 #ifndef PEEL_STICKER_SERVICE_ADMIN_MODELS_H
 #define PEEL_STICKER_SERVICE_ADMIN_MODELS_H
 

@@ -2,7 +2,7 @@
 #ifndef PEEL_STICKER_SERVICE_AUDIT_H
 #define PEEL_STICKER_SERVICE_AUDIT_H
 
-#include "store/sticker_admin.h"
+#include "sticker_store/sticker_admin.h"
 
 /* One entry: `op` is CHANGE_LOGIN or a later one, `list` and `object` say of what, `after` is JSON or "" (NULL: there
  * was no memory for it). On the disk when this returns OK. Failed logins are not here but in the log: whoever guesses

@@ -4,7 +4,7 @@
 #define PEEL_STICKER_SERVICE_AUTH_H
 
 #include "http/server.h"
-#include "store/sticker_store.h"
+#include "sticker_store/sticker_store.h"
 #include <stdbool.h>
 
 #define AUTH_KEY_MAX 128 /* bytes; keys made elsewhere (ADMIN_TOKEN) may be up to this long */

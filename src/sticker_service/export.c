@@ -14,7 +14,7 @@ struct feedback_export {
     enum export_format format;
     int64_t since_us;
     char after_query[1024]; /* 255 code points at most; the last row that was written */
-    char after_sticker[STORE_MAX_FILENAME + 1];
+    char after_sticker[STICKER_FILENAME_MAX + 1];
     struct arena arena; /* one page of rows */
     struct buf text;    /* that page, written out */
     size_t sent;        /* bytes of text already handed over */

@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 #include "base/status.h"
-#include "store/sticker_store.h"
+#include "sticker_store/sticker_store.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>

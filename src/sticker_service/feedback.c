@@ -64,8 +64,8 @@ static enum status read_list(const json_t *entry, size_t i, const char *list, js
             return status;
         names[k] = json_string_value(value);
         size_t len = json_string_length(value);
-        if (len < 1 || len > STORE_MAX_FILENAME)
-            return err_set(err, ERR_INVALID, "%s must have 1 to %d bytes", m.name, STORE_MAX_FILENAME);
+        if (len < 1 || len > STICKER_FILENAME_MAX)
+            return err_set(err, ERR_INVALID, "%s must have 1 to %d bytes", m.name, STICKER_FILENAME_MAX);
         if (json_object_get(seen, names[k]))
             return err_set(err, ERR_INVALID, "%s repeats \"%s\": a sticker may be named once per query", m.name,
                            names[k]);

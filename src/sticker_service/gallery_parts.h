@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "http/server.h"
-#include "store/sticker_store.h"
+#include "sticker_store/sticker_store.h"
 #include "web/html.h"
 #include "web/templates.h"
 #include <stdbool.h>

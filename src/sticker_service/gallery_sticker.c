@@ -120,7 +120,7 @@ static enum status sticker_page(struct sticker_service *s, const struct http_req
 {
     struct sticker k;
     struct gallery_texts t = {.arena = req->arena};
-    enum status status = store_check_filename(req->path_param, err);
+    enum status status = filename_check(req->path_param, err);
     if (status == OK)
         status = sticker_store_get(s->store, req->path_param, req->arena, &k, err);
     if (status == ERR_INVALID || status == ERR_NOT_FOUND)

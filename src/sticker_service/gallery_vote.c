@@ -36,7 +36,7 @@ static enum status read_ballot(const struct http_request *req, struct ballot *ou
     out->as = form_get(&form, "positive", &out->filename, err) == OK ? "positive" : "negative";
     if (!out->filename && form_get(&form, "negative", &out->filename, err) != OK)
         return err_set(err, ERR_INVALID, "A vote names a sticker as positive or as negative.");
-    status = store_check_filename(out->filename, err);
+    status = filename_check(out->filename, err);
     if (status != OK)
         return status;
     if (form_get(&form, "page", &value, err) == OK && strlen(value) <= 4 &&

@@ -136,7 +136,7 @@ void media_handle(void *ctx, const struct http_request *req, struct http_respons
         http_problem_from(res, &err);
         return;
     }
-    status = store_check_filename(req->path_param, &err);
+    status = filename_check(req->path_param, &err);
     if (status == OK)
         status = sticker_store_get(s->store, req->path_param, req->arena, &sticker, &err);
     if (status == ERR_NOT_FOUND || status == ERR_INVALID) {
@@ -148,7 +148,7 @@ void media_handle(void *ctx, const struct http_request *req, struct http_respons
         return;
     }
 
-    char key[STORE_MAX_FILENAME + 8], etag[96];
+    char key[STICKER_FILENAME_MAX + 8], etag[96];
     const char *mime = width ? "image/webp" : sticker.mime;
     bool lasting = is_version(version, sticker.sha256);
     int fd = -1;

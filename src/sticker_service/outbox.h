@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 #include "http/client.h"
-#include "store/sticker_store.h"
+#include "sticker_store/sticker_store.h"
 #include <stdint.h>
 
 struct outbox;

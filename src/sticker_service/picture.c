@@ -7,7 +7,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define KEY_SIZE (STORE_MAX_FILENAME + 8)
+#define KEY_SIZE (STICKER_FILENAME_MAX + 8)
 
 static void key_of(const struct picture *p, char key[KEY_SIZE])
 {
@@ -24,7 +24,7 @@ enum status picture_check_bytes(int64_t bytes, struct error *err)
 enum status picture_begin(const char *filename, const void *data, size_t len, struct picture *out, struct error *err)
 {
     *out = (struct picture){.filename = filename, .data = data, .len = len};
-    enum status st = store_check_filename(filename, err);
+    enum status st = filename_check(filename, err);
     if (st == OK)
         st = picture_check_bytes((int64_t)len, err);
     if (st == OK)

@@ -9,7 +9,7 @@
 
 #include "bucket/bucket.h"
 #include "image/image.h"
-#include "store/sticker_store.h"
+#include "sticker_store/sticker_store.h"
 #include <stdint.h>
 
 #define PICTURE_SVG_SIDE 512 /* drawn at this size, which is also what the database says of a drawing without one */

@@ -60,7 +60,7 @@ static enum status read_answer(const struct ask *ask, json_t *peer, struct arena
         return err_set(err, ERR_NO_MEMORY, "no memory for %zu results", n);
     for (size_t i = 0; i < n; i++) {
         const json_t *item = json_array_get(results, i), *name = json_object_get(item, "filename");
-        if (!json_is_string(name) || store_check_filename(json_string_value(name), NULL) != OK)
+        if (!json_is_string(name) || filename_check(json_string_value(name), NULL) != OK)
             return err_set(err, ERR_CORRUPT, "results[%zu].filename of SearchService is not a filename", i);
         found->hits[i].filename = json_string_value(name);
         found->hits[i].score = json_number_value(json_object_get(item, "score"));

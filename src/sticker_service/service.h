@@ -13,7 +13,7 @@
 #include "sticker_service/sticker_service.h"
 #include "sticker_service/thumbs.h"
 #include "sticker_service/usage.h"
-#include "store/sticker_store.h"
+#include "sticker_store/sticker_store.h"
 #include <semaphore.h>
 #include <stdatomic.h>
 

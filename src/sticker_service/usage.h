@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "base/status.h"
-#include "store/sticker_store.h"
+#include "sticker_store/sticker_store.h"
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 /* A damaged database is refused or answers with errors; it never crashes the program. The input is a list of patches,
  * each 3 bytes of offset and one byte to put there, applied to good files of both stores. */
 #include "base/os.h"
-#include "store/search_store.h"
-#include "store/sticker_store.h"
+#include "search_store/search_store.h"
+#include "sticker_store/sticker_store.h"
 
 #include <fcntl.h>
 #include <stdio.h>

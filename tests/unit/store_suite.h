@@ -7,8 +7,8 @@
 #include "cm.h"
 
 #include "base/os.h"
-#include "store/search_store.h"
-#include "store/sticker_store.h"
+#include "search_store/search_store.h"
+#include "sticker_store/sticker_store.h"
 
 #include <string.h>
 

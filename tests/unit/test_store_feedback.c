@@ -1,7 +1,7 @@
 /* test_store_feedback.c: the store suite: queries, usage, votes, analytics, the export's pages. */
 #include "store_suite.h"
 
-#include "store/sticker_admin.h"
+#include "sticker_store/sticker_admin.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 /* test_store_files.c: SQLite's own matters: migrations, foreign and damaged files, group commit. */
 #include "store_suite.h"
 
-#include "store/db.h"
+#include "db/db.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* test_store_stickers.c: the store suite: stickers, their search, users and tokens, the outbox. */
 #include "store_suite.h"
 
-#include "store/sticker_admin.h"
+#include "sticker_store/sticker_admin.h"
 
 static void adds_gets_updates_deletes(void **state)
 {
@@ -169,13 +169,13 @@ static void checks_filenames(void **state)
                                       ".hidden",   "a\nb",         "a\x7f", "\xc2\x85",    "\xff",
                                       "a\xc0\xaf", "\xed\xa0\x80", "x\x01", "\xe2\x80\xa8"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (store_check_filename(bad[i], &s->err) != ERR_INVALID)
+        if (filename_check(bad[i], &s->err) != ERR_INVALID)
             fail_msg("bad filename %zu was accepted", i);
-    assert_int_equal(store_check_filename(longest, &s->err), ERR_INVALID);
+    assert_int_equal(filename_check(longest, &s->err), ERR_INVALID);
     longest[255] = '\0';
-    assert_ok(s, store_check_filename(longest, &s->err));
-    assert_ok(s, store_check_filename("Katze im Park 🐱 (1).png", &s->err));
-    assert_ok(s, store_check_filename("'; DROP TABLE stickers; --", &s->err));
+    assert_ok(s, filename_check(longest, &s->err));
+    assert_ok(s, filename_check("Katze im Park 🐱 (1).png", &s->err));
+    assert_ok(s, filename_check("'; DROP TABLE stickers; --", &s->err));
 }
 
 static void find(struct suite *s, struct sticker_store *store, const char *stem, const char *prefix, const char *expect)

@@ -1,0 +1,305 @@
+/* db.c: the pool of connections, and what rows and statements have in common whatever the database. */
+#include "db/db.h"
+#include "db/db_driver.h"
+
+#include "base/os.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool db_is_postgres_url(const char *url)
+{
+    return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
+}
+
+static enum status check_url(const char *url, unsigned connections, struct error *err)
+{
+    if (!*url)
+        return err_set(err, ERR_INVALID, "the database URL is empty, expected a file path");
+    const char *colon = strstr(url, "://");
+    if (colon && !db_is_postgres_url(url))
+        return err_set(err, ERR_UNSUPPORTED,
+                       "database URL scheme \"%.*s\" is not supported, expected a file path or postgresql://",
+                       colon - url < 32 ? (int)(colon - url) : 32, url);
+    if (connections < 1 || connections > 64)
+        return err_set(err, ERR_INVALID, "%u read connections, expected 1 to 64", connections);
+    return OK;
+}
+
+enum status db_open(const char *url, unsigned connections, const struct db_schema *schema, struct db **out,
+                    struct error *err)
+{
+    enum status st = check_url(url, connections, err);
+    if (st != OK)
+        return st;
+    return db_is_postgres_url(url) ? db_postgres_open(url, connections, schema, out, err)
+                                   : db_sqlite_open(url, connections, schema, out, err);
+}
+
+enum status db_init(struct db *d, const struct db_driver *driver, const char *name, unsigned connections,
+                    struct error *err)
+{
+    d->driver = driver;
+    pthread_mutex_init(&d->mutex, NULL);
+    pthread_cond_init(&d->returned, NULL);
+    d->name = strdup(name);
+    d->conns = calloc(connections, sizeof(struct db_conn *));
+    d->free = calloc(connections, sizeof(struct db_conn *));
+    if (!d->name || !d->conns || !d->free)
+        return err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", name);
+    return OK;
+}
+
+void db_add_conn(struct db *d, struct db_conn *c)
+{
+    d->conns[d->count++] = c;
+    d->free[d->n_free++] = c;
+}
+
+void db_close(struct db *d)
+{
+    if (!d)
+        return;
+    assert(d->n_free == d->count);
+    d->driver->close(d);
+    pthread_cond_destroy(&d->returned);
+    pthread_mutex_destroy(&d->mutex);
+    free(d->free);
+    free(d->conns);
+    free(d->name);
+    free(d);
+}
+
+const char *db_name(const struct db *d)
+{
+    return d->name;
+}
+
+enum status db_ping(struct db *d, struct error *err)
+{
+    struct db_conn *c = db_reader(d);
+    int64_t version;
+    enum status st = db_get_int(c, "SELECT max(version) FROM schema_migrations", DB_NONE, &version, NULL, err);
+    db_reader_done(d, c);
+    return st;
+}
+
+/* --- taking turns, and how long that takes --- */
+
+struct db_conn *db_take(struct db *d, struct db_calls *calls)
+{
+    int64_t asked_us = os_monotonic_us();
+    pthread_mutex_lock(&d->mutex);
+    while (d->n_free == 0)
+        pthread_cond_wait(&d->returned, &d->mutex);
+    struct db_conn *c = d->free[--d->n_free];
+    pthread_mutex_unlock(&d->mutex);
+    metric_observe(&calls->waited, os_monotonic_us() - asked_us);
+    c->since_us = asked_us;
+    c->status = OK;
+    return c;
+}
+
+void db_give(struct db *d, struct db_conn *c)
+{
+    pthread_mutex_lock(&d->mutex);
+    d->free[d->n_free++] = c;
+    pthread_cond_signal(&d->returned);
+    pthread_mutex_unlock(&d->mutex);
+}
+
+static void count_call(struct db_calls *calls, int64_t since_us, enum status status)
+{
+    int64_t us = os_monotonic_us() - since_us;
+    metric_observe(&calls->took, us);
+    metric_part_add(METRIC_DATABASE, us);
+    if (status == ERR_UNAVAILABLE || status == ERR_IO || status == ERR_CORRUPT || status == ERR_TIMEOUT ||
+        status == ERR_INTERNAL)
+        atomic_fetch_add_explicit(&calls->failed, 1, memory_order_relaxed);
+}
+
+struct db_conn *db_reader(struct db *d)
+{
+    return db_take(d, &d->reads);
+}
+
+void db_reader_done(struct db *d, struct db_conn *c)
+{
+    count_call(&d->reads, c->since_us, c->status);
+    db_give(d, c);
+}
+
+enum status db_write(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err)
+{
+    int64_t since_us = os_monotonic_us();
+    enum status st = d->driver->write(d, durability, job, arg, err);
+    count_call(&d->writes, since_us, st);
+    return st;
+}
+
+void db_metrics(const struct db *d, const char *prefix, struct buf *out)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s_database_duration_seconds", prefix);
+    metric_family(out, name, "histogram", "Time of calls to the database, waiting for it included.");
+    metric_histogram(out, name, "kind=\"read\"", &d->reads.took);
+    metric_histogram(out, name, "kind=\"write\"", &d->writes.took);
+    snprintf(name, sizeof name, "%s_database_wait_seconds", prefix);
+    metric_family(out, name, "histogram", "How long of it calls waited for a connection or for the writer's turn.");
+    metric_histogram(out, name, "kind=\"read\"", &d->reads.waited);
+    metric_histogram(out, name, "kind=\"write\"", &d->writes.waited);
+    snprintf(name, sizeof name, "%s_database_errors_total", prefix);
+    metric_family(out, name, "counter", "Calls that the database failed.");
+    metric_value(out, name, "kind=\"read\"", (double)atomic_load(&d->reads.failed));
+    metric_value(out, name, "kind=\"write\"", (double)atomic_load(&d->writes.failed));
+}
+
+enum status db_snapshot(struct db_conn *c, struct error *err)
+{
+    return c->driver->snapshot(c, err);
+}
+
+void db_snapshot_end(struct db_conn *c)
+{
+    c->driver->snapshot_end(c);
+}
+
+/* --- the dialects --- */
+
+bool db_is_postgres(const struct db_conn *c)
+{
+    return c->driver->postgres;
+}
+
+const char *db_sql(const struct db_conn *c, const char *sqlite, const char *postgres)
+{
+    return c->driver->postgres ? postgres : sqlite;
+}
+
+enum status db_lock(struct db_conn *c, const char *postgres, struct error *err)
+{
+    return c->driver->postgres ? db_run(c, postgres, DB_NONE, NULL, err) : OK;
+}
+
+/* --- statements --- */
+
+void db_query(struct db_rows *r, struct db_conn *c, const char *sql, const struct db_arg *args, size_t n,
+              struct error *err)
+{
+    *r = (struct db_rows){.conn = c, .at = -1, .err = err};
+    c->driver->query(r, sql, args, n);
+}
+
+void db_query_once(struct db_rows *r, struct db_conn *c, const char *sql, const struct db_arg *args, size_t n,
+                   struct error *err)
+{
+    *r = (struct db_rows){.conn = c, .at = -1, .err = err, .once = true};
+    c->driver->query(r, sql, args, n);
+}
+
+bool db_next(struct db_rows *r)
+{
+    return r->status == OK && r->conn->driver->next(r);
+}
+
+enum status db_end(struct db_rows *r)
+{
+    r->conn->driver->end(r);
+    r->set = NULL;
+    if (r->status != OK)
+        r->conn->status = r->status;
+    return r->status;
+}
+
+int64_t db_int(struct db_rows *r, int column)
+{
+    return r->conn->driver->integer(r, column);
+}
+
+double db_double(struct db_rows *r, int column)
+{
+    return r->conn->driver->real(r, column);
+}
+
+const void *db_bytes(struct db_rows *r, int column, size_t *len)
+{
+    return r->conn->driver->bytes(r, column, len);
+}
+
+static void too_large(struct db_rows *r, const struct arena *a)
+{
+    if (r->status == OK)
+        r->status =
+            err_set(r->err, ERR_NO_MEMORY, "database %s: the answer is larger than %zu bytes", r->conn->name, a->max);
+}
+
+const char *db_text(struct db_rows *r, int column, struct arena *a)
+{
+    size_t len;
+    const char *s = db_bytes(r, column, &len);
+    const char *copy = s ? arena_strndup(a, s, len) : "";
+    if (!copy)
+        too_large(r, a);
+    return copy ? copy : "";
+}
+
+bool db_text_is(struct db_rows *r, int column, const char *s)
+{
+    size_t len;
+    const char *found = db_bytes(r, column, &len);
+    return found && len == strlen(s) && memcmp(found, s, len) == 0;
+}
+
+bool db_grow(struct db_rows *r, struct arena *a, void **items, size_t n, size_t *cap, size_t item_size)
+{
+    if (n < *cap)
+        return true;
+    size_t more = *cap ? *cap * 2 : 16;
+    void *grown = arena_array(a, more, item_size);
+    if (!grown) {
+        too_large(r, a);
+        return false;
+    }
+    if (n)
+        memcpy(grown, *items, n * item_size);
+    *items = grown;
+    *cap = more;
+    return true;
+}
+
+enum status db_run(struct db_conn *c, const char *sql, const struct db_arg *args, size_t n, int64_t *changed,
+                   struct error *err)
+{
+    struct db_rows r;
+    db_query(&r, c, sql, args, n, err);
+    while (db_next(&r)) {
+    }
+    if (changed)
+        *changed = r.status == OK ? c->driver->changed(&r) : 0;
+    return db_end(&r);
+}
+
+enum status db_get_int(struct db_conn *c, const char *sql, const struct db_arg *args, size_t n, int64_t *value,
+                       bool *found, struct error *err)
+{
+    struct db_rows r;
+    db_query(&r, c, sql, args, n, err);
+    bool row = db_next(&r);
+    *value = row ? db_int(&r, 0) : 0;
+    if (found)
+        *found = row;
+    while (db_next(&r)) {
+    }
+    return db_end(&r);
+}
+
+enum status db_script(struct db_conn *c, const char *sql, struct error *err)
+{
+    return c->driver->script(c, sql, err);
+}
+
+int64_t db_limit(size_t n)
+{
+    return n > INT64_MAX ? INT64_MAX : (int64_t)n;
+}

@@ -1,0 +1,42 @@
+/* fts.h: the lexical search that both stores have, whichever the database: in SQLite two FTS5 tables (fts_sqlite.h), in
+ * PostgreSQL postings of our own (fts_postgres.h). Both rank alike (fts_rank.h). */
+#ifndef PEEL_FTS_FTS_H
+#define PEEL_FTS_FTS_H
+
+#include "fts/fts_postgres.h"
+#include "fts/fts_sqlite.h"
+
+struct fts_table {
+    struct fts_sqlite sqlite;
+    struct fts_postgres postgres;
+};
+/* The index `fts` of table `documents`, whose rows it knows by the column `row` or `rowno`. */
+#define FTS_TABLE(fts, documents, row, rowno)                                                                          \
+    {                                                                                                                  \
+        .sqlite = FTS_SQLITE(fts, documents, row), .postgres = FTS_POSTGRES(fts, documents, rowno)                     \
+    }
+
+/* Inside a job: a document's terms, replacing older ones; and forgetting them. */
+enum status fts_put(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
+                    struct error *err) MUST_CHECK;
+enum status fts_remove(struct db_conn *c, const struct fts_table *t, int64_t id, struct error *err) MUST_CHECK;
+/* Are these the terms that the document has? */
+enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
+                     bool *same, struct error *err) MUST_CHECK;
+
+/* The terms that the document has, in the arena. */
+enum status fts_get(struct db_conn *c, const struct fts_table *t, int64_t id, struct arena *a, bool *found,
+                    struct index_terms *out, struct error *err) MUST_CHECK;
+/* The greatest number of a document that has terms; 0: none has. */
+enum status fts_last(struct db_conn *c, const struct fts_table *t, int64_t *id, struct error *err) MUST_CHECK;
+
+/* Filenames by id; NULL for those that are not there. */
+enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const int64_t *ids, size_t n, struct arena *a,
+                          const char **out, struct error *err) MUST_CHECK;
+
+/* Best first, ties by filename. No terms is OK (no hits). Only the page that was asked for is in the arena. */
+enum status fts_search(struct db *d, const struct fts_table *t, const struct index_query *q, size_t limit,
+                       size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
+                       struct error *err) MUST_CHECK;
+
+#endif

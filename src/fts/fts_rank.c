@@ -1,0 +1,308 @@
+/* fts_rank.c: ranked search over words in English and in the other languages.
+ *
+ * The score of a document is a sum over the query's words. A word counts by the best of what it matches:
+ *
+ *     idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / average length))
+ *     idf = ln(1 + (N - n + 0.5) / (n + 0.5))         (Robertson & Zaragoza 2009; the 1 keeps it positive)
+ *
+ * where tf counts 3 in the title, 2 in the words, 1 in the filename, n is how many documents have the word
+ * in the preferred language or in any, and length is that of the English words, whatever the language: a list of
+ * 130 languages would otherwise be long, and every word in it light. A match in a language that is not the
+ * preferred one counts OTHERS_SHARE; a word that is only the beginning of one of the document's counts
+ * PREFIX_SHARE of what the whole word in a filename would, and nothing beside the whole word. Document lengths
+ * are bounded so that it never outweighs a whole word elsewhere. */
+#include "fts/fts_rank.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double K1 = 1.2, B = 0.75, PREFIX_SHARE = 0.2, OTHERS_SHARE = 0.3, MAX_RELATIVE_LENGTH = 5;
+
+/* --- what was found --- */
+
+static bool grow(void **items, size_t n, size_t *cap, size_t size)
+{
+    if (n < *cap)
+        return true;
+    size_t more = *cap ? *cap * 2 : 256;
+    void *grown = reallocarray(*items, more, size);
+    if (!grown)
+        return false;
+    *items = grown;
+    *cap = more;
+    return true;
+}
+
+bool fts_collect_note(struct fts_collector *k, int phrase, double tf, bool preferred)
+{
+    void *notes = k->notes;
+    bool ok = grow(&notes, k->n_notes, &k->cap_notes, sizeof *k->notes);
+    k->notes = notes;
+    if (ok)
+        k->notes[k->n_notes++] =
+            (struct fts_note){.match = k->n_matches, .phrase = phrase, .tf = tf, .preferred = preferred};
+    return ok;
+}
+
+bool fts_collect_match(struct fts_collector *k, int64_t id, double length)
+{
+    void *matches = k->matches;
+    bool ok = grow(&matches, k->n_matches, &k->cap_matches, sizeof *k->matches);
+    k->matches = matches;
+    if (ok)
+        k->matches[k->n_matches++] = (struct fts_match){.id = id, .length = length};
+    return ok;
+}
+
+/* Of a language nobody named, the one that most agree with is the likeliest. */
+double fts_form_tf(bool titled, bool preferred, unsigned known)
+{
+    return (titled ? FTS_WEIGHT_TITLE + FTS_WEIGHT_WORDS : FTS_WEIGHT_WORDS) + (preferred ? 0 : (double)known - 1);
+}
+
+struct fts_totals fts_totals_of(int64_t documents, int64_t words)
+{
+    return (struct fts_totals){.documents = (double)documents,
+                               .average_length = words > 0 && documents > 0 ? (double)words / (double)documents : 1};
+}
+
+static int64_t count_words(const char *s)
+{
+    int64_t n = 0;
+    for (bool inside = false; *s; s++) {
+        n += *s != ' ' && !inside;
+        inside = *s != ' ';
+    }
+    return n;
+}
+
+int64_t fts_length(const struct index_terms *terms, int64_t *all)
+{
+    *all = count_words(terms->title) + count_words(terms->words) + count_words(terms->filename);
+    return *all < FTS_MAX_LENGTH ? *all : FTS_MAX_LENGTH;
+}
+
+void fts_rank_begin(struct fts_rank *r, const struct index_query *q)
+{
+    *r = (struct fts_rank){.q = q, .totals = {0, 1}};
+    r->prefix = q->prefix && *q->prefix && q->n_stems <= FTS_MAX_TERMS ? q->prefix : NULL;
+    r->form_prefix = q->prefix_in_all ? r->prefix : NULL;
+    r->n_stems = q->n_stems < FTS_MAX_TERMS ? q->n_stems : FTS_MAX_TERMS;
+    while (r->n_forms < q->n_forms && r->n_forms < FTS_MAX_FORMS && q->forms[r->n_forms].word < r->n_stems)
+        r->n_forms++;
+}
+
+void fts_rank_end(struct fts_rank *r)
+{
+    free(r->words.matches);
+    free(r->words.notes);
+    free(r->languages.matches);
+    free(r->languages.notes);
+    free(r->found);
+}
+
+/* --- scores --- */
+
+struct fts_scored {
+    int64_t id;
+    double score;
+};
+
+static double idf(const struct fts_rank *r, double n)
+{
+    return log(1 + fmax(r->totals.documents - n + 0.5, 0) / (n + 0.5));
+}
+
+/* The place of a form's word; of the prefix, the last word's. */
+static size_t place(const struct fts_rank *r, const struct fts_note *note)
+{
+    if ((size_t)note->phrase < r->n_forms)
+        return r->q->forms[note->phrase].word;
+    return r->n_stems ? r->n_stems - 1 : 0;
+}
+
+static void weigh_words(struct fts_rank *r)
+{
+    double count[FTS_MAX_TERMS + 1] = {0};
+    for (size_t i = 0; i < r->words.n_notes; i++)
+        count[r->words.notes[i].phrase]++;
+    for (size_t i = 0; i <= r->n_stems; i++)
+        r->word_idf[i] = idf(r, count[i]);
+    r->prefix_idf = r->word_idf[r->n_stems];
+    if (r->n_stems)
+        r->prefix_idf = fmin(r->prefix_idf, r->word_idf[r->n_stems - 1]);
+}
+
+/* A document counts once for a word, in however many languages and forms it has it. */
+static void weigh_languages(struct fts_rank *r)
+{
+    double others[FTS_MAX_TERMS + 1] = {0}, preferred[FTS_MAX_TERMS + 1] = {0}, prefix = 0;
+    size_t seen[FTS_MAX_TERMS + 1] = {0}, seen_preferred[FTS_MAX_TERMS + 1] = {0};
+    for (size_t i = 0; i < r->languages.n_notes; i++) {
+        const struct fts_note *note = &r->languages.notes[i];
+        size_t at = place(r, note);
+        if ((size_t)note->phrase == r->n_forms) {
+            prefix++;
+            continue;
+        }
+        if (seen[at] != note->match + 1)
+            others[at]++;
+        seen[at] = note->match + 1;
+        if (note->preferred && seen_preferred[at] != note->match + 1) {
+            preferred[at]++;
+            seen_preferred[at] = note->match + 1;
+        }
+    }
+    for (size_t i = 0; i <= r->n_stems; i++) {
+        r->other_idf[i] = idf(r, others[i]);
+        r->preferred_idf[i] = idf(r, preferred[i]);
+    }
+    r->other_prefix_idf = fmin(idf(r, prefix), r->other_idf[r->n_stems ? r->n_stems - 1 : 0]);
+}
+
+static double part(const struct fts_rank *r, double weight, double tf, double length)
+{
+    double relative = fmin(length / r->totals.average_length, MAX_RELATIVE_LENGTH);
+    return weight * tf * (K1 + 1) / (tf + K1 * (1 - B + B * relative));
+}
+
+static void add_word(const struct fts_rank *r, const struct fts_note *note, double length, double *best)
+{
+    bool prefix = (size_t)note->phrase == r->n_stems;
+    size_t at = prefix && r->n_stems ? r->n_stems - 1 : (size_t)note->phrase;
+    double share = r->q->language == LANGUAGE_en ? 1 : OTHERS_SHARE;
+    double gain = prefix ? PREFIX_SHARE * part(r, r->prefix_idf, 1, length)
+                         : part(r, r->word_idf[note->phrase], note->tf, length);
+    best[at] = fmax(best[at], share * gain);
+}
+
+static void add_form(const struct fts_rank *r, const struct fts_note *note, double length, double *best)
+{
+    size_t at = place(r, note);
+    double gain;
+    if ((size_t)note->phrase == r->n_forms)
+        gain = (note->preferred ? 1 : OTHERS_SHARE) * PREFIX_SHARE * part(r, r->other_prefix_idf, 1, length);
+    else if (note->preferred)
+        gain = part(r, r->preferred_idf[at], note->tf, length);
+    else
+        gain = OTHERS_SHARE * part(r, r->other_idf[at], note->tf, length);
+    best[at] = fmax(best[at], gain);
+}
+
+/* Both passes met their documents in the order of ids. */
+enum status fts_rank_score(struct fts_rank *r, struct error *err)
+{
+    const struct fts_collector *w = &r->words, *l = &r->languages;
+    r->found = reallocarray(NULL, w->n_matches + l->n_matches + 1, sizeof *r->found);
+    if (!r->found)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for %zu matches", w->n_matches + l->n_matches);
+    weigh_words(r);
+    weigh_languages(r);
+    for (size_t i = 0, k = 0, at = 0, form = 0; i < w->n_matches || k < l->n_matches;) {
+        double best[FTS_MAX_TERMS + 1] = {0}, sum = 0;
+        bool in_words = i < w->n_matches && (k == l->n_matches || w->matches[i].id <= l->matches[k].id);
+        bool in_languages = k < l->n_matches && (!in_words || w->matches[i].id == l->matches[k].id);
+        const struct fts_match *m = in_words ? &w->matches[i] : &l->matches[k];
+        for (; in_words && at < w->n_notes && w->notes[at].match == i; at++)
+            add_word(r, &w->notes[at], m->length, best);
+        for (; in_languages && form < l->n_notes && l->notes[form].match == k; form++)
+            add_form(r, &l->notes[form], m->length, best);
+        for (size_t word = 0; word <= r->n_stems; word++)
+            sum += best[word];
+        r->found[r->n++] = (struct fts_scored){m->id, sum};
+        i += in_words;
+        k += in_languages;
+    }
+    return OK;
+}
+
+/* The score that the k-th best match has, 1 <= k <= n (Hoare's selection; reorders the scores in v). */
+static double kth_best(double *v, size_t n, size_t k)
+{
+    size_t low = 0, high = n - 1, at = k - 1;
+    while (low < high) {
+        double pivot = v[low + (high - low) / 2];
+        size_t i = low, j = high;
+        for (;; i++, j--) {
+            while (v[i] > pivot)
+                i++;
+            while (v[j] < pivot)
+                j--;
+            if (i >= j)
+                break;
+            double swap = v[i];
+            v[i] = v[j];
+            v[j] = swap;
+        }
+        if (at <= j)
+            high = j;
+        else
+            low = j + 1;
+    }
+    return v[at];
+}
+
+static int by_score_then_name(const void *x, const void *y)
+{
+    const struct fts_hit *a = x, *b = y;
+    int order = (a->score < b->score) - (a->score > b->score);
+    return order ? order : strcmp(a->filename, b->filename);
+}
+
+/* Names the matches that can be on the page (the best `wanted`, and whatever ties with the last of them),
+ * sorts them, and copies the page. */
+enum status fts_rank_page(const struct fts_rank *r, size_t limit, size_t offset, fts_names *names, void *ctx,
+                          struct arena *a, struct fts_hit **hits, size_t *n, struct error *err)
+{
+    struct arena scratch;
+    *hits = NULL;
+    *n = 0;
+    if (limit == 0 || offset >= r->n)
+        return OK;
+    arena_init(&scratch, SIZE_MAX);
+    enum status st = OK;
+    size_t n_best = 0, wanted = limit > SIZE_MAX - offset ? SIZE_MAX : offset + limit;
+    double *scores = arena_array(&scratch, r->n, sizeof *scores);
+    struct fts_hit *best = arena_array(&scratch, r->n, sizeof *best);
+    int64_t *ids = arena_array(&scratch, r->n, sizeof *ids);
+    const char **filenames = arena_array(&scratch, r->n, sizeof *filenames);
+    if (!scores || !best || !ids || !filenames) {
+        st = err_set(err, ERR_NO_MEMORY, "out of memory for %zu matches", r->n);
+        goto out;
+    }
+    for (size_t i = 0; i < r->n; i++)
+        scores[i] = r->found[i].score;
+    double least = wanted < r->n ? kth_best(scores, r->n, wanted) : 0;
+    for (size_t i = 0; i < r->n; i++) {
+        const struct fts_scored *m = &r->found[i];
+        if (m->score < least)
+            continue;
+        best[n_best] = (struct fts_hit){.id = m->id, .score = m->score};
+        ids[n_best++] = m->id;
+    }
+    if ((st = names(ctx, ids, n_best, &scratch, filenames, err)) != OK)
+        goto out;
+    for (size_t i = 0; i < n_best; i++)
+        if (!(best[i].filename = filenames[i])) {
+            st = err_set(err, ERR_CORRUPT, "the word index names row %lld, which does not exist", (long long)ids[i]);
+            goto out;
+        }
+    qsort(best, n_best, sizeof *best, by_score_then_name);
+    size_t count = n_best - offset < limit ? n_best - offset : limit;
+    struct fts_hit *copy = arena_array(a, count, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++) {
+        copy[i] = best[offset + i];
+        if (!(copy[i].filename = arena_strdup(a, best[offset + i].filename)))
+            copy = NULL;
+    }
+    if (!copy) {
+        st = err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", count, a->max);
+        goto out;
+    }
+    *hits = copy;
+    *n = count;
+out:
+    arena_free(&scratch);
+    return st;
+}

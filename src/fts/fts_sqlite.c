@@ -1,0 +1,170 @@
+/* fts_sqlite.c: what is in the two FTS5 tables, and what they are asked. */
+#include "fts/fts_sqlite.h"
+
+#include "base/buf.h"
+#include <string.h>
+
+enum { MAX_EXPRESSION = 64 << 10 };
+
+/* --- what is in the index --- */
+
+enum status fts_sqlite_remove(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct error *err)
+{
+    enum status st = fts_languages_remove(c, t, id, err);
+    return st == OK ? db_run(c, t->remove, DB_ARGS(DB_INT(id)), NULL, err) : st;
+}
+
+enum status fts_sqlite_put(struct db_conn *c, const struct fts_sqlite *t, int64_t id, const struct index_terms *terms,
+                           struct error *err)
+{
+    enum status st = fts_sqlite_remove(c, t, id, err);
+    if (st != OK)
+        return st;
+    int64_t all, row = id << FTS_LENGTH_BITS | fts_length(terms, &all);
+    st = db_run(c, t->insert,
+                DB_ARGS(DB_INT(row), DB_TEXT(terms->title), DB_TEXT(terms->words), DB_TEXT(terms->filename),
+                        DB_TEXT(terms->folded)),
+                NULL, err);
+    return st == OK ? fts_languages_put(c, t, row, terms, err) : st;
+}
+
+enum status fts_sqlite_same(struct db_conn *c, const struct fts_sqlite *t, int64_t id, const struct index_terms *terms,
+                            bool *same, struct error *err)
+{
+    struct db_rows r;
+    *same = false;
+    db_query(&r, c, t->terms, DB_ARGS(DB_INT(id)), err);
+    while (db_next(&r))
+        *same = db_text_is(&r, 0, terms->title) && db_text_is(&r, 1, terms->words) &&
+                db_text_is(&r, 2, terms->filename) && db_text_is(&r, 3, terms->folded);
+    enum status st = db_end(&r);
+    return st == OK && *same ? fts_languages_same(c, t, id, terms, same, err) : st;
+}
+
+enum status fts_sqlite_get(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct arena *a, bool *found,
+                           struct index_terms *out, struct error *err)
+{
+    struct db_rows r;
+    *out = (struct index_terms){0};
+    *found = false;
+    db_query(&r, c, t->terms, DB_ARGS(DB_INT(id)), err);
+    while (db_next(&r)) {
+        *found = true;
+        out->title = db_text(&r, 0, a);
+        out->words = db_text(&r, 1, a);
+        out->filename = db_text(&r, 2, a);
+        out->folded = db_text(&r, 3, a);
+    }
+    enum status st = db_end(&r);
+    return st == OK && *found ? fts_languages_get(c, t, id, a, out, err) : st;
+}
+
+/* --- the question --- */
+
+/* Inside double quotes nothing is FTS5 syntax, and a doubled quote is a quote. */
+static void quote(struct buf *b, const char *term)
+{
+    buf_putc(b, '"');
+    for (; *term; term++) {
+        if (*term == '"')
+            buf_putc(b, '"');
+        buf_putc(b, *term);
+    }
+    buf_putc(b, '"');
+}
+
+/* {title words filename} : ("cat" OR "park") OR folded : "par" * */
+static void words_expression(struct buf *b, const struct fts_rank *r)
+{
+    for (size_t i = 0; i < r->n_stems; i++) {
+        buf_puts(b, i ? " OR " : "{title words filename} : (");
+        quote(b, r->q->stems[i]);
+    }
+    if (r->n_stems)
+        buf_putc(b, ')');
+    if (r->prefix) {
+        buf_puts(b, r->n_stems ? " OR folded : " : "folded : ");
+        quote(b, r->prefix);
+        buf_puts(b, " *");
+    }
+}
+
+/* "gatos" OR "gat" OR "gato" *: which languages that may be in is seen match by match (fts_sqlite_match.c),
+ * because naming a hundred columns takes longer than the search. */
+static void languages_expression(struct buf *b, const struct fts_rank *r)
+{
+    for (size_t i = 0; i < r->n_forms; i++) {
+        buf_puts(b, i ? " OR " : "");
+        quote(b, r->q->forms[i].stem);
+    }
+    if (r->form_prefix) {
+        buf_puts(b, r->n_forms ? " OR " : "");
+        quote(b, r->form_prefix);
+        buf_puts(b, " *");
+    }
+}
+
+static enum status match(struct db_conn *c, const char *sql, const struct buf *expression, struct fts_pass *pass,
+                         struct error *err)
+{
+    enum status st = buf_status(expression, err);
+    if (st != OK || expression->len == 0)
+        return st;
+    return db_run(c, sql, DB_ARGS(DB_TEXT(expression->data), DB_POINTER(pass)), NULL, err);
+}
+
+struct names_of {
+    struct db_conn *conn;
+    const struct fts_sqlite *table;
+};
+
+enum status fts_sqlite_filenames(struct db_conn *c, const struct fts_sqlite *t, const int64_t *ids, size_t n,
+                                 struct arena *a, const char **out, struct error *err)
+{
+    enum status st = OK;
+    for (size_t i = 0; i < n && st == OK; i++) {
+        struct db_rows r;
+        db_query(&r, c, t->filename, DB_ARGS(DB_INT(ids[i])), err);
+        out[i] = db_next(&r) ? db_text(&r, 0, a) : NULL;
+        st = db_end(&r);
+    }
+    return st;
+}
+
+static enum status names(void *ctx, const int64_t *ids, size_t n, struct arena *a, const char **out, struct error *err)
+{
+    const struct names_of *of = ctx;
+    return fts_sqlite_filenames(of->conn, of->table, ids, n, a, out, err);
+}
+
+enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct index_query *q, size_t limit,
+                              size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
+                              struct error *err)
+{
+    struct fts_rank r;
+    struct buf words, languages;
+    *hits = NULL;
+    *n = 0;
+    *total = 0;
+    fts_rank_begin(&r, q);
+    buf_init(&words, MAX_EXPRESSION);
+    buf_init(&languages, MAX_EXPRESSION);
+    words_expression(&words, &r);
+    languages_expression(&languages, &r);
+    enum status st = db_snapshot(c, err);
+    if (st == OK) {
+        if ((st = match(c, t->match, &words, &(struct fts_pass){&r, &r.words}, err)) == OK &&
+            (st = match(c, t->languages.match, &languages, &(struct fts_pass){&r, &r.languages}, err)) == OK &&
+            (st = db_run(c, t->totals, DB_ARGS(DB_POINTER(&r.totals)), NULL, err)) == OK)
+            st = fts_rank_score(&r, err);
+        if (st == OK)
+            st = fts_rank_page(&r, limit, offset, names, &(struct names_of){c, t}, a, hits, n, err);
+        db_snapshot_end(c);
+    }
+    if (st == OK)
+        *total = (int64_t)r.n;
+    fts_rank_end(&r);
+    buf_free(&words);
+    buf_free(&languages);
+    return st;
+}

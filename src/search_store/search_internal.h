@@ -1,0 +1,49 @@
+/* search_internal.h: the search store, between its files; private to src/search_store. */
+#ifndef PEEL_SEARCH_STORE_SEARCH_INTERNAL_H
+#define PEEL_SEARCH_STORE_SEARCH_INTERNAL_H
+
+#include "db/db.h"
+#include "fts/fts.h"
+#include "search_store/search_store.h"
+
+struct search_store {
+    struct db *db;
+};
+
+extern const struct db_schema search_schema_sqlite, search_schema_postgres;
+extern const struct fts_table search_fts;
+
+/* search_store.c: db_write while no other writes, in any process. So changes become visible in the order of their
+ * numbers, and what a job has read is still so when it writes. */
+enum status search_store_write(struct search_store *s, enum db_durability durability, db_job *job, void *arg,
+                               struct error *err) MUST_CHECK;
+/* Inside a job: what the document is found by, in the place of what it was. */
+enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct index_terms *terms,
+                                   struct error *err) MUST_CHECK;
+/* Columns of table documents, and how to read them. */
+#define DOCUMENT_COLUMNS "d.id, d.filename, d.title, d.words_json, d.image_sha256, d.created_us, d.modified_us"
+void search_store_read_document(struct db_rows *r, struct arena *a, struct document *out);
+/* All rows that are left, into the arena; ends them. */
+enum status search_store_read_documents(struct db_rows *r, struct arena *a, struct document **out,
+                                        size_t *n) MUST_CHECK;
+
+/* search_vectors.c; inside a job. Forgets a document's vectors and failures, for all models, and counts their
+ * generations up. */
+enum status search_store_vectors_forget(struct db_conn *c, int64_t document_id, struct error *err) MUST_CHECK;
+/* The row of a model, made on first use; its generation grows by `by`. */
+enum status search_store_touch_model(struct db_conn *c, const char *model, int64_t by, int64_t *id,
+                                     struct error *err) MUST_CHECK;
+/* Reads columns document_id and vector; a row of another size makes r fail with ERR_CORRUPT. */
+void search_store_read_vector(struct db_rows *r, const char *model, size_t dim, struct arena *a,
+                              struct vector_row *out);
+
+/* search_changes.c; inside a job. These documents, or all that have a vector of this model, changed. */
+enum status search_store_changed(struct db_conn *c, const int64_t *document_ids, size_t n,
+                                 struct error *err) MUST_CHECK;
+enum status search_store_model_changed(struct db_conn *c, int64_t model_id, struct error *err) MUST_CHECK;
+
+/* search_pgvector.c; inside a job. The vectors go into the index of their model and dimension, if there is one. */
+enum status search_store_pgvector_put(struct db_conn *c, int64_t model, size_t dim, const int64_t *document_ids,
+                                      const float *const *vectors, size_t n, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,57 @@
+/* search_schema_sqlite.c: the search database's tables in SQLite. */
+#include "search_store/search_internal.h"
+
+static const char *const migrations[] = {
+    /* 1 */
+    "CREATE TABLE documents ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT," /* never reused; documents_fts knows it by this */
+    " filename TEXT NOT NULL UNIQUE,"
+    " title TEXT NOT NULL, words_json TEXT NOT NULL, image_sha256 TEXT NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+
+    "CREATE VIRTUAL TABLE documents_fts USING fts5 (" FTS_COLUMNS ");"
+
+    "CREATE TABLE models ("
+    " id INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE,"
+    " generation INTEGER NOT NULL," /* grows with every change of its vectors */
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE vectors ("
+    " model_id INTEGER NOT NULL REFERENCES models (id),"
+    " document_id INTEGER NOT NULL REFERENCES documents (id),"
+    " vector BLOB NOT NULL," /* float32 [dim], little endian */
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL,"
+    " PRIMARY KEY (model_id, document_id)) STRICT;"
+    "CREATE INDEX vectors_document ON vectors (document_id);"
+
+    "CREATE TABLE vector_failures ("
+    " model_id INTEGER NOT NULL REFERENCES models (id),"
+    " document_id INTEGER NOT NULL REFERENCES documents (id),"
+    " why TEXT NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL,"
+    " PRIMARY KEY (model_id, document_id)) STRICT;"
+    "CREATE INDEX vector_failures_document ON vector_failures (document_id);"
+
+    "CREATE TABLE settings ("
+    " key TEXT NOT NULL PRIMARY KEY,"
+    " value TEXT NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;",
+    /* 2 */
+    FTS_LANGUAGES_SCHEMA("documents_fts"),
+    /* 3: what lists of documents walk along, without the words, which take most of a row */
+    "CREATE INDEX documents_listed ON documents (id, filename, image_sha256);",
+    /* 3 */
+    "CREATE TABLE changes ("
+    " document_id INTEGER PRIMARY KEY," /* also of those that are gone */
+    " generation INTEGER NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX changes_generation ON changes (generation);",
+};
+
+const struct db_schema search_schema_sqlite = {
+    .what = "search database",
+    .application_id = 0x50655345, /* "PeSE" */
+    .count = sizeof migrations / sizeof *migrations,
+    .migrations = migrations,
+    .sqlite_functions = fts_register,
+};

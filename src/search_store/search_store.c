@@ -1,0 +1,301 @@
+/* search_store.c: opening the search database, its documents, the lexical search and settings.
+ * Putting and deleting are durable: StickerService forgets a delivery once we said OK. */
+#include "search_store/search_internal.h"
+
+#include "base/os.h"
+#include <stdlib.h>
+
+enum status search_store_open(const char *url, unsigned readers, struct search_store **out, struct error *err)
+{
+    struct search_store *s = calloc(1, sizeof *s);
+    if (!s)
+        return err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
+    enum status st =
+        db_open(url, readers, db_is_postgres_url(url) ? &search_schema_postgres : &search_schema_sqlite, &s->db, err);
+    if (st != OK) {
+        free(s);
+        return st;
+    }
+    *out = s;
+    return OK;
+}
+
+void search_store_close(struct search_store *s)
+{
+    if (!s)
+        return;
+    db_close(s->db);
+    free(s);
+}
+
+enum status search_store_ping(struct search_store *s, struct error *err)
+{
+    return db_ping(s->db, err);
+}
+
+void search_store_metrics(const struct search_store *s, const char *prefix, struct buf *out)
+{
+    db_metrics(s->db, prefix, out);
+}
+
+struct alone {
+    db_job *job;
+    void *arg;
+};
+
+static enum status alone(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct alone *a = arg;
+    enum status st = db_lock(c, "SELECT 1 FROM documents_fts_totals FOR UPDATE", err);
+    return st == OK ? a->job(c, a->arg, err) : st;
+}
+
+enum status search_store_write(struct search_store *s, enum db_durability durability, db_job *job, void *arg,
+                               struct error *err)
+{
+    return db_write(s->db, durability, alone, &(struct alone){job, arg}, err);
+}
+
+/* --- documents --- */
+
+const struct fts_table search_fts = FTS_TABLE("documents_fts", "documents", "id", "id");
+
+enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct index_terms *terms, struct error *err)
+{
+    return fts_put(c, &search_fts, id, terms, err);
+}
+
+struct put_job {
+    const struct document *doc;
+    const struct index_terms *terms;
+    int64_t id; /* 0: there is none yet */
+    bool same, same_image;
+};
+
+/* Is it there, and is it the same? Terms count too: a later program may analyse the same words otherwise. */
+static enum status compare(struct db_conn *c, struct put_job *job, struct error *err)
+{
+    const struct document *doc = job->doc;
+    struct db_rows r;
+    job->id = 0;
+    job->same = job->same_image = false;
+    db_query(&r, c, "SELECT id, title, words_json, image_sha256 FROM documents WHERE filename = $1",
+             DB_ARGS(DB_TEXT(doc->filename)), err);
+    while (db_next(&r)) {
+        job->id = db_int(&r, 0);
+        job->same_image = db_text_is(&r, 3, doc->image_sha256);
+        job->same = job->same_image && db_text_is(&r, 1, doc->title) && db_text_is(&r, 2, doc->words_json);
+    }
+    enum status st = db_end(&r);
+    return st == OK && job->same ? fts_same(c, &search_fts, job->id, job->terms, &job->same, err) : st;
+}
+
+static enum status put_row(struct db_conn *c, struct put_job *job, struct error *err)
+{
+    const struct document *doc = job->doc;
+    int64_t now = os_now_us();
+    if (job->id)
+        return db_run(c,
+                      "UPDATE documents SET title = $2, words_json = $3, image_sha256 = $4, modified_us = $5"
+                      " WHERE id = $1",
+                      DB_ARGS(DB_INT(job->id), DB_TEXT(doc->title), DB_TEXT(doc->words_json),
+                              DB_TEXT(doc->image_sha256), DB_INT(now)),
+                      NULL, err);
+    return db_get_int(c,
+                      "INSERT INTO documents (filename, title, words_json, image_sha256, created_us, modified_us)"
+                      " VALUES ($1, $2, $3, $4, $5, $5) RETURNING id",
+                      DB_ARGS(DB_TEXT(doc->filename), DB_TEXT(doc->title), DB_TEXT(doc->words_json),
+                              DB_TEXT(doc->image_sha256), DB_INT(now)),
+                      &job->id, NULL, err);
+}
+
+static enum status put_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct put_job *job = arg;
+    enum status st = compare(c, job, err);
+    if (st != OK || job->same)
+        return st;
+    if (job->id && !job->same_image && (st = search_store_vectors_forget(c, job->id, err)) != OK)
+        return st;
+    if ((st = put_row(c, job, err)) != OK)
+        return st;
+    st = search_store_put_terms(c, job->id, job->terms, err);
+    return st == OK ? search_store_changed(c, &job->id, 1, err) : st;
+}
+
+enum status search_store_put(struct search_store *s, const struct document *doc, const struct index_terms *terms,
+                             int64_t *id, bool *changed, struct error *err)
+{
+    enum status st = filename_check(doc->filename, err);
+    if (st != OK)
+        return st;
+    /* A repeated delivery, the usual case after a refill, should not cost a transaction and its fsync. */
+    struct put_job job = {.doc = doc, .terms = terms};
+    struct db_conn *c = db_reader(s->db);
+    st = compare(c, &job, err);
+    db_reader_done(s->db, c);
+    if (st == OK && !job.same)
+        st = search_store_write(s, DB_DURABLE, put_job, &job, err);
+    *id = job.id;
+    *changed = !job.same;
+    return st;
+}
+
+static enum status not_found(const char *filename, struct error *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "document \"%s\" does not exist", filename);
+}
+
+struct delete_job {
+    const char *filename;
+    int64_t id;
+};
+
+static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct delete_job *job = arg;
+    bool found;
+    enum status st = db_get_int(c, "SELECT id FROM documents WHERE filename = $1", DB_ARGS(DB_TEXT(job->filename)),
+                                &job->id, &found, err);
+    if (st != OK)
+        return st;
+    if (!found)
+        return not_found(job->filename, err);
+    if ((st = search_store_vectors_forget(c, job->id, err)) != OK ||
+        (st = fts_remove(c, &search_fts, job->id, err)) != OK || (st = search_store_changed(c, &job->id, 1, err)) != OK)
+        return st;
+    return db_run(c, "DELETE FROM documents WHERE id = $1", DB_ARGS(DB_INT(job->id)), NULL, err);
+}
+
+enum status search_store_delete(struct search_store *s, const char *filename, int64_t *id, struct error *err)
+{
+    struct delete_job job = {.filename = filename};
+    enum status st = search_store_write(s, DB_DURABLE, delete_job, &job, err);
+    *id = job.id;
+    return st;
+}
+
+void search_store_read_document(struct db_rows *r, struct arena *a, struct document *out)
+{
+    *out = (struct document){
+        .id = db_int(r, 0),
+        .filename = db_text(r, 1, a),
+        .title = db_text(r, 2, a),
+        .words_json = db_text(r, 3, a),
+        .image_sha256 = db_text(r, 4, a),
+        .created_us = db_int(r, 5),
+        .modified_us = db_int(r, 6),
+    };
+}
+
+enum status search_store_read_documents(struct db_rows *r, struct arena *a, struct document **out, size_t *n)
+{
+    void *documents = NULL;
+    size_t cap = 0;
+    *n = 0;
+    while (db_next(r) && db_grow(r, a, &documents, *n, &cap, sizeof **out))
+        search_store_read_document(r, a, (struct document *)documents + (*n)++);
+    *out = documents;
+    return db_end(r);
+}
+
+enum status search_store_get(struct search_store *s, const char *filename, struct arena *a, struct document *out,
+                             struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    *out = (struct document){0};
+    db_query(&r, c, "SELECT " DOCUMENT_COLUMNS " FROM documents d WHERE d.filename = $1", DB_ARGS(DB_TEXT(filename)),
+             err);
+    while (db_next(&r))
+        search_store_read_document(&r, a, out);
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    return st == OK && !out->filename ? not_found(filename, err) : st;
+}
+
+enum status search_store_count(struct search_store *s, int64_t *documents, struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    enum status st = db_get_int(c, "SELECT count(*) FROM documents", DB_NONE, documents, NULL, err);
+    db_reader_done(s->db, c);
+    return st;
+}
+
+enum status search_store_documents(struct search_store *s, int64_t after, size_t limit, struct arena *a,
+                                   struct document **out, size_t *n, struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    db_query(&r, c, "SELECT " DOCUMENT_COLUMNS " FROM documents d WHERE d.id > $1 ORDER BY d.id LIMIT $2",
+             DB_ARGS(DB_INT(after), DB_INT(db_limit(limit))), err);
+    enum status st = search_store_read_documents(&r, a, out, n);
+    db_reader_done(s->db, c);
+    return st;
+}
+
+enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
+                                   const char **out, struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    enum status st;
+    if (db_is_postgres(c)) { /* one statement */
+        st = fts_filenames(c, &search_fts, ids, n, a, out, err);
+    } else if ((st = db_snapshot(c, err)) == OK) {
+        st = fts_filenames(c, &search_fts, ids, n, a, out, err);
+        db_snapshot_end(c);
+    }
+    db_reader_done(s->db, c);
+    return st;
+}
+
+enum status search_store_lexical(struct search_store *s, const struct index_query *q, size_t limit, size_t offset,
+                                 struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
+                                 struct error *err)
+{
+    struct fts_hit *found;
+    *hits = NULL;
+    *n = 0;
+    enum status st = fts_search(s->db, &search_fts, q, limit, offset, a, &found, n, total, err);
+    if (st != OK || *n == 0)
+        return st;
+    if (!(*hits = arena_array(a, *n, sizeof **hits)))
+        return err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", *n, a->max);
+    for (size_t i = 0; i < *n; i++)
+        (*hits)[i] = (struct search_hit){.id = found[i].id, .filename = found[i].filename, .score = found[i].score};
+    return OK;
+}
+
+/* --- settings --- */
+
+enum status search_store_setting_get(struct search_store *s, const char *key, struct arena *a, const char **value,
+                                     struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    *value = "";
+    db_query(&r, c, "SELECT value FROM settings WHERE key = $1", DB_ARGS(DB_TEXT(key)), err);
+    while (db_next(&r))
+        *value = db_text(&r, 0, a);
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    return st;
+}
+
+struct setting_job {
+    const char *key, *value;
+};
+
+static enum status setting_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct setting_job *job = arg;
+    return db_run(c,
+                  "INSERT INTO settings (key, value, created_us, modified_us) VALUES ($1, $2, $3, $3)"
+                  " ON CONFLICT (key) DO UPDATE SET value = excluded.value, modified_us = excluded.modified_us",
+                  DB_ARGS(DB_TEXT(job->key), DB_TEXT(job->value), DB_INT(os_now_us())), NULL, err);
+}
+
+enum status search_store_setting_set(struct search_store *s, const char *key, const char *value, struct error *err)
+{
+    return search_store_write(s, DB_DURABLE, setting_job, &(struct setting_job){key, value}, err);
+}

@@ -1,0 +1,165 @@
+/* search_store.h: what SearchService remembers: documents, their terms, one vector per document and
+ * model. Rules of memory, time and thread-safety as in sticker_store.h. */
+#ifndef PEEL_SEARCH_STORE_SEARCH_STORE_H
+#define PEEL_SEARCH_STORE_SEARCH_STORE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/filename.h"
+#include "base/language.h"
+#include "base/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct search_store;
+enum status search_store_open(const char *url, unsigned readers, struct search_store **out,
+                              struct error *err) MUST_CHECK;
+void search_store_close(struct search_store *s);
+enum status search_store_ping(struct search_store *s, struct error *err) MUST_CHECK;
+
+struct document {
+    int64_t id; /* row number, never reused: key of vectors in an index */
+    const char *filename, *title;
+    const char *words_json;   /* [{"language":"en","words":"cat, kitten"}] as received */
+    const char *image_sha256; /* hex, "" without an image */
+    int64_t created_us, modified_us;
+};
+/* Adds or replaces by filename; `terms`: as text_index makes them; same content and terms change nothing (*changed
+ * false). When the image's hash changes, its vectors are dropped (they are stale). `id` and times of `doc` are ignored.
+ * DURABLE, because the sticker store forgets the delivery once this was acknowledged; so is delete. */
+enum status search_store_put(struct search_store *s, const struct document *doc, const struct index_terms *terms,
+                             int64_t *id, bool *changed, struct error *err) MUST_CHECK;
+enum status search_store_delete(struct search_store *s, const char *filename, int64_t *id,
+                                struct error *err) MUST_CHECK; /* NOT_FOUND */
+enum status search_store_get(struct search_store *s, const char *filename, struct arena *a, struct document *out,
+                             struct error *err) MUST_CHECK;
+enum status search_store_count(struct search_store *s, int64_t *documents, struct error *err) MUST_CHECK;
+/* A page of all documents with id > after, ascending. */
+enum status search_store_documents(struct search_store *s, int64_t after, size_t limit, struct arena *a,
+                                   struct document **out, size_t *n, struct error *err) MUST_CHECK;
+/* Filenames of documents by id; absent ones NULL. */
+enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
+                                   const char **out, struct error *err) MUST_CHECK;
+
+/* How far one model is with a document. */
+enum document_state {
+    DOCUMENT_ANY, /* in questions only */
+    DOCUMENT_INDEXED,
+    DOCUMENT_PENDING,
+    DOCUMENT_FAILED,
+    DOCUMENT_IMAGELESS /* there is nothing to encode */
+};
+struct document_ask {
+    const char *model;         /* "" or one never heard of: nothing is indexed yet */
+    enum document_state state; /* any, indexed, pending or failed */
+    const char *filename;      /* just this one; NULL for all */
+    const char *search;        /* part of the filename, capital or small ASCII letters alike; "" for any */
+    int64_t after;             /* an id: ids above it, or below it when descending; 0 from the beginning */
+    bool descending;
+    size_t limit; /* at least 1 */
+};
+struct document_row {
+    struct document doc; /* without words_json, which is "" */
+    enum document_state state;
+    const char *why; /* it failed, else "" */
+    int64_t dim;     /* of its vector, else 0 */
+};
+struct document_page {
+    struct document_row *rows;
+    size_t n;
+    int64_t next; /* `after` of the next page, 0 at the end */
+};
+/* A page of documents by id. At most DOCUMENT_WALK of them are looked at, so that a page costs about the same at a
+ * million: with a state or a search it may have fewer rows than asked for, and still a next one. */
+#define DOCUMENT_WALK 100000
+enum status search_store_document_page(struct search_store *s, const struct document_ask *ask, struct arena *a,
+                                       struct document_page *out, struct error *err) MUST_CHECK;
+
+struct search_hit {
+    int64_t id;
+    const char *filename;
+    double score; /* BM25, higher is better */
+};
+/* BM25 over title, words, filename (weights 3, 2, 1; prefix matches of the last word lower), and titles and
+ * words of the other languages; those not preferred lower. Any term may match, best first, ties by filename. */
+enum status search_store_lexical(struct search_store *s, const struct index_query *q, size_t limit, size_t offset,
+                                 struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
+                                 struct error *err) MUST_CHECK;
+
+/* --- changes --- documents put or deleted, vectors stored or forgotten, by any process on this database. */
+struct search_change {
+    int64_t generation;
+    struct document doc; /* its id; filename NULL when it is gone */
+};
+/* The newest change's number. Numbers grow, and none appears below one that was seen. */
+enum status search_store_generation(struct search_store *s, int64_t *generation, struct error *err) MUST_CHECK;
+/* A page of what changed after `since`, ascending: each document once, at its last change. */
+enum status search_store_changes(struct search_store *s, int64_t since, size_t limit, struct arena *a,
+                                 struct search_change **out, size_t *n, struct error *err) MUST_CHECK;
+
+/* --- vectors --- one table for all models; `model` is the model's id string. float32 [dim], L2-normalised. */
+struct vector_row {
+    int64_t document_id;
+    const float *vector; /* [dim] */
+};
+/* Stores a batch in one transaction, each document once; documents deleted, or whose image hash is no longer
+ * `image_sha256`, are passed over. */
+enum status search_store_vectors_put(struct search_store *s, const char *model, size_t dim, const int64_t *document_ids,
+                                     const char *const *image_sha256, const float *vectors, size_t n,
+                                     struct error *err) MUST_CHECK;
+/* A page of one model's vectors with document_id > after, ascending. ERR_CORRUPT names a row whose size is not 4 * dim.
+ */
+enum status search_store_vectors_page(struct search_store *s, const char *model, size_t dim, int64_t after,
+                                      size_t limit, struct arena *a, struct vector_row **out, size_t *n,
+                                      struct error *err) MUST_CHECK;
+/* The vectors of these documents, out[n]; NULL where there is none. */
+enum status search_store_vectors_get(struct search_store *s, const char *model, size_t dim, const int64_t *document_ids,
+                                     size_t n, struct arena *a, const float **out, struct error *err) MUST_CHECK;
+/* --- vectors that the database searches itself (--vectors pgvector) --- ERR_UNSUPPORTED where it cannot. */
+struct vector_hit {
+    int64_t id;
+    float score; /* inner product */
+};
+enum status search_store_vectors_searchable(struct search_store *s, struct error *err) MUST_CHECK;
+/* From here on this model's vectors are indexed in the database, those that are there now before this returns.
+ * ERR_CORRUPT names a row of another size. */
+enum status search_store_vectors_index(struct search_store *s, const char *model, size_t dim,
+                                       struct error *err) MUST_CHECK;
+/* Nearly the k best of an indexed model, best first, with exact scores; equal ones by id. */
+enum status search_store_vectors_search(struct search_store *s, const char *model, size_t dim, const float *query,
+                                        size_t k, struct arena *a, struct vector_hit **out, size_t *n,
+                                        struct error *err) MUST_CHECK;
+
+enum status search_store_vectors_count(struct search_store *s, const char *model, int64_t *vectors,
+                                       struct error *err) MUST_CHECK;
+/* How far a model is through the documents with an image: each is indexed, pending or failed. */
+struct vectors_progress {
+    int64_t indexed, pending, failed;
+};
+enum status search_store_vectors_progress(struct search_store *s, const char *model, struct vectors_progress *out,
+                                          struct error *err) MUST_CHECK;
+/* Documents with an image that have no vector of this model and no recorded failure, ids > after, ascending. */
+enum status search_store_unindexed(struct search_store *s, const char *model, int64_t after, size_t limit,
+                                   struct arena *a, struct document **out, size_t *n, struct error *err) MUST_CHECK;
+enum status search_store_vector_failed(struct search_store *s, const char *model, int64_t document_id, const char *why,
+                                       struct error *err) MUST_CHECK;
+/* Forgets the recorded failures, so that their documents are offered as unindexed again. */
+enum status search_store_failures_drop(struct search_store *s, const char *model, struct error *err) MUST_CHECK;
+/* Forgets the vectors and failures of one document, for all models: its image is encoded anew. NOT_FOUND. */
+enum status search_store_document_forget(struct search_store *s, const char *filename, int64_t *id,
+                                         struct error *err) MUST_CHECK;
+enum status search_store_vectors_drop(struct search_store *s, const char *model, struct error *err) MUST_CHECK;
+/* A counter that grows with every committed change of this model's vectors (snapshot staleness). */
+enum status search_store_vectors_generation(struct search_store *s, const char *model, int64_t *generation,
+                                            struct error *err) MUST_CHECK;
+/* Small settings, such as the default model. get: "" when absent. */
+enum status search_store_setting_get(struct search_store *s, const char *key, struct arena *a, const char **value,
+                                     struct error *err) MUST_CHECK;
+enum status search_store_setting_set(struct search_store *s, const char *key, const char *value,
+                                     struct error *err) MUST_CHECK;
+
+/* Appends how long calls took, as <prefix>_database_duration_seconds. */
+void search_store_metrics(const struct search_store *s, const char *prefix, struct buf *out);
+
+#endif

@@ -1,0 +1,131 @@
+/* sticker_admin.h: what the admin pages ask of the sticker store, beside sticker_store.h, whose rules hold
+ * here too: lists of everything, changes with their history, who is logged in, how often somebody tried to. */
+#ifndef PEEL_STICKER_STORE_STICKER_ADMIN_H
+#define PEEL_STICKER_STORE_STICKER_ADMIN_H
+
+#include "sticker_store/sticker_store.h"
+
+/* --- sessions --- (a session is known by the SHA-256 of its token, which only the browser has) */
+struct session {
+    struct user user;
+    const char *permissions; /* of the user's groups: "stickers.view stickers.change", "" without any */
+    int64_t created_us, seen_us;
+};
+enum status sticker_store_session_add(struct sticker_store *s, const char *user_id, const char *hash_hex,
+                                      const char *address, struct error *err) MUST_CHECK;
+/* NOT_FOUND when there is none, when it began most_us ago or was last used idle_us ago, or its user is not active.
+ * That it is used is noted once a minute. */
+enum status sticker_store_session_get(struct sticker_store *s, const char *hash_hex, int64_t idle_us, int64_t most_us,
+                                      struct arena *a, struct session *out, struct error *err) MUST_CHECK;
+/* Ended sessions stay ended: DURABLE. One that does not exist is OK. */
+enum status sticker_store_session_end(struct sticker_store *s, const char *hash_hex, struct error *err) MUST_CHECK;
+
+/* --- throttling of logins --- kept in the database, so that it holds for all StickerServices together and over
+ * their restarts. */
+struct login_rule {
+    const char *key;    /* "account admin", "address 192.0.2.1" */
+    int64_t free;       /* attempts before there is any delay, which then doubles with each, from 1 s */
+    int64_t longest_us; /* the longest delay */
+};
+#define LOGIN_FORGOTTEN_US (3600 * 1000000ll) /* since the last attempt */
+/* Counts an attempt for each rule, as a failure until login_succeeded says otherwise, and sets *wait_us to 0; or,
+ * within a rule's delay after its last attempt, counts nothing and says how long it still lasts. */
+enum status sticker_store_login_try(struct sticker_store *s, const struct login_rule *rules, size_t n, int64_t *wait_us,
+                                    struct error *err) MUST_CHECK;
+/* Forgets the failures of the first rule, and one of each of the others. */
+enum status sticker_store_login_succeeded(struct sticker_store *s, const struct login_rule *rules, size_t n,
+                                          struct error *err) MUST_CHECK;
+
+/* --- lists --- the names of lists, columns and filters are those in sticker_admin_tables.c.
+ *
+ * A page costs about the same at a hundred rows and at a million. When a search or a filter matches at most
+ * LIST_MATCHES rows, these are collected and sorted. Otherwise rows are met often enough on a walk along the sort's
+ * index, which looks at no more than LIST_WALK rows: a page may then have fewer rows than asked for and still a
+ * next one. Of a search that matches more than LIST_MATCHES rows only so many are looked at. */
+#define LIST_MATCHES 5000
+#define LIST_WALK    2000
+
+struct admin_pair { /* a filter and its value, or a field and its new value */
+    const char *name, *value;
+};
+struct list_ask {
+    const char *list;
+    const char *const *columns;
+    size_t n_columns;
+    const char *sort; /* a column that sorts */
+    bool descending;
+    const char *search;       /* as typed, "" for none */
+    const char *const *words; /* [n_words] of the search, folded */
+    size_t n_words;
+    const struct admin_pair *filters;
+    size_t n_filters;
+    const char *cursor; /* of an earlier page with the same sort, "" for the first */
+    bool backwards;     /* the page before the cursor */
+    size_t limit;
+    bool thorough; /* for exports: looks at as many rows as it takes */
+};
+struct list_row {
+    const char *id;
+    const char *const *cells; /* [n_columns]; numbers in decimal */
+};
+struct list_page {
+    struct list_row *rows;
+    size_t n;
+    const char *next, *previous; /* cursors; "" where there is nothing more */
+    bool unfinished;             /* next is for looking further, at rows that may match */
+    bool cut;                    /* the search matches more than LIST_MATCHES rows */
+    int64_t total;               /* -1: unknown */
+    bool about;                  /* total is an estimate */
+};
+/* ERR_INVALID: a cursor or a filter's value that is none. */
+enum status sticker_store_list_page(struct sticker_store *s, const struct list_ask *ask, struct arena *a,
+                                    struct list_page *out, struct error *err) MUST_CHECK;
+/* The cells of one row. NOT_FOUND. */
+enum status sticker_store_list_row(struct sticker_store *s, const char *list, const char *id,
+                                   const char *const *columns, size_t n, struct arena *a, const char ***cells,
+                                   struct error *err) MUST_CHECK;
+/* Values that a filter may have, in order, at most 200; none where it has no such list. */
+enum status sticker_store_list_values(struct sticker_store *s, const char *list, const char *filter, struct arena *a,
+                                      const char ***out, size_t *n, struct error *err) MUST_CHECK;
+/* What deleting these rows takes along: "votes", 12. Only what there is any of; at most 4 lines. */
+struct list_goes {
+    const char *what;
+    int64_t count;
+};
+enum status sticker_store_list_goes(struct sticker_store *s, const char *list, const char *const *ids, size_t n_ids,
+                                    struct list_goes out[4], size_t *n, struct error *err) MUST_CHECK;
+
+/* --- changes --- */
+struct admin_who {
+    const char *username, *address;
+};
+enum change_op {
+    CHANGE_ADD,
+    CHANGE_UPDATE,
+    CHANGE_DELETE,
+    CHANGE_REINDEX,
+    CHANGE_PICTURE,
+    CHANGE_LOGIN, /* from here on no row changes, there is a history entry alone; `id` is NULL */
+    CHANGE_LOGOUT,
+    CHANGE_PASSWORD,
+    CHANGE_EXPORT
+};
+struct admin_change {
+    enum change_op op;
+    const char *list;
+    const char *id;  /* the row; NULL for CHANGE_ADD */
+    int64_t seen_us; /* its modified_us as the person saw it; 0: whatever it is */
+    const struct sticker
+        *sticker; /* for list "stickers"; CHANGE_PICTURE: only sha256, mime, bytes and sides count ... */
+    const struct index_terms *terms;
+    const struct admin_pair *fields; /* ... and for the others */
+    size_t n_fields;
+    const char *object;         /* for the history: what a person calls it, */
+    const char *before, *after; /* and JSON, "" where there is none */
+};
+/* All changes and their history entries, or none. ERR_CONFLICT: somebody changed it since seen_us.
+ * ERR_INVALID: the name is taken, or the last superuser would go; ERR_NOT_FOUND. DURABLE. */
+enum status sticker_store_change(struct sticker_store *s, const struct admin_who *who,
+                                 const struct admin_change *changes, size_t n, struct error *err) MUST_CHECK;
+
+#endif

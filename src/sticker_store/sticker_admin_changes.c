@@ -1,0 +1,323 @@
+/* sticker_admin_changes.c: what admins change, each change with its history entry in the same transaction. */
+#include "sticker_store/sticker_internal.h"
+
+#include "base/os.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct change_job {
+    const struct admin_who *who;
+    const struct admin_change *changes;
+    size_t n;
+};
+
+static const char *field(const struct admin_change *ch, const char *name) /* NULL: it stays as it is */
+{
+    for (size_t i = 0; i < ch->n_fields; i++)
+        if (strcmp(ch->fields[i].name, name) == 0)
+            return ch->fields[i].value;
+    return NULL;
+}
+
+static int64_t number(const struct admin_change *ch, const char *name)
+{
+    const char *text = field(ch, name);
+    return text ? strtoll(text, NULL, 10) : 0;
+}
+
+static enum status taken(const char *what, const char *name, struct error *err)
+{
+    return err_set(err, ERR_INVALID, "There is a %s \"%.100s\" already.", what, name);
+}
+
+/* Selects modified_us by $1, and keeps the row as it is until the transaction ends. */
+#define SEEN(table, key)                                                                                               \
+    db_sql(c, "SELECT modified_us FROM " table " WHERE " key " = $1",                                                  \
+           "SELECT modified_us FROM " table " WHERE " key " = $1 FOR UPDATE")
+
+/* The row is there, and as it was when the person saw it. `sql` is a SEEN. */
+static enum status check_seen(struct db_conn *c, const char *sql, const struct admin_change *ch, struct error *err)
+{
+    int64_t modified;
+    bool found;
+    enum status st = db_get_int(c, sql, DB_ARGS(DB_TEXT(ch->id)), &modified, &found, err);
+    if (st == OK && !found)
+        return err_set(err, ERR_NOT_FOUND, "It does not exist, or not any more.");
+    if (st == OK && ch->seen_us && modified != ch->seen_us)
+        return err_set(err, ERR_CONFLICT, "Somebody has changed it meanwhile.");
+    return st;
+}
+
+/* --- one function per list --- */
+
+static enum status change_sticker(struct db_conn *c, const struct admin_change *ch, struct error *err)
+{
+    enum status st = sticker_alone(c, err);
+    if (st != OK)
+        return st;
+    if (ch->op == CHANGE_ADD) {
+        st = sticker_add(c, ch->sticker, ch->terms, err);
+        return st == ERR_CONFLICT ? taken("sticker", ch->sticker->filename, err) : st;
+    }
+    st = check_seen(c, SEEN("stickers", "filename"), ch, err);
+    if (st != OK)
+        return st;
+    if (ch->op == CHANGE_UPDATE)
+        return sticker_update(c, ch->sticker, ch->terms, err);
+    if (ch->op == CHANGE_DELETE)
+        return sticker_delete(c, ch->id, err);
+    if (ch->op == CHANGE_PICTURE)
+        st = db_run(c,
+                    "UPDATE stickers SET sha256 = $2, mime = $3, bytes = $4, width = $5, height = $6, modified_us = $7"
+                    " WHERE filename = $1",
+                    DB_ARGS(DB_TEXT(ch->id), DB_TEXT(ch->sticker->sha256), DB_TEXT(ch->sticker->mime),
+                            DB_INT(ch->sticker->bytes), DB_INT(ch->sticker->width), DB_INT(ch->sticker->height),
+                            DB_INT(os_now_us())),
+                    NULL, err);
+    if (st != OK)
+        return st;
+    return sticker_outbox_queue(c, ch->op == CHANGE_REINDEX ? "reindex" : "put", ch->id, err);
+}
+
+static enum status change_query(struct db_conn *c, const struct admin_change *ch, struct error *err)
+{
+    const char *query = field(ch, "query");
+    bool added;
+    if (ch->op == CHANGE_ADD) {
+        enum status st = sticker_query_add(c, query, number(ch, "usage"), &added, err);
+        if (st == OK && !added)
+            return taken("query", query, err);
+        return st == OK ? sticker_queries_list(c, err) : st;
+    }
+    enum status st = check_seen(c, SEEN("queries", "id"), ch, err);
+    if (st == OK)
+        st = sticker_queries_list(c, err);
+    if (st == OK && ch->op == CHANGE_UPDATE) {
+        int64_t other;
+        bool found;
+        st = db_get_int(c, "SELECT 1 FROM queries WHERE query = $1 AND id <> $2",
+                        DB_ARGS(DB_TEXT(query), DB_TEXT(ch->id)), &other, &found, err);
+        if (st == OK && found)
+            return taken("query", query, err);
+    }
+    if (st == OK)
+        st = sticker_query_words_move(c, ch->id, ch->op == CHANGE_DELETE ? NULL : query, err);
+    if (st != OK)
+        return st;
+    if (ch->op == CHANGE_DELETE)
+        return db_run(c, "DELETE FROM queries WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
+    return db_run(c, "UPDATE queries SET query = $2, usage = $3, modified_us = $4 WHERE id = $1",
+                  DB_ARGS(DB_TEXT(ch->id), DB_TEXT(query), DB_INT(number(ch, "usage")), DB_INT(os_now_us())), NULL,
+                  err);
+}
+
+static enum status change_score(struct db_conn *c, const struct admin_change *ch, struct error *err)
+{
+    if (ch->op == CHANGE_ADD) {
+        char id[37];
+        int64_t changed, one;
+        bool found;
+        os_uuid7(id);
+        enum status st = db_get_int(c, "SELECT 1 FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(field(ch, "query"))),
+                                    &one, &found, err);
+        if (st == OK && !found)
+            return err_set(err, ERR_INVALID, "There is no such query.");
+        if (st == OK)
+            st = db_get_int(c, "SELECT 1 FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(field(ch, "sticker"))),
+                            &one, &found, err);
+        if (st == OK && !found)
+            return err_set(err, ERR_INVALID, "There is no such sticker.");
+        if (st == OK)
+            st = db_run(c,
+                        "INSERT INTO scores (id, query_id, sticker_id, positives, negatives, created_us, modified_us)"
+                        " SELECT $1, q.id, k.id, $4, $5, $6, $6 FROM queries q, stickers k"
+                        " WHERE q.query = $2 AND k.filename = $3 ON CONFLICT (query_id, sticker_id) DO NOTHING",
+                        DB_ARGS(DB_TEXT(id), DB_TEXT(field(ch, "query")), DB_TEXT(field(ch, "sticker")),
+                                DB_INT(number(ch, "positives")), DB_INT(number(ch, "negatives")), DB_INT(os_now_us())),
+                        &changed, err);
+        return st == OK && changed == 0 ? taken("score of this query and", field(ch, "sticker"), err) : st;
+    }
+    enum status st = check_seen(c, SEEN("scores", "id"), ch, err);
+    if (st == OK && ch->op == CHANGE_DELETE)
+        return db_run(c, "DELETE FROM scores WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
+    if (st == OK)
+        st = db_run(c, "UPDATE scores SET positives = $2, negatives = $3, modified_us = $4 WHERE id = $1",
+                    DB_ARGS(DB_TEXT(ch->id), DB_INT(number(ch, "positives")), DB_INT(number(ch, "negatives")),
+                            DB_INT(os_now_us())),
+                    NULL, err);
+    return st;
+}
+
+static enum status put_groups(struct db_conn *c, const char *user_id, const char *groups, struct error *err)
+{
+    enum status st = db_run(c, "DELETE FROM user_groups WHERE user_id = $1", DB_ARGS(DB_TEXT(user_id)), NULL, err);
+    for (size_t n; *groups && st == OK; groups += n + (groups[n] == ' ')) {
+        char id[37];
+        n = strcspn(groups, " ");
+        snprintf(id, sizeof id, "%.*s", n < sizeof id ? (int)n : 0, groups);
+        st = db_run(c,
+                    "INSERT INTO user_groups (user_id, group_id) SELECT $1, id FROM groups WHERE id = $2"
+                    " ON CONFLICT DO NOTHING",
+                    DB_ARGS(DB_TEXT(user_id), DB_TEXT(id)), NULL, err);
+    }
+    return st;
+}
+
+/* Somebody must be left who may do everything. */
+static enum status check_superuser(struct db_conn *c, struct error *err)
+{
+    int64_t left;
+    enum status st = db_get_int(c, "SELECT count(*) FROM users WHERE is_superuser <> 0 AND is_active <> 0", DB_NONE,
+                                &left, NULL, err);
+    return st == OK && left == 0 ? err_set(err, ERR_INVALID, "This is the last superuser, who must stay one.") : st;
+}
+
+static enum status update_user(struct db_conn *c, const struct admin_change *ch, struct error *err)
+{
+    const char *hash = field(ch, "password_hash");
+    int64_t same;
+    bool found;
+    enum status st = db_get_int(c, "SELECT 1 FROM users WHERE username = $1 AND id <> $2",
+                                DB_ARGS(DB_TEXT(field(ch, "username")), DB_TEXT(ch->id)), &same, &found, err);
+    if (st == OK && found)
+        return taken("user", field(ch, "username"), err);
+    if (st == OK)
+        st = db_run(c,
+                    "UPDATE users SET username = $2, is_active = $3, is_staff = $4, is_superuser = $5, modified_us = $6"
+                    " WHERE id = $1",
+                    DB_ARGS(DB_TEXT(ch->id), DB_TEXT(field(ch, "username")), DB_INT(number(ch, "is_active")),
+                            DB_INT(number(ch, "is_staff")), DB_INT(number(ch, "is_superuser")), DB_INT(os_now_us())),
+                    NULL, err);
+    if (st == OK && hash)
+        st = db_run(c, "UPDATE users SET password_hash = $2 WHERE id = $1", DB_ARGS(DB_TEXT(ch->id), DB_TEXT(hash)),
+                    NULL, err);
+    if (st == OK && hash)
+        st = db_run(c, "DELETE FROM sessions WHERE user_id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
+    return st;
+}
+
+static enum status change_user(struct db_conn *c, const struct admin_change *ch, struct error *err)
+{
+    char id[37];
+    /* One after the other, or two could take each other's rights and leave nobody. */
+    enum status st = db_lock(c, "LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE", err);
+    if (st != OK)
+        return st;
+    if (ch->op == CHANGE_ADD) {
+        int64_t added;
+        os_uuid7(id);
+        st = db_run(c,
+                    "INSERT INTO users (id, username, password_hash, is_active, is_staff, is_superuser,"
+                    " created_us, modified_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)"
+                    " ON CONFLICT (username) DO NOTHING",
+                    DB_ARGS(DB_TEXT(id), DB_TEXT(field(ch, "username")), DB_TEXT(field(ch, "password_hash")),
+                            DB_INT(number(ch, "is_active")), DB_INT(number(ch, "is_staff")),
+                            DB_INT(number(ch, "is_superuser")), DB_INT(os_now_us())),
+                    &added, err);
+        if (st == OK && added == 0)
+            return taken("user", field(ch, "username"), err);
+    } else {
+        snprintf(id, sizeof id, "%s", ch->id);
+        st = check_seen(c, SEEN("users", "id"), ch, err);
+        if (st == OK && ch->op == CHANGE_DELETE)
+            st = db_run(c, "DELETE FROM users WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
+        else if (st == OK)
+            st = update_user(c, ch, err);
+    }
+    if (st == OK && ch->op != CHANGE_DELETE && field(ch, "groups"))
+        st = put_groups(c, id, field(ch, "groups"), err);
+    return st == OK ? check_superuser(c, err) : st;
+}
+
+static enum status change_group(struct db_conn *c, const struct admin_change *ch, struct error *err)
+{
+    int64_t changed;
+    if (ch->op == CHANGE_ADD) {
+        char id[37];
+        os_uuid7(id);
+        enum status st = db_run(
+            c,
+            "INSERT INTO groups (id, name, permissions, created_us, modified_us)"
+            " VALUES ($1, $2, $3, $4, $4) ON CONFLICT (name) DO NOTHING",
+            DB_ARGS(DB_TEXT(id), DB_TEXT(field(ch, "name")), DB_TEXT(field(ch, "permissions")), DB_INT(os_now_us())),
+            &changed, err);
+        return st == OK && changed == 0 ? taken("group", field(ch, "name"), err) : st;
+    }
+    enum status st = check_seen(c, SEEN("groups", "id"), ch, err);
+    if (st == OK && ch->op == CHANGE_DELETE)
+        return db_run(c, "DELETE FROM groups WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
+    if (st == OK)
+        st = db_run(c,
+                    "UPDATE groups SET name = $2, permissions = $3, modified_us = $4 WHERE id = $1"
+                    " AND NOT EXISTS (SELECT 1 FROM groups WHERE name = $2 AND id <> $1)",
+                    DB_ARGS(DB_TEXT(ch->id), DB_TEXT(field(ch, "name")), DB_TEXT(field(ch, "permissions")),
+                            DB_INT(os_now_us())),
+                    &changed, err);
+    else
+        return st;
+    return st == OK && changed == 0 ? taken("group", field(ch, "name"), err) : st;
+}
+
+static enum status change_token(struct db_conn *c, const struct admin_change *ch, struct error *err)
+{
+    if (ch->op == CHANGE_ADD) {
+        char id[37];
+        int64_t added;
+        os_uuid7(id);
+        enum status st =
+            db_run(c,
+                   "INSERT INTO tokens (id, user_id, label, hash_hex, last_used_us, created_us, modified_us)"
+                   " SELECT $1, id, $3, $4, 0, $5, $5 FROM users WHERE username = $2",
+                   DB_ARGS(DB_TEXT(id), DB_TEXT(field(ch, "username")), DB_TEXT(field(ch, "label")),
+                           DB_TEXT(field(ch, "hash_hex")), DB_INT(os_now_us())),
+                   &added, err);
+        return st == OK && added == 0 ? err_set(err, ERR_INVALID, "There is no such user.") : st;
+    }
+    enum status st = check_seen(c, SEEN("tokens", "id"), ch, err);
+    return st == OK ? db_run(c, "DELETE FROM tokens WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err) : st;
+}
+
+/* --- all of them --- */
+
+static enum status note(struct db_conn *c, const struct admin_who *who, const struct admin_change *ch,
+                        struct error *err)
+{
+    static const char *const actions[] = {
+        [CHANGE_ADD] = "add",         [CHANGE_UPDATE] = "change",     [CHANGE_DELETE] = "delete",
+        [CHANGE_REINDEX] = "reindex", [CHANGE_PICTURE] = "change",    [CHANGE_LOGIN] = "login",
+        [CHANGE_LOGOUT] = "logout",   [CHANGE_PASSWORD] = "password", [CHANGE_EXPORT] = "export"};
+    return db_run(c,
+                  "INSERT INTO history (at_us, username, address, action, model, object, before, after)"
+                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                  DB_ARGS(DB_INT(os_now_us()), DB_TEXT(who->username), DB_TEXT(who->address), DB_TEXT(actions[ch->op]),
+                          DB_TEXT(ch->list), DB_TEXT(ch->object), DB_TEXT(ch->before), DB_TEXT(ch->after)),
+                  NULL, err);
+}
+
+static enum status change_job(struct db_conn *c, void *arg, struct error *err)
+{
+    static const struct {
+        const char *list;
+        enum status (*change)(struct db_conn *c, const struct admin_change *ch, struct error *err);
+    } lists[] = {{"stickers", change_sticker}, {"queries", change_query}, {"scores", change_score},
+                 {"users", change_user},       {"groups", change_group},  {"tokens", change_token}};
+    const struct change_job *job = arg;
+    enum status st = OK;
+    for (size_t i = 0; i < job->n && st == OK; i++) {
+        size_t k = 0;
+        while (job->changes[i].op < CHANGE_LOGIN && strcmp(lists[k].list, job->changes[i].list) != 0)
+            k++;
+        if (job->changes[i].op < CHANGE_LOGIN)
+            st = lists[k].change(c, &job->changes[i], err);
+        if (st == OK)
+            st = note(c, job->who, &job->changes[i], err);
+    }
+    return st;
+}
+
+enum status sticker_store_change(struct sticker_store *s, const struct admin_who *who,
+                                 const struct admin_change *changes, size_t n, struct error *err)
+{
+    return db_write(s->db, DB_DURABLE, change_job, &(struct change_job){who, changes, n}, err);
+}

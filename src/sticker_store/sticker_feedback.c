@@ -1,0 +1,522 @@
+/* sticker_feedback.c: which queries were asked how often, how their stickers were voted, and both by day. */
+#include "sticker_store/sticker_internal.h"
+
+#include "base/os.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* --- queries --- */
+
+/* The words of queries, by which admins find them; in PostgreSQL a trigger sees to them. A query is listed with many
+ * others, as each transaction that touches queries_fts costs as much as many words. */
+enum status sticker_queries_list(struct db_conn *c, struct error *err)
+{
+    if (db_is_postgres(c))
+        return OK;
+    enum status st =
+        db_run(c, "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries WHERE unlisted = 1", DB_NONE,
+               NULL, err);
+    return st == OK ? db_run(c, "UPDATE queries SET unlisted = NULL WHERE unlisted = 1", DB_NONE, NULL, err) : st;
+}
+
+enum status sticker_query_words_move(struct db_conn *c, const char *id, const char *to, struct error *err)
+{
+    if (db_is_postgres(c))
+        return OK;
+    struct db_rows r;
+    int64_t row = 0;
+    struct arena a;
+    const char *before = "";
+    arena_init(&a, 1u << 16);
+    db_query(&r, c, "SELECT row, query FROM queries WHERE id = $1", DB_ARGS(DB_TEXT(id)), err);
+    while (db_next(&r)) {
+        row = db_int(&r, 0);
+        before = db_text(&r, 1, &a);
+    }
+    enum status st = db_end(&r);
+    if (st == OK)
+        st = db_run(c, "INSERT INTO queries_fts (queries_fts, rowid, query) VALUES ('delete', $1, $2)",
+                    DB_ARGS(DB_INT(row), DB_TEXT(before)), NULL, err);
+    if (st == OK && to)
+        st = db_run(c, "INSERT INTO queries_fts (rowid, query) VALUES ($1, $2)", DB_ARGS(DB_INT(row), DB_TEXT(to)),
+                    NULL, err);
+    arena_free(&a);
+    return st;
+}
+
+enum status sticker_query_add(struct db_conn *c, const char *query, int64_t usage, bool *added, struct error *err)
+{
+    char id[37];
+    int64_t changed = 0;
+    os_uuid7(id);
+    enum status st = db_run(c,
+                            db_sql(c,
+                                   "INSERT INTO queries (id, query, usage, created_us, modified_us, row, unlisted)"
+                                   " VALUES ($1, $2, $3, $4, $4, (SELECT coalesce(max(row), 0) + 1 FROM queries), 1)"
+                                   " ON CONFLICT (query) DO NOTHING",
+                                   "INSERT INTO queries (id, query, usage, created_us, modified_us)"
+                                   " VALUES ($1, $2, $3, $4, $4) ON CONFLICT (query) DO NOTHING"),
+                            DB_ARGS(DB_TEXT(id), DB_TEXT(query), DB_INT(usage), DB_INT(os_now_us())), &changed, err);
+    *added = changed > 0;
+    return st;
+}
+
+static enum status ensure_job(struct db_conn *c, void *arg, struct error *err)
+{
+    bool added;
+    return sticker_query_add(c, arg, 0, &added, err);
+}
+
+enum status sticker_store_query_ensure(struct sticker_store *s, const char *query, struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    int64_t one;
+    bool found;
+    enum status st =
+        db_get_int(c, "SELECT 1 FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(query)), &one, &found, err);
+    db_reader_done(s->db, c);
+    if (st != OK || found)
+        return st;
+    return db_write(s->db, DB_FAST, ensure_job, (void *)(uintptr_t)query, err);
+}
+
+#define MORE_TODAY                                                                                                     \
+    " searches = days.searches + excluded.searches, empty = days.empty + excluded.empty,"                              \
+    " degraded = days.degraded + excluded.degraded, positives = days.positives + excluded.positives,"                  \
+    " negatives = days.negatives + excluded.negatives"
+
+/* In PostgreSQL a day has parts, so that transactions do not wait for each other's commits. */
+static enum status add_to_today(struct db_conn *c, const struct day_row *more, struct error *err)
+{
+    return db_run(
+        c,
+        db_sql(c,
+               "INSERT INTO days (day, searches, empty, degraded, positives, negatives)"
+               " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (day) DO UPDATE SET" MORE_TODAY,
+               "INSERT INTO days (day, part, searches, empty, degraded, positives, negatives) VALUES"
+               " ($1, pg_backend_pid() % 16, $2, $3, $4, $5, $6) ON CONFLICT (day, part) DO UPDATE SET" MORE_TODAY),
+        DB_ARGS(DB_INT(os_now_us() / STORE_DAY_US), DB_INT(more->searches), DB_INT(more->empty), DB_INT(more->degraded),
+                DB_INT(more->positives), DB_INT(more->negatives)),
+        NULL, err);
+}
+
+struct usage_job {
+    const struct query_usage **rows; /* by query */
+    size_t n;
+};
+
+/* Rows are always locked in this order, so that no two transactions wait for each other. */
+static int by_query(const void *x, const void *y)
+{
+    const struct query_usage *const *a = x, *const *b = y;
+    return strcmp((*a)->query, (*b)->query);
+}
+
+static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct usage_job *job = arg;
+    struct day_row today = {0};
+    enum status st = OK;
+    for (size_t i = 0; i < job->n && st == OK; i++) {
+        const struct query_usage *row = job->rows[i];
+        bool added = false;
+        int64_t changed = 0;
+        /* Twice at most: the second time for a query that was not there. */
+        for (int turn = 0; turn < 2 && changed == 0 && st == OK; turn++) {
+            if (turn)
+                st = sticker_query_add(c, row->query, 0, &added, err);
+            if (st == OK)
+                st =
+                    db_run(c,
+                           "UPDATE queries SET usage = usage + $2, empty = empty + $3, modified_us = $4"
+                           " WHERE query = $1",
+                           DB_ARGS(DB_TEXT(row->query), DB_INT(row->searches), DB_INT(row->empty), DB_INT(os_now_us())),
+                           &changed, err);
+        }
+        today.searches += row->searches;
+        today.empty += row->empty;
+        today.degraded += row->degraded;
+    }
+    if (st == OK && today.searches)
+        st = add_to_today(c, &today, err);
+    return st == OK ? sticker_queries_list(c, err) : st;
+}
+
+enum status sticker_store_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
+                                    struct error *err)
+{
+    const struct query_usage **sorted = calloc(n + 1, sizeof *sorted);
+    if (!sorted)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for the usage of %zu queries", n);
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &rows[i];
+    qsort(sorted, n, sizeof *sorted, by_query);
+    enum status st = db_write(s->db, DB_FAST, usage_job, &(struct usage_job){sorted, n}, err);
+    free(sorted);
+    return st;
+}
+
+/* --- votes --- */
+
+/* A vote for a sticker that does not exist; `order`: the how manieth of the request. */
+struct unknown {
+    const char *filename;
+    size_t order;
+    bool repeated;
+};
+struct feedback_job {
+    const struct feedback_entry *entries;
+    size_t n;
+    struct db_bytes *names;  /* room for every query, or every vote */
+    struct unknown *unknown; /* room for every vote */
+    size_t n_unknown;
+    struct feedback_once *once; /* NULL: every request counts */
+    unsigned char *bits;        /* one for each vote, 1: its sticker is unknown */
+    size_t bits_len, at;        /* `at`: how many votes were met */
+};
+
+/* The next vote of the request. */
+static void meet(struct feedback_job *job, const char *filename, bool unknown)
+{
+    if (unknown) {
+        job->unknown[job->n_unknown] = (struct unknown){.filename = filename, .order = job->n_unknown};
+        job->n_unknown++;
+    }
+    job->at++;
+}
+
+static enum status vote(struct db_conn *c, struct feedback_job *job, const char *query_id, const char *filename,
+                        int positive, struct day_row *today, struct error *err)
+{
+    char id[37];
+    int64_t changed;
+    os_uuid7(id);
+    enum status st =
+        db_run(c,
+               "INSERT INTO scores (id, query_id, sticker_id, positives, negatives, created_us, modified_us)"
+               " SELECT $1, $2, id, $4, $5, $6, $6 FROM stickers WHERE filename = $3"
+               " ON CONFLICT (query_id, sticker_id) DO UPDATE SET positives = scores.positives + excluded.positives,"
+               " negatives = scores.negatives + excluded.negatives, modified_us = excluded.modified_us",
+               DB_ARGS(DB_TEXT(id), DB_TEXT(query_id), DB_TEXT(filename), DB_INT(positive), DB_INT(!positive),
+                       DB_INT(os_now_us())),
+               &changed, err);
+    if (st != OK)
+        return st;
+    if (changed == 0) {
+        job->bits[job->at / 8] |= (unsigned char)(1u << job->at % 8);
+    } else {
+        today->positives += positive;
+        today->negatives += !positive;
+    }
+    meet(job, filename, changed == 0);
+    return OK;
+}
+
+static size_t add_names(struct db_bytes *names, size_t n, const char *const *from, size_t n_from)
+{
+    for (size_t i = 0; i < n_from; i++)
+        names[n++] = (struct db_bytes){from[i], strlen(from[i])};
+    return n;
+}
+
+static enum status lock_named(struct db_conn *c, const char *sql, const struct db_bytes *names, size_t n,
+                              struct error *err)
+{
+    return db_run(c, sql, DB_ARGS(DB_BLOBS(names, n)), NULL, err);
+}
+
+/* Of all that the votes change, first the queries and then the stickers, each in their order: no two transactions wait
+ * for each other. */
+static enum status lock_rows(struct db_conn *c, const struct feedback_job *job, struct error *err)
+{
+    if (!db_is_postgres(c))
+        return OK; /* whoever writes is alone */
+    size_t n = 0;
+    for (size_t i = 0; i < job->n; i++)
+        n = add_names(job->names, n, &job->entries[i].query, 1);
+    enum status st =
+        lock_named(c,
+                   "SELECT 1 FROM queries WHERE query IN (SELECT convert_from(n, 'UTF8') FROM unnest($1) n)"
+                   " ORDER BY query FOR NO KEY UPDATE",
+                   job->names, n, err);
+    n = 0;
+    for (size_t i = 0; i < job->n; i++) {
+        n = add_names(job->names, n, job->entries[i].positive, job->entries[i].n_positive);
+        n = add_names(job->names, n, job->entries[i].negative, job->entries[i].n_negative);
+    }
+    return st != OK
+               ? st
+               : lock_named(c,
+                            "SELECT 1 FROM stickers WHERE filename IN"
+                            " (SELECT convert_from(n, 'UTF8') FROM unnest($1) n) ORDER BY filename FOR NO KEY UPDATE",
+                            job->names, n, err);
+}
+
+static enum status count_votes(struct db_conn *c, struct feedback_job *job, struct error *err)
+{
+    struct day_row today = {0};
+    enum status locked = lock_rows(c, job, err);
+    if (locked != OK)
+        return locked;
+    for (size_t i = 0; i < job->n; i++) {
+        const struct feedback_entry *e = &job->entries[i];
+        struct db_rows r;
+        char query_id[37] = "";
+        db_query(&r, c, "SELECT id FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(e->query)), err);
+        while (db_next(&r)) {
+            size_t len;
+            const void *text = db_bytes(&r, 0, &len);
+            memcpy(query_id, text, len < sizeof query_id ? len : sizeof query_id - 1);
+        }
+        enum status st = db_end(&r);
+        if (st == OK && !*query_id)
+            st = err_set(err, ERR_NOT_FOUND, "Query not found.");
+        for (size_t k = 0; k < e->n_positive && st == OK; k++)
+            st = vote(c, job, query_id, e->positive[k], 1, &today, err);
+        for (size_t k = 0; k < e->n_negative && st == OK; k++)
+            st = vote(c, job, query_id, e->negative[k], 0, &today, err);
+        if (st != OK)
+            return st;
+    }
+    return today.positives || today.negatives ? add_to_today(c, &today, err) : OK;
+}
+
+/* The answer that was given: the stickers of those votes whose bit is set. */
+static void recall(struct feedback_job *job, const unsigned char *bits, size_t len)
+{
+    for (size_t i = 0; i < job->n; i++) {
+        const struct feedback_entry *e = &job->entries[i];
+        for (size_t k = 0; k < e->n_positive + e->n_negative; k++) {
+            const char *name = k < e->n_positive ? e->positive[k] : e->negative[k - e->n_positive];
+            meet(job, name, job->at / 8 < len && (bits[job->at / 8] >> job->at % 8 & 1));
+        }
+    }
+}
+
+/* What was answered to the key's request, if it came before and not too long ago. */
+static enum status look_up(struct db_conn *c, struct feedback_job *job, bool *known, struct error *err)
+{
+    struct db_rows r;
+    *known = false;
+    db_query(&r, c, "SELECT body, unknown FROM feedback_keys WHERE key = $1 AND created_us > $2",
+             DB_ARGS(DB_TEXT(job->once->key), DB_INT(job->once->now_us - STORE_ONCE_US)), err);
+    while (db_next(&r)) {
+        size_t len;
+        *known = true;
+        job->once->was = db_text_is(&r, 0, job->once->body_sha256) ? ONCE_REPLAYED : ONCE_OTHER_BODY;
+        const unsigned char *bits = db_bytes(&r, 1, &len);
+        if (job->once->was == ONCE_REPLAYED)
+            recall(job, bits, len);
+    }
+    enum status st = db_end(&r);
+    if (st == OK && job->once->was == ONCE_OTHER_BODY)
+        st = err_set(err, ERR_CONFLICT, "This Idempotency-Key was used for another body.");
+    return st;
+}
+
+#define OLD_KEYS "SELECT key FROM feedback_keys WHERE created_us <= $1 ORDER BY created_us LIMIT 4"
+
+/* The key is this transaction's, or it was another's, whose end is waited for; the request is answered then as that
+ * one was. Nothing else is locked yet, so nobody waits for us meanwhile. A few old keys go with each new one. */
+static enum status take_key(struct db_conn *c, const struct feedback_job *job, bool *ours, struct error *err)
+{
+    int64_t changed = 0, old = job->once->now_us - STORE_ONCE_US;
+    enum status st = db_run(c,
+                            "INSERT INTO feedback_keys (key, body, unknown, created_us) VALUES ($1, $2, $5, $3)"
+                            " ON CONFLICT (key) DO UPDATE SET body = excluded.body, unknown = excluded.unknown,"
+                            " created_us = excluded.created_us WHERE feedback_keys.created_us <= $4",
+                            DB_ARGS(DB_TEXT(job->once->key), DB_TEXT(job->once->body_sha256), DB_INT(job->once->now_us),
+                                    DB_INT(old), DB_BLOB("", 0)),
+                            &changed, err);
+    *ours = changed > 0;
+    if (st == OK && *ours)
+        st = db_run(c,
+                    db_sql(c, "DELETE FROM feedback_keys WHERE key IN (" OLD_KEYS ")",
+                           "DELETE FROM feedback_keys WHERE key IN (" OLD_KEYS " FOR UPDATE SKIP LOCKED)"),
+                    DB_ARGS(DB_INT(old)), NULL, err);
+    return st;
+}
+
+static enum status feedback_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct feedback_job *job = arg;
+    bool ours = false, known = false;
+    job->n_unknown = job->at = 0;
+    memset(job->bits, 0, job->bits_len);
+    if (!job->once)
+        return count_votes(c, job, err);
+    job->once->was = ONCE_COUNTED;
+    enum status st = take_key(c, job, &ours, err);
+    if (st == OK && !ours) {
+        st = look_up(c, job, &known, err);
+        return st == OK && !known ? err_set(err, ERR_UNAVAILABLE, "the key of the request has just run out") : st;
+    }
+    if (st == OK)
+        st = count_votes(c, job, err);
+    return st != OK ? st
+                    : db_run(c, "UPDATE feedback_keys SET unknown = $2 WHERE key = $1",
+                             DB_ARGS(DB_TEXT(job->once->key), DB_BLOB(job->bits, job->bits_len)), NULL, err);
+}
+
+static int by_name(const void *x, const void *y)
+{
+    const struct unknown *a = x, *b = y;
+    int order = strcmp(a->filename, b->filename);
+    return order ? order : (a->order > b->order) - (a->order < b->order);
+}
+
+static int by_order(const void *x, const void *y)
+{
+    const struct unknown *a = x, *b = y;
+    return (a->order > b->order) - (a->order < b->order);
+}
+
+/* Each unknown sticker once, in the order met: sorted by name to find repeats, then back. */
+static enum status list_unknown(struct feedback_job *job, struct arena *a, const char ***failed, size_t *n,
+                                struct error *err)
+{
+    if (job->n_unknown == 0)
+        return OK;
+    const char **names = arena_array(a, job->n_unknown, sizeof *names);
+    if (!names)
+        return err_set(err, ERR_NO_MEMORY, "%zu unknown stickers are larger than %zu bytes", job->n_unknown, a->max);
+    qsort(job->unknown, job->n_unknown, sizeof *job->unknown, by_name);
+    for (size_t i = 1; i < job->n_unknown; i++)
+        job->unknown[i].repeated = strcmp(job->unknown[i].filename, job->unknown[i - 1].filename) == 0;
+    qsort(job->unknown, job->n_unknown, sizeof *job->unknown, by_order);
+    for (size_t i = 0; i < job->n_unknown; i++) {
+        if (job->unknown[i].repeated)
+            continue;
+        if (!(names[(*n)++] = arena_strdup(a, job->unknown[i].filename)))
+            return err_set(err, ERR_NO_MEMORY, "unknown stickers are larger than %zu bytes", a->max);
+    }
+    *failed = names;
+    return OK;
+}
+
+enum status sticker_store_feedback_once(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
+                                        struct feedback_once *once, struct arena *a, const char ***failed,
+                                        size_t *n_failed, struct error *err)
+{
+    struct feedback_job job = {.entries = entries, .n = n, .once = once};
+    size_t votes = 0;
+    for (size_t i = 0; i < n; i++)
+        votes += entries[i].n_positive + entries[i].n_negative;
+    job.bits_len = (votes + 7) / 8;
+    *failed = NULL;
+    *n_failed = 0;
+    if (!(job.bits = arena_array(a, job.bits_len + 1, 1)) ||
+        !(job.unknown = arena_array(a, votes + 1, sizeof *job.unknown)) ||
+        !(job.names = arena_array(a, (votes > n ? votes : n) + 1, sizeof *job.names)))
+        return err_set(err, ERR_NO_MEMORY, "%zu votes are larger than %zu bytes", votes, a->max);
+    enum status st = db_write(s->db, DB_DURABLE, feedback_job, &job, err);
+    return st == OK ? list_unknown(&job, a, failed, n_failed, err) : st;
+}
+
+enum status sticker_store_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
+                                   struct arena *a, const char ***failed, size_t *n_failed, struct error *err)
+{
+    return sticker_store_feedback_once(s, entries, n, NULL, a, failed, n_failed, err);
+}
+
+/* --- what was said --- */
+
+enum status sticker_store_days(struct sticker_store *s, int64_t from, int64_t to, struct arena *a,
+                               struct day_row **rows, size_t *n, struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    void *items = NULL;
+    size_t cap = 0;
+    *n = 0;
+    db_query(&r, c,
+             "SELECT day, CAST(sum(searches) AS bigint), CAST(sum(empty) AS bigint), CAST(sum(degraded) AS bigint),"
+             " CAST(sum(positives) AS bigint), CAST(sum(negatives) AS bigint) FROM days"
+             " WHERE day BETWEEN $1 AND $2 GROUP BY day ORDER BY day",
+             DB_ARGS(DB_INT(from), DB_INT(to)), err);
+    while (db_next(&r) && db_grow(&r, a, &items, *n, &cap, sizeof **rows))
+        ((struct day_row *)items)[(*n)++] = (struct day_row){.day = db_int(&r, 0),
+                                                             .searches = db_int(&r, 1),
+                                                             .empty = db_int(&r, 2),
+                                                             .degraded = db_int(&r, 3),
+                                                             .positives = db_int(&r, 4),
+                                                             .negatives = db_int(&r, 5)};
+    *rows = items;
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    return st;
+}
+
+static enum status read_scores(struct db_rows *r, struct arena *a, struct score_row **rows, size_t *n)
+{
+    void *items = NULL;
+    size_t cap = 0;
+    *n = 0;
+    while (db_next(r) && db_grow(r, a, &items, *n, &cap, sizeof **rows)) {
+        ((struct score_row *)items)[(*n)++] = (struct score_row){
+            .query = db_text(r, 0, a),
+            .sticker = db_text(r, 1, a),
+            .usage = db_int(r, 2),
+            .positives = db_int(r, 3),
+            .negatives = db_int(r, 4),
+            .created_us = db_int(r, 5),
+            .modified_us = db_int(r, 6),
+        };
+    }
+    *rows = items;
+    return db_end(r);
+}
+
+#define SCORE_COLUMNS "q.query, k.filename, q.usage, s.positives, s.negatives, s.created_us, s.modified_us"
+enum status sticker_store_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
+                                    struct score_row **rows, size_t *n, struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    bool found;
+    *rows = NULL;
+    *n = 0;
+    enum status st = db_snapshot(c, err);
+    if (st != OK)
+        goto out;
+    st = db_get_int(c, "SELECT usage FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(query)), usage, &found, err);
+    if (st == OK && !found)
+        st = err_set(err, ERR_NOT_FOUND, "Query not found.");
+    if (st == OK) {
+        struct db_rows r;
+        db_query(&r, c,
+                 "SELECT " SCORE_COLUMNS " FROM queries q JOIN scores s ON s.query_id = q.id"
+                 " JOIN stickers k ON k.id = s.sticker_id WHERE q.query = $1"
+                 " ORDER BY s.positives - s.negatives DESC, k.filename",
+                 DB_ARGS(DB_TEXT(query)), err);
+        st = read_scores(&r, a, rows, n);
+    }
+    db_snapshot_end(c);
+out:
+    db_reader_done(s->db, c);
+    return st;
+}
+
+enum status sticker_store_export(struct sticker_store *s, int64_t since_us, const char *after_query,
+                                 const char *after_sticker, size_t limit, struct arena *a, struct score_row **rows,
+                                 size_t *n, struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    db_query(&r, c,
+             /* Query by query, in their index's order: a page never sorts more than the stickers of one query. In
+              * SQLite CROSS JOIN fixes the order of the loops. */
+             db_sql(c,
+                    "SELECT " SCORE_COLUMNS " FROM queries q CROSS JOIN scores s ON s.query_id = q.id"
+                    " CROSS JOIN stickers k ON k.id = s.sticker_id"
+                    " WHERE q.query >= $1 AND (q.query > $1 OR k.filename > $2) AND s.modified_us >= $3"
+                    " ORDER BY q.query, k.filename LIMIT $4",
+                    "SELECT q.query, v.* FROM queries q, LATERAL"
+                    " (SELECT k.filename, q.usage, s.positives, s.negatives, s.created_us, s.modified_us FROM scores s"
+                    " JOIN stickers k ON k.id = s.sticker_id WHERE s.query_id = q.id AND s.modified_us >= $3"
+                    " AND (q.query > $1 OR k.filename > $2) ORDER BY k.filename) v"
+                    " WHERE q.query >= $1 ORDER BY q.query, v.filename LIMIT $4"),
+             DB_ARGS(DB_TEXT(after_query), DB_TEXT(after_sticker), DB_INT(since_us), DB_INT(db_limit(limit))), err);
+    enum status st = read_scores(&r, a, rows, n);
+    db_reader_done(s->db, c);
+    return st;
+}

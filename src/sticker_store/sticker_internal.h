@@ -1,0 +1,45 @@
+/* sticker_internal.h: the sticker store, between its files; private to src/sticker_store. */
+#ifndef PEEL_STICKER_STORE_STICKER_INTERNAL_H
+#define PEEL_STICKER_STORE_STICKER_INTERNAL_H
+
+#include "db/db.h"
+#include "fts/fts.h"
+#include "sticker_store/sticker_admin.h"
+#include "sticker_store/sticker_lists.h"
+#include "sticker_store/sticker_store.h"
+
+struct sticker_store {
+    struct db *db;
+};
+
+extern const struct db_schema sticker_schema_sqlite, sticker_schema_postgres;
+extern const struct fts_table sticker_fts;
+
+/* sticker_store.c; inside a job. Who changes stickers comes first to `sticker_alone`: writers of words would meet at
+ * the word index's totals anyway, and so they cannot deadlock. */
+enum status sticker_alone(struct db_conn *c, struct error *err) MUST_CHECK;
+/* What the sticker is found by, in the place of what it was. */
+enum status sticker_put_terms(struct db_conn *c, int64_t row, const struct index_terms *terms,
+                              struct error *err) MUST_CHECK;
+enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+                        struct error *err) MUST_CHECK;
+enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+                           struct error *err) MUST_CHECK;
+enum status sticker_delete(struct db_conn *c, const char *filename, struct error *err) MUST_CHECK;
+
+/* sticker_feedback.c; inside a job. Adds a query unless it exists, which *added tells; its words are found after
+ * sticker_queries_list. */
+enum status sticker_query_add(struct db_conn *c, const char *query, int64_t usage, bool *added,
+                              struct error *err) MUST_CHECK;
+/* The words of all queries added since. */
+enum status sticker_queries_list(struct db_conn *c, struct error *err) MUST_CHECK;
+/* The words of a listed query, by its id, leave the search, and come back as those of `to` (NULL: they do not). */
+enum status sticker_query_words_move(struct db_conn *c, const char *id, const char *to, struct error *err) MUST_CHECK;
+
+/* sticker_outbox.c; inside a job. Queues `op` for the sticker, in the place of an older entry. */
+enum status sticker_outbox_queue(struct db_conn *c, const char *op, const char *filename, struct error *err) MUST_CHECK;
+
+/* sticker_admin_tables.c */
+const struct list_table *sticker_list(const char *name); /* asserts that there is one */
+
+#endif

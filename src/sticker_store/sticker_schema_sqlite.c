@@ -1,0 +1,194 @@
+/* sticker_schema_sqlite.c: the sticker database's tables in SQLite. */
+#include "sticker_store/sticker_internal.h"
+
+/* Votes of the rows of `table`, which scores know by `column`. */
+#define SUMMED_VOTES(table, column)                                                                                    \
+    "ALTER TABLE " table " ADD COLUMN positives INTEGER NOT NULL DEFAULT 0;"                                           \
+    "ALTER TABLE " table " ADD COLUMN negatives INTEGER NOT NULL DEFAULT 0;"                                           \
+    "UPDATE " table " SET positives = v.positives, negatives = v.negatives FROM"                                       \
+    " (SELECT " column " AS id, sum(positives) AS positives, sum(negatives) AS negatives FROM scores GROUP BY 1) v"    \
+    " WHERE v.id = " table ".id;"                                                                                      \
+    "CREATE INDEX " table "_positives ON " table " (positives);"                                                       \
+    "CREATE INDEX " table "_negatives ON " table " (negatives);"
+/* Adds to the votes of one `kind` of the sticker and of the query that the score `row` is of. */
+#define SUM_VOTES(kind, change, row)                                                                                   \
+    "UPDATE stickers SET " kind " = " kind " " change " WHERE id = " row ".sticker_id;"                                \
+    " UPDATE queries SET " kind " = " kind " " change " WHERE id = " row ".query_id;"
+
+/* Ids are UUIDv7 text, times microseconds since 1970. */
+static const char *const migrations[] = {
+    /* 1 */
+    "CREATE TABLE stickers ("
+    " row INTEGER PRIMARY KEY," /* what stickers_fts knows it by */
+    " id TEXT NOT NULL UNIQUE,"
+    " filename TEXT NOT NULL UNIQUE,"
+    " title TEXT NOT NULL,"
+    " pack TEXT NOT NULL, author TEXT NOT NULL, license TEXT NOT NULL, source TEXT NOT NULL,"
+    " sha256 TEXT NOT NULL, mime TEXT NOT NULL,"
+    " bytes INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE sticker_words ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " sticker_id TEXT NOT NULL REFERENCES stickers (id) ON DELETE CASCADE,"
+    " language TEXT NOT NULL, words TEXT NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL,"
+    " UNIQUE (sticker_id, language)) STRICT;"
+
+    "CREATE VIRTUAL TABLE stickers_fts USING fts5 (" FTS_COLUMNS ");"
+
+    "CREATE TABLE queries ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " query TEXT NOT NULL UNIQUE,"
+    " usage INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE scores ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " query_id TEXT NOT NULL REFERENCES queries (id) ON DELETE CASCADE,"
+    " sticker_id TEXT NOT NULL REFERENCES stickers (id) ON DELETE CASCADE,"
+    " positives INTEGER NOT NULL, negatives INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL,"
+    " UNIQUE (query_id, sticker_id)) STRICT;"
+    "CREATE INDEX scores_sticker ON scores (sticker_id);"
+
+    "CREATE TABLE users ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " username TEXT NOT NULL UNIQUE,"
+    " password_hash TEXT NOT NULL,"
+    " is_staff INTEGER NOT NULL, is_superuser INTEGER NOT NULL, is_active INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE tokens ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " label TEXT NOT NULL,"
+    " hash_hex TEXT NOT NULL UNIQUE,"
+    " last_used_us INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX tokens_user ON tokens (user_id);"
+
+    "CREATE TABLE outbox ("
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT," /* never reused: outbox_done must not hit a later entry */
+    " filename TEXT NOT NULL UNIQUE,"
+    " op TEXT NOT NULL,"
+    " attempts INTEGER NOT NULL, last_error TEXT NOT NULL, due_us INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;",
+
+    /* 2: the admin. An index per column that a list sorts by, so that a page is a short walk along it (its last
+     * column is the row number, which breaks ties); a number for each query that the words of all queries are found
+     * by; and who may do what, who is logged in, who did what. */
+    "CREATE INDEX stickers_title ON stickers (title);"
+    "CREATE INDEX stickers_pack ON stickers (pack);"
+    "CREATE INDEX stickers_created ON stickers (created_us);"
+    "CREATE INDEX stickers_modified ON stickers (modified_us);"
+    "CREATE INDEX sticker_words_language ON sticker_words (language);"
+    "CREATE INDEX queries_usage ON queries (usage);"
+    "CREATE INDEX queries_created ON queries (created_us);"
+    "CREATE INDEX queries_modified ON queries (modified_us);"
+    "CREATE INDEX scores_positives ON scores (positives);"
+    "CREATE INDEX scores_negatives ON scores (negatives);"
+    "CREATE INDEX scores_modified ON scores (modified_us);"
+
+    "ALTER TABLE queries ADD COLUMN row INTEGER;" /* unlike SQLite's own row numbers, VACUUM leaves it alone */
+    "UPDATE queries SET row = rowid;"
+    "CREATE UNIQUE INDEX queries_row ON queries (row);"
+    "CREATE VIRTUAL TABLE queries_fts USING fts5 (query, content = '', columnsize = 0, detail = 'none',"
+    " tokenize = 'unicode61 remove_diacritics 2');"
+    "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries;"
+    "ALTER TABLE queries ADD COLUMN unlisted INTEGER;" /* 1: its words are not in queries_fts yet */
+    "CREATE INDEX queries_unlisted ON queries (row) WHERE unlisted = 1;"
+
+    "CREATE TABLE groups ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE,"
+    " permissions TEXT NOT NULL," /* "stickers.view stickers.change" */
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE user_groups ("
+    " user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " group_id TEXT NOT NULL REFERENCES groups (id) ON DELETE CASCADE,"
+    " PRIMARY KEY (user_id, group_id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX user_groups_group ON user_groups (group_id);"
+    "CREATE TABLE sessions ("
+    " hash_hex TEXT NOT NULL PRIMARY KEY,"
+    " user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " address TEXT NOT NULL,"
+    " seen_us INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX sessions_user ON sessions (user_id);"
+    "CREATE INDEX sessions_seen ON sessions (seen_us);"
+    "CREATE TABLE logins (" /* attempts to log in, by "account NAME" and by "address ADDRESS" */
+    " key TEXT NOT NULL PRIMARY KEY,"
+    " failures INTEGER NOT NULL, last_us INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX logins_last ON logins (last_us);"
+    "CREATE TABLE history ("
+    " row INTEGER PRIMARY KEY,"
+    " at_us INTEGER NOT NULL, username TEXT NOT NULL, address TEXT NOT NULL,"
+    " action TEXT NOT NULL, model TEXT NOT NULL, object TEXT NOT NULL,"
+    " before TEXT NOT NULL, after TEXT NOT NULL) STRICT;"
+    "CREATE INDEX history_at ON history (at_us);"
+    "CREATE INDEX history_username ON history (username);"
+    "CREATE INDEX history_object ON history (object);",
+
+    /* 3: words in many languages. An emoji has some 130 lists of a few words, so rows are lean: no ids and times
+     * of their own. Those that are there are sent again, to be found by their languages. */
+    FTS_LANGUAGES_SCHEMA("stickers_fts")
+    /* clang-format off */
+    "CREATE TABLE words_by_language ("
+    " sticker INTEGER NOT NULL REFERENCES stickers (row) ON DELETE CASCADE,"
+    " language TEXT NOT NULL, title TEXT NOT NULL, words TEXT NOT NULL,"
+    " PRIMARY KEY (sticker, language)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO words_by_language SELECT s.row, w.language, '', w.words"
+    " FROM sticker_words w JOIN stickers s ON s.id = w.sticker_id;"
+    "DROP TABLE sticker_words;"
+    "ALTER TABLE words_by_language RENAME TO sticker_words;"
+    "CREATE INDEX sticker_words_language ON sticker_words (language);"
+    "INSERT OR REPLACE INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+    " SELECT filename, 'put', 0, '', 0, created_us, created_us FROM stickers WHERE row IN"
+    " (SELECT sticker FROM sticker_words WHERE language NOT LIKE 'en%') ORDER BY filename;",
+    /* clang-format on */
+
+    /* 4: totals by day, and how often a query found nothing. */
+    "CREATE TABLE days ("
+    " day INTEGER PRIMARY KEY," /* since 1970, UTC */
+    " searches INTEGER NOT NULL, empty INTEGER NOT NULL, degraded INTEGER NOT NULL,"
+    " positives INTEGER NOT NULL, negatives INTEGER NOT NULL) STRICT;"
+    "ALTER TABLE queries ADD COLUMN empty INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX queries_empty ON queries (empty);",
+
+    /* 5: votes by sticker and by query. Triggers keep them, whoever votes, changes or deletes a score, also by
+     * deleting its sticker or query; one for either kind, because a vote is of one kind and each has an index. */
+    SUMMED_VOTES("stickers", "sticker_id") SUMMED_VOTES("queries", "query_id")
+    /* clang-format off */
+    "CREATE TRIGGER scores_add_positives AFTER INSERT ON scores WHEN new.positives <> 0 BEGIN "
+    SUM_VOTES("positives", "+ new.positives", "new") " END;"
+    "CREATE TRIGGER scores_add_negatives AFTER INSERT ON scores WHEN new.negatives <> 0 BEGIN "
+    SUM_VOTES("negatives", "+ new.negatives", "new") " END;"
+    "CREATE TRIGGER scores_change_positives AFTER UPDATE OF positives ON scores WHEN new.positives <> old.positives BEGIN "
+    SUM_VOTES("positives", "- old.positives + new.positives", "new") " END;"
+    "CREATE TRIGGER scores_change_negatives AFTER UPDATE OF negatives ON scores WHEN new.negatives <> old.negatives BEGIN "
+    SUM_VOTES("negatives", "- old.negatives + new.negatives", "new") " END;"
+    "CREATE TRIGGER scores_delete AFTER DELETE ON scores BEGIN "
+    SUM_VOTES("positives", "- old.positives", "old") " " SUM_VOTES("negatives", "- old.negatives", "old") " END;",
+    /* clang-format on */
+
+    /* 6: requests that may come again. What was answered follows from the body and a bit for each of its votes. */
+    "CREATE TABLE feedback_keys ("
+    " key TEXT NOT NULL PRIMARY KEY,"
+    " body TEXT NOT NULL,"    /* its SHA-256 */
+    " unknown BLOB NOT NULL," /* bit i % 8 of byte i / 8: the sticker of vote i does not exist */
+    " created_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX feedback_keys_created ON feedback_keys (created_us);",
+
+    /* 7: which StickerService delivers the outbox now; one row. */
+    "CREATE TABLE outbox_turn (holder TEXT NOT NULL, until_us INTEGER NOT NULL) STRICT;"
+    "INSERT INTO outbox_turn (holder, until_us) VALUES ('', 0);",
+};
+
+const struct db_schema sticker_schema_sqlite = {
+    .what = "sticker database",
+    .application_id = 0x5065534b, /* "PeSK" */
+    .count = sizeof migrations / sizeof *migrations,
+    .migrations = migrations,
+    .sqlite_functions = fts_register,
+};

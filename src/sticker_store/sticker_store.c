@@ -1,0 +1,407 @@
+/* sticker_store.c: opening the sticker database, and stickers themselves: adding, changing, reading, and the search
+ * over their words that stands in when SearchService cannot answer. */
+#include "sticker_store/sticker_internal.h"
+
+#include "base/os.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum status sticker_store_open(const char *url, unsigned readers, struct sticker_store **out, struct error *err)
+{
+    struct sticker_store *s = calloc(1, sizeof *s);
+    if (!s)
+        return err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
+    enum status st =
+        db_open(url, readers, db_is_postgres_url(url) ? &sticker_schema_postgres : &sticker_schema_sqlite, &s->db, err);
+    if (st != OK) {
+        free(s);
+        return st;
+    }
+    *out = s;
+    return OK;
+}
+
+void sticker_store_close(struct sticker_store *s)
+{
+    if (!s)
+        return;
+    db_close(s->db);
+    free(s);
+}
+
+enum status sticker_store_ping(struct sticker_store *s, struct error *err)
+{
+    return db_ping(s->db, err);
+}
+
+void sticker_store_metrics(const struct sticker_store *s, const char *prefix, struct buf *out)
+{
+    db_metrics(s->db, prefix, out);
+}
+
+/* --- changes --- */
+
+const struct fts_table sticker_fts = FTS_TABLE("stickers_fts", "stickers", "row", "rowno");
+
+enum status sticker_alone(struct db_conn *c, struct error *err)
+{
+    return db_lock(c, "SELECT 1 FROM stickers_fts_totals FOR UPDATE", err);
+}
+
+enum status sticker_put_terms(struct db_conn *c, int64_t row, const struct index_terms *terms, struct error *err)
+{
+    enum status st = fts_put(c, &sticker_fts, row, terms, err);
+    if (st != OK || !db_is_postgres(c))
+        return st;
+    /* The words that admins look for; FTS5 has them already. */
+    return db_run(c,
+                  "INSERT INTO sticker_search (rowno, words) VALUES ($1, to_tsvector('simple', $2))"
+                  " ON CONFLICT (rowno) DO UPDATE SET words = excluded.words",
+                  DB_ARGS(DB_INT(row), DB_TEXT(terms->folded ? terms->folded : "")), NULL, err);
+}
+
+static enum status put_words(struct db_conn *c, int64_t row, const struct sticker *s, const struct index_terms *terms,
+                             struct error *err)
+{
+    enum status st = sticker_put_terms(c, row, terms, err);
+    if (st == OK)
+        st = db_run(c, "DELETE FROM sticker_words WHERE sticker = $1", DB_ARGS(DB_INT(row)), NULL, err);
+    for (size_t i = 0; i < s->n_words && st == OK; i++) {
+        const struct sticker_words *w = &s->words[i];
+        /* Two lists for one language are one longer list. */
+        st = db_run(
+            c,
+            "INSERT INTO sticker_words (sticker, language, title, words) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT (sticker, language) DO UPDATE SET words = sticker_words.words || ', ' || excluded.words",
+            DB_ARGS(DB_INT(row), DB_TEXT(w->language), DB_TEXT(w->title ? w->title : ""), DB_TEXT(w->words)), NULL,
+            err);
+    }
+    return st;
+}
+
+struct add_job {
+    const struct sticker *stickers;
+    const struct index_terms *terms;
+    size_t n, updated;
+};
+
+#define INSERT_STICKER                                                                                                 \
+    "INSERT INTO stickers (id, filename, title, pack, author, license, source, sha256, mime,"                          \
+    " bytes, width, height, created_us, modified_us)"                                                                  \
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)"                                            \
+    " ON CONFLICT (filename) DO NOTHING RETURNING "
+
+enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct index_terms *terms, struct error *err)
+{
+    char id[37];
+    int64_t now = os_now_us(), row;
+    bool added;
+    os_uuid7(id);
+    enum status st =
+        db_get_int(c, db_sql(c, INSERT_STICKER "row", INSERT_STICKER "rowno"),
+                   DB_ARGS(DB_TEXT(id), DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author),
+                           DB_TEXT(s->license), DB_TEXT(s->source), DB_TEXT(s->sha256), DB_TEXT(s->mime),
+                           DB_INT(s->bytes), DB_INT(s->width), DB_INT(s->height), DB_INT(now)),
+                   &row, &added, err);
+    if (st != OK)
+        return st;
+    if (!added)
+        return err_set(err, ERR_CONFLICT, "sticker \"%s\" exists already", s->filename);
+    st = put_words(c, row, s, terms, err);
+    return st == OK ? sticker_outbox_queue(c, "put", s->filename, err) : st;
+}
+
+static enum status add_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct add_job *job = arg;
+    enum status st = sticker_alone(c, err);
+    for (size_t i = 0; i < job->n && st == OK; i++)
+        st = sticker_add(c, &job->stickers[i], &job->terms[i], err);
+    return st;
+}
+
+enum status sticker_store_add(struct sticker_store *s, const struct sticker *stickers, const struct index_terms *terms,
+                              size_t n, struct error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        enum status st = filename_check(stickers[i].filename, err);
+        if (st != OK)
+            return st;
+    }
+    return db_write(s->db, DB_DURABLE, add_job, &(struct add_job){stickers, terms, n, 0}, err);
+}
+
+static enum status not_found(const char *filename, struct error *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "sticker \"%s\" does not exist", filename);
+}
+
+#define UPDATE_STICKER                                                                                                 \
+    "UPDATE stickers SET title = $2, pack = $3, author = $4, license = $5, source = $6, modified_us = $7"              \
+    " WHERE filename = $1 AND modified_us <= $8 RETURNING "
+
+/* *row is 0 when the sticker is not there, or was modified after `unmodified_since`. */
+static enum status update_one(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+                              int64_t unmodified_since, int64_t *row, struct error *err)
+{
+    struct db_rows r;
+    *row = 0;
+    db_query(&r, c, db_sql(c, UPDATE_STICKER "row", UPDATE_STICKER "rowno"),
+             DB_ARGS(DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author), DB_TEXT(s->license),
+                     DB_TEXT(s->source), DB_INT(os_now_us()), DB_INT(unmodified_since)),
+             err);
+    while (db_next(&r))
+        *row = db_int(&r, 0);
+    enum status st = db_end(&r);
+    if (st == OK && *row)
+        st = put_words(c, *row, s, terms, err);
+    return st == OK && *row ? sticker_outbox_queue(c, "put", s->filename, err) : st;
+}
+
+enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+                           struct error *err)
+{
+    int64_t row;
+    enum status st = update_one(c, s, terms, INT64_MAX, &row, err);
+    return st == OK && row == 0 ? not_found(s->filename, err) : st;
+}
+
+static enum status update_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct add_job *job = arg;
+    enum status st = sticker_alone(c, err);
+    return st == OK ? sticker_update(c, job->stickers, job->terms, err) : st;
+}
+
+enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
+                                 const struct index_terms *terms, struct error *err)
+{
+    return db_write(s->db, DB_DURABLE, update_job, &(struct add_job){sticker, terms, 1, 0}, err);
+}
+
+static enum status update_unmodified_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct add_job *job = arg;
+    enum status st = sticker_alone(c, err);
+    job->updated = 0;
+    for (size_t i = 0; i < job->n && st == OK; i++) {
+        int64_t row;
+        st = update_one(c, &job->stickers[i], &job->terms[i], job->stickers[i].modified_us, &row, err);
+        job->updated += row != 0;
+    }
+    return st;
+}
+
+enum status sticker_store_update_unmodified(struct sticker_store *s, const struct sticker *stickers,
+                                            const struct index_terms *terms, size_t n, size_t *updated,
+                                            struct error *err)
+{
+    struct add_job job = {stickers, terms, n, 0};
+    enum status st = db_write(s->db, DB_DURABLE, update_unmodified_job, &job, err);
+    *updated = st == OK ? job.updated : 0;
+    return st;
+}
+
+enum status sticker_delete(struct db_conn *c, const char *filename, struct error *err)
+{
+    bool found;
+    int64_t row;
+    enum status st = db_get_int(
+        c, db_sql(c, "SELECT row FROM stickers WHERE filename = $1", "SELECT rowno FROM stickers WHERE filename = $1"),
+        DB_ARGS(DB_TEXT(filename)), &row, &found, err);
+    if (st != OK)
+        return st;
+    if (!found)
+        return not_found(filename, err);
+    if ((st = fts_remove(c, &sticker_fts, row, err)) != OK ||
+        (st = db_run(c, "DELETE FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), NULL, err)) != OK)
+        return st;
+    return sticker_outbox_queue(c, "delete", filename, err);
+}
+
+static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
+{
+    enum status st = sticker_alone(c, err);
+    return st == OK ? sticker_delete(c, arg, err) : st;
+}
+
+enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err)
+{
+    return db_write(s->db, DB_DURABLE, delete_job, (void *)(uintptr_t)filename, err);
+}
+
+/* --- reads --- */
+
+#define STICKER_COLUMNS                                                                                                \
+    "id, filename, title, pack, author, license, source, sha256, mime, bytes, width, height, created_us, modified_us"
+
+static void read_sticker(struct db_rows *r, struct arena *a, struct sticker *out)
+{
+    *out = (struct sticker){
+        .id = db_text(r, 0, a),
+        .filename = db_text(r, 1, a),
+        .title = db_text(r, 2, a),
+        .pack = db_text(r, 3, a),
+        .author = db_text(r, 4, a),
+        .license = db_text(r, 5, a),
+        .source = db_text(r, 6, a),
+        .sha256 = db_text(r, 7, a),
+        .mime = db_text(r, 8, a),
+        .bytes = db_int(r, 9),
+        .width = (int32_t)db_int(r, 10),
+        .height = (int32_t)db_int(r, 11),
+        .created_us = db_int(r, 12),
+        .modified_us = db_int(r, 13),
+    };
+}
+
+#define WORDS_OF(row)                                                                                                  \
+    "SELECT w.language, w.words, w.title FROM sticker_words w JOIN stickers s ON w.sticker = s." row                   \
+    " WHERE s.id = $1 ORDER BY w.language"
+
+static enum status read_words(struct db_conn *c, struct arena *a, struct sticker *sticker, struct error *err)
+{
+    struct db_rows r;
+    void *words = NULL;
+    size_t n = 0, cap = 0;
+    db_query(&r, c, db_sql(c, WORDS_OF("row"), WORDS_OF("rowno")), DB_ARGS(DB_TEXT(sticker->id)), err);
+    while (db_next(&r) && db_grow(&r, a, &words, n, &cap, sizeof(struct sticker_words))) {
+        ((struct sticker_words *)words)[n++] = (struct sticker_words){
+            .language = db_text(&r, 0, a), .words = db_text(&r, 1, a), .title = db_text(&r, 2, a)};
+    }
+    sticker->words = words;
+    sticker->n_words = n;
+    return db_end(&r);
+}
+
+/* out->filename is NULL when there is none. */
+static enum status find(struct db_conn *c, const char *filename, struct arena *a, struct sticker *out,
+                        struct error *err)
+{
+    struct db_rows r;
+    *out = (struct sticker){0};
+    db_query(&r, c, "SELECT " STICKER_COLUMNS " FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), err);
+    while (db_next(&r))
+        read_sticker(&r, a, out);
+    return db_end(&r);
+}
+
+enum status sticker_store_get(struct sticker_store *s, const char *filename, struct arena *a, struct sticker *out,
+                              struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    enum status st = db_snapshot(c, err);
+    if (st == OK) {
+        st = find(c, filename, a, out, err);
+        if (st == OK && !out->filename)
+            st = not_found(filename, err);
+        if (st == OK)
+            st = read_words(c, a, out, err);
+        db_snapshot_end(c);
+    }
+    db_reader_done(s->db, c);
+    return st;
+}
+
+/* In PostgreSQL all in one round trip. */
+static enum status find_many(struct db_conn *c, const char *const *filenames, size_t n, struct arena *a,
+                             struct sticker *out, struct error *err)
+{
+    struct db_rows r;
+    struct db_bytes *names = arena_array(a, n + 1, sizeof *names);
+    if (!names)
+        return err_set(err, ERR_NO_MEMORY, "%zu filenames are larger than %zu bytes", n, a->max);
+    for (size_t i = 0; i < n; i++) {
+        names[i] = (struct db_bytes){filenames[i], strlen(filenames[i])};
+        out[i] = (struct sticker){0};
+    }
+    db_query(&r, c,
+             "SELECT " STICKER_COLUMNS ", t.place FROM unnest($1) WITH ORDINALITY t (asked, place)"
+             " JOIN stickers ON filename = convert_from(t.asked, 'UTF8')",
+             DB_ARGS(DB_BLOBS(names, n)), err);
+    while (db_next(&r)) {
+        int64_t place = db_int(&r, 14);
+        read_sticker(&r, a, &out[place - 1]);
+    }
+    return db_end(&r);
+}
+
+enum status sticker_store_get_many(struct sticker_store *s, const char *const *filenames, size_t n, struct arena *a,
+                                   struct sticker *out, struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    enum status st;
+    if (db_is_postgres(c)) {
+        st = find_many(c, filenames, n, a, out, err);
+    } else if ((st = db_snapshot(c, err)) == OK) {
+        for (size_t i = 0; i < n && st == OK; i++)
+            st = find(c, filenames[i], a, &out[i], err);
+        db_snapshot_end(c);
+    }
+    db_reader_done(s->db, c);
+    return st;
+}
+
+static enum status list_page(struct db_conn *c, const char *after, size_t limit, struct arena *a, void **page,
+                             size_t *n, struct error *err)
+{
+    struct db_rows r;
+    size_t cap = 0;
+    db_query(&r, c, "SELECT " STICKER_COLUMNS " FROM stickers WHERE filename > $1 ORDER BY filename LIMIT $2",
+             DB_ARGS(DB_TEXT(after), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, page, *n, &cap, sizeof(struct sticker)))
+        read_sticker(&r, a, (struct sticker *)*page + (*n)++);
+    return db_end(&r);
+}
+
+enum status sticker_store_list(struct sticker_store *s, const char *after, size_t limit, struct arena *a,
+                               struct sticker **out, size_t *n, struct error *err)
+{
+    void *page = NULL;
+    *n = 0;
+    struct db_conn *c = db_reader(s->db);
+    enum status st = db_snapshot(c, err);
+    if (st == OK) {
+        st = list_page(c, after, limit, a, &page, n, err);
+        for (size_t i = 0; i < *n && st == OK; i++)
+            st = read_words(c, a, (struct sticker *)page + i, err);
+        db_snapshot_end(c);
+    }
+    db_reader_done(s->db, c);
+    *out = page;
+    return st;
+}
+
+enum status sticker_store_count(struct sticker_store *s, int64_t *stickers, int64_t *queries, int64_t *pending,
+                                struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    db_query(&r, c,
+             "SELECT (SELECT count(*) FROM stickers), (SELECT count(*) FROM queries), (SELECT count(*) FROM outbox)",
+             DB_NONE, err);
+    while (db_next(&r)) {
+        *stickers = db_int(&r, 0);
+        *queries = db_int(&r, 1);
+        *pending = db_int(&r, 2);
+    }
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    return st;
+}
+
+enum status sticker_store_search(struct sticker_store *s, const struct index_query *q, size_t limit, size_t offset,
+                                 struct arena *a, struct store_hit **hits, size_t *n, int64_t *total, struct error *err)
+{
+    struct fts_hit *found;
+    *hits = NULL;
+    *n = 0;
+    enum status st = fts_search(s->db, &sticker_fts, q, limit, offset, a, &found, n, total, err);
+    if (st != OK || *n == 0)
+        return st;
+    if (!(*hits = arena_array(a, *n, sizeof **hits)))
+        return err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", *n, a->max);
+    for (size_t i = 0; i < *n; i++)
+        (*hits)[i] = (struct store_hit){.filename = found[i].filename, .score = found[i].score};
+    return OK;
+}

@@ -1,0 +1,191 @@
+/* sticker_store.h: what StickerService remembers, in SQLite or PostgreSQL. Thread-safe. On SQLite readers use their own
+ * connections and writes meet in one group commit.
+ *
+ * Times are microseconds since 1970. Ids are UUIDv7 text. Strings in results live in the arena that
+ * was passed. Durability: functions marked DURABLE have reached the disk (fsync) when they return OK;
+ * the others survive a crash of the process but perhaps not of the machine. */
+#ifndef PEEL_STICKER_STORE_STICKER_STORE_H
+#define PEEL_STICKER_STORE_STICKER_STORE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/filename.h"
+#include "base/language.h"
+#include "base/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sticker_store;
+/* `url`: a file path for SQLite, or postgresql://... Creates the database and applies migrations; a database newer than
+ * this program is refused. `readers`: read connections (1..64), on PostgreSQL all connections. */
+enum status sticker_store_open(const char *url, unsigned readers, struct sticker_store **out,
+                               struct error *err) MUST_CHECK;
+void sticker_store_close(struct sticker_store *s); /* NULL is fine */
+enum status sticker_store_ping(struct sticker_store *s, struct error *err) MUST_CHECK;
+
+/* --- stickers --- */
+struct sticker {
+    const char *id, *filename, *title;
+    const char *pack, *author, *license, *source; /* "" when unknown */
+    const char *sha256, *mime;                    /* of the image file; hex */
+    int64_t bytes;
+    int32_t width, height;
+    const struct sticker_words *words; /* by language; an emptied list stays, as a sign that somebody emptied it */
+    size_t n_words;
+    int64_t created_us, modified_us;
+};
+/* Adds stickers in one transaction, each with an outbox entry. `terms`: as text_index makes them, for the
+ * degraded search. ERR_CONFLICT names the filename that exists. ids and times are filled by the store. DURABLE. */
+enum status sticker_store_add(struct sticker_store *s, const struct sticker *stickers, const struct index_terms *terms,
+                              size_t n, struct error *err) MUST_CHECK;
+/* Replaces title, words and credits of an existing one (not its image) and queues an outbox entry. DURABLE. */
+enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
+                                 const struct index_terms *terms, struct error *err) MUST_CHECK;
+/* The same for many, in one transaction, but only of those that nobody has modified since their modified_us;
+ * *updated: how many. DURABLE. */
+enum status sticker_store_update_unmodified(struct sticker_store *s, const struct sticker *stickers,
+                                            const struct index_terms *terms, size_t n, size_t *updated,
+                                            struct error *err) MUST_CHECK;
+/* Deletes it with its scores and queues an outbox "delete". ERR_NOT_FOUND. DURABLE. */
+enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err) MUST_CHECK;
+enum status sticker_store_get(struct sticker_store *s, const char *filename, struct arena *a, struct sticker *out,
+                              struct error *err) MUST_CHECK;
+/* Many at once, in the order asked; absent ones get filename NULL. Words are left out (n_words 0). */
+enum status sticker_store_get_many(struct sticker_store *s, const char *const *filenames, size_t n, struct arena *a,
+                                   struct sticker *out, struct error *err) MUST_CHECK;
+/* Up to `limit` stickers with filename > after ("" for the first page), by filename. */
+enum status sticker_store_list(struct sticker_store *s, const char *after, size_t limit, struct arena *a,
+                               struct sticker **out, size_t *n, struct error *err) MUST_CHECK;
+enum status sticker_store_count(struct sticker_store *s, int64_t *stickers, int64_t *queries, int64_t *pending,
+                                struct error *err) MUST_CHECK;
+
+/* The degraded search: BM25 over the stored terms (as search_store_lexical), best first, ties by filename.
+ * `total`: how many match in all. */
+struct store_hit {
+    const char *filename;
+    double score; /* higher is better */
+};
+enum status sticker_store_search(struct sticker_store *s, const struct index_query *q, size_t limit, size_t offset,
+                                 struct arena *a, struct store_hit **hits, size_t *n, int64_t *total,
+                                 struct error *err) MUST_CHECK;
+
+/* --- queries and feedback --- */
+/* Makes sure the query exists (usage 0); cheap when it does. Visible to other processes on return. */
+enum status sticker_store_query_ensure(struct sticker_store *s, const char *query, struct error *err) MUST_CHECK;
+/* Searches of one query. `empty` of them found nothing though SearchService answered; `degraded` went without it. */
+struct query_usage {
+    const char *query;
+    int64_t searches, empty, degraded;
+};
+/* Adds them to their queries and to today's totals in one transaction, creating rows that are missing. */
+enum status sticker_store_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
+                                    struct error *err) MUST_CHECK;
+
+struct feedback_entry {
+    const char *query;
+    const char *const *positive, *const *negative;
+    size_t n_positive, n_negative;
+};
+/* One request, one transaction: ERR_NOT_FOUND "Query not found." if any query is unknown, and then
+ * nothing counts. Unknown stickers are listed once each in *failed, in the order met. DURABLE. */
+enum status sticker_store_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
+                                   struct arena *a, const char ***failed, size_t *n_failed,
+                                   struct error *err) MUST_CHECK;
+/* The same for a request that may come again: what counts is kept under `key` for STORE_ONCE_US in the votes' own
+ * transaction, and the same body under the same key gets the same answer, from whichever process, and counts no more.
+ * What does not count (an unknown query) keeps nothing. ERR_CONFLICT with ONCE_OTHER_BODY: the key came with another
+ * body before. `once` may be NULL. */
+#define STORE_ONCE_US STORE_DAY_US
+struct feedback_once {
+    const char *key, *body_sha256; /* anything the caller tells keys and bodies apart by */
+    int64_t now_us;
+    enum { ONCE_COUNTED, ONCE_REPLAYED, ONCE_OTHER_BODY } was; /* set */
+};
+enum status sticker_store_feedback_once(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
+                                        struct feedback_once *once, struct arena *a, const char ***failed,
+                                        size_t *n_failed, struct error *err) MUST_CHECK;
+
+/* Totals of a day, as they were written: what is changed or deleted later changes no day. */
+#define STORE_DAY_US INT64_C(86400000000)
+struct day_row {
+    int64_t day; /* since 1970-01-01, in UTC: microseconds / STORE_DAY_US */
+    int64_t searches, empty, degraded, positives, negatives;
+};
+/* The days from..to, both included, that have any totals, in order. */
+enum status sticker_store_days(struct sticker_store *s, int64_t from, int64_t to, struct arena *a,
+                               struct day_row **rows, size_t *n, struct error *err) MUST_CHECK;
+
+struct score_row {
+    const char *query, *sticker;
+    int64_t usage, positives, negatives, created_us, modified_us;
+};
+/* usage and all scores of one query, by positives - negatives descending, then filename. NOT_FOUND. */
+enum status sticker_store_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
+                                    struct score_row **rows, size_t *n, struct error *err) MUST_CHECK;
+/* A page of the whole feedback with modified >= since_us, ordered by (query, sticker), after the given
+ * pair ("" "" for the first page). Keyset: stable and constant-memory for any size. */
+enum status sticker_store_export(struct sticker_store *s, int64_t since_us, const char *after_query,
+                                 const char *after_sticker, size_t limit, struct arena *a, struct score_row **rows,
+                                 size_t *n, struct error *err) MUST_CHECK;
+
+/* --- users and tokens --- (hashes are made by the caller) */
+struct user {
+    const char *id, *username, *password_hash;
+    bool is_staff, is_superuser, is_active;
+    int64_t created_us, modified_us;
+};
+struct token {
+    const char *id, *username, *label, *hash_hex;
+    int64_t created_us, last_used_us;
+};
+enum status sticker_store_user_add(struct sticker_store *s, const struct user *u,
+                                   struct error *err) MUST_CHECK; /* CONFLICT */
+enum status sticker_store_user_get(struct sticker_store *s, const char *username, struct arena *a, struct user *out,
+                                   struct error *err) MUST_CHECK;
+/* Ends the user's sessions too, but the one with this hash ("": none is kept). DURABLE. */
+enum status sticker_store_user_passwd(struct sticker_store *s, const char *username, const char *password_hash,
+                                      const char *kept_session, struct error *err) MUST_CHECK;
+enum status sticker_store_user_delete(struct sticker_store *s, const char *username, struct error *err) MUST_CHECK;
+enum status sticker_store_user_list(struct sticker_store *s, struct arena *a, struct user **out, size_t *n,
+                                    struct error *err) MUST_CHECK;
+enum status sticker_store_token_add(struct sticker_store *s, const char *username, const char *label,
+                                    const char *hash_hex, struct error *err) MUST_CHECK;
+enum status sticker_store_token_list(struct sticker_store *s, struct arena *a, struct token **out, size_t *n,
+                                     struct error *err) MUST_CHECK;
+enum status sticker_store_token_revoke(struct sticker_store *s, const char *id, struct error *err) MUST_CHECK;
+/* The user whose unrevoked token hashes to hash_hex; NOT_FOUND. */
+enum status sticker_store_token_user(struct sticker_store *s, const char *hash_hex, struct arena *a, struct user *out,
+                                     struct error *err) MUST_CHECK;
+
+/* --- outbox: what SearchService has still to hear --- */
+struct outbox_item {
+    int64_t seq;
+    const char *op; /* "put", "delete", or "reindex": a put whose image is to be encoded anew */
+    const char *filename;
+    int attempts;
+    const char *last_error;
+};
+/* The oldest pending items, one per filename (a newer entry for the same sticker replaces an older). */
+enum status sticker_store_outbox_next(struct sticker_store *s, int64_t now_us, size_t limit, struct arena *a,
+                                      struct outbox_item **out, size_t *n, struct error *err) MUST_CHECK;
+/* Takes the turn to deliver for `for_us` from now, or keeps it; 0 gives it back. *ours false: another has it. So no two
+ * StickerServices on one database tell of a sticker in an order of their own. Who ends without giving it back keeps it
+ * until then. Time is the database's. `holder`: any text that is one's own. */
+enum status sticker_store_outbox_turn(struct sticker_store *s, const char *holder, int64_t for_us, bool *ours,
+                                      struct error *err) MUST_CHECK;
+/* Forgets entries that were delivered; an entry replaced meanwhile (other seq) stays. */
+enum status sticker_store_outbox_done(struct sticker_store *s, const int64_t *seq, size_t n,
+                                      struct error *err) MUST_CHECK;
+/* Notes a failure; the item is offered again after `retry_us`. */
+enum status sticker_store_outbox_failed(struct sticker_store *s, int64_t seq, const char *why, int64_t retry_us,
+                                        struct error *err) MUST_CHECK;
+/* Queues every sticker again (a new or rebuilt SearchService). */
+enum status sticker_store_outbox_refill(struct sticker_store *s, struct error *err) MUST_CHECK;
+/* When the oldest entry was queued, microseconds since 1970; 0: there is none. */
+enum status sticker_store_outbox_oldest(struct sticker_store *s, int64_t *created_us, struct error *err) MUST_CHECK;
+
+/* Appends how long calls took, as <prefix>_database_duration_seconds. */
+void sticker_store_metrics(const struct sticker_store *s, const char *prefix, struct buf *out);
+
+#endif

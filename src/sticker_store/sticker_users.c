@@ -1,0 +1,250 @@
+/* sticker_users.c: who may see the feedback, and their tokens. All changes are durable: a revoked
+ * token or an old password must not come back after a power loss. */
+#include "sticker_store/sticker_internal.h"
+
+#include "base/os.h"
+#include "base/utf8.h"
+#include <string.h>
+
+enum {
+    MAX_NAME = 150,                        /* bytes of a user's name or a token's label */
+    TOKEN_USE_NOTED_US = 60 * 1000 * 1000, /* last_used_us is exact to this: a read seldom causes a write */
+};
+
+static enum status check_name(const char *what, const char *name, size_t least, struct error *err)
+{
+    size_t len = strlen(name);
+    if (len < least || len > MAX_NAME)
+        return err_set(err, ERR_INVALID, "a %s has %zu to %d bytes, found %zu", what, least, MAX_NAME, len);
+    if (!utf8_valid(name, len) || utf8_has_control(name, len))
+        return err_set(err, ERR_INVALID, "a %s must be UTF-8 without control characters", what);
+    return OK;
+}
+
+static enum status no_user(const char *username, struct error *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "user \"%s\" does not exist", username);
+}
+
+/* --- users --- */
+
+static enum status user_add_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct user *u = arg;
+    char id[37];
+    int64_t added;
+    os_uuid7(id);
+    enum status st = db_run(c,
+                            "INSERT INTO users (id, username, password_hash, is_staff, is_superuser, is_active,"
+                            " created_us, modified_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)"
+                            " ON CONFLICT (username) DO NOTHING",
+                            DB_ARGS(DB_TEXT(id), DB_TEXT(u->username), DB_TEXT(u->password_hash), DB_INT(u->is_staff),
+                                    DB_INT(u->is_superuser), DB_INT(u->is_active), DB_INT(os_now_us())),
+                            &added, err);
+    if (st == OK && added == 0)
+        return err_set(err, ERR_CONFLICT, "user \"%s\" exists already", u->username);
+    return st;
+}
+
+enum status sticker_store_user_add(struct sticker_store *s, const struct user *u, struct error *err)
+{
+    enum status st = check_name("username", u->username, 1, err);
+    return st == OK ? db_write(s->db, DB_DURABLE, user_add_job, (void *)(uintptr_t)u, err) : st;
+}
+
+#define USER_COLUMNS                                                                                                   \
+    "u.id, u.username, u.password_hash, u.is_staff, u.is_superuser, u.is_active, u.created_us, u.modified_us"
+
+static void read_user(struct db_rows *r, struct arena *a, struct user *out)
+{
+    *out = (struct user){
+        .id = db_text(r, 0, a),
+        .username = db_text(r, 1, a),
+        .password_hash = db_text(r, 2, a),
+        .is_staff = db_int(r, 3) != 0,
+        .is_superuser = db_int(r, 4) != 0,
+        .is_active = db_int(r, 5) != 0,
+        .created_us = db_int(r, 6),
+        .modified_us = db_int(r, 7),
+    };
+}
+
+enum status sticker_store_user_get(struct sticker_store *s, const char *username, struct arena *a, struct user *out,
+                                   struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    *out = (struct user){0};
+    db_query(&r, c, "SELECT " USER_COLUMNS " FROM users u WHERE u.username = $1", DB_ARGS(DB_TEXT(username)), err);
+    while (db_next(&r))
+        read_user(&r, a, out);
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    return st == OK && !out->username ? no_user(username, err) : st;
+}
+
+struct passwd_job {
+    const char *username, *password_hash, *kept_session;
+};
+
+static enum status passwd_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct passwd_job *job = arg;
+    int64_t changed;
+    enum status st =
+        db_run(c, "UPDATE users SET password_hash = $2, modified_us = $3 WHERE username = $1",
+               DB_ARGS(DB_TEXT(job->username), DB_TEXT(job->password_hash), DB_INT(os_now_us())), &changed, err);
+    if (st == OK && changed == 0)
+        return no_user(job->username, err);
+    if (st == OK) /* who knew the old password is logged out */
+        st = db_run(c,
+                    "DELETE FROM sessions WHERE user_id = (SELECT id FROM users WHERE username = $1)"
+                    " AND hash_hex <> $2",
+                    DB_ARGS(DB_TEXT(job->username), DB_TEXT(job->kept_session)), NULL, err);
+    return st;
+}
+
+enum status sticker_store_user_passwd(struct sticker_store *s, const char *username, const char *password_hash,
+                                      const char *kept_session, struct error *err)
+{
+    return db_write(s->db, DB_DURABLE, passwd_job, &(struct passwd_job){username, password_hash, kept_session}, err);
+}
+
+static enum status user_delete_job(struct db_conn *c, void *arg, struct error *err)
+{
+    int64_t changed; /* the user's tokens go with it (ON DELETE CASCADE) */
+    enum status st = db_run(c, "DELETE FROM users WHERE username = $1", DB_ARGS(DB_TEXT(arg)), &changed, err);
+    return st == OK && changed == 0 ? no_user(arg, err) : st;
+}
+
+enum status sticker_store_user_delete(struct sticker_store *s, const char *username, struct error *err)
+{
+    return db_write(s->db, DB_DURABLE, user_delete_job, (void *)(uintptr_t)username, err);
+}
+
+enum status sticker_store_user_list(struct sticker_store *s, struct arena *a, struct user **out, size_t *n,
+                                    struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    void *users = NULL;
+    size_t cap = 0;
+    *n = 0;
+    db_query(&r, c, "SELECT " USER_COLUMNS " FROM users u ORDER BY u.username", DB_NONE, err);
+    while (db_next(&r) && db_grow(&r, a, &users, *n, &cap, sizeof **out))
+        read_user(&r, a, (struct user *)users + (*n)++);
+    *out = users;
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    return st;
+}
+
+/* --- tokens --- */
+
+struct token_job {
+    const char *username, *label, *hash_hex;
+};
+
+static enum status token_add_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct token_job *job = arg;
+    int64_t one, added;
+    bool found;
+    enum status st =
+        db_get_int(c, "SELECT 1 FROM users WHERE username = $1", DB_ARGS(DB_TEXT(job->username)), &one, &found, err);
+    if (st != OK)
+        return st;
+    if (!found)
+        return no_user(job->username, err);
+    char id[37];
+    os_uuid7(id);
+    st = db_run(
+        c,
+        "INSERT INTO tokens (id, user_id, label, hash_hex, last_used_us, created_us, modified_us)"
+        " SELECT $1, id, $3, $4, 0, $5, $5 FROM users WHERE username = $2"
+        " ON CONFLICT (hash_hex) DO NOTHING",
+        DB_ARGS(DB_TEXT(id), DB_TEXT(job->username), DB_TEXT(job->label), DB_TEXT(job->hash_hex), DB_INT(os_now_us())),
+        &added, err);
+    return st == OK && added == 0 ? err_set(err, ERR_CONFLICT, "this token exists already") : st;
+}
+
+enum status sticker_store_token_add(struct sticker_store *s, const char *username, const char *label,
+                                    const char *hash_hex, struct error *err)
+{
+    enum status st = check_name("token label", label, 0, err);
+    if (st != OK)
+        return st;
+    return db_write(s->db, DB_DURABLE, token_add_job, &(struct token_job){username, label, hash_hex}, err);
+}
+
+enum status sticker_store_token_list(struct sticker_store *s, struct arena *a, struct token **out, size_t *n,
+                                     struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    void *tokens = NULL;
+    size_t cap = 0;
+    *n = 0;
+    db_query(&r, c,
+             "SELECT t.id, u.username, t.label, t.hash_hex, t.created_us, t.last_used_us"
+             " FROM tokens t JOIN users u ON u.id = t.user_id ORDER BY u.username, t.id",
+             DB_NONE, err);
+    while (db_next(&r) && db_grow(&r, a, &tokens, *n, &cap, sizeof **out)) {
+        ((struct token *)tokens)[(*n)++] = (struct token){
+            .id = db_text(&r, 0, a),
+            .username = db_text(&r, 1, a),
+            .label = db_text(&r, 2, a),
+            .hash_hex = db_text(&r, 3, a),
+            .created_us = db_int(&r, 4),
+            .last_used_us = db_int(&r, 5),
+        };
+    }
+    *out = tokens;
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    return st;
+}
+
+static enum status token_revoke_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const char *id = arg;
+    int64_t changed;
+    enum status st = db_run(c, "DELETE FROM tokens WHERE id = $1", DB_ARGS(DB_TEXT(id)), &changed, err);
+    return st == OK && changed == 0 ? err_set(err, ERR_NOT_FOUND, "token \"%s\" does not exist", id) : st;
+}
+
+enum status sticker_store_token_revoke(struct sticker_store *s, const char *id, struct error *err)
+{
+    return db_write(s->db, DB_DURABLE, token_revoke_job, (void *)(uintptr_t)id, err);
+}
+
+static enum status token_used_job(struct db_conn *c, void *arg, struct error *err)
+{
+    return db_run(c, "UPDATE tokens SET last_used_us = $2, modified_us = $2 WHERE hash_hex = $1",
+                  DB_ARGS(DB_TEXT(arg), DB_INT(os_now_us())), NULL, err);
+}
+
+enum status sticker_store_token_user(struct sticker_store *s, const char *hash_hex, struct arena *a, struct user *out,
+                                     struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    int64_t last_used = 0;
+    *out = (struct user){0};
+    db_query(&r, c,
+             "SELECT " USER_COLUMNS ", t.last_used_us FROM tokens t JOIN users u ON u.id = t.user_id"
+             " WHERE t.hash_hex = $1",
+             DB_ARGS(DB_TEXT(hash_hex)), err);
+    while (db_next(&r)) {
+        read_user(&r, a, out);
+        last_used = db_int(&r, 8);
+    }
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    if (st == OK && !out->username)
+        return err_set(err, ERR_NOT_FOUND, "unknown token");
+    /* When the note cannot be written the token is no less valid. */
+    if (st == OK && os_now_us() - last_used > TOKEN_USE_NOTED_US)
+        (void)!db_write(s->db, DB_FAST, token_used_job, (void *)(uintptr_t)hash_hex, NULL);
+    return st;
+}

@@ -1,0 +1,777 @@
+/* store_copy.c: what the tables of both stores are, whichever the database, and copying them by that.
+ *
+ * Rows keep their numbers, so that lists and cursors mean the same afterwards. What a database derives from its rows is
+ * not copied but made anew (sums of votes, by triggers; the words of queries, at the end), and compared where it is
+ * seen. The words of stickers and documents are copied as the analysed terms they were made of. */
+#include "store_copy/store_copy.h"
+
+#include "base/os.h"
+#include "fts/fts_terms.h"
+#include "search_store/search_internal.h"
+#include "sticker_store/sticker_internal.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    MAX_COLUMNS = 18,
+    MAX_KEYS = 2,
+    BATCH_ROWS = 1000, /* to a transaction, at most, and so many bytes and a row */
+    BATCH_BYTES = 8 << 20,
+    BATCH_DOCUMENTS = 100, /* whose terms go together */
+    MAX_KEY = 2048,        /* bytes of a text that a table is ordered by */
+    MAX_SQL = 4096,
+};
+
+/* --- what is copied --- */
+
+struct column {
+    const char *name; /* NULL ends them. rowno is SQLite's rowid. */
+    enum { NUMBER, TEXT, BLOB, DERIVED_NUMBER } type;
+};
+struct table {
+    const char *name;
+    size_t keys; /* the first columns, by which it is ordered */
+    struct column columns[MAX_COLUMNS + 1];
+    const char *postgres_source; /* what PostgreSQL reads in its place; NULL: the table */
+    struct {
+        const char *name, *value; /* one more column, of this database alone */
+    } sqlite, postgres;
+};
+#define TIMES                                                                                                          \
+    {"created_us", NUMBER},                                                                                            \
+    {                                                                                                                  \
+        "modified_us", NUMBER                                                                                          \
+    }
+#define VOTES                                                                                                          \
+    {"positives", DERIVED_NUMBER},                                                                                     \
+    {                                                                                                                  \
+        "negatives", DERIVED_NUMBER                                                                                    \
+    }
+
+/* In an order that no reference hinders. */
+static const struct table sticker_tables[] = {
+    {.name = "stickers",
+     .keys = 1,
+     .columns = {{"rowno", NUMBER},
+                 {"id", TEXT},
+                 {"filename", TEXT},
+                 {"title", TEXT},
+                 {"pack", TEXT},
+                 {"author", TEXT},
+                 {"license", TEXT},
+                 {"source", TEXT},
+                 {"sha256", TEXT},
+                 {"mime", TEXT},
+                 {"bytes", NUMBER},
+                 {"width", NUMBER},
+                 {"height", NUMBER},
+                 TIMES,
+                 VOTES}},
+    {.name = "sticker_words",
+     .keys = 2,
+     .columns = {{"sticker", NUMBER}, {"language", TEXT}, {"title", TEXT}, {"words", TEXT}}},
+    {.name = "queries",
+     .keys = 1,
+     .columns = {{"rowno", NUMBER}, {"id", TEXT}, {"query", TEXT}, {"usage", NUMBER}, {"empty", NUMBER}, TIMES, VOTES},
+     .sqlite = {"row", "$1"}},
+    {.name = "scores",
+     .keys = 1,
+     .columns = {{"rowno", NUMBER},
+                 {"id", TEXT},
+                 {"query_id", TEXT},
+                 {"sticker_id", TEXT},
+                 {"positives", NUMBER},
+                 {"negatives", NUMBER},
+                 TIMES}},
+    {.name = "days",
+     .keys = 1,
+     .columns = {{"day", NUMBER},
+                 {"searches", NUMBER},
+                 {"empty", NUMBER},
+                 {"degraded", NUMBER},
+                 {"positives", NUMBER},
+                 {"negatives", NUMBER}},
+     .postgres_source =
+         "(SELECT day, sum(searches)::bigint AS searches, sum(empty)::bigint AS empty, sum(degraded)::bigint AS "
+         "degraded,"
+         " sum(positives)::bigint AS positives, sum(negatives)::bigint AS negatives FROM days GROUP BY day) d",
+     .postgres = {"part", "0"}},
+    {.name = "users",
+     .keys = 1,
+     .columns = {{"rowno", NUMBER},
+                 {"id", TEXT},
+                 {"username", TEXT},
+                 {"password_hash", TEXT},
+                 {"is_staff", NUMBER},
+                 {"is_superuser", NUMBER},
+                 {"is_active", NUMBER},
+                 TIMES}},
+    {.name = "tokens",
+     .keys = 1,
+     .columns = {{"rowno", NUMBER},
+                 {"id", TEXT},
+                 {"user_id", TEXT},
+                 {"label", TEXT},
+                 {"hash_hex", TEXT},
+                 {"last_used_us", NUMBER},
+                 TIMES}},
+    {.name = "groups",
+     .keys = 1,
+     .columns = {{"rowno", NUMBER}, {"id", TEXT}, {"name", TEXT}, {"permissions", TEXT}, TIMES}},
+    {.name = "user_groups", .keys = 2, .columns = {{"user_id", TEXT}, {"group_id", TEXT}}},
+    {.name = "sessions",
+     .keys = 1,
+     .columns = {{"hash_hex", TEXT}, {"user_id", TEXT}, {"address", TEXT}, {"seen_us", NUMBER}, TIMES}},
+    {.name = "logins", .keys = 1, .columns = {{"key", TEXT}, {"failures", NUMBER}, {"last_us", NUMBER}}},
+    {.name = "history",
+     .keys = 1,
+     .columns = {{"rowno", NUMBER},
+                 {"at_us", NUMBER},
+                 {"username", TEXT},
+                 {"address", TEXT},
+                 {"action", TEXT},
+                 {"model", TEXT},
+                 {"object", TEXT},
+                 {"before", TEXT},
+                 {"after", TEXT}}},
+    {.name = "outbox",
+     .keys = 1,
+     .columns = {{"seq", NUMBER},
+                 {"filename", TEXT},
+                 {"op", TEXT},
+                 {"attempts", NUMBER},
+                 {"last_error", TEXT},
+                 {"due_us", NUMBER},
+                 TIMES}},
+    {.name = "feedback_keys",
+     .keys = 1,
+     .columns = {{"key", TEXT}, {"body", TEXT}, {"unknown", BLOB}, {"created_us", NUMBER}}},
+};
+
+static const struct table search_tables[] = {
+    {.name = "documents",
+     .keys = 1,
+     .columns =
+         {{"id", NUMBER}, {"filename", TEXT}, {"title", TEXT}, {"words_json", TEXT}, {"image_sha256", TEXT}, TIMES}},
+    {.name = "models", .keys = 1, .columns = {{"id", NUMBER}, {"name", TEXT}, {"generation", NUMBER}, TIMES}},
+    {.name = "vectors", .keys = 2, .columns = {{"model_id", NUMBER}, {"document_id", NUMBER}, {"vector", BLOB}, TIMES}},
+    {.name = "vector_failures",
+     .keys = 2,
+     .columns = {{"model_id", NUMBER}, {"document_id", NUMBER}, {"why", TEXT}, TIMES}},
+    {.name = "settings", .keys = 1, .columns = {{"key", TEXT}, {"value", TEXT}, TIMES}},
+    {.name = "changes", .keys = 1, .columns = {{"document_id", NUMBER}, {"generation", NUMBER}}},
+};
+
+/* The next row gets the number after the last one's. */
+#define NUMBERED(table, column)                                                                                        \
+    "SELECT setval(pg_get_serial_sequence('" table "', '" column "'), max(" column ")) FROM " table ";"
+
+static const struct database {
+    const struct db_schema *sqlite, *postgres;
+    const struct table *tables;
+    size_t n;
+    const struct fts_table *fts;
+    const struct table *indexed; /* whose rows have terms */
+    enum status (*put_terms)(struct db_conn *c, int64_t id, const struct index_terms *terms, struct error *err);
+    const char *finish_sqlite, *finish_postgres;
+} databases[] = {
+    {.sqlite = &sticker_schema_sqlite,
+     .postgres = &sticker_schema_postgres,
+     .tables = sticker_tables,
+     .n = sizeof sticker_tables / sizeof *sticker_tables,
+     .fts = &sticker_fts,
+     .indexed = &sticker_tables[0],
+     .put_terms = sticker_put_terms,
+     .finish_sqlite = "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries",
+     .finish_postgres = NUMBERED("stickers", "rowno") NUMBERED("queries", "rowno") NUMBERED("scores", "rowno")
+         NUMBERED("users", "rowno") NUMBERED("tokens", "rowno") NUMBERED("groups", "rowno") NUMBERED("history", "rowno")
+             NUMBERED("outbox", "seq")},
+    {.sqlite = &search_schema_sqlite,
+     .postgres = &search_schema_postgres,
+     .tables = search_tables,
+     .n = sizeof search_tables / sizeof *search_tables,
+     .fts = &search_fts,
+     .indexed = &search_tables[0],
+     .put_terms = search_store_put_terms,
+     /* The numbers of documents that are gone are not given again. */
+     .finish_sqlite = "DELETE FROM sqlite_sequence WHERE name = 'documents'; INSERT INTO sqlite_sequence (name, seq)"
+                      " SELECT 'documents', coalesce(max(document_id), 0) FROM changes",
+     .finish_postgres = NUMBERED(
+         "models", "id") "SELECT setval(pg_get_serial_sequence('documents', 'id'), max(document_id)) FROM changes;"},
+};
+
+struct copy {
+    const struct database *database;
+    struct db *from, *to;
+    struct db_conn *source; /* in a snapshot, from the beginning to the end */
+    store_copy_progress *progress;
+    void *ctx;
+    int64_t done, total;
+    struct arena sql; /* statements are cached under their address, so they stay */
+    struct store_copied *out;
+};
+
+static enum status report(struct copy *k, size_t rows, struct error *err)
+{
+    k->done += (int64_t)rows;
+    return k->progress(k->ctx, k->done, k->total) ? OK : err_set(err, ERR_CANCELLED, "stopped");
+}
+
+/* --- rows --- */
+
+/* The place after which rows are read. */
+struct cursor {
+    bool begun;
+    struct db_arg key[MAX_KEYS];
+    char text[MAX_KEYS][MAX_KEY];
+};
+
+struct batch {
+    struct arena arena;
+    size_t n, bytes;
+    int64_t *numbers[MAX_COLUMNS];
+    struct db_bytes *texts[MAX_COLUMNS]; /* or blobs; each with a NUL behind it */
+};
+
+static bool is_number(const struct column *c)
+{
+    return c->type == NUMBER || c->type == DERIVED_NUMBER;
+}
+
+static const char *column_name(const struct db_conn *c, const struct column *column)
+{
+    return strcmp(column->name, "rowno") == 0 ? db_sql(c, "rowid", "rowno") : column->name;
+}
+
+static void put_names(struct buf *sql, const struct db_conn *c, const struct table *t, size_t n)
+{
+    for (size_t i = 0; t->columns[i].name && i < n; i++)
+        buf_printf(sql, "%s%s", i ? ", " : "", column_name(c, &t->columns[i]));
+}
+
+/* By their bytes, as SQLite has them. */
+static void put_keys(struct buf *sql, const struct db_conn *c, const struct table *t, const char *direction)
+{
+    for (size_t i = 0; i < t->keys; i++)
+        buf_printf(sql, "%s%s%s%s", i ? ", " : "", column_name(c, &t->columns[i]),
+                   t->columns[i].type == TEXT ? db_sql(c, "", " COLLATE \"C\"") : "", direction);
+}
+
+static const char *source_of(const struct db_conn *c, const struct table *t)
+{
+    return db_is_postgres(c) && t->postgres_source ? t->postgres_source : t->name;
+}
+
+/* SELECT columns FROM table WHERE (keys) > ($1, $2) ORDER BY keys LIMIT n */
+static void put_select(struct buf *sql, const struct db_conn *c, const struct table *t, const struct cursor *at)
+{
+    buf_puts(sql, "SELECT ");
+    put_names(sql, c, t, MAX_COLUMNS);
+    buf_printf(sql, " FROM %s", source_of(c, t));
+    if (at->begun) {
+        buf_puts(sql, " WHERE (");
+        put_keys(sql, c, t, "");
+        buf_puts(sql, t->keys == 1 ? ") > ($1)" : ") > ($1, $2)");
+    }
+    buf_puts(sql, " ORDER BY ");
+    put_keys(sql, c, t, "");
+    buf_printf(sql, " LIMIT %d", BATCH_ROWS);
+}
+
+static enum status move_to(struct cursor *at, struct db_rows *r, const struct table *t)
+{
+    at->begun = true;
+    for (size_t i = 0; i < t->keys; i++) {
+        size_t len;
+        const void *text = is_number(&t->columns[i]) ? NULL : db_bytes(r, (int)i, &len);
+        if (!text) {
+            at->key[i] = (struct db_arg)DB_INT(db_int(r, (int)i));
+            continue;
+        }
+        if (len >= MAX_KEY)
+            return r->status = err_set(r->err, ERR_TOO_LARGE, "table %s: a %s has %zu bytes, at most %d are copied",
+                                       t->name, t->columns[i].name, len, MAX_KEY - 1);
+        memcpy(at->text[i], text, len);
+        at->text[i][len] = '\0';
+        at->key[i] = (struct db_arg)DB_TEXT(at->text[i]);
+    }
+    return OK;
+}
+
+static bool read_row(struct db_rows *r, const struct table *t, struct batch *b)
+{
+    for (size_t i = 0; t->columns[i].name; i++) {
+        if (is_number(&t->columns[i])) {
+            b->numbers[i][b->n] = db_int(r, (int)i);
+            continue;
+        }
+        size_t len;
+        const char *bytes = db_bytes(r, (int)i, &len);
+        char *copy = arena_strndup(&b->arena, bytes ? bytes : "", len);
+        if (!copy)
+            return false;
+        b->texts[i][b->n] = (struct db_bytes){copy, len};
+        b->bytes += len;
+    }
+    b->n++;
+    return true;
+}
+
+/* The rows after `at`, which moves behind the last of them; none at the end. */
+static enum status read_batch(struct db_conn *c, const struct table *t, struct cursor *at, struct batch *b,
+                              struct error *err)
+{
+    struct db_rows r;
+    struct buf sql;
+    bool memory = true;
+    arena_reset(&b->arena);
+    b->n = b->bytes = 0;
+    for (size_t i = 0; t->columns[i].name; i++) {
+        b->numbers[i] = arena_array(&b->arena, BATCH_ROWS, sizeof *b->numbers[i]);
+        b->texts[i] = arena_array(&b->arena, BATCH_ROWS, sizeof *b->texts[i]);
+        memory = memory && b->numbers[i] && b->texts[i];
+    }
+    buf_init(&sql, MAX_SQL);
+    put_select(&sql, c, t, at);
+    enum status st = buf_status(&sql, err);
+    if (st == OK && memory) {
+        db_query_once(&r, c, sql.data, at->key, at->begun ? t->keys : 0, err);
+        while (memory && b->bytes < BATCH_BYTES && db_next(&r))
+            memory = read_row(&r, t, b) && move_to(at, &r, t) == OK;
+        st = db_end(&r);
+    }
+    buf_free(&sql);
+    return st == OK && !memory ? err_set(err, ERR_NO_MEMORY, "out of memory for rows of table %s", t->name) : st;
+}
+
+static enum status count_rows(struct db_conn *c, const struct table *t, int64_t *n, struct error *err)
+{
+    char sql[1024];
+    struct db_rows r;
+    *n = 0;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", source_of(c, t));
+    db_query_once(&r, c, sql, DB_NONE, err);
+    while (db_next(&r))
+        *n = db_int(&r, 0);
+    return db_end(&r);
+}
+
+/* --- copying --- */
+
+struct put_job {
+    const struct table *table;
+    const struct batch *batch;
+    const char *sql;
+};
+
+/* SQLite gets a row at a time, PostgreSQL an array of each column. */
+static void put_insert(struct buf *sql, const struct db_conn *c, const struct table *t)
+{
+    bool postgres = db_is_postgres(c);
+    const char *more = postgres ? t->postgres.name : t->sqlite.name;
+    const char *value = postgres ? t->postgres.value : t->sqlite.value;
+    size_t n = 0;
+    while (t->columns[n].name && t->columns[n].type != DERIVED_NUMBER)
+        n++;
+    buf_printf(sql, "INSERT INTO %s (", t->name);
+    put_names(sql, c, t, n);
+    buf_printf(sql, more ? ", %s) " : ")%s ", more ? more : "");
+    buf_puts(sql, postgres ? "SELECT " : "VALUES (");
+    for (size_t i = 0; i < n; i++)
+        buf_printf(sql,
+                   !postgres                    ? "%s$%zu"
+                   : t->columns[i].type == TEXT ? "%sconvert_from(a.c%zu, 'UTF8')"
+                                                : "%sa.c%zu",
+                   i ? ", " : "", i + 1);
+    if (more)
+        buf_printf(sql, ", %s", value);
+    if (!postgres) {
+        buf_puts(sql, ")");
+        return;
+    }
+    buf_puts(sql, " FROM unnest(");
+    for (size_t i = 0; i < n; i++)
+        buf_printf(sql, "%s$%zu", i ? ", " : "", i + 1);
+    buf_puts(sql, ") a (");
+    for (size_t i = 0; i < n; i++)
+        buf_printf(sql, "%sc%zu", i ? ", " : "", i + 1);
+    buf_puts(sql, ")");
+}
+
+static enum status put_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct put_job *job = arg;
+    const struct batch *b = job->batch;
+    const struct column *columns = job->table->columns;
+    struct db_arg args[MAX_COLUMNS];
+    bool postgres = db_is_postgres(c);
+    enum status st = OK;
+    for (size_t row = 0; row < (postgres ? 1 : b->n) && st == OK; row++) {
+        size_t n = 0;
+        for (; columns[n].name && columns[n].type != DERIVED_NUMBER; n++) {
+            const struct db_bytes *text = &b->texts[n][row];
+            if (postgres && columns[n].type == NUMBER)
+                args[n] = (struct db_arg)DB_INTS(b->numbers[n], b->n);
+            else if (postgres)
+                args[n] = (struct db_arg)DB_BLOBS(b->texts[n], b->n);
+            else if (columns[n].type == NUMBER)
+                args[n] = (struct db_arg)DB_INT(b->numbers[n][row]);
+            else if (columns[n].type == TEXT)
+                args[n] = (struct db_arg)DB_TEXT(text->data);
+            else
+                args[n] = (struct db_arg)DB_BLOB(text->data, text->len);
+        }
+        st = db_run(c, job->sql, args, n, NULL, err);
+    }
+    return st;
+}
+
+/* Where an earlier attempt ended: behind the last row that is there. */
+static enum status find_end(struct db_conn *c, const struct table *t, struct cursor *at, struct error *err)
+{
+    struct buf sql;
+    struct db_rows r;
+    at->begun = false;
+    buf_init(&sql, MAX_SQL);
+    buf_puts(&sql, "SELECT ");
+    put_names(&sql, c, t, t->keys);
+    buf_printf(&sql, " FROM %s ORDER BY ", source_of(c, t));
+    put_keys(&sql, c, t, " DESC");
+    buf_puts(&sql, " LIMIT 1");
+    enum status st = buf_status(&sql, err);
+    if (st == OK) {
+        db_query_once(&r, c, sql.data, DB_NONE, err);
+        while (db_next(&r) && move_to(at, &r, t) == OK) {
+        }
+        st = db_end(&r);
+    }
+    buf_free(&sql);
+    return st;
+}
+
+static enum status copy_table(struct copy *k, const struct table *t, struct batch *b, struct error *err)
+{
+    struct buf sql;
+    struct cursor at;
+    int64_t there;
+    struct db_conn *c = db_reader(k->to);
+    enum status st = find_end(c, t, &at, err);
+    if (st == OK)
+        st = count_rows(c, t, &there, err);
+    buf_init(&sql, MAX_SQL);
+    put_insert(&sql, c, t);
+    db_reader_done(k->to, c);
+    if (st == OK)
+        st = buf_status(&sql, err);
+    const char *insert = st == OK ? arena_strdup(&k->sql, sql.data) : "";
+    buf_free(&sql);
+    if (!insert)
+        return err_set(err, ERR_NO_MEMORY, "out of memory for a copy");
+    if (st == OK)
+        st = report(k, (size_t)there, err);
+    while (st == OK && (st = read_batch(k->source, t, &at, b, err)) == OK && b->n) {
+        st = db_write(k->to, DB_DURABLE, put_job, &(struct put_job){t, b, insert}, err);
+        if (st == OK)
+            st = report(k, b->n, err);
+    }
+    return st;
+}
+
+/* --- terms --- */
+
+struct terms {
+    struct arena arena;
+    size_t n;
+    int64_t ids[BATCH_DOCUMENTS];
+    struct index_terms terms[BATCH_DOCUMENTS];
+};
+
+/* Of the documents after `after`, those that have terms; *last: the last one looked at, 0 at the end. */
+static enum status read_terms(struct db_conn *c, const struct database *d, int64_t after, struct terms *out,
+                              int64_t *last, struct error *err)
+{
+    char sql[256];
+    struct db_rows r;
+    int64_t ids[BATCH_DOCUMENTS];
+    size_t n = 0;
+    const char *id = column_name(c, &d->indexed->columns[0]);
+    arena_reset(&out->arena);
+    out->n = 0;
+    snprintf(sql, sizeof sql, "SELECT %s FROM %s WHERE %s > $1 ORDER BY 1 LIMIT %d", id, d->indexed->name, id,
+             BATCH_DOCUMENTS);
+    db_query_once(&r, c, sql, DB_ARGS(DB_INT(after)), err);
+    while (db_next(&r))
+        ids[n++] = db_int(&r, 0);
+    enum status st = db_end(&r);
+    for (size_t i = 0; i < n && st == OK; i++) {
+        bool found;
+        st = fts_get(c, d->fts, ids[i], &out->arena, &found, &out->terms[out->n], err);
+        if (st == OK && found)
+            out->ids[out->n++] = ids[i];
+    }
+    *last = n ? ids[n - 1] : 0;
+    return st;
+}
+
+struct terms_job {
+    const struct database *database;
+    const struct terms *terms;
+};
+
+static enum status terms_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct terms_job *job = arg;
+    enum status st = OK;
+    for (size_t i = 0; i < job->terms->n && st == OK; i++)
+        st = job->database->put_terms(c, job->terms->ids[i], &job->terms->terms[i], err);
+    return st;
+}
+
+static enum status copy_terms(struct copy *k, struct terms *t, struct error *err)
+{
+    int64_t last;
+    struct db_conn *c = db_reader(k->to);
+    enum status st = fts_last(c, k->database->fts, &last, err);
+    db_reader_done(k->to, c);
+    while (st == OK && (st = read_terms(k->source, k->database, last, t, &last, err)) == OK && last) {
+        if (t->n)
+            st = db_write(k->to, DB_DURABLE, terms_job, &(struct terms_job){k->database, t}, err);
+        if (st == OK)
+            st = report(k, t->n, err);
+    }
+    return st;
+}
+
+/* --- comparing --- */
+
+/* One of the two databases, as far as it was read. */
+struct side {
+    struct db_conn *conn;
+    struct cursor at;
+    int64_t last; /* of documents with terms */
+    bool done;
+    int64_t rows;
+    char sha256[65];
+};
+
+static void put_number(struct buf *out, int64_t value)
+{
+    for (int i = 0; i < 8; i++)
+        buf_putc(out, (char)((uint64_t)value >> 8 * i & 0xff));
+}
+
+static void put_bytes(struct buf *out, const void *data, size_t len)
+{
+    put_number(out, (int64_t)len);
+    buf_append(out, data, len);
+}
+
+static void begin(struct side *s)
+{
+    s->at.begun = s->done = false;
+    s->last = s->rows = 0;
+    os_sha256_hex("", 0, s->sha256);
+}
+
+/* Chains the row in `row` to those before it, and empties it. */
+static enum status chain(struct side *s, struct buf *row, struct error *err)
+{
+    buf_append(row, s->sha256, sizeof s->sha256);
+    enum status st = buf_status(row, err);
+    if (st == OK)
+        os_sha256_hex(row->data, row->len, s->sha256);
+    s->rows++;
+    buf_reset(row);
+    return st;
+}
+
+static enum status sum_rows(struct side *s, const struct table *t, struct batch *b, struct error *err)
+{
+    struct buf row;
+    enum status st = read_batch(s->conn, t, &s->at, b, err);
+    buf_init(&row, SIZE_MAX);
+    for (size_t i = 0; st == OK && i < b->n; i++) {
+        for (size_t col = 0; t->columns[col].name; col++)
+            if (is_number(&t->columns[col]))
+                put_number(&row, b->numbers[col][i]);
+            else
+                put_bytes(&row, b->texts[col][i].data, b->texts[col][i].len);
+        st = chain(s, &row, err);
+    }
+    s->done = b->n == 0;
+    buf_free(&row);
+    return st;
+}
+
+static enum status sum_terms(struct side *s, const struct database *d, struct terms *t, struct error *err)
+{
+    struct buf row;
+    enum status st = read_terms(s->conn, d, s->last, t, &s->last, err);
+    buf_init(&row, SIZE_MAX);
+    for (size_t i = 0; st == OK && i < t->n; i++) {
+        const struct index_terms *terms = &t->terms[i];
+        const char *const texts[] = {terms->title, terms->words, terms->filename, terms->folded};
+        put_number(&row, t->ids[i]);
+        for (size_t j = 0; j < sizeof texts / sizeof *texts; j++)
+            put_bytes(&row, texts[j], strlen(texts[j]));
+        fts_pack(terms, &row);
+        st = chain(s, &row, err);
+    }
+    s->done = s->last == 0;
+    buf_free(&row);
+    return st;
+}
+
+/* The same rows? Both are read in step, so that neither connection is idle for long. `t` NULL: the terms. */
+static enum status compare(struct copy *k, const struct table *t, struct side sides[2], struct batch *b,
+                           struct terms *terms, struct error *err)
+{
+    const char *name = t ? t->name : "terms";
+    enum status st = OK;
+    begin(&sides[0]);
+    begin(&sides[1]);
+    for (size_t i = 0; st == OK && (!sides[0].done || !sides[1].done); i = !i) {
+        if (sides[i].done)
+            continue;
+        st = t ? sum_rows(&sides[i], t, b, err) : sum_terms(&sides[i], k->database, terms, err);
+        if (st == OK)
+            st = report(k, t ? b->n : terms->n, err);
+    }
+    if (st != OK)
+        return st;
+    if (sides[0].rows != sides[1].rows || strcmp(sides[0].sha256, sides[1].sha256) != 0)
+        return err_set(err, ERR_CONFLICT,
+                       "table %s is not the same: %" PRId64 " rows of %s, %" PRId64 " of %s; if the first was in use,"
+                       " stop its services, remove the copy and begin again",
+                       name, sides[0].rows, db_name(k->from), sides[1].rows, db_name(k->to));
+    assert(k->out->n < STORE_COPY_TABLES);
+    k->out->tables[k->out->n].name = name;
+    k->out->tables[k->out->n].rows = sides[1].rows;
+    memcpy(k->out->tables[k->out->n++].sha256, sides[1].sha256, sizeof sides[1].sha256);
+    return OK;
+}
+
+static enum status compare_all(struct copy *k, struct batch *b, struct terms *terms, struct error *err)
+{
+    struct side sides[2] = {{.conn = k->source}, {.conn = db_reader(k->to)}};
+    enum status st = OK;
+    for (size_t i = 0; i < k->database->n && st == OK; i++)
+        st = compare(k, &k->database->tables[i], sides, b, terms, err);
+    if (st == OK)
+        st = compare(k, NULL, sides, b, terms, err);
+    db_reader_done(k->to, sides[1].conn);
+    return st;
+}
+
+/* --- all of it --- */
+
+static enum status finish_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct database *d = arg;
+    char mark[64];
+    snprintf(mark, sizeof mark, "PRAGMA application_id = %" PRId32, d->sqlite->application_id);
+    enum status st = db_script(c, db_sql(c, d->finish_sqlite, d->finish_postgres), err);
+    if (st != OK)
+        return st;
+    return db_is_postgres(c)
+               ? db_run(c, "UPDATE schema_migrations SET what = $1", DB_ARGS(DB_TEXT(d->postgres->what)), NULL, err)
+               : db_script(c, mark, err);
+}
+
+static enum status copy_all(struct copy *k, struct error *err)
+{
+    struct batch b;
+    struct terms t;
+    enum status st = OK;
+    arena_init(&b.arena, SIZE_MAX);
+    arena_init(&t.arena, SIZE_MAX);
+    for (size_t i = 0; i < k->database->n && st == OK; i++) {
+        int64_t rows = 0;
+        st = count_rows(k->source, &k->database->tables[i], &rows, err);
+        k->total += 3 * rows; /* copied, and read on both sides */
+        if (&k->database->tables[i] == k->database->indexed)
+            k->total += 3 * rows;
+    }
+    for (size_t i = 0; i < k->database->n && st == OK; i++)
+        st = copy_table(k, &k->database->tables[i], &b, err);
+    if (st == OK)
+        st = copy_terms(k, &t, err);
+    if (st == OK)
+        st = compare_all(k, &b, &t, err);
+    if (st == OK)
+        st = db_write(k->to, DB_DURABLE, finish_job, (void *)(uintptr_t)k->database, err);
+    arena_free(&b.arena);
+    arena_free(&t.arena);
+    return st;
+}
+
+/* Which store's database is it? */
+static enum status recognise(struct copy *k, struct error *err)
+{
+    struct db_conn *c = k->source;
+    int64_t version = 0;
+    struct db_rows r;
+    db_query(&r, c, db_sql(c, "PRAGMA application_id", "SELECT what FROM schema_migrations ORDER BY version LIMIT 1"),
+             DB_NONE, err);
+    while (db_next(&r))
+        for (size_t i = 0; i < sizeof databases / sizeof *databases; i++)
+            if (db_is_postgres(c) ? db_text_is(&r, 0, databases[i].postgres->what)
+                                  : db_int(&r, 0) == databases[i].sqlite->application_id)
+                k->database = &databases[i];
+    enum status st = db_end(&r);
+    if (st == ERR_UNAVAILABLE)
+        return st;
+    if (!k->database)
+        return err_set(err, ERR_UNSUPPORTED, "database %s is neither a sticker nor a search database of peel's",
+                       db_name(k->from));
+    const struct db_schema *schema = db_is_postgres(c) ? k->database->postgres : k->database->sqlite;
+    st = db_get_int(c, "SELECT max(version) FROM schema_migrations", DB_NONE, &version, NULL, err);
+    if (st == OK && version != schema->count)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "database %s has schema version %" PRId64 ", this program's is %" PRId64
+                       ": `peel migrate` brings an older one there",
+                       db_name(k->from), version, schema->count);
+    return st;
+}
+
+static enum status open_copy(struct copy *k, const char *url, struct error *err)
+{
+    char what[64];
+    struct db_schema unfinished = db_is_postgres_url(url) ? *k->database->postgres : *k->database->sqlite;
+    snprintf(what, sizeof what, "half-copied %s", unfinished.what);
+    unfinished.what = what;
+    unfinished.application_id |= 0x20000000; /* the first letter is small */
+    enum status st = db_open(url, 1, &unfinished, &k->to, err);
+    return st == ERR_UNSUPPORTED && err ? err_prefix(err, "a copy goes into a new database only") : st;
+}
+
+enum status store_copy(const char *from, const char *to, store_copy_progress *progress, void *ctx,
+                       struct store_copied *out, struct error *err)
+{
+    struct copy k = {.progress = progress, .ctx = ctx, .out = out};
+    *out = (struct store_copied){0};
+    enum status st = db_open(from, 1, NULL, &k.from, err);
+    if (st != OK)
+        return st;
+    arena_init(&k.sql, SIZE_MAX);
+    k.source = db_reader(k.from);
+    st = db_snapshot(k.source, err);
+    if (st == OK) {
+        st = recognise(&k, err);
+        if (st == OK)
+            st = open_copy(&k, to, err);
+        if (st == OK) {
+            out->what = k.database->sqlite->what;
+            st = copy_all(&k, err);
+        }
+        db_snapshot_end(k.source);
+    }
+    db_reader_done(k.from, k.source);
+    db_close(k.to);
+    db_close(k.from);
+    arena_free(&k.sql);
+    return st;
+}
