@@ -23,7 +23,7 @@ CFLAGS += -std=c17 $(CFLAGS_$(MODE)) $(WARN) -fstack-protector-strong -pthread -
 LDFLAGS += $(filter -fsanitize%,$(CFLAGS_$(MODE))) -pthread
 LDLIBS += $(shell pkg-config --libs $(PKGS)) -lgif -lstemmer -lz -lm
 
-SRC := $(wildcard src/*/*.c src/model/kernels/*.c)
+SRC := $(wildcard src/*/*.c src/*/*/*.c)
 # Templates and static files become C (see docs/TEMPLATES.md).
 GEN := $(B)/gen/web
 TEMPLATES := $(wildcard web/templates/*.html)
@@ -81,11 +81,11 @@ $(OBJ): | $(GEN)/templates.h $(GEN)/assets_gen.h
 # Kernels are compiled for their instruction set and reached only by run-time dispatch.
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
 $(B)/src/model/kernels/avx%.o: CFLAGS += -ffp-contract=fast
-$(B)/src/model/kernels/avx2.o $(B)/src/index/scan_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
+$(B)/src/model/kernels/avx2.o $(B)/src/vectors/scan_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
 $(B)/src/image/resize_avx2.o: CFLAGS += -mavx2
-$(B)/src/model/kernels/avx512.o $(B)/src/index/scan_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+$(B)/src/model/kernels/avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 $(B)/src/model/kernels/avx512_bf16.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma
-$(B)/src/model/kernels/avx512_vnni.o $(B)/src/index/scan_vnni.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma
+$(B)/src/model/kernels/avx512_vnni.o $(B)/src/vectors/scan_vnni.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma
 endif
 
 $(B)/%.o: %.c

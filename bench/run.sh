@@ -1,6 +1,6 @@
 #!/bin/sh
 # make bench: every benchmark, each with what it is held against. Nothing here is a test with a time limit.
-#   bench/run.sh [http|store|images|index|model|search|admin|meaning|words ...]
+#   bench/run.sh [http|store|images|vectors|model|search|admin|meaning|words ...]
 set -eu
 cd "$(dirname "$0")/.."
 photos=../shared/coco-val2014
@@ -13,7 +13,7 @@ run() {
         make -s build/release/bench/image
         if [ -d "$photos" ]; then build/release/bench/image "$photos"/*.jpg; else echo "skipped: $photos is absent"; fi
         ;;
-    index) make -s build/release/bench/index && build/release/bench/index 328 10000 100000 1000000 ;;
+    vectors) make -s build/release/bench/vectors && build/release/bench/vectors 328 10000 100000 1000000 ;;
     model) sh bench/model.sh ;;
     search) sh bench/search.sh ;;
     admin) sh bench/admin.sh ;;
@@ -23,7 +23,7 @@ run() {
     esac
 }
 
-[ $# -gt 0 ] || set -- http store images index model search admin meaning words
+[ $# -gt 0 ] || set -- http store images vectors model search admin meaning words
 for name in "$@"; do
     echo "== $name"
     run "$name"

@@ -117,7 +117,7 @@ static void fill_chunk(void *arg, size_t chunk)
     size_t first = chunk * CHUNK, n = s->n - first < CHUNK ? s->n - first : CHUNK;
     uint64_t state = chunk + 1;
     struct sticker *stickers = arena_array(&a, n, sizeof *stickers);
-    struct index_terms *terms = arena_array(&a, n, sizeof *terms);
+    struct sticker_terms *terms = arena_array(&a, n, sizeof *terms);
     int64_t *ids = arena_array(&a, n, sizeof *ids);
     const char **hashes = arena_array(&a, n, sizeof *hashes);
     float *vectors = arena_array(&a, n * (s->dim ? s->dim : 1), sizeof *vectors);
@@ -147,8 +147,8 @@ static void fill_chunk(void *arg, size_t chunk)
                                        .height = 8,
                                        .words = words,
                                        .n_words = 1};
-        struct index_terms t = {stems(title, &a), stems(text, &a), stems(name, &a), text, NULL, 0};
-        terms[i] = (struct index_terms){t.title, t.words, t.filename, words->words, NULL, 0};
+        struct sticker_terms t = {stems(title, &a), stems(text, &a), stems(name, &a), text, NULL, 0};
+        terms[i] = (struct sticker_terms){t.title, t.words, t.filename, words->words, NULL, 0};
         struct document d = {.filename = name, .title = title, .words_json = json, .image_sha256 = sha};
         MUST(search_store_put(s->search, &d, &t, &ids[i], &changed, &err));
         if (s->dim)

@@ -110,7 +110,7 @@ static void lexical(struct bench *b, struct arena *a, const char *const *stems, 
     size_t n;
     int64_t total;
     struct error err;
-    struct index_query q = {.stems = stems, .n_stems = n_stems, .prefix = prefix, .language = LANGUAGE_en};
+    struct term_query q = {.stems = stems, .n_stems = n_stems, .prefix = prefix, .language = LANGUAGE_en};
     MUST(search_store_lexical(b->search, &q, 10, 0, a, &hits, &n, &total, &err));
 }
 
@@ -209,9 +209,9 @@ static void fill(struct bench *b)
                             .mime = "image/png",
                             .words = &w,
                             .n_words = 1};
-        struct index_terms t = {title, title, name, title, NULL, 0};
+        struct sticker_terms t = {title, title, name, title, NULL, 0};
         struct document d = {.filename = name, .title = title, .words_json = "[]", .image_sha256 = sha};
-        struct index_terms dt = {title, title, name, title, NULL, 0};
+        struct sticker_terms dt = {title, title, name, title, NULL, 0};
         if (b->stickers)
             MUST(sticker_store_add(b->stickers, &s, &t, 1, &err));
         MUST(search_store_put(b->search, &d, &dt, &id, &changed, &err));

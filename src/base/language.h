@@ -1,5 +1,4 @@
-/* language.h: languages, words in several of them, and the terms that words become: what text makes and the
- * stores keep and search.
+/* language.h: languages, and what a sticker is called in several of them.
  *
  * Words are kept under their whole tag ("pt-BR"), but searched by primary language ("pt"): the words of
  * Brazil and Portugal, or those in both scripts of Serbian, are one list there. Each primary language has a
@@ -59,35 +58,6 @@ struct sticker_words {
     const char *language; /* tag */
     const char *words;    /* "cat, kitten" (see text_normalize_words) */
     const char *title;    /* NULL or "": none of its own */
-};
-
-/* A sticker's terms, joined by spaces (see text_index). Those in English, and its title and filename, are
- * `title`, `words` and `filename`; the other languages have a list each. */
-struct language_terms {
-    unsigned language;
-    const char *title, *words; /* never NULL */
-};
-struct index_terms {
-    const char *title, *words, *filename; /* stems */
-    const char *folded;                   /* of these three, unstemmed: what a typed prefix is matched against */
-    const struct language_terms *languages;
-    size_t n_languages; /* each language once */
-};
-
-/* A query's terms (see text_query). */
-struct word_form {
-    unsigned word; /* the place in stems of the word whose form it is */
-    const char *stem;
-    struct language_set in; /* the languages whose words have this form */
-};
-struct index_query {
-    const char *const *stems; /* in English, for title, words and filename */
-    size_t n_stems;
-    const char *prefix; /* the last word as typed, perhaps unfinished; NULL if it is not to be completed */
-    bool prefix_in_all; /* long enough to be completed in all languages */
-    const struct word_form *forms;
-    size_t n_forms;    /* 0: only English is searched */
-    unsigned language; /* preferred: its matches count in full, the others' a share; LANGUAGE_en by default */
 };
 
 #endif

@@ -4,7 +4,7 @@
 #include "cmd/model_dir.h"
 #include "image/image.h"
 #include "model/clip_config.h"
-#include "model/tokenizer.h"
+#include "tokenize/tokenizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>

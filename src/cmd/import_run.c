@@ -152,7 +152,7 @@ static void decode_one(void *arg, size_t i)
 static enum status add_rows(struct batch *b, size_t *added, struct error *err)
 {
     struct sticker stickers[BATCH];
-    struct index_terms terms[BATCH];
+    struct sticker_terms terms[BATCH];
     enum status st = OK;
     *added = 0;
     for (int tries = 0; tries < ADD_TRIES; tries++) {
@@ -163,7 +163,7 @@ static enum status add_rows(struct batch *b, size_t *added, struct error *err)
             const struct import_item *item = w->item;
             if (w->stage != WRITTEN)
                 continue;
-            st = text_index(item->title, item->filename, item->words, item->n_words, &b->arena, &terms[n], err);
+            st = text_sticker_terms(item->title, item->filename, item->words, item->n_words, &b->arena, &terms[n], err);
             if (st != OK)
                 return err_prefix(err, "%s", item->filename);
             stickers[n] = (struct sticker){.title = item->title,
@@ -230,7 +230,7 @@ static enum status merge_words(const struct import_item *item, struct arena *a, 
 static enum status add_languages(struct batch *b, size_t *updated, struct error *err)
 {
     struct sticker stickers[BATCH];
-    struct index_terms terms[BATCH];
+    struct sticker_terms terms[BATCH];
     size_t n = 0;
     enum status st = OK;
     *updated = 0;
@@ -250,7 +250,7 @@ static enum status add_languages(struct batch *b, size_t *updated, struct error 
         if (st != OK || !changed)
             continue;
         const struct sticker *s = &stickers[n];
-        st = text_index(s->title, s->filename, s->words, s->n_words, &b->arena, &terms[n++], err);
+        st = text_sticker_terms(s->title, s->filename, s->words, s->n_words, &b->arena, &terms[n++], err);
     }
     return st == OK && n ? sticker_store_update_unmodified(b->run->store, stickers, terms, n, updated, err) : st;
 }

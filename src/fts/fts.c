@@ -1,7 +1,7 @@
 /* fts.c: to the index of the database at hand. */
 #include "fts/fts.h"
 
-enum status fts_put(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
+enum status fts_put(struct db_conn *c, const struct fts_table *t, int64_t id, const struct sticker_terms *terms,
                     struct error *err)
 {
     return db_is_postgres(c) ? fts_postgres_put(c, &t->postgres, id, terms, err)
@@ -14,7 +14,7 @@ enum status fts_remove(struct db_conn *c, const struct fts_table *t, int64_t id,
                              : fts_sqlite_remove(c, &t->sqlite, id, err);
 }
 
-enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
+enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, const struct sticker_terms *terms,
                      bool *same, struct error *err)
 {
     return db_is_postgres(c) ? fts_postgres_same(c, &t->postgres, id, terms, same, err)
@@ -22,7 +22,7 @@ enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, c
 }
 
 enum status fts_get(struct db_conn *c, const struct fts_table *t, int64_t id, struct arena *a, bool *found,
-                    struct index_terms *out, struct error *err)
+                    struct sticker_terms *out, struct error *err)
 {
     return db_is_postgres(c) ? fts_postgres_get(c, &t->postgres, id, a, found, out, err)
                              : fts_sqlite_get(c, &t->sqlite, id, a, found, out, err);
@@ -40,9 +40,8 @@ enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const in
                              : fts_sqlite_filenames(c, &t->sqlite, ids, n, a, out, err);
 }
 
-enum status fts_search(struct db *d, const struct fts_table *t, const struct index_query *q, size_t limit,
-                       size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
-                       struct error *err)
+enum status fts_search(struct db *d, const struct fts_table *t, const struct term_query *q, size_t limit, size_t offset,
+                       struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct db_conn *c = db_reader(d);
     enum status st = db_is_postgres(c) ? fts_postgres_search(c, &t->postgres, q, limit, offset, a, hits, n, total, err)

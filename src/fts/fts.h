@@ -17,16 +17,16 @@ struct fts_table {
     }
 
 /* Inside a job: a document's terms, replacing older ones; and forgetting them. */
-enum status fts_put(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
+enum status fts_put(struct db_conn *c, const struct fts_table *t, int64_t id, const struct sticker_terms *terms,
                     struct error *err) MUST_CHECK;
 enum status fts_remove(struct db_conn *c, const struct fts_table *t, int64_t id, struct error *err) MUST_CHECK;
 /* Are these the terms that the document has? */
-enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, const struct index_terms *terms,
+enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, const struct sticker_terms *terms,
                      bool *same, struct error *err) MUST_CHECK;
 
 /* The terms that the document has, in the arena. */
 enum status fts_get(struct db_conn *c, const struct fts_table *t, int64_t id, struct arena *a, bool *found,
-                    struct index_terms *out, struct error *err) MUST_CHECK;
+                    struct sticker_terms *out, struct error *err) MUST_CHECK;
 /* The greatest number of a document that has terms; 0: none has. */
 enum status fts_last(struct db_conn *c, const struct fts_table *t, int64_t *id, struct error *err) MUST_CHECK;
 
@@ -35,8 +35,7 @@ enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const in
                           const char **out, struct error *err) MUST_CHECK;
 
 /* Best first, ties by filename. No terms is OK (no hits). Only the page that was asked for is in the arena. */
-enum status fts_search(struct db *d, const struct fts_table *t, const struct index_query *q, size_t limit,
-                       size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
-                       struct error *err) MUST_CHECK;
+enum status fts_search(struct db *d, const struct fts_table *t, const struct term_query *q, size_t limit, size_t offset,
+                       struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
 
 #endif

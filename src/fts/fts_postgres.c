@@ -120,7 +120,7 @@ static bool merge(struct rows *r, int64_t id, int64_t length)
     return true;
 }
 
-static bool english(const char **at, const char *end, struct index_terms *out)
+static bool english(const char **at, const char *end, struct sticker_terms *out)
 {
     return (out->title = fts_next_text(at, end)) && (out->words = fts_next_text(at, end)) &&
            (out->filename = fts_next_text(at, end)) && (out->folded = fts_next_text(at, end));
@@ -129,7 +129,7 @@ static bool english(const char **at, const char *end, struct index_terms *out)
 static enum status make_rows(struct rows *r, int64_t id, const char *packed, size_t len, struct error *err)
 {
     const char *at = packed, *end = packed + len;
-    struct index_terms terms = {0};
+    struct sticker_terms terms = {0};
     struct language_terms t;
     *r = (struct rows){0};
     buf_init(&r->bytes, FTS_MAX_PACKED * 2);
@@ -153,7 +153,7 @@ static enum status make_rows(struct rows *r, int64_t id, const char *packed, siz
     return st;
 }
 
-static enum status pack(const struct index_terms *terms, struct buf *out, struct error *err)
+static enum status pack(const struct sticker_terms *terms, struct buf *out, struct error *err)
 {
     const char *const texts[] = {terms->title, terms->words, terms->filename, terms->folded};
     buf_init(out, FTS_MAX_PACKED);
@@ -217,7 +217,7 @@ enum status fts_postgres_remove(struct db_conn *c, const struct fts_postgres *t,
 }
 
 enum status fts_postgres_put(struct db_conn *c, const struct fts_postgres *t, int64_t id,
-                             const struct index_terms *terms, struct error *err)
+                             const struct sticker_terms *terms, struct error *err)
 {
     struct buf packed;
     struct rows rows = {0};
@@ -245,7 +245,7 @@ enum status fts_postgres_put(struct db_conn *c, const struct fts_postgres *t, in
 }
 
 enum status fts_postgres_same(struct db_conn *c, const struct fts_postgres *t, int64_t id,
-                              const struct index_terms *terms, bool *same, struct error *err)
+                              const struct sticker_terms *terms, bool *same, struct error *err)
 {
     struct buf packed, stored;
     bool found;
@@ -261,10 +261,10 @@ enum status fts_postgres_same(struct db_conn *c, const struct fts_postgres *t, i
 }
 
 enum status fts_postgres_get(struct db_conn *c, const struct fts_postgres *t, int64_t id, struct arena *a, bool *found,
-                             struct index_terms *out, struct error *err)
+                             struct sticker_terms *out, struct error *err)
 {
     struct buf packed;
-    *out = (struct index_terms){0};
+    *out = (struct sticker_terms){0};
     enum status st = read_packed(c, t, id, &packed, found, err);
     const char *copy = st == OK && *found ? arena_strndup(a, packed.data, packed.len) : "", *at = copy;
     if (!copy)

@@ -60,16 +60,16 @@ enum { FTS_POSTGRES_STEM, FTS_POSTGRES_PREFIX, FTS_POSTGRES_FORM, FTS_POSTGRES_F
 
 /* As in fts.h. */
 enum status fts_postgres_put(struct db_conn *c, const struct fts_postgres *t, int64_t id,
-                             const struct index_terms *terms, struct error *err) MUST_CHECK;
+                             const struct sticker_terms *terms, struct error *err) MUST_CHECK;
 enum status fts_postgres_remove(struct db_conn *c, const struct fts_postgres *t, int64_t id,
                                 struct error *err) MUST_CHECK;
 enum status fts_postgres_same(struct db_conn *c, const struct fts_postgres *t, int64_t id,
-                              const struct index_terms *terms, bool *same, struct error *err) MUST_CHECK;
+                              const struct sticker_terms *terms, bool *same, struct error *err) MUST_CHECK;
 enum status fts_postgres_get(struct db_conn *c, const struct fts_postgres *t, int64_t id, struct arena *a, bool *found,
-                             struct index_terms *out, struct error *err) MUST_CHECK;
+                             struct sticker_terms *out, struct error *err) MUST_CHECK;
 enum status fts_postgres_filenames(struct db_conn *c, const struct fts_postgres *t, const int64_t *ids, size_t n,
                                    struct arena *a, const char **out, struct error *err) MUST_CHECK;
-enum status fts_postgres_search(struct db_conn *c, const struct fts_postgres *t, const struct index_query *q,
+enum status fts_postgres_search(struct db_conn *c, const struct fts_postgres *t, const struct term_query *q,
                                 size_t limit, size_t offset, struct arena *a, struct fts_hit **hits, size_t *n,
                                 int64_t *total, struct error *err) MUST_CHECK;
 

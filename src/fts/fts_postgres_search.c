@@ -93,7 +93,7 @@ static bool spell_range(const char *prefix, char kind, struct arena *a, struct d
 static enum status collect_note(const struct fts_rank *r, struct fts_collector *into, const struct list *list,
                                 size_t from, size_t to)
 {
-    const struct index_query *q = r->q;
+    const struct term_query *q = r->q;
     bool words = into == &r->words, titled = false, preferred = false;
     if (words)
         return fts_collect_note(into, list->phrase, list->items[from].tf, false) ? OK : ERR_NO_MEMORY;
@@ -267,7 +267,7 @@ static enum status make_questions(const struct fts_rank *r, struct question *wor
                          MAX_ASKED);
 }
 
-static enum status search_once(struct db_conn *c, const struct fts_postgres *t, const struct index_query *q,
+static enum status search_once(struct db_conn *c, const struct fts_postgres *t, const struct term_query *q,
                                size_t limit, size_t offset, struct arena *a, struct fts_hit **hits, size_t *n,
                                int64_t *total, struct error *err)
 {
@@ -295,7 +295,7 @@ static enum status search_once(struct db_conn *c, const struct fts_postgres *t, 
 }
 
 /* A document that is deleted between the search and the look-up of its name makes the search begin again. */
-enum status fts_postgres_search(struct db_conn *c, const struct fts_postgres *t, const struct index_query *q,
+enum status fts_postgres_search(struct db_conn *c, const struct fts_postgres *t, const struct term_query *q,
                                 size_t limit, size_t offset, struct arena *a, struct fts_hit **hits, size_t *n,
                                 int64_t *total, struct error *err)
 {

@@ -77,13 +77,13 @@ static int64_t count_words(const char *s)
     return n;
 }
 
-int64_t fts_length(const struct index_terms *terms, int64_t *all)
+int64_t fts_length(const struct sticker_terms *terms, int64_t *all)
 {
     *all = count_words(terms->title) + count_words(terms->words) + count_words(terms->filename);
     return *all < FTS_MAX_LENGTH ? *all : FTS_MAX_LENGTH;
 }
 
-void fts_rank_begin(struct fts_rank *r, const struct index_query *q)
+void fts_rank_begin(struct fts_rank *r, const struct term_query *q)
 {
     *r = (struct fts_rank){.q = q, .totals = {0, 1}};
     r->prefix = q->prefix && *q->prefix && q->n_stems <= FTS_MAX_TERMS ? q->prefix : NULL;

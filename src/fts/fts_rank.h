@@ -14,8 +14,8 @@
 #define PEEL_FTS_FTS_RANK_H
 
 #include "base/arena.h"
-#include "base/language.h"
 #include "base/status.h"
+#include "base/terms.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,11 +55,11 @@ struct fts_totals {
 struct fts_totals fts_totals_of(int64_t documents, int64_t words);
 
 /* How many terms a document has, as FTS_MAX_LENGTH bounds it, and as the totals count it (`all`). */
-int64_t fts_length(const struct index_terms *terms, int64_t *all);
+int64_t fts_length(const struct sticker_terms *terms, int64_t *all);
 
 struct fts_scored;
 struct fts_rank {
-    const struct index_query *q;
+    const struct term_query *q;
     size_t n_stems, n_forms; /* of the query, those that are asked for */
     const char *prefix;      /* NULL: none */
     const char *form_prefix; /* the same if it is looked for in all languages */
@@ -70,7 +70,7 @@ struct fts_rank {
     double word_idf[FTS_MAX_TERMS + 1], prefix_idf;
     double other_idf[FTS_MAX_TERMS + 1], preferred_idf[FTS_MAX_TERMS + 1], other_prefix_idf;
 };
-void fts_rank_begin(struct fts_rank *r, const struct index_query *q);
+void fts_rank_begin(struct fts_rank *r, const struct term_query *q);
 enum status fts_rank_score(struct fts_rank *r, struct error *err) MUST_CHECK;
 void fts_rank_end(struct fts_rank *r);
 

@@ -14,7 +14,7 @@ enum status fts_sqlite_remove(struct db_conn *c, const struct fts_sqlite *t, int
     return st == OK ? db_run(c, t->remove, DB_ARGS(DB_INT(id)), NULL, err) : st;
 }
 
-enum status fts_sqlite_put(struct db_conn *c, const struct fts_sqlite *t, int64_t id, const struct index_terms *terms,
+enum status fts_sqlite_put(struct db_conn *c, const struct fts_sqlite *t, int64_t id, const struct sticker_terms *terms,
                            struct error *err)
 {
     enum status st = fts_sqlite_remove(c, t, id, err);
@@ -28,8 +28,8 @@ enum status fts_sqlite_put(struct db_conn *c, const struct fts_sqlite *t, int64_
     return st == OK ? fts_languages_put(c, t, row, terms, err) : st;
 }
 
-enum status fts_sqlite_same(struct db_conn *c, const struct fts_sqlite *t, int64_t id, const struct index_terms *terms,
-                            bool *same, struct error *err)
+enum status fts_sqlite_same(struct db_conn *c, const struct fts_sqlite *t, int64_t id,
+                            const struct sticker_terms *terms, bool *same, struct error *err)
 {
     struct db_rows r;
     *same = false;
@@ -42,10 +42,10 @@ enum status fts_sqlite_same(struct db_conn *c, const struct fts_sqlite *t, int64
 }
 
 enum status fts_sqlite_get(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct arena *a, bool *found,
-                           struct index_terms *out, struct error *err)
+                           struct sticker_terms *out, struct error *err)
 {
     struct db_rows r;
-    *out = (struct index_terms){0};
+    *out = (struct sticker_terms){0};
     *found = false;
     db_query(&r, c, t->terms, DB_ARGS(DB_INT(id)), err);
     while (db_next(&r)) {
@@ -137,7 +137,7 @@ static enum status names(void *ctx, const int64_t *ids, size_t n, struct arena *
     return fts_sqlite_filenames(of->conn, of->table, ids, n, a, out, err);
 }
 
-enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct index_query *q, size_t limit,
+enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct term_query *q, size_t limit,
                               size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
                               struct error *err)
 {

@@ -59,16 +59,16 @@ struct fts_sqlite {
     }
 
 /* As in fts.h. */
-enum status fts_sqlite_put(struct db_conn *c, const struct fts_sqlite *t, int64_t id, const struct index_terms *terms,
+enum status fts_sqlite_put(struct db_conn *c, const struct fts_sqlite *t, int64_t id, const struct sticker_terms *terms,
                            struct error *err) MUST_CHECK;
 enum status fts_sqlite_remove(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct error *err) MUST_CHECK;
-enum status fts_sqlite_same(struct db_conn *c, const struct fts_sqlite *t, int64_t id, const struct index_terms *terms,
-                            bool *same, struct error *err) MUST_CHECK;
+enum status fts_sqlite_same(struct db_conn *c, const struct fts_sqlite *t, int64_t id,
+                            const struct sticker_terms *terms, bool *same, struct error *err) MUST_CHECK;
 enum status fts_sqlite_get(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct arena *a, bool *found,
-                           struct index_terms *out, struct error *err) MUST_CHECK;
+                           struct sticker_terms *out, struct error *err) MUST_CHECK;
 enum status fts_sqlite_filenames(struct db_conn *c, const struct fts_sqlite *t, const int64_t *ids, size_t n,
                                  struct arena *a, const char **out, struct error *err) MUST_CHECK;
-enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct index_query *q, size_t limit,
+enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct term_query *q, size_t limit,
                               size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
                               struct error *err) MUST_CHECK;
 
@@ -80,13 +80,13 @@ int fts_register(struct sqlite3 *handle);
 
 /* fts_sqlite_languages.c: the second table's half of the three above. `row`: the index row's number. */
 enum status fts_languages_put(struct db_conn *c, const struct fts_sqlite *t, int64_t row,
-                              const struct index_terms *terms, struct error *err) MUST_CHECK;
+                              const struct sticker_terms *terms, struct error *err) MUST_CHECK;
 enum status fts_languages_remove(struct db_conn *c, const struct fts_sqlite *t, int64_t id,
                                  struct error *err) MUST_CHECK;
 enum status fts_languages_get(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct arena *a,
-                              struct index_terms *out, struct error *err) MUST_CHECK;
+                              struct sticker_terms *out, struct error *err) MUST_CHECK;
 enum status fts_languages_same(struct db_conn *c, const struct fts_sqlite *t, int64_t id,
-                               const struct index_terms *terms, bool *same, struct error *err) MUST_CHECK;
+                               const struct sticker_terms *terms, bool *same, struct error *err) MUST_CHECK;
 
 /* fts_sqlite_match.c: what one pass over a table's matches is for. */
 struct fts_pass {

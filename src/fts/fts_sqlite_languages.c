@@ -17,7 +17,7 @@ enum {
     ARGS = FIRST + LANGUAGE_COUNT,
 };
 
-static enum status pack(const struct index_terms *terms, struct buf *out, struct error *err)
+static enum status pack(const struct sticker_terms *terms, struct buf *out, struct error *err)
 {
     struct buf plain;
     buf_init(&plain, FTS_MAX_PACKED);
@@ -101,7 +101,7 @@ static enum status unpack_and_apply(struct db_conn *c, const char *sql, int64_t 
 }
 
 enum status fts_languages_get(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct arena *a,
-                              struct index_terms *out, struct error *err)
+                              struct sticker_terms *out, struct error *err)
 {
     struct db_rows r;
     enum status st = OK;
@@ -144,7 +144,7 @@ enum status fts_languages_remove(struct db_conn *c, const struct fts_sqlite *t, 
 }
 
 enum status fts_languages_put(struct db_conn *c, const struct fts_sqlite *t, int64_t row,
-                              const struct index_terms *terms, struct error *err)
+                              const struct sticker_terms *terms, struct error *err)
 {
     struct buf packed;
     if (terms->n_languages == 0)
@@ -159,7 +159,7 @@ enum status fts_languages_put(struct db_conn *c, const struct fts_sqlite *t, int
 }
 
 enum status fts_languages_same(struct db_conn *c, const struct fts_sqlite *t, int64_t id,
-                               const struct index_terms *terms, bool *same, struct error *err)
+                               const struct sticker_terms *terms, bool *same, struct error *err)
 {
     struct db_rows r;
     struct buf packed = {0};

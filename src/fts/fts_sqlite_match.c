@@ -37,7 +37,7 @@ static int note_phrase(const Fts5ExtensionApi *api, Fts5Context *fts, const stru
 /* Only languages count that have the word in this form: "gat" is a cat in Spanish, but a hole in Dutch. */
 static int note_form(const Fts5ExtensionApi *api, Fts5Context *fts, const struct fts_pass *pass, int phrase)
 {
-    const struct index_query *q = pass->rank->q;
+    const struct term_query *q = pass->rank->q;
     const struct word_form *form =
         (size_t)phrase < pass->rank->n_forms ? &q->forms[phrase] : NULL; /* NULL: the prefix */
     Fts5PhraseIter it;

@@ -9,7 +9,7 @@ enum status fts_damaged(int64_t row, struct error *err)
     return err_set(err, ERR_CORRUPT, "the packed terms of row %" PRId64 " are damaged", row);
 }
 
-void fts_pack(const struct index_terms *terms, struct buf *out)
+void fts_pack(const struct sticker_terms *terms, struct buf *out)
 {
     for (size_t i = 0; i < terms->n_languages; i++) {
         const struct language_terms *t = &terms->languages[i];
@@ -40,7 +40,7 @@ bool fts_next_language(const char **at, const char *end, struct language_terms *
     return true;
 }
 
-enum status fts_unpack(const char *packed, size_t len, int64_t row, struct arena *a, struct index_terms *out,
+enum status fts_unpack(const char *packed, size_t len, int64_t row, struct arena *a, struct sticker_terms *out,
                        struct error *err)
 {
     char *copy = arena_strndup(a, packed, len);

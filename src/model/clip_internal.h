@@ -14,7 +14,7 @@
 #include "model/clip_config.h"
 #include "model/kernels/kernels.h"
 #include "model/preprocess.h"
-#include "model/tokenizer.h"
+#include "tokenize/tokenizer.h"
 #include <stdbool.h>
 
 struct norm {

@@ -207,7 +207,8 @@ enum status document_check_image(struct document_in *in, struct error *err)
     return OK;
 }
 
-enum status document_analyze(const struct document_in *in, struct arena *a, struct index_terms *out, struct error *err)
+enum status document_analyze(const struct document_in *in, struct arena *a, struct sticker_terms *out,
+                             struct error *err)
 {
-    return text_index(in->doc.title, in->doc.filename, in->words, in->n_words, a, out, err);
+    return text_sticker_terms(in->doc.title, in->doc.filename, in->words, in->n_words, a, out, err);
 }

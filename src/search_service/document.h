@@ -36,7 +36,7 @@ void document_free(struct document_in *in); /* a zeroed one too */
 /* That what came along is an image, and the one that sha256 says; fills sha256. */
 enum status document_check_image(struct document_in *in, struct error *err) MUST_CHECK;
 /* The terms under which it is found. */
-enum status document_analyze(const struct document_in *in, struct arena *a, struct index_terms *out,
+enum status document_analyze(const struct document_in *in, struct arena *a, struct sticker_terms *out,
                              struct error *err) MUST_CHECK;
 
 #endif

@@ -281,7 +281,7 @@ void engine_close(struct engine *e)
         pthread_join(e->follower, NULL);
     for (size_t i = 0; i < atomic_load(&e->n_models); i++) {
         struct engine_model *m = e->models[i];
-        index_close(atomic_load(&m->index));
+        vectors_exact_close(atomic_load(&m->index));
         clip_close(m->clip);
         free(m);
     }
@@ -386,7 +386,7 @@ enum status engine_model_status(struct engine *e, struct engine_model *m, struct
         out->precision = clip_precision_name(clip_precision_of(m->clip));
         out->dim = clip_dim(m->clip);
         out->model_bytes = clip_bytes(m->clip);
-        out->index_bytes = engine_index(m) ? index_bytes(engine_index(m)) : 0;
+        out->vectors_exact_bytes = engine_index(m) ? vectors_exact_bytes(engine_index(m)) : 0;
     }
     struct vectors_progress p;
     enum status st = search_store_vectors_progress(e->cfg.store, m->id, &p, err);
@@ -424,21 +424,21 @@ double engine_hybrid_weight(const struct engine_model *m, bool english_query)
     return clip_hybrid_weight(m->clip, english_query);
 }
 
-struct index *engine_index(const struct engine_model *m)
+struct vectors_exact *engine_index(const struct engine_model *m)
 {
     return atomic_load(&m->index);
 }
 
 size_t engine_searched(const struct engine_model *m)
 {
-    struct index *ix = engine_index(m);
-    return ix ? index_count(ix) : atomic_load(&m->stored);
+    struct vectors_exact *ix = engine_index(m);
+    return ix ? vectors_exact_count(ix) : atomic_load(&m->stored);
 }
 
 static enum status nearest(struct engine *e, const struct engine_model *m, const float *vector, size_t k,
-                           struct arena *a, struct index_hit **hits, size_t *n, struct error *err)
+                           struct arena *a, struct vectors_hit **hits, size_t *n, struct error *err)
 {
-    struct index *ix = engine_index(m);
+    struct vectors_exact *ix = engine_index(m);
     struct vector_hit *found;
     enum status st = OK;
     *n = 0;
@@ -448,14 +448,14 @@ static enum status nearest(struct engine *e, const struct engine_model *m, const
     if (st == OK && !*hits)
         st = err_set(err, ERR_NO_MEMORY, "no memory for the results");
     if (st == OK && ix)
-        return index_search(ix, e->pool, vector, 1, k, INDEX_INT8, *hits, n, err);
+        return vectors_exact_search(ix, e->pool, vector, 1, k, VECTORS_INT8, *hits, n, err);
     for (size_t i = 0; i < *n && st == OK; i++)
-        (*hits)[i] = (struct index_hit){.id = found[i].id, .score = found[i].score};
+        (*hits)[i] = (struct vectors_hit){.id = found[i].id, .score = found[i].score};
     return st;
 }
 
 enum status engine_nearest(struct engine *e, const struct engine_model *m, const float *vector, size_t k,
-                           struct arena *a, struct index_hit **hits, size_t *n, struct error *err)
+                           struct arena *a, struct vectors_hit **hits, size_t *n, struct error *err)
 {
     int64_t began_us = os_monotonic_us();
     enum status st = nearest(e, m, vector, k, a, hits, n, err);
@@ -473,11 +473,11 @@ const struct engine_times *engine_times(const struct engine *e)
 
 enum status engine_vector(struct engine *e, const struct engine_model *m, int64_t id, float *out, struct error *err)
 {
-    struct index *ix = engine_index(m);
+    struct vectors_exact *ix = engine_index(m);
     struct arena a;
     const float *vector;
     if (ix)
-        return index_get(ix, id, out, err);
+        return vectors_exact_get(ix, id, out, err);
     arena_init(&a, 1u << 20);
     enum status st = search_store_vectors_get(e->cfg.store, m->id, engine_dim(m), &id, 1, &a, &vector, err);
     if (st == OK && !vector)
@@ -525,9 +525,9 @@ void engine_drop_document(struct engine *e, int64_t id)
 {
     size_t n = atomic_load(&e->n_models);
     for (size_t i = 0; i < n; i++) {
-        struct index *ix = atomic_load(&e->models[i]->index);
+        struct vectors_exact *ix = atomic_load(&e->models[i]->index);
         if (ix)
-            index_delete(ix, id);
+            vectors_exact_delete(ix, id);
     }
 }
 

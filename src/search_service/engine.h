@@ -18,9 +18,9 @@
 #include "base/pool.h"
 #include "base/status.h"
 #include "bucket/bucket.h"
-#include "index/index.h"
 #include "search_service/query_cache.h"
 #include "search_store/search_store.h"
+#include "vectors/vectors_exact.h"
 #include <stdbool.h>
 
 #define ENGINE_MAX_MODELS 16
@@ -73,7 +73,7 @@ struct engine_model_status {
     enum engine_state state;
     char error[512];       /* why it did not load, or what last went wrong with an image; "" */
     const char *precision; /* "int8", ...; "" before it is ready */
-    size_t dim, model_bytes, index_bytes;
+    size_t dim, model_bytes, vectors_exact_bytes;
     int64_t indexed, pending, failed;
     double rate; /* images a second, 0 when idle */
 };
@@ -85,12 +85,12 @@ void engine_model_info(const struct engine_model *m, struct buf *out);
 /* --- searching, with a model that is ready --- */
 size_t engine_dim(const struct engine_model *m);
 double engine_hybrid_weight(const struct engine_model *m, bool english_query); /* see clip.h */
-struct index *engine_index(const struct engine_model *m);                      /* NULL: the database searches */
+struct vectors_exact *engine_index(const struct engine_model *m);              /* NULL: the database searches */
 /* How many images are searched. */
 size_t engine_searched(const struct engine_model *m);
 /* The k nearest, best first, ties by smaller id: exact in memory, nearly so by pgvector. */
 enum status engine_nearest(struct engine *e, const struct engine_model *m, const float *vector, size_t k,
-                           struct arena *a, struct index_hit **hits, size_t *n, struct error *err) MUST_CHECK;
+                           struct arena *a, struct vectors_hit **hits, size_t *n, struct error *err) MUST_CHECK;
 /* One document's vector, copied to out[engine_dim]; NOT_FOUND. */
 enum status engine_vector(struct engine *e, const struct engine_model *m, int64_t id, float *out,
                           struct error *err) MUST_CHECK;

@@ -144,7 +144,7 @@ static enum status still_same(struct engine *e, const struct document *doc, bool
 static enum status commit_vectors(struct engine *e, struct engine_model *m, const struct batch *b, float *vectors,
                                   struct error *err)
 {
-    struct index *ix = atomic_load(&m->index);
+    struct vectors_exact *ix = atomic_load(&m->index);
     size_t dim = clip_dim(m->clip), n = 0, put = 0;
     int64_t ids[BATCH];
     const char *hashes[BATCH];
@@ -157,12 +157,12 @@ static enum status commit_vectors(struct engine *e, struct engine_model *m, cons
         hashes[n++] = p->doc->image_sha256;
     }
     enum status st = OK;
-    while (ix && put < n && (st = index_put(ix, ids[put], vectors + put * dim, err)) == OK)
+    while (ix && put < n && (st = vectors_exact_put(ix, ids[put], vectors + put * dim, err)) == OK)
         put++;
     if (st == OK && n)
         st = search_store_vectors_put(e->cfg.store, m->id, dim, ids, hashes, vectors, n, err);
     while (st != OK && put > 0)
-        index_delete(ix, ids[--put]);
+        vectors_exact_delete(ix, ids[--put]);
     if (st == OK && !ix)
         st = engine_count_stored(e, m, err);
     return st;

@@ -22,19 +22,19 @@
 static enum status follow_vectors(struct engine *e, struct engine_model *m, const int64_t *ids, size_t n,
                                   struct arena *a, const float **vectors, struct error *err)
 {
-    struct index *ix = atomic_load(&m->index);
+    struct vectors_exact *ix = atomic_load(&m->index);
     if (!ix)
         return OK; /* loading reads what is in the store by then; or the database searches */
-    size_t dim = index_dim(ix);
+    size_t dim = vectors_exact_dim(ix);
     float *have = arena_array(a, dim, sizeof *have);
     if (!have)
         return err_set(err, ERR_NO_MEMORY, "no memory for a vector");
     enum status st = search_store_vectors_get(e->cfg.store, m->id, dim, ids, n, a, vectors, err);
     for (size_t i = 0; i < n && st == OK; i++) {
         if (!vectors[i])
-            index_delete(ix, ids[i]);
-        else if (index_get(ix, ids[i], have, NULL) != OK || memcmp(have, vectors[i], dim * sizeof *have) != 0)
-            st = index_put(ix, ids[i], vectors[i], err);
+            vectors_exact_delete(ix, ids[i]);
+        else if (vectors_exact_get(ix, ids[i], have, NULL) != OK || memcmp(have, vectors[i], dim * sizeof *have) != 0)
+            st = vectors_exact_put(ix, ids[i], vectors[i], err);
     }
     return st;
 }

@@ -14,10 +14,10 @@ struct engine_model {
     char folder[ENGINE_MAX_ID]; /* "owner--name" */
     atomic_int state;           /* enum engine_state; READY is stored after all that searches read */
     struct clip *clip;
-    struct index *_Atomic index; /* set before it is filled, so that a deletion meanwhile reaches it */
-    atomic_size_t stored;        /* vectors that the database searches, as it was a moment ago */
-    int64_t saved_generation;    /* of the snapshot on disk, -1 for none; background thread only */
-    int64_t saved_us;            /* when that was, and how long it took */
+    struct vectors_exact *_Atomic index; /* set before it is filled, so that a deletion meanwhile reaches it */
+    atomic_size_t stored;                /* vectors that the database searches, as it was a moment ago */
+    int64_t saved_generation;            /* of the snapshot on disk, -1 for none; background thread only */
+    int64_t saved_us;                    /* when that was, and how long it took */
     int64_t save_took_us;
     int64_t cursor;     /* documents up to here were looked at; background thread only */
     int64_t retry_from; /* the first that is tried again later, INT64_MAX = none; background thread only */

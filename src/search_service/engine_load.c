@@ -84,11 +84,11 @@ static bool load_snapshot(struct engine *e, struct engine_model *m, size_t dim)
     char path[PATH_MAX];
     struct error err;
     int64_t generation, again;
-    struct index *ix;
+    struct vectors_exact *ix;
     if (!engine_snapshot_path(e, m, path) ||
         search_store_vectors_generation(e->cfg.store, m->id, &generation, &err) != OK)
         return false;
-    enum status st = index_load(path, m->id, dim, generation, &ix, &err);
+    enum status st = vectors_exact_load(path, m->id, dim, generation, &ix, &err);
     if (st != OK) {
         if (st != ERR_NOT_FOUND)
             log_info("model %s: the index is rebuilt from the database: %s", m->id, err.message);
@@ -102,7 +102,7 @@ static bool load_snapshot(struct engine *e, struct engine_model *m, size_t dim)
     }
     pthread_rwlock_unlock(&e->changes);
     if (!same)
-        index_close(ix);
+        vectors_exact_close(ix);
     return same;
 }
 
@@ -116,7 +116,7 @@ static enum status read_page(struct engine *e, struct engine_model *m, size_t di
     pthread_rwlock_wrlock(&e->changes);
     enum status st = search_store_vectors_page(e->cfg.store, m->id, dim, *after, PAGE_ROWS, &a, &rows, n, err);
     for (size_t i = 0; i < *n && st == OK; i++)
-        st = index_put(atomic_load(&m->index), *after = rows[i].document_id, rows[i].vector, err);
+        st = vectors_exact_put(atomic_load(&m->index), *after = rows[i].document_id, rows[i].vector, err);
     pthread_rwlock_unlock(&e->changes);
     arena_free(&a);
     return st;
@@ -124,8 +124,8 @@ static enum status read_page(struct engine *e, struct engine_model *m, size_t di
 
 static enum status rebuild(struct engine *e, struct engine_model *m, size_t dim, struct error *err)
 {
-    struct index *ix;
-    enum status st = index_open(dim, &ix, err);
+    struct vectors_exact *ix;
+    enum status st = vectors_exact_open(dim, &ix, err);
     if (st != OK)
         return st;
     atomic_store(&m->index, ix);
@@ -181,7 +181,7 @@ void engine_load(struct engine *e, struct engine_model *m)
             log_error("model %s does not load: %s", m->id, err.message);
         engine_set_error(e, m, err.message);
         pthread_rwlock_wrlock(&e->changes); /* a half-filled index must not be taken for a whole one */
-        index_close(atomic_exchange(&m->index, NULL));
+        vectors_exact_close(atomic_exchange(&m->index, NULL));
         pthread_rwlock_unlock(&e->changes);
         atomic_store(&m->state, ENGINE_FAILED);
         return;
@@ -196,7 +196,7 @@ void engine_load(struct engine *e, struct engine_model *m)
 enum status engine_forget_vectors(struct engine *e, const char *id, struct error *err)
 {
     struct engine_model *m = engine_find(e, id);
-    struct index *ix = m ? atomic_load(&m->index) : NULL;
+    struct vectors_exact *ix = m ? atomic_load(&m->index) : NULL;
     struct arena a;
     arena_init(&a, PAGE_BYTES);
     pthread_rwlock_wrlock(&e->changes);
@@ -205,9 +205,9 @@ enum status engine_forget_vectors(struct engine *e, const char *id, struct error
         struct vector_row *rows;
         size_t n;
         arena_reset(&a);
-        st = search_store_vectors_page(e->cfg.store, id, index_dim(ix), after, PAGE_ROWS, &a, &rows, &n, err);
+        st = search_store_vectors_page(e->cfg.store, id, vectors_exact_dim(ix), after, PAGE_ROWS, &a, &rows, &n, err);
         for (size_t i = 0; i < n && st == OK; i++)
-            index_delete(ix, after = rows[i].document_id);
+            vectors_exact_delete(ix, after = rows[i].document_id);
         if (n < PAGE_ROWS)
             break;
     }
@@ -239,7 +239,7 @@ void engine_save(struct engine *e, struct engine_model *m, bool now)
     if (st == OK && generation == m->saved_generation)
         return;
     if (st == OK)
-        st = index_save(engine_index(m), path, m->id, generation, &err);
+        st = vectors_exact_save(engine_index(m), path, m->id, generation, &err);
     m->saved_us = os_monotonic_us();
     m->save_took_us = m->saved_us - start;
     if (st == OK)

@@ -40,7 +40,7 @@ static enum status read_image_body(struct search_service *s, const struct http_r
 static enum status store_document(struct search_service *s, struct document_in *in, struct arena *a, int64_t *id,
                                   bool *changed, struct error *err)
 {
-    struct index_terms terms;
+    struct sticker_terms terms;
     struct document before;
     enum status st = document_analyze(in, a, &terms, err);
     if (st != OK)

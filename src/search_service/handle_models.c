@@ -21,7 +21,7 @@ enum status model_put_members(struct search_service *s, struct engine_model *m, 
                st.precision);
     buf_printf(out, ",\"indexed\":%lld,\"pending\":%lld,\"failed\":%lld,\"rate\":%.1f", (long long)st.indexed,
                (long long)st.pending, (long long)st.failed, st.rate);
-    buf_printf(out, ",\"memory\":{\"model\":%zu,\"index\":%zu}", st.model_bytes, st.index_bytes);
+    buf_printf(out, ",\"memory\":{\"model\":%zu,\"index\":%zu}", st.model_bytes, st.vectors_exact_bytes);
     if (*st.error) {
         buf_puts(out, ",\"error\":");
         json_put_string(out, st.error);

@@ -132,7 +132,7 @@ static void model_metrics(struct search_service *s, struct buf *out)
         of_model(out, "peel_search_model_bytes", models[i], "", (double)status[i].model_bytes);
     metric_family(out, "peel_search_index_bytes", "gauge", "Memory of the vectors.");
     for (size_t i = 0; i < known; i++)
-        of_model(out, "peel_search_index_bytes", models[i], "", (double)status[i].index_bytes);
+        of_model(out, "peel_search_index_bytes", models[i], "", (double)status[i].vectors_exact_bytes);
 }
 
 static void engine_metrics(struct search_service *s, struct buf *out)

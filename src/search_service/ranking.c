@@ -95,7 +95,7 @@ enum status document_text(const struct document *doc, struct arena *a, const cha
 }
 
 static enum status read_words(const struct ranking_query *q, bool complete_last, struct arena *a,
-                              struct index_query *out, struct error *err)
+                              struct term_query *out, struct error *err)
 {
     const char *text = q->text;
     size_t len = q->text_len;
@@ -103,7 +103,7 @@ static enum status read_words(const struct ranking_query *q, bool complete_last,
     return st == OK ? text_query(text, len, q->language, complete_last && !q->like, a, out, err) : st;
 }
 
-static enum status lexical_hits(struct search_store *store, const struct index_query *w, size_t limit, size_t offset,
+static enum status lexical_hits(struct search_store *store, const struct term_query *w, size_t limit, size_t offset,
                                 struct arena *a, struct ranked **out, size_t *n, int64_t *total, struct error *err)
 {
     struct search_hit *hits;
@@ -137,7 +137,7 @@ static enum status word_hits(const struct ranking_query *q, size_t limit, struct
 static enum status by_words(struct search_store *store, const struct ranking_query *q, bool complete_last,
                             struct arena *a, struct ranking *out, struct error *err)
 {
-    struct index_query w;
+    struct term_query w;
     struct ranked *items;
     size_t n;
     int64_t total;
@@ -202,10 +202,10 @@ static enum status vector_hits(struct engine *engine, const struct ranking_query
     if (st != OK)
         return st;
     size_t count = engine_searched(q->model);
-    k = k > INDEX_MAX_K ? INDEX_MAX_K : k;
+    k = k > VECTORS_MAX_K ? VECTORS_MAX_K : k;
     k = k > count ? (count ? count : 1) : k;
     float *vector = arena_array(a, engine_dim(q->model), sizeof *vector);
-    struct index_hit *hits;
+    struct vectors_hit *hits;
     *out = arena_array(a, k, sizeof **out);
     if (!vector || !*out)
         return no_memory(err);
@@ -237,7 +237,7 @@ static enum status rank_vector(struct search_store *store, struct engine *engine
     cut_page(q, items, n, out);
     if (!windowed) { /* everything that has a vector is a result, the last one the least like it */
         size_t all = engine_searched(q->model);
-        out->total = (int64_t)(all < INDEX_MAX_K ? all : INDEX_MAX_K);
+        out->total = (int64_t)(all < VECTORS_MAX_K ? all : VECTORS_MAX_K);
     }
     return name_page(store, a, out, err);
 }
@@ -322,7 +322,7 @@ static enum status family_hits(struct search_store *store, const struct ranking_
     size_t least = (len - begin) / 2 > 4 ? (len - begin) / 2 : 4;
     enum status st = OK;
     while (st == OK && *n == 0 && len > begin + least) {
-        struct index_query w;
+        struct term_query w;
         int64_t total;
         do
             len--;
@@ -340,7 +340,7 @@ static enum status family_hits(struct search_store *store, const struct ranking_
 static enum status fuse_words_alone(struct search_store *store, const struct ranking_query *q, struct arena *a,
                                     struct ranking *out, struct error *err)
 {
-    struct index_query w;
+    struct term_query w;
     struct ranked *items;
     size_t n;
     int64_t total;
@@ -369,7 +369,7 @@ static enum status fuse_words_alone(struct search_store *store, const struct ran
 static enum status rank_hybrid(struct search_store *store, struct engine *engine, const struct ranking_query *q,
                                struct arena *a, struct ranking *out, struct error *err)
 {
-    struct index_query w;
+    struct term_query w;
     struct ranked *lexical = NULL, *vector = NULL, *words = NULL;
     size_t n_lexical = 0, n_vector = 0, n_words = 0;
     int64_t total;

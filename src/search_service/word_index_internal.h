@@ -2,9 +2,9 @@
 #ifndef PEEL_SEARCH_SERVICE_WORD_INDEX_INTERNAL_H
 #define PEEL_SEARCH_SERVICE_WORD_INDEX_INTERNAL_H
 
-#include "index/scan.h"
 #include "search_service/word_index.h"
 #include "text/text.h"
+#include "vectors/scan.h"
 #include "words/lexicon.h"
 
 #include <pthread.h>

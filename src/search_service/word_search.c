@@ -77,7 +77,7 @@ static const char *correct(const struct word_index *x, const char *word, struct 
 /* In any language of the library, too. */
 static bool is_in_store(const struct word_index *x, const char *word, struct arena *a)
 {
-    struct index_query q;
+    struct term_query q;
     struct search_hit *hits;
     size_t n;
     int64_t total;
@@ -218,7 +218,7 @@ static int by_score(const void *a, const void *b)
 }
 
 /* Words that text_query leaves out say nothing about a picture. */
-static bool counts(const struct index_query *q, const struct text_term *t)
+static bool counts(const struct term_query *q, const struct text_term *t)
 {
     for (size_t i = 0; i < q->n_stems; i++)
         if (strcmp(q->stems[i], t->stem) == 0)
@@ -352,7 +352,7 @@ static void compare_term(const struct word_index *x, const struct text_term *wor
     memcpy(m->alike, m->term, x->n * sizeof *m->term);
 }
 
-static void score_all(const struct word_index *x, const struct index_query *q, const struct text_terms *terms,
+static void score_all(const struct word_index *x, const struct term_query *q, const struct text_terms *terms,
                       struct arena *a, struct scratch *m)
 {
     double total = 0;
@@ -398,7 +398,7 @@ enum status word_index_search(struct word_index *x, const char *text, size_t len
                               struct word_hit **out, size_t *n, const char **corrected, struct error *err)
 {
     struct text_terms terms;
-    struct index_query q;
+    struct term_query q;
     struct scratch scratch = {0};
     *n = 0;
     *corrected = NULL;

@@ -18,7 +18,7 @@ extern const struct fts_table search_fts;
 enum status search_store_write(struct search_store *s, enum db_durability durability, db_job *job, void *arg,
                                struct error *err) MUST_CHECK;
 /* Inside a job: what the document is found by, in the place of what it was. */
-enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct index_terms *terms,
+enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms,
                                    struct error *err) MUST_CHECK;
 /* Columns of table documents, and how to read them. */
 #define DOCUMENT_COLUMNS "d.id, d.filename, d.title, d.words_json, d.image_sha256, d.created_us, d.modified_us"

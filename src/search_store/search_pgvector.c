@@ -126,7 +126,7 @@ enum status search_store_pgvector_put(struct db_conn *c, int64_t model, size_t d
     return st == OK && searched ? put_all(c, model, dim, document_ids, vectors, n, err) : st;
 }
 
-struct index_job {
+struct scan_job {
     const char *model;
     size_t dim;
     bool more;
@@ -134,7 +134,7 @@ struct index_job {
 
 static enum status make_job(struct db_conn *c, void *arg, struct error *err)
 {
-    const struct index_job *job = arg;
+    const struct scan_job *job = arg;
     char sql[900];
     int64_t model;
     bool searched = false;
@@ -156,7 +156,7 @@ static enum status make_job(struct db_conn *c, void *arg, struct error *err)
 /* Brings a page of vectors in that were there before the table was. */
 static enum status fill_job(struct db_conn *c, void *arg, struct error *err)
 {
-    struct index_job *job = arg;
+    struct scan_job *job = arg;
     struct arena a;
     struct db_rows r;
     char sql[300];
@@ -191,7 +191,7 @@ static enum status fill_job(struct db_conn *c, void *arg, struct error *err)
 
 enum status search_store_vectors_index(struct search_store *s, const char *model, size_t dim, struct error *err)
 {
-    struct index_job job = {.model = model, .dim = dim};
+    struct scan_job job = {.model = model, .dim = dim};
     if (dim > MAX_DIM)
         return err_set(err, ERR_UNSUPPORTED, "model %s: pgvector indexes vectors of %d numbers at most, found %zu",
                        model, MAX_DIM, dim);

@@ -60,14 +60,14 @@ enum status search_store_write(struct search_store *s, enum db_durability durabi
 
 const struct fts_table search_fts = FTS_TABLE("documents_fts", "documents", "id", "id");
 
-enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct index_terms *terms, struct error *err)
+enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms, struct error *err)
 {
     return fts_put(c, &search_fts, id, terms, err);
 }
 
 struct put_job {
     const struct document *doc;
-    const struct index_terms *terms;
+    const struct sticker_terms *terms;
     int64_t id; /* 0: there is none yet */
     bool same, same_image;
 };
@@ -123,7 +123,7 @@ static enum status put_job(struct db_conn *c, void *arg, struct error *err)
     return st == OK ? search_store_changed(c, &job->id, 1, err) : st;
 }
 
-enum status search_store_put(struct search_store *s, const struct document *doc, const struct index_terms *terms,
+enum status search_store_put(struct search_store *s, const struct document *doc, const struct sticker_terms *terms,
                              int64_t *id, bool *changed, struct error *err)
 {
     enum status st = filename_check(doc->filename, err);
@@ -249,7 +249,7 @@ enum status search_store_filenames(struct search_store *s, const int64_t *ids, s
     return st;
 }
 
-enum status search_store_lexical(struct search_store *s, const struct index_query *q, size_t limit, size_t offset,
+enum status search_store_lexical(struct search_store *s, const struct term_query *q, size_t limit, size_t offset,
                                  struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
                                  struct error *err)
 {

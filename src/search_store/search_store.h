@@ -6,8 +6,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/filename.h"
-#include "base/language.h"
 #include "base/status.h"
+#include "base/terms.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,10 +25,10 @@ struct document {
     const char *image_sha256; /* hex, "" without an image */
     int64_t created_us, modified_us;
 };
-/* Adds or replaces by filename; `terms`: as text_index makes them; same content and terms change nothing (*changed
- * false). When the image's hash changes, its vectors are dropped (they are stale). `id` and times of `doc` are ignored.
- * DURABLE, because the sticker store forgets the delivery once this was acknowledged; so is delete. */
-enum status search_store_put(struct search_store *s, const struct document *doc, const struct index_terms *terms,
+/* Adds or replaces by filename; `terms`: as text_sticker_terms makes them; same content and terms change nothing
+ * (*changed false). When the image's hash changes, its vectors are dropped (they are stale). `id` and times of `doc`
+ * are ignored. DURABLE, because the sticker store forgets the delivery once this was acknowledged; so is delete. */
+enum status search_store_put(struct search_store *s, const struct document *doc, const struct sticker_terms *terms,
                              int64_t *id, bool *changed, struct error *err) MUST_CHECK;
 enum status search_store_delete(struct search_store *s, const char *filename, int64_t *id,
                                 struct error *err) MUST_CHECK; /* NOT_FOUND */
@@ -83,7 +83,7 @@ struct search_hit {
 };
 /* BM25 over title, words, filename (weights 3, 2, 1; prefix matches of the last word lower), and titles and
  * words of the other languages; those not preferred lower. Any term may match, best first, ties by filename. */
-enum status search_store_lexical(struct search_store *s, const struct index_query *q, size_t limit, size_t offset,
+enum status search_store_lexical(struct search_store *s, const struct term_query *q, size_t limit, size_t offset,
                                  struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
                                  struct error *err) MUST_CHECK;
 

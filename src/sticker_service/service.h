@@ -41,17 +41,6 @@ struct sticker_service {
     struct peer_status *peer_status;                 /* what the dashboard shows of SearchService */
 };
 
-/* Handlers, one per file. */
-void search_handle(void *ctx, const struct http_request *req, struct http_response *res);
-void feedback_handle(void *ctx, const struct http_request *req, struct http_response *res);
-void analytics_handle(void *ctx, const struct http_request *req, struct http_response *res);
-void export_handle(void *ctx, const struct http_request *req, struct http_response *res);
-void counter_handle(void *ctx, const struct http_request *req, struct http_response *res);
-void media_handle(void *ctx, const struct http_request *req, struct http_response *res);
-void healthz_handle(void *ctx, const struct http_request *req, struct http_response *res);
-void readyz_handle(void *ctx, const struct http_request *req, struct http_response *res);
-void metrics_handle(void *ctx, const struct http_request *req, struct http_response *res);
-
 /* As http_param, but an absent parameter is OK and has the value `fallback`. */
 enum status param_or(const struct http_request *req, const char *name, const char *fallback, const char **value,
                      struct error *err) MUST_CHECK;

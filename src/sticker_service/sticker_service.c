@@ -2,8 +2,9 @@
 #include "sticker_service/sticker_service.h"
 
 #include "base/log.h"
-#include "sticker_service/admin.h"
-#include "sticker_service/gallery.h"
+#include "sticker_service/admin/admin.h"
+#include "sticker_service/api/api.h"
+#include "sticker_service/gallery/gallery.h"
 #include "sticker_service/service.h"
 
 #include <errno.h>
@@ -13,37 +14,37 @@
 #define PASSWORD_CHECKS 2 /* at once: logging in must not take all memory, nor all processors from searches */
 
 static const struct http_route routes[] = {
-    {HTTP_GET, "/api/search/", search_handle, 0, 0, "search"},
-    {HTTP_POST, "/api/feedback/", feedback_handle, 0, 1u << 20, "feedback"},
-    {HTTP_GET, "/api/analytics/", analytics_handle, HTTP_DEAR, 0, "analytics"},
-    {HTTP_GET, "/api/analytics/export", export_handle, HTTP_DEAR, 0, "export"},
-    {HTTP_GET, "/api/counter/", counter_handle, HTTP_INLINE, 0, "counter"},
-    {HTTP_GET, "/media/{filename}", media_handle, HTTP_FREE, 0, "media"},
-    {HTTP_GET, "/healthz", healthz_handle, HTTP_INLINE | HTTP_FREE, 0, "healthz"},
-    {HTTP_GET, "/readyz", readyz_handle, HTTP_FREE, 0, "readyz"},
-    {HTTP_GET, "/metrics", metrics_handle, HTTP_FREE, 0, "metrics"},
-    {HTTP_GET, "/", gallery_page, 0, 0, "gallery"},
-    {HTTP_GET, "/sticker/{filename}", gallery_sticker, 0, 0, "gallery_sticker"},
-    {HTTP_POST, "/vote", gallery_vote, 0, GALLERY_VOTE, "gallery_vote"},
-    {HTTP_GET, "/static/{file}", gallery_static, HTTP_INLINE | HTTP_FREE, 0, "static"},
-    {HTTP_GET, "/api/openapi.json", gallery_openapi, HTTP_INLINE, 0, "openapi"},
-    {HTTP_GET, "/api/docs", gallery_docs, 0, 0, "docs"},
-    {HTTP_GET, "/admin/", dashboard_page, 0, 0, "admin"},
-    {HTTP_GET, "/admin/login", admin_login_page, 0, 0, "admin_login"},
-    {HTTP_POST, "/admin/login", admin_login, HTTP_DEAR, ADMIN_FORM_SMALL, "admin_login"},
-    {HTTP_POST, "/admin/logout", admin_logout, 0, ADMIN_FORM_SMALL, "admin_logout"},
-    {HTTP_GET, "/admin/password", admin_password_page, 0, 0, "admin_password"},
-    {HTTP_POST, "/admin/password", admin_password, 0, ADMIN_FORM_SMALL, "admin_password"},
-    {HTTP_GET, "/admin/stickers/upload/", admin_upload_page, 0, 0, "admin_upload"},
-    {HTTP_POST, "/admin/stickers/upload/", admin_upload, HTTP_ADMITS, ADMIN_UPLOAD, "admin_upload"},
-    {HTTP_GET, "/admin/documents/edit", admin_document_page, 0, 0, "admin_document"},
-    {HTTP_POST, "/admin/documents/reindex", admin_document_reindex, 0, ADMIN_FORM_SMALL, "admin_document"},
-    {HTTP_GET, "/admin/{model}/", admin_list, 0, 0, "admin_list"},
-    {HTTP_GET, "/admin/{model}/export", admin_export, HTTP_DEAR, 0, "admin_export"},
-    {HTTP_GET, "/admin/{model}/edit", admin_edit_page, 0, 0, "admin_edit"},
-    {HTTP_POST, "/admin/{model}/edit", admin_edit, 0, ADMIN_FORM, "admin_edit"},
-    {HTTP_GET, "/admin/{model}/delete", admin_delete_page, 0, 0, "admin_delete"},
-    {HTTP_POST, "/admin/{model}/action", admin_action, 0, ADMIN_FORM, "admin_action"},
+    {HTTP_GET, "/api/search/", handle_api_search, 0, 0, "search"},
+    {HTTP_POST, "/api/feedback/", handle_api_feedback, 0, 1u << 20, "feedback"},
+    {HTTP_GET, "/api/analytics/", handle_api_analytics, HTTP_DEAR, 0, "analytics"},
+    {HTTP_GET, "/api/analytics/export", handle_api_export, HTTP_DEAR, 0, "export"},
+    {HTTP_GET, "/api/counter/", handle_api_counter, HTTP_INLINE, 0, "counter"},
+    {HTTP_GET, "/media/{filename}", handle_api_media, HTTP_FREE, 0, "media"},
+    {HTTP_GET, "/healthz", handle_api_healthz, HTTP_INLINE | HTTP_FREE, 0, "healthz"},
+    {HTTP_GET, "/readyz", handle_api_readyz, HTTP_FREE, 0, "readyz"},
+    {HTTP_GET, "/metrics", handle_api_metrics, HTTP_FREE, 0, "metrics"},
+    {HTTP_GET, "/", handle_gallery, 0, 0, "gallery"},
+    {HTTP_GET, "/sticker/{filename}", handle_gallery_sticker, 0, 0, "gallery_sticker"},
+    {HTTP_POST, "/vote", handle_gallery_vote, 0, GALLERY_VOTE, "gallery_vote"},
+    {HTTP_GET, "/static/{file}", handle_gallery_static, HTTP_INLINE | HTTP_FREE, 0, "static"},
+    {HTTP_GET, "/api/openapi.json", handle_openapi, HTTP_INLINE, 0, "openapi"},
+    {HTTP_GET, "/api/docs", handle_docs, 0, 0, "docs"},
+    {HTTP_GET, "/admin/", handle_admin_dashboard, 0, 0, "admin"},
+    {HTTP_GET, "/admin/login", handle_admin_login_page, 0, 0, "admin_login"},
+    {HTTP_POST, "/admin/login", handle_admin_login, HTTP_DEAR, ADMIN_FORM_SMALL, "admin_login"},
+    {HTTP_POST, "/admin/logout", handle_admin_logout, 0, ADMIN_FORM_SMALL, "admin_logout"},
+    {HTTP_GET, "/admin/password", handle_admin_password_page, 0, 0, "admin_password"},
+    {HTTP_POST, "/admin/password", handle_admin_password, 0, ADMIN_FORM_SMALL, "admin_password"},
+    {HTTP_GET, "/admin/stickers/upload/", handle_admin_upload_page, 0, 0, "admin_upload"},
+    {HTTP_POST, "/admin/stickers/upload/", handle_admin_upload, HTTP_ADMITS, ADMIN_UPLOAD, "admin_upload"},
+    {HTTP_GET, "/admin/documents/edit", handle_admin_document_page, 0, 0, "admin_document"},
+    {HTTP_POST, "/admin/documents/reindex", handle_admin_document_reindex, 0, ADMIN_FORM_SMALL, "admin_document"},
+    {HTTP_GET, "/admin/{table}/", handle_admin_list, 0, 0, "admin_list"},
+    {HTTP_GET, "/admin/{table}/export", handle_admin_export, HTTP_DEAR, 0, "admin_export"},
+    {HTTP_GET, "/admin/{table}/edit", handle_admin_edit_page, 0, 0, "admin_edit"},
+    {HTTP_POST, "/admin/{table}/edit", handle_admin_edit, 0, ADMIN_FORM, "admin_edit"},
+    {HTTP_GET, "/admin/{table}/delete", handle_admin_delete_page, 0, 0, "admin_delete"},
+    {HTTP_POST, "/admin/{table}/action", handle_admin_action, 0, ADMIN_FORM, "admin_action"},
 };
 
 struct sticker_service_config sticker_service_defaults(void)

@@ -117,7 +117,7 @@ struct admin_change {
     int64_t seen_us; /* its modified_us as the person saw it; 0: whatever it is */
     const struct sticker
         *sticker; /* for list "stickers"; CHANGE_PICTURE: only sha256, mime, bytes and sides count ... */
-    const struct index_terms *terms;
+    const struct sticker_terms *terms;
     const struct admin_pair *fields; /* ... and for the others */
     size_t n_fields;
     const char *object;         /* for the history: what a person calls it, */

@@ -19,11 +19,11 @@ extern const struct fts_table sticker_fts;
  * the word index's totals anyway, and so they cannot deadlock. */
 enum status sticker_alone(struct db_conn *c, struct error *err) MUST_CHECK;
 /* What the sticker is found by, in the place of what it was. */
-enum status sticker_put_terms(struct db_conn *c, int64_t row, const struct index_terms *terms,
+enum status sticker_put_terms(struct db_conn *c, int64_t row, const struct sticker_terms *terms,
                               struct error *err) MUST_CHECK;
-enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
                         struct error *err) MUST_CHECK;
-enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
                            struct error *err) MUST_CHECK;
 enum status sticker_delete(struct db_conn *c, const char *filename, struct error *err) MUST_CHECK;
 

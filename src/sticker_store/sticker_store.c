@@ -48,7 +48,7 @@ enum status sticker_alone(struct db_conn *c, struct error *err)
     return db_lock(c, "SELECT 1 FROM stickers_fts_totals FOR UPDATE", err);
 }
 
-enum status sticker_put_terms(struct db_conn *c, int64_t row, const struct index_terms *terms, struct error *err)
+enum status sticker_put_terms(struct db_conn *c, int64_t row, const struct sticker_terms *terms, struct error *err)
 {
     enum status st = fts_put(c, &sticker_fts, row, terms, err);
     if (st != OK || !db_is_postgres(c))
@@ -60,7 +60,7 @@ enum status sticker_put_terms(struct db_conn *c, int64_t row, const struct index
                   DB_ARGS(DB_INT(row), DB_TEXT(terms->folded ? terms->folded : "")), NULL, err);
 }
 
-static enum status put_words(struct db_conn *c, int64_t row, const struct sticker *s, const struct index_terms *terms,
+static enum status put_words(struct db_conn *c, int64_t row, const struct sticker *s, const struct sticker_terms *terms,
                              struct error *err)
 {
     enum status st = sticker_put_terms(c, row, terms, err);
@@ -81,7 +81,7 @@ static enum status put_words(struct db_conn *c, int64_t row, const struct sticke
 
 struct add_job {
     const struct sticker *stickers;
-    const struct index_terms *terms;
+    const struct sticker_terms *terms;
     size_t n, updated;
 };
 
@@ -91,7 +91,8 @@ struct add_job {
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)"                                            \
     " ON CONFLICT (filename) DO NOTHING RETURNING "
 
-enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct index_terms *terms, struct error *err)
+enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
+                        struct error *err)
 {
     char id[37];
     int64_t now = os_now_us(), row;
@@ -120,8 +121,8 @@ static enum status add_job(struct db_conn *c, void *arg, struct error *err)
     return st;
 }
 
-enum status sticker_store_add(struct sticker_store *s, const struct sticker *stickers, const struct index_terms *terms,
-                              size_t n, struct error *err)
+enum status sticker_store_add(struct sticker_store *s, const struct sticker *stickers,
+                              const struct sticker_terms *terms, size_t n, struct error *err)
 {
     for (size_t i = 0; i < n; i++) {
         enum status st = filename_check(stickers[i].filename, err);
@@ -141,7 +142,7 @@ static enum status not_found(const char *filename, struct error *err)
     " WHERE filename = $1 AND modified_us <= $8 RETURNING "
 
 /* *row is 0 when the sticker is not there, or was modified after `unmodified_since`. */
-static enum status update_one(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+static enum status update_one(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
                               int64_t unmodified_since, int64_t *row, struct error *err)
 {
     struct db_rows r;
@@ -158,7 +159,7 @@ static enum status update_one(struct db_conn *c, const struct sticker *s, const 
     return st == OK && *row ? sticker_outbox_queue(c, "put", s->filename, err) : st;
 }
 
-enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct index_terms *terms,
+enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
                            struct error *err)
 {
     int64_t row;
@@ -174,7 +175,7 @@ static enum status update_job(struct db_conn *c, void *arg, struct error *err)
 }
 
 enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
-                                 const struct index_terms *terms, struct error *err)
+                                 const struct sticker_terms *terms, struct error *err)
 {
     return db_write(s->db, DB_DURABLE, update_job, &(struct add_job){sticker, terms, 1, 0}, err);
 }
@@ -193,7 +194,7 @@ static enum status update_unmodified_job(struct db_conn *c, void *arg, struct er
 }
 
 enum status sticker_store_update_unmodified(struct sticker_store *s, const struct sticker *stickers,
-                                            const struct index_terms *terms, size_t n, size_t *updated,
+                                            const struct sticker_terms *terms, size_t n, size_t *updated,
                                             struct error *err)
 {
     struct add_job job = {stickers, terms, n, 0};
@@ -390,7 +391,7 @@ enum status sticker_store_count(struct sticker_store *s, int64_t *stickers, int6
     return st;
 }
 
-enum status sticker_store_search(struct sticker_store *s, const struct index_query *q, size_t limit, size_t offset,
+enum status sticker_store_search(struct sticker_store *s, const struct term_query *q, size_t limit, size_t offset,
                                  struct arena *a, struct store_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct fts_hit *found;

@@ -10,8 +10,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/filename.h"
-#include "base/language.h"
 #include "base/status.h"
+#include "base/terms.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,17 +35,17 @@ struct sticker {
     size_t n_words;
     int64_t created_us, modified_us;
 };
-/* Adds stickers in one transaction, each with an outbox entry. `terms`: as text_index makes them, for the
+/* Adds stickers in one transaction, each with an outbox entry. `terms`: as text_sticker_terms makes them, for the
  * degraded search. ERR_CONFLICT names the filename that exists. ids and times are filled by the store. DURABLE. */
-enum status sticker_store_add(struct sticker_store *s, const struct sticker *stickers, const struct index_terms *terms,
-                              size_t n, struct error *err) MUST_CHECK;
+enum status sticker_store_add(struct sticker_store *s, const struct sticker *stickers,
+                              const struct sticker_terms *terms, size_t n, struct error *err) MUST_CHECK;
 /* Replaces title, words and credits of an existing one (not its image) and queues an outbox entry. DURABLE. */
 enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
-                                 const struct index_terms *terms, struct error *err) MUST_CHECK;
+                                 const struct sticker_terms *terms, struct error *err) MUST_CHECK;
 /* The same for many, in one transaction, but only of those that nobody has modified since their modified_us;
  * *updated: how many. DURABLE. */
 enum status sticker_store_update_unmodified(struct sticker_store *s, const struct sticker *stickers,
-                                            const struct index_terms *terms, size_t n, size_t *updated,
+                                            const struct sticker_terms *terms, size_t n, size_t *updated,
                                             struct error *err) MUST_CHECK;
 /* Deletes it with its scores and queues an outbox "delete". ERR_NOT_FOUND. DURABLE. */
 enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err) MUST_CHECK;
@@ -66,7 +66,7 @@ struct store_hit {
     const char *filename;
     double score; /* higher is better */
 };
-enum status sticker_store_search(struct sticker_store *s, const struct index_query *q, size_t limit, size_t offset,
+enum status sticker_store_search(struct sticker_store *s, const struct term_query *q, size_t limit, size_t offset,
                                  struct arena *a, struct store_hit **hits, size_t *n, int64_t *total,
                                  struct error *err) MUST_CHECK;
 

@@ -175,7 +175,7 @@ static const struct database {
     size_t n;
     const struct fts_table *fts;
     const struct table *indexed; /* whose rows have terms */
-    enum status (*put_terms)(struct db_conn *c, int64_t id, const struct index_terms *terms, struct error *err);
+    enum status (*put_terms)(struct db_conn *c, int64_t id, const struct sticker_terms *terms, struct error *err);
     const char *finish_sqlite, *finish_postgres;
 } databases[] = {
     {.sqlite = &sticker_schema_sqlite,
@@ -486,7 +486,7 @@ struct terms {
     struct arena arena;
     size_t n;
     int64_t ids[BATCH_DOCUMENTS];
-    struct index_terms terms[BATCH_DOCUMENTS];
+    struct sticker_terms terms[BATCH_DOCUMENTS];
 };
 
 /* Of the documents after `after`, those that have terms; *last: the last one looked at, 0 at the end. */
@@ -612,7 +612,7 @@ static enum status sum_terms(struct side *s, const struct database *d, struct te
     enum status st = read_terms(s->conn, d, s->last, t, &s->last, err);
     buf_init(&row, SIZE_MAX);
     for (size_t i = 0; st == OK && i < t->n; i++) {
-        const struct index_terms *terms = &t->terms[i];
+        const struct sticker_terms *terms = &t->terms[i];
         const char *const texts[] = {terms->title, terms->words, terms->filename, terms->folded};
         put_number(&row, t->ids[i]);
         for (size_t j = 0; j < sizeof texts / sizeof *texts; j++)

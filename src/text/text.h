@@ -10,8 +10,8 @@
 #define PEEL_TEXT_TEXT_H
 
 #include "base/arena.h"
-#include "base/language.h"
 #include "base/status.h"
+#include "base/terms.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -38,13 +38,13 @@ enum status text_analyze(const char *s, size_t len, size_t max_terms, struct are
 
 /* The terms of a sticker in all its languages. `words` may have several tags of one language; the filename's
  * ending is left out. Memory from the arena. ERR_TOO_LARGE beyond LANGUAGE_MAX_BYTES and _LISTS. */
-enum status text_index(const char *title, const char *filename, const struct sticker_words *words, size_t n,
-                       struct arena *a, struct index_terms *out, struct error *err) MUST_CHECK;
+enum status text_sticker_terms(const char *title, const char *filename, const struct sticker_words *words, size_t n,
+                               struct arena *a, struct sticker_terms *out, struct error *err) MUST_CHECK;
 
 /* A query's terms. `language`: the preferred one's number, LANGUAGE_en without one: then English words that
  * say nothing about a picture are left out. complete: the last word may be the beginning of one. */
 enum status text_query(const char *s, size_t len, unsigned language, bool complete, struct arena *a,
-                       struct index_query *out, struct error *err) MUST_CHECK;
+                       struct term_query *out, struct error *err) MUST_CHECK;
 
 /* The stems (or folded forms) joined by single spaces: what a store puts in its index. */
 char *text_join_stems(const struct text_terms *t, struct arena *arena) MUST_CHECK;

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena a;
     struct error err = {OK, ""};
     struct document_in in = {0};
-    struct index_terms terms;
+    struct sticker_terms terms;
     arena_init(&a, 8u << 20);
     const char *body = (const char *)data;
     if (document_parse("cat.png", body, size, &a, &in, &err) != OK) {

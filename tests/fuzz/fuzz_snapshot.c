@@ -1,6 +1,6 @@
 /* Index snapshots. Half of the inputs get their checksums put right first, so that what lies behind them is
- * reached; index_file.c is included for its private struct header. */
-#include "index/index_file.c" /* NOLINT(bugprone-suspicious-include) */
+ * reached; vectors_file.c is included for its private struct header. */
+#include "vectors/vectors_file.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include <sys/mman.h>
 
@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char path[64];
-    struct index *ix;
+    struct vectors_exact *ix;
     struct error err;
     struct header h;
     if (size > 1u << 16)
@@ -30,16 +30,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (write(fd, copy, size) != (ssize_t)size)
         abort();
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (index_load(path, "m", DIM, 7, &ix, &err) == OK) {
+    if (vectors_exact_load(path, "m", DIM, 7, &ix, &err) == OK) {
         const float query[DIM] = {1, 0, 0};
-        struct index_hit hits[4];
+        struct vectors_hit hits[4];
         size_t count;
-        if (index_search(ix, NULL, query, 1, 4, INDEX_INT8, hits, &count, &err) != OK || count > 4)
+        if (vectors_exact_search(ix, NULL, query, 1, 4, VECTORS_INT8, hits, &count, &err) != OK || count > 4)
             abort();
-        if (index_put(ix, 1, query, &err) != OK)
+        if (vectors_exact_put(ix, 1, query, &err) != OK)
             abort();
-        index_delete(ix, 2);
-        index_close(ix);
+        vectors_exact_delete(ix, 2);
+        vectors_exact_close(ix);
     }
     close(fd);
     free(copy);

@@ -27,7 +27,7 @@ static void use_stickers(struct sticker_store *store, struct arena *a, bool make
     struct outbox_item *items;
     struct user user = {.username = "ann", .password_hash = "h"};
     const char *stem = "cat";
-    const struct index_query query = {
+    const struct term_query query = {
         .stems = &stem, .n_stems = 1, .prefix = "kit", .prefix_in_all = true, .forms = &form, .n_forms = 1};
     const char *up = "s1.png", **failed;
     struct feedback_entry e = {.query = "cat", .positive = &up, .n_positive = 1};
@@ -47,7 +47,7 @@ static void use_stickers(struct sticker_store *store, struct arena *a, bool make
                                    .mime = "",
                                    .words = &words,
                                    .n_words = 1};
-        st = sticker_store_add(store, &sticker, &(struct index_terms){"cat", "kitten", "s", "cat kitten", &german, 1},
+        st = sticker_store_add(store, &sticker, &(struct sticker_terms){"cat", "kitten", "s", "cat kitten", &german, 1},
                                1, NULL);
     }
     st |= sticker_store_query_ensure(store, make ? "cat" : "dog", NULL);
@@ -71,7 +71,7 @@ static void use_search(struct search_store *store, struct arena *a, bool make)
     struct document *docs;
     float v[4] = {1, 0, 0, 0};
     const char *stem = "cat";
-    const struct index_query query = {
+    const struct term_query query = {
         .stems = &stem, .n_stems = 1, .prefix = "kit", .prefix_in_all = true, .forms = &form, .n_forms = 1};
     const char *image = "1", *value;
     int64_t id = 0, total;
@@ -82,8 +82,8 @@ static void use_search(struct search_store *store, struct arena *a, bool make)
         char name[32];
         snprintf(name, sizeof name, "s%d.png", make ? i : i * 98 + 1);
         struct document doc = {.filename = name, .title = "cat", .words_json = "[]", .image_sha256 = "1"};
-        st |= search_store_put(store, &doc, &(struct index_terms){"cat", "kitten", "s", "cat kitten", &german, 1}, &id,
-                               &changed, NULL);
+        st |= search_store_put(store, &doc, &(struct sticker_terms){"cat", "kitten", "s", "cat kitten", &german, 1},
+                               &id, &changed, NULL);
         st |= search_store_vectors_put(store, "m", 4, &id, &image, v, 1, NULL);
     }
     st |= search_store_lexical(store, &query, 10, 0, a, &hits, &n, &total, NULL);

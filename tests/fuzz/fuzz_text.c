@@ -12,15 +12,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void index_and_ask(const char *s, size_t size, struct arena *a)
 {
     static const char *const tags[] = {"en", "de", "fr", "ar", "ja", "zh", "ko", "th", "ru", "tr"};
-    struct index_terms terms;
-    struct index_query query;
+    struct sticker_terms terms;
+    struct term_query query;
     char *text = arena_strndup(a, s, size);
     if (!text || !size)
         return;
     unsigned which = (unsigned char)s[0] % (sizeof tags / sizeof *tags);
     struct sticker_words words[] = {{.language = tags[which], .title = text, .words = text},
                                     {.language = "en", .title = "", .words = text}};
-    enum status st = text_index(text, text, words, 2, a, &terms, NULL);
+    enum status st = text_sticker_terms(text, text, words, 2, a, &terms, NULL);
     if (st != OK && st != ERR_TOO_LARGE && st != ERR_NO_MEMORY)
         abort();
     st = text_query(s, size, language_number(tags[which]), true, a, &query, NULL);

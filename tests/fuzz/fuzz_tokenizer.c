@@ -1,5 +1,5 @@
 /* Tokenizer files and texts: the first byte chooses what the rest is. */
-#include "model/tokenizer.h"
+#include "tokenize/tokenizer.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -16,7 +16,7 @@
 
 /* A query in English (base/language.h) from its stems. */
 #define ENGLISH(words, count, beginning)                                                                               \
-    (&(struct index_query){.stems = (words), .n_stems = (count), .prefix = (beginning), .language = LANGUAGE_en})
+    (&(struct term_query){.stems = (words), .n_stems = (count), .prefix = (beginning), .language = LANGUAGE_en})
 
 /* Makes a new folder and returns its path in `out` (at least 64 bytes). */
 static inline char *tmp_make(char *out, size_t cap)

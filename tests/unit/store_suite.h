@@ -81,7 +81,7 @@ static inline void suite_add(struct suite *s, struct sticker_store *store, const
                               .height = 3,
                               .words = &words,
                               .n_words = 1};
-    struct index_terms terms = {.title = title, .words = "", .filename = "", .folded = title};
+    struct sticker_terms terms = {.title = title, .words = "", .filename = "", .folded = title};
     assert_ok(s, sticker_store_add(store, &sticker, &terms, 1, &s->err));
 }
 

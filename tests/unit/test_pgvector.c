@@ -2,7 +2,7 @@
  * the extension: PEEL_TEST_PGVECTOR_URL, which tests/api/test_pgvector.py sets. */
 #include "store_suite.h"
 
-#include "index/index.h"
+#include "vectors/vectors_exact.h"
 #include <math.h>
 
 enum { DOCUMENTS = 2000, CLUSTERS = 60, DIM = 48, QUERIES = 100, K = 10, BATCH = 250 };
@@ -56,7 +56,7 @@ static void put_documents(struct suite *s, struct search_store *store, int64_t *
         bool changed;
         snprintf(name, sizeof name, "d%d", i);
         struct document doc = {.filename = name, .title = "", .words_json = "", .image_sha256 = "11"};
-        struct index_terms none = {"", "", "", "", NULL, 0};
+        struct sticker_terms none = {"", "", "", "", NULL, 0};
         assert_ok(s, search_store_put(store, &doc, &none, &ids[i], &changed, &s->err));
     }
 }
@@ -88,7 +88,7 @@ static void pgvector_finds_what_the_exact_scan_finds(void **state)
     static float centres[CLUSTERS * DIM], v[DOCUMENTS * DIM];
     static int64_t ids[DOCUMENTS];
     unsigned seed = 42;
-    struct index *exact;
+    struct vectors_exact *exact;
     struct search_store *store = open_store(s);
     assert_ok(s, search_store_vectors_searchable(store, &s->err));
     for (size_t i = 0; i < CLUSTERS * DIM; i++)
@@ -102,19 +102,19 @@ static void pgvector_finds_what_the_exact_scan_finds(void **state)
     put_vectors(s, store, ids, v, DOCUMENTS / 2, DOCUMENTS);
     assert_ok(s, search_store_vectors_index(store, "test/m", DIM, &s->err));
     double filled = (double)(os_monotonic_us() - start) / 1e6;
-    assert_ok(s, index_open(DIM, &exact, &s->err));
+    assert_ok(s, vectors_exact_open(DIM, &exact, &s->err));
     for (size_t i = 0; i < DOCUMENTS; i++)
-        assert_ok(s, index_put(exact, ids[i], v + i * DIM, &s->err));
+        assert_ok(s, vectors_exact_put(exact, ids[i], v + i * DIM, &s->err));
 
     size_t shared = 0;
     int64_t took = 0;
     for (int i = 0; i < QUERIES; i++) {
         float query[DIM];
-        struct index_hit best[K];
+        struct vectors_hit best[K];
         struct vector_hit *hits;
         size_t n;
         any_vector(&seed, centres, query);
-        assert_ok(s, index_search(exact, NULL, query, 1, K, INDEX_FP32, best, &n, &s->err));
+        assert_ok(s, vectors_exact_search(exact, NULL, query, 1, K, VECTORS_FP32, best, &n, &s->err));
         start = os_monotonic_us();
         assert_int_equal(nearest(s, store, query, K, &hits), K);
         took += os_monotonic_us() - start;
@@ -141,7 +141,7 @@ static void pgvector_finds_what_the_exact_scan_finds(void **state)
     assert_int_equal(nearest(s, store, v, 5, &hits), 5);
     for (size_t i = 0; i < 5; i++)
         assert_true(hits[i].id != ids[0]);
-    index_close(exact);
+    vectors_exact_close(exact);
     search_store_close(store);
 }
 
@@ -150,7 +150,7 @@ static void each_dimension_has_its_own_table(void **state)
     struct suite *s = *state;
     struct search_store *store = open_store(s);
     struct document doc = {.filename = "a", .title = "", .words_json = "", .image_sha256 = "11"};
-    struct index_terms none = {"", "", "", "", NULL, 0};
+    struct sticker_terms none = {"", "", "", "", NULL, 0};
     const char *image = "11", *hostile = "x\"; DROP TABLE documents; --";
     float v[DIM] = {1}, other[8] = {0, 1};
     struct vector_hit *hits;

@@ -44,7 +44,7 @@ static void add_sticker(struct sticker_store *s, const char *filename)
                         .bytes = 1,
                         .width = 1,
                         .height = 1};
-    struct index_terms t = {"", "", "", "", NULL, 0};
+    struct sticker_terms t = {"", "", "", "", NULL, 0};
     struct error err;
     if (sticker_store_add(s, &k, &t, 1, &err) != OK)
         fail_msg("%s", err.message);

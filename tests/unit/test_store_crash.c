@@ -170,7 +170,7 @@ static void processes_may_create_and_write_at_once(void **state)
                                       .sha256 = "",
                                       .mime = ""};
                 enum status st =
-                    sticker_store_add(w.store, &one, &(struct index_terms){"", "", "", "", NULL, 0}, 1, &w.err);
+                    sticker_store_add(w.store, &one, &(struct sticker_terms){"", "", "", "", NULL, 0}, 1, &w.err);
                 child_must(st == ERR_CONFLICT ? OK : st, &w.err);
             }
             child_must(mix(&w), &w.err);

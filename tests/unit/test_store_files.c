@@ -283,7 +283,7 @@ static int use(struct suite *s, const char *path)
                           .mime = "",
                           .words = &words,
                           .n_words = 1};
-    struct index_terms terms = {"title", "x", "new", "title", NULL, 0};
+    struct sticker_terms terms = {"title", "x", "new", "title", NULL, 0};
     wrong += sticker_store_get(store, "s01.png", &arena, &sticker, NULL) != OK;
     wrong += sticker_store_list(store, "", 1000, &arena, &page, &n, NULL) != OK;
     wrong += sticker_store_search(store, ENGLISH(&stem, 1, "wor"), 10, 0, &arena, &hits, &n, &total, NULL) != OK;
@@ -355,7 +355,7 @@ static void a_vector_of_the_wrong_size_is_named(void **state)
     static const struct db_schema as_it_is = {"search database", 0x50655345, 4, NULL};
     struct search_store *store = suite_search(s);
     struct document doc = {.filename = "a", .title = "", .words_json = "", .image_sha256 = "1"};
-    struct index_terms terms = {"", "", "", "", NULL, 0};
+    struct sticker_terms terms = {"", "", "", "", NULL, 0};
     const char *image = "1";
     float v[4] = {1, 0, 0, 0};
     int64_t id;

@@ -8,7 +8,7 @@ static int64_t put(struct suite *s, struct search_store *store, const char *file
                    const char *words, const char *image, bool *changed)
 {
     struct document doc = {.filename = filename, .title = title, .words_json = words, .image_sha256 = image};
-    struct index_terms terms = {.title = title, .words = words, .filename = filename, .folded = title};
+    struct sticker_terms terms = {.title = title, .words = words, .filename = filename, .folded = title};
     int64_t id = 0;
     bool any;
     assert_ok(s, search_store_put(store, &doc, &terms, &id, changed ? changed : &any, &s->err));
@@ -53,7 +53,7 @@ static void documents_come_and_go(void **state)
     store = suite_search(s);
     assert_true(put(s, store, "b.png", "dog", "", "", NULL) > b); /* ids are never reused */
     struct document bad = {.filename = "a/b", .title = "", .words_json = "", .image_sha256 = ""};
-    struct index_terms none = {"", "", "", "", NULL, 0};
+    struct sticker_terms none = {"", "", "", "", NULL, 0};
     assert_int_equal(search_store_put(store, &bad, &none, &id, &changed, &s->err), ERR_INVALID);
     search_store_close(store);
 }
@@ -86,7 +86,7 @@ static void ranks_titles_words_filenames_prefixes(void **state)
 {
     struct suite *s = *state;
     struct search_store *store = suite_search(s);
-    struct index_terms t[] = {
+    struct sticker_terms t[] = {
         {"x y", "x y", "cat", "x y", NULL, 0},
         {"x y", "cat y", "x", "x y", NULL, 0},
         {"cat y", "x y", "x", "cat y", NULL, 0},
@@ -116,8 +116,8 @@ static void a_beginning_never_outranks_the_whole_word(void **state)
     char many[600] = "";
     for (int i = 0; i < 100; i++)
         strcat(many, "word ");
-    struct index_terms longest = {"", many, "cat", "cat", NULL, 0};
-    struct index_terms shortest = {"catalog", "", "", "catalog category catfish catapult", NULL, 0};
+    struct sticker_terms longest = {"", many, "cat", "cat", NULL, 0};
+    struct sticker_terms shortest = {"catalog", "", "", "catalog category catfish catapult", NULL, 0};
     struct document doc = {.filename = "whole", .title = "", .words_json = "", .image_sha256 = ""};
     int64_t id;
     bool changed;
@@ -225,12 +225,12 @@ static void the_preferred_language_comes_first(void **state)
     struct search_store *store = suite_search(s);
     static const char *const names[] = {"english", "french", "dutch"};
     static const struct language_terms lists[] = {{LANGUAGE_fr, "chat", "chat"}, {LANGUAGE_nl, "chat", "chat"}};
-    const struct index_terms terms[] = {{"chat", "chat", "x", "chat", NULL, 0},
-                                        {"cat", "cat", "x", "cat", &lists[0], 1},
-                                        {"hole", "hole", "x", "hole", &lists[1], 1}};
+    const struct sticker_terms terms[] = {{"chat", "chat", "x", "chat", NULL, 0},
+                                          {"cat", "cat", "x", "cat", &lists[0], 1},
+                                          {"hole", "hole", "x", "hole", &lists[1], 1}};
     const char *stem = "chat";
     struct word_form form = {.stem = "chat"};
-    struct index_query q = {.stems = &stem, .n_stems = 1, .forms = &form, .n_forms = 1, .language = LANGUAGE_en};
+    struct term_query q = {.stems = &stem, .n_stems = 1, .forms = &form, .n_forms = 1, .language = LANGUAGE_en};
     struct search_hit *hits;
     size_t n;
     int64_t id, total;
@@ -289,12 +289,12 @@ static void any_database_ranks_alike(void **state)
             lists[k] = (struct language_terms){1 + k * 40 + seed / 65536 % 9, any_words(&seed, k, &s->arena),
                                                any_words(&seed, 1 + seed / 65536 % 4, &s->arena)};
         const char *title = any_words(&seed, 1 + seed / 65536 % 3, &s->arena);
-        struct index_terms terms = {.title = title,
-                                    .words = any_words(&seed, seed / 65536 % 6, &s->arena),
-                                    .filename = any_word(&seed, &s->arena),
-                                    .folded = arena_printf(&s->arena, "%s Z%d", title, i % 50),
-                                    .languages = lists,
-                                    .n_languages = seed / 65536 % 4};
+        struct sticker_terms terms = {.title = title,
+                                      .words = any_words(&seed, seed / 65536 % 6, &s->arena),
+                                      .filename = any_word(&seed, &s->arena),
+                                      .folded = arena_printf(&s->arena, "%s Z%d", title, i % 50),
+                                      .languages = lists,
+                                      .n_languages = seed / 65536 % 4};
         struct document doc = {.filename = name, .title = title, .words_json = "", .image_sha256 = ""};
         for (int k = 0; k < 2; k++) {
             assert_ok(s, search_store_put(stores[k], &doc, &terms, &id, &changed, &s->err));
@@ -306,7 +306,7 @@ static void any_database_ranks_alike(void **state)
     for (int i = 0; i < 300; i++) {
         const char *stems[4];
         struct word_form forms[8];
-        struct index_query q = {.stems = stems, .n_stems = (size_t)i % 4, .forms = forms, .prefix_in_all = i % 2};
+        struct term_query q = {.stems = stems, .n_stems = (size_t)i % 4, .forms = forms, .prefix_in_all = i % 2};
         for (size_t k = 0; k < q.n_stems; k++) {
             stems[k] = any_word(&seed, &s->arena);
             for (unsigned f = 0; f < seed / 65536 % 3; f++) {

@@ -21,7 +21,7 @@ static void adds_gets_updates_deletes(void **state)
                          .height = 300,
                          .words = words,
                          .n_words = 2};
-    struct index_terms terms = {.title = "cat", .words = "katz cat kitten", .filename = "cat", .folded = "cat katze"};
+    struct sticker_terms terms = {.title = "cat", .words = "katz cat kitten", .filename = "cat", .folded = "cat katze"};
     int64_t before = os_now_us();
     assert_ok(s, sticker_store_add(store, &in, &terms, 1, &s->err));
 
@@ -53,7 +53,7 @@ static void adds_gets_updates_deletes(void **state)
                               .source = "s2",
                               .words = &changed_words,
                               .n_words = 1};
-    struct index_terms changed_terms = {.title = "tiger", .words = "tiger", .filename = "cat", .folded = "tiger"};
+    struct sticker_terms changed_terms = {.title = "tiger", .words = "tiger", .filename = "cat", .folded = "tiger"};
     assert_ok(s, sticker_store_update(store, &changed, &changed_terms, &s->err));
     struct sticker after;
     assert_ok(s, sticker_store_get(store, "cat.png", &s->arena, &after, &s->err));
@@ -79,11 +79,11 @@ static void a_conflict_adds_nothing(void **state)
     struct sticker_store *store = suite_stickers(s);
     suite_add(s, store, "b.png", "b");
     struct sticker batch[3] = {{.filename = "a.png"}, {.filename = "b.png"}, {.filename = "c.png"}};
-    struct index_terms terms[3];
+    struct sticker_terms terms[3];
     for (int i = 0; i < 3; i++) {
         batch[i].title = batch[i].pack = batch[i].author = batch[i].license = "";
         batch[i].source = batch[i].sha256 = batch[i].mime = "";
-        terms[i] = (struct index_terms){"", "", "", "", NULL, 0};
+        terms[i] = (struct sticker_terms){"", "", "", "", NULL, 0};
     }
     assert_int_equal(sticker_store_add(store, batch, terms, 3, &s->err), ERR_CONFLICT);
     assert_non_null(strstr(s->err.message, "b.png"));

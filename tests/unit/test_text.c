@@ -164,7 +164,7 @@ static void a_query_takes_microseconds(void **state)
 
 static bool has_form(struct arena *a, const char *query, const char *stem, unsigned language)
 {
-    struct index_query q;
+    struct term_query q;
     assert_int_equal(text_query(query, strlen(query), LANGUAGE_en, true, a, &q, NULL), OK);
     for (size_t i = 0; i < q.n_forms; i++)
         if (strcmp(q.forms[i].stem, stem) == 0 && language_set_has(&q.forms[i].in, language))
@@ -176,10 +176,10 @@ static bool has_form(struct arena *a, const char *query, const char *stem, unsig
 static void expect_found(const char *language, const char *words, const char *query)
 {
     struct arena a;
-    struct index_terms t;
+    struct sticker_terms t;
     const struct sticker_words list = {.language = language, .words = words};
     arena_init(&a, 1 << 20);
-    assert_int_equal(text_index("", "x.png", &list, 1, &a, &t, NULL), OK);
+    assert_int_equal(text_sticker_terms("", "x.png", &list, 1, &a, &t, NULL), OK);
     assert_int_equal(t.n_languages, 1);
     bool found = false;
     for (char *save, *term = strtok_r((char *)(uintptr_t)t.languages[0].words, " ", &save); term && !found;

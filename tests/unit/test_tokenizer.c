@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/os.h"
 #include "base/utf8.h"
-#include "model/tokenizer.h"
+#include "tokenize/tokenizer.h"
 
 #include <jansson.h>
 #include <string.h>

@@ -1,0 +1,253 @@
+#include "sticker_service/admin/admin.h"
+
+#include "base/log.h"
+#include "sticker_service/admin/admin_tables.h"
+#include "web/cookie.h"
+#include "web/html.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define COOKIE "peel_session"
+
+/* --- who is there --- */
+
+bool admin_same_origin(const struct http_request *req)
+{
+    return session_same_origin(http_header(req, "Sec-Fetch-Site"), http_header(req, "Origin"),
+                               http_header(req, "Host"));
+}
+
+static void to_login(const struct http_request *req, struct http_response *res)
+{
+    struct buf to;
+    buf_init(&to, 32768);
+    buf_puts(&to, "/admin/login");
+    if (req->method == HTTP_GET) {
+        buf_puts(&to, "?next=");
+        html_url_part(&to, req->path);
+        if (*req->raw_query) {
+            html_url_part(&to, "?");
+            html_url_part(&to, req->raw_query);
+        }
+    }
+    admin_headers(res);
+    http_redirect(res, 303, to.failed ? "/admin/login" : buf_str(&to));
+    buf_free(&to);
+}
+
+bool admin_visit(void *ctx, const struct http_request *req, struct http_response *res, struct admin_visit *out)
+{
+    struct sticker_service *s = ctx;
+    struct error err;
+    char hash[SESSION_TOKEN_SIZE], csrf[SESSION_TOKEN_SIZE];
+    *out = (struct admin_visit){.service = s, .req = req, .res = res, .address = req->client};
+    if (cookie_get(http_header(req, "Cookie"), COOKIE, req->arena, &out->token, NULL) != OK ||
+        !session_token_is(out->token)) {
+        to_login(req, res);
+        return false;
+    }
+    session_hash(out->token, hash);
+    session_csrf(out->token, csrf);
+    enum status st = sticker_store_session_get(s->store, hash, s->cfg->session_idle_s * 1000000,
+                                               s->cfg->session_most_s * 1000000, req->arena, &out->session, &err);
+    if (st == ERR_NOT_FOUND || (st == OK && !admin_may_enter(&out->session.user, out->session.permissions))) {
+        to_login(req, res);
+        return false;
+    }
+    if (st == OK && !(out->csrf = arena_strdup(req->arena, csrf)))
+        st = err_set(&err, ERR_NO_MEMORY, "no memory for a page");
+    if (st != OK)
+        http_problem_from(res, &err);
+    return st == OK;
+}
+
+/* --- what they may do --- */
+
+/* Staff read everything but people and their doings, and edit stickers. */
+static const char staff_permissions[] = "dashboard.view queries.view scores.view documents.view"
+                                        " documents.change stickers.view stickers.add stickers.change";
+
+static bool lists(const char *permissions, const char *model, const char *right)
+{
+    size_t model_len = strlen(model), right_len = strlen(right);
+    for (const char *at = permissions; *at; at += strspn(at, " ")) {
+        size_t len = strcspn(at, " ");
+        if (len == model_len + 1 + right_len && memcmp(at, model, model_len) == 0 && at[model_len] == '.' &&
+            memcmp(at + model_len + 1, right, right_len) == 0)
+            return true;
+        at += len;
+    }
+    return false;
+}
+
+bool admin_may_enter(const struct user *user, const char *permissions)
+{
+    return user->is_active && (user->is_superuser || user->is_staff || *permissions);
+}
+
+bool admin_may(const struct admin_visit *v, const char *model, enum admin_right right)
+{
+    const char *name = right == ADMIN_VIEW     ? "view"
+                       : right == ADMIN_ADD    ? "add"
+                       : right == ADMIN_CHANGE ? "change"
+                                               : "delete";
+    const struct admin_table *m = admin_table_find(model);
+    if (m && !(m->rights & right))
+        return false;
+    return v->session.user.is_superuser || (v->session.user.is_staff && lists(staff_permissions, model, name)) ||
+           lists(v->session.permissions, model, name);
+}
+
+bool admin_needs(const struct admin_visit *v, const char *model, enum admin_right right)
+{
+    if (admin_may(v, model, right))
+        return true;
+    admin_message(v, 403, "Not allowed", "Your account may not do this. A superuser can allow it, through a group.");
+    return false;
+}
+
+/* --- forms --- */
+
+bool admin_is_ours(const struct admin_visit *v, const char *csrf)
+{
+    if (admin_same_origin(v->req) && session_csrf_ok(v->token, csrf))
+        return true;
+    admin_message(v, 403, "Not done", "This form did not come from a page of this session. Open the page again.");
+    return false;
+}
+
+bool admin_form(const struct admin_visit *v, size_t max_fields, struct form *out)
+{
+    struct error err;
+    const char *csrf;
+    if (!form_is(http_header(v->req, "Content-Type"))) {
+        admin_message(v, 415, "Not done", "A form comes as " FORM_TYPE ".");
+        return false;
+    }
+    if (form_parse(v->req->body, v->req->body_len, max_fields, v->req->arena, out, &err) != OK) {
+        admin_fail(v, &err);
+        return false;
+    }
+    return admin_is_ours(v, form_get(out, "csrf", &csrf, NULL) == OK ? csrf : NULL);
+}
+
+const char *admin_field(const struct form *f, const char *name)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (strcmp(f->fields[i].name, name) == 0)
+            return f->fields[i].value;
+    return "";
+}
+
+bool admin_take_turn(sem_t *turns, unsigned wait_s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += wait_s;
+    int rc;
+    while ((rc = sem_timedwait(turns, &until)) != 0 && errno == EINTR)
+        continue;
+    return rc == 0;
+}
+
+/* --- what every page has --- */
+
+struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *title, const char *current)
+{
+    struct tpl_admin_layout out = {
+        .title = title, .username = v->session.user.username, .csrf = v->csrf, .dashboard_current = false};
+    struct tpl_admin_layout_nav *nav = arena_array(v->req->arena, admin_table_count, sizeof *nav);
+    out.dashboard_current = current && strcmp(current, "dashboard") == 0;
+    out.dashboard = admin_may(v, "dashboard", ADMIN_VIEW);
+    for (size_t i = 0; nav && i < admin_table_count; i++) {
+        const struct admin_table *m = &admin_tables[i];
+        if (admin_may(v, m->name, ADMIN_VIEW))
+            nav[out.n_nav++] = (struct tpl_admin_layout_nav){
+                .model = m->name, .title = m->title, .current = current && strcmp(current, m->name) == 0};
+    }
+    out.nav = nav;
+    return out;
+}
+
+void admin_headers(struct http_response *res)
+{
+    http_header_add(res, "Content-Security-Policy", HTML_CSP);
+    http_header_add(res, "Referrer-Policy", "same-origin");
+    http_header_add(res, "Cross-Origin-Opener-Policy", "same-origin");
+    http_header_add(res, "Cross-Origin-Resource-Policy", "same-origin");
+    http_header_add(res, "Cache-Control", "no-store");
+}
+
+void admin_send(struct http_response *res, int status, struct buf *html)
+{
+    struct error err;
+    admin_headers(res);
+    if (buf_status(html, &err) != OK) {
+        log_error("an admin page was not finished: %s", err.message);
+        http_problem(res, 500, "The page could not be made.");
+        buf_free(html);
+        return;
+    }
+    size_t len = html->len;
+    http_body_take(res, status, HTML_TYPE, buf_take(html), len);
+}
+
+void admin_message(const struct admin_visit *v, int status, const char *heading, const char *text)
+{
+    struct buf html;
+    buf_init(&html, ADMIN_HTML_MAX);
+    tpl_admin_message(&html, &(struct tpl_admin_message){.admin_layout = admin_layout(v, heading, NULL),
+                                                         .heading = heading,
+                                                         .text_shown = text});
+    admin_send(v->res, status, &html);
+}
+
+void admin_fail(const struct admin_visit *v, const struct error *err)
+{
+    switch (err->code) {
+    case ERR_INVALID:
+        admin_message(v, 400, "That did not work", err->message);
+        break;
+    case ERR_NOT_FOUND:
+        admin_message(v, 404, "Nothing here", err->message);
+        break;
+    case ERR_CONFLICT:
+        admin_message(v, 409, "That did not work", err->message);
+        break;
+    case ERR_DENIED:
+        admin_message(v, 403, "Not allowed", err->message);
+        break;
+    case ERR_TOO_LARGE:
+        admin_message(v, 413, "That is too much", err->message);
+        break;
+    case ERR_UNAVAILABLE:
+    case ERR_TIMEOUT:
+        log_warn("admin: %s", err->message);
+        http_header_add(v->res, "Retry-After", "2");
+        admin_message(v, 503, "One moment, please", "Part of Peel does not answer just now. Try again soon.");
+        break;
+    default:
+        log_error("admin: %s", err->message);
+        admin_message(v, 500, "That did not work", "Something broke on our side. It has been noted.");
+    }
+}
+
+const struct admin_table *admin_wanted(const struct admin_visit *v, bool remote)
+{
+    const struct admin_table *m = admin_table_find(v->req->path_param);
+    if (m && (remote || !m->remote))
+        return m;
+    admin_message(v, 404, "Nothing here", "The admin has no such list.");
+    return NULL;
+}
+
+void admin_to_list(const struct admin_visit *v, const struct admin_table *m, const char *done)
+{
+    char to[128];
+    snprintf(to, sizeof to, "/admin/%s/?done=%s", m->name, done);
+    admin_headers(v->res);
+    http_redirect(v->res, 303, to);
+}

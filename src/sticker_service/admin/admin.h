@@ -1,0 +1,109 @@
+/* admin.h: the frame of the admin pages: who is there, what they may do, and what every page looks like.
+ *
+ *     void some_page(void *ctx, const struct http_request *req, struct http_response *res)
+ *     {
+ *         struct admin_visit v;
+ *         if (!admin_visit(ctx, req, res, &v) || !admin_needs(&v, "queries", ADMIN_VIEW))
+ *             return; // the answer has been given: the login page, or 403
+ *         struct buf html;
+ *         buf_init(&html, ADMIN_HTML_MAX);
+ *         tpl_some(&html, &(struct tpl_some){.admin_layout = admin_layout(&v, "Queries", "queries"), ...});
+ *         admin_send(res, 200, &html);
+ *     }
+ *
+ * Pages are server-rendered and work without scripts. Every form is a POST that carries the layout's csrf, and is
+ * read by admin_form, which checks it. */
+#ifndef PEEL_STICKER_SERVICE_ADMIN_ADMIN_H
+#define PEEL_STICKER_SERVICE_ADMIN_ADMIN_H
+
+#include "http/server.h"
+#include "sticker_service/service.h"
+#include "sticker_store/sticker_admin.h"
+#include "web/form.h"
+#include "web/session.h"
+#include "web/templates.h"
+#include <stdbool.h>
+
+#define ADMIN_HTML_MAX   (2u << 20)
+#define ADMIN_FORM_SMALL 8192u       /* bytes of a form with a few short fields */
+#define ADMIN_FORM       (2u << 20)  /* of one with words in many languages */
+#define ADMIN_UPLOAD     (64u << 20) /* of one with pictures */
+
+enum admin_right { ADMIN_VIEW = 1, ADMIN_ADD = 2, ADMIN_CHANGE = 4, ADMIN_DELETE = 8 };
+
+struct admin_table;
+struct admin_visit {
+    struct sticker_service *service;
+    const struct http_request *req;
+    struct http_response *res;
+    struct session session;
+    const char *token, *csrf; /* in the request's arena, like all strings here */
+    const char *address;      /* of the client */
+};
+
+/* Whether somebody is logged in; otherwise the answer has been given. */
+bool admin_visit(void *ctx, const struct http_request *req, struct http_response *res,
+                 struct admin_visit *out) MUST_CHECK;
+/* "dashboard", or a name of admin_tables. Superusers may do everything; staff what admin.c says; groups add to it. */
+bool admin_may(const struct admin_visit *v, const char *model, enum admin_right right) MUST_CHECK;
+/* The same, answering 403 where not. */
+bool admin_needs(const struct admin_visit *v, const char *model, enum admin_right right) MUST_CHECK;
+/* Reads the form that was sent, at most max_fields; otherwise the answer has been given: not a form, or not from
+ * one of our pages. */
+bool admin_form(const struct admin_visit *v, size_t max_fields, struct form *out) MUST_CHECK;
+/* As the second half of admin_form, for forms read otherwise; `csrf` may be NULL. */
+bool admin_is_ours(const struct admin_visit *v, const char *csrf) MUST_CHECK;
+const char *admin_field(const struct form *f, const char *name); /* "" where it is missing */
+
+/* Waits for a turn at something of which only so much may be done at once; the caller posts it. False: none came. */
+bool admin_take_turn(sem_t *turns, unsigned wait_s) MUST_CHECK;
+
+/* `current`: the model that the page is about, or NULL. */
+struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *title, const char *current);
+void admin_headers(struct http_response *res);                            /* that all admin answers have */
+void admin_send(struct http_response *res, int status, struct buf *html); /* takes the page's memory */
+void admin_message(const struct admin_visit *v, int status, const char *heading, const char *text);
+void admin_fail(const struct admin_visit *v, const struct error *err); /* a failure, or a wrong request, as a page */
+/* The model that the URL names, which may be SearchService's only where `remote`; NULL if there is none, and then the
+ * answer has been given. */
+const struct admin_table *admin_wanted(const struct admin_visit *v, bool remote) MUST_CHECK;
+/* Back to its list, which says what was done: a word that admin_list.c knows. */
+void admin_to_list(const struct admin_visit *v, const struct admin_table *m, const char *done);
+
+/* Encodes the images of these stickers anew, with a history entry each: SearchService is told as soon as it answers.
+ * All or none; ERR_NOT_FOUND. */
+enum status admin_reindex(const struct admin_visit *v, const char *const *filenames, size_t n,
+                          struct error *err) MUST_CHECK;
+
+/* --- for admin_list.c: what SearchService has, as lists of the database are. ERR_UNAVAILABLE, ERR_TIMEOUT. --- */
+enum status documents_list_page(struct sticker_service *s, const struct list_ask *ask, struct arena *a,
+                                struct list_page *out, struct error *err) MUST_CHECK;
+enum status documents_models(struct sticker_service *s, struct arena *a, const char ***out, size_t *n,
+                             struct error *err) MUST_CHECK;
+void documents_fail(const struct admin_visit *v, const struct error *err); /* as admin_fail, saying who is away */
+
+/* --- for admin_login.c --- */
+bool admin_same_origin(const struct http_request *req) MUST_CHECK;
+bool admin_may_enter(const struct user *user, const char *permissions) MUST_CHECK;
+
+/* Handlers. */
+void handle_admin_dashboard(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_login_page(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_login(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_logout(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_password_page(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_password(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_list(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_export(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_edit_page(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_edit(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_delete_page(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_upload_page(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_upload(void *ctx, const struct http_request *req, struct http_response *res);
+/* The server's admit, for uploads: who is logged in, may add stickers, and comes from our page. */
+bool admin_admit(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_document_page(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_document_reindex(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_action(void *ctx, const struct http_request *req, struct http_response *res);
+
+#endif

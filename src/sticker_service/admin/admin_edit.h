@@ -1,0 +1,44 @@
+/* admin_edit.h: one row as a form has it: what the pages of admin_edit.c, admin_bulk.c and uploads share. */
+#ifndef PEEL_STICKER_SERVICE_ADMIN_ADMIN_EDIT_H
+#define PEEL_STICKER_SERVICE_ADMIN_ADMIN_EDIT_H
+
+#include "sticker_service/admin/admin.h"
+#include "sticker_service/admin/admin_tables.h"
+
+/* All strings live in the request's arena. */
+struct edit {
+    const struct admin_table *model;
+    const char *id; /* "" for a new one */
+    const char *object, *seen;
+    const char *values[ADMIN_MAX_FIELDS], *before[ADMIN_MAX_FIELDS], *problems[ADMIN_MAX_FIELDS];
+    bool fixed[ADMIN_MAX_FIELDS];
+    struct sticker sticker; /* as it is, and then as it shall be */
+    struct sticker_words *words;
+    size_t n_words, n;
+    bool touchable; /* not for superusers alone */
+    bool wrong, conflict;
+};
+
+/* The row `id` of the model as it is, or a new one for "". ERR_NOT_FOUND. */
+enum status edit_row(const struct admin_visit *v, const struct admin_table *m, const char *id, struct edit *out,
+                     struct error *err) MUST_CHECK;
+/* The same for a form: `fixed` is what this person may not change. */
+enum status edit_start(const struct admin_visit *v, const struct admin_table *m, const char *id, struct edit *out,
+                       struct error *err) MUST_CHECK;
+/* As somebody wants it; what is wrong with it stands in `problems`, and `wrong` is set. */
+enum status edit_read(const struct form *form, struct edit *e, struct arena *a, struct error *err) MUST_CHECK;
+/* {"title":"Cat","words":{"en":"cat"}} as it stands in values and words; passwords only as "changed". NULL without
+ * memory. */
+const char *edit_json(const struct edit *e, struct arena *a);
+/* What is to be written, with its history; it borrows from `e` and the request's arena. Parameters as edit_save. */
+enum status edit_change(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
+                        struct admin_change *out, struct error *err) MUST_CHECK;
+/* Writes it. `before`: JSON, "" for a new one; *key: a new token, to be shown once. A new sticker's
+ * `sticker` has all that its picture says. As sticker_store_change, and ERR_INVALID for too many words. */
+enum status edit_save(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
+                      struct error *err) MUST_CHECK;
+/* The fields for a page: out[e->n], zeroed. */
+enum status edit_fields(const struct admin_visit *v, const struct edit *e, struct tpl_admin_field *out,
+                        struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,33 @@
+/* admin_list.h: what a list's URL says, which its page and its export share. */
+#ifndef PEEL_STICKER_SERVICE_ADMIN_ADMIN_LIST_H
+#define PEEL_STICKER_SERVICE_ADMIN_ADMIN_LIST_H
+
+#include "sticker_service/admin/admin.h"
+#include "sticker_service/admin/admin_tables.h"
+
+#define LIST_MAX_WORDS 16 /* of a search */
+
+/* All strings live in the request's arena. */
+struct list_state {
+    const struct admin_table *model;
+    const char *search, *sort, *cursor;
+    bool descending, backwards;
+    const char *values[ADMIN_MAX_FILTERS]; /* as typed */
+    struct admin_pair filters[ADMIN_MAX_FILTERS];
+    size_t n_filters;
+    const char *columns[ADMIN_MAX_COLUMNS]; /* what to show: the caller's choice */
+    size_t n_columns;
+    const char *words[LIST_MAX_WORDS];
+    size_t n_words;
+};
+/* ERR_INVALID: a sort or filter that there is not. */
+enum status list_state_read(const struct admin_visit *v, const struct admin_table *m, struct list_state *out,
+                            struct error *err) MUST_CHECK;
+/* The same for the store; it borrows from `s`. */
+struct list_ask list_state_ask(const struct list_state *s, size_t limit, bool thorough);
+/* A page from the database, or from SearchService. */
+enum status list_state_page(struct sticker_service *s, const struct admin_table *m, const struct list_ask *ask,
+                            struct arena *a, struct list_page *out, struct error *err) MUST_CHECK;
+void list_state_fail(const struct admin_visit *v, const struct admin_table *m, const struct error *err); /* its page */
+
+#endif

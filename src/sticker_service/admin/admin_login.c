@@ -1,0 +1,299 @@
+/* Logging in and out of the admin pages, and changing one's password.
+ *
+ * Delays after failures grow with each, by account and by address. An account's stay short, because they also keep
+ * its owner out while somebody guesses: 30 s allow two guesses a minute, from however many addresses. Unknown names
+ * are delayed, checked and answered as known ones, so that nobody learns which accounts there are. */
+#include "sticker_service/admin/admin.h"
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "sticker_service/audit.h"
+#include "web/cookie.h"
+#include "web/html.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COOKIE       "peel_session"
+#define LOGIN_COOKIE "peel_login" /* what the login form's CSRF token is made from: there is no session yet */
+#define FIELDS_MAX   16
+#define NAME_MAX_LEN 150
+#define CHECK_WAIT_S 5 /* for a turn to have a password checked */
+
+/* --- cookies --- */
+
+static void set_cookie(struct sticker_service *s, const struct http_request *req, struct http_response *res,
+                       const char *name, const char *value, int64_t max_age_s)
+{
+    const char *mode = s->cfg->secure_cookies;
+    bool secure = strcmp(mode, "always") == 0 || (strcmp(mode, "auto") == 0 && req->over_tls);
+    struct buf header;
+    buf_init(&header, 512);
+    cookie_write(
+        &header,
+        &(struct cookie){.name = name, .value = value, .path = "/admin", .max_age_s = max_age_s, .secure = secure});
+    http_header_add(res, "Set-Cookie", buf_str(&header));
+    buf_free(&header);
+}
+
+/* --- the login page --- */
+
+/* Only pages of ours: "/admin/...". */
+static const char *safe_next(const char *next)
+{
+    return strncmp(next, "/admin/", 7) == 0 && html_url_is_safe(next) && !strchr(next, '\\') ? next : "/admin/";
+}
+
+static void show_login(struct sticker_service *s, const struct http_request *req, struct http_response *res, int status,
+                       const char *username, const char *next, const char *problem)
+{
+    char token[SESSION_TOKEN_SIZE], csrf[SESSION_TOKEN_SIZE];
+    struct buf html;
+    session_token_new(token);
+    session_csrf(token, csrf);
+    set_cookie(s, req, res, LOGIN_COOKIE, token, 0);
+    buf_init(&html, ADMIN_HTML_MAX);
+    tpl_admin_login(&html, &(struct tpl_admin_login){.admin_layout = {.title = "Log in"},
+                                                     .login_csrf = csrf,
+                                                     .name = username,
+                                                     .next = safe_next(next),
+                                                     .problem = problem});
+    admin_send(res, status, &html);
+}
+
+void handle_admin_login_page(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    const char *next;
+    struct error err;
+    if (param_or(req, "next", "/admin/", &next, &err) != OK)
+        next = "/admin/";
+    show_login(ctx, req, res, 200, "", next, NULL);
+}
+
+/* --- checking --- */
+
+/* At most a few at once; false when no turn came. */
+static bool check_password(struct sticker_service *s, const char *password, const char *hash, bool *right)
+{
+    if (!admin_take_turn(&s->password_checks, CHECK_WAIT_S))
+        return false;
+    *right = secret_check_password(password, hash);
+    sem_post(&s->password_checks);
+    return true;
+}
+
+struct attempt {
+    const char *username, *password, *next, *address;
+    struct login_rule rules[2];
+};
+
+/* OK: *user may enter. ERR_DENIED: wrong. ERR_TIMEOUT: too early, *wait_us. ERR_UNAVAILABLE: too busy. */
+static enum status check(struct sticker_service *s, struct attempt *t, struct arena *a, struct user *user,
+                         int64_t *wait_us, struct error *err)
+{
+    bool right = false;
+    *wait_us = 0;
+    enum status st = sticker_store_login_try(s->store, t->rules, 2, wait_us, err);
+    if (st == OK && *wait_us)
+        st = err_set(err, ERR_TIMEOUT, "too early");
+    if (st != OK)
+        return st;
+    st = sticker_store_user_get(s->store, t->username, a, user, err);
+    bool known = st == OK;
+    if (st != OK && st != ERR_NOT_FOUND)
+        return st;
+    if (!check_password(s, t->password, known ? user->password_hash : secret_dummy_hash(), &right))
+        return err_set(err, ERR_UNAVAILABLE, "too many are logging in");
+    if (!known || !right)
+        return err_set(err, ERR_DENIED, "wrong");
+    return sticker_store_login_succeeded(s->store, t->rules, 2, err);
+}
+
+/* A new token each time, so that one planted before the login is worth nothing. */
+static enum status begin_session(struct sticker_service *s, const struct http_request *req, struct http_response *res,
+                                 const struct user *user, const char *address, struct session *session,
+                                 struct error *err)
+{
+    char token[SESSION_TOKEN_SIZE], hash[SESSION_TOKEN_SIZE];
+    session_token_new(token);
+    session_hash(token, hash);
+    enum status st = sticker_store_session_add(s->store, user->id, hash, address, err);
+    if (st == OK)
+        st = sticker_store_session_get(s->store, hash, INT64_MAX / 2, INT64_MAX / 2, req->arena, session, err);
+    if (st == OK && !admin_may_enter(&session->user, session->permissions))
+        st = err_set(err, ERR_NOT_FOUND, "not for the admin pages");
+    if (st == OK)
+        st = audit_note(s->store, user->username, address, CHANGE_LOGIN, "users", user->username, "", err);
+    if (st == OK)
+        set_cookie(s, req, res, COOKIE, token, s->cfg->session_most_s);
+    else if (st == ERR_NOT_FOUND) { /* right, but not somebody who may enter: answered as wrong */
+        if (sticker_store_session_end(s->store, hash, err) == OK)
+            st = err_set(err, ERR_DENIED, "wrong");
+    }
+    return st;
+}
+
+/* The session that the browser had before. */
+static void end_old_session(struct sticker_service *s, const struct http_request *req)
+{
+    const char *token;
+    char hash[SESSION_TOKEN_SIZE];
+    struct error err;
+    if (cookie_get(http_header(req, "Cookie"), COOKIE, req->arena, &token, NULL) != OK || !session_token_is(token))
+        return;
+    session_hash(token, hash);
+    if (sticker_store_session_end(s->store, hash, &err) != OK)
+        log_warn("a session was not ended: %s", err.message);
+}
+
+static bool read_attempt(const struct http_request *req, struct attempt *t)
+{
+    struct form form;
+    const char *token;
+    if (!form_is(http_header(req, "Content-Type")) ||
+        form_parse(req->body, req->body_len, FIELDS_MAX, req->arena, &form, NULL) != OK)
+        return false;
+    *t = (struct attempt){.username = admin_field(&form, "username"),
+                          .password = admin_field(&form, "password"),
+                          .next = admin_field(&form, "next"),
+                          .address = req->client};
+    if (strlen(t->username) > NAME_MAX_LEN)
+        t->username = "";
+    const char *account = arena_printf(req->arena, "account %s", t->username);
+    const char *address = arena_printf(req->arena, "address %s", t->address);
+    t->rules[0] = (struct login_rule){account, 5, 30 * 1000000};
+    t->rules[1] = (struct login_rule){address, 10, 900 * 1000000};
+    return account && address && cookie_get(http_header(req, "Cookie"), LOGIN_COOKIE, req->arena, &token, NULL) == OK &&
+           session_token_is(token) && session_csrf_ok(token, admin_field(&form, "csrf"));
+}
+
+void handle_admin_login(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct sticker_service *s = ctx;
+    struct attempt t = {.username = "", .next = ""};
+    struct user user;
+    struct session session;
+    struct error err;
+    int64_t wait_us;
+    if (!admin_same_origin(req) || !read_attempt(req, &t)) {
+        show_login(s, req, res, 403, t.username, t.next,
+                   "The form was too old, or your browser keeps no cookies. Please try again.");
+        return;
+    }
+    enum status st = check(s, &t, req->arena, &user, &wait_us, &err);
+    if (st == OK)
+        st = begin_session(s, req, res, &user, t.address, &session, &err);
+    if (st == OK) {
+        end_old_session(s, req);
+        log_info("\"%s\" logged in from %s", session.user.username, t.address);
+        set_cookie(s, req, res, LOGIN_COOKIE, "x", -1);
+        admin_headers(res);
+        http_redirect(res, 303, safe_next(t.next));
+    } else if (st == ERR_DENIED) {
+        log_warn("a login failed, from %s", t.address);
+        show_login(s, req, res, 401, t.username, t.next, "That name and password do not go together.");
+    } else if (st == ERR_TIMEOUT && wait_us) {
+        char seconds[32], problem[128];
+        log_warn("a login had to wait, from %s", t.address);
+        snprintf(seconds, sizeof seconds, "%lld", (long long)(wait_us / 1000000 + 1));
+        snprintf(problem, sizeof problem, "There were too many attempts. Wait %s s, then try again.", seconds);
+        http_header_add(res, "Retry-After", seconds);
+        show_login(s, req, res, 429, t.username, t.next, problem);
+    } else {
+        log_error("login: %s", err.message);
+        http_header_add(res, "Retry-After", "2");
+        show_login(s, req, res, 503, t.username, t.next, "Peel is too busy just now. Please try again.");
+    }
+}
+
+void handle_admin_logout(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct admin_visit v;
+    struct form form;
+    struct error err;
+    char hash[SESSION_TOKEN_SIZE];
+    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form))
+        return;
+    session_hash(v.token, hash);
+    if (sticker_store_session_end(v.service->store, hash, &err) != OK ||
+        audit_note(v.service->store, v.session.user.username, v.address, CHANGE_LOGOUT, "users",
+                   v.session.user.username, "", &err) != OK) {
+        admin_fail(&v, &err);
+        return;
+    }
+    log_info("\"%s\" logged out from %s", v.session.user.username, v.address);
+    set_cookie(v.service, req, res, COOKIE, "x", -1);
+    admin_headers(res);
+    http_header_add(res, "Clear-Site-Data", "\"cache\"");
+    http_redirect(res, 303, "/admin/login");
+}
+
+/* --- one's own password --- */
+
+static void show_password(const struct admin_visit *v, int status, const char *old_problem, const char *new_problem,
+                          const char *again_problem, const char *noted)
+{
+    struct buf html;
+    buf_init(&html, ADMIN_HTML_MAX);
+    tpl_admin_password(&html, &(struct tpl_admin_password){.admin_layout = admin_layout(v, "Change password", NULL),
+                                                           .old_problem = old_problem,
+                                                           .new_problem = new_problem,
+                                                           .again_problem = again_problem,
+                                                           .noted = noted});
+    admin_send(v->res, status, &html);
+}
+
+void handle_admin_password_page(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct admin_visit v;
+    if (admin_visit(ctx, req, res, &v))
+        show_password(&v, 200, NULL, NULL, NULL, NULL);
+}
+
+void handle_admin_password(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct admin_visit v;
+    struct form form;
+    struct error err;
+    struct user user;
+    struct attempt t;
+    char hash[SECRET_HASH_SIZE], session[SESSION_TOKEN_SIZE];
+    int64_t wait_us;
+    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form))
+        return;
+    const char *wanted = admin_field(&form, "new"), *again = admin_field(&form, "again");
+    t = (struct attempt){.username = v.session.user.username, .password = admin_field(&form, "old")};
+    t.rules[0] = (struct login_rule){arena_printf(req->arena, "account %s", t.username), 5, 30 * 1000000};
+    t.rules[1] = (struct login_rule){arena_printf(req->arena, "address %s", v.address), 10, 900 * 1000000};
+    if (!t.rules[0].key || !t.rules[1].key) {
+        admin_fail(&v, &(struct error){ERR_NO_MEMORY, "no memory for a password"});
+        return;
+    }
+    enum status st = check(v.service, &t, req->arena, &user, &wait_us, &err);
+    if (st == ERR_DENIED || (st == ERR_TIMEOUT && wait_us)) {
+        show_password(&v, 400,
+                      st == ERR_DENIED ? "This is not your password."
+                                       : "There were too many attempts. Wait a minute, then try again.",
+                      NULL, NULL, NULL);
+        return;
+    }
+    if (st == OK && strcmp(wanted, again) != 0) {
+        show_password(&v, 400, NULL, NULL, "This is not the same as above.", NULL);
+        return;
+    }
+    if (st == OK && (st = secret_hash_password(wanted, hash, &err)) == ERR_INVALID) {
+        show_password(&v, 400, NULL, err.message, NULL, NULL);
+        return;
+    }
+    session_hash(v.token, session);
+    if (st == OK)
+        st = sticker_store_user_passwd(v.service->store, t.username, hash, session, &err);
+    if (st == OK)
+        st = audit_note(v.service->store, t.username, v.address, CHANGE_PASSWORD, "users", t.username, "", &err);
+    if (st == OK)
+        log_info("\"%s\" changed their password from %s", t.username, v.address);
+    if (st == OK)
+        show_password(&v, 200, NULL, NULL, NULL, "Your password is changed. You are logged out everywhere else.");
+    else
+        admin_fail(&v, &err);
+}

@@ -1,0 +1,66 @@
+/* admin_tables.h: the one table of what the admin pages look after. A new model is an entry in admin_tables.c, and a
+ * list in sticker_store/sticker_admin_tables.c with the same names. */
+#ifndef PEEL_STICKER_SERVICE_ADMIN_ADMIN_TABLES_H
+#define PEEL_STICKER_SERVICE_ADMIN_ADMIN_TABLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ADMIN_MAX_COLUMNS 20
+#define ADMIN_MAX_FILTERS 8
+#define ADMIN_MAX_FIELDS  12
+
+/* KIND_TAGS: words between spaces; a list shows how many there are when they are many */
+enum admin_kind { KIND_TEXT, KIND_NUMBER, KIND_TIME, KIND_YES, KIND_PICTURE, KIND_TAGS };
+enum admin_column_flag { COLUMN_LISTED = 1, COLUMN_SORTS = 2 }; /* exports have all columns */
+struct admin_column {
+    const char *name, *label;
+    enum admin_kind kind;
+    unsigned flags;
+};
+
+enum admin_filter_kind { FILTER_CHOICE, FILTER_VALUES, FILTER_DATE };
+struct admin_filter {
+    const char *name, *label;
+    enum admin_filter_kind kind;
+    const char *choices; /* FILTER_CHOICE: "yes=With votes|no=Without votes" */
+};
+
+enum admin_field_kind { FIELD_LINE, FIELD_NUMBER, FIELD_CHECK, FIELD_PASSWORD, FIELD_CHOICES, FIELD_WORDS };
+enum admin_field_flag {
+    FIELD_REQUIRED = 1,
+    FIELD_ADD_ONLY = 2,       /* fixed afterwards */
+    FIELD_SUPERUSER_ONLY = 4, /* others cannot set it */
+    FIELD_MANY = 8            /* can be set for many rows at once */
+};
+struct admin_field {
+    const char *name, *label;
+    enum admin_field_kind kind;
+    unsigned flags;
+    size_t max; /* bytes of a line */
+    const char *help;
+};
+
+struct admin_table {
+    const char *name;                                   /* in URLs and permissions: "stickers" */
+    const char *title;                                  /* "Stickers" */
+    const char *one;                                    /* "sticker" */
+    unsigned rights;                                    /* what can be done with it at all: enum admin_right */
+    const char *object;                                 /* the column by which a person knows a row */
+    const char *sort;                                   /* at first, descending */
+    const char *search;                                 /* what the search looks at, for its label */
+    struct admin_column columns[ADMIN_MAX_COLUMNS + 1]; /* ended by a name NULL, as are the others */
+    struct admin_filter filters[ADMIN_MAX_FILTERS + 1];
+    struct admin_field fields[ADMIN_MAX_FIELDS + 1];
+    const char *upload; /* the page where rows are added, NULL where a form does */
+    bool reindexes;     /* rows can be sent to SearchService again */
+    bool remote;        /* rows are SearchService's, not the database's: admin_documents.c */
+};
+
+extern const struct admin_table admin_tables[];
+extern const size_t admin_table_count;
+const struct admin_table *admin_table_find(const char *name); /* NULL if there is none */
+/* Whether rows of the table have anything that can be set for many at once. */
+bool admin_table_edits_many(const struct admin_table *m);
+
+#endif

@@ -1,0 +1,246 @@
+/* POST /api/feedback/: one request, one transaction, and once only for each Idempotency-Key
+ * (draft-ietf-httpapi-idempotency-key-header-07). The JSON is checked member by member before
+ * anything is counted; unknown members are ignored, so that newer clients may say more. */
+#include "base/json_out.h"
+#include "base/os.h"
+#include "base/utf8.h"
+#include "sticker_service/api/api.h"
+#include "sticker_service/service.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ENTRIES_MAX  100u
+#define STICKERS_MAX 1000u
+#define KEY_MAX      255u /* bytes of an Idempotency-Key */
+
+/* How a member is called in messages: "feedback[1].positive[0]". */
+struct member {
+    char name[64];
+};
+
+static struct member member(const char *fmt, ...) PRINTF_LIKE(1, 2);
+static struct member member(const char *fmt, ...)
+{
+    struct member m;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(m.name, sizeof m.name, fmt, args);
+    va_end(args);
+    return m;
+}
+
+static enum status check_string(const json_t *value, const char *name, struct error *err)
+{
+    if (!json_is_string(value))
+        return err_set(err, ERR_INVALID, "%s must be a string", name);
+    if (strlen(json_string_value(value)) != json_string_length(value))
+        return err_set(err, ERR_INVALID, "%s must be UTF-8 text without NUL characters", name);
+    return OK;
+}
+
+/* One of the two lists of an entry. `seen` holds the stickers met in this entry. */
+static enum status read_list(const json_t *entry, size_t i, const char *list, json_t *seen, struct arena *arena,
+                             const char *const **out, size_t *n, size_t *all, struct error *err)
+{
+    const json_t *array = json_object_get(entry, list);
+    if (!array)
+        return OK;
+    if (!json_is_array(array))
+        return err_set(err, ERR_INVALID, "feedback[%zu].%s must be an array of strings", i, list);
+    *n = json_array_size(array);
+    *all += *n;
+    if (*all > STICKERS_MAX)
+        return err_set(err, ERR_INVALID, "feedback must name at most %u stickers in all", STICKERS_MAX);
+    const char **names = arena_array(arena, *n + 1, sizeof *names);
+    if (!names)
+        return err_set(err, ERR_NO_MEMORY, "no memory for feedback");
+    for (size_t k = 0; k < *n; k++) {
+        const json_t *value = json_array_get(array, k);
+        struct member m = member("feedback[%zu].%s[%zu]", i, list, k);
+        enum status status = check_string(value, m.name, err);
+        if (status != OK)
+            return status;
+        names[k] = json_string_value(value);
+        size_t len = json_string_length(value);
+        if (len < 1 || len > STICKER_FILENAME_MAX)
+            return err_set(err, ERR_INVALID, "%s must have 1 to %d bytes", m.name, STICKER_FILENAME_MAX);
+        if (json_object_get(seen, names[k]))
+            return err_set(err, ERR_INVALID, "%s repeats \"%s\": a sticker may be named once per query", m.name,
+                           names[k]);
+        if (json_object_set_new(seen, names[k], json_true()) != 0)
+            return err_set(err, ERR_NO_MEMORY, "no memory for feedback");
+    }
+    *out = names;
+    return OK;
+}
+
+static enum status read_entry(const json_t *entry, size_t i, struct arena *arena, struct feedback_entry *out,
+                              size_t *all, struct error *err)
+{
+    if (!json_is_object(entry))
+        return err_set(err, ERR_INVALID, "feedback[%zu] must be an object", i);
+    const json_t *query = json_object_get(entry, "query");
+    struct member m = member("feedback[%zu].query", i);
+    if (!query)
+        return err_set(err, ERR_INVALID, "%s is missing", m.name);
+    enum status status = check_string(query, m.name, err);
+    if (status != OK)
+        return status;
+    const char *text = json_string_value(query);
+    size_t len = json_string_length(query);
+    status = query_trim(&text, &len);
+    if (status == ERR_INVALID)
+        return err_set(err, ERR_INVALID, "%s must not be empty", m.name);
+    if (status == ERR_TOO_LARGE)
+        return err_set(err, ERR_INVALID, "%s must have at most 255 characters", m.name);
+    out->query = arena_strndup(arena, text, len);
+    json_t *seen = json_object();
+    if (!out->query || !seen)
+        status = err_set(err, ERR_NO_MEMORY, "no memory for feedback");
+    if (status == OK)
+        status = read_list(entry, i, "positive", seen, arena, &out->positive, &out->n_positive, all, err);
+    if (status == OK)
+        status = read_list(entry, i, "negative", seen, arena, &out->negative, &out->n_negative, all, err);
+    json_decref(seen);
+    return status;
+}
+
+static enum status read_feedback(const json_t *root, struct arena *arena, struct feedback_entry **out, size_t *n,
+                                 struct error *err)
+{
+    if (!json_is_object(root))
+        return err_set(err, ERR_INVALID, "the body must be a JSON object with the member feedback");
+    const json_t *list = json_object_get(root, "feedback");
+    if (!list)
+        return err_set(err, ERR_INVALID, "feedback is missing");
+    if (!json_is_array(list))
+        return err_set(err, ERR_INVALID, "feedback must be an array");
+    *n = json_array_size(list);
+    if (*n > ENTRIES_MAX)
+        return err_set(err, ERR_INVALID, "feedback must have at most %u entries, not %zu", ENTRIES_MAX, *n);
+    *out = arena_array(arena, *n + 1, sizeof **out);
+    if (!*out)
+        return err_set(err, ERR_NO_MEMORY, "no memory for feedback");
+    size_t all = 0;
+    for (size_t i = 0; i < *n; i++) {
+        enum status status = read_entry(json_array_get(list, i), i, arena, &(*out)[i], &all, err);
+        if (status != OK)
+            return status;
+    }
+    return OK;
+}
+
+/* Copies the body with every byte that is not UTF-8 spelled as an escaped NUL, which no string may
+ * hold: so the check of the strings names the member in which it stands. */
+static void spell_out_bad_bytes(const char *body, size_t len, struct buf *out)
+{
+    for (size_t i = 0; i < len;) {
+        size_t n = 1;
+        while (n <= 4 && n <= len - i && !utf8_valid(body + i, n))
+            n++;
+        if (n <= 4 && n <= len - i) {
+            buf_append(out, body + i, n);
+            i += n;
+        } else {
+            buf_puts(out, "\\u0000");
+            i++;
+        }
+    }
+}
+
+static enum status parse(const struct http_request *req, json_t **root, struct feedback_entry **entries, size_t *n,
+                         struct error *err)
+{
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    json_error_t where;
+    bool valid = utf8_valid(req->body, req->body_len);
+    if (valid) {
+        *root = json_loadb(req->body, req->body_len, flags, &where);
+    } else {
+        struct buf copy;
+        buf_init(&copy, 6 * req->body_len);
+        spell_out_bad_bytes(req->body, req->body_len, &copy);
+        *root = json_loadb(buf_str(&copy), copy.len, flags, &where);
+        buf_free(&copy);
+    }
+    if (!*root && !valid)
+        return err_set(err, ERR_INVALID, "the body must be JSON in UTF-8");
+    if (!*root)
+        return err_set(err, ERR_INVALID, "the body is not JSON: %s (line %d, column %d)", where.text, where.line,
+                       where.column);
+    enum status status = read_feedback(*root, req->arena, entries, n, err);
+    if (status == OK && !valid)
+        status = err_set(err, ERR_INVALID, "the body must be JSON in UTF-8");
+    return status;
+}
+
+/* A key is one sender's, as far as senders are told apart: somebody else's token with the same key is another key. The
+ * database has hashes only, of keys, tokens and bodies alike. */
+struct request_once {
+    struct feedback_once once;
+    char key[65], body[65];
+};
+
+/* *known: there is a key. */
+static enum status read_key(const struct http_request *req, struct request_once *r, bool *known, struct error *err)
+{
+    const char *key = http_header(req, "Idempotency-Key"), *who = http_header(req, "Authorization");
+    *known = key != NULL;
+    if (!key)
+        return OK;
+    size_t len = strlen(key);
+    for (size_t i = 0; i < len; i++)
+        if (key[i] <= ' ' || key[i] > '~')
+            return err_set(err, ERR_INVALID, "Idempotency-Key must be visible ASCII characters without spaces");
+    if (len < 1 || len > KEY_MAX)
+        return err_set(err, ERR_INVALID, "Idempotency-Key must have 1 to %u characters, not %zu", KEY_MAX, len);
+    const char *both = arena_printf(req->arena, "%s\n%s", key, who ? who : ""); /* a key has no line's end */
+    if (!both)
+        return err_set(err, ERR_NO_MEMORY, "no memory for feedback");
+    os_sha256_hex(both, strlen(both), r->key);
+    os_sha256_hex(req->body, req->body_len, r->body);
+    r->once = (struct feedback_once){.key = r->key, .body_sha256 = r->body, .now_us = os_now_us()};
+    return OK;
+}
+
+void handle_api_feedback(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct sticker_service *s = ctx;
+    json_t *root = NULL;
+    struct feedback_entry *entries = NULL;
+    const char **failed = NULL;
+    size_t n = 0, n_failed = 0;
+    struct request_once again;
+    bool keyed = false;
+    struct error err;
+    struct buf out;
+    buf_init(&out, 2u << 20); /* 1,000 names of 255 bytes, escaped */
+    enum status status = read_key(req, &again, &keyed, &err);
+    if (status == OK)
+        status = parse(req, &root, &entries, &n, &err);
+    if (status == OK && (n || keyed))
+        status = sticker_store_feedback_once(s->store, entries, n, keyed ? &again.once : NULL, req->arena, &failed,
+                                             &n_failed, &err);
+    if (status == OK) {
+        buf_puts(&out, "{\"failed\":[");
+        for (size_t i = 0; i < n_failed; i++) {
+            buf_puts(&out, i ? "," : "");
+            json_put_string(&out, failed[i]);
+        }
+        buf_puts(&out, "]}");
+        status = buf_status(&out, &err);
+    }
+    if (status == OK && keyed && again.once.was == ONCE_REPLAYED)
+        http_header_add(res, "Idempotency-Replayed", "true");
+    if (status == OK)
+        http_json(res, 200, buf_str(&out), out.len);
+    else if (status == ERR_CONFLICT && keyed && again.once.was == ONCE_OTHER_BODY)
+        http_problem(res, 422, "%s", err.message);
+    else
+        http_problem_from(res, &err);
+    json_decref(root);
+    buf_free(&out);
+}

@@ -1,0 +1,147 @@
+/* /healthz: the process answers. /readyz: it can serve as it should, check by check. /metrics: counts
+ * for Prometheus. */
+#include "base/json_out.h"
+#include "base/metric.h"
+#include "base/os.h"
+#include "sticker_service/api/api.h"
+#include "sticker_service/service.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PEER_TIMEOUT_MS 500u
+#define PEER_AGAIN_US   1000000 /* SearchService is asked at most this often */
+
+void handle_api_healthz(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    static const char alive[] = "{\"status\":\"alive\"}";
+    (void)ctx, (void)req;
+    http_body_static(res, 200, "application/json", alive, sizeof alive - 1);
+}
+
+static bool search_is_ready(struct sticker_service *s)
+{
+    int64_t now = os_monotonic_us(), checked = atomic_load(&s->search_checked_us);
+    if (checked && now - checked < PEER_AGAIN_US)
+        return atomic_load(&s->search_ready);
+    struct http_call call = {.method = "GET", .path = "/healthz", .timeout_ms = PEER_TIMEOUT_MS};
+    struct buf body;
+    int status = 0;
+    buf_init(&body, 64u << 10);
+    bool ready = http_client_call(s->indexing, &call, &status, &body, NULL) == OK && status == 200;
+    buf_free(&body);
+    atomic_store(&s->search_ready, ready);
+    atomic_store(&s->search_checked_us, now);
+    return ready;
+}
+
+void handle_api_readyz(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct sticker_service *s = ctx;
+    const struct http_server *server = atomic_load(&s->server);
+    const char *degraded;
+    struct error err = {OK, ""};
+    int64_t stickers = 0, queries = 0, pending = 0;
+    char last_error[256];
+    enum status st = http_param(req, "degraded", &degraded, &err);
+    if ((st != OK && st != ERR_NOT_FOUND) || (st == OK && strcmp(degraded, "ok") != 0)) {
+        http_problem(res, 400, "degraded must be ok, given once");
+        return;
+    }
+    bool database = sticker_store_ping(s->store, &err) == OK &&
+                    sticker_store_count(s->store, &stickers, &queries, &pending, &err) == OK;
+    bool search = search_is_ready(s), draining = server && http_server_draining(server);
+    bool ready = database && (search || degraded) && !draining;
+    outbox_last_error(s->outbox, last_error, sizeof last_error);
+    struct buf out;
+    buf_init(&out, 8192);
+    buf_printf(&out, "{\"status\":\"%s\",\"checks\":{\"database\":{\"status\":\"%s\"",
+               draining ? "draining"
+               : ready  ? "ready"
+                        : "not ready",
+               database ? "ok" : "failed");
+    if (database) {
+        buf_printf(&out, ",\"stickers\":%lld,\"queries\":%lld", (long long)stickers, (long long)queries);
+    } else {
+        buf_puts(&out, ",\"error\":");
+        json_put_string(&out, err.message);
+    }
+    buf_printf(&out, "},\"search_service\":{\"status\":\"%s\"},\"outbox\":{\"status\":\"ok\",\"pending\":%lld",
+               search ? "ok" : "failed", (long long)pending);
+    if (pending && last_error[0]) {
+        buf_puts(&out, ",\"last_error\":");
+        json_put_string(&out, last_error);
+    }
+    buf_puts(&out, "}}}");
+    http_json(res, ready ? 200 : 503, buf_str(&out), out.len);
+    buf_free(&out);
+}
+
+static void cache_metrics(struct sticker_service *s, struct buf *out)
+{
+    struct answers_stats answers = answers_stats(s->answers);
+    struct thumbs_stats thumbs = thumbs_stats(s->thumbs);
+    metric_one(out, "peel_sticker_search_cache_hits_total", "counter", "Searches answered from memory.",
+               (double)answers.hits);
+    metric_one(out, "peel_sticker_search_cache_misses_total", "counter", "Searches that had to be made.",
+               (double)answers.misses);
+    metric_one(out, "peel_sticker_thumbnail_hits_total", "counter", "Thumbnails that were there.", (double)thumbs.hits);
+    metric_one(out, "peel_sticker_thumbnail_misses_total", "counter", "Thumbnails that had to be made.",
+               (double)thumbs.misses);
+    metric_one(out, "peel_sticker_thumbnail_bytes", "gauge", "Size of the thumbnail folder.", (double)thumbs.bytes);
+}
+
+static void search_metrics(struct sticker_service *s, struct buf *out)
+{
+    static const char *const reasons[DEGRADED_REASONS] = {"unavailable", "timeout", "breaker", "answer"};
+    char labels[40];
+    metric_family(out, "peel_sticker_search_degraded_total", "counter", "Searches answered without SearchService.");
+    for (size_t i = 0; i < DEGRADED_REASONS; i++) {
+        snprintf(labels, sizeof labels, "reason=\"%s\"", reasons[i]);
+        metric_value(out, "peel_sticker_search_degraded_total", labels, (double)atomic_load(&s->degraded[i]));
+    }
+    metric_family(out, "peel_sticker_search_peer_duration_seconds", "histogram", "Time of calls to SearchService.");
+    metric_histogram(out, "peel_sticker_search_peer_duration_seconds", "", &s->peer_times);
+    metric_one(out, "peel_sticker_search_breaker_state", "gauge",
+               "Towards SearchService: 0 closed, 1 open, 2 one trial under way.", http_client_breaker(s->search));
+}
+
+static void store_metrics(struct sticker_service *s, struct buf *out)
+{
+    int64_t stickers = 0, queries = 0, pending = 0, oldest_us = 0;
+    bool database = sticker_store_count(s->store, &stickers, &queries, &pending, NULL) == OK;
+    metric_one(out, "peel_sticker_database_up", "gauge", "1 when the database answers.", database);
+    if (database) {
+        metric_one(out, "peel_sticker_stickers", "gauge", "Stickers stored.", (double)stickers);
+        metric_one(out, "peel_sticker_queries", "gauge", "Different queries ever searched.", (double)queries);
+        metric_one(out, "peel_sticker_outbox_pending", "gauge", "Documents that SearchService has still to hear of.",
+                   (double)pending);
+    }
+    if (database && sticker_store_outbox_oldest(s->store, &oldest_us, NULL) == OK) {
+        int64_t age_us = oldest_us ? os_now_us() - oldest_us : 0;
+        metric_one(out, "peel_sticker_outbox_oldest_seconds", "gauge", "How long the oldest of them waits; 0 for none.",
+                   age_us > 0 ? (double)age_us / 1e6 : 0);
+    }
+    metric_one(out, "peel_sticker_outbox_delivered_total", "counter", "Documents that SearchService has accepted.",
+               (double)outbox_delivered(s->outbox));
+    metric_one(out, "peel_sticker_usage_pending", "gauge", "Queries whose counts are not written yet.",
+               (double)usage_pending(s->usage));
+    sticker_store_metrics(s->store, "peel_sticker", out);
+}
+
+void handle_api_metrics(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct sticker_service *s = ctx;
+    struct buf out;
+    (void)req;
+    buf_init(&out, 1u << 20);
+    struct http_server *server = atomic_load(&s->server);
+    if (server)
+        http_server_metrics(server, &out);
+    store_metrics(s, &out);
+    search_metrics(s, &out);
+    cache_metrics(s, &out);
+    metric_process(&out, "sticker", s->cfg->version);
+    http_body_copy(res, 200, "text/plain; version=0.0.4; charset=utf-8", buf_str(&out), out.len);
+    buf_free(&out);
+}

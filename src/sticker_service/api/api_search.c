@@ -1,0 +1,85 @@
+/* GET /api/search/: one page of stickers for a phrase, as JSON; each search counts. An answer is kept for a moment, but
+ * never one that says "degraded":true. */
+#include "sticker_service/api/api.h"
+#include "sticker_service/find.h"
+
+#include "base/json_out.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ANSWER_MAX (1u << 20)
+
+static void write_answer(const struct find_query *query, const struct find_answer *answer, struct buf *out)
+{
+    buf_puts(out, "{\"stickers\":[");
+    for (size_t i = 0; i < answer->n; i++) {
+        buf_puts(out, i ? "," : "");
+        json_put_string(out, answer->results[i].sticker->filename);
+    }
+    buf_puts(out, "],\"results\":[");
+    for (size_t i = 0; i < answer->n; i++) {
+        const struct sticker *k = answer->results[i].sticker;
+        buf_puts(out, i ? ",{\"filename\":" : "{\"filename\":");
+        json_put_string(out, k->filename);
+        buf_puts(out, ",\"score\":");
+        json_put_score(out, answer->results[i].score);
+        buf_puts(out, ",\"url\":\"");
+        media_url(out, k->filename, k->sha256, 0);
+        buf_puts(out, "\",\"thumbnail\":\"");
+        media_url(out, k->filename, k->sha256, FIND_THUMBNAIL);
+        buf_puts(out, "\",\"title\":");
+        json_put_string(out, k->title);
+        buf_putc(out, '}');
+    }
+    buf_puts(out, "],\"query\":");
+    json_put_string(out, query->text);
+    buf_printf(out, ",\"total\":%lld", (long long)answer->total);
+    if (answer->corrected) {
+        buf_puts(out, ",\"corrected\":");
+        json_put_string(out, answer->corrected);
+    }
+    if (answer->legs)
+        buf_printf(out, ",\"legs\":%s", answer->legs);
+    buf_puts(out, answer->degraded ? ",\"degraded\":true}" : "}");
+}
+
+void handle_api_search(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct sticker_service *s = ctx;
+    struct find_query query = {0};
+    struct find_answer answer;
+    struct error err;
+    int64_t limit, offset;
+    if (query_param(req, &query.text, &err) != OK || lang_param(req, &query.lang, &err) != OK ||
+        http_param_int(req, "limit", 1, FIND_MAX_LIMIT, 10, &limit, &err) != OK ||
+        http_param_int(req, "offset", 0, FIND_MAX_OFFSET, 0, &offset, &err) != OK) {
+        http_problem_from(res, &err);
+        return;
+    }
+    query.limit = (size_t)limit;
+    query.offset = (size_t)offset;
+    char key[32 + LANGUAGE_MAX_TAG + 1024];
+    snprintf(key, sizeof key, "%zu %zu %s %s", query.limit, query.offset, query.lang ? query.lang : "", query.text);
+    struct buf out;
+    buf_init(&out, ANSWER_MAX);
+    if (!answers_get(s->answers, key, &out)) {
+        enum status status = find_stickers(s, req, &query, &answer, &err);
+        if (status == OK) {
+            write_answer(&query, &answer, &out);
+            buf_putc(&out, (char)find_outcome(&answer)); /* behind the answer, so that it is kept with it */
+            status = buf_status(&out, &err);
+        }
+        if (status != OK) {
+            http_problem_from(res, &err);
+            goto out;
+        }
+        if (!answer.degraded)
+            answers_put(s->answers, key, out.data, out.len);
+    }
+    size_t len = out.len - 1;
+    usage_count(s->usage, query.text, (enum usage_outcome)out.data[len]);
+    http_body_take(res, 200, "application/json", buf_take(&out), len);
+out:
+    buf_free(&out);
+}

@@ -1,0 +1,209 @@
+/* find.c: asks SearchService, and adds what our own store knows of the stickers. When SearchService does not answer,
+ * or answers rubbish, our own words must do. */
+#include "sticker_service/find.h"
+#include "base/log.h"
+#include "base/os.h"
+#include "text/text.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PEER_MAX_BYTES (1u << 20)
+#define ANSWER_MAX     (1u << 20)
+
+struct hit {
+    const char *filename;
+    double score;
+};
+
+struct found {
+    struct hit *hits;
+    size_t n;
+    int64_t total;
+    json_t *peer;             /* SearchService's whole answer; NULL when degraded, */
+    enum degraded_reason why; /* and then for this reason */
+};
+
+void media_url(struct buf *out, const char *filename, const char *sha256, unsigned width)
+{
+    buf_puts(out, "/media/");
+    http_escape(out, filename, strlen(filename));
+    if (width)
+        buf_printf(out, "?w=%u&v=%.16s", width, sha256);
+    else
+        buf_printf(out, "?v=%.16s", sha256);
+}
+
+/* Reads {"results":[{"filename","score"}...],"total":n}; strings stay owned by the JSON. */
+static enum status read_answer(const struct find_query *query, json_t *peer, struct arena *arena, struct found *found,
+                               struct error *err)
+{
+    const json_t *results = json_object_get(peer, "results");
+    if (!json_is_array(results))
+        return err_set(err, ERR_CORRUPT, "SearchService's answer has no array \"results\"");
+    size_t n = json_array_size(results);
+    if (n > query->limit)
+        return err_set(err, ERR_CORRUPT, "SearchService answered %zu results where %zu were asked for", n,
+                       query->limit);
+    found->hits = arena_array(arena, n + 1, sizeof *found->hits);
+    if (!found->hits)
+        return err_set(err, ERR_NO_MEMORY, "no memory for %zu results", n);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_array_get(results, i), *name = json_object_get(item, "filename");
+        if (!json_is_string(name) || filename_check(json_string_value(name), NULL) != OK)
+            return err_set(err, ERR_CORRUPT, "results[%zu].filename of SearchService is not a filename", i);
+        found->hits[i].filename = json_string_value(name);
+        found->hits[i].score = json_number_value(json_object_get(item, "score"));
+    }
+    found->n = n;
+    const json_t *total = json_object_get(peer, "total");
+    found->total = json_is_integer(total) ? json_integer_value(total) : (json_int_t)(query->offset + n);
+    return OK;
+}
+
+static enum status find_by_peer(struct sticker_service *s, const struct http_request *req,
+                                const struct find_query *query, struct found *found, struct error *err)
+{
+    struct buf path, body;
+    buf_init(&path, 8192);
+    buf_init(&body, PEER_MAX_BYTES);
+    const char *subject = query->like ? query->like : query->text;
+    buf_puts(&path, query->like ? "/api/search/?like=" : "/api/search/?query=");
+    http_escape(&path, subject, strlen(subject));
+    buf_printf(&path, "&limit=%zu&offset=%zu", query->limit, query->offset);
+    if (query->lang)
+        buf_printf(&path, "&lang=%s", query->lang);
+    int http_status = 0;
+    enum status status = buf_status(&path, err);
+    if (status != OK)
+        goto out;
+    /* A tenth of the time is kept for the search among our own words. */
+    struct http_call call = {.method = "GET",
+                             .path = buf_str(&path),
+                             .request_id = req->request_id,
+                             .traceparent = req->traceparent,
+                             .tracestate = req->tracestate,
+                             .timeout_ms = s->cfg->search_deadline_ms - s->cfg->search_deadline_ms / 10};
+    bool open = http_client_breaker(s->search) != HTTP_BREAKER_CLOSED;
+    int64_t began_us = os_monotonic_us();
+    status = http_client_call(s->search, &call, &http_status, &body, err);
+    int64_t us = os_monotonic_us() - began_us;
+    metric_observe(&s->peer_times, us);
+    metric_part_add(METRIC_PEER, us);
+    if (status != OK) {
+        found->why = status == ERR_TIMEOUT       ? DEGRADED_TIMEOUT
+                     : status != ERR_UNAVAILABLE ? DEGRADED_ANSWER
+                     : open                      ? DEGRADED_BREAKER
+                                                 : DEGRADED_UNAVAILABLE;
+        goto out;
+    }
+    found->why = DEGRADED_ANSWER; /* should it be needed */
+    if (http_status != 200) {
+        status = err_set(err, ERR_UNAVAILABLE, "SearchService answered %d: %.200s", http_status, buf_str(&body));
+        goto out;
+    }
+    json_error_t json_err;
+    found->peer = json_loadb(buf_str(&body), body.len, JSON_REJECT_DUPLICATES, &json_err);
+    if (!found->peer) {
+        status = err_set(err, ERR_CORRUPT, "SearchService's answer is not JSON: %s", json_err.text);
+        goto out;
+    }
+    status = read_answer(query, found->peer, req->arena, found, err);
+    if (status != OK) {
+        json_decref(found->peer);
+        *found = (struct found){.why = DEGRADED_ANSWER};
+    }
+out:
+    buf_free(&path);
+    buf_free(&body);
+    return status;
+}
+
+static enum status find_by_own_words(struct sticker_service *s, const struct http_request *req,
+                                     const struct find_query *query, struct found *found, struct error *err)
+{
+    struct term_query q;
+    struct store_hit *hits;
+    unsigned language = query->lang ? language_number(query->lang) : LANGUAGE_en;
+    enum status status = text_query(query->text, strlen(query->text), language, true, req->arena, &q, err);
+    if (status == OK && q.n_stems)
+        status = sticker_store_search(s->store, &q, query->limit, query->offset, req->arena, &hits, &found->n,
+                                      &found->total, err);
+    if (status != OK || !q.n_stems)
+        return status;
+    found->hits = arena_array(req->arena, found->n + 1, sizeof *found->hits);
+    if (!found->hits)
+        return err_set(err, ERR_NO_MEMORY, "no memory for %zu results", found->n);
+    for (size_t i = 0; i < found->n; i++)
+        found->hits[i] = (struct hit){hits[i].filename, hits[i].score};
+    return OK;
+}
+
+/* An outage would otherwise write a line per search: one a second says as much. */
+static void tell_degraded(struct sticker_service *s, enum degraded_reason reason, const char *why)
+{
+    uint64_t count = atomic_fetch_add(&s->degraded[reason], 1) + 1;
+    int64_t now = os_monotonic_us(), told = atomic_load(&s->degraded_told_us);
+    if (now - told >= 1000000 && atomic_compare_exchange_strong(&s->degraded_told_us, &told, now))
+        log_warn("answering from own words (%llu times so far for this reason): %s", (unsigned long long)count, why);
+}
+
+/* What SearchService says about the whole search, copied into the arena. */
+static void read_remarks(const json_t *peer, struct arena *arena, struct find_answer *out)
+{
+    const json_t *corrected = json_object_get(peer, "corrected"), *legs = json_object_get(peer, "legs");
+    if (json_is_string(corrected))
+        out->corrected = arena_strdup(arena, json_string_value(corrected));
+    char *text = legs ? json_dumps(legs, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    if (text)
+        out->legs = arena_strdup(arena, text);
+    free(text);
+}
+
+static enum status join_stickers(struct sticker_service *s, const struct found *found, struct arena *arena,
+                                 struct find_answer *out, struct error *err)
+{
+    struct sticker *stickers = arena_array(arena, found->n + 1, sizeof *stickers);
+    const char **names = arena_array(arena, found->n + 1, sizeof *names);
+    out->results = arena_array(arena, found->n + 1, sizeof *out->results);
+    if (!stickers || !names || !out->results)
+        return err_set(err, ERR_NO_MEMORY, "no memory for %zu results", found->n);
+    for (size_t i = 0; i < found->n; i++)
+        names[i] = found->hits[i].filename;
+    enum status status = sticker_store_get_many(s->store, names, found->n, arena, stickers, err);
+    for (size_t i = 0; status == OK && i < found->n; i++)
+        if (stickers[i].filename) /* else deleted here, not yet there */
+            out->results[out->n++] = (struct find_result){&stickers[i], found->hits[i].score};
+    return status;
+}
+
+enum status find_stickers(struct sticker_service *s, const struct http_request *req, const struct find_query *query,
+                          struct find_answer *out, struct error *err)
+{
+    struct found found = {0};
+    *out = (struct find_answer){0};
+    enum status status = find_by_peer(s, req, query, &found, err);
+    if (status != OK && query->like) {
+        log_debug("nothing like %s: %s", query->like, err->message);
+        return OK;
+    }
+    out->degraded = status != OK;
+    if (status != OK) {
+        tell_degraded(s, found.why, err->message);
+        status = find_by_own_words(s, req, query, &found, err);
+    }
+    if (status == OK) {
+        out->total = found.total;
+        read_remarks(found.peer, req->arena, out);
+        status = join_stickers(s, &found, req->arena, out, err);
+    }
+    json_decref(found.peer);
+    return status;
+}
+
+enum usage_outcome find_outcome(const struct find_answer *answer)
+{
+    return answer->degraded ? USAGE_DEGRADED : answer->total == 0 ? USAGE_EMPTY : USAGE_FOUND;
+}

@@ -1,0 +1,40 @@
+/* find.h: one search, for the API and for pages: SearchService's ranking joined with what we know of the
+ * stickers, or our own words when it does not answer in time. */
+#ifndef PEEL_STICKER_SERVICE_FIND_H
+#define PEEL_STICKER_SERVICE_FIND_H
+
+#include "sticker_service/service.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FIND_MAX_LIMIT  100
+#define FIND_MAX_OFFSET 100000 /* SearchService ranks no deeper */
+#define FIND_THUMBNAIL  256u   /* pixels wide */
+
+struct find_query {
+    const char *text; /* as query_param makes it; NULL with `like` */
+    const char *like; /* a filename: what is like that sticker, itself left out; NULL with `text` */
+    const char *lang; /* the preferred language's tag, or NULL */
+    size_t limit, offset;
+};
+struct find_result {
+    const struct sticker *sticker; /* without its words */
+    double score;                  /* higher is better; comparable within one answer only */
+};
+struct find_answer {
+    struct find_result *results; /* best first; stickers that were deleted are left out */
+    size_t n;
+    int64_t total;         /* how many match in all */
+    bool degraded;         /* from our own words */
+    const char *corrected; /* the query as SearchService understood it, or NULL */
+    const char *legs;      /* JSON, as SearchService sent it, or NULL */
+};
+
+/* Memory from req->arena; does not count usage. For `like` there is nothing to fall back on: no results when
+ * SearchService does not know the sticker (yet), or does not answer in time. */
+enum status find_stickers(struct sticker_service *s, const struct http_request *req, const struct find_query *query,
+                          struct find_answer *out, struct error *err) MUST_CHECK;
+/* What to tell usage_count of an answer. */
+enum usage_outcome find_outcome(const struct find_answer *answer);
+#endif

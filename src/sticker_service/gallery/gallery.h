@@ -1,0 +1,31 @@
+/* gallery.h: the pages that people see: search, one sticker, the API's reference; and their files.
+ *
+ * Handlers for StickerService's router; ctx is its struct sticker_service. Routes:
+ *
+ *     {HTTP_GET,  "/",                   handle_gallery,    0, 0,            "gallery"},
+ *     {HTTP_GET,  "/sticker/{filename}", handle_gallery_sticker, 0, 0,            "gallery_sticker"},
+ *     {HTTP_POST, "/vote",               handle_gallery_vote,    0, GALLERY_VOTE, "gallery_vote"},
+ *     {HTTP_GET,  "/static/{file}",      handle_gallery_static,  HTTP_INLINE, 0,  "static"},
+ *     {HTTP_GET,  "/api/openapi.json",   handle_openapi, HTTP_INLINE, 0,  "openapi"},
+ *     {HTTP_GET,  "/api/docs",           handle_docs,    0, 0,            "docs"},
+ *
+ * Pages work without JavaScript; web/static/gallery.js makes them quicker to use. */
+#ifndef PEEL_STICKER_SERVICE_GALLERY_GALLERY_H
+#define PEEL_STICKER_SERVICE_GALLERY_GALLERY_H
+
+#include "http/server.h"
+
+#define GALLERY_VOTE 16384 /* bytes of a vote's form */
+
+/* GET /?q=cat[&page=2]: results, or examples when there is no q. With part=results only that part of the
+ * page, for scripts; with typing=1 the search is not counted as usage. */
+void handle_gallery(void *ctx, const struct http_request *req, struct http_response *res);
+/* GET /sticker/<filename>[?q=cat]: one sticker, large. */
+void handle_gallery_sticker(void *ctx, const struct http_request *req, struct http_response *res);
+/* POST /vote with q, positive or negative (a filename), page or from=sticker: counts and redirects back. */
+void handle_gallery_vote(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_gallery_static(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_openapi(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_docs(void *ctx, const struct http_request *req, struct http_response *res);
+
+#endif

@@ -1,0 +1,58 @@
+/* Static files, and the reference of the API. */
+#include "sticker_service/gallery/gallery.h"
+
+#include "sticker_service/gallery/gallery_parts.h"
+#include "web/apidocs.h"
+#include "web/assets.h"
+
+static void send_asset(const struct http_request *req, struct http_response *res, const struct asset *a,
+                       const char *cache_control)
+{
+    http_header_add(res, "Cache-Control", cache_control);
+    http_header_add(res, "ETag", a->etag);
+    if (a->gzip)
+        http_header_add(res, "Vary", "Accept-Encoding");
+    if (asset_not_modified(http_header(req, "If-None-Match"), a->etag)) {
+        http_body_static(res, 304, a->type, "", 0);
+    } else if (a->gzip && asset_takes_gzip(http_header(req, "Accept-Encoding"))) {
+        http_header_add(res, "Content-Encoding", "gzip");
+        http_body_static(res, 200, a->type, a->gzip, a->gzip_len);
+    } else {
+        http_body_static(res, 200, a->type, a->data, a->len);
+    }
+}
+
+void handle_gallery_static(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    (void)ctx;
+    const struct asset *a = asset_by_file(req->path_param);
+    if (a)
+        send_asset(req, res, a, ASSET_CACHE_CONTROL);
+    else
+        http_problem(res, 404, "No such file.");
+}
+
+void handle_openapi(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    (void)ctx;
+    http_header_add(res, "Access-Control-Allow-Origin", "*");
+    send_asset(req, res, asset_by_name("openapi.json"), "no-cache");
+}
+
+void handle_docs(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    (void)ctx;
+    struct error err;
+    struct buf html;
+    buf_init(&html, GALLERY_HTML_MAX);
+    const struct asset *a = asset_by_name("openapi.json");
+    const char *host = http_header(req, "Host");
+    const char *server = arena_printf(req->arena, "http://%s", host ? host : "localhost:8000");
+    enum status status = server ? apidocs_page((const char *)a->data, a->len, server, req->arena, &html, &err)
+                                : err_set(&err, ERR_NO_MEMORY, "no memory for a page");
+    if (status == OK)
+        gallery_send(res, 200, &html);
+    else
+        gallery_send_error(res, &err, "");
+    buf_free(&html);
+}

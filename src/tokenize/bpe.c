@@ -1,0 +1,476 @@
+/* The vocabulary is a hash table from spelling to id while the merges are read; afterwards only a
+ * table from a pair of ids to (rank, merged id) is kept: encoding never touches strings. */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/os.h"
+#include "base/utf8.h"
+#include "tokenize/tokenizer.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+#define MAX_FILE_BYTES (32u << 20)
+#define MAX_VOCAB      (1u << 20)
+#define END_OF_WORD    "</w>"
+#define NO_RANK        UINT32_MAX
+
+struct merge {
+    int32_t left, right; /* left < 0: empty slot */
+    int32_t merged;
+    uint32_t rank;
+};
+
+struct tokenizer {
+    int32_t byte_id[2][256]; /* [0]: inside a word, [1]: last of a word */
+    int32_t start_id, end_id;
+    size_t vocab_size;
+    struct merge *merges; /* open addressing, power of two */
+    size_t merge_mask;
+};
+
+/* --- loading --- */
+
+/* GPT-2's alphabet: printable Latin-1 stands for itself, the other bytes for U+0100 onwards. */
+static uint32_t byte_letter(unsigned byte)
+{
+    static const unsigned char printable[][2] = {{'!', '~'}, {0xa1, 0xac}, {0xae, 0xff}};
+    uint32_t next = 256;
+    for (unsigned b = 0; b < 256; b++) {
+        bool own = false;
+        for (size_t i = 0; i < 3; i++)
+            own = own || (b >= printable[i][0] && b <= printable[i][1]);
+        if (b == byte)
+            return own ? b : next;
+        next += !own;
+    }
+    return 0;
+}
+
+static enum status lookup(const json_t *vocab, const char *token, int32_t *id, struct error *err)
+{
+    const json_t *value = json_object_get(vocab, token);
+    if (!value)
+        return err_set(err, ERR_INVALID, "vocabulary lacks the token \"%.80s\"", token);
+    *id = (int32_t)json_integer_value(value); /* checked by check_vocab */
+    return OK;
+}
+
+static enum status check_vocab(const json_t *vocab, struct tokenizer *t, struct error *err)
+{
+    if (!json_is_object(vocab))
+        return err_set(err, ERR_INVALID, "vocabulary: expected an object of token: id");
+    if (json_object_size(vocab) > MAX_VOCAB)
+        return err_set(err, ERR_TOO_LARGE, "vocabulary of %zu tokens: at most %u are allowed", json_object_size(vocab),
+                       MAX_VOCAB);
+    const char *token;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)vocab, token, value)
+    {
+        json_int_t id = json_integer_value(value);
+        if (!json_is_integer(value) || id < 0 || id >= (json_int_t)MAX_VOCAB)
+            return err_set(err, ERR_INVALID, "vocabulary: id of \"%.80s\": expected a whole number below %u", token,
+                           MAX_VOCAB);
+        if ((size_t)id >= t->vocab_size)
+            t->vocab_size = (size_t)id + 1;
+    }
+    return OK;
+}
+
+static size_t merge_slot(const struct tokenizer *t, int32_t left, int32_t right)
+{
+    uint64_t h = ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) * UINT64_C(0x9e3779b97f4a7c15);
+    size_t i = (size_t)(h >> 32) & t->merge_mask;
+    while (t->merges[i].left >= 0 && (t->merges[i].left != left || t->merges[i].right != right))
+        i = (i + 1) & t->merge_mask;
+    return i;
+}
+
+/* A merge whose pieces or result the vocabulary lacks is an error, as in the original. */
+static enum status add_merge(struct tokenizer *t, const json_t *vocab, const char *left, const char *right,
+                             uint32_t rank, struct error *err)
+{
+    struct merge m = {.rank = rank};
+    char merged[1024];
+    int len = snprintf(merged, sizeof merged, "%s%s", left, right);
+    if (len < 0 || (size_t)len >= sizeof merged)
+        return err_set(err, ERR_INVALID, "merge %u is longer than %zu bytes", rank, sizeof merged - 1);
+    if (lookup(vocab, left, &m.left, err) != OK || lookup(vocab, right, &m.right, err) != OK ||
+        lookup(vocab, merged, &m.merged, err) != OK)
+        return err_prefix(err, "merge %u", rank);
+    size_t slot = merge_slot(t, m.left, m.right);
+    if (t->merges[slot].left < 0) /* of two equal merges the first one counts */
+        t->merges[slot] = m;
+    return OK;
+}
+
+static enum status alloc_merges(struct tokenizer *t, size_t count, struct error *err)
+{
+    if (count > MAX_VOCAB)
+        return err_set(err, ERR_TOO_LARGE, "%zu merges: at most %u are allowed", count, MAX_VOCAB);
+    size_t slots = 16;
+    while (slots < 2 * count + 1)
+        slots *= 2;
+    t->merges = malloc(slots * sizeof *t->merges);
+    if (!t->merges)
+        return err_set(err, ERR_NO_MEMORY, "tokenizer: out of memory");
+    for (size_t i = 0; i < slots; i++)
+        t->merges[i].left = -1;
+    t->merge_mask = slots - 1;
+    return OK;
+}
+
+/* merges.txt: an optional "#version" line, then "left right" a line. */
+static enum status merges_from_text(struct tokenizer *t, const json_t *vocab, const char *text, size_t len,
+                                    struct error *err)
+{
+    size_t lines = 1;
+    for (size_t i = 0; i < len; i++)
+        lines += text[i] == '\n';
+    enum status st = alloc_merges(t, lines, err);
+    uint32_t rank = 0;
+    const char *end = text + len;
+    for (const char *p = text; st == OK && p < end;) {
+        const char *newline = memchr(p, '\n', (size_t)(end - p));
+        size_t line_len = (size_t)((newline ? newline : end) - p);
+        char line[1024], *space;
+        if (line_len >= sizeof line)
+            return err_set(err, ERR_INVALID, "merge %u is longer than %zu bytes", rank, sizeof line - 1);
+        memcpy(line, p, line_len);
+        line[line_len] = '\0';
+        if (line_len && line[line_len - 1] == '\r')
+            line[line_len - 1] = '\0';
+        bool comment = p == text && strncmp(line, "#version", 8) == 0;
+        p += line_len + 1;
+        if (comment || !line[0])
+            continue;
+        space = strchr(line, ' ');
+        if (!space || strlen(line) > line_len)
+            return err_set(err, ERR_INVALID, "merge %u: expected two tokens, found \"%.80s\"", rank, line);
+        *space = '\0';
+        st = add_merge(t, vocab, line, space + 1, rank++, err);
+    }
+    return st;
+}
+
+/* tokenizer.json: ["left right", ...] or, since tokenizers 0.20, [["left", "right"], ...]. */
+static enum status merges_from_json(struct tokenizer *t, const json_t *vocab, const json_t *list, struct error *err)
+{
+    if (!json_is_array(list))
+        return err_set(err, ERR_INVALID, "model.merges: expected an array");
+    enum status st = alloc_merges(t, json_array_size(list), err);
+    for (size_t i = 0; st == OK && i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        const char *left = json_string_value(json_array_get(item, 0));
+        const char *right = json_string_value(json_array_get(item, 1));
+        const char *joined = json_string_value(item);
+        const char *space = joined ? strchr(joined, ' ') : NULL;
+        char first[512];
+        if (space && (size_t)(space - joined) < sizeof first) {
+            snprintf(first, sizeof first, "%.*s", (int)(space - joined), joined);
+            left = first;
+            right = space + 1;
+        }
+        if (!left || !right)
+            return err_set(err, ERR_INVALID, "model.merges[%zu]: expected two tokens", i);
+        st = add_merge(t, vocab, left, right, (uint32_t)i, err);
+    }
+    return st;
+}
+
+static enum status find_bytes(struct tokenizer *t, const json_t *vocab, struct error *err)
+{
+    for (unsigned b = 0; b < 256; b++) {
+        char spelled[4 + sizeof END_OF_WORD] = {0};
+        size_t n = utf8_encode(byte_letter(b), spelled);
+        if (lookup(vocab, spelled, &t->byte_id[0][b], err) != OK)
+            return err->code;
+        memcpy(spelled + n, END_OF_WORD, sizeof END_OF_WORD);
+        if (lookup(vocab, spelled, &t->byte_id[1][b], err) != OK)
+            return err->code;
+    }
+    return OK;
+}
+
+/* Puts the added tokens of a tokenizer.json, where the control tokens live, beside the others. */
+static enum status add_added_tokens(json_t *vocab, const json_t *added, struct error *err)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(added, i, item)
+    {
+        const char *content = json_string_value(json_object_get(item, "content"));
+        json_t *id = json_object_get(item, "id");
+        if (!content || !id || json_object_set(vocab, content, id) != 0)
+            return err_set(err, ERR_INVALID, "added_tokens[%zu]: expected content and id", i);
+    }
+    return OK;
+}
+
+static enum status build(json_t *vocab, const json_t *merges, const char *merges_txt, size_t merges_len,
+                         const json_t *added, struct tokenizer **out, struct error *err)
+{
+    struct error local;
+    err = err ? err : &local; /* messages are composed in it */
+    struct tokenizer *t = calloc(1, sizeof *t);
+    if (!t)
+        return err_set(err, ERR_NO_MEMORY, "tokenizer: out of memory");
+    enum status st = add_added_tokens(vocab, added, err);
+    if (st == OK)
+        st = check_vocab(vocab, t, err);
+    if (st == OK)
+        st = find_bytes(t, vocab, err);
+    if (st == OK)
+        st = lookup(vocab, "<|startoftext|>", &t->start_id, err);
+    if (st == OK)
+        st = lookup(vocab, "<|endoftext|>", &t->end_id, err);
+    if (st == OK)
+        st = merges ? merges_from_json(t, vocab, merges, err) : merges_from_text(t, vocab, merges_txt, merges_len, err);
+    if (st != OK) {
+        tokenizer_close(t);
+        return st;
+    }
+    *out = t;
+    return OK;
+}
+
+static enum status load_json(const char *what, const char *text, size_t len, json_t **out, struct error *err)
+{
+    json_error_t je;
+    if (len > MAX_FILE_BYTES)
+        return err_set(err, ERR_TOO_LARGE, "%s has more than %u bytes", what, MAX_FILE_BYTES);
+    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
+    if (!*out)
+        return err_set(err, ERR_INVALID, "%s: line %d: %s", what, je.line, je.text);
+    return OK;
+}
+
+enum status tokenizer_parse_json(const char *tokenizer_json, size_t len, struct tokenizer **out, struct error *err)
+{
+    *out = NULL;
+    json_t *root;
+    enum status st = load_json("tokenizer.json", tokenizer_json, len, &root, err);
+    if (st != OK)
+        return st;
+    const json_t *model = json_object_get(root, "model");
+    json_t *vocab = json_object_get(model, "vocab");
+    const char *suffix = json_string_value(json_object_get(model, "end_of_word_suffix"));
+    const json_t *merges = json_object_get(model, "merges");
+    if (!json_is_object(vocab) || !merges)
+        st = err_set(err, ERR_INVALID, "tokenizer.json: model.vocab and model.merges are needed (a BPE tokenizer)");
+    else if (!suffix || strcmp(suffix, END_OF_WORD) != 0)
+        st = err_set(err, ERR_UNSUPPORTED, "tokenizer.json: end_of_word_suffix: expected \"%s\", found \"%.20s\"",
+                     END_OF_WORD, suffix ? suffix : "");
+    else
+        st = build(vocab, merges, NULL, 0, json_object_get(root, "added_tokens"), out, err);
+    json_decref(root);
+    return st;
+}
+
+enum status tokenizer_parse_vocab(const char *vocab_json, size_t vocab_len, const char *merges_txt, size_t merges_len,
+                                  struct tokenizer **out, struct error *err)
+{
+    *out = NULL;
+    json_t *vocab;
+    enum status st = load_json("vocab.json", vocab_json, vocab_len, &vocab, err);
+    if (st != OK)
+        return st;
+    if (merges_len > MAX_FILE_BYTES)
+        st = err_set(err, ERR_TOO_LARGE, "merges.txt has more than %u bytes", MAX_FILE_BYTES);
+    else
+        st = build(vocab, NULL, merges_txt, merges_len, NULL, out, err);
+    json_decref(vocab);
+    return st;
+}
+
+static enum status read_into(const char *dir, const char *name, struct buf *out, struct error *err)
+{
+    char path[4096];
+    buf_init(out, MAX_FILE_BYTES);
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return err_set(err, ERR_INVALID, "model folder's name is too long");
+    return os_read_file(path, out, err);
+}
+
+enum status tokenizer_open(const char *dir, struct tokenizer **out, struct error *err)
+{
+    *out = NULL;
+    struct error local;
+    err = err ? err : &local;
+    struct buf json, merges;
+    buf_init(&merges, MAX_FILE_BYTES);
+    enum status st = read_into(dir, "tokenizer.json", &json, err);
+    if (st == OK) {
+        st = tokenizer_parse_json(buf_str(&json), json.len, out, err);
+    } else if (st == ERR_NOT_FOUND) {
+        buf_free(&json);
+        st = read_into(dir, "vocab.json", &json, err);
+        if (st == OK)
+            st = read_into(dir, "merges.txt", &merges, err);
+        if (st == OK)
+            st = tokenizer_parse_vocab(buf_str(&json), json.len, buf_str(&merges), merges.len, out, err);
+    }
+    buf_free(&json);
+    buf_free(&merges);
+    return st == OK ? OK : err_prefix(err, "tokenizer of %s", dir);
+}
+
+void tokenizer_close(struct tokenizer *t)
+{
+    if (!t)
+        return;
+    free(t->merges);
+    free(t);
+}
+
+size_t tokenizer_vocab_size(const struct tokenizer *t)
+{
+    return t->vocab_size;
+}
+
+/* --- encoding --- */
+
+enum kind { SPACE, LETTER, NUMBER, OTHER };
+
+static enum kind kind_of(uint32_t cp)
+{
+    if (cp == ' ')
+        return SPACE; /* normalize() left no other white space */
+    switch (utf8proc_category((utf8proc_int32_t)cp)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+        return LETTER;
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO:
+        return NUMBER;
+    default:
+        return OTHER;
+    }
+}
+
+/* NFC, white space to single spaces, lower case. The result is malloc'ed. */
+static enum status normalize(const char *text, size_t len, struct buf *out, struct error *err)
+{
+    utf8proc_uint8_t *nfc = NULL;
+    utf8proc_ssize_t n =
+        utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)len, &nfc, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    if (n < 0)
+        return err_set(err, ERR_INVALID, "text cannot be normalised: %s", utf8proc_errmsg(n));
+    for (size_t i = 0; i < (size_t)n;) {
+        uint32_t cp;
+        const char *start = (const char *)nfc + i;
+        size_t one = utf8_decode(start, (size_t)n - i, &cp), trimmed = one;
+        char enc[4];
+        i += one;
+        utf8_trim(&start, &trimmed);
+        if (trimmed == 0) {
+            if (!out->len || out->data[out->len - 1] != ' ')
+                buf_putc(out, ' ');
+        } else if (cp == 0x130) {
+            buf_puts(out, "i\xcc\x87"); /* the one letter whose lower case is two code points */
+        } else {
+            buf_append(out, enc, utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)cp), enc));
+        }
+    }
+    free(nfc);
+    return buf_status(out, err);
+}
+
+/* Length in bytes of the word at s, per the pattern in the header. */
+static size_t word_length(const char *s, size_t len)
+{
+    static const char *const contractions[] = {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"};
+    for (size_t i = 0; i < sizeof contractions / sizeof *contractions; i++) {
+        size_t n = strlen(contractions[i]);
+        if (n <= len && memcmp(s, contractions[i], n) == 0)
+            return n;
+    }
+    uint32_t cp;
+    size_t n = utf8_decode(s, len, &cp);
+    enum kind kind = kind_of(cp);
+    if (kind == NUMBER)
+        return n;
+    while (n < len) {
+        size_t next = utf8_decode(s + n, len - n, &cp);
+        if (kind_of(cp) != kind)
+            break;
+        n += next;
+    }
+    return n;
+}
+
+/* Merges the lowest rank first until no pair is known. pieces: [n]; rank: [n] scratch. Returns the new n. */
+static size_t merge_word(const struct tokenizer *t, int32_t *pieces, uint32_t *rank, size_t n)
+{
+#define PAIR_RANK(i)                                                                                                   \
+    (t->merges[slot = merge_slot(t, pieces[i], pieces[(i) + 1])].left < 0 ? NO_RANK : t->merges[slot].rank)
+    size_t slot;
+    for (size_t i = 0; i + 1 < n; i++)
+        rank[i] = PAIR_RANK(i);
+    while (n > 1) {
+        size_t best = 0;
+        for (size_t i = 1; i + 1 < n; i++)
+            if (rank[i] < rank[best])
+                best = i;
+        if (rank[best] == NO_RANK)
+            break;
+        pieces[best] = t->merges[merge_slot(t, pieces[best], pieces[best + 1])].merged;
+        memmove(pieces + best + 1, pieces + best + 2, (n - best - 2) * sizeof *pieces);
+        memmove(rank + best, rank + best + 1, (n - best - 2) * sizeof *rank);
+        n--;
+        if (best > 0)
+            rank[best - 1] = PAIR_RANK(best - 1);
+        if (best + 1 < n)
+            rank[best] = PAIR_RANK(best);
+    }
+    return n;
+#undef PAIR_RANK
+}
+
+enum status tokenizer_encode(const struct tokenizer *t, const char *text, size_t len, size_t max_tokens, int32_t *ids,
+                             size_t *n, struct error *err)
+{
+    if (len > TOKENIZER_MAX_BYTES)
+        return err_set(err, ERR_TOO_LARGE, "text of %zu bytes: at most %d are allowed", len, TOKENIZER_MAX_BYTES);
+    if (!utf8_valid(text, len))
+        return err_set(err, ERR_INVALID, "text is not valid UTF-8");
+    struct buf s;
+    buf_init(&s, 4 * TOKENIZER_MAX_BYTES); /* NFC and lower case grow a text at most threefold */
+    enum status st = normalize(text, len, &s, err);
+    int32_t *pieces = malloc((s.len + 1) * sizeof *pieces);
+    uint32_t *rank = malloc((s.len + 1) * sizeof *rank);
+    if (st == OK && (!pieces || !rank))
+        st = err_set(err, ERR_NO_MEMORY, "tokenizer: out of memory");
+    if (st != OK)
+        goto out;
+    size_t count = 0;
+    ids[count++] = t->start_id;
+    for (size_t at = 0; at < s.len && count < max_tokens - 1;) {
+        if (s.data[at] == ' ') {
+            at++;
+            continue;
+        }
+        size_t word = word_length(s.data + at, s.len - at);
+        for (size_t i = 0; i < word; i++)
+            pieces[i] = t->byte_id[i == word - 1][(unsigned char)s.data[at + i]];
+        size_t made = merge_word(t, pieces, rank, word);
+        for (size_t i = 0; i < made && count < max_tokens - 1; i++)
+            ids[count++] = pieces[i];
+        at += word;
+    }
+    ids[count++] = t->end_id;
+    *n = count;
+out:
+    free(rank);
+    free(pieces);
+    buf_free(&s);
+    return st;
+}

@@ -1,0 +1,60 @@
+/* AVX2: vpmaddubsw wants unsigned times signed and saturates at 16 bits; |q| * sign(c, q) with codes in
+ * [-127, 127] stays below 2 * 127 * 127 < 32,768. */
+#include "vectors/scan.h"
+
+#if defined __x86_64__
+
+#include <immintrin.h>
+
+extern const struct scan_kernels scan_avx2;
+
+static int32_t sum8(__m256i v)
+{
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+    return _mm_cvtsi128_si32(s);
+}
+
+static void dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, size_t stride, const int8_t *queries, size_t n,
+                   int32_t *dots)
+{
+    (void)sum;
+    const __m256i ones = _mm256_set1_epi16(1);
+    for (size_t r = 0; r < rows; r++) {
+        const int8_t *row = codes + r * stride;
+        _mm_prefetch((const char *)row + 8 * stride, _MM_HINT_T0);
+        __m256i acc[SCAN_MAX_QUERIES] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
+                                         _mm256_setzero_si256()};
+        for (size_t i = 0; i < stride; i += 32) {
+            __m256i c = _mm256_loadu_si256((const __m256i *)(const void *)(row + i));
+            for (size_t q = 0; q < n; q++) {
+                __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(queries + q * stride + i));
+                __m256i p = _mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(c, v));
+                acc[q] = _mm256_add_epi32(acc[q], _mm256_madd_epi16(p, ones));
+            }
+        }
+        for (size_t q = 0; q < n; q++)
+            dots[q * rows + r] = sum8(acc[q]);
+    }
+}
+
+static float dot_f32(const float *a, const float *b, size_t n)
+{
+    __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        s0 = _mm256_fmadd_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i), s0);
+        s1 = _mm256_fmadd_ps(_mm256_loadu_ps(a + i + 8), _mm256_loadu_ps(b + i + 8), s1);
+        s2 = _mm256_fmadd_ps(_mm256_loadu_ps(a + i + 16), _mm256_loadu_ps(b + i + 16), s2);
+        s3 = _mm256_fmadd_ps(_mm256_loadu_ps(a + i + 24), _mm256_loadu_ps(b + i + 24), s3);
+    }
+    float part[8];
+    _mm256_storeu_ps(part, _mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3)));
+    for (; i < n; i++)
+        part[0] += a[i] * b[i];
+    return ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7]));
+}
+
+const struct scan_kernels scan_avx2 = {"avx2", dot_i8, dot_f32};
+#endif
