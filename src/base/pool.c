@@ -87,7 +87,7 @@ enum status pool_open(const char *name, unsigned threads, size_t max_queue, stru
         return err_set(err, ERR_INVALID, "pool %s: threads: expected 1 to 256, found %u", name, threads);
     struct pool *p = calloc(1, sizeof *p);
     if (!p)
-        return err_set(err, ERR_NO_MEMORY, "pool %s: out of memory", name);
+        return err_no_memory(err, "pool %s", name);
     snprintf(p->name, sizeof p->name, "%s", name);
     p->max_jobs = max_queue;
     p->jobs = calloc(max_queue ? max_queue : 1, sizeof *p->jobs);
@@ -96,7 +96,7 @@ enum status pool_open(const char *name, unsigned threads, size_t max_queue, stru
     pthread_mutex_init(&p->loop_turn, NULL);
     pthread_cond_init(&p->work, NULL);
     pthread_cond_init(&p->loop_left, NULL);
-    enum status st = p->jobs && p->threads ? OK : err_set(err, ERR_NO_MEMORY, "pool %s: out of memory", name);
+    enum status st = p->jobs && p->threads ? OK : err_no_memory(err, "pool %s", name);
     for (; st == OK && p->n_threads < threads; p->n_threads++)
         if (pthread_create(&p->threads[p->n_threads], NULL, worker, p) != 0) {
             st = err_set(err, ERR_NO_MEMORY, "pool %s: cannot start thread %u of %u", name, p->n_threads + 1, threads);

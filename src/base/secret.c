@@ -22,7 +22,7 @@ enum status secret_hash_password(const char *password, char out[SECRET_HASH_SIZE
         return err_set(err, ERR_INTERNAL, "libsodium does not start");
     memset(out, 0, SECRET_HASH_SIZE);
     if (crypto_pwhash_argon2id_str(out, password, len, PASSES, MEMORY) != 0)
-        return err_set(err, ERR_NO_MEMORY, "no memory to hash a password (64 MiB are needed)");
+        return err_no_memory(err, "hashing a password: 64 MiB are needed");
     return OK;
 }
 

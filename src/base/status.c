@@ -5,13 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum status set(struct error *err, enum status code, const char *suffix, const char *fmt, va_list args)
+static enum status set(struct error *err, enum status code, const char *prefix, const char *suffix, const char *fmt,
+                       va_list args)
 {
     if (!err)
         return code;
     char text[sizeof err->message]; /* arguments may point into err->message */
-    int n = vsnprintf(text, sizeof text, fmt, args);
-    size_t len = n < 0 ? 0 : strlen(text);
+    size_t len = strlen(prefix);
+    memcpy(text, prefix, len + 1);
+    int n = vsnprintf(text + len, sizeof text - len, fmt, args);
+    len = n < 0 ? len : strlen(text);
     if (suffix)
         snprintf(text + len, sizeof text - len, ": %s", suffix);
     err->code = code;
@@ -23,9 +26,18 @@ enum status err_set(struct error *err, enum status code, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    set(err, code, NULL, fmt, args);
+    set(err, code, "", NULL, fmt, args);
     va_end(args);
     return code;
+}
+
+enum status err_no_memory(struct error *err, const char *what, ...)
+{
+    va_list args;
+    va_start(args, what);
+    set(err, ERR_NO_MEMORY, "no memory for ", NULL, what, args);
+    va_end(args);
+    return ERR_NO_MEMORY;
 }
 
 enum status err_errno(struct error *err, const char *fmt, ...)
@@ -34,7 +46,7 @@ enum status err_errno(struct error *err, const char *fmt, ...)
     const char *text = strerror_r(errno, reason, sizeof reason);
     va_list args;
     va_start(args, fmt);
-    set(err, ERR_IO, text, fmt, args);
+    set(err, ERR_IO, "", text, fmt, args);
     va_end(args);
     return ERR_IO;
 }
@@ -45,7 +57,7 @@ enum status err_prefix(struct error *err, const char *fmt, ...)
     memcpy(old, err->message, sizeof old);
     va_list args;
     va_start(args, fmt);
-    set(err, err->code, old, fmt, args);
+    set(err, err->code, "", old, fmt, args);
     va_end(args);
     return err->code;
 }

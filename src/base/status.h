@@ -38,6 +38,9 @@ struct error {
 /* Fills *err (if not NULL) and returns `code`, so that `return err_set(err, ERR_IO, ...)` works. */
 enum status err_set(struct error *err, enum status code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* As err_set with ERR_NO_MEMORY; the message is "no memory for ..." */
+enum status err_no_memory(struct error *err, const char *what, ...) PRINTF_LIKE(2, 3);
+
 /* As err_set with ERR_IO, appending ": " and strerror(errno). */
 enum status err_errno(struct error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

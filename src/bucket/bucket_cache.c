@@ -203,7 +203,7 @@ enum status bucket_cache_open(const char *dir, uint64_t max_bytes, struct bucket
     if (!c || !copy) {
         free(c);
         free(copy);
-        return err_set(err, ERR_NO_MEMORY, "bucket cache: out of memory");
+        return err_no_memory(err, "the bucket cache");
     }
     c->dir = copy;
     c->max = max_bytes;
@@ -366,7 +366,7 @@ enum status bucket_cache_fd(struct bucket_cache *c, const char *name, bucket_fet
     struct flight *f = board(c, name);
     pthread_mutex_unlock(&c->mutex);
     if (!f)
-        return err_set(err, ERR_NO_MEMORY, "bucket cache: out of memory");
+        return err_no_memory(err, "the bucket cache");
     enum status st = OK;
     bool shared = f->began_us && f->began_us >= arrived; /* another's fetch that is young enough for us */
     if (shared && f->result.code != OK) {

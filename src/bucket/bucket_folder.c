@@ -140,7 +140,7 @@ enum status bucket_folder_open(const char *path, struct bucket **out, struct err
 {
     struct folder *f = calloc(1, sizeof *f);
     if (!f)
-        return err_set(err, ERR_NO_MEMORY, "bucket: out of memory");
+        return err_no_memory(err, "bucket");
     enum status st = OK;
     if (strlen(path) >= sizeof f->root)
         st = err_set(err, ERR_INVALID, "bucket: folder name of %zu bytes is too long", strlen(path));

@@ -249,7 +249,7 @@ enum status bucket_mirror(struct bucket *b, const char *folder, const char *dir,
     struct listing l = {.skip = strlen(folder) + 1};
     struct mirror *m = calloc(1, sizeof *m);
     l.files = calloc(MAX_FILES, sizeof *l.files);
-    enum status st = m && l.files ? os_mkdirs(dir, err) : err_set(err, ERR_NO_MEMORY, "mirror: out of memory");
+    enum status st = m && l.files ? os_mkdirs(dir, err) : err_no_memory(err, "mirror");
     if (st == OK)
         st = lock(dir, &fd, err);
     if (st == OK)

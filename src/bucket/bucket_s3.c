@@ -138,7 +138,7 @@ static enum status read_url(struct s3 *s, const char *url, struct error *err)
     s->name = strndup(name, len);
     s->prefix = malloc(n + 2);
     if (!s->name || !s->prefix)
-        return err_set(err, ERR_NO_MEMORY, "bucket: out of memory");
+        return err_no_memory(err, "bucket");
     snprintf(s->prefix, n + 2, "%.*s%s", (int)n, rest, n ? "/" : "");
     s->prefix[n] = '\0';
     if (n && !bucket_key_valid(s->prefix))
@@ -174,7 +174,7 @@ static enum status read_endpoint(struct s3 *s, const struct bucket_s3 *cfg, cons
     else
         buf_printf(&root, "%.*s%s.%.*s", (int)scheme, endpoint, s->name, (int)(len - scheme), endpoint + scheme);
     s->root = buf_take(&root);
-    return s->root ? OK : err_set(err, ERR_NO_MEMORY, "bucket: out of memory");
+    return s->root ? OK : err_no_memory(err, "bucket");
 }
 
 static enum status read_keys(struct s3 *s, const struct bucket_s3 *cfg, const char *region, struct error *err)
@@ -217,7 +217,7 @@ enum status bucket_s3_open(const char *url, const struct bucket_s3 *cfg, struct 
     const char *region = cfg->region && *cfg->region ? cfg->region : "us-east-1";
     struct s3 *s = calloc(1, sizeof *s);
     if (!s)
-        return err_set(err, ERR_NO_MEMORY, "bucket: out of memory");
+        return err_no_memory(err, "bucket");
     s->base.ops = &ops;
     s->timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : 5000;
     pthread_mutex_init(&s->mutex, NULL);

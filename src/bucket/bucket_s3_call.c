@@ -319,7 +319,7 @@ static enum verdict attempt(struct s3 *s, struct transfer *t, const char *url, e
         curl_slist_free_all(headers);
         if (t->curl)
             give_handle(s, t->curl, true);
-        *st = err_set(err, ERR_NO_MEMORY, "%s: out of memory", what);
+        *st = err_no_memory(err, "%s", what);
         return DONE;
     }
     set_options(s, t, url, headers, reason);

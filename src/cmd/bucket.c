@@ -19,7 +19,7 @@ enum status cmd_bucket_s3(const struct config *cfg, struct arena *a, struct buck
                               .cache_dir = arena_printf(a, "%s/bucket", config_string(cfg, "cache-dir")),
                               .cache_bytes = (uint64_t)config_int(cfg, "bucket-cache-bytes"),
                               .timeout_ms = (unsigned)config_int(cfg, "s3-timeout-ms")};
-    return out->cache_dir ? OK : err_set(err, ERR_NO_MEMORY, "bucket: no memory");
+    return out->cache_dir ? OK : err_no_memory(err, "bucket");
 }
 
 bool cmd_models_mirrored(const struct config *cfg)

@@ -130,7 +130,7 @@ enum status cmd_database(const struct config *cfg, const char *which, struct are
     buf_printf(&out, "?sslmode=%s", config_string(cfg, option[SSLMODE]));
     *url = out.failed ? NULL : arena_strdup(a, buf_str(&out));
     buf_free(&out);
-    return *url ? OK : err_set(err, ERR_NO_MEMORY, "no memory for a database's address");
+    return *url ? OK : err_no_memory(err, "a database's address");
 }
 
 enum status cmd_open_stickers(const struct config *cfg, unsigned readers, struct sticker_store **out, struct error *err)

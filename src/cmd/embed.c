@@ -30,7 +30,7 @@ int cmd_tokenize(const struct config *cfg)
     size_t context = clip_config_load(dir, &sizes, NULL) == OK ? sizes.context : USUAL_CONTEXT;
     int32_t *ids = malloc(context * sizeof *ids);
     st = ids ? tokenizer_encode(tokenizer, args[0], strlen(args[0]), context, ids, &n, &err)
-             : err_set(&err, ERR_NO_MEMORY, "out of memory");
+             : err_no_memory(&err, "a request");
     tokenizer_close(tokenizer);
     if (st == OK) {
         for (size_t i = 0; i < n; i++)
@@ -66,7 +66,7 @@ int cmd_embed(const struct config *cfg)
     if (model_open(cfg, NULL, &m, &err) != OK)
         return cmd_failed(&err);
     float *vector = malloc(clip_dim(m.clip) * sizeof *vector);
-    enum status st = !vector ? err_set(&err, ERR_NO_MEMORY, "out of memory")
+    enum status st = !vector ? err_no_memory(&err, "a request")
                      : text  ? clip_embed_text(m.clip, text, strlen(text), vector, &err)
                              : embed_file(m.clip, path, vector, &err);
     if (st == OK) {

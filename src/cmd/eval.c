@@ -142,7 +142,7 @@ static enum status make_groups(struct evaluation *e, struct group **out, size_t 
             if (g == *n) {
                 groups[g] = (struct group){kinds[kind], name, 0, arena_array(&e->arena, e->judged.n, sizeof(size_t))};
                 if (!groups[g].queries)
-                    return err_set(err, ERR_NO_MEMORY, "no memory for the groups");
+                    return err_no_memory(err, "the groups");
                 ++*n;
             }
             groups[g].queries[groups[g].n++] = i;
@@ -151,7 +151,7 @@ static enum status make_groups(struct evaluation *e, struct group **out, size_t 
             *n = first;
     }
     *out = groups;
-    return groups ? OK : err_set(err, ERR_NO_MEMORY, "no memory for the groups");
+    return groups ? OK : err_no_memory(err, "the groups");
 }
 
 struct summary {
@@ -172,7 +172,7 @@ static enum status summarize(struct evaluation *e, const struct group *g, size_t
 {
     double *values = malloc(g->n * (2 * MEASURES + 1) * sizeof *values);
     if (!values)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the summary");
+        return err_no_memory(err, "the summary");
     double *base = values + g->n * MEASURES, *micros = base + g->n * MEASURES;
     for (size_t i = 0; i < g->n; i++) {
         memcpy(values + i * MEASURES, e->runs[r].values + g->queries[i] * MEASURES, MEASURES * sizeof *values);
@@ -281,7 +281,7 @@ static enum status add_run(struct evaluation *e, const char *name, struct error 
     run.values = arena_array(&e->arena, e->judged.n * MEASURES, sizeof *run.values);
     run.micros = arena_array(&e->arena, e->judged.n, sizeof *run.micros);
     e->runs[e->n_runs++] = run;
-    return algorithm && run.values && run.micros ? OK : err_set(err, ERR_NO_MEMORY, "no memory for the results");
+    return algorithm && run.values && run.micros ? OK : err_no_memory(err, "the results");
 }
 
 static enum status prepare(const struct config *cfg, struct evaluation *e, struct error *err)

@@ -41,7 +41,7 @@ enum status import_list_add(struct import_list *l, const struct import_item *ite
         size_t cap = l->cap ? 2 * l->cap : 256;
         struct import_item *items = realloc(l->items, cap * sizeof *items);
         if (!items)
-            return err_set(err, ERR_NO_MEMORY, "no memory for %zu pictures", cap);
+            return err_no_memory(err, "%zu pictures", cap);
         l->items = items;
         l->cap = cap;
     }
@@ -187,7 +187,7 @@ static enum status parse_rows(const char *text, size_t len, struct arena *arena,
             size_t cap = rows->cap ? 2 * rows->cap : 256;
             struct row *items = realloc(rows->items, cap * sizeof *items);
             if (!items)
-                return err_set(err, ERR_NO_MEMORY, "no memory for %zu rows", cap);
+                return err_no_memory(err, "%zu rows", cap);
             rows->items = items;
             rows->cap = cap;
         }

@@ -58,7 +58,7 @@ static enum status read_file(struct work *w, size_t *len, struct error *err)
     else if (!S_ISREG(sb.st_mode))
         st = err_set(err, ERR_INVALID, "not a file any more");
     else if ((st = picture_check_bytes(sb.st_size, err)) == OK && !(w->owned = malloc((size_t)sb.st_size)))
-        st = err_set(err, ERR_NO_MEMORY, "no memory for %lld bytes", (long long)sb.st_size);
+        st = err_no_memory(err, "%lld bytes", (long long)sb.st_size);
     while (st == OK && done < (size_t)sb.st_size) {
         ssize_t n = read(fd, w->owned + done, (size_t)sb.st_size - done);
         if (n < 0 && errno == EINTR)
@@ -295,7 +295,7 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
     struct batch *b = calloc(1, sizeof *b);
     enum status st = OK;
     if (!b)
-        return err_set(err, ERR_NO_MEMORY, "no memory to import");
+        return err_no_memory(err, "the import");
     b->run = run;
     arena_init(&b->arena, BATCH_ARENA);
     bucket_tidy(run->bucket, "media");

@@ -304,7 +304,7 @@ static enum status write_origin(const struct repo *r, const char *dir, struct er
     char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);
     if (!text)
-        return err_set(err, ERR_NO_MEMORY, "out of memory");
+        return err_no_memory(err, "a request");
     enum status st = join(path, dir, "origin.json") ? OK : ERR_INVALID; /* as long as others that fitted */
     if (st == OK)
         st = os_write_file(path, text, strlen(text), err);
@@ -320,7 +320,7 @@ enum status hub_pull(const struct hub_pull *p, char dir_name[HUB_MAX_ID + 8], st
     struct stat sb;
     struct repo *r = calloc(1, sizeof *r);
     if (!r)
-        return err_set(err, ERR_NO_MEMORY, "out of memory");
+        return err_no_memory(err, "a request");
     enum status st = parse_what(p, r, err);
     if (st == OK)
         st = hub_dir_name(r->id, dir_name, err);

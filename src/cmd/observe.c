@@ -16,7 +16,7 @@ enum status observer_open(const char *sticker_url, const char *search_url, struc
 {
     struct observer *o = *out = calloc(1, sizeof *o);
     if (!o)
-        return err_set(err, ERR_NO_MEMORY, "observer: no memory");
+        return err_no_memory(err, "observer");
     struct http_client_config cfg = {.base_url = sticker_url, .connect_timeout_ms = TIMEOUT_MS, .max_idle = 1};
     enum status st = http_client_open(&cfg, &o->sticker, err);
     cfg.base_url = search_url;

@@ -108,7 +108,7 @@ static enum status get(const json_t *entry, size_t i, const char *key, struct ar
         return err_set(err, ERR_CORRUPT, DATA_FILE ": [%zu].%s: expected plain text of at most %u bytes", i, key,
                        MAX_CELL);
     *out = arena_strndup(a, json_string_value(v), len);
-    return *out ? OK : err_set(err, ERR_NO_MEMORY, DATA_FILE ": no memory");
+    return *out ? OK : err_no_memory(err, DATA_FILE);
 }
 
 static enum status read_name(const json_t *entry, size_t i, struct arena *a, struct name *out, struct error *err)
@@ -133,7 +133,7 @@ static enum status read_name(const json_t *entry, size_t i, struct arena *a, str
     bool private = key_has(out->key, 0xe000, 0xf8ff, false) || key_has(out->key, 0xf0000, 0x10ffff, false);
     const char *cell = arena_printf(a, "%s, %s, %s", tags, more, private ? "" : out->emoji);
     out->words = cell ? text_normalize_words(cell, a) : NULL;
-    return out->words ? OK : err_set(err, ERR_NO_MEMORY, DATA_FILE ": no memory");
+    return out->words ? OK : err_no_memory(err, DATA_FILE);
 }
 
 static enum status read_names(const char *json, size_t len, struct arena *a, struct names *out, struct error *err)
@@ -148,7 +148,7 @@ static enum status read_names(const char *json, size_t len, struct arena *a, str
     }
     out->items = arena_array(a, json_array_size(root) + 1, sizeof *out->items);
     if (!out->items) {
-        st = err_set(err, ERR_NO_MEMORY, DATA_FILE ": no memory");
+        st = err_no_memory(err, DATA_FILE);
         goto out;
     }
     for (size_t i = 0; st == OK && i < json_array_size(root); i++) {
@@ -195,7 +195,7 @@ static enum status add_words(const struct cldr *cldr, const struct name *name, s
         return st;
     struct sticker_words *words = arena_array(a, n + 1, sizeof *words);
     if (!words)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the words of %s", name->hexcode);
+        return err_no_memory(err, "the words of %s", name->hexcode);
     words[item->n_words++] = (struct sticker_words){.language = "en", .words = name->words};
     for (size_t i = 0; i < n; i++) {
         if (strcmp(known[i].language, "en") != 0) {
@@ -205,7 +205,7 @@ static enum status add_words(const struct cldr *cldr, const struct name *name, s
         const char *cell = arena_printf(a, "%s, %s", name->words, known[i].words);
         words[0].words = cell ? text_normalize_words(cell, a) : NULL;
         if (!words[0].words)
-            return err_set(err, ERR_NO_MEMORY, "no memory for the words of %s", name->hexcode);
+            return err_no_memory(err, "the words of %s", name->hexcode);
     }
     if (!*words[0].words) { /* nothing in English */
         words++;
@@ -233,7 +233,7 @@ static enum status add(const struct cldr *cldr, const struct pack *pack, const s
                                .source = pack->home,
                                .pack_words = name->words};
     if (!item.filename)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the pack %s", pack->name);
+        return err_no_memory(err, "the pack %s", pack->name);
     st = add_words(cldr, name, a, &item, err);
     return st == OK ? import_list_add(out, &item, err) : st;
 }
@@ -271,7 +271,7 @@ static enum status add_fluent3d(const struct cldr *cldr, struct names *names, co
     enum status st = OK;
     bool *taken = arena_array(out->arena, names->n + 1, sizeof *taken);
     if (!taken)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the pack fluent3d");
+        return err_no_memory(err, "the pack fluent3d");
     if (names->n)
         qsort(names->items, names->n, sizeof *names->items, by_key);
     for (size_t i = 0; st == OK && i < files->n; i++) {

@@ -126,13 +126,13 @@ static enum status add(struct reading *r, const char *emoji, const struct sticke
         size_t cap = c->cap ? 2 * c->cap : 65536;
         struct entry *items = cap <= MAX_ENTRIES ? realloc(c->items, cap * sizeof *items) : NULL;
         if (!items)
-            return err_set(err, ERR_NO_MEMORY, "no memory for %zu lists of words", cap);
+            return err_no_memory(err, "%zu lists of words", cap);
         c->items = items;
         c->cap = cap;
     }
     const char *copy = arena_strdup(r->arena, emoji);
     if (!copy)
-        return err_set(err, ERR_NO_MEMORY, "no memory for words in many languages");
+        return err_no_memory(err, "words in many languages");
     c->items[c->n++] = (struct entry){copy, *words};
     return OK;
 }
@@ -149,7 +149,7 @@ static enum status read_file(void *ctx, const char *path, const char *data, size
     if (!root || !tag_of(r->pack, path, tag))
         st = err_set(err, ERR_CORRUPT, "%s: line %d: %.100s", path, why.line, why.text);
     else if (!(language = arena_strdup(r->arena, tag)))
-        st = err_set(err, ERR_NO_MEMORY, "no memory for words in many languages");
+        st = err_no_memory(err, "words in many languages");
     json_object_foreach(all, emoji, item)
     {
         if (st != OK)
@@ -177,7 +177,7 @@ static int by_emoji(const void *a, const void *b)
 enum status cldr_open(const struct pack_source *source, struct arena *a, struct cldr **out, struct error *err)
 {
     struct cldr *c = *out = calloc(1, sizeof *c);
-    enum status st = c ? OK : err_set(err, ERR_NO_MEMORY, "no memory for words in many languages");
+    enum status st = c ? OK : err_no_memory(err, "words in many languages");
     for (size_t i = 0; st == OK && i < sizeof sources / sizeof *sources; i++) {
         struct reading r = {.cldr = c, .pack = &sources[i], .arena = a};
         const char *path;
@@ -224,7 +224,7 @@ enum status cldr_words(const struct cldr *c, const char *emoji, struct arena *a,
         high++;
     struct sticker_words *words = arena_array(a, high - low + 1, sizeof *words);
     if (!words)
-        return err_set(err, ERR_NO_MEMORY, "no memory for words in many languages");
+        return err_no_memory(err, "words in many languages");
     for (size_t i = low; i < high; i++)
         if (*n == 0 || strcmp(words[*n - 1].language, c->items[i].words.language) != 0)
             words[(*n)++] = c->items[i].words; /* with and without U+FE0F are one emoji: the first is taken */

@@ -92,7 +92,7 @@ static enum status by_npm(const struct pack_source *source, const struct pack *p
     posix_spawn_file_actions_t files;
     pid_t pid;
     if (posix_spawn_file_actions_init(&files) != 0)
-        return err_set(err, ERR_NO_MEMORY, "npm pack %s: no memory", what);
+        return err_no_memory(err, "npm pack %s", what);
     int rc = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (rc == 0)
         rc = posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);

@@ -31,7 +31,7 @@ static enum status read_entry(struct archive *archive, struct archive_entry *ent
         return err_set(err, ERR_TOO_LARGE, "%.200s has more than %u bytes", archive_entry_pathname(entry), MAX_FILE);
     *data = arena_alloc(a, (size_t)size + 1);
     if (!*data)
-        return err_set(err, ERR_NO_MEMORY, "no memory for %.200s", archive_entry_pathname(entry));
+        return err_no_memory(err, "%.200s", archive_entry_pathname(entry));
     if (archive_read_data(archive, *data, (size_t)size) != size)
         return err_set(err, ERR_CORRUPT, "%.200s is cut off", archive_entry_pathname(entry));
     *len = (size_t)size;
@@ -63,7 +63,7 @@ static enum status open_archive(const char *path, struct archive **out, struct e
 {
     struct archive *archive = *out = archive_read_new();
     if (!archive)
-        return err_set(err, ERR_NO_MEMORY, "no memory to unpack");
+        return err_no_memory(err, "unpacking");
     if (archive_read_support_filter_gzip(archive) != ARCHIVE_OK ||
         archive_read_support_format_tar(archive) != ARCHIVE_OK ||
         archive_read_open_filename(archive, path, 65536) != ARCHIVE_OK)
@@ -95,8 +95,7 @@ static enum status read_all(struct archive *archive, const char *folder, const c
             if (out->n == MAX_FILES)
                 return err_set(err, ERR_TOO_LARGE, "holds more than %u pictures", MAX_FILES);
             f->name = arena_strndup(a, name, len);
-            st = f->name ? read_entry(archive, entry, a, &data, &f->len, err)
-                         : err_set(err, ERR_NO_MEMORY, "no memory for its names");
+            st = f->name ? read_entry(archive, entry, a, &data, &f->len, err) : err_no_memory(err, "its names");
             f->data = st == OK ? data : NULL;
             out->n++;
         }
@@ -112,7 +111,7 @@ enum status pack_unpack(const char *path, const char *folder, const char *ending
     *out = (struct pack_files){.items = arena_array(a, MAX_FILES, sizeof *out->items)};
     enum status st = open_archive(path, &archive, err);
     if (st == OK && !out->items)
-        st = err_set(err, ERR_NO_MEMORY, "no memory to unpack");
+        st = err_no_memory(err, "unpacking");
     if (st == OK)
         st = read_all(archive, folder, ending, extra, a, out, err);
     if (st == OK && out->n)

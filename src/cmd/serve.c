@@ -78,7 +78,7 @@ static enum status open_sockets(struct serve *s, struct error *err)
     for (int i = 0; i < SERVICES && search; i++)
         s->child[i].environment = config_environ(s->cfg, services[i], extra, &s->arena);
     if (!s->child[SEARCH].environment || !s->child[STICKER].environment)
-        return err_set(err, ERR_NO_MEMORY, "the services' environment: no memory");
+        return err_no_memory(err, "the services' environment");
     return OK;
 }
 

@@ -75,7 +75,7 @@ static enum status cache_folder(const struct config *cfg, const char *name, stru
                                 struct error *err)
 {
     *out = arena_printf(a, "%s/%s", config_string(cfg, "cache-dir"), name);
-    return *out ? os_mkdirs(*out, err) : err_set(err, ERR_NO_MEMORY, "cache folder: no memory");
+    return *out ? os_mkdirs(*out, err) : err_no_memory(err, "the name of the cache folder");
 }
 
 static int finish(enum status st, const struct error *err)

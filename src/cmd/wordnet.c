@@ -53,7 +53,7 @@ enum status wordnet_open(struct wordnet **out, struct error *err)
 {
     *out = calloc(1, sizeof **out);
     if (!*out)
-        return err_set(err, ERR_NO_MEMORY, "no memory for WordNet");
+        return err_no_memory(err, "WordNet");
     arena_init(&(*out)->arena, MEMORY);
     return OK;
 }
@@ -164,7 +164,7 @@ enum status wordnet_read(struct wordnet *w, const char *path, const char *data, 
         if (line[0] != ' ')              /* those that begin so are the licence */
             ok = sets ? read_set(w, line) : read_lemma(w, line);
     }
-    return ok ? OK : err_set(err, ERR_NO_MEMORY, "no memory for WordNet");
+    return ok ? OK : err_no_memory(err, "WordNet");
 }
 
 static int by_key(const void *x, const void *y)

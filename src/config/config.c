@@ -39,11 +39,6 @@ struct config {
     const char *env_name;
 };
 
-static enum status no_memory(struct error *err)
-{
-    return err_set(err, ERR_NO_MEMORY, "options: no memory");
-}
-
 /* "search-port" -> "PEEL_SEARCH_PORT" (+ suffix) */
 static const char *env_name(const struct option *o, const char *suffix, char out[NAME_CAP])
 {
@@ -60,12 +55,12 @@ static enum status set_list(struct config *cfg, const struct option *o, const ch
 {
     struct setting *s = &cfg->settings[o - config_options];
     if (!s->items && !(s->items = arena_array(&cfg->arena, LIST_MAX, sizeof *s->items)))
-        return no_memory(err);
+        return err_no_memory(err, "options");
     if (s->n_items == LIST_MAX)
         return err_set(err, ERR_INVALID, "%s: given more than %u times", where, LIST_MAX);
     enum status st = value_parse(o, where, text, &s->number, err);
     if (st == OK && !(s->items[s->n_items++] = arena_strdup(&cfg->arena, text)))
-        st = no_memory(err);
+        st = err_no_memory(err, "options");
     s->set = true;
     return st;
 }
@@ -81,7 +76,7 @@ static enum status set_value(struct config *cfg, const struct option *o, const c
         return st;
     s->set = true;
     s->text = arena_strdup(&cfg->arena, text);
-    return s->text ? OK : no_memory(err);
+    return s->text ? OK : err_no_memory(err, "options");
 }
 
 /* A value of the environment or .env: a list's items are separated by commas there. */
@@ -92,7 +87,7 @@ static enum status set_from_env(struct config *cfg, const struct option *o, cons
         return set_value(cfg, o, where, text, err);
     char *copy = arena_strdup(&cfg->arena, text), *rest = NULL;
     if (!copy)
-        return no_memory(err);
+        return err_no_memory(err, "options");
     enum status st = OK;
     for (char *item = strtok_r(copy, ", ", &rest); item && st == OK; item = strtok_r(NULL, ", ", &rest))
         st = set_list(cfg, o, where, item, err);
@@ -262,7 +257,7 @@ static enum status take_flags(struct config *cfg, int argc, char *const *argv, s
 {
     cfg->args = arena_array(&cfg->arena, (size_t)argc + 1, sizeof *cfg->args);
     if (!cfg->args)
-        return no_memory(err);
+        return err_no_memory(err, "options");
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (asks_help(argv[i])) {
             cfg->help = true;
@@ -391,7 +386,7 @@ static enum status take_default(struct config *cfg, const struct option *o, stru
     if (strncmp(text, "DATA/", 5) == 0)
         text = arena_printf(&cfg->arena, "%s/%s", config_string(cfg, "data"), text + 5);
     if (!text)
-        return no_memory(err);
+        return err_no_memory(err, "options");
     s->text = text;
     return value_parse(o, o->name, text, &s->number, err);
 }
@@ -410,11 +405,11 @@ enum status config_load(const char *command, int argc, char *const *argv, struct
     struct config *cfg = calloc(1, sizeof *cfg);
     *out = NULL;
     if (!cfg)
-        return no_memory(err);
+        return err_no_memory(err, "options");
     cfg->command = command;
     arena_init(&cfg->arena, 16u << 20);
     cfg->settings = arena_array(&cfg->arena, config_options_count, sizeof *cfg->settings);
-    enum status st = cfg->settings ? take_flags(cfg, argc, argv, err) : no_memory(err);
+    enum status st = cfg->settings ? take_flags(cfg, argc, argv, err) : err_no_memory(err, "options");
     if (st != OK || cfg->help)
         goto out;
     if (!config_is_set(cfg, "env-file"))

@@ -59,7 +59,7 @@ static enum status parse_key(struct line *l, struct arena *a, const char **key, 
     l->at++;
     skip_blanks(l);
     *key = arena_strndup(a, start, len);
-    return *key ? OK : err_set(err, ERR_NO_MEMORY, "%s: no memory", l->file);
+    return *key ? OK : err_no_memory(err, "%s", l->file);
 }
 
 /* The value goes to `out`, which has room for the rest of the line. */
@@ -90,7 +90,7 @@ static enum status parse_value(struct line *l, struct arena *a, const char **val
     size_t len = 0;
     char *out = arena_alloc(a, (size_t)(l->end - l->at) + 1);
     if (!out)
-        return err_set(err, ERR_NO_MEMORY, "%s: no memory", l->file);
+        return err_no_memory(err, "%s", l->file);
     *value = out;
     if (l->at < l->end && (*l->at == '"' || *l->at == '\''))
         return parse_quoted(l, out, &len, err);
@@ -141,7 +141,7 @@ enum status env_file_parse(const char *name, const char *text, size_t len, struc
         return err_set(err, ERR_TOO_LARGE, "%s: larger than %u bytes", name, ENV_FILE_MAX_BYTES);
     *out = arena_array(a, ENV_FILE_MAX_PAIRS, sizeof **out);
     if (!*out)
-        return err_set(err, ERR_NO_MEMORY, "%s: no memory", name);
+        return err_no_memory(err, "%s", name);
     const char *at = text, *end = text + len;
     if (len >= 3 && memcmp(text, bom, 3) == 0)
         at += 3;

@@ -47,7 +47,7 @@ enum status db_init(struct db *d, const struct db_driver *driver, const char *na
     d->conns = calloc(connections, sizeof(struct db_conn *));
     d->free = calloc(connections, sizeof(struct db_conn *));
     if (!d->name || !d->conns || !d->free)
-        return err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", name);
+        return err_no_memory(err, "database %s", name);
     return OK;
 }
 

@@ -277,7 +277,7 @@ static enum status bind(struct values *v, const struct db_arg *args, size_t n, s
         case DB_ARG_BLOBS:
             v->types[i] = arg->type == DB_ARG_INTS ? OID_INT8_ARRAY : OID_BYTEA_ARRAY;
             if (!(v->owned[i] = pack_array(arg, &len)))
-                return err_set(err, ERR_NO_MEMORY, "out of memory for the values of a statement");
+                return err_no_memory(err, "the values of a statement");
             v->data[i] = (const char *)v->owned[i];
             break;
         case DB_ARG_POINTER:
@@ -552,7 +552,7 @@ static enum status create_database(struct pg *d, const char *name, struct error 
     enum status st = PQstatus(c.handle) == CONNECTION_OK ? OK : failed(&c, NULL, err);
     char *quoted = st == OK ? PQescapeIdentifier(c.handle, name, strlen(name)) : NULL, *sql = NULL;
     if (st == OK && (!quoted || asprintf(&sql, "CREATE DATABASE %s", quoted) < 0))
-        st = err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", d->base.name);
+        st = err_no_memory(err, "database %s", d->base.name);
     PGresult *made = st == OK ? PQexec(c.handle, sql) : NULL;
     const char *state = made ? PQresultErrorField(made, PG_DIAG_SQLSTATE) : NULL;
     /* Another process may have been faster: "duplicate database", or the unique index behind it. */
@@ -671,7 +671,7 @@ enum status db_postgres_open(const char *url, unsigned connections, const struct
     struct pg *d = calloc(1, sizeof *d);
     enum status st = OK;
     if (!d)
-        st = err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
+        st = err_no_memory(err, "a database");
     else if (!name)
         st = err_set(err, ERR_INVALID, "the database URL is not one that PostgreSQL's library understands");
     if (st != OK) {
@@ -682,7 +682,7 @@ enum status db_postgres_open(const char *url, unsigned connections, const struct
     st = db_init(&d->base, &db_postgres, name, connections, err);
     free(name);
     if (st == OK && (!(d->url = strdup(url)) || !(d->all = calloc(connections, sizeof *d->all))))
-        st = err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
+        st = err_no_memory(err, "a database");
     for (unsigned i = connections; st == OK && i-- > 0;) { /* the first is the next one used */
         d->all[i] = (struct pg_conn){.base = {.driver = &db_postgres, .name = d->base.name}, .db = d};
         db_add_conn(&d->base, &d->all[i].base);

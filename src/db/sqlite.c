@@ -50,7 +50,7 @@ static enum status conn_error(struct db_conn *c, int rc, struct error *err)
         return err_set(err, ERR_UNAVAILABLE, "database %s is busy: another process held it for over %d s", c->name,
                        BUSY_MS / 1000);
     case SQLITE_NOMEM:
-        return err_set(err, ERR_NO_MEMORY, "database %s: out of memory", c->name);
+        return err_no_memory(err, "database %s", c->name);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
@@ -116,7 +116,7 @@ enum status sqlite_conn_open(const char *path, bool writer, const struct db_sche
     /* "./" because SQLite would take ":memory:" and "file:..." for something else than names of files. */
     if (!c || asprintf(&name, "%s%s", path[0] == '/' ? "" : "./", path) < 0) {
         free(c);
-        return err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", path);
+        return err_no_memory(err, "database %s", path);
     }
     c->base = (struct db_conn){.driver = &db_sqlite, .name = path};
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_CREATE : 0);
@@ -211,7 +211,7 @@ enum status db_sqlite_open(const char *path, unsigned readers, const struct db_s
     struct db_conn *conn = NULL;
     struct sqlite_db *d = calloc(1, sizeof *d);
     if (!d)
-        return err_set(err, ERR_NO_MEMORY, "out of memory opening database %s", path);
+        return err_no_memory(err, "database %s", path);
     enum status st = db_init(&d->base, &db_sqlite, path, readers, err);
     if (st == OK && schema)
         st = open_writer(d, schema, err);

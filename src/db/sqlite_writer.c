@@ -37,7 +37,7 @@ enum status sqlite_writer_open(struct db_conn *c, struct sqlite_writer **out, st
 {
     struct sqlite_writer *w = calloc(1, sizeof *w);
     if (!w)
-        return err_set(err, ERR_NO_MEMORY, "out of memory");
+        return err_no_memory(err, "a request");
     w->conn = c;
     w->tail = &w->queue;
     pthread_mutex_init(&w->mutex, NULL);

@@ -149,7 +149,7 @@ static enum status make_rows(struct rows *r, int64_t id, const char *packed, siz
     enum status st = buf_status(&r->bytes, err);
     int64_t all;
     if (st == OK && (!ok || !merge(r, id, fts_length(&terms, &all))))
-        st = err_set(err, ERR_NO_MEMORY, "out of memory for the terms of a document");
+        st = err_no_memory(err, "the terms of a document");
     return st;
 }
 

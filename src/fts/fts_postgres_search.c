@@ -39,7 +39,7 @@ static enum status read_list(struct db_rows *r, bool languages, struct arena *a,
         pg_array(&sets, r, 3);
     out->items = arena_array(a, postings.left + 1, sizeof *out->items);
     if (!out->items)
-        return r->status = err_set(r->err, ERR_NO_MEMORY, "out of memory for %zu matches", postings.left);
+        return r->status = err_no_memory(r->err, "%zu matches", postings.left);
     bool sorted = true;
     while (pg_item(&postings, &bytes, &len)) {
         int64_t value = len == 8 ? pg_read_int(bytes) : 0;
@@ -50,7 +50,7 @@ static enum status read_list(struct db_rows *r, bool languages, struct arena *a,
         if (languages && pg_item(&sets, &set, &n_set)) {
             p->languages = arena_alloc(a, n_set + 1);
             if (!p->languages)
-                return r->status = err_set(r->err, ERR_NO_MEMORY, "out of memory for matches");
+                return r->status = err_no_memory(r->err, "matches");
             if (n_set)
                 memcpy((void *)(uintptr_t)p->languages, set, n_set);
             p->n_languages = n_set;
@@ -237,7 +237,7 @@ static enum status question_init(struct question *q, size_t n, struct arena *a, 
                            .phrases = arena_array(a, n + 1, sizeof *q->phrases),
                            .last = (int)n,
                            .lists.items = arena_array(a, n + 1, sizeof *q->lists.items)};
-    return q->terms && q->phrases && q->lists.items ? OK : err_set(err, ERR_NO_MEMORY, "out of memory for a query");
+    return q->terms && q->phrases && q->lists.items ? OK : err_no_memory(err, "a query");
 }
 
 static enum status make_questions(const struct fts_rank *r, struct question *words, struct question *forms,

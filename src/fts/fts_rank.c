@@ -196,7 +196,7 @@ enum status fts_rank_score(struct fts_rank *r, struct error *err)
     const struct fts_collector *w = &r->words, *l = &r->languages;
     r->found = reallocarray(NULL, w->n_matches + l->n_matches + 1, sizeof *r->found);
     if (!r->found)
-        return err_set(err, ERR_NO_MEMORY, "out of memory for %zu matches", w->n_matches + l->n_matches);
+        return err_no_memory(err, "%zu matches", w->n_matches + l->n_matches);
     weigh_words(r);
     weigh_languages(r);
     for (size_t i = 0, k = 0, at = 0, form = 0; i < w->n_matches || k < l->n_matches;) {
@@ -268,7 +268,7 @@ enum status fts_rank_page(const struct fts_rank *r, size_t limit, size_t offset,
     int64_t *ids = arena_array(&scratch, r->n, sizeof *ids);
     const char **filenames = arena_array(&scratch, r->n, sizeof *filenames);
     if (!scores || !best || !ids || !filenames) {
-        st = err_set(err, ERR_NO_MEMORY, "out of memory for %zu matches", r->n);
+        st = err_no_memory(err, "%zu matches", r->n);
         goto out;
     }
     for (size_t i = 0; i < r->n; i++)

@@ -28,7 +28,7 @@ static enum status pack(const struct sticker_terms *terms, struct buf *out, stru
     unsigned char *packed = st == OK ? malloc(len) : NULL;
     if (st == OK && (!packed || compress2(packed, &len, (const unsigned char *)buf_str(&plain), (uLong)plain.len,
                                           Z_DEFAULT_COMPRESSION) != Z_OK))
-        st = err_set(err, ERR_NO_MEMORY, "out of memory for the terms of a document");
+        st = err_no_memory(err, "the terms of a document");
     if (st == OK) {
         for (int i = 0; i < HEAD; i++)
             buf_putc(out, (char)(plain.len >> 8 * i & 0xff));
@@ -80,7 +80,7 @@ static enum status inflate_terms(int64_t row, const unsigned char *packed, size_
         return fts_damaged(row, err);
     uLongf got = (uLongf)*len;
     if (!(*plain = malloc(*len)))
-        return err_set(err, ERR_NO_MEMORY, "out of memory for the terms of a document");
+        return err_no_memory(err, "the terms of a document");
     if (uncompress((unsigned char *)*plain, &got, packed + HEAD, (uLong)(packed_len - HEAD)) == Z_OK && got == *len)
         return OK;
     free(*plain);

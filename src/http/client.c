@@ -45,7 +45,7 @@ enum status http_client_open(const struct http_client_config *cfg, struct http_c
             free(c->idle);
         }
         free(c);
-        return err_set(err, ERR_NO_MEMORY, "http client: out of memory");
+        return err_no_memory(err, "the HTTP client");
     }
     c->cfg.base_url = c->base_url;
     for (size_t len = strlen(c->base_url); len && c->base_url[len - 1] == '/';)

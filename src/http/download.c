@@ -147,7 +147,7 @@ enum status http_fetch(const char *url, const char *token, struct buf *out, stru
     for (int attempt = 0;; attempt++) {
         struct sink s = {.memory = out, .fd = -1};
         if (!make(url, token, &s))
-            return err_set(err, ERR_NO_MEMORY, "curl: out of memory");
+            return err_no_memory(err, "curl");
         bool retry;
         enum status st = perform(&s, url, &retry, err);
         curl_easy_cleanup(s.curl);
@@ -246,7 +246,7 @@ enum status http_download(const struct http_download *d, struct error *err)
             }
         }
         if (!make(d->url, d->token, &s)) {
-            st = err_set(err, ERR_NO_MEMORY, "curl: out of memory");
+            st = err_no_memory(err, "curl");
             break;
         }
         char range[32]; /* unlike RESUME_FROM, a range may be answered with the whole file */

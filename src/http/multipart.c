@@ -174,7 +174,7 @@ static enum status put_text(struct span value, const char *what, size_t number, 
         return err_set(err, ERR_INVALID, "part %zu of the form: its %s must be given once", number, what);
     *out = text_of(value, a);
     if (!*out)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a form");
+        return err_no_memory(err, "a form");
     size_t len = strlen(*out); /* at a NUL it would be shorter than what was sent */
     if (memchr(value.at, '\0', value.len) || !utf8_valid(*out, len) || utf8_has_control(*out, len))
         return err_set(err, ERR_INVALID, "part %zu of the form: its %s is not UTF-8 text of one line", number, what);
@@ -274,7 +274,7 @@ enum status multipart_parse(const char *content_type, const char *body, size_t l
         return err_set(err, ERR_INVALID, "The form is malformed: its boundary is nowhere in it.");
     out->parts = arena_array(a, max_parts, sizeof *out->parts);
     if (!out->parts)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a form");
+        return err_no_memory(err, "a form");
     while (st == OK && !last) {
         if (out->n == max_parts)
             return err_set(err, ERR_TOO_LARGE, "The form has more than %zu parts.", max_parts);

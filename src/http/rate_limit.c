@@ -34,7 +34,7 @@ enum status rate_limit_open(unsigned rate, unsigned burst, struct rate_limit **o
                        "rate limit: expected 1 to 1000000 units, found a rate of %u and a burst of %u", rate, burst);
     struct rate_limit *r = calloc(1, sizeof *r);
     if (!r)
-        return err_set(err, ERR_NO_MEMORY, "rate limit: out of memory");
+        return err_no_memory(err, "the rate limit");
     r->unit_ns = 1000000000 / rate;
     r->burst_ns = r->unit_ns * burst;
     os_random(r->secret, sizeof r->secret);

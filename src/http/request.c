@@ -40,7 +40,7 @@ static enum status parse_path(const char *raw, size_t len, struct arena *a, stru
     char *path = arena_alloc(a, len + 2);
     size_t n = 0;
     if (!path)
-        return err_set(err, ERR_NO_MEMORY, "out of memory");
+        return err_no_memory(err, "a request");
     if (len == 0 || raw[0] != '/')
         return err_set(err, ERR_INVALID, "path: expected a leading slash");
     for (size_t i = 0; i < len;) {
@@ -69,7 +69,7 @@ static enum status parse_query(const char *raw, struct arena *a, struct http_req
     struct http_pair *params = arena_array(a, HTTP_MAX_PARAMS, sizeof *params);
     char *text = arena_alloc(a, 2 * strlen(raw) + 2);
     if (!params || !text)
-        return err_set(err, ERR_NO_MEMORY, "out of memory");
+        return err_no_memory(err, "a request");
     for (const char *p = raw; *p;) {
         size_t len = strcspn(p, "&"), name_len, value_len;
         const char *equals = memchr(p, '=', len);
@@ -110,7 +110,7 @@ enum status http_parse_target(const char *target, struct arena *a, struct http_r
     size_t path_len = strcspn(target, "?");
     req->raw_query = target[path_len] ? arena_strdup(a, target + path_len + 1) : "";
     if (!req->raw_query)
-        return err_set(err, ERR_NO_MEMORY, "out of memory");
+        return err_no_memory(err, "a request");
     enum status st = path_len || target == whole ? parse_path(target, path_len, a, req, err)
                                                  : parse_path("/", 1, a, req, err); /* http://host?query */
     return st == OK && *req->raw_query ? parse_query(req->raw_query, a, req, err) : st;

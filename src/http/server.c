@@ -167,7 +167,7 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     pthread_condattr_t monotonic;
     struct http_server *s = calloc(1, sizeof *s);
     if (!s)
-        return err_set(err, ERR_NO_MEMORY, "http server: out of memory");
+        return err_no_memory(err, "the HTTP server");
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -187,7 +187,7 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     s->own_socket = cfg->listen_fd < 0;
     s->metrics = http_metrics_new(cfg->routes, cfg->n_routes);
     s->metrics_prefix = strdup(cfg->metrics_prefix);
-    enum status st = s->metrics && s->metrics_prefix ? OK : err_set(err, ERR_NO_MEMORY, "http server: out of memory");
+    enum status st = s->metrics && s->metrics_prefix ? OK : err_no_memory(err, "the HTTP server");
     if (st == OK)
         st = trusted_proxies_parse(cfg->trusted_proxies ? cfg->trusted_proxies : "", &s->proxies, err);
     if (st == OK)

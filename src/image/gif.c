@@ -37,7 +37,7 @@ static enum status draw(GifFileType *gif, int transparent, struct image *out, st
         return err_set(err, ERR_CORRUPT, "GIF: frame outside its canvas");
     GifPixelType *line = malloc((size_t)d->Width * sizeof *line);
     if (!line)
-        return err_set(err, ERR_NO_MEMORY, "GIF: out of memory");
+        return err_no_memory(err, "GIF");
     enum status st = OK;
     for (int pass = 0; pass < (d->Interlace ? 4 : 1); pass++) {
         for (int y = d->Interlace ? start[pass] : 0; st == OK && y < d->Height; y += d->Interlace ? step[pass] : 1) {

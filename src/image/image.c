@@ -80,8 +80,8 @@ enum status image_allocate(struct image *im, uint64_t width, uint64_t height, ui
         return st;
     im->pixels = calloc((size_t)(width * height), channels);
     if (!im->pixels)
-        return err_set(err, ERR_NO_MEMORY, "no memory for an image of %llu x %llu pixels", (unsigned long long)width,
-                       (unsigned long long)height);
+        return err_no_memory(err, "an image of %llu x %llu pixels", (unsigned long long)width,
+                             (unsigned long long)height);
     im->width = (uint32_t)width;
     im->height = (uint32_t)height;
     im->channels = channels;

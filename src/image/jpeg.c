@@ -88,7 +88,7 @@ enum status image_jpeg(const uint8_t *data, size_t len, bool probe, struct image
     jpeg_start_decompress(&c);
     st = image_allocate(out, c.output_width, c.output_height, 3, err);
     if (st == OK && cmyk && !(line = malloc((size_t)c.output_width * 4)))
-        st = err_set(err, ERR_NO_MEMORY, "JPEG: out of memory");
+        st = err_no_memory(err, "JPEG");
     while (st == OK && c.output_scanline < c.output_height) {
         uint8_t *to = out->pixels + (size_t)c.output_scanline * out->width * 3;
         JSAMPROW row = cmyk ? line : to;

@@ -42,7 +42,7 @@ enum status image_png(const uint8_t *data, size_t len, bool probe, struct image 
         info = png_create_info_struct(png);
     if (!png || !info) {
         png_destroy_read_struct(&png, NULL, NULL);
-        return err_set(err, ERR_NO_MEMORY, "PNG: out of memory");
+        return err_no_memory(err, "PNG");
     }
     if (setjmp(png_jmpbuf(png))) {
         st = err_set(err, ERR_CORRUPT, "PNG: %s", s.message);
@@ -81,7 +81,7 @@ enum status image_png(const uint8_t *data, size_t len, bool probe, struct image 
     }
     rows = malloc(out->height * sizeof *rows);
     if (!rows) {
-        st = err_set(err, ERR_NO_MEMORY, "PNG: out of memory");
+        st = err_no_memory(err, "PNG");
         goto out;
     }
     for (uint32_t y = 0; y < out->height; y++)

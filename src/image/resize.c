@@ -65,7 +65,7 @@ static enum status taps_make(uint32_t in, uint32_t out, uint32_t from, uint32_t 
         free(k);
         taps_free(t);
         *t = (struct resize_taps){0};
-        return err_set(err, ERR_NO_MEMORY, "resize: out of memory");
+        return err_no_memory(err, "resize");
     }
     for (uint32_t i = 0; i < n; i++) {
         double center = ((double)from + i + 0.5) * scale, sum = 0, ss = 1 / filter_scale;
@@ -213,7 +213,7 @@ enum status resize_with(const struct resize_kernels *k, const struct image *in, 
     bool alpha = channels == 4 && (width != in->width || height != in->height);
     if ((alpha && !(copy = malloc(from_bytes))) || (!same_width && !(middle = malloc(middle_bytes))) ||
         !(sum = malloc(out_width * channels * sizeof *sum))) {
-        st = err_set(err, ERR_NO_MEMORY, "resize: out of memory");
+        st = err_no_memory(err, "resize");
         goto out;
     }
     if (alpha) {

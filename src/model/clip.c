@@ -143,7 +143,7 @@ enum status clip_tokenize(const struct clip *m, const char *text, size_t len, in
 {
     *ids = malloc(m->config.context * sizeof **ids);
     if (!*ids)
-        return err_set(err, ERR_NO_MEMORY, "no memory for %zu tokens", m->config.context);
+        return err_no_memory(err, "%zu tokens", m->config.context);
     enum status st = tokenizer_encode(m->tokenizer, text, len, m->config.context, *ids, n, err);
     if (st != OK) {
         free(*ids);
@@ -193,7 +193,7 @@ enum status clip_embed_images(const struct clip *m, const struct image *images, 
     struct prepare p = {.m = m, .images = images, .plane = 3 * side * side};
     p.pixels = malloc((n < GROUP ? n : GROUP) * p.plane * sizeof *p.pixels);
     if (!p.pixels)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the pixels of %zu images", n);
+        return err_no_memory(err, "the pixels of %zu images", n);
     enum status st = OK;
     for (size_t done = 0; st == OK && done < n; done += GROUP) {
         size_t count = n - done < GROUP ? n - done : GROUP;

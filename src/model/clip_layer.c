@@ -217,7 +217,7 @@ enum status scratch_open(const struct tower *t, size_t sequences, size_t rows, s
     *out = (struct scratch){.sequences = sequences, .rows = rows};
     float *p = aligned_alloc(KERNEL_ALIGN, total * sizeof(float));
     if (!p)
-        return err_set(err, ERR_NO_MEMORY, "no memory to encode %zu rows: %zu MiB needed", m, total >> 18);
+        return err_no_memory(err, "encoding %zu rows: %zu MiB needed", m, total >> 18);
     out->block = p;
     float *at[sizeof floats / sizeof *floats];
     for (size_t i = 0; i < sizeof floats / sizeof *floats; p += floats[i++])

@@ -78,7 +78,7 @@ static enum status encode_all(const struct clip *m, const struct tokenizer *toke
     int32_t *ids = malloc(c->context * sizeof *ids);
     float *pixels = malloc(3 * c->image_size * c->image_size * sizeof *pixels);
     if (!ids || !pixels)
-        st = err_set(err, ERR_NO_MEMORY, "no memory to probe the model");
+        st = err_no_memory(err, "probing the model");
     for (size_t i = 0; st == OK && i < N_TEXTS; i++) {
         st = tokenizer_encode(tokenizer, texts[i], strlen(texts[i]), c->context, ids, &n, err);
         if (st == OK)
@@ -220,8 +220,7 @@ enum status clip_probe_open(const char *dir, struct pool *pool, const struct tok
             dim = m->config.dim;
             reference = malloc((N_TEXTS + N_IMAGES) * dim * sizeof *reference);
             other = malloc((N_TEXTS + N_IMAGES) * dim * sizeof *other);
-            st = reference && other ? encode_all(m, tokenizer, reference, err)
-                                    : err_set(err, ERR_NO_MEMORY, "no memory to probe %s", dir);
+            st = reference && other ? encode_all(m, tokenizer, reference, err) : err_no_memory(err, "probing %s", dir);
             if (st != OK)
                 goto out;
             clip_close(m);

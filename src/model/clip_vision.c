@@ -90,6 +90,6 @@ enum status clip_encode_pixels(const struct clip *m, const float *pixels, size_t
         pool_for(m->pool, left < threads ? left : threads, encode_batch, &b);
     }
     if (atomic_load(&b.failed) != OK)
-        return err_set(err, ERR_NO_MEMORY, "no memory to encode %zu images at a time", b.each);
+        return err_no_memory(err, "encoding %zu images at a time", b.each);
     return OK;
 }

@@ -133,7 +133,7 @@ static void load_matrix(struct loader *l, const char *const *names, size_t parts
         return;
     p.buffers = malloc(p.shares * (l->k->nr * depth + l->k->nr) * sizeof(float));
     if (!p.buffers) {
-        l->status = err_set(l->err, ERR_NO_MEMORY, "%s: no memory to pack %s", l->dir, names[0]);
+        l->status = err_no_memory(l->err, "%s: packing %s", l->dir, names[0]);
         return;
     }
     matrix_place(l->k, parts * dims[0], depth, memory, out);
@@ -162,7 +162,7 @@ static float *smooth(struct loader *l, const char *const *names, size_t parts, s
         return NULL;
     float *s = calloc(width, sizeof *s), *row = malloc(width * sizeof *row);
     if (!s || !row)
-        l->status = err_set(l->err, ERR_NO_MEMORY, "%s: no memory to pack %s", l->dir, names[0]);
+        l->status = err_no_memory(l->err, "%s: packing %s", l->dir, names[0]);
     for (size_t i = 0; l->status == OK && i < parts; i++) {
         char full[NAME_SIZE];
         snprintf(full, sizeof full, "%s.weight", names[i]);
@@ -294,7 +294,7 @@ enum status clip_weights_open(const char *dir, enum clip_precision precision, en
     *out = NULL;
     struct clip *m = calloc(1, sizeof *m);
     if (!m)
-        return err_set(err, ERR_NO_MEMORY, "%s: out of memory", dir);
+        return err_no_memory(err, "%s", dir);
     enum kernel_type type = precision == CLIP_INT8 ? KERNEL_INT8 : precision == CLIP_BF16 ? KERNEL_BF16 : KERNEL_FP32;
     const struct kernels *k = kernels_get(type, most), *f = kernels_get(KERNEL_FP32, most);
     struct loader l = {.m = m, .dir = dir, .k = k, .err = err};
@@ -315,7 +315,7 @@ enum status clip_weights_open(const char *dir, enum clip_precision precision, en
         goto out;
     void *memory = mmap(NULL, l.used, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        st = err_set(err, ERR_NO_MEMORY, "%s: no memory for %zu MiB of weights", dir, l.used >> 20);
+        st = err_no_memory(err, "%zu MiB of weights of %s", l.used >> 20, dir);
         goto out;
     }
     (void)madvise(memory, l.used, MADV_HUGEPAGE);

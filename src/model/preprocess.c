@@ -199,7 +199,7 @@ enum status preprocess_image(const struct preprocess *p, const struct image *ima
         size_t n = (size_t)image->width * image->height * 4;
         flat.pixels = malloc(n);
         if (!flat.pixels)
-            return err_set(err, ERR_NO_MEMORY, "preprocess: out of memory");
+            return err_no_memory(err, "preprocess");
         memcpy(flat.pixels, image->pixels, n);
         image_flatten_white(&flat);
         in = &flat;

@@ -129,7 +129,7 @@ static enum status add_file(struct safetensors *s, const char *file, const unsig
         return err_set(err, ERR_TOO_LARGE, "%s: more than %u tensors", file, SAFETENSORS_MAX_TENSORS);
     struct tensor *grown = realloc(s->tensors, (s->n_tensors + more + 1) * sizeof *grown);
     if (!grown)
-        return err_set(err, ERR_NO_MEMORY, "%s: no memory for %zu tensors", file, more);
+        return err_no_memory(err, "%zu tensors of %s", more, file);
     s->tensors = grown;
 
     struct tensor *first = grown + s->n_tensors;
@@ -185,7 +185,7 @@ enum status safetensors_open_memory(const char *name, const void *data, size_t l
     *out = NULL;
     struct safetensors *s = make(1);
     if (!s)
-        return err_set(err, ERR_NO_MEMORY, "%s: out of memory", name);
+        return err_no_memory(err, "%s", name);
     s->n_maps = 1; /* with an empty mapping: the bytes are the caller's */
     enum status st = add_file(s, name, data, len, err);
     if (st == OK)
@@ -260,7 +260,7 @@ enum status safetensors_open(const char *dir, struct safetensors **out, struct e
         return err_set(err, ERR_INVALID, "%s: path too long", dir);
     struct safetensors *s = make(SAFETENSORS_MAX_SHARDS);
     if (!s)
-        return err_set(err, ERR_NO_MEMORY, "%s: out of memory", dir);
+        return err_no_memory(err, "%s", dir);
     struct buf text;
     json_t *index = NULL;
     enum status st;

@@ -90,7 +90,7 @@ static enum status read_words(struct document_in *in, struct arena *a, struct er
         return err_set(err, ERR_INVALID, "words: at most %u entries, found %zu", LANGUAGE_MAX_LISTS,
                        json_array_size(words));
     struct sticker_words *lists = arena_array(a, json_array_size(words) + 1, sizeof *lists);
-    enum status st = lists ? OK : err_set(err, ERR_NO_MEMORY, "no memory for the document's words");
+    enum status st = lists ? OK : err_no_memory(err, "the document's words");
     in->words = lists;
     json_array_foreach(words, i, entry)
     {
@@ -104,7 +104,7 @@ static enum status read_words(struct document_in *in, struct arena *a, struct er
             err_set(err, ERR_INVALID, "words: at most %u bytes in all languages, found %zu", LANGUAGE_MAX_BYTES, bytes);
     in->words_json = st == OK && words ? json_dumps(words, JSON_COMPACT) : strdup("[]");
     if (st == OK && !in->words_json)
-        st = err_set(err, ERR_NO_MEMORY, "no memory for the document's words");
+        st = err_no_memory(err, "the document's words");
     in->doc.words_json = in->words_json;
     return st;
 }
@@ -132,7 +132,7 @@ static enum status read_base64(struct document_in *in, struct error *err)
     size_t cap = json_string_length(v) / 4 * 3 + 3;
     in->decoded = malloc(cap);
     if (!in->decoded)
-        return err_set(err, ERR_NO_MEMORY, "no memory for an image of %zu bytes", cap);
+        return err_no_memory(err, "an image of %zu bytes", cap);
     if (sodium_base642bin(in->decoded, cap, json_string_value(v), json_string_length(v), "\r\n", &in->image_len, NULL,
                           sodium_base64_VARIANT_ORIGINAL) != 0)
         return wrong(err, "image", "a base64 string");
@@ -181,7 +181,7 @@ enum status document_from_image(const char *filename, const struct document *bef
     out->json = json_object();
     enum status st = OK;
     if (!out->json || json_object_set_new(out->json, "words", words ? words : json_array()) != 0)
-        st = err_set(err, ERR_NO_MEMORY, "no memory for the document");
+        st = err_no_memory(err, "the document");
     if (st == OK)
         st = read_words(out, a, err);
     out->doc.title = before ? before->title : "";

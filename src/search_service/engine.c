@@ -223,7 +223,7 @@ enum status engine_open(const struct engine_config *cfg, struct engine **out, st
     *out = NULL;
     struct engine *e = calloc(1, sizeof *e);
     if (!e)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the engine");
+        return err_no_memory(err, "the engine");
     e->cfg = *cfg;
     e->followed = cfg->since;
     e->lacking = INT64_MAX;
@@ -446,7 +446,7 @@ static enum status nearest(struct engine *e, const struct engine_model *m, const
         st = search_store_vectors_search(e->cfg.store, m->id, engine_dim(m), vector, k, a, &found, n, err);
     *hits = st == OK ? arena_array(a, ix ? k : *n + 1, sizeof **hits) : NULL;
     if (st == OK && !*hits)
-        st = err_set(err, ERR_NO_MEMORY, "no memory for the results");
+        st = err_no_memory(err, "the results");
     if (st == OK && ix)
         return vectors_exact_search(ix, e->pool, vector, 1, k, VECTORS_INT8, *hits, n, err);
     for (size_t i = 0; i < *n && st == OK; i++)

@@ -224,7 +224,7 @@ enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, str
     struct batch *b = calloc(1, sizeof *b);
     float *vectors = malloc(BATCH * clip_dim(m->clip) * sizeof *vectors);
     arena_init(&a, LIST_BYTES);
-    enum status st = b && vectors ? OK : err_set(err, ERR_NO_MEMORY, "no memory for a batch of images");
+    enum status st = b && vectors ? OK : err_no_memory(err, "a batch of images");
     size_t found = 0;
     if (st == OK)
         st = search_store_unindexed(e->cfg.store, m->id, m->cursor, BATCH, &a, &docs, &found, err);

@@ -28,7 +28,7 @@ static enum status follow_vectors(struct engine *e, struct engine_model *m, cons
     size_t dim = vectors_exact_dim(ix);
     float *have = arena_array(a, dim, sizeof *have);
     if (!have)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a vector");
+        return err_no_memory(err, "a vector");
     enum status st = search_store_vectors_get(e->cfg.store, m->id, dim, ids, n, a, vectors, err);
     for (size_t i = 0; i < n && st == OK; i++) {
         if (!vectors[i])

@@ -81,7 +81,7 @@ static enum status read_id(const struct http_request *req, const char **id, stru
         st = err_set(err, ERR_INVALID, "the body must be {\"id\":\"...\"}, id being a string of 1 to %d bytes",
                      ENGINE_MAX_ID - 1);
     else if (!(*id = arena_strdup(req->arena, value)))
-        st = err_set(err, ERR_NO_MEMORY, "no memory for the id");
+        st = err_no_memory(err, "the id");
     json_decref(body);
     return st;
 }

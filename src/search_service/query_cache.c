@@ -58,7 +58,7 @@ enum status query_cache_open(size_t max_bytes, struct query_cache **out, struct 
     struct query_cache *c = calloc(1, sizeof *c);
     *out = c;
     if (!c)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the query cache");
+        return err_no_memory(err, "the query cache");
     pthread_mutex_init(&c->mutex, NULL);
     c->max_bytes = max_bytes;
     c->n_buckets = n < 1 ? 1 : n > MAX_BUCKETS ? MAX_BUCKETS : n;
@@ -67,7 +67,7 @@ enum status query_cache_open(size_t max_bytes, struct query_cache **out, struct 
         return OK;
     query_cache_close(c);
     *out = NULL;
-    return err_set(err, ERR_NO_MEMORY, "no memory for the query cache");
+    return err_no_memory(err, "the query cache");
 }
 
 void query_cache_close(struct query_cache *c)

@@ -13,11 +13,6 @@
 #define RANKING_ALL  SIZE_MAX
 #define FUSION_K     60.0 /* Cormack, Clarke and Buettcher, "Reciprocal rank fusion", SIGIR 2009 */
 
-static enum status no_memory(struct error *err)
-{
-    return err_set(err, ERR_NO_MEMORY, "no memory for the results");
-}
-
 /* --- pages --- */
 
 /* From all results, best first, to the page that was asked for. */
@@ -38,7 +33,7 @@ static enum status name_page(struct search_store *store, struct arena *a, struct
     int64_t *ids = arena_array(a, out->n + 1, sizeof *ids);
     const char **names = arena_array(a, out->n + 1, sizeof *names);
     if (!ids || !names)
-        return no_memory(err);
+        return err_no_memory(err, "the results");
     size_t unnamed = 0, kept = 0;
     for (size_t i = 0; i < out->n; i++)
         if (!out->items[i].filename)
@@ -91,7 +86,7 @@ enum status document_text(const struct document *doc, struct arena *a, const cha
     *text = arena_strndup(a, buf_str(&b), b.len);
     *len = b.len;
     buf_free(&b);
-    return *text ? OK : no_memory(err);
+    return *text ? OK : err_no_memory(err, "the results");
 }
 
 static enum status read_words(const struct ranking_query *q, bool complete_last, struct arena *a,
@@ -113,7 +108,7 @@ static enum status lexical_hits(struct search_store *store, const struct term_qu
         return st;
     *out = arena_array(a, *n + 1, sizeof **out);
     if (!*out)
-        return no_memory(err);
+        return err_no_memory(err, "the results");
     for (size_t i = 0; i < *n; i++)
         (*out)[i] = (struct ranked){.id = hits[i].id, .filename = hits[i].filename, .score = hits[i].score};
     return OK;
@@ -128,7 +123,7 @@ static enum status word_hits(const struct ranking_query *q, size_t limit, struct
         return st;
     *out = arena_array(a, *n + 1, sizeof **out);
     if (!*out)
-        return no_memory(err);
+        return err_no_memory(err, "the results");
     for (size_t i = 0; i < *n; i++)
         (*out)[i] = (struct ranked){.id = hits[i].id, .score = hits[i].score};
     return OK;
@@ -208,7 +203,7 @@ static enum status vector_hits(struct engine *engine, const struct ranking_query
     struct vectors_hit *hits;
     *out = arena_array(a, k, sizeof **out);
     if (!vector || !*out)
-        return no_memory(err);
+        return err_no_memory(err, "the results");
     if (q->like)
         st = engine_vector(engine, q->model, q->like->id, vector, err);
     else
@@ -282,7 +277,7 @@ static enum status fuse(const struct ranking_query *q, const struct ranked *lexi
     struct fused *all = arena_array(a, n + 1, sizeof *all);
     struct ranked *items = arena_array(a, n + 1, sizeof *items);
     if (!all || !items)
-        return no_memory(err);
+        return err_no_memory(err, "the results");
     for (size_t i = 0; i < n_lexical; i++)
         all[i] = (struct fused){.item = lexical[i], .lexical = (unsigned)i + 1};
     for (size_t i = 0; i < n_vector; i++)

@@ -10,11 +10,6 @@
 #define MAX_TERMS 512u /* of a document that count */
 #define PAGE      1000u
 
-static enum status no_memory(struct error *err)
-{
-    return err_set(err, ERR_NO_MEMORY, "no memory for the documents' words");
-}
-
 /* --- distinct words --- */
 
 static uint32_t *entry_place(const struct word_index *x, const char *word)
@@ -241,7 +236,7 @@ static enum status add_phrases(const char *text, size_t len, struct arena *a, st
 {
     struct text_term *items = arena_array(a, 2 * MAX_TERMS, sizeof *items);
     if (!items)
-        return no_memory(err);
+        return err_no_memory(err, "the documents' words");
     if (all->count)
         memcpy(items, all->items, all->count * sizeof *items);
     all->items = items;
@@ -257,7 +252,7 @@ static enum status add_phrases(const char *text, size_t len, struct arena *a, st
         *t = (struct text_term){.folded = word_index_join(phrase.items, phrase.count, false, a),
                                 .stem = word_index_join(phrase.items, phrase.count, true, a)};
         if (!t->folded || !t->stem)
-            return no_memory(err);
+            return err_no_memory(err, "the documents' words");
     }
     return OK;
 }
@@ -297,7 +292,7 @@ enum status word_index_put(struct word_index *x, const struct document *doc, str
     if (st == OK) {
         pthread_rwlock_wrlock(&x->lock);
         if (!put_terms(x, doc->id, hash, &all, title.count))
-            st = no_memory(err);
+            st = err_no_memory(err, "the documents' words");
         pthread_rwlock_unlock(&x->lock);
     }
     arena_free(&a);
@@ -338,13 +333,13 @@ enum status word_index_open(const char *path, struct search_store *store, struct
 {
     struct word_index *x = *out = calloc(1, sizeof *x);
     if (!x)
-        return no_memory(err);
+        return err_no_memory(err, "the documents' words");
     pthread_rwlock_init(&x->lock, NULL);
     x->store = store;
     x->kernels = scan_available()[0];
     enum status st = lexicon_open(path, &x->lexicon, err);
     if (st == OK && (!grow_entries(x) || !grow_slots(x)))
-        st = no_memory(err);
+        st = err_no_memory(err, "the documents' words");
     if (st == OK)
         st = read_all(x, store, err);
     if (st != OK) {

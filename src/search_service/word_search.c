@@ -21,11 +21,6 @@
 #define RARE        100000u /* and beyond which they may be misspelled */
 #define BUCKETS     1024u
 
-static enum status no_memory(struct error *err)
-{
-    return err_set(err, ERR_NO_MEMORY, "no memory for the documents' words");
-}
-
 /* The least of the `most` greatest of n numbers 0..1, to 1/BUCKETS; 0 when there are no more than that. */
 static double threshold(const float *values, size_t n, size_t most)
 {
@@ -242,7 +237,7 @@ static enum status put_right(const struct word_index *x, struct text_terms *term
         text = arena_printf(a, "%s%s%s", text, i ? " " : "", word ? word : t->spelled);
     }
     if (!text)
-        return no_memory(err);
+        return err_no_memory(err, "the documents' words");
     *corrected = changed ? text : NULL;
     return changed ? text_analyze(text, strlen(text), MAX_QUERY, a, terms, err) : OK;
 }
@@ -384,7 +379,7 @@ static enum status collect(const struct word_index *x, const float *scores, size
     for (uint32_t i = 0; i < x->n_slots; i++)
         found += (double)scores[i] >= least;
     if (!(*out = arena_array(a, found + 1, sizeof **out)))
-        return no_memory(err);
+        return err_no_memory(err, "the documents' words");
     for (uint32_t i = 0; i < x->n_slots; i++)
         if ((double)scores[i] >= least)
             (*out)[(*n)++] = (struct word_hit){x->slots[i].id, (double)scores[i]};
@@ -417,7 +412,7 @@ enum status word_index_search(struct word_index *x, const char *text, size_t len
         st = text_query(*corrected ? *corrected : text, *corrected ? strlen(*corrected) : len, LANGUAGE_en, false, a,
                         &q, err);
     if (st == OK && !scratch_open(&scratch, x))
-        st = no_memory(err);
+        st = err_no_memory(err, "the documents' words");
     if (st == OK) {
         score_all(x, &q, &terms, a, &scratch);
         st = collect(x, scratch.scores, most, a, out, n, err);

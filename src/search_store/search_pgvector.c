@@ -95,12 +95,12 @@ static enum status put_all(struct db_conn *c, int64_t model, size_t dim, const i
     struct db_rows r;
     arena_init(&a, SIZE_MAX);
     struct db_bytes *texts = arena_array(&a, n + 1, sizeof *texts);
-    enum status st = texts ? OK : err_set(err, ERR_NO_MEMORY, "out of memory for %zu vectors", n);
+    enum status st = texts ? OK : err_no_memory(err, "%zu vectors", n);
     for (size_t i = 0; i < n && st == OK; i++) {
         st = put_vector(&text, vectors[i], dim, err);
         texts[i] = (struct db_bytes){st == OK ? arena_strndup(&a, text.data, text.len) : NULL, text.len};
         if (st == OK && !texts[i].data)
-            st = err_set(err, ERR_NO_MEMORY, "out of memory for %zu vectors", n);
+            st = err_no_memory(err, "%zu vectors", n);
         buf_free(&text);
     }
     if (st == OK) {

@@ -9,7 +9,7 @@ enum status search_store_open(const char *url, unsigned readers, struct search_s
 {
     struct search_store *s = calloc(1, sizeof *s);
     if (!s)
-        return err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
+        return err_no_memory(err, "a database");
     enum status st =
         db_open(url, readers, db_is_postgres_url(url) ? &search_schema_postgres : &search_schema_sqlite, &s->db, err);
     if (st != OK) {

@@ -116,7 +116,7 @@ static enum status put_vectors(struct db_conn *c, const struct put_job *job, int
     struct db_bytes *images = arena_array(a, job->n + 1, sizeof *images);
     struct db_bytes *vectors = arena_array(a, job->n + 1, sizeof *vectors);
     if (!images || !vectors)
-        return err_set(err, ERR_NO_MEMORY, "out of memory for %zu vectors", job->n);
+        return err_no_memory(err, "%zu vectors", job->n);
     for (size_t i = 0; i < job->n; i++) {
         images[i] = (struct db_bytes){job->image_sha256[i], strlen(job->image_sha256[i])};
         vectors[i] = (struct db_bytes){job->vectors + i * job->dim, job->dim * sizeof(float)};
@@ -152,9 +152,8 @@ static enum status put_job(struct db_conn *c, void *arg, struct error *err)
     arena_init(&a, SIZE_MAX);
     stored.ids = arena_array(&a, job->n + 1, sizeof *stored.ids);
     stored.vectors = arena_array(&a, job->n + 1, sizeof *stored.vectors);
-    enum status st = stored.ids && stored.vectors
-                         ? search_store_touch_model(c, job->model, 0, &model, err)
-                         : err_set(err, ERR_NO_MEMORY, "out of memory for %zu vectors", job->n);
+    enum status st = stored.ids && stored.vectors ? search_store_touch_model(c, job->model, 0, &model, err)
+                                                  : err_no_memory(err, "%zu vectors", job->n);
     if (st == OK && db_is_postgres(c))
         st = put_vectors(c, job, model, &a, &stored, err);
     else

@@ -35,7 +35,7 @@ enum status answers_open(unsigned keep_ms, size_t count, struct answers **out, s
     *out = NULL;
     struct answers *c = calloc(1, sizeof *c);
     if (!c)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the answer cache");
+        return err_no_memory(err, "the answer cache");
     c->keep_us = (int64_t)keep_ms * 1000;
     c->sets = keep_ms && count ? (count + WAYS - 1) / WAYS : 0;
     os_random(c->hash_key, sizeof c->hash_key);
@@ -43,7 +43,7 @@ enum status answers_open(unsigned keep_ms, size_t count, struct answers **out, s
         pthread_mutex_init(&c->stripes[i], NULL);
     if (c->sets && !(c->places = calloc(c->sets * WAYS, sizeof *c->places))) {
         answers_close(c);
-        return err_set(err, ERR_NO_MEMORY, "no memory for %zu cached answers", count);
+        return err_no_memory(err, "%zu cached answers", count);
     }
     *out = c;
     return OK;

@@ -4,7 +4,7 @@ enum status audit_note(struct sticker_store *s, const char *username, const char
                        const char *list, const char *object, const char *after, struct error *err)
 {
     if (!after)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the history");
+        return err_no_memory(err, "the history");
     struct admin_who who = {username, address};
     struct admin_change what = {.op = op, .list = list, .object = object, .before = "", .after = after};
     return sticker_store_change(s, &who, &what, 1, err);

@@ -47,7 +47,7 @@ enum status feedback_export_open(struct sticker_store *store, enum export_format
 {
     struct feedback_export *x = *out = calloc(1, sizeof *x);
     if (!x)
-        return err_set(err, ERR_NO_MEMORY, "no memory for an export");
+        return err_no_memory(err, "an export");
     x->store = store;
     x->format = format;
     x->since_us = since_us;

@@ -49,7 +49,7 @@ static enum status read_answer(const struct find_query *query, json_t *peer, str
                        query->limit);
     found->hits = arena_array(arena, n + 1, sizeof *found->hits);
     if (!found->hits)
-        return err_set(err, ERR_NO_MEMORY, "no memory for %zu results", n);
+        return err_no_memory(err, "%zu results", n);
     for (size_t i = 0; i < n; i++) {
         const json_t *item = json_array_get(results, i), *name = json_object_get(item, "filename");
         if (!json_is_string(name) || filename_check(json_string_value(name), NULL) != OK)
@@ -135,7 +135,7 @@ static enum status find_by_own_words(struct sticker_service *s, const struct htt
         return status;
     found->hits = arena_array(req->arena, found->n + 1, sizeof *found->hits);
     if (!found->hits)
-        return err_set(err, ERR_NO_MEMORY, "no memory for %zu results", found->n);
+        return err_no_memory(err, "%zu results", found->n);
     for (size_t i = 0; i < found->n; i++)
         found->hits[i] = (struct hit){hits[i].filename, hits[i].score};
     return OK;
@@ -169,7 +169,7 @@ static enum status join_stickers(struct sticker_service *s, const struct found *
     const char **names = arena_array(arena, found->n + 1, sizeof *names);
     out->results = arena_array(arena, found->n + 1, sizeof *out->results);
     if (!stickers || !names || !out->results)
-        return err_set(err, ERR_NO_MEMORY, "no memory for %zu results", found->n);
+        return err_no_memory(err, "%zu results", found->n);
     for (size_t i = 0; i < found->n; i++)
         names[i] = found->hits[i].filename;
     enum status status = sticker_store_get_many(s->store, names, found->n, arena, stickers, err);

@@ -304,7 +304,7 @@ enum status outbox_open(struct sticker_store *store, struct http_client *client,
     *out = NULL;
     struct outbox *o = calloc(1, sizeof *o);
     if (!o)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the outbox");
+        return err_no_memory(err, "the outbox");
     o->store = store;
     o->client = client;
     o->poll_ms = poll_ms;

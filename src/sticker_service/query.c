@@ -39,7 +39,7 @@ enum status query_param(const struct http_request *req, const char **query, stru
     if (status == ERR_TOO_LARGE)
         return err_set(err, ERR_INVALID, "Query is too long.");
     *query = arena_strndup(req->arena, value, len);
-    return *query ? OK : err_set(err, ERR_NO_MEMORY, "no memory for a query");
+    return *query ? OK : err_no_memory(err, "a query");
 }
 
 enum status lang_param(const struct http_request *req, const char **tag, struct error *err)

@@ -123,7 +123,7 @@ enum status thumbs_open(const char *dir, uint64_t max_bytes, unsigned max_waitin
     if (!t || !copy) {
         free(t);
         free(copy);
-        return err_set(err, ERR_NO_MEMORY, "no memory for thumbnails");
+        return err_no_memory(err, "thumbnails");
     }
     t->dir = copy;
     t->max_bytes = max_bytes;

@@ -133,7 +133,7 @@ enum status usage_flush(struct usage *u, struct error *err)
     enum status status = OK;
     struct query_usage *rows = malloc(FLUSH_BATCH * sizeof *rows);
     if (!rows)
-        return err_set(err, ERR_NO_MEMORY, "no memory to write usage counts");
+        return err_no_memory(err, "writing usage counts");
     pthread_rwlock_wrlock(&u->flushing);
     struct entry *all = steal(u);
     while (all && status == OK) {
@@ -225,7 +225,7 @@ enum status usage_open(struct sticker_store *store, unsigned flush_ms, struct us
     *out = NULL;
     struct usage *u = calloc(1, sizeof *u);
     if (!u)
-        return err_set(err, ERR_NO_MEMORY, "no memory for usage counts");
+        return err_no_memory(err, "usage counts");
     u->store = store;
     u->flush_ms = flush_ms ? flush_ms : 1;
     os_random(u->key, sizeof u->key);

@@ -299,7 +299,7 @@ static enum status make_match(struct asking *q, struct error *err)
     buf_puts(&out, column ? ")" : "");
     q->match = out.failed ? NULL : arena_strdup(q->arena, buf_str(&out));
     buf_free(&out);
-    return q->match ? OK : err_set(err, ERR_NO_MEMORY, "no memory for a search");
+    return q->match ? OK : err_no_memory(err, "a search");
 }
 
 static enum status understand(struct asking *q, struct error *err)
@@ -364,7 +364,7 @@ static const char *make_cursor(struct arena *a, const char *value, int64_t row, 
 {
     const char *cursor = arena_printf(a, "%" PRId64 ":%s", row, value);
     if (!cursor && r->status == OK)
-        r->status = err_set(r->err, ERR_NO_MEMORY, "no memory for a list");
+        r->status = err_no_memory(r->err, "a list");
     return cursor ? cursor : "";
 }
 
@@ -381,7 +381,7 @@ static enum status read_rows(struct asking *q, struct db_rows *r, struct list_pa
             break;
         const char **cells = arena_array(q->arena, ask->n_columns, sizeof *cells);
         if (!cells) {
-            r->status = err_set(r->err, ERR_NO_MEMORY, "no memory for a list");
+            r->status = err_no_memory(r->err, "a list");
             break;
         }
         for (size_t i = 0; i < ask->n_columns; i++)
@@ -516,7 +516,7 @@ enum status sticker_store_list_row(struct sticker_store *s, const char *list, co
     struct db_rows r;
     bool found = false;
     if (!(*cells = arena_array(a, n + 1, sizeof **cells)))
-        return err_set(err, ERR_NO_MEMORY, "no memory for a row");
+        return err_no_memory(err, "a row");
     struct db_conn *c = db_reader(s->db);
     statement_init(&q, c);
     buf_puts(&q.sql, "SELECT ");
@@ -552,7 +552,7 @@ enum status sticker_store_list_values(struct sticker_store *s, const char *list,
     while (f->name && strcmp(f->name, filter) != 0)
         f++;
     if (!(*out = arena_array(a, MAX_VALUES, sizeof **out)))
-        return err_set(err, ERR_NO_MEMORY, "no memory for values");
+        return err_no_memory(err, "values");
     if (!f->name || !f->values)
         return OK;
     struct db_conn *c = db_reader(s->db);

@@ -147,7 +147,7 @@ enum status sticker_store_usage_add(struct sticker_store *s, const struct query_
 {
     const struct query_usage **sorted = calloc(n + 1, sizeof *sorted);
     if (!sorted)
-        return err_set(err, ERR_NO_MEMORY, "out of memory for the usage of %zu queries", n);
+        return err_no_memory(err, "the usage of %zu queries", n);
     for (size_t i = 0; i < n; i++)
         sorted[i] = &rows[i];
     qsort(sorted, n, sizeof *sorted, by_query);

@@ -10,7 +10,7 @@ enum status sticker_store_open(const char *url, unsigned readers, struct sticker
 {
     struct sticker_store *s = calloc(1, sizeof *s);
     if (!s)
-        return err_set(err, ERR_NO_MEMORY, "out of memory opening a database");
+        return err_no_memory(err, "a database");
     enum status st =
         db_open(url, readers, db_is_postgres_url(url) ? &sticker_schema_postgres : &sticker_schema_sqlite, &s->db, err);
     if (st != OK) {

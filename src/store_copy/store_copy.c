@@ -344,7 +344,7 @@ static enum status read_batch(struct db_conn *c, const struct table *t, struct c
         st = db_end(&r);
     }
     buf_free(&sql);
-    return st == OK && !memory ? err_set(err, ERR_NO_MEMORY, "out of memory for rows of table %s", t->name) : st;
+    return st == OK && !memory ? err_no_memory(err, "rows of table %s", t->name) : st;
 }
 
 static enum status count_rows(struct db_conn *c, const struct table *t, int64_t *n, struct error *err)
@@ -469,7 +469,7 @@ static enum status copy_table(struct copy *k, const struct table *t, struct batc
     const char *insert = st == OK ? arena_strdup(&k->sql, sql.data) : "";
     buf_free(&sql);
     if (!insert)
-        return err_set(err, ERR_NO_MEMORY, "out of memory for a copy");
+        return err_no_memory(err, "a copy");
     if (st == OK)
         st = report(k, (size_t)there, err);
     while (st == OK && (st = read_batch(k->source, t, &at, b, err)) == OK && b->n) {

@@ -12,11 +12,6 @@
 #define SCRATCH     (32u << 20)
 #define MAX_INDEXED (8u << 20) /* bytes of one list of terms */
 
-static enum status no_memory(struct error *err)
-{
-    return err_set(err, ERR_NO_MEMORY, "no memory for a sticker's terms");
-}
-
 /* --- stickers --- */
 
 struct indexing {
@@ -37,7 +32,7 @@ static enum status english(struct indexing *x, const char *text, size_t len, con
     const char *folded = text_join_folded(&t, &x->scratch);
     *out = text_join_stems(&t, x->arena);
     if (!folded || !*out)
-        return no_memory(err);
+        return err_no_memory(err, "a sticker's terms");
     if (x->folded.len && *folded)
         buf_putc(&x->folded, ' ');
     buf_puts(&x->folded, folded);
@@ -75,7 +70,7 @@ static enum status foreign(struct indexing *x, unsigned language, const char *te
     }
     st = buf_status(&x->out, err);
     if (st == OK && !(*out = arena_strndup(x->arena, buf_str(&x->out), x->out.len)))
-        st = no_memory(err);
+        st = err_no_memory(err, "a sticker's terms");
     return st;
 }
 
@@ -102,7 +97,7 @@ static enum status index_languages(struct indexing *x, const struct sticker_word
 {
     struct language_set done = {{0}};
     struct language_terms *terms = arena_array(x->arena, n + 1, sizeof *terms);
-    enum status st = terms ? OK : no_memory(err);
+    enum status st = terms ? OK : err_no_memory(err, "a sticker's terms");
     language_set_add(&done, LANGUAGE_en);
     out->languages = terms;
     for (size_t i = 0; i < n && st == OK; i++) {
@@ -160,7 +155,7 @@ enum status text_sticker_terms(const char *title, const char *filename, const st
     if (st == OK)
         st = buf_status(&x.folded, err);
     if (st == OK && !(out->folded = arena_strndup(a, buf_str(&x.folded), x.folded.len)))
-        st = no_memory(err);
+        st = err_no_memory(err, "a sticker's terms");
     if (st == OK)
         st = index_languages(&x, words, n, out, err);
     text_stemmers_free(&x.stemmers);
@@ -263,7 +258,7 @@ enum status text_query(const char *s, size_t len, unsigned language, bool comple
     const char **stems = arena_array(a, 2 * t.count + 1, sizeof *stems);
     struct forms f = {.arena = a, .items = arena_array(a, MAX_FORMS, sizeof *f.items)};
     if (!stems || !f.items)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a query of %zu words", t.count);
+        return err_no_memory(err, "a query of %zu words", t.count);
     for (int fillers = 0; fillers < 2 && out->n_stems == 0; fillers++)
         for (size_t i = 0; i < t.count; i++) {
             const struct text_term *term = &t.items[i];

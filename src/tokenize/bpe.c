@@ -116,7 +116,7 @@ static enum status alloc_merges(struct tokenizer *t, size_t count, struct error 
         slots *= 2;
     t->merges = malloc(slots * sizeof *t->merges);
     if (!t->merges)
-        return err_set(err, ERR_NO_MEMORY, "tokenizer: out of memory");
+        return err_no_memory(err, "tokenizer");
     for (size_t i = 0; i < slots; i++)
         t->merges[i].left = -1;
     t->merge_mask = slots - 1;
@@ -217,7 +217,7 @@ static enum status build(json_t *vocab, const json_t *merges, const char *merges
     err = err ? err : &local; /* messages are composed in it */
     struct tokenizer *t = calloc(1, sizeof *t);
     if (!t)
-        return err_set(err, ERR_NO_MEMORY, "tokenizer: out of memory");
+        return err_no_memory(err, "tokenizer");
     enum status st = add_added_tokens(vocab, added, err);
     if (st == OK)
         st = check_vocab(vocab, t, err);
@@ -448,7 +448,7 @@ enum status tokenizer_encode(const struct tokenizer *t, const char *text, size_t
     int32_t *pieces = malloc((s.len + 1) * sizeof *pieces);
     uint32_t *rank = malloc((s.len + 1) * sizeof *rank);
     if (st == OK && (!pieces || !rank))
-        st = err_set(err, ERR_NO_MEMORY, "tokenizer: out of memory");
+        st = err_no_memory(err, "tokenizer");
     if (st != OK)
         goto out;
     size_t count = 0;

@@ -132,7 +132,7 @@ enum status table_grow(struct vectors_exact *ix, struct table *t, uint32_t rows,
     if (!s.memory || !s.died) {
         free(s.memory);
         free(s.died);
-        return err_set(err, ERR_NO_MEMORY, "index: no memory for %u more rows", rows);
+        return err_no_memory(err, "%u more rows", rows);
     }
     char *p = s.memory;
     s.codes = (int8_t *)p;
@@ -161,7 +161,7 @@ enum status vectors_exact_open(size_t dim, struct vectors_exact **out, struct er
     struct vectors_exact *ix = calloc(1, sizeof *ix);
     if (!ix || !(ix->table = table_new())) {
         free(ix);
-        return err_set(err, ERR_NO_MEMORY, "index: out of memory");
+        return err_no_memory(err, "vectors");
     }
     ix->dim = dim;
     ix->stride = (dim + SCAN_ALIGN - 1) / SCAN_ALIGN * SCAN_ALIGN;

@@ -166,7 +166,7 @@ static enum status adopt(struct vectors_exact *ix, struct table *t, uint64_t row
             .died = malloc(n * sizeof *s.died),
         };
         if (!s.died)
-            return err_set(err, ERR_NO_MEMORY, "index: out of memory");
+            return err_no_memory(err, "vectors");
         t->segments[atomic_load(&t->n_segments)] = s;
         atomic_fetch_add(&t->n_segments, 1);
         for (size_t i = 0; i < n; i++) {
@@ -181,7 +181,7 @@ static enum status adopt(struct vectors_exact *ix, struct table *t, uint64_t row
             if (id_map_get(&ix->ids, s.id[i], &seen))
                 return err_set(err, ERR_CORRUPT, "snapshot %s: document %lld twice", path, (long long)s.id[i]);
             if (id_map_put(&ix->ids, s.id[i], row + i) != OK)
-                return err_set(err, ERR_NO_MEMORY, "index: out of memory");
+                return err_no_memory(err, "vectors");
         }
     }
     atomic_store(&t->count, rows);

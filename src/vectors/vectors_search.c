@@ -207,7 +207,7 @@ enum status vectors_exact_search(struct vectors_exact *ix, struct pool *pool, co
     s.scale = malloc(3 * n * sizeof *s.scale);
     s.found = calloc(s.tasks * n, sizeof *s.found);
     if (!s.codes || !s.scale || !s.found) {
-        st = err_set(err, ERR_NO_MEMORY, "index: out of memory");
+        st = err_no_memory(err, "vectors");
         goto out;
     }
     s.residual = s.scale + n;
@@ -226,7 +226,7 @@ enum status vectors_exact_search(struct vectors_exact *ix, struct pool *pool, co
         if (rerank(&s, q, hits + q * k, &counts[q]) != OK)
             atomic_store(&s.out_of_memory, true);
     if (atomic_load(&s.out_of_memory))
-        st = err_set(err, ERR_NO_MEMORY, "index: out of memory");
+        st = err_no_memory(err, "vectors");
 out:
     for (size_t i = 0; s.found && i < s.tasks * n; i++) {
         free(s.found[i].lowers);

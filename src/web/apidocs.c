@@ -288,7 +288,7 @@ enum status apidocs_page(const char *json, size_t len, const char *server, struc
             make_group(&m, tag, &groups[page.n_groups++]);
     }
     page.groups = groups;
-    enum status status = m.failed ? err_set(err, ERR_NO_MEMORY, "no memory for the API's reference") : OK;
+    enum status status = m.failed ? err_no_memory(err, "the API's reference") : OK;
     if (status == OK) {
         tpl_docs(out, &page);
         status = buf_status(out, err);

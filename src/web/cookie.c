@@ -17,7 +17,7 @@ enum status cookie_get(const char *header, const char *name, struct arena *a, co
             if (n >= 2 && start[0] == '"' && start[n - 1] == '"')
                 start++, n -= 2;
             *value = arena_strndup(a, start, n);
-            return *value ? OK : err_set(err, ERR_NO_MEMORY, "no memory for a cookie");
+            return *value ? OK : err_no_memory(err, "a cookie");
         }
         at += len;
     }

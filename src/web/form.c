@@ -53,7 +53,7 @@ static enum status parse_field(const char *s, size_t len, size_t index, struct a
     char *name = arena_alloc(a, name_len + 1);
     char *value = arena_alloc(a, value_len + 1);
     if (!name || !value)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a form");
+        return err_no_memory(err, "a form");
     if (!decode(s, name_len, name))
         return err_set(err, ERR_INVALID, "the name of form field %zu is not well-formed UTF-8 text", index + 1);
     if (equals && !decode(equals + 1, value_len, value))
@@ -73,7 +73,7 @@ enum status form_parse(const char *body, size_t len, size_t max_fields, struct a
         return err_set(err, ERR_TOO_LARGE, "a form may have at most %zu fields, this one has %zu", max_fields, count);
     out->fields = arena_array(a, count, sizeof *out->fields);
     if (!out->fields)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a form");
+        return err_no_memory(err, "a form");
     for (size_t start = 0; start < len;) {
         const char *amp = memchr(body + start, '&', len - start);
         size_t end = amp ? (size_t)(amp - body) : len;

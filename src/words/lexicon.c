@@ -73,7 +73,7 @@ enum status lexicon_open(const char *path, struct lexicon **out, struct error *e
     struct lexicon *l = *out = calloc(1, sizeof *l);
     struct lexicon_header h = {0};
     if (!l)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the lexicon");
+        return err_no_memory(err, "the lexicon");
     enum status st = os_map_file(path, &l->map, err);
     if (st == OK) {
         if (l->map.len >= sizeof h) {

@@ -39,7 +39,7 @@ enum status lexicon_builder_open(struct lexicon_builder **out, struct error *err
     }
     lexicon_builder_close(b);
     *out = NULL;
-    return err_set(err, ERR_NO_MEMORY, "no memory for the lexicon");
+    return err_no_memory(err, "the lexicon");
 }
 
 void lexicon_builder_close(struct lexicon_builder *b)
@@ -105,7 +105,7 @@ enum status lexicon_builder_relate(struct lexicon_builder *b, const char *x, con
         uint32_t cap = b->cap_pairs ? 2 * b->cap_pairs : 65536;
         uint64_t *pairs = realloc(b->pairs, cap * sizeof *pairs);
         if (!pairs)
-            return err_set(err, ERR_NO_MEMORY, "no memory for %u relations", cap);
+            return err_no_memory(err, "%u relations", cap);
         b->pairs = pairs;
         b->cap_pairs = cap;
     }
@@ -217,7 +217,7 @@ enum status lexicon_builder_write(struct lexicon_builder *b, const char *path, s
     if (b->n == 0)
         return err_set(err, ERR_INVALID, "a lexicon needs a word");
     if (!(numbers = calloc(b->n + 1, sizeof *numbers)))
-        return err_set(err, ERR_NO_MEMORY, "no memory for the lexicon");
+        return err_no_memory(err, "the lexicon");
     remove_mean(b);
     if (b->n >= MANY)
         remove_common(b);

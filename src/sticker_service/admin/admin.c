@@ -58,7 +58,7 @@ bool admin_visit(void *ctx, const struct http_request *req, struct http_response
         return false;
     }
     if (st == OK && !(out->csrf = arena_strdup(req->arena, csrf)))
-        st = err_set(&err, ERR_NO_MEMORY, "no memory for a page");
+        st = err_no_memory(&err, "a page");
     if (st != OK)
         http_problem_from(res, &err);
     return st == OK;

@@ -36,16 +36,11 @@ struct bulk {
     const char *how;  /* ... and what happens with its words: "add", "remove", "replace" */
 };
 
-static enum status no_memory(struct error *err)
-{
-    return err_set(err, ERR_NO_MEMORY, "no memory for what was selected");
-}
-
 /* Loads each row as its form would. */
 static enum status load(struct bulk *b, struct error *err)
 {
     b->rows = arena_array(b->v->req->arena, b->n, sizeof *b->rows);
-    enum status st = b->rows ? OK : no_memory(err);
+    enum status st = b->rows ? OK : err_no_memory(err, "what was selected");
     for (size_t i = 0; i < b->n && st == OK; i++) {
         st = edit_row(b->v, b->m, b->ids[i], &b->rows[i], err);
         if (st == OK && !b->rows[i].touchable)
@@ -61,7 +56,7 @@ static enum status fill_fields(const struct bulk *b, struct tpl_admin_confirm *o
 {
     struct tpl_admin_field all[ADMIN_MAX_FIELDS] = {0};
     struct tpl_admin_field *shown = arena_array(b->v->req->arena, ADMIN_MAX_FIELDS, sizeof *shown);
-    enum status st = shown ? edit_fields(b->v, &b->wish, all, err) : no_memory(err);
+    enum status st = shown ? edit_fields(b->v, &b->wish, all, err) : err_no_memory(err, "what was selected");
     out->fields = shown;
     for (size_t i = 0; st == OK && i < b->wish.n; i++)
         if (b->m->fields[i].flags & FIELD_MANY)
@@ -88,7 +83,7 @@ static void ask(const struct bulk *b, const char *problem)
                                      .label = actions[b->action].label,
                                      .goes = lines};
     struct tpl_admin_confirm_rows *rows = arena_array(a, b->n, sizeof *rows);
-    enum status st = rows ? OK : no_memory(&err);
+    enum status st = rows ? OK : err_no_memory(&err, "the rows");
     if (st == OK && b->action == ACTION_DELETE)
         st = sticker_store_list_goes(b->v->service->store, b->m->name, b->ids, b->n, goes, &page.n_goes, &err);
     if (st == OK && b->action == ACTION_EDIT)
@@ -144,7 +139,7 @@ static enum status change_words(const struct bulk *b, struct edit *e, const stru
     else if ((w->words = arena_printf(a, "%s, %s", w->words, wish->words)))
         w->words = text_normalize_words(w->words, a); /* without repeats */
     if (!w->words)
-        return no_memory(err);
+        return err_no_memory(err, "what was selected");
     if (!*w->words && !(w->title && *w->title))
         e->words[k] = e->words[--e->n_words];
     return OK;
@@ -154,7 +149,7 @@ static enum status change_words(const struct bulk *b, struct edit *e, const stru
 static enum status change_row(const struct bulk *b, struct edit *e, struct error *err)
 {
     struct sticker_words *words = arena_array(b->v->req->arena, e->n_words + b->wish.n_words + 1, sizeof *words);
-    enum status st = words ? OK : no_memory(err);
+    enum status st = words ? OK : err_no_memory(err, "what was selected");
     if (st == OK && e->n_words)
         memcpy(words, e->words, e->n_words * sizeof *words);
     e->words = words;
@@ -177,7 +172,7 @@ static enum status make_change(const struct bulk *b, struct edit *e, struct admi
     struct arena *a = b->v->req->arena;
     const char *before = b->action == ACTION_REINDEX ? "" : edit_json(e, a), *key;
     if (!before)
-        return no_memory(err);
+        return err_no_memory(err, "what was selected");
     if (b->action == ACTION_EDIT) {
         enum status st = change_row(b, e, err);
         return st == OK ? edit_change(b->v, e, before, &key, out, err) : st;
@@ -196,7 +191,7 @@ static enum status do_all(const struct bulk *b, struct error *err)
     struct admin_change *changes = arena_array(b->v->req->arena, b->n, sizeof *changes);
     struct admin_who who = {b->v->session.user.username, b->v->address};
     size_t n = 0;
-    enum status st = changes ? OK : no_memory(err);
+    enum status st = changes ? OK : err_no_memory(err, "what was selected");
     for (size_t i = 0; i < b->n && st == OK; i++) {
         st = make_change(b, &b->rows[i], &changes[n], err);
         if (st == OK && (b->action != ACTION_EDIT || strcmp(changes[n].before, changes[n].after) != 0))
@@ -295,7 +290,7 @@ void handle_admin_action(void *ctx, const struct http_request *req, struct http_
             admin_export_selected(&v, b.m, ids, b.n, actions[b.action].name);
             return;
         }
-        st = no_memory(&err);
+        st = err_no_memory(&err, "the rows");
     }
     if (st == OK)
         st = load(&b, &err);

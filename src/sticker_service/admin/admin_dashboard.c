@@ -40,11 +40,6 @@ static const struct panel panels[] = {
 };
 #define N_PANELS (sizeof panels / sizeof *panels)
 
-static enum status no_memory(struct error *err)
-{
-    return err_set(err, ERR_NO_MEMORY, "no memory for the dashboard");
-}
-
 /* "/admin/<list>/edit?id=<id>" */
 static const char *edit_url(const char *list, const char *id, struct arena *a)
 {
@@ -93,7 +88,7 @@ static enum status fill_panel(const struct admin_visit *v, const struct panel *p
                                             .all = arena_printf(a, "/admin/%s/?sort=%s&order=down", p->list, p->count),
                                             .rows = rows};
     if (!rows || !out->all)
-        return no_memory(err);
+        return err_no_memory(err, "the dashboard");
     enum status st = sticker_store_list_page(v->service->store, &ask, a, &page, err);
     if (st != OK)
         return st;
@@ -110,9 +105,9 @@ static enum status fill_panel(const struct admin_visit *v, const struct panel *p
             .y = (int64_t)i * BAR_STEP,
             .width = 1 + (int64_t)((double)count / (double)most * (CHART_WIDTH - 1))};
         if (p->behind && admin_may(v, "scores", ADMIN_VIEW) && !(rows[i].behind = scores_url(p, cells[1], a)))
-            return no_memory(err);
+            return err_no_memory(err, "the dashboard");
         if (!rows[i].name || !rows[i].edit)
-            return no_memory(err);
+            return err_no_memory(err, "the dashboard");
         out->n_rows = i + 1;
     }
     out->height = (int64_t)out->n_rows * BAR_STEP;
@@ -177,7 +172,7 @@ static enum status fill_lines(const struct lines *l, const struct day_row *days,
                               (long long)second, (long long)most),
         .first = points(days, n, l->first, top, a),
         .second = points(days, n, l->second, top, a)};
-    return out->about && out->first && out->second ? OK : no_memory(err);
+    return out->about && out->first && out->second ? OK : err_no_memory(err, "the dashboard");
 }
 
 static const char *day_text(int64_t day, struct arena *a)
@@ -206,13 +201,13 @@ static enum status fill_days(const struct admin_visit *v, struct tpl_admin_dashb
     struct tpl_admin_dashboard_charts *charts = arena_array(a, N_LINES, sizeof *charts);
     struct tpl_admin_dashboard_days *rows = arena_array(a, n, sizeof *rows);
     if (!links || !charts || !rows)
-        return no_memory(err);
+        return err_no_memory(err, "the dashboard");
     for (i = 0; i < N_RANGES; i++) {
         links[i] = (struct tpl_admin_dashboard_ranges){.days = ranges[i],
                                                        .link = arena_printf(a, "/admin/?days=%d", (int)ranges[i]),
                                                        .current = ranges[i] == range};
         if (!links[i].link)
-            return no_memory(err);
+            return err_no_memory(err, "the dashboard");
     }
     st = sticker_store_days(v->service->store, today - range + 1, today, a, &found, &n_found, err);
     for (i = 0; st == OK && i < n_found; i++)
@@ -228,7 +223,7 @@ static enum status fill_days(const struct admin_visit *v, struct tpl_admin_dashb
                                                     .positives = d->positives,
                                                     .negatives = d->negatives};
         if (!rows[i].day)
-            st = no_memory(err);
+            st = err_no_memory(err, "the dashboard");
     }
     page->ranges = links;
     page->n_ranges = N_RANGES;
@@ -339,7 +334,7 @@ static enum status fill_health(const struct admin_visit *v, struct tpl_admin_das
     struct tpl_admin_dashboard_health *rows = arena_array(a, MAX_HEALTH, sizeof *rows);
     page->health = rows;
     if (!rows)
-        return no_memory(err);
+        return err_no_memory(err, "the dashboard");
     enum status st = sticker_store_count(s->store, &stickers, &queries, &pending, err);
     if (st != OK)
         return st;

@@ -59,11 +59,6 @@ void documents_fail(const struct admin_visit *v, const struct error *err)
                   "stickers that change meanwhile are sent to it when it is back. Try again soon.");
 }
 
-static enum status no_memory(struct error *err)
-{
-    return err_set(err, ERR_NO_MEMORY, "no memory for documents");
-}
-
 static enum status strange(struct error *err)
 {
     return err_set(err, ERR_CORRUPT, "SearchService's answer is not a list of documents");
@@ -103,7 +98,7 @@ static enum status read_rows(const struct list_ask *ask, const json_t *answer, s
     size_t n = json_array_size(documents), i;
     out->rows = arena_array(a, n + 1, sizeof *out->rows);
     if (!out->rows)
-        return no_memory(err);
+        return err_no_memory(err, "documents");
     if (!json_is_array(documents) || n > PAGE_MAX)
         return strange(err);
     json_array_foreach(documents, i, document)
@@ -115,9 +110,9 @@ static enum status read_rows(const struct list_ask *ask, const json_t *answer, s
         *row = (struct list_row){.id = arena_strdup(a, text_of(document, "filename")), .cells = cells};
         for (size_t k = 0; cells && k < ask->n_columns; k++)
             if (!(cells[k] = cell_of(answer, document, ask->columns[k], a)))
-                return no_memory(err);
+                return err_no_memory(err, "documents");
         if (!row->id || !cells)
-            return no_memory(err);
+            return err_no_memory(err, "documents");
     }
     out->n = n;
     return OK;
@@ -132,7 +127,7 @@ static enum status read_cursors(const struct list_ask *ask, const json_t *answer
     const char *on = next > 0 ? arena_printf(a, "%" PRId64, next) : "";
     const char *back = !*ask->cursor ? "" : first ? arena_printf(a, "%" PRId64, number_of(first, "id")) : ask->cursor;
     if (!on || !back)
-        return no_memory(err);
+        return err_no_memory(err, "documents");
     out->next = ask->backwards ? back : on;
     out->previous = ask->backwards ? on : back;
     out->unfinished = *on && !ask->backwards && out->n < ask->limit && out->n < PAGE_MAX;
@@ -180,7 +175,7 @@ enum status documents_models(struct sticker_service *s, struct arena *a, const c
     size_t i;
     *n = 0;
     if (!(*out = arena_array(a, MAX_MODELS, sizeof **out)))
-        return no_memory(err);
+        return err_no_memory(err, "documents");
     buf_init(&path, 64);
     buf_puts(&path, "/api/models");
     enum status st = ask_search(s, &path, &answer, err);
@@ -189,7 +184,7 @@ enum status documents_models(struct sticker_service *s, struct arena *a, const c
     {
         const char *id = arena_strdup(a, text_of(model, "id"));
         if (!id)
-            st = no_memory(err);
+            st = err_no_memory(err, "documents");
         else if (*n < MAX_MODELS)
             (*out)[(*n)++] = id;
     }
@@ -224,7 +219,7 @@ static enum status fill_models(const json_t *answer, struct arena *a, struct tpl
     size_t i;
     struct tpl_admin_document_models *rows = arena_array(a, MAX_MODELS, sizeof *rows);
     if (!rows)
-        return no_memory(err);
+        return err_no_memory(err, "documents");
     json_array_foreach(json_object_get(answer, "models"), i, model)
     {
         if (i == MAX_MODELS)
@@ -234,7 +229,7 @@ static enum status fill_models(const json_t *answer, struct arena *a, struct tpl
                                                      .why = arena_strdup(a, text_of(model, "why")),
                                                      .dim = number_of(model, "dim")};
         if (!rows[i].id || !rows[i].state || !rows[i].why)
-            return no_memory(err);
+            return err_no_memory(err, "documents");
         rows[i].failed = strcmp(rows[i].state, "failed") == 0;
         page->n_models = i + 1;
     }
@@ -264,7 +259,7 @@ static enum status fill_document(const struct admin_visit *v, struct document_vi
         page->sha256 = arena_strdup(a, text_of(answer, "sha256"));
         page->modified = arena_strdup(a, text_of(answer, "modified"));
         if (!page->name || !page->sha256 || !page->modified)
-            st = no_memory(err);
+            st = err_no_memory(err, "documents");
     }
     json_decref(answer);
     return st;
@@ -313,7 +308,7 @@ enum status admin_reindex(const struct admin_visit *v, const char *const *filena
     struct admin_change *changes = arena_array(v->req->arena, n + 1, sizeof *changes);
     struct admin_who who = {v->session.user.username, v->address};
     if (!changes)
-        return no_memory(err);
+        return err_no_memory(err, "documents");
     for (size_t i = 0; i < n; i++)
         changes[i] = (struct admin_change){.op = CHANGE_REINDEX,
                                            .list = "stickers",

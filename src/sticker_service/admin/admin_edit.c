@@ -24,11 +24,6 @@ static bool same(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-static enum status no_memory(struct error *err)
-{
-    return err_set(err, ERR_NO_MEMORY, "no memory for a form");
-}
-
 /* The list's column for a field; NULL where it has none (a password, a sticker's words). */
 static const char *column_of(const struct admin_field *f)
 {
@@ -62,7 +57,7 @@ static enum status load_row(const struct admin_visit *v, struct edit *e, struct 
     e->n_words = st == OK ? e->sticker.n_words : 0;
     e->words = arena_array(a, e->n_words + 1, sizeof *e->words);
     if (!e->words)
-        return no_memory(err);
+        return err_no_memory(err, "a form");
     for (size_t i = 0; i < e->n_words; i++)
         e->words[i] = e->sticker.words[i];
     return st;
@@ -133,11 +128,11 @@ static enum status read_words(const struct form *form, struct edit *e, size_t fi
     e->words = words;
     e->n_words = 0;
     if (!words)
-        return no_memory(err);
+        return err_no_memory(err, "a form");
     for (size_t i = 0; (language = nth(form, "language", i)) && (typed = nth(form, "words", i)); i++) {
         const char *normal = text_normalize_words(typed, a);
         if (!normal)
-            return no_memory(err);
+            return err_no_memory(err, "a form");
         if (!*language && !*normal)
             continue;
         struct sticker_words *w = &words[e->n_words++];
@@ -205,12 +200,12 @@ enum status edit_read(const struct form *form, struct edit *e, struct arena *a, 
                        : f->kind == FIELD_CHECK ? (*admin_field(form, f->name) ? "1" : "0")
                                                 : admin_field(form, f->name);
         if (!e->values[i])
-            return no_memory(err);
+            return err_no_memory(err, "a form");
         if (f->kind == FIELD_LINE && same(f->name, "query")) { /* as searches are stored */
             size_t len = strlen(e->values[i]);
             utf8_trim(&e->values[i], &len);
             if (!(e->values[i] = arena_strndup(a, e->values[i], len)))
-                return no_memory(err);
+                return err_no_memory(err, "a form");
         }
         check_value(e, i);
     }
@@ -250,7 +245,7 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
     struct sticker_terms *terms = arena_array(a, 1, sizeof *terms);
     char hash[SECRET_HASH_SIZE], token[41], token_hash[65];
     size_t n = 0;
-    enum status st = fields && terms ? OK : no_memory(err);
+    enum status st = fields && terms ? OK : err_no_memory(err, "a form");
     for (size_t i = 0; i < e->n && st == OK; i++) {
         const struct admin_field *f = &e->model->fields[i];
         if (f->kind == FIELD_PASSWORD && *e->values[i]) {
@@ -293,7 +288,7 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
     bool complete = after;
     for (size_t i = 0; i < n; i++)
         complete = complete && fields[i].value;
-    return complete ? OK : no_memory(err);
+    return complete ? OK : err_no_memory(err, "a form");
 }
 
 enum status edit_save(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
@@ -327,7 +322,7 @@ static enum status fill_options(const struct admin_visit *v, const struct admin_
     struct arena *a = v->req->arena;
     struct tpl_admin_field_options *options = arena_array(a, MAX_OPTIONS, sizeof *options);
     if (!options)
-        return no_memory(err);
+        return err_no_memory(err, "a form");
     out->options = options;
     if (same(f->name, "groups")) {
         const char *columns[] = {"name"};
@@ -351,7 +346,7 @@ static enum status fill_options(const struct admin_visit *v, const struct admin_
                 continue;
             const char *name = arena_printf(a, "%s.%s", admin_tables[m].name, rights[r]);
             if (!name)
-                return no_memory(err);
+                return err_no_memory(err, "a form");
             options[out->n_options++] =
                 (struct tpl_admin_field_options){.value = name, .label = name, .checked = holds(value, name)};
         }
@@ -365,7 +360,7 @@ static enum status fill_words(const struct admin_visit *v, const struct edit *e,
 {
     struct tpl_admin_field_words *rows = arena_array(v->req->arena, e->n_words + EMPTY_ROWS, sizeof *rows);
     if (!rows)
-        return no_memory(err);
+        return err_no_memory(err, "a form");
     for (size_t i = 0; i < e->n_words + EMPTY_ROWS; i++) {
         rows[i].place = (int64_t)i + 1;
         if (i < e->n_words)
@@ -395,7 +390,7 @@ static enum status fill_facts(const struct admin_visit *v, const struct edit *e,
     for (const struct admin_column *c = e->model->columns; c->name; c++)
         columns[n++] = c->name;
     if (!facts)
-        return no_memory(err);
+        return err_no_memory(err, "a form");
     enum status st = sticker_store_list_row(v->service->store, e->model->name, e->id, columns, n, a, &cells, err);
     for (size_t i = 0; st == OK && i < n; i++) {
         const struct admin_column *c = &e->model->columns[i];
@@ -548,7 +543,7 @@ void handle_admin_edit(void *ctx, const struct http_request *req, struct http_re
         return;
     }
     if (*e.id && !(before = edit_json(&e, req->arena)))
-        st = no_memory(&err);
+        st = err_no_memory(&err, "the rows");
     if (st == OK)
         st = edit_read(&form, &e, req->arena, &err);
     if (st == OK && e.wrong) {

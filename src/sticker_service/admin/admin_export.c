@@ -77,7 +77,7 @@ static enum status next_page(struct download *d, struct error *err)
     d->ended = !*page.next;
     arena_reset(&d->kept);
     d->state.cursor = arena_strdup(&d->kept, page.next);
-    return d->state.cursor ? OK : err_set(err, ERR_NO_MEMORY, "no memory for an export");
+    return d->state.cursor ? OK : err_no_memory(err, "an export");
 }
 
 /* The selected rows at once; one that was deleted meanwhile is left out. */
@@ -168,8 +168,7 @@ static void send(const struct admin_visit *v, const struct list_state *s, const 
     struct download *d = calloc(1, sizeof *d);
     struct error err;
     if (!d || (!json && strcmp(format, "csv") != 0)) {
-        (void)(d ? err_set(&err, ERR_INVALID, "The format is csv or json.")
-                 : err_set(&err, ERR_NO_MEMORY, "no memory for an export"));
+        (void)(d ? err_set(&err, ERR_INVALID, "The format is csv or json.") : err_no_memory(&err, "an export"));
         free(d);
         admin_fail(v, &err);
         return;

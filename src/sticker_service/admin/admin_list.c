@@ -34,7 +34,7 @@ static enum status read_filter(struct list_state *s, size_t i, const struct http
         if ((st = os_parse_time(value, &us, err)) != OK)
             return err_prefix(err, "%s", f->label);
         if (!(value = arena_printf(req->arena, "%lld", (long long)us)))
-            return err_set(err, ERR_NO_MEMORY, "no memory for a list");
+            return err_no_memory(err, "a list");
     }
     s->filters[s->n_filters++] = (struct admin_pair){f->name, value};
     return OK;
@@ -157,7 +157,7 @@ static enum status fill_rows(const struct list_state *s, const struct list_page 
     struct tpl_admin_list_rows *rows = arena_array(a, page->n + 1, sizeof *rows);
     struct tpl_admin_list_columns *columns = arena_array(a, ADMIN_MAX_COLUMNS, sizeof *columns);
     if (!rows || !columns)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a list");
+        return err_no_memory(err, "a list");
     const struct admin_column *shown[ADMIN_MAX_COLUMNS];
     size_t n = 0;
     for (const struct admin_column *c = s->model->columns; c->name; c++) {
@@ -177,7 +177,7 @@ static enum status fill_rows(const struct list_state *s, const struct list_page 
     for (size_t i = 0; i < page->n; i++) {
         struct tpl_admin_list_rows_cells *cells = arena_array(a, n, sizeof *cells);
         if (!cells)
-            return err_set(err, ERR_NO_MEMORY, "no memory for a list");
+            return err_no_memory(err, "a list");
         rows[i].id = page->rows[i].id;
         for (size_t k = 0; k < n; k++) {
             cells[k] = make_cell(shown[k], page->rows[i].id, page->rows[i].cells[k], a);
@@ -214,7 +214,7 @@ static enum status fill_filter(const struct admin_visit *v, const struct list_st
                                                                               : "values"};
     struct tpl_admin_list_filters_options *options = arena_array(a, 256, sizeof *options);
     if (!options)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a list");
+        return err_no_memory(err, "a list");
     out->options = options;
     for (const char *c = f->choices; c && *c;) {
         size_t name = strcspn(c, "="), all = strcspn(c, "|");
@@ -270,7 +270,7 @@ static enum status fill_list(const struct admin_visit *v, const struct list_stat
     struct list_ask ask = list_state_ask(s, PAGE_ROWS, false);
     const char *done = "";
     struct tpl_admin_list_filters *filters = arena_array(a, ADMIN_MAX_FILTERS, sizeof *filters);
-    enum status st = filters ? OK : err_set(err, ERR_NO_MEMORY, "no memory for a list");
+    enum status st = filters ? OK : err_no_memory(err, "a list");
     if (st == OK)
         st = param_or(v->req, "done", "", &done, err);
     if (st == OK)

@@ -160,7 +160,7 @@ static enum status sort_parts(struct upload *u, const struct multipart *m, struc
     size_t bytes = 0;
     u->form.fields = arena_array(a, m->n + 1, sizeof *u->form.fields);
     if (!u->form.fields)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a form");
+        return err_no_memory(err, "a form");
     for (size_t i = 0; i < m->n; i++) {
         const struct multipart_part *p = &m->parts[i];
         if (p->filename) {
@@ -177,7 +177,7 @@ static enum status sort_parts(struct upload *u, const struct multipart *m, struc
             return err_set(err, ERR_INVALID, "form field %.60s is not well-formed UTF-8 text", p->name);
         const char *value = arena_strndup(a, p->data, p->len);
         if (!value)
-            return err_set(err, ERR_NO_MEMORY, "no memory for a form");
+            return err_no_memory(err, "a form");
         u->form.fields[u->form.count++] = (struct form_field){p->name, value};
     }
     return OK;
@@ -209,7 +209,7 @@ static enum status add(const struct admin_visit *v, const struct upload *u, cons
             continue;
         e.values[i] = title_for(e.values[i], p->filename, v->req->arena);
         if (!e.values[i])
-            return err_set(err, ERR_NO_MEMORY, "no memory for a title");
+            return err_no_memory(err, "a title");
         if (strlen(e.values[i]) > f->max)
             return err_set(err, ERR_INVALID, "the title would have more than %zu bytes", f->max);
     }
@@ -238,7 +238,7 @@ static enum status replace(const struct admin_visit *v, const struct sticker *kn
                               .after = describe(&now, v->req->arena)};
     struct admin_who who = {v->session.user.username, v->address};
     if (!ch.before || !ch.after)
-        return err_set(err, ERR_NO_MEMORY, "no memory for the history");
+        return err_no_memory(err, "the history");
     enum status st = picture_put(p, v->service->bucket, false, err);
     return st == OK ? sticker_store_change(v->service->store, &who, &ch, 1, err) : st;
 }

@@ -56,7 +56,7 @@ static enum status read_list(const json_t *entry, size_t i, const char *list, js
         return err_set(err, ERR_INVALID, "feedback must name at most %u stickers in all", STICKERS_MAX);
     const char **names = arena_array(arena, *n + 1, sizeof *names);
     if (!names)
-        return err_set(err, ERR_NO_MEMORY, "no memory for feedback");
+        return err_no_memory(err, "feedback");
     for (size_t k = 0; k < *n; k++) {
         const json_t *value = json_array_get(array, k);
         struct member m = member("feedback[%zu].%s[%zu]", i, list, k);
@@ -71,7 +71,7 @@ static enum status read_list(const json_t *entry, size_t i, const char *list, js
             return err_set(err, ERR_INVALID, "%s repeats \"%s\": a sticker may be named once per query", m.name,
                            names[k]);
         if (json_object_set_new(seen, names[k], json_true()) != 0)
-            return err_set(err, ERR_NO_MEMORY, "no memory for feedback");
+            return err_no_memory(err, "feedback");
     }
     *out = names;
     return OK;
@@ -99,7 +99,7 @@ static enum status read_entry(const json_t *entry, size_t i, struct arena *arena
     out->query = arena_strndup(arena, text, len);
     json_t *seen = json_object();
     if (!out->query || !seen)
-        status = err_set(err, ERR_NO_MEMORY, "no memory for feedback");
+        status = err_no_memory(err, "feedback");
     if (status == OK)
         status = read_list(entry, i, "positive", seen, arena, &out->positive, &out->n_positive, all, err);
     if (status == OK)
@@ -123,7 +123,7 @@ static enum status read_feedback(const json_t *root, struct arena *arena, struct
         return err_set(err, ERR_INVALID, "feedback must have at most %u entries, not %zu", ENTRIES_MAX, *n);
     *out = arena_array(arena, *n + 1, sizeof **out);
     if (!*out)
-        return err_set(err, ERR_NO_MEMORY, "no memory for feedback");
+        return err_no_memory(err, "feedback");
     size_t all = 0;
     for (size_t i = 0; i < *n; i++) {
         enum status status = read_entry(json_array_get(list, i), i, arena, &(*out)[i], &all, err);
@@ -199,7 +199,7 @@ static enum status read_key(const struct http_request *req, struct request_once 
         return err_set(err, ERR_INVALID, "Idempotency-Key must have 1 to %u characters, not %zu", KEY_MAX, len);
     const char *both = arena_printf(req->arena, "%s\n%s", key, who ? who : ""); /* a key has no line's end */
     if (!both)
-        return err_set(err, ERR_NO_MEMORY, "no memory for feedback");
+        return err_no_memory(err, "feedback");
     os_sha256_hex(both, strlen(both), r->key);
     os_sha256_hex(req->body, req->body_len, r->body);
     r->once = (struct feedback_once){.key = r->key, .body_sha256 = r->body, .now_us = os_now_us()};

@@ -55,7 +55,7 @@ static enum status fill_examples(struct sticker_service *s, const struct http_re
 {
     struct tpl_results_examples *list = arena_array(req->arena, N_EXAMPLES, sizeof *list);
     if (!list)
-        return err_set(err, ERR_NO_MEMORY, "no memory for examples");
+        return err_no_memory(err, "examples");
     int64_t end = os_monotonic_us() + EXAMPLES_US;
     struct find_answer answer = {0};
     for (size_t i = 0; i < N_EXAMPLES && os_monotonic_us() < end && !answer.degraded; i++) {
@@ -89,7 +89,7 @@ static enum status fill_some(struct sticker_service *s, const struct http_reques
         return status;
     struct tpl_card *cards = arena_array(req->arena, n + 1, sizeof *cards);
     if (!cards)
-        return err_set(err, ERR_NO_MEMORY, "no memory for %zu stickers", n);
+        return err_no_memory(err, "%zu stickers", n);
     for (size_t i = 0; i < n; i++)
         cards[i] = gallery_card(t, &stickers[i], NULL);
     out->cards = cards;
@@ -110,7 +110,7 @@ static enum status fill_results(struct sticker_service *s, const struct http_req
         usage_count(s->usage, asked->query, find_outcome(&answer));
     struct tpl_card *cards = arena_array(req->arena, answer.n + 1, sizeof *cards);
     if (!cards)
-        return err_set(err, ERR_NO_MEMORY, "no memory for %zu stickers", answer.n);
+        return err_no_memory(err, "%zu stickers", answer.n);
     for (size_t i = 0; i < answer.n; i++) {
         cards[i] = gallery_card(t, answer.results[i].sticker, asked->query);
         if (strcmp(cards[i].filename, asked->voted) == 0) {
@@ -159,7 +159,7 @@ void handle_gallery(void *ctx, const struct http_request *req, struct http_respo
     if (status == OK && !searched && !results.n_examples)
         status = fill_some(s, req, &t, &results, &err);
     if (status == OK && t.failed)
-        status = err_set(&err, ERR_NO_MEMORY, "no memory for a page");
+        status = err_no_memory(&err, "a page");
     if (status != OK) {
         gallery_send_error(res, &err, asked.query);
         return;

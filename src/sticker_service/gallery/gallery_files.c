@@ -49,7 +49,7 @@ void handle_docs(void *ctx, const struct http_request *req, struct http_response
     const char *host = http_header(req, "Host");
     const char *server = arena_printf(req->arena, "http://%s", host ? host : "localhost:8000");
     enum status status = server ? apidocs_page((const char *)a->data, a->len, server, req->arena, &html, &err)
-                                : err_set(&err, ERR_NO_MEMORY, "no memory for a page");
+                                : err_no_memory(&err, "a page");
     if (status == OK)
         gallery_send(res, 200, &html);
     else

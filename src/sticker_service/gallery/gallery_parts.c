@@ -114,7 +114,7 @@ enum status gallery_phrase(const struct http_request *req, const char **query, s
     if (status == ERR_TOO_LARGE)
         return err_set(err, ERR_INVALID, "Query is too long.");
     *query = status == ERR_INVALID ? "" : arena_strndup(req->arena, value, len);
-    return *query ? OK : err_set(err, ERR_NO_MEMORY, "no memory for a query");
+    return *query ? OK : err_no_memory(err, "a query");
 }
 
 const char *gallery_thanks(const char *as)

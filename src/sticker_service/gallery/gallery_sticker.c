@@ -54,7 +54,7 @@ static enum status fill_words(const struct sticker *k, const char *lang, struct 
     const struct sticker_words *list = words_for(k, lang);
     const char **words = arena_array(a, WORDS_MAX, sizeof *words);
     if (!words)
-        return err_set(err, ERR_NO_MEMORY, "no memory for words");
+        return err_no_memory(err, "words");
     for (const char *s = list ? list->words : ""; *s && page->n_words < WORDS_MAX;) {
         size_t len = strcspn(s, ",");
         const char *word = s;
@@ -62,7 +62,7 @@ static enum status fill_words(const struct sticker *k, const char *lang, struct 
         utf8_trim(&word, &n);
         const char *copy = arena_strndup(a, word, n);
         if (!copy)
-            return err_set(err, ERR_NO_MEMORY, "no memory for words");
+            return err_no_memory(err, "words");
         size_t at = 0;
         while (at < page->n_words && strcmp(words[at], copy) != 0)
             at++;
@@ -107,7 +107,7 @@ static enum status fill_similar(struct sticker_service *s, const struct http_req
     struct find_answer answer;
     struct tpl_card *cards = arena_array(req->arena, SIMILAR, sizeof *cards);
     if (!cards)
-        return err_set(err, ERR_NO_MEMORY, "no memory for similar stickers");
+        return err_no_memory(err, "similar stickers");
     enum status status =
         find_stickers(s, req, &(struct find_query){.like = k->filename, .limit = SIMILAR}, &answer, err);
     for (size_t i = 0; status == OK && i < answer.n; i++)
@@ -151,7 +151,7 @@ static enum status sticker_page(struct sticker_service *s, const struct http_req
     if (status == OK)
         status = fill_similar(s, req, &k, &t, &page, err);
     if (status == OK && t.failed)
-        status = err_set(err, ERR_NO_MEMORY, "no memory for a page");
+        status = err_no_memory(err, "a page");
     if (status == OK)
         tpl_sticker(html, &page);
     return status;

@@ -32,7 +32,7 @@ static enum status read_ballot(const struct http_request *req, struct ballot *ou
         return err_set(err, ERR_INVALID, "A vote belongs to a query of 1 to 255 characters.");
     out->query = arena_strndup(req->arena, value, len);
     if (!out->query)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a vote");
+        return err_no_memory(err, "a vote");
     out->as = form_get(&form, "positive", &out->filename, err) == OK ? "positive" : "negative";
     if (!out->filename && form_get(&form, "negative", &out->filename, err) != OK)
         return err_set(err, ERR_INVALID, "A vote names a sticker as positive or as negative.");
