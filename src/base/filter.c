@@ -1,0 +1,31 @@
+#include "base/filter.h"
+
+#include <string.h>
+
+static const char *const names[] = {[RATING_G] = "g", [RATING_PG] = "pg", [RATING_PG_13] = "pg-13", [RATING_R] = "r"};
+
+const char *rating_name(enum rating r)
+{
+    return (unsigned)r < sizeof names / sizeof *names ? names[r] : names[RATING_R];
+}
+
+bool rating_parse(const char *name, enum rating *out)
+{
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *out = (enum rating)i;
+            return true;
+        }
+    return false;
+}
+
+bool sticker_filter_is_none(const struct sticker_filter *f)
+{
+    return (!f->pack || !*f->pack) && f->rating_most == RATING_R && f->animated == ANIMATED_ANY;
+}
+
+bool sticker_filter_passes(const struct sticker_filter *f, const char *pack, enum rating rating, bool animated)
+{
+    return (!f->pack || !*f->pack || strcmp(f->pack, pack) == 0) && rating <= f->rating_most &&
+           (f->animated == ANIMATED_ANY || animated == (f->animated == ANIMATED_YES));
+}
