@@ -64,7 +64,7 @@ static const char *member(const json_t *o, const char *key)
     return s ? s : "";
 }
 
-static void measure(const char *name, struct search_store *store, struct word_index *words, const struct trial *trials,
+static void measure(const char *name, struct search_store *store, struct meanings *words, const struct trial *trials,
                     size_t n, const json_t *all)
 {
     size_t first = 0, ten = 0, none = 0;
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
 {
     static struct trial trials[MOST];
     struct search_store *store;
-    struct word_index *words;
+    struct meanings *words;
     struct error err;
     size_t n = 0, i;
     unsigned seed = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 1;
@@ -147,13 +147,13 @@ int main(int argc, char **argv)
                 return fprintf(stderr, "%s\n", err.message), 1;
         }
     }
-    if (word_index_open(argv[1], store, &words, &err) != OK)
+    if (meanings_open(argv[1], store, &words, &err) != OK)
         return fprintf(stderr, "%s\n", err.message), 1;
     printf("%zu queries\n", n);
     measure("lexical", store, words, trials, n, all);
     measure("words", store, words, trials, n, all);
     measure("hybrid", store, words, trials, n, all);
-    word_index_close(words);
+    meanings_close(words);
     search_store_close(store);
     json_decref(all);
     for (i = 0; i < 3; i++) {

@@ -19,13 +19,14 @@ BEGIN {
     rooms["store_copy"] = "base db fts search_store sticker_store store_copy"
     rooms["model"] = "base image tokenize model"
     below = "base http web bucket text image "
-    rooms["search_service"] = below "model vectors words search_store search_service"
+    rooms["rank"] = "base text words vectors model search_store rank"
+    rooms["search_service"] = below "model vectors words rank search_store search_service"
     core = below "sticker_store sticker_service"
     rooms["sticker_service"] = core
     split("api gallery admin", faces, " ")
     for (i in faces)
         rooms["sticker_service/" faces[i]] = core " sticker_service/" faces[i]
-    rooms["cmd"] = below "model tokenize vectors words search_store sticker_store store_copy search_service sticker_service config eval cmd"
+    rooms["cmd"] = below "model tokenize vectors words rank search_store sticker_store store_copy search_service sticker_service config eval cmd"
     # where the parts of a room meet: the table of routes
     also["src/sticker_service/sticker_service.c"] = " sticker_service/api sticker_service/gallery sticker_service/admin "
     # header: the files that may see it

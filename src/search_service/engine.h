@@ -18,7 +18,7 @@
 #include "base/pool.h"
 #include "base/status.h"
 #include "bucket/bucket.h"
-#include "search_service/query_cache.h"
+#include "rank/query_cache.h"
 #include "search_store/search_store.h"
 #include "vectors/vectors_exact.h"
 #include <stdbool.h>
@@ -28,7 +28,7 @@
 
 struct engine;
 struct engine_model;
-struct word_index;
+struct meanings;
 struct engine_config {
     struct search_store *store;
     struct bucket *bucket;  /* NULL: there are no images to encode */
@@ -39,8 +39,8 @@ struct engine_config {
     bool stored_vectors;    /* they stay in the database, which searches them (search_store_vectors_search) */
     unsigned threads;       /* 0 = one per core */
     size_t query_cache_bytes;
-    struct word_index *words; /* kept up with changes that others make; NULL: none */
-    int64_t since;            /* words has all changes up to this one (search_store_generation) */
+    struct meanings *words; /* kept up with changes that others make; NULL: none */
+    int64_t since;          /* words has all changes up to this one (search_store_generation) */
 };
 
 /* Everything of `cfg` is borrowed until engine_close. */

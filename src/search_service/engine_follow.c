@@ -3,9 +3,9 @@
  * Changes are numbered in the order in which they became visible, so a number is all that must be remembered, and
  * a gap of any length, as after a database that was down, is caught up with page by page. Each change is applied by
  * reading what the store has now: applying it twice, or one of our own, changes nothing. */
+#include "rank/meanings.h"
 #include "search_service/engine_internal.h"
 #include "search_service/search_service.h"
-#include "search_service/word_index.h"
 
 #include "base/log.h"
 
@@ -43,8 +43,8 @@ static void follow_words(struct engine *e, const struct document *doc)
 {
     struct error err;
     if (!doc->filename)
-        word_index_remove(e->cfg.words, doc->id);
-    else if (word_index_put(e->cfg.words, doc, &err) != OK)
+        meanings_remove(e->cfg.words, doc->id);
+    else if (meanings_put(e->cfg.words, doc, &err) != OK)
         log_warn("%s is not found by what its words mean until the next start: %s", doc->filename, err.message);
 }
 

@@ -55,7 +55,7 @@ static enum status store_document(struct search_service *s, struct document_in *
     if (st == OK && *changed) {
         struct document doc = in->doc;
         doc.id = *id;
-        if (word_index_put(s->words, &doc, NULL) != OK)
+        if (meanings_put(s->words, &doc, NULL) != OK)
             log_warn("%s is not found by what its words mean until the next start", doc.filename);
     }
     engine_change_end(s->engine);
@@ -124,7 +124,7 @@ void handle_document_delete(void *ctx, const struct http_request *req, struct ht
         st = search_store_delete(s->store, req->path_param, &id, &err);
         if (st == OK) {
             engine_drop_document(s->engine, id);
-            word_index_remove(s->words, id);
+            meanings_remove(s->words, id);
         }
         engine_change_end(s->engine);
     }

@@ -1,10 +1,9 @@
 #include "search_service/ranking.h"
+#include "rank/document_text.h"
 
 #include "base/log.h"
-#include "base/utf8.h"
 #include "text/text.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,40 +54,6 @@ static enum status name_page(struct search_store *store, struct arena *a, struct
 
 /* --- the words' leg --- */
 
-/* A document's title and words as one text: what is like it has the same words. One language is enough,
- * English if it has that. */
-enum status document_text(const struct document *doc, struct arena *a, const char **text, size_t *len,
-                          struct error *err)
-{
-    struct buf b;
-    buf_init(&b, 256u << 10);
-    buf_puts(&b, doc->title);
-    json_t *words = json_loads(doc->words_json, 0, NULL), *entry;
-    size_t i;
-    unsigned language = LANGUAGE_OTHER;
-    json_array_foreach(words, i, entry)
-    {
-        const char *tag = json_string_value(json_object_get(entry, "language"));
-        unsigned number = language_number(tag ? tag : "");
-        if (i == 0 || number == LANGUAGE_en)
-            language = number;
-    }
-    json_array_foreach(words, i, entry)
-    {
-        const char *tag = json_string_value(json_object_get(entry, "language"));
-        const char *s = json_string_value(json_object_get(entry, "words"));
-        if (language_number(tag ? tag : "") != language)
-            continue;
-        buf_puts(&b, ", ");
-        buf_puts(&b, s ? s : "");
-    }
-    json_decref(words);
-    *text = arena_strndup(a, buf_str(&b), b.len);
-    *len = b.len;
-    buf_free(&b);
-    return *text ? OK : err_no_memory(err, "the results");
-}
-
 static enum status read_words(const struct ranking_query *q, bool complete_last, struct arena *a,
                               struct term_query *out, struct error *err)
 {
@@ -117,8 +82,8 @@ static enum status lexical_hits(struct search_store *store, const struct term_qu
 static enum status word_hits(const struct ranking_query *q, size_t limit, struct arena *a, struct ranked **out,
                              size_t *n, const char **corrected, struct error *err)
 {
-    struct word_hit *hits;
-    enum status st = word_index_search(q->words, q->text, q->text_len, limit, a, &hits, n, corrected, err);
+    struct meaning_hit *hits;
+    enum status st = meanings_search(q->words, q->text, q->text_len, limit, a, &hits, n, corrected, err);
     if (st != OK)
         return st;
     *out = arena_array(a, *n + 1, sizeof **out);

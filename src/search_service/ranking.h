@@ -1,6 +1,6 @@
 /* ranking.h: the search algorithms, one table entry each: how a query becomes a ranked list.
  *
- * Three legs do the work: letters (BM25 in the store), words with their meaning (word_index) and vectors (the
+ * Three legs do the work: letters (BM25 in the store), words with their meaning (meanings) and vectors (the
  * index of the query's model). An
  * algorithm uses one or fuses both, and says which legs took part. A page depends only on the query and
  * the documents, never on limit and offset: pages fit together. */
@@ -8,8 +8,8 @@
 #define PEEL_SEARCH_SERVICE_RANKING_H
 
 #include "base/arena.h"
+#include "rank/meanings.h"
 #include "search_service/engine.h"
-#include "search_service/word_index.h"
 #include "search_store/search_store.h"
 
 #define RANKING_MAX_LIMIT  1000
@@ -25,8 +25,8 @@ struct ranking_query {
     const struct document *like; /* rank by likeness to this document, itself left out; NULL with `text` */
     struct engine_model *model;  /* NULL: there is none */
     size_t limit, offset;
-    double min_score;         /* -INFINITY: no filter */
-    struct word_index *words; /* NULL: there is no lexicon */
+    double min_score;       /* -INFINITY: no filter */
+    struct meanings *words; /* NULL: there is no lexicon */
     double weight_lexical, weight_vector, weight_words;
 };
 

@@ -68,7 +68,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     int64_t since = 0;
     if (st == OK)
         st = search_store_generation(s.store, &since, err);
-    if (st == OK && c->words && *c->words && word_index_open(c->words, s.store, &s.words, &why) != OK)
+    if (st == OK && c->words && *c->words && meanings_open(c->words, s.store, &s.words, &why) != OK)
         log_warn("search knows letters only, not what words mean; \"peel words pull\" helps: %s", why.message);
     struct engine_config engine = {.store = s.store,
                                    .bucket = s.bucket,
@@ -116,7 +116,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         http_server_close(http, c->finish_ms);
     }
     engine_close(s.engine);
-    word_index_close(s.words);
+    meanings_close(s.words);
     bucket_close(s.bucket);
     search_store_close(s.store);
     return st;

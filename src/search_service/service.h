@@ -5,9 +5,9 @@
 
 #include "bucket/bucket.h"
 #include "http/server.h"
+#include "rank/meanings.h"
 #include "search_service/engine.h"
 #include "search_service/search_service.h"
-#include "search_service/word_index.h"
 #include "search_store/search_store.h"
 #include <stdatomic.h>
 
@@ -16,7 +16,7 @@ struct search_service {
     struct search_store *store;
     struct bucket *bucket; /* NULL: none */
     struct engine *engine;
-    struct word_index *words;           /* NULL: no lexicon */
+    struct meanings *words;             /* NULL: no lexicon */
     struct http_server *_Atomic server; /* NULL for the first requests, if they are quick */
     atomic_uint_fast64_t searches[8];   /* answered, by place in ranking_algorithms */
 };

@@ -1,8 +1,8 @@
-/* word_index_internal.h: the documents' words, between word_index.c, which keeps them, and word_search.c. */
-#ifndef PEEL_SEARCH_SERVICE_WORD_INDEX_INTERNAL_H
-#define PEEL_SEARCH_SERVICE_WORD_INDEX_INTERNAL_H
+/* meanings_internal.h: the documents' words, between meanings.c, which keeps them, and meanings_search.c. */
+#ifndef PEEL_RANK_MEANINGS_INTERNAL_H
+#define PEEL_RANK_MEANINGS_INTERNAL_H
 
-#include "search_service/word_index.h"
+#include "rank/meanings.h"
 #include "text/text.h"
 #include "vectors/scan.h"
 #include "words/lexicon.h"
@@ -23,8 +23,8 @@ struct entry {
     uint32_t n, cap;
     struct posting *postings;
 };
-struct vectors {   /* the lexicon's, for the kernels; the cosine of two is both scales times the dot product */
-    int8_t *codes; /* [n][WORDS_STRIDE] */
+struct word_vectors { /* the lexicon's, for the kernels; the cosine of two is both scales times the dot product */
+    int8_t *codes;    /* [n][WORDS_STRIDE] */
     int32_t *sums;
     float *scales; /* 0: unknown */
 };
@@ -34,18 +34,18 @@ struct slot {
     uint32_t n, *entries;
 };
 
-struct word_index {
+struct meanings {
     pthread_rwlock_t lock;
     struct lexicon *lexicon;
     struct search_store *store;
     const struct scan_kernels *kernels;
-    struct entry *entries; /* never removed, as words come back */
-    uint64_t *stems;       /* [n], hashed */
-    struct vectors words;  /* [n] */
+    struct entry *entries;     /* never removed, as words come back */
+    uint64_t *stems;           /* [n], hashed */
+    struct word_vectors words; /* [n] */
     uint32_t n, cap, n_documents;
     uint32_t *table, table_size; /* entry + 1 by the hash of its word; a power of two */
     struct slot *slots;          /* sorted by nothing; found by place_of */
-    struct vectors means;        /* [n_slots], of the documents' words */
+    struct word_vectors means;   /* [n_slots], of the documents' words */
     uint32_t n_slots, cap_slots;
     uint32_t *places, places_size; /* slot + 1 by the hash of its id; freed slots stay and are used again */
 };
@@ -53,14 +53,14 @@ struct word_index {
 /* The words of a term such as "ice cream", which some sticker has as a title or keyword: an entry of its own. */
 #define WORDS_MAX_TERM 3u
 /* Their folded forms, or stems, with spaces between; NULL: no memory. */
-const char *word_index_join(const struct text_term *terms, size_t n, bool stems, struct arena *a);
+const char *meanings_join(const struct text_term *terms, size_t n, bool stems, struct arena *a);
 
 /* The entry of a folded word or term + 1; 0: no document ever had it. */
-uint32_t word_index_entry(const struct word_index *x, const char *word);
+uint32_t meanings_entry(const struct meanings *x, const char *word);
 /* A word of the lexicon for the kernels; zeros for LEXICON_NONE. */
-float word_index_codes(const struct word_index *x, uint32_t word, int8_t codes[WORDS_STRIDE], int32_t *sum);
+float meanings_codes(const struct meanings *x, uint32_t word, int8_t codes[WORDS_STRIDE], int32_t *sum);
 /* Unit length as int8: returns the scale, 0 for a vector of zeros. */
-float word_index_quantize(const float v[LEXICON_DIM], int8_t codes[WORDS_STRIDE], int32_t *sum);
-uint32_t word_index_letters(const char *word, size_t len);
+float meanings_quantize(const float v[LEXICON_DIM], int8_t codes[WORDS_STRIDE], int32_t *sum);
+uint32_t meanings_letters(const char *word, size_t len);
 
 #endif

@@ -2,7 +2,7 @@
  * also by many threads at once. */
 #include "cm.h"
 
-#include "search_service/word_index.h"
+#include "rank/meanings.h"
 #include "text/text.h"
 #include "words/lexicon.h"
 
@@ -14,7 +14,7 @@
 struct setup {
     char folder[64];
     struct search_store *store;
-    struct word_index *index;
+    struct meanings *index;
     struct error err;
 };
 
@@ -33,7 +33,7 @@ static int64_t put(struct setup *s, const char *filename, const char *title)
     doc = (struct document){.filename = filename, .title = title, .words_json = "[]", .image_sha256 = ""};
     assert_int_equal(search_store_put(s->store, &doc, &terms, &id, &changed, &s->err), OK);
     doc.id = id;
-    assert_int_equal(word_index_put(s->index, &doc, &s->err), OK);
+    assert_int_equal(meanings_put(s->index, &doc, &s->err), OK);
     arena_free(&a);
     return id;
 }
@@ -72,7 +72,7 @@ static int open_all(void **state)
     assert_int_equal(search_store_open(path, 4, &s->store, &s->err), OK);
     snprintf(path, sizeof path, "%s/en.words", s->folder);
     make_lexicon(path);
-    assert_int_equal(word_index_open(path, s->store, &s->index, &s->err), OK);
+    assert_int_equal(meanings_open(path, s->store, &s->index, &s->err), OK);
     for (size_t i = 0; i < sizeof library / sizeof *library; i++)
         (void)put(s, library[i][0], library[i][1]);
     *state = s;
@@ -82,7 +82,7 @@ static int open_all(void **state)
 static int close_all(void **state)
 {
     struct setup *s = *state;
-    word_index_close(s->index);
+    meanings_close(s->index);
     search_store_close(s->store);
     tmp_remove(s->folder);
     free(s);
@@ -94,11 +94,11 @@ static const char *best(struct setup *s, const char *query, double *score, char 
 {
     static _Thread_local char name[64];
     struct arena a;
-    struct word_hit *hits;
+    struct meaning_hit *hits;
     const char *right, *found = NULL;
     size_t n;
     arena_init(&a, 4 << 20);
-    assert_int_equal(word_index_search(s->index, query, strlen(query), 100, &a, &hits, &n, &right, &s->err), OK);
+    assert_int_equal(meanings_search(s->index, query, strlen(query), 100, &a, &hits, &n, &right, &s->err), OK);
     snprintf(corrected, 64, "%s", right ? right : "");
     if (n)
         assert_int_equal(search_store_filenames(s->store, &hits[0].id, 1, &a, &found, &s->err), OK);
@@ -158,11 +158,11 @@ static void terms_are_kept_together(void **state)
     assert_string_equal(best(s, "hotdog", &score, corrected), "sausage.png");
     assert_string_equal(corrected, "hot dog");
     struct arena a;
-    struct word_hit *hits;
+    struct meaning_hit *hits;
     const char *right;
     size_t n;
     arena_init(&a, 4 << 20);
-    assert_int_equal(word_index_search(s->index, "hot dog", 7, 100, &a, &hits, &n, &right, &s->err), OK);
+    assert_int_equal(meanings_search(s->index, "hot dog", 7, 100, &a, &hits, &n, &right, &s->err), OK);
     for (size_t i = 1; i < n; i++)
         assert_true(hits[i].score < 0.8 * hits[0].score);
     arena_free(&a);
@@ -188,13 +188,13 @@ static void follows_changes(void **state)
     assert_int_equal(put(s, "brick.png", "anchor"), id);
     assert_string_equal(best(s, "brick", &score, corrected), "");
     assert_string_equal(best(s, "anchor", &score, corrected), "brick.png");
-    word_index_remove(s->index, id);
+    meanings_remove(s->index, id);
     assert_string_equal(best(s, "anchor", &score, corrected), "");
-    word_index_remove(s->index, 999999); /* one that was never there */
-    word_index_close(s->index);          /* and all over from the store */
+    meanings_remove(s->index, 999999); /* one that was never there */
+    meanings_close(s->index);          /* and all over from the store */
     char path[96];
     snprintf(path, sizeof path, "%s/en.words", s->folder);
-    assert_int_equal(word_index_open(path, s->store, &s->index, &s->err), OK);
+    assert_int_equal(meanings_open(path, s->store, &s->index, &s->err), OK);
     assert_string_equal(best(s, "anchor", &score, corrected), "brick.png");
     assert_string_equal(best(s, "kitten", &score, corrected), "cat.png");
 }
@@ -230,7 +230,7 @@ static void searches_go_on_during_changes(void **state)
         snprintf(title, sizeof title, "thing number%d fast", i);
         int64_t id = put(c.s, name, title);
         if (i % 3 == 0)
-            word_index_remove(c.s->index, id);
+            meanings_remove(c.s->index, id);
     }
     atomic_store(&c.stop, true);
     for (size_t i = 0; i < 3; i++)

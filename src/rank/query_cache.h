@@ -1,7 +1,7 @@
 /* query_cache.h: the vectors of recent queries, least recently used out first, bounded in bytes.
  * Thread-safe. A vector is found again by model and exact text. */
-#ifndef PEEL_SEARCH_SERVICE_QUERY_CACHE_H
-#define PEEL_SEARCH_SERVICE_QUERY_CACHE_H
+#ifndef PEEL_RANK_QUERY_CACHE_H
+#define PEEL_RANK_QUERY_CACHE_H
 
 #include "base/status.h"
 #include <stdbool.h>

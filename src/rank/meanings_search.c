@@ -1,6 +1,6 @@
 /* What a query's words find among the documents' words: late interaction (Khattab and Zaharia, "ColBERT", SIGIR
  * 2020) over distinct words, and the likeness of query and document as a whole. */
-#include "search_service/word_index_internal.h"
+#include "rank/meanings_internal.h"
 #include "text/text.h"
 #include "words/spelling.h"
 
@@ -36,10 +36,10 @@ static double threshold(const float *values, size_t n, size_t most)
 
 /* The library's word nearest to one that nobody knows, the more frequent of two; where none is near, the lexicon's.
  * NULL: none. In the arena. */
-static const char *correct(const struct word_index *x, const char *word, struct arena *a)
+static const char *correct(const struct meanings *x, const char *word, struct arena *a)
 {
     size_t len = strlen(word);
-    uint32_t letters = word_index_letters(word, len), n = lexicon_count(x->lexicon);
+    uint32_t letters = meanings_letters(word, len), n = lexicon_count(x->lexicon);
     unsigned allowed = spelling_allowed(len), best = allowed + 1;
     const struct entry *found = NULL;
     for (uint32_t i = 0; i < x->n && allowed; i++) {
@@ -58,7 +58,7 @@ static const char *correct(const struct word_index *x, const char *word, struct 
     for (uint32_t i = 0; i < n && i < COMMON && allowed; i++) {
         size_t other_len;
         const char *w = lexicon_word(x->lexicon, i, &other_len);
-        if (__builtin_popcount(letters ^ word_index_letters(w, other_len)) > (int)allowed)
+        if (__builtin_popcount(letters ^ meanings_letters(w, other_len)) > (int)allowed)
             continue;
         unsigned d = spelling_distance(word, len, w, other_len, allowed);
         if (d < best) { /* the more frequent come first */
@@ -70,7 +70,7 @@ static const char *correct(const struct word_index *x, const char *word, struct 
 }
 
 /* In any language of the library, too. */
-static bool is_in_store(const struct word_index *x, const char *word, struct arena *a)
+static bool is_in_store(const struct meanings *x, const char *word, struct arena *a)
 {
     struct term_query q;
     struct search_hit *hits;
@@ -81,7 +81,7 @@ static bool is_in_store(const struct word_index *x, const char *word, struct are
 }
 
 /* By the library, by WordNet, or so often used that it is no slip: among the rare words are misspelled ones. */
-static bool is_known(const struct word_index *x, const struct text_term *t)
+static bool is_known(const struct meanings *x, const struct text_term *t)
 {
     uint64_t stem = XXH3_64bits(t->stem, strlen(t->stem));
     for (uint32_t i = 0; i < x->n; i++)
@@ -95,16 +95,16 @@ static bool is_known(const struct word_index *x, const struct text_term *t)
 }
 
 /* 2: a word of the library; 1: a common one of three letters or more; 0: neither. */
-static unsigned part_rank(const struct word_index *x, const char *part, size_t len)
+static unsigned part_rank(const struct meanings *x, const char *part, size_t len)
 {
-    uint32_t at = word_index_entry(x, part);
+    uint32_t at = meanings_entry(x, part);
     if (at && x->entries[at - 1].n)
         return 2;
     return len >= 3 && lexicon_find(x->lexicon, part, len) < COMMON;
 }
 
 /* "icecream" as "ice cream": both parts known, rather by the library, the shorter one as long as can be. NULL: no. */
-static const char *split(const struct word_index *x, const char *word, struct arena *a)
+static const char *split(const struct meanings *x, const char *word, struct arena *a)
 {
     char left[LEXICON_MAX_WORD + 1];
     size_t len = strlen(word), best = 0, best_rank = 0;
@@ -122,7 +122,7 @@ static const char *split(const struct word_index *x, const char *word, struct ar
 }
 
 /* The relations of a word, or of the form that dictionaries have. */
-static const uint32_t *relations_of(const struct word_index *x, const char *folded, uint32_t word, size_t *n)
+static const uint32_t *relations_of(const struct meanings *x, const char *folded, uint32_t word, size_t *n)
 {
     static const char *const endings[][2] = {{"ies", "y"}, {"s", ""},  {"es", ""}, {"ing", ""},
                                              {"ing", "e"}, {"ed", ""}, {"ed", "e"}};
@@ -145,7 +145,7 @@ static const uint32_t *relations_of(const struct word_index *x, const char *fold
 
 /* How alike each distinct word is to t, 0..1: 1 by stem, else by vector or relation, the WIDEST best. Adds t's
  * vector to whole. */
-static void compare_all(const struct word_index *x, const struct text_term *t, int32_t *dots, float *alike,
+static void compare_all(const struct meanings *x, const struct text_term *t, int32_t *dots, float *alike,
                         float whole[LEXICON_DIM])
 {
     _Alignas(64) int8_t codes[WORDS_STRIDE];
@@ -154,7 +154,7 @@ static void compare_all(const struct word_index *x, const struct text_term *t, i
     uint64_t stem = XXH3_64bits(t->stem, strlen(t->stem));
     uint32_t word = lexicon_find(x->lexicon, t->folded, strlen(t->folded));
     const uint32_t *relations = relations_of(x, t->folded, word, &n_relations);
-    float scale = word_index_codes(x, word, codes, &sum);
+    float scale = meanings_codes(x, word, codes, &sum);
     for (size_t i = 0; i < LEXICON_DIM; i++)
         whole[i] += scale * codes[i];
     x->kernels->dot_i8(x->words.codes, x->words.sums, x->n, WORDS_STRIDE, codes, 1, dots);
@@ -168,7 +168,7 @@ static void compare_all(const struct word_index *x, const struct text_term *t, i
         const char *w = lexicon_word(x->lexicon, LEXICON_RELATED(relations[i]), &len);
         memcpy(text, w, len);
         text[len] = '\0';
-        uint32_t at = word_index_entry(x, text);
+        uint32_t at = meanings_entry(x, text);
         if (at && alike[at - 1] < LEXICON_STRENGTH(relations[i]))
             alike[at - 1] = LEXICON_STRENGTH(relations[i]);
     }
@@ -179,7 +179,7 @@ static void compare_all(const struct word_index *x, const struct text_term *t, i
 
 /* Adds, per document, weight times the likeness of its most alike word, and a share of what is left to 1 for its
  * other words that are alike: of many stickers with one such word each, those with several come first. */
-static void add_word(const struct word_index *x, const float *alike, double weight, float *best, float *sums,
+static void add_word(const struct meanings *x, const float *alike, double weight, float *best, float *sums,
                      float *scores)
 {
     for (uint32_t i = 0; i < x->n; i++)
@@ -196,7 +196,7 @@ static void add_word(const struct word_index *x, const float *alike, double weig
     }
 }
 
-static double rarity(const struct word_index *x, const float *alike)
+static double rarity(const struct meanings *x, const float *alike)
 {
     double df = 0;
     for (uint32_t i = 0; i < x->n; i++)
@@ -206,7 +206,7 @@ static double rarity(const struct word_index *x, const float *alike)
 
 static int by_score(const void *a, const void *b)
 {
-    const struct word_hit *x = a, *y = b;
+    const struct meaning_hit *x = a, *y = b;
     if (x->score != y->score)
         return x->score < y->score ? 1 : -1;
     return (x->id > y->id) - (x->id < y->id);
@@ -221,7 +221,7 @@ static bool counts(const struct term_query *q, const struct text_term *t)
     return false;
 }
 
-static enum status put_right(const struct word_index *x, struct text_terms *terms, struct arena *a,
+static enum status put_right(const struct meanings *x, struct text_terms *terms, struct arena *a,
                              const char **corrected, struct error *err)
 {
     bool changed = false;
@@ -287,7 +287,7 @@ struct scratch {
     int32_t *dots;       /* [n], [n_slots] */
 };
 
-static bool scratch_open(struct scratch *m, const struct word_index *x)
+static bool scratch_open(struct scratch *m, const struct meanings *x)
 {
     size_t words = x->n + 1u, slots = x->n_slots + 1u;
     m->scores = calloc(4, 3 * slots + 2 * words + (words > slots ? words : slots));
@@ -302,11 +302,11 @@ static bool scratch_open(struct scratch *m, const struct word_index *x)
 }
 
 /* Of documents that share a word with the query, those that are about the same as a whole come first. */
-static void add_whole(const struct word_index *x, const float whole[LEXICON_DIM], struct scratch *m)
+static void add_whole(const struct meanings *x, const float whole[LEXICON_DIM], struct scratch *m)
 {
     _Alignas(64) int8_t codes[WORDS_STRIDE];
     int32_t sum;
-    float scale = word_index_quantize(whole, codes, &sum);
+    float scale = meanings_quantize(whole, codes, &sum);
     if (scale <= 0)
         return;
     x->kernels->dot_i8(x->means.codes, x->means.sums, x->n_slots, WORDS_STRIDE, codes, 1, m->dots);
@@ -321,12 +321,12 @@ static void add_whole(const struct word_index *x, const float whole[LEXICON_DIM]
 }
 
 /* How many words from `i` on are a term that some sticker has, and its entry + 1. */
-static size_t term_at(const struct word_index *x, const struct text_terms *terms, size_t i, struct arena *a,
+static size_t term_at(const struct meanings *x, const struct text_terms *terms, size_t i, struct arena *a,
                       uint32_t *entry)
 {
     for (size_t n = WORDS_MAX_TERM; n > 1; n--) {
-        const char *term = i + n <= terms->count ? word_index_join(terms->items + i, n, false, a) : NULL;
-        *entry = term ? word_index_entry(x, term) : 0;
+        const char *term = i + n <= terms->count ? meanings_join(terms->items + i, n, false, a) : NULL;
+        *entry = term ? meanings_entry(x, term) : 0;
         if (*entry && x->entries[*entry - 1].n)
             return n;
     }
@@ -334,7 +334,7 @@ static size_t term_at(const struct word_index *x, const struct text_terms *terms
 }
 
 /* A term as a whole is alike 1; what is like one of its words is only partly like it: "hot dog" is no dog. */
-static void compare_term(const struct word_index *x, const struct text_term *words, size_t n, uint32_t entry,
+static void compare_term(const struct meanings *x, const struct text_term *words, size_t n, uint32_t entry,
                          struct scratch *m, float whole[LEXICON_DIM])
 {
     memset(m->term, 0, x->n * sizeof *m->term);
@@ -347,7 +347,7 @@ static void compare_term(const struct word_index *x, const struct text_term *wor
     memcpy(m->alike, m->term, x->n * sizeof *m->term);
 }
 
-static void score_all(const struct word_index *x, const struct term_query *q, const struct text_terms *terms,
+static void score_all(const struct meanings *x, const struct term_query *q, const struct text_terms *terms,
                       struct arena *a, struct scratch *m)
 {
     double total = 0;
@@ -370,8 +370,8 @@ static void score_all(const struct word_index *x, const struct term_query *q, co
     add_whole(x, whole, m);
 }
 
-static enum status collect(const struct word_index *x, const float *scores, size_t most, struct arena *a,
-                           struct word_hit **out, size_t *n, struct error *err)
+static enum status collect(const struct meanings *x, const float *scores, size_t most, struct arena *a,
+                           struct meaning_hit **out, size_t *n, struct error *err)
 {
     size_t found = 0;
     double least = threshold(scores, x->n_slots, most);
@@ -382,15 +382,15 @@ static enum status collect(const struct word_index *x, const float *scores, size
         return err_no_memory(err, "the documents' words");
     for (uint32_t i = 0; i < x->n_slots; i++)
         if ((double)scores[i] >= least)
-            (*out)[(*n)++] = (struct word_hit){x->slots[i].id, (double)scores[i]};
+            (*out)[(*n)++] = (struct meaning_hit){x->slots[i].id, (double)scores[i]};
     if (*n)
         qsort(*out, *n, sizeof **out, by_score);
     *n = *n < most ? *n : most;
     return OK;
 }
 
-enum status word_index_search(struct word_index *x, const char *text, size_t len, size_t most, struct arena *a,
-                              struct word_hit **out, size_t *n, const char **corrected, struct error *err)
+enum status meanings_search(struct meanings *x, const char *text, size_t len, size_t most, struct arena *a,
+                            struct meaning_hit **out, size_t *n, const char **corrected, struct error *err)
 {
     struct text_terms terms;
     struct term_query q;

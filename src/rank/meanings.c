@@ -1,5 +1,6 @@
-#include "search_service/word_index_internal.h"
+#include "rank/meanings_internal.h"
 
+#include "rank/document_text.h"
 #include "text/text.h"
 
 #include <math.h>
@@ -12,7 +13,7 @@
 
 /* --- distinct words --- */
 
-static uint32_t *entry_place(const struct word_index *x, const char *word)
+static uint32_t *entry_place(const struct meanings *x, const char *word)
 {
     uint32_t at = (uint32_t)XXH3_64bits(word, strlen(word)) & (x->table_size - 1);
     while (x->table[at] && strcmp(x->entries[x->table[at] - 1].word, word) != 0)
@@ -20,12 +21,12 @@ static uint32_t *entry_place(const struct word_index *x, const char *word)
     return &x->table[at];
 }
 
-uint32_t word_index_entry(const struct word_index *x, const char *word)
+uint32_t meanings_entry(const struct meanings *x, const char *word)
 {
     return *entry_place(x, word);
 }
 
-uint32_t word_index_letters(const char *word, size_t len)
+uint32_t meanings_letters(const char *word, size_t len)
 {
     uint32_t set = 0;
     for (size_t i = 0; i < len; i++)
@@ -33,7 +34,7 @@ uint32_t word_index_letters(const char *word, size_t len)
     return set;
 }
 
-static bool grow_vectors(struct vectors *v, uint32_t cap)
+static bool grow_vectors(struct word_vectors *v, uint32_t cap)
 {
     int32_t *sums = realloc(v->sums, cap * sizeof *sums);
     v->sums = sums ? sums : v->sums;
@@ -44,14 +45,14 @@ static bool grow_vectors(struct vectors *v, uint32_t cap)
     return sums && scales && codes;
 }
 
-static void free_vectors(struct vectors *v)
+static void free_vectors(struct word_vectors *v)
 {
     free(v->codes);
     free(v->sums);
     free(v->scales);
 }
 
-static bool grow_entries(struct word_index *x)
+static bool grow_entries(struct meanings *x)
 {
     uint32_t cap = x->cap ? 2 * x->cap : 4096, size = 4 * cap;
     struct entry *entries = realloc(x->entries, cap * sizeof *entries);
@@ -72,7 +73,7 @@ static bool grow_entries(struct word_index *x)
     return true;
 }
 
-float word_index_codes(const struct word_index *x, uint32_t word, int8_t codes[WORDS_STRIDE], int32_t *sum)
+float meanings_codes(const struct meanings *x, uint32_t word, int8_t codes[WORDS_STRIDE], int32_t *sum)
 {
     float scale = 0;
     *sum = 0;
@@ -85,7 +86,7 @@ float word_index_codes(const struct word_index *x, uint32_t word, int8_t codes[W
     return scale;
 }
 
-float word_index_quantize(const float v[LEXICON_DIM], int8_t codes[WORDS_STRIDE], int32_t *sum)
+float meanings_quantize(const float v[LEXICON_DIM], int8_t codes[WORDS_STRIDE], int32_t *sum)
 {
     float most = 0, norm = 0;
     *sum = 0;
@@ -99,7 +100,7 @@ float word_index_quantize(const float v[LEXICON_DIM], int8_t codes[WORDS_STRIDE]
     return norm > 0 ? 1 / sqrtf(norm) : 0;
 }
 
-static struct entry *take_entry(struct word_index *x, const struct text_term *t)
+static struct entry *take_entry(struct meanings *x, const struct text_term *t)
 {
     if (x->n == x->cap && !grow_entries(x))
         return NULL;
@@ -110,10 +111,10 @@ static struct entry *take_entry(struct word_index *x, const struct text_term *t)
         *e = (struct entry){.word = strdup(t->folded), .len = (uint32_t)len};
         if (!e->word)
             return NULL;
-        e->letters = word_index_letters(e->word, len);
+        e->letters = meanings_letters(e->word, len);
         x->stems[x->n] = XXH3_64bits(t->stem, strlen(t->stem));
-        x->words.scales[x->n] = word_index_codes(x, lexicon_find(x->lexicon, t->folded, len),
-                                                 x->words.codes + (size_t)x->n * WORDS_STRIDE, &x->words.sums[x->n]);
+        x->words.scales[x->n] = meanings_codes(x, lexicon_find(x->lexicon, t->folded, len),
+                                               x->words.codes + (size_t)x->n * WORDS_STRIDE, &x->words.sums[x->n]);
         *place = ++x->n;
     }
     return &x->entries[*place - 1];
@@ -121,7 +122,7 @@ static struct entry *take_entry(struct word_index *x, const struct text_term *t)
 
 /* --- documents --- */
 
-static uint32_t *place_of(struct word_index *x, int64_t id)
+static uint32_t *place_of(struct meanings *x, int64_t id)
 {
     uint32_t at = (uint32_t)XXH3_64bits(&id, sizeof id) & (x->places_size - 1);
     while (x->places[at] && x->slots[x->places[at] - 1].id != id)
@@ -129,7 +130,7 @@ static uint32_t *place_of(struct word_index *x, int64_t id)
     return &x->places[at];
 }
 
-static bool grow_slots(struct word_index *x)
+static bool grow_slots(struct meanings *x)
 {
     uint32_t cap = x->cap_slots ? 2 * x->cap_slots : 4096, size = 4 * cap;
     struct slot *slots = realloc(x->slots, cap * sizeof *slots);
@@ -149,7 +150,7 @@ static bool grow_slots(struct word_index *x)
 }
 
 /* The document stays in its slot without words: an id is never given to another. */
-static void clear_slot(struct word_index *x, uint32_t number)
+static void clear_slot(struct meanings *x, uint32_t number)
 {
     struct slot *s = &x->slots[number];
     for (uint32_t i = 0; i < s->n; i++) {
@@ -165,7 +166,7 @@ static void clear_slot(struct word_index *x, uint32_t number)
     s->hash = 0;
 }
 
-static bool add_posting(struct word_index *x, uint32_t number, const struct text_term *t, float weight)
+static bool add_posting(struct meanings *x, uint32_t number, const struct text_term *t, float weight)
 {
     struct entry *e = take_entry(x, t);
     if (!e)
@@ -186,7 +187,7 @@ static bool add_posting(struct word_index *x, uint32_t number, const struct text
 }
 
 /* The mean of the words' vectors: what the document is about as a whole. */
-static void put_mean(struct word_index *x, uint32_t number)
+static void put_mean(struct meanings *x, uint32_t number)
 {
     float sum[LEXICON_DIM] = {0};
     const struct slot *s = &x->slots[number];
@@ -196,10 +197,10 @@ static void put_mean(struct word_index *x, uint32_t number)
             sum[k] += x->words.scales[s->entries[i]] * codes[k];
     }
     x->means.scales[number] =
-        word_index_quantize(sum, x->means.codes + (size_t)number * WORDS_STRIDE, &x->means.sums[number]);
+        meanings_quantize(sum, x->means.codes + (size_t)number * WORDS_STRIDE, &x->means.sums[number]);
 }
 
-static bool put_terms(struct word_index *x, int64_t id, uint64_t hash, const struct text_terms *terms, size_t n_title)
+static bool put_terms(struct meanings *x, int64_t id, uint64_t hash, const struct text_terms *terms, size_t n_title)
 {
     if (x->n_slots == x->cap_slots && !grow_slots(x))
         return false;
@@ -223,7 +224,7 @@ static bool put_terms(struct word_index *x, int64_t id, uint64_t hash, const str
     return ok;
 }
 
-const char *word_index_join(const struct text_term *terms, size_t n, bool stems, struct arena *a)
+const char *meanings_join(const struct text_term *terms, size_t n, bool stems, struct arena *a)
 {
     const char *s = stems ? terms[0].stem : terms[0].folded;
     for (size_t i = 1; i < n && s; i++)
@@ -249,8 +250,8 @@ static enum status add_phrases(const char *text, size_t len, struct arena *a, st
         if (phrase.count < 2 || phrase.count > WORDS_MAX_TERM)
             continue;
         struct text_term *t = &items[all->count++];
-        *t = (struct text_term){.folded = word_index_join(phrase.items, phrase.count, false, a),
-                                .stem = word_index_join(phrase.items, phrase.count, true, a)};
+        *t = (struct text_term){.folded = meanings_join(phrase.items, phrase.count, false, a),
+                                .stem = meanings_join(phrase.items, phrase.count, true, a)};
         if (!t->folded || !t->stem)
             return err_no_memory(err, "the documents' words");
     }
@@ -263,7 +264,7 @@ static uint64_t hash_of(const struct document *doc)
            1;
 }
 
-static bool is_there(struct word_index *x, int64_t id, uint64_t hash)
+static bool is_there(struct meanings *x, int64_t id, uint64_t hash)
 {
     pthread_rwlock_rdlock(&x->lock);
     uint32_t place = *place_of(x, id);
@@ -272,7 +273,7 @@ static bool is_there(struct word_index *x, int64_t id, uint64_t hash)
     return same;
 }
 
-enum status word_index_put(struct word_index *x, const struct document *doc, struct error *err)
+enum status meanings_put(struct meanings *x, const struct document *doc, struct error *err)
 {
     struct arena a;
     struct text_terms title, all;
@@ -299,7 +300,7 @@ enum status word_index_put(struct word_index *x, const struct document *doc, str
     return st;
 }
 
-void word_index_remove(struct word_index *x, int64_t id)
+void meanings_remove(struct meanings *x, int64_t id)
 {
     if (!x)
         return;
@@ -310,7 +311,7 @@ void word_index_remove(struct word_index *x, int64_t id)
     pthread_rwlock_unlock(&x->lock);
 }
 
-static enum status read_all(struct word_index *x, struct search_store *store, struct error *err)
+static enum status read_all(struct meanings *x, struct search_store *store, struct error *err)
 {
     struct arena a;
     struct document *docs;
@@ -322,16 +323,16 @@ static enum status read_all(struct word_index *x, struct search_store *store, st
         arena_reset(&a);
         st = search_store_documents(store, after, PAGE, &a, &docs, &n, err);
         for (size_t i = 0; i < n && st == OK; i++)
-            st = word_index_put(x, &docs[i], err);
+            st = meanings_put(x, &docs[i], err);
         after = st == OK && n ? docs[n - 1].id : after;
     } while (st == OK && n == PAGE);
     arena_free(&a);
     return st;
 }
 
-enum status word_index_open(const char *path, struct search_store *store, struct word_index **out, struct error *err)
+enum status meanings_open(const char *path, struct search_store *store, struct meanings **out, struct error *err)
 {
-    struct word_index *x = *out = calloc(1, sizeof *x);
+    struct meanings *x = *out = calloc(1, sizeof *x);
     if (!x)
         return err_no_memory(err, "the documents' words");
     pthread_rwlock_init(&x->lock, NULL);
@@ -343,13 +344,13 @@ enum status word_index_open(const char *path, struct search_store *store, struct
     if (st == OK)
         st = read_all(x, store, err);
     if (st != OK) {
-        word_index_close(x);
+        meanings_close(x);
         *out = NULL;
     }
     return st;
 }
 
-void word_index_close(struct word_index *x)
+void meanings_close(struct meanings *x)
 {
     if (!x)
         return;

@@ -1,6 +1,6 @@
 /* A hash table of chains, whose entries also stand in one list by time of use; one mutex, held for the
  * length of a copy. An entry is one allocation: head, vector, key. */
-#include "search_service/query_cache.h"
+#include "rank/query_cache.h"
 
 #include <pthread.h>
 #include <stdlib.h>

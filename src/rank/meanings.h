@@ -1,0 +1,29 @@
+/* meanings.h: the documents' English words with their meaning, in memory: which distinct words there are,
+ * their vectors, and who has them. Late interaction: each word of a query looks for the most alike word of
+ * each document. Thread-safe; a change holds searches up for microseconds. */
+#ifndef PEEL_RANK_MEANINGS_H
+#define PEEL_RANK_MEANINGS_H
+
+#include "base/arena.h"
+#include "search_store/search_store.h"
+
+struct meanings;
+/* Reads the lexicon and all documents. ERR_NOT_FOUND: there is no lexicon. */
+enum status meanings_open(const char *path, struct search_store *store, struct meanings **out,
+                          struct error *err) MUST_CHECK;
+void meanings_close(struct meanings *x); /* NULL is fine */
+
+/* Takes in a document as it is in the store now, or anew; NULL for x is fine, as below. */
+enum status meanings_put(struct meanings *x, const struct document *doc, struct error *err) MUST_CHECK;
+void meanings_remove(struct meanings *x, int64_t id);
+
+struct meaning_hit {
+    int64_t id;
+    double score; /* 0..1; 1: every word of the query is there, and the document is about nothing else */
+};
+/* The best `most` first, equal ones by id; those whose words are not alike are left out. *corrected: the query with
+ * misspelled words put right, NULL when there are none. */
+enum status meanings_search(struct meanings *x, const char *text, size_t len, size_t most, struct arena *a,
+                            struct meaning_hit **out, size_t *n, const char **corrected, struct error *err) MUST_CHECK;
+
+#endif
