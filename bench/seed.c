@@ -150,7 +150,7 @@ static void fill_chunk(void *arg, size_t chunk)
         struct sticker_terms t = {stems(title, &a), stems(text, &a), stems(name, &a), text, NULL, 0};
         terms[i] = (struct sticker_terms){t.title, t.words, t.filename, words->words, NULL, 0};
         struct document d = {.filename = name, .title = title, .words_json = json, .image_sha256 = sha};
-        MUST(search_store_put(s->search, &d, &t, &ids[i], &changed, &err));
+        MUST(search_store_put(s->search, &d, &t, &ids[i], &changed, NULL, &err));
         if (s->dim)
             random_vector(vectors + i * s->dim, s->dim, &state);
     }

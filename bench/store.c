@@ -214,7 +214,7 @@ static void fill(struct bench *b)
         struct sticker_terms dt = {title, title, name, title, NULL, 0};
         if (b->stickers)
             MUST(sticker_store_add(b->stickers, &s, &t, 1, &err));
-        MUST(search_store_put(b->search, &d, &dt, &id, &changed, &err));
+        MUST(search_store_put(b->search, &d, &dt, &id, &changed, NULL, &err));
     }
     double us = (double)(os_monotonic_us() - start);
     printf("filled %s with %zu stickers, one at a time: %.0f us each\n", b->stickers ? "both stores" : "PostgreSQL's",

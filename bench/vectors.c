@@ -73,7 +73,7 @@ static double measure(struct vectors_exact *ix, struct pool *pool, const float *
     double t[RUNS];
     for (size_t r = 0; r < RUNS; r++) {
         int64_t start = os_monotonic_us();
-        if (vectors_exact_search(ix, pool, queries + r * DIM, batch, 10, scan, hits, counts, &err) != OK)
+        if (vectors_exact_search(ix, pool, queries + r * DIM, batch, 10, scan, NULL, hits, counts, &err) != OK)
             exit(1);
         t[r] = (double)(os_monotonic_us() - start) / (double)batch;
     }

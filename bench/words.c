@@ -3,7 +3,7 @@
  *   build/release/bench/words LEXICON OPENMOJI.JSON [SEED [COPIES]]  -> recall@1, recall@10, nothing found, latency
  * COPIES: so many times each sticker, for the latency in a large library. */
 #include "base/os.h"
-#include "search_service/ranking.h"
+#include "rank/rank.h"
 #include "text/text.h"
 
 #include <jansson.h>
@@ -50,7 +50,7 @@ static enum status put(struct search_store *store, const char *name, const char 
     struct document doc = {.filename = name, .title = title, .words_json = text, .image_sha256 = ""};
     enum status st = text_sticker_terms(title, name, &list, 1, &a, &terms, err);
     if (st == OK)
-        st = search_store_put(store, &doc, &terms, &id, &changed, err);
+        st = search_store_put(store, &doc, &terms, &id, &changed, NULL, err);
     free(text);
     json_decref(o);
     arena_free(&a);
@@ -71,19 +71,17 @@ static void measure(const char *name, struct search_store *store, struct meaning
     struct error err;
     int64_t begin = os_monotonic_us();
     for (size_t i = 0; i < n; i++) {
-        struct ranking_query q = {.text = trials[i].query,
-                                  .text_len = strlen(trials[i].query),
-                                  .language = LANGUAGE_en,
-                                  .limit = 10,
-                                  .min_score = -INFINITY,
-                                  .words = words,
-                                  .weight_lexical = 1,
-                                  .weight_vector = 1,
-                                  .weight_words = 1};
+        struct rank_sources sources = {.store = store, .words = words, .weights = {1, 1, 1}};
+        struct rank_query q = {.text = trials[i].query,
+                               .text_len = strlen(trials[i].query),
+                               .language = LANGUAGE_en,
+                               .filter = STICKER_FILTER_NONE,
+                               .limit = 10,
+                               .min_score = -INFINITY};
         struct arena a;
         struct ranking r;
         arena_init(&a, 64u << 20);
-        if (ranking_find(name)->rank(store, NULL, &q, &a, &r, &err) != OK) {
+        if (rank_find(name)->rank(&sources, &q, &a, &r, &err) != OK) {
             fprintf(stderr, "%s\n", err.message);
             exit(1);
         }

@@ -1,6 +1,7 @@
 /* The options about the bucket, for every command that opens it, and models on their way into it. */
 #include "base/os.h"
 #include "cmd/cmd.h"
+#include "model/library.h"
 
 #include <dirent.h>
 #include <limits.h>
@@ -42,7 +43,7 @@ static int not_hidden(const struct dirent *e)
 /* The config comes last: a folder without one is no model yet to those who copy it meanwhile. */
 static int config_last(const struct dirent **a, const struct dirent **b)
 {
-    int x = strcmp((*a)->d_name, "config.json") == 0, y = strcmp((*b)->d_name, "config.json") == 0;
+    int x = strcmp((*a)->d_name, LIBRARY_CONFIG) == 0, y = strcmp((*b)->d_name, LIBRARY_CONFIG) == 0;
     return x != y ? x - y : strcmp((*a)->d_name, (*b)->d_name);
 }
 

@@ -41,7 +41,7 @@ int cmd_tokenize(const struct config *cfg)
     return st == OK ? EXIT_OK : cmd_failed(&err);
 }
 
-static enum status embed_file(const struct clip *clip, const char *path, float *out, struct error *err)
+static enum status embed_file(const struct encoder *e, const char *path, float *out, struct error *err)
 {
     struct buf file;
     struct image image = {0};
@@ -50,7 +50,7 @@ static enum status embed_file(const struct clip *clip, const char *path, float *
     if (st == OK)
         st = image_decode(file.data, file.len, 512, &image, err);
     if (st == OK)
-        st = clip_embed_images(clip, &image, 1, out, err);
+        st = encoder_embed_images(e, &image, 1, out, err);
     image_free(&image);
     buf_free(&file);
     return st == OK ? OK : err_prefix(err, "%.300s", path);
@@ -65,12 +65,12 @@ int cmd_embed(const struct config *cfg)
         return cmd_usage("peel embed: exactly one of --text and --image is needed");
     if (model_open(cfg, NULL, &m, &err) != OK)
         return cmd_failed(&err);
-    float *vector = malloc(clip_dim(m.clip) * sizeof *vector);
+    float *vector = malloc(encoder_dim(m.encoder) * sizeof *vector);
     enum status st = !vector ? err_no_memory(&err, "a request")
-                     : text  ? clip_embed_text(m.clip, text, strlen(text), vector, &err)
-                             : embed_file(m.clip, path, vector, &err);
+                     : text  ? encoder_embed_text(m.encoder, text, strlen(text), vector, &err)
+                             : embed_file(m.encoder, path, vector, &err);
     if (st == OK) {
-        for (size_t i = 0; i < clip_dim(m.clip); i++)
+        for (size_t i = 0; i < encoder_dim(m.encoder); i++)
             printf("%s%.9g", i ? ", " : "[", (double)vector[i]);
         puts("]");
     }

@@ -7,6 +7,7 @@
 #include "cmd/progress.h"
 #include "http/client.h"
 #include "model/clip.h"
+#include "model/library.h"
 #include "search_service/search_service.h"
 #include "search_store/search_store.h"
 
@@ -33,7 +34,7 @@ static int pull(const struct config *cfg, const char *what)
 {
     struct error err;
     struct progress bar;
-    char dir[HUB_MAX_ID + 8], models[PATH_MAX];
+    char dir[LIBRARY_MAX_ID], models[PATH_MAX];
     if (cmd_models_dir(cfg, models, &err) != OK)
         return cmd_failed(&err);
     cmd_stop_on_signals();
@@ -69,16 +70,6 @@ static int pull(const struct config *cfg, const char *what)
 
 /* --- list --- */
 
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int visible(const struct dirent *e)
-{
-    return e->d_name[0] != '.';
-}
-
 static double folder_megabytes(const char *path)
 {
     DIR *d = opendir(path);
@@ -93,41 +84,42 @@ static double folder_megabytes(const char *path)
     return bytes / 1e6;
 }
 
+/* The commit that it was pulled from, "" where that is not known. */
+static void read_origin(const char *folder, char commit[13])
+{
+    char path[PATH_MAX];
+    struct buf text;
+    json_t *origin = NULL;
+    buf_init(&text, 64 << 10);
+    commit[0] = '\0';
+    if (snprintf(path, sizeof path, "%s/origin.json", folder) < PATH_MAX && os_read_file(path, &text, NULL) == OK)
+        origin = json_loads(buf_str(&text), 0, NULL);
+    const char *found = json_string_value(json_object_get(origin, "commit"));
+    if (found)
+        snprintf(commit, 13, "%s", found);
+    json_decref(origin);
+    buf_free(&text);
+}
+
 static int list(const struct config *cfg)
 {
-    struct error local;
+    struct error err;
+    struct library_model *found;
     char models[PATH_MAX];
-    if (cmd_models_dir(cfg, models, &local) != OK)
-        return cmd_failed(&local);
-    struct dirent **names = NULL;
-    int n = scandir(models, &names, visible, by_name), shown = 0;
-    for (int i = 0; i < n; i++) {
-        char path[PATH_MAX];
-        struct stat sb;
-        struct buf origin;
-        struct error err;
-        const char *name = names[i]->d_name;
-        size_t len = strlen(name);
-        bool partial = len > 5 && strcmp(name + len - 5, ".part") == 0;
-        int m = snprintf(path, sizeof path, "%s/%s/%s", models, name, partial ? "" : "config.json");
-        if (m > 0 && m < (int)sizeof path && stat(path, &sb) == 0) {
-            json_t *o = NULL;
-            buf_init(&origin, 64 << 10);
-            snprintf(path, sizeof path, "%.2000s/%.255s/origin.json", models, name);
-            if (os_read_file(path, &origin, &err) == OK)
-                o = json_loads(buf_str(&origin), 0, NULL);
-            const char *commit = json_string_value(json_object_get(o, "commit"));
-            snprintf(path, sizeof path, "%.2000s/%.255s", models, name);
-            printf("%-48s %8.1f MB  %s%.12s\n", name, folder_megabytes(path),
-                   partial ? "incomplete: pull it again to continue" : "", commit ? commit : "");
-            json_decref(o);
-            buf_free(&origin);
-            shown++;
-        }
-        free(names[i]);
+    size_t n;
+    if (cmd_models_dir(cfg, models, &err) != OK || library_list(models, &found, &n, &err) != OK)
+        return cmd_failed(&err);
+    for (size_t i = 0; i < n; i++) {
+        char name[LIBRARY_MAX_ID + sizeof LIBRARY_PART], path[PATH_MAX], commit[13];
+        snprintf(name, sizeof name, "%s%s", found[i].folder, found[i].incomplete ? LIBRARY_PART : "");
+        if (library_path(models, name, "", path, &err) != OK)
+            continue;
+        read_origin(path, commit);
+        printf("%-48s %8.1f MB  %s%s\n", name, folder_megabytes(path),
+               found[i].incomplete ? "incomplete: pull it again to continue" : "", commit);
     }
-    free(names);
-    if (!shown)
+    free(found);
+    if (!n)
         printf("no models in %s; `peel model pull openai/clip-vit-base-patch32` gets one\n", models);
     return EXIT_OK;
 }
@@ -142,7 +134,7 @@ static int info(const struct config *cfg, const char *id)
         return cmd_failed(&err);
     struct buf out;
     buf_init(&out, 1 << 20);
-    clip_info(m.clip, &out);
+    encoder_info(m.encoder, &out);
     json_t *o = json_loads(buf_str(&out), 0, NULL); /* indented, for people */
     char *text = o ? json_dumps(o, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(7)) : NULL;
     puts(text ? text : buf_str(&out));
@@ -169,16 +161,17 @@ static int verify(const struct config *cfg, const char *id)
     struct error err;
     if (model_open(cfg, id, &m, &err) != OK)
         return cmd_failed(&err);
+    const struct clip *clip = clip_of_encoder(m.encoder);
     const char *name = strrchr(m.dir, '/') ? strrchr(m.dir, '/') + 1 : m.dir;
     int code = EXIT_OK;
     bool known = false;
-    for (size_t i = 0; i < sizeof goldens / sizeof *goldens; i++) {
+    for (size_t i = 0; clip && i < sizeof goldens / sizeof *goldens; i++) {
         const struct golden *g = &goldens[i];
         if (strcmp(g->model, name) != 0)
             continue;
         known = true;
-        float *got = malloc(clip_dim(m.clip) * sizeof *got), worst = 0;
-        if (!got || clip_dim(m.clip) < 8 || clip_text_features(m.clip, g->text, strlen(g->text), got, &err) != OK) {
+        float *got = malloc(clip_dim(clip) * sizeof *got), worst = 0;
+        if (!got || clip_dim(clip) < 8 || clip_text_features(clip, g->text, strlen(g->text), got, &err) != OK) {
             free(got);
             model_close(&m);
             return cmd_failed(&err);
@@ -186,9 +179,9 @@ static int verify(const struct config *cfg, const char *id)
         for (size_t k = 0; k < 8; k++)
             worst = fmaxf(worst, fabsf(got[k] - g->first[k]));
         /* fp32 differs from the published half precision by its rounding; bf16 and int8 by their own */
-        float allowed = clip_precision_of(m.clip) == CLIP_FP32 ? 2e-3f : 5e-2f;
+        float allowed = clip_precision_of(clip) == CLIP_FP32 ? 2e-3f : 5e-2f;
         printf("%s \"%s\" (%s): largest difference %.5f, allowed %.5f: %s\n", name, g->text,
-               clip_precision_name(clip_precision_of(m.clip)), (double)worst, (double)allowed,
+               clip_precision_name(clip_precision_of(clip)), (double)worst, (double)allowed,
                worst <= allowed ? "ok" : "WRONG");
         if (!(worst <= allowed))
             code = EXIT_FAILED;
@@ -209,7 +202,7 @@ static enum status use_by_service(const struct config *cfg, const char *id, stru
     struct http_client_config cc = {.base_url = config_string(cfg, "search-url"), .connect_timeout_ms = 500};
     struct buf answer;
     int http = 0;
-    char body[HUB_MAX_ID + 32];
+    char body[LIBRARY_MAX_ID + 32];
     buf_init(&answer, 64 << 10);
     enum status st = http_client_open(&cc, &client, err);
     if (st != OK)
@@ -242,14 +235,12 @@ static enum status install_starter(const struct config *cfg, const char *models,
 static int use(const struct config *cfg, const char *given)
 {
     struct error err;
-    char id[HUB_MAX_ID + 8], path[PATH_MAX], models[PATH_MAX];
-    struct stat sb;
-    if (hub_dir_name(given, id, &err) != OK || cmd_models_dir(cfg, models, &err) != OK)
+    char id[LIBRARY_MAX_ID], models[PATH_MAX];
+    if (library_folder(given, id, &err) != OK || cmd_models_dir(cfg, models, &err) != OK)
         return cmd_failed(&err);
     if (strcmp(id, STARTER) == 0 && install_starter(cfg, models, &err) != OK)
         return cmd_failed(&err);
-    int n = snprintf(path, sizeof path, "%s/%s/config.json", models, id);
-    if (n < 0 || n >= (int)sizeof path || stat(path, &sb) != 0) {
+    if (!library_has(models, id)) {
         fprintf(stderr, "peel: there is no model %s in %s; `peel model list` shows what is there\n", id, models);
         return EXIT_FAILED;
     }

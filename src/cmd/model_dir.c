@@ -1,9 +1,9 @@
 #include "cmd/model_dir.h"
 #include "cmd/cmd.h"
-#include "cmd/model_hub.h"
+#include "model/library.h"
 
-#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,24 +14,25 @@ static bool is_folder(const char *path)
     return stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
 }
 
-/* The alphabetically first folder with a config.json. */
-static bool first_model(const char *models, char dir[PATH_MAX])
+/* The first model by name; ERR_NOT_FOUND: there is none. */
+static enum status first_model(const char *models, char dir[PATH_MAX], struct error *err)
 {
-    DIR *d = opendir(models);
-    char best[256] = "";
-    for (struct dirent *e; d && (e = readdir(d));) {
-        char path[PATH_MAX];
-        int n = snprintf(path, sizeof path, "%s/%s/config.json", models, e->d_name);
-        size_t len = strlen(e->d_name);
-        bool partial = len > 5 && strcmp(e->d_name + len - 5, ".part") == 0;
-        if (e->d_name[0] == '.' || partial || n < 0 || n >= PATH_MAX || access(path, R_OK) != 0)
-            continue;
-        if (!best[0] || strcmp(e->d_name, best) < 0)
-            snprintf(best, sizeof best, "%s", e->d_name);
-    }
-    if (d)
-        closedir(d);
-    return best[0] && snprintf(dir, PATH_MAX, "%s/%s", models, best) < PATH_MAX;
+    struct library_model *found;
+    size_t n, i = 0;
+    enum status st = library_list(models, &found, &n, err);
+    if (st != OK)
+        return st;
+    while (i < n && found[i].incomplete)
+        i++;
+    if (i < n)
+        st = library_path(models, found[i].folder, "", dir, err);
+    else
+        st = err_set(err, ERR_NOT_FOUND,
+                     "no model in %.200s; `peel model pull openai/clip-vit-base-patch32` gets one, `peel model use"
+                     " starter` takes the small one that comes with Peel",
+                     models);
+    free(found);
+    return st;
 }
 
 enum status model_find(const struct config *cfg, const char *id, char dir[PATH_MAX], struct error *err)
@@ -40,26 +41,20 @@ enum status model_find(const struct config *cfg, const char *id, char dir[PATH_M
     enum status st = cmd_models_dir(cfg, models, err);
     if (st != OK)
         return st;
-    char name[HUB_MAX_ID + 8];
+    char name[LIBRARY_MAX_ID];
     if (!id)
         id = config_string(cfg, "model");
-    if (!id) {
-        if (first_model(models, dir))
-            return OK;
-        return err_set(err, ERR_NOT_FOUND,
-                       "no model in %.200s; `peel model pull openai/clip-vit-base-patch32` gets one, `peel model use"
-                       " starter` takes the small one that comes with Peel",
-                       models);
-    }
+    if (!id)
+        return first_model(models, dir, err);
     if (strchr("./", id[0]) || (is_folder(id) && strchr(id, '/'))) {
         if (snprintf(dir, PATH_MAX, "%s", id) < PATH_MAX && is_folder(dir))
             return OK;
         return err_set(err, ERR_NOT_FOUND, "model folder %.300s does not exist", id);
     }
-    st = hub_dir_name(id, name, err);
+    st = library_folder(id, name, err);
     if (st != OK)
         return st;
-    if (snprintf(dir, PATH_MAX, "%s/%s", models, name) < PATH_MAX && is_folder(dir))
+    if (library_path(models, name, "", dir, NULL) == OK && is_folder(dir))
         return OK;
     return err_set(err, ERR_NOT_FOUND, "there is no model %s in %.200s; `peel model list` shows what is there", name,
                    models);
@@ -67,19 +62,18 @@ enum status model_find(const struct config *cfg, const char *id, char dir[PATH_M
 
 enum status model_open(const struct config *cfg, const char *id, struct model_open *out, struct error *err)
 {
-    enum clip_precision precision;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int64_t threads = config_int(cfg, "threads");
     *out = (struct model_open){0};
     enum status st = model_find(cfg, id, out->dir, err);
     if (st == OK)
-        st = clip_precision_parse(config_string(cfg, "precision"), &precision, err);
+        st = encoder_check_precision(config_string(cfg, "precision"), err);
     if (threads == 0)
         threads = cores < 1 ? 1 : cores > 256 ? 256 : cores;
     if (st == OK && threads > 1)
         st = pool_open("encoder", (unsigned)threads, 1, &out->pool, err);
     if (st == OK)
-        st = clip_open(out->dir, precision, out->pool, &out->clip, err);
+        st = encoder_open(out->dir, config_string(cfg, "precision"), out->pool, &out->encoder, err);
     if (st != OK)
         model_close(out);
     return st;
@@ -87,8 +81,8 @@ enum status model_open(const struct config *cfg, const char *id, struct model_op
 
 void model_close(struct model_open *m)
 {
-    clip_close(m->clip);
+    encoder_close(m->encoder);
     pool_close(m->pool);
-    m->clip = NULL;
+    m->encoder = NULL;
     m->pool = NULL;
 }

@@ -4,7 +4,7 @@
 
 #include "base/pool.h"
 #include "config/config.h"
-#include "model/clip.h"
+#include "model/encoder.h"
 
 #include <limits.h>
 
@@ -15,7 +15,7 @@ enum status model_find(const struct config *cfg, const char *id, char dir[PATH_M
 struct model_open {
     char dir[PATH_MAX];
     struct pool *pool;
-    struct clip *clip;
+    struct encoder *encoder;
 };
 /* Opens it with --precision and --threads. */
 enum status model_open(const struct config *cfg, const char *id, struct model_open *out, struct error *err) MUST_CHECK;

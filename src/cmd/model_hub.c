@@ -19,6 +19,9 @@
 #define MAX_FILES   256
 #define SPARE_BYTES (64u << 20) /* left free on the disk */
 
+/* It stands in URLs and in a file; usually 40 hexadecimal digits. */
+#define COMMIT_CHARACTERS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-"
+
 struct file {
     char name[128];
     uint64_t size;
@@ -26,37 +29,11 @@ struct file {
 };
 
 struct repo {
-    char endpoint[256], id[HUB_MAX_ID + 1], revision[128], commit[64];
+    char endpoint[256], id[LIBRARY_MAX_ID], revision[128], commit[64];
     struct file files[MAX_FILES];
     size_t n;
     uint64_t total;
 };
-
-/* --- names --- */
-
-static bool name_part(const char *s, size_t len)
-{
-    if (!len || !isalnum((unsigned char)s[0]))
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if (!isalnum((unsigned char)s[i]) && !strchr("._-", s[i]))
-            return false;
-    return true;
-}
-
-enum status hub_dir_name(const char *id, char out[HUB_MAX_ID + 8], struct error *err)
-{
-    const char *slash = strchr(id, '/');
-    size_t owner = slash ? (size_t)(slash - id) : 0;
-    if (strlen(id) > HUB_MAX_ID ||
-        (slash ? !name_part(id, owner) || !name_part(slash + 1, strlen(slash + 1)) : !name_part(id, strlen(id))))
-        return err_set(err, ERR_INVALID, "model id: expected owner/name, found \"%.80s\"", id);
-    if (slash)
-        snprintf(out, HUB_MAX_ID + 8, "%.*s--%s", (int)owner, id, slash + 1);
-    else
-        snprintf(out, HUB_MAX_ID + 8, "%s", id);
-    return OK;
-}
 
 /* Splits what the user typed into endpoint, id and revision. */
 static enum status parse_what(const struct hub_pull *p, struct repo *r, struct error *err)
@@ -86,10 +63,10 @@ static enum status parse_what(const struct hub_pull *p, struct repo *r, struct e
     snprintf(r->endpoint, sizeof r->endpoint, "%.*s", (int)endpoint_len, endpoint);
     snprintf(r->id, sizeof r->id, "%.*s", (int)id_len, rest);
     snprintf(r->revision, sizeof r->revision, "%s", revision);
-    char unused[HUB_MAX_ID + 8];
+    char unused[LIBRARY_MAX_ID];
     if (!strchr(r->id, '/'))
         return err_set(err, ERR_INVALID, "model id: expected owner/name, found \"%.80s\"", r->id);
-    return hub_dir_name(r->id, unused, err);
+    return library_folder(r->id, unused, err);
 }
 
 /* --- what the repository holds --- */
@@ -97,8 +74,8 @@ static enum status parse_what(const struct hub_pull *p, struct repo *r, struct e
 static bool wanted(const char *name)
 {
     static const char *const names[] = {
-        "config.json", "preprocessor_config.json", "tokenizer.json",    "vocab.json",
-        "merges.txt",  "tokenizer_config.json",    "model.safetensors", "model.safetensors.index.json"};
+        LIBRARY_CONFIG, "preprocessor_config.json", "tokenizer.json",    "vocab.json",
+        "merges.txt",   "tokenizer_config.json",    "model.safetensors", "model.safetensors.index.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -143,7 +120,7 @@ static enum status list_files(struct repo *r, const char *token, struct error *e
     const char *commit = json_string_value(json_object_get(root, "sha"));
     const json_t *siblings = json_object_get(root, "siblings"), *one;
     size_t i;
-    if (!commit || strlen(commit) >= sizeof r->commit || !name_part(commit, strlen(commit)) ||
+    if (!commit || !*commit || strlen(commit) >= sizeof r->commit || commit[strspn(commit, COMMIT_CHARACTERS)] ||
         !json_is_array(siblings)) {
         st = err_set(err, ERR_INVALID, "%.200s: expected sha and siblings in the answer", buf_str(&url));
         goto out;
@@ -218,7 +195,7 @@ static enum status find_conversion(struct repo *r, const char *token, struct err
 
 static enum status check_listing(const struct repo *r, struct error *err)
 {
-    if (!has(r, "config.json"))
+    if (!has(r, LIBRARY_CONFIG))
         return err_set(err, ERR_UNSUPPORTED, "%s holds no config.json: not a Transformers checkpoint", r->id);
     if (!has(r, "tokenizer.json") && !(has(r, "vocab.json") && has(r, "merges.txt")))
         return err_set(err, ERR_UNSUPPORTED, "%s holds neither tokenizer.json nor vocab.json and merges.txt", r->id);
@@ -312,7 +289,7 @@ static enum status write_origin(const struct repo *r, const char *dir, struct er
     return st;
 }
 
-enum status hub_pull(const struct hub_pull *p, char dir_name[HUB_MAX_ID + 8], struct error *err)
+enum status hub_pull(const struct hub_pull *p, char dir_name[LIBRARY_MAX_ID], struct error *err)
 {
     struct error local;
     err = err ? err : &local;
@@ -323,17 +300,14 @@ enum status hub_pull(const struct hub_pull *p, char dir_name[HUB_MAX_ID + 8], st
         return err_no_memory(err, "a request");
     enum status st = parse_what(p, r, err);
     if (st == OK)
-        st = hub_dir_name(r->id, dir_name, err);
+        st = library_folder(r->id, dir_name, err);
     if (st != OK)
         goto out;
-    int len = snprintf(final, sizeof final, "%s/%s", p->models_dir, dir_name);
-    if (len < 0 || (size_t)len >= sizeof final - 8) {
-        st = err_set(err, ERR_INVALID, "models folder's name is too long");
+    if ((st = library_path(p->models_dir, dir_name, "", final, err)) != OK ||
+        (st = library_path(p->models_dir, dir_name, LIBRARY_PART, part, err)) != OK)
         goto out;
-    }
     if (stat(final, &sb) == 0)
         goto out; /* complete: usable without a network */
-    snprintf(part, sizeof part, "%.*s.part", len, final);
     st = os_mkdirs(part, err);
     if (st == OK)
         st = list_files(r, p->token, err);

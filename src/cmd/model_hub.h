@@ -7,13 +7,13 @@
 #define PEEL_CMD_MODEL_HUB_H
 
 #include "base/status.h"
+#include "model/library.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define HUB_ENDPOINT "https://huggingface.co"
-#define HUB_MAX_ID   200
 
 struct hub_pull {
     const char *what;       /* "owner/name", or a URL of one ("https://hub/owner/name[/tree/revision]") */
@@ -28,9 +28,6 @@ struct hub_pull {
 
 /* On success `dir_name` names the model's folder below models_dir. When the model is complete already,
  * nothing is asked of the network. ERR_UNSUPPORTED: the repository holds no safetensors. */
-enum status hub_pull(const struct hub_pull *p, char dir_name[HUB_MAX_ID + 8], struct error *err) MUST_CHECK;
-
-/* "owner/name" <-> "owner--name"; ERR_INVALID unless each part is [A-Za-z0-9][A-Za-z0-9._-]*. */
-enum status hub_dir_name(const char *id, char out[HUB_MAX_ID + 8], struct error *err) MUST_CHECK;
+enum status hub_pull(const struct hub_pull *p, char dir_name[LIBRARY_MAX_ID], struct error *err) MUST_CHECK;
 
 #endif

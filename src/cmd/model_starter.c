@@ -1,23 +1,24 @@
 #include "cmd/model_starter.h"
 
 #include "base/os.h"
+#include "model/library.h"
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const files[] = {"model.safetensors",     "vocab.json", "merges.txt", "preprocessor_config.json",
-                                    "tokenizer_config.json", "README.md",  "config.json"};
+static const char *const files[] = {"model.safetensors",     "vocab.json", "merges.txt",  "preprocessor_config.json",
+                                    "tokenizer_config.json", "README.md",  LIBRARY_CONFIG};
 
-static bool join(char out[PATH_MAX], const char *folder, const char *name)
+static bool join_path(char out[PATH_MAX], const char *folder, const char *name)
 {
     int n = snprintf(out, PATH_MAX, "%s/%s", folder, name);
     return n >= 0 && n < PATH_MAX;
 }
 
 /* Where it was shipped to. */
-static enum status find(char dir[PATH_MAX], struct error *err)
+static enum status starter_find(char dir[PATH_MAX], struct error *err)
 {
     /* a source tree, its build folders, an installation */
     static const char *const places[] = {"models/" STARTER, "../../models/" STARTER, "../share/peel/models/" STARTER};
@@ -28,17 +29,17 @@ static enum status find(char dir[PATH_MAX], struct error *err)
     program[n] = '\0';
     *strrchr(program, '/') = '\0'; /* an absolute name */
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (join(dir, program, places[i]) && join(path, dir, "config.json") && access(path, R_OK) == 0)
+        if (join_path(dir, program, places[i]) && join_path(path, dir, LIBRARY_CONFIG) && access(path, R_OK) == 0)
             return OK;
     return err_set(err, ERR_NOT_FOUND, "the starter model is neither in %.1000s/%s nor in %.1000s/%s", program,
                    places[0], program, places[2]);
 }
 
-static enum status copy(const char *from, const char *to, const char *name, struct error *err)
+static enum status starter_copy(const char *from, const char *to, const char *name, struct error *err)
 {
     char source[PATH_MAX], target[PATH_MAX];
     struct os_map map;
-    if (!join(source, from, name) || !join(target, to, name))
+    if (!join_path(source, from, name) || !join_path(target, to, name))
         return err_set(err, ERR_INVALID, "models folder's name is too long");
     enum status st = os_map_file(source, &map, err);
     if (st != OK)
@@ -51,15 +52,15 @@ static enum status copy(const char *from, const char *to, const char *name, stru
 enum status starter_install(const char *models, struct error *err)
 {
     char from[PATH_MAX], final[PATH_MAX], part[PATH_MAX];
-    if (!join(final, models, STARTER) || !join(part, models, STARTER ".part"))
+    if (!join_path(final, models, STARTER) || !join_path(part, models, STARTER LIBRARY_PART))
         return err_set(err, ERR_INVALID, "models folder's name is too long");
     if (access(final, F_OK) == 0)
         return OK;
-    enum status st = find(from, err);
+    enum status st = starter_find(from, err);
     if (st == OK)
         st = os_mkdirs(part, err);
     for (size_t i = 0; st == OK && i < sizeof files / sizeof *files; i++)
-        st = copy(from, part, files[i], err);
+        st = starter_copy(from, part, files[i], err);
     if (st == OK && rename(part, final) != 0 && access(final, F_OK) != 0) /* there: another was quicker */
         st = err_errno(err, "cannot rename %s", part);
     return st;

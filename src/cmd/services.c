@@ -114,10 +114,7 @@ int cmd_search_service(const struct config *cfg)
         .threads = (unsigned)config_int(cfg, "threads"),
         .query_cache_bytes = (size_t)config_int(cfg, "query-cache-bytes"),
         .algorithm = config_string(cfg, "algorithm"),
-        .weight_lexical = config_number(cfg, "lexical-weight"),
         .words = config_string(cfg, "words"),
-        .weight_words = config_number(cfg, "words-weight"),
-        .weight_vector = config_number(cfg, "vector-weight"),
         .min_score = config_number(cfg, "min-score"),
         .stop_fd = -1,
         .drain_ms = (unsigned)config_int(cfg, "drain-ms"),
@@ -126,6 +123,8 @@ int cmd_search_service(const struct config *cfg)
         .ready = tell_ready,
         .ready_arg = &ready_fd,
     };
+#define LEG_WEIGHT(name, help) service.weights[LEG_##name] = config_number(cfg, #name "-weight");
+    LEG_LIST(LEG_WEIGHT)
     arena_init(&a, 1u << 16);
     enum status st = open_stop_fd(&service.stop_fd, &err);
     if (st == OK)

@@ -2,6 +2,8 @@
  * environment name, second flag, help. Bounds of strings are lengths in bytes. */
 #include "config/options.h"
 
+#include "base/legs.h"
+
 #include <string.h>
 
 #define ALL      "*"
@@ -131,12 +133,9 @@ const struct option config_options[] = {
     {"Searching", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
     {"algorithm", OPTION_ENUM, "auto", 0, 0, "auto|lexical|words|vector|hybrid", SEARCH, 0, NULL, NULL,
      "Algorithm of searches that name none; auto: hybrid with a model, else lexical"},
-    {"lexical-weight", OPTION_NUMBER, "1", 0, 1000, "", SEARCH, 0, NULL, NULL, "Weight of the words in hybrid search"},
-    {"words-weight", OPTION_NUMBER, "1", 0, 1000, "", SEARCH, 0, NULL, NULL,
-     "Weight of the words' meaning in hybrid search"},
-    {"vector-weight", OPTION_NUMBER, "1", 0, 1000, "", SEARCH, 0, NULL, NULL, "Weight of the vectors in hybrid search"},
-    {"min-score", OPTION_NUMBER, "0", -1, 1000, "", SEARCH, 0, NULL, NULL,
-     "Results with a lower score are left out of searches that name none; 0 = all"},
+#define LEG_OPTION(name, help) {#name "-weight", OPTION_NUMBER, "1", 0, 1000, "", SEARCH, 0, NULL, NULL, help},
+    LEG_LIST(LEG_OPTION){"min-score", OPTION_NUMBER, "0", -1, 1000, "", SEARCH, 0, NULL, NULL,
+                         "Results with a lower score are left out of searches that name none; 0 = all"},
     {"model", OPTION_STRING, NULL, 0, 4000, "ID", SEARCH "model tokenize embed ", 0, NULL, NULL,
      "The model to search with, an id in the models folder (or a folder); unset: the one chosen before, or the first"},
     {"precision", OPTION_ENUM, "auto", 0, 0, "auto|fp32|bf16|int8", SEARCH "model embed ", 0, NULL, NULL,

@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "base/status.h"
 #include "image/image.h"
+#include "model/encoder.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,5 +46,10 @@ enum status clip_embed_images(const struct clip *m, const struct image *images, 
 /* Before normalisation, for `peel model verify`. */
 enum status clip_text_features(const struct clip *m, const char *text, size_t len, float *out,
                                struct error *err) MUST_CHECK;
+
+/* --- behind encoder.h --- (clip_encoder.c) */
+extern const struct encoder_class clip_encoder;
+/* The CLIP behind an encoder, which keeps it; NULL for another kind. */
+const struct clip *clip_of_encoder(const struct encoder *e);
 
 #endif

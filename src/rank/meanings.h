@@ -5,6 +5,7 @@
 #define PEEL_RANK_MEANINGS_H
 
 #include "base/arena.h"
+#include "base/id_set.h"
 #include "search_store/search_store.h"
 
 struct meanings;
@@ -21,9 +22,10 @@ struct meaning_hit {
     int64_t id;
     double score; /* 0..1; 1: every word of the query is there, and the document is about nothing else */
 };
-/* The best `most` first, equal ones by id; those whose words are not alike are left out. *corrected: the query with
- * misspelled words put right, NULL when there are none. */
-enum status meanings_search(struct meanings *x, const char *text, size_t len, size_t most, struct arena *a,
-                            struct meaning_hit **out, size_t *n, const char **corrected, struct error *err) MUST_CHECK;
+/* The best `most` first, equal ones by id; those whose words are not alike are left out, as are those not in `passing`
+ * (NULL: all are). *corrected: the query with misspelled words put right, NULL when there are none. */
+enum status meanings_search(struct meanings *x, const char *text, size_t len, const struct id_set *passing, size_t most,
+                            struct arena *a, struct meaning_hit **out, size_t *n, const char **corrected,
+                            struct error *err) MUST_CHECK;
 
 #endif

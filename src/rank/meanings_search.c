@@ -389,8 +389,9 @@ static enum status collect(const struct meanings *x, const float *scores, size_t
     return OK;
 }
 
-enum status meanings_search(struct meanings *x, const char *text, size_t len, size_t most, struct arena *a,
-                            struct meaning_hit **out, size_t *n, const char **corrected, struct error *err)
+enum status meanings_search(struct meanings *x, const char *text, size_t len, const struct id_set *passing, size_t most,
+                            struct arena *a, struct meaning_hit **out, size_t *n, const char **corrected,
+                            struct error *err)
 {
     struct text_terms terms;
     struct term_query q;
@@ -415,6 +416,9 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, si
         st = err_no_memory(err, "the documents' words");
     if (st == OK) {
         score_all(x, &q, &terms, a, &scratch);
+        for (uint32_t i = 0; passing && i < x->n_slots; i++)
+            if (!id_set_has(passing, x->slots[i].id))
+                scratch.scores[i] = 0;
         st = collect(x, scratch.scores, most, a, out, n, err);
     }
     pthread_rwlock_unlock(&x->lock);

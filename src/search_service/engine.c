@@ -4,92 +4,58 @@
 
 #include "base/log.h"
 #include "base/os.h"
+#include "rank/leg.h"
 
-#include <dirent.h>
 #include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define TICK_S 5 /* how often saving and failed fetches are looked at when nothing happens */
-
-static bool has_model_in(const char *folder)
-{
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/config.json", folder);
-    return n > 0 && (size_t)n < sizeof path && access(path, R_OK) == 0;
-}
-
-/* `peel model pull` collects files in a folder of this name and renames it when all are there. */
-static bool half_pulled(const char *folder)
-{
-    size_t len = strlen(folder);
-    return len > 5 && strcmp(folder + len - 5, ".part") == 0;
-}
-
-/* A folder's name as an id: the first "--" was a slash. Ids stand in metrics and paths, so their
- * characters are few. */
-static bool id_of(const char *folder, char id[ENGINE_MAX_ID])
-{
-    size_t len = strlen(folder);
-    if (len < 1 || len >= ENGINE_MAX_ID ||
-        strspn(folder, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != len)
-        return false;
-    const char *cut = strstr(folder, "--");
-    if (cut && cut > folder && cut[2])
-        snprintf(id, ENGINE_MAX_ID, "%.*s/%s", (int)(cut - folder), folder, cut + 2);
-    else
-        memcpy(id, folder, len + 1);
-    return true;
-}
 
 struct engine_model *engine_find(struct engine *e, const char *id)
 {
     size_t n = atomic_load(&e->n_models);
     for (size_t i = 0; i < n; i++)
-        if (strcmp(e->models[i]->id, id) == 0 || strcmp(e->models[i]->folder, id) == 0)
+        if (strcmp(e->models[i]->files.id, id) == 0 || strcmp(e->models[i]->files.folder, id) == 0)
             return e->models[i];
     return NULL;
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
+static void add_model(struct engine *e, const struct library_model *files)
 {
-    return strcmp((*a)->d_name, (*b)->d_name);
+    char folder[PATH_MAX];
+    struct error err;
+    size_t known = atomic_load(&e->n_models);
+    struct engine_model *m = known < ENGINE_MAX_MODELS ? calloc(1, sizeof *m) : NULL;
+    if (!m) {
+        log_warn("%s/%s is passed over: there are %zu models already", e->cfg.models_dir, files->folder, known);
+        return;
+    }
+    m->files = *files;
+    snprintf(folder, sizeof folder, "%s/%s", e->cfg.models_dir, files->folder);
+    if (encoder_class_of(folder, &m->class, &err) != OK)
+        log_debug("%s", err.message); /* loading will say it to everybody */
+    m->saved_generation = -1;
+    m->work_after = m->retry_from = INT64_MAX;
+    e->models[known] = m;
+    atomic_store(&e->n_models, known + 1);
 }
 
 /* Adds the folders that are not known yet; the engine's mutex is held, or nobody else knows it. */
-static void scan(struct engine *e)
+static void find_models(struct engine *e)
 {
-    struct dirent **found = NULL;
-    int n = e->cfg.models_dir && *e->cfg.models_dir ? scandir(e->cfg.models_dir, &found, NULL, by_name) : 0;
-    for (int i = 0; i < n; i++) {
-        const char *name = found[i]->d_name;
-        char path[PATH_MAX], id[ENGINE_MAX_ID];
-        int len = snprintf(path, sizeof path, "%s/%s", e->cfg.models_dir, name);
-        if (name[0] == '.' || half_pulled(name) || len < 0 || (size_t)len >= sizeof path || !has_model_in(path))
-            continue;
-        size_t known = atomic_load(&e->n_models);
-        if (!id_of(name, id)) {
-            log_warn("%s is passed over: a model's name has 1 to %d letters, digits, \".\", \"_\" or \"-\"", path,
-                     ENGINE_MAX_ID - 1);
-        } else if (!engine_find(e, id)) {
-            struct engine_model *m = known < ENGINE_MAX_MODELS ? calloc(1, sizeof *m) : NULL;
-            if (!m) {
-                log_warn("%s is passed over: there are %d models already", path, ENGINE_MAX_MODELS);
-                continue;
-            }
-            memcpy(m->id, id, sizeof id);
-            memcpy(m->folder, name, strlen(name) + 1); /* as long as the id at most: id_of has seen to it */
-            m->saved_generation = -1;
-            m->lowered = m->retry_from = INT64_MAX;
-            e->models[known] = m;
-            atomic_store(&e->n_models, known + 1);
-        }
+    struct library_model *found;
+    struct error err;
+    size_t n;
+    if (library_list(e->cfg.models_dir, &found, &n, &err) != OK) {
+        log_warn("%s", err.message);
+        return;
     }
-    for (int i = 0; i < n; i++)
-        free(found[i]);
+    for (size_t i = 0; i < n; i++)
+        if (!found[i].incomplete && !engine_find(e, found[i].id))
+            add_model(e, &found[i]);
     free(found);
 }
 
@@ -118,8 +84,8 @@ static void rest(struct engine *e)
     size_t n = atomic_load(&e->n_models);
     for (size_t i = 0; i < n && tick; i++) {
         struct engine_model *m = e->models[i];
-        if (m->retry_from < m->lowered)
-            m->lowered = m->retry_from;
+        if (m->retry_from < m->work_after)
+            m->work_after = m->retry_from;
         m->retry_from = INT64_MAX;
     }
     pthread_mutex_unlock(&e->mutex);
@@ -127,9 +93,11 @@ static void rest(struct engine *e)
 
 static void load_waiting(struct engine *e)
 {
-    struct engine_model *first = engine_default(e);
-    if (first && engine_model_state(first) == ENGINE_WAITING)
-        engine_load(e, first);
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++) {
+        struct engine_model *first = engine_default(e, leg);
+        if (first && engine_model_state(first) == ENGINE_WAITING)
+            engine_load(e, first);
+    }
     for (size_t i = 0; i < atomic_load(&e->n_models) && !atomic_load(&e->stop); i++)
         if (engine_model_state(e->models[i]) == ENGINE_WAITING)
             engine_load(e, e->models[i]);
@@ -149,7 +117,7 @@ static bool fill_all(struct engine *e)
         bool failed = engine_fill(e, m, &n, &err) != OK;
         int64_t us = os_monotonic_us() - start;
         if (failed) {
-            log_error("model %s: encoding images: %s", m->id, err.message);
+            log_error("model %s: encoding: %s", m->files.id, err.message);
             engine_set_error(e, m, err.message);
         }
         pthread_mutex_lock(&e->mutex);
@@ -192,30 +160,49 @@ static unsigned cores(void)
     return n > 0 && n <= 256 ? (unsigned)n : 1;
 }
 
-static void choose_at_start(struct engine *e)
+const char *engine_setting(enum leg_number leg, char out[64])
+{
+    if (leg == LEG_vector) /* as it was called when there was one leg with models */
+        return SEARCH_SETTING_MODEL;
+    snprintf(out, 64, SEARCH_SETTING_MODEL ".%s", legs[leg]->name);
+    return out;
+}
+
+/* The first model of a leg by name; NULL: there is none. */
+static struct engine_model *first_model(struct engine *e, enum leg_number leg)
+{
+    for (size_t i = 0; i < atomic_load(&e->n_models); i++)
+        if (e->models[i]->class->leg == leg)
+            return e->models[i];
+    return NULL;
+}
+
+static void choose_default(struct engine *e, enum leg_number leg)
 {
     struct arena a;
-    arena_init(&a, 8192);
+    char key[64];
     const char *remembered = "";
     struct error err;
-    if (search_store_setting_get(e->cfg.store, SEARCH_SETTING_MODEL, &a, &remembered, &err) != OK)
+    arena_init(&a, 8192);
+    if (search_store_setting_get(e->cfg.store, engine_setting(leg, key), &a, &remembered, &err) != OK)
         log_warn("the remembered default model is not known: %s", err.message);
-    snprintf(e->setting, sizeof e->setting, "%s", remembered);
-    struct engine_model *m = NULL;
-    if (e->cfg.model && *e->cfg.model) {
-        m = engine_find(e, e->cfg.model);
-        if (!m)
-            log_warn("model %s is not in %s", e->cfg.model, e->cfg.models_dir ? e->cfg.models_dir : "(no folder)");
-    }
-    if (!m)
-        m = engine_find(e, remembered);
-    if (!m && atomic_load(&e->n_models))
-        m = e->models[0];
-    atomic_store(&e->chosen, m);
-    if (!m)
-        log_warn("no model in %s: searching by words only; \"peel model pull openai/clip-vit-base-patch32\" fixes it",
-                 e->cfg.models_dir && *e->cfg.models_dir ? e->cfg.models_dir : "(no folder)");
+    snprintf(e->settings[leg], sizeof e->settings[leg], "%s", remembered);
+    struct engine_model *asked = e->cfg.model && *e->cfg.model ? engine_find(e, e->cfg.model) : NULL;
+    struct engine_model *m = asked && asked->class->leg == leg ? asked : engine_find(e, remembered);
+    atomic_store(&e->defaults[leg], m ? m : first_model(e, leg));
     arena_free(&a);
+}
+
+static void choose_at_start(struct engine *e)
+{
+    const char *folder = e->cfg.models_dir && *e->cfg.models_dir ? e->cfg.models_dir : "(no folder)";
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
+        choose_default(e, leg);
+    if (e->cfg.model && *e->cfg.model && !engine_find(e, e->cfg.model))
+        log_warn("model %s is not in %s", e->cfg.model, folder);
+    if (!atomic_load(&e->n_models))
+        log_warn("no model in %s: searching by words only; \"peel model pull openai/clip-vit-base-patch32\" fixes it",
+                 folder);
 }
 
 enum status engine_open(const struct engine_config *cfg, struct engine **out, struct error *err)
@@ -225,13 +212,8 @@ enum status engine_open(const struct engine_config *cfg, struct engine **out, st
     if (!e)
         return err_no_memory(err, "the engine");
     e->cfg = *cfg;
-    e->followed = cfg->since;
-    e->lacking = INT64_MAX;
-    pthread_rwlockattr_t prefer;
-    pthread_rwlockattr_init(&prefer);
-    pthread_rwlockattr_setkind_np(&prefer, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(&e->changes, &prefer);
-    pthread_rwlockattr_destroy(&prefer);
+    e->cfg.precision = cfg->precision && *cfg->precision ? cfg->precision : "auto";
+    e->missing_from = INT64_MAX;
     pthread_mutex_init(&e->mutex, NULL);
     pthread_condattr_t clock;
     pthread_condattr_init(&clock);
@@ -239,8 +221,7 @@ enum status engine_open(const struct engine_config *cfg, struct engine **out, st
     pthread_cond_init(&e->wake, &clock);
     pthread_condattr_destroy(&clock);
     unsigned threads = cfg->threads ? cfg->threads : cores();
-    enum status st =
-        clip_precision_parse(cfg->precision && *cfg->precision ? cfg->precision : "auto", &e->precision, err);
+    enum status st = encoder_check_precision(e->cfg.precision, err);
     if (st == OK && threads > 1)
         st = pool_open("encode", threads - 1, 1, &e->pool, err);
     if (st == OK && threads > 1)
@@ -250,16 +231,14 @@ enum status engine_open(const struct engine_config *cfg, struct engine **out, st
     if (st == OK && cfg->cache_dir && *cfg->cache_dir)
         st = os_mkdirs(cfg->cache_dir, err);
     if (st == OK) {
-        scan(e);
+        find_models(e);
         choose_at_start(e);
         if (pthread_create(&e->thread, NULL, run, e) != 0)
             st = err_set(err, ERR_UNAVAILABLE, "no thread for the engine");
         else
             e->thread_runs = true;
-        if (st == OK && pthread_create(&e->follower, NULL, engine_follow, e) != 0)
-            st = err_set(err, ERR_UNAVAILABLE, "no thread for the engine");
-        else
-            e->follower_runs = st == OK;
+        if (st == OK)
+            st = catalog_start(cfg->catalog, &engine_listener, e, err);
     }
     if (st != OK) {
         engine_close(e);
@@ -277,12 +256,11 @@ void engine_close(struct engine *e)
     wake(e);
     if (e->thread_runs)
         pthread_join(e->thread, NULL);
-    if (e->follower_runs)
-        pthread_join(e->follower, NULL);
+    catalog_stop(e->cfg.catalog);
     for (size_t i = 0; i < atomic_load(&e->n_models); i++) {
         struct engine_model *m = e->models[i];
-        vectors_exact_close(atomic_load(&m->index));
-        clip_close(m->clip);
+        vectors_close(atomic_load(&m->vectors));
+        encoder_close(m->encoder);
         free(m);
     }
     query_cache_close(e->cache);
@@ -290,22 +268,21 @@ void engine_close(struct engine *e)
     pool_close(e->pool);
     pthread_cond_destroy(&e->wake);
     pthread_mutex_destroy(&e->mutex);
-    pthread_rwlock_destroy(&e->changes);
     free(e);
 }
 
 /* --- models --- */
 
-struct engine_model *engine_default(struct engine *e)
+struct engine_model *engine_default(struct engine *e, enum leg_number leg)
 {
-    return atomic_load(&e->chosen);
+    return atomic_load(&e->defaults[leg]);
 }
 
 void engine_list_ids(struct engine *e, struct buf *out)
 {
     size_t n = atomic_load(&e->n_models);
     for (size_t i = 0; i < n; i++)
-        buf_printf(out, "%s\"%s\"", i ? ", " : "", e->models[i]->id);
+        buf_printf(out, "%s\"%s\"", i ? ", " : "", e->models[i]->files.id);
     if (n == 0)
         buf_puts(out, "none");
 }
@@ -321,7 +298,7 @@ size_t engine_models(struct engine *e, struct engine_model *out[ENGINE_MAX_MODEL
 enum status engine_use(struct engine *e, const char *id, struct engine_model **out, struct error *err)
 {
     pthread_mutex_lock(&e->mutex);
-    scan(e);
+    find_models(e);
     pthread_mutex_unlock(&e->mutex);
     struct engine_model *m = engine_find(e, id);
     if (!m) {
@@ -332,12 +309,14 @@ enum status engine_use(struct engine *e, const char *id, struct engine_model **o
         buf_free(&known);
         return ERR_INVALID;
     }
-    enum status st = search_store_setting_set(e->cfg.store, SEARCH_SETTING_MODEL, m->id, err);
+    char key[64];
+    enum leg_number leg = m->class->leg;
+    enum status st = search_store_setting_set(e->cfg.store, engine_setting(leg, key), m->files.id, err);
     if (st != OK)
         return st;
     int failed = ENGINE_FAILED;
     atomic_compare_exchange_strong(&m->state, &failed, ENGINE_WAITING);
-    atomic_store(&e->chosen, m);
+    atomic_store(&e->defaults[leg], m);
     wake(e);
     *out = m;
     return OK;
@@ -359,7 +338,12 @@ const char *engine_state_name(enum engine_state s)
 
 const char *engine_model_id(const struct engine_model *m)
 {
-    return m->id;
+    return m->files.id;
+}
+
+enum leg_number engine_model_leg(const struct engine_model *m)
+{
+    return m->class->leg;
 }
 
 enum engine_state engine_model_state(const struct engine_model *m)
@@ -383,13 +367,13 @@ enum status engine_model_status(struct engine *e, struct engine_model *m, struct
     out->rate = m->rate;
     pthread_mutex_unlock(&e->mutex);
     if (out->state == ENGINE_READY) {
-        out->precision = clip_precision_name(clip_precision_of(m->clip));
-        out->dim = clip_dim(m->clip);
-        out->model_bytes = clip_bytes(m->clip);
-        out->vectors_exact_bytes = engine_index(m) ? vectors_exact_bytes(engine_index(m)) : 0;
+        out->precision = encoder_precision(m->encoder);
+        out->dim = encoder_dim(m->encoder);
+        out->model_bytes = encoder_bytes(m->encoder);
+        out->vector_bytes = vectors_bytes(atomic_load(&m->vectors));
     }
     struct vectors_progress p;
-    enum status st = search_store_vectors_progress(e->cfg.store, m->id, &p, err);
+    enum status st = search_store_vectors_progress(e->cfg.store, m->files.id, &p, err);
     if (st == OK) {
         out->indexed = p.indexed;
         out->pending = p.pending;
@@ -401,69 +385,38 @@ enum status engine_model_status(struct engine *e, struct engine_model *m, struct
 void engine_model_info(const struct engine_model *m, struct buf *out)
 {
     if (engine_model_state(m) == ENGINE_READY)
-        clip_info(m->clip, out);
+        encoder_info(m->encoder, out);
 }
 
 bool engine_snapshot_path(const struct engine *e, const struct engine_model *m, char out[PATH_MAX])
 {
     if (!e->cfg.cache_dir || !*e->cfg.cache_dir)
         return false;
-    int n = snprintf(out, PATH_MAX, "%s/%s.index", e->cfg.cache_dir, m->folder);
+    int n = snprintf(out, PATH_MAX, "%s/%s.index", e->cfg.cache_dir, m->files.folder);
     return n > 0 && n < PATH_MAX;
 }
 
 /* --- searching --- */
 
-size_t engine_dim(const struct engine_model *m)
+void engine_fill_model(struct engine_model *m, struct rank_sources *out)
 {
-    return clip_dim(m->clip);
+    bool ready = engine_model_state(m) == ENGINE_READY;
+    out->models[m->class->leg] = (struct rank_model){.id = m->files.id,
+                                                     .state = engine_state_name(engine_model_state(m)),
+                                                     .encoder = ready ? m->encoder : NULL,
+                                                     .vectors = ready ? atomic_load(&m->vectors) : NULL};
 }
 
-double engine_hybrid_weight(const struct engine_model *m, bool english_query)
+void engine_fill_sources(struct engine *e, struct rank_sources *out)
 {
-    return clip_hybrid_weight(m->clip, english_query);
-}
-
-struct vectors_exact *engine_index(const struct engine_model *m)
-{
-    return atomic_load(&m->index);
-}
-
-size_t engine_searched(const struct engine_model *m)
-{
-    struct vectors_exact *ix = engine_index(m);
-    return ix ? vectors_exact_count(ix) : atomic_load(&m->stored);
-}
-
-static enum status nearest(struct engine *e, const struct engine_model *m, const float *vector, size_t k,
-                           struct arena *a, struct vectors_hit **hits, size_t *n, struct error *err)
-{
-    struct vectors_exact *ix = engine_index(m);
-    struct vector_hit *found;
-    enum status st = OK;
-    *n = 0;
-    if (!ix)
-        st = search_store_vectors_search(e->cfg.store, m->id, engine_dim(m), vector, k, a, &found, n, err);
-    *hits = st == OK ? arena_array(a, ix ? k : *n + 1, sizeof **hits) : NULL;
-    if (st == OK && !*hits)
-        st = err_no_memory(err, "the results");
-    if (st == OK && ix)
-        return vectors_exact_search(ix, e->pool, vector, 1, k, VECTORS_INT8, *hits, n, err);
-    for (size_t i = 0; i < *n && st == OK; i++)
-        (*hits)[i] = (struct vectors_hit){.id = found[i].id, .score = found[i].score};
-    return st;
-}
-
-enum status engine_nearest(struct engine *e, const struct engine_model *m, const float *vector, size_t k,
-                           struct arena *a, struct vectors_hit **hits, size_t *n, struct error *err)
-{
-    int64_t began_us = os_monotonic_us();
-    enum status st = nearest(e, m, vector, k, a, hits, n, err);
-    int64_t us = os_monotonic_us() - began_us;
-    metric_observe(&e->times.nearest, us);
-    if (engine_index(m)) /* else the database has counted it */
-        metric_part_add(METRIC_MODEL, us);
-    return st;
+    out->cache = e->cache;
+    out->pool = e->pool;
+    out->times = &e->times.queries;
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++) {
+        struct engine_model *m = engine_default(e, leg);
+        if (m)
+            engine_fill_model(m, out);
+    }
 }
 
 const struct engine_times *engine_times(const struct engine *e)
@@ -471,64 +424,9 @@ const struct engine_times *engine_times(const struct engine *e)
     return &e->times;
 }
 
-enum status engine_vector(struct engine *e, const struct engine_model *m, int64_t id, float *out, struct error *err)
-{
-    struct vectors_exact *ix = engine_index(m);
-    struct arena a;
-    const float *vector;
-    if (ix)
-        return vectors_exact_get(ix, id, out, err);
-    arena_init(&a, 1u << 20);
-    enum status st = search_store_vectors_get(e->cfg.store, m->id, engine_dim(m), &id, 1, &a, &vector, err);
-    if (st == OK && !vector)
-        st = err_set(err, ERR_NOT_FOUND, "document %lld has no vector", (long long)id);
-    if (st == OK)
-        memcpy(out, vector, engine_dim(m) * sizeof *out);
-    arena_free(&a);
-    return st;
-}
-
-enum status engine_embed(struct engine *e, struct engine_model *m, const char *text, size_t len, float *out,
-                         struct error *err)
-{
-    size_t dim = engine_dim(m);
-    if (query_cache_get(e->cache, m->id, text, len, out, dim))
-        return OK;
-    int64_t began_us = os_monotonic_us();
-    enum status st = clip_embed_text(m->clip, text, len, out, err);
-    int64_t us = os_monotonic_us() - began_us;
-    metric_observe(&e->times.text, us);
-    metric_part_add(METRIC_MODEL, us);
-    if (st == OK)
-        query_cache_put(e->cache, m->id, text, len, out, dim);
-    return st;
-}
-
 struct query_cache_stats engine_cache_stats(struct engine *e)
 {
     return query_cache_stats(e->cache);
-}
-
-/* --- changing documents --- */
-
-void engine_change_begin(struct engine *e)
-{
-    pthread_rwlock_rdlock(&e->changes);
-}
-
-void engine_change_end(struct engine *e)
-{
-    pthread_rwlock_unlock(&e->changes);
-}
-
-void engine_drop_document(struct engine *e, int64_t id)
-{
-    size_t n = atomic_load(&e->n_models);
-    for (size_t i = 0; i < n; i++) {
-        struct vectors_exact *ix = atomic_load(&e->models[i]->index);
-        if (ix)
-            vectors_exact_delete(ix, id);
-    }
 }
 
 void engine_has_work(struct engine *e, int64_t id)
@@ -536,8 +434,8 @@ void engine_has_work(struct engine *e, int64_t id)
     pthread_mutex_lock(&e->mutex);
     size_t n = atomic_load(&e->n_models);
     for (size_t i = 0; i < n; i++)
-        if (id - 1 < e->models[i]->lowered)
-            e->models[i]->lowered = id - 1;
+        if (id - 1 < e->models[i]->work_after)
+            e->models[i]->work_after = id - 1;
     e->woken = true;
     pthread_cond_broadcast(&e->wake);
     pthread_mutex_unlock(&e->mutex);

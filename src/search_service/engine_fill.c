@@ -101,7 +101,7 @@ static enum status encode(struct engine *e, struct batch *b, struct engine_model
 {
     struct image images[BATCH];
     struct picture *owner[BATCH];
-    size_t n = 0, dim = clip_dim(m->clip);
+    size_t n = 0, dim = encoder_dim(m->encoder);
     for (size_t i = 0; i < b->n; i++)
         if (b->pictures[i].fate == DECODED) {
             owner[n] = &b->pictures[i];
@@ -111,13 +111,13 @@ static enum status encode(struct engine *e, struct batch *b, struct engine_model
     if (n == 0)
         return OK;
     int64_t began_us = os_monotonic_us();
-    enum status st = clip_embed_images(m->clip, images, n, vectors, err);
+    enum status st = encoder_embed_images(m->encoder, images, n, vectors, err);
     metric_observe(&e->times.images, os_monotonic_us() - began_us);
     atomic_fetch_add_explicit(&e->times.encoded, n, memory_order_relaxed);
     if (st == OK || st == ERR_NO_MEMORY)
         return st;
     for (size_t i = 0; i < n; i++) {
-        st = clip_embed_images(m->clip, &images[i], 1, vectors + i * dim, &owner[i]->err);
+        st = encoder_embed_images(m->encoder, &images[i], 1, vectors + i * dim, &owner[i]->err);
         if (st == ERR_NO_MEMORY)
             return err_set(err, st, "%s", owner[i]->err.message);
         if (st != OK)
@@ -144,8 +144,8 @@ static enum status still_same(struct engine *e, const struct document *doc, bool
 static enum status commit_vectors(struct engine *e, struct engine_model *m, const struct batch *b, float *vectors,
                                   struct error *err)
 {
-    struct vectors_exact *ix = atomic_load(&m->index);
-    size_t dim = clip_dim(m->clip), n = 0, put = 0;
+    struct vectors *v = atomic_load(&m->vectors);
+    size_t dim = encoder_dim(m->encoder), n = 0, put = 0;
     int64_t ids[BATCH];
     const char *hashes[BATCH];
     for (size_t i = 0; i < b->n; i++) {
@@ -157,20 +157,18 @@ static enum status commit_vectors(struct engine *e, struct engine_model *m, cons
         hashes[n++] = p->doc->image_sha256;
     }
     enum status st = OK;
-    while (ix && put < n && (st = vectors_exact_put(ix, ids[put], vectors + put * dim, err)) == OK)
+    while (put < n && (st = vectors_put(v, ids[put], vectors + put * dim, err)) == OK)
         put++;
     if (st == OK && n)
-        st = search_store_vectors_put(e->cfg.store, m->id, dim, ids, hashes, vectors, n, err);
+        st = search_store_vectors_put(e->cfg.store, m->files.id, dim, ids, hashes, vectors, n, err);
     while (st != OK && put > 0)
-        vectors_exact_delete(ix, ids[--put]);
-    if (st == OK && !ix)
-        st = engine_count_stored(e, m, err);
-    return st;
+        vectors_remove(v, ids[--put]);
+    return st == OK ? vectors_refresh(v, err) : st;
 }
 
 static enum status commit(struct engine *e, struct engine_model *m, struct batch *b, float *vectors, struct error *err)
 {
-    pthread_rwlock_wrlock(&e->changes);
+    catalog_lock(e->cfg.catalog);
     enum status st = OK;
     for (size_t i = 0; i < b->n && st == OK; i++) {
         struct picture *p = &b->pictures[i];
@@ -186,10 +184,10 @@ static enum status commit(struct engine *e, struct engine_model *m, struct batch
         const struct picture *p = &b->pictures[i];
         if (p->fate != FAILED)
             continue;
-        log_warn("model %s: %s has no vector: %s", m->id, p->doc->filename, p->err.message);
-        st = search_store_vector_failed(e->cfg.store, m->id, p->doc->id, p->err.message, err);
+        log_warn("model %s: %s has no vector: %s", m->files.id, p->doc->filename, p->err.message);
+        st = search_store_vector_failed(e->cfg.store, m->files.id, p->doc->id, p->err.message, err);
     }
-    pthread_rwlock_unlock(&e->changes);
+    catalog_unlock(e->cfg.catalog);
     return st;
 }
 
@@ -215,19 +213,19 @@ enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, str
     if (!e->cfg.bucket)
         return OK;
     pthread_mutex_lock(&e->mutex);
-    if (m->lowered < m->cursor)
-        m->cursor = m->lowered;
-    m->lowered = INT64_MAX;
+    if (m->work_after < m->cursor)
+        m->cursor = m->work_after;
+    m->work_after = INT64_MAX;
     pthread_mutex_unlock(&e->mutex);
     struct arena a;
     struct document *docs;
     struct batch *b = calloc(1, sizeof *b);
-    float *vectors = malloc(BATCH * clip_dim(m->clip) * sizeof *vectors);
+    float *vectors = malloc(BATCH * encoder_dim(m->encoder) * sizeof *vectors);
     arena_init(&a, LIST_BYTES);
     enum status st = b && vectors ? OK : err_no_memory(err, "a batch of images");
     size_t found = 0;
     if (st == OK)
-        st = search_store_unindexed(e->cfg.store, m->id, m->cursor, BATCH, &a, &docs, &found, err);
+        st = search_store_unindexed(e->cfg.store, m->files.id, m->cursor, BATCH, &a, &docs, &found, err);
     if (st != OK || found == 0)
         goto out;
     b->e = e;

@@ -1,5 +1,5 @@
-/* A model becomes ready: its weights are packed, then its index comes from the snapshot when that is of
- * exactly the database's generation, else from the database.
+/* A model becomes ready: its weights are packed, then its vectors come from the snapshot when that is of exactly the
+ * database's generation, else from the database; or they stay there.
  *
  * Vectors belong to the weights they were made with. A folder whose files were exchanged keeps its id, so
  * a fingerprint of them is remembered, and vectors of another one are forgotten; so are vectors of
@@ -8,65 +8,32 @@
 
 #include "base/log.h"
 #include "base/os.h"
+#include "search_service/vectors_stored.h"
+#include "vectors/vectors_exact.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define PAGE_ROWS         1000u /* vectors per page of the database */
-#define PAGE_BYTES        (64u << 20)
-#define FINGERPRINT_BYTES (1u << 20) /* of each file: safetensors' header and the first tensors */
-#define SAVE_EVERY_US     (60 * 1000000ll)
-#define SAVE_EFFORT       20 /* saving takes at most a twentieth of the time */
-
-/* Appends the name, size and first megabyte of a file, or nothing if it is not there. */
-static void sample(const char *folder, const char *name, struct buf *out)
-{
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
-    int fd = n > 0 && (size_t)n < sizeof path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    struct stat sb;
-    if (fd >= 0 && fstat(fd, &sb) == 0) {
-        buf_printf(out, "%s %lld\n", name, (long long)sb.st_size);
-        char chunk[16384];
-        ssize_t got;
-        for (size_t all = 0; all < FINGERPRINT_BYTES && (got = read(fd, chunk, sizeof chunk)) > 0; all += (size_t)got)
-            buf_append(out, chunk, (size_t)got);
-    }
-    if (fd >= 0)
-        close(fd);
-}
-
-static void fingerprint(const char *folder, char out[65])
-{
-    static const char *const files[] = {"config.json", "preprocessor_config.json", "model.safetensors",
-                                        "tokenizer.json", "merges.txt"};
-    struct buf all;
-    buf_init(&all, (FINGERPRINT_BYTES + 65536) * (sizeof files / sizeof *files));
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        sample(folder, files[i], &all);
-    os_sha256_hex(buf_str(&all), all.len, out);
-    buf_free(&all);
-}
+#define PAGE_ROWS     1000u /* vectors per page of the database */
+#define PAGE_BYTES    (64u << 20)
+#define SAVE_EVERY_US (60 * 1000000ll)
+#define SAVE_EFFORT   20 /* saving takes at most a twentieth of the time */
 
 static enum status forget_foreign_vectors(struct engine *e, const struct engine_model *m, const char *folder,
                                           struct error *err)
 {
-    char key[ENGINE_MAX_ID + 32], now[65];
+    char key[LIBRARY_MAX_ID + 32], now[65];
     const char *before;
     struct arena a;
     arena_init(&a, 8192);
-    snprintf(key, sizeof key, "model.fingerprint.%s", m->id);
-    fingerprint(folder, now);
+    snprintf(key, sizeof key, "model.fingerprint.%s", m->files.id);
+    library_fingerprint(folder, now);
     enum status st = search_store_setting_get(e->cfg.store, key, &a, &before, err);
     if (st == OK && strcmp(before, now) != 0) {
         if (*before) {
-            log_warn("model %s: its files are others than before; all images are encoded anew", m->id);
-            st = search_store_vectors_drop(e->cfg.store, m->id, err);
+            log_warn("model %s: its files are others than before; everything is encoded anew", m->files.id);
+            st = search_store_vectors_drop(e->cfg.store, m->files.id, err);
         }
         if (st == OK)
             st = search_store_setting_set(e->cfg.store, key, now, err);
@@ -75,60 +42,60 @@ static enum status forget_foreign_vectors(struct engine *e, const struct engine_
     return st;
 }
 
-/* --- the index --- */
+/* --- the vectors in memory --- */
 
-/* Loads the snapshot if it is of the generation that the database has now; then the index is published
- * while nothing can change. */
+/* Loads the snapshot if it is of the generation that the database has now; then the vectors are published while
+ * nothing can change. */
 static bool load_snapshot(struct engine *e, struct engine_model *m, size_t dim)
 {
     char path[PATH_MAX];
     struct error err;
     int64_t generation, again;
-    struct vectors_exact *ix;
+    struct vectors_exact *loaded;
     if (!engine_snapshot_path(e, m, path) ||
-        search_store_vectors_generation(e->cfg.store, m->id, &generation, &err) != OK)
+        search_store_vectors_generation(e->cfg.store, m->files.id, &generation, &err) != OK)
         return false;
-    enum status st = vectors_exact_load(path, m->id, dim, generation, &ix, &err);
+    enum status st = vectors_exact_load(path, m->files.id, dim, generation, &loaded, &err);
     if (st != OK) {
         if (st != ERR_NOT_FOUND)
-            log_info("model %s: the index is rebuilt from the database: %s", m->id, err.message);
+            log_info("model %s: the vectors are read from the database: %s", m->files.id, err.message);
         return false;
     }
-    pthread_rwlock_wrlock(&e->changes);
-    bool same = search_store_vectors_generation(e->cfg.store, m->id, &again, &err) == OK && again == generation;
+    catalog_lock(e->cfg.catalog);
+    bool same = search_store_vectors_generation(e->cfg.store, m->files.id, &again, &err) == OK && again == generation;
     if (same) {
-        atomic_store(&m->index, ix);
+        atomic_store(&m->vectors, vectors_exact_base(loaded));
         m->saved_generation = generation;
     }
-    pthread_rwlock_unlock(&e->changes);
+    catalog_unlock(e->cfg.catalog);
     if (!same)
-        vectors_exact_close(ix);
+        vectors_exact_close(loaded);
     return same;
 }
 
-/* One page, while nothing can change: what is read is still true when it is put into the index. */
+/* One page, while nothing can change: what is read is still true when it is put into memory. */
 static enum status read_page(struct engine *e, struct engine_model *m, size_t dim, int64_t *after, size_t *n,
                              struct error *err)
 {
     struct arena a;
     struct vector_row *rows;
     arena_init(&a, PAGE_BYTES);
-    pthread_rwlock_wrlock(&e->changes);
-    enum status st = search_store_vectors_page(e->cfg.store, m->id, dim, *after, PAGE_ROWS, &a, &rows, n, err);
+    catalog_lock(e->cfg.catalog);
+    enum status st = search_store_vectors_page(e->cfg.store, m->files.id, dim, *after, PAGE_ROWS, &a, &rows, n, err);
     for (size_t i = 0; i < *n && st == OK; i++)
-        st = vectors_exact_put(atomic_load(&m->index), *after = rows[i].document_id, rows[i].vector, err);
-    pthread_rwlock_unlock(&e->changes);
+        st = vectors_put(atomic_load(&m->vectors), *after = rows[i].document_id, rows[i].vector, err);
+    catalog_unlock(e->cfg.catalog);
     arena_free(&a);
     return st;
 }
 
-static enum status rebuild(struct engine *e, struct engine_model *m, size_t dim, struct error *err)
+static enum status read_all(struct engine *e, struct engine_model *m, size_t dim, struct error *err)
 {
-    struct vectors_exact *ix;
-    enum status st = vectors_exact_open(dim, &ix, err);
+    struct vectors_exact *empty;
+    enum status st = vectors_exact_open(dim, &empty, err);
     if (st != OK)
         return st;
-    atomic_store(&m->index, ix);
+    atomic_store(&m->vectors, vectors_exact_base(empty));
     int64_t after = 0;
     for (size_t n = PAGE_ROWS; n == PAGE_ROWS && st == OK;) {
         if (atomic_load(&e->stop))
@@ -138,27 +105,27 @@ static enum status rebuild(struct engine *e, struct engine_model *m, size_t dim,
     return st;
 }
 
-enum status engine_count_stored(struct engine *e, struct engine_model *m, struct error *err)
+static enum status open_vectors(struct engine *e, struct engine_model *m, struct error *err)
 {
-    int64_t vectors;
-    enum status st = search_store_vectors_count(e->cfg.store, m->id, &vectors, err);
+    size_t dim = encoder_dim(m->encoder);
+    struct vectors *stored;
+    if (!e->cfg.stored_vectors)
+        return load_snapshot(e, m, dim) ? OK : read_all(e, m, dim, err);
+    enum status st = vectors_stored_open(e->cfg.store, m->files.id, dim, &stored, err);
     if (st == OK)
-        atomic_store(&m->stored, (size_t)vectors);
+        atomic_store(&m->vectors, stored);
     return st;
 }
 
-static enum status load_index(struct engine *e, struct engine_model *m, struct error *err)
+/* Those of another size, of a model whose folder has changed while nobody looked, are forgotten. */
+static enum status load_vectors(struct engine *e, struct engine_model *m, struct error *err)
 {
-    size_t dim = clip_dim(m->clip);
-    if (!e->cfg.stored_vectors && load_snapshot(e, m, dim))
-        return OK;
-    enum status st = e->cfg.stored_vectors ? engine_count_stored(e, m, err) : rebuild(e, m, dim, err);
-    if (st == OK && e->cfg.stored_vectors)
-        st = search_store_vectors_index(e->cfg.store, m->id, dim, err);
+    enum status st = open_vectors(e, m, err);
     if (st != ERR_CORRUPT)
         return st;
-    log_warn("model %s: %s; all images are encoded anew", m->id, err->message);
-    return engine_forget_vectors(e, m->id, err);
+    log_warn("model %s: %s; everything is encoded anew", m->files.id, err->message);
+    st = engine_forget_vectors(e, m->files.id, err);
+    return st == OK && !atomic_load(&m->vectors) ? open_vectors(e, m, err) : st;
 }
 
 void engine_load(struct engine *e, struct engine_model *m)
@@ -168,52 +135,55 @@ void engine_load(struct engine *e, struct engine_model *m)
     int64_t start = os_monotonic_us();
     atomic_store(&m->state, ENGINE_LOADING);
     engine_set_error(e, m, "");
-    log_info("model %s: loading", m->id);
-    snprintf(folder, sizeof folder, "%s/%s", e->cfg.models_dir, m->folder);
-    enum status st = m->clip ? OK : clip_open(folder, e->precision, e->pool, &m->clip, &err);
+    log_info("model %s: loading", m->files.id);
+    enum status st = library_path(e->cfg.models_dir, m->files.folder, "", folder, &err);
+    if (st == OK && !m->encoder)
+        st = encoder_open(folder, e->cfg.precision, e->pool, &m->encoder, &err);
     int64_t loaded = os_monotonic_us();
     if (st == OK)
         st = forget_foreign_vectors(e, m, folder, &err);
-    if (st == OK && !atomic_load(&m->index))
-        st = load_index(e, m, &err);
+    if (st == OK && !atomic_load(&m->vectors))
+        st = load_vectors(e, m, &err);
     if (st != OK) {
         if (st != ERR_CANCELLED)
-            log_error("model %s does not load: %s", m->id, err.message);
+            log_error("model %s does not load: %s", m->files.id, err.message);
         engine_set_error(e, m, err.message);
-        pthread_rwlock_wrlock(&e->changes); /* a half-filled index must not be taken for a whole one */
-        vectors_exact_close(atomic_exchange(&m->index, NULL));
-        pthread_rwlock_unlock(&e->changes);
+        catalog_lock(e->cfg.catalog); /* half of the vectors must not be taken for all of them */
+        vectors_close(atomic_exchange(&m->vectors, NULL));
+        catalog_unlock(e->cfg.catalog);
         atomic_store(&m->state, ENGINE_FAILED);
         return;
     }
     atomic_store(&m->state, ENGINE_READY);
-    log_info("model %s: ready in %.1f s (%s, %zu numbers a vector), %zu images indexed in %.1f s", m->id,
-             (double)(loaded - start) / 1e6, clip_precision_name(clip_precision_of(m->clip)), clip_dim(m->clip),
-             engine_searched(m), (double)(os_monotonic_us() - loaded) / 1e6);
+    log_info("model %s: ready in %.1f s (%s, %zu numbers a vector), %zu documents indexed in %.1f s", m->files.id,
+             (double)(loaded - start) / 1e6, encoder_precision(m->encoder), encoder_dim(m->encoder),
+             vectors_count(atomic_load(&m->vectors)), (double)(os_monotonic_us() - loaded) / 1e6);
 }
 
-/* Page by page out of the index, then all at once out of the store; again nothing else may change. */
+/* Page by page out of memory, then all at once out of the store; again nothing else may change. */
 enum status engine_forget_vectors(struct engine *e, const char *id, struct error *err)
 {
     struct engine_model *m = engine_find(e, id);
-    struct vectors_exact *ix = m ? atomic_load(&m->index) : NULL;
+    struct vectors *v = m ? atomic_load(&m->vectors) : NULL;
     struct arena a;
     arena_init(&a, PAGE_BYTES);
-    pthread_rwlock_wrlock(&e->changes);
+    catalog_lock(e->cfg.catalog);
     enum status st = OK;
-    for (int64_t after = 0; ix && st == OK;) {
+    for (int64_t after = 0; v && vectors_in_memory(v) && st == OK;) {
         struct vector_row *rows;
         size_t n;
         arena_reset(&a);
-        st = search_store_vectors_page(e->cfg.store, id, vectors_exact_dim(ix), after, PAGE_ROWS, &a, &rows, &n, err);
+        st = search_store_vectors_page(e->cfg.store, id, v->dim, after, PAGE_ROWS, &a, &rows, &n, err);
         for (size_t i = 0; i < n && st == OK; i++)
-            vectors_exact_delete(ix, after = rows[i].document_id);
+            vectors_remove(v, after = rows[i].document_id);
         if (n < PAGE_ROWS)
             break;
     }
-    if (st == OK || st == ERR_CORRUPT) /* a row of another size is in no index */
+    if (st == OK || st == ERR_CORRUPT) /* a row of another size is not in memory */
         st = search_store_vectors_drop(e->cfg.store, id, err);
-    pthread_rwlock_unlock(&e->changes);
+    if (st == OK && v)
+        st = vectors_refresh(v, err);
+    catalog_unlock(e->cfg.catalog);
     arena_free(&a);
     if (st == OK)
         engine_has_work(e, 1);
@@ -226,24 +196,24 @@ void engine_save(struct engine *e, struct engine_model *m, bool now)
     struct error err;
     int64_t generation, start = os_monotonic_us();
     int64_t pause = SAVE_EFFORT * m->save_took_us > SAVE_EVERY_US ? SAVE_EFFORT * m->save_took_us : SAVE_EVERY_US;
-    if (engine_model_state(m) != ENGINE_READY || !engine_index(m) || !engine_snapshot_path(e, m, path) ||
-        (!now && m->saved_us && start - m->saved_us < pause))
+    if (engine_model_state(m) != ENGINE_READY || !vectors_can_save(atomic_load(&m->vectors)) ||
+        !engine_snapshot_path(e, m, path) || (!now && m->saved_us && start - m->saved_us < pause))
         return;
-    /* Read while index and store agree. A change during the writing makes the database's generation
-     * larger than the file's, and the file is not believed. */
-    pthread_rwlock_wrlock(&e->changes);
-    enum status st = search_store_vectors_generation(e->cfg.store, m->id, &generation, &err);
-    for (bool more = true; st == OK && more;) /* what others changed is in the store alone */
-        st = engine_catch_up(e, &more, &err);
-    pthread_rwlock_unlock(&e->changes);
+    /* Read while memory and store agree. A change during the writing makes the database's generation larger than the
+     * file's, and the file is not believed. */
+    catalog_lock(e->cfg.catalog);
+    enum status st = search_store_vectors_generation(e->cfg.store, m->files.id, &generation, &err);
+    if (st == OK)
+        st = catalog_catch_up(e->cfg.catalog, &err); /* what others changed is in the store alone */
+    catalog_unlock(e->cfg.catalog);
     if (st == OK && generation == m->saved_generation)
         return;
     if (st == OK)
-        st = vectors_exact_save(engine_index(m), path, m->id, generation, &err);
+        st = vectors_save(atomic_load(&m->vectors), path, m->files.id, generation, &err);
     m->saved_us = os_monotonic_us();
     m->save_took_us = m->saved_us - start;
     if (st == OK)
         m->saved_generation = generation;
     else
-        log_warn("model %s: no snapshot: %s", m->id, err.message);
+        log_warn("model %s: no snapshot: %s", m->files.id, err.message);
 }

@@ -41,27 +41,8 @@ static enum status store_document(struct search_service *s, struct document_in *
                                   bool *changed, struct error *err)
 {
     struct sticker_terms terms;
-    struct document before;
     enum status st = document_analyze(in, a, &terms, err);
-    if (st != OK)
-        return st;
-    engine_change_begin(s->engine);
-    enum status found = search_store_get(s->store, in->doc.filename, a, &before, err);
-    st = found == ERR_NOT_FOUND ? OK : found;
-    if (st == OK)
-        st = search_store_put(s->store, &in->doc, &terms, id, changed, err);
-    if (st == OK && found == OK && strcmp(before.image_sha256, in->sha256) != 0)
-        engine_drop_document(s->engine, before.id);
-    if (st == OK && *changed) {
-        struct document doc = in->doc;
-        doc.id = *id;
-        if (meanings_put(s->words, &doc, NULL) != OK)
-            log_warn("%s is not found by what its words mean until the next start", doc.filename);
-    }
-    engine_change_end(s->engine);
-    if (st == OK && *changed && *in->sha256)
-        engine_has_work(s->engine, *id);
-    return st;
+    return st == OK ? catalog_put(s->catalog, &in->doc, &terms, id, changed, err) : st;
 }
 
 static bool is_image(const char *type)
@@ -116,18 +97,10 @@ void handle_document_delete(void *ctx, const struct http_request *req, struct ht
 {
     struct search_service *s = ctx;
     struct error err;
-    int64_t id;
     char key[512];
     enum status st = filename_check(req->path_param, &err);
-    if (st == OK) {
-        engine_change_begin(s->engine);
-        st = search_store_delete(s->store, req->path_param, &id, &err);
-        if (st == OK) {
-            engine_drop_document(s->engine, id);
-            meanings_remove(s->words, id);
-        }
-        engine_change_end(s->engine);
-    }
+    if (st == OK)
+        st = catalog_remove(s->catalog, req->path_param, &err);
     if (st == OK && s->bucket) {
         snprintf(key, sizeof key, "index/%s", req->path_param);
         if (bucket_delete(s->bucket, key, &err) != OK)
@@ -146,18 +119,12 @@ void handle_document_reindex(void *ctx, const struct http_request *req, struct h
     struct buf out;
     int64_t id;
     enum status st = filename_check(req->path_param, &err);
-    if (st == OK) {
-        engine_change_begin(s->engine);
-        st = search_store_document_forget(s->store, req->path_param, &id, &err);
-        if (st == OK)
-            engine_drop_document(s->engine, id);
-        engine_change_end(s->engine);
-    }
+    if (st == OK)
+        st = catalog_reindex(s->catalog, req->path_param, &id, &err);
     if (st != OK) {
         http_problem_from(res, &err);
         return;
     }
-    engine_has_work(s->engine, id);
     buf_init(&out, 4096);
     buf_puts(&out, "{\"filename\":");
     json_put_string(&out, req->path_param);

@@ -21,7 +21,7 @@ enum status model_put_members(struct search_service *s, struct engine_model *m, 
                st.precision);
     buf_printf(out, ",\"indexed\":%lld,\"pending\":%lld,\"failed\":%lld,\"rate\":%.1f", (long long)st.indexed,
                (long long)st.pending, (long long)st.failed, st.rate);
-    buf_printf(out, ",\"memory\":{\"model\":%zu,\"index\":%zu}", st.model_bytes, st.vectors_exact_bytes);
+    buf_printf(out, ",\"memory\":{\"model\":%zu,\"index\":%zu}", st.model_bytes, st.vector_bytes);
     if (*st.error) {
         buf_puts(out, ",\"error\":");
         json_put_string(out, st.error);
@@ -31,7 +31,7 @@ enum status model_put_members(struct search_service *s, struct engine_model *m, 
 
 static void put_default(struct search_service *s, struct buf *out)
 {
-    struct engine_model *m = engine_default(s->engine);
+    struct engine_model *m = engine_default(s->engine, LEG_vector);
     if (m)
         json_put_string(out, engine_model_id(m));
     else
@@ -77,9 +77,9 @@ static enum status read_id(const struct http_request *req, const char **id, stru
     enum status st = OK;
     if (!body)
         st = err_set(err, ERR_INVALID, "the body is not JSON: %.200s", where.text);
-    else if (!value || json_object_size(body) != 1 || strlen(value) >= ENGINE_MAX_ID || !*value)
+    else if (!value || json_object_size(body) != 1 || strlen(value) >= LIBRARY_MAX_ID || !*value)
         st = err_set(err, ERR_INVALID, "the body must be {\"id\":\"...\"}, id being a string of 1 to %d bytes",
-                     ENGINE_MAX_ID - 1);
+                     LIBRARY_MAX_ID - 1);
     else if (!(*id = arena_strdup(req->arena, value)))
         st = err_no_memory(err, "the id");
     json_decref(body);

@@ -3,7 +3,7 @@
 
 #include "base/json_out.h"
 #include "base/utf8.h"
-#include "search_service/ranking.h"
+#include "rank/leg.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,8 +32,12 @@ const char *search_default_algorithm(const struct search_service *s)
     const char *name = s->cfg.algorithm;
     if (name && *name && strcmp(name, "auto") != 0)
         return name;
-    struct engine_model *m = engine_default(s->engine);
-    return s->words || (m && engine_model_state(m) == ENGINE_READY) ? "hybrid" : "lexical";
+    bool hybrid = catalog_meanings(s->catalog) != NULL;
+    for (enum leg_number leg = 0; leg < LEG_COUNT && !hybrid; leg++) {
+        struct engine_model *m = engine_default(s->engine, leg);
+        hybrid = m && engine_model_state(m) == ENGINE_READY;
+    }
+    return hybrid ? "hybrid" : "lexical";
 }
 
 /* The value of a parameter that may be missing: NULL then. */
@@ -45,19 +49,19 @@ static enum status optional(const struct http_request *req, const char *name, co
 }
 
 static enum status read_algorithm(const struct search_service *s, const struct http_request *req,
-                                  const struct ranking_algorithm **out, struct error *err)
+                                  const struct rank_algorithm **out, struct error *err)
 {
     const char *name;
     enum status st = optional(req, "algorithm", &name, err);
     if (st != OK)
         return st;
-    *out = ranking_find(name ? name : search_default_algorithm(s));
+    *out = rank_find(name ? name : search_default_algorithm(s));
     if (*out)
         return OK;
     struct buf known;
     buf_init(&known, 400);
-    for (size_t i = 0; i < ranking_algorithm_count; i++)
-        buf_printf(&known, "%s\"%s\"", i ? ", " : "", ranking_algorithms[i].name);
+    for (size_t i = 0; i < rank_algorithm_count; i++)
+        buf_printf(&known, "%s\"%s\"", i ? ", " : "", rank_algorithms[i].name);
     err_set(err, ERR_INVALID, "algorithm \"%.64s\" is unknown; known: %s", name ? name : s->cfg.algorithm,
             buf_str(&known));
     buf_free(&known);
@@ -71,7 +75,7 @@ enum status search_read_model(struct search_service *s, const struct http_reques
     enum status st = optional(req, "model", &id, err);
     if (st != OK)
         return st;
-    *out = id ? engine_find(s->engine, id) : engine_default(s->engine);
+    *out = id ? engine_find(s->engine, id) : engine_default(s->engine, LEG_vector);
     if (!id || *out)
         return OK;
     struct buf known;
@@ -98,7 +102,7 @@ static enum status read_min_score(const struct search_service *s, const struct h
 }
 
 /* `query` or `like`, one of the two. */
-static enum status read_subject(struct search_service *s, const struct http_request *req, struct ranking_query *q,
+static enum status read_subject(struct search_service *s, const struct http_request *req, struct rank_query *q,
                                 struct document *like, struct error *err)
 {
     const char *query, *name;
@@ -138,7 +142,7 @@ static enum status read_language(const struct http_request *req, unsigned *out, 
     return OK;
 }
 
-static void write_answer(const struct ranking_algorithm *algorithm, const struct ranking_query *q,
+static void write_answer(const struct rank_algorithm *algorithm, const struct rank_sources *sources,
                          const struct ranking *r, struct buf *out)
 {
     buf_puts(out, "{\"filenames\":[");
@@ -155,16 +159,15 @@ static void write_answer(const struct ranking_algorithm *algorithm, const struct
         buf_putc(out, '}');
     }
     buf_printf(out, "],\"algorithm\":\"%s\",\"model\":", algorithm->name);
-    if (r->legs & RANKING_VECTOR)
-        json_put_string(out, engine_model_id(q->model));
+    if (r->legs & 1u << LEG_vector)
+        json_put_string(out, sources->models[LEG_vector].id);
     else
         buf_puts(out, "null");
-    static const char *const names[] = {"lexical", "vector", "words"};
     const char *before = "";
     buf_puts(out, ",\"legs\":[");
-    for (unsigned i = 0; i < 3; i++)
-        if (r->legs & 1u << i) {
-            buf_printf(out, "%s\"%s\"", before, names[i]);
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
+        if (r->legs & 1u << leg) {
+            buf_printf(out, "%s\"%s\"", before, legs[leg]->name);
             before = ",";
         }
     buf_puts(out, "]");
@@ -178,23 +181,22 @@ static void write_answer(const struct ranking_algorithm *algorithm, const struct
 void handle_search(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct search_service *s = ctx;
-    struct ranking_query q = {.words = s->words,
-                              .weight_lexical = s->cfg.weight_lexical,
-                              .weight_vector = s->cfg.weight_vector,
-                              .weight_words = s->cfg.weight_words};
-    const struct ranking_algorithm *algorithm;
+    struct rank_query q = {.filter = STICKER_FILTER_NONE};
+    struct rank_sources sources = {.store = s->store, .words = catalog_meanings(s->catalog)};
+    struct engine_model *model = NULL;
+    const struct rank_algorithm *algorithm;
     struct document like;
     int64_t limit = 0, offset = 0;
     struct error err;
     enum status st = read_subject(s, req, &q, &like, &err);
     if (st == OK)
-        st = http_param_int(req, "limit", 1, RANKING_MAX_LIMIT, 10, &limit, &err);
+        st = http_param_int(req, "limit", 1, RANK_MAX_LIMIT, 10, &limit, &err);
     if (st == OK)
-        st = http_param_int(req, "offset", 0, RANKING_MAX_OFFSET, 0, &offset, &err);
+        st = http_param_int(req, "offset", 0, RANK_MAX_OFFSET, 0, &offset, &err);
     if (st == OK)
         st = read_algorithm(s, req, &algorithm, &err);
     if (st == OK)
-        st = search_read_model(s, req, &q.model, &err);
+        st = search_read_model(s, req, &model, &err);
     if (st == OK)
         st = read_min_score(s, req, &q.min_score, &err);
     if (st == OK)
@@ -205,15 +207,22 @@ void handle_search(void *ctx, const struct http_request *req, struct http_respon
     }
     q.limit = (size_t)limit;
     q.offset = (size_t)offset;
+    memcpy(sources.weights, s->cfg.weights, sizeof sources.weights);
+    engine_fill_sources(s->engine, &sources);
+    if (model)
+        engine_fill_model(model, &sources);
     struct arena arena;
     struct ranking ranking;
     struct buf out;
     arena_init(&arena, SEARCH_MAX);
     buf_init(&out, ANSWER_MAX);
-    st = algorithm->rank(s->store, s->engine, &q, &arena, &ranking, &err);
+    st = catalog_passing(s->catalog, &q.filter, &q.passing, &err);
+    if (st == OK)
+        st = algorithm->rank(&sources, &q, &arena, &ranking, &err);
+    catalog_passing_done(s->catalog, q.passing);
     if (st == OK) {
-        atomic_fetch_add_explicit(&s->searches[algorithm - ranking_algorithms], 1, memory_order_relaxed);
-        write_answer(algorithm, &q, &ranking, &out);
+        atomic_fetch_add_explicit(&s->searches[algorithm - rank_algorithms], 1, memory_order_relaxed);
+        write_answer(algorithm, &sources, &ranking, &out);
         answer_json(res, 200, &out);
     } else if (st == ERR_UNAVAILABLE) { /* say which model is missing or loading */
         http_header_add(res, "Retry-After", "5");

@@ -4,7 +4,6 @@
 
 #include "base/json_out.h"
 #include "base/metric.h"
-#include "search_service/ranking.h"
 
 #define ANSWER_MAX (1u << 20)
 
@@ -18,7 +17,7 @@ void handle_healthz(void *ctx, const struct http_request *req, struct http_respo
 void handle_status(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct search_service *s = ctx;
-    struct engine_model *models[ENGINE_MAX_MODELS], *chosen = engine_default(s->engine);
+    struct engine_model *models[ENGINE_MAX_MODELS], *chosen = engine_default(s->engine, LEG_vector);
     struct error err;
     struct buf out;
     int64_t documents = 0, pending = 0;
@@ -62,7 +61,7 @@ void handle_status(void *ctx, const struct http_request *req, struct http_respon
 void handle_readyz(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct search_service *s = ctx;
-    struct engine_model *m = engine_default(s->engine);
+    struct engine_model *m = engine_default(s->engine, LEG_vector);
     struct error err = {OK, ""};
     struct buf out;
     (void)req;
@@ -132,7 +131,7 @@ static void model_metrics(struct search_service *s, struct buf *out)
         of_model(out, "peel_search_model_bytes", models[i], "", (double)status[i].model_bytes);
     metric_family(out, "peel_search_index_bytes", "gauge", "Memory of the vectors.");
     for (size_t i = 0; i < known; i++)
-        of_model(out, "peel_search_index_bytes", models[i], "", (double)status[i].vectors_exact_bytes);
+        of_model(out, "peel_search_index_bytes", models[i], "", (double)status[i].vector_bytes);
 }
 
 static void engine_metrics(struct search_service *s, struct buf *out)
@@ -141,12 +140,12 @@ static void engine_metrics(struct search_service *s, struct buf *out)
     struct query_cache_stats cache = engine_cache_stats(s->engine);
     metric_family(out, "peel_search_encode_duration_seconds", "histogram",
                   "Time to encode a text or a batch of images.");
-    metric_histogram(out, "peel_search_encode_duration_seconds", "input=\"text\"", &times->text);
+    metric_histogram(out, "peel_search_encode_duration_seconds", "input=\"text\"", &times->queries.text);
     metric_histogram(out, "peel_search_encode_duration_seconds", "input=\"images\"", &times->images);
     metric_one(out, "peel_search_images_encoded_total", "counter", "Images that went through a model.",
                (double)atomic_load(&times->encoded));
     metric_family(out, "peel_search_nearest_duration_seconds", "histogram", "Time to search the vectors.");
-    metric_histogram(out, "peel_search_nearest_duration_seconds", "", &times->nearest);
+    metric_histogram(out, "peel_search_nearest_duration_seconds", "", &times->queries.nearest);
     metric_one(out, "peel_search_query_cache_hits_total", "counter", "Query vectors found in memory.",
                (double)cache.hits);
     metric_one(out, "peel_search_query_cache_misses_total", "counter", "Query vectors that had to be encoded.",
@@ -170,8 +169,8 @@ void handle_metrics(void *ctx, const struct http_request *req, struct http_respo
     if (database)
         metric_one(&out, "peel_search_documents", "gauge", "Documents that can be found.", (double)documents);
     metric_family(&out, "peel_search_searches_total", "counter", "Searches answered, by algorithm.");
-    for (size_t i = 0; i < ranking_algorithm_count; i++)
-        buf_printf(&out, "peel_search_searches_total{algorithm=\"%s\"} %llu\n", ranking_algorithms[i].name,
+    for (size_t i = 0; i < rank_algorithm_count; i++)
+        buf_printf(&out, "peel_search_searches_total{algorithm=\"%s\"} %llu\n", rank_algorithms[i].name,
                    (unsigned long long)atomic_load(&s->searches[i]));
     model_metrics(s, &out);
     engine_metrics(s, &out);

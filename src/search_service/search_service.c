@@ -36,8 +36,11 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     c->max_connections = c->max_connections ? c->max_connections : 1024;
     c->timeout_s = c->timeout_s ? c->timeout_s : 30;
     c->max_body = c->max_body ? c->max_body : 12u << 20;
-    if (c->weight_lexical == 0 && c->weight_vector == 0 && c->weight_words == 0)
-        c->weight_lexical = c->weight_vector = c->weight_words = 1;
+    double weights = 0;
+    for (size_t leg = 0; leg < LEG_COUNT; leg++)
+        weights += c->weights[leg];
+    for (size_t leg = 0; leg < LEG_COUNT && weights <= 0; leg++)
+        c->weights[leg] = 1;
     const struct http_route routes[] = {
         {HTTP_GET, "/api/search/", handle_search, 0, 0, "search"},
         {HTTP_GET, "/api/documents/", handle_document_list, 0, 0, "document_list"},
@@ -64,13 +67,10 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         st = bucket_open(c->bucket, c->s3, &s.bucket, err);
     if (st == OK && s.bucket && c->mirror_models)
         mirror_models(&s);
-    struct error why;
-    int64_t since = 0;
     if (st == OK)
-        st = search_store_generation(s.store, &since, err);
-    if (st == OK && c->words && *c->words && meanings_open(c->words, s.store, &s.words, &why) != OK)
-        log_warn("search knows letters only, not what words mean; \"peel words pull\" helps: %s", why.message);
+        st = catalog_open(s.store, c->words, &s.catalog, err);
     struct engine_config engine = {.store = s.store,
+                                   .catalog = s.catalog,
                                    .bucket = s.bucket,
                                    .models_dir = c->models_dir,
                                    .cache_dir = c->cache_dir,
@@ -78,9 +78,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
                                    .precision = c->precision,
                                    .stored_vectors = c->stored_vectors,
                                    .threads = c->threads,
-                                   .query_cache_bytes = c->query_cache_bytes,
-                                   .words = s.words,
-                                   .since = since};
+                                   .query_cache_bytes = c->query_cache_bytes};
     if (st == OK)
         st = engine_open(&engine, &s.engine, err);
     struct http_server_config server = {.host = c->host,
@@ -116,7 +114,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         http_server_close(http, c->finish_ms);
     }
     engine_close(s.engine);
-    meanings_close(s.words);
+    catalog_close(s.catalog);
     bucket_close(s.bucket);
     search_store_close(s.store);
     return st;

@@ -7,6 +7,7 @@
 #ifndef PEEL_SEARCH_SERVICE_SEARCH_SERVICE_H
 #define PEEL_SEARCH_SERVICE_SEARCH_SERVICE_H
 
+#include "base/legs.h"
 #include "base/status.h"
 #include "bucket/bucket.h"
 #include <stdbool.h>
@@ -44,13 +45,11 @@ struct search_service_config {
 
     size_t query_cache_bytes; /* LRU of query vectors; 0 = none */
 
-    const char *algorithm; /* of searches that name none; NULL, "" or "auto": hybrid when the default model
-                              is loaded, else lexical */
-    const char *words;     /* the lexicon; NULL, "" or no such file: nothing is known of what words mean */
-    double weight_lexical; /* of the legs of hybrid; all 0 = 1 each */
-    double weight_vector;
-    double weight_words;
-    double min_score; /* filter of searches that name none; 0 = none */
+    const char *algorithm;     /* of searches that name none; NULL, "" or "auto": hybrid when the default model
+                                  is loaded, else lexical */
+    const char *words;         /* the lexicon; NULL, "" or no such file: nothing is known of what words mean */
+    double weights[LEG_COUNT]; /* of the legs of hybrid, by enum leg_number; all 0 = 1 each */
+    double min_score;          /* filter of searches that name none; 0 = none */
 
     const char *version; /* for /metrics */
 

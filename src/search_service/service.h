@@ -5,7 +5,7 @@
 
 #include "bucket/bucket.h"
 #include "http/server.h"
-#include "rank/meanings.h"
+#include "search_service/catalog.h"
 #include "search_service/engine.h"
 #include "search_service/search_service.h"
 #include "search_store/search_store.h"
@@ -15,10 +15,10 @@ struct search_service {
     struct search_service_config cfg; /* with the defaults filled in */
     struct search_store *store;
     struct bucket *bucket; /* NULL: none */
+    struct catalog *catalog;
     struct engine *engine;
-    struct meanings *words;             /* NULL: no lexicon */
     struct http_server *_Atomic server; /* NULL for the first requests, if they are quick */
-    atomic_uint_fast64_t searches[8];   /* answered, by place in ranking_algorithms */
+    atomic_uint_fast64_t searches[8];   /* answered, by place in rank_algorithms */
 };
 
 /* handle_search.c */

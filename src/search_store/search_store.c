@@ -69,7 +69,7 @@ struct put_job {
     const struct document *doc;
     const struct sticker_terms *terms;
     int64_t id; /* 0: there is none yet */
-    bool same, same_image;
+    bool same, same_image, stale;
 };
 
 /* Is it there, and is it the same? Terms count too: a later program may analyse the same words otherwise. */
@@ -113,9 +113,10 @@ static enum status put_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct put_job *job = arg;
     enum status st = compare(c, job, err);
+    job->stale = st == OK && job->id && !job->same_image;
     if (st != OK || job->same)
         return st;
-    if (job->id && !job->same_image && (st = search_store_vectors_forget(c, job->id, err)) != OK)
+    if (job->stale && (st = search_store_vectors_forget(c, job->id, err)) != OK)
         return st;
     if ((st = put_row(c, job, err)) != OK)
         return st;
@@ -124,7 +125,7 @@ static enum status put_job(struct db_conn *c, void *arg, struct error *err)
 }
 
 enum status search_store_put(struct search_store *s, const struct document *doc, const struct sticker_terms *terms,
-                             int64_t *id, bool *changed, struct error *err)
+                             int64_t *id, bool *changed, bool *stale, struct error *err)
 {
     enum status st = filename_check(doc->filename, err);
     if (st != OK)
@@ -138,6 +139,8 @@ enum status search_store_put(struct search_store *s, const struct document *doc,
         st = search_store_write(s, DB_DURABLE, put_job, &job, err);
     *id = job.id;
     *changed = !job.same;
+    if (stale)
+        *stale = job.stale;
     return st;
 }
 
@@ -183,6 +186,7 @@ void search_store_read_document(struct db_rows *r, struct arena *a, struct docum
         .title = db_text(r, 2, a),
         .words_json = db_text(r, 3, a),
         .image_sha256 = db_text(r, 4, a),
+        .pack = "",
         .created_us = db_int(r, 5),
         .modified_us = db_int(r, 6),
     };
@@ -298,4 +302,11 @@ static enum status setting_job(struct db_conn *c, void *arg, struct error *err)
 enum status search_store_setting_set(struct search_store *s, const char *key, const char *value, struct error *err)
 {
     return search_store_write(s, DB_DURABLE, setting_job, &(struct setting_job){key, value}, err);
+}
+
+enum status search_store_passing(struct search_store *s, const struct sticker_filter *f, struct id_set *out,
+                                 struct error *err)
+{
+    (void)s, (void)f, (void)out;
+    return err_set(err, ERR_UNSUPPORTED, "not yet");
 }

@@ -6,6 +6,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/filename.h"
+#include "base/filter.h"
+#include "base/id_set.h"
 #include "base/status.h"
 #include "base/terms.h"
 #include <stdbool.h>
@@ -23,13 +25,17 @@ struct document {
     const char *filename, *title;
     const char *words_json;   /* [{"language":"en","words":"cat, kitten"}] as received */
     const char *image_sha256; /* hex, "" without an image */
+    const char *pack;
+    enum rating rating;
+    bool animated;
     int64_t created_us, modified_us;
 };
 /* Adds or replaces by filename; `terms`: as text_sticker_terms makes them; same content and terms change nothing
- * (*changed false). When the image's hash changes, its vectors are dropped (they are stale). `id` and times of `doc`
- * are ignored. DURABLE, because the sticker store forgets the delivery once this was acknowledged; so is delete. */
+ * (*changed false). When the image's hash changes, its vectors are dropped, and *stale says so (may be NULL). `id` and
+ * times of `doc` are ignored. DURABLE, because the sticker store forgets the delivery once this was acknowledged; so is
+ * delete. */
 enum status search_store_put(struct search_store *s, const struct document *doc, const struct sticker_terms *terms,
-                             int64_t *id, bool *changed, struct error *err) MUST_CHECK;
+                             int64_t *id, bool *changed, bool *stale, struct error *err) MUST_CHECK;
 enum status search_store_delete(struct search_store *s, const char *filename, int64_t *id,
                                 struct error *err) MUST_CHECK; /* NOT_FOUND */
 enum status search_store_get(struct search_store *s, const char *filename, struct arena *a, struct document *out,
@@ -41,6 +47,10 @@ enum status search_store_documents(struct search_store *s, int64_t after, size_t
 /* Filenames of documents by id; absent ones NULL. */
 enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
                                    const char **out, struct error *err) MUST_CHECK;
+
+/* Adds the ids of all documents that pass the filter. */
+enum status search_store_passing(struct search_store *s, const struct sticker_filter *f, struct id_set *out,
+                                 struct error *err) MUST_CHECK;
 
 /* How far one model is with a document. */
 enum document_state {

@@ -123,8 +123,8 @@ enum status table_grow(struct vectors_exact *ix, struct table *t, uint32_t rows,
 {
     size_t at = atomic_load(&t->n_segments);
     if (at == MAX_SEGMENTS)
-        return err_set(err, ERR_TOO_LARGE, "index: more than %u segments", MAX_SEGMENTS);
-    size_t n = rows, codes = n * ix->stride, vectors = n * ix->dim * sizeof(float);
+        return err_set(err, ERR_TOO_LARGE, "vectors: more than %u segments", MAX_SEGMENTS);
+    size_t n = rows, codes = n * ix->stride, vectors = n * ix->base.dim * sizeof(float);
     size_t bytes = codes + vectors + n * (3 * sizeof(float) + sizeof(int32_t) + sizeof(int64_t));
     struct segment s = {.base = atomic_load(&t->count), .rows = rows};
     s.memory = aligned_alloc(SCAN_ALIGN, (bytes + SCAN_ALIGN - 1) / SCAN_ALIGN * SCAN_ALIGN);
@@ -151,19 +151,88 @@ enum status table_grow(struct vectors_exact *ix, struct table *t, uint32_t rows,
     return OK;
 }
 
-/* --- the index --- */
+/* --- behind vectors.h --- */
+
+static struct vectors_exact *exact_of(struct vectors *v)
+{
+    return (struct vectors_exact *)v;
+}
+
+static void exact_close(struct vectors *v)
+{
+    vectors_exact_close(exact_of(v));
+}
+
+static enum status exact_put(struct vectors *v, int64_t id, const float *vector, struct error *err)
+{
+    return vectors_exact_put(exact_of(v), id, vector, err);
+}
+
+static void exact_remove(struct vectors *v, int64_t id)
+{
+    vectors_exact_delete(exact_of(v), id);
+}
+
+static enum status exact_get(struct vectors *v, int64_t id, float *out, struct error *err)
+{
+    return vectors_exact_get(exact_of(v), id, out, err);
+}
+
+static enum status exact_search(struct vectors *v, const struct vectors_query *q, struct arena *a,
+                                struct vectors_hit **hits, size_t *n, struct error *err)
+{
+    *hits = arena_array(a, q->k, sizeof **hits);
+    if (!*hits)
+        return err_no_memory(err, "%zu results", q->k);
+    return vectors_exact_search(exact_of(v), q->pool, q->vector, 1, q->k, VECTORS_INT8, q->passing, *hits, n, err);
+}
+
+static size_t exact_count(const struct vectors *v)
+{
+    return vectors_exact_count((const struct vectors_exact *)v);
+}
+
+static size_t exact_bytes(const struct vectors *v)
+{
+    return vectors_exact_bytes((const struct vectors_exact *)v);
+}
+
+static enum status exact_save(struct vectors *v, const char *path, const char *tag, int64_t generation,
+                              struct error *err)
+{
+    return vectors_exact_save(exact_of(v), path, tag, generation, err);
+}
+
+static const struct vectors_class class = {
+    .name = "exact",
+    .close = exact_close,
+    .put = exact_put,
+    .remove = exact_remove,
+    .get = exact_get,
+    .search = exact_search,
+    .count = exact_count,
+    .bytes = exact_bytes,
+    .save = exact_save,
+};
+
+struct vectors *vectors_exact_base(struct vectors_exact *ix)
+{
+    return &ix->base;
+}
+
+/* --- the vectors --- */
 
 enum status vectors_exact_open(size_t dim, struct vectors_exact **out, struct error *err)
 {
     *out = NULL;
     if (dim < 1 || dim > VECTORS_MAX_DIM)
-        return err_set(err, ERR_INVALID, "index: dimension %zu: expected 1 to %d", dim, VECTORS_MAX_DIM);
+        return err_set(err, ERR_INVALID, "vectors: dimension %zu: expected 1 to %d", dim, VECTORS_MAX_DIM);
     struct vectors_exact *ix = calloc(1, sizeof *ix);
     if (!ix || !(ix->table = table_new())) {
         free(ix);
         return err_no_memory(err, "vectors");
     }
-    ix->dim = dim;
+    ix->base = (struct vectors){&class, dim};
     ix->stride = (dim + SCAN_ALIGN - 1) / SCAN_ALIGN * SCAN_ALIGN;
     ix->kernels = scan_available()[0];
     pthread_mutex_init(&ix->table_lock, NULL);
@@ -219,13 +288,13 @@ static enum status append(struct vectors_exact *ix, struct table *t, int64_t id,
             return st;
     }
     size_t i = (size_t)(count - s->base);
-    struct coded c = vectors_quantize(vector, ix->dim, ix->stride, s->codes + i * ix->stride);
+    struct coded c = vectors_quantize(vector, ix->base.dim, ix->stride, s->codes + i * ix->stride);
     s->scale[i] = c.scale;
     s->residual[i] = c.residual;
     s->code_norm[i] = c.code_norm;
     s->sum[i] = c.sum;
     s->id[i] = id;
-    memcpy(s->vectors + i * ix->dim, vector, ix->dim * sizeof *vector);
+    memcpy(s->vectors + i * ix->base.dim, vector, ix->base.dim * sizeof *vector);
     *row = count;
     return OK;
 }
@@ -259,7 +328,7 @@ static void compact_if_worthwhile(struct vectors_exact *ix)
             uint64_t row;
             if (atomic_load(&s->died[i]) != ALIVE)
                 continue;
-            done = append(ix, t, s->id[i], s->vectors + i * ix->dim, &row, NULL) == OK &&
+            done = append(ix, t, s->id[i], s->vectors + i * ix->base.dim, &row, NULL) == OK &&
                    id_map_put(&ids, s->id[i], row) == OK;
             if (done)
                 publish(t, row);
@@ -281,7 +350,7 @@ static void compact_if_worthwhile(struct vectors_exact *ix)
 
 enum status vectors_exact_put(struct vectors_exact *ix, int64_t id, const float *vector, struct error *err)
 {
-    float norm = ix->kernels->dot_f32(vector, vector, ix->dim);
+    float norm = ix->kernels->dot_f32(vector, vector, ix->base.dim);
     if (!(fabsf(norm - 1) < 0.01f))
         return err_set(err, ERR_INVALID, "vector of document %lld: length squared %g, expected 1", (long long)id,
                        (double)norm);
@@ -291,7 +360,7 @@ enum status vectors_exact_put(struct vectors_exact *ix, int64_t id, const float 
     /* The map first: if it has no memory, nothing has changed yet. */
     enum status st = replaces ? OK : id_map_put(&ix->ids, id, atomic_load(&ix->table->count));
     if (st != OK)
-        st = err_set(err, st, "index: out of memory");
+        st = err_set(err, st, "vectors: out of memory");
     else if ((st = append(ix, ix->table, id, vector, &row, err)) != OK && !replaces)
         id_map_delete(&ix->ids, id);
     if (st == OK && replaces) {
@@ -327,7 +396,7 @@ enum status vectors_exact_get(struct vectors_exact *ix, int64_t id, float *out, 
     bool found = id_map_get(&ix->ids, id, &row);
     if (found) {
         const struct segment *s = table_segment(ix->table, row);
-        memcpy(out, s->vectors + (row - s->base) * ix->dim, ix->dim * sizeof *out);
+        memcpy(out, s->vectors + (row - s->base) * ix->base.dim, ix->base.dim * sizeof *out);
     }
     pthread_mutex_unlock(&ix->write_lock);
     return found ? OK : err_set(err, ERR_NOT_FOUND, "document %lld has no vector here", (long long)id);
@@ -336,11 +405,6 @@ enum status vectors_exact_get(struct vectors_exact *ix, int64_t id, float *out, 
 size_t vectors_exact_count(const struct vectors_exact *ix)
 {
     return atomic_load(&((struct vectors_exact *)(uintptr_t)ix)->live);
-}
-
-size_t vectors_exact_dim(const struct vectors_exact *ix)
-{
-    return ix->dim;
 }
 
 size_t vectors_exact_bytes(const struct vectors_exact *ix)

@@ -2,39 +2,31 @@
  * re-ranking, or fp32 alone; snapshot file; changes without stopping readers.
  *
  *     vectors_exact_open(512, &ix, &err);  vectors_exact_put(ix, id, vec, &err);
- *     vectors_exact_search(ix, pool, queries, 1, 10, VECTORS_INT8, hits, counts, &err);
+ *     vectors_exact_search(ix, pool, queries, 1, 10, VECTORS_INT8, NULL, hits, counts, &err);
  */
 #ifndef PEEL_VECTORS_VECTORS_EXACT_H
 #define PEEL_VECTORS_VECTORS_EXACT_H
 
-#include "base/pool.h"
-#include "base/status.h"
-#include <stddef.h>
-#include <stdint.h>
+#include "vectors/vectors.h"
 
 struct vectors_exact;
-struct vectors_hit {
-    int64_t id;
-    float score; /* inner product = cosine */
-};
 enum vectors_scan { VECTORS_INT8, VECTORS_FP32 };
-#define VECTORS_MAX_K   10000
-#define VECTORS_MAX_DIM 4096
 
 enum status vectors_exact_open(size_t dim, struct vectors_exact **out, struct error *err) MUST_CHECK; /* empty */
 void vectors_exact_close(struct vectors_exact *ix);
+/* The same behind vectors.h, which then owns it. */
+struct vectors *vectors_exact_base(struct vectors_exact *ix);
 enum status vectors_exact_put(struct vectors_exact *ix, int64_t id, const float *vector,
                               struct error *err) MUST_CHECK;     /* [dim]; adds or replaces */
 void vectors_exact_delete(struct vectors_exact *ix, int64_t id); /* absent is fine */
 size_t vectors_exact_count(const struct vectors_exact *ix);
-size_t vectors_exact_dim(const struct vectors_exact *ix);
 size_t vectors_exact_bytes(const struct vectors_exact *ix); /* memory held, mapped included */
 
 /* queries: [n, dim] normalised; hits: [n, k], counts: [n] (best first, ties by smaller id).
- * Many threads may search while others put and delete. pool may be NULL. */
+ * passing: only these documents; NULL: all. Many threads may search while others put and delete. pool may be NULL. */
 enum status vectors_exact_search(struct vectors_exact *ix, struct pool *pool, const float *queries, size_t n, size_t k,
-                                 enum vectors_scan scan, struct vectors_hit *hits, size_t *counts,
-                                 struct error *err) MUST_CHECK;
+                                 enum vectors_scan scan, const struct id_set *passing, struct vectors_hit *hits,
+                                 size_t *counts, struct error *err) MUST_CHECK;
 /* The stored vector of one id, copied to out[dim]; NOT_FOUND. ("more like this") */
 enum status vectors_exact_get(struct vectors_exact *ix, int64_t id, float *out, struct error *err) MUST_CHECK;
 

@@ -53,7 +53,8 @@ struct id_map {
 };
 
 struct vectors_exact {
-    size_t dim, stride; /* stride: dim rounded up to SCAN_ALIGN */
+    struct vectors base; /* first: the same object behind vectors.h */
+    size_t stride;       /* base.dim rounded up to SCAN_ALIGN */
     const struct scan_kernels *kernels;
     pthread_mutex_t table_lock; /* guards the pointer below and taking a reference */
     struct table *table;

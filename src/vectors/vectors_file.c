@@ -75,7 +75,7 @@ static void put_section(struct writer *w, const struct table *t, enum section se
 enum status vectors_exact_save(struct vectors_exact *ix, const char *path, const char *tag, int64_t generation,
                                struct error *err)
 {
-    struct header h = {.magic = MAGIC, .order = ORDER, .dim = (uint32_t)ix->dim, .generation = generation};
+    struct header h = {.magic = MAGIC, .order = ORDER, .dim = (uint32_t)ix->base.dim, .generation = generation};
     char tmp[PATH_MAX];
     static const char blank[HEADER_BYTES];
     if (strlen(tag) >= sizeof h.tag)
@@ -99,7 +99,7 @@ enum status vectors_exact_save(struct vectors_exact *ix, const char *path, const
         pthread_mutex_lock(&ix->write_lock);
         h.rows = atomic_load(&ix->live);
         for (enum section s = 0; s < N_SECTIONS; s++)
-            put_section(&w, ix->table, s, ix->dim, ix->stride);
+            put_section(&w, ix->table, s, ix->base.dim, ix->stride);
         pthread_mutex_unlock(&ix->write_lock);
         h.body_sum = XXH3_64bits_digest(w.sum);
         h.header_sum = XXH3_64bits(&h, offsetof(struct header, header_sum));
@@ -157,7 +157,7 @@ static enum status adopt(struct vectors_exact *ix, struct table *t, uint64_t row
             .base = row,
             .rows = n,
             .codes = (int8_t *)(base + offset[CODES]) + row * ix->stride,
-            .vectors = (float *)(void *)(base + offset[VECTORS]) + row * ix->dim,
+            .vectors = (float *)(void *)(base + offset[VECTORS]) + row * ix->base.dim,
             .id = (int64_t *)(void *)(base + offset[IDS]) + row,
             .scale = (float *)(void *)(base + offset[SCALE]) + row,
             .residual = (float *)(void *)(base + offset[RESIDUAL]) + row,
@@ -175,7 +175,7 @@ static enum status adopt(struct vectors_exact *ix, struct table *t, uint64_t row
             if (!isfinite(s.scale[i]) || !isfinite(s.residual[i]) || !isfinite(s.code_norm[i]))
                 return err_set(err, ERR_CORRUPT, "snapshot %s: row %llu is not finite", path,
                                (unsigned long long)(row + i));
-            if (s.sum[i] > 127 * (int32_t)ix->dim || s.sum[i] < -127 * (int32_t)ix->dim)
+            if (s.sum[i] > 127 * (int32_t)ix->base.dim || s.sum[i] < -127 * (int32_t)ix->base.dim)
                 return err_set(err, ERR_CORRUPT, "snapshot %s: row %llu has an impossible sum", path,
                                (unsigned long long)(row + i));
             if (id_map_get(&ix->ids, s.id[i], &seen))

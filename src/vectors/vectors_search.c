@@ -30,6 +30,7 @@ struct search {
     uint64_t count;
     size_t n, k;
     enum vectors_scan scan;
+    const struct id_set *passing;   /* or NULL */
     const float *queries;           /* [n, dim] */
     int8_t *codes;                  /* [n, stride] */
     float *scale, *residual, *norm; /* [n] of the queries */
@@ -109,8 +110,8 @@ static void scan_block(struct search *s, struct found *found, const struct segme
                 }
             } else {
                 for (size_t r = 0; r < rows; r++) {
-                    score[r] =
-                        ix->kernels->dot_f32(s->queries + q * ix->dim, seg->vectors + (first + r) * ix->dim, ix->dim);
+                    score[r] = ix->kernels->dot_f32(s->queries + q * ix->base.dim,
+                                                    seg->vectors + (first + r) * ix->base.dim, ix->base.dim);
                     error[r] = 0;
                 }
             }
@@ -119,6 +120,8 @@ static void scan_block(struct search *s, struct found *found, const struct segme
                 if (!(score[r] + error[r] >= least))
                     continue;
                 if (atomic_load_explicit(&seg->died[first + r], memory_order_acquire) <= s->count)
+                    continue;
+                if (s->passing && !id_set_has(s->passing, seg->id[first + r]))
                     continue;
                 if (f->n == f->cap && !make_room(f, s->k)) {
                     atomic_store(&s->out_of_memory, true);
@@ -176,10 +179,10 @@ static enum status rerank(struct search *s, size_t q, struct vectors_hit *hits, 
                 continue;
             const struct segment *seg = table_segment(s->table, f->candidates[i].row);
             size_t r = (size_t)(f->candidates[i].row - seg->base);
-            const float *vector = seg->vectors + r * s->ix->dim;
+            const float *vector = seg->vectors + r * s->ix->base.dim;
             float score = s->scan == VECTORS_FP32
                               ? f->candidates[i].upper
-                              : s->ix->kernels->dot_f32(s->queries + q * s->ix->dim, vector, s->ix->dim);
+                              : s->ix->kernels->dot_f32(s->queries + q * s->ix->base.dim, vector, s->ix->base.dim);
             all[n++] = (struct vectors_hit){seg->id[r], score == score ? score : -1};
         }
     }
@@ -191,12 +194,13 @@ static enum status rerank(struct search *s, size_t q, struct vectors_hit *hits, 
 }
 
 enum status vectors_exact_search(struct vectors_exact *ix, struct pool *pool, const float *queries, size_t n, size_t k,
-                                 enum vectors_scan scan, struct vectors_hit *hits, size_t *counts, struct error *err)
+                                 enum vectors_scan scan, const struct id_set *passing, struct vectors_hit *hits,
+                                 size_t *counts, struct error *err)
 {
     if (k < 1 || k > VECTORS_MAX_K || n < 1 || n > VECTORS_MAX_K)
-        return err_set(err, ERR_INVALID, "index: %zu queries for %zu results: expected 1 to %d of each", n, k,
+        return err_set(err, ERR_INVALID, "vectors: %zu queries for %zu results: expected 1 to %d of each", n, k,
                        VECTORS_MAX_K);
-    struct search s = {.ix = ix, .n = n, .k = k, .scan = scan, .queries = queries};
+    struct search s = {.ix = ix, .n = n, .k = k, .scan = scan, .passing = passing, .queries = queries};
     s.table = table_acquire(ix);
     s.count = atomic_load_explicit(&s.table->count, memory_order_acquire);
     s.tasks = s.count / SEGMENT_ROWS + 1; /* a few thousand rows are not worth waking a thread */
@@ -213,10 +217,12 @@ enum status vectors_exact_search(struct vectors_exact *ix, struct pool *pool, co
     s.residual = s.scale + n;
     s.norm = s.residual + n;
     for (size_t q = 0; q < n; q++) {
-        struct coded c = vectors_quantize(queries + q * ix->dim, ix->dim, ix->stride, s.codes + q * ix->stride);
+        struct coded c =
+            vectors_quantize(queries + q * ix->base.dim, ix->base.dim, ix->stride, s.codes + q * ix->stride);
         s.scale[q] = c.scale;
         s.residual[q] = c.residual;
-        s.norm[q] = sqrtf(ix->kernels->dot_f32(queries + q * ix->dim, queries + q * ix->dim, ix->dim)) * 1.00001f;
+        s.norm[q] = sqrtf(ix->kernels->dot_f32(queries + q * ix->base.dim, queries + q * ix->base.dim, ix->base.dim)) *
+                    1.00001f;
     }
     for (size_t i = 0; i < s.tasks * n; i++)
         if (!(s.found[i].lowers = malloc(k * sizeof(float))) || !make_room(&s.found[i], k))

@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const float query[DIM] = {1, 0, 0};
         struct vectors_hit hits[4];
         size_t count;
-        if (vectors_exact_search(ix, NULL, query, 1, 4, VECTORS_INT8, hits, &count, &err) != OK || count > 4)
+        if (vectors_exact_search(ix, NULL, query, 1, 4, VECTORS_INT8, NULL, hits, &count, &err) != OK || count > 4)
             abort();
         if (vectors_exact_put(ix, 1, query, &err) != OK)
             abort();

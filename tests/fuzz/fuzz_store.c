@@ -83,7 +83,7 @@ static void use_search(struct search_store *store, struct arena *a, bool make)
         snprintf(name, sizeof name, "s%d.png", make ? i : i * 98 + 1);
         struct document doc = {.filename = name, .title = "cat", .words_json = "[]", .image_sha256 = "1"};
         st |= search_store_put(store, &doc, &(struct sticker_terms){"cat", "kitten", "s", "cat kitten", &german, 1},
-                               &id, &changed, NULL);
+                               &id, &changed, NULL, NULL);
         st |= search_store_vectors_put(store, "m", 4, &id, &image, v, 1, NULL);
     }
     st |= search_store_lexical(store, &query, 10, 0, a, &hits, &n, &total, NULL);

@@ -31,7 +31,7 @@ static int64_t put(struct setup *s, const char *filename, const char *title)
     arena_init(&a, 1 << 20);
     assert_int_equal(text_sticker_terms(title, filename, NULL, 0, &a, &terms, &s->err), OK);
     doc = (struct document){.filename = filename, .title = title, .words_json = "[]", .image_sha256 = ""};
-    assert_int_equal(search_store_put(s->store, &doc, &terms, &id, &changed, &s->err), OK);
+    assert_int_equal(search_store_put(s->store, &doc, &terms, &id, &changed, NULL, &s->err), OK);
     doc.id = id;
     assert_int_equal(meanings_put(s->index, &doc, &s->err), OK);
     arena_free(&a);
@@ -98,7 +98,7 @@ static const char *best(struct setup *s, const char *query, double *score, char 
     const char *right, *found = NULL;
     size_t n;
     arena_init(&a, 4 << 20);
-    assert_int_equal(meanings_search(s->index, query, strlen(query), 100, &a, &hits, &n, &right, &s->err), OK);
+    assert_int_equal(meanings_search(s->index, query, strlen(query), NULL, 100, &a, &hits, &n, &right, &s->err), OK);
     snprintf(corrected, 64, "%s", right ? right : "");
     if (n)
         assert_int_equal(search_store_filenames(s->store, &hits[0].id, 1, &a, &found, &s->err), OK);
@@ -162,7 +162,7 @@ static void terms_are_kept_together(void **state)
     const char *right;
     size_t n;
     arena_init(&a, 4 << 20);
-    assert_int_equal(meanings_search(s->index, "hot dog", 7, 100, &a, &hits, &n, &right, &s->err), OK);
+    assert_int_equal(meanings_search(s->index, "hot dog", 7, NULL, 100, &a, &hits, &n, &right, &s->err), OK);
     for (size_t i = 1; i < n; i++)
         assert_true(hits[i].score < 0.8 * hits[0].score);
     arena_free(&a);

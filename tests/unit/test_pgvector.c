@@ -57,7 +57,7 @@ static void put_documents(struct suite *s, struct search_store *store, int64_t *
         snprintf(name, sizeof name, "d%d", i);
         struct document doc = {.filename = name, .title = "", .words_json = "", .image_sha256 = "11"};
         struct sticker_terms none = {"", "", "", "", NULL, 0};
-        assert_ok(s, search_store_put(store, &doc, &none, &ids[i], &changed, &s->err));
+        assert_ok(s, search_store_put(store, &doc, &none, &ids[i], &changed, NULL, &s->err));
     }
 }
 
@@ -114,7 +114,7 @@ static void pgvector_finds_what_the_exact_scan_finds(void **state)
         struct vector_hit *hits;
         size_t n;
         any_vector(&seed, centres, query);
-        assert_ok(s, vectors_exact_search(exact, NULL, query, 1, K, VECTORS_FP32, best, &n, &s->err));
+        assert_ok(s, vectors_exact_search(exact, NULL, query, 1, K, VECTORS_FP32, NULL, best, &n, &s->err));
         start = os_monotonic_us();
         assert_int_equal(nearest(s, store, query, K, &hits), K);
         took += os_monotonic_us() - start;
@@ -157,7 +157,7 @@ static void each_dimension_has_its_own_table(void **state)
     int64_t id;
     size_t n;
     bool changed;
-    assert_ok(s, search_store_put(store, &doc, &none, &id, &changed, &s->err));
+    assert_ok(s, search_store_put(store, &doc, &none, &id, &changed, NULL, &s->err));
     assert_ok(s, search_store_vectors_index(store, hostile, 8, &s->err));
     assert_ok(s, search_store_vectors_put(store, hostile, 8, &id, &image, other, 1, &s->err));
     assert_ok(s, search_store_vectors_index(store, "test/m", DIM, &s->err));

@@ -14,9 +14,12 @@ static const char *const versions[] = {
     "ALTER TABLE note ADD COLUMN stars INTEGER NOT NULL DEFAULT 3; INSERT INTO note (body) VALUES ('migrated')",
     "CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT; CREATE TABLE note (oops)",
 };
-static const struct db_schema v1 = {"test database", 0x54455354, 1, versions};
-static const struct db_schema v2 = {"test database", 0x54455354, 2, versions};
-static const struct db_schema v3_fails = {"test database", 0x54455354, 3, versions};
+static const struct db_schema v1 = {
+    .what = "test database", .application_id = 0x54455354, .count = 1, .migrations = versions};
+static const struct db_schema v2 = {
+    .what = "test database", .application_id = 0x54455354, .count = 2, .migrations = versions};
+static const struct db_schema v3_fails = {
+    .what = "test database", .application_id = 0x54455354, .count = 3, .migrations = versions};
 
 static enum status insert_note(struct db_conn *c, void *arg, struct error *err)
 {
@@ -352,7 +355,7 @@ static enum status shorten_vector(struct db_conn *c, void *arg, struct error *er
 static void a_vector_of_the_wrong_size_is_named(void **state)
 {
     struct suite *s = *state;
-    static const struct db_schema as_it_is = {"search database", 0x50655345, 4, NULL};
+    static const struct db_schema as_it_is = {.what = "search database", .application_id = 0x50655345, .count = 4};
     struct search_store *store = suite_search(s);
     struct document doc = {.filename = "a", .title = "", .words_json = "", .image_sha256 = "1"};
     struct sticker_terms terms = {"", "", "", "", NULL, 0};
@@ -360,7 +363,7 @@ static void a_vector_of_the_wrong_size_is_named(void **state)
     float v[4] = {1, 0, 0, 0};
     int64_t id;
     bool changed;
-    assert_ok(s, search_store_put(store, &doc, &terms, &id, &changed, &s->err));
+    assert_ok(s, search_store_put(store, &doc, &terms, &id, &changed, NULL, &s->err));
     assert_ok(s, search_store_vectors_put(store, "m", 4, &id, &image, v, 1, &s->err));
     struct db *d;
     assert_ok(s, db_open(s->url, 1, &as_it_is, &d, &s->err));

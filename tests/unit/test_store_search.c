@@ -11,7 +11,7 @@ static int64_t put(struct suite *s, struct search_store *store, const char *file
     struct sticker_terms terms = {.title = title, .words = words, .filename = filename, .folded = title};
     int64_t id = 0;
     bool any;
-    assert_ok(s, search_store_put(store, &doc, &terms, &id, changed ? changed : &any, &s->err));
+    assert_ok(s, search_store_put(store, &doc, &terms, &id, changed ? changed : &any, NULL, &s->err));
     assert_true(id > 0);
     return id;
 }
@@ -54,7 +54,7 @@ static void documents_come_and_go(void **state)
     assert_true(put(s, store, "b.png", "dog", "", "", NULL) > b); /* ids are never reused */
     struct document bad = {.filename = "a/b", .title = "", .words_json = "", .image_sha256 = ""};
     struct sticker_terms none = {"", "", "", "", NULL, 0};
-    assert_int_equal(search_store_put(store, &bad, &none, &id, &changed, &s->err), ERR_INVALID);
+    assert_int_equal(search_store_put(store, &bad, &none, &id, &changed, NULL, &s->err), ERR_INVALID);
     search_store_close(store);
 }
 
@@ -97,7 +97,7 @@ static void ranks_titles_words_filenames_prefixes(void **state)
     bool changed;
     for (size_t i = 0; i < COUNT(t); i++) {
         struct document doc = {.filename = names[i], .title = "", .words_json = "", .image_sha256 = ""};
-        assert_ok(s, search_store_put(store, &doc, &t[i], &id, &changed, &s->err));
+        assert_ok(s, search_store_put(store, &doc, &t[i], &id, &changed, NULL, &s->err));
     }
     for (int i = 0; i < 8; i++) {
         char name[32];
@@ -121,9 +121,9 @@ static void a_beginning_never_outranks_the_whole_word(void **state)
     struct document doc = {.filename = "whole", .title = "", .words_json = "", .image_sha256 = ""};
     int64_t id;
     bool changed;
-    assert_ok(s, search_store_put(store, &doc, &longest, &id, &changed, &s->err));
+    assert_ok(s, search_store_put(store, &doc, &longest, &id, &changed, NULL, &s->err));
     doc.filename = "beginning";
-    assert_ok(s, search_store_put(store, &doc, &shortest, &id, &changed, &s->err));
+    assert_ok(s, search_store_put(store, &doc, &shortest, &id, &changed, NULL, &s->err));
     for (int i = 0; i < 50; i++) {
         char name[32];
         snprintf(name, sizeof name, "other-%d", i);
@@ -239,7 +239,7 @@ static void the_preferred_language_comes_first(void **state)
     for (int again = 0; again < 2; again++)
         for (size_t i = 0; i < COUNT(names); i++) {
             struct document doc = {.filename = names[i], .title = "", .words_json = "", .image_sha256 = ""};
-            assert_ok(s, search_store_put(store, &doc, &terms[i], &id, &changed, &s->err));
+            assert_ok(s, search_store_put(store, &doc, &terms[i], &id, &changed, NULL, &s->err));
             assert_int_equal(changed, !again);
         }
     assert_ok(s, search_store_lexical(store, &q, 10, 0, &s->arena, &hits, &n, &total, &s->err));
@@ -297,7 +297,7 @@ static void any_database_ranks_alike(void **state)
                                       .n_languages = seed / 65536 % 4};
         struct document doc = {.filename = name, .title = title, .words_json = "", .image_sha256 = ""};
         for (int k = 0; k < 2; k++) {
-            assert_ok(s, search_store_put(stores[k], &doc, &terms, &id, &changed, &s->err));
+            assert_ok(s, search_store_put(stores[k], &doc, &terms, &id, &changed, NULL, &s->err));
             if (i % 19 == 0)
                 assert_ok(s, search_store_delete(stores[k], name, &id, &s->err));
         }

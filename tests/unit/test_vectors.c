@@ -53,7 +53,7 @@ static void compare(struct vectors_exact *ix, struct pool *pool, const float *ve
     for (size_t q = 0; q < QUERIES; q++)
         random_vector(queries + q * dim, dim);
     for (enum vectors_scan scan = VECTORS_INT8; scan <= VECTORS_FP32; scan++) {
-        assert_int_equal(vectors_exact_search(ix, pool, queries, QUERIES, k, scan, hits, counts, &err), OK);
+        assert_int_equal(vectors_exact_search(ix, pool, queries, QUERIES, k, scan, NULL, hits, counts, &err), OK);
         for (size_t q = 0; q < QUERIES; q++) {
             size_t better = 0, expected = k < n ? k : n;
             assert_int_equal(counts[q], expected);
@@ -149,14 +149,14 @@ static void ties_and_replacement(void **state)
     float got[2];
     assert_int_equal(vectors_exact_open(0, &ix, &err), ERR_INVALID);
     assert_int_equal(vectors_exact_open(2, &ix, &err), OK);
-    assert_int_equal(vectors_exact_search(ix, NULL, x, 1, 4, VECTORS_INT8, hits, &count, &err), OK);
+    assert_int_equal(vectors_exact_search(ix, NULL, x, 1, 4, VECTORS_INT8, NULL, hits, &count, &err), OK);
     assert_int_equal(count, 0);
     assert_int_equal(vectors_exact_put(ix, 9, x, &err), OK);
     assert_int_equal(vectors_exact_put(ix, 4, x, &err), OK);
     assert_int_equal(vectors_exact_put(ix, 7, y, &err), OK);
     assert_int_equal(vectors_exact_put(ix, 1, bad, &err), ERR_INVALID);
     assert_int_equal(vectors_exact_put(ix, 1, nan_vector, &err), ERR_INVALID);
-    assert_int_equal(vectors_exact_search(ix, NULL, x, 1, 4, VECTORS_INT8, hits, &count, &err), OK);
+    assert_int_equal(vectors_exact_search(ix, NULL, x, 1, 4, VECTORS_INT8, NULL, hits, &count, &err), OK);
     assert_int_equal(count, 3);
     assert_int_equal(hits[0].id, 4);
     assert_int_equal(hits[1].id, 9);
@@ -168,10 +168,10 @@ static void ties_and_replacement(void **state)
     vectors_exact_delete(ix, 9);
     vectors_exact_delete(ix, 12345);
     assert_int_equal(vectors_exact_get(ix, 9, got, &err), ERR_NOT_FOUND);
-    assert_int_equal(vectors_exact_search(ix, NULL, x, 1, 4, VECTORS_INT8, hits, &count, &err), OK);
+    assert_int_equal(vectors_exact_search(ix, NULL, x, 1, 4, VECTORS_INT8, NULL, hits, &count, &err), OK);
     assert_int_equal(count, 2);
     assert_true(hits[0].score == 0 && hits[0].id == 4 && hits[1].id == 7);
-    assert_int_equal(vectors_exact_search(ix, NULL, x, 1, 0, VECTORS_INT8, hits, &count, &err), ERR_INVALID);
+    assert_int_equal(vectors_exact_search(ix, NULL, x, 1, 0, VECTORS_INT8, NULL, hits, &count, &err), ERR_INVALID);
     vectors_exact_close(ix);
 }
 
@@ -191,7 +191,7 @@ static void *search_all_the_time(void *arg)
     while (!atomic_load(&c->stop)) {
         size_t count, seen[CHURN_DOCS] = {0};
         struct error err;
-        if (vectors_exact_search(c->ix, NULL, query, 1, CHURN_DOCS + 1, VECTORS_INT8, hits, &count, &err) != OK ||
+        if (vectors_exact_search(c->ix, NULL, query, 1, CHURN_DOCS + 1, VECTORS_INT8, NULL, hits, &count, &err) != OK ||
             count != CHURN_DOCS) {
             atomic_fetch_add(&c->wrong, 1);
             continue;

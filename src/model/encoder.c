@@ -1,0 +1,119 @@
+#include "model/encoder.h"
+
+#include "base/os.h"
+#include "model/clip.h"
+#include "model/library.h"
+
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct encoder_class *const classes[] = {&clip_encoder};
+#define N_CLASSES (sizeof classes / sizeof *classes)
+
+static bool encodes_type(const struct encoder_class *class, const char *type)
+{
+    for (size_t i = 0; class->model_types[i]; i++)
+        if (strcmp(class->model_types[i], type) == 0)
+            return true;
+    return false;
+}
+
+static enum status class_of_type(const char *file, const char *type, const struct encoder_class **out,
+                                 struct error *err)
+{
+    struct buf known;
+    for (size_t i = 0; i < N_CLASSES; i++)
+        if (encodes_type(classes[i], type)) {
+            *out = classes[i];
+            return OK;
+        }
+    buf_init(&known, 256);
+    for (size_t i = 0; i < N_CLASSES; i++)
+        for (size_t k = 0; classes[i]->model_types[k]; k++)
+            buf_printf(&known, "%s%s", i + k ? ", " : "", classes[i]->model_types[k]);
+    err_set(err, ERR_UNSUPPORTED, "%s: model_type: expected %s, found %.40s", file, buf_str(&known), type);
+    buf_free(&known);
+    return ERR_UNSUPPORTED;
+}
+
+enum status encoder_class_of(const char *dir, const struct encoder_class **out, struct error *err)
+{
+    char path[PATH_MAX];
+    struct buf text;
+    json_error_t where;
+    *out = &clip_encoder; /* the default of checkpoints that do not say */
+    if ((size_t)snprintf(path, sizeof path, "%s/" LIBRARY_CONFIG, dir) >= sizeof path)
+        return err_set(err, ERR_INVALID, "%s: path too long", dir);
+    buf_init(&text, LIBRARY_CONFIG_BYTES);
+    enum status st = os_read_file(path, &text, err);
+    json_t *root = st == OK ? json_loadb(buf_str(&text), text.len, JSON_REJECT_DUPLICATES, &where) : NULL;
+    if (st == OK && !root)
+        st = err_set(err, ERR_INVALID, "%s: not JSON: %s (line %d)", path, where.text, where.line);
+    const json_t *type = json_object_get(root, "model_type");
+    if (st == OK && type)
+        st = class_of_type(path, json_is_string(type) ? json_string_value(type) : "something else", out, err);
+    json_decref(root);
+    buf_free(&text);
+    return st;
+}
+
+enum status encoder_open(const char *dir, const char *precision, struct pool *pool, struct encoder **out,
+                         struct error *err)
+{
+    const struct encoder_class *class;
+    *out = NULL;
+    enum status st = encoder_class_of(dir, &class, err);
+    return st == OK ? class->open(dir, precision, pool, out, err) : st;
+}
+
+void encoder_close(struct encoder *e)
+{
+    if (e)
+        e->class->close(e);
+}
+
+enum status encoder_check_precision(const char *precision, struct error *err)
+{
+    enum clip_precision unused;
+    return clip_precision_parse(precision, &unused, err);
+}
+
+size_t encoder_dim(const struct encoder *e)
+{
+    return e->dim;
+}
+
+const char *encoder_precision(const struct encoder *e)
+{
+    return e->class->precision(e);
+}
+
+size_t encoder_bytes(const struct encoder *e)
+{
+    return e->class->bytes(e);
+}
+
+double encoder_trust(const struct encoder *e, bool english_query)
+{
+    return e->class->trust(e, english_query);
+}
+
+void encoder_info(const struct encoder *e, struct buf *out)
+{
+    e->class->info(e, out);
+}
+
+enum status encoder_embed_text(const struct encoder *e, const char *text, size_t len, float *out, struct error *err)
+{
+    return e->class->embed_text(e, text, len, out, err);
+}
+
+enum status encoder_embed_images(const struct encoder *e, const struct image *images, size_t n, float *out,
+                                 struct error *err)
+{
+    if (!e->class->embed_images)
+        return err_set(err, ERR_UNSUPPORTED, "a model of type %s encodes no images", e->class->name);
+    return e->class->embed_images(e, images, n, out, err);
+}

@@ -1,0 +1,240 @@
+#include "rank/leg.h"
+
+#include "base/log.h"
+
+#include <math.h>
+#include <string.h>
+
+#define LEG_DECLARE(name, help) extern const struct leg leg_##name;
+LEG_LIST(LEG_DECLARE)
+#define LEG_ENTRY(name, help) [LEG_##name] = &leg_##name,
+const struct leg *const legs[LEG_COUNT] = {LEG_LIST(LEG_ENTRY)};
+
+/* Looks up the names of the page. A document that was deleted a moment ago has none and drops out. */
+static enum status name_page(struct search_store *store, struct arena *a, struct ranking *out, struct error *err)
+{
+    int64_t *ids = arena_array(a, out->n + 1, sizeof *ids);
+    const char **names = arena_array(a, out->n + 1, sizeof *names);
+    if (!ids || !names)
+        return err_no_memory(err, "%zu results", out->n);
+    size_t unnamed = 0, kept = 0;
+    for (size_t i = 0; i < out->n; i++)
+        if (!out->items[i].filename)
+            ids[unnamed++] = out->items[i].id;
+    enum status st = unnamed ? search_store_filenames(store, ids, unnamed, a, names, err) : OK;
+    if (st != OK)
+        return st;
+    for (size_t i = 0, k = 0; i < out->n; i++) {
+        struct ranked r = out->items[i];
+        if (!r.filename)
+            r.filename = names[k++];
+        if (r.filename)
+            out->items[kept++] = r;
+    }
+    out->total -= (int64_t)(out->n - kept);
+    out->n = kept;
+    return OK;
+}
+
+/* Is there more to leave out of the results than the leg knows? Then no page can be asked for alone. */
+static bool is_windowed(const struct rank_query *q)
+{
+    return q->like || q->min_score > -INFINITY;
+}
+
+/* --- one leg --- */
+
+/* `window`: how many results are looked at before the page is cut; 0: the leg makes the page itself. */
+static enum status page_of(const struct rank_sources *s, const struct rank_query *q, enum leg_number leg,
+                           struct leg_hits *hits, size_t window, struct arena *a, struct ranking *out,
+                           struct error *err)
+{
+    *out = (struct ranking){.legs = 1u << leg, .corrected = hits->corrected};
+    if (window) {
+        rank_cut_page(q, hits->items, hits->n, out);
+    } else {
+        out->items = hits->items;
+        out->n = hits->n < q->limit ? hits->n : q->limit;
+        out->total = hits->total;
+    }
+    return name_page(s->store, a, out, err);
+}
+
+static size_t window_of(const struct rank_query *q, enum leg_number leg)
+{
+    size_t end = q->offset + q->limit;
+    return !is_windowed(q) ? 0 : legs[leg]->pages || end < RANK_WINDOW ? RANK_WINDOW : end;
+}
+
+static enum status rank_leg(const struct rank_sources *s, const struct rank_query *q, enum leg_number leg,
+                            size_t window, struct arena *a, struct ranking *out, struct error *err)
+{
+    struct leg_hits hits;
+    enum status st = legs[leg]->hits(s, q, window ? window : q->limit, window ? 0 : q->offset, a, &hits, err);
+    return st == OK ? page_of(s, q, leg, &hits, window, a, out, err) : st;
+}
+
+static enum status rank_lexical(const struct rank_sources *s, const struct rank_query *q, struct arena *a,
+                                struct ranking *out, struct error *err)
+{
+    return rank_leg(s, q, LEG_lexical, window_of(q, LEG_lexical), a, out, err);
+}
+
+/* All that the lexicon finds. Without one, and for what is like a document: terms, whose last one is not taken for the
+ * beginning of a longer word. */
+static enum status rank_words(const struct rank_sources *s, const struct rank_query *q, struct arena *a,
+                              struct ranking *out, struct error *err)
+{
+    if (s->words && !q->like)
+        return rank_leg(s, q, LEG_words, SIZE_MAX, a, out, err);
+    struct leg_hits hits;
+    size_t window = window_of(q, LEG_lexical);
+    enum status st = leg_lexical_hits(s, q, false, window ? window : q->limit, window ? 0 : q->offset, a, &hits, err);
+    return st == OK ? page_of(s, q, LEG_lexical, &hits, window, a, out, err) : st;
+}
+
+static enum status rank_vector(const struct rank_sources *s, const struct rank_query *q, struct arena *a,
+                               struct ranking *out, struct error *err)
+{
+    enum status st = rank_leg(s, q, LEG_vector, window_of(q, LEG_vector), a, out, err);
+    return st != ERR_NOT_FOUND ? st
+                               : err_set(err, ERR_UNAVAILABLE, "%s has no vector of model %s yet", q->like->filename,
+                                         s->models[LEG_vector].id);
+}
+
+/* --- all of them --- */
+
+struct hybrid {
+    const struct rank_sources *s;
+    struct rank_query q; /* as it is understood */
+    struct leg_hits hits[LEG_COUNT];
+    double trust[LEG_COUNT], weights[LEG_COUNT];
+    bool took_part[LEG_COUNT];
+    const char *corrected;
+    struct error err; /* the last leg's that failed */
+};
+
+/* A leg that fails is left out: the others answer. */
+static void ask_leg(struct hybrid *h, enum leg_number leg, struct arena *a)
+{
+    enum status st = legs[leg]->hits(h->s, &h->q, RANK_DEPTH, 0, a, &h->hits[leg], &h->err);
+    if (st != OK) {
+        h->hits[leg] = (struct leg_hits){0};
+        if (st != ERR_NOT_FOUND) /* of what is like a document that this leg does not know */
+            log_warn("a hybrid search goes without its leg \"%s\": %s", legs[leg]->name, h->err.message);
+        return;
+    }
+    h->took_part[leg] = true;
+    if (legs[leg]->corrects && h->hits[leg].corrected) {
+        h->corrected = h->q.text = h->hits[leg].corrected;
+        h->q.text_len = strlen(h->corrected);
+    }
+}
+
+/* Those that correct the spelling go first. */
+static void ask_legs(struct hybrid *h, struct arena *a)
+{
+    for (int first = 1; first >= 0; first--)
+        for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
+            if (h->trust[leg] > 0 && legs[leg]->corrects == first)
+                ask_leg(h, leg, a);
+}
+
+static enum status ask_fallbacks(struct hybrid *h, struct arena *a, struct error *err)
+{
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
+        if (h->hits[leg].n && h->trust[leg] >= 1)
+            return OK;
+    enum status st = OK;
+    for (enum leg_number leg = 0; leg < LEG_COUNT && st == OK; leg++) {
+        bool silent = h->hits[leg].silent;
+        if (h->took_part[leg] && legs[leg]->fallback)
+            st = legs[leg]->fallback(h->s, &h->q, RANK_DEPTH, a, &h->hits[leg], err);
+        h->hits[leg].silent = silent;
+    }
+    return st;
+}
+
+/* The only leg, when it is one that pages: then its pages are the answer, with the scores that their ranks alone give.
+ * Else LEG_COUNT. */
+static enum leg_number only_leg(const struct hybrid *h, bool asked)
+{
+    enum leg_number only = LEG_COUNT;
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++) {
+        if (asked ? !h->took_part[leg] : h->trust[leg] <= 0)
+            continue;
+        if (only != LEG_COUNT)
+            return LEG_COUNT;
+        only = leg;
+    }
+    return only != LEG_COUNT && legs[only]->pages && !h->corrected ? only : LEG_COUNT;
+}
+
+static enum status rank_only(struct hybrid *h, enum leg_number leg, struct arena *a, struct ranking *out,
+                             struct error *err)
+{
+    const struct rank_query *q = &h->q;
+    struct leg_hits *hits = &h->hits[leg];
+    size_t window = window_of(q, leg);
+    enum status st = legs[leg]->hits(h->s, q, window ? window : q->limit, window ? 0 : q->offset, a, hits, err);
+    bool found = st == OK && hits->total > 0;
+    if (st == OK && !found && legs[leg]->fallback)
+        st = legs[leg]->fallback(h->s, q, RANK_DEPTH, a, hits, err);
+    if (st != OK)
+        return st;
+    if (window || !found) {
+        *out = (struct ranking){.legs = 1u << leg};
+        st = fuse(q, h->hits, h->weights, a, out, err);
+        return st == OK ? name_page(h->s->store, a, out, err) : st;
+    }
+    for (size_t i = 0; i < hits->n; i++)
+        hits->items[i].score = fuse_score(h->weights[leg], q->offset + i + 1);
+    return page_of(h->s, q, leg, hits, 0, a, out, err);
+}
+
+static enum status rank_hybrid(const struct rank_sources *s, const struct rank_query *q, struct arena *a,
+                               struct ranking *out, struct error *err)
+{
+    struct hybrid h = {.s = s, .q = *q};
+    bool answered = false;
+    *out = (struct ranking){0};
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++) {
+        h.trust[leg] = legs[leg]->trust(s, q);
+        h.weights[leg] = s->weights[leg] * h.trust[leg];
+    }
+    enum leg_number only = only_leg(&h, false);
+    if (only == LEG_COUNT) {
+        ask_legs(&h, a);
+        only = only_leg(&h, true);
+    }
+    if (only != LEG_COUNT)
+        return rank_only(&h, only, a, out, err);
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
+        answered = answered || h.took_part[leg];
+    if (!answered)
+        return err_set(err, h.err.code, "%s", h.err.message);
+    enum status st = ask_fallbacks(&h, a, err);
+    if (st == OK)
+        st = fuse(&h.q, h.hits, h.weights, a, out, err);
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
+        if (h.took_part[leg] && !h.hits[leg].silent)
+            out->legs |= 1u << leg;
+    out->corrected = h.corrected;
+    return st == OK ? name_page(s->store, a, out, err) : st;
+}
+
+const struct rank_algorithm rank_algorithms[] = {
+    {"lexical", rank_lexical},
+    {"words", rank_words},
+    {"vector", rank_vector},
+    {"hybrid", rank_hybrid},
+};
+const size_t rank_algorithm_count = sizeof rank_algorithms / sizeof *rank_algorithms;
+
+const struct rank_algorithm *rank_find(const char *name)
+{
+    for (size_t i = 0; i < rank_algorithm_count; i++)
+        if (strcmp(rank_algorithms[i].name, name) == 0)
+            return &rank_algorithms[i];
+    return NULL;
+}

@@ -1,0 +1,60 @@
+#include "vectors/vectors.h"
+
+void vectors_close(struct vectors *v)
+{
+    if (v)
+        v->class->close(v);
+}
+
+bool vectors_in_memory(const struct vectors *v)
+{
+    return v->class->put != NULL;
+}
+
+enum status vectors_put(struct vectors *v, int64_t id, const float *vector, struct error *err)
+{
+    return v->class->put ? v->class->put(v, id, vector, err) : OK;
+}
+
+void vectors_remove(struct vectors *v, int64_t id)
+{
+    if (v->class->remove)
+        v->class->remove(v, id);
+}
+
+enum status vectors_refresh(struct vectors *v, struct error *err)
+{
+    return v->class->refresh ? v->class->refresh(v, err) : OK;
+}
+
+enum status vectors_get(struct vectors *v, int64_t id, float *out, struct error *err)
+{
+    return v->class->get(v, id, out, err);
+}
+
+enum status vectors_search(struct vectors *v, const struct vectors_query *q, struct arena *a, struct vectors_hit **hits,
+                           size_t *n, struct error *err)
+{
+    *n = 0;
+    return v->class->search(v, q, a, hits, n, err);
+}
+
+size_t vectors_count(const struct vectors *v)
+{
+    return v->class->count(v);
+}
+
+size_t vectors_bytes(const struct vectors *v)
+{
+    return v->class->bytes ? v->class->bytes(v) : 0;
+}
+
+bool vectors_can_save(const struct vectors *v)
+{
+    return v->class->save != NULL;
+}
+
+enum status vectors_save(struct vectors *v, const char *path, const char *tag, int64_t generation, struct error *err)
+{
+    return v->class->save(v, path, tag, generation, err);
+}
