@@ -25,11 +25,9 @@
 struct import_item {
     const char *path; /* a file to read, or NULL: the bytes are here */
     const void *data;
-    size_t len;           /* bytes; of a file, what it had when it was found */
-    const char *filename; /* its name in Peel; of a file, the last part of `path` */
-    const char *title, *pack, *author, *license, *source;
-    const struct sticker_words *words;
-    size_t n_words;
+    size_t len;             /* bytes; of a file, what it had when it was found */
+    const char *filename;   /* its name in Peel; of a file, the last part of `path` */
+    struct sticker sticker; /* what is said of it; what the picture says is not known yet */
     const char *pack_words; /* of a pack, NULL otherwise: its own words, which an import without CLDR left alone */
     bool follow;            /* `path` was given by the operator and may be a symbolic link */
 };

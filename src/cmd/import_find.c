@@ -61,8 +61,12 @@ void import_list_fail(struct import_list *l, const char *name, const char *reaso
 
 /* --- stickers.csv --- */
 
+enum column { FILENAME, TITLE, WORDS, LANGUAGE, AUTHOR, LICENSE, SOURCE, COLUMNS };
+static const char *const column_names[COLUMNS] = {"filename", "title",   "words", "language",
+                                                  "author",   "license", "source"};
+
 struct row {
-    const char *filename, *title, *author, *license, *source;
+    const char *cells[COLUMNS]; /* "" where there is nothing */
     struct sticker_words words;
     size_t line;
     bool used;
@@ -71,10 +75,6 @@ struct rows {
     struct row *items; /* sorted by filename, then line */
     size_t n, cap;
 };
-
-enum column { FILENAME, TITLE, WORDS, LANGUAGE, AUTHOR, LICENSE, SOURCE, COLUMNS };
-static const char *const column_names[COLUMNS] = {"filename", "title",   "words", "language",
-                                                  "author",   "license", "source"};
 
 static enum status read_header(struct csv *c, int columns[CSV_MAX_FIELDS], size_t *n, struct error *err)
 {
@@ -103,7 +103,10 @@ static enum status read_header(struct csv *c, int columns[CSV_MAX_FIELDS], size_
 static enum status read_row(const struct csv *c, const int *columns, const char *const *fields, size_t n,
                             struct row *out, struct error *err)
 {
-    const char *cells[COLUMNS] = {"", "", "", "", "", "", ""};
+    *out = (struct row){.line = c->record_line};
+    const char **cells = out->cells;
+    for (size_t k = 0; k < COLUMNS; k++)
+        cells[k] = "";
     for (size_t i = 0; i < n; i++) {
         /* Spreadsheets put line breaks into cells; here they are spaces. */
         char *text = arena_strdup(c->arena, fields[i]);
@@ -131,21 +134,15 @@ static enum status read_row(const struct csv *c, const int *columns, const char 
     char *words = text_normalize_words(cells[WORDS], c->arena);
     if (!words)
         return err_set(err, ERR_TOO_LARGE, "line %zu: too much text", c->record_line);
-    *out = (struct row){
-        .filename = cells[FILENAME],
-        .title = cells[TITLE],
-        .author = cells[AUTHOR],
-        .license = cells[LICENSE],
-        .source = cells[SOURCE],
-        .words = {.language = *cells[LANGUAGE] ? cells[LANGUAGE] : "en", .words = words, .title = cells[TITLE]},
-        .line = c->record_line};
+    out->words = (struct sticker_words){
+        .language = *cells[LANGUAGE] ? cells[LANGUAGE] : "en", .words = words, .title = cells[TITLE]};
     return OK;
 }
 
 static int by_filename(const void *a, const void *b)
 {
     const struct row *x = a, *y = b;
-    int order = strcmp(x->filename, y->filename);
+    int order = strcmp(x->cells[FILENAME], y->cells[FILENAME]);
     return order ? order : (x->line > y->line) - (x->line < y->line);
 }
 
@@ -156,7 +153,7 @@ static enum status check_rows(struct rows *rows, struct error *err)
         qsort(rows->items, rows->n, sizeof *rows->items, by_filename);
     for (size_t i = 0, first = 0; i < rows->n; i++) {
         const struct row *r = &rows->items[i];
-        if (strcmp(rows->items[first].filename, r->filename) != 0)
+        if (strcmp(rows->items[first].cells[FILENAME], r->cells[FILENAME]) != 0)
             first = i;
         if (i - first >= LANGUAGE_MAX_LISTS)
             return err_set(err, ERR_TOO_LARGE, "line %zu: more than %u rows for one picture", r->line,
@@ -164,7 +161,7 @@ static enum status check_rows(struct rows *rows, struct error *err)
         for (size_t k = first; k < i; k++)
             if (strcasecmp(rows->items[k].words.language, r->words.language) == 0)
                 return err_set(err, ERR_INVALID, "line %zu: \"%.80s\" has a row in \"%.35s\" already, on line %zu",
-                               r->line, r->filename, r->words.language, rows->items[k].line);
+                               r->line, r->cells[FILENAME], r->words.language, rows->items[k].line);
     }
     return OK;
 }
@@ -221,13 +218,13 @@ static struct row *rows_of(const struct rows *rows, const char *filename, size_t
     size_t low = 0, high = rows->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (strcmp(rows->items[middle].filename, filename) < 0)
+        if (strcmp(rows->items[middle].cells[FILENAME], filename) < 0)
             low = middle + 1;
         else
             high = middle;
     }
     *n = 0;
-    while (low + *n < rows->n && strcmp(rows->items[low + *n].filename, filename) == 0)
+    while (low + *n < rows->n && strcmp(rows->items[low + *n].cells[FILENAME], filename) == 0)
         ++*n;
     return rows->items + low;
 }
@@ -253,16 +250,28 @@ static bool has_picture_name(const char *name)
 }
 
 /* Leaves out lists that say no more than the sticker's title does. */
-static void keep_lists(struct import_item *item, struct sticker_words *words)
+static void keep_lists(struct sticker *sticker, struct sticker_words *words)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < item->n_words; i++) {
-        if (strcmp(words[i].title, item->title) == 0 && language_number(words[i].language) == LANGUAGE_en)
+    for (size_t i = 0; i < sticker->n_words; i++) {
+        if (strcmp(words[i].title, sticker->title) == 0 && language_number(words[i].language) == LANGUAGE_en)
             words[i].title = "";
         if (*words[i].words || *words[i].title)
             words[kept++] = words[i];
     }
-    item->n_words = kept;
+    sticker->n_words = kept;
+}
+
+/* The cells of a picture's first row, and where they are empty those of the next ones. */
+static void merge_cells(struct row *rows, size_t n, const char *cells[COLUMNS])
+{
+    for (size_t k = 0; k < COLUMNS; k++)
+        cells[k] = "";
+    for (size_t i = 0; i < n; i++) {
+        rows[i].used = true;
+        for (size_t k = 0; k < COLUMNS; k++)
+            cells[k] = *cells[k] ? cells[k] : rows[i].cells[k];
+    }
 }
 
 static enum status add_file(struct walk *w, const char *path, const struct stat *sb, bool follow,
@@ -273,32 +282,28 @@ static enum status add_file(struct walk *w, const char *path, const struct stat 
     size_t n;
     struct row *found = rows_of(rows, name, &n);
     struct sticker_words *words = n ? arena_array(arena, n, sizeof *words) : NULL;
+    const char *cells[COLUMNS];
+    merge_cells(found, n, cells);
     struct import_item item = {.path = arena_strdup(arena, path),
                                .len = (size_t)sb->st_size,
-                               .title = "",
-                               .pack = "",
-                               .author = "",
-                               .license = "",
-                               .source = "",
-                               .words = words,
+                               .sticker = {.title = cells[TITLE],
+                                           .pack = "",
+                                           .author = cells[AUTHOR],
+                                           .license = cells[LICENSE],
+                                           .source = cells[SOURCE],
+                                           .words = words,
+                                           .n_words = n},
                                .follow = follow};
     if (!item.path || (n && !words))
         return err_set(err, ERR_TOO_LARGE, "too many names and words to hold: import in parts");
     item.filename = item.path + (name - path);
-    for (size_t i = 0; i < n; i++) {
-        struct row *r = &found[i];
-        r->used = true;
-        words[item.n_words++] = r->words;
-        item.title = *item.title ? item.title : r->title;
-        item.author = *item.author ? item.author : r->author;
-        item.license = *item.license ? item.license : r->license;
-        item.source = *item.source ? item.source : r->source;
-    }
-    keep_lists(&item, words);
-    if (!*item.title)
-        item.title = picture_title(name, arena);
-    return item.title ? import_list_add(w->list, &item, err)
-                      : err_set(err, ERR_TOO_LARGE, "too many names and words to hold: import in parts");
+    for (size_t i = 0; i < n; i++)
+        words[i] = found[i].words;
+    keep_lists(&item.sticker, words);
+    if (!*item.sticker.title)
+        item.sticker.title = picture_title(name, arena);
+    return item.sticker.title ? import_list_add(w->list, &item, err)
+                              : err_set(err, ERR_TOO_LARGE, "too many names and words to hold: import in parts");
 }
 
 static enum status walk_folder(struct walk *w, const char *path, int depth, struct error *err);
@@ -366,7 +371,7 @@ static enum status walk_folder(struct walk *w, const char *path, int depth, stru
         if (!rows.items[i].used) {
             char reason[64];
             snprintf(reason, sizeof reason, CSV_NAME " line %zu: there is no such picture", rows.items[i].line);
-            import_list_fail(w->list, rows.items[i].filename, reason);
+            import_list_fail(w->list, rows.items[i].cells[FILENAME], reason);
         }
     free(rows.items);
     return st;

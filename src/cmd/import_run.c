@@ -163,16 +163,11 @@ static enum status add_rows(struct batch *b, size_t *added, struct error *err)
             const struct import_item *item = w->item;
             if (w->stage != WRITTEN)
                 continue;
-            st = text_sticker_terms(item->title, item->filename, item->words, item->n_words, &b->arena, &terms[n], err);
+            stickers[n] = item->sticker;
+            st = text_sticker_terms(stickers[n].title, item->filename, stickers[n].words, stickers[n].n_words,
+                                    &b->arena, &terms[n], err);
             if (st != OK)
                 return err_prefix(err, "%s", item->filename);
-            stickers[n] = (struct sticker){.title = item->title,
-                                           .pack = item->pack,
-                                           .author = item->author,
-                                           .license = item->license,
-                                           .source = item->source,
-                                           .words = item->words,
-                                           .n_words = item->n_words};
             picture_describe(&w->picture, &stickers[n++]);
         }
         st = n ? sticker_store_add(b->run->store, stickers, terms, n, err) : OK;
@@ -202,13 +197,14 @@ static const struct sticker_words *find_list(const struct sticker_words *words, 
 static enum status merge_words(const struct import_item *item, struct arena *a, struct sticker *s, bool *changed,
                                struct error *err)
 {
-    struct sticker_words *all = arena_array(a, s->n_words + item->n_words + 1, sizeof *all);
+    const struct sticker *found = &item->sticker;
+    struct sticker_words *all = arena_array(a, s->n_words + found->n_words + 1, sizeof *all);
     size_t n = 0;
     *changed = false;
     if (!all)
         return err_set(err, ERR_NO_MEMORY, "too many words in one batch");
     for (size_t i = 0; i < s->n_words; i++) {
-        const struct sticker_words *today = find_list(item->words, item->n_words, s->words[i].language);
+        const struct sticker_words *today = find_list(found->words, found->n_words, s->words[i].language);
         all[n] = s->words[i];
         if (today && strcmp(all[n].words, item->pack_words) == 0 && strcmp(all[n].words, today->words) != 0) {
             all[n].words = today->words;
@@ -216,9 +212,9 @@ static enum status merge_words(const struct import_item *item, struct arena *a, 
         }
         n++;
     }
-    for (size_t i = 0; i < item->n_words; i++)
-        if (!find_list(s->words, s->n_words, item->words[i].language)) {
-            all[n++] = item->words[i];
+    for (size_t i = 0; i < found->n_words; i++)
+        if (!find_list(s->words, s->n_words, found->words[i].language)) {
+            all[n++] = found->words[i];
             *changed = true;
         }
     s->words = all;

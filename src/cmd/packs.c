@@ -185,8 +185,8 @@ static enum status make_slug(const char *title, char out[MAX_SLUG], struct error
 }
 
 /* The pack's words, in English, come first; CLDR's English ones are added to them. */
-static enum status add_words(const struct cldr *cldr, const struct name *name, struct arena *a,
-                             struct import_item *item, struct error *err)
+static enum status add_words(const struct cldr *cldr, const struct name *name, struct arena *a, struct sticker *item,
+                             struct error *err)
 {
     const struct sticker_words *known = NULL;
     size_t n = 0;
@@ -226,15 +226,15 @@ static enum status add(const struct cldr *cldr, const struct pack *pack, const s
     struct import_item item = {.data = file->data,
                                .len = file->len,
                                .filename = arena_printf(a, "%s-%s%s%s", pack->name, slug, name->hexcode, pack->ending),
-                               .title = name->annotation,
-                               .pack = pack->name,
-                               .author = pack->author ? pack->author : name->author,
-                               .license = pack->license,
-                               .source = pack->home,
+                               .sticker = {.title = name->annotation,
+                                           .pack = pack->name,
+                                           .author = pack->author ? pack->author : name->author,
+                                           .license = pack->license,
+                                           .source = pack->home},
                                .pack_words = name->words};
     if (!item.filename)
         return err_no_memory(err, "the pack %s", pack->name);
-    st = add_words(cldr, name, a, &item, err);
+    st = add_words(cldr, name, a, &item.sticker, err);
     return st == OK ? import_list_add(out, &item, err) : st;
 }
 

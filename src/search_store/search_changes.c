@@ -58,16 +58,16 @@ enum status search_store_changes(struct search_store *s, int64_t since, size_t l
     size_t cap = 0;
     *n = 0;
     db_query(&r, c,
-             "SELECT " DOCUMENT_COLUMNS ", c.document_id, c.generation FROM changes c"
+             "SELECT " DOCUMENT_SELECT ", c.document_id, c.generation FROM changes c"
              " LEFT JOIN documents d ON d.id = c.document_id"
              " WHERE c.generation > $1 ORDER BY c.generation LIMIT $2",
              DB_ARGS(DB_INT(since), DB_INT(db_limit(limit))), err);
     while (db_next(&r) && db_grow(&r, a, &changes, *n, &cap, sizeof **out)) {
         struct search_change *change = (struct search_change *)changes + (*n)++;
-        *change = (struct search_change){.generation = db_int(&r, 8)};
+        *change = (struct search_change){.generation = db_int(&r, DOCUMENT_WIDTH + 1)};
         if (db_int(&r, 0))
             search_store_read_document(&r, a, &change->doc);
-        change->doc.id = db_int(&r, 7);
+        change->doc.id = db_int(&r, DOCUMENT_WIDTH);
     }
     *out = changes;
     enum status st = db_end(&r);

@@ -86,8 +86,8 @@ static void put_tests(struct buf *sql, const struct asking *q)
 static void put_page(struct buf *sql, const struct asking *q)
 {
     const char *direction = q->ask->descending ? " DESC" : "";
-    buf_puts(sql, "SELECT d.id, d.filename, d.title, '', d.image_sha256, d.created_us, d.modified_us,"
-                  " v.document_id, f.document_id, f.why, length(v.vector) FROM (SELECT w.id FROM (");
+    buf_puts(sql, "SELECT " DOCUMENT_SELECT_BRIEF ", v.document_id, f.document_id, f.why, length(v.vector)"
+                  " FROM (SELECT w.id FROM (");
     put_walk(sql, q);
     buf_puts(sql, ") w");
     put_tests(sql, q);
@@ -101,12 +101,12 @@ static void read_row(struct db_rows *r, struct arena *a, struct document_row *ou
 {
     *out = (struct document_row){.why = "", .state = DOCUMENT_PENDING};
     search_store_read_document(r, a, &out->doc);
-    if (db_int(r, 7)) {
+    if (db_int(r, DOCUMENT_WIDTH)) {
         out->state = DOCUMENT_INDEXED;
-        out->dim = db_int(r, 10) / (int64_t)sizeof(float);
-    } else if (db_int(r, 8)) {
+        out->dim = db_int(r, DOCUMENT_WIDTH + 3) / (int64_t)sizeof(float);
+    } else if (db_int(r, DOCUMENT_WIDTH + 1)) {
         out->state = DOCUMENT_FAILED;
-        out->why = db_text(r, 9, a);
+        out->why = db_text(r, DOCUMENT_WIDTH + 2, a);
     } else if (!*out->doc.image_sha256) {
         out->state = DOCUMENT_IMAGELESS;
     }

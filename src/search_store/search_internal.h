@@ -4,6 +4,7 @@
 
 #include "db/db.h"
 #include "fts/fts.h"
+#include "search_store/search_columns.h"
 #include "search_store/search_store.h"
 
 struct search_store {
@@ -20,8 +21,7 @@ enum status search_store_write(struct search_store *s, enum db_durability durabi
 /* Inside a job: what the document is found by, in the place of what it was. */
 enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms,
                                    struct error *err) MUST_CHECK;
-/* Columns of table documents, and how to read them. */
-#define DOCUMENT_COLUMNS "d.id, d.filename, d.title, d.words_json, d.image_sha256, d.created_us, d.modified_us"
+/* Reads the columns of DOCUMENT_SELECT, the first ones of a row. */
 void search_store_read_document(struct db_rows *r, struct arena *a, struct document *out);
 /* All rows that are left, into the arena; ends them. */
 enum status search_store_read_documents(struct db_rows *r, struct arena *a, struct document **out,

@@ -72,19 +72,24 @@ struct put_job {
     bool same, same_image, stale;
 };
 
+#define AND_SAME(place, column, kind, type) &&SAME_##kind(at++, row->column)
+#define SAME_TEXT(at, text)                 db_text_is(&r, at, text)
+#define SAME_INT(at, number)                (db_int(&r, at) == (int64_t)(number))
+
 /* Is it there, and is it the same? Terms count too: a later program may analyse the same words otherwise. */
 static enum status compare(struct db_conn *c, struct put_job *job, struct error *err)
 {
-    const struct document *doc = job->doc;
+    const struct document *row = job->doc;
     struct db_rows r;
     job->id = 0;
     job->same = job->same_image = false;
-    db_query(&r, c, "SELECT id, title, words_json, image_sha256 FROM documents WHERE filename = $1",
-             DB_ARGS(DB_TEXT(doc->filename)), err);
+    db_query(&r, c, "SELECT id, image_sha256, words_json" DOCUMENT_NAMES " FROM documents WHERE filename = $1",
+             DB_ARGS(DB_TEXT(row->filename)), err);
     while (db_next(&r)) {
+        int at = 3;
         job->id = db_int(&r, 0);
-        job->same_image = db_text_is(&r, 3, doc->image_sha256);
-        job->same = job->same_image && db_text_is(&r, 1, doc->title) && db_text_is(&r, 2, doc->words_json);
+        job->same_image = db_text_is(&r, 1, row->image_sha256);
+        job->same = db_text_is(&r, 2, row->words_json) DOCUMENT_COLUMNS(AND_SAME);
     }
     enum status st = db_end(&r);
     return st == OK && job->same ? fts_same(c, &search_fts, job->id, job->terms, &job->same, err) : st;
@@ -92,20 +97,14 @@ static enum status compare(struct db_conn *c, struct put_job *job, struct error 
 
 static enum status put_row(struct db_conn *c, struct put_job *job, struct error *err)
 {
-    const struct document *doc = job->doc;
-    int64_t now = os_now_us();
-    if (job->id)
-        return db_run(c,
-                      "UPDATE documents SET title = $2, words_json = $3, image_sha256 = $4, modified_us = $5"
-                      " WHERE id = $1",
-                      DB_ARGS(DB_INT(job->id), DB_TEXT(doc->title), DB_TEXT(doc->words_json),
-                              DB_TEXT(doc->image_sha256), DB_INT(now)),
-                      NULL, err);
-    return db_get_int(c,
-                      "INSERT INTO documents (filename, title, words_json, image_sha256, created_us, modified_us)"
-                      " VALUES ($1, $2, $3, $4, $5, $5) RETURNING id",
-                      DB_ARGS(DB_TEXT(doc->filename), DB_TEXT(doc->title), DB_TEXT(doc->words_json),
-                              DB_TEXT(doc->image_sha256), DB_INT(now)),
+    const struct document *row = job->doc;
+    const char *sql =
+        job->id ? "UPDATE documents SET " DOCUMENT_SET "words_json = $4, modified_us = $3 WHERE id = $2 RETURNING id"
+                : "INSERT INTO documents (filename, created_us, modified_us, words_json" DOCUMENT_NAMES ")"
+                  " VALUES ($1, $3, $3, $4" DOCUMENT_VALUES ") RETURNING id";
+    return db_get_int(c, sql,
+                      DB_ARGS(DB_TEXT(row->filename), DB_INT(job->id), DB_INT(os_now_us()), DB_TEXT(row->words_json),
+                              DOCUMENT_COLUMNS(DB_COLUMN_ARG)),
                       &job->id, NULL, err);
 }
 
@@ -178,18 +177,15 @@ enum status search_store_delete(struct search_store *s, const char *filename, in
     return st;
 }
 
-void search_store_read_document(struct db_rows *r, struct arena *a, struct document *out)
+void search_store_read_document(struct db_rows *r, struct arena *a, struct document *row)
 {
-    *out = (struct document){
-        .id = db_int(r, 0),
-        .filename = db_text(r, 1, a),
-        .title = db_text(r, 2, a),
-        .words_json = db_text(r, 3, a),
-        .image_sha256 = db_text(r, 4, a),
-        .pack = "",
-        .created_us = db_int(r, 5),
-        .modified_us = db_int(r, 6),
-    };
+    int at = 5;
+    *row = (struct document){.id = db_int(r, 0),
+                             .filename = db_text(r, 1, a),
+                             .created_us = db_int(r, 2),
+                             .modified_us = db_int(r, 3),
+                             .words_json = db_text(r, 4, a)};
+    DOCUMENT_COLUMNS(DB_COLUMN_READ)
 }
 
 enum status search_store_read_documents(struct db_rows *r, struct arena *a, struct document **out, size_t *n)
@@ -209,7 +205,7 @@ enum status search_store_get(struct search_store *s, const char *filename, struc
     struct db_conn *c = db_reader(s->db);
     struct db_rows r;
     *out = (struct document){0};
-    db_query(&r, c, "SELECT " DOCUMENT_COLUMNS " FROM documents d WHERE d.filename = $1", DB_ARGS(DB_TEXT(filename)),
+    db_query(&r, c, "SELECT " DOCUMENT_SELECT " FROM documents d WHERE d.filename = $1", DB_ARGS(DB_TEXT(filename)),
              err);
     while (db_next(&r))
         search_store_read_document(&r, a, out);
@@ -231,7 +227,7 @@ enum status search_store_documents(struct search_store *s, int64_t after, size_t
 {
     struct db_conn *c = db_reader(s->db);
     struct db_rows r;
-    db_query(&r, c, "SELECT " DOCUMENT_COLUMNS " FROM documents d WHERE d.id > $1 ORDER BY d.id LIMIT $2",
+    db_query(&r, c, "SELECT " DOCUMENT_SELECT " FROM documents d WHERE d.id > $1 ORDER BY d.id LIMIT $2",
              DB_ARGS(DB_INT(after), DB_INT(db_limit(limit))), err);
     enum status st = search_store_read_documents(&r, a, out, n);
     db_reader_done(s->db, c);

@@ -326,7 +326,7 @@ enum status search_store_unindexed(struct search_store *s, const char *model, in
     struct db_conn *c = db_reader(s->db);
     struct db_rows r;
     db_query(&r, c,
-             "SELECT " DOCUMENT_COLUMNS " FROM documents d LEFT JOIN models m ON m.name = $1"
+             "SELECT " DOCUMENT_SELECT " FROM documents d LEFT JOIN models m ON m.name = $1"
              " WHERE d.id > $2 AND d.image_sha256 <> ''"
              " AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.model_id = m.id AND v.document_id = d.id)"
              " AND NOT EXISTS (SELECT 1 FROM vector_failures f WHERE f.model_id = m.id AND f.document_id = d.id)"

@@ -68,13 +68,7 @@ static enum status change_sticker(struct db_conn *c, const struct admin_change *
     if (ch->op == CHANGE_DELETE)
         return sticker_delete(c, ch->id, err);
     if (ch->op == CHANGE_PICTURE)
-        st = db_run(c,
-                    "UPDATE stickers SET sha256 = $2, mime = $3, bytes = $4, width = $5, height = $6, modified_us = $7"
-                    " WHERE filename = $1",
-                    DB_ARGS(DB_TEXT(ch->id), DB_TEXT(ch->sticker->sha256), DB_TEXT(ch->sticker->mime),
-                            DB_INT(ch->sticker->bytes), DB_INT(ch->sticker->width), DB_INT(ch->sticker->height),
-                            DB_INT(os_now_us())),
-                    NULL, err);
+        st = sticker_update_image(c, ch->id, ch->sticker, err);
     if (st != OK)
         return st;
     return sticker_outbox_queue(c, ch->op == CHANGE_REINDEX ? "reindex" : "put", ch->id, err);

@@ -25,6 +25,9 @@ enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct
                         struct error *err) MUST_CHECK;
 enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
                            struct error *err) MUST_CHECK;
+/* Its image is another one: of `image` only the columns STICKER_IMAGE count. */
+enum status sticker_update_image(struct db_conn *c, const char *filename, const struct sticker *image,
+                                 struct error *err) MUST_CHECK;
 enum status sticker_delete(struct db_conn *c, const char *filename, struct error *err) MUST_CHECK;
 
 /* sticker_feedback.c; inside a job. Adds a query unless it exists, which *added tells; its words are found after

@@ -1,5 +1,6 @@
 /* sticker_store.c: opening the sticker database, and stickers themselves: adding, changing, reading, and the search
  * over their words that stands in when SearchService cannot answer. */
+#include "sticker_store/sticker_columns.h"
 #include "sticker_store/sticker_internal.h"
 
 #include "base/os.h"
@@ -85,28 +86,33 @@ struct add_job {
     size_t n, updated;
 };
 
+#define RETURNING_ROW(c, sql) db_sql(c, sql " RETURNING row", sql " RETURNING rowno")
 #define INSERT_STICKER                                                                                                 \
-    "INSERT INTO stickers (id, filename, title, pack, author, license, source, sha256, mime,"                          \
-    " bytes, width, height, created_us, modified_us)"                                                                  \
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)"                                            \
-    " ON CONFLICT (filename) DO NOTHING RETURNING "
+    "INSERT INTO stickers (filename, id, created_us, modified_us" STICKER_NAMES ")"                                    \
+    " VALUES ($1, $2, $4, $4" STICKER_VALUES ") ON CONFLICT (filename) DO NOTHING"
+#define UPDATE_STICKER(set) "UPDATE stickers SET " set "modified_us = $4 WHERE filename = $1 AND modified_us <= $3"
+
+/* Runs one of these. *number: of the row; 0 when there was nothing to write. */
+static enum status write_row(struct db_conn *c, const char *sql, const struct sticker *row, int64_t unmodified_since,
+                             int64_t *number, struct error *err)
+{
+    char id[37];
+    os_uuid7(id);
+    *number = 0;
+    return db_get_int(c, sql,
+                      DB_ARGS(DB_TEXT(row->filename), DB_TEXT(id), DB_INT(unmodified_since), DB_INT(os_now_us()),
+                              STICKER_COLUMNS(DB_COLUMN_ARG)),
+                      number, NULL, err);
+}
 
 enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
                         struct error *err)
 {
-    char id[37];
-    int64_t now = os_now_us(), row;
-    bool added;
-    os_uuid7(id);
-    enum status st =
-        db_get_int(c, db_sql(c, INSERT_STICKER "row", INSERT_STICKER "rowno"),
-                   DB_ARGS(DB_TEXT(id), DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author),
-                           DB_TEXT(s->license), DB_TEXT(s->source), DB_TEXT(s->sha256), DB_TEXT(s->mime),
-                           DB_INT(s->bytes), DB_INT(s->width), DB_INT(s->height), DB_INT(now)),
-                   &row, &added, err);
+    int64_t row;
+    enum status st = write_row(c, RETURNING_ROW(c, INSERT_STICKER), s, 0, &row, err);
     if (st != OK)
         return st;
-    if (!added)
+    if (!row)
         return err_set(err, ERR_CONFLICT, "sticker \"%s\" exists already", s->filename);
     st = put_words(c, row, s, terms, err);
     return st == OK ? sticker_outbox_queue(c, "put", s->filename, err) : st;
@@ -137,23 +143,12 @@ static enum status not_found(const char *filename, struct error *err)
     return err_set(err, ERR_NOT_FOUND, "sticker \"%s\" does not exist", filename);
 }
 
-#define UPDATE_STICKER                                                                                                 \
-    "UPDATE stickers SET title = $2, pack = $3, author = $4, license = $5, source = $6, modified_us = $7"              \
-    " WHERE filename = $1 AND modified_us <= $8 RETURNING "
-
 /* *row is 0 when the sticker is not there, or was modified after `unmodified_since`. */
 static enum status update_one(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
                               int64_t unmodified_since, int64_t *row, struct error *err)
 {
-    struct db_rows r;
-    *row = 0;
-    db_query(&r, c, db_sql(c, UPDATE_STICKER "row", UPDATE_STICKER "rowno"),
-             DB_ARGS(DB_TEXT(s->filename), DB_TEXT(s->title), DB_TEXT(s->pack), DB_TEXT(s->author), DB_TEXT(s->license),
-                     DB_TEXT(s->source), DB_INT(os_now_us()), DB_INT(unmodified_since)),
-             err);
-    while (db_next(&r))
-        *row = db_int(&r, 0);
-    enum status st = db_end(&r);
+    enum status st =
+        write_row(c, RETURNING_ROW(c, UPDATE_STICKER(STICKER_SAID(DB_COLUMN_SET))), s, unmodified_since, row, err);
     if (st == OK && *row)
         st = put_words(c, *row, s, terms, err);
     return st == OK && *row ? sticker_outbox_queue(c, "put", s->filename, err) : st;
@@ -165,6 +160,17 @@ enum status sticker_update(struct db_conn *c, const struct sticker *s, const str
     int64_t row;
     enum status st = update_one(c, s, terms, INT64_MAX, &row, err);
     return st == OK && row == 0 ? not_found(s->filename, err) : st;
+}
+
+enum status sticker_update_image(struct db_conn *c, const char *filename, const struct sticker *image,
+                                 struct error *err)
+{
+    struct sticker s = *image;
+    int64_t row;
+    s.filename = filename;
+    enum status st =
+        write_row(c, RETURNING_ROW(c, UPDATE_STICKER(STICKER_IMAGE(DB_COLUMN_SET))), &s, INT64_MAX, &row, err);
+    return st == OK && row == 0 ? not_found(filename, err) : st;
 }
 
 static enum status update_job(struct db_conn *c, void *arg, struct error *err)
@@ -233,27 +239,14 @@ enum status sticker_store_delete(struct sticker_store *s, const char *filename, 
 
 /* --- reads --- */
 
-#define STICKER_COLUMNS                                                                                                \
-    "id, filename, title, pack, author, license, source, sha256, mime, bytes, width, height, created_us, modified_us"
+#define STICKER_SELECT "filename, id, created_us, modified_us" STICKER_NAMES
 
-static void read_sticker(struct db_rows *r, struct arena *a, struct sticker *out)
+static void read_sticker(struct db_rows *r, struct arena *a, struct sticker *row)
 {
-    *out = (struct sticker){
-        .id = db_text(r, 0, a),
-        .filename = db_text(r, 1, a),
-        .title = db_text(r, 2, a),
-        .pack = db_text(r, 3, a),
-        .author = db_text(r, 4, a),
-        .license = db_text(r, 5, a),
-        .source = db_text(r, 6, a),
-        .sha256 = db_text(r, 7, a),
-        .mime = db_text(r, 8, a),
-        .bytes = db_int(r, 9),
-        .width = (int32_t)db_int(r, 10),
-        .height = (int32_t)db_int(r, 11),
-        .created_us = db_int(r, 12),
-        .modified_us = db_int(r, 13),
-    };
+    int at = 4;
+    *row = (struct sticker){
+        .filename = db_text(r, 0, a), .id = db_text(r, 1, a), .created_us = db_int(r, 2), .modified_us = db_int(r, 3)};
+    STICKER_COLUMNS(DB_COLUMN_READ)
 }
 
 #define WORDS_OF(row)                                                                                                  \
@@ -281,7 +274,7 @@ static enum status find(struct db_conn *c, const char *filename, struct arena *a
 {
     struct db_rows r;
     *out = (struct sticker){0};
-    db_query(&r, c, "SELECT " STICKER_COLUMNS " FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), err);
+    db_query(&r, c, "SELECT " STICKER_SELECT " FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), err);
     while (db_next(&r))
         read_sticker(&r, a, out);
     return db_end(&r);
@@ -317,11 +310,11 @@ static enum status find_many(struct db_conn *c, const char *const *filenames, si
         out[i] = (struct sticker){0};
     }
     db_query(&r, c,
-             "SELECT " STICKER_COLUMNS ", t.place FROM unnest($1) WITH ORDINALITY t (asked, place)"
+             "SELECT " STICKER_SELECT ", t.place FROM unnest($1) WITH ORDINALITY t (asked, place)"
              " JOIN stickers ON filename = convert_from(t.asked, 'UTF8')",
              DB_ARGS(DB_BLOBS(names, n)), err);
     while (db_next(&r)) {
-        int64_t place = db_int(&r, 14);
+        int64_t place = db_int(&r, STICKER_WIDTH);
         read_sticker(&r, a, &out[place - 1]);
     }
     return db_end(&r);
@@ -348,7 +341,7 @@ static enum status list_page(struct db_conn *c, const char *after, size_t limit,
 {
     struct db_rows r;
     size_t cap = 0;
-    db_query(&r, c, "SELECT " STICKER_COLUMNS " FROM stickers WHERE filename > $1 ORDER BY filename LIMIT $2",
+    db_query(&r, c, "SELECT " STICKER_SELECT " FROM stickers WHERE filename > $1 ORDER BY filename LIMIT $2",
              DB_ARGS(DB_TEXT(after), DB_INT(db_limit(limit))), err);
     while (db_next(&r) && db_grow(&r, a, page, *n, &cap, sizeof(struct sticker)))
         read_sticker(&r, a, (struct sticker *)*page + (*n)++);

@@ -7,7 +7,9 @@
 
 #include "base/os.h"
 #include "fts/fts_terms.h"
+#include "search_store/search_columns.h"
 #include "search_store/search_internal.h"
+#include "sticker_store/sticker_columns.h"
 #include "sticker_store/sticker_internal.h"
 
 #include <assert.h>
@@ -51,25 +53,16 @@ struct table {
         "negatives", DERIVED_NUMBER                                                                                    \
     }
 
+/* Columns that their store declares. */
+#define DECLARED(place, column, kind, type) {#column, DECLARED_##kind},
+#define DECLARED_TEXT                       TEXT
+#define DECLARED_INT                        NUMBER
+
 /* In an order that no reference hinders. */
 static const struct table sticker_tables[] = {
     {.name = "stickers",
      .keys = 1,
-     .columns = {{"rowno", NUMBER},
-                 {"id", TEXT},
-                 {"filename", TEXT},
-                 {"title", TEXT},
-                 {"pack", TEXT},
-                 {"author", TEXT},
-                 {"license", TEXT},
-                 {"source", TEXT},
-                 {"sha256", TEXT},
-                 {"mime", TEXT},
-                 {"bytes", NUMBER},
-                 {"width", NUMBER},
-                 {"height", NUMBER},
-                 TIMES,
-                 VOTES}},
+     .columns = {{"rowno", NUMBER}, {"id", TEXT}, {"filename", TEXT}, STICKER_COLUMNS(DECLARED) TIMES, VOTES}},
     {.name = "sticker_words",
      .keys = 2,
      .columns = {{"sticker", NUMBER}, {"language", TEXT}, {"title", TEXT}, {"words", TEXT}}},
@@ -154,8 +147,7 @@ static const struct table sticker_tables[] = {
 static const struct table search_tables[] = {
     {.name = "documents",
      .keys = 1,
-     .columns =
-         {{"id", NUMBER}, {"filename", TEXT}, {"title", TEXT}, {"words_json", TEXT}, {"image_sha256", TEXT}, TIMES}},
+     .columns = {{"id", NUMBER}, {"filename", TEXT}, {"words_json", TEXT}, DOCUMENT_COLUMNS(DECLARED) TIMES}},
     {.name = "models", .keys = 1, .columns = {{"id", NUMBER}, {"name", TEXT}, {"generation", NUMBER}, TIMES}},
     {.name = "vectors", .keys = 2, .columns = {{"model_id", NUMBER}, {"document_id", NUMBER}, {"vector", BLOB}, TIMES}},
     {.name = "vector_failures",
