@@ -237,6 +237,25 @@ const char *edit_json(const struct edit *e, struct arena *a)
     return text;
 }
 
+/* The sticker as its form has it. */
+static void fill_sticker(struct edit *e)
+{
+    struct sticker *k = &e->sticker;
+    const struct {
+        const char *field, **member;
+    } texts[] = {{"title", &k->title},
+                 {"pack", &k->pack},
+                 {"author", &k->author},
+                 {"license", &k->license},
+                 {"source", &k->source}};
+    for (size_t i = 0; i < e->n; i++)
+        for (size_t t = 0; t < sizeof texts / sizeof *texts; t++)
+            if (same(e->model->fields[i].name, texts[t].field))
+                *texts[t].member = e->values[i];
+    k->words = e->words;
+    k->n_words = e->n_words;
+}
+
 enum status edit_change(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
                         struct admin_change *out, struct error *err)
 {
@@ -264,9 +283,7 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
         *key = arena_strdup(a, token);
     }
     if (st == OK && same(e->model->name, "stickers")) {
-        e->sticker.title = e->values[0], e->sticker.pack = e->values[1], e->sticker.author = e->values[2];
-        e->sticker.license = e->values[3], e->sticker.source = e->values[4];
-        e->sticker.words = e->words, e->sticker.n_words = e->n_words;
+        fill_sticker(e);
         st = text_sticker_terms(e->sticker.title, e->sticker.filename, e->words, e->n_words, a, terms, err);
         if (st == ERR_TOO_LARGE || st == ERR_INVALID)
             st = err_set(err, ERR_INVALID, "These are too many words.");
