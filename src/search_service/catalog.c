@@ -131,6 +131,18 @@ static void tell_dropped(struct catalog *c, int64_t id)
         c->listener->dropped(c->ctx, id);
 }
 
+/* Some of the vectors of this document were dropped from the store: those in memory follow it. */
+static void tell_stale(struct catalog *c, const struct document *doc)
+{
+    struct arena a;
+    struct error err;
+    struct search_change change = {.doc = *doc};
+    arena_init(&a, PAGE_BYTES);
+    if (c->listener && c->listener->followed(c->ctx, &change, 1, &a, &err) != OK)
+        log_warn("%s is found by what it was for a moment longer: %s", doc->filename, err.message);
+    arena_free(&a);
+}
+
 static void tell_work(struct catalog *c, int64_t id)
 {
     if (c->listener)
@@ -146,12 +158,11 @@ enum status catalog_put(struct catalog *c, const struct document *doc, const str
     bool stale = false;
     pthread_rwlock_rdlock(&c->changes);
     enum status st = search_store_put(c->store, doc, terms, id, changed, &stale, err);
+    stored.id = *id;
     if (st == OK && stale)
-        tell_dropped(c, *id);
-    if (st == OK && *changed) {
-        stored.id = *id;
+        tell_stale(c, &stored);
+    if (st == OK && *changed)
         take_in(c, &stored);
-    }
     pthread_rwlock_unlock(&c->changes);
     if (st == OK && *changed)
         tell_work(c, *id);

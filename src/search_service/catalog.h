@@ -31,7 +31,7 @@ struct catalog_listener {
     /* Something of this document is to be encoded. */
     void (*has_work)(void *ctx, int64_t id);
     /* These changed, by whichever process, as they are in the store now: filename NULL where one is gone. The
-     * catalogue is locked as by catalog_lock. */
+     * catalogue is locked, by a change or by catalog_lock. */
     enum status (*followed)(void *ctx, const struct search_change *changes, size_t n, struct arena *a,
                             struct error *err);
     /* After each look at the database, twice a second. */

@@ -1,13 +1,15 @@
 /* Encoding what has no vector yet, a batch at a time, in order of the documents' numbers.
  *
- * Images are fetched and decoded in parallel within a budget of pixels, encoded together, and committed
- * to the index and the store in one step during which no document changes. A batch that was committed is
+ * A model's source is the documents' images, or their words. Images are fetched and decoded in parallel within a
+ * budget of pixels, and encoded together. A batch is committed to memory and store in one step during which no document
+ * changes. A batch that was committed is
  * never done again; one that was cut off by a crash is not in the store and is done once more. What can
  * never succeed is recorded with its reason; what may (a disk, a network) is tried again later. */
 #include "search_service/engine_internal.h"
 
 #include "base/log.h"
 #include "base/os.h"
+#include "rank/document_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,19 +20,22 @@
 #define SVG_SIDE     448u        /* larger than what encoders take in, so that it is only ever made smaller */
 #define LIST_BYTES   (8u << 20)  /* a batch's documents, with their words */
 
-enum fate { WAITS, DECODED, DEFERRED, LATER, FAILED, GONE };
+enum fate { WAITS, READ, DEFERRED, LATER, FAILED, GONE };
 
-struct picture {
+/* A document on its way to a vector. */
+struct piece {
     const struct document *doc;
-    struct image image;
-    const float *vector; /* when DECODED and encoded */
+    struct image image; /* by the model's source: this, */
+    const char *text;   /* or this, in the batch's arena */
+    size_t text_len;
+    const float *vector; /* when READ and encoded */
     enum fate fate;
     struct error err;
 };
 
 struct batch {
     struct engine *e;
-    struct picture pictures[BATCH];
+    struct piece pieces[BATCH];
     size_t n;
     atomic_size_t pixels;
 };
@@ -70,10 +75,10 @@ static bool fits(struct batch *b, enum image_kind kind, uint32_t width, uint32_t
     return false;
 }
 
-static void fetch(void *arg, size_t i)
+static void fetch_image(void *arg, size_t i)
 {
     struct batch *b = arg;
-    struct picture *p = &b->pictures[i];
+    struct piece *p = &b->pieces[i];
     struct buf bytes;
     buf_init(&bytes, IMAGE_MAX_BYTES);
     enum image_kind kind;
@@ -88,25 +93,51 @@ static void fetch(void *arg, size_t i)
             st = image_decode(buf_str(&bytes), bytes.len, SVG_SIDE, &p->image, &p->err);
         bool passing =
             st == ERR_IO || st == ERR_UNAVAILABLE || st == ERR_TIMEOUT || st == ERR_DENIED || st == ERR_NO_MEMORY;
-        p->fate = st == OK ? DECODED : passing ? LATER : FAILED;
+        p->fate = st == OK ? READ : passing ? LATER : FAILED;
     }
     buf_free(&bytes);
 }
 
+static void read_words(struct batch *b, struct arena *a)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        struct piece *p = &b->pieces[i];
+        p->fate = document_text(p->doc, a, &p->text, &p->text_len, &p->err) == OK ? READ : LATER;
+    }
+}
+
 /* --- encoding --- */
 
-/* vectors: room for [BATCH, dim]. When the encoder refuses the batch, its images go one by one, and the
- * one that is refused becomes FAILED. */
-static enum status encode(struct engine *e, struct batch *b, struct engine_model *m, float *vectors, struct error *err)
+/* vectors: room for [BATCH, dim], here and below. A text that is refused becomes FAILED. */
+static enum status encode_words(struct batch *b, struct engine_model *m, float *vectors, struct error *err)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        struct piece *p = &b->pieces[i];
+        float *vector = vectors + i * encoder_dim(m->encoder);
+        if (p->fate != READ)
+            continue;
+        enum status st = encoder_embed_text(m->encoder, p->text, p->text_len, vector, &p->err);
+        if (st == ERR_NO_MEMORY)
+            return err_set(err, st, "%s", p->err.message);
+        p->vector = vector;
+        if (st != OK)
+            p->fate = FAILED;
+    }
+    return OK;
+}
+
+/* When the encoder refuses the batch, its images go one by one, and the one that is refused becomes FAILED. */
+static enum status encode_images(struct engine *e, struct batch *b, struct engine_model *m, float *vectors,
+                                 struct error *err)
 {
     struct image images[BATCH];
-    struct picture *owner[BATCH];
+    struct piece *owner[BATCH];
     size_t n = 0, dim = encoder_dim(m->encoder);
     for (size_t i = 0; i < b->n; i++)
-        if (b->pictures[i].fate == DECODED) {
-            owner[n] = &b->pictures[i];
+        if (b->pieces[i].fate == READ) {
+            owner[n] = &b->pieces[i];
             owner[n]->vector = vectors + n * dim;
-            images[n++] = b->pictures[i].image;
+            images[n++] = b->pieces[i].image;
         }
     if (n == 0)
         return OK;
@@ -129,38 +160,39 @@ static enum status encode(struct engine *e, struct batch *b, struct engine_model
 /* --- committing --- */
 
 /* Is the document still what was read when the batch began? */
-static enum status still_same(struct engine *e, const struct document *doc, bool *same, struct error *err)
+static enum status still_same(struct engine *e, const struct engine_model *m, const struct document *doc, bool *same,
+                              struct error *err)
 {
     struct arena a;
     struct document now;
     arena_init(&a, LIST_BYTES);
     enum status st = search_store_get(e->cfg.store, doc->filename, &a, &now, err);
-    *same = st == OK && now.id == doc->id && strcmp(now.image_sha256, doc->image_sha256) == 0;
+    *same = st == OK && now.id == doc->id && strcmp(engine_source_of(m, &now), engine_source_of(m, doc)) == 0;
     arena_free(&a);
     return st == ERR_NOT_FOUND ? OK : st;
 }
 
-/* The vectors of the pictures that are still DECODED, moved together at the front of `vectors`. */
+/* The vectors of the pictures that are still READ, moved together at the front of `vectors`. */
 static enum status commit_vectors(struct engine *e, struct engine_model *m, const struct batch *b, float *vectors,
                                   struct error *err)
 {
     struct vectors *v = atomic_load(&m->vectors);
     size_t dim = encoder_dim(m->encoder), n = 0, put = 0;
     int64_t ids[BATCH];
-    const char *hashes[BATCH];
+    const char *sources[BATCH];
     for (size_t i = 0; i < b->n; i++) {
-        const struct picture *p = &b->pictures[i];
-        if (p->fate != DECODED)
+        const struct piece *p = &b->pieces[i];
+        if (p->fate != READ)
             continue;
         memmove(vectors + n * dim, p->vector, dim * sizeof *vectors);
         ids[n] = p->doc->id;
-        hashes[n++] = p->doc->image_sha256;
+        sources[n++] = engine_source_of(m, p->doc);
     }
     enum status st = OK;
     while (put < n && (st = vectors_put(v, ids[put], vectors + put * dim, err)) == OK)
         put++;
     if (st == OK && n)
-        st = search_store_vectors_put(e->cfg.store, m->files.id, dim, ids, hashes, vectors, n, err);
+        st = search_store_vectors_put(e->cfg.store, m->files.id, dim, ids, sources, vectors, n, err);
     while (st != OK && put > 0)
         vectors_remove(v, ids[--put]);
     return st == OK ? vectors_refresh(v, err) : st;
@@ -171,17 +203,17 @@ static enum status commit(struct engine *e, struct engine_model *m, struct batch
     catalog_lock(e->cfg.catalog);
     enum status st = OK;
     for (size_t i = 0; i < b->n && st == OK; i++) {
-        struct picture *p = &b->pictures[i];
+        struct piece *p = &b->pieces[i];
         bool same = true;
-        if (p->fate == DECODED || p->fate == FAILED)
-            st = still_same(e, p->doc, &same, err);
+        if (p->fate == READ || p->fate == FAILED)
+            st = still_same(e, m, p->doc, &same, err);
         if (!same)
             p->fate = GONE;
     }
     if (st == OK)
         st = commit_vectors(e, m, b, vectors, err);
     for (size_t i = 0; i < b->n && st == OK; i++) {
-        const struct picture *p = &b->pictures[i];
+        const struct piece *p = &b->pieces[i];
         if (p->fate != FAILED)
             continue;
         log_warn("model %s: %s has no vector: %s", m->files.id, p->doc->filename, p->err.message);
@@ -195,7 +227,7 @@ static enum status commit(struct engine *e, struct engine_model *m, struct batch
 static void advance(struct engine *e, struct engine_model *m, const struct batch *b)
 {
     for (size_t i = 0; i < b->n; i++) {
-        const struct picture *p = &b->pictures[i];
+        const struct piece *p = &b->pieces[i];
         if (p->fate == DEFERRED)
             return;
         m->cursor = p->doc->id;
@@ -210,7 +242,7 @@ static void advance(struct engine *e, struct engine_model *m, const struct batch
 enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, struct error *err)
 {
     *n = 0;
-    if (!e->cfg.bucket)
+    if (m->class->source == ENCODER_IMAGE && !e->cfg.bucket)
         return OK;
     pthread_mutex_lock(&e->mutex);
     if (m->work_after < m->cursor)
@@ -222,7 +254,7 @@ enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, str
     struct batch *b = calloc(1, sizeof *b);
     float *vectors = malloc(BATCH * encoder_dim(m->encoder) * sizeof *vectors);
     arena_init(&a, LIST_BYTES);
-    enum status st = b && vectors ? OK : err_no_memory(err, "a batch of images");
+    enum status st = b && vectors ? OK : err_no_memory(err, "a batch of documents");
     size_t found = 0;
     if (st == OK)
         st = search_store_unindexed(e->cfg.store, m->files.id, m->cursor, BATCH, &a, &docs, &found, err);
@@ -231,19 +263,24 @@ enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, str
     b->e = e;
     b->n = found;
     for (size_t i = 0; i < found; i++)
-        b->pictures[i].doc = &docs[i];
-    pool_for(e->decode, found, fetch, b);
-    st = encode(e, b, m, vectors, err);
+        b->pieces[i].doc = &docs[i];
+    if (m->class->source == ENCODER_WORDS) {
+        read_words(b, &a);
+        st = encode_words(b, m, vectors, err);
+    } else {
+        pool_for(e->decode, found, fetch_image, b);
+        st = encode_images(e, b, m, vectors, err);
+    }
     if (st == OK)
         st = commit(e, m, b, vectors, err);
     if (st != OK)
         goto out;
     advance(e, m, b);
     for (size_t i = 0; i < found; i++)
-        *n += b->pictures[i].fate != DEFERRED;
+        *n += b->pieces[i].fate != DEFERRED;
 out:
     for (size_t i = 0; b && i < b->n; i++)
-        image_free(&b->pictures[i].image);
+        image_free(&b->pieces[i].image);
     arena_free(&a);
     free(vectors);
     free(b);

@@ -32,6 +32,13 @@ static enum status follow_model(struct engine *e, struct engine_model *m, const 
     return st;
 }
 
+static void note_missing(struct engine *e, int64_t id)
+{
+    pthread_mutex_lock(&e->mutex);
+    e->missing_from = id < e->missing_from ? id : e->missing_from;
+    pthread_mutex_unlock(&e->mutex);
+}
+
 static enum status engine_followed(void *ctx, const struct search_change *changes, size_t n, struct arena *a,
                                    struct error *err)
 {
@@ -47,8 +54,8 @@ static enum status engine_followed(void *ctx, const struct search_change *change
         memset(vectors, 0, n * sizeof *vectors);
         st = follow_model(e, e->models[k], ids, n, a, vectors, err);
         for (size_t i = 0; i < n && st == OK; i++)
-            if (!vectors[i] && changes[i].doc.filename && *changes[i].doc.image_sha256 && ids[i] < e->missing_from)
-                e->missing_from = ids[i];
+            if (!vectors[i] && changes[i].doc.filename && *engine_source_of(e->models[k], &changes[i].doc))
+                note_missing(e, ids[i]);
     }
     return st;
 }
@@ -96,10 +103,10 @@ static enum status engine_tick(void *ctx, struct error *err)
 {
     struct engine *e = ctx;
     if (++e->ticks % MISSING_TICKS == 0) {
-        catalog_lock(e->cfg.catalog);
+        pthread_mutex_lock(&e->mutex);
         int64_t missing = e->missing_from;
         e->missing_from = INT64_MAX;
-        catalog_unlock(e->cfg.catalog);
+        pthread_mutex_unlock(&e->mutex);
         if (missing != INT64_MAX)
             engine_has_work(e, missing);
     }

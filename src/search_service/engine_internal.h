@@ -37,13 +37,13 @@ struct engine {
     struct engine_model *_Atomic defaults[LEG_COUNT];
     pthread_t thread;
     bool thread_runs;
-    int64_t missing_from; /* the first document seen without a vector, INT64_MAX = none; catalogue locked */
-    unsigned ticks;       /* follower only, as is: */
+    unsigned ticks;                           /* follower only, as is: */
     char settings[LEG_COUNT][LIBRARY_MAX_ID]; /* the defaults that the database named last */
     atomic_bool stop;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
-    bool woken; /* under mutex */
+    bool woken;           /* under mutex, as is: */
+    int64_t missing_from; /* the first document seen without a vector, INT64_MAX = none */
 };
 
 /* engine.c */
@@ -51,6 +51,12 @@ void engine_set_error(struct engine *e, struct engine_model *m, const char *mess
 bool engine_snapshot_path(const struct engine *e, const struct engine_model *m, char out[PATH_MAX]);
 /* The setting that names the default model of a leg. */
 const char *engine_setting(enum leg_number leg, char out[64]);
+
+/* What the vector of a document is made of, as a hash; "": the document has nothing of the kind. */
+static inline const char *engine_source_of(const struct engine_model *m, const struct document *doc)
+{
+    return m->class->source == ENCODER_WORDS ? doc->words_sha256 : doc->image_sha256;
+}
 
 /* engine_load.c: from WAITING to READY or FAILED; saving (`now`: even if it was saved a moment ago). */
 void engine_load(struct engine *e, struct engine_model *m);

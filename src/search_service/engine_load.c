@@ -141,6 +141,9 @@ void engine_load(struct engine *e, struct engine_model *m)
         st = encoder_open(folder, e->cfg.precision, e->pool, &m->encoder, &err);
     int64_t loaded = os_monotonic_us();
     if (st == OK)
+        st = search_store_model_source(e->cfg.store, m->files.id,
+                                       m->class->source == ENCODER_WORDS ? SEARCH_WORDS : SEARCH_IMAGE, &err);
+    if (st == OK)
         st = forget_foreign_vectors(e, m, folder, &err);
     if (st == OK && !atomic_load(&m->vectors))
         st = load_vectors(e, m, &err);

@@ -8,7 +8,8 @@
 
 #define DOCUMENT_COLUMNS(X)                                                                                            \
     X(5, title, TEXT, const char *)                                                                                    \
-    X(6, image_sha256, TEXT, const char *)
+    X(6, image_sha256, TEXT, const char *)                                                                             \
+    X(7, words_sha256, TEXT, const char *)
 
 #define DOCUMENT_NAMES  DOCUMENT_COLUMNS(DB_COLUMN_NAME)
 #define DOCUMENT_VALUES DOCUMENT_COLUMNS(DB_COLUMN_VALUE)

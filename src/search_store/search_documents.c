@@ -45,7 +45,7 @@ static void put_walk(struct buf *sql, const struct asking *q)
     const struct document_ask *ask = q->ask;
     const char *past = ask->descending ? "<" : ">", *direction = ask->descending ? " DESC" : "";
     if (ask->filename) {
-        buf_puts(sql, "SELECT id, filename, image_sha256 FROM documents WHERE filename = $3");
+        buf_puts(sql, "SELECT id, filename, " SOURCE_OF("documents") " AS source FROM documents WHERE filename = $3");
         return;
     }
     const char *from = ask->state == DOCUMENT_INDEXED  ? "vectors"
@@ -54,7 +54,8 @@ static void put_walk(struct buf *sql, const struct asking *q)
     if (from)
         buf_printf(sql, "SELECT document_id AS id FROM %s WHERE model_id = " MODEL, from);
     else
-        buf_printf(sql, "SELECT id, filename, image_sha256 FROM documents%s WHERE true", listed(q->conn));
+        buf_printf(sql, "SELECT id, filename, " SOURCE_OF("documents") " AS source FROM documents%s WHERE true",
+                   listed(q->conn));
     const char *id = from ? "document_id" : "id";
     if (ask->after)
         buf_printf(sql, " AND %s %s $2", id, past);
@@ -75,8 +76,7 @@ static void put_tests(struct buf *sql, const struct asking *q)
         put_contains(sql, q->conn, "w.filename");
     }
     if (ask->state == DOCUMENT_PENDING)
-        buf_puts(sql, " AND w.image_sha256 <> '' AND NOT " HAS("vectors", "w.id") " AND NOT " HAS("vector_failures",
-                                                                                                  "w.id"));
+        buf_puts(sql, " AND w.source <> '' AND NOT " HAS("vectors", "w.id") " AND NOT " HAS("vector_failures", "w.id"));
     else if (ask->filename && ask->state == DOCUMENT_INDEXED)
         buf_puts(sql, " AND " HAS("vectors", "w.id"));
     else if (ask->filename && ask->state == DOCUMENT_FAILED)
@@ -86,8 +86,10 @@ static void put_tests(struct buf *sql, const struct asking *q)
 static void put_page(struct buf *sql, const struct asking *q)
 {
     const char *direction = q->ask->descending ? " DESC" : "";
-    buf_puts(sql, "SELECT " DOCUMENT_SELECT_BRIEF ", v.document_id, f.document_id, f.why, length(v.vector)"
-                  " FROM (SELECT w.id FROM (");
+    buf_puts(sql,
+             "SELECT " DOCUMENT_SELECT_BRIEF
+             ", v.document_id, f.document_id, f.why, length(v.vector), " SOURCE_OF("d") ""
+                                                                                        " FROM (SELECT w.id FROM (");
     put_walk(sql, q);
     buf_puts(sql, ") w");
     put_tests(sql, q);
@@ -107,7 +109,7 @@ static void read_row(struct db_rows *r, struct arena *a, struct document_row *ou
     } else if (db_int(r, DOCUMENT_WIDTH + 1)) {
         out->state = DOCUMENT_FAILED;
         out->why = db_text(r, DOCUMENT_WIDTH + 2, a);
-    } else if (!*out->doc.image_sha256) {
+    } else if (!*db_text(r, DOCUMENT_WIDTH + 4, a)) {
         out->state = DOCUMENT_IMAGELESS;
     }
 }

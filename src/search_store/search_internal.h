@@ -22,14 +22,23 @@ enum status search_store_write(struct search_store *s, enum db_durability durabi
 enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms,
                                    struct error *err) MUST_CHECK;
 /* Reads the columns of DOCUMENT_SELECT, the first ones of a row. */
+/* Of a document's title and words, "" without any: the hash of what a model for words encodes. */
+void search_store_hash_words(const char *title, const char *words_json, char out[65]);
 void search_store_read_document(struct db_rows *r, struct arena *a, struct document *out);
 /* All rows that are left, into the arena; ends them. */
 enum status search_store_read_documents(struct db_rows *r, struct arena *a, struct document **out,
                                         size_t *n) MUST_CHECK;
 
+/* SQL: of what a model's vectors are made, as the hash that document `d` has of it now; "" for nothing. $1 is the
+ * model's name. */
+#define SOURCE_OF(d)                                                                                                   \
+    "(CASE coalesce((SELECT source FROM models WHERE name = $1), 0) WHEN 1 THEN " d ".words_sha256 ELSE " d            \
+    ".image_sha256 END)"
+
 /* search_vectors.c; inside a job. Forgets a document's vectors and failures, for all models, and counts their
- * generations up. */
-enum status search_store_vectors_forget(struct db_conn *c, int64_t document_id, struct error *err) MUST_CHECK;
+ * generations up; with `doc`, only those that are not made of what it is now. *forgot: there were such vectors. */
+enum status search_store_vectors_forget(struct db_conn *c, int64_t document_id, const struct document *doc,
+                                        bool *forgot, struct error *err) MUST_CHECK;
 /* The row of a model, made on first use; its generation grows by `by`. */
 enum status search_store_touch_model(struct db_conn *c, const char *model, int64_t by, int64_t *id,
                                      struct error *err) MUST_CHECK;

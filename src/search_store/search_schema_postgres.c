@@ -49,6 +49,15 @@ static const char *const migrations[] = {
     " model_id bigint NOT NULL REFERENCES models (id),"
     " dim bigint NOT NULL,"
     " PRIMARY KEY (model_id, dim));",
+    /* 3: what each vector is made of */
+    "ALTER TABLE documents ADD COLUMN words_sha256 text NOT NULL DEFAULT '';"
+    "ALTER TABLE models ADD COLUMN source bigint NOT NULL DEFAULT 0;" /* enum search_source */
+    "ALTER TABLE vectors ADD COLUMN source_sha256 text NOT NULL DEFAULT '';"
+    "ALTER TABLE vector_failures ADD COLUMN source_sha256 text NOT NULL DEFAULT '';"
+    "UPDATE vectors SET source_sha256 = (SELECT image_sha256 FROM documents d WHERE d.id = document_id);"
+    "UPDATE vector_failures SET source_sha256 = (SELECT image_sha256 FROM documents d WHERE d.id = document_id);"
+    "DROP INDEX documents_listed;"
+    "CREATE INDEX documents_listed ON documents (id) INCLUDE (filename, image_sha256, words_sha256);",
 };
 
 const struct db_schema search_schema_postgres = {

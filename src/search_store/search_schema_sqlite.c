@@ -46,6 +46,15 @@ static const char *const migrations[] = {
     " document_id INTEGER PRIMARY KEY," /* also of those that are gone */
     " generation INTEGER NOT NULL) STRICT;"
     "CREATE UNIQUE INDEX changes_generation ON changes (generation);",
+    /* 5: what each vector is made of */
+    "ALTER TABLE documents ADD COLUMN words_sha256 TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE models ADD COLUMN source INTEGER NOT NULL DEFAULT 0;" /* enum search_source */
+    "ALTER TABLE vectors ADD COLUMN source_sha256 TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE vector_failures ADD COLUMN source_sha256 TEXT NOT NULL DEFAULT '';"
+    "UPDATE vectors SET source_sha256 = (SELECT image_sha256 FROM documents d WHERE d.id = document_id);"
+    "UPDATE vector_failures SET source_sha256 = (SELECT image_sha256 FROM documents d WHERE d.id = document_id);"
+    "DROP INDEX documents_listed;"
+    "CREATE INDEX documents_listed ON documents (id, filename, image_sha256, words_sha256);",
 };
 
 const struct db_schema search_schema_sqlite = {

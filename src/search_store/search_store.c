@@ -69,7 +69,7 @@ struct put_job {
     const struct document *doc;
     const struct sticker_terms *terms;
     int64_t id; /* 0: there is none yet */
-    bool same, same_image, stale;
+    bool same, same_terms, stale;
 };
 
 #define AND_SAME(place, column, kind, type) &&SAME_##kind(at++, row->column)
@@ -82,17 +82,19 @@ static enum status compare(struct db_conn *c, struct put_job *job, struct error 
     const struct document *row = job->doc;
     struct db_rows r;
     job->id = 0;
-    job->same = job->same_image = false;
-    db_query(&r, c, "SELECT id, image_sha256, words_json" DOCUMENT_NAMES " FROM documents WHERE filename = $1",
+    job->same = job->same_terms = false;
+    db_query(&r, c, "SELECT id, words_json" DOCUMENT_NAMES " FROM documents WHERE filename = $1",
              DB_ARGS(DB_TEXT(row->filename)), err);
     while (db_next(&r)) {
-        int at = 3;
+        int at = 2;
         job->id = db_int(&r, 0);
-        job->same_image = db_text_is(&r, 1, row->image_sha256);
-        job->same = db_text_is(&r, 2, row->words_json) DOCUMENT_COLUMNS(AND_SAME);
+        job->same = db_text_is(&r, 1, row->words_json) DOCUMENT_COLUMNS(AND_SAME);
     }
     enum status st = db_end(&r);
-    return st == OK && job->same ? fts_same(c, &search_fts, job->id, job->terms, &job->same, err) : st;
+    if (st == OK && job->id)
+        st = fts_same(c, &search_fts, job->id, job->terms, &job->same_terms, err);
+    job->same = job->same && job->same_terms;
+    return st;
 }
 
 static enum status put_row(struct db_conn *c, struct put_job *job, struct error *err)
@@ -112,15 +114,29 @@ static enum status put_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct put_job *job = arg;
     enum status st = compare(c, job, err);
-    job->stale = st == OK && job->id && !job->same_image;
+    bool is_new = job->id == 0;
+    job->stale = false;
     if (st != OK || job->same)
         return st;
-    if (job->stale && (st = search_store_vectors_forget(c, job->id, err)) != OK)
-        return st;
-    if ((st = put_row(c, job, err)) != OK)
-        return st;
-    st = search_store_put_terms(c, job->id, job->terms, err);
+    st = put_row(c, job, err);
+    if (st == OK && !is_new)
+        st = search_store_vectors_forget(c, job->id, job->doc, &job->stale, err);
+    if (st == OK && !job->same_terms)
+        st = search_store_put_terms(c, job->id, job->terms, err);
     return st == OK ? search_store_changed(c, &job->id, 1, err) : st;
+}
+
+void search_store_hash_words(const char *title, const char *words_json, char out[65])
+{
+    struct buf all;
+    out[0] = '\0';
+    if (!*title && strcmp(words_json, "[]") == 0)
+        return;
+    buf_init(&all, SIZE_MAX);
+    buf_append(&all, title, strlen(title) + 1);
+    buf_puts(&all, words_json);
+    os_sha256_hex(buf_str(&all), all.len, out);
+    buf_free(&all);
 }
 
 enum status search_store_put(struct search_store *s, const struct document *doc, const struct sticker_terms *terms,
@@ -130,7 +146,11 @@ enum status search_store_put(struct search_store *s, const struct document *doc,
     if (st != OK)
         return st;
     /* A repeated delivery, the usual case after a refill, should not cost a transaction and its fsync. */
-    struct put_job job = {.doc = doc, .terms = terms};
+    char words_sha256[65];
+    struct document hashed = *doc;
+    search_store_hash_words(doc->title, doc->words_json, words_sha256);
+    hashed.words_sha256 = words_sha256;
+    struct put_job job = {.doc = &hashed, .terms = terms};
     struct db_conn *c = db_reader(s->db);
     st = compare(c, &job, err);
     db_reader_done(s->db, c);
@@ -156,14 +176,14 @@ struct delete_job {
 static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct delete_job *job = arg;
-    bool found;
+    bool found, forgot;
     enum status st = db_get_int(c, "SELECT id FROM documents WHERE filename = $1", DB_ARGS(DB_TEXT(job->filename)),
                                 &job->id, &found, err);
     if (st != OK)
         return st;
     if (!found)
         return not_found(job->filename, err);
-    if ((st = search_store_vectors_forget(c, job->id, err)) != OK ||
+    if ((st = search_store_vectors_forget(c, job->id, NULL, &forgot, err)) != OK ||
         (st = fts_remove(c, &search_fts, job->id, err)) != OK || (st = search_store_changed(c, &job->id, 1, err)) != OK)
         return st;
     return db_run(c, "DELETE FROM documents WHERE id = $1", DB_ARGS(DB_INT(job->id)), NULL, err);

@@ -25,15 +25,16 @@ struct document {
     const char *filename, *title;
     const char *words_json;   /* [{"language":"en","words":"cat, kitten"}] as received */
     const char *image_sha256; /* hex, "" without an image */
+    const char *words_sha256; /* of title and words, "" without any; made by the store */
     const char *pack;
     enum rating rating;
     bool animated;
     int64_t created_us, modified_us;
 };
 /* Adds or replaces by filename; `terms`: as text_sticker_terms makes them; same content and terms change nothing
- * (*changed false). When the image's hash changes, its vectors are dropped, and *stale says so (may be NULL). `id` and
- * times of `doc` are ignored. DURABLE, because the sticker store forgets the delivery once this was acknowledged; so is
- * delete. */
+ * (*changed false). Vectors that were made of an image or of words that it no longer has are dropped, and *stale says
+ * so (may be NULL). `id`, times and words_sha256 of `doc` are ignored. DURABLE, because the sticker store forgets the
+ * delivery once this was acknowledged; so is delete. */
 enum status search_store_put(struct search_store *s, const struct document *doc, const struct sticker_terms *terms,
                              int64_t *id, bool *changed, bool *stale, struct error *err) MUST_CHECK;
 enum status search_store_delete(struct search_store *s, const char *filename, int64_t *id,
@@ -58,7 +59,7 @@ enum document_state {
     DOCUMENT_INDEXED,
     DOCUMENT_PENDING,
     DOCUMENT_FAILED,
-    DOCUMENT_IMAGELESS /* there is nothing to encode */
+    DOCUMENT_IMAGELESS /* there is nothing to encode: no image, or no words */
 };
 struct document_ask {
     const char *model;         /* "" or one never heard of: nothing is indexed yet */
@@ -109,14 +110,19 @@ enum status search_store_changes(struct search_store *s, int64_t since, size_t l
                                  struct search_change **out, size_t *n, struct error *err) MUST_CHECK;
 
 /* --- vectors --- one table for all models; `model` is the model's id string. float32 [dim], L2-normalised. */
+/* Of what a model's vectors are made. The numbers are kept in the database. */
+enum search_source { SEARCH_IMAGE, SEARCH_WORDS };
+/* Says so for a model, SEARCH_IMAGE until then; what is unindexed, pending and imageless is told by it. */
+enum status search_store_model_source(struct search_store *s, const char *model, enum search_source source,
+                                      struct error *err) MUST_CHECK;
 struct vector_row {
     int64_t document_id;
     const float *vector; /* [dim] */
 };
-/* Stores a batch in one transaction, each document once; documents deleted, or whose image hash is no longer
- * `image_sha256`, are passed over. */
+/* Stores a batch in one transaction, each document once. source_sha256: of the image, or the words, that each is made
+ * of; documents deleted, or that no longer have it, are passed over. */
 enum status search_store_vectors_put(struct search_store *s, const char *model, size_t dim, const int64_t *document_ids,
-                                     const char *const *image_sha256, const float *vectors, size_t n,
+                                     const char *const *source_sha256, const float *vectors, size_t n,
                                      struct error *err) MUST_CHECK;
 /* A page of one model's vectors with document_id > after, ascending. ERR_CORRUPT names a row whose size is not 4 * dim.
  */
@@ -143,13 +149,13 @@ enum status search_store_vectors_search(struct search_store *s, const char *mode
 
 enum status search_store_vectors_count(struct search_store *s, const char *model, int64_t *vectors,
                                        struct error *err) MUST_CHECK;
-/* How far a model is through the documents with an image: each is indexed, pending or failed. */
+/* How far a model is through the documents that have what it encodes: each is indexed, pending or failed. */
 struct vectors_progress {
     int64_t indexed, pending, failed;
 };
 enum status search_store_vectors_progress(struct search_store *s, const char *model, struct vectors_progress *out,
                                           struct error *err) MUST_CHECK;
-/* Documents with an image that have no vector of this model and no recorded failure, ids > after, ascending. */
+/* Documents that have what this model encodes, but no vector of it and no recorded failure, ids > after, ascending. */
 enum status search_store_unindexed(struct search_store *s, const char *model, int64_t after, size_t limit,
                                    struct arena *a, struct document **out, size_t *n, struct error *err) MUST_CHECK;
 enum status search_store_vector_failed(struct search_store *s, const char *model, int64_t document_id, const char *why,

@@ -23,16 +23,29 @@ static enum status check(const char *model, size_t dim, struct error *err)
 
 /* --- changes --- */
 
-enum status search_store_vectors_forget(struct db_conn *c, int64_t document_id, struct error *err)
+enum status search_store_vectors_forget(struct db_conn *c, int64_t document_id, const struct document *doc,
+                                        bool *forgot, struct error *err)
 {
-    enum status st = db_run(c,
-                            "UPDATE models SET generation = generation + 1, modified_us = $2"
-                            " WHERE id IN (SELECT model_id FROM vectors WHERE document_id = $1)",
-                            DB_ARGS(DB_INT(document_id), DB_INT(os_now_us())), NULL, err);
-    if (st != OK ||
-        (st = db_run(c, "DELETE FROM vectors WHERE document_id = $1", DB_ARGS(DB_INT(document_id)), NULL, err)) != OK)
-        return st;
-    return db_run(c, "DELETE FROM vector_failures WHERE document_id = $1", DB_ARGS(DB_INT(document_id)), NULL, err);
+    /* What a vector may be made of: nothing, or what the document is now. */
+    const char *image = doc ? doc->image_sha256 : "", *words = doc ? doc->words_sha256 : "";
+    int64_t dropped;
+    enum status st =
+        db_run(c,
+               "UPDATE models SET generation = generation + 1, modified_us = $4 WHERE id IN"
+               " (SELECT model_id FROM vectors WHERE document_id = $1 AND (source_sha256 = '' OR source_sha256 NOT IN "
+               "($2, $3)))",
+               DB_ARGS(DB_INT(document_id), DB_TEXT(image), DB_TEXT(words), DB_INT(os_now_us())), NULL, err);
+    if (st == OK)
+        st = db_run(
+            c, "DELETE FROM vectors WHERE document_id = $1 AND (source_sha256 = '' OR source_sha256 NOT IN ($2, $3))",
+            DB_ARGS(DB_INT(document_id), DB_TEXT(image), DB_TEXT(words)), &dropped, err);
+    if (st == OK)
+        st = db_run(c,
+                    "DELETE FROM vector_failures WHERE document_id = $1 AND (source_sha256 = '' OR source_sha256 NOT "
+                    "IN ($2, $3))",
+                    DB_ARGS(DB_INT(document_id), DB_TEXT(image), DB_TEXT(words)), NULL, err);
+    *forgot = st == OK && dropped > 0;
+    return st;
 }
 
 struct forget_job {
@@ -43,13 +56,13 @@ struct forget_job {
 static enum status forget_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct forget_job *job = arg;
-    bool found;
+    bool found, forgot;
     enum status st = db_get_int(c, "SELECT id FROM documents WHERE filename = $1", DB_ARGS(DB_TEXT(job->filename)),
                                 &job->id, &found, err);
     if (st == OK && !found)
         st = err_set(err, ERR_NOT_FOUND, "document \"%s\" does not exist", job->filename);
     if (st == OK)
-        st = search_store_vectors_forget(c, job->id, err);
+        st = search_store_vectors_forget(c, job->id, NULL, &forgot, err);
     return st == OK ? search_store_changed(c, &job->id, 1, err) : st;
 }
 
@@ -70,11 +83,75 @@ enum status search_store_touch_model(struct db_conn *c, const char *model, int64
         DB_ARGS(DB_TEXT(model), DB_INT(by), DB_INT(os_now_us())), id, NULL, err);
 }
 
+/* Documents that were stored before their words were hashed. */
+static enum status hash_words(struct db_conn *c, struct error *err)
+{
+    enum status st = OK;
+    int64_t after = 0;
+    for (bool more = true; more && st == OK;) {
+        struct db_rows r;
+        struct arena a;
+        const char *title = "", *words = "";
+        char hash[65];
+        more = false;
+        arena_init(&a, SIZE_MAX);
+        db_query(&r, c,
+                 "SELECT id, title, words_json FROM documents WHERE words_sha256 = '' AND id > $1 ORDER BY id LIMIT 1",
+                 DB_ARGS(DB_INT(after)), err);
+        while (db_next(&r)) {
+            more = true;
+            after = db_int(&r, 0);
+            title = db_text(&r, 1, &a);
+            words = db_text(&r, 2, &a);
+        }
+        st = db_end(&r);
+        if (st == OK && more) {
+            search_store_hash_words(title, words, hash);
+            st = db_run(c, "UPDATE documents SET words_sha256 = $2 WHERE id = $1",
+                        DB_ARGS(DB_INT(after), DB_TEXT(hash)), NULL, err);
+        }
+        arena_free(&a);
+    }
+    return st;
+}
+
+struct source_job {
+    const char *model;
+    enum search_source source;
+};
+
+static enum status source_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct source_job *job = arg;
+    int64_t id;
+    enum status st = search_store_touch_model(c, job->model, 0, &id, err);
+    if (st == OK)
+        st = db_run(c, "UPDATE models SET source = $2 WHERE id = $1", DB_ARGS(DB_INT(id), DB_INT(job->source)), NULL,
+                    err);
+    return st == OK && job->source == SEARCH_WORDS ? hash_words(c, err) : st;
+}
+
+enum status search_store_model_source(struct search_store *s, const char *model, enum search_source source,
+                                      struct error *err)
+{
+    enum status st = check(model, 1, err);
+    struct source_job job = {model, source};
+    int64_t now = -1;
+    if (st != OK)
+        return st;
+    struct db_conn *c = db_reader(s->db);
+    st = db_get_int(c, "SELECT source FROM models WHERE name = $1", DB_ARGS(DB_TEXT(model)), &now, NULL, err);
+    db_reader_done(s->db, c);
+    if (st != OK || (now == (int64_t)source && source == SEARCH_IMAGE))
+        return st;
+    return search_store_write(s, DB_FAST, source_job, &job, err);
+}
+
 struct put_job {
     const char *model;
     size_t dim, n;
     const int64_t *document_ids;
-    const char *const *image_sha256;
+    const char *const *source_sha256;
     const float *vectors;
 };
 
@@ -93,11 +170,11 @@ static enum status put_vector(struct db_conn *c, const struct put_job *job, int6
     bool found;
     enum status st =
         db_get_int(c,
-                   "INSERT INTO vectors (model_id, document_id, vector, created_us, modified_us)"
-                   " SELECT $1, id, $4, $5, $5 FROM documents WHERE id = $2 AND image_sha256 = $3"
+                   "INSERT INTO vectors (model_id, document_id, vector, source_sha256, created_us, modified_us)"
+                   " SELECT $1, id, $4, $3, $5, $5 FROM documents WHERE id = $2 AND $3 IN (image_sha256, words_sha256)"
                    " ON CONFLICT (model_id, document_id) DO UPDATE SET vector = excluded.vector,"
-                   " modified_us = excluded.modified_us RETURNING document_id",
-                   DB_ARGS(DB_INT(model), DB_INT(job->document_ids[i]), DB_TEXT(job->image_sha256[i]),
+                   " source_sha256 = excluded.source_sha256, modified_us = excluded.modified_us RETURNING document_id",
+                   DB_ARGS(DB_INT(model), DB_INT(job->document_ids[i]), DB_TEXT(job->source_sha256[i]),
                            DB_BLOB(job->vectors + i * job->dim, job->dim * sizeof(float)), DB_INT(os_now_us())),
                    &id, &found, err);
     if (st != OK || !found)
@@ -113,21 +190,22 @@ static enum status put_vectors(struct db_conn *c, const struct put_job *job, int
                                struct stored *out, struct error *err)
 {
     struct db_rows r;
-    struct db_bytes *images = arena_array(a, job->n + 1, sizeof *images);
+    struct db_bytes *sources = arena_array(a, job->n + 1, sizeof *sources);
     struct db_bytes *vectors = arena_array(a, job->n + 1, sizeof *vectors);
-    if (!images || !vectors)
+    if (!sources || !vectors)
         return err_no_memory(err, "%zu vectors", job->n);
     for (size_t i = 0; i < job->n; i++) {
-        images[i] = (struct db_bytes){job->image_sha256[i], strlen(job->image_sha256[i])};
+        sources[i] = (struct db_bytes){job->source_sha256[i], strlen(job->source_sha256[i])};
         vectors[i] = (struct db_bytes){job->vectors + i * job->dim, job->dim * sizeof(float)};
     }
     db_query(&r, c,
-             "INSERT INTO vectors (model_id, document_id, vector, created_us, modified_us)"
-             " SELECT $1, d.id, t.vector, $5, $5 FROM unnest($2, $3, $4) t (id, image, vector)"
-             " JOIN documents d ON d.id = t.id AND d.image_sha256 = convert_from(t.image, 'UTF8')"
+             "INSERT INTO vectors (model_id, document_id, vector, source_sha256, created_us, modified_us)"
+             " SELECT $1, d.id, t.vector, convert_from(t.source, 'UTF8'), $5, $5"
+             " FROM unnest($2, $3, $4) t (id, source, vector)"
+             " JOIN documents d ON d.id = t.id AND convert_from(t.source, 'UTF8') IN (d.image_sha256, d.words_sha256)"
              " ON CONFLICT (model_id, document_id) DO UPDATE SET vector = excluded.vector,"
-             " modified_us = excluded.modified_us RETURNING document_id",
-             DB_ARGS(DB_INT(model), DB_INTS(job->document_ids, job->n), DB_BLOBS(images, job->n),
+             " source_sha256 = excluded.source_sha256, modified_us = excluded.modified_us RETURNING document_id",
+             DB_ARGS(DB_INT(model), DB_INTS(job->document_ids, job->n), DB_BLOBS(sources, job->n),
                      DB_BLOBS(vectors, job->n), DB_INT(os_now_us())),
              err);
     while (db_next(&r)) {
@@ -171,12 +249,13 @@ static enum status put_job(struct db_conn *c, void *arg, struct error *err)
 }
 
 enum status search_store_vectors_put(struct search_store *s, const char *model, size_t dim, const int64_t *document_ids,
-                                     const char *const *image_sha256, const float *vectors, size_t n, struct error *err)
+                                     const char *const *source_sha256, const float *vectors, size_t n,
+                                     struct error *err)
 {
     enum status st = check(model, dim, err);
     if (st != OK)
         return st;
-    struct put_job job = {model, dim, n, document_ids, image_sha256, vectors};
+    struct put_job job = {model, dim, n, document_ids, source_sha256, vectors};
     return search_store_write(s, DB_FAST, put_job, &job, err);
 }
 
@@ -194,11 +273,14 @@ static enum status failed_job(struct db_conn *c, void *arg, struct error *err)
     if (st != OK)
         return st;
     return db_run(c,
-                  "INSERT INTO vector_failures (model_id, document_id, why, created_us, modified_us)"
-                  " SELECT $1, id, $3, $4, $4 FROM documents WHERE id = $2"
-                  " ON CONFLICT (model_id, document_id) DO UPDATE SET why = excluded.why,"
-                  " modified_us = excluded.modified_us",
-                  DB_ARGS(DB_INT(model), DB_INT(job->document_id), DB_TEXT(job->why), DB_INT(os_now_us())), NULL, err);
+                  "INSERT INTO vector_failures (model_id, document_id, why, source_sha256, created_us, modified_us)"
+                  " SELECT m.id, d.id, $3, " SOURCE_OF(
+                      "d") ", $4, $4 FROM documents d, models m"
+                           " WHERE d.id = $2 AND m.name = $1"
+                           " ON CONFLICT (model_id, document_id) DO UPDATE SET why = excluded.why,"
+                           " source_sha256 = excluded.source_sha256, modified_us = excluded.modified_us",
+                  DB_ARGS(DB_TEXT(job->model), DB_INT(job->document_id), DB_TEXT(job->why), DB_INT(os_now_us())), NULL,
+                  err);
 }
 
 enum status search_store_vector_failed(struct search_store *s, const char *model, int64_t document_id, const char *why,
@@ -301,7 +383,7 @@ enum status search_store_vectors_count(struct search_store *s, const char *model
     "WITH m AS (SELECT id FROM models WHERE name = $1)"                                                                \
     " SELECT (SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM m)),"                                      \
     " (SELECT count(*) FROM vector_failures WHERE model_id = (SELECT id FROM m)),"                                     \
-    " (SELECT count(*) FROM documents" listed " WHERE image_sha256 <> '')"
+    " (SELECT count(*) FROM documents d" listed " WHERE " SOURCE_OF("d") " <> '')"
 
 enum status search_store_vectors_progress(struct search_store *s, const char *model, struct vectors_progress *out,
                                           struct error *err)
@@ -325,13 +407,15 @@ enum status search_store_unindexed(struct search_store *s, const char *model, in
 {
     struct db_conn *c = db_reader(s->db);
     struct db_rows r;
-    db_query(&r, c,
-             "SELECT " DOCUMENT_SELECT " FROM documents d LEFT JOIN models m ON m.name = $1"
-             " WHERE d.id > $2 AND d.image_sha256 <> ''"
-             " AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.model_id = m.id AND v.document_id = d.id)"
-             " AND NOT EXISTS (SELECT 1 FROM vector_failures f WHERE f.model_id = m.id AND f.document_id = d.id)"
-             " ORDER BY d.id LIMIT $3",
-             DB_ARGS(DB_TEXT(model), DB_INT(after), DB_INT(db_limit(limit))), err);
+    db_query(
+        &r, c,
+        "SELECT " DOCUMENT_SELECT " FROM documents d LEFT JOIN models m ON m.name = $1"
+        " WHERE d.id > $2 AND " SOURCE_OF(
+            "d") " <> ''"
+                 " AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.model_id = m.id AND v.document_id = d.id)"
+                 " AND NOT EXISTS (SELECT 1 FROM vector_failures f WHERE f.model_id = m.id AND f.document_id = d.id)"
+                 " ORDER BY d.id LIMIT $3",
+        DB_ARGS(DB_TEXT(model), DB_INT(after), DB_INT(db_limit(limit))), err);
     enum status st = search_store_read_documents(&r, a, out, n);
     db_reader_done(s->db, c);
     return st;

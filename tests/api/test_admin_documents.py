@@ -37,8 +37,8 @@ class Documents(AdminTest):
         cls.port = cls.system.port
         db = sqlite3.connect(cls.system.data / "search.db", timeout=30)
         db.execute("INSERT INTO models (id, name, generation, created_us, modified_us) VALUES (7, ?, 1, 1, 1)", (MODEL,))
-        db.execute("INSERT INTO vectors SELECT 7, id, zeroblob(2048), 1, 1 FROM documents WHERE filename IN ('cat.png', 'dog.png')")
-        db.execute("INSERT INTO vector_failures SELECT 7, id, ?, 1, 1 FROM documents WHERE filename IN ('cake.png', ?)",
+        db.execute("INSERT INTO vectors (model_id, document_id, vector, source_sha256, created_us, modified_us) SELECT 7, id, zeroblob(2048), image_sha256, 1, 1 FROM documents WHERE filename IN ('cat.png', 'dog.png')")
+        db.execute("INSERT INTO vector_failures (model_id, document_id, why, source_sha256, created_us, modified_us) SELECT 7, id, ?, image_sha256, 1, 1 FROM documents WHERE filename IN ('cake.png', ?)",
                    (HOSTILE, HOSTILE_NAME))
         db.commit()
         db.close()
@@ -144,8 +144,8 @@ class Documents(AdminTest):
         self.assertEqual(request(self.system.search_port, "POST", "/api/documents/none.png/reindex").status, 404)
         db = sqlite3.connect(self.system.data / "search.db", timeout=30)
         self.addCleanup(db.close)
-        db.execute("INSERT OR IGNORE INTO vectors SELECT 7, id, zeroblob(2048), 1, 1 FROM documents WHERE filename = 'dog.png'")
-        db.execute("INSERT OR IGNORE INTO vector_failures SELECT 7, id, ?, 1, 1 FROM documents WHERE filename = ?", (HOSTILE, HOSTILE_NAME))
+        db.execute("INSERT OR IGNORE INTO vectors (model_id, document_id, vector, source_sha256, created_us, modified_us) SELECT 7, id, zeroblob(2048), image_sha256, 1, 1 FROM documents WHERE filename = 'dog.png'")
+        db.execute("INSERT OR IGNORE INTO vector_failures (model_id, document_id, why, source_sha256, created_us, modified_us) SELECT 7, id, ?, image_sha256, 1, 1 FROM documents WHERE filename = ?", (HOSTILE, HOSTILE_NAME))
         db.commit()
 
     def test_rights(self):
@@ -201,7 +201,7 @@ class Documents(AdminTest):
         self.assertEqual(self.listed("q=cat")[1], ["cat.png"])
         db = sqlite3.connect(self.system.data / "search.db", timeout=30)
         self.addCleanup(db.close)
-        db.execute("INSERT OR IGNORE INTO vectors SELECT 7, id, zeroblob(2048), 1, 1 FROM documents WHERE filename = 'cat.png'")
+        db.execute("INSERT OR IGNORE INTO vectors (model_id, document_id, vector, source_sha256, created_us, modified_us) SELECT 7, id, zeroblob(2048), image_sha256, 1, 1 FROM documents WHERE filename = 'cat.png'")
         db.commit()
 
     def test_strange_answers(self):

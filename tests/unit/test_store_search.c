@@ -463,6 +463,55 @@ static int64_t expect_changes(struct suite *s, struct search_store *store, int64
     return newest;
 }
 
+/* What a model for words made of them stays while the image changes, and the other way round. */
+static void a_vector_is_stale_when_its_own_source_changes(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    static const float v[2] = {1, 0};
+    struct sticker_terms terms = {.title = "cat", .words = "", .filename = "a", .folded = "cat"};
+    struct document doc = {.filename = "a", .title = "cat", .words_json = "[]", .image_sha256 = "11"}, got;
+    struct vectors_progress p;
+    int64_t id = put(s, store, "a", "cat", "[]", "11", NULL), n, bare = put(s, store, "b", "", "[]", "22", NULL);
+    bool changed, stale;
+    assert_ok(s, search_store_model_source(store, "words", SEARCH_WORDS, &s->err));
+    assert_ok(s, search_store_model_source(store, "images", SEARCH_IMAGE, &s->err));
+    expect_unindexed(s, store, "words", "a "); /* the other has no words */
+    expect_unindexed(s, store, "images", "a b ");
+    assert_ok(s, search_store_get(store, "a", &s->arena, &got, &s->err));
+    assert_int_equal(strlen(got.words_sha256), 64);
+    assert_ok(s, search_store_vectors_put(store, "words", 2, &id, &got.words_sha256, v, 1, &s->err));
+    assert_ok(s, search_store_vectors_put(store, "images", 2, &id, &got.image_sha256, v, 1, &s->err));
+    assert_ok(s, search_store_vectors_progress(store, "words", &p, &s->err));
+    assert_int_equal(p.indexed, 1);
+    assert_int_equal(p.pending, 0);
+
+    doc.title = "lion"; /* other words */
+    assert_ok(s, search_store_put(store, &doc, &terms, &id, &changed, &stale, &s->err));
+    assert_true(changed && stale);
+    assert_ok(s, search_store_vectors_count(store, "words", &n, &s->err));
+    assert_int_equal(n, 0);
+    assert_ok(s, search_store_vectors_count(store, "images", &n, &s->err));
+    assert_int_equal(n, 1);
+    expect_unindexed(s, store, "words", "a ");
+    /* one that was made of the words as they were comes too late */
+    assert_ok(s, search_store_vectors_put(store, "words", 2, &id, &got.words_sha256, v, 1, &s->err));
+    expect_unindexed(s, store, "words", "a ");
+    assert_ok(s, search_store_get(store, "a", &s->arena, &got, &s->err));
+    assert_ok(s, search_store_vectors_put(store, "words", 2, &id, &got.words_sha256, v, 1, &s->err));
+
+    doc.image_sha256 = "33"; /* another image */
+    assert_ok(s, search_store_put(store, &doc, &terms, &id, &changed, &stale, &s->err));
+    assert_true(changed && stale);
+    assert_ok(s, search_store_vectors_count(store, "words", &n, &s->err));
+    assert_int_equal(n, 1);
+    expect_unindexed(s, store, "images", "a b ");
+    assert_ok(s, search_store_vector_failed(store, "words", bare, "no words", &s->err));
+    assert_ok(s, search_store_put(store, &doc, &terms, &id, &changed, &stale, &s->err));
+    assert_false(changed || stale);
+    search_store_close(store);
+}
+
 static void changes_are_listed_in_their_order(void **state)
 {
     struct suite *s = *state;
@@ -591,6 +640,7 @@ int main(void)
         T(pages_are_stable),
         T(hostile_terms_find_what_they_say),
         T(vectors_follow_their_documents),
+        T(a_vector_is_stale_when_its_own_source_changes),
         T(pages_of_documents_say_what_a_model_has_made),
         T(any_database_ranks_alike),
         T(changes_are_listed_in_their_order),
