@@ -13,6 +13,7 @@
 #include "sticker_store/sticker_internal.h"
 
 #include <assert.h>
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +42,7 @@ struct table {
     struct {
         const char *name, *value; /* one more column, of this database alone */
     } sqlite, postgres;
+    const char *derived; /* a column that is left out, because the database makes it anew */
 };
 #define TIMES                                                                                                          \
     {"created_us", NUMBER},                                                                                            \
@@ -69,7 +71,8 @@ static const struct table sticker_tables[] = {
     {.name = "queries",
      .keys = 1,
      .columns = {{"rowno", NUMBER}, {"id", TEXT}, {"query", TEXT}, {"usage", NUMBER}, {"empty", NUMBER}, TIMES, VOTES},
-     .sqlite = {"row", "$1"}},
+     .sqlite = {"row", "$1"},
+     .derived = "unlisted"},
     {.name = "scores",
      .keys = 1,
      .columns = {{"rowno", NUMBER},
@@ -161,6 +164,12 @@ static const struct table search_tables[] = {
     {.name = "changes", .keys = 1, .columns = {{"document_id", NUMBER}, {"generation", NUMBER}}},
 };
 
+/* What the terms are found by, whose turn it is to deliver, and what is each database's own. */
+static const char *const sticker_derived[] = {"stickers_fts*", "queries_fts*",      "sticker_search", "query_search",
+                                              "outbox_turn",   "schema_migrations", "sqlite_*",       NULL};
+static const char *const search_derived[] = {"documents_fts*",    "vector_tables", "vectors_[0-9]*",
+                                             "schema_migrations", "sqlite_*",      NULL};
+
 /* The next row gets the number after the last one's. */
 #define NUMBERED(table, column)                                                                                        \
     "SELECT setval(pg_get_serial_sequence('" table "', '" column "'), max(" column ")) FROM " table ";"
@@ -173,6 +182,8 @@ static const struct database {
     const struct table *indexed; /* whose rows have terms */
     enum status (*put_terms)(struct db_conn *c, int64_t id, const struct sticker_terms *terms, struct error *err);
     const char *finish_sqlite, *finish_postgres;
+    const char *const
+        *derived; /* tables that are left out, because they follow from others; patterns, NULL at the end */
 } databases[] = {
     {.sqlite = &sticker_schema_sqlite,
      .postgres = &sticker_schema_postgres,
@@ -184,7 +195,8 @@ static const struct database {
      .finish_sqlite = "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries",
      .finish_postgres = NUMBERED("stickers", "rowno") NUMBERED("queries", "rowno") NUMBERED("scores", "rowno")
          NUMBERED("users", "rowno") NUMBERED("tokens", "rowno") NUMBERED("groups", "rowno") NUMBERED("history", "rowno")
-             NUMBERED("outbox", "seq")},
+             NUMBERED("outbox", "seq"),
+     .derived = sticker_derived},
     {.sqlite = &search_schema_sqlite,
      .postgres = &search_schema_postgres,
      .tables = search_tables,
@@ -196,7 +208,8 @@ static const struct database {
      .finish_sqlite = "DELETE FROM sqlite_sequence WHERE name = 'documents'; INSERT INTO sqlite_sequence (name, seq)"
                       " SELECT 'documents', coalesce(max(document_id), 0) FROM changes",
      .finish_postgres = NUMBERED(
-         "models", "id") "SELECT setval(pg_get_serial_sequence('documents', 'id'), max(document_id)) FROM changes;"},
+         "models", "id") "SELECT setval(pg_get_serial_sequence('documents', 'id'), max(document_id)) FROM changes;",
+     .derived = search_derived},
 };
 
 struct copy {
@@ -733,6 +746,66 @@ static enum status recognise(struct copy *k, struct error *err)
     return st;
 }
 
+/* --- nothing is left out by mistake --- */
+
+static bool knows_table(const struct database *d, const char *name, const struct table **copied)
+{
+    *copied = NULL;
+    for (size_t i = 0; i < d->n; i++)
+        if (strcmp(d->tables[i].name, name) == 0)
+            *copied = &d->tables[i];
+    for (size_t i = 0; d->derived[i] && !*copied; i++)
+        if (fnmatch(d->derived[i], name, 0) == 0)
+            return true;
+    return *copied;
+}
+
+static bool knows_column(const struct db_conn *c, const struct table *t, const char *name)
+{
+    const char *own = db_is_postgres(c) ? t->postgres.name : t->sqlite.name;
+    if ((own && strcmp(own, name) == 0) || (t->derived && strcmp(t->derived, name) == 0))
+        return true;
+    for (const struct column *k = t->columns; k->name; k++)
+        if (strcmp(k->name, name) == 0 ||
+            (strcmp(k->name, "rowno") == 0 && strcmp(name, db_sql(c, "row", "rowno")) == 0))
+            return true;
+    return false;
+}
+
+/* ERR_UNSUPPORTED names a table or column that the database has and that the tables above do not: it would be lost. */
+static enum status check_schema(const struct database *d, struct db *database, struct db_conn *c, struct error *err)
+{
+    struct arena a;
+    struct db_rows r;
+    enum status st = OK;
+    arena_init(&a, 1 << 20);
+    db_query(&r, c,
+             db_sql(c,
+                    "SELECT m.name, p.name FROM sqlite_schema m JOIN pragma_table_info(m.name) p"
+                    " WHERE m.type = 'table' ORDER BY 1, 2",
+                    "SELECT c.relname::text, a.attname::text FROM pg_class c"
+                    " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+                    " WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespace"
+                    " AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.objid = c.oid AND e.deptype = 'e')"
+                    " ORDER BY 1, 2"),
+             DB_NONE, err);
+    while (st == OK && db_next(&r)) {
+        const char *table = db_text(&r, 0, &a), *column = db_text(&r, 1, &a);
+        const struct table *copied;
+        if (!knows_table(d, table, &copied))
+            st = err_set(err, ERR_UNSUPPORTED, "database %s has a table %s, which this program does not know to copy",
+                         db_name(database), table);
+        else if (copied && !knows_column(c, copied, column))
+            st = err_set(err, ERR_UNSUPPORTED,
+                         "database %s has a column %s in its table %s, which this program does not know to copy",
+                         db_name(database), column, table);
+        arena_reset(&a);
+    }
+    enum status end = db_end(&r);
+    arena_free(&a);
+    return st == OK ? end : st;
+}
+
 static enum status open_copy(struct copy *k, const char *url, struct error *err)
 {
     char what[64];
@@ -741,7 +814,14 @@ static enum status open_copy(struct copy *k, const char *url, struct error *err)
     unfinished.what = what;
     unfinished.application_id |= 0x20000000; /* the first letter is small */
     enum status st = db_open(url, 1, &unfinished, &k->to, err);
-    return st == ERR_UNSUPPORTED && err ? err_prefix(err, "a copy goes into a new database only") : st;
+    if (st == ERR_UNSUPPORTED && err)
+        return err_prefix(err, "a copy goes into a new database only");
+    if (st != OK)
+        return st;
+    struct db_conn *c = db_reader(k->to);
+    st = check_schema(k->database, k->to, c, err);
+    db_reader_done(k->to, c);
+    return st;
 }
 
 enum status store_copy(const char *from, const char *to, store_copy_progress *progress, void *ctx,
@@ -757,6 +837,8 @@ enum status store_copy(const char *from, const char *to, store_copy_progress *pr
     st = db_snapshot(k.source, err);
     if (st == OK) {
         st = recognise(&k, err);
+        if (st == OK)
+            st = check_schema(k.database, k.from, k.source, err);
         if (st == OK)
             st = open_copy(&k, to, err);
         if (st == OK) {

@@ -26,8 +26,9 @@ struct store_copied {
 typedef bool store_copy_progress(void *ctx, int64_t done, int64_t total);
 
 /* `from` is only read, as it is at one moment; it must be of this program's version. `to` must be new (missing, or a
- * PostgreSQL database without tables), or an unfinished copy. ERR_CONFLICT when the checksums differ: `from` changed
- * since the copy was begun, and `to` must be begun again. ERR_CANCELLED when the progress function said so. */
+ * PostgreSQL database without tables), or an unfinished copy. ERR_UNSUPPORTED also names a table or column that would
+ * be lost, because nobody told this program of it. ERR_CONFLICT when the checksums differ: `from` changed since the
+ * copy was begun, and `to` must be begun again. ERR_CANCELLED when the progress function said so. */
 enum status store_copy(const char *from, const char *to, store_copy_progress *progress, void *ctx,
                        struct store_copied *out, struct error *err) MUST_CHECK;
 

@@ -191,6 +191,34 @@ class Used(unittest.TestCase):
         self.assertRegex(said, r"table queries is not the same: 4\d+ rows of .*changing.db, 4\d+ of .*stale.db; if the first was in use")
         self.assertEqual(self.system.run("status", "--sticker-db", str(target), check=False).returncode, 1)
 
+    def refuses_what_it_would_lose(self, run, source, target):
+        """Whatever the copy does not know (and so the next column that somebody forgets) is named, not lost."""
+        for change, undo, named in (
+                ("ALTER TABLE stickers ADD COLUMN mood integer NOT NULL DEFAULT 3", "ALTER TABLE stickers DROP COLUMN mood",
+                 "a column mood in its table stickers"),
+                ("CREATE TABLE moods (mood integer)", "DROP TABLE moods", "a table moods")):
+            run(change)
+            self.assertIn(named + ", which this program does not know to copy", copy(source, target, expect=1))
+            run(undo)
+        copy(source, target)
+
+    def test_refuses_what_it_would_lose(self):
+        odd = self.system.data / "odd.db"
+        copy(self.sticker, odd)
+
+        def run(sql):
+            with sqlite3.connect(odd) as db:
+                db.execute(sql)
+            db.close()
+        self.refuses_what_it_would_lose(run, odd, self.system.data / "even.db")
+
+    @unittest.skipIf(missing, missing)
+    def test_refuses_what_it_would_lose_of_postgres(self):
+        odd = self.server.url("odd")
+        copy(self.sticker, odd)
+        psql = [f"{programs()}/psql", "-qAt", odd, "-c"]
+        self.refuses_what_it_would_lose(lambda sql: subprocess.run([*psql, sql], check=True), odd, self.system.data / "odd2.db")
+
     def test_refused(self):
         data = self.system.data
         other = data / "other.db"
