@@ -1,6 +1,6 @@
 # Peel. `make help` lists what there is to make.
 #
-# MODE=release (default), asan, tsan or fuzz choose the flags and the folder under build/.
+# MODE=release (default), asan, tsan or fuzz chooses the flags and the folder under build/.
 MODE ?= release
 B := build/$(MODE)
 CC ?= cc
@@ -10,14 +10,14 @@ CFLAGS_release := -O2 -g
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(WERROR),-Werror)
 ifeq ($(MODE),tsan)
 export TSAN_OPTIONS := suppressions=$(abspath tests/tsan.supp)
 endif
 ifeq ($(MODE),fuzz)
 CC := clang
-WARN :=
+WARN := # those of gcc, which the code is kept free of
 endif
-WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(WERROR),-Werror)
 CPPFLAGS += -Isrc -I$(B)/gen -D_GNU_SOURCE $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PKGS)))
 CFLAGS += -std=c17 $(CFLAGS_$(MODE)) $(WARN) -fstack-protector-strong -pthread -MMD -MP
 LDFLAGS += $(filter -fsanitize%,$(CFLAGS_$(MODE))) -pthread
@@ -30,11 +30,13 @@ TEMPLATES := $(wildcard web/templates/*.html)
 STATIC := $(wildcard web/static/*) docs/openapi.json
 HOSTCC ?= $(CC)
 HOST_CFLAGS := -std=c17 -O1 -g $(WARN) -D_GNU_SOURCE -Isrc
-HOST_BASE := src/base/buf.c src/base/status.c
+HOST_BASE := src/base/buf.c src/base/status.c $(wildcard src/base/*.h)
 GEN_OBJ := $(GEN)/templates.o $(GEN)/assets_gen.o
 OBJ := $(SRC:%.c=$(B)/%.o) $(GEN_OBJ)
 LIBOBJ := $(filter-out $(B)/src/cmd/main.o,$(OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+BENCH := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # `make V=1` shows the commands.
 Q := $(if $(V),,@)
@@ -60,7 +62,7 @@ $(B)/tools/templates: tools/templates.c $(wildcard tools/template*.[ch]) $(HOST_
 $(B)/tools/embed: tools/embed.c $(HOST_BASE) src/base/os.c
 	@mkdir -p $(@D)
 	@echo '  HOSTCC $@'
-	$(Q)$(HOSTCC) $(HOST_CFLAGS) -o $@ $^ -lsodium -lz
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^) -lsodium -lz
 
 $(GEN)/templates.h $(GEN)/templates.c &: $(B)/tools/templates $(TEMPLATES) $(wildcard web/static)
 	@mkdir -p $(@D)
@@ -121,7 +123,14 @@ api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_sto
 includes: ## check who includes whom under src/
 	@sh tests/check_includes.sh
 
-FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+makefile-check: $(B)/tests/test_text ## check the flags, the tracked headers and compile_commands.json
+	@sh tests/check_makefile.sh
+
+# For editors and tools. How each file is compiled is taken from what make would do; of a file that is compiled in
+# several modes the first counts.
+compile_commands.json: Makefile scripts/compile_commands.sh $(SRC) ## how each file is compiled, for editors
+	@{ $(MAKE) -s -n -B all $(UNIT) $(BENCH) && $(MAKE) -s -n -B MODE=fuzz $(FUZZ); } | sh scripts/compile_commands.sh >$@
+
 fuzz: ## run each fuzz target FUZZ_SECONDS (10) long from its corpus
 	@$(MAKE) MODE=fuzz $(FUZZ)
 	@sh tests/run.sh fuzz $(FUZZ)
@@ -131,7 +140,7 @@ build/fuzz/tests/fuzz_%: tests/fuzz/fuzz_%.c build/fuzz/libpeel.a
 	@echo '  CC  $<'
 	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< build/fuzz/libpeel.a $(LDLIBS)
 
--include $(OBJ:.o=.d) $(UNIT:=.d)
+-include $(OBJ:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(FUZZ:=.d)
 
 run: ## everything from a fresh machine to a served page
 	sh scripts/run.sh
@@ -162,5 +171,5 @@ clean:
 help: ## this list
 	@sed -n 's/^\([a-z-]*\( [a-z-]*\)*\):.*## \(.*\)/\1\t\3/p' Makefile | expand -t 20
 
-.PHONY: all unit api includes fuzz soak test-reference run test asan tsan check bench format-check clean help screenshots
+.PHONY: all unit api includes makefile-check fuzz soak test-reference run test asan tsan check bench format-check clean help screenshots
 .DELETE_ON_ERROR:
