@@ -32,6 +32,8 @@ for mode in release asan tsan; do
 done
 expect fuzz '^clang .*-fsanitize=address,undefined,fuzzer-no-link'
 refuse fuzz ' -W' # another compiler's warnings
+expect analyze '^gcc .*-fanalyzer -Werror '
+refuse analyze ' -Wall '
 
 # make says what it would build if a header were newer.
 make -s -n -W tests/unit/cm.h build/release/tests/test_text | grep -q ' tests/unit/test_text\.c ' ||

@@ -172,11 +172,17 @@ void http_on_completed(void *cls, struct MHD_Connection *connection, void **cont
     *context = NULL;
 }
 
-/* What the calling thread logs belongs to this call; NULL: to none. */
+/* What the calling thread logs belongs to this call, until log_as_nobody. */
 static void log_as(const struct call *c)
 {
-    log_set_request_id(c ? c->req.request_id : NULL);
-    log_set_trace(c ? c->req.traceparent : NULL);
+    log_set_request_id(c->req.request_id);
+    log_set_trace(c->req.traceparent);
+}
+
+static void log_as_nobody(void)
+{
+    log_set_request_id(NULL);
+    log_set_trace(NULL);
 }
 
 static void log_call(const struct call *c, int64_t us)
@@ -191,7 +197,7 @@ static void log_call(const struct call *c, int64_t us)
                  (double)c->parts_us[METRIC_PEER] / 1000, (double)c->parts_us[METRIC_MODEL] / 1000);
     else
         log_debug("%s %s %d %.1f ms", c->method, path, c->res.status, (double)us / 1000);
-    log_as(NULL);
+    log_as_nobody();
 }
 
 static enum MHD_Result send_answer(struct call *c)
@@ -223,14 +229,14 @@ static void run_handler(struct call *c)
     c->route->handler(c->server->ctx, &c->req, &c->res);
     metric_parts_get(c->parts_us);
     c->handler_us = os_monotonic_us() - began_us;
-    log_as(NULL);
+    log_as_nobody();
 }
 
 static void ask(struct call *c)
 {
     log_as(c);
     c->admitted = c->server->admit(c->server->ctx, &c->req, &c->res);
-    log_as(NULL);
+    log_as_nobody();
 }
 
 static void refuse_for_now(struct call *c, const char *why)
