@@ -129,7 +129,7 @@ api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_sto
 includes: ## check who includes whom under src/
 	@sh tests/check_includes.sh
 
-makefile-check: $(B)/tests/test_text ## check the flags, the tracked headers and compile_commands.json
+makefile-check: ## check the flags, the tracked headers and compile_commands.json
 	@sh tests/check_makefile.sh
 
 # Each file by itself, all findings at once (-k).
@@ -171,8 +171,8 @@ build/fuzz/tests/fuzz_%: tests/fuzz/fuzz_%.c build/fuzz/libpeel.a
 run: ## everything from a fresh machine to a served page
 	sh scripts/run.sh
 
-test: ## everything that is tested (installs what it needs)
-	sh scripts/test.sh
+test: ## all tests, or NAME="unit test_text"; installs what they need; NAME=help lists them
+	sh scripts/test.sh $(NAME)
 
 asan tsan: ## build with a sanitizer and run the unit and API tests
 	$(MAKE) MODE=$@ check

@@ -1,16 +1,56 @@
 #!/bin/sh
-# All tests, on a fresh Debian or Ubuntu too. The last line is "N passed, N failed".
+# Runs the tests, on a fresh Debian or Ubuntu too. The last line is "N passed, N failed".
 #   sh scripts/test.sh            everything
-#   sh scripts/test.sh fast       without fuzzing and sanitizers
+#   sh scripts/test.sh NAME...    only these suites or programs; `sh scripts/test.sh help` lists them
 set -u
 cd "$(dirname "$0")/.."
 . scripts/deps.sh
-need $BUILD_PACKAGES $TEST_PACKAGES
-need_npm
 
 passed=0 failed=0
+jobs=-j$(nproc)
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
+
+usage() {
+    cat <<'END'
+sh scripts/test.sh [NAME...]
+
+Suites, in the order in which all of them run when no name is given:
+  includes   who includes whom under src/
+  format     clang-format
+  build      the program, warnings are errors
+  makefile   the Makefile's flags and tracked headers
+  unit       unit tests
+  api        API tests, which start the program on free ports
+  browser    browser tests (Chromium)
+  analyze    gcc -fanalyzer
+  asan       unit and API tests with the address and undefined behaviour sanitizers
+  tsan       unit and API tests with the thread sanitizer
+  fuzz       each fuzz target for a few seconds (FUZZ_SECONDS)
+`fast` is everything before analyze.
+
+One program: its file's name, with or without folder and ending, such as test_text, tests/api/test_serve.py or fuzz_text.
+All programs of that name run. MODE=asan or MODE=tsan runs unit and API tests with that sanitizer.
+END
+    programs | sed 's|.*/||; s|\.[a-z]*$||' | sort -u | xargs | fold -s -w 116 | sed 's/^/  /; s/ *$//'
+}
+
+programs() {
+    ls tests/unit/test_*.c tests/api/test_*.py tests/browser/test_*.py tests/fuzz/fuzz_*.c
+}
+
+# The programs that NAME stands for.
+programs_named() {
+    programs | awk -v name="$1" '{
+        short = file = $0
+        sub(/.*\//, "", file)
+        sub(/\.[a-z]*$/, "", short)
+        bare = file
+        sub(/\.[a-z]*$/, "", bare)
+        if (name == $0 || name == short || name == file || name == bare)
+            print
+    }'
+}
 
 # Runs one step; adds up its lines "KIND: N passed, N failed", or counts it as one test when it prints none.
 step() {
@@ -33,20 +73,79 @@ step() {
     echo "== $name: $(($(date +%s) - started)) s"
 }
 
-jobs=-j$(nproc)
-step "include directions" make -s includes
-step "format" make -s format-check
-step "build, warnings are errors" make -s "$jobs" WERROR=1
-[ "$failed" -eq 0 ] || { echo "$passed passed, $failed failed"; exit 1; }
-step "unit tests" make -s "$jobs" unit
-step "API tests" make -s api
-step "browser tests" env TEST_JOBS=1 PEEL_TEST_SLOW=2 sh tests/run.sh browser tests/browser/test_*.py
-if [ "${1:-}" != fast ]; then
-    step "unit tests, address and undefined behaviour sanitizers" make -s "$jobs" MODE=asan unit
-    step "API tests, address and undefined behaviour sanitizers" make -s MODE=asan api
-    step "unit tests, thread sanitizer" make -s "$jobs" MODE=tsan unit
-    step "API tests, thread sanitizer" make -s MODE=tsan api
-    step "fuzzing, a few seconds each" make -s "$jobs" fuzz FUZZ_SECONDS=4
-fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+    exit
+}
+
+browser() { # FILE...
+    step "build" make -s "$jobs" MODE=release
+    step "browser tests" env TEST_JOBS=1 PEEL_TEST_SLOW=2 sh tests/run.sh browser "$@"
+}
+
+sanitized() { # MODE WORDS
+    step "unit tests, $2" make -s "$jobs" MODE="$1" unit
+    step "API tests, $2" make -s MODE="$1" api
+}
+
+suite() { # NAME
+    case $1 in
+    includes) step "include directions" make -s includes ;;
+    format) step "format" make -s format-check ;;
+    build) step "build, warnings are errors" make -s "$jobs" WERROR=1 ;;
+    makefile) step "Makefile" make -s makefile-check ;;
+    unit) step "unit tests" make -s "$jobs" unit ;;
+    api) step "API tests" make -s api ;;
+    browser) browser tests/browser/test_*.py ;;
+    analyze) step "analyzer" make -s "$jobs" analyze ;;
+    asan) sanitized asan "address and undefined behaviour sanitizers" ;;
+    tsan) sanitized tsan "thread sanitizer" ;;
+    fuzz) step "fuzzing, a few seconds each" make -s "$jobs" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-4}" ;;
+    fast)
+        for early in includes format build makefile; do suite $early; done
+        [ "$failed" -eq 0 ] || finish
+        for late in unit api browser; do suite $late; done
+        ;;
+    all)
+        suite fast
+        for slow in analyze asan tsan fuzz; do suite $slow; done
+        ;;
+    *) return 1 ;;
+    esac
+}
+
+program() { # FILE
+    bare=$(basename "${1%.*}")
+    case $1 in
+    tests/unit/*) step "$1" make -s "$jobs" unit UNIT="build/${MODE:-release}/tests/$bare" ;;
+    tests/api/*) step "$1" make -s "$jobs" api API="$1" ;;
+    tests/browser/*) browser "$1" ;;
+    tests/fuzz/*) step "$1" make -s "$jobs" fuzz FUZZ="build/fuzz/tests/$bare" FUZZ_SECONDS="${FUZZ_SECONDS:-4}" ;;
+    esac
+}
+
+[ $# -gt 0 ] || set -- all
+for wanted in "$@"; do # before anything runs
+    case $wanted in
+    help | -h | --help)
+        usage
+        exit 0
+        ;;
+    includes | format | build | makefile | unit | api | browser | analyze | asan | tsan | fuzz | fast | all) ;;
+    *)
+        if [ -z "$(programs_named "$wanted")" ]; then
+            echo "test.sh: there is no suite and no program \"$wanted\"" >&2
+            usage >&2
+            exit 2
+        fi
+        ;;
+    esac
+done
+
+need $BUILD_PACKAGES $TEST_PACKAGES
+need_npm
+for wanted in "$@"; do
+    suite "$wanted" || for file in $(programs_named "$wanted"); do program "$file"; done
+done
+finish

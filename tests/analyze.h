@@ -1,5 +1,5 @@
-/* analyze.h: included before every file that `make analyze` compiles. The analyzer sees one file at a time, so it is told
- * here that the functions that fill an error never return OK. */
+/* analyze.h: included before every file that `make analyze` compiles. The analyzer sees one file at a time, so this
+ * tells it that the functions that fill an error never return OK. */
 #ifndef PEEL_TESTS_ANALYZE_H
 #define PEEL_TESTS_ANALYZE_H
 

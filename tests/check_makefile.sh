@@ -10,7 +10,8 @@ complain() {
     echo "check_makefile: $*" >&2
     bad=1
 }
-unset WERROR
+unset WERROR MODE MAKEFLAGS MFLAGS MAKEOVERRIDES # of the make that runs this
+make -s build/release/tests/test_text || exit 1
 command_of() { # MODE [VARIABLE=VALUE]: how make would compile src/base/buf.c
     mode=$1
     shift
