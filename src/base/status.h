@@ -1,5 +1,9 @@
 /* status.h: one status enum, and an error that says what went wrong.
  *
+ * The room src/base holds what every other room needs and knows nothing of Peel's services: errors, memory, buffers,
+ * text, JSON, logging, metrics, threads, files and clocks, and the few words that several rooms must agree on (ratings,
+ * languages, search terms, legs). It sees no other room.
+ *
  * Every fallible function returns enum status and fills a struct error that the caller owns:
  *
  *     struct error err;

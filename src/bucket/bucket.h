@@ -1,6 +1,7 @@
 /* bucket.h: named objects (images, model files) in a folder or in an S3-compatible store; see docs/BUCKET.md.
  * Keys are like "media/cat.jpg": 1..512 bytes, segments without "..", control characters or a
  * leading dot. Writes are atomic: a reader sees the old object or the new one. Thread-safe.
+ * The room hides where objects lie, with a cache for those in S3; it has its own use of libcurl and sees base only.
  *
  *     struct bucket_s3 s3 = {.region = "eu-central-1", .access_key = id, .secret_key = secret,
  *                            .cache_dir = "/var/cache/x", .cache_bytes = 1u << 30, .timeout_ms = 5000};

@@ -1,5 +1,7 @@
 /* cmd.h: the subcommands. To add one: a file cmd/NAME.c with cmd_NAME, a row in commands.c, and the
- * command's name in the rows of config/options.c that it takes. */
+ * command's name in the rows of config/options.c that it takes.
+ * The room turns options into calls of the rooms below and is the only one that may print to standard output and exit.
+ * It sees every room but db, fts, and the inner rooms of StickerService; no room sees it. */
 #ifndef PEEL_CMD_CMD_H
 #define PEEL_CMD_CMD_H
 

@@ -1,5 +1,6 @@
 /* config.h: what the caller asked for: flags > environment > X_FILE > .env > defaults, checked against
- * the table in options.h.
+ * the table in options.h. The room reads and checks options for src/cmd, which hands their values to the services in
+ * structs; it sees base only, and no service sees it.
  *
  *     struct config *cfg;
  *     if (config_load("serve", argc - 2, argv + 2, &cfg, &err) != OK) ...   // "--port: expected ..."

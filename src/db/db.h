@@ -1,4 +1,6 @@
 /* db.h: one database behind a store, whichever it is; for the stores and the search in them (src/fts).
+ * The room knows connections, transactions and migrations, but no table of Peel's; it sees base only, and is the only
+ * one besides fts that sees the databases' own headers.
  *
  * A `struct db` is one database: a SQLite file (sqlite.c, with its group commit in sqlite_writer.c) or one on a
  * PostgreSQL server (postgres.c), reached over a bounded set of connections, each used by one thread at a time.

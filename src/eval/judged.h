@@ -1,4 +1,5 @@
 /* judged.h: queries with the stickers that people judged to show what they ask for.
+ * The room reads such queries and measures ranked lists by them (measures.h), for `peel eval`; it sees base only.
  *
  * Two forms of file, UTF-8:
  *   CSV   with a header; columns `query` and `relevant` (filenames between spaces, each with its grade,

@@ -1,5 +1,6 @@
 /* fts.h: the lexical search that both stores have, whichever the database: in SQLite two FTS5 tables (fts_sqlite.h), in
- * PostgreSQL postings of our own (fts_postgres.h). Both rank alike (fts_rank.h). */
+ * PostgreSQL postings of our own (fts_postgres.h). Both rank alike (fts_rank.h). The room gets terms and knows no
+ * language; it sees base and db. */
 #ifndef PEEL_FTS_FTS_H
 #define PEEL_FTS_FTS_H
 

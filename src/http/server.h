@@ -1,4 +1,5 @@
-/* server.h: an HTTP/1.1 server on libmicrohttpd. It knows no business.
+/* server.h: an HTTP/1.1 server on libmicrohttpd. The room has the server, the client (client.h) and downloads, and
+ * knows nothing of stickers; it is the only one that sees libmicrohttpd, and sees base only.
  *
  * Two kinds of threads: a few that move bytes (epoll) and a bounded pool that runs handlers, so a
  * handler may block on a database or a peer and no connection waits for another's. A full queue is

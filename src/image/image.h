@@ -1,5 +1,6 @@
 /* image.h: bytes of JPEG, PNG, WebP, GIF or SVG -> 8-bit RGBA or RGB pixels, and back to WebP.
- * All input is hostile: the kind is read from the content, sizes are bounded before memory is taken. */
+ * All input is hostile: the kind is read from the content, sizes are bounded before memory is taken.
+ * The room decodes, resizes and encodes images; it is the only one that sees image libraries, and sees base only. */
 #ifndef PEEL_IMAGE_IMAGE_H
 #define PEEL_IMAGE_IMAGE_H
 

@@ -1,6 +1,8 @@
 /* search_service.h: SearchService, the internal half of Peel: documents in, filenames out. It owns the
  * search database, the models and their indexes, and speaks HTTP only (see docs: /api/search/,
  * /api/documents/, /api/models, /api/status, /healthz, /readyz, /metrics).
+ * The room keeps the catalogue, runs the models and answers requests; how results are ranked is decided in src/rank. It
+ * sees the search store and everything that searches need, but nothing of StickerService.
  *
  *     struct search_service_config cfg = {.host = "127.0.0.1", .port = 8118, .listen_fd = -1, ...};
  *     if (search_service_run(&cfg, &err) != OK) { log_error("%s", err.message); return 1; } */

@@ -1,5 +1,5 @@
 /* text.h: how a phrase or a sticker's words become search terms; used by both services, so that
- * what is indexed and what is asked always meet.
+ * what is indexed and what is asked always meet. The room knows no database and no service; it sees base only.
  *
  * Steps: NFKC and case folding; words split at anything that is not a letter, mark or number (UAX #29 is
  * approximated); words stemmed by the Snowball algorithm of their language, where there is one; accents

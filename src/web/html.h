@@ -1,4 +1,6 @@
 /* html.h: writing HTML so that text from outside stays text. What compiled templates call.
+ * The room has what pages need: escaping, forms, cookies, sessions and the embedded static files. It knows neither
+ * pages nor services; it sees base only.
  *
  * Strings may be NULL (nothing is written) and are expected to be UTF-8; they go into element text
  * and quoted attribute values only, which the template compiler sees to. */

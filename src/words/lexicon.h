@@ -1,4 +1,5 @@
 /* lexicon.h: a file of English words with their meaning: word vectors (GloVe) and relations (WordNet).
+ * The room builds, checks and reads that file and compares spellings; it sees base and text.
  *
  * The file, little-endian, is mapped and belongs to this program alone:
  *     struct header (64 bytes)      magic, counts, XXH3 of all that follows

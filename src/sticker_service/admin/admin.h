@@ -11,6 +11,8 @@
  *         admin_send(res, 200, &html);
  *     }
  *
+ * The room sees the core of StickerService and the rooms below it, neither api nor gallery.
+ *
  * Pages are server-rendered and work without scripts. Every form is a POST that carries the layout's csrf, and is
  * read by admin_form, which checks it. */
 #ifndef PEEL_STICKER_SERVICE_ADMIN_ADMIN_H

@@ -1,4 +1,5 @@
 /* gallery.h: the pages that people see: search, one sticker, the API's reference; and their files.
+ * The room sees the core of StickerService and the rooms below it, neither api nor admin.
  *
  * Handlers for StickerService's router; ctx is its struct sticker_service. Routes:
  *
