@@ -2,7 +2,10 @@
  *
  * For each template a struct of its parameters and a function that writes it. A template that extends
  * another is flattened: its function walks the outermost layout and, at each block, the block of the
- * innermost template that gives one; the layout's parameters are a member of its struct. */
+ * innermost template that gives one; the layout's parameters are a member of its struct.
+ *
+ * It is one file of more than 600 lines because it is one walk over one syntax tree: a function for each kind of node,
+ * which call each other and share the emitter and its scopes. */
 #include "template.h"
 #include "template_html.h"
 

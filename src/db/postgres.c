@@ -1,6 +1,9 @@
 /* postgres.c: PostgreSQL's driver: connections, their prepared statements, transactions and migrations. Values travel
  * in binary: text, bigint, bytea, boolean (read as an integer) and arrays of bigint and bytea. While the server does
- * not answer, calls fail at once, but for an attempt now and then. */
+ * not answer, calls fail at once, but for an attempt now and then.
+ *
+ * It is one file of more than 600 lines because whether a failure may be tried again depends on all of it at once: on
+ * how the connection broke, on the transaction that it was in, and on whether a commit may have happened. */
 #include "db/postgres.h"
 #include "db/db_driver.h"
 

@@ -1,6 +1,7 @@
 /* The bucket: the same tests over a folder and, where PEEL_TEST_S3 names an endpoint (tests/api/test_bucket.py
  * starts one), over a real S3 server behind a proxy that checks signatures and makes the faults that keys ask
- * for: "fault-get-503-2" lets the first two GETs of the object fail. */
+ * for: "fault-get-503-2" lets the first two GETs of the object fail. It is one file of more than 600 lines so that the
+ * list of tests for both kinds of bucket stands in one place. */
 #include "cm.h"
 
 #include "base/os.h"

@@ -1,5 +1,6 @@
 /* SearchService with models: small random networks from tests/golden, a tokenizer of bytes, pictures of
- * noise. What they mean is nothing; that each is found, kept and forgotten rightly is what counts. */
+ * noise. What they mean is nothing; that each is found, kept and forgotten rightly is what counts. It is one file of
+ * more than 600 lines because every test needs the same model folders and pictures. */
 #include "search_suite.h"
 
 #include "base/utf8.h"
