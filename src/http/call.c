@@ -118,11 +118,13 @@ void http_on_connection(void *cls, struct MHD_Connection *connection, void **con
 
 void http_cut_slow_heads(struct http_server *s, int64_t before_us)
 {
+    pthread_mutex_lock(&s->lock);
     for (struct http_conn *conn = s->conns; conn; conn = conn->next) {
         int64_t since = atomic_load_explicit(&conn->head_since_us, memory_order_relaxed);
         if (since && since < before_us)
             shutdown(conn->fd, SHUT_RDWR); /* MHD sees the end and does the rest */
     }
+    pthread_mutex_unlock(&s->lock);
 }
 
 bool http_end_idle(struct http_server *s, int64_t before_us)

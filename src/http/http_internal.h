@@ -72,7 +72,7 @@ enum MHD_Result http_on_request(void *cls, struct MHD_Connection *connection, co
                                 const char *version, const char *data, size_t *size, void **context);
 void http_on_completed(void *cls, struct MHD_Connection *connection, void **context,
                        enum MHD_RequestTerminationCode why);
-/* Cuts the connections whose head is not complete since `before_us`; the caller holds the server's lock. */
+/* Cuts the connections whose head began before `before_us` and is not complete yet. */
 void http_cut_slow_heads(struct http_server *s, int64_t before_us);
 /* Ends the connections that have waited for a request since `before_us`, after any that has come already; false when
  * there are no connections any more. */
@@ -102,12 +102,9 @@ struct http_server {
     _Atomic uint64_t rejected, rate_limited;
     struct metric_times queue_times;
     struct shed shed;
-    pthread_mutex_t lock; /* guards the three below */
-    pthread_cond_t stop_watching;
+    struct worker *watcher;
+    pthread_mutex_t lock; /* guards `conns` */
     struct http_conn *conns;
-    bool stopped;
-    pthread_t watcher;
-    bool watching; /* the thread is there */
 };
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/metric.h"
 #include "base/os.h"
 #include "base/pool.h"
+#include "base/worker.h"
 #include "http/cors.h"
 #include "http/http_internal.h"
 
@@ -42,40 +43,11 @@ static void log_mhd(void *cls, const char *fmt, va_list args)
 
 /* --- slow heads --- */
 
-static void *watch(void *arg)
+static void watch_heads(struct worker *w, void *arg)
 {
     struct http_server *s = arg;
-    struct timespec next;
-    clock_gettime(CLOCK_MONOTONIC, &next);
-    pthread_mutex_lock(&s->lock);
-    while (!s->stopped) {
-        next.tv_sec++;
-        while (!s->stopped && pthread_cond_timedwait(&s->stop_watching, &s->lock, &next) != ETIMEDOUT)
-            ;
+    while (worker_rest(w, 1000))
         http_cut_slow_heads(s, os_monotonic_us() - (int64_t)s->timeout_s * HTTP_PATIENCE * 1000000);
-    }
-    pthread_mutex_unlock(&s->lock);
-    return NULL;
-}
-
-static enum status start_watcher(struct http_server *s, struct error *err)
-{
-    if (pthread_create(&s->watcher, NULL, watch, s) != 0)
-        return err_set(err, ERR_NO_MEMORY, "http server: cannot start a thread");
-    pthread_setname_np(s->watcher, "http-watch");
-    s->watching = true;
-    return OK;
-}
-
-static void stop_watcher(struct http_server *s)
-{
-    if (!s->watching)
-        return;
-    pthread_mutex_lock(&s->lock);
-    s->stopped = true;
-    pthread_cond_signal(&s->stop_watching);
-    pthread_mutex_unlock(&s->lock);
-    pthread_join(s->watcher, NULL);
 }
 
 /* --- listening --- */
@@ -164,15 +136,10 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, const struct http_
 enum status http_server_open(const struct http_server_config *cfg, struct http_server **out, struct error *err)
 {
     *out = NULL;
-    pthread_condattr_t monotonic;
     struct http_server *s = calloc(1, sizeof *s);
     if (!s)
         return err_no_memory(err, "the HTTP server");
     pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->stop_watching, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     s->routes = cfg->routes;
     s->n_routes = cfg->n_routes;
     s->ctx = cfg->ctx;
@@ -202,7 +169,7 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
         st = cfg->listen_fd >= 0 ? http_listen_port(cfg->listen_fd, &s->port, err)
                                  : http_listen(cfg->host, cfg->port, &s->listen_fd, &s->port, err);
     if (st == OK)
-        st = start_watcher(s, err);
+        st = worker_open("http-watch", watch_heads, s, &s->watcher, err);
     if (st == OK && !(s->daemon = start_daemon(s, cfg)))
         st = err_set(err, ERR_IO, "cannot start the http server on port %u", s->port);
     if (st != OK) {
@@ -260,11 +227,10 @@ void http_server_close(struct http_server *s, unsigned deadline_ms)
         pool_stop(s->workers); /* resumes what is still suspended */
     if (s->daemon)
         MHD_stop_daemon(s->daemon);
-    stop_watcher(s);
+    worker_close(s->watcher);
     pool_close(s->workers);
     if (s->listen_fd >= 0)
         close(s->listen_fd);
-    pthread_cond_destroy(&s->stop_watching);
     pthread_mutex_destroy(&s->lock);
     http_metrics_free(s->metrics);
     rate_limit_close(s->limit);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "base/pool.h"
+#include "base/worker.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -37,14 +38,10 @@ struct outbox {
     struct pool *pool;
     unsigned poll_ms;
     char holder[37]; /* of the turn */
-    bool holds;      /* the turn; the thread's */
-    pthread_t thread;
-    bool thread_runs;
-    pthread_mutex_t mutex; /* guards what follows */
-    pthread_cond_t wake;
-    bool stop, woken;
+    bool holds;      /* the turn; the worker's */
+    struct worker *worker;
+    pthread_mutex_t mutex; /* guards last_error */
     char last_error[256];
-    atomic_bool hurry; /* = stop, for the senders */
     atomic_uint_fast64_t delivered;
 };
 
@@ -146,7 +143,7 @@ out:
 static void deliver_one(void *arg, size_t i)
 {
     struct delivery *d = arg;
-    if (atomic_load(&d->unreachable) || atomic_load(&d->o->hurry) || os_monotonic_us() > d->until_us)
+    if (atomic_load(&d->unreachable) || worker_stopping(d->o->worker) || os_monotonic_us() > d->until_us)
         return;
     d->outcomes[i] = send_document(d->o, &d->items[i], &d->errors[i]);
     if (d->outcomes[i] == UNREACHABLE)
@@ -244,25 +241,7 @@ static enum status drain(struct outbox *o, struct delivery *d, struct arena *are
     return status;
 }
 
-/* Sleeps until woken, stopped or `ms` later; true when it is time to stop. */
-static bool rest(struct outbox *o, unsigned ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    long ns = until.tv_nsec + (long)(ms % 1000) * 1000000;
-    until.tv_sec += (time_t)(ms / 1000) + ns / 1000000000;
-    until.tv_nsec = ns % 1000000000;
-    pthread_mutex_lock(&o->mutex);
-    while (!o->stop && !o->woken)
-        if (pthread_cond_timedwait(&o->wake, &o->mutex, &until) != 0)
-            break;
-    o->woken = false;
-    bool stop = o->stop;
-    pthread_mutex_unlock(&o->mutex);
-    return stop;
-}
-
-static void *run(void *arg)
+static void deliver_until_stopped(struct worker *w, void *arg)
 {
     struct outbox *o = arg;
     struct error err = {OK, ""};
@@ -287,7 +266,7 @@ static void *run(void *arg)
                 told = delivered;
             }
         }
-        if (rest(o, backoff ? backoff : n == BATCH ? 0 : o->poll_ms))
+        if (!worker_rest(w, backoff ? backoff : n == BATCH ? 0 : o->poll_ms))
             break;
     }
     give_turn_back(o);
@@ -295,7 +274,6 @@ static void *run(void *arg)
         log_error("no memory for the outbox: documents are not sent");
     free(d);
     arena_free(&arena);
-    return NULL;
 }
 
 enum status outbox_open(struct sticker_store *store, struct http_client *client, unsigned poll_ms, unsigned parallel,
@@ -310,19 +288,13 @@ enum status outbox_open(struct sticker_store *store, struct http_client *client,
     o->poll_ms = poll_ms;
     os_uuid7(o->holder);
     pthread_mutex_init(&o->mutex, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&o->wake, &attr);
-    pthread_condattr_destroy(&attr);
     enum status status = parallel > 1 ? pool_open("outbox", parallel - 1, 1, &o->pool, err) : OK;
-    if (status == OK && pthread_create(&o->thread, NULL, run, o) != 0)
-        status = err_set(err, ERR_UNAVAILABLE, "no thread for the outbox");
+    if (status == OK)
+        status = worker_open("outbox-deliver", deliver_until_stopped, o, &o->worker, err);
     if (status != OK) {
         outbox_close(o);
         return status;
     }
-    o->thread_runs = true;
     *out = o;
     return OK;
 }
@@ -331,26 +303,15 @@ void outbox_close(struct outbox *o)
 {
     if (!o)
         return;
-    if (o->thread_runs) {
-        atomic_store(&o->hurry, true);
-        pthread_mutex_lock(&o->mutex);
-        o->stop = true;
-        pthread_cond_signal(&o->wake);
-        pthread_mutex_unlock(&o->mutex);
-        pthread_join(o->thread, NULL);
-    }
+    worker_close(o->worker);
     pool_close(o->pool);
-    pthread_cond_destroy(&o->wake);
     pthread_mutex_destroy(&o->mutex);
     free(o);
 }
 
 void outbox_wake(struct outbox *o)
 {
-    pthread_mutex_lock(&o->mutex);
-    o->woken = true;
-    pthread_cond_signal(&o->wake);
-    pthread_mutex_unlock(&o->mutex);
+    worker_wake(o->worker);
 }
 
 void outbox_last_error(struct outbox *o, char *out, size_t cap)

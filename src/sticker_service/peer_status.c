@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/os.h"
+#include "base/worker.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,24 +18,15 @@
 
 struct peer_status {
     struct http_client *client, *searches;
+    struct worker *asker;  /* woken when somebody looks */
     pthread_mutex_t mutex; /* guards what follows */
-    pthread_cond_t wake;   /* for the thread: somebody looks, or stop */
     pthread_cond_t heard;
-    bool stop, wanted;
-    int64_t asked_us, heard_us; /* monotonic; 0: never */
+    int64_t heard_us;  /* monotonic; 0: never */
     struct buf answer; /* the last, empty: there was none. As text, so that no JSON value is shared among threads. */
-    bool thread_runs;
-    pthread_t thread;
 };
 
-static struct timespec when(int64_t monotonic_us)
-{
-    return (struct timespec){.tv_sec = (time_t)(monotonic_us / 1000000),
-                             .tv_nsec = (long)(monotonic_us % 1000000) * 1000};
-}
-
 /* Appends a whole answer to `out`, or nothing. */
-static void ask(const struct peer_status *p, struct buf *out)
+static void ask_peer(const struct peer_status *p, struct buf *out)
 {
     struct http_call call = {.method = "GET", .path = "/api/status", .timeout_ms = TIMEOUT_MS};
     int status = 0;
@@ -48,38 +40,34 @@ static void ask(const struct peer_status *p, struct buf *out)
     json_decref(parsed);
 }
 
-static void *asker(void *arg)
+/* Rests until that time, however often it is woken; false when it is time to stop. */
+static bool rest_until(struct worker *w, int64_t monotonic_us)
+{
+    for (int64_t left; (left = monotonic_us - os_monotonic_us()) > 0;)
+        if (!worker_rest(w, (unsigned)(left / 1000) + 1))
+            return false;
+    return true;
+}
+
+static void ask_when_wanted(struct worker *w, void *arg)
 {
     struct peer_status *p = arg;
+    int64_t again_us = 0;
     struct buf answer;
     buf_init(&answer, ANSWER_MAX);
-    pthread_mutex_lock(&p->mutex);
-    while (!p->stop) {
-        int64_t next = p->asked_us + AGAIN_US;
-        if (!p->wanted) {
-            pthread_cond_wait(&p->wake, &p->mutex);
-            continue;
-        }
-        if (p->asked_us && os_monotonic_us() < next) {
-            struct timespec until = when(next);
-            pthread_cond_timedwait(&p->wake, &p->mutex, &until);
-            continue;
-        }
-        p->wanted = false;
-        p->asked_us = os_monotonic_us();
-        pthread_mutex_unlock(&p->mutex);
+    while (worker_rest(w, WORKER_FOREVER) && rest_until(w, again_us)) {
+        again_us = os_monotonic_us() + AGAIN_US;
         buf_reset(&answer);
-        ask(p, &answer);
+        ask_peer(p, &answer);
         pthread_mutex_lock(&p->mutex);
         struct buf old = p->answer;
         p->answer = answer;
         answer = old;
         p->heard_us = os_monotonic_us();
         pthread_cond_broadcast(&p->heard);
+        pthread_mutex_unlock(&p->mutex);
     }
-    pthread_mutex_unlock(&p->mutex);
     buf_free(&answer);
-    return NULL;
 }
 
 static bool known(const struct peer_status *p)
@@ -89,10 +77,10 @@ static bool known(const struct peer_status *p)
 
 enum peer_state peer_status_get(struct peer_status *p, json_t **answer)
 {
-    struct timespec until = when(os_monotonic_us() + WAIT_US);
+    int64_t end_us = os_monotonic_us() + WAIT_US;
+    struct timespec until = {.tv_sec = (time_t)(end_us / 1000000), .tv_nsec = (long)(end_us % 1000000) * 1000};
+    worker_wake(p->asker);
     pthread_mutex_lock(&p->mutex);
-    p->wanted = true;
-    pthread_cond_signal(&p->wake);
     while (!known(p) && pthread_cond_timedwait(&p->heard, &p->mutex, &until) != ETIMEDOUT)
         continue;
     enum peer_state state = !known(p) ? PEER_ASKED : p->answer.len ? PEER_HEARD : PEER_AWAY;
@@ -107,7 +95,7 @@ enum status peer_status_open(struct http_client *client, struct http_client *sea
     struct peer_status *p = calloc(1, sizeof *p);
     *out = NULL;
     if (!p)
-        return err_set(err, ERR_NO_MEMORY, "no memory for SearchService's status");
+        return err_no_memory(err, "SearchService's status");
     p->client = client;
     p->searches = searches;
     buf_init(&p->answer, ANSWER_MAX);
@@ -115,13 +103,12 @@ enum status peer_status_open(struct http_client *client, struct http_client *sea
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->wake, &attr);
     pthread_cond_init(&p->heard, &attr);
     pthread_condattr_destroy(&attr);
-    p->thread_runs = pthread_create(&p->thread, NULL, asker, p) == 0;
-    if (!p->thread_runs) {
+    enum status status = worker_open("peer-status", ask_when_wanted, p, &p->asker, err);
+    if (status != OK) {
         peer_status_close(p);
-        return err_set(err, ERR_UNAVAILABLE, "no thread for SearchService's status");
+        return status;
     }
     *out = p;
     return OK;
@@ -131,16 +118,9 @@ void peer_status_close(struct peer_status *p)
 {
     if (!p)
         return;
-    if (p->thread_runs) {
-        pthread_mutex_lock(&p->mutex);
-        p->stop = true;
-        pthread_cond_signal(&p->wake);
-        pthread_mutex_unlock(&p->mutex);
-        pthread_join(p->thread, NULL);
-    }
+    worker_close(p->asker);
     buf_free(&p->answer);
     pthread_cond_destroy(&p->heard);
-    pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->mutex);
     free(p);
 }

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/os.h"
+#include "base/worker.h"
 
 #include <pthread.h>
 #include <sodium.h>
@@ -38,11 +39,7 @@ struct usage {
     unsigned flush_ms;
     unsigned char key[crypto_shorthash_KEYBYTES]; /* secret, so that nobody can aim at one bucket */
     pthread_rwlock_t flushing;
-    pthread_mutex_t mutex; /* guards stop; wake waits on it */
-    pthread_cond_t wake;
-    bool stop;
-    bool thread_runs;
-    pthread_t thread;
+    struct worker *flusher;
     struct shard shards[SHARDS];
 };
 
@@ -199,25 +196,11 @@ static void flush_logged(struct usage *u)
         log_error("usage counts wait for the next try: %s", err.message);
 }
 
-static void *flusher(void *arg)
+static void flush_regularly(struct worker *w, void *arg)
 {
     struct usage *u = arg;
-    pthread_mutex_lock(&u->mutex);
-    while (!u->stop) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        long ns = until.tv_nsec + (long)(u->flush_ms % 1000) * 1000000;
-        until.tv_sec += (time_t)(u->flush_ms / 1000) + ns / 1000000000;
-        until.tv_nsec = ns % 1000000000;
-        pthread_cond_timedwait(&u->wake, &u->mutex, &until);
-        if (u->stop)
-            break;
-        pthread_mutex_unlock(&u->mutex);
+    while (worker_rest(w, u->flush_ms))
         flush_logged(u);
-        pthread_mutex_lock(&u->mutex);
-    }
-    pthread_mutex_unlock(&u->mutex);
-    return NULL;
 }
 
 enum status usage_open(struct sticker_store *store, unsigned flush_ms, struct usage **out, struct error *err)
@@ -230,19 +213,13 @@ enum status usage_open(struct sticker_store *store, unsigned flush_ms, struct us
     u->flush_ms = flush_ms ? flush_ms : 1;
     os_random(u->key, sizeof u->key);
     pthread_rwlock_init(&u->flushing, NULL);
-    pthread_mutex_init(&u->mutex, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&u->wake, &attr);
-    pthread_condattr_destroy(&attr);
     for (size_t i = 0; i < SHARDS; i++)
         pthread_mutex_init(&u->shards[i].mutex, NULL);
-    if (pthread_create(&u->thread, NULL, flusher, u) != 0) {
+    enum status status = worker_open("usage-flush", flush_regularly, u, &u->flusher, err);
+    if (status != OK) {
         usage_close(u);
-        return err_set(err, ERR_UNAVAILABLE, "no thread for usage counts");
+        return status;
     }
-    u->thread_runs = true;
     *out = u;
     return OK;
 }
@@ -251,12 +228,8 @@ void usage_close(struct usage *u)
 {
     if (!u)
         return;
-    if (u->thread_runs) {
-        pthread_mutex_lock(&u->mutex);
-        u->stop = true;
-        pthread_cond_signal(&u->wake);
-        pthread_mutex_unlock(&u->mutex);
-        pthread_join(u->thread, NULL);
+    if (u->flusher) {
+        worker_close(u->flusher);
         flush_logged(u);
     }
     for (struct entry *e = steal(u), *next; e; e = next) {
@@ -265,8 +238,6 @@ void usage_close(struct usage *u)
     }
     for (size_t i = 0; i < SHARDS; i++)
         pthread_mutex_destroy(&u->shards[i].mutex);
-    pthread_cond_destroy(&u->wake);
-    pthread_mutex_destroy(&u->mutex);
     pthread_rwlock_destroy(&u->flushing);
     free(u);
 }
