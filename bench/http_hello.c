@@ -15,13 +15,13 @@ int main(void)
 {
     static const struct http_route routes[] = {{HTTP_GET, "/inline", hello, HTTP_INLINE, 0, "inline"},
                                                {HTTP_GET, "/worker", hello, 0, 0, "worker"}};
-    struct http_server_config cfg = {.host = "127.0.0.1",
-                                     .listen_fd = -1,
-                                     .io_threads = 2,
-                                     .workers = 4,
-                                     .max_queue = 1024,
-                                     .max_connections = 1024,
-                                     .timeout_s = 30,
+    struct http_server_config cfg = {.http.host = "127.0.0.1",
+                                     .http.listen_fd = -1,
+                                     .http.io_threads = 2,
+                                     .http.workers = 4,
+                                     .http.max_queue = 1024,
+                                     .http.max_connections = 1024,
+                                     .http.timeout_s = 30,
                                      .routes = routes,
                                      .n_routes = 2,
                                      .metrics_prefix = "hello"};

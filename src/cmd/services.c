@@ -78,6 +78,28 @@ static enum status cache_folder(const struct config *cfg, const char *name, stru
     return *out ? os_mkdirs(*out, err) : err_no_memory(err, "the name of the cache folder");
 }
 
+/* What both services are told about HTTP; where an option is 0, a service's own default stays. */
+static void read_http_options(const struct config *cfg, const char *host, const char *port, int *ready_fd,
+                              struct http_options *out)
+{
+    out->host = config_string(cfg, host);
+    out->port = (uint16_t)config_int(cfg, port);
+    out->listen_fd = (int)config_int(cfg, "listen-fd");
+    if (config_int(cfg, "io-threads"))
+        out->io_threads = (unsigned)config_int(cfg, "io-threads");
+    if (config_int(cfg, "workers"))
+        out->workers = (unsigned)config_int(cfg, "workers");
+    out->max_queue = (size_t)config_int(cfg, "max-queue");
+    out->max_connections = (unsigned)config_int(cfg, "max-connections");
+    out->timeout_s = (unsigned)config_int(cfg, "request-timeout-s");
+    out->slow_ms = (unsigned)config_int(cfg, "slow-request-ms");
+    out->shed_ms = (unsigned)config_int(cfg, "shed-wait-ms");
+    out->drain_ms = (unsigned)config_int(cfg, "drain-ms");
+    out->finish_ms = (unsigned)config_int(cfg, "shutdown-timeout-ms");
+    out->ready = tell_ready;
+    out->ready_arg = ready_fd;
+}
+
 static int finish(enum status st, const struct error *err)
 {
     if (st == OK)
@@ -93,16 +115,6 @@ int cmd_search_service(const struct config *cfg)
     struct bucket_s3 s3;
     int ready_fd = (int)config_int(cfg, "ready-fd");
     struct search_service_config service = {
-        .host = config_string(cfg, "search-host"),
-        .port = (uint16_t)config_int(cfg, "search-port"),
-        .listen_fd = (int)config_int(cfg, "listen-fd"),
-        .io_threads = (unsigned)config_int(cfg, "io-threads"),
-        .workers = (unsigned)config_int(cfg, "workers"),
-        .max_queue = (size_t)config_int(cfg, "max-queue"),
-        .max_connections = (unsigned)config_int(cfg, "max-connections"),
-        .timeout_s = (unsigned)config_int(cfg, "request-timeout-s"),
-        .slow_ms = (unsigned)config_int(cfg, "slow-request-ms"),
-        .shed_ms = (unsigned)config_int(cfg, "shed-wait-ms"),
         .max_body = (size_t)config_int(cfg, "max-body-bytes"),
         .connections = (unsigned)config_int(cfg, "search-db-connections"),
         .bucket = config_string(cfg, "bucket"),
@@ -116,17 +128,13 @@ int cmd_search_service(const struct config *cfg)
         .algorithm = config_string(cfg, "algorithm"),
         .words = config_string(cfg, "words"),
         .min_score = config_number(cfg, "min-score"),
-        .stop_fd = -1,
-        .drain_ms = (unsigned)config_int(cfg, "drain-ms"),
-        .finish_ms = (unsigned)config_int(cfg, "shutdown-timeout-ms"),
         .version = PEEL_VERSION,
-        .ready = tell_ready,
-        .ready_arg = &ready_fd,
     };
 #define LEG_WEIGHT(name, help) service.weights[LEG_##name] = config_number(cfg, #name "-weight");
     LEG_LIST(LEG_WEIGHT)
+    read_http_options(cfg, "search-host", "search-port", &ready_fd, &service.http);
     arena_init(&a, 1u << 16);
-    enum status st = open_stop_fd(&service.stop_fd, &err);
+    enum status st = open_stop_fd(&service.http.stop_fd, &err);
     if (st == OK)
         st = cmd_make_data(cfg, &err);
     if (st == OK)
@@ -162,22 +170,11 @@ int cmd_sticker_service(const struct config *cfg)
     struct bucket_s3 s3;
     int ready_fd = (int)config_int(cfg, "ready-fd");
     struct sticker_service_config service = sticker_service_defaults();
-    service.host = config_string(cfg, "host");
-    service.port = (uint16_t)config_int(cfg, "port");
-    service.listen_fd = (int)config_int(cfg, "listen-fd");
-    service.drain_ms = (unsigned)config_int(cfg, "drain-ms");
-    service.finish_ms = (unsigned)config_int(cfg, "shutdown-timeout-ms");
-    service.on_ready = tell_ready;
-    service.on_ready_ctx = &ready_fd;
-    if (config_int(cfg, "io-threads"))
-        service.io_threads = (unsigned)config_int(cfg, "io-threads");
-    if (config_int(cfg, "workers"))
-        service.workers = (unsigned)config_int(cfg, "workers");
-    service.max_queue = (size_t)config_int(cfg, "max-queue");
-    service.max_connections = (unsigned)config_int(cfg, "max-connections");
-    service.timeout_s = (unsigned)config_int(cfg, "request-timeout-s");
-    service.slow_ms = (unsigned)config_int(cfg, "slow-request-ms");
-    service.shed_ms = (unsigned)config_int(cfg, "shed-wait-ms");
+    read_http_options(cfg, "host", "port", &ready_fd, &service.http);
+    service.http.cors_origins = config_string(cfg, "cors-origins");
+    service.http.rate_limit = (unsigned)config_int(cfg, "rate-limit");
+    service.http.rate_burst = (unsigned)config_int(cfg, "rate-burst");
+    service.http.trusted_proxies = config_string(cfg, "trusted-proxies");
     service.readers = (unsigned)config_int(cfg, "sticker-db-connections");
     service.bucket = config_string(cfg, "bucket");
     service.s3 = &s3;
@@ -192,14 +189,10 @@ int cmd_sticker_service(const struct config *cfg)
     service.session_idle_s = config_int(cfg, "session-idle-s");
     service.session_most_s = config_int(cfg, "session-most-s");
     service.secure_cookies = config_string(cfg, "secure-cookies");
-    service.cors_origins = config_string(cfg, "cors-origins");
-    service.rate_limit = (unsigned)config_int(cfg, "rate-limit");
-    service.rate_burst = (unsigned)config_int(cfg, "rate-burst");
-    service.trusted_proxies = config_string(cfg, "trusted-proxies");
     service.version = PEEL_VERSION;
 
     arena_init(&a, 1u << 16);
-    enum status st = open_stop_fd(&service.stop_fd, &err);
+    enum status st = open_stop_fd(&service.http.stop_fd, &err);
     if (st == OK)
         st = ensure_admin(cfg, &err);
     if (st == OK)

@@ -190,7 +190,7 @@ static void log_as_nobody(void)
 static void log_call(const struct call *c, int64_t us)
 {
     const char *path = c->req.path ? c->req.path : "?";
-    unsigned slow_ms = c->server->slow_ms;
+    unsigned slow_ms = c->server->options.slow_ms;
     log_as(c);
     if (slow_ms && us > (int64_t)slow_ms * 1000)
         log_warn("slow: %s %.200s %d route=%s %.1f ms: queue %.1f, handler %.1f, database %.1f, peer %.1f, model %.1f",
@@ -318,7 +318,8 @@ static bool refuse_by_rate(struct call *c)
             whose = "token";
         }
     }
-    snprintf(value, sizeof value, "\"%s\";q=%u;w=%u", whose, s->burst, (s->burst + s->rate - 1) / s->rate);
+    snprintf(value, sizeof value, "\"%s\";q=%u;w=%u", whose, s->options.rate_burst,
+             (s->options.rate_burst + s->options.rate_limit - 1) / s->options.rate_limit);
     http_header_add(&c->res, "RateLimit-Policy", value);
     snprintf(value, sizeof value, "\"%s\";r=%u;t=%u", whose, got.remaining, got.reset_s);
     http_header_add(&c->res, "RateLimit", value);
@@ -365,7 +366,7 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
     }
     enum http_match match =
         http_route_find(s->routes, s->n_routes, c->req.method, c->req.path, a, &c->route, &c->req.path_param, &allow);
-    bool shared = cors_answer(s->cors_origins, c->req.path, field(c, "Origin"), &c->res);
+    bool shared = cors_answer(s->options.cors_origins, c->req.path, field(c, "Origin"), &c->res);
     if (refuse_by_rate(c))
         return true;
     switch (match) {
@@ -402,7 +403,7 @@ static bool take_piece(struct call *c, const char *data, size_t len)
     }
     if (c->too_large)
         c->dropped += len;
-    int64_t patience = (int64_t)c->server->timeout_s * HTTP_PATIENCE * 1000000;
+    int64_t patience = (int64_t)c->server->options.timeout_s * HTTP_PATIENCE * 1000000;
     return c->dropped < MAX_DROPPED && os_monotonic_us() - c->start_us < patience;
 }
 

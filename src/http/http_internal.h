@@ -89,10 +89,8 @@ struct http_server {
     bool (*admit)(void *ctx, const struct http_request *req, struct http_response *res);
     char *metrics_prefix;
     struct trusted_proxies proxies;
-    const char *cors_origins;
-    struct rate_limit *limit; /* NULL: none */
-    unsigned rate, burst;
-    unsigned timeout_s, slow_ms;
+    struct http_options options; /* whose cors_origins is not NULL */
+    struct rate_limit *limit;    /* NULL: none */
     uint16_t port;
     int listen_fd;
     atomic_int in_flight;

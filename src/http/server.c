@@ -47,7 +47,7 @@ static void watch_heads(struct worker *w, void *arg)
 {
     struct http_server *s = arg;
     while (worker_rest(w, 1000))
-        http_cut_slow_heads(s, os_monotonic_us() - (int64_t)s->timeout_s * HTTP_PATIENCE * 1000000);
+        http_cut_slow_heads(s, os_monotonic_us() - (int64_t)s->options.timeout_s * HTTP_PATIENCE * 1000000);
 }
 
 /* --- listening --- */
@@ -114,19 +114,20 @@ static bool anyone_waits(int fd)
 
 /* --- the server --- */
 
-static struct MHD_Daemon *start_daemon(struct http_server *s, const struct http_server_config *cfg)
+static struct MHD_Daemon *start_daemon(struct http_server *s)
 {
+    const struct http_options *o = &s->options;
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_mhd, NULL}, /* first, so that it sees the others' complaints */
         {MHD_OPTION_LISTEN_SOCKET, s->listen_fd, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)cfg->max_connections, NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)cfg->timeout_s, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)o->max_connections, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)o->timeout_s, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, 32 << 10, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)http_on_connection, s},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)http_on_target, s},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)http_on_completed, s},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escapes, NULL},
-        {cfg->io_threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)cfg->io_threads, NULL},
+        {o->io_threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)o->io_threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
     return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
@@ -144,33 +145,32 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     s->n_routes = cfg->n_routes;
     s->ctx = cfg->ctx;
     s->admit = cfg->admit;
-    s->timeout_s = cfg->timeout_s;
-    s->slow_ms = cfg->slow_ms;
-    s->shed.target_us = (int64_t)cfg->shed_ms * 1000;
-    s->cors_origins = cfg->cors_origins ? cfg->cors_origins : "";
-    s->rate = cfg->rate_limit;
-    s->burst = cfg->rate_burst;
-    s->listen_fd = cfg->listen_fd;
-    s->own_socket = cfg->listen_fd < 0;
+    s->options = cfg->http;
+    const struct http_options *o = &s->options;
+    if (!o->cors_origins)
+        s->options.cors_origins = "";
+    s->shed.target_us = (int64_t)o->shed_ms * 1000;
+    s->listen_fd = o->listen_fd;
+    s->own_socket = o->listen_fd < 0;
     s->metrics = http_metrics_new(cfg->routes, cfg->n_routes);
     s->metrics_prefix = strdup(cfg->metrics_prefix);
     enum status st = s->metrics && s->metrics_prefix ? OK : err_no_memory(err, "the HTTP server");
     if (st == OK)
-        st = trusted_proxies_parse(cfg->trusted_proxies ? cfg->trusted_proxies : "", &s->proxies, err);
+        st = trusted_proxies_parse(o->trusted_proxies ? o->trusted_proxies : "", &s->proxies, err);
     if (st == OK)
-        st = cors_check(s->cors_origins, err);
-    if (st == OK && cfg->rate_limit && cfg->rate_burst < HTTP_DEAR_COST)
-        st = err_set(err, ERR_INVALID, "rate-burst: expected at least %d, found %u", HTTP_DEAR_COST, cfg->rate_burst);
-    if (st == OK && cfg->rate_limit)
-        st = rate_limit_open(cfg->rate_limit, cfg->rate_burst, &s->limit, err);
+        st = cors_check(o->cors_origins, err);
+    if (st == OK && o->rate_limit && o->rate_burst < HTTP_DEAR_COST)
+        st = err_set(err, ERR_INVALID, "rate-burst: expected at least %d, found %u", HTTP_DEAR_COST, o->rate_burst);
+    if (st == OK && o->rate_limit)
+        st = rate_limit_open(o->rate_limit, o->rate_burst, &s->limit, err);
     if (st == OK)
-        st = pool_open("http-worker", cfg->workers, cfg->max_queue, &s->workers, err);
+        st = pool_open("http-worker", o->workers, o->max_queue, &s->workers, err);
     if (st == OK)
-        st = cfg->listen_fd >= 0 ? http_listen_port(cfg->listen_fd, &s->port, err)
-                                 : http_listen(cfg->host, cfg->port, &s->listen_fd, &s->port, err);
+        st = o->listen_fd >= 0 ? http_listen_port(o->listen_fd, &s->port, err)
+                               : http_listen(o->host, o->port, &s->listen_fd, &s->port, err);
     if (st == OK)
         st = worker_open("http-watch", watch_heads, s, &s->watcher, err);
-    if (st == OK && !(s->daemon = start_daemon(s, cfg)))
+    if (st == OK && !(s->daemon = start_daemon(s)))
         st = err_set(err, ERR_IO, "cannot start the http server on port %u", s->port);
     if (st != OK) {
         http_server_close(s, 0);
@@ -188,6 +188,23 @@ uint16_t http_server_port(const struct http_server *s)
 void http_server_drain(struct http_server *s)
 {
     atomic_store(&s->closing, true);
+}
+
+enum status http_server_serve(struct http_server *s, struct error *err)
+{
+    const struct http_options *o = &s->options;
+    log_info("listening on %s port %u", o->host, s->port);
+    if (o->ready)
+        o->ready(o->ready_arg, s->port);
+    struct pollfd stop = {.fd = o->stop_fd, .events = POLLIN};
+    int n;
+    while ((n = poll(&stop, 1, -1)) < 0 && errno == EINTR)
+        continue;
+    enum status st = n < 0 ? err_errno(err, "cannot wait for the signal to stop") : OK;
+    log_info("stopping");
+    http_server_drain(s);
+    usleep(o->drain_ms * 1000);
+    return st;
 }
 
 bool http_server_draining(const struct http_server *s)

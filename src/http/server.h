@@ -12,7 +12,8 @@
  *         http_json(res, 200, "{\"hello\":\"world\"}", 17);
  *     }
  *     static const struct http_route routes[] = {{HTTP_GET, "/hello/", hello, HTTP_INLINE, 0, ""}};
- *     http_server_open(&(struct http_server_config){.host = "127.0.0.1", .port = 0, ...}, &s, &err);
+ *     http_server_open(&(struct http_server_config){.http = {.host = "127.0.0.1", ...}, .routes = routes, ...}, &s,
+ * &err);
  */
 #ifndef PEEL_HTTP_SERVER_H
 #define PEEL_HTTP_SERVER_H
@@ -69,20 +70,31 @@ struct http_route {
     const char *name; /* label in metrics, e.g. "search"; static */
 };
 
-struct http_server_config {
+/* What whoever runs a service chooses. Strings are borrowed for the server's life. */
+struct http_options {
     const char *host;    /* numeric address, "0.0.0.0", "::"; ignored with listen_fd >= 0 */
     uint16_t port;       /* 0 = any free port */
     int listen_fd;       /* an already listening socket to use instead, or -1 */
-    unsigned io_threads; /* 1.. */
-    unsigned workers;    /* handler threads, 1..256 */
+    unsigned io_threads; /* move bytes, 1.. */
+    unsigned workers;    /* run handlers, 1..256 */
     size_t max_queue;    /* waiting requests before 503 */
     unsigned max_connections;
     unsigned shed_ms;                /* of waiting, see http/shed.h; 0: nobody is refused for it */
     unsigned slow_ms;                /* requests that take longer are logged as warnings; 0: none are */
     unsigned timeout_s;              /* idle or slow-sender time-out per connection */
     const char *trusted_proxies;     /* whose X-Forwarded-* are believed, "10.0.0.0/8,::1"; NULL: nobody's */
-    const char *cors_origins;        /* see http/cors.h; borrowed for the server's life; NULL: none */
+    const char *cors_origins;        /* see http/cors.h; NULL: none */
     unsigned rate_limit, rate_burst; /* requests a second and at once of a client, and of a token; rate 0: any. */
+    /* For http_server_serve: */
+    int stop_fd;                             /* a descriptor that becomes readable when it is time to stop */
+    unsigned drain_ms;                       /* then: not ready, but serving for this long, */
+    unsigned finish_ms;                      /* and requests in flight may finish for this long */
+    void (*ready)(void *arg, uint16_t port); /* called once, when requests are accepted; may be NULL */
+    void *ready_arg;
+};
+
+struct http_server_config {
+    struct http_options http;
     const struct http_route *routes; /* borrowed for the server's life; first match wins */
     size_t n_routes;
     void *ctx; /* handed to every handler, and to: */
@@ -101,6 +113,8 @@ struct http_server;
 enum status http_server_open(const struct http_server_config *cfg, struct http_server **out,
                              struct error *err) MUST_CHECK;
 uint16_t http_server_port(const struct http_server *s);
+/* Says that it is ready, waits for stop_fd, drains, and returns when it is time to close. */
+enum status http_server_serve(struct http_server *s, struct error *err) MUST_CHECK;
 /* The first step of stopping: serves on, but answers end their connections (Connection: close), and whoever is asked
  * whether this process should get requests says no. Any thread. */
 void http_server_drain(struct http_server *s);

@@ -4,14 +4,12 @@
 #include "base/log.h"
 #include "search_service/service.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <unistd.h>
 
 static bool is_stopped(void *ctx)
 {
     const struct search_service *s = ctx;
-    struct pollfd stop = {.fd = s->cfg.stop_fd, .events = POLLIN};
+    struct pollfd stop = {.fd = s->cfg.http.stop_fd, .events = POLLIN};
     return poll(&stop, 1, 0) > 0;
 }
 
@@ -29,12 +27,13 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     struct search_service s = {.cfg = *cfg};
     struct http_server *http = NULL;
     struct search_service_config *c = &s.cfg;
-    c->host = c->host && *c->host ? c->host : "127.0.0.1";
-    c->io_threads = c->io_threads ? c->io_threads : 1;
-    c->workers = c->workers ? c->workers : 4;
-    c->max_queue = c->max_queue ? c->max_queue : 1024;
-    c->max_connections = c->max_connections ? c->max_connections : 1024;
-    c->timeout_s = c->timeout_s ? c->timeout_s : 30;
+    struct http_options *o = &c->http;
+    o->host = o->host && *o->host ? o->host : "127.0.0.1";
+    o->io_threads = o->io_threads ? o->io_threads : 1;
+    o->workers = o->workers ? o->workers : 4;
+    o->max_queue = o->max_queue ? o->max_queue : 1024;
+    o->max_connections = o->max_connections ? o->max_connections : 1024;
+    o->timeout_s = o->timeout_s ? o->timeout_s : 30;
     c->max_body = c->max_body ? c->max_body : 12u << 20;
     double weights = 0;
     for (size_t leg = 0; leg < LEG_COUNT; leg++)
@@ -58,7 +57,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         {HTTP_GET, "/metrics", handle_metrics, 0, 0, "metrics"},
     };
     unsigned readers = c->connections        ? c->connections
-                       : c->workers + 2 < 64 ? c->workers + 2
+                       : o->workers + 2 < 64 ? o->workers + 2
                                              : 64; /* the engine has two threads */
     enum status st = search_store_open(c->search_db, readers, &s.store, err);
     if (st == OK && c->stored_vectors)
@@ -81,16 +80,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
                                    .query_cache_bytes = c->query_cache_bytes};
     if (st == OK)
         st = engine_open(&engine, &s.engine, err);
-    struct http_server_config server = {.host = c->host,
-                                        .port = c->port,
-                                        .listen_fd = c->listen_fd,
-                                        .io_threads = c->io_threads,
-                                        .workers = c->workers,
-                                        .max_queue = c->max_queue,
-                                        .max_connections = c->max_connections,
-                                        .timeout_s = c->timeout_s,
-                                        .slow_ms = c->slow_ms,
-                                        .shed_ms = c->shed_ms,
+    struct http_server_config server = {.http = *o,
                                         .routes = routes,
                                         .n_routes = sizeof routes / sizeof *routes,
                                         .ctx = &s,
@@ -99,19 +89,8 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         st = http_server_open(&server, &http, err);
     if (st == OK) {
         atomic_store(&s.server, http);
-        log_info("listening on %s port %u", c->host, http_server_port(http));
-        if (c->ready)
-            c->ready(c->ready_arg, http_server_port(http));
-        struct pollfd stop = {.fd = c->stop_fd, .events = POLLIN};
-        int n;
-        while ((n = poll(&stop, 1, -1)) < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            st = err_errno(err, "cannot wait for the signal to stop");
-        log_info("stopping");
-        http_server_drain(http);
-        usleep(c->drain_ms * 1000);
-        http_server_close(http, c->finish_ms);
+        st = http_server_serve(http, err);
+        http_server_close(http, o->finish_ms);
     }
     engine_close(s.engine);
     catalog_close(s.catalog);

@@ -4,7 +4,7 @@
  * The room keeps the catalogue, runs the models and answers requests; how results are ranked is decided in src/rank. It
  * sees the search store and everything that searches need, but nothing of StickerService.
  *
- *     struct search_service_config cfg = {.host = "127.0.0.1", .port = 8118, .listen_fd = -1, ...};
+ *     struct search_service_config cfg = {.http = {.port = 8118, .listen_fd = -1, ...}, ...};
  *     if (search_service_run(&cfg, &err) != OK) { log_error("%s", err.message); return 1; } */
 #ifndef PEEL_SEARCH_SERVICE_SEARCH_SERVICE_H
 #define PEEL_SEARCH_SERVICE_SEARCH_SERVICE_H
@@ -12,6 +12,7 @@
 #include "base/legs.h"
 #include "base/status.h"
 #include "bucket/bucket.h"
+#include "http/server.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,16 +22,9 @@
 
 /* All strings are borrowed until search_service_run returns. Counts of 0 mean the default in brackets. */
 struct search_service_config {
-    const char *host;          /* numeric address ["127.0.0.1"] */
-    uint16_t port;             /* 0 = any free port */
-    int listen_fd;             /* an already listening socket to use instead, or -1 */
-    unsigned io_threads;       /* move bytes [1] */
-    unsigned workers;          /* run handlers, and read connections of the database [4] */
-    size_t max_queue;          /* waiting requests before 503 [1024] */
-    unsigned max_connections;  /* [1024] */
-    unsigned slow_ms, shed_ms; /* see http/server.h */
-    unsigned timeout_s;        /* idle or slow sender [30] */
-    size_t max_body;           /* bytes of a document, its image included [12 MiB] */
+    struct http_options http; /* [host "127.0.0.1", io_threads 1, workers 4, max_queue and max_connections 1024,
+                                 timeout_s 30]; each worker reads the database by a connection of its own */
+    size_t max_body;          /* bytes of a document, its image included [12 MiB] */
 
     const char *search_db;      /* the store's url: a file path for SQLite; required */
     unsigned connections;       /* to the database at most; 0 = one for each worker and two */
@@ -54,12 +48,6 @@ struct search_service_config {
     double min_score;          /* filter of searches that name none; 0 = none */
 
     const char *version; /* for /metrics */
-
-    int stop_fd;                             /* a descriptor that becomes readable when it is time to stop */
-    unsigned drain_ms;                       /* then: not ready, but serving for this long, */
-    unsigned finish_ms;                      /* and requests in flight may finish for this long */
-    void (*ready)(void *arg, uint16_t port); /* called once, when requests are accepted; may be NULL */
-    void *ready_arg;
 };
 
 /* Blocks until stop_fd is readable, then finishes what is in flight and saves what would be costly to

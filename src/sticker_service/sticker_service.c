@@ -7,10 +7,6 @@
 #include "sticker_service/gallery/gallery.h"
 #include "sticker_service/service.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <unistd.h>
-
 #define PASSWORD_CHECKS 2 /* at once: logging in must not take all memory, nor all processors from searches */
 
 static const struct http_route routes[] = {
@@ -50,16 +46,17 @@ static const struct http_route routes[] = {
 struct sticker_service_config sticker_service_defaults(void)
 {
     return (struct sticker_service_config){
-        .host = "127.0.0.1",
-        .port = 8000,
-        .listen_fd = -1,
-        .stop_fd = -1,
-        .finish_ms = 5000,
-        .io_threads = 2,
-        .workers = 32,
-        .max_queue = 1024,
-        .max_connections = 1024,
-        .timeout_s = 30,
+        .http = {.host = "127.0.0.1",
+                 .port = 8000,
+                 .listen_fd = -1,
+                 .io_threads = 2,
+                 .workers = 32,
+                 .max_queue = 1024,
+                 .max_connections = 1024,
+                 .timeout_s = 30,
+                 .rate_burst = 200,
+                 .stop_fd = -1,
+                 .finish_ms = 5000},
         .readers = 8,
         .cache_bytes = 512u << 20,
         .search_deadline_ms = 2000,
@@ -75,9 +72,6 @@ struct sticker_service_config sticker_service_defaults(void)
         .session_idle_s = 3600,
         .session_most_s = 43200,
         .secure_cookies = "auto",
-        .trusted_proxies = "",
-        .cors_origins = "",
-        .rate_burst = 200,
         .version = "",
     };
 }
@@ -97,7 +91,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = bucket_open(cfg->bucket, cfg->s3, &s->bucket, err);
     if (status == OK)
-        status = thumbs_open(cfg->cache_dir, cfg->cache_bytes, cfg->workers / 2, &s->thumbs, err);
+        status = thumbs_open(cfg->cache_dir, cfg->cache_bytes, cfg->http.workers / 2, &s->thumbs, err);
     if (status == OK)
         status = http_client_open(&search, &s->search, err);
     if (status == OK)
@@ -112,20 +106,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
         status = outbox_open(s->store, s->indexing, cfg->outbox_poll_ms, cfg->outbox_parallel, &s->outbox, err);
     if (status != OK)
         return status;
-    struct http_server_config server = {.host = cfg->host,
-                                        .port = cfg->port,
-                                        .listen_fd = cfg->listen_fd,
-                                        .io_threads = cfg->io_threads,
-                                        .workers = cfg->workers,
-                                        .max_queue = cfg->max_queue,
-                                        .max_connections = cfg->max_connections,
-                                        .timeout_s = cfg->timeout_s,
-                                        .slow_ms = cfg->slow_ms,
-                                        .shed_ms = cfg->shed_ms,
-                                        .trusted_proxies = cfg->trusted_proxies,
-                                        .cors_origins = cfg->cors_origins,
-                                        .rate_limit = cfg->rate_limit,
-                                        .rate_burst = cfg->rate_burst,
+    struct http_server_config server = {.http = cfg->http,
                                         .routes = routes,
                                         .n_routes = sizeof routes / sizeof *routes,
                                         .ctx = s,
@@ -139,7 +120,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
 
 static void close_parts(struct sticker_service *s)
 {
-    http_server_close(atomic_load(&s->server), s->cfg->finish_ms);
+    http_server_close(atomic_load(&s->server), s->cfg->http.finish_ms);
     outbox_close(s->outbox);
     peer_status_close(s->peer_status);
     usage_close(s->usage);
@@ -157,21 +138,8 @@ enum status sticker_service_run(const struct sticker_service_config *cfg, struct
     sem_init(&s.password_checks, 0, PASSWORD_CHECKS);
     sem_init(&s.uploads, 0, 1);
     enum status status = open_parts(&s, err);
-    if (status == OK) {
-        uint16_t port = http_server_port(s.server);
-        log_info("listening on %s port %u", cfg->host, port);
-        if (cfg->on_ready)
-            cfg->on_ready(cfg->on_ready_ctx, port);
-        struct pollfd stop = {.fd = cfg->stop_fd, .events = POLLIN};
-        int n;
-        while ((n = poll(&stop, 1, -1)) < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            status = err_errno(err, "cannot wait for the stop signal");
-        log_info("stopping");
-        http_server_drain(s.server);
-        usleep(cfg->drain_ms * 1000);
-    }
+    if (status == OK)
+        status = http_server_serve(s.server, err);
     close_parts(&s);
     sem_destroy(&s.uploads);
     sem_destroy(&s.password_checks);

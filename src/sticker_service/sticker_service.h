@@ -6,7 +6,7 @@
  *
  *     struct sticker_service_config cfg = sticker_service_defaults();
  *     cfg.database = "data/sticker.db", cfg.bucket = "data", cfg.cache_dir = "data/cache";
- *     cfg.search_url = "http://127.0.0.1:8118", cfg.stop_fd = pipe_end;
+ *     cfg.search_url = "http://127.0.0.1:8118", cfg.http.stop_fd = pipe_end;
  *     if (sticker_service_run(&cfg, &err) != OK) ...
  */
 #ifndef PEEL_STICKER_SERVICE_H
@@ -14,26 +14,14 @@
 
 #include "base/status.h"
 #include "bucket/bucket.h"
+#include "http/server.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* All strings are borrowed until sticker_service_run returns. */
 struct sticker_service_config {
-    const char *host;                           /* numeric address to listen on */
-    uint16_t port;                              /* 0 = any free port */
-    int listen_fd;                              /* an already listening socket to use instead, or -1 */
-    int stop_fd;                                /* readable (or closed at the other end) = stop */
-    unsigned drain_ms;                          /* after a stop: not ready, but serving for this long, */
-    unsigned finish_ms;                         /* and requests in flight may finish for this long */
-    void (*on_ready)(void *ctx, uint16_t port); /* called once, when requests are answered; may be NULL */
-    void *on_ready_ctx;
-
-    unsigned io_threads, workers; /* see http/server.h */
-    size_t max_queue;
-    unsigned max_connections;
-    unsigned timeout_s;        /* idle and slow connections */
-    unsigned slow_ms, shed_ms; /* see http/server.h */
+    struct http_options http;
 
     const char *database;       /* sticker_store_open's url */
     unsigned readers;           /* connections to it; on SQLite those that read */
@@ -56,10 +44,7 @@ struct sticker_service_config {
     unsigned outbox_parallel;               /* documents on their way at once, 1..64 */
     int64_t session_idle_s, session_most_s; /* after which who is logged in to the admin is logged out */
     const char *secure_cookies;             /* "always", "never", or "auto": as trusted proxies say */
-    const char *trusted_proxies;            /* see http/server.h, also for: */
-    const char *cors_origins;
-    unsigned rate_limit, rate_burst;
-    const char *version; /* for /metrics */
+    const char *version;                    /* for /metrics */
 };
 
 struct sticker_service_config sticker_service_defaults(void);

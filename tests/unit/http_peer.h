@@ -16,13 +16,13 @@ static inline struct http_server *peer_open(struct http_server_config cfg)
 {
     struct error err;
     struct http_server *s;
-    cfg.host = "127.0.0.1";
-    cfg.listen_fd = -1;
-    cfg.io_threads = 1;
-    cfg.workers = cfg.workers ? cfg.workers : 2;
-    cfg.max_queue = cfg.max_queue ? cfg.max_queue : 8;
-    cfg.max_connections = 32;
-    cfg.timeout_s = cfg.timeout_s ? cfg.timeout_s : 10;
+    cfg.http.host = "127.0.0.1";
+    cfg.http.listen_fd = -1;
+    cfg.http.io_threads = 1;
+    cfg.http.workers = cfg.http.workers ? cfg.http.workers : 2;
+    cfg.http.max_queue = cfg.http.max_queue ? cfg.http.max_queue : 8;
+    cfg.http.max_connections = 32;
+    cfg.http.timeout_s = cfg.http.timeout_s ? cfg.http.timeout_s : 10;
     cfg.metrics_prefix = "test";
     if (http_server_open(&cfg, &s, &err) != OK)
         fail_msg("%s", err.message);

@@ -42,7 +42,7 @@ static inline void suite_begin(struct suite *s)
     snprintf(s->models, sizeof s->models, "%s/models", s->dir);
     snprintf(s->cache, sizeof s->cache, "%s/cache", s->dir);
     assert_int_equal(os_mkdirs(s->models, NULL), OK);
-    s->cfg = (struct search_service_config){.listen_fd = -1,
+    s->cfg = (struct search_service_config){.http.listen_fd = -1,
                                             .search_db = s->db,
                                             .bucket = s->bucket,
                                             .models_dir = s->models,
@@ -69,9 +69,9 @@ static inline void suite_start(struct suite *s)
         close(stop[1]);
         close(told[0]);
         log_setup(LOG_WARN, LOG_TEXT, "search");
-        s->cfg.stop_fd = stop[0];
-        s->cfg.ready = suite_tell_port;
-        s->cfg.ready_arg = &told[1];
+        s->cfg.http.stop_fd = stop[0];
+        s->cfg.http.ready = suite_tell_port;
+        s->cfg.http.ready_arg = &told[1];
         enum status st = search_service_run(&s->cfg, &err);
         if (st != OK)
             fprintf(stderr, "search_service_run: %s\n", err.message);

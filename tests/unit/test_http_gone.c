@@ -36,7 +36,7 @@ static void late(void *ctx, const struct http_request *req, struct http_response
 static struct http_server *server_open(struct counts *c)
 {
     static const struct http_route routes[] = {{HTTP_GET, "/late/", late, 0, 0, "late"}};
-    return peer_open((struct http_server_config){.routes = routes, .n_routes = 1, .ctx = c, .timeout_s = 5});
+    return peer_open((struct http_server_config){.routes = routes, .n_routes = 1, .ctx = c, .http.timeout_s = 5});
 }
 
 static int ask(const struct http_server *s)

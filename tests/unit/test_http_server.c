@@ -95,9 +95,9 @@ static struct http_server *open_with(struct gate *g, unsigned workers, size_t ma
                                                  .n_routes = sizeof routes / sizeof *routes,
                                                  .ctx = g,
                                                  .admit = admit,
-                                                 .workers = workers,
-                                                 .max_queue = max_queue,
-                                                 .timeout_s = timeout_s});
+                                                 .http.workers = workers,
+                                                 .http.max_queue = max_queue,
+                                                 .http.timeout_s = timeout_s});
 }
 
 static int setup(void **state)
