@@ -82,20 +82,40 @@ enum status os_write_all(int fd, const char *path, const void *data, size_t len,
     return OK;
 }
 
-static enum status sync_folder_of(const char *path, struct error *err)
+static void folder_of(const char *path, char folder[PATH_MAX])
 {
-    char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
     if (!slash)
-        snprintf(folder, sizeof folder, ".");
+        snprintf(folder, PATH_MAX, ".");
     else
-        snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+        snprintf(folder, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+enum status os_sync_folder_of(const char *path, struct error *err)
+{
+    char folder[PATH_MAX];
+    folder_of(path, folder);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_errno(err, "cannot open folder %s", folder);
     int rc = fsync(fd);
     close(fd);
     return rc == 0 ? OK : err_errno(err, "cannot sync folder %s", folder);
+}
+
+enum status os_open_beside(const char *path, const char *prefix, char tmp[PATH_MAX], int *fd, struct error *err)
+{
+    char folder[PATH_MAX];
+    folder_of(path, folder);
+    *fd = -1;
+    enum status st = os_mkdirs(folder, err);
+    if (st != OK)
+        return st;
+    int n = snprintf(tmp, PATH_MAX, "%s/%sXXXXXX", folder, prefix);
+    if (n < 0 || n >= PATH_MAX)
+        return err_set(err, ERR_INVALID, "path of %zu bytes is too long", strlen(path));
+    *fd = mkostemp(tmp, O_CLOEXEC);
+    return *fd >= 0 ? OK : err_errno(err, "cannot make a file in %.200s", folder);
 }
 
 enum status os_write_file(const char *path, const void *data, size_t len, struct error *err)
@@ -118,7 +138,7 @@ enum status os_write_file(const char *path, const void *data, size_t len, struct
         unlink(tmp);
         return st;
     }
-    return sync_folder_of(path, err);
+    return os_sync_folder_of(path, err);
 }
 
 enum status os_map_file(const char *path, struct os_map *out, struct error *err)

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/status.h"
+#include <limits.h>
 #include <stdint.h>
 
 enum status os_mkdirs(const char *path, struct error *err) MUST_CHECK; /* mkdir -p, 0755 */
@@ -13,6 +14,13 @@ enum status os_read_file(const char *path, struct buf *out, struct error *err) M
 enum status os_write_all(int fd, const char *path, const void *data, size_t len, struct error *err) MUST_CHECK;
 /* Writes to a temporary name in the same folder, fsyncs file and folder, renames over `path`. */
 enum status os_write_file(const char *path, const void *data, size_t len, struct error *err) MUST_CHECK;
+
+/* Opens a new file for writing in the folder of `path`, which is made if it is missing. tmp receives its name,
+ * `prefix` and six characters: the caller renames it to `path` or unlinks it. Mode 0600. */
+enum status os_open_beside(const char *path, const char *prefix, char tmp[PATH_MAX], int *fd,
+                           struct error *err) MUST_CHECK;
+/* Makes a rename to `path` durable. */
+enum status os_sync_folder_of(const char *path, struct error *err) MUST_CHECK;
 
 /* A read-only mapping; data is NULL for an empty file. */
 struct os_map {

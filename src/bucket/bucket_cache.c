@@ -270,19 +270,15 @@ static void leave(struct bucket_cache *c, struct flight *f)
 static enum status renew(struct bucket_cache *c, const char *name, const char *etag, bucket_fetch *fetch, void *ctx,
                          bool *same, struct error *err)
 {
-    char path[PATH_MAX], folder[PATH_MAX], tmp[PATH_MAX + 16];
+    char path[PATH_MAX], tmp[PATH_MAX];
+    int fd;
     struct bucket_fetched got = {0};
     uint64_t size = 0;
     if (!path_of(c, name, path))
         return err_set(err, ERR_INVALID, "bucket cache: the folder's path is too long");
-    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
-    snprintf(tmp, sizeof tmp, "%s/" TEMPORARY "XXXXXX", folder);
-    enum status st = os_mkdirs(folder, err);
+    enum status st = os_open_beside(path, TEMPORARY, tmp, &fd, err);
     if (st != OK)
         return st;
-    int fd = mkostemp(tmp, O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(err, "cannot make a file in %.200s", folder);
     st = fetch(ctx, etag, fd, &got, err);
     *same = st == OK && got.same;
     if (st == OK && !got.same)

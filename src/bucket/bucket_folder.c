@@ -28,16 +28,12 @@ static void path_of(const struct bucket *b, const char *key, char path[PATH_MAX]
 /* Under a temporary name of its own first, because a name of 255 bytes leaves no room for a suffix. */
 static enum status put(struct bucket *b, const char *key, const void *data, size_t len, bool sync, struct error *err)
 {
-    char path[PATH_MAX], folder[PATH_MAX], tmp[PATH_MAX + sizeof TEMPORARY + 8];
+    char path[PATH_MAX], tmp[PATH_MAX];
+    int fd;
     path_of(b, key, path);
-    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
-    snprintf(tmp, sizeof tmp, "%s/" TEMPORARY "XXXXXX", folder);
-    enum status st = os_mkdirs(folder, err);
+    enum status st = os_open_beside(path, TEMPORARY, tmp, &fd, err);
     if (st != OK)
         return st;
-    int fd = mkostemp(tmp, O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(err, "cannot make a file in %.200s", folder);
     st = os_write_all(fd, path, data, len, err);
     if (st == OK && (fchmod(fd, 0644) != 0 || (sync && fsync(fd) != 0)))
         st = err_errno(err, "cannot finish \"%.200s\" in the bucket", key);
@@ -47,14 +43,7 @@ static enum status put(struct bucket *b, const char *key, const void *data, size
         st = err_errno(err, "cannot rename to \"%.200s\" in the bucket", key);
     if (st != OK)
         unlink(tmp);
-    if (st != OK || !sync)
-        return st;
-    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 || fsync(dir) != 0)
-        st = err_errno(err, "cannot sync folder %.200s", folder);
-    if (dir >= 0)
-        close(dir);
-    return st;
+    return st == OK && sync ? os_sync_folder_of(path, err) : st;
 }
 
 /* One sync of the file system costs about as much as one of a single file. */
