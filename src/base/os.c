@@ -15,6 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
+bool os_join_path(char out[PATH_MAX], const char *folder, const char *name)
+{
+    int n = snprintf(out, PATH_MAX, "%s/%s", folder, name);
+    return n >= 0 && n < PATH_MAX;
+}
+
 enum status os_mkdirs(const char *path, struct error *err)
 {
     char part[PATH_MAX];

@@ -5,8 +5,11 @@
 #include "base/buf.h"
 #include "base/status.h"
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+/* "folder/name"; false when that is longer than a path may be. */
+bool os_join_path(char out[PATH_MAX], const char *folder, const char *name) MUST_CHECK;
 enum status os_mkdirs(const char *path, struct error *err) MUST_CHECK; /* mkdir -p, 0755 */
 /* Appends the whole file; ERR_TOO_LARGE past out->max, ERR_NOT_FOUND where absent. */
 enum status os_read_file(const char *path, struct buf *out, struct error *err) MUST_CHECK;

@@ -71,7 +71,7 @@ static enum status parse_what(const struct hub_pull *p, struct repo *r, struct e
 
 /* --- what the repository holds --- */
 
-static bool wanted(const char *name)
+static bool hub_wants(const char *name)
 {
     static const char *const names[] = {
         LIBRARY_CONFIG, "preprocessor_config.json", "tokenizer.json",    "vocab.json",
@@ -132,7 +132,7 @@ static enum status list_files(struct repo *r, const char *token, struct error *e
     {
         const char *name = json_string_value(json_object_get(one, "rfilename"));
         const json_t *size = json_object_get(one, "size"), *lfs = json_object_get(one, "lfs");
-        if (!name || !wanted(name) || strlen(name) >= sizeof r->files[0].name)
+        if (!name || !hub_wants(name) || strlen(name) >= sizeof r->files[0].name)
             continue;
         if (!json_is_integer(size) || json_integer_value(size) < 0 || r->n == MAX_FILES) {
             st = err_set(err, ERR_INVALID, "%s: the hub's listing has no size for %s, or too many files", r->id, name);
@@ -151,7 +151,7 @@ out:
     return st;
 }
 
-static bool has(const struct repo *r, const char *name)
+static bool hub_has(const struct repo *r, const char *name)
 {
     for (size_t i = 0; i < r->n; i++)
         if (strcmp(r->files[i].name, name) == 0)
@@ -161,7 +161,7 @@ static bool has(const struct repo *r, const char *name)
 
 static bool has_weights(const struct repo *r)
 {
-    return has(r, "model.safetensors") || has(r, "model.safetensors.index.json");
+    return hub_has(r, "model.safetensors") || hub_has(r, "model.safetensors.index.json");
 }
 
 /* Older repositories hold safetensors only in the pull request of the hub's conversion bot. */
@@ -195,20 +195,14 @@ static enum status find_conversion(struct repo *r, const char *token, struct err
 
 static enum status check_listing(const struct repo *r, struct error *err)
 {
-    if (!has(r, LIBRARY_CONFIG))
+    if (!hub_has(r, LIBRARY_CONFIG))
         return err_set(err, ERR_UNSUPPORTED, "%s holds no config.json: not a Transformers checkpoint", r->id);
-    if (!has(r, "tokenizer.json") && !(has(r, "vocab.json") && has(r, "merges.txt")))
+    if (!hub_has(r, "tokenizer.json") && !(hub_has(r, "vocab.json") && hub_has(r, "merges.txt")))
         return err_set(err, ERR_UNSUPPORTED, "%s holds neither tokenizer.json nor vocab.json and merges.txt", r->id);
     return OK;
 }
 
 /* --- getting it --- */
-
-static bool join(char out[PATH_MAX], const char *dir, const char *name)
-{
-    int n = snprintf(out, PATH_MAX, "%s/%s", dir, name);
-    return n > 0 && n < PATH_MAX;
-}
 
 static enum status check_disk(const struct repo *r, const char *dir, struct error *err)
 {
@@ -217,7 +211,7 @@ static enum status check_disk(const struct repo *r, const char *dir, struct erro
     for (size_t i = 0; i < r->n; i++) {
         char path[PATH_MAX];
         struct stat sb;
-        if (join(path, dir, r->files[i].name) && stat(path, &sb) == 0)
+        if (os_join_path(path, dir, r->files[i].name) && stat(path, &sb) == 0)
             have += (uint64_t)sb.st_size;
     }
     if (statvfs(dir, &vfs) != 0)
@@ -235,7 +229,7 @@ struct progress {
     uint64_t before, total;
 };
 
-static bool on_progress(void *ctx, uint64_t done, uint64_t total)
+static bool hub_on_progress(void *ctx, uint64_t done, uint64_t total)
 {
     (void)total;
     const struct progress *g = ctx;
@@ -250,7 +244,7 @@ static enum status get_files(const struct hub_pull *p, const struct repo *r, con
         const struct file *f = &r->files[i];
         char path[PATH_MAX], url[1024];
         struct stat sb;
-        if (!join(path, dir, f->name))
+        if (!os_join_path(path, dir, f->name))
             return err_set(err, ERR_INVALID, "models folder's name is too long");
         snprintf(url, sizeof url, "%s/%s/resolve/%s/%s", r->endpoint, r->id, r->commit, f->name);
         g.file = f->name;
@@ -261,7 +255,7 @@ static enum status get_files(const struct hub_pull *p, const struct repo *r, con
                                       .size = f->size,
                                       .sha256 = f->sha256[0] ? f->sha256 : NULL,
                                       .git_sha1 = f->git_sha1[0] ? f->git_sha1 : NULL,
-                                      .progress = on_progress,
+                                      .progress = hub_on_progress,
                                       .ctx = &g};
             st = http_download(&d, err);
         }
@@ -282,7 +276,7 @@ static enum status write_origin(const struct repo *r, const char *dir, struct er
     json_decref(o);
     if (!text)
         return err_no_memory(err, "a request");
-    enum status st = join(path, dir, "origin.json") ? OK : ERR_INVALID; /* as long as others that fitted */
+    enum status st = os_join_path(path, dir, "origin.json") ? OK : ERR_INVALID; /* as long as others that fitted */
     if (st == OK)
         st = os_write_file(path, text, strlen(text), err);
     free(text);

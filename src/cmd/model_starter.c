@@ -11,12 +11,6 @@
 static const char *const files[] = {"model.safetensors",     "vocab.json", "merges.txt",  "preprocessor_config.json",
                                     "tokenizer_config.json", "README.md",  LIBRARY_CONFIG};
 
-static bool join_path(char out[PATH_MAX], const char *folder, const char *name)
-{
-    int n = snprintf(out, PATH_MAX, "%s/%s", folder, name);
-    return n >= 0 && n < PATH_MAX;
-}
-
 /* Where it was shipped to. */
 static enum status starter_find(char dir[PATH_MAX], struct error *err)
 {
@@ -29,7 +23,7 @@ static enum status starter_find(char dir[PATH_MAX], struct error *err)
     program[n] = '\0';
     *strrchr(program, '/') = '\0'; /* an absolute name */
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (join_path(dir, program, places[i]) && join_path(path, dir, LIBRARY_CONFIG) && access(path, R_OK) == 0)
+        if (os_join_path(dir, program, places[i]) && os_join_path(path, dir, LIBRARY_CONFIG) && access(path, R_OK) == 0)
             return OK;
     return err_set(err, ERR_NOT_FOUND, "the starter model is neither in %.1000s/%s nor in %.1000s/%s", program,
                    places[0], program, places[2]);
@@ -39,7 +33,7 @@ static enum status starter_copy(const char *from, const char *to, const char *na
 {
     char source[PATH_MAX], target[PATH_MAX];
     struct os_map map;
-    if (!join_path(source, from, name) || !join_path(target, to, name))
+    if (!os_join_path(source, from, name) || !os_join_path(target, to, name))
         return err_set(err, ERR_INVALID, "models folder's name is too long");
     enum status st = os_map_file(source, &map, err);
     if (st != OK)
@@ -52,7 +46,7 @@ static enum status starter_copy(const char *from, const char *to, const char *na
 enum status starter_install(const char *models, struct error *err)
 {
     char from[PATH_MAX], final[PATH_MAX], part[PATH_MAX];
-    if (!join_path(final, models, STARTER) || !join_path(part, models, STARTER LIBRARY_PART))
+    if (!os_join_path(final, models, STARTER) || !os_join_path(part, models, STARTER LIBRARY_PART))
         return err_set(err, ERR_INVALID, "models folder's name is too long");
     if (access(final, F_OK) == 0)
         return OK;

@@ -1,4 +1,5 @@
 #include "cmd/observe.h"
+#include "base/json_in.h"
 
 #include "http/client.h"
 
@@ -39,7 +40,7 @@ void observer_close(struct observer *o)
 }
 
 /* The JSON object at `path`, or NULL. */
-static json_t *ask(struct http_client *client, const char *path, int *status)
+static json_t *observer_ask(struct http_client *client, const char *path, int *status)
 {
     struct http_call call = {.method = "GET", .path = path, .timeout_ms = TIMEOUT_MS};
     struct buf body;
@@ -56,33 +57,28 @@ static json_t *ask(struct http_client *client, const char *path, int *status)
     return json;
 }
 
-static int64_t number(const json_t *object, const char *name)
-{
-    return json_integer_value(json_object_get(object, name)); /* 0 for anything else, NULL included */
-}
-
 void observer_look(struct observer *o, struct observed *out)
 {
     int status;
     size_t i;
     json_t *model;
     *out = (struct observed){0};
-    out->sticker = ask(o->sticker, "/readyz", &status);
+    out->sticker = observer_ask(o->sticker, "/readyz", &status);
     out->sticker_ready = out->sticker && status == 200;
     const json_t *checks = json_object_get(out->sticker, "checks");
-    out->stickers = number(json_object_get(checks, "database"), "stickers");
-    out->pending = number(json_object_get(checks, "outbox"), "pending");
+    out->stickers = json_member_int(json_object_get(checks, "database"), "stickers");
+    out->pending = json_member_int(json_object_get(checks, "outbox"), "pending");
 
-    out->search = ask(o->search, "/api/status", &status);
+    out->search = observer_ask(o->search, "/api/status", &status);
     if (status != 200) {
         json_decref(out->search);
         out->search = NULL;
     }
-    out->documents = number(out->search, "documents");
+    out->documents = json_member_int(out->search, "documents");
     json_array_foreach(json_object_get(out->search, "models"), i, model)
     {
-        out->images += number(model, "indexed");
-        out->images_ahead += number(model, "pending");
+        out->images += json_member_int(model, "indexed");
+        out->images_ahead += json_member_int(model, "pending");
     }
 }
 

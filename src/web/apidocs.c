@@ -1,9 +1,10 @@
 #include "web/apidocs.h"
 
+#include "base/json_in.h"
+
 #include "web/html.h"
 #include "web/templates.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,19 +29,13 @@ static void *get_array(struct maker *m, size_t count, size_t size)
 }
 
 /* Moves what was built in `b` to the arena. */
-static const char *settle(struct maker *m, struct buf *b)
+static const char *apidocs_keep(struct maker *m, struct buf *b)
 {
     char *s = b->failed ? NULL : arena_strdup(m->arena, buf_str(b));
     if (!s)
         m->failed = true;
     buf_free(b);
     return s;
-}
-
-static const char *text_of(const json_t *object, const char *member)
-{
-    const char *s = json_string_value(json_object_get(object, member));
-    return s ? s : "";
 }
 
 /* Follows {"$ref":"#/components/..."}; anything else is returned as it is. */
@@ -100,7 +95,7 @@ static const char *schema_text(struct maker *m, const json_t *schema)
 {
     struct buf b;
     buf_init(&b, 4096);
-    buf_puts(&b, text_of(schema, "type"));
+    buf_puts(&b, json_member_text(schema, "type"));
     const json_t *least = json_object_get(schema, "minimum"), *most = json_object_get(schema, "maximum");
     if (least && most)
         buf_printf(&b, ", %lld to %lld", (long long)json_integer_value(least), (long long)json_integer_value(most));
@@ -118,7 +113,7 @@ static const char *schema_text(struct maker *m, const json_t *schema)
     const json_t *fallback = json_object_get(schema, "default");
     if (fallback)
         buf_printf(&b, ", default %s", example_text(m, fallback));
-    return settle(m, &b);
+    return apidocs_keep(m, &b);
 }
 
 static void make_params(struct maker *m, const json_t *op, operation *out)
@@ -132,11 +127,11 @@ static void make_params(struct maker *m, const json_t *op, operation *out)
         const json_t *p = deref(m, item);
         if (!params || !p)
             return;
-        params[i] = (param){.name = text_of(p, "name"),
-                            .place = text_of(p, "in"),
+        params[i] = (param){.name = json_member_text(p, "name"),
+                            .place = json_member_text(p, "in"),
                             .kind = schema_text(m, json_object_get(p, "schema")),
                             .required = json_is_true(json_object_get(p, "required")),
-                            .text_shown = text_of(p, "description"),
+                            .text_shown = json_member_text(p, "description"),
                             .example = example_text(m, json_object_get(p, "example"))};
         out->n_params = i + 1;
     }
@@ -169,7 +164,7 @@ static void make_answers(struct maker *m, const json_t *op, operation *out)
         if (!answers || !r)
             return;
         answer *a = &answers[out->n_answers++];
-        *a = (answer){.status = status, .text_shown = text_of(r, "description")};
+        *a = (answer){.status = status, .text_shown = json_member_text(r, "description")};
         a->example = content_example(m, r, &a->kind);
     }
     out->answers = answers;
@@ -212,7 +207,7 @@ static const char *make_curl(struct maker *m, const operation *op, const char *b
         put_shell(&b, op->body);
         buf_putc(&b, '\'');
     }
-    return settle(m, &b);
+    return apidocs_keep(m, &b);
 }
 
 static void make_operation(struct maker *m, const char *path, const char *method, const json_t *op, operation *out)
@@ -225,12 +220,12 @@ static void make_operation(struct maker *m, const char *path, const char *method
     for (char *c = upper; *c; c++)
         if (*c >= 'a' && *c <= 'z')
             *c = (char)(*c - 'a' + 'A');
-    *out = (operation){.id = text_of(op, "operationId"),
+    *out = (operation){.id = json_member_text(op, "operationId"),
                        .method = upper,
                        .path = path,
-                       .summary = text_of(op, "summary"),
+                       .summary = json_member_text(op, "summary"),
                        .needs_token = json_array_size(json_object_get(op, "security")) > 0};
-    out->paragraphs = paragraphs(m, text_of(op, "description"), &out->n_paragraphs);
+    out->paragraphs = paragraphs(m, json_member_text(op, "description"), &out->n_paragraphs);
     make_params(m, op, out);
     const char *body_type;
     out->body = content_example(m, deref(m, json_object_get(op, "requestBody")), &body_type);
@@ -254,7 +249,7 @@ static void make_group(struct maker *m, const json_t *tag, group *out)
 {
     static const char *const methods[] = {"get", "post", "put", "patch", "delete"};
     json_t *paths = json_object_get(m->root, "paths");
-    *out = (group){.name = text_of(tag, "name"), .text_shown = text_of(tag, "description")};
+    *out = (group){.name = json_member_text(tag, "name"), .text_shown = json_member_text(tag, "description")};
     operation *ops = get_array(m, json_object_size(paths) * (sizeof methods / sizeof *methods), sizeof *ops);
     const char *path;
     json_t *item;
@@ -278,8 +273,8 @@ enum status apidocs_page(const char *json, size_t len, const char *server, struc
         return err_set(err, ERR_INVALID, "the OpenAPI document is not JSON: %s (line %d)", where.text, where.line);
     struct maker m = {.root = root, .server = server, .arena = a};
     const json_t *info = json_object_get(root, "info"), *tags = json_object_get(root, "tags"), *tag;
-    struct tpl_docs page = {.title = text_of(info, "title"), .version = text_of(info, "version")};
-    page.intro = paragraphs(&m, text_of(info, "description"), &page.n_intro);
+    struct tpl_docs page = {.title = json_member_text(info, "title"), .version = json_member_text(info, "version")};
+    page.intro = paragraphs(&m, json_member_text(info, "description"), &page.n_intro);
     group *groups = get_array(&m, json_array_size(tags), sizeof *groups);
     size_t i;
     json_array_foreach(tags, i, tag)

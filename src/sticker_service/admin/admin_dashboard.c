@@ -1,11 +1,12 @@
 /* GET /admin/: searches and votes by day, what is searched and voted most, from the ends of the lists' own indexes,
  * and how both services are. */
+#include "base/json_in.h"
 #include "base/os.h"
 #include "sticker_service/admin/admin.h"
 #include "sticker_service/admin/admin_tables.h"
 #include "web/html.h"
 
-#include <jansson.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +141,7 @@ static int64_t value_of(const struct day_row *day, size_t offset)
 }
 
 /* A polyline's points, from left to right; the greatest value touches the top. */
-static const char *points(const struct day_row *days, size_t n, size_t offset, int64_t most, struct arena *a)
+static const char *chart_points(const struct day_row *days, size_t n, size_t offset, int64_t most, struct arena *a)
 {
     struct buf out;
     buf_init(&out, 32 * DAYS_MAX);
@@ -170,8 +171,8 @@ static enum status fill_lines(const struct lines *l, const struct day_row *days,
         .title = l->title,
         .about = arena_printf(a, "Line: %s. In all %lld and %lld, at most %lld in a day.", l->about, (long long)first,
                               (long long)second, (long long)most),
-        .first = points(days, n, l->first, top, a),
-        .second = points(days, n, l->second, top, a)};
+        .first = chart_points(days, n, l->first, top, a),
+        .second = chart_points(days, n, l->second, top, a)};
     return out->about && out->first && out->second ? OK : err_no_memory(err, "the dashboard");
 }
 
@@ -249,8 +250,9 @@ static void put_health(struct tpl_admin_dashboard *page, struct tpl_admin_dashbo
 }
 
 /* A number of the last row, which leads to the list behind it for those who may see that: "/admin/<list>/?<filter>". */
-static void put_number(const struct admin_visit *v, struct tpl_admin_dashboard *page,
-                       struct tpl_admin_dashboard_health *rows, const char *label, const char *list, const char *filter)
+static void dashboard_put_number(const struct admin_visit *v, struct tpl_admin_dashboard *page,
+                                 struct tpl_admin_dashboard_health *rows, const char *label, const char *list,
+                                 const char *filter)
 {
     struct arena *a = v->req->arena;
     struct tpl_admin_dashboard_health *row = &rows[page->n_health - 1];
@@ -274,17 +276,12 @@ static void put_model(const struct admin_visit *v, struct tpl_admin_dashboard *p
     buf_init(&filter, 4096);
     buf_printf(&filter, "state=%s&model=", state);
     html_url_part(&filter, id);
-    put_number(v, page, rows, arena_printf(v->req->arena, "%lld %s", n, what), "documents", buf_str(&filter));
+    dashboard_put_number(v, page, rows, arena_printf(v->req->arena, "%lld %s", n, what), "documents", buf_str(&filter));
     buf_free(&filter);
 }
 
-static long long number(const json_t *of, const char *name)
-{
-    return (long long)json_integer_value(json_object_get(of, name));
-}
-
 /* A string that outlives the answer; what SearchService says is shown, never trusted. */
-static const char *string(const json_t *of, const char *name, struct arena *a)
+static const char *dashboard_string(const json_t *of, const char *name, struct arena *a)
 {
     const char *value = json_string_value(json_object_get(of, name));
     return value ? arena_strndup(a, value, strnlen(value, 300)) : NULL;
@@ -305,20 +302,21 @@ static void fill_search(const struct admin_visit *v, struct tpl_admin_dashboard 
         put_health(page, rows, "SearchService", false, "unreachable", "Searches are answered by words only.");
         return;
     }
-    const char *algorithm = string(status, "algorithm", a);
+    const char *algorithm = dashboard_string(status, "algorithm", a);
     put_health(page, rows, "SearchService", true, "ok",
                arena_printf(a, "algorithm %s", algorithm ? algorithm : "unknown"));
-    put_number(v, page, rows, arena_printf(a, "%lld documents", number(status, "documents")), "documents", "");
+    dashboard_put_number(v, page, rows, arena_printf(a, "%" PRId64 " documents", json_member_int(status, "documents")),
+                         "documents", "");
     json_array_foreach(json_object_get(status, "models"), i, model)
     {
         if (page->n_health == MAX_HEALTH)
             break;
-        const char *state = string(model, "state", a), *id = string(model, "id", a);
+        const char *state = dashboard_string(model, "state", a), *id = dashboard_string(model, "id", a);
         put_health(page, rows, arena_printf(a, "Model %s", id ? id : "?"), state && strcmp(state, "ready") == 0, state,
                    NULL);
-        put_model(v, page, rows, id, number(model, "indexed"), "images indexed", "indexed");
-        put_model(v, page, rows, id, number(model, "pending"), "waiting", "pending");
-        put_model(v, page, rows, id, number(model, "failed"), "failed", "failed");
+        put_model(v, page, rows, id, json_member_int(model, "indexed"), "images indexed", "indexed");
+        put_model(v, page, rows, id, json_member_int(model, "pending"), "waiting", "pending");
+        put_model(v, page, rows, id, json_member_int(model, "failed"), "failed", "failed");
     }
     if (json_array_size(json_object_get(status, "models")) == 0)
         put_health(page, rows, "Model", true, "none", "Searches go by words.");
@@ -339,12 +337,12 @@ static enum status fill_health(const struct admin_visit *v, struct tpl_admin_das
     if (st != OK)
         return st;
     put_health(page, rows, "Database", true, "ok", NULL);
-    put_number(v, page, rows, arena_printf(a, "%lld stickers", (long long)stickers), "stickers", "");
-    put_number(v, page, rows, arena_printf(a, "%lld queries", (long long)queries), "queries", "");
+    dashboard_put_number(v, page, rows, arena_printf(a, "%lld stickers", (long long)stickers), "stickers", "");
+    dashboard_put_number(v, page, rows, arena_printf(a, "%lld queries", (long long)queries), "queries", "");
     outbox_last_error(s->outbox, last_error, sizeof last_error);
     bool stuck = pending && last_error[0];
     put_health(page, rows, "Outbox", !stuck, stuck ? "failing" : "ok", stuck ? arena_strdup(a, last_error) : NULL);
-    put_number(v, page, rows, arena_printf(a, "%lld to send", (long long)pending), "stickers", "indexed=no");
+    dashboard_put_number(v, page, rows, arena_printf(a, "%lld to send", (long long)pending), "stickers", "indexed=no");
     fill_search(v, page, rows);
     return OK;
 }

@@ -1,5 +1,6 @@
 /* /admin/documents/: what SearchService has indexed. The list is admin_list.c's, whose pages come from here instead
  * of the database; a document has a page of its own, from which its image can be encoded anew. */
+#include "base/json_in.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "sticker_service/admin/admin.h"
@@ -59,40 +60,29 @@ void documents_fail(const struct admin_visit *v, const struct error *err)
                   "stickers that change meanwhile are sent to it when it is back. Try again soon.");
 }
 
-static enum status strange(struct error *err)
+static enum status strange_answer(struct error *err)
 {
     return err_set(err, ERR_CORRUPT, "SearchService's answer is not a list of documents");
 }
 
 /* --- reading what it says: shown, never trusted --- */
 
-static const char *text_of(const json_t *of, const char *name)
-{
-    const char *value = json_string_value(json_object_get(of, name));
-    return value ? value : "";
-}
-
-static int64_t number_of(const json_t *of, const char *name)
-{
-    return json_integer_value(json_object_get(of, name));
-}
-
 /* A cell as lists have it; NULL without memory. */
-static const char *cell_of(const json_t *answer, const json_t *document, const char *column, struct arena *a)
+static const char *document_cell(const json_t *answer, const json_t *document, const char *column, struct arena *a)
 {
     int64_t us = 0;
     if (strcmp(column, "modified_us") == 0) {
-        if (os_parse_time(text_of(document, "modified"), &us, NULL) != OK)
+        if (os_parse_time(json_member_text(document, "modified"), &us, NULL) != OK)
             us = 0;
         return arena_printf(a, "%" PRId64, us);
     }
     if (strcmp(column, "id") == 0 || strcmp(column, "dim") == 0)
-        return arena_printf(a, "%" PRId64, number_of(document, column));
-    return arena_strdup(a, text_of(strcmp(column, "model") == 0 ? answer : document, column));
+        return arena_printf(a, "%" PRId64, json_member_int(document, column));
+    return arena_strdup(a, json_member_text(strcmp(column, "model") == 0 ? answer : document, column));
 }
 
-static enum status read_rows(const struct list_ask *ask, const json_t *answer, struct arena *a, struct list_page *out,
-                             struct error *err)
+static enum status documents_read_rows(const struct list_ask *ask, const json_t *answer, struct arena *a,
+                                       struct list_page *out, struct error *err)
 {
     const json_t *documents = json_object_get(answer, "documents"), *document;
     size_t n = json_array_size(documents), i;
@@ -100,16 +90,16 @@ static enum status read_rows(const struct list_ask *ask, const json_t *answer, s
     if (!out->rows)
         return err_no_memory(err, "documents");
     if (!json_is_array(documents) || n > PAGE_MAX)
-        return strange(err);
+        return strange_answer(err);
     json_array_foreach(documents, i, document)
     {
         const char **cells = arena_array(a, ask->n_columns + 1, sizeof *cells);
         struct list_row *row = &out->rows[ask->backwards ? n - 1 - i : i];
-        if (filename_check(text_of(document, "filename"), NULL) != OK || number_of(document, "id") <= 0)
-            return strange(err);
-        *row = (struct list_row){.id = arena_strdup(a, text_of(document, "filename")), .cells = cells};
+        if (filename_check(json_member_text(document, "filename"), NULL) != OK || json_member_int(document, "id") <= 0)
+            return strange_answer(err);
+        *row = (struct list_row){.id = arena_strdup(a, json_member_text(document, "filename")), .cells = cells};
         for (size_t k = 0; cells && k < ask->n_columns; k++)
-            if (!(cells[k] = cell_of(answer, document, ask->columns[k], a)))
+            if (!(cells[k] = document_cell(answer, document, ask->columns[k], a)))
                 return err_no_memory(err, "documents");
         if (!row->id || !cells)
             return err_no_memory(err, "documents");
@@ -122,10 +112,12 @@ static enum status read_rows(const struct list_ask *ask, const json_t *answer, s
 static enum status read_cursors(const struct list_ask *ask, const json_t *answer, struct arena *a,
                                 struct list_page *out, struct error *err)
 {
-    int64_t next = number_of(answer, "next");
+    int64_t next = json_member_int(answer, "next");
     const json_t *first = json_array_get(json_object_get(answer, "documents"), 0);
     const char *on = next > 0 ? arena_printf(a, "%" PRId64, next) : "";
-    const char *back = !*ask->cursor ? "" : first ? arena_printf(a, "%" PRId64, number_of(first, "id")) : ask->cursor;
+    const char *back = !*ask->cursor ? ""
+                       : first       ? arena_printf(a, "%" PRId64, json_member_int(first, "id"))
+                                     : ask->cursor;
     if (!on || !back)
         return err_no_memory(err, "documents");
     out->next = ask->backwards ? back : on;
@@ -159,7 +151,7 @@ enum status documents_list_page(struct sticker_service *s, const struct list_ask
     enum status st = ask_search(s, &path, &answer, err);
     buf_free(&path);
     if (st == OK)
-        st = read_rows(ask, answer, a, out, err);
+        st = documents_read_rows(ask, answer, a, out, err);
     if (st == OK)
         st = read_cursors(ask, answer, a, out, err);
     json_decref(answer);
@@ -182,7 +174,7 @@ enum status documents_models(struct sticker_service *s, struct arena *a, const c
     buf_free(&path);
     json_array_foreach(json_object_get(answer, "models"), i, model)
     {
-        const char *id = arena_strdup(a, text_of(model, "id"));
+        const char *id = arena_strdup(a, json_member_text(model, "id"));
         if (!id)
             st = err_no_memory(err, "documents");
         else if (*n < MAX_MODELS)
@@ -224,10 +216,10 @@ static enum status fill_models(const json_t *answer, struct arena *a, struct tpl
     {
         if (i == MAX_MODELS)
             break;
-        rows[i] = (struct tpl_admin_document_models){.id = arena_strdup(a, text_of(model, "id")),
-                                                     .state = arena_strdup(a, text_of(model, "state")),
-                                                     .why = arena_strdup(a, text_of(model, "why")),
-                                                     .dim = number_of(model, "dim")};
+        rows[i] = (struct tpl_admin_document_models){.id = arena_strdup(a, json_member_text(model, "id")),
+                                                     .state = arena_strdup(a, json_member_text(model, "state")),
+                                                     .why = arena_strdup(a, json_member_text(model, "why")),
+                                                     .dim = json_member_int(model, "dim")};
         if (!rows[i].id || !rows[i].state || !rows[i].why)
             return err_no_memory(err, "documents");
         rows[i].failed = strcmp(rows[i].state, "failed") == 0;
@@ -254,10 +246,10 @@ static enum status fill_document(const struct admin_visit *v, struct document_vi
     if (st == OK)
         st = fill_models(answer, a, page, err);
     if (st == OK) {
-        page->place = number_of(answer, "id");
-        page->name = arena_strdup(a, text_of(answer, "title"));
-        page->sha256 = arena_strdup(a, text_of(answer, "sha256"));
-        page->modified = arena_strdup(a, text_of(answer, "modified"));
+        page->place = json_member_int(answer, "id");
+        page->name = arena_strdup(a, json_member_text(answer, "title"));
+        page->sha256 = arena_strdup(a, json_member_text(answer, "sha256"));
+        page->modified = arena_strdup(a, json_member_text(answer, "modified"));
         if (!page->name || !page->sha256 || !page->modified)
             st = err_no_memory(err, "documents");
     }
