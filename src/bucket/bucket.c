@@ -40,7 +40,7 @@ bool bucket_key_valid(const char *key)
     return good;
 }
 
-static enum status check(const char *key, struct error *err)
+static enum status check_key(const char *key, struct error *err)
 {
     return bucket_key_valid(key)
                ? OK
@@ -50,13 +50,13 @@ static enum status check(const char *key, struct error *err)
 
 enum status bucket_put(struct bucket *b, const char *key, const void *data, size_t len, struct error *err)
 {
-    enum status st = check(key, err);
+    enum status st = check_key(key, err);
     return st == OK ? b->ops->put(b, key, data, len, true, err) : st;
 }
 
 enum status bucket_put_later(struct bucket *b, const char *key, const void *data, size_t len, struct error *err)
 {
-    enum status st = check(key, err);
+    enum status st = check_key(key, err);
     return st == OK ? b->ops->put(b, key, data, len, false, err) : st;
 }
 
@@ -74,7 +74,7 @@ void bucket_tidy(struct bucket *b, const char *folder)
 enum status bucket_fd(struct bucket *b, const char *key, int *fd, uint64_t *size, struct error *err)
 {
     *fd = -1;
-    enum status st = check(key, err);
+    enum status st = check_key(key, err);
     return st == OK ? b->ops->fd(b, key, fd, size, err) : st;
 }
 
@@ -104,13 +104,13 @@ enum status bucket_get(struct bucket *b, const char *key, struct buf *out, struc
 
 enum status bucket_delete(struct bucket *b, const char *key, struct error *err)
 {
-    enum status st = check(key, err);
+    enum status st = check_key(key, err);
     return st == OK ? b->ops->remove(b, key, err) : st;
 }
 
 enum status bucket_exists(struct bucket *b, const char *key, bool *exists, struct error *err)
 {
     *exists = false;
-    enum status st = check(key, err);
+    enum status st = check_key(key, err);
     return st == OK ? b->ops->exists(b, key, exists, err) : st;
 }

@@ -46,7 +46,7 @@ struct bucket_cache {
 
 /* --- one copy --- */
 
-static bool path_of(const struct bucket_cache *c, const char *name, char path[PATH_MAX])
+static bool cache_path(const struct bucket_cache *c, const char *name, char path[PATH_MAX])
 {
     return snprintf(path, PATH_MAX, "%s/%.2s/%s", c->dir, name, name) < PATH_MAX;
 }
@@ -85,11 +85,11 @@ static bool read_trailer(int fd, const char *name, uint64_t *size, char etag[BUC
 }
 
 /* The copy, when it is there and whole; -1 otherwise. */
-static int open_copy(const struct bucket_cache *c, const char *name, uint64_t *size, char etag[BUCKET_MAX_ETAG])
+static int cache_open_copy(const struct bucket_cache *c, const char *name, uint64_t *size, char etag[BUCKET_MAX_ETAG])
 {
     char path[PATH_MAX];
     struct stat sb;
-    int fd = path_of(c, name, path) ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+    int fd = cache_path(c, name, path) ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
     if (fd < 0)
         return -1;
     if (!read_trailer(fd, name, size, etag)) {
@@ -131,7 +131,7 @@ struct copies {
     uint64_t bytes;
 };
 
-static void list_folder(const char *dir, unsigned number, struct copies *out)
+static void cache_list_folder(const char *dir, unsigned number, struct copies *out)
 {
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/%02x", dir, number) >= PATH_MAX)
@@ -162,7 +162,7 @@ static void list_folder(const char *dir, unsigned number, struct copies *out)
         closedir(d);
 }
 
-static int by_use(const void *a, const void *b)
+static int copies_by_use(const void *a, const void *b)
 {
     time_t x = ((const struct copy *)a)->used, y = ((const struct copy *)b)->used;
     return (x > y) - (x < y);
@@ -170,17 +170,17 @@ static int by_use(const void *a, const void *b)
 
 /* Under the mutex: counts anew (other processes write here too) and, when there is more than `most`, removes
  * what was longest unused. Has it removed something? */
-static bool shrink(struct bucket_cache *c, uint64_t most)
+static bool cache_shrink(struct bucket_cache *c, uint64_t most)
 {
     bool removed = false;
     struct copies all = {0};
     for (unsigned i = 0; i < 256; i++)
-        list_folder(c->dir, i, &all);
+        cache_list_folder(c->dir, i, &all);
     c->added = 0;
     c->bytes = all.bytes;
     bool over = c->bytes > most;
     if (all.n && over)
-        qsort(all.items, all.n, sizeof *all.items, by_use);
+        qsort(all.items, all.n, sizeof *all.items, copies_by_use);
     for (size_t i = 0; over && i < all.n && c->bytes > KEEP_AFTER(most); i++) {
         char path[PATH_MAX];
         if (snprintf(path, sizeof path, "%s/%s", c->dir, all.items[i].path) < PATH_MAX && unlink(path) == 0) {
@@ -209,7 +209,7 @@ enum status bucket_cache_open(const char *dir, uint64_t max_bytes, struct bucket
     c->max = max_bytes;
     pthread_mutex_init(&c->mutex, NULL);
     pthread_cond_init(&c->landed, NULL);
-    (void)shrink(c, c->max);
+    (void)cache_shrink(c, c->max);
     *out = c;
     return OK;
 }
@@ -232,7 +232,7 @@ uint64_t bucket_cache_max(const struct bucket_cache *c)
 /* --- one fetch at a time for each object --- */
 
 /* Under the mutex: waits until the object is ours to fetch. NULL: no memory. */
-static struct flight *board(struct bucket_cache *c, const char *name)
+static struct flight *flight_board(struct bucket_cache *c, const char *name)
 {
     struct flight *f = c->flights;
     while (f && strcmp(f->name, name) != 0)
@@ -253,7 +253,7 @@ static struct flight *board(struct bucket_cache *c, const char *name)
 }
 
 /* Under the mutex. */
-static void leave(struct bucket_cache *c, struct flight *f)
+static void flight_leave(struct bucket_cache *c, struct flight *f)
 {
     f->busy = false;
     pthread_cond_broadcast(&c->landed);
@@ -267,14 +267,14 @@ static void leave(struct bucket_cache *c, struct flight *f)
 }
 
 /* Fetches into a temporary file, unless the copy `etag` is still right, and puts it in the copy's place. */
-static enum status renew(struct bucket_cache *c, const char *name, const char *etag, bucket_fetch *fetch, void *ctx,
-                         bool *same, struct error *err)
+static enum status cache_renew(struct bucket_cache *c, const char *name, const char *etag, bucket_fetch *fetch,
+                               void *ctx, bool *same, struct error *err)
 {
     char path[PATH_MAX], tmp[PATH_MAX];
     int fd;
     struct bucket_fetched got = {0};
     uint64_t size = 0;
-    if (!path_of(c, name, path))
+    if (!cache_path(c, name, path))
         return err_set(err, ERR_INVALID, "bucket cache: the folder's path is too long");
     enum status st = os_open_beside(path, TEMPORARY, tmp, &fd, err);
     if (st != OK)
@@ -305,16 +305,16 @@ static void keep_bound(struct bucket_cache *c)
 {
     pthread_mutex_lock(&c->mutex);
     if (c->bytes > c->max || c->added > c->max / 16)
-        (void)shrink(c, c->max);
+        (void)cache_shrink(c, c->max);
     pthread_mutex_unlock(&c->mutex);
 }
 
 /* The disk has less room than the bound promises: about half of the copies go. */
-static bool make_room(struct bucket_cache *c)
+static bool cache_make_room(struct bucket_cache *c)
 {
     pthread_mutex_lock(&c->mutex);
-    (void)shrink(c, c->max);
-    bool made = shrink(c, c->bytes / 2);
+    (void)cache_shrink(c, c->max);
+    bool made = cache_shrink(c, c->bytes / 2);
     pthread_mutex_unlock(&c->mutex);
     return made;
 }
@@ -324,12 +324,12 @@ static enum status fetch_now(struct bucket_cache *c, const char *name, bucket_fe
 {
     char etag[BUCKET_MAX_ETAG];
     bool same = false;
-    *fd = open_copy(c, name, size, etag);
+    *fd = cache_open_copy(c, name, size, etag);
     const char *have = *fd >= 0 && strcmp(etag, "-") != 0 ? etag : NULL;
-    enum status st = renew(c, name, have, fetch, ctx, &same, err);
-    if (st == ERR_IO && make_room(c)) {
+    enum status st = cache_renew(c, name, have, fetch, ctx, &same, err);
+    if (st == ERR_IO && cache_make_room(c)) {
         log_warn("bucket cache: half of the copies were removed: %s", err->message);
-        st = renew(c, name, have, fetch, ctx, &same, err);
+        st = cache_renew(c, name, have, fetch, ctx, &same, err);
     }
     if (*fd >= 0 && (st == ERR_UNAVAILABLE || st == ERR_TIMEOUT || st == ERR_IO)) {
         log_warn("bucket: the copy of before is used: %s", err->message);
@@ -342,7 +342,7 @@ static enum status fetch_now(struct bucket_cache *c, const char *name, bucket_fe
     *fd = -1;
     if (st != OK)
         return st;
-    *fd = open_copy(c, name, size, etag);
+    *fd = cache_open_copy(c, name, size, etag);
     if (*fd < 0)
         st = err_set(err, ERR_UNAVAILABLE, "bucket cache: %s went as soon as it came", name);
     keep_bound(c);
@@ -359,7 +359,7 @@ enum status bucket_cache_fd(struct bucket_cache *c, const char *name, bucket_fet
     *fd = -1;
     int64_t arrived = os_monotonic_us();
     pthread_mutex_lock(&c->mutex);
-    struct flight *f = board(c, name);
+    struct flight *f = flight_board(c, name);
     pthread_mutex_unlock(&c->mutex);
     if (!f)
         return err_no_memory(err, "the bucket cache");
@@ -368,7 +368,7 @@ enum status bucket_cache_fd(struct bucket_cache *c, const char *name, bucket_fet
     if (shared && f->result.code != OK) {
         *err = f->result;
         st = err->code;
-    } else if (!shared || (*fd = open_copy(c, name, size, etag)) < 0) {
+    } else if (!shared || (*fd = cache_open_copy(c, name, size, etag)) < 0) {
         int64_t began = os_monotonic_us();
         st = fetch_now(c, name, fetch, ctx, fd, size, err);
         if (st == OK)
@@ -377,7 +377,7 @@ enum status bucket_cache_fd(struct bucket_cache *c, const char *name, bucket_fet
         f->began_us = began;
     }
     pthread_mutex_lock(&c->mutex);
-    leave(c, f);
+    flight_leave(c, f);
     pthread_mutex_unlock(&c->mutex);
     return st;
 }

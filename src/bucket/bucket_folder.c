@@ -20,17 +20,18 @@ struct folder {
     char root[PATH_MAX - BUCKET_MAX_KEY - 2];
 };
 
-static void path_of(const struct bucket *b, const char *key, char path[PATH_MAX])
+static void folder_path(const struct bucket *b, const char *key, char path[PATH_MAX])
 {
     snprintf(path, PATH_MAX, "%s/%s", ((const struct folder *)b)->root, key);
 }
 
 /* Under a temporary name of its own first, because a name of 255 bytes leaves no room for a suffix. */
-static enum status put(struct bucket *b, const char *key, const void *data, size_t len, bool sync, struct error *err)
+static enum status folder_write(struct bucket *b, const char *key, const void *data, size_t len, bool sync,
+                                struct error *err)
 {
     char path[PATH_MAX], tmp[PATH_MAX];
     int fd;
-    path_of(b, key, path);
+    folder_path(b, key, path);
     enum status st = os_open_beside(path, TEMPORARY, tmp, &fd, err);
     if (st != OK)
         return st;
@@ -57,10 +58,10 @@ static enum status folder_sync(struct bucket *b, struct error *err)
     return st;
 }
 
-static void tidy(struct bucket *b, const char *folder)
+static void folder_tidy(struct bucket *b, const char *folder)
 {
     char path[PATH_MAX];
-    path_of(b, folder, path);
+    folder_path(b, folder, path);
     DIR *d = opendir(path);
     for (struct dirent *e; d && (e = readdir(d));) {
         struct stat sb;
@@ -78,7 +79,7 @@ static enum status folder_fd(struct bucket *b, const char *key, int *fd, uint64_
     char path[PATH_MAX];
     struct stat sb;
     *fd = -1;
-    path_of(b, key, path);
+    folder_path(b, key, path);
     int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang us */
     if (opened < 0)
         return errno == ENOENT || errno == ENOTDIR ? err_set(err, ERR_NOT_FOUND, "bucket has no \"%.200s\"", key)
@@ -95,7 +96,7 @@ static enum status folder_fd(struct bucket *b, const char *key, int *fd, uint64_
 static enum status folder_delete(struct bucket *b, const char *key, struct error *err)
 {
     char path[PATH_MAX];
-    path_of(b, key, path);
+    folder_path(b, key, path);
     if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
         return err_errno(err, "cannot delete \"%.200s\" from the bucket", key);
     return OK;
@@ -118,9 +119,9 @@ static void folder_close(struct bucket *b)
 }
 
 static const struct bucket_ops ops = {.close = folder_close,
-                                      .put = put,
+                                      .put = folder_write,
                                       .sync = folder_sync,
-                                      .tidy = tidy,
+                                      .tidy = folder_tidy,
                                       .fd = folder_fd,
                                       .remove = folder_delete,
                                       .exists = folder_exists};

@@ -71,20 +71,20 @@ struct mirror {
     char final[PATH_MAX - MAX_NAME - 16], part[PATH_MAX - MAX_NAME - 8];
 };
 
-static void line_of(const struct file *f, struct buf *out)
+static void mirror_put_line(const struct file *f, struct buf *out)
 {
     buf_printf(out, "%llu %s %s\n", (unsigned long long)f->size, f->etag, f->name);
 }
 
 /* Does the folder's manifest have this file, and the folder the bytes? */
-static bool has(const char *folder, const struct buf *manifest, const struct file *f)
+static bool mirror_has(const char *folder, const struct buf *manifest, const struct file *f)
 {
     char path[PATH_MAX];
     struct stat sb;
     struct buf line;
     buf_init(&line, 1024);
     buf_putc(&line, '\n');
-    line_of(f, &line);
+    mirror_put_line(f, &line);
     bool listed = manifest->len && strstr(buf_str(manifest), buf_str(&line));
     buf_free(&line);
     return listed && snprintf(path, sizeof path, "%s/%s", folder, f->name) < PATH_MAX && stat(path, &sb) == 0 &&
@@ -163,14 +163,14 @@ static enum status fill(struct mirror *m, const struct buf *old, struct error *e
         char from[PATH_MAX], to[PATH_MAX];
         snprintf(from, sizeof from, "%s/%s", m->final, f->name);
         snprintf(to, sizeof to, "%s/%s", m->part, f->name);
-        if (!has(m->part, &begun, f)) {
+        if (!mirror_has(m->part, &begun, f)) {
             unlink(to);
-            if (!has(m->final, old, f) || link(from, to) != 0)
+            if (!mirror_has(m->final, old, f) || link(from, to) != 0)
                 st = fetch_file(m, f, err);
         }
         m->before += f->size;
         if (st == OK) {
-            line_of(f, &done);
+            mirror_put_line(f, &done);
             st = write_manifest(m->part, &done, err);
         }
     }
@@ -179,7 +179,7 @@ static enum status fill(struct mirror *m, const struct buf *old, struct error *e
     return st;
 }
 
-static enum status replace(const struct mirror *m, struct error *err)
+static enum status mirror_replace(const struct mirror *m, struct error *err)
 {
     char old[PATH_MAX];
     snprintf(old, sizeof old, "%s.old.part", m->final);
@@ -212,7 +212,7 @@ static enum status one_folder(struct mirror *m, struct error *err)
     for (size_t i = 0; i < old.len; i++)
         lines += old.data[i] == '\n';
     for (size_t i = 0; current && i < m->n; i++)
-        current = has(m->final, &old, &m->files[i]);
+        current = mirror_has(m->final, &old, &m->files[i]);
     enum status st = OK;
     if (!current || lines != m->n + 1) {
         int64_t start = os_monotonic_us();
@@ -220,7 +220,7 @@ static enum status one_folder(struct mirror *m, struct error *err)
         log_info("bucket: copying %s, %llu MB in %zu files", name, (unsigned long long)(m->total / 1000000), m->n);
         st = fill(m, &old, err);
         if (st == OK)
-            st = replace(m, err);
+            st = mirror_replace(m, err);
         if (st == OK)
             log_info("bucket: %s is here, in %.1f s", name, (double)(os_monotonic_us() - start) / 1e6);
     }
@@ -228,7 +228,7 @@ static enum status one_folder(struct mirror *m, struct error *err)
     return st;
 }
 
-static enum status lock(const char *dir, int *fd, struct error *err)
+static enum status mirror_lock(const char *dir, int *fd, struct error *err)
 {
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/.lock", dir) >= PATH_MAX)
@@ -251,7 +251,7 @@ enum status bucket_mirror(struct bucket *b, const char *folder, const char *dir,
     l.files = calloc(MAX_FILES, sizeof *l.files);
     enum status st = m && l.files ? os_mkdirs(dir, err) : err_no_memory(err, "mirror");
     if (st == OK)
-        st = lock(dir, &fd, err);
+        st = mirror_lock(dir, &fd, err);
     if (st == OK)
         st = s3_list((struct s3 *)b, folder, stopped, ctx, on_object, &l, err);
     if (st == OK)

@@ -35,7 +35,7 @@ struct wanted {
     const char *key;
 };
 
-static enum status fetch(void *ctx, const char *etag, int fd, struct bucket_fetched *out, struct error *err)
+static enum status s3_fetch_object(void *ctx, const char *etag, int fd, struct bucket_fetched *out, struct error *err)
 {
     const struct wanted *w = ctx;
     return s3_download(w->s, w->key, etag, fd, bucket_cache_max(w->s->cache), NULL, NULL, out, err);
@@ -53,7 +53,7 @@ static enum status s3_fd(struct bucket *b, const char *key, int *fd, uint64_t *s
     enum status st = buf_status(&address, err);
     if (st == OK) {
         os_sha256_hex(buf_str(&address), address.len, name);
-        st = bucket_cache_fd(s->cache, name, fetch, &w, fd, size, err);
+        st = bucket_cache_fd(s->cache, name, s3_fetch_object, &w, fd, size, err);
     }
     buf_free(&address);
     return st;
@@ -205,7 +205,7 @@ static enum status read_keys(struct s3 *s, const struct bucket_s3 *cfg, const ch
                : err_set(err, ERR_INVALID, "S3: the keys are too long");
 }
 
-static void curl_once(void)
+static void s3_curl_once(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
@@ -213,7 +213,7 @@ static void curl_once(void)
 enum status bucket_s3_open(const char *url, const struct bucket_s3 *cfg, struct bucket **out, struct error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, curl_once);
+    pthread_once(&once, s3_curl_once);
     const char *region = cfg->region && *cfg->region ? cfg->region : "us-east-1";
     struct s3 *s = calloc(1, sizeof *s);
     if (!s)

@@ -128,7 +128,7 @@ static bool to_file(struct transfer *t, const char *data, size_t n, long status)
     return !t->disk_errno && !t->too_large;
 }
 
-static size_t on_data(char *data, size_t one, size_t n, void *arg)
+static size_t s3_on_data(char *data, size_t one, size_t n, void *arg)
 {
     (void)one;
     struct transfer *t = arg;
@@ -146,7 +146,7 @@ static size_t on_data(char *data, size_t one, size_t n, void *arg)
     return t->r->out && t->r->out->failed ? 0 : n;
 }
 
-static int on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
+static int s3_on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
 {
     (void)total, (void)now, (void)up_total, (void)up_now;
     const struct transfer *t = arg;
@@ -155,7 +155,7 @@ static int on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t u
 
 /* --- what is sent --- */
 
-static void add(struct curl_slist **list, bool *ok, const char *fmt, const char *value)
+static void s3_add_header(struct curl_slist **list, bool *ok, const char *fmt, const char *value)
 {
     struct buf line;
     buf_init(&line, 8192);
@@ -176,7 +176,7 @@ static void md5_base64(const void *data, size_t len, char out[32])
         EVP_EncodeBlock((unsigned char *)out, raw, (int)n);
 }
 
-static struct curl_slist *make_headers(const struct s3 *s, const struct s3_request *r, const struct transfer *t)
+static struct curl_slist *s3_make_headers(const struct s3 *s, const struct s3_request *r, const struct transfer *t)
 {
     struct curl_slist *list = NULL;
     bool ok = true;
@@ -185,22 +185,22 @@ static struct curl_slist *make_headers(const struct s3 *s, const struct s3_reque
     if (r->body) {
         os_sha256_hex(r->body, r->body_len, hash);
         md5_base64(r->body, r->body_len, md5);
-        add(&list, &ok, "Content-Type: ", "application/octet-stream");
+        s3_add_header(&list, &ok, "Content-Type: ", "application/octet-stream");
         if (*md5)
-            add(&list, &ok, "Content-MD5: ", md5);
+            s3_add_header(&list, &ok, "Content-MD5: ", md5);
     }
-    add(&list, &ok, "x-amz-content-sha256: ", hash);
+    s3_add_header(&list, &ok, "x-amz-content-sha256: ", hash);
     if (r->sha256)
-        add(&list, &ok, "x-amz-meta-sha256: ", r->sha256);
+        s3_add_header(&list, &ok, "x-amz-meta-sha256: ", r->sha256);
     if (s->token)
-        add(&list, &ok, s->token, "");
+        s3_add_header(&list, &ok, s->token, "");
     if (t->at && t->etag[0]) {
         char range[48];
         snprintf(range, sizeof range, "bytes=%llu-", (unsigned long long)t->at);
-        add(&list, &ok, "Range: ", range);
-        add(&list, &ok, "If-Match: ", t->etag);
+        s3_add_header(&list, &ok, "Range: ", range);
+        s3_add_header(&list, &ok, "If-Match: ", t->etag);
     } else if (r->if_none_match) {
-        add(&list, &ok, "If-None-Match: ", r->if_none_match);
+        s3_add_header(&list, &ok, "If-None-Match: ", r->if_none_match);
     }
     if (!ok) {
         curl_slist_free_all(list);
@@ -228,9 +228,9 @@ static void set_options(struct s3 *s, struct transfer *t, const char *url, struc
     curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, stall);
     curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(h, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_data);
+    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, s3_on_data);
     curl_easy_setopt(h, CURLOPT_WRITEDATA, t);
-    curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, s3_on_progress);
     curl_easy_setopt(h, CURLOPT_XFERINFODATA, t);
     curl_easy_setopt(h, CURLOPT_NOPROGRESS, r->stopped ? 0L : 1L);
     if (r->fd < 0 && !r->body) /* small answers: bounded as a whole */
@@ -247,7 +247,7 @@ static void set_options(struct s3 *s, struct transfer *t, const char *url, struc
         curl_easy_setopt(h, CURLOPT_NOBODY, 1L);
 }
 
-static CURL *take_handle(struct s3 *s)
+static CURL *s3_take_handle(struct s3 *s)
 {
     pthread_mutex_lock(&s->mutex);
     CURL *h = s->n_idle ? s->idle[--s->n_idle] : NULL;
@@ -255,7 +255,7 @@ static CURL *take_handle(struct s3 *s)
     return h ? h : curl_easy_init();
 }
 
-static void give_handle(struct s3 *s, CURL *h, bool sound)
+static void s3_give_handle(struct s3 *s, CURL *h, bool sound)
 {
     curl_easy_reset(h); /* forgets what is on our stack; the connection stays */
     pthread_mutex_lock(&s->mutex);
@@ -272,13 +272,13 @@ static void give_handle(struct s3 *s, CURL *h, bool sound)
 
 enum verdict { DONE, REFUSED, LOST };
 
-static void name_of(const struct s3 *s, const struct s3_request *r, char out[400])
+static void s3_request_name(const struct s3 *s, const struct s3_request *r, char out[400])
 {
     snprintf(out, 400, "%s s3://%s/%s%.200s", r->method, s->name, s->prefix, r->key ? r->key : "");
 }
 
 /* What an answer with an HTTP status means. */
-static enum verdict judge(const struct transfer *t, const char *what, enum status *st, struct error *err)
+static enum verdict s3_judge(const struct transfer *t, const char *what, enum status *st, struct error *err)
 {
     char code[64] = "", message[160] = "";
     long status = t->a->status;
@@ -305,20 +305,20 @@ static enum verdict judge(const struct transfer *t, const char *what, enum statu
     return *st == ERR_UNAVAILABLE ? REFUSED : DONE;
 }
 
-static enum verdict attempt(struct s3 *s, struct transfer *t, const char *url, enum status *st, struct error *err)
+static enum verdict s3_attempt(struct s3 *s, struct transfer *t, const char *url, enum status *st, struct error *err)
 {
     char what[400], reason[CURL_ERROR_SIZE] = "";
-    name_of(s, t->r, what);
+    s3_request_name(s, t->r, what);
     buf_reset(&t->error);
     if (t->r->out)
         buf_reset(t->r->out);
     t->began = false;
-    struct curl_slist *headers = make_headers(s, t->r, t);
-    t->curl = take_handle(s);
+    struct curl_slist *headers = s3_make_headers(s, t->r, t);
+    t->curl = s3_take_handle(s);
     if (!headers || !t->curl) {
         curl_slist_free_all(headers);
         if (t->curl)
-            give_handle(s, t->curl, true);
+            s3_give_handle(s, t->curl, true);
         *st = err_no_memory(err, "%s", what);
         return DONE;
     }
@@ -326,7 +326,7 @@ static enum verdict attempt(struct s3 *s, struct transfer *t, const char *url, e
     CURLcode rc = curl_easy_perform(t->curl);
     t->a->status = 0;
     curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->a->status);
-    give_handle(s, t->curl, rc == CURLE_OK);
+    s3_give_handle(s, t->curl, rc == CURLE_OK);
     t->curl = NULL;
     curl_slist_free_all(headers);
     enum verdict verdict = LOST;
@@ -345,7 +345,7 @@ static enum verdict attempt(struct s3 *s, struct transfer *t, const char *url, e
         return DONE;
     }
     if (rc == CURLE_OK) {
-        verdict = judge(t, what, st, err);
+        verdict = s3_judge(t, what, st, err);
         if (t->a->status == 412 || t->a->status == 416) { /* changed between two parts of it */
             *st = ERR_UNAVAILABLE;
             verdict = REFUSED;
@@ -371,7 +371,7 @@ static bool left_alone(struct s3 *s, int64_t now)
 }
 
 /* Between half of the pause and all of it, so that many callers do not come back together. */
-static void pause_before(unsigned number)
+static void s3_pause_before(unsigned number)
 {
     uint32_t random;
     unsigned most = FIRST_PAUSE_MS << number;
@@ -414,14 +414,14 @@ enum status s3_call(struct s3 *s, const struct s3_request *r, struct s3_answer *
     int64_t start = os_monotonic_us(), down = atomic_load(&s->down_us);
     if (left_alone(s, start)) {
         char what[400];
-        name_of(s, r, what);
+        s3_request_name(s, r, what);
         st = err_set(err, ERR_UNAVAILABLE, "%s: the store was silent a moment ago and is left alone", what);
         goto out;
     }
     unsigned attempts = down && start - down < DOWN_US ? 1 : ATTEMPTS;
     for (unsigned i = 0;; i++) {
         uint64_t before = t.at;
-        enum verdict verdict = attempt(s, &t, buf_str(&url), &st, err);
+        enum verdict verdict = s3_attempt(s, &t, buf_str(&url), &st, err);
         if (a->status)
             atomic_store(&s->silent_us, 0);
         if (verdict == DONE) {
@@ -442,7 +442,7 @@ enum status s3_call(struct s3 *s, const struct s3_request *r, struct s3_answer *
             break;
         }
         log_debug("bucket: attempt %u: %s", i + 1, err->message);
-        pause_before(i);
+        s3_pause_before(i);
     }
     if (st == OK && r->fd >= 0 && !r->out && a->status != 304 && a->size != S3_ANY_SIZE && t.at != a->size)
         st = err_set(err, ERR_CORRUPT, "s3://%s/%s%.200s: expected %llu bytes, found %llu", s->name, s->prefix,
@@ -474,7 +474,7 @@ static bool digest_hex(int fd, const EVP_MD *type, char *out)
 }
 
 /* By our own checksum where we wrote the object, else by the ETag where that is an MD5. */
-static enum status check(const struct s3 *s, const char *key, const struct s3_answer *a, int fd, struct error *err)
+static enum status s3_verify(const struct s3 *s, const char *key, const struct s3_answer *a, int fd, struct error *err)
 {
     char want[65] = "", got[2 * EVP_MAX_MD_SIZE + 1] = "";
     bool sha = a->sha256[0];
@@ -502,12 +502,12 @@ enum status s3_download(struct s3 *s, const char *key, const char *etag, int fd,
         .method = "GET", .key = key, .if_none_match = etag, .fd = fd, .max = max, .stopped = stopped, .ctx = ctx};
     for (unsigned i = 0; i < 3; i++) { /* wrong bytes may be right the next time */
         if (i)
-            pause_before(i);
+            s3_pause_before(i);
         if (ftruncate(fd, 0) != 0 || lseek(fd, 0, SEEK_SET) != 0)
             return err_errno(err, "s3://%s/%s%.200s: cannot write the copy", s->name, s->prefix, key);
         st = s3_call(s, &r, &a, err);
         if (st == OK && a.status != 304)
-            st = check(s, key, &a, fd, err);
+            st = s3_verify(s, key, &a, fd, err);
         if (st != ERR_CORRUPT)
             break;
     }

@@ -54,7 +54,7 @@ bool s3_xml_text(const char *xml, const char *tag, char *out, size_t cap)
 }
 
 /* The objects of one page. Keys that are not ours (wrong segments, folders' placeholders) are passed over. */
-static enum status read_page(struct s3 *s, char *page, s3_each *each, void *ctx, struct error *err)
+static enum status s3_read_page(struct s3 *s, char *page, s3_each *each, void *ctx, struct error *err)
 {
     enum status st = OK;
     size_t prefix = strlen(s->prefix);
@@ -104,7 +104,7 @@ enum status s3_list(struct s3 *s, const char *folder, bool (*stopped)(void *stop
         if (page.len && !strstr(buf_str(&page), "ListBucketResult"))
             st = err_set(err, ERR_CORRUPT, "s3://%s: expected a listing, found something else", s->name);
         if (st == OK && page.len)
-            st = read_page(s, page.data, each, ctx, err);
+            st = s3_read_page(s, page.data, each, ctx, err);
         if (!truncated)
             break;
         if (st == OK && (!next || i + 1 == MAX_PAGES))

@@ -21,7 +21,8 @@ static enum status put_whole(struct s3 *s, const char *key, const void *data, si
 }
 
 /* A lost answer is not asked for again: each asking would begin another upload that nobody ends. */
-static enum status begin(struct s3 *s, const char *key, const char *sha256, char id[MAX_ID], struct error *err)
+static enum status s3_upload_begin(struct s3 *s, const char *key, const char *sha256, char id[MAX_ID],
+                                   struct error *err)
 {
     struct s3_answer a;
     struct buf answer;
@@ -63,7 +64,7 @@ static enum status put_part(struct s3 *s, const char *key, const char *id, unsig
     return st;
 }
 
-static enum status is_there(struct s3 *s, const char *key, const char *sha256, bool *there, struct error *err)
+static enum status s3_is_there(struct s3 *s, const char *key, const char *sha256, bool *there, struct error *err)
 {
     struct s3_answer a;
     struct s3_request r = {.method = "HEAD", .key = key, .fd = -1};
@@ -99,7 +100,7 @@ static enum status complete(struct s3 *s, const char *key, const char *query, co
         if (st == OK || st == ERR_DENIED)
             return st;
         struct error first = *err;
-        if (is_there(s, key, sha256, &there, err) == OK && there)
+        if (s3_is_there(s, key, sha256, &there, err) == OK && there)
             return OK;
         *err = first;
     }
@@ -111,7 +112,7 @@ static enum status put_parts(struct s3 *s, const char *key, const char *data, si
 {
     char id[MAX_ID];
     struct buf list, query;
-    enum status st = begin(s, key, sha256, id, err);
+    enum status st = s3_upload_begin(s, key, sha256, id, err);
     if (st != OK)
         return st;
     buf_init(&list, 4u << 20);

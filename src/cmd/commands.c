@@ -62,7 +62,7 @@ int cmd_usage(const char *fmt, ...)
 
 static volatile sig_atomic_t stopped;
 
-static void on_signal(int number)
+static void commands_on_signal(int number)
 {
     (void)number;
     stopped = 1;
@@ -70,7 +70,7 @@ static void on_signal(int number)
 
 void cmd_stop_on_signals(void)
 {
-    struct sigaction sa = {.sa_handler = on_signal};
+    struct sigaction sa = {.sa_handler = commands_on_signal};
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
 }

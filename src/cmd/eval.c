@@ -76,7 +76,7 @@ static enum status measure_answer(const struct judged_query *q, int status, cons
     return st;
 }
 
-static enum status ask(struct evaluation *e, struct run *run, size_t i, struct error *err)
+static enum status eval_ask(struct evaluation *e, struct run *run, size_t i, struct error *err)
 {
     const struct judged_query *q = &e->judged.queries[i];
     struct buf path, body;
@@ -96,14 +96,14 @@ static enum status ask(struct evaluation *e, struct run *run, size_t i, struct e
     return st == OK ? OK : err_prefix(err, "%s, query %.64s (\"%.100s\")", run->name, q->id, q->query);
 }
 
-static enum status ask_all(struct evaluation *e, bool quiet, struct error *err)
+static enum status eval_ask_all(struct evaluation *e, bool quiet, struct error *err)
 {
     struct progress progress;
     enum status st = OK;
     progress_start(&progress, "Searching", quiet);
     for (size_t i = 0; i < e->judged.n && st == OK; i++)
         for (size_t r = 0; r < e->n_runs && st == OK; r++) {
-            st = ask(e, &e->runs[r], i, err);
+            st = eval_ask(e, &e->runs[r], i, err);
             progress_show(&progress, (int64_t)(i * e->n_runs + r + 1), (int64_t)(e->judged.n * e->n_runs));
         }
     progress_clear(&progress);
@@ -118,7 +118,7 @@ struct group {
     size_t *queries; /* [n], their numbers */
 };
 
-static const char *kind_of(const struct judged_query *q, size_t kind)
+static const char *eval_kind(const struct judged_query *q, size_t kind)
 {
     return kind == 0 ? "" : kind == 1 ? q->type : q->language;
 }
@@ -133,7 +133,7 @@ static enum status make_groups(struct evaluation *e, struct group **out, size_t 
     for (size_t kind = 0; kind < 3 && groups; kind++) {
         size_t first = *n;
         for (size_t i = 0; i < e->judged.n; i++) {
-            const char *name = kind_of(&e->judged.queries[i], kind);
+            const char *name = eval_kind(&e->judged.queries[i], kind);
             size_t g = first;
             while (g < *n && strcmp(groups[g].name, name) != 0)
                 g++;
@@ -161,7 +161,7 @@ struct summary {
     double p50, p95;      /* microseconds */
 };
 
-static int rising(const void *x, const void *y)
+static int by_latency(const void *x, const void *y)
 {
     double a = *(const double *)x, b = *(const double *)y;
     return (a > b) - (a < b);
@@ -184,7 +184,7 @@ static enum status summarize(struct evaluation *e, const struct group *g, size_t
     out->gain = measures_interval(values + MEASURE_NDCG_10, base + MEASURE_NDCG_10, g->n, MEASURES);
     double before = out->measures[MEASURE_NDCG_10].value - out->gain.value;
     out->ratio = before > 1e-9 ? out->measures[MEASURE_NDCG_10].value / before : (double)NAN;
-    qsort(micros, g->n, sizeof *micros, rising);
+    qsort(micros, g->n, sizeof *micros, by_latency);
     out->p50 = micros[g->n / 2];
     out->p95 = micros[g->n * 95 / 100];
     free(values);
@@ -270,7 +270,7 @@ static enum status print_all(struct evaluation *e, bool as_json, struct error *e
 
 /* --- the command --- */
 
-static enum status add_run(struct evaluation *e, const char *name, struct error *err)
+static enum status eval_add_run(struct evaluation *e, const char *name, struct error *err)
 {
     if (e->n_runs == MAX_ALGORITHMS)
         return err_set(err, ERR_INVALID, "more than %u algorithms", MAX_ALGORITHMS);
@@ -284,7 +284,7 @@ static enum status add_run(struct evaluation *e, const char *name, struct error 
     return algorithm && run.values && run.micros ? OK : err_no_memory(err, "the results");
 }
 
-static enum status prepare(const struct config *cfg, struct evaluation *e, struct error *err)
+static enum status eval_prepare(const struct config *cfg, struct evaluation *e, struct error *err)
 {
     static const char *const usual[] = {"lexical", "words", "hybrid"};
     const char *const *args, *qrels = config_string(cfg, "qrels"), *split = config_string(cfg, "split");
@@ -296,9 +296,9 @@ static enum status prepare(const struct config *cfg, struct evaluation *e, struc
     enum status st = qrels ? judged_read_trec(args[0], qrels, &e->arena, &e->judged, err)
                            : judged_read_csv(args[0], split, &e->arena, &e->judged, err);
     for (size_t i = 1; st == OK && i < n; i++)
-        st = add_run(e, args[i], err);
+        st = eval_add_run(e, args[i], err);
     for (size_t i = 0; st == OK && n == 1 && i < sizeof usual / sizeof *usual; i++)
-        st = add_run(e, usual[i], err);
+        st = eval_add_run(e, usual[i], err);
     return st == OK ? http_client_open(&client, &e->client, err) : st;
 }
 
@@ -307,9 +307,9 @@ int cmd_eval(const struct config *cfg)
     struct evaluation e = {0};
     struct error err;
     arena_init(&e.arena, MEMORY);
-    enum status st = prepare(cfg, &e, &err);
+    enum status st = eval_prepare(cfg, &e, &err);
     if (st == OK)
-        st = ask_all(&e, config_bool(cfg, "quiet"), &err);
+        st = eval_ask_all(&e, config_bool(cfg, "quiet"), &err);
     if (st == OK)
         st = print_all(&e, config_bool(cfg, "json"), &err);
     if (e.client)

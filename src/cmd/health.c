@@ -5,7 +5,7 @@
 
 #define TIMEOUT_MS 2000u
 
-static enum status ask(const char *url, struct error *err)
+static enum status health_ask(const char *url, struct error *err)
 {
     struct http_client *client;
     struct http_client_config to = {.base_url = url, .connect_timeout_ms = TIMEOUT_MS, .max_idle = 1};
@@ -33,7 +33,7 @@ int cmd_health(const struct config *cfg)
     const char *url = config_args(cfg, &args)
                           ? args[0]
                           : observe_url(config_string(cfg, "host"), (unsigned)config_int(cfg, "port"), &a);
-    enum status st = ask(url, &err);
+    enum status st = health_ask(url, &err);
     arena_free(&a);
     return st == OK ? EXIT_OK : cmd_failed(&err);
 }

@@ -20,13 +20,13 @@
 
 static atomic_bool signalled; /* read by the threads that decode, which a volatile is not for */
 
-static void on_signal(int number)
+static void import_on_signal(int number)
 {
     (void)number;
     atomic_store(&signalled, true);
 }
 
-static bool stopped(void *ctx)
+static bool import_stopped(void *ctx)
 {
     (void)ctx;
     return atomic_load(&signalled);
@@ -35,19 +35,19 @@ static bool stopped(void *ctx)
 /* The first signal lets the batch finish, the second ends the process: which loses nothing either. */
 static void catch_signals(void)
 {
-    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction sa = {.sa_handler = import_on_signal, .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&sa.sa_mask);
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
 }
 
-static void show(void *ctx, size_t done, size_t total)
+static void import_show(void *ctx, size_t done, size_t total)
 {
     progress_show(ctx, (int64_t)done, (int64_t)total);
 }
 
 /* Two imports at once would write each other's files. */
-static enum status lock(const char *data, int *fd, struct error *err)
+static enum status import_lock(const char *data, int *fd, struct error *err)
 {
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/import.lock", data) >= (int)sizeof path)
@@ -78,7 +78,7 @@ static void print_safely(const char *s, FILE *out)
     }
 }
 
-static void report(const struct import_list *l, bool complete)
+static void import_report(const struct import_list *l, bool complete)
 {
     for (size_t i = 0; i < l->n_failures; i++) {
         fputs("failed: ", stderr);
@@ -115,7 +115,7 @@ static enum status find_all(const struct config *cfg, struct import_list *list, 
     enum status st = OK;
     struct pack_source source = {.cache_dir = config_string(cfg, "cache-dir"),
                                  .registry = config_string(cfg, "npm-registry"),
-                                 .stopped = stopped};
+                                 .stopped = import_stopped};
     size_t n = config_list(cfg, "pack", &names);
     if (n)
         st = open_cldr(&source, list, &cldr, err);
@@ -124,20 +124,20 @@ static enum status find_all(const struct config *cfg, struct import_list *list, 
     cldr_close(cldr);
     n = config_args(cfg, &names);
     for (size_t i = 0; i < n && st == OK; i++)
-        st = import_find(names[i], stopped, NULL, list, err);
+        st = import_find(names[i], import_stopped, NULL, list, err);
     return st;
 }
 
 static enum status import(const struct config *cfg, struct import_list *list, struct error *err)
 {
-    struct import_run run = {.stopped = stopped, .progress = show};
+    struct import_run run = {.stopped = import_stopped, .progress = import_show};
     struct progress progress;
     struct bucket_s3 s3;
     int fd = -1;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     enum status st = cmd_open_stickers(cfg, 1, &run.store, err);
     if (st == OK)
-        st = lock(config_string(cfg, "data"), &fd, err);
+        st = import_lock(config_string(cfg, "data"), &fd, err);
     if (st == OK)
         st = find_all(cfg, list, err);
     if (st == OK)
@@ -175,7 +175,7 @@ int cmd_import(const struct config *cfg)
     int code = st == OK && !list.failed ? EXIT_OK : EXIT_FAILED;
     if (st != OK && st != ERR_CANCELLED)
         code = cmd_failed(&err);
-    report(&list, st == OK);
+    import_report(&list, st == OK);
     import_list_free(&list);
     arena_free(&arena);
     return code;

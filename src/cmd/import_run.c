@@ -37,14 +37,14 @@ struct batch {
     size_t n;
 };
 
-static bool is_stopped(const struct import_run *run)
+static bool import_run_stopped(const struct import_run *run)
 {
     return run->stopped && run->stopped(run->ctx);
 }
 
 /* --- step 1: read and hash --- */
 
-static enum status read_file(struct work *w, size_t *len, struct error *err)
+static enum status import_read_file(struct work *w, size_t *len, struct error *err)
 {
     int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (w->item->follow ? 0 : O_NOFOLLOW);
     struct stat sb;
@@ -78,13 +78,13 @@ static void read_one(void *arg, size_t i)
 {
     struct batch *b = arg;
     struct work *w = &b->items[i];
-    if (is_stopped(b->run))
+    if (import_run_stopped(b->run))
         return;
     const struct import_item *item = w->item;
     size_t len = item->len;
     enum status st = filename_check(item->filename, &w->why); /* before the file is touched */
     if (st == OK && item->path)
-        st = read_file(w, &len, &w->why);
+        st = import_read_file(w, &len, &w->why);
     if (st == OK)
         st = picture_begin(item->filename, item->path ? w->owned : item->data, len, &w->picture, &w->why);
     w->stage = st == OK ? READ : FAILED;
@@ -99,7 +99,7 @@ static void clash(struct work *w, const char *with)
 }
 
 /* Items in stage `from` become NEW, REPAIR (the row is there, the file is not), SKIPPED or FAILED. */
-static enum status compare(struct batch *b, enum stage from, struct error *err)
+static enum status import_compare(struct batch *b, enum stage from, struct error *err)
 {
     const char *names[BATCH];
     struct sticker known[BATCH];
@@ -138,7 +138,7 @@ static void decode_one(void *arg, size_t i)
 {
     struct batch *b = arg;
     struct work *w = &b->items[i];
-    if ((w->stage != NEW && w->stage != REPAIR) || is_stopped(b->run))
+    if ((w->stage != NEW && w->stage != REPAIR) || import_run_stopped(b->run))
         return;
     if (w->stage == NEW && picture_check(&w->picture, &w->why) != OK)
         w->stage = FAILED;
@@ -175,7 +175,7 @@ static enum status add_rows(struct batch *b, size_t *added, struct error *err)
             *added = n;
         if (st != ERR_CONFLICT)
             return st;
-        st = compare(b, WRITTEN, err); /* somebody else was faster with one of them */
+        st = import_compare(b, WRITTEN, err); /* somebody else was faster with one of them */
         if (st != OK)
             return st;
     }
@@ -251,11 +251,11 @@ static enum status add_languages(struct batch *b, size_t *updated, struct error 
     return st == OK && n ? sticker_store_update_unmodified(b->run->store, stickers, terms, n, updated, err) : st;
 }
 
-static enum status run_batch(struct batch *b, size_t *added, size_t *updated, struct error *err)
+static enum status import_run_batch(struct batch *b, size_t *added, size_t *updated, struct error *err)
 {
     *added = *updated = 0;
     pool_for(b->run->pool, b->n, read_one, b);
-    enum status st = compare(b, READ, err);
+    enum status st = import_compare(b, READ, err);
     if (st != OK)
         return st;
     pool_for(b->run->pool, b->n, decode_one, b);
@@ -273,7 +273,7 @@ static enum status run_batch(struct batch *b, size_t *added, size_t *updated, st
     return st == OK ? add_languages(b, updated, err) : st;
 }
 
-static void settle(struct batch *b, size_t added, size_t updated, struct import_list *list)
+static void import_settle(struct batch *b, size_t added, size_t updated, struct import_list *list)
 {
     list->added += added;
     list->updated += updated;
@@ -304,16 +304,16 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
                 break;
             b->items[b->n].item = &list->items[next];
         }
-        if (is_stopped(run))
+        if (import_run_stopped(run))
             st = err_set(err, ERR_CANCELLED, "stopped");
         else
-            st = run_batch(b, &added, &updated, err);
+            st = import_run_batch(b, &added, &updated, err);
         if (st == OK)
-            settle(b, added, updated, list);
+            import_settle(b, added, updated, list);
         else
             for (size_t i = 0; i < b->n; i++)
                 free(b->items[i].owned);
-        if (st == OK && is_stopped(run) && list->added + list->skipped + list->failed < list->n)
+        if (st == OK && import_run_stopped(run) && list->added + list->skipped + list->failed < list->n)
             st = err_set(err, ERR_CANCELLED, "stopped");
         if (run->progress)
             run->progress(run->ctx, next, list->n);

@@ -23,14 +23,14 @@
 
 /* --- pull --- */
 
-static bool on_progress(void *ctx, const char *file, uint64_t done, uint64_t total)
+static bool model_on_progress(void *ctx, const char *file, uint64_t done, uint64_t total)
 {
     (void)file;
     progress_show(ctx, (int64_t)(done >> 20), (int64_t)(total >> 20));
     return !cmd_stopped();
 }
 
-static int pull(const struct config *cfg, const char *what)
+static int model_pull(const struct config *cfg, const char *what)
 {
     struct error err;
     struct progress bar;
@@ -44,7 +44,7 @@ static int pull(const struct config *cfg, const char *what)
                          .endpoint = config_string(cfg, "hf-endpoint"),
                          .token = config_string(cfg, "hf-token"),
                          .models_dir = models,
-                         .progress = on_progress,
+                         .progress = model_on_progress,
                          .ctx = &bar};
     enum status st = hub_pull(&p, dir, &err);
     progress_clear(&bar);
@@ -101,7 +101,7 @@ static void read_origin(const char *folder, char commit[13])
     buf_free(&text);
 }
 
-static int list(const struct config *cfg)
+static int model_list(const struct config *cfg)
 {
     struct error err;
     struct library_model *found;
@@ -126,7 +126,7 @@ static int list(const struct config *cfg)
 
 /* --- info, verify --- */
 
-static int info(const struct config *cfg, const char *id)
+static int model_info(const struct config *cfg, const char *id)
 {
     struct model_open m;
     struct error err;
@@ -155,7 +155,7 @@ static const struct golden {
      {-0.16626f, 0.052277f, -0.15332f, 0.44946f, 0.20667f, -0.29565f, 0.040588f, -0.41016f}},
 };
 
-static int verify(const struct config *cfg, const char *id)
+static int model_verify(const struct config *cfg, const char *id)
 {
     struct model_open m;
     struct error err;
@@ -232,7 +232,7 @@ static enum status install_starter(const struct config *cfg, const char *models,
     return st == OK && cmd_models_mirrored(cfg) ? cmd_bucket_put_model(cfg, models, STARTER, err) : st;
 }
 
-static int use(const struct config *cfg, const char *given)
+static int model_use(const struct config *cfg, const char *given)
 {
     struct error err;
     char id[LIBRARY_MAX_ID], models[PATH_MAX];
@@ -275,14 +275,14 @@ int cmd_model(const struct config *cfg)
     size_t n = config_args(cfg, &args);
     const char *what = n > 1 ? args[1] : NULL;
     if (strcmp(args[0], "list") == 0 && !what)
-        return list(cfg);
+        return model_list(cfg);
     if (strcmp(args[0], "info") == 0)
-        return info(cfg, what);
+        return model_info(cfg, what);
     if (strcmp(args[0], "verify") == 0)
-        return verify(cfg, what);
+        return model_verify(cfg, what);
     if (strcmp(args[0], "pull") == 0 && what)
-        return pull(cfg, what);
+        return model_pull(cfg, what);
     if (strcmp(args[0], "use") == 0 && what)
-        return use(cfg, what);
+        return model_use(cfg, what);
     return cmd_usage("usage: peel model pull ID|URL, list, info [ID], verify [ID], or use ID");
 }

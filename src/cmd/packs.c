@@ -57,7 +57,7 @@ struct names {
 };
 
 /* "0023-fe0f-20e3" -> "23-20E3": code points without leading zeros and U+FE0F. False if it is no such thing. */
-static bool make_key(const char *hex, char out[MAX_KEY])
+static bool key_of_hex(const char *hex, char out[MAX_KEY])
 {
     size_t len = 0;
     out[0] = '\0';
@@ -99,8 +99,8 @@ static bool is_place_flag(const char *key)
     return key_has(key, 0x1f1e6, 0x1f1ff, true) || key_has(key, 0xe0020, 0xe007f, false);
 }
 
-static enum status get(const json_t *entry, size_t i, const char *key, struct arena *a, const char **out,
-                       struct error *err)
+static enum status packs_text(const json_t *entry, size_t i, const char *key, struct arena *a, const char **out,
+                              struct error *err)
 {
     const json_t *v = json_object_get(entry, key);
     size_t len = json_string_length(v);
@@ -114,20 +114,20 @@ static enum status get(const json_t *entry, size_t i, const char *key, struct ar
 static enum status read_name(const json_t *entry, size_t i, struct arena *a, struct name *out, struct error *err)
 {
     const char *tags, *more;
-    enum status st = get(entry, i, "hexcode", a, &out->hexcode, err);
+    enum status st = packs_text(entry, i, "hexcode", a, &out->hexcode, err);
     if (st == OK)
-        st = get(entry, i, "emoji", a, &out->emoji, err);
+        st = packs_text(entry, i, "emoji", a, &out->emoji, err);
     if (st == OK)
-        st = get(entry, i, "annotation", a, &out->annotation, err);
+        st = packs_text(entry, i, "annotation", a, &out->annotation, err);
     if (st == OK)
-        st = get(entry, i, "openmoji_author", a, &out->author, err);
+        st = packs_text(entry, i, "openmoji_author", a, &out->author, err);
     if (st == OK)
-        st = get(entry, i, "tags", a, &tags, err);
+        st = packs_text(entry, i, "tags", a, &tags, err);
     if (st == OK)
-        st = get(entry, i, "openmoji_tags", a, &more, err);
+        st = packs_text(entry, i, "openmoji_tags", a, &more, err);
     if (st != OK)
         return st;
-    if (!make_key(out->hexcode, out->key) || !*out->annotation)
+    if (!key_of_hex(out->hexcode, out->key) || !*out->annotation)
         return err_set(err, ERR_CORRUPT, DATA_FILE ": [%zu]: no code points or no name", i);
     /* Characters of OpenMoji's own, in a private use area, are nothing that anybody could type. */
     bool private = key_has(out->key, 0xe000, 0xf8ff, false) || key_has(out->key, 0xf0000, 0x10ffff, false);
@@ -215,8 +215,8 @@ static enum status add_words(const struct cldr *cldr, const struct name *name, s
     return OK;
 }
 
-static enum status add(const struct cldr *cldr, const struct pack *pack, const struct name *name,
-                       const struct pack_file *file, struct import_list *out, struct error *err)
+static enum status packs_add(const struct cldr *cldr, const struct pack *pack, const struct name *name,
+                             const struct pack_file *file, struct import_list *out, struct error *err)
 {
     char slug[MAX_SLUG];
     struct arena *a = out->arena;
@@ -238,7 +238,7 @@ static enum status add(const struct cldr *cldr, const struct pack *pack, const s
     return st == OK ? import_list_add(out, &item, err) : st;
 }
 
-static int by_name(const void *key, const void *file)
+static int files_by_name(const void *key, const void *file)
 {
     return strcmp(key, ((const struct pack_file *)file)->name);
 }
@@ -250,16 +250,16 @@ static enum status add_openmoji(const struct cldr *cldr, const struct names *nam
     for (size_t i = 0; st == OK && i < names->n; i++) {
         const struct name *name = &names->items[i];
         const struct pack_file *file =
-            files->n ? bsearch(name->hexcode, files->items, files->n, sizeof *files->items, by_name) : NULL;
+            files->n ? bsearch(name->hexcode, files->items, files->n, sizeof *files->items, files_by_name) : NULL;
         if (file)
-            st = add(cldr, &packs[OPENMOJI], name, file, out, err);
+            st = packs_add(cldr, &packs[OPENMOJI], name, file, out, err);
         else
             import_list_fail(out, name->hexcode, "openmoji: its picture is missing in the archive");
     }
     return st;
 }
 
-static int by_key(const void *a, const void *b)
+static int names_by_key(const void *a, const void *b)
 {
     return strcmp(((const struct name *)a)->key, ((const struct name *)b)->key);
 }
@@ -273,19 +273,19 @@ static enum status add_fluent3d(const struct cldr *cldr, struct names *names, co
     if (!taken)
         return err_no_memory(err, "the pack fluent3d");
     if (names->n)
-        qsort(names->items, names->n, sizeof *names->items, by_key);
+        qsort(names->items, names->n, sizeof *names->items, names_by_key);
     for (size_t i = 0; st == OK && i < files->n; i++) {
         struct name wanted;
         /* regions' flags are named with underscores, which is no key */
-        if (!make_key(files->items[i].name, wanted.key) || is_toned(wanted.key) || is_place_flag(wanted.key))
+        if (!key_of_hex(files->items[i].name, wanted.key) || is_toned(wanted.key) || is_place_flag(wanted.key))
             continue;
         const struct name *name =
-            names->n ? bsearch(&wanted, names->items, names->n, sizeof *names->items, by_key) : NULL;
+            names->n ? bsearch(&wanted, names->items, names->n, sizeof *names->items, names_by_key) : NULL;
         if (!name) {
             import_list_fail(out, files->items[i].name, "fluent3d: OpenMoji's data has no name for it");
         } else if (!taken[name - names->items]) {
             taken[name - names->items] = true;
-            st = add(cldr, &packs[FLUENT3D], name, &files->items[i], out, err);
+            st = packs_add(cldr, &packs[FLUENT3D], name, &files->items[i], out, err);
         }
     }
     return st;

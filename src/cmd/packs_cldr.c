@@ -61,7 +61,7 @@ static bool tag_of(const struct pack *pack, const char *path, char out[LANGUAGE_
     return language_valid(out);
 }
 
-static bool wanted(void *ctx, const char *path)
+static bool cldr_wants(void *ctx, const char *path)
 {
     const struct reading *r = ctx;
     char tag[LANGUAGE_MAX_TAG + 1];
@@ -71,7 +71,7 @@ static bool wanted(void *ctx, const char *path)
 #define MAX_KEY 64u /* bytes */
 
 /* Without U+FE0F; false for a sequence with a skin tone, and for what is too long to be an emoji. */
-static bool make_key(const char *emoji, char out[MAX_KEY])
+static bool key_of_emoji(const char *emoji, char out[MAX_KEY])
 {
     size_t len = 0, left = strlen(emoji);
     while (left) {
@@ -93,7 +93,7 @@ static bool make_key(const char *emoji, char out[MAX_KEY])
 }
 
 /* The strings of a list joined to a words cell; NULL when it is not a list of plain text. */
-static const char *join(struct reading *r, const json_t *list)
+static const char *cldr_join(struct reading *r, const json_t *list)
 {
     struct buf b;
     const json_t *item;
@@ -119,7 +119,7 @@ static const char *join(struct reading *r, const json_t *list)
     return cell;
 }
 
-static enum status add(struct reading *r, const char *emoji, const struct sticker_words *words, struct error *err)
+static enum status cldr_add(struct reading *r, const char *emoji, const struct sticker_words *words, struct error *err)
 {
     struct cldr *c = r->cldr;
     if (c->n == c->cap) {
@@ -137,7 +137,7 @@ static enum status add(struct reading *r, const char *emoji, const struct sticke
     return OK;
 }
 
-static enum status read_file(void *ctx, const char *path, const char *data, size_t len, struct error *err)
+static enum status cldr_read_file(void *ctx, const char *path, const char *data, size_t len, struct error *err)
 {
     struct reading *r = ctx;
     char tag[LANGUAGE_MAX_TAG + 1], key[MAX_KEY];
@@ -154,14 +154,14 @@ static enum status read_file(void *ctx, const char *path, const char *data, size
     {
         if (st != OK)
             break;
-        if (!make_key(emoji, key))
+        if (!key_of_emoji(emoji, key))
             continue;
-        const char *title = join(r, json_object_get(item, "tts"));
-        const char *words = join(r, json_object_get(item, "default"));
+        const char *title = cldr_join(r, json_object_get(item, "tts"));
+        const char *words = cldr_join(r, json_object_get(item, "default"));
         if (!title || !words)
             st = err_set(err, ERR_CORRUPT, "%s: %s: expected lists of words of at most %u bytes", path, key, MAX_TEXT);
         else if (*title || *words)
-            st = add(r, key, &(struct sticker_words){.language = language, .title = title, .words = words}, err);
+            st = cldr_add(r, key, &(struct sticker_words){.language = language, .title = title, .words = words}, err);
     }
     json_decref(root);
     return st;
@@ -185,7 +185,7 @@ enum status cldr_open(const struct pack_source *source, struct arena *a, struct 
         arena_init(&r.scratch, 1u << 20);
         st = pack_fetch(source, r.pack, a, &path, &release, err);
         if (st == OK)
-            st = pack_each(path, wanted, read_file, &r, err);
+            st = pack_each(path, cldr_wants, cldr_read_file, &r, err);
         arena_free(&r.scratch);
     }
     if (st == OK && c->n)
@@ -211,7 +211,7 @@ enum status cldr_words(const struct cldr *c, const char *emoji, struct arena *a,
     size_t low = 0, high = c->n;
     *out = NULL;
     *n = 0;
-    if (!make_key(emoji, key))
+    if (!key_of_emoji(emoji, key))
         return OK;
     while (low < high) {
         size_t middle = low + (high - low) / 2;

@@ -22,13 +22,13 @@
 
 extern char **environ;
 
-static bool is_stopped(const struct pack_source *s)
+static bool pack_stopped(const struct pack_source *s)
 {
     return s->stopped && s->stopped(s->ctx);
 }
 
 /* OK when the file is there and has the pack's checksum. */
-static enum status check(const char *path, const struct pack *pack, struct error *err)
+static enum status pack_verify(const char *path, const struct pack *pack, struct error *err)
 {
     struct os_map map;
     unsigned char hash[crypto_hash_sha512_BYTES];
@@ -59,9 +59,9 @@ static enum status wait_for(const struct pack_source *source, pid_t pid, const c
             break;
         if (got < 0 && errno != EINTR)
             return err_errno(err, "npm pack %s", what);
-        if (st == OK && (is_stopped(source) || os_monotonic_us() > end)) {
-            st = is_stopped(source) ? err_set(err, ERR_CANCELLED, "stopped")
-                                    : err_set(err, ERR_TIMEOUT, "npm pack %s: no answer for 10 minutes", what);
+        if (st == OK && (pack_stopped(source) || os_monotonic_us() > end)) {
+            st = pack_stopped(source) ? err_set(err, ERR_CANCELLED, "stopped")
+                                      : err_set(err, ERR_TIMEOUT, "npm pack %s: no answer for 10 minutes", what);
             kill(pid, SIGTERM);
         }
         if (st != OK && ++tick > 5000000 / POLL_US)
@@ -70,7 +70,7 @@ static enum status wait_for(const struct pack_source *source, pid_t pid, const c
     }
     if (st != OK)
         return st;
-    if (is_stopped(source)) /* the same Ctrl-C ended npm */
+    if (pack_stopped(source)) /* the same Ctrl-C ended npm */
         return err_set(err, ERR_CANCELLED, "stopped");
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
         return err_set(err, ERR_NOT_FOUND, "npm cannot be run");
@@ -111,7 +111,7 @@ static enum status by_npm(const struct pack_source *source, const struct pack *p
 static bool go_on(void *ctx, uint64_t done, uint64_t total)
 {
     (void)total;
-    return !is_stopped(ctx) && done <= MAX_ARCHIVE;
+    return !pack_stopped(ctx) && done <= MAX_ARCHIVE;
 }
 
 static enum status download(const struct pack_source *source, const char *url, const char *sha512, const char *path,
@@ -154,9 +154,9 @@ enum status pack_fetch(const struct pack_source *source, const struct pack *pack
     enum status st = os_mkdirs(folder, err);
     if (st != OK)
         return st;
-    if (check(file, pack, err) == OK)
+    if (pack_verify(file, pack, err) == OK)
         return OK;
-    if (is_stopped(source))
+    if (pack_stopped(source))
         return err_set(err, ERR_CANCELLED, "stopped");
     unlink(file);
     if (access(own, R_OK) != 0) {
@@ -177,7 +177,7 @@ enum status pack_fetch(const struct pack_source *source, const struct pack *pack
                      pack->name, file);
     if (st != OK)
         return st;
-    st = check(file, pack, err);
+    st = pack_verify(file, pack, err);
     if (st == ERR_CORRUPT)
         unlink(file);
     return st;

@@ -14,7 +14,7 @@
 #define MAX_UNPACKED (8ll << 30) /* of the whole archive, wanted or not; a release holds PNGs too */
 
 /* The name below `folder` without `ending`, if the path is of that form. */
-static const char *wanted(const char *path, const char *folder, const char *ending, size_t *len)
+static const char *name_in_folder(const char *path, const char *folder, const char *ending, size_t *len)
 {
     size_t n = strlen(path), head = folder ? strlen(folder) : 0, tail = strlen(ending);
     if (!folder || n <= head + tail || strncmp(path, folder, head) != 0 || strcmp(path + n - tail, ending) != 0)
@@ -23,8 +23,8 @@ static const char *wanted(const char *path, const char *folder, const char *endi
     return memchr(path + head, '/', *len) ? NULL : path + head;
 }
 
-static enum status read_entry(struct archive *archive, struct archive_entry *entry, struct arena *a, char **data,
-                              size_t *len, struct error *err)
+static enum status unpack_entry(struct archive *archive, struct archive_entry *entry, struct arena *a, char **data,
+                                size_t *len, struct error *err)
 {
     int64_t size = archive_entry_size(entry);
     if (size < 0 || size > (int64_t)MAX_FILE)
@@ -71,13 +71,13 @@ static enum status open_archive(const char *path, struct archive **out, struct e
     return OK;
 }
 
-static int by_name(const void *a, const void *b)
+static int unpacked_by_name(const void *a, const void *b)
 {
     return strcmp(((const struct pack_file *)a)->name, ((const struct pack_file *)b)->name);
 }
 
-static enum status read_all(struct archive *archive, const char *folder, const char *ending, const char *extra,
-                            struct arena *a, struct pack_files *out, struct error *err)
+static enum status unpack_all(struct archive *archive, const char *folder, const char *ending, const char *extra,
+                              struct arena *a, struct pack_files *out, struct error *err)
 {
     for (;;) {
         struct archive_entry *entry;
@@ -88,14 +88,14 @@ static enum status read_all(struct archive *archive, const char *folder, const c
         if (st != OK || !path)
             return st;
         if (extra && strcmp(path, extra) == 0) {
-            st = read_entry(archive, entry, a, &data, &out->extra_len, err);
+            st = unpack_entry(archive, entry, a, &data, &out->extra_len, err);
             out->extra = st == OK ? data : NULL;
-        } else if ((name = wanted(path, folder, ending, &len))) {
+        } else if ((name = name_in_folder(path, folder, ending, &len))) {
             struct pack_file *f = &out->items[out->n];
             if (out->n == MAX_FILES)
                 return err_set(err, ERR_TOO_LARGE, "holds more than %u pictures", MAX_FILES);
             f->name = arena_strndup(a, name, len);
-            st = f->name ? read_entry(archive, entry, a, &data, &f->len, err) : err_no_memory(err, "its names");
+            st = f->name ? unpack_entry(archive, entry, a, &data, &f->len, err) : err_no_memory(err, "its names");
             f->data = st == OK ? data : NULL;
             out->n++;
         }
@@ -113,9 +113,9 @@ enum status pack_unpack(const char *path, const char *folder, const char *ending
     if (st == OK && !out->items)
         st = err_no_memory(err, "unpacking");
     if (st == OK)
-        st = read_all(archive, folder, ending, extra, a, out, err);
+        st = unpack_all(archive, folder, ending, extra, a, out, err);
     if (st == OK && out->n)
-        qsort(out->items, out->n, sizeof *out->items, by_name);
+        qsort(out->items, out->n, sizeof *out->items, unpacked_by_name);
     archive_read_free(archive);
     if (st != OK && err)
         err_prefix(err, "%.200s", path);
@@ -138,7 +138,7 @@ enum status pack_each(const char *path, bool (*is_wanted)(void *ctx, const char 
         if (!is_wanted(ctx, name))
             continue;
         arena_reset(&a);
-        st = read_entry(archive, entry, &a, &data, &len, err);
+        st = unpack_entry(archive, entry, &a, &data, &len, err);
         if (st == OK)
             st = use(ctx, name, data, len, err);
     }

@@ -19,7 +19,7 @@ static enum status read_line(char *out, size_t cap, struct error *err)
     return OK;
 }
 
-static enum status ask(const char *question, char *out, size_t cap, struct error *err)
+static enum status prompt_ask(const char *question, char *out, size_t cap, struct error *err)
 {
     struct termios old, silent;
     sigset_t set, before;
@@ -49,9 +49,9 @@ enum status prompt_password(char *out, size_t cap, struct error *err)
     char again[1100];
     if (!isatty(STDIN_FILENO))
         return read_line(out, cap, err);
-    enum status st = ask("Password: ", out, cap, err);
+    enum status st = prompt_ask("Password: ", out, cap, err);
     if (st == OK)
-        st = ask("The same again: ", again, cap < sizeof again ? cap : sizeof again, err);
+        st = prompt_ask("The same again: ", again, cap < sizeof again ? cap : sizeof again, err);
     if (st == OK && strcmp(out, again) != 0)
         st = err_set(err, ERR_INVALID, "the two passwords differ");
     explicit_bzero(again, sizeof again);

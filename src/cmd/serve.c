@@ -82,7 +82,7 @@ static enum status open_sockets(struct serve *s, struct error *err)
     return OK;
 }
 
-static enum status ensure_admin(const struct config *cfg, struct error *err)
+static enum status serve_ensure_admin(const struct config *cfg, struct error *err)
 {
     struct sticker_store *store;
     enum status st = cmd_open_stickers(cfg, 1, &store, err);
@@ -258,7 +258,7 @@ int cmd_serve(const struct config *cfg)
     child_init(&s.child[STICKER], "sticker-service", NULL, -1);
     enum status st = open_sockets(&s, &err);
     if (st == OK)
-        st = ensure_admin(cfg, &err); /* before the signals are blocked: it starts threads of its own, briefly */
+        st = serve_ensure_admin(cfg, &err); /* before the signals are blocked: it starts threads of its own, briefly */
     if (st == OK)
         st = open_signals(&s, &err);
     while (st == OK && (!s.stopping || anything_runs(&s))) {

@@ -100,7 +100,7 @@ static void read_http_options(const struct config *cfg, const char *host, const 
     out->ready_arg = ready_fd;
 }
 
-static int finish(enum status st, const struct error *err)
+static int exit_status(enum status st, const struct error *err)
 {
     if (st == OK)
         return EXIT_OK;
@@ -150,10 +150,10 @@ int cmd_search_service(const struct config *cfg)
     if (st == OK)
         st = search_service_run(&service, &err);
     arena_free(&a);
-    return finish(st, &err);
+    return exit_status(st, &err);
 }
 
-static enum status ensure_admin(const struct config *cfg, struct error *err)
+static enum status service_ensure_admin(const struct config *cfg, struct error *err)
 {
     struct sticker_store *store;
     enum status st = cmd_open_stickers(cfg, 1, &store, err);
@@ -194,7 +194,7 @@ int cmd_sticker_service(const struct config *cfg)
     arena_init(&a, 1u << 16);
     enum status st = open_stop_fd(&service.http.stop_fd, &err);
     if (st == OK)
-        st = ensure_admin(cfg, &err);
+        st = service_ensure_admin(cfg, &err);
     if (st == OK)
         st = cmd_bucket_s3(cfg, &a, &s3, &err);
     if (st == OK)
@@ -204,5 +204,5 @@ int cmd_sticker_service(const struct config *cfg)
     if (st == OK)
         st = sticker_service_run(&service, &err);
     arena_free(&a);
-    return finish(st, &err);
+    return exit_status(st, &err);
 }

@@ -16,7 +16,7 @@ struct picture {
 };
 
 /* What the database counts, without making one where there is none. */
-static enum status count(const struct config *cfg, struct picture *p, struct error *err)
+static enum status status_count(const struct config *cfg, struct picture *p, struct error *err)
 {
     const char *path = config_string(cfg, "sticker-db");
     struct sticker_store *store;
@@ -86,16 +86,16 @@ static void print_text(const struct config *cfg, const struct picture *p)
     print_models(json_object_get(p->seen.search, "models"));
 }
 
-static enum status look(const struct config *cfg, struct observer *o, struct picture *p, struct error *err)
+static enum status status_look(const struct config *cfg, struct observer *o, struct picture *p, struct error *err)
 {
     observed_free(&p->seen);
     observer_look(o, &p->seen);
-    return count(cfg, p, err);
+    return status_count(cfg, p, err);
 }
 
 /* Until nothing is pending. The database says what is pending for SearchService; what lies ahead there
  * it says itself. */
-static enum status watch(const struct config *cfg, struct observer *o, struct picture *p, struct error *err)
+static enum status status_watch(const struct config *cfg, struct observer *o, struct picture *p, struct error *err)
 {
     struct progress progress;
     progress_start(&progress, "Indexing", config_bool(cfg, "quiet"));
@@ -112,7 +112,7 @@ static enum status watch(const struct config *cfg, struct observer *o, struct pi
         int64_t done = p->seen.documents + p->seen.images;
         progress_show(&progress, done, done + p->pending + p->seen.images_ahead);
         usleep(300000);
-        st = look(cfg, o, p, err);
+        st = status_look(cfg, o, p, err);
     }
     progress_clear(&progress);
     return st;
@@ -129,9 +129,9 @@ int cmd_status(const struct config *cfg)
     p.search_url = config_string(cfg, "search-url");
     enum status st = observer_open(p.sticker_url, p.search_url, &o, &err);
     if (st == OK)
-        st = look(cfg, o, &p, &err);
+        st = status_look(cfg, o, &p, &err);
     if (st == OK && config_bool(cfg, "watch"))
-        st = watch(cfg, o, &p, &err);
+        st = status_watch(cfg, o, &p, &err);
     if (st == OK && config_bool(cfg, "json"))
         st = print_json(&p, &err);
     else if (st == OK)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool on_progress(void *ctx, int64_t done, int64_t total)
+static bool copy_on_progress(void *ctx, int64_t done, int64_t total)
 {
     progress_show(ctx, done, total);
     return !cmd_stopped();
@@ -24,7 +24,7 @@ int cmd_store(const struct config *cfg)
         return cmd_usage("store: expected copy, found \"%s\"", args[0]);
     cmd_stop_on_signals();
     progress_start(&bar, "Copying rows", config_bool(cfg, "quiet"));
-    enum status st = store_copy(args[1], args[2], on_progress, &bar, &copied, &err);
+    enum status st = store_copy(args[1], args[2], copy_on_progress, &bar, &copied, &err);
     progress_clear(&bar);
     if (st == ERR_CANCELLED) {
         fputs("peel: stopped; the same command goes on from here\n", stderr);

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum status create(const struct config *cfg, struct sticker_store *store, const char *name, struct error *err)
+static enum status token_create(const struct config *cfg, struct sticker_store *store, const char *name,
+                                struct error *err)
 {
     char key[41], hash[65];
     auth_token_new(key);
@@ -17,7 +18,7 @@ static enum status create(const struct config *cfg, struct sticker_store *store,
     return st;
 }
 
-static enum status list(struct sticker_store *store, struct arena *a, struct error *err)
+static enum status token_list(struct sticker_store *store, struct arena *a, struct error *err)
 {
     struct token *tokens;
     size_t n;
@@ -49,9 +50,9 @@ int cmd_token(const struct config *cfg)
     arena_init(&a, 64u << 20);
     enum status st = cmd_open_stickers(cfg, 1, &store, &err);
     if (st == OK && lists) {
-        st = list(store, &a, &err);
+        st = token_list(store, &a, &err);
     } else if (st == OK && creates) {
-        st = create(cfg, store, args[1], &err);
+        st = token_create(cfg, store, args[1], &err);
     } else if (st == OK) {
         st = sticker_store_token_revoke(store, args[1], &err);
         if (st == OK)

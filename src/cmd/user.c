@@ -22,7 +22,8 @@ static enum status new_password_hash(const struct config *cfg, char hash[SECRET_
     return st;
 }
 
-static enum status create(const struct config *cfg, struct sticker_store *store, const char *name, struct error *err)
+static enum status user_create(const struct config *cfg, struct sticker_store *store, const char *name,
+                               struct error *err)
 {
     char hash[SECRET_HASH_SIZE];
     struct user user = {.username = name,
@@ -38,8 +39,8 @@ static enum status create(const struct config *cfg, struct sticker_store *store,
     return st;
 }
 
-static enum status passwd(const struct config *cfg, struct sticker_store *store, const char *name, struct arena *a,
-                          struct error *err)
+static enum status user_passwd(const struct config *cfg, struct sticker_store *store, const char *name, struct arena *a,
+                               struct error *err)
 {
     char hash[SECRET_HASH_SIZE];
     struct user user;
@@ -53,7 +54,7 @@ static enum status passwd(const struct config *cfg, struct sticker_store *store,
     return st;
 }
 
-static enum status list(struct sticker_store *store, struct arena *a, struct error *err)
+static enum status user_list(struct sticker_store *store, struct arena *a, struct error *err)
 {
     struct user *users;
     size_t n;
@@ -88,11 +89,11 @@ int cmd_user(const struct config *cfg)
     arena_init(&a, 64u << 20);
     enum status st = cmd_open_stickers(cfg, 1, &store, &err);
     if (st == OK && lists) {
-        st = list(store, &a, &err);
+        st = user_list(store, &a, &err);
     } else if (st == OK && strcmp(args[0], "create") == 0) {
-        st = create(cfg, store, args[1], &err);
+        st = user_create(cfg, store, args[1], &err);
     } else if (st == OK && strcmp(args[0], "passwd") == 0) {
-        st = passwd(cfg, store, args[1], &a, &err);
+        st = user_passwd(cfg, store, args[1], &a, &err);
     } else if (st == OK) {
         st = sticker_store_user_delete(store, args[1], &err);
         if (st == OK)

@@ -68,7 +68,7 @@ void wordnet_close(struct wordnet *w)
     free(w);
 }
 
-static uint64_t key_of(char part, const char *offset)
+static uint64_t synset_key(char part, const char *offset)
 {
     return (uint64_t)(part == 's' ? 'a' : part) << 32 | (uint32_t)strtoul(offset, NULL, 10);
 }
@@ -82,7 +82,7 @@ static bool read_set(struct wordnet *w, char *line)
     const char *part = strtok_r(NULL, " ", &save), *count = strtok_r(NULL, " ", &save);
     if (!offset || !part || !count)
         return true;
-    set.key = key_of(*part, offset);
+    set.key = synset_key(*part, offset);
     unsigned long n = strtoul(count, NULL, 16);
     set.words = arena_array(&w->arena, n < MAX_WORDS ? n + 1 : MAX_WORDS, sizeof *set.words);
     for (unsigned long i = 0; i < n && set.words; i++) {
@@ -107,7 +107,7 @@ static bool read_set(struct wordnet *w, char *line)
             break;
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
             if (strcmp(symbol, kinds[k].symbol) == 0)
-                set.links[set.n_links++] = (struct link){key_of(*part, to), kinds[k].strength};
+                set.links[set.n_links++] = (struct link){synset_key(*part, to), kinds[k].strength};
     }
     if (!set.words || !set.links)
         return false;
@@ -144,7 +144,7 @@ static bool read_lemma(struct wordnet *w, char *line)
     struct lemma *l = &w->lemmas[w->n_lemmas++];
     *l = (struct lemma){.word = arena_strdup(&w->arena, word)};
     while (l->n < MAX_SENSES && (offset = strtok_r(NULL, " ", &save)) != NULL)
-        l->senses[l->n++] = key_of(*part, offset);
+        l->senses[l->n++] = synset_key(*part, offset);
     return l->word != NULL;
 }
 
@@ -167,7 +167,7 @@ enum status wordnet_read(struct wordnet *w, const char *path, const char *data, 
     return ok ? OK : err_no_memory(err, "WordNet");
 }
 
-static int by_key(const void *x, const void *y)
+static int synsets_by_key(const void *x, const void *y)
 {
     const struct set *a = x, *b = y;
     return (a->key > b->key) - (a->key < b->key);
@@ -177,7 +177,7 @@ static enum status relate_set(const struct wordnet *w, struct lexicon_builder *b
                               float strength, struct error *err)
 {
     struct set wanted = {.key = key};
-    const struct set *set = bsearch(&wanted, w->sets, w->n_sets, sizeof wanted, by_key);
+    const struct set *set = bsearch(&wanted, w->sets, w->n_sets, sizeof wanted, synsets_by_key);
     enum status st = OK;
     for (size_t i = 0; set && i < set->n_words && st == OK; i++)
         st = lexicon_builder_relate(b, word, set->words[i], strength, err);
@@ -188,14 +188,14 @@ enum status wordnet_relate(struct wordnet *w, struct lexicon_builder *b, struct 
 {
     enum status st = OK;
     if (w->n_sets)
-        qsort(w->sets, w->n_sets, sizeof *w->sets, by_key);
+        qsort(w->sets, w->n_sets, sizeof *w->sets, synsets_by_key);
     for (size_t i = 0; i < w->n_lemmas && st == OK; i++) {
         const struct lemma *l = &w->lemmas[i];
         for (size_t s = 0; s < l->n && st == OK; s++) {
             float share = 1 - SENSE_DECAY * (float)s;
             share = share > 0.5f ? share : 0.5f;
             struct set wanted = {.key = l->senses[s]};
-            const struct set *set = bsearch(&wanted, w->sets, w->n_sets, sizeof wanted, by_key);
+            const struct set *set = bsearch(&wanted, w->sets, w->n_sets, sizeof wanted, synsets_by_key);
             st = relate_set(w, b, l->word, l->senses[s], SYNONYM * share, err);
             for (size_t k = 0; set && k < set->n_links && st == OK; k++)
                 st = relate_set(w, b, l->word, set->links[k].to, set->links[k].strength * share, err);

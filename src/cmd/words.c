@@ -28,7 +28,7 @@ static const struct pack wordnet = {
     .sha512 = "zVyFsvE+mq9MCmwXUWHIcpfbrHHClZWZiVOzKSxNJruIcFn2RbY55zkhiAMMxM8zCVSmtNiViq8FsAZSFpMYag==",
 };
 
-static bool stopped(void *ctx)
+static bool words_stopped(void *ctx)
 {
     (void)ctx;
     return cmd_stopped();
@@ -74,7 +74,7 @@ static enum status end_list(struct json_stream *j, struct error *err)
     return lexicon_builder_add(j->builder, j->key, j->numbers, err);
 }
 
-static void read_string(struct json_stream *j, char c)
+static void words_read_string(struct json_stream *j, char c)
 {
     if (j->escaped || c != '"') {
         if (j->len + 1 < sizeof j->token)
@@ -88,7 +88,7 @@ static void read_string(struct json_stream *j, char c)
     j->len = 0;
 }
 
-static enum status read_json(void *ctx, const char *path, const char *data, size_t len, struct error *err)
+static enum status words_read_json(void *ctx, const char *path, const char *data, size_t len, struct error *err)
 {
     struct json_stream *j = ctx;
     enum status st = OK;
@@ -96,7 +96,7 @@ static enum status read_json(void *ctx, const char *path, const char *data, size
     for (size_t i = 0; i < len && st == OK; i++) {
         char c = data[i];
         if (j->in_string) {
-            read_string(j, c);
+            words_read_string(j, c);
         } else if (c == '"') {
             j->in_string = true;
             j->len = 0;
@@ -141,12 +141,12 @@ static bool is_wordnet(void *ctx, const char *path)
 
 /* --- the command --- */
 
-static enum status make(const struct config *cfg, const char *to, struct arena *a, struct lexicon_builder *b,
-                        struct error *err)
+static enum status words_make(const struct config *cfg, const char *to, struct arena *a, struct lexicon_builder *b,
+                              struct error *err)
 {
     struct pack_source source = {.cache_dir = config_string(cfg, "cache-dir"),
                                  .registry = config_string(cfg, "npm-registry"),
-                                 .stopped = stopped};
+                                 .stopped = words_stopped};
     struct progress bar;
     struct wordnet *net = NULL;
     struct json_stream json = {.builder = b, .bar = &bar, .total = 307u << 20};
@@ -158,7 +158,7 @@ static enum status make(const struct config *cfg, const char *to, struct arena *
         st = pack_fetch(&source, &wordnet, a, &sets, &release, err);
     progress_start(&bar, "Reading MiB", config_bool(cfg, "quiet"));
     if (st == OK)
-        st = pack_stream(vectors, is_glove, read_json, &json, err);
+        st = pack_stream(vectors, is_glove, words_read_json, &json, err);
     if (st == OK)
         st = wordnet_open(&net, err);
     if (st == OK)
@@ -195,7 +195,7 @@ int cmd_words(const struct config *cfg)
     arena_init(&a, 1u << 20);
     enum status st = lexicon_builder_open(&b, &err);
     if (st == OK)
-        st = make(cfg, to, &a, b, &err);
+        st = words_make(cfg, to, &a, b, &err);
     lexicon_builder_close(b);
     arena_free(&a);
     if (st == OK && (st = lexicon_open(to, &lexicon, &err)) == OK) {

@@ -13,7 +13,7 @@ struct line {
     const char *at, *end; /* what is left of it; at[0] is readable only before end */
 };
 
-static bool blank(char c)
+static bool is_space_or_tab(char c)
 {
     return c == ' ' || c == '\t';
 }
@@ -25,7 +25,7 @@ static bool key_start(char c)
 
 static void skip_blanks(struct line *l)
 {
-    while (l->at < l->end && blank(*l->at))
+    while (l->at < l->end && is_space_or_tab(*l->at))
         l->at++;
 }
 
@@ -41,7 +41,7 @@ static enum status bad(const struct line *l, struct error *err, const char *what
 
 static enum status parse_key(struct line *l, struct arena *a, const char **key, struct error *err)
 {
-    if (l->end - l->at > 6 && memcmp(l->at, "export", 6) == 0 && blank(l->at[6])) {
+    if (l->end - l->at > 6 && memcmp(l->at, "export", 6) == 0 && is_space_or_tab(l->at[6])) {
         l->at += 6;
         skip_blanks(l);
     }
@@ -95,11 +95,11 @@ static enum status parse_value(struct line *l, struct arena *a, const char **val
     if (l->at < l->end && (*l->at == '"' || *l->at == '\''))
         return parse_quoted(l, out, &len, err);
     for (const char *start = l->at; l->at < l->end; l->at++) {
-        if (*l->at == '#' && (l->at == start || blank(l->at[-1])))
+        if (*l->at == '#' && (l->at == start || is_space_or_tab(l->at[-1])))
             break;
         out[len++] = *l->at;
     }
-    while (len && blank(out[len - 1]))
+    while (len && is_space_or_tab(out[len - 1]))
         len--;
     out[len] = '\0';
     return OK;

@@ -60,7 +60,7 @@ static void put_allowed(struct buf *out, const struct option *o, const char *bet
     }
 }
 
-static void put_default(struct buf *out, const struct option *o)
+static void help_put_default(struct buf *out, const struct option *o)
 {
     if (o->type != OPTION_BOOL && o->fallback && *o->fallback)
         buf_printf(out, "%s%s", o->fallback, o->type == OPTION_DURATION ? o->unit : "");
@@ -73,7 +73,7 @@ static void put_option(struct buf *out, const struct option *o)
     buf_printf(out, "  %-*s %s\n  %*s [", FLAG_WIDTH, flag, o->help, FLAG_WIDTH, "");
     if (o->type != OPTION_BOOL && o->fallback && *o->fallback) {
         buf_puts(out, "default ");
-        put_default(out, o);
+        help_put_default(out, o);
         buf_puts(out, "; ");
     }
     size_t before = out->len;
@@ -104,14 +104,14 @@ void config_help(const char *command, struct buf *out)
                   "written --name=value.\n");
 }
 
-static void put_row(struct buf *out, const struct option *o)
+static void help_put_row(struct buf *out, const struct option *o)
 {
     buf_printf(out, "| `--%s` | ", o->name);
     put_env(out, o);
     if (o->flags & OPTION_SECRET)
         buf_puts(out, " (and `_FILE`)");
     buf_puts(out, " | ");
-    put_default(out, o);
+    help_put_default(out, o);
     buf_puts(out, " | ");
     put_allowed(out, o, ", ");
     buf_printf(out, " | %s | ", o->help);
@@ -135,6 +135,6 @@ void config_markdown(struct buf *out)
                        "|---|---|---|---|---|---|\n",
                        o->name);
         else if (!(o->flags & OPTION_HIDDEN))
-            put_row(out, o);
+            help_put_row(out, o);
     }
 }

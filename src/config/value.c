@@ -60,7 +60,7 @@ const char *value_expected(const struct option *o, struct arena *a)
     return text ? text : "";
 }
 
-static enum status refuse(const struct option *o, const char *where, const char *text, struct error *err)
+static enum status value_refuse(const struct option *o, const char *where, const char *text, struct error *err)
 {
     struct arena a;
     arena_init(&a, 8192);
@@ -166,5 +166,5 @@ enum status value_parse(const struct option *o, const char *where, const char *t
         o->type == OPTION_INT || o->type == OPTION_BYTES || o->type == OPTION_DURATION || o->type == OPTION_NUMBER;
     if (good && ranged)
         good = *number >= o->least && *number <= o->most;
-    return good ? OK : refuse(o, where, text, err);
+    return good ? OK : value_refuse(o, where, text, err);
 }

@@ -92,7 +92,7 @@ static enum status failed(struct pg_conn *c, const PGresult *result, struct erro
 
 /* --- connections --- */
 
-static enum status script(struct db_conn *c, const char *sql, struct error *err);
+static enum status pg_script(struct db_conn *c, const char *sql, struct error *err);
 
 static void quiet(void *arg, const PGresult *result)
 {
@@ -108,7 +108,7 @@ static enum status set_up(struct pg_conn *c, struct error *err)
              "SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = %d;"
              "SET client_encoding = 'UTF8'; SET plan_cache_mode = force_generic_plan",
              STATEMENT_MS, STATEMENT_MS, STATEMENT_MS);
-    return script(&c->base, sql, err);
+    return pg_script(&c->base, sql, err);
 }
 
 static PGconn *connect_to(const struct pg *d, const char *database)
@@ -131,11 +131,11 @@ static PGresult *await_result(struct pg_conn *c, bool sent, struct error *err)
     while (sent) {
         int unsent = PQflush(c->handle);
         while (!PQisBusy(c->handle)) {
-            PGresult *next = PQgetResult(c->handle);
-            if (!next)
+            PGresult *pg_next = PQgetResult(c->handle);
+            if (!pg_next)
                 return last;
             PQclear(last);
-            last = next;
+            last = pg_next;
         }
         int64_t left = deadline - os_monotonic_us();
         struct pollfd socket = {.fd = PQsocket(c->handle), .events = unsent > 0 ? POLLIN | POLLOUT : POLLIN};
@@ -190,7 +190,7 @@ static enum status ready(struct pg_conn *c, struct error *err)
 /* --- statements --- */
 
 /* In binary, as PostgreSQL's *send functions write them: big endian. */
-static void put_bytes(unsigned char **at, uint64_t value, int n)
+static void pg_put_bytes(unsigned char **at, uint64_t value, int n)
 {
     for (int i = n - 1; i >= 0; i--)
         *(*at)++ = (unsigned char)(value >> 8 * i & 0xff);
@@ -221,20 +221,20 @@ static unsigned char *pack_array(const struct db_arg *arg, size_t *len)
     unsigned char *bytes = malloc(*len), *at = bytes;
     if (!bytes)
         return NULL;
-    put_bytes(&at, 1, 4); /* dimensions */
-    put_bytes(&at, 1, 4); /* there may be NULLs */
-    put_bytes(&at, arg->type == DB_ARG_INTS ? OID_INT8 : OID_BYTEA, 4);
-    put_bytes(&at, arg->len, 4);
-    put_bytes(&at, 1, 4); /* the first item's number */
+    pg_put_bytes(&at, 1, 4); /* dimensions */
+    pg_put_bytes(&at, 1, 4); /* there may be NULLs */
+    pg_put_bytes(&at, arg->type == DB_ARG_INTS ? OID_INT8 : OID_BYTEA, 4);
+    pg_put_bytes(&at, arg->len, 4);
+    pg_put_bytes(&at, 1, 4); /* the first item's number */
     for (size_t i = 0; i < arg->len; i++) {
         size_t size = item_size(arg, i);
         if (arg->type == DB_ARG_INTS) {
-            put_bytes(&at, size, 4);
-            put_bytes(&at, (uint64_t)((const int64_t *)arg->data)[i], 8);
+            pg_put_bytes(&at, size, 4);
+            pg_put_bytes(&at, (uint64_t)((const int64_t *)arg->data)[i], 8);
             continue;
         }
         const struct db_bytes *b = (const struct db_bytes *)arg->data + i;
-        put_bytes(&at, b->data ? size : UINT32_MAX, 4);
+        pg_put_bytes(&at, b->data ? size : UINT32_MAX, 4);
         if (b->data && size)
             memcpy(at, b->data, size);
         at += b->data ? size : 0;
@@ -252,7 +252,7 @@ struct values {
     unsigned char *owned[MAX_ARGS];
 };
 
-static enum status bind(struct values *v, const struct db_arg *args, size_t n, struct error *err)
+static enum status pg_bind(struct values *v, const struct db_arg *args, size_t n, struct error *err)
 {
     assert(n <= MAX_ARGS);
     memset(v->owned, 0, sizeof v->owned);
@@ -269,7 +269,7 @@ static enum status bind(struct values *v, const struct db_arg *args, size_t n, s
             break;
         case DB_ARG_INT:
             v->types[i] = OID_INT8;
-            put_bytes(&at, (uint64_t)arg->number, 8);
+            pg_put_bytes(&at, (uint64_t)arg->number, 8);
             v->data[i] = (const char *)v->numbers[i];
             len = 8;
             break;
@@ -294,8 +294,8 @@ static enum status bind(struct values *v, const struct db_arg *args, size_t n, s
 }
 
 /* The statement's name on this connection, prepared there if it is new. */
-static enum status prepare(struct pg_conn *c, const char *sql, const struct values *v, size_t n,
-                           char name[STATEMENT_NAME], struct error *err)
+static enum status pg_prepare(struct pg_conn *c, const char *sql, const struct values *v, size_t n,
+                              char name[STATEMENT_NAME], struct error *err)
 {
     size_t at = 0;
     while (at < c->n_prepared && c->prepared[at] != sql)
@@ -312,8 +312,8 @@ static enum status prepare(struct pg_conn *c, const char *sql, const struct valu
     return st;
 }
 
-static enum status execute(struct pg_conn *c, const char *sql, bool once, const struct db_arg *args, size_t n,
-                           PGresult **out, struct error *err)
+static enum status pg_execute(struct pg_conn *c, const char *sql, bool once, const struct db_arg *args, size_t n,
+                              PGresult **out, struct error *err)
 {
     struct values v;
     char name[STATEMENT_NAME];
@@ -325,12 +325,12 @@ static enum status execute(struct pg_conn *c, const char *sql, bool once, const 
     /* A server that went away meanwhile is noticed now; the first statement of a transaction, or one outside, may be
      * sent again. */
     bool fresh = !c->pinned;
-    st = bind(&v, args, n, err);
+    st = pg_bind(&v, args, n, err);
     for (int attempt = 0; st == OK; attempt++) {
         if (once)
             *out = await_result(c, PQsendQueryParams(c->handle, sql, (int)n, v.types, v.data, v.len, v.format, 1) == 1,
                                 err);
-        else if ((st = prepare(c, sql, &v, n, name, err)) == OK)
+        else if ((st = pg_prepare(c, sql, &v, n, name, err)) == OK)
             *out = await_result(c, PQsendQueryPrepared(c->handle, name, (int)n, v.data, v.len, v.format, 1) == 1, err);
         ExecStatusType got = PQresultStatus(*out);
         if (st == OK && (got == PGRES_TUPLES_OK || got == PGRES_COMMAND_OK))
@@ -348,30 +348,30 @@ static enum status execute(struct pg_conn *c, const char *sql, bool once, const 
     return st;
 }
 
-static void query(struct db_rows *r, const char *sql, const struct db_arg *args, size_t n)
+static void pg_query(struct db_rows *r, const char *sql, const struct db_arg *args, size_t n)
 {
     PGresult *result;
-    r->status = execute(pg_conn(r->conn), sql, r->once, args, n, &result, r->err);
+    r->status = pg_execute(pg_conn(r->conn), sql, r->once, args, n, &result, r->err);
     r->set = result;
     r->count = result ? PQntuples(result) : 0;
 }
 
-static bool next(struct db_rows *r)
+static bool pg_next(struct db_rows *r)
 {
     return ++r->at < r->count;
 }
 
-static int64_t changed(struct db_rows *r)
+static int64_t pg_changed(struct db_rows *r)
 {
     return strtoll(PQcmdTuples(r->set), NULL, 10);
 }
 
-static void end(struct db_rows *r)
+static void pg_end(struct db_rows *r)
 {
     PQclear(r->set);
 }
 
-static const void *bytes(struct db_rows *r, int column, size_t *len)
+static const void *pg_bytes(struct db_rows *r, int column, size_t *len)
 {
     const PGresult *result = r->set;
     assert(column < PQnfields(result));
@@ -380,10 +380,10 @@ static const void *bytes(struct db_rows *r, int column, size_t *len)
     return null ? NULL : PQgetvalue(result, r->at, column);
 }
 
-static int64_t integer(struct db_rows *r, int column)
+static int64_t pg_integer(struct db_rows *r, int column)
 {
     size_t len;
-    const unsigned char *at = bytes(r, column, &len);
+    const unsigned char *at = pg_bytes(r, column, &len);
     uint64_t v = len > 1 && at[0] >> 7 ? UINT64_MAX : 0;
     assert(len <= 8);
     for (size_t i = 0; i < len; i++)
@@ -391,11 +391,11 @@ static int64_t integer(struct db_rows *r, int column)
     return (int64_t)v;
 }
 
-static double real(struct db_rows *r, int column)
+static double pg_real(struct db_rows *r, int column)
 {
     size_t len;
-    (void)bytes(r, column, &len);
-    int64_t bits = integer(r, column);
+    (void)pg_bytes(r, column, &len);
+    int64_t bits = pg_integer(r, column);
     double d;
     float f;
     if (len == sizeof f) {
@@ -415,7 +415,7 @@ static uint32_t read_4(const unsigned char *p)
 void pg_array(struct pg_items *it, struct db_rows *r, int column)
 {
     size_t len;
-    const unsigned char *array = bytes(r, column, &len);
+    const unsigned char *array = pg_bytes(r, column, &len);
     *it = (struct pg_items){0};
     if (len >= ARRAY_HEAD && read_4(array) == 1)
         *it = (struct pg_items){.at = array + ARRAY_HEAD, .end = array + len, .left = read_4(array + 12)};
@@ -440,7 +440,7 @@ bool pg_item(struct pg_items *it, const unsigned char **data, size_t *len)
     return true;
 }
 
-static enum status script(struct db_conn *base, const char *sql, struct error *err)
+static enum status pg_script(struct db_conn *base, const char *sql, struct error *err)
 {
     struct pg_conn *c = pg_conn(base);
     enum status st = ready(c, err);
@@ -455,22 +455,22 @@ static enum status script(struct db_conn *base, const char *sql, struct error *e
 
 /* --- transactions --- */
 
-static enum status snapshot(struct db_conn *c, struct error *err)
+static enum status pg_snapshot(struct db_conn *c, struct error *err)
 {
     enum status st = db_run(c, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", DB_NONE, NULL, err);
     pg_conn(c)->pinned = st == OK;
     return st;
 }
 
-static void snapshot_end(struct db_conn *c)
+static void pg_snapshot_end(struct db_conn *c)
 {
     pg_conn(c)->pinned = false;
     if (PQstatus(pg_conn(c)->handle) == CONNECTION_OK)
-        (void)!script(c, "COMMIT", NULL);
+        (void)!pg_script(c, "COMMIT", NULL);
 }
 
 /* Begins, and learns the transaction's number in the same round trip. */
-static enum status begin(struct pg_conn *c, char number[24], bool *again, struct error *err)
+static enum status pg_begin(struct pg_conn *c, char number[24], bool *again, struct error *err)
 {
     c->gave_up = false;
     enum status st = ready(c, err);
@@ -490,7 +490,7 @@ static enum status begin(struct pg_conn *c, char number[24], bool *again, struct
 
 /* The connection broke between COMMIT and its answer: the server knows whether it came that far, though perhaps not at
  * once. OK: it did. Where it cannot be asked, `st` and *err stay as they are: unknown. */
-static enum status outcome(struct pg_conn *c, const char *number, enum status st, bool *again)
+static enum status pg_outcome(struct pg_conn *c, const char *number, enum status st, bool *again)
 {
     enum { ASKED = 8 };
     struct error local;
@@ -507,11 +507,11 @@ static enum status outcome(struct pg_conn *c, const char *number, enum status st
     return st;
 }
 
-static enum status attempt(struct pg_conn *c, enum db_durability durability, db_job *job, void *arg, bool *again,
-                           struct error *err)
+static enum status pg_attempt(struct pg_conn *c, enum db_durability durability, db_job *job, void *arg, bool *again,
+                              struct error *err)
 {
     char number[24];
-    enum status st = begin(c, number, again, err);
+    enum status st = pg_begin(c, number, again, err);
     if (st != OK)
         return st;
     if (durability == DB_FAST)
@@ -525,13 +525,13 @@ static enum status attempt(struct pg_conn *c, enum db_durability durability, db_
     bool broke = PQstatus(c->handle) != CONNECTION_OK;
     *again = st != OK && (c->gave_up || (broke && !committing));
     if (st != OK && broke && committing)
-        return outcome(c, number, st, again);
+        return pg_outcome(c, number, st, again);
     if (!broke && PQtransactionStatus(c->handle) != PQTRANS_IDLE)
-        (void)!script(&c->base, "ROLLBACK", NULL);
+        (void)!pg_script(&c->base, "ROLLBACK", NULL);
     return st;
 }
 
-static enum status write_job(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err)
+static enum status pg_write_job(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err)
 {
     struct db_conn *c = db_take(d, &d->writes);
     bool again = true;
@@ -541,7 +541,7 @@ static enum status write_job(struct db *d, enum db_durability durability, db_job
         os_random(&random, sizeof random);
         if (i)
             usleep(random % (1000u << i));
-        st = attempt(pg_conn(c), durability, job, arg, &again, err);
+        st = pg_attempt(pg_conn(c), durability, job, arg, &again, err);
     }
     db_give(d, c);
     return st;
@@ -589,8 +589,8 @@ static enum status first_connection(struct pg *d, bool create, struct error *err
     return PQstatus(c->handle) == CONNECTION_OK ? set_up(c, err) : failed(c, NULL, err);
 }
 
-static enum status read_version(struct pg *d, struct pg_conn *c, const struct db_schema *schema, int64_t *version,
-                                struct error *err)
+static enum status pg_read_version(struct pg *d, struct pg_conn *c, const struct db_schema *schema, int64_t *version,
+                                   struct error *err)
 {
     struct db_rows r;
     bool other = false;
@@ -620,28 +620,28 @@ static enum status migrate(struct pg *d, struct pg_conn *c, const struct db_sche
 {
     int64_t version;
     c->patient = true; /* it may have to wait for another's migration */
-    enum status st = script(&c->base,
-                            "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
-                            "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ");"
-                            "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY,"
-                            " what text NOT NULL, applied_us bigint NOT NULL)",
-                            err);
+    enum status st = pg_script(&c->base,
+                               "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
+                               "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ");"
+                               "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY,"
+                               " what text NOT NULL, applied_us bigint NOT NULL)",
+                               err);
     if (st == OK)
-        st = read_version(d, c, schema, &version, err);
+        st = pg_read_version(d, c, schema, &version, err);
     for (; st == OK && version < schema->count; version++) {
-        if ((st = script(&c->base, schema->migrations[version], err)) != OK ||
+        if ((st = pg_script(&c->base, schema->migrations[version], err)) != OK ||
             (st = db_run(&c->base, "INSERT INTO schema_migrations (version, what, applied_us) VALUES ($1, $2, $3)",
                          DB_ARGS(DB_INT(version + 1), DB_TEXT(schema->what), DB_INT(os_now_us())), NULL, err)) != OK)
             err_prefix(err, "migration %" PRId64 " of %s", version + 1, schema->what);
     }
     if (st == OK)
-        return script(&c->base, "COMMIT", err);
-    (void)!script(&c->base, "ROLLBACK", NULL);
+        return pg_script(&c->base, "COMMIT", err);
+    (void)!pg_script(&c->base, "ROLLBACK", NULL);
     return st;
 }
 
 /* "host:port/name", whatever the URL holds. */
-static char *name_of(const char *url)
+static char *pg_database_name(const char *url)
 {
     char *said = NULL, *name = NULL;
     PQconninfoOption *options = PQconninfoParse(url, &said);
@@ -658,7 +658,7 @@ static char *name_of(const char *url)
     return name;
 }
 
-static void close_all(struct db *base)
+static void pg_close_all(struct db *base)
 {
     struct pg *d = (struct pg *)base;
     for (unsigned i = 0; i < base->count; i++)
@@ -670,7 +670,7 @@ static void close_all(struct db *base)
 enum status db_postgres_open(const char *url, unsigned connections, const struct db_schema *schema, struct db **out,
                              struct error *err)
 {
-    char *name = name_of(url);
+    char *name = pg_database_name(url);
     struct pg *d = calloc(1, sizeof *d);
     enum status st = OK;
     if (!d)
@@ -706,16 +706,16 @@ enum status db_postgres_open(const char *url, unsigned connections, const struct
 
 const struct db_driver db_postgres = {
     .postgres = true,
-    .close = close_all,
-    .snapshot = snapshot,
-    .snapshot_end = snapshot_end,
-    .write = write_job,
-    .script = script,
-    .query = query,
-    .next = next,
-    .changed = changed,
-    .end = end,
-    .integer = integer,
-    .real = real,
-    .bytes = bytes,
+    .close = pg_close_all,
+    .snapshot = pg_snapshot,
+    .snapshot_end = pg_snapshot_end,
+    .write = pg_write_job,
+    .script = pg_script,
+    .query = pg_query,
+    .next = pg_next,
+    .changed = pg_changed,
+    .end = pg_end,
+    .integer = pg_integer,
+    .real = pg_real,
+    .bytes = pg_bytes,
 };

@@ -83,7 +83,7 @@ static void configure(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static enum status script(struct db_conn *c, const char *sql, struct error *err)
+static enum status sqlite_script(struct db_conn *c, const char *sql, struct error *err)
 {
     int rc = sqlite3_exec(handle_of(c), sql, NULL, NULL, NULL);
     return rc == SQLITE_OK ? OK : conn_error(c, rc, err);
@@ -135,12 +135,13 @@ enum status sqlite_conn_open(const char *path, bool writer, const struct db_sche
     if (st == OK && writer)
         st = enter_wal(&c->base, err);
     if (st == OK)
-        st = script(&c->base,
-                    writer ? "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA synchronous = NORMAL;"
-                             "PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000;"
-                             "PRAGMA cache_size = -8192"
-                           : "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -4096",
-                    err);
+        st =
+            sqlite_script(&c->base,
+                          writer ? "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA synchronous = NORMAL;"
+                                   "PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000;"
+                                   "PRAGMA cache_size = -8192"
+                                 : "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -4096",
+                          err);
     if (st != OK) {
         sqlite_conn_close(&c->base);
         return st;
@@ -180,7 +181,7 @@ static enum status create_file(const char *path, struct error *err)
     return st;
 }
 
-static void close_all(struct db *base)
+static void sqlite_close_all(struct db *base)
 {
     struct sqlite_db *d = (struct sqlite_db *)base;
     for (unsigned i = 0; i < base->count; i++)
@@ -228,28 +229,29 @@ enum status db_sqlite_open(const char *path, unsigned readers, const struct db_s
     return OK;
 }
 
-static enum status write_job(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err)
+static enum status sqlite_write_job(struct db *d, enum db_durability durability, db_job *job, void *arg,
+                                    struct error *err)
 {
     return sqlite_writer_do(((struct sqlite_db *)d)->writer, durability, job, arg, &d->writes.waited, err);
 }
 
-static enum status snapshot(struct db_conn *c, struct error *err)
+static enum status sqlite_snapshot(struct db_conn *c, struct error *err)
 {
     return db_run(c, "BEGIN", DB_NONE, NULL, err);
 }
 
-static void snapshot_end(struct db_conn *c)
+static void sqlite_snapshot_end(struct db_conn *c)
 {
     /* Nothing was written, so there is nothing that ending could lose. */
     (void)!db_run(c, "COMMIT", DB_NONE, NULL, NULL);
     if (sqlite_in_transaction(c))
-        (void)!script(c, "ROLLBACK", NULL);
+        (void)!sqlite_script(c, "ROLLBACK", NULL);
 }
 
 /* --- statements --- */
 
-static enum status prepare(struct sqlite_conn *c, const char *sql, unsigned flags, sqlite3_stmt **out,
-                           struct error *err)
+static enum status sqlite_prepare(struct sqlite_conn *c, const char *sql, unsigned flags, sqlite3_stmt **out,
+                                  struct error *err)
 {
     int rc = sqlite3_prepare_v3(c->handle, sql, -1, flags, out, NULL);
     if (rc == SQLITE_ERROR) /* our SQL is fixed: the file's tables are not what their version promises */
@@ -267,7 +269,7 @@ static enum status cached(struct sqlite_conn *c, const char *sql, sqlite3_stmt *
     }
     assert(c->n_cached < MAX_STATEMENTS);
     sqlite3_stmt *stmt;
-    enum status st = prepare(c, sql, SQLITE_PREPARE_PERSISTENT, &stmt, err);
+    enum status st = sqlite_prepare(c, sql, SQLITE_PREPARE_PERSISTENT, &stmt, err);
     if (st != OK)
         return st;
     c->cache[c->n_cached].sql = sql;
@@ -285,7 +287,7 @@ static const struct db_arg *arg_at(sqlite3_stmt *stmt, int at, const struct db_a
     return &args[number - 1];
 }
 
-static void bind(struct db_rows *r, const struct db_arg *args, size_t n)
+static void sqlite_bind(struct db_rows *r, const struct db_arg *args, size_t n)
 {
     sqlite3_stmt *stmt = r->set;
     int count = sqlite3_bind_parameter_count(stmt);
@@ -314,17 +316,17 @@ static void bind(struct db_rows *r, const struct db_arg *args, size_t n)
     }
 }
 
-static void query(struct db_rows *r, const char *sql, const struct db_arg *args, size_t n)
+static void sqlite_query(struct db_rows *r, const char *sql, const struct db_arg *args, size_t n)
 {
     struct sqlite_conn *c = (struct sqlite_conn *)r->conn;
     sqlite3_stmt *stmt = NULL;
-    r->status = r->once ? prepare(c, sql, 0, &stmt, r->err) : cached(c, sql, &stmt, r->err);
+    r->status = r->once ? sqlite_prepare(c, sql, 0, &stmt, r->err) : cached(c, sql, &stmt, r->err);
     r->set = stmt;
     if (r->status == OK)
-        bind(r, args, n);
+        sqlite_bind(r, args, n);
 }
 
-static bool next(struct db_rows *r)
+static bool sqlite_next(struct db_rows *r)
 {
     int rc = sqlite3_step(r->set);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
@@ -332,12 +334,12 @@ static bool next(struct db_rows *r)
     return rc == SQLITE_ROW;
 }
 
-static int64_t changed(struct db_rows *r)
+static int64_t sqlite_changed(struct db_rows *r)
 {
     return sqlite3_changes64(handle_of(r->conn));
 }
 
-static void end(struct db_rows *r)
+static void sqlite_end(struct db_rows *r)
 {
     if (r->once)
         sqlite3_finalize(r->set);
@@ -345,17 +347,17 @@ static void end(struct db_rows *r)
         sqlite3_reset(r->set); /* repeats step's code, which is known already */
 }
 
-static int64_t integer(struct db_rows *r, int column)
+static int64_t sqlite_integer(struct db_rows *r, int column)
 {
     return sqlite3_column_int64(r->set, column);
 }
 
-static double real(struct db_rows *r, int column)
+static double sqlite_real(struct db_rows *r, int column)
 {
     return sqlite3_column_double(r->set, column);
 }
 
-static const void *bytes(struct db_rows *r, int column, size_t *len)
+static const void *sqlite_bytes(struct db_rows *r, int column, size_t *len)
 {
     int type = sqlite3_column_type(r->set, column);
     const void *data = type == SQLITE_BLOB ? sqlite3_column_blob(r->set, column) : sqlite3_column_text(r->set, column);
@@ -364,16 +366,16 @@ static const void *bytes(struct db_rows *r, int column, size_t *len)
 }
 
 const struct db_driver db_sqlite = {
-    .close = close_all,
-    .snapshot = snapshot,
-    .snapshot_end = snapshot_end,
-    .write = write_job,
-    .script = script,
-    .query = query,
-    .next = next,
-    .changed = changed,
-    .end = end,
-    .integer = integer,
-    .real = real,
-    .bytes = bytes,
+    .close = sqlite_close_all,
+    .snapshot = sqlite_snapshot,
+    .snapshot_end = sqlite_snapshot_end,
+    .write = sqlite_write_job,
+    .script = sqlite_script,
+    .query = sqlite_query,
+    .next = sqlite_next,
+    .changed = sqlite_changed,
+    .end = sqlite_end,
+    .integer = sqlite_integer,
+    .real = sqlite_real,
+    .bytes = sqlite_bytes,
 };

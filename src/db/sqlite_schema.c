@@ -9,7 +9,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static enum status read_version(struct db_conn *c, const struct db_schema *schema, int64_t *version, struct error *err)
+static enum status schema_read_version(struct db_conn *c, const struct db_schema *schema, int64_t *version,
+                                       struct error *err)
 {
     int64_t tables, application;
     enum status st;
@@ -35,10 +36,10 @@ static enum status read_version(struct db_conn *c, const struct db_schema *schem
     return OK;
 }
 
-static enum status apply(struct db_conn *c, const struct db_schema *schema, struct error *err)
+static enum status schema_apply(struct db_conn *c, const struct db_schema *schema, struct error *err)
 {
     int64_t version;
-    enum status st = read_version(c, schema, &version, err);
+    enum status st = schema_read_version(c, schema, &version, err);
     if (st != OK)
         return st;
     if (version == 0) {
@@ -65,13 +66,13 @@ static enum status apply(struct db_conn *c, const struct db_schema *schema, stru
 enum status sqlite_migrate(struct db_conn *c, const struct db_schema *schema, struct error *err)
 {
     int64_t version;
-    enum status st = read_version(c, schema, &version, err);
+    enum status st = schema_read_version(c, schema, &version, err);
     if (st != OK || version == schema->count)
         return st;
     /* FULL: what the program relies on afterwards must not vanish in a power loss. */
     if ((st = db_script(c, "PRAGMA synchronous = FULL; BEGIN EXCLUSIVE", err)) != OK)
         return st;
-    st = apply(c, schema, err);
+    st = schema_apply(c, schema, err);
     if (st == OK)
         st = db_script(c, "COMMIT", err);
     if (sqlite_in_transaction(c))

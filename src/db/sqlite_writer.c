@@ -56,7 +56,7 @@ void sqlite_writer_close(struct sqlite_writer *w)
     free(w);
 }
 
-static enum status begin(struct sqlite_writer *w, const struct job *batch, struct error *err)
+static enum status writer_begin(struct sqlite_writer *w, const struct job *batch, struct error *err)
 {
     bool full = false;
     for (const struct job *j = batch; j; j = j->next)
@@ -72,7 +72,7 @@ static enum status begin(struct sqlite_writer *w, const struct job *batch, struc
 }
 
 /* Runs one job in its savepoint. The answer is the transaction's state, the job's own is in j->status. */
-static enum status run_job(struct db_conn *c, struct job *j, struct error *err)
+static enum status writer_run_job(struct db_conn *c, struct job *j, struct error *err)
 {
     enum status st = db_run(c, "SAVEPOINT job", DB_NONE, NULL, err);
     if (st != OK)
@@ -86,14 +86,14 @@ static enum status run_job(struct db_conn *c, struct job *j, struct error *err)
     return db_run(c, "RELEASE job", DB_NONE, NULL, err);
 }
 
-static void run_batch(struct sqlite_writer *w, struct job *batch)
+static void writer_run_batch(struct sqlite_writer *w, struct job *batch)
 {
     struct error err;
     for (struct job *j = batch; j; j = j->next)
         j->begun_us = os_monotonic_us();
-    enum status st = begin(w, batch, &err);
+    enum status st = writer_begin(w, batch, &err);
     for (struct job *j = batch; j && st == OK; j = j->next)
-        st = run_job(w->conn, j, &err);
+        st = writer_run_job(w->conn, j, &err);
     if (st == OK)
         st = db_run(w->conn, "COMMIT", DB_NONE, NULL, &err);
     if (st == OK)
@@ -120,7 +120,7 @@ enum status sqlite_writer_do(struct sqlite_writer *w, enum db_durability durabil
         w->tail = &w->queue;
         w->led = true;
         pthread_mutex_unlock(&w->mutex);
-        run_batch(w, batch);
+        writer_run_batch(w, batch);
         pthread_mutex_lock(&w->mutex);
         for (struct job *j = batch; j; j = j->next)
             j->done = true;

@@ -15,18 +15,18 @@ static enum status no_room(const char *path, struct error *err)
     return err_set(err, ERR_TOO_LARGE, "%.300s: too much text", path);
 }
 
-static int by_filename(const void *x, const void *y)
+static int judged_by_filename(const void *x, const void *y)
 {
     const struct judgement *a = x, *b = y;
     return strcmp(a->filename, b->filename);
 }
 
 /* Sorts and checks what a query's judgements came to; `where` for the error. */
-static enum status finish(struct judged_query *q, const char *path, struct error *err)
+static enum status judged_finish(struct judged_query *q, const char *path, struct error *err)
 {
     if (q->n == 0)
         return err_set(err, ERR_INVALID, "%.300s: query %.64s has no relevant sticker", path, q->id);
-    qsort(q->relevant, q->n, sizeof *q->relevant, by_filename);
+    qsort(q->relevant, q->n, sizeof *q->relevant, judged_by_filename);
     for (size_t i = 1; i < q->n; i++)
         if (strcmp(q->relevant[i - 1].filename, q->relevant[i].filename) == 0)
             return err_set(err, ERR_INVALID, "%.300s: query %.64s names %.200s twice", path, q->id,
@@ -34,8 +34,8 @@ static enum status finish(struct judged_query *q, const char *path, struct error
     return OK;
 }
 
-static enum status push(struct judged *out, const struct judged_query *q, size_t *cap, const char *path,
-                        struct arena *a, struct error *err)
+static enum status judged_push(struct judged *out, const struct judged_query *q, size_t *cap, const char *path,
+                               struct arena *a, struct error *err)
 {
     if (out->n == JUDGED_MAX_QUERIES)
         return err_set(err, ERR_TOO_LARGE, "%.300s: more than %u queries", path, JUDGED_MAX_QUERIES);
@@ -63,7 +63,7 @@ static bool read_grade(const char *s, long *out)
 int judged_grade(const struct judged_query *q, const char *filename)
 {
     struct judgement key = {.filename = filename};
-    const struct judgement *found = bsearch(&key, q->relevant, q->n, sizeof key, by_filename);
+    const struct judgement *found = bsearch(&key, q->relevant, q->n, sizeof key, judged_by_filename);
     return found ? found->grade : 0;
 }
 
@@ -72,8 +72,8 @@ int judged_grade(const struct judged_query *q, const char *filename)
 enum column { QUERY, RELEVANT, ID, SPLIT, TYPE, LANGUAGE, COLUMNS };
 static const char *const column_names[COLUMNS] = {"query", "relevant", "id", "split", "type", "language"};
 
-static enum status read_header(const char *path, const char *const *fields, size_t n, size_t columns[COLUMNS],
-                               struct error *err)
+static enum status judged_read_header(const char *path, const char *const *fields, size_t n, size_t columns[COLUMNS],
+                                      struct error *err)
 {
     for (size_t c = 0; c < COLUMNS; c++) {
         columns[c] = SIZE_MAX;
@@ -130,7 +130,7 @@ enum status judged_read_csv(const char *path, const char *split, struct arena *a
     if (st != OK)
         st = err_prefix(err, "%.300s", path);
     if (st == OK)
-        st = read_header(path, fields, width, columns, err);
+        st = judged_read_header(path, fields, width, columns, err);
     while (st == OK) {
         if ((st = csv_next(&csv, fields, &n, err)) != OK || n == 0) {
             st = st == OK ? OK : err_prefix(err, "%.300s", path);
@@ -155,9 +155,9 @@ enum status judged_read_csv(const char *path, const char *split, struct arena *a
         else if ((st = read_relevant(cell[RELEVANT], &q, a, err)) != OK)
             st = err_prefix(err, "%.300s: line %zu", path, csv.record_line);
         if (st == OK)
-            st = finish(&q, path, err);
+            st = judged_finish(&q, path, err);
         if (st == OK)
-            st = push(out, &q, &cap, path, a, err);
+            st = judged_push(out, &q, &cap, path, a, err);
     }
     if (st == OK && out->n == 0)
         st =
@@ -169,7 +169,7 @@ enum status judged_read_csv(const char *path, const char *split, struct arena *a
 /* --- TREC --- */
 
 /* The file as a string in the arena, of valid UTF-8 without NUL. */
-static enum status read_text(const char *path, struct arena *a, char **out, struct error *err)
+static enum status judged_read_text(const char *path, struct arena *a, char **out, struct error *err)
 {
     struct buf file;
     buf_init(&file, JUDGED_MAX_BYTES);
@@ -208,12 +208,12 @@ static enum status read_topics(const char *path, char *text, struct arena *a, st
             return err_set(err, ERR_INVALID, "%.300s: line %zu: expected an id, a tab and a query", path, line);
         *tab = '\0';
         struct judged_query q = {.id = s, .query = tab + 1, .type = "", .language = ""};
-        st = push(out, &q, &cap, path, a, err);
+        st = judged_push(out, &q, &cap, path, a, err);
     }
     return st;
 }
 
-static int by_id(const void *x, const void *y)
+static int judgements_by_id(const void *x, const void *y)
 {
     const struct judged_query *a = x, *b = y;
     return strcmp(a->id, b->id);
@@ -228,7 +228,7 @@ static enum status read_qrels(const char *path, char *text, struct arena *a, str
         long grade;
         if (!id || !iteration || !name || !number || strtok_r(NULL, " \t", &save) || !read_grade(number, &grade))
             return err_set(err, ERR_INVALID, "%.300s: line %zu: expected \"id 0 filename grade\"", path, line);
-        struct judged_query key = {.id = id}, *q = bsearch(&key, out->queries, out->n, sizeof key, by_id);
+        struct judged_query key = {.id = id}, *q = bsearch(&key, out->queries, out->n, sizeof key, judgements_by_id);
         if (!q)
             return err_set(err, ERR_INVALID, "%.300s: line %zu: there is no query %.64s", path, line, id);
         if (grade < 1)
@@ -254,21 +254,21 @@ enum status judged_read_trec(const char *topics, const char *qrels, struct arena
 {
     char *text;
     *out = (struct judged){0};
-    enum status st = read_text(topics, a, &text, err);
+    enum status st = judged_read_text(topics, a, &text, err);
     if (st == OK)
         st = read_topics(topics, text, a, out, err);
     if (st == OK && out->n == 0)
         st = err_set(err, ERR_INVALID, "%.300s: no queries", topics);
     if (st == OK)
-        qsort(out->queries, out->n, sizeof *out->queries, by_id);
+        qsort(out->queries, out->n, sizeof *out->queries, judgements_by_id);
     for (size_t i = 1; i < out->n && st == OK; i++)
         if (strcmp(out->queries[i - 1].id, out->queries[i].id) == 0)
             st = err_set(err, ERR_INVALID, "%.300s: query %.64s is there twice", topics, out->queries[i].id);
     if (st == OK)
-        st = read_text(qrels, a, &text, err);
+        st = judged_read_text(qrels, a, &text, err);
     if (st == OK)
         st = read_qrels(qrels, text, a, out, err);
     for (size_t i = 0; i < out->n && st == OK; i++)
-        st = finish(&out->queries[i], qrels, err);
+        st = judged_finish(&out->queries[i], qrels, err);
     return st;
 }

@@ -234,7 +234,7 @@ static void run_handler(struct call *c)
     log_as_nobody();
 }
 
-static void ask(struct call *c)
+static void call_admit(struct call *c)
 {
     log_as(c);
     c->admitted = c->server->admit(c->server->ctx, &c->req, &c->res);
@@ -248,7 +248,7 @@ static void refuse_for_now(struct call *c, const char *why)
     http_problem(&c->res, 503, "%s", why);
 }
 
-static void work(void *arg)
+static void call_work(void *arg)
 {
     struct call *c = arg;
     struct MHD_Connection *connection = c->connection;
@@ -260,13 +260,13 @@ static void work(void *arg)
     else if (shed_refuses(&c->server->shed, now_us, waited_us))
         refuse_for_now(c, "Requests have to wait too long.");
     else if (c->state == ASKING)
-        ask(c);
+        call_admit(c);
     else
         run_handler(c);
     MHD_resume_connection(connection); /* from here on the call belongs to MHD's thread again */
 }
 
-static const char *field(const struct call *c, const char *name)
+static const char *call_header(const struct call *c, const char *name)
 {
     return MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, name);
 }
@@ -288,7 +288,7 @@ static void find_client(struct call *c)
     struct buf list;
     if (!trusted_proxies_has(proxies, c->req.client))
         return;
-    c->req.over_tls = client_over_tls(field(c, "X-Forwarded-Proto"));
+    c->req.over_tls = client_over_tls(call_header(c, "X-Forwarded-Proto"));
     buf_init(&list, HEAD_MAX);
     MHD_get_connection_values(c->connection, MHD_HEADER_KIND, join_value, &list);
     client_address(proxies, c->req.client, list.len && !list.failed ? buf_str(&list) : NULL, address);
@@ -304,11 +304,11 @@ static void find_client(struct call *c)
 static bool refuse_by_rate(struct call *c)
 {
     struct http_server *s = c->server;
-    unsigned flags = c->route ? c->route->flags : 0, cost = flags & HTTP_DEAR ? HTTP_DEAR_COST : 1;
-    const char *token = field(c, "Authorization"), *whose = "client";
+    unsigned flags = c->route ? c->route->flags : 0, cost = flags & HTTP_COSTLY ? HTTP_COSTLY_WEIGHT : 1;
+    const char *token = call_header(c, "Authorization"), *whose = "client";
     struct rate_limit_answer got, by_token;
     char value[80];
-    if (!s->limit || flags & HTTP_FREE)
+    if (!s->limit || flags & HTTP_UNLIMITED)
         return false;
     rate_limit_take_client(s->limit, c->req.client, cost, c->start_us, &got);
     if (got.allowed && token) {
@@ -340,11 +340,11 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
     struct error err;
     const char *allow;
     c->method = arena_strdup(a, method);
-    c->req.request_id = http_request_id(field(c, "X-Request-Id"), a);
+    c->req.request_id = http_request_id(call_header(c, "X-Request-Id"), a);
     bool continued;
-    c->req.traceparent = http_traceparent(field(c, "traceparent"), a, &continued);
+    c->req.traceparent = http_traceparent(call_header(c, "traceparent"), a, &continued);
     if (continued)
-        c->req.tracestate = http_tracestate(field(c, "tracestate"), a);
+        c->req.tracestate = http_tracestate(call_header(c, "tracestate"), a);
     c->req.method = http_parse_method(method);
     c->req.body = "";
     if (!c->target || !c->method || !c->req.request_id) {
@@ -366,7 +366,7 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
     }
     enum http_match match =
         http_route_find(s->routes, s->n_routes, c->req.method, c->req.path, a, &c->route, &c->req.path_param, &allow);
-    bool shared = cors_answer(s->options.cors_origins, c->req.path, field(c, "Origin"), &c->res);
+    bool shared = cors_answer(s->options.cors_origins, c->req.path, call_header(c, "Origin"), &c->res);
     if (refuse_by_rate(c))
         return true;
     switch (match) {
@@ -374,7 +374,7 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
         http_problem(&c->res, 404, "Nothing is at %.200s.", c->req.path);
         return true;
     case HTTP_NO_METHOD:
-        if (shared && strcmp(method, "OPTIONS") == 0 && field(c, "Access-Control-Request-Method")) {
+        if (shared && strcmp(method, "OPTIONS") == 0 && call_header(c, "Access-Control-Request-Method")) {
             cors_preflight(allow, &c->res);
             return true;
         }
@@ -384,7 +384,7 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
     case HTTP_MATCH:
         break;
     }
-    const char *length = field(c, "Content-Length");
+    const char *length = call_header(c, "Content-Length");
     if (length && strtoull(length, NULL, 10) > c->route->max_body) {
         http_problem(&c->res, 413, "The body is too large: %.20s bytes, at most %zu are allowed.", length,
                      c->route->max_body);
@@ -413,7 +413,7 @@ static enum MHD_Result suspend(struct call *c, enum state state)
     c->state = state;
     c->queued_us = os_monotonic_us();
     MHD_suspend_connection(c->connection);
-    if (pool_submit(c->server->workers, work, c) != OK) {
+    if (pool_submit(c->server->workers, call_work, c) != OK) {
         refuse_for_now(c, "Too many requests are waiting.");
         MHD_resume_connection(c->connection);
     }

@@ -20,7 +20,7 @@ struct http_client {
     int64_t retry_us;  /* when the next trial may start */
 };
 
-static void curl_once(void)
+static void client_curl_once(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
@@ -28,7 +28,7 @@ static void curl_once(void)
 enum status http_client_open(const struct http_client_config *cfg, struct http_client **out, struct error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, curl_once);
+    pthread_once(&once, client_curl_once);
     *out = NULL;
     if (strncmp(cfg->base_url, "http://", 7) != 0 && strncmp(cfg->base_url, "https://", 8) != 0)
         return err_set(err, ERR_INVALID, "URL of a service: expected http://host:port, found \"%.200s\"",
@@ -85,7 +85,7 @@ static bool admit(struct http_client *c, bool *trial)
     return true;
 }
 
-static void settle(struct http_client *c, bool success, bool trial)
+static void breaker_settle(struct http_client *c, bool success, bool trial)
 {
     bool was_open = is_open(c);
     if (trial)
@@ -110,7 +110,7 @@ enum http_breaker http_client_breaker(struct http_client *c)
 
 /* --- calls --- */
 
-static size_t on_data(char *data, size_t one, size_t n, void *arg)
+static size_t client_on_data(char *data, size_t one, size_t n, void *arg)
 {
     (void)one;
     struct buf *out = arg;
@@ -118,7 +118,7 @@ static size_t on_data(char *data, size_t one, size_t n, void *arg)
     return out->failed ? 0 : n;
 }
 
-static CURL *take_handle(struct http_client *c)
+static CURL *client_take_handle(struct http_client *c)
 {
     pthread_mutex_lock(&c->lock);
     CURL *h = c->n_idle ? c->idle[--c->n_idle] : NULL;
@@ -126,7 +126,7 @@ static CURL *take_handle(struct http_client *c)
     return h ? h : curl_easy_init();
 }
 
-static void give_handle(struct http_client *c, CURL *h)
+static void client_give_handle(struct http_client *c, CURL *h)
 {
     pthread_mutex_lock(&c->lock);
     if (c->n_idle < c->cfg.max_idle) {
@@ -138,7 +138,7 @@ static void give_handle(struct http_client *c, CURL *h)
         curl_easy_cleanup(h);
 }
 
-static struct curl_slist *make_headers(const struct http_call *call)
+static struct curl_slist *client_make_headers(const struct http_call *call)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:"); /* no 100-continue round trip */
     char line[600];
@@ -160,7 +160,7 @@ static enum status transfer(struct http_client *c, CURL *h, const struct http_ca
                             struct buf *out, struct error *err)
 {
     char reason[CURL_ERROR_SIZE] = "";
-    struct curl_slist *headers = make_headers(call);
+    struct curl_slist *headers = client_make_headers(call);
     curl_easy_setopt(h, CURLOPT_URL, url);
     curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, call->method);
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -171,7 +171,7 @@ static enum status transfer(struct http_client *c, CURL *h, const struct http_ca
     curl_easy_setopt(h, CURLOPT_ERRORBUFFER, reason);
     curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)c->cfg.connect_timeout_ms);
     curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
-    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_data);
+    curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, client_on_data);
     curl_easy_setopt(h, CURLOPT_WRITEDATA, out);
     if (call->body) {
         curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
@@ -207,19 +207,19 @@ enum status http_client_call(struct http_client *c, const struct http_call *call
     pthread_mutex_unlock(&c->lock);
     if (!admitted)
         return err_set(err, ERR_UNAVAILABLE, "%s: circuit breaker is open", c->base_url);
-    CURL *h = take_handle(c);
+    CURL *h = client_take_handle(c);
     enum status st = ERR_NO_MEMORY;
     if (h) {
         st = transfer(c, h, call, url, status, out, err);
         if (st == OK)
-            give_handle(c, h);
+            client_give_handle(c, h);
         else
             curl_easy_cleanup(h); /* its connection is in an unknown state */
     } else {
         (void)err_set(err, st, "http client: out of memory");
     }
     pthread_mutex_lock(&c->lock);
-    settle(c, st == OK ? *status < 500 : st == ERR_TOO_LARGE, trial);
+    breaker_settle(c, st == OK ? *status < 500 : st == ERR_TOO_LARGE, trial);
     pthread_mutex_unlock(&c->lock);
     return st;
 }

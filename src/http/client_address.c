@@ -37,7 +37,7 @@ static void write_address(const struct address *a, char out[INET6_ADDRSTRLEN])
 }
 
 /* Without spaces and tabs at both ends. */
-static const char *trim(const char *text, size_t *len)
+static const char *trim_blanks(const char *text, size_t *len)
 {
     while (*len && (*text == ' ' || *text == '\t'))
         text++, --*len;
@@ -86,7 +86,7 @@ enum status trusted_proxies_parse(const char *list, struct trusted_proxies *out,
     for (const char *at = list, *end;; at = end + 1) {
         end = at + strcspn(at, ",");
         size_t len = (size_t)(end - at);
-        const char *text = trim(at, &len);
+        const char *text = trim_blanks(at, &len);
         if (out->n == TRUSTED_PROXIES_MAX)
             return err_set(err, ERR_INVALID, "trusted-proxies: at most %d networks are taken", TRUSTED_PROXIES_MAX);
         if (!parse_network(text, len, &out->network[out->n].base, &out->network[out->n].bits))
@@ -126,7 +126,7 @@ static bool is_port(const char *text, size_t len)
 /* One entry: an address, as some proxies write it also with a port, "192.0.2.1:4711" or "[2001:db8::1]:4711". */
 static bool parse_hop(const char *text, size_t len, struct address *out)
 {
-    text = trim(text, &len);
+    text = trim_blanks(text, &len);
     if (len && *text == '[') {
         const char *close = memchr(text, ']', len);
         if (!close)
@@ -169,6 +169,6 @@ bool client_over_tls(const char *forwarded_proto)
     const char *comma = strrchr(forwarded_proto, ',');
     const char *last = comma ? comma + 1 : forwarded_proto;
     size_t len = strlen(last);
-    last = trim(last, &len);
+    last = trim_blanks(last, &len);
     return len == 5 && strncasecmp(last, "https", 5) == 0;
 }

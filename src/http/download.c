@@ -25,11 +25,11 @@ struct sink {
     uint64_t at; /* bytes of the file that are there */
     bool started, too_large, disk_failed;
     const struct http_download *d;
-    int64_t told_us;
+    int64_t progress_us;
     bool cancelled;
 };
 
-static size_t on_data(char *data, size_t one, size_t n, void *arg)
+static size_t download_on_data(char *data, size_t one, size_t n, void *arg)
 {
     (void)one;
     struct sink *s = arg;
@@ -60,27 +60,27 @@ static size_t on_data(char *data, size_t one, size_t n, void *arg)
     return s->disk_failed || s->too_large ? 0 : n;
 }
 
-static int on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
+static int download_on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
 {
     (void)total, (void)now, (void)up_total, (void)up_now;
     struct sink *s = arg;
     int64_t us = os_monotonic_us();
-    if (s->d && s->d->progress && us - s->told_us >= 100000) {
-        s->told_us = us;
+    if (s->d && s->d->progress && us - s->progress_us >= 100000) {
+        s->progress_us = us;
         s->cancelled = !s->d->progress(s->d->ctx, s->at, s->d->size);
     }
     return s->cancelled;
 }
 
-static void curl_once(void)
+static void download_curl_once(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static CURL *make(const char *url, const char *token, struct sink *s)
+static CURL *download_handle(const char *url, const char *token, struct sink *s)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, curl_once);
+    pthread_once(&once, download_curl_once);
     CURL *c = curl_easy_init();
     if (!c)
         return NULL;
@@ -95,9 +95,9 @@ static CURL *make(const char *url, const char *token, struct sink *s)
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1000L);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, STALL_SECONDS);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "peel");
-    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_data);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, download_on_data);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, s);
-    curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, download_on_progress);
     curl_easy_setopt(c, CURLOPT_XFERINFODATA, s);
     curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
     if (token && *token) {
@@ -108,7 +108,7 @@ static CURL *make(const char *url, const char *token, struct sink *s)
 }
 
 /* One transfer. *retry says whether trying again may help. */
-static enum status perform(struct sink *s, const char *url, bool *retry, struct error *err)
+static enum status download_perform(struct sink *s, const char *url, bool *retry, struct error *err)
 {
     char reason[CURL_ERROR_SIZE] = "";
     long status = 0;
@@ -136,7 +136,7 @@ static enum status perform(struct sink *s, const char *url, bool *retry, struct 
     return err_set(err, ERR_UNAVAILABLE, "%s: HTTP %ld", url, status);
 }
 
-static void pause_before(int attempt)
+static void download_pause_before(int attempt)
 {
     useconds_t ms = 200u << attempt;
     usleep((ms > 5000 ? 5000 : ms) * 1000);
@@ -146,22 +146,22 @@ enum status http_fetch(const char *url, const char *token, struct buf *out, stru
 {
     for (int attempt = 0;; attempt++) {
         struct sink s = {.memory = out, .fd = -1};
-        if (!make(url, token, &s))
+        if (!download_handle(url, token, &s))
             return err_no_memory(err, "curl");
         bool retry;
-        enum status st = perform(&s, url, &retry, err);
+        enum status st = download_perform(&s, url, &retry, err);
         curl_easy_cleanup(s.curl);
         if (st == OK || !retry || attempt + 1 == ATTEMPTS)
             return st;
         buf_reset(out);
-        pause_before(attempt);
+        download_pause_before(attempt);
     }
 }
 
 /* --- checksums --- */
 
-static bool digest(int fd, const EVP_MD *type, const char *prefix, size_t prefix_len, unsigned char *out,
-                   unsigned *out_len)
+static bool download_digest(int fd, const EVP_MD *type, const char *prefix, size_t prefix_len, unsigned char *out,
+                            unsigned *out_len)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool ok = ctx && EVP_DigestInit_ex(ctx, type, NULL) == 1 && EVP_DigestUpdate(ctx, prefix, prefix_len) == 1 &&
@@ -185,7 +185,7 @@ static enum status check_one(int fd, const char *what, const EVP_MD *type, const
     unsigned char raw[EVP_MAX_MD_SIZE];
     char text[2 * EVP_MAX_MD_SIZE + 1] = "";
     unsigned len = 0;
-    if (!digest(fd, type, prefix, prefix_len, raw, &len))
+    if (!download_digest(fd, type, prefix, prefix_len, raw, &len))
         return err_errno(err, "cannot compute %s", what);
     if (base64)
         EVP_EncodeBlock((unsigned char *)text, raw, (int)len);
@@ -245,7 +245,7 @@ enum status http_download(const struct http_download *d, struct error *err)
                 break;
             }
         }
-        if (!make(d->url, d->token, &s)) {
+        if (!download_handle(d->url, d->token, &s)) {
             st = err_no_memory(err, "curl");
             break;
         }
@@ -255,7 +255,7 @@ enum status http_download(const struct http_download *d, struct error *err)
             curl_easy_setopt(s.curl, CURLOPT_RANGE, range);
         bool retry;
         uint64_t before = s.at;
-        st = perform(&s, d->url, &retry, err);
+        st = download_perform(&s, d->url, &retry, err);
         curl_easy_cleanup(s.curl);
         if (st == OK || !retry)
             break;
@@ -264,7 +264,7 @@ enum status http_download(const struct http_download *d, struct error *err)
         if (attempt + 1 >= ATTEMPTS)
             break;
         log_debug("%s; trying again", err->message);
-        pause_before(attempt);
+        download_pause_before(attempt);
     }
     if (st == OK) {
         st = check_file(d, fd, err);

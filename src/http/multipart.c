@@ -14,21 +14,21 @@ struct span {
     size_t len;
 };
 
-static bool is_word(struct span s, const char *word)
+static bool is_token_char(struct span s, const char *word)
 {
     return s.len == strlen(word) && strncasecmp(s.at, word, s.len) == 0;
 }
 
-static bool blank(char c)
+static bool multipart_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
 
-static struct span trim(struct span s)
+static struct span multipart_trim(struct span s)
 {
-    while (s.len && blank(s.at[0]))
+    while (s.len && multipart_blank(s.at[0]))
         s.at++, s.len--;
-    while (s.len && blank(s.at[s.len - 1]))
+    while (s.len && multipart_blank(s.at[s.len - 1]))
         s.len--;
     return s;
 }
@@ -50,12 +50,12 @@ static size_t quoted_len(struct span s)
 /* Takes the next parameter off *rest: 1, 0 at the end, -1 where it is malformed. `value` keeps its quotes. */
 static int next_param(struct span *rest, struct span *name, struct span *value)
 {
-    *rest = trim(*rest);
+    *rest = multipart_trim(*rest);
     if (!rest->len)
         return 0;
     if (rest->at[0] != ';')
         return -1;
-    struct span s = trim((struct span){rest->at + 1, rest->len - 1});
+    struct span s = multipart_trim((struct span){rest->at + 1, rest->len - 1});
     if (!s.len) { /* a semicolon at the end */
         *rest = s;
         return 0;
@@ -63,16 +63,16 @@ static int next_param(struct span *rest, struct span *name, struct span *value)
     const char *equals = memchr(s.at, '=', s.len);
     if (!equals)
         return -1;
-    *name = trim((struct span){s.at, (size_t)(equals - s.at)});
+    *name = multipart_trim((struct span){s.at, (size_t)(equals - s.at)});
     s.len -= (size_t)(equals + 1 - s.at);
     s.at = equals + 1;
-    s = trim(s);
+    s = multipart_trim(s);
     size_t n = 0;
     if (s.len && s.at[0] == '"') {
         if (!(n = quoted_len(s)))
             return -1;
     } else {
-        while (n < s.len && s.at[n] != ';' && !blank(s.at[n]))
+        while (n < s.len && s.at[n] != ';' && !multipart_blank(s.at[n]))
             n++;
     }
     *value = (struct span){s.at, n};
@@ -82,7 +82,7 @@ static int next_param(struct span *rest, struct span *name, struct span *value)
 
 /* A value as text. Browsers write " and line breaks in names as %22, %0D and %0A, and nothing else so (WHATWG HTML,
  * multipart/form-data encoding algorithm). NULL without memory. */
-static char *text_of(struct span s, struct arena *a)
+static char *multipart_text(struct span s, struct arena *a)
 {
     static const struct {
         const char *escape;
@@ -127,7 +127,7 @@ static enum status read_boundary(const char *content_type, char out[MAX_BOUNDARY
     struct span rest = {content_type + strlen(TYPE), strlen(content_type) - strlen(TYPE)}, name, value, found = {0};
     int got;
     while ((got = next_param(&rest, &name, &value)) > 0)
-        if (is_word(name, "boundary")) {
+        if (is_token_char(name, "boundary")) {
             if (found.at)
                 return err_set(err, ERR_INVALID, TYPE ": the boundary must be given once");
             found = value;
@@ -155,7 +155,7 @@ static bool find_delimiter(struct span s, const char *delimiter, struct span *be
         *last = end - p >= 2 && p[0] == '-' && p[1] == '-';
         if (*last)
             return true;
-        while (p < end && blank(*p))
+        while (p < end && multipart_blank(*p))
             p++;
         if (end - p >= 2 && p[0] == '\r' && p[1] == '\n') {
             *after = (struct span){p + 2, (size_t)(end - p - 2)};
@@ -172,7 +172,7 @@ static enum status put_text(struct span value, const char *what, size_t number, 
 {
     if (*out)
         return err_set(err, ERR_INVALID, "part %zu of the form: its %s must be given once", number, what);
-    *out = text_of(value, a);
+    *out = multipart_text(value, a);
     if (!*out)
         return err_no_memory(err, "a form");
     size_t len = strlen(*out); /* at a NUL it would be shorter than what was sent */
@@ -187,16 +187,16 @@ static enum status read_disposition(struct span rest, size_t number, struct aren
     struct span name, value;
     size_t first = 0;
     int got;
-    while (first < rest.len && rest.at[first] != ';' && !blank(rest.at[first]))
+    while (first < rest.len && rest.at[first] != ';' && !multipart_blank(rest.at[first]))
         first++;
-    bool good = is_word((struct span){rest.at, first}, "form-data") && !part->name;
+    bool good = is_token_char((struct span){rest.at, first}, "form-data") && !part->name;
     enum status st = OK;
     rest = (struct span){rest.at + first, rest.len - first};
     while (st == OK && good && (got = next_param(&rest, &name, &value)) != 0) {
         good = got > 0;
-        if (good && is_word(name, "name"))
+        if (good && is_token_char(name, "name"))
             st = put_text(value, "name", number, a, &part->name, err);
-        else if (good && is_word(name, "filename"))
+        else if (good && is_token_char(name, "filename"))
             st = put_text(value, "filename", number, a, &part->filename, err);
     }
     if (st == OK && (!good || !part->name))
@@ -209,14 +209,14 @@ static enum status read_field(struct span line, size_t number, struct arena *a, 
                               struct error *err)
 {
     const char *colon = memchr(line.at, ':', line.len);
-    if (!colon || colon == line.at || blank(line.at[0]))
+    if (!colon || colon == line.at || multipart_blank(line.at[0]))
         return err_set(err, ERR_INVALID, "part %zu of the form: a header is not \"name: value\"", number);
     struct span name = {line.at, (size_t)(colon - line.at)};
-    struct span value = trim((struct span){colon + 1, line.len - name.len - 1});
-    if (is_word(name, "Content-Disposition"))
+    struct span value = multipart_trim((struct span){colon + 1, line.len - name.len - 1});
+    if (is_token_char(name, "Content-Disposition"))
         return read_disposition(value, number, a, part, err);
-    if (is_word(name, "Content-Transfer-Encoding") && !is_word(value, "binary") && !is_word(value, "8bit") &&
-        !is_word(value, "7bit"))
+    if (is_token_char(name, "Content-Transfer-Encoding") && !is_token_char(value, "binary") &&
+        !is_token_char(value, "8bit") && !is_token_char(value, "7bit"))
         return err_set(err, ERR_INVALID, "part %zu of the form: its transfer encoding is not supported", number);
     return OK; /* others say nothing that we believe: what a file is, its content says */
 }
@@ -263,7 +263,7 @@ enum status multipart_parse(const char *content_type, const char *body, size_t l
     if (len >= dashes && memcmp(body, delimiter + 2, dashes) == 0) {
         struct span line = {body + dashes, len - dashes};
         size_t pad = 0;
-        while (pad < line.len && blank(line.at[pad]))
+        while (pad < line.len && multipart_blank(line.at[pad]))
             pad++;
         last = line.len >= 2 && memcmp(line.at, "--", 2) == 0;
         begun = last || (line.len - pad >= 2 && memcmp(line.at + pad, "\r\n", 2) == 0);

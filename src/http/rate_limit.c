@@ -54,7 +54,7 @@ void rate_limit_close(struct rate_limit *r)
 }
 
 /* The slot of id; if there is none, the one whose bucket is full the soonest, as a full one. */
-static struct slot *find(struct slot set[WAYS], const char id[16])
+static struct slot *rate_limit_find(struct slot set[WAYS], const char id[16])
 {
     struct slot *oldest = &set[0];
     for (size_t i = 0; i < WAYS; i++) {
@@ -86,7 +86,7 @@ void rate_limit_take(struct rate_limit *r, const void *key, size_t len, unsigned
     size_t set = strtoul(hash + 60, NULL, 16) % SETS;
 
     pthread_mutex_lock(&r->locks[set % LOCKS]);
-    struct slot *slot = find(r->slots[set], hash);
+    struct slot *slot = rate_limit_find(r->slots[set], hash);
     int64_t full = (slot->full_ns > now ? slot->full_ns : now) + price;
     out->allowed = full - now <= r->burst_ns;
     if (out->allowed)

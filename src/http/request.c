@@ -16,7 +16,7 @@ static int hex(char c)
 }
 
 /* Percent-decodes s[0..len) (RFC 3986); '+' means space in a form's query only. False: a broken escape. */
-static bool decode(const char *s, size_t len, bool plus, char *out, size_t *out_len)
+static bool decode_escapes(const char *s, size_t len, bool plus, char *out, size_t *out_len)
 {
     size_t n = 0;
     for (size_t i = 0; i < len; i++) {
@@ -48,7 +48,7 @@ static enum status parse_path(const char *raw, size_t len, struct arena *a, stru
         while (i < len && raw[i] != '/')
             i++;
         path[n++] = '/';
-        if (!decode(raw + start, i - start, false, path + n, &piece))
+        if (!decode_escapes(raw + start, i - start, false, path + n, &piece))
             return err_set(err, ERR_INVALID, "path: broken percent escape");
         const char *segment = path + n;
         if (memchr(segment, '\0', piece) || !utf8_valid(segment, piece))
@@ -78,13 +78,13 @@ static enum status parse_query(const char *raw, struct arena *a, struct http_req
             if (req->n_params == HTTP_MAX_PARAMS)
                 return err_set(err, ERR_INVALID, "query string: more than %d parameters", HTTP_MAX_PARAMS);
             struct http_pair *pair = &params[req->n_params++];
-            if (!decode(p, raw_name, true, text, &name_len))
+            if (!decode_escapes(p, raw_name, true, text, &name_len))
                 return err_set(err, ERR_INVALID, "query string: broken percent escape in a name");
             if (memchr(text, '\0', name_len) || !utf8_valid(text, name_len))
                 return err_set(err, ERR_INVALID, "query string: expected names of UTF-8 without NUL");
             pair->name = text;
             text += name_len + 1;
-            if (!decode(equals ? equals + 1 : "", equals ? len - raw_name - 1 : 0, true, text, &value_len))
+            if (!decode_escapes(equals ? equals + 1 : "", equals ? len - raw_name - 1 : 0, true, text, &value_len))
                 return err_set(err, ERR_INVALID, "%.200s: broken percent escape", pair->name);
             pair->value = text;
             pair->value_len = value_len;

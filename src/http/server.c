@@ -159,8 +159,8 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
         st = trusted_proxies_parse(o->trusted_proxies ? o->trusted_proxies : "", &s->proxies, err);
     if (st == OK)
         st = cors_check(o->cors_origins, err);
-    if (st == OK && o->rate_limit && o->rate_burst < HTTP_DEAR_COST)
-        st = err_set(err, ERR_INVALID, "rate-burst: expected at least %d, found %u", HTTP_DEAR_COST, o->rate_burst);
+    if (st == OK && o->rate_limit && o->rate_burst < HTTP_COSTLY_WEIGHT)
+        st = err_set(err, ERR_INVALID, "rate-burst: expected at least %d, found %u", HTTP_COSTLY_WEIGHT, o->rate_burst);
     if (st == OK && o->rate_limit)
         st = rate_limit_open(o->rate_limit, o->rate_burst, &s->limit, err);
     if (st == OK)

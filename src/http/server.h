@@ -27,9 +27,9 @@
 #include <sys/types.h>
 
 enum http_method { HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_DELETE = 8, HTTP_PATCH = 16 };
-/* HTTP_FREE: never limited by rate; HTTP_DEAR: counts as HTTP_DEAR_COST requests there. */
-enum http_flags { HTTP_INLINE = 1, HTTP_ADMITS = 2, HTTP_FREE = 4, HTTP_DEAR = 8 };
-#define HTTP_DEAR_COST 10
+/* HTTP_UNLIMITED: the rate limit does not count it; HTTP_COSTLY: counts as HTTP_COSTLY_WEIGHT requests there. */
+enum http_flags { HTTP_INLINE = 1, HTTP_ADMITS = 2, HTTP_UNLIMITED = 4, HTTP_COSTLY = 8 };
+#define HTTP_COSTLY_WEIGHT 10
 
 /* A decoded name/value pair; values may hold any bytes (also NUL): always use the length. */
 struct http_pair {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t number(const uint8_t *p, int bytes, bool little)
+static uint32_t exif_number(const uint8_t *p, int bytes, bool little)
 {
     uint32_t v = 0;
     for (int i = 0; i < bytes; i++)
@@ -16,16 +16,16 @@ int image_exif_orientation(const uint8_t *tiff, size_t len)
     if (len < 8 || (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0))
         return 1;
     bool little = tiff[0] == 'I';
-    uint32_t ifd = number(tiff + 4, 4, little);
+    uint32_t ifd = exif_number(tiff + 4, 4, little);
     if (ifd > len - 2)
         return 1;
-    uint32_t entries = number(tiff + ifd, 2, little);
+    uint32_t entries = exif_number(tiff + ifd, 2, little);
     for (uint32_t i = 0; i < entries; i++) {
         size_t at = (size_t)ifd + 2 + 12 * (size_t)i;
         if (at + 12 > len)
             break;
-        if (number(tiff + at, 2, little) == 0x0112 && number(tiff + at + 2, 2, little) == 3) {
-            uint32_t value = number(tiff + at + 8, 2, little);
+        if (exif_number(tiff + at, 2, little) == 0x0112 && exif_number(tiff + at + 2, 2, little) == 3) {
+            uint32_t value = exif_number(tiff + at + 8, 2, little);
             return value >= 1 && value <= 8 ? (int)value : 1;
         }
     }
@@ -42,7 +42,7 @@ static int in_jpeg(const uint8_t *d, size_t len)
         }
         if (marker == 0xda || marker == 0xd9)
             break;
-        size_t size = number(d + at + 2, 2, false);
+        size_t size = exif_number(d + at + 2, 2, false);
         if (size < 2 || at + 2 + size > len)
             break;
         if (marker == 0xe1 && size >= 8 && memcmp(d + at + 4, "Exif\0\0", 6) == 0)
@@ -55,7 +55,7 @@ static int in_jpeg(const uint8_t *d, size_t len)
 static int in_png(const uint8_t *d, size_t len)
 {
     for (size_t at = 8; at + 12 <= len;) {
-        size_t size = number(d + at, 4, false);
+        size_t size = exif_number(d + at, 4, false);
         if (size > len - at - 12)
             break;
         if (memcmp(d + at + 4, "eXIf", 4) == 0)
@@ -68,7 +68,7 @@ static int in_png(const uint8_t *d, size_t len)
 static int in_webp(const uint8_t *d, size_t len)
 {
     for (size_t at = 12; at + 8 <= len;) {
-        size_t size = number(d + at + 4, 4, true);
+        size_t size = exif_number(d + at + 4, 4, true);
         if (size > len - at - 8)
             break;
         if (memcmp(d + at, "EXIF", 4) == 0) {

@@ -9,7 +9,7 @@ struct source {
     size_t len, at;
 };
 
-static int on_read(GifFileType *gif, GifByteType *out, int n)
+static int gif_on_read(GifFileType *gif, GifByteType *out, int n)
 {
     struct source *s = gif->UserData;
     size_t left = s->len - s->at, take = (size_t)n < left ? (size_t)n : left;
@@ -25,7 +25,7 @@ static enum status broken(int code, struct error *err)
 }
 
 /* Paints the frame whose descriptor was just read; interlaced rows come in four passes. */
-static enum status draw(GifFileType *gif, int transparent, struct image *out, struct error *err)
+static enum status gif_draw(GifFileType *gif, int transparent, struct image *out, struct error *err)
 {
     const GifImageDesc *d = &gif->Image;
     const ColorMapObject *map = d->ColorMap ? d->ColorMap : gif->SColorMap;
@@ -72,7 +72,7 @@ static enum status first_frame(GifFileType *gif, struct image *out, struct error
         if (type == IMAGE_DESC_RECORD_TYPE) {
             if (DGifGetImageDesc(gif) != GIF_OK)
                 return broken(gif->Error, err);
-            return draw(gif, transparent, out, err);
+            return gif_draw(gif, transparent, out, err);
         }
         if (type != EXTENSION_RECORD_TYPE)
             return err_set(err, ERR_CORRUPT, "GIF: holds no frame");
@@ -94,7 +94,7 @@ enum status image_gif(const uint8_t *data, size_t len, bool probe, struct image 
 {
     struct source s = {.data = data, .len = len};
     int code = 0;
-    GifFileType *gif = DGifOpen(&s, on_read, &code);
+    GifFileType *gif = DGifOpen(&s, gif_on_read, &code);
     if (!gif)
         return broken(code, err);
     uint64_t width = gif->SWidth > 0 ? (uint64_t)gif->SWidth : 0,

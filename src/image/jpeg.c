@@ -19,7 +19,7 @@ struct source {
     char message[JMSG_LENGTH_MAX];
 };
 
-static void on_error(j_common_ptr c)
+static void jpeg_on_error(j_common_ptr c)
 {
     struct source *s = (struct source *)(void *)c->err;
     s->mgr.format_message(c, s->message);
@@ -36,7 +36,7 @@ static void on_message(j_common_ptr c, int level)
     }
 }
 
-static void on_progress(j_common_ptr c)
+static void jpeg_on_progress(j_common_ptr c)
 {
     struct source *s = (struct source *)(void *)c->err;
     if (((j_decompress_ptr)c)->input_scan_number <= MAX_SCANS)
@@ -61,12 +61,12 @@ static void cmyk_to_rgb(const uint8_t *in, uint8_t *out, size_t n, bool inverted
 enum status image_jpeg(const uint8_t *data, size_t len, bool probe, struct image *out, struct error *err)
 {
     struct jpeg_decompress_struct c;
-    struct jpeg_progress_mgr progress = {.progress_monitor = on_progress};
+    struct jpeg_progress_mgr progress = {.progress_monitor = jpeg_on_progress};
     struct source s = {.truncated = false};
     uint8_t *volatile line = NULL;
     volatile enum status st = OK;
     c.err = jpeg_std_error(&s.mgr);
-    s.mgr.error_exit = on_error;
+    s.mgr.error_exit = jpeg_on_error;
     s.mgr.emit_message = on_message;
     if (setjmp(s.out)) {
         st = err_set(err, ERR_CORRUPT, "JPEG: %s", s.message);

@@ -10,7 +10,7 @@ struct source {
     char message[128];
 };
 
-static void on_read(png_structp png, png_bytep out, size_t n)
+static void png_on_read(png_structp png, png_bytep out, size_t n)
 {
     struct source *s = png_get_io_ptr(png);
     if (n > s->len - s->at)
@@ -19,7 +19,7 @@ static void on_read(png_structp png, png_bytep out, size_t n)
     s->at += n;
 }
 
-static void on_error(png_structp png, png_const_charp message)
+static void png_on_error(png_structp png, png_const_charp message)
 {
     struct source *s = png_get_error_ptr(png);
     snprintf(s->message, sizeof s->message, "%s", message);
@@ -37,7 +37,7 @@ enum status image_png(const uint8_t *data, size_t len, bool probe, struct image 
     png_infop info = NULL;
     uint8_t **volatile rows = NULL;
     volatile enum status st = OK;
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &s, on_error, on_warning);
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &s, png_on_error, on_warning);
     if (png)
         info = png_create_info_struct(png);
     if (!png || !info) {
@@ -51,7 +51,7 @@ enum status image_png(const uint8_t *data, size_t len, bool probe, struct image 
     png_set_user_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
     png_set_chunk_malloc_max(png, 8 << 20);
     png_set_chunk_cache_max(png, 128);
-    png_set_read_fn(png, &s, on_read);
+    png_set_read_fn(png, &s, png_on_read);
     /* libpng's own answer to a side that is too long is "Invalid IHDR data"; ours names the numbers. */
     if (len >= 24) {
         const uint8_t *p = data + 16;

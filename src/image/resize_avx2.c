@@ -16,7 +16,7 @@ static __m256i load_weights(const int16_t *w, __m256i spread)
     return _mm256_shuffle_epi8(_mm256_set1_epi64x(four), spread);
 }
 
-static __m128i finish(__m256i high, __m256i low)
+static __m128i clip_to_bytes(__m256i high, __m256i low)
 {
     __m256i both = _mm256_add_epi32(_mm256_slli_epi32(high, RESIZE_LOW_BITS), low);
     __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
@@ -44,7 +44,7 @@ static inline __attribute__((always_inline)) void across_one(const uint8_t *p, s
         }
     }
     for (int r = 0; r < rows; r++, out += out_stride) {
-        uint32_t pixel = (uint32_t)_mm_cvtsi128_si32(finish(high[r], low[r]));
+        uint32_t pixel = (uint32_t)_mm_cvtsi128_si32(clip_to_bytes(high[r], low[r]));
         out[0] = (uint8_t)pixel;
         out[1] = (uint8_t)(pixel >> 8);
         out[2] = (uint8_t)(pixel >> 16);

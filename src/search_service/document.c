@@ -23,19 +23,19 @@ void document_free(struct document_in *in)
     *in = (struct document_in){0};
 }
 
-static enum status wrong(struct error *err, const char *member, const char *expected)
+static enum status document_expected(struct error *err, const char *member, const char *expected)
 {
     return err_set(err, ERR_INVALID, "%s must be %s", member, expected);
 }
 
 /* A string without NUL and of at most max bytes; `fallback` when the member is missing. */
-static enum status read_string(const json_t *object, const char *key, const char *name, size_t max,
-                               const char *fallback, const char **out, struct error *err)
+static enum status document_read_string(const json_t *object, const char *key, const char *name, size_t max,
+                                        const char *fallback, const char **out, struct error *err)
 {
     const json_t *v = json_object_get(object, key);
     *out = v ? json_string_value(v) : fallback;
     if (!*out)
-        return wrong(err, name, "a string");
+        return document_expected(err, name, "a string");
     if (v && json_string_length(v) > max)
         return err_set(err, ERR_INVALID, "%s is too long: at most %zu bytes, found %zu", name, max,
                        json_string_length(v));
@@ -59,33 +59,33 @@ static enum status check_members(const json_t *object, const char *const *known,
 }
 
 /* One entry of "words"; its strings stay owned by the JSON. */
-static enum status read_list(const json_t *entry, size_t i, struct sticker_words *out, struct error *err)
+static enum status document_read_language(const json_t *entry, size_t i, struct sticker_words *out, struct error *err)
 {
     static const char *const known[] = {"language", "title", "words"};
     char name[64];
     *out = (struct sticker_words){0};
     snprintf(name, sizeof name, "words[%zu]", i);
-    enum status st = json_is_object(entry) ? OK : wrong(err, name, "an object with language and words");
+    enum status st = json_is_object(entry) ? OK : document_expected(err, name, "an object with language and words");
     if (st == OK)
         st = check_members(entry, known, sizeof known / sizeof *known, "words: ", err);
     snprintf(name, sizeof name, "words[%zu].language", i);
     if (st == OK)
-        st = read_string(entry, "language", name, LANGUAGE_MAX_TAG, NULL, &out->language, err);
+        st = document_read_string(entry, "language", name, LANGUAGE_MAX_TAG, NULL, &out->language, err);
     if (st == OK && !language_valid(out->language))
-        st = wrong(err, name, "a language tag, such as \"en\" or \"pt-BR\"");
+        st = document_expected(err, name, "a language tag, such as \"en\" or \"pt-BR\"");
     snprintf(name, sizeof name, "words[%zu].title", i);
     if (st == OK)
-        st = read_string(entry, "title", name, MAX_TITLE, "", &out->title, err);
+        st = document_read_string(entry, "title", name, MAX_TITLE, "", &out->title, err);
     snprintf(name, sizeof name, "words[%zu].words", i);
-    return st == OK ? read_string(entry, "words", name, MAX_WORDS, NULL, &out->words, err) : st;
+    return st == OK ? document_read_string(entry, "words", name, MAX_WORDS, NULL, &out->words, err) : st;
 }
 
-static enum status read_words(struct document_in *in, struct arena *a, struct error *err)
+static enum status document_read_words(struct document_in *in, struct arena *a, struct error *err)
 {
     json_t *words = json_object_get(in->json, "words"), *entry;
     size_t i, bytes = 0;
     if (words && !json_is_array(words))
-        return wrong(err, "words", "an array");
+        return document_expected(err, "words", "an array");
     if (json_array_size(words) > LANGUAGE_MAX_LISTS)
         return err_set(err, ERR_INVALID, "words: at most %u entries, found %zu", LANGUAGE_MAX_LISTS,
                        json_array_size(words));
@@ -94,7 +94,7 @@ static enum status read_words(struct document_in *in, struct arena *a, struct er
     in->words = lists;
     json_array_foreach(words, i, entry)
     {
-        if (st != OK || (st = read_list(entry, i, &lists[i], err)) != OK)
+        if (st != OK || (st = document_read_language(entry, i, &lists[i], err)) != OK)
             break;
         bytes += strlen(lists[i].title) + strlen(lists[i].words);
         in->n_words++;
@@ -112,11 +112,11 @@ static enum status read_words(struct document_in *in, struct arena *a, struct er
 static enum status read_hash(struct document_in *in, struct error *err)
 {
     const char *hash;
-    enum status st = read_string(in->json, "sha256", "sha256", 64, "", &hash, err);
+    enum status st = document_read_string(in->json, "sha256", "sha256", 64, "", &hash, err);
     if (st != OK)
         return st;
     if (*hash && (strlen(hash) != 64 || strspn(hash, "0123456789abcdefABCDEF") != 64))
-        return wrong(err, "sha256", "64 hexadecimal digits");
+        return document_expected(err, "sha256", "64 hexadecimal digits");
     for (size_t i = 0; hash[i]; i++)
         in->sha256[i] = (char)(hash[i] >= 'A' && hash[i] <= 'F' ? hash[i] + 32 : hash[i]);
     return OK;
@@ -128,19 +128,20 @@ static enum status read_base64(struct document_in *in, struct error *err)
     if (!v || json_is_null(v))
         return OK;
     if (!json_is_string(v))
-        return wrong(err, "image", "a base64 string");
+        return document_expected(err, "image", "a base64 string");
     size_t cap = json_string_length(v) / 4 * 3 + 3;
     in->decoded = malloc(cap);
     if (!in->decoded)
         return err_no_memory(err, "an image of %zu bytes", cap);
     if (sodium_base642bin(in->decoded, cap, json_string_value(v), json_string_length(v), "\r\n", &in->image_len, NULL,
                           sodium_base64_VARIANT_ORIGINAL) != 0)
-        return wrong(err, "image", "a base64 string");
+        return document_expected(err, "image", "a base64 string");
     in->image = in->decoded;
     return OK;
 }
 
-static enum status read_json(const char *body, size_t len, struct document_in *in, struct arena *a, struct error *err)
+static enum status document_read_json(const char *body, size_t len, struct document_in *in, struct arena *a,
+                                      struct error *err)
 {
     static const char *const known[] = {"title", "words", "sha256", "image"};
     json_error_t where;
@@ -149,12 +150,12 @@ static enum status read_json(const char *body, size_t len, struct document_in *i
         return err_set(err, ERR_INVALID, "the body is not JSON: line %d, column %d: %.200s", where.line, where.column,
                        where.text);
     if (!json_is_object(in->json))
-        return wrong(err, "the body", "a JSON object");
+        return document_expected(err, "the body", "a JSON object");
     enum status st = check_members(in->json, known, sizeof known / sizeof *known, "", err);
     if (st == OK)
-        st = read_string(in->json, "title", "title", MAX_TITLE, "", &in->doc.title, err);
+        st = document_read_string(in->json, "title", "title", MAX_TITLE, "", &in->doc.title, err);
     if (st == OK)
-        st = read_words(in, a, err);
+        st = document_read_words(in, a, err);
     if (st == OK)
         st = read_hash(in, err);
     if (st == OK)
@@ -166,7 +167,7 @@ enum status document_parse(const char *filename, const char *body, size_t len, s
                            struct error *err)
 {
     *out = (struct document_in){.doc.filename = filename};
-    enum status st = read_json(body, len, out, a, err);
+    enum status st = document_read_json(body, len, out, a, err);
     out->doc.image_sha256 = out->sha256;
     if (st != OK)
         document_free(out);
@@ -183,7 +184,7 @@ enum status document_from_image(const char *filename, const struct document *bef
     if (!out->json || json_object_set_new(out->json, "words", words ? words : json_array()) != 0)
         st = err_no_memory(err, "the document");
     if (st == OK)
-        st = read_words(out, a, err);
+        st = document_read_words(out, a, err);
     out->doc.title = before ? before->title : "";
     out->doc.image_sha256 = out->sha256;
     if (st != OK)

@@ -78,7 +78,7 @@ static enum status read_ask(struct search_service *s, const struct http_request 
     return OK;
 }
 
-static void put_row(const struct document_row *row, struct buf *out)
+static void list_put_document(const struct document_row *row, struct buf *out)
 {
     char modified[28];
     os_format_time(row->doc.modified_us, modified);
@@ -113,7 +113,7 @@ void handle_document_list(void *ctx, const struct http_request *req, struct http
     buf_puts(&out, ",\"documents\":[");
     for (size_t i = 0; i < page.n; i++) {
         buf_puts(&out, i ? "," : "");
-        put_row(&page.rows[i], &out);
+        list_put_document(&page.rows[i], &out);
     }
     buf_puts(&out, "],\"next\":");
     if (page.next)

@@ -29,7 +29,7 @@ enum status model_put_members(struct search_service *s, struct engine_model *m, 
     return OK;
 }
 
-static void put_default(struct search_service *s, struct buf *out)
+static void answer_default(struct search_service *s, struct buf *out)
 {
     struct engine_model *m = engine_default(s->engine, LEG_vector);
     if (m)
@@ -49,7 +49,7 @@ void handle_models(void *ctx, const struct http_request *req, struct http_respon
     enum status st = OK;
     buf_init(&out, ANSWER_MAX);
     buf_puts(&out, "{\"default\":");
-    put_default(s, &out);
+    answer_default(s, &out);
     buf_puts(&out, ",\"models\":[");
     for (size_t i = 0; i < n && st == OK; i++) {
         buf_puts(&out, i ? ",{" : "{");

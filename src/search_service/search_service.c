@@ -6,7 +6,7 @@
 
 #include <poll.h>
 
-static bool is_stopped(void *ctx)
+static bool service_stopped(void *ctx)
 {
     const struct search_service *s = ctx;
     struct pollfd stop = {.fd = s->cfg.http.stop_fd, .events = POLLIN};
@@ -17,7 +17,7 @@ static bool is_stopped(void *ctx)
 static void mirror_models(struct search_service *s)
 {
     struct error err;
-    enum status st = bucket_mirror(s->bucket, "models", s->cfg.models_dir, is_stopped, s, &err);
+    enum status st = bucket_mirror(s->bucket, "models", s->cfg.models_dir, service_stopped, s, &err);
     if (st != OK && st != ERR_CANCELLED)
         log_error("models in the bucket may be newer than the copies here: %s", err.message);
 }

@@ -60,7 +60,7 @@ void answers_close(struct answers *c)
     free(c);
 }
 
-static size_t set_of(const struct answers *c, const char *key)
+static size_t answers_set_of(const struct answers *c, const char *key)
 {
     unsigned char out[crypto_shorthash_BYTES];
     uint64_t h;
@@ -69,7 +69,7 @@ static size_t set_of(const struct answers *c, const char *key)
     return h % c->sets;
 }
 
-static struct place *find(struct place *set, const char *key)
+static struct place *answers_find(struct place *set, const char *key)
 {
     for (size_t i = 0; i < WAYS; i++)
         if (set[i].key && strcmp(set[i].key, key) == 0)
@@ -81,11 +81,11 @@ bool answers_get(struct answers *c, const char *key, struct buf *out)
 {
     if (!c->sets)
         return false;
-    size_t set = set_of(c, key);
+    size_t set = answers_set_of(c, key);
     int64_t now = os_monotonic_us();
     bool found = false;
     pthread_mutex_lock(&c->stripes[set % STRIPES]);
-    struct place *p = find(&c->places[set * WAYS], key);
+    struct place *p = answers_find(&c->places[set * WAYS], key);
     if (p && now < p->expires_us) {
         found = true;
     } else if (p && !p->renewing && now < p->expires_us + c->keep_us) {
@@ -103,7 +103,7 @@ void answers_put(struct answers *c, const char *key, const char *answer, size_t 
 {
     if (!c->sets || len > ANSWERS_MAX_BYTES)
         return;
-    size_t set = set_of(c, key), key_len = strlen(key) + 1;
+    size_t set = answers_set_of(c, key), key_len = strlen(key) + 1;
     char *block = malloc(key_len + len);
     if (!block)
         return;
@@ -111,7 +111,7 @@ void answers_put(struct answers *c, const char *key, const char *answer, size_t 
     memcpy(block + key_len, answer, len);
     struct place fresh = {block, block + key_len, len, os_monotonic_us() + c->keep_us, false};
     pthread_mutex_lock(&c->stripes[set % STRIPES]);
-    struct place *places = &c->places[set * WAYS], *p = find(places, key);
+    struct place *places = &c->places[set * WAYS], *p = answers_find(places, key);
     if (!p) {
         p = places;
         for (size_t i = 1; i < WAYS; i++)

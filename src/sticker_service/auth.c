@@ -30,7 +30,7 @@ void auth_token_hash(const char *key, char hash_hex[65])
     os_sha256_hex(key, strlen(key), hash_hex);
 }
 
-static bool refuse(struct http_response *res, const char *message)
+static bool auth_refuse(struct http_response *res, const char *message)
 {
     http_header_add(res, "WWW-Authenticate", "Token");
     http_problem(res, 401, "%s", message);
@@ -42,18 +42,18 @@ bool auth_staff(struct sticker_store *store, const struct http_request *req, str
 {
     const char *header = http_header(req, "Authorization");
     if (!header)
-        return refuse(res, "A token is needed: send \"Authorization: Token <key>\".");
+        return auth_refuse(res, "A token is needed: send \"Authorization: Token <key>\".");
     if (strncasecmp(header, "Token ", 6) != 0)
-        return refuse(res, "Authorization must be \"Token <key>\".");
+        return auth_refuse(res, "Authorization must be \"Token <key>\".");
     const char *key = header + 6 + strspn(header + 6, " ");
     struct error err;
     if (auth_token_check(key, NULL) != OK)
-        return refuse(res, "Invalid token.");
+        return auth_refuse(res, "Invalid token.");
     char hash[65];
     auth_token_hash(key, hash);
     enum status status = sticker_store_token_user(store, hash, req->arena, user, &err);
     if (status == ERR_NOT_FOUND || (status == OK && !user->is_active))
-        return refuse(res, "Invalid token.");
+        return auth_refuse(res, "Invalid token.");
     if (status != OK) {
         http_problem_from(res, &err);
         return false;

@@ -61,7 +61,7 @@ enum status counter_count(const char *digit, const char *n, struct counter_resul
     return OK;
 }
 
-static void put_number(struct buf *out, const char *s)
+static void counter_put_number(struct buf *out, const char *s)
 {
     /* Every whole number up to 2^53 is exact in the doubles that JSON readers use. */
     bool exact = strlen(s) <= 16 && strtoull(s, NULL, 10) <= 1ull << 53;
@@ -71,10 +71,10 @@ static void put_number(struct buf *out, const char *s)
 void counter_json(const struct counter_result *r, struct buf *out)
 {
     buf_puts(out, "{\"answer\":");
-    put_number(out, r->answer);
+    counter_put_number(out, r->answer);
     buf_printf(out, ",\"digit\":%u,\"n\":", r->digit);
-    put_number(out, r->n);
+    counter_put_number(out, r->n);
     buf_puts(out, ",\"numbers\":");
-    put_number(out, r->numbers);
+    counter_put_number(out, r->numbers);
     buf_putc(out, '}');
 }

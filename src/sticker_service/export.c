@@ -83,7 +83,7 @@ void export_put_cell(struct buf *out, const char *s)
     buf_putc(out, '"');
 }
 
-static void put_row(struct feedback_export *x, const struct score_row *r)
+static void feedback_put_row(struct feedback_export *x, const struct score_row *r)
 {
     struct buf *out = &x->text;
     char created[28], modified[28];
@@ -105,7 +105,7 @@ static void put_row(struct feedback_export *x, const struct score_row *r)
 }
 
 /* Puts the next page into x->text. */
-static enum status next_page(struct feedback_export *x, struct error *err)
+static enum status feedback_next_page(struct feedback_export *x, struct error *err)
 {
     struct score_row *rows;
     size_t n;
@@ -116,7 +116,7 @@ static enum status next_page(struct feedback_export *x, struct error *err)
         return status;
     x->ended = n < PAGE_ROWS;
     for (size_t i = 0; i < n; i++)
-        put_row(x, &rows[i]);
+        feedback_put_row(x, &rows[i]);
     if (n) {
         const struct score_row *last = &rows[n - 1];
         size_t query = strlen(last->query) + 1, sticker = strlen(last->sticker) + 1;
@@ -134,7 +134,7 @@ ssize_t feedback_export_read(struct feedback_export *x, char *out, size_t cap, s
         x->sent = 0;
         if (x->text.len)
             buf_reset(&x->text);
-        if (!x->ended && next_page(x, err) != OK)
+        if (!x->ended && feedback_next_page(x, err) != OK)
             return -1;
     }
     size_t n = x->text.len - x->sent;

@@ -37,8 +37,8 @@ void media_url(struct buf *out, const char *filename, const char *sha256, unsign
 }
 
 /* Reads {"results":[{"filename","score"}...],"total":n}; strings stay owned by the JSON. */
-static enum status read_answer(const struct find_query *query, json_t *peer, struct arena *arena, struct found *found,
-                               struct error *err)
+static enum status find_read_answer(const struct find_query *query, json_t *peer, struct arena *arena,
+                                    struct found *found, struct error *err)
 {
     const json_t *results = json_object_get(peer, "results");
     if (!json_is_array(results))
@@ -110,7 +110,7 @@ static enum status find_by_peer(struct sticker_service *s, const struct http_req
         status = err_set(err, ERR_CORRUPT, "SearchService's answer is not JSON: %s", json_err.text);
         goto out;
     }
-    status = read_answer(query, found->peer, req->arena, found, err);
+    status = find_read_answer(query, found->peer, req->arena, found, err);
     if (status != OK) {
         json_decref(found->peer);
         *found = (struct found){.why = DEGRADED_ANSWER};
@@ -145,8 +145,8 @@ static enum status find_by_own_words(struct sticker_service *s, const struct htt
 static void tell_degraded(struct sticker_service *s, enum degraded_reason reason, const char *why)
 {
     uint64_t count = atomic_fetch_add(&s->degraded[reason], 1) + 1;
-    int64_t now = os_monotonic_us(), told = atomic_load(&s->degraded_told_us);
-    if (now - told >= 1000000 && atomic_compare_exchange_strong(&s->degraded_told_us, &told, now))
+    int64_t now = os_monotonic_us(), logged = atomic_load(&s->degraded_logged_us);
+    if (now - logged >= 1000000 && atomic_compare_exchange_strong(&s->degraded_logged_us, &logged, now))
         log_warn("answering from own words (%llu times so far for this reason): %s", (unsigned long long)count, why);
 }
 

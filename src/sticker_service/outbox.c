@@ -158,7 +158,7 @@ static void remember_error(struct outbox *o, const char *message)
 }
 
 /* Notes how each document of a batch fared; true when SearchService could be reached. */
-static bool settle(struct outbox *o, struct delivery *d, size_t n, struct error *err)
+static bool outbox_settle(struct outbox *o, struct delivery *d, size_t n, struct error *err)
 {
     int64_t done[BATCH];
     size_t n_done = 0;
@@ -193,40 +193,40 @@ static bool settle(struct outbox *o, struct delivery *d, size_t n, struct error 
 }
 
 /* Is anything waiting, and is it our turn? What is waiting must be read after the turn was taken. */
-static enum status take_turn(struct outbox *o, struct arena *arena, bool *ours, struct error *err)
+static enum status take_turn(struct outbox *o, struct arena *arena, bool *our_turn, struct error *err)
 {
     struct outbox_item *items;
     size_t n;
-    *ours = false;
+    *our_turn = false;
     arena_reset(arena);
     enum status status = sticker_store_outbox_next(o->store, os_now_us(), 1, arena, &items, &n, err);
     if (status == OK && n)
-        status = sticker_store_outbox_turn(o->store, o->holder, TURN_US, ours, err);
-    o->holds = o->holds || *ours;
+        status = sticker_store_outbox_turn(o->store, o->holder, TURN_US, our_turn, err);
+    o->holds = o->holds || *our_turn;
     return status;
 }
 
 static void give_turn_back(struct outbox *o)
 {
     struct error err;
-    bool ours;
+    bool our_turn;
     if (!o->holds)
         return;
     o->holds = false;
-    if (sticker_store_outbox_turn(o->store, o->holder, 0, &ours, &err) != OK)
+    if (sticker_store_outbox_turn(o->store, o->holder, 0, &our_turn, &err) != OK)
         log_warn("the turn to deliver is not given back, and ends by itself: %s", err.message);
 }
 
 /* Sends one batch; *n: how many were waiting (BATCH = perhaps more). */
-static enum status drain(struct outbox *o, struct delivery *d, struct arena *arena, size_t *n, struct error *err)
+static enum status outbox_drain(struct outbox *o, struct delivery *d, struct arena *arena, size_t *n, struct error *err)
 {
     struct outbox_item *items;
-    bool ours;
+    bool our_turn;
     *n = 0;
     d->until_us = os_monotonic_us() + SENDING_US;
-    enum status status = take_turn(o, arena, &ours, err);
+    enum status status = take_turn(o, arena, &our_turn, err);
     arena_reset(arena);
-    if (status == OK && ours)
+    if (status == OK && our_turn)
         status = sticker_store_outbox_next(o->store, os_now_us(), BATCH, arena, &items, n, err);
     if (status == OK && *n) {
         d->o = o;
@@ -234,7 +234,7 @@ static enum status drain(struct outbox *o, struct delivery *d, struct arena *are
         memset(d->outcomes, 0, sizeof d->outcomes);
         atomic_store(&d->unreachable, false);
         pool_for(o->pool, *n, deliver_one, d);
-        status = settle(o, d, *n, err) ? OK : ERR_UNAVAILABLE;
+        status = outbox_settle(o, d, *n, err) ? OK : ERR_UNAVAILABLE;
     }
     if (status != OK || *n < BATCH)
         give_turn_back(o);
@@ -247,12 +247,12 @@ static void deliver_until_stopped(struct worker *w, void *arg)
     struct error err = {OK, ""};
     struct arena arena;
     unsigned backoff = 0;
-    uint64_t told = 0;
+    uint64_t logged = 0;
     struct delivery *d = calloc(1, sizeof *d);
     arena_init(&arena, 4u << 20);
     while (d) {
         size_t n = 0;
-        enum status status = drain(o, d, &arena, &n, &err);
+        enum status status = outbox_drain(o, d, &arena, &n, &err);
         uint64_t delivered = atomic_load(&o->delivered);
         if (status != OK) {
             if (!backoff)
@@ -261,9 +261,9 @@ static void deliver_until_stopped(struct worker *w, void *arg)
             backoff = !backoff ? BACKOFF_MIN_MS : backoff < BACKOFF_MAX_MS ? 2 * backoff : BACKOFF_MAX_MS;
         } else {
             backoff = 0;
-            if (n < BATCH && delivered > told) {
-                log_info("SearchService has accepted %llu documents", (unsigned long long)(delivered - told));
-                told = delivered;
+            if (n < BATCH && delivered > logged) {
+                log_info("SearchService has accepted %llu documents", (unsigned long long)(delivered - logged));
+                logged = delivered;
             }
         }
         if (!worker_rest(w, backoff ? backoff : n == BATCH ? 0 : o->poll_ms))

@@ -9,7 +9,7 @@
 
 #define KEY_SIZE (STICKER_FILENAME_MAX + 8)
 
-static void key_of(const struct picture *p, char key[KEY_SIZE])
+static void picture_key(const struct picture *p, char key[KEY_SIZE])
 {
     snprintf(key, KEY_SIZE, "media/%s", p->filename);
 }
@@ -70,7 +70,7 @@ bool picture_is_in(const struct picture *p, struct bucket *bucket)
     char key[KEY_SIZE];
     int fd;
     uint64_t size;
-    key_of(p, key);
+    picture_key(p, key);
     if (bucket_fd(bucket, key, &fd, &size, NULL) != OK)
         return false;
     close(fd);
@@ -80,7 +80,7 @@ bool picture_is_in(const struct picture *p, struct bucket *bucket)
 enum status picture_put(const struct picture *p, struct bucket *bucket, bool later, struct error *err)
 {
     char key[KEY_SIZE];
-    key_of(p, key);
+    picture_key(p, key);
     return later ? bucket_put_later(bucket, key, p->data, p->len, err) : bucket_put(bucket, key, p->data, p->len, err);
 }
 

@@ -35,7 +35,7 @@ struct sticker_service {
     struct http_server *_Atomic server;              /* NULL for the first requests, if they are quick */
     atomic_uint_fast64_t degraded[DEGRADED_REASONS]; /* answers given without SearchService */
     struct metric_times peer_times;                  /* of searches sent to it */
-    atomic_int_fast64_t degraded_told_us;            /* when that was last logged, monotonic */
+    atomic_int_fast64_t degraded_logged_us;          /* when that was last logged, monotonic */
     atomic_int_fast64_t search_checked_us;           /* when /readyz last asked SearchService */
     atomic_bool search_ready;                        /* and what it heard */
     struct peer_status *peer_status;                 /* what the dashboard shows of SearchService */

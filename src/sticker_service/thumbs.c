@@ -50,7 +50,7 @@ struct files {
     _Atomic uint64_t hits;
 };
 
-static void list_folder(const char *dir, const char *sub, struct files *out)
+static void thumbs_list_folder(const char *dir, const char *sub, struct files *out)
 {
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/%s", dir, sub) >= (int)sizeof path)
@@ -84,23 +84,23 @@ static struct files list_all(const char *dir)
     for (unsigned i = 0; i < 256; i++) {
         char sub[3];
         snprintf(sub, sizeof sub, "%02x", i);
-        list_folder(dir, sub, &all);
+        thumbs_list_folder(dir, sub, &all);
     }
     return all;
 }
 
-static int by_use(const void *a, const void *b)
+static int thumbs_by_use(const void *a, const void *b)
 {
     time_t x = ((const struct file *)a)->used, y = ((const struct file *)b)->used;
     return (x > y) - (x < y);
 }
 
 /* Under the mutex: counts anew (other processes write here too) and removes what was longest unused. */
-static void shrink(struct thumbs *t)
+static void thumbs_shrink(struct thumbs *t)
 {
     struct files all = list_all(t->dir);
     if (all.n)
-        qsort(all.items, all.n, sizeof *all.items, by_use);
+        qsort(all.items, all.n, sizeof *all.items, thumbs_by_use);
     t->bytes = all.bytes;
     for (size_t i = 0; i < all.n && t->bytes > KEEP_AFTER(t->max_bytes); i++) {
         char path[PATH_MAX];
@@ -130,7 +130,7 @@ enum status thumbs_open(const char *dir, uint64_t max_bytes, unsigned max_waitin
     t->max_waiting = max_waiting;
     pthread_mutex_init(&t->mutex, NULL);
     pthread_cond_init(&t->made, NULL);
-    shrink(t);
+    thumbs_shrink(t);
     *out = t;
     return OK;
 }
@@ -171,7 +171,7 @@ static bool open_made(const char *path, int *fd, uint64_t *size)
 }
 
 /* The size to draw at: at most `width` wide and 4 * width high. */
-static void fit(uint32_t w, uint32_t h, unsigned width, bool enlarge, uint32_t *out_w, uint32_t *out_h)
+static void thumbs_fit(uint32_t w, uint32_t h, unsigned width, bool enlarge, uint32_t *out_w, uint32_t *out_h)
 {
     double scale = (double)width / w, down = 4.0 * width / h;
     if (down < scale)
@@ -184,7 +184,7 @@ static void fit(uint32_t w, uint32_t h, unsigned width, bool enlarge, uint32_t *
     *out_h = *out_h ? *out_h : 1;
 }
 
-static enum status draw(const struct buf *file, unsigned width, struct buf *webp, struct error *err)
+static enum status thumbs_draw(const struct buf *file, unsigned width, struct buf *webp, struct error *err)
 {
     enum image_kind kind;
     uint32_t w, h;
@@ -194,12 +194,12 @@ static enum status draw(const struct buf *file, unsigned width, struct buf *webp
         return status;
     if (!w || !h)
         return err_set(err, ERR_CORRUPT, "the image has no pixels");
-    fit(w, h, width, kind == IMAGE_SVG, &w, &h);
+    thumbs_fit(w, h, width, kind == IMAGE_SVG, &w, &h);
     status = image_decode(file->data, file->len, w > h ? w : h, &full, err);
     if (status != OK)
         return status;
     /* Once more from what was decoded: EXIF may have turned it. */
-    fit(full.width, full.height, width, false, &w, &h);
+    thumbs_fit(full.width, full.height, width, false, &w, &h);
     if (w == full.width && h == full.height) {
         status = image_encode_webp(&full, QUALITY, webp, err);
     } else {
@@ -212,8 +212,8 @@ static enum status draw(const struct buf *file, unsigned width, struct buf *webp
     return status;
 }
 
-static enum status make(struct thumbs *t, struct bucket *bucket, const char *key, unsigned width, const char *path,
-                        struct error *err)
+static enum status thumbs_make(struct thumbs *t, struct bucket *bucket, const char *key, unsigned width,
+                               const char *path, struct error *err)
 {
     struct buf file, webp;
     buf_init(&file, IMAGE_MAX_BYTES);
@@ -222,7 +222,7 @@ static enum status make(struct thumbs *t, struct bucket *bucket, const char *key
     snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
     enum status status = bucket_get(bucket, key, &file, err);
     if (status == OK)
-        status = draw(&file, width, &webp, err);
+        status = thumbs_draw(&file, width, &webp, err);
     if (status == OK)
         status = os_mkdirs(folder, err);
     if (status == OK)
@@ -231,7 +231,7 @@ static enum status make(struct thumbs *t, struct bucket *bucket, const char *key
         pthread_mutex_lock(&t->mutex);
         t->bytes += webp.len;
         if (t->bytes > t->max_bytes)
-            shrink(t);
+            thumbs_shrink(t);
         pthread_mutex_unlock(&t->mutex);
     }
     buf_free(&file);
@@ -276,7 +276,7 @@ enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key,
 
     enum status status = OK;
     if (!open_made(path, fd, size)) { /* perhaps made while this call waited */
-        status = make(t, bucket, key, width, path, err);
+        status = thumbs_make(t, bucket, key, width, path, err);
         if (status == OK && !open_made(path, fd, size))
             status = err_errno(err, "cannot open the thumbnail %s", path);
     }

@@ -43,7 +43,7 @@ struct usage {
     struct shard shards[SHARDS];
 };
 
-static uint64_t hash(const struct usage *u, const char *query)
+static uint64_t usage_hash(const struct usage *u, const char *query)
 {
     unsigned char out[crypto_shorthash_BYTES];
     uint64_t h;
@@ -66,9 +66,9 @@ static bool add_to_existing(struct shard *s, size_t bucket, const struct query_u
 }
 
 /* False when the shard is full or memory is short. */
-static bool add(struct usage *u, const struct query_usage *count)
+static bool usage_add(struct usage *u, const struct query_usage *count)
 {
-    uint64_t h = hash(u, count->query);
+    uint64_t h = usage_hash(u, count->query);
     struct shard *s = &u->shards[h % SHARDS];
     size_t bucket = h / SHARDS % BUCKETS, len = strlen(count->query);
     pthread_mutex_lock(&s->mutex);
@@ -89,7 +89,7 @@ static bool add(struct usage *u, const struct query_usage *count)
 void usage_count(struct usage *u, const char *query, enum usage_outcome outcome)
 {
     const struct query_usage one = {query, 1, outcome == USAGE_EMPTY, outcome == USAGE_DEGRADED};
-    uint64_t h = hash(u, query);
+    uint64_t h = usage_hash(u, query);
     struct shard *s = &u->shards[h % SHARDS];
     pthread_mutex_lock(&s->mutex);
     bool known = add_to_existing(s, h / SHARDS % BUCKETS, &one);
@@ -99,14 +99,14 @@ void usage_count(struct usage *u, const char *query, enum usage_outcome outcome)
     struct error err;
     if (sticker_store_query_ensure(u->store, query, &err) != OK)
         log_error("a new query is not stored yet: %s", err.message);
-    if (add(u, &one))
+    if (usage_add(u, &one))
         return;
     if (sticker_store_usage_add(u->store, &one, 1, &err) != OK)
         log_error("one search is not counted: %s", err.message);
 }
 
 /* All entries of all shards as one list. */
-static struct entry *steal(struct usage *u)
+static struct entry *usage_steal(struct usage *u)
 {
     struct entry *all = NULL;
     for (size_t i = 0; i < SHARDS; i++) {
@@ -132,7 +132,7 @@ enum status usage_flush(struct usage *u, struct error *err)
     if (!rows)
         return err_no_memory(err, "writing usage counts");
     pthread_rwlock_wrlock(&u->flushing);
-    struct entry *all = steal(u);
+    struct entry *all = usage_steal(u);
     while (all && status == OK) {
         size_t n = 0;
         struct entry *rest = all;
@@ -149,7 +149,7 @@ enum status usage_flush(struct usage *u, struct error *err)
     while (all) { /* what was not written goes back to wait for the next flush */
         struct entry *e = all;
         all = e->next;
-        lost += add(u, &e->count) ? 0 : e->count.searches;
+        lost += usage_add(u, &e->count) ? 0 : e->count.searches;
         free(e);
     }
     pthread_rwlock_unlock(&u->flushing);
@@ -174,7 +174,7 @@ size_t usage_pending(struct usage *u)
 enum status usage_analytics(struct usage *u, const char *query, struct arena *a, int64_t *usage,
                             struct score_row **rows, size_t *n, struct error *err)
 {
-    uint64_t h = hash(u, query);
+    uint64_t h = usage_hash(u, query);
     struct shard *s = &u->shards[h % SHARDS];
     pthread_rwlock_rdlock(&u->flushing);
     enum status status = sticker_store_analytics(u->store, query, a, usage, rows, n, err);
@@ -232,7 +232,7 @@ void usage_close(struct usage *u)
         worker_close(u->flusher);
         flush_logged(u);
     }
-    for (struct entry *e = steal(u), *next; e; e = next) {
+    for (struct entry *e = usage_steal(u), *next; e; e = next) {
         next = e->next;
         free(e);
     }

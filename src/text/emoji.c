@@ -88,7 +88,7 @@ size_t emoji_sequence(const char *s, size_t len)
 }
 
 /* Appends "u1f431"; MAX_SEQUENCE keeps a whole sequence within EMOJI_MAX_NAME. */
-static size_t spell(char *out, size_t len, uint32_t cp)
+static size_t emoji_spell(char *out, size_t len, uint32_t cp)
 {
     if (EMOJI_MAX_NAME - len < 9)
         return len;
@@ -102,7 +102,7 @@ size_t emoji_name(const char *s, size_t len, char out[EMOJI_MAX_NAME])
         uint32_t cp = peek(s, len, i, &next);
         bool dangling = cp == ZWJ && next == len;
         if (!is_selector(cp) && !dangling && (!is_tone(cp) || i == 0))
-            n = spell(out, n, cp);
+            n = emoji_spell(out, n, cp);
     }
     return n;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-static bool in(uint32_t cp, uint32_t first, uint32_t last)
+static bool fold_in(uint32_t cp, uint32_t first, uint32_t last)
 {
     return cp >= first && cp <= last;
 }
@@ -14,9 +14,10 @@ static bool in(uint32_t cp, uint32_t first, uint32_t last)
 /* Marks that only decorate a letter. Those that are letters of their script (Thai, Indic) stay. */
 static bool is_accent(uint32_t cp)
 {
-    return in(cp, 0x0300, 0x036f) || in(cp, 0x0483, 0x0489) || in(cp, 0x0591, 0x05bd) || in(cp, 0x05bf, 0x05c7) ||
-           in(cp, 0x0610, 0x061a) || cp == 0x0640 || in(cp, 0x064b, 0x065f) || cp == 0x0670 || in(cp, 0x06d6, 0x06dc) ||
-           in(cp, 0x1ab0, 0x1aff) || in(cp, 0x1dc0, 0x1dff) || in(cp, 0x20d0, 0x20ff) || in(cp, 0xfe20, 0xfe2f);
+    return fold_in(cp, 0x0300, 0x036f) || fold_in(cp, 0x0483, 0x0489) || fold_in(cp, 0x0591, 0x05bd) ||
+           fold_in(cp, 0x05bf, 0x05c7) || fold_in(cp, 0x0610, 0x061a) || cp == 0x0640 || fold_in(cp, 0x064b, 0x065f) ||
+           cp == 0x0670 || fold_in(cp, 0x06d6, 0x06dc) || fold_in(cp, 0x1ab0, 0x1aff) || fold_in(cp, 0x1dc0, 0x1dff) ||
+           fold_in(cp, 0x20d0, 0x20ff) || fold_in(cp, 0xfe20, 0xfe2f);
 }
 
 /* Letters with a stroke or joined, which Unicode does not take apart, and those of Arabic script that differ
@@ -27,7 +28,7 @@ static const struct {
              {0x131, {'i', 0}},   {0x142, {'l', 0}},   {0x153, {'o', 'e'}}, {0x629, {0x647, 0}}, {0x649, {0x64a, 0}},
              {0x671, {0x627, 0}}, {0x6a9, {0x643, 0}}, {0x6cc, {0x64a, 0}}, {0x6c1, {0x647, 0}}, {0x6be, {0x647, 0}}};
 
-static size_t put(uint32_t cp, char *out, size_t len)
+static size_t fold_put(uint32_t cp, char *out, size_t len)
 {
     char bytes[4];
     size_t n = utf8_encode(cp, bytes);
@@ -40,15 +41,15 @@ static size_t put(uint32_t cp, char *out, size_t len)
 static size_t put_alike(uint32_t cp, char *out, size_t len)
 {
     if (cp < 0x80)
-        return put(cp, out, len);
+        return fold_put(cp, out, len);
     for (size_t i = 0; i < sizeof alike / sizeof *alike; i++)
         if (alike[i].cp == cp) {
-            len = put(alike[i].plain[0], out, len);
-            return alike[i].plain[1] ? put(alike[i].plain[1], out, len) : len;
+            len = fold_put(alike[i].plain[0], out, len);
+            return alike[i].plain[1] ? fold_put(alike[i].plain[1], out, len) : len;
         }
-    if (in(cp, 0x660, 0x669) || in(cp, 0x6f0, 0x6f9)) /* digits */
-        return put('0' + (cp & 0xf), out, len);
-    return put(cp, out, len);
+    if (fold_in(cp, 0x660, 0x669) || fold_in(cp, 0x6f0, 0x6f9)) /* digits */
+        return fold_put('0' + (cp & 0xf), out, len);
+    return fold_put(cp, out, len);
 }
 
 bool text_is_ascii(const char *word, size_t len)
@@ -85,5 +86,5 @@ size_t text_fold(const char *word, size_t len, char out[TEXT_MAX_FOLDED])
 
 uint32_t text_fold_kana(uint32_t cp)
 {
-    return in(cp, 0x30a1, 0x30f6) || in(cp, 0x30fd, 0x30fe) ? cp - 0x60 : cp;
+    return fold_in(cp, 0x30a1, 0x30f6) || fold_in(cp, 0x30fd, 0x30fe) ? cp - 0x60 : cp;
 }

@@ -22,7 +22,7 @@ struct indexing {
 };
 
 /* The English terms of `text`; what they are unstemmed goes to x->folded. */
-static enum status english(struct indexing *x, const char *text, size_t len, const char **out, struct error *err)
+static enum status english_terms(struct indexing *x, const char *text, size_t len, const char **out, struct error *err)
 {
     struct text_terms t;
     arena_reset(&x->scratch);
@@ -43,8 +43,8 @@ static enum status english(struct indexing *x, const char *text, size_t len, con
 #define ALONE "1"
 
 /* The terms of `text` in another language. */
-static enum status foreign(struct indexing *x, unsigned language, const char *text, size_t len, const char **out,
-                           struct error *err)
+static enum status foreign_terms(struct indexing *x, unsigned language, const char *text, size_t len, const char **out,
+                                 struct error *err)
 {
     struct text_terms t;
     arena_reset(&x->scratch);
@@ -75,7 +75,8 @@ static enum status foreign(struct indexing *x, unsigned language, const char *te
 }
 
 /* Titles, or titles and words, of all tags of one language. */
-static void gather(struct buf *out, const struct sticker_words *words, size_t n, unsigned language, bool with_words)
+static void terms_gather(struct buf *out, const struct sticker_words *words, size_t n, unsigned language,
+                         bool with_words)
 {
     buf_reset(out);
     for (size_t i = 0; i < n; i++) {
@@ -107,19 +108,19 @@ static enum status index_languages(struct indexing *x, const struct sticker_word
         language_set_add(&done, language);
         struct language_terms *t = &terms[out->n_languages++];
         t->language = language;
-        gather(&x->text, words + i, n - i, language, false);
-        st = foreign(x, language, buf_str(&x->text), x->text.len, &t->title, err);
+        terms_gather(&x->text, words + i, n - i, language, false);
+        st = foreign_terms(x, language, buf_str(&x->text), x->text.len, &t->title, err);
         if (st != OK)
             break;
-        gather(&x->text, words + i, n - i, language, true);
-        st = foreign(x, language, buf_str(&x->text), x->text.len, &t->words, err);
+        terms_gather(&x->text, words + i, n - i, language, true);
+        st = foreign_terms(x, language, buf_str(&x->text), x->text.len, &t->words, err);
         if (st == OK && !*t->words) /* an emptied list */
             out->n_languages--;
     }
     return st;
 }
 
-static enum status check(const struct sticker_words *words, size_t n, struct error *err)
+static enum status terms_check(const struct sticker_words *words, size_t n, struct error *err)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < n; i++)
@@ -143,15 +144,15 @@ enum status text_sticker_terms(const char *title, const char *filename, const st
     buf_init(&x.text, 2 * LANGUAGE_MAX_BYTES);
     buf_init(&x.out, MAX_INDEXED);
     buf_init(&x.folded, MAX_INDEXED);
-    enum status st = check(words, n, err);
+    enum status st = terms_check(words, n, err);
     if (st == OK)
-        st = english(&x, title, strlen(title), &out->title, err);
+        st = english_terms(&x, title, strlen(title), &out->title, err);
     if (st == OK) {
-        gather(&x.text, words, n, LANGUAGE_en, true);
-        st = english(&x, buf_str(&x.text), x.text.len, &out->words, err);
+        terms_gather(&x.text, words, n, LANGUAGE_en, true);
+        st = english_terms(&x, buf_str(&x.text), x.text.len, &out->words, err);
     }
     if (st == OK)
-        st = english(&x, filename, base, &out->filename, err);
+        st = english_terms(&x, filename, base, &out->filename, err);
     if (st == OK)
         st = buf_status(&x.folded, err);
     if (st == OK && !(out->folded = arena_strndup(a, buf_str(&x.folded), x.folded.len)))
@@ -187,7 +188,8 @@ struct forms {
     enum status status;
 };
 
-static void add_form(struct forms *f, size_t first, unsigned word, const char *stem, size_t len, unsigned language)
+static void terms_add_form(struct forms *f, size_t first, unsigned word, const char *stem, size_t len,
+                           unsigned language)
 {
     size_t i = first;
     while (i < f->n && (strncmp(f->items[i].stem, stem, len) != 0 || f->items[i].stem[len]))
@@ -215,19 +217,19 @@ static void add_forms(struct forms *f, struct text_stemmers *stemmers, unsigned 
         if (language == LANGUAGE_en)
             continue;
         if (term->is_emoji || term->is_run) {
-            add_form(f, first, word, term->stem, strlen(term->stem), language);
+            terms_add_form(f, first, word, term->stem, strlen(term->stem), language);
         } else if (!text_has_stemmer(language)) {
             if (plain.len)
-                add_form(f, first, word, plain.text, plain.len, language);
+                terms_add_form(f, first, word, plain.text, plain.len, language);
         } else {
             size_t n = text_stems(stemmers, language, term->spelled, stems);
             for (size_t i = 0; i < n; i++)
-                add_form(f, first, word, stems[i].text, stems[i].len, language);
+                terms_add_form(f, first, word, stems[i].text, stems[i].len, language);
         }
     }
 }
 
-static size_t letters(const char *s)
+static size_t count_letters(const char *s)
 {
     size_t n = 0;
     for (; *s; s++)
@@ -240,7 +242,7 @@ static void add_prefix(struct term_query *q, const struct text_term *last)
 {
     if (last->is_emoji || (last->is_tail && !last->is_han))
         return;
-    size_t n = letters(last->folded);
+    size_t n = count_letters(last->folded);
     if (last->is_run || n > 1 || (unsigned char)last->folded[0] > 127)
         q->prefix = last->folded;
     q->prefix_in_all = last->is_run || n >= MIN_PREFIX;

@@ -26,7 +26,7 @@ struct analysis {
     bool word_is_ascii;
 };
 
-static struct text_term *push(struct analysis *a)
+static struct text_term *push_term(struct analysis *a)
 {
     struct text_terms *t = a->out;
     if (a->status != OK || t->count == a->max_terms)
@@ -47,7 +47,7 @@ static struct text_term *push(struct analysis *a)
 }
 
 /* The copy of `like` when that is the same text, else a new one. */
-static const char *keep(struct analysis *a, const char *s, size_t len, const char *like)
+static const char *keep_copy(struct analysis *a, const char *s, size_t len, const char *like)
 {
     if (like && strncmp(like, s, len) == 0 && !like[len])
         return like;
@@ -58,13 +58,13 @@ static const char *keep(struct analysis *a, const char *s, size_t len, const cha
 }
 
 /* A term that is matched as it stands. */
-static void emit(struct analysis *a, const char *s, size_t len, struct text_term kind)
+static void emit_term(struct analysis *a, const char *s, size_t len, struct text_term kind)
 {
-    struct text_term *t = push(a);
+    struct text_term *t = push_term(a);
     if (!t)
         return;
     *t = kind;
-    t->stem = t->folded = t->spelled = keep(a, s, len, NULL);
+    t->stem = t->folded = t->spelled = keep_copy(a, s, len, NULL);
 }
 
 static void word_add(struct analysis *a, uint32_t cp)
@@ -79,7 +79,7 @@ static void word_add(struct analysis *a, uint32_t cp)
 }
 
 /* The stem of a folded word in English: of other letters Porter's rules know nothing. */
-static const char *english(struct analysis *a, const char *folded, size_t *len)
+static const char *english_stem(struct analysis *a, const char *folded, size_t *len)
 {
     for (size_t i = 0; i < *len; i++)
         if ((unsigned char)folded[i] >= 0x80)
@@ -104,14 +104,14 @@ static void word_end(struct analysis *a)
         len = text_fold(a->word, a->word_len, plain);
         folded = plain;
     }
-    struct text_term *t = len ? push(a) : NULL;
+    struct text_term *t = len ? push_term(a) : NULL;
     if (t) {
-        *t = (struct text_term){.folded = keep(a, folded, len, NULL)};
-        t->spelled = keep(a, a->word + a->elided, a->word_len - a->elided, t->folded);
+        *t = (struct text_term){.folded = keep_copy(a, folded, len, NULL)};
+        t->spelled = keep_copy(a, a->word + a->elided, a->word_len - a->elided, t->folded);
         t->stem = t->folded;
         if (a->stemmed && a->status == OK) {
-            const char *stem = english(a, folded, &len);
-            t->stem = keep(a, stem, len, t->folded);
+            const char *stem = english_stem(a, folded, &len);
+            t->stem = keep_copy(a, stem, len, t->folded);
         }
     }
     a->word_len = a->elided = 0;
@@ -150,7 +150,7 @@ static void ascii_segment(struct analysis *a, const char *s, size_t len)
 
 /* --- text beyond ASCII --- */
 
-static bool in(uint32_t cp, uint32_t first, uint32_t last)
+static bool text_in(uint32_t cp, uint32_t first, uint32_t last)
 {
     return cp >= first && cp <= last;
 }
@@ -160,19 +160,19 @@ static bool is_unspaced(uint32_t cp)
 {
     if (cp < 0x0e00)
         return false;
-    return in(cp, 0x0e00, 0x0eff) ||                           /* Thai, Lao */
-           in(cp, 0x1000, 0x109f) || in(cp, 0x1780, 0x17ff) || /* Myanmar, Khmer */
-           in(cp, 0x1100, 0x11ff) || in(cp, 0xa960, 0xa97f) || /* Hangul */
-           in(cp, 0xac00, 0xd7ff) || in(cp, 0x3130, 0x318f) || /* Hangul */
-           in(cp, 0x3041, 0x30ff) || in(cp, 0x31f0, 0x31ff) || /* Kana */
-           in(cp, 0x1b000, 0x1b16f) ||                         /* old Kana */
-           in(cp, 0x2e80, 0x2fdf) || in(cp, 0x3005, 0x3007) || /* Han */
-           in(cp, 0x3021, 0x3029) || in(cp, 0x3400, 0x4dbf) || /* Han */
-           in(cp, 0x4e00, 0x9fff) || in(cp, 0xf900, 0xfaff) || /* Han */
-           in(cp, 0x20000, 0x3ffff);                           /* Han */
+    return text_in(cp, 0x0e00, 0x0eff) ||                                /* Thai, Lao */
+           text_in(cp, 0x1000, 0x109f) || text_in(cp, 0x1780, 0x17ff) || /* Myanmar, Khmer */
+           text_in(cp, 0x1100, 0x11ff) || text_in(cp, 0xa960, 0xa97f) || /* Hangul */
+           text_in(cp, 0xac00, 0xd7ff) || text_in(cp, 0x3130, 0x318f) || /* Hangul */
+           text_in(cp, 0x3041, 0x30ff) || text_in(cp, 0x31f0, 0x31ff) || /* Kana */
+           text_in(cp, 0x1b000, 0x1b16f) ||                              /* old Kana */
+           text_in(cp, 0x2e80, 0x2fdf) || text_in(cp, 0x3005, 0x3007) || /* Han */
+           text_in(cp, 0x3021, 0x3029) || text_in(cp, 0x3400, 0x4dbf) || /* Han */
+           text_in(cp, 0x4e00, 0x9fff) || text_in(cp, 0xf900, 0xfaff) || /* Han */
+           text_in(cp, 0x20000, 0x3ffff);                                /* Han */
 }
 
-static bool is_word(uint32_t cp)
+static bool text_is_word(uint32_t cp)
 {
     if (cp < 0x80)
         return ascii_alnum((unsigned char)cp);
@@ -196,8 +196,8 @@ static bool is_word(uint32_t cp)
 
 static bool is_han(uint32_t cp)
 {
-    return in(cp, 0x2e80, 0x2fdf) || in(cp, 0x3005, 0x3007) || in(cp, 0x3400, 0x9fff) || in(cp, 0xf900, 0xfaff) ||
-           in(cp, 0x20000, 0x3ffff);
+    return text_in(cp, 0x2e80, 0x2fdf) || text_in(cp, 0x3005, 0x3007) || text_in(cp, 0x3400, 0x9fff) ||
+           text_in(cp, 0xf900, 0xfaff) || text_in(cp, 0x20000, 0x3ffff);
 }
 
 /* Every character of the run starts a term: bigrams, and the last one alone, so that a single typed
@@ -205,7 +205,7 @@ static bool is_han(uint32_t cp)
 static size_t bigrams(struct analysis *a, const utf8proc_int32_t *cps, size_t n)
 {
     size_t run = 1;
-    while (run < n && is_unspaced((uint32_t)cps[run]) && is_word((uint32_t)cps[run]))
+    while (run < n && is_unspaced((uint32_t)cps[run]) && text_is_word((uint32_t)cps[run]))
         run++;
     for (size_t i = 0; i < run; i++) {
         char bytes[8];
@@ -217,7 +217,7 @@ static size_t bigrams(struct analysis *a, const utf8proc_int32_t *cps, size_t n)
         size_t len = utf8_encode(text_fold_kana((uint32_t)cps[i]), bytes);
         if (!last)
             len += utf8_encode(text_fold_kana((uint32_t)cps[i + 1]), bytes + len);
-        emit(a, bytes, len, kind);
+        emit_term(a, bytes, len, kind);
     }
     return run;
 }
@@ -244,7 +244,7 @@ static void unicode_segment(struct analysis *a, const char *s, size_t len)
     for (utf8proc_ssize_t i = 0; i < need; i++) {
         uint32_t cp = (uint32_t)cps[i];
         bool invisible =
-            cp == 0xad || cp == 0x200c || cp == 0x200d || cp == 0x2060 || cp == 0xfeff || in(cp, 0xfe00, 0xfe0f);
+            cp == 0xad || cp == 0x200c || cp == 0x200d || cp == 0x2060 || cp == 0xfeff || text_in(cp, 0xfe00, 0xfe0f);
         if (!invisible)
             cps[n++] = cps[i];
     }
@@ -256,13 +256,13 @@ static void unicode_segment(struct analysis *a, const char *s, size_t len)
     n = (size_t)composed;
     for (size_t i = 0; i < n; i++) {
         uint32_t cp = (uint32_t)cps[i];
-        if (is_word(cp) && is_unspaced(cp)) {
+        if (text_is_word(cp) && is_unspaced(cp)) {
             word_end(a);
             i += bigrams(a, cps + i, n - i) - 1;
-        } else if (is_word(cp)) {
+        } else if (text_is_word(cp)) {
             word_add(a, cp);
-        } else if ((cp == '\'' || cp == 0x2019) && a->word_len && i + 1 < n && is_word((uint32_t)cps[i + 1])) {
-            i += apostrophe(a, (uint32_t)cps[i + 1], i + 2 < n && is_word((uint32_t)cps[i + 2]));
+        } else if ((cp == '\'' || cp == 0x2019) && a->word_len && i + 1 < n && text_is_word((uint32_t)cps[i + 1])) {
+            i += apostrophe(a, (uint32_t)cps[i + 1], i + 2 < n && text_is_word((uint32_t)cps[i + 2]));
         } else {
             word_end(a);
         }
@@ -286,9 +286,9 @@ static void emit_emoji(struct analysis *a, const char *s, size_t len)
     char name[EMOJI_MAX_NAME];
     size_t n = emoji_name(s, len, name);
     const struct text_term kind = {.is_emoji = true};
-    emit(a, name, n, kind);
+    emit_term(a, name, n, kind);
     for (size_t at = 0; emoji_part(s, len, &at, name, &n);)
-        emit(a, name, n, kind);
+        emit_term(a, name, n, kind);
 }
 
 enum status text_split(const char *s, size_t len, size_t max_terms, bool stemmed, struct arena *arena,
@@ -326,7 +326,7 @@ enum status text_analyze(const char *s, size_t len, size_t max_terms, struct are
     return text_split(s, len, max_terms, true, arena, out, err);
 }
 
-static char *join(const struct text_terms *t, struct arena *arena, bool stems)
+static char *terms_join(const struct text_terms *t, struct arena *arena, bool stems)
 {
     size_t need = 1;
     for (size_t i = 0; i < t->count; i++)
@@ -348,12 +348,12 @@ static char *join(const struct text_terms *t, struct arena *arena, bool stems)
 
 char *text_join_stems(const struct text_terms *t, struct arena *arena)
 {
-    return join(t, arena, true);
+    return terms_join(t, arena, true);
 }
 
 char *text_join_folded(const struct text_terms *t, struct arena *arena)
 {
-    return join(t, arena, false);
+    return terms_join(t, arena, false);
 }
 
 char *text_normalize_words(const char *words, struct arena *arena)

@@ -336,7 +336,7 @@ size_t tokenizer_vocab_size(const struct tokenizer *t)
 
 enum kind { SPACE, LETTER, NUMBER, OTHER };
 
-static enum kind kind_of(uint32_t cp)
+static enum kind char_kind(uint32_t cp)
 {
     if (cp == ' ')
         return SPACE; /* normalize() left no other white space */
@@ -395,12 +395,12 @@ static size_t word_length(const char *s, size_t len)
     }
     uint32_t cp;
     size_t n = utf8_decode(s, len, &cp);
-    enum kind kind = kind_of(cp);
+    enum kind kind = char_kind(cp);
     if (kind == NUMBER)
         return n;
     while (n < len) {
         size_t next = utf8_decode(s + n, len - n, &cp);
-        if (kind_of(cp) != kind)
+        if (char_kind(cp) != kind)
             break;
         n += next;
     }

@@ -25,7 +25,7 @@ static int hex_digit(char c)
 
 /* + and %XX of s[0..len) decoded into out (len + 1 bytes at least); false where % is not followed by two
  * hexadecimal digits, or the result is not text. */
-static bool decode(const char *s, size_t len, char *out)
+static bool form_decode(const char *s, size_t len, char *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < len; i++) {
@@ -54,9 +54,9 @@ static enum status parse_field(const char *s, size_t len, size_t index, struct a
     char *value = arena_alloc(a, value_len + 1);
     if (!name || !value)
         return err_no_memory(err, "a form");
-    if (!decode(s, name_len, name))
+    if (!form_decode(s, name_len, name))
         return err_set(err, ERR_INVALID, "the name of form field %zu is not well-formed UTF-8 text", index + 1);
-    if (equals && !decode(equals + 1, value_len, value))
+    if (equals && !form_decode(equals + 1, value_len, value))
         return err_set(err, ERR_INVALID, "form field %.60s is not well-formed UTF-8 text", name);
     *out = (struct form_field){name, value};
     return OK;

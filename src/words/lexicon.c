@@ -18,7 +18,7 @@ struct lexicon {
     const char *letters;
 };
 
-static int compare(const struct lexicon *l, uint32_t word, const char *s, size_t len)
+static int lexicon_compare(const struct lexicon *l, uint32_t word, const char *s, size_t len)
 {
     size_t n;
     const char *w = lexicon_word(l, word, &n);
@@ -62,7 +62,7 @@ static enum status check_fields(const struct lexicon *l, const struct lexicon_he
         if (l->sorted[i] >= l->n)
             return err_set(err, ERR_CORRUPT, "sorted word %u: there is no word %u", i, l->sorted[i]);
         const char *w = lexicon_word(l, l->sorted[i], &len);
-        if (i && compare(l, l->sorted[i - 1], w, len) >= 0)
+        if (i && lexicon_compare(l, l->sorted[i - 1], w, len) >= 0)
             return err_set(err, ERR_CORRUPT, "sorted word %u is out of order", i);
     }
     return OK;
@@ -128,7 +128,7 @@ uint32_t lexicon_find(const struct lexicon *l, const char *word, size_t len)
     uint32_t low = 0, high = l->n;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        int order = compare(l, l->sorted[middle], word, len);
+        int order = lexicon_compare(l, l->sorted[middle], word, len);
         if (order == 0)
             return l->sorted[middle];
         if (order < 0)

@@ -37,7 +37,7 @@ struct bulk {
 };
 
 /* Loads each row as its form would. */
-static enum status load(struct bulk *b, struct error *err)
+static enum status bulk_load(struct bulk *b, struct error *err)
 {
     b->rows = arena_array(b->v->req->arena, b->n, sizeof *b->rows);
     enum status st = b->rows ? OK : err_no_memory(err, "what was selected");
@@ -67,7 +67,7 @@ static enum status fill_fields(const struct bulk *b, struct tpl_admin_confirm *o
     return st;
 }
 
-static void ask(const struct bulk *b, const char *problem)
+static void bulk_ask(const struct bulk *b, const char *problem)
 {
     struct arena *a = b->v->req->arena;
     struct error err;
@@ -186,7 +186,7 @@ static enum status make_change(const struct bulk *b, struct edit *e, struct admi
     return OK;
 }
 
-static enum status do_all(const struct bulk *b, struct error *err)
+static enum status bulk_do_all(const struct bulk *b, struct error *err)
 {
     struct admin_change *changes = arena_array(b->v->req->arena, b->n, sizeof *changes);
     struct admin_who who = {b->v->session.user.username, b->v->address};
@@ -257,9 +257,9 @@ void handle_admin_delete_page(void *ctx, const struct http_request *req, struct 
         return;
     enum status st = http_param(req, "id", &b.ids[0], &err);
     if (st == OK)
-        st = load(&b, &err);
+        st = bulk_load(&b, &err);
     if (st == OK)
-        ask(&b, NULL);
+        bulk_ask(&b, NULL);
     else
         admin_fail(&v, &err);
 }
@@ -293,20 +293,20 @@ void handle_admin_action(void *ctx, const struct http_request *req, struct http_
         st = err_no_memory(&err, "the rows");
     }
     if (st == OK)
-        st = load(&b, &err);
+        st = bulk_load(&b, &err);
     if (st == OK && b.action == ACTION_EDIT)
         st = read_wish(&form, &b, &problem, &err);
     if (st == OK && (!confirmed || problem)) {
-        ask(&b, confirmed ? problem : NULL);
+        bulk_ask(&b, confirmed ? problem : NULL);
         return;
     }
     bool tried = st == OK;
     if (tried)
-        st = do_all(&b, &err);
+        st = bulk_do_all(&b, &err);
     if (st == OK)
         admin_to_list(&v, b.m, actions[b.action].done);
     else if (tried && st == ERR_INVALID && b.action == ACTION_EDIT)
-        ask(&b, err.message);
+        bulk_ask(&b, err.message);
     else
         admin_fail(&v, &err);
 }

@@ -44,12 +44,12 @@ static void put_value(struct download *d, const struct admin_column *c, const ch
 }
 
 /* Times are written for people, so their names have no "_us". */
-static int name_length(const struct admin_column *c)
+static int export_name_length(const struct admin_column *c)
 {
     return (int)strlen(c->name) - (c->kind == KIND_TIME ? 3 : 0);
 }
 
-static void put_row(struct download *d, const char *const *cells)
+static void export_put_row(struct download *d, const char *const *cells)
 {
     if (d->json)
         buf_puts(&d->text, d->began ? ",\n{" : "\n{");
@@ -58,13 +58,13 @@ static void put_row(struct download *d, const char *const *cells)
         const struct admin_column *c = &d->state.model->columns[i];
         buf_puts(&d->text, i ? "," : "");
         if (d->json)
-            buf_printf(&d->text, "\"%.*s\":", name_length(c), c->name);
+            buf_printf(&d->text, "\"%.*s\":", export_name_length(c), c->name);
         put_value(d, c, cells[i]);
     }
     buf_puts(&d->text, d->json ? "}" : "\r\n");
 }
 
-static enum status next_page(struct download *d, struct error *err)
+static enum status export_next_page(struct download *d, struct error *err)
 {
     struct list_page page;
     struct list_ask ask = list_state_ask(&d->state, EXPORT_ROWS, true);
@@ -73,7 +73,7 @@ static enum status next_page(struct download *d, struct error *err)
     if (st != OK)
         return st;
     for (size_t i = 0; i < page.n; i++)
-        put_row(d, page.rows[i].cells);
+        export_put_row(d, page.rows[i].cells);
     d->ended = !*page.next;
     arena_reset(&d->kept);
     d->state.cursor = arena_strdup(&d->kept, page.next);
@@ -90,7 +90,7 @@ static enum status next_selected(struct download *d, struct error *err)
         st = sticker_store_list_row(d->service->store, d->state.model->name, d->ids[i], d->state.columns,
                                     d->state.n_columns, &d->arena, &cells, err);
         if (st == OK)
-            put_row(d, cells);
+            export_put_row(d, cells);
     }
     d->ended = true;
     return st == ERR_NOT_FOUND ? OK : st;
@@ -98,7 +98,7 @@ static enum status next_selected(struct download *d, struct error *err)
 
 static enum status next_part(struct download *d, struct error *err)
 {
-    enum status st = d->ids ? next_selected(d, err) : next_page(d, err);
+    enum status st = d->ids ? next_selected(d, err) : export_next_page(d, err);
     if (d->ended && d->json)
         buf_puts(&d->text, "\n]\n");
     return st == OK ? buf_status(&d->text, err) : st;
@@ -135,8 +135,8 @@ static void download_done(void *state)
 }
 
 /* Whoever exports, and what, is in the history before the first byte is out. */
-static enum status note(const struct admin_visit *v, const struct list_state *s, size_t n_ids, const char *format,
-                        struct error *err)
+static enum status export_note(const struct admin_visit *v, const struct list_state *s, size_t n_ids,
+                               const char *format, struct error *err)
 {
     struct buf out;
     buf_init(&out, 64u << 10);
@@ -161,8 +161,8 @@ static enum status note(const struct admin_visit *v, const struct list_state *s,
 }
 
 /* The request's memory lives until the answer is sent, so what `s` and `ids` point to does. */
-static void send(const struct admin_visit *v, const struct list_state *s, const char *const *ids, size_t n_ids,
-                 const char *format)
+static void export_send(const struct admin_visit *v, const struct list_state *s, const char *const *ids, size_t n_ids,
+                        const char *format)
 {
     bool json = strcmp(format, "json") == 0;
     struct download *d = calloc(1, sizeof *d);
@@ -184,10 +184,10 @@ static void send(const struct admin_visit *v, const struct list_state *s, const 
     for (const struct admin_column *c = columns; c->name; c++) {
         d->state.columns[d->state.n_columns++] = c->name;
         if (!json)
-            buf_printf(&d->text, "%s%.*s", c == columns ? "" : ",", name_length(c), c->name);
+            buf_printf(&d->text, "%s%.*s", c == columns ? "" : ",", export_name_length(c), c->name);
     }
     buf_puts(&d->text, json ? "" : "\r\n");
-    if (next_part(d, &err) != OK || note(v, s, n_ids, format, &err) != OK) { /* while it can still be said */
+    if (next_part(d, &err) != OK || export_note(v, s, n_ids, format, &err) != OK) { /* while it can still be said */
         download_done(d);
         list_state_fail(v, s->model, &err);
         return;
@@ -204,7 +204,7 @@ static void send(const struct admin_visit *v, const struct list_state *s, const 
 void admin_export_selected(const struct admin_visit *v, const struct admin_table *m, const char *const *ids, size_t n,
                            const char *format)
 {
-    send(v, &(struct list_state){.model = m}, ids, n, format);
+    export_send(v, &(struct list_state){.model = m}, ids, n, format);
 }
 
 void handle_admin_export(void *ctx, const struct http_request *req, struct http_response *res)
@@ -220,7 +220,7 @@ void handle_admin_export(void *ctx, const struct http_request *req, struct http_
     if (st == OK)
         st = param_or(req, "format", "csv", &format, &err);
     if (st == OK)
-        send(&v, &s, NULL, 0, format);
+        export_send(&v, &s, NULL, 0, format);
     else
         admin_fail(&v, &err);
 }

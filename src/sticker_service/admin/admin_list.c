@@ -12,7 +12,7 @@
 #define PICTURE   64u /* pixels wide */
 #define MAX_TAGS  6
 
-static enum status read_words(struct list_state *s, struct arena *a, struct error *err)
+static enum status list_read_words(struct list_state *s, struct arena *a, struct error *err)
 {
     struct text_terms terms;
     enum status st = text_analyze(s->search, strlen(s->search), LIST_MAX_WORDS, a, &terms, err);
@@ -60,7 +60,7 @@ enum status list_state_read(const struct admin_visit *v, const struct admin_tabl
     if (st == OK && strlen(s->search) > 1000)
         st = err_set(err, ERR_INVALID, "The search is too long.");
     if (st == OK)
-        st = read_words(s, req->arena, err);
+        st = list_read_words(s, req->arena, err);
     if (st != OK)
         return st;
     bool sorts = false;

@@ -88,8 +88,8 @@ struct attempt {
 };
 
 /* OK: *user may enter. ERR_DENIED: wrong. ERR_TIMEOUT: too early, *wait_us. ERR_UNAVAILABLE: too busy. */
-static enum status check(struct sticker_service *s, struct attempt *t, struct arena *a, struct user *user,
-                         int64_t *wait_us, struct error *err)
+static enum status login_check(struct sticker_service *s, struct attempt *t, struct arena *a, struct user *user,
+                               int64_t *wait_us, struct error *err)
 {
     bool right = false;
     *wait_us = 0;
@@ -180,7 +180,7 @@ void handle_admin_login(void *ctx, const struct http_request *req, struct http_r
                    "The form was too old, or your browser keeps no cookies. Please try again.");
         return;
     }
-    enum status st = check(s, &t, req->arena, &user, &wait_us, &err);
+    enum status st = login_check(s, &t, req->arena, &user, &wait_us, &err);
     if (st == OK)
         st = begin_session(s, req, res, &user, t.address, &session, &err);
     if (st == OK) {
@@ -269,7 +269,7 @@ void handle_admin_password(void *ctx, const struct http_request *req, struct htt
         admin_fail(&v, &(struct error){ERR_NO_MEMORY, "no memory for a password"});
         return;
     }
-    enum status st = check(v.service, &t, req->arena, &user, &wait_us, &err);
+    enum status st = login_check(v.service, &t, req->arena, &user, &wait_us, &err);
     if (st == ERR_DENIED || (st == ERR_TIMEOUT && wait_us)) {
         show_password(&v, 400,
                       st == ERR_DENIED ? "This is not your password."

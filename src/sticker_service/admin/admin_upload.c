@@ -69,7 +69,7 @@ static void put_member(struct buf *out, const char *name, const char *value)
 }
 
 /* {"message":"","fields":[{"name":"title","problem":"..."}],"results":[{"filename":"...","outcome":"added",...}]} */
-static void answer_json(const struct upload *u, int status)
+static void upload_answer_json(const struct upload *u, int status)
 {
     const struct edit *e = &u->edit;
     struct buf out;
@@ -139,10 +139,10 @@ static void answer_page(const struct upload *u, int status)
     admin_send(v->res, status, &html);
 }
 
-static void answer(const struct upload *u, int status)
+static void upload_answer(const struct upload *u, int status)
 {
     if (wants_json(u->visit.req)) {
-        answer_json(u, status);
+        upload_answer_json(u, status);
     } else if (status == 200 && u->n && admin_may(&u->visit, "stickers", ADMIN_VIEW)) {
         admin_headers(u->visit.res);
         http_redirect(u->visit.res, 303, "/admin/stickers/?done=uploaded");
@@ -198,7 +198,8 @@ static const char *title_for(const char *typed, const char *filename, struct are
     return own && out ? arena_printf(a, "%s%s", out, typed) : NULL;
 }
 
-static enum status add(const struct admin_visit *v, const struct upload *u, const struct picture *p, struct error *err)
+static enum status upload_add(const struct admin_visit *v, const struct upload *u, const struct picture *p,
+                              struct error *err)
 {
     struct edit e = u->edit;
     const char *key;
@@ -224,8 +225,8 @@ static const char *describe(const struct sticker *s, struct arena *a)
 }
 
 /* Its title, words and credits stay. */
-static enum status replace(const struct admin_visit *v, const struct sticker *known, const struct picture *p,
-                           struct error *err)
+static enum status upload_replace(const struct admin_visit *v, const struct sticker *known, const struct picture *p,
+                                  struct error *err)
 {
     struct sticker now = *known;
     picture_describe(p, &now);
@@ -244,8 +245,8 @@ static enum status replace(const struct admin_visit *v, const struct sticker *kn
 }
 
 /* In the order of `peel import`. The caller has the turn, so that nobody writes the same file meanwhile. */
-static enum status take(const struct admin_visit *v, const struct upload *u, struct picture *p, enum outcome *outcome,
-                        struct error *err)
+static enum status upload_take(const struct admin_visit *v, const struct upload *u, struct picture *p,
+                               enum outcome *outcome, struct error *err)
 {
     struct sticker known;
     struct bucket *bucket = v->service->bucket;
@@ -263,11 +264,11 @@ static enum status take(const struct admin_visit *v, const struct upload *u, str
     st = picture_check(p, err);
     if (st != OK)
         return st;
-    return is_new ? add(v, u, p, err) : replace(v, &known, p, err);
+    return is_new ? upload_add(v, u, p, err) : upload_replace(v, &known, p, err);
 }
 
 /* What a person can do something about; the rest is ours, and logged. */
-static const char *explain(const struct error *err, struct arena *a)
+static const char *upload_explain(const struct error *err, struct arena *a)
 {
     switch (err->code) {
     case ERR_INVALID:
@@ -304,22 +305,22 @@ static void take_file(struct upload *u, size_t i)
     if (st == OK && !admin_take_turn(&v.service->uploads, TURN_WAIT_S)) {
         st = err_set(&err, ERR_UNAVAILABLE, "many are uploading");
     } else if (st == OK) {
-        st = take(&v, u, &p, &outcome, &err);
+        st = upload_take(&v, u, &p, &outcome, &err);
         sem_post(&v.service->uploads);
     }
     if (st != OK)
         outcome = FAILED;
     u->failed += st != OK;
-    u->results[i] =
-        (struct tpl_admin_upload_results){.filename = part->filename,
-                                          .outcome = outcomes[outcome],
-                                          .message = st == OK ? said[outcome] : explain(&err, u->visit.req->arena)};
+    u->results[i] = (struct tpl_admin_upload_results){.filename = part->filename,
+                                                      .outcome = outcomes[outcome],
+                                                      .message = st == OK ? said[outcome]
+                                                                          : upload_explain(&err, u->visit.req->arena)};
     arena_free(&arena);
 }
 
 /* --- the page --- */
 
-static bool begin(struct upload *u, void *ctx, const struct http_request *req, struct http_response *res)
+static bool upload_begin(struct upload *u, void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct error err;
     memset(u, 0, sizeof *u);
@@ -334,7 +335,7 @@ static bool begin(struct upload *u, void *ctx, const struct http_request *req, s
 void handle_admin_upload_page(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct upload u;
-    if (begin(&u, ctx, req, res))
+    if (upload_begin(&u, ctx, req, res))
         answer_page(&u, 200);
 }
 
@@ -344,7 +345,7 @@ void handle_admin_upload(void *ctx, const struct http_request *req, struct http_
     struct multipart m;
     struct error err;
     const char *csrf;
-    if (!begin(&u, ctx, req, res))
+    if (!upload_begin(&u, ctx, req, res))
         return;
     enum status st = multipart_parse(http_header(req, "Content-Type"), req->body, req->body_len, MAX_FILES + MAX_FIELDS,
                                      req->arena, &m, &err);
@@ -363,7 +364,7 @@ void handle_admin_upload(void *ctx, const struct http_request *req, struct http_
     }
     if (u.edit.wrong || !u.n) {
         u.problem = u.edit.wrong ? "Not uploaded: something needs another look." : "Choose at least one image.";
-        answer(&u, 400);
+        upload_answer(&u, 400);
         return;
     }
     for (size_t i = 0; i < u.n; i++)
@@ -372,5 +373,5 @@ void handle_admin_upload(void *ctx, const struct http_request *req, struct http_
         outbox_wake(u.visit.service->outbox);
     if (u.failed)
         u.problem = u.failed == u.n ? "Not uploaded: see below why." : "Some were not uploaded: see below why.";
-    answer(&u, u.failed ? 400 : 200);
+    upload_answer(&u, u.failed ? 400 : 200);
 }

@@ -17,14 +17,14 @@
 #define KEY_MAX      255u /* bytes of an Idempotency-Key */
 
 /* How a member is called in messages: "feedback[1].positive[0]". */
-struct member {
+struct feedback_member {
     char name[64];
 };
 
-static struct member member(const char *fmt, ...) PRINTF_LIKE(1, 2);
-static struct member member(const char *fmt, ...)
+static struct feedback_member feedback_member(const char *fmt, ...) PRINTF_LIKE(1, 2);
+static struct feedback_member feedback_member(const char *fmt, ...)
 {
-    struct member m;
+    struct feedback_member m;
     va_list args;
     va_start(args, fmt);
     vsnprintf(m.name, sizeof m.name, fmt, args);
@@ -42,8 +42,9 @@ static enum status check_string(const json_t *value, const char *name, struct er
 }
 
 /* One of the two lists of an entry. `seen` holds the stickers met in this entry. */
-static enum status read_list(const json_t *entry, size_t i, const char *list, json_t *seen, struct arena *arena,
-                             const char *const **out, size_t *n, size_t *all, struct error *err)
+static enum status feedback_read_list(const json_t *entry, size_t i, const char *list, json_t *seen,
+                                      struct arena *arena, const char *const **out, size_t *n, size_t *all,
+                                      struct error *err)
 {
     const json_t *array = json_object_get(entry, list);
     if (!array)
@@ -59,7 +60,7 @@ static enum status read_list(const json_t *entry, size_t i, const char *list, js
         return err_no_memory(err, "feedback");
     for (size_t k = 0; k < *n; k++) {
         const json_t *value = json_array_get(array, k);
-        struct member m = member("feedback[%zu].%s[%zu]", i, list, k);
+        struct feedback_member m = feedback_member("feedback[%zu].%s[%zu]", i, list, k);
         enum status status = check_string(value, m.name, err);
         if (status != OK)
             return status;
@@ -77,13 +78,13 @@ static enum status read_list(const json_t *entry, size_t i, const char *list, js
     return OK;
 }
 
-static enum status read_entry(const json_t *entry, size_t i, struct arena *arena, struct feedback_entry *out,
-                              size_t *all, struct error *err)
+static enum status feedback_read_entry(const json_t *entry, size_t i, struct arena *arena, struct feedback_entry *out,
+                                       size_t *all, struct error *err)
 {
     if (!json_is_object(entry))
         return err_set(err, ERR_INVALID, "feedback[%zu] must be an object", i);
     const json_t *query = json_object_get(entry, "query");
-    struct member m = member("feedback[%zu].query", i);
+    struct feedback_member m = feedback_member("feedback[%zu].query", i);
     if (!query)
         return err_set(err, ERR_INVALID, "%s is missing", m.name);
     enum status status = check_string(query, m.name, err);
@@ -101,9 +102,9 @@ static enum status read_entry(const json_t *entry, size_t i, struct arena *arena
     if (!out->query || !seen)
         status = err_no_memory(err, "feedback");
     if (status == OK)
-        status = read_list(entry, i, "positive", seen, arena, &out->positive, &out->n_positive, all, err);
+        status = feedback_read_list(entry, i, "positive", seen, arena, &out->positive, &out->n_positive, all, err);
     if (status == OK)
-        status = read_list(entry, i, "negative", seen, arena, &out->negative, &out->n_negative, all, err);
+        status = feedback_read_list(entry, i, "negative", seen, arena, &out->negative, &out->n_negative, all, err);
     json_decref(seen);
     return status;
 }
@@ -126,7 +127,7 @@ static enum status read_feedback(const json_t *root, struct arena *arena, struct
         return err_no_memory(err, "feedback");
     size_t all = 0;
     for (size_t i = 0; i < *n; i++) {
-        enum status status = read_entry(json_array_get(list, i), i, arena, &(*out)[i], &all, err);
+        enum status status = feedback_read_entry(json_array_get(list, i), i, arena, &(*out)[i], &all, err);
         if (status != OK)
             return status;
     }
@@ -151,8 +152,8 @@ static void spell_out_bad_bytes(const char *body, size_t len, struct buf *out)
     }
 }
 
-static enum status parse(const struct http_request *req, json_t **root, struct feedback_entry **entries, size_t *n,
-                         struct error *err)
+static enum status feedback_parse(const struct http_request *req, json_t **root, struct feedback_entry **entries,
+                                  size_t *n, struct error *err)
 {
     const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
     json_error_t where;
@@ -220,7 +221,7 @@ void handle_api_feedback(void *ctx, const struct http_request *req, struct http_
     buf_init(&out, 2u << 20); /* 1,000 names of 255 bytes, escaped */
     enum status status = read_key(req, &again, &keyed, &err);
     if (status == OK)
-        status = parse(req, &root, &entries, &n, &err);
+        status = feedback_parse(req, &root, &entries, &n, &err);
     if (status == OK && (n || keyed))
         status = sticker_store_feedback_once(s->store, entries, n, keyed ? &again.once : NULL, req->arena, &failed,
                                              &n_failed, &err);

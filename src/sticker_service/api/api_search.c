@@ -10,7 +10,7 @@
 
 #define ANSWER_MAX (1u << 20)
 
-static void write_answer(const struct find_query *query, const struct find_answer *answer, struct buf *out)
+static void search_write_answer(const struct find_query *query, const struct find_answer *answer, struct buf *out)
 {
     buf_puts(out, "{\"stickers\":[");
     for (size_t i = 0; i < answer->n; i++) {
@@ -66,7 +66,7 @@ void handle_api_search(void *ctx, const struct http_request *req, struct http_re
     if (!answers_get(s->answers, key, &out)) {
         enum status status = find_stickers(s, req, &query, &answer, &err);
         if (status == OK) {
-            write_answer(&query, &answer, &out);
+            search_write_answer(&query, &answer, &out);
             buf_putc(&out, (char)find_outcome(&answer)); /* behind the answer, so that it is kept with it */
             status = buf_status(&out, &err);
         }

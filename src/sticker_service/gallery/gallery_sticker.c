@@ -48,8 +48,8 @@ static const struct sticker_words *words_for(const struct sticker *k, const char
 }
 
 /* "cat, kitten", one by one, each once. */
-static enum status fill_words(const struct sticker *k, const char *lang, struct arena *a, struct tpl_sticker *page,
-                              struct error *err)
+static enum status gallery_fill_words(const struct sticker *k, const char *lang, struct arena *a,
+                                      struct tpl_sticker *page, struct error *err)
 {
     const struct sticker_words *list = words_for(k, lang);
     const char **words = arena_array(a, WORDS_MAX, sizeof *words);
@@ -76,7 +76,7 @@ static enum status fill_words(const struct sticker *k, const char *lang, struct 
 }
 
 /* "SVG" or "WebP, 256 × 256 pixels" */
-static const char *kind_of(struct gallery_texts *t, const struct sticker *k)
+static const char *picture_kind(struct gallery_texts *t, const struct sticker *k)
 {
     static const char *const names[][2] = {{"image/svg+xml", "SVG"},
                                            {"image/png", "PNG"},
@@ -92,7 +92,7 @@ static const char *kind_of(struct gallery_texts *t, const struct sticker *k)
     return gallery_kept(t, arena_printf(t->arena, "%s, %d × %d pixels", name, (int)k->width, (int)k->height));
 }
 
-static const char *size_of(struct gallery_texts *t, int64_t bytes)
+static const char *picture_bytes(struct gallery_texts *t, int64_t bytes)
 {
     if (bytes < 10000)
         return gallery_kept(t, arena_printf(t->arena, "%.1f kB", (double)bytes / 1000));
@@ -143,11 +143,11 @@ static enum status sticker_page(struct sticker_service *s, const struct http_req
         .source = k.source,
         .source_url = html_is(k.source) && strncmp(k.source, "http", 4) == 0 ? k.source : NULL,
         .pack = k.pack,
-        .kind = kind_of(&t, &k),
-        .size = size_of(&t, k.bytes),
+        .kind = picture_kind(&t, &k),
+        .size = picture_bytes(&t, k.bytes),
         .voted = as,
         .noted = gallery_thanks(as)};
-    status = fill_words(&k, lang_accepted(req), req->arena, &page, err);
+    status = gallery_fill_words(&k, lang_accepted(req), req->arena, &page, err);
     if (status == OK)
         status = fill_similar(s, req, &k, &t, &page, err);
     if (status == OK && t.failed)
