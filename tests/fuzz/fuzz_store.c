@@ -1,6 +1,7 @@
 /* A damaged database is refused or answers with errors; it never crashes the program. The input is a list of patches,
  * each 3 bytes of offset and one byte to put there, applied to good files of both stores. */
 #include "base/os.h"
+#include "blank_sticker.h"
 #include "search_store/search_store.h"
 #include "sticker_store/sticker_store.h"
 
@@ -37,16 +38,10 @@ static void use_stickers(struct sticker_store *store, struct arena *a, bool make
     for (int i = 0; i < (make ? 9 : 1); i++) {
         char name[32];
         snprintf(name, sizeof name, "s%d.png", make ? i : 99);
-        sticker = (struct sticker){.filename = name,
-                                   .title = "cat",
-                                   .pack = "",
-                                   .author = "",
-                                   .license = "",
-                                   .source = "",
-                                   .sha256 = "",
-                                   .mime = "",
-                                   .words = &words,
-                                   .n_words = 1};
+        sticker = blank_sticker(name);
+        sticker.title = "cat";
+        sticker.words = &words;
+        sticker.n_words = 1;
         st = sticker_store_add(store, &sticker, &(struct sticker_terms){"cat", "kitten", "s", "cat kitten", &german, 1},
                                1, NULL);
     }

@@ -4,6 +4,7 @@
 #ifndef PEEL_TESTS_STORE_SUITE_H
 #define PEEL_TESTS_STORE_SUITE_H
 
+#include "blank_sticker.h"
 #include "cm.h"
 
 #include "base/os.h"
@@ -13,7 +14,8 @@
 #include <string.h>
 
 struct suite {
-    char folder[256], url[512]; /* the store's; tests of SQLite's own files find it at <folder>/store.db */
+    char folder[256], url[512];     /* the store's; tests of SQLite's own files find it at <folder>/store.db */
+    struct sticker_store *stickers; /* with suite_setup_stickers; else each test opens its own */
     struct arena arena;
     struct error err;
 };
@@ -44,6 +46,7 @@ static inline int suite_setup(void **state)
 static inline int suite_teardown(void **state)
 {
     struct suite *s = *state;
+    sticker_store_close(s->stickers);
     tmp_remove(s->folder);
     arena_free(&s->arena);
     free(s);
@@ -55,6 +58,14 @@ static inline struct sticker_store *suite_stickers(struct suite *s)
     struct sticker_store *store = NULL;
     assert_ok(s, sticker_store_open(s->url, 4, &store, &s->err));
     return store;
+}
+
+static inline int suite_setup_stickers(void **state)
+{
+    suite_setup(state);
+    struct suite *s = *state;
+    s->stickers = suite_stickers(s);
+    return 0;
 }
 
 static inline struct search_store *suite_search(struct suite *s)

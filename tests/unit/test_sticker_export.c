@@ -1,49 +1,12 @@
-#include "cm.h"
+#include "store_suite.h"
 
-#include "base/os.h"
 #include "sticker_service/export.h"
 #include <jansson.h>
 #include <string.h>
 
-struct fixture {
-    char dir[64];
-    struct sticker_store *store;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    tmp_make(f->dir, sizeof f->dir);
-    char path[96];
-    snprintf(path, sizeof path, "%s/sticker.db", f->dir);
-    assert_int_equal(sticker_store_open(path, 2, &f->store, NULL), OK);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    sticker_store_close(f->store);
-    tmp_remove(f->dir);
-    free(f);
-    return 0;
-}
-
 static void add_sticker(struct sticker_store *s, const char *filename)
 {
-    struct sticker k = {.filename = filename,
-                        .title = "",
-                        .pack = "",
-                        .author = "",
-                        .license = "",
-                        .source = "",
-                        .sha256 = "00",
-                        .mime = "image/png",
-                        .bytes = 1,
-                        .width = 1,
-                        .height = 1};
+    struct sticker k = blank_sticker(filename);
     struct sticker_terms t = {"", "", "", "", NULL, 0};
     struct error err;
     if (sticker_store_add(s, &k, &t, 1, &err) != OK)
@@ -81,30 +44,30 @@ static void read_all(struct sticker_store *s, enum export_format format, int64_t
 
 static void empty(void **state)
 {
-    struct fixture *f = *state;
+    struct suite *s = *state;
     struct buf out;
     buf_init(&out, 1 << 20);
-    read_all(f->store, EXPORT_CSV, 0, 7, &out);
+    read_all(s->stickers, EXPORT_CSV, 0, 7, &out);
     assert_string_equal(buf_str(&out), "query,usage,sticker,positives,negatives,created,modified\r\n");
     buf_reset(&out);
-    read_all(f->store, EXPORT_NDJSON, 0, 7, &out);
+    read_all(s->stickers, EXPORT_NDJSON, 0, 7, &out);
     assert_int_equal(out.len, 0);
     buf_free(&out);
 }
 
 static void cells_are_safe(void **state)
 {
-    struct fixture *f = *state;
+    struct suite *s = *state;
     struct buf out;
     buf_init(&out, 1 << 20);
-    add_sticker(f->store, "a,b.png");
-    vote(f->store, "=HYPERLINK(\"x\")", "a,b.png");
-    vote(f->store, "+1", "a,b.png");
-    vote(f->store, "-1", "a,b.png");
-    vote(f->store, "@x", "a,b.png");
-    vote(f->store, "two\nlines", "a,b.png");
-    vote(f->store, "plain", "a,b.png");
-    read_all(f->store, EXPORT_CSV, 0, 64, &out);
+    add_sticker(s->stickers, "a,b.png");
+    vote(s->stickers, "=HYPERLINK(\"x\")", "a,b.png");
+    vote(s->stickers, "+1", "a,b.png");
+    vote(s->stickers, "-1", "a,b.png");
+    vote(s->stickers, "@x", "a,b.png");
+    vote(s->stickers, "two\nlines", "a,b.png");
+    vote(s->stickers, "plain", "a,b.png");
+    read_all(s->stickers, EXPORT_CSV, 0, 64, &out);
     assert_non_null(strstr(buf_str(&out), "\r\n\"'=HYPERLINK(\"\"x\"\")\",0,\"a,b.png\",1,0,"));
     assert_non_null(strstr(buf_str(&out), "\r\n\"'+1\",0,"));
     assert_non_null(strstr(buf_str(&out), "\r\n\"'-1\",0,"));
@@ -112,7 +75,7 @@ static void cells_are_safe(void **state)
     assert_non_null(strstr(buf_str(&out), "\r\n\"two\nlines\",0,"));
     assert_non_null(strstr(buf_str(&out), "\r\nplain,0,"));
     buf_reset(&out);
-    read_all(f->store, EXPORT_NDJSON, 0, 64, &out);
+    read_all(s->stickers, EXPORT_NDJSON, 0, 64, &out);
     assert_non_null(strstr(buf_str(&out), "{\"query\":\"=HYPERLINK(\\\"x\\\")\",\"usage\":0,\"sticker\":\"a,b.png\","));
     buf_free(&out);
 }
@@ -120,25 +83,25 @@ static void cells_are_safe(void **state)
 /* Several pages, read in chunks that divide nothing: every row once, in order, the same each time. */
 static void many_pages(void **state)
 {
-    struct fixture *f = *state;
+    struct suite *s = *state;
     enum { STICKERS = 9, QUERIES = 130 };
     for (int i = 0; i < STICKERS; i++) {
         char name[32];
         snprintf(name, sizeof name, "s%d.png", i);
-        add_sticker(f->store, name);
+        add_sticker(s->stickers, name);
     }
     for (int q = 0; q < QUERIES; q++)
         for (int i = 0; i < STICKERS; i++) {
             char query[32], name[32];
             snprintf(query, sizeof query, "query %03d", q);
             snprintf(name, sizeof name, "s%d.png", i);
-            vote(f->store, query, name);
+            vote(s->stickers, query, name);
         }
     struct buf small, large;
     buf_init(&small, 4 << 20);
     buf_init(&large, 4 << 20);
-    read_all(f->store, EXPORT_NDJSON, 0, 13, &small);
-    read_all(f->store, EXPORT_NDJSON, 0, 4096, &large);
+    read_all(s->stickers, EXPORT_NDJSON, 0, 13, &small);
+    read_all(s->stickers, EXPORT_NDJSON, 0, 4096, &large);
     assert_int_equal(small.len, large.len);
     assert_memory_equal(small.data, large.data, small.len);
     int rows = 0;
@@ -155,7 +118,7 @@ static void many_pages(void **state)
     }
     assert_int_equal(rows, STICKERS * QUERIES);
     buf_reset(&large);
-    read_all(f->store, EXPORT_NDJSON, os_now_us() + 3600 * 1000000ll, 4096, &large);
+    read_all(s->stickers, EXPORT_NDJSON, os_now_us() + 3600 * 1000000ll, 4096, &large);
     assert_int_equal(large.len, 0);
     buf_free(&small);
     buf_free(&large);
@@ -176,9 +139,9 @@ static void formats(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(empty, setup, teardown),
-        cmocka_unit_test_setup_teardown(cells_are_safe, setup, teardown),
-        cmocka_unit_test_setup_teardown(many_pages, setup, teardown),
+        cmocka_unit_test_setup_teardown(empty, suite_setup_stickers, suite_teardown),
+        cmocka_unit_test_setup_teardown(cells_are_safe, suite_setup_stickers, suite_teardown),
+        cmocka_unit_test_setup_teardown(many_pages, suite_setup_stickers, suite_teardown),
         cmocka_unit_test(formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,35 +1,8 @@
-#include "cm.h"
+#include "store_suite.h"
 
-#include "base/os.h"
 #include "sticker_service/usage.h"
 #include <pthread.h>
 #include <string.h>
-
-struct fixture {
-    char dir[64];
-    char path[96];
-    struct sticker_store *store;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    tmp_make(f->dir, sizeof f->dir);
-    snprintf(f->path, sizeof f->path, "%s/sticker.db", f->dir);
-    assert_int_equal(sticker_store_open(f->path, 4, &f->store, NULL), OK);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    sticker_store_close(f->store);
-    tmp_remove(f->dir);
-    free(f);
-    return 0;
-}
 
 static int64_t stored(struct sticker_store *s, const char *query)
 {
@@ -60,35 +33,35 @@ static int64_t seen(struct usage *u, const char *query)
 /* A new query is in the store before usage_count returns; its count comes with the flush. */
 static void new_query_is_stored_at_once(void **state)
 {
-    struct fixture *f = *state;
+    struct suite *s = *state;
     struct usage *u;
-    assert_int_equal(usage_open(f->store, 60000, &u, NULL), OK);
-    assert_int_equal(stored(f->store, "cat"), -1);
+    assert_int_equal(usage_open(s->stickers, 60000, &u, NULL), OK);
+    assert_int_equal(stored(s->stickers, "cat"), -1);
     usage_count(u, "cat", USAGE_FOUND);
     usage_count(u, "cat", USAGE_FOUND);
-    assert_int_equal(stored(f->store, "cat"), 0);
+    assert_int_equal(stored(s->stickers, "cat"), 0);
     assert_int_equal(seen(u, "cat"), 2);
     assert_int_equal(usage_pending(u), 1);
     assert_int_equal(usage_flush(u, NULL), OK);
     assert_int_equal(usage_pending(u), 0);
-    assert_int_equal(stored(f->store, "cat"), 2);
+    assert_int_equal(stored(s->stickers, "cat"), 2);
     assert_int_equal(seen(u, "cat"), 2);
     assert_int_equal(seen(u, "never searched"), -1);
     usage_count(u, "cat", USAGE_FOUND);
     usage_close(u);
-    assert_int_equal(stored(f->store, "cat"), 3);
+    assert_int_equal(stored(s->stickers, "cat"), 3);
 }
 
 static void the_thread_writes_in_time(void **state)
 {
-    struct fixture *f = *state;
+    struct suite *s = *state;
     struct usage *u;
-    assert_int_equal(usage_open(f->store, 20, &u, NULL), OK);
+    assert_int_equal(usage_open(s->stickers, 20, &u, NULL), OK);
     usage_count(u, "dog", USAGE_FOUND);
     int64_t until = os_monotonic_us() + 5000000;
-    while (stored(f->store, "dog") != 1 && os_monotonic_us() < until)
+    while (stored(s->stickers, "dog") != 1 && os_monotonic_us() < until)
         usleep(5000);
-    assert_int_equal(stored(f->store, "dog"), 1);
+    assert_int_equal(stored(s->stickers, "dog"), 1);
     usage_close(u);
 }
 
@@ -112,9 +85,9 @@ static void *search_a_lot(void *arg)
 /* Eight threads count and read while a flusher writes every millisecond: the sums are exact. */
 static void sums_are_exact(void **state)
 {
-    struct fixture *f = *state;
+    struct suite *s = *state;
     struct usage *u;
-    assert_int_equal(usage_open(f->store, 1, &u, NULL), OK);
+    assert_int_equal(usage_open(s->stickers, 1, &u, NULL), OK);
     struct crowd crowd = {u, 500};
     pthread_t threads[8];
     for (int i = 0; i < 8; i++)
@@ -130,17 +103,17 @@ static void sums_are_exact(void **state)
     for (int i = 0; i < 10; i++) {
         char query[32];
         snprintf(query, sizeof query, "query %d", i);
-        assert_int_equal(stored(f->store, query), 400);
+        assert_int_equal(stored(s->stickers, query), 400);
     }
 }
 
 /* More different queries than memory is given for: each still counts. */
 static void a_flood_is_counted(void **state)
 {
-    struct fixture *f = *state;
+    struct suite *s = *state;
     struct usage *u;
     enum { FLOOD = 36000 };
-    assert_int_equal(usage_open(f->store, 600000, &u, NULL), OK);
+    assert_int_equal(usage_open(s->stickers, 600000, &u, NULL), OK);
     char query[32];
     for (int i = 0; i < FLOOD; i++) {
         snprintf(query, sizeof query, "flood %d", i);
@@ -150,20 +123,20 @@ static void a_flood_is_counted(void **state)
     usage_close(u);
     for (int i = 0; i < FLOOD; i += 97) {
         snprintf(query, sizeof query, "flood %d", i);
-        assert_int_equal(stored(f->store, query), 1);
+        assert_int_equal(stored(s->stickers, query), 1);
     }
     int64_t stickers, queries, pending;
-    assert_int_equal(sticker_store_count(f->store, &stickers, &queries, &pending, NULL), OK);
+    assert_int_equal(sticker_store_count(s->stickers, &stickers, &queries, &pending, NULL), OK);
     assert_int_equal(queries, FLOOD);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(new_query_is_stored_at_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_thread_writes_in_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(sums_are_exact, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_flood_is_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(new_query_is_stored_at_once, suite_setup_stickers, suite_teardown),
+        cmocka_unit_test_setup_teardown(the_thread_writes_in_time, suite_setup_stickers, suite_teardown),
+        cmocka_unit_test_setup_teardown(sums_are_exact, suite_setup_stickers, suite_teardown),
+        cmocka_unit_test_setup_teardown(a_flood_is_counted, suite_setup_stickers, suite_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,14 +161,7 @@ static void processes_may_create_and_write_at_once(void **state)
             for (int k = 0; k < STICKERS; k++) { /* whoever comes first adds it */
                 char name[32];
                 snprintf(name, sizeof name, "s%d.png", k);
-                struct sticker one = {.filename = name,
-                                      .title = "",
-                                      .pack = "",
-                                      .author = "",
-                                      .license = "",
-                                      .source = "",
-                                      .sha256 = "",
-                                      .mime = ""};
+                struct sticker one = blank_sticker(name);
                 enum status st =
                     sticker_store_add(w.store, &one, &(struct sticker_terms){"", "", "", "", NULL, 0}, 1, &w.err);
                 child_must(st == ERR_CONFLICT ? OK : st, &w.err);

@@ -276,16 +276,9 @@ static int use(struct suite *s, const char *path)
     const char *stem = "title", *up = "s01.png", **failed;
     struct feedback_entry e = {.query = "title number 1 word1", .positive = &up, .n_positive = 1};
     struct sticker_words words = {"en", "x", NULL};
-    struct sticker add = {.filename = "new.png",
-                          .title = "",
-                          .pack = "",
-                          .author = "",
-                          .license = "",
-                          .source = "",
-                          .sha256 = "",
-                          .mime = "",
-                          .words = &words,
-                          .n_words = 1};
+    struct sticker add = blank_sticker("new.png");
+    add.words = &words;
+    add.n_words = 1;
     struct sticker_terms terms = {"title", "x", "new", "title", NULL, 0};
     wrong += sticker_store_get(store, "s01.png", &arena, &sticker, NULL) != OK;
     wrong += sticker_store_list(store, "", 1000, &arena, &page, &n, NULL) != OK;
