@@ -3,6 +3,7 @@
 #include "base/secret.h"
 #include "cmd/cmd.h"
 #include "cmd/prompt.h"
+#include "cmd/verb.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,43 +23,46 @@ static enum status new_password_hash(const struct config *cfg, char hash[SECRET_
     return st;
 }
 
-static enum status user_create(const struct config *cfg, struct sticker_store *store, const char *name,
-                               struct error *err)
+static enum status user_create(const struct verb_call *call, struct error *err)
 {
     char hash[SECRET_HASH_SIZE];
-    struct user user = {.username = name,
+    struct user user = {.username = call->operand,
                         .password_hash = hash,
-                        .is_staff = config_bool(cfg, "staff") || config_bool(cfg, "superuser"),
-                        .is_superuser = config_bool(cfg, "superuser"),
+                        .is_staff = config_bool(call->cfg, "staff") || config_bool(call->cfg, "superuser"),
+                        .is_superuser = config_bool(call->cfg, "superuser"),
                         .is_active = true};
-    enum status st = new_password_hash(cfg, hash, err);
+    enum status st = new_password_hash(call->cfg, hash, err);
     if (st == OK)
-        st = sticker_store_user_add(store, &user, err);
+        st = sticker_store_user_add(call->store, &user, err);
     if (st == OK)
-        printf("Created %s \"%s\".\n", user.is_superuser ? "superuser" : user.is_staff ? "staff user" : "user", name);
+        printf("Created %s \"%s\".\n",
+               user.is_superuser ? "superuser"
+               : user.is_staff   ? "staff user"
+                                 : "user",
+               call->operand);
     return st;
 }
 
-static enum status user_passwd(const struct config *cfg, struct sticker_store *store, const char *name, struct arena *a,
-                               struct error *err)
+static enum status user_passwd(const struct verb_call *call, struct error *err)
 {
     char hash[SECRET_HASH_SIZE];
     struct user user;
-    enum status st = sticker_store_user_get(store, name, a, &user, err); /* before anything is asked */
+    enum status st =
+        sticker_store_user_get(call->store, call->operand, call->arena, &user, err); /* before anything is asked */
     if (st == OK)
-        st = new_password_hash(cfg, hash, err);
+        st = new_password_hash(call->cfg, hash, err);
     if (st == OK)
-        st = sticker_store_user_passwd(store, name, hash, "", err);
+        st = sticker_store_user_passwd(call->store, call->operand, hash, "", err);
     if (st == OK)
-        printf("Changed the password of \"%s\".\n", name);
+        printf("Changed the password of \"%s\".\n", call->operand);
     return st;
 }
 
-static enum status user_list(struct sticker_store *store, struct arena *a, struct error *err)
+static enum status user_list(const struct verb_call *call, struct error *err)
 {
     struct user *users;
     size_t n;
-    enum status st = sticker_store_user_list(store, a, &users, &n, err);
+    enum status st = sticker_store_user_list(call->store, call->arena, &users, &n, err);
     for (size_t i = 0; st == OK && i < n; i++) {
         char when[28];
         os_format_time(users[i].created_us, when);
@@ -71,35 +75,19 @@ static enum status user_list(struct sticker_store *store, struct arena *a, struc
     return st;
 }
 
+static enum status user_delete(const struct verb_call *call, struct error *err)
+{
+    enum status st = sticker_store_user_delete(call->store, call->operand, err);
+    if (st == OK)
+        printf("Deleted \"%s\" and its tokens.\n", call->operand);
+    return st;
+}
+
 int cmd_user(const struct config *cfg)
 {
-    const char *const *args;
-    size_t n = config_args(cfg, &args);
-    bool lists = strcmp(args[0], "list") == 0;
-    bool known =
-        lists || strcmp(args[0], "create") == 0 || strcmp(args[0], "passwd") == 0 || strcmp(args[0], "delete") == 0;
-    if (!known)
-        return cmd_usage("peel user: expected create, passwd, delete or list, found \"%s\"", args[0]);
-    if (lists != (n == 1))
-        return cmd_usage("usage: peel user %s%s", args[0], lists ? "" : " USERNAME");
-
-    struct error err;
-    struct arena a;
-    struct sticker_store *store;
-    arena_init(&a, 64u << 20);
-    enum status st = cmd_open_stickers(cfg, 1, &store, &err);
-    if (st == OK && lists) {
-        st = user_list(store, &a, &err);
-    } else if (st == OK && strcmp(args[0], "create") == 0) {
-        st = user_create(cfg, store, args[1], &err);
-    } else if (st == OK && strcmp(args[0], "passwd") == 0) {
-        st = user_passwd(cfg, store, args[1], &a, &err);
-    } else if (st == OK) {
-        st = sticker_store_user_delete(store, args[1], &err);
-        if (st == OK)
-            printf("Deleted \"%s\" and its tokens.\n", args[1]);
-    }
-    sticker_store_close(store);
-    arena_free(&a);
-    return st == OK ? EXIT_OK : cmd_failed(&err);
+    static const struct verb verbs[] = {{"create", "USERNAME", user_create},
+                                        {"passwd", "USERNAME", user_passwd},
+                                        {"delete", "USERNAME", user_delete},
+                                        {"list", "", user_list}};
+    return cmd_verb(cfg, "user", verbs, sizeof verbs / sizeof *verbs);
 }
