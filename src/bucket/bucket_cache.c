@@ -1,11 +1,11 @@
 /* Files are <dir>/<first two digits>/<name>: the object's bytes, then a trailer of TRAILER bytes of text with
  * their number, hash and ETag. So one rename replaces both, and whoever reads only the object's bytes may
  * have the descriptor. Copies that were longest unused go first (a hit sets the file's time). */
+#include "base/evict.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "bucket/bucket_internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,12 +18,11 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#define NAME          64
-#define TRAILER       256
-#define TEMPORARY     ".new-"
-#define USED_AGAIN_S  60
-#define LEFT_S        3600 /* a temporary file this old is nobody's any more */
-#define KEEP_AFTER(n) ((n) / 10 * 9)
+#define NAME         64
+#define TRAILER      256
+#define TEMPORARY    ".new-"
+#define USED_AGAIN_S 60
+#define LEFT_S       3600 /* a temporary file this old is nobody's any more */
 
 /* One object that is being asked for. */
 struct flight {
@@ -97,8 +96,8 @@ static int cache_open_copy(const struct bucket_cache *c, const char *name, uint6
         close(fd);
         return -1;
     }
-    if (fstat(fd, &sb) == 0 && os_now_us() / 1000000 - sb.st_mtime > USED_AGAIN_S)
-        (void)futimens(fd, NULL);
+    if (fstat(fd, &sb) == 0)
+        evict_touch(fd, sb.st_mtime, USED_AGAIN_S);
     return fd;
 }
 
@@ -120,76 +119,18 @@ static enum status write_trailer(int fd, const char *path, const char *name, con
 
 /* --- all copies --- */
 
-struct copy {
-    char path[NAME + 8]; /* below the cache's folder */
-    uint64_t bytes;
-    time_t used;
-};
-struct copies {
-    struct copy *items;
-    size_t n, cap;
-    uint64_t bytes;
-};
-
-static void cache_list_folder(const char *dir, unsigned number, struct copies *out)
+static enum evict_kind copy_kind(const char *name, int64_t age_s)
 {
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/%02x", dir, number) >= PATH_MAX)
-        return;
-    DIR *d = opendir(path);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        struct stat sb;
-        if (fstatat(dirfd(d), e->d_name, &sb, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(sb.st_mode))
-            continue;
-        if (strncmp(e->d_name, TEMPORARY, sizeof TEMPORARY - 1) == 0 && os_now_us() / 1000000 - sb.st_mtime >= LEFT_S)
-            unlinkat(dirfd(d), e->d_name, 0);
-        if (strlen(e->d_name) != NAME)
-            continue;
-        if (out->n == out->cap) {
-            size_t cap = out->cap ? 2 * out->cap : 256;
-            struct copy *items = realloc(out->items, cap * sizeof *items);
-            if (!items)
-                break;
-            out->items = items;
-            out->cap = cap;
-        }
-        struct copy *copy = &out->items[out->n++];
-        *copy = (struct copy){.bytes = (uint64_t)sb.st_size, .used = sb.st_mtime};
-        snprintf(copy->path, sizeof copy->path, "%02x/%.*s", number & 255u, NAME, e->d_name);
-        out->bytes += copy->bytes;
-    }
-    if (d)
-        closedir(d);
+    if (strncmp(name, TEMPORARY, sizeof TEMPORARY - 1) == 0)
+        return age_s >= LEFT_S ? EVICT_LEFT_OVER : EVICT_FOREIGN;
+    return strlen(name) == NAME ? EVICT_COUNTS : EVICT_FOREIGN;
 }
 
-static int copies_by_use(const void *a, const void *b)
-{
-    time_t x = ((const struct copy *)a)->used, y = ((const struct copy *)b)->used;
-    return (x > y) - (x < y);
-}
-
-/* Under the mutex: counts anew (other processes write here too) and, when there is more than `most`, removes
- * what was longest unused. Has it removed something? */
+/* Under the mutex. Returns whether it removed something. */
 static bool cache_shrink(struct bucket_cache *c, uint64_t most)
 {
-    bool removed = false;
-    struct copies all = {0};
-    for (unsigned i = 0; i < 256; i++)
-        cache_list_folder(c->dir, i, &all);
     c->added = 0;
-    c->bytes = all.bytes;
-    bool over = c->bytes > most;
-    if (all.n && over)
-        qsort(all.items, all.n, sizeof *all.items, copies_by_use);
-    for (size_t i = 0; over && i < all.n && c->bytes > KEEP_AFTER(most); i++) {
-        char path[PATH_MAX];
-        if (snprintf(path, sizeof path, "%s/%s", c->dir, all.items[i].path) < PATH_MAX && unlink(path) == 0) {
-            c->bytes -= all.items[i].bytes;
-            removed = true;
-        }
-    }
-    free(all.items);
-    return removed;
+    return evict_longest_unused(c->dir, most, copy_kind, &c->bytes);
 }
 
 enum status bucket_cache_open(const char *dir, uint64_t max_bytes, struct bucket_cache **out, struct error *err)

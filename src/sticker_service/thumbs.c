@@ -3,11 +3,10 @@
  * were longest unused go (a hit sets the file's time, at most once an hour). */
 #include "sticker_service/thumbs.h"
 
-#include "base/log.h"
+#include "base/evict.h"
 #include "base/os.h"
 #include "image/image.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -23,7 +22,6 @@
 #define MAKERS         2u /* each may hold IMAGE_MAX_PIXELS decoded */
 #define QUALITY        80.0f
 #define USED_AGAIN_S   3600
-#define KEEP_AFTER(n)  ((n) / 10 * 9)
 #define THUMB_NAME_MAX 96
 
 struct thumbs {
@@ -38,77 +36,16 @@ struct thumbs {
     _Atomic uint64_t hits;
 };
 
-struct file {
-    char name[THUMB_NAME_MAX]; /* "ab/abcd...-256.webp" */
-    uint64_t bytes;
-    time_t used;
-};
-struct files {
-    struct file *items;
-    size_t n, cap;
-    uint64_t bytes, misses;
-    _Atomic uint64_t hits;
-};
-
-static void thumbs_list_folder(const char *dir, const char *sub, struct files *out)
+static enum evict_kind thumb_kind(const char *name, int64_t age_s)
 {
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/%s", dir, sub) >= (int)sizeof path)
-        return;
-    DIR *d = opendir(path);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        struct stat st;
-        if (e->d_name[0] == '.' || strlen(e->d_name) + 4 > THUMB_NAME_MAX ||
-            fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
-            continue;
-        if (out->n == out->cap) {
-            size_t cap = out->cap ? 2 * out->cap : 256;
-            struct file *items = realloc(out->items, cap * sizeof *items);
-            if (!items)
-                break;
-            out->items = items;
-            out->cap = cap;
-        }
-        struct file *f = &out->items[out->n++];
-        *f = (struct file){.bytes = (uint64_t)st.st_size, .used = st.st_mtime};
-        snprintf(f->name, sizeof f->name, "%.2s/%.*s", sub, THUMB_NAME_MAX - 4, e->d_name);
-        out->bytes += f->bytes;
-    }
-    if (d)
-        closedir(d);
+    (void)age_s;
+    return name[0] != '.' && strlen(name) < THUMB_NAME_MAX ? EVICT_COUNTS : EVICT_FOREIGN;
 }
 
-static struct files list_all(const char *dir)
-{
-    struct files all = {0};
-    for (unsigned i = 0; i < 256; i++) {
-        char sub[3];
-        snprintf(sub, sizeof sub, "%02x", i);
-        thumbs_list_folder(dir, sub, &all);
-    }
-    return all;
-}
-
-static int thumbs_by_use(const void *a, const void *b)
-{
-    time_t x = ((const struct file *)a)->used, y = ((const struct file *)b)->used;
-    return (x > y) - (x < y);
-}
-
-/* Under the mutex: counts anew (other processes write here too) and removes what was longest unused. */
+/* Under the mutex. */
 static void thumbs_shrink(struct thumbs *t)
 {
-    struct files all = list_all(t->dir);
-    if (all.n)
-        qsort(all.items, all.n, sizeof *all.items, thumbs_by_use);
-    t->bytes = all.bytes;
-    for (size_t i = 0; i < all.n && t->bytes > KEEP_AFTER(t->max_bytes); i++) {
-        char path[PATH_MAX];
-        snprintf(path, sizeof path, "%s/%s", t->dir, all.items[i].name);
-        if (unlink(path) == 0)
-            t->bytes -= all.items[i].bytes;
-    }
-    free(all.items);
+    (void)evict_longest_unused(t->dir, t->max_bytes, thumb_kind, &t->bytes);
 }
 
 enum status thumbs_open(const char *dir, uint64_t max_bytes, unsigned max_waiting, struct thumbs **out,
@@ -165,8 +102,7 @@ static bool open_made(const char *path, int *fd, uint64_t *size)
         return false;
     }
     *size = (uint64_t)st.st_size;
-    if (os_now_us() / 1000000 - st.st_mtime > USED_AGAIN_S)
-        (void)futimens(*fd, NULL);
+    evict_touch(*fd, st.st_mtime, USED_AGAIN_S);
     return true;
 }
 

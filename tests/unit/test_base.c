@@ -2,13 +2,17 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/evict.h"
 #include "base/os.h"
 #include "base/pool.h"
 #include "base/utf8.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void arena_is_bounded(void **state)
 {
@@ -212,6 +216,51 @@ static void pool_runs_everything_once(void **state)
     assert_int_equal(done, accepted);
 }
 
+static enum evict_kind evict_kind_of(const char *name, int64_t age_s)
+{
+    if (strncmp(name, ".new-", 5) == 0)
+        return age_s >= 3600 ? EVICT_LEFT_OVER : EVICT_FOREIGN;
+    return name[0] == 'f' ? EVICT_COUNTS : EVICT_FOREIGN;
+}
+
+static void put_aged_file(const char *dir, const char *name, int64_t age_s, char path[PATH_MAX])
+{
+    char bytes[100] = "";
+    assert_true(os_join_path(path, dir, name));
+    assert_int_equal(os_write_file(path, bytes, sizeof bytes, NULL), OK);
+    struct timespec times[2] = {{.tv_sec = os_now_us() / 1000000 - age_s}, {.tv_sec = os_now_us() / 1000000 - age_s}};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void the_longest_unused_goes_first(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"00/f1", "7f/f2", "ff/f3", "00/other", "00/.new-1", "ff/.new-2"};
+    static const int64_t ages[] = {300, 9000, 200, 9999, 10, 4000};
+    char dir[64], folder[PATH_MAX], paths[6][PATH_MAX];
+    uint64_t bytes;
+    tmp_make(dir, sizeof dir);
+    for (int i = 0; i < 6; i++) {
+        snprintf(folder, sizeof folder, "%s/%.2s", dir, names[i]);
+        assert_int_equal(os_mkdirs(folder, NULL), OK);
+        put_aged_file(dir, names[i], ages[i], paths[i]);
+    }
+    assert_false(evict_longest_unused(dir, 300, evict_kind_of, &bytes));
+    assert_int_equal(bytes, 300);
+    assert_int_not_equal(access(paths[5], F_OK), 0); /* left over */
+    int fd = open(paths[1], O_RDONLY);
+    evict_touch(fd, os_now_us() / 1000000 - 9000, 3600); /* now f1 is the one */
+    close(fd);
+    assert_true(evict_longest_unused(dir, 299, evict_kind_of, &bytes));
+    assert_int_equal(bytes, 200);
+    assert_int_not_equal(access(paths[0], F_OK), 0);
+    assert_true(evict_longest_unused(dir, 0, evict_kind_of, &bytes));
+    assert_int_equal(bytes, 0);
+    assert_int_equal(access(paths[3], F_OK), 0);
+    assert_int_equal(access(paths[4], F_OK), 0);
+    tmp_remove(dir);
+}
+
 static void errors_name_things(void **state)
 {
     (void)state;
@@ -236,6 +285,7 @@ int main(void)
         cmocka_unit_test(uuids_ascend),
         cmocka_unit_test(files_are_replaced_whole),
         cmocka_unit_test(pool_runs_everything_once),
+        cmocka_unit_test(the_longest_unused_goes_first),
         cmocka_unit_test(errors_name_things),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
