@@ -50,6 +50,14 @@ class AdminTest(ServiceTest):
         self.admin = Visitor(self.port)
         self.assertEqual(self.admin.log_in().status, 303)
 
+    def add_user(self, name, **flags):
+        """A visitor who has logged in as a new user."""
+        self.admin.get("/admin/users/edit")
+        self.assertEqual(self.admin.post("/admin/users/edit", username=name, password=PASSWORD, is_active="1", seen="0", **flags).status, 303)
+        visitor = Visitor(self.port)
+        self.assertEqual(visitor.log_in(name).status, 303)
+        return visitor
+
     def row_id(self, model, name):
         page = self.admin.get(f"/admin/{model}/")
         found = re.search(rf'<a href="/admin/{model}/edit\?id=([^"]+)">{re.escape(html.escape(name))}</a>', page.text)

@@ -9,7 +9,7 @@ import time
 import urllib.parse
 
 from peel_testing import SLOW, System, main, stop, wait_until
-from test_admin import HOSTILE, PASSWORD, AdminTest, Visitor
+from test_admin import HOSTILE, AdminTest, Visitor
 
 
 def panel(page, title):
@@ -156,21 +156,14 @@ class Dashboard(AdminTest):
         db.close()
 
     def test_who_may_see_it(self):
-        def add(name, **flags):
-            self.admin.get("/admin/users/edit")
-            self.assertEqual(self.admin.post("/admin/users/edit", username=name, password=PASSWORD, is_active="1", seen="0", **flags).status, 303)
-            visitor = Visitor(self.port)
-            self.assertEqual(visitor.log_in(name).status, 303)
-            return visitor
-
         self.assertEqual(Visitor(self.port).get("/admin/").status, 303)
-        self.assertIn("Most used queries", add("staff", is_staff="1").get("/admin/").text)
+        self.assertIn("Most used queries", self.add_user("staff", is_staff="1").get("/admin/").text)
         for name, rights in (("people", ["users.view"]), ("lookers", ["dashboard.view"])):
             self.admin.get("/admin/groups/edit")
             self.admin.post("/admin/groups/edit", name=name, permissions=rights, seen="0")
-        answer = add("helper", groups=self.row_id("groups", "people")).get("/admin/")
+        answer = self.add_user("helper", groups=self.row_id("groups", "people")).get("/admin/")
         self.assertEqual((answer.status, answer.headers["Location"]), (303, "/admin/users/"))
-        looker = add("looker", groups=self.row_id("groups", "lookers")).get("/admin/")
+        looker = self.add_user("looker", groups=self.row_id("groups", "lookers")).get("/admin/")
         self.assertEqual(looker.status, 200)
         self.assertNotIn("Most used queries", looker.text, "may not see the list of queries")
 

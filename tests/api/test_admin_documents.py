@@ -12,7 +12,7 @@ import time
 import urllib.parse
 
 from peel_testing import SLOW, STICKERS, FakeSearch, System, main, request, stop, wait_until
-from test_admin import PASSWORD, AdminTest, Visitor
+from test_admin import AdminTest, Visitor
 
 MODEL = "test/tiny"
 HOSTILE_NAME = "<img src=x onerror=alert(1)>&'.png"
@@ -149,18 +149,11 @@ class Documents(AdminTest):
         db.commit()
 
     def test_rights(self):
-        def add(name, **flags):
-            self.admin.get("/admin/users/edit")
-            self.assertEqual(self.admin.post("/admin/users/edit", username=name, password=PASSWORD, is_active="1", seen="0", **flags).status, 303)
-            visitor = Visitor(self.port)
-            self.assertEqual(visitor.log_in(name).status, 303)
-            return visitor
-
         self.assertIn('value="documents.view"', self.admin.get("/admin/groups/edit").text)
         for name, rights in (("lookers", ["documents.view"]), ("others", ["queries.view"])):
             self.admin.get("/admin/groups/edit")
             self.assertEqual(self.admin.post("/admin/groups/edit", name=name, permissions=rights, seen="0").status, 303)
-        looker, other = (add(n, groups=self.row_id("groups", g)) for n, g in (("looker", "lookers"), ("other", "others")))
+        looker, other = (self.add_user(n, groups=self.row_id("groups", g)) for n, g in (("looker", "lookers"), ("other", "others")))
         page = looker.get("/admin/documents/edit?id=cat.png")
         self.assertEqual((page.status, looker.get("/admin/documents/").status), (200, 200))
         self.assertNotIn("Index again", page.text)

@@ -17,7 +17,7 @@ import zlib
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import s3_testing  # noqa: E402
 from peel_testing import SLOW, main, png, request, wait_until  # noqa: E402
-from test_admin import HOSTILE, PASSWORD, AdminTest, Visitor  # noqa: E402
+from test_admin import HOSTILE, AdminTest, Visitor  # noqa: E402
 
 UPLOAD = "/admin/stickers/upload/"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20" fill="red"/></svg>'
@@ -284,11 +284,7 @@ class Allowed(UploadTest):
         def add(name, *permissions):
             self.admin.get("/admin/groups/edit")
             self.admin.post("/admin/groups/edit", name=name, permissions=list(permissions), seen="0")
-            self.admin.get("/admin/users/edit")
-            self.admin.post("/admin/users/edit", username=name, password=PASSWORD, is_active="1", groups=self.row_id("groups", name), seen="0")
-            visitor = Visitor(self.port)
-            self.assertEqual(visitor.log_in(name).status, 303)
-            return visitor
+            return self.add_user(name, groups=self.row_id("groups", name))
 
         viewer = add("viewer", "stickers.view", "stickers.change")
         self.assertNotIn(UPLOAD, viewer.get("/admin/stickers/").text)
