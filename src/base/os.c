@@ -43,15 +43,22 @@ enum status os_mkdirs(const char *path, struct error *err)
     return OK;
 }
 
+static enum status open_to_read(const char *path, int *fd, struct error *err)
+{
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd >= 0)
+        return OK;
+    if (errno == ENOENT || errno == ENOTDIR)
+        return err_set(err, ERR_NOT_FOUND, "%s does not exist", path);
+    return err_errno(err, "cannot open %s", path);
+}
+
 enum status os_read_file(const char *path, struct buf *out, struct error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        if (errno == ENOENT || errno == ENOTDIR)
-            return err_set(err, ERR_NOT_FOUND, "%s does not exist", path);
-        return err_errno(err, "cannot open %s", path);
-    }
-    enum status st = OK;
+    int fd;
+    enum status st = open_to_read(path, &fd, err);
+    if (st != OK)
+        return st;
     for (;;) {
         char chunk[65536];
         ssize_t n = read(fd, chunk, sizeof chunk);
@@ -150,13 +157,10 @@ enum status os_write_file(const char *path, const void *data, size_t len, struct
 enum status os_map_file(const char *path, struct os_map *out, struct error *err)
 {
     *out = (struct os_map){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        if (errno == ENOENT || errno == ENOTDIR)
-            return err_set(err, ERR_NOT_FOUND, "%s does not exist", path);
-        return err_errno(err, "cannot open %s", path);
-    }
-    enum status st = OK;
+    int fd;
+    enum status st = open_to_read(path, &fd, err);
+    if (st != OK)
+        return st;
     struct stat sb;
     if (fstat(fd, &sb) != 0) {
         st = err_errno(err, "cannot read %s", path);

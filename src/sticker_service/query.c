@@ -26,20 +26,24 @@ enum status param_or(const struct http_request *req, const char *name, const cha
     return OK;
 }
 
-enum status query_param(const struct http_request *req, const char **query, struct error *err)
+enum status query_or_empty(const struct http_request *req, const char *name, const char **query, struct error *err)
 {
     const char *value;
-    enum status status = param_or(req, "query", "", &value, err);
+    enum status status = param_or(req, name, "", &value, err);
     if (status != OK)
         return status;
     size_t len = strlen(value);
     status = query_trim(&value, &len);
-    if (status == ERR_INVALID)
-        return err_set(err, ERR_INVALID, "Please provide a query.");
     if (status == ERR_TOO_LARGE)
         return err_set(err, ERR_INVALID, "Query is too long.");
-    *query = arena_strndup(req->arena, value, len);
+    *query = status == ERR_INVALID ? "" : arena_strndup(req->arena, value, len);
     return *query ? OK : err_no_memory(err, "a query");
+}
+
+enum status query_param(const struct http_request *req, const char **query, struct error *err)
+{
+    enum status status = query_or_empty(req, "query", query, err);
+    return status == OK && !**query ? err_set(err, ERR_INVALID, "Please provide a query.") : status;
 }
 
 enum status lang_param(const struct http_request *req, const char **tag, struct error *err)

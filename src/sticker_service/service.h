@@ -44,7 +44,10 @@ struct sticker_service {
 /* As http_param, but an absent parameter is OK and has the value `fallback`. */
 enum status param_or(const struct http_request *req, const char *name, const char *fallback, const char **value,
                      struct error *err) MUST_CHECK;
-/* The `query` parameter, trimmed: 1..255 code points. Messages as the contract has them. */
+/* The parameter `name`, trimmed: at most 255 code points, "" when it is absent or blank. In the arena. */
+enum status query_or_empty(const struct http_request *req, const char *name, const char **query,
+                           struct error *err) MUST_CHECK;
+/* As query_or_empty for the `query` parameter, which must not be blank. Messages as the contract has them. */
 enum status query_param(const struct http_request *req, const char **query, struct error *err) MUST_CHECK;
 /* The `lang` parameter: the tag of a language, NULL when absent. */
 enum status lang_param(const struct http_request *req, const char **tag, struct error *err) MUST_CHECK;

@@ -31,7 +31,7 @@ static enum status read_asked(const struct http_request *req, struct asked *out,
 {
     const char *typing = "";
     *out = (struct asked){.query = "", .page = 1};
-    enum status status = gallery_phrase(req, &out->query, err);
+    enum status status = query_or_empty(req, "q", &out->query, err);
     if (status == OK)
         status = http_param_int(req, "page", 1, GALLERY_PAGE_LAST, 1, &out->page, err);
     if (status == OK)

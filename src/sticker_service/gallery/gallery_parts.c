@@ -102,21 +102,6 @@ const char *gallery_results_url(struct gallery_texts *t, const char *query, int6
     return gallery_kept(t, url);
 }
 
-/* The gallery_phrase of ?q=, trimmed; "" when there is none. */
-enum status gallery_phrase(const struct http_request *req, const char **query, struct error *err)
-{
-    const char *value;
-    enum status status = param_or(req, "q", "", &value, err);
-    if (status != OK)
-        return status;
-    size_t len = strlen(value);
-    status = query_trim(&value, &len);
-    if (status == ERR_TOO_LARGE)
-        return err_set(err, ERR_INVALID, "Query is too long.");
-    *query = status == ERR_INVALID ? "" : arena_strndup(req->arena, value, len);
-    return *query ? OK : err_no_memory(err, "a query");
-}
-
 const char *gallery_thanks(const char *as)
 {
     if (strcmp(as, "positive") == 0)

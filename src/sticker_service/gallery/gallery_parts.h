@@ -33,8 +33,6 @@ const char *gallery_results_url(struct gallery_texts *t, const char *query, int6
 const char *gallery_title(const struct sticker *k); /* its filename when it has none */
 struct tpl_card gallery_card(struct gallery_texts *t, const struct sticker *k, const char *query);
 
-/* The phrase of ?q=, trimmed; "" when there is none. */
-enum status gallery_phrase(const struct http_request *req, const char **query, struct error *err) MUST_CHECK;
 /* What is said after a vote: as is "positive" or "negative", else "". */
 const char *gallery_thanks(const char *as);
 

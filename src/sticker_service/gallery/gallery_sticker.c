@@ -163,7 +163,7 @@ void handle_gallery_sticker(void *ctx, const struct http_request *req, struct ht
     struct buf html;
     const char *query = "", *as = "";
     buf_init(&html, GALLERY_HTML_MAX);
-    enum status status = gallery_phrase(req, &query, &err);
+    enum status status = query_or_empty(req, "q", &query, &err);
     if (status == OK)
         status = param_or(req, "as", "", &as, &err);
     if (status == OK)
