@@ -13,6 +13,10 @@ size_t utf8_count(const char *s, size_t len); /* code points of valid text */
 size_t utf8_decode(const char *s, size_t len, uint32_t *cp);
 size_t utf8_encode(uint32_t cp, char out[4]); /* bytes written, 0 for an invalid code point */
 
+/* What kind of character a code point is, by Unicode's general category: L*, M*, N*, or any other. */
+enum utf8_kind { UTF8_OTHER, UTF8_LETTER, UTF8_MARK, UTF8_NUMBER };
+enum utf8_kind utf8_kind(uint32_t cp);
+
 /* The part of s without leading and trailing Unicode white space: *start and *len are narrowed. */
 void utf8_trim(const char **start, size_t *len);
 bool utf8_has_control(const char *s, size_t len); /* C0, DEL, C1, U+2028/9 */

@@ -174,24 +174,7 @@ static bool is_unspaced(uint32_t cp)
 
 static bool text_is_word(uint32_t cp)
 {
-    if (cp < 0x80)
-        return ascii_alnum((unsigned char)cp);
-    switch (utf8proc_category((utf8proc_int32_t)cp)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO:
-        return true;
-    default:
-        return false;
-    }
+    return cp < 0x80 ? ascii_alnum((unsigned char)cp) : utf8_kind(cp) != UTF8_OTHER;
 }
 
 static bool is_han(uint32_t cp)

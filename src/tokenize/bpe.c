@@ -340,20 +340,8 @@ static enum kind char_kind(uint32_t cp)
 {
     if (cp == ' ')
         return SPACE; /* normalize() left no other white space */
-    switch (utf8proc_category((utf8proc_int32_t)cp)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-        return LETTER;
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO:
-        return NUMBER;
-    default:
-        return OTHER;
-    }
+    enum utf8_kind kind = utf8_kind(cp);
+    return kind == UTF8_LETTER ? LETTER : kind == UTF8_NUMBER ? NUMBER : OTHER;
 }
 
 /* NFC, white space to single spaces, lower case. The result is malloc'ed. */
