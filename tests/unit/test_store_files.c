@@ -59,14 +59,20 @@ static void an_older_database_is_migrated(void **state)
     db_close(d);
 }
 
+static void make_v2(struct suite *s, char *path, size_t cap)
+{
+    struct db *d;
+    file(s, path, cap);
+    assert_ok(s, db_open(path, 1, &v2, &d, &s->err));
+    db_close(d);
+}
+
 static void a_failing_migration_changes_nothing(void **state)
 {
     struct suite *s = *state;
     struct db *d;
     char path[512];
-    file(s, path, sizeof path);
-    assert_ok(s, db_open(path, 1, &v2, &d, &s->err));
-    db_close(d);
+    make_v2(s, path, sizeof path);
     assert_int_not_equal(db_open(path, 1, &v3_fails, &d, &s->err), OK);
     assert_non_null(strstr(s->err.message, "migration 3 of test database"));
     assert_ok(s, db_open(path, 1, &v2, &d, &s->err));
@@ -79,9 +85,7 @@ static void a_newer_database_is_refused(void **state)
     struct suite *s = *state;
     struct db *d;
     char path[512];
-    file(s, path, sizeof path);
-    assert_ok(s, db_open(path, 1, &v2, &d, &s->err));
-    db_close(d);
+    make_v2(s, path, sizeof path);
     assert_int_equal(db_open(path, 1, &v1, &d, &s->err), ERR_UNSUPPORTED);
     assert_non_null(strstr(s->err.message, "has schema version 2, this program knows up to 1: use a newer peel"));
 }
