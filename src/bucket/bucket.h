@@ -32,7 +32,7 @@ struct bucket;
 /* `url`: a folder, or s3://bucket[/prefix], for which s3 must not be NULL. Opening asks nothing of the store. */
 enum status bucket_open(const char *url, const struct bucket_s3 *s3, struct bucket **out, struct error *err) MUST_CHECK;
 void bucket_close(struct bucket *b);
-bool bucket_url_is_remote(const char *url); /* does it name no folder of this machine? */
+bool bucket_url_is_remote(const char *url); /* whether it names a bucket in S3, not a folder here */
 
 /* Errors of a remote store: ERR_UNAVAILABLE, ERR_TIMEOUT (both after retries), ERR_DENIED, ERR_CORRUPT (a wrong
  * checksum, several times); the messages name bucket, key, and what was expected and found. */
@@ -41,11 +41,11 @@ enum status bucket_put(struct bucket *b, const char *key, const void *data, size
 enum status bucket_put_later(struct bucket *b, const char *key, const void *data, size_t len,
                              struct error *err) MUST_CHECK;
 enum status bucket_sync(struct bucket *b, struct error *err) MUST_CHECK;
-/* Removes what writers that were killed left below `folder` ("media"), an hour old or older. */
+/* Removes temporary files below `folder` ("media") that killed writers left an hour or more ago. */
 void bucket_tidy(struct bucket *b, const char *folder);
 enum status bucket_get(struct bucket *b, const char *key, struct buf *out,
                        struct error *err) MUST_CHECK; /* NOT_FOUND */
-/* An open descriptor for sending its first *size bytes; the caller closes it. */
+/* Opens the object for reading. Only the first *size bytes of the file are its content; the caller closes *fd. */
 enum status bucket_fd(struct bucket *b, const char *key, int *fd, uint64_t *size, struct error *err) MUST_CHECK;
 enum status bucket_delete(struct bucket *b, const char *key, struct error *err) MUST_CHECK; /* absent is OK */
 enum status bucket_exists(struct bucket *b, const char *key, bool *exists, struct error *err) MUST_CHECK;

@@ -241,7 +241,7 @@ static enum status cache_renew(struct bucket_cache *c, const char *name, const c
     return OK;
 }
 
-/* Makes room after the new copy was opened: an open one stays readable, should it be the one to go. */
+/* Called after the new copy was opened, so that it stays readable even if it is removed here. */
 static void keep_bound(struct bucket_cache *c)
 {
     pthread_mutex_lock(&c->mutex);
@@ -250,7 +250,7 @@ static void keep_bound(struct bucket_cache *c)
     pthread_mutex_unlock(&c->mutex);
 }
 
-/* The disk has less room than the bound promises: about half of the copies go. */
+/* Removes about half of the copies, for a disk that has less room than the bound promises. */
 static bool cache_make_room(struct bucket_cache *c)
 {
     pthread_mutex_lock(&c->mutex);

@@ -147,7 +147,8 @@ static enum status fetch_file(struct mirror *m, const struct file *f, struct err
     return st;
 }
 
-/* Fills m->part, from what a stopped call left there, from the folder of before, or from the bucket. */
+/* Completes the folder m->part: files stay that a stopped call left there, unchanged ones come from the present
+ * folder, and the rest from the bucket. */
 static enum status fill(struct mirror *m, const struct buf *old, struct error *err)
 {
     struct buf begun, done;

@@ -147,7 +147,7 @@ static enum status make_groups(struct evaluation *e, struct group **out, size_t 
             }
             groups[g].queries[groups[g].n++] = i;
         }
-        if (kind && *n == first + 1) /* a single one is the same as all */
+        if (kind && *n == first + 1) /* one type or language alone: its group would repeat the group of all queries */
             *n = first;
     }
     *out = groups;

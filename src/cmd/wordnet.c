@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define MEMORY      (512u << 20)
-#define MAX_WORDS   32u  /* of a set that count, */
-#define MAX_LINKS   512u /* links of a set, */
+#define MAX_WORDS   32u  /* the words of a set that are used; the rest are ignored */
+#define MAX_LINKS   512u /* the links of a set that are used */
 #define MAX_SENSES  12u  /* senses of a word: later ones are rare */
 #define SENSE_DECAY 0.12f
 

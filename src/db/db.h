@@ -43,7 +43,7 @@ struct db_schema {
     int (*sqlite_functions)(struct sqlite3 *handle);
 };
 
-/* Is it PostgreSQL's? Else it is the path of a SQLite file. */
+/* True for PostgreSQL's URL; anything else is the path of a SQLite file. */
 bool db_is_postgres_url(const char *url);
 
 /* Opens the database, makes it if it is not there (a file has mode 0600), and migrates it in one transaction that

@@ -20,8 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HANDSHAKE_US 20000  /* one that was begun before is over by then, or its client is told that it failed */
-#define IDLE_US      500000 /* who was there so lately is about to ask, and the answer ends the connection */
+#define HANDSHAKE_US 20000  /* handshakes that had begun end within this, or their clients see them fail */
+#define IDLE_US      500000 /* a connection idle for less may be about to send a request, whose answer ends it */
 
 /* We decode the request target ourselves, once. */
 static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s)

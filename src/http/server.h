@@ -87,8 +87,8 @@ struct http_options {
     unsigned rate_limit, rate_burst; /* requests a second and at once of a client, and of a token; rate 0: any. */
     /* For http_server_serve: */
     int stop_fd;                             /* a descriptor that becomes readable when it is time to stop */
-    unsigned drain_ms;                       /* then: not ready, but serving for this long, */
-    unsigned finish_ms;                      /* and requests in flight may finish for this long */
+    unsigned drain_ms;                       /* after stop_fd: how long it says "not ready", but still serves */
+    unsigned finish_ms;                      /* after that: how long requests in flight may take to finish */
     void (*ready)(void *arg, uint16_t port); /* called once, when requests are accepted; may be NULL */
     void *ready_arg;
 };

@@ -13,7 +13,7 @@ static bool service_stopped(void *ctx)
     return poll(&stop, 1, 0) > 0;
 }
 
-/* Models of before are good enough where the bucket does not answer; without any the search goes by words. */
+/* When the bucket does not answer, the models copied earlier are used; without any, search goes by words alone. */
 static void mirror_models(struct search_service *s)
 {
     struct error err;

@@ -17,7 +17,7 @@ struct search_service {
     struct bucket *bucket; /* NULL: none */
     struct catalog *catalog;
     struct engine *engine;
-    struct http_server *_Atomic server; /* NULL for the first requests, if they are quick */
+    struct http_server *_Atomic server; /* NULL while it opens, when the first requests may already arrive */
     atomic_uint_fast64_t searches[8];   /* answered, by place in rank_algorithms */
 };
 

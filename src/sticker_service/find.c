@@ -22,8 +22,8 @@ struct found {
     struct hit *hits;
     size_t n;
     int64_t total;
-    json_t *peer;             /* SearchService's whole answer; NULL when degraded, */
-    enum degraded_reason why; /* and then for this reason */
+    json_t *peer;             /* SearchService's whole answer; NULL when the search is degraded */
+    enum degraded_reason why; /* of a degraded search: the reason */
 };
 
 void media_url(struct buf *out, const char *filename, const char *sha256, unsigned width)
@@ -99,7 +99,7 @@ static enum status find_by_peer(struct sticker_service *s, const struct http_req
                                                  : DEGRADED_UNAVAILABLE;
         goto out;
     }
-    found->why = DEGRADED_ANSWER; /* should it be needed */
+    found->why = DEGRADED_ANSWER; /* used only if the answer cannot be read */
     if (http_status != 200) {
         status = err_set(err, ERR_UNAVAILABLE, "SearchService answered %d: %.200s", http_status, buf_str(&body));
         goto out;
@@ -141,7 +141,7 @@ static enum status find_by_own_words(struct sticker_service *s, const struct htt
     return OK;
 }
 
-/* An outage would otherwise write a line per search: one a second says as much. */
+/* Logs at most one line a second: an outage would otherwise write one for each search. */
 static void tell_degraded(struct sticker_service *s, enum degraded_reason reason, const char *why)
 {
     uint64_t count = atomic_fetch_add(&s->degraded[reason], 1) + 1;

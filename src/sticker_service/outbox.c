@@ -192,7 +192,7 @@ static bool outbox_settle(struct outbox *o, struct delivery *d, size_t n, struct
     return reached;
 }
 
-/* Is anything waiting, and is it our turn? What is waiting must be read after the turn was taken. */
+/* Takes the turn if anything is waiting. What is waiting must be read again afterwards: it may have changed. */
 static enum status take_turn(struct outbox *o, struct arena *arena, bool *our_turn, struct error *err)
 {
     struct outbox_item *items;

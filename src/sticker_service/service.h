@@ -30,14 +30,14 @@ struct sticker_service {
     struct answers *answers;
     struct thumbs *thumbs;
     struct outbox *outbox;
-    sem_t password_checks;                           /* how many more may run: each takes 64 MiB and 0.1 s */
-    sem_t uploads;                                   /* one picture at a time: each may take 256 MiB when decoded */
-    struct http_server *_Atomic server;              /* NULL for the first requests, if they are quick */
+    sem_t password_checks;              /* how many more may run at once: each takes 64 MiB and 0.1 s */
+    sem_t uploads;                      /* one picture at a time: each may take 256 MiB when decoded */
+    struct http_server *_Atomic server; /* NULL while it opens, when the first requests may already arrive */
     atomic_uint_fast64_t degraded[DEGRADED_REASONS]; /* answers given without SearchService */
-    struct metric_times peer_times;                  /* of searches sent to it */
-    atomic_int_fast64_t degraded_logged_us;          /* when that was last logged, monotonic */
+    struct metric_times peer_times;                  /* how long searches at SearchService took */
+    atomic_int_fast64_t degraded_logged_us;          /* when a degraded search was last logged, monotonic */
     atomic_int_fast64_t search_checked_us;           /* when /readyz last asked SearchService */
-    atomic_bool search_ready;                        /* and what it heard */
+    atomic_bool search_ready;                        /* whether SearchService was ready then */
     struct peer_status *peer_status;                 /* what the dashboard shows of SearchService */
 };
 

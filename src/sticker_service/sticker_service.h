@@ -42,7 +42,7 @@ struct sticker_service_config {
     size_t answer_cache_count;              /* answers kept; at most 16 KiB each */
     unsigned outbox_poll_ms;                /* how often entries of other processes are looked for */
     unsigned outbox_parallel;               /* documents on their way at once, 1..64 */
-    int64_t session_idle_s, session_most_s; /* after which who is logged in to the admin is logged out */
+    int64_t session_idle_s, session_most_s; /* an admin session ends after this long unused, or in all */
     const char *secure_cookies;             /* "always", "never", or "auto": as trusted proxies say */
     const char *version;                    /* for /metrics */
 };

@@ -13,8 +13,8 @@
 #include <xxhash.h>
 
 #define SLOTS  524288u /* of the hash table: a power of two, more than twice LEXICON_MAX_WORDS */
-#define COMMON 2u      /* directions taken out besides the mean, */
-#define MANY   10000u  /* the fewest words that can have such */
+#define COMMON 2u      /* directions that are removed besides the mean */
+#define MANY   10000u  /* fewer words have no common directions worth removing */
 #define ROUNDS 30      /* of the power iteration: enough for directions that stand out */
 
 struct lexicon_builder {

@@ -82,7 +82,8 @@ enum status documents_list_page(struct sticker_service *s, const struct list_ask
                                 struct list_page *out, struct error *err) MUST_CHECK;
 enum status documents_models(struct sticker_service *s, struct arena *a, const char ***out, size_t *n,
                              struct error *err) MUST_CHECK;
-void documents_fail(const struct admin_visit *v, const struct error *err); /* as admin_fail, saying who is away */
+void documents_fail(const struct admin_visit *v,
+                    const struct error *err); /* as admin_fail, but names the service that is away */
 
 /* --- for admin_login.c --- */
 bool admin_same_origin(const struct http_request *req) MUST_CHECK;
@@ -102,7 +103,8 @@ void handle_admin_edit(void *ctx, const struct http_request *req, struct http_re
 void handle_admin_delete_page(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_upload_page(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_upload(void *ctx, const struct http_request *req, struct http_response *res);
-/* The server's admit, for uploads: who is logged in, may add stickers, and comes from our page. */
+/* Decides whether an upload's body is read (see http/server.h): only for users who are logged in, may add stickers
+ * and send it from our page. */
 bool admin_admit(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_document_page(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_document_reindex(void *ctx, const struct http_request *req, struct http_response *res);

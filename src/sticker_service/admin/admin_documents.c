@@ -188,9 +188,9 @@ enum status documents_models(struct sticker_service *s, struct arena *a, const c
 
 struct document_view {
     const char *filename;
-    bool known;   /* to SearchService */
-    bool sticker; /* of that name is there, */
-    bool sent;    /* and SearchService has heard of its last change */
+    bool known;   /* SearchService has the document */
+    bool sticker; /* there is a sticker of this name */
+    bool sent;    /* SearchService has received its last change */
 };
 
 static enum status find_sticker(const struct admin_visit *v, struct document_view *d, struct error *err)

@@ -134,7 +134,7 @@ static void download_done(void *state)
     free(d);
 }
 
-/* Whoever exports, and what, is in the history before the first byte is out. */
+/* The history says who exports what before the first byte is sent. */
 static enum status export_note(const struct admin_visit *v, const struct list_state *s, size_t n_ids,
                                const char *format, struct error *err)
 {

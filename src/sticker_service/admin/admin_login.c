@@ -126,7 +126,8 @@ static enum status begin_session(struct sticker_service *s, const struct http_re
         st = audit_note(s->store, user->username, address, CHANGE_LOGIN, "users", user->username, "", err);
     if (st == OK)
         set_cookie(s, req, res, COOKIE, token, s->cfg->session_most_s);
-    else if (st == ERR_NOT_FOUND) { /* right, but not somebody who may enter: answered as wrong */
+    else if (st == ERR_NOT_FOUND) { /* The password is right, but this user may not enter the admin: answer as if it
+                                       were wrong. */
         if (sticker_store_session_end(s->store, hash, err) == OK)
             st = err_set(err, ERR_DENIED, "wrong");
     }
