@@ -26,7 +26,7 @@ struct evict_files {
 };
 
 /* Without memory a file counts, but cannot be removed this time. */
-static void add_file(struct evict_files *all, const char *folder, const char *name, const struct stat *sb)
+static void evict_add(struct evict_files *all, const char *folder, const char *name, const struct stat *sb)
 {
     all->bytes += (uint64_t)sb->st_size;
     if (all->n == all->cap) {
@@ -42,8 +42,8 @@ static void add_file(struct evict_files *all, const char *folder, const char *na
         all->items[all->n++] = (struct evict_file){path, (uint64_t)sb->st_size, sb->st_mtime};
 }
 
-static void read_folder(const char *dir, const char *folder, enum evict_kind (*kind)(const char *name, int64_t age_s),
-                        struct evict_files *all)
+static void evict_read_folder(const char *dir, const char *folder,
+                              enum evict_kind (*kind)(const char *name, int64_t age_s), struct evict_files *all)
 {
     char path[PATH_MAX];
     DIR *d = os_join_path(path, dir, folder) ? opendir(path) : NULL;
@@ -55,13 +55,13 @@ static void read_folder(const char *dir, const char *folder, enum evict_kind (*k
         if (is == EVICT_LEFT_OVER)
             unlinkat(dirfd(d), e->d_name, 0);
         else if (is == EVICT_COUNTS)
-            add_file(all, folder, e->d_name, &sb);
+            evict_add(all, folder, e->d_name, &sb);
     }
     if (d)
         closedir(d);
 }
 
-static int by_last_use(const void *a, const void *b)
+static int evict_by_last_use(const void *a, const void *b)
 {
     time_t x = ((const struct evict_file *)a)->used, y = ((const struct evict_file *)b)->used;
     return (x > y) - (x < y);
@@ -75,12 +75,12 @@ bool evict_longest_unused(const char *dir, uint64_t most, enum evict_kind (*kind
     for (unsigned i = 0; i < 256; i++) {
         char folder[3];
         snprintf(folder, sizeof folder, "%02x", i);
-        read_folder(dir, folder, kind, &all);
+        evict_read_folder(dir, folder, kind, &all);
     }
     bool over = all.bytes > most;
     *bytes = all.bytes;
     if (all.n && over)
-        qsort(all.items, all.n, sizeof *all.items, by_last_use);
+        qsort(all.items, all.n, sizeof *all.items, evict_by_last_use);
     for (size_t i = 0; i < all.n; i++) {
         char path[PATH_MAX];
         if (over && *bytes > KEEP_AFTER(most) && os_join_path(path, dir, all.items[i].path) && unlink(path) == 0) {
