@@ -17,8 +17,10 @@
 #define DB_COLUMN_SET(place, column, kind, type)   #column " = $" #place ", "
 #define DB_COLUMN_ONE(place, column, kind, type)   +1 /* to count them */
 
-/* In the braces of an array of struct db_arg; `row` points to the struct. */
-#define DB_COLUMN_ARG(place, column, kind, type) [place - 1] = DB_##kind(row->column),
+/* In the braces of an array of struct db_arg; `row` points to the struct. A text that is NULL is written as "". */
+#define DB_COLUMN_ARG(place, column, kind, type) [place - 1] = DB_WRITE_##kind(row->column),
+#define DB_WRITE_TEXT(text)                      DB_TEXT((text) ? (text) : "")
+#define DB_WRITE_INT(number)                     DB_INT(number)
 /* Reads them from the column `at` of the rows `r` on, in their order; texts go into the arena `a`. */
 #define DB_COLUMN_READ(place, column, kind, type) row->column = (type)DB_READ_##kind(r, at++, a);
 #define DB_READ_TEXT(r, at, a)                    db_text(r, at, a)

@@ -73,7 +73,7 @@ struct put_job {
 };
 
 #define AND_SAME(place, column, kind, type) &&SAME_##kind(at++, row->column)
-#define SAME_TEXT(at, text)                 db_text_is(&r, at, text)
+#define SAME_TEXT(at, text)                 db_text_is(&r, at, (text) ? (text) : "")
 #define SAME_INT(at, number)                (db_int(&r, at) == (int64_t)(number))
 
 /* Is it there, and is it the same? Terms count too: a later program may analyse the same words otherwise. */
