@@ -35,6 +35,9 @@ enum status image_decode(const void *data, size_t len, uint32_t svg_side, struct
 enum status image_probe(const void *data, size_t len, enum image_kind *kind, uint32_t *width, uint32_t *height,
                         struct error *err) MUST_CHECK;
 
+/* Whether it is a GIF, WebP or PNG of several frames, by its headers alone. An SVG is never said to move. */
+bool image_is_animated(const void *data, size_t len);
+
 /* RGBA composited over white, in place, leaving 3 channels. */
 void image_flatten_white(struct image *im);
 

@@ -14,6 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf webp;
     enum image_kind kind;
     uint32_t w, h;
+    (void)image_is_animated(data, size);
     enum status probed = image_probe(data, size, &kind, &w, &h, &err);
     if (probed == OK && (uint64_t)w * h > MAX_PIXELS && kind != IMAGE_SVG)
         return 0;

@@ -266,6 +266,66 @@ static void gif_first_frame(void **state)
     image_free(&im);
 }
 
+/* Appends `n` bytes. */
+#define PUT(b, bytes) buf_append(b, bytes, sizeof(bytes) - 1)
+
+static bool moves(const struct buf *b)
+{
+    bool whole = image_is_animated(b->data, b->len);
+    for (size_t len = 0; len < b->len; len++) { /* cut off anywhere, in memory of its own */
+        char *part = malloc(len ? len : 1);
+        assert_non_null(part);
+        memcpy(part, b->data, len);
+        if (image_is_animated(part, len))
+            assert_true(whole);
+        free(part);
+    }
+    return whole;
+}
+
+static void what_moves_is_known_by_its_headers(void **state)
+{
+    (void)state;
+    static const char frame[] = "!\xf9\x04\x01\0\0\x01\0,\0\0\0\0\x02\0\x02\0\0\x02\x03\x44\x02\x05\0";
+    static const char framed[] = ",\0\0\0\0\x02\0\x02\0\x80\0\0\0\xff\xff\xff\x02\x03\x44\x02\x05\0"; /* own colours */
+    struct buf b;
+    buf_init(&b, 4096);
+    PUT(&b, "GIF89a\x02\0\x02\0\x80\0\0\0\0\0\xff\xff\xff");
+    PUT(&b, "!\xff\x0bNETSCAPE2.0\x03\x01,,\0"); /* its commas are no frames */
+    PUT(&b, frame);
+    size_t one = b.len;
+    PUT(&b, ";");
+    assert_false(moves(&b));
+    b.len = one;
+    PUT(&b, framed);
+    PUT(&b, ";");
+    assert_true(moves(&b));
+    buf_reset(&b);
+    PUT(&b, "RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0\x01\0\0\x01\0\0");
+    assert_false(moves(&b));
+    b.data[20] = 0x12;
+    assert_true(moves(&b));
+    buf_reset(&b);
+    PUT(&b, "RIFF\x1e\0\0\0WEBPVP8 \x0a\0\0\0\x12\0\0\0\x01\0\0\x01\0\0");
+    assert_false(moves(&b));
+    buf_reset(&b);
+    PUT(&b, "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0crc1");
+    size_t head = b.len;
+    PUT(&b, "\0\0\0\x08"
+            "acTL\0\0\0\x02\0\0\0\0crc2\0\0\0\0IDATcrc3");
+    assert_true(moves(&b));
+    b.data[head + 11] = 1; /* one frame */
+    assert_false(moves(&b));
+    b.len = head;
+    PUT(&b, "\0\0\0\0IDATcrc3\0\0\0\x08"
+            "acTL\0\0\0\x02\0\0\0\0crc2"); /* too late to count */
+    assert_false(moves(&b));
+    b.len = head;
+    PUT(&b, "\xff\xff\xff\xf0tEXtcrc2");
+    assert_false(moves(&b));
+    buf_free(&b);
+}
+
 static void photos_decode(void **state)
 {
     (void)state;
@@ -312,6 +372,7 @@ int main(void)
         cmocka_unit_test(files_are_decoded_as_pillow_does),
         cmocka_unit_test(hostile_headers_are_refused),
         cmocka_unit_test(gif_first_frame),
+        cmocka_unit_test(what_moves_is_known_by_its_headers),
         cmocka_unit_test(photos_decode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
