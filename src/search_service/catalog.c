@@ -27,7 +27,7 @@ struct catalog {
     /* Changes hold it as readers, catalog_lock as a writer; taken before `sets_lock`. */
     pthread_rwlock_t changes;
     int64_t followed;                        /* changes up to here are in memory; under changes, as a writer */
-    const struct catalog_listener *listener; /* NULL before start and after stop */
+    const struct catalog_listener *listener; /* NULL before catalog_start */
     void *ctx;
     struct worker *follower;
 
@@ -270,7 +270,6 @@ void catalog_stop(struct catalog *c)
 {
     worker_close(c->follower);
     c->follower = NULL;
-    c->listener = NULL;
 }
 
 /* --- filters --- */

@@ -22,7 +22,7 @@ struct catalog;
  * catalog_close. */
 enum status catalog_open(struct search_store *store, const char *lexicon, struct catalog **out,
                          struct error *err) MUST_CHECK;
-void catalog_close(struct catalog *c); /* NULL is fine; after the listener has gone */
+void catalog_close(struct catalog *c); /* NULL is fine */
 
 /* Who keeps vectors of documents in memory. */
 struct catalog_listener {
@@ -37,9 +37,10 @@ struct catalog_listener {
     /* After each look at the database, twice a second. */
     enum status (*tick)(void *ctx, struct error *err);
 };
-/* Starts to follow the database. `listener` is borrowed until catalog_stop, which waits for what is under way. */
+/* Starts to follow the database. `listener` is borrowed until catalog_close. */
 enum status catalog_start(struct catalog *c, const struct catalog_listener *listener, void *ctx,
                           struct error *err) MUST_CHECK;
+/* Follows it no longer; waits for what is under way. catalog_catch_up still tells the listener. */
 void catalog_stop(struct catalog *c);
 
 /* Adds or replaces a document, as search_store_put. */

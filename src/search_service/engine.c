@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TICK_S 5 /* how often saving and failed fetches are looked at when nothing happens */
+#define TICK_MS 5000 /* how often saving and failed fetches are looked at when nothing happens */
 
 struct engine_model *engine_find(struct engine *e, const char *id)
 {
@@ -61,28 +61,11 @@ static void find_models(struct engine *e)
 
 /* --- the background thread --- */
 
-static void wake(struct engine *e)
+/* What failed a while ago is tried again. */
+static void try_again(struct engine *e)
 {
     pthread_mutex_lock(&e->mutex);
-    e->woken = true;
-    pthread_cond_broadcast(&e->wake);
-    pthread_mutex_unlock(&e->mutex);
-}
-
-/* Until something is to be done, or a tick has passed. */
-static void rest(struct engine *e)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += TICK_S;
-    pthread_mutex_lock(&e->mutex);
-    int rc = 0;
-    while (!e->woken && !atomic_load(&e->stop) && rc == 0)
-        rc = pthread_cond_timedwait(&e->wake, &e->mutex, &until);
-    bool tick = !e->woken;
-    e->woken = false;
-    size_t n = atomic_load(&e->n_models);
-    for (size_t i = 0; i < n && tick; i++) {
+    for (size_t i = 0; i < atomic_load(&e->n_models); i++) {
         struct engine_model *m = e->models[i];
         if (m->retry_from < m->work_after)
             m->work_after = m->retry_from;
@@ -98,7 +81,7 @@ static void load_waiting(struct engine *e)
         if (first && engine_model_state(first) == ENGINE_WAITING)
             engine_load(e, first);
     }
-    for (size_t i = 0; i < atomic_load(&e->n_models) && !atomic_load(&e->stop); i++)
+    for (size_t i = 0; i < atomic_load(&e->n_models) && !worker_stopping(e->worker); i++)
         if (engine_model_state(e->models[i]) == ENGINE_WAITING)
             engine_load(e, e->models[i]);
 }
@@ -107,7 +90,7 @@ static void load_waiting(struct engine *e)
 static bool fill_all(struct engine *e)
 {
     bool more = false;
-    for (size_t i = 0; i < atomic_load(&e->n_models) && !atomic_load(&e->stop); i++) {
+    for (size_t i = 0; i < atomic_load(&e->n_models) && !worker_stopping(e->worker); i++) {
         struct engine_model *m = e->models[i];
         if (engine_model_state(m) != ENGINE_READY)
             continue;
@@ -129,11 +112,11 @@ static bool fill_all(struct engine *e)
     return more;
 }
 
-static void *run(void *arg)
+static void run_engine(struct worker *w, void *arg)
 {
     struct engine *e = arg;
     bool worked = true;
-    while (!atomic_load(&e->stop)) {
+    while (!worker_stopping(w)) {
         load_waiting(e);
         if (fill_all(e)) {
             worked = true;
@@ -144,11 +127,11 @@ static void *run(void *arg)
         worked = false;
         for (size_t i = 0; i < atomic_load(&e->n_models); i++)
             engine_save(e, e->models[i], false);
-        rest(e);
+        if (worker_rest(w, TICK_MS) == WORKER_RESTED)
+            try_again(e);
     }
     for (size_t i = 0; i < atomic_load(&e->n_models); i++)
         engine_save(e, e->models[i], true);
-    return NULL;
 }
 
 /* --- opening and closing --- */
@@ -215,11 +198,6 @@ enum status engine_open(const struct engine_config *cfg, struct engine **out, st
     e->cfg.precision = cfg->precision && *cfg->precision ? cfg->precision : "auto";
     e->missing_from = INT64_MAX;
     pthread_mutex_init(&e->mutex, NULL);
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&e->wake, &clock);
-    pthread_condattr_destroy(&clock);
     unsigned threads = cfg->threads ? cfg->threads : cores();
     enum status st = encoder_check_precision(e->cfg.precision, err);
     if (st == OK && threads > 1)
@@ -233,10 +211,7 @@ enum status engine_open(const struct engine_config *cfg, struct engine **out, st
     if (st == OK) {
         find_models(e);
         choose_at_start(e);
-        if (pthread_create(&e->thread, NULL, run, e) != 0)
-            st = err_set(err, ERR_UNAVAILABLE, "no thread for the engine");
-        else
-            e->thread_runs = true;
+        st = worker_open("engine", run_engine, e, &e->worker, err);
         if (st == OK)
             st = catalog_start(cfg->catalog, &engine_listener, e, err);
     }
@@ -252,11 +227,8 @@ void engine_close(struct engine *e)
 {
     if (!e)
         return;
-    atomic_store(&e->stop, true);
-    wake(e);
-    if (e->thread_runs)
-        pthread_join(e->thread, NULL);
-    catalog_stop(e->cfg.catalog);
+    catalog_stop(e->cfg.catalog); /* it may wake the worker */
+    worker_close(e->worker);
     for (size_t i = 0; i < atomic_load(&e->n_models); i++) {
         struct engine_model *m = e->models[i];
         vectors_close(atomic_load(&m->vectors));
@@ -266,7 +238,6 @@ void engine_close(struct engine *e)
     query_cache_close(e->cache);
     pool_close(e->decode);
     pool_close(e->pool);
-    pthread_cond_destroy(&e->wake);
     pthread_mutex_destroy(&e->mutex);
     free(e);
 }
@@ -317,7 +288,7 @@ enum status engine_use(struct engine *e, const char *id, struct engine_model **o
     int failed = ENGINE_FAILED;
     atomic_compare_exchange_strong(&m->state, &failed, ENGINE_WAITING);
     atomic_store(&e->defaults[leg], m);
-    wake(e);
+    worker_wake(e->worker);
     *out = m;
     return OK;
 }
@@ -436,7 +407,6 @@ void engine_has_work(struct engine *e, int64_t id)
     for (size_t i = 0; i < n; i++)
         if (id - 1 < e->models[i]->work_after)
             e->models[i]->work_after = id - 1;
-    e->woken = true;
-    pthread_cond_broadcast(&e->wake);
     pthread_mutex_unlock(&e->mutex);
+    worker_wake(e->worker);
 }

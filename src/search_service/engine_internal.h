@@ -4,6 +4,7 @@
 #define PEEL_SEARCH_SERVICE_ENGINE_INTERNAL_H
 
 #include "base/pool.h"
+#include "base/worker.h"
 #include "search_service/engine.h"
 #include <limits.h>
 #include <pthread.h>
@@ -35,15 +36,11 @@ struct engine {
     struct engine_model *models[ENGINE_MAX_MODELS]; /* those below n_models never change */
     atomic_size_t n_models;
     struct engine_model *_Atomic defaults[LEG_COUNT];
-    pthread_t thread;
-    bool thread_runs;
+    struct worker *worker;                    /* loads, encodes and saves */
     unsigned ticks;                           /* follower only, as is: */
     char settings[LEG_COUNT][LIBRARY_MAX_ID]; /* the defaults that the database named last */
-    atomic_bool stop;
     pthread_mutex_t mutex;
-    pthread_cond_t wake;
-    bool woken;           /* under mutex, as is: */
-    int64_t missing_from; /* the first document seen without a vector, INT64_MAX = none */
+    int64_t missing_from; /* the first document seen without a vector, INT64_MAX = none; under mutex */
 };
 
 /* engine.c */

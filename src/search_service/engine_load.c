@@ -98,7 +98,7 @@ static enum status read_all(struct engine *e, struct engine_model *m, size_t dim
     atomic_store(&m->vectors, vectors_exact_base(empty));
     int64_t after = 0;
     for (size_t n = PAGE_ROWS; n == PAGE_ROWS && st == OK;) {
-        if (atomic_load(&e->stop))
+        if (worker_stopping(e->worker))
             return err_set(err, ERR_CANCELLED, "stopped");
         st = read_page(e, m, dim, &after, &n, err);
     }

@@ -23,26 +23,24 @@ static enum status check(const char *model, size_t dim, struct error *err)
 
 /* --- changes --- */
 
+/* Of document $1, what was made of neither $2 nor $3. */
+#define STALE "document_id = $1 AND (source_sha256 = '' OR source_sha256 NOT IN ($2, $3))"
+
 enum status search_store_vectors_forget(struct db_conn *c, int64_t document_id, const struct document *doc,
                                         bool *forgot, struct error *err)
 {
-    /* What a vector may be made of: nothing, or what the document is now. */
     const char *image = doc ? doc->image_sha256 : "", *words = doc ? doc->words_sha256 : "";
-    int64_t dropped;
+    int64_t dropped = 0;
     enum status st =
         db_run(c,
-               "UPDATE models SET generation = generation + 1, modified_us = $4 WHERE id IN"
-               " (SELECT model_id FROM vectors WHERE document_id = $1 AND (source_sha256 = '' OR source_sha256 NOT IN "
-               "($2, $3)))",
+               "UPDATE models SET generation = generation + 1, modified_us = $4"
+               " WHERE id IN (SELECT model_id FROM vectors WHERE " STALE ")",
                DB_ARGS(DB_INT(document_id), DB_TEXT(image), DB_TEXT(words), DB_INT(os_now_us())), NULL, err);
     if (st == OK)
-        st = db_run(
-            c, "DELETE FROM vectors WHERE document_id = $1 AND (source_sha256 = '' OR source_sha256 NOT IN ($2, $3))",
-            DB_ARGS(DB_INT(document_id), DB_TEXT(image), DB_TEXT(words)), &dropped, err);
+        st = db_run(c, "DELETE FROM vectors WHERE " STALE, DB_ARGS(DB_INT(document_id), DB_TEXT(image), DB_TEXT(words)),
+                    &dropped, err);
     if (st == OK)
-        st = db_run(c,
-                    "DELETE FROM vector_failures WHERE document_id = $1 AND (source_sha256 = '' OR source_sha256 NOT "
-                    "IN ($2, $3))",
+        st = db_run(c, "DELETE FROM vector_failures WHERE " STALE,
                     DB_ARGS(DB_INT(document_id), DB_TEXT(image), DB_TEXT(words)), NULL, err);
     *forgot = st == OK && dropped > 0;
     return st;
