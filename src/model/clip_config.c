@@ -16,7 +16,7 @@ struct section {
     const json_t *main, *dict;
 };
 
-static const json_t *find(const struct section *s, const char *key)
+static const json_t *config_member(const struct section *s, const char *key)
 {
     const json_t *v = json_object_get(s->dict, key);
     if (!v || json_is_null(v))
@@ -24,10 +24,10 @@ static const json_t *find(const struct section *s, const char *key)
     return v && !json_is_null(v) ? v : NULL;
 }
 
-static enum status get_size(const struct section *s, const char *key, size_t least, size_t most, size_t standard,
-                            size_t *out, struct error *err)
+static enum status config_size(const struct section *s, const char *key, size_t least, size_t most, size_t standard,
+                               size_t *out, struct error *err)
 {
-    const json_t *v = find(s, key);
+    const json_t *v = config_member(s, key);
     *out = standard;
     if (!v)
         return OK;
@@ -52,7 +52,7 @@ static enum status get_tower(const struct section *s, const struct clip_tower_co
                  {"num_hidden_layers", 128, standard->layers, &out->layers},
                  {"num_attention_heads", 256, standard->heads, &out->heads}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        enum status st = get_size(s, sizes[i].key, 1, sizes[i].most, sizes[i].standard, sizes[i].to, err);
+        enum status st = config_size(s, sizes[i].key, 1, sizes[i].most, sizes[i].standard, sizes[i].to, err);
         if (st != OK)
             return st;
     }
@@ -61,7 +61,7 @@ static enum status get_tower(const struct section *s, const struct clip_tower_co
                        s->file, s->name, out->width, out->heads);
 
     out->act = CLIP_QUICK_GELU;
-    const json_t *act = find(s, "hidden_act");
+    const json_t *act = config_member(s, "hidden_act");
     if (act) {
         const char *name = json_string_value(act);
         if (!name || (strcmp(name, "quick_gelu") != 0 && strcmp(name, "gelu") != 0))
@@ -70,7 +70,7 @@ static enum status get_tower(const struct section *s, const struct clip_tower_co
         out->act = strcmp(name, "gelu") == 0 ? CLIP_GELU : CLIP_QUICK_GELU;
     }
     out->epsilon = standard->epsilon;
-    const json_t *eps = find(s, "layer_norm_eps");
+    const json_t *eps = config_member(s, "layer_norm_eps");
     if (eps) {
         double e = json_number_value(eps);
         if (!json_is_number(eps) || !(e >= 1e-12 && e <= 0.1))
@@ -138,7 +138,8 @@ static enum status parse_root(const char *file, const json_t *root, struct clip_
                  {&vision, "image_size", 1, 4096, 224, &out->image_size},
                  {&vision, "patch_size", 1, 256, 32, &out->patch_size}};
     for (size_t i = 0; st == OK && i < sizeof sizes / sizeof *sizes; i++)
-        st = get_size(sizes[i].from, sizes[i].key, sizes[i].least, sizes[i].most, sizes[i].standard, sizes[i].to, err);
+        st = config_size(sizes[i].from, sizes[i].key, sizes[i].least, sizes[i].most, sizes[i].standard, sizes[i].to,
+                         err);
     if (st == OK)
         st = get_trust(file, root, out, err);
     if (st != OK)

@@ -29,7 +29,7 @@ static bool get_bool(const json_t *root, const char *name, bool fallback)
 }
 
 /* 224, {"shortest_edge": 224} or {"height": 224, "width": 224}. */
-static enum status get_size(const json_t *root, struct preprocess *p, struct error *err)
+static enum status preprocess_size(const json_t *root, struct preprocess *p, struct error *err)
 {
     const json_t *size = json_object_get(root, "size");
     if (!size)
@@ -102,7 +102,7 @@ static enum status parse(const json_t *root, uint32_t side, struct preprocess *p
     *p = (struct preprocess){.width = side, .height = side, .shortest = side, .filter = IMAGE_BICUBIC};
     p->resize = get_bool(root, "do_resize", true);
     p->crop = get_bool(root, "do_center_crop", true);
-    enum status st = get_size(root, p, err);
+    enum status st = preprocess_size(root, p, err);
     if (st == OK)
         st = get_crop(root, p, err);
     if (st == OK)

@@ -100,7 +100,7 @@ static int by_place(const void *a, const void *b)
     return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
-static int by_name(const void *a, const void *b)
+static int tensors_by_name(const void *a, const void *b)
 {
     return strcmp(((const struct tensor *)a)->name, ((const struct tensor *)b)->name);
 }
@@ -159,7 +159,7 @@ static enum status add_file(struct safetensors *s, const char *file, const unsig
 static enum status sort_names(struct safetensors *s, const char *file, struct error *err)
 {
     if (s->n_tensors)
-        qsort(s->tensors, s->n_tensors, sizeof *s->tensors, by_name);
+        qsort(s->tensors, s->n_tensors, sizeof *s->tensors, tensors_by_name);
     for (size_t i = 1; i < s->n_tensors; i++)
         if (strcmp(s->tensors[i].name, s->tensors[i - 1].name) == 0)
             return err_set(err, ERR_CORRUPT, "%s: tensor %s is in two shards", file, s->tensors[i].name);
@@ -324,7 +324,7 @@ const struct tensor *safetensors_at(const struct safetensors *s, size_t i)
 const struct tensor *safetensors_find(const struct safetensors *s, const char *name)
 {
     struct tensor key = {.name = name};
-    return s->n_tensors ? bsearch(&key, s->tensors, s->n_tensors, sizeof key, by_name) : NULL;
+    return s->n_tensors ? bsearch(&key, s->tensors, s->n_tensors, sizeof key, tensors_by_name) : NULL;
 }
 
 size_t tensor_count(const struct tensor *t)

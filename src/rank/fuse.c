@@ -26,7 +26,7 @@ void rank_cut_page(const struct rank_query *q, struct ranked *items, size_t n, s
     out->n = q->offset >= kept ? 0 : kept - q->offset < q->limit ? kept - q->offset : q->limit;
 }
 
-static int by_id(const void *x, const void *y)
+static int fused_by_id(const void *x, const void *y)
 {
     const struct fused *a = x, *b = y;
     return (a->item.id > b->item.id) - (a->item.id < b->item.id);
@@ -79,7 +79,7 @@ enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const 
             all[filled] = (struct fused){.item = hits[leg].items[i]};
             all[filled++].ranks[leg] = (unsigned)i + 1;
         }
-    qsort(all, n, sizeof *all, by_id);
+    qsort(all, n, sizeof *all, fused_by_id);
     n = merge_documents(all, n);
     for (size_t i = 0; i < n; i++) {
         all[i].item.score = 0;

@@ -311,7 +311,7 @@ void meanings_remove(struct meanings *x, int64_t id)
     pthread_rwlock_unlock(&x->lock);
 }
 
-static enum status read_all(struct meanings *x, struct search_store *store, struct error *err)
+static enum status meanings_read_all(struct meanings *x, struct search_store *store, struct error *err)
 {
     struct arena a;
     struct document *docs;
@@ -342,7 +342,7 @@ enum status meanings_open(const char *path, struct search_store *store, struct m
     if (st == OK && (!grow_entries(x) || !grow_slots(x)))
         st = err_no_memory(err, "the documents' words");
     if (st == OK)
-        st = read_all(x, store, err);
+        st = meanings_read_all(x, store, err);
     if (st != OK) {
         meanings_close(x);
         *out = NULL;

@@ -22,7 +22,7 @@
 #define BUCKETS     1024u
 
 /* The least of the `most` greatest of n numbers 0..1, to 1/BUCKETS; 0 when there are no more than that. */
-static double threshold(const float *values, size_t n, size_t most)
+static double least_of_best(const float *values, size_t n, size_t most)
 {
     uint32_t counts[BUCKETS] = {0};
     size_t above = 0, bucket = BUCKETS;
@@ -145,8 +145,8 @@ static const uint32_t *relations_of(const struct meanings *x, const char *folded
 
 /* How alike each distinct word is to t, 0..1: 1 by stem, else by vector or relation, the WIDEST best. Adds t's
  * vector to whole. */
-static void compare_all(const struct meanings *x, const struct text_term *t, int32_t *dots, float *alike,
-                        float whole[LEXICON_DIM])
+static void compare_meanings(const struct meanings *x, const struct text_term *t, int32_t *dots, float *alike,
+                             float whole[LEXICON_DIM])
 {
     _Alignas(64) int8_t codes[WORDS_STRIDE];
     int32_t sum;
@@ -172,15 +172,15 @@ static void compare_all(const struct meanings *x, const struct text_term *t, int
         if (at && alike[at - 1] < LEXICON_STRENGTH(relations[i]))
             alike[at - 1] = LEXICON_STRENGTH(relations[i]);
     }
-    float least = (float)threshold(alike, x->n, WIDEST);
+    float least = (float)least_of_best(alike, x->n, WIDEST);
     for (uint32_t i = 0; i < x->n; i++)
         alike[i] = alike[i] < least ? 0 : alike[i];
 }
 
 /* Adds, per document, weight times the likeness of its most alike word, and a share of what is left to 1 for its
  * other words that are alike: of many stickers with one such word each, those with several come first. */
-static void add_word(const struct meanings *x, const float *alike, double weight, float *best, float *sums,
-                     float *scores)
+static void add_meaning(const struct meanings *x, const float *alike, double weight, float *best, float *sums,
+                        float *scores)
 {
     for (uint32_t i = 0; i < x->n; i++)
         for (uint32_t k = 0; alike[i] > 0 && k < x->entries[i].n; k++) {
@@ -204,7 +204,7 @@ static double rarity(const struct meanings *x, const float *alike)
     return log(1 + (x->n_documents + 0.5) / (df + 0.5));
 }
 
-static int by_score(const void *a, const void *b)
+static int meanings_by_score(const void *a, const void *b)
 {
     const struct meaning_hit *x = a, *y = b;
     if (x->score != y->score)
@@ -339,7 +339,7 @@ static void compare_term(const struct meanings *x, const struct text_term *words
 {
     memset(m->term, 0, x->n * sizeof *m->term);
     for (size_t k = 0; k < n; k++) {
-        compare_all(x, &words[k], m->dots, m->alike, whole);
+        compare_meanings(x, &words[k], m->dots, m->alike, whole);
         for (uint32_t i = 0; i < x->n; i++)
             m->term[i] = fmaxf(m->term[i], PARTLY * m->alike[i]);
     }
@@ -358,11 +358,11 @@ static void score_all(const struct meanings *x, const struct term_query *q, cons
         if (n == 1 && (terms->items[i].is_emoji || !counts(q, &terms->items[i])))
             continue;
         if (n == 1)
-            compare_all(x, &terms->items[i], m->dots, m->alike, whole);
+            compare_meanings(x, &terms->items[i], m->dots, m->alike, whole);
         else
             compare_term(x, &terms->items[i], n, entry, m, whole);
         double weight = rarity(x, m->alike);
-        add_word(x, m->alike, weight, m->best, m->sums, m->scores);
+        add_meaning(x, m->alike, weight, m->best, m->sums, m->scores);
         total += weight;
     }
     for (uint32_t i = 0; i < x->n_slots && total > 0; i++)
@@ -370,11 +370,11 @@ static void score_all(const struct meanings *x, const struct term_query *q, cons
     add_whole(x, whole, m);
 }
 
-static enum status collect(const struct meanings *x, const float *scores, size_t most, struct arena *a,
-                           struct meaning_hit **out, size_t *n, struct error *err)
+static enum status meanings_collect(const struct meanings *x, const float *scores, size_t most, struct arena *a,
+                                    struct meaning_hit **out, size_t *n, struct error *err)
 {
     size_t found = 0;
-    double least = threshold(scores, x->n_slots, most);
+    double least = least_of_best(scores, x->n_slots, most);
     least = least > LEAST_SCORE ? least : LEAST_SCORE;
     for (uint32_t i = 0; i < x->n_slots; i++)
         found += (double)scores[i] >= least;
@@ -384,7 +384,7 @@ static enum status collect(const struct meanings *x, const float *scores, size_t
         if ((double)scores[i] >= least)
             (*out)[(*n)++] = (struct meaning_hit){x->slots[i].id, (double)scores[i]};
     if (*n)
-        qsort(*out, *n, sizeof **out, by_score);
+        qsort(*out, *n, sizeof **out, meanings_by_score);
     *n = *n < most ? *n : most;
     return OK;
 }
@@ -419,7 +419,7 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, co
         for (uint32_t i = 0; passing && i < x->n_slots; i++)
             if (!id_set_has(passing, x->slots[i].id))
                 scratch.scores[i] = 0;
-        st = collect(x, scratch.scores, most, a, out, n, err);
+        st = meanings_collect(x, scratch.scores, most, a, out, n, err);
     }
     pthread_rwlock_unlock(&x->lock);
     free(scratch.scores);

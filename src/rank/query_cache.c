@@ -83,7 +83,7 @@ void query_cache_close(struct query_cache *c)
     free(c);
 }
 
-static struct entry **find(struct query_cache *c, const struct key *k)
+static struct entry **cache_find(struct query_cache *c, const struct key *k)
 {
     struct entry **at = &c->buckets[k->hash % c->n_buckets];
     for (; *at; at = &(*at)->chain) {
@@ -133,7 +133,7 @@ bool query_cache_get(struct query_cache *c, const char *model, const char *text,
 {
     struct key k = key_of(model, text, len);
     pthread_mutex_lock(&c->mutex);
-    struct entry *e = *find(c, &k);
+    struct entry *e = *cache_find(c, &k);
     bool found = e && e->dim == dim;
     if (found) {
         list_remove(c, e);
@@ -160,7 +160,7 @@ void query_cache_put(struct query_cache *c, const char *model, const char *text,
     memcpy(e->vector + dim, k.model, k.model_len);
     memcpy((char *)(e->vector + dim) + k.model_len, k.text, k.text_len);
     pthread_mutex_lock(&c->mutex);
-    struct entry **at = find(c, &k);
+    struct entry **at = cache_find(c, &k);
     if (*at)
         drop(c, at);
     while (c->oldest && c->stats.bytes + bytes > c->max_bytes)

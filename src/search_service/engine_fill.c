@@ -98,7 +98,7 @@ static void fetch_image(void *arg, size_t i)
     buf_free(&bytes);
 }
 
-static void read_words(struct batch *b, struct arena *a)
+static void read_texts(struct batch *b, struct arena *a)
 {
     for (size_t i = 0; i < b->n; i++) {
         struct piece *p = &b->pieces[i];
@@ -265,7 +265,7 @@ enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, str
     for (size_t i = 0; i < found; i++)
         b->pieces[i].doc = &docs[i];
     if (m->class->source == ENCODER_WORDS) {
-        read_words(b, &a);
+        read_texts(b, &a);
         st = encode_words(b, m, vectors, err);
     } else {
         pool_for(e->decode, found, fetch_image, b);

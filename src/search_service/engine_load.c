@@ -74,7 +74,7 @@ static bool load_snapshot(struct engine *e, struct engine_model *m, size_t dim)
 }
 
 /* One page, while nothing can change: what is read is still true when it is put into memory. */
-static enum status read_page(struct engine *e, struct engine_model *m, size_t dim, int64_t *after, size_t *n,
+static enum status load_page(struct engine *e, struct engine_model *m, size_t dim, int64_t *after, size_t *n,
                              struct error *err)
 {
     struct arena a;
@@ -89,7 +89,7 @@ static enum status read_page(struct engine *e, struct engine_model *m, size_t di
     return st;
 }
 
-static enum status read_all(struct engine *e, struct engine_model *m, size_t dim, struct error *err)
+static enum status load_all(struct engine *e, struct engine_model *m, size_t dim, struct error *err)
 {
     struct vectors_exact *empty;
     enum status st = vectors_exact_open(dim, &empty, err);
@@ -100,7 +100,7 @@ static enum status read_all(struct engine *e, struct engine_model *m, size_t dim
     for (size_t n = PAGE_ROWS; n == PAGE_ROWS && st == OK;) {
         if (worker_stopping(e->worker))
             return err_set(err, ERR_CANCELLED, "stopped");
-        st = read_page(e, m, dim, &after, &n, err);
+        st = load_page(e, m, dim, &after, &n, err);
     }
     return st;
 }
@@ -110,7 +110,7 @@ static enum status open_vectors(struct engine *e, struct engine_model *m, struct
     size_t dim = encoder_dim(m->encoder);
     struct vectors *stored;
     if (!e->cfg.stored_vectors)
-        return load_snapshot(e, m, dim) ? OK : read_all(e, m, dim, err);
+        return load_snapshot(e, m, dim) ? OK : load_all(e, m, dim, err);
     enum status st = vectors_stored_open(e->cfg.store, m->files.id, dim, &stored, err);
     if (st == OK)
         atomic_store(&m->vectors, stored);

@@ -5,8 +5,8 @@
 extern const struct scan_kernels scan_avx2, scan_vnni;
 #endif
 
-static void dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, size_t stride, const int8_t *queries, size_t n,
-                   int32_t *dots)
+static void scalar_dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, size_t stride, const int8_t *queries,
+                          size_t n, int32_t *dots)
 {
     (void)sum;
     for (size_t q = 0; q < n; q++)
@@ -19,7 +19,7 @@ static void dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, size_t 
 }
 
 /* Eight partial sums: the compiler vectorises this, and the rounding error stays small. */
-static float dot_f32(const float *a, const float *b, size_t n)
+static float scalar_dot_f32(const float *a, const float *b, size_t n)
 {
     float part[8] = {0};
     size_t i = 0;
@@ -31,7 +31,7 @@ static float dot_f32(const float *a, const float *b, size_t n)
     return ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7]));
 }
 
-const struct scan_kernels scan_scalar = {"scalar", dot_i8, dot_f32};
+const struct scan_kernels scan_scalar = {"scalar", scalar_dot_i8, scalar_dot_f32};
 
 const struct scan_kernels *const *scan_available(void)
 {

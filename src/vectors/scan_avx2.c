@@ -16,8 +16,8 @@ static int32_t sum8(__m256i v)
     return _mm_cvtsi128_si32(s);
 }
 
-static void dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, size_t stride, const int8_t *queries, size_t n,
-                   int32_t *dots)
+static void avx2_dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, size_t stride, const int8_t *queries,
+                        size_t n, int32_t *dots)
 {
     (void)sum;
     const __m256i ones = _mm256_set1_epi16(1);
@@ -39,7 +39,7 @@ static void dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, size_t 
     }
 }
 
-static float dot_f32(const float *a, const float *b, size_t n)
+static float avx2_dot_f32(const float *a, const float *b, size_t n)
 {
     __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
     size_t i = 0;
@@ -56,5 +56,5 @@ static float dot_f32(const float *a, const float *b, size_t n)
     return ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7]));
 }
 
-const struct scan_kernels scan_avx2 = {"avx2", dot_i8, dot_f32};
+const struct scan_kernels scan_avx2 = {"avx2", avx2_dot_i8, avx2_dot_f32};
 #endif

@@ -35,8 +35,8 @@ static void four_rows(const int8_t *row, size_t stride, const uint8_t *query, in
     _mm_storeu_si128((__m128i *)(void *)out, sum4(s0, s1, s2, s3));
 }
 
-static void dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, size_t stride, const int8_t *queries, size_t n,
-                   int32_t *dots)
+static void vnni_dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, size_t stride, const int8_t *queries,
+                        size_t n, int32_t *dots)
 {
     _Alignas(64) uint8_t shifted[SCAN_MAX_QUERIES][MAX_STRIDE];
     for (size_t q = 0; q < n; q++)
@@ -63,7 +63,7 @@ static void dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, size_t 
             dots[q * rows + r] -= 128 * sum[r];
 }
 
-static float dot_f32(const float *a, const float *b, size_t n)
+static float vnni_dot_f32(const float *a, const float *b, size_t n)
 {
     __m512 s0 = _mm512_setzero_ps(), s1 = s0;
     size_t i = 0;
@@ -77,5 +77,5 @@ static float dot_f32(const float *a, const float *b, size_t n)
     return sum;
 }
 
-const struct scan_kernels scan_vnni = {"avx512_vnni", dot_i8, dot_f32};
+const struct scan_kernels scan_vnni = {"avx512_vnni", vnni_dot_i8, vnni_dot_f32};
 #endif

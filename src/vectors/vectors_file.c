@@ -47,7 +47,7 @@ struct writer {
     bool failed;
 };
 
-static void put_bytes(struct writer *w, const void *data, size_t len)
+static void snapshot_put(struct writer *w, const void *data, size_t len)
 {
     w->failed = w->failed || fwrite(data, 1, len, w->file) != len;
     XXH3_64bits_update(w->sum, data, len);
@@ -65,11 +65,11 @@ static void put_section(struct writer *w, const struct table *t, enum section se
             const void *const from[N_SECTIONS] = {s->codes + i * stride, s->vectors + i * dim, s->id + i, s->scale + i,
                                                   s->residual + i,       s->code_norm + i,     s->sum + i};
             const size_t bytes[N_SECTIONS] = {stride, dim * sizeof(float), sizeof(int64_t), 4, 4, 4, 4};
-            put_bytes(w, from[section], bytes[section]);
+            snapshot_put(w, from[section], bytes[section]);
         }
     }
     static const char zeros[64];
-    put_bytes(w, zeros, (size_t)((64 - w->at % 64) % 64));
+    snapshot_put(w, zeros, (size_t)((64 - w->at % 64) % 64));
 }
 
 enum status vectors_exact_save(struct vectors_exact *ix, const char *path, const char *tag, int64_t generation,
@@ -119,8 +119,9 @@ enum status vectors_exact_save(struct vectors_exact *ix, const char *path, const
 
 /* --- loading --- */
 
-static enum status check(const struct os_map *map, const char *path, const char *tag, size_t dim, size_t stride,
-                         int64_t generation, struct header *h, uint64_t offset[N_SECTIONS + 1], struct error *err)
+static enum status snapshot_check(const struct os_map *map, const char *path, const char *tag, size_t dim,
+                                  size_t stride, int64_t generation, struct header *h, uint64_t offset[N_SECTIONS + 1],
+                                  struct error *err)
 {
     if (map->len < HEADER_BYTES)
         return err_set(err, ERR_CORRUPT, "snapshot %s: %zu bytes, expected at least %u", path, map->len, HEADER_BYTES);
@@ -201,7 +202,7 @@ enum status vectors_exact_load(const char *path, const char *tag, size_t dim, in
     struct table *t = ix->table;
     st = os_map_file(path, &t->map, err);
     if (st == OK)
-        st = check(&t->map, path, tag, dim, ix->stride, generation, &h, offset, err);
+        st = snapshot_check(&t->map, path, tag, dim, ix->stride, generation, &h, offset, err);
     if (st == OK)
         st = adopt(ix, t, h.rows, offset, path, err);
     if (st != OK) {

@@ -62,7 +62,7 @@ static void heap_push(float *heap, size_t *n, size_t k, float value)
     heap[i] = value;
 }
 
-static float threshold(const struct found *f, size_t k)
+static float kth_best(const struct found *f, size_t k)
 {
     return f->n_lowers < k ? -INFINITY : f->lowers[0];
 }
@@ -70,7 +70,7 @@ static float threshold(const struct found *f, size_t k)
 /* Drops candidates that the risen threshold excludes; grows only if that frees too little. */
 static bool make_room(struct found *f, size_t k)
 {
-    float least = threshold(f, k);
+    float least = kth_best(f, k);
     size_t kept = 0;
     for (size_t i = 0; i < f->n; i++)
         if (f->candidates[i].upper >= least)
@@ -115,7 +115,7 @@ static void scan_block(struct search *s, struct found *found, const struct segme
                     error[r] = 0;
                 }
             }
-            float least = threshold(f, s->k);
+            float least = kth_best(f, s->k);
             for (size_t r = 0; r < rows; r++) {
                 if (!(score[r] + error[r] >= least))
                     continue;
@@ -129,7 +129,7 @@ static void scan_block(struct search *s, struct found *found, const struct segme
                 }
                 f->candidates[f->n++] = (struct candidate){score[r] + error[r], seg->base + first + r};
                 heap_push(f->lowers, &f->n_lowers, s->k, score[r] - error[r]);
-                least = threshold(f, s->k);
+                least = kth_best(f, s->k);
             }
         }
     }
@@ -149,7 +149,7 @@ static void scan_range(void *arg, size_t task)
     }
 }
 
-static int by_score(const void *a, const void *b)
+static int hits_by_score(const void *a, const void *b)
 {
     const struct vectors_hit *x = a, *y = b;
     if (x->score != y->score)
@@ -186,7 +186,7 @@ static enum status rerank(struct search *s, size_t q, struct vectors_hit *hits, 
             all[n++] = (struct vectors_hit){seg->id[r], score == score ? score : -1};
         }
     }
-    qsort(all, n, sizeof *all, by_score);
+    qsort(all, n, sizeof *all, hits_by_score);
     *count = n < s->k ? n : s->k;
     memcpy(hits, all, *count * sizeof *hits);
     free(all);
