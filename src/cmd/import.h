@@ -28,6 +28,7 @@ struct import_item {
     size_t len;             /* bytes; of a file, what it had when it was found */
     const char *filename;   /* its name in Peel; of a file, the last part of `path` */
     struct sticker sticker; /* what is said of it; what the picture says is not known yet */
+    bool animated_said;     /* also sticker.animated, which else is as the picture is */
     const char *pack_words; /* of a pack, NULL otherwise: its own words, which an import without CLDR left alone */
     bool follow;            /* `path` was given by the operator and may be a symbolic link */
 };

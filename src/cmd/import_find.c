@@ -61,9 +61,9 @@ void import_list_fail(struct import_list *l, const char *name, const char *reaso
 
 /* --- stickers.csv --- */
 
-enum column { FILENAME, TITLE, WORDS, LANGUAGE, AUTHOR, LICENSE, SOURCE, COLUMNS };
-static const char *const column_names[COLUMNS] = {"filename", "title",   "words", "language",
-                                                  "author",   "license", "source"};
+enum column { FILENAME, TITLE, WORDS, LANGUAGE, AUTHOR, LICENSE, SOURCE, RATING, ANIMATED, COLUMNS };
+static const char *const column_names[COLUMNS] = {"filename", "title",  "words",  "language", "author",
+                                                  "license",  "source", "rating", "animated"};
 
 struct row {
     const char *cells[COLUMNS]; /* "" where there is nothing */
@@ -93,11 +93,23 @@ static enum status read_header(struct csv *c, int columns[CSV_MAX_FIELDS], size_
             }
         if (columns[i] < 0)
             return err_set(err, ERR_INVALID,
-                           "line %zu: column \"%.60s\": expected filename, title, words, language, author, license or "
-                           "source, each once",
+                           "line %zu: column \"%.60s\": expected filename, title, words, language, author, license, "
+                           "source, rating or animated, each once",
                            c->record_line, fields[i]);
     }
     return seen[FILENAME] ? OK : err_set(err, ERR_INVALID, "line 1: expected the header filename,title,words,language");
+}
+
+/* Capital or small, as spreadsheets like it; "" is g. */
+static bool read_rating(const char *cell, enum rating *out)
+{
+    for (enum rating r = RATING_G; r <= RATING_R; r++)
+        if (strcasecmp(cell, rating_name(r)) == 0) {
+            *out = r;
+            return true;
+        }
+    *out = RATING_G;
+    return !*cell;
 }
 
 static enum status read_row(const struct csv *c, const int *columns, const char *const *fields, size_t n,
@@ -131,6 +143,13 @@ static enum status read_row(const struct csv *c, const int *columns, const char 
     if (*cells[LANGUAGE] && !language_valid(cells[LANGUAGE]))
         return err_set(err, ERR_INVALID, "line %zu: language \"%.40s\": expected a tag like \"en\" or \"pt-BR\"",
                        c->record_line, cells[LANGUAGE]);
+    enum rating rating;
+    if (!read_rating(cells[RATING], &rating))
+        return err_set(err, ERR_INVALID, "line %zu: rating \"%.40s\": expected g, pg, pg-13 or r", c->record_line,
+                       cells[RATING]);
+    if (*cells[ANIMATED] && strcasecmp(cells[ANIMATED], "true") != 0 && strcasecmp(cells[ANIMATED], "false") != 0)
+        return err_set(err, ERR_INVALID, "line %zu: animated \"%.40s\": expected true or false", c->record_line,
+                       cells[ANIMATED]);
     char *words = text_normalize_words(cells[WORDS], c->arena);
     if (!words)
         return err_set(err, ERR_TOO_LARGE, "line %zu: too much text", c->record_line);
@@ -291,9 +310,12 @@ static enum status add_file(struct walk *w, const char *path, const struct stat 
                                            .author = cells[AUTHOR],
                                            .license = cells[LICENSE],
                                            .source = cells[SOURCE],
+                                           .animated = strcasecmp(cells[ANIMATED], "true") == 0,
                                            .words = words,
                                            .n_words = n},
+                               .animated_said = *cells[ANIMATED],
                                .follow = follow};
+    (void)read_rating(cells[RATING], &item.sticker.rating); /* it was checked with its row */
     if (!item.path || (n && !words))
         return err_set(err, ERR_TOO_LARGE, "too many names and words to hold: import in parts");
     item.filename = item.path + (name - path);

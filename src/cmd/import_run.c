@@ -168,7 +168,10 @@ static enum status add_rows(struct batch *b, size_t *added, struct error *err)
                                     &b->arena, &terms[n], err);
             if (st != OK)
                 return err_prefix(err, "%s", item->filename);
-            picture_describe(&w->picture, &stickers[n++]);
+            picture_describe(&w->picture, &stickers[n]);
+            if (item->animated_said)
+                stickers[n].animated = item->sticker.animated;
+            n++;
         }
         st = n ? sticker_store_add(b->run->store, stickers, terms, n, err) : OK;
         if (st == OK)

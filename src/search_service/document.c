@@ -140,10 +140,26 @@ static enum status read_base64(struct document_in *in, struct error *err)
     return OK;
 }
 
+/* What searches filter by. */
+static enum status read_labels(struct document_in *in, struct error *err)
+{
+    const char *rating;
+    const json_t *animated = json_object_get(in->json, "animated");
+    enum status st = document_read_string(in->json, "pack", "pack", MAX_TITLE, "", &in->doc.pack, err);
+    if (st == OK)
+        st = document_read_string(in->json, "rating", "rating", MAX_TITLE, rating_name(RATING_G), &rating, err);
+    if (st == OK && !rating_parse(rating, &in->doc.rating))
+        st = document_expected(err, "rating", "\"g\", \"pg\", \"pg-13\" or \"r\"");
+    if (st == OK && animated && !json_is_boolean(animated))
+        st = document_expected(err, "animated", "true or false");
+    in->doc.animated = json_is_true(animated);
+    return st;
+}
+
 static enum status document_read_json(const char *body, size_t len, struct document_in *in, struct arena *a,
                                       struct error *err)
 {
-    static const char *const known[] = {"title", "words", "sha256", "image"};
+    static const char *const known[] = {"title", "words", "sha256", "image", "pack", "rating", "animated"};
     json_error_t where;
     in->json = json_loadb(body, len, JSON_REJECT_DUPLICATES, &where);
     if (!in->json)
@@ -158,6 +174,8 @@ static enum status document_read_json(const char *body, size_t len, struct docum
         st = document_read_words(in, a, err);
     if (st == OK)
         st = read_hash(in, err);
+    if (st == OK)
+        st = read_labels(in, err);
     if (st == OK)
         st = read_base64(in, err);
     return st;
@@ -177,7 +195,9 @@ enum status document_parse(const char *filename, const char *body, size_t len, s
 enum status document_from_image(const char *filename, const struct document *before, const void *image, size_t len,
                                 struct arena *a, struct document_in *out, struct error *err)
 {
-    *out = (struct document_in){.doc.filename = filename, .image = image, .image_len = len};
+    *out = (struct document_in){
+        .doc = before ? *before : (struct document){.title = "", .pack = ""}, .image = image, .image_len = len};
+    out->doc.filename = filename;
     json_t *words = before ? json_loads(before->words_json, 0, NULL) : NULL;
     out->json = json_object();
     enum status st = OK;
@@ -185,7 +205,6 @@ enum status document_from_image(const char *filename, const struct document *bef
         st = err_no_memory(err, "the document");
     if (st == OK)
         st = document_read_words(out, a, err);
-    out->doc.title = before ? before->title : "";
     out->doc.image_sha256 = out->sha256;
     if (st != OK)
         document_free(out);

@@ -1,7 +1,7 @@
 /* document.h: a document as it arrives, from outside and not believed: JSON
  *
- *     {"title":"Cat","words":[{"language":"de","title":"Katze","words":"Katze,
- * Mieze"}],"sha256":"<hex>","image":"<base64>"}
+ *     {"title":"Cat","words":[{"language":"de","title":"Katze","words":"Katze, Mieze"}],
+ *      "sha256":"<hex>","image":"<base64>","pack":"pets","rating":"g","animated":false}
  *
  * with every member optional, or an image alone. Errors name the member: "words[1].language must be a
  * string". */
@@ -14,7 +14,7 @@
 
 struct json_t;
 struct document_in {
-    struct document doc;               /* filename, title, words_json, image_sha256 (= sha256) */
+    struct document doc;               /* image_sha256 is sha256 */
     const struct sticker_words *words; /* borrowed from `json` */
     size_t n_words;
     char sha256[65];   /* lower case; "" for a document without an image */
@@ -28,7 +28,7 @@ struct document_in {
 /* `filename` and `body` are borrowed until document_free, which a failed call needs not. */
 enum status document_parse(const char *filename, const char *body, size_t len, struct arena *a, struct document_in *out,
                            struct error *err) MUST_CHECK;
-/* The image changes, title and words stay what they were; before: NULL for a new document. All borrowed. */
+/* The image changes, all else stays what it was; before: NULL for a new document. All borrowed. */
 enum status document_from_image(const char *filename, const struct document *before, const void *image, size_t len,
                                 struct arena *a, struct document_in *out, struct error *err) MUST_CHECK;
 void document_free(struct document_in *in); /* a zeroed one too */

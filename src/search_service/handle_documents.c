@@ -175,8 +175,10 @@ void handle_document_get(void *ctx, const struct http_request *req, struct http_
     json_put_string(&out, doc.filename);
     buf_puts(&out, ",\"title\":");
     json_put_string(&out, doc.title);
-    buf_printf(&out, ",\"words\":%s,\"sha256\":\"%s\",\"created\":\"%s\",\"modified\":\"%s\"", doc.words_json,
+    buf_printf(&out, ",\"words\":%s,\"sha256\":\"%s\",\"created\":\"%s\",\"modified\":\"%s\",\"pack\":", doc.words_json,
                doc.image_sha256, created, modified);
+    json_put_string(&out, doc.pack);
+    buf_printf(&out, ",\"rating\":\"%s\",\"animated\":%s", rating_name(doc.rating), doc.animated ? "true" : "false");
     enum status st = put_models(s, req, &out, &err);
     buf_putc(&out, '}');
     if (st == OK) {

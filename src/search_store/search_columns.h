@@ -9,7 +9,10 @@
 #define DOCUMENT_COLUMNS(X)                                                                                            \
     X(5, title, TEXT, const char *)                                                                                    \
     X(6, image_sha256, TEXT, const char *)                                                                             \
-    X(7, words_sha256, TEXT, const char *)
+    X(7, words_sha256, TEXT, const char *)                                                                             \
+    X(8, pack, TEXT, const char *)                                                                                     \
+    X(9, rating, INT, enum rating)                                                                                     \
+    X(10, animated, INT, bool)
 
 #define DOCUMENT_NAMES  DOCUMENT_COLUMNS(DB_COLUMN_NAME)
 #define DOCUMENT_VALUES DOCUMENT_COLUMNS(DB_COLUMN_VALUE)

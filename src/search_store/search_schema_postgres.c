@@ -58,6 +58,10 @@ static const char *const migrations[] = {
     "UPDATE vector_failures SET source_sha256 = (SELECT image_sha256 FROM documents d WHERE d.id = document_id);"
     "DROP INDEX documents_listed;"
     "CREATE INDEX documents_listed ON documents (id) INCLUDE (filename, image_sha256, words_sha256);",
+    /* 4: what searches filter by */
+    "ALTER TABLE documents ADD COLUMN pack text COLLATE \"C\" NOT NULL DEFAULT '',"
+    " ADD COLUMN rating bigint NOT NULL DEFAULT 0 CHECK (rating BETWEEN 0 AND 3),"
+    " ADD COLUMN animated bigint NOT NULL DEFAULT 0 CHECK (animated IN (0, 1));",
 };
 
 const struct db_schema search_schema_postgres = {

@@ -41,7 +41,7 @@ static const char *const migrations[] = {
     FTS_LANGUAGES_SCHEMA("documents_fts"),
     /* 3: what lists of documents walk along, without the words, which take most of a row */
     "CREATE INDEX documents_listed ON documents (id, filename, image_sha256);",
-    /* 3 */
+    /* 4 */
     "CREATE TABLE changes ("
     " document_id INTEGER PRIMARY KEY," /* also of those that are gone */
     " generation INTEGER NOT NULL) STRICT;"
@@ -55,6 +55,11 @@ static const char *const migrations[] = {
     "UPDATE vector_failures SET source_sha256 = (SELECT image_sha256 FROM documents d WHERE d.id = document_id);"
     "DROP INDEX documents_listed;"
     "CREATE INDEX documents_listed ON documents (id, filename, image_sha256, words_sha256);",
+    /* 6: what searches filter by, with an index that has all of it, again without the words */
+    "ALTER TABLE documents ADD COLUMN pack TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE documents ADD COLUMN rating INTEGER NOT NULL DEFAULT 0 CHECK (rating BETWEEN 0 AND 3);"
+    "ALTER TABLE documents ADD COLUMN animated INTEGER NOT NULL DEFAULT 0 CHECK (animated IN (0, 1));"
+    "CREATE INDEX documents_filtered ON documents (id, rating, animated, pack);",
 };
 
 const struct db_schema search_schema_sqlite = {

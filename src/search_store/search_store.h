@@ -26,7 +26,7 @@ struct document {
     const char *words_json;   /* [{"language":"en","words":"cat, kitten"}] as received */
     const char *image_sha256; /* hex, "" without an image */
     const char *words_sha256; /* of title and words, "" without any; made by the store */
-    const char *pack;
+    const char *pack;         /* "" when unknown; this and the next two are what searches filter by */
     enum rating rating;
     bool animated;
     int64_t created_us, modified_us;

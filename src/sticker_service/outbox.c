@@ -74,7 +74,9 @@ static void write_document(const struct sticker *k, struct buf *out)
     }
     buf_puts(out, "],\"sha256\":");
     json_put_string(out, k->sha256);
-    buf_putc(out, '}');
+    buf_puts(out, ",\"pack\":");
+    json_put_string(out, k->pack);
+    buf_printf(out, ",\"rating\":\"%s\",\"animated\":%s}", rating_name(k->rating), k->animated ? "true" : "false");
 }
 
 static enum outcome call_search(struct outbox *o, const struct http_call *call, bool may_be_absent, struct error *err)

@@ -61,6 +61,7 @@ enum status picture_check(struct picture *p, struct error *err)
     p->kind = im.kind;
     p->width = im.width;
     p->height = im.height;
+    p->animated = image_is_animated(p->data, p->len);
     image_free(&im);
     return st;
 }
@@ -92,6 +93,7 @@ void picture_describe(const struct picture *p, struct sticker *out)
     out->bytes = (int64_t)p->len;
     out->width = (int32_t)p->width;
     out->height = (int32_t)p->height;
+    out->animated = p->animated;
 }
 
 const char *picture_title(const char *filename, struct arena *a)

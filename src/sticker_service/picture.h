@@ -19,8 +19,9 @@ struct picture {
     const uint8_t *data;  /* [len] */
     size_t len;
     char sha256[65];
-    enum image_kind kind; /* from picture_check on, as are its sides, in pixels */
+    enum image_kind kind; /* from picture_check on, as are its sides, in pixels, and whether it moves */
     uint32_t width, height;
+    bool animated;
 };
 
 /* ERR_TOO_LARGE, or ERR_CORRUPT for an empty file; of a size that is known before the bytes are. */
@@ -38,7 +39,8 @@ enum status picture_check(struct picture *p, struct error *err) MUST_CHECK;
 bool picture_is_in(const struct picture *p, struct bucket *bucket) MUST_CHECK;
 /* Durable only after bucket_sync with `later`. */
 enum status picture_put(const struct picture *p, struct bucket *bucket, bool later, struct error *err) MUST_CHECK;
-/* Sets what a sticker says of its picture: filename, hash, type, bytes and sides (strings borrowed from p). */
+/* Sets what a sticker says of its picture: filename, hash, type, bytes, sides and whether it moves (strings borrowed
+ * from p). */
 void picture_describe(const struct picture *p, struct sticker *out);
 /* "cat_in-the park.jpg" is titled "cat in the park". NULL without memory. */
 const char *picture_title(const char *filename, struct arena *a) MUST_CHECK;

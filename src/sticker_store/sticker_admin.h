@@ -113,10 +113,9 @@ enum change_op {
 struct admin_change {
     enum change_op op;
     const char *list;
-    const char *id;  /* the row; NULL for CHANGE_ADD */
-    int64_t seen_us; /* its modified_us as the person saw it; 0: whatever it is */
-    const struct sticker
-        *sticker; /* for list "stickers"; CHANGE_PICTURE: only sha256, mime, bytes and sides count ... */
+    const char *id;                /* the row; NULL for CHANGE_ADD */
+    int64_t seen_us;               /* its modified_us as the person saw it; 0: whatever it is */
+    const struct sticker *sticker; /* for list "stickers"; CHANGE_PICTURE: only what its image is counts ... */
     const struct sticker_terms *terms;
     const struct admin_pair *fields; /* ... and for the others */
     size_t n_fields;

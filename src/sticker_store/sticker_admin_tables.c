@@ -21,6 +21,13 @@
 /* The texts of `column` that `rows` select, in their order. */
 #define JOINED(column, between, rows) "(SELECT &(" column ", '" between "') FROM (SELECT " rows " ORDER BY 1) x)"
 
+#define RATING_NAME "CASE t.rating WHEN 0 THEN 'g' WHEN 1 THEN 'pg' WHEN 2 THEN 'pg-13' ELSE 'r' END"
+/* A filter for one value of an indexed number. */
+#define IS(name, value, column, number)                                                                                \
+    {                                                                                                                  \
+        name, value, false, "SELECT # FROM stickers WHERE " column " = " number, "t." column " = " number, NULL        \
+    }
+
 /* In PostgreSQL: does the search find f.words? */
 #define FOUND "f.words @@ to_tsquery('simple', ?)"
 
@@ -31,6 +38,8 @@ static const struct list_column sticker_columns[] = {
     {"author", "t.author", PLAIN},
     {"license", "t.license", PLAIN},
     {"source", "t.source", PLAIN},
+    {"rating", RATING_NAME, PLAIN},
+    {"animated", "t.animated", PLAIN},
     {"sha256", "t.sha256", PLAIN},
     {"mime", "t.mime", PLAIN},
     {"bytes", "t.bytes", PLAIN},
@@ -58,6 +67,12 @@ static const struct list_filter sticker_filters[] = {
     {"indexed", "yes", false, NULL, "NOT EXISTS (SELECT 1 FROM outbox o WHERE o.filename = t.filename)", NULL},
     {"words", "no", false, NULL, "NOT EXISTS (SELECT 1 FROM sticker_words w WHERE w.sticker = t.rowno)", NULL},
     {"words", "yes", false, NULL, "EXISTS (SELECT 1 FROM sticker_words w WHERE w.sticker = t.rowno)", NULL},
+    IS("rating", "g", "rating", "0"),
+    IS("rating", "pg", "rating", "1"),
+    IS("rating", "pg-13", "rating", "2"),
+    IS("rating", "r", "rating", "3"),
+    IS("animated", "yes", "animated", "1"),
+    IS("animated", "no", "animated", "0"),
     {"since", NULL, true, "SELECT # FROM stickers WHERE created_us >= $", "t.created_us >= $", NULL},
     {"until", NULL, true, "SELECT # FROM stickers WHERE created_us < $", "t.created_us < $", NULL},
     {NULL, NULL, false, NULL, NULL, NULL},

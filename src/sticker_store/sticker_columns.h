@@ -11,7 +11,8 @@
     X(6, pack, TEXT, const char *)                                                                                     \
     X(7, author, TEXT, const char *)                                                                                   \
     X(8, license, TEXT, const char *)                                                                                  \
-    X(9, source, TEXT, const char *)
+    X(9, source, TEXT, const char *)                                                                                   \
+    X(15, rating, INT, enum rating)
 /* What its image file is. */
 #define STICKER_IMAGE(X)                                                                                               \
     X(10, sha256, TEXT, const char *)                                                                                  \
@@ -19,7 +20,9 @@
     X(12, bytes, INT, int64_t)                                                                                         \
     X(13, width, INT, int32_t)                                                                                         \
     X(14, height, INT, int32_t)
-#define STICKER_COLUMNS(X) STICKER_SAID(X) STICKER_IMAGE(X)
+/* What its image file is, unless people say otherwise. */
+#define STICKER_BOTH(X)    X(16, animated, INT, bool)
+#define STICKER_COLUMNS(X) STICKER_SAID(X) STICKER_BOTH(X) STICKER_IMAGE(X)
 
 #define STICKER_NAMES  STICKER_COLUMNS(DB_COLUMN_NAME)
 #define STICKER_VALUES STICKER_COLUMNS(DB_COLUMN_VALUE)

@@ -25,7 +25,7 @@ enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct
                         struct error *err) MUST_CHECK;
 enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
                            struct error *err) MUST_CHECK;
-/* Its image is another one: of `image` only the columns STICKER_IMAGE count. */
+/* Its image is another one: of `image` only the columns STICKER_IMAGE and STICKER_BOTH count. */
 enum status sticker_update_image(struct db_conn *c, const char *filename, const struct sticker *image,
                                  struct error *err) MUST_CHECK;
 enum status sticker_delete(struct db_conn *c, const char *filename, struct error *err) MUST_CHECK;

@@ -93,6 +93,16 @@ static const char *const migrations[] = {
     /* 5: which StickerService delivers the outbox now; one row. */
     "CREATE TABLE outbox_turn (holder" TEXT ", until_us" NUMBER ");"
     "INSERT INTO outbox_turn (holder, until_us) VALUES ('', 0);",
+
+    /* 6: for whom a sticker is (enum rating), and whether it moves. All are sent again, because SearchService filters by
+     * these and by the pack, of which it had not heard; what waits in the outbox already will tell it anyway. */
+    "ALTER TABLE stickers ADD COLUMN rating" NUMBER " DEFAULT 0 CHECK (rating BETWEEN 0 AND 3),"
+    " ADD COLUMN animated" NUMBER " DEFAULT 0 CHECK (animated IN (0, 1));"
+    SORTED("stickers", "rating") SORTED("stickers", "animated")
+    "INSERT INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+    " SELECT filename, 'put', 0, '', 0, n.us, n.us FROM stickers,"
+    " (SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) AS us) n"
+    " WHERE filename NOT IN (SELECT filename FROM outbox) ORDER BY filename;",
     /* clang-format on */
 };
 

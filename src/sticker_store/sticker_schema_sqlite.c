@@ -183,6 +183,17 @@ static const char *const migrations[] = {
     /* 7: which StickerService delivers the outbox now; one row. */
     "CREATE TABLE outbox_turn (holder TEXT NOT NULL, until_us INTEGER NOT NULL) STRICT;"
     "INSERT INTO outbox_turn (holder, until_us) VALUES ('', 0);",
+
+    /* 8: for whom a sticker is (enum rating), and whether it moves. All are sent again, because SearchService filters
+     * by these and by the pack, of which it had not heard; what waits in the outbox already will tell it anyway. */
+    "ALTER TABLE stickers ADD COLUMN rating INTEGER NOT NULL DEFAULT 0 CHECK (rating BETWEEN 0 AND 3);"
+    "ALTER TABLE stickers ADD COLUMN animated INTEGER NOT NULL DEFAULT 0 CHECK (animated IN (0, 1));"
+    "CREATE INDEX stickers_rating ON stickers (rating);"
+    "CREATE INDEX stickers_animated ON stickers (animated);"
+    "INSERT INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+    " SELECT filename, 'put', 0, '', 0, n.us, n.us FROM stickers,"
+    " (SELECT strftime('%s', 'now') * 1000000 AS us) n"
+    " WHERE filename NOT IN (SELECT filename FROM outbox) ORDER BY filename;",
 };
 
 const struct db_schema sticker_schema_sqlite = {

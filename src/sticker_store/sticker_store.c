@@ -148,7 +148,8 @@ static enum status update_one(struct db_conn *c, const struct sticker *s, const 
                               int64_t unmodified_since, int64_t *row, struct error *err)
 {
     enum status st =
-        write_row(c, RETURNING_ROW(c, UPDATE_STICKER(STICKER_SAID(DB_COLUMN_SET))), s, unmodified_since, row, err);
+        write_row(c, RETURNING_ROW(c, UPDATE_STICKER(STICKER_SAID(DB_COLUMN_SET) STICKER_BOTH(DB_COLUMN_SET))), s,
+                  unmodified_since, row, err);
     if (st == OK && *row)
         st = put_words(c, *row, s, terms, err);
     return st == OK && *row ? sticker_outbox_queue(c, "put", s->filename, err) : st;
@@ -169,7 +170,8 @@ enum status sticker_update_image(struct db_conn *c, const char *filename, const 
     int64_t row;
     s.filename = filename;
     enum status st =
-        write_row(c, RETURNING_ROW(c, UPDATE_STICKER(STICKER_IMAGE(DB_COLUMN_SET))), &s, INT64_MAX, &row, err);
+        write_row(c, RETURNING_ROW(c, UPDATE_STICKER(STICKER_IMAGE(DB_COLUMN_SET) STICKER_BOTH(DB_COLUMN_SET))), &s,
+                  INT64_MAX, &row, err);
     return st == OK && row == 0 ? not_found(filename, err) : st;
 }
 

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/filename.h"
+#include "base/filter.h"
 #include "base/status.h"
 #include "base/terms.h"
 #include <stdbool.h>
@@ -28,7 +29,9 @@ enum status sticker_store_ping(struct sticker_store *s, struct error *err) MUST_
 struct sticker {
     const char *id, *filename, *title;
     const char *pack, *author, *license, *source; /* "" when unknown */
-    const char *sha256, *mime;                    /* of the image file; hex */
+    enum rating rating;
+    bool animated;             /* as the image file is, unless somebody said otherwise */
+    const char *sha256, *mime; /* of the image file; hex */
     int64_t bytes;
     int32_t width, height;
     const struct sticker_words *words; /* by language; an emptied list stays, as a sign that somebody emptied it */

@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum {
-    MAX_COLUMNS = 18,
+    MAX_COLUMNS = 24,
     MAX_KEYS = 2,
     BATCH_ROWS = 1000, /* to a transaction, at most, and so many bytes and a row */
     BATCH_BYTES = 8 << 20,
@@ -59,6 +59,8 @@ struct table {
 #define DECLARED(place, column, kind, type) {#column, DECLARED_##kind},
 #define DECLARED_TEXT                       TEXT
 #define DECLARED_INT                        NUMBER
+
+_Static_assert(STICKER_WIDTH + 3 <= MAX_COLUMNS, "a sticker has that many columns, with its number and votes");
 
 /* In an order that no reference hinders. */
 static const struct table sticker_tables[] = {

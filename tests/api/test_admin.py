@@ -201,6 +201,38 @@ class Models(AdminTest):
         self.assertEqual((entry["action"], entry["object"], entry["username"]), ("change", "dog.png", "admin"))
         self.assertEqual(json.loads(entry["after"])["words"], {"en": "dog, zebra", "de": "Hund"})
 
+    def test_rating_and_animated(self):
+        page = self.admin.get("/admin/stickers/edit?id=cake.png")
+        self.assertIn('<option value="g" selected>g</option>', page.text)
+        self.assertRegex(page.text, r'type="checkbox" name="animated" value="1">')
+        fields = {"title": "Cake", "seen": re.search(r'name="seen" value="(\d+)"', page.text)[1]}
+        refused = self.admin.post("/admin/stickers/edit?id=cake.png", **fields, rating="pg13")
+        self.assertEqual(refused.status, 400)
+        self.assertIn("This must be g, pg, pg-13 or r.", refused.text)
+        self.assertEqual(self.admin.post("/admin/stickers/edit?id=cake.png", **fields, rating="pg-13", animated="1").status, 303)
+        page = self.admin.get("/admin/stickers/edit?id=cake.png").text
+        self.assertIn('<option value="pg-13" selected>pg-13</option>', page)
+        self.assertRegex(page, r'type="checkbox" name="animated" value="1" checked>')
+        entry = self.history()[0]
+        self.assertEqual([json.loads(entry[k])["rating"] for k in ("before", "after")], ["g", "pg-13"])
+        self.assertEqual([json.loads(entry[k])["animated"] for k in ("before", "after")], ["0", "1"])
+        [row] = [r for r in json.loads(self.admin.get("/admin/stickers/export?format=json").body) if r["filename"] == "cake.png"]
+        self.assertEqual((row["rating"], row["animated"]), ("pg-13", True))
+        for which, there in (("rating=pg-13", True), ("rating=g", False), ("rating=r", False), ("animated=yes", True), ("animated=no", False)):
+            found = self.admin.get("/admin/stickers/?" + which)
+            self.assertEqual((found.status, ">cake.png</a>" in found.text), (200, there), which)
+        self.assertEqual(self.admin.get("/admin/stickers/?rating=x").status, 400)
+        self.system.wait_indexed()
+        document = request(self.system.search_port, "GET", "/api/documents/cake.png").json()
+        self.assertEqual([document[k] for k in ("pack", "rating", "animated")], ["", "pg-13", True])
+        [result] = [r for r in self.search("cake").json()["results"] if r["filename"] == "cake.png"]
+        self.assertEqual(list(result)[-2:], ["rating", "animated"])
+        self.assertEqual((result["rating"], result["animated"]), ("pg-13", True))
+        # Who does not speak of the rating leaves it as it is.
+        seen = re.search(r'name="seen" value="(\d+)"', page)[1]
+        self.assertEqual(self.admin.post("/admin/stickers/edit?id=cake.png", title="Cake", seen=seen, animated="1").status, 303)
+        self.assertIn('<option value="pg-13" selected>', self.admin.get("/admin/stickers/edit?id=cake.png").text)
+
     def test_mistakes_stay_typed(self):
         self.admin.get("/admin/queries/edit")
         answer = self.admin.post("/admin/queries/edit", query=HOSTILE, usage="many", seen="0")
@@ -297,6 +329,26 @@ class Many(AdminTest):
         self.assertEqual(self.search("a quokka").json()["stickers"], ["cat.png"], "not the answer kept for a second")
         self.assertEqual(self.search("numbat").json()["stickers"], ["dog.png"])
         self.assertEqual(json.loads(self.history()[0]["after"])["words"], {"en": "numbat"})
+
+    def test_rating_and_animated(self):
+        pair = ["cat.png", "dog.png"]
+        page = self.act("edit", pair).text
+        for name in ("rating", "animated"):
+            self.assertRegex(page, rf'<select id="f-{name}" name="{name}"[^>]*><option value="" selected>\(as it is\)</option>')
+
+        def labels():
+            return [(self.words(name)["rating"], self.words(name)["animated"]) for name in pair]
+        self.assertEqual(self.act("edit", pair, confirmed="yes", rating="r").status, 303)
+        self.assertEqual(labels(), [("r", False)] * 2)
+        self.assertEqual(self.act("edit", ["dog.png"], confirmed="yes", animated="1", rating="").status, 303)
+        self.assertEqual(labels(), [("r", False), ("r", True)])
+        self.assertEqual(self.act("edit", pair, confirmed="yes", animated="0", rating="g").status, 303)
+        self.assertEqual(labels(), [("g", False)] * 2)
+        for wrong, said in (({"rating": "x"}, "This must be g, pg, pg-13 or r."), ({"animated": "2"}, "This must be 0 or 1.")):
+            answer = self.act("edit", pair, confirmed="yes", **wrong)
+            self.assertEqual(answer.status, 400)
+            self.assertIn(said, answer.text)
+        self.assertEqual(labels(), [("g", False)] * 2)
 
     def test_mistakes_change_nothing(self):
         before = self.admin.get("/admin/stickers/export").body

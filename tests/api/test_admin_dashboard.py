@@ -147,6 +147,8 @@ class Dashboard(AdminTest):
             ALTER TABLE queries DROP COLUMN positives; ALTER TABLE queries DROP COLUMN negatives;
             DROP INDEX queries_empty; ALTER TABLE queries DROP COLUMN empty; DROP TABLE days; DROP TABLE feedback_keys;
             DROP TABLE outbox_turn;
+            DROP INDEX stickers_rating; DROP INDEX stickers_animated;
+            ALTER TABLE stickers DROP COLUMN rating; ALTER TABLE stickers DROP COLUMN animated;
             DELETE FROM schema_migrations WHERE version >= 4;""")
         system.run("user", "list")
         self.assertEqual(db.execute("SELECT query, usage, empty, positives, negatives FROM queries").fetchall(), [("cat", 7, 0, 5, 2), ("dog", 7, 0, 0, 0)])

@@ -96,6 +96,20 @@ class Taken(UploadTest):
         wait_until(lambda: "green_frog-on a leaf.png" in self.search("frog").json()["stickers"], 5, "the frog to be found")
         self.assertNotIn("degraded", self.search("pond frog").json())
 
+    def test_what_moves(self):
+        frame = b",\0\0\0\0\x02\0\x02\0\0\x02\x03\x44\x02\x05\0"
+        gif = b"GIF89a\x02\0\x02\0\x80\0\0\0\0\0\xff\xff\xff" + 2 * frame + b";"
+        self.upload(("moves.gif", gif), ("moves.png", png(3, 7)))
+        self.upload(("denied.gif", gif), animated="0", rating="pg")
+        self.upload(("said.png", png(3, 8)), animated="1")
+        self.assertEqual([(self.sticker(name)["rating"], self.sticker(name)["animated"])
+                          for name in ("moves.gif", "moves.png", "denied.gif", "said.png")],
+                         [("g", True), ("g", False), ("pg", False), ("g", True)])
+        self.assertEqual(json.loads(self.history()[0]["after"])["animated"], "1")
+        self.upload(("said.png", png(3, 9)), replace="1")
+        self.assertFalse(self.sticker("said.png")["animated"], "another image speaks for itself")
+        self.assertEqual(self.upload(("no.png", png(3, 9)), rating="x", script=True).status, 400)
+
     def test_titles(self):
         self.assertEqual(self.outcomes(self.upload(("some_file-name.png", png(3, 3)), script=True)),
                          [("some_file-name.png", "added", "Added.")])

@@ -42,6 +42,10 @@ class Used(unittest.TestCase):
         cls.system.run("user", "create", "ann", stdin="a long password\n")
         cls.system.run("token", "create", "ann")
         cls.stop(cls.system)
+        for path, table in ((cls.sticker, "stickers"), (cls.search, "documents")):
+            with sqlite3.connect(path) as db:
+                db.execute(f"UPDATE {table} SET pack = 'sweets', rating = 2, animated = 1 WHERE filename = 'cake.png'")
+            db.close()
         if not missing:
             cls.server = Postgres()
             cls.addClassCleanup(cls.server.close)
@@ -112,6 +116,10 @@ class Used(unittest.TestCase):
         direct = tables(copy(self.system.data / "s2.db", self.system.data / "s3.db"))
         again = tables(copy(self.system.data / "s3.db", self.server.url("st3")))
         self.assertEqual(direct, again)
+        for path, table in (("s3.db", "stickers"), ("i2.db", "documents")):
+            with sqlite3.connect(self.system.data / path) as db:
+                self.assertEqual(db.execute(f"SELECT pack, rating, animated FROM {table} WHERE filename = 'cake.png'").fetchall(), [("sweets", 2, 1)])
+            db.close()
         with sqlite3.connect(self.system.data / "s3.db") as db:
             self.assertEqual(db.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
             self.assertEqual(db.execute("PRAGMA foreign_key_check").fetchall(), [])

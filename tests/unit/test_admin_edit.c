@@ -22,7 +22,8 @@ static void fields_reach_their_members_in_any_order(void **state)
         backwards.fields[i] = admin_table_find("stickers")->fields[e.n - 1 - i];
         e.values[i] = backwards.fields[i].kind == FIELD_LINE ? backwards.fields[i].name : "";
     }
-    e.sticker = (struct sticker){.filename = "a.png", .sha256 = "00", .mime = "image/png"};
+    e.sticker = (struct sticker){
+        .filename = "a.png", .sha256 = "00", .mime = "image/png", .rating = RATING_PG, .animated = true};
     if (edit_change(&v, &e, "", &key, &change, &err) != OK)
         fail_msg("%s", err.message);
     assert_string_equal(change.sticker->title, "title");
@@ -30,6 +31,10 @@ static void fields_reach_their_members_in_any_order(void **state)
     assert_string_equal(change.sticker->author, "author");
     assert_string_equal(change.sticker->license, "license");
     assert_string_equal(change.sticker->source, "source");
+    assert_int_equal(change.sticker->rating, RATING_PG); /* left open: as it was, also in the history */
+    assert_true(change.sticker->animated);
+    assert_non_null(strstr(change.after, "\"rating\":\"pg\""));
+    assert_non_null(strstr(change.after, "\"animated\":\"1\""));
     assert_string_equal(change.sticker->sha256, "00");
     arena_free(&a);
 }

@@ -207,13 +207,15 @@ static void words_come_from_the_csv(void **state)
     write_svg(&f, "a.svg", 1);
     write_svg(&f, "b_the-second.svg", 2);
     write_text(&f, "stickers.csv",
-               "Filename,title,words,language,author\r\n"
-               "a.svg,\"Cat, asleep\",\"cat; kitten,cat\n\xf0\x9f\x90\xb1\",,Ann\r\n"
-               "a.svg,,\"Katze|K\xc3\xa4tzchen\",de,\r\n");
+               "Filename,title,words,language,author,rating\r\n"
+               "a.svg,\"Cat, asleep\",\"cat; kitten,cat\n\xf0\x9f\x90\xb1\",,Ann,\r\n"
+               "a.svg,,\"Katze|K\xc3\xa4tzchen\",de,,PG-13\r\n");
     expect(&f, 2, 0, 0);
     struct sticker a = get(&f, "a.svg"), b = get(&f, "b_the-second.svg");
     assert_string_equal(a.title, "Cat, asleep");
     assert_string_equal(a.author, "Ann");
+    assert_int_equal(a.rating, RATING_PG_13);
+    assert_int_equal(b.rating, RATING_G);
     assert_int_equal(a.n_words, 2);
     for (size_t i = 0; i < 2; i++)
         assert_string_equal(a.words[i].words, strcmp(a.words[i].language, "de") == 0
@@ -222,6 +224,30 @@ static void words_come_from_the_csv(void **state)
     assert_string_equal(b.title, "b the second");
     assert_int_equal(b.n_words, 0);
     assert_string_equal(a.mime, "image/svg+xml");
+    teardown(&f);
+}
+
+/* The picture says whether it moves, unless the file says otherwise. */
+static void what_moves_is_seen_or_said(void **state)
+{
+    (void)state;
+    static const char gif[] = "GIF89a\x02\0\x02\0\x80\0\0\0\0\0\xff\xff\xff"
+                              ",\0\0\0\0\x02\0\x02\0\0\x02\x03\x44\x02\x05\0"
+                              ",\0\0\0\0\x02\0\x02\0\0\x02\x03\x44\x02\x05\0;";
+    struct fixture f;
+    setup(&f);
+    write_svg(&f, "said.svg", 1);
+    write_svg(&f, "still.svg", 2);
+    write_to(&f, "seen.gif", gif, sizeof gif - 1);
+    write_to(&f, "denied.gif", gif, sizeof gif - 1);
+    write_text(&f, "stickers.csv", "filename,animated,rating\nsaid.svg,TRUE,r\nseen.gif,,\ndenied.gif,false,pg\n");
+    expect(&f, 4, 0, 0);
+    assert_true(get(&f, "said.svg").animated);
+    assert_false(get(&f, "still.svg").animated);
+    assert_true(get(&f, "seen.gif").animated);
+    assert_false(get(&f, "denied.gif").animated);
+    assert_int_equal(get(&f, "said.svg").rating, RATING_R);
+    assert_int_equal(get(&f, "denied.gif").rating, RATING_PG);
     teardown(&f);
 }
 
@@ -240,6 +266,8 @@ static void a_wrong_csv_stops_its_folder_only(void **state)
         {"filename,language\na.svg,e\n", "line 2: language \"e\""},
         {"filename,language\na.svg,en US\n", "line 2: language"},
         {"filename,language\na.svg,\na.svg,EN\n", "line 3: \"a.svg\" has a row"},
+        {"filename,rating\na.svg,pg13\n", "stickers.csv: line 2: rating \"pg13\": expected g, pg, pg-13 or r"},
+        {"filename,animated\na.svg,true\nb.svg,maybe\n", "line 3: animated \"maybe\": expected true or false"},
         {"filename,title\na.svg,\x01\n", "line 2: control character in title"},
         {"filename,title\na.svg,\xff\n", "line 2: not UTF-8"},
     };
@@ -474,6 +502,7 @@ int main(void)
         cmocka_unit_test(csv_records),
         cmocka_unit_test(csv_mistakes_name_their_line),
         cmocka_unit_test(words_come_from_the_csv),
+        cmocka_unit_test(what_moves_is_seen_or_said),
         cmocka_unit_test(a_wrong_csv_stops_its_folder_only),
         cmocka_unit_test(clashes_repeats_and_repairs),
         cmocka_unit_test(what_is_no_picture),

@@ -73,6 +73,16 @@ static void answers_follow_the_contract(void **state)
 
     json = suite_get(s, "/api/documents/a.png");
     assert_string_equal(json_string_value(json_object_get(json, "title")), "tree");
+    assert_string_equal(json_string_value(json_object_get(json, "pack")), "");
+    assert_string_equal(json_string_value(json_object_get(json, "rating")), "g");
+    assert_true(json_is_false(json_object_get(json, "animated")));
+    json_decref(json);
+    suite_send(s, "PUT", "/api/documents/a.png",
+               "{\"title\":\"tree\",\"pack\":\"Wood\",\"rating\":\"pg-13\",\"animated\":true}", 200);
+    json = suite_get(s, "/api/documents/a.png");
+    assert_string_equal(json_string_value(json_object_get(json, "pack")), "Wood");
+    assert_string_equal(json_string_value(json_object_get(json, "rating")), "pg-13");
+    assert_true(json_is_true(json_object_get(json, "animated")));
     json_decref(json);
     json = suite_get(s, "/api/status");
     assert_int_equal(json_integer_value(json_object_get(json, "documents")), 1);
@@ -217,6 +227,10 @@ static void wrong_requests_are_refused_by_name(void **state)
         {"{\"image\":5}", "image"},
         {"{\"image\":\"!!!\"}", "image must be a base64 string"},
         {"{\"image\":\"aGVsbG8=\"}", "image"},
+        {"{\"pack\":5}", "pack must be a string"},
+        {"{\"rating\":\"pg13\"}", "rating must be \"g\", \"pg\", \"pg-13\" or \"r\""},
+        {"{\"rating\":1}", "rating must be a string"},
+        {"{\"animated\":\"true\"}", "animated must be true or false"},
         {"{\"sha256\":\"zz1122334455667788990011223344556677889900112233445566778899aabb\"}", "sha256"},
     };
     static const char *const ids[] = {"",        "{}", "[]", "{\"id\":5}", "{\"id\":\"\"}", "{\"id\":\"a\",\"b\":1}",

@@ -628,11 +628,48 @@ static void settings_are_kept(void **state)
     search_store_close(store);
 }
 
+/* What searches filter by is part of a document, like its words. */
+static void documents_have_pack_rating_and_animated(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    struct sticker_terms terms = {"", "", "", "", NULL, 0};
+    struct document doc = {.filename = "a.gif", .title = "", .words_json = "[]", .image_sha256 = "11"}, got, *all;
+    struct document_page page;
+    struct document_ask ask = {.model = "", .search = "", .limit = 1};
+    int64_t id;
+    size_t n;
+    bool changed;
+    assert_ok(s, search_store_put(store, &doc, &terms, &id, &changed, NULL, &s->err));
+    assert_ok(s, search_store_get(store, "a.gif", &s->arena, &got, &s->err));
+    assert_true(*got.pack == '\0' && got.rating == RATING_G && !got.animated);
+    for (int i = 0; i < 3; i++) {
+        doc.pack = i >= 0 ? "Pets" : "";
+        doc.rating = i >= 1 ? RATING_PG_13 : RATING_G;
+        doc.animated = i >= 2;
+        for (int again = 0; again < 2; again++) {
+            assert_ok(s, search_store_put(store, &doc, &terms, &id, &changed, NULL, &s->err));
+            assert_int_equal(changed, !again);
+        }
+        assert_ok(s, search_store_get(store, "a.gif", &s->arena, &got, &s->err));
+        assert_true(strcmp(got.pack, "Pets") == 0 && got.rating == doc.rating && got.animated == doc.animated);
+    }
+    assert_string_equal(got.words_json, "[]");
+    assert_string_equal(got.image_sha256, "11");
+    assert_ok(s, search_store_unindexed(store, "m", 0, 10, &s->arena, &all, &n, &s->err));
+    assert_true(n == 1 && strcmp(all[0].pack, "Pets") == 0);
+    assert_ok(s, search_store_document_page(store, &ask, &s->arena, &page, &s->err));
+    assert_true(page.n == 1 && page.rows[0].doc.animated && page.rows[0].state == DOCUMENT_PENDING);
+    assert_string_equal(page.rows[0].doc.words_json, "");
+    search_store_close(store);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
     const struct CMUnitTest tests[] = {
         T(documents_come_and_go),
+        T(documents_have_pack_rating_and_animated),
         T(ranks_titles_words_filenames_prefixes),
         T(the_preferred_language_comes_first),
         T(a_beginning_never_outranks_the_whole_word),

@@ -2,6 +2,7 @@
 #include "store_suite.h"
 
 #include "sticker_store/sticker_admin.h"
+#include "sticker_store/sticker_internal.h"
 
 static void adds_gets_updates_deletes(void **state)
 {
@@ -14,6 +15,8 @@ static void adds_gets_updates_deletes(void **state)
                          .author = "a",
                          .license = "l",
                          .source = "https://example.org/",
+                         .rating = RATING_PG_13,
+                         .animated = true,
                          .sha256 = "ab",
                          .mime = "image/png",
                          .bytes = 5000000000,
@@ -34,6 +37,8 @@ static void adds_gets_updates_deletes(void **state)
     assert_string_equal(out.author, "a");
     assert_string_equal(out.license, "l");
     assert_string_equal(out.source, "https://example.org/");
+    assert_int_equal(out.rating, RATING_PG_13);
+    assert_true(out.animated);
     assert_string_equal(out.sha256, "ab");
     assert_string_equal(out.mime, "image/png");
     assert_int_equal(out.bytes, 5000000000);
@@ -51,6 +56,7 @@ static void adds_gets_updates_deletes(void **state)
                               .author = "a2",
                               .license = "l2",
                               .source = "s2",
+                              .rating = RATING_R,
                               .words = &changed_words,
                               .n_words = 1};
     struct sticker_terms changed_terms = {.title = "tiger", .words = "tiger", .filename = "cat", .folded = "tiger"};
@@ -59,6 +65,9 @@ static void adds_gets_updates_deletes(void **state)
     assert_ok(s, sticker_store_get(store, "cat.png", &s->arena, &after, &s->err));
     assert_string_equal(after.id, out.id);
     assert_string_equal(after.title, "A tiger");
+    assert_string_equal(after.source, "s2");
+    assert_int_equal(after.rating, RATING_R);
+    assert_false(after.animated);
     assert_string_equal(after.sha256, "ab");
     assert_int_equal(after.n_words, 1);
     assert_int_equal(after.created_us, out.created_us);
@@ -298,8 +307,14 @@ static void the_outbox_keeps_the_newest_entry(void **state)
     assert_ok(s, sticker_store_change(store, &who, &again, 1, &s->err));
     assert_ok(s, sticker_store_outbox_refill(store, &s->err));
     again.op = CHANGE_PICTURE;
-    again.sticker = &(struct sticker){.sha256 = "22", .mime = "image/png", .bytes = 1, .width = 1, .height = 1};
+    again.sticker = &(struct sticker){
+        .sha256 = "22", .mime = "image/gif", .bytes = 1, .width = 1, .height = 1, .animated = true, .rating = RATING_R};
     assert_ok(s, sticker_store_change(store, &who, &again, 1, &s->err));
+    struct sticker now_moves;
+    assert_ok(s, sticker_store_get(store, "b.png", &s->arena, &now_moves, &s->err));
+    assert_string_equal(now_moves.mime, "image/gif");
+    assert_true(now_moves.animated);              /* its image says so, */
+    assert_int_equal(now_moves.rating, RATING_G); /* which says nothing of this */
     assert_ok(s, sticker_store_outbox_next(store, os_now_us(), 10, &s->arena, &items, &n, &s->err));
     assert_int_equal(n, 2);
     assert_string_equal(items[1].op, "reindex");
@@ -374,15 +389,68 @@ static void refuses_urls_it_does_not_know(void **state)
     search_store_close(NULL);
 }
 
+static enum status add_two_as_before(struct db_conn *c, void *arg, struct error *err)
+{
+    (void)arg;
+    enum status st = OK;
+    for (int i = 0; i < 2 && st == OK; i++)
+        st = db_run(
+            c,
+            "INSERT INTO stickers (id, filename, title, pack, author, license, source, sha256, mime, bytes,"
+            " width, height, created_us, modified_us) VALUES ($1, $1, '', 'p', '', '', '', '', '', 1, 1, 1, 5, 6)",
+            DB_ARGS(DB_TEXT(i ? "b" : "a")), NULL, err);
+    return st == OK ? sticker_outbox_queue(c, "reindex", "b", err) : st;
+}
+
+/* From the version before ratings: everything is sent to SearchService again, and what waited waits as it did. */
+static void older_stickers_are_for_all_and_still(void **state)
+{
+    struct suite *s = *state;
+    struct db_schema before = db_is_postgres_url(s->url) ? sticker_schema_postgres : sticker_schema_sqlite;
+    struct db *d;
+    struct sticker *page;
+    struct outbox_item *items;
+    size_t n;
+    before.count = db_is_postgres_url(s->url) ? 5 : 7;
+    assert_ok(s, db_open(s->url, 1, &before, &d, &s->err));
+    assert_ok(s, db_write(d, DB_DURABLE, add_two_as_before, NULL, &s->err));
+    db_close(d);
+    struct sticker_store *store = suite_stickers(s);
+    assert_ok(s, sticker_store_list(store, "", 10, &s->arena, &page, &n, &s->err));
+    assert_int_equal(n, 2);
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(page[i].pack, "p");
+        assert_int_equal(page[i].rating, RATING_G);
+        assert_false(page[i].animated);
+        assert_int_equal(page[i].modified_us, 6);
+    }
+    assert_ok(s, sticker_store_outbox_next(store, os_now_us(), 10, &s->arena, &items, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(items[0].filename, "b");
+    assert_string_equal(items[0].op, "reindex");
+    assert_string_equal(items[1].filename, "a");
+    assert_string_equal(items[1].op, "put");
+    int64_t oldest;
+    assert_ok(s, sticker_store_outbox_oldest(store, &oldest, &s->err));
+    assert_true(oldest > os_now_us() - 600000000);
+    sticker_store_close(store);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
     const struct CMUnitTest tests[] = {
-        T(adds_gets_updates_deletes), T(a_conflict_adds_nothing),
-        T(gets_many_and_lists),       T(an_answer_larger_than_the_arena_is_refused),
-        T(checks_filenames),          T(searches_its_own_words),
-        T(users_and_tokens),          T(the_outbox_keeps_the_newest_entry),
-        T(one_delivers_at_a_time),    T(refuses_urls_it_does_not_know),
+        T(adds_gets_updates_deletes),
+        T(older_stickers_are_for_all_and_still),
+        T(a_conflict_adds_nothing),
+        T(gets_many_and_lists),
+        T(an_answer_larger_than_the_arena_is_refused),
+        T(checks_filenames),
+        T(searches_its_own_words),
+        T(users_and_tokens),
+        T(the_outbox_keeps_the_newest_entry),
+        T(one_delivers_at_a_time),
+        T(refuses_urls_it_does_not_know),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,11 +162,19 @@ static const char *joined(const struct form *form, const char *name, struct aren
     return out;
 }
 
+/* Whether the field is a choice in which nothing may be chosen: then a row stays as it is, and a new one is as its
+ * picture. */
+static bool is_open(const struct edit *e, const struct admin_field *f)
+{
+    return !*e->id && f->flags & FIELD_MANY && (f->kind == FIELD_CHECK || f->kind == FIELD_RATING);
+}
+
 static void check_value(struct edit *e, size_t i)
 {
     const struct admin_field *f = &e->model->fields[i];
     const char *value = e->values[i];
     size_t len = strlen(value);
+    enum rating rating;
     if (f->flags & FIELD_REQUIRED && !len)
         wrong(e, i, "This is needed.");
     else if (f->kind == FIELD_LINE && len > f->max)
@@ -177,6 +185,10 @@ static void check_value(struct edit *e, size_t i)
         wrong(e, i, "At most 255 characters.");
     else if (f->kind == FIELD_NUMBER && (len == 0 || len > 15 || strspn(value, "0123456789") != len))
         wrong(e, i, "This must be a whole number.");
+    else if (f->kind == FIELD_RATING && len && !rating_parse(value, &rating))
+        wrong(e, i, "This must be g, pg, pg-13 or r.");
+    else if (f->kind == FIELD_CHECK && len && !same(value, "0") && !same(value, "1"))
+        wrong(e, i, "This must be 0 or 1.");
     else if (f->kind == FIELD_PASSWORD && !len && !*e->id)
         wrong(e, i, "A new user needs one.");
     else if (f->kind == FIELD_PASSWORD && len && (len < SECRET_LEAST_PASSWORD || len > SECRET_MOST_PASSWORD))
@@ -196,9 +208,11 @@ enum status edit_read(const struct form *form, struct edit *e, struct arena *a, 
                 return st;
             continue;
         }
-        e->values[i] = f->kind == FIELD_CHOICES ? joined(form, f->name, a)
-                       : f->kind == FIELD_CHECK ? (*admin_field(form, f->name) ? "1" : "0")
-                                                : admin_field(form, f->name);
+        e->values[i] = f->kind == FIELD_CHOICES                   ? joined(form, f->name, a)
+                       : f->kind == FIELD_CHECK && !is_open(e, f) ? (*admin_field(form, f->name) ? "1" : "0")
+                                                                  : admin_field(form, f->name);
+        if (f->kind == FIELD_RATING && !*e->values[i])
+            e->values[i] = e->before[i]; /* the form does not speak of it */
         if (!e->values[i])
             return err_no_memory(err, "a form");
         if (f->kind == FIELD_LINE && same(f->name, "query")) { /* as searches are stored */
@@ -237,7 +251,7 @@ const char *edit_json(const struct edit *e, struct arena *a)
     return text;
 }
 
-/* The sticker as its form has it. */
+/* The sticker as its form has it, and where the form left it open, the form as the sticker is. */
 static void fill_sticker(struct edit *e)
 {
     struct sticker *k = &e->sticker;
@@ -252,6 +266,14 @@ static void fill_sticker(struct edit *e)
         for (size_t t = 0; t < sizeof texts / sizeof *texts; t++)
             if (same(e->model->fields[i].name, texts[t].field))
                 *texts[t].member = e->values[i];
+    for (size_t i = 0; i < e->n; i++)
+        if (same(e->model->fields[i].name, "rating")) {
+            (void)rating_parse(e->values[i], &k->rating); /* "": as it is */
+            e->values[i] = rating_name(k->rating);
+        } else if (same(e->model->fields[i].name, "animated")) {
+            k->animated = *e->values[i] ? same(e->values[i], "1") : k->animated;
+            e->values[i] = k->animated ? "1" : "0";
+        }
     k->words = e->words;
     k->n_words = e->n_words;
 }
@@ -372,6 +394,29 @@ static enum status fill_options(const struct admin_visit *v, const struct admin_
     return OK;
 }
 
+/* The values that a choice has; those of a rating are its names. */
+static enum status fill_choice(const struct admin_visit *v, const struct edit *e, size_t i, struct tpl_admin_field *out,
+                               struct error *err)
+{
+    const struct admin_field *f = &e->model->fields[i];
+    struct tpl_admin_field_options *options = arena_array(v->req->arena, RATING_R + 2, sizeof *options);
+    if (!options)
+        return err_no_memory(err, "a form");
+    out->kind = "choice";
+    out->options = options;
+    if (is_open(e, f))
+        options[out->n_options++] = (struct tpl_admin_field_options){.value = "", .label = "(as it is)"};
+    if (f->kind == FIELD_CHECK) {
+        options[out->n_options++] = (struct tpl_admin_field_options){.value = "1", .label = "Yes"};
+        options[out->n_options++] = (struct tpl_admin_field_options){.value = "0", .label = "No"};
+    }
+    for (enum rating r = RATING_G; f->kind == FIELD_RATING && r <= RATING_R; r++)
+        options[out->n_options++] = (struct tpl_admin_field_options){.value = rating_name(r), .label = rating_name(r)};
+    for (size_t k = 0; k < out->n_options; k++)
+        options[k].checked = same(options[k].value, e->values[i]);
+    return OK;
+}
+
 static enum status fill_words(const struct admin_visit *v, const struct edit *e, struct tpl_admin_field *out,
                               struct error *err)
 {
@@ -439,8 +484,8 @@ enum status edit_fields(const struct admin_visit *v, const struct edit *e, struc
                         struct error *err)
 {
     static const char *const kinds[] = {
-        [FIELD_LINE] = "line",         [FIELD_NUMBER] = "number",   [FIELD_CHECK] = "check",
-        [FIELD_PASSWORD] = "password", [FIELD_CHOICES] = "choices", [FIELD_WORDS] = "words"};
+        [FIELD_LINE] = "line",       [FIELD_NUMBER] = "number", [FIELD_CHECK] = "check",  [FIELD_PASSWORD] = "password",
+        [FIELD_CHOICES] = "choices", [FIELD_WORDS] = "words",   [FIELD_RATING] = "choice"};
     enum status st = OK;
     for (size_t i = 0; i < e->n && st == OK; i++) {
         const struct admin_field *f = &e->model->fields[i];
@@ -457,6 +502,8 @@ enum status edit_fields(const struct admin_visit *v, const struct edit *e, struc
             out[i].theirs = *e->before[i] ? e->before[i] : "(empty)";
         if (f->kind == FIELD_CHOICES)
             st = fill_options(v, f, e->values[i], &out[i], err);
+        if (f->kind == FIELD_RATING || is_open(e, f))
+            st = fill_choice(v, e, i, &out[i], err);
         if (f->kind == FIELD_WORDS)
             st = fill_words(v, e, &out[i], err);
     }

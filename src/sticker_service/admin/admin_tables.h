@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #define ADMIN_MAX_COLUMNS 20
-#define ADMIN_MAX_FILTERS 8
+#define ADMIN_MAX_FILTERS 10
 #define ADMIN_MAX_FIELDS  12
 
 /* KIND_TAGS: words between spaces; a list shows how many there are when they are many */
@@ -26,7 +26,16 @@ struct admin_filter {
     const char *choices; /* FILTER_CHOICE: "yes=With votes|no=Without votes" */
 };
 
-enum admin_field_kind { FIELD_LINE, FIELD_NUMBER, FIELD_CHECK, FIELD_PASSWORD, FIELD_CHOICES, FIELD_WORDS };
+/* FIELD_CHECK: where it is set for many rows or new ones, a choice of yes, no and neither, as is FIELD_RATING */
+enum admin_field_kind {
+    FIELD_LINE,
+    FIELD_NUMBER,
+    FIELD_CHECK,
+    FIELD_PASSWORD,
+    FIELD_CHOICES,
+    FIELD_WORDS,
+    FIELD_RATING
+};
 enum admin_field_flag {
     FIELD_REQUIRED = 1,
     FIELD_ADD_ONLY = 2,       /* fixed afterwards */

@@ -118,7 +118,9 @@ static void answer_page(const struct upload *u, int status)
         return;
     }
     for (size_t i = 0; i < u->edit.n; i++)
-        if (strcmp(fields[i].name, "title") == 0)
+        if (strcmp(fields[i].name, "animated") == 0)
+            fields[i].help = "Left as it is, the image’s own frames say so.";
+        else if (strcmp(fields[i].name, "title") == 0)
             fields[i].help = "Empty: the file’s name in words. " FILE_NAME " stands for it in a longer title.";
     size_t shown = 0;
     while (shown < u->n && u->results[shown].outcome)
@@ -220,8 +222,9 @@ static enum status upload_add(const struct admin_visit *v, const struct upload *
 
 static const char *describe(const struct sticker *s, struct arena *a)
 {
-    return arena_printf(a, "{\"sha256\":\"%s\",\"mime\":\"%s\",\"bytes\":%lld,\"width\":%d,\"height\":%d}", s->sha256,
-                        s->mime, (long long)s->bytes, s->width, s->height);
+    return arena_printf(a,
+                        "{\"sha256\":\"%s\",\"mime\":\"%s\",\"bytes\":%lld,\"width\":%d,\"height\":%d,\"animated\":%s}",
+                        s->sha256, s->mime, (long long)s->bytes, s->width, s->height, s->animated ? "true" : "false");
 }
 
 /* Its title, words and credits stay. */

@@ -30,7 +30,7 @@ static void search_write_answer(const struct find_query *query, const struct fin
         media_url(out, k->filename, k->sha256, FIND_THUMBNAIL);
         buf_puts(out, "\",\"title\":");
         json_put_string(out, k->title);
-        buf_putc(out, '}');
+        buf_printf(out, ",\"rating\":\"%s\",\"animated\":%s}", rating_name(k->rating), k->animated ? "true" : "false");
     }
     buf_puts(out, "],\"query\":");
     json_put_string(out, query->text);
