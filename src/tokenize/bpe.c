@@ -1,22 +1,17 @@
 /* The vocabulary is a hash table from spelling to id while the merges are read; afterwards only a
  * table from a pair of ids to (rank, merged id) is kept: encoding never touches strings. */
-#include "base/arena.h"
 #include "base/buf.h"
-#include "base/os.h"
 #include "base/utf8.h"
-#include "tokenize/tokenizer.h"
+#include "tokenize/kinds.h"
 
-#include <jansson.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
-#define MAX_FILE_BYTES (32u << 20)
-#define MAX_VOCAB      (1u << 20)
-#define END_OF_WORD    "</w>"
-#define NO_RANK        UINT32_MAX
+#define MAX_VOCAB   (1u << 20)
+#define END_OF_WORD "</w>"
+#define NO_RANK     UINT32_MAX
 
 struct merge {
     int32_t left, right; /* left < 0: empty slot */
@@ -24,11 +19,9 @@ struct merge {
     uint32_t rank;
 };
 
-struct tokenizer {
+struct bpe {
     int32_t byte_id[2][256]; /* [0]: inside a word, [1]: last of a word */
-    int32_t start_id, end_id;
-    size_t vocab_size;
-    struct merge *merges; /* open addressing, power of two */
+    struct merge *merges;    /* open addressing, power of two */
     size_t merge_mask;
 };
 
@@ -59,7 +52,7 @@ static enum status lookup(const json_t *vocab, const char *token, int32_t *id, s
     return OK;
 }
 
-static enum status check_vocab(const json_t *vocab, struct tokenizer *t, struct error *err)
+static enum status check_vocab(const json_t *vocab, size_t *vocab_size, struct error *err)
 {
     if (!json_is_object(vocab))
         return err_set(err, ERR_INVALID, "vocabulary: expected an object of token: id");
@@ -74,13 +67,13 @@ static enum status check_vocab(const json_t *vocab, struct tokenizer *t, struct 
         if (!json_is_integer(value) || id < 0 || id >= (json_int_t)MAX_VOCAB)
             return err_set(err, ERR_INVALID, "vocabulary: id of \"%.80s\": expected a whole number below %u", token,
                            MAX_VOCAB);
-        if ((size_t)id >= t->vocab_size)
-            t->vocab_size = (size_t)id + 1;
+        if ((size_t)id >= *vocab_size)
+            *vocab_size = (size_t)id + 1;
     }
     return OK;
 }
 
-static size_t merge_slot(const struct tokenizer *t, int32_t left, int32_t right)
+static size_t merge_slot(const struct bpe *t, int32_t left, int32_t right)
 {
     uint64_t h = ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) * UINT64_C(0x9e3779b97f4a7c15);
     size_t i = (size_t)(h >> 32) & t->merge_mask;
@@ -90,8 +83,8 @@ static size_t merge_slot(const struct tokenizer *t, int32_t left, int32_t right)
 }
 
 /* A merge whose pieces or result the vocabulary lacks is an error, as in the original. */
-static enum status add_merge(struct tokenizer *t, const json_t *vocab, const char *left, const char *right,
-                             uint32_t rank, struct error *err)
+static enum status add_merge(struct bpe *t, const json_t *vocab, const char *left, const char *right, uint32_t rank,
+                             struct error *err)
 {
     struct merge m = {.rank = rank};
     char merged[1024];
@@ -107,7 +100,7 @@ static enum status add_merge(struct tokenizer *t, const json_t *vocab, const cha
     return OK;
 }
 
-static enum status alloc_merges(struct tokenizer *t, size_t count, struct error *err)
+static enum status alloc_merges(struct bpe *t, size_t count, struct error *err)
 {
     if (count > MAX_VOCAB)
         return err_set(err, ERR_TOO_LARGE, "%zu merges: at most %u are allowed", count, MAX_VOCAB);
@@ -124,8 +117,7 @@ static enum status alloc_merges(struct tokenizer *t, size_t count, struct error 
 }
 
 /* merges.txt: an optional "#version" line, then "left right" a line. */
-static enum status merges_from_text(struct tokenizer *t, const json_t *vocab, const char *text, size_t len,
-                                    struct error *err)
+static enum status merges_from_text(struct bpe *t, const json_t *vocab, const char *text, size_t len, struct error *err)
 {
     size_t lines = 1;
     for (size_t i = 0; i < len; i++)
@@ -157,7 +149,7 @@ static enum status merges_from_text(struct tokenizer *t, const json_t *vocab, co
 }
 
 /* tokenizer.json: ["left right", ...] or, since tokenizers 0.20, [["left", "right"], ...]. */
-static enum status merges_from_json(struct tokenizer *t, const json_t *vocab, const json_t *list, struct error *err)
+static enum status merges_from_json(struct bpe *t, const json_t *vocab, const json_t *list, struct error *err)
 {
     if (!json_is_array(list))
         return err_set(err, ERR_INVALID, "model.merges: expected an array");
@@ -181,7 +173,7 @@ static enum status merges_from_json(struct tokenizer *t, const json_t *vocab, co
     return st;
 }
 
-static enum status find_bytes(struct tokenizer *t, const json_t *vocab, struct error *err)
+static enum status find_bytes(struct bpe *t, const json_t *vocab, struct error *err)
 {
     for (unsigned b = 0; b < 256; b++) {
         char spelled[4 + sizeof END_OF_WORD] = {0};
@@ -210,126 +202,54 @@ static enum status add_added_tokens(json_t *vocab, const json_t *added, struct e
     return OK;
 }
 
-static enum status build(json_t *vocab, const json_t *merges, const char *merges_txt, size_t merges_len,
-                         const json_t *added, struct tokenizer **out, struct error *err)
+enum status bpe_build(json_t *vocab, const json_t *merges, const char *merges_txt, size_t merges_len,
+                      const json_t *added, struct bpe **out, size_t *vocab_size, int32_t *start, int32_t *end,
+                      struct error *err)
 {
-    struct error local;
-    err = err ? err : &local; /* messages are composed in it */
-    struct tokenizer *t = calloc(1, sizeof *t);
+    struct bpe *t = *out = calloc(1, sizeof *t);
     if (!t)
         return err_no_memory(err, "tokenizer");
     enum status st = add_added_tokens(vocab, added, err);
     if (st == OK)
-        st = check_vocab(vocab, t, err);
+        st = check_vocab(vocab, vocab_size, err);
     if (st == OK)
         st = find_bytes(t, vocab, err);
     if (st == OK)
-        st = lookup(vocab, "<|startoftext|>", &t->start_id, err);
+        st = lookup(vocab, "<|startoftext|>", start, err);
     if (st == OK)
-        st = lookup(vocab, "<|endoftext|>", &t->end_id, err);
+        st = lookup(vocab, "<|endoftext|>", end, err);
     if (st == OK)
         st = merges ? merges_from_json(t, vocab, merges, err) : merges_from_text(t, vocab, merges_txt, merges_len, err);
     if (st != OK) {
-        tokenizer_close(t);
-        return st;
+        bpe_free(t);
+        *out = NULL;
     }
-    *out = t;
-    return OK;
+    return st;
 }
 
-static enum status load_json(const char *what, const char *text, size_t len, json_t **out, struct error *err)
-{
-    json_error_t je;
-    if (len > MAX_FILE_BYTES)
-        return err_set(err, ERR_TOO_LARGE, "%s has more than %u bytes", what, MAX_FILE_BYTES);
-    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
-    if (!*out)
-        return err_set(err, ERR_INVALID, "%s: line %d: %s", what, je.line, je.text);
-    return OK;
-}
-
-enum status tokenizer_parse_json(const char *tokenizer_json, size_t len, struct tokenizer **out, struct error *err)
+enum status bpe_build_json(const json_t *root, struct bpe **out, size_t *vocab_size, int32_t *start, int32_t *end,
+                           struct error *err)
 {
     *out = NULL;
-    json_t *root;
-    enum status st = load_json("tokenizer.json", tokenizer_json, len, &root, err);
-    if (st != OK)
-        return st;
     const json_t *model = json_object_get(root, "model");
     json_t *vocab = json_object_get(model, "vocab");
     const char *suffix = json_string_value(json_object_get(model, "end_of_word_suffix"));
     const json_t *merges = json_object_get(model, "merges");
     if (!json_is_object(vocab) || !merges)
-        st = err_set(err, ERR_INVALID, "tokenizer.json: model.vocab and model.merges are needed (a BPE tokenizer)");
-    else if (!suffix || strcmp(suffix, END_OF_WORD) != 0)
-        st = err_set(err, ERR_UNSUPPORTED, "tokenizer.json: end_of_word_suffix: expected \"%s\", found \"%.20s\"",
-                     END_OF_WORD, suffix ? suffix : "");
-    else
-        st = build(vocab, merges, NULL, 0, json_object_get(root, "added_tokens"), out, err);
-    json_decref(root);
-    return st;
+        return err_set(err, ERR_INVALID, "model.vocab and model.merges are needed (a BPE tokenizer)");
+    if (!suffix || strcmp(suffix, END_OF_WORD) != 0)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "model.end_of_word_suffix: expected \"%s\" (of BPE, CLIP's is supported), found \"%.20s\"",
+                       END_OF_WORD, suffix ? suffix : "");
+    return bpe_build(vocab, merges, NULL, 0, json_object_get(root, "added_tokens"), out, vocab_size, start, end, err);
 }
 
-enum status tokenizer_parse_vocab(const char *vocab_json, size_t vocab_len, const char *merges_txt, size_t merges_len,
-                                  struct tokenizer **out, struct error *err)
-{
-    *out = NULL;
-    json_t *vocab;
-    enum status st = load_json("vocab.json", vocab_json, vocab_len, &vocab, err);
-    if (st != OK)
-        return st;
-    if (merges_len > MAX_FILE_BYTES)
-        st = err_set(err, ERR_TOO_LARGE, "merges.txt has more than %u bytes", MAX_FILE_BYTES);
-    else
-        st = build(vocab, NULL, merges_txt, merges_len, NULL, out, err);
-    json_decref(vocab);
-    return st;
-}
-
-static enum status read_into(const char *dir, const char *name, struct buf *out, struct error *err)
-{
-    char path[4096];
-    buf_init(out, MAX_FILE_BYTES);
-    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return err_set(err, ERR_INVALID, "model folder's name is too long");
-    return os_read_file(path, out, err);
-}
-
-enum status tokenizer_open(const char *dir, struct tokenizer **out, struct error *err)
-{
-    *out = NULL;
-    struct error local;
-    err = err ? err : &local;
-    struct buf json, merges;
-    buf_init(&merges, MAX_FILE_BYTES);
-    enum status st = read_into(dir, "tokenizer.json", &json, err);
-    if (st == OK) {
-        st = tokenizer_parse_json(buf_str(&json), json.len, out, err);
-    } else if (st == ERR_NOT_FOUND) {
-        buf_free(&json);
-        st = read_into(dir, "vocab.json", &json, err);
-        if (st == OK)
-            st = read_into(dir, "merges.txt", &merges, err);
-        if (st == OK)
-            st = tokenizer_parse_vocab(buf_str(&json), json.len, buf_str(&merges), merges.len, out, err);
-    }
-    buf_free(&json);
-    buf_free(&merges);
-    return st == OK ? OK : err_prefix(err, "tokenizer of %s", dir);
-}
-
-void tokenizer_close(struct tokenizer *t)
+void bpe_free(struct bpe *t)
 {
     if (!t)
         return;
     free(t->merges);
     free(t);
-}
-
-size_t tokenizer_vocab_size(const struct tokenizer *t)
-{
-    return t->vocab_size;
 }
 
 /* --- encoding --- */
@@ -396,7 +316,7 @@ static size_t word_length(const char *s, size_t len)
 }
 
 /* Merges the lowest rank first until no pair is known. pieces: [n]; rank: [n] scratch. Returns the new n. */
-static size_t merge_word(const struct tokenizer *t, int32_t *pieces, uint32_t *rank, size_t n)
+static size_t merge_word(const struct bpe *t, int32_t *pieces, uint32_t *rank, size_t n)
 {
 #define PAIR_RANK(i)                                                                                                   \
     (t->merges[slot = merge_slot(t, pieces[i], pieces[(i) + 1])].left < 0 ? NO_RANK : t->merges[slot].rank)
@@ -423,13 +343,8 @@ static size_t merge_word(const struct tokenizer *t, int32_t *pieces, uint32_t *r
 #undef PAIR_RANK
 }
 
-enum status tokenizer_encode(const struct tokenizer *t, const char *text, size_t len, size_t max_tokens, int32_t *ids,
-                             size_t *n, struct error *err)
+enum status bpe_encode(const struct bpe *t, const char *text, size_t len, struct id_list *out, struct error *err)
 {
-    if (len > TOKENIZER_MAX_BYTES)
-        return err_set(err, ERR_TOO_LARGE, "text of %zu bytes: at most %d are allowed", len, TOKENIZER_MAX_BYTES);
-    if (!utf8_valid(text, len))
-        return err_set(err, ERR_INVALID, "text is not valid UTF-8");
     struct buf s;
     buf_init(&s, 4 * TOKENIZER_MAX_BYTES); /* NFC and lower case grow a text at most threefold */
     enum status st = normalize(text, len, &s, err);
@@ -437,11 +352,7 @@ enum status tokenizer_encode(const struct tokenizer *t, const char *text, size_t
     uint32_t *rank = malloc((s.len + 1) * sizeof *rank);
     if (st == OK && (!pieces || !rank))
         st = err_no_memory(err, "tokenizer");
-    if (st != OK)
-        goto out;
-    size_t count = 0;
-    ids[count++] = t->start_id;
-    for (size_t at = 0; at < s.len && count < max_tokens - 1;) {
+    for (size_t at = 0; st == OK && at < s.len && !id_list_full(out);) {
         if (s.data[at] == ' ') {
             at++;
             continue;
@@ -450,13 +361,10 @@ enum status tokenizer_encode(const struct tokenizer *t, const char *text, size_t
         for (size_t i = 0; i < word; i++)
             pieces[i] = t->byte_id[i == word - 1][(unsigned char)s.data[at + i]];
         size_t made = merge_word(t, pieces, rank, word);
-        for (size_t i = 0; i < made && count < max_tokens - 1; i++)
-            ids[count++] = pieces[i];
+        for (size_t i = 0; i < made; i++)
+            id_list_add(out, pieces[i]);
         at += word;
     }
-    ids[count++] = t->end_id;
-    *n = count;
-out:
     free(rank);
     free(pieces);
     buf_free(&s);
