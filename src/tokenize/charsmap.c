@@ -40,8 +40,8 @@ static uint32_t value(uint32_t unit)
     return unit & ~(UINT32_C(1) << 31);
 }
 
-/* The bases in the trie: the place whose neighbours, by exclusive or with a byte, are the children. Checks the one
- * of `unit` at `at`, whose value is checked as well. */
+/* Checks the unit at `at`. Its children are found from `base` by exclusive or with a byte: all of them must lie in the
+ * table, and so must the replacement that the unit stands for, if any. */
 static enum status check_unit(const struct charsmap *m, size_t at, size_t base, struct error *err)
 {
     uint32_t unit = m->units[at];

@@ -1,12 +1,12 @@
 #include "tokenize/member.h"
 
-enum status member_load(const char *what, const char *text, size_t len, json_t **out, struct error *err)
+enum status member_load(const char *what, const char *text, size_t len, bool any_int, json_t **out, struct error *err)
 {
     json_error_t je;
     *out = NULL;
     if (len > MEMBER_MAX_FILE)
         return err_set(err, ERR_TOO_LARGE, "%s has more than %u bytes", what, MEMBER_MAX_FILE);
-    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
+    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | (any_int ? JSON_DECODE_INT_AS_REAL : 0), &je);
     if (!*out)
         return err_set(err, ERR_INVALID, "%s: line %d: %s", what, je.line, je.text);
     return OK;

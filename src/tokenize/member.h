@@ -11,8 +11,10 @@
 
 #define MEMBER_MAX_FILE (32u << 20) /* bytes of one file */
 
-/* `what` is the file's name. The caller frees *out by json_decref. Duplicate members and NULs are errors. */
-enum status member_load(const char *what, const char *text, size_t len, json_t **out, struct error *err) MUST_CHECK;
+/* `what` is the file's name. The caller frees *out by json_decref. Duplicate members and NULs are errors. With
+ * `any_int` a whole number may be of any size and is read as a real: transformers writes 10^30 for "no maximum". */
+enum status member_load(const char *what, const char *text, size_t len, bool any_int, json_t **out,
+                        struct error *err) MUST_CHECK;
 
 enum status member_bool(const json_t *object, const char *where, const char *name, bool fallback, bool *out,
                         struct error *err) MUST_CHECK;

@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_AROUND 4               /* start tokens, and end tokens */
-#define MAX_LENGTH INT64_C(100000) /* a model_max_length above stands for none: transformers writes 1e30 */
+#define MAX_ADDED  4096
+#define MAX_AROUND 4      /* start tokens, and end tokens */
+#define MAX_LENGTH 100000 /* a model_max_length above stands for none: transformers writes 1e30 */
 
 struct tokenizer {
     struct tokenizer_info info;
@@ -55,6 +56,8 @@ static enum status read_added_tokens(const json_t *root, struct specials *out, s
     size_t n = json_array_size(added);
     if (added && !json_is_null(added) && !json_is_array(added))
         return err_set(err, ERR_INVALID, "added_tokens: expected an array, found %s", member_type_name(added));
+    if (n > MAX_ADDED)
+        return err_set(err, ERR_TOO_LARGE, "added_tokens: %zu of them: at most %d are allowed", n, MAX_ADDED);
     out->list = calloc(n + 1, sizeof *out->list);
     if (!out->list)
         return err_no_memory(err, "tokenizer");
@@ -207,7 +210,7 @@ enum status tokenizer_parse_json(const char *tokenizer_json, size_t len, struct 
     err = err ? err : &local;
     *out = NULL;
     json_t *root;
-    enum status st = member_load("tokenizer.json", tokenizer_json, len, &root, err);
+    enum status st = member_load("tokenizer.json", tokenizer_json, len, false, &root, err);
     if (st != OK)
         return st;
     enum tokenizer_kind kind;
@@ -237,7 +240,7 @@ enum status tokenizer_parse_vocab(const char *vocab_json, size_t vocab_len, cons
     *out = NULL;
     json_t *vocab;
     struct tokenizer *t = NULL;
-    enum status st = member_load("vocab.json", vocab_json, vocab_len, &vocab, err);
+    enum status st = member_load("vocab.json", vocab_json, vocab_len, false, &vocab, err);
     if (st != OK)
         return st;
     if (merges_len > MEMBER_MAX_FILE)
@@ -264,8 +267,9 @@ static const char *token_name(const json_t *config, const char *member, const ch
 static void read_max_tokens(const json_t *config, struct tokenizer_info *info)
 {
     const json_t *told = json_object_get(config, "model_max_length");
-    if (json_is_integer(told) && json_integer_value(told) > 0 && json_integer_value(told) <= MAX_LENGTH)
-        info->max_tokens = (size_t)json_integer_value(told);
+    double value = json_number_value(told);
+    if (value >= 1 && value <= MAX_LENGTH)
+        info->max_tokens = (size_t)value;
 }
 
 enum status tokenizer_parse_wordpiece(const char *vocab_txt, size_t vocab_len, const char *config_json,
@@ -280,7 +284,7 @@ enum status tokenizer_parse_wordpiece(const char *vocab_txt, size_t vocab_len, c
     if (vocab_len > MEMBER_MAX_FILE)
         return err_set(err, ERR_TOO_LARGE, "vocab.txt has more than %u bytes", MEMBER_MAX_FILE);
     if (config_json)
-        st = member_load("tokenizer_config.json", config_json, config_len, &config, err);
+        st = member_load("tokenizer_config.json", config_json, config_len, true, &config, err);
     if (st == OK)
         st = make(TOKENIZER_WORDPIECE, &t, err);
     if (st == OK) {
@@ -355,7 +359,7 @@ static enum status read_config(const char *dir, struct buf *config, struct token
     if (st == ERR_NOT_FOUND)
         return OK;
     if (st == OK)
-        st = member_load("tokenizer_config.json", buf_str(config), config->len, &root, err);
+        st = member_load("tokenizer_config.json", buf_str(config), config->len, true, &root, err);
     if (st != OK)
         return st;
     read_max_tokens(root, &t->info);

@@ -52,8 +52,8 @@ enum status tokenizer_parse_sentencepiece(const char *model, size_t len, struct 
                                           struct error *err) MUST_CHECK;
 
 /* ids: [max_tokens], max_tokens >= n_start + n_end (2 for all models named above). *n counts the start and end tokens;
- * a long text is cut so that the end token stays. Thread-safe. Time grows with the text's length, not its square.
- * ERR_INVALID: not UTF-8, or max_tokens too small; ERR_TOO_LARGE: over TOKENIZER_MAX_BYTES. */
+ * a long text is cut so that the end token stays. Thread-safe. ERR_INVALID: not UTF-8, or max_tokens too small;
+ * ERR_TOO_LARGE: over TOKENIZER_MAX_BYTES. */
 enum status tokenizer_encode(const struct tokenizer *t, const char *text, size_t len, size_t max_tokens, int32_t *ids,
                              size_t *n, struct error *err) MUST_CHECK;
 /* One more than the largest id: what the text tower's embedding must have rows for. */

@@ -297,6 +297,11 @@ static void broken_files_are_named(void **state)
     assert_int_equal(tokenizer_parse_wordpiece("[UNK]\n[CLS]\n", 12, NULL, 0, &t, &err), ERR_INVALID);
     assert_non_null(strstr(err.message, "vocab.txt lacks the token \"[SEP]\""));
     assert_int_equal(tokenizer_parse_wordpiece("\xff\n", 2, NULL, 0, &t, &err), ERR_INVALID);
+    const char vocab[] = "[UNK]\n[CLS]\n[SEP]\n[PAD]\n[MASK]\nA\n";
+    const char config[] = "{\"do_lower_case\":false,\"model_max_length\":1000000000000000019884624838656}";
+    assert_int_equal(tokenizer_parse_wordpiece(vocab, strlen(vocab), config, strlen(config), &t, &err), OK);
+    assert_int_equal(tokenizer_info(t)->max_tokens, 0); /* what transformers writes for none */
+    tokenizer_close(t);
     assert_int_equal(tokenizer_parse_wordpiece("a\n", 2, "{", 1, &t, &err), ERR_INVALID);
     assert_non_null(strstr(err.message, "tokenizer_config.json: line 1"));
 }
