@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 #include "tokenize/kinds.h"
+#include "tokenize/unicode.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -267,29 +268,27 @@ static enum kind char_kind(uint32_t cp)
 /* NFC, white space to single spaces, lower case. The result is malloc'ed. */
 static enum status normalize(const char *text, size_t len, struct buf *out, struct error *err)
 {
-    utf8proc_uint8_t *nfc = NULL;
-    utf8proc_ssize_t n =
-        utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)len, &nfc, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-    if (n < 0)
-        return err_set(err, ERR_INVALID, "text cannot be normalised: %s", utf8proc_errmsg(n));
-    for (size_t i = 0; i < (size_t)n;) {
-        uint32_t cp;
-        const char *start = (const char *)nfc + i;
-        size_t one = utf8_decode(start, (size_t)n - i, &cp), trimmed = one;
+    struct buf nfc;
+    buf_init(&nfc, 4 * TOKENIZER_MAX_BYTES);
+    enum status st = unicode_normalize(UNICODE_NFC, text, len, &nfc, err);
+    for (size_t i = 0; st == OK && i < nfc.len;) {
+        uint32_t cp, low[UNICODE_MAX_LOW];
+        const char *start = nfc.data + i;
+        size_t one = utf8_decode(start, nfc.len - i, &cp), trimmed = one;
         char enc[4];
         i += one;
         utf8_trim(&start, &trimmed);
         if (trimmed == 0) {
             if (!out->len || out->data[out->len - 1] != ' ')
                 buf_putc(out, ' ');
-        } else if (cp == 0x130) {
-            buf_puts(out, "i\xcc\x87"); /* the one letter whose lower case is two code points */
         } else {
-            buf_append(out, enc, utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)cp), enc));
+            size_t n = unicode_lower(cp, low);
+            for (size_t k = 0; k < n; k++)
+                buf_append(out, enc, utf8_encode(low[k], enc));
         }
     }
-    free(nfc);
-    return buf_status(out, err);
+    buf_free(&nfc);
+    return st == OK ? buf_status(out, err) : st;
 }
 
 /* Length in bytes of the word at s, per the pattern in the header. */
