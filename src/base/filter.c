@@ -19,9 +19,28 @@ bool rating_parse(const char *name, enum rating *out)
     return false;
 }
 
+enum status sticker_filter_set(struct sticker_filter *f, const char *name, const char *value, struct error *err)
+{
+    if (strcmp(name, "pack") == 0) {
+        f->pack = value;
+        return strlen(value) <= STICKER_FILTER_PACK_MAX
+                   ? OK
+                   : err_set(err, ERR_INVALID, "pack must have at most %d bytes, found %zu", STICKER_FILTER_PACK_MAX,
+                             strlen(value));
+    }
+    if (strcmp(name, "rating") == 0)
+        return rating_parse(value, &f->rating_most)
+                   ? OK
+                   : err_set(err, ERR_INVALID, "rating must be g, pg, pg-13 or r, found \"%.40s\"", value);
+    f->animated = strcmp(value, "true") == 0 ? ANIMATED_YES : strcmp(value, "false") == 0 ? ANIMATED_NO : ANIMATED_ANY;
+    return f->animated != ANIMATED_ANY
+               ? OK
+               : err_set(err, ERR_INVALID, "animated must be true or false, found \"%.40s\"", value);
+}
+
 bool sticker_filter_is_none(const struct sticker_filter *f)
 {
-    return (!f->pack || !*f->pack) && f->rating_most == RATING_R && f->animated == ANIMATED_ANY;
+    return !f || ((!f->pack || !*f->pack) && f->rating_most == RATING_R && f->animated == ANIMATED_ANY);
 }
 
 bool sticker_filter_passes(const struct sticker_filter *f, const char *pack, enum rating rating, bool animated)

@@ -3,6 +3,7 @@
 #ifndef PEEL_BASE_FILTER_H
 #define PEEL_BASE_FILTER_H
 
+#include "base/status.h"
 #include <stdbool.h>
 
 /* For whom a sticker is fit, as GIPHY and the MPA name it; a database keeps the number, so append only. */
@@ -17,7 +18,17 @@ struct sticker_filter {
 };
 #define STICKER_FILTER_NONE ((struct sticker_filter){.rating_most = RATING_R})
 
-/* Does it let everything through? */
+/* Sets what one parameter of a search says: "pack", "rating" or "animated". ERR_INVALID names it and its values.
+ * `value` is borrowed. */
+#define STICKER_FILTER_PARAMS                                                                                          \
+    {                                                                                                                  \
+        "pack", "rating", "animated"                                                                                   \
+    }
+#define STICKER_FILTER_PACK_MAX 1000 /* bytes */
+enum status sticker_filter_set(struct sticker_filter *f, const char *name, const char *value,
+                               struct error *err) MUST_CHECK;
+
+/* Does it let everything through? NULL does. */
 bool sticker_filter_is_none(const struct sticker_filter *f);
 bool sticker_filter_passes(const struct sticker_filter *f, const char *pack, enum rating rating, bool animated);
 

@@ -40,12 +40,16 @@ enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const in
                              : fts_sqlite_filenames(c, &t->sqlite, ids, n, a, out, err);
 }
 
-enum status fts_search(struct db *d, const struct fts_table *t, const struct term_query *q, size_t limit, size_t offset,
-                       struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
+enum status fts_search(struct db *d, const struct fts_table *t, const struct term_query *q,
+                       const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                       struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct db_conn *c = db_reader(d);
-    enum status st = db_is_postgres(c) ? fts_postgres_search(c, &t->postgres, q, limit, offset, a, hits, n, total, err)
-                                       : fts_sqlite_search(c, &t->sqlite, q, limit, offset, a, hits, n, total, err);
+    if (sticker_filter_is_none(filter))
+        filter = NULL;
+    enum status st = db_is_postgres(c)
+                         ? fts_postgres_search(c, &t->postgres, q, filter, limit, offset, a, hits, n, total, err)
+                         : fts_sqlite_search(c, &t->sqlite, q, filter, limit, offset, a, hits, n, total, err);
     db_reader_done(d, c);
     return st;
 }

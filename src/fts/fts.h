@@ -11,10 +11,11 @@ struct fts_table {
     struct fts_sqlite sqlite;
     struct fts_postgres postgres;
 };
-/* The index `fts` of table `documents`, whose rows it knows by the column `row` or `rowno`. */
-#define FTS_TABLE(fts, documents, row, rowno)                                                                          \
+/* The index `fts` of table `documents`, whose rows it knows by the column `row` or `rowno`. `by`: in SQLite, how to
+ * find what a filter looks at there, "" or "INDEXED BY ...". */
+#define FTS_TABLE(fts, documents, row, rowno, by)                                                                      \
     {                                                                                                                  \
-        .sqlite = FTS_SQLITE(fts, documents, row), .postgres = FTS_POSTGRES(fts, documents, rowno)                     \
+        .sqlite = FTS_SQLITE(fts, documents, row, by), .postgres = FTS_POSTGRES(fts, documents, rowno)                 \
     }
 
 /* Inside a job: a document's terms, replacing older ones; and forgetting them. */
@@ -35,8 +36,11 @@ enum status fts_last(struct db_conn *c, const struct fts_table *t, int64_t *id, 
 enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const int64_t *ids, size_t n, struct arena *a,
                           const char **out, struct error *err) MUST_CHECK;
 
-/* Best first, ties by filename. No terms is OK (no hits). Only the page that was asked for is in the arena. */
-enum status fts_search(struct db *d, const struct fts_table *t, const struct term_query *q, size_t limit, size_t offset,
-                       struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
+/* Best first, ties by filename. No terms is OK (no hits). Only the page that was asked for is in the arena. Of a
+ * `filter` (NULL: none) all that does not pass is as if it were not there, but for how many documents and words there
+ * are. */
+enum status fts_search(struct db *d, const struct fts_table *t, const struct term_query *q,
+                       const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                       struct fts_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
 
 #endif

@@ -17,6 +17,7 @@
 #ifndef PEEL_FTS_FTS_POSTGRES_H
 #define PEEL_FTS_FTS_POSTGRES_H
 
+#include "db/db_filter.h"
 #include "db/postgres.h"
 #include "fts/fts_rank.h"
 
@@ -30,22 +31,27 @@
 /* The statements on such tables, and on the table that they index. A search is one statement, whose rows are told apart
  * by their first column: stems, the prefix, forms, the prefix among forms, and [documents, words] of the totals. */
 struct fts_postgres {
-    const char *search, *filenames, *last;
+    const char *search, *search_filtered, *filenames, *last;
     const char *terms, *put_terms, *remove_terms, *put, *remove, *count;
 };
 enum { FTS_POSTGRES_STEM, FTS_POSTGRES_PREFIX, FTS_POSTGRES_FORM, FTS_POSTGRES_FORM_PREFIX, FTS_POSTGRES_TOTALS };
+/* `passes`: one more condition on the postings `p`. */
+#define FTS_POSTGRES_SEARCH(fts, passes)                                                                               \
+    "SELECT 0, t.n, (SELECT array_agg(p.posting) FROM " fts "_postings p WHERE p.term = t.term" passes                 \
+    "), NULL::bytea[] FROM unnest($1) WITH ORDINALITY t (term, n)"                                                     \
+    " UNION ALL SELECT 1, 1, array_agg(p.posting), NULL FROM " fts "_postings p"                                       \
+    " WHERE p.term >= $2 AND p.term < $3" passes                                                                       \
+    " UNION ALL SELECT 2, t.n, a.postings, a.languages FROM unnest($4) WITH ORDINALITY t (term, n),"                   \
+    " LATERAL (SELECT array_agg(p.posting) AS postings, array_agg(p.languages) AS languages"                           \
+    " FROM " fts "_postings p WHERE p.term = t.term" passes ") a"                                                      \
+    " UNION ALL SELECT 3, 1, array_agg(p.posting), array_agg(p.languages) FROM " fts "_postings p"                     \
+    " WHERE p.term >= $5 AND p.term < $6" passes " UNION ALL SELECT 4, 1, ARRAY[documents, words], NULL FROM " fts     \
+    "_totals"
 #define FTS_POSTGRES(fts, documents, id)                                                                               \
     {                                                                                                                  \
-        .search = "SELECT 0, t.n, (SELECT array_agg(p.posting) FROM " fts "_postings p WHERE p.term = t.term),"        \
-                  " NULL::bytea[] FROM unnest($1) WITH ORDINALITY t (term, n)"                                         \
-                  " UNION ALL SELECT 1, 1, array_agg(posting), NULL FROM " fts "_postings"                             \
-                  " WHERE term >= $2 AND term < $3"                                                                    \
-                  " UNION ALL SELECT 2, t.n, a.postings, a.languages FROM unnest($4) WITH ORDINALITY t (term, n),"     \
-                  " LATERAL (SELECT array_agg(p.posting) AS postings, array_agg(p.languages) AS languages"             \
-                  " FROM " fts "_postings p WHERE p.term = t.term) a"                                                  \
-                  " UNION ALL SELECT 3, 1, array_agg(posting), array_agg(languages) FROM " fts "_postings"             \
-                  " WHERE term >= $5 AND term < $6"                                                                    \
-                  " UNION ALL SELECT 4, 1, ARRAY[documents, words], NULL FROM " fts "_totals",                         \
+        .search = FTS_POSTGRES_SEARCH(fts, ""),                                                                        \
+        .search_filtered = FTS_POSTGRES_SEARCH(fts, " AND EXISTS (SELECT 1 FROM " documents " d WHERE d." id           \
+                                                    " = p.posting >> 28 AND " DB_PASSES("$7", "$8", "$9") ")"),        \
         .filenames = "SELECT t.n, d.filename FROM unnest($1) WITH ORDINALITY t (id, n) JOIN " documents " d ON d." id  \
                      " = t.id",                                                                                        \
         .last = "SELECT coalesce(max(id), 0) FROM " fts "_documents",                                                  \
@@ -70,8 +76,8 @@ enum status fts_postgres_get(struct db_conn *c, const struct fts_postgres *t, in
 enum status fts_postgres_filenames(struct db_conn *c, const struct fts_postgres *t, const int64_t *ids, size_t n,
                                    struct arena *a, const char **out, struct error *err) MUST_CHECK;
 enum status fts_postgres_search(struct db_conn *c, const struct fts_postgres *t, const struct term_query *q,
-                                size_t limit, size_t offset, struct arena *a, struct fts_hit **hits, size_t *n,
-                                int64_t *total, struct error *err) MUST_CHECK;
+                                const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                                struct fts_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
 
 /* --- between postgres_fts*.c --- */
 

@@ -190,15 +190,22 @@ static enum status read_row(struct db_rows *r, struct fts_rank *rank, struct que
 }
 
 /* All in one statement, which is one trip and sees one moment. */
-static enum status ask(struct db_conn *c, const struct fts_postgres *t, struct fts_rank *rank, struct question *words,
-                       struct question *forms, struct arena *a, struct error *err)
+static enum status ask(struct db_conn *c, const struct fts_postgres *t, const struct sticker_filter *filter,
+                       struct fts_rank *rank, struct question *words, struct question *forms, struct arena *a,
+                       struct error *err)
 {
+    enum { OF_TERMS = 6 };
     struct db_rows r;
-    db_query(&r, c, t->search,
-             DB_ARGS(DB_BLOBS(words->terms, words->n), DB_BLOB(words->low.data, words->low.len),
-                     DB_BLOB(words->high.data, words->high.len), DB_BLOBS(forms->terms, forms->n),
-                     DB_BLOB(forms->low.data, forms->low.len), DB_BLOB(forms->high.data, forms->high.len)),
-             err);
+    const struct sticker_filter none = STICKER_FILTER_NONE;
+    const struct db_arg args[] = {
+        DB_BLOBS(words->terms, words->n),           DB_BLOB(words->low.data, words->low.len),
+        DB_BLOB(words->high.data, words->high.len), DB_BLOBS(forms->terms, forms->n),
+        DB_BLOB(forms->low.data, forms->low.len),   DB_BLOB(forms->high.data, forms->high.len),
+        DB_FILTER(filter ? filter : &none)};
+    if (filter)
+        db_query(&r, c, t->search_filtered, args, sizeof args / sizeof *args, err);
+    else
+        db_query(&r, c, t->search, args, OF_TERMS, err);
     while (db_next(&r) && read_row(&r, rank, words, forms, a) == OK)
         continue;
     enum status st = db_end(&r);
@@ -268,8 +275,8 @@ static enum status make_questions(const struct fts_rank *r, struct question *wor
 }
 
 static enum status search_once(struct db_conn *c, const struct fts_postgres *t, const struct term_query *q,
-                               size_t limit, size_t offset, struct arena *a, struct fts_hit **hits, size_t *n,
-                               int64_t *total, struct error *err)
+                               const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                               struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct fts_rank r;
     struct arena scratch;
@@ -281,7 +288,7 @@ static enum status search_once(struct db_conn *c, const struct fts_postgres *t, 
     arena_init(&scratch, SIZE_MAX);
     enum status st = make_questions(&r, &words, &forms, &scratch, err);
     if (st == OK && (words.n || forms.n || words.ranged || forms.ranged)) {
-        st = ask(c, t, &r, &words, &forms, &scratch, err);
+        st = ask(c, t, filter, &r, &words, &forms, &scratch, err);
         if (st == OK)
             st = fts_rank_score(&r, err);
         if (st == OK)
@@ -296,11 +303,11 @@ static enum status search_once(struct db_conn *c, const struct fts_postgres *t, 
 
 /* A document that is deleted between the search and the look-up of its name makes the search begin again. */
 enum status fts_postgres_search(struct db_conn *c, const struct fts_postgres *t, const struct term_query *q,
-                                size_t limit, size_t offset, struct arena *a, struct fts_hit **hits, size_t *n,
-                                int64_t *total, struct error *err)
+                                const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                                struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
-    enum status st = search_once(c, t, q, limit, offset, a, hits, n, total, err);
+    enum status st = search_once(c, t, q, filter, limit, offset, a, hits, n, total, err);
     for (int again = 0; again < 3 && st == ERR_CORRUPT; again++)
-        st = search_once(c, t, q, limit, offset, a, hits, n, total, err);
+        st = search_once(c, t, q, filter, limit, offset, a, hits, n, total, err);
     return st;
 }

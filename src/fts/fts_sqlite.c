@@ -104,12 +104,15 @@ static void languages_expression(struct buf *b, const struct fts_rank *r)
     }
 }
 
+/* `sql` has the parameters of the filter when there is one. */
 static enum status match(struct db_conn *c, const char *sql, const struct buf *expression, struct fts_pass *pass,
-                         struct error *err)
+                         const struct sticker_filter *filter, struct error *err)
 {
     enum status st = buf_status(expression, err);
     if (st != OK || expression->len == 0)
         return st;
+    if (filter)
+        return db_run(c, sql, DB_ARGS(DB_TEXT(expression->data), DB_POINTER(pass), DB_FILTER(filter)), NULL, err);
     return db_run(c, sql, DB_ARGS(DB_TEXT(expression->data), DB_POINTER(pass)), NULL, err);
 }
 
@@ -137,9 +140,9 @@ static enum status names(void *ctx, const int64_t *ids, size_t n, struct arena *
     return fts_sqlite_filenames(of->conn, of->table, ids, n, a, out, err);
 }
 
-enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct term_query *q, size_t limit,
-                              size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
-                              struct error *err)
+enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct term_query *q,
+                              const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                              struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct fts_rank r;
     struct buf words, languages;
@@ -153,8 +156,10 @@ enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, con
     languages_expression(&languages, &r);
     enum status st = db_snapshot(c, err);
     if (st == OK) {
-        if ((st = match(c, t->match, &words, &(struct fts_pass){&r, &r.words}, err)) == OK &&
-            (st = match(c, t->languages.match, &languages, &(struct fts_pass){&r, &r.languages}, err)) == OK &&
+        const char *in_words = filter ? t->match_filtered : t->match;
+        const char *in_languages = filter ? t->languages.match_filtered : t->languages.match;
+        if ((st = match(c, in_words, &words, &(struct fts_pass){&r, &r.words}, filter, err)) == OK &&
+            (st = match(c, in_languages, &languages, &(struct fts_pass){&r, &r.languages}, filter, err)) == OK &&
             (st = db_run(c, t->totals, DB_ARGS(DB_POINTER(&r.totals)), NULL, err)) == OK)
             st = fts_rank_score(&r, err);
         if (st == OK)

@@ -13,6 +13,7 @@
 #define PEEL_FTS_FTS_SQLITE_H
 
 #include "db/db.h"
+#include "db/db_filter.h"
 #include "fts/fts_rank.h"
 
 /* How such a table is declared: terms arrive analysed, so the tokenizer only splits at white space; one- to
@@ -30,16 +31,22 @@
 
 /* The statements on such tables, and on the table that they index. */
 struct fts_sqlite {
-    const char *totals, *match, *insert, *remove, *terms, *filename, *last;
+    const char *totals, *match, *match_filtered, *insert, *remove, *terms, *filename, *last;
     struct {
-        const char *match, *insert, *forget, *packed, *pack, *remove;
+        const char *match, *match_filtered, *insert, *forget, *packed, *pack, *remove;
     } languages;
 };
 #define FTS_RANGE "BETWEEN ?1 << 12 AND (?1 << 12) + 4095"
-#define FTS_SQLITE(fts, documents, id)                                                                                 \
+/* Whether the document of a row of `index` passes. */
+#define FTS_PASSES(index, documents, id, by)                                                                           \
+    " AND EXISTS (SELECT 1 FROM " documents " d " by " WHERE d." id " = " index                                        \
+    ".rowid >> 12 AND " DB_PASSES("?3", "?4", "?5") ")"
+#define FTS_SQLITE(fts, documents, id, by)                                                                             \
     {                                                                                                                  \
         .totals = "SELECT peel_totals(" fts ", ?1) FROM " fts " LIMIT 1",                                              \
         .match = "SELECT peel_collect(" fts ", ?2) FROM " fts " WHERE " fts " MATCH ?1",                               \
+        .match_filtered =                                                                                              \
+            "SELECT peel_collect(" fts ", ?2) FROM " fts " WHERE " fts " MATCH ?1" FTS_PASSES(fts, documents, id, by), \
         .insert = "INSERT INTO " fts " (rowid, title, words, filename, folded) VALUES (?1, ?2, ?3, ?4, ?5)",           \
         .remove = "DELETE FROM " fts " WHERE rowid " FTS_RANGE,                                                        \
         .terms = "SELECT title, words, filename, folded FROM " fts " WHERE rowid " FTS_RANGE,                          \
@@ -48,6 +55,8 @@ struct fts_sqlite {
         .languages = {                                                                                                 \
             .match = "SELECT peel_collect_languages(" fts "_languages, ?2) FROM " fts "_languages WHERE " fts          \
                      "_languages MATCH ?1",                                                                            \
+            .match_filtered = "SELECT peel_collect_languages(" fts "_languages, ?2) FROM " fts "_languages WHERE " fts \
+                              "_languages MATCH ?1" FTS_PASSES(fts "_languages", documents, id, by),                   \
             .insert =                                                                                                  \
                 "INSERT INTO " fts "_languages (rowid, " FTS_LANGUAGE_COLUMNS ") VALUES (?, " FTS_LANGUAGE_VALUES ")", \
             .forget = "INSERT INTO " fts "_languages (" fts "_languages, rowid, " FTS_LANGUAGE_COLUMNS                 \
@@ -68,9 +77,9 @@ enum status fts_sqlite_get(struct db_conn *c, const struct fts_sqlite *t, int64_
                            struct sticker_terms *out, struct error *err) MUST_CHECK;
 enum status fts_sqlite_filenames(struct db_conn *c, const struct fts_sqlite *t, const int64_t *ids, size_t n,
                                  struct arena *a, const char **out, struct error *err) MUST_CHECK;
-enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct term_query *q, size_t limit,
-                              size_t offset, struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
-                              struct error *err) MUST_CHECK;
+enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct term_query *q,
+                              const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                              struct fts_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
 
 /* Makes our functions known to a connection. Returns SQLite's result code. */
 struct sqlite3;

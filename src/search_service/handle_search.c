@@ -142,6 +142,17 @@ static enum status read_language(const struct http_request *req, unsigned *out, 
     return OK;
 }
 
+static enum status read_filter(const struct http_request *req, struct sticker_filter *out, struct error *err)
+{
+    static const char *const params[] = STICKER_FILTER_PARAMS;
+    const char *value;
+    enum status st = OK;
+    for (size_t i = 0; i < sizeof params / sizeof *params && st == OK; i++)
+        if ((st = optional(req, params[i], &value, err)) == OK && value)
+            st = sticker_filter_set(out, params[i], value, err);
+    return st;
+}
+
 static void write_answer(const struct rank_algorithm *algorithm, const struct rank_sources *sources,
                          const struct ranking *r, struct buf *out)
 {
@@ -201,6 +212,8 @@ void handle_search(void *ctx, const struct http_request *req, struct http_respon
         st = read_min_score(s, req, &q.min_score, &err);
     if (st == OK)
         st = read_language(req, &q.language, &err);
+    if (st == OK)
+        st = read_filter(req, &q.filter, &err);
     if (st != OK) {
         http_problem_from(res, &err);
         return;

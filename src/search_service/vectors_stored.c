@@ -46,7 +46,8 @@ static enum status stored_search(struct vectors *v, const struct vectors_query *
 {
     struct stored *s = (struct stored *)v;
     struct vector_hit *found;
-    enum status st = search_store_vectors_search(s->store, s->model, v->dim, q->vector, q->k, a, &found, n, err);
+    enum status st =
+        search_store_vectors_search(s->store, s->model, v->dim, q->vector, q->filter, q->k, a, &found, n, err);
     *hits = st == OK ? arena_array(a, *n + 1, sizeof **hits) : NULL;
     if (st == OK && !*hits)
         st = err_no_memory(err, "%zu results", *n);

@@ -3,6 +3,7 @@
 #define PEEL_SEARCH_STORE_SEARCH_INTERNAL_H
 
 #include "db/db.h"
+#include "db/db_filter.h"
 #include "fts/fts.h"
 #include "search_store/search_columns.h"
 #include "search_store/search_store.h"

@@ -239,22 +239,46 @@ static enum status find_model(struct db_conn *c, const char *model, size_t candi
     return db_end(&r);
 }
 
-static enum status read_hits(struct db_conn *c, const char *sql, int64_t model_number, const char *model,
-                             const float *query, size_t dim, size_t candidates, const char *text,
-                             struct vector_hit *hits, size_t *n, struct error *err)
+/* One search of the model's table: its graph or, `exact`, all of it. */
+struct asking {
+    const char *model;
+    int64_t number; /* the model's */
+    size_t dim, candidates;
+    const float *query;
+    const char *text;                    /* the same */
+    const struct sticker_filter *filter; /* or NULL */
+    bool exact;
+};
+
+static enum status read_hits(struct db_conn *c, const struct asking *q, struct vector_hit *hits, size_t *n,
+                             struct error *err)
 {
+    char sql[800];
     struct arena a;
     struct db_rows r;
+    const struct sticker_filter none = STICKER_FILTER_NONE;
+    const struct db_arg args[] = {DB_TEXT(q->text), DB_INT(q->number), DB_INT(db_limit(q->candidates)),
+                                  DB_FILTER(q->filter ? q->filter : &none)};
+    *n = 0;
     arena_init(&a, SIZE_MAX);
-    db_query_once(&r, c, sql, DB_ARGS(DB_TEXT(text), DB_INT(model_number), DB_INT(db_limit(candidates))), err);
-    while (*n < candidates && db_next(&r)) {
+    snprintf(sql, sizeof sql,
+             "SELECT v.document_id, v.vector FROM (SELECT t.document_id FROM " TABLE_FORMAT " t%s"
+             " ORDER BY t.vector <#> $1::text::halfvec(%zu) LIMIT $3) c"
+             " JOIN vectors v ON v.model_id = $2 AND v.document_id = c.document_id",
+             q->number, q->dim,
+             q->filter ? " WHERE EXISTS (SELECT 1 FROM documents d WHERE d.id = t.document_id"
+                         " AND " DB_PASSES("$4", "$5", "$6") ")"
+                       : "",
+             q->dim);
+    db_query_once(&r, c, sql, args, q->filter ? sizeof args / sizeof *args : 3, err);
+    while (*n < q->candidates && db_next(&r)) {
         struct vector_row row = {0};
         double sum = 0;
-        search_store_read_vector(&r, model, dim, &a, &row);
+        search_store_read_vector(&r, q->model, q->dim, &a, &row);
         if (!row.vector)
             break;
-        for (size_t i = 0; i < dim; i++)
-            sum += (double)query[i] * (double)row.vector[i];
+        for (size_t i = 0; i < q->dim; i++)
+            sum += (double)q->query[i] * (double)row.vector[i];
         hits[(*n)++] = (struct vector_hit){.id = row.document_id, .score = (float)sum};
         arena_reset(&a);
     }
@@ -262,40 +286,47 @@ static enum status read_hits(struct db_conn *c, const char *sql, int64_t model_n
     return db_end(&r);
 }
 
-enum status search_store_vectors_search(struct search_store *s, const char *model, size_t dim, const float *query,
-                                        size_t k, struct arena *a, struct vector_hit **out, size_t *n,
-                                        struct error *err)
+static enum status set_scan(struct db_conn *c, const struct asking *q, struct error *err)
 {
-    char sql[400], settings[400];
+    char settings[400];
+    snprintf(settings, sizeof settings,
+             "SET LOCAL hnsw.ef_search = %zu; SET LOCAL hnsw.iterative_scan = relaxed_order;"
+             "SET LOCAL hnsw.max_scan_tuples = %zu; SET LOCAL plan_cache_mode = force_custom_plan;"
+             "SET LOCAL enable_indexscan = %s",
+             q->candidates < MOST_SEARCHED ? q->candidates : MOST_SEARCHED,
+             20 * q->candidates > 20000 ? 20 * q->candidates : 20000, q->exact ? "off" : "on");
+    return db_script(c, settings, err);
+}
+
+enum status search_store_vectors_search(struct search_store *s, const char *model, size_t dim, const float *query,
+                                        const struct sticker_filter *filter, size_t k, struct arena *a,
+                                        struct vector_hit **out, size_t *n, struct error *err)
+{
     struct buf text;
-    size_t candidates = candidates_for(k);
-    int64_t number = 0;
-    bool exact;
+    struct asking q = {.model = model,
+                       .dim = dim,
+                       .candidates = candidates_for(k),
+                       .query = query,
+                       .filter = sticker_filter_is_none(filter) ? NULL : filter};
     *n = 0;
-    *out = arena_array(a, candidates, sizeof **out);
+    *out = arena_array(a, q.candidates, sizeof **out);
     if (!*out)
-        return err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", candidates, a->max);
+        return err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", q.candidates, a->max);
     enum status st = put_vector(&text, query, dim, err);
+    q.text = text.data;
     struct db_conn *c = db_reader(s->db);
     if (st == OK)
         st = check_database(c, err);
     if (st == OK && (st = db_snapshot(c, err)) == OK) {
-        st = find_model(c, model, candidates, &number, &exact, err);
-        snprintf(settings, sizeof settings,
-                 "SET LOCAL hnsw.ef_search = %zu; SET LOCAL hnsw.iterative_scan = relaxed_order;"
-                 "SET LOCAL hnsw.max_scan_tuples = %zu; SET LOCAL plan_cache_mode = force_custom_plan;"
-                 "SET LOCAL enable_indexscan = %s",
-                 candidates < MOST_SEARCHED ? candidates : MOST_SEARCHED,
-                 20 * candidates > 20000 ? 20 * candidates : 20000, exact ? "off" : "on");
-        if (st == OK)
-            st = db_script(c, settings, err);
-        snprintf(sql, sizeof sql,
-                 "SELECT v.document_id, v.vector FROM (SELECT document_id FROM " TABLE_FORMAT
-                 " ORDER BY vector <#> $1::text::halfvec(%zu) LIMIT $3) c"
-                 " JOIN vectors v ON v.model_id = $2 AND v.document_id = c.document_id",
-                 number, dim, dim);
-        if (st == OK && number)
-            st = read_hits(c, sql, number, model, query, dim, candidates, text.data, *out, n, err);
+        st = find_model(c, model, q.candidates, &q.number, &q.exact, err);
+        if (st == OK && q.number && (st = set_scan(c, &q, err)) == OK)
+            st = read_hits(c, &q, *out, n, err);
+        /* The graph is left after so many vectors that do not pass: then all are read. */
+        if (st == OK && q.number && q.filter && !q.exact && *n < q.candidates) {
+            q.exact = true;
+            if ((st = set_scan(c, &q, err)) == OK)
+                st = read_hits(c, &q, *out, n, err);
+        }
         db_snapshot_end(c);
     }
     db_reader_done(s->db, c);

@@ -58,7 +58,8 @@ enum status search_store_write(struct search_store *s, enum db_durability durabi
 
 /* --- documents --- */
 
-const struct fts_table search_fts = FTS_TABLE("documents_fts", "documents", "id", "id");
+const struct fts_table search_fts =
+    FTS_TABLE("documents_fts", "documents", "id", "id", "INDEXED BY documents_filtered");
 
 enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms, struct error *err)
 {
@@ -269,14 +270,14 @@ enum status search_store_filenames(struct search_store *s, const int64_t *ids, s
     return st;
 }
 
-enum status search_store_lexical(struct search_store *s, const struct term_query *q, size_t limit, size_t offset,
-                                 struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
-                                 struct error *err)
+enum status search_store_lexical(struct search_store *s, const struct term_query *q,
+                                 const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                                 struct search_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct fts_hit *found;
     *hits = NULL;
     *n = 0;
-    enum status st = fts_search(s->db, &search_fts, q, limit, offset, a, &found, n, total, err);
+    enum status st = fts_search(s->db, &search_fts, q, filter, limit, offset, a, &found, n, total, err);
     if (st != OK || *n == 0)
         return st;
     if (!(*hits = arena_array(a, *n, sizeof **hits)))
@@ -284,6 +285,23 @@ enum status search_store_lexical(struct search_store *s, const struct term_query
     for (size_t i = 0; i < *n; i++)
         (*hits)[i] = (struct search_hit){.id = found[i].id, .filename = found[i].filename, .score = found[i].score};
     return OK;
+}
+
+#define SELECT_PASSING(listed) "SELECT d.id FROM documents d" listed " WHERE " DB_PASSES("$1", "$2", "$3")
+
+enum status search_store_passing(struct search_store *s, const struct sticker_filter *f, struct id_set *out,
+                                 struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    db_query(&r, c, db_sql(c, SELECT_PASSING(" INDEXED BY documents_filtered"), SELECT_PASSING("")),
+             DB_ARGS(DB_FILTER(f)), err);
+    while (db_next(&r))
+        if ((r.status = id_set_add(out, db_int(&r, 0), err)) != OK)
+            break;
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    return st;
 }
 
 /* --- settings --- */
@@ -318,11 +336,4 @@ static enum status setting_job(struct db_conn *c, void *arg, struct error *err)
 enum status search_store_setting_set(struct search_store *s, const char *key, const char *value, struct error *err)
 {
     return search_store_write(s, DB_DURABLE, setting_job, &(struct setting_job){key, value}, err);
-}
-
-enum status search_store_passing(struct search_store *s, const struct sticker_filter *f, struct id_set *out,
-                                 struct error *err)
-{
-    (void)s, (void)f, (void)out;
-    return err_set(err, ERR_UNSUPPORTED, "not yet");
 }

@@ -93,10 +93,11 @@ struct search_hit {
     double score; /* BM25, higher is better */
 };
 /* BM25 over title, words, filename (weights 3, 2, 1; prefix matches of the last word lower), and titles and
- * words of the other languages; those not preferred lower. Any term may match, best first, ties by filename. */
-enum status search_store_lexical(struct search_store *s, const struct term_query *q, size_t limit, size_t offset,
-                                 struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
-                                 struct error *err) MUST_CHECK;
+ * words of the other languages; those not preferred lower. Any term may match, best first, ties by filename.
+ * `filter` (NULL: none): only of documents that pass, which are also all that `total` counts. */
+enum status search_store_lexical(struct search_store *s, const struct term_query *q,
+                                 const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                                 struct search_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
 
 /* --- changes --- documents put or deleted, vectors stored or forgotten, by any process on this database. */
 struct search_change {
@@ -142,10 +143,11 @@ enum status search_store_vectors_searchable(struct search_store *s, struct error
  * ERR_CORRUPT names a row of another size. */
 enum status search_store_vectors_index(struct search_store *s, const char *model, size_t dim,
                                        struct error *err) MUST_CHECK;
-/* Nearly the k best of an indexed model, best first, with exact scores; equal ones by id. */
+/* Nearly the k best of an indexed model, best first, with exact scores; equal ones by id. `filter` (NULL: none): the k
+ * best of those that pass. */
 enum status search_store_vectors_search(struct search_store *s, const char *model, size_t dim, const float *query,
-                                        size_t k, struct arena *a, struct vector_hit **out, size_t *n,
-                                        struct error *err) MUST_CHECK;
+                                        const struct sticker_filter *filter, size_t k, struct arena *a,
+                                        struct vector_hit **out, size_t *n, struct error *err) MUST_CHECK;
 
 enum status search_store_vectors_count(struct search_store *s, const char *model, int64_t *vectors,
                                        struct error *err) MUST_CHECK;

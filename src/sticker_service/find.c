@@ -63,6 +63,19 @@ static enum status find_read_answer(const struct find_query *query, json_t *peer
     return OK;
 }
 
+/* What is filtered, and nothing where it is not. */
+static void put_filter(const struct sticker_filter *f, struct buf *path)
+{
+    if (f->pack && *f->pack) {
+        buf_puts(path, "&pack=");
+        http_escape(path, f->pack, strlen(f->pack));
+    }
+    if (f->rating_most != RATING_R)
+        buf_printf(path, "&rating=%s", rating_name(f->rating_most));
+    if (f->animated != ANIMATED_ANY)
+        buf_printf(path, "&animated=%s", f->animated == ANIMATED_YES ? "true" : "false");
+}
+
 static enum status find_by_peer(struct sticker_service *s, const struct http_request *req,
                                 const struct find_query *query, struct found *found, struct error *err)
 {
@@ -75,6 +88,7 @@ static enum status find_by_peer(struct sticker_service *s, const struct http_req
     buf_printf(&path, "&limit=%zu&offset=%zu", query->limit, query->offset);
     if (query->lang)
         buf_printf(&path, "&lang=%s", query->lang);
+    put_filter(&query->filter, &path);
     int http_status = 0;
     enum status status = buf_status(&path, err);
     if (status != OK)
@@ -129,8 +143,8 @@ static enum status find_by_own_words(struct sticker_service *s, const struct htt
     unsigned language = query->lang ? language_number(query->lang) : LANGUAGE_en;
     enum status status = text_query(query->text, strlen(query->text), language, true, req->arena, &q, err);
     if (status == OK && q.n_stems)
-        status = sticker_store_search(s->store, &q, query->limit, query->offset, req->arena, &hits, &found->n,
-                                      &found->total, err);
+        status = sticker_store_search(s->store, &q, &query->filter, query->limit, query->offset, req->arena, &hits,
+                                      &found->n, &found->total, err);
     if (status != OK || !q.n_stems)
         return status;
     found->hits = arena_array(req->arena, found->n + 1, sizeof *found->hits);

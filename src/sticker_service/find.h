@@ -17,6 +17,7 @@ struct find_query {
     const char *like; /* a filename: what is like that sticker, itself left out; NULL with `text` */
     const char *lang; /* the preferred language's tag, or NULL */
     size_t limit, offset;
+    struct sticker_filter filter; /* which stickers may be found; STICKER_FILTER_NONE: all */
 };
 struct find_result {
     const struct sticker *sticker; /* without its words */

@@ -42,7 +42,7 @@ void sticker_store_metrics(const struct sticker_store *s, const char *prefix, st
 
 /* --- changes --- */
 
-const struct fts_table sticker_fts = FTS_TABLE("stickers_fts", "stickers", "row", "rowno");
+const struct fts_table sticker_fts = FTS_TABLE("stickers_fts", "stickers", "row", "rowno", "");
 
 enum status sticker_alone(struct db_conn *c, struct error *err)
 {
@@ -386,13 +386,14 @@ enum status sticker_store_count(struct sticker_store *s, int64_t *stickers, int6
     return st;
 }
 
-enum status sticker_store_search(struct sticker_store *s, const struct term_query *q, size_t limit, size_t offset,
-                                 struct arena *a, struct store_hit **hits, size_t *n, int64_t *total, struct error *err)
+enum status sticker_store_search(struct sticker_store *s, const struct term_query *q,
+                                 const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                                 struct store_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct fts_hit *found;
     *hits = NULL;
     *n = 0;
-    enum status st = fts_search(s->db, &sticker_fts, q, limit, offset, a, &found, n, total, err);
+    enum status st = fts_search(s->db, &sticker_fts, q, filter, limit, offset, a, &found, n, total, err);
     if (st != OK || *n == 0)
         return st;
     if (!(*hits = arena_array(a, *n, sizeof **hits)))

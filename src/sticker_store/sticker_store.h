@@ -64,14 +64,14 @@ enum status sticker_store_count(struct sticker_store *s, int64_t *stickers, int6
                                 struct error *err) MUST_CHECK;
 
 /* The degraded search: BM25 over the stored terms (as search_store_lexical), best first, ties by filename.
- * `total`: how many match in all. */
+ * `total`: how many match in all. `filter`: NULL for none. */
 struct store_hit {
     const char *filename;
     double score; /* higher is better */
 };
-enum status sticker_store_search(struct sticker_store *s, const struct term_query *q, size_t limit, size_t offset,
-                                 struct arena *a, struct store_hit **hits, size_t *n, int64_t *total,
-                                 struct error *err) MUST_CHECK;
+enum status sticker_store_search(struct sticker_store *s, const struct term_query *q,
+                                 const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                                 struct store_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
 
 /* --- queries and feedback --- */
 /* Makes sure the query exists (usage 0); cheap when it does. Visible to other processes on return. */

@@ -58,6 +58,15 @@ class Search(ServiceTest):
         self.assertEqual((found["stickers"], found["results"]), ([], []))
         self.assertEqual(self.search("!!!").status, 200)
 
+    def test_filters_from_end_to_end(self):
+        """With a real SearchService, and the answers that are kept for a moment kept apart."""
+        self.assertEqual(self.search("cat").json()["stickers"][0], "cat.png")
+        for said, there in (("&rating=g", True), ("&animated=true", False), ("&animated=false", True), ("&pack=none", False), ("&pack=", True)):
+            found = self.get("/api/search/?query=cat&limit=10" + said)
+            self.assertEqual(("cat.png" in found.json()["stickers"], found.status), (there, 200), said)
+            self.assertNotIn("degraded", found.json())
+        self.assert_problem(self.get("/api/search/?query=cat&animated=2"), 400, 'animated must be true or false, found "2"')
+
     def test_length_is_counted_in_code_points(self):
         self.assertEqual(self.search("🐱" * 255).status, 200)
         self.assert_problem(self.search("🐱" * 256), 400, "Query is too long.")

@@ -73,6 +73,45 @@ class Fake(ServiceTest):
         self.assertEqual(headers["traceparent"][3:35], trace[3:35])
         self.assertEqual(headers["tracestate"], "a=1,b=2")
 
+    def label(self):
+        """cat.png is for all and moves; dog.png is pg-13, in a pack."""
+        with contextlib.closing(sqlite3.connect(self.system.data / "sticker.db", timeout=10)) as db:
+            db.execute("UPDATE stickers SET animated = 1, title = 'Cat and dog in a park' WHERE filename = 'cat.png'")
+            db.execute("UPDATE stickers SET rating = 2, pack = 'A & B' WHERE filename = 'dog.png'")
+            db.commit()
+        self.addCleanup(self.unlabel)
+
+    def unlabel(self):
+        with contextlib.closing(sqlite3.connect(self.system.data / "sticker.db", timeout=10)) as db:
+            db.execute("UPDATE stickers SET animated = 0, rating = 0, pack = ''")
+            db.execute("UPDATE stickers SET title = 'Cat in a park' WHERE filename = 'cat.png'")
+            db.commit()
+
+    def test_filters_are_passed_on(self):
+        self.answers({"results": [{"filename": "dog.png", "score": 0.5}], "total": 1})
+        for said, asked in (("", {}), ("&pack=", {}), ("&rating=r", {}), ("&pack=A+%26+B", {"pack": ["A & B"]}), ("&rating=pg-13", {"rating": ["pg-13"]}),
+                            ("&animated=true&rating=g", {"rating": ["g"], "animated": ["true"]}), ("&animated=false", {"animated": ["false"]})):
+            self.assertEqual(self.get("/api/search/?query=pet" + said).json()["stickers"], ["dog.png"], said)
+            query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.fake.seen[-1][1]).query)
+            self.assertEqual(query, {"query": ["pet"], "limit": ["10"], "offset": ["0"], **asked}, said)
+        self.fake.seen.clear()
+        for said, problem in (("rating=pg13", 'rating must be g, pg, pg-13 or r, found "pg13"'), ("animated=yes", 'animated must be true or false, found "yes"'),
+                              ("pack=" + "x" * 1001, "pack must have at most 1000 bytes, found 1001")):
+            self.assert_problem(self.get("/api/search/?query=pet&" + said), 400, problem)
+        self.assertEqual(self.fake.seen, [])
+
+    def test_own_words_are_filtered_too(self):
+        self.label()
+        self.answers({"error": "sorry"}, 500)
+        for said, found in (("", {"cat.png", "dog.png"}), ("&rating=pg", {"cat.png"}), ("&rating=pg-13", {"cat.png", "dog.png"}), ("&animated=true", {"cat.png"}),
+                            ("&animated=false", {"dog.png"}), ("&pack=A+%26+B", {"dog.png"}), ("&pack=a+%26+b", set()), ("&pack=A+%26+B&rating=g", set())):
+            answer = self.get("/api/search/?query=park+dog" + said).json()
+            self.assertIs(answer["degraded"], True)
+            self.assertEqual({name for name in answer["stickers"] if name in ("cat.png", "dog.png")}, found, said)
+            self.assertEqual(answer["total"], len(answer["stickers"]), said)
+        for result in self.get("/api/search/?query=park+dog").json()["results"]:
+            self.assertEqual((result["rating"], result["animated"]), ("pg-13" if result["filename"] == "dog.png" else "g", result["filename"] == "cat.png"))
+
     def test_stickers_that_are_gone_are_dropped(self):
         self.answers({"results": [{"filename": n, "score": 1} for n in ("gone.png", "cat.png", "lost.png")], "filenames": []})
         found = self.search("anything").json()

@@ -50,7 +50,7 @@ static void use_stickers(struct sticker_store *store, struct arena *a, bool make
     st |= sticker_store_user_add(store, &user, NULL);
     st |= sticker_store_get(store, "s1.png", a, &sticker, NULL);
     st |= sticker_store_list(store, "", 100, a, &page, &n, NULL);
-    st |= sticker_store_search(store, &query, 10, 0, a, &hits, &n, &one, NULL);
+    st |= sticker_store_search(store, &query, NULL, 10, 0, a, &hits, &n, &one, NULL);
     st |= sticker_store_count(store, &one, &two, &three, NULL);
     st |= sticker_store_export(store, 0, "", "", 100, a, &rows, &n, NULL);
     st |= sticker_store_outbox_next(store, INT64_MAX, 100, a, &items, &n, NULL);
@@ -81,7 +81,7 @@ static void use_search(struct search_store *store, struct arena *a, bool make)
                                &id, &changed, NULL, NULL);
         st |= search_store_vectors_put(store, "m", 4, &id, &image, v, 1, NULL);
     }
-    st |= search_store_lexical(store, &query, 10, 0, a, &hits, &n, &total, NULL);
+    st |= search_store_lexical(store, &query, NULL, 10, 0, a, &hits, &n, &total, NULL);
     st |= search_store_vectors_page(store, "m", 4, 0, 100, a, &rows, &n, NULL);
     st |= search_store_unindexed(store, "other", 0, 100, a, &docs, &n, NULL);
     st |= search_store_setting_set(store, "k", "v", NULL);

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/evict.h"
+#include "base/filter.h"
 #include "base/os.h"
 #include "base/pool.h"
 #include "base/utf8.h"
@@ -275,6 +276,37 @@ static void errors_name_things(void **state)
     assert_int_equal(strlen(err.message), sizeof err.message - 1);
 }
 
+static void filters_are_said_by_name(void **state)
+{
+    (void)state;
+    struct error err;
+    struct sticker_filter f = STICKER_FILTER_NONE;
+    char *long_pack = calloc(1, STICKER_FILTER_PACK_MAX + 2);
+    assert_non_null(long_pack);
+    assert_true(sticker_filter_is_none(NULL) && sticker_filter_is_none(&f));
+    assert_true(sticker_filter_passes(&f, "any", RATING_R, true));
+    for (enum rating r = RATING_G; r <= RATING_R; r++) {
+        assert_int_equal(sticker_filter_set(&f, "rating", rating_name(r), &err), OK);
+        assert_int_equal(f.rating_most, r);
+        assert_int_equal(sticker_filter_passes(&f, "", RATING_PG_13, false), r >= RATING_PG_13);
+    }
+    assert_int_equal(sticker_filter_set(&f, "animated", "false", &err), OK);
+    assert_false(sticker_filter_passes(&f, "", RATING_G, true));
+    assert_int_equal(sticker_filter_set(&f, "animated", "true", &err), OK);
+    assert_true(sticker_filter_passes(&f, "", RATING_G, true));
+    assert_int_equal(sticker_filter_set(&f, "pack", "cats", &err), OK);
+    assert_false(sticker_filter_passes(&f, "Cats", RATING_G, true));
+    assert_true(sticker_filter_passes(&f, "cats", RATING_G, true));
+    assert_int_equal(sticker_filter_set(&f, "rating", "PG", &err), ERR_INVALID);
+    assert_string_equal(err.message, "rating must be g, pg, pg-13 or r, found \"PG\"");
+    assert_int_equal(sticker_filter_set(&f, "animated", "", &err), ERR_INVALID);
+    assert_string_equal(err.message, "animated must be true or false, found \"\"");
+    memset(long_pack, 'x', STICKER_FILTER_PACK_MAX + 1);
+    assert_int_equal(sticker_filter_set(&f, "pack", long_pack, &err), ERR_INVALID);
+    assert_string_equal(err.message, "pack must have at most 1000 bytes, found 1001");
+    free(long_pack);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +319,7 @@ int main(void)
         cmocka_unit_test(pool_runs_everything_once),
         cmocka_unit_test(the_longest_unused_goes_first),
         cmocka_unit_test(errors_name_things),
+        cmocka_unit_test(filters_are_said_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

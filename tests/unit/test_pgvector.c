@@ -49,13 +49,25 @@ static struct search_store *open_store(struct suite *s)
     return store;
 }
 
+/* Half of them are for all, few are animated, and three are in a pack. */
+static struct document label(int i)
+{
+    return (struct document){.title = "",
+                             .words_json = "",
+                             .image_sha256 = "11",
+                             .pack = i % 1000 == 1 && i < 3000 ? "three" : "",
+                             .rating = i % 2 ? RATING_G : RATING_R,
+                             .animated = i % 300 == 0};
+}
+
 static void put_documents(struct suite *s, struct search_store *store, int64_t *ids)
 {
     for (int i = 0; i < DOCUMENTS; i++) {
         char name[32];
         bool changed;
         snprintf(name, sizeof name, "d%d", i);
-        struct document doc = {.filename = name, .title = "", .words_json = "", .image_sha256 = "11"};
+        struct document doc = label(i);
+        doc.filename = name;
         struct sticker_terms none = {"", "", "", "", NULL, 0};
         assert_ok(s, search_store_put(store, &doc, &none, &ids[i], &changed, NULL, &s->err));
     }
@@ -76,10 +88,46 @@ static size_t nearest(struct suite *s, struct search_store *store, const float *
                       struct vector_hit **hits)
 {
     size_t n;
-    assert_ok(s, search_store_vectors_search(store, "test/m", DIM, query, k, &s->arena, hits, &n, &s->err));
+    assert_ok(s, search_store_vectors_search(store, "test/m", DIM, query, NULL, k, &s->arena, hits, &n, &s->err));
     for (size_t i = 1; i < n; i++)
         assert_true((*hits)[i - 1].score >= (*hits)[i].score);
     return n;
+}
+
+/* As many of those that pass as there are, up to K, and nearly the best of them. */
+static void filtered(struct suite *s, struct search_store *store, const int64_t *ids, const float *v,
+                     const float *query, struct sticker_filter f, double least)
+{
+    struct vector_hit *hits;
+    size_t n, found = 0, passing = 0;
+    float scores[K] = {0}, worst = 2;
+    assert_ok(s, search_store_vectors_search(store, "test/m", DIM, query, &f, K, &s->arena, &hits, &n, &s->err));
+    for (int i = 0; i < DOCUMENTS; i++) {
+        struct document doc = label(i);
+        if (!sticker_filter_passes(&f, doc.pack, doc.rating, doc.animated))
+            continue;
+        float score = 0;
+        for (size_t d = 0; d < DIM; d++)
+            score += v[(size_t)i * DIM + d] * query[d];
+        size_t at = passing < K ? passing : K - 1;
+        if (passing < K || score > scores[at]) {
+            for (; at && scores[at - 1] < score; at--)
+                scores[at] = scores[at - 1];
+            scores[at] = score;
+        }
+        passing++;
+        for (size_t k = 0; k < n; k++)
+            found += hits[k].id == ids[i];
+    }
+    assert_int_equal(n, passing < K ? passing : K);
+    assert_int_equal(found, n); /* all of them pass */
+    size_t best = 0;
+    for (size_t k = 0; k < n; k++) {
+        best += hits[k].score >= scores[n - 1] - 1e-5f;
+        assert_true(hits[k].score <= worst);
+        worst = hits[k].score;
+    }
+    assert_true((double)best >= least * (double)n);
 }
 
 static void pgvector_finds_what_the_exact_scan_finds(void **state)
@@ -130,6 +178,14 @@ static void pgvector_finds_what_the_exact_scan_finds(void **state)
            recall, DOCUMENTS, DIM, filled, (double)took / 1e3 / QUERIES);
     assert_true(recall >= 0.98);
 
+    for (size_t i = 0; i < 5; i++) {
+        const float *query = v + i * DIM;
+        filtered(s, store, ids, v, query, (struct sticker_filter){NULL, RATING_PG, ANIMATED_ANY}, 0.9);
+        filtered(s, store, ids, v, query, (struct sticker_filter){NULL, RATING_R, ANIMATED_YES}, 1);
+        filtered(s, store, ids, v, query, (struct sticker_filter){"three", RATING_R, ANIMATED_ANY}, 1);
+        filtered(s, store, ids, v, query, (struct sticker_filter){"three", RATING_G, ANIMATED_YES}, 1);
+    }
+
     /* All pages, also beyond what the index gives at once, then fewer documents. */
     struct vector_hit *hits;
     assert_int_equal(nearest(s, store, v, 1, &hits), 1);
@@ -164,7 +220,7 @@ static void each_dimension_has_its_own_table(void **state)
     assert_ok(s, search_store_vectors_put(store, "test/m", DIM, &id, &image, v, 1, &s->err));
     assert_int_equal(nearest(s, store, v, 3, &hits), 1);
     assert_true(hits[0].id == id && hits[0].score == 1);
-    assert_ok(s, search_store_vectors_search(store, hostile, 8, other, 3, &s->arena, &hits, &n, &s->err));
+    assert_ok(s, search_store_vectors_search(store, hostile, 8, other, NULL, 3, &s->arena, &hits, &n, &s->err));
     assert_int_equal(n, 1);
 
     /* The model changes its dimension: its vectors are forgotten, a table for the other size is made. */
@@ -172,7 +228,7 @@ static void each_dimension_has_its_own_table(void **state)
     assert_ok(s, search_store_vectors_drop(store, "test/m", &s->err));
     assert_ok(s, search_store_vectors_index(store, "test/m", 8, &s->err));
     assert_ok(s, search_store_vectors_put(store, "test/m", 8, &id, &image, other, 1, &s->err));
-    assert_ok(s, search_store_vectors_search(store, "test/m", 8, other, 3, &s->arena, &hits, &n, &s->err));
+    assert_ok(s, search_store_vectors_search(store, "test/m", 8, other, NULL, 3, &s->arena, &hits, &n, &s->err));
     assert_int_equal(n, 1);
     assert_int_equal(nearest(s, store, v, 3, &hits), 0);
     assert_int_equal(search_store_vectors_index(store, "test/m", 4001, &s->err), ERR_UNSUPPORTED);

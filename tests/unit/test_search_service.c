@@ -50,6 +50,35 @@ static void documents_are_found_by_their_words(void **state)
     assert_string_equal(suite_names(s, "/api/search/?query=lion", names), "");
 }
 
+static void a_search_by_letters_is_filtered(void **state)
+{
+    struct suite *s = *state;
+    char names[1024];
+    static const char *const documents[][2] = {
+        {"/api/documents/a.png", "{\"title\":\"cat\",\"pack\":\"Farm & garden\"}"},
+        {"/api/documents/b.png", "{\"title\":\"cat\",\"rating\":\"pg-13\",\"pack\":\"Farm\"}"},
+        {"/api/documents/c.gif", "{\"title\":\"cat\",\"rating\":\"r\",\"animated\":true,\"pack\":\"Farm & garden\"}"}};
+    static const char *const cases[][2] = {{"", "a.png b.png c.gif"},
+                                           {"&pack=", "a.png b.png c.gif"},
+                                           {"&rating=g", "a.png"},
+                                           {"&rating=pg", "a.png"},
+                                           {"&rating=pg-13", "a.png b.png"},
+                                           {"&rating=r", "a.png b.png c.gif"},
+                                           {"&animated=true", "c.gif"},
+                                           {"&animated=false", "a.png b.png"},
+                                           {"&pack=Farm", "b.png"},
+                                           {"&pack=Farm+%26+garden", "a.png c.gif"},
+                                           {"&pack=farm", ""},
+                                           {"&pack=Farm+%26+garden&rating=pg&animated=false", "a.png"}};
+    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++)
+        suite_send(s, "PUT", documents[i][0], documents[i][1], 200);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[200];
+        snprintf(path, sizeof path, "/api/search/?query=cat&algorithm=lexical%s", cases[i][0]);
+        assert_string_equal(suite_names(s, path, names), cases[i][1]);
+    }
+}
+
 static void answers_follow_the_contract(void **state)
 {
     struct suite *s = *state;
@@ -192,6 +221,10 @@ static void wrong_requests_are_refused_by_name(void **state)
         {"/api/search/?query=a&limit=ten", 400, "limit"},
         {"/api/search/?query=a&offset=-1", 400, "offset"},
         {"/api/search/?query=a&offset=100001", 400, "offset"},
+        {"/api/search/?query=a&rating=pg13", 400, "rating must be g, pg, pg-13 or r, found \"pg13\""},
+        {"/api/search/?query=a&rating=", 400, "rating must be"},
+        {"/api/search/?query=a&animated=1", 400, "animated must be true or false, found \"1\""},
+        {"/api/search/?query=a&animated=true&animated=true", 400, "animated"},
         {"/api/search/?query=a&algorithm=magic", 400, "\"lexical\", \"words\", \"vector\", \"hybrid\""},
         {"/api/search/?query=a&model=openai/clip", 400, "known: none"},
         {"/api/search/?query=a&min_score=high", 400, "min_score"},
@@ -291,6 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(documents_are_found_by_their_words, begin, end),
+        cmocka_unit_test_setup_teardown(a_search_by_letters_is_filtered, begin, end),
         cmocka_unit_test_setup_teardown(answers_follow_the_contract, begin, end),
         cmocka_unit_test_setup_teardown(pages_fit_together, begin, end),
         cmocka_unit_test_setup_teardown(hybrid_without_a_model_goes_by_words, begin, end),

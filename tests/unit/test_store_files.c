@@ -286,7 +286,7 @@ static int use(struct suite *s, const char *path)
     struct sticker_terms terms = {"title", "x", "new", "title", NULL, 0};
     wrong += sticker_store_get(store, "s01.png", &arena, &sticker, NULL) != OK;
     wrong += sticker_store_list(store, "", 1000, &arena, &page, &n, NULL) != OK;
-    wrong += sticker_store_search(store, ENGLISH(&stem, 1, "wor"), 10, 0, &arena, &hits, &n, &total, NULL) != OK;
+    wrong += sticker_store_search(store, ENGLISH(&stem, 1, "wor"), NULL, 10, 0, &arena, &hits, &n, &total, NULL) != OK;
     wrong += sticker_store_count(store, &a, &b, &c, NULL) != OK;
     wrong += sticker_store_feedback(store, &e, 1, &arena, &failed, &n, NULL) != OK;
     wrong += sticker_store_analytics(store, e.query, &arena, &a, &rows, &n, NULL) != OK;

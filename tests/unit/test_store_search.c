@@ -65,7 +65,7 @@ static void expect_hits(struct suite *s, struct search_store *store, const char 
     size_t n;
     int64_t found;
     char got[1024] = "";
-    assert_ok(s, search_store_lexical(store, ENGLISH(stems, n_stems, prefix), limit, offset, &s->arena, &hits, &n,
+    assert_ok(s, search_store_lexical(store, ENGLISH(stems, n_stems, prefix), NULL, limit, offset, &s->arena, &hits, &n,
                                       &found, &s->err));
     for (size_t i = 0; i < n; i++) {
         struct document doc;
@@ -189,12 +189,12 @@ static void hostile_terms_find_what_they_say(void **state)
         struct search_hit *hits;
         size_t n;
         int64_t total;
-        assert_ok(s, search_store_lexical(store, ENGLISH(&hostile[i], 1, hostile[i]), 10, 0, &s->arena, &hits, &n,
+        assert_ok(s, search_store_lexical(store, ENGLISH(&hostile[i], 1, hostile[i]), NULL, 10, 0, &s->arena, &hits, &n,
                                           &total, &s->err));
-        assert_ok(s,
-                  search_store_lexical(store, ENGLISH(hostile, i, NULL), 10, 0, &s->arena, &hits, &n, &total, &s->err));
-        assert_ok(
-            s, search_store_lexical(store, ENGLISH(NULL, 0, hostile[i]), 10, 0, &s->arena, &hits, &n, &total, &s->err));
+        assert_ok(s, search_store_lexical(store, ENGLISH(hostile, i, NULL), NULL, 10, 0, &s->arena, &hits, &n, &total,
+                                          &s->err));
+        assert_ok(s, search_store_lexical(store, ENGLISH(NULL, 0, hostile[i]), NULL, 10, 0, &s->arena, &hits, &n,
+                                          &total, &s->err));
     }
     HITS(store, NULL, 1, "a.png", "\"", "cat", "*");
     HITS(store, NULL, 1, "b.png", "naïve");
@@ -213,8 +213,9 @@ static void hostile_terms_find_what_they_say(void **state)
     char *huge = calloc(1, 200001);
     memset(huge, 'x', 200000);
     const char *term = huge;
-    assert_int_equal(search_store_lexical(store, ENGLISH(&term, 1, NULL), 10, 0, &s->arena, &hits, &n, &total, &s->err),
-                     ERR_TOO_LARGE);
+    assert_int_equal(
+        search_store_lexical(store, ENGLISH(&term, 1, NULL), NULL, 10, 0, &s->arena, &hits, &n, &total, &s->err),
+        ERR_TOO_LARGE);
     free(huge);
     search_store_close(store);
 }
@@ -242,15 +243,15 @@ static void the_preferred_language_comes_first(void **state)
             assert_ok(s, search_store_put(store, &doc, &terms[i], &id, &changed, NULL, &s->err));
             assert_int_equal(changed, !again);
         }
-    assert_ok(s, search_store_lexical(store, &q, 10, 0, &s->arena, &hits, &n, &total, &s->err));
+    assert_ok(s, search_store_lexical(store, &q, NULL, 10, 0, &s->arena, &hits, &n, &total, &s->err));
     assert_int_equal(total, 2); /* not the Dutch one: the form is French */
     assert_string_equal(hits[0].filename, "english");
     q.language = LANGUAGE_fr;
-    assert_ok(s, search_store_lexical(store, &q, 10, 0, &s->arena, &hits, &n, &total, &s->err));
+    assert_ok(s, search_store_lexical(store, &q, NULL, 10, 0, &s->arena, &hits, &n, &total, &s->err));
     assert_string_equal(hits[0].filename, "french");
     assert_int_equal(n, 2);
     assert_ok(s, search_store_delete(store, "french", &id, &s->err));
-    assert_ok(s, search_store_lexical(store, &q, 10, 0, &s->arena, &hits, &n, &total, &s->err));
+    assert_ok(s, search_store_lexical(store, &q, NULL, 10, 0, &s->arena, &hits, &n, &total, &s->err));
     assert_int_equal(total, 1);
     search_store_close(store);
 }
@@ -295,7 +296,13 @@ static void any_database_ranks_alike(void **state)
                                       .folded = arena_printf(&s->arena, "%s Z%d", title, i % 50),
                                       .languages = lists,
                                       .n_languages = seed / 65536 % 4};
-        struct document doc = {.filename = name, .title = title, .words_json = "", .image_sha256 = ""};
+        struct document doc = {.filename = name,
+                               .title = title,
+                               .words_json = "",
+                               .image_sha256 = "",
+                               .pack = i % 3 ? "Pets" : "pets",
+                               .rating = (enum rating)(i % 4),
+                               .animated = i % 5 < 2};
         for (int k = 0; k < 2; k++) {
             assert_ok(s, search_store_put(stores[k], &doc, &terms, &id, &changed, NULL, &s->err));
             if (i % 19 == 0)
@@ -303,7 +310,7 @@ static void any_database_ranks_alike(void **state)
         }
     }
     size_t found = 0;
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 600; i++) { /* the second half of them filtered */
         const char *stems[4];
         struct word_form forms[8];
         struct term_query q = {.stems = stems, .n_stems = (size_t)i % 4, .forms = forms, .prefix_in_all = i % 2};
@@ -321,9 +328,11 @@ static void any_database_ranks_alike(void **state)
         q.prefix = i % 3 == 0 ? NULL : i % 3 == 1 ? "z1" : arena_strndup(&s->arena, any_word(&seed, &s->arena), 2);
         struct search_hit *hits[2];
         size_t n[2];
+        struct sticker_filter filter = {i % 7 == 0 ? "Pets" : NULL, (enum rating)(i % 4), ANIMATED_ANY};
+        filter.animated = i % 3 == 0 ? ANIMATED_ANY : i % 3 == 1 ? ANIMATED_YES : ANIMATED_NO;
         for (int k = 0; k < 2; k++)
-            assert_ok(s, search_store_lexical(stores[k], &q, 20, (size_t)i % 7, &s->arena, &hits[k], &n[k], &total[k],
-                                              &s->err));
+            assert_ok(s, search_store_lexical(stores[k], &q, i < 300 ? NULL : &filter, 20, (size_t)i % 7, &s->arena,
+                                              &hits[k], &n[k], &total[k], &s->err));
         assert_int_equal(total[0], total[1]);
         assert_int_equal(n[0], n[1]);
         found += n[0];
@@ -664,6 +673,63 @@ static void documents_have_pack_rating_and_animated(void **state)
     search_store_close(store);
 }
 
+/* What passes a filter is what a search with it finds and counts, and what search_store_passing says. */
+static void a_filter_leaves_the_others_out(void **state)
+{
+    enum { N = 48 };
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    static const char *const packs[] = {"", "Pets", "pets", "O'Brien"}, *const asked[] = {NULL, "", "Pets", "O'Brien",
+                                                                                          "'"};
+    const char *stem = "cat";
+    struct document docs[N];
+    int64_t ids[N];
+    for (int i = 0; i < N; i++) {
+        bool changed;
+        struct language_terms spanish = {language_number("es"), "", i % 2 ? "gat" : "cat"};
+        struct sticker_terms terms = {i % 2 ? "" : "cat", "", "", i % 2 ? "" : "cat", &spanish, 1};
+        docs[i] = (struct document){.filename = arena_printf(&s->arena, "%02d.png", i),
+                                    .title = "",
+                                    .words_json = "",
+                                    .image_sha256 = "",
+                                    .pack = packs[i / 8 % 4],
+                                    .rating = (enum rating)(i % 4),
+                                    .animated = i % 8 > 3};
+        assert_ok(s, search_store_put(store, &docs[i], &terms, &ids[i], &changed, NULL, &s->err));
+    }
+    struct word_form form = {.word = 0, .stem = "gat"};
+    language_set_add(&form.in, language_number("es"));
+    struct term_query q = {.stems = &stem, .n_stems = 1, .forms = &form, .n_forms = 1, .language = LANGUAGE_en};
+    for (size_t p = 0; p < COUNT(asked); p++)
+        for (int r = 0; r < 4; r++)
+            for (int m = 0; m < 3; m++) {
+                struct sticker_filter f = {.pack = asked[p], .rating_most = (enum rating)r};
+                f.animated = m == 0 ? ANIMATED_ANY : m == 1 ? ANIMATED_YES : ANIMATED_NO;
+                struct search_hit *hits, *more;
+                size_t n, n_more, passing = 0;
+                int64_t total;
+                struct id_set passes = {0};
+                assert_ok(s, search_store_passing(store, &f, &passes, &s->err));
+                for (int i = 0; i < N; i++) {
+                    assert_int_equal(id_set_has(&passes, ids[i]),
+                                     sticker_filter_passes(&f, docs[i].pack, docs[i].rating, docs[i].animated));
+                    passing += id_set_has(&passes, ids[i]);
+                }
+                assert_int_equal(id_set_count(&passes), passing);
+                assert_ok(s, search_store_lexical(store, &q, &f, 5, 0, &s->arena, &hits, &n, &total, &s->err));
+                assert_int_equal(total, passing);
+                assert_int_equal(n, passing < 5 ? passing : 5);
+                assert_ok(s, search_store_lexical(store, &q, &f, N, n, &s->arena, &more, &n_more, &total, &s->err));
+                assert_int_equal(n + n_more, passing);
+                for (size_t i = 0; i < passing; i++) {
+                    const struct search_hit *hit = i < n ? &hits[i] : &more[i - n];
+                    assert_true(id_set_has(&passes, hit->id));
+                }
+                id_set_free(&passes);
+            }
+    search_store_close(store);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
@@ -679,6 +745,7 @@ int main(void)
         T(vectors_follow_their_documents),
         T(a_vector_is_stale_when_its_own_source_changes),
         T(pages_of_documents_say_what_a_model_has_made),
+        T(a_filter_leaves_the_others_out),
         T(any_database_ranks_alike),
         T(changes_are_listed_in_their_order),
         T(settings_are_kept),

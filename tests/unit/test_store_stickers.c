@@ -160,8 +160,9 @@ static void an_answer_larger_than_the_arena_is_refused(void **state)
     struct store_hit *hits;
     int64_t total;
     arena_reset(&small);
-    assert_int_equal(sticker_store_search(store, ENGLISH(&stem, 1, NULL), 50, 0, &small, &hits, &n, &total, &s->err),
-                     ERR_NO_MEMORY);
+    assert_int_equal(
+        sticker_store_search(store, ENGLISH(&stem, 1, NULL), NULL, 50, 0, &small, &hits, &n, &total, &s->err),
+        ERR_NO_MEMORY);
     arena_free(&small);
     assert_ok(s, sticker_store_list(store, "", 50, &s->arena, &page, &n, &s->err));
     assert_int_equal(n, 50);
@@ -193,8 +194,8 @@ static void find(struct suite *s, struct sticker_store *store, const char *stem,
     size_t n;
     int64_t total;
     char got[256] = "";
-    assert_ok(s, sticker_store_search(store, ENGLISH(&stem, stem ? 1 : 0, prefix), 10, 0, &s->arena, &hits, &n, &total,
-                                      &s->err));
+    assert_ok(s, sticker_store_search(store, ENGLISH(&stem, stem ? 1 : 0, prefix), NULL, 10, 0, &s->arena, &hits, &n,
+                                      &total, &s->err));
     for (size_t i = 0; i < n; i++) {
         strcat(got, i ? " " : "");
         strcat(got, hits[i].filename);
@@ -389,6 +390,46 @@ static void refuses_urls_it_does_not_know(void **state)
     search_store_close(NULL);
 }
 
+static void a_search_of_its_own_words_is_filtered(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    const char *stem = "cat";
+    struct sticker_terms terms[4];
+    struct sticker stickers[4];
+    for (int i = 0; i < 4; i++) {
+        terms[i] = (struct sticker_terms){"cat", "", "", "cat", NULL, 0};
+        stickers[i] = (struct sticker){.filename = arena_printf(&s->arena, "%d.png", i),
+                                       .title = "cat",
+                                       .pack = i % 2 ? "odd" : "even",
+                                       .rating = (enum rating)i,
+                                       .animated = i < 2};
+    }
+    assert_ok(s, sticker_store_add(store, stickers, terms, 4, &s->err));
+    static const struct {
+        struct sticker_filter filter;
+        const char *found;
+    } cases[] = {{{NULL, RATING_R, ANIMATED_ANY}, "0.png 1.png 2.png 3.png "},
+                 {{"odd", RATING_R, ANIMATED_ANY}, "1.png 3.png "},
+                 {{"", RATING_PG, ANIMATED_ANY}, "0.png 1.png "},
+                 {{"even", RATING_PG_13, ANIMATED_NO}, "2.png "},
+                 {{NULL, RATING_R, ANIMATED_YES}, "0.png 1.png "},
+                 {{"even", RATING_G, ANIMATED_NO}, ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct store_hit *hits;
+        size_t n;
+        int64_t total;
+        char found[100] = "";
+        assert_ok(s, sticker_store_search(store, ENGLISH(&stem, 1, NULL), &cases[i].filter, 10, 0, &s->arena, &hits, &n,
+                                          &total, &s->err));
+        for (size_t k = 0; k < n; k++)
+            strcat(strcat(found, hits[k].filename), " ");
+        assert_string_equal(found, cases[i].found);
+        assert_int_equal(total, n);
+    }
+    sticker_store_close(store);
+}
+
 static enum status add_two_as_before(struct db_conn *c, void *arg, struct error *err)
 {
     (void)arg;
@@ -442,6 +483,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(adds_gets_updates_deletes),
         T(older_stickers_are_for_all_and_still),
+        T(a_search_of_its_own_words_is_filtered),
         T(a_conflict_adds_nothing),
         T(gets_many_and_lists),
         T(an_answer_larger_than_the_arena_is_refused),

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ANSWER_MAX (1u << 20)
 
@@ -44,23 +45,38 @@ static void search_write_answer(const struct find_query *query, const struct fin
     buf_puts(out, answer->degraded ? ",\"degraded\":true}" : "}");
 }
 
+static enum status filter_param(const struct http_request *req, struct sticker_filter *out, struct error *err)
+{
+    static const char *const params[] = STICKER_FILTER_PARAMS;
+    const char *value;
+    enum status st = OK;
+    for (size_t i = 0; i < sizeof params / sizeof *params && st == OK; i++)
+        if ((st = param_or(req, params[i], NULL, &value, err)) == OK && value)
+            st = sticker_filter_set(out, params[i], value, err);
+    return st;
+}
+
 void handle_api_search(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct sticker_service *s = ctx;
-    struct find_query query = {0};
+    struct find_query query = {.filter = STICKER_FILTER_NONE};
     struct find_answer answer;
     struct error err;
     int64_t limit, offset;
     if (query_param(req, &query.text, &err) != OK || lang_param(req, &query.lang, &err) != OK ||
         http_param_int(req, "limit", 1, FIND_MAX_LIMIT, 10, &limit, &err) != OK ||
-        http_param_int(req, "offset", 0, FIND_MAX_OFFSET, 0, &offset, &err) != OK) {
+        http_param_int(req, "offset", 0, FIND_MAX_OFFSET, 0, &offset, &err) != OK ||
+        filter_param(req, &query.filter, &err) != OK) {
         http_problem_from(res, &err);
         return;
     }
     query.limit = (size_t)limit;
     query.offset = (size_t)offset;
-    char key[32 + LANGUAGE_MAX_TAG + 1024];
-    snprintf(key, sizeof key, "%zu %zu %s %s", query.limit, query.offset, query.lang ? query.lang : "", query.text);
+    char key[64 + LANGUAGE_MAX_TAG + STICKER_FILTER_PACK_MAX + 1024];
+    const struct sticker_filter *f = &query.filter;
+    const char *pack = f->pack ? f->pack : "";
+    snprintf(key, sizeof key, "%zu %zu %s %d %d %zu %s %s", query.limit, query.offset, query.lang ? query.lang : "",
+             (int)f->rating_most, (int)f->animated, strlen(pack), pack, query.text);
     struct buf out;
     buf_init(&out, ANSWER_MAX);
     if (!answers_get(s->answers, key, &out)) {

@@ -59,7 +59,7 @@ static enum status fill_examples(struct sticker_service *s, const struct http_re
     int64_t end = os_monotonic_us() + EXAMPLES_US;
     struct find_answer answer = {0};
     for (size_t i = 0; i < N_EXAMPLES && os_monotonic_us() < end && !answer.degraded; i++) {
-        struct find_query query = {.text = examples[i], .lang = "en", .limit = 1};
+        struct find_query query = {.text = examples[i], .lang = "en", .limit = 1, .filter = STICKER_FILTER_NONE};
         enum status status = find_stickers(s, req, &query, &answer, err);
         if (status != OK)
             return status;
@@ -102,7 +102,11 @@ static enum status fill_results(struct sticker_service *s, const struct http_req
 {
     struct find_answer answer;
     size_t offset = (size_t)(asked->page - 1) * PAGE_SIZE;
-    struct find_query query = {.text = asked->query, .lang = lang_accepted(req), .limit = PAGE_SIZE, .offset = offset};
+    struct find_query query = {.text = asked->query,
+                               .lang = lang_accepted(req),
+                               .limit = PAGE_SIZE,
+                               .offset = offset,
+                               .filter = STICKER_FILTER_NONE};
     enum status status = find_stickers(s, req, &query, &answer, err);
     if (status != OK)
         return status;
@@ -145,7 +149,8 @@ void handle_gallery(void *ctx, const struct http_request *req, struct http_respo
     bool searched = *asked.query;
     if (strcmp(asked.part, "count") == 0) { /* what was typed is what was meant; searched again, for what it found */
         struct find_answer answer;
-        struct find_query query = {.text = asked.query, .lang = lang_accepted(req), .limit = 1};
+        struct find_query query = {
+            .text = asked.query, .lang = lang_accepted(req), .limit = 1, .filter = STICKER_FILTER_NONE};
         if (searched && find_stickers(s, req, &query, &answer, &err) == OK)
             usage_count(s->usage, asked.query, find_outcome(&answer));
         http_body_static(res, 204, "text/plain", "", 0);

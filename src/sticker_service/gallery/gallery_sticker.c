@@ -108,8 +108,9 @@ static enum status fill_similar(struct sticker_service *s, const struct http_req
     struct tpl_card *cards = arena_array(req->arena, SIMILAR, sizeof *cards);
     if (!cards)
         return err_no_memory(err, "similar stickers");
-    enum status status =
-        find_stickers(s, req, &(struct find_query){.like = k->filename, .limit = SIMILAR}, &answer, err);
+    enum status status = find_stickers(
+        s, req, &(struct find_query){.like = k->filename, .limit = SIMILAR, .filter = STICKER_FILTER_NONE}, &answer,
+        err);
     for (size_t i = 0; status == OK && i < answer.n; i++)
         cards[page->n_similar++] = gallery_card(t, answer.results[i].sticker, NULL);
     page->similar = cards;
