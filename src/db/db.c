@@ -303,3 +303,28 @@ int64_t db_limit(size_t n)
 {
     return n > INT64_MAX ? INT64_MAX : (int64_t)n;
 }
+
+enum status db_read_int(struct db *d, const char *sql, const struct db_arg *args, size_t n, int64_t *value, bool *found,
+                        struct error *err)
+{
+    struct db_conn *c = db_reader(d);
+    enum status st = db_get_int(c, sql, args, n, value, found, err);
+    db_reader_done(d, c);
+    return st;
+}
+
+enum status db_read_list(struct db *d, const char *sql, const struct db_arg *args, size_t n, db_read_item *read,
+                         size_t item_size, struct arena *a, void **out, size_t *n_out, struct error *err)
+{
+    struct db_conn *c = db_reader(d);
+    struct db_rows r;
+    size_t cap = 0;
+    *out = NULL;
+    *n_out = 0;
+    db_query(&r, c, sql, args, n, err);
+    while (db_next(&r) && db_grow(&r, a, out, *n_out, &cap, item_size))
+        read(&r, a, (char *)*out + item_size * (*n_out)++);
+    enum status st = db_end(&r);
+    db_reader_done(d, c);
+    return st;
+}

@@ -154,6 +154,13 @@ enum status db_run(struct db_conn *c, const char *sql, const struct db_arg *args
 /* The first column of the first row; *found false without a row (may be NULL). */
 enum status db_get_int(struct db_conn *c, const char *sql, const struct db_arg *args, size_t n, int64_t *value,
                        bool *found, struct error *err) MUST_CHECK;
+/* The same for a read of its own, with a connection of the pool. */
+enum status db_read_int(struct db *d, const char *sql, const struct db_arg *args, size_t n, int64_t *value, bool *found,
+                        struct error *err) MUST_CHECK;
+/* All rows of a read of its own, each made into an item of `item_size` bytes by `read`: out[*n_out] in the arena. */
+typedef void db_read_item(struct db_rows *r, struct arena *a, void *item);
+enum status db_read_list(struct db *d, const char *sql, const struct db_arg *args, size_t n, db_read_item *read,
+                         size_t item_size, struct arena *a, void **out, size_t *n_out, struct error *err) MUST_CHECK;
 enum status db_script(struct db_conn *c, const char *sql, struct error *err) MUST_CHECK; /* several, without values */
 int64_t db_limit(size_t n); /* a size as SQL's LIMIT or OFFSET */
 

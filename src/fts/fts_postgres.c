@@ -153,7 +153,7 @@ static enum status make_rows(struct rows *r, int64_t id, const char *packed, siz
     return st;
 }
 
-static enum status pack(const struct sticker_terms *terms, struct buf *out, struct error *err)
+static enum status pack_postings(const struct sticker_terms *terms, struct buf *out, struct error *err)
 {
     const char *const texts[] = {terms->title, terms->words, terms->filename, terms->folded};
     buf_init(out, FTS_MAX_PACKED);
@@ -226,7 +226,7 @@ enum status fts_postgres_put(struct db_conn *c, const struct fts_postgres *t, in
     enum status st = forget(c, t, id, &found, &words, err);
     if (st != OK)
         return st;
-    st = pack(terms, &packed, err);
+    st = pack_postings(terms, &packed, err);
     if (st == OK) {
         st = make_rows(&rows, id, packed.data, packed.len, err);
         if (st == OK)
@@ -252,7 +252,7 @@ enum status fts_postgres_same(struct db_conn *c, const struct fts_postgres *t, i
     *same = false;
     enum status st = read_packed(c, t, id, &stored, &found, err);
     if (st == OK) {
-        st = pack(terms, &packed, err);
+        st = pack_postings(terms, &packed, err);
         *same = st == OK && found && packed.len == stored.len && memcmp(packed.data, stored.data, packed.len) == 0;
         buf_free(&packed);
     }

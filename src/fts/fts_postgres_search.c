@@ -23,7 +23,7 @@ struct lists {
     size_t n;
 };
 
-static int by_id(const void *x, const void *y)
+static int matches_by_id(const void *x, const void *y)
 {
     const struct posting *a = x, *b = y;
     return (a->id > b->id) - (a->id < b->id);
@@ -58,7 +58,7 @@ static enum status read_list(struct db_rows *r, bool languages, struct arena *a,
         sorted = sorted && (out->n < 2 || p[-1].id <= p->id);
     }
     if (!sorted)
-        qsort(out->items, out->n, sizeof *out->items, by_id);
+        qsort(out->items, out->n, sizeof *out->items, matches_by_id);
     return OK;
 }
 
@@ -126,7 +126,8 @@ static int by_phrase(const void *x, const void *y)
 }
 
 /* Document by document, in the order of ids. */
-static enum status collect(const struct fts_rank *r, struct lists *lists, struct fts_collector *into, struct error *err)
+static enum status collect_postings(const struct fts_rank *r, struct lists *lists, struct fts_collector *into,
+                                    struct error *err)
 {
     qsort(lists->items, lists->n, sizeof *lists->items, by_phrase);
     for (;;) {
@@ -168,8 +169,8 @@ struct question {
     struct lists lists; /* what came */
 };
 
-static enum status read_row(struct db_rows *r, struct fts_rank *rank, struct question *words, struct question *forms,
-                            struct arena *a)
+static enum status read_posting(struct db_rows *r, struct fts_rank *rank, struct question *words,
+                                struct question *forms, struct arena *a)
 {
     int64_t kind = db_int(r, 0), at = db_int(r, 1);
     if (kind == FTS_POSTGRES_TOTALS) {
@@ -206,12 +207,12 @@ static enum status ask(struct db_conn *c, const struct fts_postgres *t, const st
         db_query(&r, c, t->search_filtered, args, sizeof args / sizeof *args, err);
     else
         db_query(&r, c, t->search, args, OF_TERMS, err);
-    while (db_next(&r) && read_row(&r, rank, words, forms, a) == OK)
+    while (db_next(&r) && read_posting(&r, rank, words, forms, a) == OK)
         continue;
     enum status st = db_end(&r);
     if (st == OK)
-        st = collect(rank, &words->lists, &rank->words, err);
-    return st == OK ? collect(rank, &forms->lists, &rank->languages, err) : st;
+        st = collect_postings(rank, &words->lists, &rank->words, err);
+    return st == OK ? collect_postings(rank, &forms->lists, &rank->languages, err) : st;
 }
 
 struct names_of {
@@ -232,7 +233,8 @@ enum status fts_postgres_filenames(struct db_conn *c, const struct fts_postgres 
     return db_end(&r);
 }
 
-static enum status names(void *ctx, const int64_t *ids, size_t n, struct arena *a, const char **out, struct error *err)
+static enum status postgres_names(void *ctx, const int64_t *ids, size_t n, struct arena *a, const char **out,
+                                  struct error *err)
 {
     const struct names_of *of = ctx;
     return fts_postgres_filenames(of->conn, of->table, ids, n, a, out, err);
@@ -292,7 +294,7 @@ static enum status search_once(struct db_conn *c, const struct fts_postgres *t, 
         if (st == OK)
             st = fts_rank_score(&r, err);
         if (st == OK)
-            st = fts_rank_page(&r, limit, offset, names, &(struct names_of){c, t}, a, hits, n, err);
+            st = fts_rank_page(&r, limit, offset, postgres_names, &(struct names_of){c, t}, a, hits, n, err);
     }
     if (st == OK)
         *total = (int64_t)r.n;

@@ -167,7 +167,7 @@ static double part(const struct fts_rank *r, double weight, double tf, double le
     return weight * tf * (K1 + 1) / (tf + K1 * (1 - B + B * relative));
 }
 
-static void add_word(const struct fts_rank *r, const struct fts_note *note, double length, double *best)
+static void rank_add_word(const struct fts_rank *r, const struct fts_note *note, double length, double *best)
 {
     bool prefix = (size_t)note->phrase == r->n_stems;
     size_t at = prefix && r->n_stems ? r->n_stems - 1 : (size_t)note->phrase;
@@ -205,7 +205,7 @@ enum status fts_rank_score(struct fts_rank *r, struct error *err)
         bool in_languages = k < l->n_matches && (!in_words || w->matches[i].id == l->matches[k].id);
         const struct fts_match *m = in_words ? &w->matches[i] : &l->matches[k];
         for (; in_words && at < w->n_notes && w->notes[at].match == i; at++)
-            add_word(r, &w->notes[at], m->length, best);
+            rank_add_word(r, &w->notes[at], m->length, best);
         for (; in_languages && form < l->n_notes && l->notes[form].match == k; form++)
             add_form(r, &l->notes[form], m->length, best);
         for (size_t word = 0; word <= r->n_stems; word++)

@@ -134,7 +134,8 @@ enum status fts_sqlite_filenames(struct db_conn *c, const struct fts_sqlite *t, 
     return st;
 }
 
-static enum status names(void *ctx, const int64_t *ids, size_t n, struct arena *a, const char **out, struct error *err)
+static enum status sqlite_names(void *ctx, const int64_t *ids, size_t n, struct arena *a, const char **out,
+                                struct error *err)
 {
     const struct names_of *of = ctx;
     return fts_sqlite_filenames(of->conn, of->table, ids, n, a, out, err);
@@ -163,7 +164,7 @@ enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, con
             (st = db_run(c, t->totals, DB_ARGS(DB_POINTER(&r.totals)), NULL, err)) == OK)
             st = fts_rank_score(&r, err);
         if (st == OK)
-            st = fts_rank_page(&r, limit, offset, names, &(struct names_of){c, t}, a, hits, n, err);
+            st = fts_rank_page(&r, limit, offset, sqlite_names, &(struct names_of){c, t}, a, hits, n, err);
         db_snapshot_end(c);
     }
     if (st == OK)

@@ -17,7 +17,7 @@ enum {
     ARGS = FIRST + LANGUAGE_COUNT,
 };
 
-static enum status pack(const struct sticker_terms *terms, struct buf *out, struct error *err)
+static enum status pack_terms(const struct sticker_terms *terms, struct buf *out, struct error *err)
 {
     struct buf plain;
     buf_init(&plain, FTS_MAX_PACKED);
@@ -149,7 +149,7 @@ enum status fts_languages_put(struct db_conn *c, const struct fts_sqlite *t, int
     struct buf packed;
     if (terms->n_languages == 0)
         return OK;
-    enum status st = pack(terms, &packed, err);
+    enum status st = pack_terms(terms, &packed, err);
     if (st == OK)
         st = db_run(c, t->languages.pack, DB_ARGS(DB_INT(row), DB_BLOB(packed.data, packed.len)), NULL, err);
     if (st == OK)
@@ -163,7 +163,7 @@ enum status fts_languages_same(struct db_conn *c, const struct fts_sqlite *t, in
 {
     struct db_rows r;
     struct buf packed = {0};
-    enum status st = terms->n_languages ? pack(terms, &packed, err) : OK;
+    enum status st = terms->n_languages ? pack_terms(terms, &packed, err) : OK;
     if (st == OK) {
         *same = terms->n_languages == 0;
         db_query(&r, c, t->languages.packed, DB_ARGS(DB_INT(id)), err);

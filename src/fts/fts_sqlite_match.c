@@ -62,8 +62,8 @@ static int note_form(const Fts5ExtensionApi *api, Fts5Context *fts, const struct
 
 typedef int note_fn(const Fts5ExtensionApi *api, Fts5Context *fts, const struct fts_pass *pass, int phrase);
 
-static void collect(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *ctx, int n_args,
-                    sqlite3_value **args, note_fn *note)
+static void collect_match(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *ctx, int n_args,
+                          sqlite3_value **args, note_fn *note)
 {
     const struct fts_pass *pass = n_args == 1 ? sqlite3_value_pointer(args[0], SQLITE_POINTER_TYPE) : NULL;
     int rc = pass ? SQLITE_OK : SQLITE_MISUSE;
@@ -82,13 +82,13 @@ static void collect(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_conte
 static void collect_words(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *ctx, int n_args,
                           sqlite3_value **args)
 {
-    collect(api, fts, ctx, n_args, args, note_phrase);
+    collect_match(api, fts, ctx, n_args, args, note_phrase);
 }
 
 static void collect_languages(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *ctx, int n_args,
                               sqlite3_value **args)
 {
-    collect(api, fts, ctx, n_args, args, note_form);
+    collect_match(api, fts, ctx, n_args, args, note_form);
 }
 
 /* peel_totals(fts, struct fts_totals *): called for any one row. */

@@ -26,6 +26,16 @@ enum status clip_precision_parse(const char *s, enum clip_precision *out, struct
     return err_set(err, ERR_INVALID, "precision: expected auto, fp32, bf16 or int8, found %.40s", s);
 }
 
+void clip_close(struct clip *m)
+{
+    if (!m)
+        return;
+    if (m->memory)
+        munmap(m->memory, m->bytes);
+    tokenizer_close(m->tokenizer);
+    free(m);
+}
+
 enum status clip_open(const char *dir, enum clip_precision precision, struct pool *pool, struct clip **out,
                       struct error *err)
 {
@@ -63,16 +73,6 @@ enum status clip_open(const char *dir, enum clip_precision precision, struct poo
     }
     *out = m;
     return OK;
-}
-
-void clip_close(struct clip *m)
-{
-    if (!m)
-        return;
-    if (m->memory)
-        munmap(m->memory, m->bytes);
-    tokenizer_close(m->tokenizer);
-    free(m);
 }
 
 size_t clip_dim(const struct clip *m)

@@ -251,6 +251,20 @@ static enum status add_shards(struct safetensors *s, const char *dir, const char
     return OK;
 }
 
+void safetensors_close(struct safetensors *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->n_maps; i++) {
+        json_decref(s->headers[i]);
+        os_unmap(&s->maps[i]);
+    }
+    free(s->tensors);
+    free(s->headers);
+    free(s->maps);
+    free(s);
+}
+
 enum status safetensors_open(const char *dir, struct safetensors **out, struct error *err)
 {
     *out = NULL;
@@ -289,20 +303,6 @@ out:
     }
     *out = s;
     return OK;
-}
-
-void safetensors_close(struct safetensors *s)
-{
-    if (!s)
-        return;
-    for (size_t i = 0; i < s->n_maps; i++) {
-        json_decref(s->headers[i]);
-        os_unmap(&s->maps[i]);
-    }
-    free(s->tensors);
-    free(s->headers);
-    free(s->maps);
-    free(s);
 }
 
 size_t safetensors_count(const struct safetensors *s)

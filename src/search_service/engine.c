@@ -188,6 +188,25 @@ static void choose_at_start(struct engine *e)
                  folder);
 }
 
+void engine_close(struct engine *e)
+{
+    if (!e)
+        return;
+    catalog_stop(e->cfg.catalog); /* it may wake the worker */
+    worker_close(e->worker);
+    for (size_t i = 0; i < atomic_load(&e->n_models); i++) {
+        struct engine_model *m = e->models[i];
+        vectors_close(atomic_load(&m->vectors));
+        encoder_close(m->encoder);
+        free(m);
+    }
+    query_cache_close(e->cache);
+    pool_close(e->decode);
+    pool_close(e->pool);
+    pthread_mutex_destroy(&e->mutex);
+    free(e);
+}
+
 enum status engine_open(const struct engine_config *cfg, struct engine **out, struct error *err)
 {
     *out = NULL;
@@ -221,25 +240,6 @@ enum status engine_open(const struct engine_config *cfg, struct engine **out, st
     }
     *out = e;
     return OK;
-}
-
-void engine_close(struct engine *e)
-{
-    if (!e)
-        return;
-    catalog_stop(e->cfg.catalog); /* it may wake the worker */
-    worker_close(e->worker);
-    for (size_t i = 0; i < atomic_load(&e->n_models); i++) {
-        struct engine_model *m = e->models[i];
-        vectors_close(atomic_load(&m->vectors));
-        encoder_close(m->encoder);
-        free(m);
-    }
-    query_cache_close(e->cache);
-    pool_close(e->decode);
-    pool_close(e->pool);
-    pthread_mutex_destroy(&e->mutex);
-    free(e);
 }
 
 /* --- models --- */

@@ -43,35 +43,29 @@ enum status search_store_model_changed(struct db_conn *c, int64_t model_id, stru
 
 enum status search_store_generation(struct search_store *s, int64_t *generation, struct error *err)
 {
-    struct db_conn *c = db_reader(s->db);
-    enum status st = db_get_int(c, "SELECT " NEWEST, DB_NONE, generation, NULL, err);
-    db_reader_done(s->db, c);
-    return st;
+    return db_read_int(s->db, "SELECT " NEWEST, DB_NONE, generation, NULL, err);
+}
+
+static void read_change(struct db_rows *r, struct arena *a, void *item)
+{
+    struct search_change *change = item;
+    *change = (struct search_change){.generation = db_int(r, DOCUMENT_WIDTH + 1)};
+    if (db_int(r, 0))
+        search_store_read_document(r, a, &change->doc);
+    change->doc.id = db_int(r, DOCUMENT_WIDTH);
 }
 
 enum status search_store_changes(struct search_store *s, int64_t since, size_t limit, struct arena *a,
                                  struct search_change **out, size_t *n, struct error *err)
 {
-    struct db_conn *c = db_reader(s->db);
-    struct db_rows r;
-    void *changes = NULL;
-    size_t cap = 0;
-    *n = 0;
-    db_query(&r, c,
-             "SELECT " DOCUMENT_SELECT ", c.document_id, c.generation FROM changes c"
-             " LEFT JOIN documents d ON d.id = c.document_id"
-             " WHERE c.generation > $1 ORDER BY c.generation LIMIT $2",
-             DB_ARGS(DB_INT(since), DB_INT(db_limit(limit))), err);
-    while (db_next(&r) && db_grow(&r, a, &changes, *n, &cap, sizeof **out)) {
-        struct search_change *change = (struct search_change *)changes + (*n)++;
-        *change = (struct search_change){.generation = db_int(&r, DOCUMENT_WIDTH + 1)};
-        if (db_int(&r, 0))
-            search_store_read_document(&r, a, &change->doc);
-        change->doc.id = db_int(&r, DOCUMENT_WIDTH);
-    }
+    void *changes;
+    enum status st =
+        db_read_list(s->db,
+                     "SELECT " DOCUMENT_SELECT ", c.document_id, c.generation FROM changes c"
+                     " LEFT JOIN documents d ON d.id = c.document_id"
+                     " WHERE c.generation > $1 ORDER BY c.generation LIMIT $2",
+                     DB_ARGS(DB_INT(since), DB_INT(db_limit(limit))), read_change, sizeof **out, a, &changes, n, err);
     *out = changes;
-    enum status st = db_end(&r);
-    db_reader_done(s->db, c);
     return st;
 }
 

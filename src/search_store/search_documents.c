@@ -99,7 +99,7 @@ static void put_page(struct buf *sql, const struct asking *q)
     buf_printf(sql, " ORDER BY p.id%s", direction);
 }
 
-static void read_row(struct db_rows *r, struct arena *a, struct document_row *out)
+static void read_document_row(struct db_rows *r, struct arena *a, struct document_row *out)
 {
     *out = (struct document_row){.why = "", .state = DOCUMENT_PENDING};
     search_store_read_document(r, a, &out->doc);
@@ -115,8 +115,8 @@ static void read_row(struct db_rows *r, struct arena *a, struct document_row *ou
 }
 
 /* One row more than asked for tells that there is a next page. */
-static enum status read_page(struct db_conn *c, const struct asking *q, struct arena *a, struct document_page *out,
-                             struct error *err)
+static enum status read_document_page(struct db_conn *c, const struct asking *q, struct arena *a,
+                                      struct document_page *out, struct error *err)
 {
     struct buf sql;
     struct db_rows r;
@@ -134,7 +134,7 @@ static enum status read_page(struct db_conn *c, const struct asking *q, struct a
             }
             if (!db_grow(&r, a, &rows, out->n, &cap, sizeof *out->rows))
                 break;
-            read_row(&r, a, (struct document_row *)rows + out->n++);
+            read_document_row(&r, a, (struct document_row *)rows + out->n++);
         }
         st = db_end(&r);
     }
@@ -144,7 +144,7 @@ static enum status read_page(struct db_conn *c, const struct asking *q, struct a
 }
 
 /* Where a walk that looked at all it may ended; 0 if the index did. */
-static enum status walk_end(struct db_conn *c, const struct asking *q, int64_t *id, struct error *err)
+static enum status document_walk_end(struct db_conn *c, const struct asking *q, int64_t *id, struct error *err)
 {
     struct buf sql;
     struct db_rows r;
@@ -179,9 +179,9 @@ enum status search_store_document_page(struct search_store *s, const struct docu
     *out = (struct document_page){0};
     enum status st = db_snapshot(c, err);
     if (st == OK) {
-        st = read_page(c, &q, a, out, err);
+        st = read_document_page(c, &q, a, out, err);
         if (st == OK && !out->next && !ask->filename)
-            st = walk_end(c, &q, &out->next, err);
+            st = document_walk_end(c, &q, &out->next, err);
         db_snapshot_end(c);
     }
     db_reader_done(s->db, c);

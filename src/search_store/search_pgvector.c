@@ -205,7 +205,7 @@ enum status search_store_vectors_index(struct search_store *s, const char *model
 
 /* --- searching --- */
 
-static int by_score(const void *x, const void *y)
+static int vector_hits_by_score(const void *x, const void *y)
 {
     const struct vector_hit *a = x, *b = y;
     int order = (a->score < b->score) - (a->score > b->score);
@@ -332,7 +332,7 @@ enum status search_store_vectors_search(struct search_store *s, const char *mode
     db_reader_done(s->db, c);
     buf_free(&text);
     if (*n)
-        qsort(*out, *n, sizeof **out, by_score);
+        qsort(*out, *n, sizeof **out, vector_hits_by_score);
     *n = *n < k ? *n : k;
     return st;
 }

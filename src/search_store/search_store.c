@@ -66,7 +66,7 @@ enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct s
     return fts_put(c, &search_fts, id, terms, err);
 }
 
-struct put_job {
+struct put_document_job {
     const struct document *doc;
     const struct sticker_terms *terms;
     int64_t id; /* 0: there is none yet */
@@ -78,7 +78,7 @@ struct put_job {
 #define SAME_INT(at, number)                (db_int(&r, at) == (int64_t)(number))
 
 /* Is it there, and is it the same? Terms count too: a later program may analyse the same words otherwise. */
-static enum status compare(struct db_conn *c, struct put_job *job, struct error *err)
+static enum status compare_document(struct db_conn *c, struct put_document_job *job, struct error *err)
 {
     const struct document *row = job->doc;
     struct db_rows r;
@@ -98,7 +98,7 @@ static enum status compare(struct db_conn *c, struct put_job *job, struct error 
     return st;
 }
 
-static enum status put_row(struct db_conn *c, struct put_job *job, struct error *err)
+static enum status put_row(struct db_conn *c, struct put_document_job *job, struct error *err)
 {
     const struct document *row = job->doc;
     const char *sql =
@@ -111,10 +111,10 @@ static enum status put_row(struct db_conn *c, struct put_job *job, struct error 
                       &job->id, NULL, err);
 }
 
-static enum status put_job(struct db_conn *c, void *arg, struct error *err)
+static enum status put_document_job(struct db_conn *c, void *arg, struct error *err)
 {
-    struct put_job *job = arg;
-    enum status st = compare(c, job, err);
+    struct put_document_job *job = arg;
+    enum status st = compare_document(c, job, err);
     bool is_new = job->id == 0;
     job->stale = false;
     if (st != OK || job->same)
@@ -151,12 +151,12 @@ enum status search_store_put(struct search_store *s, const struct document *doc,
     struct document hashed = *doc;
     search_store_hash_words(doc->title, doc->words_json, words_sha256);
     hashed.words_sha256 = words_sha256;
-    struct put_job job = {.doc = &hashed, .terms = terms};
+    struct put_document_job job = {.doc = &hashed, .terms = terms};
     struct db_conn *c = db_reader(s->db);
-    st = compare(c, &job, err);
+    st = compare_document(c, &job, err);
     db_reader_done(s->db, c);
     if (st == OK && !job.same)
-        st = search_store_write(s, DB_DURABLE, put_job, &job, err);
+        st = search_store_write(s, DB_DURABLE, put_document_job, &job, err);
     *id = job.id;
     *changed = !job.same;
     if (stale)
@@ -164,26 +164,26 @@ enum status search_store_put(struct search_store *s, const struct document *doc,
     return st;
 }
 
-static enum status not_found(const char *filename, struct error *err)
+static enum status no_document(const char *filename, struct error *err)
 {
     return err_set(err, ERR_NOT_FOUND, "document \"%s\" does not exist", filename);
 }
 
-struct delete_job {
+struct delete_document_job {
     const char *filename;
     int64_t id;
 };
 
-static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
+static enum status delete_document_job(struct db_conn *c, void *arg, struct error *err)
 {
-    struct delete_job *job = arg;
+    struct delete_document_job *job = arg;
     bool found, forgot;
     enum status st = db_get_int(c, "SELECT id FROM documents WHERE filename = $1", DB_ARGS(DB_TEXT(job->filename)),
                                 &job->id, &found, err);
     if (st != OK)
         return st;
     if (!found)
-        return not_found(job->filename, err);
+        return no_document(job->filename, err);
     if ((st = search_store_vectors_forget(c, job->id, NULL, &forgot, err)) != OK ||
         (st = fts_remove(c, &search_fts, job->id, err)) != OK || (st = search_store_changed(c, &job->id, 1, err)) != OK)
         return st;
@@ -192,8 +192,8 @@ static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
 
 enum status search_store_delete(struct search_store *s, const char *filename, int64_t *id, struct error *err)
 {
-    struct delete_job job = {.filename = filename};
-    enum status st = search_store_write(s, DB_DURABLE, delete_job, &job, err);
+    struct delete_document_job job = {.filename = filename};
+    enum status st = search_store_write(s, DB_DURABLE, delete_document_job, &job, err);
     *id = job.id;
     return st;
 }
@@ -232,15 +232,12 @@ enum status search_store_get(struct search_store *s, const char *filename, struc
         search_store_read_document(&r, a, out);
     enum status st = db_end(&r);
     db_reader_done(s->db, c);
-    return st == OK && !out->filename ? not_found(filename, err) : st;
+    return st == OK && !out->filename ? no_document(filename, err) : st;
 }
 
 enum status search_store_count(struct search_store *s, int64_t *documents, struct error *err)
 {
-    struct db_conn *c = db_reader(s->db);
-    enum status st = db_get_int(c, "SELECT count(*) FROM documents", DB_NONE, documents, NULL, err);
-    db_reader_done(s->db, c);
-    return st;
+    return db_read_int(s->db, "SELECT count(*) FROM documents", DB_NONE, documents, NULL, err);
 }
 
 enum status search_store_documents(struct search_store *s, int64_t after, size_t limit, struct arena *a,

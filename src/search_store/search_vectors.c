@@ -11,7 +11,7 @@ enum {
     MAX_MODEL = 255, /* bytes of a model's id string */
 };
 
-static enum status check(const char *model, size_t dim, struct error *err)
+static enum status check_model(const char *model, size_t dim, struct error *err)
 {
     size_t len = strlen(model);
     if (len < 1 || len > MAX_MODEL)
@@ -132,7 +132,7 @@ static enum status source_job(struct db_conn *c, void *arg, struct error *err)
 enum status search_store_model_source(struct search_store *s, const char *model, enum search_source source,
                                       struct error *err)
 {
-    enum status st = check(model, 1, err);
+    enum status st = check_model(model, 1, err);
     struct source_job job = {model, source};
     int64_t now = -1;
     if (st != OK)
@@ -145,7 +145,7 @@ enum status search_store_model_source(struct search_store *s, const char *model,
     return search_store_write(s, DB_FAST, source_job, &job, err);
 }
 
-struct put_job {
+struct put_vectors_job {
     const char *model;
     size_t dim, n;
     const int64_t *document_ids;
@@ -161,8 +161,8 @@ struct stored {
 };
 
 /* In SQLite one by one. */
-static enum status put_vector(struct db_conn *c, const struct put_job *job, int64_t model, size_t i, struct stored *out,
-                              struct error *err)
+static enum status insert_vector(struct db_conn *c, const struct put_vectors_job *job, int64_t model, size_t i,
+                                 struct stored *out, struct error *err)
 {
     int64_t id;
     bool found;
@@ -184,7 +184,7 @@ static enum status put_vector(struct db_conn *c, const struct put_job *job, int6
 }
 
 /* In PostgreSQL all in one round trip. */
-static enum status put_vectors(struct db_conn *c, const struct put_job *job, int64_t model, struct arena *a,
+static enum status put_vectors(struct db_conn *c, const struct put_vectors_job *job, int64_t model, struct arena *a,
                                struct stored *out, struct error *err)
 {
     struct db_rows r;
@@ -219,9 +219,9 @@ static enum status put_vectors(struct db_conn *c, const struct put_job *job, int
                              DB_ARGS(DB_INT(model), DB_INTS(out->ids, out->n)), NULL, err);
 }
 
-static enum status put_job(struct db_conn *c, void *arg, struct error *err)
+static enum status put_vectors_job(struct db_conn *c, void *arg, struct error *err)
 {
-    const struct put_job *job = arg;
+    const struct put_vectors_job *job = arg;
     struct stored stored = {0};
     struct arena a;
     int64_t model;
@@ -234,7 +234,7 @@ static enum status put_job(struct db_conn *c, void *arg, struct error *err)
         st = put_vectors(c, job, model, &a, &stored, err);
     else
         for (size_t i = 0; i < job->n && st == OK; i++)
-            st = put_vector(c, job, model, i, &stored, err);
+            st = insert_vector(c, job, model, i, &stored, err);
     if (st == OK && stored.n) {
         st = search_store_changed(c, stored.ids, stored.n, err);
         if (st == OK)
@@ -250,22 +250,22 @@ enum status search_store_vectors_put(struct search_store *s, const char *model, 
                                      const char *const *source_sha256, const float *vectors, size_t n,
                                      struct error *err)
 {
-    enum status st = check(model, dim, err);
+    enum status st = check_model(model, dim, err);
     if (st != OK)
         return st;
-    struct put_job job = {model, dim, n, document_ids, source_sha256, vectors};
-    return search_store_write(s, DB_FAST, put_job, &job, err);
+    struct put_vectors_job job = {model, dim, n, document_ids, source_sha256, vectors};
+    return search_store_write(s, DB_FAST, put_vectors_job, &job, err);
 }
 
-struct failed_job {
+struct vector_failed_job {
     const char *model;
     int64_t document_id;
     const char *why;
 };
 
-static enum status failed_job(struct db_conn *c, void *arg, struct error *err)
+static enum status vector_failed_job(struct db_conn *c, void *arg, struct error *err)
 {
-    const struct failed_job *job = arg;
+    const struct vector_failed_job *job = arg;
     int64_t model;
     enum status st = search_store_touch_model(c, job->model, 0, &model, err);
     if (st != OK)
@@ -284,9 +284,9 @@ static enum status failed_job(struct db_conn *c, void *arg, struct error *err)
 enum status search_store_vector_failed(struct search_store *s, const char *model, int64_t document_id, const char *why,
                                        struct error *err)
 {
-    enum status st = check(model, 1, err);
-    struct failed_job job = {model, document_id, why};
-    return st == OK ? search_store_write(s, DB_FAST, failed_job, &job, err) : st;
+    enum status st = check_model(model, 1, err);
+    struct vector_failed_job job = {model, document_id, why};
+    return st == OK ? search_store_write(s, DB_FAST, vector_failed_job, &job, err) : st;
 }
 
 static enum status failures_drop_job(struct db_conn *c, void *arg, struct error *err)
@@ -348,7 +348,7 @@ enum status search_store_vectors_page(struct search_store *s, const char *model,
 {
     *out = NULL;
     *n = 0;
-    enum status st = check(model, dim, err);
+    enum status st = check_model(model, dim, err);
     if (st != OK)
         return st;
     struct db_conn *c = db_reader(s->db);
@@ -369,12 +369,8 @@ enum status search_store_vectors_page(struct search_store *s, const char *model,
 
 enum status search_store_vectors_count(struct search_store *s, const char *model, int64_t *vectors, struct error *err)
 {
-    struct db_conn *c = db_reader(s->db);
-    enum status st =
-        db_get_int(c, "SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM models WHERE name = $1)",
-                   DB_ARGS(DB_TEXT(model)), vectors, NULL, err);
-    db_reader_done(s->db, c);
-    return st;
+    return db_read_int(s->db, "SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM models WHERE name = $1)",
+                       DB_ARGS(DB_TEXT(model)), vectors, NULL, err);
 }
 
 #define PROGRESS(listed)                                                                                               \
@@ -422,9 +418,6 @@ enum status search_store_unindexed(struct search_store *s, const char *model, in
 enum status search_store_vectors_generation(struct search_store *s, const char *model, int64_t *generation,
                                             struct error *err)
 {
-    struct db_conn *c = db_reader(s->db);
-    enum status st =
-        db_get_int(c, "SELECT generation FROM models WHERE name = $1", DB_ARGS(DB_TEXT(model)), generation, NULL, err);
-    db_reader_done(s->db, c);
-    return st;
+    return db_read_int(s->db, "SELECT generation FROM models WHERE name = $1", DB_ARGS(DB_TEXT(model)), generation,
+                       NULL, err);
 }

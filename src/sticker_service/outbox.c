@@ -278,6 +278,16 @@ static void deliver_until_stopped(struct worker *w, void *arg)
     arena_free(&arena);
 }
 
+void outbox_close(struct outbox *o)
+{
+    if (!o)
+        return;
+    worker_close(o->worker);
+    pool_close(o->pool);
+    pthread_mutex_destroy(&o->mutex);
+    free(o);
+}
+
 enum status outbox_open(struct sticker_store *store, struct http_client *client, unsigned poll_ms, unsigned parallel,
                         struct outbox **out, struct error *err)
 {
@@ -299,16 +309,6 @@ enum status outbox_open(struct sticker_store *store, struct http_client *client,
     }
     *out = o;
     return OK;
-}
-
-void outbox_close(struct outbox *o)
-{
-    if (!o)
-        return;
-    worker_close(o->worker);
-    pool_close(o->pool);
-    pthread_mutex_destroy(&o->mutex);
-    free(o);
 }
 
 void outbox_wake(struct outbox *o)

@@ -89,6 +89,17 @@ enum peer_state peer_status_get(struct peer_status *p, json_t **answer)
     return state == PEER_HEARD && !*answer ? PEER_AWAY : state; /* no memory */
 }
 
+void peer_status_close(struct peer_status *p)
+{
+    if (!p)
+        return;
+    worker_close(p->asker);
+    buf_free(&p->answer);
+    pthread_cond_destroy(&p->heard);
+    pthread_mutex_destroy(&p->mutex);
+    free(p);
+}
+
 enum status peer_status_open(struct http_client *client, struct http_client *searches, struct peer_status **out,
                              struct error *err)
 {
@@ -112,15 +123,4 @@ enum status peer_status_open(struct http_client *client, struct http_client *sea
     }
     *out = p;
     return OK;
-}
-
-void peer_status_close(struct peer_status *p)
-{
-    if (!p)
-        return;
-    worker_close(p->asker);
-    buf_free(&p->answer);
-    pthread_cond_destroy(&p->heard);
-    pthread_mutex_destroy(&p->mutex);
-    free(p);
 }

@@ -203,6 +203,24 @@ static void flush_regularly(struct worker *w, void *arg)
         flush_logged(u);
 }
 
+void usage_close(struct usage *u)
+{
+    if (!u)
+        return;
+    if (u->flusher) {
+        worker_close(u->flusher);
+        flush_logged(u);
+    }
+    for (struct entry *e = usage_steal(u), *next; e; e = next) {
+        next = e->next;
+        free(e);
+    }
+    for (size_t i = 0; i < SHARDS; i++)
+        pthread_mutex_destroy(&u->shards[i].mutex);
+    pthread_rwlock_destroy(&u->flushing);
+    free(u);
+}
+
 enum status usage_open(struct sticker_store *store, unsigned flush_ms, struct usage **out, struct error *err)
 {
     *out = NULL;
@@ -222,22 +240,4 @@ enum status usage_open(struct sticker_store *store, unsigned flush_ms, struct us
     }
     *out = u;
     return OK;
-}
-
-void usage_close(struct usage *u)
-{
-    if (!u)
-        return;
-    if (u->flusher) {
-        worker_close(u->flusher);
-        flush_logged(u);
-    }
-    for (struct entry *e = usage_steal(u), *next; e; e = next) {
-        next = e->next;
-        free(e);
-    }
-    for (size_t i = 0; i < SHARDS; i++)
-        pthread_mutex_destroy(&u->shards[i].mutex);
-    pthread_rwlock_destroy(&u->flushing);
-    free(u);
 }

@@ -397,7 +397,7 @@ static enum status read_rows(struct asking *q, struct db_rows *r, struct list_pa
 }
 
 /* Where a walk that looked at all it may ended; "" if the index did. */
-static enum status walk_end(const struct asking *q, const char **cursor, struct error *err)
+static enum status list_walk_end(const struct asking *q, const char **cursor, struct error *err)
 {
     struct statement s;
     struct db_rows r;
@@ -479,7 +479,7 @@ static enum status find_page(struct asking *q, struct list_page *out, struct err
     }
     buf_free(&s.sql);
     if (st == OK && !more && !q->driver && !q->ask->thorough && q->n_conditions)
-        st = walk_end(q, &end, err);
+        st = list_walk_end(q, &end, err);
     if (st != OK)
         return st;
     out->unfinished = *end;

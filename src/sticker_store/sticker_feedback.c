@@ -358,7 +358,7 @@ static enum status feedback_job(struct db_conn *c, void *arg, struct error *err)
                              DB_ARGS(DB_TEXT(job->once->key), DB_BLOB(job->bits, job->bits_len)), NULL, err);
 }
 
-static int by_name(const void *x, const void *y)
+static int names_in_order(const void *x, const void *y)
 {
     const struct unknown *a = x, *b = y;
     int order = strcmp(a->filename, b->filename);
@@ -380,7 +380,7 @@ static enum status list_unknown(struct feedback_job *job, struct arena *a, const
     const char **names = arena_array(a, job->n_unknown, sizeof *names);
     if (!names)
         return err_set(err, ERR_NO_MEMORY, "%zu unknown stickers are larger than %zu bytes", job->n_unknown, a->max);
-    qsort(job->unknown, job->n_unknown, sizeof *job->unknown, by_name);
+    qsort(job->unknown, job->n_unknown, sizeof *job->unknown, names_in_order);
     for (size_t i = 1; i < job->n_unknown; i++)
         job->unknown[i].repeated = strcmp(job->unknown[i].filename, job->unknown[i - 1].filename) == 0;
     qsort(job->unknown, job->n_unknown, sizeof *job->unknown, by_order);
@@ -421,29 +421,30 @@ enum status sticker_store_feedback(struct sticker_store *s, const struct feedbac
 
 /* --- what was said --- */
 
+static void read_day(struct db_rows *r, struct arena *a, void *day)
+{
+    (void)a;
+    *(struct day_row *)day = (struct day_row){
+        .day = db_int(r, 0),
+        .searches = db_int(r, 1),
+        .empty = db_int(r, 2),
+        .degraded = db_int(r, 3),
+        .positives = db_int(r, 4),
+        .negatives = db_int(r, 5),
+    };
+}
+
 enum status sticker_store_days(struct sticker_store *s, int64_t from, int64_t to, struct arena *a,
                                struct day_row **rows, size_t *n, struct error *err)
 {
-    struct db_conn *c = db_reader(s->db);
-    struct db_rows r;
-    void *items = NULL;
-    size_t cap = 0;
-    *n = 0;
-    db_query(&r, c,
-             "SELECT day, CAST(sum(searches) AS bigint), CAST(sum(empty) AS bigint), CAST(sum(degraded) AS bigint),"
-             " CAST(sum(positives) AS bigint), CAST(sum(negatives) AS bigint) FROM days"
-             " WHERE day BETWEEN $1 AND $2 GROUP BY day ORDER BY day",
-             DB_ARGS(DB_INT(from), DB_INT(to)), err);
-    while (db_next(&r) && db_grow(&r, a, &items, *n, &cap, sizeof **rows))
-        ((struct day_row *)items)[(*n)++] = (struct day_row){.day = db_int(&r, 0),
-                                                             .searches = db_int(&r, 1),
-                                                             .empty = db_int(&r, 2),
-                                                             .degraded = db_int(&r, 3),
-                                                             .positives = db_int(&r, 4),
-                                                             .negatives = db_int(&r, 5)};
-    *rows = items;
-    enum status st = db_end(&r);
-    db_reader_done(s->db, c);
+    void *days;
+    enum status st = db_read_list(
+        s->db,
+        "SELECT day, CAST(sum(searches) AS bigint), CAST(sum(empty) AS bigint), CAST(sum(degraded) AS bigint),"
+        " CAST(sum(positives) AS bigint), CAST(sum(negatives) AS bigint) FROM days"
+        " WHERE day BETWEEN $1 AND $2 GROUP BY day ORDER BY day",
+        DB_ARGS(DB_INT(from), DB_INT(to)), read_day, sizeof **rows, a, &days, n, err);
+    *rows = days;
     return st;
 }
 

@@ -24,29 +24,25 @@ enum status sticker_outbox_queue(struct db_conn *c, const char *op, const char *
                   DB_ARGS(DB_TEXT(filename), DB_TEXT(op), DB_INT(os_now_us())), NULL, err);
 }
 
+static void read_outbox_item(struct db_rows *r, struct arena *a, void *item)
+{
+    *(struct outbox_item *)item = (struct outbox_item){
+        .seq = db_int(r, 0),
+        .op = db_text(r, 1, a),
+        .filename = db_text(r, 2, a),
+        .attempts = (int)db_int(r, 3),
+        .last_error = db_text(r, 4, a),
+    };
+}
+
 enum status sticker_store_outbox_next(struct sticker_store *s, int64_t now_us, size_t limit, struct arena *a,
                                       struct outbox_item **out, size_t *n, struct error *err)
 {
-    struct db_conn *c = db_reader(s->db);
-    struct db_rows r;
-    void *items = NULL;
-    size_t cap = 0;
-    *n = 0;
-    db_query(&r, c,
-             "SELECT seq, op, filename, attempts, last_error FROM outbox WHERE due_us <= $1 ORDER BY seq LIMIT $2",
-             DB_ARGS(DB_INT(now_us), DB_INT(db_limit(limit))), err);
-    while (db_next(&r) && db_grow(&r, a, &items, *n, &cap, sizeof **out)) {
-        ((struct outbox_item *)items)[(*n)++] = (struct outbox_item){
-            .seq = db_int(&r, 0),
-            .op = db_text(&r, 1, a),
-            .filename = db_text(&r, 2, a),
-            .attempts = (int)db_int(&r, 3),
-            .last_error = db_text(&r, 4, a),
-        };
-    }
+    void *items;
+    enum status st = db_read_list(
+        s->db, "SELECT seq, op, filename, attempts, last_error FROM outbox WHERE due_us <= $1 ORDER BY seq LIMIT $2",
+        DB_ARGS(DB_INT(now_us), DB_INT(db_limit(limit))), read_outbox_item, sizeof **out, a, &items, n, err);
     *out = items;
-    enum status st = db_end(&r);
-    db_reader_done(s->db, c);
     return st;
 }
 
@@ -95,14 +91,14 @@ enum status sticker_store_outbox_done(struct sticker_store *s, const int64_t *se
     return db_write(s->db, DB_FAST, done_job, &(struct done_job){seq, n}, err);
 }
 
-struct failed_job {
+struct outbox_failed_job {
     int64_t seq, retry_us;
     const char *why;
 };
 
-static enum status failed_job(struct db_conn *c, void *arg, struct error *err)
+static enum status outbox_failed_job(struct db_conn *c, void *arg, struct error *err)
 {
-    const struct failed_job *job = arg;
+    const struct outbox_failed_job *job = arg;
     return db_run(c,
                   "UPDATE outbox SET attempts = attempts + 1, last_error = $2, due_us = $3, modified_us = $4"
                   " WHERE seq = $1",
@@ -112,7 +108,7 @@ static enum status failed_job(struct db_conn *c, void *arg, struct error *err)
 enum status sticker_store_outbox_failed(struct sticker_store *s, int64_t seq, const char *why, int64_t retry_us,
                                         struct error *err)
 {
-    return db_write(s->db, DB_FAST, failed_job, &(struct failed_job){seq, retry_us, why}, err);
+    return db_write(s->db, DB_FAST, outbox_failed_job, &(struct outbox_failed_job){seq, retry_us, why}, err);
 }
 
 static enum status refill_job(struct db_conn *c, void *arg, struct error *err)

@@ -138,7 +138,7 @@ enum status sticker_store_add(struct sticker_store *s, const struct sticker *sti
     return db_write(s->db, DB_DURABLE, add_job, &(struct add_job){stickers, terms, n, 0}, err);
 }
 
-static enum status not_found(const char *filename, struct error *err)
+static enum status no_sticker(const char *filename, struct error *err)
 {
     return err_set(err, ERR_NOT_FOUND, "sticker \"%s\" does not exist", filename);
 }
@@ -160,7 +160,7 @@ enum status sticker_update(struct db_conn *c, const struct sticker *s, const str
 {
     int64_t row;
     enum status st = update_one(c, s, terms, INT64_MAX, &row, err);
-    return st == OK && row == 0 ? not_found(s->filename, err) : st;
+    return st == OK && row == 0 ? no_sticker(s->filename, err) : st;
 }
 
 enum status sticker_update_image(struct db_conn *c, const char *filename, const struct sticker *image,
@@ -172,7 +172,7 @@ enum status sticker_update_image(struct db_conn *c, const char *filename, const 
     enum status st =
         write_row(c, RETURNING_ROW(c, UPDATE_STICKER(STICKER_IMAGE(DB_COLUMN_SET) STICKER_BOTH(DB_COLUMN_SET))), &s,
                   INT64_MAX, &row, err);
-    return st == OK && row == 0 ? not_found(filename, err) : st;
+    return st == OK && row == 0 ? no_sticker(filename, err) : st;
 }
 
 static enum status update_job(struct db_conn *c, void *arg, struct error *err)
@@ -221,14 +221,14 @@ enum status sticker_delete(struct db_conn *c, const char *filename, struct error
     if (st != OK)
         return st;
     if (!found)
-        return not_found(filename, err);
+        return no_sticker(filename, err);
     if ((st = fts_remove(c, &sticker_fts, row, err)) != OK ||
         (st = db_run(c, "DELETE FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), NULL, err)) != OK)
         return st;
     return sticker_outbox_queue(c, "delete", filename, err);
 }
 
-static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
+static enum status delete_sticker_job(struct db_conn *c, void *arg, struct error *err)
 {
     enum status st = sticker_alone(c, err);
     return st == OK ? sticker_delete(c, arg, err) : st;
@@ -236,7 +236,7 @@ static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
 
 enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err)
 {
-    return db_write(s->db, DB_DURABLE, delete_job, (void *)(uintptr_t)filename, err);
+    return db_write(s->db, DB_DURABLE, delete_sticker_job, (void *)(uintptr_t)filename, err);
 }
 
 /* --- reads --- */
@@ -255,7 +255,7 @@ static void read_sticker(struct db_rows *r, struct arena *a, struct sticker *row
     "SELECT w.language, w.words, w.title FROM sticker_words w JOIN stickers s ON w.sticker = s." row                   \
     " WHERE s.id = $1 ORDER BY w.language"
 
-static enum status read_words(struct db_conn *c, struct arena *a, struct sticker *sticker, struct error *err)
+static enum status read_sticker_words(struct db_conn *c, struct arena *a, struct sticker *sticker, struct error *err)
 {
     struct db_rows r;
     void *words = NULL;
@@ -271,8 +271,8 @@ static enum status read_words(struct db_conn *c, struct arena *a, struct sticker
 }
 
 /* out->filename is NULL when there is none. */
-static enum status find(struct db_conn *c, const char *filename, struct arena *a, struct sticker *out,
-                        struct error *err)
+static enum status find_sticker(struct db_conn *c, const char *filename, struct arena *a, struct sticker *out,
+                                struct error *err)
 {
     struct db_rows r;
     *out = (struct sticker){0};
@@ -288,11 +288,11 @@ enum status sticker_store_get(struct sticker_store *s, const char *filename, str
     struct db_conn *c = db_reader(s->db);
     enum status st = db_snapshot(c, err);
     if (st == OK) {
-        st = find(c, filename, a, out, err);
+        st = find_sticker(c, filename, a, out, err);
         if (st == OK && !out->filename)
-            st = not_found(filename, err);
+            st = no_sticker(filename, err);
         if (st == OK)
-            st = read_words(c, a, out, err);
+            st = read_sticker_words(c, a, out, err);
         db_snapshot_end(c);
     }
     db_reader_done(s->db, c);
@@ -331,7 +331,7 @@ enum status sticker_store_get_many(struct sticker_store *s, const char *const *f
         st = find_many(c, filenames, n, a, out, err);
     } else if ((st = db_snapshot(c, err)) == OK) {
         for (size_t i = 0; i < n && st == OK; i++)
-            st = find(c, filenames[i], a, &out[i], err);
+            st = find_sticker(c, filenames[i], a, &out[i], err);
         db_snapshot_end(c);
     }
     db_reader_done(s->db, c);
@@ -360,7 +360,7 @@ enum status sticker_store_list(struct sticker_store *s, const char *after, size_
     if (st == OK) {
         st = list_page(c, after, limit, a, &page, n, err);
         for (size_t i = 0; i < *n && st == OK; i++)
-            st = read_words(c, a, (struct sticker *)page + i, err);
+            st = read_sticker_words(c, a, (struct sticker *)page + i, err);
         db_snapshot_end(c);
     }
     db_reader_done(s->db, c);

@@ -1,5 +1,6 @@
 /* sticker_store.h: what StickerService remembers, in SQLite or PostgreSQL. Thread-safe. On SQLite readers use their own
- * connections and writes meet in one group commit.
+ * connections and writes meet in one group commit. The room holds the tables of StickerService and their SQL; it sees
+ * base, db and fts, and nothing of SearchService.
  *
  * Times are microseconds since 1970. Ids are UUIDv7 text. Strings in results live in the arena that
  * was passed. Durability: functions marked DURABLE have reached the disk (fsync) when they return OK;

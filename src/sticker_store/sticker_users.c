@@ -122,20 +122,18 @@ enum status sticker_store_user_delete(struct sticker_store *s, const char *usern
     return db_write(s->db, DB_DURABLE, user_delete_job, (void *)(uintptr_t)username, err);
 }
 
+static void read_listed_user(struct db_rows *r, struct arena *a, void *user)
+{
+    read_user(r, a, user);
+}
+
 enum status sticker_store_user_list(struct sticker_store *s, struct arena *a, struct user **out, size_t *n,
                                     struct error *err)
 {
-    struct db_conn *c = db_reader(s->db);
-    struct db_rows r;
-    void *users = NULL;
-    size_t cap = 0;
-    *n = 0;
-    db_query(&r, c, "SELECT " USER_COLUMNS " FROM users u ORDER BY u.username", DB_NONE, err);
-    while (db_next(&r) && db_grow(&r, a, &users, *n, &cap, sizeof **out))
-        read_user(&r, a, (struct user *)users + (*n)++);
+    void *users;
+    enum status st = db_read_list(s->db, "SELECT " USER_COLUMNS " FROM users u ORDER BY u.username", DB_NONE,
+                                  read_listed_user, sizeof **out, a, &users, n, err);
     *out = users;
-    enum status st = db_end(&r);
-    db_reader_done(s->db, c);
     return st;
 }
 
@@ -177,31 +175,27 @@ enum status sticker_store_token_add(struct sticker_store *s, const char *usernam
     return db_write(s->db, DB_DURABLE, token_add_job, &(struct token_job){username, label, hash_hex}, err);
 }
 
+static void read_token(struct db_rows *r, struct arena *a, void *token)
+{
+    *(struct token *)token = (struct token){
+        .id = db_text(r, 0, a),
+        .username = db_text(r, 1, a),
+        .label = db_text(r, 2, a),
+        .hash_hex = db_text(r, 3, a),
+        .created_us = db_int(r, 4),
+        .last_used_us = db_int(r, 5),
+    };
+}
+
 enum status sticker_store_token_list(struct sticker_store *s, struct arena *a, struct token **out, size_t *n,
                                      struct error *err)
 {
-    struct db_conn *c = db_reader(s->db);
-    struct db_rows r;
-    void *tokens = NULL;
-    size_t cap = 0;
-    *n = 0;
-    db_query(&r, c,
-             "SELECT t.id, u.username, t.label, t.hash_hex, t.created_us, t.last_used_us"
-             " FROM tokens t JOIN users u ON u.id = t.user_id ORDER BY u.username, t.id",
-             DB_NONE, err);
-    while (db_next(&r) && db_grow(&r, a, &tokens, *n, &cap, sizeof **out)) {
-        ((struct token *)tokens)[(*n)++] = (struct token){
-            .id = db_text(&r, 0, a),
-            .username = db_text(&r, 1, a),
-            .label = db_text(&r, 2, a),
-            .hash_hex = db_text(&r, 3, a),
-            .created_us = db_int(&r, 4),
-            .last_used_us = db_int(&r, 5),
-        };
-    }
+    void *tokens;
+    enum status st = db_read_list(s->db,
+                                  "SELECT t.id, u.username, t.label, t.hash_hex, t.created_us, t.last_used_us"
+                                  " FROM tokens t JOIN users u ON u.id = t.user_id ORDER BY u.username, t.id",
+                                  DB_NONE, read_token, sizeof **out, a, &tokens, n, err);
     *out = tokens;
-    enum status st = db_end(&r);
-    db_reader_done(s->db, c);
     return st;
 }
 

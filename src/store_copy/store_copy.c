@@ -2,7 +2,10 @@
  *
  * Rows keep their numbers, so that lists and cursors mean the same afterwards. What a database derives from its rows is
  * not copied but made anew (sums of votes, by triggers; the words of queries, at the end), and compared where it is
- * seen. The words of stickers and documents are copied as the analysed terms they were made of. */
+ * seen. The words of stickers and documents are copied as the analysed terms they were made of.
+ *
+ * It is one file of more than 600 lines because the copier and the comparison both walk the one list of tables, so that
+ * nothing is copied that is not compared. */
 #include "store_copy/store_copy.h"
 
 #include "base/os.h"
@@ -312,7 +315,7 @@ static enum status move_to(struct cursor *at, struct db_rows *r, const struct ta
     return OK;
 }
 
-static bool read_row(struct db_rows *r, const struct table *t, struct batch *b)
+static bool read_copied_row(struct db_rows *r, const struct table *t, struct batch *b)
 {
     for (size_t i = 0; t->columns[i].name; i++) {
         if (is_number(&t->columns[i])) {
@@ -351,7 +354,7 @@ static enum status read_batch(struct db_conn *c, const struct table *t, struct c
     if (st == OK && memory) {
         db_query_once(&r, c, sql.data, at->key, at->begun ? t->keys : 0, err);
         while (memory && b->bytes < BATCH_BYTES && db_next(&r))
-            memory = read_row(&r, t, b) && move_to(at, &r, t) == OK;
+            memory = read_copied_row(&r, t, b) && move_to(at, &r, t) == OK;
         st = db_end(&r);
     }
     buf_free(&sql);
@@ -372,7 +375,7 @@ static enum status count_rows(struct db_conn *c, const struct table *t, int64_t 
 
 /* --- copying --- */
 
-struct put_job {
+struct copy_job {
     const struct table *table;
     const struct batch *batch;
     const char *sql;
@@ -412,9 +415,9 @@ static void put_insert(struct buf *sql, const struct db_conn *c, const struct ta
     buf_puts(sql, ")");
 }
 
-static enum status put_job(struct db_conn *c, void *arg, struct error *err)
+static enum status copy_job(struct db_conn *c, void *arg, struct error *err)
 {
-    const struct put_job *job = arg;
+    const struct copy_job *job = arg;
     const struct batch *b = job->batch;
     const struct column *columns = job->table->columns;
     struct db_arg args[MAX_COLUMNS];
@@ -484,7 +487,7 @@ static enum status copy_table(struct copy *k, const struct table *t, struct batc
     if (st == OK)
         st = report(k, (size_t)there, err);
     while (st == OK && (st = read_batch(k->source, t, &at, b, err)) == OK && b->n) {
-        st = db_write(k->to, DB_DURABLE, put_job, &(struct put_job){t, b, insert}, err);
+        st = db_write(k->to, DB_DURABLE, copy_job, &(struct copy_job){t, b, insert}, err);
         if (st == OK)
             st = report(k, b->n, err);
     }
@@ -574,7 +577,7 @@ static void put_number(struct buf *out, int64_t value)
         buf_putc(out, (char)((uint64_t)value >> 8 * i & 0xff));
 }
 
-static void put_bytes(struct buf *out, const void *data, size_t len)
+static void put_copied_bytes(struct buf *out, const void *data, size_t len)
 {
     put_number(out, (int64_t)len);
     buf_append(out, data, len);
@@ -609,7 +612,7 @@ static enum status sum_rows(struct side *s, const struct table *t, struct batch 
             if (is_number(&t->columns[col]))
                 put_number(&row, b->numbers[col][i]);
             else
-                put_bytes(&row, b->texts[col][i].data, b->texts[col][i].len);
+                put_copied_bytes(&row, b->texts[col][i].data, b->texts[col][i].len);
         st = chain(s, &row, err);
     }
     s->done = b->n == 0;
@@ -627,7 +630,7 @@ static enum status sum_terms(struct side *s, const struct database *d, struct te
         const char *const texts[] = {terms->title, terms->words, terms->filename, terms->folded};
         put_number(&row, t->ids[i]);
         for (size_t j = 0; j < sizeof texts / sizeof *texts; j++)
-            put_bytes(&row, texts[j], strlen(texts[j]));
+            put_copied_bytes(&row, texts[j], strlen(texts[j]));
         fts_pack(terms, &row);
         st = chain(s, &row, err);
     }
@@ -637,8 +640,8 @@ static enum status sum_terms(struct side *s, const struct database *d, struct te
 }
 
 /* The same rows? Both are read in step, so that neither connection is idle for long. `t` NULL: the terms. */
-static enum status compare(struct copy *k, const struct table *t, struct side sides[2], struct batch *b,
-                           struct terms *terms, struct error *err)
+static enum status compare_table(struct copy *k, const struct table *t, struct side sides[2], struct batch *b,
+                                 struct terms *terms, struct error *err)
 {
     const char *name = t ? t->name : "terms";
     enum status st = OK;
@@ -665,14 +668,14 @@ static enum status compare(struct copy *k, const struct table *t, struct side si
     return OK;
 }
 
-static enum status compare_all(struct copy *k, struct batch *b, struct terms *terms, struct error *err)
+static enum status compare_tables(struct copy *k, struct batch *b, struct terms *terms, struct error *err)
 {
     struct side sides[2] = {{.conn = k->source}, {.conn = db_reader(k->to)}};
     enum status st = OK;
     for (size_t i = 0; i < k->database->n && st == OK; i++)
-        st = compare(k, &k->database->tables[i], sides, b, terms, err);
+        st = compare_table(k, &k->database->tables[i], sides, b, terms, err);
     if (st == OK)
-        st = compare(k, NULL, sides, b, terms, err);
+        st = compare_table(k, NULL, sides, b, terms, err);
     db_reader_done(k->to, sides[1].conn);
     return st;
 }
@@ -711,7 +714,7 @@ static enum status copy_all(struct copy *k, struct error *err)
     if (st == OK)
         st = copy_terms(k, &t, err);
     if (st == OK)
-        st = compare_all(k, &b, &t, err);
+        st = compare_tables(k, &b, &t, err);
     if (st == OK)
         st = db_write(k->to, DB_DURABLE, finish_job, (void *)(uintptr_t)k->database, err);
     arena_free(&b.arena);

@@ -2,7 +2,8 @@
  *
  * Tables are copied in the order of their keys, some rows to a transaction, so that a copy that was interrupted goes on
  * where it ended. Until it is whole the new database is marked as half-copied, and no service opens it. At the end both
- * are read from beginning to end, and every table must have the same rows and the same checksum. */
+ * are read from beginning to end, and every table must have the same rows and the same checksum. The room is the only
+ * one that knows the tables of both stores; it sees base, db, fts and both stores, and only src/cmd sees it. */
 #ifndef PEEL_STORE_COPY_STORE_COPY_H
 #define PEEL_STORE_COPY_STORE_COPY_H
 
