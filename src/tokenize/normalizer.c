@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_STEPS   32
+#define MAX_STEPS   128 /* model2vec writes one for each punctuation mark */
 #define MAX_NESTING 8
 #define SUPPORTED                                                                                                      \
     "BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, StripAccents, Strip, Replace, Precompiled, Nmt, Prepend or "     \
@@ -20,6 +20,7 @@ struct step {
     enum unicode_form form;              /* FORM */
     bool left, right;                    /* STRIP */
     char *pattern, *content;             /* REPLACE; SPACES and PREPEND: content only */
+    bool any_space;                      /* SPACES: "\s+", not " {2,}" */
     struct charsmap *map;                /* PRECOMPILED */
 };
 
@@ -60,10 +61,11 @@ static enum status parse_replace(const json_t *node, struct step *step, struct e
         return st;
     if (regex) {
         step->kind = SPACES;
-        return strcmp(regex, " {2,}") == 0
+        step->any_space = strcmp(regex, "\\s+") == 0;
+        return step->any_space || strcmp(regex, " {2,}") == 0
                    ? OK
-                   : err_set(err, ERR_UNSUPPORTED, "normalizer.pattern.Regex: expected \" {2,}\", found \"%.80s\"",
-                             regex);
+                   : err_set(err, ERR_UNSUPPORTED,
+                             "normalizer.pattern.Regex: expected \" {2,}\" or \"\\s+\", found \"%.80s\"", regex);
     }
     if (!string || !*string)
         return err_set(err, ERR_INVALID, "normalizer.pattern: expected a String, not empty, or a Regex");
@@ -335,20 +337,33 @@ static void replace(const struct step *step, struct text *text)
     text->origin = origin;
 }
 
-/* " {2,}" */
+/* Length in bytes of the white space at s that the step replaces, by " {2,}" or "\s+". */
+static size_t space_run(const struct step *step, const char *s, size_t len)
+{
+    size_t run = 0;
+    while (run < len) {
+        uint32_t cp;
+        size_t one = utf8_decode(s + run, len - run, &cp);
+        if (step->any_space ? !unicode_is_space(cp) : cp != ' ')
+            break;
+        run += one;
+    }
+    return run == 1 && !step->any_space ? 0 : run;
+}
+
 static void replace_spaces(const struct step *step, struct text *text)
 {
     const char *s = buf_str(&text->data);
     size_t origin = 0;
     for (size_t i = 0, len = text->data.len; i < len;) {
-        size_t run = 0;
-        while (i + run < len && s[i + run] == ' ')
-            run++;
-        if (run >= 2)
+        uint32_t cp;
+        size_t run = space_run(step, s + i, len - i);
+        size_t one = run ? run : utf8_decode(s + i, len - i, &cp);
+        if (run)
             buf_puts(&text->spare, step->content);
         else
-            buf_append(&text->spare, s + i, run = 1);
-        i += run;
+            buf_append(&text->spare, s + i, one);
+        i += one;
         origin = i <= text->origin ? text->spare.len : origin;
     }
     text->origin = origin;

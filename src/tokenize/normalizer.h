@@ -1,7 +1,7 @@
 /* normalizer.h: the "normalizer" of a tokenizer.json: steps that rewrite a text before it is split.
  *
- * BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, StripAccents, Strip, Replace (of a string, or of the pattern
- * " {2,}"), Precompiled, Nmt, Prepend, and Sequence of these. */
+ * BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, StripAccents, Strip, Replace (of a string, or of the patterns
+ * " {2,}" and "\s+"), Precompiled, Nmt, Prepend, and Sequence of these. */
 #ifndef PEEL_TOKENIZE_NORMALIZER_H
 #define PEEL_TOKENIZE_NORMALIZER_H
 
