@@ -3,7 +3,8 @@
 compare on, and their ids as Hugging Face's `tokenizers` finds them. Needs tokenizers, sentencepiece and protobuf.
     make_tokenizers.py [train]      without `train` the ids only
 
-texts.json holds the texts; NAME/ids.txt their ids, a line a text.
+texts.json holds the texts; NAME/ids.txt their ids, a line a text. pipelines.json: other normalizers and pre-tokenizers
+around the vocabulary of `unigram`, and the ids of every tenth text.
     uncased   WordPiece in a tokenizer.json, as BERT's uncased models
     cased     WordPiece in a vocab.txt and a tokenizer_config.json
     unigram   Unigram in a tokenizer.json, with a small charsmap of our own rules, as bge-m3's
@@ -12,6 +13,7 @@ texts.json holds the texts; NAME/ids.txt their ids, a line a text.
 import io
 import json
 import pathlib
+import string
 import sys
 import tempfile
 import unicodedata
@@ -87,6 +89,33 @@ def train():
     (OUT / "texts.json").write_text(json.dumps(texts(EACH), indent=0) + "\n")
 
 
+def pipelines():
+    replace = lambda kind, pattern, to: {"type": "Replace", "pattern": {kind: pattern}, "content": to}
+    strip = lambda left, right: {"type": "Strip", "strip_left": left, "strip_right": right}
+    meta = lambda scheme, split=True: {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": split}
+    punctuation = lambda behavior: {"type": "Punctuation", "behavior": behavior}
+    steps = lambda *more: {"type": "Sequence", "normalizers": list(more)}
+    splits = lambda *more: {"type": "Sequence", "pretokenizers": list(more)}
+    nfc, nfd, nfkc, nfkd, nmt, lower, accents = ({"type": t} for t in (
+        "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Lowercase", "StripAccents"))
+    return [
+        (None, None),
+        (nfc, splits(punctuation("Contiguous"), meta("always"))),
+        (nfd, splits(punctuation("MergedWithNext"), {"type": "WhitespaceSplit"}, meta("always"))),
+        (steps(nmt, nfkc, lower, {"type": "Prepend", "prepend": "▁"}), meta("never")),
+        (steps(nfkd, accents, replace("String", "a", "aé"), steps(strip(True, True))),
+         splits(punctuation("MergedWithPrevious"), {"type": "WhitespaceSplit"}, meta("first"))),
+        (steps(nfkd, strip(True, False), replace("Regex", " {2,}", " ")), meta("first", False)),
+        (steps(replace("String", "e", ""), *(replace("String", c, f" {c} ") for c in string.punctuation),
+               replace("Regex", r"\s+", " "), strip(True, True)), meta("always", False)),
+        (steps(nfkc, replace("Regex", r"\s+", "-")), splits(punctuation("Isolated"), meta("first"))),
+        ({"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": True,
+          "lowercase": False}, splits({"type": "BertPreTokenizer"}, meta("always"))),
+        ({"type": "BertNormalizer", "clean_text": False, "handle_chinese_chars": False, "strip_accents": False,
+          "lowercase": True}, splits(punctuation("Removed"), {**meta("never"), "add_prefix_space": False})),
+    ]
+
+
 def main():
     if sys.argv[1:] == ["train"]:
         train()
@@ -95,6 +124,14 @@ def main():
         tokenizer = plain(reference(folder))
         lines = [" ".join(map(str, tokenizer.encode(text).ids)) + "\n" for text in every]
         (folder / "ids.txt").write_text("".join(lines))
+    out = []
+    for normalizer, pre_tokenizer in pipelines():
+        root = reference(OUT / "unigram")
+        root.update(normalizer=normalizer, pre_tokenizer=pre_tokenizer)
+        tokenizer = plain(root)
+        out.append({"normalizer": normalizer, "pre_tokenizer": pre_tokenizer,
+                    "ids": [" ".join(map(str, tokenizer.encode(text).ids)) for text in every[::10]]})
+    (OUT / "pipelines.json").write_text(json.dumps(out, indent=0) + "\n")
 
 
 main()

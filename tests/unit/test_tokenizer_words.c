@@ -33,41 +33,85 @@ static void read_golden(const char *path, struct buf *out)
         fail_msg("%s", err.message);
 }
 
+/* The ids of a text as in ids.txt. */
+static void ids_as_text(const struct tokenizer *t, const char *s, size_t len, struct buf *out)
+{
+    static int32_t ids[4096];
+    struct error err;
+    size_t n;
+    assert_int_equal(tokenizer_encode(t, s, len, 4096, ids, &n, &err), OK);
+    buf_reset(out);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "%s%d", i ? " " : "", (int)ids[i]);
+}
+
 static void agree(const char *name)
 {
     char path[256];
-    struct buf texts, lines;
-    struct error err;
-    json_t *all, *text;
+    struct buf lines, found;
+    json_error_t je;
     size_t i;
+    const json_t *text;
     struct tokenizer *t = open_golden(name);
-    read_golden(GOLDEN "texts.json", &texts);
+    json_t *texts = json_load_file(GOLDEN "texts.json", 0, &je);
     snprintf(path, sizeof path, GOLDEN "%s/ids.txt", name);
     read_golden(path, &lines);
-    all = json_loads(buf_str(&texts), 0, NULL);
-    assert_true(json_array_size(all) > 2000);
-    char *line = lines.data;
-    json_array_foreach(all, i, text)
+    buf_init(&found, 1 << 20);
+    assert_true(json_array_size(texts) > 2000);
+    const char *line = buf_str(&lines);
+    json_array_foreach(texts, i, text)
     {
-        static int32_t ids[4096];
-        size_t n;
-        const char *s = json_string_value(text);
-        assert_int_equal(tokenizer_encode(t, s, json_string_length(text), 4096, ids, &n, &err), OK);
-        for (size_t k = 0; k < n; k++) {
-            char *end;
-            long want = strtol(line, &end, 10);
-            if (end == line || want != ids[k] || (*end == '\n') != (k + 1 == n))
-                fail_msg("%s: text %zu, \"%.60s\": token %zu of %zu is %d, expected %.60s", name, i, s, k, n,
-                         (int)ids[k], line);
-            line = end + (*end == ' ');
-        }
-        assert_true(*line++ == '\n');
+        size_t len = strcspn(line, "\n");
+        ids_as_text(t, json_string_value(text), json_string_length(text), &found);
+        if (found.len != len || memcmp(buf_str(&found), line, len) != 0)
+            fail_msg("%s: text %zu, \"%.60s\": %.100s, expected %.*s", name, i, json_string_value(text),
+                     buf_str(&found), (int)(len < 100 ? len : 100), line);
+        line += len + 1;
     }
-    assert_true(*line == '\0');
-    json_decref(all);
-    buf_free(&texts);
+    assert_true(line == lines.data + lines.len);
+    json_decref(texts);
     buf_free(&lines);
+    buf_free(&found);
     tokenizer_close(t);
+}
+
+static void other_pipelines_agree(void **state)
+{
+    (void)state;
+    json_error_t je;
+    struct buf found;
+    size_t i, k;
+    const json_t *pipeline, *want;
+    json_t *texts = json_load_file(GOLDEN "texts.json", 0, &je);
+    json_t *all = json_load_file(GOLDEN "pipelines.json", 0, &je);
+    json_t *root = json_load_file(GOLDEN "unigram/tokenizer.json", 0, &je);
+    assert_true(texts && root && json_array_size(all) >= 10);
+    buf_init(&found, 1 << 20);
+    json_array_foreach(all, i, pipeline)
+    {
+        struct tokenizer *t;
+        struct error err;
+        json_object_set(root, "normalizer", json_object_get(pipeline, "normalizer"));
+        json_object_set(root, "pre_tokenizer", json_object_get(pipeline, "pre_tokenizer"));
+        char *file = json_dumps(root, 0);
+        if (tokenizer_parse_json(file, strlen(file), &t, &err) != OK)
+            fail_msg("pipeline %zu: %s", i, err.message);
+        free(file);
+        assert_true(json_array_size(json_object_get(pipeline, "ids")) > 200);
+        json_array_foreach(json_object_get(pipeline, "ids"), k, want)
+        {
+            const json_t *text = json_array_get(texts, 10 * k);
+            ids_as_text(t, json_string_value(text), json_string_length(text), &found);
+            if (strcmp(buf_str(&found), json_string_value(want)) != 0)
+                fail_msg("pipeline %zu, text %zu, \"%.60s\": %.100s, expected %.100s", i, 10 * k,
+                         json_string_value(text), buf_str(&found), json_string_value(want));
+        }
+        tokenizer_close(t);
+    }
+    buf_free(&found);
+    json_decref(texts);
+    json_decref(all);
+    json_decref(root);
 }
 
 static void uncased_wordpiece_agrees(void **state)
@@ -487,6 +531,7 @@ int main(void)
         cmocka_unit_test(cased_wordpiece_agrees),
         cmocka_unit_test(unigram_agrees),
         cmocka_unit_test(sentencepiece_agrees),
+        cmocka_unit_test(other_pipelines_agree),
         cmocka_unit_test(the_files_say_what_an_encoder_needs),
         cmocka_unit_test(truncation_keeps_the_end_token),
         cmocka_unit_test(typed_control_tokens_are_text),
