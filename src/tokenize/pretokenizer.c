@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "tokenize/unicode.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,8 +41,10 @@ static enum status choose(const json_t *node, const char *name, const char *cons
     for (*out = 0; names[*out]; ++*out)
         if (strcmp(value, names[*out]) == 0)
             return OK;
-    return err_set(err, ERR_UNSUPPORTED, "pre_tokenizer.%s: found \"%.40s\", expected \"%s\" or another of %zu", name,
-                   value, names[0], *out);
+    char known[128] = "";
+    for (size_t i = 0, n = 0; names[i] && n < sizeof known; i++)
+        n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", names[i]);
+    return err_set(err, ERR_UNSUPPORTED, "pre_tokenizer.%s: expected one of %s, found \"%.40s\"", name, known, value);
 }
 
 static enum status parse_metaspace(const json_t *node, struct step *step, struct error *err)
@@ -209,7 +212,7 @@ static bool split_word(struct text *text, struct word word, const struct delimit
 static enum status split(struct text *text, const struct delimiter *by, struct error *err)
 {
     size_t n;
-    text_replay(text, &n);
+    text_set_aside(text, &n);
     for (size_t i = 0; i < n; i++)
         if (!split_word(text, text->old[i], by))
             return err_no_memory(err, "tokenizer");
@@ -220,7 +223,7 @@ static enum status metaspace(const struct step *step, struct text *text, struct 
 {
     char sign[4];
     size_t n, sign_len = utf8_encode(step->replacement, sign), origin = 0;
-    text_replay(text, &n);
+    text_set_aside(text, &n);
     for (size_t i = 0; i < n; i++) {
         const char *s = text->data.data + text->old[i].at;
         size_t len = text->old[i].len, at = text->spare.len;

@@ -42,7 +42,7 @@ bool text_add(struct text *t, size_t at, size_t len)
     return true;
 }
 
-void text_replay(struct text *t, size_t *n)
+void text_set_aside(struct text *t, size_t *n)
 {
     struct word *words = t->words;
     size_t cap = t->cap;

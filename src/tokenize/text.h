@@ -28,6 +28,6 @@ void text_init(struct text *t);
 void text_free(struct text *t);
 void text_swap(struct text *t);                       /* data and spare; the new spare is emptied */
 bool text_add(struct text *t, size_t at, size_t len); /* a word, if not empty; false: no memory */
-void text_replay(struct text *t, size_t *n);          /* words become `old`, [*n]; there are none after */
+void text_set_aside(struct text *t, size_t *n);       /* words become `old`, [*n]; there are none after */
 
 #endif
