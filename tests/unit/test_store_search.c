@@ -1,4 +1,5 @@
-/* test_store_search.c: the store suite: documents, the lexical search, vectors, settings. */
+/* test_store_search.c: the store suite: documents, the lexical search, vectors, settings. It is one file of more than
+ * 600 lines because the whole suite runs as one program over either database (tests/api/test_postgres_search.py). */
 #include "store_suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

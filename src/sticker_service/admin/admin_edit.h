@@ -25,6 +25,8 @@ enum status edit_row(const struct admin_visit *v, const struct admin_table *m, c
 /* The same for a form: `fixed` is what this person may not change. */
 enum status edit_start(const struct admin_visit *v, const struct admin_table *m, const char *id, struct edit *out,
                        struct error *err) MUST_CHECK;
+/* Is the field a choice in which nothing may be chosen? Then a row stays as it is, and a new one is as its picture. */
+bool edit_is_open(const struct edit *e, const struct admin_field *f);
 /* As somebody wants it; what is wrong with it stands in `problems`, and `wrong` is set. */
 enum status edit_read(const struct form *form, struct edit *e, struct arena *a, struct error *err) MUST_CHECK;
 /* {"title":"Cat","words":{"en":"cat"}} as it stands in values and words; passwords only as "changed". NULL without
