@@ -16,6 +16,7 @@ struct sticker_filter {
     enum rating rating_most; /* this rating and those before it; RATING_R: any */
     enum { ANIMATED_ANY, ANIMATED_YES, ANIMATED_NO } animated;
 };
+/* Say so where a filter is made: one that is zeroed lets only stickers rated g through. */
 #define STICKER_FILTER_NONE ((struct sticker_filter){.rating_most = RATING_R})
 
 /* Sets what one parameter of a search says: "pack", "rating" or "animated". ERR_INVALID names it and its values.
