@@ -3,6 +3,7 @@
 #include "search_service/service.h"
 
 #include "base/json_out.h"
+#include "rank/leg.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -17,6 +18,7 @@ enum status model_put_members(struct search_service *s, struct engine_model *m, 
         return status;
     buf_puts(out, "\"id\":");
     json_put_string(out, engine_model_id(m));
+    buf_printf(out, ",\"leg\":\"%s\"", legs[engine_model_leg(m)]->name);
     buf_printf(out, ",\"state\":\"%s\",\"dim\":%zu,\"precision\":\"%s\"", engine_state_name(st.state), st.dim,
                st.precision);
     buf_printf(out, ",\"indexed\":%lld,\"pending\":%lld,\"failed\":%lld,\"rate\":%.1f", (long long)st.indexed,
