@@ -63,7 +63,7 @@ void cmd_print_help(const struct command *command, struct buf *out);
 enum status cmd_database(const struct config *cfg, const char *which, struct arena *a, const char **url,
                          struct error *err) MUST_CHECK;
 /* Makes the data folder, which others may not read into, and opens the sticker database. */
-enum status cmd_open_stickers(const struct config *cfg, unsigned readers, struct sticker_store **out,
+enum status cmd_open_stickers(const struct config *cfg, unsigned connections, struct sticker_store **out,
                               struct error *err) MUST_CHECK;
 enum status cmd_make_data(const struct config *cfg, struct error *err) MUST_CHECK;
 /* How the options say that S3 is reached. Strings live as long as the config and the arena. */

@@ -133,7 +133,8 @@ enum status cmd_database(const struct config *cfg, const char *which, struct are
     return *url ? OK : err_no_memory(err, "a database's address");
 }
 
-enum status cmd_open_stickers(const struct config *cfg, unsigned readers, struct sticker_store **out, struct error *err)
+enum status cmd_open_stickers(const struct config *cfg, unsigned connections, struct sticker_store **out,
+                              struct error *err)
 {
     struct arena a;
     const char *url;
@@ -143,7 +144,7 @@ enum status cmd_open_stickers(const struct config *cfg, unsigned readers, struct
     if (st == OK)
         st = cmd_database(cfg, "sticker", &a, &url, err);
     if (st == OK)
-        st = sticker_store_open(url, readers, out, err);
+        st = sticker_store_open(url, connections, out, err);
     arena_free(&a);
     return st;
 }

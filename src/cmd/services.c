@@ -175,7 +175,7 @@ int cmd_sticker_service(const struct config *cfg)
     service.http.rate_limit = (unsigned)config_int(cfg, "rate-limit");
     service.http.rate_burst = (unsigned)config_int(cfg, "rate-burst");
     service.http.trusted_proxies = config_string(cfg, "trusted-proxies");
-    service.readers = (unsigned)config_int(cfg, "sticker-db-connections");
+    service.connections = (unsigned)config_int(cfg, "sticker-db-connections");
     service.bucket = config_string(cfg, "bucket");
     service.s3 = &s3;
     service.cache_bytes = (uint64_t)config_int(cfg, "cache-bytes");

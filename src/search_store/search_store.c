@@ -5,13 +5,13 @@
 #include "base/os.h"
 #include <stdlib.h>
 
-enum status search_store_open(const char *url, unsigned readers, struct search_store **out, struct error *err)
+enum status search_store_open(const char *url, unsigned connections, struct search_store **out, struct error *err)
 {
     struct search_store *s = calloc(1, sizeof *s);
     if (!s)
         return err_no_memory(err, "a database");
-    enum status st =
-        db_open(url, readers, db_is_postgres_url(url) ? &search_schema_postgres : &search_schema_sqlite, &s->db, err);
+    enum status st = db_open(url, connections,
+                             db_is_postgres_url(url) ? &search_schema_postgres : &search_schema_sqlite, &s->db, err);
     if (st != OK) {
         free(s);
         return st;

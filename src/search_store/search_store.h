@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 struct search_store;
-enum status search_store_open(const char *url, unsigned readers, struct search_store **out,
+enum status search_store_open(const char *url, unsigned connections, struct search_store **out,
                               struct error *err) MUST_CHECK;
 void search_store_close(struct search_store *s);
 enum status search_store_ping(struct search_store *s, struct error *err) MUST_CHECK;

@@ -57,7 +57,7 @@ struct sticker_service_config sticker_service_defaults(void)
                  .rate_burst = 200,
                  .stop_fd = -1,
                  .finish_ms = 5000},
-        .readers = 8,
+        .connections = 8,
         .cache_bytes = 512u << 20,
         .search_deadline_ms = 2000,
         .search_connect_ms = 500,
@@ -87,7 +87,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     struct http_client_config indexing = search;
     indexing.max_idle = cfg->outbox_parallel;
     indexing.breaker_failures = 0; /* the outbox has its own back-off */
-    enum status status = sticker_store_open(cfg->database, cfg->readers, &s->store, err);
+    enum status status = sticker_store_open(cfg->database, cfg->connections, &s->store, err);
     if (status == OK)
         status = bucket_open(cfg->bucket, cfg->s3, &s->bucket, err);
     if (status == OK)

@@ -24,7 +24,7 @@ struct sticker_service_config {
     struct http_options http;
 
     const char *database;       /* sticker_store_open's url */
-    unsigned readers;           /* connections to it; on SQLite those that read */
+    unsigned connections;       /* connections to it; on SQLite those that read */
     const char *bucket;         /* bucket_open's url; images are "media/<filename>" in it */
     const struct bucket_s3 *s3; /* how a bucket in S3 is reached; may be NULL for a folder */
     const char *cache_dir;      /* thumbnails; made if absent, may be emptied at any time */

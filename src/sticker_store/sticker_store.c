@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum status sticker_store_open(const char *url, unsigned readers, struct sticker_store **out, struct error *err)
+enum status sticker_store_open(const char *url, unsigned connections, struct sticker_store **out, struct error *err)
 {
     struct sticker_store *s = calloc(1, sizeof *s);
     if (!s)
         return err_no_memory(err, "a database");
-    enum status st =
-        db_open(url, readers, db_is_postgres_url(url) ? &sticker_schema_postgres : &sticker_schema_sqlite, &s->db, err);
+    enum status st = db_open(url, connections,
+                             db_is_postgres_url(url) ? &sticker_schema_postgres : &sticker_schema_sqlite, &s->db, err);
     if (st != OK) {
         free(s);
         return st;

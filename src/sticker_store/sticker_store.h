@@ -20,8 +20,8 @@
 
 struct sticker_store;
 /* `url`: a file path for SQLite, or postgresql://... Creates the database and applies migrations; a database newer than
- * this program is refused. `readers`: read connections (1..64), on PostgreSQL all connections. */
-enum status sticker_store_open(const char *url, unsigned readers, struct sticker_store **out,
+ * this program is refused. `connections`: those that read (1..64), on PostgreSQL all. */
+enum status sticker_store_open(const char *url, unsigned connections, struct sticker_store **out,
                                struct error *err) MUST_CHECK;
 void sticker_store_close(struct sticker_store *s); /* NULL is fine */
 enum status sticker_store_ping(struct sticker_store *s, struct error *err) MUST_CHECK;

@@ -15,7 +15,7 @@ static void fields_reach_their_members_in_any_order(void **state)
     arena_init(&a, 4 << 20);
     struct http_request req = {.arena = &a};
     struct admin_visit v = {.req = &req};
-    struct edit e = {.model = &backwards, .id = "a.png", .object = "", .seen = "1"};
+    struct edit e = {.table = &backwards, .id = "a.png", .object = "", .seen = "1"};
     while (backwards.fields[e.n].name)
         e.n++;
     for (size_t i = 0; i < e.n; i++) {

@@ -70,13 +70,13 @@ bool admin_visit(void *ctx, const struct http_request *req, struct http_response
 static const char staff_permissions[] = "dashboard.view queries.view scores.view documents.view"
                                         " documents.change stickers.view stickers.add stickers.change";
 
-static bool lists(const char *permissions, const char *model, const char *right)
+static bool lists(const char *permissions, const char *table, const char *right)
 {
-    size_t model_len = strlen(model), right_len = strlen(right);
+    size_t table_len = strlen(table), right_len = strlen(right);
     for (const char *at = permissions; *at; at += strspn(at, " ")) {
         size_t len = strcspn(at, " ");
-        if (len == model_len + 1 + right_len && memcmp(at, model, model_len) == 0 && at[model_len] == '.' &&
-            memcmp(at + model_len + 1, right, right_len) == 0)
+        if (len == table_len + 1 + right_len && memcmp(at, table, table_len) == 0 && at[table_len] == '.' &&
+            memcmp(at + table_len + 1, right, right_len) == 0)
             return true;
         at += len;
     }
@@ -88,22 +88,22 @@ bool admin_may_enter(const struct user *user, const char *permissions)
     return user->is_active && (user->is_superuser || user->is_staff || *permissions);
 }
 
-bool admin_may(const struct admin_visit *v, const char *model, enum admin_right right)
+bool admin_may(const struct admin_visit *v, const char *table, enum admin_right right)
 {
     const char *name = right == ADMIN_VIEW     ? "view"
                        : right == ADMIN_ADD    ? "add"
                        : right == ADMIN_CHANGE ? "change"
                                                : "delete";
-    const struct admin_table *m = admin_table_find(model);
-    if (m && !(m->rights & right))
+    const struct admin_table *known = admin_table_find(table);
+    if (known && !(known->rights & right))
         return false;
-    return v->session.user.is_superuser || (v->session.user.is_staff && lists(staff_permissions, model, name)) ||
-           lists(v->session.permissions, model, name);
+    return v->session.user.is_superuser || (v->session.user.is_staff && lists(staff_permissions, table, name)) ||
+           lists(v->session.permissions, table, name);
 }
 
-bool admin_needs(const struct admin_visit *v, const char *model, enum admin_right right)
+bool admin_needs(const struct admin_visit *v, const char *table, enum admin_right right)
 {
-    if (admin_may(v, model, right))
+    if (admin_may(v, table, right))
         return true;
     admin_message(v, 403, "Not allowed", "Your account may not do this. A superuser can allow it, through a group.");
     return false;
@@ -163,10 +163,10 @@ struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *ti
     out.dashboard_current = current && strcmp(current, "dashboard") == 0;
     out.dashboard = admin_may(v, "dashboard", ADMIN_VIEW);
     for (size_t i = 0; nav && i < admin_table_count; i++) {
-        const struct admin_table *m = &admin_tables[i];
-        if (admin_may(v, m->name, ADMIN_VIEW))
+        const struct admin_table *table = &admin_tables[i];
+        if (admin_may(v, table->name, ADMIN_VIEW))
             nav[out.n_nav++] = (struct tpl_admin_layout_nav){
-                .model = m->name, .title = m->title, .current = current && strcmp(current, m->name) == 0};
+                .model = table->name, .title = table->title, .current = current && strcmp(current, table->name) == 0};
     }
     out.nav = nav;
     return out;
@@ -237,17 +237,17 @@ void admin_fail(const struct admin_visit *v, const struct error *err)
 
 const struct admin_table *admin_wanted(const struct admin_visit *v, bool remote)
 {
-    const struct admin_table *m = admin_table_find(v->req->path_param);
-    if (m && (remote || !m->remote))
-        return m;
+    const struct admin_table *table = admin_table_find(v->req->path_param);
+    if (table && (remote || !table->remote))
+        return table;
     admin_message(v, 404, "Nothing here", "The admin has no such list.");
     return NULL;
 }
 
-void admin_to_list(const struct admin_visit *v, const struct admin_table *m, const char *done)
+void admin_to_list(const struct admin_visit *v, const struct admin_table *table, const char *done)
 {
     char to[128];
-    snprintf(to, sizeof to, "/admin/%s/?done=%s", m->name, done);
+    snprintf(to, sizeof to, "/admin/%s/?done=%s", table->name, done);
     admin_headers(v->res);
     http_redirect(v->res, 303, to);
 }

@@ -47,9 +47,9 @@ struct admin_visit {
 bool admin_visit(void *ctx, const struct http_request *req, struct http_response *res,
                  struct admin_visit *out) MUST_CHECK;
 /* "dashboard", or a name of admin_tables. Superusers may do everything; staff what admin.c says; groups add to it. */
-bool admin_may(const struct admin_visit *v, const char *model, enum admin_right right) MUST_CHECK;
+bool admin_may(const struct admin_visit *v, const char *table, enum admin_right right) MUST_CHECK;
 /* The same, answering 403 where not. */
-bool admin_needs(const struct admin_visit *v, const char *model, enum admin_right right) MUST_CHECK;
+bool admin_needs(const struct admin_visit *v, const char *table, enum admin_right right) MUST_CHECK;
 /* Reads the form that was sent, at most max_fields; otherwise the answer has been given: not a form, or not from
  * one of our pages. */
 bool admin_form(const struct admin_visit *v, size_t max_fields, struct form *out) MUST_CHECK;
@@ -60,17 +60,17 @@ const char *admin_field(const struct form *f, const char *name); /* "" where it 
 /* Waits for a turn at something of which only so much may be done at once; the caller posts it. False: none came. */
 bool admin_take_turn(sem_t *turns, unsigned wait_s) MUST_CHECK;
 
-/* `current`: the model that the page is about, or NULL. */
+/* `current`: the table that the page is about, or NULL. */
 struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *title, const char *current);
 void admin_headers(struct http_response *res);                            /* that all admin answers have */
 void admin_send(struct http_response *res, int status, struct buf *html); /* takes the page's memory */
 void admin_message(const struct admin_visit *v, int status, const char *heading, const char *text);
 void admin_fail(const struct admin_visit *v, const struct error *err); /* a failure, or a wrong request, as a page */
-/* The model that the URL names, which may be SearchService's only where `remote`; NULL if there is none, and then the
+/* The table that the URL names, which may be SearchService's only where `remote`; NULL if there is none, and then the
  * answer has been given. */
 const struct admin_table *admin_wanted(const struct admin_visit *v, bool remote) MUST_CHECK;
 /* Back to its list, which says what was done: a word that admin_list.c knows. */
-void admin_to_list(const struct admin_visit *v, const struct admin_table *m, const char *done);
+void admin_to_list(const struct admin_visit *v, const struct admin_table *table, const char *done);
 
 /* Encodes the images of these stickers anew, with a history entry each: SearchService is told as soon as it answers.
  * All or none; ERR_NOT_FOUND. */

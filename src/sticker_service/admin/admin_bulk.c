@@ -27,7 +27,7 @@ static const struct {
 /* One request: what shall be done to which rows. */
 struct bulk {
     const struct admin_visit *v;
-    const struct admin_table *m;
+    const struct admin_table *table;
     enum action action;
     const char *ids[MAX_IDS];
     struct edit *rows; /* [n] */
@@ -42,7 +42,7 @@ static enum status bulk_load(struct bulk *b, struct error *err)
     b->rows = arena_array(b->v->req->arena, b->n, sizeof *b->rows);
     enum status st = b->rows ? OK : err_no_memory(err, "what was selected");
     for (size_t i = 0; i < b->n && st == OK; i++) {
-        st = edit_row(b->v, b->m, b->ids[i], &b->rows[i], err);
+        st = edit_row(b->v, b->table, b->ids[i], &b->rows[i], err);
         if (st == OK && !b->rows[i].touchable)
             st = err_set(err, ERR_DENIED, "Only a superuser may do this.");
     }
@@ -59,7 +59,7 @@ static enum status fill_fields(const struct bulk *b, struct tpl_admin_confirm *o
     enum status st = shown ? edit_fields(b->v, &b->wish, all, err) : err_no_memory(err, "what was selected");
     out->fields = shown;
     for (size_t i = 0; st == OK && i < b->wish.n; i++)
-        if (b->m->fields[i].flags & FIELD_MANY)
+        if (b->table->fields[i].flags & FIELD_MANY)
             shown[out->n_fields++] = all[i];
     out->added = strcmp(b->how, "add") == 0;
     out->removed = strcmp(b->how, "remove") == 0;
@@ -74,9 +74,9 @@ static void bulk_ask(const struct bulk *b, const char *problem)
     struct buf html;
     struct list_goes goes[4];
     struct tpl_admin_confirm_goes lines[4];
-    const char *heading = arena_printf(a, actions[b->action].heading, b->n, b->m->title);
-    struct tpl_admin_confirm page = {.admin_layout = admin_layout(b->v, heading, b->m->name),
-                                     .model = b->m->name,
+    const char *heading = arena_printf(a, actions[b->action].heading, b->n, b->table->title);
+    struct tpl_admin_confirm page = {.admin_layout = admin_layout(b->v, heading, b->table->name),
+                                     .model = b->table->name,
                                      .heading = heading,
                                      .problem = problem,
                                      .action = actions[b->action].name,
@@ -85,7 +85,7 @@ static void bulk_ask(const struct bulk *b, const char *problem)
     struct tpl_admin_confirm_rows *rows = arena_array(a, b->n, sizeof *rows);
     enum status st = rows ? OK : err_no_memory(&err, "the rows");
     if (st == OK && b->action == ACTION_DELETE)
-        st = sticker_store_list_goes(b->v->service->store, b->m->name, b->ids, b->n, goes, &page.n_goes, &err);
+        st = sticker_store_list_goes(b->v->service->store, b->table->name, b->ids, b->n, goes, &page.n_goes, &err);
     if (st == OK && b->action == ACTION_EDIT)
         st = fill_fields(b, &page, &err);
     if (st != OK) {
@@ -154,7 +154,7 @@ static enum status change_row(const struct bulk *b, struct edit *e, struct error
         memcpy(words, e->words, e->n_words * sizeof *words);
     e->words = words;
     for (size_t i = 0; i < e->n && st == OK; i++) {
-        const struct admin_field *f = &b->m->fields[i];
+        const struct admin_field *f = &b->table->fields[i];
         if (f->kind != FIELD_WORDS && f->flags & FIELD_MANY && *b->wish.values[i])
             e->values[i] = b->wish.values[i];
         for (size_t k = 0; f->kind == FIELD_WORDS && k < b->wish.n_words && st == OK; k++)
@@ -178,7 +178,7 @@ static enum status make_change(const struct bulk *b, struct edit *e, struct admi
         return st == OK ? edit_change(b->v, e, before, &key, out, err) : st;
     }
     *out = (struct admin_change){.op = b->action == ACTION_DELETE ? CHANGE_DELETE : CHANGE_REINDEX,
-                                 .list = b->m->name,
+                                 .list = b->table->name,
                                  .id = e->id,
                                  .object = e->object,
                                  .before = before,
@@ -199,7 +199,7 @@ static enum status bulk_do_all(const struct bulk *b, struct error *err)
     }
     if (st == OK && n)
         st = sticker_store_change(b->v->service->store, &who, changes, n, err);
-    if (st == OK && b->m->reindexes)
+    if (st == OK && b->table->reindexes)
         outbox_wake(b->v->service->outbox);
     return st;
 }
@@ -221,17 +221,17 @@ static enum status read_ids(const struct form *form, struct bulk *b, struct erro
     return b->n ? OK : err_set(err, ERR_INVALID, "Nothing was selected.");
 }
 
-static bool possible(const struct admin_table *m, enum action action)
+static bool possible(const struct admin_table *table, enum action action)
 {
-    return action == ACTION_REINDEX ? m->reindexes : action != ACTION_EDIT || admin_table_edits_many(m);
+    return action == ACTION_REINDEX ? table->reindexes : action != ACTION_EDIT || admin_table_edits_many(table);
 }
 
 /* What was wished; *problem: why it cannot be done. */
 static enum status read_wish(const struct form *form, struct bulk *b, const char **problem, struct error *err)
 {
-    enum status st = edit_row(b->v, b->m, "", &b->wish, err);
+    enum status st = edit_row(b->v, b->table, "", &b->wish, err);
     for (size_t i = 0; i < b->wish.n; i++)
-        b->wish.fixed[i] = !(b->m->fields[i].flags & FIELD_MANY);
+        b->wish.fixed[i] = !(b->table->fields[i].flags & FIELD_MANY);
     b->how = admin_field(form, "how");
     if (strcmp(b->how, "remove") != 0 && strcmp(b->how, "replace") != 0)
         b->how = "add";
@@ -239,7 +239,7 @@ static enum status read_wish(const struct form *form, struct bulk *b, const char
         st = edit_read(form, &b->wish, b->v->req->arena, err);
     size_t wishes = b->wish.n_words;
     for (size_t i = 0; st == OK && i < b->wish.n; i++)
-        wishes += b->m->fields[i].flags & FIELD_MANY && *b->wish.values[i];
+        wishes += b->table->fields[i].flags & FIELD_MANY && *b->wish.values[i];
     if (b->wish.wrong)
         *problem = "Nothing was changed: something needs another look.";
     else if (!wishes)
@@ -252,8 +252,8 @@ void handle_admin_delete_page(void *ctx, const struct http_request *req, struct 
     struct admin_visit v;
     struct error err;
     struct bulk b = {.v = &v, .action = ACTION_DELETE, .n = 1};
-    if (!admin_visit(ctx, req, res, &v) || !(b.m = admin_wanted(&v, false)) ||
-        !admin_needs(&v, b.m->name, ADMIN_DELETE))
+    if (!admin_visit(ctx, req, res, &v) || !(b.table = admin_wanted(&v, false)) ||
+        !admin_needs(&v, b.table->name, ADMIN_DELETE))
         return;
     enum status st = http_param(req, "id", &b.ids[0], &err);
     if (st == OK)
@@ -271,15 +271,15 @@ void handle_admin_action(void *ctx, const struct http_request *req, struct http_
     struct error err;
     struct bulk b = {.v = &v};
     const char *problem = NULL;
-    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form) || !(b.m = admin_wanted(&v, false)))
+    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form) || !(b.table = admin_wanted(&v, false)))
         return;
     while (b.action < ACTION_COUNT && strcmp(actions[b.action].name, admin_field(&form, "action")) != 0)
         b.action++;
-    if (b.action == ACTION_COUNT || !possible(b.m, b.action)) {
+    if (b.action == ACTION_COUNT || !possible(b.table, b.action)) {
         admin_message(&v, 400, "That did not work", "There is no such action.");
         return;
     }
-    if (!admin_needs(&v, b.m->name, actions[b.action].right))
+    if (!admin_needs(&v, b.table->name, actions[b.action].right))
         return;
     bool confirmed = strcmp(admin_field(&form, "confirmed"), "yes") == 0;
     enum status st = read_ids(&form, &b, &err);
@@ -287,7 +287,7 @@ void handle_admin_action(void *ctx, const struct http_request *req, struct http_
         const char **ids = arena_array(req->arena, b.n, sizeof *ids);
         if (ids) {
             memcpy(ids, b.ids, b.n * sizeof *ids);
-            admin_export_selected(&v, b.m, ids, b.n, actions[b.action].name);
+            admin_export_selected(&v, b.table, ids, b.n, actions[b.action].name);
             return;
         }
         st = err_no_memory(&err, "the rows");
@@ -304,7 +304,7 @@ void handle_admin_action(void *ctx, const struct http_request *req, struct http_
     if (tried)
         st = bulk_do_all(&b, &err);
     if (st == OK)
-        admin_to_list(&v, b.m, actions[b.action].done);
+        admin_to_list(&v, b.table, actions[b.action].done);
     else if (tried && st == ERR_INVALID && b.action == ACTION_EDIT)
         bulk_ask(&b, err.message);
     else

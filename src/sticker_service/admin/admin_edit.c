@@ -33,19 +33,19 @@ static enum status load_row(const struct admin_visit *v, struct edit *e, struct 
     struct arena *a = v->req->arena;
     const char *columns[ADMIN_MAX_FIELDS + 2], **cells;
     size_t n = 0, at = 2;
-    columns[n++] = e->model->object;
-    columns[n++] = same(e->model->name, "history") ? "at_us" : "modified_us";
+    columns[n++] = e->table->object;
+    columns[n++] = same(e->table->name, "history") ? "at_us" : "modified_us";
     for (size_t i = 0; i < e->n; i++)
-        if (column_of(&e->model->fields[i]))
-            columns[n++] = column_of(&e->model->fields[i]);
-    enum status st = sticker_store_list_row(v->service->store, e->model->name, e->id, columns, n, a, &cells, err);
+        if (column_of(&e->table->fields[i]))
+            columns[n++] = column_of(&e->table->fields[i]);
+    enum status st = sticker_store_list_row(v->service->store, e->table->name, e->id, columns, n, a, &cells, err);
     if (st != OK)
         return st;
     e->object = cells[0];
     e->seen = cells[1];
     for (size_t i = 0; i < e->n; i++)
-        e->before[i] = e->values[i] = column_of(&e->model->fields[i]) ? cells[at++] : "";
-    if (!same(e->model->name, "stickers"))
+        e->before[i] = e->values[i] = column_of(&e->table->fields[i]) ? cells[at++] : "";
+    if (!same(e->table->name, "stickers"))
         return OK;
     st = sticker_store_get(v->service->store, e->id, a, &e->sticker, err);
     e->n_words = st == OK ? e->sticker.n_words : 0;
@@ -62,38 +62,38 @@ static bool may_touch(const struct admin_visit *v, const struct edit *e)
 {
     if (v->session.user.is_superuser)
         return true;
-    if (same(e->model->name, "groups"))
+    if (same(e->table->name, "groups"))
         return false;
-    if (!same(e->model->name, "users") || !*e->id)
+    if (!same(e->table->name, "users") || !*e->id)
         return true;
     for (size_t i = 0; i < e->n; i++)
-        if (e->model->fields[i].flags & FIELD_SUPERUSER_ONLY && *e->before[i] && !same(e->before[i], "0"))
+        if (e->table->fields[i].flags & FIELD_SUPERUSER_ONLY && *e->before[i] && !same(e->before[i], "0"))
             return false;
     return true;
 }
 
-enum status edit_row(const struct admin_visit *v, const struct admin_table *m, const char *id, struct edit *e,
+enum status edit_row(const struct admin_visit *v, const struct admin_table *table, const char *id, struct edit *e,
                      struct error *err)
 {
-    *e = (struct edit){.model = m, .id = id, .object = "", .seen = "0"};
-    while (m->fields[e->n].name)
+    *e = (struct edit){.table = table, .id = id, .object = "", .seen = "0"};
+    while (table->fields[e->n].name)
         e->n++;
     for (size_t i = 0; i < e->n; i++)
-        e->before[i] = e->values[i] = same(m->fields[i].name, "is_active") ? "1" : "";
+        e->before[i] = e->values[i] = same(table->fields[i].name, "is_active") ? "1" : "";
     enum status st = *id ? load_row(v, e, err) : OK;
     e->touchable = may_touch(v, e);
     return st;
 }
 
-enum status edit_start(const struct admin_visit *v, const struct admin_table *m, const char *id, struct edit *e,
+enum status edit_start(const struct admin_visit *v, const struct admin_table *table, const char *id, struct edit *e,
                        struct error *err)
 {
-    enum status st = edit_row(v, m, id, e, err);
+    enum status st = edit_row(v, table, id, e, err);
     enum admin_right right = *e->id ? ADMIN_CHANGE : ADMIN_ADD;
-    bool may = e->touchable && admin_may(v, m->name, right);
+    bool may = e->touchable && admin_may(v, table->name, right);
     for (size_t i = 0; i < e->n; i++)
-        e->fixed[i] = !may || (*e->id && m->fields[i].flags & FIELD_ADD_ONLY) ||
-                      (m->fields[i].flags & FIELD_SUPERUSER_ONLY && !v->session.user.is_superuser);
+        e->fixed[i] = !may || (*e->id && table->fields[i].flags & FIELD_ADD_ONLY) ||
+                      (table->fields[i].flags & FIELD_SUPERUSER_ONLY && !v->session.user.is_superuser);
     return st;
 }
 
@@ -140,7 +140,7 @@ static enum status read_words(const struct form *form, struct edit *e, size_t fi
                      strlen(language) ||
                  strlen(language) > 35)
             wrong(e, field, "A language is a tag such as en or pt-BR.");
-        else if (strlen(normal) > e->model->fields[field].max)
+        else if (strlen(normal) > e->table->fields[field].max)
             wrong(e, field, "These are too many words for one language.");
     }
     return OK;
@@ -163,7 +163,7 @@ bool edit_is_open(const struct edit *e, const struct admin_field *f)
 
 static void check_value(struct edit *e, size_t i)
 {
-    const struct admin_field *f = &e->model->fields[i];
+    const struct admin_field *f = &e->table->fields[i];
     const char *value = e->values[i];
     size_t len = strlen(value);
     enum rating rating;
@@ -191,7 +191,7 @@ enum status edit_read(const struct form *form, struct edit *e, struct arena *a, 
 {
     e->seen = admin_field(form, "seen");
     for (size_t i = 0; i < e->n; i++) {
-        const struct admin_field *f = &e->model->fields[i];
+        const struct admin_field *f = &e->table->fields[i];
         if (e->fixed[i])
             continue;
         if (f->kind == FIELD_WORDS) {
@@ -223,7 +223,7 @@ const char *edit_json(const struct edit *e, struct arena *a)
     struct buf out;
     buf_init(&out, MAX_JSON);
     for (size_t i = 0; i < e->n; i++) {
-        const struct admin_field *f = &e->model->fields[i];
+        const struct admin_field *f = &e->table->fields[i];
         buf_printf(&out, "%s\"%s\":", i ? "," : "{", f->name);
         if (f->kind == FIELD_WORDS) {
             for (size_t k = 0; k < e->n_words; k++) {
@@ -256,13 +256,13 @@ static void fill_sticker(struct edit *e)
                  {"source", &k->source}};
     for (size_t i = 0; i < e->n; i++)
         for (size_t t = 0; t < sizeof texts / sizeof *texts; t++)
-            if (same(e->model->fields[i].name, texts[t].field))
+            if (same(e->table->fields[i].name, texts[t].field))
                 *texts[t].member = e->values[i];
     for (size_t i = 0; i < e->n; i++)
-        if (same(e->model->fields[i].name, "rating")) {
+        if (same(e->table->fields[i].name, "rating")) {
             (void)rating_parse(e->values[i], &k->rating); /* "": as it is */
             e->values[i] = rating_name(k->rating);
-        } else if (same(e->model->fields[i].name, "animated")) {
+        } else if (same(e->table->fields[i].name, "animated")) {
             k->animated = *e->values[i] ? same(e->values[i], "1") : k->animated;
             e->values[i] = k->animated ? "1" : "0";
         }
@@ -280,23 +280,23 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
     size_t n = 0;
     enum status st = fields && terms ? OK : err_no_memory(err, "a form");
     for (size_t i = 0; i < e->n && st == OK; i++) {
-        const struct admin_field *f = &e->model->fields[i];
+        const struct admin_field *f = &e->table->fields[i];
         if (f->kind == FIELD_PASSWORD && *e->values[i]) {
             st = secret_hash_password(e->values[i], hash, err);
             fields[n++] = (struct admin_pair){"password_hash", arena_strdup(a, hash)};
         } else if (f->kind != FIELD_PASSWORD && f->kind != FIELD_WORDS) {
             fields[n++] = (struct admin_pair){f->name, e->values[i]};
         }
-        if (i == 0 || same(f->name, e->model->object))
-            e->object = same(e->model->name, "stickers") ? e->sticker.filename : e->values[i];
+        if (i == 0 || same(f->name, e->table->object))
+            e->object = same(e->table->name, "stickers") ? e->sticker.filename : e->values[i];
     }
-    if (st == OK && same(e->model->name, "tokens")) {
+    if (st == OK && same(e->table->name, "tokens")) {
         auth_token_new(token);
         auth_token_hash(token, token_hash);
         fields[n++] = (struct admin_pair){"hash_hex", arena_strdup(a, token_hash)};
         *key = arena_strdup(a, token);
     }
-    if (st == OK && same(e->model->name, "stickers")) {
+    if (st == OK && same(e->table->name, "stickers")) {
         fill_sticker(e);
         st = text_sticker_terms(e->sticker.title, e->sticker.filename, e->words, e->n_words, a, terms, err);
         if (st == ERR_TOO_LARGE || st == ERR_INVALID)
@@ -306,7 +306,7 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
     if (st != OK)
         return st;
     *out = (struct admin_change){.op = *e->id ? CHANGE_UPDATE : CHANGE_ADD,
-                                 .list = e->model->name,
+                                 .list = e->table->name,
                                  .id = *e->id ? e->id : NULL,
                                  .seen_us = strtoll(e->seen, NULL, 10),
                                  .sticker = &e->sticker,
@@ -330,7 +330,7 @@ enum status edit_save(const struct admin_visit *v, struct edit *e, const char *b
     enum status st = edit_change(v, e, before, key, &change, err);
     if (st == OK)
         st = sticker_store_change(v->service->store, &who, &change, 1, err);
-    if (st == OK && e->model->reindexes)
+    if (st == OK && e->table->reindexes)
         outbox_wake(v->service->outbox);
     return st;
 }

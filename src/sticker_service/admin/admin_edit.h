@@ -7,7 +7,7 @@
 
 /* All strings live in the request's arena. */
 struct edit {
-    const struct admin_table *model;
+    const struct admin_table *table;
     const char *id; /* "" for a new one */
     const char *object, *seen;
     const char *values[ADMIN_MAX_FIELDS], *before[ADMIN_MAX_FIELDS], *problems[ADMIN_MAX_FIELDS];
@@ -19,11 +19,11 @@ struct edit {
     bool wrong, conflict;
 };
 
-/* The row `id` of the model as it is, or a new one for "". ERR_NOT_FOUND. */
-enum status edit_row(const struct admin_visit *v, const struct admin_table *m, const char *id, struct edit *out,
+/* The row `id` of the table as it is, or a new one for "". ERR_NOT_FOUND. */
+enum status edit_row(const struct admin_visit *v, const struct admin_table *table, const char *id, struct edit *out,
                      struct error *err) MUST_CHECK;
 /* The same for a form: `fixed` is what this person may not change. */
-enum status edit_start(const struct admin_visit *v, const struct admin_table *m, const char *id, struct edit *out,
+enum status edit_start(const struct admin_visit *v, const struct admin_table *table, const char *id, struct edit *out,
                        struct error *err) MUST_CHECK;
 /* Is the field a choice in which nothing may be chosen? Then a row stays as it is, and a new one is as its picture. */
 bool edit_is_open(const struct edit *e, const struct admin_field *f);

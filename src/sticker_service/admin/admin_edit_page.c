@@ -70,7 +70,7 @@ static enum status fill_options(const struct admin_visit *v, const struct admin_
 static enum status fill_choice(const struct admin_visit *v, const struct edit *e, size_t i, struct tpl_admin_field *out,
                                struct error *err)
 {
-    const struct admin_field *f = &e->model->fields[i];
+    const struct admin_field *f = &e->table->fields[i];
     struct tpl_admin_field_options *options = arena_array(v->req->arena, RATING_R + 2, sizeof *options);
     if (!options)
         return err_no_memory(err, "a form");
@@ -105,10 +105,10 @@ static enum status fill_words(const struct admin_visit *v, const struct edit *e,
     return OK;
 }
 
-static bool has_field(const struct tpl_admin_form *page, const struct admin_table *m, const char *name)
+static bool has_field(const struct tpl_admin_form *page, const struct admin_table *table, const char *name)
 {
     for (size_t i = 0; i < page->n_fields; i++)
-        if (is_name(m->fields[i].name, name))
+        if (is_name(table->fields[i].name, name))
             return true;
     return false;
 }
@@ -121,13 +121,13 @@ static enum status fill_facts(const struct admin_visit *v, const struct edit *e,
     const char *columns[ADMIN_MAX_COLUMNS], **cells;
     size_t n = 0;
     struct tpl_admin_form_facts *facts = arena_array(a, ADMIN_MAX_COLUMNS, sizeof *facts);
-    for (const struct admin_column *c = e->model->columns; c->name; c++)
+    for (const struct admin_column *c = e->table->columns; c->name; c++)
         columns[n++] = c->name;
     if (!facts)
         return err_no_memory(err, "a form");
-    enum status st = sticker_store_list_row(v->service->store, e->model->name, e->id, columns, n, a, &cells, err);
+    enum status st = sticker_store_list_row(v->service->store, e->table->name, e->id, columns, n, a, &cells, err);
     for (size_t i = 0; st == OK && i < n; i++) {
-        const struct admin_column *c = &e->model->columns[i];
+        const struct admin_column *c = &e->table->columns[i];
         char when[28];
         if (c->kind == KIND_PICTURE) {
             struct buf url;
@@ -136,7 +136,7 @@ static enum status fill_facts(const struct admin_visit *v, const struct edit *e,
             out->picture = arena_strdup(a, buf_str(&url));
             buf_free(&url);
         }
-        if (has_field(out, e->model, c->name))
+        if (has_field(out, e->table, c->name))
             continue;
         struct tpl_admin_form_facts *fact = &facts[out->n_facts++];
         *fact =
@@ -160,7 +160,7 @@ enum status edit_fields(const struct admin_visit *v, const struct edit *e, struc
         [FIELD_CHOICES] = "choices", [FIELD_WORDS] = "words",   [FIELD_RATING] = "choice"};
     enum status st = OK;
     for (size_t i = 0; i < e->n && st == OK; i++) {
-        const struct admin_field *f = &e->model->fields[i];
+        const struct admin_field *f = &e->table->fields[i];
         out[i] = (struct tpl_admin_field){.name = f->name,
                                           .label = f->label,
                                           .kind = kinds[f->kind],
@@ -186,20 +186,20 @@ static void show(const struct admin_visit *v, const struct edit *e, int status, 
 {
     struct error err;
     struct buf html;
-    const struct admin_table *m = e->model;
+    const struct admin_table *table = e->table;
     struct tpl_admin_field fields[ADMIN_MAX_FIELDS] = {0};
-    bool view_only = m->rights == ADMIN_VIEW;
-    const char *heading = *e->id ? e->object : arena_printf(v->req->arena, "Add a %s", m->one);
-    struct tpl_admin_form page = {.admin_layout = admin_layout(v, heading, m->name),
-                                  .model = m->name,
-                                  .heading = html_is(heading) ? heading : m->title,
+    bool view_only = table->rights == ADMIN_VIEW;
+    const char *heading = *e->id ? e->object : arena_printf(v->req->arena, "Add a %s", table->one);
+    struct tpl_admin_form page = {.admin_layout = admin_layout(v, heading, table->name),
+                                  .model = table->name,
+                                  .heading = html_is(heading) ? heading : table->title,
                                   .id = e->id,
                                   .seen = e->seen,
                                   .problem = problem,
                                   .noted = noted,
-                                  .can_delete = e->touchable && admin_may(v, m->name, ADMIN_DELETE),
-                                  .has_document =
-                                      is_name(m->name, "stickers") && *e->id && admin_may(v, "documents", ADMIN_VIEW),
+                                  .can_delete = e->touchable && admin_may(v, table->name, ADMIN_DELETE),
+                                  .has_document = is_name(table->name, "stickers") && *e->id &&
+                                                  admin_may(v, "documents", ADMIN_VIEW),
                                   .fields = fields,
                                   .n_fields = view_only ? 0 : e->n};
     enum status st = *e->id ? fill_facts(v, e, &page, &err) : OK;
@@ -217,20 +217,20 @@ static void show(const struct admin_visit *v, const struct edit *e, int status, 
 }
 
 /* The row that the URL names. Stickers are not added here but uploaded: then the answer is given. */
-static bool start(const struct admin_visit *v, const struct admin_table *m, struct edit *e)
+static bool start(const struct admin_visit *v, const struct admin_table *table, struct edit *e)
 {
     struct error err;
     const char *id;
     enum status st = param_or(v->req, "id", "", &id, &err);
     if (st == OK)
-        st = edit_start(v, m, id, e, &err);
+        st = edit_start(v, table, id, e, &err);
     if (st != OK) {
         admin_fail(v, &err);
         return false;
     }
-    if (!*id && m->upload) {
+    if (!*id && table->upload) {
         admin_headers(v->res);
-        http_redirect(v->res, 303, m->upload);
+        http_redirect(v->res, 303, table->upload);
         return false;
     }
     return true;
@@ -240,11 +240,11 @@ void handle_admin_edit_page(void *ctx, const struct http_request *req, struct ht
 {
     struct admin_visit v;
     struct edit e;
-    const struct admin_table *m;
-    if (!admin_visit(ctx, req, res, &v) || !(m = admin_wanted(&v, false)) || !admin_needs(&v, m->name, ADMIN_VIEW) ||
-        !start(&v, m, &e))
+    const struct admin_table *table;
+    if (!admin_visit(ctx, req, res, &v) || !(table = admin_wanted(&v, false)) ||
+        !admin_needs(&v, table->name, ADMIN_VIEW) || !start(&v, table, &e))
         return;
-    if (*e.id || admin_needs(&v, m->name, ADMIN_ADD))
+    if (*e.id || admin_needs(&v, table->name, ADMIN_ADD))
         show(&v, &e, 200, NULL, NULL);
 }
 
@@ -252,7 +252,7 @@ void handle_admin_edit_page(void *ctx, const struct http_request *req, struct ht
 static void show_conflict(const struct admin_visit *v, struct edit *e)
 {
     struct edit now;
-    if (!start(v, e->model, &now))
+    if (!start(v, e->table, &now))
         return;
     memcpy(e->before, now.before, sizeof e->before);
     e->seen = now.seen;
@@ -266,13 +266,13 @@ void handle_admin_edit(void *ctx, const struct http_request *req, struct http_re
     struct edit e;
     struct form form;
     struct error err;
-    const struct admin_table *m;
+    const struct admin_table *table;
     const char *key = NULL, *before = "";
     enum status st = OK;
-    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form) || !(m = admin_wanted(&v, false)) ||
-        !start(&v, m, &e))
+    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form) || !(table = admin_wanted(&v, false)) ||
+        !start(&v, table, &e))
         return;
-    if (!admin_needs(&v, m->name, *e.id ? ADMIN_CHANGE : ADMIN_ADD))
+    if (!admin_needs(&v, table->name, *e.id ? ADMIN_CHANGE : ADMIN_ADD))
         return;
     if (!e.touchable) {
         admin_message(&v, 403, "Not allowed", "Only a superuser may change this.");
@@ -292,7 +292,7 @@ void handle_admin_edit(void *ctx, const struct http_request *req, struct http_re
         const char *said = arena_printf(req->arena, "The token, shown this once: %s", key);
         show(&v, &e, 200, NULL, said);
     } else if (st == OK) {
-        admin_to_list(&v, m, *e.id ? "changed" : "added");
+        admin_to_list(&v, table, *e.id ? "changed" : "added");
     } else if (st == ERR_CONFLICT) {
         show_conflict(&v, &e);
     } else if (st == ERR_INVALID) {

@@ -55,7 +55,7 @@ static void export_put_row(struct download *d, const char *const *cells)
         buf_puts(&d->text, d->began ? ",\n{" : "\n{");
     d->began = true;
     for (size_t i = 0; i < d->state.n_columns; i++) {
-        const struct admin_column *c = &d->state.model->columns[i];
+        const struct admin_column *c = &d->state.table->columns[i];
         buf_puts(&d->text, i ? "," : "");
         if (d->json)
             buf_printf(&d->text, "\"%.*s\":", export_name_length(c), c->name);
@@ -69,7 +69,7 @@ static enum status export_next_page(struct download *d, struct error *err)
     struct list_page page;
     struct list_ask ask = list_state_ask(&d->state, EXPORT_ROWS, true);
     arena_reset(&d->arena);
-    enum status st = list_state_page(d->service, d->state.model, &ask, &d->arena, &page, err);
+    enum status st = list_state_page(d->service, d->state.table, &ask, &d->arena, &page, err);
     if (st != OK)
         return st;
     for (size_t i = 0; i < page.n; i++)
@@ -87,7 +87,7 @@ static enum status next_selected(struct download *d, struct error *err)
     for (size_t i = 0; i < d->n_ids && (st == OK || st == ERR_NOT_FOUND); i++) {
         const char **cells;
         arena_reset(&d->arena);
-        st = sticker_store_list_row(d->service->store, d->state.model->name, d->ids[i], d->state.columns,
+        st = sticker_store_list_row(d->service->store, d->state.table->name, d->ids[i], d->state.columns,
                                     d->state.n_columns, &d->arena, &cells, err);
         if (st == OK)
             export_put_row(d, cells);
@@ -154,7 +154,7 @@ static enum status export_note(const struct admin_visit *v, const struct list_st
     buf_puts(&out, "}");
     enum status st = buf_status(&out, err);
     if (st == OK)
-        st = audit_note(v->service->store, v->session.user.username, v->address, CHANGE_EXPORT, s->model->name, format,
+        st = audit_note(v->service->store, v->session.user.username, v->address, CHANGE_EXPORT, s->table->name, format,
                         buf_str(&out), err);
     buf_free(&out);
     return st;
@@ -180,7 +180,7 @@ static void export_send(const struct admin_visit *v, const struct list_state *s,
     arena_init(&d->arena, EXPORT_BYTES);
     buf_init(&d->text, EXPORT_BYTES);
     buf_puts(&d->text, json ? "[" : "");
-    const struct admin_column *columns = s->model->columns;
+    const struct admin_column *columns = s->table->columns;
     for (const struct admin_column *c = columns; c->name; c++) {
         d->state.columns[d->state.n_columns++] = c->name;
         if (!json)
@@ -189,22 +189,22 @@ static void export_send(const struct admin_visit *v, const struct list_state *s,
     buf_puts(&d->text, json ? "" : "\r\n");
     if (next_part(d, &err) != OK || export_note(v, s, n_ids, format, &err) != OK) { /* while it can still be said */
         download_done(d);
-        list_state_fail(v, s->model, &err);
+        list_state_fail(v, s->table, &err);
         return;
     }
-    log_info("\"%s\" exports the %s from %s", v->session.user.username, s->model->name, v->address);
+    log_info("\"%s\" exports the %s from %s", v->session.user.username, s->table->name, v->address);
     char disposition[96];
-    snprintf(disposition, sizeof disposition, "attachment; filename=\"peel-%s.%s\"", s->model->name, format);
+    snprintf(disposition, sizeof disposition, "attachment; filename=\"peel-%s.%s\"", s->table->name, format);
     admin_headers(v->res);
     http_header_add(v->res, "Content-Disposition", disposition);
     http_body_stream(v->res, 200, json ? "application/json" : "text/csv; charset=utf-8", download_next, download_done,
                      d);
 }
 
-void admin_export_selected(const struct admin_visit *v, const struct admin_table *m, const char *const *ids, size_t n,
-                           const char *format)
+void admin_export_selected(const struct admin_visit *v, const struct admin_table *table, const char *const *ids,
+                           size_t n, const char *format)
 {
-    export_send(v, &(struct list_state){.model = m}, ids, n, format);
+    export_send(v, &(struct list_state){.table = table}, ids, n, format);
 }
 
 void handle_admin_export(void *ctx, const struct http_request *req, struct http_response *res)
@@ -212,11 +212,12 @@ void handle_admin_export(void *ctx, const struct http_request *req, struct http_
     struct admin_visit v;
     struct error err;
     const char *format;
-    const struct admin_table *m;
+    const struct admin_table *table;
     struct list_state s;
-    if (!admin_visit(ctx, req, res, &v) || !(m = admin_wanted(&v, true)) || !admin_needs(&v, m->name, ADMIN_VIEW))
+    if (!admin_visit(ctx, req, res, &v) || !(table = admin_wanted(&v, true)) ||
+        !admin_needs(&v, table->name, ADMIN_VIEW))
         return;
-    enum status st = list_state_read(&v, m, &s, &err);
+    enum status st = list_state_read(&v, table, &s, &err);
     if (st == OK)
         st = param_or(req, "format", "csv", &format, &err);
     if (st == OK)

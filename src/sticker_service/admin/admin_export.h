@@ -6,7 +6,7 @@
 #include "sticker_service/admin/admin_tables.h"
 
 /* Answers with these rows as a file, "csv" or "json"; `ids` live as long as the request. */
-void admin_export_selected(const struct admin_visit *v, const struct admin_table *m, const char *const *ids, size_t n,
-                           const char *format);
+void admin_export_selected(const struct admin_visit *v, const struct admin_table *table, const char *const *ids,
+                           size_t n, const char *format);
 
 #endif

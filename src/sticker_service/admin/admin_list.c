@@ -24,7 +24,7 @@ static enum status list_read_words(struct list_state *s, struct arena *a, struct
 /* The database has microseconds, people type days. */
 static enum status read_filter(struct list_state *s, size_t i, const struct http_request *req, struct error *err)
 {
-    const struct admin_filter *f = &s->model->filters[i];
+    const struct admin_filter *f = &s->table->filters[i];
     enum status st = param_or(req, f->name, "", &s->values[i], err);
     if (st != OK || !*s->values[i])
         return st;
@@ -40,22 +40,22 @@ static enum status read_filter(struct list_state *s, size_t i, const struct http
     return OK;
 }
 
-enum status list_state_read(const struct admin_visit *v, const struct admin_table *m, struct list_state *s,
+enum status list_state_read(const struct admin_visit *v, const struct admin_table *table, struct list_state *s,
                             struct error *err)
 {
     const struct http_request *req = v->req;
     const char *order = "", *back = "";
-    *s = (struct list_state){.model = m};
+    *s = (struct list_state){.table = table};
     enum status st = param_or(req, "q", "", &s->search, err);
     if (st == OK)
-        st = param_or(req, "sort", m->sort, &s->sort, err);
+        st = param_or(req, "sort", table->sort, &s->sort, err);
     if (st == OK)
-        st = param_or(req, "order", strcmp(s->sort, m->sort) == 0 ? "down" : "up", &order, err);
+        st = param_or(req, "order", strcmp(s->sort, table->sort) == 0 ? "down" : "up", &order, err);
     if (st == OK)
         st = param_or(req, "at", "", &s->cursor, err);
     if (st == OK)
         st = param_or(req, "back", "", &back, err);
-    for (size_t i = 0; st == OK && m->filters[i].name; i++)
+    for (size_t i = 0; st == OK && table->filters[i].name; i++)
         st = read_filter(s, i, req, err);
     if (st == OK && strlen(s->search) > 1000)
         st = err_set(err, ERR_INVALID, "The search is too long.");
@@ -64,7 +64,7 @@ enum status list_state_read(const struct admin_visit *v, const struct admin_tabl
     if (st != OK)
         return st;
     bool sorts = false;
-    for (const struct admin_column *c = m->columns; c->name; c++)
+    for (const struct admin_column *c = table->columns; c->name; c++)
         sorts = sorts || (strcmp(c->name, s->sort) == 0 && c->flags & COLUMN_SORTS);
     if (!sorts)
         return err_set(err, ERR_INVALID, "This list does not sort by \"%.40s\".", s->sort);
@@ -75,7 +75,7 @@ enum status list_state_read(const struct admin_visit *v, const struct admin_tabl
 
 struct list_ask list_state_ask(const struct list_state *s, size_t limit, bool thorough)
 {
-    return (struct list_ask){.list = s->model->name,
+    return (struct list_ask){.list = s->table->name,
                              .columns = s->columns,
                              .n_columns = s->n_columns,
                              .sort = s->sort,
@@ -107,10 +107,10 @@ static const char *state_url(const struct list_state *s, struct arena *a, const 
 {
     struct buf out;
     buf_init(&out, 64u << 10);
-    buf_printf(&out, "/admin/%s/%s?sort=%s&order=%s", s->model->name, page, sort, descending ? "down" : "up");
+    buf_printf(&out, "/admin/%s/%s?sort=%s&order=%s", s->table->name, page, sort, descending ? "down" : "up");
     put_pair(&out, "q", s->search);
-    for (size_t i = 0; s->model->filters[i].name; i++)
-        put_pair(&out, s->model->filters[i].name, s->values[i]);
+    for (size_t i = 0; s->table->filters[i].name; i++)
+        put_pair(&out, s->table->filters[i].name, s->values[i]);
     put_pair(&out, "at", cursor);
     put_pair(&out, "back", backwards ? "1" : "");
     const char *url = out.failed ? NULL : arena_strdup(a, buf_str(&out));
@@ -160,7 +160,7 @@ static enum status fill_rows(const struct list_state *s, const struct list_page 
         return err_no_memory(err, "a list");
     const struct admin_column *shown[ADMIN_MAX_COLUMNS];
     size_t n = 0;
-    for (const struct admin_column *c = s->model->columns; c->name; c++) {
+    for (const struct admin_column *c = s->table->columns; c->name; c++) {
         if (!(c->flags & COLUMN_LISTED))
             continue;
         bool current = strcmp(c->name, s->sort) == 0;
@@ -195,17 +195,18 @@ static enum status fill_rows(const struct list_state *s, const struct list_page 
     return OK;
 }
 
-enum status list_state_page(struct sticker_service *s, const struct admin_table *m, const struct list_ask *ask,
+enum status list_state_page(struct sticker_service *s, const struct admin_table *table, const struct list_ask *ask,
                             struct arena *a, struct list_page *out, struct error *err)
 {
-    return m->remote ? documents_list_page(s, ask, a, out, err) : sticker_store_list_page(s->store, ask, a, out, err);
+    return table->remote ? documents_list_page(s, ask, a, out, err)
+                         : sticker_store_list_page(s->store, ask, a, out, err);
 }
 
 static enum status fill_filter(const struct admin_visit *v, const struct list_state *s, size_t i,
                                struct tpl_admin_list_filters *out, struct error *err)
 {
     struct arena *a = v->req->arena;
-    const struct admin_filter *f = &s->model->filters[i];
+    const struct admin_filter *f = &s->table->filters[i];
     *out = (struct tpl_admin_list_filters){.name = f->name,
                                            .label = f->label,
                                            .value = s->values[i],
@@ -229,16 +230,16 @@ static enum status fill_filter(const struct admin_visit *v, const struct list_st
         return OK;
     const char **values;
     size_t n;
-    enum status st = s->model->remote
+    enum status st = s->table->remote
                          ? documents_models(v->service, a, &values, &n, err)
-                         : sticker_store_list_values(v->service->store, s->model->name, f->name, a, &values, &n, err);
+                         : sticker_store_list_values(v->service->store, s->table->name, f->name, a, &values, &n, err);
     for (size_t k = 0; st == OK && k < n; k++)
         options[out->n_options++] = (struct tpl_admin_list_filters_options){.value = values[k], .label = values[k]};
     return st;
 }
 
 /* "About 100,000 stickers." */
-static const char *say_total(const struct list_page *page, const struct admin_table *m, struct arena *a)
+static const char *say_total(const struct list_page *page, const struct admin_table *table, struct arena *a)
 {
     if (page->cut)
         return arena_printf(a, "More than %d match: only so many were looked at. Add a word.", LIST_MATCHES);
@@ -246,7 +247,7 @@ static const char *say_total(const struct list_page *page, const struct admin_ta
         return "Not all were looked at yet: “Look further” goes on.";
     if (page->total < 0)
         return "";
-    return arena_printf(a, "%s%lld in %s.", page->about ? "About " : "", (long long)page->total, m->title);
+    return arena_printf(a, "%s%lld in %s.", page->about ? "About " : "", (long long)page->total, table->title);
 }
 
 static const char *say_done(const char *done)
@@ -274,15 +275,15 @@ static enum status fill_list(const struct admin_visit *v, const struct list_stat
     if (st == OK)
         st = param_or(v->req, "done", "", &done, err);
     if (st == OK)
-        st = list_state_page(v->service, s->model, &ask, a, &page, err);
+        st = list_state_page(v->service, s->table, &ask, a, &page, err);
     if (st == OK)
         st = fill_rows(s, &page, a, out, err);
-    for (size_t i = 0; st == OK && s->model->filters[i].name; i++)
+    for (size_t i = 0; st == OK && s->table->filters[i].name; i++)
         st = fill_filter(v, s, i, &filters[out->n_filters++], err);
     if (st != OK)
         return st;
     out->filters = filters;
-    out->total = say_total(&page, s->model, a);
+    out->total = say_total(&page, s->table, a);
     out->noted = say_done(done);
     out->unfinished = page.unfinished;
     if (*page.next)
@@ -293,20 +294,20 @@ static enum status fill_list(const struct admin_visit *v, const struct list_stat
     return OK;
 }
 
-void list_state_fail(const struct admin_visit *v, const struct admin_table *m, const struct error *err)
+void list_state_fail(const struct admin_visit *v, const struct admin_table *table, const struct error *err)
 {
-    if (m->remote)
+    if (table->remote)
         documents_fail(v, err);
     else
         admin_fail(v, err);
 }
 
 /* Where rows are added; NULL for those who may not. */
-static const char *add_url(const struct admin_visit *v, const struct admin_table *m)
+static const char *add_url(const struct admin_visit *v, const struct admin_table *table)
 {
-    if (!admin_may(v, m->name, ADMIN_ADD))
+    if (!admin_may(v, table->name, ADMIN_ADD))
         return NULL;
-    return m->upload ? m->upload : arena_printf(v->req->arena, "/admin/%s/edit", m->name);
+    return table->upload ? table->upload : arena_printf(v->req->arena, "/admin/%s/edit", table->name);
 }
 
 void handle_admin_list(void *ctx, const struct http_request *req, struct http_response *res)
@@ -315,28 +316,30 @@ void handle_admin_list(void *ctx, const struct http_request *req, struct http_re
     struct list_state s;
     struct error err;
     struct buf html;
-    const struct admin_table *m;
-    if (!admin_visit(ctx, req, res, &v) || !(m = admin_wanted(&v, true)) || !admin_needs(&v, m->name, ADMIN_VIEW))
+    const struct admin_table *table;
+    if (!admin_visit(ctx, req, res, &v) || !(table = admin_wanted(&v, true)) ||
+        !admin_needs(&v, table->name, ADMIN_VIEW))
         return;
-    struct tpl_admin_list page = {
-        .admin_layout = admin_layout(&v, m->title, m->name),
-        .model = m->name,
-        .add_url = add_url(&v, m),
-        .add_label = m->upload ? "Upload images" : arena_printf(req->arena, "Add a %s", m->one),
-        .can_delete = admin_may(&v, m->name, ADMIN_DELETE),
-        .can_edit = admin_table_edits_many(m) && admin_may(&v, m->name, ADMIN_CHANGE),
-        .acts_on = m->remote ? "stickers" : m->name,
-        .can_export = !m->remote,
-        .can_reindex = (m->reindexes || m->remote) && admin_may(&v, m->remote ? "stickers" : m->name, ADMIN_CHANGE),
-        .search_label = m->search};
-    enum status st = list_state_read(&v, m, &s, &err);
-    for (const struct admin_column *c = m->columns; c->name; c++)
+    struct tpl_admin_list page = {.admin_layout = admin_layout(&v, table->title, table->name),
+                                  .model = table->name,
+                                  .add_url = add_url(&v, table),
+                                  .add_label = table->upload ? "Upload images"
+                                                             : arena_printf(req->arena, "Add a %s", table->one),
+                                  .can_delete = admin_may(&v, table->name, ADMIN_DELETE),
+                                  .can_edit = admin_table_edits_many(table) && admin_may(&v, table->name, ADMIN_CHANGE),
+                                  .acts_on = table->remote ? "stickers" : table->name,
+                                  .can_export = !table->remote,
+                                  .can_reindex = (table->reindexes || table->remote) &&
+                                                 admin_may(&v, table->remote ? "stickers" : table->name, ADMIN_CHANGE),
+                                  .search_label = table->search};
+    enum status st = list_state_read(&v, table, &s, &err);
+    for (const struct admin_column *c = table->columns; c->name; c++)
         if (c->flags & COLUMN_LISTED)
             s.columns[s.n_columns++] = c->name;
     if (st == OK)
         st = fill_list(&v, &s, &page, &err);
     if (st != OK) {
-        list_state_fail(&v, m, &err);
+        list_state_fail(&v, table, &err);
         return;
     }
     page.search = s.search;

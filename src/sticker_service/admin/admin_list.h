@@ -9,7 +9,7 @@
 
 /* All strings live in the request's arena. */
 struct list_state {
-    const struct admin_table *model;
+    const struct admin_table *table;
     const char *search, *sort, *cursor;
     bool descending, backwards;
     const char *values[ADMIN_MAX_FILTERS]; /* as typed */
@@ -21,13 +21,14 @@ struct list_state {
     size_t n_words;
 };
 /* ERR_INVALID: a sort or filter that there is not. */
-enum status list_state_read(const struct admin_visit *v, const struct admin_table *m, struct list_state *out,
+enum status list_state_read(const struct admin_visit *v, const struct admin_table *table, struct list_state *out,
                             struct error *err) MUST_CHECK;
 /* The same for the store; it borrows from `s`. */
 struct list_ask list_state_ask(const struct list_state *s, size_t limit, bool thorough);
 /* A page from the database, or from SearchService. */
-enum status list_state_page(struct sticker_service *s, const struct admin_table *m, const struct list_ask *ask,
+enum status list_state_page(struct sticker_service *s, const struct admin_table *table, const struct list_ask *ask,
                             struct arena *a, struct list_page *out, struct error *err) MUST_CHECK;
-void list_state_fail(const struct admin_visit *v, const struct admin_table *m, const struct error *err); /* its page */
+void list_state_fail(const struct admin_visit *v, const struct admin_table *table,
+                     const struct error *err); /* its page */
 
 #endif

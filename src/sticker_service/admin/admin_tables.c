@@ -216,9 +216,9 @@ const struct admin_table *admin_table_find(const char *name)
     return NULL;
 }
 
-bool admin_table_edits_many(const struct admin_table *m)
+bool admin_table_edits_many(const struct admin_table *table)
 {
-    for (const struct admin_field *f = m->fields; f->name; f++)
+    for (const struct admin_field *f = table->fields; f->name; f++)
         if (f->flags & FIELD_MANY)
             return true;
     return false;

@@ -1,4 +1,4 @@
-/* admin_tables.h: the one table of what the admin pages look after. A new model is an entry in admin_tables.c, and a
+/* admin_tables.h: the one table of what the admin pages look after. A new table is an entry in admin_tables.c, and a
  * list in sticker_store/sticker_admin_tables.c with the same names. */
 #ifndef PEEL_STICKER_SERVICE_ADMIN_ADMIN_TABLES_H
 #define PEEL_STICKER_SERVICE_ADMIN_ADMIN_TABLES_H
@@ -70,6 +70,6 @@ extern const struct admin_table admin_tables[];
 extern const size_t admin_table_count;
 const struct admin_table *admin_table_find(const char *name); /* NULL if there is none */
 /* Whether rows of the table have anything that can be set for many at once. */
-bool admin_table_edits_many(const struct admin_table *m);
+bool admin_table_edits_many(const struct admin_table *table);
 
 #endif

@@ -82,7 +82,7 @@ static void upload_answer_json(const struct upload *u, int status)
         if (e->problems[i]) {
             buf_puts(&out, comma);
             buf_putc(&out, '{');
-            put_member(&out, "name", e->model->fields[i].name);
+            put_member(&out, "name", e->table->fields[i].name);
             buf_putc(&out, ',');
             put_member(&out, "problem", e->problems[i]);
             buf_putc(&out, '}');
@@ -207,7 +207,7 @@ static enum status upload_add(const struct admin_visit *v, const struct upload *
     const char *key;
     picture_describe(p, &e.sticker);
     for (size_t i = 0; i < e.n; i++) {
-        const struct admin_field *f = &e.model->fields[i];
+        const struct admin_field *f = &e.table->fields[i];
         if (strcmp(f->name, "title") != 0)
             continue;
         e.values[i] = title_for(e.values[i], p->filename, v->req->arena);
