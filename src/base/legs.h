@@ -7,7 +7,8 @@
 #define LEG_LIST(LEG)                                                                                                  \
     LEG(lexical, "Weight of the words in hybrid search")                                                               \
     LEG(vector, "Weight of the vectors in hybrid search")                                                              \
-    LEG(words, "Weight of the words' meaning in hybrid search")
+    LEG(words, "Weight of the words' meaning in hybrid search")                                                        \
+    LEG(sentence, "Weight of the meaning of whole titles and words in hybrid search")
 
 #define LEG_NUMBER(name, help) LEG_##name,
 enum leg_number { LEG_LIST(LEG_NUMBER) LEG_COUNT };

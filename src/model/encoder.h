@@ -70,7 +70,7 @@ double encoder_trust(const struct encoder *e, bool english_query);
 /* Appends a JSON object: sizes, precision, why it was chosen, kernels, memory. */
 void encoder_info(const struct encoder *e, struct buf *out);
 
-/* out: [dim]. ERR_INVALID: not UTF-8. */
+/* out: [dim]. ERR_INVALID: not UTF-8. ERR_NOT_FOUND: there is nothing in the text that the model knows. */
 enum status encoder_embed_text(const struct encoder *e, const char *text, size_t len, float *out,
                                struct error *err) MUST_CHECK;
 /* out: [n, dim]. Only for a source of ENCODER_IMAGE. */

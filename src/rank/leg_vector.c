@@ -62,6 +62,10 @@ enum status leg_model_hits(const struct rank_sources *s, enum leg_number leg, co
     if (!vector)
         return err_no_memory(err, "a vector");
     enum status st = q->like ? vectors_get(m->vectors, q->like->id, vector, err) : embed_query(s, m, q, vector, err);
+    if (st == ERR_NOT_FOUND && !q->like) { /* the model knows nothing of the text */
+        out->silent = true;
+        return OK;
+    }
     if (st == OK)
         st = search_nearest(s, m, q, vector, k, a, &hits, &n, err);
     if (st != OK)

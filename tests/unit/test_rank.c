@@ -26,6 +26,8 @@ static enum status embed(const struct encoder *e, const char *text, size_t len, 
     (void)e, (void)len;
     if (*text == 'x')
         return err_set(err, ERR_CORRUPT, "the model gives no finite vector");
+    if (*text == '?')
+        return err_set(err, ERR_NOT_FOUND, "there is no word in it");
     for (int i = 0; i < 3; i++)
         out[i] = *text == 'c' ? i == 0 : *text == 'd' ? i == 1 : i == 2;
     return OK;
@@ -305,6 +307,26 @@ static void test_every_leg_honours_the_filter(void **state)
     id_set_free(&pets);
 }
 
+/* Its model is another than that of the leg `vector`, and what it finds is fused with the rest. */
+static void test_sentences_are_a_leg_of_their_own(void **state)
+{
+    struct setup *s = *state;
+    struct ranking r;
+    struct rank_query q = query("dog");
+    assert_int_equal(rank(s, "hybrid", &q, &r), OK);
+    assert_int_equal(r.legs, 1u << LEG_lexical | 1u << LEG_vector);
+    s->sources.models[LEG_sentence] = (struct rank_model){"t", "ready", &encoders[0], &table.base};
+    assert_int_equal(rank(s, "hybrid", &q, &r), OK);
+    assert_int_equal(r.legs, 1u << LEG_lexical | 1u << LEG_vector | 1u << LEG_sentence);
+    assert_string_equal(r.items[0].filename, "dog.png");
+    assert_true(fabs(r.items[0].score - 3 * fuse_score(1, 1)) < 1e-12);
+    q = query("? cat"); /* the models know nothing of it */
+    assert_int_equal(rank(s, "hybrid", &q, &r), OK);
+    assert_int_equal(r.legs, 1u << LEG_lexical);
+    assert_string_equal(r.items[0].filename, "cat.png");
+    s->sources.models[LEG_sentence] = (struct rank_model){0};
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_fallback_only_where_nothing_certain_is_found),
         cmocka_unit_test(test_more_like_a_document_leaves_it_out),
         cmocka_unit_test(test_every_leg_honours_the_filter),
+        cmocka_unit_test(test_sentences_are_a_leg_of_their_own),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
