@@ -51,14 +51,14 @@ static const struct tensor *want(struct loader *l, const char *name, size_t a, s
     while (n < 4 && dims[n])
         n++;
     const struct tensor *t = safetensors_find(l->file, name);
-    if (t && t->type != TENSOR_OTHER && t->n_dims == n && memcmp(t->dims, dims, n * sizeof *dims) == 0)
+    if (t && tensor_is_float(t) && t->n_dims == n && memcmp(t->dims, dims, n * sizeof *dims) == 0)
         return t;
     char expected[100], found[200] = "nothing";
     show_shape(dims, n, expected, sizeof expected);
     if (t)
         show_shape(t->dims, t->n_dims, found, sizeof found);
     l->status = err_set(l->err, ERR_INVALID, "%s: tensor %s: expected F32, F16 or BF16 of %s, found %s%s", l->dir, name,
-                        expected, t && t->type == TENSOR_OTHER ? "another type of " : "", found);
+                        expected, t && !tensor_is_float(t) ? "another type of " : "", found);
     return NULL;
 }
 

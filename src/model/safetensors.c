@@ -29,9 +29,9 @@ static const struct {
     enum tensor_type type;
     size_t size;
 } dtypes[] = {{"F32", TENSOR_F32, 4},    {"F16", TENSOR_F16, 2},       {"BF16", TENSOR_BF16, 2},
-              {"F64", TENSOR_OTHER, 8},  {"I64", TENSOR_OTHER, 8},     {"U64", TENSOR_OTHER, 8},
-              {"I32", TENSOR_OTHER, 4},  {"U32", TENSOR_OTHER, 4},     {"I16", TENSOR_OTHER, 2},
-              {"U16", TENSOR_OTHER, 2},  {"I8", TENSOR_OTHER, 1},      {"U8", TENSOR_OTHER, 1},
+              {"F64", TENSOR_F64, 8},    {"I64", TENSOR_I64, 8},       {"U64", TENSOR_OTHER, 8},
+              {"I32", TENSOR_I32, 4},    {"U32", TENSOR_OTHER, 4},     {"I16", TENSOR_OTHER, 2},
+              {"U16", TENSOR_OTHER, 2},  {"I8", TENSOR_I8, 1},         {"U8", TENSOR_OTHER, 1},
               {"BOOL", TENSOR_OTHER, 1}, {"F8_E5M2", TENSOR_OTHER, 1}, {"F8_E4M3", TENSOR_OTHER, 1}};
 
 static bool json_u64(const json_t *v, uint64_t *out)
@@ -350,11 +350,37 @@ static float f16_value(uint16_t h)
     return f;
 }
 
+/* The types that are not of models' weights as such: float64 and integers. */
+static void read_wide(const struct tensor *t, size_t from, size_t count, float *out)
+{
+    for (size_t i = from; i < from + count; i++) {
+        double f;
+        int64_t whole;
+        int32_t half;
+        if (t->type == TENSOR_F64) {
+            memcpy(&f, t->data + 8 * i, sizeof f);
+            *out++ = (float)f;
+        } else if (t->type == TENSOR_I64) {
+            memcpy(&whole, t->data + 8 * i, sizeof whole);
+            *out++ = (float)whole;
+        } else if (t->type == TENSOR_I32) {
+            memcpy(&half, t->data + 4 * i, sizeof half);
+            *out++ = (float)half;
+        } else {
+            *out++ = (float)(signed char)t->data[i];
+        }
+    }
+}
+
 void tensor_read(const struct tensor *t, size_t from, size_t count, float *out)
 {
     assert(t->type != TENSOR_OTHER && from <= tensor_count(t) && count <= tensor_count(t) - from);
     if (t->type == TENSOR_F32) {
         memcpy(out, t->data + 4 * from, 4 * count);
+        return;
+    }
+    if (t->type != TENSOR_F16 && t->type != TENSOR_BF16) {
+        read_wide(t, from, count, out);
         return;
     }
     const unsigned char *in = t->data + 2 * from;

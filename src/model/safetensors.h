@@ -23,8 +23,8 @@
 #define SAFETENSORS_MAX_SHARDS  64u
 #define TENSOR_MAX_DIMS         8u
 
-/* TENSOR_OTHER: an integer or an 8-bit float type: its size was checked, its values cannot be read. */
-enum tensor_type { TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_OTHER };
+/* TENSOR_OTHER: another integer or an 8-bit float type: its size was checked, its values cannot be read. */
+enum tensor_type { TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_F64, TENSOR_I64, TENSOR_I32, TENSOR_I8, TENSOR_OTHER };
 
 /* Lives, with its data, until safetensors_close. Data may be unaligned. */
 struct tensor {
@@ -51,7 +51,12 @@ const struct tensor *safetensors_at(const struct safetensors *s, size_t i);     
 const struct tensor *safetensors_find(const struct safetensors *s, const char *name); /* NULL when absent */
 
 size_t tensor_count(const struct tensor *t); /* elements */
-/* Elements [from, from + count) as float32. The type must not be TENSOR_OTHER, the range must be inside. */
+/* Of a type in which networks keep their weights: F32, F16 or BF16. */
+static inline bool tensor_is_float(const struct tensor *t)
+{
+    return t->type <= TENSOR_BF16;
+}
+/* Elements [from, from + count) as the nearest float32. The type must not be TENSOR_OTHER, the range must be inside. */
 void tensor_read(const struct tensor *t, size_t from, size_t count, float *out);
 /* Tells the kernel that the tensor's pages are not needed any more (they are read again if touched). */
 void tensor_release(const struct tensor *t);

@@ -29,17 +29,29 @@ static void reads_all_types(void **state)
                          "\"h\":{\"dtype\":\"F16\",\"shape\":[5],\"data_offsets\":[8,18]},"
                          "\"b\":{\"dtype\":\"BF16\",\"shape\":[1,2],\"data_offsets\":[18,22]},"
                          "\"scalar\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[22,30]},"
-                         "\"none\":{\"dtype\":\"F32\",\"shape\":[0,7],\"data_offsets\":[30,30]}}";
-    unsigned char *f = make_file(header, 30, &len), *d = f + len - 30;
+                         "\"none\":{\"dtype\":\"F32\",\"shape\":[0,7],\"data_offsets\":[30,30]},"
+                         "\"wide\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[30,46]},"
+                         "\"int\":{\"dtype\":\"I32\",\"shape\":[2],\"data_offsets\":[46,54]},"
+                         "\"byte\":{\"dtype\":\"I8\",\"shape\":[3],\"data_offsets\":[54,57]},"
+                         "\"bool\":{\"dtype\":\"BOOL\",\"shape\":[1],\"data_offsets\":[57,58]}}";
+    unsigned char *f = make_file(header, 58, &len), *d = f + len - 58;
+    const int64_t scalar = -7;
+    const double wide[2] = {0.1, -1e300};
+    const int32_t ints[2] = {INT32_MIN, 30522};
+    const int8_t bytes[3] = {-128, 0, 127};
     const float a[2] = {1.5f, -2};
     const uint16_t h[5] = {0x3c00, 0xc000, 0x0001, 0x7c00, 0x7e00}, b[2] = {0x3f80, 0xc040};
     memcpy(d, a, 8);
     memcpy(d + 8, h, 10);
     memcpy(d + 18, b, 4);
+    memcpy(d + 22, &scalar, 8);
+    memcpy(d + 30, wide, 16);
+    memcpy(d + 46, ints, 8);
+    memcpy(d + 54, bytes, 3);
     struct safetensors *s;
     struct error err;
     assert_int_equal(safetensors_open_memory("m", f, len, &s, &err), OK);
-    assert_int_equal(safetensors_count(s), 5);
+    assert_int_equal(safetensors_count(s), 9);
     float out[5];
     tensor_read(safetensors_find(s, "a"), 1, 1, out);
     assert_true(out[0] == -2);
@@ -48,6 +60,16 @@ static void reads_all_types(void **state)
     tensor_read(safetensors_find(s, "b"), 0, 2, out);
     assert_true(out[0] == 1 && out[1] == -3);
     assert_int_equal(tensor_count(safetensors_find(s, "scalar")), 1);
+    tensor_read(safetensors_find(s, "scalar"), 0, 1, out);
+    assert_true(out[0] == -7);
+    tensor_read(safetensors_find(s, "wide"), 0, 2, out);
+    assert_true(out[0] == 0.1f && isinf(out[1]));
+    tensor_read(safetensors_find(s, "int"), 0, 2, out);
+    assert_true(out[0] == -0x1p31f && out[1] == 30522);
+    tensor_read(safetensors_find(s, "byte"), 0, 3, out);
+    assert_true(out[0] == -128 && out[1] == 0 && out[2] == 127);
+    assert_int_equal(safetensors_find(s, "bool")->type, TENSOR_OTHER);
+    assert_true(tensor_is_float(safetensors_find(s, "h")) && !tensor_is_float(safetensors_find(s, "wide")));
     assert_int_equal(tensor_count(safetensors_find(s, "none")), 0);
     assert_null(safetensors_find(s, "missing"));
     safetensors_close(s);
