@@ -3,7 +3,6 @@
 #include "model/clip_internal.h"
 #include <inttypes.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +81,7 @@ size_t clip_dim(const struct clip *m)
 
 double clip_hybrid_weight(const struct clip *m, bool english_query)
 {
-    return english_query || !m->config.english ? m->config.hybrid_weight : 0;
+    return encoder_reliance_for(&m->config.reliance, english_query);
 }
 
 enum clip_precision clip_precision_of(const struct clip *m)
@@ -125,19 +124,6 @@ void clip_info(const struct clip *m, struct buf *out)
     json_decref(root);
 }
 
-enum status clip_normalize(float *v, size_t n, struct error *err)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += (double)v[i] * (double)v[i];
-    if (!(sum > 1e-30 && sum < 1e30))
-        return err_set(err, ERR_CORRUPT, "the model gives no finite vector: its weights are damaged");
-    float inverse = (float)(1 / sqrt(sum));
-    for (size_t i = 0; i < n; i++)
-        v[i] *= inverse;
-    return OK;
-}
-
 enum status clip_tokenize(const struct clip *m, const char *text, size_t len, int32_t **ids, size_t *n,
                           struct error *err)
 {
@@ -167,7 +153,7 @@ enum status clip_text_features(const struct clip *m, const char *text, size_t le
 enum status clip_embed_text(const struct clip *m, const char *text, size_t len, float *out, struct error *err)
 {
     enum status st = clip_text_features(m, text, len, out, err);
-    return st == OK ? clip_normalize(out, m->config.dim, err) : st;
+    return st == OK ? encoder_normalize(out, m->config.dim, err) : st;
 }
 
 #define GROUP 16u /* images encoded together: more is not faster and takes memory */
@@ -205,7 +191,7 @@ enum status clip_embed_images(const struct clip *m, const struct image *images, 
         if (st == OK)
             st = clip_encode_pixels(m, p.pixels, count, out + done * dim, err);
         for (size_t i = done; st == OK && i < done + count; i++)
-            st = clip_normalize(out + i * dim, dim, err);
+            st = encoder_normalize(out + i * dim, dim, err);
     }
     free(p.pixels);
     return st;

@@ -27,7 +27,7 @@ enum status clip_open(const char *dir, enum clip_precision precision, struct poo
                       struct error *err) MUST_CHECK;
 void clip_close(struct clip *m);
 size_t clip_dim(const struct clip *m);
-/* How much its leg of hybrid search should weigh, 0 to 1, as its config.json says (clip_config.h). */
+/* How much its leg of hybrid search should weigh, 0 to 1, as its config.json says (encoder_parts.h). */
 double clip_hybrid_weight(const struct clip *m, bool english_query);
 enum clip_precision clip_precision_of(const struct clip *m); /* what AUTO chose */
 size_t clip_bytes(const struct clip *m);                     /* memory of the packed weights */

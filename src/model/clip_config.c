@@ -94,19 +94,6 @@ static enum status get_section(const char *file, const json_t *root, const char 
     return OK;
 }
 
-static enum status get_trust(const char *file, const json_t *root, struct clip_config *out, struct error *err)
-{
-    const json_t *peel = json_object_get(root, "peel"), *weight = json_object_get(peel, "hybrid_weight");
-    const json_t *language = json_object_get(peel, "language");
-    if (weight && (!json_is_number(weight) || json_number_value(weight) < 0 || json_number_value(weight) > 1))
-        return err_set(err, ERR_INVALID, "%s: peel.hybrid_weight: expected a number from 0 to 1", file);
-    if (language && (!json_is_string(language) || strcmp(json_string_value(language), "en") != 0))
-        return err_set(err, ERR_INVALID, "%s: peel.language: expected en, or nothing for all languages", file);
-    out->hybrid_weight = weight ? json_number_value(weight) : 1;
-    out->english = language != NULL;
-    return OK;
-}
-
 static enum status parse_root(const char *file, const json_t *root, struct clip_config *out, struct error *err)
 {
     static const struct clip_tower_config text_standard = {512, 12, 8, 2048, CLIP_QUICK_GELU, 1e-5f};
@@ -141,7 +128,7 @@ static enum status parse_root(const char *file, const json_t *root, struct clip_
         st = config_size(sizes[i].from, sizes[i].key, sizes[i].least, sizes[i].most, sizes[i].standard, sizes[i].to,
                          err);
     if (st == OK)
-        st = get_trust(file, root, out, err);
+        st = encoder_reliance_parse(file, root, &out->reliance, err);
     if (st != OK)
         return st;
     out->end_id = (int32_t)end;

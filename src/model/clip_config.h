@@ -4,6 +4,7 @@
 #define PEEL_MODEL_CLIP_CONFIG_H
 
 #include "base/status.h"
+#include "model/encoder_parts.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,10 +26,7 @@ struct clip_config {
      * old value 2, the first token of the highest id. */
     int32_t end_id;
     size_t image_size, patch_size;
-    /* How far hybrid search may rely on it: "peel": {"hybrid_weight": 0..1, "language": "en"}, which is ours, not
-     * transformers'. A weight for its leg beside the words', 1 where nothing is said; `english`: it knows no other. */
-    double hybrid_weight;
-    bool english;
+    struct encoder_reliance reliance;
 };
 #define CLIP_END_HIGHEST 2
 

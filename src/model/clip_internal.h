@@ -83,8 +83,6 @@ enum status clip_encode_ids(const struct clip *m, const int32_t *ids, size_t n, 
                             struct error *err) MUST_CHECK;
 enum status clip_encode_pixels(const struct clip *m, const float *pixels, size_t n, float *out,
                                struct error *err) MUST_CHECK;
-/* To length 1; ERR_CORRUPT where that cannot be (all zeros, not finite). */
-enum status clip_normalize(float *v, size_t n, struct error *err) MUST_CHECK;
 
 /* Loads `dir` in the fastest precision that keeps its vectors near those of fp32, as the probe found it. */
 enum status clip_probe_open(const char *dir, struct pool *pool, const struct tokenizer *tokenizer, struct clip **out,

@@ -89,7 +89,7 @@ static enum status encode_all(const struct clip *m, const struct tokenizer *toke
         st = clip_encode_pixels(m, pixels, 1, out + (N_TEXTS + i) * dim, err);
     }
     for (size_t i = 0; st == OK && i < N_TEXTS + N_IMAGES; i++)
-        st = clip_normalize(out + i * dim, dim, err);
+        st = encoder_normalize(out + i * dim, dim, err);
     free(ids);
     free(pixels);
     return st;

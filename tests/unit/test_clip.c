@@ -198,9 +198,9 @@ static void damaged_weights_give_no_vector(void **state)
     (void)state;
     struct error err;
     float zeros[4] = {0}, nan[4] = {NAN, 1, 1, 1}, good[4] = {3, 0, 4, 0};
-    assert_int_equal(clip_normalize(zeros, 4, &err), ERR_CORRUPT);
-    assert_int_equal(clip_normalize(nan, 4, &err), ERR_CORRUPT);
-    assert_int_equal(clip_normalize(good, 4, &err), OK);
+    assert_int_equal(encoder_normalize(zeros, 4, &err), ERR_CORRUPT);
+    assert_int_equal(encoder_normalize(nan, 4, &err), ERR_CORRUPT);
+    assert_int_equal(encoder_normalize(good, 4, &err), OK);
     assert_true(fabsf(good[0] - 0.6f) < 1e-6f && fabsf(good[2] - 0.8f) < 1e-6f);
 }
 

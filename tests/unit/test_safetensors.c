@@ -188,10 +188,10 @@ static void config_defaults_and_bounds(void **state)
     assert_int_equal(c.context, 77);
     assert_int_equal(c.end_id, 49407);
     assert_int_equal(clip_config_image_tokens(&c), 50);
-    assert_true(c.hybrid_weight >= 1 && !c.english);
+    assert_true(c.reliance.weight >= 1 && !c.reliance.english);
     const char *wary = "{\"peel\":{\"hybrid_weight\":0.25,\"language\":\"en\"}}";
     assert_int_equal(clip_config_parse("c", wary, strlen(wary), &c, &err), OK);
-    assert_true(c.hybrid_weight > 0.24 && c.hybrid_weight < 0.26 && c.english);
+    assert_true(c.reliance.weight > 0.24 && c.reliance.weight < 0.26 && c.reliance.english);
 
     const char *full = "{\"model_type\":\"clip\",\"projection_dim\":10,\"text_config\":{\"hidden_size\":20,"
                        "\"num_attention_heads\":5,\"hidden_act\":\"gelu\",\"eos_token_id\":2,\"layer_norm_eps\":1e-6},"
