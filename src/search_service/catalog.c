@@ -155,7 +155,10 @@ enum status catalog_put(struct catalog *c, const struct document *doc, const str
                         bool *changed, struct error *err)
 {
     struct document stored = *doc;
+    char words_sha256[65];
     bool stale = false;
+    search_store_hash_words(doc->title, doc->words_json, words_sha256);
+    stored.words_sha256 = words_sha256; /* as the store has it */
     pthread_rwlock_rdlock(&c->changes);
     enum status st = search_store_put(c->store, doc, terms, id, changed, &stale, err);
     stored.id = *id;

@@ -23,8 +23,6 @@ enum status search_store_write(struct search_store *s, enum db_durability durabi
 enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms,
                                    struct error *err) MUST_CHECK;
 /* Reads the columns of DOCUMENT_SELECT, the first ones of a row. */
-/* Of a document's title and words, "" without any: the hash of what a model for words encodes. */
-void search_store_hash_words(const char *title, const char *words_json, char out[65]);
 void search_store_read_document(struct db_rows *r, struct arena *a, struct document *out);
 /* All rows that are left, into the arena; ends them. */
 enum status search_store_read_documents(struct db_rows *r, struct arena *a, struct document **out,

@@ -32,6 +32,8 @@ struct document {
     bool animated;
     int64_t created_us, modified_us;
 };
+/* Of a document's title and words, "" without any: the hash of what a model for words encodes. */
+void search_store_hash_words(const char *title, const char *words_json, char out[65]);
 /* Adds or replaces by filename; `terms`: as text_sticker_terms makes them; same content and terms change nothing
  * (*changed false). Vectors that were made of an image or of words that it no longer has are dropped, and *stale says
  * so (may be NULL). `id`, times and words_sha256 of `doc` are ignored. DURABLE, because the sticker store forgets the
