@@ -27,8 +27,8 @@ enum status document_text(const struct document *doc, struct arena *a, const cha
         const char *s = json_string_value(json_object_get(entry, "words"));
         if (language_number(tag ? tag : "") != language)
             continue;
-        buf_puts(&b, ", ");
-        buf_puts(&b, s ? s : "");
+        if (s && *s)
+            buf_printf(&b, "%s%s", b.len ? ", " : "", s);
     }
     json_decref(words);
     *text = arena_strndup(a, buf_str(&b), b.len);
