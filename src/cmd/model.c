@@ -235,7 +235,7 @@ static enum status install_starter(const struct config *cfg, const char *models,
 static int model_use(const struct config *cfg, const char *given)
 {
     struct error err;
-    char id[LIBRARY_MAX_ID], models[PATH_MAX];
+    char id[LIBRARY_MAX_ID], models[PATH_MAX], folder[PATH_MAX], key[64];
     if (library_folder(given, id, &err) != OK || cmd_models_dir(cfg, models, &err) != OK)
         return cmd_failed(&err);
     if (strcmp(id, STARTER) == 0 && install_starter(cfg, models, &err) != OK)
@@ -252,15 +252,20 @@ static int model_use(const struct config *cfg, const char *given)
     if (st != ERR_UNAVAILABLE)
         return cmd_failed(&err);
     struct search_store *store; /* it does not run: it will find the setting when it starts */
+    const struct encoder_class *class = NULL;
     struct arena a;
     const char *url;
     arena_init(&a, 1u << 16);
-    st = cmd_database(cfg, "search", &a, &url, &err);
+    st = library_path(models, id, "", folder, &err);
+    if (st == OK)
+        st = encoder_class_of(folder, &class, &err);
+    if (st == OK)
+        st = cmd_database(cfg, "search", &a, &url, &err);
     if (st == OK)
         st = search_store_open(url, 1, &store, &err);
     arena_free(&a);
     if (st == OK) {
-        st = search_store_setting_set(store, SEARCH_SETTING_MODEL, id, &err);
+        st = search_store_setting_set(store, search_service_model_setting(class->leg, key), id, &err);
         search_store_close(store);
     }
     if (st != OK)

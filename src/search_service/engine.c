@@ -143,14 +143,6 @@ static unsigned cores(void)
     return n > 0 && n <= 256 ? (unsigned)n : 1;
 }
 
-const char *engine_setting(enum leg_number leg, char out[64])
-{
-    if (leg == LEG_vector) /* as it was called when there was one leg with models */
-        return SEARCH_SETTING_MODEL;
-    snprintf(out, 64, SEARCH_SETTING_MODEL ".%s", legs[leg]->name);
-    return out;
-}
-
 /* The first model of a leg by name; NULL: there is none. */
 static struct engine_model *first_model(struct engine *e, enum leg_number leg)
 {
@@ -167,12 +159,13 @@ static void choose_default(struct engine *e, enum leg_number leg)
     const char *remembered = "";
     struct error err;
     arena_init(&a, 8192);
-    if (search_store_setting_get(e->cfg.store, engine_setting(leg, key), &a, &remembered, &err) != OK)
+    if (search_store_setting_get(e->cfg.store, search_service_model_setting(leg, key), &a, &remembered, &err) != OK)
         log_warn("the remembered default model is not known: %s", err.message);
     snprintf(e->settings[leg], sizeof e->settings[leg], "%s", remembered);
     struct engine_model *asked = e->cfg.model && *e->cfg.model ? engine_find(e, e->cfg.model) : NULL;
-    struct engine_model *m = asked && asked->class->leg == leg ? asked : engine_find(e, remembered);
-    atomic_store(&e->defaults[leg], m ? m : first_model(e, leg));
+    struct engine_model *known = engine_find(e, remembered);
+    struct engine_model *m = asked && asked->class->leg == leg ? asked : known;
+    atomic_store(&e->defaults[leg], m && m->class->leg == leg ? m : first_model(e, leg));
     arena_free(&a);
 }
 
@@ -282,7 +275,7 @@ enum status engine_use(struct engine *e, const char *id, struct engine_model **o
     }
     char key[64];
     enum leg_number leg = m->class->leg;
-    enum status st = search_store_setting_set(e->cfg.store, engine_setting(leg, key), m->files.id, err);
+    enum status st = search_store_setting_set(e->cfg.store, search_service_model_setting(leg, key), m->files.id, err);
     if (st != OK)
         return st;
     int failed = ENGINE_FAILED;

@@ -3,6 +3,7 @@
 #include "search_service/engine_internal.h"
 
 #include "base/log.h"
+#include "search_service/search_service.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -85,12 +86,12 @@ static enum status follow_defaults(struct engine *e, struct error *err)
         char key[64];
         const char *id = "";
         arena_reset(&a);
-        st = search_store_setting_get(e->cfg.store, engine_setting(leg, key), &a, &id, err);
+        st = search_store_setting_get(e->cfg.store, search_service_model_setting(leg, key), &a, &id, err);
         if (st != OK || strcmp(id, e->settings[leg]) == 0)
             continue;
         struct engine_model *m = engine_find(e, id);
         snprintf(e->settings[leg], sizeof e->settings[leg], "%s", id);
-        if (m)
+        if (m && m->class->leg == leg)
             atomic_store(&e->defaults[leg], m);
         else
             log_warn("model %s, the default now, is not here", id);

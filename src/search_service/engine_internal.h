@@ -46,8 +46,6 @@ struct engine {
 /* engine.c */
 void engine_set_error(struct engine *e, struct engine_model *m, const char *message);
 bool engine_snapshot_path(const struct engine *e, const struct engine_model *m, char out[PATH_MAX]);
-/* The setting that names the default model of a leg. */
-const char *engine_setting(enum leg_number leg, char out[64]);
 
 /* What the vector of a document is made of, as a hash; "": the document has nothing of the kind. */
 static inline const char *engine_source_of(const struct engine_model *m, const struct document *doc)

@@ -2,9 +2,11 @@
 #include "search_service/search_service.h"
 
 #include "base/log.h"
+#include "rank/leg.h"
 #include "search_service/service.h"
 
 #include <poll.h>
+#include <stdio.h>
 
 static bool service_stopped(void *ctx)
 {
@@ -20,6 +22,13 @@ static void mirror_models(struct search_service *s)
     enum status st = bucket_mirror(s->bucket, "models", s->cfg.models_dir, service_stopped, s, &err);
     if (st != OK && st != ERR_CANCELLED)
         log_error("models in the bucket may be newer than the copies here: %s", err.message);
+}
+
+const char *search_service_model_setting(enum leg_number leg, char out[64])
+{
+    /* that of images as it was called when there was one leg with models */
+    snprintf(out, 64, leg == LEG_vector ? "model.default" : "model.default.%s", legs[leg]->name);
+    return out;
 }
 
 enum status search_service_run(const struct search_service_config *cfg, struct error *err)

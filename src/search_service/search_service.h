@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where the search store keeps the id of the default model between runs (search_store_setting_get). */
-#define SEARCH_SETTING_MODEL "model.default"
+/* Where the search store keeps the id of a leg's default model between runs (search_store_setting_get). */
+const char *search_service_model_setting(enum leg_number leg, char out[64]);
 
 /* All strings are borrowed until search_service_run returns. Counts of 0 mean the default in brackets. */
 struct search_service_config {
