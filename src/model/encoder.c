@@ -3,13 +3,14 @@
 #include "base/os.h"
 #include "model/clip.h"
 #include "model/library.h"
+#include "model/static_table.h"
 
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct encoder_class *const classes[] = {&clip_encoder};
+static const struct encoder_class *const classes[] = {&clip_encoder, &static_table_encoder};
 #define N_CLASSES (sizeof classes / sizeof *classes)
 
 static bool encodes_type(const struct encoder_class *class, const char *type)
