@@ -1,12 +1,12 @@
 #include "model/clip.h"
 
 #include "model/clip_internal.h"
+#include "model/weights.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static const char *const precision_names[] = {"auto", "fp32", "bf16", "int8"};
 
@@ -29,8 +29,7 @@ void clip_close(struct clip *m)
 {
     if (!m)
         return;
-    if (m->memory)
-        munmap(m->memory, m->bytes);
+    weights_free(m->memory, m->bytes);
     tokenizer_close(m->tokenizer);
     free(m);
 }

@@ -1,7 +1,7 @@
 /* clip_internal.h: the parts of a loaded model; seen by clip*.c, their tests and bench/model.c.
  *
  *     clip_weights.c  config.json and safetensors -> struct clip, packed for one precision
- *     clip_layer.c    the transformer that both towers are
+ *     clip_layer.c    the layers of both towers (transformer.h has their parts)
  *     clip_text.c     token ids -> features
  *     clip_vision.c   pixels -> features
  *     clip_probe.c    which precision keeps this checkpoint's vectors
@@ -14,28 +14,9 @@
 #include "model/clip_config.h"
 #include "model/kernels/kernels.h"
 #include "model/preprocess.h"
+#include "model/transformer.h"
 #include "tokenize/tokenizer.h"
 #include <stdbool.h>
-
-struct norm {
-    const float *gain, *bias; /* [width] */
-};
-
-struct layer {
-    struct norm before_attention, before_mlp;
-    struct matrix qkv; /* [3 * width, width]: queries, keys, values */
-    struct matrix out; /* [width, width] */
-    struct matrix up, down;
-};
-
-/* One transformer. `k` are the kernels of the weights' precision, `f` those of fp32, for attention. */
-struct tower {
-    const struct kernels *k, *f;
-    size_t width, heads, mlp, n_layers;
-    enum kernel_act act;
-    float epsilon;
-    struct layer *layers;
-};
 
 /* Vectors of one probe: how near a precision comes to fp32, as the least cosine. */
 struct probe_cosines {
@@ -90,22 +71,6 @@ enum status clip_probe_open(const char *dir, struct pool *pool, const struct tok
 
 /* --- clip_layer.c --- */
 
-/* Working memory of one call: `sequences` of `rows` rows each. */
-struct scratch {
-    void *block;
-    float *x;    /* [sequences * rows, width]: what goes through the tower */
-    float *h;    /* [sequences * rows, width] */
-    float *wide; /* [sequences * rows, widest of 3 * width, mlp and extra] */
-    float *kept; /* [sequences, width]: the result of tower_run */
-    float *kept_wide;
-    void *packed; /* rows_bytes for all rows and the widest depth */
-    float *attention;
-    size_t sequences, rows;
-};
-enum status scratch_open(const struct tower *t, size_t sequences, size_t rows, size_t past, size_t extra,
-                         struct scratch *out, struct error *err) MUST_CHECK;
-void scratch_close(struct scratch *s);
-
 struct run {
     struct pool *pool;
     bool causal;       /* a row sees itself and those before it */
@@ -115,9 +80,5 @@ struct run {
 };
 /* s->x in, s->kept out: rows `keep` after the last layer. s->x is overwritten. */
 void tower_run(const struct tower *t, const struct run *run, struct scratch *s);
-
-/* c = (or +=) act(x w^T + bias), all columns, over the pool. x [m, ldx]; packed: room for the rows. */
-void linear(const struct kernels *k, struct pool *pool, const struct matrix *w, const float *x, size_t ldx, size_t m,
-            void *packed, enum kernel_act act, bool add, float *c, size_t ldc);
 
 #endif
