@@ -67,7 +67,7 @@ int cmd_embed(const struct config *cfg)
         return cmd_failed(&err);
     float *vector = malloc(encoder_dim(m.encoder) * sizeof *vector);
     enum status st = !vector ? err_no_memory(&err, "a request")
-                     : text  ? encoder_embed_text(m.encoder, text, strlen(text), vector, &err)
+                     : text  ? encoder_embed_text(m.encoder, ENCODER_QUERY, text, strlen(text), vector, &err)
                              : embed_file(m.encoder, path, vector, &err);
     if (st == OK) {
         for (size_t i = 0; i < encoder_dim(m.encoder); i++)

@@ -39,9 +39,10 @@ static enum status encoder_clip_open(const char *dir, const char *precision, str
     return OK;
 }
 
-static enum status encoder_clip_text(const struct encoder *e, const char *text, size_t len, float *out,
-                                     struct error *err)
+static enum status encoder_clip_text(const struct encoder *e, enum encoder_role role, const char *text, size_t len,
+                                     float *out, struct error *err)
 {
+    (void)role;
     return clip_embed_text(clip_of_encoder(e), text, len, out, err);
 }
 

@@ -106,9 +106,10 @@ void encoder_info(const struct encoder *e, struct buf *out)
     e->class->info(e, out);
 }
 
-enum status encoder_embed_text(const struct encoder *e, const char *text, size_t len, float *out, struct error *err)
+enum status encoder_embed_text(const struct encoder *e, enum encoder_role role, const char *text, size_t len,
+                               float *out, struct error *err)
 {
-    return e->class->embed_text(e, text, len, out, err);
+    return e->class->embed_text(e, role, text, len, out, err);
 }
 
 enum status encoder_embed_images(const struct encoder *e, const struct image *images, size_t n, float *out,

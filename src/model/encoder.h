@@ -3,7 +3,7 @@
  *
  *     encoder_open("models/openai--clip-vit-base-patch32", "auto", pool, &e, &err);
  *     float v[encoder_dim(e)];
- *     encoder_embed_text(e, "cat in a park", 13, v, &err);
+ *     encoder_embed_text(e, ENCODER_QUERY, "cat in a park", 13, v, &err);
  *     encoder_close(e);
  *
  * A new kind of encoder is a file with its struct encoder_class and one line in encoder.c. The room sees image and
@@ -22,6 +22,8 @@
 
 /* What of a document is encoded. A query is always a text. */
 enum encoder_source { ENCODER_IMAGE, ENCODER_WORDS };
+/* What a text is: some models want to be told, by words that they were trained to have before it. */
+enum encoder_role { ENCODER_QUERY, ENCODER_DOCUMENT };
 
 struct encoder;
 /* What a kind of model does. `out` arrays are L2-normalised float32. */
@@ -35,8 +37,8 @@ struct encoder_class {
     enum status (*open)(const char *dir, const char *precision, struct pool *pool, struct encoder **out,
                         struct error *err);
     void (*close)(struct encoder *e);
-    enum status (*embed_text)(const struct encoder *e, const char *text, size_t len, float *out /* [dim] */,
-                              struct error *err);
+    enum status (*embed_text)(const struct encoder *e, enum encoder_role role, const char *text, size_t len,
+                              float *out /* [dim] */, struct error *err);
     /* images: [n], of any size, 3 or 4 channels; out: [n, dim]. NULL where source is not ENCODER_IMAGE. */
     enum status (*embed_images)(const struct encoder *e, const struct image *images, size_t n, float *out,
                                 struct error *err);
@@ -71,8 +73,8 @@ double encoder_trust(const struct encoder *e, bool english_query);
 void encoder_info(const struct encoder *e, struct buf *out);
 
 /* out: [dim]. ERR_INVALID: not UTF-8. ERR_NOT_FOUND: there is nothing in the text that the model knows. */
-enum status encoder_embed_text(const struct encoder *e, const char *text, size_t len, float *out,
-                               struct error *err) MUST_CHECK;
+enum status encoder_embed_text(const struct encoder *e, enum encoder_role role, const char *text, size_t len,
+                               float *out, struct error *err) MUST_CHECK;
 /* out: [n, dim]. Only for a source of ENCODER_IMAGE. */
 enum status encoder_embed_images(const struct encoder *e, const struct image *images, size_t n, float *out,
                                  struct error *err) MUST_CHECK;

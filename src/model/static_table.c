@@ -187,9 +187,10 @@ static void add_row(const struct static_table *t, int32_t id, float *row, float 
         out[i] += weight * row[i];
 }
 
-static enum status static_table_text(const struct encoder *e, const char *text, size_t len, float *out,
-                                     struct error *err)
+static enum status static_table_text(const struct encoder *e, enum encoder_role role, const char *text, size_t len,
+                                     float *out, struct error *err)
 {
+    (void)role;
     const struct static_table *t = (const struct static_table *)e;
     const struct tokenizer_info *info = tokenizer_info(t->tokenizer);
     size_t most = t->max_tokens + info->n_start + info->n_end, n = 0, known = 0;

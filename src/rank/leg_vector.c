@@ -18,7 +18,7 @@ static enum status embed_query(const struct rank_sources *s, const struct rank_m
     if (s->cache && query_cache_get(s->cache, m->id, q->text, q->text_len, out, dim))
         return OK;
     int64_t began_us = os_monotonic_us();
-    enum status st = encoder_embed_text(m->encoder, q->text, q->text_len, out, err);
+    enum status st = encoder_embed_text(m->encoder, ENCODER_QUERY, q->text, q->text_len, out, err);
     int64_t us = os_monotonic_us() - began_us;
     if (s->times)
         metric_observe(&s->times->text, us);

@@ -116,7 +116,7 @@ static enum status encode_words(struct batch *b, struct engine_model *m, float *
         float *vector = vectors + i * encoder_dim(m->encoder);
         if (p->fate != READ)
             continue;
-        enum status st = encoder_embed_text(m->encoder, p->text, p->text_len, vector, &p->err);
+        enum status st = encoder_embed_text(m->encoder, ENCODER_DOCUMENT, p->text, p->text_len, vector, &p->err);
         if (st == ERR_NO_MEMORY)
             return err_set(err, st, "%s", p->err.message);
         p->vector = vector;

@@ -21,9 +21,11 @@ struct setup {
 
 /* --- a model of three directions: what a text begins with decides --- */
 
-static enum status embed(const struct encoder *e, const char *text, size_t len, float *out, struct error *err)
+static enum status embed(const struct encoder *e, enum encoder_role role, const char *text, size_t len, float *out,
+                         struct error *err)
 {
     (void)e, (void)len;
+    assert_int_equal(role, ENCODER_QUERY);
     if (*text == 'x')
         return err_set(err, ERR_CORRUPT, "the model gives no finite vector");
     if (*text == '?')

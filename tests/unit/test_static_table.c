@@ -79,7 +79,7 @@ static void gives_the_vectors_of_model2vec(void **state)
         for (size_t i = 0; i < json_array_size(texts); i++) {
             const char *text = json_string_value(json_array_get(texts, i));
             const json_t *want = json_array_get(json_object_get(golden, cases[c].table), i);
-            if (encoder_embed_text(e, text, strlen(text), v, &err) != OK)
+            if (encoder_embed_text(e, ENCODER_QUERY, text, strlen(text), v, &err) != OK)
                 fail_msg("%s: %s", text, err.message);
             assert_int_equal(json_array_size(want), cases[c].dim);
             for (size_t k = 0; k < cases[c].dim; k++)
@@ -107,9 +107,9 @@ static void texts_with_nothing_to_know(void **state)
     float v[16];
     take("plain", "unigram");
     assert_int_equal(encoder_open(dir, "auto", NULL, &e, &err), OK);
-    assert_int_equal(encoder_embed_text(e, "", 0, v, &err), ERR_NOT_FOUND);
-    assert_int_equal(encoder_embed_text(e, " ", 1, v, &err), ERR_NOT_FOUND);
-    assert_int_equal(encoder_embed_text(e, "\xff", 1, v, &err), ERR_INVALID);
+    assert_int_equal(encoder_embed_text(e, ENCODER_QUERY, "", 0, v, &err), ERR_NOT_FOUND);
+    assert_int_equal(encoder_embed_text(e, ENCODER_QUERY, " ", 1, v, &err), ERR_NOT_FOUND);
+    assert_int_equal(encoder_embed_text(e, ENCODER_QUERY, "\xff", 1, v, &err), ERR_INVALID);
     assert_int_equal(encoder_embed_images(e, NULL, 0, v, &err), ERR_UNSUPPORTED);
     size_t n = 100001;
     char *many = malloc(n);
@@ -117,12 +117,12 @@ static void texts_with_nothing_to_know(void **state)
     for (size_t i = 0; i < n; i++)
         many[i] = i % 2 ? '\xc3' : '\xbc'; /* the cut falls into a letter */
     many[0] = 'a';
-    assert_int_equal(encoder_embed_text(e, many, n, v, &err), OK);
+    assert_int_equal(encoder_embed_text(e, ENCODER_QUERY, many, n, v, &err), OK);
     free(many);
     encoder_close(e);
     take("words", "uncased");
     assert_int_equal(encoder_open(dir, "auto", NULL, &e, &err), OK);
-    assert_int_equal(encoder_embed_text(e, "\xf0\x9f\xab\xa8 \xe9\xbe\x98", 8, v, &err), ERR_NOT_FOUND);
+    assert_int_equal(encoder_embed_text(e, ENCODER_QUERY, "\xf0\x9f\xab\xa8 \xe9\xbe\x98", 8, v, &err), ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "no word that the model knows")); /* unknown signs alone */
     encoder_close(e);
 }
@@ -195,7 +195,7 @@ static void refuses_what_does_not_fit(void **state)
     put_tensors("{\"embeddings\":{\"dtype\":\"F16\",\"shape\":[847,2],\"data_offsets\":[0,3388]}}", 3388,
                 0xff); /* NaN */
     assert_int_equal(encoder_open(dir, "auto", NULL, &e, &err), OK);
-    assert_int_equal(encoder_embed_text(e, "cat", 3, v, &err), ERR_CORRUPT);
+    assert_int_equal(encoder_embed_text(e, ENCODER_QUERY, "cat", 3, v, &err), ERR_CORRUPT);
     assert_non_null(strstr(err.message, "model.safetensors: tensor embeddings"));
     encoder_close(e);
 
