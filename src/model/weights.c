@@ -1,6 +1,7 @@
 #include "model/weights.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,14 +43,35 @@ const struct tensor *weights_want(struct weights *l, const char *name, size_t a,
     return NULL;
 }
 
+/* By its bits, so that the compiler makes it a few instructions a vector. */
+bool weights_finite(const float *v, size_t n)
+{
+    uint32_t bad = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, v + i, sizeof bits);
+        bad |= (bits & 0x7f800000) == 0x7f800000;
+    }
+    return !bad;
+}
+
+static void refuse_numbers(struct weights *l, const struct tensor *t)
+{
+    l->status =
+        err_set(l->err, ERR_CORRUPT, "%s: tensor %s: expected finite numbers, found NaN or infinity", l->dir, t->name);
+}
+
 const float *weights_floats(struct weights *l, const char *name, size_t a, size_t b)
 {
     const struct tensor *t = weights_want(l, name, a, b, 0, 0);
     if (!t)
         return NULL;
     float *to = weights_take(l, tensor_count(t) * sizeof(float));
-    if (to)
-        tensor_read(t, 0, tensor_count(t), to);
+    if (!to)
+        return NULL;
+    tensor_read(t, 0, tensor_count(t), to);
+    if (!weights_finite(to, tensor_count(t)))
+        refuse_numbers(l, t);
     return to;
 }
 
@@ -70,22 +92,27 @@ struct packing {
     const float *columns; /* [k]: each weight is multiplied by its column's, or NULL */
     size_t part_rows;
     size_t shares;
-    float *buffers; /* [shares][nr * k + nr] */
+    float *buffers;                     /* [shares][nr * k + nr] */
+    const struct tensor *_Atomic wrong; /* one that has something else than numbers */
 };
 
 static void pack_share(void *arg, size_t share)
 {
-    const struct packing *p = arg;
+    struct packing *p = arg;
     size_t nr = p->k->nr, panels = matrix_panels(p->k, p->w);
     float *rows = p->buffers + share * (nr * p->w->k + nr), *bias = rows + nr * p->w->k;
     for (size_t i = share; i < panels; i += p->shares) {
         for (size_t j = 0; j < nr && i * nr + j < p->w->n; j++) {
             size_t part = (i * nr + j) / p->part_rows, row = (i * nr + j) % p->part_rows;
             tensor_read(p->weight[part], row * p->w->k, p->w->k, rows + j * p->w->k);
+            if (!weights_finite(rows + j * p->w->k, p->w->k))
+                p->wrong = p->weight[part];
             for (size_t c = 0; p->columns && c < p->w->k; c++)
                 rows[j * p->w->k + c] *= p->columns[c];
             if (p->bias[0])
                 tensor_read(p->bias[part], row, 1, bias + j);
+            if (p->bias[0] && !weights_finite(bias + j, 1))
+                p->wrong = p->bias[part];
         }
         matrix_pack_panel(p->k, p->w, i, rows, p->bias[0] ? bias : NULL);
     }
@@ -116,6 +143,8 @@ void weights_matrix(struct weights *l, const char *const *names, size_t parts, c
     }
     matrix_place(l->k, parts * dims[0], depth, memory, out);
     pool_for(l->pool, p.shares, pack_share, &p);
+    if (p.wrong)
+        refuse_numbers(l, p.wrong);
     free(p.buffers);
     for (size_t i = 0; i < parts; i++)
         tensor_release(p.weight[i]);

@@ -45,6 +45,8 @@ void *weights_take(struct weights *l, size_t bytes); /* aligned */
 /* The tensor of that name and shape, or NULL and l->status set. Dimensions are given up to the first 0. */
 const struct tensor *weights_want(struct weights *l, const char *name, size_t a, size_t b, size_t c, size_t d);
 const float *weights_floats(struct weights *l, const char *name, size_t a, size_t b);
+/* Are all of v [n] neither NaN nor infinity? The functions below refuse tensors with others. */
+bool weights_finite(const float *v, size_t n);
 /* name.weight and name.bias, [width] each */
 void weights_norm(struct weights *l, const char *name, size_t width, struct norm *out);
 /* Each name.weight [dims], all one below the other, and each name.bias [dims[0]] where there is one; dimensions after
