@@ -1,6 +1,7 @@
 #include "model/encoder.h"
 
 #include "base/os.h"
+#include "model/bert.h"
 #include "model/clip.h"
 #include "model/library.h"
 #include "model/static_table.h"
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct encoder_class *const classes[] = {&clip_encoder, &static_table_encoder};
+static const struct encoder_class *const classes[] = {&clip_encoder, &static_table_encoder, &bert_encoder};
 #define N_CLASSES (sizeof classes / sizeof *classes)
 
 static bool encodes_type(const struct encoder_class *class, const char *type)

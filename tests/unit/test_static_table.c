@@ -214,7 +214,7 @@ static void refuses_what_does_not_fit(void **state)
     refuses("expected tokenizer.json");
     static const char other[] = "{\"model_type\":\"gpt2\"}";
     put("config.json", other, sizeof other - 1);
-    refuses("model_type: expected clip, model2vec");
+    refuses("model_type: expected clip, model2vec, bert, xlm-roberta, distilbert, found gpt2");
 }
 
 int main(void)

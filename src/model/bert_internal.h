@@ -1,0 +1,71 @@
+/* bert_internal.h: the parts of a loaded model; seen by bert*.c, their tests and bench/sentence.c.
+ *
+ *     bert_config.c   config.json and what sentence-transformers puts beside it
+ *     bert_weights.c  safetensors -> struct bert, packed for one precision
+ *     bert.c          token ids -> vectors
+ *     bert_encoder.c  encoder.h: texts, and the choice of a precision */
+#ifndef PEEL_MODEL_BERT_INTERNAL_H
+#define PEEL_MODEL_BERT_INTERNAL_H
+
+#include "model/bert.h"
+#include "model/encoder_parts.h"
+#include "model/safetensors.h"
+#include "model/transformer.h"
+#include "tokenize/tokenizer.h"
+
+#include <limits.h>
+
+#define BERT_MAX_PREFIX 512 /* bytes, NUL included */
+#define BERT_MAX_FOLDER 64
+
+enum bert_kind { BERT_BERT, BERT_XLM_ROBERTA, BERT_DISTILBERT };
+enum bert_pooling { BERT_MEAN, BERT_CLS };
+
+struct bert_config {
+    enum bert_kind kind;
+    size_t width, layers, heads, mlp, vocab; /* heads divides width */
+    size_t positions, first_position;        /* rows of the table; the first token's */
+    size_t types;                            /* rows of the table of token types; 0: there is none */
+    float epsilon;
+    enum bert_pooling pooling;
+    size_t dense; /* numbers that the linear layer gives; 0: there is none */
+    bool dense_bias, dense_tanh;
+    char dense_folder[BERT_MAX_FOLDER];
+    size_t max_tokens;               /* of a text, start and end included */
+    char prefix[2][BERT_MAX_PREFIX]; /* by enum encoder_role */
+    struct encoder_reliance reliance;
+};
+enum status bert_config_load(const char *dir, struct bert_config *out, struct error *err) MUST_CHECK;
+
+struct bert {
+    struct encoder base;
+    struct bert_config config;
+    char dir[PATH_MAX]; /* for messages */
+    enum kernel_type precision;
+    struct pool *pool;
+    void *memory, *dense_memory;
+    size_t bytes, dense_bytes;
+    struct tower tower;
+    struct safetensors *file;                /* stays open for: */
+    const struct tensor *tokens, *positions; /* [vocab, width], [positions, width] */
+    const float *type_row;                   /* [types, width], of which the first counts, or NULL */
+    struct norm norm;                        /* of what goes in */
+    struct matrix dense;                     /* [config.dense, width], fp32 */
+    struct tokenizer *tokenizer;             /* NULL where only ids are encoded */
+    char why[160];                           /* the precision was chosen */
+};
+
+/* Without a tokenizer. Missing or misshapen tensors are named with expected and found shape. */
+enum status bert_weights_open(const char *dir, enum kernel_type precision, enum kernel_isa most, struct pool *pool,
+                              struct bert **out, struct error *err) MUST_CHECK;
+void bert_close(struct bert *m); /* NULL is fine */
+
+/* The vector [base.dim] of length 1 of 1..max_tokens ids, each below vocab. states: NULL, or [layers + 1, n, width]:
+ * what goes into the first layer and what comes out of each. */
+enum status bert_encode_ids(const struct bert *m, const int32_t *ids, size_t n, float *states, float *out,
+                            struct error *err) MUST_CHECK;
+/* A text as it is, without a prefix, by `tokenizer`. */
+enum status bert_encode_text(const struct bert *m, const struct tokenizer *tokenizer, const char *text, size_t len,
+                             float *out, struct error *err) MUST_CHECK;
+
+#endif
