@@ -13,6 +13,15 @@ struct observer {
     struct http_client *sticker, *search;
 };
 
+void observer_close(struct observer *o)
+{
+    if (!o)
+        return;
+    http_client_close(o->search);
+    http_client_close(o->sticker);
+    free(o);
+}
+
 enum status observer_open(const char *sticker_url, const char *search_url, struct observer **out, struct error *err)
 {
     struct observer *o = *out = calloc(1, sizeof *o);
@@ -28,15 +37,6 @@ enum status observer_open(const char *sticker_url, const char *search_url, struc
         *out = NULL;
     }
     return st;
-}
-
-void observer_close(struct observer *o)
-{
-    if (!o)
-        return;
-    http_client_close(o->search);
-    http_client_close(o->sticker);
-    free(o);
 }
 
 /* The JSON object at `path`, or NULL. */

@@ -96,6 +96,15 @@ static enum status check_table(const struct charsmap *m, struct error *err)
     return st;
 }
 
+void charsmap_free(struct charsmap *m)
+{
+    if (!m)
+        return;
+    free(m->units);
+    free(m->replacements);
+    free(m);
+}
+
 enum status charsmap_parse(const void *bytes, size_t len, struct charsmap **out, struct error *err)
 {
     *out = NULL;
@@ -173,15 +182,6 @@ enum status charsmap_parse_base64(const char *text, struct charsmap **out, struc
         st = charsmap_parse(bytes, n - padding, out, err);
     free(bytes);
     return st;
-}
-
-void charsmap_free(struct charsmap *m)
-{
-    if (!m)
-        return;
-    free(m->units);
-    free(m->replacements);
-    free(m);
 }
 
 /* Where in the replacements the shortest known beginning of s leads, or NOTHING. */

@@ -70,6 +70,14 @@ static void fill(struct node *nodes, struct part *parts, const struct piece *lis
     }
 }
 
+void pieces_free(struct pieces *p)
+{
+    if (!p)
+        return;
+    free(p->nodes);
+    free(p);
+}
+
 enum status pieces_build(struct piece *list, size_t n, struct pieces **out, struct error *err)
 {
     *out = NULL;
@@ -95,14 +103,6 @@ enum status pieces_build(struct piece *list, size_t n, struct pieces **out, stru
     free(parts);
     *out = p;
     return OK;
-}
-
-void pieces_free(struct pieces *p)
-{
-    if (!p)
-        return;
-    free(p->nodes);
-    free(p);
 }
 
 uint32_t pieces_step(const struct pieces *p, uint32_t node, char byte)

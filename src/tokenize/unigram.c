@@ -30,6 +30,15 @@ struct path {
     int32_t id;
 };
 
+void unigram_free(struct unigram *u)
+{
+    if (!u)
+        return;
+    pieces_free(u->pieces);
+    free(u->scores);
+    free(u);
+}
+
 enum status unigram_build(const struct scored_piece *list, size_t n, int32_t unk_id, bool byte_fallback,
                           struct unigram **out, struct error *err)
 {
@@ -115,15 +124,6 @@ enum status unigram_build_json(const json_t *model, const struct specials *speci
     if (info->vocab_size < n)
         info->vocab_size = n;
     return st;
-}
-
-void unigram_free(struct unigram *u)
-{
-    if (!u)
-        return;
-    pieces_free(u->pieces);
-    free(u->scores);
-    free(u);
 }
 
 static void offer(struct path *to, double score, uint32_t from, int32_t id)

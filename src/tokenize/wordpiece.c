@@ -16,6 +16,14 @@ struct wordpiece {
     size_t max_word;
 };
 
+void wordpiece_free(struct wordpiece *w)
+{
+    if (!w)
+        return;
+    pieces_free(w->pieces);
+    free(w);
+}
+
 static enum status finish(struct piece *list, size_t n, const char *prefix, size_t max_word, int32_t unk_id,
                           struct wordpiece **out, struct tokenizer_info *info, struct error *err)
 {
@@ -129,14 +137,6 @@ enum status wordpiece_build_text(const char *vocab_txt, size_t len, const char *
         st = finish(list, made, "##", MAX_WORD, ids[0], out, info, err);
     free(list);
     return st;
-}
-
-void wordpiece_free(struct wordpiece *w)
-{
-    if (!w)
-        return;
-    pieces_free(w->pieces);
-    free(w);
 }
 
 void wordpiece_encode(const struct wordpiece *w, const char *word, size_t len, struct id_list *out)

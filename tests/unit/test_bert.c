@@ -1,5 +1,5 @@
 /* BERT's family: every layer beside transformers, whole folders, and those that do not fit. */
-#include "cm.h"
+#include "refuses.h"
 
 #include "base/os.h"
 #include "model/bert_internal.h"
@@ -268,16 +268,6 @@ static void prefixes_of_e5(void **state)
 
 /* --- what does not fit --- */
 
-static void refuses(const char *says)
-{
-    struct encoder *e;
-    struct error err;
-    assert_int_not_equal(encoder_open(dir, "auto", NULL, &e, &err), OK);
-    assert_null(e);
-    if (!strstr(err.message, says))
-        fail_msg("expected \"%s\", found \"%s\"", says, err.message);
-}
-
 static void refuses_settings(void **state)
 {
     (void)state;
@@ -312,7 +302,7 @@ static void refuses_settings(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         make(&models[0], "bert");
         put_text(cases[i].file, cases[i].text);
-        refuses(cases[i].says);
+        expect_refused(dir, cases[i].says);
     }
 }
 
@@ -359,39 +349,42 @@ static void refuses_weights(void **state)
     float out[MAX_DIM];
     make(&models[0], "bert");
     edit("model.safetensors", "layer.1.attention.self.key.bias", "layer.1.attention.self.kex.bias");
-    refuses("bert: tensor encoder.layer.1.attention.self.key.bias: expected F32, F16 or BF16 of [20], found nothing");
+    expect_refused(
+        dir, "bert: tensor encoder.layer.1.attention.self.key.bias: expected F32, F16 or BF16 of [20], found nothing");
 
     make(&models[0], "bert");
     edit("config.json", "\"intermediate_size\": 36", "\"intermediate_size\": 37");
-    refuses("tensor encoder.layer.0.intermediate.dense.weight: expected F32, F16 or BF16 of [37, 20], found [36, 20]");
+    expect_refused(
+        dir, "tensor encoder.layer.0.intermediate.dense.weight: expected F32, F16 or BF16 of [37, 20], found [36, 20]");
 
     make(&models[1], "xlm-roberta"); /* the tensor's whole name */
     edit("config.json", "\"vocab_size\": 847", "\"vocab_size\": 848");
-    refuses(
+    expect_refused(
+        dir,
         "tensor roberta.embeddings.word_embeddings.weight: expected F32, F16 or BF16 of [848, 32], found [847, 32]");
 
     make(&models[0], "bert");
     assert_true(copy("tests/golden/token_ids/unigram", "tokenizer.json"));
     assert_true(copy(GOLDEN "distilbert", "config.json") && copy(GOLDEN "distilbert", "model.safetensors"));
     assert_true(copy("tests/golden/token_ids/uncased", "tokenizer.json"));
-    refuses("the tokenizer has 4000 tokens, the model's vocab_size is 847");
+    expect_refused(dir, "the tokenizer has 4000 tokens, the model's vocab_size is 847");
 
     make(&models[2], "distilbert");
     edit("2_Dense/model.safetensors", "linear.bias", "linear.bies");
-    refuses("2_Dense: tensor linear.bias: expected F32, F16 or BF16 of [16], found nothing");
+    expect_refused(dir, "2_Dense: tensor linear.bias: expected F32, F16 or BF16 of [16], found nothing");
 
     make(&models[0], "bert");
     char path[200];
     snprintf(path, sizeof path, "%s/model.safetensors", dir);
     assert_int_equal(truncate(path, 100000), 0);
-    refuses("model.safetensors: tensor ");
+    expect_refused(dir, "model.safetensors: tensor ");
 
     make(&models[0], "bert");
     spoil("encoder.layer.2.output.dense.weight");
-    refuses("bert: tensor encoder.layer.2.output.dense.weight: expected finite numbers, found NaN");
+    expect_refused(dir, "bert: tensor encoder.layer.2.output.dense.weight: expected finite numbers, found NaN");
     make(&models[0], "bert");
     spoil("encoder.layer.0.attention.output.LayerNorm.bias");
-    refuses("tensor encoder.layer.0.attention.output.LayerNorm.bias: expected finite numbers, found NaN");
+    expect_refused(dir, "tensor encoder.layer.0.attention.output.LayerNorm.bias: expected finite numbers, found NaN");
     make(&models[0], "bert"); /* in a table that is read by row */
     spoil("embeddings.position_embeddings.weight");
     e = open_encoder("fp32");

@@ -435,16 +435,15 @@ static void draining_serves_on(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(asked_before_the_body, setup, teardown),
-        cmocka_unit_test_setup_teardown(served, setup, teardown),
-        cmocka_unit_test_setup_teardown(refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(too_many_of_something, setup, teardown),
-        cmocka_unit_test_setup_teardown(broken_streams_are_cut, setup, teardown),
-        cmocka_unit_test(drips_are_cut),
-        cmocka_unit_test(a_full_queue_is_said),
-        cmocka_unit_test(closing_lets_requests_finish),
-        cmocka_unit_test(draining_serves_on),
-    };
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {T(asked_before_the_body),
+                                       T(served),
+                                       T(refused),
+                                       T(too_many_of_something),
+                                       T(broken_streams_are_cut),
+                                       cmocka_unit_test(drips_are_cut),
+                                       cmocka_unit_test(a_full_queue_is_said),
+                                       cmocka_unit_test(closing_lets_requests_finish),
+                                       cmocka_unit_test(draining_serves_on)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -239,13 +239,9 @@ static void searches_go_on_during_changes(void **state)
 
 int main(void)
 {
+#define T(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(finds, open_all, close_all),
-        cmocka_unit_test_setup_teardown(scores_are_calibrated, open_all, close_all),
-        cmocka_unit_test_setup_teardown(terms_are_kept_together, open_all, close_all),
-        cmocka_unit_test_setup_teardown(signs_have_names, open_all, close_all),
-        cmocka_unit_test_setup_teardown(follows_changes, open_all, close_all),
-        cmocka_unit_test_setup_teardown(searches_go_on_during_changes, open_all, close_all),
-    };
+        T(finds),           T(scores_are_calibrated),        T(terms_are_kept_together), T(signs_have_names),
+        T(follows_changes), T(searches_go_on_during_changes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

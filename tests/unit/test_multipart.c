@@ -172,12 +172,7 @@ static void bounded(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(fields_and_files, setup, teardown),
-        cmocka_unit_test_setup_teardown(any_bytes, setup, teardown),
-        cmocka_unit_test_setup_teardown(names_of_files, setup, teardown),
-        cmocka_unit_test_setup_teardown(refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(bounded, setup, teardown),
-    };
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {T(fields_and_files), T(any_bytes), T(names_of_files), T(refused), T(bounded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,12 +119,12 @@ static int open_all(void **state)
 {
     struct setup *s = calloc(1, sizeof *s);
     char path[96];
+    table = (struct table){.base = {&table_class, 3}};
     assert_non_null(s);
+    arena_init(&s->arena, 16 << 20);
     tmp_make(s->folder, sizeof s->folder);
     snprintf(path, sizeof path, "%s/search.db", s->folder);
     assert_int_equal(search_store_open(path, 4, &s->store, &s->err), OK);
-    arena_init(&s->arena, 16 << 20);
-    table = (struct table){.base = {&table_class, 3}};
     for (size_t i = 0; i < DOCUMENTS; i++) {
         struct sticker_terms terms;
         bool changed;

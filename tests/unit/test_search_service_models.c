@@ -704,19 +704,18 @@ static void services_on_one_database_follow_each_other(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(images_are_found_by_vectors, begin, end),
-        cmocka_unit_test_setup_teardown(deleted_and_changed_images_follow, begin, end),
-        cmocka_unit_test_setup_teardown(images_may_come_along, begin, end),
-        cmocka_unit_test_setup_teardown(failures_are_recorded_and_tried_again_when_told, begin, end),
-        cmocka_unit_test_setup_teardown(a_restart_changes_nothing, begin, end),
-        cmocka_unit_test_setup_teardown(a_kill_in_the_middle_is_resumed, begin, end),
-        cmocka_unit_test_setup_teardown(models_stand_side_by_side, begin, end),
-        cmocka_unit_test_setup_teardown(a_default_that_does_not_load_leaves_words, begin, end),
-        cmocka_unit_test_setup_teardown(other_weights_under_an_old_name_encode_anew, begin, end),
-        cmocka_unit_test_setup_teardown(changes_while_searching_are_right, begin, end),
-        cmocka_unit_test_setup_teardown(services_on_one_database_follow_each_other, begin, end),
-    };
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+    const struct CMUnitTest tests[] = {T(images_are_found_by_vectors),
+                                       T(deleted_and_changed_images_follow),
+                                       T(images_may_come_along),
+                                       T(failures_are_recorded_and_tried_again_when_told),
+                                       T(a_restart_changes_nothing),
+                                       T(a_kill_in_the_middle_is_resumed),
+                                       T(models_stand_side_by_side),
+                                       T(a_default_that_does_not_load_leaves_words),
+                                       T(other_weights_under_an_old_name_encode_anew),
+                                       T(changes_while_searching_are_right),
+                                       T(services_on_one_database_follow_each_other)};
     const char *only = getenv("PEEL_TEST_ONLY"); /* one that runs over any database */
     if (only)
         cmocka_set_test_filter(only);

@@ -1,5 +1,5 @@
 /* Static tables: the vectors of model2vec for small tables of random numbers, and folders that do not fit. */
-#include "cm.h"
+#include "refuses.h"
 
 #include "base/os.h"
 #include "model/encoder.h"
@@ -141,16 +141,6 @@ static void put_tensors(const char *header, size_t n, int fill)
     free(f);
 }
 
-static void refuses(const char *says)
-{
-    struct encoder *e;
-    struct error err;
-    assert_int_not_equal(encoder_open(dir, "auto", NULL, &e, &err), OK);
-    assert_null(e);
-    if (!strstr(err.message, says))
-        fail_msg("expected \"%s\", found \"%s\"", says, err.message);
-}
-
 static void refuses_what_does_not_fit(void **state)
 {
     (void)state;
@@ -186,7 +176,7 @@ static void refuses_what_does_not_fit(void **state)
     take("plain", "unigram");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         put_tensors(cases[i].header, cases[i].bytes, cases[i].fill);
-        refuses(cases[i].says);
+        expect_refused(dir, cases[i].says);
     }
 
     struct encoder *e;
@@ -202,7 +192,7 @@ static void refuses_what_does_not_fit(void **state)
     take("plain", "unigram");
     static const char long_texts[] = "{\"model_type\":\"model2vec\",\"max_length\":0}";
     put("config.json", long_texts, sizeof long_texts - 1);
-    refuses("config.json: max_length: expected 1 to");
+    expect_refused(dir, "config.json: max_length: expected 1 to");
     static const char wary[] = "{\"model_type\":\"model2vec\",\"peel\":{\"hybrid_weight\":0.25,\"language\":\"en\"}}";
     put("config.json", wary, sizeof wary - 1);
     assert_int_equal(encoder_open(dir, "auto", NULL, &e, &err), OK);
@@ -211,10 +201,10 @@ static void refuses_what_does_not_fit(void **state)
     char path[128];
     snprintf(path, sizeof path, "%s/tokenizer.json", dir);
     assert_int_equal(remove(path), 0);
-    refuses("expected tokenizer.json");
+    expect_refused(dir, "expected tokenizer.json");
     static const char other[] = "{\"model_type\":\"gpt2\"}";
     put("config.json", other, sizeof other - 1);
-    refuses("model_type: expected clip, model2vec, bert, xlm-roberta, distilbert, found gpt2");
+    expect_refused(dir, "model_type: expected clip, model2vec, bert, xlm-roberta, distilbert, found gpt2");
 }
 
 int main(void)

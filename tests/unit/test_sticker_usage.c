@@ -132,11 +132,8 @@ static void a_flood_is_counted(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(new_query_is_stored_at_once, suite_setup_stickers, suite_teardown),
-        cmocka_unit_test_setup_teardown(the_thread_writes_in_time, suite_setup_stickers, suite_teardown),
-        cmocka_unit_test_setup_teardown(sums_are_exact, suite_setup_stickers, suite_teardown),
-        cmocka_unit_test_setup_teardown(a_flood_is_counted, suite_setup_stickers, suite_teardown),
-    };
+#define T(name) cmocka_unit_test_setup_teardown(name, suite_setup_stickers, suite_teardown)
+    const struct CMUnitTest tests[] = {T(new_query_is_stored_at_once), T(the_thread_writes_in_time), T(sums_are_exact),
+                                       T(a_flood_is_counted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
