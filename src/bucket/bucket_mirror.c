@@ -33,14 +33,21 @@ struct listing {
     size_t n, skip;     /* skip: bytes of "<folder>/" before each key */
 };
 
+/* "file" or "folder/file", neither hidden. */
+static bool mirror_is_file(const char *name)
+{
+    const char *slash = strchr(name, '/');
+    return !slash || (name[0] != '.' && slash != name && slash[1] && slash[1] != '.' && !strchr(slash + 1, '/'));
+}
+
 static enum status on_object(void *ctx, const char *key, const char *etag, uint64_t size, struct error *err)
 {
     struct listing *l = ctx;
     const char *rest = key + l->skip, *slash = strchr(rest, '/');
     size_t folder = slash ? (size_t)(slash - rest) : 0;
-    if (!slash || strchr(slash + 1, '/') || folder >= MAX_NAME || strlen(slash + 1) >= MAX_NAME ||
+    if (!slash || !mirror_is_file(slash + 1) || folder >= MAX_NAME || strlen(slash + 1) >= MAX_NAME ||
         etag[strcspn(etag, " \t\n")])
-        return OK; /* not "<name>/<file>" */
+        return OK; /* not "<name>/<file>" or "<name>/<folder>/<file>" */
     if (l->n == MAX_FILES)
         return err_set(err, ERR_TOO_LARGE, "bucket: more than %u files in folders to copy", MAX_FILES);
     struct file *f = &l->files[l->n++];
@@ -121,6 +128,16 @@ static bool tell(void *ctx)
     return m->stopped && m->stopped(m->ctx);
 }
 
+static enum status mirror_make_folder(const struct mirror *m, const struct file *f, struct error *err)
+{
+    const char *slash = strchr(f->name, '/');
+    char path[PATH_MAX];
+    if (!slash)
+        return OK;
+    snprintf(path, sizeof path, "%s/%.*s", m->part, (int)(slash - f->name), f->name);
+    return os_mkdirs(path, err);
+}
+
 static enum status fetch_file(struct mirror *m, const struct file *f, struct error *err)
 {
     char path[PATH_MAX], tmp[PATH_MAX], key[BUCKET_MAX_KEY + 1];
@@ -166,7 +183,8 @@ static enum status fill(struct mirror *m, const struct buf *old, struct error *e
         snprintf(to, sizeof to, "%s/%s", m->part, f->name);
         if (!mirror_has(m->part, &begun, f)) {
             unlink(to);
-            if (!mirror_has(m->final, old, f) || link(from, to) != 0)
+            st = mirror_make_folder(m, f, err);
+            if (st == OK && (!mirror_has(m->final, old, f) || link(from, to) != 0))
                 st = fetch_file(m, f, err);
         }
         m->before += f->size;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum status cmd_bucket_s3(const struct config *cfg, struct arena *a, struct bucket_s3 *out, struct error *err)
 {
@@ -47,37 +48,53 @@ static int config_last(const struct dirent **a, const struct dirent **b)
     return x != y ? x - y : strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* The files of a folder and of the folders in it, below the key. */
+static enum status put_folder(struct bucket *b, const char *folder, const char *key, bool inner, struct error *err)
+{
+    struct dirent **files = NULL;
+    char path[PATH_MAX], below[PATH_MAX];
+    enum status st = OK;
+    int n = scandir(folder, &files, not_hidden, config_last);
+    if (n < 0)
+        return err_errno(err, "cannot read %s", folder);
+    for (int i = 0; i < n && st == OK; i++) {
+        const char *name = files[i]->d_name;
+        struct os_map map;
+        struct stat sb;
+        if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path ||
+            snprintf(below, sizeof below, "%s/%s", key, name) >= (int)sizeof below)
+            st = err_set(err, ERR_INVALID, "the path of %s is too long", name);
+        else if (stat(path, &sb) != 0)
+            st = err_errno(err, "cannot read %s", path);
+        else if (S_ISDIR(sb.st_mode))
+            st = inner ? OK : put_folder(b, path, below, true, err);
+        else if ((st = os_map_file(path, &map, err)) == OK) {
+            st = bucket_put(b, below, map.data, map.len, err);
+            os_unmap(&map);
+        }
+    }
+    for (int i = 0; i < n; i++)
+        free(files[i]);
+    free(files);
+    return st;
+}
+
 enum status cmd_bucket_put_model(const struct config *cfg, const char *models, const char *name, struct error *err)
 {
     struct arena a;
     struct bucket_s3 s3;
     struct bucket *b = NULL;
-    struct dirent **files = NULL;
     char path[PATH_MAX], key[PATH_MAX];
-    int n = 0;
     arena_init(&a, 1 << 20);
     enum status st = cmd_bucket_s3(cfg, &a, &s3, err);
     if (st == OK)
         st = bucket_open(config_string(cfg, "bucket"), &s3, &b, err);
     if (st == OK && snprintf(path, sizeof path, "%s/%s", models, name) >= (int)sizeof path)
         st = err_set(err, ERR_INVALID, "models folder's name is too long");
-    if (st == OK && (n = scandir(path, &files, not_hidden, config_last)) < 0)
-        st = err_errno(err, "cannot read %s", path);
-    for (int i = 0; st == OK && i < n; i++) {
-        struct os_map map;
-        if (snprintf(path, sizeof path, "%s/%s/%s", models, name, files[i]->d_name) >= (int)sizeof path)
-            st = err_set(err, ERR_INVALID, "the path of %s is too long", files[i]->d_name);
-        if (st == OK)
-            st = os_map_file(path, &map, err);
-        if (st != OK)
-            break;
-        snprintf(key, sizeof key, "models/%s/%s", name, files[i]->d_name);
-        st = bucket_put(b, key, map.data, map.len, err);
-        os_unmap(&map);
+    if (st == OK) {
+        snprintf(key, sizeof key, "models/%s", name);
+        st = put_folder(b, path, key, false, err);
     }
-    for (int i = 0; i < n; i++)
-        free(files[i]);
-    free(files);
     bucket_close(b);
     arena_free(&a);
     return st;

@@ -73,9 +73,22 @@ static enum status parse_what(const struct hub_pull *p, struct repo *r, struct e
 
 static bool hub_wants(const char *name)
 {
-    static const char *const names[] = {
-        LIBRARY_CONFIG, "preprocessor_config.json", "tokenizer.json",    "vocab.json",
-        "merges.txt",   "tokenizer_config.json",    "model.safetensors", "model.safetensors.index.json"};
+    static const char *const names[] = {LIBRARY_CONFIG,
+                                        "preprocessor_config.json",
+                                        "tokenizer.json",
+                                        "vocab.json",
+                                        "merges.txt",
+                                        "tokenizer_config.json",
+                                        "model.safetensors",
+                                        "model.safetensors.index.json",
+                                        "vocab.txt",
+                                        "sentencepiece.bpe.model", /* and what sentence-transformers adds: */
+                                        "modules.json",
+                                        "sentence_bert_config.json",
+                                        "config_sentence_transformers.json",
+                                        "1_Pooling/config.json",
+                                        "2_Dense/config.json",
+                                        "2_Dense/model.safetensors"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -197,8 +210,12 @@ static enum status check_listing(const struct repo *r, struct error *err)
 {
     if (!hub_has(r, LIBRARY_CONFIG))
         return err_set(err, ERR_UNSUPPORTED, "%s holds no config.json: not a Transformers checkpoint", r->id);
-    if (!hub_has(r, "tokenizer.json") && !(hub_has(r, "vocab.json") && hub_has(r, "merges.txt")))
-        return err_set(err, ERR_UNSUPPORTED, "%s holds neither tokenizer.json nor vocab.json and merges.txt", r->id);
+    if (!hub_has(r, "tokenizer.json") && !(hub_has(r, "vocab.json") && hub_has(r, "merges.txt")) &&
+        !hub_has(r, "vocab.txt") && !hub_has(r, "sentencepiece.bpe.model"))
+        return err_set(err, ERR_UNSUPPORTED,
+                       "%s holds neither tokenizer.json nor vocab.json and merges.txt, vocab.txt or "
+                       "sentencepiece.bpe.model",
+                       r->id);
     return OK;
 }
 
@@ -236,6 +253,18 @@ static bool hub_on_progress(void *ctx, uint64_t done, uint64_t total)
     return !g->pull->progress || g->pull->progress(g->pull->ctx, g->file, g->before + done, g->total);
 }
 
+/* The folder that a file of the repository lies in, below `dir`. */
+static enum status make_folder(const char *dir, const char *name, struct error *err)
+{
+    const char *slash = strrchr(name, '/');
+    char path[PATH_MAX];
+    if (!slash)
+        return OK;
+    if ((size_t)snprintf(path, sizeof path, "%s/%.*s", dir, (int)(slash - name), name) >= sizeof path)
+        return err_set(err, ERR_INVALID, "models folder's name is too long");
+    return os_mkdirs(path, err);
+}
+
 static enum status get_files(const struct hub_pull *p, const struct repo *r, const char *dir, struct error *err)
 {
     struct progress g = {.pull = p, .total = r->total};
@@ -257,7 +286,9 @@ static enum status get_files(const struct hub_pull *p, const struct repo *r, con
                                       .git_sha1 = f->git_sha1[0] ? f->git_sha1 : NULL,
                                       .progress = hub_on_progress,
                                       .ctx = &g};
-            st = http_download(&d, err);
+            st = make_folder(dir, f->name, err);
+            if (st == OK)
+                st = http_download(&d, err);
         }
         g.before += f->size;
         if (st == OK && p->progress && !p->progress(p->ctx, f->name, g.before, g.total))

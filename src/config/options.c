@@ -33,7 +33,7 @@ const struct option config_options[] = {
     {"bucket", OPTION_STRING, "DATA/bucket", 1, 4000, "DIR|URL", BUCKET "tokenize embed ", 0, NULL, NULL,
      "Folder, or s3://bucket/prefix, that holds images (media/) and models (models/)"},
     {"models-dir", OPTION_STRING, "DATA/bucket/models", 1, 4000, "DIR", SEARCH "model tokenize embed ", 0, NULL, NULL,
-     "Folder of CLIP models in the Hugging Face layout; unset with a bucket in S3: a copy of its models/"},
+     "Folder of models in the Hugging Face layout; unset with a bucket in S3: a copy of its models/"},
     {"words", OPTION_STRING, "DATA/bucket/words/english.words", 1, 4000, "FILE", SEARCH "words ", 0, NULL, NULL,
      "Lexicon of English words and their meaning; `peel words pull` makes it"},
     {"cache-dir", OPTION_STRING, "DATA/cache", 1, 4000, "DIR", SERVICES "import model words tokenize embed ", 0, NULL,

@@ -136,8 +136,20 @@ static void sample_file(const char *dir, const char *name, struct buf *out)
 
 void library_fingerprint(const char *dir, char out[65])
 {
-    static const char *const files[] = {LIBRARY_CONFIG, "preprocessor_config.json", "model.safetensors",
-                                        "tokenizer.json", "merges.txt"};
+    static const char *const files[] = {LIBRARY_CONFIG,
+                                        "preprocessor_config.json",
+                                        "model.safetensors",
+                                        "tokenizer.json",
+                                        "merges.txt",
+                                        "vocab.txt",
+                                        "sentencepiece.bpe.model",
+                                        "tokenizer_config.json",
+                                        "modules.json",
+                                        "sentence_bert_config.json",
+                                        "config_sentence_transformers.json",
+                                        "1_Pooling/config.json",
+                                        "2_Dense/config.json",
+                                        "2_Dense/model.safetensors"};
     struct buf all;
     buf_init(&all, (FINGERPRINT_BYTES + 65536) * (sizeof files / sizeof *files));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)

@@ -13,7 +13,7 @@ import unittest
 
 from peel_testing import PEEL, SLOW, System, main, png, request, wait_until
 from s3_testing import ACCESS, BUCKET, S3, SECRET, signature, unavailable
-from test_model import Hub, model_files
+from test_model import Hub, model_files, text_model_files
 
 missing = unavailable()
 UNIT = pathlib.Path(PEEL).parent / ("tests/test_bucket" if "build" in PEEL else "build/release/tests/test_bucket")
@@ -201,6 +201,18 @@ class Services(unittest.TestCase):
         began = time.monotonic()
         self.assertEqual(waiting.stop(), 0)
         self.assertLess(time.monotonic() - began, 5 * SLOW)
+
+    def test_folders_inside_a_model_go_into_the_bucket_and_come_from_it(self):
+        hub = Hub(text_model_files())
+        self.addCleanup(hub.close)
+        self.system.run("model", "pull", "org/small", "--hf-endpoint", f"http://127.0.0.1:{hub.port}")
+        puts = [target for method, target, _ in self.s3.seen if method == "PUT"]
+        self.assertIn(f"/{BUCKET}/some/prefix/models/org--small/2_Dense/model.safetensors", puts)
+        self.assertTrue(puts[-1].endswith("org--small/config.json"), puts)
+        other = System()  # another machine
+        self.addCleanup(other.close)
+        other.start_search()
+        other.search.wait_for(r"model org(--|/)small: ready in \S+ s \(\w+, 16 numbers", 60 * SLOW)
 
     def test_a_pulled_model_goes_into_the_bucket(self):
         hub = Hub(model_files())

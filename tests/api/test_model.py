@@ -36,6 +36,12 @@ def model_files():
     return files
 
 
+def text_model_files():
+    folder = ROOT / "tests/golden/bert/distilbert"
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return files | {"tokenizer.json": (ROOT / "tests/golden/token_ids/unigram/tokenizer.json").read_bytes()}
+
+
 class Hub:
     """Speaks as much of the hub's API as a download needs; large files come by redirect, as there."""
 
@@ -150,6 +156,24 @@ class Pull(unittest.TestCase):
         photo = pathlib.Path(self.system.data) / "red.png"
         photo.write_bytes(png())
         self.assertEqual(len(json.loads(self.system.run("embed", "--image", str(photo)).stdout)), 48)
+
+    def test_a_model_of_texts_has_folders_inside(self):
+        files = text_model_files()
+        self.hub.revisions = {"main": files | {"onnx/model.onnx": b"not needed", "1_Pooling/README.md": b"nor this"}}
+        self.pull("org/small")
+        got = self.models / "org--small"
+        here = {str(path.relative_to(got)) for path in got.rglob("*") if path.is_file()}
+        self.assertEqual(here - {"origin.json"}, set(files))
+        info = json.loads(self.system.run("model", "info", "org/small").stdout)
+        self.assertEqual((info["dim"], info["text"]["pooling"], info["text"]["max_tokens"]), (16, "mean", 12))
+        self.assertEqual(len(json.loads(self.system.run("embed", "--text", "cat").stdout)), 16)
+        self.assertIn("when SearchService starts", self.system.run("model", "use", "org/small", "--search-url",
+                                                                   "http://127.0.0.1:1").stdout)
+        self.system.add({"red.png": ("a red square", ""), "blue.png": ("blue", "")})
+        self.system.start_search()
+        self.system.start_sticker()
+        port = self.system.search_port
+        wait_until(lambda: "sentence" in request(port, "GET", "/api/search/?query=scarlet").json()["legs"], 30, "vectors")
 
     def test_wrong_content_is_refused(self):
         for name in ("model.safetensors", "vocab.json"):

@@ -589,6 +589,7 @@ static void models(struct fixture *f)
     put(f, "models/one-more/config.json", "{1}");
     put(f, "models/no-model/readme", "x");
     put(f, "models/one/deeper/file", "x");
+    put(f, "models/one/much/deeper/file", "x");
     assert_int_equal(bucket_mirror(f->b, "models", dir, always, NULL, &err), ERR_CANCELLED);
     read_file(f, "one/config.json", text);
     assert_string_equal(text, "");
@@ -604,6 +605,10 @@ static void models(struct fixture *f)
         read_file(f, "one-more/config.json", text);
         assert_string_equal(text, "{1}");
         read_file(f, "no-model/readme", text);
+        assert_string_equal(text, "");
+        read_file(f, "one/deeper/file", text);
+        assert_string_equal(text, "x");
+        read_file(f, "one/much/deeper/file", text);
         assert_string_equal(text, "");
     }
     put(f, "models/one/model.safetensors", "changed");
