@@ -1,6 +1,6 @@
 #!/bin/sh
 # make bench: every benchmark, each with what it is held against. Nothing here is a test with a time limit.
-#   bench/run.sh [http|store|images|vectors|model|search|admin|meaning|words ...]
+#   bench/run.sh [http|store|images|vectors|model|sentence|search|admin|meaning|words ...]
 set -eu
 cd "$(dirname "$0")/.."
 photos=../shared/coco-val2014
@@ -15,6 +15,7 @@ run() {
         ;;
     vectors) make -s build/release/bench/vectors && build/release/bench/vectors 328 10000 100000 1000000 ;;
     model) sh bench/model.sh ;;
+    sentence) sh bench/sentence.sh ;;
     search) sh bench/search.sh ;;
     admin) sh bench/admin.sh ;;
     meaning) sh bench/meaning.sh ;;
@@ -23,7 +24,7 @@ run() {
     esac
 }
 
-[ $# -gt 0 ] || set -- http store images vectors model search admin meaning words
+[ $# -gt 0 ] || set -- http store images vectors model sentence search admin meaning words
 for name in "$@"; do
     echo "== $name"
     run "$name"
