@@ -131,7 +131,7 @@ const struct option config_options[] = {
      "Counts of searches are written at most this much later"},
 
     {"Searching", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
-    {"algorithm", OPTION_ENUM, "auto", 0, 0, "auto|lexical|words|vector|hybrid", SEARCH, 0, NULL, NULL,
+    {"algorithm", OPTION_ENUM, "auto", 0, 0, "auto|lexical|words|vector|sentence|hybrid", SEARCH, 0, NULL, NULL,
      "Algorithm of searches that name none; auto: hybrid with a model, else lexical"},
 #define LEG_OPTION(name, help) {#name "-weight", OPTION_NUMBER, "1", 0, 1000, "", SEARCH, 0, NULL, NULL, help},
     LEG_LIST(LEG_OPTION){"min-score", OPTION_NUMBER, "0", -1, 1000, "", SEARCH, 0, NULL, NULL,

@@ -50,8 +50,8 @@ enum status leg_model_hits(const struct rank_sources *s, enum leg_number leg, co
     const struct rank_model *m = &s->models[leg];
     *out = (struct leg_hits){0};
     if (!m->id)
-        return err_set(err, ERR_UNAVAILABLE,
-                       "no model is installed: \"peel model pull openai/clip-vit-base-patch32\" gets one");
+        return err_set(err, ERR_UNAVAILABLE, "no model is installed: \"peel model pull %s\" gets one",
+                       leg == LEG_vector ? "openai/clip-vit-base-patch32" : "sentence-transformers/all-MiniLM-L6-v2");
     if (!m->encoder)
         return err_set(err, ERR_UNAVAILABLE, "model %s is %s", m->id, m->state);
     size_t count = vectors_count(m->vectors), k = offset + limit, n;

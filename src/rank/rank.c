@@ -93,13 +93,25 @@ static enum status rank_words(const struct rank_sources *s, const struct rank_qu
     return st == OK ? page_of(s, q, LEG_lexical, &hits, window, a, out, err) : st;
 }
 
+static enum status rank_by_model(const struct rank_sources *s, const struct rank_query *q, enum leg_number leg,
+                                 struct arena *a, struct ranking *out, struct error *err)
+{
+    enum status st = rank_leg(s, q, leg, window_of(q, leg), a, out, err);
+    return st != ERR_NOT_FOUND ? st
+                               : err_set(err, ERR_UNAVAILABLE, "%s has no vector of model %s yet", q->like->filename,
+                                         s->models[leg].id);
+}
+
 static enum status rank_vector(const struct rank_sources *s, const struct rank_query *q, struct arena *a,
                                struct ranking *out, struct error *err)
 {
-    enum status st = rank_leg(s, q, LEG_vector, window_of(q, LEG_vector), a, out, err);
-    return st != ERR_NOT_FOUND ? st
-                               : err_set(err, ERR_UNAVAILABLE, "%s has no vector of model %s yet", q->like->filename,
-                                         s->models[LEG_vector].id);
+    return rank_by_model(s, q, LEG_vector, a, out, err);
+}
+
+static enum status rank_sentence(const struct rank_sources *s, const struct rank_query *q, struct arena *a,
+                                 struct ranking *out, struct error *err)
+{
+    return rank_by_model(s, q, LEG_sentence, a, out, err);
 }
 
 /* --- all of them --- */
@@ -224,10 +236,8 @@ static enum status rank_hybrid(const struct rank_sources *s, const struct rank_q
 }
 
 const struct rank_algorithm rank_algorithms[] = {
-    {"lexical", rank_lexical},
-    {"words", rank_words},
-    {"vector", rank_vector},
-    {"hybrid", rank_hybrid},
+    {"lexical", rank_lexical},   {"words", rank_words},   {"vector", rank_vector},
+    {"sentence", rank_sentence}, {"hybrid", rank_hybrid},
 };
 const size_t rank_algorithm_count = sizeof rank_algorithms / sizeof *rank_algorithms;
 

@@ -322,11 +322,17 @@ static void test_sentences_are_a_leg_of_their_own(void **state)
     assert_int_equal(r.legs, 1u << LEG_lexical | 1u << LEG_vector | 1u << LEG_sentence);
     assert_string_equal(r.items[0].filename, "dog.png");
     assert_true(fabs(r.items[0].score - 3 * fuse_score(1, 1)) < 1e-12);
+    assert_int_equal(rank(s, "sentence", &q, &r), OK);
+    assert_int_equal(r.legs, 1u << LEG_sentence);
+    assert_string_equal(r.items[0].filename, "dog.png");
     q = query("? cat"); /* the models know nothing of it */
     assert_int_equal(rank(s, "hybrid", &q, &r), OK);
     assert_int_equal(r.legs, 1u << LEG_lexical);
     assert_string_equal(r.items[0].filename, "cat.png");
+    assert_int_equal(rank(s, "sentence", &q, &r), OK);
+    assert_int_equal(r.n, 0);
     s->sources.models[LEG_sentence] = (struct rank_model){0};
+    assert_int_equal(rank(s, "sentence", &q, &r), ERR_UNAVAILABLE);
 }
 
 int main(void)

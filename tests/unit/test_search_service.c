@@ -225,7 +225,7 @@ static void wrong_requests_are_refused_by_name(void **state)
         {"/api/search/?query=a&rating=", 400, "rating must be"},
         {"/api/search/?query=a&animated=1", 400, "animated must be true or false, found \"1\""},
         {"/api/search/?query=a&animated=true&animated=true", 400, "animated"},
-        {"/api/search/?query=a&algorithm=magic", 400, "\"lexical\", \"words\", \"vector\", \"hybrid\""},
+        {"/api/search/?query=a&algorithm=magic", 400, "\"lexical\", \"words\", \"vector\", \"sentence\", \"hybrid\""},
         {"/api/search/?query=a&model=openai/clip", 400, "known: none"},
         {"/api/search/?query=a&min_score=high", 400, "min_score"},
         {"/api/search/?query=a&min_score=nan", 400, "min_score"},
