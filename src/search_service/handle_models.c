@@ -18,7 +18,9 @@ enum status model_put_members(struct search_service *s, struct engine_model *m, 
         return status;
     buf_puts(out, "\"id\":");
     json_put_string(out, engine_model_id(m));
-    buf_printf(out, ",\"leg\":\"%s\"", legs[engine_model_leg(m)]->name);
+    enum leg_number leg = engine_model_leg(m);
+    buf_printf(out, ",\"leg\":\"%s\",\"default\":%s", legs[leg]->name,
+               engine_default(s->engine, leg) == m ? "true" : "false");
     buf_printf(out, ",\"state\":\"%s\",\"dim\":%zu,\"precision\":\"%s\"", engine_state_name(st.state), st.dim,
                st.precision);
     buf_printf(out, ",\"indexed\":%lld,\"pending\":%lld,\"failed\":%lld,\"rate\":%.1f", (long long)st.indexed,

@@ -99,6 +99,8 @@ static void words_are_found_by_sentences(void **state)
     a = suite_get(s, "/api/models");
     json_t *m = json_array_get(json_object_get(a, "models"), 0);
     assert_int_equal(json_integer_value(json_object_get(m, "dim")), 16);
+    assert_string_equal(json_string_value(json_object_get(m, "leg")), "sentence");
+    assert_true(json_is_true(json_object_get(m, "default")) && json_is_null(json_object_get(a, "default")));
     assert_string_equal(json_string_value(json_object_get(m, "precision")), "fp32");
     assert_true(json_integer_value(json_object_get(json_object_get(m, "info"), "vocabulary")) > 0);
     json_decref(a);
