@@ -5,77 +5,17 @@
  * bytes over the read bandwidth, and the operations over the peak of the same instructions on data in the cache, both
  * measured here. */
 #include "base/os.h"
+#include "machine.h"
 #include "model/bert_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#define MAX_PEERS  6
-#define READ_BYTES ((size_t)256 << 20)
+#define MAX_PEERS 6
 
 static const size_t lengths[] = {4, 8, 16, 32, 64, 128};
 #define N_LENGTHS (sizeof lengths / sizeof *lengths)
-
-static void fail(const char *what)
-{
-    fprintf(stderr, "%s\n", what);
-    exit(1);
-}
-
-static void *need(size_t bytes)
-{
-    void *p = aligned_alloc(KERNEL_ALIGN, (bytes + KERNEL_ALIGN - 1) / KERNEL_ALIGN * KERNEL_ALIGN);
-    if (!p)
-        fail("out of memory");
-    memset(p, 1, bytes);
-    return p;
-}
-
-/* Bytes per microsecond, of memory laid out as the weights are. One load a cache line is enough to have it brought in.
- */
-static double bandwidth(void)
-{
-    unsigned char *data = mmap(NULL, READ_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data == MAP_FAILED)
-        fail("out of memory");
-    (void)madvise(data, READ_BYTES, MADV_HUGEPAGE);
-    memset(data, 1, READ_BYTES);
-    double best = 0;
-    for (int i = 0; i < 15; i++) {
-        int64_t t = os_monotonic_us();
-        uint64_t sum = 0, word;
-        for (size_t k = 0; k < READ_BYTES; k += 64) {
-            __builtin_prefetch(data + k + 4096);
-            memcpy(&word, data + k, sizeof word);
-            sum += word;
-        }
-        double rate = (double)READ_BYTES / (double)(os_monotonic_us() - t);
-        best = rate > best && sum ? rate : best;
-    }
-    munmap(data, READ_BYTES);
-    return best;
-}
-
-/* Operations per microsecond of the kernel on a panel that the cache holds. */
-static double peak(const struct kernels *k)
-{
-    size_t units = 96, times = 4000;
-    uint32_t *w = need(units * k->nr * sizeof *w), *x = need(units * k->mr * sizeof *x), *out = need(4096 * 4);
-    double best = 0;
-    for (int i = 0; i < 12; i++) {
-        int64_t t = os_monotonic_us();
-        for (size_t j = 0; j < times; j++)
-            k->tile(k->mr, w, x, units, w, k->nr, out);
-        double rate = 2.0 * (double)(units * k->group * k->nr * k->mr * times) / (double)(os_monotonic_us() - t);
-        best = rate > best ? rate : best;
-    }
-    free(w);
-    free(x);
-    free(out);
-    return best;
-}
 
 static double floor_us(const struct bert *m, size_t n, double bytes_us, double ops_us)
 {
@@ -126,7 +66,7 @@ int main(int argc, char **argv)
     struct error err;
     if (argc < 2 || argc > 2 + MAX_PEERS)
         fail("usage: sentence DIR [NAME=FILE ...]");
-    double bytes_us = bandwidth();
+    double bytes_us = bandwidth(NULL, 1);
     printf("read bandwidth: %.1f GB/s\n", bytes_us / 1e3);
     for (int p = KERNEL_FP32; p <= KERNEL_INT8; p++) {
         struct bert *m;

@@ -71,32 +71,6 @@ static enum status parse_what(const struct hub_pull *p, struct repo *r, struct e
 
 /* --- what the repository holds --- */
 
-static bool hub_wants(const char *name)
-{
-    static const char *const names[] = {LIBRARY_CONFIG,
-                                        "preprocessor_config.json",
-                                        "tokenizer.json",
-                                        "vocab.json",
-                                        "merges.txt",
-                                        "tokenizer_config.json",
-                                        "model.safetensors",
-                                        "model.safetensors.index.json",
-                                        "vocab.txt",
-                                        "sentencepiece.bpe.model", /* and what sentence-transformers adds: */
-                                        "modules.json",
-                                        "sentence_bert_config.json",
-                                        "config_sentence_transformers.json",
-                                        "1_Pooling/config.json",
-                                        "2_Dense/config.json",
-                                        "2_Dense/model.safetensors"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    unsigned part, parts; /* model-00001-of-00002.safetensors */
-    int end = 0;
-    return sscanf(name, "model-%5u-of-%5u.safetensors%n", &part, &parts, &end) == 2 && end && !name[end];
-}
-
 static void copy_hex(char *out, size_t cap, const char *hex)
 {
     out[0] = '\0';
@@ -145,7 +119,7 @@ static enum status list_files(struct repo *r, const char *token, struct error *e
     {
         const char *name = json_string_value(json_object_get(one, "rfilename"));
         const json_t *size = json_object_get(one, "size"), *lfs = json_object_get(one, "lfs");
-        if (!name || !hub_wants(name) || strlen(name) >= sizeof r->files[0].name)
+        if (!name || !library_wants(name) || strlen(name) >= sizeof r->files[0].name)
             continue;
         if (!json_is_integer(size) || json_integer_value(size) < 0 || r->n == MAX_FILES) {
             st = err_set(err, ERR_INVALID, "%s: the hub's listing has no size for %s, or too many files", r->id, name);

@@ -134,26 +134,48 @@ static void sample_file(const char *dir, const char *name, struct buf *out)
         close(fd);
 }
 
+/* What a model's folder may hold; of some a change makes other vectors. New ones go to the end: their order is part of
+ * the fingerprint. tokenizer_config.json is not in it, though BERT's reads it, since CLIP's folders have one that was
+ * never read: their images would all be encoded again. */
+static const struct {
+    const char *name;
+    bool is_printed;
+} files[] = {{LIBRARY_CONFIG, true},
+             {"preprocessor_config.json", true},
+             {"model.safetensors", true},
+             {"tokenizer.json", true},
+             {"merges.txt", true},
+             {"vocab.json", false}, /* what it says follows from merges.txt */
+             {"tokenizer_config.json", false},
+             {"model.safetensors.index.json", false},
+             {"vocab.txt", true},
+             {"sentencepiece.bpe.model", true},
+             /* what sentence-transformers adds */
+             {"modules.json", true},
+             {"sentence_bert_config.json", true},
+             {"config_sentence_transformers.json", true},
+             {"1_Pooling/config.json", true},
+             {"2_Dense/config.json", true},
+             {"2_Dense/model.safetensors", true}};
+#define N_FILES (sizeof files / sizeof *files)
+
+bool library_wants(const char *name)
+{
+    for (size_t i = 0; i < N_FILES; i++)
+        if (strcmp(name, files[i].name) == 0)
+            return true;
+    unsigned part, parts; /* model-00001-of-00002.safetensors */
+    int end = 0;
+    return sscanf(name, "model-%5u-of-%5u.safetensors%n", &part, &parts, &end) == 2 && end && !name[end];
+}
+
 void library_fingerprint(const char *dir, char out[65])
 {
-    static const char *const files[] = {LIBRARY_CONFIG,
-                                        "preprocessor_config.json",
-                                        "model.safetensors",
-                                        "tokenizer.json",
-                                        "merges.txt",
-                                        "vocab.txt",
-                                        "sentencepiece.bpe.model",
-                                        "tokenizer_config.json",
-                                        "modules.json",
-                                        "sentence_bert_config.json",
-                                        "config_sentence_transformers.json",
-                                        "1_Pooling/config.json",
-                                        "2_Dense/config.json",
-                                        "2_Dense/model.safetensors"};
     struct buf all;
-    buf_init(&all, (FINGERPRINT_BYTES + 65536) * (sizeof files / sizeof *files));
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        sample_file(dir, files[i], &all);
+    buf_init(&all, (FINGERPRINT_BYTES + 65536) * N_FILES);
+    for (size_t i = 0; i < N_FILES; i++)
+        if (files[i].is_printed)
+            sample_file(dir, files[i].name, &all);
     os_sha256_hex(buf_str(&all), all.len, out);
     buf_free(&all);
 }

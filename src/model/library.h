@@ -33,6 +33,8 @@ enum status library_path(const char *models, const char *folder, const char *suf
                          struct error *err) MUST_CHECK;
 /* Is there a complete model in this folder? */
 bool library_has(const char *models, const char *folder);
+/* Does a file of this name, with its folder below the model's, belong to a model? */
+bool library_wants(const char *name);
 /* 64 hexadecimal digits that change when the files of a model do: its weights are told by their size and first
  * megabyte. */
 void library_fingerprint(const char *dir, char out[65]);

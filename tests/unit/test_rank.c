@@ -173,6 +173,13 @@ static enum status rank(struct setup *s, const char *algorithm, const struct ran
     return a->rank(&s->sources, q, &s->arena, out, &s->err);
 }
 
+/* All legs together, of which these take part. */
+static void rank_hybrid_by(struct setup *s, const struct rank_query *q, unsigned taking_part, struct ranking *out)
+{
+    assert_int_equal(rank(s, "hybrid", q, out), OK);
+    assert_int_equal(out->legs, taking_part);
+}
+
 /* The filenames of the page, best first, in one line. */
 static const char *names(struct setup *s, const struct ranking *r)
 {
@@ -197,8 +204,7 @@ static void test_legs_are_fused_by_rank(void **state)
     struct setup *s = *state;
     struct ranking r;
     struct rank_query q = query("cat");
-    assert_int_equal(rank(s, "hybrid", &q, &r), OK);
-    assert_int_equal(r.legs, 1u << LEG_lexical | 1u << LEG_vector);
+    rank_hybrid_by(s, &q, 1u << LEG_lexical | 1u << LEG_vector, &r);
     assert_int_equal(r.total, DOCUMENTS);
     assert_string_equal(r.items[0].filename, "cat.png");
     assert_true(fabs(r.items[0].score - (fuse_score(1, 1) + fuse_score(1, 1))) < 1e-12);
@@ -231,8 +237,7 @@ static void test_leg_that_fails_is_left_out(void **state)
     struct setup *s = *state;
     struct ranking r;
     struct rank_query q = query("xcat"); /* the encoder fails for it; no term is known */
-    assert_int_equal(rank(s, "hybrid", &q, &r), OK);
-    assert_int_equal(r.legs, 1u << LEG_lexical);
+    rank_hybrid_by(s, &q, 1u << LEG_lexical, &r);
     assert_int_equal(rank(s, "vector", &q, &r), ERR_CORRUPT);
     struct arena none;
     arena_init(&none, 1); /* nothing can be had: every leg fails, and a reason is told */
@@ -247,8 +252,7 @@ static void test_model_that_is_loading_delays_nobody(void **state)
     struct rank_query q = query("cat");
     struct rank_model ready = s->sources.models[LEG_vector];
     s->sources.models[LEG_vector] = (struct rank_model){.id = "m", .state = "loading"};
-    assert_int_equal(rank(s, "hybrid", &q, &r), OK);
-    assert_int_equal(r.legs, 1u << LEG_lexical);
+    rank_hybrid_by(s, &q, 1u << LEG_lexical, &r);
     assert_int_equal(rank(s, "vector", &q, &r), ERR_UNAVAILABLE);
     assert_non_null(strstr(s->err.message, "loading"));
     s->sources.models[LEG_vector] = (struct rank_model){0};
@@ -315,19 +319,16 @@ static void test_sentences_are_a_leg_of_their_own(void **state)
     struct setup *s = *state;
     struct ranking r;
     struct rank_query q = query("dog");
-    assert_int_equal(rank(s, "hybrid", &q, &r), OK);
-    assert_int_equal(r.legs, 1u << LEG_lexical | 1u << LEG_vector);
+    rank_hybrid_by(s, &q, 1u << LEG_lexical | 1u << LEG_vector, &r);
     s->sources.models[LEG_sentence] = (struct rank_model){"t", "ready", &encoders[0], &table.base};
-    assert_int_equal(rank(s, "hybrid", &q, &r), OK);
-    assert_int_equal(r.legs, 1u << LEG_lexical | 1u << LEG_vector | 1u << LEG_sentence);
+    rank_hybrid_by(s, &q, 1u << LEG_lexical | 1u << LEG_vector | 1u << LEG_sentence, &r);
     assert_string_equal(r.items[0].filename, "dog.png");
     assert_true(fabs(r.items[0].score - 3 * fuse_score(1, 1)) < 1e-12);
     assert_int_equal(rank(s, "sentence", &q, &r), OK);
     assert_int_equal(r.legs, 1u << LEG_sentence);
     assert_string_equal(r.items[0].filename, "dog.png");
     q = query("? cat"); /* the models know nothing of it */
-    assert_int_equal(rank(s, "hybrid", &q, &r), OK);
-    assert_int_equal(r.legs, 1u << LEG_lexical);
+    rank_hybrid_by(s, &q, 1u << LEG_lexical, &r);
     assert_string_equal(r.items[0].filename, "cat.png");
     assert_int_equal(rank(s, "sentence", &q, &r), OK);
     assert_int_equal(r.n, 0);

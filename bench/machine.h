@@ -1,0 +1,90 @@
+/* machine.h: what this machine can do at most, for benchmarks that show how near a model comes to it. */
+#ifndef PEEL_BENCH_MACHINE_H
+#define PEEL_BENCH_MACHINE_H
+
+#include "base/os.h"
+#include "base/pool.h"
+#include "model/kernels/kernels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static inline void fail(const char *what)
+{
+    fprintf(stderr, "%s\n", what);
+    exit(1);
+}
+
+static inline void *need(size_t bytes)
+{
+    void *p = aligned_alloc(KERNEL_ALIGN, (bytes + KERNEL_ALIGN - 1) / KERNEL_ALIGN * KERNEL_ALIGN);
+    if (!p)
+        fail("out of memory");
+    memset(p, 1, bytes);
+    return p;
+}
+
+#define READ_BYTES ((size_t)256 << 20)
+
+struct reading {
+    const unsigned char *data;
+    size_t each;
+    uint64_t sums[2];
+};
+
+/* One load a cache line is enough to have it brought in. */
+static inline void read_share(void *arg, size_t i)
+{
+    struct reading *r = arg;
+    uint64_t sum = 0;
+    for (size_t k = i * r->each; k < (i + 1) * r->each; k += 64) {
+        uint64_t word;
+        __builtin_prefetch(r->data + k + 4096);
+        memcpy(&word, r->data + k, sizeof word);
+        sum += word;
+    }
+    r->sums[i] = sum;
+}
+
+/* Bytes per microsecond, of memory laid out as the weights are. */
+static inline double bandwidth(struct pool *pool, size_t threads)
+{
+    unsigned char *data = mmap(NULL, READ_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED)
+        fail("out of memory");
+    (void)madvise(data, READ_BYTES, MADV_HUGEPAGE);
+    memset(data, 1, READ_BYTES);
+    struct reading r = {.data = data, .each = READ_BYTES / threads};
+    double best = 0;
+    for (int i = 0; i < 25; i++) {
+        int64_t t = os_monotonic_us();
+        pool_for(pool, threads, read_share, &r);
+        double rate = (double)READ_BYTES / (double)(os_monotonic_us() - t);
+        best = rate > best && r.sums[0] ? rate : best;
+    }
+    munmap(data, READ_BYTES);
+    return best;
+}
+
+/* Operations (a multiplication and an addition are two) per microsecond on one core. */
+static inline double peak(const struct kernels *k)
+{
+    size_t units = 128, times = 4000;
+    uint32_t *w = need(units * k->nr * 4), *x = need(units * k->mr * 4), *out = need(k->nr * k->mr * 4);
+    double best = 0;
+    for (int i = 0; i < 15; i++) {
+        int64_t t = os_monotonic_us();
+        for (size_t j = 0; j < times; j++)
+            k->tile(k->mr, w, x, units, w, k->nr, out);
+        double rate = 2.0 * (double)(units * k->group * k->nr * k->mr * times) / (double)(os_monotonic_us() - t);
+        best = rate > best ? rate : best;
+    }
+    free(w);
+    free(x);
+    free(out);
+    return best;
+}
+
+#endif
