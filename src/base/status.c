@@ -5,6 +5,30 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Takes out what is no whole character: "%.64s" may have cut one in two, and what was found may have been none. */
+static void keep_characters(char *text)
+{
+    char *to = text;
+    for (const unsigned char *at = (const unsigned char *)text; *at;) {
+        size_t len = *at < 0x80                  ? 1
+                     : *at >= 0xc2 && *at < 0xe0 ? 2
+                     : *at >= 0xe0 && *at < 0xf0 ? 3
+                     : *at < 0xf5                ? 4
+                                                 : 0;
+        size_t have = *at >= 0x80 && *at < 0xc2 ? 0 : len > 0;
+        while (have && have < len && (at[have] & 0xc0) == 0x80)
+            have++;
+        if (have && have == len) {
+            memmove(to, at, len);
+            to += len;
+            at += len;
+        } else {
+            at++;
+        }
+    }
+    *to = '\0';
+}
+
 static enum status set(struct error *err, enum status code, const char *prefix, const char *suffix, const char *fmt,
                        va_list args)
 {
@@ -17,6 +41,7 @@ static enum status set(struct error *err, enum status code, const char *prefix, 
     len = n < 0 ? len : strlen(text);
     if (suffix)
         snprintf(text + len, sizeof text - len, ": %s", suffix);
+    keep_characters(text);
     err->code = code;
     memcpy(err->message, text, sizeof text);
     return code;

@@ -76,8 +76,8 @@ enum status leg_model_hits(const struct rank_sources *s, enum leg_number leg, co
         return err_no_memory(err, "%zu results", out->n);
     for (size_t i = 0; i < out->n; i++)
         out->items[i] = (struct ranked){.id = hits[offset + i].id, .score = (double)hits[offset + i].score};
-    /* Everything that has a vector is a result, the last one the least like it. */
-    count = q->passing && id_set_count(q->passing) < count ? id_set_count(q->passing) : count;
+    /* Everything that has a vector is a result, the last one the least like it; but what passes a filter is counted by
+     * rank_vector alone, as no other asks. */
     out->total = (int64_t)(count < VECTORS_MAX_K ? count : VECTORS_MAX_K);
     return OK;
 }

@@ -5,7 +5,7 @@
 #define PEEL_RANK_MEANINGS_H
 
 #include "base/arena.h"
-#include "base/id_set.h"
+#include "base/labels.h"
 #include "search_store/search_store.h"
 
 struct meanings;
@@ -24,8 +24,8 @@ struct meaning_hit {
 };
 /* The best `most` first, equal ones by id; those whose words are not alike are left out, as are those not in `passing`
  * (NULL: all are). *corrected: the query with misspelled words put right, NULL when there are none. */
-enum status meanings_search(struct meanings *x, const char *text, size_t len, const struct id_set *passing, size_t most,
-                            struct arena *a, struct meaning_hit **out, size_t *n, const char **corrected,
+enum status meanings_search(struct meanings *x, const char *text, size_t len, const struct label_test *passing,
+                            size_t most, struct arena *a, struct meaning_hit **out, size_t *n, const char **corrected,
                             struct error *err) MUST_CHECK;
 
 #endif

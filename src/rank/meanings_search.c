@@ -389,8 +389,8 @@ static enum status meanings_collect(const struct meanings *x, const float *score
     return OK;
 }
 
-enum status meanings_search(struct meanings *x, const char *text, size_t len, const struct id_set *passing, size_t most,
-                            struct arena *a, struct meaning_hit **out, size_t *n, const char **corrected,
+enum status meanings_search(struct meanings *x, const char *text, size_t len, const struct label_test *passing,
+                            size_t most, struct arena *a, struct meaning_hit **out, size_t *n, const char **corrected,
                             struct error *err)
 {
     struct text_terms terms;
@@ -417,7 +417,7 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, co
     if (st == OK) {
         score_all(x, &q, &terms, a, &scratch);
         for (uint32_t i = 0; passing && i < x->n_slots; i++)
-            if (!id_set_has(passing, x->slots[i].id))
+            if (!label_passes(passing, x->slots[i].id))
                 scratch.scores[i] = 0;
         st = meanings_collect(x, scratch.scores, most, a, out, n, err);
     }

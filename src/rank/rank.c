@@ -96,10 +96,16 @@ static enum status rank_words(const struct rank_sources *s, const struct rank_qu
 static enum status rank_by_model(const struct rank_sources *s, const struct rank_query *q, enum leg_number leg,
                                  struct arena *a, struct ranking *out, struct error *err)
 {
-    enum status st = rank_leg(s, q, leg, window_of(q, leg), a, out, err);
-    return st != ERR_NOT_FOUND ? st
-                               : err_set(err, ERR_UNAVAILABLE, "%s has no vector of model %s yet", q->like->filename,
-                                         s->models[leg].id);
+    size_t window = window_of(q, leg), count = 0;
+    enum status st = rank_leg(s, q, leg, window, a, out, err);
+    if (st == ERR_NOT_FOUND)
+        return err_set(err, ERR_UNAVAILABLE, "%s has no vector of model %s yet", q->like->filename, s->models[leg].id);
+    if (st != OK || window || !q->passing)
+        return st;
+    /* All that pass and have a vector are results. */
+    st = vectors_count_passing(s->models[leg].vectors, q->passing, &q->filter, &count, err);
+    out->total = (int64_t)(count < VECTORS_MAX_K ? count : VECTORS_MAX_K);
+    return st;
 }
 
 static enum status rank_vector(const struct rank_sources *s, const struct rank_query *q, struct arena *a,

@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 #include "base/filter.h"
-#include "base/id_set.h"
+#include "base/labels.h"
 #include "base/legs.h"
 #include "base/metric.h"
 #include "model/encoder.h"
@@ -31,7 +31,7 @@ struct rank_query {
     unsigned language;            /* whose words count in full, those of others less; LANGUAGE_en when nobody said */
     const struct document *like;  /* rank by likeness to this document, itself left out; NULL with `text` */
     struct sticker_filter filter; /* what may be found, */
-    const struct id_set *passing; /* and the same as ids; NULL: everything */
+    const struct label_test *passing; /* the same for ids; NULL: everything */
     size_t limit, offset;
     double min_score; /* -INFINITY: no filter */
 };

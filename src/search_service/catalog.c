@@ -11,30 +11,17 @@
 #define FOLLOW_MS  500
 #define PAGE_ROWS  100u
 #define PAGE_BYTES (128u << 20)
-#define MAX_SETS   16 /* filters that are kept */
-
-/* The documents that pass one filter. */
-struct passing {
-    struct id_set ids; /* first: what is handed out */
-    struct sticker_filter filter;
-    char *pack;
-    atomic_uint_fast64_t used; /* when, by c->clock */
-};
 
 struct catalog {
     struct search_store *store;
     struct meanings *meanings;
-    /* Changes hold it as readers, catalog_lock as a writer; taken before `sets_lock`. */
+    struct labels *_Atomic labels; /* NULL until the first filter comes */
+    /* Changes hold it as readers, catalog_lock as a writer; taken before the labels' own. */
     pthread_rwlock_t changes;
     int64_t followed;                        /* changes up to here are in memory; under changes, as a writer */
     const struct catalog_listener *listener; /* NULL before catalog_start */
     void *ctx;
     struct worker *follower;
-
-    pthread_rwlock_t sets_lock;
-    struct passing *sets[MAX_SETS];
-    size_t n_sets;
-    atomic_uint_fast64_t clock;
 };
 
 enum status catalog_open(struct search_store *store, const char *lexicon, struct catalog **out, struct error *err)
@@ -48,7 +35,6 @@ enum status catalog_open(struct search_store *store, const char *lexicon, struct
     pthread_rwlockattr_init(&prefer);
     pthread_rwlockattr_setkind_np(&prefer, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&c->changes, &prefer);
-    pthread_rwlock_init(&c->sets_lock, &prefer);
     pthread_rwlockattr_destroy(&prefer);
     enum status st = search_store_generation(store, &c->followed, err); /* before the documents are read */
     if (st == OK && lexicon && *lexicon && meanings_open(lexicon, store, &c->meanings, &why) != OK)
@@ -60,24 +46,13 @@ enum status catalog_open(struct search_store *store, const char *lexicon, struct
     return st;
 }
 
-static void free_passing(struct passing *p)
-{
-    if (!p)
-        return;
-    id_set_free(&p->ids);
-    free(p->pack);
-    free(p);
-}
-
 void catalog_close(struct catalog *c)
 {
     if (!c)
         return;
     catalog_stop(c);
-    for (size_t i = 0; i < c->n_sets; i++)
-        free_passing(c->sets[i]);
+    labels_close(atomic_load(&c->labels));
     meanings_close(c->meanings);
-    pthread_rwlock_destroy(&c->sets_lock);
     pthread_rwlock_destroy(&c->changes);
     free(c);
 }
@@ -105,24 +80,17 @@ static void take_in(struct catalog *c, const struct document *doc)
     struct error err;
     if (meanings_put(c->meanings, doc, &err) != OK)
         log_warn("%s is not found by what its words mean until the next start: %s", doc->filename, err.message);
-    pthread_rwlock_wrlock(&c->sets_lock);
-    for (size_t i = 0; i < c->n_sets; i++) {
-        struct passing *p = c->sets[i];
-        if (!sticker_filter_passes(&p->filter, doc->pack, doc->rating, doc->animated))
-            id_set_remove(&p->ids, doc->id);
-        else if (id_set_add(&p->ids, doc->id, &err) != OK)
-            log_warn("%s is not found with a filter until the next start: %s", doc->filename, err.message);
-    }
-    pthread_rwlock_unlock(&c->sets_lock);
+    struct labels *l = atomic_load(&c->labels);
+    if (l && labels_put(l, doc->id, doc->pack, doc->rating, doc->animated, &err) != OK)
+        log_warn("%s is not found with a filter until the next start: %s", doc->filename, err.message);
 }
 
 static void take_out(struct catalog *c, int64_t id)
 {
     meanings_remove(c->meanings, id);
-    pthread_rwlock_wrlock(&c->sets_lock);
-    for (size_t i = 0; i < c->n_sets; i++)
-        id_set_remove(&c->sets[i]->ids, id);
-    pthread_rwlock_unlock(&c->sets_lock);
+    struct labels *l = atomic_load(&c->labels);
+    if (l)
+        labels_remove(l, id);
 }
 
 static void tell_dropped(struct catalog *c, int64_t id)
@@ -277,89 +245,33 @@ void catalog_stop(struct catalog *c)
 
 /* --- filters --- */
 
-static bool same_filter(const struct sticker_filter *a, const struct sticker_filter *b)
+static enum status take_label(void *ctx, int64_t id, const char *pack, enum rating rating, bool animated,
+                              struct error *err)
 {
-    const char *x = a->pack ? a->pack : "", *y = b->pack ? b->pack : "";
-    return a->rating_most == b->rating_most && a->animated == b->animated && strcmp(x, y) == 0;
+    return labels_put(ctx, id, pack, rating, animated, err);
 }
 
-/* Under sets_lock. NULL: it is not kept. */
-static struct passing *find_passing(struct catalog *c, const struct sticker_filter *f)
+/* Read when the first filter comes, while nothing changes. */
+static enum status load_labels(struct catalog *c, struct error *err)
 {
-    for (size_t i = 0; i < c->n_sets; i++)
-        if (same_filter(&c->sets[i]->filter, f))
-            return c->sets[i];
-    return NULL;
-}
-
-static enum status read_passing(struct search_store *store, const struct sticker_filter *f, struct passing **out,
-                                struct error *err)
-{
-    struct passing *p = calloc(1, sizeof *p);
-    if (!p || !(p->pack = strdup(f->pack ? f->pack : ""))) {
-        free_passing(p);
-        return err_no_memory(err, "a filter");
-    }
-    p->filter = *f;
-    p->filter.pack = p->pack;
-    enum status st = search_store_passing(store, f, &p->ids, err);
-    if (st != OK) {
-        free_passing(p);
-        return st;
-    }
-    *out = p;
-    return OK;
-}
-
-/* Reads it while nothing changes; it takes the place of the one that was not used for the longest time. */
-static enum status keep_passing(struct catalog *c, const struct sticker_filter *f, struct error *err)
-{
-    struct passing *p = NULL;
+    struct labels *l = NULL;
     catalog_lock(c);
-    enum status st = read_passing(c->store, f, &p, err);
-    if (st == OK) {
-        pthread_rwlock_wrlock(&c->sets_lock);
-        size_t at = c->n_sets;
-        for (size_t i = 0; c->n_sets == MAX_SETS && i < MAX_SETS; i++)
-            if (at == MAX_SETS || c->sets[i]->used < c->sets[at]->used)
-                at = i;
-        if (find_passing(c, f)) { /* somebody else was quicker */
-            free_passing(p);
-        } else {
-            c->n_sets += at == c->n_sets;
-            free_passing(c->sets[at]);
-            c->sets[at] = p;
-            p->used = ++c->clock;
-        }
-        pthread_rwlock_unlock(&c->sets_lock);
-    }
+    enum status st = atomic_load(&c->labels) ? OK : labels_open(&l, err);
+    if (st == OK && l)
+        st = search_store_labels(c->store, take_label, l, err);
+    if (st == OK && l)
+        atomic_store(&c->labels, l);
+    else
+        labels_close(l);
     catalog_unlock(c);
     return st;
 }
 
-enum status catalog_passing(struct catalog *c, const struct sticker_filter *f, const struct id_set **out,
-                            struct error *err)
+enum status catalog_test_begin(struct catalog *c, const struct sticker_filter *f, struct label_test *out,
+                               struct error *err)
 {
-    *out = NULL;
-    if (sticker_filter_is_none(f))
-        return OK;
-    for (;;) {
-        pthread_rwlock_rdlock(&c->sets_lock);
-        struct passing *p = find_passing(c, f);
-        if (p) {
-            p->used = ++c->clock;
-            *out = &p->ids;
-            return OK; /* the lock is kept */
-        }
-        pthread_rwlock_unlock(&c->sets_lock);
-        enum status st = keep_passing(c, f, err);
-        if (st != OK)
-            return st;
-    }
-}
-
-void catalog_passing_done(struct catalog *c, const struct id_set *passing)
-{
-    if (passing)
-        pthread_rwlock_unlock(&c->sets_lock);
+    enum status st = atomic_load(&c->labels) ? OK : load_labels(c, err);
+    if (st == OK)
+        labels_test_begin(atomic_load(&c->labels), f, out);
+    return st;
 }

@@ -2,8 +2,9 @@
  * store, what their words mean, which of them pass a filter, and each model's vectors in memory (the listener's). Every
  * change of a document goes through here and reaches all of them, or none.
  *
- * Many changes may be under way at once; each holds the catalogue's lock as a reader. Who needs store and memory to
- * agree for a moment, to commit vectors to both, say, locks the catalogue as its only writer.
+ * Many changes may be under way at once; each holds the catalogue's lock as a reader. Two of one document at the same
+ * time may reach memory in another order than the store; following the store puts that right within half a second. Who
+ * needs store and memory to agree for a moment, to commit vectors to both, say, locks the catalogue as its only writer.
  *
  * Several SearchServices may share a database. What the others change is read from it twice a second, our own changes
  * with it: applying one again does nothing. */
@@ -11,7 +12,7 @@
 #define PEEL_SEARCH_SERVICE_CATALOG_H
 
 #include "base/filter.h"
-#include "base/id_set.h"
+#include "base/labels.h"
 #include "base/terms.h"
 #include "rank/meanings.h"
 #include "search_store/search_store.h"
@@ -57,9 +58,8 @@ void catalog_unlock(struct catalog *c);
 enum status catalog_catch_up(struct catalog *c, struct error *err) MUST_CHECK;
 
 struct meanings *catalog_meanings(struct catalog *c); /* NULL: no lexicon */
-/* The documents that pass a filter, *out NULL: all do. The set stays as it is until catalog_passing_done. */
-enum status catalog_passing(struct catalog *c, const struct sticker_filter *f, const struct id_set **out,
-                            struct error *err) MUST_CHECK;
-void catalog_passing_done(struct catalog *c, const struct id_set *passing);
+/* A test of documents by their ids, to be ended with labels_test_end; changes wait for that. */
+enum status catalog_test_begin(struct catalog *c, const struct sticker_filter *f, struct label_test *out,
+                               struct error *err) MUST_CHECK;
 
 #endif

@@ -145,7 +145,7 @@ static enum status read_labels(struct document_in *in, struct error *err)
 {
     const char *rating;
     const json_t *animated = json_object_get(in->json, "animated");
-    enum status st = document_read_string(in->json, "pack", "pack", MAX_TITLE, "", &in->doc.pack, err);
+    enum status st = document_read_string(in->json, "pack", "pack", STICKER_FILTER_PACK_MAX, "", &in->doc.pack, err);
     if (st == OK)
         st = document_read_string(in->json, "rating", "rating", MAX_TITLE, rating_name(RATING_G), &rating, err);
     if (st == OK && !rating_parse(rating, &in->doc.rating))

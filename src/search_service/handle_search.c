@@ -229,10 +229,13 @@ void handle_search(void *ctx, const struct http_request *req, struct http_respon
     struct buf out;
     arena_init(&arena, SEARCH_MAX);
     buf_init(&out, ANSWER_MAX);
-    st = catalog_passing(s->catalog, &q.filter, &q.passing, &err);
+    struct label_test passing;
+    if (!sticker_filter_is_none(&q.filter) && (st = catalog_test_begin(s->catalog, &q.filter, &passing, &err)) == OK)
+        q.passing = &passing;
     if (st == OK)
         st = algorithm->rank(&sources, &q, &arena, &ranking, &err);
-    catalog_passing_done(s->catalog, q.passing);
+    if (q.passing)
+        labels_test_end(&passing);
     if (st == OK) {
         atomic_fetch_add_explicit(&s->searches[algorithm - rank_algorithms], 1, memory_order_relaxed);
         write_answer(algorithm, &sources, &ranking, &out);

@@ -61,6 +61,17 @@ static size_t stored_count(const struct vectors *v)
     return atomic_load(&((const struct stored *)v)->count);
 }
 
+static enum status stored_count_passing(struct vectors *v, const struct label_test *passing,
+                                        const struct sticker_filter *filter, size_t *n, struct error *err)
+{
+    const struct stored *s = (const struct stored *)v;
+    int64_t count = 0;
+    (void)passing;
+    enum status st = search_store_vectors_passing(s->store, s->model, filter, &count, err);
+    *n = (size_t)count;
+    return st;
+}
+
 static const struct vectors_class class = {
     .name = "pgvector",
     .close = stored_close,
@@ -68,6 +79,7 @@ static const struct vectors_class class = {
     .get = stored_get,
     .search = stored_search,
     .count = stored_count,
+    .count_passing = stored_count_passing,
 };
 
 enum status vectors_stored_open(struct search_store *store, const char *model, size_t dim, struct vectors **out,

@@ -4,6 +4,7 @@
 
 #include "base/os.h"
 #include <stdlib.h>
+#include <string.h>
 
 enum status search_store_open(const char *url, unsigned connections, struct search_store **out, struct error *err)
 {
@@ -284,20 +285,23 @@ enum status search_store_lexical(struct search_store *s, const struct term_query
     return OK;
 }
 
-#define SELECT_PASSING(listed) "SELECT d.id FROM documents d" listed " WHERE " DB_PASSES("$1", "$2", "$3")
+#define SELECT_LABELS(listed) "SELECT d.id, d.pack, d.rating, d.animated FROM documents d" listed
 
-enum status search_store_passing(struct search_store *s, const struct sticker_filter *f, struct id_set *out,
-                                 struct error *err)
+enum status search_store_labels(struct search_store *s, search_store_label *label, void *ctx, struct error *err)
 {
     struct db_conn *c = db_reader(s->db);
     struct db_rows r;
-    db_query(&r, c, db_sql(c, SELECT_PASSING(" INDEXED BY documents_filtered"), SELECT_PASSING("")),
-             DB_ARGS(DB_FILTER(f)), err);
-    while (db_next(&r))
-        if ((r.status = id_set_add(out, db_int(&r, 0), err)) != OK)
-            break;
+    struct arena a;
+    arena_init(&a, 1u << 20);
+    db_query(&r, c, db_sql(c, SELECT_LABELS(" INDEXED BY documents_filtered"), SELECT_LABELS("")), DB_NONE, err);
+    while (db_next(&r)) {
+        arena_reset(&a);
+        const char *pack = db_text(&r, 1, &a);
+        r.status = label(ctx, db_int(&r, 0), pack, (enum rating)db_int(&r, 2), db_int(&r, 3) != 0, err);
+    }
     enum status st = db_end(&r);
     db_reader_done(s->db, c);
+    arena_free(&a);
     return st;
 }
 

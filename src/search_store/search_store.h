@@ -8,7 +8,6 @@
 #include "base/buf.h"
 #include "base/filename.h"
 #include "base/filter.h"
-#include "base/id_set.h"
 #include "base/status.h"
 #include "base/terms.h"
 #include <stdbool.h>
@@ -52,9 +51,11 @@ enum status search_store_documents(struct search_store *s, int64_t after, size_t
 enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
                                    const char **out, struct error *err) MUST_CHECK;
 
-/* Adds the ids of all documents that pass the filter. */
-enum status search_store_passing(struct search_store *s, const struct sticker_filter *f, struct id_set *out,
-                                 struct error *err) MUST_CHECK;
+/* Tells of every document what filters ask; the strings are borrowed for the call. It may refuse. */
+typedef enum status search_store_label(void *ctx, int64_t id, const char *pack, enum rating rating, bool animated,
+                                       struct error *err);
+enum status search_store_labels(struct search_store *s, search_store_label *label, void *ctx,
+                                struct error *err) MUST_CHECK;
 
 /* How far one model is with a document. */
 enum document_state {
@@ -154,6 +155,9 @@ enum status search_store_vectors_search(struct search_store *s, const char *mode
 
 enum status search_store_vectors_count(struct search_store *s, const char *model, int64_t *vectors,
                                        struct error *err) MUST_CHECK;
+/* Those of documents that pass. */
+enum status search_store_vectors_passing(struct search_store *s, const char *model, const struct sticker_filter *f,
+                                         int64_t *vectors, struct error *err) MUST_CHECK;
 /* How far a model is through the documents that have what it encodes: each is indexed, pending or failed. */
 struct vectors_progress {
     int64_t indexed, pending, failed;

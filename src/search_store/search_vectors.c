@@ -373,6 +373,15 @@ enum status search_store_vectors_count(struct search_store *s, const char *model
                        DB_ARGS(DB_TEXT(model)), vectors, NULL, err);
 }
 
+enum status search_store_vectors_passing(struct search_store *s, const char *model, const struct sticker_filter *f,
+                                         int64_t *vectors, struct error *err)
+{
+    return db_read_int(s->db,
+                       "SELECT count(*) FROM vectors v JOIN documents d ON d.id = v.document_id"
+                       " WHERE v.model_id = (SELECT id FROM models WHERE name = $1) AND " DB_PASSES("$2", "$3", "$4"),
+                       DB_ARGS(DB_TEXT(model), DB_FILTER(f)), vectors, NULL, err);
+}
+
 #define PROGRESS(listed)                                                                                               \
     "WITH m AS (SELECT id FROM models WHERE name = $1)"                                                                \
     " SELECT (SELECT count(*) FROM vectors WHERE model_id = (SELECT id FROM m)),"                                      \

@@ -176,8 +176,9 @@ static void read_remarks(const json_t *peer, struct arena *arena, struct find_an
     free(text);
 }
 
-static enum status join_stickers(struct sticker_service *s, const struct found *found, struct arena *arena,
-                                 struct find_answer *out, struct error *err)
+static enum status join_stickers(struct sticker_service *s, const struct found *found,
+                                 const struct sticker_filter *filter, struct arena *arena, struct find_answer *out,
+                                 struct error *err)
 {
     struct sticker *stickers = arena_array(arena, found->n + 1, sizeof *stickers);
     const char **names = arena_array(arena, found->n + 1, sizeof *names);
@@ -188,7 +189,9 @@ static enum status join_stickers(struct sticker_service *s, const struct found *
         names[i] = found->hits[i].filename;
     enum status status = sticker_store_get_many(s->store, names, found->n, arena, stickers, err);
     for (size_t i = 0; status == OK && i < found->n; i++)
-        if (stickers[i].filename) /* else deleted here, not yet there */
+        /* What was deleted or changed here is not yet so there. */
+        if (stickers[i].filename &&
+            sticker_filter_passes(filter, stickers[i].pack, stickers[i].rating, stickers[i].animated))
             out->results[out->n++] = (struct find_result){&stickers[i], found->hits[i].score};
     return status;
 }
@@ -211,7 +214,7 @@ enum status find_stickers(struct sticker_service *s, const struct http_request *
     if (status == OK) {
         out->total = found.total;
         read_remarks(found.peer, req->arena, out);
-        status = join_stickers(s, &found, req->arena, out, err);
+        status = join_stickers(s, &found, &query->filter, req->arena, out, err);
     }
     json_decref(found.peer);
     return status;

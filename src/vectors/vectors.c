@@ -44,6 +44,12 @@ size_t vectors_count(const struct vectors *v)
     return v->class->count(v);
 }
 
+enum status vectors_count_passing(struct vectors *v, const struct label_test *passing,
+                                  const struct sticker_filter *filter, size_t *n, struct error *err)
+{
+    return v->class->count_passing(v, passing, filter, n, err);
+}
+
 size_t vectors_bytes(const struct vectors *v)
 {
     return v->class->bytes ? v->class->bytes(v) : 0;

@@ -14,7 +14,7 @@
 
 #include "base/arena.h"
 #include "base/filter.h"
-#include "base/id_set.h"
+#include "base/labels.h"
 #include "base/pool.h"
 #include "base/status.h"
 #include <stdbool.h>
@@ -34,7 +34,7 @@ struct vectors_query {
     struct pool *pool;   /* helps where the search is here; may be NULL */
     /* Only documents that pass; both say the same, the one for who has ids at hand, the other for who has the
      * documents. NULL: all. */
-    const struct id_set *passing;
+    const struct label_test *passing;
     const struct sticker_filter *filter;
 };
 
@@ -50,6 +50,9 @@ struct vectors_class {
     enum status (*search)(struct vectors *v, const struct vectors_query *q, struct arena *a, struct vectors_hit **hits,
                           size_t *n, struct error *err);
     size_t (*count)(const struct vectors *v);
+    /* Of those that pass, as in struct vectors_query. */
+    enum status (*count_passing)(struct vectors *v, const struct label_test *passing,
+                                 const struct sticker_filter *filter, size_t *n, struct error *err);
     size_t (*bytes)(const struct vectors *v); /* NULL: none */
     /* As vectors_exact_load, to be loaded again; NULL: there is nothing to save. */
     enum status (*save)(struct vectors *v, const char *path, const char *tag, int64_t generation, struct error *err);
@@ -75,6 +78,8 @@ enum status vectors_get(struct vectors *v, int64_t id, float *out, struct error 
 enum status vectors_search(struct vectors *v, const struct vectors_query *q, struct arena *a, struct vectors_hit **hits,
                            size_t *n, struct error *err) MUST_CHECK;
 size_t vectors_count(const struct vectors *v);
+enum status vectors_count_passing(struct vectors *v, const struct label_test *passing,
+                                  const struct sticker_filter *filter, size_t *n, struct error *err) MUST_CHECK;
 size_t vectors_bytes(const struct vectors *v); /* memory held, mapped included */
 bool vectors_can_save(const struct vectors *v);
 enum status vectors_save(struct vectors *v, const char *path, const char *tag, int64_t generation,

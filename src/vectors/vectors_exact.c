@@ -192,6 +192,19 @@ static size_t exact_count(const struct vectors *v)
     return vectors_exact_count((const struct vectors_exact *)v);
 }
 
+static enum status exact_count_passing(struct vectors *v, const struct label_test *passing,
+                                       const struct sticker_filter *filter, size_t *n, struct error *err)
+{
+    struct vectors_exact *ix = exact_of(v);
+    (void)filter, (void)err;
+    *n = 0;
+    pthread_mutex_lock(&ix->write_lock);
+    for (size_t i = 0; ix->ids.slots && i <= ix->ids.mask; i++)
+        *n += ix->ids.slots[i].row < DELETED && label_passes(passing, ix->ids.slots[i].id);
+    pthread_mutex_unlock(&ix->write_lock);
+    return OK;
+}
+
 static size_t exact_bytes(const struct vectors *v)
 {
     return vectors_exact_bytes((const struct vectors_exact *)v);
@@ -211,6 +224,7 @@ static const struct vectors_class class = {
     .get = exact_get,
     .search = exact_search,
     .count = exact_count,
+    .count_passing = exact_count_passing,
     .bytes = exact_bytes,
     .save = exact_save,
 };

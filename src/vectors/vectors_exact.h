@@ -25,7 +25,7 @@ size_t vectors_exact_bytes(const struct vectors_exact *ix); /* memory held, mapp
 /* queries: [n, dim] normalised; hits: [n, k], counts: [n] (best first, ties by smaller id).
  * passing: only these documents; NULL: all. Many threads may search while others put and delete. pool may be NULL. */
 enum status vectors_exact_search(struct vectors_exact *ix, struct pool *pool, const float *queries, size_t n, size_t k,
-                                 enum vectors_scan scan, const struct id_set *passing, struct vectors_hit *hits,
+                                 enum vectors_scan scan, const struct label_test *passing, struct vectors_hit *hits,
                                  size_t *counts, struct error *err) MUST_CHECK;
 /* The stored vector of one id, copied to out[dim]; NOT_FOUND. ("more like this") */
 enum status vectors_exact_get(struct vectors_exact *ix, int64_t id, float *out, struct error *err) MUST_CHECK;

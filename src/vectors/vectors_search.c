@@ -30,11 +30,11 @@ struct search {
     uint64_t count;
     size_t n, k;
     enum vectors_scan scan;
-    const struct id_set *passing;   /* or NULL */
-    const float *queries;           /* [n, dim] */
-    int8_t *codes;                  /* [n, stride] */
-    float *scale, *residual, *norm; /* [n] of the queries */
-    struct found *found;            /* [tasks, n] */
+    const struct label_test *passing; /* or NULL */
+    const float *queries;             /* [n, dim] */
+    int8_t *codes;                    /* [n, stride] */
+    float *scale, *residual, *norm;   /* [n] of the queries */
+    struct found *found;              /* [tasks, n] */
     size_t tasks;
     atomic_bool out_of_memory;
 };
@@ -121,7 +121,7 @@ static void scan_block(struct search *s, struct found *found, const struct segme
                     continue;
                 if (atomic_load_explicit(&seg->died[first + r], memory_order_acquire) <= s->count)
                     continue;
-                if (s->passing && !id_set_has(s->passing, seg->id[first + r]))
+                if (s->passing && !label_passes(s->passing, seg->id[first + r]))
                     continue;
                 if (f->n == f->cap && !make_room(f, s->k)) {
                     atomic_store(&s->out_of_memory, true);
@@ -194,7 +194,7 @@ static enum status rerank(struct search *s, size_t q, struct vectors_hit *hits, 
 }
 
 enum status vectors_exact_search(struct vectors_exact *ix, struct pool *pool, const float *queries, size_t n, size_t k,
-                                 enum vectors_scan scan, const struct id_set *passing, struct vectors_hit *hits,
+                                 enum vectors_scan scan, const struct label_test *passing, struct vectors_hit *hits,
                                  size_t *counts, struct error *err)
 {
     if (k < 1 || k > VECTORS_MAX_K || n < 1 || n > VECTORS_MAX_K)

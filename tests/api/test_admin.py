@@ -209,6 +209,10 @@ class Models(AdminTest):
         refused = self.admin.post("/admin/stickers/edit?id=cake.png", **fields, rating="pg13")
         self.assertEqual(refused.status, 400)
         self.assertIn("This must be g, pg, pg-13 or r.", refused.text)
+        self.assertEqual(self.admin.post("/admin/stickers/edit?id=cake.png", **fields, animated="0").status, 303)
+        page = self.admin.get("/admin/stickers/edit?id=cake.png").text
+        self.assertRegex(page, r'type="checkbox" name="animated" value="1">')
+        fields["seen"] = re.search(r'name="seen" value="(\d+)"', page)[1]
         self.assertEqual(self.admin.post("/admin/stickers/edit?id=cake.png", **fields, rating="pg-13", animated="1").status, 303)
         page = self.admin.get("/admin/stickers/edit?id=cake.png").text
         self.assertIn('<option value="pg-13" selected>pg-13</option>', page)

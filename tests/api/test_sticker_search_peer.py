@@ -89,9 +89,11 @@ class Fake(ServiceTest):
 
     def test_filters_are_passed_on(self):
         self.answers({"results": [{"filename": "dog.png", "score": 0.5}], "total": 1})
-        for said, asked in (("", {}), ("&pack=", {}), ("&rating=r", {}), ("&pack=A+%26+B", {"pack": ["A & B"]}), ("&rating=pg-13", {"rating": ["pg-13"]}),
-                            ("&animated=true&rating=g", {"rating": ["g"], "animated": ["true"]}), ("&animated=false", {"animated": ["false"]})):
-            self.assertEqual(self.get("/api/search/?query=pet" + said).json()["stickers"], ["dog.png"], said)
+        # What SearchService answers although it does not pass here, since it has not heard of a change yet, is left out.
+        for said, asked, passes in (("", {}, True), ("&pack=", {}, True), ("&rating=r", {}, True), ("&pack=A+%26+B", {"pack": ["A & B"]}, False),
+                                    ("&rating=pg-13", {"rating": ["pg-13"]}, True), ("&animated=true&rating=g", {"rating": ["g"], "animated": ["true"]}, False),
+                                    ("&animated=false", {"animated": ["false"]}, True)):
+            self.assertEqual(self.get("/api/search/?query=pet" + said).json()["stickers"], ["dog.png"] if passes else [], said)
             query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.fake.seen[-1][1]).query)
             self.assertEqual(query, {"query": ["pet"], "limit": ["10"], "offset": ["0"], **asked}, said)
         self.fake.seen.clear()

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/evict.h"
 #include "base/filter.h"
+#include "base/labels.h"
 #include "base/os.h"
 #include "base/pool.h"
 #include "base/utf8.h"
@@ -307,6 +308,56 @@ static void filters_are_said_by_name(void **state)
     free(long_pack);
 }
 
+static void labels_tell_what_passes(void **state)
+{
+    (void)state;
+    struct labels *l;
+    struct label_test t;
+    struct error err;
+    char pack[32];
+    assert_int_equal(labels_open(&l, &err), OK);
+    labels_test_begin(l, &(struct sticker_filter){.pack = "none", .rating_most = RATING_R}, &t); /* of nothing */
+    assert_false(label_passes(&t, 0));
+    labels_test_end(&t);
+    for (int i = 0; i < 3000; i++) { /* many packs, ids with gaps */
+        snprintf(pack, sizeof pack, "pack %d", i % 300);
+        assert_int_equal(labels_put(l, 3 * i, pack, (enum rating)(i % 4), i % 2, &err), OK);
+    }
+    assert_int_equal(labels_put(l, -1, "", RATING_G, false, &err), ERR_TOO_LARGE);
+    assert_int_equal(labels_put(l, LABELS_MAX_ID + 1, "", RATING_G, false, &err), ERR_TOO_LARGE);
+    for (int p = 0; p < 300; p += 7) {
+        snprintf(pack, sizeof pack, "pack %d", p);
+        struct sticker_filter f = {.pack = pack, .rating_most = RATING_PG, .animated = ANIMATED_NO};
+        labels_test_begin(l, &f, &t);
+        for (int id = -1; id < 9200; id++) {
+            int i = id / 3;
+            bool there = id >= 0 && id % 3 == 0 && i < 3000;
+            assert_int_equal(label_passes(&t, id), there && i % 300 == p && i % 4 <= 1 && i % 2 == 0);
+        }
+        labels_test_end(&t);
+    }
+    labels_remove(l, 0);
+    labels_remove(l, 1 << 30); /* one that was never there */
+    labels_test_begin(l, &(struct sticker_filter){.pack = "unheard of", .rating_most = RATING_R}, &t);
+    assert_false(label_passes(&t, 3));
+    labels_test_end(&t);
+    labels_test_begin(l, &(struct sticker_filter){.pack = "", .rating_most = RATING_R}, &t);
+    assert_false(label_passes(&t, 0));
+    assert_true(label_passes(&t, 3));
+    labels_test_end(&t);
+    labels_close(l);
+}
+
+static void errors_are_whole_characters(void **state)
+{
+    (void)state;
+    struct error err;
+    err_set(&err, ERR_INVALID, "found \"%.4s\"", "\xe2\x82\xac\xe2\x82\xac"); /* one and a third */
+    assert_string_equal(err.message, "found \"\xe2\x82\xac\"");
+    err_set(&err, ERR_INVALID, "%s", "a\xff\xc3\xa9\xf0\x9f\x90");
+    assert_string_equal(err.message, "a\xc3\xa9");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +371,8 @@ int main(void)
         cmocka_unit_test(the_longest_unused_goes_first),
         cmocka_unit_test(errors_name_things),
         cmocka_unit_test(filters_are_said_by_name),
+        cmocka_unit_test(labels_tell_what_passes),
+        cmocka_unit_test(errors_are_whole_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,7 +87,7 @@ static enum status table_search(struct vectors *v, const struct vectors_query *q
         float score = 0;
         for (size_t k = 0; k < 3; k++)
             score += q->vector[k] * t->rows[i][k];
-        if (t->ids[i] && (!q->passing || id_set_has(q->passing, t->ids[i])))
+        if (t->ids[i] && (!q->passing || label_passes(q->passing, t->ids[i])))
             (*hits)[(*n)++] = (struct vectors_hit){t->ids[i], score};
     }
     qsort(*hits, *n, sizeof **hits, by_score);
@@ -101,8 +101,22 @@ static size_t table_count(const struct vectors *v)
     return DOCUMENTS;
 }
 
-static const struct vectors_class table_class = {
-    .name = "table", .get = table_get, .search = table_search, .count = table_count};
+static enum status table_count_passing(struct vectors *v, const struct label_test *passing,
+                                       const struct sticker_filter *filter, size_t *n, struct error *err)
+{
+    const struct table *t = (const struct table *)v;
+    (void)filter, (void)err;
+    *n = 0;
+    for (size_t i = 0; i < DOCUMENTS; i++)
+        *n += label_passes(passing, t->ids[i]);
+    return OK;
+}
+
+static const struct vectors_class table_class = {.name = "table",
+                                                 .get = table_get,
+                                                 .search = table_search,
+                                                 .count = table_count,
+                                                 .count_passing = table_count_passing};
 static struct table table;
 
 /* --- the library --- */
@@ -297,11 +311,14 @@ static void test_every_leg_honours_the_filter(void **state)
 {
     struct setup *s = *state;
     struct ranking r;
-    struct id_set pets = {0};
+    struct labels *labels;
+    struct label_test pets;
     struct rank_query q = query("cat");
-    assert_int_equal(id_set_add(&pets, s->ids[0], &s->err), OK);
-    assert_int_equal(id_set_add(&pets, s->ids[1], &s->err), OK);
     q.filter.pack = "pets";
+    assert_int_equal(labels_open(&labels, &s->err), OK);
+    for (size_t i = 0; i < DOCUMENTS; i++)
+        assert_int_equal(labels_put(labels, s->ids[i], i < 2 ? "pets" : "other", RATING_G, false, &s->err), OK);
+    labels_test_begin(labels, &q.filter, &pets);
     q.passing = &pets;
     assert_int_equal(rank(s, "vector", &q, &r), OK);
     assert_string_equal(names(s, &r), "cat.png dog.png");
@@ -310,7 +327,8 @@ static void test_every_leg_honours_the_filter(void **state)
     assert_string_equal(names(s, &r), "cat.png");
     assert_int_equal(rank(s, "hybrid", &q, &r), OK);
     assert_string_equal(names(s, &r), "cat.png dog.png");
-    id_set_free(&pets);
+    labels_test_end(&pets);
+    labels_close(labels);
 }
 
 /* Its model is another than that of the leg `vector`, and what it finds is fused with the rest. */

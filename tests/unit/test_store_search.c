@@ -2,6 +2,8 @@
  * 600 lines because the whole suite runs as one program over either database (tests/api/test_postgres_search.py). */
 #include "store_suite.h"
 
+#include "base/labels.h"
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* Terms are the texts themselves. */
@@ -492,6 +494,11 @@ static void a_vector_is_stale_when_its_own_source_changes(void **state)
     assert_int_equal(strlen(got.words_sha256), 64);
     assert_ok(s, search_store_vectors_put(store, "words", 2, &id, &got.words_sha256, v, 1, &s->err));
     assert_ok(s, search_store_vectors_put(store, "images", 2, &id, &got.image_sha256, v, 1, &s->err));
+    struct sticker_filter pets = {.pack = "pets", .rating_most = RATING_R};
+    assert_ok(s, search_store_vectors_passing(store, "words", &pets, &n, &s->err));
+    assert_int_equal(n, 0);
+    assert_ok(s, search_store_vectors_passing(store, "words", &STICKER_FILTER_NONE, &n, &s->err));
+    assert_int_equal(n, 1);
     assert_ok(s, search_store_vectors_progress(store, "words", &p, &s->err));
     assert_int_equal(p.indexed, 1);
     assert_int_equal(p.pending, 0);
@@ -674,7 +681,13 @@ static void documents_have_pack_rating_and_animated(void **state)
     search_store_close(store);
 }
 
-/* What passes a filter is what a search with it finds and counts, and what search_store_passing says. */
+/* What passes a filter is what a search with it finds and counts, and what labels say. */
+static enum status take_label(void *ctx, int64_t id, const char *pack, enum rating rating, bool animated,
+                              struct error *err)
+{
+    return labels_put(ctx, id, pack, rating, animated, err);
+}
+
 static void a_filter_leaves_the_others_out(void **state)
 {
     enum { N = 48 };
@@ -698,6 +711,9 @@ static void a_filter_leaves_the_others_out(void **state)
                                     .animated = i % 8 > 3};
         assert_ok(s, search_store_put(store, &docs[i], &terms, &ids[i], &changed, NULL, &s->err));
     }
+    struct labels *labels;
+    assert_ok(s, labels_open(&labels, &s->err));
+    assert_ok(s, search_store_labels(store, take_label, labels, &s->err));
     struct word_form form = {.word = 0, .stem = "gat"};
     language_set_add(&form.in, language_number("es"));
     struct term_query q = {.stems = &stem, .n_stems = 1, .forms = &form, .n_forms = 1, .language = LANGUAGE_en};
@@ -709,14 +725,13 @@ static void a_filter_leaves_the_others_out(void **state)
                 struct search_hit *hits, *more;
                 size_t n, n_more, passing = 0;
                 int64_t total;
-                struct id_set passes = {0};
-                assert_ok(s, search_store_passing(store, &f, &passes, &s->err));
+                struct label_test passes;
+                labels_test_begin(labels, &f, &passes);
                 for (int i = 0; i < N; i++) {
-                    assert_int_equal(id_set_has(&passes, ids[i]),
+                    assert_int_equal(label_passes(&passes, ids[i]),
                                      sticker_filter_passes(&f, docs[i].pack, docs[i].rating, docs[i].animated));
-                    passing += id_set_has(&passes, ids[i]);
+                    passing += label_passes(&passes, ids[i]);
                 }
-                assert_int_equal(id_set_count(&passes), passing);
                 assert_ok(s, search_store_lexical(store, &q, &f, 5, 0, &s->arena, &hits, &n, &total, &s->err));
                 assert_int_equal(total, passing);
                 assert_int_equal(n, passing < 5 ? passing : 5);
@@ -724,10 +739,11 @@ static void a_filter_leaves_the_others_out(void **state)
                 assert_int_equal(n + n_more, passing);
                 for (size_t i = 0; i < passing; i++) {
                     const struct search_hit *hit = i < n ? &hits[i] : &more[i - n];
-                    assert_true(id_set_has(&passes, hit->id));
+                    assert_true(label_passes(&passes, hit->id));
                 }
-                id_set_free(&passes);
+                labels_test_end(&passes);
             }
+    labels_close(labels);
     search_store_close(store);
 }
 

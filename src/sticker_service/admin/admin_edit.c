@@ -187,6 +187,12 @@ static void check_value(struct edit *e, size_t i)
         wrong(e, i, "At least 8 characters.");
 }
 
+/* What a check box sends: nothing when it is not checked, but a script may say 0. */
+static const char *is_checked(const char *value)
+{
+    return *value && !same(value, "0") ? "1" : "0";
+}
+
 enum status edit_read(const struct form *form, struct edit *e, struct arena *a, struct error *err)
 {
     e->seen = admin_field(form, "seen");
@@ -201,7 +207,7 @@ enum status edit_read(const struct form *form, struct edit *e, struct arena *a, 
             continue;
         }
         e->values[i] = f->kind == FIELD_CHOICES                        ? joined(form, f->name, a)
-                       : f->kind == FIELD_CHECK && !edit_is_open(e, f) ? (*admin_field(form, f->name) ? "1" : "0")
+                       : f->kind == FIELD_CHECK && !edit_is_open(e, f) ? is_checked(admin_field(form, f->name))
                                                                        : admin_field(form, f->name);
         if (f->kind == FIELD_RATING && !*e->values[i])
             e->values[i] = e->before[i]; /* the form does not speak of it */
