@@ -31,7 +31,7 @@ static void listing(const uint8_t *data, size_t size)
     text[size] = '\0';
     if (s3_xml_text(text, "Code", out, sizeof out) && strlen(out) >= sizeof out)
         abort();
-    if (read_page(&s, text, on_key, &n, &err) != OK && err.code != ERR_CORRUPT)
+    if (s3_read_page(&s, text, on_key, &n, &err) != OK && err.code != ERR_CORRUPT)
         abort();
     free(text);
 }
