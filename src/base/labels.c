@@ -1,5 +1,7 @@
 #include "base/labels.h"
 
+#include "base/worker.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +21,7 @@ enum status labels_open(struct labels **out, struct error *err)
     struct labels *l = *out = calloc(1, sizeof *l);
     if (!l)
         return err_no_memory(err, "the documents' labels");
-    /* Changes first: searches come without end. */
-    pthread_rwlockattr_t prefer;
-    pthread_rwlockattr_init(&prefer);
-    pthread_rwlockattr_setkind_np(&prefer, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(&l->lock, &prefer);
-    pthread_rwlockattr_destroy(&prefer);
+    worker_rwlock_init(&l->lock);
     return OK;
 }
 

@@ -33,6 +33,15 @@ static void worker_free(struct worker *w)
     free(w);
 }
 
+void worker_rwlock_init(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t prefer;
+    pthread_rwlockattr_init(&prefer);
+    pthread_rwlockattr_setkind_np(&prefer, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(lock, &prefer);
+    pthread_rwlockattr_destroy(&prefer);
+}
+
 enum status worker_open(const char *name, void (*run)(struct worker *w, void *arg), void *arg, struct worker **out,
                         struct error *err)
 {

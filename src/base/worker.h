@@ -14,7 +14,12 @@
 
 #include "base/status.h"
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
+
+/* A read-write lock on which a change goes before reads that come later, so that reads without end do not keep it out.
+ * A thread must not read-lock it twice. Destroyed by pthread_rwlock_destroy. */
+void worker_rwlock_init(pthread_rwlock_t *lock);
 
 #define WORKER_FOREVER UINT_MAX /* of worker_rest: until woken or stopped */
 

