@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LABELS_MAX_ID ((int64_t)1 << 32)
+#define LABELS_MAX_ID ((int64_t)1 << 28) /* 2 GiB */
 
 struct label {
     uint32_t pack;  /* the place of its name + 1; 0: there is no such document */
