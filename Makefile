@@ -119,7 +119,7 @@ test-reference: $(B)/tests/test_clip ## the encoders against PyTorch, golden val
 unit: $(UNIT) ## build and run the unit tests
 	@sh tests/run.sh unit $(UNIT)
 
-LONGEST := tests/api/test_import.py
+LONGEST := tests/api/test_relevance.py tests/api/test_import.py
 API := $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/api/test_*))
 ifeq ($(MODE),tsan) # without those that ask one thing at a time, or what others ask of the same threads
 API := $(filter-out $(patsubst %,tests/api/test_%.py,import commands eval admin_sessions chaos_bucket),$(API))
