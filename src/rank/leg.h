@@ -42,7 +42,8 @@ enum status leg_model_hits(const struct rank_sources *s, enum leg_number leg, co
                            size_t offset, struct arena *a, struct leg_hits *out, struct error *err) MUST_CHECK;
 
 /* fuse.c: reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009): a document's score is the sum of
- * weight / (60 + rank) over the legs that found it. hits: [LEG_COUNT], of which those with weight 0 do not count.
+ * weight / (60 + rank) over the legs that found it. hits: [LEG_COUNT]; a leg of weight 0 adds nothing to a
+ * score, but what it alone found stays, at the end.
  * Equal scores stand by their rank in the first leg that tells them apart. Makes the page that `q` asks for. */
 enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const double *weights, struct arena *a,
                  struct ranking *out, struct error *err) MUST_CHECK;

@@ -100,7 +100,10 @@ static void tell_stale(struct catalog *c, const struct document *doc)
 {
     struct arena a;
     struct error err;
+    char words_sha256[65];
     struct search_change change = {.doc = *doc};
+    search_store_hash_words(doc->title, doc->words_json, words_sha256);
+    change.doc.words_sha256 = words_sha256; /* as the store has it */
     arena_init(&a, PAGE_BYTES);
     if (c->listener && c->listener->followed(c->ctx, &change, 1, &a, &err) != OK)
         log_warn("%s is found by what it was for a moment longer: %s", doc->filename, err.message);
@@ -119,10 +122,7 @@ enum status catalog_put(struct catalog *c, const struct document *doc, const str
                         bool *changed, struct error *err)
 {
     struct document stored = *doc;
-    char words_sha256[65];
     bool stale = false;
-    search_store_hash_words(doc->title, doc->words_json, words_sha256);
-    stored.words_sha256 = words_sha256; /* as the store has it */
     pthread_rwlock_rdlock(&c->changes);
     enum status st = search_store_put(c->store, doc, terms, id, changed, &stale, err);
     stored.id = *id;

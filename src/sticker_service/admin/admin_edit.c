@@ -13,17 +13,12 @@
 
 #define MAX_JSON (1u << 20)
 
-static bool same(const char *a, const char *b)
-{
-    return strcmp(a, b) == 0;
-}
-
 /* The list's column for a field; NULL where it has none (a password, a sticker's words). */
 static const char *column_of(const struct admin_field *f)
 {
     if (f->kind == FIELD_PASSWORD || f->kind == FIELD_WORDS)
         return NULL;
-    return same(f->name, "groups") ? "group_ids" : f->name;
+    return edit_same(f->name, "groups") ? "group_ids" : f->name;
 }
 
 /* --- as it is --- */
@@ -34,7 +29,7 @@ static enum status load_row(const struct admin_visit *v, struct edit *e, struct 
     const char *columns[ADMIN_MAX_FIELDS + 2], **cells;
     size_t n = 0, at = 2;
     columns[n++] = e->table->object;
-    columns[n++] = same(e->table->name, "history") ? "at_us" : "modified_us";
+    columns[n++] = edit_same(e->table->name, "history") ? "at_us" : "modified_us";
     for (size_t i = 0; i < e->n; i++)
         if (column_of(&e->table->fields[i]))
             columns[n++] = column_of(&e->table->fields[i]);
@@ -45,7 +40,7 @@ static enum status load_row(const struct admin_visit *v, struct edit *e, struct 
     e->seen = cells[1];
     for (size_t i = 0; i < e->n; i++)
         e->before[i] = e->values[i] = column_of(&e->table->fields[i]) ? cells[at++] : "";
-    if (!same(e->table->name, "stickers"))
+    if (!edit_same(e->table->name, "stickers"))
         return OK;
     st = sticker_store_get(v->service->store, e->id, a, &e->sticker, err);
     e->n_words = st == OK ? e->sticker.n_words : 0;
@@ -62,12 +57,12 @@ static bool may_touch(const struct admin_visit *v, const struct edit *e)
 {
     if (v->session.user.is_superuser)
         return true;
-    if (same(e->table->name, "groups"))
+    if (edit_same(e->table->name, "groups"))
         return false;
-    if (!same(e->table->name, "users") || !*e->id)
+    if (!edit_same(e->table->name, "users") || !*e->id)
         return true;
     for (size_t i = 0; i < e->n; i++)
-        if (e->table->fields[i].flags & FIELD_SUPERUSER_ONLY && *e->before[i] && !same(e->before[i], "0"))
+        if (e->table->fields[i].flags & FIELD_SUPERUSER_ONLY && *e->before[i] && !edit_same(e->before[i], "0"))
             return false;
     return true;
 }
@@ -79,7 +74,7 @@ enum status edit_row(const struct admin_visit *v, const struct admin_table *tabl
     while (table->fields[e->n].name)
         e->n++;
     for (size_t i = 0; i < e->n; i++)
-        e->before[i] = e->values[i] = same(table->fields[i].name, "is_active") ? "1" : "";
+        e->before[i] = e->values[i] = edit_same(table->fields[i].name, "is_active") ? "1" : "";
     enum status st = *id ? load_row(v, e, err) : OK;
     e->touchable = may_touch(v, e);
     return st;
@@ -109,7 +104,7 @@ static void wrong(struct edit *e, size_t i, const char *problem)
 static const char *nth(const struct form *form, const char *name, size_t k)
 {
     for (size_t i = 0; i < form->count; i++)
-        if (same(form->fields[i].name, name) && k-- == 0)
+        if (edit_same(form->fields[i].name, name) && k-- == 0)
             return form->fields[i].value;
     return NULL;
 }
@@ -132,7 +127,7 @@ static enum status read_words(const struct form *form, struct edit *e, size_t fi
         struct sticker_words *w = &words[e->n_words++];
         *w = (struct sticker_words){language, normal, NULL};
         for (size_t k = 0; k < e->sticker.n_words; k++) /* titles are not edited here */
-            if (same(e->sticker.words[k].language, language))
+            if (edit_same(e->sticker.words[k].language, language))
                 w->title = e->sticker.words[k].title;
         if (!*language)
             wrong(e, field, "These words have no language, such as en.");
@@ -151,7 +146,7 @@ static const char *joined(const struct form *form, const char *name, struct aren
 {
     const char *out = "";
     for (size_t i = 0; i < form->count && out; i++)
-        if (same(form->fields[i].name, name) && !strchr(form->fields[i].value, ' '))
+        if (edit_same(form->fields[i].name, name) && !strchr(form->fields[i].value, ' '))
             out = arena_printf(a, "%s%s%s", out, *out ? " " : "", form->fields[i].value);
     return out;
 }
@@ -173,13 +168,13 @@ static void check_value(struct edit *e, size_t i)
         wrong(e, i, "This is too long.");
     else if (f->kind == FIELD_LINE && utf8_has_control(value, len))
         wrong(e, i, "This must be one line without control characters.");
-    else if (f->kind == FIELD_LINE && same(f->name, "query") && utf8_count(value, len) > 255)
+    else if (f->kind == FIELD_LINE && edit_same(f->name, "query") && utf8_count(value, len) > 255)
         wrong(e, i, "At most 255 characters.");
     else if (f->kind == FIELD_NUMBER && (len == 0 || len > 15 || strspn(value, "0123456789") != len))
         wrong(e, i, "This must be a whole number.");
     else if (f->kind == FIELD_RATING && len && !rating_parse(value, &rating))
         wrong(e, i, "This must be g, pg, pg-13 or r.");
-    else if (f->kind == FIELD_CHECK && len && !same(value, "0") && !same(value, "1"))
+    else if (f->kind == FIELD_CHECK && len && !edit_same(value, "0") && !edit_same(value, "1"))
         wrong(e, i, "This must be 0 or 1.");
     else if (f->kind == FIELD_PASSWORD && !len && !*e->id)
         wrong(e, i, "A new user needs one.");
@@ -190,7 +185,7 @@ static void check_value(struct edit *e, size_t i)
 /* What a check box sends: nothing when it is not checked, but a script may say 0. */
 static const char *is_checked(const char *value)
 {
-    return *value && !same(value, "0") ? "1" : "0";
+    return *value && !edit_same(value, "0") ? "1" : "0";
 }
 
 enum status edit_read(const struct form *form, struct edit *e, struct arena *a, struct error *err)
@@ -213,7 +208,7 @@ enum status edit_read(const struct form *form, struct edit *e, struct arena *a, 
             e->values[i] = e->before[i]; /* the form does not speak of it */
         if (!e->values[i])
             return err_no_memory(err, "a form");
-        if (f->kind == FIELD_LINE && same(f->name, "query")) { /* as searches are stored */
+        if (f->kind == FIELD_LINE && edit_same(f->name, "query")) { /* as searches are stored */
             size_t len = strlen(e->values[i]);
             utf8_trim(&e->values[i], &len);
             if (!(e->values[i] = arena_strndup(a, e->values[i], len)))
@@ -262,14 +257,14 @@ static void fill_sticker(struct edit *e)
                  {"source", &k->source}};
     for (size_t i = 0; i < e->n; i++)
         for (size_t t = 0; t < sizeof texts / sizeof *texts; t++)
-            if (same(e->table->fields[i].name, texts[t].field))
+            if (edit_same(e->table->fields[i].name, texts[t].field))
                 *texts[t].member = e->values[i];
     for (size_t i = 0; i < e->n; i++)
-        if (same(e->table->fields[i].name, "rating")) {
+        if (edit_same(e->table->fields[i].name, "rating")) {
             (void)rating_parse(e->values[i], &k->rating); /* "": as it is */
             e->values[i] = rating_name(k->rating);
-        } else if (same(e->table->fields[i].name, "animated")) {
-            k->animated = *e->values[i] ? same(e->values[i], "1") : k->animated;
+        } else if (edit_same(e->table->fields[i].name, "animated")) {
+            k->animated = *e->values[i] ? edit_same(e->values[i], "1") : k->animated;
             e->values[i] = k->animated ? "1" : "0";
         }
     k->words = e->words;
@@ -293,16 +288,16 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
         } else if (f->kind != FIELD_PASSWORD && f->kind != FIELD_WORDS) {
             fields[n++] = (struct admin_pair){f->name, e->values[i]};
         }
-        if (i == 0 || same(f->name, e->table->object))
-            e->object = same(e->table->name, "stickers") ? e->sticker.filename : e->values[i];
+        if (i == 0 || edit_same(f->name, e->table->object))
+            e->object = edit_same(e->table->name, "stickers") ? e->sticker.filename : e->values[i];
     }
-    if (st == OK && same(e->table->name, "tokens")) {
+    if (st == OK && edit_same(e->table->name, "tokens")) {
         auth_token_new(token);
         auth_token_hash(token, token_hash);
         fields[n++] = (struct admin_pair){"hash_hex", arena_strdup(a, token_hash)};
         *key = arena_strdup(a, token);
     }
-    if (st == OK && same(e->table->name, "stickers")) {
+    if (st == OK && edit_same(e->table->name, "stickers")) {
         fill_sticker(e);
         st = text_sticker_terms(e->sticker.title, e->sticker.filename, e->words, e->n_words, a, terms, err);
         if (st == ERR_TOO_LARGE || st == ERR_INVALID)

@@ -4,6 +4,7 @@
 
 #include "sticker_service/admin/admin.h"
 #include "sticker_service/admin/admin_tables.h"
+#include <string.h>
 
 /* All strings live in the request's arena. */
 struct edit {
@@ -18,6 +19,12 @@ struct edit {
     bool touchable; /* not for superusers alone */
     bool wrong, conflict;
 };
+
+/* Names of tables and fields, and values. */
+static inline bool edit_same(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
 
 /* The row `id` of the table as it is, or a new one for "". ERR_NOT_FOUND. */
 enum status edit_row(const struct admin_visit *v, const struct admin_table *table, const char *id, struct edit *out,

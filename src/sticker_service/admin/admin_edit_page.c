@@ -12,11 +12,6 @@
 #define EMPTY_ROWS  3    /* offered for more languages */
 #define PICTURE     256u /* pixels wide */
 
-static bool is_name(const char *a, const char *b)
-{
-    return strcmp(a, b) == 0;
-}
-
 static bool holds(const char *list, const char *word)
 {
     size_t len = strlen(word);
@@ -35,7 +30,7 @@ static enum status fill_options(const struct admin_visit *v, const struct admin_
     if (!options)
         return err_no_memory(err, "a form");
     out->options = options;
-    if (is_name(f->name, "groups")) {
+    if (edit_same(f->name, "groups")) {
         const char *columns[] = {"name"};
         struct list_page page;
         struct list_ask ask = {.list = "groups",
@@ -53,7 +48,7 @@ static enum status fill_options(const struct admin_visit *v, const struct admin_
     }
     for (size_t m = 0; m < admin_table_count; m++)
         for (size_t r = 0; r < 4; r++) {
-            if (!(admin_tables[m].rights & 1u << r) || is_name(admin_tables[m].name, "groups"))
+            if (!(admin_tables[m].rights & 1u << r) || edit_same(admin_tables[m].name, "groups"))
                 continue;
             const char *name = arena_printf(a, "%s.%s", admin_tables[m].name, rights[r]);
             if (!name)
@@ -85,7 +80,7 @@ static enum status fill_choice(const struct admin_visit *v, const struct edit *e
     for (enum rating r = RATING_G; f->kind == FIELD_RATING && r <= RATING_R; r++)
         options[out->n_options++] = (struct tpl_admin_field_options){.value = rating_name(r), .label = rating_name(r)};
     for (size_t k = 0; k < out->n_options; k++)
-        options[k].checked = is_name(options[k].value, e->values[i]);
+        options[k].checked = edit_same(options[k].value, e->values[i]);
     return OK;
 }
 
@@ -108,7 +103,7 @@ static enum status fill_words(const struct admin_visit *v, const struct edit *e,
 static bool has_field(const struct tpl_admin_form *page, const struct admin_table *table, const char *name)
 {
     for (size_t i = 0; i < page->n_fields; i++)
-        if (is_name(table->fields[i].name, name))
+        if (edit_same(table->fields[i].name, name))
             return true;
     return false;
 }
@@ -142,8 +137,8 @@ static enum status fill_facts(const struct admin_visit *v, const struct edit *e,
         *fact =
             (struct tpl_admin_form_facts){.label = c->kind == KIND_PICTURE ? "SHA-256" : c->label, .value = cells[i]};
         if (c->kind == KIND_YES)
-            fact->value = is_name(cells[i], "1") ? "yes" : "no";
-        if (c->kind == KIND_TIME && !is_name(cells[i], "0")) {
+            fact->value = edit_same(cells[i], "1") ? "yes" : "no";
+        if (c->kind == KIND_TIME && !edit_same(cells[i], "0")) {
             os_format_time(strtoll(cells[i], NULL, 10), when);
             fact->value = arena_strdup(a, when);
         }
@@ -169,8 +164,8 @@ enum status edit_fields(const struct admin_visit *v, const struct edit *e, struc
                                           .required = f->flags & FIELD_REQUIRED,
                                           .help = f->help,
                                           .problem = e->problems[i],
-                                          .checked = is_name(e->values[i], "1")};
-        if (e->conflict && !is_name(e->before[i], e->values[i]))
+                                          .checked = edit_same(e->values[i], "1")};
+        if (e->conflict && !edit_same(e->before[i], e->values[i]))
             out[i].theirs = *e->before[i] ? e->before[i] : "(empty)";
         if (f->kind == FIELD_CHOICES)
             st = fill_options(v, f, e->values[i], &out[i], err);
@@ -198,7 +193,7 @@ static void show(const struct admin_visit *v, const struct edit *e, int status, 
                                   .problem = problem,
                                   .noted = noted,
                                   .can_delete = e->touchable && admin_may(v, table->name, ADMIN_DELETE),
-                                  .has_document = is_name(table->name, "stickers") && *e->id &&
+                                  .has_document = edit_same(table->name, "stickers") && *e->id &&
                                                   admin_may(v, "documents", ADMIN_VIEW),
                                   .fields = fields,
                                   .n_fields = view_only ? 0 : e->n};
