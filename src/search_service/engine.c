@@ -343,7 +343,8 @@ enum status engine_model_status(struct engine *e, struct engine_model *m, struct
         out->pending = p.pending;
         out->failed = p.failed;
     }
-    return st;
+    /* Vectors that this has told of are vectors that searches count. */
+    return st == OK && out->state == ENGINE_READY ? vectors_refresh(atomic_load(&m->vectors), err) : st;
 }
 
 void engine_model_info(const struct engine_model *m, struct buf *out)

@@ -1,5 +1,6 @@
 #include "search_service/vectors_stored.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,21 +9,26 @@ struct stored {
     struct vectors base;
     struct search_store *store;
     const char *model;
-    atomic_size_t count; /* as it was a moment ago */
+    pthread_mutex_t counting; /* a count that is older than another never replaces it */
+    atomic_size_t count;      /* as it was at the last refresh */
 };
 
 static void stored_close(struct vectors *v)
 {
-    free(v);
+    struct stored *s = (struct stored *)v;
+    pthread_mutex_destroy(&s->counting);
+    free(s);
 }
 
 static enum status stored_refresh(struct vectors *v, struct error *err)
 {
     struct stored *s = (struct stored *)v;
     int64_t count;
+    pthread_mutex_lock(&s->counting);
     enum status st = search_store_vectors_count(s->store, s->model, &count, err);
     if (st == OK)
         atomic_store(&s->count, (size_t)count);
+    pthread_mutex_unlock(&s->counting);
     return st;
 }
 
@@ -91,11 +97,12 @@ enum status vectors_stored_open(struct search_store *store, const char *model, s
     s->base = (struct vectors){&class, dim};
     s->store = store;
     s->model = model;
+    pthread_mutex_init(&s->counting, NULL);
     enum status st = search_store_vectors_index(store, model, dim, err);
     if (st == OK)
         st = stored_refresh(&s->base, err);
     if (st != OK) {
-        free(s);
+        stored_close(&s->base);
         return st;
     }
     *out = &s->base;
