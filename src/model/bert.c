@@ -18,7 +18,7 @@ static enum status read_row(const struct bert *m, const struct tensor *table, si
                    table->name, i);
 }
 
-/* x: [n, width]; row: [width], for use. */
+/* Of one text: x [n, width]; row: [width], for use. */
 static enum status embed_tokens(const struct bert *m, const int32_t *ids, size_t n, float *x, float *row,
                                 struct error *err)
 {
@@ -37,30 +37,42 @@ static enum status embed_tokens(const struct bert *m, const int32_t *ids, size_t
     return OK;
 }
 
-/* s->x in and out. */
-static void run_layer(const struct tower *t, const struct layer *l, struct pool *pool, struct scratch *s)
+/* Each of the n texts attends to itself. Queries, keys and values are in s->wide; the result is in s->h. */
+static void attend_texts(const struct tower *t, const size_t *lens, size_t n, struct scratch *s)
 {
-    size_t width = t->width, n = s->rows;
-    struct attention a = {.t = t, .q = s->wide, .kv = s->wide, .queries = n, .rows = n, .ld = 3 * width};
-    linear(t->k, pool, &l->qkv, s->x, width, n, s->packed, ACT_NONE, false, s->wide, 3 * width);
-    attention_run(&a, pool, s);
-    linear(t->k, pool, &l->out, s->h, width, n, s->packed, ACT_NONE, true, s->x, width);
-    norm_rows(t, &l->attention_norm, s->x, n, s->x);
-    linear(t->k, pool, &l->up, s->x, width, n, s->packed, t->act, false, s->wide, t->mlp);
-    linear(t->k, pool, &l->down, s->wide, t->mlp, n, s->packed, ACT_NONE, true, s->x, width);
-    norm_rows(t, &l->mlp_norm, s->x, n, s->x);
+    size_t ld = 3 * t->width;
+    const float *qkv = s->wide;
+    float *out = s->h;
+    for (size_t i = 0; i < n; qkv += lens[i] * ld, out += lens[i] * t->width, i++) {
+        struct attention a = {.t = t, .q = qkv, .kv = qkv, .queries = lens[i], .rows = lens[i], .ld = ld, .out = out};
+        attention_run(&a, 1, NULL, s);
+    }
 }
 
-/* Into s->h: [width]. */
-static void pool_tokens(const struct bert *m, const struct scratch *s)
+/* s->x in and out: the rows of n texts, one text behind the other. */
+static void run_layer(const struct tower *t, const struct layer *l, const size_t *lens, size_t n, struct scratch *s)
 {
-    size_t width = m->tower.width, n = m->config.pooling == BERT_CLS ? 1 : s->rows;
-    memset(s->h, 0, width * sizeof *s->h);
+    size_t width = t->width, rows = s->rows;
+    linear(t->k, NULL, &l->qkv, s->x, width, rows, s->packed, ACT_NONE, false, s->wide, 3 * width);
+    attend_texts(t, lens, n, s);
+    linear(t->k, NULL, &l->out, s->h, width, rows, s->packed, ACT_NONE, true, s->x, width);
+    norm_rows(t, &l->attention_norm, s->x, rows, s->x);
+    linear(t->k, NULL, &l->up, s->x, width, rows, s->packed, t->act, false, s->wide, t->mlp);
+    linear(t->k, NULL, &l->down, s->wide, t->mlp, rows, s->packed, ACT_NONE, true, s->x, width);
+    norm_rows(t, &l->mlp_norm, s->x, rows, s->x);
+}
+
+/* x: [n, width] of one text; out: [width]. */
+static void pool_tokens(const struct bert *m, const float *x, size_t n, float *out)
+{
+    size_t width = m->tower.width;
+    n = m->config.pooling == BERT_CLS ? 1 : n;
+    memset(out, 0, width * sizeof *out);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < width; j++)
-            s->h[j] += s->x[i * width + j];
+            out[j] += x[i * width + j];
     for (size_t j = 0; j < width; j++)
-        s->h[j] /= (float)n;
+        out[j] /= (float)n;
 }
 
 /* What was pooled, [width], through the linear layer: out [dim]. */
@@ -78,52 +90,69 @@ static enum status apply_dense(const struct bert *m, const float *pooled, float 
     return OK;
 }
 
+static enum status check_ids(const struct bert *m, const int32_t *ids, const size_t *lens, size_t n, struct error *err)
+{
+    for (size_t i = 0; i < n; ids += lens[i], i++) {
+        if (lens[i] < 1 || lens[i] > m->config.max_tokens)
+            return err_set(err, ERR_INVALID, "text of %zu tokens: expected 1 to %zu", lens[i], m->config.max_tokens);
+        for (size_t j = 0; j < lens[i]; j++)
+            if (ids[j] < 0 || (size_t)ids[j] >= m->config.vocab)
+                return err_set(err, ERR_INVALID, "token %d at %zu: expected 0 to %zu", ids[j], j, m->config.vocab - 1);
+    }
+    return OK;
+}
+
+/* On the calling thread alone: a text takes a millisecond, and texts come from many threads at once. */
+static enum status run_group(const struct bert *m, const int32_t *ids, const size_t *lens, size_t n, float *states,
+                             struct scratch *s, float *out, struct error *err)
+{
+    const struct tower *t = &m->tower;
+    size_t plane = s->rows * t->width, dim = m->base.dim;
+    float *x = s->x;
+    enum status st = OK;
+    for (size_t i = 0; st == OK && i < n; ids += lens[i], x += lens[i] * t->width, i++)
+        st = embed_tokens(m, ids, lens[i], x, s->h, err);
+    if (st != OK)
+        return st;
+    if (states)
+        memcpy(states, s->x, plane * sizeof *states);
+    for (size_t i = 0; i < t->n_layers; i++) {
+        run_layer(t, &t->layers[i], lens, n, s);
+        if (states)
+            memcpy(states + (i + 1) * plane, s->x, plane * sizeof *states);
+    }
+    x = s->x;
+    for (size_t i = 0; st == OK && i < n; x += lens[i] * t->width, i++) {
+        pool_tokens(m, x, lens[i], s->h);
+        if (m->config.dense)
+            st = apply_dense(m, s->h, out + i * dim, err);
+        else
+            memcpy(out + i * dim, s->h, dim * sizeof *out);
+        if (st == OK)
+            st = encoder_normalize(out + i * dim, dim, err);
+    }
+    return st;
+}
+
+enum status bert_encode_group(const struct bert *m, const int32_t *ids, const size_t *lens, size_t n, float *states,
+                              float *out, struct error *err)
+{
+    struct scratch s;
+    size_t rows = 0;
+    enum status st = check_ids(m, ids, lens, n, err);
+    for (size_t i = 0; i < n; i++)
+        rows += lens[i];
+    if (st == OK)
+        st = scratch_open(&m->tower, 1, rows, 0, 0, &s, err);
+    if (st != OK)
+        return st;
+    st = run_group(m, ids, lens, n, states, &s, out, err);
+    scratch_close(&s);
+    return st;
+}
+
 enum status bert_encode_ids(const struct bert *m, const int32_t *ids, size_t n, float *states, float *out,
                             struct error *err)
 {
-    const struct tower *t = &m->tower;
-    size_t most = m->config.max_tokens, dim = m->base.dim, plane = n * t->width;
-    if (n < 1 || n > most)
-        return err_set(err, ERR_INVALID, "text of %zu tokens: expected 1 to %zu", n, most);
-    for (size_t i = 0; i < n; i++)
-        if (ids[i] < 0 || (size_t)ids[i] >= m->config.vocab)
-            return err_set(err, ERR_INVALID, "token %d at %zu: expected 0 to %zu", ids[i], i, m->config.vocab - 1);
-    struct scratch s;
-    enum status st = scratch_open(t, 1, n, 0, 0, &s, err);
-    if (st != OK)
-        return st;
-    st = embed_tokens(m, ids, n, s.x, s.h, err);
-    if (st != OK) {
-        scratch_close(&s);
-        return st;
-    }
-    if (states)
-        memcpy(states, s.x, plane * sizeof *states);
-    /* On the calling thread alone: a text takes a millisecond, and texts come from many threads at once. */
-    for (size_t i = 0; i < t->n_layers; i++) {
-        run_layer(t, &t->layers[i], NULL, &s);
-        if (states)
-            memcpy(states + (i + 1) * plane, s.x, plane * sizeof *states);
-    }
-    pool_tokens(m, &s);
-    if (m->config.dense)
-        st = apply_dense(m, s.h, out, err);
-    else
-        memcpy(out, s.h, dim * sizeof *out);
-    scratch_close(&s);
-    return st == OK ? encoder_normalize(out, dim, err) : st;
-}
-
-enum status bert_encode_text(const struct bert *m, const struct tokenizer *tokenizer, const char *text, size_t len,
-                             float *out, struct error *err)
-{
-    size_t n = 0, most = m->config.max_tokens;
-    int32_t *ids = malloc(most * sizeof *ids);
-    enum status st = ids ? OK : err_no_memory(err, "%zu tokens", most);
-    if (st == OK)
-        st = tokenizer_encode(tokenizer, text, encoder_text_bytes(text, len), most, ids, &n, err);
-    if (st == OK)
-        st = bert_encode_ids(m, ids, n, NULL, out, err);
-    free(ids);
-    return st;
+    return bert_encode_group(m, ids, &n, 1, states, out, err);
 }

@@ -37,10 +37,10 @@ static const char *const probe_texts[] = {
 /* out: [PROBE_TEXTS, dim] */
 static enum status encode_probe(const struct bert *m, const struct tokenizer *tokenizer, float *out, struct error *err)
 {
-    enum status st = OK;
-    for (size_t i = 0; i < PROBE_TEXTS && st == OK; i++)
-        st = bert_encode_text(m, tokenizer, probe_texts[i], strlen(probe_texts[i]), out + i * m->base.dim, err);
-    return st;
+    size_t lens[PROBE_TEXTS];
+    for (size_t i = 0; i < PROBE_TEXTS; i++)
+        lens[i] = strlen(probe_texts[i]);
+    return bert_encode_texts(m, tokenizer, ENCODER_QUERY, probe_texts, lens, PROBE_TEXTS, out, err);
 }
 
 static float least_cosine(const float *a, const float *b, size_t dim)
@@ -139,21 +139,17 @@ static enum status encoder_bert_open(const char *dir, const char *precision, str
     return OK;
 }
 
+static enum status encoder_bert_texts(const struct encoder *e, enum encoder_role role, const char *const *texts,
+                                      const size_t *lens, size_t n, float *out, struct error *err)
+{
+    const struct bert *m = (const struct bert *)e;
+    return bert_encode_texts(m, m->tokenizer, role, texts, lens, n, out, err);
+}
+
 static enum status encoder_bert_text(const struct encoder *e, enum encoder_role role, const char *text, size_t len,
                                      float *out, struct error *err)
 {
-    const struct bert *m = (const struct bert *)e;
-    size_t before = strlen(m->config.prefix[role]);
-    char *whole = before ? malloc(before + len) : NULL;
-    if (before && !whole)
-        return err_no_memory(err, "a text of %zu bytes", len);
-    if (before) {
-        memcpy(whole, m->config.prefix[role], before);
-        memcpy(whole + before, text, len);
-    }
-    enum status st = bert_encode_text(m, m->tokenizer, before ? whole : text, before + len, out, err);
-    free(whole);
-    return st;
+    return encoder_bert_texts(e, role, &text, &len, 1, out, err);
 }
 
 static const char *encoder_bert_precision(const struct encoder *e)
@@ -202,6 +198,7 @@ const struct encoder_class bert_encoder = {
     .open = encoder_bert_open,
     .close = encoder_bert_close,
     .embed_text = encoder_bert_text,
+    .embed_texts = encoder_bert_texts,
     .precision = encoder_bert_precision,
     .bytes = encoder_bert_bytes,
     .trust = encoder_bert_trust,

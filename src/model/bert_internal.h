@@ -3,6 +3,7 @@
  *     bert_config.c   config.json and what sentence-transformers puts beside it
  *     bert_weights.c  safetensors -> struct bert, packed for one precision
  *     bert.c          token ids -> vectors
+ *     bert_texts.c    texts -> vectors, in groups
  *     bert_encoder.c  encoder.h: texts, and the choice of a precision */
 #ifndef PEEL_MODEL_BERT_INTERNAL_H
 #define PEEL_MODEL_BERT_INTERNAL_H
@@ -60,12 +61,19 @@ enum status bert_weights_open(const char *dir, enum kernel_type precision, enum 
                               struct bert **out, struct error *err) MUST_CHECK;
 void bert_close(struct bert *m); /* NULL is fine */
 
-/* The vector [base.dim] of length 1 of 1..max_tokens ids, each below vocab. states: NULL, or [layers + 1, n, width]:
- * what goes into the first layer and what comes out of each. */
+/* Ids of n texts, one text behind the other: 1..max_tokens each, as lens [n] says, each below vocab. out: [n,
+ * base.dim], of length 1. Texts share the products with the weights and nothing else: a vector does not depend on its
+ * neighbours. states: NULL, or [layers + 1, all ids, width]: what goes into the first layer and what comes out of each.
+ */
+enum status bert_encode_group(const struct bert *m, const int32_t *ids, const size_t *lens, size_t n, float *states,
+                              float *out, struct error *err) MUST_CHECK;
+/* The same for the n ids of one text. */
 enum status bert_encode_ids(const struct bert *m, const int32_t *ids, size_t n, float *states, float *out,
                             struct error *err) MUST_CHECK;
-/* A text as it is, without a prefix, by `tokenizer`. */
-enum status bert_encode_text(const struct bert *m, const struct tokenizer *tokenizer, const char *text, size_t len,
-                             float *out, struct error *err) MUST_CHECK;
+/* n texts by `tokenizer`, each with the prefix for `role` before it, in groups over the pool; one text on the calling
+ * thread. A failure names the text where there are several. */
+enum status bert_encode_texts(const struct bert *m, const struct tokenizer *tokenizer, enum encoder_role role,
+                              const char *const *texts, const size_t *lens, size_t n, float *out,
+                              struct error *err) MUST_CHECK;
 
 #endif

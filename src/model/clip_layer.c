@@ -26,7 +26,8 @@ void tower_run(const struct tower *t, const struct run *run, struct scratch *s)
                               .queries = s->rows,
                               .rows = s->rows,
                               .ld = ld,
-                              .causal = run->causal};
+                              .causal = run->causal,
+                              .out = s->h};
         norm_rows(t, &l->attention_norm, s->x, m, s->h);
         struct rows rows;
         rows_pack(t->k, s->h, width, m, width, s->packed, &rows);
@@ -48,7 +49,7 @@ void tower_run(const struct tower *t, const struct run *run, struct scratch *s)
             a.queries = 1;
             a.first_query = run->keep;
         }
-        attention_run(&a, run->pool, s);
+        attention_run(&a, s->sequences, run->pool, s);
 
         float *x = last ? s->kept : s->x, *wide = last ? s->kept_wide : s->wide;
         size_t left = last ? s->sequences : m;

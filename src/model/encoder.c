@@ -113,6 +113,20 @@ enum status encoder_embed_text(const struct encoder *e, enum encoder_role role, 
     return e->class->embed_text(e, role, text, len, out, err);
 }
 
+enum status encoder_embed_texts(const struct encoder *e, enum encoder_role role, const char *const *texts,
+                                const size_t *lens, size_t n, float *out, struct error *err)
+{
+    struct error own;
+    if (e->class->embed_texts)
+        return e->class->embed_texts(e, role, texts, lens, n, out, err);
+    for (size_t i = 0; i < n; i++) {
+        enum status st = encoder_embed_text(e, role, texts[i], lens[i], out + i * e->dim, &own);
+        if (st != OK)
+            return err_set(err, st, "text %zu: %s", i, own.message);
+    }
+    return OK;
+}
+
 enum status encoder_embed_images(const struct encoder *e, const struct image *images, size_t n, float *out,
                                  struct error *err)
 {

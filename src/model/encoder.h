@@ -39,6 +39,9 @@ struct encoder_class {
     void (*close)(struct encoder *e);
     enum status (*embed_text)(const struct encoder *e, enum encoder_role role, const char *text, size_t len,
                               float *out /* [dim] */, struct error *err);
+    /* n texts to out [n, dim]. NULL where that is no faster than one after the other. */
+    enum status (*embed_texts)(const struct encoder *e, enum encoder_role role, const char *const *texts,
+                               const size_t *lens, size_t n, float *out, struct error *err);
     /* images: [n], of any size, 3 or 4 channels; out: [n, dim]. NULL where source is not ENCODER_IMAGE. */
     enum status (*embed_images)(const struct encoder *e, const struct image *images, size_t n, float *out,
                                 struct error *err);
@@ -75,6 +78,11 @@ void encoder_info(const struct encoder *e, struct buf *out);
 /* out: [dim]. ERR_INVALID: not UTF-8. ERR_NOT_FOUND: there is nothing in the text that the model knows. */
 enum status encoder_embed_text(const struct encoder *e, enum encoder_role role, const char *text, size_t len,
                                float *out, struct error *err) MUST_CHECK;
+/* n texts to out [n, dim], over the pool, faster than one after the other where the model gains from it. Each vector is
+ * the one that encoder_embed_text gives, bit for bit, whatever else is asked for. A failure is of the whole call and
+ * names the text by its number, from 0; what is in `out` is undefined then. */
+enum status encoder_embed_texts(const struct encoder *e, enum encoder_role role, const char *const *texts,
+                                const size_t *lens, size_t n, float *out, struct error *err) MUST_CHECK;
 /* out: [n, dim]. Only for a source of ENCODER_IMAGE. */
 enum status encoder_embed_images(const struct encoder *e, const struct image *images, size_t n, float *out,
                                  struct error *err) MUST_CHECK;

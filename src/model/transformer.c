@@ -104,14 +104,13 @@ static void attend(void *arg, size_t share)
     }
 }
 
-void attention_run(struct attention *a, struct pool *pool, struct scratch *s)
+void attention_run(struct attention *a, size_t sequences, struct pool *pool, struct scratch *s)
 {
-    a->out = s->h;
     a->memory = s->attention;
     /* A call without a pool does its shares one by one, in the same memory. */
-    bool spread = pool && s->sequences == 1;
-    a->share_floats = spread ? attention_floats(a->t, s->rows + (a->past ? 1 : 0)) : 0;
-    pool_for(spread && s->rows > 16 ? pool : NULL, s->sequences * a->t->heads, attend, a);
+    bool spread = pool && sequences == 1;
+    a->share_floats = spread ? attention_floats(a->t, a->rows + (a->past ? 1 : 0)) : 0;
+    pool_for(spread && a->rows > 16 ? pool : NULL, sequences * a->t->heads, attend, a);
 }
 
 void norm_rows(const struct tower *t, const struct norm *n, const float *x, size_t m, float *out)

@@ -30,7 +30,8 @@ struct tower {
     struct layer *layers;
 };
 
-/* Working memory of one call: `sequences` of `rows` rows each. */
+/* Working memory of one call: `sequences` of `rows` rows each. Sequences of several lengths are one of all their rows.
+ */
 struct scratch {
     void *block;
     float *x;    /* [sequences * rows, width]: what goes through the tower */
@@ -68,12 +69,12 @@ struct attention {
     const float *past;   /* keys, values [2][width] of one row before all others, or NULL */
     size_t queries, rows, ld, first_query;
     bool causal; /* a row sees itself and those before it */
-    float *out;  /* [sequences * queries, width] */
+    float *out;  /* [sequences * queries, width]; not q or kv */
     float *memory;
     size_t share_floats; /* of memory for one share; 0: shares run one after the other */
 };
-/* The result is in s->h. */
-void attention_run(struct attention *a, struct pool *pool, struct scratch *s);
+/* Uses s->attention, which must be for as many sequences and for rows as many or more. */
+void attention_run(struct attention *a, size_t sequences, struct pool *pool, struct scratch *s);
 
 /* Row by row of x [m, width]; out may be x. */
 void norm_rows(const struct tower *t, const struct norm *n, const float *x, size_t m, float *out);

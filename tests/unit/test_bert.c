@@ -219,6 +219,78 @@ static void embeds_texts(void **state)
     }
 }
 
+/* --- several texts at once --- */
+
+#define MANY 150
+
+/* Of 1 to 5 words, some of them long: groups end at every number of texts, and texts reach over their ends. */
+static void make_texts(char texts[MANY][80], const char *list[MANY], size_t lens[MANY])
+{
+    static const char *const words[] = {"a",   "cat", "in", "the", "park", "Hund", "ok", "!", "straightforwardness",
+                                        "東京"};
+    for (size_t i = 0; i < MANY; i++) {
+        size_t at = 0;
+        for (size_t k = 0; k <= i * 7 % 5; k++)
+            at += (size_t)snprintf(texts[i] + at, sizeof texts[i] - at, "%s ", words[(i * 3 + k * k) % 10]);
+        list[i] = texts[i];
+        lens[i] = i % 17 ? strlen(texts[i]) : 0;
+    }
+}
+
+static void many_are_as_one(void **state)
+{
+    (void)state;
+    static const char *const precisions[] = {"fp32", "bf16", "int8"};
+    static char texts[MANY][80];
+    static float many[MANY * MAX_DIM], other[MANY * MAX_DIM];
+    const char *list[MANY];
+    size_t lens[MANY];
+    struct error err;
+    struct pool *pool;
+    make_texts(texts, list, lens);
+    assert_int_equal(pool_open("test", 2, 4, &pool, NULL), OK);
+    for (size_t k = 0; k < N_MODELS; k++)
+        for (size_t p = 0; p < 3; p++) {
+            struct encoder *e;
+            make(&models[k], models[k].name);
+            assert_int_equal(encoder_open(dir, precisions[p], pool, &e, &err), OK);
+            size_t dim = encoder_dim(e);
+            if (encoder_embed_texts(e, ENCODER_DOCUMENT, list, lens, MANY, many, &err) != OK)
+                fail_msg("%s", err.message);
+            for (size_t i = 0; i < MANY; i++) {
+                float one[MAX_DIM];
+                assert_int_equal(encoder_embed_text(e, ENCODER_DOCUMENT, list[i], lens[i], one, &err), OK);
+                assert_memory_equal(one, many + i * dim, dim * sizeof *one);
+            }
+            for (size_t first = 1; first < 9; first++) { /* other neighbours, other groups */
+                assert_int_equal(
+                    encoder_embed_texts(e, ENCODER_DOCUMENT, list + first, lens + first, MANY - first, other, &err),
+                    OK);
+                assert_memory_equal(other, many + first * dim, (MANY - first) * dim * sizeof *other);
+            }
+            assert_int_equal(encoder_embed_texts(e, ENCODER_DOCUMENT, list, lens, 0, other, &err), OK);
+            encoder_close(e);
+        }
+    pool_close(pool);
+}
+
+static void many_name_the_wrong_one(void **state)
+{
+    (void)state;
+    const char *list[MANY];
+    size_t lens[MANY];
+    static float out[MANY * MAX_DIM];
+    struct error err;
+    for (size_t i = 0; i < MANY; i++)
+        list[i] = i == 77 ? "\xff" : "a cat", lens[i] = strlen(list[i]);
+    make(&models[0], "bert");
+    struct encoder *e = open_encoder("fp32");
+    assert_int_equal(encoder_embed_texts(e, ENCODER_QUERY, list, lens, MANY, out, &err), ERR_INVALID);
+    assert_non_null(strstr(err.message, "text 77: "));
+    assert_int_equal(encoder_embed_texts(e, ENCODER_QUERY, list + 70, lens, 10, out, NULL), ERR_INVALID);
+    encoder_close(e);
+}
+
 static void auto_says_why(void **state)
 {
     (void)state;
@@ -436,9 +508,11 @@ static void threads_share_a_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_at_every_layer), cmocka_unit_test(embeds_texts),     cmocka_unit_test(auto_says_why),
-        cmocka_unit_test(prefixes_of_e5),        cmocka_unit_test(refuses_settings), cmocka_unit_test(refuses_weights),
-        cmocka_unit_test(threads_share_a_model),
+        cmocka_unit_test(agrees_at_every_layer),   cmocka_unit_test(embeds_texts),
+        cmocka_unit_test(auto_says_why),           cmocka_unit_test(prefixes_of_e5),
+        cmocka_unit_test(refuses_settings),        cmocka_unit_test(refuses_weights),
+        cmocka_unit_test(threads_share_a_model),   cmocka_unit_test(many_are_as_one),
+        cmocka_unit_test(many_name_the_wrong_one),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
