@@ -108,6 +108,26 @@ static int exit_status(enum status st, const struct error *err)
     return EXIT_FAILED;
 }
 
+/* Tags between commas; "*": all. */
+static enum status read_languages(const char *list, struct language_set *out, struct error *err)
+{
+    *out = (struct language_set){0};
+    language_set_add(out, LANGUAGE_en);
+    for (unsigned i = 0; i < LANGUAGE_COUNT && strcmp(list, "*") == 0; i++)
+        language_set_add(out, i);
+    if (strcmp(list, "*") == 0)
+        return OK;
+    for (size_t n; *list; list += n + (list[n] == ',')) {
+        char tag[LANGUAGE_MAX_TAG + 1];
+        n = strcspn(list, ",");
+        snprintf(tag, sizeof tag, "%.*s", (int)(n < sizeof tag ? n : sizeof tag - 1), list);
+        if (n > LANGUAGE_MAX_TAG || !language_valid(tag))
+            return err_set(err, ERR_INVALID, "--sentence-languages: expected tags such as es,pt-BR, found \"%.64s\"", tag);
+        language_set_add(out, language_number(tag));
+    }
+    return OK;
+}
+
 int cmd_search_service(const struct config *cfg)
 {
     struct error err;
@@ -135,6 +155,8 @@ int cmd_search_service(const struct config *cfg)
     read_http_options(cfg, "search-host", "search-port", &ready_fd, &service.http);
     arena_init(&a, 1u << 16);
     enum status st = open_stop_fd(&service.http.stop_fd, &err);
+    if (st == OK)
+        st = read_languages(config_string(cfg, "sentence-languages"), &service.languages, &err);
     if (st == OK)
         st = cmd_make_data(cfg, &err);
     if (st == OK)

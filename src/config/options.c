@@ -17,6 +17,9 @@
 #define MIB      (1024.0 * KIB)
 #define GIB      (1024.0 * MIB)
 #define HOUR_MS  3600e3
+/* Those with the most speakers online, and Europe's larger ones. */
+#define SENTENCE_LANGUAGES                                                                                             \
+    "en,es,pt,fr,de,it,nl,pl,ru,uk,tr,ar,fa,he,hi,bn,id,vi,th,ja,ko,zh,sv,no,da,fi,cs,ro,hu,el"
 
 const struct option config_options[] = {
     {"Where things are kept", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
@@ -140,6 +143,8 @@ const struct option config_options[] = {
      "The model to search with, an id in the models folder (or a folder); unset: the one chosen before, or the first"},
     {"precision", OPTION_ENUM, "auto", 0, 0, "auto|fp32|bf16|int8", SEARCH "model embed ", 0, NULL, NULL,
      "Numbers the model computes with; auto: the fastest that stays faithful"},
+    {"sentence-languages", OPTION_STRING, SENTENCE_LANGUAGES, 0, 1000, "LIST", SEARCH, 0, NULL, NULL,
+     "Languages, such as es,pt-BR, whose titles and keywords a model of sentences encodes; English always; * = all"},
     {"vectors", OPTION_ENUM, "memory", 0, 0, "memory|pgvector", SEARCH, 0, NULL, NULL,
      "Where vectors are searched: in memory, exactly, or by PostgreSQL with pgvector"},
     {"threads", OPTION_INT, "0", 0, 256, "", SEARCH "model embed ", 0, NULL, NULL,

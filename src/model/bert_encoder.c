@@ -134,6 +134,7 @@ static enum status encoder_bert_open(const char *dir, const char *precision, str
         return st;
     }
     m->tokenizer = tokenizer;
+    m->config.reliance.english = m->config.reliance.english || encoder_is_english(tokenizer);
     log_info("model: precision %s, kernels %s (%s)", precisions[m->precision], m->tower.k->name, m->why);
     *out = &m->base;
     return OK;

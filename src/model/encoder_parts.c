@@ -28,6 +28,30 @@ double encoder_reliance_for(const struct encoder_reliance *r, bool english_query
     return english_query || !r->english ? r->weight : 0;
 }
 
+/* How many tokens the words are in all; 0: that cannot be told. */
+static size_t count_tokens(const struct tokenizer *t, const char *const *words, size_t n)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        int32_t ids[64];
+        size_t found;
+        if (tokenizer_encode(t, words[i], strlen(words[i]), 64, ids, &found, NULL) != OK)
+            return 0;
+        sum += found - tokenizer_info(t)->n_start - tokenizer_info(t)->n_end;
+    }
+    return sum;
+}
+
+bool encoder_is_english(const struct tokenizer *t)
+{
+    static const char *const english[] = {"thank", "good", "morning", "tomorrow", "friend", "beautiful"};
+    static const char *const others[] = {"спасибо", "ευχαριστώ", "ありがとう", "감사합니다", "धन्यवाद", "freundschaft"};
+    enum { N = sizeof english / sizeof *english };
+    _Static_assert(N == sizeof others / sizeof *others, "as many of both");
+    size_t known = count_tokens(t, english, N), foreign = count_tokens(t, others, N);
+    return known && known <= N && foreign >= 3 * (size_t)N;
+}
+
 enum status encoder_normalize(float *v, size_t n, struct error *err)
 {
     double sum = 0;

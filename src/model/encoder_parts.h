@@ -7,9 +7,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct tokenizer;
+
 /* How far hybrid search may rely on a model: "peel": {"hybrid_weight": 0..1, "language": "en"} in its config.json,
  * which is ours, not transformers'. A weight for its leg beside the others, 1 where nothing is said; `english`: it
- * knows no other language. */
+ * knows no other language, as is said there or as its tokenizer tells (encoder_is_english). */
 struct encoder_reliance {
     double weight;
     bool english;
@@ -18,6 +20,10 @@ struct encoder_reliance {
 enum status encoder_reliance_parse(const char *file, const json_t *root, struct encoder_reliance *out,
                                    struct error *err) MUST_CHECK;
 double encoder_reliance_for(const struct encoder_reliance *r, bool english_query);
+
+/* Whether a tokenizer was made for English alone: it has whole words of that, and takes those of other languages apart
+ * to the letter. */
+bool encoder_is_english(const struct tokenizer *t);
 
 /* v [n] to length 1; ERR_CORRUPT where that cannot be (all zeros, not finite). */
 enum status encoder_normalize(float *v, size_t n, struct error *err) MUST_CHECK;

@@ -2,8 +2,32 @@
 
 #include "base/buf.h"
 #include "base/language.h"
+#include "base/utf8.h"
 
 #include <jansson.h>
+#include <string.h>
+#include <xxhash.h>
+
+static const char *member(const json_t *entry, const char *name)
+{
+    const char *s = json_string_value(json_object_get(entry, name));
+    return s ? s : "";
+}
+
+/* English if there are words in it, else the first one. */
+static unsigned first_language(const json_t *words)
+{
+    unsigned language = LANGUAGE_OTHER;
+    size_t i;
+    const json_t *entry;
+    json_array_foreach(words, i, entry)
+    {
+        unsigned number = language_number(member(entry, "language"));
+        if (i == 0 || number == LANGUAGE_en)
+            language = number;
+    }
+    return language;
+}
 
 enum status document_text(const struct document *doc, struct arena *a, const char **text, size_t *len,
                           struct error *err)
@@ -12,22 +36,12 @@ enum status document_text(const struct document *doc, struct arena *a, const cha
     buf_init(&b, 256u << 10);
     buf_puts(&b, doc->title);
     json_t *words = json_loads(doc->words_json, 0, NULL), *entry;
+    unsigned language = first_language(words);
     size_t i;
-    unsigned language = LANGUAGE_OTHER;
     json_array_foreach(words, i, entry)
     {
-        const char *tag = json_string_value(json_object_get(entry, "language"));
-        unsigned number = language_number(tag ? tag : "");
-        if (i == 0 || number == LANGUAGE_en)
-            language = number;
-    }
-    json_array_foreach(words, i, entry)
-    {
-        const char *tag = json_string_value(json_object_get(entry, "language"));
-        const char *s = json_string_value(json_object_get(entry, "words"));
-        if (language_number(tag ? tag : "") != language)
-            continue;
-        if (s && *s)
+        const char *s = member(entry, "words");
+        if (*s && language_number(member(entry, "language")) == language)
             buf_printf(&b, "%s%s", b.len ? ", " : "", s);
     }
     json_decref(words);
@@ -35,4 +49,43 @@ enum status document_text(const struct document *doc, struct arena *a, const cha
     *len = b.len;
     buf_free(&b);
     return *text ? OK : err_no_memory(err, "the words of a document");
+}
+
+/* The parts between commas, as text_normalize_words leaves them. */
+static enum status tell_list(const char *list, unsigned language, document_phrase *tell, void *ctx, struct error *err)
+{
+    enum status st = OK;
+    for (size_t n; *list && st == OK; list += n + (list[n] != '\0')) {
+        n = strcspn(list, ",;|");
+        const char *phrase = list;
+        size_t len = n;
+        utf8_trim(&phrase, &len);
+        if (len)
+            st = tell(ctx, language, phrase, len, err);
+    }
+    return st;
+}
+
+enum status document_phrases(const struct document *doc, document_phrase *tell, void *ctx, struct error *err)
+{
+    json_t *words = json_loads(doc->words_json, 0, NULL), *entry;
+    size_t i, len = strlen(doc->title);
+    enum status st = len ? tell(ctx, first_language(words), doc->title, len, err) : OK;
+    json_array_foreach(words, i, entry)
+    {
+        unsigned language = language_number(member(entry, "language"));
+        const char *title = member(entry, "title");
+        if (st == OK && *title)
+            st = tell(ctx, language, title, strlen(title), err);
+        if (st == OK)
+            st = tell_list(member(entry, "words"), language, tell, ctx, err);
+    }
+    json_decref(words);
+    return st;
+}
+
+uint64_t document_text_hash(const struct document *doc)
+{
+    return XXH3_64bits_withSeed(doc->title, strlen(doc->title), XXH3_64bits(doc->words_json, strlen(doc->words_json))) |
+           1;
 }

@@ -1,19 +1,16 @@
-/* fuse.c: several ranked lists become one. */
+/* fuse.c: several lists of results become one. */
 #include "rank/leg.h"
 
-#include <stdlib.h>
+#include "rank/fusion_weights.h"
 
-#define FUSION_K 60.0
+#include <stdlib.h>
+#include <string.h>
 
 struct fused {
     struct ranked item;
-    unsigned ranks[LEG_COUNT]; /* from 1; 0: not among that leg's results */
+    double values[LEG_COUNT]; /* what each leg adds */
+    unsigned found;           /* bits: by which legs */
 };
-
-double fuse_score(double weight, size_t rank)
-{
-    return weight / (FUSION_K + (double)rank);
-}
 
 void rank_cut_page(const struct rank_query *q, struct ranked *items, size_t n, struct ranking *out)
 {
@@ -26,24 +23,38 @@ void rank_cut_page(const struct rank_query *q, struct ranked *items, size_t n, s
     out->n = q->offset >= kept ? 0 : kept - q->offset < q->limit ? kept - q->offset : q->limit;
 }
 
+static enum fusion_kind kind_of(const struct rank_query *q)
+{
+    return q->text && memchr(q->text, ' ', q->text_len) ? FUSION_PHRASE : FUSION_WORD;
+}
+
+/* A leg's score as a number that can be added to those of others, mostly 0..1. hits: best first, not empty. */
+static double value_of(enum leg_number leg, const struct leg_hits *hits, double score)
+{
+    double best = hits->items[0].score, worst = hits->items[hits->n - 1].score;
+    switch (legs[leg]->scale) {
+    case LEG_SCALE_OWN:
+        return score;
+    case LEG_SCALE_BEST:
+        return best > 0 ? score / best : 0;
+    case LEG_SCALE_RANGE:
+        return best > worst ? (score - worst) / (best - worst) : 1;
+    }
+    return 0;
+}
+
 static int fused_by_id(const void *x, const void *y)
 {
     const struct fused *a = x, *b = y;
     return (a->item.id > b->item.id) - (a->item.id < b->item.id);
 }
 
-/* No two documents share the ranks of all legs. */
 static int by_fused_score(const void *x, const void *y)
 {
     const struct fused *a = x, *b = y;
     if (a->item.score != b->item.score)
         return a->item.score < b->item.score ? 1 : -1;
-    for (size_t leg = 0; leg < LEG_COUNT; leg++) {
-        unsigned ra = a->ranks[leg] - 1u, rb = b->ranks[leg] - 1u; /* 0, absent, becomes the largest */
-        if (ra != rb)
-            return ra > rb ? 1 : -1;
-    }
-    return 0;
+    return fused_by_id(x, y);
 }
 
 /* Joins the entries of one document, which are neighbours. */
@@ -56,8 +67,9 @@ static size_t merge_documents(struct fused *all, size_t n)
             all[merged++] = all[i];
             continue;
         }
+        last->found |= all[i].found;
         for (size_t leg = 0; leg < LEG_COUNT; leg++)
-            last->ranks[leg] += all[i].ranks[leg];
+            last->values[leg] += all[i].values[leg];
         if (!last->item.filename)
             last->item.filename = all[i].item.filename;
     }
@@ -67,25 +79,29 @@ static size_t merge_documents(struct fused *all, size_t n)
 enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const double *weights, struct arena *a,
                  struct ranking *out, struct error *err)
 {
+    const double *learnt = fusion_weights[kind_of(q)];
     size_t n = 0, filled = 0;
+    double least[LEG_COUNT] = {0}; /* what a leg adds to a document that it did not find */
     for (size_t leg = 0; leg < LEG_COUNT; leg++)
         n += hits[leg].n;
     struct fused *all = arena_array(a, n + 1, sizeof *all);
     struct ranked *items = arena_array(a, n + 1, sizeof *items);
     if (!all || !items)
         return err_no_memory(err, "%zu results", n);
-    for (size_t leg = 0; leg < LEG_COUNT; leg++)
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
         for (size_t i = 0; i < hits[leg].n; i++) {
-            all[filled] = (struct fused){.item = hits[leg].items[i]};
-            all[filled++].ranks[leg] = (unsigned)i + 1;
+            struct fused *f = &all[filled++];
+            *f = (struct fused){.item = hits[leg].items[i], .found = 1u << leg};
+            f->values[leg] = weights[leg] * learnt[leg] * value_of(leg, &hits[leg], f->item.score);
+            if (legs[leg]->scale == LEG_SCALE_OWN && (i == 0 || f->values[leg] < least[leg]))
+                least[leg] = f->values[leg];
         }
     qsort(all, n, sizeof *all, fused_by_id);
     n = merge_documents(all, n);
     for (size_t i = 0; i < n; i++) {
         all[i].item.score = 0;
         for (size_t leg = 0; leg < LEG_COUNT; leg++)
-            if (all[i].ranks[leg])
-                all[i].item.score += fuse_score(weights[leg], all[i].ranks[leg]);
+            all[i].item.score += all[i].found & 1u << leg ? all[i].values[leg] : legs[leg]->ranks_all ? least[leg] : 0;
     }
     qsort(all, n, sizeof *all, by_fused_score);
     for (size_t i = 0; i < n; i++)

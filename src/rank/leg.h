@@ -15,6 +15,13 @@ struct leg_hits {
     bool silent;           /* there is nothing in the query that this leg could search by */
 };
 
+/* How the scores of a leg become numbers that can be added to those of others. */
+enum leg_scale {
+    LEG_SCALE_OWN,   /* they are: 1 is as good as can be for any query */
+    LEG_SCALE_BEST,  /* as shares of the best one: they say nothing by themselves, but 0 is nothing */
+    LEG_SCALE_RANGE, /* from 0 for the worst one to 1 for the best: they say nothing by themselves, nor does 0 */
+};
+
 struct leg {
     const char *name;
     /* How far this leg can be relied on for the query, 0 to 1; it scales the leg's weight. 0: it cannot answer, since
@@ -29,6 +36,8 @@ struct leg {
                             struct leg_hits *out, struct error *err);
     bool corrects; /* it reads the query first, and its `corrected` is what the others search by */
     bool pages;    /* a page costs it about the same wherever it is */
+    bool ranks_all; /* every document has a score, and those that it did not tell of one below */
+    enum leg_scale scale;
 };
 extern const struct leg *const legs[LEG_COUNT]; /* by enum leg_number */
 
@@ -41,13 +50,20 @@ double leg_model_trust(const struct rank_model *m, const struct rank_query *q);
 enum status leg_model_hits(const struct rank_sources *s, enum leg_number leg, const struct rank_query *q, size_t limit,
                            size_t offset, struct arena *a, struct leg_hits *out, struct error *err) MUST_CHECK;
 
-/* fuse.c: reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009): a document's score is the sum of
- * weight / (60 + rank) over the legs that found it. hits: [LEG_COUNT]; a leg of weight 0 adds nothing to a
- * score, but what it alone found stays, at the end.
- * Equal scores stand by their rank in the first leg that tells them apart. Makes the page that `q` asks for. */
+/* Of its parts. The vector of a query's text, from the cache or encoded: out[dim]; ERR_NOT_FOUND: the model knows
+ * nothing of it. */
+enum status leg_model_embed(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
+                            float *out, struct error *err) MUST_CHECK;
+/* The k documents nearest to a vector. */
+enum status leg_model_nearest(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
+                              const float *vector, size_t k, struct arena *a, struct vectors_hit **hits, size_t *n,
+                              struct error *err) MUST_CHECK;
+
+/* fuse.c: a document's score is the sum of what the legs say of it, each as its `scale` has it, times its learnt weight
+ * (fusion_weights.h) and weights[leg]. hits: [LEG_COUNT]; what a leg of weight 0 alone found stays, at the end. Equal
+ * scores stand by id. Makes the page that `q` asks for. */
 enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const double *weights, struct arena *a,
                  struct ranking *out, struct error *err) MUST_CHECK;
-double fuse_score(double weight, size_t rank); /* of one leg; rank from 1 */
 /* From all results, best first, to the page that `q` asks for. */
 void rank_cut_page(const struct rank_query *q, struct ranked *items, size_t n, struct ranking *out);
 

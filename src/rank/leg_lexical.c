@@ -82,4 +82,5 @@ const struct leg leg_lexical = {
     .hits = lexical_hits,
     .fallback = lexical_family,
     .pages = true,
+    .scale = LEG_SCALE_BEST,
 };

@@ -1,20 +1,154 @@
-/* leg_sentence.c: by what title and words mean as a whole: the nearest to the query among the vectors that a model of
- * texts has for the documents' words. */
+/* leg_sentence.c: by what a document is called and said to be, as a model of sentences understands it: how alike the
+ * query is to its most alike phrase, a title or a keyword, and to all of them together, the mean of both. The one knows
+ * that "let's get a beer" has a beer in it, the other what the picture is about. */
 #include "rank/leg.h"
+
+#include "base/utf8.h"
+#include "text/text.h"
+
+#include <stdlib.h>
+
+#define MAX_TEXT 2048u /* bytes of a query */
+#define EXACT    0.5   /* added where a phrase is the query: nothing that is only alike comes before it */
 
 static double sentence_trust(const struct rank_sources *s, const struct rank_query *q)
 {
     return leg_model_trust(&s->models[LEG_sentence], q);
 }
 
+static int best_first(const void *x, const void *y)
+{
+    const struct ranked *a = x, *b = y;
+    return a->score != b->score ? (a->score < b->score) - (a->score > b->score) : (a->id > b->id) - (a->id < b->id);
+}
+
+static int by_id(const void *x, const void *y)
+{
+    const struct vectors_hit *a = x, *b = y;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+/* How many documents each way of looking is asked for: the same for all pages up to a depth, so that these fit
+ * together. */
+static size_t depth_of(size_t end, size_t count)
+{
+    size_t depth = 256;
+    while (depth < end + end / 4 && depth < VECTORS_MAX_K)
+        depth *= 4;
+    depth = depth < VECTORS_MAX_K ? depth : VECTORS_MAX_K;
+    return depth < count ? depth : count ? count : 1;
+}
+
+/* The cosine of the query and a document as a whole, one that phrases found. */
+static double cosine_to(const struct rank_model *m, const float *query, int64_t id, const struct vectors_hit *near,
+                        size_t n, float *vector)
+{
+    const struct vectors_hit key = {.id = id}, *found = n ? bsearch(&key, near, n, sizeof key, by_id) : NULL;
+    double sum = 0;
+    if (found)
+        return (double)found->score;
+    if (vectors_get(m->vectors, id, vector, NULL) != OK)
+        return 0;
+    for (size_t i = 0; i < m->vectors->dim; i++)
+        sum += (double)query[i] * (double)vector[i];
+    return sum;
+}
+
+static enum status join(const struct rank_model *m, const float *query, struct vectors_hit *near, size_t n_near,
+                        const struct phrase_hit *phrases, size_t n, struct arena *a, struct leg_hits *out,
+                        struct error *err)
+{
+    float *vector = arena_array(a, m->vectors->dim, sizeof *vector);
+    out->items = arena_array(a, n + 1, sizeof *out->items);
+    if (!vector || !out->items)
+        return err_no_memory(err, "%zu results", n);
+    qsort(near, n_near, sizeof *near, by_id);
+    for (size_t i = 0; i < n; i++) {
+        double whole = cosine_to(m, query, phrases[i].id, near, n_near, vector);
+        double score = ((double)phrases[i].score + whole) / 2 + (phrases[i].exact ? EXACT : 0);
+        out->items[i] = (struct ranked){.id = phrases[i].id, .score = score};
+    }
+    qsort(out->items, n, sizeof *out->items, best_first);
+    out->n = n;
+    return OK;
+}
+
+static enum status nearest(const struct rank_sources *s, const struct rank_query *q, const float *vector, size_t depth,
+                           struct arena *a, struct leg_hits *out, struct error *err)
+{
+    const struct rank_model *m = &s->models[LEG_sentence];
+    struct vectors_hit *near;
+    struct phrase_hit *phrases;
+    size_t n_near, n;
+    enum status st = leg_model_nearest(s, m, q, vector, depth, a, &near, &n_near, err);
+    int64_t *also = st == OK ? arena_array(a, n_near + q->n_also + 1, sizeof *also) : NULL;
+    if (st != OK)
+        return st;
+    if (!also)
+        return err_no_memory(err, "%zu results", n_near);
+    for (size_t i = 0; i < n_near + q->n_also; i++)
+        also[i] = i < n_near ? near[i].id : q->also[i - n_near];
+    struct phrase_query ask = {.vector = vector,
+                               .text = q->text,
+                               .text_len = q->text_len,
+                               .language = q->language,
+                               .passing = q->passing,
+                               .most = depth,
+                               .also = also,
+                               .n_also = n_near + q->n_also};
+    st = phrases_search(m->phrases, &ask, a, &phrases, &n, err);
+    return st == OK ? join(m, vector, near, n_near, phrases, n, a, out, err) : st;
+}
+
+/* Of emoji and other signs a model of sentences knows nothing, though it has a vector for them. */
+static bool has_words(const char *text, size_t len)
+{
+    for (uint32_t cp; len;) {
+        size_t n = utf8_decode(text, len, &cp);
+        if (utf8_kind(cp) == UTF8_LETTER || utf8_kind(cp) == UTF8_NUMBER)
+            return true;
+        text += n;
+        len -= n;
+    }
+    return false;
+}
+
 static enum status sentence_hits(const struct rank_sources *s, const struct rank_query *q, size_t limit, size_t offset,
                                  struct arena *a, struct leg_hits *out, struct error *err)
 {
-    return leg_model_hits(s, LEG_sentence, q, limit, offset, a, out, err);
+    const struct rank_model *m = &s->models[LEG_sentence];
+    struct rank_query asked = *q;
+    *out = (struct leg_hits){0};
+    if (q->like || !m->phrases)
+        return leg_model_hits(s, LEG_sentence, q, limit, offset, a, out, err);
+    size_t count = vectors_count(m->vectors), end = offset + limit;
+    float *vector = arena_array(a, encoder_dim(m->encoder), sizeof *vector);
+    if (!vector)
+        return err_no_memory(err, "a vector");
+    enum status st = text_lower(q->text, q->text_len, MAX_TEXT, a, &asked.text, &asked.text_len, err);
+    if (st == OK && !has_words(asked.text, asked.text_len))
+        st = ERR_NOT_FOUND;
+    else if (st == OK)
+        st = leg_model_embed(s, m, &asked, vector, err);
+    if (st == ERR_NOT_FOUND) { /* the model knows nothing of the text */
+        out->silent = true;
+        return OK;
+    }
+    if (st == OK)
+        st = nearest(s, &asked, vector, depth_of(end, count), a, out, err);
+    if (st != OK)
+        return st;
+    out->items += offset < out->n ? offset : out->n;
+    out->n = offset < out->n ? out->n - offset : 0;
+    out->n = q->n_also || out->n < limit ? out->n : limit;
+    out->total = (int64_t)(count < VECTORS_MAX_K ? count : VECTORS_MAX_K);
+    return OK;
 }
 
 const struct leg leg_sentence = {
     .name = "sentence",
     .trust = sentence_trust,
     .hits = sentence_hits,
+    .ranks_all = true,
+    .scale = LEG_SCALE_OWN,
 };

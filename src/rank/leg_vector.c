@@ -10,9 +10,8 @@ double leg_model_trust(const struct rank_model *m, const struct rank_query *q)
     return q->like ? 1 : encoder_trust(m->encoder, q->language == LANGUAGE_en);
 }
 
-/* The vector of a query's text, from the cache or encoded: out[dim]. */
-static enum status embed_query(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
-                               float *out, struct error *err)
+enum status leg_model_embed(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
+                            float *out, struct error *err)
 {
     size_t dim = encoder_dim(m->encoder);
     if (s->cache && query_cache_get(s->cache, m->id, q->text, q->text_len, out, dim))
@@ -28,9 +27,9 @@ static enum status embed_query(const struct rank_sources *s, const struct rank_m
     return st;
 }
 
-static enum status search_nearest(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
-                                  const float *vector, size_t k, struct arena *a, struct vectors_hit **hits, size_t *n,
-                                  struct error *err)
+enum status leg_model_nearest(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
+                              const float *vector, size_t k, struct arena *a, struct vectors_hit **hits, size_t *n,
+                              struct error *err)
 {
     struct vectors_query nearest = {
         .vector = vector, .k = k, .pool = s->pool, .passing = q->passing, .filter = &q->filter};
@@ -61,13 +60,13 @@ enum status leg_model_hits(const struct rank_sources *s, enum leg_number leg, co
     struct vectors_hit *hits;
     if (!vector)
         return err_no_memory(err, "a vector");
-    enum status st = q->like ? vectors_get(m->vectors, q->like->id, vector, err) : embed_query(s, m, q, vector, err);
+    enum status st = q->like ? vectors_get(m->vectors, q->like->id, vector, err) : leg_model_embed(s, m, q, vector, err);
     if (st == ERR_NOT_FOUND && !q->like) { /* the model knows nothing of the text */
         out->silent = true;
         return OK;
     }
     if (st == OK)
-        st = search_nearest(s, m, q, vector, k, a, &hits, &n, err);
+        st = leg_model_nearest(s, m, q, vector, k, a, &hits, &n, err);
     if (st != OK)
         return st;
     out->n = n > offset ? n - offset : 0;
@@ -97,4 +96,5 @@ const struct leg leg_vector = {
     .name = "vector",
     .trust = vector_trust,
     .hits = vector_hits,
+    .scale = LEG_SCALE_RANGE,
 };

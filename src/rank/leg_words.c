@@ -33,4 +33,5 @@ const struct leg leg_words = {
     .trust = words_trust,
     .hits = words_hits,
     .corrects = true,
+    .scale = LEG_SCALE_OWN,
 };

@@ -258,12 +258,6 @@ static enum status add_phrases(const char *text, size_t len, struct arena *a, st
     return OK;
 }
 
-static uint64_t hash_of(const struct document *doc)
-{
-    return XXH3_64bits_withSeed(doc->title, strlen(doc->title), XXH3_64bits(doc->words_json, strlen(doc->words_json))) |
-           1;
-}
-
 static bool is_there(struct meanings *x, int64_t id, uint64_t hash)
 {
     pthread_rwlock_rdlock(&x->lock);
@@ -279,7 +273,7 @@ enum status meanings_put(struct meanings *x, const struct document *doc, struct 
     struct text_terms title, all;
     const char *text;
     size_t len;
-    uint64_t hash = hash_of(doc);
+    uint64_t hash = document_text_hash(doc);
     if (!x || is_there(x, doc->id, hash))
         return OK;
     arena_init(&a, 8u << 20);

@@ -132,10 +132,29 @@ struct hybrid {
     struct error err; /* the last leg's that failed */
 };
 
+/* What was found so far. */
+static enum status gather_found(struct hybrid *h, struct arena *a)
+{
+    size_t n = 0, at = 0;
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
+        n += h->hits[leg].n;
+    int64_t *ids = arena_array(a, n + 1, sizeof *ids);
+    if (!ids)
+        return err_no_memory(&h->err, "%zu results", n);
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
+        for (size_t i = 0; i < h->hits[leg].n; i++)
+            ids[at++] = h->hits[leg].items[i].id;
+    h->q.also = ids;
+    h->q.n_also = n;
+    return OK;
+}
+
 /* A leg that fails is left out: the others answer. */
 static void ask_leg(struct hybrid *h, enum leg_number leg, struct arena *a)
 {
-    enum status st = legs[leg]->hits(h->s, &h->q, RANK_DEPTH, 0, a, &h->hits[leg], &h->err);
+    enum status st = legs[leg]->ranks_all ? gather_found(h, a) : OK;
+    if (st == OK)
+        st = legs[leg]->hits(h->s, &h->q, RANK_DEPTH, 0, a, &h->hits[leg], &h->err);
     if (st != OK) {
         h->hits[leg] = (struct leg_hits){0};
         if (st != ERR_NOT_FOUND) /* of what is like a document that this leg does not know */
@@ -149,12 +168,12 @@ static void ask_leg(struct hybrid *h, enum leg_number leg, struct arena *a)
     }
 }
 
-/* Those that correct the spelling go first. */
+/* Those that correct the spelling go first, those that have a score for every document last. */
 static void ask_legs(struct hybrid *h, struct arena *a)
 {
-    for (int first = 1; first >= 0; first--)
+    for (int turn = 0; turn < 3; turn++)
         for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
-            if (h->trust[leg] > 0 && legs[leg]->corrects == first)
+            if (h->trust[leg] > 0 && turn == (legs[leg]->corrects ? 0 : legs[leg]->ranks_all ? 2 : 1))
                 ask_leg(h, leg, a);
 }
 
@@ -173,8 +192,7 @@ static enum status ask_fallbacks(struct hybrid *h, struct arena *a, struct error
     return st;
 }
 
-/* The only leg, when it is one that pages: then its pages are the answer, with the scores that their ranks alone give.
- * Else LEG_COUNT. */
+/* The only leg, when it is one that pages: then its pages are the answer, with its own scores. Else LEG_COUNT. */
 static enum leg_number only_leg(const struct hybrid *h, bool asked)
 {
     enum leg_number only = LEG_COUNT;
@@ -198,16 +216,7 @@ static enum status rank_only(struct hybrid *h, enum leg_number leg, struct arena
     bool found = st == OK && hits->total > 0;
     if (st == OK && !found && legs[leg]->fallback)
         st = legs[leg]->fallback(h->s, q, RANK_DEPTH, a, hits, err);
-    if (st != OK)
-        return st;
-    if (window || !found) {
-        *out = (struct ranking){.legs = 1u << leg};
-        st = fuse(q, h->hits, h->weights, a, out, err);
-        return st == OK ? name_page(h->s->store, a, out, err) : st;
-    }
-    for (size_t i = 0; i < hits->n; i++)
-        hits->items[i].score = fuse_score(h->weights[leg], q->offset + i + 1);
-    return page_of(h->s, q, leg, hits, 0, a, out, err);
+    return st == OK ? page_of(h->s, q, leg, hits, found ? window : RANK_DEPTH, a, out, err) : st;
 }
 
 static enum status rank_hybrid(const struct rank_sources *s, const struct rank_query *q, struct arena *a,

@@ -16,6 +16,7 @@
 #include "base/metric.h"
 #include "model/encoder.h"
 #include "rank/meanings.h"
+#include "rank/phrases.h"
 #include "rank/query_cache.h"
 #include "search_store/search_store.h"
 #include "vectors/vectors.h"
@@ -33,7 +34,9 @@ struct rank_query {
     struct sticker_filter filter; /* what may be found, */
     const struct label_test *passing; /* the same for ids; NULL: everything */
     size_t limit, offset;
-    double min_score; /* -INFINITY: no filter */
+    double min_score;    /* -INFINITY: no filter */
+    const int64_t *also; /* [n_also] documents that other legs found, whose scores are wanted too */
+    size_t n_also;
 };
 
 /* A model that serves a leg, with the vectors of what it has encoded. */
@@ -42,6 +45,7 @@ struct rank_model {
     const char *state;             /* "ready", or what it is instead */
     const struct encoder *encoder; /* NULL until it is ready, as is `vectors` */
     struct vectors *vectors;
+    struct phrases *phrases; /* NULL where it has none */
 };
 
 struct rank_times {

@@ -95,9 +95,10 @@ static bool fill_all(struct engine *e)
         if (engine_model_state(m) != ENGINE_READY)
             continue;
         struct error err;
-        size_t n;
+        size_t n = 0, phrases = 0;
         int64_t start = os_monotonic_us();
-        bool failed = engine_fill(e, m, &n, &err) != OK;
+        bool failed =
+            engine_fill(e, m, &n, &err) != OK || (n == 0 && engine_fill_phrases(e, m, &phrases, &err) != OK);
         int64_t us = os_monotonic_us() - start;
         if (failed) {
             log_error("model %s: encoding: %s", m->files.id, err.message);
@@ -107,7 +108,7 @@ static bool fill_all(struct engine *e)
         double rate = us > 0 ? (double)n * 1e6 / (double)us : 0;
         m->rate = n == 0 ? 0 : m->rate > 0 ? 0.8 * m->rate + 0.2 * rate : rate;
         pthread_mutex_unlock(&e->mutex);
-        more = more || (n > 0 && !failed);
+        more = more || (n + phrases > 0 && !failed);
     }
     return more;
 }
@@ -190,6 +191,7 @@ void engine_close(struct engine *e)
     for (size_t i = 0; i < atomic_load(&e->n_models); i++) {
         struct engine_model *m = e->models[i];
         vectors_close(atomic_load(&m->vectors));
+        phrases_close(atomic_load(&m->phrases));
         encoder_close(m->encoder);
         free(m);
     }
@@ -335,6 +337,9 @@ enum status engine_model_status(struct engine *e, struct engine_model *m, struct
         out->dim = encoder_dim(m->encoder);
         out->model_bytes = encoder_bytes(m->encoder);
         out->vector_bytes = vectors_bytes(atomic_load(&m->vectors));
+        if (atomic_load(&m->phrases))
+            out->phrases = phrases_count(atomic_load(&m->phrases));
+        out->vector_bytes += out->phrases.bytes;
     }
     struct vectors_progress p;
     enum status st = search_store_vectors_progress(e->cfg.store, m->files.id, &p, err);
@@ -369,16 +374,34 @@ void engine_fill_model(struct engine_model *m, struct rank_sources *out)
     out->models[m->class->leg] = (struct rank_model){.id = m->files.id,
                                                      .state = engine_state_name(engine_model_state(m)),
                                                      .encoder = ready ? m->encoder : NULL,
-                                                     .vectors = ready ? atomic_load(&m->vectors) : NULL};
+                                                     .vectors = ready ? atomic_load(&m->vectors) : NULL,
+                                                     .phrases = ready ? atomic_load(&m->phrases) : NULL};
 }
 
-void engine_fill_sources(struct engine *e, struct rank_sources *out)
+static bool knows(const struct engine_model *m, unsigned language)
+{
+    return engine_model_state(m) == ENGINE_READY && encoder_trust(m->encoder, language == LANGUAGE_en) > 0;
+}
+
+/* Of a leg, for a language; NULL: no model serves the leg. */
+static struct engine_model *model_for(struct engine *e, enum leg_number leg, unsigned language)
+{
+    struct engine_model *chosen = engine_default(e, leg);
+    if (!chosen || engine_model_state(chosen) != ENGINE_READY || knows(chosen, language))
+        return chosen;
+    for (size_t i = 0; i < atomic_load(&e->n_models); i++)
+        if (e->models[i]->class->leg == leg && knows(e->models[i], language))
+            return e->models[i];
+    return chosen;
+}
+
+void engine_fill_sources(struct engine *e, unsigned language, struct rank_sources *out)
 {
     out->cache = e->cache;
     out->pool = e->pool;
     out->times = &e->times.queries;
     for (enum leg_number leg = 0; leg < LEG_COUNT; leg++) {
-        struct engine_model *m = engine_default(e, leg);
+        struct engine_model *m = model_for(e, leg, language);
         if (m)
             engine_fill_model(m, out);
     }

@@ -32,6 +32,7 @@ struct engine_config {
     const char *cache_dir;  /* NULL or "": no snapshots */
     const char *model;      /* default at start; NULL or "": the one chosen last, or the first by name */
     const char *precision;  /* NULL = "auto" */
+    struct language_set languages; /* whose phrases are encoded, by models that know them */
     bool stored_vectors;    /* they stay in the database, which searches them (vectors_stored.h) */
     unsigned threads;       /* 0 = one per core */
     size_t query_cache_bytes;
@@ -70,7 +71,8 @@ struct engine_model_status {
     char error[512];       /* why it did not load, or what last went wrong with a document; "" */
     const char *precision; /* "int8", ...; "" before it is ready */
     size_t dim, model_bytes, vector_bytes;
-    int64_t indexed, pending, failed;
+    int64_t indexed, pending, failed; /* documents */
+    struct phrases_count phrases;
     double rate; /* documents a second, 0 when idle */
 };
 enum status engine_model_status(struct engine *e, struct engine_model *m, struct engine_model_status *out,
@@ -79,8 +81,9 @@ enum status engine_model_status(struct engine *e, struct engine_model *m, struct
 void engine_model_info(const struct engine_model *m, struct buf *out);
 
 /* --- searching --- */
-/* Sets what the engine knows of `sources`: the default models of all legs and what they share. */
-void engine_fill_sources(struct engine *e, struct rank_sources *out);
+/* Sets what the engine knows of `sources`: the models of all legs and what they share. A leg's model is its default, or,
+ * for a query in a language that this does not know, another one of the leg that is ready and does. */
+void engine_fill_sources(struct engine *e, unsigned language, struct rank_sources *out);
 /* Searches with this model in the place of its leg's default. */
 void engine_fill_model(struct engine_model *m, struct rank_sources *out);
 

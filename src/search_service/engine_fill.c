@@ -9,13 +9,12 @@
 
 #include "base/log.h"
 #include "base/os.h"
-#include "rank/document_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH        16u
+#define BATCH        ENGINE_BATCH
 #define BATCH_PIXELS (32u << 20) /* of a batch of several; a single image may have IMAGE_MAX_PIXELS */
 #define SVG_SIDE     448u        /* larger than what encoders take in, so that it is only ever made smaller */
 #define LIST_BYTES   (8u << 20)  /* a batch's documents, with their words */
@@ -25,9 +24,7 @@ enum fate { WAITS, READ, DEFERRED, LATER, FAILED, GONE };
 /* A document on its way to a vector. */
 struct piece {
     const struct document *doc;
-    struct image image; /* by the model's source: this, */
-    const char *text;   /* or this, in the batch's arena */
-    size_t text_len;
+    struct image image; /* where the model encodes images */
     const float *vector; /* when READ and encoded */
     enum fate fate;
     struct error err;
@@ -98,32 +95,25 @@ static void fetch_image(void *arg, size_t i)
     buf_free(&bytes);
 }
 
-static void read_texts(struct batch *b, struct arena *a)
-{
-    for (size_t i = 0; i < b->n; i++) {
-        struct piece *p = &b->pieces[i];
-        p->fate = document_text(p->doc, a, &p->text, &p->text_len, &p->err) == OK ? READ : LATER;
-    }
-}
-
 /* --- encoding --- */
 
-/* vectors: room for [BATCH, dim], here and below. A text that is refused becomes FAILED. */
-static enum status encode_words(struct batch *b, struct engine_model *m, float *vectors, struct error *err)
+/* vectors: room for [BATCH, dim], here and below. */
+static enum status encode_words(struct engine *e, struct batch *b, struct engine_model *m, float *vectors,
+                                struct error *err)
 {
-    for (size_t i = 0; i < b->n; i++) {
+    const struct document *docs[BATCH];
+    bool made[BATCH] = {false};
+    for (size_t i = 0; i < b->n; i++)
+        docs[i] = b->pieces[i].doc;
+    enum status st = engine_encode_documents(e, m, docs, b->n, vectors, made, err);
+    for (size_t i = 0; i < b->n && st == OK; i++) {
         struct piece *p = &b->pieces[i];
-        float *vector = vectors + i * encoder_dim(m->encoder);
-        if (p->fate != READ)
-            continue;
-        enum status st = encoder_embed_text(m->encoder, ENCODER_DOCUMENT, p->text, p->text_len, vector, &p->err);
-        if (st == ERR_NO_MEMORY)
-            return err_set(err, st, "%s", p->err.message);
-        p->vector = vector;
-        if (st != OK)
-            p->fate = FAILED;
+        p->vector = vectors + i * encoder_dim(m->encoder);
+        p->fate = made[i] ? READ : FAILED;
+        if (!made[i])
+            err_set(&p->err, ERR_NOT_FOUND, "the model understands nothing of its title and words");
     }
-    return OK;
+    return st;
 }
 
 /* When the encoder refuses the batch, its images go one by one, and the one that is refused becomes FAILED. */
@@ -212,8 +202,11 @@ static enum status commit(struct engine *e, struct engine_model *m, struct batch
     }
     if (st == OK)
         st = commit_vectors(e, m, b, vectors, err);
+    struct phrases *phrases = atomic_load(&m->phrases);
     for (size_t i = 0; i < b->n && st == OK; i++) {
         const struct piece *p = &b->pieces[i];
+        if (p->fate == GONE && phrases)
+            phrases_remove(phrases, p->doc->id); /* what it is now comes as new work */
         if (p->fate != FAILED)
             continue;
         log_warn("model %s: %s has no vector: %s", m->files.id, p->doc->filename, p->err.message);
@@ -265,8 +258,7 @@ enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, str
     for (size_t i = 0; i < found; i++)
         b->pieces[i].doc = &docs[i];
     if (m->class->source == ENCODER_WORDS) {
-        read_texts(b, &a);
-        st = encode_words(b, m, vectors, err);
+        st = encode_words(e, b, m, vectors, err);
     } else {
         pool_for(e->decode, found, fetch_image, b);
         st = encode_images(e, b, m, vectors, err);

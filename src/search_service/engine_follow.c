@@ -33,6 +33,19 @@ static enum status follow_model(struct engine *e, struct engine_model *m, const 
     return st;
 }
 
+/* What these documents are called now. */
+static enum status follow_phrases(struct phrases *p, const struct search_change *changes, size_t n, struct error *err)
+{
+    enum status st = OK;
+    for (size_t i = 0; i < n && st == OK && p; i++) {
+        if (changes[i].doc.filename)
+            st = phrases_put(p, &changes[i].doc, err);
+        else
+            phrases_remove(p, changes[i].doc.id);
+    }
+    return st;
+}
+
 static void note_missing(struct engine *e, int64_t id)
 {
     pthread_mutex_lock(&e->mutex);
@@ -54,6 +67,8 @@ static enum status engine_followed(void *ctx, const struct search_change *change
     for (size_t k = 0; k < atomic_load(&e->n_models) && st == OK; k++) {
         memset(vectors, 0, n * sizeof *vectors);
         st = follow_model(e, e->models[k], ids, n, a, vectors, err);
+        if (st == OK)
+            st = follow_phrases(atomic_load(&e->models[k]->phrases), changes, n, err);
         for (size_t i = 0; i < n && st == OK; i++)
             if (!vectors[i] && changes[i].doc.filename && *engine_source_of(e->models[k], &changes[i].doc))
                 note_missing(e, ids[i]);
@@ -66,8 +81,11 @@ static void engine_dropped(void *ctx, int64_t id)
     struct engine *e = ctx;
     for (size_t i = 0; i < atomic_load(&e->n_models); i++) {
         struct vectors *v = atomic_load(&e->models[i]->vectors);
+        struct phrases *p = atomic_load(&e->models[i]->phrases);
         if (v)
             vectors_remove(v, id);
+        if (p)
+            phrases_remove(p, id);
     }
 }
 

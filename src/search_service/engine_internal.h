@@ -1,5 +1,5 @@
-/* engine_internal.h: what engine.c (registry), engine_load.c (a model becomes ready), engine_fill.c (encoding) and
- * engine_follow.c (what other processes changed) share. */
+/* engine_internal.h: what engine.c (registry), engine_load.c (a model becomes ready), engine_fill.c (encoding),
+ * engine_phrases.c (the same for phrases) and engine_follow.c (what other processes changed) share. */
 #ifndef PEEL_SEARCH_SERVICE_ENGINE_INTERNAL_H
 #define PEEL_SEARCH_SERVICE_ENGINE_INTERNAL_H
 
@@ -10,12 +10,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define ENGINE_BATCH 16u /* documents that are encoded together */
+
 struct engine_model {
     struct library_model files;
     const struct encoder_class *class; /* as far as config.json tells */
     atomic_int state;                  /* enum engine_state; READY is stored after all that searches read */
     struct encoder *encoder;
     struct vectors *_Atomic vectors; /* set before they are filled, so that a removal meanwhile reaches them */
+    struct phrases *_Atomic phrases; /* likewise; NULL where the model encodes images */
     int64_t saved_generation;        /* of the snapshot on disk, -1 for none; background thread only */
     int64_t saved_us;                /* when that was, and how long it took */
     int64_t save_took_us;
@@ -62,5 +65,14 @@ extern const struct catalog_listener engine_listener;
 
 /* engine_fill.c: encodes up to a batch of documents; *n how many were dealt with. */
 enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, struct error *err) MUST_CHECK;
+
+/* engine_phrases.c, for models of words. Reads all documents' phrases; gives a batch of them their vectors, *n how
+ * many. */
+enum status engine_load_phrases(struct engine *e, struct engine_model *m, struct error *err) MUST_CHECK;
+enum status engine_fill_phrases(struct engine *e, struct engine_model *m, size_t *n, struct error *err) MUST_CHECK;
+/* Takes in up to ENGINE_BATCH documents and encodes what they are called in their first language. vectors: [n, dim];
+ * made[n]: false where there is nothing that the model understands. */
+enum status engine_encode_documents(struct engine *e, struct engine_model *m, const struct document *const *docs,
+                                    size_t n, float *vectors, bool *made, struct error *err) MUST_CHECK;
 
 #endif

@@ -147,12 +147,15 @@ void engine_load(struct engine *e, struct engine_model *m)
         st = forget_foreign_vectors(e, m, folder, &err);
     if (st == OK && !atomic_load(&m->vectors))
         st = load_vectors(e, m, &err);
+    if (st == OK)
+        st = engine_load_phrases(e, m, &err);
     if (st != OK) {
         if (st != ERR_CANCELLED)
             log_error("model %s does not load: %s", m->files.id, err.message);
         engine_set_error(e, m, err.message);
         catalog_lock(e->cfg.catalog); /* half of the vectors must not be taken for all of them */
         vectors_close(atomic_exchange(&m->vectors, NULL));
+        phrases_close(atomic_exchange(&m->phrases, NULL));
         catalog_unlock(e->cfg.catalog);
         atomic_store(&m->state, ENGINE_FAILED);
         return;

@@ -25,6 +25,8 @@ enum status model_put_members(struct search_service *s, struct engine_model *m, 
                st.precision);
     buf_printf(out, ",\"indexed\":%lld,\"pending\":%lld,\"failed\":%lld,\"rate\":%.1f", (long long)st.indexed,
                (long long)st.pending, (long long)st.failed, st.rate);
+    if (leg == LEG_sentence)
+        buf_printf(out, ",\"phrases\":{\"indexed\":%zu,\"pending\":%zu}", st.phrases.encoded, st.phrases.pending);
     buf_printf(out, ",\"memory\":{\"model\":%zu,\"index\":%zu}", st.model_bytes, st.vector_bytes);
     if (*st.error) {
         buf_puts(out, ",\"error\":");

@@ -221,7 +221,7 @@ void handle_search(void *ctx, const struct http_request *req, struct http_respon
     q.limit = (size_t)limit;
     q.offset = (size_t)offset;
     memcpy(sources.weights, s->cfg.weights, sizeof sources.weights);
-    engine_fill_sources(s->engine, &sources);
+    engine_fill_sources(s->engine, q.language, &sources);
     if (model)
         engine_fill_model(model, &sources);
     struct arena arena;

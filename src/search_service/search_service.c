@@ -84,6 +84,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
                                    .cache_dir = c->cache_dir,
                                    .model = c->model,
                                    .precision = c->precision,
+                                   .languages = c->languages,
                                    .stored_vectors = c->stored_vectors,
                                    .threads = c->threads,
                                    .query_cache_bytes = c->query_cache_bytes};

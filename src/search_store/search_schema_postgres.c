@@ -63,6 +63,12 @@ static const char *const migrations[] = {
     " ADD COLUMN rating bigint NOT NULL DEFAULT 0 CHECK (rating BETWEEN 0 AND 3),"
     " ADD COLUMN animated bigint NOT NULL DEFAULT 0 CHECK (animated IN (0, 1));"
     "CREATE INDEX documents_filtered ON documents (id) INCLUDE (rating, animated, pack);",
+    /* 5 */
+    "CREATE TABLE phrase_vectors ("
+    " model_id bigint NOT NULL REFERENCES models (id),"
+    " phrase text COLLATE \"C\" NOT NULL,"
+    " code bytea NOT NULL," /* int8 [dim], and the float32 by which they are multiplied */
+    " PRIMARY KEY (model_id, phrase));",
 };
 
 const struct db_schema search_schema_postgres = {

@@ -60,6 +60,12 @@ static const char *const migrations[] = {
     "ALTER TABLE documents ADD COLUMN rating INTEGER NOT NULL DEFAULT 0 CHECK (rating BETWEEN 0 AND 3);"
     "ALTER TABLE documents ADD COLUMN animated INTEGER NOT NULL DEFAULT 0 CHECK (animated IN (0, 1));"
     "CREATE INDEX documents_filtered ON documents (id, rating, animated, pack);",
+    /* 7 */
+    "CREATE TABLE phrase_vectors ("
+    " model_id INTEGER NOT NULL REFERENCES models (id),"
+    " phrase TEXT NOT NULL,"
+    " code BLOB NOT NULL," /* int8 [dim], and the float32 by which they are multiplied */
+    " PRIMARY KEY (model_id, phrase)) STRICT, WITHOUT ROWID;",
 };
 
 const struct db_schema search_schema_sqlite = {

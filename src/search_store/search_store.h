@@ -1,5 +1,5 @@
 /* search_store.h: what SearchService remembers: documents, their terms, one vector per document and
- * model. The room holds the tables of SearchService and their SQL; it sees base, db and fts, and nothing of
+ * model, and the vectors of phrases. The room holds the tables of SearchService and their SQL; it sees base, db and fts, and nothing of
  * StickerService. Rules of memory, time and thread-safety as in sticker_store.h. */
 #ifndef PEEL_SEARCH_STORE_SEARCH_STORE_H
 #define PEEL_SEARCH_STORE_SEARCH_STORE_H
@@ -175,6 +175,18 @@ enum status search_store_failures_drop(struct search_store *s, const char *model
 enum status search_store_document_forget(struct search_store *s, const char *filename, int64_t *id,
                                          struct error *err) MUST_CHECK;
 enum status search_store_vectors_drop(struct search_store *s, const char *model, struct error *err) MUST_CHECK;
+/* --- vectors of phrases --- a title or a keyword, however many documents have it; one for each model and text. */
+struct phrase_vector {
+    const char *text;
+    const void *code; /* as who keeps them in memory has them (rank/phrases.h) */
+    size_t bytes;     /* of it; in questions: as many are expected, and one of another size is none */
+};
+enum status search_store_phrases_put(struct search_store *s, const char *model, const struct phrase_vector *phrases,
+                                     size_t n, struct error *err) MUST_CHECK;
+/* Sets code, in the arena, of those that are there, NULL of the others. */
+enum status search_store_phrases_get(struct search_store *s, const char *model, struct phrase_vector *phrases, size_t n,
+                                     struct arena *a, struct error *err) MUST_CHECK;
+
 /* A counter that grows with every committed change of this model's vectors (snapshot staleness). */
 enum status search_store_vectors_generation(struct search_store *s, const char *model, int64_t *generation,
                                             struct error *err) MUST_CHECK;

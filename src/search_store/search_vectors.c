@@ -311,7 +311,8 @@ static enum status drop_job(struct db_conn *c, void *arg, struct error *err)
         return st;
     if ((st = search_store_model_changed(c, id, err)) != OK ||
         (st = db_run(c, "DELETE FROM vectors WHERE model_id = $1", DB_ARGS(DB_INT(id)), NULL, err)) != OK ||
-        (st = db_run(c, "DELETE FROM vector_failures WHERE model_id = $1", DB_ARGS(DB_INT(id)), NULL, err)) != OK)
+        (st = db_run(c, "DELETE FROM vector_failures WHERE model_id = $1", DB_ARGS(DB_INT(id)), NULL, err)) != OK ||
+        (st = db_run(c, "DELETE FROM phrase_vectors WHERE model_id = $1", DB_ARGS(DB_INT(id)), NULL, err)) != OK)
         return st;
     return search_store_touch_model(c, model, 1, &id, err); /* the row stays, so that its generation never repeats */
 }

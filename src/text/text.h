@@ -46,6 +46,11 @@ enum status text_sticker_terms(const char *title, const char *filename, const st
 enum status text_query(const char *s, size_t len, unsigned language, bool complete, struct arena *a,
                        struct term_query *out, struct error *err) MUST_CHECK;
 
+/* Valid UTF-8 in small letters and NFC, trimmed, its first `most` bytes at most: what is the same in print is the same
+ * text. In the arena. ERR_INVALID: not UTF-8. */
+enum status text_lower(const char *s, size_t len, size_t most, struct arena *a, const char **out, size_t *out_len,
+                       struct error *err) MUST_CHECK;
+
 /* The stems (or folded forms) joined by single spaces: what a store puts in its index. */
 char *text_join_stems(const struct text_terms *t, struct arena *arena) MUST_CHECK;
 char *text_join_folded(const struct text_terms *t, struct arena *arena) MUST_CHECK;

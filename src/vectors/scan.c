@@ -1,6 +1,9 @@
 /* The plain loops: the ones to read, and to test the others against. */
 #include "vectors/scan.h"
 
+#include <math.h>
+#include <string.h>
+
 #if defined __x86_64__
 extern const struct scan_kernels scan_avx2, scan_vnni;
 #endif
@@ -48,4 +51,27 @@ const struct scan_kernels *const *scan_available(void)
     static const struct scan_kernels *const scalar[] = {&scan_scalar, NULL};
     return scalar;
 #endif
+}
+
+struct coded scan_quantize(const float *vector, size_t dim, size_t stride, int8_t *codes)
+{
+    float largest = 0;
+    for (size_t i = 0; i < dim; i++)
+        largest = fmaxf(largest, fabsf(vector[i]));
+    float scale = largest > 0 ? largest / 127 : 1;
+    double residual = 0, norm = 0;
+    struct coded c = {.scale = scale};
+    for (size_t i = 0; i < dim; i++) {
+        long code = lrintf(vector[i] / scale);
+        code = code > 127 ? 127 : code < -127 ? -127 : code;
+        double restored = (double)code * (double)scale, error = (double)vector[i] - restored;
+        codes[i] = (int8_t)code;
+        c.sum += (int32_t)code;
+        residual += error * error;
+        norm += restored * restored;
+    }
+    memset(codes + dim, 0, stride - dim);
+    c.residual = nextafterf((float)sqrt(residual), INFINITY);
+    c.code_norm = nextafterf((float)sqrt(norm), INFINITY);
+    return c;
 }

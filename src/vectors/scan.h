@@ -1,4 +1,4 @@
-/* scan.h: the inner loops of the index, one implementation per instruction set. */
+/* scan.h: vectors as int8, and the inner loops that compare them, one implementation per instruction set. */
 #ifndef PEEL_VECTORS_SCAN_H
 #define PEEL_VECTORS_SCAN_H
 
@@ -16,6 +16,16 @@ struct scan_kernels {
                    int32_t *dots);
     float (*dot_f32)(const float *a, const float *b, size_t n);
 };
+
+/* A vector as int8: round(vector / scale), each in [-127, 127], and how well that is the vector. */
+struct coded {
+    float scale;
+    float residual;  /* |vector - codes * scale|, rounded up */
+    float code_norm; /* |codes * scale|, rounded up */
+    int32_t sum;     /* of the codes */
+};
+/* codes: [stride], filled up with zeros from [dim] on. */
+struct coded scan_quantize(const float *vector, size_t dim, size_t stride, int8_t *codes);
 
 extern const struct scan_kernels scan_scalar;
 /* NULL-terminated, fastest first, those that this processor runs; ends with scan_scalar. */

@@ -266,29 +266,6 @@ void vectors_exact_close(struct vectors_exact *ix)
     free(ix);
 }
 
-struct coded vectors_quantize(const float *vector, size_t dim, size_t stride, int8_t *codes)
-{
-    float largest = 0;
-    for (size_t i = 0; i < dim; i++)
-        largest = fmaxf(largest, fabsf(vector[i]));
-    float scale = largest > 0 ? largest / 127 : 1;
-    double residual = 0, norm = 0;
-    struct coded c = {.scale = scale};
-    for (size_t i = 0; i < dim; i++) {
-        long code = lrintf(vector[i] / scale);
-        code = code > 127 ? 127 : code < -127 ? -127 : code;
-        double restored = (double)code * (double)scale, error = (double)vector[i] - restored;
-        codes[i] = (int8_t)code;
-        c.sum += (int32_t)code;
-        residual += error * error;
-        norm += restored * restored;
-    }
-    memset(codes + dim, 0, stride - dim);
-    c.residual = nextafterf((float)sqrt(residual), INFINITY);
-    c.code_norm = nextafterf((float)sqrt(norm), INFINITY);
-    return c;
-}
-
 /* Writes a row that no reader sees until publish(). */
 static enum status append(struct vectors_exact *ix, struct table *t, int64_t id, const float *vector, uint64_t *row,
                           struct error *err)
@@ -302,7 +279,7 @@ static enum status append(struct vectors_exact *ix, struct table *t, int64_t id,
             return st;
     }
     size_t i = (size_t)(count - s->base);
-    struct coded c = vectors_quantize(vector, ix->base.dim, ix->stride, s->codes + i * ix->stride);
+    struct coded c = scan_quantize(vector, ix->base.dim, ix->stride, s->codes + i * ix->stride);
     s->scale[i] = c.scale;
     s->residual[i] = c.residual;
     s->code_norm[i] = c.code_norm;

@@ -76,11 +76,4 @@ struct segment *table_segment(const struct table *t, uint64_t row);
 enum status id_map_put(struct id_map *m, int64_t id, uint64_t row) MUST_CHECK;
 bool id_map_get(const struct id_map *m, int64_t id, uint64_t *row);
 
-/* Codes, scale and the other per-row numbers of one vector. */
-struct coded {
-    float scale, residual, code_norm;
-    int32_t sum;
-};
-struct coded vectors_quantize(const float *vector, size_t dim, size_t stride, int8_t *codes);
-
 #endif
