@@ -369,6 +369,10 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
     bool shared = cors_answer(s->options.cors_origins, c->req.path, call_header(c, "Origin"), &c->res);
     if (refuse_by_rate(c))
         return true;
+    if (c->req.encoded_slash && (match != HTTP_MATCH || !http_route_takes_slashes(c->route->pattern))) {
+        http_problem(&c->res, 400, "path: an encoded slash is not allowed");
+        return true;
+    }
     switch (match) {
     case HTTP_NO_PATH:
         http_problem(&c->res, 404, "Nothing is at %.200s.", c->req.path);

@@ -54,6 +54,8 @@ enum http_match http_route_find(const struct http_route *routes, size_t n, unsig
                                 struct arena *a, const struct http_route **route, const char **param,
                                 const char **allow);
 
+bool http_route_takes_slashes(const char *pattern); /* "/{name...}" */
+
 /* --- metrics.c --- */
 struct http_metrics;
 struct http_metrics *http_metrics_new(const struct http_route *routes, size_t n); /* NULL without memory */

@@ -35,10 +35,21 @@ static bool decode_escapes(const char *s, size_t len, bool plus, char *out, size
     return true;
 }
 
+/* The first segment of a path that is "." or "..", or NULL. */
+static const char *find_dots(const char *path, size_t *len)
+{
+    for (const char *s = path; *s; s += *len) {
+        *len = strcspn(++s, "/");
+        if ((*len == 1 || *len == 2) && memcmp(s, "..", *len) == 0)
+            return s;
+    }
+    return NULL;
+}
+
 static enum status parse_path(const char *raw, size_t len, struct arena *a, struct http_request *req, struct error *err)
 {
     char *path = arena_alloc(a, len + 2);
-    size_t n = 0;
+    size_t n = 0, dots;
     if (!path)
         return err_no_memory(err, "a request");
     if (len == 0 || raw[0] != '/')
@@ -53,13 +64,13 @@ static enum status parse_path(const char *raw, size_t len, struct arena *a, stru
         const char *segment = path + n;
         if (memchr(segment, '\0', piece) || !utf8_valid(segment, piece))
             return err_set(err, ERR_INVALID, "path: expected UTF-8 without NUL");
-        if (memchr(segment, '/', piece))
-            return err_set(err, ERR_INVALID, "path: an encoded slash is not allowed");
-        if (strcmp(segment, ".") == 0 || strcmp(segment, "..") == 0)
-            return err_set(err, ERR_INVALID, "path: \"%s\" is not allowed", segment);
+        req->encoded_slash = req->encoded_slash || memchr(segment, '/', piece);
         n += piece;
     }
     path[n] = '\0';
+    const char *found = find_dots(path, &dots);
+    if (found)
+        return err_set(err, ERR_INVALID, "path: \"%.*s\" is not allowed", (int)dots, found);
     req->path = path;
     return OK;
 }

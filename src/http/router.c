@@ -2,7 +2,12 @@
 
 #include <string.h>
 
-/* Compares pattern and path, both without a final slash; {param} takes one non-empty segment. */
+bool http_route_takes_slashes(const char *pattern)
+{
+    return strstr(pattern, "...}") != NULL;
+}
+
+/* Compares pattern and path, both without a final slash; {param} takes one non-empty segment, {param...} several. */
 static bool matches(const char *pattern, const char *path, struct arena *a, const char **param)
 {
     size_t pattern_len = strlen(pattern), path_len = strlen(path);
@@ -19,7 +24,7 @@ static bool matches(const char *pattern, const char *path, struct arena *a, cons
         memcmp(close, path + path_len - after, after) != 0)
         return false;
     size_t len = path_len - before - after;
-    if (memchr(path + before, '/', len))
+    if (!http_route_takes_slashes(pattern) && memchr(path + before, '/', len))
         return false;
     *param = arena_strndup(a, path + before, len);
     return *param != NULL;

@@ -41,6 +41,7 @@ struct http_pair {
 struct http_request {
     enum http_method method;        /* HEAD arrives as GET; the body is dropped on the way out */
     const char *path;               /* decoded once, valid UTF-8, no NUL, no "." or ".." segment */
+    bool encoded_slash;             /* "%2F" was in it: only routes whose parameter takes several segments see that */
     const char *raw_query;          /* undecoded, "" if none */
     const struct http_pair *params; /* query string, in order; decoded: + and %XX */
     size_t n_params;
@@ -63,7 +64,8 @@ typedef void (*http_handler)(void *ctx, const struct http_request *req, struct h
 struct http_route {
     unsigned methods;    /* or of enum http_method; HEAD comes with GET */
     const char *pattern; /* "/api/search/": matches with and without the final slash; one {param}
-                            segment allowed ("/media/{filename}"), matching one non-empty segment */
+                            segment allowed ("/media/{filename}"), matching one non-empty segment;
+                            one with dots ("/v1/models/{id...}") takes several, and encoded slashes */
     http_handler handler;
     unsigned flags;
     size_t max_body;  /* bytes; 0 = no body accepted (413 names the limit) */
