@@ -153,6 +153,12 @@ static enum status encoder_bert_text(const struct encoder *e, enum encoder_role 
     return encoder_bert_texts(e, role, &text, &len, 1, out, err);
 }
 
+static struct encoder_reading encoder_bert_reading(const struct encoder *e, enum encoder_role role)
+{
+    const struct bert *m = (const struct bert *)e;
+    return (struct encoder_reading){m->tokenizer, m->config.prefix[role], m->config.max_tokens};
+}
+
 static const char *encoder_bert_precision(const struct encoder *e)
 {
     return precisions[((const struct bert *)e)->precision];
@@ -200,6 +206,7 @@ const struct encoder_class bert_encoder = {
     .close = encoder_bert_close,
     .embed_text = encoder_bert_text,
     .embed_texts = encoder_bert_texts,
+    .reading = encoder_bert_reading,
     .precision = encoder_bert_precision,
     .bytes = encoder_bert_bytes,
     .trust = encoder_bert_trust,

@@ -1,5 +1,5 @@
 /* clip_encoder.c: CLIP behind encoder.h: texts and images meet in one space, so that a phrase finds pictures. */
-#include "model/clip.h"
+#include "model/clip_internal.h"
 
 #include <stdlib.h>
 
@@ -46,6 +46,13 @@ static enum status encoder_clip_text(const struct encoder *e, enum encoder_role 
     return clip_embed_text(clip_of_encoder(e), text, len, out, err);
 }
 
+static struct encoder_reading encoder_clip_reading(const struct encoder *e, enum encoder_role role)
+{
+    (void)role;
+    const struct clip *m = clip_of_encoder(e);
+    return (struct encoder_reading){m->tokenizer, "", m->config.context};
+}
+
 static enum status encoder_clip_images(const struct encoder *e, const struct image *images, size_t n, float *out,
                                        struct error *err)
 {
@@ -82,6 +89,7 @@ const struct encoder_class clip_encoder = {
     .open = encoder_clip_open,
     .close = encoder_clip_close,
     .embed_text = encoder_clip_text,
+    .reading = encoder_clip_reading,
     .embed_images = encoder_clip_images,
     .precision = encoder_clip_precision,
     .bytes = encoder_clip_bytes,

@@ -3,12 +3,14 @@
 #include "base/os.h"
 #include "model/bert.h"
 #include "model/clip.h"
+#include "model/encoder_parts.h"
 #include "model/library.h"
 #include "model/static_table.h"
 
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct encoder_class *const classes[] = {&clip_encoder, &static_table_encoder, &bert_encoder};
@@ -125,6 +127,30 @@ enum status encoder_embed_texts(const struct encoder *e, enum encoder_role role,
             return err_set(err, st, "text %zu: %s", i, own.message);
     }
     return OK;
+}
+
+enum status encoder_count_tokens(const struct encoder *e, enum encoder_role role, const char *text, size_t len,
+                                 size_t *n, bool *cut, struct error *err)
+{
+    const struct encoder_reading r = e->class->reading(e, role);
+    size_t before = strlen(r.prefix), whole = before + len;
+    char *read = malloc(whole + 1);
+    int32_t *ids = malloc((r.max_tokens + 1) * sizeof *ids); /* one more, to see whether any was cut off */
+    size_t bytes = 0;
+    enum status st = read && ids ? OK : err_no_memory(err, "a text of %zu bytes", len);
+    if (st == OK) {
+        memcpy(read, r.prefix, before);
+        memcpy(read + before, text, len);
+        bytes = encoder_text_bytes(read, whole);
+        st = tokenizer_encode(r.tokenizer, read, bytes, r.max_tokens + 1, ids, n, err);
+    }
+    if (st == OK) {
+        *cut = bytes < whole || *n > r.max_tokens;
+        *n = *n > r.max_tokens ? r.max_tokens : *n;
+    }
+    free(read);
+    free(ids);
+    return st;
 }
 
 enum status encoder_embed_images(const struct encoder *e, const struct image *images, size_t n, float *out,

@@ -16,6 +16,7 @@
 #include "base/pool.h"
 #include "base/status.h"
 #include "image/image.h"
+#include "tokenize/tokenizer.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,15 @@
 enum encoder_source { ENCODER_IMAGE, ENCODER_WORDS };
 /* What a text is: some models want to be told, by words that they were trained to have before it. */
 enum encoder_role { ENCODER_QUERY, ENCODER_DOCUMENT };
+/* The longest text that every kind takes; some cut a longer one, others refuse it. */
+#define ENCODER_MAX_BYTES TOKENIZER_MAX_BYTES
+
+/* How a model reads a text. */
+struct encoder_reading {
+    const struct tokenizer *tokenizer;
+    const char *prefix; /* words that are put before a text of this role; "" for none */
+    size_t max_tokens;  /* of a text, with prefix, start and end tokens; the rest of a longer one is cut off */
+};
 
 struct encoder;
 /* What a kind of model does. `out` arrays are L2-normalised float32. */
@@ -42,6 +52,7 @@ struct encoder_class {
     /* n texts to out [n, dim]. NULL where that is no faster than one after the other. */
     enum status (*embed_texts)(const struct encoder *e, enum encoder_role role, const char *const *texts,
                                const size_t *lens, size_t n, float *out, struct error *err);
+    struct encoder_reading (*reading)(const struct encoder *e, enum encoder_role role); /* lives as long as e */
     /* images: [n], of any size, 3 or 4 channels; out: [n, dim]. NULL where source is not ENCODER_IMAGE. */
     enum status (*embed_images)(const struct encoder *e, const struct image *images, size_t n, float *out,
                                 struct error *err);
@@ -83,6 +94,9 @@ enum status encoder_embed_text(const struct encoder *e, enum encoder_role role, 
  * names the text by its number, from 0; what is in `out` is undefined then. */
 enum status encoder_embed_texts(const struct encoder *e, enum encoder_role role, const char *const *texts,
                                 const size_t *lens, size_t n, float *out, struct error *err) MUST_CHECK;
+/* How many tokens of a text the model reads, with what comes before and behind it; *cut: there were more. */
+enum status encoder_count_tokens(const struct encoder *e, enum encoder_role role, const char *text, size_t len,
+                                 size_t *n, bool *cut, struct error *err) MUST_CHECK;
 /* out: [n, dim]. Only for a source of ENCODER_IMAGE. */
 enum status encoder_embed_images(const struct encoder *e, const struct image *images, size_t n, float *out,
                                  struct error *err) MUST_CHECK;

@@ -221,6 +221,14 @@ static enum status static_table_text(const struct encoder *e, enum encoder_role 
 
 /* --- about it --- */
 
+static struct encoder_reading static_table_reading(const struct encoder *e, enum encoder_role role)
+{
+    (void)role;
+    const struct static_table *t = (const struct static_table *)e;
+    const struct tokenizer_info *info = tokenizer_info(t->tokenizer);
+    return (struct encoder_reading){t->tokenizer, "", t->max_tokens + info->n_start + info->n_end};
+}
+
 static const char *static_table_precision(const struct encoder *e)
 {
     static const char *const names[] = {[TENSOR_F32] = "fp32",
@@ -261,6 +269,7 @@ const struct encoder_class static_table_encoder = {
     .open = static_table_open,
     .close = static_table_close,
     .embed_text = static_table_text,
+    .reading = static_table_reading,
     .precision = static_table_precision,
     .bytes = static_table_bytes,
     .trust = static_table_trust,
