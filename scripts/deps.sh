@@ -52,3 +52,8 @@ need() {
 need_npm() {
     command -v node >/dev/null && command -v npm >/dev/null || need nodejs npm
 }
+
+# Python's pip, from wherever it came.
+need_pip() {
+    python3 -m pip --version >/dev/null 2>&1 || need python3 python3-pip
+}

@@ -145,6 +145,7 @@ done
 
 need $BUILD_PACKAGES $TEST_PACKAGES
 need_npm
+need_pip
 for wanted in "$@"; do
     suite "$wanted" || for file in $(programs_named "$wanted"); do program "$file"; done
 done

@@ -152,3 +152,15 @@ bool utf8_has_control(const char *s, size_t len)
     }
     return false;
 }
+
+void utf8_scrub(char *s)
+{
+    for (size_t i = 0, n, len = strlen(s); i < len; i += n) {
+        for (n = 1; n < 4 && i + n < len && !utf8_valid(s + i, n); n++)
+            ;
+        if (!utf8_valid(s + i, n)) {
+            s[i] = '?';
+            n = 1;
+        }
+    }
+}

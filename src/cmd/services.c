@@ -136,6 +136,7 @@ int cmd_search_service(const struct config *cfg)
     int ready_fd = (int)config_int(cfg, "ready-fd");
     struct search_service_config service = {
         .max_body = (size_t)config_int(cfg, "max-body-bytes"),
+        .embeddings_ms = (unsigned)config_int(cfg, "embeddings-timeout-ms"),
         .connections = (unsigned)config_int(cfg, "search-db-connections"),
         .bucket = config_string(cfg, "bucket"),
         .s3 = &s3,

@@ -151,6 +151,8 @@ const struct option config_options[] = {
      "Threads of the encoders and the scan; 0 = one per core"},
     {"query-cache-bytes", OPTION_BYTES, "16M", 0, 64 * GIB, "bytes", SEARCH, 0, NULL, NULL,
      "Memory for vectors of recent queries; 0 = none"},
+    {"embeddings-timeout-ms", OPTION_DURATION, "30000", 1, HOUR_MS, "ms", SEARCH, 0, NULL, NULL,
+     "A request to /v1/embeddings that is not done after this time is given up"},
 
     {"Models from a hub", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
     {"hf-endpoint", OPTION_STRING, NULL, 8, 250, "URL", " model ", 0, "HF_ENDPOINT", NULL,

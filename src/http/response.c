@@ -122,19 +122,6 @@ void http_json(struct http_response *res, int status, const char *json, size_t l
     http_body_copy(res, status, json_mime, json, len);
 }
 
-/* What is not UTF-8 becomes '?': details quote the peer, and may be cut inside a character. */
-static void scrub(char *s)
-{
-    for (size_t i = 0, n, len = strlen(s); i < len; i += n) {
-        for (n = 1; n < 4 && i + n < len && !utf8_valid(s + i, n); n++)
-            ;
-        if (!utf8_valid(s + i, n)) {
-            s[i] = '?';
-            n = 1;
-        }
-    }
-}
-
 void http_problem(struct http_response *res, int status, const char *fmt, ...)
 {
     va_list args;
@@ -142,7 +129,7 @@ void http_problem(struct http_response *res, int status, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(detail, sizeof detail, fmt, args);
     va_end(args);
-    scrub(detail);
+    utf8_scrub(detail);
     json_t *problem = json_pack("{s:s,s:s,s:i,s:s,s:s}", "type", "about:blank", "title", reason(status), "status",
                                 status, "detail", detail, "message", detail);
     char *text = problem ? json_dumps(problem, JSON_COMPACT) : NULL;

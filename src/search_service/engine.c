@@ -312,6 +312,11 @@ enum leg_number engine_model_leg(const struct engine_model *m)
     return m->class->leg;
 }
 
+const struct encoder *engine_model_encoder(const struct engine_model *m)
+{
+    return engine_model_state(m) == ENGINE_READY ? m->encoder : NULL;
+}
+
 enum engine_state engine_model_state(const struct engine_model *m)
 {
     return (enum engine_state)atomic_load(&m->state);
@@ -405,6 +410,11 @@ void engine_fill_sources(struct engine *e, unsigned language, struct rank_source
         if (m)
             engine_fill_model(m, out);
     }
+}
+
+unsigned engine_threads(const struct engine *e)
+{
+    return e->pool ? pool_threads(e->pool) + 1 : 1;
 }
 
 const struct engine_times *engine_times(const struct engine *e)

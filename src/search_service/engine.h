@@ -64,6 +64,8 @@ enum engine_state { ENGINE_WAITING, ENGINE_LOADING, ENGINE_READY, ENGINE_FAILED 
 const char *engine_state_name(enum engine_state s); /* "waiting", "loading", "ready", "failed" */
 const char *engine_model_id(const struct engine_model *m);
 enum leg_number engine_model_leg(const struct engine_model *m);
+/* NULL before the model is ready; then it stays until engine_close. */
+const struct encoder *engine_model_encoder(const struct engine_model *m);
 enum engine_state engine_model_state(const struct engine_model *m);
 
 struct engine_model_status {
@@ -93,6 +95,8 @@ struct engine_times {
     struct metric_times images; /* of one batch of images */
     _Atomic uint64_t encoded;   /* images */
 };
+/* Those that encode and scan, the caller of a search included. */
+unsigned engine_threads(const struct engine *e);
 const struct engine_times *engine_times(const struct engine *e);
 
 /* There is something of this document that has no vector. */

@@ -44,6 +44,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     o->max_connections = o->max_connections ? o->max_connections : 1024;
     o->timeout_s = o->timeout_s ? o->timeout_s : 30;
     c->max_body = c->max_body ? c->max_body : 12u << 20;
+    c->embeddings_ms = c->embeddings_ms ? c->embeddings_ms : 30000;
     double weights = 0;
     for (size_t leg = 0; leg < LEG_COUNT; leg++)
         weights += c->weights[leg];
@@ -60,6 +61,9 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         {HTTP_PUT, "/api/models/default", handle_model_default, 0, 4096, "model_default"},
         {HTTP_POST, "/api/models/retry", handle_model_retry, 0, 4096, "model_retry"},
         {HTTP_POST, "/api/models/forget", handle_model_forget, 0, 4096, "model_forget"},
+        {HTTP_POST, "/v1/embeddings", handle_embeddings, 0, 4u << 20, "embeddings"},
+        {HTTP_GET, "/v1/models", handle_openai_models, 0, 0, "openai_models"},
+        {HTTP_GET, "/v1/models/{id...}", handle_openai_model, 0, 0, "openai_model"},
         {HTTP_GET, "/api/status", handle_status, 0, 0, "status"},
         {HTTP_GET, "/healthz", handle_healthz, HTTP_INLINE, 0, "healthz"},
         {HTTP_GET, "/readyz", handle_readyz, 0, 0, "readyz"},

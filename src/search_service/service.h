@@ -19,6 +19,7 @@ struct search_service {
     struct engine *engine;
     struct http_server *_Atomic server; /* NULL while it opens, when the first requests may already arrive */
     atomic_uint_fast64_t searches[8];   /* answered, by place in rank_algorithms */
+    atomic_uint embedding;              /* requests to /v1/embeddings under way */
 };
 
 /* handle_search.c */
@@ -48,6 +49,18 @@ void handle_model_forget(void *ctx, const struct http_request *req, struct http_
 /* Appends one model as the members of a JSON object, without the braces. */
 enum status model_put_members(struct search_service *s, struct engine_model *m, struct buf *out,
                               struct error *err) MUST_CHECK;
+
+/* handle_embeddings.c */
+void handle_embeddings(void *ctx, const struct http_request *req, struct http_response *res);
+
+/* handle_openai.c */
+void handle_openai_models(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_openai_model(void *ctx, const struct http_request *req, struct http_response *res);
+/* Answers with an error in OpenAI's shape. `param`, which member of the request is wrong, and `code`, for programs, may
+ * be NULL. After a timeout it says that the same request need not be sent again. */
+void openai_error(struct http_response *res, const struct error *err, const char *param, const char *code);
+/* By id or folder; NULL: unknown, and then it has answered, naming the known ones. */
+struct engine_model *openai_model(struct search_service *s, const char *id, struct http_response *res);
 
 /* handle_status.c */
 void handle_status(void *ctx, const struct http_request *req, struct http_response *res);

@@ -180,12 +180,12 @@ static void put_shell(struct buf *b, const char *s)
             buf_putc(b, *s);
 }
 
-static const char *make_curl(struct maker *m, const operation *op, const char *body_type)
+static const char *make_curl(struct maker *m, const char *server, const operation *op, const char *body_type)
 {
     struct buf b;
     buf_init(&b, 64u << 10);
     buf_puts(&b, "curl '");
-    put_shell(&b, m->server);
+    put_shell(&b, server);
     const char *open = strchr(op->path, '{');
     buf_append(&b, op->path, open ? (size_t)(open - op->path) : strlen(op->path));
     const char *separator = "?";
@@ -210,8 +210,11 @@ static const char *make_curl(struct maker *m, const operation *op, const char *b
     return apidocs_keep(m, &b);
 }
 
-static void make_operation(struct maker *m, const char *path, const char *method, const json_t *op, operation *out)
+/* item: what the document says of a path. */
+static void make_operation(struct maker *m, const char *path, const char *method, const json_t *item, operation *out)
 {
+    const json_t *op = json_object_get(item, method);
+    const char *elsewhere = json_member_text(json_array_get(json_object_get(item, "servers"), 0), "url");
     char *upper = arena_strdup(m->arena, method);
     if (!upper) {
         m->failed = true;
@@ -229,7 +232,7 @@ static void make_operation(struct maker *m, const char *path, const char *method
     make_params(m, op, out);
     const char *body_type;
     out->body = content_example(m, deref(m, json_object_get(op, "requestBody")), &body_type);
-    out->curl = make_curl(m, out, body_type);
+    out->curl = make_curl(m, *elsewhere ? elsewhere : m->server, out, body_type);
     make_answers(m, op, out);
 }
 
@@ -258,7 +261,7 @@ static void make_group(struct maker *m, const json_t *tag, group *out)
         for (size_t i = 0; ops && i < sizeof methods / sizeof *methods; i++) {
             const json_t *op = json_object_get(item, methods[i]);
             if (op && has_tag(op, out->name))
-                make_operation(m, path, methods[i], op, &ops[out->n_operations++]);
+                make_operation(m, path, methods[i], item, &ops[out->n_operations++]);
         }
     }
     out->operations = ops;

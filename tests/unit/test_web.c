@@ -236,6 +236,7 @@ static void test_docs(void **state)
                                            "Authorization: Token $PEEL_TOKEN",
                                            "Query not found.",
                                            "integer, 1 to 100, default 10",
+                                           "curl &#39;http://127.0.0.1:8118/v1/embeddings&#39;",
                                            "/media/1F408.svg?w=256"};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         if (!strstr(html, expected[i]))
