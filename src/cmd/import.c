@@ -91,37 +91,27 @@ static void import_report(const struct import_list *l, bool complete)
         fprintf(stderr, "... and %zu more\n", l->failed - l->n_failures);
     printf("%zu added, %zu skipped (already there), %zu failed", l->added, l->skipped, l->failed);
     if (l->updated)
-        printf("; %zu given words in more languages", l->updated);
+        printf("; %zu given more words", l->updated);
     if (l->ignored)
         printf("; %zu other files left alone", l->ignored);
     puts(complete ? "" : "; stopped, the same command continues");
 }
 
-/* Words in other languages are worth having, but no reason to fail. */
-static enum status open_cldr(struct pack_source *source, struct import_list *list, struct cldr **out, struct error *err)
-{
-    enum status st = cldr_open(source, list->arena, out, err);
-    source->cldr = *out;
-    if (st == OK || st == ERR_CANCELLED)
-        return st;
-    fprintf(stderr, "without words in other languages (the same command adds them later): %s\n", err->message);
-    return OK;
-}
-
 static enum status find_all(const struct config *cfg, struct import_list *list, struct error *err)
 {
     const char *const *names;
-    struct cldr *cldr = NULL;
+    struct emoji_words *words = NULL;
     enum status st = OK;
     struct pack_source source = {.cache_dir = config_string(cfg, "cache-dir"),
                                  .registry = config_string(cfg, "npm-registry"),
                                  .stopped = import_stopped};
     size_t n = config_list(cfg, "pack", &names);
     if (n)
-        st = open_cldr(&source, list, &cldr, err);
+        st = emoji_words_open(&source, list->arena, &words, err);
+    source.words = words;
     for (size_t i = 0; i < n && st == OK; i++)
         st = pack_find(&source, names[i], list, err);
-    cldr_close(cldr);
+    emoji_words_close(words);
     n = config_args(cfg, &names);
     for (size_t i = 0; i < n && st == OK; i++)
         st = import_find(names[i], import_stopped, NULL, list, err);

@@ -1,6 +1,6 @@
 /* import.h: pictures into the sticker database and the bucket, in three steps: what there is to import
- * (import_find.c for files and folders, packs.h for packs), the work itself (import_run.c), and the
- * command around them (import.c).
+ * (import_find.c for files and folders, packs.h for packs), the work itself (import_run.c, with
+ * import_words.c for keywords of several sources), and the command around them (import.c).
  *
  * A batch's files reach the disk before its rows do, and each sticker is a row or is not there: after a
  * crash at any point the same command completes the work. */
@@ -25,12 +25,13 @@
 struct import_item {
     const char *path; /* a file to read, or NULL: the bytes are here */
     const void *data;
-    size_t len;             /* bytes; of a file, what it had when it was found */
-    const char *filename;   /* its name in Peel; of a file, the last part of `path` */
-    struct sticker sticker; /* what is said of it; what the picture says is not known yet */
-    bool animated_said;     /* also sticker.animated, which else is as the picture is */
-    const char *pack_words; /* of a pack, NULL otherwise: its own words, which an import without CLDR left alone */
-    bool follow;            /* `path` was given by the operator and may be a symbolic link */
+    size_t len;                        /* bytes; of a file, what it had when it was found */
+    const char *filename;              /* its name in Peel; of a file, the last part of `path` */
+    struct sticker sticker;            /* what is said of it; what the picture says is not known yet */
+    bool animated_said;                /* also sticker.animated, which else is as the picture is */
+    const struct sticker_words *parts; /* [n_parts] of a pack: what sticker.words were merged from */
+    size_t n_parts;
+    bool follow; /* `path` was given by the operator and may be a symbolic link */
 };
 
 struct import_failure {
@@ -44,7 +45,7 @@ struct import_list {
     size_t n, cap;
     size_t ignored; /* files whose names are not those of pictures */
     size_t added, skipped, failed;
-    size_t updated;                  /* of those skipped: given words in more languages */
+    size_t updated;                  /* of those skipped: given more words */
     struct import_failure *failures; /* [n_failures]; of many failures only the first are kept */
     size_t n_failures;
 };
@@ -60,6 +61,15 @@ void import_list_fail(struct import_list *l, const char *name, const char *reaso
  * failure; errors are what makes going on pointless. `stopped` as in struct import_run. */
 enum status import_find(const char *path, bool (*stopped)(void *ctx), void *ctx, struct import_list *out,
                         struct error *err) MUST_CHECK;
+
+/* Makes one list for each language out of the lists of several sources (as text_normalize_words leaves them), of which
+ * those of one language stand together: the keywords in their order, each once without regard to case, and the first
+ * title. Keywords that do not fit into IMPORT_MAX_WORDS are left out. */
+enum status import_merge_words(const struct sticker_words *parts, size_t n, struct arena *a,
+                               const struct sticker_words **out, size_t *n_out, struct error *err) MUST_CHECK;
+/* Whether the list, which is not empty, may be what an import made of some of these parts: nobody has changed it. */
+enum status import_made_words(const struct sticker_words *parts, size_t n, const struct sticker_words *list,
+                              struct arena *a, bool *out, struct error *err) MUST_CHECK;
 
 struct import_run {
     struct sticker_store *store;

@@ -1,7 +1,7 @@
 /* A batch goes through five steps: all files are read and hashed (in parallel); names are compared with
  * the database and within the batch; new pictures are decoded, as proof that they can be, and written to
  * the bucket (in parallel); one sync of the bucket, then one transaction makes them stickers; those that were
- * there already get the languages that they lack. */
+ * there already get the words that they lack. */
 #include "cmd/import.h"
 #include "sticker_service/picture.h"
 #include "text/text.h"
@@ -196,7 +196,7 @@ static const struct sticker_words *find_list(const struct sticker_words *words, 
 }
 
 /* What the sticker has, and the lists of the pack in languages that it has none in. A list that is there stays as
- * it is, also one that somebody emptied; but the pack's own words, untouched, become those of today. */
+ * it is, also one that somebody emptied; but one that nobody changed since an import made it becomes that of today. */
 static enum status merge_words(const struct import_item *item, struct arena *a, struct sticker *s, bool *changed,
                                struct error *err)
 {
@@ -208,10 +208,14 @@ static enum status merge_words(const struct import_item *item, struct arena *a, 
         return err_set(err, ERR_NO_MEMORY, "too many words in one batch");
     for (size_t i = 0; i < s->n_words; i++) {
         const struct sticker_words *today = find_list(found->words, found->n_words, s->words[i].language);
+        bool made = false;
         all[n] = s->words[i];
-        if (today && strcmp(all[n].words, item->pack_words) == 0 && strcmp(all[n].words, today->words) != 0) {
-            all[n].words = today->words;
-            *changed = true;
+        if (today && strcmp(all[n].words, today->words) != 0) {
+            enum status st = import_made_words(item->parts, item->n_parts, &all[n], a, &made, err);
+            if (st != OK)
+                return st;
+            all[n].words = made ? today->words : all[n].words;
+            *changed = *changed || made;
         }
         n++;
     }
@@ -237,7 +241,7 @@ static enum status add_languages(struct batch *b, size_t *updated, struct error 
     for (size_t i = 0; i < b->n && st == OK; i++) {
         const struct work *w = &b->items[i];
         bool changed;
-        if (w->stage != SKIPPED || !w->item->pack_words)
+        if (w->stage != SKIPPED || !w->item->parts)
             continue;
         st = sticker_store_get(b->run->store, w->item->filename, &b->arena, &stickers[n], err);
         if (st == ERR_NOT_FOUND) { /* deleted just now */

@@ -184,38 +184,28 @@ static enum status make_slug(const char *title, char out[MAX_SLUG], struct error
     return st;
 }
 
-/* The pack's words, in English, come first; CLDR's English ones are added to them. */
-static enum status add_words(const struct cldr *cldr, const struct name *name, struct arena *a, struct sticker *item,
-                             struct error *err)
+/* The pack's words, in English, come first. */
+static enum status add_words(const struct emoji_words *more, const struct name *name, struct arena *a,
+                             struct import_item *item, struct error *err)
 {
-    const struct sticker_words *known = NULL;
+    struct sticker_words *found = NULL;
     size_t n = 0;
-    enum status st = cldr ? cldr_words(cldr, name->emoji, a, &known, &n, err) : OK;
+    enum status st = more ? emoji_words_find(more, name->emoji, a, &found, &n, err) : OK;
+    struct sticker_words *parts = st == OK ? arena_array(a, n + 1, sizeof *parts) : NULL;
+    if (st == OK && !parts)
+        st = err_no_memory(err, "the words of %s", name->hexcode);
     if (st != OK)
         return st;
-    struct sticker_words *words = arena_array(a, n + 1, sizeof *words);
-    if (!words)
-        return err_no_memory(err, "the words of %s", name->hexcode);
-    words[item->n_words++] = (struct sticker_words){.language = "en", .words = name->words};
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(known[i].language, "en") != 0) {
-            words[item->n_words++] = known[i];
-            continue;
-        }
-        const char *cell = arena_printf(a, "%s, %s", name->words, known[i].words);
-        words[0].words = cell ? text_normalize_words(cell, a) : NULL;
-        if (!words[0].words)
-            return err_no_memory(err, "the words of %s", name->hexcode);
-    }
-    if (!*words[0].words) { /* nothing in English */
-        words++;
-        item->n_words--;
-    }
-    item->words = words;
-    return OK;
+    parts[item->n_parts++] = (struct sticker_words){.language = "en", .title = "", .words = name->words};
+    for (int english = 1; english >= 0; english--)
+        for (size_t i = 0; i < n; i++)
+            if ((strcmp(found[i].language, "en") == 0) == english)
+                parts[item->n_parts++] = found[i];
+    item->parts = parts;
+    return import_merge_words(parts, item->n_parts, a, &item->sticker.words, &item->sticker.n_words, err);
 }
 
-static enum status packs_add(const struct cldr *cldr, const struct pack *pack, const struct name *name,
+static enum status packs_add(const struct emoji_words *words, const struct pack *pack, const struct name *name,
                              const struct pack_file *file, struct import_list *out, struct error *err)
 {
     char slug[MAX_SLUG];
@@ -230,11 +220,10 @@ static enum status packs_add(const struct cldr *cldr, const struct pack *pack, c
                                            .pack = pack->name,
                                            .author = pack->author ? pack->author : name->author,
                                            .license = pack->license,
-                                           .source = pack->home},
-                               .pack_words = name->words};
+                                           .source = pack->home}};
     if (!item.filename)
         return err_no_memory(err, "the pack %s", pack->name);
-    st = add_words(cldr, name, a, &item.sticker, err);
+    st = add_words(words, name, a, &item, err);
     return st == OK ? import_list_add(out, &item, err) : st;
 }
 
@@ -243,8 +232,8 @@ static int files_by_name(const void *key, const void *file)
     return strcmp(key, ((const struct pack_file *)file)->name);
 }
 
-static enum status add_openmoji(const struct cldr *cldr, const struct names *names, const struct pack_files *files,
-                                struct import_list *out, struct error *err)
+static enum status add_openmoji(const struct emoji_words *words, const struct names *names,
+                                const struct pack_files *files, struct import_list *out, struct error *err)
 {
     enum status st = OK;
     for (size_t i = 0; st == OK && i < names->n; i++) {
@@ -252,7 +241,7 @@ static enum status add_openmoji(const struct cldr *cldr, const struct names *nam
         const struct pack_file *file =
             files->n ? bsearch(name->hexcode, files->items, files->n, sizeof *files->items, files_by_name) : NULL;
         if (file)
-            st = packs_add(cldr, &packs[OPENMOJI], name, file, out, err);
+            st = packs_add(words, &packs[OPENMOJI], name, file, out, err);
         else
             import_list_fail(out, name->hexcode, "openmoji: its picture is missing in the archive");
     }
@@ -265,7 +254,7 @@ static int names_by_key(const void *a, const void *b)
 }
 
 /* Some pictures are there twice, with and without U+FE0F or a leading zero: the first is taken. */
-static enum status add_fluent3d(const struct cldr *cldr, struct names *names, const struct pack_files *files,
+static enum status add_fluent3d(const struct emoji_words *words, struct names *names, const struct pack_files *files,
                                 struct import_list *out, struct error *err)
 {
     enum status st = OK;
@@ -285,7 +274,7 @@ static enum status add_fluent3d(const struct cldr *cldr, struct names *names, co
             import_list_fail(out, files->items[i].name, "fluent3d: OpenMoji's data has no name for it");
         } else if (!taken[name - names->items]) {
             taken[name - names->items] = true;
-            st = packs_add(cldr, &packs[FLUENT3D], name, &files->items[i], out, err);
+            st = packs_add(words, &packs[FLUENT3D], name, &files->items[i], out, err);
         }
     }
     return st;
@@ -325,8 +314,8 @@ enum status pack_find(const struct pack_source *source, const char *name, struct
     if (st == OK)
         st = read_names(openmoji.extra, openmoji.extra_len, out->arena, &names, err);
     if (st == OK && pack == &packs[OPENMOJI])
-        return add_openmoji(source->cldr, &names, &openmoji, out, err);
+        return add_openmoji(source->words, &names, &openmoji, out, err);
     if (st == OK)
         st = open_pack(source, pack, NULL, out->arena, &files, err);
-    return st == OK ? add_fluent3d(source->cldr, &names, &files, out, err) : st;
+    return st == OK ? add_fluent3d(source->words, &names, &files, out, err) : st;
 }

@@ -6,7 +6,8 @@
  *   joined by code points without U+FE0F; named "fluent3d-cat-face-1F431.webp"; without skin tones and the
  *   flags of countries and regions. MIT.
  * The emoji itself is stored among the words, so that it can be searched for. What each is called in other
- * languages, and more words in English, come from Unicode's CLDR (Unicode License v3), joined in the same way. */
+ * languages comes from Unicode's CLDR (Unicode License v3); more words in English from there, from emojilib (MIT) and
+ * from emojibase (MIT), joined in the same way. */
 #ifndef PEEL_CMD_PACKS_H
 #define PEEL_CMD_PACKS_H
 
@@ -17,17 +18,19 @@ struct pack_source {
     const char *registry;       /* base URL asked where the npm command is absent; NULL: the project's release */
     bool (*stopped)(void *ctx); /* as in struct import_run */
     void *ctx;
-    const struct cldr *cldr; /* NULL: words in English only */
+    const struct emoji_words *words; /* NULL: the packs' own words only */
 };
 
-/* Fetches CLDR's annotations unless they are in the cache, and reads them; strings live in `a`, which must
- * outlive it. */
-enum status cldr_open(const struct pack_source *source, struct arena *a, struct cldr **out,
-                      struct error *err) MUST_CHECK;
-void cldr_close(struct cldr *c); /* NULL is fine */
-/* What an emoji is called, by language; *n 0 for one that CLDR does not know. */
-enum status cldr_words(const struct cldr *c, const char *emoji, struct arena *a, const struct sticker_words **out,
-                       size_t *n, struct error *err) MUST_CHECK;
+/* Fetches what several sources call each emoji (packs_words.c) unless it is in the cache, and reads it; strings live in
+ * `a`, which must outlive it. A source that cannot be had or read is left out, which standard error says: its words are
+ * worth having, but no reason to fail. ERR_CANCELLED, ERR_NO_MEMORY. */
+enum status emoji_words_open(const struct pack_source *source, struct arena *a, struct emoji_words **out,
+                             struct error *err) MUST_CHECK;
+void emoji_words_close(struct emoji_words *w); /* NULL is fine */
+/* The lists of an emoji, by language and then in the order of the sources, one of each; *n 0 for one that none knows.
+ * Their titles may be NULL. */
+enum status emoji_words_find(const struct emoji_words *w, const char *emoji, struct arena *a,
+                             struct sticker_words **out, size_t *n, struct error *err) MUST_CHECK;
 
 /* Fetches the archive unless it is in the cache with the right checksum, and appends its stickers, whose
  * bytes live in the list's arena. ERR_NOT_FOUND: no such pack; ERR_CORRUPT: wrong checksum. */

@@ -1,5 +1,6 @@
 """peel import as it is typed: packs and where they come from, progress, Ctrl-C, two at once, words that find."""
 
+import contextlib
 import fcntl
 import gzip
 import http.server
@@ -23,6 +24,7 @@ from peel_testing import MODE, PEEL, SLOW, ServiceTest, main, png, wait_until
 
 OPENMOJI = "openmoji-17.0.0.tgz"
 FLUENT3D = "lobehub-fluent-emoji-3d-1.1.0.tgz"
+COMMUNITY = {"emojilib": "emojilib-4.0.3.tgz", "emojibase-data": "emojibase-data-17.0.0.tgz"}
 
 
 class Base(unittest.TestCase):
@@ -186,7 +188,9 @@ class Packs(Base):
 
     @classmethod
     def setUpClass(cls):
-        cls.cache = fetch_packs(cls, "openmoji@17.0.0", "@lobehub/fluent-emoji-3d@1.1.0")
+        cls.cache = fetch_packs(
+            cls, "openmoji@17.0.0", "@lobehub/fluent-emoji-3d@1.1.0", "emojilib@4.0.3", "emojibase-data@17.0.0"
+        )
 
     def test_both(self):
         begun = time.monotonic()
@@ -223,14 +227,62 @@ class Packs(Base):
         done = self.peel("--pack", "openmoji", PATH="/nonexistent", npm_config_registry=registry.url)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("2465 added", done.stdout)
-        self.assertIn("without words in other languages", done.stderr)
+        for source in ("Unicode CLDR", "Unicode CLDR for sequences", "emojilib", "emojibase"):
+            self.assertIn(f"without the words of {source} (the same command adds them later): ", done.stderr)
         self.assertEqual(registry.asked[-1], "/openmoji/-/openmoji-17.0.0.tgz")
         self.assertEqual((self.data / "cache" / "packs" / OPENMOJI).read_bytes(), archive)
 
-    def test_wrong_checksum(self):
-        archive = bytearray((self.cache / "packs" / OPENMOJI).read_bytes())
+    def changed(self, name):
+        archive = bytearray((self.cache / "packs" / name).read_bytes())
         archive[1000] ^= 1
-        registry = Registry({"/openmoji/-/openmoji-17.0.0.tgz": bytes(archive)})
+        return bytes(archive)
+
+    def english(self, emoji):
+        """The English words of OpenMoji's sticker of that code point."""
+        (row,) = self.rows(
+            "select words from stickers join sticker_words on sticker = row"
+            f" where language = 'en' and filename like 'openmoji-%-{emoji}.svg'"
+        )
+        return row[0].split(", ")
+
+    def test_words_of_the_community(self):
+        """A source with a wrong checksum is left out, and its words come with the next import; what somebody wrote stays."""
+        archives = {"openmoji": OPENMOJI, **COMMUNITY}
+        files = {f"/{name}/-/{file}": (self.cache / "packs" / file).read_bytes() for name, file in archives.items()}
+        registry = Registry(files | {"/emojilib/-/emojilib-4.0.3.tgz": self.changed(COMMUNITY["emojilib"])})
+        self.addCleanup(registry.close)
+        args = ("--pack", "openmoji")
+        done = self.peel(*args, PATH="/nonexistent", npm_config_registry=registry.url)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"without the words of emojilib .*emojilib-4\.0\.3\.tgz.*sha512")
+        self.assertNotIn("emojibase (", done.stderr)
+        self.assertFalse((self.data / "cache" / "packs" / COMMUNITY["emojilib"]).exists())
+        self.assertIn("<3", self.english("2764"))
+        self.assertIn("tears of joy", self.english("1F602"))
+        self.assertIn("；)", self.english("1F609"))
+        self.assertNotIn("valentines", self.english("2764"))
+        with contextlib.closing(sqlite3.connect(self.data / "sticker.db")) as db, db:
+            db.execute(
+                "update sticker_words set words = 'mine' where language = 'en' and sticker ="
+                " (select row from stickers where filename like 'openmoji-%-1F602.svg')"
+            )
+        good = Registry(files)
+        self.addCleanup(good.close)
+        done = self.peel(*args, PATH="/nonexistent", npm_config_registry=good.url)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"^0 added, 2465 skipped \(already there\), 0 failed; \d{4} given more words\n")
+        heart = self.english("2764")
+        self.assertIn("valentines", heart)
+        self.assertEqual(len(heart), len({word.lower() for word in heart}))
+        self.assertLess(heart.index("valentines"), heart.index("<3"))
+        self.assertEqual(self.english("1F602"), ["mine"])
+        self.assertIn("¯\\_(ツ)_/¯", self.english("1F937"))
+        self.assertIn("+1", self.english("1F44D"))
+        done = self.peel(*args, PATH="/nonexistent", npm_config_registry=good.url)
+        self.assertRegex(done.stdout, r"^0 added, 2465 skipped \(already there\), 0 failed\n")
+
+    def test_wrong_checksum(self):
+        registry = Registry({"/openmoji/-/openmoji-17.0.0.tgz": self.changed(OPENMOJI)})
         self.addCleanup(registry.close)
         done = self.peel("--pack", "openmoji", PATH="/nonexistent", npm_config_registry=registry.url)
         self.assertEqual(done.returncode, 1)

@@ -5,6 +5,7 @@
 #include "cmd/import.h"
 #include "image/image.h"
 #include "noise.h"
+#include "text/text.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -496,6 +497,177 @@ static void photos_are_imported(void **state)
     teardown(&f);
 }
 
+/* --- words of packs --- */
+
+static const struct sticker_words pack_parts[] = {
+    {"en", "cat, Face", ""},
+    {"en", "face, pet, CAT", "cat face"},
+    {"en", "<3, kitty, \xc3\x84, \xc3\xa4", NULL},
+    {"de", "Katze, Gesicht", "Katzengesicht"},
+    {"fr", "", "t\xc3\xaate de chat"},
+    {"it", "", NULL},
+};
+#define N_PARTS (sizeof pack_parts / sizeof *pack_parts)
+
+static void words_of_several_sources_become_one_list(void **state)
+{
+    (void)state;
+    const struct sticker_words *out;
+    size_t n;
+    struct arena a;
+    struct error err = {0};
+    arena_init(&a, 1u << 20);
+    assert_int_equal(import_merge_words(pack_parts, N_PARTS, &a, &out, &n, &err), OK);
+    assert_int_equal(n, 3);
+    assert_string_equal(out[0].language, "en");
+    assert_string_equal(out[0].words, "cat, Face, pet, <3, kitty, \xc3\x84");
+    assert_string_equal(out[0].title, "");
+    assert_string_equal(out[1].words, "Katze, Gesicht");
+    assert_string_equal(out[1].title, "Katzengesicht");
+    assert_string_equal(out[2].language, "fr");
+    assert_string_equal(out[2].words, "");
+    assert_int_equal(import_merge_words(NULL, 0, &a, &out, &n, &err), OK);
+    assert_int_equal(n, 0);
+    arena_free(&a);
+}
+
+/* What is too much is left out, and nothing fails. */
+static void merged_words_stay_within_bounds(void **state)
+{
+    (void)state;
+    enum { LISTS = 30, WORDS = 100 };
+    struct sticker_words parts[LISTS];
+    const struct sticker_words *out;
+    size_t n;
+    struct arena a;
+    struct error err = {0};
+    arena_init(&a, 16u << 20);
+    for (size_t i = 0; i < LISTS; i++) {
+        const char *cell = "";
+        for (size_t k = 0; k < WORDS; k++)
+            cell = arena_printf(&a, "%s%skeyword %zu of list %zu", cell, k ? ", " : "", k, i);
+        parts[i] = (struct sticker_words){.language = "en", .words = cell};
+    }
+    assert_int_equal(import_merge_words(parts, LISTS, &a, &out, &n, &err), OK);
+    assert_int_equal(n, 1);
+    assert_true(strlen(out[0].words) <= IMPORT_MAX_WORDS && strlen(out[0].words) > IMPORT_MAX_WORDS - 64);
+    assert_non_null(strstr(out[0].words, "keyword 0 of list 1,"));
+    arena_free(&a);
+}
+
+static void words_that_nobody_changed_are_known(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *language, *words;
+        bool made;
+    } cases[] = {
+        {"en", "cat, Face", true},
+        {"en", "cat, Face, pet", true},
+        {"en", "cat, Face, face, pet, CAT", true}, /* as an earlier version merged */
+        {"en", "cat, Face, <3, kitty, \xc3\x84", true},
+        {"en", "face, pet, CAT", true},
+        {"en", "cat, Face, pet, <3, kitty, \xc3\x84", true},
+        {"en", "cat", false},
+        {"en", "Face, cat", false},
+        {"en", "cat, Face, pet, <3, kitty", false},
+        {"en", "cat, Face, mine", false},
+        {"en", "", false},
+        {"de", "Katze, Gesicht", true},
+        {"de", "Katze", false},
+        {"fr", "", false},
+        {"es", "gato", false},
+    };
+    struct arena a;
+    struct error err = {0};
+    arena_init(&a, 1u << 20);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct sticker_words list = {.language = cases[i].language, .words = cases[i].words};
+        bool made;
+        assert_int_equal(import_made_words(pack_parts, N_PARTS, &list, &a, &made, &err), OK);
+        if (made != cases[i].made)
+            fail_msg("\"%s\": %s", list.words, made ? "taken for an import's" : "taken for somebody's");
+    }
+    arena_free(&a);
+}
+
+/* Imports one picture of a pack whose words come from the first `n` parts. */
+static void import_pack(struct fixture *f, size_t n, size_t added, size_t updated)
+{
+    static const char svg[] = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><path d='M0 0h9v9'/></svg>";
+    struct import_run run = {.store = f->store, .bucket = f->bucket, .pool = f->pool};
+    struct import_item item = {
+        .data = svg,
+        .len = sizeof svg - 1,
+        .filename = "pack-cat.svg",
+        .sticker = {.title = "cat face", .pack = "pack", .author = "", .license = "", .source = ""},
+        .parts = pack_parts,
+        .n_parts = n};
+    struct error err = {0};
+    import_list_free(&f->list);
+    import_list_init(&f->list, &f->arena);
+    assert_int_equal(import_merge_words(item.parts, n, &f->arena, &item.sticker.words, &item.sticker.n_words, &err),
+                     OK);
+    assert_int_equal(import_list_add(&f->list, &item, &err), OK);
+    if (import_run(&run, &f->list, &err) != OK)
+        fail_msg("%s", err.message);
+    if (f->list.added != added || f->list.updated != updated || f->list.failed)
+        fail_msg("%zu parts: %zu added, %zu updated, %zu failed", n, f->list.added, f->list.updated, f->list.failed);
+}
+
+static void edit_english(struct fixture *f, const char *words)
+{
+    struct sticker s = get(f, "pack-cat.svg");
+    struct sticker_terms terms;
+    struct error err = {0};
+    size_t updated;
+    struct sticker_words lists[8];
+    assert_in_range(s.n_words, 1, 8);
+    memcpy(lists, s.words, s.n_words * sizeof *lists);
+    for (size_t i = 0; i < s.n_words; i++)
+        if (strcmp(lists[i].language, "en") == 0)
+            lists[i].words = words;
+    s.words = lists;
+    assert_int_equal(text_sticker_terms(s.title, s.filename, s.words, s.n_words, &f->arena, &terms, &err), OK);
+    if (sticker_store_update_unmodified(f->store, &s, &terms, 1, &updated, &err) != OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(updated, 1);
+}
+
+static void expect_english(struct fixture *f, const char *words)
+{
+    struct sticker s = get(f, "pack-cat.svg");
+    for (size_t i = 0; i < s.n_words; i++)
+        if (strcmp(s.words[i].language, "en") == 0)
+            assert_string_equal(s.words[i].words, words);
+}
+
+/* Each source adds its words to what an import without it made, but not to what somebody wrote. */
+static void a_later_import_adds_words(void **state)
+{
+    (void)state;
+    static const char all[] = "cat, Face, pet, <3, kitty, \xc3\x84";
+    struct fixture f;
+    setup(&f);
+    import_pack(&f, 1, 1, 0);
+    expect_english(&f, "cat, Face");
+    import_pack(&f, 2, 0, 1);
+    expect_english(&f, "cat, Face, pet");
+    import_pack(&f, N_PARTS, 0, 1);
+    expect_english(&f, all);
+    assert_int_equal(get(&f, "pack-cat.svg").n_words, 3);
+    import_pack(&f, N_PARTS, 0, 0);
+    import_pack(&f, 1, 0, 0); /* a source that cannot be had takes nothing away */
+    expect_english(&f, all);
+    edit_english(&f, "cat, mine");
+    import_pack(&f, N_PARTS, 0, 0);
+    expect_english(&f, "cat, mine");
+    edit_english(&f, "");
+    import_pack(&f, N_PARTS, 0, 0);
+    expect_english(&f, "");
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +681,10 @@ int main(void)
         cmocka_unit_test(a_stop_loses_nothing),
         cmocka_unit_test(killed_imports_are_completed),
         cmocka_unit_test(photos_are_imported),
+        cmocka_unit_test(words_of_several_sources_become_one_list),
+        cmocka_unit_test(merged_words_stay_within_bounds),
+        cmocka_unit_test(words_that_nobody_changed_are_known),
+        cmocka_unit_test(a_later_import_adds_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

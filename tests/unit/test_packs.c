@@ -1,6 +1,6 @@
 #include "cm.h"
 
-#include "cmd/packs.h"
+#include "cmd/packs_words.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -124,12 +124,207 @@ static void unknown_packs_and_missing_npm(void **state)
     tmp_remove(dir);
 }
 
+/* --- words of emoji --- */
+
+#define CAT    "\xf0\x9f\x90\xb1"
+#define HEART  "\xe2\x9d\xa4"
+#define FE0F   "\xef\xb8\x8f"
+#define THUMB  "\xf0\x9f\x91\x8d"
+#define TONE   "\xf0\x9f\x8f\xbb"
+#define SHRUGS "\xf0\x9f\xa4\xb7"
+
+#define EMOJILIB(json)                                                                                                 \
+    {                                                                                                                  \
+        "package/dist/emoji-en-US.json", json, 0                                                                       \
+    }
+#define EMOJIBASE(path, json)                                                                                          \
+    {                                                                                                                  \
+        "package/" path, json, 0                                                                                       \
+    }
+#define CODES "{}"
+
+struct words_fixture {
+    char dir[64], path[96];
+    struct arena arena;
+    struct emoji_words *words;
+};
+
+static void words_setup(struct words_fixture *f)
+{
+    tmp_make(f->dir, sizeof f->dir);
+    snprintf(f->path, sizeof f->path, "%s/p.tgz", f->dir);
+    arena_init(&f->arena, 64u << 20);
+    f->words = emoji_words_new();
+    assert_non_null(f->words);
+}
+
+static void words_teardown(struct words_fixture *f)
+{
+    emoji_words_close(f->words);
+    arena_free(&f->arena);
+    tmp_remove(f->dir);
+}
+
+static void read_words(struct words_fixture *f, const char *npm, const struct entry *entries, size_t n)
+{
+    struct error err = {0};
+    write_archive(f->path, entries, n);
+    if (emoji_words_read(f->words, npm, f->path, &f->arena, &err) != OK)
+        fail_msg("%s", err.message);
+    emoji_words_sort(f->words);
+}
+
+/* The lists of an emoji, as "en: cat, kitty | de: Katze". */
+static const char *words_of(struct words_fixture *f, const char *emoji)
+{
+    struct sticker_words *lists;
+    size_t n;
+    struct error err = {0};
+    const char *all = "";
+    if (emoji_words_find(f->words, emoji, &f->arena, &lists, &n, &err) != OK)
+        fail_msg("%s", err.message);
+    for (size_t i = 0; i < n; i++)
+        all = arena_printf(&f->arena, "%s%s%s: %s", all, i ? " | " : "", lists[i].language, lists[i].words);
+    return all;
+}
+
+/* Emoji with and without U+FE0F are one, those with a skin tone none. */
+static void keywords_of_emojilib(void **state)
+{
+    (void)state;
+    static const struct entry archive[] = {
+        EMOJILIB("{\"" CAT "\":[\"cat_face\",\"kitty\",\"evil_eye\",\"cat\\u00a0person\",\"ab, cd\",\"kitty\"],"
+                 "\"" HEART FE0F "\":[\"red_heart\",\"<3\",\";)\",\":|\"],\"" HEART "\":[\"red_heart\",\"valentines\"],"
+                 "\"" THUMB TONE "\":[\"thumbs_up\",\"toned\"],\"" THUMB
+                 "\":[\"thumbs_up\",\"+1\",\"-_-\",\"12:30\",\"play/stop\"],"
+                 "\"" SHRUGS "\":[\"shrug\",\"\xc2\xaf\\\\\"],\"\":[\"\",\"x\"],\"a\":[]}")};
+    struct words_fixture f;
+    words_setup(&f);
+    read_words(&f, "emojilib", archive, 1);
+    assert_string_equal(words_of(&f, CAT), "en: kitty, evil eye, cat person");
+    assert_string_equal(words_of(&f, HEART), "en: <3, \xef\xbc\x9b), :\xef\xbd\x9c, valentines");
+    assert_string_equal(words_of(&f, HEART FE0F), words_of(&f, HEART));
+    assert_string_equal(words_of(&f, THUMB), "en: +1, -_-, 12:30, play/stop");
+    assert_string_equal(words_of(&f, THUMB TONE), "");
+    assert_string_equal(words_of(&f, SHRUGS), "en: \xc2\xaf\\_(\xe3\x83\x84)_/\xc2\xaf");
+    assert_string_equal(words_of(&f, "x"), "");
+    words_teardown(&f);
+}
+
+static void emoticons_and_shortcodes_of_emojibase(void **state)
+{
+    (void)state;
+    static const struct entry archive[] = {
+        EMOJIBASE("en/data.json",
+                  "[{\"emoji\":\"" HEART FE0F "\",\"emoticon\":\"<3\",\"tags\":[\"no\"]},"
+                  "{\"emoji\":\"" CAT "\",\"emoticon\":[\":3\",\";3\"],\"label\":\"cat\"},{\"emoji\":\"x\"}]"),
+        EMOJIBASE("en/shortcodes/emojibase.json", "{\"1F431\":\"cat_face\",\"1F44D-1F3FB\":\"thumbsup_tone1\"}"),
+        EMOJIBASE("en/shortcodes/github.json", "{\"1F44D\":[\"+1\",\"thumbsup\"]}"),
+        EMOJIBASE("en/shortcodes/joypixels.json", "{\"2764-fe0f\":[\"heart\",\"red_heart\"]}"),
+        EMOJIBASE("de/data.json", "not read"),
+        EMOJIBASE("ru/shortcodes/emojibase-native.json", "{\"1F431\":\"\xd0\xba\xd0\xbe\xd1\x82_\xd0\xb8\"}"),
+        EMOJIBASE("sv/shortcodes/emojibase-native.json", CODES),
+    };
+    struct words_fixture f;
+    words_setup(&f);
+    read_words(&f, "emojibase-data", archive, sizeof archive / sizeof *archive);
+    assert_string_equal(words_of(&f, CAT), "en: :3, \xef\xbc\x9b"
+                                           "3, cat face | ru: \xd0\xba\xd0\xbe\xd1\x82 \xd0\xb8");
+    assert_string_equal(words_of(&f, HEART), "en: <3, heart, red heart");
+    assert_string_equal(words_of(&f, THUMB), "en: +1, thumbsup");
+    words_teardown(&f);
+}
+
+/* Lists of one language come in the order of the table, whichever archive was read first. */
+static void sources_have_an_order(void **state)
+{
+    (void)state;
+    static const struct entry lib[] = {EMOJILIB("{\"" CAT "\":[\"cat\",\"lib\"]}")};
+    static const struct entry cldr[] = {
+        {"package/annotations/en/annotations.json",
+         "{\"annotations\":{\"annotations\":{\"" CAT "\":{\"default\":[\"cldr\",\"x\"],\"tts\":[\"cat face\"]}}}}", 0},
+        {"package/annotations/de/annotations.json",
+         "{\"annotations\":{\"annotations\":{\"" CAT "\":{\"default\":[\"Katze\"],\"tts\":[\"Katzengesicht\"]}}}}", 0}};
+    struct words_fixture f;
+    words_setup(&f);
+    read_words(&f, "emojilib", lib, 1);
+    read_words(&f, "cldr-annotations-full", cldr, 2);
+    assert_string_equal(words_of(&f, CAT), "de: Katze | en: cldr, x | en: lib");
+    words_teardown(&f);
+}
+
+static void broken_words_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *npm, *path, *json, *says;
+    } cases[] = {
+        {"emojilib", "dist/emoji-en-US.json", "{\"" CAT "\":[\"cat\"", "line 1"},
+        {"emojilib", "dist/emoji-en-US.json", "[]", "expected an object"},
+        {"emojilib", "dist/emoji-en-US.json", "{\"" CAT "\":[\"cat\",7]}", CAT ": expected plain words"},
+        {"emojilib", "dist/emoji-en-US.json", "{\"" CAT "\":{\"a\":1}}", CAT ": expected plain words"},
+        {"emojilib", "dist/emoji-en-US.json", "{\"" CAT "\":[\"cat\",\"\\u001b[2J\"]}", CAT ": expected plain words"},
+        {"emojilib", "dist/emoji-en-US.json", "{\"" CAT "\":[\"cat\",\"a\xff\"]}", "line 1"},
+        {"emojilib", "dist/other.json", "{}", "dist/emoji-en-US.json is missing"},
+        {"emojibase-data", "en/data.json", "{}", "expected a list"},
+        {"emojibase-data", "en/data.json", "[{\"label\":\"cat\"}]", "[0]: expected an \"emoji\""},
+        {"emojibase-data", "en/data.json", "[]", "en/shortcodes/emojibase.json is missing"},
+        {"emojibase-data", "en/shortcodes/github.json", "{\"1F431-\":\"cat\"}",
+         "expected code points, found \"1F431-\""},
+        {"emojibase-data", "en/shortcodes/github.json", "{\"110000\":\"cat\"}", "expected code points"},
+        {"emojibase-data", "en/shortcodes/github.json", "{\"\":\"cat\"}", "expected code points"},
+        {"cldr-annotations-full", "annotations/en/other.json", "{}", "annotations/*/annotations.json is missing"},
+        {"cldr-annotations-full", "annotations/e/annotations.json", "{}", "annotations/*/annotations.json is missing"},
+        {"nonesuch", "x", "{}", "nonesuch"},
+    };
+    static const struct entry fine[] = {EMOJILIB("{\"" CAT "\":[\"cat\",\"kept\"]}")};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct words_fixture f;
+        struct error err = {0};
+        char path[128];
+        words_setup(&f);
+        read_words(&f, "emojilib", fine, 1);
+        snprintf(path, sizeof path, "package/%s", cases[i].path);
+        const struct entry archive[] = {{path, cases[i].json, 0}};
+        write_archive(f.path, archive, 1);
+        enum status st = emoji_words_read(f.words, cases[i].npm, f.path, &f.arena, &err);
+        if (st == OK || !strstr(err.message, cases[i].says))
+            fail_msg("case %zu: %s \"%s\"", i, status_name(st), err.message);
+        emoji_words_sort(f.words);
+        assert_string_equal(words_of(&f, CAT), "en: kept");
+        words_teardown(&f);
+    }
+}
+
+static void words_without_bounds_are_refused(void **state)
+{
+    (void)state;
+    char json[8192];
+    struct words_fixture f;
+    struct error err = {0};
+    words_setup(&f);
+    size_t len = (size_t)snprintf(json, sizeof json, "{\"" CAT "\":[\"cat\"");
+    for (unsigned i = 0; len < 6000; i++)
+        len += (size_t)snprintf(json + len, sizeof json - len, ",\"keyword number %u\"", i);
+    snprintf(json + len, sizeof json - len, "]}");
+    const struct entry archive[] = {EMOJILIB(json)};
+    write_archive(f.path, archive, 1);
+    assert_int_equal(emoji_words_read(f.words, "emojilib", f.path, &f.arena, &err), ERR_CORRUPT);
+    assert_non_null(strstr(err.message, "at most 4000 bytes"));
+    words_teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wanted_files_are_read),
         cmocka_unit_test(broken_archives_are_refused),
         cmocka_unit_test(unknown_packs_and_missing_npm),
+        cmocka_unit_test(keywords_of_emojilib),
+        cmocka_unit_test(emoticons_and_shortcodes_of_emojibase),
+        cmocka_unit_test(sources_have_an_order),
+        cmocka_unit_test(broken_words_are_refused),
+        cmocka_unit_test(words_without_bounds_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
