@@ -90,7 +90,7 @@ $(OBJ): | $(GEN)/templates.h $(GEN)/assets_gen.h
 # Kernels are compiled for their instruction set and reached only by run-time dispatch.
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
 $(B)/src/model/kernels/avx%.o: CFLAGS += -ffp-contract=fast
-$(B)/src/model/kernels/avx2.o $(B)/src/vectors/scan_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
+$(B)/src/model/kernels/avx2.o $(B)/src/model/kernels/avx2_int8.o $(B)/src/vectors/scan_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
 $(B)/src/image/resize_avx2.o: CFLAGS += -mavx2
 $(B)/src/model/kernels/avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 $(B)/src/model/kernels/avx512_bf16.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma

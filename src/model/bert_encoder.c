@@ -66,7 +66,7 @@ static enum status choose_precision(const char *dir, struct pool *pool, const st
     enum status st = reference ? encode_probe(*m, tokenizer, reference, err) : err_no_memory(err, "probing %s", dir);
     for (int p = KERNEL_INT8; st == OK && p > KERNEL_FP32; p--) {
         float *other = reference + PROBE_TEXTS * dim, cosine = -1;
-        if (!kernels_native((enum kernel_type)p))
+        if (!kernels_faster((enum kernel_type)p))
             continue;
         bert_close(*m);
         st = bert_weights_open(dir, (enum kernel_type)p, ISA_BEST, pool, m, err);

@@ -30,7 +30,7 @@ void tower_run(const struct tower *t, const struct run *run, struct scratch *s)
                               .out = s->h};
         norm_rows(t, &l->attention_norm, s->x, m, s->h);
         struct rows rows;
-        rows_pack(t->k, s->h, width, m, width, s->packed, &rows);
+        rows_pack(t->k, s->h, width, m, width, NULL, s->packed, &rows);
         size_t panels = matrix_panels(t->k, &l->qkv);
         /* Keys and values of all rows; queries of all but in the last layer. */
         size_t first = last ? width / t->k->nr : 0;
@@ -42,7 +42,7 @@ void tower_run(const struct tower *t, const struct run *run, struct scratch *s)
                 memcpy(s->kept + q * width, s->x + (q * s->rows + run->keep) * width, width * sizeof(float));
                 memmove(s->h + q * width, s->h + (q * s->rows + run->keep) * width, width * sizeof(float));
             }
-            rows_pack(t->k, s->h, width, s->sequences, width, s->packed, &rows);
+            rows_pack(t->k, s->h, width, s->sequences, width, NULL, s->packed, &rows);
             product_run(run->pool, &(struct product){t->k, &l->qkv, &rows, ACT_NONE, false, s->kept_wide, ld, 0,
                                                      (width + t->k->nr - 1) / t->k->nr});
             a.q = s->kept_wide;

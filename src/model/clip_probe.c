@@ -192,7 +192,7 @@ static void explain(struct clip *m, const struct findings *f)
 
 static bool may_try(enum clip_precision p)
 {
-    return kernels_native(p == CLIP_INT8 ? KERNEL_INT8 : KERNEL_BF16);
+    return kernels_faster(p == CLIP_INT8 ? KERNEL_INT8 : KERNEL_BF16);
 }
 
 enum status clip_probe_open(const char *dir, struct pool *pool, const struct tokenizer *tokenizer, struct clip **out,

@@ -34,7 +34,7 @@ void linear(const struct kernels *k, struct pool *pool, const struct matrix *w, 
             void *packed, enum kernel_act act, bool add, float *c, size_t ldc)
 {
     struct rows rows;
-    rows_pack(k, x, ldx, m, w->k, packed, &rows);
+    rows_pack(k, x, ldx, m, w->k, w->shrink, packed, &rows);
     product_run(pool, &(struct product){k, w, &rows, act, add, c, ldc, 0, matrix_panels(k, w)});
 }
 
@@ -91,7 +91,7 @@ static void attend(void *arg, size_t share)
         size_t n = a->queries - q < QUERY_BLOCK ? a->queries - q : QUERY_BLOCK;
         size_t row = sequence * a->queries + q;
         struct rows rows;
-        rows_pack(f, a->q + row * a->ld + column, a->ld, n, head, packed, &rows);
+        rows_pack(f, a->q + row * a->ld + column, a->ld, n, head, NULL, packed, &rows);
         matmul(f, &k, &rows, 0, matrix_panels(f, &k), ACT_NONE, false, scores, ld_scores);
         for (size_t i = 0; i < n; i++) {
             float *s = scores + i * ld_scores;
@@ -99,7 +99,7 @@ static void attend(void *arg, size_t share)
             f->softmax(s, seen, scale);
             memset(s + seen, 0, (keys - seen) * sizeof *s);
         }
-        rows_pack(f, scores, ld_scores, n, keys, packed, &rows);
+        rows_pack(f, scores, ld_scores, n, keys, NULL, packed, &rows);
         matmul(f, &v, &rows, 0, matrix_panels(f, &v), ACT_NONE, false, a->out + row * width + column, width);
     }
 }

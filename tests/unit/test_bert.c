@@ -303,7 +303,7 @@ static void auto_says_why(void **state)
         json_t *info = json_loadb(buf_str(&b), b.len, 0, NULL);
         assert_string_equal(json_string_value(json_object_get(info, "precision")), encoder_precision(e));
         const char *why = json_string_value(json_object_get(info, "why"));
-        bool native = kernels_native(KERNEL_INT8) || kernels_native(KERNEL_BF16);
+        bool native = kernels_faster(KERNEL_INT8) || kernels_faster(KERNEL_BF16);
         assert_non_null(strstr(why, native ? "cosine to fp32" : "no faster instructions"));
         assert_int_equal(json_integer_value(json_object_get(info, "memory_bytes")), encoder_bytes(e));
         json_decref(info);

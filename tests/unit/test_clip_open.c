@@ -182,7 +182,7 @@ static void auto_takes_what_keeps_the_vectors(void **state)
     json_t *info = info_of(m);
     const char *name = clip_precision_name(clip_precision_of(m));
     assert_string_equal(json_string_value(json_object_get(info, "precision")), name);
-    if (kernels_native(KERNEL_INT8) || kernels_native(KERNEL_BF16)) {
+    if (kernels_faster(KERNEL_INT8) || kernels_faster(KERNEL_BF16)) {
         const json_t *c = json_object_get(json_object_get(info, "probe_cosines"), name);
         assert_true(json_real_value(json_object_get(c, "text")) >= 0.995);
         assert_true(json_real_value(json_object_get(c, "image")) >= 0.995);
@@ -243,7 +243,7 @@ static void auto_refuses_int8_for_outliers(void **state)
     struct clip *m = open_clip(CLIP_AUTO, NULL);
     json_t *info = info_of(m);
     assert_int_not_equal(clip_precision_of(m), CLIP_INT8);
-    if (kernels_native(KERNEL_INT8)) {
+    if (kernels_faster(KERNEL_INT8)) {
         const json_t *c = json_object_get(json_object_get(info, "probe_cosines"), "int8");
         assert_true(json_real_value(json_object_get(c, "text")) < 0.995 ||
                     json_real_value(json_object_get(c, "image")) < 0.995);

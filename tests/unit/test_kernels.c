@@ -73,7 +73,7 @@ static void check_matmul(const struct kernels *k, size_t m, size_t n, size_t dep
         matrix_pack_panel(k, &packed, p, w + p * k->nr * depth, bias + p * k->nr);
     struct rows rows;
     void *row_memory = packed_memory(rows_bytes(k, m, depth));
-    rows_pack(k, x, ldx, m, depth, row_memory, &rows);
+    rows_pack(k, x, ldx, m, depth, NULL, row_memory, &rows);
     size_t split = matrix_panels(k, &packed) / 2;
     matmul(k, &packed, &rows, 0, split, act, add, c, ldc);
     matmul(k, &packed, &rows, split, matrix_panels(k, &packed), act, add, c, ldc);
@@ -123,31 +123,141 @@ static void matmul_is_right(void **state)
     }
 }
 
-/* int8 sums are exact: the largest products in a long row must not overflow or saturate. */
-static void int8_does_not_saturate(void **state)
+/* Weights of a pattern: all of one sign, alternating, in the same lane, random, with one that is far larger. */
+static float patterned(unsigned pattern, size_t i, uint64_t *s)
+{
+    switch (pattern) {
+    case 0:
+        return 1;
+    case 1:
+        return -1;
+    case 2:
+        return i % 2 ? -1.0f : 1.0f;
+    case 3:
+        return i / 2 % 2 ? -1.0f : 1.0f;
+    case 4:
+        return random_float(s);
+    default:
+        return i == 5 ? 30 : random_float(s);
+    }
+}
+
+/* The byte that belongs to column j and depth i of a packed panel, or of a row in a block of `nr` rows. */
+static uint32_t byte_of(const uint32_t *units, size_t nr, size_t j, size_t i)
+{
+    return units[i / 4 * nr + j] >> (8 * (i % 4)) & 0xff;
+}
+
+/* What comes out of a tile of int8 is exactly the sum of the bytes' products, whatever the activations: also where all
+ * are 255, or those that meet weights of one sign. */
+static void int8_is_exact(void **state)
 {
     (void)state;
+    static const size_t depths[] = {1, 3, 4, 8, 9, 12, 16, 61, 64, 384, 1000, 32768};
     const struct kernels *all[3];
-    size_t count = all_kernels(KERNEL_INT8, all), depth = 32768;
-    float *x = malloc(depth * sizeof *x), *w = malloc(depth * sizeof *w);
-    assert_true(x && w);
-    for (size_t i = 0; i < depth; i++)
-        x[i] = i % 2 ? 1.0f : -0.001f, w[i] = i % 2 ? -1.0f : 1.0f;
+    size_t count = all_kernels(KERNEL_INT8, all);
+    uint64_t s = 3;
+    for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
+        for (unsigned pattern = 0; pattern < 6; pattern++)
+            for (size_t i = 0; i < count; i++) {
+                const struct kernels *k = all[i];
+                size_t depth = depths[d], rows = 1 + (d + pattern) % k->mr, units = (depth + 3) / 4;
+                struct matrix w;
+                void *memory = packed_memory(matrix_bytes(k, k->nr, depth));
+                float *weights = malloc(k->nr * depth * sizeof *weights);
+                uint32_t *x = calloc(rows * units, sizeof *x), got[KERNEL_MAX_MR * KERNEL_MAX_NR];
+                assert_true(weights && x);
+                for (size_t j = 0; j < k->nr * depth; j++)
+                    weights[j] = patterned(pattern, j % depth, &s);
+                matrix_place(k, k->nr, depth, memory, &w);
+                matrix_pack_panel(k, &w, 0, weights, NULL);
+                for (size_t r = 0; r < rows; r++)
+                    for (size_t j = 0; j < depth; j++) {
+                        bool up = byte_of(w.panels, k->nr, 0, j) < 128;
+                        uint32_t any = (uint32_t)(next_random(&s) & 0xff), q = r == 0   ? 255
+                                                                               : r == 1 ? 255 * up
+                                                                               : r == 2 ? 255 * !up
+                                                                                        : any;
+                        x[j / 4 * rows + r] |= q << (8 * (j % 4));
+                    }
+                k->tile(rows, w.panels, x, units, w.panels, 1, got);
+                for (size_t r = 0; r < rows; r++)
+                    for (size_t j = 0; j < k->nr; j++) {
+                        int64_t want = 0;
+                        for (size_t at = 0; at < depth; at++)
+                            want += (int64_t)byte_of(x, rows, r, at) * (int8_t)byte_of(w.panels, k->nr, j, at);
+                        if ((int32_t)got[r * k->nr + j] != want)
+                            fail_msg("%s depth %zu pattern %u [%zu, %zu]: expected %lld, found %d", k->name, depth,
+                                     pattern, r, j, (long long)want, (int32_t)got[r * k->nr + j]);
+                    }
+                free(x);
+                free(weights);
+                free(memory);
+            }
+}
+
+/* A row and a matrix of which one is multiplied and the other divided by the same give the same product. */
+static void shrunk_rows(void **state)
+{
+    (void)state;
+    enum { N = 40, DEPTH = 67, M = 9 };
+    const struct kernels *all[3];
+    size_t count = all_kernels(KERNEL_INT8, all);
+    uint64_t s = 5;
     for (size_t i = 0; i < count; i++) {
+        float x[M * DEPTH], w[N * DEPTH], grown[N * DEPTH], shrink[DEPTH], c[M * N];
+        for (size_t j = 0; j < DEPTH; j++)
+            shrink[j] = j == 7 ? 0.01f : j % 3 ? 1.0f : 0.5f;
+        for (size_t j = 0; j < M * DEPTH; j++)
+            x[j] = random_float(&s) / shrink[j % DEPTH]; /* one channel a hundred times larger than the others */
+        for (size_t j = 0; j < N * DEPTH; j++)
+            w[j] = random_float(&s) * shrink[j % DEPTH], grown[j] = w[j] / shrink[j % DEPTH];
         struct matrix packed;
         struct rows rows;
-        void *a = packed_memory(matrix_bytes(all[i], 1, depth)), *b = packed_memory(rows_bytes(all[i], 1, depth));
-        float c = 0;
-        matrix_place(all[i], 1, depth, a, &packed);
-        matrix_pack_panel(all[i], &packed, 0, w, NULL);
-        rows_pack(all[i], x, depth, 1, depth, b, &rows);
-        matmul(all[i], &packed, &rows, 0, 1, ACT_NONE, false, &c, 1);
-        assert_true(fabsf(c + 16384) < 80);
+        void *a = packed_memory(matrix_bytes(all[i], N, DEPTH)), *b = packed_memory(rows_bytes(all[i], M, DEPTH));
+        matrix_place(all[i], N, DEPTH, a, &packed);
+        for (size_t p = 0; p < matrix_panels(all[i], &packed); p++)
+            matrix_pack_panel(all[i], &packed, p, grown + p * all[i]->nr * DEPTH, NULL);
+        packed.shrink = shrink;
+        rows_pack(all[i], x, DEPTH, M, DEPTH, packed.shrink, b, &rows);
+        matmul(all[i], &packed, &rows, 0, matrix_panels(all[i], &packed), ACT_NONE, false, c, N);
+        for (size_t r = 0; r < M; r++)
+            for (size_t j = 0; j < N; j++) {
+                double want = 0;
+                for (size_t d = 0; d < DEPTH; d++)
+                    want += (double)x[r * DEPTH + d] * (double)w[j * DEPTH + d];
+                if (!(fabs((double)c[r * N + j] - want) < 1))
+                    fail_msg("%s [%zu, %zu]: expected %g, found %g", all[i]->name, r, j, want, (double)c[r * N + j]);
+            }
         free(a);
         free(b);
     }
-    free(x);
-    free(w);
+}
+
+/* Each activation on the whole of its range, within a float's last bits of the true one. */
+static void activations_are_right(void **state)
+{
+    (void)state;
+    const struct kernels *all[3];
+    size_t count = all_kernels(KERNEL_FP32, all);
+    for (size_t i = 0; i < count; i++)
+        for (int act = ACT_NONE; act <= ACT_GELU; act++)
+            for (float x = -14; x < 14; x += 0.37f / (float)KERNEL_MAX_NR) {
+                _Alignas(KERNEL_ALIGN) float tile[KERNEL_MAX_NR] = {0}, c[KERNEL_MAX_NR];
+                size_t nr = all[i]->nr;
+                for (size_t j = 0; j < nr; j++)
+                    tile[j] = x + 1e-3f * (float)j;
+                const struct finish f = {.act = (enum kernel_act)act, .c = c, .ldc = nr, .rows = 1, .cols = nr};
+                uint32_t bits[KERNEL_MAX_NR];
+                memcpy(bits, tile, sizeof bits);
+                all[i]->finish(&f, bits);
+                for (size_t j = 0; j < nr; j++) {
+                    double want = activated((enum kernel_act)act, (double)tile[j]);
+                    if (!(fabs((double)c[j] - want) < 2e-7 + 2e-7 * fabs((double)tile[j])))
+                        fail_msg("%s act %d of %.9g: expected %.9g, found %.9g", all[i]->name, act, (double)tile[j],
+                                 want, (double)c[j]);
+                }
+            }
 }
 
 /* Rows and weights of zeros, and of values that are not numbers, neither divide by zero nor trap. */
@@ -168,7 +278,7 @@ static void odd_values(void **state)
                 void *a = packed_memory(matrix_bytes(all[i], 1, 20)), *b = packed_memory(rows_bytes(all[i], 1, 20));
                 matrix_place(all[i], 1, 20, a, &packed);
                 matrix_pack_panel(all[i], &packed, 0, w, NULL);
-                rows_pack(all[i], x, 20, 1, 20, b, &rows);
+                rows_pack(all[i], x, 20, 1, 20, NULL, b, &rows);
                 matmul(all[i], &packed, &rows, 0, 1, ACT_QUICK_GELU, false, &c, 1);
                 if (v == 0)
                     assert_true(c == 0);
@@ -236,8 +346,9 @@ static void softmax_is_right(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(matmul_is_right), cmocka_unit_test(int8_does_not_saturate),
-                                       cmocka_unit_test(odd_values), cmocka_unit_test(layer_norm_is_right),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(matmul_is_right), cmocka_unit_test(int8_is_exact),
+                                       cmocka_unit_test(shrunk_rows),     cmocka_unit_test(activations_are_right),
+                                       cmocka_unit_test(odd_values),      cmocka_unit_test(layer_norm_is_right),
                                        cmocka_unit_test(softmax_is_right)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #define V_SUM(a)     _mm512_reduce_add_ps((__m512)(a))
 #define V_LARGEST(a) _mm512_reduce_max_ps((__m512)(a))
 #define V_INVERSE(a) ((vf)inverse16((__m512)(a)))
+#define V_BYTES(a)   (__builtin_convertvector(a, vbytes))
 /* 28 registers of sums, 2 of weights, 1 of activations: 31 of 32. */
 #define TILE_MR 14
 #define TILE_NR 32

@@ -12,18 +12,19 @@ static bool has_avx512(void)
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && has_avx2();
 }
 
-/* NULL where this CPU lacks the instructions for the type. */
-static const struct kernels *native(enum kernel_type type)
+/* NULL where this CPU has no way that is faster than FP32. */
+static const struct kernels *fastest(enum kernel_type type)
 {
-    if (!has_avx512())
-        return has_avx2() && type == KERNEL_FP32 ? &kernels_avx2_fp32 : NULL;
+    bool avx512 = has_avx512();
     switch (type) {
     case KERNEL_FP32:
-        return &kernels_avx512_fp32;
+        return avx512 ? &kernels_avx512_fp32 : has_avx2() ? &kernels_avx2_fp32 : NULL;
     case KERNEL_BF16:
-        return __builtin_cpu_supports("avx512bf16") ? &kernels_avx512_bf16 : NULL;
+        return avx512 && __builtin_cpu_supports("avx512bf16") ? &kernels_avx512_bf16 : NULL;
     case KERNEL_INT8:
-        return __builtin_cpu_supports("avx512vnni") ? &kernels_avx512_vnni : NULL;
+        return avx512 && __builtin_cpu_supports("avx512vnni") ? &kernels_avx512_vnni
+               : has_avx2()                                   ? &kernels_avx2_int8
+                                                              : NULL;
     }
     return NULL;
 }
@@ -32,14 +33,14 @@ const struct kernels *kernels_get(enum kernel_type type, enum kernel_isa most)
 {
     static const struct kernels *const scalar[] = {&kernels_scalar_fp32, &kernels_scalar_bf16, &kernels_scalar_int8};
     static const struct kernels *const avx2[] = {&kernels_avx2_fp32, &kernels_avx2_bf16, &kernels_avx2_int8};
-    if (most >= ISA_AVX512 && native(type))
-        return native(type);
+    if (most >= ISA_AVX512 && fastest(type))
+        return fastest(type);
     return most >= ISA_AVX2 && has_avx2() ? avx2[type] : scalar[type];
 }
 
-bool kernels_native(enum kernel_type type)
+bool kernels_faster(enum kernel_type type)
 {
-    return native(type) != NULL;
+    return fastest(type) != NULL;
 }
 #else
 const struct kernels *kernels_get(enum kernel_type type, enum kernel_isa most)
@@ -49,7 +50,7 @@ const struct kernels *kernels_get(enum kernel_type type, enum kernel_isa most)
     return scalar[type];
 }
 
-bool kernels_native(enum kernel_type type)
+bool kernels_faster(enum kernel_type type)
 {
     return type == KERNEL_FP32;
 }

@@ -56,12 +56,39 @@ static uint32_t bf16_bits(float f)
     return (u + 0x7fff + (u >> 16 & 1)) >> 16;
 }
 
-/* One column to signed bytes: q = round(w / scale), scale = largest |w| / 127. */
-static void pack_int8(const float *w, size_t depth, size_t stride, uint32_t *to, float *scale, int32_t *sum)
+static float larger(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+/* The most that four weights of one sign in one lane add up to (kernels.h: lane_most). */
+static float lane_peak(const float *w, size_t depth)
+{
+    float peak = 0;
+    for (size_t first = 0; first < depth; first += 8)
+        for (size_t half = first; half < first + 4; half += 2) {
+            float up = 0, down = 0;
+            for (size_t k = 0; k < 4; k++) {
+                size_t i = half + k / 2 * 4 + k % 2;
+                float v = i < depth ? w[i] : 0;
+                up += v > 0 ? v : 0;
+                down -= v < 0 ? v : 0;
+            }
+            peak = larger(peak, larger(up, down));
+        }
+    return peak;
+}
+
+/* One column to signed bytes: q = round(w / scale). The scale is the least for which no |q| is over 127, and no lane
+ * over lane_most: rounding adds at most 2 to its four. */
+static void pack_int8(const float *w, size_t depth, size_t stride, int32_t lane_most, uint32_t *to, float *scale,
+                      int32_t *sum)
 {
     float most = 0;
     for (size_t i = 0; i < depth; i++)
-        most = fabsf(w[i]) > most ? fabsf(w[i]) : most;
+        most = larger(fabsf(w[i]), most);
+    if (lane_most)
+        most = larger(most, lane_peak(w, depth) * (127 / (float)(lane_most - 2)));
     float inverse = most > 0x1p-100f ? 127 / most : 0; /* |w * inverse| stays below 127.5 */
     *scale = most / 127;
     *sum = 0;
@@ -87,7 +114,7 @@ void matrix_pack_panel(const struct kernels *k, struct matrix *w, size_t panel, 
             for (size_t i = 0; i < w->k; i++)
                 to[i / 2 * k->nr + j] |= bf16_bits(row[i]) << (16 * (i % 2));
         else
-            pack_int8(row, w->k, k->nr, to + j, &w->scale[first + j], &w->sum[first + j]);
+            pack_int8(row, w->k, k->nr, k->lane_most, to + j, &w->scale[first + j], &w->sum[first + j]);
         w->bias[first + j] = bias ? bias[j] : 0;
     }
 }
@@ -128,8 +155,8 @@ static void interleave(const uint32_t *from, size_t n, size_t units, uint32_t *t
     }
 }
 
-void rows_pack(const struct kernels *k, const float *x, size_t ldx, size_t m, size_t depth, void *memory,
-               struct rows *out)
+void rows_pack(const struct kernels *k, const float *x, size_t ldx, size_t m, size_t depth, const float *shrink,
+               void *memory, struct rows *out)
 {
     unsigned char *p = memory;
     size_t units = (depth + k->group - 1) / k->group;
@@ -143,7 +170,7 @@ void rows_pack(const struct kernels *k, const float *x, size_t ldx, size_t m, si
     for (size_t i = 0, r = 0; i < b.count; i++) {
         size_t n = block_rows(&b, i);
         for (size_t j = 0; j < n; j++, r++)
-            k->convert(x + r * ldx, depth, converted + j * units, &out->scale[r], &out->zero[r]);
+            k->convert(x + r * ldx, depth, shrink, converted + j * units, &out->scale[r], &out->zero[r]);
         interleave(converted, n, units, to);
         to += n * units;
     }

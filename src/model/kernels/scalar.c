@@ -68,15 +68,15 @@ static void tile_int8(size_t rows, const uint32_t *w, const uint32_t *x, size_t 
     }
 }
 
-static void convert_fp32(const float *x, size_t k, uint32_t *units, float *scale, int32_t *zero)
+static void convert_fp32(const float *x, size_t k, const float *shrink, uint32_t *units, float *scale, int32_t *zero)
 {
-    (void)scale, (void)zero;
+    (void)shrink, (void)scale, (void)zero;
     memcpy(units, x, k * sizeof *x);
 }
 
-static void convert_bf16(const float *x, size_t k, uint32_t *units, float *scale, int32_t *zero)
+static void convert_bf16(const float *x, size_t k, const float *shrink, uint32_t *units, float *scale, int32_t *zero)
 {
-    (void)scale, (void)zero;
+    (void)shrink, (void)scale, (void)zero;
     memset(units, 0, (k + 1) / 2 * sizeof *units);
     for (size_t i = 0; i < k; i++) {
         uint32_t u = float_bits(x[i]);
@@ -85,19 +85,20 @@ static void convert_bf16(const float *x, size_t k, uint32_t *units, float *scale
 }
 
 /* The row's range, which always includes 0, is spread over 0..255. */
-static void convert_int8(const float *x, size_t k, uint32_t *units, float *scale, int32_t *zero)
+static void convert_int8(const float *x, size_t k, const float *shrink, uint32_t *units, float *scale, int32_t *zero)
 {
     float least = 0, most = 0;
     for (size_t i = 0; i < k; i++) {
-        least = x[i] < least ? x[i] : least;
-        most = x[i] > most ? x[i] : most;
+        float v = shrink ? x[i] * shrink[i] : x[i];
+        least = v < least ? v : least;
+        most = v > most ? v : most;
     }
     struct int8_range range = int8_range(least, most);
     *scale = range.scale;
     *zero = range.zero;
     memset(units, 0, (k + 3) / 4 * sizeof *units);
     for (size_t i = 0; i < k; i++) {
-        float q = x[i] * range.inverse + (float)range.zero;
+        float q = (shrink ? x[i] * shrink[i] : x[i]) * range.inverse + (float)range.zero;
         q = q > 0 ? q : 0; /* not-a-number too */
         q = q < 255 ? q : 255;
         units[i / 4] |= (float_bits(q + 0x1p23f) & 0xff) << (8 * (i % 4));

@@ -1,13 +1,8 @@
 /* tile.h: the loop of a tile, for one instruction set and type. The including file, after vector.h, defines
  * TILE_MR, TILE_NR, TILE_NAME, the type TILE_ACC of a vector of sums, and TILE_DOT(acc, x, w), which adds
  * the products of the units in two vectors `vu` to acc. All sums stay in registers: the loops over rows and
- * columns are unrolled for each number of rows. */
-#if defined(__clang__)
-#define TILE_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define TILE_UNROLL _Pragma("GCC unroll 16")
-#endif
-
+ * columns are unrolled for each number of rows. Without TILE_DOT, the file brings its own tile_rows. */
+#ifdef TILE_DOT
 static inline __attribute__((always_inline)) void tile_rows(const size_t rows, const uint32_t *w, const uint32_t *x,
                                                             size_t units, const uint32_t *ahead, size_t pace,
                                                             uint32_t *out)
@@ -44,6 +39,7 @@ static inline __attribute__((always_inline)) void tile_rows(const size_t rows, c
     for (size_t c = 0; c < COLS; c++)
         memcpy(out + r * TILE_NR + c * LANES, &acc[r][c], sizeof acc[r][c]);
 }
+#endif
 
 static void TILE_NAME(size_t rows, const uint32_t *w, const uint32_t *x, size_t units, const uint32_t *ahead,
                       size_t pace, uint32_t *out)

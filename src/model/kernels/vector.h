@@ -1,11 +1,17 @@
 /* vector.h: the element-wise kernels, written once over vectors of VBYTES bytes (compilers' vector
  * extension). The including file defines VBYTES and, from its intrinsics: V_MAX(a, b), V_MIN(a, b) (which
- * give b where a is not a number), V_SUM(a), V_LARGEST(a), V_INVERSE(a) (of 1 or more); and TILE_NR, the columns of its
- * tiles. */
+ * give b where a is not a number), V_SUM(a), V_LARGEST(a), V_INVERSE(a) (of 1 or more), V_BYTES(a) (of numbers up to
+ * 255); and TILE_NR, the columns of its tiles. */
 #include "model/kernels/isa.h"
 
 #include <math.h>
 #include <string.h>
+
+#if defined(__clang__)
+#define TILE_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define TILE_UNROLL _Pragma("GCC unroll 16")
+#endif
 
 enum { LANES = VBYTES / 4 };
 
@@ -35,14 +41,6 @@ static inline vf v_load_part(const float *p, size_t n)
     return v;
 }
 
-/* Writes the first n < LANES floats. (Through a copy: a vector whose address is taken lives in memory.) */
-static inline void v_store_part(float *p, vf v, size_t n)
-{
-    float copy[LANES];
-    v_store(copy, v);
-    memcpy(p, copy, n * sizeof(float));
-}
-
 static inline vf v_all(float f)
 {
     return f - (vf){0};
@@ -64,18 +62,23 @@ static inline vf v_exp(vf x)
     return p * (vf)(((vi)shifted << 23) + 0x3f800000);
 }
 
-/* x * Phi(x), Phi from Abramowitz and Stegun 7.1.26 (absolute error of erf below 2e-7). */
+/* x * Phi(x) = x / 2 * (1 + erf(x / sqrt(2))). What follows the 1 is x * P(x^2) / Q(x^2), fitted to it on 0..5.3 by
+ * least squares with Lawson's weights (largest error 1e-8, in float32 4e-7); beyond, it is 1 or -1. */
 static inline vf v_gelu(vf x)
 {
-    vf z = (vf)((vi)x & 0x7fffffff) * 0.70710678f;
-    vf t = V_INVERSE(1 + 0.3275911f * z);
-    vf p = t * 1.061405429f - 1.453152027f;
-    p = p * t + 1.421413741f;
-    p = p * t - 0.284496736f;
-    p = p * t + 0.254829592f;
-    vf erf = 1 - p * t * v_exp(-z * z);
-    erf = (vf)((vi)erf | ((vi)x & (int32_t)0x80000000)); /* erf is odd */
-    return 0.5f * x * (1 + erf);
+    vf z = V_MIN(V_MAX(x, v_all(-5.3f)), v_all(5.3f)), t = z * z;
+    vf p = t * 4.81005807e-8f + 1.27577834e-5f;
+    vf q = t * 1.23715562e-6f + 7.1348668e-5f;
+    p = p * t + 3.20649503e-4f;
+    q = q * t + 1.83651656e-3f;
+    p = p * t + 9.25586475e-3f;
+    q = q * t + 2.81383153e-2f;
+    p = p * t + 6.58698712e-2f;
+    q = q * t + 2.49221871e-1f;
+    p = p * t + 7.97884508e-1f;
+    q = q * t + 1;
+    x *= 0.5f;
+    return x * (z * p * V_INVERSE(q)) + x;
 }
 
 static inline vf v_act(enum kernel_act act, vf x)
@@ -85,52 +88,78 @@ static inline vf v_act(enum kernel_act act, vf x)
     return act == ACT_GELU ? v_gelu(x) : x;
 }
 
-/* Column by column, so that what belongs to a column stays in registers; inlined for each activation. */
-static inline __attribute__((always_inline)) void v_finish_act(const struct finish *f, const uint32_t *tile,
-                                                               const enum kernel_act act)
+/* One vector of columns, from column j; inlined for what is constant. c: where column j of the first row goes. */
+static inline __attribute__((always_inline)) void v_finish_columns(const struct finish *f, const uint32_t *tile,
+                                                                   size_t j, float *c, size_t ldc,
+                                                                   const enum kernel_act act, const bool int8,
+                                                                   const bool add)
 {
-    /* Copies, which the stores below cannot change. */
     const float *x_scale = f->x_scale;
     const int32_t *x_zero = f->x_zero;
-    const size_t rows = f->rows, ldc = f->ldc;
-    const bool int8 = f->w_scale != NULL, add = f->add;
-    for (size_t j = 0; j < f->cols; j += LANES) {
-        size_t left = f->cols - j;
-        vf bias = f->bias ? v_load(f->bias + j) : v_all(0), scale = v_all(0);
-        vu sums = {0};
-        if (int8) {
-            scale = v_load(f->w_scale + j);
-            memcpy(&sums, f->w_sum + j, sizeof sums);
-        }
-        float *c = f->c + j;
-        for (size_t r = 0; r < rows; r++, c += ldc) {
-            vf y = v_load((const float *)(tile + r * TILE_NR + j));
-            if (int8) { /* sum of (q - zero) * w: below 2^31, even where one of the two parts is not */
-                vu whole = (vu)y - sums * (uint32_t)x_zero[r];
-                y = __builtin_convertvector((vi)whole, vf) * (scale * x_scale[r]);
-            }
-            y = v_act(act, y + bias);
-            if (left >= LANES)
-                v_store(c, add ? v_load(c) + y : y);
-            else
-                v_store_part(c, add ? v_load_part(c, left) + y : y, left);
-        }
+    const size_t rows = f->rows;
+    vf bias = f->bias ? v_load(f->bias + j) : v_all(0), scale = v_all(0);
+    vu sums = {0};
+    if (int8) {
+        scale = v_load(f->w_scale + j);
+        memcpy(&sums, f->w_sum + j, sizeof sums);
     }
+    for (size_t r = 0; r < rows; r++, c += ldc) {
+        vf y = v_load((const float *)(tile + r * TILE_NR + j));
+        if (int8) { /* sum of (q - zero) * w: below 2^31, even where one of the two parts is not */
+            vu whole = (vu)y - sums * (uint32_t)x_zero[r];
+            y = __builtin_convertvector((vi)whole, vf) * (scale * x_scale[r]);
+        }
+        y = v_act(act, y + bias);
+        v_store(c, add ? v_load(c) + y : y);
+    }
+}
+
+/* The last columns, fewer than a vector has: by a copy. */
+static __attribute__((noinline)) void v_finish_last(const struct finish *f, const uint32_t *tile, size_t j)
+{
+    float copy[KERNEL_MAX_MR * LANES];
+    if (f->act == ACT_GELU)
+        v_finish_columns(f, tile, j, copy, LANES, ACT_GELU, f->w_scale, false);
+    else if (f->act == ACT_QUICK_GELU)
+        v_finish_columns(f, tile, j, copy, LANES, ACT_QUICK_GELU, f->w_scale, false);
+    else
+        v_finish_columns(f, tile, j, copy, LANES, ACT_NONE, f->w_scale, false);
+    for (size_t r = 0; r < f->rows; r++)
+        for (size_t k = 0; k < f->cols - j; k++) {
+            float *c = f->c + r * f->ldc + j + k;
+            *c = copy[r * LANES + k] + (f->add ? *c : 0);
+        }
+}
+
+static inline __attribute__((always_inline)) void
+v_finish_all(const struct finish *f, const uint32_t *tile, const enum kernel_act act, const bool int8, const bool add)
+{
+    size_t j = 0;
+    for (; j + LANES <= f->cols; j += LANES)
+        v_finish_columns(f, tile, j, f->c + j, f->ldc, act, int8, add);
+    if (j < f->cols)
+        v_finish_last(f, tile, j);
+}
+
+static inline __attribute__((always_inline)) void v_finish_type(const struct finish *f, const uint32_t *tile,
+                                                                const bool int8)
+{
+    if (f->act == ACT_GELU)
+        v_finish_all(f, tile, ACT_GELU, int8, f->add);
+    else if (f->act == ACT_QUICK_GELU)
+        v_finish_all(f, tile, ACT_QUICK_GELU, int8, f->add);
+    else if (f->add)
+        v_finish_all(f, tile, ACT_NONE, int8, true);
+    else
+        v_finish_all(f, tile, ACT_NONE, int8, false);
 }
 
 static void v_finish(const struct finish *f, const uint32_t *tile)
 {
-    switch (f->act) {
-    case ACT_NONE:
-        v_finish_act(f, tile, ACT_NONE);
-        break;
-    case ACT_QUICK_GELU:
-        v_finish_act(f, tile, ACT_QUICK_GELU);
-        break;
-    case ACT_GELU:
-        v_finish_act(f, tile, ACT_GELU);
-        break;
-    }
+    if (f->w_scale)
+        v_finish_type(f, tile, true);
+    else
+        v_finish_type(f, tile, false);
 }
 
 static void v_layer_norm(const float *x, size_t n, const float *gain, const float *bias, float epsilon, float *out)
@@ -178,9 +207,10 @@ static void v_softmax(float *x, size_t n, float scale)
         v_store(x + i, v_load(x + i) * inverse);
 }
 
-static inline void v_convert_fp32(const float *x, size_t k, uint32_t *units, float *scale, int32_t *zero)
+static inline void v_convert_fp32(const float *x, size_t k, const float *shrink, uint32_t *units, float *scale,
+                                  int32_t *zero)
 {
-    (void)scale, (void)zero;
+    (void)shrink, (void)scale, (void)zero;
     memcpy(units, x, k * sizeof *x);
 }
 
@@ -190,9 +220,10 @@ static inline vhalves v_to_bf16(vf v)
     return __builtin_convertvector((u + 0x7fff + (u >> 16 & 1)) >> 16, vhalves);
 }
 
-static inline void v_convert_bf16(const float *x, size_t k, uint32_t *units, float *scale, int32_t *zero)
+static inline void v_convert_bf16(const float *x, size_t k, const float *shrink, uint32_t *units, float *scale,
+                                  int32_t *zero)
 {
-    (void)scale, (void)zero;
+    (void)shrink, (void)scale, (void)zero;
     unsigned char *to = (unsigned char *)units;
     size_t whole = k / LANES * LANES;
     if (k % 2)
@@ -208,18 +239,22 @@ static inline void v_convert_bf16(const float *x, size_t k, uint32_t *units, flo
 static inline vbytes v_to_int8(vf v, float inverse, float shift)
 {
     v = V_MIN(V_MAX(v * inverse + shift, v_all(0)), v_all(255)) + 0x1p23f;
-    return __builtin_convertvector((vu)v & 0xff, vbytes);
+    return V_BYTES((vu)v & 0xff);
 }
 
-static inline void v_convert_int8(const float *x, size_t k, uint32_t *units, float *scale, int32_t *zero)
+static inline __attribute__((always_inline)) void v_quantize(const float *x, size_t k, const float *shrink,
+                                                             uint32_t *units, float *scale, int32_t *zero)
 {
     size_t whole = k / LANES * LANES;
     vf lows = {0}, highs = {0};
     for (size_t i = 0; i < whole; i += LANES) {
-        lows = V_MIN(v_load(x + i), lows);
-        highs = V_MAX(v_load(x + i), highs);
+        vf v = shrink ? v_load(x + i) * v_load(shrink + i) : v_load(x + i);
+        lows = V_MIN(v, lows);
+        highs = V_MAX(v, highs);
     }
     vf rest = v_load_part(x + whole, k - whole);
+    if (shrink)
+        rest *= v_load_part(shrink + whole, k - whole);
     lows = V_MIN(rest, lows);
     highs = V_MAX(rest, highs);
     struct int8_range range = int8_range(-V_LARGEST(-lows), V_LARGEST(highs));
@@ -228,9 +263,19 @@ static inline void v_convert_int8(const float *x, size_t k, uint32_t *units, flo
     unsigned char *to = (unsigned char *)units;
     units[(k - 1) / 4] = 0;
     for (size_t i = 0; i < whole; i += LANES) {
-        vbytes q = v_to_int8(v_load(x + i), range.inverse, (float)range.zero);
+        vf v = shrink ? v_load(x + i) * v_load(shrink + i) : v_load(x + i);
+        vbytes q = v_to_int8(v, range.inverse, (float)range.zero);
         memcpy(to + i, &q, sizeof q);
     }
     vbytes q = v_to_int8(rest, range.inverse, (float)range.zero);
     memcpy(to + whole, &q, k - whole);
+}
+
+static inline void v_convert_int8(const float *x, size_t k, const float *shrink, uint32_t *units, float *scale,
+                                  int32_t *zero)
+{
+    if (shrink)
+        v_quantize(x, k, shrink, units, scale, zero);
+    else
+        v_quantize(x, k, NULL, units, scale, zero);
 }
