@@ -71,7 +71,7 @@ int main(int argc, char **argv)
     for (int p = KERNEL_FP32; p <= KERNEL_INT8; p++) {
         struct bert *m;
         int64_t t = os_monotonic_us();
-        if (bert_weights_open(argv[1], (enum kernel_type)p, ISA_BEST, NULL, &m, &err) != OK)
+        if (bert_weights_open(argv[1], (enum kernel_type)p, ISA_BEST, NULL, NULL, &m, &err) != OK)
             fail(err.message);
         double load = (double)(os_monotonic_us() - t) / 1e6, ops = peak(m->tower.k);
         printf("%s: %s, %.0f GOP/s, %zu MiB, loaded in %.2f s\n", names[p], m->tower.k->name, ops / 1e3, m->bytes >> 20,

@@ -49,15 +49,31 @@ static void attend_texts(const struct tower *t, const size_t *lens, size_t n, st
     }
 }
 
-/* s->x in and out: the rows of n texts, one text behind the other. */
-static void run_layer(const struct tower *t, const struct layer *l, const size_t *lens, size_t n, struct scratch *s)
+/* Raises the peaks of the channels that go into a product: x [rows, depth]. */
+static void note_peaks(const struct bert *m, size_t layer, enum bert_product p, const float *x, size_t rows,
+                       size_t depth)
 {
+    float *peaks = m->peaks ? m->peaks + bert_peaks_at(&m->config, layer, p) : NULL;
+    for (size_t i = 0; peaks && i < rows; i++)
+        for (size_t j = 0; j < depth; j++)
+            peaks[j] = fmaxf(peaks[j], fabsf(x[i * depth + j]));
+}
+
+/* s->x in and out: the rows of n texts, one text behind the other. */
+static void run_layer(const struct bert *m, size_t layer, const size_t *lens, size_t n, struct scratch *s)
+{
+    const struct tower *t = &m->tower;
+    const struct layer *l = &t->layers[layer];
     size_t width = t->width, rows = s->rows;
+    note_peaks(m, layer, BERT_QKV, s->x, rows, width);
     linear(t->k, NULL, &l->qkv, s->x, width, rows, s->packed, ACT_NONE, false, s->wide, 3 * width);
     attend_texts(t, lens, n, s);
+    note_peaks(m, layer, BERT_OUT, s->h, rows, width);
     linear(t->k, NULL, &l->out, s->h, width, rows, s->packed, ACT_NONE, true, s->x, width);
     norm_rows(t, &l->attention_norm, s->x, rows, s->x);
+    note_peaks(m, layer, BERT_UP, s->x, rows, width);
     linear(t->k, NULL, &l->up, s->x, width, rows, s->packed, t->act, false, s->wide, t->mlp);
+    note_peaks(m, layer, BERT_DOWN, s->wide, rows, t->mlp);
     linear(t->k, NULL, &l->down, s->wide, t->mlp, rows, s->packed, ACT_NONE, true, s->x, width);
     norm_rows(t, &l->mlp_norm, s->x, rows, s->x);
 }
@@ -117,7 +133,7 @@ static enum status run_group(const struct bert *m, const int32_t *ids, const siz
     if (states)
         memcpy(states, s->x, plane * sizeof *states);
     for (size_t i = 0; i < t->n_layers; i++) {
-        run_layer(t, &t->layers[i], lens, n, s);
+        run_layer(m, i, lens, n, s);
         if (states)
             memcpy(states + (i + 1) * plane, s->x, plane * sizeof *states);
     }
@@ -138,12 +154,14 @@ enum status bert_encode_group(const struct bert *m, const int32_t *ids, const si
                               float *out, struct error *err)
 {
     struct scratch s;
-    size_t rows = 0;
+    size_t rows = 0, longest = 0;
     enum status st = check_ids(m, ids, lens, n, err);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         rows += lens[i];
+        longest = lens[i] > longest ? lens[i] : longest;
+    }
     if (st == OK)
-        st = scratch_open(&m->tower, 1, rows, 0, 0, &s, err);
+        st = scratch_open(&m->tower, NULL, 1, rows, longest, 0, &s, err);
     if (st != OK)
         return st;
     st = run_group(m, ids, lens, n, states, &s, out, err);

@@ -1,9 +1,4 @@
-/* bert_encoder.c: BERT's family behind encoder.h.
- *
- * Which precision keeps this checkpoint's vectors is tried, as for CLIP (clip_probe.c): a fixed set of texts is encoded
- * in fp32, then in the faster precisions, fastest first; the first whose vectors all stay within a cosine of 0.995 is
- * taken. It is tried at every start, since a few short texts take no longer than packing the weights does. One
- * precision is in memory at a time. */
+/* bert_encoder.c: BERT's family behind encoder.h. */
 #include "model/bert_internal.h"
 
 #include "base/log.h"
@@ -13,104 +8,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAST_COSINE 0.995f
-
 static const char *const precisions[] = {[KERNEL_FP32] = "fp32", [KERNEL_BF16] = "bf16", [KERNEL_INT8] = "int8"};
 
-/* Short and long, of several scripts; a tokenizer that knows a script not at all gives unknown tokens for it. */
-static const char *const probe_texts[] = {
-    "a cat",
-    "happy birthday!",
-    "I am so tired of mondays",
-    "two hands making a heart",
-    "404 not found",
-    "Let's go get a beer after work, shall we? The last one was years ago.",
-    "ein müder Hund im Regen",
-    "estoy muy feliz por ti",
-    "с днём рождения",
-    "お誕生日おめでとう",
-    "मुझे नींद आ रही है",
-    "ok",
-};
-#define PROBE_TEXTS (sizeof probe_texts / sizeof *probe_texts)
-
-/* out: [PROBE_TEXTS, dim] */
-static enum status encode_probe(const struct bert *m, const struct tokenizer *tokenizer, float *out, struct error *err)
+const char *bert_precision_name(enum kernel_type type)
 {
-    size_t lens[PROBE_TEXTS];
-    for (size_t i = 0; i < PROBE_TEXTS; i++)
-        lens[i] = strlen(probe_texts[i]);
-    return bert_encode_texts(m, tokenizer, ENCODER_QUERY, probe_texts, lens, PROBE_TEXTS, out, err);
+    return precisions[type];
 }
 
-static float least_cosine(const float *a, const float *b, size_t dim)
+/* What a text's tokens and the model must agree on. */
+static enum status check_tokenizer(const struct bert *m, const struct tokenizer *tokenizer, struct error *err)
 {
-    float least = 1;
-    for (size_t i = 0; i < PROBE_TEXTS; i++) {
-        float dot = 0;
-        for (size_t j = 0; j < dim; j++)
-            dot += a[i * dim + j] * b[i * dim + j];
-        least = dot < least ? dot : least;
-    }
-    return least;
+    const struct bert_config *c = &m->config;
+    const struct tokenizer_info *info = tokenizer_info(tokenizer);
+    if (info->vocab_size > c->vocab)
+        return err_set(err, ERR_INVALID, "%s: the tokenizer has %zu tokens, the model's vocab_size is %zu", m->dir,
+                       info->vocab_size, c->vocab);
+    if (info->n_start + info->n_end >= c->max_tokens || (c->pooling == BERT_CLS && !info->n_start))
+        return err_set(err, ERR_INVALID, "%s: the tokenizer puts %zu tokens before and %zu behind a text%s", m->dir,
+                       info->n_start, info->n_end,
+                       c->pooling == BERT_CLS ? ", and the model is pooled by its first" : "");
+    return OK;
 }
 
-/* Opens the fastest precision that gives nearly the same in the place of *m, which is of fp32. */
-static enum status choose_precision(const char *dir, struct pool *pool, const struct tokenizer *tokenizer,
-                                    struct bert **m, struct error *err)
-{
-    size_t dim = (*m)->base.dim, at = 0;
-    char why[sizeof(*m)->why] = "this CPU has no faster instructions than fp32's";
-    bool good = true;
-    float *reference = malloc(2 * PROBE_TEXTS * dim * sizeof *reference);
-    enum status st = reference ? encode_probe(*m, tokenizer, reference, err) : err_no_memory(err, "probing %s", dir);
-    for (int p = KERNEL_INT8; st == OK && p > KERNEL_FP32; p--) {
-        float *other = reference + PROBE_TEXTS * dim, cosine = -1;
-        if (!kernels_faster((enum kernel_type)p))
-            continue;
-        bert_close(*m);
-        st = bert_weights_open(dir, (enum kernel_type)p, ISA_BEST, pool, m, err);
-        if (st == OK && encode_probe(*m, tokenizer, other, NULL) == OK)
-            cosine = least_cosine(reference, other, dim);
-        good = cosine >= LEAST_COSINE;
-        at += (size_t)snprintf(why + at, sizeof why - at, "%s%s: cosine to fp32 %.4f", at ? "; " : "", precisions[p],
-                               (double)cosine);
-        if (good)
-            break;
-    }
-    if (st == OK && !good) {
-        bert_close(*m);
-        st = bert_weights_open(dir, KERNEL_FP32, ISA_BEST, pool, m, err);
-    }
-    if (st == OK)
-        memcpy((*m)->why, why, sizeof why);
-    free(reference);
-    return st;
-}
-
-/* --- encoder.h --- */
-
+/* int8 is made after a look at what texts do in fp32. */
 static enum status open_asked(const char *dir, const char *precision, struct pool *pool,
                               const struct tokenizer *tokenizer, struct bert **m, struct error *err)
 {
-    int asked = KERNEL_FP32;
-    bool automatic = strcmp(precision, "auto") == 0;
-    for (int p = KERNEL_FP32; p <= KERNEL_INT8; p++)
-        asked = strcmp(precision, precisions[p]) == 0 ? p : asked;
-    enum status st = bert_weights_open(dir, (enum kernel_type)asked, ISA_BEST, pool, m, err);
-    if (st != OK)
-        return st;
-    snprintf((*m)->why, sizeof(*m)->why, "asked for");
-    const struct bert_config *c = &(*m)->config;
-    const struct tokenizer_info *info = tokenizer_info(tokenizer);
-    if (info->vocab_size > c->vocab)
-        return err_set(err, ERR_INVALID, "%s: the tokenizer has %zu tokens, the model's vocab_size is %zu", dir,
-                       info->vocab_size, c->vocab);
-    if (info->n_start + info->n_end >= c->max_tokens || (c->pooling == BERT_CLS && !info->n_start))
-        return err_set(err, ERR_INVALID, "%s: the tokenizer puts %zu tokens before and %zu behind a text%s", dir,
-                       info->n_start, info->n_end,
-                       c->pooling == BERT_CLS ? ", and the model is pooled by its first" : "");
-    return automatic ? choose_precision(dir, pool, tokenizer, m, err) : OK;
+    bool automatic = strcmp(precision, "auto") == 0, int8 = strcmp(precision, "int8") == 0;
+    enum kernel_type type = strcmp(precision, "bf16") == 0 ? KERNEL_BF16 : KERNEL_FP32;
+    enum status st = bert_weights_open(dir, type, ISA_BEST, pool, NULL, m, err);
+    if (st == OK)
+        st = check_tokenizer(*m, tokenizer, err);
+    if (st == OK && (automatic || int8))
+        st = bert_probe(m, dir, int8, pool, tokenizer, err);
+    if (st == OK && !automatic)
+        snprintf((*m)->why, sizeof(*m)->why, "asked for");
+    return st;
 }
 
 static void encoder_bert_close(struct encoder *e)

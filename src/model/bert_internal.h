@@ -4,7 +4,8 @@
  *     bert_weights.c  safetensors -> struct bert, packed for one precision
  *     bert.c          token ids -> vectors
  *     bert_texts.c    texts -> vectors, in groups
- *     bert_encoder.c  encoder.h: texts, and the choice of a precision */
+ *     bert_probe.c    which precision keeps this checkpoint's vectors
+ *     bert_encoder.c  encoder.h */
 #ifndef PEEL_MODEL_BERT_INTERNAL_H
 #define PEEL_MODEL_BERT_INTERNAL_H
 
@@ -53,12 +54,21 @@ struct bert {
     struct norm norm;                        /* of what goes in */
     struct matrix dense;                     /* [config.dense, width], fp32 */
     struct tokenizer *tokenizer;             /* NULL where only ids are encoded */
+    float *peaks;                            /* NULL, or to be raised by what is encoded: by one thread only */
     char why[160];                           /* the precision was chosen */
 };
 
-/* Without a tokenizer. Missing or misshapen tensors are named with expected and found shape. */
+/* What goes into the products of a layer: the queries', keys' and values', out, up, down. */
+enum bert_product { BERT_QKV, BERT_OUT, BERT_UP, BERT_DOWN };
+/* Of all layers' peaks, which are the largest magnitude of each channel that went into each product: how many floats,
+ * and where those of a product are. */
+size_t bert_peaks_count(const struct bert_config *c);
+size_t bert_peaks_at(const struct bert_config *c, size_t layer, enum bert_product p);
+
+/* Without a tokenizer. peaks: NULL, or those that texts reached in fp32, by which int8 loses much less. Missing or
+ * misshapen tensors are named with expected and found shape. */
 enum status bert_weights_open(const char *dir, enum kernel_type precision, enum kernel_isa most, struct pool *pool,
-                              struct bert **out, struct error *err) MUST_CHECK;
+                              const float *peaks, struct bert **out, struct error *err) MUST_CHECK;
 void bert_close(struct bert *m); /* NULL is fine */
 
 /* Ids of n texts, one text behind the other: 1..max_tokens each, as lens [n] says, each below vocab. out: [n,
@@ -75,5 +85,11 @@ enum status bert_encode_ids(const struct bert *m, const int32_t *ids, size_t n, 
 enum status bert_encode_texts(const struct bert *m, const struct tokenizer *tokenizer, enum encoder_role role,
                               const char *const *texts, const size_t *lens, size_t n, float *out,
                               struct error *err) MUST_CHECK;
+
+/* Opens another precision in the place of *m, which is of fp32 and *m's folder: int8, or the fastest that keeps its
+ * vectors, and says in `why` what was found. After a failure *m is what there is, or NULL. */
+enum status bert_probe(struct bert **m, const char *dir, bool int8, struct pool *pool,
+                       const struct tokenizer *tokenizer, struct error *err) MUST_CHECK;
+const char *bert_precision_name(enum kernel_type type); /* "int8" */
 
 #endif

@@ -50,7 +50,7 @@ enum status clip_encode_ids(const struct clip *m, const int32_t *ids, size_t n, 
     size_t end = end_of_text(&m->config, ids, n);
     size_t past = end > 0 && ids[0] == m->start_id ? 1 : 0, rows = end + 1 - past;
     struct scratch s;
-    enum status st = scratch_open(t, 1, rows, past, 0, &s, err);
+    enum status st = scratch_open(t, NULL, 1, rows, rows + past, 0, &s, err);
     if (st != OK)
         return st;
     for (size_t i = 0; i < rows; i++)
@@ -69,7 +69,7 @@ enum status clip_set_start(struct clip *m, int32_t id, struct error *err)
 {
     assert(id >= 0 && (size_t)id < m->config.vocab);
     struct scratch s;
-    enum status st = scratch_open(&m->text, 1, 1, 0, 0, &s, err);
+    enum status st = scratch_open(&m->text, NULL, 1, 1, 1, 0, &s, err);
     if (st != OK)
         return st;
     embed(m, id, 0, s.x);

@@ -27,7 +27,7 @@ static enum status encode(const struct clip *m, struct pool *pool, const float *
     size_t grid = clip_config_grid(c) * clip_config_grid(c), rows = grid + 1, depth = m->patches.k;
     size_t image = 3 * c->image_size * c->image_size, width = t->width;
     struct scratch s;
-    enum status st = scratch_open(t, n, rows, 0, depth, &s, err);
+    enum status st = scratch_open(t, pool, n, rows, rows, depth, &s, err);
     if (st != OK)
         return st;
     for (size_t i = 0; i < n; i++)

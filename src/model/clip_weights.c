@@ -16,30 +16,17 @@
 static float *smooth(struct weights *l, const char *const *names, size_t parts, size_t rows, size_t width,
                      struct norm *norm)
 {
-    if (l->k->type != KERNEL_INT8 || !l->base || l->status != OK)
+    if (l->k->type != KERNEL_INT8)
         return NULL;
-    float *s = calloc(width, sizeof *s), *row = malloc(width * sizeof *row);
-    if (!s || !row)
-        l->status = err_no_memory(l->err, "%s: packing %s", l->dir, names[0]);
-    for (size_t i = 0; l->status == OK && i < parts; i++) {
-        char full[WEIGHTS_NAME];
-        snprintf(full, sizeof full, "%s.weight", names[i]);
-        const struct tensor *t = weights_want(l, full, rows, width, 0, 0);
-        for (size_t r = 0; t && r < rows; r++) {
-            tensor_read(t, r * width, width, row);
-            for (size_t j = 0; j < width; j++)
-                s[j] = fabsf(row[j]) > s[j] ? fabsf(row[j]) : s[j];
-        }
-    }
+    float *s = weights_column_peaks(l, names, parts, rows, width);
     float *gain = (float *)norm->gain, *bias = (float *)norm->bias; /* ours, in l->base */
-    for (size_t j = 0; l->status == OK && j < width; j++) {
+    for (size_t j = 0; s && l->status == OK && j < width; j++) {
         float activation = 3 * fabsf(gain[j]) + fabsf(bias[j]);
         bool usual = activation > 1e-6f && activation < 1e6f && s[j] > 1e-6f && s[j] < 1e6f;
         s[j] = usual ? sqrtf(activation / s[j]) : 1;
         gain[j] /= s[j];
         bias[j] /= s[j];
     }
-    free(row);
     return s;
 }
 

@@ -121,21 +121,21 @@ void norm_rows(const struct tower *t, const struct norm *n, const float *x, size
 
 /* --- scratch --- */
 
-enum status scratch_open(const struct tower *t, size_t sequences, size_t rows, size_t past, size_t extra,
-                         struct scratch *out, struct error *err)
+enum status scratch_open(const struct tower *t, struct pool *pool, size_t sequences, size_t rows, size_t keys,
+                         size_t extra, struct scratch *out, struct error *err)
 {
     size_t m = sequences * rows, width = t->width, wide = 3 * width;
     wide = t->mlp > wide ? t->mlp : wide;
     size_t depth = t->mlp > width ? t->mlp : width;
     depth = extra > depth ? extra : depth;
-    size_t shares = sequences == 1 ? t->heads : 1;
+    size_t shares = pool && sequences == 1 ? t->heads : 1;
     size_t floats[] = {m * width,
                        m * width,
                        m * (extra > wide ? extra : wide),
                        sequences * width,
                        sequences * wide,
                        rows_bytes(t->k, m, depth) / sizeof(float),
-                       shares * attention_floats(t, rows + past)};
+                       shares * attention_floats(t, keys)};
     size_t total = 0;
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
         total += floats[i] = round_up(floats[i], KERNEL_ALIGN / sizeof(float));

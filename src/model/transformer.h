@@ -43,8 +43,10 @@ struct scratch {
     float *attention;
     size_t sequences, rows;
 };
-enum status scratch_open(const struct tower *t, size_t sequences, size_t rows, size_t past, size_t extra,
-                         struct scratch *out, struct error *err) MUST_CHECK;
+/* keys: of the longest sequence, with what is before it. extra: a depth of products beside the tower's. pool: what
+ * attention_run will be given. */
+enum status scratch_open(const struct tower *t, struct pool *pool, size_t sequences, size_t rows, size_t keys,
+                         size_t extra, struct scratch *out, struct error *err) MUST_CHECK;
 void scratch_close(struct scratch *s);
 
 /* c = (or +=) act(x w^T + bias) for the panels first..last-1, over the pool; x is packed. */
@@ -73,7 +75,7 @@ struct attention {
     float *memory;
     size_t share_floats; /* of memory for one share; 0: shares run one after the other */
 };
-/* Uses s->attention, which must be for as many sequences and for rows as many or more. */
+/* One sequence is spread over the pool by its heads. */
 void attention_run(struct attention *a, size_t sequences, struct pool *pool, struct scratch *s);
 
 /* Row by row of x [m, width]; out may be x. */

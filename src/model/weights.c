@@ -1,6 +1,7 @@
 #include "model/weights.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,24 @@ void weights_norm(struct weights *l, const char *name, size_t width, struct norm
     out->gain = weights_floats(l, full, width, 0);
     snprintf(full, sizeof full, "%s.bias", name);
     out->bias = weights_floats(l, full, width, 0);
+}
+
+float *weights_column_peaks(struct weights *l, const char *const *names, size_t parts, size_t rows, size_t width)
+{
+    float *peaks = l->base && l->status == OK ? calloc(2 * width, sizeof *peaks) : NULL, *row = peaks + width;
+    if (!peaks && l->base && l->status == OK)
+        l->status = err_no_memory(l->err, "%s: packing %s", l->dir, names[0]);
+    for (size_t i = 0; peaks && i < parts; i++) {
+        char full[WEIGHTS_NAME];
+        snprintf(full, sizeof full, "%s.weight", names[i]);
+        const struct tensor *t = weights_want(l, full, rows, width, 0, 0);
+        for (size_t r = 0; t && r < rows; r++) {
+            tensor_read(t, r * width, width, row);
+            for (size_t j = 0; j < width; j++)
+                peaks[j] = fabsf(row[j]) > peaks[j] ? fabsf(row[j]) : peaks[j];
+        }
+    }
+    return peaks;
 }
 
 /* A matrix made of `parts` tensors of equal height, one below the other. */

@@ -53,6 +53,9 @@ void weights_norm(struct weights *l, const char *name, size_t width, struct norm
  * the first are the depth. columns: [depth], by which the weights are multiplied, or NULL. */
 void weights_matrix(struct weights *l, const char *const *names, size_t parts, const size_t dims[4], bool bias,
                     const float *columns, struct matrix *out);
+/* The largest |weight| of each column of name.weight [rows, width], all one below the other: [width], malloc'ed. NULL
+ * in the first pass and after a failure. */
+float *weights_column_peaks(struct weights *l, const char *const *names, size_t parts, size_t rows, size_t width);
 /* name.weight [n, depth] */
 void weights_linear(struct weights *l, const char *name, size_t n, size_t depth, bool bias, struct matrix *out);
 
