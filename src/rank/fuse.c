@@ -3,6 +3,7 @@
 
 #include "rank/fusion_weights.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,10 +77,19 @@ static size_t merge_documents(struct fused *all, size_t n)
     return merged;
 }
 
+/* Sets its confidence. What is only alike, and not enough, is left out; what has the query's letters stays. */
+static bool is_worth_showing(struct fused *f, const struct leg_hits *hits, const struct fusion_fit *fit)
+{
+    if (!hits[LEG_sentence].n)
+        return true;
+    f->item.confidence = 1 / (1 + exp(-(fit->slope * f->item.score + fit->offset)));
+    return f->found & ~(1u << LEG_sentence) || f->item.confidence >= RANK_LEAST_CONFIDENCE;
+}
+
 enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const double *weights, struct arena *a,
                  struct ranking *out, struct error *err)
 {
-    const double *learnt = fusion_weights[kind_of(q)];
+    const struct fusion_fit *fit = &fusion_fits[kind_of(q)];
     size_t n = 0, filled = 0;
     double least[LEG_COUNT] = {0}; /* what a leg adds to a document that it did not find */
     for (size_t leg = 0; leg < LEG_COUNT; leg++)
@@ -92,7 +102,7 @@ enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const 
         for (size_t i = 0; i < hits[leg].n; i++) {
             struct fused *f = &all[filled++];
             *f = (struct fused){.item = hits[leg].items[i], .found = 1u << leg};
-            f->values[leg] = weights[leg] * learnt[leg] * value_of(leg, &hits[leg], f->item.score);
+            f->values[leg] = weights[leg] * fit->weights[leg] * value_of(leg, &hits[leg], f->item.score);
             if (legs[leg]->scale == LEG_SCALE_OWN && (i == 0 || f->values[leg] < least[leg]))
                 least[leg] = f->values[leg];
         }
@@ -104,8 +114,10 @@ enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const 
             all[i].item.score += all[i].found & 1u << leg ? all[i].values[leg] : legs[leg]->ranks_all ? least[leg] : 0;
     }
     qsort(all, n, sizeof *all, by_fused_score);
+    size_t kept = 0;
     for (size_t i = 0; i < n; i++)
-        items[i] = all[i].item;
-    rank_cut_page(q, items, n, out);
+        if (is_worth_showing(&all[i], hits, fit))
+            items[kept++] = all[i].item;
+    rank_cut_page(q, items, kept, out);
     return OK;
 }

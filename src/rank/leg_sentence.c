@@ -1,6 +1,7 @@
 /* leg_sentence.c: by what a document is called and said to be, as a model of sentences understands it: how alike the
  * query is to its most alike phrase, a title or a keyword, and to all of them together, the mean of both. The one knows
- * that "let's get a beer" has a beer in it, the other what the picture is about. */
+ * that "let's get a beer" has a beer in it, the other what the picture is about. 0 is as unlike as texts are that have
+ * nothing to do with each other, 1 the same. */
 #include "rank/leg.h"
 
 #include "base/utf8.h"
@@ -65,7 +66,8 @@ static enum status join(const struct rank_model *m, const float *query, struct v
     qsort(near, n_near, sizeof *near, by_id);
     for (size_t i = 0; i < n; i++) {
         double whole = cosine_to(m, query, phrases[i].id, near, n_near, vector);
-        double score = ((double)phrases[i].score + whole) / 2 + (phrases[i].exact ? EXACT : 0);
+        double cosine = ((double)phrases[i].score + whole) / 2;
+        double score = (cosine - m->unlike) / (1 - m->unlike) + (phrases[i].exact ? EXACT : 0);
         out->items[i] = (struct ranked){.id = phrases[i].id, .score = score};
     }
     qsort(out->items, n, sizeof *out->items, best_first);

@@ -26,6 +26,11 @@ uint32_t meanings_entry(const struct meanings *x, const char *word)
     return *entry_place(x, word);
 }
 
+uint32_t meanings_rank(const struct meanings *x, const char *word, size_t len)
+{
+    return lexicon_find(x->lexicon, word, len);
+}
+
 uint32_t meanings_letters(const char *word, size_t len)
 {
     uint32_t set = 0;

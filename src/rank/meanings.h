@@ -28,4 +28,7 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, co
                             size_t most, struct arena *a, struct meaning_hit **out, size_t *n, const char **corrected,
                             struct error *err) MUST_CHECK;
 
+/* How many English words are more frequent than this one, in small letters; UINT32_MAX: it is unknown. */
+uint32_t meanings_rank(const struct meanings *x, const char *word, size_t len);
+
 #endif

@@ -357,6 +357,17 @@ void phrases_set(struct phrases *p, const struct phrase_text *phrase, const void
     pthread_rwlock_unlock(&p->lock);
 }
 
+void phrases_languages(struct phrases *p, const char *text, size_t len, struct language_set *out)
+{
+    pthread_rwlock_rdlock(&p->lock);
+    for (unsigned i = 0; i < LANGUAGE_COUNT; i++) {
+        uint32_t number = phrases_find(&p->lists[i], text, len);
+        if (number && p->lists[i].phrases[number - 1].n)
+            language_set_add(out, i);
+    }
+    pthread_rwlock_unlock(&p->lock);
+}
+
 struct phrases_count phrases_count(struct phrases *p)
 {
     struct phrases_count c = {0};

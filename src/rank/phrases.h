@@ -47,6 +47,9 @@ void phrases_set(struct phrases *p, const struct phrase_text *phrase, const void
  * out: [dim]. False: none of them has a vector. */
 bool phrases_mean(struct phrases *p, int64_t id, float *out);
 
+/* Adds the languages that have this very phrase, of a document that is there; `text` as text_lower makes it. */
+void phrases_languages(struct phrases *p, const char *text, size_t len, struct language_set *out);
+
 struct phrase_query {
     const float *vector; /* [dim], L2-normalised */
     const char *text;    /* what it is of */

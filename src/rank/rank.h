@@ -24,6 +24,7 @@
 #define RANK_MAX_LIMIT  1000
 #define RANK_MAX_OFFSET 100000
 #define RANK_WINDOW     1000 /* how deep searches with min_score or like look */
+#define RANK_LEAST_CONFIDENCE 0.05 /* of results that are only alike in meaning */
 #define RANK_DEPTH      200  /* results of each leg that are fused; deeper ones hardly count, and each costs time */
 
 struct rank_query {
@@ -46,6 +47,7 @@ struct rank_model {
     const struct encoder *encoder; /* NULL until it is ready, as is `vectors` */
     struct vectors *vectors;
     struct phrases *phrases; /* NULL where it has none */
+    double unlike;           /* with phrases: the cosine of texts that have nothing to do with each other */
 };
 
 struct rank_times {
@@ -66,7 +68,8 @@ struct rank_sources {
 struct ranked {
     int64_t id;
     const char *filename; /* NULL until the page is named */
-    double score;         /* higher is better; BM25, cosine, or fused ranks, by algorithm */
+    double score;         /* higher is better; BM25, cosine, or what legs say together, by algorithm */
+    double confidence;    /* that it fits, 0..1, so that of those with 0.8 four in five do; 0: nothing is said */
 };
 
 struct ranking {

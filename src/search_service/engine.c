@@ -380,7 +380,8 @@ void engine_fill_model(struct engine_model *m, struct rank_sources *out)
                                                      .state = engine_state_name(engine_model_state(m)),
                                                      .encoder = ready ? m->encoder : NULL,
                                                      .vectors = ready ? atomic_load(&m->vectors) : NULL,
-                                                     .phrases = ready ? atomic_load(&m->phrases) : NULL};
+                                                     .phrases = ready ? atomic_load(&m->phrases) : NULL,
+                                                     .unlike = m->unlike};
 }
 
 static bool knows(const struct engine_model *m, unsigned language)
@@ -415,6 +416,18 @@ void engine_fill_sources(struct engine *e, unsigned language, struct rank_source
 unsigned engine_threads(const struct engine *e)
 {
     return e->pool ? pool_threads(e->pool) + 1 : 1;
+}
+
+struct phrases *engine_phrases(struct engine *e)
+{
+    struct engine_model *chosen = NULL;
+    for (size_t i = 0; i < atomic_load(&e->n_models); i++) {
+        struct engine_model *m = e->models[i];
+        if (engine_model_state(m) == ENGINE_READY && atomic_load(&m->phrases) &&
+            (!chosen || encoder_trust(m->encoder, false) > encoder_trust(chosen->encoder, false)))
+            chosen = m;
+    }
+    return chosen ? atomic_load(&chosen->phrases) : NULL;
 }
 
 const struct engine_times *engine_times(const struct engine *e)

@@ -86,6 +86,8 @@ void engine_model_info(const struct engine_model *m, struct buf *out);
 /* Sets what the engine knows of `sources`: the models of all legs and what they share. A leg's model is its default, or,
  * for a query in a language that this does not know, another one of the leg that is ready and does. */
 void engine_fill_sources(struct engine *e, unsigned language, struct rank_sources *out);
+/* The phrases of the model that knows the most languages; NULL: there is none. */
+struct phrases *engine_phrases(struct engine *e);
 /* Searches with this model in the place of its leg's default. */
 void engine_fill_model(struct engine_model *m, struct rank_sources *out);
 

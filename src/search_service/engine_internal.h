@@ -17,6 +17,7 @@ struct engine_model {
     const struct encoder_class *class; /* as far as config.json tells */
     atomic_int state;                  /* enum engine_state; READY is stored after all that searches read */
     struct encoder *encoder;
+    double unlike; /* the cosine of texts that have nothing to do with each other; set with `phrases` */
     struct vectors *_Atomic vectors; /* set before they are filled, so that a removal meanwhile reaches them */
     struct phrases *_Atomic phrases; /* likewise; NULL where the model encodes images */
     int64_t saved_generation;        /* of the snapshot on disk, -1 for none; background thread only */

@@ -5,10 +5,11 @@
 #include "base/log.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define BATCH      64u
-#define PAGE       1000u
-#define PAGE_BYTES (512u << 20) /* a page of documents, with their words */
+#define PAGE       100u
+#define PAGE_BYTES (64u << 20) /* a page of documents, with their words */
 
 static bool knows(const struct engine_model *m, unsigned language)
 {
@@ -42,6 +43,29 @@ static enum status read_page(struct engine *e, struct phrases *p, int64_t *after
     return st;
 }
 
+/* Models differ in what they call unlike: a cosine near 0 or, as those of the E5 family do, near 0.8. */
+static enum status measure_unlike(struct engine_model *m, struct error *err)
+{
+    static const char *const texts[] = {"cat",         "tax return",  "violin",  "heavy rain", "good morning", "battery",
+                                        "mountain",    "pizza",       "so sad",  "rocket",     "wedding",      "no idea",
+                                        "dentist",     "football",    "birthday cake", "envelope"};
+    enum { N = sizeof texts / sizeof *texts };
+    size_t lens[N], dim = encoder_dim(m->encoder);
+    double sum = 0;
+    float *vectors = malloc(N * dim * sizeof *vectors);
+    for (size_t i = 0; i < N; i++)
+        lens[i] = strlen(texts[i]);
+    enum status st = vectors ? encoder_embed_texts(m->encoder, ENCODER_QUERY, texts, lens, N, vectors, err)
+                             : err_no_memory(err, "%d vectors", N);
+    for (size_t i = 0; i < N && st == OK; i++)
+        for (size_t k = 0; k < i * dim; k++)
+            sum += (double)vectors[i * dim + k % dim] * (double)vectors[k];
+    double unlike = sum / (N * (N - 1) / 2.0);
+    m->unlike = st == OK && unlike > 0 ? (unlike < 0.95 ? unlike : 0.95) : 0;
+    free(vectors);
+    return st == ERR_NO_MEMORY ? st : OK; /* a model of few words may know none of these */
+}
+
 enum status engine_load_phrases(struct engine *e, struct engine_model *m, struct error *err)
 {
     struct language_set languages = languages_of(e, m);
@@ -49,7 +73,9 @@ enum status engine_load_phrases(struct engine *e, struct engine_model *m, struct
     int64_t after = 0;
     if (m->class->source != ENCODER_WORDS || atomic_load(&m->phrases))
         return OK;
-    enum status st = phrases_open(encoder_dim(m->encoder), &languages, &p, err);
+    enum status st = measure_unlike(m, err);
+    if (st == OK)
+        st = phrases_open(encoder_dim(m->encoder), &languages, &p, err);
     if (st != OK)
         return st;
     atomic_store(&m->phrases, p); /* from here on it is told of changes */

@@ -4,6 +4,7 @@
 #include "base/json_out.h"
 #include "base/utf8.h"
 #include "rank/leg.h"
+#include "rank/query_language.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -127,11 +128,11 @@ static enum status read_subject(struct search_service *s, const struct http_requ
     return OK;
 }
 
-/* `lang`: the language whose words are preferred. */
+/* `lang`: what is said of the query's language; LANGUAGE_OTHER where nothing is. */
 static enum status read_language(const struct http_request *req, unsigned *out, struct error *err)
 {
     const char *tag;
-    *out = LANGUAGE_en;
+    *out = LANGUAGE_OTHER;
     enum status st = optional(req, "lang", &tag, err);
     if (st != OK || !tag)
         return st;
@@ -140,6 +141,18 @@ static enum status read_language(const struct http_request *req, unsigned *out, 
                        tag);
     *out = language_number(tag);
     return OK;
+}
+
+static unsigned language_of(struct search_service *s, const struct rank_query *q, struct arena *a)
+{
+    struct query_language_ask ask = {.text = q->text,
+                                     .len = q->text_len,
+                                     .hint = q->language,
+                                     .words = catalog_meanings(s->catalog),
+                                     .phrases = engine_phrases(s->engine)};
+    if (q->like)
+        return q->language ? q->language : LANGUAGE_en;
+    return query_language(&ask, a);
 }
 
 static enum status read_filter(const struct http_request *req, struct sticker_filter *out, struct error *err)
@@ -167,6 +180,8 @@ static void write_answer(const struct rank_algorithm *algorithm, const struct ra
         json_put_string(out, r->items[i].filename);
         buf_puts(out, ",\"score\":");
         json_put_score(out, r->items[i].score);
+        if (r->items[i].confidence > 0)
+            buf_printf(out, ",\"confidence\":%.2f", r->items[i].confidence);
         buf_putc(out, '}');
     }
     buf_printf(out, "],\"algorithm\":\"%s\",\"model\":", algorithm->name);
@@ -221,13 +236,14 @@ void handle_search(void *ctx, const struct http_request *req, struct http_respon
     q.limit = (size_t)limit;
     q.offset = (size_t)offset;
     memcpy(sources.weights, s->cfg.weights, sizeof sources.weights);
-    engine_fill_sources(s->engine, q.language, &sources);
-    if (model)
-        engine_fill_model(model, &sources);
     struct arena arena;
     struct ranking ranking;
     struct buf out;
     arena_init(&arena, SEARCH_MAX);
+    q.language = language_of(s, &q, &arena);
+    engine_fill_sources(s->engine, q.language, &sources);
+    if (model)
+        engine_fill_model(model, &sources);
     buf_init(&out, ANSWER_MAX);
     struct label_test passing;
     if (!sticker_filter_is_none(&q.filter) && (st = catalog_test_begin(s->catalog, &q.filter, &passing, &err)) == OK)

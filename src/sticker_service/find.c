@@ -15,7 +15,7 @@
 
 struct hit {
     const char *filename;
-    double score;
+    double score, confidence;
 };
 
 struct found {
@@ -56,6 +56,7 @@ static enum status find_read_answer(const struct find_query *query, json_t *peer
             return err_set(err, ERR_CORRUPT, "results[%zu].filename of SearchService is not a filename", i);
         found->hits[i].filename = json_string_value(name);
         found->hits[i].score = json_number_value(json_object_get(item, "score"));
+        found->hits[i].confidence = json_number_value(json_object_get(item, "confidence"));
     }
     found->n = n;
     const json_t *total = json_object_get(peer, "total");
@@ -151,7 +152,7 @@ static enum status find_by_own_words(struct sticker_service *s, const struct htt
     if (!found->hits)
         return err_no_memory(err, "%zu results", found->n);
     for (size_t i = 0; i < found->n; i++)
-        found->hits[i] = (struct hit){hits[i].filename, hits[i].score};
+        found->hits[i] = (struct hit){.filename = hits[i].filename, .score = hits[i].score};
     return OK;
 }
 
@@ -192,7 +193,7 @@ static enum status join_stickers(struct sticker_service *s, const struct found *
         /* What was deleted or changed here is not yet so there. */
         if (stickers[i].filename &&
             sticker_filter_passes(filter, stickers[i].pack, stickers[i].rating, stickers[i].animated))
-            out->results[out->n++] = (struct find_result){&stickers[i], found->hits[i].score};
+            out->results[out->n++] = (struct find_result){&stickers[i], found->hits[i].score, found->hits[i].confidence};
     return status;
 }
 

@@ -22,6 +22,7 @@ struct find_query {
 struct find_result {
     const struct sticker *sticker; /* without its words */
     double score;                  /* higher is better; comparable within one answer only */
+    double confidence;             /* that it fits, 0..1; 0: SearchService did not say */
 };
 struct find_answer {
     struct find_result *results; /* best first; stickers that were deleted are left out */

@@ -25,6 +25,8 @@ static void search_write_answer(const struct find_query *query, const struct fin
         json_put_string(out, k->filename);
         buf_puts(out, ",\"score\":");
         json_put_score(out, answer->results[i].score);
+        if (answer->results[i].confidence > 0)
+            buf_printf(out, ",\"confidence\":%.2f", answer->results[i].confidence);
         buf_puts(out, ",\"url\":\"");
         media_url(out, k->filename, k->sha256, 0);
         buf_puts(out, "\",\"thumbnail\":\"");
