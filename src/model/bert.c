@@ -11,7 +11,7 @@
 static enum status read_row(const struct bert *m, const struct tensor *table, size_t i, float *out, struct error *err)
 {
     size_t width = m->tower.width;
-    tensor_read(table, i * width, width, out);
+    tensor_read_row(table, i, out);
     if (weights_finite(out, width))
         return OK;
     return err_set(err, ERR_CORRUPT, "%s: tensor %s: row %zu: expected finite numbers, found NaN or infinity", m->dir,

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #define MAX_NAME       512u
 #define MAX_INDEX_FILE (16u << 20)
+#define ROWS_MAPPED    512u
 
 struct safetensors {
     struct os_map *maps; /* [n_maps] */
@@ -107,7 +109,7 @@ static int tensors_by_name(const void *a, const void *b)
 
 /* Adds one file's tensors. The parsed header joins s->headers, whether or not the rest goes well. */
 static enum status add_file(struct safetensors *s, const char *file, const unsigned char *data, size_t len,
-                            struct error *err)
+                            bool is_mapped, struct error *err)
 {
     uint64_t header_len = 0;
     if (len < 8)
@@ -144,7 +146,7 @@ static enum status add_file(struct safetensors *s, const char *file, const unsig
         enum status st = parse_tensor(file, name, entry, data + 8 + header_len, len - 8 - header_len, &first[n], err);
         if (st != OK)
             return st;
-        n++;
+        first[n++].is_mapped = is_mapped;
     }
     if (n)
         qsort(first, n, sizeof *first, by_place);
@@ -187,7 +189,7 @@ enum status safetensors_open_memory(const char *name, const void *data, size_t l
     if (!s)
         return err_no_memory(err, "%s", name);
     s->n_maps = 1; /* with an empty mapping: the bytes are the caller's */
-    enum status st = add_file(s, name, data, len, err);
+    enum status st = add_file(s, name, data, len, false, err);
     if (st == OK)
         st = sort_names(s, name, err);
     if (st != OK) {
@@ -204,7 +206,7 @@ static enum status add_path(struct safetensors *s, const char *path, struct erro
     if (st != OK)
         return st;
     s->n_maps++;
-    return add_file(s, path, s->maps[s->n_maps - 1].data, s->maps[s->n_maps - 1].len, err);
+    return add_file(s, path, s->maps[s->n_maps - 1].data, s->maps[s->n_maps - 1].len, true, err);
 }
 
 static bool plain_name(const char *name)
@@ -402,6 +404,17 @@ void tensor_release(const struct tensor *t)
     uintptr_t from = ((uintptr_t)t->data + page - 1) / page * page;
     uintptr_t to = ((uintptr_t)t->data + t->bytes) / page * page;
     /* Only whole pages of this tensor, which is inside a read-only file mapping: nothing can be lost. */
-    if (to > from)
+    if (t->is_mapped && to > from)
         (void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+void tensor_read_row(const struct tensor *t, size_t row, float *out)
+{
+    assert(t->n_dims == 2 && row < t->dims[0]);
+    tensor_read(t, row * (size_t)t->dims[1], (size_t)t->dims[1], out);
+    struct tensor *own = (struct tensor *)(uintptr_t)t; /* it is ours, or the caller's own */
+    if (atomic_fetch_add_explicit(&own->rows_read, 1, memory_order_relaxed) + 1 < ROWS_MAPPED)
+        return;
+    atomic_store_explicit(&own->rows_read, 0, memory_order_relaxed);
+    tensor_release(t);
 }

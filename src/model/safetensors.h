@@ -34,6 +34,8 @@ struct tensor {
     uint64_t dims[TENSOR_MAX_DIMS];
     const unsigned char *data;
     size_t bytes;
+    bool is_mapped;             /* a file of its own is behind it, not memory of somebody's */
+    _Atomic uint32_t rows_read; /* by tensor_read_row, since pages were given back */
 };
 
 struct safetensors;
@@ -58,7 +60,12 @@ static inline bool tensor_is_float(const struct tensor *t)
 }
 /* Elements [from, from + count) as the nearest float32. The type must not be TENSOR_OTHER, the range must be inside. */
 void tensor_read(const struct tensor *t, size_t from, size_t count, float *out);
-/* Tells the kernel that the tensor's pages are not needed any more (they are read again if touched). */
+/* Row `row` of a tensor of two dimensions, for tables that stay in the file. A row that is read makes the system map
+ * 64 KiB around it, which count as memory of this process, so now and then all of them are given back: some 32 MB
+ * remain at most, and what is read again comes from the system's cache of files. Thread-safe. */
+void tensor_read_row(const struct tensor *t, size_t row, float *out);
+/* Tells the kernel that the tensor's pages are not needed any more (they are read again if touched). Nothing happens
+ * where no file is behind it. */
 void tensor_release(const struct tensor *t);
 
 #endif

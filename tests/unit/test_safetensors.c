@@ -228,9 +228,85 @@ static void config_defaults_and_bounds(void **state)
             fail_msg("%s: expected \"%s\", found \"%s\"", bad[i].json, bad[i].says, err.message);
 }
 
+/* MiB of this process that are pages of files. */
+static size_t mapped_mib(void)
+{
+    size_t size, resident, shared;
+    FILE *f = fopen("/proc/self/statm", "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%zu %zu %zu", &size, &resident, &shared), 3);
+    fclose(f);
+    return shared * (size_t)sysconf(_SC_PAGESIZE) >> 20;
+}
+
+/* The table's numbers are `all`, and 1 the last one. */
+static void read_all_rows(const struct safetensors *s, size_t rows, size_t width, float all)
+{
+    const struct tensor *t = safetensors_find(s, "t");
+    float *row = malloc(width * sizeof *row);
+    assert_non_null(row);
+    for (size_t i = 0; i < rows; i++) {
+        tensor_read_row(t, i, row);
+        assert_true(row[0] == all && row[width - 1] == (i == rows - 1 ? 1 : all));
+    }
+    tensor_read_row(t, rows / 2, row);
+    assert_true(row[0] == all);
+    free(row);
+}
+
+/* A table of 96 MiB, a row of which has 64 KiB. */
+static void rows_of_a_file_do_not_fill_memory(void **state)
+{
+    (void)state;
+    const char *header = "{\"t\":{\"dtype\":\"F32\",\"shape\":[1536,16384],\"data_offsets\":[0,100663296]}}";
+    const float one = 1;
+    char dir[64], path[128];
+    size_t len;
+    struct safetensors *s;
+    struct error err;
+    unsigned char *f = make_file(header, 0, &len);
+    tmp_make(dir, sizeof dir);
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(f, 1, len, file), len);
+    assert_int_equal(fseek(file, (long)(len + 100663296 - sizeof one), SEEK_SET), 0);
+    assert_int_equal(fwrite(&one, sizeof one, 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(safetensors_open(dir, &s, &err), OK);
+    size_t before = mapped_mib();
+    read_all_rows(s, 1536, 16384, 0);
+    assert_true(mapped_mib() < before + 64);
+    safetensors_close(s);
+    free(f);
+    tmp_remove(dir);
+}
+
+/* Memory that was lent is never given back to the system, which would make it zeros. */
+static void rows_of_lent_memory_stay(void **state)
+{
+    (void)state;
+    const char *header = "{\"t\":{\"dtype\":\"F32\",\"shape\":[1536,1024],\"data_offsets\":[0,6291456]}}";
+    const float one = 1;
+    size_t len;
+    struct safetensors *s;
+    struct error err;
+    unsigned char *f = make_file(header, 6291456, &len);
+    for (size_t i = len - 6291456; i < len; i += sizeof one)
+        memcpy(f + i, &one, sizeof one);
+    assert_int_equal(safetensors_open_memory("m", f, len, &s, &err), OK);
+    read_all_rows(s, 1536, 1024, 1);
+    safetensors_close(s);
+    free(f);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_all_types), cmocka_unit_test(refuses_lies),
-                                       cmocka_unit_test(reads_shards), cmocka_unit_test(config_defaults_and_bounds)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_all_types),
+                                       cmocka_unit_test(refuses_lies),
+                                       cmocka_unit_test(reads_shards),
+                                       cmocka_unit_test(config_defaults_and_bounds),
+                                       cmocka_unit_test(rows_of_a_file_do_not_fill_memory),
+                                       cmocka_unit_test(rows_of_lent_memory_stay)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
