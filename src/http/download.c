@@ -22,8 +22,8 @@ struct sink {
     CURL *curl;
     struct buf *memory; /* or */
     int fd;
-    uint64_t at; /* bytes of the file that are there */
-    bool started, too_large, disk_failed;
+    uint64_t at;                                     /* bytes of the file that are there */
+    bool started, too_large, disk_failed, no_answer; /* no_answer: not even to the wish to connect */
     const struct http_download *d;
     int64_t progress_us;
     bool cancelled;
@@ -115,6 +115,9 @@ static enum status download_perform(struct sink *s, const char *url, bool *retry
     curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, reason);
     CURLcode rc = curl_easy_perform(s->curl);
     curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_off_t connected = 0;
+    curl_easy_getinfo(s->curl, CURLINFO_CONNECT_TIME_T, &connected);
+    s->no_answer = rc == CURLE_OPERATION_TIMEDOUT && !connected;
     *retry = false;
     if (s->cancelled)
         return err_set(err, ERR_CANCELLED, "%s: stopped", url);
@@ -151,7 +154,8 @@ enum status http_fetch(const char *url, const char *token, struct buf *out, stru
         bool retry;
         enum status st = download_perform(&s, url, &retry, err);
         curl_easy_cleanup(s.curl);
-        if (st == OK || !retry || attempt + 1 == ATTEMPTS)
+        /* Where packets vanish, as behind some firewalls, each attempt would take ten seconds. */
+        if (st == OK || !retry || s.no_answer || attempt + 1 == ATTEMPTS)
             return st;
         buf_reset(out);
         download_pause_before(attempt);
