@@ -166,7 +166,9 @@ static void choose_default(struct engine *e, enum leg_number leg)
     struct engine_model *asked = e->cfg.model && *e->cfg.model ? engine_find(e, e->cfg.model) : NULL;
     struct engine_model *known = engine_find(e, remembered);
     struct engine_model *m = asked && asked->class->leg == leg ? asked : known;
-    atomic_store(&e->defaults[leg], m && m->class->leg == leg ? m : first_model(e, leg));
+    bool chosen = m && m->class->leg == leg;
+    atomic_store(&e->chosen[leg], chosen);
+    atomic_store(&e->defaults[leg], chosen ? m : first_model(e, leg));
     arena_free(&a);
 }
 
@@ -283,6 +285,7 @@ enum status engine_use(struct engine *e, const char *id, struct engine_model **o
     int failed = ENGINE_FAILED;
     atomic_compare_exchange_strong(&m->state, &failed, ENGINE_WAITING);
     atomic_store(&e->defaults[leg], m);
+    atomic_store(&e->chosen[leg], true);
     worker_wake(e->worker);
     *out = m;
     return OK;
@@ -389,16 +392,26 @@ static bool knows(const struct engine_model *m, unsigned language)
     return engine_model_state(m) == ENGINE_READY && encoder_trust(m->encoder, language == LANGUAGE_en) > 0;
 }
 
+/* A model of a leg that knows a language, best one that knows no other; NULL: none is ready. */
+static struct engine_model *knowing(struct engine *e, enum leg_number leg, unsigned language)
+{
+    struct engine_model *found = NULL;
+    for (size_t i = 0; i < atomic_load(&e->n_models); i++) {
+        struct engine_model *m = e->models[i];
+        if (m->class->leg == leg && knows(m, language) && (!found || !knows(m, LANGUAGE_OTHER)))
+            found = m;
+    }
+    return found;
+}
+
 /* Of a leg, for a language; NULL: no model serves the leg. */
 static struct engine_model *model_for(struct engine *e, enum leg_number leg, unsigned language)
 {
-    struct engine_model *chosen = engine_default(e, leg);
-    if (!chosen || engine_model_state(chosen) != ENGINE_READY || knows(chosen, language))
-        return chosen;
-    for (size_t i = 0; i < atomic_load(&e->n_models); i++)
-        if (e->models[i]->class->leg == leg && knows(e->models[i], language))
-            return e->models[i];
-    return chosen;
+    struct engine_model *standard = engine_default(e, leg), *other = knowing(e, leg, language);
+    if (!other || (standard && atomic_load(&e->chosen[leg]) &&
+                   (engine_model_state(standard) != ENGINE_READY || knows(standard, language))))
+        return standard;
+    return other;
 }
 
 void engine_fill_sources(struct engine *e, unsigned language, struct rank_sources *out)

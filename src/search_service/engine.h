@@ -83,8 +83,9 @@ enum status engine_model_status(struct engine *e, struct engine_model *m, struct
 void engine_model_info(const struct engine_model *m, struct buf *out);
 
 /* --- searching --- */
-/* Sets what the engine knows of `sources`: the models of all legs and what they share. A leg's model is its default, or,
- * for a query in a language that this does not know, another one of the leg that is ready and does. */
+/* Sets what the engine knows of `sources`: the models of all legs and what they share. A leg's model is the
+ * default that somebody chose; where nobody did, or it does not know the query's language, one that is ready and does,
+ * best one that knows no other language. */
 void engine_fill_sources(struct engine *e, unsigned language, struct rank_sources *out);
 /* The phrases of the model that knows the most languages; NULL: there is none. */
 struct phrases *engine_phrases(struct engine *e);

@@ -109,9 +109,10 @@ static enum status follow_defaults(struct engine *e, struct error *err)
             continue;
         struct engine_model *m = engine_find(e, id);
         snprintf(e->settings[leg], sizeof e->settings[leg], "%s", id);
-        if (m && m->class->leg == leg)
+        if (m && m->class->leg == leg) {
             atomic_store(&e->defaults[leg], m);
-        else
+            atomic_store(&e->chosen[leg], true);
+        } else
             log_warn("model %s, the default now, is not here", id);
     }
     arena_free(&a);
