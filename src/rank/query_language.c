@@ -121,16 +121,19 @@ static void add_phrases(struct evidence *e, const char *text, size_t len, double
 static void add_word(struct evidence *e, const char *word, size_t len)
 {
     char key[64];
+    if (len < 2)
+        return; /* a letter is a word in many */
     uint32_t rank = e->ask->words ? meanings_rank(e->ask->words, word, len) : UINT32_MAX;
     e->of[LANGUAGE_en] += rank < EN_COMMON ? 2 : rank < EN_KNOWN ? 1 : 0;
-    add_phrases(e, word, len, 1.5);
+    if (len > 2) /* shorter ones are codes of countries */
+        add_phrases(e, word, len, 1.5);
     if (len + 3 > sizeof key)
         return;
     key[0] = ' ';
     memcpy(key + 1, word, len);
     memcpy(key + 1 + len, " ", 2);
     for (size_t i = 0; i < sizeof small / sizeof *small; i++)
-        e->of[small[i].language] += strstr(small[i].words, key) ? 2 : 0;
+        e->of[small[i].language] += strstr(small[i].words, key) ? 2.5 : 0;
 }
 
 static void add_letter(struct evidence *e, uint32_t cp)

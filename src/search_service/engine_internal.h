@@ -68,8 +68,8 @@ extern const struct catalog_listener engine_listener;
 /* engine_fill.c: encodes up to a batch of documents; *n how many were dealt with. */
 enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, struct error *err) MUST_CHECK;
 
-/* engine_phrases.c, for models of words. Reads all documents' phrases; gives a batch of them their vectors, *n how
- * many. */
+/* engine_phrases.c, for models of words. Reads all documents' phrases; gives some of them their vectors, for a tenth
+ * of a second, *n how many. */
 enum status engine_load_phrases(struct engine *e, struct engine_model *m, struct error *err) MUST_CHECK;
 enum status engine_fill_phrases(struct engine *e, struct engine_model *m, size_t *n, struct error *err) MUST_CHECK;
 /* Takes in up to ENGINE_BATCH documents and encodes what they are called in their first language. vectors: [n, dim];

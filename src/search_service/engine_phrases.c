@@ -2,12 +2,13 @@
  * else encoded, in small batches, so that a new document never waits long for its turn. */
 #include "search_service/engine_internal.h"
 
-#include "base/log.h"
+#include "base/os.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define BATCH      64u
+#define SLICE_US   100000 /* of filling, before new documents are looked for */
 #define PAGE       100u
 #define PAGE_BYTES (64u << 20) /* a page of documents, with their words */
 
@@ -185,8 +186,12 @@ static enum status fill_pending(struct engine *e, struct engine_model *m, const 
 
 enum status engine_fill_phrases(struct engine *e, struct engine_model *m, size_t *n, struct error *err)
 {
+    int64_t until = os_monotonic_us() + SLICE_US;
+    enum status st = OK;
     *n = 0;
-    return atomic_load(&m->phrases) ? fill_pending(e, m, NULL, 0, n, err) : OK;
+    for (size_t filled = 1; filled && st == OK && atomic_load(&m->phrases) && os_monotonic_us() < until; *n += filled)
+        st = fill_pending(e, m, NULL, 0, &filled, err);
+    return st;
 }
 
 enum status engine_encode_documents(struct engine *e, struct engine_model *m, const struct document *const *docs,
