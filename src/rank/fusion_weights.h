@@ -14,12 +14,12 @@ struct fusion_fit {
 };
 
 static const struct fusion_fit fusion_fits[FUSION_KINDS] = {
-    [FUSION_WORD] = {.weights = {[LEG_lexical] = 0.2, [LEG_vector] = 0.2, [LEG_words] = 0.3, [LEG_sentence] = 1},
-                     .slope = 5,
-                     .offset = -3},
-    [FUSION_PHRASE] = {.weights = {[LEG_lexical] = 0.05, [LEG_vector] = 0.05, [LEG_words] = 0.1, [LEG_sentence] = 1},
-                       .slope = 5,
-                       .offset = -3},
+    [FUSION_WORD] = {.weights = {[LEG_lexical] = 0.025, [LEG_vector] = 0.025, [LEG_words] = 0.4, [LEG_sentence] = 1},
+                     .slope = 3.011,
+                     .offset = -2.663},
+    [FUSION_PHRASE] = {.weights = {[LEG_lexical] = 0.1, [LEG_vector] = 0.1, [LEG_words] = 0.15, [LEG_sentence] = 1},
+                       .slope = 6.578,
+                       .offset = -4.259},
 };
 
 #endif

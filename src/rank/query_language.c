@@ -59,41 +59,63 @@ static const struct {
     const char *letters;
     unsigned language;
 } letters[] = {
-    {"іїєґ", LANGUAGE_uk}, {"ў", LANGUAGE_be},   {"ђћ", LANGUAGE_sr}, {"ѓќѕ", LANGUAGE_mk}, {"әқңғұһ", LANGUAGE_kk},
-    {"پچژگ", LANGUAGE_fa}, {"ٹڈڑےں", LANGUAGE_ur}, {"ñ¿¡", LANGUAGE_es}, {"ãõ", LANGUAGE_pt}, {"ß", LANGUAGE_de},
-    {"ğış", LANGUAGE_tr},  {"łżźąęćńś", LANGUAGE_pl}, {"ěřů", LANGUAGE_cs}, {"őű", LANGUAGE_hu}, {"ățș", LANGUAGE_ro},
-    {"œ", LANGUAGE_fr},    {"đơưạảấầẩậắằặẹẻẽếềểễệịỉọỏốồổỗộớờởợụủứừửữựỳỷỹ", LANGUAGE_vi},
+    {"іїєґ", LANGUAGE_uk},
+    {"ў", LANGUAGE_be},
+    {"ђћ", LANGUAGE_sr},
+    {"ѓќѕ", LANGUAGE_mk},
+    {"әқңғұһ", LANGUAGE_kk},
+    {"پچژگ", LANGUAGE_fa},
+    {"ٹڈڑےں", LANGUAGE_ur},
+    {"ñ¿¡", LANGUAGE_es},
+    {"ãõ", LANGUAGE_pt},
+    {"ß", LANGUAGE_de},
+    {"ğış", LANGUAGE_tr},
+    {"łżźąęćńś", LANGUAGE_pl},
+    {"ěřů", LANGUAGE_cs},
+    {"őű", LANGUAGE_hu},
+    {"ățș", LANGUAGE_ro},
+    {"œ", LANGUAGE_fr},
+    {"đơưạảấầẩậắằặẹẻẽếềểễệịỉọỏốồổỗộớờởợụủứừửữựỳỷỹ", LANGUAGE_vi},
 };
 
-/* Small words, and what people write in chats, of languages in Latin letters: only such as are no English words. */
+/* Small words, and what people write in chats, of languages in Latin letters. One that is English too speaks for both.
+ */
 static const struct {
     unsigned language;
     const char *words; /* between blanks */
 } small[] = {
-    {LANGUAGE_es, " el los las una que qué como cómo estoy está tengo muy pero por para con jaja jajaja te quiero mi "
+    {LANGUAGE_es, " de se no me en a y o lo le su ha he esto ese nos la el los las una que qué como cómo estoy está "
+                  "tengo muy pero por para con jaja jajaja te quiero mi "
                   "hola gracias buenos buenas noches días feliz hoy mañana amor vamos bien más mucho "},
-    {LANGUAGE_pt, " os uma que não nao você voce estou está tá muito mas por com para kkk kkkk rsrs bom boa dia noite "
+    {LANGUAGE_pt, " de do da em na no me se o a e é os uma um que não nao você voce estou está tá muito mas por com "
+                  "para kkk kkkk rsrs bom boa dia noite "
                   "obrigado obrigada saudade hoje amanhã vamos meu minha eu feliz tô "},
-    {LANGUAGE_fr, " le la les une des est et je tu il elle nous vous suis c'est j'ai pas avec pour dans mdr ptdr bonne "
+    {LANGUAGE_fr, " de du au aux en on se me a à un ne le la les une des est et je tu il elle nous vous suis c'est "
+                  "j'ai pas avec pour dans mdr ptdr bonne "
                   "bon nuit merci bonjour salut demain aujourd'hui mon ma ça trop très aime jour "},
-    {LANGUAGE_de, " der das und ich du ist nicht ein eine mit auf für bin hab habe gute guten gut nacht morgen danke "
+    {LANGUAGE_de, " die den dem im am so da mal hat wieder gleich noch endlich der das und ich du ist nicht ein eine "
+                  "mit auf für bin hab habe gute guten gut nacht morgen danke "
                   "bitte schlaf alles geburtstag heute mein dich dir wir zu schön keine "},
-    {LANGUAGE_it, " il lo gli una che non sono ho è molto ma con per buon buona notte buongiorno grazie ciao oggi "
+    {LANGUAGE_it, " di da la le un se mi si in che il lo gli una che non sono ho è molto ma con per buon buona notte "
+                  "buongiorno grazie ciao oggi "
                   "domani mio mia ti amo auguri andiamo "},
-    {LANGUAGE_nl, " het een en ik je niet is met op van voor ben heb goede morgen slaap lekker dank bedankt gefeliciteerd "
-                  "vandaag mijn wij zijn geen "},
+    {LANGUAGE_nl,
+     " de in het een en ik je niet is met op van voor ben heb goede morgen slaap lekker dank bedankt gefeliciteerd "
+     "vandaag mijn wij zijn geen "},
     {LANGUAGE_sv, " och jag det är inte en ett med på för har god natt tack idag imorgon min vi kära grattis "},
     {LANGUAGE_da, " og jeg det er ikke en et med på for har god nat tak idag morgen min vi tillykke "},
     {LANGUAGE_no, " og jeg det er ikke en et med på har god natt takk idag morgen min vi gratulerer "},
     {LANGUAGE_fi, " ja minä sinä on ei hyvää yötä huomenta kiitos tänään huomenna olen paljon onnea "},
-    {LANGUAGE_pl, " nie jest się na z jestem dobranoc dzień dobry dziękuję dzięki dziś jutro mój kocham cię wszystkiego "
-                  "najlepszego bardzo jak "},
+    {LANGUAGE_pl,
+     " nie jest się na z jestem dobranoc dzień dobry dziękuję dzięki dziś jutro mój kocham cię wszystkiego "
+     "najlepszego bardzo jak "},
     {LANGUAGE_cs, " je není se na jsem dobrou noc dobrý den děkuji díky dnes zítra můj miluji všechno nejlepší jak "},
     {LANGUAGE_hu, " nem vagyok egy és jó éjszakát reggelt köszönöm ma holnap szeretlek boldog "},
     {LANGUAGE_ro, " nu este sunt și cu pe pentru noapte bună dimineața mulțumesc azi mâine te iubesc mult "},
     {LANGUAGE_tr, " bir ve ben sen çok değil iyi geceler günaydın teşekkürler bugün yarın seni seviyorum doğum günün "
                   "kutlu olsun "},
-    {LANGUAGE_id, " yang dan aku kamu tidak gak nggak banget selamat malam pagi terima kasih hari ini besok cinta ulang "
+    {LANGUAGE_id, " di ke ini itu ya tapi otw nih yang dan aku kamu tidak gak nggak banget selamat malam pagi terima "
+                  "kasih hari ini besok cinta ulang "
                   "tahun lagi wkwk wkwkwk "},
     {LANGUAGE_vi, " và tôi bạn không rất chúc ngủ ngon cảm ơn hôm nay mừng sinh nhật yêu em anh "},
 };
@@ -121,10 +143,9 @@ static void add_phrases(struct evidence *e, const char *text, size_t len, double
 static void add_word(struct evidence *e, const char *word, size_t len)
 {
     char key[64];
-    if (len < 2)
-        return; /* a letter is a word in many */
+    if (len < 1)
+        return;
     uint32_t rank = e->ask->words ? meanings_rank(e->ask->words, word, len) : UINT32_MAX;
-    e->of[LANGUAGE_en] += rank < EN_COMMON ? 2 : rank < EN_KNOWN ? 1 : 0;
     if (len > 2) /* shorter ones are codes of countries */
         add_phrases(e, word, len, 1.5);
     if (len + 3 > sizeof key)
@@ -132,8 +153,13 @@ static void add_word(struct evidence *e, const char *word, size_t len)
     key[0] = ' ';
     memcpy(key + 1, word, len);
     memcpy(key + 1 + len, " ", 2);
+    bool elsewhere = false;
     for (size_t i = 0; i < sizeof small / sizeof *small; i++)
-        e->of[small[i].language] += strstr(small[i].words, key) ? 2.5 : 0;
+        if (strstr(small[i].words, key)) {
+            e->of[small[i].language] += 2.5;
+            elsewhere = true;
+        }
+    e->of[LANGUAGE_en] += rank < EN_COMMON && !elsewhere ? 2 : rank < EN_KNOWN ? 1 : 0;
 }
 
 static void add_letter(struct evidence *e, uint32_t cp)
@@ -223,7 +249,7 @@ unsigned query_language(const struct query_language_ask *ask, struct arena *a)
     }
     add_words(&e, text, len);
     add_phrases(&e, text, len, 2);
-    e.of[fallback] += ask->hint && ask->hint != LANGUAGE_en ? 1.5 : 0.75;
+    e.of[fallback] += ask->hint ? 1.5 : 0.75;
     unsigned best = fallback;
     for (unsigned i = LANGUAGE_OTHER + 1; i < LANGUAGE_COUNT; i++)
         if (e.of[i] > e.of[best] + 0.25)

@@ -167,7 +167,7 @@ static enum status read_filter(const struct http_request *req, struct sticker_fi
 }
 
 static void write_answer(const struct rank_algorithm *algorithm, const struct rank_sources *sources,
-                         const struct ranking *r, struct buf *out)
+                         const struct rank_query *q, const struct ranking *r, struct buf *out)
 {
     buf_puts(out, "{\"filenames\":[");
     for (size_t i = 0; i < r->n; i++) {
@@ -196,7 +196,7 @@ static void write_answer(const struct rank_algorithm *algorithm, const struct ra
             buf_printf(out, "%s\"%s\"", before, legs[leg]->name);
             before = ",";
         }
-    buf_puts(out, "]");
+    buf_printf(out, "],\"language\":\"%s\"", language_code(q->language));
     if (r->corrected) {
         buf_puts(out, ",\"corrected\":");
         json_put_string(out, r->corrected);
@@ -254,7 +254,7 @@ void handle_search(void *ctx, const struct http_request *req, struct http_respon
         labels_test_end(&passing);
     if (st == OK) {
         atomic_fetch_add_explicit(&s->searches[algorithm - rank_algorithms], 1, memory_order_relaxed);
-        write_answer(algorithm, &sources, &ranking, &out);
+        write_answer(algorithm, &sources, &q, &ranking, &out);
         answer_json(res, 200, &out);
     } else if (st == ERR_UNAVAILABLE) { /* say which model is missing or loading */
         http_header_add(res, "Retry-After", "5");
