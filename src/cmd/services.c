@@ -122,7 +122,8 @@ static enum status read_languages(const char *list, struct language_set *out, st
         n = strcspn(list, ",");
         snprintf(tag, sizeof tag, "%.*s", (int)(n < sizeof tag ? n : sizeof tag - 1), list);
         if (n > LANGUAGE_MAX_TAG || !language_valid(tag))
-            return err_set(err, ERR_INVALID, "--sentence-languages: expected tags such as es,pt-BR, found \"%.64s\"", tag);
+            return err_set(err, ERR_INVALID, "--sentence-languages: expected tags such as es,pt-BR, found \"%.64s\"",
+                           tag);
         language_set_add(out, language_number(tag));
     }
     return OK;

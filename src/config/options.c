@@ -18,8 +18,7 @@
 #define GIB      (1024.0 * MIB)
 #define HOUR_MS  3600e3
 /* Those with the most speakers online, and Europe's larger ones. */
-#define SENTENCE_LANGUAGES                                                                                             \
-    "en,es,pt,fr,de,it,nl,pl,ru,uk,tr,ar,fa,he,hi,bn,id,vi,th,ja,ko,zh,sv,no,da,fi,cs,ro,hu,el"
+#define SENTENCE_LANGUAGES "en,es,pt,fr,de,it,nl,pl,ru,uk,tr,ar,fa,he,hi,bn,id,vi,th,ja,ko,zh,sv,no,da,fi,cs,ro,hu,el"
 
 const struct option config_options[] = {
     {"Where things are kept", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},

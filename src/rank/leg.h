@@ -34,8 +34,8 @@ struct leg {
     /* For a query for which no leg that is relied on in full finds anything: what might do instead; or NULL. */
     enum status (*fallback)(const struct rank_sources *s, const struct rank_query *q, size_t limit, struct arena *a,
                             struct leg_hits *out, struct error *err);
-    bool corrects; /* it reads the query first, and its `corrected` is what the others search by */
-    bool pages;    /* a page costs it about the same wherever it is */
+    bool corrects;  /* it reads the query first, and its `corrected` is what the others search by */
+    bool pages;     /* a page costs it about the same wherever it is */
     bool ranks_all; /* every document has a score, and those that it did not tell of one below */
     enum leg_scale scale;
 };

@@ -60,7 +60,8 @@ enum status leg_model_hits(const struct rank_sources *s, enum leg_number leg, co
     struct vectors_hit *hits;
     if (!vector)
         return err_no_memory(err, "a vector");
-    enum status st = q->like ? vectors_get(m->vectors, q->like->id, vector, err) : leg_model_embed(s, m, q, vector, err);
+    enum status st =
+        q->like ? vectors_get(m->vectors, q->like->id, vector, err) : leg_model_embed(s, m, q, vector, err);
     if (st == ERR_NOT_FOUND && !q->like) { /* the model knows nothing of the text */
         out->silent = true;
         return OK;

@@ -33,8 +33,8 @@ struct phrase_text {
     const char *text; /* in small letters (text_lower) */
     size_t len;
 };
-/* Up to `most` phrases without a vector, in the arena: of the documents of[n_of], those in their first language; or with
- * n_of 0 of all: English ones and those of no language first, then the languages that are searched in most. */
+/* Up to `most` phrases without a vector, in the arena: of the documents of[n_of], those in their first language; or
+ * with n_of 0 of all: English ones and those of no language first, then the languages that are searched in most. */
 enum status phrases_pending(struct phrases *p, const int64_t *of, size_t n_of, size_t most, struct arena *a,
                             struct phrase_text **out, size_t *n, struct error *err) MUST_CHECK;
 /* Makes the form in which vectors are kept, here and in the store: phrases_code_size bytes at `code`. */
@@ -43,8 +43,8 @@ void phrases_encode(const struct phrases *p, const float *vector /* [dim] */, vo
 /* Gives a phrase its vector; NULL: it has none and never will, as the model refuses its text. */
 void phrases_set(struct phrases *p, const struct phrase_text *phrase, const void *code);
 
-/* The vector of a document: the mean of those of its phrases in its first language, English if it has that, at length 1.
- * out: [dim]. False: none of them has a vector. */
+/* The vector of a document: the mean of those of its phrases in its first language, English if it has that, at
+ * length 1. out: [dim]. False: none of them has a vector. */
 bool phrases_mean(struct phrases *p, int64_t id, float *out);
 
 /* Adds the languages that have this very phrase, of a document that is there; `text` as text_lower makes it. */

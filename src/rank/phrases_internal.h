@@ -18,17 +18,17 @@ struct phrase {
  * by nobody. */
 struct phrase_list {
     uint32_t n, cap, encoded, refused;
-    uint32_t next;           /* all before this one have a vector, or are refused */
-    struct phrase *phrases;  /* [n] */
-    int8_t *codes;           /* [n][stride] */
-    int32_t *sums;           /* of the codes */
-    float *scales;           /* 0: no vector yet, negative: refused */
-    uint32_t *table;         /* number + 1 by the hash of its text */
-    uint32_t table_size;     /* a power of two, or 0 */
+    uint32_t next;              /* all before this one have a vector, or are refused */
+    struct phrase *phrases;     /* [n] */
+    int8_t *codes;              /* [n][stride] */
+    int32_t *sums;              /* of the codes */
+    float *scales;              /* 0: no vector yet, negative: refused */
+    uint32_t *table;            /* number + 1 by the hash of its text */
+    uint32_t table_size;        /* a power of two, or 0 */
     atomic_uint_fast64_t asked; /* searches in this language */
 };
 struct phrase_owner { /* a document */
-    unsigned first;  /* its first language */
+    unsigned first;   /* its first language */
     uint64_t hash;    /* of the title and words that its phrases are of */
     uint32_t n;
     struct phrase_ref {

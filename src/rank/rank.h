@@ -21,11 +21,11 @@
 #include "search_store/search_store.h"
 #include "vectors/vectors.h"
 
-#define RANK_MAX_LIMIT  1000
-#define RANK_MAX_OFFSET 100000
-#define RANK_WINDOW     1000 /* how deep searches with min_score or like look */
+#define RANK_MAX_LIMIT        1000
+#define RANK_MAX_OFFSET       100000
+#define RANK_WINDOW           1000 /* how deep searches with min_score or like look */
 #define RANK_LEAST_CONFIDENCE 0.05 /* of results that are only alike in meaning */
-#define RANK_DEPTH      200  /* results of each leg that are fused; deeper ones hardly count, and each costs time */
+#define RANK_DEPTH            200 /* results of each leg that are fused; deeper ones hardly count, and each costs time */
 
 struct rank_query {
     const char *text; /* trimmed, valid UTF-8; NULL with `like` */

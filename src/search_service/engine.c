@@ -97,8 +97,7 @@ static bool fill_all(struct engine *e)
         struct error err;
         size_t n = 0, phrases = 0;
         int64_t start = os_monotonic_us();
-        bool failed =
-            engine_fill(e, m, &n, &err) != OK || (n == 0 && engine_fill_phrases(e, m, &phrases, &err) != OK);
+        bool failed = engine_fill(e, m, &n, &err) != OK || (n == 0 && engine_fill_phrases(e, m, &phrases, &err) != OK);
         int64_t us = os_monotonic_us() - start;
         if (failed) {
             log_error("model %s: encoding: %s", m->files.id, err.message);

@@ -27,14 +27,14 @@ struct engine_model;
 struct engine_config {
     struct search_store *store;
     struct catalog *catalog;
-    struct bucket *bucket;  /* NULL: there are no images to encode */
-    const char *models_dir; /* NULL or "": no models */
-    const char *cache_dir;  /* NULL or "": no snapshots */
-    const char *model;      /* default at start; NULL or "": the one chosen last, or the first by name */
-    const char *precision;  /* NULL = "auto" */
+    struct bucket *bucket;         /* NULL: there are no images to encode */
+    const char *models_dir;        /* NULL or "": no models */
+    const char *cache_dir;         /* NULL or "": no snapshots */
+    const char *model;             /* default at start; NULL or "": the one chosen last, or the first by name */
+    const char *precision;         /* NULL = "auto" */
     struct language_set languages; /* whose phrases are encoded, by models that know them */
-    bool stored_vectors;    /* they stay in the database, which searches them (vectors_stored.h) */
-    unsigned threads;       /* 0 = one per core */
+    bool stored_vectors;           /* they stay in the database, which searches them (vectors_stored.h) */
+    unsigned threads;              /* 0 = one per core */
     size_t query_cache_bytes;
 };
 

@@ -24,7 +24,7 @@ enum fate { WAITS, READ, DEFERRED, LATER, FAILED, GONE };
 /* A document on its way to a vector. */
 struct piece {
     const struct document *doc;
-    struct image image; /* where the model encodes images */
+    struct image image;  /* where the model encodes images */
     const float *vector; /* when READ and encoded */
     enum fate fate;
     struct error err;

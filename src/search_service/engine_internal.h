@@ -40,7 +40,7 @@ struct engine {
     struct engine_model *models[ENGINE_MAX_MODELS]; /* those below n_models never change */
     atomic_size_t n_models;
     struct engine_model *_Atomic defaults[LEG_COUNT];
-    atomic_bool chosen[LEG_COUNT]; /* somebody did choose this default */
+    atomic_bool chosen[LEG_COUNT];            /* somebody did choose this default */
     struct worker *worker;                    /* loads, encodes and saves */
     unsigned ticks;                           /* follower only, as is: */
     char settings[LEG_COUNT][LIBRARY_MAX_ID]; /* the defaults that the database named last */

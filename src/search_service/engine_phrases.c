@@ -47,9 +47,9 @@ static enum status read_page(struct engine *e, struct phrases *p, int64_t *after
 /* Models differ in what they call unlike: a cosine near 0 or, as those of the E5 family do, near 0.8. */
 static enum status measure_unlike(struct engine_model *m, struct error *err)
 {
-    static const char *const texts[] = {"cat",         "tax return",  "violin",  "heavy rain", "good morning", "battery",
-                                        "mountain",    "pizza",       "so sad",  "rocket",     "wedding",      "no idea",
-                                        "dentist",     "football",    "birthday cake", "envelope"};
+    static const char *const texts[] = {
+        "cat",    "tax return", "violin",  "heavy rain", "good morning", "battery",  "mountain",      "pizza",
+        "so sad", "rocket",     "wedding", "no idea",    "dentist",      "football", "birthday cake", "envelope"};
     enum { N = sizeof texts / sizeof *texts };
     size_t lens[N], dim = encoder_dim(m->encoder);
     double sum = 0;
@@ -89,9 +89,9 @@ struct fill {
     struct engine *e;
     struct engine_model *m;
     struct phrases *phrases;
-    struct phrase_text *texts;    /* [n] */
-    struct phrase_vector *known;  /* [n] as the store has them */
-    struct phrase_vector *made;   /* [n_made] as they go to the store */
+    struct phrase_text *texts;   /* [n] */
+    struct phrase_vector *known; /* [n] as the store has them */
+    struct phrase_vector *made;  /* [n_made] as they go to the store */
     struct arena *arena;
     size_t n, n_made;
 };

@@ -39,8 +39,8 @@ struct search_service_config {
     const char *model;     /* default model at start; NULL or "": the one chosen last by a call, or the first by name */
     const char *precision; /* auto, fp32, bf16 or int8 [auto] */
     struct language_set languages; /* whose titles and keywords models of sentences encode one by one; English always */
-    bool stored_vectors;   /* searched by the database, with pgvector, instead of in memory */
-    unsigned threads;      /* of the encoders and the scan [one per core] */
+    bool stored_vectors;           /* searched by the database, with pgvector, instead of in memory */
+    unsigned threads;              /* of the encoders and the scan [one per core] */
 
     size_t query_cache_bytes; /* LRU of query vectors; 0 = none */
 

@@ -14,12 +14,12 @@ static enum status put_each(struct db_conn *c, const struct phrases_job *job, in
 {
     enum status st = OK;
     for (size_t i = 0; i < job->n && st == OK; i++)
-        st = db_run(c,
-                    "INSERT INTO phrase_vectors (model_id, phrase, code) VALUES ($1, $2, $3)"
-                    " ON CONFLICT (model_id, phrase) DO UPDATE SET code = excluded.code",
-                    DB_ARGS(DB_INT(model), DB_TEXT(job->phrases[i].text),
-                            DB_BLOB(job->phrases[i].code, job->phrases[i].bytes)),
-                    NULL, err);
+        st = db_run(
+            c,
+            "INSERT INTO phrase_vectors (model_id, phrase, code) VALUES ($1, $2, $3)"
+            " ON CONFLICT (model_id, phrase) DO UPDATE SET code = excluded.code",
+            DB_ARGS(DB_INT(model), DB_TEXT(job->phrases[i].text), DB_BLOB(job->phrases[i].code, job->phrases[i].bytes)),
+            NULL, err);
     return st;
 }
 
@@ -27,7 +27,8 @@ static enum status put_each(struct db_conn *c, const struct phrases_job *job, in
 static enum status put_together(struct db_conn *c, const struct phrases_job *job, int64_t model, struct arena *a,
                                 struct error *err)
 {
-    struct db_bytes *texts = arena_array(a, job->n + 1, sizeof *texts), *codes = arena_array(a, job->n + 1, sizeof *codes);
+    struct db_bytes *texts = arena_array(a, job->n + 1, sizeof *texts),
+                    *codes = arena_array(a, job->n + 1, sizeof *codes);
     if (!texts || !codes)
         return err_no_memory(err, "%zu phrases", job->n);
     for (size_t i = 0; i < job->n; i++) {

@@ -1,6 +1,6 @@
 /* search_store.h: what SearchService remembers: documents, their terms, one vector per document and
- * model, and the vectors of phrases. The room holds the tables of SearchService and their SQL; it sees base, db and fts, and nothing of
- * StickerService. Rules of memory, time and thread-safety as in sticker_store.h. */
+ * model, and the vectors of phrases. The room holds the tables of SearchService and their SQL; it sees base, db and
+ * fts, and nothing of StickerService. Rules of memory, time and thread-safety as in sticker_store.h. */
 #ifndef PEEL_SEARCH_STORE_SEARCH_STORE_H
 #define PEEL_SEARCH_STORE_SEARCH_STORE_H
 

@@ -193,7 +193,8 @@ static enum status join_stickers(struct sticker_service *s, const struct found *
         /* What was deleted or changed here is not yet so there. */
         if (stickers[i].filename &&
             sticker_filter_passes(filter, stickers[i].pack, stickers[i].rating, stickers[i].animated))
-            out->results[out->n++] = (struct find_result){&stickers[i], found->hits[i].score, found->hits[i].confidence};
+            out->results[out->n++] =
+                (struct find_result){&stickers[i], found->hits[i].score, found->hits[i].confidence};
     return status;
 }
 

@@ -217,8 +217,7 @@ enum status vectors_exact_search(struct vectors_exact *ix, struct pool *pool, co
     s.residual = s.scale + n;
     s.norm = s.residual + n;
     for (size_t q = 0; q < n; q++) {
-        struct coded c =
-            scan_quantize(queries + q * ix->base.dim, ix->base.dim, ix->stride, s.codes + q * ix->stride);
+        struct coded c = scan_quantize(queries + q * ix->base.dim, ix->base.dim, ix->stride, s.codes + q * ix->stride);
         s.scale[q] = c.scale;
         s.residual[q] = c.residual;
         s.norm[q] = sqrtf(ix->kernels->dot_f32(queries + q * ix->base.dim, queries + q * ix->base.dim, ix->base.dim)) *
