@@ -2,6 +2,7 @@
  * one that is loading, filters. */
 #include "cm.h"
 
+#include "rank/fusion_weights.h"
 #include "rank/leg.h"
 #include "text/text.h"
 
@@ -153,7 +154,8 @@ static int open_all(void **state)
         memcpy(table.rows[i], library[i].row, sizeof table.rows[i]);
     }
     s->sources = (struct rank_sources){.store = s->store};
-    s->sources.models[LEG_vector] = (struct rank_model){"m", "ready", &encoders[0], &table.base};
+    s->sources.models[LEG_vector] =
+        (struct rank_model){.id = "m", .state = "ready", .encoder = &encoders[0], .vectors = &table.base};
     for (size_t leg = 0; leg < LEG_COUNT; leg++)
         s->sources.weights[leg] = 1;
     *state = s;
@@ -213,7 +215,161 @@ static void test_table_of_legs_is_whole(void **state)
     assert_null(rank_find("none"));
 }
 
-static void test_legs_are_fused_by_rank(void **state)
+/* --- fusion --- */
+
+#define NEAR(a, b) assert_true(fabs((a) - (b)) < 1e-9)
+#define HITS(array)                                                                                                    \
+    {                                                                                                                  \
+        .items = (array), .n = sizeof(array) / sizeof *(array)                                                         \
+    }
+
+static const double full[LEG_COUNT] = {1, 1, 1, 1};
+
+/* What the table says that this leg counts for a query. */
+static double weight(const char *text, enum leg_number leg)
+{
+    return fusion_fits[strchr(text, ' ') ? FUSION_PHRASE : FUSION_WORD].weights[leg];
+}
+
+static double confidence(const char *text, double score)
+{
+    const struct fusion_fit *fit = &fusion_fits[strchr(text, ' ') ? FUSION_PHRASE : FUSION_WORD];
+    return 1 / (1 + exp(-(fit->slope * score + fit->offset)));
+}
+
+/* The score at which results have this confidence. */
+static double score_of(const char *text, double sure)
+{
+    const struct fusion_fit *fit = &fusion_fits[strchr(text, ' ') ? FUSION_PHRASE : FUSION_WORD];
+    return (log(sure / (1 - sure)) - fit->offset) / fit->slope;
+}
+
+static void fused(struct setup *s, const struct rank_query *q, const struct leg_hits *hits, const double *weights,
+                  struct ranking *out)
+{
+    assert_int_equal(fuse(q, hits, weights, &s->arena, out, &s->err), OK);
+}
+
+static const struct ranked *by_id(const struct ranking *r, int64_t id)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->items[i].id == id)
+            return &r->items[i];
+    return NULL;
+}
+
+static void test_table_of_weights_is_whole(void **state)
+{
+    (void)state;
+    for (size_t kind = 0; kind < FUSION_KINDS; kind++) {
+        const struct fusion_fit *fit = &fusion_fits[kind];
+        double sum = 0;
+        for (size_t leg = 0; leg < LEG_COUNT; leg++) {
+            assert_true(isfinite(fit->weights[leg]) && fit->weights[leg] >= 0);
+            sum += fit->weights[leg];
+        }
+        assert_true(sum > 0);
+        assert_true(isfinite(fit->slope) && fit->slope > 0 && isfinite(fit->offset));
+    }
+}
+
+/* Each leg in its own scale: shares of the best, a range from the worst to the best, or as they are. */
+static void test_scores_are_added_by_learnt_weights(void **state)
+{
+    struct setup *s = *state;
+    static const char *const texts[] = {"cat", "cat in a hat"};
+    for (size_t i = 0; i < 2; i++) {
+        struct ranked lexical[] = {{.id = 1, .score = 8}, {.id = 2, .score = 4}};
+        struct ranked vector[] = {{.id = 2, .score = 0.5}, {.id = 3, .score = 0.35}, {.id = 1, .score = 0.1}};
+        struct ranked words[] = {{.id = 3, .score = 0.75}};
+        struct ranked sentence[] = {{.id = 1, .score = 1.5}, {.id = 2, .score = 0.9}, {.id = 4, .score = 0.8}};
+        struct leg_hits hits[LEG_COUNT] = {[LEG_lexical] = HITS(lexical),
+                                           [LEG_vector] = HITS(vector),
+                                           [LEG_words] = HITS(words),
+                                           [LEG_sentence] = HITS(sentence)};
+        struct rank_query q = query(texts[i]);
+        struct ranking r;
+        double l = weight(texts[i], LEG_lexical), v = weight(texts[i], LEG_vector), w = weight(texts[i], LEG_words),
+               m = weight(texts[i], LEG_sentence);
+        fused(s, &q, hits, full, &r);
+        assert_int_equal(r.n, 4);
+        assert_int_equal(r.total, 4);
+        NEAR(by_id(&r, 1)->score, l + 1.5 * m);
+        NEAR(by_id(&r, 2)->score, 0.5 * l + v + 0.9 * m);
+        /* the leg of sentences has a score for all: that of a document that it did not tell of is at most its last */
+        NEAR(by_id(&r, 3)->score, 0.625 * v + 0.75 * w + 0.8 * m);
+        NEAR(by_id(&r, 4)->score, 0.8 * m);
+        for (size_t k = 0; k < r.n; k++) {
+            NEAR(r.items[k].confidence, confidence(texts[i], r.items[k].score));
+            assert_true(k == 0 || (r.items[k].score <= r.items[k - 1].score &&
+                                   r.items[k].confidence <= r.items[k - 1].confidence));
+        }
+        const double own[LEG_COUNT] = {[LEG_lexical] = 0.5, [LEG_vector] = 0, [LEG_words] = 3, [LEG_sentence] = 1};
+        fused(s, &q, hits, own, &r); /* the weights of the query and of the options count too */
+        NEAR(by_id(&r, 2)->score, 0.25 * l + 0.9 * m);
+        NEAR(by_id(&r, 3)->score, 2.25 * w + 0.8 * m);
+    }
+}
+
+static void test_equal_scores_stand_by_id(void **state)
+{
+    struct setup *s = *state;
+    struct rank_query q = query("cat");
+    struct ranking r;
+    struct ranked lexical[] = {{.id = 7, .score = 2}, {.id = 3, .score = 2}, {.id = 5, .score = 2}};
+    struct ranked vector[] = {{.id = 9, .score = 0.2}, {.id = 7, .score = 0.2}};
+    struct leg_hits hits[LEG_COUNT] = {[LEG_lexical] = HITS(lexical), [LEG_vector] = HITS(vector)};
+    fused(s, &q, hits, full, &r);
+    assert_int_equal(r.n, 4);
+    NEAR(by_id(&r, 7)->score, weight("cat", LEG_lexical) + weight("cat", LEG_vector));
+    NEAR(by_id(&r, 9)->score, weight("cat", LEG_vector)); /* all alike: none of them is the worst */
+    assert_true(by_id(&r, 3)->score == by_id(&r, 5)->score);
+    hits[LEG_vector] = (struct leg_hits){0};
+    fused(s, &q, hits, full, &r);
+    assert_int_equal(r.n, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(r.items[i].id, 3 + 2 * i);
+        assert_true(r.items[i].score == r.items[0].score);
+        assert_true(r.items[i].confidence == 0); /* nothing is said without the leg of sentences */
+    }
+    fused(s, &q, (struct leg_hits[LEG_COUNT]){0}, full, &r);
+    assert_int_equal(r.n + (size_t)r.total, 0);
+}
+
+/* What is only alike is shown where it is alike enough; what letters found stays, whatever the model thinks of it. */
+static void test_unlikely_results_are_left_out(void **state)
+{
+    struct setup *s = *state;
+    static const char *const texts[] = {"cat", "cat in a hat"};
+    for (size_t i = 0; i < 2; i++) {
+        double m = weight(texts[i], LEG_sentence), least = score_of(texts[i], RANK_LEAST_CONFIDENCE) / m;
+        struct ranked sentence[] = {{.id = 1, .score = least + 0.5},
+                                    {.id = 2, .score = least + 1e-6},
+                                    {.id = 3, .score = least - 1e-6},
+                                    {.id = 4, .score = least - 1},
+                                    {.id = 5, .score = least - 2}};
+        struct ranked lexical[] = {{.id = 4, .score = 1}, {.id = 6, .score = 1}};
+        struct leg_hits hits[LEG_COUNT] = {[LEG_lexical] = HITS(lexical), [LEG_sentence] = HITS(sentence)};
+        const double weights[LEG_COUNT] = {[LEG_sentence] = 1}; /* so that letters do not lift them over the limit */
+        struct rank_query q = query(texts[i]);
+        struct ranking r;
+        fused(s, &q, hits, weights, &r);
+        assert_int_equal(r.n, 4);
+        assert_int_equal(r.total, 4);
+        assert_true(by_id(&r, 1) && by_id(&r, 2) && by_id(&r, 4) && by_id(&r, 6));
+        assert_true(by_id(&r, 2)->confidence >= RANK_LEAST_CONFIDENCE);
+        assert_true(by_id(&r, 4)->confidence < RANK_LEAST_CONFIDENCE);
+        NEAR(by_id(&r, 6)->score, by_id(&r, 4)->score - m); /* as unlike as the last that the leg told of */
+        q.offset = 1;
+        q.limit = 2;
+        fused(s, &q, hits, weights, &r);
+        assert_int_equal(r.total, 4);
+        assert_int_equal(r.n, 2);
+        assert_int_equal(r.items[0].id, 2);
+    }
+}
+
+static void test_legs_are_fused_by_score(void **state)
 {
     struct setup *s = *state;
     struct ranking r;
@@ -221,15 +377,21 @@ static void test_legs_are_fused_by_rank(void **state)
     rank_hybrid_by(s, &q, 1u << LEG_lexical | 1u << LEG_vector, &r);
     assert_int_equal(r.total, DOCUMENTS);
     assert_string_equal(r.items[0].filename, "cat.png");
-    assert_true(fabs(r.items[0].score - (fuse_score(1, 1) + fuse_score(1, 1))) < 1e-12);
+    NEAR(r.items[0].score, weight("cat", LEG_lexical) + weight("cat", LEG_vector));
+    NEAR(by_id(&r, s->ids[1])->score, 0); /* the least like it of all */
+    assert_true(fabs(by_id(&r, s->ids[2])->score - 0.9 * weight("cat", LEG_vector)) < 1e-6);
     assert_int_equal(rank(s, "vector", &q, &r), OK);
     assert_string_equal(names(s, &r), "cat.png lion.png dog.png catalogue.png");
     s->sources.weights[LEG_vector] = 0; /* its results stay, behind those of the others */
     assert_int_equal(rank(s, "hybrid", &q, &r), OK);
+    assert_int_equal(r.total, DOCUMENTS);
     assert_string_equal(r.items[0].filename, "cat.png");
+    NEAR(r.items[0].score, weight("cat", LEG_lexical));
     assert_true(fabs(r.items[r.n - 1].score) < 1e-12);
     s->sources.weights[LEG_vector] = 1;
 }
+
+/* --- legs together --- */
 
 static void test_pages_fit_together(void **state)
 {
@@ -283,14 +445,14 @@ static void test_fallback_only_where_nothing_certain_is_found(void **state)
     struct rank_query q = query("cataloxxx");
     s->sources.models[LEG_vector].encoder = &encoders[1];
     assert_int_equal(rank(s, "hybrid", &q, &r), OK);
-    bool found = false;
-    for (size_t i = 0; i < r.n; i++)
-        found = found || (strcmp(r.items[i].filename, "catalogue.png") == 0 && r.items[i].score > fuse_score(0.5, 1));
-    assert_true(found);
+    assert_non_null(by_id(&r, s->ids[3])); /* to the vectors it is as unlike as can be */
+    NEAR(by_id(&r, s->ids[3])->score, weight("cataloxxx", LEG_lexical));
+    NEAR(by_id(&r, s->ids[0])->score, 0.5 * weight("cataloxxx", LEG_vector));
     s->sources.models[LEG_vector].encoder = &encoders[0]; /* one that is relied on in full has found something */
     assert_int_equal(rank(s, "hybrid", &q, &r), OK);
-    for (size_t i = 0; i < r.n; i++)
-        assert_true(r.items[i].score <= fuse_score(1, 1));
+    assert_int_equal(r.n, DOCUMENTS);
+    NEAR(by_id(&r, s->ids[3])->score, 0);
+    NEAR(by_id(&r, s->ids[0])->score, weight("cataloxxx", LEG_vector));
 }
 
 static void test_more_like_a_document_leaves_it_out(void **state)
@@ -331,34 +493,127 @@ static void test_every_leg_honours_the_filter(void **state)
     labels_close(labels);
 }
 
+/* The phrases of the library's documents with the model's vectors, as the engine would make them. */
+static struct phrases *make_phrases(struct setup *s)
+{
+    struct language_set english = {0};
+    struct phrases *p;
+    struct phrase_text *texts;
+    size_t n;
+    language_set_add(&english, LANGUAGE_en);
+    assert_int_equal(phrases_open(3, &english, &p, &s->err), OK);
+    for (size_t i = 0; i < DOCUMENTS; i++) {
+        struct document doc = {
+            .id = s->ids[i], .filename = library[i].filename, .title = library[i].title, .words_json = "[]"};
+        assert_int_equal(phrases_put(p, &doc, &s->err), OK);
+    }
+    assert_int_equal(phrases_pending(p, NULL, 0, 100, &s->arena, &texts, &n, &s->err), OK);
+    assert_int_equal(n, DOCUMENTS);
+    for (size_t i = 0; i < n; i++) {
+        float v[3];
+        char code[3 + sizeof(float)];
+        assert_int_equal(phrases_code_size(p), sizeof code);
+        assert_int_equal(embed(NULL, ENCODER_QUERY, texts[i].text, texts[i].len, v, &s->err), OK);
+        phrases_encode(p, v, code);
+        phrases_set(p, &texts[i], code);
+    }
+    return p;
+}
+
+static struct rank_model sentence_model(struct phrases *p)
+{
+    return (struct rank_model){
+        .id = "t", .state = "ready", .encoder = &encoders[0], .vectors = &table.base, .phrases = p};
+}
+
+#define LETTERS_AND_BOTH (1u << LEG_lexical | 1u << LEG_vector | 1u << LEG_sentence)
+
 /* Its model is another than that of the leg `vector`, and what it finds is fused with the rest. */
 static void test_sentences_are_a_leg_of_their_own(void **state)
 {
     struct setup *s = *state;
     struct ranking r;
     struct rank_query q = query("dog");
+    struct phrases *p = make_phrases(s);
     rank_hybrid_by(s, &q, 1u << LEG_lexical | 1u << LEG_vector, &r);
-    s->sources.models[LEG_sentence] = (struct rank_model){"t", "ready", &encoders[0], &table.base};
-    rank_hybrid_by(s, &q, 1u << LEG_lexical | 1u << LEG_vector | 1u << LEG_sentence, &r);
+    s->sources.models[LEG_sentence] = sentence_model(p);
+    rank_hybrid_by(s, &q, LETTERS_AND_BOTH, &r);
     assert_string_equal(r.items[0].filename, "dog.png");
-    assert_true(fabs(r.items[0].score - 3 * fuse_score(1, 1)) < 1e-12);
+    double best = weight("dog", LEG_lexical) + weight("dog", LEG_vector) + 1.5 * weight("dog", LEG_sentence);
+    NEAR(r.items[0].score, best);
+    NEAR(r.items[0].confidence, confidence("dog", best));
     assert_int_equal(rank(s, "sentence", &q, &r), OK);
     assert_int_equal(r.legs, 1u << LEG_sentence);
     assert_string_equal(r.items[0].filename, "dog.png");
+    NEAR(r.items[0].score, 1.5); /* a phrase of it, letter for letter, and its whole */
+    assert_int_equal(r.total, DOCUMENTS);
     q = query("? cat"); /* the models know nothing of it */
     rank_hybrid_by(s, &q, 1u << LEG_lexical, &r);
     assert_string_equal(r.items[0].filename, "cat.png");
+    assert_true(r.items[0].confidence == 0);
+    assert_int_equal(rank(s, "sentence", &q, &r), OK);
+    assert_int_equal(r.n, 0);
+    q = query("\xf0\x9f\x90\xb6 !"); /* nor of a dog's face, though `embed` has a vector for it */
     assert_int_equal(rank(s, "sentence", &q, &r), OK);
     assert_int_equal(r.n, 0);
     s->sources.models[LEG_sentence] = (struct rank_model){0};
     assert_int_equal(rank(s, "sentence", &q, &r), ERR_UNAVAILABLE);
+    phrases_close(p);
+}
+
+/* The mean of the best phrase and the whole, 0 for what is as unlike as texts are that have nothing in common. */
+static void test_sentences_score_phrase_and_whole(void **state)
+{
+    struct setup *s = *state;
+    struct ranking r;
+    struct phrases *p = make_phrases(s);
+    struct rank_query q = query("CAT"), other = query("cats"), page;
+    s->sources.models[LEG_sentence] = sentence_model(p);
+    s->sources.models[LEG_sentence].unlike = 0.5;
+    assert_int_equal(rank(s, "sentence", &other, &r),
+                     OK); /* no phrase is that, though "cat" and "catalogue" begin so */
+    assert_string_equal(names(s, &r), "cat.png catalogue.png lion.png dog.png");
+    assert_true(fabs(by_id(&r, s->ids[0])->score - 1) < 1e-3 && by_id(&r, s->ids[0])->score < 1);
+    assert_true(fabs(by_id(&r, s->ids[3])->score - 0) < 1e-3);   /* its phrase is the same, the whole is not */
+    assert_true(fabs(by_id(&r, s->ids[2])->score + 0.1) < 1e-3); /* the other way round: (0.45 - 0.5) / 0.5 */
+    assert_true(fabs(by_id(&r, s->ids[1])->score - -1) < 1e-3);
+    assert_int_equal(rank(s, "sentence", &q, &r), OK); /* the same letters but for their case */
+    NEAR(by_id(&r, s->ids[0])->score, 1.5);
+    assert_true(by_id(&r, s->ids[3])->score < 1e-3);
+    page = q;
+    page.limit = 1;
+    for (page.offset = 0; page.offset < DOCUMENTS; page.offset++) {
+        struct ranking one;
+        assert_int_equal(rank(s, "sentence", &page, &one), OK);
+        assert_int_equal(one.n, 1);
+        assert_int_equal(one.total, DOCUMENTS);
+        assert_int_equal(one.items[0].id, r.items[page.offset].id);
+    }
+    page.limit = 2; /* what other legs found is told of in any case */
+    page.offset = 0;
+    struct leg_hits hits;
+    assert_int_equal(legs[LEG_sentence]->hits(&s->sources, &page, 1, 0, &s->arena, &hits, &s->err), OK);
+    assert_int_equal(hits.n, 1);
+    page.also = &s->ids[1];
+    page.n_also = 1;
+    assert_int_equal(legs[LEG_sentence]->hits(&s->sources, &page, 1, 0, &s->arena, &hits, &s->err), OK);
+    bool told = false;
+    for (size_t i = 0; i < hits.n; i++)
+        told = told || hits.items[i].id == s->ids[1];
+    assert_true(told);
+    s->sources.models[LEG_sentence] = (struct rank_model){0};
+    phrases_close(p);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_of_legs_is_whole),
-        cmocka_unit_test(test_legs_are_fused_by_rank),
+        cmocka_unit_test(test_table_of_weights_is_whole),
+        cmocka_unit_test(test_scores_are_added_by_learnt_weights),
+        cmocka_unit_test(test_equal_scores_stand_by_id),
+        cmocka_unit_test(test_unlikely_results_are_left_out),
+        cmocka_unit_test(test_legs_are_fused_by_score),
         cmocka_unit_test(test_pages_fit_together),
         cmocka_unit_test(test_leg_that_fails_is_left_out),
         cmocka_unit_test(test_model_that_is_loading_delays_nobody),
@@ -366,6 +621,7 @@ int main(void)
         cmocka_unit_test(test_more_like_a_document_leaves_it_out),
         cmocka_unit_test(test_every_leg_honours_the_filter),
         cmocka_unit_test(test_sentences_are_a_leg_of_their_own),
+        cmocka_unit_test(test_sentences_score_phrase_and_whole),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
