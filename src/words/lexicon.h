@@ -10,8 +10,9 @@
  *     uint32_t relations[m]         per word: others that mean much the same, and how much, as below
  *     int8_t   codes[n][100]
  *     char     letters[l]
- * A word's number is its rank by frequency, 0 the most frequent. The file is not believed: every field is
- * checked by lexicon_open, so that the other calls need no checks. Thread-safe once open. */
+ * A word's number is its rank by frequency, 0 the most frequent. After the words come phrases of several, such as
+ * "south korea", which have relations alone: their scale is 0. The file is not believed: every field is checked by
+ * lexicon_open, so that the other calls need no checks. Thread-safe once open. */
 #ifndef PEEL_WORDS_LEXICON_H
 #define PEEL_WORDS_LEXICON_H
 
@@ -20,8 +21,8 @@
 #include <stdint.h>
 
 #define LEXICON_DIM       100u
-#define LEXICON_MAX_WORD  40u /* bytes */
-#define LEXICON_MAX_WORDS 280000u
+#define LEXICON_MAX_WORD  40u     /* bytes */
+#define LEXICON_MAX_WORDS 288000u /* with phrases */
 #define LEXICON_NONE      UINT32_MAX
 
 struct lexicon;
@@ -37,15 +38,20 @@ const int8_t *lexicon_codes(const struct lexicon *l, uint32_t word, float *scale
 const uint32_t *lexicon_relations(const struct lexicon *l, uint32_t word, size_t *n);
 #define LEXICON_RELATED(relation)  ((relation)&0xffffffu)
 #define LEXICON_STRENGTH(relation) ((float)((relation) >> 24) / 255)
+/* Of a relation as strong as can be: the other word names the country that this one belongs to ("german": "germany").
+ */
+#define LEXICON_NAMES(relation) ((relation) >> 24 == 255)
 
 /* --- making the file --- */
 struct lexicon_builder;
 enum status lexicon_builder_open(struct lexicon_builder **out, struct error *err) MUST_CHECK;
 void lexicon_builder_close(struct lexicon_builder *b); /* NULL is fine */
-/* Words by falling frequency, each in [a-z0-9]; others, repeats and those beyond LEXICON_MAX_WORDS are passed over. */
+/* Words by falling frequency, each in [a-z0-9]; others, repeats and the rarest beyond 280,000 are passed over. */
 enum status lexicon_builder_add(struct lexicon_builder *b, const char *word, const float vector[LEXICON_DIM],
                                 struct error *err) MUST_CHECK;
-/* After the last word: who asks for x may mean y, with this strength, 0..1; the greatest of several counts, and
+/* After the last word: several of them with a space between each two; others, repeats and too many are passed over. */
+enum status lexicon_builder_add_phrase(struct lexicon_builder *b, const char *phrase, struct error *err) MUST_CHECK;
+/* After the last phrase: who asks for x may mean y, with this strength, 0..1; the greatest of several counts, and
  * unknown words are passed over. */
 enum status lexicon_builder_relate(struct lexicon_builder *b, const char *x, const char *y, float strength,
                                    struct error *err) MUST_CHECK;

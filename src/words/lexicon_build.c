@@ -12,10 +12,11 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define SLOTS  524288u /* of the hash table: a power of two, more than twice LEXICON_MAX_WORDS */
-#define COMMON 2u      /* directions that are removed besides the mean */
-#define MANY   10000u  /* fewer words have no common directions worth removing */
-#define ROUNDS 30      /* of the power iteration: enough for directions that stand out */
+#define SLOTS  1048576u /* of the hash table: a power of two, more than twice LEXICON_MAX_WORDS */
+#define KEPT   280000u  /* words with a vector */
+#define COMMON 2u       /* directions that are removed besides the mean */
+#define MANY   10000u   /* fewer words have no common directions worth removing */
+#define ROUNDS 30       /* of the power iteration: enough for directions that stand out */
 
 struct lexicon_builder {
     uint32_t n, n_pairs, cap_pairs;
@@ -76,12 +77,13 @@ static void quantize(const float *v, int8_t *codes, float *scale)
     *scale = norm > 0 ? 1 / sqrtf(norm) : 0;
 }
 
+#define LETTERS "abcdefghijklmnopqrstuvwxyz0123456789"
+
 enum status lexicon_builder_add(struct lexicon_builder *b, const char *word, const float vector[LEXICON_DIM],
                                 struct error *err)
 {
     size_t len = strlen(word);
-    if (!len || len > LEXICON_MAX_WORD || b->n == LEXICON_MAX_WORDS ||
-        strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789") != len)
+    if (!len || len > LEXICON_MAX_WORD || b->n >= KEPT || strspn(word, LETTERS) != len)
         return OK;
     for (size_t i = 0; i < LEXICON_DIM; i++)
         if (!(fabsf(vector[i]) < 1000))
@@ -91,6 +93,22 @@ enum status lexicon_builder_add(struct lexicon_builder *b, const char *word, con
         return OK;
     memcpy(b->words[b->n], word, len + 1);
     quantize(vector, b->codes + (size_t)b->n * LEXICON_DIM, &b->scales[b->n]);
+    *slot = ++b->n;
+    return OK;
+}
+
+enum status lexicon_builder_add_phrase(struct lexicon_builder *b, const char *phrase, struct error *err)
+{
+    size_t len = strlen(phrase);
+    if (b->n == 0)
+        return err_set(err, ERR_INVALID, "a lexicon's phrases come after its words");
+    if (len > LEXICON_MAX_WORD || b->n == LEXICON_MAX_WORDS || strspn(phrase, LETTERS " ") != len ||
+        !strchr(phrase, ' '))
+        return OK;
+    uint32_t *slot = slot_of(b, phrase);
+    if (*slot)
+        return OK;
+    memcpy(b->words[b->n], phrase, len + 1);
     *slot = ++b->n;
     return OK;
 }
@@ -116,14 +134,17 @@ enum status lexicon_builder_relate(struct lexicon_builder *b, const char *x, con
 static void remove_mean(struct lexicon_builder *b)
 {
     double sum[LEXICON_DIM] = {0};
-    for (uint32_t w = 0; w < b->n; w++)
+    uint32_t n = 0;
+    for (uint32_t w = 0; w<b->n; n += b->scales[w++]> 0)
         for (size_t i = 0; i < LEXICON_DIM; i++)
             sum[i] += (double)(b->scales[w] * b->codes[(size_t)w * LEXICON_DIM + i]);
     for (uint32_t w = 0; w < b->n; w++) {
         float v[LEXICON_DIM];
         int8_t *codes = b->codes + (size_t)w * LEXICON_DIM;
+        if (b->scales[w] <= 0) /* a phrase */
+            continue;
         for (size_t i = 0; i < LEXICON_DIM; i++)
-            v[i] = b->scales[w] * codes[i] - (float)(sum[i] / b->n);
+            v[i] = b->scales[w] * codes[i] - (float)(sum[i] / n);
         quantize(v, codes, &b->scales[w]);
     }
 }

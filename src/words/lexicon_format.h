@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #define LEXICON_MAGIC         "PeelWord"
-#define LEXICON_VERSION       2u
+#define LEXICON_VERSION       3u
 #define LEXICON_MAX_RELATIONS 2000000u
 
 struct lexicon_header {

@@ -22,6 +22,11 @@ static void make(const char *path)
         v[w] = 1;
         assert_int_equal(lexicon_builder_add(b, words[w], v, &err), OK);
     }
+    assert_int_equal(lexicon_builder_add_phrase(b, "black cat", &err), OK);
+    assert_int_equal(lexicon_builder_add_phrase(b, "black cat", &err), OK);
+    assert_int_equal(lexicon_builder_add_phrase(b, "cat", &err), OK);
+    assert_int_equal(lexicon_builder_add_phrase(b, "black-cat cat", &err), OK);
+    assert_int_equal(lexicon_builder_relate(b, "black cat", "cat", 1, &err), OK);
     assert_int_equal(lexicon_builder_relate(b, "cat", "kitten", 0.5f, &err), OK);
     assert_int_equal(lexicon_builder_relate(b, "cat", "unknown", 1, &err), OK);
     assert_int_equal(lexicon_builder_relate(b, "cat", "kitten", 0.8f, &err), OK);
@@ -42,11 +47,18 @@ static void test_file(void **state)
     close(fd);
     make(path);
     assert_int_equal(lexicon_open(path, &l, &err), OK);
-    assert_int_equal(lexicon_count(l), 3);
+    assert_int_equal(lexicon_count(l), 4);
+    float scale;
+    (void)lexicon_codes(l, lexicon_find(l, "black cat", 9), &scale);
+    assert_true(scale <= 0); /* a phrase has no vector */
+    (void)lexicon_codes(l, 0, &scale);
+    assert_true(scale > 0);
+    assert_true(LEXICON_NAMES(*lexicon_relations(l, lexicon_find(l, "black cat", 9), &n)));
     assert_int_equal(lexicon_find(l, "kitten", 6), 2);
     assert_int_equal(lexicon_find(l, "kitte", 5), LEXICON_NONE);
     const uint32_t *relations = lexicon_relations(l, 0, &n);
     assert_int_equal(n, 1);
+    assert_false(LEXICON_NAMES(relations[0]));
     assert_int_equal(LEXICON_RELATED(relations[0]), 2);
     assert_true(fabsf(LEXICON_STRENGTH(relations[0]) - 0.8f) < 0.01f);
     (void)lexicon_relations(l, 2, &n);
