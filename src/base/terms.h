@@ -24,14 +24,25 @@ struct word_form {
     const char *stem;
     struct language_set in; /* the languages whose words have this form */
 };
+/* What else is known of one of the query's words. */
+struct term_trait {
+    unsigned sign;    /* words of one sign, such as "<3", have the same number; 0: no sign */
+    bool drawn;       /* it is the sign as a whole: where that is found, its letters hardly count */
+    unsigned run;     /* parts of one run of a script without spaces have the same number and are neighbours; 0: none */
+    bool whole;       /* of a part: it is looked for as a run of its own; else as a piece of any */
+    double most;      /* that its rarity may count; 0: no limit */
+    const char *word; /* unstemmed; NULL of what stands for several, or for a part */
+};
 struct term_query {
-    const char *const *stems; /* in English, for title, words and filename */
+    const char *const *stems; /* in English, for title, words and filename; NULL: looked for in other languages alone */
     size_t n_stems;
-    const char *prefix; /* the last word as typed, perhaps unfinished; NULL if it is not to be completed */
-    bool prefix_in_all; /* long enough to be completed in all languages */
+    const struct term_trait *traits; /* [n_stems]; NULL: nothing is known */
+    const char *prefix;              /* the last word as typed, perhaps unfinished; NULL if it is not to be completed */
+    bool prefix_in_all;              /* long enough to be completed in all languages */
     const struct word_form *forms;
     size_t n_forms;    /* 0: only English is searched */
     unsigned language; /* preferred: its matches count in full, the others' a share; LANGUAGE_en by default */
+    bool alone;        /* only matches in the preferred language count */
 };
 
 #endif

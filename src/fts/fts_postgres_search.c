@@ -258,10 +258,11 @@ static enum status make_questions(const struct fts_rank *r, struct question *wor
         st = question_init(forms, r->n_forms, a, err);
     if (st != OK)
         return st;
-    for (size_t i = 0; i < r->n_stems; i++) {
-        bytes += strlen(r->q->stems[i]);
-        words->phrases[words->n] = (int)i;
-        words->n += spell(r->q->stems[i], 's', a, &words->terms[words->n]);
+    for (size_t i = 0; i < r->n_asked; i++) {
+        const char *stem = r->q->stems[r->asked[i]];
+        bytes += strlen(stem);
+        words->phrases[words->n] = r->asked[i];
+        words->n += spell(stem, 's', a, &words->terms[words->n]);
     }
     for (size_t i = 0; i < r->n_forms; i++) {
         bytes += strlen(r->q->forms[i].stem);

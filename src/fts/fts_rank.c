@@ -18,6 +18,7 @@
 #include <string.h>
 
 static const double K1 = 1.2, B = 0.75, PREFIX_SHARE = 0.2, OTHERS_SHARE = 0.3, MAX_RELATIVE_LENGTH = 5;
+static const double LETTERS_SHARE = 0.1, RUN_SHARE = 0.6;
 
 /* --- what was found --- */
 
@@ -89,6 +90,9 @@ void fts_rank_begin(struct fts_rank *r, const struct term_query *q)
     r->prefix = q->prefix && *q->prefix && q->n_stems <= FTS_MAX_TERMS ? q->prefix : NULL;
     r->form_prefix = q->prefix_in_all ? r->prefix : NULL;
     r->n_stems = q->n_stems < FTS_MAX_TERMS ? q->n_stems : FTS_MAX_TERMS;
+    for (size_t i = 0; i < r->n_stems; i++)
+        if (q->stems[i])
+            r->asked[r->n_asked++] = (int)i;
     while (r->n_forms < q->n_forms && r->n_forms < FTS_MAX_FORMS && q->forms[r->n_forms].word < r->n_stems)
         r->n_forms++;
 }
@@ -122,13 +126,42 @@ static size_t place(const struct fts_rank *r, const struct fts_note *note)
     return r->n_stems ? r->n_stems - 1 : 0;
 }
 
+static const struct term_trait *trait(const struct fts_rank *r, size_t word)
+{
+    static const struct term_trait none;
+    return r->q->traits && word < r->n_stems ? &r->q->traits[word] : &none;
+}
+
+/* What a word's rarity among the documents is worth, given what else is known of it. */
+static double worth(const struct fts_rank *r, size_t word, double idf)
+{
+    const struct term_trait *t = trait(r, word);
+    if (t->most > 0)
+        idf = fmin(idf, t->most);
+    return t->sign && !t->drawn && r->drawn[t->sign] ? LETTERS_SHARE * idf : idf;
+}
+
+/* Which signs are found as a whole. */
+static void note_drawn(struct fts_rank *r)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        const struct fts_collector *k = pass ? &r->languages : &r->words;
+        for (size_t i = 0; i < k->n_notes; i++) {
+            size_t phrase = (size_t)k->notes[i].phrase, end = pass ? r->n_forms : r->n_stems;
+            const struct term_trait *t = trait(r, pass ? place(r, &k->notes[i]) : phrase);
+            if (phrase < end && t->drawn)
+                r->drawn[t->sign] = true;
+        }
+    }
+}
+
 static void weigh_words(struct fts_rank *r)
 {
     double count[FTS_MAX_TERMS + 1] = {0};
     for (size_t i = 0; i < r->words.n_notes; i++)
         count[r->words.notes[i].phrase]++;
     for (size_t i = 0; i <= r->n_stems; i++)
-        r->word_idf[i] = idf(r, count[i]);
+        r->word_idf[i] = worth(r, i, idf(r, count[i]));
     r->prefix_idf = r->word_idf[r->n_stems];
     if (r->n_stems)
         r->prefix_idf = fmin(r->prefix_idf, r->word_idf[r->n_stems - 1]);
@@ -155,8 +188,8 @@ static void weigh_languages(struct fts_rank *r)
         }
     }
     for (size_t i = 0; i <= r->n_stems; i++) {
-        r->other_idf[i] = idf(r, others[i]);
-        r->preferred_idf[i] = idf(r, preferred[i]);
+        r->other_idf[i] = worth(r, i, idf(r, others[i]));
+        r->preferred_idf[i] = worth(r, i, idf(r, preferred[i]));
     }
     r->other_prefix_idf = fmin(idf(r, prefix), r->other_idf[r->n_stems ? r->n_stems - 1 : 0]);
 }
@@ -167,11 +200,16 @@ static double part(const struct fts_rank *r, double weight, double tf, double le
     return weight * tf * (K1 + 1) / (tf + K1 * (1 - B + B * relative));
 }
 
+static double others_share(const struct fts_rank *r)
+{
+    return r->q->alone ? 0 : OTHERS_SHARE;
+}
+
 static void rank_add_word(const struct fts_rank *r, const struct fts_note *note, double length, double *best)
 {
     bool prefix = (size_t)note->phrase == r->n_stems;
     size_t at = prefix && r->n_stems ? r->n_stems - 1 : (size_t)note->phrase;
-    double share = r->q->language == LANGUAGE_en ? 1 : OTHERS_SHARE;
+    double share = r->q->language == LANGUAGE_en ? 1 : others_share(r);
     double gain = prefix ? PREFIX_SHARE * part(r, r->prefix_idf, 1, length)
                          : part(r, r->word_idf[note->phrase], note->tf, length);
     best[at] = fmax(best[at], share * gain);
@@ -182,12 +220,34 @@ static void add_form(const struct fts_rank *r, const struct fts_note *note, doub
     size_t at = place(r, note);
     double gain;
     if ((size_t)note->phrase == r->n_forms)
-        gain = (note->preferred ? 1 : OTHERS_SHARE) * PREFIX_SHARE * part(r, r->other_prefix_idf, 1, length);
+        gain = (note->preferred ? 1 : others_share(r)) * PREFIX_SHARE * part(r, r->other_prefix_idf, 1, length);
     else if (note->preferred)
         gain = part(r, r->preferred_idf[at], note->tf, length);
     else
-        gain = OTHERS_SHARE * part(r, r->other_idf[at], note->tf, length);
+        gain = others_share(r) * part(r, r->other_idf[at], note->tf, length);
     best[at] = fmax(best[at], gain);
+}
+
+/* Of a run of a script without spaces, a document must have RUN_SHARE of the pieces, or a part as a run of its own:
+ * a single piece may be the end of one word and the beginning of the next. */
+static double sum_gains(const struct fts_rank *r, const double *best)
+{
+    double sum = 0;
+    for (size_t i = 0, next; i <= r->n_stems; i = next) {
+        unsigned run = trait(r, i)->run;
+        double gain = 0, pieces = 0, found = 0;
+        bool whole = false;
+        for (next = i; next == i || (run && next < r->n_stems && trait(r, next)->run == run); next++) {
+            bool has = best[next] > 0, is_whole = trait(r, next)->whole;
+            gain += best[next];
+            whole = whole || (has && is_whole);
+            pieces += !is_whole;
+            found += has && !is_whole;
+        }
+        if (!run || whole || (found > 0 && found >= RUN_SHARE * pieces))
+            sum += gain;
+    }
+    return sum;
 }
 
 /* Both passes met their documents in the order of ids. */
@@ -197,10 +257,11 @@ enum status fts_rank_score(struct fts_rank *r, struct error *err)
     r->found = reallocarray(NULL, w->n_matches + l->n_matches + 1, sizeof *r->found);
     if (!r->found)
         return err_no_memory(err, "%zu matches", w->n_matches + l->n_matches);
+    note_drawn(r);
     weigh_words(r);
     weigh_languages(r);
     for (size_t i = 0, k = 0, at = 0, form = 0; i < w->n_matches || k < l->n_matches;) {
-        double best[FTS_MAX_TERMS + 1] = {0}, sum = 0;
+        double best[FTS_MAX_TERMS + 1] = {0};
         bool in_words = i < w->n_matches && (k == l->n_matches || w->matches[i].id <= l->matches[k].id);
         bool in_languages = k < l->n_matches && (!in_words || w->matches[i].id == l->matches[k].id);
         const struct fts_match *m = in_words ? &w->matches[i] : &l->matches[k];
@@ -208,9 +269,9 @@ enum status fts_rank_score(struct fts_rank *r, struct error *err)
             rank_add_word(r, &w->notes[at], m->length, best);
         for (; in_languages && form < l->n_notes && l->notes[form].match == k; form++)
             add_form(r, &l->notes[form], m->length, best);
-        for (size_t word = 0; word <= r->n_stems; word++)
-            sum += best[word];
-        r->found[r->n++] = (struct fts_scored){m->id, sum};
+        double sum = sum_gains(r, best);
+        if (sum > 0)
+            r->found[r->n++] = (struct fts_scored){m->id, sum};
         i += in_words;
         k += in_languages;
     }

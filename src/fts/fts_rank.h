@@ -61,9 +61,12 @@ struct fts_scored;
 struct fts_rank {
     const struct term_query *q;
     size_t n_stems, n_forms; /* of the query, those that are asked for */
+    size_t n_asked;          /* the stems that English has */
+    int asked[FTS_MAX_TERMS];
     const char *prefix;      /* NULL: none */
     const char *form_prefix; /* the same if it is looked for in all languages */
     struct fts_totals totals;
+    bool drawn[FTS_MAX_TERMS + 1]; /* the signs, by their number, that are found as a whole */
     struct fts_collector words, languages;
     struct fts_scored *found; /* by id */
     size_t n;

@@ -76,14 +76,14 @@ static void quote(struct buf *b, const char *term)
 /* {title words filename} : ("cat" OR "park") OR folded : "par" * */
 static void words_expression(struct buf *b, const struct fts_rank *r)
 {
-    for (size_t i = 0; i < r->n_stems; i++) {
+    for (size_t i = 0; i < r->n_asked; i++) {
         buf_puts(b, i ? " OR " : "{title words filename} : (");
-        quote(b, r->q->stems[i]);
+        quote(b, r->q->stems[r->asked[i]]);
     }
-    if (r->n_stems)
+    if (r->n_asked)
         buf_putc(b, ')');
     if (r->prefix) {
-        buf_puts(b, r->n_stems ? " OR folded : " : "folded : ");
+        buf_puts(b, r->n_asked ? " OR folded : " : "folded : ");
         quote(b, r->prefix);
         buf_puts(b, " *");
     }

@@ -31,7 +31,9 @@ static int note_phrase(const Fts5ExtensionApi *api, Fts5Context *fts, const stru
         if (column <= FOLDED) /* a damaged index may say anything */
             tf += weights[column];
     }
-    return tf > 0 ? result(fts_collect_note(pass->into, phrase, tf, false)) : SQLITE_OK;
+    const struct fts_rank *r = pass->rank;
+    int stem = (size_t)phrase < r->n_asked ? r->asked[phrase] : (int)r->n_stems; /* or the prefix */
+    return tf > 0 ? result(fts_collect_note(pass->into, stem, tf, false)) : SQLITE_OK;
 }
 
 /* Only languages count that have the word in this form: "gat" is a cat in Spanish, but a hole in Dutch. */

@@ -216,7 +216,7 @@ static int meanings_by_score(const void *a, const void *b)
 static bool counts(const struct term_query *q, const struct text_term *t)
 {
     for (size_t i = 0; i < q->n_stems; i++)
-        if (strcmp(q->stems[i], t->stem) == 0)
+        if (q->stems[i] && strcmp(q->stems[i], t->stem) == 0)
             return true;
     return false;
 }

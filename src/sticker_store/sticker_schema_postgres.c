@@ -103,6 +103,12 @@ static const char *const migrations[] = {
     " SELECT filename, 'put', 0, '', 0, n.us, n.us FROM stickers,"
     " (SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) AS us) n"
     " WHERE filename NOT IN (SELECT filename FROM outbox) ORDER BY filename;",
+
+    /* 7: all are sent again, because words have terms that they did not have: signs, and what is written together. */
+    "INSERT INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+    " SELECT filename, 'put', 0, '', 0, n.us, n.us FROM stickers,"
+    " (SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) AS us) n"
+    " WHERE filename NOT IN (SELECT filename FROM outbox) ORDER BY filename;",
     /* clang-format on */
 };
 

@@ -194,6 +194,12 @@ static const char *const migrations[] = {
     " SELECT filename, 'put', 0, '', 0, n.us, n.us FROM stickers,"
     " (SELECT strftime('%s', 'now') * 1000000 AS us) n"
     " WHERE filename NOT IN (SELECT filename FROM outbox) ORDER BY filename;",
+
+    /* 9: all are sent again, because words have terms that they did not have: signs, and what is written together. */
+    "INSERT INTO outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+    " SELECT filename, 'put', 0, '', 0, n.us, n.us FROM stickers,"
+    " (SELECT strftime('%s', 'now') * 1000000 AS us) n"
+    " WHERE filename NOT IN (SELECT filename FROM outbox) ORDER BY filename;",
 };
 
 const struct db_schema sticker_schema_sqlite = {

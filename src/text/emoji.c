@@ -107,6 +107,14 @@ size_t emoji_name(const char *s, size_t len, char out[EMOJI_MAX_NAME])
     return n;
 }
 
+size_t emoji_spelled(const char *s, size_t len, char out[EMOJI_MAX_NAME])
+{
+    size_t n = 0, next;
+    for (size_t i = 0; i < len; i = next)
+        n = emoji_spell(out, n, peek(s, len, i, &next));
+    return n;
+}
+
 bool emoji_part(const char *s, size_t len, size_t *at, char out[EMOJI_MAX_NAME], size_t *out_len)
 {
     while (*at < len) {

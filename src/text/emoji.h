@@ -17,6 +17,9 @@ size_t emoji_sequence(const char *s, size_t len);
 /* The name of a whole sequence; returns its length (no NUL is written). */
 size_t emoji_name(const char *s, size_t len, char out[EMOJI_MAX_NAME]);
 
+/* Any text spelled in the same way, as far as the name has room. */
+size_t emoji_spelled(const char *s, size_t len, char out[EMOJI_MAX_NAME]);
+
 /* The names of the parts of a joined sequence, one per call, from *at = 0; the signs of gender are left
  * out. False at the end, and at once for a sequence that is not joined. */
 bool emoji_part(const char *s, size_t len, size_t *at, char out[EMOJI_MAX_NAME], size_t *out_len);

@@ -2,13 +2,16 @@
 #include "text/text_internal.h"
 
 #include "base/buf.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
 #define MAX_TERMS   4000u /* of a title, or of the words in one language */
-#define MAX_QUERY   64u   /* terms of a query */
+#define MAX_QUERY   64u   /* terms of a piece of a query */
+#define MAX_WORDS   128u  /* of a query, with all that stands for one */
 #define MAX_FORMS   256u  /* of all its words */
 #define MIN_PREFIX  3u    /* letters: shorter beginnings of words are completed in English only */
+#define PAIR_MOST   3.0   /* that the rarity of two neighbours written together may count */
 #define SCRATCH     (32u << 20)
 #define MAX_INDEXED (8u << 20) /* bytes of one list of terms */
 
@@ -21,45 +24,109 @@ struct indexing {
     struct text_stemmers stemmers;
 };
 
-/* The English terms of `text`; what they are unstemmed goes to x->folded. */
-static enum status english_terms(struct indexing *x, const char *text, size_t len, const char **out, struct error *err)
+static void put_words(struct buf *out, const char *words)
+{
+    buf_puts(out, out->len && *words ? " " : "");
+    buf_puts(out, words);
+}
+
+/* Appends the stems of `text` to x->out, and what they are unstemmed to x->folded. */
+static enum status put_english(struct indexing *x, const char *text, size_t len, struct error *err)
 {
     struct text_terms t;
-    arena_reset(&x->scratch);
     enum status st = text_split(text, len, MAX_TERMS, true, &x->scratch, &t, err);
     if (st != OK)
         return st;
-    const char *folded = text_join_folded(&t, &x->scratch);
-    *out = text_join_stems(&t, x->arena);
-    if (!folded || !*out)
+    const char *folded = text_join_folded(&t, &x->scratch), *stems = text_join_stems(&t, &x->scratch);
+    if (!folded || !stems)
         return err_no_memory(err, "a sticker's terms");
-    if (x->folded.len && *folded)
-        buf_putc(&x->folded, ' ');
-    buf_puts(&x->folded, folded);
+    put_words(&x->folded, folded);
+    put_words(&x->out, stems);
     return OK;
 }
 
-/* A word of one character has a second term, so that it is told from the end of a longer word. */
-#define ALONE "1"
-
-/* The terms of `text` in another language. */
-static enum status foreign_terms(struct indexing *x, unsigned language, const char *text, size_t len, const char **out,
-                                 struct error *err)
+static void put_signs(struct indexing *x, const char *text, size_t len)
 {
-    struct text_terms t;
+    struct text_sign sign;
+    for (size_t at = 0; text_next_sign(text, len, &at, &sign);) {
+        buf_puts(&x->out, x->out.len ? " " : "");
+        buf_append(&x->out, sign.name, sign.name_len);
+    }
+}
+
+static enum status take_terms(struct indexing *x, const char **out, struct error *err)
+{
+    enum status st = buf_status(&x->out, err);
+    if (st == OK && !(*out = arena_strndup(x->arena, buf_str(&x->out), x->out.len)))
+        st = err_no_memory(err, "a sticker's terms");
+    return st;
+}
+
+/* The English terms of `text`; what they are unstemmed goes to x->folded. */
+static enum status english_terms(struct indexing *x, const char *text, size_t len, const char **out, struct error *err)
+{
     arena_reset(&x->scratch);
-    enum status st = text_split(text, len, MAX_TERMS, false, &x->scratch, &t, err);
+    buf_reset(&x->out);
+    enum status st = put_english(x, text, len, err);
+    const char *compounds = st == OK ? text_compounds(text, len, TEXT_HYPHENS | TEXT_PHRASES, &x->scratch) : "";
+    if (!compounds)
+        return err_no_memory(err, "a sticker's terms");
+    if (st == OK && *compounds)
+        st = put_english(x, compounds, strlen(compounds), err);
     if (st != OK)
         return st;
-    buf_reset(&x->out);
-    for (size_t i = 0; i < t.count; i++) {
+    put_signs(x, text, len);
+    return take_terms(x, out, err);
+}
+
+/* A run of few characters has a term more, so that it is told from pieces of longer ones. */
+#define ALONE     "1"
+#define MAX_WHOLE 4u /* characters of such a run */
+
+/* How many terms, one for each character, the run has that begins with terms[0]. */
+static size_t run_length(const struct text_term *terms, size_t n)
+{
+    size_t i = 0;
+    while (i + 1 < n && terms[i].is_run && !terms[i].is_tail && !terms[i].is_only)
+        i++;
+    return i + 1;
+}
+
+/* The n characters with which n terms of a run begin, as the term of a whole run; "" when there are too many. */
+struct whole_run {
+    char term[4 * MAX_WHOLE + sizeof ALONE];
+};
+static struct whole_run whole_of(const struct text_term *terms, size_t n)
+{
+    struct whole_run out = {{0}};
+    size_t len = 0;
+    for (size_t i = 0; i < n && n <= MAX_WHOLE; i++) {
+        uint32_t cp;
+        size_t bytes = utf8_decode(terms[i].stem, strlen(terms[i].stem), &cp);
+        memcpy(out.term + len, terms[i].stem, bytes);
+        len += bytes;
+    }
+    if (len)
+        memcpy(out.term + len, ALONE, sizeof ALONE);
+    return out;
+}
+
+/* Appends the terms of `text` in another language to x->out. */
+static enum status put_foreign(struct indexing *x, unsigned language, const char *text, size_t len, struct error *err)
+{
+    struct text_terms t;
+    enum status st = text_split(text, len, MAX_TERMS, false, &x->scratch, &t, err);
+    size_t run = 0; /* terms of it that are left */
+    for (size_t i = 0; st == OK && i < t.count; i++) {
         const struct text_term *term = &t.items[i];
         struct text_stem stems[2];
+        if (term->is_run && run == 0) {
+            run = run_length(term, t.count - i);
+            put_words(&x->out, whole_of(term, run).term);
+        }
+        run -= run > 0;
         if (term->is_emoji || term->is_run) {
-            buf_puts(&x->out, x->out.len ? " " : "");
-            buf_puts(&x->out, term->stem);
-            if (term->is_only)
-                buf_printf(&x->out, " %s" ALONE, term->stem);
+            put_words(&x->out, term->stem);
             continue;
         }
         size_t n = text_stems(&x->stemmers, language, term->spelled, stems);
@@ -68,10 +135,24 @@ static enum status foreign_terms(struct indexing *x, unsigned language, const ch
             buf_append(&x->out, stems[k].text, stems[k].len);
         }
     }
-    st = buf_status(&x->out, err);
-    if (st == OK && !(*out = arena_strndup(x->arena, buf_str(&x->out), x->out.len)))
-        st = err_no_memory(err, "a sticker's terms");
     return st;
+}
+
+static enum status foreign_terms(struct indexing *x, unsigned language, const char *text, size_t len, const char **out,
+                                 struct error *err)
+{
+    arena_reset(&x->scratch);
+    buf_reset(&x->out);
+    enum status st = put_foreign(x, language, text, len, err);
+    const char *compounds = st == OK ? text_compounds(text, len, TEXT_HYPHENS | TEXT_PHRASES, &x->scratch) : "";
+    if (!compounds)
+        return err_no_memory(err, "a sticker's terms");
+    if (st == OK && *compounds)
+        st = put_foreign(x, language, compounds, strlen(compounds), err);
+    if (st != OK)
+        return st;
+    put_signs(x, text, len);
+    return take_terms(x, out, err);
 }
 
 /* Titles, or titles and words, of all tags of one language. */
@@ -169,14 +250,13 @@ enum status text_sticker_terms(const char *title, const char *filename, const st
 
 /* --- queries --- */
 
-/* English words that say nothing about a picture; left out when others remain. */
-static bool is_filler(const char *word)
+bool text_is_filler(const char *word, size_t len)
 {
     static const char *const fillers[] = {"a",    "am",  "an",   "and",  "are", "as",  "at", "be",  "by", "for",
                                           "from", "i",   "in",   "is",   "it",  "me",  "my", "of",  "on", "or",
                                           "so",   "the", "this", "that", "to",  "was", "we", "with"};
     for (size_t i = 0; i < sizeof fillers / sizeof *fillers; i++)
-        if (strcmp(word, fillers[i]) == 0)
+        if (strlen(fillers[i]) == len && memcmp(word, fillers[i], len) == 0)
             return true;
     return false;
 }
@@ -248,44 +328,195 @@ static void add_prefix(struct term_query *q, const struct text_term *last)
     q->prefix_in_all = last->is_run || n >= MIN_PREFIX;
 }
 
+/* A query as it is taken in, word by word. */
+struct asking {
+    struct arena *arena;
+    struct term_query *q;
+    struct text_stemmers stemmers;
+    struct forms forms;
+    const char **stems; /* [MAX_WORDS], as traits */
+    struct term_trait *traits;
+    unsigned signs, runs;  /* so far */
+    struct text_term last; /* word of the text, if it ends in one */
+    bool fillers, ends_in_word;
+};
+
+static void ask_term(struct asking *k, const struct text_term *term, struct term_trait trait, bool in_all)
+{
+    size_t n = k->q->n_stems;
+    if (n == MAX_WORDS)
+        return;
+    if (in_all)
+        add_forms(&k->forms, &k->stemmers, (unsigned)n, term);
+    k->stems[n] = trait.whole ? NULL : term->stem;
+    k->traits[n] = trait;
+    k->q->n_stems++;
+}
+
+static void ask_word(struct asking *k, const struct text_term *term, unsigned sign, unsigned run)
+{
+    if (term->is_tail ||
+        (k->q->language == LANGUAGE_en && !k->fillers && text_is_filler(term->folded, strlen(term->folded))))
+        return;
+    const char *word = term->is_emoji || term->is_run ? NULL : term->folded;
+    ask_term(k, term, (struct term_trait){.sign = sign, .run = run, .word = word}, true);
+}
+
+/* A part of a run as what some sticker has from end to end. */
+static void ask_whole(struct asking *k, const struct text_term *terms, size_t n, struct term_trait trait)
+{
+    struct text_term term = terms[0];
+    term.stem = arena_strdup(k->arena, whole_of(terms, n).term);
+    if (!term.stem)
+        k->forms.status = ERR_NO_MEMORY;
+    else
+        ask_term(k, &term, trait, true);
+}
+
+/* A syllable or kana inside a word says nothing, a Chinese character or the first syllable may. */
+static bool may_be_whole(const struct text_term *terms, size_t at, size_t n)
+{
+    uint32_t cp;
+    (void)utf8_decode(terms[at].stem, strlen(terms[at].stem), &cp);
+    return n > 1 || text_is_han(cp) || (at == 0 && cp >= 0xac00 && cp <= 0xd7a3);
+}
+
+/* All parts of a run of n characters that are short enough, n > 1. */
+static void ask_wholes(struct asking *k, const struct text_term *terms, size_t n, struct term_trait trait)
+{
+    for (size_t from = 0; from < n; from++)
+        for (size_t len = 1; len <= MAX_WHOLE && from + len <= n; len++)
+            if (may_be_whole(terms, from, len) && (n > 2 || len == n))
+                ask_whole(k, terms + from, len, trait);
+}
+
+/* The words of a piece of the query. */
+static enum status ask_words(struct asking *k, const char *s, size_t len, unsigned sign, struct error *err)
+{
+    struct text_terms t;
+    enum status st = text_split(s, len, MAX_QUERY, true, k->arena, &t, err);
+    size_t run = 0; /* terms of it that are left */
+    for (size_t i = 0; st == OK && i < t.count; i++) {
+        const struct text_term *term = &t.items[i];
+        if (term->is_run && run == 0) {
+            run = run_length(term, t.count - i);
+            k->runs++;
+            ask_wholes(k, term, run, (struct term_trait){.sign = sign, .run = k->runs, .whole = true});
+        }
+        ask_word(k, term, sign, term->is_run ? k->runs : 0);
+        run -= run > 0;
+    }
+    if (st == OK && t.count) {
+        k->last = t.items[t.count - 1];
+        k->ends_in_word = sign == 0;
+    }
+    return st;
+}
+
+static void ask_drawn(struct asking *k, const char *name, size_t len)
+{
+    const char *stem = arena_strndup(k->arena, name, len);
+    if (!stem) {
+        k->forms.status = ERR_NO_MEMORY;
+        return;
+    }
+    const struct text_term term = {.stem = stem, .folded = stem, .spelled = stem, .is_emoji = true};
+    ask_term(k, &term, (struct term_trait){.sign = k->signs, .drawn = true}, true);
+}
+
+/* A sign is asked for as a whole, as its emoji, and by its letters. */
+static enum status ask_sign(struct asking *k, const char *s, const struct text_sign *sign, struct error *err)
+{
+    char emoji[EMOJI_MAX_NAME];
+    k->signs++;
+    k->ends_in_word = false;
+    ask_drawn(k, sign->name, sign->name_len);
+    size_t len = text_sign_emoji(sign, emoji);
+    if (len)
+        ask_drawn(k, emoji, len);
+    return ask_words(k, s + sign->at, sign->len, k->signs, err);
+}
+
+static enum status ask_compounds(struct asking *k, const char *s, size_t len, unsigned which, struct term_trait trait,
+                                 struct error *err)
+{
+    struct text_terms t;
+    const char *compounds = text_compounds(s, len, which, k->arena);
+    if (!compounds)
+        return err_no_memory(err, "a query");
+    enum status st = text_split(compounds, strlen(compounds), MAX_QUERY, true, k->arena, &t, err);
+    for (size_t i = 0; st == OK && i < t.count; i++) {
+        bool asked = false;
+        for (size_t n = 0; n < k->q->n_stems; n++)
+            asked = asked || (k->stems[n] && strcmp(k->stems[n], t.items[i].stem) == 0);
+        if (!asked)
+            ask_term(k, &t.items[i], trait, trait.drawn);
+    }
+    return st;
+}
+
+/* Words between signs; one with hyphens is asked for as written together, and by its parts. */
+static enum status ask_text(struct asking *k, const char *s, size_t len, struct error *err)
+{
+    enum status st = OK;
+    size_t from = 0, start;
+    for (size_t at = 0; st == OK && text_next_hyphenated(s, len, &at, &start); from = at) {
+        st = ask_words(k, s + from, start - from, 0, err);
+        k->signs++;
+        if (st == OK)
+            st = ask_compounds(k, s + start, at - start, TEXT_HYPHENS,
+                               (struct term_trait){.sign = k->signs, .drawn = true}, err);
+        if (st == OK)
+            st = ask_words(k, s + start, at - start, k->signs, err);
+    }
+    return st == OK ? ask_words(k, s + from, len - from, 0, err) : st;
+}
+
+static enum status ask_all(struct asking *k, const char *s, size_t len, struct error *err)
+{
+    enum status st = OK;
+    struct text_sign sign;
+    size_t from = 0;
+    for (size_t at = 0; st == OK && text_next_sign(s, len, &at, &sign); from = at) {
+        st = ask_text(k, s + from, sign.at - from, err);
+        if (st == OK)
+            st = ask_sign(k, s, &sign, err);
+    }
+    return st == OK ? ask_text(k, s + from, len - from, err) : st;
+}
+
 enum status text_query(const char *s, size_t len, unsigned language, bool complete, struct arena *a,
                        struct term_query *out, struct error *err)
 {
-    struct text_terms t;
-    struct text_stemmers stemmers = {{0}};
     *out = (struct term_query){.language = language};
-    enum status st = text_split(s, len, MAX_QUERY, true, a, &t, err);
+    struct asking k = {.arena = a,
+                       .q = out,
+                       .forms = {.arena = a, .items = arena_array(a, MAX_FORMS, sizeof *k.forms.items)},
+                       .stems = arena_array(a, MAX_WORDS, sizeof *k.stems),
+                       .traits = arena_array(a, MAX_WORDS, sizeof *k.traits)};
+    if (!k.stems || !k.forms.items || !k.traits)
+        return err_no_memory(err, "a query");
+    /* Neighbours written together come first, since what may be unfinished is the last word. */
+    enum status st = ask_compounds(&k, s, len, TEXT_PHRASES, (struct term_trait){0}, err);
+    if (st == OK)
+        st = ask_compounds(&k, s, len, TEXT_NEIGHBOURS, (struct term_trait){.most = PAIR_MOST}, err);
+    size_t n = out->n_stems;
+    if (st == OK)
+        st = ask_all(&k, s, len, err);
+    if (st == OK && out->n_stems == n) {
+        k.fillers = true;
+        st = ask_all(&k, s, len, err);
+    }
+    text_stemmers_free(&k.stemmers);
     if (st != OK)
         return st;
-    const char **stems = arena_array(a, 2 * t.count + 1, sizeof *stems);
-    struct forms f = {.arena = a, .items = arena_array(a, MAX_FORMS, sizeof *f.items)};
-    if (!stems || !f.items)
-        return err_no_memory(err, "a query of %zu words", t.count);
-    for (int fillers = 0; fillers < 2 && out->n_stems == 0; fillers++)
-        for (size_t i = 0; i < t.count; i++) {
-            const struct text_term *term = &t.items[i];
-            if (term->is_tail || (language == LANGUAGE_en && !fillers && is_filler(term->folded)))
-                continue;
-            add_forms(&f, &stemmers, (unsigned)out->n_stems, term);
-            stems[out->n_stems++] = term->stem;
-            if (!term->is_only)
-                continue;
-            struct text_term alone = *term; /* a word more, and a rarer one */
-            alone.stem = arena_printf(a, "%s" ALONE, term->stem);
-            if (!alone.stem) {
-                f.status = ERR_NO_MEMORY;
-                break;
-            }
-            add_forms(&f, &stemmers, (unsigned)out->n_stems, &alone);
-            stems[out->n_stems++] = alone.stem;
-        }
-    text_stemmers_free(&stemmers);
-    if (f.status != OK)
-        return err_set(err, f.status, "no memory for a query of %zu words", t.count);
-    out->stems = stems;
-    out->forms = f.items;
-    out->n_forms = f.n;
-    if (complete && t.count)
-        add_prefix(out, &t.items[t.count - 1]);
+    if (k.forms.status != OK)
+        return err_set(err, k.forms.status, "no memory for a query of %zu words", out->n_stems);
+    out->stems = k.stems;
+    out->traits = k.traits;
+    out->forms = k.forms.items;
+    out->n_forms = k.forms.n;
+    if (complete && k.ends_in_word)
+        add_prefix(out, &k.last);
     return OK;
 }

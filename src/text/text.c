@@ -177,7 +177,7 @@ static bool text_is_word(uint32_t cp)
     return cp < 0x80 ? ascii_alnum((unsigned char)cp) : utf8_kind(cp) != UTF8_OTHER;
 }
 
-static bool is_han(uint32_t cp)
+bool text_is_han(uint32_t cp)
 {
     return text_in(cp, 0x2e80, 0x2fdf) || text_in(cp, 0x3005, 0x3007) || text_in(cp, 0x3400, 0x9fff) ||
            text_in(cp, 0xf900, 0xfaff) || text_in(cp, 0x20000, 0x3ffff);
@@ -196,7 +196,7 @@ static size_t bigrams(struct analysis *a, const utf8proc_int32_t *cps, size_t n)
         struct text_term kind = {.is_run = true,
                                  .is_tail = last && run > 1,
                                  .is_only = run == 1,
-                                 .is_han = last && is_han((uint32_t)cps[i])};
+                                 .is_han = last && text_is_han((uint32_t)cps[i])};
         size_t len = utf8_encode(text_fold_kana((uint32_t)cps[i]), bytes);
         if (!last)
             len += utf8_encode(text_fold_kana((uint32_t)cps[i + 1]), bytes + len);

@@ -5,7 +5,11 @@
  * approximated); words stemmed by the Snowball algorithm of their language, where there is one; accents
  * stripped; an emoji is a word of its own, spelled by its code points without U+FE0F and skin tones
  * ("u1f431"); runs of Han, Kana, Hangul and Thai become overlapping bigrams, because they are written
- * without spaces; Katakana is taken for Hiragana, and one letter for the several forms of alef. */
+ * without spaces; Katakana is taken for Hiragana, and one letter for the several forms of alef.
+ *
+ * Beside these, a piece that says more by its signs than by its letters is a term as a whole ("<3" is "u3cu33"); what
+ * some write together is one ("wifi" of "wi-fi", "icecream" of the keyword "ice cream"); and in languages other than
+ * English a run of up to four characters without spaces is one ("下雪1"), told from pieces by a digit. */
 #ifndef PEEL_TEXT_TEXT_H
 #define PEEL_TEXT_TEXT_H
 
@@ -54,6 +58,19 @@ enum status text_lower(const char *s, size_t len, size_t most, struct arena *a, 
 /* The stems (or folded forms) joined by single spaces: what a store puts in its index. */
 char *text_join_stems(const struct text_terms *t, struct arena *arena) MUST_CHECK;
 char *text_join_folded(const struct text_terms *t, struct arena *arena) MUST_CHECK;
+
+/* Words that some write together, others apart: the former, with spaces between them, in the arena. NULL: no memory.
+ * Fillers are never part of one. */
+enum text_compounds {
+    TEXT_HYPHENS = 1,    /* "wi-fi" without its hyphens, */
+    TEXT_PHRASES = 2,    /* the words of a phrase of two, such as "ice cream" between commas, */
+    TEXT_NEIGHBOURS = 4, /* any two words that follow each other */
+};
+const char *text_compounds(const char *s, size_t len, unsigned which, struct arena *arena) MUST_CHECK;
+
+/* A copy of the text, of the same length, with blanks for those letters that belong to signs such as "+1", ":D" and
+ * "<3": they are no words. In the arena, NULL: no memory. */
+char *text_without_signs(const char *s, size_t len, struct arena *arena) MUST_CHECK;
 
 /* Splits a words cell "cat, black cat; 🐈" at commas, semicolons and bars; trims; drops empties and
  * repeats; joined again by ", ". */

@@ -2,6 +2,7 @@
 #ifndef PEEL_TEXT_TEXT_INTERNAL_H
 #define PEEL_TEXT_TEXT_INTERNAL_H
 
+#include "text/emoji.h"
 #include "text/text.h"
 
 #include <stdint.h>
@@ -18,6 +19,25 @@ enum status text_split(const char *s, size_t len, size_t max_terms, bool stemmed
 size_t text_fold(const char *word, size_t len, char out[TEXT_MAX_FOLDED]);
 bool text_is_ascii(const char *word, size_t len);
 uint32_t text_fold_kana(uint32_t cp); /* Katakana to Hiragana */
+bool text_is_han(uint32_t cp);
+
+/* English words that say nothing about a picture; left out of queries when others remain. */
+bool text_is_filler(const char *word, size_t len);
+
+/* signs.c: a piece of text, between white space and commas, that says more by its signs than by its letters. */
+struct text_sign {
+    size_t at, len;            /* where it stands in the text */
+    char text[128];            /* in one spelling: ":-)" is ":)" */
+    char name[EMOJI_MAX_NAME]; /* its term, spelled by code points */
+    size_t text_len, name_len;
+};
+/* The next one from *at on, which moves behind it; false: there is none. */
+bool text_next_sign(const char *s, size_t len, size_t *at, struct text_sign *out);
+/* The name of the emoji that it stands for, such as "u2764" for "<3"; returns its length, 0: none. */
+size_t text_sign_emoji(const struct text_sign *sign, char out[EMOJI_MAX_NAME]);
+
+/* compounds.c: the next word with hyphens from *at on, which moves behind it; false: there is none. */
+bool text_next_hyphenated(const char *s, size_t len, size_t *at, size_t *start);
 
 /* stems.c: the stemmers of a moment, each made when it is first needed. One thread's. */
 struct text_stemmers {

@@ -26,6 +26,17 @@ static void index_and_ask(const char *s, size_t size, struct arena *a)
     st = text_query(s, size, language_number(tags[which]), true, a, &query, NULL);
     if (st != OK && st != ERR_TOO_LARGE && st != ERR_NO_MEMORY)
         abort();
+    for (size_t i = 0; st == OK && i < query.n_stems; i++) {
+        const char *stem = query.stems[i];
+        if (query.traits[i].sign > query.n_stems || (stem && strpbrk(stem, " \t\r\n\"'*()^:-ABCXYZ")))
+            abort();
+    }
+    for (size_t i = 0; st == OK && i < query.n_forms; i++)
+        if (query.forms[i].word >= query.n_stems || strpbrk(query.forms[i].stem, " \t\r\n\"'*()^:-ABCXYZ"))
+            abort();
+    const char *plain = text_without_signs(s, size, a);
+    if (plain && (strlen(plain) != size || !utf8_valid(plain, size)))
+        abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

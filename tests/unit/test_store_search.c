@@ -747,6 +747,61 @@ static void a_filter_leaves_the_others_out(void **state)
     search_store_close(store);
 }
 
+/* The filenames that a query finds, best first. */
+static const char *found_by(struct suite *s, struct search_store *store, const struct term_query *q)
+{
+    struct search_hit *hits;
+    size_t n;
+    int64_t total;
+    const char *all = "";
+    assert_ok(s, search_store_lexical(store, q, NULL, 100, 0, &s->arena, &hits, &n, &total, &s->err));
+    assert_int_equal(total, n);
+    for (size_t i = 0; i < n; i++)
+        all = arena_printf(&s->arena, "%s%s%s", all, i ? " " : "", hits[i].filename);
+    return all;
+}
+
+static void traits_of_terms_count(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    put(s, store, "heart", "heart u3cu33", "", "", NULL);
+    put(s, store, "three", "3 number", "", "", NULL);
+    put(s, store, "many", "want some beer", "", "", NULL);
+    put(s, store, "poster", "want want want some some some", "", "", NULL);
+    put(s, store, "pieces", "ab", "", "", NULL);
+    put(s, store, "whole", "ab1", "", "", NULL);
+    put(s, store, "most", "ab bc", "", "", NULL);
+    for (int i = 0; i < 9; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "other-%d", i);
+        put(s, store, name, "beer something", "else", "", NULL);
+    }
+    /* The letters of a sign hardly count where it is found as a whole; and do where it is not. */
+    struct term_query q = {.stems = (const char *const[]){"u3cu33", "number"}, .n_stems = 2, .language = LANGUAGE_en};
+    q.traits = (struct term_trait[]){{.sign = 1, .drawn = true}, {.sign = 1}, {0}};
+    assert_string_equal(found_by(s, store, &q), "heart three");
+    q.stems = (const char *const[]){"u3cu34", "number"};
+    assert_string_equal(found_by(s, store, &q), "three");
+    /* Frequent words count little, however rare they are here. */
+    q = (struct term_query){
+        .stems = (const char *const[]){"want", "some", "beer"}, .n_stems = 3, .language = LANGUAGE_en};
+    assert_true(strncmp(found_by(s, store, &q), "poster many other", 17) == 0);
+    q.traits = (struct term_trait[]){{.most = 0.01}, {.most = 0.01}, {0}};
+    assert_true(strncmp(found_by(s, store, &q), "many other", 10) == 0);
+    /* Of a run without spaces most pieces must be there, or a part as a whole. */
+    q = (struct term_query){
+        .stems = (const char *const[]){"ab1", "ab", "bc", "cd"}, .n_stems = 4, .language = LANGUAGE_en};
+    q.traits = (struct term_trait[]){{.run = 1, .whole = true}, {.run = 1}, {.run = 1}, {.run = 1}};
+    assert_string_equal(found_by(s, store, &q), "most whole");
+    /* Matches in other languages may be left out. */
+    q = (struct term_query){.stems = (const char *const[]){"heart"}, .n_stems = 1, .language = LANGUAGE_de};
+    assert_string_equal(found_by(s, store, &q), "heart");
+    q.alone = true;
+    assert_string_equal(found_by(s, store, &q), "");
+    search_store_close(store);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
@@ -757,6 +812,7 @@ int main(void)
         T(the_preferred_language_comes_first),
         T(a_beginning_never_outranks_the_whole_word),
         T(more_of_the_terms_rank_higher),
+        T(traits_of_terms_count),
         T(pages_are_stable),
         T(hostile_terms_find_what_they_say),
         T(vectors_follow_their_documents),

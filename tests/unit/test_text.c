@@ -239,6 +239,173 @@ static void tags_have_a_shape_and_a_number(void **state)
     assert_int_equal(language_number("tlh"), LANGUAGE_OTHER);
 }
 
+/* Does a sticker of these words have the query's drawn or written-together term, or a part of a run as a whole? */
+static bool has_special(struct arena *a, const char *language, const char *words, const char *query)
+{
+    struct sticker_terms t;
+    struct term_query q;
+    const struct sticker_words list = {.language = language, .words = words};
+    assert_int_equal(text_sticker_terms("", "x.png", &list, 1, a, &t, NULL), OK);
+    assert_int_equal(text_query(query, strlen(query), language_number(language), false, a, &q, NULL), OK);
+    const char *all = arena_printf(a, " %s ", t.n_languages ? t.languages[0].words : t.words);
+    for (size_t i = 0; i < q.n_stems; i++)
+        if (q.stems[i] && (q.traits[i].drawn || !q.traits[i].word) && strstr(all, arena_printf(a, " %s ", q.stems[i])))
+            return true;
+    for (size_t i = 0; i < q.n_forms; i++)
+        if (q.traits[q.forms[i].word].whole && strstr(all, arena_printf(a, " %s ", q.forms[i].stem)))
+            return true;
+    return false;
+}
+
+static void signs_are_terms(void **state)
+{
+    (void)state;
+    static const char *const found[][2] = {
+        {"thumbs up, +1", "+1"},
+        {"thumbs up, +1", "great :+1:"},
+        {"-1", "-1"},
+        {"love, <3", "i <3 you"},
+        {"<3", "<3!!"},
+        {"grade, a+", "A+"},
+        {"!!", "!!"},
+        {"!!", "!!!!"},
+        {":)", ":-)"},
+        {":)", "hello =)"},
+        {":)", ":)))"},
+        {":D", ":-d"},
+        {"；)", ";)"},
+        {":｜", ":|"},
+        {"o_O", "O_o"},
+        {"¯\\_(ツ)_/¯", "¯\\_(ツ)_/¯ lol"},
+        {"❤️", "<3"},
+        {"\U0001f937", "¯\\_(ツ)_/¯"},
+        {"\U0001f642", ":)"},
+    };
+    static const char *const not_found[][2] = {
+        {"+1", "-1"}, {"-1", "+1"}, {"1", "+1"}, {":)", ":("}, {"3, three", "<3"}, {"it's", "its"}, {"a", "a+"},
+    };
+    struct arena a;
+    arena_init(&a, 4 << 20);
+    for (size_t i = 0; i < sizeof found / sizeof *found; i++)
+        if (!has_special(&a, "en", found[i][0], found[i][1]) || !has_special(&a, "de", found[i][0], found[i][1]))
+            fail_msg("\"%s\" is not found by \"%s\"", found[i][0], found[i][1]);
+    for (size_t i = 0; i < sizeof not_found / sizeof *not_found; i++)
+        if (has_special(&a, "en", not_found[i][0], not_found[i][1]))
+            fail_msg("\"%s\" is found by \"%s\"", not_found[i][0], not_found[i][1]);
+    /* A query is bounded, however many signs it has. */
+    char many[4000] = "";
+    for (int i = 0; i < 900; i++)
+        strcat(many, ":) ");
+    struct term_query q;
+    assert_int_equal(text_query(many, strlen(many), LANGUAGE_en, true, &a, &q, NULL), OK);
+    assert_in_range(q.n_stems, 2, 128);
+    assert_null(q.prefix);
+    arena_free(&a);
+}
+
+static void signs_are_no_words(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"i <3 you", "i    you"},
+        {"+1", "  "},
+        {"what a day :D", "what a day   "},
+        {"100%", "100%"},
+        {"t-shirt", "t-shirt"},
+        {"it's", "it's"},
+        {"%", "%"},
+    };
+    struct arena a;
+    arena_init(&a, 1 << 16);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(text_without_signs(cases[i][0], strlen(cases[i][0]), &a), cases[i][1]);
+    arena_free(&a);
+}
+
+static void compounds_meet(void **state)
+{
+    (void)state;
+    static const char *const found[][2] = {
+        {"sweet, ice cream", "icecream"},
+        {"ice cream", "ice cream"},
+        {"wi-fi", "wifi"},
+        {"wifi", "wi-fi"},
+        {"wifi", "free wi fi"},
+        {"hot dog", "hotdog"},
+        {"hotdog", "hot dog"},
+        {"e-mail", "email"},
+        {"email", "e-mail"},
+        {"t-shirt", "tshirt"},
+        {"tshirt", "T-Shirt"},
+        {"flag: New Zealand", "newzealand"},
+    };
+    static const char *const not_found[][2] = {
+        {"vanilla ice cream", "creamice"},
+        {"ice, cream", "icecream"},
+        {"tome", "to me"},
+        {"a 1, 1 2", "a1"},
+    };
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    for (size_t i = 0; i < sizeof found / sizeof *found; i++) {
+        struct sticker_terms t;
+        struct term_query q;
+        const struct sticker_words list = {.language = "en", .words = found[i][0]};
+        bool meets = false;
+        assert_int_equal(text_sticker_terms("", "x.png", &list, 1, &a, &t, NULL), OK);
+        assert_int_equal(text_query(found[i][1], strlen(found[i][1]), LANGUAGE_en, false, &a, &q, NULL), OK);
+        for (size_t k = 0; k < q.n_stems; k++) /* by one word, not by its parts */
+            meets = meets || (strlen(q.stems[k]) > 3 &&
+                              strstr(arena_printf(&a, " %s ", t.words), arena_printf(&a, " %s ", q.stems[k])));
+        if (!meets)
+            fail_msg("\"%s\" is not found by \"%s\"", found[i][0], found[i][1]);
+    }
+    for (size_t i = 0; i < sizeof not_found / sizeof *not_found; i++)
+        assert_false(has_special(&a, "en", not_found[i][0], not_found[i][1]));
+    assert_string_equal(text_compounds("wi-fi, ice cream, hot dog stand", 31, TEXT_HYPHENS | TEXT_PHRASES, &a),
+                        "wifi icecream");
+    assert_string_equal(text_compounds("hot dog stand", 13, TEXT_NEIGHBOURS, &a), "hotdog dogstand");
+    assert_string_equal(text_compounds("-a b- -- 1-2", 12, TEXT_HYPHENS | TEXT_PHRASES, &a), "");
+    char *huge = malloc(200000);
+    for (size_t i = 0; i < 200000; i++)
+        huge[i] = i % 4 == 3 ? ',' : i % 4 == 1 ? ' ' : 'b';
+    assert_in_range(strlen(text_compounds(huge, 200000, TEXT_PHRASES, &a)), 10000, 16384);
+    free(huge);
+    arena_free(&a);
+}
+
+/* A part of a run is told from a piece of a longer one. */
+static void parts_of_runs_may_be_whole(void **state)
+{
+    (void)state;
+    static const char *const found[][3] = {
+        {"zh", "下雪", "天上下雪了"}, {"ja", "頭", "頭が痛い"}, {"ko", "비", "비가와"},
+        {"ko", "심장", "심장이"},     {"zh", "猫", "猫"},
+    };
+    static const char *const not_found[][3] = {
+        {"ko", "몸조심하세요", "안녕하세요"},
+        {"zh", "大下雪天", "天上下雪了"},
+        {"ja", "が", "頭が痛い"},
+        {"zh", "灯", "灯笼"},
+    };
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    for (size_t i = 0; i < sizeof found / sizeof *found; i++)
+        if (!has_special(&a, found[i][0], found[i][1], found[i][2]))
+            fail_msg("\"%s\" is not found by \"%s\"", found[i][1], found[i][2]);
+    for (size_t i = 0; i < sizeof not_found / sizeof *not_found; i++) {
+        struct term_query q;
+        struct sticker_terms t;
+        const struct sticker_words list = {.language = not_found[i][0], .words = not_found[i][1]};
+        assert_int_equal(text_sticker_terms("", "x.png", &list, 1, &a, &t, NULL), OK);
+        assert_int_equal(text_query(not_found[i][2], strlen(not_found[i][2]), LANGUAGE_en, false, &a, &q, NULL), OK);
+        for (size_t k = 0; k < q.n_forms; k++)
+            assert_false(q.traits[q.forms[k].word].whole && strstr(arena_printf(&a, " %s ", t.languages[0].words),
+                                                                   arena_printf(&a, " %s ", q.forms[k].stem)));
+    }
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +414,10 @@ int main(void)
         cmocka_unit_test(analysis_is_bounded),
         cmocka_unit_test(folded_keeps_the_typed_word),
         cmocka_unit_test(word_cells_are_normalized),
+        cmocka_unit_test(signs_are_terms),
+        cmocka_unit_test(signs_are_no_words),
+        cmocka_unit_test(compounds_meet),
+        cmocka_unit_test(parts_of_runs_may_be_whole),
         cmocka_unit_test(a_query_takes_microseconds),
         cmocka_unit_test(each_language_has_its_own_stems_and_folding),
         cmocka_unit_test(tags_have_a_shape_and_a_number),
