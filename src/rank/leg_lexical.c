@@ -1,8 +1,13 @@
 /* leg_lexical.c: by terms: BM25 in the store. */
 #include "rank/leg.h"
 
+#include "base/utf8.h"
 #include "rank/document_text.h"
 #include "text/text.h"
+
+#include <string.h>
+
+#define LEAST_FAMILY 4u /* letters that words of one family have in common */
 
 static enum status search_terms(const struct rank_sources *s, const struct rank_query *q,
                                 const struct term_query *terms, size_t limit, size_t offset, struct arena *a,
@@ -21,6 +26,30 @@ static enum status search_terms(const struct rank_sources *s, const struct rank_
     return OK;
 }
 
+/* What the lexicon knows about a query in English: which places it is about, and which of its words are frequent. */
+static enum status widen_terms(const struct meanings *x, const char *text, size_t len, bool complete, struct arena *a,
+                               struct term_query *terms, struct error *err)
+{
+    const char *names = "";
+    enum status st = meanings_names(x, text, len, a, &names, err);
+    if (st == OK && *names) {
+        text = arena_printf(a, "%s %.*s", names, (int)len, text);
+        st = text ? text_query(text, strlen(text), terms->language, complete, a, terms, err)
+                  : err_no_memory(err, "a query");
+    }
+    struct term_trait *traits = st == OK ? arena_array(a, terms->n_stems + 1, sizeof *traits) : NULL;
+    if (st == OK && !traits)
+        st = err_no_memory(err, "a query");
+    for (size_t i = 0; st == OK && i < terms->n_stems; i++) {
+        traits[i] = terms->traits[i];
+        if (traits[i].word)
+            traits[i].most = meanings_most(x, traits[i].word);
+    }
+    if (st == OK)
+        terms->traits = traits;
+    return st;
+}
+
 enum status leg_lexical_hits(const struct rank_sources *s, const struct rank_query *q, bool complete, size_t limit,
                              size_t offset, struct arena *a, struct leg_hits *out, struct error *err)
 {
@@ -31,6 +60,8 @@ enum status leg_lexical_hits(const struct rank_sources *s, const struct rank_que
     enum status st = q->like ? document_text(q->like, a, &text, &len, err) : OK;
     if (st == OK)
         st = text_query(text, len, q->language, complete && !q->like, a, &terms, err);
+    if (st == OK && s->words && !q->like && q->language == LANGUAGE_en)
+        st = widen_terms(s->words, text, len, complete, a, &terms, err);
     if (st != OK)
         return st;
     out->silent = terms.n_stems == 0;
@@ -49,7 +80,7 @@ static enum status lexical_hits(const struct rank_sources *s, const struct rank_
     return leg_lexical_hits(s, q, true, limit, offset, a, out, err);
 }
 
-/* The query's last word shortened, until something begins like that; by half at most and to four bytes at least.
+/* The query's last word shortened, until something begins like that; by half at most and to four letters at least.
  * Words of one family begin alike: "abuelita", "Hündchen", "Geburtstagstorte", "mouthless". */
 static enum status lexical_family(const struct rank_sources *s, const struct rank_query *q, size_t limit,
                                   struct arena *a, struct leg_hits *out, struct error *err)
@@ -60,17 +91,18 @@ static enum status lexical_family(const struct rank_sources *s, const struct ran
     size_t begin = q->text_len, len = q->text_len;
     while (begin > 0 && q->text[begin - 1] != ' ')
         begin--;
-    size_t least = (len - begin) / 2 > 4 ? (len - begin) / 2 : 4;
+    size_t letters = utf8_count(q->text + begin, len - begin), least = (letters + 1) / 2;
+    least = least > LEAST_FAMILY ? least : LEAST_FAMILY;
     enum status st = OK;
-    while (st == OK && out->n == 0 && len > begin + least) {
+    while (st == OK && out->n == 0 && letters-- > least) {
         struct term_query terms;
         do
             len--;
         while (((unsigned char)q->text[len] & 0xc0) == 0x80); /* whole code points */
-        if (len < begin + least)
-            break;
         st = text_query(q->text, len, q->language, true, a, &terms, err);
-        if (st == OK && terms.n_stems)
+        bool spaced = st == OK && terms.n_stems && !terms.traits[terms.n_stems - 1].run;
+        terms.alone = true; /* what is left of a word may be another one elsewhere */
+        if (spaced)
             st = search_terms(s, q, &terms, limit, 0, a, out, err);
     }
     return st;

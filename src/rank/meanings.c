@@ -248,7 +248,7 @@ static enum status add_phrases(const char *text, size_t len, struct arena *a, st
     all->items = items;
     for (size_t at = 0, n; at < len && all->count < 2 * MAX_TERMS; at += n + 1) {
         struct text_terms phrase;
-        n = strcspn(text + at, ",;|");
+        n = strcspn(text + at, ",;|:");
         enum status st = text_analyze(text + at, n, WORDS_MAX_TERM + 1, a, &phrase, err);
         if (st != OK)
             return st;
@@ -260,6 +260,27 @@ static enum status add_phrases(const char *text, size_t len, struct arena *a, st
         if (!t->folded || !t->stem)
             return err_no_memory(err, "the documents' words");
     }
+    return OK;
+}
+
+/* Adds what is also written together: "icecream" of "ice cream". */
+static enum status add_compounds(const char *text, size_t len, struct arena *a, struct text_terms *all,
+                                 struct error *err)
+{
+    struct text_terms more;
+    const char *compounds = text_compounds(text, len, TEXT_HYPHENS | TEXT_PHRASES, a);
+    if (!compounds)
+        return err_no_memory(err, "the documents' words");
+    enum status st = text_analyze(compounds, strlen(compounds), MAX_TERMS, a, &more, err);
+    struct text_term *items = st == OK ? arena_array(a, all->count + more.count + 1, sizeof *items) : NULL;
+    if (!items)
+        return st == OK ? err_no_memory(err, "the documents' words") : st;
+    if (all->count)
+        memcpy(items, all->items, all->count * sizeof *items);
+    if (more.count)
+        memcpy(items + all->count, more.items, more.count * sizeof *items);
+    all->items = items;
+    all->count += more.count;
     return OK;
 }
 
@@ -289,6 +310,8 @@ enum status meanings_put(struct meanings *x, const struct document *doc, struct 
         st = text_analyze(text, len, MAX_TERMS, &a, &all, err);
     if (st == OK)
         st = add_phrases(text, len, &a, &all, err);
+    if (st == OK)
+        st = add_compounds(text, len, &a, &all, err);
     if (st == OK) {
         pthread_rwlock_wrlock(&x->lock);
         if (!put_terms(x, doc->id, hash, &all, title.count))

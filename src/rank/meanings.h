@@ -31,4 +31,12 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, co
 /* How many English words are more frequent than this one, in small letters; UINT32_MAX: it is unknown. */
 uint32_t meanings_rank(const struct meanings *x, const char *word, size_t len);
 
+/* The names of the places whose people, or whose things, the text names, for a search by terms: "unitedstates america
+ * usa" of "american flag". "": none; in the arena. */
+enum status meanings_names(const struct meanings *x, const char *text, size_t len, struct arena *a, const char **names,
+                           struct error *err) MUST_CHECK;
+/* The most that the rarity of a folded word among stickers may count: what is frequent in English, such as "want", says
+ * little about a picture, however few stickers have it. 0: no limit. */
+double meanings_most(const struct meanings *x, const char *word);
+
 #endif

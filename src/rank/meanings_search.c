@@ -1,6 +1,9 @@
 /* What a query's words find among the documents' words: late interaction (Khattab and Zaharia, "ColBERT", SIGIR
  * 2020) over distinct words, and the likeness of query and document as a whole. */
 #include "rank/meanings_internal.h"
+
+#include "base/buf.h"
+#include "base/utf8.h"
 #include "text/text.h"
 #include "words/spelling.h"
 
@@ -20,6 +23,10 @@
 #define COMMON      50000u  /* words of the lexicon that may have been meant, */
 #define RARE        100000u /* and beyond which they may be misspelled */
 #define BUCKETS     1024u
+#define LEAST_NAME  3u    /* letters of a place's name that is searched for: "us" is also another word */
+#define MAX_NAMES   4096u /* bytes of all such names */
+#define RANK_SHARE  1.2   /* a word weighs at most this times ln(2 + its rank in English / RANK_FROM); */
+#define RANK_FROM   200.0 /* both tuned on the dev split of eval/starter.csv */
 
 /* The least of the `most` greatest of n numbers 0..1, to 1/BUCKETS; 0 when there are no more than that. */
 static double least_of_best(const float *values, size_t n, size_t most)
@@ -143,6 +150,21 @@ static const uint32_t *relations_of(const struct meanings *x, const char *folded
     return found;
 }
 
+/* Makes entries at least as alike as the relations say. */
+static void relate_entries(const struct meanings *x, const uint32_t *relations, size_t n, float *alike)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t len;
+        char text[LEXICON_MAX_WORD + 1];
+        const char *w = lexicon_word(x->lexicon, LEXICON_RELATED(relations[i]), &len);
+        memcpy(text, w, len);
+        text[len] = '\0';
+        uint32_t at = meanings_entry(x, text);
+        if (at && alike[at - 1] < LEXICON_STRENGTH(relations[i]))
+            alike[at - 1] = LEXICON_STRENGTH(relations[i]);
+    }
+}
+
 /* How alike each distinct word is to t, 0..1: 1 by stem, else by vector or relation, the WIDEST best. Adds t's
  * vector to whole. */
 static void compare_meanings(const struct meanings *x, const struct text_term *t, int32_t *dots, float *alike,
@@ -162,16 +184,7 @@ static void compare_meanings(const struct meanings *x, const struct text_term *t
         float cosine = scale * x->words.scales[i] * (float)dots[i];
         alike[i] = x->stems[i] == stem ? 1 : cosine < LEAST_ALIKE ? 0 : cosine < MOST_ALIKE ? cosine : MOST_ALIKE;
     }
-    for (size_t i = 0; i < n_relations; i++) {
-        size_t len;
-        char text[LEXICON_MAX_WORD + 1];
-        const char *w = lexicon_word(x->lexicon, LEXICON_RELATED(relations[i]), &len);
-        memcpy(text, w, len);
-        text[len] = '\0';
-        uint32_t at = meanings_entry(x, text);
-        if (at && alike[at - 1] < LEXICON_STRENGTH(relations[i]))
-            alike[at - 1] = LEXICON_STRENGTH(relations[i]);
-    }
+    relate_entries(x, relations, n_relations, alike);
     float least = (float)least_of_best(alike, x->n, WIDEST);
     for (uint32_t i = 0; i < x->n; i++)
         alike[i] = alike[i] < least ? 0 : alike[i];
@@ -221,25 +234,100 @@ static bool counts(const struct term_query *q, const struct text_term *t)
     return false;
 }
 
-static enum status put_right(const struct meanings *x, struct text_terms *terms, struct arena *a,
+/* A word that may be misspelled: of letters alone, apostrophes inside. What has a digit or a sign is no word but a
+ * number, an address, a name or a mark, and stays as it is. */
+static bool is_plain_word(const char *s, size_t len)
+{
+    size_t n;
+    for (size_t at = 0; at < len; at += n) {
+        uint32_t cp;
+        n = utf8_decode(s + at, len - at, &cp);
+        bool inner = at > 0 && at + n < len && (cp == '\'' || cp == 0x2019);
+        enum utf8_kind kind = utf8_kind(cp);
+        if (!inner && kind != UTF8_LETTER && kind != UTF8_MARK)
+            return false;
+    }
+    return len > 0;
+}
+
+/* The bytes that punctuation has before and behind a word, as in "(hello!)". */
+static size_t punctuation_before(const char *s, size_t len)
+{
+    size_t n = 0;
+    while (n < len && strchr("\"'([{", s[n]))
+        n++;
+    return n;
+}
+
+static size_t punctuation_behind(const char *s, size_t len)
+{
+    size_t n = 0;
+    while (n < len && strchr("\"')]}.!?;:,", s[len - 1 - n]))
+        n++;
+    return n;
+}
+
+/* What is right for a piece of the query between white space; NULL: it is right, or no word. */
+static enum status right_piece(const struct meanings *x, const char *s, size_t len, struct arena *a, const char **right,
+                               struct error *err)
+{
+    struct text_terms terms;
+    *right = NULL;
+    if (!is_plain_word(s, len))
+        return OK;
+    enum status st = text_analyze(s, len, 2, a, &terms, err);
+    if (st != OK || terms.count != 1)
+        return st;
+    const struct text_term *t = &terms.items[0];
+    if (t->is_emoji || t->is_run || is_known(x, t) || is_in_store(x, t->spelled, a))
+        return OK;
+    *right = correct(x, t->folded, a);
+    if (!*right)
+        *right = split(x, t->folded, a);
+    return OK;
+}
+
+/* How many bytes from s on are blanks, or are none. */
+static size_t count_blanks(const char *s, size_t len, bool blank)
+{
+    size_t n = 0;
+    while (n < len && (strchr(" \t\n\r", s[n]) != NULL) == blank)
+        n++;
+    return n;
+}
+
+/* The query with its misspelled words put right, everything else as it was typed. */
+static enum status put_right(const struct meanings *x, const char *text, size_t len, struct arena *a,
                              const char **corrected, struct error *err)
 {
+    struct buf out;
     bool changed = false;
-    char *text = arena_strdup(a, "");
-    for (size_t i = 0; i < terms->count && text; i++) {
-        struct text_term *t = &terms->items[i];
-        const char *word = NULL;
-        if (!t->is_emoji && !t->is_run && !is_known(x, t) && !is_in_store(x, t->spelled, a)) {
-            word = correct(x, t->folded, a);
-            word = word ? word : split(x, t->folded, a);
-        }
-        changed |= word != NULL;
-        text = arena_printf(a, "%s%s%s", text, i ? " " : "", word ? word : t->spelled);
+    enum status st = OK;
+    buf_init(&out, 64u << 10);
+    for (size_t at = 0, words = 0, n; at < len && st == OK; at += n) {
+        const char *right = NULL;
+        n = count_blanks(text + at, len - at, true);
+        buf_append(&out, text + at, n);
+        at += n;
+        n = count_blanks(text + at, len - at, false);
+        size_t before = punctuation_before(text + at, n), behind = punctuation_behind(text + at + before, n - before);
+        size_t word = n - before - behind;
+        if (word && words++ < MAX_QUERY)
+            st = right_piece(x, text + at + before, word, a, &right, err);
+        buf_append(&out, text + at, before);
+        if (right)
+            buf_puts(&out, right);
+        else
+            buf_append(&out, text + at + before, word);
+        buf_append(&out, text + at + n - behind, behind);
+        changed = changed || right;
     }
-    if (!text)
-        return err_no_memory(err, "the documents' words");
-    *corrected = changed ? text : NULL;
-    return changed ? text_analyze(text, strlen(text), MAX_QUERY, a, terms, err) : OK;
+    if (st == OK)
+        st = buf_status(&out, err);
+    if (st == OK && changed && !(*corrected = arena_strndup(a, buf_str(&out), out.len)))
+        st = err_no_memory(err, "the documents' words");
+    buf_free(&out);
+    return st;
 }
 
 /* The names of signs, for a query of nothing else. NULL: none has one. */
@@ -277,6 +365,54 @@ static const char *sign_names(const char *text, size_t len, struct arena *a)
             if (strncmp(text + at, table[i].sign, strlen(table[i].sign)) == 0)
                 names = arena_printf(a, "%s%s%s", names ? names : "", names ? " " : "", table[i].name);
     return names;
+}
+
+/* --- for the search by terms --- */
+
+/* Appends the names of the places that a word or phrase belongs to, each written together. */
+static void put_names(const struct meanings *x, const uint32_t *relations, size_t n, struct buf *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t len;
+        const char *w = lexicon_word(x->lexicon, LEXICON_RELATED(relations[i]), &len);
+        if (!LEXICON_NAMES(relations[i]) || len < LEAST_NAME)
+            continue;
+        buf_puts(out, out->len ? " " : "");
+        for (size_t k = 0; k < len; k++)
+            if (w[k] != ' ')
+                buf_putc(out, w[k]);
+    }
+}
+
+enum status meanings_names(const struct meanings *x, const char *text, size_t len, struct arena *a, const char **names,
+                           struct error *err)
+{
+    struct text_terms terms;
+    struct buf out;
+    enum status st = text_analyze(text, len, MAX_QUERY, a, &terms, err);
+    if (st != OK)
+        return st;
+    buf_init(&out, MAX_NAMES);
+    for (size_t i = 0, n; i < terms.count; i += n) {
+        size_t n_relations = 0;
+        const char *phrase = i + 1 < terms.count ? meanings_join(&terms.items[i], 2, false, a) : NULL;
+        uint32_t word = phrase ? lexicon_find(x->lexicon, phrase, strlen(phrase)) : LEXICON_NONE;
+        n = word == LEXICON_NONE ? 1 : 2;
+        const char *folded = terms.items[i].folded;
+        if (n == 1)
+            word = lexicon_find(x->lexicon, folded, strlen(folded));
+        const uint32_t *relations = relations_of(x, n == 1 ? folded : phrase, word, &n_relations);
+        put_names(x, relations, n_relations, &out);
+    }
+    *names = arena_strndup(a, buf_str(&out), out.len);
+    buf_free(&out);
+    return *names ? OK : err_no_memory(err, "the documents' words");
+}
+
+double meanings_most(const struct meanings *x, const char *word)
+{
+    uint32_t rank = meanings_rank(x, word, strlen(word));
+    return rank == LEXICON_NONE ? 0 : RANK_SHARE * log(2 + rank / RANK_FROM);
 }
 
 /* What one search needs per word and per document; too much for a request's arena when there are millions. */
@@ -320,31 +456,61 @@ static void add_whole(const struct meanings *x, const float whole[LEXICON_DIM], 
     }
 }
 
-/* How many words from `i` on are a term that some sticker has, and its entry + 1. */
-static size_t term_at(const struct meanings *x, const struct text_terms *terms, size_t i, struct arena *a,
-                      uint32_t *entry)
+/* Several words of a query that are one term. */
+struct phrase {
+    size_t n;       /* words; 1: they are none */
+    uint32_t entry; /* + 1; 0: no sticker has it as a title or keyword */
+    uint32_t word;  /* of the lexicon; LEXICON_NONE */
+};
+
+/* The longest one from word `i` on that some sticker has, written together perhaps, or that the lexicon knows. */
+static struct phrase phrase_at(const struct meanings *x, const struct text_terms *terms, size_t i, struct arena *a)
 {
     for (size_t n = WORDS_MAX_TERM; n > 1; n--) {
-        const char *term = i + n <= terms->count ? meanings_join(terms->items + i, n, false, a) : NULL;
-        *entry = term ? meanings_entry(x, term) : 0;
-        if (*entry && x->entries[*entry - 1].n)
-            return n;
+        struct phrase p = {.n = n, .word = LEXICON_NONE};
+        const char *s = i + n <= terms->count ? meanings_join(terms->items + i, n, false, a) : NULL;
+        if (!s)
+            continue;
+        p.entry = meanings_entry(x, s);
+        p.word = lexicon_find(x->lexicon, s, strlen(s));
+        if (n == 2 && !p.entry && (s = arena_printf(a, "%s%s", terms->items[i].folded, terms->items[i + 1].folded)))
+            p.entry = meanings_entry(x, s);
+        if (p.entry && !x->entries[p.entry - 1].n)
+            p.entry = 0;
+        size_t n_relations = 0;
+        if (p.word != LEXICON_NONE)
+            (void)lexicon_relations(x->lexicon, p.word, &n_relations);
+        if (p.entry || n_relations)
+            return p;
     }
-    return 1;
+    return (struct phrase){.n = 1, .word = LEXICON_NONE};
 }
 
 /* A term as a whole is alike 1; what is like one of its words is only partly like it: "hot dog" is no dog. */
-static void compare_term(const struct meanings *x, const struct text_term *words, size_t n, uint32_t entry,
-                         struct scratch *m, float whole[LEXICON_DIM])
+static void compare_phrase(const struct meanings *x, const struct text_term *words, struct phrase phrase,
+                           struct scratch *m, float whole[LEXICON_DIM])
 {
+    size_t n_relations = 0;
     memset(m->term, 0, x->n * sizeof *m->term);
-    for (size_t k = 0; k < n; k++) {
+    for (size_t k = 0; k < phrase.n; k++) {
         compare_meanings(x, &words[k], m->dots, m->alike, whole);
         for (uint32_t i = 0; i < x->n; i++)
             m->term[i] = fmaxf(m->term[i], PARTLY * m->alike[i]);
     }
-    m->term[entry - 1] = 1;
+    if (phrase.word != LEXICON_NONE) {
+        const uint32_t *relations = lexicon_relations(x->lexicon, phrase.word, &n_relations);
+        relate_entries(x, relations, n_relations, m->term);
+    }
+    if (phrase.entry)
+        m->term[phrase.entry - 1] = 1;
     memcpy(m->alike, m->term, x->n * sizeof *m->term);
+}
+
+/* What a word or phrase may weigh: how rare it is among the documents and, a word, in English. */
+static double weigh(const struct meanings *x, const struct text_term *t, size_t n, const float *alike)
+{
+    double weight = rarity(x, alike), most = n == 1 ? meanings_most(x, t->folded) : 0;
+    return most > 0 ? fmin(weight, most) : weight;
 }
 
 static void score_all(const struct meanings *x, const struct term_query *q, const struct text_terms *terms,
@@ -353,17 +519,20 @@ static void score_all(const struct meanings *x, const struct term_query *q, cons
     double total = 0;
     float whole[LEXICON_DIM] = {0};
     for (size_t i = 0, n; i < terms->count; i += n) {
-        uint32_t entry = 0;
-        n = term_at(x, terms, i, a, &entry);
+        float own[LEXICON_DIM] = {0};
+        struct phrase phrase = phrase_at(x, terms, i, a);
+        n = phrase.n;
         if (n == 1 && (terms->items[i].is_emoji || !counts(q, &terms->items[i])))
             continue;
         if (n == 1)
-            compare_meanings(x, &terms->items[i], m->dots, m->alike, whole);
+            compare_meanings(x, &terms->items[i], m->dots, m->alike, own);
         else
-            compare_term(x, &terms->items[i], n, entry, m, whole);
-        double weight = rarity(x, m->alike);
+            compare_phrase(x, &terms->items[i], phrase, m, own);
+        double weight = weigh(x, &terms->items[i], n, m->alike);
         add_meaning(x, m->alike, weight, m->best, m->sums, m->scores);
         total += weight;
+        for (size_t k = 0; k < LEXICON_DIM; k++)
+            whole[k] += (float)weight * own[k];
     }
     for (uint32_t i = 0; i < x->n_slots && total > 0; i++)
         m->scores[i] /= (float)total;
@@ -389,33 +558,44 @@ static enum status meanings_collect(const struct meanings *x, const float *score
     return OK;
 }
 
+/* The words of a query, and those of them that count. */
+struct asked {
+    struct text_terms terms;
+    struct term_query query;
+};
+
+static enum status read_query(const char *text, size_t len, struct arena *a, struct asked *out, struct error *err)
+{
+    text = text_without_signs(text, len, a);
+    if (!text)
+        return err_no_memory(err, "a query");
+    enum status st = text_analyze(text, len, MAX_QUERY, a, &out->terms, err);
+    const char *names = st == OK && out->terms.count == 0 ? sign_names(text, len, a) : NULL;
+    if (names) {
+        text = names;
+        len = strlen(names);
+        st = text_analyze(text, len, MAX_QUERY, a, &out->terms, err);
+    }
+    return st == OK ? text_query(text, len, LANGUAGE_en, false, a, &out->query, err) : st;
+}
+
 enum status meanings_search(struct meanings *x, const char *text, size_t len, const struct label_test *passing,
                             size_t most, struct arena *a, struct meaning_hit **out, size_t *n, const char **corrected,
                             struct error *err)
 {
-    struct text_terms terms;
-    struct term_query q;
+    struct asked asked;
     struct scratch scratch = {0};
     *n = 0;
     *corrected = NULL;
-    enum status st = text_analyze(text, len, MAX_QUERY, a, &terms, err);
-    const char *names = st == OK && terms.count == 0 ? sign_names(text, len, a) : NULL;
-    if (names) {
-        text = names;
-        len = strlen(names);
-        st = text_analyze(text, len, MAX_QUERY, a, &terms, err);
-    }
-    if (st != OK)
-        return st;
     pthread_rwlock_rdlock(&x->lock);
-    st = put_right(x, &terms, a, corrected, err);
+    enum status st = put_right(x, text, len, a, corrected, err);
     if (st == OK)
-        st = text_query(*corrected ? *corrected : text, *corrected ? strlen(*corrected) : len, LANGUAGE_en, false, a,
-                        &q, err);
+        st = *corrected ? read_query(*corrected, strlen(*corrected), a, &asked, err)
+                        : read_query(text, len, a, &asked, err);
     if (st == OK && !scratch_open(&scratch, x))
         st = err_no_memory(err, "the documents' words");
     if (st == OK) {
-        score_all(x, &q, &terms, a, &scratch);
+        score_all(x, &asked.query, &asked.terms, a, &scratch);
         for (uint32_t i = 0; passing && i < x->n_slots; i++)
             if (!label_passes(passing, x->slots[i].id))
                 scratch.scores[i] = 0;

@@ -47,7 +47,8 @@ static void make_lexicon(const char *path)
         size_t axis;
     } words[] = {{"cat", 0, 0},      {"dog", 0.9f, 0},    {"car", 0, 2},        {"cake", 0, 4},
                  {"birthday", 0, 6}, {"kitten", 0.3f, 0}, {"fast", 0, 8},       {"automobile", 0, 10},
-                 {"chain", 0, 12},   {"bolt", 0, 14},     {"anchor", 3.14f, 0}, {"brick", 3.14f, 2}};
+                 {"chain", 0, 12},   {"bolt", 0, 14},     {"anchor", 3.14f, 0}, {"brick", 3.14f, 2},
+                 {"german", 0, 16},  {"germany", 0, 18},  {"south", 0, 20}};
     struct lexicon_builder *b;
     struct error err;
     assert_int_equal(lexicon_builder_open(&b, &err), OK);
@@ -57,7 +58,11 @@ static void make_lexicon(const char *path)
         v[words[i].axis + 1] = sinf(words[i].angle);
         assert_int_equal(lexicon_builder_add(b, words[i].word, v, &err), OK);
     }
+    assert_int_equal(lexicon_builder_add_phrase(b, "south korea", &err), OK);
+    assert_int_equal(lexicon_builder_add_phrase(b, "south korean", &err), OK);
     assert_int_equal(lexicon_builder_relate(b, "automobile", "car", 0.9f, &err), OK);
+    assert_int_equal(lexicon_builder_relate(b, "german", "germany", 1, &err), OK);
+    assert_int_equal(lexicon_builder_relate(b, "south korean", "south korea", 1, &err), OK);
     assert_int_equal(lexicon_builder_write(b, path, &err), OK);
     lexicon_builder_close(b);
 }
@@ -156,7 +161,7 @@ static void terms_are_kept_together(void **state)
     assert_string_equal(best(s, "hot dog", &score, corrected), "sausage.png");
     assert_string_equal(best(s, "the hot dog", &score, corrected), "sausage.png");
     assert_string_equal(best(s, "hotdog", &score, corrected), "sausage.png");
-    assert_string_equal(corrected, "hot dog");
+    assert_string_equal(corrected, ""); /* it is known written together, too */
     struct arena a;
     struct meaning_hit *hits;
     const char *right;
@@ -166,6 +171,89 @@ static void terms_are_kept_together(void **state)
     for (size_t i = 1; i < n; i++)
         assert_true(hits[i].score < 0.8 * hits[0].score);
     arena_free(&a);
+}
+
+/* What is no word, or not only letters, stays as it was typed. */
+static void only_words_are_put_right(void **state)
+{
+    struct setup *s = *state;
+    static const char *const table[][2] = {
+        {"birhtday 3000", "birthday 3000"},
+        {"cat 3000", ""},
+        {"i <3 birhtday!! :D", "i <3 birthday!! :D"},
+        {"(birhtday)", "(birthday)"},
+        {"birhtday <b>caek</b>", "birthday <b>caek</b>"},
+        {"http://birhtday.com", ""},
+        {"birhtday@caek", ""},
+        {"#birhtday", ""},
+        {"birhtday_cake", ""},
+        {"birhtday2", ""},
+        {"0xbirhtday", ""},
+        {"birhtday-cake", ""},
+        {"C++ c4ke", ""},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        double score;
+        char corrected[64];
+        (void)best(s, table[i][0], &score, corrected);
+        assert_string_equal(corrected, table[i][1]);
+    }
+}
+
+/* Those of a country, and what is of it, name it; in one word or several. */
+static void countries_are_found_by_their_people(void **state)
+{
+    struct setup *s = *state;
+    double score;
+    char corrected[64];
+    struct arena a;
+    const char *names;
+    (void)put(s, "kr.png", "flag: South Korea");
+    (void)put(s, "de.png", "flag: Germany");
+    assert_string_equal(best(s, "german", &score, corrected), "de.png");
+    assert_string_equal(best(s, "germans", &score, corrected), "de.png");
+    assert_string_equal(best(s, "south korean", &score, corrected), "kr.png");
+    assert_string_equal(best(s, "the south korean flag", &score, corrected), "kr.png");
+    arena_init(&a, 1 << 20);
+    assert_int_equal(meanings_names(s->index, "a German cat", 12, &a, &names, &s->err), OK);
+    assert_string_equal(names, "germany");
+    assert_int_equal(meanings_names(s->index, "South Korean", 12, &a, &names, &s->err), OK);
+    assert_string_equal(names, "southkorea");
+    assert_int_equal(meanings_names(s->index, "automobile", 10, &a, &names, &s->err), OK);
+    assert_string_equal(names, ""); /* a synonym is no name */
+    arena_free(&a);
+}
+
+static void what_is_written_together_is_found(void **state)
+{
+    struct setup *s = *state;
+    double score;
+    char corrected[64];
+    (void)put(s, "net.png", "wifi");
+    (void)put(s, "cone.png", "ice cream");
+    assert_string_equal(best(s, "wi-fi", &score, corrected), "net.png");
+    assert_string_equal(best(s, "icecream", &score, corrected), "cone.png");
+    assert_string_equal(corrected, "");
+}
+
+/* The most frequent words of English weigh least, rare ones as their rarity says, unknown ones too. */
+static void frequent_words_weigh_little(void **state)
+{
+    struct setup *s = *state;
+    assert_true(meanings_most(s->index, "cat") > 0.5);
+    assert_true(meanings_most(s->index, "cat") < meanings_most(s->index, "brick"));
+    assert_true(meanings_most(s->index, "nosuchword") <= 0);
+}
+
+static void signs_are_left_to_others(void **state)
+{
+    struct setup *s = *state;
+    double score;
+    char corrected[64];
+    (void)put(s, "three.png", "3 d");
+    assert_string_equal(best(s, "<3", &score, corrected), "");
+    assert_string_equal(best(s, ":D", &score, corrected), "");
+    assert_string_equal(best(s, "cat :D", &score, corrected), "cat.png");
 }
 
 static void signs_have_names(void **state)
@@ -240,8 +328,16 @@ static void searches_go_on_during_changes(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
-    const struct CMUnitTest tests[] = {
-        T(finds),           T(scores_are_calibrated),        T(terms_are_kept_together), T(signs_have_names),
-        T(follows_changes), T(searches_go_on_during_changes)};
+    const struct CMUnitTest tests[] = {T(finds),
+                                       T(scores_are_calibrated),
+                                       T(terms_are_kept_together),
+                                       T(signs_have_names),
+                                       T(only_words_are_put_right),
+                                       T(countries_are_found_by_their_people),
+                                       T(what_is_written_together_is_found),
+                                       T(frequent_words_weigh_little),
+                                       T(signs_are_left_to_others),
+                                       T(follows_changes),
+                                       T(searches_go_on_during_changes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -455,6 +455,34 @@ static void test_fallback_only_where_nothing_certain_is_found(void **state)
     NEAR(by_id(&r, s->ids[0])->score, weight("cataloxxx", LEG_vector));
 }
 
+/* What is left of a word may be another word in a language that nobody asked for: "ахах" is an oyster in Chuvash. */
+static void test_fallback_stays_in_the_query_s_language(void **state)
+{
+    struct setup *s = *state;
+    struct ranking r;
+    struct sticker_terms terms;
+    bool changed;
+    int64_t id;
+    const struct sticker_words words = {.language = "cv", .words = "ахах"};
+    const struct document doc = {.filename = "oyster.png", .title = "", .words_json = "[]", .image_sha256 = ""};
+    struct rank_query q = query("ахаха");
+    struct rank_model ready = s->sources.models[LEG_vector];
+    s->sources.models[LEG_vector] = (struct rank_model){0};
+    assert_int_equal(text_sticker_terms("", "oyster.png", &words, 1, &s->arena, &terms, &s->err), OK);
+    assert_int_equal(search_store_put(s->store, &doc, &terms, &id, &changed, NULL, &s->err), OK);
+    q.language = LANGUAGE_ru;
+    assert_int_equal(rank(s, "hybrid", &q, &r), OK);
+    assert_int_equal(r.n, 0);
+    q.language = LANGUAGE_cv;
+    assert_int_equal(rank(s, "hybrid", &q, &r), OK);
+    assert_string_equal(names(s, &r), "oyster.png");
+    q = query("catxyz"); /* no shorter than four letters */
+    assert_int_equal(rank(s, "hybrid", &q, &r), OK);
+    assert_int_equal(r.n, 0);
+    assert_int_equal(search_store_delete(s->store, "oyster.png", &id, &s->err), OK);
+    s->sources.models[LEG_vector] = ready;
+}
+
 static void test_more_like_a_document_leaves_it_out(void **state)
 {
     struct setup *s = *state;
@@ -618,6 +646,7 @@ int main(void)
         cmocka_unit_test(test_leg_that_fails_is_left_out),
         cmocka_unit_test(test_model_that_is_loading_delays_nobody),
         cmocka_unit_test(test_fallback_only_where_nothing_certain_is_found),
+        cmocka_unit_test(test_fallback_stays_in_the_query_s_language),
         cmocka_unit_test(test_more_like_a_document_leaves_it_out),
         cmocka_unit_test(test_every_leg_honours_the_filter),
         cmocka_unit_test(test_sentences_are_a_leg_of_their_own),
