@@ -23,12 +23,6 @@ static int best_first(const void *x, const void *y)
     return a->score != b->score ? (a->score < b->score) - (a->score > b->score) : (a->id > b->id) - (a->id < b->id);
 }
 
-static int by_id(const void *x, const void *y)
-{
-    const struct vectors_hit *a = x, *b = y;
-    return (a->id > b->id) - (a->id < b->id);
-}
-
 /* How many documents each way of looking is asked for: the same for all pages up to a depth, so that these fit
  * together. */
 static size_t depth_of(size_t end, size_t count)
@@ -40,39 +34,26 @@ static size_t depth_of(size_t end, size_t count)
     return depth < count ? depth : count ? count : 1;
 }
 
-/* The cosine of the query and a document as a whole, one that phrases found. */
-static double cosine_to(const struct rank_model *m, const float *query, int64_t id, const struct vectors_hit *near,
-                        size_t n, float *vector)
+static enum status join(const struct rank_model *m, const float *query, const struct phrase_hit *phrases, size_t n,
+                        struct arena *a, struct leg_hits *out, struct error *err)
 {
-    const struct vectors_hit key = {.id = id}, *found = n ? bsearch(&key, near, n, sizeof key, by_id) : NULL;
-    double sum = 0;
-    if (found)
-        return (double)found->score;
-    if (vectors_get(m->vectors, id, vector, NULL) != OK)
-        return 0;
-    for (size_t i = 0; i < m->vectors->dim; i++)
-        sum += (double)query[i] * (double)vector[i];
-    return sum;
-}
-
-static enum status join(const struct rank_model *m, const float *query, struct vectors_hit *near, size_t n_near,
-                        const struct phrase_hit *phrases, size_t n, struct arena *a, struct leg_hits *out,
-                        struct error *err)
-{
-    float *vector = arena_array(a, m->vectors->dim, sizeof *vector);
+    int64_t *ids = arena_array(a, n + 1, sizeof *ids);
+    float *wholes = arena_array(a, n + 1, sizeof *wholes);
     out->items = arena_array(a, n + 1, sizeof *out->items);
-    if (!vector || !out->items)
+    if (!ids || !wholes || !out->items)
         return err_no_memory(err, "%zu results", n);
-    qsort(near, n_near, sizeof *near, by_id);
-    for (size_t i = 0; i < n; i++) {
-        double whole = cosine_to(m, query, phrases[i].id, near, n_near, vector);
-        double cosine = ((double)phrases[i].score + whole) / 2;
+    for (size_t i = 0; i < n; i++)
+        ids[i] = phrases[i].id;
+    enum status st = vectors_compare(m->vectors, query, ids, n, wholes, err);
+    for (size_t i = 0; i < n && st == OK; i++) {
+        if (wholes[i] <= VECTORS_NO_SCORE)
+            continue; /* it is being encoded */
+        double cosine = ((double)phrases[i].score + (double)wholes[i]) / 2;
         double score = (cosine - m->unlike) / (1 - m->unlike) + (phrases[i].exact ? EXACT : 0);
-        out->items[i] = (struct ranked){.id = phrases[i].id, .score = score};
+        out->items[out->n++] = (struct ranked){.id = ids[i], .score = score};
     }
-    qsort(out->items, n, sizeof *out->items, best_first);
-    out->n = n;
-    return OK;
+    qsort(out->items, out->n, sizeof *out->items, best_first);
+    return st;
 }
 
 static enum status nearest(const struct rank_sources *s, const struct rank_query *q, const float *vector, size_t depth,
@@ -99,7 +80,7 @@ static enum status nearest(const struct rank_sources *s, const struct rank_query
                                .also = also,
                                .n_also = n_near + q->n_also};
     st = phrases_search(m->phrases, &ask, a, &phrases, &n, err);
-    return st == OK ? join(m, vector, near, n_near, phrases, n, a, out, err) : st;
+    return st == OK ? join(m, vector, phrases, n, a, out, err) : st;
 }
 
 /* Of emoji and other signs a model of sentences knows nothing, though it has a vector for them. */

@@ -47,6 +47,24 @@ static enum status stored_get(struct vectors *v, int64_t id, float *out, struct 
     return st;
 }
 
+static enum status stored_compare(struct vectors *v, const float *vector, const int64_t *ids, size_t n, float *scores,
+                                  struct error *err)
+{
+    struct stored *s = (struct stored *)v;
+    struct arena a;
+    arena_init(&a, SIZE_MAX);
+    const float **vectors = arena_array(&a, n + 1, sizeof *vectors);
+    enum status st = vectors ? search_store_vectors_get(s->store, s->model, v->dim, ids, n, &a, vectors, err)
+                             : err_no_memory(err, "%zu vectors", n);
+    for (size_t i = 0; i < n && st == OK; i++) {
+        scores[i] = vectors[i] ? 0 : VECTORS_NO_SCORE;
+        for (size_t k = 0; k < v->dim && vectors[i]; k++)
+            scores[i] += vector[k] * vectors[i][k];
+    }
+    arena_free(&a);
+    return st;
+}
+
 static enum status stored_search(struct vectors *v, const struct vectors_query *q, struct arena *a,
                                  struct vectors_hit **hits, size_t *n, struct error *err)
 {
@@ -83,6 +101,7 @@ static const struct vectors_class class = {
     .close = stored_close,
     .refresh = stored_refresh,
     .get = stored_get,
+    .compare = stored_compare,
     .search = stored_search,
     .count = stored_count,
     .count_passing = stored_count_passing,

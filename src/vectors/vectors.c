@@ -32,6 +32,12 @@ enum status vectors_get(struct vectors *v, int64_t id, float *out, struct error 
     return v->class->get(v, id, out, err);
 }
 
+enum status vectors_compare(struct vectors *v, const float *vector, const int64_t *ids, size_t n, float *scores,
+                            struct error *err)
+{
+    return v->class->compare(v, vector, ids, n, scores, err);
+}
+
 enum status vectors_search(struct vectors *v, const struct vectors_query *q, struct arena *a, struct vectors_hit **hits,
                            size_t *n, struct error *err)
 {

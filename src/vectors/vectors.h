@@ -47,6 +47,8 @@ struct vectors_class {
     void (*remove)(struct vectors *v, int64_t id);
     enum status (*refresh)(struct vectors *v, struct error *err); /* NULL: nothing to do */
     enum status (*get)(struct vectors *v, int64_t id, float *out, struct error *err);
+    enum status (*compare)(struct vectors *v, const float *vector, const int64_t *ids, size_t n, float *scores,
+                           struct error *err);
     enum status (*search)(struct vectors *v, const struct vectors_query *q, struct arena *a, struct vectors_hit **hits,
                           size_t *n, struct error *err);
     size_t (*count)(const struct vectors *v);
@@ -74,6 +76,10 @@ void vectors_remove(struct vectors *v, int64_t id); /* absent is fine */
 enum status vectors_refresh(struct vectors *v, struct error *err) MUST_CHECK;
 /* The vector of one id, copied to out[dim]. ERR_NOT_FOUND. */
 enum status vectors_get(struct vectors *v, int64_t id, float *out, struct error *err) MUST_CHECK;
+#define VECTORS_NO_SCORE (-2.0f)
+/* scores[n]: the inner product of a vector and that of each id; VECTORS_NO_SCORE for those that have none. */
+enum status vectors_compare(struct vectors *v, const float *vector, const int64_t *ids, size_t n, float *scores,
+                            struct error *err) MUST_CHECK;
 /* The best k, best first, ties by smaller id; in the arena. Exact in memory, nearly so by pgvector. */
 enum status vectors_search(struct vectors *v, const struct vectors_query *q, struct arena *a, struct vectors_hit **hits,
                            size_t *n, struct error *err) MUST_CHECK;

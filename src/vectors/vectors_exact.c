@@ -178,6 +178,24 @@ static enum status exact_get(struct vectors *v, int64_t id, float *out, struct e
     return vectors_exact_get(exact_of(v), id, out, err);
 }
 
+static enum status exact_compare(struct vectors *v, const float *vector, const int64_t *ids, size_t n, float *scores,
+                                 struct error *err)
+{
+    struct vectors_exact *ix = exact_of(v);
+    (void)err;
+    pthread_mutex_lock(&ix->write_lock);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t row;
+        scores[i] = VECTORS_NO_SCORE;
+        if (!id_map_get(&ix->ids, ids[i], &row))
+            continue;
+        const struct segment *s = table_segment(ix->table, row);
+        scores[i] = ix->kernels->dot_f32(vector, s->vectors + (row - s->base) * v->dim, v->dim);
+    }
+    pthread_mutex_unlock(&ix->write_lock);
+    return OK;
+}
+
 static enum status exact_search(struct vectors *v, const struct vectors_query *q, struct arena *a,
                                 struct vectors_hit **hits, size_t *n, struct error *err)
 {
@@ -222,6 +240,7 @@ static const struct vectors_class class = {
     .put = exact_put,
     .remove = exact_remove,
     .get = exact_get,
+    .compare = exact_compare,
     .search = exact_search,
     .count = exact_count,
     .count_passing = exact_count_passing,

@@ -96,6 +96,17 @@ static enum status table_search(struct vectors *v, const struct vectors_query *q
     return OK;
 }
 
+static enum status table_compare(struct vectors *v, const float *vector, const int64_t *ids, size_t n, float *scores,
+                                 struct error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        float row[3];
+        bool found = table_get(v, ids[i], row, err) == OK;
+        scores[i] = found ? vector[0] * row[0] + vector[1] * row[1] + vector[2] * row[2] : VECTORS_NO_SCORE;
+    }
+    return OK;
+}
+
 static size_t table_count(const struct vectors *v)
 {
     (void)v;
@@ -115,6 +126,7 @@ static enum status table_count_passing(struct vectors *v, const struct label_tes
 
 static const struct vectors_class table_class = {.name = "table",
                                                  .get = table_get,
+                                                 .compare = table_compare,
                                                  .search = table_search,
                                                  .count = table_count,
                                                  .count_passing = table_count_passing};
