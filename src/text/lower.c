@@ -26,28 +26,37 @@ static size_t cut(const char *s, size_t len, size_t most)
     return most;
 }
 
+static utf8proc_int32_t lower_of(utf8proc_int32_t cp, void *unused)
+{
+    (void)unused;
+    return utf8proc_tolower(cp);
+}
+
 enum status text_lower(const char *s, size_t len, size_t most, struct arena *a, const char **out, size_t *out_len,
                        struct error *err)
 {
+    /* Marks stand in one order only once letters are taken apart. */
+    const utf8proc_option_t apart = (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE);
     const utf8proc_option_t compose = (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
     if (len > MAX_LOWER)
         return err_set(err, ERR_TOO_LARGE, "a text of %zu bytes: expected at most %u", len, MAX_LOWER);
     const char *lower = s;
     if (!is_lower_ascii(s, len)) {
-        utf8proc_int32_t *cps = arena_array(a, len + 4, sizeof *cps); /* decoding and composing make no more of them */
+        size_t room = 2 * len + 4; /* 2 bytes become at most 3 characters, 3 at most 4 */
+        utf8proc_int32_t *cps = arena_array(a, room, sizeof *cps);
         if (!cps)
             return err_no_memory(err, "a text of %zu bytes", len);
-        utf8proc_ssize_t n = utf8proc_decompose((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)len, cps,
-                                                (utf8proc_ssize_t)len, (utf8proc_option_t)0);
-        if (n < 0)
+        utf8proc_ssize_t n = utf8proc_decompose_custom((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)len, cps,
+                                                       (utf8proc_ssize_t)room, apart, lower_of, NULL);
+        if (n < 0 || (size_t)n > room)
             return err_set(err, ERR_INVALID, "a text is not UTF-8");
-        for (utf8proc_ssize_t i = 0; i < n; i++)
-            cps[i] = utf8proc_tolower(cps[i]);
         len = (size_t)utf8proc_reencode(cps, n, compose);
         lower = (const char *)cps;
     }
     *out_len = cut(lower, len, most);
     *out = arena_strndup(a, lower, *out_len);
+    if (!*out)
+        return err_no_memory(err, "a text of %zu bytes", len);
     utf8_trim(out, out_len);
-    return *out ? OK : err_no_memory(err, "a text of %zu bytes", len);
+    return OK;
 }

@@ -403,6 +403,51 @@ static void parts_of_runs_may_be_whole(void **state)
             assert_false(q.traits[q.forms[k].word].whole && strstr(arena_printf(&a, " %s ", t.languages[0].words),
                                                                    arena_printf(&a, " %s ", q.forms[k].stem)));
     }
+static const char *lower(const char *text, size_t most)
+{
+    static char copy[64];
+    struct arena a;
+    const char *out;
+    size_t len;
+    struct error err;
+    arena_init(&a, 1 << 20);
+    if (text_lower(text, strlen(text), most, &a, &out, &len, &err) != OK)
+        fail_msg("%s", err.message);
+    snprintf(copy, sizeof copy, "%.*s", (int)len, out);
+    arena_free(&a);
+    return copy;
+}
+
+static void what_is_the_same_in_print_is_the_same_text(void **state)
+{
+    (void)state;
+    assert_string_equal(lower("", 100), "");
+    assert_string_equal(lower(" Tom CAT\t", 100), "tom cat");
+    assert_string_equal(lower("ÀÉ ΑΒ ЖУК", 100), "àé αβ жук");
+    assert_string_equal(lower("Cafe\u0301", 100), "café");
+    assert_string_equal(lower("\u212bngstro\u0308m", 100), "ångström");
+    static const char *const same[] = {"vi\u1ec7t",       "VI\u1ec6T",        "vi\u00ea\u0323t",
+                                       "vi\u1eb9\u0302t", "vie\u0302\u0323t", "vie\u0323\u0302t"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        assert_string_equal(lower(same[i], 100), "việt");
+    assert_string_equal(lower("İyi", 100), "iyi"); /* no dot is left over */
+    assert_string_equal(lower("\u1112\u1161\u11ab\u1100\u116e\u11a8", 100), "한국");
+    assert_string_equal(lower("äöü", 5), "äö"); /* no half letters */
+    assert_string_equal(lower("äöü", 1), "");
+    assert_string_equal(lower("ab cd", 3), "ab");
+
+    struct arena a;
+    const char *out;
+    size_t len;
+    struct error err;
+    arena_init(&a, 1 << 20);
+    assert_int_equal(text_lower("a\xff", 2, 100, &a, &out, &len, &err), ERR_INVALID);
+    assert_int_equal(text_lower("\xc3", 1, 100, &a, &out, &len, &err), ERR_INVALID);
+    assert_int_equal(text_lower("", (2u << 20), 100, &a, &out, &len, &err), ERR_TOO_LARGE);
+    arena_free(&a);
+    arena_init(&a, 1); /* nothing can be had */
+    assert_int_equal(text_lower("cat", 3, 100, &a, &out, &len, &err), ERR_NO_MEMORY);
+    assert_int_equal(text_lower("CAT", 3, 100, &a, &out, &len, &err), ERR_NO_MEMORY);
     arena_free(&a);
 }
 
@@ -421,6 +466,7 @@ int main(void)
         cmocka_unit_test(a_query_takes_microseconds),
         cmocka_unit_test(each_language_has_its_own_stems_and_folding),
         cmocka_unit_test(tags_have_a_shape_and_a_number),
+        cmocka_unit_test(what_is_the_same_in_print_is_the_same_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
