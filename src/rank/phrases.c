@@ -73,8 +73,15 @@ static uint32_t take_phrase(struct phrases *p, struct phrase_list *l, const char
     return *place = ++l->n;
 }
 
-static bool add_document(struct phrase *phrase, uint32_t id)
+static bool is_pending(const struct phrase_list *l, uint32_t number)
 {
+    return l->scales[number] == 0 && l->phrases[number].n;
+}
+
+static bool add_document(struct phrase_list *l, uint32_t number, uint32_t id)
+{
+    struct phrase *phrase = &l->phrases[number];
+    bool was_pending = is_pending(l, number);
     if (phrase->n == phrase->cap) {
         uint32_t cap = phrase->cap ? 2 * phrase->cap : 2;
         uint32_t *documents = realloc(phrase->documents, cap * sizeof *documents);
@@ -84,16 +91,23 @@ static bool add_document(struct phrase *phrase, uint32_t id)
         phrase->cap = cap;
     }
     phrase->documents[phrase->n++] = id;
+    if (!was_pending && is_pending(l, number)) { /* new, or back again */
+        l->pending++;
+        l->next = number < l->next ? number : l->next;
+    }
     return true;
 }
 
-static void drop_document(struct phrase *phrase, uint32_t id)
+static void drop_document(struct phrase_list *l, uint32_t number, uint32_t id)
 {
+    struct phrase *phrase = &l->phrases[number];
     uint32_t kept = 0;
+    bool was_pending = is_pending(l, number);
     for (uint32_t i = 0; i < phrase->n; i++)
         if (phrase->documents[i] != id)
             phrase->documents[kept++] = phrase->documents[i];
     phrase->n = kept;
+    l->pending -= was_pending && !is_pending(l, number);
 }
 
 /* --- documents --- */
@@ -102,7 +116,7 @@ static void drop_owner(struct phrases *p, int64_t id)
 {
     struct phrase_owner *o = (size_t)id < p->n_owners ? p->owners[id] : NULL;
     for (uint32_t i = 0; o && i < o->n; i++)
-        drop_document(&p->lists[o->refs[i].language].phrases[o->refs[i].number], (uint32_t)id);
+        drop_document(&p->lists[o->refs[i].language], o->refs[i].number, (uint32_t)id);
     free(o);
     if (o)
         p->owners[id] = NULL;
@@ -167,10 +181,10 @@ static bool put_phrases(struct phrases *p, int64_t id, uint64_t hash, const stru
         uint32_t number = take_phrase(p, l, f->text, f->len);
         if (!number)
             return false;
-        struct phrase *phrase = &l->phrases[number - 1];
+        const struct phrase *phrase = &l->phrases[number - 1];
         if (phrase->n && phrase->documents[phrase->n - 1] == (uint32_t)id)
             continue; /* it has it already */
-        if (!add_document(phrase, (uint32_t)id))
+        if (!add_document(l, number - 1, (uint32_t)id))
             return false;
         o->refs[o->n++] = (struct phrase_ref){f->language, number - 1};
     }
@@ -223,11 +237,6 @@ void phrases_remove(struct phrases *p, int64_t id)
 
 /* --- vectors --- */
 
-static bool is_pending(const struct phrase_list *l, uint32_t i)
-{
-    return l->scales[i] == 0 && l->phrases[i].n;
-}
-
 /* The list that is encoded next: English, none, then by how much it is searched in, and by its size. */
 static struct phrase_list *next_list(struct phrases *p)
 {
@@ -259,7 +268,7 @@ static bool add_pending(struct pending *w, unsigned language, uint32_t number)
     const struct phrase_list *l = &w->p->lists[language];
     if (!is_pending(l, number) || w->n == w->most)
         return true;
-    for (size_t i = 0; i < w->n && w->out[0].language == language; i++)
+    for (size_t i = 0; i < w->n; i++)
         if (w->out[i].language == language && w->out[i].number == number)
             return true;
     const struct phrase *phrase = &l->phrases[number];
@@ -342,6 +351,7 @@ void phrases_set(struct phrases *p, const struct phrase_text *phrase, const void
     struct phrase_list *l = &p->lists[phrase->language];
     uint32_t i = phrase->number;
     float scale = -1;
+    l->pending -= is_pending(l, i);
     if (code)
         memcpy(&scale, (const char *)code + p->dim, sizeof scale);
     if (l->scales[i] == 0 && code && scale > 0 && scale < 1) {
@@ -352,7 +362,6 @@ void phrases_set(struct phrases *p, const struct phrase_text *phrase, const void
         l->encoded++;
     } else if (l->scales[i] == 0) {
         l->scales[i] = -1;
-        l->refused++;
     }
     pthread_rwlock_unlock(&p->lock);
 }
@@ -375,7 +384,7 @@ struct phrases_count phrases_count(struct phrases *p)
     for (unsigned i = 0; i < LANGUAGE_COUNT; i++) {
         const struct phrase_list *l = &p->lists[i];
         c.encoded += l->encoded;
-        c.pending += l->n - l->encoded - l->refused;
+        c.pending += l->pending;
         c.bytes += l->cap * (p->stride + sizeof *l->phrases + sizeof *l->sums + sizeof *l->scales) +
                    l->table_size * sizeof *l->table;
     }

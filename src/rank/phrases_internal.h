@@ -17,8 +17,9 @@ struct phrase {
 /* The phrases of one language. They are never removed, as words come back; one that no document has any more is found
  * by nobody. */
 struct phrase_list {
-    uint32_t n, cap, encoded, refused;
-    uint32_t next;              /* all before this one have a vector, or are refused */
+    uint32_t n, cap, encoded;
+    uint32_t pending;           /* those of a document that is there, without a vector and not refused */
+    uint32_t next;              /* none before this one is pending */
     struct phrase *phrases;     /* [n] */
     int8_t *codes;              /* [n][stride] */
     int32_t *sums;              /* of the codes */

@@ -68,8 +68,8 @@ static unsigned bucket_of(float score)
     return bucket < 0 ? 0 : bucket >= (int)BUCKETS ? BUCKETS - 1 : (unsigned)bucket;
 }
 
-/* The lowest bucket to look at for `most` documents, as far as a guess of four phrases each goes. */
-static unsigned lowest_bucket(const struct search *s)
+/* The lowest bucket to look at for so many phrases of documents. */
+static unsigned lowest_bucket(const struct search *s, size_t most)
 {
     size_t counts[BUCKETS] = {0}, sum = 0;
     for (size_t k = 0; k < s->n_lists; k++)
@@ -77,7 +77,7 @@ static unsigned lowest_bucket(const struct search *s)
             if (s->lists[k].scores[i] > NONE)
                 counts[bucket_of(s->lists[k].scores[i])] += s->lists[k].list->phrases[i].n;
     unsigned bucket = BUCKETS - 1;
-    while (bucket > 0 && (sum += counts[bucket]) < 4 * s->q->most)
+    while (bucket > 0 && (sum += counts[bucket]) < most)
         bucket--;
     return bucket;
 }
@@ -88,9 +88,8 @@ static void add_hit(struct search *s, int64_t id)
         s->hits[s->n++] = (struct phrase_hit){.id = id};
 }
 
-static void find_best(struct search *s)
+static void find_from(struct search *s, unsigned lowest)
 {
-    unsigned lowest = lowest_bucket(s);
     for (size_t k = 0; k < s->n_lists; k++) {
         const struct scanned *l = &s->lists[k];
         for (uint32_t i = 0; i < l->list->n; i++) {
@@ -105,6 +104,16 @@ static void find_best(struct search *s)
             }
         }
     }
+}
+
+/* Guesses that a document has four phrases among the best, and looks further down where it has more, or where few
+ * pass. */
+static void find_best(struct search *s)
+{
+    size_t most = s->q->most < s->p->n_owners ? s->q->most : s->p->n_owners, phrases = 4 * most;
+    unsigned lowest = lowest_bucket(s, phrases);
+    for (find_from(s, lowest); s->n < most && lowest > 0; find_from(s, lowest))
+        lowest = lowest_bucket(s, phrases *= 4);
 }
 
 /* Of a document that is not among the best. */
