@@ -197,7 +197,7 @@ static bool is_word_byte(const char *s, size_t len, size_t *n)
 {
     uint32_t cp;
     *n = utf8_decode(s, len, &cp);
-    return utf8_kind(cp) != UTF8_OTHER || cp == '\'' || cp == 0x2019;
+    return utf8_kind(cp) != UTF8_OTHER || cp == '\'';
 }
 
 static void add_words(struct evidence *e, const char *s, size_t len)

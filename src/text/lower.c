@@ -29,7 +29,8 @@ static size_t cut(const char *s, size_t len, size_t most)
 static utf8proc_int32_t lower_of(utf8proc_int32_t cp, void *unused)
 {
     (void)unused;
-    return utf8proc_tolower(cp);
+    return cp == 0x2019 ? '\''
+                        : utf8proc_tolower(cp); /* phones write the apostrophe as the one, keyboards as the other */
 }
 
 enum status text_lower(const char *s, size_t len, size_t most, struct arena *a, const char **out, size_t *out_len,

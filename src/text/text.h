@@ -50,8 +50,8 @@ enum status text_sticker_terms(const char *title, const char *filename, const st
 enum status text_query(const char *s, size_t len, unsigned language, bool complete, struct arena *a,
                        struct term_query *out, struct error *err) MUST_CHECK;
 
-/* Valid UTF-8 in small letters and NFC, trimmed, its first `most` bytes at most: what is the same in print is the same
- * text. In the arena. ERR_INVALID: not UTF-8. */
+/* Valid UTF-8 in small letters and NFC, with plain apostrophes, trimmed, its first `most` bytes at most: what is the
+ * same in print is the same text. In the arena. ERR_INVALID: not UTF-8. */
 enum status text_lower(const char *s, size_t len, size_t most, struct arena *a, const char **out, size_t *out_len,
                        struct error *err) MUST_CHECK;
 

@@ -430,6 +430,7 @@ static void what_is_the_same_in_print_is_the_same_text(void **state)
                                        "vi\u1eb9\u0302t", "vie\u0302\u0323t", "vie\u0323\u0302t"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         assert_string_equal(lower(same[i], 100), "việt");
+    assert_string_equal(lower("J\u2019ai", 100), "j'ai");
     assert_string_equal(lower("İyi", 100), "iyi"); /* no dot is left over */
     assert_string_equal(lower("\u1112\u1161\u11ab\u1100\u116e\u11a8", 100), "한국");
     assert_string_equal(lower("äöü", 5), "äö"); /* no half letters */
