@@ -165,6 +165,7 @@ static const struct table search_tables[] = {
     {.name = "vector_failures",
      .keys = 2,
      .columns = {{"model_id", NUMBER}, {"document_id", NUMBER}, {"why", TEXT}, {"source_sha256", TEXT}, TIMES}},
+    {.name = "phrase_vectors", .keys = 2, .columns = {{"model_id", NUMBER}, {"phrase", TEXT}, {"code", BLOB}}},
     {.name = "settings", .keys = 1, .columns = {{"key", TEXT}, {"value", TEXT}, TIMES}},
     {.name = "changes", .keys = 1, .columns = {{"document_id", NUMBER}, {"generation", NUMBER}}},
 };

@@ -12,7 +12,7 @@ from postgres_testing import PostgresTest
 
 class SearchOnPostgres(PostgresTest):
     def test_store_suite(self):
-        self.unit("test_store_search", 12)
+        self.unit("test_store_search", 16)
 
     def test_services_follow_each_other(self):
         output = self.unit("test_search_service_models", 1, PEEL_TEST_ONLY="services_on_one_database_follow_each_other")

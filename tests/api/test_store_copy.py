@@ -14,6 +14,7 @@ from peel_testing import ADMIN_TOKEN, MODE, PEEL, SLOW, STICKERS, System, main, 
 from postgres_testing import Postgres, programs, unavailable
 
 missing = unavailable()
+PHRASES = [("Café, \"x\" \\", b"\x00\xff\n"), ("cat", b"\x80\x00")]  # by their bytes
 
 
 def copy(source, target, expect=0):
@@ -46,6 +47,10 @@ class Used(unittest.TestCase):
             with sqlite3.connect(path) as db:
                 db.execute(f"UPDATE {table} SET pack = 'sweets', rating = 2, animated = 1 WHERE filename = 'cake.png'")
             db.close()
+        with sqlite3.connect(cls.search) as db:
+            db.execute("INSERT INTO models (id, name, generation, created_us, modified_us) VALUES (77, 'test/copied', 1, 1, 1)")
+            db.executemany("INSERT INTO phrase_vectors VALUES (77, ?, ?)", PHRASES)
+        db.close()
         if not missing:
             cls.server = Postgres()
             cls.addClassCleanup(cls.server.close)
@@ -120,6 +125,9 @@ class Used(unittest.TestCase):
             with sqlite3.connect(self.system.data / path) as db:
                 self.assertEqual(db.execute(f"SELECT pack, rating, animated FROM {table} WHERE filename = 'cake.png'").fetchall(), [("sweets", 2, 1)])
             db.close()
+        with sqlite3.connect(self.system.data / "i2.db") as db:
+            self.assertEqual(db.execute("SELECT phrase, code FROM phrase_vectors WHERE model_id = 77 ORDER BY phrase").fetchall(), PHRASES)
+        db.close()
         with sqlite3.connect(self.system.data / "s3.db") as db:
             self.assertEqual(db.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
             self.assertEqual(db.execute("PRAGMA foreign_key_check").fetchall(), [])

@@ -452,6 +452,83 @@ static void vectors_follow_their_documents(void **state)
     search_store_close(store);
 }
 
+/* Those of one model, as "cat:12 dog:-": the first byte of each and how many there are. */
+static void expect_phrases(struct suite *s, struct search_store *store, const char *model, size_t bytes,
+                           const char *const *texts, const char *expect)
+{
+    struct phrase_vector phrases[8];
+    char got[300] = "";
+    size_t n = 0;
+    for (; texts[n]; n++)
+        phrases[n] = (struct phrase_vector){.text = texts[n], .code = "stale", .bytes = bytes};
+    assert_ok(s, search_store_phrases_get(store, model, phrases, n, &s->arena, &s->err));
+    for (size_t i = 0; i < n; i++) {
+        const char *code = phrases[i].code;
+        assert_string_equal(phrases[i].text, texts[i]);
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%.*s", i ? " " : "", code ? (int)bytes : 1,
+                 code ? code : "-");
+    }
+    assert_string_equal(got, expect);
+}
+
+static int64_t phrases_of(const char *model, struct suite *s, struct search_store *store, const char *const *texts)
+{
+    struct phrase_vector phrases[8];
+    int64_t n = 0;
+    for (size_t i = 0; texts[i]; i++) {
+        phrases[i] = (struct phrase_vector){.text = texts[i], .bytes = 4};
+        assert_ok(s, search_store_phrases_get(store, model, &phrases[i], 1, &s->arena, &s->err));
+        n += phrases[i].code != NULL;
+    }
+    return n;
+}
+
+/* One for each model and text, in letters as they are: who keeps phrases has them in small letters. */
+static void vectors_of_phrases_are_kept(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    static const char *const texts[] = {"cat",     "Cat",  "caf\u00e9", "cafe\u0301", "\U0001f600 % _ ' \" \\ NUL",
+                                        "no such", "cat ", NULL};
+    struct phrase_vector put_now[] = {
+        {"cat", "ab\0d", 4}, {"caf\u00e9", "efgh", 4}, {"\U0001f600 % _ ' \" \\ NUL", "\xff\xfe\n\0", 4}};
+    assert_int_equal(phrases_of("m", s, store, texts), 0); /* nobody knows the model */
+    assert_ok(s, search_store_phrases_put(store, "m", put_now, 3, &s->err));
+    assert_int_equal(phrases_of("m", s, store, texts), 3);
+    assert_int_equal(phrases_of("other", s, store, texts), 0);
+    struct phrase_vector cat = {"cat", NULL, 4};
+    assert_ok(s, search_store_phrases_get(store, "m", &cat, 1, &s->arena, &s->err));
+    assert_memory_equal(cat.code, "ab\0d", 4);
+    assert_ok(s, search_store_phrases_put(store, "m", put_now, 0, &s->err));
+    assert_ok(s, search_store_phrases_get(store, "m", NULL, 0, &s->arena, &s->err));
+
+    /* Again, and two of a kind in one go. */
+    struct phrase_vector again[] = {{"cat", "1234", 4}, {"dog", "5678", 4}, {"dog", "5678", 4}};
+    assert_ok(s, search_store_phrases_put(store, "m", again, 3, &s->err));
+    expect_phrases(s, store, "m", 4, (const char *const[]){"dog", "cat", "bird", NULL}, "5678 1234 -");
+
+    /* Those of another size, of a model whose folder has changed, are none, and are replaced. */
+    expect_phrases(s, store, "m", 5, (const char *const[]){"dog", "cat", NULL}, "- -");
+    assert_ok(s, search_store_phrases_put(store, "m", &(struct phrase_vector){"dog", "56789", 5}, 1, &s->err));
+    expect_phrases(s, store, "m", 5, (const char *const[]){"dog", "cat", NULL}, "56789 -");
+
+    /* They are a model's own, need no document, and go with its vectors. */
+    assert_ok(s, search_store_phrases_put(store, "other", again, 2, &s->err));
+    int64_t g = generation(s, store, "m");
+    put(s, store, "cat.png", "cat", "", "", NULL);
+    int64_t id;
+    assert_ok(s, search_store_delete(store, "cat.png", &id, &s->err));
+    assert_int_equal(generation(s, store, "m"), g);
+    expect_phrases(s, store, "m", 4, (const char *const[]){"cat", NULL}, "1234");
+    search_store_close(store);
+    store = suite_search(s);
+    expect_phrases(s, store, "m", 4, (const char *const[]){"cat", NULL}, "1234");
+    assert_ok(s, search_store_vectors_drop(store, "m", &s->err));
+    expect_phrases(s, store, "m", 4, (const char *const[]){"cat", "dog", NULL}, "- -");
+    expect_phrases(s, store, "other", 4, (const char *const[]){"cat", "dog", NULL}, "1234 5678");
+    search_store_close(store);
+}
+
 /* "a b -": documents that changed, by name, in order; "-" for one that is gone. */
 static int64_t expect_changes(struct suite *s, struct search_store *store, int64_t since, const char *expect)
 {
@@ -816,6 +893,7 @@ int main(void)
         T(pages_are_stable),
         T(hostile_terms_find_what_they_say),
         T(vectors_follow_their_documents),
+        T(vectors_of_phrases_are_kept),
         T(a_vector_is_stale_when_its_own_source_changes),
         T(pages_of_documents_say_what_a_model_has_made),
         T(a_filter_leaves_the_others_out),
