@@ -403,6 +403,9 @@ static void parts_of_runs_may_be_whole(void **state)
             assert_false(q.traits[q.forms[k].word].whole && strstr(arena_printf(&a, " %s ", t.languages[0].words),
                                                                    arena_printf(&a, " %s ", q.forms[k].stem)));
     }
+    arena_free(&a);
+}
+
 static const char *lower(const char *text, size_t most)
 {
     static char copy[64];
