@@ -77,10 +77,12 @@ static size_t merge_documents(struct fused *all, size_t n)
     return merged;
 }
 
-/* Sets its confidence. What is only alike, and not enough, is left out; what has the query's letters stays. */
-static bool is_worth_showing(struct fused *f, const struct leg_hits *hits, const struct fusion_fit *fit)
+/* Sets its confidence. What is only alike, and not enough, is left out; what has the query's letters stays. Of what is
+ * like a document nothing was learnt. */
+static bool is_worth_showing(struct fused *f, const struct rank_query *q, const struct leg_hits *hits,
+                             const struct fusion_fit *fit)
 {
-    if (!hits[LEG_sentence].n)
+    if (!hits[LEG_sentence].n || q->like)
         return true;
     f->item.confidence = 1 / (1 + exp(-(fit->slope * f->item.score + fit->offset)));
     return f->found & ~(1u << LEG_sentence) || f->item.confidence >= RANK_LEAST_CONFIDENCE;
@@ -116,7 +118,7 @@ enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const 
     qsort(all, n, sizeof *all, by_fused_score);
     size_t kept = 0;
     for (size_t i = 0; i < n; i++)
-        if (is_worth_showing(&all[i], hits, fit))
+        if (is_worth_showing(&all[i], q, hits, fit))
             items[kept++] = all[i].item;
     rank_cut_page(q, items, kept, out);
     return OK;

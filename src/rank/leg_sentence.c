@@ -34,6 +34,12 @@ static size_t depth_of(size_t end, size_t count)
     return depth < count ? depth : count ? count : 1;
 }
 
+/* A cosine as the leg's score. */
+static double score_of(const struct rank_model *m, double cosine)
+{
+    return (cosine - m->unlike) / (1 - m->unlike);
+}
+
 static enum status join(const struct rank_model *m, const float *query, const struct phrase_hit *phrases, size_t n,
                         struct arena *a, struct leg_hits *out, struct error *err)
 {
@@ -49,7 +55,7 @@ static enum status join(const struct rank_model *m, const float *query, const st
         if (wholes[i] <= VECTORS_NO_SCORE)
             continue; /* it is being encoded */
         double cosine = ((double)phrases[i].score + (double)wholes[i]) / 2;
-        double score = (cosine - m->unlike) / (1 - m->unlike) + (phrases[i].exact ? EXACT : 0);
+        double score = score_of(m, cosine) + (phrases[i].exact ? EXACT : 0);
         out->items[out->n++] = (struct ranked){.id = ids[i], .score = score};
     }
     qsort(out->items, out->n, sizeof *out->items, best_first);
@@ -96,6 +102,16 @@ static bool has_words(const char *text, size_t len)
     return false;
 }
 
+/* The documents alone. */
+static enum status alike(const struct rank_sources *s, const struct rank_query *q, size_t limit, size_t offset,
+                         struct arena *a, struct leg_hits *out, struct error *err)
+{
+    enum status st = leg_model_hits(s, LEG_sentence, q, limit, offset, a, out, err);
+    for (size_t i = 0; i < out->n && st == OK; i++)
+        out->items[i].score = score_of(&s->models[LEG_sentence], out->items[i].score);
+    return st;
+}
+
 static enum status sentence_hits(const struct rank_sources *s, const struct rank_query *q, size_t limit, size_t offset,
                                  struct arena *a, struct leg_hits *out, struct error *err)
 {
@@ -103,7 +119,7 @@ static enum status sentence_hits(const struct rank_sources *s, const struct rank
     struct rank_query asked = *q;
     *out = (struct leg_hits){0};
     if (q->like || !m->phrases)
-        return leg_model_hits(s, LEG_sentence, q, limit, offset, a, out, err);
+        return alike(s, q, limit, offset, a, out, err);
     size_t count = vectors_count(m->vectors), end = offset + limit;
     float *vector = arena_array(a, encoder_dim(m->encoder), sizeof *vector);
     if (!vector)

@@ -645,6 +645,33 @@ static void test_sentences_score_phrase_and_whole(void **state)
     phrases_close(p);
 }
 
+/* In the same scale as for a query; but what is shown then nobody has judged, and nothing is left out. */
+static void test_sentences_of_what_is_like_a_document(void **state)
+{
+    struct setup *s = *state;
+    struct ranking r;
+    struct document like;
+    struct rank_query q = {.language = LANGUAGE_en, .filter = STICKER_FILTER_NONE, .limit = 10, .min_score = -INFINITY};
+    struct phrases *p = make_phrases(s);
+    struct rank_model vector = s->sources.models[LEG_vector];
+    assert_int_equal(search_store_get(s->store, "cat.png", &s->arena, &like, &s->err), OK);
+    q.like = &like;
+    s->sources.models[LEG_vector] = (struct rank_model){0};
+    s->sources.models[LEG_sentence] = sentence_model(p);
+    s->sources.models[LEG_sentence].unlike = 0.5;
+    assert_int_equal(rank(s, "sentence", &q, &r), OK);
+    assert_string_equal(names(s, &r), "lion.png dog.png catalogue.png");
+    assert_true(fabs(r.items[0].score - 0.8) < 1e-6); /* (0.9 - 0.5) / 0.5 */
+    NEAR(r.items[1].score, -1);
+    assert_int_equal(rank(s, "hybrid", &q, &r), OK);
+    assert_string_equal(names(s, &r), "lion.png dog.png catalogue.png");
+    for (size_t i = 0; i < r.n; i++)
+        assert_true(r.items[i].confidence == 0);
+    s->sources.models[LEG_sentence] = (struct rank_model){0};
+    s->sources.models[LEG_vector] = vector;
+    phrases_close(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -663,6 +690,7 @@ int main(void)
         cmocka_unit_test(test_every_leg_honours_the_filter),
         cmocka_unit_test(test_sentences_are_a_leg_of_their_own),
         cmocka_unit_test(test_sentences_score_phrase_and_whole),
+        cmocka_unit_test(test_sentences_of_what_is_like_a_document),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
