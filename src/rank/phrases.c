@@ -366,6 +366,21 @@ void phrases_set(struct phrases *p, const struct phrase_text *phrase, const void
     pthread_rwlock_unlock(&p->lock);
 }
 
+void phrases_forget(struct phrases *p)
+{
+    pthread_rwlock_wrlock(&p->lock);
+    for (unsigned i = 0; i < LANGUAGE_COUNT; i++) {
+        struct phrase_list *l = &p->lists[i];
+        l->encoded = l->pending = l->next = 0;
+        for (uint32_t k = 0; k < l->n; k++) {
+            l->sums[k] = 0;
+            l->scales[k] = 0;
+            l->pending += is_pending(l, k);
+        }
+    }
+    pthread_rwlock_unlock(&p->lock);
+}
+
 void phrases_languages(struct phrases *p, const char *text, size_t len, struct language_set *out)
 {
     pthread_rwlock_rdlock(&p->lock);

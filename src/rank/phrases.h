@@ -42,6 +42,8 @@ size_t phrases_code_size(const struct phrases *p);
 void phrases_encode(const struct phrases *p, const float *vector /* [dim] */, void *code);
 /* Gives a phrase its vector; NULL: it has none and never will, as the model refuses its text. */
 void phrases_set(struct phrases *p, const struct phrase_text *phrase, const void *code);
+/* Takes all vectors away: the phrases are pending again. */
+void phrases_forget(struct phrases *p);
 
 /* The vector of a document: the mean of those of its phrases in its first language, English if it has that, at
  * length 1. out: [dim]. False: none of them has a vector. */

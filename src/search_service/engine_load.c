@@ -187,6 +187,9 @@ enum status engine_forget_vectors(struct engine *e, const char *id, struct error
     }
     if (st == OK || st == ERR_CORRUPT) /* a row of another size is not in memory */
         st = search_store_vectors_drop(e->cfg.store, id, err);
+    struct phrases *phrases = m ? atomic_load(&m->phrases) : NULL;
+    if (st == OK && phrases)
+        phrases_forget(phrases);
     if (st == OK && v)
         st = vectors_refresh(v, err);
     catalog_unlock(e->cfg.catalog);

@@ -442,6 +442,29 @@ static void vectors_are_set_once(void **state)
     assert_int_equal(ask(s, &q).n, 1);
 }
 
+static void forgotten_vectors_are_pending_again(void **state)
+{
+    struct setup *s = *state;
+    float v[DIM], mean[DIM];
+    size_t n;
+    put(s, 1, "cat", "kitten, tiger");
+    put(s, 2, "dog", "");
+    struct phrase_text *texts = pending(s, NULL, 0, MOST, &n);
+    phrases_set(s->p, &texts[0], NULL);
+    set_all(s);
+    phrases_remove(s->p, 2);
+    expect_count(s, 3, 0);
+    phrases_forget(s->p);
+    expect_count(s, 0, 3); /* also the one that was refused, but not the dog */
+    expect_pending(s, NULL, 0, MOST, "en:cat en:kitten en:tiger");
+    assert_false(phrases_mean(s->p, 1, mean));
+    direct(v, 'k', 0);
+    struct phrase_query q = query(v, "?");
+    assert_int_equal(ask(s, &q).n, 0);
+    set_all(s);
+    NEARLY(hit_of(ask(s, &q), 1)->score, 1);
+}
+
 static void mean_is_of_the_first_language(void **state)
 {
     struct setup *s = *state;
@@ -715,6 +738,7 @@ int main(void)
         T(pending_of_documents_are_those_of_their_first_language),
         T(phrases_that_come_back_are_pending_again),
         T(vectors_are_set_once),
+        T(forgotten_vectors_are_pending_again),
         T(mean_is_of_the_first_language),
         T(best_phrase_counts),
         T(only_lists_of_the_language_are_searched),
