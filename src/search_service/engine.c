@@ -383,7 +383,7 @@ void engine_fill_model(struct engine_model *m, struct rank_sources *out)
                                                      .encoder = ready ? m->encoder : NULL,
                                                      .vectors = ready ? atomic_load(&m->vectors) : NULL,
                                                      .phrases = ready ? atomic_load(&m->phrases) : NULL,
-                                                     .unlike = m->unlike};
+                                                     .unlike = ready ? m->unlike : 0};
 }
 
 static bool knows(const struct engine_model *m, unsigned language)
@@ -391,13 +391,14 @@ static bool knows(const struct engine_model *m, unsigned language)
     return engine_model_state(m) == ENGINE_READY && encoder_trust(m->encoder, language == LANGUAGE_en) > 0;
 }
 
-/* A model of a leg that knows a language, best one that knows no other; NULL: none is ready. */
+/* The first model of a leg by name that knows a language, best one that knows no other; NULL: none is ready. */
 static struct engine_model *knowing(struct engine *e, enum leg_number leg, unsigned language)
 {
     struct engine_model *found = NULL;
     for (size_t i = 0; i < atomic_load(&e->n_models); i++) {
         struct engine_model *m = e->models[i];
-        if (m->class->leg == leg && knows(m, language) && (!found || !knows(m, LANGUAGE_OTHER)))
+        if (m->class->leg == leg && knows(m, language) &&
+            (!found || (knows(found, LANGUAGE_OTHER) && !knows(m, LANGUAGE_OTHER))))
             found = m;
     }
     return found;
@@ -423,6 +424,14 @@ void engine_fill_sources(struct engine *e, unsigned language, struct rank_source
         if (m)
             engine_fill_model(m, out);
     }
+}
+
+bool engine_has_model(struct engine *e)
+{
+    bool has = false;
+    for (size_t i = 0; i < atomic_load(&e->n_models) && !has; i++)
+        has = engine_model_state(e->models[i]) == ENGINE_READY;
+    return has;
 }
 
 unsigned engine_threads(const struct engine *e)

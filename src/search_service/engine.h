@@ -87,6 +87,7 @@ void engine_model_info(const struct engine_model *m, struct buf *out);
  * default that somebody chose; where nobody did, or it does not know the query's language, one that is ready and does,
  * best one that knows no other language. */
 void engine_fill_sources(struct engine *e, unsigned language, struct rank_sources *out);
+bool engine_has_model(struct engine *e); /* one is ready, of any leg */
 /* The phrases of the model that knows the most languages; NULL: there is none. */
 struct phrases *engine_phrases(struct engine *e);
 /* Searches with this model in the place of its leg's default. */

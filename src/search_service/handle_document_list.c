@@ -67,6 +67,7 @@ static enum status read_ask(struct search_service *s, const struct http_request 
         st = search_read_model(s, req, model, err);
     if (st != OK)
         return st;
+    *model = *model ? *model : engine_default(s->engine, LEG_vector);
     if (*order && strcmp(order, "up") != 0 && strcmp(order, "down") != 0)
         return err_set(err, ERR_INVALID, "order must be up or down, found \"%.40s\"", order);
     if (strlen(ask->search) > SEARCH_MAX)

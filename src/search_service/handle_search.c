@@ -33,12 +33,7 @@ const char *search_default_algorithm(const struct search_service *s)
     const char *name = s->cfg.algorithm;
     if (name && *name && strcmp(name, "auto") != 0)
         return name;
-    bool hybrid = catalog_meanings(s->catalog) != NULL;
-    for (enum leg_number leg = 0; leg < LEG_COUNT && !hybrid; leg++) {
-        struct engine_model *m = engine_default(s->engine, leg);
-        hybrid = m && engine_model_state(m) == ENGINE_READY;
-    }
-    return hybrid ? "hybrid" : "lexical";
+    return catalog_meanings(s->catalog) || engine_has_model(s->engine) ? "hybrid" : "lexical";
 }
 
 /* The value of a parameter that may be missing: NULL then. */
@@ -76,7 +71,7 @@ enum status search_read_model(struct search_service *s, const struct http_reques
     enum status st = optional(req, "model", &id, err);
     if (st != OK)
         return st;
-    *out = id ? engine_find(s->engine, id) : engine_default(s->engine, LEG_vector);
+    *out = id ? engine_find(s->engine, id) : NULL;
     if (!id || *out)
         return OK;
     struct buf known;

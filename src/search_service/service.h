@@ -26,7 +26,7 @@ struct search_service {
 void handle_search(void *ctx, const struct http_request *req, struct http_response *res);
 /* The name of the algorithm of searches that name none, at this moment. */
 const char *search_default_algorithm(const struct search_service *s);
-/* The model that `model=` names, or the default, NULL where there is none. ERR_INVALID names the known ones. */
+/* The model that `model=` names; NULL: it names none. ERR_INVALID names the known ones. */
 enum status search_read_model(struct search_service *s, const struct http_request *req, struct engine_model **out,
                               struct error *err) MUST_CHECK;
 

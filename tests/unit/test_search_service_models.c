@@ -4,6 +4,7 @@
 #include "search_suite.h"
 
 #include "base/utf8.h"
+#include "rank/fusion_weights.h"
 #include "words/lexicon.h"
 #include <math.h>
 #include <pthread.h>
@@ -210,7 +211,9 @@ static void images_are_found_by_vectors(void **state)
     assert_string_equal(legs(a), "both");
     assert_int_equal(total_of(a), PICTURES);
     double best = score_at(a, 0);
-    assert_true(best <= 2.0 / 61 + 1e-9 && best >= 1.0 / 61);
+    const double *weights = fusion_fits[FUSION_WORD].weights, words = weights[LEG_lexical],
+                 images = weights[LEG_vector];
+    assert_true(best <= words + images + 1e-9 && best >= (words > images ? words : images) - 1e-9);
     json_t *first = search(s, "query=odd&limit=10"), *second = search(s, "query=odd&limit=10&offset=10");
     for (size_t i = 0; i < 20; i++)
         assert_string_equal(name_at(i < 10 ? first : second, i % 10), name_at(a, i));
@@ -464,6 +467,47 @@ static void models_stand_side_by_side(void **state)
     settle(s, "other", "ready", 10, 0); /* encoded anew */
 }
 
+/* A model of English alone is not asked what is in another language, whichever is the first by name. */
+static void each_language_has_its_model(void **state)
+{
+    struct suite *s = *state;
+    struct buf config;
+    make_model(s, "english");
+    char path[300];
+    snprintf(path, sizeof path, "%s/english/config.json", s->models);
+    buf_init(&config, 1 << 20);
+    assert_int_equal(os_read_file(path, &config, NULL), OK);
+    json_t *json = json_loadb(config.data, config.len, 0, NULL);
+    assert_non_null(json);
+    json_object_set_new(json, "peel", json_pack("{s:s}", "language", "en"));
+    unlink(path);
+    assert_int_equal(json_dump_file(json, path, 0), 0);
+    json_decref(json);
+    buf_free(&config);
+    suite_start(s);
+    put_pictures(s, 0, 4);
+    settle(s, "test/small", "ready", 4, 0);
+    settle(s, "english", "ready", 4, 0);
+    static const char *const cases[][2] = {{"query=cat", "english"},
+                                           {"query=%CE%B3%CE%AC%CF%84%CE%B1", "test/small"},
+                                           {"query=%CE%B3%CE%AC%CF%84%CE%B1&algorithm=vector", "test/small"},
+                                           {"query=schlaf+gut&lang=en", "test/small"},
+                                           {"query=xyzzy&lang=de", "test/small"},
+                                           {"query=xyzzy&lang=de&model=english&algorithm=vector", "english"},
+                                           {"like=p01.webp", "english"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *a = search(s, cases[i][0]);
+        const char *model = json_string_value(json_object_get(a, "model"));
+        if (!model || strcmp(model, cases[i][1]) != 0)
+            fail_msg("%s: expected %s, found %s", cases[i][0], cases[i][1], model ? model : "none");
+        json_decref(a);
+    }
+    json_t *a =
+        suite_get(s, "/api/documents/?state=indexed"); /* lists tell of the default, which is the first by name */
+    assert_int_equal(json_array_size(json_object_get(a, "documents")), 4);
+    json_decref(a);
+}
+
 static void settle_failed(struct suite *s, const char *id)
 {
     for (int i = 0; i < 400; i++) {
@@ -490,12 +534,18 @@ static void a_default_that_does_not_load_leaves_words(void **state)
     suite_start(s);
     put_pictures(s, 0, 4);
     settle_failed(s, "broken");
+    settle(s, "test/small", "ready", 4, 0);
     json_t *a = suite_get(s, "/readyz");
     json_t *model = json_object_get(json_object_get(a, "checks"), "model");
     assert_string_equal(json_string_value(json_object_get(model, "status")), "failed");
     json_decref(a);
-    assert_string_equal(suite_names(s, "/api/search/?query=odd", names), "p01.webp p03.webp");
-    settle(s, "test/small", "ready", 4, 0);
+    a = search(s, "query=odd"); /* nobody chose it: another one that is ready answers */
+    assert_string_equal(legs(a), "both");
+    assert_string_equal(json_string_value(json_object_get(a, "model")), "test/small");
+    json_decref(a);
+    suite_send(s, "PUT", "/api/models/default", "{\"id\":\"broken\"}", 200);
+    settle_failed(s, "broken");
+    assert_string_equal(suite_names(s, "/api/search/?query=odd", names), "p01.webp p03.webp"); /* as somebody did now */
     suite_send(s, "PUT", "/api/models/default", "{\"id\":\"test/small\"}", 200);
     a = search(s, "query=odd");
     assert_string_equal(legs(a), "both");
@@ -712,6 +762,7 @@ int main(void)
                                        T(a_restart_changes_nothing),
                                        T(a_kill_in_the_middle_is_resumed),
                                        T(models_stand_side_by_side),
+                                       T(each_language_has_its_model),
                                        T(a_default_that_does_not_load_leaves_words),
                                        T(other_weights_under_an_old_name_encode_anew),
                                        T(changes_while_searching_are_right),
