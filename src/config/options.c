@@ -17,8 +17,8 @@
 #define MIB      (1024.0 * KIB)
 #define GIB      (1024.0 * MIB)
 #define HOUR_MS  3600e3
-/* Those with the most speakers online, and Europe's larger ones. */
-#define SENTENCE_LANGUAGES "en,es,pt,fr,de,it,nl,pl,ru,uk,tr,ar,fa,he,hi,bn,id,vi,th,ja,ko,zh,sv,no,da,fi,cs,ro,hu,el"
+/* Those that most people write in online; each takes some 3 MB for 4,000 emoji. */
+#define SENTENCE_LANGUAGES "en,es,pt,fr,de,it,ru,ar,hi,ja,ko,zh"
 
 const struct option config_options[] = {
     {"Where things are kept", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
