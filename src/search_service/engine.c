@@ -74,16 +74,23 @@ static void try_again(struct engine *e)
     pthread_mutex_unlock(&e->mutex);
 }
 
+static void load_waiting_one(struct engine *e, struct engine_model *m)
+{
+    if (engine_model_state(m) != ENGINE_WAITING)
+        return;
+    engine_load(e, m);
+    malloc_trim(0); /* what reading a model's files and the documents took goes back to the system */
+}
+
 static void load_waiting(struct engine *e)
 {
     for (enum leg_number leg = 0; leg < LEG_COUNT; leg++) {
         struct engine_model *first = engine_default(e, leg);
-        if (first && engine_model_state(first) == ENGINE_WAITING)
-            engine_load(e, first);
+        if (first)
+            load_waiting_one(e, first);
     }
     for (size_t i = 0; i < atomic_load(&e->n_models) && !worker_stopping(e->worker); i++)
-        if (engine_model_state(e->models[i]) == ENGINE_WAITING)
-            engine_load(e, e->models[i]);
+        load_waiting_one(e, e->models[i]);
 }
 
 /* One batch for each model; true while there is more to do. */
