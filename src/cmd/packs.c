@@ -106,8 +106,8 @@ static bool is_place_flag(const char *key)
     return key_has(key, FIRST_INDICATOR, FIRST_INDICATOR + 25, true) || key_has(key, 0xe0020, 0xe007f, false);
 }
 
-/* Leaves the code of a flag's own region out of its words, "IM" of the Isle of Man's, since many codes are little words:
- * am, is, it, my, no, so. */
+/* Leaves the code of a flag's own region out of its words, "IM" of the Isle of Man's, since many codes are little
+ * words: am, is, it, my, no, so. */
 static char *drop_region_code(const char *words, const char *emoji, struct arena *a)
 {
     uint32_t first = 0, second = 0;
