@@ -56,7 +56,8 @@ static enum status find_read_answer(const struct find_query *query, json_t *peer
             return err_set(err, ERR_CORRUPT, "results[%zu].filename of SearchService is not a filename", i);
         found->hits[i].filename = json_string_value(name);
         found->hits[i].score = json_number_value(json_object_get(item, "score"));
-        found->hits[i].confidence = json_number_value(json_object_get(item, "confidence"));
+        double confidence = json_number_value(json_object_get(item, "confidence"));
+        found->hits[i].confidence = confidence > 0 && confidence <= 1 ? confidence : 0;
     }
     found->n = n;
     const json_t *total = json_object_get(peer, "total");
