@@ -73,6 +73,7 @@ static enum status engine_followed(void *ctx, const struct search_change *change
             if (!vectors[i] && changes[i].doc.filename && *engine_source_of(e->models[k], &changes[i].doc))
                 note_missing(e, ids[i]);
     }
+    worker_wake(e->worker); /* there may be new phrases */
     return st;
 }
 

@@ -18,6 +18,9 @@ class SearchOnPostgres(PostgresTest):
         output = self.unit("test_search_service_models", 1, PEEL_TEST_ONLY="services_on_one_database_follow_each_other")
         print(re.search(r"found at the other service.*", output)[0])
 
+    def test_services_share_the_vectors_of_phrases(self):
+        self.unit("test_search_service_phrases", 1, PEEL_TEST_ONLY="services_on_one_database_share_vectors")
+
     def start(self, system, name, url):
         arguments = ["search-service", "--search-port", "0", "--search-db", url]
         process = Process([*arguments, "--data", str(system.data / name)], system.folder / f"{name}.log", None)

@@ -528,6 +528,39 @@ static void results_have_a_confidence_that_falls(void **state)
     assert_true(finds(s, "query=kitten&limit=1", "a.png")); /* its very keyword */
 }
 
+/* What one service encodes the other reads, also for documents that come, change and go while it runs. */
+static void services_on_one_database_share_vectors(void **state)
+{
+    struct suite *a = *state, b = *a;
+    char cache[120];
+    model_of_many(a, "test--many");
+    snprintf(cache, sizeof cache, "%s/cache-b", a->dir);
+    b.cfg.cache_dir = cache;
+    suite_start(a);
+    suite_start(&b);
+    settle(a, "test/many", 0, 0);
+    settle(&b, "test/many", 0, 0);
+    put(a, "a.png", "cat", "en:kitten;de:katze, kater");
+    put(a, "b.png", "dog", "en:puppy;de:hund");
+    settle(a, "test/many", 2, 7);
+    int64_t start = os_monotonic_us();
+    settle(&b, "test/many", 2, 7);
+    printf("phrases at the other service after %.2f s\n", (double)(os_monotonic_us() - start) / 1e6);
+    assert_true(os_monotonic_us() - start < 2000000 * suite_slow());
+    expect_same(a, "query=good+cat&algorithm=sentence", "query=good+kitten&algorithm=sentence", false);
+    char here[2000], there[2000];
+    for (const char *const *q = (const char *const[]){"query=good+cat&algorithm=sentence", "query=schlaf+gut", NULL};
+         *q; q++)
+        assert_string_equal(scores(a, *q, here), scores(&b, *q, there));
+    put(&b, "a.png", "cat", "en:kitten, mouser");
+    suite_send(&b, "DELETE", "/api/documents/b.png", NULL, 204);
+    settle(&b, "test/many", 1, 8);
+    settle(a, "test/many", 1, 8);
+    assert_string_equal(scores(a, "query=good+cat&algorithm=sentence", here),
+                        scores(&b, "query=good+cat&algorithm=sentence", there));
+    suite_stop(&b);
+}
+
 /* --- many at once --- */
 
 static atomic_bool stop_searching;
@@ -619,6 +652,10 @@ int main(void)
                                        T(only_languages_that_are_asked_for_are_encoded),
                                        T(bad_folders_keep_nobody_from_searching),
                                        T(results_have_a_confidence_that_falls),
+                                       T(services_on_one_database_share_vectors),
                                        T(changes_while_searching_are_right)};
+    const char *only = getenv("PEEL_TEST_ONLY"); /* one that runs over any database */
+    if (only)
+        cmocka_set_test_filter(only);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
