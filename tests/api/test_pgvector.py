@@ -67,15 +67,16 @@ class Pgvector(unittest.TestCase):
         self.assertEqual(int(re.search(r"PASSED  \] (\d+)", output)[1]), tests, output)
         return output
 
-    def test_a_service_keeps_no_vectors(self):
+    def service(self, name, test):
         """SearchService with --vectors pgvector, over one connection, as pglite has just one session."""
-        self.unit(
-            "test_search_service_models",
-            1,
-            PEEL_TEST_STORE_URL=self.url + "&application_name=peel{}",
-            PEEL_TEST_ONLY="images_are_found_by_vectors",
-            PEEL_TEST_VECTORS="pgvector",
-        )
+        url = self.url + "&application_name=peel{}"
+        self.unit(name, 1, PEEL_TEST_STORE_URL=url, PEEL_TEST_ONLY=test, PEEL_TEST_VECTORS="pgvector")
+
+    def test_a_service_keeps_no_vectors(self):
+        self.service("test_search_service_models", "images_are_found_by_vectors")
+
+    def test_a_service_compares_phrases_and_documents(self):
+        self.service("test_search_service_phrases", "each_language_has_its_model")
 
     def test_store(self):
         print(re.search(r"pgvector: .*", self.unit("test_pgvector", 2, PEEL_TEST_PGVECTOR_URL=self.url))[0])

@@ -278,12 +278,35 @@ static void snapshots_are_checked(void **state)
     tmp_remove(dir);
 }
 
+static void many_are_compared_at_once(void **state)
+{
+    (void)state;
+    float *vectors, query[50], scores[7];
+    struct error err;
+    struct vectors_exact *ix = filled(50, 3000, &vectors);
+    struct vectors *v = vectors_exact_base(ix);
+    const int64_t ids[] = {2999, 0, 12345, 7, 7, -1, 1500};
+    random_vector(query, 50);
+    vectors_remove(v, 1500);
+    assert_int_equal(vectors_compare(v, query, ids, 7, scores, &err), OK);
+    for (size_t i = 0; i < 7; i++) {
+        double sum = 0;
+        bool there = ids[i] >= 0 && ids[i] < 3000 && ids[i] != 1500;
+        for (size_t k = 0; k < 50 && there; k++)
+            sum += (double)query[k] * (double)vectors[(size_t)ids[i] * 50 + k];
+        assert_true(fabs((double)scores[i] - (there ? sum : (double)VECTORS_NO_SCORE)) < 1e-5);
+    }
+    assert_int_equal(vectors_compare(v, query, NULL, 0, NULL, &err), OK);
+    vectors_close(v);
+    free(vectors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search_is_exact),       cmocka_unit_test(kernels_agree),
         cmocka_unit_test(ties_and_replacement),  cmocka_unit_test(readers_never_miss_a_replaced_vector),
-        cmocka_unit_test(snapshots_are_checked),
+        cmocka_unit_test(snapshots_are_checked), cmocka_unit_test(many_are_compared_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
