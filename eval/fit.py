@@ -22,6 +22,7 @@ LEGS = ("lexical", "words", "sentence")
 GRID = (0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
 KINDS = ("FUSION_WORD", "FUSION_PHRASE")
 DEPTH = 300
+SURE = 0.9  # a higher score says no more, as in fuse.c: it is of what was asked for to the letter
 HEADER = pathlib.Path(__file__).parent.parent / "src/rank/fusion_weights.h"
 
 
@@ -158,7 +159,7 @@ def main():
         ours = [q for q in queries if (" " in q["query"].strip()) == (kind == 1)]
         mean, weights = choose(ours)
         points = [
-            (score, q["grades"].get(n, 0) > 0)
+            (min(score, SURE), q["grades"].get(n, 0) > 0)
             for q in ours
             if q["values"]["sentence"][0]
             for n, score in fused(q["values"], (*weights, 1))

@@ -84,7 +84,7 @@ static bool is_worth_showing(struct fused *f, const struct rank_query *q, const 
 {
     if (!hits[LEG_sentence].n || q->like)
         return true;
-    f->item.confidence = 1 / (1 + exp(-(fit->slope * f->item.score + fit->offset)));
+    f->item.confidence = 1 / (1 + exp(-(fit->slope * fmin(f->item.score, FUSION_SURE) + fit->offset)));
     return f->found & ~(1u << LEG_sentence) || f->item.confidence >= RANK_LEAST_CONFIDENCE;
 }
 

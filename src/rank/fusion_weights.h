@@ -8,6 +8,8 @@
 /* Queries are of kinds, since letters are mostly right about one word and often wrong about several. */
 enum fusion_kind { FUSION_WORD, FUSION_PHRASE, FUSION_KINDS };
 
+#define FUSION_SURE 0.9 /* a higher score says no more: it is of what was asked for to the letter */
+
 struct fusion_fit {
     double weights[LEG_COUNT];
     double slope, offset; /* confidence = 1 / (1 + exp(-(slope * score + offset))) (Platt, 1999) */
@@ -15,11 +17,11 @@ struct fusion_fit {
 
 static const struct fusion_fit fusion_fits[FUSION_KINDS] = {
     [FUSION_WORD] = {.weights = {[LEG_lexical] = 0.025, [LEG_vector] = 0.025, [LEG_words] = 0.4, [LEG_sentence] = 1},
-                     .slope = 3.011,
-                     .offset = -2.663},
-    [FUSION_PHRASE] = {.weights = {[LEG_lexical] = 0.1, [LEG_vector] = 0.1, [LEG_words] = 0.15, [LEG_sentence] = 1},
-                       .slope = 6.578,
-                       .offset = -4.259},
+                     .slope = 5.568,
+                     .offset = -3.911},
+    [FUSION_PHRASE] = {.weights = {[LEG_lexical] = 0.15, [LEG_vector] = 0.15, [LEG_words] = 0.1, [LEG_sentence] = 1},
+                       .slope = 5.134,
+                       .offset = -3.170},
 };
 
 #endif
