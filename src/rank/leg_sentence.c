@@ -54,7 +54,9 @@ static enum status join(const struct rank_model *m, const float *query, const st
     for (size_t i = 0; i < n && st == OK; i++) {
         if (wholes[i] <= VECTORS_NO_SCORE)
             continue; /* it is being encoded */
-        double cosine = ((double)phrases[i].score + (double)wholes[i]) / 2;
+        double own = (double)phrases[i].whole, whole = (double)wholes[i];
+        whole = phrases[i].whole > PHRASES_NO_WHOLE ? (whole + own) / 2 : whole;
+        double cosine = ((double)phrases[i].score + whole) / 2;
         double score = score_of(m, cosine) + (phrases[i].exact ? EXACT : 0);
         out->items[out->n++] = (struct ranked){.id = ids[i], .score = score};
     }
@@ -78,6 +80,7 @@ static enum status nearest(const struct rank_sources *s, const struct rank_query
     for (size_t i = 0; i < n_near + q->n_also; i++)
         also[i] = i < n_near ? near[i].id : q->also[i - n_near];
     struct phrase_query ask = {.vector = vector,
+                               .unlike = m->unlike,
                                .text = q->text,
                                .text_len = q->text_len,
                                .language = q->language,

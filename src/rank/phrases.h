@@ -54,6 +54,7 @@ void phrases_languages(struct phrases *p, const char *text, size_t len, struct l
 
 struct phrase_query {
     const float *vector; /* [dim], L2-normalised */
+    double unlike;       /* the cosine of texts that have nothing to do with each other */
     const char *text;    /* what it is of */
     size_t text_len;
     unsigned language; /* phrases of this language are looked at, and English ones, and those of no language */
@@ -62,9 +63,12 @@ struct phrase_query {
     const int64_t *also;              /* [n_also] and these */
     size_t n_also;
 };
+#define PHRASES_NO_WHOLE (-2.0f)
 struct phrase_hit {
     int64_t id;
     float score; /* cosine of the query and the document's most alike phrase */
+    float whole; /* about the cosine of the query and all the document's phrases in the query's language together, where
+                    that is not English; else, or where it has none, PHRASES_NO_WHOLE */
     bool exact;  /* a phrase of the document is the query, letter for letter */
 };
 /* Best first, equal ones by id. Documents of `also` that have no phrase, or do not pass, are left out. */

@@ -2,6 +2,7 @@
  * its best phrase. */
 #include "rank/phrases_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,6 +131,21 @@ static void find_also(struct search *s, int64_t id)
         add_hit(s, id);
 }
 
+/* The length of the mean of n vectors of unit length follows from how alike they are: a document's phrases are taken to
+ * be halfway between the same and unlike. */
+static float whole_of(const struct search *s, int64_t id)
+{
+    const struct phrase_owner *o = s->p->owners[id];
+    const struct scanned *own = &s->lists[s->n_lists - 1];
+    double sum = 0, n = 0, alike = (1 + s->q->unlike) / 2;
+    for (uint32_t i = 0; i < o->n && own->language != LANGUAGE_en; i++)
+        if (o->refs[i].language == own->language && own->scores[o->refs[i].number] > NONE) {
+            sum += (double)own->scores[o->refs[i].number];
+            n++;
+        }
+    return n > 0 ? (float)(sum / n / sqrt(1 / n + (1 - 1 / n) * alike)) : PHRASES_NO_WHOLE;
+}
+
 static int best_first(const void *x, const void *y)
 {
     const struct phrase_hit *a = x, *b = y;
@@ -152,6 +168,7 @@ static enum status search_locked(struct search *s, struct arena *a, struct phras
     for (size_t i = 0; i < s->n; i++) {
         s->hits[i].score = s->best[s->hits[i].id];
         s->hits[i].exact = s->hits[i].score > ALIKE;
+        s->hits[i].whole = whole_of(s, s->hits[i].id);
     }
     qsort(s->hits, s->n, sizeof *s->hits, best_first);
     *out = s->hits;
