@@ -4,6 +4,7 @@
  * nothing to do with each other, 1 the same. */
 #include "rank/leg.h"
 
+#include "base/os.h"
 #include "base/utf8.h"
 #include "text/text.h"
 
@@ -64,21 +65,13 @@ static enum status join(const struct rank_model *m, const float *query, const st
     return st;
 }
 
+/* Who is alike as a whole has a phrase that is: so phrases alone tell who is looked at. */
 static enum status nearest(const struct rank_sources *s, const struct rank_query *q, const float *vector, size_t depth,
                            struct arena *a, struct leg_hits *out, struct error *err)
 {
     const struct rank_model *m = &s->models[LEG_sentence];
-    struct vectors_hit *near;
     struct phrase_hit *phrases;
-    size_t n_near, n;
-    enum status st = leg_model_nearest(s, m, q, vector, depth, a, &near, &n_near, err);
-    int64_t *also = st == OK ? arena_array(a, n_near + q->n_also + 1, sizeof *also) : NULL;
-    if (st != OK)
-        return st;
-    if (!also)
-        return err_no_memory(err, "%zu results", n_near);
-    for (size_t i = 0; i < n_near + q->n_also; i++)
-        also[i] = i < n_near ? near[i].id : q->also[i - n_near];
+    size_t n;
     struct phrase_query ask = {.vector = vector,
                                .unlike = m->unlike,
                                .text = q->text,
@@ -86,10 +79,17 @@ static enum status nearest(const struct rank_sources *s, const struct rank_query
                                .language = q->language,
                                .passing = q->passing,
                                .most = depth,
-                               .also = also,
-                               .n_also = n_near + q->n_also};
-    st = phrases_search(m->phrases, &ask, a, &phrases, &n, err);
-    return st == OK ? join(m, vector, phrases, n, a, out, err) : st;
+                               .also = q->also,
+                               .n_also = q->n_also};
+    int64_t began_us = os_monotonic_us();
+    enum status st = phrases_search(m->phrases, &ask, a, &phrases, &n, err);
+    if (st == OK)
+        st = join(m, vector, phrases, n, a, out, err);
+    int64_t us = os_monotonic_us() - began_us;
+    if (s->times)
+        metric_observe(&s->times->nearest, us);
+    metric_part_add(METRIC_MODEL, us);
+    return st;
 }
 
 /* Of emoji and other signs a model of sentences knows nothing, though it has a vector for them. */
