@@ -17,11 +17,11 @@ struct fusion_fit {
 
 static const struct fusion_fit fusion_fits[FUSION_KINDS] = {
     [FUSION_WORD] = {.weights = {[LEG_lexical] = 0.025, [LEG_vector] = 0.025, [LEG_words] = 0.4, [LEG_sentence] = 1},
-                     .slope = 5.568,
-                     .offset = -3.911},
+                     .slope = 5.956,
+                     .offset = -4.209},
     [FUSION_PHRASE] = {.weights = {[LEG_lexical] = 0.15, [LEG_vector] = 0.15, [LEG_words] = 0.1, [LEG_sentence] = 1},
-                       .slope = 5.134,
-                       .offset = -3.170},
+                       .slope = 5.121,
+                       .offset = -3.177},
 };
 
 #endif
