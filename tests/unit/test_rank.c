@@ -246,7 +246,7 @@ static double weight(const char *text, enum leg_number leg)
 static double confidence(const char *text, double score)
 {
     const struct fusion_fit *fit = &fusion_fits[strchr(text, ' ') ? FUSION_PHRASE : FUSION_WORD];
-    return 1 / (1 + exp(-(fit->slope * score + fit->offset)));
+    return 1 / (1 + exp(-(fit->slope * fmin(score, FUSION_SURE) + fit->offset)));
 }
 
 /* The score at which results have this confidence. */
