@@ -60,7 +60,7 @@ struct phrase_query {
     unsigned language; /* phrases of this language are looked at, and English ones, and those of no language */
     const struct label_test *passing; /* NULL: all pass */
     size_t most;                      /* at least that many documents, if there are, */
-    const int64_t *also;              /* [n_also] and these */
+    const int64_t *also;              /* [n_also] and these, in whatever languages they are called something */
     size_t n_also;
 };
 #define PHRASES_NO_WHOLE (-2.0f)

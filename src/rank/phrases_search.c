@@ -20,6 +20,8 @@ struct scanned {
 struct search {
     struct phrases *p;
     const struct phrase_query *q;
+    int8_t *codes; /* the query's vector, by `scale` */
+    float scale;
     struct scanned lists[LISTS];
     size_t n_lists;
     float *best;             /* [p->n_owners] by document: its score, or NONE */
@@ -29,7 +31,13 @@ struct search {
 
 /* --- scores of phrases --- */
 
-static bool scan_list(struct search *s, unsigned language, const int8_t *codes, float scale, struct arena *a)
+static float score_of(const struct search *s, const struct phrase_list *l, uint32_t number, int32_t dot)
+{
+    float cosine = s->scale * l->scales[number] * (float)dot;
+    return l->scales[number] <= 0 ? NONE : cosine < ALIKE ? cosine : ALIKE;
+}
+
+static bool scan_list(struct search *s, unsigned language, struct arena *a)
 {
     const struct phrase_list *l = &s->p->lists[language];
     int32_t *dots = arena_array(a, l->n + 1u, sizeof *dots);
@@ -37,11 +45,9 @@ static bool scan_list(struct search *s, unsigned language, const int8_t *codes, 
     if (!dots || !scores)
         return false;
     if (l->n)
-        s->p->kernels->dot_i8(l->codes, l->sums, l->n, s->p->stride, codes, 1, dots);
-    for (uint32_t i = 0; i < l->n; i++) {
-        float cosine = scale * l->scales[i] * (float)dots[i];
-        scores[i] = l->scales[i] <= 0 ? NONE : cosine < ALIKE ? cosine : ALIKE;
-    }
+        s->p->kernels->dot_i8(l->codes, l->sums, l->n, s->p->stride, s->codes, 1, dots);
+    for (uint32_t i = 0; i < l->n; i++)
+        scores[i] = score_of(s, l, i, dots[i]);
     uint32_t exact = phrases_find(l, s->q->text, s->q->text_len);
     if (exact)
         scores[exact - 1] = 1;
@@ -51,14 +57,14 @@ static bool scan_list(struct search *s, unsigned language, const int8_t *codes, 
 
 static bool scan_lists(struct search *s, struct arena *a)
 {
-    int8_t *codes = arena_array(a, s->p->stride, 1);
-    if (!codes)
+    s->codes = arena_array(a, s->p->stride, 1);
+    if (!s->codes)
         return false;
-    float scale = scan_quantize(s->q->vector, s->p->dim, s->p->stride, codes).scale;
+    s->scale = scan_quantize(s->q->vector, s->p->dim, s->p->stride, s->codes).scale;
     unsigned language = s->q->language;
     atomic_fetch_add_explicit(&s->p->lists[language].asked, 1, memory_order_relaxed);
-    return scan_list(s, LANGUAGE_OTHER, codes, scale, a) && scan_list(s, LANGUAGE_en, codes, scale, a) &&
-           (language == LANGUAGE_OTHER || language == LANGUAGE_en || scan_list(s, language, codes, scale, a));
+    return scan_list(s, LANGUAGE_OTHER, a) && scan_list(s, LANGUAGE_en, a) &&
+           (language == LANGUAGE_OTHER || language == LANGUAGE_en || scan_list(s, language, a));
 }
 
 /* --- scores of documents --- */
@@ -117,6 +123,21 @@ static void find_best(struct search *s)
         lowest = lowest_bucket(s, phrases *= 4);
 }
 
+/* By what a document is called in languages that were not scanned. */
+static float best_elsewhere(const struct search *s, const struct phrase_owner *o)
+{
+    float best = NONE;
+    for (uint32_t i = 0; i < o->n; i++) {
+        const struct phrase_list *l = &s->p->lists[o->refs[i].language];
+        uint32_t number = o->refs[i].number;
+        int32_t dot;
+        s->p->kernels->dot_i8(l->codes + number * s->p->stride, &l->sums[number], 1, s->p->stride, s->codes, 1, &dot);
+        float score = score_of(s, l, number, dot);
+        best = score > best ? score : best;
+    }
+    return best;
+}
+
 /* Of a document that is not among the best. */
 static void find_also(struct search *s, int64_t id)
 {
@@ -127,6 +148,8 @@ static void find_also(struct search *s, int64_t id)
         for (size_t k = 0; k < s->n_lists; k++)
             if (s->lists[k].language == o->refs[i].language && s->lists[k].scores[o->refs[i].number] > s->best[id])
                 s->best[id] = s->lists[k].scores[o->refs[i].number];
+    if (s->best[id] <= NONE)
+        s->best[id] = best_elsewhere(s, o);
     if (s->best[id] > NONE)
         add_hit(s, id);
 }

@@ -582,14 +582,20 @@ static void also_is_told_of(void **state)
     q.also = also;
     q.n_also = sizeof also / sizeof *also;
     struct found more = ask(s, &q);
-    assert_int_equal(more.n, f.n + 1); /* the last five have nothing to compare with; the first is there already */
+    assert_int_equal(more.n, f.n + 1); /* the last five have nothing to compare with; the second is there already */
     assert_non_null(hit_of(more, 2990));
     NEARLY(hit_of(more, 2990)->score, cosf(1.5f * 2989 / 3000));
     assert_non_null(hit_of(more, 1));
-    q.language = LANGUAGE_fr;
     texts = pending(s, &also[3], 1, MOST, &n);
-    set_text(s, texts, 1, 0);
-    assert_non_null(hit_of(ask(s, &q), 4000));
+    set_text(s, texts, 0, 1);
+    more = ask(s, &q); /* it is called nothing in English: then what it is called in French counts */
+    assert_int_equal(more.n, f.n + 2);
+    NEARLY(hit_of(more, 4000)->score, cosf(1));
+    q.language = LANGUAGE_fr;
+    NEARLY(hit_of(ask(s, &q), 4000)->score, cosf(1));
+    q.n_also = 0;
+    q.language = LANGUAGE_en;
+    assert_null(hit_of(ask(s, &q), 4000));
 }
 
 /* At least as many as are asked for, if there are, whatever passes and however many phrases each document has. */

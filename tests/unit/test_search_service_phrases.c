@@ -399,6 +399,23 @@ static void the_first_by_name_is_asked(void **state)
     expect_same(s, "query=good+cat&algorithm=sentence", "query=good+cat&algorithm=sentence&model=b/en", false);
 }
 
+/* What has a name in one language only is found in others, by a model that knows both. */
+static void documents_are_found_in_other_languages(void **state)
+{
+    struct suite *s = *state;
+    model_of_many(s, "test--many");
+    suite_start(s);
+    put(s, "a.png", "Hund", "de:welpe");
+    put(s, "b.png", "cat", "en:kitten");
+    settle(s, "test/many", 2, 4);
+    static const char *const queries[] = {"good+dog", "kitten", "schlaf+gut", "%CE%B3%CE%AC%CF%84%CE%B1"};
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        char parameters[100];
+        snprintf(parameters, sizeof parameters, "query=%s&algorithm=sentence", queries[i]);
+        assert_true(finds(s, parameters, "a.png") && finds(s, parameters, "b.png"));
+    }
+}
+
 static void only_languages_that_are_asked_for_are_encoded(void **state)
 {
     struct suite *s = *state;
@@ -649,6 +666,7 @@ int main(void)
                                        T(what_is_forgotten_is_encoded_anew),
                                        T(each_language_has_its_model),
                                        T(the_first_by_name_is_asked),
+                                       T(documents_are_found_in_other_languages),
                                        T(only_languages_that_are_asked_for_are_encoded),
                                        T(bad_folders_keep_nobody_from_searching),
                                        T(results_have_a_confidence_that_falls),
