@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Legs that have something to say of every document, however little it has to do with the query. */
+#define ALIKE (1u << LEG_sentence | 1u << LEG_vector)
+
 struct fused {
     struct ranked item;
     double values[LEG_COUNT]; /* what each leg adds */
@@ -85,7 +88,7 @@ static bool is_worth_showing(struct fused *f, const struct rank_query *q, const 
     if (!hits[LEG_sentence].n || q->like)
         return true;
     f->item.confidence = 1 / (1 + exp(-(fit->slope * fmin(f->item.score, FUSION_SURE) + fit->offset)));
-    return f->found & ~(1u << LEG_sentence) || f->item.confidence >= RANK_LEAST_CONFIDENCE;
+    return f->found & ~ALIKE || f->item.confidence >= RANK_LEAST_CONFIDENCE;
 }
 
 enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const double *weights, struct arena *a,

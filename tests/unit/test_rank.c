@@ -361,7 +361,9 @@ static void test_unlikely_results_are_left_out(void **state)
                                     {.id = 4, .score = least - 1},
                                     {.id = 5, .score = least - 2}};
         struct ranked lexical[] = {{.id = 4, .score = 1}, {.id = 6, .score = 1}};
-        struct leg_hits hits[LEG_COUNT] = {[LEG_lexical] = HITS(lexical), [LEG_sentence] = HITS(sentence)};
+        struct ranked vector[] = {{.id = 1, .score = 0.25}, {.id = 5, .score = 0.2}, {.id = 7, .score = 0.2}};
+        struct leg_hits hits[LEG_COUNT] = {
+            [LEG_lexical] = HITS(lexical), [LEG_vector] = HITS(vector), [LEG_sentence] = HITS(sentence)};
         const double weights[LEG_COUNT] = {[LEG_sentence] = 1}; /* so that letters do not lift them over the limit */
         struct rank_query q = query(texts[i]);
         struct ranking r;
