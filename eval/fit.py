@@ -22,6 +22,8 @@ LEGS = ("lexical", "words", "sentence")
 GRID = (0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
 KINDS = ("FUSION_WORD", "FUSION_PHRASE")
 DEPTH = 300
+FOLDS = 5
+PULL = 1e-3  # of the curve's numbers to 0, so that they are finite where scores tell right from wrong without an error
 SURE = 0.9  # a higher score says no more, as in fuse.c: it is of what was asked for to the letter
 HEADER = pathlib.Path(__file__).parent.parent / "src/rank/fusion_weights.h"
 
@@ -54,10 +56,11 @@ class Service:
 
 
 def values_of(service, query):
-    """What each leg says of each document, as fuse.c adds it up: {leg: ({filename: value}, value of all others)}."""
-    values, text = {}, query["query"]
-    hybrid = service.search(text, query["language"], "hybrid")
-    text = hybrid.get("corrected", text)
+    """What each leg says of each document, as fuse.c adds it up: {leg: ({filename: value}, value of all others)}. Also
+    sets query["asked"]: what the legs searched by, with its spelling corrected."""
+    values = {}
+    hybrid = service.search(query["query"], query["language"], "hybrid")
+    text = query["asked"] = hybrid.get("corrected", query["query"])
     for leg in LEGS:
         if leg not in hybrid["legs"]:
             values[leg] = ({}, 0)
@@ -97,9 +100,9 @@ def choose(queries):
 def expect(queries):
     """The mean over queries that the weights were not chosen on."""
     held_out = []
-    for fold in range(5):
-        _, weights = choose([q for i, q in enumerate(queries) if i % 5 != fold])
-        held_out += [q["ndcg"][weights] for i, q in enumerate(queries) if i % 5 == fold]
+    for fold in range(FOLDS):
+        _, weights = choose([q for i, q in enumerate(queries) if i % FOLDS != fold])
+        held_out += [q["ndcg"][weights] for i, q in enumerate(queries) if i % FOLDS == fold]
     return sum(held_out) / len(held_out)
 
 
@@ -107,8 +110,8 @@ def logistic(points):
     """slope, offset of 1 / (1 + exp(-(slope * x + offset))), by Newton's method, with a little pull to 0."""
     slope = offset = 0.0
     for _ in range(50):
-        g0 = g1 = h01 = 0.0
-        h00 = h11 = 1e-3
+        g0, g1, h01 = PULL * slope, PULL * offset, 0.0
+        h00 = h11 = PULL
         for x, y in points:
             p = 1 / (1 + math.exp(-max(-30, min(30, slope * x + offset))))
             g0, g1 = g0 + (p - y) * x, g1 + (p - y)
@@ -123,7 +126,7 @@ def show_calibration(points, slope, offset):
     for x, y in points:
         p = 1 / (1 + math.exp(-(slope * x + offset)))
         bins.setdefault(min(int(p * 5), 4), []).append((p, y))
-    for b, items in sorted(bins.items()):
+    for _, items in sorted(bins.items()):
         said, right = (sum(i[k] for i in items) / len(items) for k in (0, 1))
         print(f"    confidence {said:.2f}: {right:.2f} of {len(items)} results are right")
 
@@ -156,7 +159,9 @@ def main():
         q["values"] = values_of(service, q)
         q["ndcg"] = {w: ndcg([n for n, _ in fused(q["values"], (*w, 1))], q["grades"]) for w in itertools.product(GRID, GRID)}
     for kind, name in enumerate(KINDS):
-        ours = [q for q in queries if (" " in q["query"].strip()) == (kind == 1)]
+        ours = [q for q in queries if (" " in q["asked"].strip()) == (kind == 1)]
+        if len(ours) < FOLDS:
+            raise SystemExit(f"{name}: {len(ours)} queries, expected at least {FOLDS}")
         mean, weights = choose(ours)
         points = [
             (min(score, SURE), q["grades"].get(n, 0) > 0)
