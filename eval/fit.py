@@ -20,7 +20,7 @@ import urllib.parse
 
 LEGS = ("lexical", "words", "sentence")
 GRID = (0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
-KINDS = ("FUSION_WORD", "FUSION_PHRASE")
+KINDS = ("FUSION_WORD", "FUSION_ENGLISH", "FUSION_PHRASE", "FUSION_LETTERS")
 DEPTH = 300
 FOLDS = 5
 PULL = 1e-3  # of the curve's numbers to 0, so that they are finite where scores tell right from wrong without an error
@@ -57,10 +57,12 @@ class Service:
 
 def values_of(service, query):
     """What each leg says of each document, as fuse.c adds it up: {leg: ({filename: value}, value of all others)}. Also
-    sets query["asked"]: what the legs searched by, with its spelling corrected."""
+    sets query["asked"], what the legs searched by, with its spelling corrected, and query["said"], the language that it was
+    taken for."""
     values = {}
     hybrid = service.search(query["query"], query["language"], "hybrid")
     text = query["asked"] = hybrid.get("corrected", query["query"])
+    query["said"] = hybrid["language"]
     for leg in LEGS:
         if leg not in hybrid["legs"]:
             values[leg] = ({}, 0)
@@ -146,6 +148,37 @@ def write_header(fits):
     HEADER.write_text(text[:start] + table + text[end:], encoding="utf-8")
 
 
+def is_of(query, kind):
+    """As in fuse.c: one word, an English phrase, a phrase in another language; any without the leg of sentences."""
+    several = " " in query["asked"].strip()
+    return kind == 3 or kind == (0 if not several else 1 if query["said"] == "en" else 2)
+
+
+def fit_kind(queries, kind):
+    """(weights, curve) of a kind of query, and prints how good they are."""
+    sentence = int(kind != 3)
+    ours = [q for q in queries if is_of(q, kind)]
+    if len(ours) < FOLDS:
+        raise SystemExit(f"{KINDS[kind]}: {len(ours)} queries, expected at least {FOLDS}")
+    for q in ours:
+        grid = itertools.product(GRID, GRID)
+        q["ndcg"] = {w: ndcg([n for n, _ in fused(q["values"], (*w, sentence))], q["grades"]) for w in grid}
+    mean, weights = choose(ours)
+    print(f"{KINDS[kind]}: {len(ours)} queries, lexical {weights[0]:g}, words {weights[1]:g}, sentence {sentence}")
+    print(f"    nDCG@10 held out {expect(ours):.4f}, fitted {mean:.4f}")
+    if not sentence:
+        return weights, (0, 0)
+    points = [
+        (min(score, SURE), q["grades"].get(n, 0) > 0)
+        for q in ours
+        if q["values"]["sentence"][0]
+        for n, score in fused(q["values"], (*weights, 1))
+    ]
+    curve = logistic(points)
+    show_calibration(points, *curve)
+    return weights, curve
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("judged", nargs="+")
@@ -153,27 +186,11 @@ def main():
     parser.add_argument("--search-url", default="http://127.0.0.1:8118")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    service, fits = Service(args.search_url), []
+    service = Service(args.search_url)
     queries = [q for path in args.judged for q in read_queries(path, args.split)]
     for q in queries:
         q["values"] = values_of(service, q)
-        q["ndcg"] = {w: ndcg([n for n, _ in fused(q["values"], (*w, 1))], q["grades"]) for w in itertools.product(GRID, GRID)}
-    for kind, name in enumerate(KINDS):
-        ours = [q for q in queries if (" " in q["asked"].strip()) == (kind == 1)]
-        if len(ours) < FOLDS:
-            raise SystemExit(f"{name}: {len(ours)} queries, expected at least {FOLDS}")
-        mean, weights = choose(ours)
-        points = [
-            (min(score, SURE), q["grades"].get(n, 0) > 0)
-            for q in ours
-            if q["values"]["sentence"][0]
-            for n, score in fused(q["values"], (*weights, 1))
-        ]
-        curve = logistic(points)
-        fits.append((weights, curve))
-        print(f"{name}: {len(ours)} queries, lexical {weights[0]:g}, words {weights[1]:g}, sentence 1")
-        print(f"    nDCG@10 held out {expect(ours):.4f}, fitted {mean:.4f}")
-        show_calibration(points, *curve)
+    fits = [fit_kind(queries, kind) for kind in range(len(KINDS))]
     if args.write:
         write_header(fits)
 

@@ -27,9 +27,13 @@ void rank_cut_page(const struct rank_query *q, struct ranked *items, size_t n, s
     out->n = q->offset >= kept ? 0 : kept - q->offset < q->limit ? kept - q->offset : q->limit;
 }
 
-static enum fusion_kind kind_of(const struct rank_query *q)
+static enum fusion_kind kind_of(const struct rank_query *q, const struct leg_hits *hits)
 {
-    return q->text && memchr(q->text, ' ', q->text_len) ? FUSION_PHRASE : FUSION_WORD;
+    if (!hits[LEG_sentence].n)
+        return FUSION_LETTERS;
+    if (!q->text || !memchr(q->text, ' ', q->text_len))
+        return FUSION_WORD;
+    return q->language == LANGUAGE_en ? FUSION_ENGLISH : FUSION_PHRASE;
 }
 
 /* A leg's score as a number that can be added to those of others, mostly 0..1. hits: best first, not empty. */
@@ -94,7 +98,7 @@ static bool is_worth_showing(struct fused *f, const struct rank_query *q, const 
 enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const double *weights, struct arena *a,
                  struct ranking *out, struct error *err)
 {
-    const struct fusion_fit *fit = &fusion_fits[kind_of(q)];
+    const struct fusion_fit *fit = &fusion_fits[kind_of(q, hits)];
     size_t n = 0, filled = 0;
     double least[LEG_COUNT] = {0}; /* what a leg adds to a document that it did not find */
     for (size_t leg = 0; leg < LEG_COUNT; leg++)

@@ -6,7 +6,13 @@
 #include "base/legs.h"
 
 /* Queries are of kinds, since letters are mostly right about one word and often wrong about several. */
-enum fusion_kind { FUSION_WORD, FUSION_PHRASE, FUSION_KINDS };
+enum fusion_kind {
+    FUSION_WORD,
+    FUSION_ENGLISH, /* a phrase in English, */
+    FUSION_PHRASE,  /* and in another language */
+    FUSION_LETTERS, /* any where the leg of sentences has nothing to say; nothing is known of its confidence */
+    FUSION_KINDS
+};
 
 #define FUSION_SURE 0.9 /* a higher score says no more: it is of what was asked for to the letter */
 
@@ -17,11 +23,17 @@ struct fusion_fit {
 
 static const struct fusion_fit fusion_fits[FUSION_KINDS] = {
     [FUSION_WORD] = {.weights = {[LEG_lexical] = 0.025, [LEG_vector] = 0.025, [LEG_words] = 0.4, [LEG_sentence] = 1},
-                     .slope = 5.956,
+                     .slope = 5.955,
                      .offset = -4.209},
-    [FUSION_PHRASE] = {.weights = {[LEG_lexical] = 0.15, [LEG_vector] = 0.15, [LEG_words] = 0.1, [LEG_sentence] = 1},
-                       .slope = 5.121,
-                       .offset = -3.177},
+    [FUSION_ENGLISH] = {.weights = {[LEG_lexical] = 0.05, [LEG_vector] = 0.05, [LEG_words] = 0.15, [LEG_sentence] = 1},
+                        .slope = 3.754,
+                        .offset = -2.216},
+    [FUSION_PHRASE] = {.weights = {[LEG_lexical] = 0.3, [LEG_vector] = 0.3, [LEG_words] = 0, [LEG_sentence] = 1},
+                       .slope = 7.495,
+                       .offset = -5.257},
+    [FUSION_LETTERS] = {.weights = {[LEG_lexical] = 0.025, [LEG_vector] = 0.025, [LEG_words] = 0.025, [LEG_sentence] = 1},
+                        .slope = 0.000,
+                        .offset = 0.000},
 };
 
 #endif
