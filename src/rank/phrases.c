@@ -166,9 +166,13 @@ static enum status gather(void *ctx, unsigned language, const char *text, size_t
         return OK;
     language = known ? language : LANGUAGE_OTHER; /* a document that has nothing else must do with that */
     enum status st = text_lower(text, len, MAX_BYTES, g->arena, &lower, &len, err);
-    if (st == OK && len)
-        g->found[g->n++] = (struct phrase_found){language, lower, len};
-    return st;
+    if (st != OK || !len)
+        return st;
+    bool for_all = known && language == g->first && language != LANGUAGE_en && language != LANGUAGE_OTHER;
+    g->found[g->n++] = (struct phrase_found){language, lower, len};
+    if (for_all && g->n < MAX_PHRASES)
+        g->found[g->n++] = (struct phrase_found){LANGUAGE_OTHER, lower, len};
+    return OK;
 }
 
 static bool put_phrases(struct phrases *p, int64_t id, uint64_t hash, const struct gathered *g)

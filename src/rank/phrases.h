@@ -13,7 +13,8 @@
 #include "search_store/search_store.h"
 
 struct phrases;
-/* languages: whose phrases are kept. Those that nobody named a language of (LANGUAGE_OTHER) always are. */
+/* languages: whose phrases are kept. Those that nobody named a language of (LANGUAGE_OTHER) always are, and what a
+ * document is called that has nothing in English counts as such, too: so it is found in every language. */
 enum status phrases_open(size_t dim, const struct language_set *languages, struct phrases **out,
                          struct error *err) MUST_CHECK;
 void phrases_close(struct phrases *p); /* NULL is fine */
@@ -63,7 +64,7 @@ struct phrase_query {
     unsigned language; /* phrases of this language are looked at, and English ones, and those of no language */
     const struct label_test *passing; /* NULL: all pass */
     size_t most;                      /* at least that many documents, if there are, */
-    const int64_t *also;              /* [n_also] and these, in whatever languages they are called something */
+    const int64_t *also;              /* [n_also] and these */
     size_t n_also;
 };
 #define PHRASES_NO_WHOLE (-2.0f)

@@ -123,21 +123,6 @@ static void find_best(struct search *s)
         lowest = lowest_bucket(s, phrases *= 4);
 }
 
-/* By what a document is called in languages that were not scanned. */
-static float best_elsewhere(const struct search *s, const struct phrase_owner *o)
-{
-    float best = NONE;
-    for (uint32_t i = 0; i < o->n; i++) {
-        const struct phrase_list *l = &s->p->lists[o->refs[i].language];
-        uint32_t number = o->refs[i].number;
-        int32_t dot;
-        s->p->kernels->dot_i8(l->codes + number * s->p->stride, &l->sums[number], 1, s->p->stride, s->codes, 1, &dot);
-        float score = score_of(s, l, number, dot);
-        best = score > best ? score : best;
-    }
-    return best;
-}
-
 /* Of a document that is not among the best. */
 static void find_also(struct search *s, int64_t id)
 {
@@ -148,8 +133,6 @@ static void find_also(struct search *s, int64_t id)
         for (size_t k = 0; k < s->n_lists; k++)
             if (s->lists[k].language == o->refs[i].language && s->lists[k].scores[o->refs[i].number] > s->best[id])
                 s->best[id] = s->lists[k].scores[o->refs[i].number];
-    if (s->best[id] <= NONE)
-        s->best[id] = best_elsewhere(s, o);
     if (s->best[id] > NONE)
         add_hit(s, id);
 }
