@@ -141,7 +141,7 @@ def write_header(fits):
         lexical, words = weights
         rows += (
             f"    [{kind}] = {{.weights = {{[LEG_lexical] = {lexical:g}, [LEG_vector] = {lexical:g}, "
-            f"[LEG_words] = {words:g}, [LEG_sentence] = 1}},\n"
+            f"[LEG_words] = {words:g}, [LEG_sentence] = {int(kind != KINDS[3])}}},\n"
             f"{' ' * (len(kind) + 10)}.slope = {curve[0]:.3f},\n{' ' * (len(kind) + 10)}.offset = {curve[1]:.3f}}},\n"
         )
     table = "static const struct fusion_fit fusion_fits[FUSION_KINDS] = {\n" + rows + "};\n\n"

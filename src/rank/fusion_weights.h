@@ -31,9 +31,10 @@ static const struct fusion_fit fusion_fits[FUSION_KINDS] = {
     [FUSION_PHRASE] = {.weights = {[LEG_lexical] = 0.3, [LEG_vector] = 0.3, [LEG_words] = 0, [LEG_sentence] = 1},
                        .slope = 7.495,
                        .offset = -5.257},
-    [FUSION_LETTERS] = {.weights = {[LEG_lexical] = 0.025, [LEG_vector] = 0.025, [LEG_words] = 0.025, [LEG_sentence] = 1},
-                        .slope = 0.000,
-                        .offset = 0.000},
+    [FUSION_LETTERS] =
+        {.weights = {[LEG_lexical] = 0.025, [LEG_vector] = 0.025, [LEG_words] = 0.025, [LEG_sentence] = 0},
+         .slope = 0.000,
+         .offset = 0.000},
 };
 
 #endif

@@ -55,11 +55,6 @@ enum status leg_model_hits(const struct rank_sources *s, enum leg_number leg, co
 enum status leg_model_embed(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
                             float *out, struct error *err) MUST_CHECK;
 
-/* The k documents nearest to a vector. */
-enum status leg_model_nearest(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
-                              const float *vector, size_t k, struct arena *a, struct vectors_hit **hits, size_t *n,
-                              struct error *err) MUST_CHECK;
-
 /* fuse.c: a document's score is the sum of what the legs say of it, each as its `scale` has it, times its learnt weight
  * (fusion_weights.h) and weights[leg]. hits: [LEG_COUNT]; what a leg of weight 0 alone found stays, at the end. Equal
  * scores stand by id. Makes the page that `q` asks for. */

@@ -65,27 +65,7 @@ static enum status join(const struct rank_model *m, const float *query, const st
     return st;
 }
 
-/* The documents whose scores are wanted besides those of the best phrases: what other legs found and, as a document may
- * be called something in languages alone that are not looked through, those that are near as a whole. */
-static enum status gather_also(const struct rank_sources *s, const struct rank_query *q, const float *vector,
-                               size_t depth, struct arena *a, struct phrase_query *out, struct error *err)
-{
-    const struct rank_model *m = &s->models[LEG_sentence];
-    struct vectors_hit *near = NULL;
-    size_t n = 0;
-    enum status st = phrases_elsewhere(m->phrases) ? leg_model_nearest(s, m, q, vector, depth, a, &near, &n, err) : OK;
-    int64_t *also = st == OK ? arena_array(a, n + q->n_also + 1, sizeof *also) : NULL;
-    if (st != OK)
-        return st;
-    if (!also)
-        return err_no_memory(err, "%zu results", n);
-    for (size_t i = 0; i < n + q->n_also; i++)
-        also[i] = i < n ? near[i].id : q->also[i - n];
-    out->also = also;
-    out->n_also = n + q->n_also;
-    return OK;
-}
-
+/* Who is alike as a whole has a phrase that is: so phrases alone tell who is looked at. */
 static enum status nearest(const struct rank_sources *s, const struct rank_query *q, const float *vector, size_t depth,
                            struct arena *a, struct leg_hits *out, struct error *err)
 {
@@ -98,11 +78,11 @@ static enum status nearest(const struct rank_sources *s, const struct rank_query
                                .text_len = q->text_len,
                                .language = q->language,
                                .passing = q->passing,
-                               .most = depth};
-    enum status st = gather_also(s, q, vector, depth, a, &ask, err);
+                               .most = depth,
+                               .also = q->also,
+                               .n_also = q->n_also};
     int64_t began_us = os_monotonic_us();
-    if (st == OK)
-        st = phrases_search(m->phrases, &ask, a, &phrases, &n, err);
+    enum status st = phrases_search(m->phrases, &ask, a, &phrases, &n, err);
     if (st == OK)
         st = join(m, vector, phrases, n, a, out, err);
     int64_t us = os_monotonic_us() - began_us;

@@ -27,7 +27,7 @@ enum status leg_model_embed(const struct rank_sources *s, const struct rank_mode
     return st;
 }
 
-enum status leg_model_nearest(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
+static enum status search_nearest(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
                                   const float *vector, size_t k, struct arena *a, struct vectors_hit **hits, size_t *n,
                                   struct error *err)
 {
@@ -67,7 +67,7 @@ enum status leg_model_hits(const struct rank_sources *s, enum leg_number leg, co
         return OK;
     }
     if (st == OK)
-        st = leg_model_nearest(s, m, q, vector, k, a, &hits, &n, err);
+        st = search_nearest(s, m, q, vector, k, a, &hits, &n, err);
     if (st != OK)
         return st;
     out->n = n > offset ? n - offset : 0;

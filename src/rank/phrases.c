@@ -112,17 +112,11 @@ static void drop_document(struct phrase_list *l, uint32_t number, uint32_t id)
 
 /* --- documents --- */
 
-static bool is_elsewhere(const struct phrase_owner *o)
-{
-    return o->first != LANGUAGE_OTHER && o->first != LANGUAGE_en;
-}
-
 static void drop_owner(struct phrases *p, int64_t id)
 {
     struct phrase_owner *o = (size_t)id < p->n_owners ? p->owners[id] : NULL;
     for (uint32_t i = 0; o && i < o->n; i++)
         drop_document(&p->lists[o->refs[i].language], o->refs[i].number, (uint32_t)id);
-    atomic_fetch_sub(&p->n_elsewhere, o && is_elsewhere(o));
     free(o);
     if (o)
         p->owners[id] = NULL;
@@ -185,7 +179,6 @@ static bool put_phrases(struct phrases *p, int64_t id, uint64_t hash, const stru
     }
     p->owners[id] = o;
     o->first = g->n ? g->found[0].language : LANGUAGE_OTHER; /* the title's */
-    atomic_fetch_add(&p->n_elsewhere, is_elsewhere(o));
     for (size_t i = 0; i < g->n; i++) {
         const struct phrase_found *f = &g->found[i];
         struct phrase_list *l = &p->lists[f->language];
@@ -401,11 +394,6 @@ void phrases_languages(struct phrases *p, const char *text, size_t len, struct l
             language_set_add(out, i);
     }
     pthread_rwlock_unlock(&p->lock);
-}
-
-bool phrases_elsewhere(struct phrases *p)
-{
-    return atomic_load(&p->n_elsewhere) > 0;
 }
 
 struct phrases_count phrases_count(struct phrases *p)

@@ -53,9 +53,6 @@ bool phrases_mean(struct phrases *p, int64_t id, float *out);
 /* Adds the languages that have this very phrase, of a document that is there; `text` as text_lower makes it. */
 void phrases_languages(struct phrases *p, const char *text, size_t len, struct language_set *out);
 
-/* Is there a document whose first language is another than English, or than none? */
-bool phrases_elsewhere(struct phrases *p);
-
 struct phrase_query {
     const float *vector; /* [dim], L2-normalised */
     double unlike;       /* the cosine of texts that have nothing to do with each other */

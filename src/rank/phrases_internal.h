@@ -45,7 +45,6 @@ struct phrases {
     struct phrase_list lists[LANGUAGE_COUNT];
     struct phrase_owner **owners; /* [n_owners] by document id; NULL: it has no phrases */
     size_t n_owners;
-    atomic_size_t n_elsewhere; /* documents whose first language is neither English nor none */
 };
 
 /* The number of a text in a list + 1; 0: it is not there. */

@@ -211,7 +211,7 @@ static void images_are_found_by_vectors(void **state)
     assert_string_equal(legs(a), "both");
     assert_int_equal(total_of(a), PICTURES);
     double best = score_at(a, 0);
-    const double *weights = fusion_fits[FUSION_WORD].weights, words = weights[LEG_lexical],
+    const double *weights = fusion_fits[FUSION_LETTERS].weights, words = weights[LEG_lexical],
                  images = weights[LEG_vector];
     assert_true(best <= words + images + 1e-9 && best >= (words > images ? words : images) - 1e-9);
     json_t *first = search(s, "query=odd&limit=10"), *second = search(s, "query=odd&limit=10&offset=10");
