@@ -249,10 +249,11 @@ unsigned query_language(const struct query_language_ask *ask, struct arena *a)
     }
     add_words(&e, text, len);
     add_phrases(&e, text, len, 2);
+    bool accented = fallback == LANGUAGE_en && e.of[LANGUAGE_en] < 0; /* and nothing else of it is English */
     e.of[fallback] += ask->hint ? 1.5 : 0.75;
     unsigned best = fallback;
     for (unsigned i = LANGUAGE_OTHER + 1; i < LANGUAGE_COUNT; i++)
         if (e.of[i] > e.of[best] + 0.25)
             best = i;
-    return best;
+    return best == LANGUAGE_en && accented ? LANGUAGE_OTHER : best;
 }

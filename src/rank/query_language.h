@@ -15,7 +15,8 @@ struct query_language_ask {
     struct meanings *words;  /* for how common a word is in English; NULL: there is no lexicon */
     struct phrases *phrases; /* of a model of many languages; NULL: there is none */
 };
-/* The number of a language; English, or the hint, where nothing speaks for another one. `a`: for what is needed in
+/* The number of a language; English, or the hint, where nothing speaks for another one; LANGUAGE_OTHER for a query with
+ * accents that is in no language that can be told. `a`: for what is needed in
  * between. */
 unsigned query_language(const struct query_language_ask *ask, struct arena *a);
 

@@ -186,7 +186,7 @@ static void choose_at_start(struct engine *e)
     if (e->cfg.model && *e->cfg.model && !engine_find(e, e->cfg.model))
         log_warn("model %s is not in %s", e->cfg.model, folder);
     if (!atomic_load(&e->n_models))
-        log_warn("no model in %s: searching by words only; \"peel model pull openai/clip-vit-base-patch32\" fixes it",
+        log_warn("no model in %s: searching by words only; \"peel model pull intfloat/multilingual-e5-small\" fixes it",
                  folder);
 }
 

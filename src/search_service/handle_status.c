@@ -62,6 +62,8 @@ void handle_readyz(void *ctx, const struct http_request *req, struct http_respon
 {
     struct search_service *s = ctx;
     struct engine_model *m = engine_default(s->engine, LEG_vector);
+    for (enum leg_number leg = 0; leg < LEG_COUNT && !m; leg++)
+        m = engine_default(s->engine, leg);
     struct error err = {OK, ""};
     struct buf out;
     (void)req;
@@ -90,7 +92,7 @@ void handle_readyz(void *ctx, const struct http_request *req, struct http_respon
             buf_puts(&out, ",\"message\":\"searching by words only until the model is loaded\"");
     } else {
         buf_puts(&out, "\"status\":\"none\",\"message\":\"no model is installed: searching by words only; "
-                       "peel model pull openai/clip-vit-base-patch32 gets one\"");
+                       "peel model pull intfloat/multilingual-e5-small gets one\"");
     }
     buf_puts(&out, "}}}");
     answer_json(res, database && !draining ? 200 : 503, &out);

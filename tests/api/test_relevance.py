@@ -44,7 +44,7 @@ class Relevance(unittest.TestCase):
             found.append(float(numbers[1]))
             nothing.append(float(numbers[2]))
         self.assertGreaterEqual(sum(found) / 3, 65, found)
-        self.assertLess(sum(nothing) / 3, 1, nothing)
+        self.assertLess(sum(nothing) / 3, 1.5, nothing)
 
     def test_judged_queries(self):
         done = self.system.run("import", "--cache-dir", self.cache, "--pack", "openmoji", "--pack", "fluent3d")
@@ -60,7 +60,8 @@ class Relevance(unittest.TestCase):
         rows = [row for row in json.loads(done.stdout) if row["algorithm"] == "hybrid"]
         print(*(f"{row['kind']} {row['name']}: nDCG@10 {row['nDCG@10']['value']:.3f}" for row in rows), sep="\n")
         self.assertGreater(rows[0]["nDCG@10 gain"]["low"], 0)
-        self.assertLess(rows[0]["nothing found"]["value"], 0.01)
+        # Without a model of sentences: nothing is better than what shares a piece of a word.
+        self.assertLess(rows[0]["nothing found"]["value"], 0.025)
         for row in rows[1:]:
             self.assertGreaterEqual(row["nDCG@10 gain"]["high"], 0, f"{row['kind']} {row['name']} became worse")
 
