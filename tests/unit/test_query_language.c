@@ -157,6 +157,8 @@ static void phrases_of_documents_tell(void **state)
     expect("Hündchen", "en", EVERYTHING, "de");
     expect("Hu\u0308ndchen", "en", EVERYTHING, "de");
     expect("Hündchen", "de", NOTHING, "de");
+    expect("Hündchen", "en", NOTHING, "und"); /* nobody knows it, and English it is not */
+    expect("häppy birthday", "en", EVERYTHING, "en");
     expect("bon anniversaire", "en", EVERYTHING, "fr");
     expect("psić", "", EVERYTHING, "hr"); /* its last letter is a Polish one, too */
     expect("puppy", "", EVERYTHING, "en");
@@ -205,7 +207,7 @@ static void hostile_texts_have_a_language(void **state)
                 memcpy(exact, all + from, len);
                 exact = realloc(exact, len ? len : 1);
                 unsigned found = language_of(exact, len, hints[k], EVERYTHING);
-                assert_true(found > LANGUAGE_OTHER && found < LANGUAGE_COUNT);
+                assert_true(found < LANGUAGE_COUNT);
                 free(exact);
             }
     static const char *const units[] = {"a", "'", "\u2019", " a", "ab'", "ß", "犬", "😀 ", "e\u0301"};
@@ -215,7 +217,7 @@ static void hostile_texts_have_a_language(void **state)
         for (int k = 0; k < 5000; k++)
             buf_puts(&b, units[i]);
         unsigned found = language_of(buf_str(&b), b.len, LANGUAGE_de, EVERYTHING);
-        assert_true(found > LANGUAGE_OTHER && found < LANGUAGE_COUNT);
+        assert_true(found < LANGUAGE_COUNT);
         buf_free(&b);
     }
     struct arena none;
