@@ -1,6 +1,7 @@
 #include "cmd/packs.h"
 
 #include "base/utf8.h"
+#include "cmd/packs_words.h"
 #include "text/text.h"
 
 #include <jansson.h>
@@ -93,39 +94,10 @@ static bool is_toned(const char *key)
     return key_has(key, 0x1f3fb, 0x1f3ff, false);
 }
 
-#define FIRST_INDICATOR 0x1f1e6u /* of the 26 that spell the codes of regions */
-
-static bool is_indicator(uint32_t cp)
-{
-    return cp >= FIRST_INDICATOR && cp < FIRST_INDICATOR + 26;
-}
-
 /* Of a country (two regional indicators) or a region (tags). */
 static bool is_place_flag(const char *key)
 {
-    return key_has(key, FIRST_INDICATOR, FIRST_INDICATOR + 25, true) || key_has(key, 0xe0020, 0xe007f, false);
-}
-
-/* Leaves the code of a flag's own region out of its words, "IM" of the Isle of Man's, since many codes are little
- * words: am, is, it, my, no, so. */
-static char *drop_region_code(const char *words, const char *emoji, struct arena *a)
-{
-    uint32_t first = 0, second = 0;
-    size_t len = strlen(emoji), n = len ? utf8_decode(emoji, len, &first) : 0;
-    if (len > n)
-        utf8_decode(emoji + n, len - n, &second);
-    char *out = arena_strdup(a, words), *end = out;
-    if (!out || !is_indicator(first) || !is_indicator(second))
-        return out;
-    const char code[] = {(char)('A' + (first - FIRST_INDICATOR)), (char)('A' + (second - FIRST_INDICATOR)), '\0'};
-    for (size_t len_of; *words; words += len_of + strspn(words + len_of, ", ")) {
-        len_of = strcspn(words, ",");
-        if (len_of == 2 && memcmp(words, code, 2) == 0)
-            continue;
-        end += sprintf(end, "%s%.*s", end > out ? ", " : "", (int)len_of, words);
-    }
-    *end = '\0';
-    return out;
+    return key_has(key, 0x1f1e6, 0x1f1ff, true) || key_has(key, 0xe0020, 0xe007f, false);
 }
 
 static enum status packs_text(const json_t *entry, size_t i, const char *key, struct arena *a, const char **out,
@@ -162,7 +134,7 @@ static enum status read_name(const json_t *entry, size_t i, struct arena *a, str
     bool private = key_has(out->key, 0xe000, 0xf8ff, false) || key_has(out->key, 0xf0000, 0x10ffff, false);
     const char *cell = arena_printf(a, "%s, %s, %s", tags, more, private ? "" : out->emoji);
     const char *words = cell ? text_normalize_words(cell, a) : NULL;
-    out->words = words ? drop_region_code(words, out->emoji, a) : NULL;
+    out->words = words ? emoji_words_without_region(out->emoji, words, a) : NULL;
     return out->words ? OK : err_no_memory(err, DATA_FILE);
 }
 

@@ -314,6 +314,21 @@ static void words_without_bounds_are_refused(void **state)
     words_teardown(&f);
 }
 
+static void codes_of_regions_are_no_words(void **state)
+{
+    struct arena a;
+    (void)state;
+    arena_init(&a, 1 << 20);
+    const char *isle = "\U0001f1ee\U0001f1f2";
+    assert_string_equal(emoji_words_without_region(isle, "IM, flag, im, isle of man, flag im", &a),
+                        "flag, isle of man, flag im");
+    assert_string_equal(emoji_words_without_region(isle, "im", &a), "");
+    assert_string_equal(emoji_words_without_region(isle, "", &a), "");
+    assert_string_equal(emoji_words_without_region("\U0001f408", "IM, cat", &a), "IM, cat");
+    assert_string_equal(emoji_words_without_region("", "IM", &a), "IM");
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +339,7 @@ int main(void)
         cmocka_unit_test(emoticons_and_shortcodes_of_emojibase),
         cmocka_unit_test(sources_have_an_order),
         cmocka_unit_test(broken_words_are_refused),
+        cmocka_unit_test(codes_of_regions_are_no_words),
         cmocka_unit_test(words_without_bounds_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
