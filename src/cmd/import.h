@@ -31,7 +31,8 @@ struct import_item {
     bool animated_said;                /* also sticker.animated, which else is as the picture is */
     const struct sticker_words *parts; /* [n_parts] of a pack: what sticker.words were merged from */
     size_t n_parts;
-    bool follow; /* `path` was given by the operator and may be a symbolic link */
+    const char *emoji; /* of a pack; else NULL */
+    bool follow;       /* `path` was given by the operator and may be a symbolic link */
 };
 
 struct import_failure {
@@ -67,9 +68,13 @@ enum status import_find(const char *path, bool (*stopped)(void *ctx), void *ctx,
  * title. Keywords that do not fit into IMPORT_MAX_WORDS are left out. */
 enum status import_merge_words(const struct sticker_words *parts, size_t n, struct arena *a,
                                const struct sticker_words **out, size_t *n_out, struct error *err) MUST_CHECK;
-/* Whether the list, which is not empty, may be what an import made of some of these parts: nobody has changed it. */
+/* Whether the list, which is not empty, may be what an import made of some of these parts: nobody has changed it.
+ * Earlier imports left the code of a flag's own region in it. emoji: NULL is fine. */
 enum status import_made_words(const struct sticker_words *parts, size_t n, const struct sticker_words *list,
-                              struct arena *a, bool *out, struct error *err) MUST_CHECK;
+                              const char *emoji, struct arena *a, bool *out, struct error *err) MUST_CHECK;
+/* Keywords of an emoji, "a, b", without the code of its own region where it is a flag, "IM" of the Isle of Man's: many
+ * codes are little words, am, is, it, my, no, so. In the arena; NULL: no memory. */
+const char *import_words_without_region(const char *emoji, const char *words, struct arena *a) MUST_CHECK;
 
 struct import_run {
     struct sticker_store *store;

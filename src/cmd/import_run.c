@@ -211,7 +211,7 @@ static enum status merge_words(const struct import_item *item, struct arena *a, 
         bool made = false;
         all[n] = s->words[i];
         if (today && strcmp(all[n].words, today->words) != 0) {
-            enum status st = import_made_words(item->parts, item->n_parts, &all[n], a, &made, err);
+            enum status st = import_made_words(item->parts, item->n_parts, &all[n], item->emoji, a, &made, err);
             if (st != OK)
                 return st;
             all[n].words = made ? today->words : all[n].words;

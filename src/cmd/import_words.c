@@ -6,7 +6,9 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <utf8proc.h>
 
 #define MAX_PARTS 10u /* of one language, all subsets of which are tried */
@@ -100,10 +102,38 @@ enum status import_merge_words(const struct sticker_words *parts, size_t n, stru
     return lists ? OK : err_no_memory(err, "the words of a sticker");
 }
 
+#define FIRST_INDICATOR 0x1f1e6u /* of the 26 that spell the codes of regions */
+
+static bool is_indicator(uint32_t cp)
+{
+    return cp >= FIRST_INDICATOR && cp < FIRST_INDICATOR + 26;
+}
+
+const char *import_words_without_region(const char *emoji, const char *words, struct arena *a)
+{
+    uint32_t first = 0, second = 0;
+    size_t len = emoji ? strlen(emoji) : 0, n = len ? utf8_decode(emoji, len, &first) : 0;
+    if (len > n)
+        utf8_decode(emoji + n, len - n, &second);
+    char *out = arena_strdup(a, words), *end = out;
+    if (!out || !is_indicator(first) || !is_indicator(second))
+        return out;
+    const char code[] = {(char)('A' + (first - FIRST_INDICATOR)), (char)('A' + (second - FIRST_INDICATOR)), '\0'};
+    for (size_t len_of; *words; words += len_of + strspn(words + len_of, ", ")) {
+        len_of = strcspn(words, ",");
+        if (len_of == 2 && strncasecmp(words, code, 2) == 0)
+            continue;
+        end += sprintf(end, "%s%.*s", end > out ? ", " : "", (int)len_of, words);
+    }
+    *end = '\0';
+    return out;
+}
+
 enum status import_made_words(const struct sticker_words *parts, size_t n, const struct sticker_words *list,
-                              struct arena *a, bool *out, struct error *err)
+                              const char *emoji, struct arena *a, bool *out, struct error *err)
 {
     const char *found = join_parts(list, 1, 1, a);
+    found = found ? import_words_without_region(emoji, found, a) : NULL;
     *out = false;
     while (n && strcmp(parts->language, list->language) != 0) {
         parts++;
@@ -113,6 +143,7 @@ enum status import_made_words(const struct sticker_words *parts, size_t n, const
     unsigned all = same < MAX_PARTS ? 1u << same : 1u << MAX_PARTS;
     for (unsigned chosen = 1; found && *found && same && chosen < all && !*out; chosen++) {
         const char *cell = join_parts(parts, same, chosen, a);
+        cell = cell ? import_words_without_region(emoji, cell, a) : NULL;
         *out = cell && strcmp(cell, found) == 0;
         if (!cell)
             found = NULL;

@@ -1,7 +1,6 @@
 #include "cmd/packs.h"
 
 #include "base/utf8.h"
-#include "cmd/packs_words.h"
 #include "text/text.h"
 
 #include <jansson.h>
@@ -133,8 +132,7 @@ static enum status read_name(const json_t *entry, size_t i, struct arena *a, str
     /* Characters of OpenMoji's own, in a private use area, are nothing that anybody could type. */
     bool private = key_has(out->key, 0xe000, 0xf8ff, false) || key_has(out->key, 0xf0000, 0x10ffff, false);
     const char *cell = arena_printf(a, "%s, %s, %s", tags, more, private ? "" : out->emoji);
-    const char *words = cell ? text_normalize_words(cell, a) : NULL;
-    out->words = words ? emoji_words_without_region(out->emoji, words, a) : NULL;
+    out->words = cell ? text_normalize_words(cell, a) : NULL;
     return out->words ? OK : err_no_memory(err, DATA_FILE);
 }
 
@@ -204,7 +202,17 @@ static enum status add_words(const struct emoji_words *more, const struct name *
             if ((strcmp(found[i].language, "en") == 0) == english)
                 parts[item->n_parts++] = found[i];
     item->parts = parts;
-    return import_merge_words(parts, item->n_parts, a, &item->sticker.words, &item->sticker.n_words, err);
+    item->emoji = name->emoji;
+    const struct sticker_words *merged;
+    st = import_merge_words(parts, item->n_parts, a, &merged, &item->sticker.n_words, err);
+    struct sticker_words *lists = st == OK ? arena_array(a, item->sticker.n_words + 1, sizeof *lists) : NULL;
+    bool ok = lists != NULL;
+    for (size_t i = 0; ok && i < item->sticker.n_words; i++) {
+        lists[i] = merged[i];
+        ok = (lists[i].words = import_words_without_region(name->emoji, merged[i].words, a)) != NULL;
+    }
+    item->sticker.words = lists;
+    return st != OK || ok ? st : err_no_memory(err, "the words of %s", name->hexcode);
 }
 
 static enum status packs_add(const struct emoji_words *words, const struct pack *pack, const struct name *name,

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define MAX_ENTRIES 4000000u
 #define MAX_TEXT    4000u /* bytes of the keywords that one file has for one emoji */
@@ -148,33 +147,6 @@ static bool put_words(struct words_reader *r, const json_t *list,
     return !out->failed;
 }
 
-#define FIRST_INDICATOR 0x1f1e6u /* of the 26 that spell the codes of regions */
-
-static bool is_indicator(uint32_t cp)
-{
-    return cp >= FIRST_INDICATOR && cp < FIRST_INDICATOR + 26;
-}
-
-char *emoji_words_without_region(const char *emoji, const char *words, struct arena *a)
-{
-    uint32_t first = 0, second = 0;
-    size_t len = strlen(emoji), n = len ? utf8_decode(emoji, len, &first) : 0;
-    if (len > n)
-        utf8_decode(emoji + n, len - n, &second);
-    char *out = arena_strdup(a, words), *end = out;
-    if (!out || !is_indicator(first) || !is_indicator(second))
-        return out;
-    const char code[] = {(char)('A' + (first - FIRST_INDICATOR)), (char)('A' + (second - FIRST_INDICATOR)), '\0'};
-    for (size_t len_of; *words; words += len_of + strspn(words + len_of, ", ")) {
-        len_of = strcspn(words, ",");
-        if (len_of == 2 && strncasecmp(words, code, 2) == 0)
-            continue;
-        end += sprintf(end, "%s%.*s", end > out ? ", " : "", (int)len_of, words);
-    }
-    *end = '\0';
-    return out;
-}
-
 enum status words_add(struct words_reader *r, const char *emoji, const json_t *title, const json_t *list,
                       const char *(*clean)(struct words_reader *r, const char *s), struct error *err)
 {
@@ -188,7 +160,6 @@ enum status words_add(struct words_reader *r, const char *emoji, const json_t *t
     buf_init(&words, MAX_TEXT);
     bool fine = put_words(r, title, NULL, &title_buf) && put_words(r, list, clean, &words);
     const char *normal = fine ? text_normalize_words(buf_str(&words), &r->scratch) : NULL;
-    normal = normal ? emoji_words_without_region(emoji, normal, &r->scratch) : NULL;
     const char *name = fine ? text_normalize_words(buf_str(&title_buf), &r->scratch) : NULL;
     if (!fine)
         st = err_set(err, ERR_CORRUPT, "%s: %s: expected plain words of at most %u bytes", r->path, key, MAX_TEXT);

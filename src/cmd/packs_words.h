@@ -20,10 +20,6 @@ enum status emoji_words_read(struct emoji_words *w, const char *npm, const char 
                              struct error *err) MUST_CHECK;
 void emoji_words_sort(struct emoji_words *w);
 
-/* Keywords of an emoji, "a, b", without the code of its own region where it is a flag, "IM" of the Isle of Man's: many
- * codes are little words, am, is, it, my, no, so. In the arena; NULL: no memory. */
-char *emoji_words_without_region(const char *emoji, const char *words, struct arena *a) MUST_CHECK;
-
 /* What is being read. */
 struct words_reader {
     struct emoji_words *words;

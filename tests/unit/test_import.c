@@ -584,7 +584,7 @@ static void words_that_nobody_changed_are_known(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct sticker_words list = {.language = cases[i].language, .words = cases[i].words};
         bool made;
-        assert_int_equal(import_made_words(pack_parts, N_PARTS, &list, &a, &made, &err), OK);
+        assert_int_equal(import_made_words(pack_parts, N_PARTS, &list, NULL, &a, &made, &err), OK);
         if (made != cases[i].made)
             fail_msg("\"%s\": %s", list.words, made ? "taken for an import's" : "taken for somebody's");
     }

@@ -1,5 +1,6 @@
 #include "cm.h"
 
+#include "cmd/import.h"
 #include "cmd/packs_words.h"
 
 #include <archive.h>
@@ -320,12 +321,28 @@ static void codes_of_regions_are_no_words(void **state)
     (void)state;
     arena_init(&a, 1 << 20);
     const char *isle = "\U0001f1ee\U0001f1f2";
-    assert_string_equal(emoji_words_without_region(isle, "IM, flag, im, isle of man, flag im", &a),
+    assert_string_equal(import_words_without_region(isle, "IM, flag, im, isle of man, flag im", &a),
                         "flag, isle of man, flag im");
-    assert_string_equal(emoji_words_without_region(isle, "im", &a), "");
-    assert_string_equal(emoji_words_without_region(isle, "", &a), "");
-    assert_string_equal(emoji_words_without_region("\U0001f408", "IM, cat", &a), "IM, cat");
-    assert_string_equal(emoji_words_without_region("", "IM", &a), "IM");
+    assert_string_equal(import_words_without_region(isle, "im", &a), "");
+    assert_string_equal(import_words_without_region(isle, "", &a), "");
+    assert_string_equal(import_words_without_region("\U0001f408", "IM, cat", &a), "IM, cat");
+    assert_string_equal(import_words_without_region("", "IM", &a), "IM");
+    assert_string_equal(import_words_without_region(NULL, "IM", &a), "IM");
+
+    /* A list that an earlier import made, with the code in it, is nobody's own. */
+    static const struct sticker_words parts[] = {{"en", "IM, flag", NULL}, {"en", "im, isle of man", NULL}};
+    static const char *const lists[] = {"IM, flag", "flag, isle of man", "IM, flag, isle of man"};
+    struct sticker_words list = {.language = "en"};
+    struct error err;
+    bool made;
+    for (size_t i = 0; i < 3; i++) {
+        list.words = lists[i];
+        assert_int_equal(import_made_words(parts, 2, &list, isle, &a, &made, &err), OK);
+        assert_true(made);
+    }
+    list.words = "flag, my isle";
+    assert_int_equal(import_made_words(parts, 2, &list, isle, &a, &made, &err), OK);
+    assert_false(made);
     arena_free(&a);
 }
 
