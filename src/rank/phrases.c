@@ -118,8 +118,10 @@ static void drop_owner(struct phrases *p, int64_t id)
     for (uint32_t i = 0; o && i < o->n; i++)
         drop_document(&p->lists[o->refs[i].language], o->refs[i].number, (uint32_t)id);
     free(o);
-    if (o)
+    if (o) {
         p->owners[id] = NULL;
+        p->n_documents--;
+    }
 }
 
 static bool grow_owners(struct phrases *p, int64_t id)
@@ -178,6 +180,8 @@ static bool put_phrases(struct phrases *p, int64_t id, uint64_t hash, const stru
         return false;
     }
     p->owners[id] = o;
+    p->n_documents++;
+    p->end = (size_t)id < p->end ? p->end : (size_t)id + 1;
     o->first = g->n ? g->found[0].language : LANGUAGE_OTHER; /* the title's */
     for (size_t i = 0; i < g->n; i++) {
         const struct phrase_found *f = &g->found[i];

@@ -45,6 +45,7 @@ struct phrases {
     struct phrase_list lists[LANGUAGE_COUNT];
     struct phrase_owner **owners; /* [n_owners] by document id; NULL: it has no phrases */
     size_t n_owners;
+    size_t n_documents, end; /* that have an owner; ids are below `end`, far from each other where many were deleted */
 };
 
 /* The number of a text in a list + 1; 0: it is not there. */

@@ -24,7 +24,7 @@ struct search {
     float scale;
     struct scanned lists[LISTS];
     size_t n_lists;
-    float *best;             /* [p->n_owners] by document: its score, or NONE */
+    float *best;             /* [p->end] by document: its score, or NONE */
     struct phrase_hit *hits; /* [n] */
     size_t n;
 };
@@ -117,7 +117,7 @@ static void find_from(struct search *s, unsigned lowest)
  * pass. */
 static void find_best(struct search *s)
 {
-    size_t most = s->q->most < s->p->n_owners ? s->q->most : s->p->n_owners, phrases = 4 * most;
+    size_t most = s->q->most < s->p->n_documents ? s->q->most : s->p->n_documents, phrases = 4 * most;
     unsigned lowest = lowest_bucket(s, phrases);
     for (find_from(s, lowest); s->n < most && lowest > 0; find_from(s, lowest))
         lowest = lowest_bucket(s, phrases *= 4);
@@ -126,7 +126,7 @@ static void find_best(struct search *s)
 /* Of a document that is not among the best. */
 static void find_also(struct search *s, int64_t id)
 {
-    const struct phrase_owner *o = id >= 0 && (size_t)id < s->p->n_owners ? s->p->owners[id] : NULL;
+    const struct phrase_owner *o = id >= 0 && (size_t)id < s->p->end ? s->p->owners[id] : NULL;
     if (!o || s->best[id] > NONE)
         return;
     for (uint32_t i = 0; i < o->n; i++)
@@ -161,12 +161,11 @@ static int best_first(const void *x, const void *y)
 static enum status search_locked(struct search *s, struct arena *a, struct phrase_hit **out, size_t *n,
                                  struct error *err)
 {
-    size_t room = s->p->n_owners + 1;
-    s->best = arena_array(a, room, sizeof *s->best);
-    s->hits = arena_array(a, room, sizeof *s->hits);
+    s->best = arena_array(a, s->p->end + 1, sizeof *s->best);
+    s->hits = arena_array(a, s->p->n_documents + 1, sizeof *s->hits);
     if (!s->best || !s->hits || !scan_lists(s, a))
-        return err_no_memory(err, "the scores of %zu documents", room);
-    for (size_t i = 0; i < room; i++)
+        return err_no_memory(err, "the scores of %zu documents", s->p->n_documents);
+    for (size_t i = 0; i < s->p->end; i++)
         s->best[i] = NONE;
     find_best(s);
     for (size_t i = 0; i < s->q->n_also; i++)

@@ -247,6 +247,26 @@ static void ids_and_lists_are_bounded(void **state)
     buf_free(&many);
 }
 
+/* Numbers are never used again, so that the last ones of a library of few documents may be far up. */
+static void ids_far_up_take_little_memory(void **state)
+{
+    struct setup *s = *state;
+    struct arena a;
+    struct phrase_hit *hits;
+    float v[DIM];
+    size_t n;
+    put(s, 2000000, "cat", "");
+    set_all(s);
+    direct(v, 0, 0);
+    struct phrase_query q = {.vector = v, .text = "cat", .text_len = 3, .language = LANGUAGE_en, .most = 10};
+    arena_init(&a, 16 << 20);
+    if (phrases_search(s->p, &q, &a, &hits, &n, &s->err) != OK)
+        fail_msg("%s", s->err.message);
+    assert_int_equal(n, 1);
+    assert_int_equal(hits[0].id, 2000000);
+    arena_free(&a);
+}
+
 /* What is the same in print is the same phrase. */
 static void case_and_composition_do_not_count(void **state)
 {
@@ -741,6 +761,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(documents_are_put_and_replaced_and_removed),
         T(ids_and_lists_are_bounded),
+        T(ids_far_up_take_little_memory),
         T(case_and_composition_do_not_count),
         T(phrase_of_many_documents_is_one),
         T(languages_that_are_kept),
