@@ -170,10 +170,10 @@ void engine_load(struct engine *e, struct engine_model *m)
 enum status engine_forget_vectors(struct engine *e, const char *id, struct error *err)
 {
     struct engine_model *m = engine_find(e, id);
-    struct vectors *v = m ? atomic_load(&m->vectors) : NULL;
     struct arena a;
     arena_init(&a, PAGE_BYTES);
     catalog_lock(e->cfg.catalog);
+    struct vectors *v = m ? atomic_load(&m->vectors) : NULL; /* a load that fails closes them while it has the lock */
     enum status st = OK;
     for (int64_t after = 0; v && vectors_in_memory(v) && st == OK;) {
         struct vector_row *rows;
