@@ -140,6 +140,8 @@ static enum status sentence_hits(const struct rank_sources *s, const struct rank
         st = nearest(s, &asked, vector, depth_of(end, count), a, out, err);
     if (st != OK)
         return st;
+    if (!q->n_also && out->n > VECTORS_MAX_K)
+        out->n = VECTORS_MAX_K; /* as many as `total` tells of */
     out->items += offset < out->n ? offset : out->n;
     out->n = offset < out->n ? out->n - offset : 0;
     out->n = q->n_also || out->n < limit ? out->n : limit;

@@ -60,10 +60,9 @@ static enum status page_of(const struct rank_sources *s, const struct rank_query
     return name_page(s->store, a, out, err);
 }
 
-static size_t window_of(const struct rank_query *q, enum leg_number leg)
+static size_t window_of(const struct rank_query *q)
 {
-    size_t end = q->offset + q->limit;
-    return !is_windowed(q) ? 0 : legs[leg]->pages || end < RANK_WINDOW ? RANK_WINDOW : end;
+    return is_windowed(q) ? RANK_WINDOW : 0;
 }
 
 static enum status rank_leg(const struct rank_sources *s, const struct rank_query *q, enum leg_number leg,
@@ -77,7 +76,7 @@ static enum status rank_leg(const struct rank_sources *s, const struct rank_quer
 static enum status rank_lexical(const struct rank_sources *s, const struct rank_query *q, struct arena *a,
                                 struct ranking *out, struct error *err)
 {
-    return rank_leg(s, q, LEG_lexical, window_of(q, LEG_lexical), a, out, err);
+    return rank_leg(s, q, LEG_lexical, window_of(q), a, out, err);
 }
 
 /* All that the lexicon finds. Without one, and for what is like a document: terms, whose last one is not taken for the
@@ -88,7 +87,7 @@ static enum status rank_words(const struct rank_sources *s, const struct rank_qu
     if (s->words && !q->like)
         return rank_leg(s, q, LEG_words, SIZE_MAX, a, out, err);
     struct leg_hits hits;
-    size_t window = window_of(q, LEG_lexical);
+    size_t window = window_of(q);
     enum status st = leg_lexical_hits(s, q, false, window ? window : q->limit, window ? 0 : q->offset, a, &hits, err);
     return st == OK ? page_of(s, q, LEG_lexical, &hits, window, a, out, err) : st;
 }
@@ -96,7 +95,7 @@ static enum status rank_words(const struct rank_sources *s, const struct rank_qu
 static enum status rank_by_model(const struct rank_sources *s, const struct rank_query *q, enum leg_number leg,
                                  struct arena *a, struct ranking *out, struct error *err)
 {
-    size_t window = window_of(q, leg), count = 0;
+    size_t window = window_of(q), count = 0;
     enum status st = rank_leg(s, q, leg, window, a, out, err);
     if (st == ERR_NOT_FOUND)
         return err_set(err, ERR_UNAVAILABLE, "%s has no vector of model %s yet", q->like->filename, s->models[leg].id);
@@ -211,7 +210,7 @@ static enum status rank_only(struct hybrid *h, enum leg_number leg, struct arena
 {
     const struct rank_query *q = &h->q;
     struct leg_hits *hits = &h->hits[leg];
-    size_t window = window_of(q, leg);
+    size_t window = window_of(q);
     enum status st = legs[leg]->hits(h->s, q, window ? window : q->limit, window ? 0 : q->offset, a, hits, err);
     bool found = st == OK && hits->total > 0;
     if (st == OK && !found && legs[leg]->fallback)

@@ -315,6 +315,38 @@ static void only_what_is_new_is_encoded(void **state)
     assert_int_equal(ask_db(s, "SELECT count(*) FROM phrase_vectors WHERE length(code) <> 32 + 4"), 0);
 }
 
+/* What is like a document is a list of the same length and order, whichever pages it is asked for in. */
+static void pages_of_what_is_alike_fit_together(void **state)
+{
+    enum { DOCUMENTS = 1010 };
+    struct suite *s = *state;
+    char name[32], title[32];
+    model_of_many(s, "test--many");
+    suite_start(s);
+    for (int i = 0; i < DOCUMENTS; i++) {
+        snprintf(name, sizeof name, "n%d.png", i);
+        snprintf(title, sizeof title, "word%d", i);
+        put(s, name, title, "");
+    }
+    settle(s, "test/many", DOCUMENTS, DOCUMENTS);
+    static const char *const asked[] = {"like=n5.png", "query=good+word&min_score=-5"};
+    for (size_t k = 0; k < sizeof asked / sizeof *asked; k++) {
+        json_int_t total = -1, found = 0;
+        for (int offset = 0; offset < DOCUMENTS + 100; offset += 100) {
+            char parameters[200];
+            snprintf(parameters, sizeof parameters, "%s&algorithm=sentence&limit=100&offset=%d", asked[k], offset);
+            json_t *a = search(s, parameters);
+            json_int_t told = json_integer_value(json_object_get(a, "total"));
+            if (total >= 0 && told != total)
+                fail_msg("%s: total is %lld, then %lld", parameters, (long long)total, (long long)told);
+            total = told;
+            found += (json_int_t)json_array_size(json_object_get(a, "filenames"));
+            json_decref(a);
+        }
+        assert_int_equal(found, total);
+    }
+}
+
 /* "Drops its vectors; a loaded model encodes everything anew." */
 static void what_is_forgotten_is_encoded_anew(void **state)
 {
@@ -664,6 +696,7 @@ int main(void)
     const struct CMUnitTest tests[] = {T(a_document_is_found_by_meaning_within_a_second),
                                        T(only_what_is_new_is_encoded),
                                        T(what_is_forgotten_is_encoded_anew),
+                                       T(pages_of_what_is_alike_fit_together),
                                        T(each_language_has_its_model),
                                        T(the_first_by_name_is_asked),
                                        T(documents_are_found_in_other_languages),
