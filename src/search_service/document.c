@@ -14,6 +14,9 @@
 
 #define MAX_TITLE 4096u /* bytes */
 #define MAX_WORDS (16u << 10)
+/* Of all words as they are stored: signs that JSON escapes, such as control characters, would make them six times as
+ * long, and pages of documents are read into memory of a fixed size. */
+#define MAX_STORED (2 * LANGUAGE_MAX_BYTES + (64u << 10))
 
 void document_free(struct document_in *in)
 {
@@ -105,6 +108,9 @@ static enum status document_read_words(struct document_in *in, struct arena *a, 
     in->words_json = st == OK && words ? json_dumps(words, JSON_COMPACT) : strdup("[]");
     if (st == OK && !in->words_json)
         st = err_no_memory(err, "the document's words");
+    if (st == OK && strlen(in->words_json) > MAX_STORED)
+        st = err_set(err, ERR_INVALID, "words: at most %u bytes as JSON, found %zu; are there control characters?",
+                     MAX_STORED, strlen(in->words_json));
     in->doc.words_json = in->words_json;
     return st;
 }

@@ -17,7 +17,7 @@
 #define BATCH        ENGINE_BATCH
 #define BATCH_PIXELS (32u << 20) /* of a batch of several; a single image may have IMAGE_MAX_PIXELS */
 #define SVG_SIDE     448u        /* larger than what encoders take in, so that it is only ever made smaller */
-#define LIST_BYTES   (8u << 20)  /* a batch's documents, with their words */
+#define LIST_BYTES   (16u << 20) /* a batch's documents, with their words */
 
 enum fate { WAITS, READ, DEFERRED, LATER, FAILED, GONE };
 

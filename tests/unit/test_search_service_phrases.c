@@ -315,6 +315,46 @@ static void only_what_is_new_is_encoded(void **state)
     assert_int_equal(ask_db(s, "SELECT count(*) FROM phrase_vectors WHERE length(code) <> 32 + 4"), 0);
 }
 
+/* As many words as a document may have, each byte of which JSON stores as two. Fails where `sign` takes too many. */
+static void put_long(struct suite *s, const char *filename, char sign, int status)
+{
+    char word[16376 + 1], path[100];
+    memset(word, sign, sizeof word - 1);
+    word[sizeof word - 1] = '\0';
+    word[0] = 'a';
+    json_t *lists = json_array();
+    for (int i = 0; i < 16; i++) {
+        char tag[8];
+        snprintf(tag, sizeof tag, "de-%c%c", 'A' + i, 'A' + i);
+        json_array_append_new(lists, json_pack("{s:s, s:s}", "language", tag, "words", word));
+    }
+    json_t *document = json_pack("{s:o}", "words", lists);
+    char *body = json_dumps(document, 0);
+    snprintf(path, sizeof path, "/api/documents/%s", filename);
+    suite_send(s, "PUT", path, body, status);
+    free(body);
+    json_decref(document);
+}
+
+/* A batch of the largest documents that are accepted is encoded, and keeps no others from it. */
+static void the_largest_documents_are_encoded(void **state)
+{
+    struct suite *s = *state;
+    char name[32];
+    model_of_many(s, "test--many");
+    suite_start(s);
+    put_long(s, "refused.png", '\x01', 400);
+    for (int i = 0; i < 17; i++) {
+        snprintf(name, sizeof name, "n%d.png", i);
+        put_long(s, name, '"', 200);
+    }
+    put(s, "last.png", "cat", "");
+    settle(s, "test/many", 18, 3);
+    suite_stop(s);
+    suite_start(s); /* and read at the next start */
+    settle(s, "test/many", 18, 3);
+}
+
 /* What is like a document is a list of the same length and order, whichever pages it is asked for in. */
 static void pages_of_what_is_alike_fit_together(void **state)
 {
@@ -696,6 +736,7 @@ int main(void)
     const struct CMUnitTest tests[] = {T(a_document_is_found_by_meaning_within_a_second),
                                        T(only_what_is_new_is_encoded),
                                        T(what_is_forgotten_is_encoded_anew),
+                                       T(the_largest_documents_are_encoded),
                                        T(pages_of_what_is_alike_fit_together),
                                        T(each_language_has_its_model),
                                        T(the_first_by_name_is_asked),
