@@ -104,9 +104,11 @@ static bool fill_all(struct engine *e)
         struct error err;
         size_t n = 0, phrases = 0;
         int64_t start = os_monotonic_us();
-        bool failed = engine_fill(e, m, &n, &err) != OK || (n == 0 && engine_fill_phrases(e, m, &phrases, &err) != OK);
+        enum status st = engine_fill(e, m, &n, &err);
+        if (st == OK && n == 0)
+            st = engine_fill_phrases(e, m, &phrases, &err);
         int64_t us = os_monotonic_us() - start;
-        if (failed) {
+        if (st != OK && st != ERR_CANCELLED) {
             log_error("model %s: encoding: %s", m->files.id, err.message);
             engine_set_error(e, m, err.message);
         }
@@ -114,7 +116,7 @@ static bool fill_all(struct engine *e)
         double rate = us > 0 ? (double)n * 1e6 / (double)us : 0;
         m->rate = n == 0 ? 0 : m->rate > 0 ? 0.8 * m->rate + 0.2 * rate : rate;
         pthread_mutex_unlock(&e->mutex);
-        more = more || (n + phrases > 0 && !failed);
+        more = more || (n + phrases > 0 && st == OK);
     }
     return more;
 }

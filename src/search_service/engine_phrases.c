@@ -204,8 +204,9 @@ enum status engine_encode_documents(struct engine *e, struct engine_model *m, co
         ids[i] = docs[i]->id;
         st = phrases_put(p, docs[i], err);
     }
-    for (size_t filled = 1; filled && st == OK && n;)
-        st = fill_pending(e, m, ids, n, &filled, err);
+    for (size_t filled = 1; filled && st == OK && n;) /* documents may have thousands */
+        st = worker_stopping(e->worker) ? err_set(err, ERR_CANCELLED, "stopped")
+                                        : fill_pending(e, m, ids, n, &filled, err);
     for (size_t i = 0; i < n && st == OK; i++)
         made[i] = phrases_mean(p, ids[i], vectors + i * encoder_dim(m->encoder));
     return st;

@@ -387,6 +387,32 @@ static void pages_of_what_is_alike_fit_together(void **state)
     }
 }
 
+/* The phrases that were encoded are kept; the documents that they are of come with the next start. */
+static void stopping_does_not_wait_for_thousands_of_phrases(void **state)
+{
+    enum { DOCUMENTS = 17, PHRASES = 1699 };
+    struct suite *s = *state;
+    char name[32];
+    struct buf words;
+    model_of_many(s, "test--many");
+    suite_start(s);
+    buf_init(&words, 32 << 10);
+    for (int i = 0; i < DOCUMENTS; i++) {
+        buf_reset(&words);
+        buf_puts(&words, "en:");
+        for (int k = 0; k < PHRASES; k++)
+            buf_printf(&words, "%sw%d.%d", k ? "," : "", i, k);
+        snprintf(name, sizeof name, "n%d.png", i);
+        put(s, name, name, buf_str(&words));
+    }
+    buf_free(&words);
+    int64_t start = os_monotonic_us();
+    suite_stop(s);
+    int64_t took = os_monotonic_us() - start;
+    if (ask_db(s, "SELECT count(*) FROM phrase_vectors") >= DOCUMENTS * PHRASES && took > 300000)
+        fail_msg("it stopped after %.2f s, when all phrases were encoded", (double)took / 1e6);
+}
+
 /* "Drops its vectors; a loaded model encodes everything anew." */
 static void what_is_forgotten_is_encoded_anew(void **state)
 {
@@ -738,6 +764,7 @@ int main(void)
                                        T(what_is_forgotten_is_encoded_anew),
                                        T(the_largest_documents_are_encoded),
                                        T(pages_of_what_is_alike_fit_together),
+                                       T(stopping_does_not_wait_for_thousands_of_phrases),
                                        T(each_language_has_its_model),
                                        T(the_first_by_name_is_asked),
                                        T(documents_are_found_in_other_languages),
