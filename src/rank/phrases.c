@@ -55,10 +55,35 @@ static bool grow_list(const struct phrases *p, struct phrase_list *l)
     return true;
 }
 
+/* Frees the numbers of phrases that no document has, where they are half of all; others keep theirs. */
+static bool free_unused(struct phrase_list *l)
+{
+    uint32_t unused = 0;
+    for (uint32_t i = 0; i < l->n; i++)
+        unused += l->phrases[i].n == 0;
+    if (!unused || unused < l->n / 2)
+        return false;
+    memset(l->table, 0, l->table_size * sizeof *l->table);
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct phrase *phrase = &l->phrases[i];
+        if (phrase->n) {
+            *place_of(l, phrase->text, phrase->len) = i + 1;
+            continue;
+        }
+        free(phrase->text);
+        free(phrase->documents);
+        *phrase = (struct phrase){.cap = l->free};
+        l->free = i + 1;
+        l->encoded -= l->scales[i] > 0;
+        l->scales[i] = 0;
+    }
+    return true;
+}
+
 /* The phrase's number + 1, as a new one if need be; 0: no memory. */
 static uint32_t take_phrase(struct phrases *p, struct phrase_list *l, const char *text, size_t len)
 {
-    if (l->n == l->cap && !grow_list(p, l))
+    if (l->n == l->cap && !l->free && !free_unused(l) && !grow_list(p, l))
         return 0;
     uint32_t *place = place_of(l, text, len);
     if (*place)
@@ -66,11 +91,13 @@ static uint32_t take_phrase(struct phrases *p, struct phrase_list *l, const char
     char *copy = strndup(text, len);
     if (!copy)
         return 0;
-    l->phrases[l->n] = (struct phrase){.text = copy, .len = (uint32_t)len};
-    memset(l->codes + l->n * p->stride, 0, p->stride);
-    l->sums[l->n] = 0;
-    l->scales[l->n] = 0;
-    return *place = ++l->n;
+    uint32_t number = l->free ? l->free - 1 : l->n++;
+    l->free = l->free ? l->phrases[number].cap : 0;
+    l->phrases[number] = (struct phrase){.text = copy, .len = (uint32_t)len};
+    memset(l->codes + number * p->stride, 0, p->stride);
+    l->sums[number] = 0;
+    l->scales[number] = 0;
+    return *place = number + 1;
 }
 
 static bool is_pending(const struct phrase_list *l, uint32_t number)
@@ -359,16 +386,17 @@ void phrases_set(struct phrases *p, const struct phrase_text *phrase, const void
     struct phrase_list *l = &p->lists[phrase->language];
     uint32_t i = phrase->number;
     float scale = -1;
-    l->pending -= is_pending(l, i);
+    bool same = phrases_find(l, phrase->text, phrase->len) == i + 1; /* else nobody has it any more */
+    l->pending -= same && is_pending(l, i);
     if (code)
         memcpy(&scale, (const char *)code + p->dim, sizeof scale);
-    if (l->scales[i] == 0 && code && scale > 0 && scale < 1) {
+    if (same && l->scales[i] == 0 && code && scale > 0 && scale < 1) {
         memcpy(l->codes + i * p->stride, code, p->dim);
         for (size_t k = 0; k < p->dim; k++)
             l->sums[i] += l->codes[i * p->stride + k];
         l->scales[i] = scale;
         l->encoded++;
-    } else if (l->scales[i] == 0) {
+    } else if (same && l->scales[i] == 0) {
         l->scales[i] = -1;
     }
     pthread_rwlock_unlock(&p->lock);

@@ -14,12 +14,13 @@ struct phrase {
     uint32_t len, n, cap;
     uint32_t *documents; /* [n] their ids, ascending by the time they came */
 };
-/* The phrases of one language. They are never removed, as words come back; one that no document has any more is found
- * by nobody. */
+/* The phrases of one language. One that no document has any more is found by nobody, but stays, as words come back,
+ * until others need the room. */
 struct phrase_list {
     uint32_t n, cap, encoded;
     uint32_t pending;           /* those of a document that is there, without a vector and not refused */
     uint32_t next;              /* none before this one is pending */
+    uint32_t free;              /* a number + 1 that is nobody's, whose `cap` is the next such one; 0: there is none */
     struct phrase *phrases;     /* [n] */
     int8_t *codes;              /* [n][stride] */
     int32_t *sums;              /* of the codes */

@@ -267,6 +267,57 @@ static void ids_far_up_take_little_memory(void **state)
     arena_free(&a);
 }
 
+static void put_numbered(struct setup *s, int64_t id, int round)
+{
+    struct buf words;
+    buf_init(&words, 64 << 10);
+    for (int i = 0; i < 500; i++)
+        buf_printf(&words, "%sr%d.%d", i ? ", " : "", round, i);
+    put(s, id, "stays", buf_str(&words));
+    buf_free(&words);
+}
+
+/* Words that come and go do not pile up; whose vector is on its way may be gone when it comes. */
+static void phrases_that_nobody_has_make_room(void **state)
+{
+    struct setup *s = *state;
+    size_t n, bytes = 0;
+    put(s, 2, "other", "");
+    for (int round = 0; round < 100; round++) {
+        struct arena a = s->arena;
+        arena_init(&s->arena, 256 << 20);
+        put_numbered(s, 1, round);
+        struct phrase_text *late = pending(s, NULL, 0, MOST, &n);
+        if (round == 4) {
+            put_numbered(s, 1, 1000);
+            put_numbered(s, 1, 1001);
+            put_numbered(s, 1, 1002);
+            put_numbered(s, 1, 1003);
+            for (size_t i = 0; i < n; i++)
+                set_text(s, &late[i], 1, 0);
+            assert_int_equal(phrases_count(s->p).pending, 500);
+            put_numbered(s, 1, round);
+        }
+        set_all(s);
+        expect_count(s, phrases_count(s->p).encoded, 0);
+        bytes = round == 10 ? phrases_count(s->p).bytes : bytes;
+        arena_free(&s->arena);
+        s->arena = a;
+    }
+    assert_int_equal(phrases_count(s->p).bytes, bytes);
+    struct language_set in = {0}, none = {0};
+    phrases_languages(s->p, "r98.499", 7, &none);
+    assert_false(language_set_has(&none, LANGUAGE_en));
+    phrases_languages(s->p, "r99.499", 7, &in);
+    assert_true(language_set_has(&in, LANGUAGE_en));
+    float v[DIM];
+    struct phrase_hit *hits;
+    direct(v, 'o' % DIM, 0); /* as set_all has it */
+    struct phrase_query q = {.vector = v, .text = "?", .text_len = 1, .language = LANGUAGE_en, .most = 1};
+    assert_int_equal(phrases_search(s->p, &q, &s->arena, &hits, &n, &s->err), OK);
+    assert_true(n > 0 && hits[0].id == 2 && hits[0].score > 0.99f);
+}
+
 /* What is the same in print is the same phrase. */
 static void case_and_composition_do_not_count(void **state)
 {
@@ -762,6 +813,7 @@ int main(void)
         T(documents_are_put_and_replaced_and_removed),
         T(ids_and_lists_are_bounded),
         T(ids_far_up_take_little_memory),
+        T(phrases_that_nobody_has_make_room),
         T(case_and_composition_do_not_count),
         T(phrase_of_many_documents_is_one),
         T(languages_that_are_kept),
