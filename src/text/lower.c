@@ -33,6 +33,20 @@ static utf8proc_int32_t lower_of(utf8proc_int32_t cp, void *unused)
                         : utf8proc_tolower(cp); /* phones write the apostrophe as the one, keyboards as the other */
 }
 
+/* Greek's sigma has a form of its own at the end of a word, but one capital. */
+static void end_words_in_sigma(utf8proc_int32_t *cps, size_t n)
+{
+    bool within = false; /* a word, before cps[i] */
+    for (size_t i = 0; i < n; i++) {
+        if (utf8proc_get_property(cps[i])->combining_class) /* an accent */
+            continue;
+        bool ends = i + 1 == n || utf8_kind((uint32_t)cps[i + 1]) != UTF8_LETTER;
+        if (cps[i] == 0x3c3 && within && ends)
+            cps[i] = 0x3c2;
+        within = utf8_kind((uint32_t)cps[i]) == UTF8_LETTER;
+    }
+}
+
 enum status text_lower(const char *s, size_t len, size_t most, struct arena *a, const char **out, size_t *out_len,
                        struct error *err)
 {
@@ -51,6 +65,7 @@ enum status text_lower(const char *s, size_t len, size_t most, struct arena *a, 
                                                        (utf8proc_ssize_t)room, apart, lower_of, NULL);
         if (n < 0 || (size_t)n > room)
             return err_set(err, ERR_INVALID, "a text is not UTF-8");
+        end_words_in_sigma(cps, (size_t)n);
         len = (size_t)utf8proc_reencode(cps, n, compose);
         lower = (const char *)cps;
     }

@@ -434,6 +434,8 @@ static void what_is_the_same_in_print_is_the_same_text(void **state)
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         assert_string_equal(lower(same[i], 100), "việt");
     assert_string_equal(lower("J\u2019ai", 100), "j'ai");
+    assert_string_equal(lower("ΟΔΌΣ, Σ", 100), "οδός, σ");
+    assert_string_equal(lower("οδο\u0301ς ΣΊΣΥΦΟΣ!", 100), "οδός σίσυφος!");
     assert_string_equal(lower("İyi", 100), "iyi"); /* no dot is left over */
     assert_string_equal(lower("\u1112\u1161\u11ab\u1100\u116e\u11a8", 100), "한국");
     assert_string_equal(lower("äöü", 5), "äö"); /* no half letters */
