@@ -70,16 +70,20 @@ enum status document_phrases(const struct document *doc, document_phrase *tell, 
 {
     json_t *words = json_loads(doc->words_json, 0, NULL), *entry;
     size_t i, len = strlen(doc->title);
-    enum status st = len ? tell(ctx, first_language(words), doc->title, len, err) : OK;
-    json_array_foreach(words, i, entry)
-    {
-        unsigned language = language_number(member(entry, "language"));
-        const char *title = member(entry, "title");
-        if (st == OK && *title)
-            st = tell(ctx, language, title, strlen(title), err);
-        if (st == OK)
-            st = tell_list(member(entry, "words"), language, tell, ctx, err);
-    }
+    unsigned first = first_language(words);
+    enum status st = len ? tell(ctx, first, doc->title, len, err) : OK;
+    for (int turn = 0; turn < 2; turn++)
+        json_array_foreach(words, i, entry)
+        {
+            unsigned language = language_number(member(entry, "language"));
+            const char *title = member(entry, "title");
+            if ((turn == 0) != (language == first))
+                continue;
+            if (st == OK && *title)
+                st = tell(ctx, language, title, strlen(title), err);
+            if (st == OK)
+                st = tell_list(member(entry, "words"), language, tell, ctx, err);
+        }
     json_decref(words);
     return st;
 }

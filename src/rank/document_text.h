@@ -9,8 +9,8 @@
 enum status document_text(const struct document *doc, struct arena *a, const char **text, size_t *len,
                           struct error *err) MUST_CHECK;
 
-/* Tells of each phrase: the title, which is in the language above, then of each language the title and the keywords.
- * Repeats are not left out. The text is borrowed for the call. */
+/* Tells of each phrase: the title, which is in the language above, then of each language, that one first, the title
+ * and the keywords. Repeats are not left out. The text is borrowed for the call. */
 typedef enum status document_phrase(void *ctx, unsigned language, const char *text, size_t len, struct error *err);
 enum status document_phrases(const struct document *doc, document_phrase *tell, void *ctx,
                              struct error *err) MUST_CHECK;

@@ -538,6 +538,24 @@ static void forgotten_vectors_are_pending_again(void **state)
     NEARLY(hit_of(ask(s, &q), 1)->score, 1);
 }
 
+/* Though it has no title, and more keywords in another language than are kept. */
+static void english_comes_first_wherever_it_stands(void **state)
+{
+    struct setup *s = *state;
+    struct buf words;
+    size_t n;
+    const int64_t id = 1;
+    buf_init(&words, 1 << 20);
+    buf_puts(&words, "[{\"language\":\"fr\",\"words\":\"chat");
+    for (int i = 0; i < 5000; i++)
+        buf_printf(&words, ", mot%d", i);
+    buf_puts(&words, "\"},{\"language\":\"en\",\"words\":\"cat, kitten\"}]");
+    put_as(s, 1, "", buf_str(&words));
+    buf_free(&words);
+    const struct phrase_text *texts = pending(s, &id, 1, MOST, &n);
+    assert_string_equal(told(s, texts, n), "en:cat en:kitten");
+}
+
 static void mean_is_of_the_first_language(void **state)
 {
     struct setup *s = *state;
@@ -822,6 +840,7 @@ int main(void)
         T(phrases_that_come_back_are_pending_again),
         T(vectors_are_set_once),
         T(forgotten_vectors_are_pending_again),
+        T(english_comes_first_wherever_it_stands),
         T(mean_is_of_the_first_language),
         T(best_phrase_counts),
         T(only_lists_of_the_language_are_searched),
