@@ -23,17 +23,22 @@ Suites, in the order in which all of them run when no name is given:
   unit       unit tests
   api        API tests, which start the program on free ports
   browser    browser tests (Chromium)
+  packs      API tests that download and import the starter packs
   analyze    gcc -fanalyzer
   asan       unit and API tests with the address and undefined behaviour sanitizers
   tsan       unit and API tests with the thread sanitizer
   fuzz       each fuzz target for a few seconds (FUZZ_SECONDS)
-`fast` is everything before analyze.
+`fast` is everything before packs.
 
 One program: its file's name, with or without folder and ending, such as test_text, tests/api/test_serve.py or fuzz_text.
 All programs of that name run. MODE=asan or MODE=tsan runs unit and API tests with that sanitizer.
 END
     programs | sed 's|.*/||; s|\.[a-z]*$||' | sort -u | xargs | fold -s -w 116 | sed 's/^/  /; s/ *$//'
 }
+
+packs="tests/api/test_import.py
+tests/api/test_languages.py
+tests/api/test_relevance.py"
 
 programs() {
     ls tests/unit/test_*.c tests/api/test_*.py tests/browser/test_*.py tests/fuzz/fuzz_*.c
@@ -96,7 +101,8 @@ suite() { # NAME
     build) step "build, warnings are errors" make -s "$jobs" WERROR=1 ;;
     makefile) step "Makefile" make -s makefile-check ;;
     unit) step "unit tests" make -s "$jobs" unit ;;
-    api) step "API tests" make -s api ;;
+    api) step "API tests" make -s api API="$(ls tests/api/test_*.py | grep -v -x -F "$packs" | xargs)" ;;
+    packs) step "API tests with the starter packs" make -s api API="$(echo "$packs" | xargs)" ;;
     browser) browser tests/browser/test_*.py ;;
     analyze) step "analyzer" make -s "$jobs" analyze ;;
     asan) sanitized asan "address and undefined behaviour sanitizers" ;;
@@ -109,7 +115,7 @@ suite() { # NAME
         ;;
     all)
         suite fast
-        for slow in analyze asan tsan fuzz; do suite $slow; done
+        for slow in packs analyze asan tsan fuzz; do suite $slow; done
         ;;
     *) return 1 ;;
     esac
