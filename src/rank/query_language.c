@@ -126,7 +126,6 @@ enum { EN_COMMON = 3000, EN_KNOWN = 30000 }; /* ranks of English words by freque
 
 struct evidence {
     const struct query_language_ask *ask;
-    struct arena *arena;
     double of[LANGUAGE_COUNT];
 };
 
@@ -225,7 +224,7 @@ static void add_words(struct evidence *e, const char *s, size_t len)
 
 unsigned query_language(const struct query_language_ask *ask, struct arena *a)
 {
-    struct evidence e = {.ask = ask, .arena = a};
+    struct evidence e = {.ask = ask};
     unsigned fallback = ask->hint ? ask->hint : LANGUAGE_en;
     const char *text;
     size_t len;
