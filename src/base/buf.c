@@ -106,3 +106,8 @@ enum status buf_status(const struct buf *b, struct error *err)
         return OK;
     return err_set(err, ERR_TOO_LARGE, "more than %zu bytes", b->max);
 }
+
+char *buf_strndup(const char *s, size_t len)
+{
+    return strndup(s, len);
+}

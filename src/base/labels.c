@@ -1,5 +1,6 @@
 #include "base/labels.h"
 
+#include "base/buf.h"
 #include "base/worker.h"
 
 #include <pthread.h>
@@ -70,7 +71,7 @@ static uint32_t take_pack(struct labels *l, const char *pack)
         return 0;
     uint32_t *place = pack_place(l, pack);
     if (!*place) {
-        l->packs[l->n_packs] = strdup(pack);
+        l->packs[l->n_packs] = buf_strndup(pack, strlen(pack));
         if (!l->packs[l->n_packs])
             return 0;
         *place = ++l->n_packs;

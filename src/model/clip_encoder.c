@@ -49,7 +49,7 @@ static enum status encoder_clip_text(const struct encoder *e, enum encoder_role 
 static struct encoder_reading encoder_clip_reading(const struct encoder *e, enum encoder_role role)
 {
     (void)role;
-    const struct clip *m = clip_of_encoder(e);
+    const struct clip *m = ((const struct clip_behind *)e)->clip;
     return (struct encoder_reading){m->tokenizer, "", m->config.context};
 }
 

@@ -1,5 +1,6 @@
 #include "rank/phrases_internal.h"
 
+#include "base/buf.h"
 #include "base/worker.h"
 #include "rank/document_text.h"
 #include "text/text.h"
@@ -88,12 +89,14 @@ static uint32_t take_phrase(struct phrases *p, struct phrase_list *l, const char
     uint32_t *place = place_of(l, text, len);
     if (*place)
         return *place;
-    char *copy = strndup(text, len);
-    if (!copy)
+    uint32_t number = l->free ? l->free - 1 : l->n, free_next = l->free ? l->phrases[number].cap : 0;
+    struct phrase *phrase = &l->phrases[number];
+    *phrase = (struct phrase){.text = buf_strndup(text, len), .len = (uint32_t)len, .cap = free_next};
+    if (!phrase->text)
         return 0;
-    uint32_t number = l->free ? l->free - 1 : l->n++;
-    l->free = l->free ? l->phrases[number].cap : 0;
-    l->phrases[number] = (struct phrase){.text = copy, .len = (uint32_t)len};
+    phrase->cap = 0;
+    l->n += !l->free;
+    l->free = free_next;
     memset(l->codes + number * p->stride, 0, p->stride);
     l->sums[number] = 0;
     l->scales[number] = 0;
