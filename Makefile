@@ -121,8 +121,12 @@ unit: $(UNIT) ## build and run the unit tests
 
 LONGEST := tests/api/test_relevance.py tests/api/test_import.py
 API := $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/api/test_*))
+PACKS := tests/api/test_import.py tests/api/test_languages.py tests/api/test_relevance.py
+ifneq ($(MODE),release) # without those that download and import the starter packs, for their time
+API := $(filter-out $(PACKS),$(API))
+endif
 ifeq ($(MODE),tsan) # without those that ask one thing at a time, or what others ask of the same threads
-API := $(filter-out $(patsubst %,tests/api/test_%.py,import commands eval admin_sessions chaos_bucket),$(API))
+API := $(filter-out $(patsubst %,tests/api/test_%.py,commands eval admin_sessions chaos_bucket),$(API))
 endif
 api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_store_stickers $(B)/tests/test_store_feedback $(B)/tests/test_search_service_models $(B)/tests/test_search_service_phrases $(B)/tests/test_pgvector $(B)/bench/words ## run the API tests, which start the program on free ports
 	@PEEL=$(abspath $(B)/peel) PEEL_TEST_MODE=$(MODE) PEEL_TEST_SLOW=$(if $(filter release,$(MODE)),2,6) sh tests/run.sh api $(API)
