@@ -230,4 +230,49 @@ static inline void suite_sleep_ms(long ms)
     nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
+/* The file or folder of that name, linked into another folder. */
+static inline void suite_link(const char *from_dir, const char *to_dir, const char *name)
+{
+    char from[400], to[500], *whole;
+    snprintf(from, sizeof from, "%s/%s", from_dir, name);
+    snprintf(to, sizeof to, "%s/%s", to_dir, name);
+    whole = realpath(from, NULL);
+    assert_non_null(whole);
+    assert_int_equal(symlink(whole, to), 0);
+    free(whole);
+}
+
+/* The model of that id in an answer of /api/models or /api/status; NULL: it is not there. */
+static inline json_t *suite_model(json_t *answer, const char *id)
+{
+    json_t *m;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "models"), i, m)
+    {
+        if (strcmp(json_string_value(json_object_get(m, "id")), id) == 0)
+            return m;
+    }
+    return NULL;
+}
+
+static inline json_t *suite_search(struct suite *s, const char *parameters)
+{
+    char path[600];
+    snprintf(path, sizeof path, "/api/search/?%s", parameters);
+    return suite_get(s, path);
+}
+
+/* Did this leg take part? */
+static inline bool suite_has_leg(json_t *answer, const char *name)
+{
+    json_t *leg;
+    size_t i;
+    json_array_foreach(json_object_get(answer, "legs"), i, leg)
+    {
+        if (strcmp(json_string_value(leg), name) == 0)
+            return true;
+    }
+    return false;
+}
+
 #endif

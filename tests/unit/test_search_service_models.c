@@ -18,17 +18,6 @@ static struct suite suite;
 
 /* --- a model folder --- */
 
-static void link_file(const char *from_dir, const char *to_dir, const char *name)
-{
-    char from[400], to[400], *whole;
-    snprintf(from, sizeof from, "%s/%s", from_dir, name);
-    snprintf(to, sizeof to, "%s/%s", to_dir, name);
-    whole = realpath(from, NULL);
-    assert_non_null(whole);
-    assert_int_equal(symlink(whole, to), 0);
-    free(whole);
-}
-
 /* The 256 letters of byte-level BPE, with and without "</w>", and the control tokens; no merges. */
 static void write_tokenizer(const char *dir)
 {
@@ -57,8 +46,8 @@ static void make_model(struct suite *s, const char *folder)
     char dir[300];
     snprintf(dir, sizeof dir, "%s/%s", s->models, folder);
     assert_int_equal(os_mkdirs(dir, NULL), OK);
-    link_file("tests/golden/small", dir, "config.json");
-    link_file("tests/golden/small", dir, "model.safetensors");
+    suite_link("tests/golden/small", dir, "config.json");
+    suite_link("tests/golden/small", dir, "model.safetensors");
     write_tokenizer(dir);
 }
 
@@ -78,24 +67,12 @@ static int end(void **state)
 
 /* --- asking --- */
 
-static json_t *model_of(json_t *status, const char *id)
-{
-    json_t *m;
-    size_t i;
-    json_array_foreach(json_object_get(status, "models"), i, m)
-    {
-        if (strcmp(json_string_value(json_object_get(m, "id")), id) == 0)
-            return m;
-    }
-    return NULL;
-}
-
 /* Waits until the model is in `state` and nothing is pending; how many are indexed and failed. */
 static void settle(struct suite *s, const char *id, const char *state, json_int_t indexed, json_int_t failed)
 {
     json_int_t now_indexed = -1, now_failed = -1;
     for (int i = 0; i < 1200; i++) {
-        json_t *status = suite_get(s, "/api/status"), *m = model_of(status, id);
+        json_t *status = suite_get(s, "/api/status"), *m = suite_model(status, id);
         bool there = m && strcmp(json_string_value(json_object_get(m, "state")), state) == 0;
         now_indexed = json_integer_value(json_object_get(m, "indexed"));
         now_failed = json_integer_value(json_object_get(m, "failed"));
@@ -117,13 +94,6 @@ static void put_pictures(struct suite *s, int from, int to)
         suite_picture(s, name, (unsigned)i, sha);
         suite_put(s, name, i % 2 ? "odd one" : "even one", "", sha);
     }
-}
-
-static json_t *search(struct suite *s, const char *parameters)
-{
-    char path[600];
-    snprintf(path, sizeof path, "/api/search/?%s", parameters);
-    return suite_get(s, path);
 }
 
 static const char *legs(json_t *answer)
@@ -151,7 +121,7 @@ static json_int_t total_of(json_t *answer)
 /* The model's whole ranking of "x", for comparing before and after. */
 static char *ranking(struct suite *s, char *out, size_t cap)
 {
-    json_t *answer = search(s, "query=x&algorithm=vector&limit=100");
+    json_t *answer = suite_search(s, "query=x&algorithm=vector&limit=100");
     out[0] = '\0';
     for (size_t i = 0; i < json_array_size(json_object_get(answer, "filenames")); i++)
         snprintf(out + strlen(out), cap - strlen(out), "%s ", name_at(answer, i));
@@ -181,32 +151,32 @@ static void images_are_found_by_vectors(void **state)
     put_pictures(s, 0, PICTURES);
     settle(s, "test/small", "ready", PICTURES, 0);
 
-    json_t *a = search(s, "query=anything&algorithm=vector&limit=15");
+    json_t *a = suite_search(s, "query=anything&algorithm=vector&limit=15");
     assert_string_equal(legs(a), "vector");
     assert_string_equal(json_string_value(json_object_get(a, "model")), "test/small");
     assert_int_equal(total_of(a), PICTURES);
     for (size_t i = 0; i < 14; i++)
         assert_true(score_at(a, i) >= score_at(a, i + 1));
-    json_t *page = search(s, "query=anything&algorithm=vector&limit=5&offset=5");
+    json_t *page = suite_search(s, "query=anything&algorithm=vector&limit=5&offset=5");
     for (size_t i = 0; i < 5; i++)
         assert_string_equal(name_at(page, i), name_at(a, i + 5));
     json_decref(page);
     char parameters[100];
     snprintf(parameters, sizeof parameters, "query=anything&algorithm=vector&min_score=%.9g", score_at(a, 3));
-    json_t *cut = search(s, parameters);
+    json_t *cut = suite_search(s, parameters);
     assert_in_range(total_of(cut), 3, 5); /* what prints alike may round away */
     json_decref(cut);
     json_decref(a);
 
     /* More like this: itself is not among them, and each has its nearest neighbour first. */
-    a = search(s, "like=p03.webp&algorithm=vector&limit=100");
+    a = suite_search(s, "like=p03.webp&algorithm=vector&limit=100");
     assert_int_equal(total_of(a), PICTURES - 1);
     for (size_t i = 0; i < PICTURES - 1; i++)
         assert_string_not_equal(name_at(a, i), "p03.webp");
     assert_true(score_at(a, 0) <= 1.0001);
     json_decref(a);
 
-    a = search(s, "query=odd&limit=100"); /* hybrid by default, now that there is a model */
+    a = suite_search(s, "query=odd&limit=100"); /* hybrid by default, now that there is a model */
     assert_string_equal(json_string_value(json_object_get(a, "algorithm")), "hybrid");
     assert_string_equal(legs(a), "both");
     assert_int_equal(total_of(a), PICTURES);
@@ -214,16 +184,16 @@ static void images_are_found_by_vectors(void **state)
     const double *weights = fusion_fits[FUSION_LETTERS].weights, words = weights[LEG_lexical],
                  images = weights[LEG_vector];
     assert_true(best <= words + images + 1e-9 && best >= (words > images ? words : images) - 1e-9);
-    json_t *first = search(s, "query=odd&limit=10"), *second = search(s, "query=odd&limit=10&offset=10");
+    json_t *first = suite_search(s, "query=odd&limit=10"), *second = suite_search(s, "query=odd&limit=10&offset=10");
     for (size_t i = 0; i < 20; i++)
         assert_string_equal(name_at(i < 10 ? first : second, i % 10), name_at(a, i));
     json_decref(first);
     json_decref(second);
     json_decref(a);
-    a = search(s, "query=,,");
+    a = suite_search(s, "query=,,");
     assert_string_equal(legs(a), "vector"); /* no words: the other leg answers */
     json_decref(a);
-    a = search(s, "query=odd&algorithm=lexical&limit=1");
+    a = suite_search(s, "query=odd&algorithm=lexical&limit=1");
     assert_int_equal(total_of(a), PICTURES / 2);
     json_decref(a);
 
@@ -243,7 +213,7 @@ static void deleted_and_changed_images_follow(void **state)
     put_pictures(s, 0, 10);
     settle(s, "test/small", "ready", 10, 0);
     suite_send(s, "DELETE", "/api/documents/p04.webp", NULL, 204);
-    json_t *a = search(s, "query=x&algorithm=vector&limit=100");
+    json_t *a = suite_search(s, "query=x&algorithm=vector&limit=100");
     assert_int_equal(total_of(a), 9);
     json_decref(a);
 
@@ -251,7 +221,7 @@ static void deleted_and_changed_images_follow(void **state)
     suite_picture(s, "p05.webp", 6, sha);
     suite_put(s, "p05.webp", "changed", "", sha);
     settle(s, "test/small", "ready", 9, 0);
-    a = search(s, "like=p06.webp&algorithm=vector&limit=1");
+    a = suite_search(s, "like=p06.webp&algorithm=vector&limit=1");
     assert_string_equal(name_at(a, 0), "p05.webp");
     assert_true(fabs(score_at(a, 0) - 1) < 1e-4);
     json_decref(a);
@@ -273,16 +243,16 @@ static void deleted_and_changed_images_follow(void **state)
     assert_string_equal(json_string_value(json_object_get(one, "state")), "indexed");
     assert_true(json_integer_value(json_object_get(one, "dim")) > 0);
     json_decref(a);
-    a = search(s, "like=p08.webp&algorithm=vector&limit=100");
+    a = suite_search(s, "like=p08.webp&algorithm=vector&limit=100");
     assert_int_equal(total_of(a), 8); /* all but itself */
     json_decref(a);
 
     suite_put(s, "p07.webp", "no picture any more", "", NULL);
-    a = search(s, "query=x&algorithm=vector&limit=100");
+    a = suite_search(s, "query=x&algorithm=vector&limit=100");
     assert_int_equal(total_of(a), 8);
     json_decref(a);
     /* A document without a vector can still be searched by, in hybrid: by its words. */
-    a = search(s, "like=p07.webp");
+    a = suite_search(s, "like=p07.webp");
     assert_string_equal(legs(a), "lexical");
     json_decref(a);
 }
@@ -318,7 +288,7 @@ static void images_may_come_along(void **state)
     snprintf(body, sizeof body, "{\"sha256\":\"%064d\",\"image\":\"%s\"}", 0, encoded);
     suite_send(s, "PUT", "/api/documents/sent.webp", body, 400);
     settle(s, "test/small", "ready", 2, 0);
-    a = search(s, "like=raw.webp&algorithm=vector");
+    a = suite_search(s, "like=raw.webp&algorithm=vector");
     assert_string_equal(name_at(a, 0), "sent.webp");
     assert_true(fabs(score_at(a, 0) - 1) < 1e-4);
     json_decref(a);
@@ -345,7 +315,7 @@ static void failures_are_recorded_and_tried_again_when_told(void **state)
     os_sha256_hex("\x89PNG\r\n\x1a\nrubbish", 15, sha);
     suite_put(s, "broken.png", "no picture", "", sha);
     settle(s, "test/small", "ready", 4, 3);
-    json_t *a = suite_get(s, "/api/status"), *m = model_of(a, "test/small");
+    json_t *a = suite_get(s, "/api/status"), *m = suite_model(a, "test/small");
     assert_non_null(json_object_get(m, "error"));
     json_decref(a);
     char names[1024];
@@ -434,13 +404,13 @@ static void models_stand_side_by_side(void **state)
     json_t *a = suite_get(s, "/api/models");
     assert_string_equal(json_string_value(json_object_get(a, "default")), "other"); /* the first by name */
     assert_int_equal(json_array_size(json_object_get(a, "models")), 2);
-    assert_true(json_is_object(json_object_get(model_of(a, "other"), "info")));
+    assert_true(json_is_object(json_object_get(suite_model(a, "other"), "info")));
     json_decref(a);
-    a = search(s, "query=x&model=test/small");
+    a = suite_search(s, "query=x&model=test/small");
     assert_string_equal(json_string_value(json_object_get(a, "model")), "test/small");
     json_decref(a);
     suite_send(s, "PUT", "/api/models/default", "{\"id\":\"test--small\"}", 200);
-    a = search(s, "query=x");
+    a = suite_search(s, "query=x");
     assert_string_equal(json_string_value(json_object_get(a, "model")), "test/small");
     json_decref(a);
 
@@ -448,7 +418,7 @@ static void models_stand_side_by_side(void **state)
     make_model(s, "late--comer");
     suite_send(s, "PUT", "/api/models/default", "{\"id\":\"late/comer\"}", 200);
     settle(s, "late/comer", "ready", 10, 0);
-    a = search(s, "query=x");
+    a = suite_search(s, "query=x");
     assert_string_equal(json_string_value(json_object_get(a, "model")), "late/comer");
     json_decref(a);
     int status;
@@ -496,7 +466,7 @@ static void each_language_has_its_model(void **state)
                                            {"query=xyzzy&lang=de&model=english&algorithm=vector", "english"},
                                            {"like=p01.webp", "english"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        json_t *a = search(s, cases[i][0]);
+        json_t *a = suite_search(s, cases[i][0]);
         const char *model = json_string_value(json_object_get(a, "model"));
         if (!model || strcmp(model, cases[i][1]) != 0)
             fail_msg("%s: expected %s, found %s", cases[i][0], cases[i][1], model ? model : "none");
@@ -511,7 +481,7 @@ static void each_language_has_its_model(void **state)
 static void settle_failed(struct suite *s, const char *id)
 {
     for (int i = 0; i < 400; i++) {
-        json_t *status = suite_get(s, "/api/status"), *m = model_of(status, id);
+        json_t *status = suite_get(s, "/api/status"), *m = suite_model(status, id);
         bool failed = strcmp(json_string_value(json_object_get(m, "state")), "failed") == 0;
         if (failed)
             assert_non_null(json_object_get(m, "error"));
@@ -539,7 +509,7 @@ static void a_default_that_does_not_load_leaves_words(void **state)
     json_t *model = json_object_get(json_object_get(a, "checks"), "model");
     assert_string_equal(json_string_value(json_object_get(model, "status")), "failed");
     json_decref(a);
-    a = search(s, "query=odd"); /* nobody chose it: another one that is ready answers */
+    a = suite_search(s, "query=odd"); /* nobody chose it: another one that is ready answers */
     assert_string_equal(legs(a), "both");
     assert_string_equal(json_string_value(json_object_get(a, "model")), "test/small");
     json_decref(a);
@@ -547,14 +517,14 @@ static void a_default_that_does_not_load_leaves_words(void **state)
     settle_failed(s, "broken");
     assert_string_equal(suite_names(s, "/api/search/?query=odd", names), "p01.webp p03.webp"); /* as somebody did now */
     suite_send(s, "PUT", "/api/models/default", "{\"id\":\"test/small\"}", 200);
-    a = search(s, "query=odd");
+    a = suite_search(s, "query=odd");
     assert_string_equal(legs(a), "both");
     json_decref(a);
-    link_file("tests/golden/small", s->models, "model.safetensors"); /* a file among folders is passed over */
+    suite_link("tests/golden/small", s->models, "model.safetensors"); /* a file among folders is passed over */
     unlink(path);
     snprintf(path, sizeof path, "%s/broken", s->models);
-    link_file("tests/golden/small", path, "config.json");
-    link_file("tests/golden/small", path, "model.safetensors");
+    suite_link("tests/golden/small", path, "config.json");
+    suite_link("tests/golden/small", path, "model.safetensors");
     write_tokenizer(path);
     suite_send(s, "PUT", "/api/models/default", "{\"id\":\"broken\"}", 200); /* repaired: loaded now */
     settle(s, "broken", "ready", 4, 0);
@@ -647,14 +617,14 @@ static void changes_while_searching_are_right(void **state)
         pthread_join(threads[i], &wrong);
         assert_null(wrong);
     }
-    json_t *a = search(s, "query=x&algorithm=vector&limit=100");
+    json_t *a = suite_search(s, "query=x&algorithm=vector&limit=100");
     assert_int_equal(total_of(a), PICTURES);
     assert_int_equal(json_array_size(json_object_get(a, "filenames")), PICTURES);
     json_decref(a);
     for (unsigned i = 2; i + 1 < PICTURES; i += 2) { /* pairs that show the same */
         snprintf(path, sizeof path, "like=p%02u.webp&algorithm=vector&limit=1", i);
         snprintf(name, sizeof name, "p%02u.webp", i + 1);
-        a = search(s, path);
+        a = suite_search(s, path);
         assert_string_equal(name_at(a, 0), name);
         assert_true(fabs(score_at(a, 0) - 1) < 1e-4);
         json_decref(a);
@@ -682,7 +652,7 @@ static int64_t await_total(struct suite *s, const char *parameters, json_int_t t
 {
     int64_t start = os_monotonic_us(), most = 2000000 * suite_slow();
     for (;;) {
-        json_t *answer = search(s, parameters);
+        json_t *answer = suite_search(s, parameters);
         json_int_t now = total_of(answer);
         json_decref(answer);
         int64_t took = os_monotonic_us() - start;

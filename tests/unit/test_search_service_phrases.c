@@ -13,17 +13,6 @@ static struct suite suite;
 
 /* --- model folders --- */
 
-static void link_file(const char *from_dir, const char *to_dir, const char *name)
-{
-    char from[400], to[500], *whole;
-    snprintf(from, sizeof from, "%s/%s", from_dir, name);
-    snprintf(to, sizeof to, "%s/%s", to_dir, name);
-    whole = realpath(from, NULL);
-    assert_non_null(whole);
-    assert_int_equal(symlink(whole, to), 0);
-    free(whole);
-}
-
 static void read_golden(const char *folder, const char *name, struct buf *out)
 {
     char path[300];
@@ -47,10 +36,10 @@ static void make_model(struct suite *s, const char *folder, const char *golden, 
     snprintf(dir, sizeof dir, "%s/%s", s->models, folder);
     snprintf(from, sizeof from, "tests/golden/bert/%s", golden);
     assert_int_equal(os_mkdirs(dir, NULL), OK);
-    link_file(from, dir, "1_Pooling");
-    link_file(from, dir, "model.safetensors");
-    link_file(strcmp(golden, "bert") == 0 ? "tests/golden/token_ids/uncased" : "tests/golden/token_ids/unigram", dir,
-              "tokenizer.json");
+    suite_link(from, dir, "1_Pooling");
+    suite_link(from, dir, "model.safetensors");
+    suite_link(strcmp(golden, "bert") == 0 ? "tests/golden/token_ids/uncased" : "tests/golden/token_ids/unigram", dir,
+               "tokenizer.json");
     struct buf text;
     read_golden(golden, "config.json", &text);
     json_t *config = json_loadb(text.data, text.len, 0, NULL);
@@ -94,15 +83,10 @@ static int end(void **state)
 
 static json_t *model_of(json_t *models, const char *id)
 {
-    json_t *m;
-    size_t i;
-    json_array_foreach(json_object_get(models, "models"), i, m)
-    {
-        if (strcmp(json_string_value(json_object_get(m, "id")), id) == 0)
-            return m;
-    }
-    fail_msg("there is no model %s", id);
-    return NULL;
+    json_t *m = suite_model(models, id);
+    if (!m)
+        fail_msg("there is no model %s", id);
+    return m;
 }
 
 /* Waits until the model has encoded so many documents and phrases, and waits for none. */
@@ -127,29 +111,10 @@ static void settle(struct suite *s, const char *id, json_int_t documents, json_i
              (long long)documents, (long long)phrases, (long long)n, (long long)k);
 }
 
-static json_t *search(struct suite *s, const char *parameters)
-{
-    char path[600];
-    snprintf(path, sizeof path, "/api/search/?%s", parameters);
-    return suite_get(s, path);
-}
-
-static bool has_leg(json_t *answer, const char *name)
-{
-    json_t *leg;
-    size_t i;
-    json_array_foreach(json_object_get(answer, "legs"), i, leg)
-    {
-        if (strcmp(json_string_value(leg), name) == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool asks_sentences(struct suite *s, const char *parameters)
 {
-    json_t *a = search(s, parameters);
-    bool asked = has_leg(a, "sentence");
+    json_t *a = suite_search(s, parameters);
+    bool asked = suite_has_leg(a, "sentence");
     json_decref(a);
     return asked;
 }
@@ -157,7 +122,7 @@ static bool asks_sentences(struct suite *s, const char *parameters)
 /* All results with their scores, which tell by which model they were found. */
 static const char *scores(struct suite *s, const char *parameters, char out[2000])
 {
-    json_t *a = search(s, parameters), *result;
+    json_t *a = suite_search(s, parameters), *result;
     size_t i;
     out[0] = '\0';
     json_array_foreach(json_object_get(a, "results"), i, result)
@@ -231,7 +196,7 @@ static int64_t unmarked(struct suite *s)
 
 static bool finds(struct suite *s, const char *parameters, const char *filename)
 {
-    json_t *a = search(s, parameters), *name;
+    json_t *a = suite_search(s, parameters), *name;
     size_t i;
     bool found = false;
     json_array_foreach(json_object_get(a, "filenames"), i, name)
@@ -270,7 +235,7 @@ static void a_document_is_found_by_meaning_within_a_second(void **state)
         suite_sleep_ms(5);
     } while (!finds(s, "query=one+more+present&algorithm=sentence&limit=200", "new.png"));
     printf("found by meaning after %.0f ms\n", (double)took / 1e3);
-    json_t *a = search(s, "query=Present&algorithm=sentence");
+    json_t *a = suite_search(s, "query=Present&algorithm=sentence");
     assert_string_equal(json_string_value(json_array_get(json_object_get(a, "filenames"), 0)), "new.png");
     json_decref(a);
     settle(s, "test/many", 102, 1 + 100 * 42 + 3); /* the titles are file names here */
@@ -375,7 +340,7 @@ static void pages_of_what_is_alike_fit_together(void **state)
         for (int offset = 0; offset < DOCUMENTS + 100; offset += 100) {
             char parameters[200];
             snprintf(parameters, sizeof parameters, "%s&algorithm=sentence&limit=100&offset=%d", asked[k], offset);
-            json_t *a = search(s, parameters);
+            json_t *a = suite_search(s, parameters);
             json_int_t told = json_integer_value(json_object_get(a, "total"));
             if (total >= 0 && told != total)
                 fail_msg("%s: total is %lld, then %lld", parameters, (long long)total, (long long)told);
@@ -611,7 +576,7 @@ static void results_have_a_confidence_that_falls(void **state)
     char name[32], title[64];
     suite_start(s);
     put(s, "a.png", "cat", "en:kitten");
-    json_t *a = search(s, "query=kitten"), *result;
+    json_t *a = suite_search(s, "query=kitten"), *result;
     assert_null(json_object_get(json_array_get(json_object_get(a, "results"), 0), "confidence")); /* letters alone */
     json_decref(a);
     suite_stop(s);
@@ -628,8 +593,8 @@ static void results_have_a_confidence_that_falls(void **state)
     for (size_t k = 0; k < sizeof queries / sizeof *queries; k++) {
         double last = 1;
         size_t i;
-        a = search(s, queries[k]);
-        assert_true(has_leg(a, "sentence"));
+        a = suite_search(s, queries[k]);
+        assert_true(suite_has_leg(a, "sentence"));
         assert_true(json_array_size(json_object_get(a, "results")) > 0);
         json_array_foreach(json_object_get(a, "results"), i, result)
         {
@@ -746,7 +711,7 @@ static void changes_while_searching_are_right(void **state)
         pthread_join(threads[i], &wrong);
         assert_null(wrong);
     }
-    json_t *a = search(s, "query=done&algorithm=sentence&limit=100");
+    json_t *a = suite_search(s, "query=done&algorithm=sentence&limit=100");
     assert_int_equal(json_array_size(json_object_get(a, "filenames")), 21);
     for (size_t i = 0; i < 20; i++) { /* nothing of the middle remains: they are all called the same */
         json_t *result = json_array_get(json_object_get(a, "results"), i);

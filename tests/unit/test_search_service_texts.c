@@ -62,18 +62,6 @@ static const char *first(json_t *answer)
     return json_string_value(json_array_get(json_object_get(answer, "filenames"), 0));
 }
 
-static bool has_leg(json_t *answer, const char *name)
-{
-    json_t *leg;
-    size_t i;
-    json_array_foreach(json_object_get(answer, "legs"), i, leg)
-    {
-        if (strcmp(json_string_value(leg), name) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void words_are_found_by_sentences(void **state)
 {
     struct suite *s = *state;
@@ -86,13 +74,13 @@ static void words_are_found_by_sentences(void **state)
     /* Letters find nothing of these tokens in another order and without the title's end; the vectors do. */
     json_t *a = suite_get(s, "/api/search/?query=brown+quick+xyzzy");
     assert_string_equal(json_string_value(json_object_get(a, "algorithm")), "hybrid"); /* a model is reason enough */
-    assert_true(has_leg(a, "sentence") && !has_leg(a, "vector"));
+    assert_true(suite_has_leg(a, "sentence") && !suite_has_leg(a, "vector"));
     assert_true(json_is_null(json_object_get(a, "model")));
     assert_string_equal(first(a), "a.png");
     assert_int_equal(json_integer_value(json_object_get(a, "total")), 2);
     json_decref(a);
     a = suite_get(s, "/api/search/?like=b.png");
-    assert_true(has_leg(a, "sentence"));
+    assert_true(suite_has_leg(a, "sentence"));
     assert_string_equal(first(a), "a.png");
     json_decref(a);
 
@@ -122,7 +110,7 @@ static void each_leg_has_its_own_default(void **state)
     suite_put(s, "a.png", "the quick brown fox", "", NULL);
     settle(s, 1);
     json_t *a = suite_get(s, "/api/search/?query=quick");
-    assert_true(has_leg(a, "sentence") && !has_leg(a, "vector"));
+    assert_true(suite_has_leg(a, "sentence") && !suite_has_leg(a, "vector"));
     json_decref(a);
     int status;
     a = suite_ask(s, "GET", "/api/search/?query=quick&algorithm=vector", NULL, NULL, 0, &status);
@@ -141,7 +129,7 @@ static void changed_words_are_encoded_anew(void **state)
     suite_put(s, "a.png", "happy birthday", "", NULL);
     settle(s, 2);
     json_t *a = suite_get(s, "/api/search/?query=quick+brown+xyzzy&limit=1");
-    assert_true(has_leg(a, "sentence"));
+    assert_true(suite_has_leg(a, "sentence"));
     assert_string_equal(first(a), "b.png");
     json_decref(a);
     suite_put(s, "b.png", "", "", NULL); /* what has no words any more has no vector either */
