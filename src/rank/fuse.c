@@ -100,7 +100,7 @@ enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const 
 {
     const struct fusion_fit *fit = &fusion_fits[kind_of(q, hits)];
     size_t n = 0, filled = 0;
-    double least[LEG_COUNT] = {0}; /* what a leg adds to a document that it did not find */
+    double least[LEG_COUNT] = {0}; /* what a leg adds to a document that it did not tell of */
     for (size_t leg = 0; leg < LEG_COUNT; leg++)
         n += hits[leg].n;
     struct fused *all = arena_array(a, n + 1, sizeof *all);
@@ -112,7 +112,7 @@ enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const 
             struct fused *f = &all[filled++];
             *f = (struct fused){.item = hits[leg].items[i], .found = 1u << leg};
             f->values[leg] = weights[leg] * fit->weights[leg] * value_of(leg, &hits[leg], f->item.score);
-            if (legs[leg]->scale == LEG_SCALE_OWN && (i == 0 || f->values[leg] < least[leg]))
+            if (legs[leg]->ranks_all && i + 1 == hits[leg].n)
                 least[leg] = f->values[leg];
         }
     qsort(all, n, sizeof *all, fused_by_id);
@@ -120,7 +120,7 @@ enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const 
     for (size_t i = 0; i < n; i++) {
         all[i].item.score = 0;
         for (size_t leg = 0; leg < LEG_COUNT; leg++)
-            all[i].item.score += all[i].found & 1u << leg ? all[i].values[leg] : legs[leg]->ranks_all ? least[leg] : 0;
+            all[i].item.score += all[i].found & 1u << leg ? all[i].values[leg] : least[leg];
     }
     qsort(all, n, sizeof *all, by_fused_score);
     size_t kept = 0;
