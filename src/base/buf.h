@@ -27,7 +27,8 @@ const char *buf_str(const struct buf *b); /* "" when empty; borrowed */
 char *buf_take(struct buf *b);            /* hands the malloc'ed string over (caller frees); NULL if failed */
 enum status buf_status(const struct buf *b, struct error *err) MUST_CHECK; /* ERR_TOO_LARGE if failed */
 
-/* A copy of s[len] with a NUL behind it, to be freed; NULL: no memory. */
+/* strndup, out of sight of gcc -fanalyzer, which takes a copy for leaked when it is kept behind a pointer that may have
+ * moved. */
 char *buf_strndup(const char *s, size_t len) MUST_CHECK;
 
 #endif

@@ -192,7 +192,8 @@ static unsigned by_script(struct evidence *e, const char *s, size_t len, bool *c
     return language;
 }
 
-static bool is_word_byte(const char *s, size_t len, size_t *n)
+/* Of the character that begins at s; *n: its bytes. */
+static bool is_part_of_word(const char *s, size_t len, size_t *n)
 {
     uint32_t cp;
     *n = utf8_decode(s, len, &cp);
@@ -204,7 +205,7 @@ static void add_words(struct evidence *e, const char *s, size_t len)
     size_t words = 0;
     while (len && words < MAX_WORDS) {
         size_t n = 0, end = 0;
-        while (end < len && is_word_byte(s + end, len - end, &n))
+        while (end < len && is_part_of_word(s + end, len - end, &n))
             end += n;
         if (end) {
             const char *apostrophe = memchr(s, '\'', end);

@@ -16,8 +16,7 @@ struct query_language_ask {
     struct phrases *phrases; /* of a model of many languages; NULL: there is none */
 };
 /* The number of a language; English, or the hint, where nothing speaks for another one; LANGUAGE_OTHER for a query with
- * accents that is in no language that can be told. `a`: for what is needed in
- * between. */
+ * accents that is in no language that can be told. `a`: for what is needed in between. */
 unsigned query_language(const struct query_language_ask *ask, struct arena *a);
 
 #endif
