@@ -395,9 +395,9 @@ void engine_fill_model(struct engine_model *m, struct rank_sources *out)
                                                      .unlike = ready ? m->unlike : 0};
 }
 
-static bool knows(const struct engine_model *m, unsigned language)
+static bool is_ready_for(const struct engine_model *m, unsigned language)
 {
-    return engine_model_state(m) == ENGINE_READY && encoder_trust(m->encoder, language == LANGUAGE_en) > 0;
+    return engine_model_state(m) == ENGINE_READY && engine_model_knows(m, language);
 }
 
 /* The first model of a leg by name that knows a language, best one that knows no other; NULL: none is ready. */
@@ -406,8 +406,8 @@ static struct engine_model *knowing(struct engine *e, enum leg_number leg, unsig
     struct engine_model *found = NULL;
     for (size_t i = 0; i < atomic_load(&e->n_models); i++) {
         struct engine_model *m = e->models[i];
-        if (m->class->leg == leg && knows(m, language) &&
-            (!found || (knows(found, LANGUAGE_OTHER) && !knows(m, LANGUAGE_OTHER))))
+        if (m->class->leg == leg && is_ready_for(m, language) &&
+            (!found || (is_ready_for(found, LANGUAGE_OTHER) && !is_ready_for(m, LANGUAGE_OTHER))))
             found = m;
     }
     return found;
@@ -418,7 +418,7 @@ static struct engine_model *model_for(struct engine *e, enum leg_number leg, uns
 {
     struct engine_model *standard = engine_default(e, leg), *other = knowing(e, leg, language);
     if (!other || (standard && atomic_load(&e->chosen[leg]) &&
-                   (engine_model_state(standard) != ENGINE_READY || knows(standard, language))))
+                   (engine_model_state(standard) != ENGINE_READY || is_ready_for(standard, language))))
         return standard;
     return other;
 }

@@ -58,6 +58,12 @@ static inline const char *engine_source_of(const struct engine_model *m, const s
     return m->class->source == ENCODER_WORDS ? doc->words_sha256 : doc->image_sha256;
 }
 
+/* Of a model whose encoder is open. */
+static inline bool engine_model_knows(const struct engine_model *m, unsigned language)
+{
+    return encoder_trust(m->encoder, language == LANGUAGE_en) > 0;
+}
+
 /* engine_load.c: from WAITING to READY or FAILED; saving (`now`: even if it was saved a moment ago). */
 void engine_load(struct engine *e, struct engine_model *m);
 void engine_save(struct engine *e, struct engine_model *m, bool now);

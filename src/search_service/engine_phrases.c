@@ -12,17 +12,12 @@
 #define PAGE       100u
 #define PAGE_BYTES (64u << 20) /* a page of documents, with their words */
 
-static bool knows(const struct engine_model *m, unsigned language)
-{
-    return encoder_trust(m->encoder, language == LANGUAGE_en) > 0;
-}
-
 /* Those that are asked for and that the model knows. */
 static struct language_set languages_of(const struct engine *e, const struct engine_model *m)
 {
     struct language_set set = {0};
     for (unsigned i = 0; i < LANGUAGE_COUNT; i++)
-        if (language_set_has(&e->cfg.languages, i) && knows(m, i))
+        if (language_set_has(&e->cfg.languages, i) && engine_model_knows(m, i))
             language_set_add(&set, i);
     return set;
 }
@@ -59,7 +54,7 @@ static enum status measure_unlike(struct engine_model *m, struct error *err)
     enum status st = vectors ? encoder_embed_texts(m->encoder, ENCODER_QUERY, texts, lens, N, vectors, err)
                              : err_no_memory(err, "%d vectors", N);
     for (size_t i = 0; i < N && st == OK; i++)
-        for (size_t k = 0; k < i * dim; k++)
+        for (size_t k = 0; k < i * dim; k++) /* through the vectors before it */
             sum += (double)vectors[i * dim + k % dim] * (double)vectors[k];
     double unlike = sum / (N * (N - 1) / 2.0);
     m->unlike = st == OK && unlike > 0 ? (unlike < 0.95 ? unlike : 0.95) : 0;
