@@ -111,7 +111,7 @@ static void lexical(struct bench *b, struct arena *a, const char *const *stems, 
     int64_t total;
     struct error err;
     struct term_query q = {.stems = stems, .n_stems = n_stems, .prefix = prefix, .language = LANGUAGE_en};
-    MUST(search_store_lexical(b->search, &q, NULL, 10, 0, a, &hits, &n, &total, &err));
+    MUST(search_store_lexical(b->search, &q, NULL, 10, 0, true, a, &hits, &n, &total, &err));
 }
 
 static void search_two(struct bench *b, struct arena *a, unsigned *seed)

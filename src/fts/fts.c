@@ -41,15 +41,15 @@ enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const in
 }
 
 enum status fts_search(struct db *d, const struct fts_table *t, const struct term_query *q,
-                       const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                       const struct sticker_filter *filter, size_t limit, size_t offset, bool named, struct arena *a,
                        struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct db_conn *c = db_reader(d);
     if (sticker_filter_is_none(filter))
         filter = NULL;
     enum status st = db_is_postgres(c)
-                         ? fts_postgres_search(c, &t->postgres, q, filter, limit, offset, a, hits, n, total, err)
-                         : fts_sqlite_search(c, &t->sqlite, q, filter, limit, offset, a, hits, n, total, err);
+                         ? fts_postgres_search(c, &t->postgres, q, filter, limit, offset, named, a, hits, n, total, err)
+                         : fts_sqlite_search(c, &t->sqlite, q, filter, limit, offset, named, a, hits, n, total, err);
     db_reader_done(d, c);
     return st;
 }

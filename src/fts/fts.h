@@ -36,11 +36,11 @@ enum status fts_last(struct db_conn *c, const struct fts_table *t, int64_t *id, 
 enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const int64_t *ids, size_t n, struct arena *a,
                           const char **out, struct error *err) MUST_CHECK;
 
-/* Best first, ties by filename. No terms is OK (no hits). Only the page that was asked for is in the arena. Of a
- * `filter` (NULL: none) all that does not pass is as if it were not there, but for how many documents and words there
- * are. */
+/* Best first, ties by filename; not `named`: ties by id, filenames NULL (fts_rank_page). No terms is OK (no hits). Only
+ * the page that was asked for is in the arena. Of a `filter` (NULL: none) all that does not pass is as if it were not
+ * there, but for how many documents and words there are. */
 enum status fts_search(struct db *d, const struct fts_table *t, const struct term_query *q,
-                       const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                       const struct sticker_filter *filter, size_t limit, size_t offset, bool named, struct arena *a,
                        struct fts_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
 
 #endif

@@ -76,8 +76,9 @@ enum status fts_postgres_get(struct db_conn *c, const struct fts_postgres *t, in
 enum status fts_postgres_filenames(struct db_conn *c, const struct fts_postgres *t, const int64_t *ids, size_t n,
                                    struct arena *a, const char **out, struct error *err) MUST_CHECK;
 enum status fts_postgres_search(struct db_conn *c, const struct fts_postgres *t, const struct term_query *q,
-                                const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
-                                struct fts_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
+                                const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
+                                struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
+                                struct error *err) MUST_CHECK;
 
 /* --- between postgres_fts*.c --- */
 

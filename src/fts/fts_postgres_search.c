@@ -278,8 +278,8 @@ static enum status make_questions(const struct fts_rank *r, struct question *wor
 }
 
 static enum status search_once(struct db_conn *c, const struct fts_postgres *t, const struct term_query *q,
-                               const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
-                               struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
+                               const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
+                               struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct fts_rank r;
     struct arena scratch;
@@ -295,7 +295,8 @@ static enum status search_once(struct db_conn *c, const struct fts_postgres *t, 
         if (st == OK)
             st = fts_rank_score(&r, err);
         if (st == OK)
-            st = fts_rank_page(&r, limit, offset, postgres_names, &(struct names_of){c, t}, a, hits, n, err);
+            st = fts_rank_page(&r, limit, offset, named ? postgres_names : NULL, &(struct names_of){c, t}, a, hits, n,
+                               err);
     }
     if (st == OK)
         *total = (int64_t)r.n;
@@ -306,11 +307,11 @@ static enum status search_once(struct db_conn *c, const struct fts_postgres *t, 
 
 /* A document that is deleted between the search and the look-up of its name makes the search begin again. */
 enum status fts_postgres_search(struct db_conn *c, const struct fts_postgres *t, const struct term_query *q,
-                                const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
-                                struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
+                                const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
+                                struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
-    enum status st = search_once(c, t, q, filter, limit, offset, a, hits, n, total, err);
+    enum status st = search_once(c, t, q, filter, limit, offset, named, a, hits, n, total, err);
     for (int again = 0; again < 3 && st == ERR_CORRUPT; again++)
-        st = search_once(c, t, q, filter, limit, offset, a, hits, n, total, err);
+        st = search_once(c, t, q, filter, limit, offset, named, a, hits, n, total, err);
     return st;
 }

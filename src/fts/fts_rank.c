@@ -13,6 +13,8 @@
  * are bounded so that it never outweighs a whole word elsewhere. */
 #include "fts/fts_rank.h"
 
+#include "base/select.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,41 +280,45 @@ enum status fts_rank_score(struct fts_rank *r, struct error *err)
     return OK;
 }
 
-/* The score that the k-th best match has, 1 <= k <= n (Hoare's selection; reorders the scores in v). */
-static double kth_best(double *v, size_t n, size_t k)
-{
-    size_t low = 0, high = n - 1, at = k - 1;
-    while (low < high) {
-        double pivot = v[low + (high - low) / 2];
-        size_t i = low, j = high;
-        for (;; i++, j--) {
-            while (v[i] > pivot)
-                i++;
-            while (v[j] < pivot)
-                j--;
-            if (i >= j)
-                break;
-            double swap = v[i];
-            v[i] = v[j];
-            v[j] = swap;
-        }
-        if (at <= j)
-            high = j;
-        else
-            low = j + 1;
-    }
-    return v[at];
-}
-
 static int by_score_then_name(const void *x, const void *y)
 {
     const struct fts_hit *a = x, *b = y;
     int order = (a->score < b->score) - (a->score > b->score);
-    return order ? order : strcmp(a->filename, b->filename);
+    if (order)
+        return order;
+    return a->filename && b->filename ? strcmp(a->filename, b->filename) : (a->id > b->id) - (a->id < b->id);
 }
 
-/* Names the matches that can be on the page (the best `wanted`, and whatever ties with the last of them),
- * sorts them, and copies the page. */
+static enum status name_hits(struct fts_hit *hits, size_t n, fts_names *names, void *ctx, struct arena *a,
+                             struct error *err)
+{
+    int64_t *ids = arena_array(a, n + 1, sizeof *ids);
+    const char **filenames = arena_array(a, n + 1, sizeof *filenames);
+    if (!ids || !filenames)
+        return err_no_memory(err, "%zu matches", n);
+    for (size_t i = 0; i < n; i++)
+        ids[i] = hits[i].id;
+    enum status st = names(ctx, ids, n, a, filenames, err);
+    for (size_t i = 0; i < n && st == OK; i++)
+        if (!(hits[i].filename = filenames[i]))
+            st = err_set(err, ERR_CORRUPT, "the word index names row %lld, which does not exist", (long long)ids[i]);
+    return st;
+}
+
+/* To the arena that the caller gave. */
+static enum status copy_page(const struct fts_hit *hits, size_t n, struct arena *a, struct fts_hit **out,
+                             struct error *err)
+{
+    struct fts_hit *copy = *out = arena_array(a, n, sizeof *copy);
+    for (size_t i = 0; copy && i < n; i++) {
+        copy[i] = hits[i];
+        if (hits[i].filename && !(copy[i].filename = arena_strdup(a, hits[i].filename)))
+            copy = NULL;
+    }
+    return copy ? OK : err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", n, a->max);
+}
+
+/* Sorts the matches that can be on the page: the best `wanted`, and whatever ties with the last of them. */
 enum status fts_rank_page(const struct fts_rank *r, size_t limit, size_t offset, fts_names *names, void *ctx,
                           struct arena *a, struct fts_hit **hits, size_t *n, struct error *err)
 {
@@ -326,44 +332,23 @@ enum status fts_rank_page(const struct fts_rank *r, size_t limit, size_t offset,
     size_t n_best = 0, wanted = limit > SIZE_MAX - offset ? SIZE_MAX : offset + limit;
     double *scores = arena_array(&scratch, r->n, sizeof *scores);
     struct fts_hit *best = arena_array(&scratch, r->n, sizeof *best);
-    int64_t *ids = arena_array(&scratch, r->n, sizeof *ids);
-    const char **filenames = arena_array(&scratch, r->n, sizeof *filenames);
-    if (!scores || !best || !ids || !filenames) {
+    if (!scores || !best)
         st = err_no_memory(err, "%zu matches", r->n);
-        goto out;
-    }
-    for (size_t i = 0; i < r->n; i++)
+    for (size_t i = 0; i < r->n && st == OK; i++)
         scores[i] = r->found[i].score;
-    double least = wanted < r->n ? kth_best(scores, r->n, wanted) : 0;
-    for (size_t i = 0; i < r->n; i++) {
-        const struct fts_scored *m = &r->found[i];
-        if (m->score < least)
-            continue;
-        best[n_best] = (struct fts_hit){.id = m->id, .score = m->score};
-        ids[n_best++] = m->id;
+    double least = st == OK && wanted < r->n ? select_greatest(scores, r->n, wanted) : 0;
+    for (size_t i = 0; i < r->n && st == OK; i++)
+        if (r->found[i].score >= least)
+            best[n_best++] = (struct fts_hit){.id = r->found[i].id, .score = r->found[i].score};
+    if (st == OK && names)
+        st = name_hits(best, n_best, names, ctx, &scratch, err);
+    if (st == OK) {
+        qsort(best, n_best, sizeof *best, by_score_then_name);
+        *n = n_best - offset < limit ? n_best - offset : limit;
+        st = copy_page(best + offset, *n, a, hits, err);
     }
-    if ((st = names(ctx, ids, n_best, &scratch, filenames, err)) != OK)
-        goto out;
-    for (size_t i = 0; i < n_best; i++)
-        if (!(best[i].filename = filenames[i])) {
-            st = err_set(err, ERR_CORRUPT, "the word index names row %lld, which does not exist", (long long)ids[i]);
-            goto out;
-        }
-    qsort(best, n_best, sizeof *best, by_score_then_name);
-    size_t count = n_best - offset < limit ? n_best - offset : limit;
-    struct fts_hit *copy = arena_array(a, count, sizeof *copy);
-    for (size_t i = 0; copy && i < count; i++) {
-        copy[i] = best[offset + i];
-        if (!(copy[i].filename = arena_strdup(a, best[offset + i].filename)))
-            copy = NULL;
-    }
-    if (!copy) {
-        st = err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", count, a->max);
-        goto out;
-    }
-    *hits = copy;
-    *n = count;
-out:
+    if (st != OK)
+        *n = 0;
     arena_free(&scratch);
     return st;
 }

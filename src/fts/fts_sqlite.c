@@ -142,8 +142,8 @@ static enum status sqlite_names(void *ctx, const int64_t *ids, size_t n, struct 
 }
 
 enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct term_query *q,
-                              const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
-                              struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
+                              const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
+                              struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct fts_rank r;
     struct buf words, languages;
@@ -164,7 +164,8 @@ enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, con
             (st = db_run(c, t->totals, DB_ARGS(DB_POINTER(&r.totals)), NULL, err)) == OK)
             st = fts_rank_score(&r, err);
         if (st == OK)
-            st = fts_rank_page(&r, limit, offset, sqlite_names, &(struct names_of){c, t}, a, hits, n, err);
+            st = fts_rank_page(&r, limit, offset, named ? sqlite_names : NULL, &(struct names_of){c, t}, a, hits, n,
+                               err);
         db_snapshot_end(c);
     }
     if (st == OK)

@@ -78,8 +78,9 @@ enum status fts_sqlite_get(struct db_conn *c, const struct fts_sqlite *t, int64_
 enum status fts_sqlite_filenames(struct db_conn *c, const struct fts_sqlite *t, const int64_t *ids, size_t n,
                                  struct arena *a, const char **out, struct error *err) MUST_CHECK;
 enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct term_query *q,
-                              const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
-                              struct fts_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
+                              const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
+                              struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
+                              struct error *err) MUST_CHECK;
 
 /* Makes our functions known to a connection. Returns SQLite's result code. */
 struct sqlite3;

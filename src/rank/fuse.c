@@ -1,6 +1,7 @@
 /* fuse.c: several lists of results become one. */
 #include "rank/leg.h"
 
+#include "base/select.h"
 #include "rank/fusion_weights.h"
 
 #include <math.h>
@@ -12,8 +13,14 @@
 
 struct fused {
     struct ranked item;
-    double values[LEG_COUNT]; /* what each leg adds */
-    unsigned found;           /* bits: by which legs */
+    unsigned found; /* bits: by which legs */
+};
+
+/* Documents that legs found, each once: a table of hashes, open addressing (Knuth, TAOCP 3, 6.4). */
+struct documents {
+    struct fused *items; /* [n] */
+    size_t n, mask;
+    uint32_t *table; /* [mask + 1] index + 1 in `items`; 0: free */
 };
 
 void rank_cut_page(const struct rank_query *q, struct ranked *items, size_t n, struct ranking *out)
@@ -36,52 +43,103 @@ static enum fusion_kind kind_of(const struct rank_query *q, const struct leg_hit
     return q->language == LANGUAGE_en ? FUSION_ENGLISH : FUSION_PHRASE;
 }
 
-/* A leg's score as a number that can be added to those of others, mostly 0..1. hits: best first, not empty. */
-static double value_of(enum leg_number leg, const struct leg_hits *hits, double score)
+/* What the scores of a leg lie between. */
+struct range {
+    double best, worst;
+};
+
+static struct range range_of(const struct leg_hits *hits)
 {
-    double best = hits->items[0].score, worst = hits->items[hits->n - 1].score;
+    struct range r = {-INFINITY, INFINITY};
+    for (size_t i = 0; i < hits->n; i++) {
+        r.best = fmax(r.best, hits->items[i].score);
+        r.worst = fmin(r.worst, hits->items[i].score);
+    }
+    return r;
+}
+
+/* A leg's score as a number that can be added to those of others, mostly 0..1. */
+static double value_of(enum leg_number leg, struct range r, double score)
+{
     switch (legs[leg]->scale) {
     case LEG_SCALE_OWN:
         return score;
     case LEG_SCALE_BEST:
-        return best > 0 ? score / best : 0;
+        return r.best > 0 ? score / r.best : 0;
     case LEG_SCALE_RANGE:
-        return best > worst ? (score - worst) / (best - worst) : 1;
+        return r.best > r.worst ? (score - r.worst) / (r.best - r.worst) : 1;
     }
     return 0;
 }
 
-static int fused_by_id(const void *x, const void *y)
+static int best_first(const void *x, const void *y)
 {
-    const struct fused *a = x, *b = y;
-    return (a->item.id > b->item.id) - (a->item.id < b->item.id);
+    const struct ranked *a = x, *b = y;
+    if (a->score != b->score)
+        return a->score < b->score ? 1 : -1;
+    return (a->id > b->id) - (a->id < b->id);
 }
 
-static int by_fused_score(const void *x, const void *y)
+static bool documents_init(struct documents *d, size_t most, struct arena *a)
 {
-    const struct fused *a = x, *b = y;
-    if (a->item.score != b->item.score)
-        return a->item.score < b->item.score ? 1 : -1;
-    return fused_by_id(x, y);
+    d->mask = 15;
+    while (d->mask < 2 * most)
+        d->mask = 2 * d->mask + 1;
+    d->items = arena_array(a, most + 1, sizeof *d->items);
+    d->table = arena_array(a, d->mask + 1, sizeof *d->table);
+    if (!d->items || !d->table)
+        return false;
+    memset(d->table, 0, (d->mask + 1) * sizeof *d->table);
+    return true;
 }
 
-/* Joins the entries of one document, which are neighbours. */
-static size_t merge_documents(struct fused *all, size_t n)
+/* The document, added with a score of 0 where it was not there. */
+static struct fused *documents_get(struct documents *d, const struct ranked *r)
 {
-    size_t merged = 0;
-    for (size_t i = 0; i < n; i++) {
-        struct fused *last = merged ? &all[merged - 1] : NULL;
-        if (!last || last->item.id != all[i].item.id) {
-            all[merged++] = all[i];
-            continue;
-        }
-        last->found |= all[i].found;
-        for (size_t leg = 0; leg < LEG_COUNT; leg++)
-            last->values[leg] += all[i].values[leg];
-        if (!last->item.filename)
-            last->item.filename = all[i].item.filename;
+    size_t at = ((uint64_t)r->id * UINT64_C(0x9e3779b97f4a7c15) >> 32) & d->mask;
+    for (; d->table[at]; at = (at + 1) & d->mask)
+        if (d->items[d->table[at] - 1].item.id == r->id)
+            return &d->items[d->table[at] - 1];
+    struct fused *f = &d->items[d->n++];
+    *f = (struct fused){.item = *r};
+    f->item.score = 0;
+    d->table[at] = (uint32_t)d->n;
+    return f;
+}
+
+/* Adds what a leg says of the documents that it found. Returns what it says of the others: where it ranks all, at most
+ * what it says of its last one. */
+static double add_leg(struct documents *d, enum leg_number leg, const struct leg_hits *hits, double weight)
+{
+    struct range r = range_of(hits);
+    for (size_t i = 0; i < hits->n; i++) {
+        struct fused *f = documents_get(d, &hits->items[i]);
+        f->item.score += weight * value_of(leg, r, hits->items[i].score);
+        f->found |= 1u << leg;
+        if (!f->item.filename)
+            f->item.filename = hits->items[i].filename;
     }
-    return merged;
+    return legs[leg]->ranks_all && hits->n ? weight * value_of(leg, r, r.worst) : 0;
+}
+
+/* Brings the first `most` to the front, in order. */
+static enum status sort_best(struct ranked *items, size_t n, size_t most, struct arena *a, struct error *err)
+{
+    double *scores = arena_array(a, n + 1, sizeof *scores);
+    size_t best = 0;
+    if (!scores)
+        return err_no_memory(err, "%zu results", n);
+    for (size_t i = 0; i < n; i++)
+        scores[i] = items[i].score;
+    double least = most < n ? select_greatest(scores, n, most) : -INFINITY;
+    for (size_t i = 0; i < n; i++)
+        if (items[i].score >= least) {
+            struct ranked swap = items[best];
+            items[best++] = items[i];
+            items[i] = swap;
+        }
+    qsort(items, best, sizeof *items, best_first);
+    return OK;
 }
 
 /* Sets its confidence. What is only alike, and not enough, is left out; what has the query's letters stays. Of what is
@@ -99,34 +157,23 @@ enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const 
                  struct ranking *out, struct error *err)
 {
     const struct fusion_fit *fit = &fusion_fits[kind_of(q, hits)];
-    size_t n = 0, filled = 0;
-    double least[LEG_COUNT] = {0}; /* what a leg adds to a document that it did not tell of */
+    struct documents d = {0};
+    size_t n = 0, kept = 0;
+    double others[LEG_COUNT];
     for (size_t leg = 0; leg < LEG_COUNT; leg++)
         n += hits[leg].n;
-    struct fused *all = arena_array(a, n + 1, sizeof *all);
     struct ranked *items = arena_array(a, n + 1, sizeof *items);
-    if (!all || !items)
+    if (!items || !documents_init(&d, n, a))
         return err_no_memory(err, "%zu results", n);
     for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
-        for (size_t i = 0; i < hits[leg].n; i++) {
-            struct fused *f = &all[filled++];
-            *f = (struct fused){.item = hits[leg].items[i], .found = 1u << leg};
-            f->values[leg] = weights[leg] * fit->weights[leg] * value_of(leg, &hits[leg], f->item.score);
-            if (legs[leg]->ranks_all && i + 1 == hits[leg].n)
-                least[leg] = f->values[leg];
-        }
-    qsort(all, n, sizeof *all, fused_by_id);
-    n = merge_documents(all, n);
-    for (size_t i = 0; i < n; i++) {
-        all[i].item.score = 0;
+        others[leg] = add_leg(&d, leg, &hits[leg], weights[leg] * fit->weights[leg]);
+    for (size_t i = 0; i < d.n; i++) {
         for (size_t leg = 0; leg < LEG_COUNT; leg++)
-            all[i].item.score += all[i].found & 1u << leg ? all[i].values[leg] : least[leg];
+            d.items[i].item.score += d.items[i].found & 1u << leg ? 0 : others[leg];
+        if (is_worth_showing(&d.items[i], q, hits, fit))
+            items[kept++] = d.items[i].item;
     }
-    qsort(all, n, sizeof *all, by_fused_score);
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++)
-        if (is_worth_showing(&all[i], q, hits, fit))
-            items[kept++] = all[i].item;
+    enum status st = sort_best(items, kept, q->offset + q->limit + 1, a, err); /* 1: the document of `like` */
     rank_cut_page(q, items, kept, out);
-    return OK;
+    return st;
 }

@@ -8,7 +8,8 @@
 #include "rank/rank.h"
 
 struct leg_hits {
-    struct ranked *items; /* [n], best first, ties in a fixed order; in the arena, as `corrected` */
+    struct ranked
+        *items; /* [n], best first, ties in a fixed order, or with `fused` in any; in the arena, as `corrected` */
     size_t n;
     int64_t total;         /* how many there are in all, as far as the leg can tell */
     const char *corrected; /* the query with misspelled words corrected, or NULL */

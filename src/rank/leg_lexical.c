@@ -14,8 +14,8 @@ static enum status search_terms(const struct rank_sources *s, const struct rank_
                                 struct leg_hits *out, struct error *err)
 {
     struct search_hit *hits;
-    enum status st =
-        search_store_lexical(s->store, terms, &q->filter, limit, offset, a, &hits, &out->n, &out->total, err);
+    enum status st = search_store_lexical(s->store, terms, &q->filter, limit, offset, !q->fused, a, &hits, &out->n,
+                                          &out->total, err);
     if (st != OK)
         return st;
     out->items = arena_array(a, out->n + 1, sizeof *out->items);

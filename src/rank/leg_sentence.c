@@ -61,7 +61,6 @@ static enum status join(const struct rank_model *m, const float *query, const st
         double score = score_of(m, cosine) + (phrases[i].exact ? EXACT : 0);
         out->items[out->n++] = (struct ranked){.id = ids[i], .score = score};
     }
-    qsort(out->items, out->n, sizeof *out->items, best_first);
     return st;
 }
 
@@ -85,6 +84,8 @@ static enum status nearest(const struct rank_sources *s, const struct rank_query
     enum status st = phrases_search(m->phrases, &ask, a, &phrases, &n, err);
     if (st == OK)
         st = join(m, vector, phrases, n, a, out, err);
+    if (st == OK && !q->n_also)
+        qsort(out->items, out->n, sizeof *out->items, best_first);
     int64_t us = os_monotonic_us() - began_us;
     if (s->times)
         metric_observe(&s->times->nearest, us);

@@ -84,7 +84,7 @@ static bool is_in_store(const struct meanings *x, const char *word, struct arena
     size_t n;
     int64_t total;
     return text_query(word, strlen(word), LANGUAGE_en, false, a, &q, NULL) != OK ||
-           search_store_lexical(x->store, &q, NULL, 1, 0, a, &hits, &n, &total, NULL) != OK || n > 0;
+           search_store_lexical(x->store, &q, NULL, 1, 0, false, a, &hits, &n, &total, NULL) != OK || n > 0;
 }
 
 /* By the library, by WordNet, or so often used that it is no slip: among the rare words are misspelled ones. */

@@ -72,7 +72,7 @@ struct phrase_hit {
                     that is not English; else, or where it has none, PHRASES_NO_WHOLE */
     bool exact;  /* a phrase of the document is the query, letter for letter */
 };
-/* Best first, equal ones by id. Documents of `also` that have no phrase, or do not pass, are left out. */
+/* In no order. Documents of `also` that have no phrase, or do not pass, are left out. */
 enum status phrases_search(struct phrases *p, const struct phrase_query *q, struct arena *a, struct phrase_hit **out,
                            size_t *n, struct error *err) MUST_CHECK;
 

@@ -152,12 +152,6 @@ static float whole_of(const struct search *s, int64_t id)
     return n > 0 ? (float)(sum / n / sqrt(1 / n + (1 - 1 / n) * alike)) : PHRASES_NO_WHOLE;
 }
 
-static int best_first(const void *x, const void *y)
-{
-    const struct phrase_hit *a = x, *b = y;
-    return a->score != b->score ? (a->score < b->score) - (a->score > b->score) : (a->id > b->id) - (a->id < b->id);
-}
-
 static enum status search_locked(struct search *s, struct arena *a, struct phrase_hit **out, size_t *n,
                                  struct error *err)
 {
@@ -175,7 +169,6 @@ static enum status search_locked(struct search *s, struct arena *a, struct phras
         s->hits[i].exact = s->hits[i].score > ALIKE;
         s->hits[i].whole = whole_of(s, s->hits[i].id);
     }
-    qsort(s->hits, s->n, sizeof *s->hits, best_first);
     *out = s->hits;
     *n = s->n;
     return OK;

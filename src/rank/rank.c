@@ -230,11 +230,14 @@ static enum status rank_hybrid(const struct rank_sources *s, const struct rank_q
     }
     enum leg_number only = only_leg(&h, false);
     if (only == LEG_COUNT) {
+        h.q.fused = true;
         ask_legs(&h, a);
         only = only_leg(&h, true);
     }
-    if (only != LEG_COUNT)
+    if (only != LEG_COUNT) {
+        h.q.fused = false;
         return rank_only(&h, only, a, out, err);
+    }
     for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
         answered = answered || h.took_part[leg];
     if (!answered)

@@ -38,6 +38,7 @@ struct rank_query {
     double min_score;    /* -INFINITY: no filter */
     const int64_t *also; /* [n_also] documents that other legs found, whose scores are wanted too */
     size_t n_also;
+    bool fused; /* legs: the results are fused with those of others, their order and names do not matter */
 };
 
 /* A model that serves a leg, with the vectors of what it has encoded. */

@@ -269,13 +269,14 @@ enum status search_store_filenames(struct search_store *s, const int64_t *ids, s
 }
 
 enum status search_store_lexical(struct search_store *s, const struct term_query *q,
-                                 const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
-                                 struct search_hit **hits, size_t *n, int64_t *total, struct error *err)
+                                 const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
+                                 struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
+                                 struct error *err)
 {
     struct fts_hit *found;
     *hits = NULL;
     *n = 0;
-    enum status st = fts_search(s->db, &search_fts, q, filter, limit, offset, a, &found, n, total, err);
+    enum status st = fts_search(s->db, &search_fts, q, filter, limit, offset, named, a, &found, n, total, err);
     if (st != OK || *n == 0)
         return st;
     if (!(*hits = arena_array(a, *n, sizeof **hits)))

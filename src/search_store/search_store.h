@@ -97,11 +97,13 @@ struct search_hit {
     double score; /* BM25, higher is better */
 };
 /* BM25 over title, words, filename (weights 3, 2, 1; prefix matches of the last word lower), and titles and
- * words of the other languages; those not preferred lower. Any term may match, best first, ties by filename.
+ * words of the other languages; those not preferred lower. Any term may match, best first, ties by filename; not
+ * `named`: ties by id, and filenames are NULL.
  * `filter` (NULL: none): only of documents that pass, which are also all that `total` counts. */
 enum status search_store_lexical(struct search_store *s, const struct term_query *q,
-                                 const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
-                                 struct search_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
+                                 const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
+                                 struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
+                                 struct error *err) MUST_CHECK;
 
 /* --- changes --- documents put or deleted, vectors stored or forgotten, by any process on this database. */
 struct search_change {

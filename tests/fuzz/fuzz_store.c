@@ -81,7 +81,7 @@ static void use_search(struct search_store *store, struct arena *a, bool make)
                                &id, &changed, NULL, NULL);
         st |= search_store_vectors_put(store, "m", 4, &id, &image, v, 1, NULL);
     }
-    st |= search_store_lexical(store, &query, NULL, 10, 0, a, &hits, &n, &total, NULL);
+    st |= search_store_lexical(store, &query, NULL, 10, 0, true, a, &hits, &n, &total, NULL);
     st |= search_store_vectors_page(store, "m", 4, 0, 100, a, &rows, &n, NULL);
     st |= search_store_unindexed(store, "other", 0, 100, a, &docs, &n, NULL);
     st |= search_store_setting_set(store, "k", "v", NULL);

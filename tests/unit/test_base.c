@@ -7,6 +7,7 @@
 #include "base/labels.h"
 #include "base/os.h"
 #include "base/pool.h"
+#include "base/select.h"
 #include "base/utf8.h"
 
 #include <fcntl.h>
@@ -358,9 +359,32 @@ static void errors_are_whole_characters(void **state)
     assert_string_equal(err.message, "a\xc3\xa9");
 }
 
+static int greatest_first(const void *x, const void *y)
+{
+    double a = *(const double *)x, b = *(const double *)y;
+    return (a < b) - (a > b);
+}
+
+static void selects_as_sorting_does(void **state)
+{
+    (void)state;
+    double v[200], sorted[200];
+    for (unsigned n = 1, seed = 1; n <= 200; n++)
+        for (size_t k = 1; k <= n; k += 1 + n / 9) {
+            for (unsigned i = 0; i < n; i++) {
+                seed = seed * 1664525u + 1013904223u;
+                v[i] = sorted[i] = (double)(seed >> 16) / (n % 3 ? 1 : 10000); /* equal ones, too */
+                v[i] = sorted[i] = n % 3 ? v[i] : (double)(int)v[i];
+            }
+            qsort(sorted, n, sizeof *sorted, greatest_first);
+            assert_true(select_greatest(v, n, k) == sorted[k - 1]);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(selects_as_sorting_does),
         cmocka_unit_test(arena_is_bounded),
         cmocka_unit_test(buf_failure_is_sticky),
         cmocka_unit_test(utf8_rejects_what_rfc3629_rejects),

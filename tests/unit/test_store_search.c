@@ -68,8 +68,8 @@ static void expect_hits(struct suite *s, struct search_store *store, const char 
     size_t n;
     int64_t found;
     char got[1024] = "";
-    assert_ok(s, search_store_lexical(store, ENGLISH(stems, n_stems, prefix), NULL, limit, offset, &s->arena, &hits, &n,
-                                      &found, &s->err));
+    assert_ok(s, search_store_lexical(store, ENGLISH(stems, n_stems, prefix), NULL, limit, offset, true, &s->arena,
+                                      &hits, &n, &found, &s->err));
     for (size_t i = 0; i < n; i++) {
         struct document doc;
         assert_ok(s, search_store_get(store, hits[i].filename, &s->arena, &doc, &s->err));
@@ -80,6 +80,14 @@ static void expect_hits(struct suite *s, struct search_store *store, const char 
     }
     assert_string_equal(got, expect);
     assert_int_equal(found, total);
+    assert_ok(s, search_store_lexical(store, ENGLISH(stems, n_stems, prefix), NULL, (size_t)total, 0, false, &s->arena,
+                                      &hits, &n, &found, &s->err));
+    assert_true(found == total && (int64_t)n == total);
+    for (size_t i = 0; i < n; i++) {
+        assert_null(hits[i].filename);
+        assert_true(i == 0 || hits[i].score < hits[i - 1].score ||
+                    (hits[i].score == hits[i - 1].score && hits[i].id > hits[i - 1].id));
+    }
 }
 #define HITS(store, prefix, total, expect, ...)                                                                        \
     expect_hits(s, store, (const char *const[]){__VA_ARGS__}, COUNT(((const char *const[]){__VA_ARGS__})), prefix, 10, \
@@ -192,11 +200,11 @@ static void hostile_terms_find_what_they_say(void **state)
         struct search_hit *hits;
         size_t n;
         int64_t total;
-        assert_ok(s, search_store_lexical(store, ENGLISH(&hostile[i], 1, hostile[i]), NULL, 10, 0, &s->arena, &hits, &n,
+        assert_ok(s, search_store_lexical(store, ENGLISH(&hostile[i], 1, hostile[i]), NULL, 10, 0, true, &s->arena,
+                                          &hits, &n, &total, &s->err));
+        assert_ok(s, search_store_lexical(store, ENGLISH(hostile, i, NULL), NULL, 10, 0, true, &s->arena, &hits, &n,
                                           &total, &s->err));
-        assert_ok(s, search_store_lexical(store, ENGLISH(hostile, i, NULL), NULL, 10, 0, &s->arena, &hits, &n, &total,
-                                          &s->err));
-        assert_ok(s, search_store_lexical(store, ENGLISH(NULL, 0, hostile[i]), NULL, 10, 0, &s->arena, &hits, &n,
+        assert_ok(s, search_store_lexical(store, ENGLISH(NULL, 0, hostile[i]), NULL, 10, 0, true, &s->arena, &hits, &n,
                                           &total, &s->err));
     }
     HITS(store, NULL, 1, "a.png", "\"", "cat", "*");
@@ -217,7 +225,7 @@ static void hostile_terms_find_what_they_say(void **state)
     memset(huge, 'x', 200000);
     const char *term = huge;
     assert_int_equal(
-        search_store_lexical(store, ENGLISH(&term, 1, NULL), NULL, 10, 0, &s->arena, &hits, &n, &total, &s->err),
+        search_store_lexical(store, ENGLISH(&term, 1, NULL), NULL, 10, 0, true, &s->arena, &hits, &n, &total, &s->err),
         ERR_TOO_LARGE);
     free(huge);
     search_store_close(store);
@@ -246,15 +254,15 @@ static void the_preferred_language_comes_first(void **state)
             assert_ok(s, search_store_put(store, &doc, &terms[i], &id, &changed, NULL, &s->err));
             assert_int_equal(changed, !again);
         }
-    assert_ok(s, search_store_lexical(store, &q, NULL, 10, 0, &s->arena, &hits, &n, &total, &s->err));
+    assert_ok(s, search_store_lexical(store, &q, NULL, 10, 0, true, &s->arena, &hits, &n, &total, &s->err));
     assert_int_equal(total, 2); /* not the Dutch one: the form is French */
     assert_string_equal(hits[0].filename, "english");
     q.language = LANGUAGE_fr;
-    assert_ok(s, search_store_lexical(store, &q, NULL, 10, 0, &s->arena, &hits, &n, &total, &s->err));
+    assert_ok(s, search_store_lexical(store, &q, NULL, 10, 0, true, &s->arena, &hits, &n, &total, &s->err));
     assert_string_equal(hits[0].filename, "french");
     assert_int_equal(n, 2);
     assert_ok(s, search_store_delete(store, "french", &id, &s->err));
-    assert_ok(s, search_store_lexical(store, &q, NULL, 10, 0, &s->arena, &hits, &n, &total, &s->err));
+    assert_ok(s, search_store_lexical(store, &q, NULL, 10, 0, true, &s->arena, &hits, &n, &total, &s->err));
     assert_int_equal(total, 1);
     search_store_close(store);
 }
@@ -334,8 +342,8 @@ static void any_database_ranks_alike(void **state)
         struct sticker_filter filter = {i % 7 == 0 ? "Pets" : NULL, (enum rating)(i % 4), ANIMATED_ANY};
         filter.animated = i % 3 == 0 ? ANIMATED_ANY : i % 3 == 1 ? ANIMATED_YES : ANIMATED_NO;
         for (int k = 0; k < 2; k++)
-            assert_ok(s, search_store_lexical(stores[k], &q, i < 300 ? NULL : &filter, 20, (size_t)i % 7, &s->arena,
-                                              &hits[k], &n[k], &total[k], &s->err));
+            assert_ok(s, search_store_lexical(stores[k], &q, i < 300 ? NULL : &filter, 20, (size_t)i % 7, true,
+                                              &s->arena, &hits[k], &n[k], &total[k], &s->err));
         assert_int_equal(total[0], total[1]);
         assert_int_equal(n[0], n[1]);
         found += n[0];
@@ -809,10 +817,11 @@ static void a_filter_leaves_the_others_out(void **state)
                                      sticker_filter_passes(&f, docs[i].pack, docs[i].rating, docs[i].animated));
                     passing += label_passes(&passes, ids[i]);
                 }
-                assert_ok(s, search_store_lexical(store, &q, &f, 5, 0, &s->arena, &hits, &n, &total, &s->err));
+                assert_ok(s, search_store_lexical(store, &q, &f, 5, 0, true, &s->arena, &hits, &n, &total, &s->err));
                 assert_int_equal(total, passing);
                 assert_int_equal(n, passing < 5 ? passing : 5);
-                assert_ok(s, search_store_lexical(store, &q, &f, N, n, &s->arena, &more, &n_more, &total, &s->err));
+                assert_ok(s,
+                          search_store_lexical(store, &q, &f, N, n, true, &s->arena, &more, &n_more, &total, &s->err));
                 assert_int_equal(n + n_more, passing);
                 for (size_t i = 0; i < passing; i++) {
                     const struct search_hit *hit = i < n ? &hits[i] : &more[i - n];
@@ -831,7 +840,7 @@ static const char *found_by(struct suite *s, struct search_store *store, const s
     size_t n;
     int64_t total;
     const char *all = "";
-    assert_ok(s, search_store_lexical(store, q, NULL, 100, 0, &s->arena, &hits, &n, &total, &s->err));
+    assert_ok(s, search_store_lexical(store, q, NULL, 100, 0, true, &s->arena, &hits, &n, &total, &s->err));
     assert_int_equal(total, n);
     for (size_t i = 0; i < n; i++)
         all = arena_printf(&s->arena, "%s%s%s", all, i ? " " : "", hits[i].filename);
