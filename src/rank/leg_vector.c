@@ -13,8 +13,8 @@ double leg_model_trust(const struct rank_model *m, const struct rank_query *q)
 enum status leg_model_embed(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
                             float *out, struct error *err)
 {
-    size_t dim = encoder_dim(m->encoder);
-    if (s->cache && query_cache_get(s->cache, m->id, q->text, q->text_len, out, dim))
+    size_t size = encoder_dim(m->encoder) * sizeof *out, got;
+    if (s->cache && lru_get(s->cache, m->id, q->text, q->text_len, out, size, &got) && got == size)
         return OK;
     int64_t began_us = os_monotonic_us();
     enum status st = encoder_embed_text(m->encoder, ENCODER_QUERY, q->text, q->text_len, out, err);
@@ -23,7 +23,7 @@ enum status leg_model_embed(const struct rank_sources *s, const struct rank_mode
         metric_observe(&s->times->text, us);
     metric_part_add(METRIC_MODEL, us);
     if (st == OK && s->cache)
-        query_cache_put(s->cache, m->id, q->text, q->text_len, out, dim);
+        lru_put(s->cache, m->id, q->text, q->text_len, out, size);
     return st;
 }
 

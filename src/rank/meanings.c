@@ -11,6 +11,10 @@
 #define MAX_TERMS 512u /* of a document that count */
 #define PAGE      1000u
 
+/* Memory for the words of queries; those of most queries are a few thousand. */
+#define ALIKE_BYTES        (4u << 20)
+#define ALIKE_BYTES_OF_ONE 1024u /* about */
+
 /* --- distinct words --- */
 
 static uint32_t *entry_place(const struct meanings *x, const char *word)
@@ -358,9 +362,12 @@ enum status meanings_open(const char *path, struct search_store *store, struct m
     if (!x)
         return err_no_memory(err, "the documents' words");
     pthread_rwlock_init(&x->lock, NULL);
+    pthread_mutex_init(&x->scratch_lock, NULL);
     x->store = store;
     x->kernels = scan_available()[0];
-    enum status st = lexicon_open(path, &x->lexicon, err);
+    enum status st = lru_open(ALIKE_BYTES, ALIKE_BYTES_OF_ONE, &x->alike, err);
+    if (st == OK)
+        st = lexicon_open(path, &x->lexicon, err);
     if (st == OK && (!grow_entries(x) || !grow_slots(x)))
         st = err_no_memory(err, "the documents' words");
     if (st == OK)
@@ -390,6 +397,8 @@ void meanings_close(struct meanings *x)
     free(x->slots);
     free(x->places);
     lexicon_close(x->lexicon);
+    lru_close(x->alike);
+    meanings_scratch_close(x);
     pthread_rwlock_destroy(&x->lock);
     free(x);
 }

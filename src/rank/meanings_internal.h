@@ -2,6 +2,7 @@
 #ifndef PEEL_RANK_MEANINGS_INTERNAL_H
 #define PEEL_RANK_MEANINGS_INTERNAL_H
 
+#include "base/lru.h"
 #include "rank/meanings.h"
 #include "text/text.h"
 #include "vectors/scan.h"
@@ -34,6 +35,18 @@ struct slot {
     uint32_t n, *entries;
 };
 
+/* What one search needs per word and per document. All zeros between searches, so that only what one touches is cleared
+ * and a million documents cost nothing. */
+struct scratch {
+    struct scratch *next;
+    float *scores, *best, *sums; /* [cap_slots] of documents, the latter two of the word at hand */
+    float *alike;                /* [cap_words] of words */
+    int32_t *dots;               /* [cap_words] products, which need not be zeros */
+    uint32_t *touched, *marked;  /* [cap_slots] documents with a score, and with one of the word at hand; */
+    uint32_t *words;             /* [cap_words] words that are alike */
+    uint32_t cap_slots, cap_words, n_touched, n_marked, n_words;
+};
+
 struct meanings {
     pthread_rwlock_t lock;
     struct lexicon *lexicon;
@@ -48,7 +61,35 @@ struct meanings {
     struct word_vectors means;   /* [n_slots], of the documents' words */
     uint32_t n_slots, cap_slots;
     uint32_t *places, places_size; /* slot + 1 by the hash of its id; freed slots stay and are used again */
+    struct lru *alike;             /* which words are alike a word (meanings_alike.c) */
+    pthread_mutex_t scratch_lock;
+    struct scratch *scratch; /* those that no search uses */
 };
+
+void meanings_scratch_close(struct meanings *x);
+
+/* A word of the documents that means something like a word of the query, or is it. */
+struct alike {
+    uint32_t entry;
+    float score; /* 0..1; 1: the same, by stem */
+};
+struct alike_list {
+    struct alike *items; /* [n], each word once, in the arena */
+    uint32_t n;
+};
+/* meanings_alike.c. By vector, or by relation where that is closer; the WIDEST best. From memory where the word was
+ * asked for since the documents last got a new word. */
+enum status meanings_alike(const struct meanings *x, const struct text_term *t, struct scratch *m, struct arena *a,
+                           struct alike_list *out, struct error *err) MUST_CHECK;
+/* What a term of n words is like as a whole: 1 is its own entry + 1 (0: none), then what the relations of `word`
+ * (LEXICON_NONE) say; what is like one of its words is only partly like it: "hot dog" is no dog. */
+enum status meanings_alike_term(const struct meanings *x, const struct text_term *words, size_t n, uint32_t entry,
+                                uint32_t word, struct scratch *m, struct arena *a, struct alike_list *out,
+                                struct error *err) MUST_CHECK;
+/* The relations of a word, or of the form that dictionaries have: [*n] in the lexicon. */
+const uint32_t *meanings_relations(const struct meanings *x, const char *folded, uint32_t word, size_t *n);
+/* The least of the `most` greatest of n numbers 0..1, to 1/1024; 0 when there are no more than that. */
+double meanings_least_of(const float *values, size_t n, size_t most);
 
 /* The words of a term such as "ice cream", which some sticker has as a title or keyword: an entry of its own. */
 #define WORDS_MAX_TERM 3u

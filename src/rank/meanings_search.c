@@ -12,34 +12,16 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define MAX_QUERY   32u   /* words of a query */
-#define LEAST_ALIKE 0.25f /* cosine below which words have nothing to do with each other */
-#define MOST_ALIKE  0.9f  /* of words that are not the same */
-#define WIDEST      200u  /* distinct words that one word of a query may stand for */
-#define PARTLY      0.6f  /* how alike a word of a term is to the term */
+#define MAX_QUERY   32u /* words of a query */
 #define MORE        0.15f
 #define WHOLE       0.5     /* weight of the likeness as a whole */
 #define LEAST_SCORE 0.2     /* of a result */
 #define COMMON      50000u  /* words of the lexicon that may have been meant, */
 #define RARE        100000u /* and beyond which they may be misspelled */
-#define BUCKETS     1024u
-#define LEAST_NAME  3u    /* letters of a place's name that is searched for: "us" is also another word */
-#define MAX_NAMES   4096u /* bytes of all such names */
-#define RANK_SHARE  1.2   /* a word weighs at most this times ln(2 + its rank in English / RANK_FROM); */
-#define RANK_FROM   200.0 /* both tuned on the dev split of eval/starter.csv */
-
-/* The least of the `most` greatest of n numbers 0..1, to 1/BUCKETS; 0 when there are no more than that. */
-static double least_of_best(const float *values, size_t n, size_t most)
-{
-    uint32_t counts[BUCKETS] = {0};
-    size_t above = 0, bucket = BUCKETS;
-    for (size_t i = 0; i < n; i++)
-        if (values[i] > 0)
-            counts[values[i] < 1 ? (size_t)(values[i] * BUCKETS) : BUCKETS - 1]++;
-    while (bucket > 0 && (above == 0 || above + counts[bucket - 1] <= most))
-        above += counts[--bucket];
-    return (double)bucket / BUCKETS;
-}
+#define LEAST_NAME  3u      /* letters of a place's name that is searched for: "us" is also another word */
+#define MAX_NAMES   4096u   /* bytes of all such names */
+#define RANK_SHARE  1.2     /* a word weighs at most this times ln(2 + its rank in English / RANK_FROM); */
+#define RANK_FROM   200.0   /* both tuned on the dev split of eval/starter.csv */
 
 /* The library's word nearest to one that nobody knows, the more frequent of two; where none is near, the lexicon's.
  * NULL: none. In the arena. */
@@ -128,92 +110,37 @@ static const char *split(const struct meanings *x, const char *word, struct aren
     return best ? arena_printf(a, "%.*s %s", (int)best, word, word + best) : NULL;
 }
 
-/* The relations of a word, or of the form that dictionaries have. */
-static const uint32_t *relations_of(const struct meanings *x, const char *folded, uint32_t word, size_t *n)
-{
-    static const char *const endings[][2] = {{"ies", "y"}, {"s", ""},  {"es", ""}, {"ing", ""},
-                                             {"ing", "e"}, {"ed", ""}, {"ed", "e"}};
-    size_t len = strlen(folded);
-    const uint32_t *found = word == LEXICON_NONE ? NULL : lexicon_relations(x->lexicon, word, n);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings && (!found || !*n) && len <= LEXICON_MAX_WORD; i++) {
-        char form[LEXICON_MAX_WORD + 2];
-        size_t end = strlen(endings[i][0]);
-        if (len <= end + 1 || strcmp(folded + len - end, endings[i][0]) != 0)
-            continue;
-        memcpy(form, folded, len - end);
-        strcpy(form + len - end, endings[i][1]);
-        uint32_t base = lexicon_find(x->lexicon, form, strlen(form));
-        found = base == LEXICON_NONE ? NULL : lexicon_relations(x->lexicon, base, n);
-    }
-    if (!found)
-        *n = 0;
-    return found;
-}
-
-/* Makes entries at least as alike as the relations say. */
-static void relate_entries(const struct meanings *x, const uint32_t *relations, size_t n, float *alike)
-{
-    for (size_t i = 0; i < n; i++) {
-        size_t len;
-        char text[LEXICON_MAX_WORD + 1];
-        const char *w = lexicon_word(x->lexicon, LEXICON_RELATED(relations[i]), &len);
-        memcpy(text, w, len);
-        text[len] = '\0';
-        uint32_t at = meanings_entry(x, text);
-        if (at && alike[at - 1] < LEXICON_STRENGTH(relations[i]))
-            alike[at - 1] = LEXICON_STRENGTH(relations[i]);
-    }
-}
-
-/* How alike each distinct word is to t, 0..1: 1 by stem, else by vector or relation, the WIDEST best. Adds t's
- * vector to whole. */
-static void compare_meanings(const struct meanings *x, const struct text_term *t, int32_t *dots, float *alike,
-                             float whole[LEXICON_DIM])
-{
-    _Alignas(64) int8_t codes[WORDS_STRIDE];
-    int32_t sum;
-    size_t n_relations = 0;
-    uint64_t stem = XXH3_64bits(t->stem, strlen(t->stem));
-    uint32_t word = lexicon_find(x->lexicon, t->folded, strlen(t->folded));
-    const uint32_t *relations = relations_of(x, t->folded, word, &n_relations);
-    float scale = meanings_codes(x, word, codes, &sum);
-    for (size_t i = 0; i < LEXICON_DIM; i++)
-        whole[i] += scale * codes[i];
-    x->kernels->dot_i8(x->words.codes, x->words.sums, x->n, WORDS_STRIDE, codes, 1, dots);
-    for (uint32_t i = 0; i < x->n; i++) {
-        float cosine = scale * x->words.scales[i] * (float)dots[i];
-        alike[i] = x->stems[i] == stem ? 1 : cosine < LEAST_ALIKE ? 0 : cosine < MOST_ALIKE ? cosine : MOST_ALIKE;
-    }
-    relate_entries(x, relations, n_relations, alike);
-    float least = (float)least_of_best(alike, x->n, WIDEST);
-    for (uint32_t i = 0; i < x->n; i++)
-        alike[i] = alike[i] < least ? 0 : alike[i];
-}
-
 /* Adds, per document, weight times the likeness of its most alike word, and a share of what is left to 1 for its
  * other words that are alike: of many stickers with one such word each, those with several come first. */
-static void add_meaning(const struct meanings *x, const float *alike, double weight, float *best, float *sums,
-                        float *scores)
+static void add_meaning(const struct meanings *x, const struct alike_list *alike, double weight, struct scratch *m)
 {
-    for (uint32_t i = 0; i < x->n; i++)
-        for (uint32_t k = 0; alike[i] > 0 && k < x->entries[i].n; k++) {
-            struct posting p = x->entries[i].postings[k];
-            float s = alike[i] * p.weight;
-            best[p.slot] = s > best[p.slot] ? s : best[p.slot];
-            sums[p.slot] += s;
+    for (uint32_t i = 0; i < alike->n; i++) {
+        const struct entry *e = &x->entries[alike->items[i].entry];
+        for (uint32_t k = 0; k < e->n; k++) {
+            uint32_t slot = e->postings[k].slot;
+            float s = alike->items[i].score * e->postings[k].weight;
+            if (m->sums[slot] <= 0)
+                m->marked[m->n_marked++] = slot;
+            m->best[slot] = s > m->best[slot] ? s : m->best[slot];
+            m->sums[slot] += s;
         }
-    for (uint32_t i = 0; i < x->n_slots; i++) { /* without a branch, for vector instructions; untouched ones add 0 */
-        float rest = MORE * (sums[i] - best[i]);
-        scores[i] += (float)weight * (best[i] + (1 - best[i]) * rest / (1 + rest));
-        best[i] = sums[i] = 0;
     }
+    for (uint32_t i = 0; i < m->n_marked; i++) {
+        uint32_t slot = m->marked[i];
+        float best = m->best[slot], rest = MORE * (m->sums[slot] - best);
+        if (m->scores[slot] <= 0)
+            m->touched[m->n_touched++] = slot;
+        m->scores[slot] += (float)weight * (best + (1 - best) * rest / (1 + rest));
+        m->best[slot] = m->sums[slot] = 0;
+    }
+    m->n_marked = 0;
 }
 
-static double rarity(const struct meanings *x, const float *alike)
+static double rarity(const struct meanings *x, const struct alike_list *alike)
 {
     double df = 0;
-    for (uint32_t i = 0; i < x->n; i++)
-        df += alike[i] >= 1 ? x->entries[i].n : 0;
+    for (uint32_t i = 0; i < alike->n; i++)
+        df += alike->items[i].score >= 1 ? x->entries[alike->items[i].entry].n : 0;
     return log(1 + (x->n_documents + 0.5) / (df + 0.5));
 }
 
@@ -401,7 +328,7 @@ enum status meanings_names(const struct meanings *x, const char *text, size_t le
         const char *folded = terms.items[i].folded;
         if (n == 1)
             word = lexicon_find(x->lexicon, folded, strlen(folded));
-        const uint32_t *relations = relations_of(x, n == 1 ? folded : phrase, word, &n_relations);
+        const uint32_t *relations = meanings_relations(x, n == 1 ? folded : phrase, word, &n_relations);
         put_names(x, relations, n_relations, &out);
     }
     *names = arena_strndup(a, buf_str(&out), out.len);
@@ -415,27 +342,76 @@ double meanings_most(const struct meanings *x, const char *word)
     return rank == LEXICON_NONE ? 0 : RANK_SHARE * log(2 + rank / RANK_FROM);
 }
 
-/* What one search needs per word and per document; too much for a request's arena when there are millions. */
-struct scratch {
-    float *scores;       /* [n_slots], the result */
-    float *best, *sums;  /* [n_slots] of the word at hand */
-    float *alike, *term; /* [n] of the word, or the term, at hand */
-    int32_t *dots;       /* [n], [n_slots] */
-};
+/* --- scratch --- */
 
-static bool scratch_open(struct scratch *m, const struct meanings *x)
+static void scratch_free(struct scratch *m)
 {
-    size_t words = x->n + 1u, slots = x->n_slots + 1u;
-    m->scores = calloc(4, 3 * slots + 2 * words + (words > slots ? words : slots));
-    if (!m->scores)
-        return false;
+    free(m->scores);
+    free(m->alike);
+    free(m->dots);
+    free(m->touched);
+    free(m->words);
+    free(m);
+}
+
+void meanings_scratch_close(struct meanings *x)
+{
+    for (struct scratch *m = x->scratch, *next; m; m = next) {
+        next = m->next;
+        scratch_free(m);
+    }
+    pthread_mutex_destroy(&x->scratch_lock);
+}
+
+static struct scratch *scratch_new(uint32_t slots, uint32_t words)
+{
+    struct scratch *m = calloc(1, sizeof *m);
+    if (!m)
+        return NULL;
+    m->cap_slots = slots;
+    m->cap_words = words;
+    m->scores = calloc(3 * (size_t)slots, sizeof *m->scores);
+    m->alike = calloc(words, sizeof *m->alike);
+    m->touched = calloc(2 * (size_t)slots, sizeof *m->touched);
+    m->dots = calloc(words, sizeof *m->dots);
+    m->words = calloc(words, sizeof *m->words);
+    if (!m->scores || !m->alike || !m->dots || !m->touched || !m->words) {
+        scratch_free(m);
+        return NULL;
+    }
     m->best = m->scores + slots;
     m->sums = m->best + slots;
-    m->alike = m->sums + slots;
-    m->term = m->alike + words;
-    m->dots = (int32_t *)(void *)(m->term + words);
-    return true;
+    m->marked = m->touched + slots;
+    return m;
 }
+
+/* One that no search uses, large enough for the documents of now; NULL: no memory. */
+static struct scratch *scratch_take(struct meanings *x)
+{
+    pthread_mutex_lock(&x->scratch_lock);
+    struct scratch *m = x->scratch;
+    if (m)
+        x->scratch = m->next;
+    pthread_mutex_unlock(&x->scratch_lock);
+    if (m && m->cap_slots >= x->n_slots && m->cap_words >= x->n)
+        return m;
+    if (m)
+        scratch_free(m);
+    return scratch_new(x->cap_slots, x->cap);
+}
+
+static void scratch_give(struct meanings *x, struct scratch *m)
+{
+    for (uint32_t i = 0; i < m->n_touched; i++)
+        m->scores[m->touched[i]] = 0;
+    m->n_touched = 0;
+    pthread_mutex_lock(&x->scratch_lock);
+    m->next = x->scratch;
+    x->scratch = m;
+    pthread_mutex_unlock(&x->scratch_lock);
+}
+
+/* --- scores --- */
 
 /* Of documents that share a word with the query, those that are about the same as a whole come first. */
 static void add_whole(const struct meanings *x, const float whole[LEXICON_DIM], struct scratch *m)
@@ -443,16 +419,13 @@ static void add_whole(const struct meanings *x, const float whole[LEXICON_DIM], 
     _Alignas(64) int8_t codes[WORDS_STRIDE];
     int32_t sum;
     float scale = meanings_quantize(whole, codes, &sum);
-    if (scale <= 0)
-        return;
-    x->kernels->dot_i8(x->means.codes, x->means.sums, x->n_slots, WORDS_STRIDE, codes, 1, m->dots);
-    for (uint32_t i = 0; i < x->n_slots; i++) {
-        float cosine = scale * x->means.scales[i] * (float)m->dots[i];
-        if (m->scores[i] > 0)
-            m->scores[i] = (m->scores[i] + (float)WHOLE * (cosine < 0   ? 0
-                                                           : cosine > 1 ? 1
-                                                                        : cosine)) /
-                           (1 + (float)WHOLE);
+    for (uint32_t i = 0; i < m->n_touched && scale > 0; i++) {
+        uint32_t slot = m->touched[i];
+        int32_t dot;
+        x->kernels->dot_i8(x->means.codes + (size_t)slot * WORDS_STRIDE, &x->means.sums[slot], 1, WORDS_STRIDE, codes,
+                           1, &dot);
+        float cosine = fminf(fmaxf(scale * x->means.scales[slot] * (float)dot, 0), 1);
+        m->scores[slot] = (m->scores[slot] + (float)WHOLE * cosine) / (1 + (float)WHOLE);
     }
 }
 
@@ -486,75 +459,76 @@ static struct phrase phrase_at(const struct meanings *x, const struct text_terms
     return (struct phrase){.n = 1, .word = LEXICON_NONE};
 }
 
-/* A term as a whole is alike 1; what is like one of its words is only partly like it: "hot dog" is no dog. */
-static void compare_phrase(const struct meanings *x, const struct text_term *words, struct phrase phrase,
-                           struct scratch *m, float whole[LEXICON_DIM])
-{
-    size_t n_relations = 0;
-    memset(m->term, 0, x->n * sizeof *m->term);
-    for (size_t k = 0; k < phrase.n; k++) {
-        compare_meanings(x, &words[k], m->dots, m->alike, whole);
-        for (uint32_t i = 0; i < x->n; i++)
-            m->term[i] = fmaxf(m->term[i], PARTLY * m->alike[i]);
-    }
-    if (phrase.word != LEXICON_NONE) {
-        const uint32_t *relations = lexicon_relations(x->lexicon, phrase.word, &n_relations);
-        relate_entries(x, relations, n_relations, m->term);
-    }
-    if (phrase.entry)
-        m->term[phrase.entry - 1] = 1;
-    memcpy(m->alike, m->term, x->n * sizeof *m->term);
-}
-
 /* What a word or phrase may weigh: how rare it is among the documents and, a word, in English. */
-static double weigh(const struct meanings *x, const struct text_term *t, size_t n, const float *alike)
+static double weigh(const struct meanings *x, const struct text_term *t, size_t n, const struct alike_list *alike)
 {
     double weight = rarity(x, alike), most = n == 1 ? meanings_most(x, t->folded) : 0;
     return most > 0 ? fmin(weight, most) : weight;
 }
 
-static void score_all(const struct meanings *x, const struct term_query *q, const struct text_terms *terms,
-                      struct arena *a, struct scratch *m)
+/* Adds the vector of a word to what the query is about. */
+static void add_vector(const struct meanings *x, const struct text_term *t, double weight, float whole[LEXICON_DIM])
+{
+    int8_t codes[WORDS_STRIDE];
+    int32_t sum;
+    float scale = meanings_codes(x, lexicon_find(x->lexicon, t->folded, strlen(t->folded)), codes, &sum);
+    for (size_t i = 0; i < LEXICON_DIM; i++)
+        whole[i] += (float)weight * scale * codes[i];
+}
+
+static enum status score_all(const struct meanings *x, const struct term_query *q, const struct text_terms *terms,
+                             struct arena *a, struct scratch *m, struct error *err)
 {
     double total = 0;
     float whole[LEXICON_DIM] = {0};
     for (size_t i = 0, n; i < terms->count; i += n) {
-        float own[LEXICON_DIM] = {0};
+        const struct text_term *t = &terms->items[i];
+        struct alike_list alike;
         struct phrase phrase = phrase_at(x, terms, i, a);
         n = phrase.n;
-        if (n == 1 && (terms->items[i].is_emoji || !counts(q, &terms->items[i])))
+        if (n == 1 && (t->is_emoji || !counts(q, t)))
             continue;
-        if (n == 1)
-            compare_meanings(x, &terms->items[i], m->dots, m->alike, own);
-        else
-            compare_phrase(x, &terms->items[i], phrase, m, own);
-        double weight = weigh(x, &terms->items[i], n, m->alike);
-        add_meaning(x, m->alike, weight, m->best, m->sums, m->scores);
+        enum status st = n == 1 ? meanings_alike(x, t, m, a, &alike, err)
+                                : meanings_alike_term(x, t, n, phrase.entry, phrase.word, m, a, &alike, err);
+        if (st != OK)
+            return st;
+        double weight = weigh(x, t, n, &alike);
+        add_meaning(x, &alike, weight, m);
         total += weight;
-        for (size_t k = 0; k < LEXICON_DIM; k++)
-            whole[k] += (float)weight * own[k];
+        for (size_t k = 0; k < n; k++)
+            add_vector(x, &t[k], weight, whole);
     }
-    for (uint32_t i = 0; i < x->n_slots && total > 0; i++)
-        m->scores[i] /= (float)total;
+    for (uint32_t i = 0; i < m->n_touched && total > 0; i++)
+        m->scores[m->touched[i]] /= (float)total;
     add_whole(x, whole, m);
+    return OK;
 }
 
-static enum status meanings_collect(const struct meanings *x, const float *scores, size_t most, struct arena *a,
-                                    struct meaning_hit **out, size_t *n, struct error *err)
+static enum status meanings_collect(const struct meanings *x, const struct scratch *m, const struct label_test *passing,
+                                    size_t most, struct arena *a, struct meaning_hit **out, size_t *n,
+                                    struct error *err)
 {
+    struct meaning_hit *hits = arena_array(a, m->n_touched + 1, sizeof *hits);
+    float *scores = arena_array(a, m->n_touched + 1, sizeof *scores);
     size_t found = 0;
-    double least = least_of_best(scores, x->n_slots, most);
-    least = least > LEAST_SCORE ? least : LEAST_SCORE;
-    for (uint32_t i = 0; i < x->n_slots; i++)
-        found += (double)scores[i] >= least;
-    if (!(*out = arena_array(a, found + 1, sizeof **out)))
+    if (!hits || !scores)
         return err_no_memory(err, "the documents' words");
-    for (uint32_t i = 0; i < x->n_slots; i++)
-        if ((double)scores[i] >= least)
-            (*out)[(*n)++] = (struct meaning_hit){x->slots[i].id, (double)scores[i]};
+    for (uint32_t i = 0; i < m->n_touched; i++) {
+        float score = m->scores[m->touched[i]];
+        int64_t id = x->slots[m->touched[i]].id;
+        if ((double)score < LEAST_SCORE || (passing && !label_passes(passing, id)))
+            continue;
+        scores[found] = score;
+        hits[found++] = (struct meaning_hit){id, (double)score};
+    }
+    double least = meanings_least_of(scores, found, most);
+    for (size_t i = 0; i < found; i++)
+        if (hits[i].score >= least)
+            hits[(*n)++] = hits[i];
     if (*n)
-        qsort(*out, *n, sizeof **out, meanings_by_score);
+        qsort(hits, *n, sizeof *hits, meanings_by_score);
     *n = *n < most ? *n : most;
+    *out = hits;
     return OK;
 }
 
@@ -584,7 +558,7 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, co
                             struct error *err)
 {
     struct asked asked;
-    struct scratch scratch = {0};
+    struct scratch *scratch = NULL;
     *n = 0;
     *corrected = NULL;
     pthread_rwlock_rdlock(&x->lock);
@@ -592,16 +566,14 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, co
     if (st == OK)
         st = *corrected ? read_query(*corrected, strlen(*corrected), a, &asked, err)
                         : read_query(text, len, a, &asked, err);
-    if (st == OK && !scratch_open(&scratch, x))
+    if (st == OK && !(scratch = scratch_take(x)))
         st = err_no_memory(err, "the documents' words");
-    if (st == OK) {
-        score_all(x, &asked.query, &asked.terms, a, &scratch);
-        for (uint32_t i = 0; passing && i < x->n_slots; i++)
-            if (!label_passes(passing, x->slots[i].id))
-                scratch.scores[i] = 0;
-        st = meanings_collect(x, scratch.scores, most, a, out, n, err);
-    }
+    if (st == OK)
+        st = score_all(x, &asked.query, &asked.terms, a, scratch, err);
+    if (st == OK)
+        st = meanings_collect(x, scratch, passing, most, a, out, n, err);
+    if (scratch)
+        scratch_give(x, scratch);
     pthread_rwlock_unlock(&x->lock);
-    free(scratch.scores);
     return st;
 }

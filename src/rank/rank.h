@@ -13,11 +13,11 @@
 #include "base/filter.h"
 #include "base/labels.h"
 #include "base/legs.h"
+#include "base/lru.h"
 #include "base/metric.h"
 #include "model/encoder.h"
 #include "rank/meanings.h"
 #include "rank/phrases.h"
-#include "rank/query_cache.h"
 #include "search_store/search_store.h"
 #include "vectors/vectors.h"
 
@@ -60,7 +60,7 @@ struct rank_sources {
     struct search_store *store;
     struct meanings *words;              /* NULL: there is no lexicon */
     struct rank_model models[LEG_COUNT]; /* by the leg that they serve */
-    struct query_cache *cache;           /* NULL: none, as with the two below */
+    struct lru *cache;                   /* NULL: none, as with the two below */
     struct pool *pool;
     struct rank_times *times;
     double weights[LEG_COUNT]; /* in hybrid */

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define QUERY_VECTOR_BYTES 2048u /* about */
+
 #define TICK_MS 5000 /* how often saving and failed fetches are looked at when nothing happens */
 
 struct engine_model *engine_find(struct engine *e, const char *id)
@@ -205,7 +207,7 @@ void engine_close(struct engine *e)
         encoder_close(m->encoder);
         free(m);
     }
-    query_cache_close(e->cache);
+    lru_close(e->cache);
     pool_close(e->decode);
     pool_close(e->pool);
     pthread_mutex_destroy(&e->mutex);
@@ -229,7 +231,7 @@ enum status engine_open(const struct engine_config *cfg, struct engine **out, st
     if (st == OK && threads > 1)
         st = pool_open("decode", threads - 1, 1, &e->decode, err);
     if (st == OK)
-        st = query_cache_open(cfg->query_cache_bytes, &e->cache, err);
+        st = lru_open(cfg->query_cache_bytes, QUERY_VECTOR_BYTES, &e->cache, err);
     if (st == OK && cfg->cache_dir && *cfg->cache_dir)
         st = os_mkdirs(cfg->cache_dir, err);
     if (st == OK) {
@@ -465,9 +467,9 @@ const struct engine_times *engine_times(const struct engine *e)
     return &e->times;
 }
 
-struct query_cache_stats engine_cache_stats(struct engine *e)
+struct lru_stats engine_cache_stats(struct engine *e)
 {
-    return query_cache_stats(e->cache);
+    return lru_stats(e->cache);
 }
 
 void engine_has_work(struct engine *e, int64_t id)

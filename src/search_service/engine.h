@@ -93,7 +93,7 @@ struct phrases *engine_phrases(struct engine *e);
 /* Searches with this model in the place of its leg's default. */
 void engine_fill_model(struct engine_model *m, struct rank_sources *out);
 
-struct query_cache_stats engine_cache_stats(struct engine *e);
+struct lru_stats engine_cache_stats(struct engine *e);
 struct engine_times {
     struct rank_times queries;
     struct metric_times images; /* of one batch of images */

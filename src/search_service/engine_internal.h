@@ -35,7 +35,7 @@ struct engine {
     struct engine_config cfg;
     struct pool *pool;   /* encoders and scans; NULL with one thread */
     struct pool *decode; /* fetching and decoding images: apart, so that queries never wait for a decoder */
-    struct query_cache *cache;
+    struct lru *cache;
     struct engine_times times;
     struct engine_model *models[ENGINE_MAX_MODELS]; /* those below n_models never change */
     atomic_size_t n_models;

@@ -46,7 +46,7 @@ void handle_status(void *ctx, const struct http_request *req, struct http_respon
             rate += one.rate;
         }
     }
-    struct query_cache_stats cache = engine_cache_stats(s->engine);
+    struct lru_stats cache = engine_cache_stats(s->engine);
     buf_printf(&out, "],\"queue\":{\"pending\":%lld,\"rate\":%.1f}", (long long)pending, rate);
     buf_printf(&out, ",\"query_cache\":{\"entries\":%zu,\"bytes\":%zu,\"hits\":%llu,\"misses\":%llu}}", cache.entries,
                cache.bytes, (unsigned long long)cache.hits, (unsigned long long)cache.misses);
@@ -139,7 +139,7 @@ static void model_metrics(struct search_service *s, struct buf *out)
 static void engine_metrics(struct search_service *s, struct buf *out)
 {
     const struct engine_times *times = engine_times(s->engine);
-    struct query_cache_stats cache = engine_cache_stats(s->engine);
+    struct lru_stats cache = engine_cache_stats(s->engine);
     metric_family(out, "peel_search_encode_duration_seconds", "histogram",
                   "Time to encode a text or a batch of images.");
     metric_histogram(out, "peel_search_encode_duration_seconds", "input=\"text\"", &times->queries.text);

@@ -1,34 +1,33 @@
 /* A hash table of chains, whose entries also stand in one list by time of use; one mutex, held for the
- * length of a copy. An entry is one allocation: head, vector, key. */
-#include "rank/query_cache.h"
+ * length of a copy. An entry is one allocation: head, value, key. */
+#include "base/lru.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BYTES_PER_BUCKET 1024u /* a vector of 512 numbers takes about twice that */
-#define MAX_BUCKETS      (1u << 20)
+#define MAX_BUCKETS (1u << 20)
 
 struct entry {
     struct entry *chain;         /* next in the bucket */
     struct entry *newer, *older; /* by time of use */
     uint64_t hash;
-    size_t bytes, key_len, dim;
-    float vector[]; /* [dim], then the key */
+    size_t bytes, key_len, size;
+    char value[]; /* [size], then the key */
 };
 
-struct query_cache {
+struct lru {
     pthread_mutex_t mutex;
     struct entry **buckets;
     size_t n_buckets, max_bytes;
     struct entry *newest, *oldest;
-    struct query_cache_stats stats;
+    struct lru_stats stats;
 };
 
-/* The key "model NUL text", in two pieces, so that it need not be put together. */
+/* The key "space NUL text", in two pieces, so that it need not be put together. */
 struct key {
-    const char *model, *text;
-    size_t model_len, text_len;
+    const char *space, *text;
+    size_t space_len, text_len;
     uint64_t hash;
 };
 
@@ -39,38 +38,38 @@ static uint64_t fnv1a(uint64_t h, const char *s, size_t len)
     return h;
 }
 
-static struct key key_of(const char *model, const char *text, size_t len)
+static struct key key_of(const char *space, const char *text, size_t len)
 {
-    struct key k = {.model = model, .text = text, .model_len = strlen(model) + 1, .text_len = len};
-    uint64_t h = fnv1a(fnv1a(0xcbf29ce484222325u, model, k.model_len), text, len);
+    struct key k = {.space = space, .text = text, .space_len = strlen(space) + 1, .text_len = len};
+    uint64_t h = fnv1a(fnv1a(0xcbf29ce484222325u, space, k.space_len), text, len);
     k.hash = h ^ h >> 32;
     return k;
 }
 
 static const char *entry_key(const struct entry *e)
 {
-    return (const char *)(e->vector + e->dim);
+    return e->value + e->size;
 }
 
-enum status query_cache_open(size_t max_bytes, struct query_cache **out, struct error *err)
+enum status lru_open(size_t max_bytes, size_t value_bytes, struct lru **out, struct error *err)
 {
-    size_t n = max_bytes / BYTES_PER_BUCKET;
-    struct query_cache *c = calloc(1, sizeof *c);
+    size_t n = max_bytes / (sizeof(struct entry) + value_bytes);
+    struct lru *c = calloc(1, sizeof *c);
     *out = c;
     if (!c)
-        return err_no_memory(err, "the query cache");
+        return err_no_memory(err, "a cache");
     pthread_mutex_init(&c->mutex, NULL);
     c->max_bytes = max_bytes;
     c->n_buckets = n < 1 ? 1 : n > MAX_BUCKETS ? MAX_BUCKETS : n;
     c->buckets = calloc(c->n_buckets, sizeof(struct entry *));
     if (c->buckets)
         return OK;
-    query_cache_close(c);
+    lru_close(c);
     *out = NULL;
-    return err_no_memory(err, "the query cache");
+    return err_no_memory(err, "a cache");
 }
 
-void query_cache_close(struct query_cache *c)
+void lru_close(struct lru *c)
 {
     if (!c)
         return;
@@ -83,26 +82,26 @@ void query_cache_close(struct query_cache *c)
     free(c);
 }
 
-static struct entry **cache_find(struct query_cache *c, const struct key *k)
+static struct entry **cache_find(struct lru *c, const struct key *k)
 {
     struct entry **at = &c->buckets[k->hash % c->n_buckets];
     for (; *at; at = &(*at)->chain) {
         const struct entry *e = *at;
-        if (e->hash == k->hash && e->key_len == k->model_len + k->text_len &&
-            memcmp(entry_key(e), k->model, k->model_len) == 0 &&
-            memcmp(entry_key(e) + k->model_len, k->text, k->text_len) == 0)
+        if (e->hash == k->hash && e->key_len == k->space_len + k->text_len &&
+            memcmp(entry_key(e), k->space, k->space_len) == 0 &&
+            memcmp(entry_key(e) + k->space_len, k->text, k->text_len) == 0)
             break;
     }
     return at;
 }
 
-static void list_remove(struct query_cache *c, struct entry *e)
+static void list_remove(struct lru *c, struct entry *e)
 {
     *(e->newer ? &e->newer->older : &c->newest) = e->older;
     *(e->older ? &e->older->newer : &c->oldest) = e->newer;
 }
 
-static void list_add(struct query_cache *c, struct entry *e)
+static void list_add(struct lru *c, struct entry *e)
 {
     e->newer = NULL;
     e->older = c->newest;
@@ -111,7 +110,7 @@ static void list_add(struct query_cache *c, struct entry *e)
 }
 
 /* Takes the entry at `at` out of the table and frees it. */
-static void drop(struct query_cache *c, struct entry **at)
+static void drop(struct lru *c, struct entry **at)
 {
     struct entry *e = *at;
     *at = e->chain;
@@ -121,7 +120,7 @@ static void drop(struct query_cache *c, struct entry **at)
     free(e);
 }
 
-static void drop_oldest(struct query_cache *c)
+static void drop_oldest(struct lru *c)
 {
     struct entry **at = &c->buckets[c->oldest->hash % c->n_buckets];
     while (*at != c->oldest)
@@ -129,16 +128,17 @@ static void drop_oldest(struct query_cache *c)
     drop(c, at);
 }
 
-bool query_cache_get(struct query_cache *c, const char *model, const char *text, size_t len, float *out, size_t dim)
+bool lru_get(struct lru *c, const char *space, const char *key, size_t len, void *out, size_t cap, size_t *size)
 {
-    struct key k = key_of(model, text, len);
+    struct key k = key_of(space, key, len);
     pthread_mutex_lock(&c->mutex);
     struct entry *e = *cache_find(c, &k);
-    bool found = e && e->dim == dim;
+    bool found = e && e->size <= cap;
     if (found) {
         list_remove(c, e);
         list_add(c, e);
-        memcpy(out, e->vector, dim * sizeof *out);
+        memcpy(out, e->value, e->size);
+        *size = e->size;
         c->stats.hits++;
     } else {
         c->stats.misses++;
@@ -147,18 +147,17 @@ bool query_cache_get(struct query_cache *c, const char *model, const char *text,
     return found;
 }
 
-void query_cache_put(struct query_cache *c, const char *model, const char *text, size_t len, const float *vector,
-                     size_t dim)
+void lru_put(struct lru *c, const char *space, const char *key, size_t len, const void *value, size_t size)
 {
-    struct key k = key_of(model, text, len);
-    size_t key_len = k.model_len + k.text_len, bytes = sizeof(struct entry) + dim * sizeof *vector + key_len;
+    struct key k = key_of(space, key, len);
+    size_t key_len = k.space_len + k.text_len, bytes = sizeof(struct entry) + size + key_len;
     struct entry *e = bytes <= c->max_bytes ? malloc(bytes) : NULL;
     if (!e)
         return;
-    *e = (struct entry){.hash = k.hash, .bytes = bytes, .key_len = key_len, .dim = dim};
-    memcpy(e->vector, vector, dim * sizeof *vector);
-    memcpy(e->vector + dim, k.model, k.model_len);
-    memcpy((char *)(e->vector + dim) + k.model_len, k.text, k.text_len);
+    *e = (struct entry){.hash = k.hash, .bytes = bytes, .key_len = key_len, .size = size};
+    memcpy(e->value, value, size);
+    memcpy(e->value + size, k.space, k.space_len);
+    memcpy(e->value + size + k.space_len, k.text, k.text_len);
     pthread_mutex_lock(&c->mutex);
     struct entry **at = cache_find(c, &k);
     if (*at)
@@ -174,10 +173,10 @@ void query_cache_put(struct query_cache *c, const char *model, const char *text,
     pthread_mutex_unlock(&c->mutex);
 }
 
-struct query_cache_stats query_cache_stats(struct query_cache *c)
+struct lru_stats lru_stats(struct lru *c)
 {
     pthread_mutex_lock(&c->mutex);
-    struct query_cache_stats stats = c->stats;
+    struct lru_stats stats = c->stats;
     pthread_mutex_unlock(&c->mutex);
     return stats;
 }

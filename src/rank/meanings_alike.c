@@ -1,0 +1,166 @@
+/* meanings_alike.c: which of the documents' words are like a word of a query. */
+#include "rank/meanings_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define LEAST_ALIKE 0.25f /* cosine below which words have nothing to do with each other */
+#define MOST_ALIKE  0.9f  /* of words that are not the same */
+#define WIDEST      200u  /* distinct words that one word of a query may stand for */
+#define MOST_KEPT   1024u /* words in a list that is kept */
+#define PARTLY      0.6f  /* how alike a word of a term is to the term */
+#define BUCKETS     1024u
+
+double meanings_least_of(const float *values, size_t n, size_t most)
+{
+    uint32_t counts[BUCKETS] = {0};
+    size_t above = 0, bucket = BUCKETS;
+    for (size_t i = 0; i < n; i++)
+        if (values[i] > 0)
+            counts[values[i] < 1 ? (size_t)(values[i] * BUCKETS) : BUCKETS - 1]++;
+    while (bucket > 0 && (above == 0 || above + counts[bucket - 1] <= most))
+        above += counts[--bucket];
+    return (double)bucket / BUCKETS;
+}
+
+const uint32_t *meanings_relations(const struct meanings *x, const char *folded, uint32_t word, size_t *n)
+{
+    static const char *const endings[][2] = {{"ies", "y"}, {"s", ""},  {"es", ""}, {"ing", ""},
+                                             {"ing", "e"}, {"ed", ""}, {"ed", "e"}};
+    size_t len = strlen(folded);
+    const uint32_t *found = word == LEXICON_NONE ? NULL : lexicon_relations(x->lexicon, word, n);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings && (!found || !*n) && len <= LEXICON_MAX_WORD; i++) {
+        char form[LEXICON_MAX_WORD + 2];
+        size_t end = strlen(endings[i][0]);
+        if (len <= end + 1 || strcmp(folded + len - end, endings[i][0]) != 0)
+            continue;
+        memcpy(form, folded, len - end);
+        strcpy(form + len - end, endings[i][1]);
+        uint32_t base = lexicon_find(x->lexicon, form, strlen(form));
+        found = base == LEXICON_NONE ? NULL : lexicon_relations(x->lexicon, base, n);
+    }
+    if (!found)
+        *n = 0;
+    return found;
+}
+
+/* The entry of a relation + 1; 0: no document ever had the word. */
+static uint32_t related_entry(const struct meanings *x, uint32_t relation)
+{
+    size_t len;
+    char text[LEXICON_MAX_WORD + 1];
+    const char *w = lexicon_word(x->lexicon, LEXICON_RELATED(relation), &len);
+    memcpy(text, w, len);
+    text[len] = '\0';
+    return meanings_entry(x, text);
+}
+
+/* By vector, then by what the lexicon tells: fills m->alike for all words. */
+static void compare_all(const struct meanings *x, const struct text_term *t, struct scratch *m)
+{
+    _Alignas(64) int8_t codes[WORDS_STRIDE];
+    int32_t sum;
+    size_t n_relations = 0;
+    uint64_t stem = XXH3_64bits(t->stem, strlen(t->stem));
+    uint32_t word = lexicon_find(x->lexicon, t->folded, strlen(t->folded));
+    const uint32_t *relations = meanings_relations(x, t->folded, word, &n_relations);
+    float scale = meanings_codes(x, word, codes, &sum), *alike = m->alike;
+    x->kernels->dot_i8(x->words.codes, x->words.sums, x->n, WORDS_STRIDE, codes, 1, m->dots);
+    for (uint32_t i = 0; i < x->n; i++) {
+        float cosine = scale * x->words.scales[i] * (float)m->dots[i];
+        alike[i] = x->stems[i] == stem ? 1 : cosine < LEAST_ALIKE ? 0 : cosine < MOST_ALIKE ? cosine : MOST_ALIKE;
+    }
+    for (size_t i = 0; i < n_relations; i++) {
+        uint32_t at = related_entry(x, relations[i]);
+        if (at)
+            alike[at - 1] = fmaxf(alike[at - 1], LEXICON_STRENGTH(relations[i]));
+    }
+}
+
+static enum status compare(const struct meanings *x, const struct text_term *t, struct scratch *m, struct arena *a,
+                           struct alike_list *out, struct error *err)
+{
+    compare_all(x, t, m);
+    size_t n = 0;
+    float least = (float)meanings_least_of(m->alike, x->n, WIDEST);
+    for (uint32_t i = 0; i < x->n; i++)
+        n += m->alike[i] > 0 && m->alike[i] >= least;
+    out->items = arena_array(a, n + 1, sizeof *out->items);
+    for (uint32_t i = 0; i < x->n && out->items; i++)
+        if (m->alike[i] > 0 && m->alike[i] >= least)
+            out->items[out->n++] = (struct alike){i, m->alike[i]};
+    memset(m->alike, 0, x->n * sizeof *m->alike);
+    return out->items ? OK : err_no_memory(err, "the documents' words");
+}
+
+/* A list as it is kept: good as long as there are no more words than when it was made. */
+struct kept {
+    uint32_t of, n;
+    struct alike items[MOST_KEPT];
+};
+
+enum status meanings_alike(const struct meanings *x, const struct text_term *t, struct scratch *m, struct arena *a,
+                           struct alike_list *out, struct error *err)
+{
+    struct kept kept;
+    size_t size, len = strlen(t->folded);
+    *out = (struct alike_list){0};
+    if (!lru_get(x->alike, t->stem, t->folded, len, &kept, sizeof kept, &size) || kept.of != x->n) {
+        enum status st = compare(x, t, m, a, out, err);
+        if (st != OK || out->n > MOST_KEPT)
+            return st;
+        kept.of = x->n;
+        kept.n = out->n;
+        memcpy(kept.items, out->items, out->n * sizeof *out->items);
+        lru_put(x->alike, t->stem, t->folded, len, &kept, offsetof(struct kept, items) + kept.n * sizeof *kept.items);
+        return OK;
+    }
+    out->n = kept.n;
+    out->items = arena_array(a, kept.n + 1u, sizeof *out->items);
+    if (!out->items)
+        return err_no_memory(err, "the documents' words");
+    memcpy(out->items, kept.items, kept.n * sizeof *kept.items);
+    return OK;
+}
+
+static void make_alike(struct scratch *m, uint32_t entry, float score)
+{
+    if (m->alike[entry] <= 0)
+        m->words[m->n_words++] = entry;
+    m->alike[entry] = fmaxf(m->alike[entry], score);
+}
+
+enum status meanings_alike_term(const struct meanings *x, const struct text_term *words, size_t n, uint32_t entry,
+                                uint32_t word, struct scratch *m, struct arena *a, struct alike_list *out,
+                                struct error *err)
+{
+    struct alike_list alike[WORDS_MAX_TERM];
+    enum status st = OK;
+    *out = (struct alike_list){0};
+    for (size_t k = 0; k < n && st == OK; k++)
+        st = meanings_alike(x, &words[k], m, a, &alike[k], err);
+    if (st != OK)
+        return st;
+    for (size_t k = 0; k < n; k++)
+        for (uint32_t i = 0; i < alike[k].n; i++)
+            make_alike(m, alike[k].items[i].entry, PARTLY * alike[k].items[i].score);
+    size_t n_relations = 0;
+    const uint32_t *relations = word == LEXICON_NONE ? NULL : lexicon_relations(x->lexicon, word, &n_relations);
+    for (size_t i = 0; i < n_relations; i++) {
+        uint32_t at = related_entry(x, relations[i]);
+        if (at)
+            make_alike(m, at - 1, LEXICON_STRENGTH(relations[i]));
+    }
+    if (entry)
+        make_alike(m, entry - 1, 1);
+    out->items = arena_array(a, m->n_words + 1u, sizeof *out->items);
+    for (uint32_t i = 0; i < m->n_words; i++) {
+        if (out->items)
+            out->items[out->n++] = (struct alike){m->words[i], m->alike[m->words[i]]};
+        m->alike[m->words[i]] = 0;
+    }
+    m->n_words = 0;
+    return out->items ? OK : err_no_memory(err, "the documents' words");
+}
