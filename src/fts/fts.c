@@ -33,6 +33,18 @@ enum status fts_last(struct db_conn *c, const struct fts_table *t, int64_t *id, 
     return db_get_int(c, db_sql(c, t->sqlite.last, t->postgres.last), DB_NONE, id, NULL, err);
 }
 
+enum status fts_segments(struct db_conn *c, const struct fts_table *t, int64_t *n, struct error *err)
+{
+    *n = 1; /* PostgreSQL's postings are rows of a B-tree */
+    return db_is_postgres(c) ? OK : db_get_int(c, t->sqlite.segments, DB_NONE, n, NULL, err);
+}
+
+enum status fts_merge(struct db_conn *c, const struct fts_table *t, bool first, bool *more, struct error *err)
+{
+    *more = false;
+    return db_is_postgres(c) ? OK : fts_sqlite_merge(c, &t->sqlite, first, more, err);
+}
+
 enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const int64_t *ids, size_t n, struct arena *a,
                           const char **out, struct error *err)
 {

@@ -32,6 +32,12 @@ enum status fts_get(struct db_conn *c, const struct fts_table *t, int64_t id, st
 /* The greatest number of a document that has terms; 0: none has. */
 enum status fts_last(struct db_conn *c, const struct fts_table *t, int64_t *id, struct error *err) MUST_CHECK;
 
+/* In how many segments the index lies, each of which a search looks up; SQLite's writes add some. */
+enum status fts_segments(struct db_conn *c, const struct fts_table *t, int64_t *n, struct error *err) MUST_CHECK;
+/* Inside a job: one step of some milliseconds of merging all segments to one, to be called until there is no `more`. */
+enum status fts_merge(struct db_conn *c, const struct fts_table *t, bool first, bool *more,
+                      struct error *err) MUST_CHECK;
+
 /* Filenames by id; NULL for those that are not there. */
 enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const int64_t *ids, size_t n, struct arena *a,
                           const char **out, struct error *err) MUST_CHECK;

@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include <string.h>
 
-enum { MAX_EXPRESSION = 64 << 10 };
+enum { MAX_EXPRESSION = 64 << 10, MERGE_PAGES = 200 };
 
 /* --- what is in the index --- */
 
@@ -57,6 +57,30 @@ enum status fts_sqlite_get(struct db_conn *c, const struct fts_sqlite *t, int64_
     }
     enum status st = db_end(&r);
     return st == OK && *found ? fts_languages_get(c, t, id, a, out, err) : st;
+}
+
+/* One step on one table, of some MERGE_PAGES pages. A step that has nothing to do writes one row, if any (FTS5's
+ * documentation, "The 'merge' Command"); a negative number begins a merge of all segments. */
+static enum status merge_step(struct db_conn *c, const char *sql, bool first, bool *more, struct error *err)
+{
+    int64_t before, after = 0;
+    enum status st = db_get_int(c, "SELECT total_changes()", DB_NONE, &before, NULL, err);
+    if (st == OK)
+        st = db_run(c, sql, DB_ARGS(DB_INT(first ? -MERGE_PAGES : MERGE_PAGES)), NULL, err);
+    if (st == OK)
+        st = db_get_int(c, "SELECT total_changes()", DB_NONE, &after, NULL, err);
+    *more = st == OK && after - before >= 2;
+    return st;
+}
+
+enum status fts_sqlite_merge(struct db_conn *c, const struct fts_sqlite *t, bool first, bool *more, struct error *err)
+{
+    bool languages = false;
+    enum status st = merge_step(c, t->merge, first, more, err);
+    if (st == OK && (first || !*more))
+        st = merge_step(c, t->languages.merge, first, &languages, err);
+    *more = *more || languages;
+    return st;
 }
 
 /* --- the question --- */

@@ -31,10 +31,11 @@
 
 /* The statements on such tables, and on the table that they index. */
 struct fts_sqlite {
-    const char *totals, *match, *match_filtered, *insert, *remove, *terms, *filename, *last;
+    const char *totals, *match, *match_filtered, *insert, *remove, *terms, *filename, *last, *merge;
     struct {
-        const char *match, *match_filtered, *insert, *forget, *packed, *pack, *remove;
+        const char *match, *match_filtered, *insert, *forget, *packed, *pack, *remove, *merge;
     } languages;
+    const char *segments;
 };
 #define FTS_RANGE "BETWEEN ?1 << 12 AND (?1 << 12) + 4095"
 /* Whether the document of a row of `index` passes. */
@@ -52,19 +53,25 @@ struct fts_sqlite {
         .terms = "SELECT title, words, filename, folded FROM " fts " WHERE rowid " FTS_RANGE,                          \
         .filename = "SELECT filename FROM " documents " WHERE " id " = ?1",                                            \
         .last = "SELECT coalesce(max(rowid), 0) >> 12 FROM " fts,                                                      \
-        .languages = {                                                                                                 \
-            .match = "SELECT peel_collect_languages(" fts "_languages, ?2) FROM " fts "_languages WHERE " fts          \
-                     "_languages MATCH ?1",                                                                            \
-            .match_filtered = "SELECT peel_collect_languages(" fts "_languages, ?2) FROM " fts "_languages WHERE " fts \
-                              "_languages MATCH ?1" FTS_PASSES(fts "_languages", documents, id, by),                   \
-            .insert =                                                                                                  \
-                "INSERT INTO " fts "_languages (rowid, " FTS_LANGUAGE_COLUMNS ") VALUES (?, " FTS_LANGUAGE_VALUES ")", \
-            .forget = "INSERT INTO " fts "_languages (" fts "_languages, rowid, " FTS_LANGUAGE_COLUMNS                 \
-                      ") VALUES ('delete', ?, " FTS_LANGUAGE_VALUES ")",                                               \
-            .packed = "SELECT row, terms FROM " fts "_terms WHERE row " FTS_RANGE,                                     \
-            .pack = "INSERT INTO " fts "_terms (row, terms) VALUES (?1, ?2)",                                          \
-            .remove = "DELETE FROM " fts "_terms WHERE row " FTS_RANGE,                                                \
-        },                                                                                                             \
+        .merge = "INSERT INTO " fts " (" fts ", rank) VALUES ('merge', ?1)",                                           \
+        .languages =                                                                                                   \
+            {                                                                                                          \
+                .match = "SELECT peel_collect_languages(" fts "_languages, ?2) FROM " fts "_languages WHERE " fts      \
+                         "_languages MATCH ?1",                                                                        \
+                .match_filtered =                                                                                      \
+                    "SELECT peel_collect_languages(" fts "_languages, ?2) FROM " fts "_languages WHERE " fts           \
+                    "_languages MATCH ?1" FTS_PASSES(fts "_languages", documents, id, by),                             \
+                .insert = "INSERT INTO " fts "_languages (rowid, " FTS_LANGUAGE_COLUMNS                                \
+                          ") VALUES (?, " FTS_LANGUAGE_VALUES ")",                                                     \
+                .forget = "INSERT INTO " fts "_languages (" fts "_languages, rowid, " FTS_LANGUAGE_COLUMNS             \
+                          ") VALUES ('delete', ?, " FTS_LANGUAGE_VALUES ")",                                           \
+                .packed = "SELECT row, terms FROM " fts "_terms WHERE row " FTS_RANGE,                                 \
+                .pack = "INSERT INTO " fts "_terms (row, terms) VALUES (?1, ?2)",                                      \
+                .remove = "DELETE FROM " fts "_terms WHERE row " FTS_RANGE,                                            \
+                .merge = "INSERT INTO " fts "_languages (" fts "_languages, rank) VALUES ('merge', ?1)",               \
+            },                                                                                                         \
+        .segments = "SELECT max((SELECT count(DISTINCT segid) FROM " fts "_idx), "                                     \
+                    "(SELECT count(DISTINCT segid) FROM " fts "_languages_idx))",                                      \
     }
 
 /* As in fts.h. */
@@ -75,6 +82,8 @@ enum status fts_sqlite_same(struct db_conn *c, const struct fts_sqlite *t, int64
                             const struct sticker_terms *terms, bool *same, struct error *err) MUST_CHECK;
 enum status fts_sqlite_get(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct arena *a, bool *found,
                            struct sticker_terms *out, struct error *err) MUST_CHECK;
+enum status fts_sqlite_merge(struct db_conn *c, const struct fts_sqlite *t, bool first, bool *more,
+                             struct error *err) MUST_CHECK;
 enum status fts_sqlite_filenames(struct db_conn *c, const struct fts_sqlite *t, const int64_t *ids, size_t n,
                                  struct arena *a, const char **out, struct error *err) MUST_CHECK;
 enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct term_query *q,

@@ -10,6 +10,8 @@
 
 struct search_store {
     struct db *db;
+    bool merging;         /* search_store_tidy: the word index's segments */
+    int64_t merged_up_to; /* generation; 0: not since the store was opened */
 };
 
 extern const struct db_schema search_schema_sqlite, search_schema_postgres;

@@ -286,6 +286,49 @@ enum status search_store_lexical(struct search_store *s, const struct term_query
     return OK;
 }
 
+/* --- the word index --- */
+
+#define TIDY_SEGMENTS 4 /* as many cost next to nothing */
+
+struct merge_job {
+    bool first, more;
+};
+
+static enum status merge_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct merge_job *job = arg;
+    return fts_merge(c, &search_fts, job->first, &job->more, err);
+}
+
+static enum status is_untidy(struct search_store *s, int64_t newest, bool *untidy, struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    int64_t segments = 0, documents = 0;
+    enum status st = fts_segments(c, &search_fts, &segments, err);
+    db_reader_done(s->db, c);
+    if (st == OK)
+        st = search_store_count(s, &documents, err);
+    *untidy = segments > TIDY_SEGMENTS && (!s->merged_up_to || newest - s->merged_up_to > documents / 8);
+    return st;
+}
+
+enum status search_store_tidy(struct search_store *s, bool *more, struct error *err)
+{
+    int64_t newest;
+    struct merge_job job = {.first = !s->merging};
+    *more = s->merging;
+    enum status st = search_store_generation(s, &newest, err);
+    if (st == OK && !s->merging)
+        st = is_untidy(s, newest, more, err);
+    if (st != OK || !*more)
+        return st;
+    st = db_write(s->db, DB_FAST, merge_job, &job, err);
+    s->merging = *more = st == OK && job.more;
+    if (st == OK && !job.more)
+        s->merged_up_to = newest;
+    return st;
+}
+
 #define SELECT_LABELS(listed) "SELECT d.id, d.pack, d.rating, d.animated FROM documents d" listed
 
 enum status search_store_labels(struct search_store *s, search_store_label *label, void *ctx, struct error *err)

@@ -105,6 +105,11 @@ enum status search_store_lexical(struct search_store *s, const struct term_query
                                  struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
                                  struct error *err) MUST_CHECK;
 
+/* A step, of some milliseconds, of merging the segments of the word index that writing has left, so that searches find
+ * them in one place; to be called by one thread when nothing else is to be done, until there is no *more. There is not
+ * much to do while less than an eighth of the documents changed: merging writes the whole index anew. */
+enum status search_store_tidy(struct search_store *s, bool *more, struct error *err) MUST_CHECK;
+
 /* --- changes --- documents put or deleted, vectors stored or forgotten, by any process on this database. */
 struct search_change {
     int64_t generation;

@@ -847,6 +847,43 @@ static const char *found_by(struct suite *s, struct search_store *store, const s
     return all;
 }
 
+/* How many steps there are to do. */
+static unsigned tidy(struct suite *s, struct search_store *store)
+{
+    unsigned steps = 0;
+    for (bool more = true; more; steps += more)
+        assert_ok(s, search_store_tidy(store, &more, &s->err));
+    return steps;
+}
+
+static void tidying_changes_no_answer(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    struct term_query q = {.stems = (const char *const[]){"cat"}, .n_stems = 1, .language = LANGUAGE_en};
+    assert_int_equal(tidy(s, store), 0); /* an empty one is tidy */
+    for (int i = 0; i < 64; i++) {
+        char name[32], title[32];
+        snprintf(name, sizeof name, "sticker-%d", i);
+        snprintf(title, sizeof title, "%s n%d", i % 3 ? "cat" : "dog", i);
+        put(s, store, name, title, "else", "", NULL);
+    }
+    for (int i = 0; i < 64; i += 4) {
+        char name[32];
+        int64_t id;
+        snprintf(name, sizeof name, "sticker-%d", i);
+        assert_ok(s, search_store_delete(store, name, &id, &s->err));
+    }
+    const char *before = found_by(s, store, &q);
+    assert_true(strlen(before) > 300);
+    assert_int_equal(tidy(s, store) > 0, !getenv("PEEL_TEST_STORE_URL")); /* PostgreSQL's index has no segments */
+    assert_string_equal(found_by(s, store, &q), before);
+    put(s, store, "one-more", "cat", "else", "", NULL);
+    assert_int_equal(tidy(s, store), 0); /* too little changed */
+    assert_non_null(strstr(found_by(s, store, &q), "one-more"));
+    search_store_close(store);
+}
+
 static void traits_of_terms_count(void **state)
 {
     struct suite *s = *state;
@@ -898,6 +935,7 @@ int main(void)
         T(the_preferred_language_comes_first),
         T(a_beginning_never_outranks_the_whole_word),
         T(more_of_the_terms_rank_higher),
+        T(tidying_changes_no_answer),
         T(traits_of_terms_count),
         T(pages_are_stable),
         T(hostile_terms_find_what_they_say),
