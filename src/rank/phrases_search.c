@@ -97,10 +97,11 @@ static void add_hit(struct search *s, int64_t id)
 
 static void find_from(struct search *s, unsigned lowest)
 {
+    float least = lowest ? (float)lowest / (BUCKETS / 2) - 1 : nextafterf(NONE, 0);
     for (size_t k = 0; k < s->n_lists; k++) {
         const struct scanned *l = &s->lists[k];
         for (uint32_t i = 0; i < l->list->n; i++) {
-            if (l->scores[i] <= NONE || bucket_of(l->scores[i]) < lowest)
+            if (l->scores[i] < least)
                 continue;
             const struct phrase *phrase = &l->list->phrases[i];
             for (uint32_t d = 0; d < phrase->n; d++) {
@@ -113,11 +114,11 @@ static void find_from(struct search *s, unsigned lowest)
     }
 }
 
-/* Guesses that a document has four phrases among the best, and looks further down where it has more, or where few
+/* Guesses that a document has two phrases among the best, and looks further down where it has more, or where few
  * pass. */
 static void find_best(struct search *s)
 {
-    size_t most = s->q->most < s->p->n_documents ? s->q->most : s->p->n_documents, phrases = 4 * most;
+    size_t most = s->q->most < s->p->n_documents ? s->q->most : s->p->n_documents, phrases = 2 * most;
     unsigned lowest = lowest_bucket(s, phrases);
     for (find_from(s, lowest); s->n < most && lowest > 0; find_from(s, lowest))
         lowest = lowest_bucket(s, phrases *= 4);

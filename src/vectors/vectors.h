@@ -77,7 +77,8 @@ enum status vectors_refresh(struct vectors *v, struct error *err) MUST_CHECK;
 /* The vector of one id, copied to out[dim]. ERR_NOT_FOUND. */
 enum status vectors_get(struct vectors *v, int64_t id, float *out, struct error *err) MUST_CHECK;
 #define VECTORS_NO_SCORE (-2.0f)
-/* scores[n]: the inner product of a vector and that of each id; VECTORS_NO_SCORE for those that have none. */
+/* scores[n]: the inner product of a vector and that of each id, as int8 has it (to about 0.002 for those of length 1);
+ * VECTORS_NO_SCORE for those that have none. */
 enum status vectors_compare(struct vectors *v, const float *vector, const int64_t *ids, size_t n, float *scores,
                             struct error *err) MUST_CHECK;
 /* The best k, best first, ties by smaller id; in the arena. Exact in memory, nearly so by pgvector. */

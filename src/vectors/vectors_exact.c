@@ -183,6 +183,8 @@ static enum status exact_compare(struct vectors *v, const float *vector, const i
 {
     struct vectors_exact *ix = exact_of(v);
     (void)err;
+    _Alignas(SCAN_ALIGN) int8_t codes[VECTORS_MAX_DIM];
+    struct coded c = scan_quantize(vector, v->dim, ix->stride, codes);
     pthread_mutex_lock(&ix->write_lock);
     for (size_t i = 0; i < n; i++) {
         uint64_t row;
@@ -190,7 +192,10 @@ static enum status exact_compare(struct vectors *v, const float *vector, const i
         if (!id_map_get(&ix->ids, ids[i], &row))
             continue;
         const struct segment *s = table_segment(ix->table, row);
-        scores[i] = ix->kernels->dot_f32(vector, s->vectors + (row - s->base) * v->dim, v->dim);
+        int32_t dot;
+        row -= s->base;
+        ix->kernels->dot_i8(s->codes + row * ix->stride, &s->sum[row], 1, ix->stride, codes, 1, &dot);
+        scores[i] = (float)dot * (c.scale * s->scale[row]);
     }
     pthread_mutex_unlock(&ix->write_lock);
     return OK;
