@@ -72,7 +72,7 @@ static void compare_all(const struct meanings *x, const struct text_term *t, str
         float cosine = scale * x->words.scales[i] * (float)m->dots[i];
         alike[i] = x->stems[i] == stem ? 1 : cosine < LEAST_ALIKE ? 0 : cosine < MOST_ALIKE ? cosine : MOST_ALIKE;
     }
-    for (size_t i = 0; i < n_relations; i++) {
+    for (size_t i = 0; relations && i < n_relations; i++) {
         uint32_t at = related_entry(x, relations[i]);
         if (at)
             alike[at - 1] = fmaxf(alike[at - 1], LEXICON_STRENGTH(relations[i]));
@@ -148,7 +148,7 @@ enum status meanings_alike_term(const struct meanings *x, const struct text_term
             make_alike(m, alike[k].items[i].entry, PARTLY * alike[k].items[i].score);
     size_t n_relations = 0;
     const uint32_t *relations = word == LEXICON_NONE ? NULL : lexicon_relations(x->lexicon, word, &n_relations);
-    for (size_t i = 0; i < n_relations; i++) {
+    for (size_t i = 0; relations && i < n_relations; i++) {
         uint32_t at = related_entry(x, relations[i]);
         if (at)
             make_alike(m, at - 1, LEXICON_STRENGTH(relations[i]));
