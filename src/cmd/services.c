@@ -91,6 +91,8 @@ static void read_http_options(const struct config *cfg, const char *host, const 
         out->workers = (unsigned)config_int(cfg, "workers");
     out->max_queue = (size_t)config_int(cfg, "max-queue");
     out->max_connections = (unsigned)config_int(cfg, "max-connections");
+    out->client_connections = (unsigned)config_int(cfg, "client-connections");
+    out->hosts = config_string(cfg, "hosts");
     out->timeout_s = (unsigned)config_int(cfg, "request-timeout-s");
     out->slow_ms = (unsigned)config_int(cfg, "slow-request-ms");
     out->shed_ms = (unsigned)config_int(cfg, "shed-wait-ms");
@@ -155,12 +157,15 @@ int cmd_search_service(const struct config *cfg)
 #define LEG_WEIGHT(name, help) service.weights[LEG_##name] = config_number(cfg, #name "-weight");
     LEG_LIST(LEG_WEIGHT)
     read_http_options(cfg, "search-host", "search-port", &ready_fd, &service.http);
+    service.http.management_port = (uint16_t)config_int(cfg, "search-management-port");
     arena_init(&a, 1u << 16);
     enum status st = open_stop_fd(&service.http.stop_fd, &err);
     if (st == OK)
         st = read_languages(config_string(cfg, "sentence-languages"), &service.languages, &err);
     if (st == OK)
         st = cmd_make_data(cfg, &err);
+    if (st == OK)
+        st = cmd_search_token(cfg, false, &a, &service.http.token, &err);
     if (st == OK)
         st = cmd_bucket_s3(cfg, &a, &s3, &err);
     if (st == OK)
@@ -195,6 +200,7 @@ int cmd_sticker_service(const struct config *cfg)
     int ready_fd = (int)config_int(cfg, "ready-fd");
     struct sticker_service_config service = sticker_service_defaults();
     read_http_options(cfg, "host", "port", &ready_fd, &service.http);
+    service.http.management_port = (uint16_t)config_int(cfg, "management-port");
     service.http.cors_origins = config_string(cfg, "cors-origins");
     service.http.rate_limit = (unsigned)config_int(cfg, "rate-limit");
     service.http.rate_burst = (unsigned)config_int(cfg, "rate-burst");
@@ -225,6 +231,8 @@ int cmd_sticker_service(const struct config *cfg)
         st = cmd_database(cfg, "sticker", &a, &service.database, &err);
     if (st == OK)
         st = cache_folder(cfg, "thumbs", &a, &service.cache_dir, &err);
+    if (st == OK)
+        st = cmd_search_token(cfg, false, &a, &service.search_token, &err);
     if (st == OK)
         st = sticker_service_run(&service, &err);
     arena_free(&a);

@@ -11,16 +11,15 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "base/pool.h"
+#include "base/secret.h"
 #include "http/cors.h"
 #include "http/http_internal.h"
+#include "http/site.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #define HEAD_MAX    (64u << 10) /* more than a connection has memory for */
 #define MAX_DROPPED (1u << 20)  /* bytes read of a body that is too large, so that its sender sees the 413 */
@@ -44,9 +43,7 @@ struct call {
 };
 
 struct http_conn {
-    struct http_conn *prev, *next; /* under the server's lock */
-    int fd;
-    _Atomic int64_t head_since_us; /* since when a head is waited for; 0: it is complete */
+    struct http_link link;
     char client[INET6_ADDRSTRLEN];
     bool busy; /* `call` is under way */
     struct call call;
@@ -64,7 +61,7 @@ static void call_end(struct http_server *s, struct http_conn *conn)
         MHD_destroy_response(conn->call.res.body);
     buf_free(&conn->call.body);
     arena_reset(&conn->arena);
-    atomic_store_explicit(&conn->head_since_us, os_monotonic_us(), memory_order_relaxed);
+    atomic_store_explicit(&conn->link.head_since_us, os_monotonic_us(), memory_order_relaxed);
     atomic_fetch_sub(&s->in_flight, 1);
 }
 
@@ -74,31 +71,16 @@ static struct http_conn *conn_open(struct http_server *s, struct MHD_Connection 
     if (!conn)
         return NULL;
     arena_init(&conn->arena, HTTP_ARENA_MAX);
-    conn->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    conn->head_since_us = os_monotonic_us();
+    conn->link.fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     const struct sockaddr *peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-    if (peer && (peer->sa_family == AF_INET || peer->sa_family == AF_INET6))
-        (void)getnameinfo(peer, peer->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6),
-                          conn->client, sizeof conn->client, NULL, 0, NI_NUMERICHOST);
-    pthread_mutex_lock(&s->lock);
-    conn->next = s->conns;
-    if (conn->next)
-        conn->next->prev = conn;
-    s->conns = conn;
-    pthread_mutex_unlock(&s->lock);
+    (void)http_address_text(peer, conn->client);
+    http_link_add(s, &conn->link, peer);
     return conn;
 }
 
 static void conn_close(struct http_server *s, struct http_conn *conn)
 {
-    pthread_mutex_lock(&s->lock);
-    if (conn->prev)
-        conn->prev->next = conn->next;
-    else
-        s->conns = conn->next;
-    if (conn->next)
-        conn->next->prev = conn->prev;
-    pthread_mutex_unlock(&s->lock);
+    http_link_remove(s, &conn->link);
     call_end(s, conn);
     arena_free(&conn->arena);
     free(conn);
@@ -114,30 +96,6 @@ void http_on_connection(void *cls, struct MHD_Connection *connection, void **con
         conn_close(cls, *context);
         *context = NULL;
     }
-}
-
-void http_cut_slow_heads(struct http_server *s, int64_t before_us)
-{
-    pthread_mutex_lock(&s->lock);
-    for (struct http_conn *conn = s->conns; conn; conn = conn->next) {
-        int64_t since = atomic_load_explicit(&conn->head_since_us, memory_order_relaxed);
-        if (since && since < before_us)
-            shutdown(conn->fd, SHUT_RDWR); /* MHD sees the end and does the rest */
-    }
-    pthread_mutex_unlock(&s->lock);
-}
-
-bool http_end_idle(struct http_server *s, int64_t before_us)
-{
-    pthread_mutex_lock(&s->lock);
-    for (struct http_conn *conn = s->conns; conn; conn = conn->next) {
-        int64_t since = atomic_load_explicit(&conn->head_since_us, memory_order_relaxed);
-        if (since && since < before_us)
-            shutdown(conn->fd, SHUT_RD); /* what arrived before is read and answered, and then there is the end */
-    }
-    bool any = s->conns != NULL;
-    pthread_mutex_unlock(&s->lock);
-    return any;
 }
 
 /* --- one call --- */
@@ -248,16 +206,22 @@ static void refuse_for_now(struct call *c, const char *why)
     http_problem(&c->res, 503, "%s", why);
 }
 
+static bool is_urgent(const struct call *c)
+{
+    return c->route->flags & HTTP_URGENT;
+}
+
 static void call_work(void *arg)
 {
     struct call *c = arg;
     struct MHD_Connection *connection = c->connection;
     int64_t now_us = os_monotonic_us(), waited_us = now_us - c->queued_us;
     c->waited_us += waited_us;
-    metric_observe(&c->server->queue_times, waited_us);
+    if (!is_urgent(c))
+        metric_observe(&c->server->queue_times, waited_us);
     if (atomic_load_explicit(&c->server->hurried, memory_order_relaxed))
         refuse_for_now(c, "The service is stopping.");
-    else if (shed_refuses(&c->server->shed, now_us, waited_us))
+    else if (!is_urgent(c) && shed_refuses(&c->server->shed, now_us, waited_us))
         refuse_for_now(c, "Requests have to wait too long.");
     else if (c->state == ASKING)
         call_admit(c);
@@ -332,6 +296,33 @@ static bool refuse_by_rate(struct call *c)
     return true;
 }
 
+/* Requests that change something: from another site's page, or without the token. */
+static bool refuse_change(struct call *c, bool shared)
+{
+    struct http_server *s = c->server;
+    const char *token = call_header(c, "Authorization");
+    static const char bearer[] = "Bearer ";
+    if (c->req.method == HTTP_GET || !c->req.method)
+        return false;
+    if (!shared &&
+        site_is_foreign(call_header(c, "Sec-Fetch-Site"), call_header(c, "Origin"), call_header(c, "Host"))) {
+        http_problem(&c->res, 403, "This request comes from a page of another site.");
+        return true;
+    }
+    if (c->route->max_body && strncmp(c->req.path, "/api/", 5) == 0 &&
+        (call_header(c, "Origin") || call_header(c, "Sec-Fetch-Site")) &&
+        site_is_simple_type(call_header(c, "Content-Type"))) {
+        http_problem(&c->res, 415, "A page must send this with Content-Type: application/json.");
+        return true;
+    }
+    if (!s->options.token || (token && strncasecmp(token, bearer, sizeof bearer - 1) == 0 &&
+                              secret_equal(token + sizeof bearer - 1, s->options.token)))
+        return false;
+    http_header_add(&c->res, "WWW-Authenticate", "Bearer");
+    http_problem(&c->res, 401, token ? "The token is wrong." : "This needs a token: Authorization: Bearer TOKEN.");
+    return true;
+}
+
 /* What can be refused from the head alone is; true when an answer is ready. */
 static bool refuse_by_head(struct call *c, const char *method, const char *version)
 {
@@ -357,6 +348,11 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
     if (st != OK) {
         http_header_add(&c->res, "Connection", "close"); /* nobody knows where the next request would begin */
         http_problem(&c->res, st == ERR_UNSUPPORTED ? 501 : 400, "%s", err.message);
+        return true;
+    }
+    if (!site_is_ours(call_header(c, "Host"), s->options.hosts, s->only_here)) {
+        http_problem(&c->res, 421, "Host: \"%.200s\" is no name of this service; --hosts lists them.",
+                     call_header(c, "Host"));
         return true;
     }
     find_client(c);
@@ -388,6 +384,8 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
     case HTTP_MATCH:
         break;
     }
+    if (refuse_change(c, shared))
+        return true;
     const char *length = call_header(c, "Content-Length");
     if (length && strtoull(length, NULL, 10) > c->route->max_body) {
         http_problem(&c->res, 413, "The body is too large: %.20s bytes, at most %zu are allowed.", length,
@@ -417,7 +415,7 @@ static enum MHD_Result suspend(struct call *c, enum state state)
     c->state = state;
     c->queued_us = os_monotonic_us();
     MHD_suspend_connection(c->connection);
-    if (pool_submit(c->server->workers, call_work, c) != OK) {
+    if (pool_submit(is_urgent(c) ? c->server->urgent : c->server->workers, call_work, c) != OK) {
         refuse_for_now(c, "Too many requests are waiting.");
         MHD_resume_connection(c->connection);
     }
@@ -459,7 +457,7 @@ enum MHD_Result http_on_request(void *cls, struct MHD_Connection *connection, co
         return MHD_NO;
     struct call *c = &conn->call;
     if (!c->headed) {
-        atomic_store_explicit(&conn->head_since_us, 0, memory_order_relaxed);
+        atomic_store_explicit(&conn->link.head_since_us, 0, memory_order_relaxed);
         return take_head(c, method, version);
     }
     if (c->state == ANSWERED) { /* what still arrives of a refused body */

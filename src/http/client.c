@@ -11,9 +11,9 @@
 
 struct http_client {
     struct http_client_config cfg;
-    char *base_url;
-    pthread_mutex_t lock; /* guards all below */
-    CURL **idle;          /* [cfg.max_idle] handles, each with its kept-alive connection */
+    char *base_url, *authorization; /* the latter NULL without a token */
+    pthread_mutex_t lock;           /* guards all below */
+    CURL **idle;                    /* [cfg.max_idle] handles, each with its kept-alive connection */
     unsigned n_idle;
     unsigned failures; /* in a row */
     bool trial;        /* one call is probing an open breaker */
@@ -39,9 +39,16 @@ enum status http_client_open(const struct http_client_config *cfg, struct http_c
         c->base_url = strdup(cfg->base_url);
         c->idle = calloc(cfg->max_idle ? cfg->max_idle : 1, sizeof(CURL *));
     }
-    if (!c || !c->base_url || !c->idle) {
+    if (c && cfg->token) {
+        size_t size = strlen(cfg->token) + sizeof "Bearer ";
+        c->authorization = malloc(size);
+        if (c->authorization)
+            snprintf(c->authorization, size, "Bearer %s", cfg->token);
+    }
+    if (!c || !c->base_url || !c->idle || (cfg->token && !c->authorization)) {
         if (c) {
             free(c->base_url);
+            free(c->authorization);
             free(c->idle);
         }
         free(c);
@@ -64,6 +71,7 @@ void http_client_close(struct http_client *c)
     pthread_mutex_destroy(&c->lock);
     free(c->idle);
     free(c->base_url);
+    free(c->authorization);
     free(c);
 }
 
@@ -138,11 +146,12 @@ static void client_give_handle(struct http_client *c, CURL *h)
         curl_easy_cleanup(h);
 }
 
-static struct curl_slist *client_make_headers(const struct http_call *call)
+static struct curl_slist *client_make_headers(const struct http_client *c, const struct http_call *call)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:"); /* no 100-continue round trip */
     char line[600];
-    const char *const fields[][2] = {{"Content-Type", call->content_type},
+    const char *const fields[][2] = {{"Authorization", c->authorization},
+                                     {"Content-Type", call->content_type},
                                      {"X-Request-Id", call->request_id},
                                      {"traceparent", call->traceparent},
                                      {"tracestate", call->tracestate}};
@@ -160,7 +169,7 @@ static enum status transfer(struct http_client *c, CURL *h, const struct http_ca
                             struct buf *out, struct error *err)
 {
     char reason[CURL_ERROR_SIZE] = "";
-    struct curl_slist *headers = client_make_headers(call);
+    struct curl_slist *headers = client_make_headers(c, call);
     curl_easy_setopt(h, CURLOPT_URL, url);
     curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, call->method);
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");

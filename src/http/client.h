@@ -11,6 +11,7 @@
 struct http_client;
 struct http_client_config {
     const char *base_url; /* "http://127.0.0.1:8118", copied */
+    const char *token;    /* sent as "Authorization: Bearer"; copied; NULL: none */
     unsigned connect_timeout_ms;
     unsigned max_idle;         /* pooled handles kept */
     unsigned breaker_failures; /* 0 = no breaker */

@@ -65,7 +65,6 @@ void http_metrics_count(struct http_metrics *m, size_t route, unsigned method, i
 void http_metrics_write(const struct http_metrics *m, const char *prefix, struct buf *out);
 
 /* --- call.c: one connection, and the request that it carries at the moment --- */
-struct http_conn;
 /* MHD's callbacks; `cls` is the server. */
 void http_on_connection(void *cls, struct MHD_Connection *connection, void **context,
                         enum MHD_ConnectionNotificationCode what);
@@ -74,8 +73,35 @@ enum MHD_Result http_on_request(void *cls, struct MHD_Connection *connection, co
                                 const char *version, const char *data, size_t *size, void **context);
 void http_on_completed(void *cls, struct MHD_Connection *connection, void **context,
                        enum MHD_RequestTerminationCode why);
-/* Cuts the connections whose head began before `before_us` and is not complete yet. */
-void http_cut_slow_heads(struct http_server *s, int64_t before_us);
+
+/* --- conns.c: who may have a connection, and which are ended --- */
+struct http_link { /* a connection in the server's list */
+    struct http_link *prev, *next;
+    int fd;
+    uint64_t key;                  /* of its client */
+    bool ended;                    /* by us: MHD will close it */
+    _Atomic int64_t head_since_us; /* since when a head is waited for; 0: it is complete */
+    int64_t window_us;             /* of the watch on how fast an answer is read: its beginning, */
+    uint64_t taken;                /* and the bytes that the client had taken by then */
+};
+enum {
+    HTTP_REFUSED_CLIENT,    /* its address has as many as it may */
+    HTTP_REFUSED_FULL,      /* there are as many as there may be, all in use */
+    HTTP_ENDED_IDLE,        /* it waited for a request the longest, and somebody else needed one */
+    HTTP_ENDED_SLOW_HEAD,   /* its request does not come */
+    HTTP_ENDED_SLOW_READER, /* it does not take its answer */
+    HTTP_ENDED
+};
+struct http_refused {
+    uint64_t requests, conns[HTTP_ENDED];
+};
+enum MHD_Result http_on_accept(void *cls, const struct sockaddr *address, socklen_t len); /* MHD's; cls: the server */
+bool http_address_text(const struct sockaddr *address, char out[INET6_ADDRSTRLEN]);       /* "" and false: none */
+void http_link_add(struct http_server *s, struct http_link *link, const struct sockaddr *peer);
+void http_link_remove(struct http_server *s, struct http_link *link);
+struct worker;
+void http_watch(struct worker *w, void *server); /* a worker's work: ends the slow, and logs what was refused */
+void http_conns_metrics(struct http_server *s, struct buf *out);
 /* Ends the connections that have waited for a request since `before_us`, after any that has come already; false when
  * there are no connections any more. */
 bool http_end_idle(struct http_server *s, int64_t before_us);
@@ -83,7 +109,9 @@ bool http_end_idle(struct http_server *s, int64_t before_us);
 /* --- server.c --- */
 struct http_server {
     struct MHD_Daemon *daemon;
-    struct pool *workers;
+    struct pool *workers, *urgent;  /* the latter for HTTP_URGENT */
+    struct http_server *management; /* NULL: there is none; */
+    struct http_route *management_routes;
     struct http_metrics *metrics;
     const struct http_route *routes;
     size_t n_routes;
@@ -91,7 +119,8 @@ struct http_server {
     bool (*admit)(void *ctx, const struct http_request *req, struct http_response *res);
     char *metrics_prefix;
     struct trusted_proxies proxies;
-    struct http_options options; /* whose cors_origins is not NULL */
+    struct http_options options; /* whose cors_origins and hosts are not NULL */
+    bool only_here;              /* listens on this machine's own address, with no proxy in front */
     struct rate_limit *limit;    /* NULL: none */
     uint16_t port;
     int listen_fd;
@@ -104,7 +133,8 @@ struct http_server {
     struct shed shed;
     struct worker *watcher;
     pthread_mutex_t lock; /* guards `conns` */
-    struct http_conn *conns;
+    struct http_link *conns;
+    _Atomic uint64_t conns_ended[HTTP_ENDED];
 };
 
 #endif

@@ -1,5 +1,5 @@
-/* libmicrohttpd moves the bytes; this file starts and stops it, together with the workers and a watcher that cuts
- * connections whose head comes too slowly. What happens to a request is in call.c. */
+/* libmicrohttpd moves the bytes; this file starts and stops it, together with the workers and a watcher of the
+ * connections (conns.c). What happens to a request is in call.c. */
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/os.h"
@@ -7,6 +7,7 @@
 #include "base/worker.h"
 #include "http/cors.h"
 #include "http/http_internal.h"
+#include "http/site.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define URGENT_QUEUE 64     /* requests */
 #define HANDSHAKE_US 20000  /* handshakes that had begun end within this, or their clients see them fail */
 #define IDLE_US      500000 /* a connection idle for less may be about to send a request, whose answer ends it */
 
@@ -38,16 +40,14 @@ static void log_mhd(void *cls, const char *fmt, va_list args)
     size_t len = strlen(text);
     while (len && text[len - 1] == '\n')
         text[--len] = '\0';
-    log_debug("http: %s", text);
-}
-
-/* --- slow heads --- */
-
-static void watch_heads(struct worker *w, void *arg)
-{
-    struct http_server *s = arg;
-    while (worker_rest(w, 1000))
-        http_cut_slow_heads(s, os_monotonic_us() - (int64_t)s->options.timeout_s * HTTP_PATIENCE * 1000000);
+    /* of these there may be thousands a second */
+    static _Atomic int64_t told_us;
+    int64_t now_us = os_monotonic_us(), before_us = atomic_load(&told_us);
+    if (strstr(text, "accepting connection") && now_us - before_us > 1000000 &&
+        atomic_compare_exchange_strong(&told_us, &before_us, now_us))
+        log_warn("http: %s", text);
+    else
+        log_debug("http: %s", text);
 }
 
 /* --- listening --- */
@@ -120,7 +120,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_mhd, NULL}, /* first, so that it sees the others' complaints */
         {MHD_OPTION_LISTEN_SOCKET, s->listen_fd, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)o->max_connections, NULL},
+        /* ours is less: what we end takes a moment to be gone, and threads share MHD's evenly */
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(2 * o->max_connections + 64 * o->io_threads), NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)o->timeout_s, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, 32 << 10, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)http_on_connection, s},
@@ -130,8 +131,34 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
         {o->io_threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)o->io_threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                            http_on_request, s, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+                            http_on_accept, s, http_on_request, s, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+}
+
+/* A listener for those who run the service, which others cannot keep busy. */
+static enum status open_management(struct http_server *s, const struct http_server_config *cfg, struct error *err)
+{
+    struct http_route *routes = calloc(cfg->n_routes, sizeof *routes);
+    struct http_server_config own = {.http = {.host = cfg->http.host,
+                                              .port = cfg->http.management_port,
+                                              .listen_fd = -1,
+                                              .io_threads = 1,
+                                              .workers = 1,
+                                              .max_queue = URGENT_QUEUE,
+                                              .max_connections = cfg->http.max_connections,
+                                              .timeout_s = cfg->http.timeout_s},
+                                     .ctx = cfg->ctx,
+                                     .metrics_prefix = cfg->metrics_prefix};
+    if (!routes)
+        return err_no_memory(err, "the management listener");
+    for (size_t i = 0; i < cfg->n_routes; i++)
+        if (cfg->routes[i].flags & HTTP_URGENT)
+            routes[own.n_routes++] = cfg->routes[i];
+    own.routes = s->management_routes = routes;
+    enum status st = http_server_open(&own, &s->management, err);
+    if (st == OK)
+        log_info("management: listening on %s port %u", own.http.host, own.http.port);
+    return st;
 }
 
 enum status http_server_open(const struct http_server_config *cfg, struct http_server **out, struct error *err)
@@ -147,8 +174,8 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     s->admit = cfg->admit;
     s->options = cfg->http;
     const struct http_options *o = &s->options;
-    if (!o->cors_origins)
-        s->options.cors_origins = "";
+    s->options.cors_origins = o->cors_origins ? o->cors_origins : "";
+    s->options.hosts = o->hosts ? o->hosts : "";
     s->shed.target_us = (int64_t)o->shed_ms * 1000;
     s->listen_fd = o->listen_fd;
     s->own_socket = o->listen_fd < 0;
@@ -159,6 +186,9 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
         st = trusted_proxies_parse(o->trusted_proxies ? o->trusted_proxies : "", &s->proxies, err);
     if (st == OK)
         st = cors_check(o->cors_origins, err);
+    if (st == OK)
+        st = site_check_hosts(o->hosts, err);
+    s->only_here = s->proxies.n == 0 && o->host && (strncmp(o->host, "127.", 4) == 0 || strcmp(o->host, "::1") == 0);
     if (st == OK && o->rate_limit && o->rate_burst < HTTP_COSTLY_WEIGHT)
         st = err_set(err, ERR_INVALID, "rate-burst: expected at least %d, found %u", HTTP_COSTLY_WEIGHT, o->rate_burst);
     if (st == OK && o->rate_limit)
@@ -166,12 +196,16 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     if (st == OK)
         st = pool_open("http-worker", o->workers, o->max_queue, &s->workers, err);
     if (st == OK)
+        st = pool_open("http-urgent", 1, URGENT_QUEUE, &s->urgent, err);
+    if (st == OK)
         st = o->listen_fd >= 0 ? http_listen_port(o->listen_fd, &s->port, err)
                                : http_listen(o->host, o->port, &s->listen_fd, &s->port, err);
     if (st == OK)
-        st = worker_open("http-watch", watch_heads, s, &s->watcher, err);
+        st = worker_open("http-watch", http_watch, s, &s->watcher, err);
     if (st == OK && !(s->daemon = start_daemon(s)))
         st = err_set(err, ERR_IO, "cannot start the http server on port %u", s->port);
+    if (st == OK && o->management_port)
+        st = open_management(s, cfg, err);
     if (st != OK) {
         http_server_close(s, 0);
         return st;
@@ -232,6 +266,8 @@ void http_server_close(struct http_server *s, unsigned deadline_ms)
 {
     if (!s)
         return;
+    http_server_close(s->management, 0);
+    free(s->management_routes);
     int64_t deadline_us = os_monotonic_us() + (int64_t)deadline_ms * 1000;
     http_server_drain(s);
     if (s->daemon) {
@@ -242,10 +278,13 @@ void http_server_close(struct http_server *s, unsigned deadline_ms)
     atomic_store(&s->hurried, true);
     if (s->workers)
         pool_stop(s->workers); /* resumes what is still suspended */
+    if (s->urgent)
+        pool_stop(s->urgent);
     if (s->daemon)
         MHD_stop_daemon(s->daemon);
     worker_close(s->watcher);
     pool_close(s->workers);
+    pool_close(s->urgent);
     if (s->listen_fd >= 0)
         close(s->listen_fd);
     pthread_mutex_destroy(&s->lock);
@@ -262,6 +301,7 @@ void http_server_metrics(struct http_server *s, struct buf *out)
     http_metrics_write(s->metrics, p, out);
     snprintf(name, sizeof name, "%s_http_requests_in_flight", p);
     metric_one(out, name, "gauge", "Requests being read, handled or answered.", atomic_load(&s->in_flight));
+    http_conns_metrics(s, out);
     snprintf(name, sizeof name, "%s_http_queue_length", p);
     metric_one(out, name, "gauge", "Requests waiting for a worker.", (double)pool_queued(s->workers));
     snprintf(name, sizeof name, "%s_http_queue_duration_seconds", p);

@@ -4,7 +4,8 @@
  * Two kinds of threads: a few that move bytes (epoll) and a bounded pool that runs handlers, so a
  * handler may block on a database or a peer and no connection waits for another's. A full queue is
  * answered 503 with Retry-After. Routes marked HTTP_INLINE run on the byte-moving thread: only for
- * handlers that never block. Of routes marked HTTP_ADMITS the server's `admit` decides whether a request's body is read
+ * handlers that never block. Requests that change something are refused when they come from another site's page
+ * (site.h). Of routes marked HTTP_ADMITS the server's `admit` decides whether a request's body is read
  * at all: what takes large bodies from few people asks who they are first.
  *
  *     static void hello(void *ctx, const struct http_request *req, struct http_response *res)
@@ -27,8 +28,10 @@
 #include <sys/types.h>
 
 enum http_method { HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_DELETE = 8, HTTP_PATCH = 16 };
-/* HTTP_UNLIMITED: the rate limit does not count it; HTTP_COSTLY: counts as HTTP_COSTLY_WEIGHT requests there. */
-enum http_flags { HTTP_INLINE = 1, HTTP_ADMITS = 2, HTTP_UNLIMITED = 4, HTTP_COSTLY = 8 };
+/* HTTP_UNLIMITED: the rate limit does not count it; HTTP_COSTLY: counts as HTTP_COSTLY_WEIGHT requests there.
+ * HTTP_URGENT: for those who run the service; has a thread of its own, so it waits for no other request and is not
+ * refused when too many wait, and the management listener has it too. */
+enum http_flags { HTTP_INLINE = 1, HTTP_ADMITS = 2, HTTP_UNLIMITED = 4, HTTP_COSTLY = 8, HTTP_URGENT = 16 };
 #define HTTP_COSTLY_WEIGHT 10
 
 /* A decoded name/value pair; values may hold any bytes (also NUL): always use the length. */
@@ -74,18 +77,22 @@ struct http_route {
 
 /* What whoever runs a service chooses. Strings are borrowed for the server's life. */
 struct http_options {
-    const char *host;    /* numeric address, "0.0.0.0", "::"; ignored with listen_fd >= 0 */
-    uint16_t port;       /* 0 = any free port */
-    int listen_fd;       /* an already listening socket to use instead, or -1 */
-    unsigned io_threads; /* move bytes, 1.. */
-    unsigned workers;    /* run handlers, 1..256 */
-    size_t max_queue;    /* waiting requests before 503 */
-    unsigned max_connections;
+    const char *host;                /* numeric address, "0.0.0.0", "::"; ignored with listen_fd >= 0 */
+    uint16_t port;                   /* 0 = any free port */
+    int listen_fd;                   /* an already listening socket to use instead, or -1 */
+    unsigned io_threads;             /* move bytes, 1.. */
+    unsigned workers;                /* run handlers, 1..256 */
+    size_t max_queue;                /* waiting requests before 503 */
+    unsigned max_connections;        /* when all are in use, the longest idle one makes room for another */
+    unsigned client_connections;     /* of one address (IPv6: /64) that is no trusted proxy; 0: any number */
     unsigned shed_ms;                /* of waiting, see http/shed.h; 0: nobody is refused for it */
     unsigned slow_ms;                /* requests that take longer are logged as warnings; 0: none are */
     unsigned timeout_s;              /* idle or slow-sender time-out per connection */
     const char *trusted_proxies;     /* whose X-Forwarded-* are believed, "10.0.0.0/8,::1"; NULL: nobody's */
     const char *cors_origins;        /* see http/cors.h; NULL: none */
+    const char *hosts;               /* names it is asked by, see http/site.h; NULL: any */
+    const char *token;               /* what changes something needs "Authorization: Bearer" and this; NULL: nothing */
+    uint16_t management_port;        /* on `host`: a listener for HTTP_URGENT routes alone; 0: none */
     unsigned rate_limit, rate_burst; /* requests a second and at once of a client, and of a token; rate 0: any. */
     /* For http_server_serve: */
     int stop_fd;                             /* a descriptor that becomes readable when it is time to stop */

@@ -65,9 +65,9 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         {HTTP_GET, "/v1/models", handle_openai_models, 0, 0, "openai_models"},
         {HTTP_GET, "/v1/models/{id...}", handle_openai_model, 0, 0, "openai_model"},
         {HTTP_GET, "/api/status", handle_status, 0, 0, "status"},
-        {HTTP_GET, "/healthz", handle_healthz, HTTP_INLINE, 0, "healthz"},
-        {HTTP_GET, "/readyz", handle_readyz, 0, 0, "readyz"},
-        {HTTP_GET, "/metrics", handle_metrics, 0, 0, "metrics"},
+        {HTTP_GET, "/healthz", handle_healthz, HTTP_INLINE | HTTP_URGENT, 0, "healthz"},
+        {HTTP_GET, "/readyz", handle_readyz, HTTP_URGENT, 0, "readyz"},
+        {HTTP_GET, "/metrics", handle_metrics, HTTP_URGENT, 0, "metrics"},
     };
     unsigned readers = c->connections        ? c->connections
                        : o->workers + 2 < 64 ? o->workers + 2

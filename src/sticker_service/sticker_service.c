@@ -16,9 +16,9 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/analytics/export", handle_api_export, HTTP_COSTLY, 0, "export"},
     {HTTP_GET, "/api/counter/", handle_api_counter, HTTP_INLINE, 0, "counter"},
     {HTTP_GET, "/media/{filename}", handle_api_media, HTTP_UNLIMITED, 0, "media"},
-    {HTTP_GET, "/healthz", handle_api_healthz, HTTP_INLINE | HTTP_UNLIMITED, 0, "healthz"},
-    {HTTP_GET, "/readyz", handle_api_readyz, HTTP_UNLIMITED, 0, "readyz"},
-    {HTTP_GET, "/metrics", handle_api_metrics, HTTP_UNLIMITED, 0, "metrics"},
+    {HTTP_GET, "/healthz", handle_api_healthz, HTTP_INLINE | HTTP_UNLIMITED | HTTP_URGENT, 0, "healthz"},
+    {HTTP_GET, "/readyz", handle_api_readyz, HTTP_UNLIMITED | HTTP_URGENT, 0, "readyz"},
+    {HTTP_GET, "/metrics", handle_api_metrics, HTTP_UNLIMITED | HTTP_URGENT, 0, "metrics"},
     {HTTP_GET, "/", handle_gallery, 0, 0, "gallery"},
     {HTTP_GET, "/sticker/{filename}", handle_gallery_sticker, 0, 0, "gallery_sticker"},
     {HTTP_POST, "/vote", handle_gallery_vote, 0, GALLERY_VOTE, "gallery_vote"},
@@ -80,6 +80,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
 {
     const struct sticker_service_config *cfg = s->cfg;
     struct http_client_config search = {.base_url = cfg->search_url,
+                                        .token = cfg->search_token,
                                         .connect_timeout_ms = cfg->search_connect_ms,
                                         .max_idle = cfg->search_idle,
                                         .breaker_failures = cfg->breaker_failures,

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/os.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -287,6 +288,172 @@ static void too_many_of_something(void **state)
     buf_free(&b);
 }
 
+/* What a page of another site makes a browser send, and what its own name resolved to this machine. */
+static void pages_of_others_change_nothing(void **state)
+{
+    static const struct exchange exchanges[] = {
+        {.request = "POST /echo HTTP/1.1\r\n" LAST "Sec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n\r\n",
+         .status = "403",
+         .holds = {"page of another site"}},
+        {.request = "POST /echo HTTP/1.1\r\n" LAST "Sec-Fetch-Site: same-site\r\nContent-Length: 0\r\n\r\n",
+         .status = "403"},
+        {.request = "POST /echo HTTP/1.1\r\n" LAST "Origin: https://x.example\r\nContent-Length: 0\r\n\r\n",
+         .status = "403"},
+        {.request = "POST /echo HTTP/1.1\r\n" LAST "Origin: null\r\nContent-Length: 0\r\n\r\n", .status = "403"},
+        {.request = "DELETE /things HTTP/1.1\r\n" LAST "Origin: https://x.example\r\n\r\n", .status = "403"},
+        {.request = "POST /echo HTTP/1.1\r\n" LAST "Origin: http://x\r\nContent-Length: 0\r\n\r\n", .status = "200"},
+        {.request = "POST /echo HTTP/1.1\r\n" LAST "Sec-Fetch-Site: none\r\nContent-Length: 0\r\n\r\n",
+         .status = "200"},
+        {.request = "GET /params HTTP/1.1\r\n" LAST "Sec-Fetch-Site: cross-site\r\n\r\n", .status = "200"},
+        {.request = "GET /params HTTP/1.1\r\nHost: rebind.example\r\nConnection: close\r\n\r\n",
+         .status = "421",
+         .holds = {"\\\"rebind.example\\\" is no name of this service"}},
+        {.request = "GET /params HTTP/1.1\r\nHost: 192.0.2.1.example:80\r\nConnection: close\r\n\r\n", .status = "421"},
+        {.request = "GET /params HTTP/1.1\r\nHost: 192.0.2.1:80\r\nConnection: close\r\n\r\n", .status = "200"},
+        {.request = "GET /params HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\n", .status = "200"},
+        {.request = "GET /params HTTP/1.1\r\nHost: a.LOCALHOST.:80\r\nConnection: close\r\n\r\n", .status = "200"},
+    };
+    for (size_t i = 0; i < sizeof exchanges / sizeof *exchanges; i++)
+        check(*state, &exchanges[i]);
+}
+
+static void changes_need_the_token(void **state)
+{
+    (void)state;
+    static const struct exchange exchanges[] = {
+        {.request = "GET /params HTTP/1.1\r\n" LAST "\r\n", .status = "200"},
+        {.request = "DELETE /things HTTP/1.1\r\n" LAST "\r\n",
+         .status = "401",
+         .holds = {"WWW-Authenticate: Bearer", "needs a token"}},
+        {.request = "DELETE /things HTTP/1.1\r\n" LAST "Authorization: Bearer sesam2\r\n\r\n",
+         .status = "401",
+         .holds = {"wrong"}},
+        {.request = "DELETE /things HTTP/1.1\r\n" LAST "Authorization: sesame\r\n\r\n", .status = "401"},
+        {.request = "DELETE /things HTTP/1.1\r\n" LAST "Authorization: Bearer sesame\r\n\r\n", .status = "200"},
+        {.request = "DELETE /things HTTP/1.1\r\nHost: stickers.example:8000\r\nConnection: close\r\n"
+                    "Authorization: bearer sesame\r\n\r\n",
+         .status = "200"},
+    };
+    struct http_server *s = peer_open((struct http_server_config){.routes = routes,
+                                                                  .n_routes = sizeof routes / sizeof *routes,
+                                                                  .http.hosts = "a.example, Stickers.example",
+                                                                  .http.token = "sesame"});
+    for (size_t i = 0; i < sizeof exchanges / sizeof *exchanges; i++)
+        check(s, &exchanges[i]);
+    http_server_close(s, 1000);
+}
+
+/* True when the server still answers on the connection. */
+static bool answers(int fd)
+{
+    static const char request[] = "GET /things/a HTTP/1.1\r\n" HOST "\r\n";
+    char answer[1024];
+    if (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) != (ssize_t)(sizeof request - 1))
+        return false;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 5000) > 0 && recv(fd, answer, sizeof answer, 0) > 0;
+}
+
+static size_t ended_for(struct http_server *s, const char *reason)
+{
+    struct buf metrics;
+    char wanted[128];
+    buf_init(&metrics, 1u << 20);
+    http_server_metrics(s, &metrics);
+    snprintf(wanted, sizeof wanted, "test_http_connections_ended_total{reason=\"%s\"} ", reason);
+    const char *at = strstr(buf_str(&metrics), wanted);
+    assert_non_null(at);
+    size_t n = strtoul(at + strlen(wanted), NULL, 10);
+    buf_free(&metrics);
+    return n;
+}
+
+/* 32 connections at most: those that do nothing make room, the longest idle one first. */
+static void idle_connections_make_room(void **state)
+{
+    struct http_server *s = *state;
+    int fd[80];
+    for (size_t i = 0; i < 80; i++) {
+        fd[i] = peer_connect(s);
+        if (i % 8 == 7)
+            assert_true(answers(fd[i])); /* so that they were accepted in this order */
+    }
+    assert_true(answers(fd[79]));
+    assert_false(answers(fd[0]));
+    assert_true(ended_for(s, "idle") >= 40);
+    assert_int_equal(ended_for(s, "full"), 0);
+    for (size_t i = 0; i < 80; i++)
+        close(fd[i]);
+}
+
+static void one_client_has_only_so_many(void **state)
+{
+    (void)state;
+    struct http_server *s = peer_open((struct http_server_config){
+        .routes = routes, .n_routes = sizeof routes / sizeof *routes, .http.client_connections = 5});
+    int fd[8];
+    size_t n = 0;
+    for (size_t i = 0; i < 8; i++) {
+        fd[i] = peer_connect(s);
+        n += answers(fd[i]);
+    }
+    assert_int_equal(n, 5);
+    assert_int_equal(ended_for(s, "client_has_enough"), 3);
+    close(fd[0]);
+    usleep(200000);
+    int again = peer_connect(s);
+    assert_true(answers(again));
+    close(again);
+    for (size_t i = 1; i < 8; i++)
+        close(fd[i]);
+    http_server_close(s, 1000);
+    s = peer_open((struct http_server_config){.routes = routes,
+                                              .n_routes = sizeof routes / sizeof *routes,
+                                              .http.client_connections = 5,
+                                              .http.trusted_proxies = "127.0.0.0/8"});
+    for (size_t i = 0; i < 8; i++) {
+        fd[i] = peer_connect(s);
+        assert_true(answers(fd[i])); /* a proxy speaks for many */
+    }
+    for (size_t i = 0; i < 8; i++)
+        close(fd[i]);
+    http_server_close(s, 1000);
+}
+
+static void large(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    (void)ctx, (void)req;
+    static char data[16u << 20];
+    http_body_static(res, 200, "text/plain", data, sizeof data);
+}
+
+/* A client that takes a little now and then is cut, one that takes its time but takes enough is not. */
+static void slow_readers_are_cut(void **state)
+{
+    (void)state;
+    static const struct http_route large_routes[] = {{HTTP_GET, "/large/", large, 0, 0, "large"}};
+    static const char request[] = "GET /large HTTP/1.1\r\n" HOST "\r\n";
+    struct http_server *s =
+        peer_open((struct http_server_config){.routes = large_routes, .n_routes = 1, .http.timeout_s = 4});
+    int slow = peer_connect(s), steady = peer_connect(s), small = 1;
+    char piece[4096];
+    setsockopt(slow, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    peer_send(slow, request, sizeof request - 1);
+    peer_send(steady, request, sizeof request - 1);
+    for (int i = 0; i < 150 && ended_for(s, "slow_reader") == 0; i++) {
+        (void)!recv(slow, piece, 90, MSG_DONTWAIT);
+        for (int k = 0; k < 16; k++)
+            (void)!recv(steady, piece, sizeof piece, MSG_DONTWAIT);
+        usleep(100000);
+    }
+    assert_int_equal(ended_for(s, "slow_reader"), 1);
+    ssize_t n = recv(steady, piece, sizeof piece, MSG_DONTWAIT);
+    assert_true(n > 0 || (n < 0 && errno == EAGAIN));
+    close(slow);
+    close(steady);
+    http_server_close(s, 1000);
+}
+
 static void broken_streams_are_cut(void **state)
 {
     char answer[4096];
@@ -450,6 +617,11 @@ int main(void)
                                        T(served),
                                        T(refused),
                                        T(too_many_of_something),
+                                       T(pages_of_others_change_nothing),
+                                       T(changes_need_the_token),
+                                       T(idle_connections_make_room),
+                                       T(one_client_has_only_so_many),
+                                       T(slow_readers_are_cut),
                                        T(broken_streams_are_cut),
                                        cmocka_unit_test(drips_are_cut),
                                        cmocka_unit_test(a_full_queue_is_said),
