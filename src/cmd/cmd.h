@@ -66,6 +66,10 @@ enum status cmd_database(const struct config *cfg, const char *which, struct are
 enum status cmd_open_stickers(const struct config *cfg, unsigned connections, struct sticker_store **out,
                               struct error *err) MUST_CHECK;
 enum status cmd_make_data(const struct config *cfg, struct error *err) MUST_CHECK;
+/* The token that SearchService wants to see of those who change something: --search-token, else what is in the file
+ * search.token of the data folder, which `peel serve` made (with `make`: makes it). NULL: none. In the arena. */
+enum status cmd_search_token(const struct config *cfg, bool make, struct arena *a, const char **token,
+                             struct error *err) MUST_CHECK;
 /* How the options say that S3 is reached. Strings live as long as the config and the arena. */
 enum status cmd_bucket_s3(const struct config *cfg, struct arena *a, struct bucket_s3 *out,
                           struct error *err) MUST_CHECK;

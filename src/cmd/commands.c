@@ -1,14 +1,17 @@
 /* The table of subcommands, and what they have in common. */
 #include "base/log.h"
 #include "base/os.h"
+#include "base/secret.h"
 #include "cmd/cmd.h"
 #include "web/html.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 const struct command commands[] = {
     {"counter", "", 0, 0, cmd_counter, "How often a digit is written in 1..n"},
@@ -100,6 +103,57 @@ enum status cmd_make_data(const struct config *cfg, struct error *err)
     if (st == OK && fresh && chmod(data, 0750) != 0) /* password hashes will be in it */
         st = err_errno(err, "cannot set the mode of %s", data);
     return st;
+}
+
+#define SEARCH_TOKEN_LEN 48u /* 240 random bits */
+
+static enum status make_search_token(const char *path, struct error *err)
+{
+    char text[SEARCH_TOKEN_LEN + 1], tmp[PATH_MAX];
+    int fd;
+    enum status st = os_open_beside(path, ".search.token-", tmp, &fd, err);
+    if (st != OK)
+        return st;
+    secret_random_text(text, SEARCH_TOKEN_LEN);
+    st = os_write_all(fd, tmp, text, SEARCH_TOKEN_LEN, err);
+    close(fd);
+    if (st == OK && rename(tmp, path) != 0)
+        st = err_errno(err, "cannot rename %s to %s", tmp, path);
+    if (st != OK)
+        unlink(tmp);
+    return st;
+}
+
+enum status cmd_search_token(const struct config *cfg, bool make, struct arena *a, const char **token,
+                             struct error *err)
+{
+    *token = NULL;
+    if (config_is_set(cfg, "search-token")) {
+        *token = config_string(cfg, "search-token");
+        return OK;
+    }
+    const char *path = arena_printf(a, "%s/search.token", config_string(cfg, "data"));
+    char *text = arena_alloc(a, SEARCH_TOKEN_LEN + 2);
+    if (!path || !text)
+        return err_no_memory(err, "the token of SearchService");
+    if (make && access(path, F_OK) != 0) {
+        enum status st = make_search_token(path, err);
+        if (st != OK)
+            return st;
+    }
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return errno == ENOENT ? OK : err_errno(err, "cannot read %s", path);
+    size_t n = fread(text, 1, SEARCH_TOKEN_LEN + 1, f);
+    fclose(f);
+    text[n] = '\0';
+    text[strcspn(text, "\r\n")] = '\0';
+    if (strlen(text) != SEARCH_TOKEN_LEN)
+        return err_set(err, ERR_INVALID,
+                       "%s: expected a token of %u characters; remove the file to have a new one made", path,
+                       SEARCH_TOKEN_LEN);
+    *token = text;
+    return OK;
 }
 
 enum status cmd_database(const struct config *cfg, const char *which, struct arena *a, const char **url,

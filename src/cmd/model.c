@@ -230,11 +230,16 @@ static enum status use_by_service(const struct config *cfg, const char *id, stru
 {
     struct http_client *client;
     struct http_client_config cc = {.base_url = config_string(cfg, "search-url"), .connect_timeout_ms = 500};
+    struct arena a;
     struct buf answer;
     int http = 0;
     char body[LIBRARY_MAX_ID + 32];
     buf_init(&answer, 64 << 10);
-    enum status st = http_client_open(&cc, &client, err);
+    arena_init(&a, 8192);
+    enum status st = cmd_search_token(cfg, false, &a, &cc.token, err);
+    if (st == OK)
+        st = http_client_open(&cc, &client, err);
+    arena_free(&a);
     if (st != OK)
         return st;
     snprintf(body, sizeof body, "{\"id\":\"%s\"}", id); /* an id needs no escaping: hub_dir_name checked it */

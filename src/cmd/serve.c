@@ -260,6 +260,8 @@ int cmd_serve(const struct config *cfg)
     if (st == OK)
         st = serve_ensure_admin(cfg, &err); /* before the signals are blocked: it starts threads of its own, briefly */
     if (st == OK)
+        st = cmd_search_token(cfg, true, &s.arena, &(const char *){NULL}, &err); /* the services read it from there */
+    if (st == OK)
         st = open_signals(&s, &err);
     while (st == OK && (!s.stopping || anything_runs(&s))) {
         start_due(&s);

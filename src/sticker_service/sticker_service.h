@@ -31,6 +31,7 @@ struct sticker_service_config {
     uint64_t cache_bytes;       /* the most that thumbnails may take there */
 
     const char *search_url;      /* SearchService, "http://127.0.0.1:8118" */
+    const char *search_token;    /* what it wants to see; NULL: nothing */
     unsigned search_deadline_ms; /* within which a search is answered, degraded if need be */
     unsigned search_connect_ms;
     unsigned search_idle;      /* pooled connections */

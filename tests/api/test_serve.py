@@ -101,6 +101,36 @@ class Serve(unittest.TestCase):
 
     # --- services that die ---
 
+    def test_search_service_changes_nothing_without_the_token(self):
+        self.start()
+        path = pathlib.Path(self.system.data, "search.token")
+        token = path.read_text()
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        self.assertRegex(token, "^[a-z0-9]{48}$")
+
+        def forget(**headers):
+            headers = {name.replace("_", "-"): value for name, value in headers.items()}
+            return request(self.search_port, "POST", "/api/models/forget", b'{"id": "none"}', headers).status
+
+        self.assertEqual(forget(), 401)
+        self.assertEqual(forget(Authorization="Bearer " + token[:-1] + "!"), 401)
+        self.assertEqual(forget(Authorization="Bearer " + token), 204)
+        self.assertEqual(forget(Authorization="Bearer " + token, Origin="https://evil.example"), 403)
+        self.assertEqual(forget(Authorization="Bearer " + token, Sec_Fetch_Site="cross-site"), 403)
+        self.assertEqual(forget(Authorization="Bearer " + token, Sec_Fetch_Site="same-origin", Content_Type="text/plain"), 415)
+        self.assertEqual(forget(Authorization="Bearer " + token, Host="rebind.example"), 421)
+        self.assertEqual(request(self.search_port, "GET", "/api/search/?query=cat").status, 200)
+
+    def test_management_has_a_listener_of_its_own(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.start("--management-port", str(port))
+        for path in ("/healthz", "/readyz", "/metrics", "/metrics/"):
+            self.assertEqual(request(port, "GET", path).status, 200, path)
+        for path in ("/", "/api/search/?query=cat", "/admin/"):
+            self.assertEqual(request(port, "GET", path).status, 404, path)
+
     def test_killed_services_come_back_and_no_connection_is_refused(self):
         serve = self.start()
         refused, answered, stop = [], [0], threading.Event()
