@@ -1,4 +1,4 @@
-/* peel import [--pack NAME]... [FILE|FOLDER]... */
+/* peel import [--update] [--pack NAME]... [FILE|FOLDER]... */
 #include "cmd/import.h"
 
 #include "base/utf8.h"
@@ -91,7 +91,9 @@ static void import_report(const struct import_list *l, bool complete)
         fprintf(stderr, "... and %zu more\n", l->failed - l->n_failures);
     printf("%zu added, %zu skipped (already there), %zu failed", l->added, l->skipped, l->failed);
     if (l->updated)
-        printf("; %zu given more words", l->updated);
+        printf("; %zu of these updated", l->updated);
+    if (l->outdated)
+        printf("; %zu of these differ from stickers.csv: --update changes them", l->outdated);
     if (l->ignored)
         printf("; %zu other files left alone", l->ignored);
     puts(complete ? "" : "; stopped, the same command continues");
@@ -120,7 +122,7 @@ static enum status find_all(const struct config *cfg, struct import_list *list, 
 
 static enum status import(const struct config *cfg, struct import_list *list, struct error *err)
 {
-    struct import_run run = {.stopped = import_stopped, .progress = import_show};
+    struct import_run run = {.stopped = import_stopped, .progress = import_show, .update = config_bool(cfg, "update")};
     struct progress progress;
     struct bucket_s3 s3;
     int fd = -1;

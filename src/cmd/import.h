@@ -1,6 +1,7 @@
 /* import.h: pictures into the sticker database and the bucket, in three steps: what there is to import
  * (import_find.c for files and folders, packs.h for packs), the work itself (import_run.c, with
- * import_words.c for keywords of several sources), and the command around them (import.c).
+ * import_words.c for keywords of several sources and import_update.c for --update), and the command around them
+ * (import.c).
  *
  * A batch's files reach the disk before its rows do, and each sticker is a row or is not there: after a
  * crash at any point the same command completes the work. */
@@ -28,6 +29,7 @@ struct import_item {
     size_t len;                        /* bytes; of a file, what it had when it was found */
     const char *filename;              /* its name in Peel; of a file, the last part of `path` */
     struct sticker sticker;            /* what is said of it; what the picture says is not known yet */
+    bool title_said, rating_said;      /* in the first row of stickers.csv */
     bool animated_said;                /* also sticker.animated, which else is as the picture is */
     const struct sticker_words *parts; /* [n_parts] of a pack: what sticker.words were merged from */
     size_t n_parts;
@@ -46,7 +48,8 @@ struct import_list {
     size_t n, cap;
     size_t ignored; /* files whose names are not those of pictures */
     size_t added, skipped, failed;
-    size_t updated;                  /* of those skipped: given more words */
+    size_t updated;                  /* of those skipped: changed, by new words of a pack or by --update */
+    size_t outdated;                 /* of those skipped: stickers.csv says something else than the sticker has */
     struct import_failure *failures; /* [n_failures]; of many failures only the first are kept */
     size_t n_failures;
 };
@@ -76,10 +79,16 @@ enum status import_made_words(const struct sticker_words *parts, size_t n, const
  * codes are little words, am, is, it, my, no, so. In the arena; NULL: no memory. */
 const char *import_words_without_region(const char *emoji, const char *words, struct arena *a) MUST_CHECK;
 
+/* Changes *s, which is there already, to what stickers.csv says of it (import_update.c); *changed: whether that differs
+ * from what it had. New lists are in the arena. ERR_NO_MEMORY. */
+enum status import_update_sticker(const struct import_item *item, struct arena *a, struct sticker *s, bool *changed,
+                                  struct error *err) MUST_CHECK;
+
 struct import_run {
     struct sticker_store *store;
     struct bucket *bucket;
     struct pool *pool;          /* NULL: one thread */
+    bool update;                /* also change stickers that are there to what stickers.csv says */
     bool (*stopped)(void *ctx); /* asked often, from any thread; what was begun is finished */
     void (*progress)(void *ctx, size_t done, size_t total); /* from the calling thread */
     void *ctx;

@@ -313,6 +313,8 @@ static enum status add_file(struct walk *w, const char *path, const struct stat 
                                            .animated = strcasecmp(cells[ANIMATED], "true") == 0,
                                            .words = words,
                                            .n_words = n},
+                               .title_said = n && *found[0].cells[TITLE],
+                               .rating_said = *cells[RATING],
                                .animated_said = *cells[ANIMATED],
                                .follow = follow};
     (void)read_rating(cells[RATING], &item.sticker.rating); /* it was checked with its row */

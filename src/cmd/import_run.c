@@ -1,7 +1,7 @@
 /* A batch goes through five steps: all files are read and hashed (in parallel); names are compared with
  * the database and within the batch; new pictures are decoded, as proof that they can be, and written to
  * the bucket (in parallel); one sync of the bucket, then one transaction makes them stickers; those that were
- * there already get the words that they lack. */
+ * there already get the words that they lack, and with --update what stickers.csv says. */
 #include "cmd/import.h"
 #include "sticker_service/picture.h"
 #include "text/text.h"
@@ -185,7 +185,7 @@ static enum status add_rows(struct batch *b, size_t *added, struct error *err)
     return err_set(err, ERR_CONFLICT, "stickers of the same names are being added by others again and again");
 }
 
-/* --- step 5: more words for those that were there --- */
+/* --- step 5: changes to those that were there --- */
 
 static const struct sticker_words *find_list(const struct sticker_words *words, size_t n, const char *language)
 {
@@ -229,19 +229,37 @@ static enum status merge_words(const struct import_item *item, struct arena *a, 
     return OK;
 }
 
+/* What became of the stickers that were there already. */
+struct changes {
+    size_t updated, outdated; /* as in struct import_list */
+};
+
+/* Makes of *s what this import wants it to be; *wanted: whether that is something else, and is to be written. */
+static enum status change_sticker(struct batch *b, const struct import_item *item, struct sticker *s,
+                                  struct changes *out, bool *wanted, struct error *err)
+{
+    enum status st = item->parts ? merge_words(item, &b->arena, s, wanted, err)
+                                 : import_update_sticker(item, &b->arena, s, wanted, err);
+    if (st == OK && *wanted && !item->parts && !b->run->update) {
+        out->outdated++;
+        *wanted = false;
+    }
+    return st;
+}
+
 /* An edit in the moment between reading and writing wins: the next import sees to the rest. */
-static enum status add_languages(struct batch *b, size_t *updated, struct error *err)
+static enum status change_those_there(struct batch *b, struct changes *out, struct error *err)
 {
     struct sticker stickers[BATCH];
     struct sticker_terms terms[BATCH];
     size_t n = 0;
     enum status st = OK;
-    *updated = 0;
+    *out = (struct changes){0};
     arena_reset(&b->arena);
     for (size_t i = 0; i < b->n && st == OK; i++) {
         const struct work *w = &b->items[i];
-        bool changed;
-        if (w->stage != SKIPPED || !w->item->parts)
+        bool wanted = false;
+        if (w->stage != SKIPPED)
             continue;
         st = sticker_store_get(b->run->store, w->item->filename, &b->arena, &stickers[n], err);
         if (st == ERR_NOT_FOUND) { /* deleted just now */
@@ -249,18 +267,19 @@ static enum status add_languages(struct batch *b, size_t *updated, struct error 
             continue;
         }
         if (st == OK)
-            st = merge_words(w->item, &b->arena, &stickers[n], &changed, err);
-        if (st != OK || !changed)
+            st = change_sticker(b, w->item, &stickers[n], out, &wanted, err);
+        if (st != OK || !wanted)
             continue;
         const struct sticker *s = &stickers[n];
         st = text_sticker_terms(s->title, s->filename, s->words, s->n_words, &b->arena, &terms[n++], err);
     }
-    return st == OK && n ? sticker_store_update_unmodified(b->run->store, stickers, terms, n, updated, err) : st;
+    return st == OK && n ? sticker_store_update_unmodified(b->run->store, stickers, terms, n, &out->updated, err) : st;
 }
 
-static enum status import_run_batch(struct batch *b, size_t *added, size_t *updated, struct error *err)
+static enum status import_run_batch(struct batch *b, size_t *added, struct changes *changes, struct error *err)
 {
-    *added = *updated = 0;
+    *added = 0;
+    *changes = (struct changes){0};
     pool_for(b->run->pool, b->n, read_one, b);
     enum status st = import_compare(b, READ, err);
     if (st != OK)
@@ -277,13 +296,14 @@ static enum status import_run_batch(struct batch *b, size_t *added, size_t *upda
     st = wrote ? bucket_sync(b->run->bucket, err) : OK;
     if (st == OK)
         st = add_rows(b, added, err);
-    return st == OK ? add_languages(b, updated, err) : st;
+    return st == OK ? change_those_there(b, changes, err) : st;
 }
 
-static void import_settle(struct batch *b, size_t added, size_t updated, struct import_list *list)
+static void import_settle(struct batch *b, size_t added, const struct changes *changes, struct import_list *list)
 {
     list->added += added;
-    list->updated += updated;
+    list->updated += changes->updated;
+    list->outdated += changes->outdated;
     for (size_t i = 0; i < b->n; i++) {
         struct work *w = &b->items[i];
         list->skipped += w->stage == SKIPPED;
@@ -303,7 +323,8 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
     arena_init(&b->arena, BATCH_ARENA);
     bucket_tidy(run->bucket, "media");
     for (size_t next = 0; st == OK && next < list->n;) {
-        size_t bytes = 0, added, updated;
+        size_t bytes = 0, added;
+        struct changes changes;
         memset(b->items, 0, sizeof b->items);
         for (b->n = 0; b->n < BATCH && next < list->n; b->n++, next++) {
             bytes += list->items[next].len;
@@ -314,9 +335,9 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
         if (import_run_stopped(run))
             st = err_set(err, ERR_CANCELLED, "stopped");
         else
-            st = import_run_batch(b, &added, &updated, err);
+            st = import_run_batch(b, &added, &changes, err);
         if (st == OK)
-            import_settle(b, added, updated, list);
+            import_settle(b, added, &changes, list);
         else
             for (size_t i = 0; i < b->n; i++)
                 free(b->items[i].owned);

@@ -206,6 +206,8 @@ const struct option config_options[] = {
     {"pack", OPTION_LIST, NULL, 1, 200, "NAME", " import ", 0, NULL, NULL,
      "A sticker pack to download and import, with words from Unicode CLDR, emojilib and emojibase: openmoji or "
      "fluent3d; may be given several times"},
+    {"update", OPTION_BOOL, "false", 0, 0, "", " import ", 0, NULL, NULL,
+     "Change stickers that are already there to what stickers.csv says"},
     {"npm-registry", OPTION_STRING, NULL, 8, 250, "URL", " import words ", 0, "npm_config_registry", NULL,
      "Registry that packs come from where the npm command is absent"},
     {"format", OPTION_ENUM, "csv", 0, 0, "csv|ndjson", " export ", 0, NULL, NULL, "Format of the export"},
