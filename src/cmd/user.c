@@ -23,6 +23,22 @@ static enum status new_password_hash(const struct config *cfg, char hash[SECRET_
     return st;
 }
 
+/* May read what people searched for and how they voted, in the API and the admin pages, and nothing else. */
+#define ANALYTICS_GROUP       "analytics"
+#define ANALYTICS_PERMISSIONS "dashboard.view queries.view scores.view"
+
+static enum status create_analyst(const struct verb_call *call, const struct user *user, struct error *err)
+{
+    const char *permissions;
+    if (user->is_staff)
+        return err_set(err, ERR_INVALID, "--analytics is for users without --staff or --superuser, who may read it");
+    enum status st = sticker_store_user_add_to_group(call->store, user, ANALYTICS_GROUP, ANALYTICS_PERMISSIONS,
+                                                     call->arena, &permissions, err);
+    if (st == OK)
+        printf("Created user \"%s\" in the group \"" ANALYTICS_GROUP "\", who may: %s.\n", user->username, permissions);
+    return st;
+}
+
 static enum status user_create(const struct verb_call *call, struct error *err)
 {
     char hash[SECRET_HASH_SIZE];
@@ -32,6 +48,8 @@ static enum status user_create(const struct verb_call *call, struct error *err)
                         .is_superuser = config_bool(call->cfg, "superuser"),
                         .is_active = true};
     enum status st = new_password_hash(call->cfg, hash, err);
+    if (st == OK && config_bool(call->cfg, "analytics"))
+        return create_analyst(call, &user, err);
     if (st == OK)
         st = sticker_store_user_add(call->store, &user, err);
     if (st == OK)

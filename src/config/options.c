@@ -198,7 +198,9 @@ const struct option config_options[] = {
     {"password", OPTION_STRING, NULL, 8, 1024, "PASSWORD", " user ", OPTION_SECRET, NULL, NULL,
      "Password of the user; unset: asked for, or the first line of standard input"},
     {"staff", OPTION_BOOL, "false", 0, 0, "", " user ", 0, NULL, NULL,
-     "The user may read analytics and use the admin pages"},
+     "The user may read analytics, upload and change stickers, and use the admin pages"},
+    {"analytics", OPTION_BOOL, "false", 0, 0, "", " user ", 0, NULL, NULL,
+     "The user may read analytics, by the API and on the admin pages, and nothing else"},
     {"superuser", OPTION_BOOL, "false", 0, 0, "", " user ", 0, NULL, NULL, "The user may do everything (and is staff)"},
     {"label", OPTION_STRING, "", 0, 200, "TEXT", " token ", 0, NULL, NULL, "What the token is for"},
 

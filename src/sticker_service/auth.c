@@ -37,8 +37,33 @@ static bool auth_refuse(struct http_response *res, const char *message)
     return false;
 }
 
-bool auth_staff(struct sticker_store *store, const struct http_request *req, struct http_response *res,
-                struct user *user)
+bool auth_lists(const char *permissions, const char *table, const char *right)
+{
+    size_t table_len = strlen(table), right_len = strlen(right);
+    for (const char *at = permissions; *at; at += strspn(at, " ")) {
+        size_t len = strcspn(at, " ");
+        if (len == table_len + 1 + right_len && memcmp(at, table, table_len) == 0 && at[table_len] == '.' &&
+            memcmp(at + table_len + 1, right, right_len) == 0)
+            return true;
+        at += len;
+    }
+    return false;
+}
+
+/* Staff are not asked for their groups, which would cost a second round trip. */
+static enum status auth_may_read_analytics(struct sticker_store *store, const struct user *user, struct arena *a,
+                                           bool *may, struct error *err)
+{
+    const char *permissions = "";
+    *may = user->is_staff || user->is_superuser;
+    enum status st = *may ? OK : sticker_store_user_permissions(store, user->id, a, &permissions, err);
+    if (st == OK && !*may)
+        *may = auth_lists(permissions, "queries", "view") && auth_lists(permissions, "scores", "view");
+    return st;
+}
+
+bool auth_analytics(struct sticker_store *store, const struct http_request *req, struct http_response *res,
+                    struct user *user)
 {
     const char *header = http_header(req, "Authorization");
     if (!header)
@@ -54,13 +79,14 @@ bool auth_staff(struct sticker_store *store, const struct http_request *req, str
     enum status status = sticker_store_token_user(store, hash, req->arena, user, &err);
     if (status == ERR_NOT_FOUND || (status == OK && !user->is_active))
         return auth_refuse(res, "Invalid token.");
-    if (status != OK) {
+    bool may = false;
+    if (status == OK)
+        status = auth_may_read_analytics(store, user, req->arena, &may, &err);
+    if (status != OK)
         http_problem_from(res, &err);
-        return false;
-    }
-    if (!user->is_staff) {
-        http_problem(res, 403, "This token's user is not staff.");
-        return false;
-    }
-    return true;
+    else if (!may)
+        http_problem(res, 403,
+                     "The user of this token may not read analytics: that takes the role staff, or a group "
+                     "with the permissions queries.view and scores.view.");
+    return may;
 }

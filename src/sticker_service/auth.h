@@ -14,9 +14,12 @@ void auth_token_new(char key[41]); /* 40 random hex digits */
 enum status auth_token_check(const char *key, struct error *err) MUST_CHECK;
 void auth_token_hash(const char *key, char hash_hex[65]); /* what sticker_store_token_add takes */
 
-/* True when `Authorization: Token <key>` belongs to active staff, *user; otherwise the answer (401 with
- * WWW-Authenticate, 403, 500) has been given. Asked of the store each time: a revocation bites at once. */
-bool auth_staff(struct sticker_store *store, const struct http_request *req, struct http_response *res,
-                struct user *user) MUST_CHECK;
+/* Whether the permissions of somebody's groups, "queries.view scores.view", have this right, "view", on this table. */
+bool auth_lists(const char *permissions, const char *table, const char *right) MUST_CHECK;
+/* True when `Authorization: Token <key>` belongs to an active user, *user, who is staff or a superuser, or whose groups
+ * may view both queries and scores; otherwise the answer (401 with WWW-Authenticate, 403, 500) has been given. Asked of
+ * the store each time: a revocation bites at once. */
+bool auth_analytics(struct sticker_store *store, const struct http_request *req, struct http_response *res,
+                    struct user *user) MUST_CHECK;
 
 #endif

@@ -145,6 +145,14 @@ struct token {
 };
 enum status sticker_store_user_add(struct sticker_store *s, const struct user *u,
                                    struct error *err) MUST_CHECK; /* CONFLICT */
+/* The same, and puts the user into the group of this name, which is made with these permissions ("queries.view
+ * scores.view") where there is none; *permissions: what the group has. */
+enum status sticker_store_user_add_to_group(struct sticker_store *s, const struct user *u, const char *group,
+                                            const char *wanted, struct arena *a, const char **permissions,
+                                            struct error *err) MUST_CHECK; /* CONFLICT */
+/* The permissions of the user's groups, "stickers.view stickers.change"; "" without any. */
+enum status sticker_store_user_permissions(struct sticker_store *s, const char *user_id, struct arena *a,
+                                           const char **out, struct error *err) MUST_CHECK;
 enum status sticker_store_user_get(struct sticker_store *s, const char *username, struct arena *a, struct user *out,
                                    struct error *err) MUST_CHECK;
 /* Ends the user's sessions too, but the one with this hash ("": none is kept). DURABLE. */

@@ -52,6 +52,68 @@ enum status sticker_store_user_add(struct sticker_store *s, const struct user *u
     return st == OK ? db_write(s->db, DB_DURABLE, user_add_job, (void *)(uintptr_t)u, err) : st;
 }
 
+struct member_job {
+    const struct user *user;
+    const char *group, *permissions;
+};
+
+static enum status member_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct member_job *job = arg;
+    char id[37];
+    os_uuid7(id);
+    enum status st = user_add_job(c, (void *)(uintptr_t)job->user, err);
+    if (st == OK)
+        st = db_run(c,
+                    "INSERT INTO groups (id, name, permissions, created_us, modified_us) VALUES ($1, $2, $3, $4, $4)"
+                    " ON CONFLICT (name) DO NOTHING",
+                    DB_ARGS(DB_TEXT(id), DB_TEXT(job->group), DB_TEXT(job->permissions), DB_INT(os_now_us())), NULL,
+                    err);
+    return st == OK ? db_run(c,
+                             "INSERT INTO user_groups (user_id, group_id)"
+                             " SELECT u.id, g.id FROM users u, groups g WHERE u.username = $1 AND g.name = $2",
+                             DB_ARGS(DB_TEXT(job->user->username), DB_TEXT(job->group)), NULL, err)
+                    : st;
+}
+
+#define GROUPS_OF(joined, whose)                                                                                       \
+    "SELECT coalesce(" joined "(g.permissions, ' '), '') FROM user_groups m JOIN groups g ON g.id = m.group_id"        \
+    " JOIN users u ON u.id = m.user_id WHERE " whose " = $1"
+
+static enum status read_permissions(struct sticker_store *s, bool by_name, const char *who, struct arena *a,
+                                    const char **out, struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    *out = "";
+    db_query(&r, c,
+             by_name ? db_sql(c, GROUPS_OF("group_concat", "u.username"), GROUPS_OF("string_agg", "u.username"))
+                     : db_sql(c, GROUPS_OF("group_concat", "u.id"), GROUPS_OF("string_agg", "u.id")),
+             DB_ARGS(DB_TEXT(who)), err);
+    while (db_next(&r))
+        *out = db_text(&r, 0, a);
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    return st;
+}
+
+enum status sticker_store_user_add_to_group(struct sticker_store *s, const struct user *u, const char *group,
+                                            const char *wanted, struct arena *a, const char **permissions,
+                                            struct error *err)
+{
+    struct member_job job = {u, group, wanted};
+    enum status st = check_name("username", u->username, 1, err);
+    if (st == OK)
+        st = db_write(s->db, DB_DURABLE, member_job, &job, err);
+    return st == OK ? read_permissions(s, true, u->username, a, permissions, err) : st;
+}
+
+enum status sticker_store_user_permissions(struct sticker_store *s, const char *user_id, struct arena *a,
+                                           const char **out, struct error *err)
+{
+    return read_permissions(s, false, user_id, a, out, err);
+}
+
 #define USER_COLUMNS                                                                                                   \
     "u.id, u.username, u.password_hash, u.is_staff, u.is_superuser, u.is_active, u.created_us, u.modified_us"
 

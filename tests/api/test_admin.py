@@ -71,6 +71,14 @@ class AdminTest(ServiceTest):
 
 
 class Login(AdminTest):
+    def test_an_analyst_sees_queries_and_scores_only(self):
+        self.system.run("user", "create", "ana", "--analytics", stdin=PASSWORD + "\n")
+        visitor = Visitor(self.port)
+        self.assertEqual(visitor.log_in("ana").status, 303)
+        for page, status in {"": 200, "queries/": 200, "scores/": 200, "scores/export?format=csv": 200, "stickers/": 403,
+                             "stickers/upload/": 403, "users/": 403, "documents/": 403, "history/": 403}.items():
+            self.assertEqual(visitor.get("/admin/" + page).status, status, page)
+
     def test_pages_need_a_login(self):
         for page in ("", "stickers/", "queries/edit", "users/export", "tokens/delete?id=x"):
             answer = Visitor(self.port).get("/admin/" + page)

@@ -271,6 +271,18 @@ class Analytics(ServiceTest):
         self.system.run("token", "revoke", next(words[0] for words in listed if words[1] == "eve"))
         wait_until(lambda: self.analytics("secret", key).status == 401, 1, "the revocation")
 
+    def test_an_analyst_reads_analytics_and_nothing_else(self):
+        self.search("secret")
+        made = self.system.run("user", "create", "ana", "--analytics", stdin="another long password\n").stdout
+        self.assertIn("dashboard.view queries.view scores.view", made)
+        key = self.system.run("token", "create", "ana").stdout.split()[-1]
+        self.assertEqual(self.analytics("secret", key).status, 200)
+        self.assertEqual(self.get("/api/analytics/export?format=csv", Authorization="Token " + key).status, 200)
+        again = self.system.run("user", "create", "bea", "--analytics", "--staff", stdin="another long password\n", check=False)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("--analytics is for users without --staff", again.stderr)
+        self.assertIn("exists already", self.system.run("user", "create", "ana", "--analytics", stdin="another long password\n", check=False).stderr)
+
     def test_unknown_query(self):
         self.assert_problem(self.analytics("who asked"), 404, "Query not found.")
         self.assert_problem(self.analytics(""), 400, "Please provide a query.")

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "sticker_service/admin/admin_tables.h"
+#include "sticker_service/auth.h"
 #include "web/cookie.h"
 #include "web/html.h"
 
@@ -70,19 +71,6 @@ bool admin_visit(void *ctx, const struct http_request *req, struct http_response
 static const char staff_permissions[] = "dashboard.view queries.view scores.view documents.view"
                                         " documents.change stickers.view stickers.add stickers.change";
 
-static bool lists(const char *permissions, const char *table, const char *right)
-{
-    size_t table_len = strlen(table), right_len = strlen(right);
-    for (const char *at = permissions; *at; at += strspn(at, " ")) {
-        size_t len = strcspn(at, " ");
-        if (len == table_len + 1 + right_len && memcmp(at, table, table_len) == 0 && at[table_len] == '.' &&
-            memcmp(at + table_len + 1, right, right_len) == 0)
-            return true;
-        at += len;
-    }
-    return false;
-}
-
 bool admin_may_enter(const struct user *user, const char *permissions)
 {
     return user->is_active && (user->is_superuser || user->is_staff || *permissions);
@@ -97,8 +85,8 @@ bool admin_may(const struct admin_visit *v, const char *table, enum admin_right 
     const struct admin_table *known = admin_table_find(table);
     if (known && !(known->rights & right))
         return false;
-    return v->session.user.is_superuser || (v->session.user.is_staff && lists(staff_permissions, table, name)) ||
-           lists(v->session.permissions, table, name);
+    return v->session.user.is_superuser || (v->session.user.is_staff && auth_lists(staff_permissions, table, name)) ||
+           auth_lists(v->session.permissions, table, name);
 }
 
 bool admin_needs(const struct admin_visit *v, const char *table, enum admin_right right)

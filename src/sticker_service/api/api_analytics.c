@@ -1,5 +1,5 @@
 /* GET /api/analytics/ and /api/analytics/export: what people searched for and thought of the answers;
- * for staff tokens only. */
+ * for the tokens of staff, and of those whose groups may view queries and scores. */
 #include "base/json_out.h"
 #include "base/log.h"
 #include "base/os.h"
@@ -18,7 +18,7 @@ void handle_api_analytics(void *ctx, const struct http_request *req, struct http
 {
     struct sticker_service *s = ctx;
     struct user user;
-    if (!auth_staff(s->store, req, res, &user))
+    if (!auth_analytics(s->store, req, res, &user))
         return;
     struct error err;
     const char *query;
@@ -74,7 +74,7 @@ void handle_api_export(void *ctx, const struct http_request *req, struct http_re
 {
     struct sticker_service *s = ctx;
     struct user user;
-    if (!auth_staff(s->store, req, res, &user))
+    if (!auth_analytics(s->store, req, res, &user))
         return;
     struct error err;
     const char *text;
