@@ -1,4 +1,5 @@
-/* The options about the bucket, for every command that opens it, and models on their way into it. */
+/* The options about the bucket, for every command that opens it; models on their way into it, and the lexicon on its
+ * way into it and out of it. */
 #include "base/os.h"
 #include "cmd/cmd.h"
 #include "model/library.h"
@@ -95,6 +96,58 @@ enum status cmd_bucket_put_model(const struct config *cfg, const char *models, c
         snprintf(key, sizeof key, "models/%s", name);
         st = put_folder(b, path, key, false, err);
     }
+    bucket_close(b);
+    arena_free(&a);
+    return st;
+}
+
+/* --- the lexicon --- */
+
+/* In the bucket it is a folder with a config.json, which comes last, as a model is: SearchService copies both alike. */
+#define WORDS_FOLDER "words/english"
+
+bool cmd_words_mirrored(const struct config *cfg)
+{
+    return bucket_url_is_remote(config_string(cfg, "bucket")) && !config_is_set(cfg, "words");
+}
+
+enum status cmd_words_file(const struct config *cfg, struct arena *a, const char **out, struct error *err)
+{
+    *out = cmd_words_mirrored(cfg)
+               ? arena_printf(a, "%s/" WORDS_FOLDER "/english.words", config_string(cfg, "cache-dir"))
+               : config_string(cfg, "words");
+    return *out ? OK : err_no_memory(err, "the lexicon's path");
+}
+
+static enum status put_words(struct bucket *b, const char *path, bool replace, struct error *err)
+{
+    static const char config[] = "{\"peel\": {\"lexicon\": \"english.words\"}}\n";
+    struct os_map map;
+    bool there = false;
+    enum status st = replace ? OK : bucket_exists(b, WORDS_FOLDER "/" LIBRARY_CONFIG, &there, err);
+    if (st != OK || there || (st = os_map_file(path, &map, err)) != OK)
+        return st;
+    st = bucket_put(b, WORDS_FOLDER "/english.words", map.data, map.len, err);
+    os_unmap(&map);
+    return st == OK ? bucket_put(b, WORDS_FOLDER "/" LIBRARY_CONFIG, config, sizeof config - 1, err) : st;
+}
+
+enum status cmd_bucket_put_words(const struct config *cfg, bool replace, struct error *err)
+{
+    struct arena a;
+    struct bucket_s3 s3;
+    struct bucket *b = NULL;
+    const char *path;
+    if (!cmd_words_mirrored(cfg))
+        return OK;
+    arena_init(&a, 1 << 16);
+    enum status st = cmd_bucket_s3(cfg, &a, &s3, err);
+    if (st == OK)
+        st = cmd_words_file(cfg, &a, &path, err);
+    if (st == OK)
+        st = bucket_open(config_string(cfg, "bucket"), &s3, &b, err);
+    if (st == OK)
+        st = put_words(b, path, replace, err);
     bucket_close(b);
     arena_free(&a);
     return st;

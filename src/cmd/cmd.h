@@ -79,6 +79,12 @@ enum status cmd_models_dir(const struct config *cfg, char out[PATH_MAX], struct 
 /* Puts the files of the folder <models>/<name> into the bucket's models/. */
 enum status cmd_bucket_put_model(const struct config *cfg, const char *models, const char *name,
                                  struct error *err) MUST_CHECK;
+/* With a bucket in S3 and no --words the lexicon is in the bucket, below words/, and used from a copy in the cache. */
+bool cmd_words_mirrored(const struct config *cfg);
+/* Where the lexicon is on this machine. In the arena; ERR_NO_MEMORY. */
+enum status cmd_words_file(const struct config *cfg, struct arena *a, const char **out, struct error *err) MUST_CHECK;
+/* Puts it into the bucket where cmd_words_mirrored, unless one is there and is not to be replaced. */
+enum status cmd_bucket_put_words(const struct config *cfg, bool replace, struct error *err) MUST_CHECK;
 /* Sets the logger up as --log-level and --log-format say. */
 void cmd_log_setup(const struct config *cfg, const char *service);
 

@@ -150,7 +150,6 @@ int cmd_search_service(const struct config *cfg)
         .threads = (unsigned)config_int(cfg, "threads"),
         .query_cache_bytes = (size_t)config_int(cfg, "query-cache-bytes"),
         .algorithm = config_string(cfg, "algorithm"),
-        .words = config_string(cfg, "words"),
         .min_score = config_number(cfg, "min-score"),
         .version = PEEL_VERSION,
     };
@@ -176,6 +175,10 @@ int cmd_search_service(const struct config *cfg)
         service.mirror_models = true; /* weights are mapped, so they must be files here */
         st = cache_folder(cfg, "models", &a, &service.models_dir, &err);
     }
+    if (st == OK)
+        st = cmd_words_file(cfg, &a, &service.words, &err);
+    if (st == OK && cmd_words_mirrored(cfg))
+        st = cache_folder(cfg, "words", &a, &service.words_dir, &err);
     if (st == OK)
         st = search_service_run(&service, &err);
     arena_free(&a);

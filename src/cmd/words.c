@@ -176,31 +176,49 @@ static enum status words_make(const struct config *cfg, const char *to, struct a
     return st == OK ? lexicon_builder_write(b, to, err) : st;
 }
 
+/* Says how many words are there; *there: whether there is a lexicon that this program reads. */
+static void say_words(const char *path, const char *more, bool *there, struct error *err)
+{
+    struct lexicon *lexicon;
+    *there = lexicon_open(path, &lexicon, err) == OK;
+    if (!*there)
+        return;
+    printf("%u words are in %s%s\n", lexicon_count(lexicon), path, more);
+    lexicon_close(lexicon);
+}
+
+static enum status words_pull(const struct config *cfg, struct arena *a, struct error *err)
+{
+    const char *to;
+    struct lexicon_builder *b;
+    bool there;
+    enum status st = cmd_words_file(cfg, a, &to, err);
+    if (st != OK)
+        return st;
+    say_words(to, " already", &there, err);
+    if (there)
+        return cmd_bucket_put_words(cfg, false, err);
+    cmd_stop_on_signals();
+    st = lexicon_builder_open(&b, err);
+    if (st == OK)
+        st = words_make(cfg, to, a, b, err);
+    lexicon_builder_close(b);
+    if (st == OK) {
+        say_words(to, "; SearchService uses them from its next start", &there, err);
+        st = there ? cmd_bucket_put_words(cfg, true, err) : err->code;
+    }
+    return st;
+}
+
 int cmd_words(const struct config *cfg)
 {
     const char *const *args;
-    const char *to = config_string(cfg, "words");
-    struct lexicon *lexicon;
-    struct lexicon_builder *b;
     struct arena a;
     struct error err;
     if (config_args(cfg, &args) != 1 || strcmp(args[0], "pull") != 0)
         return cmd_usage("expected: peel words pull");
-    if (lexicon_open(to, &lexicon, &err) == OK) {
-        printf("%u words are in %s already\n", lexicon_count(lexicon), to);
-        lexicon_close(lexicon);
-        return EXIT_OK;
-    }
-    cmd_stop_on_signals();
     arena_init(&a, 1u << 20);
-    enum status st = lexicon_builder_open(&b, &err);
-    if (st == OK)
-        st = words_make(cfg, to, &a, b, &err);
-    lexicon_builder_close(b);
+    enum status st = words_pull(cfg, &a, &err);
     arena_free(&a);
-    if (st == OK && (st = lexicon_open(to, &lexicon, &err)) == OK) {
-        printf("%u words are in %s; SearchService uses them from its next start\n", lexicon_count(lexicon), to);
-        lexicon_close(lexicon);
-    }
     return st == OK ? EXIT_OK : cmd_failed(&err);
 }

@@ -12,7 +12,7 @@
 #define SEARCH   " serve search-service "
 #define DATABASE " serve sticker-service import status user token export migrate "
 #define INDEX    SEARCH "model migrate "
-#define BUCKET   SERVICES "import model "
+#define BUCKET   SERVICES "import model words "
 #define KIB      1024.0
 #define MIB      (1024.0 * KIB)
 #define GIB      (1024.0 * MIB)
@@ -37,7 +37,8 @@ const struct option config_options[] = {
     {"models-dir", OPTION_STRING, "DATA/bucket/models", 1, 4000, "DIR", SEARCH "model tokenize embed ", 0, NULL, NULL,
      "Folder of models in the Hugging Face layout; unset with a bucket in S3: a copy of its models/"},
     {"words", OPTION_STRING, "DATA/bucket/words/english.words", 1, 4000, "FILE", SEARCH "words ", 0, NULL, NULL,
-     "Lexicon of English words and their meaning; `peel words pull` makes it"},
+     "Lexicon of English words and their meaning; `peel words pull` makes it; unset with a bucket in S3: a copy of its "
+     "words/"},
     {"cache-dir", OPTION_STRING, "DATA/cache", 1, 4000, "DIR", SERVICES "import model words tokenize embed ", 0, NULL,
      NULL, "Folder of what can be made again: thumbnails, index snapshots, downloads"},
     {"cache-bytes", OPTION_BYTES, "512M", MIB, 1024 * GIB, "bytes", STICKER, 0, NULL, NULL,

@@ -15,13 +15,18 @@ static bool service_stopped(void *ctx)
     return poll(&stop, 1, 0) > 0;
 }
 
-/* When the bucket does not answer, the models copied earlier are used; without any, search goes by words alone. */
-static void mirror_models(struct search_service *s)
+/* When the bucket does not answer, what was copied earlier is used, and it is not asked a second time; without models
+ * and words, search goes by letters alone. */
+static void mirror_bucket(struct search_service *s)
 {
     struct error err;
-    enum status st = bucket_mirror(s->bucket, "models", s->cfg.models_dir, service_stopped, s, &err);
+    enum status st = OK;
+    if (s->cfg.mirror_models)
+        st = bucket_mirror(s->bucket, "models", s->cfg.models_dir, service_stopped, s, &err);
+    if (st == OK && s->cfg.words_dir)
+        st = bucket_mirror(s->bucket, "words", s->cfg.words_dir, service_stopped, s, &err);
     if (st != OK && st != ERR_CANCELLED)
-        log_error("models in the bucket may be newer than the copies here: %s", err.message);
+        log_error("models and words in the bucket may be newer than the copies here: %s", err.message);
 }
 
 const char *search_service_model_setting(enum leg_number leg, char out[64])
@@ -77,8 +82,8 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         st = search_store_vectors_searchable(s.store, err);
     if (st == OK && c->bucket && *c->bucket)
         st = bucket_open(c->bucket, c->s3, &s.bucket, err);
-    if (st == OK && s.bucket && c->mirror_models)
-        mirror_models(&s);
+    if (st == OK && s.bucket)
+        mirror_bucket(&s);
     if (st == OK)
         st = catalog_open(s.store, c->words, &s.catalog, err);
     struct engine_config engine = {.store = s.store,

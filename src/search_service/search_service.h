@@ -32,6 +32,7 @@ struct search_service_config {
     unsigned connections;       /* to the database at most; 0 = one for each worker and two */
     const char *bucket;         /* where media/<filename> is read; NULL or "": there are no images */
     const struct bucket_s3 *s3; /* how a bucket in S3 is reached; may be NULL for a folder */
+    const char *words_dir;      /* NULL, or a copy of the bucket's words/, brought up to date at the start */
     bool mirror_models;         /* models_dir is a copy of the bucket's models/, brought up to date at the start */
     const char *models_dir;     /* holds <id>/ in the Hugging Face layout, "/" written "--"; NULL or "": no models */
     const char *cache_dir;      /* index snapshots; NULL or "": none are written */

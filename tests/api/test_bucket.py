@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from peel_testing import PEEL, SLOW, System, main, png, request, wait_until
+from peel_testing import PEEL, ROOT, SLOW, System, main, png, request, wait_until
 from s3_testing import ACCESS, BUCKET, S3, SECRET, signature, unavailable
 from test_model import Hub, model_files, text_model_files
 
@@ -227,6 +227,23 @@ class Services(unittest.TestCase):
         self.addCleanup(other.close)
         other.start_search()
         other.search.wait_for(r"model org(--|/)small: ready", 60 * SLOW)
+
+    def test_the_lexicon_is_in_the_bucket(self):
+        lexicon = (ROOT / "tests" / "fuzz" / "corpus" / "lexicon" / "four").read_bytes()
+        lexicon = lexicon[:8] + b"\3" + lexicon[9:]  # the version of today
+        cached = self.system.data / "cache" / "words" / "english" / "english.words"
+        cached.parent.mkdir(parents=True)
+        cached.write_bytes(lexicon)  # as `words pull` leaves it
+        self.assertIn("already", self.system.run("words", "pull").stdout)
+        self.assertEqual(self.s3.count("PUT", "/some/prefix/words/english/english.words"), 1)
+        self.system.run("words", "pull")
+        self.assertEqual(self.s3.count("PUT", "/some/prefix/words/english/english.words"), 1)
+        other = System()  # another machine
+        self.addCleanup(other.close)
+        other.start_search()
+        self.assertEqual((other.data / "cache" / "words" / "english" / "english.words").read_bytes(), lexicon)
+        status = request(other.search_port, "GET", "/api/status").json()
+        self.assertEqual(status["algorithm"], "hybrid")
 
     def test_serve_with_flags(self):
         pictures = {"cat.png": ("Cat in a park", "cat")}
