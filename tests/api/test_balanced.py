@@ -187,7 +187,7 @@ class Balanced(unittest.TestCase):
 
     def test_1_gateways_say_who_asks_and_keep_what_is_ours(self):
         for port, plain in ((self.nginx, self.nginx_plain), (self.haproxy, self.haproxy_plain)):
-            for private in ("/metrics", "/readyz"):
+            for private in ("/metrics", "/metrics/", "/readyz", "/readyz/"):
                 self.assertEqual(self.ask(port, "GET", private)[0], 404)
             status, headers, _ = self.ask(port, "GET", "/healthz", headers={"X-Request-Id": "mine-1"})
             self.assertEqual((status, headers["X-Request-Id"]), (200, "mine-1"))
