@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""docs/openapi.json, held against real answers: every member that is answered is described, with its type, and what is
+required is there."""
+
+import json
+import unittest
+
+from peel_testing import ADMIN_TOKEN, ROOT, FakeSearch, ServiceTest, System, main, request
+
+CONTRACT = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))
+TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
+
+
+def is_a(value, name):
+    if name in ("integer", "number"):
+        return isinstance(value, int if name == "integer" else (int, float)) and not isinstance(value, bool)
+    return isinstance(value, TYPES[name])
+
+
+def mistakes(value, schema, where="$"):
+    """What the value has that the schema does not say, or the other way round."""
+    while "$ref" in schema:
+        at = CONTRACT
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            at = at[part]
+        schema = at
+    names = schema.get("type", [])
+    names = [names] if isinstance(names, str) else names
+    if names and not any(is_a(value, name) for name in names):
+        return [f"{where} is {value!r}, not {names}"]
+    found = []
+    if "enum" in schema and value not in schema["enum"]:
+        found.append(f"{where} is {value!r}, not one of {schema['enum']}")
+    if is_a(value, "number") and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+        found.append(f"{where} is {value}, out of bounds")
+    if isinstance(value, dict) and "properties" in schema:
+        found += [f"{where}.{name} is missing" for name in schema.get("required", []) if name not in value]
+        for name, member in value.items():
+            described = schema["properties"].get(name)
+            found += mistakes(member, described, f"{where}.{name}") if described else [f"{where}.{name} is not described"]
+    if isinstance(value, list) and "items" in schema:
+        for i, item in enumerate(value):
+            found += mistakes(item, schema["items"], f"{where}[{i}]")
+    return found
+
+
+class Contract(ServiceTest):
+    def check(self, answer, path, method="get", status=200):
+        self.assertEqual(answer.status, status, answer.body)
+        described = CONTRACT["paths"][path][method]["responses"][str(status)]
+        while "$ref" in described:
+            described = CONTRACT["components"]["responses"][described["$ref"].rsplit("/", 1)[1]]
+        content = described["content"][answer.headers["Content-Type"].split(";")[0]]
+        self.assertEqual(mistakes(answer.json(), content["schema"]), [], path)
+        if "example" in content:
+            self.assertEqual(mistakes(content["example"], content["schema"]), [], f"the example of {path}")
+
+    def test_answers(self):
+        token = {"Authorization": f"Token {ADMIN_TOKEN}"}
+        self.check(self.search("cat"), "/api/search/")
+        self.check(self.search(""), "/api/search/", status=400)
+        self.check(self.feedback({"query": "cat", "positive": ["cat.png"], "negative": ["none.png"]}), "/api/feedback/", "post")
+        self.check(self.get("/api/analytics/?query=cat", **token), "/api/analytics/")
+        self.check(self.get("/api/analytics/?query=cat"), "/api/analytics/", status=401)
+        self.check(self.get("/api/analytics/?query=nobody", **token), "/api/analytics/", status=404)
+        self.check(self.get("/api/counter/?digit=7&n=1000"), "/api/counter/")
+        self.check(self.get("/readyz"), "/readyz")
+        self.check(self.get("/healthz"), "/healthz")
+        self.system.run("user", "create", "bob", stdin="another long password\n")
+        key = self.system.run("token", "create", "bob").stdout.split()[-1]
+        self.check(self.analytics("cat", key), "/api/analytics/", status=403)
+
+    def test_all_that_a_search_may_say(self):
+        results = [{"filename": "cat.png", "score": 0.5, "confidence": 0.64}]
+        fake = FakeSearch()
+        self.addCleanup(fake.close)
+        fake.answer = lambda handler: (200, {"filenames": ["cat.png"], "results": results, "algorithm": "hybrid", "model": None,
+                                             "legs": ["lexical", "words", "sentence", "vector"], "language": "en", "corrected": "cat", "total": 1})  # fmt: skip
+        system = System()
+        self.addCleanup(system.close)
+        system.add({"cat.png": ("Cat", "cat")})
+        system.start_sticker(search_port=fake.port)
+        answer = request(system.port, "GET", "/api/search/?query=catt")
+        self.assertLessEqual({"corrected", "legs"}, set(answer.json()))
+        self.assertEqual(answer.json()["results"][0]["confidence"], 0.64)
+        self.check(answer, "/api/search/")
+        fake.close()
+        degraded = request(system.port, "GET", "/api/search/?query=cat")
+        self.assertTrue(degraded.json()["degraded"])
+        self.check(degraded, "/api/search/")
+        self.check(request(system.port, "GET", "/readyz"), "/readyz", status=503)
+
+    def test_the_check_itself(self):
+        schema = {"$ref": "#/components/schemas/FeedbackAnswer"}
+        self.assertEqual(mistakes({"failed": []}, schema), [])
+        for wrong in ({}, {"failed": [1]}, {"failed": [], "more": 1}, []):
+            self.assertTrue(mistakes(wrong, schema), wrong)
+
+
+if __name__ == "__main__":
+    main()
