@@ -23,12 +23,13 @@ Suites, in the order in which all of them run when no name is given:
   unit       unit tests
   api        API tests, which start the program on free ports
   browser    browser tests (Chromium)
+  docs       every command of README.md and docs/, as an ordinary user
   packs      API tests that download and import the starter packs
   analyze    gcc -fanalyzer
   asan       unit and API tests with the address and undefined behaviour sanitizers
   tsan       unit and API tests with the thread sanitizer
   fuzz       each fuzz target for a few seconds (FUZZ_SECONDS)
-`fast` is everything before packs.
+`fast` is everything before docs.
 
 One program: its file's name, with or without folder and ending, such as test_text, tests/api/test_serve.py or fuzz_text.
 All programs of that name run. MODE=asan or MODE=tsan runs unit and API tests with that sanitizer.
@@ -41,7 +42,7 @@ tests/api/test_languages.py
 tests/api/test_relevance.py"
 
 programs() {
-    ls tests/unit/test_*.c tests/api/test_*.py tests/browser/test_*.py tests/fuzz/fuzz_*.c
+    ls tests/unit/test_*.c tests/api/test_*.py tests/browser/test_*.py tests/docs/test_*.py tests/fuzz/fuzz_*.c
 }
 
 # The programs that NAME stands for.
@@ -89,6 +90,11 @@ browser() { # FILE...
     step "browser tests" env TEST_JOBS=1 PEEL_TEST_SLOW=2 sh tests/run.sh browser "$@"
 }
 
+documentation() { # FILE...
+    step "build" make -s "$jobs" MODE=release
+    step "documentation" env PEEL="$PWD/build/release/peel" PEEL_TEST_SLOW=2 sh tests/run.sh docs "$@"
+}
+
 sanitized() { # MODE WORDS
     step "unit tests, $2" make -s "$jobs" MODE="$1" unit
     step "API tests, $2" make -s MODE="$1" api
@@ -104,6 +110,7 @@ suite() { # NAME
     api) step "API tests" make -s api API="$(ls tests/api/test_*.py | grep -v -x -F "$packs" | xargs)" ;;
     packs) step "API tests with the starter packs" make -s api API="$(echo "$packs" | xargs)" ;;
     browser) browser tests/browser/test_*.py ;;
+    docs) documentation tests/docs/test_*.py ;;
     analyze) step "analyzer" make -s "$jobs" analyze ;;
     asan) sanitized asan "address and undefined behaviour sanitizers" ;;
     tsan) sanitized tsan "thread sanitizer" ;;
@@ -115,7 +122,7 @@ suite() { # NAME
         ;;
     all)
         suite fast
-        for slow in packs analyze asan tsan fuzz; do suite $slow; done
+        for slow in docs packs analyze asan tsan fuzz; do suite $slow; done
         ;;
     *) return 1 ;;
     esac
@@ -127,6 +134,7 @@ program() { # FILE
     tests/unit/*) step "$1" make -s "$jobs" unit UNIT="build/${MODE:-release}/tests/$bare" ;;
     tests/api/*) step "$1" make -s "$jobs" api API="$1" ;;
     tests/browser/*) browser "$1" ;;
+    tests/docs/*) documentation "$1" ;;
     tests/fuzz/*) step "$1" make -s "$jobs" fuzz FUZZ="build/fuzz/tests/$bare" FUZZ_SECONDS="${FUZZ_SECONDS:-4}" ;;
     esac
 }
@@ -138,7 +146,7 @@ for wanted in "$@"; do # before anything runs
         usage
         exit 0
         ;;
-    includes | format | build | makefile | unit | api | browser | analyze | asan | tsan | fuzz | fast | all) ;;
+    includes | format | build | makefile | unit | api | browser | docs | analyze | asan | tsan | fuzz | fast | all) ;;
     *)
         if [ -z "$(programs_named "$wanted")" ]; then
             echo "test.sh: there is no suite and no program \"$wanted\"" >&2
