@@ -31,14 +31,15 @@ LDFLAGS += $(filter -fsanitize%,$(CFLAGS_$(MODE))) -pthread
 LDLIBS += $(shell pkg-config --libs $(PKGS)) -lgif -lstemmer -lz -lm
 
 SRC := $(wildcard src/*/*.c src/*/*/*.c)
-# Templates and static files become C (see docs/TEMPLATES.md).
+# Templates, static files and the documentation become C (see docs/TEMPLATES.md).
 GEN := $(B)/gen/web
 TEMPLATES := $(wildcard web/templates/*.html)
 STATIC := $(wildcard web/static/*) docs/openapi.json
 HOSTCC ?= $(CC)
 HOST_CFLAGS := -std=c17 -O1 -g $(WARN) -D_GNU_SOURCE -Isrc
 HOST_BASE := src/base/buf.c src/base/status.c $(wildcard src/base/*.h)
-GEN_OBJ := $(GEN)/templates.o $(GEN)/assets_gen.o
+MANUAL := $(wildcard docs/*.md docs/howto/*.md) CHANGELOG.md
+GEN_OBJ := $(GEN)/templates.o $(GEN)/assets_gen.o $(GEN)/manual_gen.o
 OBJ := $(SRC:%.c=$(B)/%.o) $(GEN_OBJ)
 LIBOBJ := $(filter-out $(B)/src/cmd/main.o,$(OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
@@ -80,6 +81,16 @@ $(GEN)/assets_gen.h $(GEN)/assets_gen.c &: $(B)/tools/embed $(STATIC)
 	@mkdir -p $(@D)
 	@echo '  GEN $(GEN)/assets_gen.c'
 	$(Q)$(B)/tools/embed $(GEN) $(STATIC)
+
+$(B)/tools/manual: tools/manual.c $(HOST_BASE) src/base/os.c
+	@mkdir -p $(@D)
+	@echo '  HOSTCC $@'
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^) -lsodium -lmd4c-html
+
+$(GEN)/manual_gen.c: $(B)/tools/manual $(MANUAL) $(wildcard docs docs/howto)
+	@mkdir -p $(@D)
+	@echo '  GEN $(GEN)/manual_gen.c'
+	$(Q)$(B)/tools/manual $(GEN) $(MANUAL)
 
 $(GEN)/%.o: $(GEN)/%.c
 	@echo '  CC  $<'

@@ -25,6 +25,8 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/static/{file}", handle_gallery_static, HTTP_INLINE | HTTP_UNLIMITED, 0, "static"},
     {HTTP_GET, "/api/openapi.json", handle_openapi, HTTP_INLINE, 0, "openapi"},
     {HTTP_GET, "/api/docs", handle_docs, 0, 0, "docs"},
+    {HTTP_GET, "/docs/", handle_manual, 0, 0, "manual"},
+    {HTTP_GET, "/docs/{page}", handle_manual, 0, 0, "manual"},
     {HTTP_GET, "/admin/", handle_admin_dashboard, 0, 0, "admin"},
     {HTTP_GET, "/admin/login", handle_admin_login_page, 0, 0, "admin_login"},
     {HTTP_POST, "/admin/login", handle_admin_login, HTTP_COSTLY, ADMIN_FORM_SMALL, "admin_login"},

@@ -389,7 +389,7 @@ const coloured = page => async look => {
   return dark === (look === 'dark') ? [] : ['it has the colours of another look'];
 };
 tests.push(['accessible in light, dark and on a phone', async page => {
-  for (const path of ['/', '/?q=cat', '/?q=qqqxyzzy', '/api/docs', '/sticker/none.png']) {
+  for (const path of ['/', '/?q=cat', '/?q=qqqxyzzy', '/api/docs', '/docs/', '/docs/own-stickers', '/docs/search-service', '/docs/?q=backup', '/docs/?q=qqqxyzzy', '/sticker/none.png']) {
     await page.goto(path);
     await assertAccessibleInAllLooks(page, coloured(page));
   }

@@ -1,4 +1,4 @@
-/* gallery.h: the pages that people see: search, one sticker, the API's reference; and their files.
+/* gallery.h: the pages that people see: search, one sticker, the API's reference, the documentation; and their files.
  * The room sees the core of StickerService and the rooms below it, neither api nor admin.
  *
  * Handlers for StickerService's router; ctx is its struct sticker_service. Routes:
@@ -9,6 +9,8 @@
  *     {HTTP_GET,  "/static/{file}",      handle_gallery_static,  HTTP_INLINE, 0,  "static"},
  *     {HTTP_GET,  "/api/openapi.json",   handle_openapi, HTTP_INLINE, 0,  "openapi"},
  *     {HTTP_GET,  "/api/docs",           handle_docs,    0, 0,            "docs"},
+ *     {HTTP_GET,  "/docs/",              handle_manual,  0, 0,            "manual"},
+ *     {HTTP_GET,  "/docs/{page}",        handle_manual,  0, 0,            "manual"},
  *
  * Pages work without JavaScript; web/static/gallery.js makes them quicker to use. */
 #ifndef PEEL_STICKER_SERVICE_GALLERY_GALLERY_H
@@ -28,5 +30,7 @@ void handle_gallery_vote(void *ctx, const struct http_request *req, struct http_
 void handle_gallery_static(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_openapi(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_docs(void *ctx, const struct http_request *req, struct http_response *res);
+/* GET /docs/[<page>][?q=backup]: a page of the documentation, without a name its index; with q what a search finds. */
+void handle_manual(void *ctx, const struct http_request *req, struct http_response *res);
 
 #endif
