@@ -12,7 +12,7 @@
 #include <limits.h>
 #include <stddef.h>
 
-#define PEEL_VERSION "0.1.0"
+#define PEEL_VERSION "0.2.0"
 
 #define CMD_TWICE_US 1000000 /* a second signal within this time is the same wish to stop: some wrappers send two */
 
