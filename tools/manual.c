@@ -4,8 +4,9 @@
  *
  * writes OUT_DIR/manual_gen.c: each Markdown page as HTML, and the text of its sections, which is what /docs searches
  * (src/web/manual.h). Files are named as seen from the root of the repository. Links between them become links below
- * /docs/, links to other files of the repository become text. Fails on raw HTML other than comments, on images, on
- * links to pages that do not exist, and on links with another scheme than http, https and mailto. */
+ * /docs/; links to other files of the repository, and pictures, become text. Raw HTML is shown as it was typed, except
+ * lines that are comments, which are left out. Fails on links to pages that do not exist, and on links with another
+ * scheme than http, https and mailto. */
 #include "base/buf.h"
 #include "base/os.h"
 
@@ -234,6 +235,18 @@ static size_t put_anchor(struct writer *w, size_t at)
     return at + strcspn(w->html + at, ">") + 1;
 }
 
+/* Pictures are not compiled in: what they show is said instead. Returns where the tag ends. */
+static size_t put_picture(struct writer *w, size_t at)
+{
+    size_t len = strcspn(w->html + at, ">");
+    const char *alt = strstr(w->html + at, "alt=\"");
+    if (!alt || alt > w->html + at + len)
+        fail(w->page->path, "a picture without a text", "");
+    alt += strlen("alt=\"");
+    buf_printf(&w->out, "<em>Picture: %.*s</em>", (int)strcspn(alt, "\""), alt);
+    return at + len + 1;
+}
+
 /* What is at `at`; returns what follows it. */
 static size_t put_html(struct writer *w, size_t at)
 {
@@ -253,7 +266,7 @@ static size_t put_html(struct writer *w, size_t at)
         return at + 4;
     }
     if (begins(s, "<img"))
-        fail(w->page->path, "an image, which /docs cannot show", "");
+        return put_picture(w, at);
     if (begins(s, "<table>")) {
         buf_printf(&w->out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table %zu\"><table>",
                    ++w->n_tables);
