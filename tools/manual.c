@@ -175,6 +175,7 @@ struct writer {
     size_t text_from; /* in `html`: where the text of the section begins */
     size_t n_tables;
     bool linked; /* inside <a>, which was written */
+    bool in_table;
 };
 
 static void end_section(struct writer *w, size_t at)
@@ -253,6 +254,10 @@ static size_t put_html(struct writer *w, size_t at)
     static const char *const changes[][2] = {
         {"</table>", "</table></div>"}, {"<pre>", "<pre tabindex=\"0\">"}, {"<th></th>", "<td></td>"}};
     const char *s = w->html + at;
+    if (w->in_table && begins(s, "\\|")) { /* md4c leaves the backslash in code */
+        buf_putc(&w->out, '|');
+        return at + 2;
+    }
     if (s[0] != '<') {
         buf_putc(&w->out, *s);
         return at + 1;
@@ -270,8 +275,10 @@ static size_t put_html(struct writer *w, size_t at)
     if (begins(s, "<table>")) {
         buf_printf(&w->out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table %zu\"><table>",
                    ++w->n_tables);
+        w->in_table = true;
         return at + 7;
     }
+    w->in_table = w->in_table && !begins(s, "</table>");
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
         if (begins(s, changes[i][0])) {
             buf_puts(&w->out, changes[i][1]);

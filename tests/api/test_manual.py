@@ -48,6 +48,9 @@ class Manual(ServiceTest):
         self.assertRegex(text, r'<div class="scroll" tabindex="0" role="region" aria-label="Table 1"><table>')
         self.assertIn("&quot;fox, vixen, sly&quot;", text)
         self.assertNotIn("test: services", text)
+        options = self.page("/docs/options")
+        self.assertIn("<code>peel migrate [sticker|search]</code>", options)
+        self.assertNotIn("\\|", options)
 
     def test_search(self):
         found = self.find("restore backup")
