@@ -42,6 +42,15 @@ size_t utf8_count(const char *s, size_t len)
     return n;
 }
 
+size_t utf8_prefix(const char *s, size_t len, size_t most)
+{
+    size_t i = 0;
+    for (size_t n = 0; i < len; i++)
+        if (((unsigned char)s[i] & 0xc0) != 0x80 && n++ == most)
+            break;
+    return i;
+}
+
 size_t utf8_decode(const char *s, size_t len, uint32_t *cp)
 {
     const unsigned char *p = (const unsigned char *)s;

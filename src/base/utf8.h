@@ -8,6 +8,8 @@
 
 bool utf8_valid(const char *s, size_t len);
 size_t utf8_count(const char *s, size_t len); /* code points of valid text */
+/* The bytes that the first `most` code points of valid text have. */
+size_t utf8_prefix(const char *s, size_t len, size_t most);
 
 /* Decodes one code point of valid UTF-8 at s (len > 0 bytes left); returns its length in bytes. */
 size_t utf8_decode(const char *s, size_t len, uint32_t *cp);

@@ -139,6 +139,7 @@ int cmd_search_service(const struct config *cfg)
     int ready_fd = (int)config_int(cfg, "ready-fd");
     struct search_service_config service = {
         .max_body = (size_t)config_int(cfg, "max-body-bytes"),
+        .deadline_ms = (unsigned)config_int(cfg, "search-deadline-ms"),
         .embeddings_ms = (unsigned)config_int(cfg, "embeddings-timeout-ms"),
         .connections = (unsigned)config_int(cfg, "search-db-connections"),
         .bucket = config_string(cfg, "bucket"),

@@ -162,6 +162,8 @@ const struct option config_options[] = {
      "Threads of the encoders and the scan; 0 = one per core"},
     {"query-cache-bytes", OPTION_BYTES, "16M", 0, 64 * GIB, "bytes", SEARCH, 0, NULL, NULL,
      "Memory for vectors of recent queries; 0 = none"},
+    {"search-deadline-ms", OPTION_DURATION, "2000", 10, HOUR_MS, "ms", SEARCH, 0, NULL, NULL,
+     "End a search after this long, with what was found by then"},
     {"embeddings-timeout-ms", OPTION_DURATION, "30000", 1, HOUR_MS, "ms", SEARCH, 0, NULL, NULL,
      "A request to /v1/embeddings that is not done after this time is given up"},
 

@@ -2,6 +2,7 @@
  * each connection is in one thread's hands at a time (the pool of readers and the writer see to that). */
 #include "db/sqlite.h"
 
+#include "base/deadline.h"
 #include "base/os.h"
 #include <assert.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 
 enum {
     BUSY_MS = 5000,
+    STEPS_PER_LOOK = 1000 /* of SQLite's machine: some 0.1 ms */,
     MAX_STATEMENTS = 96, /* distinct SQL literals that one connection may meet */
 };
 
@@ -49,6 +51,8 @@ static enum status conn_error(struct db_conn *c, int rc, struct error *err)
     case SQLITE_LOCKED:
         return err_set(err, ERR_UNAVAILABLE, "database %s is busy: another process held it for over %d s", c->name,
                        BUSY_MS / 1000);
+    case SQLITE_INTERRUPT:
+        return err_set(err, ERR_TIMEOUT, "database %s: this took too long", c->name);
     case SQLITE_NOMEM:
         return err_no_memory(err, "database %s", c->name);
     case SQLITE_CORRUPT:
@@ -94,6 +98,13 @@ bool sqlite_in_transaction(struct db_conn *c)
     return !sqlite3_get_autocommit(handle_of(c));
 }
 
+/* A reader's statement ends with its thread's deadline. (The writer's may be another thread's job.) */
+static int is_over(void *arg)
+{
+    (void)arg;
+    return deadline_passed();
+}
+
 /* Switching a new file to WAL needs the whole file for a moment, and SQLite does not wait for that lock
  * when two processes try at once (each holds what the other wants): so this waits. */
 static enum status enter_wal(struct db_conn *c, struct error *err)
@@ -128,6 +139,8 @@ enum status sqlite_conn_open(const char *path, bool writer, const struct db_sche
         /* A database file may come from anywhere: its schema gets no say in what we run. */
         sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         sqlite3_db_config(c->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        if (!writer)
+            sqlite3_progress_handler(c->handle, STEPS_PER_LOOK, is_over, NULL);
         if (schema && schema->sqlite_functions)
             rc = schema->sqlite_functions(c->handle);
     }

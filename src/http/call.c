@@ -8,6 +8,7 @@
  * Requests that are wrong from their head alone (fields, path, method, declared length) are answered before their
  * body is read; MHD then closes the connection. The memory of a call belongs to its connection, whose end MHD always
  * tells; of the end of a request it does not (0.9.75 forgets some that it refused itself). */
+#include "base/deadline.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "base/pool.h"
@@ -189,6 +190,7 @@ static void run_handler(struct call *c)
     c->route->handler(c->server->ctx, &c->req, &c->res);
     metric_parts_get(c->parts_us);
     c->handler_us = os_monotonic_us() - began_us;
+    deadline_clear();
     log_as_nobody();
 }
 
@@ -262,18 +264,15 @@ static void find_client(struct call *c)
         c->req.client = kept;
 }
 
-/* Takes a request's cost from its client's bucket, and of one with a token from the token's too: as tokens are not
- * looked up here, one that was made up would otherwise be a full bucket. The fields are those of
+/* Takes a cost from the client's bucket, and of a request with a token from the token's too: as tokens are not looked
+ * up here, one that was made up would otherwise be a full bucket. The fields are those of
  * draft-ietf-httpapi-ratelimit-headers-09, of the bucket that has less. True when it is refused. */
-static bool refuse_by_rate(struct call *c)
+static bool take_cost(struct call *c, unsigned cost)
 {
     struct http_server *s = c->server;
-    unsigned flags = c->route ? c->route->flags : 0, cost = flags & HTTP_COSTLY ? HTTP_COSTLY_WEIGHT : 1;
     const char *token = call_header(c, "Authorization"), *whose = "client";
     struct rate_limit_answer got, by_token;
     char value[80];
-    if (!s->limit || flags & HTTP_UNLIMITED)
-        return false;
     rate_limit_take_client(s->limit, c->req.client, cost, c->start_us, &got);
     if (got.allowed && token) {
         rate_limit_take(s->limit, token, strlen(token), cost, c->start_us, &by_token);
@@ -284,9 +283,9 @@ static bool refuse_by_rate(struct call *c)
     }
     snprintf(value, sizeof value, "\"%s\";q=%u;w=%u", whose, s->options.rate_burst,
              (s->options.rate_burst + s->options.rate_limit - 1) / s->options.rate_limit);
-    http_header_add(&c->res, "RateLimit-Policy", value);
+    http_header_set(&c->res, "RateLimit-Policy", value);
     snprintf(value, sizeof value, "\"%s\";r=%u;t=%u", whose, got.remaining, got.reset_s);
-    http_header_add(&c->res, "RateLimit", value);
+    http_header_set(&c->res, "RateLimit", value);
     if (got.allowed)
         return false;
     atomic_fetch_add(&s->rate_limited, 1);
@@ -294,6 +293,33 @@ static bool refuse_by_rate(struct call *c)
     http_header_add(&c->res, "Retry-After", value);
     http_problem(&c->res, 429, "Too many requests; try again in %u s.", got.retry_s);
     return true;
+}
+
+static bool refuse_by_rate(struct call *c)
+{
+    unsigned flags = c->route ? c->route->flags : 0;
+    return c->server->limit && !(flags & HTTP_UNLIMITED) && take_cost(c, flags & HTTP_COSTLY ? HTTP_COSTLY_WEIGHT : 1);
+}
+
+static struct call *call_of(const struct http_request *req)
+{
+    struct http_conn *conn =
+        MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    return &conn->call;
+}
+
+bool http_charge(const struct http_request *req, struct http_response *res, unsigned units)
+{
+    struct call *c = call_of(req);
+    (void)res;
+    return !c->server->limit || !units || !take_cost(c, units);
+}
+
+void http_deadline(const struct http_request *req, unsigned ms, bool until_gone)
+{
+    struct call *c = call_of(req);
+    int fd = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    deadline_set(c->start_us + (int64_t)ms * 1000, until_gone ? fd : -1);
 }
 
 /* Requests that change something: from another site's page, or without the token. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 static const char json_mime[] = "application/json; charset=utf-8";
@@ -40,6 +41,16 @@ void http_header_add(struct http_response *res, const char *name, const char *va
         return;
     f->next = res->fields;
     res->fields = f;
+}
+
+void http_header_set(struct http_response *res, const char *name, const char *value)
+{
+    struct http_field **at = &res->fields;
+    while (*at && strcasecmp((*at)->name, name) != 0)
+        at = &(*at)->next;
+    if (*at)
+        *at = (*at)->next;
+    http_header_add(res, name, value);
 }
 
 /* MHD takes non-const pointers for buffers that it only reads. */

@@ -10,7 +10,8 @@
 
 #include <stdlib.h>
 
-#define MAX_TEXT 2048u /* bytes of a query */
+#define MAX_TEXT 2048u /* bytes of a query, */
+#define MAX_READ 128u  /* and characters of it that a model reads: its work grows with them */
 #define EXACT    0.5   /* added where a phrase is the query: nothing that is only alike comes before it */
 
 static double sentence_trust(const struct rank_sources *s, const struct rank_query *q)
@@ -131,8 +132,10 @@ static enum status sentence_hits(const struct rank_sources *s, const struct rank
     enum status st = text_lower(q->text, q->text_len, MAX_TEXT, a, &asked.text, &asked.text_len, err);
     if (st == OK && !has_words(asked.text, asked.text_len))
         st = ERR_NOT_FOUND;
-    else if (st == OK)
-        st = leg_model_embed(s, m, &asked, vector, err);
+    struct rank_query read = asked;
+    read.text_len = st == OK ? utf8_prefix(asked.text, asked.text_len, MAX_READ) : 0;
+    if (st == OK)
+        st = leg_model_embed(s, m, &read, vector, err);
     if (st == ERR_NOT_FOUND) { /* the model knows nothing of the text */
         out->silent = true;
         return OK;

@@ -13,6 +13,7 @@
 #include <xxhash.h>
 
 #define MAX_QUERY   32u /* words of a query */
+#define MAX_TRIED   8u  /* of them that nobody knows: finding what was meant takes a millisecond each */
 #define MORE        0.15f
 #define WHOLE       0.5     /* weight of the likeness as a whole */
 #define LEAST_SCORE 0.2     /* of a result */
@@ -194,9 +195,10 @@ static size_t punctuation_behind(const char *s, size_t len)
     return n;
 }
 
-/* What is right for a piece of the query between white space; NULL: it is right, or no word. */
-static enum status right_piece(const struct meanings *x, const char *s, size_t len, struct arena *a, const char **right,
-                               struct error *err)
+/* What is right for a piece of the query between white space; NULL: it is right, or no word. Counts in *tried those
+ * that had to be looked for. */
+static enum status right_piece(const struct meanings *x, const char *s, size_t len, struct arena *a, size_t *tried,
+                               const char **right, struct error *err)
 {
     struct text_terms terms;
     *right = NULL;
@@ -208,6 +210,7 @@ static enum status right_piece(const struct meanings *x, const char *s, size_t l
     const struct text_term *t = &terms.items[0];
     if (t->is_emoji || t->is_run || is_known(x, t) || is_in_store(x, t->spelled, a))
         return OK;
+    ++*tried;
     *right = correct(x, t->folded, a);
     if (!*right)
         *right = split(x, t->folded, a);
@@ -231,7 +234,7 @@ static enum status put_right(const struct meanings *x, const char *text, size_t 
     bool changed = false;
     enum status st = OK;
     buf_init(&out, 64u << 10);
-    for (size_t at = 0, words = 0, n; at < len && st == OK; at += n) {
+    for (size_t at = 0, words = 0, tried = 0, n; at < len && st == OK; at += n) {
         const char *right = NULL;
         n = count_blanks(text + at, len - at, true);
         buf_append(&out, text + at, n);
@@ -239,8 +242,8 @@ static enum status put_right(const struct meanings *x, const char *text, size_t 
         n = count_blanks(text + at, len - at, false);
         size_t before = punctuation_before(text + at, n), behind = punctuation_behind(text + at + before, n - before);
         size_t word = n - before - behind;
-        if (word && words++ < MAX_QUERY)
-            st = right_piece(x, text + at + before, word, a, &right, err);
+        if (word && words++ < MAX_QUERY && tried < MAX_TRIED)
+            st = right_piece(x, text + at + before, word, a, &tried, &right, err);
         buf_append(&out, text + at, before);
         if (right)
             buf_puts(&out, right);

@@ -1,5 +1,6 @@
 #include "rank/leg.h"
 
+#include "base/deadline.h"
 #include "base/log.h"
 
 #include <math.h>
@@ -148,15 +149,17 @@ static enum status gather_found(struct hybrid *h, struct arena *a)
     return OK;
 }
 
-/* A leg that fails is left out: the others answer. */
+/* A leg that fails, or for which there is no time any more, is left out: the others answer. */
 static void ask_leg(struct hybrid *h, enum leg_number leg, struct arena *a)
 {
-    enum status st = legs[leg]->ranks_all ? gather_found(h, a) : OK;
+    enum status st = deadline_passed() ? err_set(&h->err, ERR_TIMEOUT, "the search took too long") : OK;
+    if (st == OK && legs[leg]->ranks_all)
+        st = gather_found(h, a);
     if (st == OK)
         st = legs[leg]->hits(h->s, &h->q, RANK_DEPTH, 0, a, &h->hits[leg], &h->err);
     if (st != OK) {
         h->hits[leg] = (struct leg_hits){0};
-        if (st != ERR_NOT_FOUND) /* of what is like a document that this leg does not know */
+        if (st != ERR_NOT_FOUND && st != ERR_TIMEOUT) /* of what is like a document that this leg does not know */
             log_warn("a hybrid search goes without its leg \"%s\": %s", legs[leg]->name, h->err.message);
         return;
     }

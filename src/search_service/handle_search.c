@@ -228,6 +228,7 @@ void handle_search(void *ctx, const struct http_request *req, struct http_respon
         http_problem_from(res, &err);
         return;
     }
+    http_deadline(req, s->cfg.deadline_ms, true);
     q.limit = (size_t)limit;
     q.offset = (size_t)offset;
     memcpy(sources.weights, s->cfg.weights, sizeof sources.weights);

@@ -49,6 +49,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     o->max_connections = o->max_connections ? o->max_connections : 1024;
     o->timeout_s = o->timeout_s ? o->timeout_s : 30;
     c->max_body = c->max_body ? c->max_body : 12u << 20;
+    c->deadline_ms = c->deadline_ms ? c->deadline_ms : 2000;
     c->embeddings_ms = c->embeddings_ms ? c->embeddings_ms : 30000;
     double weights = 0;
     for (size_t leg = 0; leg < LEG_COUNT; leg++)

@@ -26,6 +26,7 @@ struct search_service_config {
     struct http_options http; /* [host "127.0.0.1", io_threads 1, workers 4, max_queue and max_connections 1024,
                                  timeout_s 30]; each worker reads the database by a connection of its own */
     size_t max_body;          /* bytes of a document, its image included [12 MiB] */
+    unsigned deadline_ms;     /* a search ends after this, with what was found [2 s] */
     unsigned embeddings_ms;   /* a request to /v1/embeddings that takes longer is given up [30 s] */
 
     const char *search_db;      /* the store's url: a file path for SQLite; required */

@@ -56,6 +56,22 @@ class RateLimits(ServiceTest):
         self.assertLess(n, BURST)
         self.assertGreaterEqual(int(refusal.headers["Retry-After"]), 1)
 
+    def test_long_queries_cost_more(self):
+        client = self.new_client()
+
+        def left(query):
+            answer = self.ask("/api/search/?query=" + urllib.parse.quote(query), client)
+            self.assertEqual(answer.status, 200)
+            return int(answer.headers["RateLimit"].split(";")[1][2:])
+
+        before = left("cat")
+        self.assertIn(before - left("cats"), (1, 0))  # a second may pass in between
+        before = left("dog")
+        self.assertIn(before - left("水" * 255), (4, 3))
+        n, refusal = self.exhaust("/api/search/?query=" + urllib.parse.quote("火" * 254), client, BURST)
+        self.assertLess(n, BURST // 3)
+        self.assert_problem(refusal, 429)
+
     def test_guessing_passwords_costs_ten(self):
         client, form = self.new_client(), urllib.parse.urlencode({"username": "x", "password": "y"})
         headers = {"X-Forwarded-For": client, "Content-Type": "application/x-www-form-urlencoded"}

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/deadline.h"
 #include "base/evict.h"
 #include "base/filter.h"
 #include "base/labels.h"
@@ -14,6 +15,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -359,6 +361,29 @@ static void errors_are_whole_characters(void **state)
     assert_string_equal(err.message, "a\xc3\xa9");
 }
 
+static void work_ends_at_its_deadline(void **state)
+{
+    (void)state;
+    int fd[2];
+    assert_false(deadline_passed());
+    deadline_set(os_monotonic_us() + 50000, -1);
+    assert_false(deadline_passed());
+    usleep(60000);
+    assert_true(deadline_passed());
+    deadline_clear();
+    assert_false(deadline_passed());
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+    deadline_set(0, fd[0]);
+    assert_false(deadline_passed());
+    assert_int_equal(send(fd[1], "x", 1, 0), 1); /* the next request may be there already */
+    assert_false(deadline_passed());
+    assert_int_equal(recv(fd[0], &(char){0}, 1, 0), 1);
+    close(fd[1]);
+    assert_true(deadline_passed());
+    deadline_clear();
+    close(fd[0]);
+}
+
 static int greatest_first(const void *x, const void *y)
 {
     double a = *(const double *)x, b = *(const double *)y;
@@ -384,6 +409,7 @@ static void selects_as_sorting_does(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(work_ends_at_its_deadline),
         cmocka_unit_test(selects_as_sorting_does),
         cmocka_unit_test(arena_is_bounded),
         cmocka_unit_test(buf_failure_is_sticky),

@@ -2,6 +2,7 @@
  * one that is loading, filters. */
 #include "cm.h"
 
+#include "base/deadline.h"
 #include "rank/fusion_weights.h"
 #include "rank/leg.h"
 #include "text/text.h"
@@ -438,6 +439,10 @@ static void test_leg_that_fails_is_left_out(void **state)
     arena_init(&none, 1); /* nothing can be had: every leg fails, and a reason is told */
     assert_int_equal(rank_find("hybrid")->rank(&s->sources, &q, &none, &r, &s->err), ERR_NO_MEMORY);
     arena_free(&none);
+    deadline_set(1, -1); /* no time for any leg */
+    enum status late = rank(s, "hybrid", &q, &r);
+    deadline_clear();
+    assert_int_equal(late, ERR_TIMEOUT);
 }
 
 static void test_model_that_is_loading_delays_nobody(void **state)

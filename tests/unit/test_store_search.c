@@ -2,6 +2,7 @@
  * 600 lines because the whole suite runs as one program over either database (tests/api/test_postgres_search.py). */
 #include "store_suite.h"
 
+#include "base/deadline.h"
 #include "base/labels.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -884,6 +885,31 @@ static void tidying_changes_no_answer(void **state)
     search_store_close(store);
 }
 
+static void searches_end_at_their_deadline(void **state)
+{
+    struct suite *s = *state;
+    struct search_store *store = suite_search(s);
+    struct term_query q = {.stems = (const char *const[]){"cat"}, .n_stems = 1, .language = LANGUAGE_en};
+    struct search_hit *hits;
+    size_t n;
+    int64_t total;
+    for (int i = 0; i < 300; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "sticker-%d", i);
+        put(s, store, name, "cat", "else", "", NULL);
+    }
+    deadline_set(1, -1);
+    enum status late = search_store_lexical(store, &q, NULL, 10, 0, false, &s->arena, &hits, &n, &total, &s->err);
+    deadline_clear();
+    if (!getenv("PEEL_TEST_STORE_URL")) { /* PostgreSQL has a timeout of its own */
+        assert_int_equal(late, ERR_TIMEOUT);
+        assert_non_null(strstr(s->err.message, "took too long"));
+    }
+    assert_ok(s, search_store_lexical(store, &q, NULL, 10, 0, false, &s->arena, &hits, &n, &total, &s->err));
+    assert_int_equal(total, 300);
+    search_store_close(store);
+}
+
 static void traits_of_terms_count(void **state)
 {
     struct suite *s = *state;
@@ -936,6 +962,7 @@ int main(void)
         T(a_beginning_never_outranks_the_whole_word),
         T(more_of_the_terms_rank_higher),
         T(tidying_changes_no_answer),
+        T(searches_end_at_their_deadline),
         T(traits_of_terms_count),
         T(pages_are_stable),
         T(hostile_terms_find_what_they_say),

@@ -4,12 +4,14 @@
 #include "sticker_service/find.h"
 
 #include "base/json_out.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ANSWER_MAX (1u << 20)
+#define CHARGED    64u /* characters of a query that count as one more request for the rate limit: they are more work */
 
 static void search_write_answer(const struct find_query *query, const struct find_answer *answer, struct buf *out)
 {
@@ -72,6 +74,8 @@ void handle_api_search(void *ctx, const struct http_request *req, struct http_re
         http_problem_from(res, &err);
         return;
     }
+    if (!http_charge(req, res, (unsigned)utf8_count(query.text, strlen(query.text)) / CHARGED))
+        return;
     query.limit = (size_t)limit;
     query.offset = (size_t)offset;
     char key[64 + LANGUAGE_MAX_TAG + STICKER_FILTER_PACK_MAX + 1024];
