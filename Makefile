@@ -34,12 +34,13 @@ SRC := $(wildcard src/*/*.c src/*/*/*.c)
 # Templates, static files and the documentation become C (see docs/TEMPLATES.md).
 GEN := $(B)/gen/web
 TEMPLATES := $(wildcard web/templates/*.html)
+MESSAGES := web/messages/en.ini $(filter-out web/messages/en.ini,$(wildcard web/messages/*.ini))
 STATIC := $(wildcard web/static/*) docs/openapi.json
 HOSTCC ?= $(CC)
 HOST_CFLAGS := -std=c17 -O1 -g $(WARN) -D_GNU_SOURCE -Isrc
 HOST_BASE := src/base/buf.c src/base/status.c $(wildcard src/base/*.h)
 MANUAL := $(wildcard docs/*.md docs/howto/*.md) CHANGELOG.md
-GEN_OBJ := $(GEN)/templates.o $(GEN)/assets_gen.o $(GEN)/manual_gen.o
+GEN_OBJ := $(GEN)/templates.o $(GEN)/messages_gen.o $(GEN)/assets_gen.o $(GEN)/manual_gen.o
 OBJ := $(SRC:%.c=$(B)/%.o) $(GEN_OBJ)
 LIBOBJ := $(filter-out $(B)/src/cmd/main.o,$(OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
@@ -62,7 +63,7 @@ $(B)/libpeel.a: $(LIBOBJ)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(B)/tools/templates: tools/templates.c $(wildcard tools/template*.[ch]) $(HOST_BASE)
+$(B)/tools/templates: tools/templates.c $(wildcard tools/template*.[ch]) src/web/plural.c src/web/plural.h $(HOST_BASE)
 	@mkdir -p $(@D)
 	@echo '  HOSTCC $@'
 	$(Q)$(HOSTCC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^)
@@ -72,10 +73,10 @@ $(B)/tools/embed: tools/embed.c $(HOST_BASE) src/base/os.c
 	@echo '  HOSTCC $@'
 	$(Q)$(HOSTCC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^) -lsodium -lz
 
-$(GEN)/templates.h $(GEN)/templates.c &: $(B)/tools/templates $(TEMPLATES) $(wildcard web/static)
+$(GEN)/templates.h $(GEN)/templates.c $(GEN)/messages_gen.h $(GEN)/messages_gen.c &: $(B)/tools/templates $(TEMPLATES) $(MESSAGES) $(wildcard web/static)
 	@mkdir -p $(@D)
 	@echo '  GEN $(GEN)/templates.c'
-	$(Q)$(B)/tools/templates web/static $(GEN) $(TEMPLATES)
+	$(Q)$(B)/tools/templates web/static $(GEN) $(MESSAGES) $(TEMPLATES)
 
 $(GEN)/assets_gen.h $(GEN)/assets_gen.c &: $(B)/tools/embed $(STATIC)
 	@mkdir -p $(@D)
@@ -96,7 +97,7 @@ $(GEN)/%.o: $(GEN)/%.c
 	@echo '  CC  $<'
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(OBJ): | $(GEN)/templates.h $(GEN)/assets_gen.h
+$(OBJ): | $(GEN)/templates.h $(GEN)/messages_gen.h $(GEN)/assets_gen.h
 
 # Kernels are compiled for their instruction set and reached only by run-time dispatch.
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))

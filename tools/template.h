@@ -8,6 +8,7 @@
 #define PEEL_TOOLS_TEMPLATE_H
 
 #include "base/buf.h"
+#include "web/plural.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -54,14 +55,24 @@ struct argument {
     struct argument *next;
 };
 
-enum node_kind { NODE_LITERAL, NODE_PRINT, NODE_RAW, NODE_ASSET, NODE_IF, NODE_FOR, NODE_INCLUDE, NODE_BLOCK };
+enum node_kind {
+    NODE_LITERAL,
+    NODE_PRINT,
+    NODE_RAW,
+    NODE_ASSET,
+    NODE_SAY,
+    NODE_IF,
+    NODE_FOR,
+    NODE_INCLUDE,
+    NODE_BLOCK
+};
 struct node {
     enum node_kind kind;
     int line;
-    const char *text;         /* literal text, asset, loop variable, included template or block name */
+    const char *text;         /* literal text, asset, message, loop variable, included template or block name */
     size_t len;               /* of a literal */
     struct path path;         /* PRINT, RAW, FOR; INCLUDE of one record */
-    struct argument *args;    /* INCLUDE ... with */
+    struct argument *args;    /* INCLUDE and SAY ... with */
     struct term *condition;   /* IF */
     struct node *body, *rest; /* IF, FOR, BLOCK; rest is the else part */
     struct node *next;
@@ -76,6 +87,7 @@ struct template
     struct field *params;
     struct node *nodes;
     bool emitted; /* its struct has been written */
+    bool says;    /* it, or what it includes, has messages: its function takes them as its third parameter */
     struct template *next;
 };
 
@@ -84,7 +96,28 @@ void *take(size_t bytes); /* zeroed; ends the program when there is none */
 char *take_printf(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 struct template *template_parse(const char *file, const char *name, const char *text, size_t len);
-/* Checks everything and writes the two files' contents. `static_dir` holds the assets. */
-void template_emit(struct template *all, const char *static_dir, struct buf *header, struct buf *source);
+struct message {
+    const char *key;
+    const char *forms[PLURAL_FORMS]; /* one without plural forms has only [PLURAL_OTHER] */
+    bool plural;
+    int line;
+    struct message *next;
+};
+struct catalogue {
+    const char *file, *tag;
+    struct message *messages;
+    struct catalogue *next;
+};
+
+struct catalogue *messages_parse(const char *file, const char *tag, const char *text, size_t len);
+void messages_check(const struct catalogue *all); /* that they agree with the first */
+struct message *messages_find(const struct catalogue *c, const char *key);
+bool messages_has_placeholder(const struct message *m, const char *name);
+void messages_emit(const struct catalogue *all, struct buf *header, struct buf *source);
+
+/* Checks everything and writes the two files' contents. `static_dir` holds the assets; `messages` may be NULL. */
+void template_emit(struct template *all, const char *static_dir, const struct catalogue *messages, struct buf *header,
+                   struct buf *source);
+void put_c_string(struct buf *out, const char *s, size_t len, int indent); /* quoted */
 
 #endif

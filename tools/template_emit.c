@@ -35,6 +35,7 @@ struct value {
 struct emitter {
     struct template *all, *leaf;
     const char *static_dir;
+    const struct catalogue *messages; /* NULL: none */
     struct buf *out;
     struct buf literal; /* not written yet */
     struct html html;
@@ -227,7 +228,7 @@ static const char *path_text(const struct path *p)
 
 /* --- C text --- */
 
-static void put_c_string(struct buf *out, const char *s, size_t len, int indent)
+void put_c_string(struct buf *out, const char *s, size_t len, int indent)
 {
     buf_putc(out, '"');
     for (size_t i = 0; i < len; i++) {
@@ -402,6 +403,57 @@ static void emit_print(struct emitter *e, const struct template *t, const struct
     e->html.at_start = e->html.fresh = false;
 }
 
+/* The placeholders of a message, each with its value. */
+static void emit_fillings(struct emitter *e, const struct template *t, const struct node *n, const struct scope *scope)
+{
+    for (const struct argument *a = n->args; a; a = a->next) {
+        struct value v = operand_value(e, t, n->line, &a->value, scope);
+        if (v.type->kind == TYPE_INT)
+            line_out(e, "{.name = \"%s\", .number = %s, .is_number = true},", a->name, v.expr);
+        else if (v.type->kind == TYPE_TEXT)
+            line_out(e, "{.name = \"%s\", .text = %s},", a->name, v.expr);
+        else
+            fail(t->file, n->line, "{%s} takes a text or an int, not %s", a->name, type_names[v.type->kind]);
+    }
+}
+
+static void emit_say(struct emitter *e, const struct template *t, const struct node *n, const struct scope *scope)
+{
+    const struct catalogue *c = e->messages;
+    const struct message *m = c ? messages_find(c, n->text) : NULL;
+    if (!m)
+        fail(t->file, n->line, "there is no message '%s' in %s", n->text, c ? c->file : "a catalogue: none was given");
+    size_t given = 0, wanted = 0;
+    for (const struct argument *a = n->args; a; a = a->next, given++)
+        if (!messages_has_placeholder(m, a->name))
+            fail(t->file, n->line, "'%s' has no placeholder {%s}", n->text, a->name);
+    const char *seen = "";
+    for (const char *s = m->forms[PLURAL_OTHER]; (s = strchr(s, '{')); s++) {
+        const char *name = take_printf("{%.*s}", (int)strcspn(s + 1, "}"), s + 1);
+        if (strstr(seen, name))
+            continue;
+        seen = take_printf("%s%s", seen, name);
+        wanted++;
+    }
+    if (given < wanted)
+        fail(t->file, n->line, "'%s' needs %s", n->text, seen);
+    bool in_value = e->html.where == HTML_VALUE;
+    if ((e->html.where != HTML_TEXT && !in_value) || (in_value && e->html.is_url))
+        fail(t->file, n->line, "message '%s' stands in %s: messages belong in text or in attributes that hold text",
+             n->text, in_value ? "a URL" : html_describe(&e->html));
+    const char *place = in_value ? "MESSAGE_IN_VALUE" : "MESSAGE_IN_TEXT";
+    if (n->args) {
+        line_out(e, "messages_html(out, in, MESSAGE_%s, %s, (const struct message_arg[]){", n->text, place);
+        e->indent += 4;
+        emit_fillings(e, t, n, scope);
+        e->indent -= 4;
+        line_out(e, "}, %zu);", given);
+    } else {
+        line_out(e, "messages_html(out, in, MESSAGE_%s, %s, NULL, 0);", n->text, place);
+    }
+    e->html.at_start = e->html.fresh = false;
+}
+
 static void emit_asset(struct emitter *e, const struct template *t, const struct node *n)
 {
     if (access(take_printf("%s/%s", e->static_dir, n->text), R_OK) != 0 || strchr(n->text, '/'))
@@ -529,7 +581,7 @@ static void emit_include(struct emitter *e, const struct template *t, const stru
         struct value v = resolve(e, t, n->line, &n->path, scope);
         if (v.type->kind != TYPE_RECORD || strcmp(v.type->c_name, take_printf("tpl_%s", of->name)) != 0)
             fail(t->file, n->line, "'%s' does not hold the parameters of '%s'", path_text(&n->path), of->name);
-        line_out(e, "tpl_%s(out, %s);", of->name, v.pointer);
+        line_out(e, "tpl_%s(out, %s%s);", of->name, v.pointer, of->says ? ", in" : "");
         return;
     }
     if (of->extends)
@@ -538,7 +590,7 @@ static void emit_include(struct emitter *e, const struct template *t, const stru
         if (!find_field(of->params, a->name))
             fail(t->file, n->line, "'%s' has no parameter '%s'", of->name, a->name);
     if (!of->params) {
-        line_out(e, "tpl_%s(out, &(struct tpl_%s){0});", of->name, of->name);
+        line_out(e, "tpl_%s(out, &(struct tpl_%s){0}%s);", of->name, of->name, of->says ? ", in" : "");
         return;
     }
     line_out(e, "tpl_%s(out, &(struct tpl_%s){", of->name, of->name);
@@ -555,7 +607,7 @@ static void emit_include(struct emitter *e, const struct template *t, const stru
         emit_argument(e, t, n, f, a, scope);
     }
     e->indent -= 4;
-    line_out(e, "});");
+    line_out(e, "}%s);", of->says ? ", in" : "");
 }
 
 /* The innermost template that gives this block; its content is seen from there. */
@@ -585,6 +637,9 @@ static void emit_nodes(struct emitter *e, const struct template *t, const struct
             break;
         case NODE_ASSET:
             emit_asset(e, t, n);
+            break;
+        case NODE_SAY:
+            emit_say(e, t, n, scope);
             break;
         case NODE_IF:
             emit_if(e, t, n, scope);
@@ -641,6 +696,35 @@ static void link_parents(struct template *all)
     }
 }
 
+static bool nodes_say(struct template *all, const struct node *n)
+{
+    for (; n; n = n->next) {
+        const struct template *of = n->kind == NODE_INCLUDE ? find_template(all, n->text) : NULL;
+        if (n->kind == NODE_SAY || (of && of->says) || nodes_say(all, n->body) || nodes_say(all, n->rest))
+            return true;
+    }
+    return false;
+}
+
+/* Until no more follow from those that are known. */
+static void find_those_that_say(struct template *all)
+{
+    for (bool more = true; more;) {
+        more = false;
+        for (struct template *t = all; t; t = t->next) {
+            bool says = t->says || (t->parent && t->parent->says) || nodes_say(all, t->nodes);
+            more = more || says != t->says;
+            t->says = says;
+        }
+    }
+}
+
+static const char *signature(const struct template *t)
+{
+    return take_printf("void tpl_%s(struct buf *out, const struct tpl_%s *v%s)", t->name, t->name,
+                       t->says ? ", const struct messages *in" : "");
+}
+
 static void emit_template(struct emitter *e, struct template *t)
 {
     struct template *root = t;
@@ -655,8 +739,9 @@ static void emit_template(struct emitter *e, struct template *t)
     emit_nodes(e, root, root->nodes, NULL);
     flush(e);
     e->out = outer;
-    buf_printf(e->out, "\n/* %s */\nvoid tpl_%s(struct buf *out, const struct tpl_%s *v)\n{\n%s%s}\n", t->file, t->name,
-               t->name, strstr(buf_str(&body), "v->") ? "" : "    (void)v;\n", buf_str(&body));
+    buf_printf(e->out, "\n/* %s */\n%s\n{\n%s%s%s}\n", t->file, signature(t),
+               strstr(buf_str(&body), "v->") ? "" : "    (void)v;\n",
+               t->says && !strstr(buf_str(&body), ", in") ? "    (void)in;\n" : "", buf_str(&body));
     e->out->failed = e->out->failed || body.failed;
     if (e->html.where != HTML_TEXT)
         fail(t->file, 1, "the template ends inside %s", html_describe(&e->html));
@@ -673,22 +758,26 @@ static void check_used(const struct template *t, const struct field *f)
     }
 }
 
-void template_emit(struct template *all, const char *static_dir, struct buf *header, struct buf *source)
+void template_emit(struct template *all, const char *static_dir, const struct catalogue *messages, struct buf *header,
+                   struct buf *source)
 {
     link_parents(all);
+    find_those_that_say(all);
     buf_puts(header,
              "/* Made by tools/templates from web/templates; changes belong there. Texts may be NULL (empty). */\n"
              "#ifndef PEEL_WEB_TEMPLATES_H\n#define PEEL_WEB_TEMPLATES_H\n\n"
-             "#include \"base/buf.h\"\n#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n\n");
+             "#include \"base/buf.h\"\n#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n\n"
+             "struct messages;\n\n");
     for (struct template *t = all; t; t = t->next)
         emit_struct_of(all, t, header, 0);
     for (struct template *t = all; t; t = t->next)
-        buf_printf(header, "void tpl_%s(struct buf *out, const struct tpl_%s *v);\n", t->name, t->name);
+        buf_printf(header, "%s;\n", signature(t));
     buf_puts(header, "\n#endif\n");
 
     buf_puts(source, "/* Made by tools/templates from web/templates; changes belong there. */\n"
                      "#include \"web/templates.h\"\n\n#include \"web/assets_gen.h\"\n#include \"web/html.h\"\n");
-    struct emitter e = {.all = all, .static_dir = static_dir, .out = source};
+    buf_puts(source, messages ? "#include \"web/messages.h\"\n" : "");
+    struct emitter e = {.all = all, .static_dir = static_dir, .messages = messages, .out = source};
     buf_init(&e.literal, 1u << 20);
     for (struct template *t = all; t; t = t->next)
         emit_template(&e, t);

@@ -389,21 +389,29 @@ static struct node *parse_block(struct parser *p, struct words *w)
     return n;
 }
 
+/* "with a=b, c=d", or nothing */
+static struct argument *parse_arguments(struct words *w)
+{
+    struct argument *first = NULL, **end = &first;
+    if (!try_word(w, "with"))
+        return NULL;
+    do {
+        struct argument *a = take(sizeof *a);
+        a->name = need_name(w, "a parameter's name");
+        need_symbol(w, "=");
+        a->value = need_operand(w);
+        *end = a;
+        end = &a->next;
+    } while (try_symbol(w, ","));
+    return first;
+}
+
 static struct node *parse_include(struct words *w)
 {
     struct node *n = take(sizeof *n);
     *n = (struct node){.kind = NODE_INCLUDE, .line = w->line, .text = need_name(w, "a template's name")};
-    struct argument **end = &n->args;
-    if (try_word(w, "with")) {
-        do {
-            struct argument *a = take(sizeof *a);
-            a->name = need_name(w, "a parameter's name");
-            need_symbol(w, "=");
-            a->value = need_operand(w);
-            *end = a;
-            end = &a->next;
-        } while (try_symbol(w, ","));
-    } else {
+    n->args = parse_arguments(w);
+    if (!n->args) {
         skip_space(w);
         if (w->at < w->end)
             n->path = need_path(w);
@@ -427,7 +435,13 @@ static struct node *parse_print(struct words *w)
 {
     struct node *n = take(sizeof *n);
     n->line = w->line;
-    if (try_word(w, "asset")) {
+    struct words after = *w; /* {{ t }} alone is a parameter of that name */
+    if (try_word(&after, "t") && (skip_space(&after), after.at != after.end && *after.at != '.')) {
+        *w = after;
+        n->kind = NODE_SAY;
+        n->text = need_name(w, "a message's key");
+        n->args = parse_arguments(w);
+    } else if (try_word(w, "asset")) {
         n->kind = NODE_ASSET;
         n->text = need_string(w);
     } else if (try_word(w, "raw_html")) {

@@ -1,8 +1,9 @@
-/* templates: compiles HTML templates to C at build time.
+/* templates: compiles HTML templates and message catalogues to C at build time.
  *
- *     templates STATIC_DIR OUT_DIR web/templates/a.html web/templates/b.html ...
+ *     templates STATIC_DIR OUT_DIR web/messages/en.ini ... web/templates/a.html web/templates/b.html ...
  *
- * writes OUT_DIR/templates.h and OUT_DIR/templates.c. */
+ * writes OUT_DIR/templates.[ch], and OUT_DIR/messages_gen.[ch] when there are catalogues. The first of them is the one
+ * that the others are compared with. */
 #include "template.h"
 
 #include <stdarg.h>
@@ -70,37 +71,67 @@ static void write_file(const char *dir, const char *name, const struct buf *data
 }
 
 /* "web/templates/card.html" -> "card", which must do as a part of a C name. */
-static const char *name_of(const char *path)
+static const char *name_of(const char *path, const char *ending)
 {
     const char *slash = strrchr(path, '/');
     const char *base = slash ? slash + 1 : path;
-    size_t len = strlen(base);
-    if (len <= 5 || strcmp(base + len - 5, ".html") != 0)
-        fail(path, 0, "expected a file name ending in .html");
-    char *name = take_printf("%.*s", (int)(len - 5), base);
+    size_t len = strlen(base), end = strlen(ending);
+    if (len <= end)
+        fail(path, 0, "expected a file name ending in %s", ending);
+    char *name = take_printf("%.*s", (int)(len - end), base);
     if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name) || (name[0] >= '0' && name[0] <= '9'))
         fail(path, 0, "a template's name is made of a-z, 0-9 and _, and begins with a letter");
     return name;
 }
 
+static bool ends_with(const char *path, const char *ending)
+{
+    size_t len = strlen(path), end = strlen(ending);
+    return len >= end && strcmp(path + len - end, ending) == 0;
+}
+
+static void write_messages(const char *dir, const struct catalogue *catalogues)
+{
+    struct buf header, source;
+    buf_init(&header, MAX_FILE);
+    buf_init(&source, 16 * MAX_FILE);
+    messages_check(catalogues);
+    messages_emit(catalogues, &header, &source);
+    if (header.failed || source.failed)
+        fail("templates", 0, "out of memory");
+    write_file(dir, "messages_gen.h", &header);
+    write_file(dir, "messages_gen.c", &source);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 4) {
-        fprintf(stderr, "usage: templates STATIC_DIR OUT_DIR TEMPLATE.html...\n");
+        fprintf(stderr, "usage: templates STATIC_DIR OUT_DIR [CATALOGUE.ini...] TEMPLATE.html...\n");
         return 2;
     }
     struct template *all = NULL, **end = &all;
+    struct catalogue *catalogues = NULL, **last = &catalogues;
     for (int i = 3; i < argc; i++) {
         struct buf text;
         buf_init(&text, MAX_FILE);
+        bool is_catalogue = ends_with(argv[i], ".ini");
+        if (!is_catalogue && !ends_with(argv[i], ".html"))
+            fail(argv[i], 0, "expected a file name ending in .html");
         read_file(argv[i], &text);
-        *end = template_parse(argv[i], name_of(argv[i]), buf_str(&text), text.len);
-        end = &(*end)->next;
+        if (is_catalogue) {
+            *last = messages_parse(argv[i], name_of(argv[i], ".ini"), buf_str(&text), text.len);
+            last = &(*last)->next;
+        } else {
+            *end = template_parse(argv[i], name_of(argv[i], ".html"), buf_str(&text), text.len);
+            end = &(*end)->next;
+        }
     }
     struct buf header, source;
     buf_init(&header, 16 * MAX_FILE);
     buf_init(&source, 16 * MAX_FILE);
-    template_emit(all, argv[1], &header, &source);
+    if (catalogues)
+        write_messages(argv[2], catalogues);
+    template_emit(all, argv[1], catalogues, &header, &source);
     if (header.failed || source.failed)
         fail("templates", 0, "out of memory");
     write_file(argv[2], "templates.h", &header);

@@ -163,6 +163,58 @@ static void test_mistakes(void **state)
     }
 }
 
+/* en.ini and de.ini, a template, and what is said of them. */
+static const struct {
+    const char *en, *de, *template, *message;
+} disagreements[] = {
+    {"a = A\n", "a = A\n", "<p>\n{{t b}}", "t.html:2: there is no message 'b' in en.ini"},
+    {"a = A {x}\n", "a = {x} A\n", "{{t a}}", "t.html:1: 'a' needs {x}"},
+    {"a = A\n", "a = A\n", "{{t a with x=1}}", "t.html:1: 'a' has no placeholder {x}"},
+    {"a = A {x}\n", "a = {x} A\n", "{{t a with x=true}}", "t.html:1: {x} takes a text or an int, not bool"},
+    {"a = A\n", "a = A\n", "<a href=\"{{t a}}\">",
+     "t.html:1: message 'a' stands in a URL: messages belong in text or in attributes that hold text"},
+    {"a = A\n", "a = A\n", "<p {{t a}}>",
+     "t.html:1: message 'a' stands in a tag: messages belong in text or in attributes that hold text"},
+    {"a = A\nb = B\n", "a = A\n", "x", "de.ini:1: 'b' is missing"},
+    {"a = A\n", "# more\na = A\nb = B\n", "x", "de.ini:3: 'b' is not in en.ini"},
+    {"a = A {x}\n", "a = A {y}\n", "x", "de.ini:1: 'a' has {y}, which is not in en.ini"},
+    {"a = A {x}\n", "a = A\n", "x", "de.ini:1: 'a[other]' lacks {x}"},
+    {"a[one] = {n} A\na[other] = {n} As\n", "a[other] = {n} As\n", "x",
+     "de.ini:1: 'a' lacks the form [one], which de needs"},
+    {"a[one] = one A\na[other] = {n} As\n", "a[one] = A\na[few] = A\na[other] = {n} As\n", "x",
+     "de.ini:1: 'a' has the form [few], which de does not have"},
+    {"a[one] = A\na[other] = As\n", "a[one] = A\na[other] = As\n", "x", "en.ini:1: 'a[other]' lacks {n}"},
+    {"a[one] = A\na[other] = {n}\n", "a = {n}\n", "x", "de.ini:1: 'a' has no plural forms, in en.ini it has them"},
+    {"a = A\na = B\n", "", "x", "en.ini:2: 'a' is there twice (first in line 1)"},
+    {"a[some] = A\n", "", "x", "en.ini:1: 'some' is no plural category: zero, one, two, few, many or other"},
+    {"a =\n", "", "x", "en.ini:1: 'a' says nothing"},
+    {"A b = c\n", "", "x", "en.ini:1: a key is made of a-z, 0-9 and _, perhaps with a plural category: key[one]"},
+    {"\n\nhello\n", "", "x", "en.ini:3: expected 'key = text', found 'hello'"},
+    {"a = {X}\n", "", "x", "en.ini:1: expected a placeholder such as {query}, found '{X}'"},
+    {"a = x}\n", "", "x", "en.ini:1: expected a placeholder such as {query}, found '}'"},
+};
+
+static void test_catalogues_agree(void **state)
+{
+    (void)state;
+    char out[4096], expected[512];
+    for (size_t i = 0; i < sizeof disagreements / sizeof *disagreements; i++) {
+        write_file("en.ini", disagreements[i].en);
+        write_file("de.ini", disagreements[i].de);
+        write_file("t.html", disagreements[i].template);
+        int rc = compile("en.ini de.ini t.html", out, sizeof out);
+        snprintf(expected, sizeof expected, "%s\n", disagreements[i].message);
+        if (rc != 1 || strcmp(out, expected) != 0)
+            fail_msg("expected %sfound (%d) %s", expected, rc, out);
+    }
+    write_file("t.html", "{{t a}}");
+    assert_int_equal(compile("t.html", out, sizeof out), 1);
+    assert_string_equal(out, "t.html:1: there is no message 'a' in a catalogue: none was given\n");
+    write_file("xx.ini", "a = A\n");
+    assert_int_equal(compile("xx.ini t.html", out, sizeof out), 1);
+    assert_string_equal(out, "xx.ini:1: nothing is known of plurals in 'xx': add it to src/web/plural.c\n");
+}
+
 static void test_bad_files(void **state)
 {
     (void)state;
@@ -239,6 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_catalogues_agree),
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_meaning),
     };
