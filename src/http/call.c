@@ -201,11 +201,19 @@ static void call_admit(struct call *c)
     log_as_nobody();
 }
 
+/* Answers with a page for people if there is one, else with problem+json. */
+static void call_refuse(struct call *c, int status, unsigned retry_s, const char *why)
+{
+    const struct http_server *s = c->server;
+    if (!s->refuse || !c->req.path || !s->refuse(s->ctx, &c->req, &c->res, status, retry_s))
+        http_problem(&c->res, status, "%s", why);
+}
+
 static void refuse_for_now(struct call *c, const char *why)
 {
     atomic_fetch_add(&c->server->rejected, 1);
     http_header_add(&c->res, "Retry-After", "1");
-    http_problem(&c->res, 503, "%s", why);
+    call_refuse(c, 503, 1, why);
 }
 
 static bool is_urgent(const struct call *c)
@@ -291,7 +299,8 @@ static bool take_cost(struct call *c, unsigned cost)
     atomic_fetch_add(&s->rate_limited, 1);
     snprintf(value, sizeof value, "%u", got.retry_s);
     http_header_add(&c->res, "Retry-After", value);
-    http_problem(&c->res, 429, "Too many requests; try again in %u s.", got.retry_s);
+    snprintf(value, sizeof value, "Too many requests; try again in %u s.", got.retry_s);
+    call_refuse(c, 429, got.retry_s, value);
     return true;
 }
 
@@ -356,6 +365,7 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
     struct arena *a = c->req.arena;
     struct error err;
     const char *allow;
+    char nothing[256];
     c->method = arena_strdup(a, method);
     c->req.request_id = http_request_id(call_header(c, "X-Request-Id"), a);
     bool continued;
@@ -397,7 +407,8 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
     }
     switch (match) {
     case HTTP_NO_PATH:
-        http_problem(&c->res, 404, "Nothing is at %.200s.", c->req.path);
+        snprintf(nothing, sizeof nothing, "Nothing is at %.200s.", c->req.path);
+        call_refuse(c, 404, 0, nothing);
         return true;
     case HTTP_NO_METHOD:
         if (shared && strcmp(method, "OPTIONS") == 0 && call_header(c, "Access-Control-Request-Method")) {

@@ -119,6 +119,7 @@ struct http_server {
     size_t n_routes;
     void *ctx;
     bool (*admit)(void *ctx, const struct http_request *req, struct http_response *res);
+    bool (*refuse)(void *ctx, const struct http_request *req, struct http_response *res, int status, unsigned retry_s);
     char *metrics_prefix;
     struct trusted_proxies proxies;
     struct http_options options; /* whose cors_origins and hosts are not NULL */

@@ -172,6 +172,7 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     s->n_routes = cfg->n_routes;
     s->ctx = cfg->ctx;
     s->admit = cfg->admit;
+    s->refuse = cfg->refuse;
     s->options = cfg->http;
     const struct http_options *o = &s->options;
     s->options.cors_origins = o->cors_origins ? o->cors_origins : "";
