@@ -8,6 +8,7 @@
 #include "http/client.h"
 #include "http/server.h"
 #include "sticker_service/answers.h"
+#include "sticker_service/collection.h"
 #include "sticker_service/outbox.h"
 #include "sticker_service/peer_status.h"
 #include "sticker_service/sticker_service.h"
@@ -28,6 +29,7 @@ struct sticker_service {
     struct http_client *indexing; /* outbox and readiness: apart, so that slow indexing never opens that breaker */
     struct usage *usage;
     struct answers *answers;
+    struct collection *collection;
     struct thumbs *thumbs;
     struct outbox *outbox;
     sem_t password_checks;              /* how many more may run at once: each takes 64 MiB and 0.1 s */

@@ -14,6 +14,7 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/api/feedback/", handle_api_feedback, 0, 1u << 20, "feedback"},
     {HTTP_GET, "/api/analytics/", handle_api_analytics, HTTP_COSTLY, 0, "analytics"},
     {HTTP_GET, "/api/analytics/export", handle_api_export, HTTP_COSTLY, 0, "export"},
+    {HTTP_GET, "/api/suggest/", handle_api_suggest, HTTP_INLINE, 0, "suggest"},
     {HTTP_GET, "/api/counter/", handle_api_counter, HTTP_INLINE, 0, "counter"},
     {HTTP_GET, "/media/{filename}", handle_api_media, HTTP_UNLIMITED, 0, "media"},
     {HTTP_GET, "/healthz", handle_api_healthz, HTTP_INLINE | HTTP_UNLIMITED | HTTP_URGENT, 0, "healthz"},
@@ -102,6 +103,8 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = answers_open(cfg->answer_cache_ms, cfg->answer_cache_count, &s->answers, err);
     if (status == OK)
+        status = collection_open(s->store, &s->collection, err);
+    if (status == OK)
         status = usage_open(s->store, cfg->usage_flush_ms, &s->usage, err);
     if (status == OK)
         status = peer_status_open(s->indexing, s->search, &s->peer_status, err);
@@ -127,6 +130,7 @@ static void close_parts(struct sticker_service *s)
     outbox_close(s->outbox);
     peer_status_close(s->peer_status);
     usage_close(s->usage);
+    collection_close(s->collection);
     answers_close(s->answers);
     http_client_close(s->indexing);
     http_client_close(s->search);

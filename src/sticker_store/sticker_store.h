@@ -64,6 +64,29 @@ enum status sticker_store_list(struct sticker_store *s, const char *after, size_
 enum status sticker_store_count(struct sticker_store *s, int64_t *stickers, int64_t *queries, int64_t *pending,
                                 struct error *err) MUST_CHECK;
 
+/* --- what they are called --- */
+/* The title of each sticker in a reader's language (a tag: "pt-BR" also takes one kept as "pt"); NULL where there is
+ * none of its own. In the order asked. */
+enum status sticker_store_titles(struct sticker_store *s, const char *const *filenames, size_t n, const char *language,
+                                 struct arena *a, const char **titles, struct error *err) MUST_CHECK;
+/* Titles and words in one language, "" where there are none, of up to `limit` stickers that come after *after (0 at
+ * first), which moves on. n is 0 at the end. */
+struct sticker_name {
+    const char *title, *words;
+};
+enum status sticker_store_names(struct sticker_store *s, const char *language, int64_t *after, size_t limit,
+                                struct arena *a, struct sticker_name **out, size_t *n, struct error *err) MUST_CHECK;
+/* The packs that stickers are in ("" for those in none), the largest first. Reads them all. */
+struct pack_row {
+    const char *name;
+    int64_t stickers, animated;
+    enum rating rating_most;
+};
+enum status sticker_store_packs(struct sticker_store *s, size_t limit, struct arena *a, struct pack_row **out,
+                                size_t *n, struct error *err) MUST_CHECK;
+/* When a sticker was last added or changed; 0 without any. What was deleted leaves no trace. */
+enum status sticker_store_modified(struct sticker_store *s, int64_t *modified_us, struct error *err) MUST_CHECK;
+
 /* The degraded search: BM25 over the stored terms (as search_store_lexical), best first, ties by filename.
  * `total`: how many match in all. `filter`: NULL for none. */
 struct store_hit {
@@ -85,6 +108,11 @@ struct query_usage {
 /* Adds them to their queries and to today's totals in one transaction, creating rows that are missing. */
 enum status sticker_store_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
                                     struct error *err) MUST_CHECK;
+
+/* Queries that found something `least` times or more and were last searched after since_us, the most frequent first;
+ * of the 10,000 most frequent ones of all. */
+enum status sticker_store_popular(struct sticker_store *s, int64_t least, int64_t since_us, size_t limit,
+                                  struct arena *a, struct query_usage **out, size_t *n, struct error *err) MUST_CHECK;
 
 struct feedback_entry {
     const char *query;

@@ -1,6 +1,7 @@
 /* A text in the one form in which models are given it. */
-#include "text/text.h"
+#include "text/text_internal.h"
 
+#include "base/buf.h"
 #include "base/utf8.h"
 
 #include <string.h>
@@ -75,4 +76,31 @@ enum status text_lower(const char *s, size_t len, size_t most, struct arena *a, 
         return err_no_memory(err, "a text of %zu bytes", len);
     utf8_trim(out, out_len);
     return OK;
+}
+
+enum status text_plain(const char *s, size_t len, size_t most, struct arena *a, const char **out, struct error *err)
+{
+    const char *lower;
+    struct buf plain;
+    enum status status = text_lower(s, len, most, a, &lower, &len, err);
+    if (status != OK)
+        return status;
+    buf_init(&plain, 4 * len + 1);
+    for (size_t at = 0; at < len;) {
+        char folded[TEXT_MAX_FOLDED];
+        size_t word = at;
+        while (word < len && lower[word] != ' ')
+            word++;
+        size_t kept = word - at < TEXT_MAX_WORD ? word - at : TEXT_MAX_WORD;
+        while (kept && kept < word - at && ((unsigned char)lower[at + kept] & 0xC0) == 0x80) /* not in a character */
+            kept--;
+        size_t n = text_fold(lower + at, kept, folded);
+        if (n && plain.len)
+            buf_putc(&plain, ' ');
+        buf_append(&plain, folded, n);
+        at = word + (word < len);
+    }
+    *out = plain.failed ? NULL : arena_strdup(a, buf_str(&plain));
+    buf_free(&plain);
+    return *out ? OK : err_no_memory(err, "a text of %zu bytes", len);
 }

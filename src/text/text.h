@@ -55,6 +55,11 @@ enum status text_query(const char *s, size_t len, unsigned language, bool comple
 enum status text_lower(const char *s, size_t len, size_t most, struct arena *a, const char **out, size_t *out_len,
                        struct error *err) MUST_CHECK;
 
+/* The same without accents and in one spelling of letters that are written in several ways: what people type for it.
+ * Words longer than 64 bytes are cut. NULL is never set. */
+enum status text_plain(const char *s, size_t len, size_t most, struct arena *a, const char **out,
+                       struct error *err) MUST_CHECK;
+
 /* The stems (or folded forms) joined by single spaces: what a store puts in its index. */
 char *text_join_stems(const struct text_terms *t, struct arena *arena) MUST_CHECK;
 char *text_join_folded(const struct text_terms *t, struct arena *arena) MUST_CHECK;

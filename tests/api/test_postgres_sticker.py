@@ -18,7 +18,7 @@ from postgres_testing import CuttingProxy, PostgresTest, programs
 
 class StickersOnPostgres(PostgresTest):
     def test_store_suite_stickers(self):
-        self.unit("test_store_stickers", 8)
+        self.unit("test_store_stickers", 10)
 
     def test_store_suite_feedback(self):
         self.unit("test_store_feedback", 6)

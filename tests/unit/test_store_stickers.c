@@ -477,6 +477,112 @@ static void older_stickers_are_for_all_and_still(void **state)
     sticker_store_close(store);
 }
 
+/* A sticker with a title and words of its own in each of some languages. */
+static void add_named(struct suite *s, struct sticker_store *store, const char *filename, const char *pack,
+                      const struct sticker_words *words, size_t n)
+{
+    struct sticker sticker = blank_sticker(filename);
+    sticker.title = filename;
+    sticker.pack = pack;
+    sticker.words = words;
+    sticker.n_words = n;
+    sticker.animated = n > 1;
+    sticker.rating = n > 1 ? RATING_PG : RATING_G;
+    struct sticker_terms terms = {.title = filename, .words = "", .filename = "", .folded = filename};
+    assert_ok(s, sticker_store_add(store, &sticker, &terms, 1, &s->err));
+}
+
+static void titles_in_the_readers_language(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    const struct sticker_words words[] = {{"de", "Katze", "Die Katze"},   {"pt", "gato", "O gato"},
+                                          {"pt-PT", "gato", "O gatinho"}, {"zh", "猫", "猫"},
+                                          {"zh-Hant", "貓", "貓"},        {"fr", "chat", NULL}};
+    add_named(s, store, "cat.png", "a", words, sizeof words / sizeof *words);
+    suite_add(s, store, "dog.png", "dog");
+    static const struct {
+        const char *tag, *title;
+    } cases[] = {{"de", "Die Katze"},    {"de-AT", "Die Katze"}, {"pt", "O gato"}, {"pt-BR", "O gato"},
+                 {"pt-PT", "O gatinho"}, {"zh", "猫"},           {"zh-TW", "貓"},  {"zh-Hant", "貓"},
+                 {"fr", NULL},           {"it", NULL},           {"en", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *names[] = {"dog.png", "cat.png", "none.png", "cat.png"}, *titles[4];
+        assert_ok(s, sticker_store_titles(store, names, 4, cases[i].tag, &s->arena, titles, &s->err));
+        assert_null(titles[0]);
+        assert_null(titles[2]);
+        for (size_t k = 1; k < 4; k += 2)
+            if (cases[i].title)
+                assert_string_equal(titles[k], cases[i].title);
+            else
+                assert_null(titles[k]);
+    }
+    sticker_store_close(store);
+}
+
+static void names_packs_and_popular_queries(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    int64_t modified = -1, after = 0;
+    struct sticker_name *names;
+    struct pack_row *packs;
+    struct query_usage *popular;
+    size_t n;
+    assert_ok(s, sticker_store_modified(store, &modified, &s->err));
+    assert_int_equal(modified, 0);
+    assert_ok(s, sticker_store_packs(store, 10, &s->arena, &packs, &n, &s->err));
+    assert_int_equal(n, 0);
+
+    const struct sticker_words words[] = {{"de", "Katze, Kater", "Die Katze"}, {"en", "cat, kitten", NULL}};
+    add_named(s, store, "1.png", "small", words, 2);
+    add_named(s, store, "2.png", "large", words, 1);
+    add_named(s, store, "3.png", "large", NULL, 0);
+    assert_ok(s, sticker_store_modified(store, &modified, &s->err));
+    assert_true(modified > os_now_us() - 600000000);
+    assert_ok(s, sticker_store_names(store, "en", &after, 2, &s->arena, &names, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(names[0].title, "1.png");
+    assert_string_equal(names[0].words, "cat, kitten");
+    assert_string_equal(names[1].words, "");
+    assert_ok(s, sticker_store_names(store, "en", &after, 2, &s->arena, &names, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(names[0].title, "3.png");
+    assert_ok(s, sticker_store_names(store, "en", &after, 2, &s->arena, &names, &n, &s->err));
+    assert_int_equal(n, 0);
+    after = 0;
+    assert_ok(s, sticker_store_names(store, "de", &after, 9, &s->arena, &names, &n, &s->err));
+    assert_int_equal(n, 3);
+    assert_string_equal(names[1].title, "Die Katze");
+    assert_string_equal(names[1].words, "Katze, Kater");
+    assert_string_equal(names[2].title, "");
+
+    assert_ok(s, sticker_store_packs(store, 10, &s->arena, &packs, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(packs[0].name, "large");
+    assert_int_equal(packs[0].stickers, 2);
+    assert_int_equal(packs[0].animated, 0);
+    assert_int_equal(packs[0].rating_most, RATING_G);
+    assert_string_equal(packs[1].name, "small");
+    assert_int_equal(packs[1].animated, 1);
+    assert_int_equal(packs[1].rating_most, RATING_PG);
+    assert_ok(s, sticker_store_packs(store, 1, &s->arena, &packs, &n, &s->err));
+    assert_int_equal(n, 1);
+
+    const struct query_usage searches[] = {{.query = "rare", .searches = 2},
+                                           {.query = "cat", .searches = 7, .empty = 1},
+                                           {.query = "dog", .searches = 9},
+                                           {.query = "nothing", .searches = 50, .empty = 49}};
+    assert_ok(s, sticker_store_usage_add(store, searches, 4, &s->err));
+    assert_ok(s, sticker_store_popular(store, 3, os_now_us() - 600000000, 10, &s->arena, &popular, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(popular[0].query, "dog");
+    assert_string_equal(popular[1].query, "cat");
+    assert_ok(s, sticker_store_popular(store, 3, os_now_us() + 600000000, 10, &s->arena, &popular, &n, &s->err));
+    assert_int_equal(n, 0);
+    sticker_store_close(store);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
@@ -488,6 +594,8 @@ int main(void)
         T(gets_many_and_lists),
         T(an_answer_larger_than_the_arena_is_refused),
         T(checks_filenames),
+        T(titles_in_the_readers_language),
+        T(names_packs_and_popular_queries),
         T(searches_its_own_words),
         T(users_and_tokens),
         T(the_outbox_keeps_the_newest_entry),

@@ -1,0 +1,339 @@
+#include "sticker_service/collection.h"
+
+#include "base/language.h"
+#include "base/log.h"
+#include "base/os.h"
+#include "base/utf8.h"
+#include "base/worker.h"
+#include "sticker_service/phrase_list.h"
+#include "text/text.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_MS          3000u     /* whether stickers have changed is asked this often */
+#define AGAIN_US         300000000 /* everything is read again after that long: what was deleted leaves no trace */
+#define LANGUAGES_MAX    16u       /* kept at once: each takes some megabytes */
+#define PAGE_ROWS        2000u     /* of stickers, read at once */
+#define PAGE_BYTES       (64u << 20)
+#define PLAIN_MAX        255u /* bytes of a phrase */
+#define POPULAR_LEAST    3    /* searches that make a query popular */
+#define POPULAR_MAX      1000u
+#define POPULAR_AGAIN_US 60000000
+#define POPULAR_US       (7 * STORE_DAY_US)
+
+struct collection {
+    struct sticker_store *store;
+    struct worker *reader;
+    atomic_bool wanted[LANGUAGE_COUNT]; /* somebody has asked for it */
+    atomic_uint n_wanted;
+    pthread_rwlock_t lock;                     /* guards what follows: the reader's thread alone changes it */
+    struct phrase_list *lists[LANGUAGE_COUNT]; /* NULL: not read */
+    struct arena facts_texts, popular_texts;
+    struct collection_facts facts; /* texts in facts_texts */
+    struct popular {
+        const char *query, *plain;
+    } * popular; /* the most frequent first; texts in popular_texts */
+    size_t n_popular;
+};
+
+/* --- reading --- */
+
+/* The phrases of "cat, kitten". */
+static enum status add_words(struct phrase_list *l, const char *words, struct arena *a, struct error *err)
+{
+    enum status status = OK;
+    for (const char *s = words; *s && status == OK;) {
+        size_t len = strcspn(s, ","), n = len;
+        const char *word = s, *plain;
+        utf8_trim(&word, &n);
+        status = text_plain(word, n, PLAIN_MAX, a, &plain, err);
+        const char *text = status == OK ? arena_strndup(a, word, n) : NULL;
+        if (text)
+            phrase_list_add(l, text, plain, SUGGESTION_WORD, 1);
+        s += len + (s[len] == ',');
+    }
+    return status;
+}
+
+static enum status add_names(struct phrase_list *l, const struct sticker_name *names, size_t n, struct arena *a,
+                             struct error *err)
+{
+    enum status status = OK;
+    for (size_t i = 0; i < n && status == OK; i++) {
+        const char *plain;
+        status = text_plain(names[i].title, strlen(names[i].title), PLAIN_MAX, a, &plain, err);
+        if (status == OK) {
+            phrase_list_add(l, names[i].title, plain, SUGGESTION_TITLE, 1);
+            status = add_words(l, names[i].words, a, err);
+        }
+    }
+    return status;
+}
+
+/* Queries whose words the language has. */
+static void add_queries(const struct collection *c, struct phrase_list *l)
+{
+    for (size_t i = 0; i < c->n_popular; i++)
+        if (phrase_list_knows(l, c->popular[i].plain))
+            phrase_list_add(l, c->popular[i].query, c->popular[i].plain, SUGGESTION_QUERY, 1);
+    phrase_list_sort(l);
+}
+
+static enum status read_list(struct collection *c, unsigned language, struct phrase_list **out, struct error *err)
+{
+    struct arena page;
+    struct phrase_list *l = phrase_list_new();
+    int64_t after = 0;
+    size_t n = 1;
+    enum status status = l ? OK : err_no_memory(err, "the phrases of a language");
+    arena_init(&page, PAGE_BYTES);
+    while (status == OK && n && !worker_stopping(c->reader)) {
+        struct sticker_name *names;
+        arena_reset(&page);
+        status = sticker_store_names(c->store, language_code(language), &after, PAGE_ROWS, &page, &names, &n, err);
+        if (status == OK)
+            status = add_names(l, names, n, &page, err);
+    }
+    if (status == OK) {
+        phrase_list_sort(l);
+        add_queries(c, l);
+    }
+    arena_free(&page);
+    if (status != OK) {
+        phrase_list_free(l);
+        return status;
+    }
+    *out = l;
+    return OK;
+}
+
+static void keep_list(struct collection *c, unsigned language, struct phrase_list *l)
+{
+    pthread_rwlock_wrlock(&c->lock);
+    struct phrase_list *old = c->lists[language];
+    c->lists[language] = l;
+    pthread_rwlock_unlock(&c->lock);
+    phrase_list_free(old);
+}
+
+static enum status read_popular(struct collection *c, struct error *err)
+{
+    struct arena texts;
+    struct query_usage *rows;
+    size_t n = 0;
+    arena_init(&texts, 4u << 20);
+    enum status status =
+        sticker_store_popular(c->store, POPULAR_LEAST, os_now_us() - POPULAR_US, POPULAR_MAX, &texts, &rows, &n, err);
+    struct popular *popular = status == OK ? arena_array(&texts, n + 1, sizeof *popular) : NULL;
+    if (status == OK && !popular)
+        status = err_no_memory(err, "popular queries");
+    for (size_t i = 0; i < n && status == OK; i++) {
+        popular[i].query = rows[i].query;
+        status = text_plain(rows[i].query, strlen(rows[i].query), PLAIN_MAX, &texts, &popular[i].plain, err);
+    }
+    if (status != OK) {
+        arena_free(&texts);
+        return status;
+    }
+    pthread_rwlock_wrlock(&c->lock);
+    struct arena old = c->popular_texts;
+    c->popular_texts = texts;
+    c->popular = popular;
+    c->n_popular = n;
+    pthread_rwlock_unlock(&c->lock);
+    arena_free(&old);
+    return OK;
+}
+
+static enum status read_facts(struct collection *c, struct error *err)
+{
+    struct arena texts;
+    struct pack_row *rows;
+    size_t n = 0;
+    struct collection_facts facts = {0};
+    arena_init(&texts, 1u << 20);
+    enum status status = sticker_store_packs(c->store, COLLECTION_PACKS, &texts, &rows, &n, err);
+    if (status == OK && !(facts.packs = arena_array(&texts, n + 1, sizeof *facts.packs)))
+        status = err_no_memory(err, "packs");
+    if (status != OK) {
+        arena_free(&texts);
+        return status;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (*rows[i].name)
+            facts.packs[facts.n_packs++] = rows[i].name;
+        facts.some_animated = facts.some_animated || rows[i].animated;
+        facts.some_still = facts.some_still || rows[i].animated < rows[i].stickers;
+        if (rows[i].rating_most > facts.rating_most)
+            facts.rating_most = rows[i].rating_most;
+    }
+    pthread_rwlock_wrlock(&c->lock);
+    struct arena old = c->facts_texts;
+    c->facts_texts = texts;
+    c->facts = facts;
+    pthread_rwlock_unlock(&c->lock);
+    arena_free(&old);
+    return OK;
+}
+
+/* What is missing, or with `all` everything. */
+static enum status read_lists(struct collection *c, bool all, struct error *err)
+{
+    enum status status = OK;
+    for (unsigned i = 1; i < LANGUAGE_COUNT && status == OK && !worker_stopping(c->reader); i++) {
+        struct phrase_list *l = NULL;
+        if (!atomic_load(&c->wanted[i]) || (c->lists[i] && !all))
+            continue;
+        status = read_list(c, i, &l, err);
+        if (status == OK)
+            keep_list(c, i, l);
+    }
+    return status;
+}
+
+static void read_now_and_then(struct worker *w, void *arg)
+{
+    struct collection *c = arg;
+    int64_t read_us = 0, popular_us = 0, known_us = -1;
+    do {
+        struct error err;
+        int64_t modified_us = 0, now_us = os_monotonic_us();
+        enum status status = sticker_store_modified(c->store, &modified_us, &err);
+        bool all = modified_us != known_us || now_us - read_us > AGAIN_US;
+        if (status == OK && all)
+            status = read_facts(c, &err);
+        if (status == OK && (all || now_us - popular_us > POPULAR_AGAIN_US)) {
+            status = read_popular(c, &err);
+            popular_us = now_us;
+        }
+        if (status == OK)
+            status = read_lists(c, all, &err);
+        if (status == OK && all) {
+            known_us = modified_us;
+            read_us = now_us;
+        }
+        if (status != OK)
+            log_debug("the collection was not read: %s", err.message);
+    } while (worker_rest(w, LOOK_MS));
+}
+
+/* --- life --- */
+
+enum status collection_open(struct sticker_store *store, struct collection **out, struct error *err)
+{
+    struct collection *c = calloc(1, sizeof *c);
+    if (!c)
+        return err_no_memory(err, "the collection");
+    c->store = store;
+    worker_rwlock_init(&c->lock);
+    arena_init(&c->facts_texts, 1);
+    arena_init(&c->popular_texts, 1);
+    atomic_store(&c->wanted[LANGUAGE_en], true);
+    atomic_store(&c->n_wanted, 1);
+    enum status status = worker_open("collection", read_now_and_then, c, &c->reader, err);
+    if (status != OK) {
+        collection_close(c);
+        return status;
+    }
+    *out = c;
+    return OK;
+}
+
+void collection_close(struct collection *c)
+{
+    if (!c)
+        return;
+    worker_close(c->reader);
+    for (size_t i = 0; i < LANGUAGE_COUNT; i++)
+        phrase_list_free(c->lists[i]);
+    arena_free(&c->facts_texts);
+    arena_free(&c->popular_texts);
+    pthread_rwlock_destroy(&c->lock);
+    free(c);
+}
+
+/* --- asking --- */
+
+/* The number of a language that has a list, or will have one soon. */
+static unsigned want(struct collection *c, const char *language)
+{
+    unsigned number = language ? language_number(language) : LANGUAGE_en;
+    if (number == LANGUAGE_OTHER)
+        return LANGUAGE_en;
+    if (atomic_load(&c->wanted[number]))
+        return number;
+    if (atomic_fetch_add(&c->n_wanted, 1) >= LANGUAGES_MAX) {
+        atomic_fetch_sub(&c->n_wanted, 1);
+        return LANGUAGE_en;
+    }
+    if (atomic_exchange(&c->wanted[number], true))
+        atomic_fetch_sub(&c->n_wanted, 1); /* another thread was first */
+    worker_wake(c->reader);
+    return number;
+}
+
+void collection_facts(struct collection *c, struct arena *a, struct collection_facts *out)
+{
+    pthread_rwlock_rdlock(&c->lock);
+    *out = c->facts;
+    out->n_packs = 0;
+    out->packs = arena_array(a, c->facts.n_packs + 1, sizeof *out->packs);
+    for (size_t i = 0; out->packs && i < c->facts.n_packs; i++) {
+        const char *name = arena_strdup(a, c->facts.packs[i]);
+        if (name)
+            out->packs[out->n_packs++] = name;
+    }
+    pthread_rwlock_unlock(&c->lock);
+}
+
+/* Adds those that are not among the first n. */
+static size_t add_others(const struct phrase_list *l, const char *plain, size_t limit, struct arena *a,
+                         struct suggestion *out, size_t n)
+{
+    struct suggestion more[COLLECTION_SUGGESTIONS];
+    size_t found = phrase_list_find(l, plain, limit, a, more);
+    for (size_t i = 0; i < found && n < limit; i++) {
+        size_t at = 0;
+        while (at < n && strcmp(out[at].text, more[i].text) != 0)
+            at++;
+        if (at == n)
+            out[n++] = more[i];
+    }
+    return n;
+}
+
+size_t collection_suggest(struct collection *c, const char *prefix, const char *language, size_t limit, struct arena *a,
+                          struct suggestion *out)
+{
+    const char *plain;
+    struct error err;
+    size_t n = 0;
+    unsigned number = want(c, language);
+    if (text_plain(prefix, strlen(prefix), PLAIN_MAX, a, &plain, &err) != OK || !*plain)
+        return 0;
+    pthread_rwlock_rdlock(&c->lock);
+    if (c->lists[number])
+        n = phrase_list_find(c->lists[number], plain, limit, a, out);
+    if (n < limit && number != LANGUAGE_en && c->lists[LANGUAGE_en])
+        n = add_others(c->lists[LANGUAGE_en], plain, limit, a, out, n);
+    pthread_rwlock_unlock(&c->lock);
+    return n;
+}
+
+size_t collection_popular(struct collection *c, const char *language, size_t limit, struct arena *a, const char **out)
+{
+    size_t n = 0;
+    unsigned number = want(c, language);
+    pthread_rwlock_rdlock(&c->lock);
+    const struct phrase_list *l = c->lists[number];
+    for (size_t i = 0; l && i < c->n_popular && n < limit; i++) {
+        const char *text = phrase_list_knows(l, c->popular[i].plain) ? arena_strdup(a, c->popular[i].query) : NULL;
+        if (text)
+            out[n++] = text;
+    }
+    pthread_rwlock_unlock(&c->lock);
+    return n;
+}

@@ -1,0 +1,43 @@
+/* collection.h: what the stickers are as a whole, kept in memory: what they are called, which packs there are, and what
+ * people search for most. For suggestions, filters and the start page.
+ *
+ * A thread reads it from the store, soon after stickers have changed and every few minutes; whoever asks waits for no
+ * database. So right after the start, and for a language that is asked for the first time, it is empty. All functions
+ * are thread-safe. Nothing that strangers type is shown to others unless every word of it is a word of stickers. */
+#ifndef PEEL_STICKER_SERVICE_COLLECTION_H
+#define PEEL_STICKER_SERVICE_COLLECTION_H
+
+#include "base/arena.h"
+#include "base/filter.h"
+#include "sticker_store/sticker_store.h"
+#include <stddef.h>
+
+struct collection;
+enum status collection_open(struct sticker_store *store, struct collection **out, struct error *err) MUST_CHECK;
+void collection_close(struct collection *c); /* NULL is fine */
+
+#define COLLECTION_PACKS 100 /* the largest ones */
+struct collection_facts {
+    const char **packs; /* names; the largest pack first */
+    size_t n_packs;
+    bool some_animated, some_still;
+    enum rating rating_most;
+};
+/* In the arena. Zeroed when nothing is known yet, or there is no memory. */
+void collection_facts(struct collection *c, struct arena *a, struct collection_facts *out);
+
+enum suggestion_kind { SUGGESTION_QUERY, SUGGESTION_TITLE, SUGGESTION_WORD };
+struct suggestion {
+    const char *text; /* in the arena */
+    enum suggestion_kind kind;
+};
+#define COLLECTION_SUGGESTIONS 20 /* at most */
+/* Titles, words and frequent queries with a word that begins with `prefix`, as it is typed: those that begin with it
+ * come first, then what is more frequent. In the language (its tag; NULL: English), and after these in English.
+ * Returns how many, at most `limit`. */
+size_t collection_suggest(struct collection *c, const char *prefix, const char *language, size_t limit, struct arena *a,
+                          struct suggestion *out);
+/* The most frequent queries of the last seven days that found something, all of whose words are of the language. */
+size_t collection_popular(struct collection *c, const char *language, size_t limit, struct arena *a, const char **out);
+
+#endif
