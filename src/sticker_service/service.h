@@ -59,6 +59,9 @@ const char *lang_accepted(const struct http_request *req);
 /* Narrows s to what is stored: ERR_INVALID when nothing is left, ERR_TOO_LARGE past 255 code points. */
 enum status query_trim(const char **s, size_t *len) MUST_CHECK;
 
+/* What a voter is known by in the store; in the arena, NULL without memory. */
+const char *voter_hash(const char *voter, struct arena *a);
+
 /* Appends "/media/<filename>?v=<hash>", or "/media/<filename>?w=256&v=<hash>" when width is not 0. */
 void media_url(struct buf *out, const char *filename, const char *sha256, unsigned width);
 

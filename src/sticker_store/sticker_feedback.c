@@ -212,6 +212,78 @@ static enum status vote(struct db_conn *c, struct feedback_job *job, const char 
     return OK;
 }
 
+/* The sticker's id, "" when there is none. */
+static enum status find_sticker_id(struct db_conn *c, const char *filename, char id[37], struct error *err)
+{
+    struct db_rows r;
+    id[0] = '\0';
+    db_query(&r, c, "SELECT id FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), err);
+    while (db_next(&r)) {
+        size_t len;
+        const void *text = db_bytes(&r, 0, &len);
+        memcpy(id, text, len < 37 ? len : 36);
+        id[len < 37 ? len : 36] = '\0';
+    }
+    return db_end(&r);
+}
+
+enum ballot { BALLOT_NEGATIVE, BALLOT_POSITIVE, BALLOT_NONE };
+
+/* Takes a vote that was counted back. Somebody may have changed the sums since. */
+static enum status uncount(struct db_conn *c, const char *query_id, const char *sticker_id, enum ballot was,
+                           struct error *err)
+{
+    return db_run(c,
+                  was == BALLOT_POSITIVE ? "UPDATE scores SET positives = positives - 1, modified_us = $3"
+                                           " WHERE query_id = $1 AND sticker_id = $2 AND positives > 0"
+                                         : "UPDATE scores SET negatives = negatives - 1, modified_us = $3"
+                                           " WHERE query_id = $1 AND sticker_id = $2 AND negatives > 0",
+                  DB_ARGS(DB_TEXT(query_id), DB_TEXT(sticker_id), DB_INT(os_now_us())), NULL, err);
+}
+
+static enum status keep_ballot(struct db_conn *c, const char *voter, const char *query_id, const char *sticker_id,
+                               enum ballot to, struct error *err)
+{
+    if (to == BALLOT_NONE)
+        return db_run(c, "DELETE FROM votes WHERE voter = $1 AND query_id = $2 AND sticker_id = $3",
+                      DB_ARGS(DB_TEXT(voter), DB_TEXT(query_id), DB_TEXT(sticker_id)), NULL, err);
+    return db_run(c,
+                  "INSERT INTO votes (voter, query_id, sticker_id, positive, created_us, modified_us)"
+                  " VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (voter, query_id, sticker_id) DO UPDATE SET"
+                  " positive = excluded.positive, modified_us = excluded.modified_us",
+                  DB_ARGS(DB_TEXT(voter), DB_TEXT(query_id), DB_TEXT(sticker_id), DB_INT(to == BALLOT_POSITIVE),
+                          DB_INT(os_now_us())),
+                  NULL, err);
+}
+
+/* The vote of a known voter: what is counted is what differs from the one before. */
+static enum status vote_of(struct db_conn *c, struct feedback_job *job, const char *voter, const char *query_id,
+                           const char *filename, enum ballot to, struct day_row *today, struct error *err)
+{
+    char sticker_id[37];
+    int64_t positive = 0;
+    bool voted = false;
+    enum status st = find_sticker_id(c, filename, sticker_id, err);
+    if (st == OK && *sticker_id)
+        st = db_get_int(c, "SELECT positive FROM votes WHERE voter = $1 AND query_id = $2 AND sticker_id = $3",
+                        DB_ARGS(DB_TEXT(voter), DB_TEXT(query_id), DB_TEXT(sticker_id)), &positive, &voted, err);
+    if (st != OK)
+        return st;
+    enum ballot was = !voted ? BALLOT_NONE : positive ? BALLOT_POSITIVE : BALLOT_NEGATIVE;
+    if (*sticker_id && was != to) {
+        if (was != BALLOT_NONE)
+            st = uncount(c, query_id, sticker_id, was, err);
+        if (st == OK)
+            st = keep_ballot(c, voter, query_id, sticker_id, to, err);
+        if (st != OK || to != BALLOT_NONE)
+            return st == OK ? vote(c, job, query_id, filename, to == BALLOT_POSITIVE, today, err) : st;
+    }
+    if (!*sticker_id)
+        job->bits[job->at / 8] |= (unsigned char)(1u << job->at % 8);
+    meet(job, filename, !*sticker_id);
+    return OK;
+}
+
 static size_t add_names(struct db_bytes *names, size_t n, const char *const *from, size_t n_from)
 {
     for (size_t i = 0; i < n_from; i++)
@@ -243,6 +315,7 @@ static enum status lock_rows(struct db_conn *c, const struct feedback_job *job, 
     for (size_t i = 0; i < job->n; i++) {
         n = add_names(job->names, n, job->entries[i].positive, job->entries[i].n_positive);
         n = add_names(job->names, n, job->entries[i].negative, job->entries[i].n_negative);
+        n = add_names(job->names, n, job->entries[i].withdrawn, job->entries[i].n_withdrawn);
     }
     return st != OK
                ? st
@@ -250,6 +323,17 @@ static enum status lock_rows(struct db_conn *c, const struct feedback_job *job, 
                             "SELECT 1 FROM stickers WHERE filename IN"
                             " (SELECT convert_from(n, 'UTF8') FROM unnest($1) n) ORDER BY filename FOR NO KEY UPDATE",
                             job->names, n, err);
+}
+
+static enum status count_list(struct db_conn *c, struct feedback_job *job, const struct feedback_entry *e,
+                              const char *query_id, const char *const *names, size_t n, enum ballot to,
+                              struct day_row *today, struct error *err)
+{
+    enum status st = OK;
+    for (size_t k = 0; k < n && st == OK; k++)
+        st = e->voter ? vote_of(c, job, e->voter, query_id, names[k], to, today, err)
+                      : vote(c, job, query_id, names[k], to == BALLOT_POSITIVE, today, err);
+    return st;
 }
 
 static enum status count_votes(struct db_conn *c, struct feedback_job *job, struct error *err)
@@ -270,11 +354,14 @@ static enum status count_votes(struct db_conn *c, struct feedback_job *job, stru
         }
         enum status st = db_end(&r);
         if (st == OK && !*query_id)
-            st = err_set(err, ERR_NOT_FOUND, "Query not found.");
-        for (size_t k = 0; k < e->n_positive && st == OK; k++)
-            st = vote(c, job, query_id, e->positive[k], 1, &today, err);
-        for (size_t k = 0; k < e->n_negative && st == OK; k++)
-            st = vote(c, job, query_id, e->negative[k], 0, &today, err);
+            st = err_set(err, ERR_NOT_FOUND, "Query not found. feedback[%zu].query \"%.200s\" was never searched.", i,
+                         e->query);
+        if (st == OK)
+            st = count_list(c, job, e, query_id, e->positive, e->n_positive, BALLOT_POSITIVE, &today, err);
+        if (st == OK)
+            st = count_list(c, job, e, query_id, e->negative, e->n_negative, BALLOT_NEGATIVE, &today, err);
+        if (st == OK && e->voter)
+            st = count_list(c, job, e, query_id, e->withdrawn, e->n_withdrawn, BALLOT_NONE, &today, err);
         if (st != OK)
             return st;
     }
@@ -286,8 +373,11 @@ static void recall(struct feedback_job *job, const unsigned char *bits, size_t l
 {
     for (size_t i = 0; i < job->n; i++) {
         const struct feedback_entry *e = &job->entries[i];
-        for (size_t k = 0; k < e->n_positive + e->n_negative; k++) {
-            const char *name = k < e->n_positive ? e->positive[k] : e->negative[k - e->n_positive];
+        size_t n = e->n_positive + e->n_negative;
+        for (size_t k = 0; k < n + (e->voter ? e->n_withdrawn : 0); k++) {
+            const char *name = k < e->n_positive ? e->positive[k]
+                               : k < n           ? e->negative[k - e->n_positive]
+                                                 : e->withdrawn[k - n];
             meet(job, name, job->at / 8 < len && (bits[job->at / 8] >> job->at % 8 & 1));
         }
     }
@@ -401,7 +491,7 @@ enum status sticker_store_feedback_once(struct sticker_store *s, const struct fe
     struct feedback_job job = {.entries = entries, .n = n, .once = once};
     size_t votes = 0;
     for (size_t i = 0; i < n; i++)
-        votes += entries[i].n_positive + entries[i].n_negative;
+        votes += entries[i].n_positive + entries[i].n_negative + entries[i].n_withdrawn;
     job.bits_len = (votes + 7) / 8;
     *failed = NULL;
     *n_failed = 0;
@@ -420,6 +510,25 @@ enum status sticker_store_feedback(struct sticker_store *s, const struct feedbac
 }
 
 /* --- what was said --- */
+
+static void read_vote(struct db_rows *r, struct arena *a, void *row)
+{
+    *(struct vote_row *)row = (struct vote_row){.filename = db_text(r, 0, a), .positive = db_int(r, 1) != 0};
+}
+
+enum status sticker_store_votes(struct sticker_store *s, const char *voter, const char *query, size_t limit,
+                                struct arena *a, struct vote_row **rows, size_t *n, struct error *err)
+{
+    void *votes;
+    enum status st = db_read_list(s->db,
+                                  "SELECT s.filename, v.positive FROM votes v JOIN queries q ON q.id = v.query_id"
+                                  " JOIN stickers s ON s.id = v.sticker_id WHERE v.voter = $1 AND q.query = $2"
+                                  " ORDER BY v.modified_us DESC LIMIT $3",
+                                  DB_ARGS(DB_TEXT(voter), DB_TEXT(query), DB_INT(db_limit(limit))), read_vote,
+                                  sizeof **rows, a, &votes, n, err);
+    *rows = votes;
+    return st;
+}
 
 static void read_day(struct db_rows *r, struct arena *a, void *day)
 {

@@ -109,6 +109,13 @@ static const char *const migrations[] = {
     " SELECT filename, 'put', 0, '', 0, n.us, n.us FROM stickers,"
     " (SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) AS us) n"
     " WHERE filename NOT IN (SELECT filename FROM outbox) ORDER BY filename;",
+
+    /* 8: who voted how, of those who say who they are (by SHA-256): one vote of a voter for a sticker and a query. */
+    "CREATE TABLE votes (" ROWNO " voter" TEXT ", query_id" TEXT " REFERENCES queries (id) ON DELETE CASCADE,"
+    " sticker_id" TEXT " REFERENCES stickers (id) ON DELETE CASCADE, positive" NUMBER "," TIMES ","
+    " UNIQUE (voter, query_id, sticker_id));"
+    "CREATE INDEX votes_query ON votes (query_id);"
+    "CREATE INDEX votes_sticker ON votes (sticker_id);",
     /* clang-format on */
 };
 

@@ -200,6 +200,17 @@ static const char *const migrations[] = {
     " SELECT filename, 'put', 0, '', 0, n.us, n.us FROM stickers,"
     " (SELECT strftime('%s', 'now') * 1000000 AS us) n"
     " WHERE filename NOT IN (SELECT filename FROM outbox) ORDER BY filename;",
+
+    /* 10: who voted how, of those who say who they are: one vote of a voter for a sticker and a query. */
+    "CREATE TABLE votes ("
+    " voter TEXT NOT NULL," /* its SHA-256 */
+    " query_id TEXT NOT NULL REFERENCES queries (id) ON DELETE CASCADE,"
+    " sticker_id TEXT NOT NULL REFERENCES stickers (id) ON DELETE CASCADE,"
+    " positive INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL,"
+    " UNIQUE (voter, query_id, sticker_id)) STRICT;"
+    "CREATE INDEX votes_query ON votes (query_id);"
+    "CREATE INDEX votes_sticker ON votes (sticker_id);",
 };
 
 const struct db_schema sticker_schema_sqlite = {

@@ -118,9 +118,15 @@ struct feedback_entry {
     const char *query;
     const char *const *positive, *const *negative;
     size_t n_positive, n_negative;
+    /* Who votes: whatever the caller tells voters apart by; NULL: not known. Of a known voter one vote counts for a
+     * sticker and a query: the same again changes nothing, the opposite replaces it, a withdrawn one is taken back. */
+    const char *voter;
+    const char *const *withdrawn;
+    size_t n_withdrawn;
 };
-/* One request, one transaction: ERR_NOT_FOUND "Query not found." if any query is unknown, and then
- * nothing counts. Unknown stickers are listed once each in *failed, in the order met. DURABLE. */
+/* One request, one transaction: ERR_NOT_FOUND "Query not found. feedback[1].query ..." names the first entry whose
+ * query is unknown, and then nothing counts. Unknown stickers are listed once each in *failed, in the order met.
+ * DURABLE. */
 enum status sticker_store_feedback(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
                                    struct arena *a, const char ***failed, size_t *n_failed,
                                    struct error *err) MUST_CHECK;
@@ -147,6 +153,14 @@ struct day_row {
 /* The days from..to, both included, that have any totals, in order. */
 enum status sticker_store_days(struct sticker_store *s, int64_t from, int64_t to, struct arena *a,
                                struct day_row **rows, size_t *n, struct error *err) MUST_CHECK;
+
+/* What a voter said of the stickers of a query, at most `limit`. Nothing when there is no such query. */
+struct vote_row {
+    const char *filename;
+    bool positive;
+};
+enum status sticker_store_votes(struct sticker_store *s, const char *voter, const char *query, size_t limit,
+                                struct arena *a, struct vote_row **rows, size_t *n, struct error *err) MUST_CHECK;
 
 struct score_row {
     const char *query, *sticker;

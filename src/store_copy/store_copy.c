@@ -87,6 +87,10 @@ static const struct table sticker_tables[] = {
                  {"positives", NUMBER},
                  {"negatives", NUMBER},
                  TIMES}},
+    {.name = "votes",
+     .keys = 1,
+     .columns =
+         {{"rowno", NUMBER}, {"voter", TEXT}, {"query_id", TEXT}, {"sticker_id", TEXT}, {"positive", NUMBER}, TIMES}},
     {.name = "days",
      .keys = 1,
      .columns = {{"day", NUMBER},

@@ -21,7 +21,7 @@ class StickersOnPostgres(PostgresTest):
         self.unit("test_store_stickers", 10)
 
     def test_store_suite_feedback(self):
-        self.unit("test_store_feedback", 6)
+        self.unit("test_store_feedback", 7)
 
     def test_migrate_and_the_parts_of_an_address(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -135,6 +135,24 @@ class Feedback(ServiceTest):
         self.assertEqual(self.analytics("known").json()["feedback scores"], [])
         self.assert_problem(self.analytics("never"), 404, "Query not found.")
 
+    def test_a_voter_has_one_vote(self):
+        self.search("one vote")
+
+        def send(**entry):
+            answer = self.feedback({"query": "one vote", **entry})
+            self.assertEqual((answer.status, answer.json()), (200, {"failed": []}))
+            return [(s["positives"], s["negatives"]) for s in self.analytics("one vote").json()["feedback scores"]]
+
+        self.assertEqual(send(voter="ü" * 128, positive=["cat.png"]), [(1, 0)])
+        self.assertEqual(send(voter="ü" * 128, positive=["cat.png"]), [(1, 0)])
+        self.assertEqual(send(voter="somebody else", positive=["cat.png"]), [(2, 0)])
+        self.assertEqual(send(voter="ü" * 128, negative=["cat.png"]), [(1, 1)])
+        self.assertEqual(send(voter="ü" * 128, withdrawn=["cat.png"]), [(1, 0)])
+        self.assertEqual(send(voter="ü" * 128, withdrawn=["cat.png"]), [(1, 0)])
+        self.assertEqual(send(positive=["cat.png"]), [(2, 0)])
+        answer = self.feedback({"query": "one vote", "voter": "v", "withdrawn": ["none.png"]})
+        self.assertEqual(answer.json(), {"failed": ["none.png"]})
+
     def test_lists_may_be_missing_or_empty_and_unknown_members_are_ignored(self):
         self.search("bare")
         self.assertEqual(self.feedback({"query": "bare"}).status, 200)

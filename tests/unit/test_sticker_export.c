@@ -16,7 +16,7 @@ static void add_sticker(struct sticker_store *s, const char *filename)
 static void vote(struct sticker_store *s, const char *query, const char *sticker)
 {
     const char *const stickers[] = {sticker};
-    struct feedback_entry e = {query, stickers, NULL, 1, 0};
+    struct feedback_entry e = {.query = query, .positive = stickers, .n_positive = 1};
     struct arena a;
     const char **failed;
     size_t n;

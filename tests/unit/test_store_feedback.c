@@ -153,7 +153,7 @@ static void an_unknown_query_undoes_the_whole_request(void **state)
     const char **failed;
     size_t n;
     assert_int_equal(sticker_store_feedback(store, entries, 2, &s->arena, &failed, &n, &s->err), ERR_NOT_FOUND);
-    assert_string_equal(s->err.message, "Query not found.");
+    assert_string_equal(s->err.message, "Query not found. feedback[1].query \"never asked\" was never searched.");
     expect_votes(s, store, "cat", "0");
     expect_days(s, store, "0 0 0 +0-0");
     assert_ok(s, sticker_store_feedback(store, entries, 1, &s->arena, &failed, &n, &s->err));
@@ -174,6 +174,64 @@ static void expect_once(struct suite *s, struct sticker_store *store, struct fee
     for (size_t i = 0; i < n_failed; i++)
         strcat(strcat(got, " "), failed[i]);
     assert_string_equal(got, expect);
+}
+
+static void expect_ballots(struct suite *s, struct sticker_store *store, const char *voter, const char *expect)
+{
+    struct vote_row *rows;
+    size_t n;
+    char got[256] = "";
+    assert_ok(s, sticker_store_votes(store, voter, "cat", 10, &s->arena, &rows, &n, &s->err));
+    for (size_t i = 0; i < n; i++) /* of one request they are of one time */
+        strcat(strcat(got, rows[i].positive ? "+" : "-"), rows[i].filename);
+    assert_string_equal(got, expect);
+}
+
+static void a_voter_has_one_vote(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    suite_add(s, store, "a.png", "a");
+    suite_add(s, store, "b.png", "b");
+    assert_ok(s, sticker_store_query_ensure(store, "cat", &s->err));
+    const char *a[] = {"a.png"}, *none[] = {"no.png"}, **failed;
+    size_t n;
+    struct feedback_entry up = {.query = "cat", .voter = "v1", .positive = a, .n_positive = 1},
+                          down = {.query = "cat", .voter = "v1", .negative = a, .n_negative = 1},
+                          back = {.query = "cat", .voter = "v1", .withdrawn = a, .n_withdrawn = 1}, other = up,
+                          nobody = up;
+    other.voter = "v2";
+    nobody.voter = NULL;
+#define SEND(entry) assert_ok(s, sticker_store_feedback(store, &(entry), 1, &s->arena, &failed, &n, &s->err))
+    SEND(up);
+    SEND(up); /* the same again */
+    expect_votes(s, store, "cat", "0 a.png+1-0");
+    SEND(other);
+    expect_votes(s, store, "cat", "0 a.png+2-0");
+    SEND(down); /* another opinion */
+    expect_votes(s, store, "cat", "0 a.png+1-1");
+    expect_ballots(s, store, "v1", "-a.png");
+    expect_ballots(s, store, "v2", "+a.png");
+    SEND(back);
+    SEND(back); /* nothing is left to take back */
+    expect_votes(s, store, "cat", "0 a.png+1-0");
+    expect_ballots(s, store, "v1", "");
+    SEND(nobody);
+    SEND(nobody); /* without a voter each counts */
+    expect_votes(s, store, "cat", "0 a.png+3-0");
+    assert_int_equal(n, 0);
+
+    up.positive = down.negative = none;
+    up.withdrawn = none, up.n_withdrawn = 1;
+    const struct feedback_once once = {.key = "k", .body_sha256 = "x", .now_us = os_now_us()};
+    expect_once(s, store, once, &up, 1, "counted no.png");
+    expect_once(s, store, once, &up, 1, "replayed no.png");
+
+    assert_ok(s, sticker_store_delete(store, "a.png", &s->err)); /* and its votes with it */
+    expect_ballots(s, store, "v2", "");
+    SEND(other);
+    assert_int_equal(n, 1);
+    sticker_store_close(store);
 }
 
 static void a_key_counts_once(void **state)
@@ -350,6 +408,7 @@ int main(void)
         T(votes_add_up_and_unknown_stickers_are_listed_once),
         T(an_unknown_query_undoes_the_whole_request),
         T(a_key_counts_once),
+        T(a_voter_has_one_vote),
         T(of_a_crowd_with_one_key_one_counts),
         T(export_pages_are_complete_and_stable),
     };

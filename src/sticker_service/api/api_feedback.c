@@ -14,6 +14,7 @@
 
 #define ENTRIES_MAX  100u
 #define STICKERS_MAX 1000u
+#define VOTER_MAX    128u /* characters */
 #define KEY_MAX      255u /* bytes of an Idempotency-Key */
 
 /* How a member is called in messages: "feedback[1].positive[0]". */
@@ -41,7 +42,7 @@ static enum status check_string(const json_t *value, const char *name, struct er
     return OK;
 }
 
-/* One of the two lists of an entry. `seen` holds the stickers met in this entry. */
+/* One of the lists of an entry. `seen` holds the stickers met in this entry. */
 static enum status feedback_read_list(const json_t *entry, size_t i, const char *list, json_t *seen,
                                       struct arena *arena, const char *const **out, size_t *n, size_t *all,
                                       struct error *err)
@@ -78,6 +79,24 @@ static enum status feedback_read_list(const json_t *entry, size_t i, const char 
     return OK;
 }
 
+/* The app's own id of whoever votes. Kept as a hash only. */
+static enum status feedback_read_voter(const json_t *entry, size_t i, struct arena *arena, const char **out,
+                                       struct error *err)
+{
+    const json_t *voter = json_object_get(entry, "voter");
+    struct feedback_member m = feedback_member("feedback[%zu].voter", i);
+    if (!voter)
+        return OK;
+    enum status status = check_string(voter, m.name, err);
+    if (status != OK)
+        return status;
+    size_t count = utf8_count(json_string_value(voter), json_string_length(voter));
+    if (count < 1 || count > VOTER_MAX)
+        return err_set(err, ERR_INVALID, "%s must have 1 to %u characters", m.name, VOTER_MAX);
+    *out = voter_hash(json_string_value(voter), arena);
+    return *out ? OK : err_no_memory(err, "feedback");
+}
+
 static enum status feedback_read_entry(const json_t *entry, size_t i, struct arena *arena, struct feedback_entry *out,
                                        size_t *all, struct error *err)
 {
@@ -98,6 +117,9 @@ static enum status feedback_read_entry(const json_t *entry, size_t i, struct are
     if (status == ERR_TOO_LARGE)
         return err_set(err, ERR_INVALID, "%s must have at most 255 characters", m.name);
     out->query = arena_strndup(arena, text, len);
+    status = feedback_read_voter(entry, i, arena, &out->voter, err);
+    if (status != OK)
+        return status;
     json_t *seen = json_object();
     if (!out->query || !seen)
         status = err_no_memory(err, "feedback");
@@ -105,6 +127,11 @@ static enum status feedback_read_entry(const json_t *entry, size_t i, struct are
         status = feedback_read_list(entry, i, "positive", seen, arena, &out->positive, &out->n_positive, all, err);
     if (status == OK)
         status = feedback_read_list(entry, i, "negative", seen, arena, &out->negative, &out->n_negative, all, err);
+    if (status == OK)
+        status = feedback_read_list(entry, i, "withdrawn", seen, arena, &out->withdrawn, &out->n_withdrawn, all, err);
+    if (status == OK && out->n_withdrawn && !out->voter)
+        status =
+            err_set(err, ERR_INVALID, "feedback[%zu].withdrawn needs a voter: nobody else's vote is taken back", i);
     json_decref(seen);
     return status;
 }
