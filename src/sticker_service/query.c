@@ -73,7 +73,7 @@ static unsigned weight_of(const char *parameters, size_t len)
     return weight;
 }
 
-const char *lang_accepted(const struct http_request *req)
+const char *lang_accepted(const struct http_request *req, bool (*suits)(const char *tag))
 {
     const char *s = http_header(req, "Accept-Language");
     char tag[LANGUAGE_MAX_TAG + 1], best[sizeof tag] = "";
@@ -84,7 +84,7 @@ const char *lang_accepted(const struct http_request *req)
         if (tag_len < sizeof tag && weight > best_weight) {
             memcpy(tag, s, tag_len);
             tag[tag_len] = '\0';
-            if (language_valid(tag)) {
+            if (language_valid(tag) && (!suits || suits(tag))) {
                 memcpy(best, tag, sizeof best);
                 best_weight = weight;
             }

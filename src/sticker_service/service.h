@@ -29,6 +29,7 @@ struct sticker_service {
     struct http_client *indexing; /* outbox and readiness: apart, so that slow indexing never opens that breaker */
     struct usage *usage;
     struct answers *answers;
+    struct answers *starts; /* the stickers of start pages, by language */
     struct collection *collection;
     struct thumbs *thumbs;
     struct outbox *outbox;
@@ -53,9 +54,9 @@ enum status query_or_empty(const struct http_request *req, const char *name, con
 enum status query_param(const struct http_request *req, const char **query, struct error *err) MUST_CHECK;
 /* The `lang` parameter: the tag of a language, NULL when absent. */
 enum status lang_param(const struct http_request *req, const char **tag, struct error *err) MUST_CHECK;
-/* The language that the reader wants most, by Accept-Language (RFC 9110, 12.5.4): its tag, in the arena; NULL when
- * none is named, or there is no memory. */
-const char *lang_accepted(const struct http_request *req);
+/* The language that the reader wants most, by Accept-Language (RFC 9110, 12.5.4), of those that suit (NULL: all do):
+ * its tag, in the arena; NULL when none is named, or there is no memory. */
+const char *lang_accepted(const struct http_request *req, bool (*suits)(const char *tag));
 /* Narrows s to what is stored: ERR_INVALID when nothing is left, ERR_TOO_LARGE past 255 code points. */
 enum status query_trim(const char **s, size_t *len) MUST_CHECK;
 

@@ -7,6 +7,8 @@
 #include "sticker_service/gallery/gallery.h"
 #include "sticker_service/service.h"
 
+#define STARTS_MS       60000
+#define STARTS_COUNT    64
 #define PASSWORD_CHECKS 2 /* at once: logging in must not take all memory, nor all processors from searches */
 
 static const struct http_route routes[] = {
@@ -23,6 +25,7 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/", handle_gallery, 0, 0, "gallery"},
     {HTTP_GET, "/sticker/{filename}", handle_gallery_sticker, 0, 0, "gallery_sticker"},
     {HTTP_POST, "/vote", handle_gallery_vote, 0, GALLERY_VOTE, "gallery_vote"},
+    {HTTP_GET, "/oembed", handle_gallery_oembed, 0, 0, "oembed"},
     {HTTP_GET, "/static/{file}", handle_gallery_static, HTTP_INLINE | HTTP_UNLIMITED, 0, "static"},
     {HTTP_GET, "/api/openapi.json", handle_openapi, HTTP_INLINE, 0, "openapi"},
     {HTTP_GET, "/api/docs", handle_docs, 0, 0, "docs"},
@@ -103,6 +106,8 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = answers_open(cfg->answer_cache_ms, cfg->answer_cache_count, &s->answers, err);
     if (status == OK)
+        status = answers_open(cfg->answer_cache_ms ? STARTS_MS : 0, STARTS_COUNT, &s->starts, err);
+    if (status == OK)
         status = collection_open(s->store, &s->collection, err);
     if (status == OK)
         status = usage_open(s->store, cfg->usage_flush_ms, &s->usage, err);
@@ -117,6 +122,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
                                         .n_routes = sizeof routes / sizeof *routes,
                                         .ctx = s,
                                         .admit = admin_admit,
+                                        .refuse = gallery_refuse,
                                         .metrics_prefix = "peel_sticker"};
     struct http_server *http = NULL;
     status = http_server_open(&server, &http, err);
@@ -131,6 +137,7 @@ static void close_parts(struct sticker_service *s)
     peer_status_close(s->peer_status);
     usage_close(s->usage);
     collection_close(s->collection);
+    answers_close(s->starts);
     answers_close(s->answers);
     http_client_close(s->indexing);
     http_client_close(s->search);

@@ -1,14 +1,16 @@
 """The gallery's pages as the server writes them: what SearchService is asked for them, and what they make of its
 answers. How they behave in a browser is tests/browser/gallery.mjs."""
 
+import gzip
 import html
 import json
 import pathlib
 import re
 import tempfile
+import time
 import urllib.parse
 
-from peel_testing import STICKERS, FakeSearch, ServiceTest, System, main, png, request
+from peel_testing import STICKERS, FakeSearch, ServiceTest, System, main, png, request, wait_until
 
 
 def hits(*names):
@@ -28,7 +30,7 @@ class Asked(ServiceTest):
         (folder / "stickers.csv").write_text(
             "filename,title,words,language,author,license,source\n"
             'bear.png,Bear,"bear, animal",en,Ada,CC BY 4.0,https://example.org/bear\n'
-            'bear.png,Bär,"Bär, Tier",de,,,\nbear.png,,דוב,he,,,\n', encoding="utf-8")
+            'bear.png,Bär,"Bär, Tier",de,,,\nbear.png,,דוב,he,,,\nbear.png,دب,دب,ar,,,\n', encoding="utf-8")
         cls.system.run("import", str(folder))
         cls.fake = cls.system.fake = FakeSearch()
         cls.system.start_sticker("--search-cache-ms", "0", "--breaker-failures", "1000", search_port=cls.fake.port)
@@ -65,7 +67,7 @@ class Asked(ServiceTest):
         page = self.page("/sticker/bear.png?q=bear")
         for part in (">Bear<", ">Ada<", 'href="https://creativecommons.org/licenses/by/4.0/"', ">CC BY 4.0<",
                      'href="https://example.org/bear"', 'download="bear.png"', 'id="copy-image"', 'id="copy-link"',
-                     ">bear.png<", "PNG, 8 × 8 pixels", 'href="/?q=bear"'):
+                     ">bear.png<", "<bdi>PNG</bdi>, 8 × 8 pixels", 'href="/?q=bear"'):
             self.assertIn(part, page)
 
     def test_words_in_the_readers_language(self):
@@ -74,6 +76,108 @@ class Asked(ServiceTest):
             page = self.page("/sticker/bear.png", **({"Accept-Language": accept} if accept else {}))
             chips = re.findall(r'<a href="/\?q=[^"]*" lang="([^"]*)" dir="auto">([^<]*)<', page)
             self.assertEqual(chips, [(language, w) for w in words])
+
+    def test_every_language(self):
+        self.fake.answer = lambda handler: (200, hits("bear.png"))
+        for tag, direction, title, said in (
+                ("en", "ltr", "Bear", "1 sticker for “<bdi>bär</bdi>”"), ("de", "ltr", "Bär", "1 Sticker für „<bdi>bär</bdi>“"),
+                ("es", "ltr", "Bear", "1 sticker para «<bdi>bär</bdi>»"), ("fr", "ltr", "Bear", "1 sticker pour «\u00a0<bdi>bär</bdi>\u00a0»"),
+                ("pt", "ltr", "Bear", "1 figurinha para “<bdi>bär</bdi>”"), ("ja", "ltr", "Bear", "「<bdi>bär</bdi>」のステッカー 1 件"),
+                ("zh", "ltr", "Bear", "“<bdi>bär</bdi>”的 1 张贴纸"), ("ko", "ltr", "Bear", "‘<bdi>bär</bdi>’ 스티커 1개"),
+                ("ar", "rtl", "دب", "ملصق واحد لـ «<bdi>bär</bdi>»")):
+            page = self.page("/?q=b%C3%A4r", **{"Accept-Language": f"xx;q=0.9, {tag}-XX"})
+            self.assertIn(f'<html lang="{tag}" dir="{direction}">', page)
+            self.assertIn(said, page)
+            self.assertIn(f'<span class="card-title" dir="auto">{title}</span>', page)
+            self.assertRegex(page, rf'lang="{tag}" hreflang="{tag}" aria-current="true"')
+            self.assertEqual(len(set(re.findall(r'hreflang="(..)"', page))), 9)
+
+    def test_a_language_is_chosen_and_kept(self):
+        answer = self.get("/?q=cat&page=1&lang=de", **{"Accept-Language": "fr"})
+        self.assertIn('<html lang="de"', answer.body.decode())
+        cookie = answer.headers["Set-Cookie"]
+        self.assertRegex(cookie, r"^lang=de; .*Path=/.*HttpOnly.*SameSite=Lax|^lang=de; .*Path=/")
+        self.assertIn("Cookie", answer.headers["Vary"])
+        kept = self.get("/?q=cat", **{"Accept-Language": "fr", "Cookie": "a=b; lang=de"})
+        self.assertIn('<html lang="de"', kept.body.decode())
+        self.assertNotIn("Set-Cookie", kept.headers)
+        self.assertEqual(self.asked()[-1]["lang"], "de")
+        for wrong in ("xx", "", "../de", "de%22%3E", "it"):
+            answer = self.get(f"/?lang={wrong}", Cookie="lang=" + wrong)
+            self.assertEqual(answer.status, 200)
+            self.assertIn('<html lang="en"', answer.body.decode())
+            self.assertNotIn("Set-Cookie", answer.headers)
+        # the same page in another language
+        self.assertIn('href="/?q=cat&amp;page=1&amp;lang=ar"', self.page("/?q=cat&page=1&lang=de"))
+
+    def test_pages_are_compressed(self):
+        plain = self.get("/?q=cat")
+        packed = self.get("/?q=cat", **{"Accept-Encoding": "br, gzip"})
+        self.assertEqual(packed.headers["Content-Encoding"], "gzip")
+        self.assertIn("Accept-Encoding", packed.headers["Vary"])
+        self.assertNotIn("Content-Encoding", plain.headers)
+        self.assertEqual(gzip.decompress(packed.body), plain.body)
+        self.assertLess(len(packed.body), len(plain.body) / 2)
+        self.assertNotIn("Content-Encoding", self.get("/?q=cat", **{"Accept-Encoding": "gzip;q=0"}).headers)
+
+    def test_filters(self):
+        self.fake.answer = lambda handler: (200, hits("bear.png"))
+        self.page("/?q=bear&pack=&animated=true&rating=pg&page=2")
+        self.assertEqual({k: v for k, v in self.asked()[0].items() if k in ("pack", "animated", "rating", "offset")}, {"animated": "true", "rating": "pg", "offset": "24"})
+        self.fake.seen.clear()
+        self.page("/?q=bear&pack=some+pack")
+        self.assertEqual(self.asked()[0]["pack"], "some pack")
+        self.page("/?q=bear&animated=perhaps", 400)
+        self.fake.answer = lambda handler: (200, hits())
+        page = self.page("/?q=bear&pack=nothing")
+        self.assertIn("No stickers match these filters.", page)
+        self.assertIn('<a class="button" href="/?q=bear">Remove filters</a>', page)
+
+    def test_beyond_the_last_page(self):
+        self.fake.answer = lambda handler: (200, {**hits(), "total": 50})
+        page = self.page("/?q=cat&page=999")
+        self.assertIn("No more stickers for “<bdi>cat</bdi>”.", page)
+        self.assertNotIn("23953", page)
+        self.assertIn('rel="prev" href="/?q=cat&amp;page=3"', page)
+        self.assertNotIn('rel="next"', page)
+
+    def test_open_graph_and_oembed(self):
+        page = self.page("/sticker/bear.png", Host="peel.example")
+        for part in ('<meta property="og:title" content="Bear">', '<meta property="og:url" content="http://peel.example/sticker/bear.png">',
+                     '<link rel="canonical" href="http://peel.example/sticker/bear.png">', '<meta property="og:image" content="http://peel.example/media/bear.png?w=512&amp;v='):
+            self.assertIn(part, page)
+        link = html.unescape(re.search(r'type="application/json\+oembed" href="([^"]+)"', page)[1])
+        self.assertEqual(link, "http://peel.example/oembed?url=http%3A%2F%2Fpeel.example%2Fsticker%2Fbear.png")
+        self.assertNotIn("og:", self.page("/sticker/bear.png", Host='x"><script>'))
+        answer = self.get(link[len("http://peel.example"):], Host="peel.example")
+        said = answer.json()
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/json; charset=utf-8"))
+        self.assertEqual({k: said[k] for k in said if k not in ("url", "cache_age")}, {
+            "version": "1.0", "type": "photo", "width": 8, "height": 8, "title": "Bear", "author_name": "Ada", "license": "CC BY 4.0",
+            "provider_name": "Peel", "provider_url": "http://peel.example"})
+        self.assertRegex(said["url"], r"^http://peel\.example/media/bear\.png\?w=512&v=[0-9a-f]{16}$")
+        self.assertEqual(self.get("/oembed?url=/sticker/bear.png&maxwidth=100&maxheight=600&format=json", **{"Accept-Language": "de"}).json()["title"], "Bär")
+        self.assertIn("w=64&", self.get("/oembed?url=/sticker/bear.png&maxwidth=100").json()["url"])
+        for query, status in (("", 400), ("url=", 400), ("url=/sticker/none.png", 404), ("url=http://x/", 404), ("url=http://x/sticker/", 404), ("url=/sticker/..%2525", 404),
+                              ("url=/sticker/bear.png&format=xml", 501), ("url=/sticker/bear.png&maxwidth=0", 400), ("url=" + "x" * 5000, 404), ("url=/sticker/%25ff", 404)):
+            self.assertEqual(self.get("/oembed?" + query).status, status, query)
+
+    def test_errors_for_people(self):
+        html_please = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+        answer = self.get("/nowhere/at/all?q=cake", **html_please)
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (404, "text/html; charset=utf-8"))
+        self.assertIn("Page not found", answer.body.decode())
+        self.assertIn('value="cake"', answer.body.decode())
+        self.assertIn("Seite nicht gefunden", self.get("/nowhere", **html_please, **{"Accept-Language": "de"}).body.decode())
+        for target, headers in (("/nowhere", {}), ("/nowhere", {"Accept": "*/*"}), ("/api/nowhere", html_please), ("/media/none.png", html_please)):
+            answer = self.get(target, **headers)
+            self.assertEqual((answer.status, answer.headers["Content-Type"]), (404, "application/problem+json"), target)
+        page = self.page("/?q=" + "x" * 256, 400)
+        self.assertIn("That search is too long. Please use at most 255 characters.", page)
+        self.assertIn('value="' + "x" * 256 + '"', page)
+        self.assertNotIn("y" * 5000, self.page("/?q=" + "y" * 5000, 400))
+        self.assertIn("This address is not valid.", self.page("/?q=cat&page=0", 400))
+        self.assertIn("This sticker does not exist, or has been removed.", self.page("/sticker/none.png", 404))
 
     def test_the_language_asked_for(self):
         self.fake.answer = lambda handler: (200, hits("cat.png"))
@@ -90,14 +194,14 @@ class Asked(ServiceTest):
     def test_corrected(self):
         self.fake.answer = lambda handler: (200, {**hits("cake.png"), "corrected": "birthday <b>"})
         page = self.page("/?q=birtday")
-        self.assertIn("Showing results for <q>birthday &lt;b&gt;</q>", page)
+        self.assertIn("Showing results for “<bdi>birthday &lt;b&gt;</bdi>”.", page)
         self.fake.answer = lambda handler: (200, hits("cake.png"))
         self.assertNotIn("Showing results for", self.page("/?q=birthday"))
 
     def test_degraded(self):
         self.fake.answer = lambda handler: (500, {})
         page = self.page("/?q=cat")
-        self.assertIn("Search is resting", page)
+        self.assertIn("Search is not fully available right now.", page)
         self.assertIn('data-filename="cat.png"', page)
 
     def test_nothing_of_a_request_becomes_markup(self):
@@ -107,6 +211,10 @@ class Asked(ServiceTest):
         for target, status in ((f"/?q={quoted}", 200), (f"/?q={quoted}&part=results", 200), (f"/sticker/cat.png?q={quoted}&as={quoted}", 200),
                                (f"/?q=cat&voted={quoted}&as={quoted}", 200), (f"/?q=cat&page={quoted}", 400), (f"/sticker/{quoted}?q={quoted}", 404)):
             self.assertNotIn("<img src=x", html.unescape(re.sub(r'"[^"]*"|&[a-z0-9#]+;', "", self.page(target, status))), target)
+        for target in (f"/oembed?url={quoted}", f"/nowhere/{quoted}?q={quoted}&{quoted}={quoted}"):
+            answer = self.get(target, Accept="text/html")
+            self.assertEqual(answer.status, 404)
+            self.assertNotIn(b"<img src=x", answer.body)
         form = urllib.parse.urlencode({"q": attack, "positive": attack})
         answer = request(self.port, "POST", "/vote", form, headers={"Content-Type": "application/x-www-form-urlencoded"})
         self.assertIn(answer.status, (400, 404))
@@ -131,6 +239,91 @@ class Alike(ServiceTest):
         answer = request(self.port, "POST", "/api/feedback/", json.dumps(body))
         self.assertEqual((answer.status, answer.json()), (200, {"failed": []}))
         self.assertEqual(len(self.analytics("cat").json()["feedback scores"]), 2)
+
+
+class Votes(ServiceTest):
+    """Without scripts: a form, and a cookie that tells voters apart."""
+
+    def vote(self, cookie=None, **fields):
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **({"Cookie": cookie} if cookie else {})}
+        answer = request(self.port, "POST", "/vote", urllib.parse.urlencode(fields), headers=headers)
+        self.assertEqual(answer.status, 303, answer.body)
+        return answer
+
+    def pressed(self, cookie, target="/?q=cat"):
+        page = self.get(target, Cookie=cookie).body.decode()
+        return re.findall(r'data-vote="(\w+)" name="(\w+)" value="cat.png"[^>]*aria-pressed="true"', page)
+
+    def scores(self):
+        return [(s["positives"], s["negatives"]) for s in self.analytics("cat").json()["feedback scores"] if s["sticker"] == "cat.png"]
+
+    def test_a_vote_is_shown_changed_and_taken_back(self):
+        self.get("/?q=cat")
+        first = self.vote(q="cat", positive="cat.png")
+        cookie = first.headers["Set-Cookie"].split(";")[0]
+        self.assertRegex(cookie, r"^voter=[0-9a-f]{32}$")
+        self.assertIn("HttpOnly", first.headers["Set-Cookie"])
+        self.assertIn("Thanks! Marked as a good match.", self.get(first.headers["Location"], Cookie=cookie).body.decode())
+        self.assertEqual(self.pressed(cookie), [("positive", "withdrawn")])
+        self.assertEqual(self.pressed(cookie, "/sticker/cat.png?q=cat"), [("positive", "withdrawn")])
+        self.assertEqual(self.pressed("voter=somebody"), [])
+        self.assertNotIn("Set-Cookie", self.vote(cookie, q="cat", positive="cat.png").headers)
+        self.assertEqual(self.scores(), [(1, 0)])
+        self.vote(cookie, q="cat", negative="cat.png")
+        self.assertEqual(self.scores(), [(0, 1)])
+        self.assertEqual(self.pressed(cookie), [("negative", "withdrawn")])
+        self.vote("voter=somebody", q="cat", negative="cat.png")
+        back = self.vote(cookie, q="cat", withdrawn="cat.png")
+        self.assertIn("Your vote was removed.", self.get(back.headers["Location"], Cookie=cookie).body.decode())
+        self.assertEqual(self.scores(), [(0, 1)])
+        self.assertEqual(self.pressed(cookie), [])
+
+
+class Limited(ServiceTest):
+    arguments = ("--rate-limit", "1", "--rate-burst", "10")
+
+    def test_too_many_requests_are_told_to_people_as_a_page(self):
+        wait_until(lambda: self.get("/", Accept="text/html").status == 429)
+        answer = self.get("/?q=cat", Accept="text/html", **{"Accept-Language": "fr"})
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (429, "text/html; charset=utf-8"))
+        self.assertIn("Trop de requêtes", answer.body.decode())
+        self.assertIn('value="cat"', answer.body.decode())
+        self.assertTrue(answer.headers["Retry-After"])
+        self.assertEqual(self.get("/?q=cat").headers["Content-Type"], "application/problem+json")
+
+
+class Suggested(ServiceTest):
+    """Suggestions and popular searches."""
+
+    def suggest(self, query, status=200):
+        answer = self.get("/api/suggest/?" + query)
+        self.assertEqual(answer.status, status, answer.body)
+        return [(s["text"], s["kind"]) for s in answer.json()["suggestions"]] if status == 200 else answer.json()["detail"]
+
+    def test_titles_words_and_queries(self):
+        wait_until(lambda: self.suggest("prefix=cat"), what="suggestions are there")
+        self.assertIn(("Cat in a park", "title"), self.suggest("prefix=CAT&lang=en"))
+        self.assertIn(("kitten", "word"), self.suggest("prefix=kit"))
+        self.assertIn(("Cat in a park", "title"), self.suggest("prefix=par"))
+        self.assertEqual(self.suggest("prefix=zzz"), [])
+        self.assertEqual(len(self.suggest("prefix=c&limit=1")), 1)
+        self.assertTrue(wait_until(lambda: self.suggest("prefix=cat&lang=de"), what="English after German"))
+        for query, detail in (("", "Please provide a prefix."), ("prefix=+", "Please provide a prefix."), ("prefix=" + "x" * 256, "Query is too long."),
+                              ("prefix=a&limit=0", "limit must be"), ("prefix=a&limit=21", "limit must be"), ("prefix=a&lang=%3C", "lang must be"), ("prefix=%FF", "prefix")):
+            self.assertIn(detail, self.suggest(query, 400))
+
+    def test_popular_searches_are_words_of_stickers(self):
+        for query in ("cat", "dog", "kitten park", "buy my watches at evil.example"):
+            for _ in range(4):
+                self.get("/api/search/?query=" + urllib.parse.quote(query))
+        wait_until(lambda: self.analytics("kitten park").json()["query"]["usage"] >= 4)
+        time.sleep(1)  # counts are written
+        self.system.sticker.stop()
+        type(self).port = self.system.start_sticker()
+        page = wait_until(lambda: (p := self.get("/").body.decode()) and "Popular searches" in p and p, what="popular searches")
+        chips = re.findall(r'<li><a href="/\?q=[^"]*" dir="auto">([^<]*)<', page[page.index('id="popular"'):])
+        self.assertEqual(sorted(chips), ["cat", "dog", "kitten park"])
+        self.assertIn(("kitten park", "query"), self.suggest("prefix=kit"))
 
 
 if __name__ == "__main__":

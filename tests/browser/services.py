@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "api")]
 
 import node_tools  # noqa: E402
-from peel_testing import ADMIN_TOKEN, System  # noqa: E402, F401
+from peel_testing import ADMIN_TOKEN, System, png  # noqa: E402, F401
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
@@ -25,6 +26,19 @@ def fixtures():
     stickers["<b class=hostile>'&.png"] = (f"<img src=x onerror=alert(1)> hostile {HOSTILE}", f"hostile, {HOSTILE}, <script>alert(1)<")
     stickers[HOSTILE + ".png"] = ("{{ hostile }} {% raw %} ${alert(1)}", "hostile, javascript:alert(1)")
     return stickers
+
+
+def add_packs(system):
+    """A cat in each of two packs, one of them not for everyone."""
+    folder = system.folder / "packs"
+    folder.mkdir()
+    for i, name in enumerate(("north", "south")):
+        (folder / f"{name}.png").write_bytes(png(8, 8, (7, 7, i)))
+    (folder / "stickers.csv").write_text(
+        'filename,title,words,language,rating\nnorth.png,Cat of the north,"cat, animal",en,pg-13\nsouth.png,Cat of the south,"cat, animal",en,g\n')
+    system.run("import", str(folder))
+    with sqlite3.connect(system.data / "sticker.db") as db:  # before the services start
+        db.execute("UPDATE stickers SET pack = replace(filename, '.png', '') WHERE filename IN ('north.png', 'south.png')")
 
 
 def form(text):
@@ -65,6 +79,8 @@ def run(script, stickers=None):
     system = System()
     try:
         system.add(fixtures() if stickers is None else stickers)
+        if stickers is None:
+            add_packs(system)
         system.start_search()
         system.start_sticker()
         system.wait_indexed()

@@ -7,6 +7,7 @@
 #include "web/cookie.h"
 #include "web/form.h"
 #include "web/html.h"
+#include "web/messages.h"
 #include "web/templates.h"
 
 #include <math.h>
@@ -190,13 +191,15 @@ static void test_card_is_harmless(void **state)
     static const char attack[] = "\"><img src=x onerror=alert(1)>'</a>";
     struct buf b;
     buf_init(&b, 1 << 16);
-    tpl_card(&b, &(struct tpl_card){.filename = attack,
-                                    .title = attack,
-                                    .thumbnail = "javascript:alert(1)",
-                                    .author = attack,
-                                    .license = attack,
-                                    .query = attack,
-                                    .voted = attack});
+    tpl_card(&b,
+             &(struct tpl_card){.filename = attack,
+                                .title = attack,
+                                .thumbnail = "javascript:alert(1)",
+                                .author = attack,
+                                .license = attack,
+                                .query = attack,
+                                .voted = attack},
+             messages_at(0));
     const char *html = buf_str(&b);
     assert_null(strstr(html, "<img src=x"));
     assert_null(strstr(html, "javascript:"));
@@ -212,7 +215,7 @@ static void test_page_is_bounded(void **state)
     struct buf b;
     struct error err;
     buf_init(&b, 100);
-    tpl_message(&b, &(struct tpl_message){.layout = {.title = "t"}, .heading = "h", .text_shown = "x"});
+    tpl_message(&b, &(struct tpl_message){.layout = {.title = "t"}, .heading = "h", .text_shown = "x"}, messages_at(0));
     assert_int_equal(buf_status(&b, &err), ERR_TOO_LARGE);
     buf_free(&b);
 }

@@ -6,6 +6,7 @@
  *     {HTTP_GET,  "/",                   handle_gallery,    0, 0,            "gallery"},
  *     {HTTP_GET,  "/sticker/{filename}", handle_gallery_sticker, 0, 0,            "gallery_sticker"},
  *     {HTTP_POST, "/vote",               handle_gallery_vote,    0, GALLERY_VOTE, "gallery_vote"},
+ *     {HTTP_GET,  "/oembed",             handle_gallery_oembed,  0, 0,            "oembed"},
  *     {HTTP_GET,  "/static/{file}",      handle_gallery_static,  HTTP_INLINE, 0,  "static"},
  *     {HTTP_GET,  "/api/openapi.json",   handle_openapi, HTTP_INLINE, 0,  "openapi"},
  *     {HTTP_GET,  "/api/docs",           handle_docs,    0, 0,            "docs"},
@@ -20,13 +21,17 @@
 
 #define GALLERY_VOTE 16384 /* bytes of a vote's form */
 
-/* GET /?q=cat[&page=2]: results, or examples when there is no q. With part=results only that part of the
- * page, for scripts; with typing=1 the search is not counted as usage. */
+/* GET /?q=cat[&page=2][&pack=&animated=&rating=][&lang=de]: results, or examples when there is no q. With part=results
+ * only that part of the page, for scripts; with typing=1 the search is not counted as usage. */
 void handle_gallery(void *ctx, const struct http_request *req, struct http_response *res);
 /* GET /sticker/<filename>[?q=cat]: one sticker, large. */
 void handle_gallery_sticker(void *ctx, const struct http_request *req, struct http_response *res);
 /* POST /vote with q, positive or negative (a filename), page or from=sticker: counts and redirects back. */
 void handle_gallery_vote(void *ctx, const struct http_request *req, struct http_response *res);
+/* GET /oembed?url=<a sticker's page>[&maxwidth=&maxheight=&format=json]: https://oembed.com, of type "photo". */
+void handle_gallery_oembed(void *ctx, const struct http_request *req, struct http_response *res);
+/* For struct http_server_config: what the server refuses, as a page for those who ask for HTML. */
+bool gallery_refuse(void *ctx, const struct http_request *req, struct http_response *res, int status, unsigned retry_s);
 void handle_gallery_static(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_openapi(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_docs(void *ctx, const struct http_request *req, struct http_response *res);

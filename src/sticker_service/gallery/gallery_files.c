@@ -44,6 +44,8 @@ void handle_docs(void *ctx, const struct http_request *req, struct http_response
     (void)ctx;
     struct error err;
     struct buf html;
+    struct gallery_visit v;
+    gallery_visit(&v, req, res);
     buf_init(&html, GALLERY_HTML_MAX);
     const struct asset *a = asset_by_name("openapi.json");
     const char *host = http_header(req, "Host");
@@ -51,8 +53,8 @@ void handle_docs(void *ctx, const struct http_request *req, struct http_response
     enum status status = server ? apidocs_page((const char *)a->data, a->len, server, req->arena, &html, &err)
                                 : err_no_memory(&err, "a page");
     if (status == OK)
-        gallery_send(res, 200, &html);
+        gallery_send(&v, 200, &html);
     else
-        gallery_send_error(res, &err, "");
+        gallery_send_error(&v, &err, "");
     buf_free(&html);
 }

@@ -52,7 +52,9 @@ void handle_manual(void *ctx, const struct http_request *req, struct http_respon
 {
     (void)ctx;
     struct error err;
+    struct gallery_visit v;
     struct tpl_manual t = {.query = "", .body = ""};
+    gallery_visit(&v, req, res);
     const char *name = req->path_param ? req->path_param : "";
     const struct manual_page *page = manual_page_by_name(name);
     enum status st = query_or_empty(req, "q", &t.query, &err);
@@ -61,11 +63,11 @@ void handle_manual(void *ctx, const struct http_request *req, struct http_respon
     if (st == OK)
         st = *t.query ? fill_hits(req->arena, &t, &err) : fill_page(page, req->arena, &t, &err);
     if (st != OK) {
-        gallery_send_error(res, &err, "");
+        gallery_send_error(&v, &err, "");
         return;
     }
     struct buf html;
     buf_init(&html, GALLERY_HTML_MAX);
     tpl_manual(&html, &t);
-    gallery_send(res, 200, &html);
+    gallery_send(&v, 200, &html);
 }

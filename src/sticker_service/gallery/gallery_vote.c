@@ -1,13 +1,19 @@
-/* A vote without scripts: a form, answered by a redirect to the page it came from. */
+/* A vote without scripts: a form, answered by a redirect to the page it came from. A cookie tells voters apart, so that
+ * a vote can be changed and taken back; who never votes gets none. */
 #include "sticker_service/gallery/gallery.h"
 
+#include "base/os.h"
 #include "sticker_service/gallery/gallery_parts.h"
 #include "sticker_service/service.h"
+#include "web/cookie.h"
 #include "web/form.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#define FIELDS_MAX 8
+#define FIELDS_MAX   8
+#define VOTER_DIGITS 32
+#define VOTER_S      (365 * 24 * 3600)
 
 struct ballot {
     const char *query, *filename, *as;
@@ -33,9 +39,14 @@ static enum status read_ballot(const struct http_request *req, struct ballot *ou
     out->query = arena_strndup(req->arena, value, len);
     if (!out->query)
         return err_no_memory(err, "a vote");
-    out->as = form_get(&form, "positive", &out->filename, err) == OK ? "positive" : "negative";
-    if (!out->filename && form_get(&form, "negative", &out->filename, err) != OK)
-        return err_set(err, ERR_INVALID, "A vote names a sticker as positive or as negative.");
+    static const char *const kinds[] = {"positive", "negative", "withdrawn"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !out->filename; i++)
+        if (form_get(&form, kinds[i], &out->filename, err) == OK)
+            out->as = kinds[i];
+        else
+            out->filename = NULL;
+    if (!out->filename)
+        return err_set(err, ERR_INVALID, "A vote names a sticker as positive, negative or withdrawn.");
     status = filename_check(out->filename, err);
     if (status != OK)
         return status;
@@ -49,30 +60,63 @@ static enum status read_ballot(const struct http_request *req, struct ballot *ou
     return OK;
 }
 
+/* Whose vote it is: as the cookie says, or somebody new, who gets one. NULL without memory. */
+static const char *find_voter(struct gallery_visit *v)
+{
+    const char *voter = gallery_voter(v);
+    if (voter)
+        return voter;
+    char id[VOTER_DIGITS + 1];
+    unsigned char bytes[VOTER_DIGITS / 2];
+    os_random(bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+    struct buf cookie;
+    buf_init(&cookie, 256);
+    cookie_write(
+        &cookie,
+        &(struct cookie){
+            .name = GALLERY_VOTER, .value = id, .path = "/", .max_age_s = VOTER_S, .secure = v->req->over_tls});
+    http_header_add(v->res, "Set-Cookie", buf_str(&cookie));
+    buf_free(&cookie);
+    return voter_hash(id, v->req->arena);
+}
+
+static enum status count_ballot(struct sticker_service *s, struct gallery_visit *v, const struct ballot *b,
+                                struct error *err)
+{
+    const char **failed;
+    size_t n_failed = 0;
+    struct feedback_entry entry = {.query = b->query, .voter = find_voter(v)};
+    if (!entry.voter)
+        return err_no_memory(err, "a vote");
+    if (strcmp(b->as, "positive") == 0)
+        entry.positive = &b->filename, entry.n_positive = 1;
+    else if (strcmp(b->as, "negative") == 0)
+        entry.negative = &b->filename, entry.n_negative = 1;
+    else
+        entry.withdrawn = &b->filename, entry.n_withdrawn = 1;
+    enum status status = sticker_store_feedback(s->store, &entry, 1, v->req->arena, &failed, &n_failed, err);
+    return status == OK && n_failed ? err_set(err, ERR_NOT_FOUND, "There is no such sticker.") : status;
+}
+
 void handle_gallery_vote(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct sticker_service *s = ctx;
     struct ballot b;
     struct error err;
+    struct gallery_visit v;
+    gallery_visit(&v, req, res);
     const char *site = http_header(req, "Sec-Fetch-Site");
     if (site && strcmp(site, "cross-site") == 0) {
-        gallery_send_message(res, 403, "", "Not counted", "Votes come from our own pages.");
+        gallery_send_message(&v, 403, "", GALLERY_SAY(&v, error_vote_heading), GALLERY_SAY(&v, error_vote_foreign));
         return;
     }
-    const char **failed;
-    size_t n_failed = 0;
     enum status status = read_ballot(req, &b, &err);
-    if (status == OK) {
-        bool positive = strcmp(b.as, "positive") == 0;
-        struct feedback_entry entry = {.query = b.query};
-        *(positive ? &entry.positive : &entry.negative) = &b.filename;
-        *(positive ? &entry.n_positive : &entry.n_negative) = 1;
-        status = sticker_store_feedback(s->store, &entry, 1, req->arena, &failed, &n_failed, &err);
-    }
-    if (status == OK && n_failed)
-        status = err_set(&err, ERR_NOT_FOUND, "There is no such sticker, or not any more.");
+    if (status == OK)
+        status = count_ballot(s, &v, &b, &err);
     if (status != OK) {
-        gallery_send_error(res, &err, b.query);
+        gallery_send_error(&v, &err, b.query);
         return;
     }
     struct buf to;
