@@ -33,7 +33,7 @@ class Asked(ServiceTest):
             'bear.png,Bär,"Bär, Tier",de,,,\nbear.png,,דוב,he,,,\nbear.png,دب,دب,ar,,,\n', encoding="utf-8")
         cls.system.run("import", str(folder))
         cls.fake = cls.system.fake = FakeSearch()
-        cls.system.start_sticker("--search-cache-ms", "0", "--breaker-failures", "1000", search_port=cls.fake.port)
+        cls.system.start_sticker("--search-cache-ms", "0", "--breaker-failures", "1000", "--hosts", "peel.example,127.0.0.1", search_port=cls.fake.port)
         cls.port = cls.system.port
         cls.system.wait_indexed()
 
@@ -148,7 +148,7 @@ class Asked(ServiceTest):
             self.assertIn(part, page)
         link = html.unescape(re.search(r'type="application/json\+oembed" href="([^"]+)"', page)[1])
         self.assertEqual(link, "http://peel.example/oembed?url=http%3A%2F%2Fpeel.example%2Fsticker%2Fbear.png")
-        self.assertNotIn("og:", self.page("/sticker/bear.png", Host='x"><script>'))
+        self.assertNotIn(b"og:", self.get("/sticker/bear.png", Host='x"><script>').body)
         answer = self.get(link[len("http://peel.example"):], Host="peel.example")
         said = answer.json()
         self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/json; charset=utf-8"))
