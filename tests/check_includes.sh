@@ -8,6 +8,7 @@ find src -name '*.[ch]' | LC_ALL=C sort | xargs awk '
 BEGIN {
     rooms["base"] = "base"
     rooms["config"] = "base config"
+    rooms["sandbox"] = "base image sandbox"
     rooms["words"] = "base text words"
     rooms["eval"] = "base eval"
     split("db vectors tokenize http web bucket text image", leaves, " ")
@@ -18,7 +19,7 @@ BEGIN {
     rooms["sticker_store"] = "base db fts sticker_store"
     rooms["store_copy"] = "base db fts search_store sticker_store store_copy"
     rooms["model"] = "base image tokenize model"
-    below = "base http web bucket text image "
+    below = "base http web bucket text image sandbox "
     rooms["rank"] = "base text words vectors model search_store rank"
     rooms["search_service"] = below "model vectors words rank search_store search_service"
     core = below "sticker_store sticker_service"
@@ -32,6 +33,8 @@ BEGIN {
     # header: the files that may see it
     only["sqlite3.h"] = "^src/(db/|fts/fts_)sqlite"
     only["libpq-fe.h"] = "^src/db/postgres"
+    only["librsvg/rsvg.h"] = "^src/image/"
+    only["libxml/parser.h"] = "^src/image/"
     only["microhttpd.h"] = "^src/http/"
     only["curl/curl.h"] = "^src/(http|bucket)/"
     only["immintrin.h"] = "^src/(model/kernels|vectors|image)/"

@@ -17,6 +17,9 @@ enum status image_webp(const uint8_t *data, size_t len, bool probe, struct image
 enum status image_gif(const uint8_t *data, size_t len, bool probe, struct image *out, struct error *err) MUST_CHECK;
 enum status image_svg(const uint8_t *data, size_t len, bool probe, uint32_t side, struct image *out,
                       struct error *err) MUST_CHECK;
+/* Whether a drawing is well-formed and names nothing but its own parts; see svg_check.c. UNSUPPORTED or TOO_LARGE says
+ * what it may not have, CORRUPT where it is broken. */
+enum status image_svg_check(const uint8_t *data, size_t len, struct error *err) MUST_CHECK;
 
 /* The orientation (1..8) that an EXIF block (TIFF header first) or the container around it asks for; 1 if
  * none, broken or unknown. CIPA DC-008, tag 0x0112. */

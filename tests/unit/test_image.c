@@ -105,8 +105,8 @@ static void svg_is_drawn_and_stays_alone(void **state)
     (void)state;
 #define SVG "<svg xmlns='http://www.w3.org/2000/svg' xmlns:x='http://www.w3.org/1999/xlink' width='20' height='10'>"
     static const char svg[] = "<?xml version='1.0' encoding=\"UTF-8\"?><!-- <image/> -->" SVG
-                              "<style>@import url('file:///etc/hostname');</style><rect width='10' height='10' "
-                              "fill='#0f0'/><use x:href='file:///etc/hosts#a' x='10'/></svg>";
+                              "<style>.a { clip-path: url( \"#none\" ) } /* url(#c) */</style><rect width='10' "
+                              "height='10' fill='#0f0'/><use x:href='#a' x='10'/><use href='' x='10'/></svg>";
     struct image im;
     struct error err;
     assert_int_equal(decode_text(svg, strlen(svg), &im, &err), OK);
@@ -128,12 +128,86 @@ static void svg_is_drawn_and_stays_alone(void **state)
         {SVG "<filter><feTurbulence numOctaves='1000000000'/></filter></svg>", "<feTurbulence>"},
         {"<?xml version='1.0' encoding='UTF-7'?>" SVG "</svg>", "expected UTF-8"},
         {"<?xml version='1.0' encoding = \"utf-16\" ?>" SVG "</svg>", "expected UTF-8"},
+        {"\xef\xbb\xbf<?xml version='1.0' encoding='UTF-7'?>" SVG "</svg>", "expected UTF-8"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_not_equal(decode_text(bad[i].text, strlen(bad[i].text), &im, &err), OK);
         if (!strstr(err.message, bad[i].says))
             fail_msg("%s: \"%s\"", bad[i].text, err.message);
     }
+}
+
+/* Whatever an XML reader and a reader of CSS take for a reference to something else. */
+static void svg_names_nothing_but_its_own_parts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *inside, *says;
+    } bad[] = {
+        /* what a search for "<!--" and "<" takes for a comment, or does not see */
+        {"<text><![CDATA[<!--]]></text><image href='data:image/png;base64,aaaa'/><!-- -->", "<image>"},
+        {"<?x <!-- ?><image href='#a'/><!-- -->", "<image>"},
+        {"<desc a='<!--'/><image/>", "SVG"},
+        {"<a b='&lt;!--'/><image/><!-- -->", "<image>"},
+        /* documents and pictures */
+        {"<xi:include xmlns:xi='http://www.w3.org/2001/XInclude' href='data:image/svg+xml;base64,aaaa'/>", "<include>"},
+        {"<include xmlns='http://www.w3.org/2001/XInclude' href='#a'/>", "<include>"},
+        {"<q:feImage xmlns:q='http://www.w3.org/2000/svg'/>", "<feImage>"},
+        {"<svg:image xmlns:svg='urn:x'/>", "<image>"},
+        /* references */
+        {"<use x:href='file:///etc/hosts#a'/>", "\"file:///etc/hosts#a\""},
+        {"<use href='other.svg#a'/>", "\"other.svg#a\""},
+        {"<use href=' #a'/>", "is not a part"},
+        {"<use href='data:image/svg+xml,%3Csvg/%3E#a'/>", "data:image/svg+xml"},
+        {"<use href='dat&#97;:x#a'/>", "data:x"},
+        {"<use y:href='http://x.example/' xmlns:y='http://www.w3.org/1999/xlink'/>", "http://x.example/"},
+        {"<g xml:base='http://x.example/'/>", "xml:base"},
+        {"<rect filter='url(data:image/svg+xml;base64,aaaa#t)'/>", "url(data:"},
+        {"<rect filter='url(#a) URL( \"http://x.example/#b\")'/>", "url(http://x.example/"},
+        {"<rect style='fill:url(x.svg#a)'/>", "url(x.svg#a)"},
+        {"<rect style='fill:ur\\6c(x.svg#a)'/>", "url(x.svg#a)"},
+        {"<rect style='fill:\\000075 rl(x.svg#a)'/>", "url(x.svg#a)"},
+        {"<rect style='fill:\\75&#13;&#10;rl(x.svg#a)'/>", "url(x.svg#a)"},
+        {"<rect style='fill:u\\rl(x.svg#a)'/>", "url(x.svg#a)"},
+        {"<rect style='fill:url(&quot;\\64 ata:x&quot;)'/>", "url(data:x"},
+        {"<rect style='a:\"/*\";fill:url(x.svg);b:\"*/\"'/>", "url(x.svg"},
+        {"<rect mask='url(&#10;x.svg#a)'/>", "url(x.svg#a)"},
+        /* style sheets */
+        {"<style>@import url(data:text/css,a);</style>", "imports"},
+        {"<style>@import 'a.css';</style>", "imports"},
+        {"<style>@IM\\70 ort 'a.css';</style>", "imports"},
+        {"<style><![CDATA[@im]]><!-- --><![CDATA[port 'a.css';]]></style>", "imports"},
+        {"<style>@im<?x y?>port 'a.css';</style>", "imports"},
+        {"<style>@im<g>x</g>port 'a.css';</style>", "in a <style>"},
+        {"<style>a { fill: url(x.svg#a) }</style>", "url(x.svg#a)"},
+        {"<style>@font-face { src: url(data:font/woff2;base64,aaaa) }</style>", "url(data:"},
+    };
+    static const char *const before[] = {
+        "<?xml-stylesheet href='data:text/css,a' type='text/css'?>",
+        "<!DOCTYPE svg [<!ENTITY a SYSTEM 'file:///etc/hosts'>]>",
+        "<!DOCTYPE svg [<!ENTITY % a 'b'> %a;]>",
+        "<!DOCTYPE svg [<!NOTATION n SYSTEM 'n'><!ENTITY a SYSTEM 'x' NDATA n>]>",
+        "<!DOCTYPE svg [<!ATTLIST use href CDATA 'file:///etc/hosts#a'>]>",
+    };
+    struct image im;
+    struct error err;
+    char text[1024];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(text, sizeof text, SVG "%s</svg>", bad[i].inside);
+        if (decode_text(text, strlen(text), &im, &err) == OK || !strstr(err.message, bad[i].says))
+            fail_msg("%s: \"%s\"", bad[i].inside, err.message);
+    }
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        snprintf(text, sizeof text, "<?xml version='1.0'?>%s" SVG "</svg>", before[i]);
+        if (decode_text(text, strlen(text), &im, &err) == OK)
+            fail_msg("%s was drawn", before[i]);
+    }
+    static const char harmless[] = "<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'http://x.example/svg11.dtd'>" SVG
+                                   "<metadata a='@import'>url(x) @import</metadata><style>/* <!-- url(x) --> */ .a { "
+                                   "fill: url( '#a' ) }</style></svg>";
+    if (decode_text(harmless, strlen(harmless), &im, &err) != OK)
+        fail_msg("%s", err.message);
+    image_free(&im);
 }
 
 /* Each level uses the one before ten times: ten to the eighth squares. */
@@ -368,6 +442,7 @@ int main(void)
         cmocka_unit_test(parts_are_parts_of_the_whole),
         cmocka_unit_test(webp_round_trip),
         cmocka_unit_test(svg_is_drawn_and_stays_alone),
+        cmocka_unit_test(svg_names_nothing_but_its_own_parts),
         cmocka_unit_test(svg_bombs_go_off_outside),
         cmocka_unit_test(files_are_decoded_as_pillow_does),
         cmocka_unit_test(hostile_headers_are_refused),
