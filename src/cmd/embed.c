@@ -2,8 +2,8 @@
 #include "base/os.h"
 #include "cmd/cmd.h"
 #include "cmd/model_dir.h"
-#include "image/image.h"
 #include "model/clip_config.h"
+#include "sandbox/sandbox.h"
 #include "tokenize/tokenizer.h"
 
 #include <stdio.h>
@@ -45,12 +45,17 @@ static enum status embed_file(const struct encoder *e, const char *path, float *
 {
     struct buf file;
     struct image image = {0};
+    struct sandbox *sandbox = NULL;
     buf_init(&file, IMAGE_MAX_BYTES);
     enum status st = os_read_file(path, &file, err);
     if (st == OK)
-        st = image_decode(file.data, file.len, 512, &image, err);
+        st = sandbox_open(1, &sandbox, err);
+    struct sandbox_image bytes = {.data = file.data, .len = file.len, .wait_ms = 1000};
+    if (st == OK)
+        st = sandbox_decode(sandbox, &bytes, 512, &image, err);
     if (st == OK)
         st = encoder_embed_images(e, &image, 1, out, err);
+    sandbox_close(sandbox);
     image_free(&image);
     buf_free(&file);
     return st == OK ? OK : err_prefix(err, "%.300s", path);

@@ -5,6 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/packs.h"
 #include "cmd/progress.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define MAX_THREADS 8 /* each may hold a decoded image */
+#define MAX_THREADS 8 /* each has a file in memory, and a process that decodes it */
 
 static atomic_bool signalled; /* read by the threads that decode, which a volatile is not for */
 
@@ -136,8 +137,11 @@ static enum status import(const struct config *cfg, struct import_list *list, st
         st = cmd_bucket_s3(cfg, list->arena, &s3, err);
     if (st == OK)
         st = bucket_open(config_string(cfg, "bucket"), &s3, &run.bucket, err);
-    if (st == OK && cores > 1)
-        st = pool_open("import", (unsigned)(cores < MAX_THREADS ? cores : MAX_THREADS) - 1, 1, &run.pool, err);
+    unsigned threads = cores < 2 ? 1 : cores < MAX_THREADS ? (unsigned)cores : MAX_THREADS;
+    if (st == OK)
+        st = sandbox_open(threads, &run.sandbox, err);
+    if (st == OK && threads > 1)
+        st = pool_open("import", threads - 1, 1, &run.pool, err);
     if (st == OK) {
         progress_start(&progress, "Importing", config_bool(cfg, "quiet"));
         run.ctx = &progress;
@@ -145,6 +149,7 @@ static enum status import(const struct config *cfg, struct import_list *list, st
         progress_clear(&progress);
     }
     pool_close(run.pool);
+    sandbox_close(run.sandbox);
     bucket_close(run.bucket);
     sticker_store_close(run.store);
     if (fd >= 0)

@@ -87,6 +87,7 @@ enum status import_update_sticker(const struct import_item *item, struct arena *
 struct import_run {
     struct sticker_store *store;
     struct bucket *bucket;
+    struct sandbox *sandbox;    /* decodes the images */
     struct pool *pool;          /* NULL: one thread */
     bool update;                /* also change stickers that are there to what stickers.csv says */
     bool (*stopped)(void *ctx); /* asked often, from any thread; what was begun is finished */

@@ -140,7 +140,7 @@ static void decode_one(void *arg, size_t i)
     struct work *w = &b->items[i];
     if ((w->stage != NEW && w->stage != REPAIR) || import_run_stopped(b->run))
         return;
-    if (w->stage == NEW && picture_check(&w->picture, &w->why) != OK)
+    if (w->stage == NEW && picture_check(&w->picture, b->run->sandbox, &w->why) != OK)
         w->stage = FAILED;
     else if (picture_put(&w->picture, b->run->bucket, true, &w->bucket_io) == OK)
         w->stage = w->stage == NEW ? WRITTEN : SKIPPED;

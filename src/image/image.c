@@ -147,6 +147,20 @@ enum status image_probe(const void *data, size_t len, enum image_kind *kind, uin
     return st;
 }
 
+enum status image_memory(const void *data, size_t len, uint32_t svg_side, uint64_t *bytes, struct error *err)
+{
+    struct image im = {0};
+    if (image_sniff(data, len) == IMAGE_SVG) { /* what is drawn, and cairo's surface */
+        *bytes = (uint64_t)svg_side * svg_side * 8;
+        return OK;
+    }
+    enum status st = read_image(data, len, true, svg_side, &im, err);
+    uint64_t pixels = (uint64_t)im.width * im.height * (im.kind == IMAGE_JPEG ? 3 : 4);
+    bool turned = st == OK && image_orientation(data, len, im.kind) > 1; /* into a second copy */
+    *bytes = st == OK ? im.scratch + pixels * (turned ? 2 : 1) : 0;
+    return st;
+}
+
 void image_flatten_white(struct image *im)
 {
     if (im->channels != 4)

@@ -23,6 +23,7 @@ struct image {
     uint8_t *pixels;
     uint32_t width, height, channels; /* channels 3 (RGB) or 4 (RGBA, straight alpha) */
     enum image_kind kind;
+    uint64_t scratch; /* bytes that the decoder takes beside the pixels, as far as headers tell; of image_memory only */
 };
 void image_free(struct image *im);
 
@@ -31,9 +32,14 @@ void image_free(struct image *im);
  * Errors: UNSUPPORTED (kind), CORRUPT (names why), TOO_LARGE. */
 enum status image_decode(const void *data, size_t len, uint32_t svg_side, struct image *out,
                          struct error *err) MUST_CHECK;
-/* Only header work: kind and size, without decoding the pixels. */
+/* Only header work: kind and size, without decoding the pixels. An SVG has its longer side at 512 px. */
 enum status image_probe(const void *data, size_t len, enum image_kind *kind, uint32_t *width, uint32_t *height,
                         struct error *err) MUST_CHECK;
+
+/* How many bytes image_decode takes at most beside the file's own, by its headers; what the parts of an SVG take when
+ * they are drawn is not in it. Errors as image_probe. */
+enum status image_memory(const void *data, size_t len, uint32_t svg_side, uint64_t *bytes,
+                         struct error *err) MUST_CHECK;
 
 /* Whether it is a GIF, WebP or PNG of several frames, by its headers alone. An SVG is never said to move. */
 bool image_is_animated(const void *data, size_t len);
@@ -49,6 +55,13 @@ enum status image_resize(const struct image *in, uint32_t width, uint32_t height
 enum status image_resize_part(const struct image *in, uint32_t width, uint32_t height, enum image_filter filter,
                               uint32_t x, uint32_t y, uint32_t out_width, uint32_t out_height, struct image *out,
                               struct error *err) MUST_CHECK;
+/* A WebP of the image, at most `width` pixels wide and 4 * width high, never enlarged unless it is a drawing (SVG).
+ * Errors as image_decode. */
+enum status image_thumbnail(const void *data, size_t len, uint32_t width, struct buf *webp,
+                            struct error *err) MUST_CHECK;
+#define IMAGE_WIDEST_THUMBNAIL 1024u
+/* The longer side, in pixels, at which a drawing of these proportions is drawn for a thumbnail. */
+uint32_t image_thumbnail_side(uint32_t width, uint32_t height, uint32_t thumbnail_width);
 enum status image_encode_webp(const struct image *im, float quality, struct buf *out, struct error *err) MUST_CHECK;
 
 #endif

@@ -58,6 +58,20 @@ static void cmyk_to_rgb(const uint8_t *in, uint8_t *out, size_t n, bool inverted
     }
 }
 
+/* All coefficients are kept until the last scan of a progressive file. */
+static uint64_t coefficient_bytes(j_decompress_ptr c)
+{
+    uint64_t blocks = 0;
+    if (!jpeg_has_multiple_scans(c))
+        return 0;
+    for (int i = 0; i < c->num_components; i++) {
+        const jpeg_component_info *part = &c->comp_info[i];
+        blocks += ((uint64_t)part->width_in_blocks + (uint64_t)part->h_samp_factor) *
+                  ((uint64_t)part->height_in_blocks + (uint64_t)part->v_samp_factor);
+    }
+    return blocks * sizeof(JBLOCK);
+}
+
 enum status image_jpeg(const uint8_t *data, size_t len, bool probe, struct image *out, struct error *err)
 {
     struct jpeg_decompress_struct c;
@@ -74,12 +88,12 @@ enum status image_jpeg(const uint8_t *data, size_t len, bool probe, struct image
     }
     jpeg_create_decompress(&c);
     c.progress = &progress;
-    c.mem->max_memory_to_use = 512L << 20;
     jpeg_mem_src(&c, data, len);
     jpeg_read_header(&c, TRUE);
     st = image_check_size(c.image_width, c.image_height, err);
     out->width = c.image_width;
     out->height = c.image_height;
+    out->scratch = coefficient_bytes(&c);
     if (st != OK || probe)
         goto out;
     bool cmyk = c.jpeg_color_space == JCS_CMYK || c.jpeg_color_space == JCS_YCCK;

@@ -34,6 +34,7 @@ enum status image_webp(const uint8_t *data, size_t len, bool probe, struct image
     enum status st = image_check_size(width, height, err);
     out->width = width;
     out->height = height;
+    out->scratch = (uint64_t)width * height * 4; /* a lossless frame, before it is copied */
     if (st == OK && !probe) {
         if (!WebPDemuxGetFrame(demux, 1, &it)) {
             st = err_set(err, ERR_CORRUPT, "WebP: holds no frame");

@@ -3,7 +3,6 @@
 
 #include "base/buf.h"
 #include "base/os.h"
-#include "image/image.h"
 #include "text/text.h"
 
 #include <jansson.h>
@@ -12,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_TITLE 4096u /* bytes */
-#define MAX_WORDS (16u << 10)
+#define IMAGE_WAIT_MS 10000u /* for a worker that looks at an image */
+#define MAX_TITLE     4096u  /* bytes */
+#define MAX_WORDS     (16u << 10)
 /* Of all words as they are stored: signs that JSON escapes, such as control characters, would make them six times as
  * long, and pages of documents are read into memory of a fixed size. */
 #define MAX_STORED (2 * LANGUAGE_MAX_BYTES + (64u << 10))
@@ -217,15 +217,16 @@ enum status document_from_image(const char *filename, const struct document *bef
     return st;
 }
 
-enum status document_check_image(struct document_in *in, struct error *err)
+enum status document_check_image(struct document_in *in, struct sandbox *sandbox, struct error *err)
 {
     enum image_kind kind;
     uint32_t width, height;
     char hash[65];
     struct error why;
-    enum status st = image_probe(in->image, in->image_len, &kind, &width, &height, &why);
+    struct sandbox_image file = {.data = in->image, .len = in->image_len, .wait_ms = IMAGE_WAIT_MS};
+    enum status st = sandbox_probe(sandbox, &file, &kind, &width, &height, &why);
     if (st != OK)
-        return err_set(err, st == ERR_NO_MEMORY ? st : ERR_INVALID, "image: %s", why.message);
+        return err_set(err, st == ERR_NO_MEMORY || st == ERR_UNAVAILABLE ? st : ERR_INVALID, "image: %s", why.message);
     os_sha256_hex(in->image, in->image_len, hash);
     if (*in->sha256 && strcmp(in->sha256, hash) != 0)
         return err_set(err, ERR_INVALID, "sha256 is not that of the image, which is %s", hash);

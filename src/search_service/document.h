@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "sandbox/sandbox.h"
 #include "search_store/search_store.h"
 
 struct json_t;
@@ -33,8 +34,9 @@ enum status document_from_image(const char *filename, const struct document *bef
                                 struct arena *a, struct document_in *out, struct error *err) MUST_CHECK;
 void document_free(struct document_in *in); /* a zeroed one too */
 
-/* That what came along is an image, and the one that sha256 says; fills sha256. */
-enum status document_check_image(struct document_in *in, struct error *err) MUST_CHECK;
+/* That what came along is an image, by its headers, and the one that sha256 says; fills sha256. UNAVAILABLE: nobody can
+ * look at it just now. */
+enum status document_check_image(struct document_in *in, struct sandbox *sandbox, struct error *err) MUST_CHECK;
 /* The terms under which it is found. */
 enum status document_analyze(const struct document_in *in, struct arena *a, struct sticker_terms *out,
                              struct error *err) MUST_CHECK;

@@ -28,6 +28,7 @@ struct engine_config {
     struct search_store *store;
     struct catalog *catalog;
     struct bucket *bucket;         /* NULL: there are no images to encode */
+    struct sandbox *sandbox;       /* decodes them */
     const char *models_dir;        /* NULL or "": no models */
     const char *cache_dir;         /* NULL or "": no snapshots */
     const char *model;             /* default at start; NULL or "": the one chosen last, or the first by name */

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/os.h"
+#include "sandbox/sandbox.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #define BATCH        ENGINE_BATCH
 #define BATCH_PIXELS (32u << 20) /* of a batch of several; a single image may have IMAGE_MAX_PIXELS */
 #define SVG_SIDE     448u        /* larger than what encoders take in, so that it is only ever made smaller */
+#define WAIT_MS      60000u      /* for a worker that decodes an image */
 #define LIST_BYTES   (16u << 20) /* a batch's documents, with their words */
 
 enum fate { WAITS, READ, DEFERRED, LATER, FAILED, GONE };
@@ -81,13 +83,15 @@ static void fetch_image(void *arg, size_t i)
     enum image_kind kind;
     uint32_t width, height;
     enum status st = read_image(b->e->cfg.bucket, p->doc, &bytes, &p->err);
+    struct sandbox_image file = {
+        .data = buf_str(&bytes), .len = bytes.len, .sha256 = p->doc->image_sha256, .wait_ms = WAIT_MS};
     if (st == OK)
-        st = image_probe(buf_str(&bytes), bytes.len, &kind, &width, &height, &p->err);
+        st = sandbox_probe(b->e->cfg.sandbox, &file, &kind, &width, &height, &p->err);
     if (st == OK && !fits(b, kind, width, height)) {
         p->fate = DEFERRED;
     } else {
         if (st == OK)
-            st = image_decode(buf_str(&bytes), bytes.len, SVG_SIDE, &p->image, &p->err);
+            st = sandbox_decode(b->e->cfg.sandbox, &file, SVG_SIDE, &p->image, &p->err);
         bool passing =
             st == ERR_IO || st == ERR_UNAVAILABLE || st == ERR_TIMEOUT || st == ERR_DENIED || st == ERR_NO_MEMORY;
         p->fate = st == OK ? READ : passing ? LATER : FAILED;

@@ -3,10 +3,13 @@
 
 #include "base/log.h"
 #include "rank/leg.h"
+#include "sandbox/sandbox.h"
 #include "search_service/service.h"
 
 #include <poll.h>
 #include <stdio.h>
+
+#define IMAGE_WORKERS 2 /* beside the heavy one; docs/PROTECTION.md says what they may take */
 
 static bool service_stopped(void *ctx)
 {
@@ -87,9 +90,12 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         mirror_bucket(&s);
     if (st == OK)
         st = catalog_open(s.store, c->words, &s.catalog, err);
+    if (st == OK)
+        st = sandbox_open(IMAGE_WORKERS, &s.sandbox, err);
     struct engine_config engine = {.store = s.store,
                                    .catalog = s.catalog,
                                    .bucket = s.bucket,
+                                   .sandbox = s.sandbox,
                                    .models_dir = c->models_dir,
                                    .cache_dir = c->cache_dir,
                                    .model = c->model,
@@ -113,6 +119,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         http_server_close(http, o->finish_ms);
     }
     engine_close(s.engine);
+    sandbox_close(s.sandbox);
     catalog_close(s.catalog);
     bucket_close(s.bucket);
     search_store_close(s.store);

@@ -5,6 +5,7 @@
 
 #include "bucket/bucket.h"
 #include "http/server.h"
+#include "sandbox/sandbox.h"
 #include "search_service/catalog.h"
 #include "search_service/engine.h"
 #include "search_service/search_service.h"
@@ -14,7 +15,8 @@
 struct search_service {
     struct search_service_config cfg; /* with the defaults filled in */
     struct search_store *store;
-    struct bucket *bucket; /* NULL: none */
+    struct bucket *bucket;   /* NULL: none */
+    struct sandbox *sandbox; /* decodes images */
     struct catalog *catalog;
     struct engine *engine;
     struct http_server *_Atomic server; /* NULL while it opens, when the first requests may already arrive */

@@ -1,12 +1,14 @@
 #include "sticker_service/picture.h"
 
 #include "base/os.h"
+#include "sandbox/sandbox.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
+#define WAIT_MS  30000u /* for a worker that decodes it */
 #define KEY_SIZE (STICKER_FILENAME_MAX + 8)
 
 static void picture_key(const struct picture *p, char key[KEY_SIZE])
@@ -52,17 +54,17 @@ static enum status check_ending(const char *filename, enum image_kind kind, stru
                    image_extension(kind));
 }
 
-enum status picture_check(struct picture *p, struct error *err)
+enum status picture_check(struct picture *p, struct sandbox *sandbox, struct error *err)
 {
-    struct image im;
-    enum status st = image_decode(p->data, p->len, PICTURE_SVG_SIDE, &im, err);
+    struct sandbox_image file = {.data = p->data, .len = p->len, .sha256 = p->sha256, .wait_ms = WAIT_MS};
+    struct sandbox_verdict found;
+    enum status st = sandbox_check(sandbox, &file, &found, err);
     if (st == OK)
-        st = check_ending(p->filename, im.kind, err);
-    p->kind = im.kind;
-    p->width = im.width;
-    p->height = im.height;
-    p->animated = image_is_animated(p->data, p->len);
-    image_free(&im);
+        st = check_ending(p->filename, found.kind, err);
+    p->kind = found.kind;
+    p->width = found.width;
+    p->height = found.height;
+    p->animated = found.animated;
     return st;
 }
 

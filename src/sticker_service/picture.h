@@ -12,7 +12,7 @@
 #include "sticker_store/sticker_store.h"
 #include <stdint.h>
 
-#define PICTURE_SVG_SIDE 512 /* drawn at this size, which is also what the database says of a drawing without one */
+struct sandbox;
 
 struct picture {
     const char *filename; /* its name in Peel; borrowed, as is data */
@@ -31,9 +31,9 @@ enum status picture_begin(const char *filename, const void *data, size_t len, st
                           struct error *err) MUST_CHECK;
 /* ERR_CONFLICT: another picture has this name; `where` is appended ("" or ", in this import"). */
 enum status picture_clash(const char *where, struct error *err);
-/* Decodes it once. As image_decode, and ERR_INVALID for a name that lies about the content: the picture would be
+/* Decodes it once. As sandbox_check, and ERR_INVALID for a name that lies about the content: the picture would be
  * served and saved under the wrong kind. */
-enum status picture_check(struct picture *p, struct error *err) MUST_CHECK;
+enum status picture_check(struct picture *p, struct sandbox *sandbox, struct error *err) MUST_CHECK;
 
 /* Whether the bucket has a file of its name and size. */
 bool picture_is_in(const struct picture *p, struct bucket *bucket) MUST_CHECK;

@@ -7,6 +7,7 @@
 #include "bucket/bucket.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "sandbox/sandbox.h"
 #include "sticker_service/answers.h"
 #include "sticker_service/collection.h"
 #include "sticker_service/outbox.h"
@@ -31,10 +32,11 @@ struct sticker_service {
     struct answers *answers;
     struct answers *starts; /* the stickers of start pages, by language */
     struct collection *collection;
+    struct sandbox *sandbox; /* decodes images, for thumbnails and uploads */
     struct thumbs *thumbs;
     struct outbox *outbox;
     sem_t password_checks;              /* how many more may run at once: each takes 64 MiB and 0.1 s */
-    sem_t uploads;                      /* one picture at a time: each may take 256 MiB when decoded */
+    sem_t uploads;                      /* one picture at a time is written, so that no two are under one name */
     struct http_server *_Atomic server; /* NULL while it opens, when the first requests may already arrive */
     atomic_uint_fast64_t degraded[DEGRADED_REASONS]; /* answers given without SearchService */
     struct metric_times peer_times;                  /* how long searches at SearchService took */

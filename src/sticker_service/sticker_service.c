@@ -11,6 +11,8 @@
 #define STARTS_COUNT    64
 #define PASSWORD_CHECKS 2 /* at once: logging in must not take all memory, nor all processors from searches */
 
+#define IMAGE_WORKERS 2 /* beside the heavy one; docs/PROTECTION.md says what they may take */
+
 static const struct http_route routes[] = {
     {HTTP_GET, "/api/search/", handle_api_search, 0, 0, "search"},
     {HTTP_POST, "/api/feedback/", handle_api_feedback, 0, 1u << 20, "feedback"},
@@ -98,7 +100,9 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = bucket_open(cfg->bucket, cfg->s3, &s->bucket, err);
     if (status == OK)
-        status = thumbs_open(cfg->cache_dir, cfg->cache_bytes, cfg->http.workers / 2, &s->thumbs, err);
+        status = sandbox_open(IMAGE_WORKERS, &s->sandbox, err);
+    if (status == OK)
+        status = thumbs_open(cfg->cache_dir, cfg->cache_bytes, cfg->http.workers / 2, s->sandbox, &s->thumbs, err);
     if (status == OK)
         status = http_client_open(&search, &s->search, err);
     if (status == OK)
@@ -142,6 +146,7 @@ static void close_parts(struct sticker_service *s)
     http_client_close(s->indexing);
     http_client_close(s->search);
     thumbs_close(s->thumbs);
+    sandbox_close(s->sandbox);
     bucket_close(s->bucket);
     sticker_store_close(s->store);
 }

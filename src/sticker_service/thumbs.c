@@ -1,11 +1,12 @@
-/* Files are <dir>/<first two digits>/<sha256>-<width>.webp. MAKERS slots say which are being made; a
- * caller who finds its own there waits for it. When the folder outgrows its bound, the files that
- * were longest unused go (a hit sets the file's time, at most once an hour). */
+/* Files are <dir>/<first two digits>/<sha256>-<width>.webp. Slots say which are being made; a caller who
+ * finds its own there waits for it. Drawing is the sandbox's, which decides how many are drawn at once. When the folder
+ * outgrows its bound, the files that were longest unused go (a hit sets the file's time, at most once an hour). */
 #include "sticker_service/thumbs.h"
 
 #include "base/evict.h"
 #include "base/os.h"
 #include "image/image.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,22 +17,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define MAKERS         2u /* each may hold IMAGE_MAX_PIXELS decoded */
-#define QUALITY        80.0f
+#define WAIT_MS        5000u /* for others' thumbnails, and again for a worker */
 #define USED_AGAIN_S   3600
 #define THUMB_NAME_MAX 96
 
 struct thumbs {
     char *dir;
     uint64_t max_bytes;
-    unsigned max_waiting;
+    struct sandbox *sandbox;
     pthread_mutex_t mutex;
     pthread_cond_t made;
-    char making[MAKERS][THUMB_NAME_MAX]; /* "" = free */
-    unsigned waiting;
+    char (*making)[THUMB_NAME_MAX]; /* [max_waiting], "" = free */
+    unsigned max_waiting, waiting;
     uint64_t bytes, misses;
     _Atomic uint64_t hits;
 };
@@ -48,25 +50,31 @@ static void thumbs_shrink(struct thumbs *t)
     (void)evict_longest_unused(t->dir, t->max_bytes, thumb_kind, &t->bytes);
 }
 
-enum status thumbs_open(const char *dir, uint64_t max_bytes, unsigned max_waiting, struct thumbs **out,
-                        struct error *err)
+enum status thumbs_open(const char *dir, uint64_t max_bytes, unsigned max_waiting, struct sandbox *sandbox,
+                        struct thumbs **out, struct error *err)
 {
     *out = NULL;
     enum status status = os_mkdirs(dir, err);
     if (status != OK)
         return status;
     struct thumbs *t = calloc(1, sizeof *t);
-    char *copy = strdup(dir);
-    if (!t || !copy) {
-        free(t);
-        free(copy);
+    if (!t)
+        return err_no_memory(err, "thumbnails");
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_mutex_init(&t->mutex, NULL);
+    pthread_cond_init(&t->made, &clock);
+    pthread_condattr_destroy(&clock);
+    t->max_bytes = max_bytes;
+    t->max_waiting = max_waiting ? max_waiting : 1;
+    t->sandbox = sandbox;
+    t->dir = strdup(dir);
+    t->making = calloc(t->max_waiting, sizeof *t->making);
+    if (!t->dir || !t->making) {
+        thumbs_close(t);
         return err_no_memory(err, "thumbnails");
     }
-    t->dir = copy;
-    t->max_bytes = max_bytes;
-    t->max_waiting = max_waiting;
-    pthread_mutex_init(&t->mutex, NULL);
-    pthread_cond_init(&t->made, NULL);
     thumbs_shrink(t);
     *out = t;
     return OK;
@@ -78,6 +86,7 @@ void thumbs_close(struct thumbs *t)
         return;
     pthread_cond_destroy(&t->made);
     pthread_mutex_destroy(&t->mutex);
+    free(t->making);
     free(t->dir);
     free(t);
 }
@@ -106,59 +115,35 @@ static bool open_made(const char *path, int *fd, uint64_t *size)
     return true;
 }
 
-/* The size to draw at: at most `width` wide and 4 * width high. */
-static void thumbs_fit(uint32_t w, uint32_t h, unsigned width, bool enlarge, uint32_t *out_w, uint32_t *out_h)
+/* The image as a mapping of its file: it is only passed on, so that its bytes never are this process's memory. */
+static enum status draw_thumbnail(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256,
+                                  unsigned width, struct buf *webp, struct error *err)
 {
-    double scale = (double)width / w, down = 4.0 * width / h;
-    if (down < scale)
-        scale = down;
-    if (scale > 1 && !enlarge)
-        scale = 1;
-    *out_w = (uint32_t)(w * scale + 0.5);
-    *out_h = (uint32_t)(h * scale + 0.5);
-    *out_w = *out_w ? *out_w : 1;
-    *out_h = *out_h ? *out_h : 1;
-}
-
-static enum status thumbs_draw(const struct buf *file, unsigned width, struct buf *webp, struct error *err)
-{
-    enum image_kind kind;
-    uint32_t w, h;
-    struct image full = {0}, small = {0};
-    enum status status = image_probe(file->data, file->len, &kind, &w, &h, err);
+    int fd;
+    uint64_t size;
+    enum status status = bucket_fd(bucket, key, &fd, &size, err);
     if (status != OK)
         return status;
-    if (!w || !h)
-        return err_set(err, ERR_CORRUPT, "the image has no pixels");
-    thumbs_fit(w, h, width, kind == IMAGE_SVG, &w, &h);
-    status = image_decode(file->data, file->len, w > h ? w : h, &full, err);
-    if (status != OK)
-        return status;
-    /* Once more from what was decoded: EXIF may have turned it. */
-    thumbs_fit(full.width, full.height, width, false, &w, &h);
-    if (w == full.width && h == full.height) {
-        status = image_encode_webp(&full, QUALITY, webp, err);
+    void *data = size && size <= IMAGE_MAX_BYTES ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    if (data == MAP_FAILED) {
+        status = err_set(err, ERR_TOO_LARGE, "the image's file of %llu bytes cannot be read", (unsigned long long)size);
     } else {
-        status = image_resize(&full, w, h, IMAGE_BICUBIC, &small, err);
-        if (status == OK)
-            status = image_encode_webp(&small, QUALITY, webp, err);
+        struct sandbox_image file = {.data = data, .len = size, .sha256 = sha256, .wait_ms = WAIT_MS};
+        status = sandbox_thumbnail(t->sandbox, &file, width, webp, err);
+        munmap(data, size);
     }
-    image_free(&full);
-    image_free(&small);
+    close(fd);
     return status;
 }
 
-static enum status thumbs_make(struct thumbs *t, struct bucket *bucket, const char *key, unsigned width,
-                               const char *path, struct error *err)
+static enum status thumbs_make(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256,
+                               unsigned width, const char *path, struct error *err)
 {
-    struct buf file, webp;
-    buf_init(&file, IMAGE_MAX_BYTES);
+    struct buf webp;
     buf_init(&webp, IMAGE_MAX_BYTES);
     char folder[PATH_MAX];
     snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
-    enum status status = bucket_get(bucket, key, &file, err);
-    if (status == OK)
-        status = thumbs_draw(&file, width, &webp, err);
+    enum status status = draw_thumbnail(t, bucket, key, sha256, width, &webp, err);
     if (status == OK)
         status = os_mkdirs(folder, err);
     if (status == OK)
@@ -170,7 +155,6 @@ static enum status thumbs_make(struct thumbs *t, struct bucket *bucket, const ch
             thumbs_shrink(t);
         pthread_mutex_unlock(&t->mutex);
     }
-    buf_free(&file);
     buf_free(&webp);
     return status;
 }
@@ -178,16 +162,35 @@ static enum status thumbs_make(struct thumbs *t, struct bucket *bucket, const ch
 /* Under the mutex: the slot that is making `name`, or -1. */
 static int making(const struct thumbs *t, const char *name)
 {
-    for (unsigned i = 0; i < MAKERS; i++)
+    for (unsigned i = 0; i < t->max_waiting; i++)
         if (strcmp(t->making[i], name) == 0)
             return (int)i;
     return -1;
 }
 
+/* Under the mutex: a slot for `name`, once nobody else is making it; -1 when that takes too long, or too many wait. */
+static int take_slot(struct thumbs *t, const char name[THUMB_NAME_MAX])
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += WAIT_MS / 1000;
+    for (bool late = false; making(t, name) >= 0;) {
+        if (late || t->waiting >= t->max_waiting)
+            return -1;
+        t->waiting++;
+        late = pthread_cond_timedwait(&t->made, &t->mutex, &until) == ETIMEDOUT;
+        t->waiting--;
+    }
+    int slot = making(t, "");
+    if (slot >= 0)
+        memcpy(t->making[slot], name, THUMB_NAME_MAX);
+    return slot;
+}
+
 enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256, unsigned width,
                        int *fd, uint64_t *size, struct error *err)
 {
-    char name[THUMB_NAME_MAX], path[PATH_MAX];
+    char name[THUMB_NAME_MAX] = "", path[PATH_MAX];
     snprintf(name, sizeof name, "%.64s-%u.webp", sha256, width);
     if (snprintf(path, sizeof path, "%s/%.2s/%s", t->dir, sha256, name) >= (int)sizeof path)
         return err_set(err, ERR_INVALID, "the path of the thumbnail folder is too long");
@@ -197,22 +200,14 @@ enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key,
     }
     pthread_mutex_lock(&t->mutex);
     t->misses++;
-    int slot;
-    while (making(t, name) >= 0 || (slot = making(t, "")) < 0) {
-        if (t->waiting >= t->max_waiting) {
-            pthread_mutex_unlock(&t->mutex);
-            return err_set(err, ERR_UNAVAILABLE, "Too many thumbnails are being made; try again in a moment.");
-        }
-        t->waiting++;
-        pthread_cond_wait(&t->made, &t->mutex);
-        t->waiting--;
-    }
-    memcpy(t->making[slot], name, sizeof name);
+    int slot = take_slot(t, name);
     pthread_mutex_unlock(&t->mutex);
+    if (slot < 0)
+        return err_set(err, ERR_UNAVAILABLE, "Too many thumbnails are being made; try again in a moment.");
 
     enum status status = OK;
     if (!open_made(path, fd, size)) { /* perhaps made while this call waited */
-        status = thumbs_make(t, bucket, key, width, path, err);
+        status = thumbs_make(t, bucket, key, sha256, width, path, err);
         if (status == OK && !open_made(path, fd, size))
             status = err_errno(err, "cannot open the thumbnail %s", path);
     }

@@ -8,14 +8,17 @@
 #include <stdint.h>
 
 struct thumbs;
-/* max_waiting: callers that may wait for thumbnails being made, so that not every worker does. */
-enum status thumbs_open(const char *dir, uint64_t max_bytes, unsigned max_waiting, struct thumbs **out,
-                        struct error *err) MUST_CHECK;
+struct sandbox;
+/* max_waiting: thumbnails that may be under way, and callers that may wait for those of others, so that not every
+ * thread of the service does. `sandbox` (borrowed) draws them. */
+enum status thumbs_open(const char *dir, uint64_t max_bytes, unsigned max_waiting, struct sandbox *sandbox,
+                        struct thumbs **out, struct error *err) MUST_CHECK;
 void thumbs_close(struct thumbs *t);
 
 /* An open descriptor (the caller closes it) of the image `key` in the bucket, at most `width` pixels wide
  * and 4 * width high, never enlarged unless it is a drawing (SVG). `sha256`: of the image, names the
- * thumbnail. Simultaneous calls for the same one make it once. ERR_UNAVAILABLE: too many are waiting. */
+ * thumbnail. Simultaneous calls for the same one make it once. Errors as sandbox_thumbnail; a picture that was too
+ * complex is refused at once when it is asked for again. */
 enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256, unsigned width,
                        int *fd, uint64_t *size, struct error *err) MUST_CHECK;
 

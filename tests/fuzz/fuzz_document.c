@@ -1,5 +1,6 @@
 /* Any body of PUT /api/documents/: refused with a reason, or a document whose terms can be stored. */
 #include "base/utf8.h"
+#include "sandbox/sandbox.h"
 #include "search_service/document.h"
 
 #include <stdint.h>
@@ -10,8 +11,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static struct sandbox *sandbox;
     struct arena a;
     struct error err = {OK, ""};
+    if (!sandbox && sandbox_open(1, &sandbox, &err) != OK)
+        abort();
     struct document_in in = {0};
     struct sticker_terms terms;
     arena_init(&a, 8u << 20);
@@ -22,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         if (!utf8_valid(in.doc.title, strlen(in.doc.title)) || (*in.sha256 && strlen(in.sha256) != 64))
             abort();
-        if (in.image && document_check_image(&in, &err) == OK && strlen(in.sha256) != 64)
+        if (in.image && document_check_image(&in, sandbox, &err) == OK && strlen(in.sha256) != 64)
             abort();
         if (document_analyze(&in, &a, &terms, &err) != OK && err.code != ERR_TOO_LARGE && err.code != ERR_NO_MEMORY)
             abort();

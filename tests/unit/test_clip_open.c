@@ -97,7 +97,11 @@ static double cosine(const float *a, const float *b, size_t n)
 
 static struct image make_image(uint32_t width, uint32_t height, uint32_t channels)
 {
-    struct image im = {malloc((size_t)width * height * channels), width, height, channels, IMAGE_PNG};
+    struct image im = {.pixels = malloc((size_t)width * height * channels),
+                       .width = width,
+                       .height = height,
+                       .channels = channels,
+                       .kind = IMAGE_PNG};
     assert_non_null(im.pixels);
     for (size_t i = 0; i < (size_t)width * height * channels; i++)
         im.pixels[i] = (uint8_t)(i * i % 251);

@@ -5,6 +5,7 @@
 #include "cmd/import.h"
 #include "image/image.h"
 #include "noise.h"
+#include "sandbox/sandbox.h"
 #include "text/text.h"
 
 #include <fcntl.h>
@@ -21,6 +22,7 @@ struct fixture {
     struct sticker_store *store;
     struct bucket *bucket;
     struct pool *pool;
+    struct sandbox *sandbox;
     struct arena arena;
     struct import_list list;
 };
@@ -34,6 +36,7 @@ static void open_target(struct fixture *f)
     snprintf(path, sizeof path, "%s/bucket", f->dir);
     assert_int_equal(bucket_open(path, NULL, &f->bucket, &err), OK);
     assert_int_equal(pool_open("test", 2, 1, &f->pool, &err), OK);
+    assert_int_equal(sandbox_open(2, &f->sandbox, &err), OK);
     arena_init(&f->arena, 64u << 20);
     import_list_init(&f->list, &f->arena);
 }
@@ -41,6 +44,7 @@ static void open_target(struct fixture *f)
 static void close_target(struct fixture *f)
 {
     pool_close(f->pool);
+    sandbox_close(f->sandbox);
     bucket_close(f->bucket);
     sticker_store_close(f->store);
     import_list_free(&f->list);
@@ -100,7 +104,7 @@ static void write_webp(const struct fixture *f, const char *name, uint32_t seed)
 /* Finds and imports the folder; counts are those of this run. */
 static enum status import_folder(struct fixture *f, struct error *err)
 {
-    struct import_run run = {.store = f->store, .bucket = f->bucket, .pool = f->pool};
+    struct import_run run = {.store = f->store, .bucket = f->bucket, .sandbox = f->sandbox, .pool = f->pool};
     import_list_free(&f->list);
     arena_reset(&f->arena);
     import_list_init(&f->list, &f->arena);
@@ -373,7 +377,7 @@ static void what_is_no_picture(void **state)
     /* Files that are named are taken as they are named, links too. */
     import_list_free(&f.list);
     import_list_init(&f.list, &f.arena);
-    struct import_run run = {.store = f.store, .bucket = f.bucket};
+    struct import_run run = {.store = f.store, .bucket = f.bucket, .sandbox = f.sandbox};
     snprintf(path, sizeof path, "%s/link.svg", f.from);
     assert_int_equal(import_find(path, NULL, NULL, &f.list, NULL), OK);
     snprintf(path, sizeof path, "%s/notes.txt", f.from);
@@ -406,7 +410,8 @@ static void a_stop_loses_nothing(void **state)
         snprintf(name, sizeof name, "%u.svg", i);
         write_svg(&f, name, i);
     }
-    struct import_run run = {.store = f.store, .bucket = f.bucket, .pool = f.pool, .stopped = always};
+    struct import_run run = {
+        .store = f.store, .bucket = f.bucket, .sandbox = f.sandbox, .pool = f.pool, .stopped = always};
     assert_int_equal(import_find(f.from, NULL, NULL, &f.list, &err), OK);
     assert_int_equal(import_run(&run, &f.list, &err), ERR_CANCELLED);
     assert_int_equal(f.list.added, 0);
@@ -485,7 +490,7 @@ static void photos_are_imported(void **state)
     struct fixture f;
     setup(&f);
     struct error err;
-    struct import_run run = {.store = f.store, .bucket = f.bucket, .pool = f.pool};
+    struct import_run run = {.store = f.store, .bucket = f.bucket, .sandbox = f.sandbox, .pool = f.pool};
     assert_int_equal(import_find(COCO, NULL, NULL, &f.list, &err), OK);
     assert_int_equal(import_run(&run, &f.list, &err), OK);
     assert_int_equal(f.list.failed, 0);
@@ -595,7 +600,7 @@ static void words_that_nobody_changed_are_known(void **state)
 static void import_pack(struct fixture *f, size_t n, size_t added, size_t updated)
 {
     static const char svg[] = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><path d='M0 0h9v9'/></svg>";
-    struct import_run run = {.store = f->store, .bucket = f->bucket, .pool = f->pool};
+    struct import_run run = {.store = f->store, .bucket = f->bucket, .sandbox = f->sandbox, .pool = f->pool};
     struct import_item item = {
         .data = svg,
         .len = sizeof svg - 1,

@@ -247,27 +247,53 @@ static enum status upload_replace(const struct admin_visit *v, const struct stic
     return st == OK ? sticker_store_change(v->service->store, &who, &ch, 1, err) : st;
 }
 
-/* In the order of `peel import`. The caller has the turn, so that nobody writes the same file meanwhile. */
+/* What is there under its name (*known when REPLACED), and so what is to be done. */
+static enum status upload_compare(const struct admin_visit *v, const struct upload *u, const struct picture *p,
+                                  struct sticker *known, enum outcome *outcome, struct error *err)
+{
+    enum status st = sticker_store_get(v->service->store, p->filename, v->req->arena, known, err);
+    bool is_new = st == ERR_NOT_FOUND;
+    if (st != OK && !is_new)
+        return st;
+    if (!is_new && strcmp(known->sha256, p->sha256) == 0) {
+        *outcome = UNCHANGED;
+        return OK;
+    }
+    *outcome = is_new ? ADDED : REPLACED;
+    return is_new || u->replace ? OK : picture_clash("", err);
+}
+
+/* The caller has the turn, so that nobody writes the same file meanwhile. */
+static enum status upload_write(const struct admin_visit *v, const struct upload *u, struct picture *p,
+                                enum outcome *outcome, struct error *err)
+{
+    struct sticker known;
+    struct bucket *bucket = v->service->bucket;
+    enum status st = upload_compare(v, u, p, &known, outcome, err);
+    if (st != OK)
+        return st;
+    if (*outcome == UNCHANGED)
+        return picture_is_in(p, bucket) ? OK : picture_put(p, bucket, false, err);
+    if (p->kind == IMAGE_UNKNOWN) /* it was there when it was looked at, and need not have been checked */
+        return err_set(err, ERR_CONFLICT, "somebody changed this image just now; upload it again");
+    return *outcome == ADDED ? upload_add(v, u, p, err) : upload_replace(v, &known, p, err);
+}
+
+/* In the order of `peel import`. Decoding is done before the turn is taken: nobody waits for somebody else's. */
 static enum status upload_take(const struct admin_visit *v, const struct upload *u, struct picture *p,
                                enum outcome *outcome, struct error *err)
 {
     struct sticker known;
-    struct bucket *bucket = v->service->bucket;
-    enum status st = sticker_store_get(v->service->store, p->filename, v->req->arena, &known, err);
-    bool is_new = st == ERR_NOT_FOUND;
-    if (st != OK && !is_new)
-        return st;
-    if (!is_new && strcmp(known.sha256, p->sha256) == 0) {
-        *outcome = UNCHANGED;
-        return picture_is_in(p, bucket) ? OK : picture_put(p, bucket, false, err);
-    }
-    *outcome = is_new ? ADDED : REPLACED;
-    if (!is_new && !u->replace)
-        return picture_clash("", err);
-    st = picture_check(p, err);
+    enum status st = upload_compare(v, u, p, &known, outcome, err);
+    if (st == OK && *outcome != UNCHANGED)
+        st = picture_check(p, v->service->sandbox, err);
     if (st != OK)
         return st;
-    return is_new ? upload_add(v, u, p, err) : upload_replace(v, &known, p, err);
+    if (!admin_take_turn(&v->service->uploads, TURN_WAIT_S))
+        return err_set(err, ERR_UNAVAILABLE, "many are uploading");
+    st = upload_write(v, u, p, outcome, err);
+    sem_post(&v->service->uploads);
+    return st;
 }
 
 /* What a person can do something about; the rest is ours, and logged. */
@@ -305,12 +331,8 @@ static void take_file(struct upload *u, size_t i)
     req.arena = &arena;
     v.req = &req;
     enum status st = picture_begin(part->filename, part->data, part->len, &p, &err);
-    if (st == OK && !admin_take_turn(&v.service->uploads, TURN_WAIT_S)) {
-        st = err_set(&err, ERR_UNAVAILABLE, "many are uploading");
-    } else if (st == OK) {
+    if (st == OK)
         st = upload_take(&v, u, &p, &outcome, &err);
-        sem_post(&v.service->uploads);
-    }
     if (st != OK)
         outcome = FAILED;
     u->failed += st != OK;

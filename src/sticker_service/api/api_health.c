@@ -88,6 +88,15 @@ static void cache_metrics(struct sticker_service *s, struct buf *out)
     metric_one(out, "peel_sticker_thumbnail_hits_total", "counter", "Thumbnails that were there.", (double)thumbs.hits);
     metric_one(out, "peel_sticker_thumbnail_misses_total", "counter", "Thumbnails that had to be made.",
                (double)thumbs.misses);
+    struct sandbox_stats images = sandbox_stats(s->sandbox);
+    metric_one(out, "peel_sticker_images_decoded_total", "counter", "Images given to workers.", (double)images.images);
+    metric_one(out, "peel_sticker_images_heavy_total", "counter", "Images given to the heavy worker.",
+               (double)images.heavy);
+    metric_one(out, "peel_sticker_image_workers_killed_total", "counter",
+               "Workers that died at work, or were killed for their time.", (double)images.killed);
+    metric_one(out, "peel_sticker_images_refused_total", "counter",
+               "Images refused because no worker was free, or because they had been too complex before.",
+               (double)(images.refused + images.known));
     metric_one(out, "peel_sticker_thumbnail_bytes", "gauge", "Size of the thumbnail folder.", (double)thumbs.bytes);
 }
 

@@ -1,0 +1,45 @@
+/* frames.h: what goes over the socket between a service and a worker; private to this room. A worker first sends one
+ * byte, when it is ready and confined. Then, again and again: a request and its `len` bytes of an image one way, an
+ * answer and its `len` bytes the other. Both ends are the same program, so that structs go as they are; but the worker
+ * may have been taken over by an image, and nothing that it says is believed. */
+#ifndef PEEL_SANDBOX_FRAMES_H
+#define PEEL_SANDBOX_FRAMES_H
+
+#include <stdint.h>
+
+#define SANDBOX_WORKER "peel image-worker" /* argv[0] */
+extern const char sandbox_worker_name[];   /* the same; of worker.c, so that who starts workers is linked with it */
+#define SANDBOX_SOCKET 3                   /* the worker's descriptor */
+
+/* Time runs slower under sanitizers, and they map more memory than any limit would allow and make system calls of
+ * their own: there, workers have no RLIMIT_AS and no seccomp. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define SANDBOX_SANITIZED 1
+#elif defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANDBOX_SANITIZED 1
+#endif
+#endif
+#ifndef SANDBOX_SANITIZED
+#define SANDBOX_SANITIZED 0
+#endif
+
+enum sandbox_op { SANDBOX_PROBE, SANDBOX_CHECK, SANDBOX_DECODE, SANDBOX_THUMBNAIL, SANDBOX_OPS };
+
+struct sandbox_request {
+    uint32_t op, side;   /* enum sandbox_op; svg_side, or the thumbnail's width */
+    uint32_t cpu_ms;     /* processor time; the worker is killed when it is over */
+    uint32_t pixels_mib; /* by its headers, decoding must not take more */
+    uint64_t len;        /* bytes that follow */
+};
+
+struct sandbox_answer {
+    uint32_t status;         /* enum status */
+    uint32_t needs_more;     /* TOO_LARGE because of pixels_mib */
+    uint32_t kind, animated; /* enum image_kind; 0 or 1 */
+    uint32_t width, height, channels;
+    char why[256];
+    uint64_t len; /* bytes that follow: pixels, or a WebP */
+};
+
+#endif

@@ -1,0 +1,550 @@
+/* Lanes of workers, from the side of whoever has an image.
+ *
+ * A call takes a free worker of the quick lane, under the mutex, and from then on that worker is its own: it starts
+ * the process if there is none, talks to it, and kills it if it is late. It gives the worker back under the mutex. A
+ * process serves so many images and is then replaced, so that nothing that an image did to it lasts. What a lane's
+ * worker could not finish goes to the heavy lane, in the same way; `known` remembers by the image's hash that it has to
+ * go there at once, or cannot be done at all. */
+#include "sandbox/sandbox.h"
+
+#include "base/log.h"
+#include "base/os.h"
+#include "base/utf8.h"
+#include "sandbox/frames.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SLOWER      (SANDBOX_SANITIZED ? 10u : 1u)
+#define START_MS    (10000u * SLOWER) /* until a new process is ready */
+#define HEAVY_QUEUE 4u                /* calls that may wait for the heavy worker */
+#define KNOWN       1024u             /* images that are remembered */
+#define RETRY_US    (300 * 1000000ll) /* what took too long by the clock may have met a busy machine */
+#define SHA256_HEX  64
+
+struct lane_limits {
+    const char *name;
+    unsigned memory_mib, pixels_mib;
+    unsigned cpu_ms, wall_ms; /* of an image */
+    unsigned images;          /* of a process */
+    const char *nice;
+};
+static const struct lane_limits quick_limits = {
+    "quick", SANDBOX_QUICK_MIB, SANDBOX_QUICK_PIXELS_MIB, SANDBOX_QUICK_MS, 10 * SANDBOX_QUICK_MS, 100, "0"};
+static const struct lane_limits heavy_limits = {
+    "heavy", SANDBOX_HEAVY_MIB, SANDBOX_HEAVY_PIXELS_MIB, SANDBOX_HEAVY_MS, 5 * SANDBOX_HEAVY_MS, 1, "10"};
+
+struct worker {
+    bool busy; /* under the mutex; the rest belongs to whoever made it busy */
+    pid_t pid; /* 0: no process */
+    int fd;
+    unsigned images; /* that it may still serve */
+};
+
+struct lane {
+    const struct lane_limits *limits;
+    struct worker workers[SANDBOX_MAX_QUICK];
+    unsigned n, waiting, most_waiting;
+    pthread_cond_t freed;
+};
+
+enum verdict { UNKNOWN, SLOW, TOO_COMPLEX };
+
+struct known {
+    char sha256[SHA256_HEX + 1];
+    uint32_t op, side; /* of TOO_COMPLEX */
+    enum verdict verdict;
+    int64_t until_us; /* monotonic */
+    char why[200];
+};
+
+struct sandbox {
+    pthread_mutex_t mutex; /* guards what follows but for what is busy */
+    struct lane quick, heavy;
+    struct known known[KNOWN]; /* a ring */
+    size_t next_known;
+    struct sandbox_stats stats;
+};
+
+/* What somebody wants of an image, and gets. */
+struct job {
+    const struct sandbox_image *file;
+    enum sandbox_op op;
+    uint32_t side;
+    struct sandbox_answer answer;
+    struct image *pixels; /* where they go; or NULL */
+    struct buf *webp;     /* likewise */
+    char why[200];        /* of NEEDS_MORE: what it needs more of */
+    bool late;            /* likewise: it was the clock */
+};
+
+/* How a worker ended with a job. */
+enum outcome { ANSWERED, NEEDS_MORE, NOT_STARTED, NOT_FREE };
+
+/* --- processes --- */
+
+static void end_process(struct worker *w, int *status)
+{
+    int ignored;
+    if (!w->pid)
+        return;
+    kill(w->pid, SIGKILL); /* one that has ended keeps its status */
+    close(w->fd);
+    while (waitpid(w->pid, status ? status : &ignored, 0) < 0 && errno == EINTR)
+        continue;
+    w->pid = 0;
+}
+
+/* Only what a worker needs: the environment of a service has passwords in it. */
+static void choose_environment(char *out[8])
+{
+    static const char *const names[] = {
+        "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "LD_LIBRARY_PATH=", "FONTCONFIG_FILE=", "FONTCONFIG_PATH="};
+    static char one_thread[] = "RAYON_NUM_THREADS=1"; /* of librsvg's filters */
+    size_t n = 0;
+    out[n++] = one_thread;
+    for (char **e = environ; *e; e++)
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (strncmp(*e, names[i], strlen(names[i])) == 0 && n < 7)
+                out[n++] = *e;
+    out[n] = NULL;
+}
+
+static int spawn(const struct lane_limits *l, int socket, pid_t *pid)
+{
+    char name[32], memory[16], cpu[16], nice[8], *environment[8];
+    char *argv[] = {name, memory, cpu, nice, NULL};
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    snprintf(name, sizeof name, "%s", sandbox_worker_name);
+    snprintf(memory, sizeof memory, "%u", l->memory_mib);
+    snprintf(cpu, sizeof cpu, "%u", l->images * (l->cpu_ms * SLOWER + 999) / 1000);
+    snprintf(nice, sizeof nice, "%s", l->nice);
+    choose_environment(environment);
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_adddup2(&files, 0, 1);
+    if (!SANDBOX_SANITIZED) /* what libraries complain of is for nobody, and comes from the image */
+        posix_spawn_file_actions_adddup2(&files, 0, 2);
+    posix_spawn_file_actions_adddup2(&files, socket, SANDBOX_SOCKET);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setpgroup(&attributes, 0); /* a terminal's Ctrl-C is for the service */
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    int failed = posix_spawn(pid, "/proc/self/exe", &files, &attributes, argv, environment);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return failed;
+}
+
+static int64_t deadline_in(unsigned ms)
+{
+    return os_monotonic_us() + (int64_t)ms * 1000;
+}
+
+/* Waits for `events`; false at the deadline. */
+static bool wait_for(int fd, short events, int64_t deadline_us)
+{
+    for (;;) {
+        int64_t left = deadline_us - os_monotonic_us();
+        struct pollfd p = {.fd = fd, .events = events};
+        int n = left > 0 ? poll(&p, 1, (int)(left / 1000) + 1) : 0;
+        if (n > 0)
+            return true;
+        if (left <= 0 || (n < 0 && errno != EINTR))
+            return false;
+    }
+}
+
+static bool send_all(int fd, const void *data, size_t len, int64_t deadline_us)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = send(fd, (const char *)data + done, len - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n > 0)
+            done += (size_t)n;
+        else if (n < 0 && errno == EAGAIN ? !wait_for(fd, POLLOUT, deadline_us) : errno != EINTR)
+            return false;
+    }
+    return true;
+}
+
+/* How many bytes came before the end, or the deadline. */
+static size_t receive(int fd, void *data, size_t len, int64_t deadline_us)
+{
+    size_t done = 0;
+    while (done < len) {
+        ssize_t n = recv(fd, (char *)data + done, len - done, MSG_DONTWAIT);
+        if (n > 0)
+            done += (size_t)n;
+        else if (n == 0 || (errno == EAGAIN ? !wait_for(fd, POLLIN, deadline_us) : errno != EINTR))
+            break;
+    }
+    return done;
+}
+
+/* Its first byte is 0, or begins to say what is wrong. */
+static enum status wait_until_ready(struct worker *w, struct error *err)
+{
+    char said[200] = "";
+    int64_t deadline_us = deadline_in(START_MS);
+    if (receive(w->fd, said, 1, deadline_us) == 1 && !said[0])
+        return OK;
+    if (said[0])
+        said[1 + receive(w->fd, said + 1, sizeof said - 2, deadline_us)] = '\0';
+    end_process(w, NULL);
+    return err_set(err, ERR_UNAVAILABLE, "a process that decodes images does not start%s%s", *said ? ": " : "", said);
+}
+
+static enum status start_process(struct worker *w, const struct lane_limits *l, struct error *err)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        err_errno(err, "cannot make a socket for a process that decodes images");
+        return ERR_UNAVAILABLE;
+    }
+    int failed = spawn(l, ends[1], &w->pid);
+    close(ends[1]);
+    if (failed) {
+        close(ends[0]);
+        w->pid = 0;
+        return err_set(err, ERR_UNAVAILABLE, "cannot start a process that decodes images: %s", strerror(failed));
+    }
+    w->fd = ends[0];
+    w->images = l->images;
+    return wait_until_ready(w, err);
+}
+
+/* A process that ended while nobody needed it, or has served enough, is replaced. */
+static enum status have_process(struct worker *w, const struct lane_limits *l, struct error *err)
+{
+    struct pollfd p = {.fd = w->fd, .events = POLLIN};
+    if (w->pid && (!w->images || poll(&p, 1, 0) != 0))
+        end_process(w, NULL);
+    return w->pid ? OK : start_process(w, l, err);
+}
+
+/* --- one job --- */
+
+/* What the worker says is measured against what was asked. */
+static bool is_sound(const struct job *job)
+{
+    const struct sandbox_answer *a = &job->answer;
+    if (a->status > ERR_INTERNAL || a->kind > IMAGE_SVG || a->animated > 1 || a->needs_more > 1 ||
+        memchr(a->why, '\0', sizeof a->why) == NULL)
+        return false;
+    if (a->status != OK)
+        return a->len == 0;
+    if (job->webp)
+        return a->len > 0 && a->len <= IMAGE_MAX_BYTES;
+    if (!a->width || !a->height || a->width > IMAGE_MAX_SIDE || a->height > IMAGE_MAX_SIDE ||
+        (uint64_t)a->width * a->height > IMAGE_MAX_PIXELS)
+        return false;
+    if (job->pixels)
+        return (a->channels == 3 || a->channels == 4) && a->len == (uint64_t)a->width * a->height * a->channels;
+    return a->len == 0;
+}
+
+/* Takes what follows the answer. */
+static bool receive_product(struct job *job, int fd, int64_t deadline_us, struct error *err)
+{
+    const struct sandbox_answer *a = &job->answer;
+    if (!a->len)
+        return true;
+    uint8_t *bytes = malloc((size_t)a->len);
+    if (!bytes) {
+        job->answer.status = err_no_memory(err, "an image of %llu bytes", (unsigned long long)a->len);
+        return false;
+    }
+    bool whole = receive(fd, bytes, (size_t)a->len, deadline_us) == a->len;
+    if (whole && job->pixels) {
+        *job->pixels = (struct image){.pixels = bytes,
+                                      .width = a->width,
+                                      .height = a->height,
+                                      .channels = a->channels,
+                                      .kind = (enum image_kind)a->kind};
+        return true;
+    }
+    if (whole && (whole = image_sniff(bytes, (size_t)a->len) == IMAGE_WEBP))
+        buf_append(job->webp, bytes, (size_t)a->len);
+    free(bytes);
+    return whole;
+}
+
+/* A worker that did not answer, or nonsense, is killed. */
+static void give_up(struct worker *w, struct job *job)
+{
+    int status = 0;
+    end_process(w, &status);
+    int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (job->late || signal == SIGPROF || signal == SIGXCPU)
+        snprintf(job->why, sizeof job->why, "it takes too long to decode");
+    else if (signal && signal != SIGKILL)
+        snprintf(job->why, sizeof job->why, "decoding it takes too much memory, or fails (%s)", strsignal(signal));
+    else
+        snprintf(job->why, sizeof job->why, "decoding it fails");
+}
+
+/* ANSWERED: job->answer has the result. NEEDS_MORE: job->why says of what. */
+static enum outcome run_job(struct worker *w, const struct lane_limits *l, struct job *job, struct error *err)
+{
+    unsigned cpu_ms = (job->op == SANDBOX_CHECK ? l->cpu_ms / 2 : l->cpu_ms) * SLOWER;
+    struct sandbox_request req = {
+        .op = job->op, .side = job->side, .cpu_ms = cpu_ms, .pixels_mib = l->pixels_mib, .len = job->file->len};
+    if (have_process(w, l, err) != OK)
+        return NOT_STARTED;
+    w->images--;
+    int64_t deadline_us = deadline_in(l->wall_ms * SLOWER);
+    bool answered = send_all(w->fd, &req, sizeof req, deadline_us) &&
+                    send_all(w->fd, job->file->data, job->file->len, deadline_us) &&
+                    receive(w->fd, &job->answer, sizeof job->answer, deadline_us) == sizeof job->answer &&
+                    is_sound(job) && receive_product(job, w->fd, deadline_us, err);
+    if (!answered) {
+        job->late = os_monotonic_us() >= deadline_us;
+        give_up(w, job);
+        return job->answer.status == ERR_NO_MEMORY ? ANSWERED : NEEDS_MORE;
+    }
+    if (!job->answer.status)
+        return ANSWERED;
+    const char *why = job->answer.why;
+    snprintf(job->why, sizeof job->why, "%.*s", (int)sizeof job->why - 1,
+             utf8_valid(why, strlen(why)) && !utf8_has_control(why, strlen(why)) ? why : "the image cannot be decoded");
+    err_set(err, (enum status)job->answer.status, "%s", job->why);
+    return job->answer.needs_more || job->answer.status == ERR_NO_MEMORY ? NEEDS_MORE : ANSWERED;
+}
+
+/* --- lanes --- */
+
+/* Under the mutex: a free worker, which is busy then; NULL if none is in time. */
+static struct worker *take_worker(struct sandbox *s, struct lane *lane, unsigned wait_ms)
+{
+    struct timespec until;
+    int64_t until_us = deadline_in(wait_ms);
+    until.tv_sec = until_us / 1000000;
+    until.tv_nsec = until_us % 1000000 * 1000;
+    for (bool late = false;;) {
+        for (unsigned i = 0; i < lane->n; i++)
+            if (!lane->workers[i].busy) {
+                lane->workers[i].busy = true;
+                return &lane->workers[i];
+            }
+        if (late || lane->waiting >= lane->most_waiting)
+            return NULL;
+        lane->waiting++;
+        late = pthread_cond_timedwait(&lane->freed, &s->mutex, &until) == ETIMEDOUT;
+        lane->waiting--;
+    }
+}
+
+static enum outcome run_in_lane(struct sandbox *s, struct lane *lane, struct job *job, struct error *err)
+{
+    pthread_mutex_lock(&s->mutex);
+    struct worker *w = take_worker(s, lane, job->file->wait_ms);
+    s->stats.refused += !w;
+    s->stats.images += w && lane == &s->quick;
+    s->stats.heavy += w && lane == &s->heavy;
+    pthread_mutex_unlock(&s->mutex);
+    if (!w) {
+        err_set(err, ERR_UNAVAILABLE, "Too many images are being decoded; try again in a moment.");
+        return NOT_FREE;
+    }
+    enum outcome outcome = run_job(w, lane->limits, job, err);
+    bool died = outcome == NEEDS_MORE && !w->pid;
+    if (!w->images) /* ended here, its memory is nobody's while the lane rests */
+        end_process(w, NULL);
+    pthread_mutex_lock(&s->mutex);
+    w->busy = false;
+    s->stats.killed += died;
+    pthread_cond_signal(&lane->freed);
+    pthread_mutex_unlock(&s->mutex);
+    return outcome;
+}
+
+/* --- what is remembered --- */
+
+/* Under the mutex. */
+static struct known *find_known(struct sandbox *s, const struct job *job)
+{
+    struct known *found = NULL;
+    int64_t now = os_monotonic_us();
+    for (size_t i = 0; job->file->sha256 && i < KNOWN; i++) {
+        struct known *k = &s->known[i];
+        if (k->verdict == UNKNOWN || k->until_us <= now || strcmp(k->sha256, job->file->sha256) != 0)
+            continue;
+        if (k->verdict == TOO_COMPLEX && k->op == job->op && k->side == job->side)
+            return k;
+        if (k->verdict == SLOW)
+            found = k;
+    }
+    return found;
+}
+
+static void remember(struct sandbox *s, const struct job *job, enum verdict verdict)
+{
+    if (!job->file->sha256 || strlen(job->file->sha256) != SHA256_HEX)
+        return;
+    pthread_mutex_lock(&s->mutex);
+    struct known *k = &s->known[s->next_known++ % KNOWN];
+    *k = (struct known){.op = job->op,
+                        .side = job->side,
+                        .verdict = verdict,
+                        .until_us = job->late ? os_monotonic_us() + RETRY_US : INT64_MAX};
+    memcpy(k->sha256, job->file->sha256, SHA256_HEX + 1);
+    memcpy(k->why, job->why, sizeof k->why);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+/* --- jobs, from lane to lane --- */
+
+static enum status too_complex(const struct job *job, struct error *err)
+{
+    return err_set(err, ERR_TOO_LARGE, "the image is too complex: %s", job->why);
+}
+
+static enum status do_heavy_job(struct sandbox *s, struct job *job, struct error *err)
+{
+    switch (run_in_lane(s, &s->heavy, job, err)) {
+    case ANSWERED:
+        return (enum status)job->answer.status;
+    case NEEDS_MORE:
+        remember(s, job, TOO_COMPLEX);
+        log_warn("image %.12s is too complex: %s", job->file->sha256 ? job->file->sha256 : "", job->why);
+        return too_complex(job, err);
+    default:
+        return ERR_UNAVAILABLE;
+    }
+}
+
+static enum status do_job(struct sandbox *s, struct job *job, struct error *err)
+{
+    if (job->file->len > IMAGE_MAX_BYTES)
+        return err_set(err, ERR_TOO_LARGE, "image of %zu bytes: at most %u are allowed", job->file->len,
+                       IMAGE_MAX_BYTES);
+    pthread_mutex_lock(&s->mutex);
+    struct known *k = find_known(s, job);
+    enum verdict verdict = k ? k->verdict : UNKNOWN;
+    s->stats.known += verdict == TOO_COMPLEX;
+    if (verdict == TOO_COMPLEX)
+        memcpy(job->why, k->why, sizeof job->why);
+    pthread_mutex_unlock(&s->mutex);
+    if (verdict == TOO_COMPLEX)
+        return too_complex(job, err);
+    if (verdict == SLOW)
+        return do_heavy_job(s, job, err);
+    switch (run_in_lane(s, &s->quick, job, err)) {
+    case ANSWERED:
+        return (enum status)job->answer.status;
+    case NEEDS_MORE:
+        remember(s, job, SLOW);
+        memset(&job->answer, 0, sizeof job->answer);
+        job->late = false;
+        return do_heavy_job(s, job, err);
+    default:
+        return ERR_UNAVAILABLE;
+    }
+}
+
+enum status sandbox_probe(struct sandbox *s, const struct sandbox_image *file, enum image_kind *kind, uint32_t *width,
+                          uint32_t *height, struct error *err)
+{
+    struct job job = {.file = file, .op = SANDBOX_PROBE};
+    enum status st = do_job(s, &job, err);
+    *kind = (enum image_kind)job.answer.kind;
+    *width = job.answer.width;
+    *height = job.answer.height;
+    return st;
+}
+
+enum status sandbox_decode(struct sandbox *s, const struct sandbox_image *file, uint32_t svg_side, struct image *out,
+                           struct error *err)
+{
+    *out = (struct image){0};
+    struct job job = {.file = file, .op = SANDBOX_DECODE, .side = svg_side, .pixels = out};
+    return do_job(s, &job, err);
+}
+
+enum status sandbox_thumbnail(struct sandbox *s, const struct sandbox_image *file, uint32_t width, struct buf *webp,
+                              struct error *err)
+{
+    struct job job = {.file = file, .op = SANDBOX_THUMBNAIL, .side = width, .webp = webp};
+    enum status st = do_job(s, &job, err);
+    return st == OK ? buf_status(webp, err) : st;
+}
+
+enum status sandbox_check(struct sandbox *s, const struct sandbox_image *file, struct sandbox_verdict *out,
+                          struct error *err)
+{
+    struct job job = {.file = file, .op = SANDBOX_CHECK};
+    enum status st = do_job(s, &job, err);
+    const struct sandbox_answer *a = &job.answer;
+    *out = (struct sandbox_verdict){(enum image_kind)a->kind, a->width, a->height, a->animated};
+    return st;
+}
+
+/* --- opening, closing --- */
+
+static void open_lane(struct lane *lane, const struct lane_limits *limits, unsigned n, unsigned most_waiting)
+{
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&lane->freed, &clock);
+    pthread_condattr_destroy(&clock);
+    lane->limits = limits;
+    lane->n = n;
+    lane->most_waiting = most_waiting;
+}
+
+static void close_lane(struct lane *lane)
+{
+    for (unsigned i = 0; i < lane->n; i++)
+        end_process(&lane->workers[i], NULL);
+    pthread_cond_destroy(&lane->freed);
+}
+
+enum status sandbox_open(unsigned quick, struct sandbox **out, struct error *err)
+{
+    *out = NULL;
+    if (quick < 1 || quick > SANDBOX_MAX_QUICK)
+        return err_set(err, ERR_INVALID, "image workers: expected 1 to %u, found %u", SANDBOX_MAX_QUICK, quick);
+    struct sandbox *s = calloc(1, sizeof *s);
+    if (!s)
+        return err_no_memory(err, "image workers");
+    pthread_mutex_init(&s->mutex, NULL);
+    open_lane(&s->quick, &quick_limits, quick, ~0u);
+    open_lane(&s->heavy, &heavy_limits, 1, HEAVY_QUEUE);
+    *out = s;
+    return OK;
+}
+
+void sandbox_close(struct sandbox *s)
+{
+    if (!s)
+        return;
+    close_lane(&s->quick);
+    close_lane(&s->heavy);
+    pthread_mutex_destroy(&s->mutex);
+    free(s);
+}
+
+struct sandbox_stats sandbox_stats(struct sandbox *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    struct sandbox_stats stats = s->stats;
+    pthread_mutex_unlock(&s->mutex);
+    return stats;
+}

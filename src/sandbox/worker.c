@@ -1,0 +1,200 @@
+/* The worker: reads a request, does it, answers, until the socket ends. A worker that is out of its time is killed by
+ * SIGPROF; one that is out of memory ends itself, or is ended by whoever wanted it.
+ *
+ * Whatever program links this room (peel, a test, a benchmark) becomes a worker when it is started under the name
+ * SANDBOX_WORKER, before its main: so that a service needs to know no path, and its workers are always of its version.
+ */
+#include "image/image.h"
+#include "sandbox/confine.h"
+#include "sandbox/frames.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define KEPT_BYTES  (32 << 20) /* of memory, from one image to the next, which need not be cleared again */
+#define START_CPU_S 10u        /* beside what its images may take, in all of a worker's life */
+
+/* --- the socket --- */
+
+static bool read_exactly(void *to, size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = read(SANDBOX_SOCKET, (char *)to + done, len - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        done += (size_t)n;
+    }
+    return true;
+}
+
+static bool write_exactly(const void *from, size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = write(SANDBOX_SOCKET, (const char *)from + done, len - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        done += (size_t)n;
+    }
+    return true;
+}
+
+/* --- one request --- */
+
+/* SIGPROF after so much processor time; 0: never. */
+static void set_time(unsigned ms)
+{
+    struct itimerval t = {.it_value = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000}};
+    setitimer(ITIMER_PROF, &t, NULL);
+}
+
+/* What was done: an image, or a WebP. */
+struct product {
+    struct image image;
+    struct buf webp;
+};
+
+static enum status check_image(const void *data, size_t len, struct sandbox_answer *out, struct error *err)
+{
+    enum image_kind kind;
+    struct image drawn = {0};
+    enum status st = image_probe(data, len, &kind, &out->width, &out->height, err);
+    if (st == OK)
+        st =
+            image_decode(data, len, image_thumbnail_side(out->width, out->height, IMAGE_WIDEST_THUMBNAIL), &drawn, err);
+    if (st == OK && kind != IMAGE_SVG) { /* a file may say one thing in its head and be another */
+        out->width = drawn.width;
+        out->height = drawn.height;
+    }
+    out->kind = kind;
+    out->animated = image_is_animated(data, len);
+    image_free(&drawn);
+    return st;
+}
+
+static enum status do_request(const struct sandbox_request *req, const void *data, struct product *made,
+                              struct sandbox_answer *out, struct error *err)
+{
+    enum image_kind kind;
+    uint64_t bytes = 0;
+    size_t len = (size_t)req->len;
+    enum status st = req->op == SANDBOX_PROBE ? OK : image_memory(data, len, req->side, &bytes, err);
+    if (st == OK && bytes > (uint64_t)req->pixels_mib << 20) {
+        out->needs_more = 1;
+        st = err_set(err, ERR_TOO_LARGE, "decoding it takes %llu MiB of memory: at most %u are allowed",
+                     (unsigned long long)(bytes + (1u << 20) - 1) >> 20, req->pixels_mib);
+    }
+    if (st != OK)
+        return st;
+    switch ((enum sandbox_op)req->op) {
+    case SANDBOX_PROBE:
+        st = image_probe(data, len, &kind, &out->width, &out->height, err);
+        out->kind = kind;
+        return st;
+    case SANDBOX_CHECK:
+        return check_image(data, len, out, err);
+    case SANDBOX_DECODE:
+        st = image_decode(data, len, req->side, &made->image, err);
+        out->kind = made->image.kind;
+        out->width = made->image.width;
+        out->height = made->image.height;
+        out->channels = made->image.channels;
+        out->len = st == OK ? (uint64_t)out->width * out->height * out->channels : 0;
+        return st;
+    case SANDBOX_THUMBNAIL:
+        st = image_thumbnail(data, len, req->side, &made->webp, err);
+        out->len = st == OK ? made->webp.len : 0;
+        return st;
+    default:
+        return err_set(err, ERR_INTERNAL, "a worker was asked for %u", req->op);
+    }
+}
+
+/* False at the end of the socket, or when nothing can be done about what happened. */
+static bool serve_one(void)
+{
+    struct sandbox_request req;
+    struct sandbox_answer out;
+    struct product made = {0};
+    struct error err = {.message = ""};
+    if (!read_exactly(&req, sizeof req) || req.len > IMAGE_MAX_BYTES)
+        return false;
+    set_time(req.cpu_ms);
+    memset(&out, 0, sizeof out);
+    buf_init(&made.webp, IMAGE_MAX_BYTES);
+    void *data = malloc(req.len ? (size_t)req.len : 1);
+    if (!data || !read_exactly(data, (size_t)req.len))
+        return false;
+    out.status = do_request(&req, data, &made, &out, &err);
+    set_time(0);
+    snprintf(out.why, sizeof out.why, "%.*s", (int)sizeof out.why - 1, err.message);
+    bool sent = write_exactly(&out, sizeof out) &&
+                write_exactly(made.image.pixels ? (void *)made.image.pixels : made.webp.data, (size_t)out.len);
+    free(data);
+    image_free(&made.image);
+    buf_free(&made.webp);
+    return sent;
+}
+
+/* --- a worker's life --- */
+
+static void warm_up(void)
+{
+    static const char svg[] = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><text y='9'>a</text></svg>";
+    struct image im;
+    if (image_decode(svg, sizeof svg - 1, 9, &im, NULL) == OK)
+        image_free(&im);
+}
+
+/* When memory runs short, the system should end workers before services. */
+static void be_ended_first(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (write(fd, "500", 3) != 3)
+        (void)errno; /* then it is like the others */
+    close(fd);
+}
+
+/* argv: SANDBOX_WORKER, memory in MiB, processor seconds in all, niceness. */
+static int work(char **argv)
+{
+    struct error err;
+    unsigned memory_mib = (unsigned)strtoul(argv[1], NULL, 10), cpu_s = (unsigned)strtoul(argv[2], NULL, 10);
+    close_range(SANDBOX_SOCKET + 1, ~0u, 0);
+    mallopt(M_ARENA_MAX, 1); /* others take address space, of which there is little */
+    mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    be_ended_first();
+    if (setpriority(PRIO_PROCESS, 0, (int)strtol(argv[3], NULL, 10)) != 0)
+        (void)errno; /* the sandbox around us may forbid it */
+    if (sandbox_confine(memory_mib, cpu_s + START_CPU_S, warm_up, &err) != OK) {
+        dprintf(SANDBOX_SOCKET, "%s", err.message);
+        return 1;
+    }
+    if (!write_exactly("", 1))
+        return 1;
+    while (serve_one())
+        continue;
+    return 0;
+}
+
+/* glibc hands main's arguments to constructors, too. */
+__attribute__((constructor)) static void become_worker(int argc, char **argv)
+{
+    if (argc == 4 && strcmp(argv[0], SANDBOX_WORKER) == 0)
+        _exit(work(argv));
+}
+
+const char sandbox_worker_name[] = SANDBOX_WORKER;
