@@ -37,6 +37,7 @@ struct call {
     const struct http_route *route;
     const char *target, *method;
     struct buf body;
+    uint64_t promised; /* bytes of memory for the body, out of those of all */
     size_t dropped;
     int64_t start_us, queued_us, waited_us, handler_us, parts_us[METRIC_PARTS];
     struct http_request req;
@@ -61,6 +62,7 @@ static void call_end(struct http_server *s, struct http_conn *conn)
     if (conn->call.res.body) /* made, but the peer was gone before it could be sent */
         MHD_destroy_response(conn->call.res.body);
     buf_free(&conn->call.body);
+    atomic_fetch_sub(&s->body_bytes, conn->call.promised);
     arena_reset(&conn->arena);
     atomic_store_explicit(&conn->link.head_since_us, os_monotonic_us(), memory_order_relaxed);
     atomic_fetch_sub(&s->in_flight, 1);
@@ -433,6 +435,25 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
     return false;
 }
 
+/* Memory for the body that the head announces, of unknown length at most; false when an answer is ready. */
+static bool promise_body(struct call *c)
+{
+    struct http_server *s = c->server;
+    const char *length = call_header(c, "Content-Length");
+    uint64_t bytes = length                                              ? strtoull(length, NULL, 10)
+                     : call_header(c, MHD_HTTP_HEADER_TRANSFER_ENCODING) ? c->route->max_body
+                                                                         : 0;
+    if (bytes <= HTTP_BODY_FREE)
+        return true;
+    if (atomic_fetch_add(&s->body_bytes, bytes) + bytes > s->most_body_bytes) {
+        atomic_fetch_sub(&s->body_bytes, bytes);
+        refuse_for_now(c, "Too much is being sent at the moment.");
+        return false;
+    }
+    c->promised = bytes;
+    return true;
+}
+
 /* Takes a piece of the body; false cuts the connection. */
 static bool take_piece(struct call *c, const char *data, size_t len)
 {
@@ -467,7 +488,7 @@ static enum MHD_Result take_head(struct call *c, const char *method, const char 
         return suspend(c, ASKING);
     c->headed = true;
     c->state = READING;
-    return refused ? send_answer(c) : MHD_YES;
+    return refused || !promise_body(c) ? send_answer(c) : MHD_YES;
 }
 
 static enum MHD_Result dispatch(struct call *c)

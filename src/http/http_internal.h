@@ -128,9 +128,11 @@ struct http_server {
     uint16_t port;
     int listen_fd;
     atomic_int in_flight;
-    bool own_socket;     /* nobody else listens on it */
-    atomic_bool closing; /* answers end their connection */
-    atomic_bool hurried; /* the deadline of closing is over: what is queued is refused */
+    uint64_t most_body_bytes;    /* of all large bodies together, see HTTP_BODIES_BYTES */
+    _Atomic uint64_t body_bytes; /* that are promised to requests under way */
+    bool own_socket;             /* nobody else listens on it */
+    atomic_bool closing;         /* answers end their connection */
+    atomic_bool hurried;         /* the deadline of closing is over: what is queued is refused */
     _Atomic uint64_t rejected, rate_limited;
     struct metric_times queue_times;
     struct shed shed;

@@ -170,6 +170,10 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     pthread_mutex_init(&s->lock, NULL);
     s->routes = cfg->routes;
     s->n_routes = cfg->n_routes;
+    s->most_body_bytes = HTTP_BODIES_BYTES;
+    for (size_t i = 0; i < s->n_routes; i++)
+        if (s->most_body_bytes / 2 < s->routes[i].max_body)
+            s->most_body_bytes = 2 * (uint64_t)s->routes[i].max_body;
     s->ctx = cfg->ctx;
     s->admit = cfg->admit;
     s->refuse = cfg->refuse;

@@ -64,6 +64,11 @@ struct http_response; /* made by the server, filled by the handler */
 
 typedef void (*http_handler)(void *ctx, const struct http_request *req, struct http_response *res);
 
+/* Request bodies of more than HTTP_BODY_FREE bytes may take so many together, or two of the largest that a route takes
+ * if that is more. A request that does not fit is answered 503 with Retry-After before its body is read. */
+#define HTTP_BODIES_BYTES (128u << 20)
+#define HTTP_BODY_FREE    (64u << 10)
+
 struct http_route {
     unsigned methods;    /* or of enum http_method; HEAD comes with GET */
     const char *pattern; /* "/api/search/": matches with and without the final slash; one {param}

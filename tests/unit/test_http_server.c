@@ -85,6 +85,7 @@ static const struct http_route routes[] = {
     {HTTP_GET | HTTP_POST, "/asks/", echo, HTTP_ADMITS, 1u << 20, "asks"},
     {HTTP_GET, "/things/{name}", echo, HTTP_INLINE, 0, "thing"},
     {HTTP_GET, "/owned/{name...}/", echo, HTTP_INLINE, 0, "owned"},
+    {HTTP_POST, "/large/", echo, 0, 60u << 20, "large"},
     {HTTP_DELETE, "/things/", echo, HTTP_INLINE, 0, "things"},
     {HTTP_GET, "/params/", params, HTTP_INLINE, 0, "params"},
     {HTTP_GET, "/wait/", wait_inside, 0, 0, "wait"},
@@ -541,6 +542,55 @@ static void a_full_queue_is_said(void **state)
     http_server_close(s, 1000);
 }
 
+/* Sends the head of a request with a large body; what comes back is that it may go on, or a refusal. */
+static int ask_for_memory(struct http_server *s, const char *length, char *answer, size_t cap)
+{
+    char head[160];
+    int fd = peer_connect(s);
+    snprintf(head, sizeof head, "POST /large HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n%s\r\n\r\n", length);
+    peer_send(fd, head, strlen(head));
+    for (int i = 0; i < 100; i++) {
+        peer_read(fd, answer, cap, 100);
+        if (*answer)
+            break;
+    }
+    return fd;
+}
+
+/* Bodies of 60 MiB, of which no byte is sent: the third has to wait until one of the others is gone. */
+static void large_bodies_share_their_memory(void **state)
+{
+    (void)state;
+    static const char *const lengths[] = {"Content-Length: 62914560", "Transfer-Encoding: chunked"};
+    struct http_server *s = open_with(NULL, 2, 8, 10);
+    char answer[4096];
+    int fd[2], more;
+    for (size_t i = 0; i < 2; i++) {
+        fd[i] = ask_for_memory(s, lengths[i], answer, sizeof answer);
+        assert_non_null(strstr(answer, "HTTP/1.1 100"));
+    }
+    for (size_t i = 0; i < 2; i++) {
+        more = ask_for_memory(s, lengths[i], answer, sizeof answer);
+        assert_non_null(strstr(answer, "HTTP/1.1 503"));
+        assert_non_null(strstr(answer, "Retry-After: 1\r\n"));
+        close(more);
+    }
+    more = ask_for_memory(s, "Content-Length: 60000", answer, sizeof answer); /* small ones always may */
+    assert_non_null(strstr(answer, "HTTP/1.1 100"));
+    close(more);
+    close(fd[0]);
+    for (int i = 0; i < 100; i++) {
+        more = ask_for_memory(s, lengths[0], answer, sizeof answer);
+        close(more);
+        if (strstr(answer, "HTTP/1.1 100"))
+            break;
+        usleep(50000);
+    }
+    assert_non_null(strstr(answer, "HTTP/1.1 100"));
+    close(fd[1]);
+    http_server_close(s, 1000);
+}
+
 static void *close_patiently(void *s)
 {
     http_server_close(s, 10000);
@@ -625,6 +675,7 @@ int main(void)
                                        T(broken_streams_are_cut),
                                        cmocka_unit_test(drips_are_cut),
                                        cmocka_unit_test(a_full_queue_is_said),
+                                       cmocka_unit_test(large_bodies_share_their_memory),
                                        cmocka_unit_test(closing_lets_requests_finish),
                                        cmocka_unit_test(draining_serves_on)};
     return cmocka_run_group_tests(tests, NULL, NULL);
