@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@
 #define START_MS    (10000u * SLOWER) /* until a new process is ready */
 #define HEAVY_QUEUE 4u                /* calls that may wait for the heavy worker */
 #define KNOWN       1024u             /* images that are remembered */
+#define LOOK_MS     200               /* how often who waits for a worker looks whether it is time to stop */
 #define RETRY_US    (300 * 1000000ll) /* what took too long by the clock may have met a busy machine */
 #define SHA256_HEX  64
 
@@ -75,6 +77,7 @@ struct sandbox {
     struct known known[KNOWN]; /* a ring */
     size_t next_known;
     struct sandbox_stats stats;
+    _Atomic int64_t stop_us; /* monotonic: when those that are at work have to end; INT64_MAX: nobody stops */
 };
 
 /* What somebody wants of an image, and gets. */
@@ -90,7 +93,7 @@ struct job {
 };
 
 /* How a worker ended with a job. */
-enum outcome { ANSWERED, NEEDS_MORE, NOT_STARTED, NOT_FREE };
+enum outcome { ANSWERED, NEEDS_MORE, NOT_STARTED, NOT_FREE, STOPPED };
 
 /* --- processes --- */
 
@@ -157,60 +160,69 @@ static int64_t deadline_in(unsigned ms)
     return os_monotonic_us() + (int64_t)ms * 1000;
 }
 
+/* A connection to a worker, and how long it may take. */
+struct line {
+    int fd;
+    int64_t deadline_us;
+    const _Atomic int64_t *stop_us; /* another deadline, which may come closer meanwhile */
+};
+
 /* Waits for `events`; false at the deadline. */
-static bool wait_for(int fd, short events, int64_t deadline_us)
+static bool wait_for(const struct line *l, short events)
 {
     for (;;) {
-        int64_t left = deadline_us - os_monotonic_us();
-        struct pollfd p = {.fd = fd, .events = events};
-        int n = left > 0 ? poll(&p, 1, (int)(left / 1000) + 1) : 0;
+        int64_t stop_us = atomic_load(l->stop_us), end_us = stop_us < l->deadline_us ? stop_us : l->deadline_us;
+        int64_t left_ms = (end_us - os_monotonic_us()) / 1000;
+        struct pollfd p = {.fd = l->fd, .events = events};
+        int n = left_ms > 0 ? poll(&p, 1, left_ms < LOOK_MS ? (int)left_ms : LOOK_MS) : 0;
         if (n > 0)
             return true;
-        if (left <= 0 || (n < 0 && errno != EINTR))
+        if (left_ms <= 0 || (n < 0 && errno != EINTR))
             return false;
     }
 }
 
-static bool send_all(int fd, const void *data, size_t len, int64_t deadline_us)
+static bool send_all(const struct line *l, const void *data, size_t len)
 {
     for (size_t done = 0; done < len;) {
-        ssize_t n = send(fd, (const char *)data + done, len - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n = send(l->fd, (const char *)data + done, len - done, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n > 0)
             done += (size_t)n;
-        else if (n < 0 && errno == EAGAIN ? !wait_for(fd, POLLOUT, deadline_us) : errno != EINTR)
+        else if (n < 0 && errno == EAGAIN ? !wait_for(l, POLLOUT) : errno != EINTR)
             return false;
     }
     return true;
 }
 
-/* How many bytes came before the end, or the deadline. */
-static size_t receive(int fd, void *data, size_t len, int64_t deadline_us)
+/* How many bytes came before the end of the line, or the deadline. */
+static size_t receive(const struct line *l, void *data, size_t len)
 {
     size_t done = 0;
     while (done < len) {
-        ssize_t n = recv(fd, (char *)data + done, len - done, MSG_DONTWAIT);
+        ssize_t n = recv(l->fd, (char *)data + done, len - done, MSG_DONTWAIT);
         if (n > 0)
             done += (size_t)n;
-        else if (n == 0 || (errno == EAGAIN ? !wait_for(fd, POLLIN, deadline_us) : errno != EINTR))
+        else if (n == 0 || (errno == EAGAIN ? !wait_for(l, POLLIN) : errno != EINTR))
             break;
     }
     return done;
 }
 
 /* Its first byte is 0, or begins to say what is wrong. */
-static enum status wait_until_ready(struct worker *w, struct error *err)
+static enum status wait_until_ready(struct worker *w, const _Atomic int64_t *stop_us, struct error *err)
 {
     char said[200] = "";
-    int64_t deadline_us = deadline_in(START_MS);
-    if (receive(w->fd, said, 1, deadline_us) == 1 && !said[0])
+    const struct line line = {w->fd, deadline_in(START_MS), stop_us};
+    if (receive(&line, said, 1) == 1 && !said[0])
         return OK;
     if (said[0])
-        said[1 + receive(w->fd, said + 1, sizeof said - 2, deadline_us)] = '\0';
+        said[1 + receive(&line, said + 1, sizeof said - 2)] = '\0';
     end_process(w, NULL);
     return err_set(err, ERR_UNAVAILABLE, "a process that decodes images does not start%s%s", *said ? ": " : "", said);
 }
 
-static enum status start_process(struct worker *w, const struct lane_limits *l, struct error *err)
+static enum status start_process(struct worker *w, const struct lane_limits *l, const _Atomic int64_t *stop_us,
+                                 struct error *err)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -226,16 +238,17 @@ static enum status start_process(struct worker *w, const struct lane_limits *l, 
     }
     w->fd = ends[0];
     w->images = l->images;
-    return wait_until_ready(w, err);
+    return wait_until_ready(w, stop_us, err);
 }
 
 /* A process that ended while nobody needed it, or has served enough, is replaced. */
-static enum status have_process(struct worker *w, const struct lane_limits *l, struct error *err)
+static enum status have_process(struct worker *w, const struct lane_limits *l, const _Atomic int64_t *stop_us,
+                                struct error *err)
 {
     struct pollfd p = {.fd = w->fd, .events = POLLIN};
     if (w->pid && (!w->images || poll(&p, 1, 0) != 0))
         end_process(w, NULL);
-    return w->pid ? OK : start_process(w, l, err);
+    return w->pid ? OK : start_process(w, l, stop_us, err);
 }
 
 /* --- one job --- */
@@ -260,7 +273,7 @@ static bool is_sound(const struct job *job)
 }
 
 /* Takes what follows the answer. */
-static bool receive_product(struct job *job, int fd, int64_t deadline_us, struct error *err)
+static bool receive_product(struct job *job, const struct line *line, struct error *err)
 {
     const struct sandbox_answer *a = &job->answer;
     if (!a->len)
@@ -270,7 +283,7 @@ static bool receive_product(struct job *job, int fd, int64_t deadline_us, struct
         job->answer.status = err_no_memory(err, "an image of %llu bytes", (unsigned long long)a->len);
         return false;
     }
-    bool whole = receive(fd, bytes, (size_t)a->len, deadline_us) == a->len;
+    bool whole = receive(line, bytes, (size_t)a->len) == a->len;
     if (whole && job->pixels) {
         *job->pixels = (struct image){.pixels = bytes,
                                       .width = a->width,
@@ -300,22 +313,26 @@ static void give_up(struct worker *w, struct job *job)
 }
 
 /* ANSWERED: job->answer has the result. NEEDS_MORE: job->why says of what. */
-static enum outcome run_job(struct worker *w, const struct lane_limits *l, struct job *job, struct error *err)
+static enum outcome run_job(struct worker *w, const struct lane_limits *l, const _Atomic int64_t *stop_us,
+                            struct job *job, struct error *err)
 {
     unsigned cpu_ms = (job->op == SANDBOX_CHECK ? l->cpu_ms / 2 : l->cpu_ms) * SLOWER;
     struct sandbox_request req = {
         .op = job->op, .side = job->side, .cpu_ms = cpu_ms, .pixels_mib = l->pixels_mib, .len = job->file->len};
-    if (have_process(w, l, err) != OK)
+    if (have_process(w, l, stop_us, err) != OK)
         return NOT_STARTED;
     w->images--;
-    int64_t deadline_us = deadline_in(l->wall_ms * SLOWER);
-    bool answered = send_all(w->fd, &req, sizeof req, deadline_us) &&
-                    send_all(w->fd, job->file->data, job->file->len, deadline_us) &&
-                    receive(w->fd, &job->answer, sizeof job->answer, deadline_us) == sizeof job->answer &&
-                    is_sound(job) && receive_product(job, w->fd, deadline_us, err);
+    const struct line line = {w->fd, deadline_in(l->wall_ms * SLOWER), stop_us};
+    bool answered = send_all(&line, &req, sizeof req) && send_all(&line, job->file->data, job->file->len) &&
+                    receive(&line, &job->answer, sizeof job->answer) == sizeof job->answer && is_sound(job) &&
+                    receive_product(job, &line, err);
     if (!answered) {
-        job->late = os_monotonic_us() >= deadline_us;
+        job->late = os_monotonic_us() >= line.deadline_us;
         give_up(w, job);
+        if (atomic_load(stop_us) != INT64_MAX) {
+            err_set(err, ERR_UNAVAILABLE, "The service is stopping.");
+            return STOPPED;
+        }
         return job->answer.status == ERR_NO_MEMORY ? ANSWERED : NEEDS_MORE;
     }
     if (!job->answer.status)
@@ -337,12 +354,12 @@ static struct worker *take_worker(struct sandbox *s, struct lane *lane, unsigned
     until.tv_sec = until_us / 1000000;
     until.tv_nsec = until_us % 1000000 * 1000;
     for (bool late = false;;) {
-        for (unsigned i = 0; i < lane->n; i++)
+        for (unsigned i = 0; i < lane->n && atomic_load(&s->stop_us) == INT64_MAX; i++)
             if (!lane->workers[i].busy) {
                 lane->workers[i].busy = true;
                 return &lane->workers[i];
             }
-        if (late || lane->waiting >= lane->most_waiting)
+        if (late || lane->waiting >= lane->most_waiting || atomic_load(&s->stop_us) != INT64_MAX)
             return NULL;
         lane->waiting++;
         late = pthread_cond_timedwait(&lane->freed, &s->mutex, &until) == ETIMEDOUT;
@@ -362,7 +379,7 @@ static enum outcome run_in_lane(struct sandbox *s, struct lane *lane, struct job
         err_set(err, ERR_UNAVAILABLE, "Too many images are being decoded; try again in a moment.");
         return NOT_FREE;
     }
-    enum outcome outcome = run_job(w, lane->limits, job, err);
+    enum outcome outcome = run_job(w, lane->limits, &s->stop_us, job, err);
     bool died = outcome == NEEDS_MORE && !w->pid;
     if (!w->images) /* ended here, its memory is nobody's while the lane rests */
         end_process(w, NULL);
@@ -422,7 +439,8 @@ static enum status do_heavy_job(struct sandbox *s, struct job *job, struct error
         return (enum status)job->answer.status;
     case NEEDS_MORE:
         remember(s, job, TOO_COMPLEX);
-        log_warn("image %.12s is too complex: %s", job->file->sha256 ? job->file->sha256 : "", job->why);
+        log_warn("image %.16s is too complex: %s", job->file->sha256 ? job->file->sha256 : "(without a hash)",
+                 job->why);
         return too_complex(job, err);
     default:
         return ERR_UNAVAILABLE;
@@ -524,11 +542,23 @@ enum status sandbox_open(unsigned quick, struct sandbox **out, struct error *err
     struct sandbox *s = calloc(1, sizeof *s);
     if (!s)
         return err_no_memory(err, "image workers");
+    atomic_init(&s->stop_us, INT64_MAX);
     pthread_mutex_init(&s->mutex, NULL);
     open_lane(&s->quick, &quick_limits, quick, ~0u);
     open_lane(&s->heavy, &heavy_limits, 1, HEAVY_QUEUE);
     *out = s;
     return OK;
+}
+
+void sandbox_stop(struct sandbox *s, unsigned ms)
+{
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->mutex);
+    atomic_store(&s->stop_us, deadline_in(ms));
+    pthread_cond_broadcast(&s->quick.freed);
+    pthread_cond_broadcast(&s->heavy.freed);
+    pthread_mutex_unlock(&s->mutex);
 }
 
 void sandbox_close(struct sandbox *s)

@@ -34,6 +34,9 @@ struct sandbox;
 
 /* `quick`: how many quick workers, 1 to SANDBOX_MAX_QUICK. Starts none of them yet. */
 enum status sandbox_open(unsigned quick, struct sandbox **out, struct error *err) MUST_CHECK;
+/* For when a service stops: who waits for a worker is refused at once (UNAVAILABLE), and who has one is after so many
+ * milliseconds more. Calls that come later are refused. Any thread; NULL is fine. */
+void sandbox_stop(struct sandbox *s, unsigned ms);
 /* Ends the workers. Nobody may be waiting for one. NULL is fine. */
 void sandbox_close(struct sandbox *s);
 

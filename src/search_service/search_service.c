@@ -116,6 +116,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     if (st == OK) {
         atomic_store(&s.server, http);
         st = http_server_serve(http, err);
+        sandbox_stop(s.sandbox, o->finish_ms / 2); /* what waits for an image is done by the next start */
         http_server_close(http, o->finish_ms);
     }
     engine_close(s.engine);

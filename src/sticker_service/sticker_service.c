@@ -136,6 +136,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
 
 static void close_parts(struct sticker_service *s)
 {
+    sandbox_stop(s->sandbox, s->cfg->http.finish_ms / 2); /* or requests would wait for images past their time */
     http_server_close(atomic_load(&s->server), s->cfg->http.finish_ms);
     outbox_close(s->outbox);
     peer_status_close(s->peer_status);

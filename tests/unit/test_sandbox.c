@@ -350,6 +350,33 @@ static void a_worker_that_dies_fails_at_most_its_image(void **state)
     sandbox_close(s);
 }
 
+static void who_waits_is_let_go_when_it_stops(void **state)
+{
+    (void)state;
+    struct file f;
+    struct image im;
+    struct slow_call slow[3];
+    pthread_t threads[3];
+    struct sandbox *s = open_sandbox(1);
+    read_file(&f, "rgba.png");
+    for (unsigned i = 0; i < 3; i++) {
+        slow[i] = (struct slow_call){s, 1000 + i, OK};
+        assert_int_equal(pthread_create(&threads[i], NULL, check_slow, &slow[i]), 0);
+    }
+    while (sandbox_stats(s).images == 0)
+        usleep(1000);
+    int64_t began = os_monotonic_us();
+    sandbox_stop(s, 100);
+    for (unsigned i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(slow[i].st, ERR_UNAVAILABLE);
+    }
+    assert_true(os_monotonic_us() - began < 5000000);
+    assert_int_equal(sandbox_decode(s, &f.image, 64, &im, NULL), ERR_UNAVAILABLE);
+    sandbox_close(s);
+    buf_free(&f.bytes);
+}
+
 /* A head that says 8000 x 8000 in a progressive JPEG: its coefficients alone would be 366 MiB. */
 static void memory_is_counted_before_it_is_taken(void **state)
 {
@@ -462,6 +489,7 @@ int main(void)
         cmocka_unit_test(slow_drawings_are_too_complex_and_remembered),
         cmocka_unit_test(a_slow_drawing_delays_nobody),
         cmocka_unit_test(a_worker_that_dies_fails_at_most_its_image),
+        cmocka_unit_test(who_waits_is_let_go_when_it_stops),
         cmocka_unit_test(memory_is_counted_before_it_is_taken),
         cmocka_unit_test(a_hundred_at_once_stay_within_bounds),
     };
