@@ -162,7 +162,10 @@ void handle_api_media(void *ctx, const struct http_request *req, struct http_res
             return;
         }
         if (status != OK) { /* the whole image is better than none */
-            log_error("no thumbnail of %s: %s", sticker.filename, err.message);
+            if (status == ERR_TOO_LARGE) /* which is known of it, and was logged once */
+                log_debug("no thumbnail of %s: %s", sticker.filename, err.message);
+            else
+                log_error("no thumbnail of %s: %s", sticker.filename, err.message);
             mime = sticker.mime;
             width = 0;
             lasting = false;
