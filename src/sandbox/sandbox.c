@@ -32,7 +32,7 @@
 #define HEAVY_QUEUE 4u                /* calls that may wait for the heavy worker */
 #define KNOWN       1024u             /* images that are remembered */
 #define LOOK_MS     200               /* how often who waits for a worker looks whether it is time to stop */
-#define RETRY_US    (300 * 1000000ll) /* what took too long by the clock may have met a busy machine */
+#define RETRY_US    (300 * 1000000ll) /* after that, what took too long by the clock may be tried again */
 #define SHA256_HEX  64
 
 struct lane_limits {
@@ -45,7 +45,7 @@ struct lane_limits {
 static const struct lane_limits quick_limits = {
     "quick", SANDBOX_QUICK_MIB, SANDBOX_QUICK_PIXELS_MIB, SANDBOX_QUICK_MS, 10 * SANDBOX_QUICK_MS, 100, "0"};
 static const struct lane_limits heavy_limits = {
-    "heavy", SANDBOX_HEAVY_MIB, SANDBOX_HEAVY_PIXELS_MIB, SANDBOX_HEAVY_MS, 5 * SANDBOX_HEAVY_MS, 1, "10"};
+    "heavy", SANDBOX_HEAVY_MIB, SANDBOX_HEAVY_PIXELS_MIB, SANDBOX_HEAVY_MS, 10 * SANDBOX_HEAVY_MS, 1, "5"};
 
 struct worker {
     bool busy; /* under the mutex; the rest belongs to whoever made it busy */
@@ -67,6 +67,7 @@ struct known {
     char sha256[SHA256_HEX + 1];
     uint32_t op, side; /* of TOO_COMPLEX */
     enum verdict verdict;
+    bool late;        /* the clock was against it, not its own work */
     int64_t until_us; /* monotonic */
     char why[200];
 };
@@ -419,6 +420,7 @@ static void remember(struct sandbox *s, const struct job *job, enum verdict verd
     *k = (struct known){.op = job->op,
                         .side = job->side,
                         .verdict = verdict,
+                        .late = job->late,
                         .until_us = job->late ? os_monotonic_us() + RETRY_US : INT64_MAX};
     memcpy(k->sha256, job->file->sha256, SHA256_HEX + 1);
     memcpy(k->why, job->why, sizeof k->why);
@@ -429,6 +431,8 @@ static void remember(struct sandbox *s, const struct job *job, enum verdict verd
 
 static enum status too_complex(const struct job *job, struct error *err)
 {
+    if (job->late) /* its processor time was not over: the machine is busy */
+        return err_set(err, ERR_UNAVAILABLE, "This image cannot be decoded just now; try again in some minutes.");
     return err_set(err, ERR_TOO_LARGE, "the image is too complex: %s", job->why);
 }
 
@@ -439,8 +443,8 @@ static enum status do_heavy_job(struct sandbox *s, struct job *job, struct error
         return (enum status)job->answer.status;
     case NEEDS_MORE:
         remember(s, job, TOO_COMPLEX);
-        log_warn("image %.16s is too complex: %s", job->file->sha256 ? job->file->sha256 : "(without a hash)",
-                 job->why);
+        log_warn("image %.16s is too complex%s: %s", job->file->sha256 ? job->file->sha256 : "(without a hash)",
+                 job->late ? " for a busy machine" : "", job->why);
         return too_complex(job, err);
     default:
         return ERR_UNAVAILABLE;
@@ -456,8 +460,10 @@ static enum status do_job(struct sandbox *s, struct job *job, struct error *err)
     struct known *k = find_known(s, job);
     enum verdict verdict = k ? k->verdict : UNKNOWN;
     s->stats.known += verdict == TOO_COMPLEX;
-    if (verdict == TOO_COMPLEX)
+    if (verdict == TOO_COMPLEX) {
         memcpy(job->why, k->why, sizeof job->why);
+        job->late = k->late;
+    }
     pthread_mutex_unlock(&s->mutex);
     if (verdict == TOO_COMPLEX)
         return too_complex(job, err);

@@ -47,8 +47,9 @@ struct sandbox_image {
     unsigned wait_ms;   /* how long to wait for a worker that is free */
 };
 
-/* Errors of all of them: those of the function in image.h; TOO_LARGE when decoding takes more memory or time than the
- * heavy worker has; UNAVAILABLE when no worker was free in time, or none can be started: try again later. */
+/* Errors of all of them: those of the function in image.h; TOO_LARGE when decoding takes more memory or
+ * processor time than the heavy worker has; UNAVAILABLE when no worker was free in time, none can be started, or the
+ * machine is too busy: try again later. */
 enum status sandbox_probe(struct sandbox *s, const struct sandbox_image *file, enum image_kind *kind, uint32_t *width,
                           uint32_t *height, struct error *err) MUST_CHECK;
 enum status sandbox_decode(struct sandbox *s, const struct sandbox_image *file, uint32_t svg_side, struct image *out,

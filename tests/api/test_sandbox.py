@@ -102,6 +102,9 @@ class Hostile(UploadTest):
                 self.assertLess(time.monotonic() - began, 4 * SLOW)
             for answer in (s.result() for s in slow):
                 self.assertEqual(answer.status, 400, answer.text)
+        wait_until(
+            lambda: "too complex" in self.upload(("again.svg", slow_svg(0)), script=True).text, 90 * SLOW, "a refusal"
+        )
         began = time.monotonic()
         self.refused("again.svg", slow_svg(0), "too complex")
         self.assertLess(time.monotonic() - began, 2 * SLOW, "what was too complex is not remembered")

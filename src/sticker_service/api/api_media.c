@@ -161,7 +161,7 @@ void handle_api_media(void *ctx, const struct http_request *req, struct http_res
             http_problem_from(res, &err);
             return;
         }
-        if (status != OK) { /* the whole image is better than none */
+        if (status != OK) {              /* the whole image is better than none */
             if (status == ERR_TOO_LARGE) /* which is known of it, and was logged once */
                 log_debug("no thumbnail of %s: %s", sticker.filename, err.message);
             else
