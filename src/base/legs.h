@@ -5,10 +5,10 @@
 
 /* LEG(name, help of the option --name-weight) */
 #define LEG_LIST(LEG)                                                                                                  \
-    LEG(lexical, "Weight of the words in hybrid search")                                                               \
-    LEG(vector, "Weight of the vectors in hybrid search")                                                              \
-    LEG(words, "Weight of the words' meaning in hybrid search")                                                        \
-    LEG(sentence, "Weight of the meaning of whole titles and words in hybrid search")
+    LEG(lexical, "Weight of keyword matches in hybrid search")                                                         \
+    LEG(vector, "Weight of image vectors in hybrid search")                                                            \
+    LEG(words, "Weight of the meanings of single words in hybrid search")                                              \
+    LEG(sentence, "Weight of the meanings of whole titles and keywords in hybrid search")
 
 #define LEG_NUMBER(name, help) LEG_##name,
 enum leg_number { LEG_LIST(LEG_NUMBER) LEG_COUNT };

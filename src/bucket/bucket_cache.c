@@ -92,7 +92,7 @@ static int cache_open_copy(const struct bucket_cache *c, const char *name, uint6
     if (fd < 0)
         return -1;
     if (!read_trailer(fd, name, size, etag)) {
-        log_warn("bucket cache: %s is damaged, it is fetched again", path);
+        log_warn("bucket cache: %s is damaged; downloading it again", path);
         close(fd);
         return -1;
     }
@@ -269,11 +269,11 @@ static enum status fetch_now(struct bucket_cache *c, const char *name, bucket_fe
     const char *have = *fd >= 0 && strcmp(etag, "-") != 0 ? etag : NULL;
     enum status st = cache_renew(c, name, have, fetch, ctx, &same, err);
     if (st == ERR_IO && cache_make_room(c)) {
-        log_warn("bucket cache: half of the copies were removed: %s", err->message);
+        log_warn("bucket cache: removed half of the copies: %s", err->message);
         st = cache_renew(c, name, have, fetch, ctx, &same, err);
     }
     if (*fd >= 0 && (st == ERR_UNAVAILABLE || st == ERR_TIMEOUT || st == ERR_IO)) {
-        log_warn("bucket: the copy of before is used: %s", err->message);
+        log_warn("bucket: using an older copy: %s", err->message);
         return OK;
     }
     if (st == OK && same)

@@ -241,7 +241,7 @@ static enum status one_folder(struct mirror *m, struct error *err)
         if (st == OK)
             st = mirror_replace(m, err);
         if (st == OK)
-            log_info("bucket: %s is here, in %.1f s", name, (double)(os_monotonic_us() - start) / 1e6);
+            log_info("bucket: copied %s in %.1f s", name, (double)(os_monotonic_us() - start) / 1e6);
     }
     buf_free(&old);
     return st;

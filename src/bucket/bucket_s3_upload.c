@@ -136,7 +136,7 @@ static enum status put_parts(struct s3 *s, const char *key, const char *data, si
         struct s3_request r = {.method = "DELETE", .key = key, .query = buf_str(&query), .fd = -1};
         struct error why;
         if (s3_call(s, &r, &a, &why) != OK && why.code != ERR_NOT_FOUND)
-            log_warn("an unfinished upload stays in the bucket: %s", why.message);
+            log_warn("cannot remove an unfinished upload from the bucket: %s", why.message);
     }
     buf_free(&query);
     buf_free(&list);

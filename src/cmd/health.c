@@ -1,4 +1,4 @@
-/* peel health: is a service alive? For container engines, whose images have no curl. */
+/* peel health: whether a service is alive, for container engines, whose images have no curl. */
 #include "cmd/cmd.h"
 #include "cmd/observe.h"
 #include "http/client.h"

@@ -94,10 +94,10 @@ static void import_report(const struct import_list *l, bool complete)
     if (l->updated)
         printf("; %zu of these updated", l->updated);
     if (l->outdated)
-        printf("; %zu of these differ from stickers.csv: --update changes them", l->outdated);
+        printf("; %zu of these differ from stickers.csv (--update changes them)", l->outdated);
     if (l->ignored)
-        printf("; %zu other files left alone", l->ignored);
-    puts(complete ? "" : "; stopped, the same command continues");
+        printf("; %zu other files ignored", l->ignored);
+    puts(complete ? "" : "; stopped, run the same command again to continue");
 }
 
 static enum status find_all(const struct config *cfg, struct import_list *list, struct error *err)

@@ -1,5 +1,5 @@
-/* peel migrate: brings the databases to the version that this program needs. The services do so too when they start;
- * this is for those who want it done, and to have worked, before. */
+/* peel migrate: upgrades the databases to the schema that this program needs. The services do so too when they start;
+ * this is for those who want to see it succeed first. */
 #include "cmd/cmd.h"
 #include "search_store/search_store.h"
 
@@ -45,7 +45,7 @@ int cmd_migrate(const struct config *cfg)
             continue;
         if (databases[i].migrate(cfg, &err) != OK)
             return cmd_failed(&err);
-        printf("The %s database is of this version.\n", databases[i].name);
+        printf("The %s database is up to date.\n", databases[i].name);
         done++;
     }
     return done ? EXIT_OK : cmd_usage("migrate: expected sticker or search, found \"%s\"", only);

@@ -74,7 +74,7 @@ static int model_pull(const struct config *cfg, const char *what)
     cmd_stop_on_signals();
     enum status st = pull_into(cfg, what, models, dir, &err);
     if (st == ERR_CANCELLED) {
-        fprintf(stderr, "peel: stopped; the same command continues\n");
+        fprintf(stderr, "peel: stopped; run the same command again to continue\n");
         return EXIT_FAILED;
     }
     if (st != OK)
@@ -84,12 +84,12 @@ static int model_pull(const struct config *cfg, const char *what)
         sigaction(SIGTERM, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
         if (cmd_bucket_put_model(cfg, models, dir, &err) != OK)
             return cmd_failed(&err);
-        printf("%s is in %s, below models/%s\nSearchService copies it when it starts; ", what,
+        printf("Downloaded %s to %s, models/%s.\nSearchService copies it at its next start; ", what,
                config_string(cfg, "bucket"), dir);
-        printf("`peel model use %s` makes it the default\n", dir);
+        printf("`peel model use %s` makes it the default.\n", dir);
         return EXIT_OK;
     }
-    printf("%s is in %s/%s\n`peel model use %s` makes it the default\n", what, models, dir, dir);
+    printf("Downloaded %s to %s/%s.\n`peel model use %s` makes it the default.\n", what, models, dir, dir);
     return EXIT_OK;
 }
 
@@ -146,11 +146,11 @@ static int model_list(const struct config *cfg)
             continue;
         read_origin(path, origin);
         printf("%-48s %8.1f MB  %s%s\n", name, folder_megabytes(path),
-               found[i].incomplete ? "incomplete: pull it again to continue" : "", origin);
+               found[i].incomplete ? "incomplete; pull it again to continue" : "", origin);
     }
     free(found);
     if (!n)
-        printf("no models in %s; `peel model pull openai/clip-vit-base-patch32` gets one\n", models);
+        printf("There are no models in %s; `peel model pull intfloat/multilingual-e5-small` downloads one.\n", models);
     return EXIT_OK;
 }
 
@@ -218,7 +218,8 @@ static int model_verify(const struct config *cfg, const char *id)
         free(got);
     }
     if (!known)
-        printf("%s: loads and all tensors have their shapes; no golden values are known for it\n", name);
+        printf("%s: loads, and all tensors have the expected shapes; there are no reference values to compare with\n",
+               name);
     model_close(&m);
     return code;
 }
@@ -276,12 +277,12 @@ static int model_use(const struct config *cfg, const char *given)
     if (strcmp(id, STARTER) == 0 && install_starter(cfg, models, &err) != OK)
         return cmd_failed(&err);
     if (!library_has(models, id)) {
-        fprintf(stderr, "peel: there is no model %s in %s; `peel model list` shows what is there\n", id, models);
+        fprintf(stderr, "peel: there is no model %s in %s; `peel model list` lists the installed ones\n", id, models);
         return EXIT_FAILED;
     }
     enum status st = use_by_service(cfg, id, &err);
     if (st == OK) {
-        printf("%s is now the default of the running SearchService\n", id);
+        printf("%s is now the default of the running SearchService.\n", id);
         return EXIT_OK;
     }
     if (st != ERR_UNAVAILABLE)
@@ -305,7 +306,7 @@ static int model_use(const struct config *cfg, const char *given)
     }
     if (st != OK)
         return cmd_failed(&err);
-    printf("%s will be the default when SearchService starts\n", id);
+    printf("%s will be the default when SearchService starts.\n", id);
     return EXIT_OK;
 }
 
@@ -314,15 +315,13 @@ int cmd_model(const struct config *cfg)
     const char *const *args;
     size_t n = config_args(cfg, &args);
     const char *what = n > 1 ? args[1] : NULL;
-    if (strcmp(args[0], "list") == 0 && !what)
+    if (strcmp(args[0], "list") == 0)
         return model_list(cfg);
     if (strcmp(args[0], "info") == 0)
         return model_info(cfg, what);
     if (strcmp(args[0], "verify") == 0)
         return model_verify(cfg, what);
-    if (strcmp(args[0], "pull") == 0 && what)
+    if (strcmp(args[0], "pull") == 0)
         return model_pull(cfg, what);
-    if (strcmp(args[0], "use") == 0 && what)
-        return model_use(cfg, what);
-    return cmd_usage("usage: peel model pull ID|URL, list, info [ID], verify [ID], or use ID");
+    return model_use(cfg, what);
 }

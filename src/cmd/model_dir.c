@@ -28,8 +28,8 @@ static enum status first_model(const char *models, char dir[PATH_MAX], struct er
         st = library_path(models, found[i].folder, "", dir, err);
     else
         st = err_set(err, ERR_NOT_FOUND,
-                     "no model in %.200s; `peel model pull openai/clip-vit-base-patch32` gets one, `peel model use"
-                     " starter` takes the small one that comes with Peel",
+                     "there is no model in %.200s; `peel model pull intfloat/multilingual-e5-small` downloads one,"
+                     " `peel model use starter` uses the small one that comes with Peel",
                      models);
     free(found);
     return st;
@@ -56,8 +56,8 @@ enum status model_find(const struct config *cfg, const char *id, char dir[PATH_M
         return st;
     if (library_path(models, name, "", dir, NULL) == OK && is_folder(dir))
         return OK;
-    return err_set(err, ERR_NOT_FOUND, "there is no model %s in %.200s; `peel model list` shows what is there", name,
-                   models);
+    return err_set(err, ERR_NOT_FOUND, "there is no model %s in %.200s; `peel model list` lists the installed ones",
+                   name, models);
 }
 
 enum status model_open(const struct config *cfg, const char *id, struct model_open *out, struct error *err)

@@ -18,7 +18,7 @@ void observer_close(struct observer *o); /* NULL is fine */
 struct observed {
     json_t *sticker, *search;     /* /readyz of StickerService, /api/status of SearchService; NULL: no answer */
     bool sticker_ready;           /* /readyz said 200 */
-    int64_t stickers, pending;    /* as StickerService says; pending: documents SearchService has still to hear of */
+    int64_t stickers, pending;    /* as StickerService says; pending: changes waiting to be indexed */
     int64_t documents;            /* as SearchService says */
     int64_t images, images_ahead; /* vectors made, and to be made, over all models */
 };

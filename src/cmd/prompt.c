@@ -51,7 +51,7 @@ enum status prompt_password(char *out, size_t cap, struct error *err)
         return read_line(out, cap, err);
     enum status st = prompt_ask("Password: ", out, cap, err);
     if (st == OK)
-        st = prompt_ask("The same again: ", again, cap < sizeof again ? cap : sizeof again, err);
+        st = prompt_ask("Repeat the password: ", again, cap < sizeof again ? cap : sizeof again, err);
     if (st == OK && strcmp(out, again) != 0)
         st = err_set(err, ERR_INVALID, "the two passwords differ");
     explicit_bzero(again, sizeof again);

@@ -176,10 +176,10 @@ static void reap(struct serve *s)
             if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
                 log_warn("%s (process %d) %s", c->command, (int)pid, why);
         } else if (!c->ever_ready && WIFEXITED(status)) {
-            log_error("%s (process %d) %s before it was ever ready; its message is above", c->command, (int)pid, why);
+            log_error("%s (process %d) %s before it was ready; see its message above", c->command, (int)pid, why);
             stop(s, EXIT_FAILED);
         } else {
-            log_warn("%s (process %d) %s; it is started again in %lld ms", c->command, (int)pid, why,
+            log_warn("%s (process %d) %s; restarting it in %lld ms", c->command, (int)pid, why,
                      (long long)(c->restart_us - os_monotonic_us() + 999) / 1000);
         }
     }
@@ -194,7 +194,7 @@ static void take_signals(struct serve *s)
         if (!s->stopping)
             log_info("%s: stopping", strsignal((int)info.ssi_signo));
         else if (os_monotonic_us() - s->stopped_us > CMD_TWICE_US)
-            kill_all(s, "asked to stop twice");
+            kill_all(s, "asked twice to stop");
         stop(s, EXIT_OK);
     }
     reap(s);

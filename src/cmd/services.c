@@ -36,7 +36,7 @@ static void *wait_for_signals(void *arg)
             if (eventfd_write(fd, 1) != 0)
                 log_error("cannot tell the service to stop: %s", strerror(errno));
         } else if (os_monotonic_us() - stopped_us > CMD_TWICE_US) {
-            log_warn("asked to stop twice: ending at once");
+            log_warn("asked twice to stop; exiting at once");
             _exit(EXIT_FAILED);
         }
     }

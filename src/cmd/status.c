@@ -70,8 +70,8 @@ static void print_text(const struct config *cfg, const struct picture *p)
     if (!p->database)
         printf("No sticker database at %s yet.\n", config_string(cfg, "sticker-db"));
     else
-        printf("%lld stickers, %lld queries, %lld changes that SearchService has still to hear of\n",
-               (long long)p->stickers, (long long)p->queries, (long long)p->pending);
+        printf("%lld stickers, %lld queries, %lld changes waiting to be indexed\n", (long long)p->stickers,
+               (long long)p->queries, (long long)p->pending);
     printf("StickerService %s: %s\n", p->sticker_url,
            p->seen.sticker_ready ? "ready"
            : p->seen.sticker     ? "not ready"
@@ -102,10 +102,10 @@ static enum status status_watch(const struct config *cfg, struct observer *o, st
     enum status st = OK;
     while (st == OK && (p->pending > 0 || p->seen.images_ahead > 0)) {
         if (!p->seen.search)
-            st = err_set(err, ERR_UNAVAILABLE, "SearchService does not answer at %s, and %lld changes are pending",
+            st = err_set(err, ERR_UNAVAILABLE, "SearchService does not answer at %s; %lld changes are waiting",
                          p->search_url, (long long)p->pending);
         else if (!p->seen.sticker)
-            st = err_set(err, ERR_UNAVAILABLE, "StickerService does not answer at %s, and %lld changes are pending",
+            st = err_set(err, ERR_UNAVAILABLE, "StickerService does not answer at %s; %lld changes are waiting",
                          p->sticker_url, (long long)p->pending);
         if (st != OK)
             break;

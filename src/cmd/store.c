@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 static bool copy_on_progress(void *ctx, int64_t done, int64_t total)
 {
@@ -20,24 +19,22 @@ int cmd_store(const struct config *cfg)
     struct error err;
     const char *const *args;
     (void)config_args(cfg, &args);
-    if (strcmp(args[0], "copy") != 0)
-        return cmd_usage("store: expected copy, found \"%s\"", args[0]);
     cmd_stop_on_signals();
     progress_start(&bar, "Copying rows", config_bool(cfg, "quiet"));
     enum status st = store_copy(args[1], args[2], copy_on_progress, &bar, &copied, &err);
     progress_clear(&bar);
     if (st == ERR_CANCELLED) {
-        fputs("peel: stopped; the same command goes on from here\n", stderr);
+        fputs("peel: stopped; run the same command again to continue\n", stderr);
         return EXIT_FAILED;
     }
     if (st != OK)
         return cmd_failed(&err);
     int64_t rows = 0;
-    printf("%-16s %12s  SHA-256 of the rows, the same in both\n", "table", "rows");
+    printf("%-16s %12s  SHA-256 of the rows (equal in both)\n", "table", "rows");
     for (size_t i = 0; i < copied.n; i++) {
         printf("%-16s %12" PRId64 "  %.16s\n", copied.tables[i].name, copied.tables[i].rows, copied.tables[i].sha256);
         rows += copied.tables[i].rows;
     }
-    printf("The %s was copied: %" PRId64 " rows.\n", copied.what, rows);
+    printf("Copied the %s: %" PRId64 " rows.\n", copied.what, rows);
     return EXIT_OK;
 }

@@ -13,7 +13,7 @@ static enum status token_create(const struct verb_call *call, struct error *err)
     auth_token_hash(key, hash);
     enum status st = sticker_store_token_add(call->store, call->operand, config_string(call->cfg, "label"), hash, err);
     if (st == OK)
-        printf("Token of \"%s\", shown once: %s\n", call->operand, key);
+        printf("API token for \"%s\" (will not be shown again): %s\n", call->operand, key);
     return st;
 }
 
@@ -43,7 +43,6 @@ static enum status token_revoke(const struct verb_call *call, struct error *err)
 
 int cmd_token(const struct config *cfg)
 {
-    static const struct verb verbs[] = {
-        {"create", "USERNAME", token_create}, {"list", "", token_list}, {"revoke", "ID", token_revoke}};
-    return cmd_verb(cfg, "token", verbs, sizeof verbs / sizeof *verbs);
+    static const struct verb verbs[] = {{"create", token_create}, {"list", token_list}, {"revoke", token_revoke}};
+    return cmd_verb(cfg, verbs);
 }

@@ -103,9 +103,7 @@ static enum status user_delete(const struct verb_call *call, struct error *err)
 
 int cmd_user(const struct config *cfg)
 {
-    static const struct verb verbs[] = {{"create", "USERNAME", user_create},
-                                        {"passwd", "USERNAME", user_passwd},
-                                        {"delete", "USERNAME", user_delete},
-                                        {"list", "", user_list}};
-    return cmd_verb(cfg, "user", verbs, sizeof verbs / sizeof *verbs);
+    static const struct verb verbs[] = {
+        {"create", user_create}, {"passwd", user_passwd}, {"delete", user_delete}, {"list", user_list}};
+    return cmd_verb(cfg, verbs);
 }

@@ -1,4 +1,4 @@
-/* verb.h: commands whose first operand says what to do with the sticker database ("peel user create ann"). */
+/* verb.h: subcommands that work on the sticker database ("peel user create ann"). */
 #ifndef PEEL_CMD_VERB_H
 #define PEEL_CMD_VERB_H
 
@@ -14,12 +14,12 @@ struct verb_call {
 };
 
 struct verb {
-    const char *name;
-    const char *operand; /* what must follow, "USERNAME"; "": nothing may */
+    const char *name; /* as in commands.c */
     enum status (*run)(const struct verb_call *call, struct error *err);
 };
 
-/* Opens the database, runs the verb that the operands name and returns the exit status; `command` is for messages. */
-int cmd_verb(const struct config *cfg, const char *command, const struct verb *verbs, size_t n);
+/* Opens the database, runs the one of `verbs` that the first operand names, which must be among them, and returns the
+ * exit status. */
+int cmd_verb(const struct config *cfg, const struct verb *verbs);
 
 #endif

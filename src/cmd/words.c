@@ -177,13 +177,17 @@ static enum status words_make(const struct config *cfg, const char *to, struct a
 }
 
 /* Says how many words are there; *there: whether there is a lexicon that this program reads. */
-static void say_words(const char *path, const char *more, bool *there, struct error *err)
+static void say_words(const char *path, bool made, bool *there, struct error *err)
 {
     struct lexicon *lexicon;
     *there = lexicon_open(path, &lexicon, err) == OK;
     if (!*there)
         return;
-    printf("%u words are in %s%s\n", lexicon_count(lexicon), path, more);
+    unsigned n = lexicon_count(lexicon);
+    if (made)
+        printf("Wrote %u words to %s. Restart SearchService to use them.\n", n, path);
+    else
+        printf("%s already has %u words.\n", path, n);
     lexicon_close(lexicon);
 }
 
@@ -195,7 +199,7 @@ static enum status words_pull(const struct config *cfg, struct arena *a, struct 
     enum status st = cmd_words_file(cfg, a, &to, err);
     if (st != OK)
         return st;
-    say_words(to, " already", &there, err);
+    say_words(to, false, &there, err);
     if (there)
         return cmd_bucket_put_words(cfg, false, err);
     cmd_stop_on_signals();
@@ -204,7 +208,7 @@ static enum status words_pull(const struct config *cfg, struct arena *a, struct 
         st = words_make(cfg, to, a, b, err);
     lexicon_builder_close(b);
     if (st == OK) {
-        say_words(to, "; SearchService uses them from its next start", &there, err);
+        say_words(to, true, &there, err);
         st = there ? cmd_bucket_put_words(cfg, true, err) : err->code;
     }
     return st;
@@ -212,11 +216,8 @@ static enum status words_pull(const struct config *cfg, struct arena *a, struct 
 
 int cmd_words(const struct config *cfg)
 {
-    const char *const *args;
     struct arena a;
     struct error err;
-    if (config_args(cfg, &args) != 1 || strcmp(args[0], "pull") != 0)
-        return cmd_usage("expected: peel words pull");
     arena_init(&a, 1u << 20);
     enum status st = words_pull(cfg, &a, &err);
     arena_free(&a);

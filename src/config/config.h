@@ -43,8 +43,8 @@ size_t config_args(const struct config *cfg, const char *const **args);
 char **config_environ(const struct config *cfg, const char *command, const char *const *extra,
                       struct arena *a) MUST_CHECK;
 
-/* The options of one command, for a terminal. */
-void config_help(const char *command, struct buf *out);
+/* The options of one command, for a terminal; `only`: NULL, or the names of those that are wanted, "password staff". */
+void config_help(const char *command, const char *only, struct buf *out);
 /* All options, as Markdown tables. */
 void config_markdown(struct buf *out);
 

@@ -82,26 +82,37 @@ static void put_option(struct buf *out, const struct option *o)
         buf_puts(out, "; ");
     put_env(out, o);
     if (o->flags & OPTION_SECRET)
-        buf_printf(out, "; a secret: also --%s-file and _FILE variables", o->name);
+        buf_printf(out, "; secret: also --%s-file and _FILE variables", o->name);
     buf_puts(out, "]\n");
 }
 
-void config_help(const char *command, struct buf *out)
+static bool is_among(const char *name, const char *names)
+{
+    size_t len = strlen(name);
+    for (const char *at = names; (at = strstr(at, name)); at += len)
+        if ((at == names || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+            return true;
+    return false;
+}
+
+void config_help(const char *command, const char *only, struct buf *out)
 {
     const struct option *group = NULL;
     for (size_t i = 0; i < config_options_count; i++) {
         const struct option *o = &config_options[i];
         if (o->type == OPTION_GROUP)
             group = o;
-        if (!option_taken_by(o, command) || (o->flags & OPTION_HIDDEN))
+        if (!option_taken_by(o, command) || (o->flags & OPTION_HIDDEN) ||
+            (only && strcmp(o->name, "data") != 0 && !is_among(o->name, only)))
             continue;
         if (group)
             buf_printf(out, "\n%s:\n", group->name);
         group = NULL;
         put_option(out, o);
     }
-    buf_puts(out, "\nFlags win over environment variables, these over the .env file. A value may also be\n"
-                  "written --name=value.\n");
+    if (!only)
+        buf_puts(out, "\nFlags override environment variables, which override the .env file. A value may also be\n"
+                      "written as --name=value.\n");
 }
 
 static void help_put_row(struct buf *out, const struct option *o)

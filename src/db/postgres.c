@@ -563,7 +563,7 @@ static enum status create_database(struct pg *d, const char *name, struct error 
         !(state && (strcmp(state, "42P04") == 0 || strcmp(state, "23505") == 0)))
         st = failed(&c, made, err);
     if (st == OK)
-        log_info("database %s is new", d->base.name);
+        log_info("created database %s", d->base.name);
     PQclear(made);
     free(sql);
     PQfreemem(quoted);

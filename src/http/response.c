@@ -197,7 +197,7 @@ void http_redirect(struct http_response *res, int status, const char *location)
 struct MHD_Response *http_response_finish(struct http_response *res)
 {
     if (!res->body) {
-        log_error("a handler gave no answer");
+        log_error("a handler did not answer");
         res->fields = NULL;
         http_problem(res, 500, "Something went wrong on our side.");
     }

@@ -165,7 +165,7 @@ static void findings_write(const char *path, const struct findings *f)
                 json_pack("{s:f, s:f}", "text", (double)f->cosines[p].text, "image", (double)f->cosines[p].image));
     char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
     if (text && os_write_file(path, text, strlen(text), &err) != OK)
-        log_debug("model: the probe's findings are not kept: %s", err.message);
+        log_debug("model: cannot save the result of the precision test: %s", err.message);
     free(text);
     json_decref(root);
 }

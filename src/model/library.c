@@ -89,8 +89,8 @@ static bool read_model(const char *models, const char *name, struct library_mode
             : !library_has(models, name))
         return false;
     if (len < 1 || len >= sizeof out->folder || strspn(name, NAME_CHARACTERS) < len) {
-        log_warn("%.1000s/%s is passed over: a model's name has 1 to %d letters, digits, \".\", \"_\" or \"-\"", models,
-                 name, LIBRARY_MAX_ID - 1);
+        log_warn("ignoring %.1000s/%s: a model's name has 1 to %d letters, digits, \".\", \"_\" or \"-\"", models, name,
+                 LIBRARY_MAX_ID - 1);
         return false;
     }
     memcpy(out->folder, name, len);

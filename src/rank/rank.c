@@ -160,7 +160,7 @@ static void ask_leg(struct hybrid *h, enum leg_number leg, struct arena *a)
     if (st != OK) {
         h->hits[leg] = (struct leg_hits){0};
         if (st != ERR_NOT_FOUND && st != ERR_TIMEOUT) /* of what is like a document that this leg does not know */
-            log_warn("a hybrid search goes without its leg \"%s\": %s", legs[leg]->name, h->err.message);
+            log_warn("hybrid search without the leg \"%s\": %s", legs[leg]->name, h->err.message);
         return;
     }
     h->took_part[leg] = true;

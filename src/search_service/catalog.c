@@ -34,7 +34,7 @@ enum status catalog_open(struct search_store *store, const char *lexicon, struct
     worker_rwlock_init(&c->changes);
     enum status st = search_store_generation(store, &c->followed, err); /* before the documents are read */
     if (st == OK && lexicon && *lexicon && meanings_open(lexicon, store, &c->meanings, &why) != OK)
-        log_warn("search knows letters only, not what words mean; \"peel words pull\" helps: %s", why.message);
+        log_warn("no lexicon of words: searching without meanings; `peel words pull` downloads it: %s", why.message);
     if (st != OK) {
         catalog_close(c);
         *out = NULL;
@@ -75,10 +75,11 @@ static void take_in(struct catalog *c, const struct document *doc)
 {
     struct error err;
     if (meanings_put(c->meanings, doc, &err) != OK)
-        log_warn("%s is not found by what its words mean until the next start: %s", doc->filename, err.message);
+        log_warn("%s cannot be found by the meanings of its keywords until the next start: %s", doc->filename,
+                 err.message);
     struct labels *l = atomic_load(&c->labels);
     if (l && labels_put(l, doc->id, doc->pack, doc->rating, doc->animated, &err) != OK)
-        log_warn("%s is not found with a filter until the next start: %s", doc->filename, err.message);
+        log_warn("%s cannot be found with a filter until the next start: %s", doc->filename, err.message);
 }
 
 static void take_out(struct catalog *c, int64_t id)
@@ -106,7 +107,7 @@ static void tell_stale(struct catalog *c, const struct document *doc)
     change.doc.words_sha256 = words_sha256; /* as the store has it */
     arena_init(&a, PAGE_BYTES);
     if (c->listener && c->listener->followed(c->ctx, &change, 1, &a, &err) != OK)
-        log_warn("%s is found by what it was for a moment longer: %s", doc->filename, err.message);
+        log_warn("%s is found by its old keywords for a moment: %s", doc->filename, err.message);
     arena_free(&a);
 }
 
@@ -219,9 +220,9 @@ static void run_follower(struct worker *w, void *arg)
         if (st == OK)
             st = c->listener->tick(c->ctx, &err);
         if (st != OK && follows)
-            log_warn("changes of other services are not followed for now: %s", err.message);
+            log_warn("cannot follow the changes of other SearchServices at the moment: %s", err.message);
         if (st == OK && !follows)
-            log_info("changes of other services are followed again");
+            log_info("following the changes of other SearchServices again");
         follows = st == OK;
     }
 }

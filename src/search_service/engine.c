@@ -32,7 +32,7 @@ static void add_model(struct engine *e, const struct library_model *files)
     size_t known = atomic_load(&e->n_models);
     struct engine_model *m = known < ENGINE_MAX_MODELS ? calloc(1, sizeof *m) : NULL;
     if (!m) {
-        log_warn("%s/%s is passed over: there are %zu models already", e->cfg.models_dir, files->folder, known);
+        log_warn("ignoring %s/%s: there are already %zu models", e->cfg.models_dir, files->folder, known);
         return;
     }
     m->files = *files;
@@ -111,7 +111,7 @@ static bool fill_all(struct engine *e)
             st = engine_fill_phrases(e, m, &phrases, &err);
         int64_t us = os_monotonic_us() - start;
         if (st != OK && st != ERR_CANCELLED) {
-            log_error("model %s: encoding: %s", m->files.id, err.message);
+            log_error("model %s: encoding failed: %s", m->files.id, err.message);
             engine_set_error(e, m, err.message);
         }
         pthread_mutex_lock(&e->mutex);
@@ -186,7 +186,7 @@ static void choose_default(struct engine *e, enum leg_number leg)
     struct error err;
     arena_init(&a, 8192);
     if (search_store_setting_get(e->cfg.store, search_service_model_setting(leg, key), &a, &remembered, &err) != OK)
-        log_warn("the remembered default model is not known: %s", err.message);
+        log_warn("cannot read which model is the default: %s", err.message);
     snprintf(e->settings[leg], sizeof e->settings[leg], "%s", remembered);
     struct engine_model *asked = e->cfg.model && *e->cfg.model ? engine_find(e, e->cfg.model) : NULL;
     struct engine_model *known = engine_find(e, remembered);
@@ -205,8 +205,9 @@ static void choose_at_start(struct engine *e)
     if (e->cfg.model && *e->cfg.model && !engine_find(e, e->cfg.model))
         log_warn("model %s is not in %s", e->cfg.model, folder);
     if (!atomic_load(&e->n_models))
-        log_warn("no model in %s: searching by words only; \"peel model pull intfloat/multilingual-e5-small\" fixes it",
-                 folder);
+        log_warn(
+            "no model in %s: searching without one; `peel model pull intfloat/multilingual-e5-small` downloads one",
+            folder);
 }
 
 void engine_close(struct engine *e)

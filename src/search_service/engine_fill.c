@@ -213,7 +213,7 @@ static enum status commit(struct engine *e, struct engine_model *m, struct batch
             phrases_remove(phrases, p->doc->id); /* what it is now comes as new work */
         if (p->fate != FAILED)
             continue;
-        log_warn("model %s: %s has no vector: %s", m->files.id, p->doc->filename, p->err.message);
+        log_warn("model %s: cannot encode %s: %s", m->files.id, p->doc->filename, p->err.message);
         st = search_store_vector_failed(e->cfg.store, m->files.id, p->doc->id, p->err.message, err);
     }
     catalog_unlock(e->cfg.catalog);

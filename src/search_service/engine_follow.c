@@ -114,7 +114,7 @@ static enum status follow_defaults(struct engine *e, struct error *err)
             atomic_store(&e->defaults[leg], m);
             atomic_store(&e->chosen[leg], true);
         } else
-            log_warn("model %s, the default now, is not here", id);
+            log_warn("model %s is now the default, but is not installed here", id);
     }
     arena_free(&a);
     return st;

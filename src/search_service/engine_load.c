@@ -32,7 +32,7 @@ static enum status forget_foreign_vectors(struct engine *e, const struct engine_
     enum status st = search_store_setting_get(e->cfg.store, key, &a, &before, err);
     if (st == OK && strcmp(before, now) != 0) {
         if (*before) {
-            log_warn("model %s: its files are others than before; everything is encoded anew", m->files.id);
+            log_warn("model %s: its files have changed; encoding everything again", m->files.id);
             st = search_store_vectors_drop(e->cfg.store, m->files.id, err);
         }
         if (st == OK)
@@ -58,7 +58,7 @@ static bool load_snapshot(struct engine *e, struct engine_model *m, size_t dim)
     enum status st = vectors_exact_load(path, m->files.id, dim, generation, &loaded, &err);
     if (st != OK) {
         if (st != ERR_NOT_FOUND)
-            log_info("model %s: the vectors are read from the database: %s", m->files.id, err.message);
+            log_info("model %s: reading the vectors from the database: %s", m->files.id, err.message);
         return false;
     }
     catalog_lock(e->cfg.catalog);
@@ -123,7 +123,7 @@ static enum status load_vectors(struct engine *e, struct engine_model *m, struct
     enum status st = open_vectors(e, m, err);
     if (st != ERR_CORRUPT)
         return st;
-    log_warn("model %s: %s; everything is encoded anew", m->files.id, err->message);
+    log_warn("model %s: %s; encoding everything again", m->files.id, err->message);
     st = engine_forget_vectors(e, m->files.id, err);
     return st == OK && !atomic_load(&m->vectors) ? open_vectors(e, m, err) : st;
 }
@@ -151,7 +151,7 @@ void engine_load(struct engine *e, struct engine_model *m)
         st = engine_load_phrases(e, m, &err);
     if (st != OK) {
         if (st != ERR_CANCELLED)
-            log_error("model %s does not load: %s", m->files.id, err.message);
+            log_error("cannot load model %s: %s", m->files.id, err.message);
         engine_set_error(e, m, err.message);
         catalog_lock(e->cfg.catalog); /* half of the vectors must not be taken for all of them */
         vectors_close(atomic_exchange(&m->vectors, NULL));
@@ -161,7 +161,7 @@ void engine_load(struct engine *e, struct engine_model *m)
         return;
     }
     atomic_store(&m->state, ENGINE_READY);
-    log_info("model %s: ready in %.1f s (%s, %zu numbers a vector), %zu documents indexed in %.1f s", m->files.id,
+    log_info("model %s: ready in %.1f s (%s, %zu dimensions), %zu documents indexed in %.1f s", m->files.id,
              (double)(loaded - start) / 1e6, encoder_precision(m->encoder), encoder_dim(m->encoder),
              vectors_count(atomic_load(&m->vectors)), (double)(os_monotonic_us() - loaded) / 1e6);
 }
@@ -224,5 +224,5 @@ void engine_save(struct engine *e, struct engine_model *m, bool now)
     if (st == OK)
         m->saved_generation = generation;
     else
-        log_warn("model %s: no snapshot: %s", m->files.id, err.message);
+        log_warn("model %s: cannot write the snapshot: %s", m->files.id, err.message);
 }

@@ -104,7 +104,7 @@ void handle_document_delete(void *ctx, const struct http_request *req, struct ht
     if (st == OK && s->bucket) {
         snprintf(key, sizeof key, "index/%s", req->path_param);
         if (bucket_delete(s->bucket, key, &err) != OK)
-            log_warn("%s stays in the bucket: %s", key, err.message);
+            log_warn("cannot delete %s from the bucket: %s", key, err.message);
     }
     if (st == OK || st == ERR_NOT_FOUND)
         http_body_static(res, 204, "application/json", "", 0);

@@ -89,10 +89,10 @@ void handle_readyz(void *ctx, const struct http_request *req, struct http_respon
             json_put_string(&out, status.error);
         }
         if (state != ENGINE_READY)
-            buf_puts(&out, ",\"message\":\"searching by words only until the model is loaded\"");
+            buf_puts(&out, ",\"message\":\"searching without the model until it is loaded\"");
     } else {
-        buf_puts(&out, "\"status\":\"none\",\"message\":\"no model is installed: searching by words only; "
-                       "peel model pull intfloat/multilingual-e5-small gets one\"");
+        buf_puts(&out, "\"status\":\"none\",\"message\":\"no model is installed; "
+                       "peel model pull intfloat/multilingual-e5-small downloads one\"");
     }
     buf_puts(&out, "}}}");
     answer_json(res, database && !draining ? 200 : 503, &out);

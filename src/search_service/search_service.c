@@ -29,7 +29,7 @@ static void mirror_bucket(struct search_service *s)
     if (st == OK && s->cfg.words_dir)
         st = bucket_mirror(s->bucket, "words", s->cfg.words_dir, service_stopped, s, &err);
     if (st != OK && st != ERR_CANCELLED)
-        log_error("models and words in the bucket may be newer than the copies here: %s", err.message);
+        log_error("cannot update the local copies of models and words in the bucket: %s", err.message);
 }
 
 const char *search_service_model_setting(enum leg_number leg, char out[64])

@@ -163,7 +163,8 @@ static void tell_degraded(struct sticker_service *s, enum degraded_reason reason
     uint64_t count = atomic_fetch_add(&s->degraded[reason], 1) + 1;
     int64_t now = os_monotonic_us(), logged = atomic_load(&s->degraded_logged_us);
     if (now - logged >= 1000000 && atomic_compare_exchange_strong(&s->degraded_logged_us, &logged, now))
-        log_warn("answering from own words (%llu times so far for this reason): %s", (unsigned long long)count, why);
+        log_warn("SearchService failed, answering from keyword search (%llu times so far for this reason): %s",
+                 (unsigned long long)count, why);
 }
 
 /* What SearchService says about the whole search, copied into the arena. */
@@ -206,7 +207,7 @@ enum status find_stickers(struct sticker_service *s, const struct http_request *
     *out = (struct find_answer){0};
     enum status status = find_by_peer(s, req, query, &found, err);
     if (status != OK && query->like) {
-        log_debug("nothing like %s: %s", query->like, err->message);
+        log_debug("no stickers similar to %s: %s", query->like, err->message);
         return OK;
     }
     out->degraded = status != OK;

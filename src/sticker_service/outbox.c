@@ -176,7 +176,7 @@ static bool outbox_settle(struct outbox *o, struct delivery *d, size_t n, struct
             int64_t wait_us = REFUSED_RETRY_US * (item->attempts + 1);
             wait_us = wait_us < REFUSED_MAX_US ? wait_us : REFUSED_MAX_US;
             retry_us = os_now_us() + wait_us;
-            log_warn("%s is not indexed, next try in %lld s: %s", item->filename, (long long)(wait_us / 1000000),
+            log_warn("cannot index %s, next try in %lld s: %s", item->filename, (long long)(wait_us / 1000000),
                      d->errors[i].message);
         } else {
             reached = false;
@@ -186,7 +186,7 @@ static bool outbox_settle(struct outbox *o, struct delivery *d, size_t n, struct
         remember_error(o, d->errors[i].message);
         struct error store_err;
         if (sticker_store_outbox_failed(o->store, item->seq, d->errors[i].message, retry_us, &store_err) != OK)
-            log_error("cannot note a failure in the outbox: %s", store_err.message);
+            log_error("cannot record a failure in the outbox: %s", store_err.message);
     }
     atomic_fetch_add(&o->delivered, n_done);
     if (n_done && sticker_store_outbox_done(o->store, done, n_done, err) != OK)
@@ -216,7 +216,7 @@ static void give_turn_back(struct outbox *o)
         return;
     o->holds = false;
     if (sticker_store_outbox_turn(o->store, o->holder, 0, &our_turn, &err) != OK)
-        log_warn("the turn to deliver is not given back, and ends by itself: %s", err.message);
+        log_warn("cannot hand over the outbox to another StickerService early: %s", err.message);
 }
 
 /* Sends one batch; *n: how many were waiting (BATCH = perhaps more). */
@@ -258,13 +258,13 @@ static void deliver_until_stopped(struct worker *w, void *arg)
         uint64_t delivered = atomic_load(&o->delivered);
         if (status != OK) {
             if (!backoff)
-                log_warn("documents wait in the outbox: %s", err.message);
+                log_warn("cannot send documents to SearchService, they wait in the outbox: %s", err.message);
             remember_error(o, err.message);
             backoff = !backoff ? BACKOFF_MIN_MS : backoff < BACKOFF_MAX_MS ? 2 * backoff : BACKOFF_MAX_MS;
         } else {
             backoff = 0;
             if (n < BATCH && delivered > logged) {
-                log_info("SearchService has accepted %llu documents", (unsigned long long)(delivered - logged));
+                log_info("SearchService accepted %llu documents", (unsigned long long)(delivered - logged));
                 logged = delivered;
             }
         }
@@ -273,7 +273,7 @@ static void deliver_until_stopped(struct worker *w, void *arg)
     }
     give_turn_back(o);
     if (!d)
-        log_error("no memory for the outbox: documents are not sent");
+        log_error("no memory for the outbox; documents will not be sent");
     free(d);
     arena_free(&arena);
 }

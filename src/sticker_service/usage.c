@@ -98,11 +98,11 @@ void usage_count(struct usage *u, const char *query, enum usage_outcome outcome)
         return;
     struct error err;
     if (sticker_store_query_ensure(u->store, query, &err) != OK)
-        log_error("a new query is not stored yet: %s", err.message);
+        log_error("cannot store a new query yet: %s", err.message);
     if (usage_add(u, &one))
         return;
     if (sticker_store_usage_add(u->store, &one, 1, &err) != OK)
-        log_error("one search is not counted: %s", err.message);
+        log_error("cannot count a search: %s", err.message);
 }
 
 /* All entries of all shards as one list. */
@@ -154,7 +154,7 @@ enum status usage_flush(struct usage *u, struct error *err)
     }
     pthread_rwlock_unlock(&u->flushing);
     if (lost)
-        log_error("%lld searches are not counted: the store does not take them and memory for them is full",
+        log_error("lost the counts of %lld searches: the database does not accept them and memory for them is full",
                   (long long)lost);
     free(rows);
     return status;
@@ -193,7 +193,7 @@ static void flush_logged(struct usage *u)
 {
     struct error err;
     if (usage_flush(u, &err) != OK)
-        log_error("usage counts wait for the next try: %s", err.message);
+        log_error("cannot write search counts yet: %s", err.message);
 }
 
 static void flush_regularly(struct worker *w, void *arg)

@@ -118,7 +118,7 @@ class Sessions(SessionTest):
             rf"a login failed, from {guesser.address}\b",
             rf"admin\W+logged in from {self.admin.address}\b",
             rf"admin\W+exports the queries from {self.admin.address}\b",
-            r'feedback is exported with a token of "admin" from 198\.51\.100\.7\b',
+            r'"admin" exports the feedback with a token from 198\.51\.100\.7\b',
             rf"admin\W+logged out from {self.admin.address}\b",
         ):
             self.assertRegex(log, line)

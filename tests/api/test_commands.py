@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import tempfile
 import unittest
@@ -55,8 +56,44 @@ class Help(Folder):
             self.assertIn("--log-level", page.stdout)
             self.assertEqual(peel(name, "--help").stdout, page.stdout)
 
+    def test_subcommands_have_a_page_of_their_own(self):
+        for name in ("model", "store", "token", "user", "words"):
+            listed = re.search(r"(?ms)^Subcommands:\n(.*?)\n\n", peel("help", name).stdout)[1]
+            for subcommand in re.findall(r"(?m)^  ([a-z]+) ", listed):
+                page = peel("help", name, subcommand).stdout
+                self.assertIn(f"usage: peel {name} {subcommand}", page)
+                self.assertIn(f"    peel {name} {subcommand}", page)  # an example
+                self.assertIn("--data DIR", page)
+                for args in ((name, subcommand, "--help"), (name, "--quiet", subcommand, "-h")):
+                    self.assertEqual(peel(*args).stdout, page)
+        self.assertIn("--staff", peel("help", "user", "create").stdout)
+        self.assertNotIn("--staff", peel("help", "user", "list").stdout)
+
+    def test_texts_begin_with_a_verb_and_show_examples(self):
+        verbs = set("Check Compare Copy Count Create Delete Download Export Import List Make Manage Measure Move Print Revoke Run "
+                    "Send Show Upgrade Change".split())
+        for name, summary in re.findall(r"(?m)^  ([a-z-]+) +(.*)", peel("help").stdout):
+            self.assertIn(re.match(r"\w+", summary)[0], verbs, name)
+            self.assertIn("\nExamples:\n  ", peel("help", name).stdout)
+            for subcommand in re.findall(r"(?m)^\| `peel " + name + r" ([a-z]+)[^|]*\| (\w+)", peel("help", "--markdown").stdout):
+                self.assertIn(subcommand[1], verbs, subcommand)
+
+    def test_examples_are_valid_calls(self):
+        """All options and operands of the examples are known: nothing is run, as --help comes last."""
+        for name in re.findall(r"(?m)^  ([a-z-]+) ", peel("help").stdout):
+            for example in re.findall(r"(?m)^    peel (.*)", peel("help", name).stdout):
+                words = [word for word in shlex.split(example) if not word.startswith(">")]
+                flags = [word.partition("=")[0] for word in words if word.startswith("--")]
+                page = peel(*words, "--help")
+                self.assertEqual(page.returncode, 0, example)
+                whole = peel("help", words[0]).stdout
+                for flag in flags:
+                    self.assertIn(f"  {flag.removesuffix('-file')} ", whole, example)
+
     def test_version(self):
         self.assertRegex(peel("--version").stdout, r"^peel \d+\.\d+\.\d+\n$")
+        self.assertEqual(peel("version").stdout, peel("--version").stdout)
+        self.assertEqual("peel " + json.loads(peel("version", "--json").stdout)["version"] + "\n", peel("version").stdout)
 
     def test_full_standard_output_is_a_failure(self):
         with open("/dev/full", "w") as full:
@@ -76,6 +113,11 @@ class Options(Folder):
             (["user"], "usage: peel user"),
             (["user", "create"], "usage: peel user create USERNAME"),
             (["user", "list", "bob"], "usage: peel user list"),
+            (["help", "user", "promote"], "`peel help user`"),
+            (["model"], "pull, list, info, verify or use"),
+            (["model", "use"], "usage: peel model use ID"),
+            (["store", "copy", "a"], "usage: peel store copy FROM TO"),
+            (["words", "push"], "expected pull"),
             (["user", "promote", "bob"], "expected create, passwd, delete or list"),
             (["token", "create"], "usage: peel token create USERNAME"),
             (["token", "steal"], "expected create, list or revoke"),
@@ -207,7 +249,7 @@ class Status(unittest.TestCase):
         where = ("--port", str(system.port), "--search-url", f"http://127.0.0.1:{system.search_port}")
         request(system.port, "GET", "/api/search/?query=cat")
         text = system.run("status", *where).stdout
-        self.assertIn("0 stickers, 1 queries, 0 changes", text)
+        self.assertIn("0 stickers, 1 queries, 0 changes waiting to be indexed", text)
         self.assertIn(f"StickerService http://127.0.0.1:{system.port}: ready", text)
         self.assertIn("0 documents, algorithm lexical", text)
         seen = json.loads(system.run("status", "--json", *where).stdout)

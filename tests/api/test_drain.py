@@ -101,7 +101,7 @@ class Drain(ServiceTest):
         self.assertIsNone(sticker.child.poll())
         sticker.child.send_signal(signal.SIGINT)
         self.assertEqual(sticker.child.wait(5 * SLOW), 1)
-        self.assertIn("asked to stop twice", sticker.log())
+        self.assertIn("asked twice to stop", sticker.log())
         self.system.processes.remove(sticker)  # its status was looked at
 
     def test_nobody_who_connects_is_dropped(self):

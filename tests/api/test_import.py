@@ -146,7 +146,7 @@ class Typed(Base):
             process.send_signal(number)
             out, _ = process.communicate(timeout=20 * SLOW)
             self.assertEqual(process.returncode, 1, out)
-            self.assertIn("stopped, the same command continues", out)
+            self.assertIn("stopped, run the same command again to continue", out)
             self.assertEqual(self.rows("select count(*) from stickers")[0][0], len(list(media.iterdir())))
         done = self.peel(pictures)
         self.assertEqual(done.returncode, 0, done.stderr)

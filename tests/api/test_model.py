@@ -147,7 +147,7 @@ class Pull(unittest.TestCase):
         self.assertEqual(len(self.hub.seen), asked)
         info = json.loads(self.system.run("model", "info", "org/small").stdout)
         self.assertIn(info["precision"], ("fp32", "bf16", "int8"))
-        self.assertIn("no golden values", self.system.run("model", "verify").stdout)
+        self.assertIn("no reference values", self.system.run("model", "verify").stdout)
         ids = json.loads(self.system.run("tokenize", "--model", "org/small", "cat").stdout)
         self.assertEqual(ids, [598, ord("c"), ord("a"), 256 + ord("t"), 599])
         vector = json.loads(self.system.run("embed", "--model", str(got), "--text", "cat").stdout)

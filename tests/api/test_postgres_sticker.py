@@ -38,8 +38,8 @@ class StickersOnPostgres(PostgresTest):
                 return done.returncode, done.stdout or done.stderr
 
             for _ in range(2):
-                self.assertEqual(peel("migrate"), (0, "The sticker database is of this version.\nThe search database is of this version.\n"))
-            self.assertEqual(peel("status")[1].splitlines()[0], "0 stickers, 0 queries, 0 changes that SearchService has still to hear of")
+                self.assertEqual(peel("migrate"), (0, "The sticker database is up to date.\nThe search database is up to date.\n"))
+            self.assertEqual(peel("status")[1].splitlines()[0], "0 stickers, 0 queries, 0 changes waiting to be indexed")
             self.assertEqual([f.name for f in pathlib.Path(folder, "data").iterdir()], [], "no file was made instead")
             code, said = peel("migrate", "search", SEARCH_DB_NAME="odd STICKER/@?&")
             self.assertEqual(code, 1, "the other service's database is refused")

@@ -132,7 +132,7 @@ class Fake(ServiceTest):
         for status in (400, 404, 500, 503):
             self.answers({"results": [hit]}, status)
             self.assert_degraded(self.search("cat"))
-        self.assertIn("answering from own words", self.system.sticker.log())
+        self.assertIn("answering from keyword search", self.system.sticker.log())
 
     def test_degraded_answers_count_as_usage(self):
         self.answers(b"rubbish")

@@ -352,12 +352,19 @@ static void test_help(void **state)
     (void)state;
     struct buf out;
     buf_init(&out, 1 << 20);
-    config_help("serve", &out);
+    config_help("serve", NULL, &out);
     assert_non_null(strstr(buf_str(&out), "--port N"));
     assert_non_null(strstr(buf_str(&out), "default 8000; 0 to 65535; PEEL_PORT"));
-    assert_non_null(strstr(buf_str(&out), "PEEL_ADMIN_TOKEN, ADMIN_TOKEN; a secret"));
+    assert_non_null(strstr(buf_str(&out), "PEEL_ADMIN_TOKEN, ADMIN_TOKEN; secret"));
     assert_null(strstr(buf_str(&out), "listen-fd"));
     assert_null(strstr(buf_str(&out), "--digit"));
+    buf_reset(&out);
+    config_help("user", "password staff", &out);
+    assert_non_null(strstr(buf_str(&out), "--data DIR"));
+    assert_non_null(strstr(buf_str(&out), "--password PASSWORD"));
+    assert_non_null(strstr(buf_str(&out), "--staff"));
+    assert_null(strstr(buf_str(&out), "--superuser"));
+    assert_null(strstr(buf_str(&out), "--sticker-db-password")); /* ends like one that is wanted */
     buf_free(&out);
 }
 

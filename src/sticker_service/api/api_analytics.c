@@ -61,7 +61,7 @@ static ssize_t export_next(void *state, char *out, size_t cap)
     struct error err;
     ssize_t n = feedback_export_read(state, out, cap, &err);
     if (n < 0)
-        log_error("an export was cut off: %s", err.message);
+        log_error("an export was interrupted: %s", err.message);
     return n;
 }
 
@@ -107,7 +107,7 @@ out:
         http_problem_from(res, &err);
         return;
     }
-    log_info("the feedback is exported with a token of \"%s\" from %s", user.username, req->client);
+    log_info("\"%s\" exports the feedback with a token from %s", user.username, req->client);
     char when[28], disposition[96];
     os_format_time(os_now_us(), when);
     snprintf(disposition, sizeof disposition, "attachment; filename=\"peel-feedback-%.10s.%s\"", when,

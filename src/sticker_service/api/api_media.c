@@ -165,7 +165,7 @@ void handle_api_media(void *ctx, const struct http_request *req, struct http_res
             if (status == ERR_TOO_LARGE) /* which is known of it, and was logged once */
                 log_debug("no thumbnail of %s: %s", sticker.filename, err.message);
             else
-                log_error("no thumbnail of %s: %s", sticker.filename, err.message);
+                log_error("cannot make a thumbnail of %s: %s", sticker.filename, err.message);
             mime = sticker.mime;
             width = 0;
             lasting = false;

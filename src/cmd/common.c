@@ -1,0 +1,186 @@
+/* What the subcommands have in common: errors, signals, logging, and the sticker database. */
+#include "base/log.h"
+#include "base/os.h"
+#include "base/secret.h"
+#include "cmd/cmd.h"
+#include "web/html.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int cmd_failed(const struct error *err)
+{
+    fprintf(stderr, "peel: %s\n", err->message);
+    return EXIT_FAILED;
+}
+
+int cmd_usage(const char *fmt, ...)
+{
+    va_list args;
+    fputs("peel: ", stderr);
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return EXIT_USAGE;
+}
+
+int cmd_print_json(json_t *json)
+{
+    struct error err;
+    char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    json_decref(json);
+    if (!text) {
+        err_no_memory(&err, "the result");
+        return cmd_failed(&err);
+    }
+    puts(text);
+    free(text);
+    return EXIT_OK;
+}
+
+static volatile sig_atomic_t stopped;
+
+static void common_on_signal(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
+void cmd_stop_on_signals(void)
+{
+    struct sigaction sa = {.sa_handler = common_on_signal};
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+}
+
+bool cmd_stopped(void)
+{
+    return stopped;
+}
+
+void cmd_log_setup(const struct config *cfg, const char *service)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    const char *level = config_string(cfg, "log-level");
+    enum log_level least = LOG_INFO;
+    for (unsigned i = 0; i < sizeof levels / sizeof *levels; i++)
+        if (strcmp(level, levels[i]) == 0)
+            least = (enum log_level)i;
+    log_setup(least, strcmp(config_string(cfg, "log-format"), "json") == 0 ? LOG_JSON : LOG_TEXT, service);
+}
+
+enum status cmd_make_data(const struct config *cfg, struct error *err)
+{
+    const char *data = config_string(cfg, "data");
+    struct stat sb;
+    bool fresh = stat(data, &sb) != 0;
+    enum status st = os_mkdirs(data, err);
+    if (st == OK && fresh && chmod(data, 0750) != 0) /* password hashes will be in it */
+        st = err_errno(err, "cannot set the mode of %s", data);
+    return st;
+}
+
+#define SEARCH_TOKEN_LEN 48u /* 240 random bits */
+
+static enum status make_search_token(const char *path, struct error *err)
+{
+    char text[SEARCH_TOKEN_LEN + 1], tmp[PATH_MAX];
+    int fd;
+    enum status st = os_open_beside(path, ".search.token-", tmp, &fd, err);
+    if (st != OK)
+        return st;
+    secret_random_text(text, SEARCH_TOKEN_LEN);
+    st = os_write_all(fd, tmp, text, SEARCH_TOKEN_LEN, err);
+    close(fd);
+    if (st == OK && rename(tmp, path) != 0)
+        st = err_errno(err, "cannot rename %s to %s", tmp, path);
+    if (st != OK)
+        unlink(tmp);
+    return st;
+}
+
+enum status cmd_search_token(const struct config *cfg, bool make, struct arena *a, const char **token,
+                             struct error *err)
+{
+    *token = NULL;
+    if (config_is_set(cfg, "search-token")) {
+        *token = config_string(cfg, "search-token");
+        return OK;
+    }
+    const char *path = arena_printf(a, "%s/search.token", config_string(cfg, "data"));
+    char *text = arena_alloc(a, SEARCH_TOKEN_LEN + 2);
+    if (!path || !text)
+        return err_no_memory(err, "the token of SearchService");
+    if (make && access(path, F_OK) != 0) {
+        enum status st = make_search_token(path, err);
+        if (st != OK)
+            return st;
+    }
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return errno == ENOENT ? OK : err_errno(err, "cannot read %s", path);
+    size_t n = fread(text, 1, SEARCH_TOKEN_LEN + 1, f);
+    fclose(f);
+    text[n] = '\0';
+    text[strcspn(text, "\r\n")] = '\0';
+    if (strlen(text) != SEARCH_TOKEN_LEN)
+        return err_set(err, ERR_INVALID,
+                       "%s: expected a token of %u characters; remove the file to have a new one made", path,
+                       SEARCH_TOKEN_LEN);
+    *token = text;
+    return OK;
+}
+
+enum status cmd_database(const struct config *cfg, const char *which, struct arena *a, const char **url,
+                         struct error *err)
+{
+    static const char *const parts[] = {"user", "password", "host", "name", "port", "sslmode"};
+    enum { USER, PASSWORD, HOST, NAME, PORT, SSLMODE, PARTS };
+    char option[PARTS][32], database[16];
+    struct buf out;
+    snprintf(database, sizeof database, "%s-db", which);
+    for (size_t i = 0; i < PARTS; i++)
+        snprintf(option[i], sizeof option[i], "%s-%s", database, parts[i]);
+    if (config_is_set(cfg, database) || !config_is_set(cfg, option[HOST])) {
+        *url = config_string(cfg, database);
+        return OK;
+    }
+    buf_init(&out, 16u << 10);
+    buf_puts(&out, "postgresql://");
+    html_url_part(&out, config_string(cfg, option[USER]));
+    if (config_is_set(cfg, option[PASSWORD])) {
+        buf_puts(&out, ":");
+        html_url_part(&out, config_string(cfg, option[PASSWORD]));
+    }
+    buf_puts(&out, "@");
+    html_url_part(&out, config_string(cfg, option[HOST])); /* also an IPv6 address, or a socket's folder */
+    buf_printf(&out, ":%lld/", (long long)config_int(cfg, option[PORT]));
+    html_url_part(&out, config_string(cfg, option[NAME]));
+    buf_printf(&out, "?sslmode=%s", config_string(cfg, option[SSLMODE]));
+    *url = out.failed ? NULL : arena_strdup(a, buf_str(&out));
+    buf_free(&out);
+    return *url ? OK : err_no_memory(err, "a database's address");
+}
+
+enum status cmd_open_stickers(const struct config *cfg, unsigned connections, struct sticker_store **out,
+                              struct error *err)
+{
+    struct arena a;
+    const char *url;
+    *out = NULL;
+    arena_init(&a, 1u << 16);
+    enum status st = cmd_make_data(cfg, err);
+    if (st == OK)
+        st = cmd_database(cfg, "sticker", &a, &url, err);
+    if (st == OK)
+        st = sticker_store_open(url, connections, out, err);
+    arena_free(&a);
+    return st;
+}
