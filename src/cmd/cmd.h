@@ -75,9 +75,8 @@ int cmd_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* From now on SIGINT and SIGTERM only set what cmd_stopped tells, for commands that end at a place of their own. */
 void cmd_stop_on_signals(void);
 bool cmd_stopped(void);
-/* Prints a result as indented JSON on standard output and drops it. NULL: there was no memory for it. Returns the exit
- * status. */
-int cmd_print_json(json_t *json);
+/* Prints a result as indented JSON on standard output and drops it. `json` NULL: there was no memory for it. */
+enum status cmd_print_json(json_t *json, struct error *err) MUST_CHECK;
 /* The help page of a command, or of one of its subcommands (NULL: of all). */
 void cmd_print_help(const struct command *command, const struct subcommand *subcommand, struct buf *out);
 /* Where a service's database is, by `--sticker-db` ("sticker") or `--search-db` ("search"), or else by the options for

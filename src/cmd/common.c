@@ -31,18 +31,15 @@ int cmd_usage(const char *fmt, ...)
     return EXIT_USAGE;
 }
 
-int cmd_print_json(json_t *json)
+enum status cmd_print_json(json_t *json, struct error *err)
 {
-    struct error err;
     char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
     json_decref(json);
-    if (!text) {
-        err_no_memory(&err, "the result");
-        return cmd_failed(&err);
-    }
+    if (!text)
+        return err_no_memory(err, "the result");
     puts(text);
     free(text);
-    return EXIT_OK;
+    return OK;
 }
 
 static volatile sig_atomic_t stopped;

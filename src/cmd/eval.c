@@ -260,10 +260,8 @@ static enum status print_all(struct evaluation *e, bool as_json, struct error *e
             else if (st == OK)
                 print_row(e, &groups[g], r, &s);
         }
-    char *text = st == OK && as_json ? json_dumps(rows, JSON_INDENT(2)) : NULL;
-    if (text)
-        puts(text);
-    free(text);
+    if (st == OK && as_json)
+        return cmd_print_json(rows, err);
     json_decref(rows);
     return st;
 }

@@ -21,7 +21,7 @@ int cmd_export(const struct config *cfg)
     enum export_format format;
     int64_t since_us = 0;
     const char *since = config_string(cfg, "since");
-    if (export_format_parse(config_string(cfg, "format"), &format, &err) != OK)
+    if (export_format_parse(config_bool(cfg, "json") ? "ndjson" : config_string(cfg, "format"), &format, &err) != OK)
         return cmd_usage("--format: %s", err.message);
     if (since && os_parse_time(since, &since_us, &err) != OK)
         return cmd_usage("--since: %s", err.message);

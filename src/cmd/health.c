@@ -33,7 +33,15 @@ int cmd_health(const struct config *cfg)
     const char *url = config_args(cfg, &args)
                           ? args[0]
                           : observe_url(config_string(cfg, "host"), (unsigned)config_int(cfg, "port"), &a);
-    enum status st = health_ask(url, &err);
+    enum status st = health_ask(url, &err), printed = OK;
+    if (config_bool(cfg, "json")) {
+        struct error none;
+        printed = cmd_print_json(
+            json_pack("{s:s, s:b, s:s?}", "url", url, "alive", st == OK, "error", st == OK ? NULL : err.message),
+            &none);
+    } else if (st != OK) {
+        cmd_failed(&err);
+    }
     arena_free(&a);
-    return st == OK ? EXIT_OK : cmd_failed(&err);
+    return st == OK && printed == OK ? EXIT_OK : EXIT_FAILED;
 }

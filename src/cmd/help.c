@@ -119,8 +119,9 @@ int cmd_help(const struct config *cfg)
 
 int cmd_version(const struct config *cfg)
 {
+    struct error err;
     if (config_bool(cfg, "json"))
-        return cmd_print_json(json_pack("{s:s}", "version", PEEL_VERSION));
+        return cmd_print_json(json_pack("{s:s}", "version", PEEL_VERSION), &err) == OK ? EXIT_OK : cmd_failed(&err);
     puts("peel " PEEL_VERSION);
     return EXIT_OK;
 }

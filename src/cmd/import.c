@@ -62,34 +62,42 @@ static enum status import_lock(const char *data, int *fd, struct error *err)
                                 : err_errno(err, "cannot lock %s", path);
 }
 
-/* Names come from other people's files: what could steer a terminal is shown as "?". */
-static void print_safely(const char *s, FILE *out)
+/* Names come from other people's files: what is no text, or could steer a terminal, becomes "?". */
+static const char *safe_text(const char *s, struct buf *out)
 {
     size_t len = strlen(s);
     bool valid = utf8_valid(s, len);
+    buf_reset(out);
     while (len) {
         uint32_t cp;
         size_t n = valid ? utf8_decode(s, len, &cp) : 1;
         if (valid ? !utf8_has_control(s, n) : *s >= ' ' && *s <= '~')
-            fwrite(s, 1, n, out);
+            buf_append(out, s, n);
         else
-            putc('?', out);
+            buf_putc(out, '?');
         s += n;
         len -= n;
     }
+    return buf_str(out);
+}
+
+static void import_report_failures(const struct import_list *l)
+{
+    struct buf name, reason;
+    buf_init(&name, 1u << 16);
+    buf_init(&reason, 1u << 16);
+    for (size_t i = 0; i < l->n_failures; i++)
+        fprintf(stderr, "failed: %s: %s\n", safe_text(l->failures[i].name, &name),
+                safe_text(l->failures[i].reason, &reason));
+    if (l->failed > l->n_failures)
+        fprintf(stderr, "... and %zu more\n", l->failed - l->n_failures);
+    buf_free(&name);
+    buf_free(&reason);
 }
 
 static void import_report(const struct import_list *l, bool complete)
 {
-    for (size_t i = 0; i < l->n_failures; i++) {
-        fputs("failed: ", stderr);
-        print_safely(l->failures[i].name, stderr);
-        fputs(": ", stderr);
-        print_safely(l->failures[i].reason, stderr);
-        putc('\n', stderr);
-    }
-    if (l->failed > l->n_failures)
-        fprintf(stderr, "... and %zu more\n", l->failed - l->n_failures);
+    import_report_failures(l);
     printf("%zu added, %zu skipped (already there), %zu failed", l->added, l->skipped, l->failed);
     if (l->updated)
         printf("; %zu of these updated", l->updated);
@@ -98,6 +106,24 @@ static void import_report(const struct import_list *l, bool complete)
     if (l->ignored)
         printf("; %zu other files ignored", l->ignored);
     puts(complete ? "" : "; stopped, run the same command again to continue");
+}
+
+static enum status import_report_json(const struct import_list *l, bool complete, struct error *err)
+{
+    json_t *failures = json_array();
+    struct buf name, reason;
+    buf_init(&name, 1u << 16);
+    buf_init(&reason, 1u << 16);
+    for (size_t i = 0; i < l->n_failures; i++)
+        json_array_append_new(failures, json_pack("{s:s, s:s}", "name", safe_text(l->failures[i].name, &name), "reason",
+                                                  safe_text(l->failures[i].reason, &reason)));
+    buf_free(&name);
+    buf_free(&reason);
+    return cmd_print_json(json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "complete", complete, "added",
+                                    (json_int_t)l->added, "skipped", (json_int_t)l->skipped, "failed",
+                                    (json_int_t)l->failed, "updated", (json_int_t)l->updated, "ignored",
+                                    (json_int_t)l->ignored, "failures", failures),
+                          err);
 }
 
 static enum status find_all(const struct config *cfg, struct import_list *list, struct error *err)
@@ -172,7 +198,10 @@ int cmd_import(const struct config *cfg)
     int code = st == OK && !list.failed ? EXIT_OK : EXIT_FAILED;
     if (st != OK && st != ERR_CANCELLED)
         code = cmd_failed(&err);
-    import_report(&list, st == OK);
+    if (!config_bool(cfg, "json"))
+        import_report(&list, st == OK);
+    else if (import_report_json(&list, st == OK, &err) != OK)
+        code = cmd_failed(&err);
     import_list_free(&list);
     arena_free(&arena);
     return code;

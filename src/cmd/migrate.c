@@ -39,14 +39,23 @@ int cmd_migrate(const struct config *cfg)
     const char *const *args;
     const char *only = config_args(cfg, &args) ? args[0] : "";
     struct error err;
+    bool json = config_bool(cfg, "json");
+    json_t *list = json_array();
     unsigned done = 0;
     for (size_t i = 0; i < sizeof databases / sizeof *databases; i++) {
         if (*only && strcmp(only, databases[i].name) != 0)
             continue;
-        if (databases[i].migrate(cfg, &err) != OK)
+        if (databases[i].migrate(cfg, &err) != OK) {
+            json_decref(list);
             return cmd_failed(&err);
-        printf("The %s database is up to date.\n", databases[i].name);
+        }
+        json_array_append_new(list, json_string(databases[i].name));
+        if (!json)
+            printf("The %s database is up to date.\n", databases[i].name);
         done++;
     }
+    if (done && json)
+        return cmd_print_json(json_pack("{s:o}", "up_to_date", list), &err) == OK ? EXIT_OK : cmd_failed(&err);
+    json_decref(list);
     return done ? EXIT_OK : cmd_usage("migrate: expected sticker or search, found \"%s\"", only);
 }

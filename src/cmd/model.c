@@ -22,6 +22,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+static int model_print_json(json_t *json)
+{
+    struct error err;
+    return cmd_print_json(json, &err) == OK ? EXIT_OK : cmd_failed(&err);
+}
+
 /* --- pull --- */
 
 static bool model_on_progress(void *ctx, const char *file, uint64_t done, uint64_t total)
@@ -79,11 +85,16 @@ static int model_pull(const struct config *cfg, const char *what)
     }
     if (st != OK)
         return cmd_failed(&err);
+    const char *into = cmd_models_mirrored(cfg) ? config_string(cfg, "bucket") : models;
     if (cmd_models_mirrored(cfg)) {
         sigaction(SIGINT, &(struct sigaction){.sa_handler = SIG_DFL}, NULL); /* an upload may be broken off */
         sigaction(SIGTERM, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
         if (cmd_bucket_put_model(cfg, models, dir, &err) != OK)
             return cmd_failed(&err);
+    }
+    if (config_bool(cfg, "json"))
+        return model_print_json(json_pack("{s:s, s:s}", "id", dir, "in", into));
+    if (cmd_models_mirrored(cfg)) {
         printf("Downloaded %s to %s, models/%s.\nSearchService copies it at its next start; ", what,
                config_string(cfg, "bucket"), dir);
         printf("`peel model use %s` makes it the default.\n", dir);
@@ -95,7 +106,7 @@ static int model_pull(const struct config *cfg, const char *what)
 
 /* --- list --- */
 
-static double folder_megabytes(const char *path)
+static double folder_bytes(const char *path)
 {
     DIR *d = opendir(path);
     double bytes = 0;
@@ -106,7 +117,7 @@ static double folder_megabytes(const char *path)
     }
     if (d)
         closedir(d);
-    return bytes / 1e6;
+    return bytes;
 }
 
 #define MAX_ORIGIN 64
@@ -139,16 +150,26 @@ static int model_list(const struct config *cfg)
     size_t n;
     if (cmd_models_dir(cfg, models, &err) != OK || library_list(models, &found, &n, &err) != OK)
         return cmd_failed(&err);
+    json_t *list = json_array();
+    bool as_json = config_bool(cfg, "json");
     for (size_t i = 0; i < n; i++) {
         char name[LIBRARY_MAX_ID + sizeof LIBRARY_PART], path[PATH_MAX], origin[MAX_ORIGIN];
         snprintf(name, sizeof name, "%s%s", found[i].folder, found[i].incomplete ? LIBRARY_PART : "");
         if (library_path(models, name, "", path, &err) != OK)
             continue;
         read_origin(path, origin);
-        printf("%-48s %8.1f MB  %s%s\n", name, folder_megabytes(path),
-               found[i].incomplete ? "incomplete; pull it again to continue" : "", origin);
+        if (as_json)
+            json_array_append_new(list, json_pack("{s:s, s:I, s:b, s:s}", "id", found[i].folder, "bytes",
+                                                  (json_int_t)folder_bytes(path), "complete", !found[i].incomplete,
+                                                  "origin", origin));
+        else
+            printf("%-48s %8.1f MB  %s%s\n", name, folder_bytes(path) / 1e6,
+                   found[i].incomplete ? "incomplete; pull it again to continue" : "", origin);
     }
     free(found);
+    if (as_json)
+        return model_print_json(list);
+    json_decref(list);
     if (!n)
         printf("There are no models in %s; `peel model pull intfloat/multilingual-e5-small` downloads one.\n", models);
     return EXIT_OK;
@@ -185,43 +206,59 @@ static const struct golden {
      {-0.16626f, 0.052277f, -0.15332f, 0.44946f, 0.20667f, -0.29565f, 0.040588f, -0.41016f}},
 };
 
+/* The largest difference of a model's features from the published ones, and the largest allowed. */
+static enum status model_compare(const struct clip *clip, const struct golden *g, float *worst, float *allowed,
+                                 struct error *err)
+{
+    float *got = malloc(clip_dim(clip) * sizeof *got);
+    *worst = 0;
+    /* fp32 differs from the published half precision by its rounding; bf16 and int8 by their own */
+    *allowed = clip_precision_of(clip) == CLIP_FP32 ? 2e-3f : 5e-2f;
+    enum status st = !got                 ? err_no_memory(err, "the features")
+                     : clip_dim(clip) < 8 ? err_set(err, ERR_INVALID, "%s: expected at least 8 features", g->model)
+                                          : clip_text_features(clip, g->text, strlen(g->text), got, err);
+    for (size_t k = 0; k < 8 && st == OK; k++)
+        *worst = fmaxf(*worst, fabsf(got[k] - g->first[k]));
+    free(got);
+    return st;
+}
+
 static int model_verify(const struct config *cfg, const char *id)
 {
     struct model_open m;
     struct error err;
-    if (model_open(cfg, id, &m, &err) != OK)
+    enum status st = model_open(cfg, id, &m, &err);
+    if (st != OK)
         return cmd_failed(&err);
     const struct clip *clip = clip_of_encoder(m.encoder);
     const char *name = strrchr(m.dir, '/') ? strrchr(m.dir, '/') + 1 : m.dir;
-    int code = EXIT_OK;
-    bool known = false;
-    for (size_t i = 0; clip && i < sizeof goldens / sizeof *goldens; i++) {
+    bool json = config_bool(cfg, "json"), good = true, known = false;
+    json_t *checks = json_array();
+    for (size_t i = 0; clip && st == OK && i < sizeof goldens / sizeof *goldens; i++) {
         const struct golden *g = &goldens[i];
+        float worst, allowed;
         if (strcmp(g->model, name) != 0)
             continue;
         known = true;
-        float *got = malloc(clip_dim(clip) * sizeof *got), worst = 0;
-        if (!got || clip_dim(clip) < 8 || clip_text_features(clip, g->text, strlen(g->text), got, &err) != OK) {
-            free(got);
-            model_close(&m);
-            return cmd_failed(&err);
-        }
-        for (size_t k = 0; k < 8; k++)
-            worst = fmaxf(worst, fabsf(got[k] - g->first[k]));
-        /* fp32 differs from the published half precision by its rounding; bf16 and int8 by their own */
-        float allowed = clip_precision_of(clip) == CLIP_FP32 ? 2e-3f : 5e-2f;
-        printf("%s \"%s\" (%s): largest difference %.5f, allowed %.5f: %s\n", name, g->text,
-               clip_precision_name(clip_precision_of(clip)), (double)worst, (double)allowed,
-               worst <= allowed ? "ok" : "WRONG");
-        if (!(worst <= allowed))
-            code = EXIT_FAILED;
-        free(got);
+        st = model_compare(clip, g, &worst, &allowed, &err);
+        if (st != OK)
+            break;
+        good = good && worst <= allowed;
+        json_array_append_new(checks, json_pack("{s:s, s:f, s:f, s:b}", "text", g->text, "difference", (double)worst,
+                                                "allowed", (double)allowed, "ok", worst <= allowed));
+        if (!json)
+            printf("%s \"%s\" (%s): largest difference %.5f, allowed %.5f: %s\n", name, g->text,
+                   clip_precision_name(clip_precision_of(clip)), (double)worst, (double)allowed,
+                   worst <= allowed ? "ok" : "WRONG");
     }
-    if (!known)
+    if (st == OK && json)
+        st = cmd_print_json(json_pack("{s:s, s:b, s:O}", "model", name, "ok", good, "checks", checks), &err);
+    else if (st == OK && !known)
         printf("%s: loads, and all tensors have the expected shapes; there are no reference values to compare with\n",
                name);
+    json_decref(checks);
     model_close(&m);
-    return code;
+    return st != OK ? cmd_failed(&err) : good ? EXIT_OK : EXIT_FAILED;
 }
 
 /* --- use --- */
@@ -268,6 +305,16 @@ static enum status install_starter(const struct config *cfg, const char *models,
     return st == OK && cmd_models_mirrored(cfg) ? cmd_bucket_put_model(cfg, models, STARTER, err) : st;
 }
 
+static int used(const struct config *cfg, const char *id, bool running)
+{
+    if (config_bool(cfg, "json"))
+        return model_print_json(json_pack("{s:s, s:b}", "id", id, "running", running));
+    printf(running ? "%s is now the default of the running SearchService.\n"
+                   : "%s will be the default when SearchService starts.\n",
+           id);
+    return EXIT_OK;
+}
+
 static int model_use(const struct config *cfg, const char *given)
 {
     struct error err;
@@ -281,10 +328,8 @@ static int model_use(const struct config *cfg, const char *given)
         return EXIT_FAILED;
     }
     enum status st = use_by_service(cfg, id, &err);
-    if (st == OK) {
-        printf("%s is now the default of the running SearchService.\n", id);
-        return EXIT_OK;
-    }
+    if (st == OK)
+        return used(cfg, id, true);
     if (st != ERR_UNAVAILABLE)
         return cmd_failed(&err);
     struct search_store *store; /* it does not run: it will find the setting when it starts */
@@ -306,8 +351,7 @@ static int model_use(const struct config *cfg, const char *given)
     }
     if (st != OK)
         return cmd_failed(&err);
-    printf("%s will be the default when SearchService starts.\n", id);
-    return EXIT_OK;
+    return used(cfg, id, false);
 }
 
 int cmd_model(const struct config *cfg)

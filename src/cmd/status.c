@@ -42,12 +42,7 @@ static enum status print_json(const struct picture *p, struct error *err)
                   "queries", (json_int_t)p->queries, "pending", (json_int_t)p->pending, "sticker_service",
                   service_json(p->sticker_url, p->seen.sticker_ready, p->seen.sticker), "search_service",
                   service_json(p->search_url, p->seen.search != NULL, p->seen.search));
-    char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
-    if (text)
-        puts(text);
-    free(text);
-    json_decref(json);
-    return text ? OK : err_set(err, ERR_NO_MEMORY, "status: no memory");
+    return cmd_print_json(json, err);
 }
 
 static void print_models(const json_t *models)

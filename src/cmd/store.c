@@ -12,6 +12,16 @@ static bool copy_on_progress(void *ctx, int64_t done, int64_t total)
     return !cmd_stopped();
 }
 
+static json_t *copied_json(const struct store_copied *copied)
+{
+    json_t *tables = json_array();
+    for (size_t i = 0; i < copied->n; i++)
+        json_array_append_new(tables,
+                              json_pack("{s:s, s:I, s:s}", "name", copied->tables[i].name, "rows",
+                                        (json_int_t)copied->tables[i].rows, "sha256", copied->tables[i].sha256));
+    return json_pack("{s:s, s:o}", "database", copied->what, "tables", tables);
+}
+
 int cmd_store(const struct config *cfg)
 {
     struct progress bar;
@@ -29,6 +39,8 @@ int cmd_store(const struct config *cfg)
     }
     if (st != OK)
         return cmd_failed(&err);
+    if (config_bool(cfg, "json"))
+        return cmd_print_json(copied_json(&copied), &err) == OK ? EXIT_OK : cmd_failed(&err);
     int64_t rows = 0;
     printf("%-16s %12s  SHA-256 of the rows (equal in both)\n", "table", "rows");
     for (size_t i = 0; i < copied.n; i++) {

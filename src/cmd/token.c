@@ -12,9 +12,27 @@ static enum status token_create(const struct verb_call *call, struct error *err)
     auth_token_new(key);
     auth_token_hash(key, hash);
     enum status st = sticker_store_token_add(call->store, call->operand, config_string(call->cfg, "label"), hash, err);
+    if (st == OK && config_bool(call->cfg, "json"))
+        return cmd_print_json(json_pack("{s:s, s:s, s:s}", "username", call->operand, "label",
+                                        config_string(call->cfg, "label"), "token", key),
+                              err);
     if (st == OK)
         printf("API token for \"%s\" (will not be shown again): %s\n", call->operand, key);
     return st;
+}
+
+static json_t *tokens_json(const struct token *tokens, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        char made[28], used[28];
+        os_format_time(tokens[i].created_us, made);
+        os_format_time(tokens[i].last_used_us, used);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s?}", "id", tokens[i].id, "username",
+                                              tokens[i].username, "label", tokens[i].label, "created", made,
+                                              "last_used", tokens[i].last_used_us ? used : NULL));
+    }
+    return list;
 }
 
 static enum status token_list(const struct verb_call *call, struct error *err)
@@ -22,6 +40,8 @@ static enum status token_list(const struct verb_call *call, struct error *err)
     struct token *tokens;
     size_t n;
     enum status st = sticker_store_token_list(call->store, call->arena, &tokens, &n, err);
+    if (st == OK && config_bool(call->cfg, "json"))
+        return cmd_print_json(tokens_json(tokens, n), err);
     for (size_t i = 0; st == OK && i < n; i++) {
         char made[28], used[28] = "never     ";
         os_format_time(tokens[i].created_us, made);
@@ -36,6 +56,8 @@ static enum status token_list(const struct verb_call *call, struct error *err)
 static enum status token_revoke(const struct verb_call *call, struct error *err)
 {
     enum status st = sticker_store_token_revoke(call->store, call->operand, err);
+    if (st == OK && config_bool(call->cfg, "json"))
+        return cmd_print_json(json_pack("{s:s, s:s}", "id", call->operand, "done", "revoked"), err);
     if (st == OK)
         printf("Revoked %s.\n", call->operand);
     return st;

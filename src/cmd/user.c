@@ -23,6 +23,20 @@ static enum status new_password_hash(const struct config *cfg, char hash[SECRET_
     return st;
 }
 
+static const char *role_of(const struct user *user)
+{
+    return user->is_superuser ? "superuser" : user->is_staff ? "staff" : "user";
+}
+
+/* Prints what was done, as JSON {"username":..., "done":...} or as `text` and the name. */
+static enum status user_done(const struct verb_call *call, const char *done, const char *text, struct error *err)
+{
+    if (config_bool(call->cfg, "json"))
+        return cmd_print_json(json_pack("{s:s, s:s}", "username", call->operand, "done", done), err);
+    printf("%s \"%s\".\n", text, call->operand);
+    return OK;
+}
+
 /* May read what people searched for and how they voted, in the API and the admin pages, and nothing else. */
 #define ANALYTICS_GROUP       "analytics"
 #define ANALYTICS_PERMISSIONS "dashboard.view queries.view scores.view"
@@ -34,6 +48,10 @@ static enum status create_analyst(const struct verb_call *call, const struct use
         return err_set(err, ERR_INVALID, "--analytics is for users without --staff or --superuser, who may read it");
     enum status st = sticker_store_user_add_to_group(call->store, user, ANALYTICS_GROUP, ANALYTICS_PERMISSIONS,
                                                      call->arena, &permissions, err);
+    if (st == OK && config_bool(call->cfg, "json"))
+        return cmd_print_json(json_pack("{s:s, s:s, s:s, s:s}", "username", user->username, "done", "created", "role",
+                                        "user", "permissions", permissions),
+                              err);
     if (st == OK)
         printf("Created user \"%s\" in the group \"" ANALYTICS_GROUP "\", who may: %s.\n", user->username, permissions);
     return st;
@@ -52,11 +70,11 @@ static enum status user_create(const struct verb_call *call, struct error *err)
         return create_analyst(call, &user, err);
     if (st == OK)
         st = sticker_store_user_add(call->store, &user, err);
+    if (st == OK && config_bool(call->cfg, "json"))
+        return cmd_print_json(
+            json_pack("{s:s, s:s, s:s}", "username", call->operand, "done", "created", "role", role_of(&user)), err);
     if (st == OK)
-        printf("Created %s \"%s\".\n",
-               user.is_superuser ? "superuser"
-               : user.is_staff   ? "staff user"
-                                 : "user",
+        printf("Created %s%s \"%s\".\n", role_of(&user), user.is_staff && !user.is_superuser ? " user" : "",
                call->operand);
     return st;
 }
@@ -71,9 +89,19 @@ static enum status user_passwd(const struct verb_call *call, struct error *err)
         st = new_password_hash(call->cfg, hash, err);
     if (st == OK)
         st = sticker_store_user_passwd(call->store, call->operand, hash, "", err);
-    if (st == OK)
-        printf("Changed the password of \"%s\".\n", call->operand);
-    return st;
+    return st == OK ? user_done(call, "changed", "Changed the password of", err) : st;
+}
+
+static json_t *users_json(const struct user *users, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        char when[28];
+        os_format_time(users[i].created_us, when);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s}", "username", users[i].username, "role",
+                                              role_of(&users[i]), "active", users[i].is_active, "created", when));
+    }
+    return list;
 }
 
 static enum status user_list(const struct verb_call *call, struct error *err)
@@ -81,13 +109,12 @@ static enum status user_list(const struct verb_call *call, struct error *err)
     struct user *users;
     size_t n;
     enum status st = sticker_store_user_list(call->store, call->arena, &users, &n, err);
+    if (st == OK && config_bool(call->cfg, "json"))
+        return cmd_print_json(users_json(users, n), err);
     for (size_t i = 0; st == OK && i < n; i++) {
         char when[28];
         os_format_time(users[i].created_us, when);
-        printf("%-30s %-9s %-8s since %.10s\n", users[i].username,
-               users[i].is_superuser ? "superuser"
-               : users[i].is_staff   ? "staff"
-                                     : "user",
+        printf("%-30s %-9s %-8s since %.10s\n", users[i].username, role_of(&users[i]),
                users[i].is_active ? "active" : "inactive", when);
     }
     return st;
@@ -96,9 +123,7 @@ static enum status user_list(const struct verb_call *call, struct error *err)
 static enum status user_delete(const struct verb_call *call, struct error *err)
 {
     enum status st = sticker_store_user_delete(call->store, call->operand, err);
-    if (st == OK)
-        printf("Deleted \"%s\" and its tokens.\n", call->operand);
-    return st;
+    return st == OK ? user_done(call, "deleted", "Deleted the account and all tokens of", err) : st;
 }
 
 int cmd_user(const struct config *cfg)

@@ -176,42 +176,41 @@ static enum status words_make(const struct config *cfg, const char *to, struct a
     return st == OK ? lexicon_builder_write(b, to, err) : st;
 }
 
-/* Says how many words are there; *there: whether there is a lexicon that this program reads. */
-static void say_words(const char *path, bool made, bool *there, struct error *err)
+/* Says how many words are there. ERR_NOT_FOUND, ERR_CORRUPT: there is no lexicon that this program reads. */
+static enum status say_words(const struct config *cfg, const char *path, bool made, struct error *err)
 {
     struct lexicon *lexicon;
-    *there = lexicon_open(path, &lexicon, err) == OK;
-    if (!*there)
-        return;
+    enum status st = lexicon_open(path, &lexicon, err);
+    if (st != OK)
+        return st;
     unsigned n = lexicon_count(lexicon);
+    lexicon_close(lexicon);
+    if (config_bool(cfg, "json"))
+        return cmd_print_json(json_pack("{s:s, s:I, s:b}", "path", path, "words", (json_int_t)n, "created", made), err);
     if (made)
         printf("Wrote %u words to %s. Restart SearchService to use them.\n", n, path);
     else
         printf("%s already has %u words.\n", path, n);
-    lexicon_close(lexicon);
+    return OK;
 }
 
 static enum status words_pull(const struct config *cfg, struct arena *a, struct error *err)
 {
     const char *to;
     struct lexicon_builder *b;
-    bool there;
     enum status st = cmd_words_file(cfg, a, &to, err);
     if (st != OK)
         return st;
-    say_words(to, false, &there, err);
-    if (there)
+    if (say_words(cfg, to, false, err) == OK)
         return cmd_bucket_put_words(cfg, false, err);
     cmd_stop_on_signals();
     st = lexicon_builder_open(&b, err);
     if (st == OK)
         st = words_make(cfg, to, a, b, err);
     lexicon_builder_close(b);
-    if (st == OK) {
-        say_words(to, true, &there, err);
-        st = there ? cmd_bucket_put_words(cfg, true, err) : err->code;
-    }
-    return st;
+    if (st == OK)
+        st = say_words(cfg, to, true, err);
+    return st == OK ? cmd_bucket_put_words(cfg, true, err) : st;
 }
 
 int cmd_words(const struct config *cfg)
