@@ -4,6 +4,7 @@
 #include "base/os.h"
 #include "cmd/cmd.h"
 #include "cmd/progress.h"
+#include "cmd/runtime.h"
 #include "eval/judged.h"
 #include "eval/measures.h"
 #include "http/client.h"
@@ -287,8 +288,8 @@ static enum status eval_prepare(const struct config *cfg, struct evaluation *e, 
     static const char *const usual[] = {"lexical", "words", "hybrid"};
     const char *const *args, *qrels = config_string(cfg, "qrels"), *split = config_string(cfg, "split");
     size_t n = config_args(cfg, &args);
-    struct http_client_config client = {
-        .base_url = config_string(cfg, "search-url"), .connect_timeout_ms = 2000, .max_idle = 1};
+    struct http_client_config client = {.connect_timeout_ms = 2000, .max_idle = 1};
+    (void)runtime_search_url(cfg, &e->arena, &client.base_url);
     if (qrels && split)
         return err_set(err, ERR_INVALID, "TREC's files know no splits: give either --qrels or --split");
     enum status st = qrels ? judged_read_trec(args[0], qrels, &e->arena, &e->judged, err)

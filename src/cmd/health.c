@@ -1,6 +1,6 @@
 /* peel health: whether a service is alive, for container engines, whose images have no curl. */
 #include "cmd/cmd.h"
-#include "cmd/observe.h"
+#include "cmd/runtime.h"
 #include "http/client.h"
 
 #define TIMEOUT_MS 2000u
@@ -28,11 +28,12 @@ int cmd_health(const struct config *cfg)
 {
     struct error err;
     struct arena a;
-    const char *const *args;
+    const char *const *args, *url;
     arena_init(&a, 1u << 16);
-    const char *url = config_args(cfg, &args)
-                          ? args[0]
-                          : observe_url(config_string(cfg, "host"), (unsigned)config_int(cfg, "port"), &a);
+    if (config_args(cfg, &args))
+        url = args[0];
+    else /* where none is known, one that cannot write into the data folder may still be at the default port */
+        (void)runtime_sticker_url(cfg, &a, &url);
     enum status st = health_ask(url, &err), printed = OK;
     if (config_bool(cfg, "json")) {
         struct error none;

@@ -5,6 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/packs.h"
 #include "cmd/progress.h"
+#include "cmd/runtime.h"
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -108,6 +109,19 @@ static void import_report(const struct import_list *l, bool complete)
     puts(complete ? "" : "; stopped, run the same command again to continue");
 }
 
+/* What happens to what was added. */
+static void import_report_next(const struct config *cfg, const struct import_list *l)
+{
+    struct arena a;
+    if (!l->added || config_bool(cfg, "quiet"))
+        return;
+    arena_init(&a, 1u << 16);
+    puts(runtime_url(config_string(cfg, "data"), RUNTIME_STICKER, &a)
+             ? "The running services are indexing them; `peel status --watch` shows progress."
+             : "They will be indexed when the services run (`peel serve`).");
+    arena_free(&a);
+}
+
 static enum status import_report_json(const struct import_list *l, bool complete, struct error *err)
 {
     json_t *failures = json_array();
@@ -198,10 +212,12 @@ int cmd_import(const struct config *cfg)
     int code = st == OK && !list.failed ? EXIT_OK : EXIT_FAILED;
     if (st != OK && st != ERR_CANCELLED)
         code = cmd_failed(&err);
-    if (!config_bool(cfg, "json"))
+    if (!config_bool(cfg, "json")) {
         import_report(&list, st == OK);
-    else if (import_report_json(&list, st == OK, &err) != OK)
+        import_report_next(cfg, &list);
+    } else if (import_report_json(&list, st == OK, &err) != OK) {
         code = cmd_failed(&err);
+    }
     import_list_free(&list);
     arena_free(&arena);
     return code;

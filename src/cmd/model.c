@@ -6,6 +6,7 @@
 #include "cmd/model_pypi.h"
 #include "cmd/model_starter.h"
 #include "cmd/progress.h"
+#include "cmd/runtime.h"
 #include "http/client.h"
 #include "model/clip.h"
 #include "model/library.h"
@@ -264,10 +265,10 @@ static int model_verify(const struct config *cfg, const char *id)
 /* --- use --- */
 
 /* Tells a running SearchService; ERR_UNAVAILABLE when there is none. */
-static enum status use_by_service(const struct config *cfg, const char *id, struct error *err)
+static enum status use_by_service(const struct config *cfg, const char *url, const char *id, struct error *err)
 {
     struct http_client *client;
-    struct http_client_config cc = {.base_url = config_string(cfg, "search-url"), .connect_timeout_ms = 500};
+    struct http_client_config cc = {.base_url = url, .connect_timeout_ms = 500};
     struct arena a;
     struct buf answer;
     int http = 0;
@@ -327,15 +328,20 @@ static int model_use(const struct config *cfg, const char *given)
         fprintf(stderr, "peel: there is no model %s in %s; `peel model list` lists the installed ones\n", id, models);
         return EXIT_FAILED;
     }
-    enum status st = use_by_service(cfg, id, &err);
+    struct arena a;
+    const char *url;
+    arena_init(&a, 1u << 16);
+    /* One at the default port that is not known to have this data has other data. */
+    enum status st = runtime_search_url(cfg, &a, &url) == RUNTIME_NONE
+                         ? err_set(&err, ERR_UNAVAILABLE, "SearchService does not run")
+                         : use_by_service(cfg, url, id, &err);
+    arena_free(&a);
     if (st == OK)
         return used(cfg, id, true);
     if (st != ERR_UNAVAILABLE)
         return cmd_failed(&err);
     struct search_store *store; /* it does not run: it will find the setting when it starts */
     const struct encoder_class *class = NULL;
-    struct arena a;
-    const char *url;
     arena_init(&a, 1u << 16);
     st = library_path(models, id, "", folder, &err);
     if (st == OK)

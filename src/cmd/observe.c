@@ -28,9 +28,9 @@ enum status observer_open(const char *sticker_url, const char *search_url, struc
     if (!o)
         return err_no_memory(err, "observer");
     struct http_client_config cfg = {.base_url = sticker_url, .connect_timeout_ms = TIMEOUT_MS, .max_idle = 1};
-    enum status st = http_client_open(&cfg, &o->sticker, err);
+    enum status st = sticker_url ? http_client_open(&cfg, &o->sticker, err) : OK;
     cfg.base_url = search_url;
-    if (st == OK)
+    if (st == OK && search_url)
         st = http_client_open(&cfg, &o->search, err);
     if (st != OK) {
         observer_close(o);
@@ -46,6 +46,8 @@ static json_t *observer_ask(struct http_client *client, const char *path, int *s
     struct buf body;
     json_t *json = NULL;
     *status = 0;
+    if (!client)
+        return NULL;
     buf_init(&body, ANSWER_MAX);
     if (http_client_call(client, &call, status, &body, NULL) == OK)
         json = json_loadb(buf_str(&body), body.len, 0, NULL);

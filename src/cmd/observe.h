@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct observer;
-/* URLs without a final slash, copied. */
+/* URLs without a final slash, copied; NULL: that service is not asked. */
 enum status observer_open(const char *sticker_url, const char *search_url, struct observer **out,
                           struct error *err) MUST_CHECK;
 void observer_close(struct observer *o); /* NULL is fine */

@@ -7,6 +7,7 @@
 #include "cmd/cmd.h"
 #include "cmd/observe.h"
 #include "cmd/progress.h"
+#include "cmd/runtime.h"
 #include "http/server.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ struct serve {
     int64_t began_us;
     int signal_fd;
     struct child child[SERVICES];
+    struct runtime_file runtime[SERVICES];
     const char *url, *search_url;
 
     bool announced;
@@ -90,6 +92,16 @@ static enum status serve_ensure_admin(const struct config *cfg, struct error *er
         st = admin_ensure(store, cfg, true, err);
     sticker_store_close(store);
     return st;
+}
+
+static void serve_publish(struct serve *s)
+{
+    static const char *const services[SERVICES] = {RUNTIME_SEARCH, RUNTIME_STICKER};
+    const char *const urls[SERVICES] = {s->search_url, s->url};
+    struct error err;
+    for (int i = 0; i < SERVICES; i++)
+        if (runtime_publish(config_string(s->cfg, "data"), services[i], urls[i], &s->runtime[i], &err) != OK)
+            log_warn("other commands will not find these services: %s", err.message);
 }
 
 /* --- what is shown --- */
@@ -253,6 +265,7 @@ int cmd_serve(const struct config *cfg)
 {
     struct error err;
     struct serve s = {.cfg = cfg, .began_us = os_monotonic_us(), .signal_fd = -1};
+    s.runtime[SEARCH].fd = s.runtime[STICKER].fd = -1;
     arena_init(&s.arena, 4u << 20);
     child_init(&s.child[SEARCH], "search-service", NULL, -1);
     child_init(&s.child[STICKER], "sticker-service", NULL, -1);
@@ -263,6 +276,8 @@ int cmd_serve(const struct config *cfg)
         st = cmd_search_token(cfg, true, &s.arena, &(const char *){NULL}, &err); /* the services read it from there */
     if (st == OK)
         st = open_signals(&s, &err);
+    if (st == OK)
+        serve_publish(&s);
     while (st == OK && (!s.stopping || anything_runs(&s))) {
         start_due(&s);
         if (s.indexing && os_monotonic_us() >= s.look_us)
@@ -275,9 +290,11 @@ int cmd_serve(const struct config *cfg)
         log_error("%s", err.message);
         s.code = EXIT_FAILED;
     }
-    for (int i = 0; i < SERVICES; i++)
+    for (int i = 0; i < SERVICES; i++) {
+        runtime_withdraw(&s.runtime[i]);
         if (s.child[i].listen_fd >= 0)
             close(s.child[i].listen_fd);
+    }
     if (s.signal_fd >= 0)
         close(s.signal_fd);
     arena_free(&s.arena);

@@ -4,6 +4,8 @@
 #include "base/os.h"
 #include "cmd/admin.h"
 #include "cmd/cmd.h"
+#include "cmd/observe.h"
+#include "cmd/runtime.h"
 #include "search_service/search_service.h"
 #include "sticker_service/sticker_service.h"
 
@@ -58,16 +60,32 @@ static enum status open_stop_fd(int *fd, struct error *err)
     return OK;
 }
 
-/* Tells the supervisor, if there is one. */
+/* Who is told when the service listens. */
+struct ready {
+    const struct config *cfg;
+    const char *service, *host;
+    struct runtime_file runtime;
+};
+
+/* The supervisor, if there is one; else whoever looks into the data folder. */
 static void tell_ready(void *arg, uint16_t port)
 {
-    const int *fd = arg;
-    (void)port;
-    if (*fd < 0)
-        return;
-    if (write(*fd, "r", 1) != 1)
-        log_warn("cannot tell the supervisor: %s", strerror(errno));
-    close(*fd);
+    struct ready *r = arg;
+    struct error err;
+    struct arena a;
+    int fd = (int)config_int(r->cfg, "ready-fd");
+    if (fd >= 0) {
+        if (write(fd, "r", 1) != 1)
+            log_warn("cannot tell the supervisor: %s", strerror(errno));
+        close(fd);
+    }
+    if (config_int(r->cfg, "listen-fd") >= 0)
+        return; /* it opened the socket, and has told */
+    arena_init(&a, 4096);
+    if (runtime_publish(config_string(r->cfg, "data"), r->service, observe_url(r->host, port, &a), &r->runtime, &err) !=
+        OK)
+        log_warn("other commands will not find this service: %s", err.message);
+    arena_free(&a);
 }
 
 /* "CACHE_DIR/name", so that the parts of the program do not count or clean each other's files. */
@@ -79,9 +97,10 @@ static enum status cache_folder(const struct config *cfg, const char *name, stru
 }
 
 /* What both services are told about HTTP; where an option is 0, a service's own default stays. */
-static void read_http_options(const struct config *cfg, const char *host, const char *port, int *ready_fd,
+static void read_http_options(const struct config *cfg, const char *host, const char *port, struct ready *ready,
                               struct http_options *out)
 {
+    ready->host = config_string(cfg, host);
     out->host = config_string(cfg, host);
     out->port = (uint16_t)config_int(cfg, port);
     out->listen_fd = (int)config_int(cfg, "listen-fd");
@@ -99,7 +118,7 @@ static void read_http_options(const struct config *cfg, const char *host, const 
     out->drain_ms = (unsigned)config_int(cfg, "drain-ms");
     out->finish_ms = (unsigned)config_int(cfg, "shutdown-timeout-ms");
     out->ready = tell_ready;
-    out->ready_arg = ready_fd;
+    out->ready_arg = ready;
 }
 
 static int exit_status(enum status st, const struct error *err)
@@ -136,7 +155,7 @@ int cmd_search_service(const struct config *cfg)
     struct error err;
     struct arena a;
     struct bucket_s3 s3;
-    int ready_fd = (int)config_int(cfg, "ready-fd");
+    struct ready ready = {.cfg = cfg, .service = RUNTIME_SEARCH, .runtime = {.fd = -1}};
     struct search_service_config service = {
         .max_body = (size_t)config_int(cfg, "max-body-bytes"),
         .deadline_ms = (unsigned)config_int(cfg, "search-deadline-ms"),
@@ -156,7 +175,7 @@ int cmd_search_service(const struct config *cfg)
     };
 #define LEG_WEIGHT(name, help) service.weights[LEG_##name] = config_number(cfg, #name "-weight");
     LEG_LIST(LEG_WEIGHT)
-    read_http_options(cfg, "search-host", "search-port", &ready_fd, &service.http);
+    read_http_options(cfg, "search-host", "search-port", &ready, &service.http);
     service.http.management_port = (uint16_t)config_int(cfg, "search-management-port");
     arena_init(&a, 1u << 16);
     enum status st = open_stop_fd(&service.http.stop_fd, &err);
@@ -182,6 +201,7 @@ int cmd_search_service(const struct config *cfg)
         st = cache_folder(cfg, "words", &a, &service.words_dir, &err);
     if (st == OK)
         st = search_service_run(&service, &err);
+    runtime_withdraw(&ready.runtime);
     arena_free(&a);
     return exit_status(st, &err);
 }
@@ -201,9 +221,9 @@ int cmd_sticker_service(const struct config *cfg)
     struct error err;
     struct arena a;
     struct bucket_s3 s3;
-    int ready_fd = (int)config_int(cfg, "ready-fd");
+    struct ready ready = {.cfg = cfg, .service = RUNTIME_STICKER, .runtime = {.fd = -1}};
     struct sticker_service_config service = sticker_service_defaults();
-    read_http_options(cfg, "host", "port", &ready_fd, &service.http);
+    read_http_options(cfg, "host", "port", &ready, &service.http);
     service.http.management_port = (uint16_t)config_int(cfg, "management-port");
     service.http.cors_origins = config_string(cfg, "cors-origins");
     service.http.rate_limit = (unsigned)config_int(cfg, "rate-limit");
@@ -239,6 +259,7 @@ int cmd_sticker_service(const struct config *cfg)
         st = cmd_search_token(cfg, false, &a, &service.search_token, &err);
     if (st == OK)
         st = sticker_service_run(&service, &err);
+    runtime_withdraw(&ready.runtime);
     arena_free(&a);
     return exit_status(st, &err);
 }

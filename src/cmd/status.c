@@ -2,6 +2,7 @@
 #include "cmd/cmd.h"
 #include "cmd/observe.h"
 #include "cmd/progress.h"
+#include "cmd/runtime.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 struct picture {
     bool database; /* there is one */
     int64_t stickers, queries, pending;
-    const char *sticker_url, *search_url;
+    const char *sticker_url, *search_url; /* NULL: it does not run on this data folder */
     struct observed seen;
 };
 
@@ -32,7 +33,7 @@ static enum status status_count(const struct config *cfg, struct picture *p, str
 
 static json_t *service_json(const char *url, bool ready, json_t *says)
 {
-    return json_pack("{s:s, s:b, s:b, s:O?}", "url", url, "answers", says != NULL, "ready", ready, "status", says);
+    return json_pack("{s:s?, s:b, s:b, s:O?}", "url", url, "answers", says != NULL, "ready", ready, "status", says);
 }
 
 static enum status print_json(const struct picture *p, struct error *err)
@@ -67,14 +68,19 @@ static void print_text(const struct config *cfg, const struct picture *p)
     else
         printf("%lld stickers, %lld queries, %lld changes waiting to be indexed\n", (long long)p->stickers,
                (long long)p->queries, (long long)p->pending);
-    printf("StickerService %s: %s\n", p->sticker_url,
-           p->seen.sticker_ready ? "ready"
-           : p->seen.sticker     ? "not ready"
-                                 : "no answer");
-    if (!p->seen.search) {
+    if (p->sticker_url)
+        printf("StickerService %s: %s\n", p->sticker_url,
+               p->seen.sticker_ready ? "ready"
+               : p->seen.sticker     ? "not ready"
+                                     : "no answer");
+    else
+        puts("StickerService does not run on this data folder (elsewhere: --host, --port)");
+    if (!p->search_url)
+        puts("SearchService  does not run on this data folder (elsewhere: --search-url)");
+    else if (!p->seen.search)
         printf("SearchService  %s: no answer\n", p->search_url);
+    if (!p->seen.search)
         return;
-    }
     const char *algorithm = json_string_value(json_object_get(p->seen.search, "algorithm"));
     printf("SearchService  %s: %lld documents, algorithm %s\n", p->search_url, (long long)p->seen.documents,
            algorithm ? algorithm : "?");
@@ -96,12 +102,10 @@ static enum status status_watch(const struct config *cfg, struct observer *o, st
     progress_start(&progress, "Indexing", config_bool(cfg, "quiet"));
     enum status st = OK;
     while (st == OK && (p->pending > 0 || p->seen.images_ahead > 0)) {
-        if (!p->seen.search)
-            st = err_set(err, ERR_UNAVAILABLE, "SearchService does not answer at %s; %lld changes are waiting",
-                         p->search_url, (long long)p->pending);
-        else if (!p->seen.sticker)
-            st = err_set(err, ERR_UNAVAILABLE, "StickerService does not answer at %s; %lld changes are waiting",
-                         p->sticker_url, (long long)p->pending);
+        if (!p->seen.search || !p->seen.sticker)
+            st = err_set(err, ERR_UNAVAILABLE, "%s does not %s; %lld changes are waiting",
+                         p->seen.search ? "StickerService" : "SearchService",
+                         (p->seen.search ? p->sticker_url : p->search_url) ? "answer" : "run", (long long)p->pending);
         if (st != OK)
             break;
         int64_t done = p->seen.documents + p->seen.images;
@@ -120,8 +124,10 @@ int cmd_status(const struct config *cfg)
     struct observer *o = NULL;
     struct picture p = {0};
     arena_init(&a, 1u << 16);
-    p.sticker_url = observe_url(config_string(cfg, "host"), (unsigned)config_int(cfg, "port"), &a);
-    p.search_url = config_string(cfg, "search-url");
+    if (runtime_sticker_url(cfg, &a, &p.sticker_url) == RUNTIME_NONE)
+        p.sticker_url = NULL;
+    if (runtime_search_url(cfg, &a, &p.search_url) == RUNTIME_NONE)
+        p.search_url = NULL;
     enum status st = observer_open(p.sticker_url, p.search_url, &o, &err);
     if (st == OK)
         st = status_look(cfg, o, &p, &err);

@@ -4,11 +4,13 @@
 import json
 import os
 import pathlib
+import re
+import signal
 import subprocess
 import tempfile
 import unittest
 
-from peel_testing import PEEL, SLOW, png, main
+from peel_testing import PEEL, SLOW, FakeSearch, System, main, png, wait_until
 
 
 def peel(*args, env=None, cwd=None, stdin="", text=True):
@@ -86,6 +88,71 @@ class Json(Folder):
         self.assertEqual(copied["database"], "sticker database")
         self.assertTrue(all(len(table["sha256"]) == 64 for table in copied["tables"]))
         self.assertEqual(self.run_here("export", "--json").stdout, "")
+
+
+class Running(unittest.TestCase):
+    """Commands find the services of their own data folder, whatever answers at the default ports."""
+
+    def setUp(self):
+        self.system = System()
+        self.addCleanup(self.system.close)
+
+    def files(self):
+        return sorted(f.name.rpartition("-")[0] for f in (self.system.data / "run").iterdir())
+
+    def test_services_are_found_by_their_data_folder(self):
+        system = self.system
+        system.add({"red.png": ("red", "")})
+        self.assertIn("StickerService does not run on this data folder", system.run("status").stdout)
+        self.assertIn("will be the default when", system.run("model", "use", "starter").stdout)
+        system.start_search()
+        system.start_sticker()
+        wait_until(lambda: len(self.files()) == 2, what="two files")
+        seen = json.loads(system.run("status", "--json").stdout)
+        self.assertEqual([seen[s]["url"] for s in ("sticker_service", "search_service")],
+                         [f"http://127.0.0.1:{port}" for port in (system.port, system.search_port)])
+        self.assertTrue(seen["sticker_service"]["answers"] and seen["search_service"]["answers"])
+        self.assertEqual(json.loads(system.run("health", "--json").stdout)["url"], f"http://127.0.0.1:{system.port}")
+        self.assertIn("is now the default of the running", system.run("model", "use", "starter").stdout)
+        self.assertIn("running services are indexing", system.add({"blue.png": ("blue", "")}).stdout)
+        other = FakeSearch()  # an option says more than a file
+        self.addCleanup(other.close)
+        self.assertEqual(json.loads(system.run("status", "--json", "--search-url", f"http://127.0.0.1:{other.port}").stdout)
+                         ["search_service"]["url"], f"http://127.0.0.1:{other.port}")
+        system.sticker.stop()
+        system.search.stop()
+        self.assertEqual(self.files(), [])
+        self.assertIn("SearchService  does not run on this data folder", system.run("status").stdout)
+
+    def test_what_was_killed_is_known_to_be_gone(self):
+        system = self.system
+        system.start_search()
+        wait_until(lambda: (system.data / "run").is_dir() and self.files(), what="a file")
+        (file,) = (system.data / "run").iterdir()
+        self.assertEqual(json.loads(file.read_text())["pid"], system.search.child.pid)
+        system.search.child.kill()
+        system.search.child.wait()
+        self.assertTrue(file.exists())
+        # Another process may have its number by now: the number alone says nothing.
+        living = file.with_name(f"search-service-{os.getpid()}.json")
+        file.rename(living)
+        self.assertIn("SearchService  does not run", system.run("status").stdout)
+        self.assertTrue(living.exists())  # looking changes nothing
+        for text in ("", "[]", "{", '{"url":7,"started":"2026"}', '{"url":"http://127.0.0.1:1"}'):
+            living.write_text(text)
+            self.assertIn("SearchService  does not run", system.run("status").stdout)
+        system.start_search()
+        wait_until(lambda: not living.exists(), what="its removal by the next service")
+
+    def test_serve_is_found_while_its_services_restart(self):
+        serve = self.system.start_process("serve", "serve", "--port", "0", "--search-port", "0", "--quiet")
+        port = int(serve.wait_for(r"Gallery: http://127.0.0.1:(\d+)/")[1])
+        self.assertEqual(self.files(), ["search-service", "sticker-service"])
+        child = int(re.search(r"started sticker-service as process (\d+)", serve.log())[1])
+        os.kill(child, signal.SIGKILL)
+        self.assertEqual(json.loads(self.system.run("health", "--json").stdout), {"url": f"http://127.0.0.1:{port}", "alive": True, "error": None})
+        serve.stop()
+        self.assertEqual(self.files(), [])
 
 
 if __name__ == "__main__":
