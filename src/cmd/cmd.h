@@ -57,6 +57,7 @@ int cmd_help(const struct config *cfg);
 int cmd_import(const struct config *cfg);
 int cmd_migrate(const struct config *cfg);
 int cmd_model(const struct config *cfg);
+int cmd_reindex(const struct config *cfg);
 int cmd_search_service(const struct config *cfg);
 int cmd_serve(const struct config *cfg);
 int cmd_status(const struct config *cfg);

@@ -107,7 +107,7 @@ static enum status eval_ask_all(struct evaluation *e, bool quiet, struct error *
             st = eval_ask(e, &e->runs[r], i, err);
             progress_show(&progress, (int64_t)(i * e->n_runs + r + 1), (int64_t)(e->judged.n * e->n_runs));
         }
-    progress_clear(&progress);
+    st == OK ? progress_end(&progress) : progress_clear(&progress);
     return st;
 }
 

@@ -186,7 +186,7 @@ static enum status import(const struct config *cfg, struct import_list *list, st
         progress_start(&progress, "Importing", config_bool(cfg, "quiet"));
         run.ctx = &progress;
         st = import_run(&run, list, err);
-        progress_clear(&progress);
+        st == OK ? progress_end(&progress) : progress_clear(&progress);
     }
     pool_close(run.pool);
     sandbox_close(run.sandbox);

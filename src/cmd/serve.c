@@ -138,6 +138,7 @@ static void show_indexing(struct serve *s)
             progress_show(&s->progress, done, done + ahead);
         } else {
             bool shown = s->progress.first_done >= 0;
+            progress_end(&s->progress);
             stop_showing(s);
             if (shown)
                 printf("Indexed %lld stickers.\n", (long long)seen.documents);

@@ -32,7 +32,7 @@ int cmd_store(const struct config *cfg)
     cmd_stop_on_signals();
     progress_start(&bar, "Copying rows", config_bool(cfg, "quiet"));
     enum status st = store_copy(args[1], args[2], copy_on_progress, &bar, &copied, &err);
-    progress_clear(&bar);
+    st == OK ? progress_end(&bar) : progress_clear(&bar);
     if (st == ERR_CANCELLED) {
         fputs("peel: stopped; run the same command again to continue\n", stderr);
         return EXIT_FAILED;

@@ -166,7 +166,7 @@ static enum status words_make(const struct config *cfg, const char *to, struct a
     if (st == OK)
         st = wordnet_relate(net, b, err);
     wordnet_close(net);
-    progress_clear(&bar);
+    st == OK ? progress_end(&bar) : progress_clear(&bar);
     snprintf(folder, sizeof folder, "%s", to);
     char *slash = strrchr(folder, '/');
     if (st == OK && slash && slash != folder) {

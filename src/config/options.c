@@ -10,7 +10,7 @@
 #define SERVICES " serve search-service sticker-service "
 #define STICKER  " serve sticker-service "
 #define SEARCH   " serve search-service "
-#define DATABASE " serve sticker-service import status user token export migrate "
+#define DATABASE " serve sticker-service import status user token export migrate reindex "
 #define INDEX    SEARCH "model migrate "
 #define BUCKET   SERVICES "import model words "
 #define KIB      1024.0
@@ -91,16 +91,17 @@ const struct option config_options[] = {
      "Maximum size of the copies of S3 images in the cache folder"},
 
     {"Network", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
-    {"host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", STICKER "status health ", 0, NULL, NULL,
+    {"host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", STICKER "status health reindex ", 0, NULL, NULL,
      "IP address on which StickerService listens; 0.0.0.0 = all"},
-    {"port", OPTION_INT, "8000", 0, 65535, "", STICKER "status health ", 0, NULL, NULL,
+    {"port", OPTION_INT, "8000", 0, 65535, "", STICKER "status health reindex ", 0, NULL, NULL,
      "Port of StickerService; 0 = any free port"},
     {"search-host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", SEARCH, 0, NULL, "host",
      "IP address on which SearchService listens; keep it internal"},
     {"search-port", OPTION_INT, "8118", 0, 65535, "", SEARCH, 0, NULL, "port",
      "Port of SearchService; 0 = any free port"},
-    {"search-url", OPTION_STRING, "http://127.0.0.1:8118", 1, 2000, "URL", " sticker-service status model import eval ",
-     0, NULL, NULL, "URL of SearchService, or of the load balancer in front of several"},
+    {"search-url", OPTION_STRING, "http://127.0.0.1:8118", 1, 2000, "URL",
+     " sticker-service status model import eval reindex ", 0, NULL, NULL,
+     "URL of SearchService, or of the load balancer in front of several"},
     {"management-port", OPTION_INT, "0", 0, 65535, "", STICKER, 0, NULL, NULL,
      "Extra port on --host for health checks and metrics, which answers also under overload; 0 = none"},
     {"search-management-port", OPTION_INT, "0", 0, 65535, "", SEARCH, 0, NULL, NULL,
@@ -235,8 +236,9 @@ const struct option config_options[] = {
     {"n", OPTION_STRING, NULL, 1, 2000, "N", " counter ", 0, NULL, NULL,
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
-     " status eval version health model user token store words import export migrate counter embed tokenize ", 0, NULL,
-     NULL, "Print the result as JSON"},
+     " status eval reindex version health model user token store words import export migrate counter embed tokenize ",
+     0, NULL, NULL, "Print the result as JSON"},
+    {"all", OPTION_BOOL, "false", 0, 0, "", " reindex ", 0, NULL, NULL, "Send all stickers"},
     {"watch", OPTION_BOOL, "false", 0, 0, "", " status ", 0, NULL, NULL, "Show progress until nothing is pending"},
     {"markdown", OPTION_BOOL, "false", 0, 0, "", " help ", 0, NULL, NULL,
      "Print the reference of all commands and options as Markdown"},

@@ -69,12 +69,17 @@ void handle_readyz(void *ctx, const struct http_request *req, struct http_respon
     (void)req;
     const struct http_server *server = atomic_load(&s->server);
     bool draining = server && http_server_draining(server);
-    bool database = search_store_ping(s->store, &err) == OK;
+    int64_t documents = 0;
+    bool database = search_store_ping(s->store, &err) == OK && search_store_count(s->store, &documents, &err) == OK;
     buf_init(&out, 16384);
-    buf_printf(&out, "{\"status\":\"%s\",\"algorithm\":", draining ? "draining" : database ? "ready" : "not ready");
+    buf_puts(&out, "{\"version\":");
+    json_put_string(&out, s->cfg.version);
+    buf_printf(&out, ",\"status\":\"%s\",\"algorithm\":", draining ? "draining" : database ? "ready" : "not ready");
     json_put_string(&out, search_default_algorithm(s));
     buf_printf(&out, ",\"checks\":{\"database\":{\"status\":\"%s\"", database ? "ok" : "failed");
-    if (!database) {
+    if (database) {
+        buf_printf(&out, ",\"documents\":%lld", (long long)documents);
+    } else {
         buf_puts(&out, ",\"error\":");
         json_put_string(&out, err.message);
     }

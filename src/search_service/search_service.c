@@ -51,6 +51,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     o->max_queue = o->max_queue ? o->max_queue : 1024;
     o->max_connections = o->max_connections ? o->max_connections : 1024;
     o->timeout_s = o->timeout_s ? o->timeout_s : 30;
+    c->version = c->version ? c->version : "";
     c->max_body = c->max_body ? c->max_body : 12u << 20;
     c->deadline_ms = c->deadline_ms ? c->deadline_ms : 2000;
     c->embeddings_ms = c->embeddings_ms ? c->embeddings_ms : 30000;

@@ -22,6 +22,9 @@
 /* Why a search was answered without SearchService; "answer": it answered, but not as it should. */
 enum degraded_reason { DEGRADED_UNAVAILABLE, DEGRADED_TIMEOUT, DEGRADED_BREAKER, DEGRADED_ANSWER, DEGRADED_REASONS };
 
+/* Whether SearchService has a document for each sticker. */
+enum index_state { INDEX_UNKNOWN, INDEX_PENDING, INDEX_OK, INDEX_DIFFERS };
+
 struct sticker_service {
     const struct sticker_service_config *cfg;
     struct sticker_store *store;
@@ -43,6 +46,8 @@ struct sticker_service {
     atomic_int_fast64_t degraded_logged_us;          /* when a degraded search was last logged, monotonic */
     atomic_int_fast64_t search_checked_us;           /* when /readyz last asked SearchService */
     atomic_bool search_ready;                        /* whether SearchService was ready then */
+    atomic_int search_index;                         /* an enum index_state: what the index was like then */
+    atomic_int_fast64_t search_documents;            /* how many documents it had */
     struct peer_status *peer_status;                 /* what the dashboard shows of SearchService */
 };
 

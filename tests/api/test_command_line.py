@@ -5,12 +5,13 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
 import unittest
 
-from peel_testing import PEEL, SLOW, FakeSearch, System, main, png, wait_until
+from peel_testing import PEEL, SLOW, STICKERS, FakeSearch, System, main, png, request, wait_until
 
 
 def peel(*args, env=None, cwd=None, stdin="", text=True):
@@ -153,6 +154,47 @@ class Running(unittest.TestCase):
         self.assertEqual(json.loads(self.system.run("health", "--json").stdout), {"url": f"http://127.0.0.1:{port}", "alive": True, "error": None})
         serve.stop()
         self.assertEqual(self.files(), [])
+
+
+class Index(unittest.TestCase):
+    """A search database that was lost while the services were stopped."""
+
+    def test_a_lost_index_is_told_and_filled_again(self):
+        system = System()
+        self.addCleanup(system.close)
+        system.add(STICKERS)
+        system.start_search()
+        system.start_sticker()
+        system.wait_indexed()
+        index = lambda: request(system.port, "GET", "/readyz").json()["checks"]["index"]
+        wait_until(lambda: index() == {"status": "ok", "documents": len(STICKERS)}, what="a whole index")
+        self.assertEqual(json.loads(system.run("status", "--json").stdout)["index"], "complete")
+        system.sticker.stop()
+        system.search.stop()
+        for file in system.data.glob("search.db*"):
+            file.unlink()
+        shutil.rmtree(system.data / "cache")
+        queued = system.run("reindex", check=False)
+        self.assertEqual((queued.returncode, queued.stdout), (2, ""))
+        self.assertIn("--all", queued.stderr)
+        system.start_search(system.search_port)
+        system.start_sticker()
+        self.assertEqual(request(system.port, "GET", "/api/search/?query=cat").json()["stickers"], [])
+        told = wait_until(lambda: (told := index())["status"] == "differs" and told, what="the difference")
+        self.assertEqual(told["documents"], 0)
+        self.assertIn("reindex --all", told["message"])
+        self.assertEqual(request(system.port, "GET", "/readyz").status, 200)
+        text = system.run("status").stdout
+        self.assertIn(f"SearchService has 0 documents for {len(STICKERS)} stickers. `peel reindex --all`", text)
+        self.assertEqual(json.loads(system.run("status", "--json").stdout)["index"], "differs")
+        done = json.loads(system.run("reindex", "--all", "--json").stdout)
+        self.assertEqual(done, {"queued": len(STICKERS), "indexed": True, "pending": 0})
+        wait_until(lambda: index()["status"] == "ok", what="a whole index")
+        self.assertEqual(request(system.port, "GET", "/api/search/?query=cat&limit=1").json()["stickers"], ["cat.png"])
+        self.assertNotIn("out of step", system.run("status").stdout)
+        self.assertEqual(system.run("reindex", "--all").stdout, f"Indexed {len(STICKERS)} stickers again.\n")
+        system.search.stop()
+        self.assertIn("They will be indexed when both services run", system.run("reindex", "--all").stdout)
 
 
 if __name__ == "__main__":

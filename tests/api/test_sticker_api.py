@@ -385,10 +385,11 @@ class Health(ServiceTest):
         self.assertEqual(self.get("/healthz").status, 200)
         ready = self.get("/readyz")
         self.assertEqual(ready.status, 200)
-        checks = ready.json()["checks"]
+        checks = wait_until(lambda: (c := self.get("/readyz").json()["checks"])["index"]["status"] != "pending" and c, what="a settled index")
         self.assertEqual({name: check["status"] for name, check in checks.items()},
-                         {"database": "ok", "search_service": "ok", "outbox": "ok"})
+                         {"database": "ok", "search_service": "ok", "outbox": "ok", "index": "ok"})
         self.assertEqual(checks["database"]["stickers"], len(STICKERS))
+        self.assertEqual(checks["index"]["documents"], len(STICKERS))
 
     def test_metrics(self):
         self.search("metric")

@@ -6,6 +6,7 @@
 #include "sticker_service/api/api.h"
 #include "sticker_service/service.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,40 @@ void handle_api_healthz(void *ctx, const struct http_request *req, struct http_r
     http_body_static(res, 200, "application/json", alive, sizeof alive - 1);
 }
 
+/* The number of documents as SearchService's /readyz tells, -1: unknown. */
+static int64_t documents_of_search(struct sticker_service *s)
+{
+    struct http_call call = {.method = "GET", .path = "/readyz", .timeout_ms = PEER_TIMEOUT_MS};
+    struct buf body;
+    int status = 0;
+    buf_init(&body, 64u << 10);
+    json_t *says = NULL;
+    if (http_client_call(s->indexing, &call, &status, &body, NULL) == OK && status == 200)
+        says = json_loadb(buf_str(&body), body.len, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *database = json_object_get(json_object_get(says, "checks"), "database");
+    const json_t *documents = json_object_get(database, "documents");
+    int64_t n = json_is_integer(documents) ? json_integer_value(documents) : -1;
+    json_decref(says);
+    buf_free(&body);
+    return n;
+}
+
+/* Compares only what nothing changes meanwhile: no sticker was added or deleted between two looks at the database, and
+ * no change was waiting. */
+static enum index_state compare_index(struct sticker_service *s, int64_t *documents)
+{
+    int64_t stickers[2], queries, pending[2];
+    *documents = -1;
+    if (sticker_store_count(s->store, &stickers[0], &queries, &pending[0], NULL) != OK)
+        return INDEX_UNKNOWN;
+    *documents = documents_of_search(s);
+    if (*documents < 0 || sticker_store_count(s->store, &stickers[1], &queries, &pending[1], NULL) != OK)
+        return INDEX_UNKNOWN;
+    if (pending[0] || pending[1] || stickers[0] != stickers[1])
+        return INDEX_PENDING;
+    return *documents == stickers[0] ? INDEX_OK : INDEX_DIFFERS;
+}
+
 static bool search_is_ready(struct sticker_service *s)
 {
     int64_t now = os_monotonic_us(), checked = atomic_load(&s->search_checked_us);
@@ -30,9 +65,28 @@ static bool search_is_ready(struct sticker_service *s)
     buf_init(&body, 64u << 10);
     bool ready = http_client_call(s->indexing, &call, &status, &body, NULL) == OK && status == 200;
     buf_free(&body);
+    int64_t documents = -1;
+    atomic_store(&s->search_index, (int)(ready ? compare_index(s, &documents) : INDEX_UNKNOWN));
+    atomic_store(&s->search_documents, documents);
     atomic_store(&s->search_ready, ready);
     atomic_store(&s->search_checked_us, now);
     return ready;
+}
+
+/* Told, but no reason to take the service out: it finds what is there. */
+static void put_index(struct sticker_service *s, struct buf *out)
+{
+    static const char *const names[] = {
+        [INDEX_UNKNOWN] = "unknown", [INDEX_PENDING] = "pending", [INDEX_OK] = "ok", [INDEX_DIFFERS] = "differs"};
+    int64_t documents = atomic_load(&s->search_documents);
+    int state = atomic_load(&s->search_index);
+    buf_printf(out, ",\"index\":{\"status\":\"%s\"", names[state]);
+    if (documents >= 0)
+        buf_printf(out, ",\"documents\":%lld", (long long)documents);
+    if (state == INDEX_DIFFERS)
+        buf_puts(out, ",\"message\":\"SearchService does not have the same number of documents as there are stickers; "
+                      "peel reindex --all sends all stickers again\"");
+    buf_putc(out, '}');
 }
 
 void handle_api_readyz(void *ctx, const struct http_request *req, struct http_response *res)
@@ -55,7 +109,9 @@ void handle_api_readyz(void *ctx, const struct http_request *req, struct http_re
     outbox_last_error(s->outbox, last_error, sizeof last_error);
     struct buf out;
     buf_init(&out, 8192);
-    buf_printf(&out, "{\"status\":\"%s\",\"checks\":{\"database\":{\"status\":\"%s\"",
+    buf_puts(&out, "{\"version\":");
+    json_put_string(&out, s->cfg->version);
+    buf_printf(&out, ",\"status\":\"%s\",\"checks\":{\"database\":{\"status\":\"%s\"",
                draining ? "draining"
                : ready  ? "ready"
                         : "not ready",
@@ -72,7 +128,9 @@ void handle_api_readyz(void *ctx, const struct http_request *req, struct http_re
         buf_puts(&out, ",\"last_error\":");
         json_put_string(&out, last_error);
     }
-    buf_puts(&out, "}}}");
+    buf_putc(&out, '}');
+    put_index(s, &out);
+    buf_puts(&out, "}}");
     http_json(res, ready ? 200 : 503, buf_str(&out), out.len);
     buf_free(&out);
 }
