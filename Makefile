@@ -186,6 +186,25 @@ build/fuzz/tests/fuzz_%: tests/fuzz/fuzz_%.c build/fuzz/libpeel.a
 
 -include $(OBJ:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(FUZZ:=.d)
 
+# Manual pages and shell completion, from the program's own tables.
+PREFIX ?= /usr/local
+MAN := build/man
+man: all ## manual pages into build/man
+	@mkdir -p $(MAN)
+	@./peel help --man >$(MAN)/peel.1
+	@for c in $$(./peel help | sed -n 's/^  \([a-z-]*\) .*/\1/p'); do ./peel help --man $$c >$(MAN)/peel-$$c.1 || exit 1; done
+
+install: all man ## the program, its starter model, manual pages and shell completion, below PREFIX (/usr/local)
+	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/peel/models/starter $(DESTDIR)$(PREFIX)/share/man/man1
+	@install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	@install -m 755 peel $(DESTDIR)$(PREFIX)/bin/peel
+	@install -m 644 models/starter/* $(DESTDIR)$(PREFIX)/share/peel/models/starter/
+	@install -m 644 $(MAN)/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	@./peel completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/peel
+	@./peel completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_peel
+	@./peel completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/peel.fish
+	@echo 'installed below $(DESTDIR)$(PREFIX)'
+
 run: ## everything from a fresh machine to a served page
 	sh scripts/run.sh
 
@@ -215,5 +234,5 @@ clean:
 help: ## this list
 	@sed -n 's/^\([a-z-]*\( [a-z-]*\)*\):.*## \(.*\)/\1\t\3/p' Makefile | expand -t 20
 
-.PHONY: all unit api includes makefile-check analyze analyzed fuzz soak test-reference run test asan tsan check bench format-check clean help screenshots
+.PHONY: man install all unit api includes makefile-check analyze analyzed fuzz soak test-reference run test asan tsan check bench format-check clean help screenshots
 .DELETE_ON_ERROR:

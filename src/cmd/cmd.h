@@ -48,6 +48,7 @@ extern const size_t commands_count;
 const struct command *command_find(const char *name);                                      /* NULL if there is none */
 const struct subcommand *subcommand_find(const struct command *command, const char *name); /* likewise */
 
+int cmd_completion(const struct config *cfg);
 int cmd_counter(const struct config *cfg);
 int cmd_embed(const struct config *cfg);
 int cmd_eval(const struct config *cfg);
@@ -78,6 +79,8 @@ void cmd_stop_on_signals(void);
 bool cmd_stopped(void);
 /* Prints a result as indented JSON on standard output and drops it. `json` NULL: there was no memory for it. */
 enum status cmd_print_json(json_t *json, struct error *err) MUST_CHECK;
+/* The manual page peel(1), or of a command, peel-COMMAND(1). */
+void cmd_print_man(const struct command *command, struct buf *out);
 /* The help page of a command, or of one of its subcommands (NULL: of all). */
 void cmd_print_help(const struct command *command, const struct subcommand *subcommand, struct buf *out);
 /* Where a service's database is, by `--sticker-db` ("sticker") or `--search-db` ("search"), or else by the options for

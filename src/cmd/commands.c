@@ -118,7 +118,37 @@ static const struct subcommand words_subcommands[] = {
     {.name = NULL},
 };
 
+static const struct subcommand completion_subcommands[] = {
+    {"bash",
+     "",
+     0,
+     0,
+     "Print the completion script for bash",
+     "",
+     {{"Complete in this shell", "eval \"$(peel completion bash)\""},
+      {"Complete in every new shell", "peel completion bash >~/.local/share/bash-completion/completions/peel"}}},
+    {"zsh",
+     "",
+     0,
+     0,
+     "Print the completion script for zsh",
+     "",
+     {{"Complete in every new shell, with this folder in fpath", "peel completion zsh >~/.zfunc/_peel"}}},
+    {"fish",
+     "",
+     0,
+     0,
+     "Print the completion script for fish",
+     "",
+     {{"Complete in every new shell", "peel completion fish >~/.config/fish/completions/peel.fish"}}},
+    {.name = NULL},
+};
+
 const struct command commands[] = {
+    {.name = "completion",
+     .subcommands = completion_subcommands,
+     .run = cmd_completion,
+     .summary = "Print a completion script for bash, zsh or fish"},
     {.name = "counter",
      .run = cmd_counter,
      .summary = "Count how often a digit occurs in the numbers 1..N",

@@ -99,6 +99,15 @@ static int help_of(const char *const *args, size_t n, struct buf *out)
     return EXIT_OK;
 }
 
+static int man_of(const char *const *args, size_t n, struct buf *out)
+{
+    const struct command *command = n ? command_find(args[0]) : NULL;
+    if (n && !command)
+        return cmd_usage("there is no command \"%s\"; `peel help` lists them", args[0]);
+    cmd_print_man(command, out);
+    return EXIT_OK;
+}
+
 int cmd_help(const struct config *cfg)
 {
     const char *const *args;
@@ -108,6 +117,8 @@ int cmd_help(const struct config *cfg)
     buf_init(&out, 1u << 20);
     if (config_bool(cfg, "markdown"))
         markdown(&out);
+    else if (config_bool(cfg, "man"))
+        code = man_of(args, n, &out);
     else if (n)
         code = help_of(args, n, &out);
     else

@@ -45,6 +45,9 @@ char **config_environ(const struct config *cfg, const char *command, const char 
 
 /* The options of one command, for a terminal; `only`: NULL, or the names of those that are wanted, "password staff". */
 void config_help(const char *command, const char *only, struct buf *out);
+/* The same as sections of a manual page, in roff's macros "man". */
+void config_roff(const char *command, struct buf *out);
+void config_roff_text(const char *s, struct buf *out); /* any text, so that roff takes it for nothing else */
 /* All options, as Markdown tables. */
 void config_markdown(struct buf *out);
 

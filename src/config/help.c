@@ -66,11 +66,9 @@ static void help_put_default(struct buf *out, const struct option *o)
         buf_printf(out, "%s%s", o->fallback, o->type == OPTION_DURATION ? o->unit : "");
 }
 
-static void put_option(struct buf *out, const struct option *o)
+/* "default 8000; 0 to 65535; PEEL_PORT" */
+static void put_details(struct buf *out, const struct option *o)
 {
-    char flag[128];
-    snprintf(flag, sizeof flag, "--%s %s", o->name, placeholder(o));
-    buf_printf(out, "  %-*s %s\n  %*s [", FLAG_WIDTH, flag, o->help, FLAG_WIDTH, "");
     if (o->type != OPTION_BOOL && o->fallback && *o->fallback) {
         buf_puts(out, "default ");
         help_put_default(out, o);
@@ -83,6 +81,14 @@ static void put_option(struct buf *out, const struct option *o)
     put_env(out, o);
     if (o->flags & OPTION_SECRET)
         buf_printf(out, "; secret: also --%s-file and _FILE variables", o->name);
+}
+
+static void put_option(struct buf *out, const struct option *o)
+{
+    char flag[128];
+    snprintf(flag, sizeof flag, "--%s %s", o->name, placeholder(o));
+    buf_printf(out, "  %-*s %s\n  %*s [", FLAG_WIDTH, flag, o->help, FLAG_WIDTH, "");
+    put_details(out, o);
     buf_puts(out, "]\n");
 }
 
@@ -113,6 +119,52 @@ void config_help(const char *command, const char *only, struct buf *out)
     if (!only)
         buf_puts(out, "\nFlags override environment variables, which override the .env file. A value may also be\n"
                       "written as --name=value.\n");
+}
+
+void config_roff_text(const char *s, struct buf *out)
+{
+    bool line_begins = true;
+    for (; *s; s++) {
+        if (*s == '\\')
+            buf_puts(out, "\\e");
+        else if (*s == '-')
+            buf_puts(out, "\\-");
+        else if (line_begins && (*s == '.' || *s == '\''))
+            buf_printf(out, "\\&%c", *s);
+        else
+            buf_putc(out, *s);
+        line_begins = *s == '\n';
+    }
+}
+
+void config_roff(const char *command, struct buf *out)
+{
+    const struct option *group = NULL;
+    struct buf text;
+    buf_init(&text, 4096);
+    for (size_t i = 0; i < config_options_count; i++) {
+        const struct option *o = &config_options[i];
+        if (o->type == OPTION_GROUP)
+            group = o;
+        if (!option_taken_by(o, command) || (o->flags & OPTION_HIDDEN))
+            continue;
+        if (group)
+            buf_printf(out, ".SS %s\n", group->name);
+        group = NULL;
+        buf_puts(out, ".TP\n\\fB");
+        buf_reset(&text);
+        buf_printf(&text, "--%s", o->name);
+        config_roff_text(buf_str(&text), out);
+        buf_printf(out, "\\fR%s\\fI%s\\fR\n", *placeholder(o) ? " " : "", placeholder(o));
+        config_roff_text(o->help, out);
+        buf_puts(out, ".\n.br\n");
+        buf_reset(&text);
+        buf_puts(&text, "[");
+        put_details(&text, o);
+        buf_puts(&text, "]\n");
+        config_roff_text(buf_str(&text), out);
+    }
+    buf_free(&text);
 }
 
 static void help_put_row(struct buf *out, const struct option *o)

@@ -240,6 +240,8 @@ const struct option config_options[] = {
      0, NULL, NULL, "Print the result as JSON"},
     {"all", OPTION_BOOL, "false", 0, 0, "", " reindex ", 0, NULL, NULL, "Send all stickers"},
     {"watch", OPTION_BOOL, "false", 0, 0, "", " status ", 0, NULL, NULL, "Show progress until nothing is pending"},
+    {"man", OPTION_BOOL, "false", 0, 0, "", " help ", 0, NULL, NULL,
+     "Print the manual page of Peel or of a command, for man(1)"},
     {"markdown", OPTION_BOOL, "false", 0, 0, "", " help ", 0, NULL, NULL,
      "Print the reference of all commands and options as Markdown"},
 

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import unittest
 
-from peel_testing import PEEL, SLOW, STICKERS, FakeSearch, System, main, png, request, wait_until
+from peel_testing import PEEL, ROOT, SLOW, STICKERS, FakeSearch, System, main, png, request, wait_until
 
 
 def peel(*args, env=None, cwd=None, stdin="", text=True):
@@ -89,6 +89,89 @@ class Json(Folder):
         self.assertEqual(copied["database"], "sticker database")
         self.assertTrue(all(len(table["sha256"]) == 64 for table in copied["tables"]))
         self.assertEqual(self.run_here("export", "--json").stdout, "")
+
+
+class Shells(Folder):
+    """Completion scripts and manual pages. A shell or formatter that is not installed is left out."""
+
+    def need(self, program):
+        if not shutil.which(program):
+            self.skipTest(f"{program} is not installed")
+
+    def shell(self, *args):
+        done = subprocess.run(args, capture_output=True, text=True, timeout=60 * SLOW, cwd=self.folder, env={**os.environ, "HOME": str(self.folder)})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def script(self, shell):
+        file = self.folder / f"completion.{shell}"
+        file.write_text(peel("completion", shell).stdout)
+        return file
+
+    # what was typed, and what there is to choose from
+    CASES = (
+        (["st"], ["status", "sticker-service", "store"]),
+        (["user", ""], ["create", "delete", "list", "passwd"]),
+        (["user", "create", "--st"], ["--sticker-db", "--sticker-db-host", "--sticker-db-name", "--sticker-db-password",
+                                      "--sticker-db-port", "--sticker-db-sslmode", "--sticker-db-user", "--staff"]),
+        (["serve", "--log-level", ""], ["debug", "error", "info", "warn"]),
+        (["serve", "--listen"], []),  # hidden
+        (["migrate", ""], ["search", "sticker"]),
+        (["help", "reind"], ["reindex"]),
+        (["completion", ""], ["bash", "fish", "zsh"]),
+    )
+
+    def test_bash(self):
+        self.need("bash")
+        script = self.script("bash")
+        for words, expected in self.CASES:
+            run = f'source {script}; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _peel; printf "%s\\n" "${{COMPREPLY[@]}}"'
+            self.assertEqual(sorted(self.shell("bash", "--norc", "-c", run, "bash", "peel", *words).split()), sorted(expected), words)
+        self.assertIn("complete -o bashdefault -o default -F _peel peel", self.shell("bash", "--norc", "-c", f"source {script}; complete -p peel"))
+
+    def test_fish(self):
+        self.need("fish")
+        script = self.script("fish")
+        for words, expected in self.CASES:
+            line = " ".join(["peel", *words])
+            found = self.shell("fish", "--no-config", "-c", f"source {script}; complete -C '{line}'").splitlines()
+            self.assertEqual(sorted(choice.split("\t")[0] for choice in found), sorted(expected), words)
+
+    def test_zsh(self):
+        self.need("zsh")
+        script = self.script("zsh")
+        self.shell("zsh", "-f", "-n", script)
+        self.shell("zsh", "-f", "-c", f"autoload -Uz compinit; compinit -u -D; source {script}; whence _peel")
+
+    def test_manual_pages(self):
+        pages = {name: peel("help", "--man", *([name] if name else [])).stdout
+                 for name in ["", *re.findall(r"(?m)^  ([a-z-]+) ", peel("help").stdout)]}
+        for name, page in pages.items():
+            self.assertTrue(page.startswith(".TH PEEL"), page[:40])
+            self.assertEqual(page.count("\n.SH NAME\n"), 1)
+            self.assertTrue(all(ord(c) < 128 for c in page))
+        self.assertIn("no command", peel("help", "--man", "frobnicate").stderr)
+        self.need("groff")
+        for name, page in pages.items():
+            done = subprocess.run(["groff", "-man", "-ww", "-Tascii", "-P-c"], input=page, capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), name)
+            plain = re.sub(".\b", "", done.stdout)
+            self.assertRegex(plain, rf"(?m)^ +peel{'-' if name else ''}{name} +- +")
+            if name:
+                self.assertIn("--log-level WORD", plain)
+
+    def test_install(self):
+        self.need("make")
+        if pathlib.Path(PEEL).resolve() != (ROOT / "build/release/peel").resolve():
+            self.skipTest("another program is tested than make install installs")
+        self.shell("make", "-s", "-C", ROOT, "install", f"DESTDIR={self.folder}", "PREFIX=/usr")
+        usr = self.folder / "usr"
+        self.assertEqual((usr / "bin/peel").stat().st_mode & 0o777, 0o755)
+        for path in ("share/man/man1/peel.1", "share/man/man1/peel-user.1", "share/bash-completion/completions/peel", "share/zsh/site-functions/_peel",
+                     "share/fish/vendor_completions.d/peel.fish", "share/peel/models/starter/config.json"):
+            self.assertGreater((usr / path).stat().st_size, 100, path)
+        done = subprocess.run([usr / "bin/peel", "model", "use", "starter", "--data", self.data], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 class Running(unittest.TestCase):
