@@ -50,6 +50,7 @@ const struct subcommand *subcommand_find(const struct command *command, const ch
 
 int cmd_completion(const struct config *cfg);
 int cmd_counter(const struct config *cfg);
+int cmd_delete(const struct config *cfg);
 int cmd_embed(const struct config *cfg);
 int cmd_eval(const struct config *cfg);
 int cmd_export(const struct config *cfg);
@@ -58,6 +59,7 @@ int cmd_help(const struct config *cfg);
 int cmd_import(const struct config *cfg);
 int cmd_migrate(const struct config *cfg);
 int cmd_model(const struct config *cfg);
+int cmd_pack(const struct config *cfg);
 int cmd_reindex(const struct config *cfg);
 int cmd_search_service(const struct config *cfg);
 int cmd_serve(const struct config *cfg);

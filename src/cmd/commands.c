@@ -43,6 +43,17 @@ static const struct subcommand model_subcommands[] = {
     {.name = NULL},
 };
 
+static const struct subcommand pack_subcommands[] = {
+    {"list",
+     "",
+     0,
+     0,
+     "List all packs with their numbers of stickers",
+     "sticker-db json",
+     {{"List all packs", "peel pack list"}}},
+    {.name = NULL},
+};
+
 static const struct subcommand store_subcommands[] = {
     {"copy",
      "FROM TO",
@@ -153,6 +164,13 @@ const struct command commands[] = {
      .run = cmd_counter,
      .summary = "Count how often a digit occurs in the numbers 1..N",
      .examples = {{"Count the sevens in 1..1000", "peel counter --digit 7 --n 1000"}}},
+    {.name = "delete",
+     .args = "[NAME]...",
+     .most_args = 100000,
+     .run = cmd_delete,
+     .summary = "Delete stickers by name, or all stickers of a pack",
+     .examples = {{"Delete two stickers", "peel delete old.png older.png"},
+                  {"Delete a pack without being asked", "peel delete --pack fluent3d --yes"}}},
     {.name = "embed",
      .run = cmd_embed,
      .summary = "Print the embedding of a text or image as JSON",
@@ -200,6 +218,10 @@ const struct command commands[] = {
      .subcommands = model_subcommands,
      .run = cmd_model,
      .summary = "Download, list, inspect, check and choose models"},
+    {.name = "pack",
+     .subcommands = pack_subcommands,
+     .run = cmd_pack,
+     .summary = "List the packs that the stickers belong to"},
     {.name = "reindex",
      .run = cmd_reindex,
      .summary = "Send every sticker to SearchService again",

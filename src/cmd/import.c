@@ -6,6 +6,7 @@
 #include "cmd/packs.h"
 #include "cmd/progress.h"
 #include "cmd/runtime.h"
+#include "cmd/style.h"
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -88,8 +89,8 @@ static void import_report_failures(const struct import_list *l)
     buf_init(&name, 1u << 16);
     buf_init(&reason, 1u << 16);
     for (size_t i = 0; i < l->n_failures; i++)
-        fprintf(stderr, "failed: %s: %s\n", safe_text(l->failures[i].name, &name),
-                safe_text(l->failures[i].reason, &reason));
+        fprintf(stderr, "%sfailed%s: %s: %s\n", style(stderr, STYLE_BAD), style(stderr, STYLE_END),
+                safe_text(l->failures[i].name, &name), safe_text(l->failures[i].reason, &reason));
     if (l->failed > l->n_failures)
         fprintf(stderr, "... and %zu more\n", l->failed - l->n_failures);
     buf_free(&name);

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -56,4 +57,20 @@ enum status prompt_password(char *out, size_t cap, struct error *err)
         st = err_set(err, ERR_INVALID, "the two passwords differ");
     explicit_bzero(again, sizeof again);
     return st;
+}
+
+enum status prompt_yes(const char *question, bool *yes, struct error *err)
+{
+    char answer[16];
+    *yes = false;
+    if (!isatty(STDIN_FILENO))
+        return err_set(err, ERR_INVALID, "standard input is not a terminal to confirm on; confirm with --yes");
+    fputs(question, stderr);
+    if (!fgets(answer, sizeof answer, stdin)) {
+        fputc('\n', stderr);
+        return OK;
+    }
+    answer[strcspn(answer, "\r\n")] = '\0';
+    *yes = strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
+    return OK;
 }

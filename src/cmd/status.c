@@ -1,6 +1,7 @@
 /* peel status [--json] [--watch]: the sticker database, and what the services say if they run. */
 #include "cmd/cmd.h"
 #include "cmd/installation.h"
+#include "cmd/style.h"
 
 #include <stdio.h>
 
@@ -48,7 +49,7 @@ static void print_search(const struct installation *i)
         return;
     }
     if (!i->seen.search) {
-        printf("SearchService  %s: no answer\n", i->search_url);
+        printf("SearchService  %s: %sno answer%s\n", i->search_url, style(stdout, STYLE_BAD), style(stdout, STYLE_END));
         return;
     }
     const char *algorithm = json_string_value(json_object_get(i->seen.search, "algorithm"));
@@ -64,18 +65,21 @@ static void print_text(const struct installation *i)
     else
         printf("%lld stickers, %lld queries, %lld changes waiting to be indexed\n", (long long)i->stickers,
                (long long)i->queries, (long long)i->pending);
+    enum style how = i->seen.sticker_ready ? STYLE_GOOD : STYLE_BAD;
     if (i->sticker_url)
-        printf("StickerService %s: %s\n", i->sticker_url,
+        printf("StickerService %s: %s%s%s\n", i->sticker_url, style(stdout, how),
                i->seen.sticker_ready ? "ready"
                : i->seen.sticker     ? "not ready"
-                                     : "no answer");
+                                     : "no answer",
+               style(stdout, STYLE_END));
     else
         puts("StickerService does not run on this data folder (elsewhere: --host, --port)");
     print_search(i);
     if (installation_index(i) == INDEX_DIFFERS)
-        printf("The search index is out of step: SearchService has %lld documents for %lld stickers. "
+        printf("%sThe search index is out of step%s: SearchService has %lld documents for %lld stickers. "
                "`peel reindex --all` sends all stickers again.\n",
-               (long long)i->seen.documents, (long long)i->stickers);
+               style(stdout, STYLE_WARNING), style(stdout, STYLE_END), (long long)i->seen.documents,
+               (long long)i->stickers);
 }
 
 int cmd_status(const struct config *cfg)

@@ -10,7 +10,7 @@
 #define SERVICES " serve search-service sticker-service "
 #define STICKER  " serve sticker-service "
 #define SEARCH   " serve search-service "
-#define DATABASE " serve sticker-service import status user token export migrate reindex "
+#define DATABASE " serve sticker-service import status user token export migrate reindex delete pack "
 #define INDEX    SEARCH "model migrate "
 #define BUCKET   SERVICES "import model words "
 #define KIB      1024.0
@@ -218,11 +218,12 @@ const struct option config_options[] = {
      "Description of the token, such as \"iOS app\""},
 
     {"Commands", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
-    {"pack", OPTION_LIST, NULL, 1, 200, "NAME", " import ", 0, NULL, NULL,
-     "Sticker pack to download and import, openmoji or fluent3d, with keywords from Unicode CLDR, emojilib and "
-     "emojibase; may be repeated"},
+    {"pack", OPTION_LIST, NULL, 1, 200, "NAME", " import delete ", 0, NULL, NULL,
+     "Sticker pack; may be repeated. Import: openmoji or fluent3d, downloaded with keywords from Unicode CLDR, "
+     "emojilib and emojibase"},
     {"update", OPTION_BOOL, "false", 0, 0, "", " import ", 0, NULL, NULL,
      "Change stickers that already exist to what stickers.csv says"},
+    {"yes", OPTION_BOOL, "false", 0, 0, "", " delete ", 0, NULL, NULL, "Delete without asking for confirmation"},
     {"npm-registry", OPTION_STRING, NULL, 8, 250, "URL", " import words ", 0, "npm_config_registry", NULL,
      "npm registry to download packs from if npm is not installed"},
     {"format", OPTION_ENUM, "csv", 0, 0, "csv|ndjson", " export ", 0, NULL, NULL, "Format of the export"},
@@ -236,7 +237,8 @@ const struct option config_options[] = {
     {"n", OPTION_STRING, NULL, 1, 2000, "N", " counter ", 0, NULL, NULL,
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
-     " status eval reindex version health model user token store words import export migrate counter embed tokenize ",
+     " status eval reindex delete pack version health model user token store words import export migrate counter embed "
+     "tokenize ",
      0, NULL, NULL, "Print the result as JSON"},
     {"all", OPTION_BOOL, "false", 0, 0, "", " reindex ", 0, NULL, NULL, "Send all stickers"},
     {"watch", OPTION_BOOL, "false", 0, 0, "", " status ", 0, NULL, NULL, "Show progress until nothing is pending"},

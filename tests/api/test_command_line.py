@@ -4,11 +4,15 @@
 import json
 import os
 import pathlib
+import pty
 import re
+import select
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
+import time
 import unittest
 
 from peel_testing import PEEL, ROOT, SLOW, STICKERS, FakeSearch, System, main, png, request, wait_until
@@ -89,6 +93,92 @@ class Json(Folder):
         self.assertEqual(copied["database"], "sticker database")
         self.assertTrue(all(len(table["sha256"]) == 64 for table in copied["tables"]))
         self.assertEqual(self.run_here("export", "--json").stdout, "")
+
+
+def on_terminal(*args, answer=b"", env=None, cwd=None):
+    """Runs peel with a terminal for all three streams: what is shown, and the exit status."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        base = {k: v for k, v in os.environ.items() if not k.startswith(("PEEL_", "ADMIN_", "NO_COLOR", "TERM"))}
+        os.chdir(cwd or "/")
+        os.execve(PEEL, [PEEL, *args], {**base, "TERM": "xterm", **(env or {})})
+    shown, end = b"", time.monotonic() + 60 * SLOW
+    while time.monotonic() < end:
+        if answer and b"[y/N] " in shown:
+            os.write(terminal, answer)
+            answer = b""
+        if select.select([terminal], [], [], 0.1)[0]:
+            try:
+                more = os.read(terminal, 65536)
+            except OSError:  # it has ended
+                break
+            if not more:
+                break
+            shown += more
+    os.close(terminal)
+    return shown.decode(errors="replace"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+class Delete(Folder):
+    def setUp(self):
+        super().setUp()
+        for pack in ("birds", "fish"):
+            pictures = self.folder / pack
+            pictures.mkdir()
+            for i in range(70):
+                (pictures / f"{pack}{i}.png").write_bytes(png(8, 8, (i, len(pack), 0)))
+        (self.folder / "alone.png").write_bytes(png(8, 8, (1, 2, 3)))
+        self.run_here("import", "birds", "fish", "alone.png")
+        with sqlite3.connect(self.data / "sticker.db") as db:  # stickers.csv has no packs
+            for pack in ("birds", "fish"):
+                db.execute(f"UPDATE stickers SET pack = '{pack}' WHERE filename LIKE '{pack}%'")
+            db.execute("DELETE FROM outbox")
+
+    def packs(self):
+        return {row["pack"]: row["stickers"] for row in self.json_of("pack", "list")}
+
+    def test_packs_and_names(self):
+        self.assertEqual(self.packs(), {"": 1, "birds": 70, "fish": 70})
+        self.assertRegex(self.run_here("pack", "list").stdout, r"^(birds|fish) +70 stickers\n(birds|fish) +70 stickers\n\(no pack\) +1 stickers\n$")
+        self.assertIn("confirm with --yes", self.run_here("delete", "alone.png", code=1).stderr)
+        self.assertIn("nothing to delete", self.run_here("delete", code=2).stderr)
+        self.assertIn('no sticker "nothing.png"; nothing was deleted', self.run_here("delete", "alone.png", "nothing.png", "--yes", code=1).stderr)
+        self.assertIn('pack "cats"', self.run_here("delete", "--pack", "cats", "--yes", code=1).stderr)
+        self.assertEqual(self.packs(), {"": 1, "birds": 70, "fish": 70})
+        self.assertEqual(self.run_here("delete", "fish3.png", "fish3.png", "alone.png", "--yes").stdout, "Deleted 2 stickers.\n")
+        self.assertEqual(self.packs(), {"birds": 70, "fish": 69})
+        self.assertEqual(self.json_of("delete", "fish4.png", "--pack", "fish", "--yes"), {"deleted": 69})
+        self.assertEqual(self.packs(), {"birds": 70})
+        with sqlite3.connect(self.data / "sticker.db") as db:
+            self.assertEqual(db.execute("SELECT count(*) FROM history WHERE action = 'delete' AND username = 'command line'").fetchone(), (71,))
+            self.assertEqual(db.execute("SELECT count(*) FROM outbox WHERE op = 'delete'").fetchone(), (71,))
+
+    def test_asks_on_a_terminal(self):
+        for answer, code, left in ((b"n\n", 1, 70), (b"\n", 1, 70), (b"y\n", 0, 0)):
+            shown, status = on_terminal("delete", "--pack", "birds", "--data", str(self.data), answer=answer)
+            self.assertIn("Delete 70 stickers and all votes on them? [y/N] ", shown)
+            self.assertEqual((status, self.packs().get("birds", 0)), (code, left), shown)
+
+
+class Terminal(Folder):
+    def test_colours(self):
+        """On a terminal alone, and not where they are unwanted."""
+        args = ("status", "--port", "1", "--search-url", "http://127.0.0.1:1", "--data", str(self.data))
+        self.assertIn("\033[31mno answer\033[0m", on_terminal(*args)[0])
+        for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+            self.assertNotIn("\033", on_terminal(*args, env=env)[0])
+        self.assertNotIn("\033", peel(*args, env={"TERM": "xterm"}).stdout)
+
+    def test_a_bar_that_was_drawn_ends_at_all(self):
+        pictures = self.folder / "pictures"
+        pictures.mkdir()
+        for i in range(200):
+            (pictures / f"{i}.png").write_bytes(png(600, 600, (i, 1, 1)))
+        shown, status = on_terminal("import", "pictures", "--data", str(self.data), cwd=self.folder)
+        self.assertEqual(status, 0, shown)
+        self.assertRegex(shown, r"\rImporting \[#{30}\] 100%  200 of 200  \d+/s, \d+\.\d s\x1b\[K\r\n200 added")
+        shown, status = on_terminal("import", "pictures", "--quiet", "--data", str(self.data), cwd=self.folder)
+        self.assertRegex(shown, r"^0 added, 200 skipped")
 
 
 class Shells(Folder):

@@ -57,7 +57,7 @@ class Help(Folder):
             self.assertEqual(peel(name, "--help").stdout, page.stdout)
 
     def test_subcommands_have_a_page_of_their_own(self):
-        for name in ("completion", "model", "store", "token", "user", "words"):
+        for name in ("completion", "model", "pack", "store", "token", "user", "words"):
             listed = re.search(r"(?ms)^Subcommands:\n(.*?)\n\n", peel("help", name).stdout)[1]
             for subcommand in re.findall(r"(?m)^  ([a-z]+) ", listed):
                 page = peel("help", name, subcommand).stdout
