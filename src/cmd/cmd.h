@@ -51,6 +51,7 @@ const struct subcommand *subcommand_find(const struct command *command, const ch
 int cmd_completion(const struct config *cfg);
 int cmd_counter(const struct config *cfg);
 int cmd_delete(const struct config *cfg);
+int cmd_doctor(const struct config *cfg);
 int cmd_embed(const struct config *cfg);
 int cmd_eval(const struct config *cfg);
 int cmd_export(const struct config *cfg);

@@ -10,9 +10,9 @@
 #define SERVICES " serve search-service sticker-service "
 #define STICKER  " serve sticker-service "
 #define SEARCH   " serve search-service "
-#define DATABASE " serve sticker-service import status user token export migrate reindex delete pack "
-#define INDEX    SEARCH "model migrate "
-#define BUCKET   SERVICES "import model words "
+#define DATABASE " serve sticker-service import status user token export migrate reindex delete pack doctor "
+#define INDEX    SEARCH "model migrate doctor "
+#define BUCKET   SERVICES "import model words doctor "
 #define KIB      1024.0
 #define MIB      (1024.0 * KIB)
 #define GIB      (1024.0 * MIB)
@@ -34,13 +34,14 @@ const struct option config_options[] = {
      "Maximum number of database connections of SearchService; 0 = one per worker plus two"},
     {"bucket", OPTION_STRING, "DATA/bucket", 1, 4000, "DIR|URL", BUCKET "tokenize embed ", 0, NULL, NULL,
      "Storage for images (media/) and models (models/): a folder, or s3://bucket/prefix"},
-    {"models-dir", OPTION_STRING, "DATA/bucket/models", 1, 4000, "DIR", SEARCH "model tokenize embed ", 0, NULL, NULL,
+    {"models-dir", OPTION_STRING, "DATA/bucket/models", 1, 4000, "DIR", SEARCH "model doctor tokenize embed ", 0, NULL,
+     NULL,
      "Folder of models in the Hugging Face layout; with a bucket in S3 it defaults to a local copy of its models/"},
-    {"words", OPTION_STRING, "DATA/bucket/words/english.words", 1, 4000, "FILE", SEARCH "words ", 0, NULL, NULL,
+    {"words", OPTION_STRING, "DATA/bucket/words/english.words", 1, 4000, "FILE", SEARCH "words doctor ", 0, NULL, NULL,
      "Lexicon of English words and their meanings, which `peel words pull` creates; with a bucket in S3 it defaults to "
      "a local copy"},
-    {"cache-dir", OPTION_STRING, "DATA/cache", 1, 4000, "DIR", SERVICES "import model words tokenize embed ", 0, NULL,
-     NULL, "Folder for files that can be recreated: thumbnails, index snapshots, downloads"},
+    {"cache-dir", OPTION_STRING, "DATA/cache", 1, 4000, "DIR", SERVICES "import model doctor words tokenize embed ", 0,
+     NULL, NULL, "Folder for files that can be recreated: thumbnails, index snapshots, downloads"},
     {"cache-bytes", OPTION_BYTES, "512M", MIB, 1024 * GIB, "bytes", STICKER, 0, NULL, NULL,
      "Maximum size of the thumbnails in the cache folder"},
 
@@ -91,16 +92,16 @@ const struct option config_options[] = {
      "Maximum size of the copies of S3 images in the cache folder"},
 
     {"Network", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
-    {"host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", STICKER "status health reindex ", 0, NULL, NULL,
+    {"host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", STICKER "status health reindex doctor ", 0, NULL, NULL,
      "IP address on which StickerService listens; 0.0.0.0 = all"},
-    {"port", OPTION_INT, "8000", 0, 65535, "", STICKER "status health reindex ", 0, NULL, NULL,
+    {"port", OPTION_INT, "8000", 0, 65535, "", STICKER "status health reindex doctor ", 0, NULL, NULL,
      "Port of StickerService; 0 = any free port"},
-    {"search-host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", SEARCH, 0, NULL, "host",
+    {"search-host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", SEARCH "doctor ", 0, NULL, "host",
      "IP address on which SearchService listens; keep it internal"},
-    {"search-port", OPTION_INT, "8118", 0, 65535, "", SEARCH, 0, NULL, "port",
+    {"search-port", OPTION_INT, "8118", 0, 65535, "", SEARCH "doctor ", 0, NULL, "port",
      "Port of SearchService; 0 = any free port"},
     {"search-url", OPTION_STRING, "http://127.0.0.1:8118", 1, 2000, "URL",
-     " sticker-service status model import eval reindex ", 0, NULL, NULL,
+     " sticker-service status model import eval reindex doctor ", 0, NULL, NULL,
      "URL of SearchService, or of the load balancer in front of several"},
     {"management-port", OPTION_INT, "0", 0, 65535, "", STICKER, 0, NULL, NULL,
      "Extra port on --host for health checks and metrics, which answers also under overload; 0 = none"},
@@ -237,7 +238,8 @@ const struct option config_options[] = {
     {"n", OPTION_STRING, NULL, 1, 2000, "N", " counter ", 0, NULL, NULL,
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
-     " status eval reindex delete pack version health model user token store words import export migrate counter embed "
+     " status eval reindex delete pack doctor version health model user token store words import export migrate "
+     "counter embed "
      "tokenize ",
      0, NULL, NULL, "Print the result as JSON"},
     {"all", OPTION_BOOL, "false", 0, 0, "", " reindex ", 0, NULL, NULL, "Send all stickers"},

@@ -53,6 +53,10 @@ bool db_is_postgres_url(const char *url);
  * called then. */
 enum status db_open(const char *url, unsigned connections, const struct db_schema *schema, struct db **out,
                     struct error *err) MUST_CHECK;
+/* The version of what is there, after a look whether it is a database of this schema and, with SQLite, whole
+ * (quick_check, which reads all of it). Makes, migrates and changes nothing. ERR_UNSUPPORTED: it is of another schema;
+ * ERR_CORRUPT. */
+enum status db_inspect(const char *url, const struct db_schema *schema, int64_t *version, struct error *err) MUST_CHECK;
 void db_close(struct db *d); /* NULL is fine; every connection must have been handed back */
 enum status db_ping(struct db *d, struct error *err) MUST_CHECK;
 

@@ -25,7 +25,9 @@ void handle_status(void *ctx, const struct http_request *req, struct http_respon
     (void)req;
     buf_init(&out, ANSWER_MAX);
     enum status st = search_store_count(s->store, &documents, &err);
-    buf_printf(&out, "{\"documents\":%lld,\"algorithm\":", (long long)documents);
+    buf_puts(&out, "{\"version\":");
+    json_put_string(&out, s->cfg.version);
+    buf_printf(&out, ",\"documents\":%lld,\"algorithm\":", (long long)documents);
     json_put_string(&out, search_default_algorithm(s));
     buf_puts(&out, ",\"model\":");
     if (chosen)

@@ -21,6 +21,13 @@ enum status search_store_open(const char *url, unsigned connections, struct sear
     return OK;
 }
 
+enum status search_store_inspect(const char *url, int64_t *version, int64_t *known, struct error *err)
+{
+    const struct db_schema *schema = db_is_postgres_url(url) ? &search_schema_postgres : &search_schema_sqlite;
+    *known = schema->count;
+    return db_inspect(url, schema, version, err);
+}
+
 void search_store_close(struct search_store *s)
 {
     if (!s)

@@ -18,6 +18,9 @@ struct search_store;
 enum status search_store_open(const char *url, unsigned connections, struct search_store **out,
                               struct error *err) MUST_CHECK;
 void search_store_close(struct search_store *s);
+/* The schema's version of the database at `url` and of this program, changing nothing. ERR_UNSUPPORTED: it is none of
+ * ours; ERR_CORRUPT: SQLite finds it damaged. */
+enum status search_store_inspect(const char *url, int64_t *version, int64_t *known, struct error *err) MUST_CHECK;
 enum status search_store_ping(struct search_store *s, struct error *err) MUST_CHECK;
 
 struct document {

@@ -22,6 +22,13 @@ enum status sticker_store_open(const char *url, unsigned connections, struct sti
     return OK;
 }
 
+enum status sticker_store_inspect(const char *url, int64_t *version, int64_t *known, struct error *err)
+{
+    const struct db_schema *schema = db_is_postgres_url(url) ? &sticker_schema_postgres : &sticker_schema_sqlite;
+    *known = schema->count;
+    return db_inspect(url, schema, version, err);
+}
+
 void sticker_store_close(struct sticker_store *s)
 {
     if (!s)

@@ -24,6 +24,9 @@ struct sticker_store;
 enum status sticker_store_open(const char *url, unsigned connections, struct sticker_store **out,
                                struct error *err) MUST_CHECK;
 void sticker_store_close(struct sticker_store *s); /* NULL is fine */
+/* The schema's version of the database at `url` and of this program, changing nothing. ERR_UNSUPPORTED: it is none of
+ * ours; ERR_CORRUPT: SQLite finds it damaged. */
+enum status sticker_store_inspect(const char *url, int64_t *version, int64_t *known, struct error *err) MUST_CHECK;
 enum status sticker_store_ping(struct sticker_store *s, struct error *err) MUST_CHECK;
 
 /* --- stickers --- */

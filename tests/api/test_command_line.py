@@ -181,6 +181,96 @@ class Terminal(Folder):
         self.assertRegex(shown, r"^0 added, 200 skipped")
 
 
+class Doctor(Folder):
+    def checks(self, *args, code=0):
+        """The findings by name, the worst of each."""
+        result = self.json_of("doctor", *args, code=code)
+        self.assertEqual(result["ok"], code == 0)
+        order = ["ok", "warning", "problem"]
+        found = {}
+        for check in sorted(result["checks"], key=lambda check: order.index(check["state"])):
+            self.assertEqual(check["fix"] == "", check["state"] == "ok", check)
+            found[check["name"]] = check
+        return found
+
+    def assert_found(self, found, name, state, what, fix):
+        self.assertEqual(found[name]["state"], state, found[name])
+        self.assertIn(what, found[name]["finding"])
+        self.assertIn(fix, found[name]["fix"])
+
+    def test_nothing_is_there_and_nothing_is_made(self):
+        found = self.checks("--port", "0", "--search-port", "0")
+        self.assertEqual({name for name, check in found.items() if check["state"] == "warning"} >= {"data folder", "sticker database", "words", "models"}, True)
+        self.assert_found(found, "words", "warning", "no lexicon", f"`peel words pull --data {self.data}`")
+        self.assertEqual(list(self.folder.iterdir()), [])
+        text = self.run_here("doctor").stdout
+        self.assertRegex(text, r"(?m)^warning +words +there is no lexicon.*\n +-> `peel words pull")
+        self.assertRegex(text, r"\n0 problems, \d+ warnings\n$")
+
+    def test_running_and_whole(self):
+        system = System()
+        self.addCleanup(system.close)
+        self.data = system.data
+        system.add(STICKERS)
+        system.run("model", "use", "starter")
+        system.start_search()
+        system.start_sticker()
+        system.wait_indexed()
+        found = wait_until(lambda: (f := self.checks())["search index"]["state"] == "ok" and f, what="a whole index")
+        self.assertEqual({name for name, check in found.items() if check["state"] != "ok"}, {"words"})
+        for name, port in (("StickerService", system.port), ("SearchService", system.search_port)):
+            self.assertRegex(found[name]["finding"], rf"^http://127.0.0.1:{port} is ready, version \d")
+        self.assertIn("6 of 6", found["images"]["finding"])
+        (system.data / "bucket/media/cat.png").unlink()
+        self.assert_found(self.checks(code=1), "images", "problem", "1 of 6 images are missing, such as cat.png", "backup")
+
+    def test_databases(self):
+        self.run_here("migrate")
+
+        def change(file, sql):
+            with sqlite3.connect(self.data / file) as db:
+                db.execute(sql)
+                db.commit()
+            db.close()
+
+        newest = "version = (SELECT max(version) FROM schema_migrations)"
+        change("sticker.db", f"UPDATE schema_migrations SET version = version + 1 WHERE {newest}")
+        self.assert_found(self.checks(code=1), "sticker database", "problem", "of a newer Peel", "newer program")
+        change("sticker.db", f"UPDATE schema_migrations SET version = version - 1 WHERE {newest}")
+        self.assert_found(self.checks(), "sticker database", "ok", "whole", "")
+        change("sticker.db", f"DELETE FROM schema_migrations WHERE {newest}")
+        for _ in range(2):  # looking migrates nothing
+            self.assert_found(self.checks(), "sticker database", "warning", "of an older Peel", f"`peel migrate --data {self.data}`")
+        pages = (self.data / "search.db").read_bytes()
+        (self.data / "search.db").write_bytes(pages[:4096] + b"\x55" * 4096 + pages[8192:])
+        for wal in self.data.glob("search.db-*"):
+            wal.unlink()
+        found = self.checks(code=1)
+        self.assert_found(found, "search database", "problem", "", "reindex --all")
+        (self.data / "search.db").write_bytes((self.data / "sticker.db").read_bytes())
+        self.assert_found(self.checks(code=1), "search database", "problem", "is not a search database", "check its address")
+
+    def test_what_else_is_wrong(self):
+        self.run_here("migrate")
+        busy = FakeSearch()
+        self.addCleanup(busy.close)
+        found = self.checks("--search-port", str(busy.port), code=1)
+        self.assert_found(found, "SearchService", "problem", str(busy.port), "--search-port")
+        found = self.checks("--search-url", "http://127.0.0.1:1", code=1)
+        self.assert_found(found, "SearchService", "problem", "does not answer", "log")
+        words = self.data / "bucket/words/english.words"
+        words.parent.mkdir(parents=True)
+        words.write_bytes(b"no words")
+        self.assert_found(self.checks(code=1), "words", "problem", "english.words", "words pull")
+        (self.data / "bucket/models/org--half.part").mkdir(parents=True)
+        self.assert_found(self.checks(code=1), "models", "warning", "", "peel model pull")
+        self.data.chmod(0o755)
+        self.assert_found(self.checks(code=1), "data folder", "warning", "open to all users", "chmod 750")
+        later = time.time() + 86400
+        os.utime(self.data / "sticker.db", (later, later))
+        self.assert_found(self.checks(code=1), "clock", "problem", "before the last change", "NTP")
+
+
 class Shells(Folder):
     """Completion scripts and manual pages. A shell or formatter that is not installed is left out."""
 

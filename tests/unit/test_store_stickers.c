@@ -374,6 +374,21 @@ static void one_delivers_at_a_time(void **state)
     sticker_store_close(store);
 }
 
+static void tells_its_version_without_a_change(void **state)
+{
+    struct suite *s = *state;
+    int64_t version = 0, known = 0;
+    assert_int_not_equal(sticker_store_inspect(s->url, &version, &known, &s->err),
+                         OK); /* there is none, and none is made */
+    assert_int_not_equal(sticker_store_inspect(s->url, &version, &known, &s->err), OK);
+    sticker_store_close(suite_stickers(s));
+    assert_ok(s, sticker_store_inspect(s->url, &version, &known, &s->err));
+    assert_true(version > 1);
+    assert_int_equal(version, known);
+    assert_int_equal(search_store_inspect(s->url, &version, &known, &s->err), ERR_UNSUPPORTED);
+    assert_non_null(strstr(s->err.message, "is not a search database"));
+}
+
 static void refuses_urls_it_does_not_know(void **state)
 {
     struct suite *s = *state;
@@ -600,6 +615,7 @@ int main(void)
         T(users_and_tokens),
         T(the_outbox_keeps_the_newest_entry),
         T(one_delivers_at_a_time),
+        T(tells_its_version_without_a_change),
         T(refuses_urls_it_does_not_know),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
