@@ -32,7 +32,7 @@ unsigned language_number(const char *tag)
                    {"in", LANGUAGE_id}, {"cmn", LANGUAGE_zh}, {"arb", LANGUAGE_ar}};
     size_t len = strcspn(tag, "-");
     for (unsigned i = 1; i < LANGUAGE_COUNT; i++)
-        if (strncasecmp(codes[i], tag, len) == 0 && !codes[i][len])
+        if (codes[i][0] == (tag[0] | 32) && strncasecmp(codes[i], tag, len) == 0 && !codes[i][len])
             return i;
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
         if (strncasecmp(aliases[i].alias, tag, len) == 0 && !aliases[i].alias[len])

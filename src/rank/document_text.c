@@ -29,22 +29,53 @@ static unsigned first_language(const json_t *words)
     return language;
 }
 
+static void put_words(const json_t *entry, struct buf *out)
+{
+    const char *s = member(entry, "words");
+    if (*s)
+        buf_printf(out, "%s%s", out->len ? ", " : "", s);
+}
+
+/* Appends the English words, and says whether there is a list of them. Only that list is parsed: most of what is read
+ * at startup is of a hundred other languages. Lists are stored as document.c writes them; what looks like the beginning
+ * of one is one, as quotes within a string are escaped. */
+static bool put_english(const char *words_json, struct buf *out)
+{
+    static const char begin[] = "{\"language\":\"";
+    bool found = false;
+    for (const char *at = words_json; (at = strstr(at, begin)); at++) {
+        const char *tag = at + sizeof begin - 1;
+        if ((tag[0] | 32) != 'e' || (tag[1] | 32) != 'n' || (tag[2] != '"' && tag[2] != '-'))
+            continue;
+        json_t *entry = json_loads(at, JSON_DISABLE_EOF_CHECK, NULL);
+        found = found || entry;
+        put_words(entry, out);
+        json_decref(entry);
+    }
+    return found;
+}
+
+static void put_first_language(const char *words_json, struct buf *out)
+{
+    json_t *words = json_loads(words_json, 0, NULL), *entry;
+    unsigned language = first_language(words);
+    size_t i;
+    json_array_foreach(words, i, entry)
+    {
+        if (language_number(member(entry, "language")) == language)
+            put_words(entry, out);
+    }
+    json_decref(words);
+}
+
 enum status document_text(const struct document *doc, struct arena *a, const char **text, size_t *len,
                           struct error *err)
 {
     struct buf b;
     buf_init(&b, 256u << 10);
     buf_puts(&b, doc->title);
-    json_t *words = json_loads(doc->words_json, 0, NULL), *entry;
-    unsigned language = first_language(words);
-    size_t i;
-    json_array_foreach(words, i, entry)
-    {
-        const char *s = member(entry, "words");
-        if (*s && language_number(member(entry, "language")) == language)
-            buf_printf(&b, "%s%s", b.len ? ", " : "", s);
-    }
-    json_decref(words);
+    if (!put_english(doc->words_json, &b))
+        put_first_language(doc->words_json, &b);
     *text = arena_strndup(a, buf_str(&b), b.len);
     *len = b.len;
     buf_free(&b);
