@@ -64,10 +64,19 @@ class RunScript(unittest.TestCase):
             self.assertEqual(called, [f"import --data {elsewhere} --pack openmoji --pack fluent3d", f"serve --data {elsewhere} --quiet"])
             (elsewhere / ".starter-packs").unlink()
 
+    def test_no_packs(self):
+        for args in (("--no-packs", "--quiet"), ("--quiet", "--no-packs")):
+            called, said = self.run_script(*args)
+            self.assertEqual(called, [f"words pull --data {self.data}", *(f"model pull {model} --data {self.data}" for model in MODELS),
+                                      "serve --quiet"])
+            self.assertNotIn("starter", said)
+        self.assertEqual(self.run_script("--no-packs", "--lexical-only")[0], ["serve"])
+        self.assertFalse((self.data / ".starter-packs").exists())  # the next start may get them
+
     def test_offline_it_serves_and_says_what_is_missing(self):
         called, said = self.run_script(failing="pull")
         self.assertEqual(called[1:], [f"words pull --data {self.data}", f"model pull {MODELS[0]} --data {self.data}", "serve"])
-        self.assertIn(f"later: ./peel words pull --data {self.data}\n", said)
+        self.assertIn(f"to get them later: ./peel words pull --data {self.data}\n", said)
         for model in MODELS:
             self.assertIn(f"./peel model pull {model} --data {self.data}\n", said)
 
