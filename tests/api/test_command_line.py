@@ -344,6 +344,8 @@ class Shells(Folder):
         self.need("make")
         if pathlib.Path(PEEL).resolve() != (ROOT / "build/release/peel").resolve():
             self.skipTest("another program is tested than make install installs")
+        if subprocess.run(["make", "-s", "-q", "-C", ROOT, "all"], capture_output=True).returncode:
+            self.skipTest("the program is older than its sources: installing would build it while other tests run it")
         self.shell("make", "-s", "-C", ROOT, "install", f"DESTDIR={self.folder}", "PREFIX=/usr")
         usr = self.folder / "usr"
         self.assertEqual((usr / "bin/peel").stat().st_mode & 0o777, 0o755)
