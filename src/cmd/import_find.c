@@ -393,9 +393,12 @@ static enum status walk_folder(struct walk *w, const char *path, int depth, stru
     free(entries);
     for (size_t i = 0; st == OK && i < rows.n; i++)
         if (!rows.items[i].used) {
-            char reason[64];
-            snprintf(reason, sizeof reason, CSV_NAME " line %zu: there is no such picture", rows.items[i].line);
-            import_list_fail(w->list, rows.items[i].cells[FILENAME], reason);
+            const char *name = rows.items[i].cells[FILENAME], *below = strrchr(name, '/');
+            char reason[160];
+            snprintf(reason, sizeof reason, CSV_NAME " line %zu: not found%s", rows.items[i].line,
+                     below ? "; it lists files of this folder only: put a " CSV_NAME " into each folder for its files"
+                           : " in this folder");
+            import_list_fail(w->list, name, reason);
         }
     free(rows.items);
     return st;

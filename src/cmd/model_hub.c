@@ -174,20 +174,19 @@ static enum status find_conversion(struct repo *r, const char *token, struct err
         }
     }
     json_decref(root);
-    return found
-               ? OK
-               : err_set(err, ERR_UNSUPPORTED, "%s at %s holds no model.safetensors, and no conversion of it was found",
-                         r->id, r->revision);
+    return found ? OK
+                 : err_set(err, ERR_UNSUPPORTED, "%s at %s has no model.safetensors, and no conversion of it was found",
+                           r->id, r->revision);
 }
 
 static enum status check_listing(const struct repo *r, struct error *err)
 {
     if (!hub_has(r, LIBRARY_CONFIG))
-        return err_set(err, ERR_UNSUPPORTED, "%s holds no config.json: not a Transformers checkpoint", r->id);
+        return err_set(err, ERR_UNSUPPORTED, "%s has no config.json: not a Transformers checkpoint", r->id);
     if (!hub_has(r, "tokenizer.json") && !(hub_has(r, "vocab.json") && hub_has(r, "merges.txt")) &&
         !hub_has(r, "vocab.txt") && !hub_has(r, "sentencepiece.bpe.model"))
         return err_set(err, ERR_UNSUPPORTED,
-                       "%s holds neither tokenizer.json nor vocab.json and merges.txt, vocab.txt or "
+                       "%s has neither tokenizer.json nor vocab.json and merges.txt, vocab.txt or "
                        "sentencepiece.bpe.model",
                        r->id);
     return OK;
@@ -209,7 +208,7 @@ static enum status check_disk(const struct repo *r, const char *dir, struct erro
         return err_errno(err, "cannot ask for free space of %s", dir);
     uint64_t available = (uint64_t)vfs.f_bavail * vfs.f_frsize, need = r->total > have ? r->total - have : 0;
     if (available < need + SPARE_BYTES)
-        return err_set(err, ERR_TOO_LARGE, "%s needs %llu MB more on the disk of %s, %llu MB are free", r->id,
+        return err_set(err, ERR_TOO_LARGE, "%s needs %llu MB more on the disk of %s, but only %llu MB are free", r->id,
                        (unsigned long long)(need >> 20), dir, (unsigned long long)(available >> 20));
     return OK;
 }
@@ -315,7 +314,7 @@ enum status hub_pull(const struct hub_pull *p, char dir_name[LIBRARY_MAX_ID], st
         if (st == OK)
             st = list_files(r, p->token, err);
         if (st == OK && !has_weights(r))
-            st = err_set(err, ERR_UNSUPPORTED, "%s at %s holds no model.safetensors", r->id, r->revision);
+            st = err_set(err, ERR_UNSUPPORTED, "%s at %s has no model.safetensors", r->id, r->revision);
     }
     if (st == OK)
         st = check_listing(r, err);

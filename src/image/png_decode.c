@@ -14,7 +14,7 @@ static void png_on_read(png_structp png, png_bytep out, size_t n)
 {
     struct source *s = png_get_io_ptr(png);
     if (n > s->len - s->at)
-        png_error(png, "data ends early");
+        png_error(png, "the file is damaged or incomplete");
     memcpy(out, s->data + s->at, n);
     s->at += n;
 }

@@ -251,7 +251,7 @@ class Packs(Base):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("2465 added", done.stdout)
         for source in ("Unicode CLDR", "Unicode CLDR for sequences", "emojilib", "emojibase"):
-            self.assertIn(f"without the words of {source} (the same command adds them later): ", done.stderr)
+            self.assertIn(f"without the keywords of {source} (run the same command again to add them): ", done.stderr)
         self.assertEqual(registry.asked[-1], "/openmoji/-/openmoji-17.0.0.tgz")
         self.assertEqual((self.data / "cache" / "packs" / OPENMOJI).read_bytes(), archive)
 
@@ -277,7 +277,7 @@ class Packs(Base):
         args = ("--pack", "openmoji")
         done = self.peel(*args, PATH="/nonexistent", npm_config_registry=registry.url)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stderr, r"without the words of emojilib .*emojilib-4\.0\.3\.tgz.*sha512")
+        self.assertRegex(done.stderr, r"without the keywords of emojilib .*emojilib-4\.0\.3\.tgz.*sha512")
         self.assertNotIn("emojibase (", done.stderr)
         self.assertFalse((self.data / "cache" / "packs" / COMMUNITY["emojilib"]).exists())
         self.assertIn("<3", self.english("2764"))

@@ -28,7 +28,7 @@ class Languages(ServiceTest):
         cls.system = System()
         cls.addClassCleanup(cls.system.close)
         done = cls.system.run("import", "--cache-dir", cache, "--pack", "fluent3d")
-        if "without the words of Unicode CLDR" in done.stderr:
+        if "without the keywords of Unicode CLDR" in done.stderr:
             raise unittest.SkipTest("npm cannot fetch CLDR's annotations")
         cls.system.start_search()
         cls.system.start_sticker()

@@ -294,7 +294,8 @@ static void a_wrong_csv_stops_its_folder_only(void **state)
     write_svg(&f, "a.svg", 1);
     write_text(&f, "stickers.csv", "filename,title\na.svg,A\nb.svg,B\n../a.svg,C\n");
     expect(&f, 1, 0, 2);
-    expect_reason(&f, "b.svg", "line 3: there is no such picture");
+    expect_reason(&f, "b.svg", "line 3: not found in this folder");
+    expect_reason(&f, "../a.svg", "line 4: not found; it lists files of this folder only");
     expect_reason(&f, "../a.svg", "line 4");
     teardown(&f);
 }
