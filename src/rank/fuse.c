@@ -3,6 +3,7 @@
 
 #include "base/select.h"
 #include "rank/fusion_weights.h"
+#include "rank/trace.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -153,6 +154,33 @@ static bool is_worth_showing(struct fused *f, const struct rank_query *q, const 
     return f->found & ~ALIKE || f->item.confidence >= RANK_LEAST_CONFIDENCE;
 }
 
+/* Tells the trace what was fused, those too that is_worth_showing left out. */
+static enum status trace_fused(struct rank_trace *t, enum fusion_kind kind, const struct leg_hits *hits,
+                               const double *weights, const double *others, struct documents *d, struct arena *a,
+                               struct error *err)
+{
+    static const char *const kinds[FUSION_KINDS] = {
+        [FUSION_WORD] = "word", [FUSION_ENGLISH] = "english", [FUSION_PHRASE] = "phrase", [FUSION_LETTERS] = "letters"};
+    t->kind = kinds[kind];
+    t->items = arena_array(a, d->n + 1, sizeof *t->items);
+    if (!t->items)
+        return err_no_memory(err, "%zu results", d->n);
+    for (t->n_items = 0; t->n_items < d->n; t->n_items++) {
+        const struct fused *f = &d->items[t->n_items];
+        t->items[t->n_items] = (struct rank_trace_item){f->item.id, f->item.score, f->item.confidence, {0}};
+        for (size_t leg = 0; leg < LEG_COUNT; leg++)
+            t->items[t->n_items].adds[leg] = f->found & 1u << leg ? 0 : others[leg];
+    }
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++) {
+        struct range r = range_of(&hits[leg]);
+        t->legs[leg].weight = weights[leg] * fusion_fits[kind].weights[leg];
+        for (size_t i = 0; i < hits[leg].n; i++)
+            t->items[documents_get(d, &hits[leg].items[i]) - d->items].adds[leg] +=
+                t->legs[leg].weight * value_of(leg, r, hits[leg].items[i].score);
+    }
+    return OK;
+}
+
 enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const double *weights, struct arena *a,
                  struct ranking *out, struct error *err)
 {
@@ -175,5 +203,7 @@ enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const 
     }
     enum status st = sort_best(items, kept, q->offset + q->limit + 1, a, err); /* 1: the document of `like` */
     rank_cut_page(q, items, kept, out);
+    if (st == OK && q->trace)
+        st = trace_fused(q->trace, kind_of(q, hits), hits, weights, others, &d, a, err);
     return st;
 }

@@ -50,18 +50,25 @@ static enum status widen_terms(const struct meanings *x, const char *text, size_
     return st;
 }
 
+enum status leg_lexical_terms(const struct rank_sources *s, const struct rank_query *q, bool complete, struct arena *a,
+                              struct term_query *out, struct error *err)
+{
+    const char *text = q->text;
+    size_t len = q->text_len;
+    enum status st = q->like ? document_text(q->like, a, &text, &len, err) : OK;
+    if (st == OK)
+        st = text_query(text, len, q->language, complete && !q->like, a, out, err);
+    if (st == OK && s->words && !q->like && q->language == LANGUAGE_en)
+        st = widen_terms(s->words, text, len, complete, a, out, err);
+    return st;
+}
+
 enum status leg_lexical_hits(const struct rank_sources *s, const struct rank_query *q, bool complete, size_t limit,
                              size_t offset, struct arena *a, struct leg_hits *out, struct error *err)
 {
     struct term_query terms;
-    const char *text = q->text;
-    size_t len = q->text_len;
     *out = (struct leg_hits){0};
-    enum status st = q->like ? document_text(q->like, a, &text, &len, err) : OK;
-    if (st == OK)
-        st = text_query(text, len, q->language, complete && !q->like, a, &terms, err);
-    if (st == OK && s->words && !q->like && q->language == LANGUAGE_en)
-        st = widen_terms(s->words, text, len, complete, a, &terms, err);
+    enum status st = leg_lexical_terms(s, q, complete, a, &terms, err);
     if (st != OK)
         return st;
     out->silent = terms.n_stems == 0;

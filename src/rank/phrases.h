@@ -76,4 +76,14 @@ struct phrase_hit {
 enum status phrases_search(struct phrases *p, const struct phrase_query *q, struct arena *a, struct phrase_hit **out,
                            size_t *n, struct error *err) MUST_CHECK;
 
+/* The document's phrase that phrases_search would compare with the query best (phrases_explain.c); `passing`, `most`
+ * and `also` do not matter. ERR_NOT_FOUND: it has none in these languages that has a vector. */
+struct phrase_best {
+    const char *text; /* in the arena */
+    unsigned language;
+    float score;
+};
+enum status phrases_best(struct phrases *p, const struct phrase_query *q, int64_t id, struct arena *a,
+                         struct phrase_best *out, struct error *err) MUST_CHECK;
+
 #endif

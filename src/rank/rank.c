@@ -2,6 +2,7 @@
 
 #include "base/deadline.h"
 #include "base/log.h"
+#include "rank/trace.h"
 
 #include <math.h>
 #include <string.h>
@@ -43,6 +44,14 @@ static bool is_windowed(const struct rank_query *q)
     return q->like || q->min_score > -INFINITY;
 }
 
+static void trace_hits(const struct rank_query *q, enum leg_number leg, const struct leg_hits *hits)
+{
+    if (!q->trace)
+        return;
+    q->trace->legs[leg].took_part = true;
+    q->trace->legs[leg].hits = *hits;
+}
+
 /* --- one leg --- */
 
 /* `window`: how many results are looked at before the page is cut; 0: the leg makes the page itself. */
@@ -51,6 +60,7 @@ static enum status page_of(const struct rank_sources *s, const struct rank_query
                            struct error *err)
 {
     *out = (struct ranking){.legs = 1u << leg, .corrected = hits->corrected};
+    trace_hits(q, leg, hits);
     if (window) {
         rank_cut_page(q, hits->items, hits->n, out);
     } else {
@@ -159,6 +169,8 @@ static void ask_leg(struct hybrid *h, enum leg_number leg, struct arena *a)
         st = legs[leg]->hits(h->s, &h->q, RANK_DEPTH, 0, a, &h->hits[leg], &h->err);
     if (st != OK) {
         h->hits[leg] = (struct leg_hits){0};
+        if (h->q.trace)
+            h->q.trace->legs[leg].failed = arena_strdup(a, h->err.message);
         if (st != ERR_NOT_FOUND && st != ERR_TIMEOUT) /* of what is like a document that this leg does not know */
             log_warn("hybrid search without the leg \"%s\": %s", legs[leg]->name, h->err.message);
         return;
@@ -230,6 +242,8 @@ static enum status rank_hybrid(const struct rank_sources *s, const struct rank_q
     for (enum leg_number leg = 0; leg < LEG_COUNT; leg++) {
         h.trust[leg] = legs[leg]->trust(s, q);
         h.weights[leg] = s->weights[leg] * h.trust[leg];
+        if (q->trace)
+            q->trace->legs[leg].trust = h.trust[leg];
     }
     enum leg_number only = only_leg(&h, false);
     if (only == LEG_COUNT) {
@@ -246,6 +260,9 @@ static enum status rank_hybrid(const struct rank_sources *s, const struct rank_q
     if (!answered)
         return err_set(err, h.err.code, "%s", h.err.message);
     enum status st = ask_fallbacks(&h, a, err);
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
+        if (h.took_part[leg])
+            trace_hits(q, leg, &h.hits[leg]);
     if (st == OK)
         st = fuse(&h.q, h.hits, h.weights, a, out, err);
     for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)

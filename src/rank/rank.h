@@ -27,6 +27,7 @@
 #define RANK_LEAST_CONFIDENCE 0.05 /* of results that are only alike in meaning */
 #define RANK_DEPTH            200 /* results of each leg that are fused; deeper ones hardly count, and each costs time */
 
+struct rank_trace;
 struct rank_query {
     const char *text; /* trimmed, valid UTF-8; NULL with `like` */
     size_t text_len;
@@ -39,6 +40,7 @@ struct rank_query {
     const int64_t *also; /* [n_also] documents that other legs found, whose scores are wanted too */
     size_t n_also;
     bool fused; /* legs: the results are fused with those of others, their order and names do not matter */
+    struct rank_trace *trace; /* is told what the ranking saw on its way (rank/trace.h); NULL: nobody wants to know */
 };
 
 /* A model that serves a leg, with the vectors of what it has encoded. */

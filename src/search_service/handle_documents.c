@@ -132,9 +132,8 @@ void handle_document_reindex(void *ctx, const struct http_request *req, struct h
     answer_json(res, 200, &out);
 }
 
-/* What each model has made of it: "models":[{"id","state",...}]. */
-static enum status put_models(struct search_service *s, const struct http_request *req, struct buf *out,
-                              struct error *err)
+enum status document_put_models(struct search_service *s, const char *filename, struct arena *a, struct buf *out,
+                                struct error *err)
 {
     struct engine_model *models[ENGINE_MAX_MODELS];
     struct document_page page;
@@ -142,9 +141,8 @@ static enum status put_models(struct search_service *s, const struct http_reques
     enum status st = OK;
     buf_puts(out, ",\"models\":[");
     for (size_t i = 0; i < n && st == OK; i++) {
-        struct document_ask ask = {
-            .model = engine_model_id(models[i]), .filename = req->path_param, .search = "", .limit = 1};
-        st = search_store_document_page(s->store, &ask, req->arena, &page, err);
+        struct document_ask ask = {.model = engine_model_id(models[i]), .filename = filename, .search = "", .limit = 1};
+        st = search_store_document_page(s->store, &ask, a, &page, err);
         if (st != OK || !page.n)
             continue;
         buf_puts(out, i ? ",{\"id\":" : "{\"id\":");
@@ -179,7 +177,7 @@ void handle_document_get(void *ctx, const struct http_request *req, struct http_
                doc.image_sha256, created, modified);
     json_put_string(&out, doc.pack);
     buf_printf(&out, ",\"rating\":\"%s\",\"animated\":%s", rating_name(doc.rating), doc.animated ? "true" : "false");
-    enum status st = put_models(s, req, &out, &err);
+    enum status st = document_put_models(s, req->path_param, req->arena, &out, &err);
     buf_putc(&out, '}');
     if (st == OK) {
         answer_json(res, 200, &out);

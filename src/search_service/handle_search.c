@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_QUERY  255         /* code points */
-#define SEARCH_MAX (64u << 20) /* bytes that one search may take */
+#define MAX_QUERY  255 /* code points */
 #define ANSWER_MAX (2u << 20)
 
 void answer_json(struct http_response *res, int status, struct buf *json)
@@ -199,65 +198,85 @@ static void write_answer(const struct rank_algorithm *algorithm, const struct ra
     buf_printf(out, ",\"total\":%lld}", (long long)r->total);
 }
 
+enum status search_request_read(struct search_service *s, const struct http_request *req, struct search_request *out,
+                                struct error *err)
+{
+    int64_t limit = 0, offset = 0;
+    *out = (struct search_request){.query = {.filter = STICKER_FILTER_NONE},
+                                   .sources = {.store = s->store, .words = catalog_meanings(s->catalog)}};
+    memcpy(out->sources.weights, s->cfg.weights, sizeof out->sources.weights);
+    struct rank_query *q = &out->query;
+    enum status st = read_subject(s, req, q, &out->like, err);
+    if (st == OK)
+        st = http_param_int(req, "limit", 1, RANK_MAX_LIMIT, 10, &limit, err);
+    if (st == OK)
+        st = http_param_int(req, "offset", 0, RANK_MAX_OFFSET, 0, &offset, err);
+    if (st == OK)
+        st = read_algorithm(s, req, &out->algorithm, err);
+    if (st == OK)
+        st = search_read_model(s, req, &out->model, err);
+    if (st == OK)
+        st = read_min_score(s, req, &q->min_score, err);
+    if (st == OK)
+        st = read_language(req, &q->language, err);
+    if (st == OK)
+        st = read_filter(req, &q->filter, err);
+    q->limit = (size_t)limit;
+    q->offset = (size_t)offset;
+    http_deadline(req, s->cfg.deadline_ms, true);
+    return st;
+}
+
+enum status search_request_rank(struct search_service *s, struct search_request *r, struct arena *a,
+                                struct ranking *out, struct error *err)
+{
+    struct label_test passing;
+    enum status st = OK;
+    r->query.language = language_of(s, &r->query, a);
+    engine_fill_sources(s->engine, r->query.language, &r->sources);
+    if (r->model)
+        engine_fill_model(r->model, &r->sources);
+    if (!sticker_filter_is_none(&r->query.filter) &&
+        (st = catalog_test_begin(s->catalog, &r->query.filter, &passing, err)) == OK)
+        r->query.passing = &passing;
+    if (st == OK)
+        st = r->algorithm->rank(&r->sources, &r->query, a, out, err);
+    if (r->query.passing)
+        labels_test_end(&passing);
+    r->query.passing = NULL;
+    return st;
+}
+
+void search_failed(struct http_response *res, const struct error *err)
+{
+    if (err->code != ERR_UNAVAILABLE) {
+        http_problem_from(res, err);
+        return;
+    }
+    http_header_add(res, "Retry-After", "5"); /* say which model is missing or loading */
+    http_problem(res, 503, "%s", err->message);
+}
+
 void handle_search(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct search_service *s = ctx;
-    struct rank_query q = {.filter = STICKER_FILTER_NONE};
-    struct rank_sources sources = {.store = s->store, .words = catalog_meanings(s->catalog)};
-    struct engine_model *model = NULL;
-    const struct rank_algorithm *algorithm;
-    struct document like;
-    int64_t limit = 0, offset = 0;
+    struct search_request r;
+    struct arena arena;
+    struct ranking ranking;
     struct error err;
-    enum status st = read_subject(s, req, &q, &like, &err);
-    if (st == OK)
-        st = http_param_int(req, "limit", 1, RANK_MAX_LIMIT, 10, &limit, &err);
-    if (st == OK)
-        st = http_param_int(req, "offset", 0, RANK_MAX_OFFSET, 0, &offset, &err);
-    if (st == OK)
-        st = read_algorithm(s, req, &algorithm, &err);
-    if (st == OK)
-        st = search_read_model(s, req, &model, &err);
-    if (st == OK)
-        st = read_min_score(s, req, &q.min_score, &err);
-    if (st == OK)
-        st = read_language(req, &q.language, &err);
-    if (st == OK)
-        st = read_filter(req, &q.filter, &err);
-    if (st != OK) {
+    if (search_request_read(s, req, &r, &err) != OK) {
         http_problem_from(res, &err);
         return;
     }
-    http_deadline(req, s->cfg.deadline_ms, true);
-    q.limit = (size_t)limit;
-    q.offset = (size_t)offset;
-    memcpy(sources.weights, s->cfg.weights, sizeof sources.weights);
-    struct arena arena;
-    struct ranking ranking;
-    struct buf out;
-    arena_init(&arena, SEARCH_MAX);
-    q.language = language_of(s, &q, &arena);
-    engine_fill_sources(s->engine, q.language, &sources);
-    if (model)
-        engine_fill_model(model, &sources);
-    buf_init(&out, ANSWER_MAX);
-    struct label_test passing;
-    if (!sticker_filter_is_none(&q.filter) && (st = catalog_test_begin(s->catalog, &q.filter, &passing, &err)) == OK)
-        q.passing = &passing;
-    if (st == OK)
-        st = algorithm->rank(&sources, &q, &arena, &ranking, &err);
-    if (q.passing)
-        labels_test_end(&passing);
-    if (st == OK) {
-        atomic_fetch_add_explicit(&s->searches[algorithm - rank_algorithms], 1, memory_order_relaxed);
-        write_answer(algorithm, &sources, &q, &ranking, &out);
+    arena_init(&arena, SEARCH_MAX_BYTES);
+    if (search_request_rank(s, &r, &arena, &ranking, &err) == OK) {
+        struct buf out;
+        buf_init(&out, ANSWER_MAX);
+        atomic_fetch_add_explicit(&s->searches[r.algorithm - rank_algorithms], 1, memory_order_relaxed);
+        write_answer(r.algorithm, &r.sources, &r.query, &ranking, &out);
         answer_json(res, 200, &out);
-    } else if (st == ERR_UNAVAILABLE) { /* say which model is missing or loading */
-        http_header_add(res, "Retry-After", "5");
-        http_problem(res, 503, "%s", err.message);
     } else {
-        http_problem_from(res, &err);
+        search_failed(res, &err);
     }
-    buf_free(&out);
     arena_free(&arena);
 }

@@ -26,6 +26,27 @@ struct search_service {
 
 /* handle_search.c */
 void handle_search(void *ctx, const struct http_request *req, struct http_response *res);
+/* What a search asks for. Strings are in the request's arena. */
+#define SEARCH_MAX_BYTES (64u << 20) /* of memory that one search may take */
+struct search_request {
+    struct rank_query query;
+    struct document like; /* what `query.like` points at */
+    const struct rank_algorithm *algorithm;
+    struct engine_model *model; /* in the place of its leg's default; NULL: none */
+    struct rank_sources sources;
+};
+/* From here on the search has the time that one may take (base/deadline.h). *out stays where it is, as it points into
+ * itself. ERR_INVALID, and ERR_NOT_FOUND for a document that `like` names. */
+enum status search_request_read(struct search_service *s, const struct http_request *req, struct search_request *out,
+                                struct error *err) MUST_CHECK;
+/* Tells the query's language and ranks. ERR_UNAVAILABLE: a model that it needs is missing or loading. */
+enum status search_request_rank(struct search_service *s, struct search_request *r, struct arena *a,
+                                struct ranking *out, struct error *err) MUST_CHECK;
+/* Answers with the error of a search. */
+void search_failed(struct http_response *res, const struct error *err);
+
+/* handle_explain.c */
+void handle_explain(void *ctx, const struct http_request *req, struct http_response *res);
 /* The name of the algorithm of searches that name none, at this moment. */
 const char *search_default_algorithm(const struct search_service *s);
 /* The model that `model=` names; NULL: it names none. ERR_INVALID names the known ones. */
@@ -37,6 +58,9 @@ void handle_document_put(void *ctx, const struct http_request *req, struct http_
 void handle_document_delete(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_document_get(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_document_reindex(void *ctx, const struct http_request *req, struct http_response *res);
+/* Appends what each model has made of a document: ,"models":[{"id","state",...}]. */
+enum status document_put_models(struct search_service *s, const char *filename, struct arena *a, struct buf *out,
+                                struct error *err) MUST_CHECK;
 
 /* handle_document_list.c */
 void handle_document_list(void *ctx, const struct http_request *req, struct http_response *res);

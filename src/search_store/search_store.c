@@ -243,6 +243,16 @@ enum status search_store_get(struct search_store *s, const char *filename, struc
     return st == OK && !out->filename ? no_document(filename, err) : st;
 }
 
+enum status search_store_terms(struct search_store *s, int64_t id, struct arena *a, struct sticker_terms *out,
+                               struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    bool found = false;
+    enum status st = fts_get(c, &search_fts, id, a, &found, out, err);
+    db_reader_done(s->db, c);
+    return st == OK && !found ? err_set(err, ERR_NOT_FOUND, "document %lld has no terms", (long long)id) : st;
+}
+
 enum status search_store_count(struct search_store *s, int64_t *documents, struct error *err)
 {
     return db_read_int(s->db, "SELECT count(*) FROM documents", DB_NONE, documents, NULL, err);

@@ -46,6 +46,9 @@ enum status search_store_delete(struct search_store *s, const char *filename, in
                                 struct error *err) MUST_CHECK; /* NOT_FOUND */
 enum status search_store_get(struct search_store *s, const char *filename, struct arena *a, struct document *out,
                              struct error *err) MUST_CHECK;
+/* The terms by which a document is found. NOT_FOUND. */
+enum status search_store_terms(struct search_store *s, int64_t id, struct arena *a, struct sticker_terms *out,
+                               struct error *err) MUST_CHECK;
 enum status search_store_count(struct search_store *s, int64_t *documents, struct error *err) MUST_CHECK;
 /* A page of all documents with id > after, ascending. */
 enum status search_store_documents(struct search_store *s, int64_t after, size_t limit, struct arena *a,

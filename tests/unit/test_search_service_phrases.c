@@ -608,6 +608,110 @@ static void results_have_a_confidence_that_falls(void **state)
     assert_true(finds(s, "query=kitten&limit=1", "a.png")); /* its very keyword */
 }
 
+static json_t *named(json_t *list, const char *name)
+{
+    json_t *item;
+    size_t i;
+    json_array_foreach(list, i, item)
+    {
+        if (strcmp(json_string_value(json_object_get(item, "name")), name) == 0)
+            return item;
+    }
+    fail_msg("there is no \"%s\"", name);
+    return NULL;
+}
+
+static bool has_match(json_t *leg, const char *term, const char *in)
+{
+    json_t *match;
+    size_t i;
+    json_array_foreach(json_object_get(leg, "terms"), i, match)
+    {
+        if (strcmp(json_string_value(json_object_get(match, "term")), term) == 0 &&
+            strcmp(json_string_value(json_object_get(match, "in")), in) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* An explanation tells of the search that it explains: the same order and scores, the latter the sum of their parts. */
+static void a_search_is_explained(void **state)
+{
+    struct suite *s = *state;
+    english_model(s, "test--en");
+    suite_start(s);
+    put(s, "a.png", "cat", "en:kitten");
+    put(s, "b.png", "dog", "en:puppy;de:Katze");
+    put(s, "c.png", "happy kittens", "");
+    settle(s, "test/en", 3, 5);
+    json_t *found = suite_search(s, "query=kitten&lang=en"), *results = json_object_get(found, "results"), *document;
+    json_t *why = suite_get(s, "/api/explain?query=kitten&lang=en"), *documents = json_object_get(why, "documents");
+    assert_string_equal(json_string_value(json_object_get(why, "language")), "en");
+    assert_string_equal(json_string_value(json_object_get(why, "algorithm")), "hybrid");
+    assert_string_equal(json_string_value(json_object_get(why, "kind")), "word");
+    assert_true(json_equal(json_object_get(why, "total"), json_object_get(found, "total")));
+    assert_string_equal(json_string_value(json_object_get(named(json_object_get(why, "legs"), "sentence"), "state")),
+                        "answered");
+    assert_string_equal(json_string_value(json_object_get(named(json_object_get(why, "legs"), "vector"), "state")),
+                        "unused");
+    assert_int_equal(json_array_size(documents), json_array_size(results));
+    size_t i, k;
+    json_array_foreach(documents, i, document)
+    {
+        json_t *result = json_array_get(results, i), *leg;
+        assert_true(json_equal(json_object_get(document, "filename"), json_object_get(result, "filename")));
+        assert_true(json_equal(json_object_get(document, "score"), json_object_get(result, "score")));
+        assert_int_equal(json_integer_value(json_object_get(document, "rank")), i + 1);
+        double sum = 0;
+        json_array_foreach(json_object_get(document, "legs"), k, leg) sum +=
+            json_number_value(json_object_get(leg, "adds"));
+        assert_true(fabs(sum - json_number_value(json_object_get(document, "score"))) < 1e-3);
+    }
+    json_decref(found);
+    json_decref(why);
+
+    why = suite_get(s, "/api/explain?query=kitten&lang=en&document=a.png");
+    document = json_array_get(json_object_get(why, "documents"), 0);
+    assert_true(json_is_true(json_object_get(document, "indexed")));
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(document, "phrases"), "en")), 2);
+    json_t *sentence = named(json_object_get(document, "legs"), "sentence");
+    assert_string_equal(json_string_value(json_object_get(sentence, "best_phrase")), "kitten");
+    assert_true(json_number_value(json_object_get(sentence, "best_phrase_similarity")) == 1);
+    json_t *lexical = named(json_object_get(document, "legs"), "lexical");
+    assert_true(has_match(lexical, "kitten", "words") && !has_match(lexical, "kitten", "title"));
+    json_decref(why);
+
+    why = suite_get(s, "/api/explain?query=katze&lang=de&algorithm=lexical&document=b.png");
+    document = json_array_get(json_object_get(why, "documents"), 0);
+    lexical = named(json_object_get(document, "legs"), "lexical");
+    assert_int_equal(json_integer_value(json_object_get(document, "rank")), 1);
+    assert_int_equal(json_integer_value(json_object_get(lexical, "rank")), 1);
+    assert_true(json_array_size(json_object_get(lexical, "terms")) > 0);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(lexical, "terms"), 0), "in")),
+                        "de");
+    json_decref(why);
+
+    /* Weights of its own change the order here, and no search's. */
+    why = suite_get(s, "/api/explain?query=kitten&lang=en&weights=sentence:0,lexical:2");
+    json_t *legs = json_object_get(why, "legs");
+    assert_true(json_number_value(json_object_get(named(legs, "sentence"), "weight")) == 0);
+    assert_true(json_number_value(json_object_get(named(legs, "lexical"), "configured_weight")) == 2);
+    json_decref(why);
+
+    why = suite_get(s, "/api/explain?query=kitten&document=none.png");
+    document = json_array_get(json_object_get(why, "documents"), 0);
+    assert_true(json_is_false(json_object_get(document, "indexed")));
+    json_decref(why);
+    suite_send(s, "GET", "/api/explain?document=a.png", NULL, 400);
+    suite_send(s, "GET", "/api/explain?like=a.png", NULL, 400);
+    suite_send(s, "GET", "/api/explain?query=cat&document=..%2fa", NULL, 400);
+    suite_send(s, "GET", "/api/explain?query=cat&weights=lexical", NULL, 400);
+    suite_send(s, "GET", "/api/explain?query=cat&weights=lexical:1x", NULL, 400);
+    suite_send(s, "GET", "/api/explain?query=cat&weights=words:-1", NULL, 400);
+    suite_send(s, "GET", "/api/explain?query=cat&weights=nobody:1", NULL, 400);
+    suite_send(s, "GET", "/api/explain?query=cat&limit=51", NULL, 400);
+}
+
 /* What one service encodes the other reads, also for documents that come, change and go while it runs. */
 static void services_on_one_database_share_vectors(void **state)
 {
@@ -736,6 +840,7 @@ int main(void)
                                        T(only_languages_that_are_asked_for_are_encoded),
                                        T(bad_folders_keep_nobody_from_searching),
                                        T(results_have_a_confidence_that_falls),
+                                       T(a_search_is_explained),
                                        T(services_on_one_database_share_vectors),
                                        T(changes_while_searching_are_right)};
     const char *only = getenv("PEEL_TEST_ONLY"); /* one that runs over any database */
