@@ -10,7 +10,7 @@
 #define SERVICES " serve search-service sticker-service "
 #define STICKER  " serve sticker-service "
 #define SEARCH   " serve search-service "
-#define DATABASE " serve sticker-service import status user token export migrate reindex delete pack doctor "
+#define DATABASE " serve sticker-service import status user token explain export migrate reindex delete pack doctor "
 #define INDEX    SEARCH "model migrate doctor "
 #define BUCKET   SERVICES "import model words doctor "
 #define KIB      1024.0
@@ -101,7 +101,7 @@ const struct option config_options[] = {
     {"search-port", OPTION_INT, "8118", 0, 65535, "", SEARCH "doctor ", 0, NULL, "port",
      "Port of SearchService; 0 = any free port"},
     {"search-url", OPTION_STRING, "http://127.0.0.1:8118", 1, 2000, "URL",
-     " sticker-service status model import eval reindex doctor ", 0, NULL, NULL,
+     " sticker-service status model import eval explain reindex doctor ", 0, NULL, NULL,
      "URL of SearchService, or of the load balancer in front of several"},
     {"management-port", OPTION_INT, "0", 0, 65535, "", STICKER, 0, NULL, NULL,
      "Extra port on --host for health checks and metrics, which answers also under overload; 0 = none"},
@@ -238,11 +238,13 @@ const struct option config_options[] = {
     {"n", OPTION_STRING, NULL, 1, 2000, "N", " counter ", 0, NULL, NULL,
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
-     " status eval reindex delete pack doctor version health model user token store words import export migrate "
+     " status eval explain reindex delete pack doctor version health model user token store words import export migrate "
      "counter embed "
      "tokenize ",
      0, NULL, NULL, "Print the result as JSON"},
     {"all", OPTION_BOOL, "false", 0, 0, "", " reindex ", 0, NULL, NULL, "Send all stickers"},
+    {"lang", OPTION_STRING, NULL, 1, 35, "TAG", " explain ", 0, NULL, NULL,
+     "Language of the person who searches, such as es or pt-BR; default: told from the query"},
     {"watch", OPTION_BOOL, "false", 0, 0, "", " status ", 0, NULL, NULL, "Show progress until nothing is pending"},
     {"man", OPTION_BOOL, "false", 0, 0, "", " help ", 0, NULL, NULL,
      "Print the manual page of Peel or of a command, for man(1)"},

@@ -1,0 +1,59 @@
+"""`peel explain`: why a search finds a sticker where it does, in sentences and as JSON."""
+
+import json
+import unittest
+
+from peel_testing import STICKERS, ServiceTest, System, main
+
+
+class Explain(ServiceTest):
+    def explain(self, query, sticker, *args, **more):
+        return self.system.run("explain", query, sticker, "--search-url", f"http://127.0.0.1:{self.system.search_port}", *args, **more)
+
+    def test_a_found_sticker_in_sentences(self):
+        said = self.explain("kitten", "cat.png").stdout
+        self.assertIn('The query "kitten" is taken to be in "en".', said)
+        self.assertIn("cat.png is found at place 1, with score ", said)
+        self.assertIn('lexical: place 1 of its own results', said)
+        self.assertIn('It has "kitten" (words).', said)
+        self.assertIn("Title and keywords: 4 in English, 1 language in all.", said)
+
+    def test_a_sticker_that_is_not_found(self):
+        said = self.explain("kitten", "dog.png").stdout
+        self.assertIn("dog.png is indexed, but this search does not find it.", said)
+        self.assertIn("None of the query's terms is in its title, words or filename.", said)
+
+    def test_the_same_as_the_search(self):
+        for query in ("cat dog cake car sun greeting", "birthday"):
+            found = self.search(query, limit=100).json()
+            for place, result in enumerate(found["results"], 1):
+                why = json.loads(self.explain(query, result["filename"], "--json").stdout)
+                self.assertEqual((why["documents"][0]["rank"], why["total"]), (place, found["total"]))
+                self.assertAlmostEqual(why["documents"][0]["score"], result["score"], 4)
+                self.assertEqual(why["sticker"], {"exists": True, "sent": True})
+
+    def test_what_is_wrong_is_said(self):
+        done = self.explain("kitten", "none.png", check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertEqual(done.stderr, 'peel: there is no sticker "none.png"\n')
+        done = self.explain("kitten", "cat.png", "--lang", "not a tag", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("lang must be a language tag", done.stderr)
+        done = self.system.run("explain", "kitten", "cat.png", "--search-url", "http://127.0.0.1:1", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("127.0.0.1:1", done.stderr)
+
+
+class NotSent(unittest.TestCase):
+    def test_a_sticker_that_waits_in_the_outbox(self):
+        system = System()
+        self.addCleanup(system.close)
+        system.add(STICKERS)
+        system.start_search()
+        done = system.run("explain", "cat", "cat.png", "--search-url", f"http://127.0.0.1:{system.search_port}")
+        self.assertIn("it waits in the outbox", done.stdout)
+        self.assertIn("cat.png is not indexed yet.", done.stdout)
+
+
+if __name__ == "__main__":
+    main()
