@@ -31,6 +31,7 @@ struct term_trait {
     unsigned run;     /* parts of one run of a script without spaces have the same number and are neighbours; 0: none */
     bool whole;       /* of a part: it is looked for as a run of its own; else as a piece of any */
     double most;      /* that its rarity may count; 0: no limit */
+    double share;     /* of what it would count; 0: all of it. Less for what nobody typed (synonyms.h) */
     const char *word; /* unstemmed; NULL of what stands for several, or for a part */
 };
 struct term_query {

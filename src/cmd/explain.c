@@ -152,7 +152,9 @@ static void print_terms(const json_t *leg)
         if (last && strcmp(last, term) == 0)
             printf(", %s", text_of(match, "in"));
         else
-            printf("%s \"%s\" (%s", last ? ")," : "", term, text_of(match, "in"));
+            printf("%s \"%s\" (%s%s", last ? ")," : "", term,
+                   json_is_true(json_object_get(match, "synonym")) ? "by a synonym, in its " : "",
+                   text_of(match, "in"));
         last = term;
     }
     fputs(").", stdout);
@@ -181,6 +183,8 @@ static void print_leg(const json_t *made, const json_t *leg)
     else if (json_object_get(leg, "rank"))
         printf("place %lld of its own results, with score %.3f.",
                (long long)json_integer_value(json_object_get(leg, "rank")), number_of(leg, "score"));
+    else if (json_integer_value(json_object_get(made, "found")) == 0)
+        fputs("it finds nothing.", stdout);
     else
         printf("not among its first %lld results.", (long long)json_integer_value(json_object_get(made, "found")));
     if (number_of(leg, "adds") > 0)
@@ -222,7 +226,8 @@ static void print_text(const json_t *answer, const struct ours *ours, const char
     if (!is_indexed(answer)) {
         printf("%s is not indexed%s.\n", sticker, ours->exists && !ours->sent ? " yet" : "");
         if (ours->sent)
-            puts("SearchService accepted it once and does not have it now: its database may be another one than it was.");
+            puts("SearchService accepted it once and does not have it now: its database may be another one than it "
+                 "was.");
         return;
     }
     print_place(document, sticker);

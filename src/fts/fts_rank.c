@@ -140,6 +140,8 @@ static double worth(const struct fts_rank *r, size_t word, double idf)
     const struct term_trait *t = trait(r, word);
     if (t->most > 0)
         idf = fmin(idf, t->most);
+    if (t->share > 0)
+        idf *= t->share;
     return t->sign && !t->drawn && r->drawn[t->sign] ? LETTERS_SHARE * idf : idf;
 }
 
@@ -157,6 +159,18 @@ static void note_drawn(struct fts_rank *r)
     }
 }
 
+/* What nobody typed counts less than what somebody did, however rare it is. */
+static void bound_synonyms(const struct fts_rank *r, double *idf)
+{
+    double best = 0;
+    for (size_t i = 0; i < r->n_stems; i++)
+        if (trait(r, i)->share <= 0)
+            best = fmax(best, idf[i]);
+    for (size_t i = 0; i < r->n_stems && best > 0; i++)
+        if (trait(r, i)->share > 0)
+            idf[i] = fmin(idf[i], trait(r, i)->share * best);
+}
+
 static void weigh_words(struct fts_rank *r)
 {
     double count[FTS_MAX_TERMS + 1] = {0};
@@ -164,6 +178,7 @@ static void weigh_words(struct fts_rank *r)
         count[r->words.notes[i].phrase]++;
     for (size_t i = 0; i <= r->n_stems; i++)
         r->word_idf[i] = worth(r, i, idf(r, count[i]));
+    bound_synonyms(r, r->word_idf);
     r->prefix_idf = r->word_idf[r->n_stems];
     if (r->n_stems)
         r->prefix_idf = fmin(r->prefix_idf, r->word_idf[r->n_stems - 1]);
@@ -193,6 +208,8 @@ static void weigh_languages(struct fts_rank *r)
         r->other_idf[i] = worth(r, i, idf(r, others[i]));
         r->preferred_idf[i] = worth(r, i, idf(r, preferred[i]));
     }
+    bound_synonyms(r, r->other_idf);
+    bound_synonyms(r, r->preferred_idf);
     r->other_prefix_idf = fmin(idf(r, prefix), r->other_idf[r->n_stems ? r->n_stems - 1 : 0]);
 }
 

@@ -13,13 +13,13 @@ struct matching {
     size_t n;
 };
 
-static void note(struct matching *m, const char *term, const char *in)
+static void note(struct matching *m, const char *term, const char *in, bool synonym)
 {
     for (size_t i = 0; i < m->n; i++)
         if (strcmp(m->matches[i].term, term) == 0 && strcmp(m->matches[i].in, in) == 0)
             return;
     if (m->n < MAX_MATCHES)
-        m->matches[m->n++] = (struct explain_match){term, in};
+        m->matches[m->n++] = (struct explain_match){term, in, synonym};
 }
 
 /* Is the word, or the beginning of one, in a list of terms between spaces? */
@@ -35,24 +35,24 @@ static bool has_term(const char *list, const char *term, bool beginning)
     return false;
 }
 
-static void match_stem(struct matching *m, const char *stem)
+static void match_stem(struct matching *m, const char *stem, bool synonym)
 {
     const struct sticker_terms *d = m->document;
     if (has_term(d->title, stem, false))
-        note(m, stem, "title");
+        note(m, stem, "title", synonym);
     if (has_term(d->words, stem, false))
-        note(m, stem, "words");
+        note(m, stem, "words", synonym);
     if (has_term(d->filename, stem, false))
-        note(m, stem, "filename");
+        note(m, stem, "filename", synonym);
 }
 
-static void match_form(struct matching *m, const struct word_form *form)
+static void match_form(struct matching *m, const struct word_form *form, bool synonym)
 {
     for (size_t i = 0; i < m->document->n_languages; i++) {
         const struct language_terms *t = &m->document->languages[i];
         if (language_set_has(&form->in, t->language) &&
             (has_term(t->title, form->stem, false) || has_term(t->words, form->stem, false)))
-            note(m, form->stem, language_code(t->language));
+            note(m, form->stem, language_code(t->language), synonym);
     }
 }
 
@@ -63,10 +63,10 @@ static void match_prefix(struct matching *m, const struct term_query *q)
         if (strcmp(m->matches[i].term, q->prefix) == 0)
             return;
     if (has_term(m->document->folded, q->prefix, true))
-        note(m, q->prefix, "beginning");
+        note(m, q->prefix, "beginning", false);
     for (size_t i = 0; q->prefix_in_all && i < m->document->n_languages; i++)
         if (has_term(m->document->languages[i].words, q->prefix, true))
-            note(m, q->prefix, "beginning");
+            note(m, q->prefix, "beginning", false);
 }
 
 enum status explain_terms(const struct rank_sources *s, const struct rank_query *q,
@@ -78,14 +78,15 @@ enum status explain_terms(const struct rank_sources *s, const struct rank_query 
     *n = 0;
     if (!m.matches)
         return err_no_memory(err, "the terms of a document");
-    enum status st = leg_lexical_terms(s, q, true, a, &terms, err);
+    bool expanded;
+    enum status st = leg_lexical_terms(s, q, true, a, &terms, &expanded, err);
     if (st != OK)
         return st;
     for (size_t i = 0; i < terms.n_stems; i++)
         if (terms.stems[i])
-            match_stem(&m, terms.stems[i]);
+            match_stem(&m, terms.stems[i], terms.traits[i].share > 0);
     for (size_t i = 0; i < terms.n_forms; i++)
-        match_form(&m, &terms.forms[i]);
+        match_form(&m, &terms.forms[i], terms.traits[terms.forms[i].word].share > 0);
     if (terms.prefix && *terms.prefix)
         match_prefix(&m, &terms);
     *out = m.matches;

@@ -10,6 +10,7 @@
 struct explain_match {
     const char *term; /* as it is looked for: a stem, or the beginning of a word */
     const char *in;   /* "title", "words", "filename", or "beginning" of a word of these; or a language's code */
+    bool synonym;     /* of what was typed */
 };
 /* `document`: as search_store_terms gives them. */
 enum status explain_terms(const struct rank_sources *s, const struct rank_query *q,

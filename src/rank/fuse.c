@@ -154,6 +154,11 @@ static bool is_worth_showing(struct fused *f, const struct rank_query *q, const 
     return f->found & ~ALIKE || f->item.confidence >= RANK_LEAST_CONFIDENCE;
 }
 
+static double weight_of(enum leg_number leg, const struct leg_hits *hits, const struct fusion_fit *fit)
+{
+    return hits[leg].expanded ? fmax(fit->weights[leg], FUSION_SYNONYMS) : fit->weights[leg];
+}
+
 /* Tells the trace what was fused, those too that is_worth_showing left out. */
 static enum status trace_fused(struct rank_trace *t, enum fusion_kind kind, const struct leg_hits *hits,
                                const double *weights, const double *others, struct documents *d, struct arena *a,
@@ -173,7 +178,7 @@ static enum status trace_fused(struct rank_trace *t, enum fusion_kind kind, cons
     }
     for (enum leg_number leg = 0; leg < LEG_COUNT; leg++) {
         struct range r = range_of(&hits[leg]);
-        t->legs[leg].weight = weights[leg] * fusion_fits[kind].weights[leg];
+        t->legs[leg].weight = weights[leg] * weight_of(leg, hits, &fusion_fits[kind]);
         for (size_t i = 0; i < hits[leg].n; i++)
             t->items[documents_get(d, &hits[leg].items[i]) - d->items].adds[leg] +=
                 t->legs[leg].weight * value_of(leg, r, hits[leg].items[i].score);
@@ -194,7 +199,7 @@ enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const 
     if (!items || !documents_init(&d, n, a))
         return err_no_memory(err, "%zu results", n);
     for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
-        others[leg] = add_leg(&d, leg, &hits[leg], weights[leg] * fit->weights[leg]);
+        others[leg] = add_leg(&d, leg, &hits[leg], weights[leg] * weight_of(leg, hits, fit));
     for (size_t i = 0; i < d.n; i++) {
         for (size_t leg = 0; leg < LEG_COUNT; leg++)
             d.items[i].item.score += d.items[i].found & 1u << leg ? 0 : others[leg];

@@ -14,6 +14,10 @@ enum fusion_kind {
     FUSION_KINDS
 };
 
+/* The least that the lexical leg weighs where it also searched by synonyms: somebody decided that they fit, which no
+ * model knows. Not learnt. */
+#define FUSION_SYNONYMS 0.6
+
 #define FUSION_SURE 0.9 /* a higher score says no more: it is of what was asked for to the letter */
 
 struct fusion_fit {

@@ -13,6 +13,7 @@ struct leg_hits {
     size_t n;
     int64_t total;         /* how many there are in all, as far as the leg can tell */
     const char *corrected; /* the query with misspelled words corrected, or NULL */
+    bool expanded;         /* it also searched by synonyms of the query's words */
     bool silent;           /* there is nothing in the query that this leg could search by */
 };
 
@@ -46,9 +47,9 @@ extern const struct leg *const legs[LEG_COUNT]; /* by enum leg_number */
  * longer one. */
 enum status leg_lexical_hits(const struct rank_sources *s, const struct rank_query *q, bool complete, size_t limit,
                              size_t offset, struct arena *a, struct leg_hits *out, struct error *err) MUST_CHECK;
-/* Of its parts. The terms that it looks for. */
+/* Of its parts. The terms that it looks for; *expanded: synonyms are among them. */
 enum status leg_lexical_terms(const struct rank_sources *s, const struct rank_query *q, bool complete, struct arena *a,
-                              struct term_query *out, struct error *err) MUST_CHECK;
+                              struct term_query *out, bool *expanded, struct error *err) MUST_CHECK;
 /* leg_vector.c: what any leg does whose model has a vector for each document. */
 double leg_model_trust(const struct rank_model *m, const struct rank_query *q);
 enum status leg_model_hits(const struct rank_sources *s, enum leg_number leg, const struct rank_query *q, size_t limit,

@@ -51,8 +51,9 @@ static enum status widen_terms(const struct meanings *x, const char *text, size_
 }
 
 enum status leg_lexical_terms(const struct rank_sources *s, const struct rank_query *q, bool complete, struct arena *a,
-                              struct term_query *out, struct error *err)
+                              struct term_query *out, bool *expanded, struct error *err)
 {
+    size_t added = 0;
     const char *text = q->text;
     size_t len = q->text_len;
     enum status st = q->like ? document_text(q->like, a, &text, &len, err) : OK;
@@ -60,6 +61,9 @@ enum status leg_lexical_terms(const struct rank_sources *s, const struct rank_qu
         st = text_query(text, len, q->language, complete && !q->like, a, out, err);
     if (st == OK && s->words && !q->like && q->language == LANGUAGE_en)
         st = widen_terms(s->words, text, len, complete, a, out, err);
+    if (st == OK && s->synonyms && !q->like)
+        st = synonyms_expand(s->synonyms, text, len, a, out, &added, err);
+    *expanded = st == OK && added > 0;
     return st;
 }
 
@@ -68,7 +72,7 @@ enum status leg_lexical_hits(const struct rank_sources *s, const struct rank_que
 {
     struct term_query terms;
     *out = (struct leg_hits){0};
-    enum status st = leg_lexical_terms(s, q, complete, a, &terms, err);
+    enum status st = leg_lexical_terms(s, q, complete, a, &terms, &out->expanded, err);
     if (st != OK)
         return st;
     out->silent = terms.n_stems == 0;

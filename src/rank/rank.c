@@ -159,6 +159,15 @@ static enum status gather_found(struct hybrid *h, struct arena *a)
     return OK;
 }
 
+/* A word that has synonyms is known, however odd it is, and a leg that took it for another one is left out. */
+static bool is_misunderstood(struct hybrid *h, enum leg_number leg, struct arena *a)
+{
+    bool matches = false;
+    return legs[leg]->corrects && h->hits[leg].corrected && h->s->synonyms &&
+           synonyms_match(h->s->synonyms, h->q.text, h->q.text_len, h->q.language, a, &matches, &h->err) == OK &&
+           matches;
+}
+
 /* A leg that fails, or for which there is no time any more, is left out: the others answer. */
 static void ask_leg(struct hybrid *h, enum leg_number leg, struct arena *a)
 {
@@ -173,6 +182,10 @@ static void ask_leg(struct hybrid *h, enum leg_number leg, struct arena *a)
             h->q.trace->legs[leg].failed = arena_strdup(a, h->err.message);
         if (st != ERR_NOT_FOUND && st != ERR_TIMEOUT) /* of what is like a document that this leg does not know */
             log_warn("hybrid search without the leg \"%s\": %s", legs[leg]->name, h->err.message);
+        return;
+    }
+    if (is_misunderstood(h, leg, a)) {
+        h->hits[leg] = (struct leg_hits){0};
         return;
     }
     h->took_part[leg] = true;

@@ -19,6 +19,7 @@
 #include "rank/meanings.h"
 #include "rank/phrases.h"
 #include "search_store/search_store.h"
+#include "text/synonyms.h"
 #include "vectors/vectors.h"
 
 #define RANK_MAX_LIMIT        1000
@@ -61,6 +62,7 @@ struct rank_times {
 struct rank_sources {
     struct search_store *store;
     struct meanings *words;              /* NULL: there is no lexicon */
+    const struct synonyms *synonyms;     /* NULL: there are none */
     struct rank_model models[LEG_COUNT]; /* by the leg that they serve */
     struct lru *cache;                   /* NULL: none, as with the two below */
     struct pool *pool;

@@ -162,7 +162,7 @@ static enum status put_terms(struct explanation *x, int64_t id, struct error *er
     for (size_t i = 0; i < n; i++) {
         buf_puts(&x->out, i ? ",{\"term\":" : "{\"term\":");
         json_put_string(&x->out, matches[i].term);
-        buf_printf(&x->out, ",\"in\":\"%s\"}", matches[i].in);
+        buf_printf(&x->out, ",\"in\":\"%s\"%s}", matches[i].in, matches[i].synonym ? ",\"synonym\":true" : "");
     }
     buf_putc(&x->out, ']');
     return st;
@@ -298,19 +298,18 @@ void handle_explain(void *ctx, const struct http_request *req, struct http_respo
     const char *document = NULL;
     struct error err;
     int64_t first = 0;
-    if (explain_read(&x, req, &document, &first, &err) != OK) {
-        http_problem_from(res, &err);
-        return;
-    }
     arena_init(&x.arena, 2 * SEARCH_MAX_BYTES);
     buf_init(&x.out, ANSWER_MAX);
-    enum status st = explain_rank(&x, &err);
+    enum status st = explain_read(&x, req, &document, &first, &err);
+    if (st == OK)
+        st = explain_rank(&x, &err);
     if (st == OK)
         st = explain(&x, document, (size_t)first, &err);
     if (st == OK)
         answer_json(res, 200, &x.out);
     else
         search_failed(res, &err);
+    search_request_end(&x.r);
     buf_free(&x.out);
     arena_free(&x.arena);
 }

@@ -203,7 +203,9 @@ enum status search_request_read(struct search_service *s, const struct http_requ
 {
     int64_t limit = 0, offset = 0;
     *out = (struct search_request){.query = {.filter = STICKER_FILTER_NONE},
-                                   .sources = {.store = s->store, .words = catalog_meanings(s->catalog)}};
+                                   .sources = {.store = s->store, .words = catalog_meanings(s->catalog)},
+                                   .synonyms = thesaurus_synonyms(s->thesaurus)};
+    out->sources.synonyms = out->synonyms;
     memcpy(out->sources.weights, s->cfg.weights, sizeof out->sources.weights);
     struct rank_query *q = &out->query;
     enum status st = read_subject(s, req, q, &out->like, err);
@@ -247,6 +249,11 @@ enum status search_request_rank(struct search_service *s, struct search_request 
     return st;
 }
 
+void search_request_end(struct search_request *r)
+{
+    synonyms_close(r->synonyms);
+}
+
 void search_failed(struct http_response *res, const struct error *err)
 {
     if (err->code != ERR_UNAVAILABLE) {
@@ -264,12 +271,10 @@ void handle_search(void *ctx, const struct http_request *req, struct http_respon
     struct arena arena;
     struct ranking ranking;
     struct error err;
+    arena_init(&arena, SEARCH_MAX_BYTES);
     if (search_request_read(s, req, &r, &err) != OK) {
         http_problem_from(res, &err);
-        return;
-    }
-    arena_init(&arena, SEARCH_MAX_BYTES);
-    if (search_request_rank(s, &r, &arena, &ranking, &err) == OK) {
+    } else if (search_request_rank(s, &r, &arena, &ranking, &err) == OK) {
         struct buf out;
         buf_init(&out, ANSWER_MAX);
         atomic_fetch_add_explicit(&s->searches[r.algorithm - rank_algorithms], 1, memory_order_relaxed);
@@ -278,5 +283,6 @@ void handle_search(void *ctx, const struct http_request *req, struct http_respon
     } else {
         search_failed(res, &err);
     }
+    search_request_end(&r);
     arena_free(&arena);
 }

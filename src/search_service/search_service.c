@@ -68,6 +68,9 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         {HTTP_GET, "/api/documents/{filename}", handle_document_get, 0, 0, "document_get"},
         {HTTP_PUT, "/api/documents/{filename}", handle_document_put, 0, c->max_body, "document_put"},
         {HTTP_DELETE, "/api/documents/{filename}", handle_document_delete, 0, 0, "document_delete"},
+        {HTTP_GET, "/api/synonyms", handle_synonyms_get, 0, 0, "synonyms"},
+        {HTTP_PUT, "/api/synonyms", handle_synonyms_put, 0, THESAURUS_MAX_BYTES, "synonyms_put"},
+        {HTTP_GET, "/api/synonyms/version", handle_synonyms_version, 0, 0, "synonyms_version"},
         {HTTP_GET, "/api/models", handle_models, 0, 0, "models"},
         {HTTP_PUT, "/api/models/default", handle_model_default, 0, 4096, "model_default"},
         {HTTP_POST, "/api/models/retry", handle_model_retry, 0, 4096, "model_retry"},
@@ -94,6 +97,8 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         st = catalog_open(s.store, c->words, &s.catalog, err);
     if (st == OK)
         st = sandbox_open(IMAGE_WORKERS, &s.sandbox, err);
+    if (st == OK)
+        st = thesaurus_open(s.store, &s.thesaurus, err);
     struct engine_config engine = {.store = s.store,
                                    .catalog = s.catalog,
                                    .bucket = s.bucket,
@@ -123,6 +128,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     }
     engine_close(s.engine);
     sandbox_close(s.sandbox);
+    thesaurus_close(s.thesaurus);
     catalog_close(s.catalog);
     bucket_close(s.bucket);
     search_store_close(s.store);

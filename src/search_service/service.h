@@ -9,6 +9,7 @@
 #include "search_service/catalog.h"
 #include "search_service/engine.h"
 #include "search_service/search_service.h"
+#include "search_service/thesaurus.h"
 #include "search_store/search_store.h"
 #include <stdatomic.h>
 
@@ -19,6 +20,7 @@ struct search_service {
     struct sandbox *sandbox; /* decodes images */
     struct catalog *catalog;
     struct engine *engine;
+    struct thesaurus *thesaurus;
     struct http_server *_Atomic server; /* NULL while it opens, when the first requests may already arrive */
     atomic_uint_fast64_t searches[8];   /* answered, by place in rank_algorithms */
     atomic_uint embedding;              /* requests to /v1/embeddings under way */
@@ -34,14 +36,17 @@ struct search_request {
     const struct rank_algorithm *algorithm;
     struct engine_model *model; /* in the place of its leg's default; NULL: none */
     struct rank_sources sources;
+    struct synonyms *synonyms; /* shared with the thesaurus */
 };
 /* From here on the search has the time that one may take (base/deadline.h). *out stays where it is, as it points into
- * itself. ERR_INVALID, and ERR_NOT_FOUND for a document that `like` names. */
+ * itself, until search_request_end, also after an error. ERR_INVALID, and ERR_NOT_FOUND for a document that `like`
+ * names. */
 enum status search_request_read(struct search_service *s, const struct http_request *req, struct search_request *out,
                                 struct error *err) MUST_CHECK;
 /* Tells the query's language and ranks. ERR_UNAVAILABLE: a model that it needs is missing or loading. */
 enum status search_request_rank(struct search_service *s, struct search_request *r, struct arena *a,
                                 struct ranking *out, struct error *err) MUST_CHECK;
+void search_request_end(struct search_request *r);
 /* Answers with the error of a search. */
 void search_failed(struct http_response *res, const struct error *err);
 
@@ -75,6 +80,11 @@ void handle_model_forget(void *ctx, const struct http_request *req, struct http_
 /* Appends one model as the members of a JSON object, without the braces. */
 enum status model_put_members(struct search_service *s, struct engine_model *m, struct buf *out,
                               struct error *err) MUST_CHECK;
+
+/* handle_synonyms.c */
+void handle_synonyms_get(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_synonyms_put(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_synonyms_version(void *ctx, const struct http_request *req, struct http_response *res);
 
 /* handle_embeddings.c */
 void handle_embeddings(void *ctx, const struct http_request *req, struct http_response *res);

@@ -313,6 +313,75 @@ static void wrong_requests_are_refused_by_name(void **state)
     json_decref(json);
 }
 
+static bool has_synonyms(struct suite *s, json_int_t count, const char *query, const char *expect)
+{
+    char path[200], names[1024];
+    json_t *version = suite_get(s, "/api/synonyms/version");
+    bool same = json_integer_value(json_object_get(version, "count")) == count;
+    json_decref(version);
+    snprintf(path, sizeof path, "/api/search/?query=%s", query);
+    return same && strcmp(suite_names(s, path, names), expect) == 0;
+}
+
+/* A set replaces the one before, outlasts a kill, and reaches the other SearchService on the database. */
+static void synonyms_are_used_and_kept(void **state)
+{
+    struct suite *s = *state, other = *s;
+    char names[1024];
+    suite_put(s, "dog.png", "dog", "dog", NULL);
+    suite_put(s, "ice.png", "ice cube", "", NULL);
+    suite_put(s, "cone.png", "ice cream", "", NULL);
+    assert_string_equal(suite_names(s, "/api/search/?query=pupper", names), "");
+    suite_send(s, "PUT", "/api/synonyms",
+               "{\"synonyms\":[{\"term\":\"puppers\",\"synonyms\":[\"dog\"]},"
+               "{\"term\":\"gelato\",\"synonyms\":[\"ice cream\"],\"two_way\":true,\"language\":\"it\"}]}",
+               200);
+    assert_string_equal(suite_names(s, "/api/search/?query=pupper", names), "dog.png");
+    assert_string_equal(suite_names(s, "/api/search/?query=gelato&lang=it", names), "cone.png");
+    assert_string_equal(suite_names(s, "/api/search/?query=gelato&lang=en", names), "");
+    json_t *why = suite_get(s, "/api/explain?query=pupper&document=dog.png");
+    json_t *leg = json_array_get(json_object_get(json_array_get(json_object_get(why, "documents"), 0), "legs"), 0);
+    assert_true(json_is_true(json_object_get(json_array_get(json_object_get(leg, "terms"), 0), "synonym")));
+    json_decref(why);
+    json_t *all = suite_get(s, "/api/synonyms");
+    assert_int_equal(json_array_size(json_object_get(all, "synonyms")), 2);
+    json_decref(all);
+
+    suite_kill(s);
+    suite_start(s);
+    assert_true(has_synonyms(s, 2, "pupper", "dog.png"));
+    suite_start(&other);
+    assert_true(has_synonyms(&other, 2, "pupper", "dog.png"));
+    suite_send(&other, "PUT", "/api/synonyms", "{\"synonyms\":[{\"term\":\"ice\",\"synonyms\":[\"dog\"]}]}", 200);
+    assert_true(has_synonyms(&other, 1, "pupper", ""));
+    for (int i = 0; i < 300 * suite_slow() && !has_synonyms(s, 1, "pupper", ""); i++)
+        suite_sleep_ms(20);
+    assert_true(has_synonyms(s, 1, "pupper", ""));
+    suite_stop(&other);
+
+    static const struct {
+        const char *body, *message;
+    } wrong[] = {
+        {"", "not JSON"},
+        {"[]", "the body must be"},
+        {"{\"synonyms\":[],\"more\":1}", "the body must be"},
+        {"{\"synonyms\":[1]}", "synonyms[0]: it must be an object"},
+        {"{\"synonyms\":[{\"synonyms\":[\"a\"]}]}", "synonyms[0]: term must be a string"},
+        {"{\"synonyms\":[{\"term\":\"a\"}]}", "synonyms[0]: synonyms must be an array of strings"},
+        {"{\"synonyms\":[{\"term\":\"a\",\"synonyms\":[1]}]}", "synonyms[0]: synonyms must be an array of strings"},
+        {"{\"synonyms\":[{\"term\":\"a\",\"synonyms\":[]}]}", "synonyms[0]: \"a\" must have 1 to 20 synonyms"},
+        {"{\"synonyms\":[{\"term\":\"a\",\"synonyms\":[\"b\"],\"two_way\":1}]}", "two_way must be true or false"},
+        {"{\"synonyms\":[{\"term\":\"a\",\"synonyms\":[\"b\"],\"language\":\"no tag\"}]}", "language must be a tag"},
+        {"{\"synonyms\":[{\"term\":\"a\",\"synonyms\":[\"b\"],\"terms\":1}]}", "nothing else"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        expect_refused(s, "PUT", "/api/synonyms", "application/json", wrong[i].body, strlen(wrong[i].body), 400,
+                       wrong[i].message);
+    assert_true(has_synonyms(s, 1, "ice", "ice.png cone.png dog.png"));
+    suite_send(s, "PUT", "/api/synonyms", "{\"synonyms\":[]}", 200);
+    assert_true(has_synonyms(s, 0, "ice", "ice.png cone.png"));
+}
+
 static void documents_survive_a_kill(void **state)
 {
     struct suite *s = *state;
@@ -338,6 +407,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pages_fit_together, begin, end),
         cmocka_unit_test_setup_teardown(hybrid_without_a_model_goes_by_words, begin, end),
         cmocka_unit_test_setup_teardown(wrong_requests_are_refused_by_name, begin_with_small_bodies, end),
+        cmocka_unit_test_setup_teardown(synonyms_are_used_and_kept, begin, end),
         cmocka_unit_test_setup_teardown(documents_survive_a_kill, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
