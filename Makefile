@@ -140,7 +140,7 @@ endif
 ifeq ($(MODE),tsan) # without those that ask one thing at a time, or what others ask of the same threads
 API := $(filter-out $(patsubst %,tests/api/test_%.py,commands eval admin_sessions chaos_bucket),$(API))
 endif
-api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_store_stickers $(B)/tests/test_store_feedback $(B)/tests/test_search_service_models $(B)/tests/test_search_service_phrases $(B)/tests/test_pgvector $(B)/bench/words ## run the API tests, which start the program on free ports
+api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_store_stickers $(B)/tests/test_store_feedback $(B)/tests/test_store_curation $(B)/tests/test_search_service_models $(B)/tests/test_search_service_phrases $(B)/tests/test_pgvector $(B)/bench/words ## run the API tests, which start the program on free ports
 	@PEEL=$(abspath $(B)/peel) PEEL_TEST_MODE=$(MODE) PEEL_TEST_SLOW=$(if $(filter release,$(MODE)),2,6) sh tests/run.sh api $(API)
 
 includes: ## check who includes whom under src/

@@ -173,3 +173,14 @@ void utf8_scrub(char *s)
         }
     }
 }
+
+size_t utf8_word(const char *s, size_t len)
+{
+    size_t n = 0, size;
+    for (uint32_t cp; n < len; n += size) {
+        size = utf8_decode(s + n, len - n, &cp);
+        if (is_space(cp))
+            break;
+    }
+    return n;
+}

@@ -21,6 +21,8 @@ enum utf8_kind utf8_kind(uint32_t cp);
 
 /* The part of s without leading and trailing Unicode white space: *start and *len are narrowed. */
 void utf8_trim(const char **start, size_t *len);
+/* How many bytes of valid text come before its first Unicode white space. */
+size_t utf8_word(const char *s, size_t len);
 /* What is not UTF-8 becomes '?': for messages that quote others, and may have been cut inside a character. */
 void utf8_scrub(char *s);
 bool utf8_has_control(const char *s, size_t len); /* C0, DEL, C1, U+2028/9 */

@@ -37,33 +37,8 @@ static bool auth_refuse(struct http_response *res, const char *message)
     return false;
 }
 
-bool auth_lists(const char *permissions, const char *table, const char *right)
-{
-    size_t table_len = strlen(table), right_len = strlen(right);
-    for (const char *at = permissions; *at; at += strspn(at, " ")) {
-        size_t len = strcspn(at, " ");
-        if (len == table_len + 1 + right_len && memcmp(at, table, table_len) == 0 && at[table_len] == '.' &&
-            memcmp(at + table_len + 1, right, right_len) == 0)
-            return true;
-        at += len;
-    }
-    return false;
-}
-
-/* Staff are not asked for their groups, which would cost a second round trip. */
-static enum status auth_may_read_analytics(struct sticker_store *store, const struct user *user, struct arena *a,
-                                           bool *may, struct error *err)
-{
-    const char *permissions = "";
-    *may = user->is_staff || user->is_superuser;
-    enum status st = *may ? OK : sticker_store_user_permissions(store, user->id, a, &permissions, err);
-    if (st == OK && !*may)
-        *may = auth_lists(permissions, "queries", "view") && auth_lists(permissions, "scores", "view");
-    return st;
-}
-
-bool auth_analytics(struct sticker_store *store, const struct http_request *req, struct http_response *res,
-                    struct user *user)
+bool auth_user(struct sticker_store *store, const struct http_request *req, struct http_response *res,
+               struct user *user)
 {
     const char *header = http_header(req, "Authorization");
     if (!header)
@@ -79,9 +54,58 @@ bool auth_analytics(struct sticker_store *store, const struct http_request *req,
     enum status status = sticker_store_token_user(store, hash, req->arena, user, &err);
     if (status == ERR_NOT_FOUND || (status == OK && !user->is_active))
         return auth_refuse(res, "Invalid token.");
+    if (status != OK)
+        http_problem_from(res, &err);
+    return status == OK;
+}
+
+/* --- rights --- */
+
+/* Staff read everything but people and their doings, edit stickers, and look after searches. */
+static const char staff_permissions[] = "dashboard.view queries.view scores.view documents.view"
+                                        " documents.change stickers.view stickers.add stickers.change"
+                                        " pins.view pins.add pins.change pins.delete"
+                                        " synonyms.view synonyms.add synonyms.change synonyms.delete";
+
+static bool lists(const char *permissions, const char *table, const char *right)
+{
+    size_t table_len = strlen(table), right_len = strlen(right);
+    for (const char *at = permissions; *at; at += strspn(at, " ")) {
+        size_t len = strcspn(at, " ");
+        if (len == table_len + 1 + right_len && memcmp(at, table, table_len) == 0 && at[table_len] == '.' &&
+            memcmp(at + table_len + 1, right, right_len) == 0)
+            return true;
+        at += len;
+    }
+    return false;
+}
+
+bool auth_may(const struct user *user, const char *permissions, const char *table, const char *right)
+{
+    return user->is_superuser || (user->is_staff && lists(staff_permissions, table, right)) ||
+           lists(permissions, table, right);
+}
+
+/* Staff are not asked for their groups, which would cost a second round trip. */
+static enum status auth_may_read_analytics(struct sticker_store *store, const struct user *user, struct arena *a,
+                                           bool *may, struct error *err)
+{
+    const char *permissions = "";
+    *may = user->is_staff || user->is_superuser;
+    enum status st = *may ? OK : sticker_store_user_permissions(store, user->id, a, &permissions, err);
+    if (st == OK && !*may)
+        *may = lists(permissions, "queries", "view") && lists(permissions, "scores", "view");
+    return st;
+}
+
+bool auth_analytics(struct sticker_store *store, const struct http_request *req, struct http_response *res,
+                    struct user *user)
+{
+    struct error err;
     bool may = false;
-    if (status == OK)
-        status = auth_may_read_analytics(store, user, req->arena, &may, &err);
+    if (!auth_user(store, req, res, user))
+        return false;
+    enum status status = auth_may_read_analytics(store, user, req->arena, &may, &err);
     if (status != OK)
         http_problem_from(res, &err);
     else if (!may)

@@ -14,12 +14,17 @@ void auth_token_new(char key[41]); /* 40 random hex digits */
 enum status auth_token_check(const char *key, struct error *err) MUST_CHECK;
 void auth_token_hash(const char *key, char hash_hex[65]); /* what sticker_store_token_add takes */
 
-/* Whether the permissions of somebody's groups, "queries.view scores.view", have this right, "view", on this table. */
-bool auth_lists(const char *permissions, const char *table, const char *right) MUST_CHECK;
-/* True when `Authorization: Token <key>` belongs to an active user, *user, who is staff or a superuser, or whose groups
- * may view both queries and scores; otherwise the answer (401 with WWW-Authenticate, 403, 500) has been given. Asked of
- * the store each time: a revocation bites at once. */
+/* True when `Authorization: Token <key>` belongs to an active user; otherwise the answer (401 with WWW-Authenticate,
+ * 500) has been given. Asked of the store each time: a revocation bites at once. */
+bool auth_user(struct sticker_store *store, const struct http_request *req, struct http_response *res,
+               struct user *user) MUST_CHECK;
+/* The same for a user who is staff or a superuser, or whose groups may view both queries and scores, with 403 for
+ * others. */
 bool auth_analytics(struct sticker_store *store, const struct http_request *req, struct http_response *res,
                     struct user *user) MUST_CHECK;
+
+/* May this user, whose groups give these permissions ("pins.view pins.add"), do that? table: "dashboard" or one of the
+ * admin's; right: view, add, change or delete. Superusers may do everything, staff what auth.c says. */
+bool auth_may(const struct user *user, const char *permissions, const char *table, const char *right) MUST_CHECK;
 
 #endif

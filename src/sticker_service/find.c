@@ -1,8 +1,11 @@
 /* find.c: asks SearchService, and adds what our own store knows of the stickers. When SearchService does not answer,
  * or answers rubbish, our own words must do. */
 #include "sticker_service/find.h"
+
+#include "base/language.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "sticker_service/find_pins.h"
 #include "text/text.h"
 
 #include <jansson.h>
@@ -10,18 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PEER_MAX_BYTES (1u << 20)
-#define ANSWER_MAX     (1u << 20)
-
-struct hit {
-    const char *filename;
-    double score, confidence;
-};
+#define PEER_MAX_BYTES (4u << 20)
+#define PINS_WINDOW    1000u /* results that are looked at where a query has pins: SearchService gives no more at once */
 
 struct found {
-    struct hit *hits;
+    struct find_hit *hits;
     size_t n;
     int64_t total;
+    unsigned language;        /* of the query, as SearchService told it, or as was said */
     json_t *peer;             /* SearchService's whole answer; NULL when the search is degraded */
     enum degraded_reason why; /* of a degraded search: the reason */
 };
@@ -61,6 +60,9 @@ static enum status find_read_answer(const struct find_query *query, json_t *peer
     }
     found->n = n;
     const json_t *total = json_object_get(peer, "total");
+    const char *language = json_string_value(json_object_get(peer, "language"));
+    if (language)
+        found->language = language_number(language);
     found->total = json_is_integer(total) ? json_integer_value(total) : (json_int_t)(query->offset + n);
     return OK;
 }
@@ -129,7 +131,7 @@ static enum status find_by_peer(struct sticker_service *s, const struct http_req
     status = find_read_answer(query, found->peer, req->arena, found, err);
     if (status != OK) {
         json_decref(found->peer);
-        *found = (struct found){.why = DEGRADED_ANSWER};
+        *found = (struct found){.why = DEGRADED_ANSWER, .language = found->language};
     }
 out:
     buf_free(&path);
@@ -142,8 +144,12 @@ static enum status find_by_own_words(struct sticker_service *s, const struct htt
 {
     struct term_query q;
     struct store_hit *hits;
-    unsigned language = query->lang ? language_number(query->lang) : LANGUAGE_en;
-    enum status status = text_query(query->text, strlen(query->text), language, true, req->arena, &q, err);
+    size_t len = strlen(query->text), added;
+    struct synonyms *synonyms = curation_synonyms(s->curation);
+    enum status status = text_query(query->text, len, found->language, true, req->arena, &q, err);
+    if (status == OK)
+        status = synonyms_expand(synonyms, query->text, len, req->arena, &q, &added, err);
+    synonyms_close(synonyms);
     if (status == OK && q.n_stems)
         status = sticker_store_search(s->store, &q, &query->filter, query->limit, query->offset, req->arena, &hits,
                                       &found->n, &found->total, err);
@@ -153,7 +159,7 @@ static enum status find_by_own_words(struct sticker_service *s, const struct htt
     if (!found->hits)
         return err_no_memory(err, "%zu results", found->n);
     for (size_t i = 0; i < found->n; i++)
-        found->hits[i] = (struct hit){.filename = hits[i].filename, .score = hits[i].score};
+        found->hits[i] = (struct find_hit){.filename = hits[i].filename, .score = hits[i].score};
     return OK;
 }
 
@@ -195,8 +201,103 @@ static enum status join_stickers(struct sticker_service *s, const struct found *
         /* What was deleted or changed here is not yet so there. */
         if (stickers[i].filename &&
             sticker_filter_passes(filter, stickers[i].pack, stickers[i].rating, stickers[i].animated))
-            out->results[out->n++] =
-                (struct find_result){&stickers[i], found->hits[i].score, found->hits[i].confidence};
+            out->results[out->n++] = (struct find_result){&stickers[i], found->hits[i].score, found->hits[i].confidence,
+                                                          found->hits[i].pinned};
+    return status;
+}
+
+/* Asks SearchService, or our own words. */
+static enum status ask(struct sticker_service *s, const struct http_request *req, const struct find_query *query,
+                       struct found *found, bool *degraded, struct error *err)
+{
+    *found = (struct found){.language = query->lang ? language_number(query->lang) : LANGUAGE_en};
+    enum status status = find_by_peer(s, req, query, found, err);
+    *degraded = status != OK;
+    if (status == OK || query->like)
+        return status;
+    tell_degraded(s, found->why, err->message);
+    return find_by_own_words(s, req, query, found, err);
+}
+
+/* --- pins --- */
+
+/* Of a query's pins those for its language, of stickers that are there and pass the filter; where a sticker has one for
+ * the language and one for all, the former counts. */
+static enum status choose_pins(struct sticker_service *s, const struct find_query *query, unsigned language,
+                               struct pin *pins, size_t *n, struct arena *arena, struct error *err)
+{
+    const char **names = arena_array(arena, *n + 1, sizeof *names);
+    struct sticker *stickers = arena_array(arena, *n + 1, sizeof *stickers);
+    size_t kept = 0;
+    if (!names || !stickers)
+        return err_no_memory(err, "%zu pins", *n);
+    for (size_t i = 0; i < *n; i++) {
+        bool counts = !*pins[i].language || language_number(pins[i].language) == language;
+        for (size_t k = 0; k < *n && counts; k++) /* is there a better one? */
+            counts = k == i || strcmp(pins[k].sticker, pins[i].sticker) != 0 || !*pins[k].language ||
+                     language_number(pins[k].language) != language || (*pins[i].language && i < k);
+        if (counts)
+            pins[kept++] = pins[i];
+    }
+    *n = kept;
+    for (size_t i = 0; i < *n; i++)
+        names[i] = pins[i].sticker;
+    enum status status = sticker_store_get_many(s->store, names, *n, arena, stickers, err);
+    kept = 0;
+    for (size_t i = 0; i < *n && status == OK; i++)
+        if (stickers[i].filename &&
+            (!pins[i].position ||
+             sticker_filter_passes(&query->filter, stickers[i].pack, stickers[i].rating, stickers[i].animated)))
+            pins[kept++] = pins[i];
+    *n = kept;
+    return status;
+}
+
+/* Hidden ones last, and at one position the one that was changed last first, as they came. */
+static void sort_pins(struct pin *pins, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        struct pin pin = pins[i];
+        size_t k = i;
+        for (; k > 0 && pins[k - 1].position - 1 > pin.position - 1; k--) /* 0 becomes the greatest */
+            pins[k] = pins[k - 1];
+        pins[k] = pin;
+    }
+}
+
+/* The page as the pins have it. `found` are the first PINS_WINDOW results; a page behind them is asked for by itself.
+ */
+static enum status arrange(struct sticker_service *s, const struct http_request *req, const struct find_query *query,
+                           struct pin *pins, size_t n_pins, struct found *found, struct error *err)
+{
+    struct find_arranged page;
+    enum status status = choose_pins(s, query, found->language, pins, &n_pins, req->arena, err);
+    if (status != OK)
+        return status;
+    sort_pins(pins, n_pins);
+    status = find_arrange(found->hits, found->n, found->total, pins, n_pins, query->offset, query->limit, req->arena,
+                          &page, err);
+    if (status != OK)
+        return status;
+    struct find_query behind = *query;
+    behind.offset = query->offset + page.n + page.removed - page.pinned;
+    behind.limit = query->limit - page.n;
+    if (page.short_of && behind.offset <= FIND_MAX_OFFSET) {
+        struct found more;
+        bool degraded;
+        status = ask(s, req, &behind, &more, &degraded, err);
+        if (status == OK)
+            find_leave_out(more.hits, &more.n, pins, n_pins);
+        for (size_t i = 0; i < more.n && status == OK; i++) {
+            page.hits[page.n] = more.hits[i];
+            if (!(page.hits[page.n++].filename = arena_strdup(req->arena, more.hits[i].filename)))
+                status = err_no_memory(err, "%zu results", more.n);
+        }
+        json_decref(more.peer);
+    }
+    found->hits = page.hits;
+    found->n = page.n;
+    found->total = page.total;
     return status;
 }
 
@@ -204,17 +305,25 @@ enum status find_stickers(struct sticker_service *s, const struct http_request *
                           struct find_answer *out, struct error *err)
 {
     struct found found = {0};
+    struct find_query asked = *query;
+    struct pin *pins = NULL;
+    size_t n_pins = 0;
     *out = (struct find_answer){0};
-    enum status status = find_by_peer(s, req, query, &found, err);
+    enum status status = query->like ? OK : curation_pins(s->curation, query->text, req->arena, &pins, &n_pins, err);
+    if (status != OK)
+        return status;
+    if (n_pins) {
+        asked.offset = 0;
+        asked.limit = PINS_WINDOW;
+    }
+    status = ask(s, req, &asked, &found, &out->degraded, err);
     if (status != OK && query->like) {
         log_debug("no stickers similar to %s: %s", query->like, err->message);
+        *out = (struct find_answer){0};
         return OK;
     }
-    out->degraded = status != OK;
-    if (status != OK) {
-        tell_degraded(s, found.why, err->message);
-        status = find_by_own_words(s, req, query, &found, err);
-    }
+    if (status == OK && n_pins)
+        status = arrange(s, req, query, pins, n_pins, &found, err);
     if (status == OK) {
         out->total = found.total;
         read_remarks(found.peer, req->arena, out);

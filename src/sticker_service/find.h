@@ -23,6 +23,7 @@ struct find_result {
     const struct sticker *sticker; /* without its words */
     double score;                  /* higher is better; comparable within one answer only */
     double confidence;             /* that it fits, 0..1; 0: SearchService did not say */
+    bool pinned;                   /* staff put it at this place */
 };
 struct find_answer {
     struct find_result *results; /* best first; stickers that were deleted are left out */

@@ -10,6 +10,7 @@
 #include "sandbox/sandbox.h"
 #include "sticker_service/answers.h"
 #include "sticker_service/collection.h"
+#include "sticker_service/curation.h"
 #include "sticker_service/outbox.h"
 #include "sticker_service/peer_status.h"
 #include "sticker_service/sticker_service.h"
@@ -36,6 +37,7 @@ struct sticker_service {
     struct answers *starts; /* the stickers of start pages, by language */
     struct collection *collection;
     struct sandbox *sandbox; /* decodes images, for thumbnails and uploads */
+    struct curation *curation;
     struct thumbs *thumbs;
     struct outbox *outbox;
     sem_t password_checks;              /* how many more may run at once: each takes 64 MiB and 0.1 s */

@@ -9,7 +9,8 @@
 
 #define STARTS_MS       60000
 #define STARTS_COUNT    64
-#define PASSWORD_CHECKS 2 /* at once: logging in must not take all memory, nor all processors from searches */
+#define PASSWORD_CHECKS 2          /* at once: logging in must not take all memory, nor all processors from searches */
+#define CURATION_BODY   (8u << 20) /* all pins, or all synonyms */
 
 #define IMAGE_WORKERS 2 /* beside the heavy one; docs/PROTECTION.md says what they may take */
 
@@ -19,6 +20,12 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/analytics/", handle_api_analytics, HTTP_COSTLY, 0, "analytics"},
     {HTTP_GET, "/api/analytics/export", handle_api_export, HTTP_COSTLY, 0, "export"},
     {HTTP_GET, "/api/suggest/", handle_api_suggest, HTTP_INLINE, 0, "suggest"},
+    {HTTP_GET, "/api/pins/", handle_api_pins, HTTP_COSTLY, 0, "pins"},
+    {HTTP_POST, "/api/pins/", handle_api_pins_put, HTTP_COSTLY, CURATION_BODY, "pins_put"},
+    {HTTP_DELETE, "/api/pins/", handle_api_pins_delete, 0, 0, "pins_delete"},
+    {HTTP_GET, "/api/synonyms/", handle_api_synonyms, HTTP_COSTLY, 0, "synonyms"},
+    {HTTP_POST, "/api/synonyms/", handle_api_synonyms_put, HTTP_COSTLY, CURATION_BODY, "synonyms_put"},
+    {HTTP_DELETE, "/api/synonyms/", handle_api_synonyms_delete, 0, 0, "synonyms_delete"},
     {HTTP_GET, "/api/counter/", handle_api_counter, HTTP_INLINE, 0, "counter"},
     {HTTP_GET, "/media/{filename}", handle_api_media, HTTP_UNLIMITED, 0, "media"},
     {HTTP_GET, "/healthz", handle_api_healthz, HTTP_INLINE | HTTP_UNLIMITED | HTTP_URGENT, 0, "healthz"},
@@ -114,6 +121,8 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = collection_open(s->store, &s->collection, err);
     if (status == OK)
+        status = curation_open(s->store, s->indexing, s->answers, &s->curation, err);
+    if (status == OK)
         status = usage_open(s->store, cfg->usage_flush_ms, &s->usage, err);
     if (status == OK)
         status = peer_status_open(s->indexing, s->search, &s->peer_status, err);
@@ -143,6 +152,7 @@ static void close_parts(struct sticker_service *s)
     usage_close(s->usage);
     collection_close(s->collection);
     answers_close(s->starts);
+    curation_close(s->curation);
     answers_close(s->answers);
     http_client_close(s->indexing);
     http_client_close(s->search);

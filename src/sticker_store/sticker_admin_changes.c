@@ -31,13 +31,7 @@ static enum status taken(const char *what, const char *name, struct error *err)
     return err_set(err, ERR_INVALID, "There is a %s \"%.100s\" already.", what, name);
 }
 
-/* Selects modified_us by $1, and keeps the row as it is until the transaction ends. */
-#define SEEN(table, key)                                                                                               \
-    db_sql(c, "SELECT modified_us FROM " table " WHERE " key " = $1",                                                  \
-           "SELECT modified_us FROM " table " WHERE " key " = $1 FOR UPDATE")
-
-/* The row is there, and as it was when the person saw it. `sql` is a SEEN. */
-static enum status check_seen(struct db_conn *c, const char *sql, const struct admin_change *ch, struct error *err)
+enum status sticker_check_seen(struct db_conn *c, const char *sql, const struct admin_change *ch, struct error *err)
 {
     int64_t modified;
     bool found;
@@ -60,7 +54,7 @@ static enum status change_sticker(struct db_conn *c, const struct admin_change *
         st = sticker_add(c, ch->sticker, ch->terms, err);
         return st == ERR_CONFLICT ? taken("sticker", ch->sticker->filename, err) : st;
     }
-    st = check_seen(c, SEEN("stickers", "filename"), ch, err);
+    st = sticker_check_seen(c, STICKER_SEEN(c, "stickers", "filename"), ch, err);
     if (st != OK)
         return st;
     if (ch->op == CHANGE_UPDATE)
@@ -84,7 +78,7 @@ static enum status change_query(struct db_conn *c, const struct admin_change *ch
             return taken("query", query, err);
         return st == OK ? sticker_queries_list(c, err) : st;
     }
-    enum status st = check_seen(c, SEEN("queries", "id"), ch, err);
+    enum status st = sticker_check_seen(c, STICKER_SEEN(c, "queries", "id"), ch, err);
     if (st == OK)
         st = sticker_queries_list(c, err);
     if (st == OK && ch->op == CHANGE_UPDATE) {
@@ -132,7 +126,7 @@ static enum status change_score(struct db_conn *c, const struct admin_change *ch
                         &changed, err);
         return st == OK && changed == 0 ? taken("score of this query and", field(ch, "sticker"), err) : st;
     }
-    enum status st = check_seen(c, SEEN("scores", "id"), ch, err);
+    enum status st = sticker_check_seen(c, STICKER_SEEN(c, "scores", "id"), ch, err);
     if (st == OK && ch->op == CHANGE_DELETE)
         return db_run(c, "DELETE FROM scores WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
     if (st == OK)
@@ -213,7 +207,7 @@ static enum status change_user(struct db_conn *c, const struct admin_change *ch,
             return taken("user", field(ch, "username"), err);
     } else {
         snprintf(id, sizeof id, "%s", ch->id);
-        st = check_seen(c, SEEN("users", "id"), ch, err);
+        st = sticker_check_seen(c, STICKER_SEEN(c, "users", "id"), ch, err);
         if (st == OK && ch->op == CHANGE_DELETE)
             st = db_run(c, "DELETE FROM users WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
         else if (st == OK)
@@ -238,7 +232,7 @@ static enum status change_group(struct db_conn *c, const struct admin_change *ch
             &changed, err);
         return st == OK && changed == 0 ? taken("group", field(ch, "name"), err) : st;
     }
-    enum status st = check_seen(c, SEEN("groups", "id"), ch, err);
+    enum status st = sticker_check_seen(c, STICKER_SEEN(c, "groups", "id"), ch, err);
     if (st == OK && ch->op == CHANGE_DELETE)
         return db_run(c, "DELETE FROM groups WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
     if (st == OK)
@@ -268,14 +262,14 @@ static enum status change_token(struct db_conn *c, const struct admin_change *ch
                    &added, err);
         return st == OK && added == 0 ? err_set(err, ERR_INVALID, "There is no such user.") : st;
     }
-    enum status st = check_seen(c, SEEN("tokens", "id"), ch, err);
+    enum status st = sticker_check_seen(c, STICKER_SEEN(c, "tokens", "id"), ch, err);
     return st == OK ? db_run(c, "DELETE FROM tokens WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err) : st;
 }
 
 /* --- all of them --- */
 
-static enum status note(struct db_conn *c, const struct admin_who *who, const struct admin_change *ch,
-                        struct error *err)
+enum status sticker_note_change(struct db_conn *c, const struct admin_who *who, const struct admin_change *ch,
+                                struct error *err)
 {
     static const char *const actions[] = {
         [CHANGE_ADD] = "add",         [CHANGE_UPDATE] = "change",     [CHANGE_DELETE] = "delete",
@@ -294,8 +288,10 @@ static enum status change_job(struct db_conn *c, void *arg, struct error *err)
     static const struct {
         const char *list;
         enum status (*change)(struct db_conn *c, const struct admin_change *ch, struct error *err);
-    } lists[] = {{"stickers", change_sticker}, {"queries", change_query}, {"scores", change_score},
-                 {"users", change_user},       {"groups", change_group},  {"tokens", change_token}};
+    } lists[] = {{"stickers", change_sticker},      {"queries", change_query},
+                 {"scores", change_score},          {"users", change_user},
+                 {"groups", change_group},          {"tokens", change_token},
+                 {"pins", sticker_change_curation}, {"synonyms", sticker_change_curation}};
     const struct change_job *job = arg;
     enum status st = OK;
     for (size_t i = 0; i < job->n && st == OK; i++) {
@@ -305,7 +301,7 @@ static enum status change_job(struct db_conn *c, void *arg, struct error *err)
         if (job->changes[i].op < CHANGE_LOGIN)
             st = lists[k].change(c, &job->changes[i], err);
         if (st == OK)
-            st = note(c, job->who, &job->changes[i], err);
+            st = sticker_note_change(c, job->who, &job->changes[i], err);
     }
     return st;
 }

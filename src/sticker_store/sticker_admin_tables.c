@@ -182,6 +182,34 @@ static const struct list_filter history_filters[] = {
     {"until", NULL, true, "SELECT # FROM history WHERE at_us < $", "t.at_us < $", NULL},
     {NULL, NULL, false, NULL, NULL, NULL},
 };
+static const struct list_column pin_columns[] = {
+    {"query", "t.query", TEXT_SORTS},
+    {"language", "t.language", PLAIN},
+    {"sticker", "k.filename", PLAIN},
+    {"position", "t.position", NUMBER_SORTS},
+    {"created_us", "t.created_us", PLAIN},
+    {"modified_us", "t.modified_us", NUMBER_SORTS},
+    {NULL, NULL, PLAIN},
+};
+static const struct list_filter pin_filters[] = {
+    {"query", NULL, false, "SELECT # FROM pins WHERE query = $", "t.query = $", DISTINCT("pins", "query")},
+    {"sticker", NULL, false, "SELECT p.# FROM stickers k JOIN pins p ON p.sticker_id = k.id WHERE k.filename = $",
+     "t.sticker_id = (SELECT k.id FROM stickers k WHERE k.filename = $)", NULL},
+    {"hidden", "yes", false, "SELECT # FROM pins WHERE position = 0", "t.position = 0", NULL},
+    {"hidden", "no", false, NULL, "t.position > 0", NULL},
+    {NULL, NULL, false, NULL, NULL, NULL},
+};
+
+static const struct list_column synonym_columns[] = {
+    {"term", "t.term", TEXT_SORTS},
+    {"language", "t.language", PLAIN},
+    {"synonyms", "t.synonyms", PLAIN},
+    {"two_way", "t.two_way", PLAIN},
+    {"created_us", "t.created_us", PLAIN},
+    {"modified_us", "t.modified_us", NUMBER_SORTS},
+    {NULL, NULL, PLAIN},
+};
+
 static const struct list_filter no_filters[] = {{NULL, NULL, false, NULL, NULL, NULL}};
 
 static const struct list_table tables[] = {
@@ -258,6 +286,24 @@ static const struct list_table tables[] = {
         .search = "SELECT k.# FROM users u JOIN tokens k ON k.user_id = u.id WHERE " BEGINS("u.username"),
         .columns = token_columns,
         .filters = token_filters,
+    },
+    {
+        .name = "pins",
+        .table = "pins",
+        .id = "t.id",
+        .joins = " JOIN stickers k ON k.id = t.sticker_id",
+        .search = "SELECT # FROM pins WHERE " BEGINS("query"),
+        .columns = pin_columns,
+        .filters = pin_filters,
+    },
+    {
+        .name = "synonyms",
+        .table = "synonyms",
+        .id = "t.id",
+        .joins = "",
+        .search = "SELECT # FROM synonyms WHERE " BEGINS("term"),
+        .columns = synonym_columns,
+        .filters = no_filters,
     },
     {
         .name = "history",

@@ -42,6 +42,21 @@ enum status sticker_query_words_move(struct db_conn *c, const char *id, const ch
 /* sticker_outbox.c; inside a job. Queues `op` for the sticker, in the place of an older entry. */
 enum status sticker_outbox_queue(struct db_conn *c, const char *op, const char *filename, struct error *err) MUST_CHECK;
 
+/* sticker_admin_changes.c; inside a job. Selects modified_us by $1, and keeps the row as it is until the transaction
+ * ends. */
+#define STICKER_SEEN(c, table, key)                                                                                    \
+    db_sql(c, "SELECT modified_us FROM " table " WHERE " key " = $1",                                                  \
+           "SELECT modified_us FROM " table " WHERE " key " = $1 FOR UPDATE")
+/* The row is there, and as it was when the person saw it. `sql` is a STICKER_SEEN. */
+enum status sticker_check_seen(struct db_conn *c, const char *sql, const struct admin_change *ch,
+                               struct error *err) MUST_CHECK;
+/* Adds the history entry of a change. */
+enum status sticker_note_change(struct db_conn *c, const struct admin_who *who, const struct admin_change *ch,
+                                struct error *err) MUST_CHECK;
+
+/* sticker_curation.c; inside a job: a change of the lists "pins" and "synonyms". */
+enum status sticker_change_curation(struct db_conn *c, const struct admin_change *ch, struct error *err) MUST_CHECK;
+
 /* sticker_admin_tables.c */
 const struct list_table *sticker_list(const char *name); /* asserts that there is one */
 

@@ -116,6 +116,25 @@ static const char *const migrations[] = {
     " UNIQUE (voter, query_id, sticker_id));"
     "CREATE INDEX votes_query ON votes (query_id);"
     "CREATE INDEX votes_sticker ON votes (sticker_id);",
+    /* 9: what staff decide about searches. A pin's position is 0 where it hides the sticker. Every change counts the
+     * version of its table up, whoever makes it. */
+    "CREATE TABLE pins (" ROWNO " id" TEXT " PRIMARY KEY, query" TEXT ", language" TEXT ", sticker_id" TEXT
+    " REFERENCES stickers (id) ON DELETE CASCADE, position" NUMBER " CHECK (position BETWEEN 0 AND 100)," TIMES
+    ", UNIQUE (query, language, sticker_id));"
+    SORTED("pins", "query") SORTED("pins", "position") SORTED("pins", "modified_us")
+    "CREATE INDEX pins_sticker ON pins (sticker_id);"
+    "CREATE TABLE synonyms (" ROWNO " id" TEXT " PRIMARY KEY, term" TEXT ", language" TEXT ", synonyms" TEXT
+    ", two_way" NUMBER " CHECK (two_way IN (0, 1))," TIMES ", UNIQUE (term, language));"
+    SORTED("synonyms", "term") SORTED("synonyms", "modified_us")
+    "CREATE TABLE curation_versions (kind" TEXT " PRIMARY KEY, version" NUMBER ");"
+    "INSERT INTO curation_versions (kind, version) VALUES ('pins', 0), ('synonyms', 0);"
+    "CREATE FUNCTION count_curation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+    " UPDATE curation_versions SET version = version + 1 WHERE kind = tg_table_name;"
+    " RETURN NULL; END $$;"
+    "CREATE TRIGGER pins_counted AFTER INSERT OR UPDATE OR DELETE ON pins"
+    " FOR EACH STATEMENT EXECUTE FUNCTION count_curation();"
+    "CREATE TRIGGER synonyms_counted AFTER INSERT OR UPDATE OR DELETE ON synonyms"
+    " FOR EACH STATEMENT EXECUTE FUNCTION count_curation();",
     /* clang-format on */
 };
 

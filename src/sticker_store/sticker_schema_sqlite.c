@@ -15,6 +15,13 @@
     "UPDATE stickers SET " kind " = " kind " " change " WHERE id = " row ".sticker_id;"                                \
     " UPDATE queries SET " kind " = " kind " " change " WHERE id = " row ".query_id;"
 
+/* Counts the changes of a table of curation, whoever makes them. */
+#define COUNTED(table, change, name)                                                                                   \
+    "CREATE TRIGGER " table "_" name " AFTER " change " ON " table                                                     \
+    " BEGIN UPDATE curation_versions SET version = version + 1 WHERE kind = '" table "'; END;"
+#define COUNTED_CHANGES(table)                                                                                         \
+    COUNTED(table, "INSERT", "added") COUNTED(table, "UPDATE", "changed") COUNTED(table, "DELETE", "deleted")
+
 /* Ids are UUIDv7 text, times microseconds since 1970. */
 static const char *const migrations[] = {
     /* 1 */
@@ -211,6 +218,31 @@ static const char *const migrations[] = {
     " UNIQUE (voter, query_id, sticker_id)) STRICT;"
     "CREATE INDEX votes_query ON votes (query_id);"
     "CREATE INDEX votes_sticker ON votes (sticker_id);",
+    /* 11: what staff decide about searches. A pin's position is 0 where it hides the sticker. */
+    "CREATE TABLE pins ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " query TEXT NOT NULL,"    /* in small letters, with single spaces */
+    " language TEXT NOT NULL," /* "": all */
+    " sticker_id TEXT NOT NULL REFERENCES stickers (id) ON DELETE CASCADE,"
+    " position INTEGER NOT NULL CHECK (position BETWEEN 0 AND 100),"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL,"
+    " UNIQUE (query, language, sticker_id)) STRICT;"
+    "CREATE INDEX pins_query ON pins (query);"
+    "CREATE INDEX pins_sticker ON pins (sticker_id);"
+    "CREATE INDEX pins_position ON pins (position);"
+    "CREATE INDEX pins_modified ON pins (modified_us);"
+    "CREATE TABLE synonyms ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " term TEXT NOT NULL, language TEXT NOT NULL,"
+    " synonyms TEXT NOT NULL," /* "dog, puppy" */
+    " two_way INTEGER NOT NULL CHECK (two_way IN (0, 1)),"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL,"
+    " UNIQUE (term, language)) STRICT;"
+    "CREATE INDEX synonyms_term ON synonyms (term);"
+    "CREATE INDEX synonyms_modified ON synonyms (modified_us);"
+    "CREATE TABLE curation_versions (kind TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) STRICT;"
+    "INSERT INTO curation_versions (kind, version) VALUES ('pins', 0), ('synonyms', 0);" COUNTED_CHANGES("pins")
+        COUNTED_CHANGES("synonyms"),
 };
 
 const struct db_schema sticker_schema_sqlite = {

@@ -154,6 +154,24 @@ static const struct table sticker_tables[] = {
     {.name = "feedback_keys",
      .keys = 1,
      .columns = {{"key", TEXT}, {"body", TEXT}, {"unknown", BLOB}, {"created_us", NUMBER}}},
+    {.name = "pins",
+     .keys = 1,
+     .columns = {{"rowno", NUMBER},
+                 {"id", TEXT},
+                 {"query", TEXT},
+                 {"language", TEXT},
+                 {"sticker_id", TEXT},
+                 {"position", NUMBER},
+                 TIMES}},
+    {.name = "synonyms",
+     .keys = 1,
+     .columns = {{"rowno", NUMBER},
+                 {"id", TEXT},
+                 {"term", TEXT},
+                 {"language", TEXT},
+                 {"synonyms", TEXT},
+                 {"two_way", NUMBER},
+                 TIMES}},
 };
 
 static const struct table search_tables[] = {
@@ -175,8 +193,9 @@ static const struct table search_tables[] = {
 };
 
 /* What the terms are found by, whose turn it is to deliver, and what is each database's own. */
-static const char *const sticker_derived[] = {"stickers_fts*", "queries_fts*",      "sticker_search", "query_search",
-                                              "outbox_turn",   "schema_migrations", "sqlite_*",       NULL};
+static const char *const sticker_derived[] = {"stickers_fts*", "queries_fts*",      "sticker_search",
+                                              "query_search",  "outbox_turn",       "schema_migrations",
+                                              "sqlite_*",      "curation_versions", NULL};
 static const char *const search_derived[] = {"documents_fts*",    "vector_tables", "vectors_[0-9]*",
                                              "schema_migrations", "sqlite_*",      NULL};
 
@@ -205,7 +224,7 @@ static const struct database {
      .finish_sqlite = "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries",
      .finish_postgres = NUMBERED("stickers", "rowno") NUMBERED("queries", "rowno") NUMBERED("scores", "rowno")
          NUMBERED("users", "rowno") NUMBERED("tokens", "rowno") NUMBERED("groups", "rowno") NUMBERED("history", "rowno")
-             NUMBERED("outbox", "seq"),
+             NUMBERED("outbox", "seq") NUMBERED("pins", "rowno") NUMBERED("synonyms", "rowno"),
      .derived = sticker_derived},
     {.sqlite = &search_schema_sqlite,
      .postgres = &search_schema_postgres,

@@ -9,7 +9,7 @@ import time
 import unittest
 import urllib.parse
 
-from peel_testing import ADMIN_TOKEN, ServiceTest, main, request
+from peel_testing import ADMIN_TOKEN, ServiceTest, main, request, wait_until
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 HOSTILE = '"><script>alert(1)</script>'
@@ -171,7 +171,7 @@ class Audit(AdminTest):
 
 class Models(AdminTest):
     def test_every_list_and_export(self):
-        for model in ("stickers", "documents", "queries", "scores", "users", "groups", "tokens", "history"):
+        for model in ("stickers", "documents", "queries", "scores", "pins", "synonyms", "users", "groups", "tokens", "history"):
             page = self.admin.get(f"/admin/{model}/")
             self.assertEqual(page.status, 200, page.text[-500:])
             self.assertLess(len(page.body), 150_000)
@@ -271,6 +271,42 @@ class Models(AdminTest):
         self.assertEqual(self.analytics("=1+1").status, 200)
         self.assertEqual(self.admin.post("/admin/queries/action", action="delete", id=ident, confirmed="yes").status, 303)
         self.assertEqual(self.analytics("=1+1").status, 404)
+
+    def test_pins_and_synonyms(self):
+        self.admin.get("/admin/pins/edit")
+        pin = {"query": "  Red   CAR ", "language": "", "sticker": "cake.png", "position": "1", "seen": "0"}
+        self.assertEqual(self.admin.post("/admin/pins/edit", **pin).status, 303)
+        self.assertEqual(self.search("red car").json()["stickers"][0], "cake.png", "at once")
+        for wrong, why in (({"sticker": "none.png"}, "There is no sticker"), ({"position": "101"}, "from 0 to 100"), ({"query": " "}, "This is needed"),
+                           ({"language": "no tag"}, "A language is a tag"), ({}, "already")):
+            answer = self.admin.post("/admin/pins/edit", **{**pin, **wrong})
+            self.assertEqual(answer.status, 400, wrong)
+            self.assertIn(why, answer.text)
+        ident = self.row_id("pins", "red car")
+        page = self.admin.get("/admin/pins/edit?id=" + ident)
+        seen = re.search(r'name="seen" value="(\d+)"', page.text)[1]
+        self.assertEqual(self.admin.post("/admin/pins/edit?id=" + ident, **{**pin, "seen": seen, "sticker": "car.png", "position": "0"}).status, 303)
+        found = self.search("red car").json()  # other tests may have given the cake a car
+        self.assertNotIn("car.png", found["stickers"])
+        self.assertFalse(any(r.get("pinned") for r in found["results"]))
+        self.assertIn("red car", self.admin.get("/admin/pins/?hidden=yes").text)
+        self.assertNotIn("red car</a>", self.admin.get("/admin/pins/?hidden=no").text)
+        self.assertIn("red car,,car.png,0,", self.admin.get("/admin/pins/export").text)
+        history = self.admin.get("/admin/history/export?format=json&model=pins").json()
+        self.assertEqual([h["action"] for h in history], ["export", "change", "add"])
+        self.assertEqual(json.loads(history[1]["after"]), {"query": "red car", "language": "", "sticker": "car.png", "position": "0"})
+        self.assertEqual(self.admin.post("/admin/pins/action", action="delete", id=ident, confirmed="yes").status, 303)
+        wait_until(lambda: "car.png" in self.search("red car").json()["stickers"], 10, "a car again")
+
+        self.admin.get("/admin/synonyms/edit")
+        synonym = {"term": "Motor", "language": "", "synonyms": "car; Vehicle,car", "two_way": "1", "seen": "0"}
+        self.assertEqual(self.admin.post("/admin/synonyms/edit", **synonym).status, 303)
+        self.assertIn("motor,,\"car, vehicle\",1,", self.admin.get("/admin/synonyms/export").text)
+        wait_until(lambda: "car.png" in self.search("motor").json()["stickers"], 10, "a car by a synonym")
+        for wrong, why in (({"term": "a b c d"}, "at most 3 words"), ({"synonyms": ","}, "1 to 20 synonyms"), ({"term": "!"}, "no words"), ({}, "already")):
+            answer = self.admin.post("/admin/synonyms/edit", **{**synonym, **wrong})
+            self.assertEqual(answer.status, 400, wrong)
+            self.assertIn(why, answer.text)
 
     def test_users_tokens_and_the_last_superuser(self):
         ident = self.row_id("users", "admin")

@@ -23,6 +23,9 @@ class StickersOnPostgres(PostgresTest):
     def test_store_suite_feedback(self):
         self.unit("test_store_feedback", 7)
 
+    def test_store_suite_curation(self):
+        self.unit("test_store_curation", 4)
+
     def test_migrate_and_the_parts_of_an_address(self):
         with tempfile.TemporaryDirectory() as folder:
             secret = pathlib.Path(folder, "secret")

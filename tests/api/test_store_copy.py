@@ -47,6 +47,10 @@ class Used(unittest.TestCase):
             with sqlite3.connect(path) as db:
                 db.execute(f"UPDATE {table} SET pack = 'sweets', rating = 2, animated = 1 WHERE filename = 'cake.png'")
             db.close()
+        with sqlite3.connect(cls.sticker) as db:
+            db.execute("INSERT INTO pins SELECT 'p1', 'cake', 'de', id, 2, 1, 1 FROM stickers WHERE filename = 'cake.png'")
+            db.execute("INSERT INTO synonyms VALUES ('s1', 'gateau', '', 'cake, birthday', 1, 1, 1)")
+        db.close()
         with sqlite3.connect(cls.search) as db:
             db.execute("INSERT INTO models (id, name, generation, created_us, modified_us) VALUES (77, 'test/copied', 1, 1, 1)")
             db.executemany("INSERT INTO phrase_vectors VALUES (77, ?, ?)", PHRASES)
@@ -115,6 +119,7 @@ class Used(unittest.TestCase):
             self.assertEqual(have["stickers"][0], len(STICKERS))
             self.assertEqual(have["terms"][0], len(STICKERS))
             self.assertEqual((have["users"][0], have["tokens"][0]), (2, 2))
+            self.assertEqual((have["pins"][0], have["synonyms"][0]), (1, 1))
         self.assertEqual(copied[1]["feedback_keys"][0], copied[0]["feedback_keys"][0] + 1)
         self.assertEqual(copied[1]["queries"][0], copied[0]["queries"][0] + 1, "a query more, whose number was free")
         # Changed nowhere: the same rows again, also without PostgreSQL between.

@@ -67,10 +67,6 @@ bool admin_visit(void *ctx, const struct http_request *req, struct http_response
 
 /* --- what they may do --- */
 
-/* Staff read everything but people and their doings, and edit stickers. */
-static const char staff_permissions[] = "dashboard.view queries.view scores.view documents.view"
-                                        " documents.change stickers.view stickers.add stickers.change";
-
 bool admin_may_enter(const struct user *user, const char *permissions)
 {
     return user->is_active && (user->is_superuser || user->is_staff || *permissions);
@@ -85,8 +81,7 @@ bool admin_may(const struct admin_visit *v, const char *table, enum admin_right 
     const struct admin_table *known = admin_table_find(table);
     if (known && !(known->rights & right))
         return false;
-    return v->session.user.is_superuser || (v->session.user.is_staff && auth_lists(staff_permissions, table, name)) ||
-           auth_lists(v->session.permissions, table, name);
+    return auth_may(&v->session.user, v->session.permissions, table, name);
 }
 
 bool admin_needs(const struct admin_visit *v, const char *table, enum admin_right right)

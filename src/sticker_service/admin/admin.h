@@ -46,7 +46,7 @@ struct admin_visit {
 /* Whether somebody is logged in; otherwise the answer has been given. */
 bool admin_visit(void *ctx, const struct http_request *req, struct http_response *res,
                  struct admin_visit *out) MUST_CHECK;
-/* "dashboard", or a name of admin_tables. Superusers may do everything; staff what admin.c says; groups add to it. */
+/* "dashboard", or a name of admin_tables. Superusers may do everything; staff what auth.c says; groups add to it. */
 bool admin_may(const struct admin_visit *v, const char *table, enum admin_right right) MUST_CHECK;
 /* The same, answering 403 where not. */
 bool admin_needs(const struct admin_visit *v, const char *table, enum admin_right right) MUST_CHECK;

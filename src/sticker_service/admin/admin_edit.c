@@ -188,6 +188,28 @@ static const char *is_checked(const char *value)
     return *value && !edit_same(value, "0") ? "1" : "0";
 }
 
+/* The values of pins and synonyms are kept as searches look for them. */
+static enum status read_curation(struct edit *e, enum curation_kind kind, struct arena *a, struct error *err)
+{
+    struct curation_row row;
+    struct error why;
+    for (size_t i = 0; i < e->n; i++) {
+        const char *name = e->table->fields[i].name;
+        enum status st = e->problems[i] ? OK : curation_check(kind, name, &e->values[i], a, &why);
+        if (st == ERR_NO_MEMORY)
+            return err_no_memory(err, "a form");
+        if (st != OK && !(e->problems[i] = arena_strdup(a, why.message)))
+            return err_no_memory(err, "a form");
+        e->wrong = e->wrong || st != OK;
+        for (int c = 0; c < CURATION_COLUMNS; c++)
+            if (edit_same(curation_names[kind].columns[c], name))
+                row.values[c] = e->values[i];
+    }
+    if (!e->wrong && curation_check_row(kind, &row, a, &why) != OK)
+        wrong(e, 0, arena_strdup(a, why.message));
+    return OK;
+}
+
 enum status edit_read(const struct form *form, struct edit *e, struct arena *a, struct error *err)
 {
     e->seen = admin_field(form, "seen");
@@ -216,6 +238,9 @@ enum status edit_read(const struct form *form, struct edit *e, struct arena *a, 
         }
         check_value(e, i);
     }
+    for (int kind = 0; kind < CURATION_KINDS; kind++)
+        if (edit_same(e->table->name, curation_names[kind].list))
+            return read_curation(e, (enum curation_kind)kind, a, err);
     return OK;
 }
 
@@ -333,5 +358,7 @@ enum status edit_save(const struct admin_visit *v, struct edit *e, const char *b
         st = sticker_store_change(v->service->store, &who, &change, 1, err);
     if (st == OK && e->table->reindexes)
         outbox_wake(v->service->outbox);
+    if (st == OK && (edit_same(e->table->name, "pins") || edit_same(e->table->name, "synonyms")))
+        curation_changed(v->service->curation);
     return st;
 }

@@ -1,5 +1,6 @@
 #include "sticker_service/admin/admin_tables.h"
 
+#include "base/language.h"
 #include "sticker_service/admin/admin.h"
 
 #include <string.h>
@@ -126,6 +127,51 @@ const struct admin_table admin_tables[] = {
                    {"negatives", "Does not", FIELD_NUMBER, FIELD_REQUIRED, 0, NULL}},
     },
     {
+        .name = "pins",
+        .title = "Pins",
+        .one = "pin",
+        .rights = ALL,
+        .object = "query",
+        .sort = "modified_us",
+        .search = "Beginning of the query",
+        .columns = {{"query", "Query", KIND_TEXT, SORT},
+                    {"language", "Language", KIND_TEXT, SHOW},
+                    {"sticker", "Sticker", KIND_TEXT, SHOW},
+                    {"position", "Position", KIND_NUMBER, SORT},
+                    {"created_us", "Added", KIND_TIME, 0},
+                    {"modified_us", "Changed", KIND_TIME, SORT}},
+        .filters = {{"query", "Query", FILTER_VALUES, NULL},
+                    {"sticker", "Sticker", FILTER_VALUES, NULL},
+                    {"hidden", "Effect", FILTER_CHOICE, "no=Pinned|yes=Hidden"}},
+        .fields = {{"query", "Query", FIELD_LINE, FIELD_REQUIRED, 1020, "Case and extra spaces do not matter"},
+                   {"language", "Language", FIELD_LINE, 0, LANGUAGE_MAX_TAG,
+                    "A tag such as en or pt-BR: only for searches in this language. Empty: for all"},
+                   {"sticker", "Sticker", FIELD_LINE, FIELD_REQUIRED, 255, "Its filename"},
+                   {"position", "Position", FIELD_NUMBER, FIELD_REQUIRED, 0,
+                    "1 is the first place, up to 100. 0 hides the sticker from this search"}},
+    },
+    {
+        .name = "synonyms",
+        .title = "Synonyms",
+        .one = "synonym",
+        .rights = ALL,
+        .object = "term",
+        .sort = "modified_us",
+        .search = "Beginning of the term",
+        .columns = {{"term", "Term", KIND_TEXT, SORT},
+                    {"language", "Language", KIND_TEXT, SHOW},
+                    {"synonyms", "Synonyms", KIND_TEXT, SHOW},
+                    {"two_way", "Two-way", KIND_YES, SHOW},
+                    {"created_us", "Added", KIND_TIME, 0},
+                    {"modified_us", "Changed", KIND_TIME, SORT}},
+        .fields = {{"term", "Term", FIELD_LINE, FIELD_REQUIRED, 400, "What people search for; at most 3 words"},
+                   {"language", "Language", FIELD_LINE, 0, LANGUAGE_MAX_TAG,
+                    "A tag such as en or pt-BR: only in searches in this language. Empty: in all"},
+                   {"synonyms", "Synonyms", FIELD_LINE, FIELD_REQUIRED, 2040,
+                    "What they shall find as well, separated by commas: at most 20, each of at most 3 words"},
+                   {"two_way", "Two-way", FIELD_CHECK, 0, 0, "Each of these words also finds all the others"}},
+    },
+    {
         .name = "users",
         .title = "Users",
         .one = "user",
@@ -197,8 +243,8 @@ const struct admin_table admin_tables[] = {
                     {"before", "Before", KIND_TEXT, 0},
                     {"after", "After", KIND_TEXT, 0}},
         .filters = {{"model", "In", FILTER_CHOICE,
-                     "stickers=Stickers|documents=Documents|queries=Queries|scores=Scores|users=Users|groups=Groups"
-                     "|tokens=Tokens|history=History"},
+                     "stickers=Stickers|documents=Documents|queries=Queries|scores=Scores|pins=Pins|synonyms=Synonyms"
+                     "|users=Users|groups=Groups|tokens=Tokens|history=History"},
                     {"action", "Did", FILTER_CHOICE,
                      "add=add|change=change|delete=delete|reindex=reindex|export=export|login=login|logout=logout"
                      "|password=password"},

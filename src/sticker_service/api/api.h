@@ -13,6 +13,12 @@ void handle_api_feedback(void *ctx, const struct http_request *req, struct http_
 void handle_api_analytics(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_export(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_counter(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_pins(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_pins_put(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_pins_delete(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_synonyms(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_synonyms_put(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_synonyms_delete(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_media(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_healthz(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_readyz(void *ctx, const struct http_request *req, struct http_response *res);

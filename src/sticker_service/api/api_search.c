@@ -29,6 +29,8 @@ static void search_write_answer(const struct find_query *query, const struct fin
         json_put_score(out, answer->results[i].score);
         if (answer->results[i].confidence > 0)
             buf_printf(out, ",\"confidence\":%.2f", answer->results[i].confidence);
+        if (answer->results[i].pinned)
+            buf_puts(out, ",\"pinned\":true");
         buf_puts(out, ",\"url\":\"");
         media_url(out, k->filename, k->sha256, 0);
         buf_puts(out, "\",\"thumbnail\":\"");
