@@ -50,6 +50,8 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/admin/stickers/upload/", handle_admin_upload, HTTP_ADMITS, ADMIN_UPLOAD, "admin_upload"},
     {HTTP_GET, "/admin/documents/edit", handle_admin_document_page, 0, 0, "admin_document"},
     {HTTP_POST, "/admin/documents/reindex", handle_admin_document_reindex, 0, ADMIN_FORM_SMALL, "admin_document"},
+    {HTTP_GET, "/admin/search/", handle_admin_console, 0, 0, "admin_console"},
+    {HTTP_POST, "/admin/search/", handle_admin_console_decide, 0, ADMIN_FORM_SMALL, "admin_console"},
     {HTTP_GET, "/admin/{table}/", handle_admin_list, 0, 0, "admin_list"},
     {HTTP_GET, "/admin/{table}/export", handle_admin_export, HTTP_COSTLY, 0, "admin_export"},
     {HTTP_GET, "/admin/{table}/edit", handle_admin_edit_page, 0, 0, "admin_edit"},

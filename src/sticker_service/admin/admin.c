@@ -142,9 +142,12 @@ struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *ti
 {
     struct tpl_admin_layout out = {
         .title = title, .username = v->session.user.username, .csrf = v->csrf, .dashboard_current = false};
-    struct tpl_admin_layout_nav *nav = arena_array(v->req->arena, admin_table_count, sizeof *nav);
+    struct tpl_admin_layout_nav *nav = arena_array(v->req->arena, admin_table_count + 1, sizeof *nav);
     out.dashboard_current = current && strcmp(current, "dashboard") == 0;
     out.dashboard = admin_may(v, "dashboard", ADMIN_VIEW);
+    if (nav && admin_may(v, "stickers", ADMIN_VIEW)) /* no list, but it stands among them */
+        nav[out.n_nav++] = (struct tpl_admin_layout_nav){
+            .model = "search", .title = "Search console", .current = current && strcmp(current, "search") == 0};
     for (size_t i = 0; nav && i < admin_table_count; i++) {
         const struct admin_table *table = &admin_tables[i];
         if (admin_may(v, table->name, ADMIN_VIEW))

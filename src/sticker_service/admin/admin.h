@@ -85,6 +85,15 @@ enum status documents_models(struct sticker_service *s, struct arena *a, const c
 void documents_fail(const struct admin_visit *v,
                     const struct error *err); /* as admin_fail, but names the service that is away */
 
+/* What SearchService answers to GET `path`, for json_decref. ERR_NOT_FOUND and ERR_INVALID as it says; ERR_UNAVAILABLE,
+ * ERR_TIMEOUT. */
+struct json_t;
+enum status admin_ask_search(struct sticker_service *s, struct buf *path, struct json_t **out,
+                             struct error *err) MUST_CHECK;
+
+/* The search console for this query, with what was wrong with what somebody decided there. */
+void admin_console_refuse(const struct admin_visit *v, const char *query, const char *lang, const char *problem);
+
 /* --- for admin_login.c --- */
 bool admin_same_origin(const struct http_request *req) MUST_CHECK;
 bool admin_may_enter(const struct user *user, const char *permissions) MUST_CHECK;
@@ -108,6 +117,8 @@ void handle_admin_upload(void *ctx, const struct http_request *req, struct http_
 bool admin_admit(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_document_page(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_document_reindex(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_console(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_console_decide(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_action(void *ctx, const struct http_request *req, struct http_response *res);
 
 #endif

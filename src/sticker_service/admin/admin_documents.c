@@ -19,7 +19,7 @@
 /* --- asking SearchService --- */
 
 /* Its JSON; the caller drops the reference. What it refuses is our visitor's mistake: ERR_INVALID, ERR_NOT_FOUND. */
-static enum status ask_search(struct sticker_service *s, struct buf *path, json_t **out, struct error *err)
+enum status admin_ask_search(struct sticker_service *s, struct buf *path, json_t **out, struct error *err)
 {
     struct buf body;
     int http_status = 0;
@@ -40,6 +40,8 @@ static enum status ask_search(struct sticker_service *s, struct buf *path, json_
         st = err_set(err, ERR_NOT_FOUND, "%.300s", message);
     else if (message && http_status == 400)
         st = err_set(err, ERR_INVALID, "%.300s", message);
+    else if (message && http_status == 503)
+        st = err_set(err, ERR_UNAVAILABLE, "%.300s", message);
     else
         st = err_set(err, ERR_UNAVAILABLE, "SearchService answered %d to GET %.80s", http_status, call.path);
     json_decref(*out);
@@ -148,7 +150,7 @@ enum status documents_list_page(struct sticker_service *s, const struct list_ask
         buf_printf(&path, "&%s=", ask->filters[i].name);
         http_escape(&path, ask->filters[i].value, strlen(ask->filters[i].value));
     }
-    enum status st = ask_search(s, &path, &answer, err);
+    enum status st = admin_ask_search(s, &path, &answer, err);
     buf_free(&path);
     if (st == OK)
         st = documents_read_rows(ask, answer, a, out, err);
@@ -170,7 +172,7 @@ enum status documents_models(struct sticker_service *s, struct arena *a, const c
         return err_no_memory(err, "documents");
     buf_init(&path, 64);
     buf_puts(&path, "/api/models");
-    enum status st = ask_search(s, &path, &answer, err);
+    enum status st = admin_ask_search(s, &path, &answer, err);
     buf_free(&path);
     json_array_foreach(json_object_get(answer, "models"), i, model)
     {
@@ -238,7 +240,7 @@ static enum status fill_document(const struct admin_visit *v, struct document_vi
     buf_init(&path, URL_MAX);
     buf_puts(&path, "/api/documents/");
     http_escape(&path, d->filename, strlen(d->filename));
-    enum status st = ask_search(v->service, &path, &answer, err);
+    enum status st = admin_ask_search(v->service, &path, &answer, err);
     buf_free(&path);
     d->known = st == OK;
     if (st == ERR_NOT_FOUND && d->sticker)
