@@ -2,6 +2,7 @@
  * and what SearchService says at /api/explain, in sentences or as JSON. */
 #include "cmd/cmd.h"
 #include "http/client.h"
+#include "sticker_service/curation.h"
 #include "sticker_store/sticker_admin.h"
 
 #include <jansson.h>
@@ -15,11 +16,34 @@
 
 /* What the sticker database knows; `known` false: there is no database here. */
 struct ours {
-    bool known, exists, sent; /* sent: SearchService has heard of its last change */
+    bool known, exists, sent;         /* sent: SearchService has heard of its last change */
+    const struct curation_row **pins; /* [n_pins] of the sticker for the query; in the arena */
+    size_t n_pins;
 };
 
-static enum status look_up(const struct config *cfg, const char *sticker, struct arena *a, struct ours *out,
-                           struct error *err)
+static enum status look_up_pins(struct sticker_store *store, const char *query, const char *sticker, struct arena *a,
+                                struct ours *out, struct error *err)
+{
+    struct curation_row *rows;
+    size_t n;
+    enum status st = curation_check(CURATION_PINS, "query", &query, a, err);
+    if (st == ERR_INVALID)
+        return OK; /* SearchService says what is wrong with it */
+    if (st == OK)
+        st = sticker_store_curation_list(store, CURATION_PINS, a, &rows, &n, err);
+    if (st != OK)
+        return st;
+    out->pins = arena_array(a, n + 1, sizeof *out->pins);
+    if (!out->pins)
+        return err_no_memory(err, "pins");
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(rows[i].values[0], query) == 0 && strcmp(rows[i].values[2], sticker) == 0)
+            out->pins[out->n_pins++] = &rows[i];
+    return OK;
+}
+
+static enum status look_up(const struct config *cfg, const char *query, const char *sticker, struct arena *a,
+                           struct ours *out, struct error *err)
 {
     static const char *const columns[] = {"indexed"};
     const char *path = config_string(cfg, "sticker-db"), **cells;
@@ -34,8 +58,11 @@ static enum status look_up(const struct config *cfg, const char *sticker, struct
     st = sticker_store_list_row(store, "stickers", sticker, columns, 1, a, &cells, err);
     out->exists = st == OK;
     out->sent = st == OK && strcmp(cells[0], "1") == 0;
+    st = st == ERR_NOT_FOUND ? OK : st;
+    if (st == OK && out->exists)
+        st = look_up_pins(store, query, sticker, a, out, err);
     sticker_store_close(store);
-    return st == ERR_NOT_FOUND ? OK : st;
+    return st;
 }
 
 static enum status ask(const struct config *cfg, const char *query, const char *sticker, json_t **out,
@@ -214,6 +241,16 @@ static void print_counts(const json_t *document)
     }
 }
 
+static void print_pins(const struct ours *ours, const char *sticker)
+{
+    for (size_t i = 0; i < ours->n_pins; i++) {
+        const char *language = ours->pins[i]->values[1], *position = ours->pins[i]->values[3];
+        bool hidden = strcmp(position, "0") == 0;
+        printf("%s is %s%s by a pin%s%s%s.\n", sticker, hidden ? "hidden from this query" : "put at place ",
+               hidden ? "" : position, *language ? " for searches in \"" : "", language, *language ? "\"" : "");
+    }
+}
+
 static void print_text(const json_t *answer, const struct ours *ours, const char *sticker)
 {
     const json_t *document = json_array_get(json_object_get(answer, "documents"), 0), *made;
@@ -231,6 +268,7 @@ static void print_text(const json_t *answer, const struct ours *ours, const char
         return;
     }
     print_place(document, sticker);
+    print_pins(ours, sticker);
     puts("What each leg of the search says:");
     json_array_foreach(json_object_get(answer, "legs"), i, made)
     {
@@ -241,8 +279,14 @@ static void print_text(const json_t *answer, const struct ours *ours, const char
 
 static enum status print_json(json_t *answer, const struct ours *ours, struct error *err)
 {
+    json_t *pins = json_array();
+    for (size_t i = 0; i < ours->n_pins; i++)
+        json_array_append_new(pins, json_pack("{s:s, s:I}", "language", ours->pins[i]->values[1], "position",
+                                              (json_int_t)strtoll(ours->pins[i]->values[3], NULL, 10)));
     if (ours->known)
-        json_object_set_new(answer, "sticker", json_pack("{s:b, s:b}", "exists", ours->exists, "sent", ours->sent));
+        json_object_set_new(answer, "sticker",
+                            json_pack("{s:b, s:b, s:O?}", "exists", ours->exists, "sent", ours->sent, "pins", pins));
+    json_decref(pins);
     char *text = json_dumps(answer, JSON_INDENT(2));
     if (text)
         puts(text);
@@ -258,8 +302,8 @@ int cmd_explain(const struct config *cfg)
     struct ours ours;
     json_t *answer = NULL;
     config_args(cfg, &args);
-    arena_init(&a, 1u << 20);
-    enum status st = look_up(cfg, args[1], &a, &ours, &err);
+    arena_init(&a, 64u << 20);
+    enum status st = look_up(cfg, args[0], args[1], &a, &ours, &err);
     if (st == OK)
         st = ask(cfg, args[0], args[1], &answer, &err);
     if (st == OK && ours.known && !ours.exists && !is_indexed(answer))

@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from peel_testing import STICKERS, ServiceTest, System, main
+from peel_testing import ADMIN_TOKEN, STICKERS, ServiceTest, System, main, request
 
 
 class Explain(ServiceTest):
@@ -30,7 +30,16 @@ class Explain(ServiceTest):
                 why = json.loads(self.explain(query, result["filename"], "--json").stdout)
                 self.assertEqual((why["documents"][0]["rank"], why["total"]), (place, found["total"]))
                 self.assertAlmostEqual(why["documents"][0]["score"], result["score"], 4)
-                self.assertEqual(why["sticker"], {"exists": True, "sent": True})
+                self.assertEqual(why["sticker"], {"exists": True, "sent": True, "pins": []})
+
+    def test_pins_are_told(self):
+        pins = {"pins": [{"query": "kitten", "sticker": "dog.png", "position": 3}, {"query": "kitten", "sticker": "cat.png", "position": 0, "language": "de"}]}
+        token = {"Authorization": f"Token {ADMIN_TOKEN}"}
+        self.assertEqual(request(self.port, "POST", "/api/pins/", json.dumps(pins), token).status, 200)
+        self.assertIn("dog.png is put at place 3 by a pin.", self.explain(" KITTEN", "dog.png").stdout)
+        self.assertIn('cat.png is hidden from this query by a pin for searches in "de".', self.explain("kitten", "cat.png").stdout)
+        self.assertEqual(json.loads(self.explain("kitten", "dog.png", "--json").stdout)["sticker"]["pins"], [{"language": "", "position": 3}])
+        self.assertEqual(request(self.port, "POST", "/api/pins/?replace=true", '{"pins":[]}', token).status, 200)
 
     def test_what_is_wrong_is_said(self):
         done = self.explain("kitten", "none.png", check=False)
