@@ -31,11 +31,11 @@ struct explanation {
 /* `weights`: "lexical:0.5,sentence:1" in the place of those that were configured; legs not named keep theirs. */
 static enum status read_weights(const struct http_request *req, double weights[LEG_COUNT], struct error *err)
 {
-    const char *text;
+    const char *text = NULL;
     enum status st = http_param(req, "weights", &text, err);
     if (st == ERR_NOT_FOUND)
         return OK;
-    while (st == OK && *text) {
+    while (st == OK && text && *text) {
         size_t len = strcspn(text, ":");
         enum leg_number leg = 0;
         while (leg < LEG_COUNT && !(strlen(legs[leg]->name) == len && memcmp(legs[leg]->name, text, len) == 0))
@@ -43,7 +43,7 @@ static enum status read_weights(const struct http_request *req, double weights[L
         char *end = NULL;
         const char *number = text[len] ? text + len + 1 : "";
         double weight = strspn(number, "0123456789.") ? strtod(number, &end) : -1;
-        if (leg == LEG_COUNT || weight < 0 || weight > 100 || (*end && *end != ','))
+        if (leg == LEG_COUNT || weight < 0 || weight > 100 || !end || (*end && *end != ','))
             return err_set(
                 err, ERR_INVALID,
                 "weights must be like \"lexical:0.5,sentence:1\", with numbers from 0 to 100, found \"%.64s\"", text);

@@ -368,13 +368,13 @@ enum status sticker_store_curation_list(struct sticker_store *s, enum curation_k
                                         struct curation_row **out, size_t *n, struct error *err)
 {
     struct db_conn *c = db_reader(s->db);
-    struct stored *all;
+    struct stored *all = NULL;
     enum status st = read_all(c, kind, a, &all, n, err);
     db_reader_done(s->db, c);
     *out = arena_array(a, *n + 1, sizeof **out);
     if (st == OK && !*out)
         return err_no_memory(err, "%zu rows", *n);
-    for (size_t i = 0; i < *n && st == OK; i++)
+    for (size_t i = 0; all && i < *n && st == OK; i++)
         (*out)[i] = all[i].row;
     return st;
 }
