@@ -63,6 +63,17 @@ class Contract(ServiceTest):
         self.check(self.get("/api/analytics/?query=cat", **token), "/api/analytics/")
         self.check(self.get("/api/analytics/?query=cat"), "/api/analytics/", status=401)
         self.check(self.get("/api/analytics/?query=nobody", **token), "/api/analytics/", status=404)
+        for kind, row in (("pins", {"query": "cat", "sticker": "dog.png"}), ("synonyms", {"term": "moggy", "synonyms": ["cat"]})):
+            send = lambda method, target, body=None, **headers: request(self.port, method, f"/api/{kind}/{target}", body, headers)  # noqa: B023, E731
+            self.check(send("POST", "", json.dumps({kind: [row]}), **token), f"/api/{kind}/", "post")
+            self.check(send("POST", "", "{}", **token), f"/api/{kind}/", "post", status=400)
+            self.check(send("GET", "", **token), f"/api/{kind}/")
+            self.check(send("GET", "?format=x", **token), f"/api/{kind}/", status=400)
+            self.check(send("GET", ""), f"/api/{kind}/", status=401)
+        pinned = self.search("cat")
+        self.assertTrue(pinned.json()["results"][0]["pinned"])
+        self.check(pinned, "/api/search/")
+        self.check(request(self.port, "DELETE", "/api/pins/?query=none&sticker=dog.png", headers=token), "/api/pins/", "delete", status=404)
         self.check(self.get("/api/counter/?digit=7&n=1000"), "/api/counter/")
         self.check(self.get("/readyz"), "/readyz")
         self.check(self.get("/healthz"), "/healthz")
