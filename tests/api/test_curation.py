@@ -98,6 +98,7 @@ class Curation(ServiceTest):
         wait_until(lambda: self.at_search()["count"] == 2, 10, "synonyms at SearchService")
         wait_until(lambda: self.found("moggy")["stickers"] == ["cat.png"], 10, "a cat by a synonym")
         self.assertEqual(self.found("doggo")["stickers"], ["dog.png"])
+        wait_until(lambda: "\npeel_sticker_synonyms_delivered 1\n" in self.get("/metrics").body.decode(), 10, "the metric")
         self.assertEqual(self.delete("synonyms", term="moggies"), 204)
         wait_until(lambda: self.found("moggy")["stickers"] == [], 10, "no cat")
 

@@ -191,6 +191,8 @@ static void store_metrics(struct sticker_service *s, struct buf *out)
     }
     metric_one(out, "peel_sticker_outbox_delivered_total", "counter", "Documents that SearchService has accepted.",
                (double)outbox_delivered(s->outbox));
+    metric_one(out, "peel_sticker_synonyms_delivered", "gauge",
+               "1 when SearchService has the synonyms of our database.", curation_delivered(s->curation));
     metric_one(out, "peel_sticker_usage_pending", "gauge", "Queries whose counts are not written yet.",
                (double)usage_pending(s->usage));
     sticker_store_metrics(s->store, "peel_sticker", out);
