@@ -36,7 +36,7 @@ struct pin_set {
 struct curation {
     struct sticker_store *store;
     struct http_client *search;
-    struct answers *answers;
+    struct answers *answers, *starts;
     struct worker *worker;
     pthread_mutex_t change; /* held by who reads the database; guards the versions read last: */
     int64_t versions[CURATION_KINDS];
@@ -351,6 +351,12 @@ bool curation_delivered(struct curation *c)
     return atomic_load(&c->delivered);
 }
 
+static void forget_answers(struct curation *c)
+{
+    answers_clear(c->answers);
+    answers_clear(c->starts);
+}
+
 /* --- SearchService --- */
 
 static enum status call_search(struct curation *c, const char *method, const char *path, const char *body, size_t len,
@@ -408,7 +414,7 @@ static enum status deliver(struct curation *c, struct error *err)
         st = call_search(c, "PUT", "/api/synonyms", body.data, body.len, &answer, err);
     if (st == OK && send) {
         log_info("SearchService has been sent the synonyms");
-        answers_clear(c->answers);
+        forget_answers(c);
     }
     if (st == OK && changes == atomic_load(&c->changes))
         atomic_store(&c->delivered, true);
@@ -434,7 +440,7 @@ static enum status look(struct curation *c, struct error *err)
         st = reads[kind](c, err);
         if (st == OK) {
             c->versions[kind] = version;
-            answers_clear(c->answers);
+            forget_answers(c);
         }
     }
     pthread_mutex_unlock(&c->change);
@@ -489,7 +495,7 @@ void curation_close(struct curation *c)
 }
 
 enum status curation_open(struct sticker_store *store, struct http_client *search, struct answers *answers,
-                          struct curation **out, struct error *err)
+                          struct answers *starts, struct curation **out, struct error *err)
 {
     *out = NULL;
     struct curation *c = calloc(1, sizeof *c);
@@ -498,6 +504,7 @@ enum status curation_open(struct sticker_store *store, struct http_client *searc
     c->store = store;
     c->search = search;
     c->answers = answers;
+    c->starts = starts;
     for (int kind = 0; kind < CURATION_KINDS; kind++)
         c->versions[kind] = -1; /* not read yet */
     pthread_mutex_init(&c->change, NULL);

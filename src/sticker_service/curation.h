@@ -13,9 +13,10 @@
 #include "text/synonyms.h"
 
 struct curation;
-/* Reads all of it. Everything is borrowed until curation_close; `answers` are cleared when it changes. */
+/* Reads all of it. Everything is borrowed until curation_close. When it changes, what is kept in `answers` and in
+ * `starts` is cleared. */
 enum status curation_open(struct sticker_store *store, struct http_client *search, struct answers *answers,
-                          struct curation **out, struct error *err) MUST_CHECK;
+                          struct answers *starts, struct curation **out, struct error *err) MUST_CHECK;
 void curation_close(struct curation *c); /* NULL is fine */
 
 /* After a change made here: reads it at once, so that the next search knows it, and sends synonyms soon. */

@@ -123,7 +123,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = collection_open(s->store, &s->collection, err);
     if (status == OK)
-        status = curation_open(s->store, s->indexing, s->answers, &s->curation, err);
+        status = curation_open(s->store, s->indexing, s->answers, s->starts, &s->curation, err);
     if (status == OK)
         status = usage_open(s->store, cfg->usage_flush_ms, &s->usage, err);
     if (status == OK)
@@ -153,8 +153,8 @@ static void close_parts(struct sticker_service *s)
     peer_status_close(s->peer_status);
     usage_close(s->usage);
     collection_close(s->collection);
-    answers_close(s->starts);
     curation_close(s->curation);
+    answers_close(s->starts);
     answers_close(s->answers);
     http_client_close(s->indexing);
     http_client_close(s->search);
