@@ -74,6 +74,7 @@ class Contract(ServiceTest):
         self.assertTrue(pinned.json()["results"][0]["pinned"])
         self.check(pinned, "/api/search/")
         self.check(request(self.port, "DELETE", "/api/pins/?query=none&sticker=dog.png", headers=token), "/api/pins/", "delete", status=404)
+        self.check(self.get("/api/suggest/?prefix=ca"), "/api/suggest/")
         self.check(self.get("/api/counter/?digit=7&n=1000"), "/api/counter/")
         self.check(self.get("/readyz"), "/readyz")
         self.check(self.get("/healthz"), "/healthz")
