@@ -1,6 +1,7 @@
 /* peel explain QUERY STICKER: why a search finds a sticker where it does, or does not: what the sticker database knows,
  * and what SearchService says at /api/explain, in sentences or as JSON. */
 #include "cmd/cmd.h"
+#include "cmd/runtime.h"
 #include "http/client.h"
 #include "sticker_service/curation.h"
 #include "sticker_store/sticker_admin.h"
@@ -65,15 +66,16 @@ static enum status look_up(const struct config *cfg, const char *query, const ch
     return st;
 }
 
-static enum status ask(const struct config *cfg, const char *query, const char *sticker, json_t **out,
+static enum status ask(const struct config *cfg, const char *query, const char *sticker, struct arena *a, json_t **out,
                        struct error *err)
 {
-    const char *lang = config_string(cfg, "lang"), *url = config_string(cfg, "search-url");
-    struct http_client_config to = {.base_url = url, .connect_timeout_ms = TIMEOUT_MS, .max_idle = 1};
+    const char *lang = config_string(cfg, "lang");
+    struct http_client_config to = {.connect_timeout_ms = TIMEOUT_MS, .max_idle = 1};
     struct http_client *client;
     struct buf path, body;
     int status = 0;
     *out = NULL;
+    (void)runtime_search_url(cfg, a, &to.base_url);
     enum status st = http_client_open(&to, &client, err);
     if (st != OK)
         return st;
@@ -92,7 +94,7 @@ static enum status ask(const struct config *cfg, const char *query, const char *
     if (st == OK)
         st = http_client_call(client, &call, &status, &body, err);
     if (st == OK && !(*out = json_loadb(buf_str(&body), body.len, 0, NULL)))
-        st = err_set(err, ERR_CORRUPT, "%s/api/explain answered %d and no JSON", url, status);
+        st = err_set(err, ERR_CORRUPT, "%s/api/explain answered %d and no JSON", to.base_url, status);
     if (st == OK && status != 200) {
         const char *detail = json_string_value(json_object_get(*out, "detail"));
         st = err_set(err, status == 400 ? ERR_INVALID : ERR_UNAVAILABLE, "SearchService answered %d: %s", status,
@@ -305,7 +307,7 @@ int cmd_explain(const struct config *cfg)
     arena_init(&a, 64u << 20);
     enum status st = look_up(cfg, args[0], args[1], &a, &ours, &err);
     if (st == OK)
-        st = ask(cfg, args[0], args[1], &answer, &err);
+        st = ask(cfg, args[0], args[1], &a, &answer, &err);
     if (st == OK && ours.known && !ours.exists && !is_indexed(answer))
         st = err_set(&err, ERR_NOT_FOUND, "there is no sticker \"%s\"", args[1]);
     if (st == OK && config_bool(cfg, "json"))
