@@ -238,7 +238,8 @@ const struct option config_options[] = {
     {"n", OPTION_STRING, NULL, 1, 2000, "N", " counter ", 0, NULL, NULL,
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
-     " status eval explain reindex delete pack doctor version health model user token store words import export migrate "
+     " status eval explain reindex delete pack doctor version health model user token store words import export "
+     "migrate "
      "counter embed "
      "tokenize ",
      0, NULL, NULL, "Print the result as JSON"},
