@@ -292,9 +292,9 @@ class Models(AdminTest):
         self.assertIn("red car", self.admin.get("/admin/pins/?hidden=yes").text)
         self.assertNotIn("red car</a>", self.admin.get("/admin/pins/?hidden=no").text)
         self.assertIn("red car,,car.png,0,", self.admin.get("/admin/pins/export").text)
-        history = self.admin.get("/admin/history/export?format=json&model=pins").json()
-        self.assertEqual([h["action"] for h in history], ["export", "change", "add"])
-        self.assertEqual(json.loads(history[1]["after"]), {"query": "red car", "language": "", "sticker": "car.png", "position": "0"})
+        history = [h for h in self.admin.get("/admin/history/export?format=json&model=pins").json() if h["action"] != "export"]
+        self.assertEqual([h["action"] for h in history], ["change", "add"])
+        self.assertEqual(json.loads(history[0]["after"]), {"query": "red car", "language": "", "sticker": "car.png", "position": "0"})
         self.assertEqual(self.admin.post("/admin/pins/action", action="delete", id=ident, confirmed="yes").status, 303)
         wait_until(lambda: "car.png" in self.search("red car").json()["stickers"], 10, "a car again")
 

@@ -41,6 +41,9 @@ class Explain(ServiceTest):
         self.assertEqual(json.loads(self.explain("kitten", "dog.png", "--json").stdout)["sticker"]["pins"], [{"language": "", "position": 3}])
         self.assertEqual(request(self.port, "POST", "/api/pins/?replace=true", '{"pins":[]}', token).status, 200)
 
+    def test_the_service_on_this_data_folder_is_found(self):
+        self.assertIn("cat.png is found at place 1", self.system.run("explain", "kitten", "cat.png").stdout)
+
     def test_what_is_wrong_is_said(self):
         done = self.explain("kitten", "none.png", check=False)
         self.assertEqual((done.returncode, done.stdout), (1, ""))
