@@ -1,6 +1,7 @@
 // The gallery in a real browser. Started by test_gallery.py with BASE, TOKEN and SEARCH_PID in the
 // environment; ONLY=word runs the tests whose name has that word.
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { assertAccessible, assertAccessibleInAllLooks, looks, runAll } from './lib.mjs';
 
 const base = process.env.BASE, token = process.env.TOKEN, searchPid = Number(process.env.SEARCH_PID || 0);
@@ -696,6 +697,8 @@ for (const [name, path] of Object.entries({ start: '/', results: '/?q=cat' })) /
 tests.push(['degraded answers say so', async page => {
   if (searchPid) process.kill(searchPid, 'SIGSTOP');
   try {
+    const stopped = task => readFileSync(`/proc/${searchPid}/task/${task}/stat`, 'utf8').includes(') T ');
+    if (searchPid) await until('it has stopped', () => readdirSync(`/proc/${searchPid}/task`).every(stopped));
     await find(page, phrase());
     await page.getByText('Search is not fully available').waitFor();
     assert.ok(await cards(page).count() > 0);
