@@ -23,6 +23,7 @@ struct setting {
     const char *text; /* NULL: unset and without default */
     double number;
     bool set;
+    const char *where;  /* "--port", "PEEL_PORT", ".env: line 3: PEEL_PORT"; NULL: by default */
     const char **items; /* of a list: [n_items] */
     size_t n_items;
 };
@@ -59,7 +60,8 @@ static enum status set_list(struct config *cfg, const struct option *o, const ch
     if (s->n_items == LIST_MAX)
         return err_set(err, ERR_INVALID, "%s: given more than %u times", where, LIST_MAX);
     enum status st = value_parse(o, where, text, &s->number, err);
-    if (st == OK && !(s->items[s->n_items++] = arena_strdup(&cfg->arena, text)))
+    if (st == OK &&
+        (!(s->items[s->n_items++] = arena_strdup(&cfg->arena, text)) || !(s->where = arena_strdup(&cfg->arena, where))))
         st = err_no_memory(err, "options");
     s->set = true;
     return st;
@@ -76,7 +78,8 @@ static enum status set_value(struct config *cfg, const struct option *o, const c
         return st;
     s->set = true;
     s->text = arena_strdup(&cfg->arena, text);
-    return s->text ? OK : err_no_memory(err, "options");
+    s->where = arena_strdup(&cfg->arena, where);
+    return s->text && s->where ? OK : err_no_memory(err, "options");
 }
 
 /* A value of the environment or .env: a list's items are separated by commas there. */
@@ -492,6 +495,75 @@ size_t config_args(const struct config *cfg, const char *const **args)
     return cfg->n_args;
 }
 
+/* --- showing --- */
+
+/* What config_environ says of where the parent found its values, a line each: "port=--port". */
+#define SOURCES "PEEL_SETTING_SOURCES"
+
+static const char *source_of(const struct config *cfg, size_t i, struct arena *a)
+{
+    const char *inherited = getenv(SOURCES), *name = config_options[i].name;
+    size_t len = strlen(name);
+    for (const char *at = inherited ? inherited : ""; *at; at += strcspn(at, "\n"), at += *at == '\n')
+        if (strncmp(at, name, len) == 0 && at[len] == '=')
+            return arena_strndup(a, at + len + 1, strcspn(at + len + 1, "\n"));
+    return cfg->settings[i].where ? cfg->settings[i].where : "default";
+}
+
+/* Passwords in an address: "postgresql://peel:***@host/db?password=***". */
+static const char *without_passwords(const char *text, struct arena *a)
+{
+    char *out = arena_strdup(a, text);
+    const char *authority = strstr(text, "://"), *query = strstr(text, "password=");
+    size_t end = authority ? strcspn(authority + 3, "/?") : 0;
+    const char *at = authority ? memchr(authority + 3, '@', end) : NULL;
+    const char *colon = at ? memchr(authority + 3, ':', (size_t)(at - authority - 3)) : NULL;
+    if (out && query)
+        out = arena_printf(a, "%.*s***%s", (int)(query + 9 - text), text, query + 9 + strcspn(query + 9, "&"));
+    if (out && colon)
+        out = arena_printf(a, "%.*s***%s", (int)(colon + 1 - text), out, out + (at - text));
+    return out;
+}
+
+static const char *value_shown(const struct config *cfg, size_t i, struct arena *a)
+{
+    const struct setting *s = &cfg->settings[i];
+    const char *out = s->text ? s->text : "";
+    if (config_options[i].flags & OPTION_SECRET)
+        return s->set ? "(set)" : "(not set)";
+    for (size_t k = 0; out && k < s->n_items; k++)
+        out = arena_printf(a, "%s%s%s", out, k ? ", " : "", s->items[k]);
+    return out ? without_passwords(out, a) : NULL;
+}
+
+enum status config_settings(const struct config *cfg, struct arena *a, struct config_setting **out, size_t *n,
+                            struct error *err)
+{
+    const char *group = "";
+    struct config_setting *rows = arena_array(a, config_options_count, sizeof *rows);
+    *n = 0;
+    *out = rows;
+    if (!rows)
+        return err_no_memory(err, "options");
+    for (size_t i = 0; i < config_options_count; i++) {
+        const struct option *o = &config_options[i];
+        if (o->type == OPTION_GROUP)
+            group = o->name;
+        if (o->type == OPTION_GROUP || (o->flags & OPTION_HIDDEN) || !option_taken_by(o, cfg->command))
+            continue;
+        rows[*n] = (struct config_setting){.group = group,
+                                           .name = o->name,
+                                           .value = value_shown(cfg, i, a),
+                                           .source = source_of(cfg, i, a),
+                                           .help = o->help,
+                                           .secret = o->flags & OPTION_SECRET};
+        if (!rows[*n].value || !rows[*n].source)
+            return err_no_memory(err, "options");
+        (*n)++;
+    }
+    return OK;
+}
+
 /* --- handing on --- */
 
 static bool same_name(const char *pair, const char *name)
@@ -527,11 +599,12 @@ char **config_environ(const struct config *cfg, const char *command, const char 
         have++;
     while (extra && extra[n_extra])
         n_extra++;
-    char **out = arena_array(a, have + config_options_count + n_extra + 1, sizeof *out);
+    char **out = arena_array(a, have + config_options_count + n_extra + 2, sizeof *out);
+    const char *sources = SOURCES "=";
     if (!out)
         return NULL;
     for (size_t i = 0; i < have; i++)
-        if (!is_replaced(cfg, command, extra, environ[i]))
+        if (!is_replaced(cfg, command, extra, environ[i]) && !same_name(environ[i], SOURCES))
             out[n++] = environ[i];
     for (size_t i = 0; i < config_options_count; i++) {
         const struct option *o = &config_options[i];
@@ -540,9 +613,11 @@ char **config_environ(const struct config *cfg, const char *command, const char 
         if (!s->set || !s->text || !option_taken_by(o, command))
             continue;
         out[n] = arena_printf(a, "%s=%s", env_name(o, "", name), s->text);
-        if (!out[n++])
+        if (!out[n++] || !(sources = arena_printf(a, "%s%s=%s\n", sources, o->name, s->where)))
             return NULL;
     }
+    if (!(out[n++] = arena_strdup(a, sources)))
+        return NULL;
     for (size_t i = 0; i < n_extra; i++)
         if (!(out[n++] = arena_strdup(a, extra[i])))
             return NULL;

@@ -34,6 +34,16 @@ bool config_bool(const struct config *cfg, const char *name);
 size_t config_list(const struct config *cfg, const char *name, const char *const **items);
 bool config_is_set(const struct config *cfg, const char *name); /* by anything but the default */
 
+/* What a person may see of the options of the command: a secret's value is "(set)" or "(not set)", and passwords in
+ * addresses are left out. `source`: "--port", "PEEL_PORT", ".env: line 3: PEEL_PORT" or "default", also in a process
+ * that got its values by config_environ. Strings live as long as the arena and the config. */
+struct config_setting {
+    const char *group, *name, *value, *source, *help;
+    bool secret;
+};
+enum status config_settings(const struct config *cfg, struct arena *a, struct config_setting **out, size_t *n,
+                            struct error *err) MUST_CHECK;
+
 /* What is no option: the operands, in order. */
 size_t config_args(const struct config *cfg, const char *const **args);
 

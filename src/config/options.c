@@ -197,6 +197,8 @@ const struct option config_options[] = {
      "Log out admin sessions after this much inactivity"},
     {"session-most-s", OPTION_DURATION, "43200", 10, 2592000, "s", STICKER, 0, NULL, NULL,
      "Maximum length of an admin session"},
+    {"trash-days", OPTION_INT, "30", 0, 3650, "", STICKER, 0, NULL, NULL,
+     "Days that deleted stickers stay in the trash, from which they can be restored; 0 deletes them at once"},
     {"secure-cookies", OPTION_ENUM, "auto", 0, 0, "auto|always|never", STICKER, 0, NULL, NULL,
      "Whether to send admin cookies over TLS only; auto: if a trusted proxy's X-Forwarded-Proto says https"},
     {"trusted-proxies", OPTION_STRING, "", 0, 2000, "LIST", STICKER, 0, NULL, NULL,
