@@ -107,7 +107,7 @@ static void drop_repeats(struct deletion *d)
 /* The one place where the command deletes. */
 static enum status delete_batch(struct deletion *d, struct error *err)
 {
-    const struct admin_who who = {"command line", ""};
+    const struct admin_who who = {.username = "command line", .address = ""};
     struct admin_change changes[BATCH];
     size_t n = 0;
     for (; n < BATCH && d->done + n < d->n; n++) {
@@ -139,8 +139,9 @@ static enum status delete_confirmed(struct deletion *d, struct error *err)
 {
     char question[128];
     bool yes = config_bool(d->cfg, "yes");
-    snprintf(question, sizeof question, "Delete %zu sticker%s and all votes on %s? [y/N] ", d->n, d->n == 1 ? "" : "s",
-             d->n == 1 ? "it" : "them");
+    snprintf(question, sizeof question,
+             "Delete %zu sticker%s? The trash of the admin pages keeps %s for a while. [y/N] ", d->n,
+             d->n == 1 ? "" : "s", d->n == 1 ? "it" : "them");
     enum status st = yes ? OK : prompt_yes(question, &yes, err);
     if (st == OK && !yes)
         st = err_set(err, ERR_CANCELLED, "nothing was deleted");

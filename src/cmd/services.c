@@ -216,6 +216,28 @@ static enum status service_ensure_admin(const struct config *cfg, struct error *
     return st;
 }
 
+/* For the settings page. */
+static enum status read_settings(const struct config *cfg, struct arena *a, struct sticker_service_config *out,
+                                 struct error *err)
+{
+    struct config_setting *settings;
+    enum status st = config_settings(cfg, a, &settings, &out->n_settings, err);
+    struct service_setting *rows = st == OK ? arena_array(a, out->n_settings + 1, sizeof *rows) : NULL;
+    if (st != OK)
+        return st;
+    if (!rows)
+        return err_no_memory(err, "options");
+    for (size_t i = 0; i < out->n_settings; i++)
+        rows[i] = (struct service_setting){.group = settings[i].group,
+                                           .name = settings[i].name,
+                                           .value = settings[i].value,
+                                           .source = settings[i].source,
+                                           .help = settings[i].help,
+                                           .secret = settings[i].secret};
+    out->settings = rows;
+    return OK;
+}
+
 int cmd_sticker_service(const struct config *cfg)
 {
     struct error err;
@@ -242,11 +264,14 @@ int cmd_sticker_service(const struct config *cfg)
     service.answer_cache_ms = (unsigned)config_int(cfg, "search-cache-ms");
     service.session_idle_s = config_int(cfg, "session-idle-s");
     service.session_most_s = config_int(cfg, "session-most-s");
+    service.trash_days = config_int(cfg, "trash-days");
     service.secure_cookies = config_string(cfg, "secure-cookies");
     service.version = PEEL_VERSION;
 
     arena_init(&a, 1u << 16);
     enum status st = open_stop_fd(&service.http.stop_fd, &err);
+    if (st == OK)
+        st = read_settings(cfg, &a, &service, &err);
     if (st == OK)
         st = service_ensure_admin(cfg, &err);
     if (st == OK)

@@ -67,9 +67,20 @@ void feedback_export_close(struct feedback_export *x)
     free(x);
 }
 
+/* What a spreadsheet would take for a formula, also in full width. A text that begins with an apostrophe gets another,
+ * so that "'=1" and "=1" stay two texts. */
+static bool is_formula(const char *s)
+{
+    static const char *const wide[] = {"\uff1d", "\uff0b", "\uff0d", "\uff20"}; /* = + - @ */
+    bool formula = *s && strchr("'=+-@\t\r\n", *s);
+    for (size_t i = 0; i < sizeof wide / sizeof *wide && !formula; i++)
+        formula = strncmp(s, wide[i], strlen(wide[i])) == 0;
+    return formula;
+}
+
 void export_put_cell(struct buf *out, const char *s)
 {
-    bool formula = *s && strchr("=+-@\t\r", *s);
+    bool formula = is_formula(s);
     if (!formula && !strpbrk(s, ",\"\r\n")) {
         buf_puts(out, s);
         return;

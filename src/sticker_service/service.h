@@ -15,6 +15,7 @@
 #include "sticker_service/peer_status.h"
 #include "sticker_service/sticker_service.h"
 #include "sticker_service/thumbs.h"
+#include "sticker_service/trash.h"
 #include "sticker_service/usage.h"
 #include "sticker_store/sticker_store.h"
 #include <semaphore.h>
@@ -40,6 +41,7 @@ struct sticker_service {
     struct curation *curation;
     struct thumbs *thumbs;
     struct outbox *outbox;
+    struct trash *trash;
     sem_t password_checks;              /* how many more may run at once: each takes 64 MiB and 0.1 s */
     sem_t uploads;                      /* one picture at a time is written, so that no two are under one name */
     struct http_server *_Atomic server; /* NULL while it opens, when the first requests may already arrive */

@@ -52,6 +52,12 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/admin/documents/reindex", handle_admin_document_reindex, 0, ADMIN_FORM_SMALL, "admin_document"},
     {HTTP_GET, "/admin/search/", handle_admin_console, 0, 0, "admin_console"},
     {HTTP_POST, "/admin/search/", handle_admin_console_decide, 0, ADMIN_FORM_SMALL, "admin_console"},
+    {HTTP_GET, "/admin/stickers/keywords", handle_admin_keywords_page, 0, 0, "admin_keywords"},
+    {HTTP_GET, "/admin/trash/image", handle_admin_trash_image, 0, 0, "admin_trash_image"},
+    {HTTP_POST, "/admin/history/undo", handle_admin_undo, 0, ADMIN_FORM_SMALL, "admin_undo"},
+    {HTTP_GET, "/admin/settings", handle_admin_settings, 0, 0, "admin_settings"},
+    {HTTP_GET, "/admin/find", handle_admin_find, 0, 0, "admin_find"},
+    {HTTP_POST, "/admin/{table}/views", handle_admin_view, 0, ADMIN_FORM_SMALL, "admin_views"},
     {HTTP_GET, "/admin/{table}/", handle_admin_list, 0, 0, "admin_list"},
     {HTTP_GET, "/admin/{table}/export", handle_admin_export, HTTP_COSTLY, 0, "admin_export"},
     {HTTP_GET, "/admin/{table}/edit", handle_admin_edit_page, 0, 0, "admin_edit"},
@@ -88,6 +94,7 @@ struct sticker_service_config sticker_service_defaults(void)
         .outbox_parallel = 8,
         .session_idle_s = 3600,
         .session_most_s = 43200,
+        .trash_days = 30,
         .secure_cookies = "auto",
         .version = "",
     };
@@ -130,6 +137,8 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
         status = peer_status_open(s->indexing, s->search, &s->peer_status, err);
     if (status == OK)
         status = outbox_open(s->store, s->indexing, cfg->outbox_poll_ms, cfg->outbox_parallel, &s->outbox, err);
+    if (status == OK)
+        status = trash_open(s->store, s->bucket, &s->uploads, cfg->trash_days, &s->trash, err);
     if (status != OK)
         return status;
     struct http_server_config server = {.http = cfg->http,
@@ -149,6 +158,7 @@ static void close_parts(struct sticker_service *s)
 {
     sandbox_stop(s->sandbox, s->cfg->http.finish_ms / 2); /* or requests would wait for images past their time */
     http_server_close(atomic_load(&s->server), s->cfg->http.finish_ms);
+    trash_close(s->trash);
     outbox_close(s->outbox);
     peer_status_close(s->peer_status);
     usage_close(s->usage);

@@ -19,6 +19,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* An option and where its value comes from, for the settings page of the admin. */
+struct service_setting {
+    const char *group, *name, *value; /* the value of a secret is not among them: "" */
+    const char *source;               /* "default", "flag", "environment", "file" and so on */
+    const char *help;
+    bool secret;
+};
+
 /* All strings are borrowed until sticker_service_run returns. */
 struct sticker_service_config {
     struct http_options http;
@@ -44,8 +52,11 @@ struct sticker_service_config {
     unsigned outbox_poll_ms;                /* how often entries of other processes are looked for */
     unsigned outbox_parallel;               /* documents on their way at once, 1..64 */
     int64_t session_idle_s, session_most_s; /* an admin session ends after this long unused, or in all */
-    const char *secure_cookies;             /* "always", "never", or "auto": as trusted proxies say */
-    const char *version;                    /* for /metrics */
+    int64_t trash_days;                     /* that deleted stickers can be restored; 0: they go at once */
+    const struct service_setting *settings; /* [n_settings] what the settings page shows; may be NULL */
+    size_t n_settings;
+    const char *secure_cookies; /* "always", "never", or "auto": as trusted proxies say */
+    const char *version;        /* for /metrics */
 };
 
 struct sticker_service_config sticker_service_defaults(void);

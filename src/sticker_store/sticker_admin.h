@@ -87,6 +87,17 @@ enum status sticker_store_list_row(struct sticker_store *s, const char *list, co
 /* Values that a filter may have, in order, at most 200; none where it has no such list. */
 enum status sticker_store_list_values(struct sticker_store *s, const char *list, const char *filter, struct arena *a,
                                       const char ***out, size_t *n, struct error *err) MUST_CHECK;
+/* How many of the rows that match have each value of `filter`, most first, at most 200; the search and the other
+ * filters count, the filter's own value does not. *n is 0 where too many match to be counted while somebody waits. */
+struct list_facet {
+    const char *value;
+    int64_t count;
+};
+enum status sticker_store_list_facet(struct sticker_store *s, const struct list_ask *ask, const char *filter,
+                                     struct arena *a, struct list_facet **out, size_t *n, struct error *err) MUST_CHECK;
+/* The row after `id` in that order, whatever ask's cursor; *next is "" after the last. */
+enum status sticker_store_list_next(struct sticker_store *s, const struct list_ask *ask, const char *id,
+                                    struct arena *a, const char **next, struct error *err) MUST_CHECK;
 /* What deleting these rows takes along: "votes", 12. Only what there is any of; at most 4 lines. */
 struct list_goes {
     const char *what;
@@ -98,6 +109,7 @@ enum status sticker_store_list_goes(struct sticker_store *s, const char *list, c
 /* --- changes --- */
 struct admin_who {
     const char *username, *address;
+    const char *batch; /* the same for all entries that are made, and undone, together; NULL: none */
 };
 enum change_op {
     CHANGE_ADD,
@@ -105,7 +117,8 @@ enum change_op {
     CHANGE_DELETE,
     CHANGE_REINDEX,
     CHANGE_PICTURE,
-    CHANGE_LOGIN, /* from here on no row changes, there is a history entry alone; `id` is NULL */
+    CHANGE_RESTORE, /* of list "trash": `sticker` with its words, as sticker_store_trash_get gave it */
+    CHANGE_LOGIN,   /* from here on no row changes, there is a history entry alone; `id` is NULL */
     CHANGE_LOGOUT,
     CHANGE_PASSWORD,
     CHANGE_EXPORT
@@ -126,5 +139,29 @@ struct admin_change {
  * ERR_INVALID: the name is taken, or the last superuser would go; ERR_NOT_FOUND. DURABLE. */
 enum status sticker_store_change(struct sticker_store *s, const struct admin_who *who,
                                  const struct admin_change *changes, size_t n, struct error *err) MUST_CHECK;
+
+/* --- the trash: deleted stickers, see sticker_trash.c --- */
+/* With its words. NOT_FOUND. */
+enum status sticker_store_trash_get(struct sticker_store *s, const char *filename, struct arena *a, struct sticker *out,
+                                    struct error *err) MUST_CHECK;
+/* Marks what was deleted before that time, so that it cannot be restored, and names at most `limit` marked ones, whose
+ * images are to be deleted now. DURABLE. */
+enum status sticker_store_trash_due(struct sticker_store *s, int64_t before_us, size_t limit, struct arena *a,
+                                    const char ***filenames, size_t *n, struct error *err) MUST_CHECK;
+/* The image of a marked one is deleted: so is its row. DURABLE. */
+enum status sticker_store_trash_gone(struct sticker_store *s, const char *filename, struct error *err) MUST_CHECK;
+
+/* --- saved views: lists with a filter, sort and columns, of one user --- */
+struct saved_view {
+    const char *id, *name, *query; /* `query`: of the list's URL */
+};
+#define SAVED_VIEWS_MAX 30 /* of a user, in one list */
+enum status sticker_store_views(struct sticker_store *s, const char *user_id, const char *list, struct arena *a,
+                                struct saved_view **out, size_t *n, struct error *err) MUST_CHECK;
+/* Replaces one of the same name. ERR_TOO_LARGE: too many. DURABLE, as is deleting; one that is not there is OK. */
+enum status sticker_store_view_save(struct sticker_store *s, const char *user_id, const char *list, const char *name,
+                                    const char *query, struct error *err) MUST_CHECK;
+enum status sticker_store_view_delete(struct sticker_store *s, const char *user_id, const char *id,
+                                      struct error *err) MUST_CHECK;
 
 #endif

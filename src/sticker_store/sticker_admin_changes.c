@@ -28,7 +28,7 @@ static int64_t number(const struct admin_change *ch, const char *name)
 
 static enum status taken(const char *what, const char *name, struct error *err)
 {
-    return err_set(err, ERR_INVALID, "There is a %s \"%.100s\" already.", what, name);
+    return err_set(err, ERR_INVALID, "A %s named \"%.100s\" already exists.", what, name);
 }
 
 enum status sticker_check_seen(struct db_conn *c, const char *sql, const struct admin_change *ch, struct error *err)
@@ -37,15 +37,16 @@ enum status sticker_check_seen(struct db_conn *c, const char *sql, const struct 
     bool found;
     enum status st = db_get_int(c, sql, DB_ARGS(DB_TEXT(ch->id)), &modified, &found, err);
     if (st == OK && !found)
-        return err_set(err, ERR_NOT_FOUND, "It does not exist, or not any more.");
+        return err_set(err, ERR_NOT_FOUND, "This page does not exist or was deleted.");
     if (st == OK && ch->seen_us && modified != ch->seen_us)
-        return err_set(err, ERR_CONFLICT, "Somebody has changed it meanwhile.");
+        return err_set(err, ERR_CONFLICT, "Someone else has changed it in the meantime.");
     return st;
 }
 
 /* --- one function per list --- */
 
-static enum status change_sticker(struct db_conn *c, const struct admin_change *ch, struct error *err)
+static enum status change_sticker(struct db_conn *c, const struct admin_who *who, const struct admin_change *ch,
+                                  struct error *err)
 {
     enum status st = sticker_alone(c, err);
     if (st != OK)
@@ -60,7 +61,7 @@ static enum status change_sticker(struct db_conn *c, const struct admin_change *
     if (ch->op == CHANGE_UPDATE)
         return sticker_update(c, ch->sticker, ch->terms, err);
     if (ch->op == CHANGE_DELETE)
-        return sticker_delete(c, ch->id, err);
+        return sticker_delete(c, ch->id, who->username, err);
     if (ch->op == CHANGE_PICTURE)
         st = sticker_update_image(c, ch->id, ch->sticker, err);
     if (st != OK)
@@ -110,12 +111,12 @@ static enum status change_score(struct db_conn *c, const struct admin_change *ch
         enum status st = db_get_int(c, "SELECT 1 FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(field(ch, "query"))),
                                     &one, &found, err);
         if (st == OK && !found)
-            return err_set(err, ERR_INVALID, "There is no such query.");
+            return err_set(err, ERR_INVALID, "This query does not exist.");
         if (st == OK)
             st = db_get_int(c, "SELECT 1 FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(field(ch, "sticker"))),
                             &one, &found, err);
         if (st == OK && !found)
-            return err_set(err, ERR_INVALID, "There is no such sticker.");
+            return err_set(err, ERR_INVALID, "This sticker does not exist.");
         if (st == OK)
             st = db_run(c,
                         "INSERT INTO scores (id, query_id, sticker_id, positives, negatives, created_us, modified_us)"
@@ -158,7 +159,9 @@ static enum status check_superuser(struct db_conn *c, struct error *err)
     int64_t left;
     enum status st = db_get_int(c, "SELECT count(*) FROM users WHERE is_superuser <> 0 AND is_active <> 0", DB_NONE,
                                 &left, NULL, err);
-    return st == OK && left == 0 ? err_set(err, ERR_INVALID, "This is the last superuser, who must stay one.") : st;
+    return st == OK && left == 0
+               ? err_set(err, ERR_INVALID, "This is the last active superuser. Make another user a superuser first.")
+               : st;
 }
 
 static enum status update_user(struct db_conn *c, const struct admin_change *ch, struct error *err)
@@ -260,10 +263,24 @@ static enum status change_token(struct db_conn *c, const struct admin_change *ch
                    DB_ARGS(DB_TEXT(id), DB_TEXT(field(ch, "username")), DB_TEXT(field(ch, "label")),
                            DB_TEXT(field(ch, "hash_hex")), DB_INT(os_now_us())),
                    &added, err);
-        return st == OK && added == 0 ? err_set(err, ERR_INVALID, "There is no such user.") : st;
+        return st == OK && added == 0 ? err_set(err, ERR_INVALID, "This user does not exist.") : st;
     }
     enum status st = sticker_check_seen(c, STICKER_SEEN(c, "tokens", "id"), ch, err);
     return st == OK ? db_run(c, "DELETE FROM tokens WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err) : st;
+}
+
+/* Restoring a sticker, or deleting it for good: its image goes after the transaction, see sticker_trash.c. */
+static enum status change_trash(struct db_conn *c, const struct admin_change *ch, struct error *err)
+{
+    int64_t changed;
+    enum status st = sticker_alone(c, err);
+    if (st == OK && ch->op == CHANGE_RESTORE) {
+        st = sticker_trash_restore(c, ch->sticker, ch->terms, err);
+        return st == ERR_CONFLICT ? taken("sticker", ch->sticker->filename, err) : st;
+    }
+    if (st == OK)
+        st = db_run(c, "UPDATE trash SET emptied = 1 WHERE filename = $1", DB_ARGS(DB_TEXT(ch->id)), &changed, err);
+    return st == OK && !changed ? err_set(err, ERR_NOT_FOUND, "\"%s\" is no longer in the trash.", ch->id) : st;
 }
 
 /* --- all of them --- */
@@ -272,14 +289,16 @@ enum status sticker_note_change(struct db_conn *c, const struct admin_who *who, 
                                 struct error *err)
 {
     static const char *const actions[] = {
-        [CHANGE_ADD] = "add",         [CHANGE_UPDATE] = "change",     [CHANGE_DELETE] = "delete",
-        [CHANGE_REINDEX] = "reindex", [CHANGE_PICTURE] = "change",    [CHANGE_LOGIN] = "login",
-        [CHANGE_LOGOUT] = "logout",   [CHANGE_PASSWORD] = "password", [CHANGE_EXPORT] = "export"};
+        [CHANGE_ADD] = "add",         [CHANGE_UPDATE] = "change",  [CHANGE_DELETE] = "delete",
+        [CHANGE_REINDEX] = "reindex", [CHANGE_PICTURE] = "change", [CHANGE_RESTORE] = "restore",
+        [CHANGE_LOGIN] = "login",     [CHANGE_LOGOUT] = "logout",  [CHANGE_PASSWORD] = "password",
+        [CHANGE_EXPORT] = "export"};
     return db_run(c,
-                  "INSERT INTO history (at_us, username, address, action, model, object, before, after)"
-                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                  "INSERT INTO history (at_us, username, address, action, model, object, before, after, batch)"
+                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                   DB_ARGS(DB_INT(os_now_us()), DB_TEXT(who->username), DB_TEXT(who->address), DB_TEXT(actions[ch->op]),
-                          DB_TEXT(ch->list), DB_TEXT(ch->object), DB_TEXT(ch->before), DB_TEXT(ch->after)),
+                          DB_TEXT(ch->list), DB_TEXT(ch->object), DB_TEXT(ch->before), DB_TEXT(ch->after),
+                          DB_TEXT(who->batch ? who->batch : "")),
                   NULL, err);
 }
 
@@ -288,20 +307,26 @@ static enum status change_job(struct db_conn *c, void *arg, struct error *err)
     static const struct {
         const char *list;
         enum status (*change)(struct db_conn *c, const struct admin_change *ch, struct error *err);
-    } lists[] = {{"stickers", change_sticker},      {"queries", change_query},
-                 {"scores", change_score},          {"users", change_user},
-                 {"groups", change_group},          {"tokens", change_token},
-                 {"pins", sticker_change_curation}, {"synonyms", sticker_change_curation}};
+    } lists[] = {{"queries", change_query},
+                 {"scores", change_score},
+                 {"users", change_user},
+                 {"groups", change_group},
+                 {"tokens", change_token},
+                 {"trash", change_trash},
+                 {"pins", sticker_change_curation},
+                 {"synonyms", sticker_change_curation}};
     const struct change_job *job = arg;
     enum status st = OK;
     for (size_t i = 0; i < job->n && st == OK; i++) {
+        const struct admin_change *ch = &job->changes[i];
+        bool changes = ch->op < CHANGE_LOGIN, sticker = changes && strcmp(ch->list, "stickers") == 0;
         size_t k = 0;
-        while (job->changes[i].op < CHANGE_LOGIN && strcmp(lists[k].list, job->changes[i].list) != 0)
+        while (changes && !sticker && strcmp(lists[k].list, ch->list) != 0)
             k++;
-        if (job->changes[i].op < CHANGE_LOGIN)
-            st = lists[k].change(c, &job->changes[i], err);
+        if (changes)
+            st = sticker ? change_sticker(c, job->who, ch, err) : lists[k].change(c, ch, err);
         if (st == OK)
-            st = sticker_note_change(c, job->who, &job->changes[i], err);
+            st = sticker_note_change(c, job->who, ch, err);
     }
     return st;
 }

@@ -7,7 +7,9 @@
  *         (SELECT * FROM (the rows after the cursor along the index, at most LIST_WALK) t WHERE tests LIMIT n) t
  *         joins ORDER BY sort, row
  *
- * and where the matches were collected, the innermost part selects those instead. */
+ * and where the matches were collected, the innermost part selects those instead.
+ *
+ * It is one file because pages, counts and single rows are all put together from the same pieces. */
 #include "sticker_store/sticker_internal.h"
 
 #include <assert.h>
@@ -17,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_ARGS    24 /* MAX_FILTERS, a search, a cursor and a limit need 23 */
+#define MAX_ARGS    48 /* MAX_FILTERS, of which one may need two, a search, a cursor and a limit */
 #define MAX_SQL     (32u << 10)
 #define MAX_FILTERS 16
 #define MAX_CURSOR  8192
@@ -246,11 +248,11 @@ static enum status parse_cursor(struct asking *q, struct error *err)
     errno = 0;
     q->cursor_row = strtoll(text, &end, 10);
     if (end == text || *end != ':' || errno || strlen(text) > MAX_CURSOR)
-        return err_set(err, ERR_INVALID, "the place in the list is not one that a link of this page had");
+        return err_set(err, ERR_INVALID, "the position in the list is not valid; open the list again");
     q->cursor_value = end + 1;
     q->cursor_number = strtoll(q->cursor_value, &end, 10);
     if (q->sort->sorts == NUMBER_SORTS && (end == q->cursor_value || *end || errno))
-        return err_set(err, ERR_INVALID, "the place in the list is not one that a link of this page had");
+        return err_set(err, ERR_INVALID, "the position in the list is not valid; open the list again");
     return OK;
 }
 
@@ -540,7 +542,7 @@ enum status sticker_store_list_row(struct sticker_store *s, const char *list, co
     }
     db_reader_done(s->db, c);
     buf_free(&q.sql);
-    return st == OK && !found ? err_set(err, ERR_NOT_FOUND, "It does not exist, or not any more.") : st;
+    return st == OK && !found ? err_set(err, ERR_NOT_FOUND, "This page does not exist or was deleted.") : st;
 }
 
 enum status sticker_store_list_values(struct sticker_store *s, const char *list, const char *filter, struct arena *a,
@@ -563,6 +565,150 @@ enum status sticker_store_list_values(struct sticker_store *s, const char *list,
     db_reader_done(s->db, c);
     return st;
 }
+
+/* --- facets --- */
+
+static bool of_filter(const struct condition *c, const char *name)
+{
+    return c->filter && strcmp(c->filter->name, name) == 0;
+}
+
+static void leave_out(struct asking *q, const char *filter)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < q->n_conditions; i++)
+        if (!of_filter(&q->conditions[i], filter))
+            q->conditions[n++] = q->conditions[i];
+    q->n_conditions = n;
+}
+
+/* Counts what is bounded only: the matches of a search or filter, or a table that is no larger. */
+static enum status facet_statement(struct asking *q, const struct list_facet_rule *f, struct statement *s, bool *counts,
+                                   struct error *err)
+{
+    int64_t most = f->most ? f->most : LIST_MATCHES;
+    struct condition whole = {.matches = 0};
+    char sql[128];
+    enum status st = choose_driver(q, err);
+    if (st == OK && !q->driver) {
+        snprintf(sql, sizeof sql, "SELECT # FROM %s", q->table->table);
+        whole.set = sql;
+        st = count_matches(q, &whole, err);
+    }
+    int64_t rows = q->driver ? q->driver->matches : whole.matches;
+    bool short_way = f->whole && !q->n_conditions && rows <= LIST_MATCHES;
+    *counts = st == OK && (rows <= most || short_way);
+    if (!*counts)
+        return st;
+    if (short_way) {
+        buf_puts(&s->sql, f->whole);
+        return buf_status(&s->sql, err);
+    }
+    buf_puts(&s->sql, "SELECT CAST(");
+    add_piece(s, NULL, f->value, NULL);
+    buf_puts(&s->sql, " AS text), count(*) FROM (SELECT * FROM (");
+    if (q->driver) {
+        add_collected(s, q);
+    } else {
+        buf_puts(&s->sql, "SELECT * FROM ");
+        add_table(s, q->table->table);
+    }
+    buf_puts(&s->sql, ") t");
+    add_tests(s, q);
+    buf_printf(&s->sql, ") t%s GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %d", f->joins, MAX_VALUES);
+    return buf_status(&s->sql, err);
+}
+
+static void read_facets(struct db_rows *r, struct arena *a, struct list_facet *out, size_t *n)
+{
+    while (db_next(r) && *n < MAX_VALUES) {
+        struct list_facet facet = {db_text(r, 0, a), db_int(r, 1)};
+        if (*facet.value)
+            out[(*n)++] = facet;
+    }
+}
+
+enum status sticker_store_list_facet(struct sticker_store *s, const struct list_ask *ask, const char *filter,
+                                     struct arena *a, struct list_facet **out, size_t *n, struct error *err)
+{
+    const struct list_facet_rule *f = sticker_list(ask->list)->facets;
+    struct list_ask first = *ask;
+    struct db_rows r;
+    struct statement q;
+    bool counts = false;
+    *n = 0;
+    while (f && f->filter && strcmp(f->filter, filter) != 0)
+        f++;
+    if (!(*out = arena_array(a, MAX_VALUES, sizeof **out)))
+        return err_no_memory(err, "values");
+    if (!f || !f->filter)
+        return OK;
+    first.cursor = "", first.thorough = false;
+    struct asking asking = {.ask = &first, .arena = a, .conn = db_reader(s->db)};
+    statement_init(&q, asking.conn);
+    enum status st = understand(&asking, err);
+    leave_out(&asking, filter);
+    if (st == OK)
+        st = facet_statement(&asking, f, &q, &counts, err);
+    if (st == OK && counts) {
+        db_query_once(&r, asking.conn, q.sql.data, q.args, q.n, err);
+        read_facets(&r, a, *out, n);
+        st = db_end(&r);
+    }
+    db_reader_done(s->db, asking.conn);
+    buf_free(&q.sql);
+    return st;
+}
+
+/* --- the next one --- */
+
+/* The cursor that a link after the row would have; NULL: there is no such row. */
+static enum status row_cursor(struct asking *q, const char *id, const char **cursor, struct error *err)
+{
+    struct statement s;
+    struct db_rows r;
+    *cursor = NULL;
+    statement_init(&s, q->conn);
+    buf_printf(&s.sql, "SELECT CAST(%s AS text), t.rowno FROM ", q->sort->sql);
+    add_table(&s, q->table->table);
+    buf_printf(&s.sql, " WHERE %s = ", q->table->id);
+    if (strcmp(q->table->id, "t.rowno") == 0)
+        add_int(&s, strtoll(id, NULL, 10));
+    else
+        add_text(&s, id);
+    enum status st = buf_status(&s.sql, err);
+    if (st == OK) {
+        db_query_once(&r, q->conn, s.sql.data, s.args, s.n, err);
+        while (db_next(&r))
+            *cursor = make_cursor(q->arena, db_text(&r, 0, q->arena), db_int(&r, 1), &r);
+        st = db_end(&r);
+    }
+    buf_free(&s.sql);
+    return st;
+}
+
+enum status sticker_store_list_next(struct sticker_store *s, const struct list_ask *ask, const char *id,
+                                    struct arena *a, const char **next, struct error *err)
+{
+    struct list_ask after = *ask;
+    struct list_page page = {.next = ""};
+    const char *cursor = NULL;
+    after.cursor = "", after.backwards = false, after.limit = 1, after.thorough = false;
+    struct asking q = {.ask = &after, .arena = a, .conn = db_reader(s->db)};
+    enum status st = understand(&q, err);
+    if (st == OK)
+        st = row_cursor(&q, id, &cursor, err);
+    if (st == OK && cursor) {
+        after.cursor = cursor;
+        q = (struct asking){.ask = &after, .arena = a, .conn = q.conn};
+        st = find_page(&q, &page, err);
+    }
+    db_reader_done(s->db, q.conn);
+    *next = st == OK && page.n ? page.rows[0].id : "";
+    return st;
+}
+
+/* --- what goes along --- */
 
 enum status sticker_store_list_goes(struct sticker_store *s, const char *list, const char *const *ids, size_t n_ids,
                                     struct list_goes out[4], size_t *n, struct error *err)

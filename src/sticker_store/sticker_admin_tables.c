@@ -18,6 +18,7 @@
 #define NO_VOTES  "t.positives <= 0 AND t.negatives <= 0"
 /* Names that begin with what was typed. */
 #define BEGINS(column) column " >= $ AND " column " < $ || '\U0010ffff'"
+#define QUERY_BEGINS   BEGINS("q.query") /* signs are no words, so only this finds them */
 /* The texts of `column` that `rows` select, in their order. */
 #define JOINED(column, between, rows) "(SELECT &(" column ", '" between "') FROM (SELECT " rows " ORDER BY 1) x)"
 
@@ -46,6 +47,7 @@ static const struct list_column sticker_columns[] = {
     {"width", "t.width", PLAIN},
     {"height", "t.height", PLAIN},
     {"languages", JOINED("language", " ", "language FROM sticker_words w WHERE w.sticker = t.rowno"), PLAIN},
+    {"words_en", "(SELECT w.words FROM sticker_words w WHERE w.sticker = t.rowno AND w.language = 'en')", PLAIN},
     {"words", JOINED("list", " | ", "language || ': ' || words AS list FROM sticker_words w WHERE w.sticker = t.rowno"),
      PLAIN},
     {"indexed", "CASE WHEN EXISTS (SELECT 1 FROM outbox o WHERE o.filename = t.filename) THEN 0 ELSE 1 END", PLAIN},
@@ -78,6 +80,18 @@ static const struct list_filter sticker_filters[] = {
     {NULL, NULL, false, NULL, NULL, NULL},
 };
 
+/* Languages are many to a row, so that few rows can be counted while somebody waits. */
+static const struct list_facet_rule sticker_facets[] = {
+    {"pack", "t.pack", "", 0, NULL},
+    {"language", "w.language", " JOIN sticker_words w ON w.sticker = t.rowno", 500,
+     "SELECT language, count(*) FROM sticker_words GROUP BY language ORDER BY 2 DESC, 1 LIMIT 200"},
+    {"indexed", "CASE WHEN EXISTS (SELECT 1 FROM outbox o WHERE o.filename = t.filename) THEN 'no' ELSE 'yes' END", "",
+     0, NULL},
+    {"rating", RATING_NAME, "", 0, NULL},
+    {"animated", "CASE t.animated WHEN 0 THEN 'no' ELSE 'yes' END", "", 0, NULL},
+    {NULL, NULL, NULL, 0, NULL},
+};
+
 static const struct list_column query_columns[] = {
     {"query", "t.query", TEXT_SORTS},
     {"usage", "t.usage", NUMBER_SORTS},
@@ -97,6 +111,7 @@ static const struct list_filter query_filters[] = {
 };
 
 static const struct list_column score_columns[] = {
+    {"sha256", "k.sha256", PLAIN},
     {"query", "q.query", PLAIN},
     {"sticker", "k.filename", PLAIN},
     {"positives", "t.positives", NUMBER_SORTS},
@@ -168,6 +183,10 @@ static const struct list_column history_columns[] = {
     {"action", "t.action", PLAIN},
     {"model", "t.model", PLAIN},
     {"object", "t.object", TEXT_SORTS},
+    {"sha256",
+     "CASE WHEN t.model = 'stickers' THEN (SELECT k.sha256 FROM stickers k WHERE k.filename = t.object) ELSE '' END",
+     PLAIN},
+    {"batch", "t.batch", PLAIN},
     {"before", "t.before", PLAIN},
     {"after", "t.after", PLAIN},
     {NULL, NULL, PLAIN},
@@ -178,6 +197,7 @@ static const struct list_filter history_filters[] = {
     {"username", NULL, false, "SELECT # FROM history WHERE username = $", "t.username = $",
      DISTINCT("history", "username")},
     {"object", NULL, false, "SELECT # FROM history WHERE object = $", "t.object = $", NULL},
+    {"batch", NULL, false, "SELECT # FROM history WHERE batch = $ AND batch <> ''", "t.batch = $", NULL},
     {"since", NULL, true, "SELECT # FROM history WHERE at_us >= $", "t.at_us >= $", NULL},
     {"until", NULL, true, "SELECT # FROM history WHERE at_us < $", "t.at_us < $", NULL},
     {NULL, NULL, false, NULL, NULL, NULL},
@@ -207,6 +227,17 @@ static const struct list_column synonym_columns[] = {
     {"two_way", "t.two_way", PLAIN},
     {"created_us", "t.created_us", PLAIN},
     {"modified_us", "t.modified_us", NUMBER_SORTS},
+static const struct list_column trash_columns[] = {
+    {"sha256", "t.sha256", PLAIN},
+    {"filename", "t.filename", TEXT_SORTS},
+    {"title", "t.title", PLAIN},
+    {"pack", "t.pack", PLAIN},
+    {"deleted_by", "t.deleted_by", PLAIN},
+    {"languages", "(SELECT count(*) FROM trash_words w WHERE w.trash = t.rowno)", PLAIN},
+    {"votes", "(SELECT coalesce(sum(s.positives + s.negatives), 0) FROM trash_scores s WHERE s.trash = t.rowno)",
+     PLAIN},
+    {"modified_us", "t.modified_us", PLAIN},
+    {"deleted_us", "t.deleted_us", NUMBER_SORTS},
     {NULL, NULL, PLAIN},
 };
 
@@ -226,6 +257,7 @@ static const struct list_table tables[] = {
                            " AND f.rowno NOT IN (SELECT rowno FROM stickers WHERE filename = $)",
         .columns = sticker_columns,
         .filters = sticker_filters,
+        .facets = sticker_facets,
         .goes = {{"scored queries",
                   "SELECT count(*) FROM scores WHERE sticker_id = (SELECT id FROM stickers WHERE filename = $)"},
                  {"votes", "SELECT CAST(coalesce(sum(positives + negatives), 0) AS bigint) FROM scores"
@@ -236,8 +268,11 @@ static const struct list_table tables[] = {
         .table = "queries",
         .id = "t.id",
         .joins = "",
-        .search = "SELECT q.rowid FROM queries_fts f JOIN queries q ON q.row = f.rowid WHERE queries_fts MATCH ?",
-        .search_postgres = "SELECT f.rowno FROM query_search f WHERE " FOUND,
+        .search = "SELECT # FROM queries q WHERE " QUERY_BEGINS " UNION ALL"
+                  " SELECT q.rowid FROM queries_fts f JOIN queries q ON q.row = f.rowid WHERE queries_fts MATCH ?"
+                  " AND NOT (" QUERY_BEGINS ")",
+        .search_postgres = "SELECT # FROM queries q WHERE " QUERY_BEGINS " UNION ALL SELECT f.rowno FROM query_search f"
+                           " JOIN queries q ON q.rowno = f.rowno WHERE " FOUND " AND NOT (" QUERY_BEGINS ")",
         .columns = query_columns,
         .filters = query_filters,
         .goes = {{"scored stickers", "SELECT count(*) FROM scores WHERE query_id = $"},
@@ -249,10 +284,12 @@ static const struct list_table tables[] = {
         .table = "scores",
         .id = "t.id",
         .joins = " JOIN queries q ON q.id = t.query_id JOIN stickers k ON k.id = t.sticker_id",
-        .search = "SELECT s.# FROM queries_fts f CROSS JOIN queries q ON q.row = f.rowid"
-                  " CROSS JOIN scores s ON s.query_id = q.id WHERE queries_fts MATCH ?",
-        .search_postgres = "SELECT s.rowno FROM query_search f JOIN queries q ON q.rowno = f.rowno"
-                           " JOIN scores s ON s.query_id = q.id WHERE " FOUND,
+        .search = "SELECT s.# FROM queries q JOIN scores s ON s.query_id = q.id WHERE " QUERY_BEGINS " UNION ALL"
+                  " SELECT s.# FROM queries_fts f CROSS JOIN queries q ON q.row = f.rowid"
+                  " CROSS JOIN scores s ON s.query_id = q.id WHERE queries_fts MATCH ? AND NOT (" QUERY_BEGINS ")",
+        .search_postgres = "SELECT s.# FROM queries q JOIN scores s ON s.query_id = q.id WHERE " QUERY_BEGINS
+                           " UNION ALL SELECT s.rowno FROM query_search f JOIN queries q ON q.rowno = f.rowno"
+                           " JOIN scores s ON s.query_id = q.id WHERE " FOUND " AND NOT (" QUERY_BEGINS ")",
         .columns = score_columns,
         .filters = score_filters,
         .goes = {{"votes", "SELECT positives + negatives FROM scores WHERE id = $"}},
@@ -304,6 +341,19 @@ static const struct list_table tables[] = {
         .search = "SELECT # FROM synonyms WHERE " BEGINS("term"),
         .columns = synonym_columns,
         .filters = no_filters,
+    },
+    {
+        .name = "trash",
+        .table = "trash",
+        .id = "t.filename",
+        .joins = "",
+        .search = "SELECT # FROM trash WHERE " BEGINS("filename"),
+        .columns = trash_columns,
+        .filters = no_filters,
+        .goes = {{"votes", "SELECT CAST(coalesce(sum(s.positives + s.negatives), 0) AS bigint) FROM trash t"
+                           " JOIN trash_scores s ON s.trash = t.# WHERE t.filename = $"},
+                 {"languages",
+                  "SELECT count(*) FROM trash t JOIN trash_words w ON w.trash = t.# WHERE t.filename = $"}},
     },
     {
         .name = "history",

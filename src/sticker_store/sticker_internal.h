@@ -21,6 +21,10 @@ enum status sticker_alone(struct db_conn *c, struct error *err) MUST_CHECK;
 /* What the sticker is found by, in the place of what it was. */
 enum status sticker_put_terms(struct db_conn *c, int64_t row, const struct sticker_terms *terms,
                               struct error *err) MUST_CHECK;
+/* The row, its words and its outbox entry. ERR_CONFLICT. */
+enum status sticker_insert(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
+                           struct error *err) MUST_CHECK;
+/* The same for a new sticker: one of its name leaves the trash for good. */
 enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
                         struct error *err) MUST_CHECK;
 enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
@@ -28,7 +32,16 @@ enum status sticker_update(struct db_conn *c, const struct sticker *s, const str
 /* Its image is another one: of `image` only the columns STICKER_IMAGE and STICKER_BOTH count. */
 enum status sticker_update_image(struct db_conn *c, const char *filename, const struct sticker *image,
                                  struct error *err) MUST_CHECK;
-enum status sticker_delete(struct db_conn *c, const char *filename, struct error *err) MUST_CHECK;
+/* Moves it to the trash with its words and votes, and queues an outbox "delete". `by`: who deletes it, "" for a
+ * program. */
+enum status sticker_delete(struct db_conn *c, const char *filename, const char *by, struct error *err) MUST_CHECK;
+
+/* sticker_trash.c; inside a job. A copy of the sticker, its words and votes. */
+enum status sticker_trash_put(struct db_conn *c, const char *filename, const char *by, struct error *err) MUST_CHECK;
+/* The sticker is what it was, with its votes. ERR_CONFLICT: there is another of its name. */
+enum status sticker_trash_restore(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
+                                  struct error *err) MUST_CHECK;
+enum status sticker_trash_forget(struct db_conn *c, const char *filename, struct error *err) MUST_CHECK;
 
 /* sticker_feedback.c; inside a job. Adds a query unless it exists, which *added tells; its words are found after
  * sticker_queries_list. */

@@ -6,6 +6,7 @@
 #define PEEL_STICKER_STORE_STICKER_LISTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct list_column {
     const char *name, *sql;
@@ -19,6 +20,14 @@ struct list_filter {
     const char *test;   /* whether the row `t` matches */
     const char *values; /* selects the values there are, or NULL */
 };
+/* How the rows of each value of a filter are counted. */
+struct list_facet_rule {
+    const char *filter;
+    const char *value; /* of a row `t`, */
+    const char *joins; /* with what this adds to it, "" for none */
+    int64_t most;      /* rows that may be counted; 0: LIST_MATCHES */
+    const char *whole; /* counts the values of the whole table in a shorter way; NULL: there is none */
+};
 struct list_table {
     const char *name;
     const char *table;           /* the same, as SQL has it */
@@ -27,7 +36,8 @@ struct list_table {
     const char *search;          /* selects the row numbers that match */
     const char *search_postgres; /* NULL: the same */
     const struct list_column *columns;
-    const struct list_filter *filters; /* ended by a name NULL, as columns are */
+    const struct list_filter *filters;    /* ended by a name NULL, as columns are, */
+    const struct list_facet_rule *facets; /* and these; NULL: none */
     struct {
         const char *what, *count; /* what goes with a row that is deleted, by its id $ */
     } goes[4];

@@ -135,6 +135,29 @@ static const char *const migrations[] = {
     " FOR EACH STATEMENT EXECUTE FUNCTION count_curation();"
     "CREATE TRIGGER synonyms_counted AFTER INSERT OR UPDATE OR DELETE ON synonyms"
     " FOR EACH STATEMENT EXECUTE FUNCTION count_curation();",
+
+
+    /* 10: deleted stickers, with their words and votes, until they are restored or the trash is emptied; which history
+     * entries were made together; and the lists that somebody saved. */
+    "CREATE TABLE trash (" ROWNO " id" TEXT " PRIMARY KEY, filename" TEXT " UNIQUE, title" TEXT ", pack" TEXT
+    ", author" TEXT ", license" TEXT ", source" TEXT ", rating" NUMBER ", animated" NUMBER ", sha256" TEXT ", mime" TEXT
+    ", bytes" NUMBER ", width" NUMBER ", height" NUMBER "," TIMES ", deleted_us" NUMBER ", deleted_by" TEXT
+    ", emptied" NUMBER " DEFAULT 0);" /* 1: its image is being deleted, and then the row */
+    SORTED("trash", "deleted_us")
+    "CREATE TABLE trash_words (trash bigint NOT NULL REFERENCES trash (rowno) ON DELETE CASCADE, language" TEXT
+    ", title" TEXT ", words" TEXT ", PRIMARY KEY (trash, language));"
+    "CREATE TABLE trash_scores (id" TEXT " PRIMARY KEY, trash bigint NOT NULL REFERENCES trash (rowno) ON DELETE CASCADE,"
+    " query_id" TEXT " REFERENCES queries (id) ON DELETE CASCADE, positives" NUMBER ", negatives" NUMBER "," TIMES ");"
+    "CREATE INDEX trash_scores_trash ON trash_scores (trash);"
+    "CREATE INDEX trash_scores_query ON trash_scores (query_id);"
+    "CREATE TABLE trash_votes (" ROWNO " trash bigint NOT NULL REFERENCES trash (rowno) ON DELETE CASCADE, voter" TEXT
+    ", query_id" TEXT " REFERENCES queries (id) ON DELETE CASCADE, positive" NUMBER "," TIMES
+    ", UNIQUE (trash, voter, query_id));"
+    "CREATE INDEX trash_votes_query ON trash_votes (query_id);"
+    "ALTER TABLE history ADD COLUMN batch" TEXT " DEFAULT '';"
+    "CREATE INDEX history_batch ON history (batch) WHERE batch <> '';"
+    "CREATE TABLE saved_views (id" TEXT " PRIMARY KEY, user_id" TEXT " REFERENCES users (id) ON DELETE CASCADE,"
+    " list" TEXT ", name" TEXT ", query" TEXT ", created_us" NUMBER ", UNIQUE (user_id, list, name));",
     /* clang-format on */
 };
 

@@ -243,6 +243,47 @@ static const char *const migrations[] = {
     "CREATE TABLE curation_versions (kind TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) STRICT;"
     "INSERT INTO curation_versions (kind, version) VALUES ('pins', 0), ('synonyms', 0);" COUNTED_CHANGES("pins")
         COUNTED_CHANGES("synonyms"),
+
+    /* 12: deleted stickers, with their words and votes, until they are restored or the trash is emptied; which history
+     * entries were made together; and the lists that somebody saved. */
+    "CREATE TABLE trash ("
+    " row INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE, filename TEXT NOT NULL UNIQUE, title TEXT NOT NULL,"
+    " pack TEXT NOT NULL, author TEXT NOT NULL, license TEXT NOT NULL, source TEXT NOT NULL,"
+    " rating INTEGER NOT NULL, animated INTEGER NOT NULL, sha256 TEXT NOT NULL, mime TEXT NOT NULL,"
+    " bytes INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL,"
+    " deleted_us INTEGER NOT NULL, deleted_by TEXT NOT NULL,"
+    " emptied INTEGER NOT NULL DEFAULT 0) STRICT;" /* 1: its image is being deleted, and then the row */
+    "CREATE INDEX trash_deleted ON trash (deleted_us);"
+    "CREATE TABLE trash_words ("
+    " trash INTEGER NOT NULL REFERENCES trash (row) ON DELETE CASCADE,"
+    " language TEXT NOT NULL, title TEXT NOT NULL, words TEXT NOT NULL,"
+    " PRIMARY KEY (trash, language)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE trash_scores ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " trash INTEGER NOT NULL REFERENCES trash (row) ON DELETE CASCADE,"
+    " query_id TEXT NOT NULL REFERENCES queries (id) ON DELETE CASCADE,"
+    " positives INTEGER NOT NULL, negatives INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX trash_scores_trash ON trash_scores (trash);"
+    "CREATE INDEX trash_scores_query ON trash_scores (query_id);"
+    "CREATE TABLE trash_votes ("
+    " trash INTEGER NOT NULL REFERENCES trash (row) ON DELETE CASCADE,"
+    " voter TEXT NOT NULL,"
+    " query_id TEXT NOT NULL REFERENCES queries (id) ON DELETE CASCADE,"
+    " positive INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL,"
+    " UNIQUE (trash, voter, query_id)) STRICT;"
+    "CREATE INDEX trash_votes_query ON trash_votes (query_id);"
+    "ALTER TABLE history ADD COLUMN batch TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX history_batch ON history (batch) WHERE batch <> '';"
+    "CREATE TABLE saved_views ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " list TEXT NOT NULL, name TEXT NOT NULL, query TEXT NOT NULL," /* of the list's URL */
+    " created_us INTEGER NOT NULL,"
+    " UNIQUE (user_id, list, name)) STRICT, WITHOUT ROWID;",
 };
 
 const struct db_schema sticker_schema_sqlite = {

@@ -112,8 +112,8 @@ static enum status write_row(struct db_conn *c, const char *sql, const struct st
                       number, NULL, err);
 }
 
-enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
-                        struct error *err)
+enum status sticker_insert(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
+                           struct error *err)
 {
     int64_t row;
     enum status st = write_row(c, RETURNING_ROW(c, INSERT_STICKER), s, 0, &row, err);
@@ -123,6 +123,13 @@ enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct
         return err_set(err, ERR_CONFLICT, "sticker \"%s\" exists already", s->filename);
     st = put_words(c, row, s, terms, err);
     return st == OK ? sticker_outbox_queue(c, "put", s->filename, err) : st;
+}
+
+enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
+                        struct error *err)
+{
+    enum status st = sticker_insert(c, s, terms, err);
+    return st == OK ? sticker_trash_forget(c, s->filename, err) : st; /* the image of that name is its own now */
 }
 
 static enum status add_job(struct db_conn *c, void *arg, struct error *err)
@@ -218,7 +225,7 @@ enum status sticker_store_update_unmodified(struct sticker_store *s, const struc
     return st;
 }
 
-enum status sticker_delete(struct db_conn *c, const char *filename, struct error *err)
+enum status sticker_delete(struct db_conn *c, const char *filename, const char *by, struct error *err)
 {
     bool found;
     int64_t row;
@@ -229,7 +236,7 @@ enum status sticker_delete(struct db_conn *c, const char *filename, struct error
         return st;
     if (!found)
         return no_sticker(filename, err);
-    if ((st = fts_remove(c, &sticker_fts, row, err)) != OK ||
+    if ((st = sticker_trash_put(c, filename, by, err)) != OK || (st = fts_remove(c, &sticker_fts, row, err)) != OK ||
         (st = db_run(c, "DELETE FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), NULL, err)) != OK)
         return st;
     return sticker_outbox_queue(c, "delete", filename, err);
@@ -238,7 +245,7 @@ enum status sticker_delete(struct db_conn *c, const char *filename, struct error
 static enum status delete_sticker_job(struct db_conn *c, void *arg, struct error *err)
 {
     enum status st = sticker_alone(c, err);
-    return st == OK ? sticker_delete(c, arg, err) : st;
+    return st == OK ? sticker_delete(c, arg, "", err) : st;
 }
 
 enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err)

@@ -54,7 +54,7 @@ enum status sticker_store_update(struct sticker_store *s, const struct sticker *
 enum status sticker_store_update_unmodified(struct sticker_store *s, const struct sticker *stickers,
                                             const struct sticker_terms *terms, size_t n, size_t *updated,
                                             struct error *err) MUST_CHECK;
-/* Deletes it with its scores and queues an outbox "delete". ERR_NOT_FOUND. DURABLE. */
+/* Moves it to the trash with its words and votes and queues an outbox "delete". ERR_NOT_FOUND. DURABLE. */
 enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err) MUST_CHECK;
 enum status sticker_store_get(struct sticker_store *s, const char *filename, struct arena *a, struct sticker *out,
                               struct error *err) MUST_CHECK;

@@ -141,7 +141,32 @@ static const struct table sticker_tables[] = {
                  {"model", TEXT},
                  {"object", TEXT},
                  {"before", TEXT},
-                 {"after", TEXT}}},
+                 {"after", TEXT},
+                 {"batch", TEXT}}},
+    {.name = "trash",
+     .keys = 1,
+     .columns = {{"rowno", NUMBER},
+                 {"id", TEXT},
+                 {"filename", TEXT},
+                 STICKER_COLUMNS(DECLARED) TIMES,
+                 {"deleted_us", NUMBER},
+                 {"deleted_by", TEXT},
+                 {"emptied", NUMBER}}},
+    {.name = "trash_words",
+     .keys = 2,
+     .columns = {{"trash", NUMBER}, {"language", TEXT}, {"title", TEXT}, {"words", TEXT}}},
+    {.name = "trash_scores",
+     .keys = 1,
+     .columns =
+         {{"id", TEXT}, {"trash", NUMBER}, {"query_id", TEXT}, {"positives", NUMBER}, {"negatives", NUMBER}, TIMES}},
+    {.name = "trash_votes",
+     .keys = 1,
+     .columns =
+         {{"rowno", NUMBER}, {"trash", NUMBER}, {"voter", TEXT}, {"query_id", TEXT}, {"positive", NUMBER}, TIMES}},
+    {.name = "saved_views",
+     .keys = 1,
+     .columns =
+         {{"id", TEXT}, {"user_id", TEXT}, {"list", TEXT}, {"name", TEXT}, {"query", TEXT}, {"created_us", NUMBER}}},
     {.name = "outbox",
      .keys = 1,
      .columns = {{"seq", NUMBER},
@@ -224,7 +249,8 @@ static const struct database {
      .finish_sqlite = "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries",
      .finish_postgres = NUMBERED("stickers", "rowno") NUMBERED("queries", "rowno") NUMBERED("scores", "rowno")
          NUMBERED("users", "rowno") NUMBERED("tokens", "rowno") NUMBERED("groups", "rowno") NUMBERED("history", "rowno")
-             NUMBERED("outbox", "seq") NUMBERED("pins", "rowno") NUMBERED("synonyms", "rowno"),
+             NUMBERED("trash", "rowno") NUMBERED("trash_votes", "rowno") NUMBERED("outbox", "seq")
+                 NUMBERED("pins", "rowno") NUMBERED("synonyms", "rowno"),
      .derived = sticker_derived},
     {.sqlite = &search_schema_sqlite,
      .postgres = &search_schema_postgres,

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STORE_COPY_TABLES = 20 };
+enum { STORE_COPY_TABLES = 32 };
 struct store_copied {
     const char *what; /* "sticker database" */
     struct {

@@ -54,7 +54,7 @@ class Documents(AdminTest):
     def listed(self, query=""):
         page = self.admin.get("/admin/documents/?" + query)
         self.assertEqual(page.status, 200, page.text[-600:])
-        links = re.findall(r'<a href="/admin/documents/edit\?id=([^"]+)"', page.text)
+        links = re.findall(r'<a href="/admin/documents/edit\?id=([^"&]+)[&"]', page.text)
         return page.text, [urllib.parse.unquote(html.unescape(t)) for t in links]
 
     def test_search_service_lists_documents(self):
@@ -123,7 +123,7 @@ class Documents(AdminTest):
         self.assertIn('href="/admin/documents/edit?id=dog.png"', self.admin.get("/admin/stickers/edit?id=dog.png").text)
         page = self.admin.get("/admin/documents/edit?id=dog.png")
         self.assertEqual(page.status, 200)
-        for part in (MODEL, "<td>indexed</td>", ">512<", 'href="/admin/stickers/edit?id=dog.png"', "heard of the sticker"):
+        for part in (MODEL, "<td>indexed</td>", ">512<", 'href="/admin/stickers/edit?id=dog.png"', "Up to date in the search index."):
             self.assertIn(part, page.text)
         for name in ("dog.png", HOSTILE_NAME):
             page = self.admin.get("/admin/documents/edit?id=" + urllib.parse.quote(name))
@@ -133,7 +133,7 @@ class Documents(AdminTest):
             self.assertEqual(self.admin.ask("POST", "/admin/documents/reindex", {"csrf": "0" * 64, "id": name}).status, 403)
             answer = self.admin.post("/admin/documents/reindex", id=name)
             self.assertEqual(answer.status, 303)
-            self.assertIn("encoded anew", self.admin.get(answer.headers["Location"]).text)
+            self.assertIn("encoded again", self.admin.get(answer.headers["Location"]).text)
             entry = self.history()[0]
             self.assertEqual((entry["action"], entry["model"], entry["object"]), ("reindex", "stickers", name))
         wait_until(lambda: {"dog.png", HOSTILE_NAME} <= set(self.names("state=pending")), what="both waiting to be encoded")
@@ -156,7 +156,7 @@ class Documents(AdminTest):
         looker, other = (self.add_user(n, groups=self.row_id("groups", g)) for n, g in (("looker", "lookers"), ("other", "others")))
         page = looker.get("/admin/documents/edit?id=cat.png")
         self.assertEqual((page.status, looker.get("/admin/documents/").status), (200, 200))
-        self.assertNotIn("Index again", page.text)
+        self.assertNotIn("Reindex", page.text)
         self.assertNotIn("/admin/stickers/", page.text)
         self.assertEqual(looker.post("/admin/documents/reindex", id="cat.png").status, 403)
         for target in ("", "export", "edit?id=cat.png"):
@@ -181,7 +181,7 @@ class Documents(AdminTest):
                 answer = self.admin.get("/admin/documents/" + target)
                 self.assertLess(time.monotonic() - began, (DEADLINE / 1000 + 1) * SLOW)
                 self.assertEqual((answer.status, answer.headers["Retry-After"]), (503, "2"))
-                self.assertIn("SearchService does not answer", answer.text)
+                self.assertIn("SearchService is not responding", answer.text)
             self.assertEqual(self.admin.get("/admin/stickers/edit?id=cat.png").status, 200)
             # What is asked for meanwhile waits, as a list shows, and is done later, even when the sticker changes first.
             answer = self.admin.post("/admin/documents/reindex", id="cat.png")

@@ -124,7 +124,7 @@ class Taken(UploadTest):
         answer = self.upload(("good1.png", png(5, 5, (1, 1, 1))), ("bad.png", b"no picture"), ("", b""),
                              ("good2.gif.png", png(5, 5, (2, 2, 2))), title="Typed <title>", pack="P&P", language="en", words="kept, words")
         self.assertEqual(answer.status, 400)
-        self.assertIn("Some were not uploaded", answer.text)
+        self.assertIn("Some images were not uploaded", answer.text)
         self.assertIn('<span class="name">bad.png</span> <span class="problem">not a JPEG, PNG, WebP, GIF or SVG image</span>', answer.text)
         for typed in ("Typed &lt;title&gt;", "P&amp;P", "kept, words"):
             self.assertIn(f'value="{typed}"', answer.text)
@@ -136,7 +136,7 @@ class Taken(UploadTest):
         first, second = png(6, 6, (10, 0, 0)), png(7, 6, (20, 0, 0))
         self.upload(("taken.png", first), title="Mine", language="en", words="keeper")
         self.assertEqual(self.outcomes(self.upload(("taken.png", first), script=True)),
-                         [("taken.png", "unchanged", "It was there already.")])
+                         [("taken.png", "unchanged", "Already uploaded.")])
         self.refused("taken.png", second, "there is another picture of this name, with other content")
         self.assertEqual(self.get("/media/taken.png").body, first)
         twice = self.upload(("twice.png", first), ("twice.png", second), ("twice.png", first), script=True)
@@ -215,7 +215,7 @@ class Refused(UploadTest):
         answer = self.upload(("field.png", png(4, 6)), title="t" * 1001, language="", words="of no language")
         self.assertEqual(answer.status, 400)
         self.assertIn("This is too long.", answer.text)
-        self.assertIn("These words have no language", answer.text)
+        self.assertIn("Enter a language code for these keywords", answer.text)
         self.assertIn("t" * 1001, answer.text)
         answer = self.upload(("field.png", png(4, 6)), title="t" * 1001, script=True)
         self.assertEqual((answer.json()["results"], answer.json()["fields"]), ([], [{"name": "title", "problem": "This is too long."}]))
@@ -340,7 +340,7 @@ class InS3(UploadTest):
         self.s3.down = True
         answer = self.upload(("away.png", first), script=True)
         self.s3.down = False
-        self.assertEqual(self.outcomes(answer), [("away.png", "failed", "Part of Peel does not answer just now. Try again soon.")])
+        self.assertEqual(self.outcomes(answer), [("away.png", "failed", "Part of Peel is not responding. Please try again in a few seconds.")])
         self.assertIsNone(self.sticker("away.png"))
         wait_until(lambda: self.upload(("away.png", first)).status == 303, 20, "the store to be asked again")
         self.assertEqual(self.get("/media/away.png").body, first)

@@ -156,7 +156,7 @@ class Delete(Folder):
     def test_asks_on_a_terminal(self):
         for answer, code, left in ((b"n\n", 1, 70), (b"\n", 1, 70), (b"y\n", 0, 0)):
             shown, status = on_terminal("delete", "--pack", "birds", "--data", str(self.data), answer=answer)
-            self.assertIn("Delete 70 stickers and all votes on them? [y/N] ", shown)
+            self.assertIn("Delete 70 stickers? The trash of the admin pages keeps them for a while. [y/N] ", shown)
             self.assertEqual((status, self.packs().get("birds", 0)), (code, left), shown)
 
 

@@ -56,6 +56,11 @@ class StickersOnPostgres(PostgresTest):
         self.api("test_admin.py", "Models")
 
     @unittest.skipIf(MODE != "release", "its SQL is the same in every build")
+    def test_work_on_the_admin_pages(self):
+        for tests in ("Lists", "Forms", "Trash", "Undo", "AllMatching"):
+            self.api("test_admin_work.py", tests)
+
+    @unittest.skipIf(MODE != "release", "its SQL is the same in every build")
     def test_feedback_through_a_crash(self):
         self.api("test_sticker_api.py", "FeedbackThroughACrash")
 

@@ -50,6 +50,14 @@ class Used(unittest.TestCase):
         with sqlite3.connect(cls.sticker) as db:
             db.execute("INSERT INTO pins SELECT 'p1', 'cake', 'de', id, 2, 1, 1 FROM stickers WHERE filename = 'cake.png'")
             db.execute("INSERT INTO synonyms VALUES ('s1', 'gateau', '', 'cake, birthday', 1, 1, 1)")
+            db.executescript("""
+                INSERT INTO trash (row, id, filename, title, pack, author, license, source, rating, animated, sha256, mime, bytes, width, height,
+                    created_us, modified_us, deleted_us, deleted_by) VALUES (9, 'tr', 'old.png', 'Old', '', '', '', '', 1, 0, 'ab', 'image/png', 1, 2, 3, 4, 5, 6, 'ann');
+                INSERT INTO trash_words VALUES (9, 'de', 'Alt', 'alt, früher');
+                INSERT INTO trash_scores SELECT 'ts', 9, id, 3, 1, 7, 8 FROM queries WHERE query = 'birthday cake';
+                INSERT INTO trash_votes SELECT 9, 'voter', id, 1, 7, 8 FROM queries WHERE query = 'birthday cake';
+                INSERT INTO saved_views SELECT 'vw', id, 'stickers', 'Sweets', 'pack=sweets', 9 FROM users WHERE username = 'ann';
+                UPDATE history SET batch = 'together' WHERE row = 1;""")
         db.close()
         with sqlite3.connect(cls.search) as db:
             db.execute("INSERT INTO models (id, name, generation, created_us, modified_us) VALUES (77, 'test/copied', 1, 1, 1)")

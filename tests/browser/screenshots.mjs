@@ -20,14 +20,14 @@ const pages = {
   nowhere: { path: '/nowhere' },
   docs: { path: '/api/docs' },
   'admin-login': { path: '/admin/login', guest: true },
-  'admin-login-wrong': { path: '/admin/login', guest: true, act: async page => { await page.getByLabel('Name').fill('amira'); await page.getByLabel('Password').fill('x'); await page.keyboard.press('Enter'); await page.locator('#problem').waitFor(); } },
+  'admin-login-wrong': { path: '/admin/login', guest: true, act: async page => { await page.getByLabel('Username').fill('amira'); await page.getByLabel('Password').fill('x'); await page.keyboard.press('Enter'); await page.locator('#problem').waitFor(); } },
   'admin-dashboard': { path: '/admin/', whole: true },
   'admin-stickers': { path: '/admin/stickers/' },
   'admin-stickers-found': { path: '/admin/stickers/?q=cat&votes=yes&sort=positives&order=down' },
   'admin-stickers-none': { path: '/admin/stickers/?q=qqqxyzzy' },
   'admin-sticker': { path: `/admin/stickers/edit?id=${sticker}`, whole: true },
   'admin-sticker-delete': { path: `/admin/stickers/delete?id=${sticker}` },
-  'admin-stickers-change': { path: '/admin/stickers/?q=cat', act: async page => { await page.getByLabel('Select all on this page').check(); await page.getByRole('button', { name: 'Change …' }).click(); await page.getByLabel('Pack').waitFor(); }, whole: true },
+  'admin-stickers-change': { path: '/admin/stickers/?q=cat', act: async page => { await page.getByLabel('Select all on this page').check(); await page.getByRole('button', { name: 'Edit …' }).click(); await page.getByLabel('Pack').waitFor(); }, whole: true },
   'admin-upload': { path: '/admin/stickers/upload/', whole: true },
   'admin-documents': { path: '/admin/documents/' },
   'admin-document': { path: `/admin/documents/edit?id=${sticker}` },
@@ -51,7 +51,7 @@ const browser = await launch();
 const entrance = await browser.newContext({ baseURL: base });
 const door = await entrance.newPage();
 await door.goto('/admin/login');
-await door.getByLabel('Name').fill('sofia');
+await door.getByLabel('Username').fill('sofia');
 await door.getByLabel('Password').fill(process.env.PASSWORD);
 await door.getByRole('button', { name: 'Log in' }).click();
 await door.waitForURL('**/admin/');

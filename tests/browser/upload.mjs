@@ -41,7 +41,7 @@ const text = name => ({ name, mimeType: 'image/png', buffer: Buffer.from('no pic
 
 async function logIn(page) {
   await page.goto('/admin/login?next=' + encodeURIComponent(UPLOAD));
-  await page.getByLabel('Name').fill('admin');
+  await page.getByLabel('Username').fill('admin');
   await page.getByLabel('Password').fill('a long password');
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.waitForURL('**' + UPLOAD);
@@ -170,7 +170,7 @@ tests.push(['without scripts', async page => {
   await page.getByLabel('Language 1').fill('en');
   await page.getByLabel('Words 1').fill('plain');
   await upload(page);
-  await page.getByText('Some were not uploaded: see below why.').waitFor();
+  await page.getByText('Some images were not uploaded. The reasons are listed below.').waitFor();
   await row(page, 'plain-<b>2.png').getByText('not a JPEG').waitFor();
   assert.equal(await page.getByLabel('Title').inputValue(), 'Plain {name}');
   assert.equal(await page.getByLabel('Words 1').inputValue(), 'plain');

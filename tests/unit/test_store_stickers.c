@@ -304,7 +304,7 @@ static void the_outbox_keeps_the_newest_entry(void **state)
     /* a put, and a refill, leave what is to be encoded anew */
     struct admin_change again = {
         .op = CHANGE_REINDEX, .list = "stickers", .id = "b.png", .object = "b.png", .before = "", .after = ""};
-    const struct admin_who who = {"admin", "127.0.0.1"};
+    const struct admin_who who = {.username = "admin", .address = "127.0.0.1"};
     assert_ok(s, sticker_store_change(store, &who, &again, 1, &s->err));
     assert_ok(s, sticker_store_outbox_refill(store, &s->err));
     again.op = CHANGE_PICTURE;
@@ -598,6 +598,91 @@ static void names_packs_and_popular_queries(void **state)
     sticker_store_close(store);
 }
 
+/* What was deleted comes back as it was, with words and votes; a new sticker of the name takes its place for good. */
+static void the_trash_keeps_what_was_deleted(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    const struct admin_who who = {.username = "admin", .address = "127.0.0.1"};
+    const char *names[] = {"a.png"}, **failed;
+    struct feedback_entry vote = {.query = "an a", .positive = names, .n_positive = 1};
+    size_t n;
+    suite_add(s, store, "a.png", "apple");
+    assert_ok(s, sticker_store_query_ensure(store, "an a", &s->err));
+    assert_ok(s, sticker_store_feedback(store, &vote, 1, &s->arena, &failed, &n, &s->err));
+    struct sticker before, kept, after;
+    assert_ok(s, sticker_store_get(store, "a.png", &s->arena, &before, &s->err));
+    assert_ok(s, sticker_store_delete(store, "a.png", &s->err));
+    assert_ok(s, sticker_store_trash_get(store, "a.png", &s->arena, &kept, &s->err));
+    assert_int_equal(sticker_store_trash_get(store, "b.png", &s->arena, &after, &s->err), ERR_NOT_FOUND);
+    assert_string_equal(kept.title, before.title);
+    assert_int_equal(kept.n_words, before.n_words);
+
+    struct sticker_terms terms = {.title = "a", .words = "apple", .filename = "a", .folded = "apple"};
+    struct admin_change restore = {.op = CHANGE_RESTORE,
+                                   .list = "trash",
+                                   .id = "a.png",
+                                   .sticker = &kept,
+                                   .terms = &terms,
+                                   .object = "a.png",
+                                   .before = "",
+                                   .after = ""};
+    assert_ok(s, sticker_store_change(store, &who, &restore, 1, &s->err));
+    assert_ok(s, sticker_store_get(store, "a.png", &s->arena, &after, &s->err));
+    assert_int_equal(after.created_us, before.created_us);
+    assert_int_equal(after.n_words, before.n_words);
+    struct score_row *scores;
+    int64_t usage;
+    assert_ok(s, sticker_store_analytics(store, "an a", &s->arena, &usage, &scores, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_int_equal(scores[0].positives, 1);
+    assert_int_equal(sticker_store_change(store, &who, &restore, 1, &s->err), ERR_NOT_FOUND);
+
+    assert_ok(s, sticker_store_delete(store, "a.png", &s->err));
+    suite_add(s, store, "a.png", "another");
+    assert_int_equal(sticker_store_trash_get(store, "a.png", &s->arena, &kept, &s->err), ERR_NOT_FOUND);
+    sticker_store_close(store);
+}
+
+/* What is due is marked, and cannot be restored; its row goes after its image. */
+static void the_trash_is_emptied(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    const struct admin_who who = {.username = "admin", .address = "127.0.0.1"};
+    const char **due;
+    size_t n;
+    struct sticker kept;
+    struct sticker_terms terms = {.title = "a", .words = "a", .filename = "a", .folded = "a"};
+    for (char name[] = "a.png"; name[0] <= 'c'; name[0]++) {
+        suite_add(s, store, name, "word");
+        assert_ok(s, sticker_store_delete(store, name, &s->err));
+    }
+    assert_ok(s, sticker_store_trash_due(store, os_now_us() - 1000000000, 10, &s->arena, &due, &n, &s->err));
+    assert_int_equal(n, 0);
+    struct admin_change purge = {
+        .op = CHANGE_DELETE, .list = "trash", .id = "b.png", .object = "b.png", .before = "", .after = ""};
+    assert_ok(s, sticker_store_change(store, &who, &purge, 1, &s->err));
+    assert_ok(s, sticker_store_trash_due(store, 0, 10, &s->arena, &due, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(due[0], "b.png");
+    assert_ok(s, sticker_store_trash_get(store, "b.png", &s->arena, &kept, &s->err));
+    struct admin_change restore = {.op = CHANGE_RESTORE,
+                                   .list = "trash",
+                                   .id = "b.png",
+                                   .sticker = &kept,
+                                   .terms = &terms,
+                                   .object = "b.png",
+                                   .before = "",
+                                   .after = ""};
+    assert_int_equal(sticker_store_change(store, &who, &restore, 1, &s->err), ERR_NOT_FOUND);
+    assert_ok(s, sticker_store_trash_gone(store, "b.png", &s->err));
+    assert_ok(s, sticker_store_trash_gone(store, "c.png", &s->err)); /* not marked: it stays */
+    assert_ok(s, sticker_store_trash_due(store, os_now_us() + 1, 10, &s->arena, &due, &n, &s->err));
+    assert_int_equal(n, 2);
+    sticker_store_close(store);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
@@ -616,6 +701,8 @@ int main(void)
         T(the_outbox_keeps_the_newest_entry),
         T(one_delivers_at_a_time),
         T(tells_its_version_without_a_change),
+        T(the_trash_keeps_what_was_deleted),
+        T(the_trash_is_emptied),
         T(refuses_urls_it_does_not_know),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

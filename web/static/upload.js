@@ -52,7 +52,7 @@
       entry.item.append(make('span', 'name', file.name), ' ', entry.bar, ' ', entry.said, ' ', entry.remove);
       list.append(entry.item);
       entries.push(entry);
-      if (file.size > most) say(entry, file.size + ' bytes: at most ' + most + ' are allowed', true);
+      if (file.size > most) say(entry, file.size + ' bytes; the limit is ' + most + ' bytes', true);
     }
     complain('');
   }
@@ -83,7 +83,7 @@
   function understand(request) {
     const type = request.getResponseHeader('Content-Type') || '';
     if (new URL(request.responseURL || location.href, location.href).pathname.startsWith('/admin/login'))
-      return { outcome: 'failed', message: 'You are logged out. Log in in another tab, then upload again.' };
+      return { outcome: 'failed', message: 'You have been logged out. Log in in another tab, then upload again.' };
     try {
       if (type.startsWith('application/json')) {
         const answer = JSON.parse(request.responseText);
@@ -109,7 +109,7 @@
         if (event.lengthComputable) entry.bar.value = event.loaded / event.total;
       });
       request.addEventListener('load', () => resolve(understand(request)));
-      request.addEventListener('error', () => resolve({ outcome: 'failed', message: 'The connection broke. Upload again.' }));
+      request.addEventListener('error', () => resolve({ outcome: 'failed', message: 'The connection was lost. Upload again.' }));
       request.send(data);
     });
   }
@@ -127,7 +127,7 @@
       say(entry, 'Waiting.', false);
       return answer;
     }
-    say(entry, answer.message || 'The server did not say what became of it.', !entry.done);
+    say(entry, answer.message || 'The server did not report a result.', !entry.done);
     count();
     return null;
   }
@@ -169,5 +169,5 @@
   for (const kind of ['dragleave', 'drop'])
     drop.addEventListener(kind, event => { event.preventDefault(); drop.classList.remove('over'); });
   drop.addEventListener('drop', event => choose(event.dataTransfer.files));
-  drop.append(make('span', 'soft', 'Or drop them here.'));
+  drop.append(make('span', 'soft', 'Or drop files here.'));
 })();

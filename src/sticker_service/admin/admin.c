@@ -11,7 +11,8 @@
 #include <string.h>
 #include <time.h>
 
-#define COOKIE "peel_session"
+#define COOKIE         "peel_session"
+#define LIST_QUERY_MAX 8192 /* bytes of a list's query string */
 
 /* --- who is there --- */
 
@@ -88,7 +89,8 @@ bool admin_needs(const struct admin_visit *v, const char *table, enum admin_righ
 {
     if (admin_may(v, table, right))
         return true;
-    admin_message(v, 403, "Not allowed", "Your account may not do this. A superuser can allow it, through a group.");
+    admin_message(v, 403, "Not allowed",
+                  "Your account does not have this permission. A superuser can grant it through a group.");
     return false;
 }
 
@@ -98,7 +100,8 @@ bool admin_is_ours(const struct admin_visit *v, const char *csrf)
 {
     if (admin_same_origin(v->req) && session_csrf_ok(v->token, csrf))
         return true;
-    admin_message(v, 403, "Not done", "This form did not come from a page of this session. Open the page again.");
+    admin_message(v, 403, "Form expired",
+                  "This form does not belong to your current session. Reload the page and try again.");
     return false;
 }
 
@@ -107,7 +110,7 @@ bool admin_form(const struct admin_visit *v, size_t max_fields, struct form *out
     struct error err;
     const char *csrf;
     if (!form_is(http_header(v->req, "Content-Type"))) {
-        admin_message(v, 415, "Not done", "A form comes as " FORM_TYPE ".");
+        admin_message(v, 415, "Unsupported form", "Forms must be sent as " FORM_TYPE ".");
         return false;
     }
     if (form_parse(v->req->body, v->req->body_len, max_fields, v->req->arena, out, &err) != OK) {
@@ -148,6 +151,10 @@ struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *ti
     if (nav && admin_may(v, "stickers", ADMIN_VIEW)) /* no list, but it stands among them */
         nav[out.n_nav++] = (struct tpl_admin_layout_nav){
             .model = "search", .title = "Search console", .current = current && strcmp(current, "search") == 0};
+    out.settings = v->session.user.is_superuser;
+    out.settings_current = current && strcmp(current, "settings") == 0;
+    out.can_upload = admin_may(v, "stickers", ADMIN_ADD);
+    out.can_find = admin_may(v, "stickers", ADMIN_VIEW);
     for (size_t i = 0; nav && i < admin_table_count; i++) {
         const struct admin_table *table = &admin_tables[i];
         if (admin_may(v, table->name, ADMIN_VIEW))
@@ -195,13 +202,13 @@ void admin_fail(const struct admin_visit *v, const struct error *err)
 {
     switch (err->code) {
     case ERR_INVALID:
-        admin_message(v, 400, "That did not work", err->message);
+        admin_message(v, 400, "Invalid request", err->message);
         break;
     case ERR_NOT_FOUND:
-        admin_message(v, 404, "Nothing here", err->message);
+        admin_message(v, 404, "Not found", err->message);
         break;
     case ERR_CONFLICT:
-        admin_message(v, 409, "That did not work", err->message);
+        admin_message(v, 409, "Conflict", err->message);
         break;
     case ERR_DENIED:
         admin_message(v, 403, "Not allowed", err->message);
@@ -213,11 +220,12 @@ void admin_fail(const struct admin_visit *v, const struct error *err)
     case ERR_TIMEOUT:
         log_warn("admin: %s", err->message);
         http_header_add(v->res, "Retry-After", "2");
-        admin_message(v, 503, "One moment, please", "Part of Peel does not answer just now. Try again soon.");
+        admin_message(v, 503, "Temporarily unavailable",
+                      "Part of Peel is not responding. Please try again in a few seconds.");
         break;
     default:
         log_error("admin: %s", err->message);
-        admin_message(v, 500, "That did not work", "Something broke on our side. It has been noted.");
+        admin_message(v, 500, "Internal error", "An internal error occurred. The details are in the server’s log.");
     }
 }
 
@@ -226,14 +234,36 @@ const struct admin_table *admin_wanted(const struct admin_visit *v, bool remote)
     const struct admin_table *table = admin_table_find(v->req->path_param);
     if (table && (remote || !table->remote))
         return table;
-    admin_message(v, 404, "Nothing here", "The admin has no such list.");
+    admin_message(v, 404, "Not found", "There is no such list.");
     return NULL;
+}
+
+const char *admin_param_text(const struct admin_visit *v, const char *name)
+{
+    const char *value;
+    return param_or(v->req, name, "", &value, NULL) == OK ? value : "";
+}
+
+const char *admin_list_param(const struct admin_visit *v)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%&=+";
+    const char *list;
+    if (param_or(v->req, "list", "", &list, NULL) != OK || strlen(list) > LIST_QUERY_MAX ||
+        strspn(list, allowed) != strlen(list))
+        return "";
+    return list;
+}
+
+const char *admin_list_url(const struct admin_visit *v, const struct admin_table *table)
+{
+    const char *list = admin_list_param(v);
+    return arena_printf(v->req->arena, "/admin/%s/%s%s", table->name, *list ? "?" : "", list);
 }
 
 void admin_to_list(const struct admin_visit *v, const struct admin_table *table, const char *done)
 {
-    char to[128];
-    snprintf(to, sizeof to, "/admin/%s/?done=%s", table->name, done);
+    const char *list = admin_list_param(v);
+    const char *to = arena_printf(v->req->arena, "/admin/%s/?%s%sdone=%s", table->name, list, *list ? "&" : "", done);
     admin_headers(v->res);
-    http_redirect(v->res, 303, to);
+    http_redirect(v->res, 303, to ? to : "/admin/");
 }

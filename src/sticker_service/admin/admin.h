@@ -69,7 +69,14 @@ void admin_fail(const struct admin_visit *v, const struct error *err); /* a fail
 /* The table that the URL names, which may be SearchService's only where `remote`; NULL if there is none, and then the
  * answer has been given. */
 const struct admin_table *admin_wanted(const struct admin_visit *v, bool remote) MUST_CHECK;
-/* Back to its list, which says what was done: a word that admin_list.c knows. */
+const char *admin_param_text(const struct admin_visit *v, const char *name); /* of the URL; "" without it */
+/* Pages that were reached from a list carry its query string as the parameter `list`, so that one returns to the same
+ * filter, sort and page. "" without one, or where it is no query string. */
+const char *admin_list_param(const struct admin_visit *v);
+/* "/admin/<table>/?<list>"; NULL without memory. */
+const char *admin_list_url(const struct admin_visit *v, const struct admin_table *table);
+/* Back to its list, which says what was done: a word that admin_list.c knows, and more of the query string after it,
+ * such as "&n=3". */
 void admin_to_list(const struct admin_visit *v, const struct admin_table *table, const char *done);
 
 /* Encodes the images of these stickers anew, with a history entry each: SearchService is told as soon as it answers.
@@ -119,6 +126,12 @@ void handle_admin_document_page(void *ctx, const struct http_request *req, struc
 void handle_admin_document_reindex(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_console(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_console_decide(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_view(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_trash_image(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_undo(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_keywords_page(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_settings(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_find(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_action(void *ctx, const struct http_request *req, struct http_response *res);
 
 #endif

@@ -82,7 +82,7 @@ static enum status remove_pins(const struct admin_visit *v, const struct admin_w
 
 static enum status decide(const struct admin_visit *v, const struct decision *d, struct error *err)
 {
-    struct admin_who who = {v->session.user.username, v->address};
+    struct admin_who who = {.username = v->session.user.username, .address = v->address};
     struct curation_counts counts;
     enum status st =
         d->remove ? remove_pins(v, &who, &d->row, err)

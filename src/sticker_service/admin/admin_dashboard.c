@@ -27,17 +27,17 @@ struct panel {
     const char *behind;                     /* the filter by which the list of scores has a row's, or NULL */
 };
 static const struct panel panels[] = {
-    {"Most used queries", "Since counting began.", "Query", "Searched", "queries", "query", NULL, "usage", NULL},
-    {"Searches without results", "Queries that found nothing, since counting began.", "Query", "Found nothing",
-     "queries", "query", NULL, "empty", NULL},
-    {"Best stickers", "The most votes for, of all queries together.", "Sticker", "Votes for", "stickers", "filename",
-     NULL, "positives", "sticker"},
-    {"Worst stickers", "The most votes against, of all queries together.", "Sticker", "Votes against", "stickers",
-     "filename", NULL, "negatives", "sticker"},
-    {"Worst queries", "The most votes against, of all stickers together.", "Query", "Votes against", "queries", "query",
-     NULL, "negatives", "query"},
-    {"Worst finds", "A query and a sticker that it found.", "Query and sticker", "Votes against", "scores", "query",
-     "sticker", "negatives", NULL},
+    {"Top queries", "All time", "Query", "Searches", "queries", "query", NULL, "usage", NULL},
+    {"Searches without results", "Queries without results, all time", "Query", "No results", "queries", "query", NULL,
+     "empty", NULL},
+    {"Best stickers", "Most upvotes across all queries", "Sticker", "Upvotes", "stickers", "filename", NULL,
+     "positives", "sticker"},
+    {"Worst stickers", "Most downvotes across all queries", "Sticker", "Downvotes", "stickers", "filename", NULL,
+     "negatives", "sticker"},
+    {"Worst queries", "Most downvotes across all stickers", "Query", "Downvotes", "queries", "query", NULL, "negatives",
+     "query"},
+    {"Worst matches", "Query and sticker pairs with the most downvotes", "Query and sticker", "Downvotes", "scores",
+     "query", "sticker", "negatives", NULL},
 };
 #define N_PANELS (sizeof panels / sizeof *panels)
 
@@ -128,7 +128,7 @@ struct lines {
 static const struct lines lines[] = {
     {"Searches per day", "searches; dashed: those that found nothing", offsetof(struct day_row, searches),
      offsetof(struct day_row, empty)},
-    {"Votes per day", "votes for; dashed: votes against", offsetof(struct day_row, positives),
+    {"Votes per day", "upvotes; dashed: downvotes", offsetof(struct day_row, positives),
      offsetof(struct day_row, negatives)},
 };
 #define N_LINES (sizeof lines / sizeof *lines)
@@ -295,11 +295,12 @@ static void fill_search(const struct admin_visit *v, struct tpl_admin_dashboard 
     size_t i;
     enum peer_state heard = peer_status_get(v->service->peer_status, &status);
     if (heard == PEER_ASKED) {
-        put_health(page, rows, "SearchService", true, "being asked", "Load this page again to see its answer.");
+        put_health(page, rows, "SearchService", true, "checking", "Reload this page to see its status.");
         return;
     }
     if (heard == PEER_AWAY) {
-        put_health(page, rows, "SearchService", false, "unreachable", "Searches are answered by words only.");
+        put_health(page, rows, "SearchService", false, "unreachable",
+                   "Searches use titles and keywords only until it is back.");
         return;
     }
     const char *algorithm = dashboard_string(status, "algorithm", a);
@@ -319,7 +320,7 @@ static void fill_search(const struct admin_visit *v, struct tpl_admin_dashboard 
         put_model(v, page, rows, id, json_member_int(model, "failed"), "failed", "failed");
     }
     if (json_array_size(json_object_get(status, "models")) == 0)
-        put_health(page, rows, "Model", true, "none", "Searches go by words.");
+        put_health(page, rows, "Model", true, "none", "Searches use titles and keywords only.");
     json_decref(status);
 }
 
@@ -342,7 +343,8 @@ static enum status fill_health(const struct admin_visit *v, struct tpl_admin_das
     outbox_last_error(s->outbox, last_error, sizeof last_error);
     bool stuck = pending && last_error[0];
     put_health(page, rows, "Outbox", !stuck, stuck ? "failing" : "ok", stuck ? arena_strdup(a, last_error) : NULL);
-    dashboard_put_number(v, page, rows, arena_printf(a, "%lld to send", (long long)pending), "stickers", "indexed=no");
+    dashboard_put_number(v, page, rows, arena_printf(a, "%lld waiting to be indexed", (long long)pending), "stickers",
+                         "indexed=no");
     fill_search(v, page, rows);
     return OK;
 }
@@ -358,7 +360,8 @@ static void elsewhere(const struct admin_visit *v)
             return;
         }
     }
-    admin_message(v, 403, "Not allowed", "Your account may see no list. A superuser can allow it, through a group.");
+    admin_message(v, 403, "Not allowed",
+                  "Your account has no permissions yet. A superuser can grant them through a group.");
 }
 
 void handle_admin_dashboard(void *ctx, const struct http_request *req, struct http_response *res)

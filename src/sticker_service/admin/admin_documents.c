@@ -57,9 +57,10 @@ void documents_fail(const struct admin_visit *v, const struct error *err)
     }
     log_warn("admin: what is indexed is not known: %s", err->message);
     http_header_add(v->res, "Retry-After", "2");
-    admin_message(v, 503, "SearchService does not answer",
-                  "It keeps the list of what is indexed, and cannot be asked just now. Everything else here works; "
-                  "stickers that change meanwhile are sent to it when it is back. Try again soon.");
+    admin_message(v, 503, "SearchService is not responding",
+                  "The list of documents comes from SearchService, which cannot be reached right now. Everything else "
+                  "here works; "
+                  "changed stickers are sent to it once it is back. Please try again in a few seconds.");
 }
 
 static enum status strange_answer(struct error *err)
@@ -136,7 +137,7 @@ enum status documents_list_page(struct sticker_service *s, const struct list_ask
     bool down = ask->descending != ask->backwards;
     *out = (struct list_page){.next = "", .previous = "", .total = -1};
     if (strspn(ask->cursor, "0123456789") != strlen(ask->cursor) || strlen(ask->cursor) > 18)
-        return err_set(err, ERR_INVALID, "the place in the list is not one that a link of this page had");
+        return err_set(err, ERR_INVALID, "the position in the list is not valid; open the list again");
     buf_init(&path, URL_MAX);
     buf_printf(&path, "/api/documents/?limit=%zu&order=%s", ask->limit < PAGE_MAX ? ask->limit : PAGE_MAX,
                down ? "down" : "up");
@@ -284,12 +285,12 @@ void handle_admin_document_page(void *ctx, const struct http_request *req, struc
         return;
     }
     page.known = d.known;
-    page.delivery = !d.sticker ? "There is no sticker of this name: something else than StickerService put it here."
-                    : d.sent   ? "SearchService has heard of the sticker’s last change."
-                               : "Waits to be sent to SearchService.";
+    page.delivery = !d.sticker ? "No sticker has this name; another program added this document."
+                    : d.sent   ? "Up to date in the search index."
+                               : "Waiting to be indexed.";
     page.can_see_sticker = d.sticker && admin_may(&v, "stickers", ADMIN_VIEW);
     page.can_reindex = d.sticker && admin_may(&v, "documents", ADMIN_CHANGE);
-    page.noted = strcmp(done, "reindexed") == 0 ? "Sent to the index again: its image is encoded anew." : NULL;
+    page.noted = strcmp(done, "reindexed") == 0 ? "Queued for indexing. The image will be encoded again." : NULL;
     buf_init(&html, ADMIN_HTML_MAX);
     tpl_admin_document(&html, &page);
     admin_send(res, 200, &html);
@@ -300,7 +301,7 @@ void handle_admin_document_page(void *ctx, const struct http_request *req, struc
 enum status admin_reindex(const struct admin_visit *v, const char *const *filenames, size_t n, struct error *err)
 {
     struct admin_change *changes = arena_array(v->req->arena, n + 1, sizeof *changes);
-    struct admin_who who = {v->session.user.username, v->address};
+    struct admin_who who = {.username = v->session.user.username, .address = v->address};
     if (!changes)
         return err_no_memory(err, "documents");
     for (size_t i = 0; i < n; i++)

@@ -7,11 +7,14 @@
 #include "sticker_service/auth.h"
 #include "text/text.h"
 
+#include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_JSON (1u << 20)
+#define MAX_JSON  (1u << 20)
+#define TITLE_MAX 1000 /* bytes, of a language */
 
 /* The list's column for a field; NULL where it has none (a password, a sticker's words). */
 static const char *column_of(const struct admin_field *f)
@@ -109,36 +112,90 @@ static const char *nth(const struct form *form, const char *name, size_t k)
     return NULL;
 }
 
-/* Rows of a language and its words; what is empty in both falls away. */
+static bool named(const struct form *form, const char *name, const char *value)
+{
+    for (size_t i = 0; i < form->count; i++)
+        if (edit_same(form->fields[i].name, name) && edit_same(form->fields[i].value, value))
+            return true;
+    return false;
+}
+
+static int by_language(const void *a, const void *b)
+{
+    return strcmp(((const struct sticker_words *)a)->language, ((const struct sticker_words *)b)->language);
+}
+
+static struct sticker_words *words_of(struct sticker_words *words, size_t n, const char *language)
+{
+    for (size_t i = 0; i < n; i++)
+        if (edit_same(words[i].language, language))
+            return &words[i];
+    return NULL;
+}
+
+static void check_words(struct edit *e, size_t field, const struct sticker_words *w)
+{
+    size_t title = w->title ? strlen(w->title) : 0;
+    if (!*w->language)
+        wrong(e, field, "Enter a language code for these keywords, such as en.");
+    else if (strspn(w->language, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") !=
+                 strlen(w->language) ||
+             strlen(w->language) > 35)
+        wrong(e, field, "Enter a language code such as en or pt-BR.");
+    else if (strlen(w->words) > e->table->fields[field].max)
+        wrong(e, field, "Too many keywords for one language.");
+    else if (title > TITLE_MAX || (title && utf8_has_control(w->title, title)))
+        wrong(e, field, "A title must be a single line of at most 1,000 bytes.");
+}
+
+/* One row of the form: a language with its title and words. Two rows of one language are one. */
+static enum status read_language(struct edit *e, size_t field, const char *language, const char *title,
+                                 const char *typed, struct arena *a, struct error *err)
+{
+    const struct sticker_words *before =
+        words_of((struct sticker_words *)(uintptr_t)e->sticker.words, e->sticker.n_words, language);
+    struct sticker_words *w = words_of(e->words, e->n_words, language);
+    const char *normal = text_normalize_words(typed, a);
+    if (!normal)
+        return err_no_memory(err, "a form");
+    if (!title)
+        title = before ? before->title : NULL;
+    bool empty = !*normal && !(title && *title);
+    if (empty && (!*language || (*e->id && !before)))
+        return OK;
+    if (w && *language) {
+        w->words = *w->words && *normal ? arena_printf(a, "%s, %s", w->words, normal) : *normal ? normal : w->words;
+        w->words = w->words ? text_normalize_words(w->words, a) : NULL;
+        w->title = title && *title ? title : w->title;
+        return w->words ? OK : err_no_memory(err, "a form");
+    }
+    w = &e->words[e->n_words++];
+    *w = (struct sticker_words){language, normal, title};
+    e->typed[e->n_typed++] = language;
+    check_words(e, field, w);
+    return OK;
+}
+
+/* Rows of a language, its title and words; what is empty in all of them falls away. Languages without a row stay. */
 static enum status read_words(const struct form *form, struct edit *e, size_t field, struct arena *a, struct error *err)
 {
     const char *language, *typed;
-    struct sticker_words *words = arena_array(a, form->count + 1, sizeof *words);
-    e->words = words;
-    e->n_words = 0;
-    if (!words)
+    enum status st = OK;
+    e->words = arena_array(a, form->count + e->sticker.n_words + 1, sizeof *e->words);
+    e->typed = arena_array(a, form->count + 1, sizeof *e->typed);
+    e->n_words = e->n_typed = 0;
+    if (!e->words || !e->typed)
         return err_no_memory(err, "a form");
-    for (size_t i = 0; (language = nth(form, "language", i)) && (typed = nth(form, "words", i)); i++) {
-        const char *normal = text_normalize_words(typed, a);
-        if (!normal)
-            return err_no_memory(err, "a form");
-        if (!*language && !*normal)
-            continue;
-        struct sticker_words *w = &words[e->n_words++];
-        *w = (struct sticker_words){language, normal, NULL};
-        for (size_t k = 0; k < e->sticker.n_words; k++) /* titles are not edited here */
-            if (edit_same(e->sticker.words[k].language, language))
-                w->title = e->sticker.words[k].title;
-        if (!*language)
-            wrong(e, field, "These words have no language, such as en.");
-        else if (strspn(language, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") !=
-                     strlen(language) ||
-                 strlen(language) > 35)
-            wrong(e, field, "A language is a tag such as en or pt-BR.");
-        else if (strlen(normal) > e->table->fields[field].max)
-            wrong(e, field, "These are too many words for one language.");
-    }
-    return OK;
+    for (size_t i = 0; st == OK && (language = nth(form, "language", i)) && (typed = nth(form, "words", i)); i++)
+        st = read_language(e, field, language, nth(form, "word_title", i), typed, a, err);
+    size_t n = e->n_words;
+    for (size_t i = 0; i < e->sticker.n_words; i++)
+        if (!named(form, "language", e->sticker.words[i].language) &&
+            !words_of(e->words, n, e->sticker.words[i].language))
+            e->words[e->n_words++] = e->sticker.words[i];
+    if (e->n_words)
+        qsort(e->words, e->n_words, sizeof *e->words, by_language);
+    return st;
 }
 
 /* All values of a field, with spaces between. */
@@ -163,21 +220,21 @@ static void check_value(struct edit *e, size_t i)
     size_t len = strlen(value);
     enum rating rating;
     if (f->flags & FIELD_REQUIRED && !len)
-        wrong(e, i, "This is needed.");
+        wrong(e, i, "This field is required.");
     else if (f->kind == FIELD_LINE && len > f->max)
         wrong(e, i, "This is too long.");
     else if (f->kind == FIELD_LINE && utf8_has_control(value, len))
-        wrong(e, i, "This must be one line without control characters.");
+        wrong(e, i, "Use a single line without control characters.");
     else if (f->kind == FIELD_LINE && edit_same(f->name, "query") && utf8_count(value, len) > 255)
         wrong(e, i, "At most 255 characters.");
     else if (f->kind == FIELD_NUMBER && (len == 0 || len > 15 || strspn(value, "0123456789") != len))
-        wrong(e, i, "This must be a whole number.");
+        wrong(e, i, "Enter a whole number.");
     else if (f->kind == FIELD_RATING && len && !rating_parse(value, &rating))
-        wrong(e, i, "This must be g, pg, pg-13 or r.");
+        wrong(e, i, "Choose g, pg, pg-13 or r.");
     else if (f->kind == FIELD_CHECK && len && !edit_same(value, "0") && !edit_same(value, "1"))
-        wrong(e, i, "This must be 0 or 1.");
+        wrong(e, i, "Choose 0 or 1.");
     else if (f->kind == FIELD_PASSWORD && !len && !*e->id)
-        wrong(e, i, "A new user needs one.");
+        wrong(e, i, "Enter a password for the new user.");
     else if (f->kind == FIELD_PASSWORD && len && (len < SECRET_LEAST_PASSWORD || len > SECRET_MOST_PASSWORD))
         wrong(e, i, "At least 8 characters.");
 }
@@ -212,10 +269,11 @@ static enum status read_curation(struct edit *e, enum curation_kind kind, struct
 
 enum status edit_read(const struct form *form, struct edit *e, struct arena *a, struct error *err)
 {
+    const char *only = admin_field(form, "only");
     e->seen = admin_field(form, "seen");
     for (size_t i = 0; i < e->n; i++) {
         const struct admin_field *f = &e->table->fields[i];
-        if (e->fixed[i])
+        if (e->fixed[i] || (*only && !edit_same(only, f->name)))
             continue;
         if (f->kind == FIELD_WORDS) {
             enum status st = read_words(form, e, i, a, err);
@@ -244,21 +302,36 @@ enum status edit_read(const struct form *form, struct edit *e, struct arena *a, 
     return OK;
 }
 
+/* {"en":"cat"}: words or titles; a language without a title is left out of these. */
+static void put_languages(struct buf *out, const struct edit *e, bool titles)
+{
+    const char *comma = "";
+    buf_putc(out, '{');
+    for (size_t i = 0; i < e->n_words; i++) {
+        const struct sticker_words *w = &e->words[i];
+        if (titles && !(w->title && *w->title))
+            continue;
+        buf_puts(out, comma);
+        json_put_string(out, w->language);
+        buf_putc(out, ':');
+        json_put_string(out, titles ? w->title : w->words);
+        comma = ",";
+    }
+    buf_putc(out, '}');
+}
+
 const char *edit_json(const struct edit *e, struct arena *a)
 {
     struct buf out;
     buf_init(&out, MAX_JSON);
+    buf_putc(&out, '{');
     for (size_t i = 0; i < e->n; i++) {
         const struct admin_field *f = &e->table->fields[i];
-        buf_printf(&out, "%s\"%s\":", i ? "," : "{", f->name);
+        buf_printf(&out, "%s\"%s\":", i ? "," : "", f->name);
         if (f->kind == FIELD_WORDS) {
-            for (size_t k = 0; k < e->n_words; k++) {
-                buf_puts(&out, k ? "," : "{");
-                json_put_string(&out, e->words[k].language);
-                buf_putc(&out, ':');
-                json_put_string(&out, e->words[k].words);
-            }
-            buf_puts(&out, e->n_words ? "}" : "{}");
+            put_languages(&out, e, false);
+            buf_puts(&out, ",\"titles\":");
+            put_languages(&out, e, true);
         } else {
             json_put_string(&out, f->kind != FIELD_PASSWORD ? e->values[i] : *e->values[i] ? "changed" : "");
         }
@@ -267,6 +340,54 @@ const char *edit_json(const struct edit *e, struct arena *a)
     const char *text = out.failed ? NULL : arena_strdup(a, buf_str(&out));
     buf_free(&out);
     return text;
+}
+
+/* Entries of older versions have no titles: those that the sticker has stay. */
+static enum status words_from_json(const json_t *words, const json_t *titles, struct edit *e, struct arena *a,
+                                   struct error *err)
+{
+    const char *language;
+    const json_t *value;
+    struct sticker_words *out = arena_array(a, json_object_size(words) + 1, sizeof *out);
+    size_t n = 0;
+    if (!out)
+        return err_no_memory(err, "a form");
+    json_object_foreach((json_t *)(uintptr_t)words, language, value)
+    {
+        const char *title = json_string_value(json_object_get(titles, language));
+        const struct sticker_words *now = words_of(e->words, e->n_words, language);
+        const char *words_text = json_string_value(value);
+        out[n] = (struct sticker_words){arena_strdup(a, language), arena_strdup(a, words_text ? words_text : ""),
+                                        !titles && now ? now->title : arena_strdup(a, title ? title : "")};
+        if (!out[n].language || !out[n].words)
+            return err_no_memory(err, "a form");
+        n++;
+    }
+    if (n)
+        qsort(out, n, sizeof *out, by_language);
+    e->words = out;
+    e->n_words = n;
+    return OK;
+}
+
+enum status edit_from_json(const char *text, struct edit *e, struct arena *a, struct error *err)
+{
+    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    enum status st = OK;
+    for (size_t i = 0; i < e->n && st == OK; i++) {
+        const struct admin_field *f = &e->table->fields[i];
+        const json_t *value = json_object_get(json, f->name);
+        if (f->kind == FIELD_WORDS && json_is_object(value))
+            st = words_from_json(value, json_object_get(json, "titles"), e, a, err);
+        else if (f->kind != FIELD_WORDS && json_is_string(value) && f->kind != FIELD_PASSWORD)
+            e->values[i] = arena_strdup(a, json_string_value(value));
+        else
+            st = err_set(err, ERR_INVALID, "This change cannot be undone.");
+        if (st == OK && !e->values[i])
+            st = err_no_memory(err, "a form");
+    }
+    json_decref(json);
+    return st;
 }
 
 /* The sticker as its form has it, and where the form left it open, the form as the sticker is. */
@@ -326,7 +447,7 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
         fill_sticker(e);
         st = text_sticker_terms(e->sticker.title, e->sticker.filename, e->words, e->n_words, a, terms, err);
         if (st == ERR_TOO_LARGE || st == ERR_INVALID)
-            st = err_set(err, ERR_INVALID, "These are too many words.");
+            st = err_set(err, ERR_INVALID, "Too many keywords.");
     }
     const char *after = edit_json(e, a);
     if (st != OK)
@@ -351,7 +472,7 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
 enum status edit_save(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
                       struct error *err)
 {
-    struct admin_who who = {v->session.user.username, v->address};
+    struct admin_who who = {.username = v->session.user.username, .address = v->address};
     struct admin_change change;
     enum status st = edit_change(v, e, before, key, &change, err);
     if (st == OK)

@@ -13,9 +13,11 @@ struct edit {
     const char *object, *seen;
     const char *values[ADMIN_MAX_FIELDS], *before[ADMIN_MAX_FIELDS], *problems[ADMIN_MAX_FIELDS];
     bool fixed[ADMIN_MAX_FIELDS];
-    struct sticker sticker; /* as it is, and then as it shall be */
-    struct sticker_words *words;
+    struct sticker sticker;      /* as it is, and then as it shall be */
+    struct sticker_words *words; /* by language */
     size_t n_words, n;
+    const char **typed; /* [n_typed] languages that the form had */
+    size_t n_typed;
     bool touchable; /* not for superusers alone */
     bool wrong, conflict;
 };
@@ -34,10 +36,13 @@ enum status edit_start(const struct admin_visit *v, const struct admin_table *ta
                        struct error *err) MUST_CHECK;
 /* Is the field a choice in which nothing may be chosen? Then a row stays as it is, and a new one is as its picture. */
 bool edit_is_open(const struct edit *e, const struct admin_field *f);
-/* As somebody wants it; what is wrong with it stands in `problems`, and `wrong` is set. */
+/* The values and words that edit_json wrote. ERR_INVALID: it is not of that kind. */
+enum status edit_from_json(const char *text, struct edit *e, struct arena *a, struct error *err) MUST_CHECK;
+/* As somebody wants it: of words, languages that the form does not name stay as they are; with a field `only`, so do
+ * all other fields. What is wrong with it stands in `problems`, and `wrong` is set. */
 enum status edit_read(const struct form *form, struct edit *e, struct arena *a, struct error *err) MUST_CHECK;
-/* {"title":"Cat","words":{"en":"cat"}} as it stands in values and words; passwords only as "changed". NULL without
- * memory. */
+/* {"title":"Cat","words":{"en":"cat"},"titles":{"de":"Katze"}} as it stands in values and words; passwords only as
+ * "changed". NULL without memory. */
 const char *edit_json(const struct edit *e, struct arena *a);
 /* What is to be written, with its history; it borrows from `e` and the request's arena. Parameters as edit_save. */
 enum status edit_change(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
@@ -46,6 +51,10 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
  * `sticker` has all that its picture says. As sticker_store_change, and ERR_INVALID for too many words. */
 enum status edit_save(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
                       struct error *err) MUST_CHECK;
+/* admin_edit_beside.c: what the page of one row has beside its form: a sticker's votes and history, and of a history
+ * entry, how to undo it. */
+enum status edit_beside(const struct admin_visit *v, const struct edit *e, struct tpl_admin_form *out,
+                        struct error *err) MUST_CHECK;
 /* The fields for a page: out[e->n], zeroed. */
 enum status edit_fields(const struct admin_visit *v, const struct edit *e, struct tpl_admin_field *out,
                         struct error *err) MUST_CHECK;

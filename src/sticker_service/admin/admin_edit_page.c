@@ -1,15 +1,20 @@
 /* admin_edit_page.c: /admin/{table}/edit: the page of one row, and what its form sends. */
+#include "base/json_out.h"
 #include "base/os.h"
 #include "sticker_service/admin/admin_edit.h"
+#include "sticker_service/admin/admin_list.h"
 #include "web/html.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define FIELDS_MAX  512 /* in a form */
 #define MAX_OPTIONS 256
-#define EMPTY_ROWS  3    /* offered for more languages */
+#define EMPTY_ROWS  3    /* offered for more languages, of a sticker that there is one */
+#define FEW         6    /* languages that are all shown */
+#define MAX_WANTED  16   /* languages that somebody asks for */
 #define PICTURE     256u /* pixels wide */
 
 static bool holds(const char *list, const char *word)
@@ -72,7 +77,7 @@ static enum status fill_choice(const struct admin_visit *v, const struct edit *e
     out->kind = "choice";
     out->options = options;
     if (edit_is_open(e, f))
-        options[out->n_options++] = (struct tpl_admin_field_options){.value = "", .label = "(as it is)"};
+        options[out->n_options++] = (struct tpl_admin_field_options){.value = "", .label = "(unchanged)"};
     if (f->kind == FIELD_CHECK) {
         options[out->n_options++] = (struct tpl_admin_field_options){.value = "1", .label = "Yes"};
         options[out->n_options++] = (struct tpl_admin_field_options){.value = "0", .label = "No"};
@@ -84,19 +89,57 @@ static enum status fill_choice(const struct admin_visit *v, const struct edit *e
     return OK;
 }
 
+/* Whether "de-AT, en;q=0.8" or "de,en" names the language, by its primary tag. */
+static bool asks_for(const char *list, const char *language)
+{
+    size_t len = strcspn(language, "-");
+    for (const char *at = list; at && *at;) {
+        at += strspn(at, " ,");
+        size_t n = strcspn(at, "-;, ");
+        if (n == len && strncasecmp(at, language, n) == 0)
+            return true;
+        at += strcspn(at, ",");
+    }
+    return false;
+}
+
+/* English, what the browser or the URL asks for, what was typed; all where there are few. */
+static bool is_open(const struct admin_visit *v, const struct edit *e, const char *language)
+{
+    const char *asked = "";
+    if (e->n_words <= FEW || edit_same(language, "en") || asks_for(http_header(v->req, "Accept-Language"), language))
+        return true;
+    for (size_t i = 0; i < e->n_typed; i++)
+        if (edit_same(e->typed[i], language))
+            return true;
+    return param_or(v->req, "lang", "", &asked, NULL) == OK && asks_for(asked, language);
+}
+
 static enum status fill_words(const struct admin_visit *v, const struct edit *e, struct tpl_admin_field *out,
                               struct error *err)
 {
-    struct tpl_admin_field_words *rows = arena_array(v->req->arena, e->n_words + EMPTY_ROWS, sizeof *rows);
+    bool english = false;
+    size_t empty = *e->id ? 1 : EMPTY_ROWS, n = 0;
+    struct tpl_admin_field_words *rows = arena_array(v->req->arena, e->n_words + EMPTY_ROWS + 1, sizeof *rows);
     if (!rows)
         return err_no_memory(err, "a form");
-    for (size_t i = 0; i < e->n_words + EMPTY_ROWS; i++) {
-        rows[i].place = (int64_t)i + 1;
-        if (i < e->n_words)
-            rows[i].language = e->words[i].language, rows[i].words = e->words[i].words;
+    for (size_t i = 0; i < e->n_words; i++)
+        english = english || edit_same(e->words[i].language, "en");
+    if (*e->id && !english)
+        rows[n++] = (struct tpl_admin_field_words){.language = "en", .open = true};
+    for (size_t i = 0; i < e->n_words; i++) {
+        bool open = is_open(v, e, e->words[i].language);
+        rows[n++] = (struct tpl_admin_field_words){
+            .language = e->words[i].language, .title = e->words[i].title, .words = e->words[i].words, .open = open};
+        out->folded += !open;
     }
+    for (size_t i = 0; i < empty; i++)
+        rows[n++] = (struct tpl_admin_field_words){.language = "", .open = true, .blank = true};
+    for (size_t i = 0; i < n; i++)
+        rows[i].place = (int64_t)i + 1;
     out->words = rows;
-    out->n_words = e->n_words + EMPTY_ROWS;
+    out->n_words = n;
+    out->row = e->id;
     return OK;
 }
 
@@ -124,23 +167,21 @@ static enum status fill_facts(const struct admin_visit *v, const struct edit *e,
     for (size_t i = 0; st == OK && i < n; i++) {
         const struct admin_column *c = &e->table->columns[i];
         char when[28];
-        if (c->kind == KIND_PICTURE) {
-            struct buf url;
-            buf_init(&url, 4096);
-            media_url(&url, e->id, cells[i], PICTURE);
-            out->picture = arena_strdup(a, buf_str(&url));
-            buf_free(&url);
-        }
-        if (has_field(out, e->table, c->name))
+        if (c->kind == KIND_PICTURE && edit_same(e->table->name, "stickers"))
+            out->picture = list_image(e->id, cells[i], PICTURE, a);
+        else if (c->kind == KIND_PICTURE && *cells[i])
+            out->picture = list_image(e->object, cells[i], PICTURE, a);
+        if (has_field(out, e->table, c->name) || c->flags & COLUMN_VIEW)
             continue;
         struct tpl_admin_form_facts *fact = &facts[out->n_facts++];
         *fact =
             (struct tpl_admin_form_facts){.label = c->kind == KIND_PICTURE ? "SHA-256" : c->label, .value = cells[i]};
         if (c->kind == KIND_YES)
             fact->value = edit_same(cells[i], "1") ? "yes" : "no";
-        if (c->kind == KIND_TIME && !edit_same(cells[i], "0")) {
+        if (c->kind == KIND_TIME) {
             os_format_time(strtoll(cells[i], NULL, 10), when);
-            fact->value = arena_strdup(a, when);
+            fact->time = edit_same(cells[i], "0") ? NULL : arena_strndup(a, when, 19);
+            fact->value = fact->time ? arena_printf(a, "%.10s %.5s UTC", when, when + 11) : "never";
         }
     }
     out->facts = facts;
@@ -177,13 +218,27 @@ enum status edit_fields(const struct admin_visit *v, const struct edit *e, struc
     return st;
 }
 
-static void show(const struct admin_visit *v, const struct edit *e, int status, const char *problem, const char *noted)
+/* The row after this one in the list that somebody came from; "" without one. */
+static const char *next_row(const struct admin_visit *v, const struct edit *e)
+{
+    struct list_state s;
+    struct error err;
+    const char *next = "";
+    if (!*e->id || list_state_kept(v, e->table, &s, &err) != OK)
+        return "";
+    s.columns[s.n_columns++] = e->table->object;
+    struct list_ask ask = list_state_ask(&s, 1, false);
+    return sticker_store_list_next(v->service->store, &ask, e->id, v->req->arena, &next, &err) == OK ? next : "";
+}
+
+static void show(const struct admin_visit *v, const struct edit *e, int status, const char *problem, const char *noted,
+                 const char *key)
 {
     struct error err;
     struct buf html;
     const struct admin_table *table = e->table;
     struct tpl_admin_field fields[ADMIN_MAX_FIELDS] = {0};
-    bool view_only = table->rights == ADMIN_VIEW;
+    bool view_only = table->rights == ADMIN_VIEW, sticker = edit_same(table->name, "stickers") && *e->id;
     const char *heading = *e->id ? e->object : arena_printf(v->req->arena, "Add a %s", table->one);
     struct tpl_admin_form page = {.admin_layout = admin_layout(v, heading, table->name),
                                   .model = table->name,
@@ -192,16 +247,29 @@ static void show(const struct admin_visit *v, const struct edit *e, int status, 
                                   .seen = e->seen,
                                   .problem = problem,
                                   .noted = noted,
+                                  .key = key,
+                                  .list_query = admin_list_param(v),
+                                  .back = admin_list_url(v, table),
                                   .can_delete = e->touchable && admin_may(v, table->name, ADMIN_DELETE),
-                                  .has_document = edit_same(table->name, "stickers") && *e->id &&
-                                                  admin_may(v, "documents", ADMIN_VIEW),
+                                  .has_document = sticker && admin_may(v, "documents", ADMIN_VIEW),
+                                  .is_sticker = sticker,
                                   .fields = fields,
                                   .n_fields = view_only ? 0 : e->n};
     enum status st = *e->id ? fill_facts(v, e, &page, &err) : OK;
     if (st == OK && !view_only)
         st = edit_fields(v, e, fields, &err);
-    for (size_t i = 0; i < page.n_fields; i++)
+    for (size_t i = 0; i < page.n_fields; i++) {
         page.can_save |= !e->fixed[i];
+        fields[i].id = *e->id ? e->id : NULL;
+        if (fields[i].problem && !page.first_problem)
+            page.first_problem = fields[i].name;
+        if (sticker && edit_same(fields[i].name, "title"))
+            page.name = fields[i].value;
+    }
+    if (st == OK && page.can_save)
+        page.next = next_row(v, e);
+    if (st == OK)
+        st = edit_beside(v, e, &page, &err);
     if (st != OK) {
         admin_fail(v, &err);
         return;
@@ -239,8 +307,11 @@ void handle_admin_edit_page(void *ctx, const struct http_request *req, struct ht
     if (!admin_visit(ctx, req, res, &v) || !(table = admin_wanted(&v, false)) ||
         !admin_needs(&v, table->name, ADMIN_VIEW) || !start(&v, table, &e))
         return;
+    const char *done = "";
+    if (param_or(req, "done", "", &done, NULL) != OK)
+        done = "";
     if (*e.id || admin_needs(&v, table->name, ADMIN_ADD))
-        show(&v, &e, 200, NULL, NULL);
+        show(&v, &e, 200, NULL, edit_same(done, "changed") ? "Saved. This is the next one." : NULL, NULL);
 }
 
 /* What they wrote stays, what it became meanwhile stands beside it, and saving again overwrites. */
@@ -252,7 +323,75 @@ static void show_conflict(const struct admin_visit *v, struct edit *e)
     memcpy(e->before, now.before, sizeof e->before);
     e->seen = now.seen;
     e->conflict = true;
-    show(v, e, 409, "Somebody has changed it meanwhile. Look at both, and save again if yours shall stay.", NULL);
+    show(v, e, 409, "Someone else edited this while you were working. Compare both versions; save again to keep yours.",
+         NULL, NULL);
+}
+
+/* For lists, whose scripts edit a field in its place: {"problem":"","value":"Cat","seen":"1764400000000000"}. */
+static void answer_inline(const struct admin_visit *v, const struct edit *e, int status, const char *problem)
+{
+    struct buf out;
+    struct edit now;
+    struct error err;
+    const char *only = admin_param_text(v, "field"), *value = "";
+    if (edit_row(v, e->table, e->id, &now, &err) != OK) {
+        http_problem_from(v->res, &err);
+        return;
+    }
+    for (size_t i = 0; i < now.n; i++)
+        if (edit_same(now.table->fields[i].name, only))
+            value = now.values[i];
+    for (size_t i = 0; edit_same(only, "words") && i < now.n_words; i++)
+        if (edit_same(now.words[i].language, "en"))
+            value = now.words[i].words;
+    for (size_t i = 0; i < e->n && !problem; i++)
+        problem = e->problems[i];
+    buf_init(&out, ADMIN_HTML_MAX);
+    buf_puts(&out, "{\"problem\":");
+    json_put_string(&out, problem ? problem : "");
+    buf_puts(&out, ",\"value\":");
+    json_put_string(&out, value);
+    buf_puts(&out, ",\"seen\":");
+    json_put_string(&out, now.seen);
+    buf_putc(&out, '}');
+    admin_headers(v->res);
+    if (out.failed)
+        http_problem(v->res, 500, "No memory for the answer.");
+    else
+        http_json(v->res, status, buf_str(&out), out.len);
+    buf_free(&out);
+}
+
+/* To the next row, or back to the list. */
+static void saved(const struct admin_visit *v, const struct edit *e, const struct form *form)
+{
+    const char *next = admin_field(form, "next");
+    struct buf to;
+    if (!edit_same(admin_field(form, "then"), "next") || !*next) {
+        admin_to_list(v, e->table, *e->id ? "changed" : "added");
+        return;
+    }
+    buf_init(&to, 64u << 10);
+    buf_printf(&to, "/admin/%s/edit?done=changed&id=", e->table->name);
+    html_url_part(&to, next);
+    buf_puts(&to, "&list=");
+    html_url_part(&to, admin_list_param(v));
+    admin_headers(v->res);
+    http_redirect(v->res, 303, to.failed ? "/admin/" : buf_str(&to));
+    buf_free(&to);
+}
+
+/* What was sent and could not be kept. */
+static void refuse(const struct admin_visit *v, struct edit *e, enum status st, const struct error *err, bool is_inline)
+{
+    if (is_inline && (st == ERR_CONFLICT || st == ERR_INVALID))
+        answer_inline(v, e, st == ERR_CONFLICT ? 409 : 400, err->message);
+    else if (st == ERR_CONFLICT)
+        show_conflict(v, e);
+    else if (st == ERR_INVALID)
+        show(v, e, 400, err->message, NULL, NULL);
+    else
+        admin_fail(v, err);
 }
 
 void handle_admin_edit(void *ctx, const struct http_request *req, struct http_response *res)
@@ -270,29 +409,29 @@ void handle_admin_edit(void *ctx, const struct http_request *req, struct http_re
     if (!admin_needs(&v, table->name, *e.id ? ADMIN_CHANGE : ADMIN_ADD))
         return;
     if (!e.touchable) {
-        admin_message(&v, 403, "Not allowed", "Only a superuser may change this.");
+        admin_message(&v, 403, "Not allowed", "Only superusers can change this.");
         return;
     }
+    bool is_inline = *e.id && *admin_param_text(&v, "field");
     if (*e.id && !(before = edit_json(&e, req->arena)))
         st = err_no_memory(&err, "the rows");
     if (st == OK)
         st = edit_read(&form, &e, req->arena, &err);
     if (st == OK && e.wrong) {
-        show(&v, &e, 400, "Not saved: something needs another look.", NULL);
+        if (is_inline)
+            answer_inline(&v, &e, 400, NULL);
+        else
+            show(&v, &e, 400, "Not saved. Please fix the highlighted fields.", NULL, NULL);
         return;
     }
     if (st == OK)
         st = edit_save(&v, &e, before, &key, &err);
-    if (st == OK && key) {
-        const char *said = arena_printf(req->arena, "The token, shown this once: %s", key);
-        show(&v, &e, 200, NULL, said);
-    } else if (st == OK) {
-        admin_to_list(&v, table, *e.id ? "changed" : "added");
-    } else if (st == ERR_CONFLICT) {
-        show_conflict(&v, &e);
-    } else if (st == ERR_INVALID) {
-        show(&v, &e, 400, err.message, NULL);
-    } else {
-        admin_fail(&v, &err);
-    }
+    if (st != OK)
+        refuse(&v, &e, st, &err, is_inline);
+    else if (is_inline)
+        answer_inline(&v, &e, 200, NULL);
+    else if (key)
+        show(&v, &e, 200, NULL, NULL, key);
+    else
+        saved(&v, &e, &form);
 }

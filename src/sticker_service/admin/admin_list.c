@@ -40,6 +40,40 @@ static enum status read_filter(struct list_state *s, size_t i, const struct http
     return OK;
 }
 
+static bool names(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = list; *at; at += strspn(at, ",")) {
+        size_t n = strcspn(at, ",");
+        if (n == len && memcmp(at, name, n) == 0)
+            return true;
+        at += n;
+    }
+    return false;
+}
+
+/* "cols=filename,title", or the form's columns=1&c_filename=1&c_title=1. Without either, or any that exists: those that
+ * the table lists. */
+static enum status read_columns(struct list_state *s, const struct http_request *req, struct error *err)
+{
+    const char *list = "", *form = "";
+    enum status st = param_or(req, "cols", "", &list, err);
+    if (st == OK)
+        st = param_or(req, "columns", "", &form, err);
+    for (size_t i = 0; st == OK && s->table->columns[i].name; i++) {
+        const char *wanted = "", *name = arena_printf(req->arena, "c_%s", s->table->columns[i].name);
+        if (!name)
+            return err_no_memory(err, "a list");
+        if (*form)
+            st = param_or(req, name, "", &wanted, err);
+        s->shown[i] = *wanted || names(list, s->table->columns[i].name);
+        s->chosen = s->chosen || s->shown[i];
+    }
+    for (size_t i = 0; !s->chosen && s->table->columns[i].name; i++)
+        s->shown[i] = s->table->columns[i].flags & COLUMN_LISTED;
+    return st;
+}
+
 enum status list_state_read(const struct admin_visit *v, const struct admin_table *table, struct list_state *s,
                             struct error *err)
 {
@@ -63,6 +97,9 @@ enum status list_state_read(const struct admin_visit *v, const struct admin_tabl
         st = list_read_words(s, req->arena, err);
     if (st != OK)
         return st;
+    st = read_columns(s, req, err);
+    if (st != OK)
+        return st;
     bool sorts = false;
     for (const struct admin_column *c = table->columns; c->name; c++)
         sorts = sorts || (strcmp(c->name, s->sort) == 0 && c->flags & COLUMN_SORTS);
@@ -71,6 +108,28 @@ enum status list_state_read(const struct admin_visit *v, const struct admin_tabl
     s->descending = strcmp(order, "down") == 0;
     s->backwards = *back;
     return OK;
+}
+
+enum status list_state_kept(const struct admin_visit *v, const struct admin_table *table, struct list_state *out,
+                            struct error *err)
+{
+    const char *list = admin_list_param(v);
+    struct arena *a = v->req->arena;
+    struct form form;
+    struct http_request req = *v->req;
+    struct admin_visit visit = *v;
+    enum status st = form_parse(list, strlen(list), 2 * ADMIN_MAX_COLUMNS + ADMIN_MAX_FILTERS, a, &form, err);
+    struct http_pair *pairs = st == OK ? arena_array(a, form.count + 1, sizeof *pairs) : NULL;
+    if (st != OK)
+        return st;
+    if (!pairs)
+        return err_no_memory(err, "a list");
+    for (size_t i = 0; i < form.count; i++)
+        pairs[i] = (struct http_pair){form.fields[i].name, form.fields[i].value, strlen(form.fields[i].value)};
+    req.params = pairs;
+    req.n_params = form.count;
+    visit.req = &req;
+    return list_state_read(&visit, table, out, err);
 }
 
 struct list_ask list_state_ask(const struct list_state *s, size_t limit, bool thorough)
@@ -101,31 +160,69 @@ static void put_pair(struct buf *out, const char *name, const char *value)
     html_url_part(out, value);
 }
 
+static void put_columns(struct buf *out, const struct list_state *s)
+{
+    const char *comma = "&cols=";
+    for (size_t i = 0; s->chosen && s->table->columns[i].name; i++)
+        if (s->shown[i]) {
+            buf_printf(out, "%s%s", comma, s->table->columns[i].name);
+            comma = "%2C";
+        }
+}
+
+static const char *query_string(const struct list_state *s, struct arena *a, const char *sort, bool descending,
+                                const char *cursor, bool backwards)
+{
+    struct buf out;
+    buf_init(&out, 64u << 10);
+    buf_printf(&out, "sort=%s&order=%s", sort, descending ? "down" : "up");
+    put_pair(&out, "q", s->search);
+    for (size_t i = 0; s->table->filters[i].name; i++)
+        put_pair(&out, s->table->filters[i].name, s->values[i]);
+    put_columns(&out, s);
+    put_pair(&out, "at", cursor);
+    put_pair(&out, "back", backwards ? "1" : "");
+    const char *query = out.failed ? NULL : arena_strdup(a, buf_str(&out));
+    buf_free(&out);
+    return query;
+}
+
 /* "/admin/queries/export?q=cat&sort=usage&order=down..."; NULL without memory. */
 static const char *state_url(const struct list_state *s, struct arena *a, const char *page, const char *sort,
                              bool descending, const char *cursor, bool backwards)
 {
-    struct buf out;
-    buf_init(&out, 64u << 10);
-    buf_printf(&out, "/admin/%s/%s?sort=%s&order=%s", s->table->name, page, sort, descending ? "down" : "up");
-    put_pair(&out, "q", s->search);
-    for (size_t i = 0; s->table->filters[i].name; i++)
-        put_pair(&out, s->table->filters[i].name, s->values[i]);
-    put_pair(&out, "at", cursor);
-    put_pair(&out, "back", backwards ? "1" : "");
-    const char *url = out.failed ? NULL : arena_strdup(a, buf_str(&out));
-    buf_free(&out);
-    return url;
+    const char *query = query_string(s, a, sort, descending, cursor, backwards);
+    return query ? arena_printf(a, "/admin/%s/%s?%s", s->table->name, page, query) : NULL;
+}
+
+const char *list_state_query(const struct list_state *s, struct arena *a)
+{
+    bool begins = !*s->search && !s->n_filters && !s->chosen && !*s->cursor && s->descending &&
+                  strcmp(s->sort, s->table->sort) == 0;
+    return begins ? "" : query_string(s, a, s->sort, s->descending, s->cursor, s->backwards);
 }
 
 /* --- the page --- */
 
-static struct tpl_admin_list_rows_cells make_cell(const struct admin_column *c, const char *id, const char *value,
-                                                  struct arena *a)
+const char *list_image(const char *filename, const char *sha256, unsigned width, struct arena *a)
 {
-    struct tpl_admin_list_rows_cells cell = {.text_shown = value, .numeric = c->kind == KIND_NUMBER};
+    struct buf url;
+    if (filename_check(filename, NULL) != OK)
+        return "";
+    buf_init(&url, 4096);
+    media_url(&url, filename, sha256, width);
+    const char *out = url.failed ? NULL : arena_strdup(a, buf_str(&url));
+    buf_free(&url);
+    return out;
+}
+
+static struct tpl_admin_list_rows_cells make_cell(const struct admin_column *c, const char *value, struct arena *a)
+{
+    struct tpl_admin_list_rows_cells cell = {.text_shown = value, .label = c->label, .numeric = c->kind == KIND_NUMBER};
     if (c->kind == KIND_YES)
         cell.text_shown = strcmp(value, "1") == 0 ? "yes" : "no";
+    if (c->kind == KIND_NUMBER && *value)
+        cell.text_shown = admin_number(strtoll(value, NULL, 10), a);
     if (c->kind == KIND_TAGS) {
         size_t n = *value != 0;
         for (const char *at = value; *at; at++)
@@ -138,33 +235,76 @@ static struct tpl_admin_list_rows_cells make_cell(const struct admin_column *c, 
         int64_t us = strtoll(value, NULL, 10);
         os_format_time(us, when);
         cell.time = us ? arena_strndup(a, when, 19) : NULL;
-        cell.text_shown = us ? arena_printf(a, "%.10s %.5s", when, when + 11) : "never";
-    }
-    if (c->kind == KIND_PICTURE) {
-        struct buf url;
-        buf_init(&url, 4096);
-        media_url(&url, id, value, PICTURE);
-        cell.image = arena_strdup(a, buf_str(&url));
-        cell.text_shown = "";
-        buf_free(&url);
+        cell.text_shown = us ? arena_printf(a, "%.10s %.5s UTC", when, when + 11) : "never";
     }
     return cell;
 }
 
-static enum status fill_rows(const struct list_state *s, const struct list_page *page, struct arena *a,
+/* The image of a row: on the trash's list from the trash, as the gallery no longer serves it. */
+static const char *row_image(const struct list_state *s, const struct list_row *row, const char *sha256,
+                             struct arena *a)
+{
+    const char *filename = row->id;
+    for (size_t i = 0; s->table->picture && i < s->n_columns; i++)
+        if (strcmp(s->columns[i], s->table->picture) == 0)
+            filename = row->cells[i];
+    if (!*sha256 || !*filename)
+        return NULL;
+    if (strcmp(s->table->name, "trash") != 0)
+        return list_image(filename, sha256, PICTURE, a);
+    struct buf url;
+    buf_init(&url, 4096);
+    buf_puts(&url, "/admin/trash/image?id=");
+    html_url_part(&url, filename);
+    const char *out = url.failed ? NULL : arena_strdup(a, buf_str(&url));
+    buf_free(&url);
+    return out;
+}
+
+/* The row's cells as shown; the first that is no picture leads to it. */
+static enum status fill_row(const struct list_state *s, const struct list_row *row, bool can_change, struct arena *a,
+                            struct tpl_admin_list_rows *out, struct error *err)
+{
+    struct tpl_admin_list_rows_cells *cells = arena_array(a, ADMIN_MAX_COLUMNS, sizeof *cells);
+    if (!cells)
+        return err_no_memory(err, "a list");
+    *out = (struct tpl_admin_list_rows){.id = row->id, .cells = cells};
+    for (size_t i = 0, k = 0; s->table->columns[i].name; i++) {
+        const struct admin_column *c = &s->table->columns[i];
+        if (!s->shown[i])
+            continue;
+        struct tpl_admin_list_rows_cells *cell = &cells[out->n_cells++];
+        *cell = make_cell(c, row->cells[k], a);
+        if (!cell->text_shown)
+            return err_no_memory(err, "a list");
+        if (c->kind == KIND_PICTURE) {
+            cell->picture = true;
+            cell->image = row_image(s, row, row->cells[k], a);
+        } else if (!html_is(out->name)) {
+            cell->link = s->table->fields[0].name || s->table->remote || !(s->table->rights & ADMIN_DELETE);
+            out->name = *row->cells[k] ? cell->text_shown : "(no name)";
+            cell->text_shown = out->name;
+        }
+        if (can_change && c->flags & COLUMN_INLINE && !cell->link)
+            cell->field = strcmp(c->name, "words_en") == 0 ? "words" : c->name;
+        k++;
+    }
+    out->seen = can_change ? row->cells[s->n_columns - 1] : NULL;
+    return OK;
+}
+
+static enum status fill_rows(const struct list_state *s, const struct list_page *page, bool can_change, struct arena *a,
                              struct tpl_admin_list *out, struct error *err)
 {
     struct tpl_admin_list_rows *rows = arena_array(a, page->n + 1, sizeof *rows);
     struct tpl_admin_list_columns *columns = arena_array(a, ADMIN_MAX_COLUMNS, sizeof *columns);
-    if (!rows || !columns)
-        return err_no_memory(err, "a list");
-    const struct admin_column *shown[ADMIN_MAX_COLUMNS];
+    enum status st = rows && columns ? OK : err_no_memory(err, "a list");
     size_t n = 0;
-    for (const struct admin_column *c = s->table->columns; c->name; c++) {
-        if (!(c->flags & COLUMN_LISTED))
+    for (size_t i = 0; st == OK && s->table->columns[i].name; i++) {
+        const struct admin_column *c = &s->table->columns[i];
+        if (!s->shown[i])
             continue;
         bool current = strcmp(c->name, s->sort) == 0;
-        shown[n] = c;
         columns[n++] = (struct tpl_admin_list_columns){
             .label = c->label,
             .numeric = c->kind == KIND_NUMBER,
@@ -174,25 +314,24 @@ static enum status fill_rows(const struct list_state *s, const struct list_page 
             .order_by =
                 c->flags & COLUMN_SORTS ? state_url(s, a, "", c->name, current && !s->descending, "", false) : NULL};
     }
-    for (size_t i = 0; i < page->n; i++) {
-        struct tpl_admin_list_rows_cells *cells = arena_array(a, n, sizeof *cells);
-        if (!cells)
-            return err_no_memory(err, "a list");
-        rows[i].id = page->rows[i].id;
-        for (size_t k = 0; k < n; k++) {
-            cells[k] = make_cell(shown[k], page->rows[i].id, page->rows[i].cells[k], a);
-            if (!html_is(rows[i].name) && shown[k]->kind != KIND_PICTURE) {
-                cells[k].link = true;
-                rows[i].name = *page->rows[i].cells[k] ? cells[k].text_shown : "(without a name)";
-                cells[k].text_shown = rows[i].name;
-            }
-        }
-        rows[i].cells = cells;
-        rows[i].n_cells = n;
-    }
+    for (size_t i = 0; i < page->n && st == OK; i++)
+        st = fill_row(s, &page->rows[i], can_change, a, &rows[i], err);
     out->columns = columns, out->n_columns = n;
     out->rows = rows, out->n_rows = page->n;
-    return OK;
+    return st;
+}
+
+/* The columns to ask for: those shown, in the table's order, then what names the image, and the row's time of change
+ * where it can be edited in place. */
+static void ask_columns(struct list_state *s, bool can_change)
+{
+    for (size_t i = 0; s->table->columns[i].name; i++)
+        if (s->shown[i])
+            s->columns[s->n_columns++] = s->table->columns[i].name;
+    if (s->table->picture)
+        s->columns[s->n_columns++] = s->table->picture;
+    if (can_change)
+        s->columns[s->n_columns++] = "modified_us";
 }
 
 enum status list_state_page(struct sticker_service *s, const struct admin_table *table, const struct list_ask *ask,
@@ -202,90 +341,43 @@ enum status list_state_page(struct sticker_service *s, const struct admin_table 
                          : sticker_store_list_page(s->store, ask, a, out, err);
 }
 
-static enum status fill_filter(const struct admin_visit *v, const struct list_state *s, size_t i,
-                               struct tpl_admin_list_filters *out, struct error *err)
-{
-    struct arena *a = v->req->arena;
-    const struct admin_filter *f = &s->table->filters[i];
-    *out = (struct tpl_admin_list_filters){.name = f->name,
-                                           .label = f->label,
-                                           .value = s->values[i],
-                                           .kind = f->kind == FILTER_DATE     ? "date"
-                                                   : f->kind == FILTER_CHOICE ? "choice"
-                                                                              : "values"};
-    struct tpl_admin_list_filters_options *options = arena_array(a, 256, sizeof *options);
-    if (!options)
-        return err_no_memory(err, "a list");
-    out->options = options;
-    for (const char *c = f->choices; c && *c;) {
-        size_t name = strcspn(c, "="), all = strcspn(c, "|");
-        const char *value = arena_strndup(a, c, name);
-        options[out->n_options++] =
-            (struct tpl_admin_list_filters_options){.value = value,
-                                                    .label = arena_strndup(a, c + name + 1, all - name - 1),
-                                                    .selected = html_equal(value, s->values[i])};
-        c += all + (c[all] == '|');
-    }
-    if (f->kind != FILTER_VALUES)
-        return OK;
-    const char **values;
-    size_t n;
-    enum status st = s->table->remote
-                         ? documents_models(v->service, a, &values, &n, err)
-                         : sticker_store_list_values(v->service->store, s->table->name, f->name, a, &values, &n, err);
-    for (size_t k = 0; st == OK && k < n; k++)
-        options[out->n_options++] = (struct tpl_admin_list_filters_options){.value = values[k], .label = values[k]};
-    return st;
-}
-
-/* "About 100,000 stickers." */
+/* "About 100,000 stickers" */
 static const char *say_total(const struct list_page *page, const struct admin_table *table, struct arena *a)
 {
     if (page->cut)
-        return arena_printf(a, "More than %d match: only so many were looked at. Add a word.", LIST_MATCHES);
+        return arena_printf(a, "More than %s match, and only these are searched. Add a word to narrow the search.",
+                            admin_count(table, LIST_MATCHES, a));
     if (page->unfinished)
-        return "Not all were looked at yet: “Look further” goes on.";
+        return "Only part of the list was searched so far. “Search further” continues.";
     if (page->total < 0)
         return "";
-    return arena_printf(a, "%s%lld in %s.", page->about ? "About " : "", (long long)page->total, table->title);
+    return arena_printf(a, "%s%s", page->about ? "About " : "", admin_count(table, page->total, a));
 }
 
-static const char *say_done(const char *done)
-{
-    static const char *const said[][2] = {{"added", "Added."},
-                                          {"uploaded", "Uploaded."},
-                                          {"changed", "Saved."},
-                                          {"deleted", "Deleted."},
-                                          {"reindexed", "Sent to the index again."}};
-    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
-        if (strcmp(said[i][0], done) == 0)
-            return said[i][1];
-    return NULL;
-}
-
-static enum status fill_list(const struct admin_visit *v, const struct list_state *s, struct tpl_admin_list *out,
-                             struct error *err)
+static enum status fill_list(const struct admin_visit *v, struct list_state *s, bool can_change,
+                             struct tpl_admin_list *out, struct error *err)
 {
     struct arena *a = v->req->arena;
     struct list_page page;
+    ask_columns(s, can_change);
     struct list_ask ask = list_state_ask(s, PAGE_ROWS, false);
-    const char *done = "";
-    struct tpl_admin_list_filters *filters = arena_array(a, ADMIN_MAX_FILTERS, sizeof *filters);
-    enum status st = filters ? OK : err_no_memory(err, "a list");
+    enum status st = list_state_page(v->service, s->table, &ask, a, &page, err);
     if (st == OK)
-        st = param_or(v->req, "done", "", &done, err);
+        st = fill_rows(s, &page, can_change, a, out, err);
     if (st == OK)
-        st = list_state_page(v->service, s->table, &ask, a, &page, err);
+        st = list_fill_filters(v, s, out, err);
     if (st == OK)
-        st = fill_rows(s, &page, a, out, err);
-    for (size_t i = 0; st == OK && s->table->filters[i].name; i++)
-        st = fill_filter(v, s, i, &filters[out->n_filters++], err);
+        st = list_fill_columns(s, a, out, err);
+    if (st == OK)
+        st = list_fill_views(v, s, out, err);
+    if (st == OK)
+        st = list_fill_noted(v, s, out, err);
     if (st != OK)
         return st;
-    out->filters = filters;
     out->total = say_total(&page, s->table, a);
-    out->noted = say_done(done);
     out->unfinished = page.unfinished;
+    if (!s->table->remote && !page.about && !page.cut && page.total > (int64_t)page.n && page.total <= LIST_MATCHES)
+        out->all_matching = admin_count(s->table, page.total, a);
     if (*page.next)
         out->next = state_url(s, a, "", s->sort, s->descending, page.next, false);
     if (*page.previous)
@@ -320,24 +412,26 @@ void handle_admin_list(void *ctx, const struct http_request *req, struct http_re
     if (!admin_visit(ctx, req, res, &v) || !(table = admin_wanted(&v, true)) ||
         !admin_needs(&v, table->name, ADMIN_VIEW))
         return;
+    bool can_change = admin_may(&v, table->name, ADMIN_CHANGE), trash = strcmp(table->name, "trash") == 0;
     struct tpl_admin_list page = {.admin_layout = admin_layout(&v, table->title, table->name),
                                   .model = table->name,
                                   .add_url = add_url(&v, table),
                                   .add_label = table->upload ? "Upload images"
                                                              : arena_printf(req->arena, "Add a %s", table->one),
                                   .can_delete = admin_may(&v, table->name, ADMIN_DELETE),
-                                  .can_edit = admin_table_edits_many(table) && admin_may(&v, table->name, ADMIN_CHANGE),
+                                  .can_edit = admin_table_edits_many(table) && can_change,
                                   .acts_on = table->remote ? "stickers" : table->name,
+                                  .from = table->remote ? table->name : NULL,
                                   .can_export = !table->remote,
+                                  .can_restore = trash && can_change,
+                                  .is_trash = trash,
+                                  .trash_days = v.service->cfg->trash_days,
                                   .can_reindex = (table->reindexes || table->remote) &&
                                                  admin_may(&v, table->remote ? "stickers" : table->name, ADMIN_CHANGE),
                                   .search_label = table->search};
     enum status st = list_state_read(&v, table, &s, &err);
-    for (const struct admin_column *c = table->columns; c->name; c++)
-        if (c->flags & COLUMN_LISTED)
-            s.columns[s.n_columns++] = c->name;
     if (st == OK)
-        st = fill_list(&v, &s, &page, &err);
+        st = fill_list(&v, &s, can_change && table->upload, &page, &err);
     if (st != OK) {
         list_state_fail(&v, table, &err);
         return;
@@ -345,6 +439,7 @@ void handle_admin_list(void *ctx, const struct http_request *req, struct http_re
     page.search = s.search;
     page.sort = s.sort;
     page.order = s.descending ? "down" : "up";
+    page.list_query = list_state_query(&s, req->arena);
     buf_init(&html, ADMIN_HTML_MAX);
     tpl_admin_list(&html, &page);
     admin_send(res, 200, &html);

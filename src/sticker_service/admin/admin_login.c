@@ -178,7 +178,7 @@ void handle_admin_login(void *ctx, const struct http_request *req, struct http_r
     int64_t wait_us;
     if (!admin_same_origin(req) || !read_attempt(req, &t)) {
         show_login(s, req, res, 403, t.username, t.next,
-                   "The form was too old, or your browser keeps no cookies. Please try again.");
+                   "The form has expired, or your browser blocks cookies. Please try again.");
         return;
     }
     enum status st = login_check(s, &t, req->arena, &user, &wait_us, &err);
@@ -192,18 +192,18 @@ void handle_admin_login(void *ctx, const struct http_request *req, struct http_r
         http_redirect(res, 303, safe_next(t.next));
     } else if (st == ERR_DENIED) {
         log_warn("a login failed, from %s", t.address);
-        show_login(s, req, res, 401, t.username, t.next, "That name and password do not go together.");
+        show_login(s, req, res, 401, t.username, t.next, "Wrong username or password.");
     } else if (st == ERR_TIMEOUT && wait_us) {
         char seconds[32], problem[128];
         log_warn("a login had to wait, from %s", t.address);
         snprintf(seconds, sizeof seconds, "%lld", (long long)(wait_us / 1000000 + 1));
-        snprintf(problem, sizeof problem, "There were too many attempts. Wait %s s, then try again.", seconds);
+        snprintf(problem, sizeof problem, "Too many attempts. Try again in %s seconds.", seconds);
         http_header_add(res, "Retry-After", seconds);
         show_login(s, req, res, 429, t.username, t.next, problem);
     } else {
         log_error("login: %s", err.message);
         http_header_add(res, "Retry-After", "2");
-        show_login(s, req, res, 503, t.username, t.next, "Peel is too busy just now. Please try again.");
+        show_login(s, req, res, 503, t.username, t.next, "Peel is busy right now. Please try again.");
     }
 }
 
@@ -272,14 +272,12 @@ void handle_admin_password(void *ctx, const struct http_request *req, struct htt
     }
     enum status st = login_check(v.service, &t, req->arena, &user, &wait_us, &err);
     if (st == ERR_DENIED || (st == ERR_TIMEOUT && wait_us)) {
-        show_password(&v, 400,
-                      st == ERR_DENIED ? "This is not your password."
-                                       : "There were too many attempts. Wait a minute, then try again.",
-                      NULL, NULL, NULL);
+        show_password(&v, 400, st == ERR_DENIED ? "Wrong password." : "Too many attempts. Try again in a minute.", NULL,
+                      NULL, NULL);
         return;
     }
     if (st == OK && strcmp(wanted, again) != 0) {
-        show_password(&v, 400, NULL, NULL, "This is not the same as above.", NULL);
+        show_password(&v, 400, NULL, NULL, "The two passwords do not match.", NULL);
         return;
     }
     if (st == OK && (st = secret_hash_password(wanted, hash, &err)) == ERR_INVALID) {
@@ -294,7 +292,7 @@ void handle_admin_password(void *ctx, const struct http_request *req, struct htt
     if (st == OK)
         log_info("\"%s\" changed their password from %s", t.username, v.address);
     if (st == OK)
-        show_password(&v, 200, NULL, NULL, NULL, "Your password is changed. You are logged out everywhere else.");
+        show_password(&v, 200, NULL, NULL, NULL, "Password changed. All your other sessions have been logged out.");
     else
         admin_fail(&v, &err);
 }

@@ -3,16 +3,23 @@
 #ifndef PEEL_STICKER_SERVICE_ADMIN_ADMIN_TABLES_H
 #define PEEL_STICKER_SERVICE_ADMIN_ADMIN_TABLES_H
 
+#include "base/arena.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#define ADMIN_MAX_COLUMNS 20
+#define ADMIN_MAX_COLUMNS 24
 #define ADMIN_MAX_FILTERS 10
 #define ADMIN_MAX_FIELDS  12
 
 /* KIND_TAGS: words between spaces; a list shows how many there are when they are many */
 enum admin_kind { KIND_TEXT, KIND_NUMBER, KIND_TIME, KIND_YES, KIND_PICTURE, KIND_TAGS };
-enum admin_column_flag { COLUMN_LISTED = 1, COLUMN_SORTS = 2 }; /* exports have all columns */
+enum admin_column_flag {
+    COLUMN_LISTED = 1, /* shown until somebody chooses others */
+    COLUMN_SORTS = 2,
+    COLUMN_VIEW = 4,  /* of lists alone: exports have all others */
+    COLUMN_INLINE = 8 /* can be edited in the list */
+};
 struct admin_column {
     const char *name, *label;
     enum admin_kind kind;
@@ -51,13 +58,14 @@ struct admin_field {
 };
 
 struct admin_table {
-    const char *name;                                   /* in URLs and permissions: "stickers" */
-    const char *title;                                  /* "Stickers" */
-    const char *one;                                    /* "sticker" */
-    unsigned rights;                                    /* what can be done with it at all: enum admin_right */
-    const char *object;                                 /* the column by which a person knows a row */
-    const char *sort;                                   /* at first, descending */
-    const char *search;                                 /* what the search looks at, for its label */
+    const char *name;       /* in URLs and permissions: "stickers" */
+    const char *title;      /* "Stickers" */
+    const char *one, *many; /* "sticker", "stickers" */
+    unsigned rights;        /* what can be done with it at all: enum admin_right */
+    const char *object;     /* the column by which a person knows a row */
+    const char *sort;       /* at first, descending */
+    const char *picture;    /* the column with the filename of a row's image; NULL: its id */
+    const char *search;     /* what the search looks at, for its label */
     struct admin_column columns[ADMIN_MAX_COLUMNS + 1]; /* ended by a name NULL, as are the others */
     struct admin_filter filters[ADMIN_MAX_FILTERS + 1];
     struct admin_field fields[ADMIN_MAX_FIELDS + 1];
@@ -69,6 +77,9 @@ struct admin_table {
 extern const struct admin_table admin_tables[];
 extern const size_t admin_table_count;
 const struct admin_table *admin_table_find(const char *name); /* NULL if there is none */
+/* "1 sticker", "4,072 stickers"; NULL without memory. */
+const char *admin_count(const struct admin_table *table, int64_t n, struct arena *a);
+const char *admin_number(int64_t n, struct arena *a); /* "4,072" */
 /* Whether rows of the table have anything that can be set for many at once. */
 bool admin_table_edits_many(const struct admin_table *table);
 

@@ -49,7 +49,7 @@ bool admin_admit(void *ctx, const struct http_request *req, struct http_response
         return false;
     if (multipart_is(http_header(req, "Content-Type")))
         return true;
-    admin_message(&v, 415, "Not done", "Images come as multipart/form-data.");
+    admin_message(&v, 415, "Unsupported form", "Images must be sent as multipart/form-data.");
     return false;
 }
 
@@ -119,9 +119,10 @@ static void answer_page(const struct upload *u, int status)
     }
     for (size_t i = 0; i < u->edit.n; i++)
         if (strcmp(fields[i].name, "animated") == 0)
-            fields[i].help = "Left as it is, the image’s own frames say so.";
+            fields[i].help = "Leave unchanged to detect it from the image.";
         else if (strcmp(fields[i].name, "title") == 0)
-            fields[i].help = "Empty: the file’s name in words. " FILE_NAME " stands for it in a longer title.";
+            fields[i].help =
+                "Leave empty to use the file name. " FILE_NAME " inserts the file name, e.g. “Party " FILE_NAME "”.";
     size_t shown = 0;
     while (shown < u->n && u->results[shown].outcome)
         shown++;
@@ -240,7 +241,7 @@ static enum status upload_replace(const struct admin_visit *v, const struct stic
                               .object = p->filename,
                               .before = describe(known, v->req->arena),
                               .after = describe(&now, v->req->arena)};
-    struct admin_who who = {v->session.user.username, v->address};
+    struct admin_who who = {.username = v->session.user.username, .address = v->address};
     if (!ch.before || !ch.after)
         return err_no_memory(err, "the history");
     enum status st = picture_put(p, v->service->bucket, false, err);
@@ -260,7 +261,13 @@ static enum status upload_compare(const struct admin_visit *v, const struct uplo
         return OK;
     }
     *outcome = is_new ? ADDED : REPLACED;
-    return is_new || u->replace ? OK : picture_clash("", err);
+    if (u->replace)
+        return OK;
+    if (is_new && sticker_store_trash_get(v->service->store, p->filename, v->req->arena, known, err) == OK)
+        return err_set(err, ERR_CONFLICT,
+                       "\"%s\" is in the trash. Restore it there, or tick “Replace” to put a new sticker in its place.",
+                       p->filename);
+    return is_new ? OK : picture_clash("", err);
 }
 
 /* The caller has the turn, so that nobody writes the same file meanwhile. */
@@ -290,7 +297,7 @@ static enum status upload_take(const struct admin_visit *v, const struct upload 
     if (st != OK)
         return st;
     if (!admin_take_turn(&v->service->uploads, TURN_WAIT_S))
-        return err_set(err, ERR_UNAVAILABLE, "many are uploading");
+        return err_set(err, ERR_UNAVAILABLE, "too many uploads at once");
     st = upload_write(v, u, p, outcome, err);
     sem_post(&v->service->uploads);
     return st;
@@ -309,17 +316,16 @@ static const char *upload_explain(const struct error *err, struct arena *a)
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
         log_warn("upload: %s", err->message);
-        return "Part of Peel does not answer just now. Try again soon.";
+        return "Part of Peel is not responding. Please try again in a few seconds.";
     default:
         log_error("upload: %s", err->message);
-        return "Something broke on our side. It has been noted.";
+        return "An internal error occurred. The details are in the server’s log.";
     }
 }
 
 static void take_file(struct upload *u, size_t i)
 {
-    static const char *const said[] = {
-        [ADDED] = "Added.", [REPLACED] = "Replaced.", [UNCHANGED] = "It was there already."};
+    static const char *const said[] = {[ADDED] = "Added.", [REPLACED] = "Replaced.", [UNCHANGED] = "Already uploaded."};
     const struct multipart_part *part = u->files[i];
     struct http_request req = *u->visit.req; /* with memory for this file only */
     struct admin_visit v = u->visit;
@@ -388,7 +394,7 @@ void handle_admin_upload(void *ctx, const struct http_request *req, struct http_
         return;
     }
     if (u.edit.wrong || !u.n) {
-        u.problem = u.edit.wrong ? "Not uploaded: something needs another look." : "Choose at least one image.";
+        u.problem = u.edit.wrong ? "Not uploaded. Please fix the highlighted fields." : "Choose at least one image.";
         upload_answer(&u, 400);
         return;
     }
@@ -397,6 +403,7 @@ void handle_admin_upload(void *ctx, const struct http_request *req, struct http_
     if (u.failed < u.n)
         outbox_wake(u.visit.service->outbox);
     if (u.failed)
-        u.problem = u.failed == u.n ? "Not uploaded: see below why." : "Some were not uploaded: see below why.";
+        u.problem = u.failed == u.n ? "Nothing was uploaded. The reasons are listed below."
+                                    : "Some images were not uploaded. The reasons are listed below.";
     upload_answer(&u, u.failed ? 400 : 200);
 }

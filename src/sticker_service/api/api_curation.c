@@ -53,7 +53,7 @@ static bool begin(struct asked *k, void *ctx, const struct http_request *req, st
     for (; *rights; rights++)
         if (!may(k, &user, *rights))
             return false;
-    k->who = (struct admin_who){user.username, req->client};
+    k->who = (struct admin_who){.username = user.username, .address = req->client};
     arena_init(&k->arena, MEMORY);
     return true;
 }

@@ -1,0 +1,125 @@
+/* admin_edit_beside.c: what the page of one row has beside its form: a sticker's votes and history; of an entry of the
+ * history, whether it can be undone. */
+#include "base/os.h"
+#include "sticker_service/admin/admin_edit.h"
+#include "sticker_service/admin/admin_history.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#define ROWS 8
+
+/* The first rows of another list, filtered by one value. */
+static enum status list_some(const struct admin_visit *v, const char *list, const char *sort,
+                             const struct admin_pair *filters, size_t n_filters, const char *const *columns,
+                             size_t n_columns, struct list_page *out, struct error *err)
+{
+    struct list_ask ask = {.list = list,
+                           .columns = columns,
+                           .n_columns = n_columns,
+                           .sort = sort,
+                           .descending = true,
+                           .search = "",
+                           .filters = filters,
+                           .n_filters = n_filters,
+                           .cursor = "",
+                           .limit = ROWS};
+    return sticker_store_list_page(v->service->store, &ask, v->req->arena, out, err);
+}
+
+static enum status fill_votes(const struct admin_visit *v, const struct edit *e, struct tpl_admin_form *out,
+                              struct error *err)
+{
+    static const char *const columns[] = {"query", "positives", "negatives"};
+    struct admin_pair filter = {"sticker", e->id};
+    struct arena *a = v->req->arena;
+    struct list_page page;
+    enum status st = list_some(v, "scores", "positives", &filter, 1, columns, 3, &page, err);
+    if (st != OK)
+        return st;
+    struct tpl_admin_form_votes *rows = arena_array(a, page.n + 1, sizeof *rows);
+    if (!rows)
+        return err_no_memory(err, "a form");
+    for (size_t i = 0; i < page.n; i++)
+        rows[i] = (struct tpl_admin_form_votes){.id = page.rows[i].id,
+                                                .query = page.rows[i].cells[0],
+                                                .up = admin_number(strtoll(page.rows[i].cells[1], NULL, 10), a),
+                                                .down = admin_number(strtoll(page.rows[i].cells[2], NULL, 10), a)};
+    out->votes = rows;
+    out->n_votes = page.n;
+    out->has_votes = true;
+    return OK;
+}
+
+static enum status fill_history(const struct admin_visit *v, const struct edit *e, struct tpl_admin_form *out,
+                                struct error *err)
+{
+    static const char *const columns[] = {"at_us", "username", "action", "before", "after"};
+    const struct admin_pair filters[] = {{"object", e->id}, {"model", "stickers"}};
+    struct arena *a = v->req->arena;
+    struct list_page page;
+    enum status st = list_some(v, "history", "at_us", filters, 2, columns, 5, &page, err);
+    if (st != OK)
+        return st;
+    struct tpl_admin_form_entries *rows = arena_array(a, page.n + 1, sizeof *rows);
+    if (!rows)
+        return err_no_memory(err, "a form");
+    for (size_t i = 0; i < page.n; i++) {
+        const char *const *c = page.rows[i].cells;
+        char when[28];
+        os_format_time(strtoll(c[0], NULL, 10), when);
+        rows[i] = (struct tpl_admin_form_entries){.id = page.rows[i].id,
+                                                  .time = arena_strndup(a, when, 19),
+                                                  .when = arena_printf(a, "%.10s %.5s UTC", when, when + 11),
+                                                  .who = c[1],
+                                                  .action = c[2],
+                                                  .what = history_summary(c[3], c[4], a)};
+        if (!rows[i].time || !rows[i].when || !rows[i].what)
+            return err_no_memory(err, "a form");
+    }
+    out->entries = rows;
+    out->n_entries = page.n;
+    out->has_entries = true;
+    return OK;
+}
+
+/* Who may change stickers may undo their changes. */
+static enum status fill_undo(const struct admin_visit *v, const struct edit *e, struct tpl_admin_form *out,
+                             struct error *err)
+{
+    static const char *const columns[] = {"model", "action", "after", "batch"};
+    struct list_page page;
+    const char **cells;
+    enum status st =
+        sticker_store_list_row(v->service->store, "history", e->id, columns, 4, v->req->arena, &cells, err);
+    if (st != OK || !edit_same(cells[0], "stickers") || !edit_same(cells[1], "change") ||
+        strncmp(cells[2], "{\"title\"", 8) != 0 || !admin_may(v, "stickers", ADMIN_CHANGE))
+        return st;
+    out->undo = e->id;
+    if (!*cells[3])
+        return OK;
+    struct admin_pair filter = {"batch", cells[3]};
+    st = list_some(v, "history", "at_us", &filter, 1, columns, 1, &page, err);
+    if (st == OK && page.total > 1) {
+        out->undo_batch = cells[3];
+        out->undo_count = page.total;
+    }
+    return st;
+}
+
+enum status edit_beside(const struct admin_visit *v, const struct edit *e, struct tpl_admin_form *out,
+                        struct error *err)
+{
+    enum status st = OK;
+    if (!*e->id)
+        return OK;
+    if (edit_same(e->table->name, "history"))
+        return fill_undo(v, e, out, err);
+    if (!edit_same(e->table->name, "stickers"))
+        return OK;
+    if (admin_may(v, "scores", ADMIN_VIEW))
+        st = fill_votes(v, e, out, err);
+    if (st == OK && admin_may(v, "history", ADMIN_VIEW))
+        st = fill_history(v, e, out, err);
+    return st;
+}
