@@ -23,6 +23,27 @@ void metric_observe(struct metric_times *t, int64_t us)
     atomic_fetch_add_explicit(&t->sum_us, us > 0 ? (uint64_t)us : 0, memory_order_relaxed);
 }
 
+uint64_t metric_count(const struct metric_times *t)
+{
+    uint64_t n = 0;
+    for (size_t b = 0; b <= METRIC_BOUNDS; b++)
+        n += atomic_load_explicit(&t->bucket[b], memory_order_relaxed);
+    return n;
+}
+
+int64_t metric_quantile_us(const struct metric_times *t, double q)
+{
+    double wanted = q * (double)metric_count(t), below = 0;
+    for (size_t b = 0; b < METRIC_BOUNDS; b++) {
+        double here = (double)atomic_load_explicit(&t->bucket[b], memory_order_relaxed);
+        int64_t from = b ? bounds_us[b - 1] : 0;
+        if (here > 0 && below + here >= wanted)
+            return from + (int64_t)((wanted - below) / here * (double)(bounds_us[b] - from));
+        below += here;
+    }
+    return wanted > 0 ? bounds_us[METRIC_BOUNDS - 1] : 0;
+}
+
 void metric_family(struct buf *out, const char *name, const char *type, const char *help)
 {
     buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);

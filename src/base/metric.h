@@ -13,6 +13,10 @@ struct metric_times { /* all zero: nothing observed yet */
     _Atomic uint64_t bucket[METRIC_BOUNDS + 1], sum_us;
 };
 void metric_observe(struct metric_times *t, int64_t us);
+uint64_t metric_count(const struct metric_times *t);
+/* The time within which the part `q` (0..1) of what was observed was done, in microseconds: exact to the histogram's
+ * bounds, and between them as if times were spread evenly. 0 without any. */
+int64_t metric_quantile_us(const struct metric_times *t, double q);
 
 /* Appended: a family's HELP and TYPE lines, then its samples. `labels`: "" or a=\"b\",c=\"d\" with values that are
  * escaped (metric_label) or need not be. */

@@ -64,6 +64,7 @@ struct http_metrics *http_metrics_new(const struct http_route *routes, size_t n)
 void http_metrics_free(struct http_metrics *m);
 /* `route` is an index into the table, n for requests that matched none. */
 void http_metrics_count(struct http_metrics *m, size_t route, unsigned method, int status, int64_t us);
+const struct metric_times *http_metrics_times(const struct http_metrics *m, const char *route);
 void http_metrics_write(const struct http_metrics *m, const char *prefix, struct buf *out);
 
 /* --- call.c: one connection, and the request that it carries at the moment --- */

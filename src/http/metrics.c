@@ -55,6 +55,14 @@ void http_metrics_count(struct http_metrics *m, size_t route, unsigned method, i
     metric_observe(&r->times[class], us);
 }
 
+const struct metric_times *http_metrics_times(const struct http_metrics *m, const char *route)
+{
+    for (size_t k = 0; k < m->n; k++)
+        if (strcmp(m->routes[k].name, route) == 0)
+            return &m->route[m->route[k].same_as].times[0];
+    return NULL;
+}
+
 void http_metrics_write(const struct http_metrics *m, const char *prefix, struct buf *out)
 {
     char name[128], labels[160], code[8];

@@ -319,3 +319,8 @@ void http_server_metrics(struct http_server *s, struct buf *out)
     metric_one(out, name, "counter", "Requests refused because their client or token asked too often.",
                (double)atomic_load(&s->rate_limited));
 }
+
+const struct metric_times *http_server_times(const struct http_server *s, const char *route)
+{
+    return http_metrics_times(s->metrics, route);
+}

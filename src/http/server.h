@@ -141,6 +141,9 @@ bool http_server_draining(const struct http_server *s);
  * socket is answered; idle ones are closed. A socket that came as listen_fd goes on listening for its giver. */
 void http_server_close(struct http_server *s, unsigned deadline_ms);
 void http_server_metrics(struct http_server *s, struct buf *out); /* Prometheus text, appended */
+/* How long the successful requests of the routes of that name took since the start; NULL: there is no such route. */
+struct metric_times;
+const struct metric_times *http_server_times(const struct http_server *s, const char *route);
 
 /* --- asking the request --- */
 const char *http_header(const struct http_request *req, const char *name); /* NULL if absent */

@@ -227,6 +227,8 @@ static const struct list_column synonym_columns[] = {
     {"two_way", "t.two_way", PLAIN},
     {"created_us", "t.created_us", PLAIN},
     {"modified_us", "t.modified_us", NUMBER_SORTS},
+    {NULL, NULL, PLAIN},
+};
 static const struct list_column trash_columns[] = {
     {"sha256", "t.sha256", PLAIN},
     {"filename", "t.filename", TEXT_SORTS},

@@ -33,7 +33,7 @@ class Dashboard(AdminTest):
         self.assertNotIn("style=", page.text)
         used = panel(page.text, "Top queries")
         self.assertEqual(re.findall(r'<td class="number">(\d+)</td>', used)[:2], ["900", "450"])
-        self.assertEqual([int(w) for w in re.findall(r'<rect [^>]*width="(\d+)"', used)[:2]], [300, 150])
+        self.assertEqual([int(w) for w in re.findall(r'<rect [^>]*width="(\d+)"', used)[:2]], [100, 50])
         finds = panel(page.text, "Worst matches")
         self.assertIn("cake.png", finds)
         self.assertIn('<td class="number">7</td>', finds)
@@ -65,7 +65,7 @@ class Dashboard(AdminTest):
         self.assertEqual(self.sums(), [])
 
         def ranked(title):
-            rows = re.findall(r'<tr><td><a href="[^"]+">([^<]+)</a></td><td class="number">(?:<a href="([^"]+)">)?(\d+)<', panel(self.admin.get("/admin/").text, title))
+            rows = re.findall(r'<tr><td>(?:<img[^>]*>)?<a href="[^"]+">([^<]+)</a>.*?</td><td class="number">(?:<a href="([^"]+)">)?(\d+)<', panel(self.admin.get("/admin/").text, title))
             return [(html.unescape(name), int(count)) for name, _, count in rows], [html.unescape(link) for _, link, _ in rows]
 
         self.assertEqual(ranked("Best stickers")[0][:3], [("sun & rain, 100%.png", 71), ("car.png", 60), ("dog.png", 2)])
@@ -120,13 +120,25 @@ class Dashboard(AdminTest):
         self.assertEqual([n for row in rows[1:] for n in row], [0] * 29 * 5)
         self.assertIn("zzyzx qwrtp", panel(page, "Searches without results"))
         self.assertNotIn("cake", panel(page, "Searches without results"))
+        self.assertIn('href="/admin/stickers/keywords?query=zzyzx%20qwrtp"', panel(page, "Searches without results"))
+        status = panel(page, "System status")
+        self.assertRegex(status, r"API searches</th><td class=\"good\"[^>]*>ok</td><td[^>]*>p50 [\d.]+ m?s, p99 [\d.]+ m?s; \d")
+        self.assertRegex(status, r"Disk</th><td[^>]*>[a-z ]+</td><td[^>]*>[\d.]+ [MG]B free of [\d.]+ [MG]B; thumbnails take \d+ MB")
         self.assertIn('href="/admin/queries/?sort=empty&amp;order=down"', page)
         for days in (7, 90, 365):
             page, rows = self.day(f"?days={days}")
             self.assertEqual(len(rows), days)
             self.assertEqual(rows[0], wanted)
-            lines = re.findall(r'<polyline[^>]* points="([^"]+)"|<polyline points="([^"]+)"', page)
-            self.assertEqual([len("".join(line).split()) for line in lines], [days] * 4)
+            charts = re.findall(r'<svg class="chart".*?</svg>', page, re.S)
+            lines = [line for chart in charts for line in re.findall(r'<polyline[^>]*points="([^"]+)"', chart)]
+            self.assertEqual([len(line.split()) for line in lines], [days] * 4)
+            strips = re.findall(r"<g><title>([^<]+)</title><rect", charts[0])
+            self.assertEqual(len(strips), days)
+            self.assertRegex(strips[-1], rf"^\d{{4}}-\d\d-\d\d: Searches {wanted[0]}, No results {wanted[1]}$")
+            self.assertRegex(page, rf"Searches: <b>{wanted[0]}</b>")
+            grid = [int(n) for n in re.findall(r'text-anchor="end">(\d+)</text>', charts[0])]
+            self.assertEqual(grid[0], 0)
+            self.assertGreaterEqual(grid[-1], wanted[0])
             self.assertRegex(page, rf'href="/admin/\?days={days}" aria-current="page"')
         for wrong in ("8", "0", "-7", "366", "x", "7x", "99999999999999999999"):
             self.assertEqual(self.admin.get("/admin/?days=" + wrong).status, 400, wrong)
@@ -146,7 +158,7 @@ class Dashboard(AdminTest):
             ALTER TABLE stickers DROP COLUMN positives; ALTER TABLE stickers DROP COLUMN negatives;
             ALTER TABLE queries DROP COLUMN positives; ALTER TABLE queries DROP COLUMN negatives;
             DROP INDEX queries_empty; ALTER TABLE queries DROP COLUMN empty; DROP TABLE days; DROP TABLE feedback_keys;
-            DROP TABLE outbox_turn; DROP TABLE trash_scores; DROP TABLE trash_words; DROP TABLE trash; DROP TABLE saved_views;
+            DROP TABLE outbox_turn; DROP TABLE votes; DROP TABLE trash_votes; DROP TABLE trash_scores; DROP TABLE trash_words; DROP TABLE trash; DROP TABLE saved_views;
             DROP INDEX history_batch; ALTER TABLE history DROP COLUMN batch;
             DROP INDEX stickers_rating; DROP INDEX stickers_animated;
             ALTER TABLE stickers DROP COLUMN rating; ALTER TABLE stickers DROP COLUMN animated;

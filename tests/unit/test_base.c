@@ -6,6 +6,7 @@
 #include "base/evict.h"
 #include "base/filter.h"
 #include "base/labels.h"
+#include "base/metric.h"
 #include "base/os.h"
 #include "base/pool.h"
 #include "base/select.h"
@@ -406,10 +407,25 @@ static void selects_as_sorting_does(void **state)
         }
 }
 
+static void quantiles_of_times(void **state)
+{
+    (void)state;
+    struct metric_times t = {0};
+    assert_int_equal(metric_quantile_us(&t, .5), 0);
+    for (int i = 0; i < 99; i++)
+        metric_observe(&t, 300); /* between 250 and 500 */
+    metric_observe(&t, 60000000);
+    assert_int_equal(metric_count(&t), 100);
+    assert_in_range(metric_quantile_us(&t, .5), 250, 500);
+    assert_in_range(metric_quantile_us(&t, .99), 250, 500);
+    assert_int_equal(metric_quantile_us(&t, 1), 10000000); /* the last bound: longer is not told apart */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(work_ends_at_its_deadline),
+        cmocka_unit_test(quantiles_of_times),
         cmocka_unit_test(selects_as_sorting_does),
         cmocka_unit_test(arena_is_bounded),
         cmocka_unit_test(buf_failure_is_sticky),

@@ -29,6 +29,7 @@ for (const head of document.querySelectorAll('th.select')) {
     all.indeterminate = n > 0 && n < boxes.length;
     if (said) said.textContent = matching && matching.checked ? 'All that match:' : n ? n + ' selected:' : 'Selected rows:';
     if (matching) matching.closest('label').classList.toggle('offered', all.checked);
+    if (said) said.parentElement.classList.toggle('active', n > 0 || Boolean(matching && matching.checked));
   };
   all.addEventListener('change', () => { boxes.forEach(box => { box.checked = all.checked; }); show(); });
   for (const box of [...boxes, matching].filter(Boolean)) box.addEventListener('change', show);
@@ -185,6 +186,24 @@ if (preview && sheet && sheet.elements.title) {
   };
   sheet.elements.title.addEventListener('input', later(400, look));
   look();
+}
+
+// ---- charts: the numbers of the day under the pointer ----
+for (const strips of document.querySelectorAll('.strips')) {
+  const tip = make('div', 'tip');
+  tip.hidden = true;
+  document.body.append(tip);
+  for (const strip of strips.children) {
+    const title = strip.querySelector('title'), text = title.textContent;
+    title.remove(); // or the browser would show it too
+    strip.addEventListener('pointerenter', event => {
+      tip.textContent = text;
+      tip.hidden = false;
+      tip.style.left = Math.min(event.pageX + 12, document.documentElement.clientWidth - tip.offsetWidth - 8) + 'px';
+      tip.style.top = event.pageY - 36 + 'px';
+    });
+    strip.addEventListener('pointerleave', () => { tip.hidden = true; });
+  }
 }
 
 // ---- the command palette: Ctrl-K ----

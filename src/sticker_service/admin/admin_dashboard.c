@@ -1,24 +1,22 @@
-/* GET /admin/: searches and votes by day, what is searched and voted most, from the ends of the lists' own indexes,
- * and how both services are. */
+/* GET /admin/: how both services are, searches and votes by day (admin_charts.c), and what is searched and voted most,
+ * from the ends of the lists' own indexes. */
 #include "base/json_in.h"
 #include "base/os.h"
 #include "sticker_service/admin/admin.h"
-#include "sticker_service/admin/admin_tables.h"
+#include "sticker_service/admin/admin_charts.h"
+#include "sticker_service/admin/admin_list.h"
 #include "web/html.h"
 
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
-#define PANEL_ROWS    8
-#define CHART_WIDTH   300 /* as in the template's viewBox, in its units */
-#define BAR_STEP      14
-#define DAYS_WIDTH    600 /* of the charts by day */
-#define DAYS_HEIGHT   120
-#define DAYS_FALLBACK 30
-#define DAYS_MAX      365
-#define MAX_HEALTH    16
+#define PANEL_ROWS 8
+#define BAR_WIDTH  100 /* of the longest bar, in the units of the template's viewBox */
+#define MAX_HEALTH 16
+#define IMAGE      64u /* pixels wide */
 
 /* The first rows of a list, sorted down by a number. Votes lead to the scores that they are the sum of. */
 struct panel {
@@ -66,6 +64,18 @@ static const char *scores_url(const struct panel *p, const char *name, struct ar
     return out;
 }
 
+/* "/admin/stickers/keywords?query=<query>" */
+static const char *keywords_url(const char *query, struct arena *a)
+{
+    struct buf url;
+    buf_init(&url, 8192);
+    buf_puts(&url, "/admin/stickers/keywords?query=");
+    html_url_part(&url, query);
+    const char *out = url.failed ? NULL : arena_strdup(a, buf_str(&url));
+    buf_free(&url);
+    return out;
+}
+
 static enum status fill_panel(const struct admin_visit *v, const struct panel *p,
                               struct tpl_admin_dashboard_panels *out, struct error *err)
 {
@@ -93,153 +103,32 @@ static enum status fill_panel(const struct admin_visit *v, const struct panel *p
     enum status st = sticker_store_list_page(v->service->store, &ask, a, &page, err);
     if (st != OK)
         return st;
+    int64_t most = 1;
     for (size_t i = 0; i < page.n; i++) {
         const char *const *cells = page.rows[i].cells;
         int64_t count = strtoll(cells[0], NULL, 10);
         if (count <= 0)
             break;
-        int64_t most = i ? rows[0].count : count;
+        most = i ? most : count;
         rows[i] = (struct tpl_admin_dashboard_panels_rows){
             .name = p->more ? arena_printf(a, "%s: %s", cells[1], cells[2]) : cells[1],
             .edit = edit_url(p->list, page.rows[i].id, a),
-            .count = count,
-            .y = (int64_t)i * BAR_STEP,
-            .width = 1 + (int64_t)((double)count / (double)most * (CHART_WIDTH - 1))};
+            .count = admin_number(count, a),
+            .width = 1 + (int64_t)((double)count / (double)most * (BAR_WIDTH - 1))};
+        if (strcmp(p->name, "filename") == 0)
+            rows[i].image = list_image(cells[1], "", IMAGE, a);
+        if (strcmp(p->count, "empty") == 0 && admin_may(v, "stickers", ADMIN_CHANGE))
+            rows[i].mend = keywords_url(cells[1], a);
         if (p->behind && admin_may(v, "scores", ADMIN_VIEW) && !(rows[i].behind = scores_url(p, cells[1], a)))
             return err_no_memory(err, "the dashboard");
-        if (!rows[i].name || !rows[i].edit)
+        if (!rows[i].name || !rows[i].edit || !rows[i].count)
             return err_no_memory(err, "the dashboard");
         out->n_rows = i + 1;
     }
-    out->height = (int64_t)out->n_rows * BAR_STEP;
     return OK;
 }
 
-/* --- day by day --- */
-
-static const int64_t ranges[] = {7, DAYS_FALLBACK, 90, DAYS_MAX};
-#define N_RANGES (sizeof ranges / sizeof *ranges)
-
-/* Two lines: `first` is drawn through, `second` dashed. */
-struct lines {
-    const char *title, *about;
-    size_t first, second; /* offsets into struct day_row */
-};
-static const struct lines lines[] = {
-    {"Searches per day", "searches; dashed: those that found nothing", offsetof(struct day_row, searches),
-     offsetof(struct day_row, empty)},
-    {"Votes per day", "upvotes; dashed: downvotes", offsetof(struct day_row, positives),
-     offsetof(struct day_row, negatives)},
-};
-#define N_LINES (sizeof lines / sizeof *lines)
-
-static int64_t value_of(const struct day_row *day, size_t offset)
-{
-    int64_t value;
-    memcpy(&value, (const char *)day + offset, sizeof value);
-    return value;
-}
-
-/* A polyline's points, from left to right; the greatest value touches the top. */
-static const char *chart_points(const struct day_row *days, size_t n, size_t offset, int64_t most, struct arena *a)
-{
-    struct buf out;
-    buf_init(&out, 32 * DAYS_MAX);
-    for (size_t i = 0; i < n; i++) {
-        double x = (double)(i * DAYS_WIDTH) / (double)(n - 1);
-        double y = 1 + (DAYS_HEIGHT - 2) * (1 - (double)value_of(&days[i], offset) / (double)most);
-        buf_printf(&out, i ? " %.1f,%.1f" : "%.1f,%.1f", x, y);
-    }
-    const char *text = out.failed ? NULL : arena_strdup(a, buf_str(&out));
-    buf_free(&out);
-    return text;
-}
-
-static enum status fill_lines(const struct lines *l, const struct day_row *days, size_t n,
-                              struct tpl_admin_dashboard_charts *out, struct arena *a, struct error *err)
-{
-    int64_t most = 0, first = 0, second = 0;
-    for (size_t i = 0; i < n; i++) {
-        int64_t up = value_of(&days[i], l->first), down = value_of(&days[i], l->second);
-        first += up;
-        second += down;
-        most = up > most ? up : most;
-        most = down > most ? down : most;
-    }
-    int64_t top = most ? most : 1;
-    *out = (struct tpl_admin_dashboard_charts){
-        .title = l->title,
-        .about = arena_printf(a, "Line: %s. In all %lld and %lld, at most %lld in a day.", l->about, (long long)first,
-                              (long long)second, (long long)most),
-        .first = chart_points(days, n, l->first, top, a),
-        .second = chart_points(days, n, l->second, top, a)};
-    return out->about && out->first && out->second ? OK : err_no_memory(err, "the dashboard");
-}
-
-static const char *day_text(int64_t day, struct arena *a)
-{
-    char text[28];
-    os_format_time(day * STORE_DAY_US, text);
-    return arena_strndup(a, text, strlen("2026-01-01"));
-}
-
-/* The days are those of UTC, and the last is today; those without a row had nothing. */
-static enum status fill_days(const struct admin_visit *v, struct tpl_admin_dashboard *page, struct error *err)
-{
-    struct arena *a = v->req->arena;
-    int64_t range, today = os_now_us() / STORE_DAY_US;
-    struct day_row days[DAYS_MAX] = {{0}}, *found;
-    size_t n_found, i = 0;
-    enum status st = http_param_int(v->req, "days", 1, DAYS_MAX, DAYS_FALLBACK, &range, err);
-    if (st != OK)
-        return st;
-    while (i < N_RANGES && ranges[i] != range)
-        i++;
-    if (i == N_RANGES)
-        return err_set(err, ERR_INVALID, "days must be 7, 30, 90 or 365");
-    size_t n = (size_t)range;
-    struct tpl_admin_dashboard_ranges *links = arena_array(a, N_RANGES, sizeof *links);
-    struct tpl_admin_dashboard_charts *charts = arena_array(a, N_LINES, sizeof *charts);
-    struct tpl_admin_dashboard_days *rows = arena_array(a, n, sizeof *rows);
-    if (!links || !charts || !rows)
-        return err_no_memory(err, "the dashboard");
-    for (i = 0; i < N_RANGES; i++) {
-        links[i] = (struct tpl_admin_dashboard_ranges){.days = ranges[i],
-                                                       .link = arena_printf(a, "/admin/?days=%d", (int)ranges[i]),
-                                                       .current = ranges[i] == range};
-        if (!links[i].link)
-            return err_no_memory(err, "the dashboard");
-    }
-    st = sticker_store_days(v->service->store, today - range + 1, today, a, &found, &n_found, err);
-    for (i = 0; st == OK && i < n_found; i++)
-        days[found[i].day - (today - range + 1)] = found[i];
-    for (i = 0; st == OK && i < N_LINES; i++)
-        st = fill_lines(&lines[i], days, n, &charts[i], a, err);
-    for (i = 0; st == OK && i < n; i++) {
-        const struct day_row *d = &days[n - 1 - i];
-        rows[i] = (struct tpl_admin_dashboard_days){.day = day_text(today - (int64_t)i, a),
-                                                    .searches = d->searches,
-                                                    .empty = d->empty,
-                                                    .degraded = d->degraded,
-                                                    .positives = d->positives,
-                                                    .negatives = d->negatives};
-        if (!rows[i].day)
-            st = err_no_memory(err, "the dashboard");
-    }
-    page->ranges = links;
-    page->n_ranges = N_RANGES;
-    page->charts = charts;
-    page->n_charts = N_LINES;
-    page->days = rows;
-    page->n_days = n;
-    if (st == OK) {
-        page->until = rows[0].day;
-        page->since = rows[n - 1].day;
-    }
-    return st;
-}
-
-/* --- how it is --- */
+/* --- system status --- */
 
 static void put_health(struct tpl_admin_dashboard *page, struct tpl_admin_dashboard_health *rows, const char *part,
                        bool good, const char *state, const char *more)
@@ -276,7 +165,8 @@ static void put_model(const struct admin_visit *v, struct tpl_admin_dashboard *p
     buf_init(&filter, 4096);
     buf_printf(&filter, "state=%s&model=", state);
     html_url_part(&filter, id);
-    dashboard_put_number(v, page, rows, arena_printf(v->req->arena, "%lld %s", n, what), "documents", buf_str(&filter));
+    dashboard_put_number(v, page, rows, arena_printf(v->req->arena, "%s %s", admin_number(n, v->req->arena), what),
+                         "documents", buf_str(&filter));
     buf_free(&filter);
 }
 
@@ -306,7 +196,8 @@ static void fill_search(const struct admin_visit *v, struct tpl_admin_dashboard 
     const char *algorithm = dashboard_string(status, "algorithm", a);
     put_health(page, rows, "SearchService", true, "ok",
                arena_printf(a, "algorithm %s", algorithm ? algorithm : "unknown"));
-    dashboard_put_number(v, page, rows, arena_printf(a, "%" PRId64 " documents", json_member_int(status, "documents")),
+    dashboard_put_number(v, page, rows,
+                         arena_printf(a, "%s documents", admin_number(json_member_int(status, "documents"), a)),
                          "documents", "");
     json_array_foreach(json_object_get(status, "models"), i, model)
     {
@@ -315,13 +206,64 @@ static void fill_search(const struct admin_visit *v, struct tpl_admin_dashboard 
         const char *state = dashboard_string(model, "state", a), *id = dashboard_string(model, "id", a);
         put_health(page, rows, arena_printf(a, "Model %s", id ? id : "?"), state && strcmp(state, "ready") == 0, state,
                    NULL);
-        put_model(v, page, rows, id, json_member_int(model, "indexed"), "images indexed", "indexed");
+        rows[page->n_health - 1].busy = state && strcmp(state, "failed") != 0; /* it loads, or waits for its turn */
+        put_model(v, page, rows, id, json_member_int(model, "indexed"), "indexed", "indexed");
         put_model(v, page, rows, id, json_member_int(model, "pending"), "waiting", "pending");
         put_model(v, page, rows, id, json_member_int(model, "failed"), "failed", "failed");
     }
     if (json_array_size(json_object_get(status, "models")) == 0)
         put_health(page, rows, "Model", true, "none", "Searches use titles and keywords only.");
     json_decref(status);
+}
+
+/* "0.8 ms", "1.2 s" */
+static const char *say_time(int64_t us, struct arena *a)
+{
+    return us < 1000000 ? arena_printf(a, "%.3g ms", (double)us / 1e3) : arena_printf(a, "%.3g s", (double)us / 1e6);
+}
+
+static void fill_times(const struct admin_visit *v, struct tpl_admin_dashboard *page,
+                       struct tpl_admin_dashboard_health *rows)
+{
+    struct arena *a = v->req->arena;
+    const struct http_server *server = atomic_load(&v->service->server);
+    const struct metric_times *t = server ? http_server_times(server, "search") : NULL;
+    uint64_t n = t ? metric_count(t) : 0;
+    if (!n) {
+        put_health(page, rows, "API searches", true, "none yet",
+                   "No search through the API since this process started.");
+        return;
+    }
+    put_health(page, rows, "API searches", true, "ok",
+               arena_printf(a, "p50 %s, p99 %s; %s searches since this process started",
+                            say_time(metric_quantile_us(t, .5), a), say_time(metric_quantile_us(t, .99), a),
+                            admin_number((int64_t)n, a)));
+}
+
+/* "12.3 GB" */
+static const char *say_bytes(double bytes, struct arena *a)
+{
+    return bytes < 1e9 ? arena_printf(a, "%.0f MB", bytes / 1e6) : arena_printf(a, "%.1f GB", bytes / 1e9);
+}
+
+#define DISK_LEAST .05 /* of a disk: with less free, somebody should look */
+
+/* The disk that thumbnails are on, and with the usual set-up everything else, too. */
+static void fill_disk(const struct admin_visit *v, struct tpl_admin_dashboard *page,
+                      struct tpl_admin_dashboard_health *rows)
+{
+    struct arena *a = v->req->arena;
+    struct statvfs disk;
+    struct stat database;
+    if (statvfs(v->service->cfg->cache_dir, &disk) != 0 || !disk.f_blocks)
+        return;
+    double unit = (double)disk.f_frsize, available = (double)disk.f_bavail * unit, size = (double)disk.f_blocks * unit;
+    bool good = available > DISK_LEAST * size;
+    const char *more = arena_printf(a, "%s free of %s; thumbnails take %s", say_bytes(available, a), say_bytes(size, a),
+                                    say_bytes((double)thumbs_stats(v->service->thumbs).bytes, a));
+    if (stat(v->service->cfg->database, &database) == 0)
+        more = arena_printf(a, "%s, the sticker database %s", more, say_bytes((double)database.st_size, a));
+    put_health(page, rows, "Disk", good, good ? "ok" : "almost full", more);
 }
 
 static enum status fill_health(const struct admin_visit *v, struct tpl_admin_dashboard *page, struct error *err)
@@ -338,14 +280,16 @@ static enum status fill_health(const struct admin_visit *v, struct tpl_admin_das
     if (st != OK)
         return st;
     put_health(page, rows, "Database", true, "ok", NULL);
-    dashboard_put_number(v, page, rows, arena_printf(a, "%lld stickers", (long long)stickers), "stickers", "");
-    dashboard_put_number(v, page, rows, arena_printf(a, "%lld queries", (long long)queries), "queries", "");
+    dashboard_put_number(v, page, rows, arena_printf(a, "%s stickers", admin_number(stickers, a)), "stickers", "");
+    dashboard_put_number(v, page, rows, arena_printf(a, "%s queries", admin_number(queries, a)), "queries", "");
     outbox_last_error(s->outbox, last_error, sizeof last_error);
     bool stuck = pending && last_error[0];
     put_health(page, rows, "Outbox", !stuck, stuck ? "failing" : "ok", stuck ? arena_strdup(a, last_error) : NULL);
-    dashboard_put_number(v, page, rows, arena_printf(a, "%lld waiting to be indexed", (long long)pending), "stickers",
-                         "indexed=no");
+    dashboard_put_number(v, page, rows, arena_printf(a, "%s waiting to be indexed", admin_number(pending, a)),
+                         "stickers", "indexed=no");
     fill_search(v, page, rows);
+    fill_times(v, page, rows);
+    fill_disk(v, page, rows);
     return OK;
 }
 
@@ -377,7 +321,7 @@ void handle_admin_dashboard(void *ctx, const struct http_request *req, struct ht
         return;
     }
     struct tpl_admin_dashboard page = {.admin_layout = admin_layout(&v, "Dashboard", "dashboard"), .panels = shown};
-    enum status st = fill_days(&v, &page, &err);
+    enum status st = dashboard_days(&v, &page, &err);
     if (st == OK)
         st = fill_health(&v, &page, &err);
     for (size_t i = 0; st == OK && i < N_PANELS; i++)
