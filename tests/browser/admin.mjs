@@ -295,6 +295,128 @@ for (const javaScriptEnabled of [true, false])
     assert.equal(await there(), 0);
   }, { javaScriptEnabled }]);
 
+tests.push(['the list: edited in place, columns, views, all that match, and undone', async page => {
+  await loggedIn(page);
+  await page.goto('/admin/stickers/?q=cat&sort=filename&order=up');
+  const cell = page.locator('tr[data-id="cat-05.png"] td[data-field=title]');
+  await cell.getByRole('button', { name: /Edit the Title of cat-05/ }).click();
+  await page.getByLabel('Title of cat-05.png').fill('x');
+  await page.keyboard.press('Escape');
+  assert.notEqual(await cell.locator('.value').innerText(), 'x', 'Escape changes nothing');
+  await cell.dblclick();
+  await page.getByLabel('Title of cat-05.png').fill(attack);
+  await page.keyboard.press('Enter');
+  await cell.locator('.value').waitFor();
+  assert.equal(await cell.locator('.value').innerText(), attack);
+  assert.deepEqual(await injected(page), []);
+  await page.reload();
+  assert.equal(await cell.locator('.value').innerText(), attack, 'it was saved');
+
+  await page.getByText('Columns', { exact: true }).click();
+  await page.getByLabel('Keywords (English)').check();
+  await page.getByLabel('Rating', { exact: true }).and(page.locator('[type=checkbox]')).uncheck();
+  await page.getByRole('button', { name: 'Show columns' }).click();
+  await page.getByRole('columnheader', { name: 'Keywords (English)' }).waitFor();
+  assert.equal(await page.getByRole('columnheader', { name: 'Rating' }).count(), 0);
+  await page.getByText('Views', { exact: true }).click();
+  await page.getByLabel('Save the current filter').fill('Cats and words');
+  await sound(page);
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.getByRole('button', { name: 'Save view' }).click();
+  await page.getByText('View saved.').waitFor();
+  await page.goto('/admin/stickers/');
+  await page.getByRole('link', { name: 'Cats and words' }).click();
+  await page.getByRole('columnheader', { name: 'Keywords (English)' }).waitFor();
+
+  await page.getByRole('button', { name: 'Edit …' }).click();
+  await page.getByText('Select at least one row first.').waitFor();
+  assert.equal(await page.getByLabel('Title, keywords or filename').inputValue(), 'cat', 'the list is as it was');
+  await page.getByLabel('Select all on this page').check();
+  await page.getByText(/^\d selected:$/).waitFor();
+  await page.getByRole('button', { name: 'Edit …' }).click();
+  await page.getByRole('heading', { name: /^Edit \d+ stickers$/ }).waitFor();
+  await page.getByLabel('Pack').fill('all of the cats');
+  await sound(page);
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText(/^\d+ stickers saved\./).waitFor();
+  assert.ok(new URL(page.url()).search.includes('q=cat'));
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText(/^\d+ stickers changed back\./).waitFor();
+  await page.goto('/admin/stickers/?pack=all+of+the+cats');
+  await page.getByText('No matching entries.').waitFor();
+
+  await page.goto('/admin/queries/?q=asked');
+  await page.getByLabel(/^All 55 queries that match$/).check();
+  await page.getByText('All that match:').waitFor();
+  await page.getByRole('button', { name: 'Delete …' }).click();
+  await page.getByRole('heading', { name: 'Delete 55 queries?' }).waitFor();
+  await page.getByRole('link', { name: 'Cancel' }).click();
+  await page.waitForURL('**q=asked**');
+}]);
+
+tests.push(['the form: languages, preview, next, and a warning of what is not saved', async page => {
+  await loggedIn(page);
+  await page.goto('/admin/stickers/?q=cat&sort=filename&order=up');
+  await page.getByRole('link', { name: 'cat-00.png' }).click();
+  await page.getByText(/A search for “Cat number 0” finds this sticker at position 1/).waitFor();
+  await page.getByRole('button', { name: 'Add a language' }).click();
+  assert.equal(await page.evaluate(() => document.activeElement.name), 'language');
+  await page.keyboard.type('de');
+  await page.getByLabel('Title in this language').first().fill('Katze Nummer 0');
+  await page.getByText('Unsaved changes').waitFor();
+  await sound(page);
+  let asked = 0;
+  page.on('dialog', () => { asked++; });
+  await page.evaluate(() => { location.href = '/admin/'; });
+  await page.waitForTimeout(500);
+  assert.equal(asked, 1, 'the browser asks before what was typed is lost');
+  assert.ok(page.url().includes('/edit?id=cat-00.png'));
+  await page.getByRole('button', { name: 'Save and next' }).click();
+  await page.getByText('Saved. This is the next one.').waitFor();
+  await page.getByRole('heading', { name: 'cat-01.png' }).waitFor();
+  await page.goto('/admin/stickers/edit?id=cat-00.png');
+  assert.equal(await page.getByLabel('Title in this language').first().inputValue(), 'Katze Nummer 0');
+}, { expectDialog: true }]);
+
+tests.push(['the trash, the palette and the charts', async page => {
+  await loggedIn(page);
+  await page.goto('/admin/stickers/delete?id=cat-04.png');
+  await sound(page);
+  await page.getByRole('button', { name: 'Move to trash' }).click();
+  await page.getByText('Moved to the trash.').waitFor();
+  await page.goto('/admin/trash/');
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.waitForFunction(() => [...document.querySelectorAll('td img')].every(i => i.complete && i.naturalWidth));
+  await page.getByLabel('Select cat-04.png').check();
+  await page.getByRole('button', { name: 'Restore …' }).click();
+  await page.getByRole('button', { name: 'Restore', exact: true }).click();
+  await page.getByText('Restored.').waitFor();
+
+  await page.keyboard.press('Control+k');
+  const box = page.getByRole('combobox', { name: 'Go to a page, or find a sticker' });
+  await box.waitFor();
+  await sound(page);
+  await page.keyboard.type('cat number 0');
+  await page.getByRole('option', { name: 'Cat number 0' }).waitFor();
+  await page.keyboard.press('Escape');
+  assert.equal(await box.isVisible(), false);
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('queries');
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/admin/queries/');
+
+  await page.goto('/admin/');
+  await page.locator('.strips').first().locator('g').last().hover();
+  await page.getByText(/^\d{4}-\d\d-\d\d: Searches \d/).first().waitFor();
+  await page.goto('/admin/settings');
+  await sound(page);
+  const time = page.locator('time').first();
+  await page.goto('/admin/history/');
+  assert.match(await time.getAttribute('title'), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/);
+  await page.goto('/admin/stickers/keywords?query=hostile&q=cat');
+  await sound(page);
+}]);
+
 // Enough queries for two pages of their list.
 for (let i = 0; i < 55; i++) await fetch(`${base}/api/search/?query=${encodeURIComponent('asked ' + i)}`);
 await runAll(base, tests);

@@ -33,7 +33,7 @@ export async function runAll(base, tests) {
     page.setDefaultTimeout(10000 * Number(process.env.PEEL_TEST_SLOW || 1));
     const troubles = [];
     page.on('pageerror', error => troubles.push('script error: ' + error.message));
-    page.on('dialog', dialog => { troubles.push('dialog: ' + dialog.message()); dialog.dismiss(); });
+    page.on('dialog', dialog => { if (!options.expectDialog) troubles.push('dialog: ' + dialog.message()); dialog.dismiss(); });
     page.on('console', message => {
       if (message.type() === 'error' && !options.expectErrors) troubles.push('console: ' + message.text());
     });

@@ -256,6 +256,7 @@ if (opener) {
   input.addEventListener('keydown', event => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && items.length) { event.preventDefault(); at = (at + step + items.length) % items.length; mark(); }
+    if (event.key === 'Escape') { event.preventDefault(); dialog.close(); } // the box would only empty itself
     if (event.key === 'Enter' && items[at]) location.href = items[at][1];
   });
   dialog.addEventListener('click', event => { if (event.target === dialog) dialog.close(); });
