@@ -74,9 +74,9 @@ void handle_readyz(void *ctx, const struct http_request *req, struct http_respon
     int64_t documents = 0;
     bool database = search_store_ping(s->store, &err) == OK && search_store_count(s->store, &documents, &err) == OK;
     buf_init(&out, 16384);
-    buf_puts(&out, "{\"version\":");
+    buf_printf(&out, "{\"status\":\"%s\",\"version\":", draining ? "draining" : database ? "ready" : "not ready");
     json_put_string(&out, s->cfg.version);
-    buf_printf(&out, ",\"status\":\"%s\",\"algorithm\":", draining ? "draining" : database ? "ready" : "not ready");
+    buf_puts(&out, ",\"algorithm\":");
     json_put_string(&out, search_default_algorithm(s));
     buf_printf(&out, ",\"checks\":{\"database\":{\"status\":\"%s\"", database ? "ok" : "failed");
     if (database) {

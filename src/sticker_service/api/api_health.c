@@ -109,13 +109,9 @@ void handle_api_readyz(void *ctx, const struct http_request *req, struct http_re
     outbox_last_error(s->outbox, last_error, sizeof last_error);
     struct buf out;
     buf_init(&out, 8192);
-    buf_puts(&out, "{\"version\":");
+    buf_printf(&out, "{\"status\":\"%s\",\"version\":", draining ? "draining" : ready ? "ready" : "not ready");
     json_put_string(&out, s->cfg->version);
-    buf_printf(&out, ",\"status\":\"%s\",\"checks\":{\"database\":{\"status\":\"%s\"",
-               draining ? "draining"
-               : ready  ? "ready"
-                        : "not ready",
-               database ? "ok" : "failed");
+    buf_printf(&out, ",\"checks\":{\"database\":{\"status\":\"%s\"", database ? "ok" : "failed");
     if (database) {
         buf_printf(&out, ",\"stickers\":%lld,\"queries\":%lld", (long long)stickers, (long long)queries);
     } else {
