@@ -277,7 +277,7 @@ class Models(AdminTest):
         pin = {"query": "  Red   CAR ", "language": "", "sticker": "cake.png", "position": "1", "seen": "0"}
         self.assertEqual(self.admin.post("/admin/pins/edit", **pin).status, 303)
         self.assertEqual(self.search("red car").json()["stickers"][0], "cake.png", "at once")
-        for wrong, why in (({"sticker": "none.png"}, "There is no sticker"), ({"position": "101"}, "from 0 to 100"), ({"query": " "}, "This is needed"),
+        for wrong, why in (({"sticker": "none.png"}, "There is no sticker"), ({"position": "101"}, "from 0 to 100"), ({"query": " "}, "This field is required"),
                            ({"language": "no tag"}, "A language is a tag"), ({}, "already")):
             answer = self.admin.post("/admin/pins/edit", **{**pin, **wrong})
             self.assertEqual(answer.status, 400, wrong)

@@ -115,8 +115,8 @@ class Console(AdminTest):
         self.system.run("user", "create", "viewer", stdin="a long password\n")
         self.admin.get("/admin/groups/edit")
         self.assertEqual(self.admin.post("/admin/groups/edit", name="lookers", permissions="stickers.view", seen="0").status, 303)
-        group = re.search(r'href="/admin/groups/edit\?id=([^"]+)"', self.admin.get("/admin/groups/?q=lookers").text)[1]
-        user = re.search(r'href="/admin/users/edit\?id=([^"]+)"', self.admin.get("/admin/users/?q=viewer").text)[1]
+        group = re.search(r'href="/admin/groups/edit\?id=([^"&]+)["&]', self.admin.get("/admin/groups/?q=lookers").text)[1]
+        user = re.search(r'href="/admin/users/edit\?id=([^"&]+)["&]', self.admin.get("/admin/users/?q=viewer").text)[1]
         seen = re.search(r'name="seen" value="(\d+)"', self.admin.get("/admin/users/edit?id=" + user).text)[1]
         self.assertEqual(self.admin.post("/admin/users/edit?id=" + user, username="viewer", password="", is_active="1", groups=group, seen=seen).status, 303)
         viewer = Visitor(self.port)
