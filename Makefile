@@ -6,6 +6,7 @@ B := build/$(MODE)
 CC ?= cc
 PKGS := libmicrohttpd libcurl libcrypto jansson sqlite3 libpq libsodium libutf8proc libxxhash libjpeg libpng libwebp libwebpdemux librsvg-2.0 libxml-2.0 libarchive gmp
 
+GCC := $(firstword $(subst ., ,$(shell $(CC) -dumpversion)))
 CFLAGS_release := -O2 -g
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
@@ -21,13 +22,15 @@ WARN := # those of gcc, which the code is kept free of
 endif
 ifeq ($(MODE),analyze)
 CC := gcc
-GCC := $(firstword $(subst ., ,$(shell gcc -dumpversion)))
 WARN := # the analyzer's alone
 ANALYZE := -include tests/analyze.h
 endif
 CPPFLAGS += -Isrc -I$(B)/gen -D_GNU_SOURCE $(ANALYZE) $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PKGS)))
-CFLAGS += -std=c17 $(CFLAGS_$(MODE)) $(WARN) -fstack-protector-strong -pthread -MMD -MP
-LDFLAGS += $(filter -fsanitize%,$(CFLAGS_$(MODE))) -pthread
+# What makes a fault harder to use, where the compiler has it; sanitizers check more, and do not go with FORTIFY_SOURCE.
+HARDEN_release := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(if $(filter 9 10 11,$(GCC)),2,3) -fstack-clash-protection \
+	$(if $(filter x86_64,$(shell uname -m)),-fcf-protection)
+CFLAGS += -std=c17 $(CFLAGS_$(MODE)) $(WARN) -fstack-protector-strong $(HARDEN_$(MODE)) -pthread -MMD -MP
+LDFLAGS += $(filter -fsanitize%,$(CFLAGS_$(MODE))) -pthread -Wl,-z,relro,-z,now
 LDLIBS += $(shell pkg-config --libs $(PKGS)) -lgif -lstemmer -lz -lm
 
 SRC := $(wildcard src/*/*.c src/*/*/*.c)
