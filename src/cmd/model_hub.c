@@ -1,5 +1,6 @@
 #include "cmd/model_hub.h"
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/os.h"
 #include "http/client.h"
 #include "http/download.h"
@@ -30,6 +31,7 @@ struct file {
 
 struct repo {
     char endpoint[256], id[LIBRARY_MAX_ID], revision[128], commit[64];
+    const char *token; /* NULL: none is sent there */
     struct file files[MAX_FILES];
     size_t n;
     uint64_t total;
@@ -67,6 +69,26 @@ static enum status parse_what(const struct hub_pull *p, struct repo *r, struct e
     if (!strchr(r->id, '/'))
         return err_set(err, ERR_INVALID, "model id: expected owner/name, found \"%.80s\"", r->id);
     return library_folder(r->id, unused, err);
+}
+
+/* A token goes to the hub that it was made for, and over TLS: not to whoever is named in a URL. */
+static const char *token_for(const struct hub_pull *p, const struct repo *r)
+{
+    static const char *const here[] = {"http://127.0.0.1", "http://localhost", "http://[::1]"};
+    const char *endpoint = p->endpoint && *p->endpoint ? p->endpoint : HUB_ENDPOINT;
+    size_t len = strlen(endpoint);
+    bool safe = strncmp(r->endpoint, "https://", 8) == 0;
+    while (len && endpoint[len - 1] == '/')
+        len--;
+    for (size_t i = 0; i < sizeof here / sizeof *here; i++) {
+        size_t n = strlen(here[i]);
+        safe = safe || (strncmp(r->endpoint, here[i], n) == 0 && (!r->endpoint[n] || r->endpoint[n] == ':'));
+    }
+    if (!p->token || !*p->token || (safe && strlen(r->endpoint) == len && strncmp(r->endpoint, endpoint, len) == 0))
+        return p->token;
+    log_warn("the token is not sent to %s: %s", r->endpoint,
+             safe ? "it belongs to the hub of --hf-endpoint" : "that is not https");
+    return NULL;
 }
 
 /* --- what the repository holds --- */
@@ -253,7 +275,7 @@ static enum status get_files(const struct hub_pull *p, const struct repo *r, con
         if (stat(path, &sb) != 0 || (uint64_t)sb.st_size != f->size) {
             struct http_download d = {.url = url,
                                       .path = path,
-                                      .token = p->token,
+                                      .token = r->token,
                                       .size = f->size,
                                       .sha256 = f->sha256[0] ? f->sha256 : NULL,
                                       .git_sha1 = f->git_sha1[0] ? f->git_sha1 : NULL,
@@ -301,6 +323,7 @@ enum status hub_pull(const struct hub_pull *p, char dir_name[LIBRARY_MAX_ID], st
         st = library_folder(r->id, dir_name, err);
     if (st != OK)
         goto out;
+    r->token = token_for(p, r);
     if ((st = library_path(p->models_dir, dir_name, "", final, err)) != OK ||
         (st = library_path(p->models_dir, dir_name, LIBRARY_PART, part, err)) != OK)
         goto out;
@@ -308,11 +331,11 @@ enum status hub_pull(const struct hub_pull *p, char dir_name[LIBRARY_MAX_ID], st
         goto out; /* complete: usable without a network */
     st = os_mkdirs(part, err);
     if (st == OK)
-        st = list_files(r, p->token, err);
+        st = list_files(r, r->token, err);
     if (st == OK && !has_weights(r)) {
-        st = find_conversion(r, p->token, err);
+        st = find_conversion(r, r->token, err);
         if (st == OK)
-            st = list_files(r, p->token, err);
+            st = list_files(r, r->token, err);
         if (st == OK && !has_weights(r))
             st = err_set(err, ERR_UNSUPPORTED, "%s at %s has no model.safetensors", r->id, r->revision);
     }
