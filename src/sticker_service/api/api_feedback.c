@@ -234,6 +234,15 @@ static enum status read_key(const struct http_request *req, struct request_once 
     return OK;
 }
 
+/* What counts nothing needs no key, which would be kept for a day. */
+static bool counts_anything(const struct feedback_entry *entries, size_t n)
+{
+    size_t stickers = 0;
+    for (size_t i = 0; i < n; i++)
+        stickers += entries[i].n_positive + entries[i].n_negative + entries[i].n_withdrawn;
+    return stickers > 0;
+}
+
 void handle_api_feedback(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct sticker_service *s = ctx;
@@ -249,7 +258,8 @@ void handle_api_feedback(void *ctx, const struct http_request *req, struct http_
     enum status status = read_key(req, &again, &keyed, &err);
     if (status == OK)
         status = feedback_parse(req, &root, &entries, &n, &err);
-    if (status == OK && (n || keyed))
+    keyed = keyed && status == OK && counts_anything(entries, n);
+    if (status == OK && n)
         status = sticker_store_feedback_once(s->store, entries, n, keyed ? &again.once : NULL, req->arena, &failed,
                                              &n_failed, &err);
     if (status == OK) {

@@ -49,7 +49,8 @@ void handle_docs(void *ctx, const struct http_request *req, struct http_response
     buf_init(&html, GALLERY_HTML_MAX);
     const struct asset *a = asset_by_name("openapi.json");
     const char *host = http_header(req, "Host");
-    const char *server = arena_printf(req->arena, "http://%s", host ? host : "localhost:8000");
+    const char *server =
+        arena_printf(req->arena, "%s://%s", req->over_tls ? "https" : "http", host ? host : "localhost:8000");
     enum status status = server ? apidocs_page((const char *)a->data, a->len, server, req->arena, &html, &err)
                                 : err_no_memory(&err, "a page");
     if (status == OK)
