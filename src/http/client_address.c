@@ -162,6 +162,18 @@ void client_address(const struct trusted_proxies *t, const char *peer, const cha
     write_address(&at, out);
 }
 
+void client_network(const char *client, char out[CLIENT_NETWORK_SIZE])
+{
+    struct address a;
+    char text[INET6_ADDRSTRLEN];
+    snprintf(out, CLIENT_NETWORK_SIZE, "%.*s", CLIENT_NETWORK_SIZE - 1, client);
+    if (!address_parse(client, strlen(client), &a) || memcmp(a.bytes, mapped, sizeof mapped) == 0)
+        return;
+    memset(a.bytes + 8, 0, 8);
+    if (inet_ntop(AF_INET6, a.bytes, text, sizeof text))
+        snprintf(out, CLIENT_NETWORK_SIZE, "%s/64", text);
+}
+
 bool client_over_tls(const char *forwarded_proto)
 {
     if (!forwarded_proto)

@@ -44,6 +44,10 @@ bool trusted_proxies_has(const struct trusted_proxies *t, const char *address);
  * commas, NULL for none. */
 void client_address(const struct trusted_proxies *t, const char *peer, const char *forwarded_for,
                     char out[INET6_ADDRSTRLEN]);
+/* Who a client is for limits: an IPv4 address, or the /64 of an IPv6 one ("2001:db8:1:2::/64"), which is what one
+ * customer has; what is no address as it is. */
+#define CLIENT_NETWORK_SIZE (INET6_ADDRSTRLEN + 4)
+void client_network(const char *client, char out[CLIENT_NETWORK_SIZE]);
 /* Whether the last of the comma-separated protocols is https; NULL is not. */
 bool client_over_tls(const char *forwarded_proto);
 

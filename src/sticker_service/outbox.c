@@ -28,7 +28,7 @@
 #define BACKOFF_MIN_MS   250u
 #define BACKOFF_MAX_MS   4000u
 #define REFUSED_RETRY_US (60 * 1000000ll) /* times the attempts so far, at most an hour */
-#define REFUSED_MAX_US   (3600 * 1000000ll)
+#define REFUSED_MAX_US   OUTBOX_MAX_DELAY_US
 #define DOCUMENT_MAX     (4u << 20) /* LANGUAGE_MAX_BYTES of words may be escaped */
 #define ANSWER_MAX       (64u << 10)
 

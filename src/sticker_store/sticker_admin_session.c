@@ -115,6 +115,8 @@ static enum status login_try_job(struct db_conn *c, void *arg, struct error *err
     if (st == OK)
         st = db_run(c, "DELETE FROM logins WHERE last_us < $1", DB_ARGS(DB_INT(job->now_us - LOGIN_FORGOTTEN_US)), NULL,
                     err);
+    if (st == OK) /* the clock was ahead when these were noted: nobody waits until it is there again */
+        st = db_run(c, "UPDATE logins SET last_us = $1 WHERE last_us > $1", DB_ARGS(DB_INT(job->now_us)), NULL, err);
     for (size_t i = 0; i < job->n && st == OK; i++) {
         struct db_rows r;
         db_query(&r, c, "SELECT failures, last_us FROM logins WHERE key = $1", DB_ARGS(DB_TEXT(job->rules[i].key)),

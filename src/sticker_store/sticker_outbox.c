@@ -39,9 +39,12 @@ enum status sticker_store_outbox_next(struct sticker_store *s, int64_t now_us, s
                                       struct outbox_item **out, size_t *n, struct error *err)
 {
     void *items;
-    enum status st = db_read_list(
-        s->db, "SELECT seq, op, filename, attempts, last_error FROM outbox WHERE due_us <= $1 ORDER BY seq LIMIT $2",
-        DB_ARGS(DB_INT(now_us), DB_INT(db_limit(limit))), read_outbox_item, sizeof **out, a, &items, n, err);
+    enum status st =
+        db_read_list(s->db,
+                     "SELECT seq, op, filename, attempts, last_error FROM outbox WHERE due_us <= $1 OR due_us > $3"
+                     " ORDER BY seq LIMIT $2",
+                     DB_ARGS(DB_INT(now_us), DB_INT(db_limit(limit)), DB_INT(now_us + OUTBOX_MAX_DELAY_US)),
+                     read_outbox_item, sizeof **out, a, &items, n, err);
     *out = items;
     return st;
 }
@@ -53,7 +56,10 @@ struct turn_job {
 
 #define SQLITE_NOW   "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 #define POSTGRES_NOW "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
-#define TURN(now)    "UPDATE outbox_turn SET holder = $1, until_us = " now " + $2 WHERE holder = $1 OR until_us <= " now
+/* A turn that ends later than any can was taken when the clock was ahead. */
+#define TURN(now)                                                                                                      \
+    "UPDATE outbox_turn SET holder = $1, until_us = " now " + $2 WHERE holder = $1 OR until_us <= " now                \
+    " OR until_us > " now " + 2 * $2"
 
 static enum status turn_job(struct db_conn *c, void *arg, struct error *err)
 {

@@ -3,6 +3,7 @@
 #include "base/os.h"
 #include "base/secret.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -37,6 +38,40 @@ bool session_csrf_ok(const char *token, const char *sent)
     char expected[SESSION_TOKEN_SIZE];
     session_csrf(token, expected);
     return sent && secret_equal(sent, expected);
+}
+
+static void device_sign(const char *name, const char *username, const char *password_hash, char out[SESSION_TOKEN_SIZE])
+{
+    unsigned char mac[crypto_auth_hmacsha256_BYTES];
+    crypto_auth_hmacsha256_state state;
+    crypto_auth_hmacsha256_init(&state, (const unsigned char *)password_hash, strlen(password_hash));
+    crypto_auth_hmacsha256_update(&state, (const unsigned char *)name, strlen(name) + 1);
+    crypto_auth_hmacsha256_update(&state, (const unsigned char *)username, strlen(username));
+    crypto_auth_hmacsha256_final(&state, mac);
+    sodium_bin2hex(out, SESSION_TOKEN_SIZE, mac, sizeof mac);
+}
+
+void session_device_new(const char *username, const char *password_hash, char out[SESSION_DEVICE_SIZE])
+{
+    char name[SESSION_TOKEN_SIZE], sign[SESSION_TOKEN_SIZE];
+    session_token_new(name);
+    device_sign(name, username, password_hash, sign);
+    snprintf(out, SESSION_DEVICE_SIZE, "%s.%s", name, sign);
+}
+
+void session_device_key(const char *device, char out[SESSION_TOKEN_SIZE])
+{
+    snprintf(out, SESSION_TOKEN_SIZE, "%.*s", SESSION_TOKEN_SIZE - 1, device);
+}
+
+bool session_device_ok(const char *device, const char *username, const char *password_hash)
+{
+    char name[SESSION_TOKEN_SIZE], sign[SESSION_TOKEN_SIZE];
+    session_device_key(device, name);
+    if (strlen(device) != SESSION_DEVICE_SIZE - 1 || !session_token_is(name) || device[SESSION_TOKEN_SIZE - 1] != '.')
+        return false;
+    device_sign(name, username, password_hash, sign);
+    return secret_equal(sign, device + SESSION_TOKEN_SIZE);
 }
 
 bool session_same_origin(const char *sec_fetch_site, const char *origin, const char *host)

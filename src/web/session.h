@@ -16,6 +16,14 @@ void session_csrf(const char *token, char out[SESSION_TOKEN_SIZE]);
 /* Compares without telling by its time where the difference is; false for NULL. */
 bool session_csrf_ok(const char *token, const char *sent);
 
+/* A device from which a user has logged in before ("device cookies", OWASP): it has tries of its own, so that others
+ * who guess do not keep the owner out. Signed by the hash of the password, so a new password ends it.
+ * session_device_key: the part of it that names the device. */
+#define SESSION_DEVICE_SIZE (2 * SESSION_TOKEN_SIZE)
+void session_device_new(const char *username, const char *password_hash, char out[SESSION_DEVICE_SIZE]);
+bool session_device_ok(const char *device, const char *username, const char *password_hash);
+void session_device_key(const char *device, char out[SESSION_TOKEN_SIZE]);
+
 /* Whether a request came from a page of the same origin, by its headers (each may be NULL): Sec-Fetch-Site where
  * the browser sends it, else Origin, which must name the host that was asked. True without both: older browsers
  * and programs, which the CSRF token is there for. */

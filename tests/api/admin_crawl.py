@@ -125,6 +125,8 @@ def right_for(target, button=""):
         return None
     if not model:
         return "dashboard", "view"
+    if model == "search":  # the console
+        return "stickers", "view"
     if page == "upload/":
         return model, "add"
     if page == "action":

@@ -14,7 +14,9 @@ from test_admin import PASSWORD, AdminTest, Visitor
 
 SECOND = 1_000_000
 IDLE_S, MOST_S = 600, 6000
-STAFF = {"dashboard.view", "queries.view", "scores.view", "documents.view", "documents.change", "stickers.view", "stickers.add", "stickers.change"}
+STAFF = {"dashboard.view", "queries.view", "scores.view", "documents.view", "documents.change", "stickers.view", "stickers.add", "stickers.change"} | {
+    f"{table}.{right}" for table in ("pins", "synonyms") for right in ("view", "add", "change", "delete")
+}
 
 
 class Browser(Visitor):
@@ -205,6 +207,44 @@ class Guessing(SessionTest):
         self.assertEqual(Browser(self.port).log_in("guessed").status, 303)
         self.assertEqual(self.sql("SELECT failures FROM logins WHERE key = ?", key), [], "forgotten")
 
+    def test_a_device_of_the_owner_is_not_kept_out(self):
+        self.add_user("besieged", is_staff="1")
+        owner = Browser(self.port)
+        self.assertEqual(owner.log_in("besieged").status, 303)
+        device = owner.cookies["peel_device"]
+        for _ in range(12):
+            Browser(self.port).log_in("besieged", "a wrong password")
+        self.assertEqual(Browser(self.port).log_in("besieged").status, 429, "a device that nobody knows waits")
+        self.assertEqual(owner.log_in("besieged").status, 303)
+        forged = Browser(self.port)
+        forged.cookies["peel_device"] = device[:-1] + ("0" if device[-1] != "0" else "1")
+        self.assertEqual(forged.log_in("besieged").status, 429)
+        other = Browser(self.port)
+        other.cookies["peel_device"] = device  # of another account
+        for _ in range(5):
+            other.log_in("guess", "a wrong password")
+        stolen = Browser(self.port)
+        stolen.cookies["peel_device"] = device
+        answers = [stolen.log_in("besieged", "a wrong password").status for _ in range(7)]
+        self.assertIn(429, answers, "a device has only so many tries either")
+
+    def test_a_network_is_one_address(self):
+        answers = [Browser(self.port, f"2001:db8:77:1::{n:x}").log_in(f"six {n}", "a wrong password").status for n in range(14)]
+        self.assertIn(429, answers)
+        self.assertEqual(Browser(self.port, "2001:db8:77:2::1").log_in("six", "a wrong password").status, 401)
+
+    def test_a_clock_that_was_ahead_keeps_nobody_out(self):
+        day = 86400 * SECOND
+        for n in range(6):
+            Browser(self.port, "203.0.113.9").log_in("late", f"a wrong password {n}")
+        self.sql("UPDATE logins SET last_us = last_us + ?", day)
+        waiting = Browser(self.port, "203.0.113.10").log_in("late", "a wrong password")
+        self.assertIn(waiting.status, (401, 429))
+        self.assertLessEqual(int(waiting.headers["Retry-After"] or 0), 30)
+        self.sql("UPDATE outbox_turn SET holder = 'gone', until_us = until_us + ?", day)
+        self.sql("UPDATE outbox SET due_us = ?", int(time.time() * SECOND) + day)
+        self.assertEqual(self.admin.log_in().status, 303)
+
     def test_by_address(self):
         address, names = "198.51.100.7", iter(range(1000))
 
@@ -239,6 +279,24 @@ class Guessing(SessionTest):
             self.assertEqual(answers[case], answers["known"], case)
             ratio = min(times[case]) / min(times["known"])
             self.assertTrue(0.4 < ratio < 2.5, f"{case}: {ratio:.2f} times as long; {statistics.median(times[case]):.3f} s")
+
+
+class Tokens(SessionTest):
+    def test_only_superusers_make_tokens_for_others(self):
+        self.admin.get("/admin/groups/edit")
+        made = self.admin.post("/admin/groups/edit", name="token makers", permissions=["tokens.add", "tokens.view"], seen="0")
+        self.assertEqual(made.status, 303, made.text)
+        self.add_user("maker", groups=self.row_id("groups", "token makers"))
+        maker = Browser(self.port)
+        self.assertEqual(maker.log_in("maker").status, 303)
+        maker.get("/admin/tokens/edit")
+        refused = maker.post("/admin/tokens/edit", username="admin", label="mine now", seen="0")
+        self.assertNotEqual(refused.status, 303)
+        self.assertIn("Only a superuser", refused.text)
+        self.assertEqual(self.sql("SELECT count(*) FROM tokens WHERE label = 'mine now'"), [(0,)])
+        own = maker.post("/admin/tokens/edit", username="maker", label="my own", seen="0")
+        self.assertIn(own.status, (200, 303))
+        self.assertEqual(self.sql("SELECT count(*) FROM tokens WHERE label = 'my own'"), [(1,)])
 
 
 class Everything(SessionTest):

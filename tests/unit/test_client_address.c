@@ -109,9 +109,26 @@ static void protocols(void **state)
     assert_false(client_over_tls(NULL));
 }
 
+static void networks(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {{"192.0.2.1", "192.0.2.1"},
+                                           {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+                                           {"2001:db8:1:2::", "2001:db8:1:2::/64"},
+                                           {"::ffff:192.0.2.1", "::ffff:192.0.2.1"},
+                                           {"", ""},
+                                           {"nonsense", "nonsense"}};
+    char out[CLIENT_NETWORK_SIZE];
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        client_network(pairs[i][0], out);
+        assert_string_equal(out, pairs[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(networks),
         cmocka_unit_test(walks_from_the_right),
         cmocka_unit_test(believes_nobody_else),
         cmocka_unit_test(looks_at_so_many),

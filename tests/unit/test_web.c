@@ -8,6 +8,7 @@
 #include "web/form.h"
 #include "web/html.h"
 #include "web/messages.h"
+#include "web/session.h"
 #include "web/templates.h"
 
 #include <math.h>
@@ -259,9 +260,32 @@ static void test_docs(void **state)
     buf_free(&b);
 }
 
+static void devices_are_known_again(void **state)
+{
+    (void)state;
+    char device[SESSION_DEVICE_SIZE], other[SESSION_DEVICE_SIZE], key[SESSION_TOKEN_SIZE];
+    session_device_new("owner", "$argon2id$a", device);
+    session_device_new("owner", "$argon2id$a", other);
+    assert_string_not_equal(device, other);
+    assert_true(session_device_ok(device, "owner", "$argon2id$a"));
+    assert_false(session_device_ok(device, "owner", "$argon2id$b")); /* a new password */
+    assert_false(session_device_ok(device, "other", "$argon2id$a"));
+    assert_false(session_device_ok("", "owner", "$argon2id$a"));
+    assert_false(session_device_ok("x.y", "owner", "$argon2id$a"));
+    session_device_key(device, key);
+    assert_memory_equal(key, device, SESSION_TOKEN_SIZE - 1);
+    for (size_t i = 0; i < SESSION_DEVICE_SIZE - 1; i++) {
+        char forged[SESSION_DEVICE_SIZE];
+        strcpy(forged, device);
+        forged[i] = forged[i] == 'a' ? 'b' : 'a';
+        assert_false(session_device_ok(forged, "owner", "$argon2id$a"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(devices_are_known_again),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_url),
         cmocka_unit_test(test_numbers),

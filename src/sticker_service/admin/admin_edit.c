@@ -437,6 +437,9 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
         if (i == 0 || edit_same(f->name, e->table->object))
             e->object = edit_same(e->table->name, "stickers") ? e->sticker.filename : e->values[i];
     }
+    if (st == OK && edit_same(e->table->name, "tokens") && !v->session.user.is_superuser &&
+        !edit_same(e->values[0], v->session.user.username))
+        st = err_set(err, ERR_INVALID, "Only a superuser can create tokens for others.");
     if (st == OK && edit_same(e->table->name, "tokens")) {
         auth_token_new(token);
         auth_token_hash(token, token_hash);

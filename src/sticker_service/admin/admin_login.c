@@ -1,12 +1,14 @@
 /* Logging in and out of the admin pages, and changing one's password.
  *
  * Delays after failures grow with each, by account and by address. An account's stay short, because they also keep
- * its owner out while somebody guesses: 30 s allow two guesses a minute, from however many addresses. Unknown names
- * are delayed, checked and answered as known ones, so that nobody learns which accounts there are. */
+ * its owner out while somebody guesses: 30 s allow two guesses a minute, from however many addresses. A browser that
+ * the owner has logged in with before has tries of its own. Unknown names are delayed, checked and answered as known
+ * ones, so that nobody learns which accounts there are. */
 #include "sticker_service/admin/admin.h"
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "http/client_address.h"
 #include "sticker_service/audit.h"
 #include "web/cookie.h"
 #include "web/html.h"
@@ -14,11 +16,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COOKIE       "peel_session"
-#define LOGIN_COOKIE "peel_login" /* what the login form's CSRF token is made from: there is no session yet */
-#define FIELDS_MAX   16
-#define NAME_MAX_LEN 150
-#define CHECK_WAIT_S 5 /* for a turn to have a password checked */
+#define COOKIE        "peel_session"
+#define LOGIN_COOKIE  "peel_login"  /* what the login form's CSRF token is made from: there is no session yet */
+#define DEVICE_COOKIE "peel_device" /* a browser that has logged in before */
+#define DEVICE_S      (180 * 86400)
+#define FIELDS_MAX    16
+#define NAME_MAX_LEN  150
+#define CHECK_WAIT_S  5 /* for a turn to have a password checked */
 
 /* --- cookies --- */
 
@@ -84,8 +88,24 @@ static bool check_password(struct sticker_service *s, const char *password, cons
 
 struct attempt {
     const char *username, *password, *next, *address;
+    const char *device; /* the browser's cookie, "" for none */
     struct login_rule rules[2];
 };
+
+/* Whose tries are counted: the account's, or those of a device that its owner has logged in from; and the network's. */
+static enum status set_rules(struct attempt *t, const struct user *user, struct arena *a, struct error *err)
+{
+    char network[CLIENT_NETWORK_SIZE], device[SESSION_TOKEN_SIZE];
+    bool known_device = user && session_device_ok(t->device, t->username, user->password_hash);
+    client_network(t->address, network);
+    session_device_key(t->device, device);
+    const char *first =
+        known_device ? arena_printf(a, "device %s", device) : arena_printf(a, "account %s", t->username);
+    const char *second = arena_printf(a, "address %s", network);
+    t->rules[0] = (struct login_rule){first, 5, 30 * 1000000};
+    t->rules[1] = (struct login_rule){second, 10, 900 * 1000000};
+    return first && second ? OK : err_no_memory(err, "an attempt to log in");
+}
 
 /* OK: *user may enter. ERR_DENIED: wrong. ERR_TIMEOUT: too early, *wait_us. ERR_UNAVAILABLE: too busy. */
 static enum status login_check(struct sticker_service *s, struct attempt *t, struct arena *a, struct user *user,
@@ -93,14 +113,15 @@ static enum status login_check(struct sticker_service *s, struct attempt *t, str
 {
     bool right = false;
     *wait_us = 0;
-    enum status st = sticker_store_login_try(s->store, t->rules, 2, wait_us, err);
+    enum status st = sticker_store_user_get(s->store, t->username, a, user, err);
+    bool known = st == OK;
+    if (st == OK || st == ERR_NOT_FOUND)
+        st = set_rules(t, known ? user : NULL, a, err);
+    if (st == OK)
+        st = sticker_store_login_try(s->store, t->rules, 2, wait_us, err);
     if (st == OK && *wait_us)
         st = err_set(err, ERR_TIMEOUT, "too early");
     if (st != OK)
-        return st;
-    st = sticker_store_user_get(s->store, t->username, a, user, err);
-    bool known = st == OK;
-    if (st != OK && st != ERR_NOT_FOUND)
         return st;
     if (!check_password(s, t->password, known ? user->password_hash : secret_dummy_hash(), &right))
         return err_set(err, ERR_UNAVAILABLE, "too many are logging in");
@@ -160,11 +181,9 @@ static bool read_attempt(const struct http_request *req, struct attempt *t)
                           .address = req->client};
     if (strlen(t->username) > NAME_MAX_LEN)
         t->username = "";
-    const char *account = arena_printf(req->arena, "account %s", t->username);
-    const char *address = arena_printf(req->arena, "address %s", t->address);
-    t->rules[0] = (struct login_rule){account, 5, 30 * 1000000};
-    t->rules[1] = (struct login_rule){address, 10, 900 * 1000000};
-    return account && address && cookie_get(http_header(req, "Cookie"), LOGIN_COOKIE, req->arena, &token, NULL) == OK &&
+    if (cookie_get(http_header(req, "Cookie"), DEVICE_COOKIE, req->arena, &t->device, NULL) != OK)
+        t->device = "";
+    return cookie_get(http_header(req, "Cookie"), LOGIN_COOKIE, req->arena, &token, NULL) == OK &&
            session_token_is(token) && session_csrf_ok(token, admin_field(&form, "csrf"));
 }
 
@@ -175,6 +194,7 @@ void handle_admin_login(void *ctx, const struct http_request *req, struct http_r
     struct user user;
     struct session session;
     struct error err;
+    char device[SESSION_DEVICE_SIZE];
     int64_t wait_us;
     if (!admin_same_origin(req) || !read_attempt(req, &t)) {
         show_login(s, req, res, 403, t.username, t.next,
@@ -186,6 +206,8 @@ void handle_admin_login(void *ctx, const struct http_request *req, struct http_r
         st = begin_session(s, req, res, &user, t.address, &session, &err);
     if (st == OK) {
         end_old_session(s, req);
+        session_device_new(user.username, user.password_hash, device);
+        set_cookie(s, req, res, DEVICE_COOKIE, device, DEVICE_S);
         log_info("\"%s\" logged in from %s", session.user.username, t.address);
         set_cookie(s, req, res, LOGIN_COOKIE, "x", -1);
         admin_headers(res);
@@ -263,13 +285,8 @@ void handle_admin_password(void *ctx, const struct http_request *req, struct htt
     if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS_MAX, &form))
         return;
     const char *wanted = admin_field(&form, "new"), *again = admin_field(&form, "again");
-    t = (struct attempt){.username = v.session.user.username, .password = admin_field(&form, "old")};
-    t.rules[0] = (struct login_rule){arena_printf(req->arena, "account %s", t.username), 5, 30 * 1000000};
-    t.rules[1] = (struct login_rule){arena_printf(req->arena, "address %s", v.address), 10, 900 * 1000000};
-    if (!t.rules[0].key || !t.rules[1].key) {
-        admin_fail(&v, &(struct error){ERR_NO_MEMORY, "no memory for a password"});
-        return;
-    }
+    t = (struct attempt){
+        .username = v.session.user.username, .password = admin_field(&form, "old"), .address = v.address, .device = ""};
     enum status st = login_check(v.service, &t, req->arena, &user, &wait_us, &err);
     if (st == ERR_DENIED || (st == ERR_TIMEOUT && wait_us)) {
         show_password(&v, 400, st == ERR_DENIED ? "Wrong password." : "Too many attempts. Try again in a minute.", NULL,
