@@ -3,7 +3,7 @@
 
 #include "sticker_store/sticker_curation.h"
 
-static const struct admin_who ann = {"ann", "192.0.2.1"};
+static const struct admin_who ann = {.username = "ann", .address = "192.0.2.1"};
 
 static struct curation_row row(const char *a, const char *b, const char *c, const char *d)
 {
