@@ -56,10 +56,10 @@ struct turn_job {
 
 #define SQLITE_NOW   "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 #define POSTGRES_NOW "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
-/* A turn that ends later than any can was taken when the clock was ahead. */
+/* A turn that ends in more than ten minutes was taken when the clock was ahead. */
 #define TURN(now)                                                                                                      \
     "UPDATE outbox_turn SET holder = $1, until_us = " now " + $2 WHERE holder = $1 OR until_us <= " now                \
-    " OR until_us > " now " + 2 * $2"
+    " OR until_us > " now " + 600000000"
 
 static enum status turn_job(struct db_conn *c, void *arg, struct error *err)
 {

@@ -371,6 +371,8 @@ static void one_delivers_at_a_time(void **state)
     for (int i = 0; i < 500 && !turn(s, store, "a", 60000000); i++) /* b is dead: its turn ends by itself */
         usleep(10000);
     assert_false(turn(s, store, "b", 1));
+    assert_true(turn(s, store, "a", 86400000000)); /* a clock that was a day ahead */
+    assert_true(turn(s, store, "b", 1));
     sticker_store_close(store);
 }
 
