@@ -224,8 +224,9 @@ struct outbox_item {
     const char *last_error;
 };
 /* The oldest pending items, one per filename (a newer entry for the same sticker replaces an older). */
-#define OUTBOX_MAX_DELAY_US (3600 * 1000000ll) /* of a retry: what is due later was put off when the clock was ahead   \
-                                                */
+#define OUTBOX_MAX_DELAY_US                                                                                            \
+    (3600 * 1000000ll) /* of a retry: what is due later was put off when the clock was ahead                           \
+                        */
 enum status sticker_store_outbox_next(struct sticker_store *s, int64_t now_us, size_t limit, struct arena *a,
                                       struct outbox_item **out, size_t *n, struct error *err) MUST_CHECK;
 /* Takes the turn to deliver for `for_us` from now, or keeps it; 0 gives it back. *ours false: another has it. So no two
