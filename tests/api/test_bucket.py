@@ -125,7 +125,7 @@ class Services(unittest.TestCase):
 
         self.system.start_search()
         self.system.start_sticker()
-        self.assertRegex(self.system.search.log(), r"bucket: small is here")
+        self.assertRegex(self.system.search.log(), r"bucket: copied small in ")
         self.system.search.wait_for(r"model small: ready", 60 * SLOW)
         self.system.wait_indexed()
 
@@ -186,7 +186,7 @@ class Services(unittest.TestCase):
         self.assertEqual(again.stop(), 0)
         self.s3.down = True
         alone = self.system.start_process("alone", "search-service", "--search-port", "0")
-        alone.wait_for(r"may be newer than the copies here", 60 * SLOW)
+        alone.wait_for(r"cannot update the local copies of models", 60 * SLOW)
         alone.wait_for(r"model small: ready", 60 * SLOW)
 
     def test_a_start_does_not_wait_long_for_a_store_that_hangs(self):
@@ -212,13 +212,13 @@ class Services(unittest.TestCase):
         other = System()  # another machine
         self.addCleanup(other.close)
         other.start_search()
-        other.search.wait_for(r"model org(--|/)small: ready in \S+ s \(\w+, 16 numbers", 60 * SLOW)
+        other.search.wait_for(r"model org(--|/)small: ready in \S+ s \(\w+, 16 dimensions", 60 * SLOW)
 
     def test_a_pulled_model_goes_into_the_bucket(self):
         hub = Hub(model_files())
         self.addCleanup(hub.close)
         done = self.system.run("model", "pull", "org/small", "--hf-endpoint", f"http://127.0.0.1:{hub.port}")
-        self.assertIn("s3://peel/some/prefix, below models/org--small", done.stdout)
+        self.assertIn("s3://peel/some/prefix, models/org--small", done.stdout)
         puts = [target for method, target, _ in self.s3.seen if method == "PUT"]
         self.assertIn(f"/{BUCKET}/some/prefix/models/org--small/model.safetensors", puts)
         self.assertTrue(puts[-1].endswith("/config.json"), puts)  # until then it is no model to others

@@ -172,12 +172,13 @@ class Hostile(UploadTest):
         wait_until(lambda: self.upload(("after.png", png(7, 7, (1, 2, 3))), script=True).status == 200, 60 * SLOW, "an upload")
 
     def test_dead_workers_are_replaced(self):
-        for i in range(3):
+        killed = 0
+        for i in range(5):
             self.assertEqual(self.upload((f"dead{i}.png", png(11, 11, (i, 5, 5))), script=True).status, 200)
-            workers = family(self.service())[1:]
-            self.assertTrue(workers)
-            for worker in workers:
+            for worker in family(self.service())[1:]:  # none, when the last image had a process of its own
                 os.kill(worker, signal.SIGKILL)
+                killed += 1
+        self.assertGreater(killed, 0)
         metrics = self.get("/metrics").body.decode()
         self.assertIn("peel_sticker_images_decoded_total", metrics)
 
