@@ -155,9 +155,9 @@ static void print_place(const json_t *document, const char *sticker)
         printf("%s is found at place %lld, with score %.3f", sticker, (long long)json_integer_value(rank),
                number_of(document, "score"));
     else if (json_is_true(json_object_get(document, "left_out")))
-        printf(
-            "%s is not shown: it is only alike in meaning, and a confidence below %.2f is left out. Its score is %.3f",
-            sticker, number_of(document, "least_confidence"), number_of(document, "score"));
+        printf("%s is not shown: it is only similar in meaning, and a confidence below %.2f is left out. Its score is "
+               "%.3f",
+               sticker, number_of(document, "least_confidence"), number_of(document, "score"));
     else
         printf("%s is indexed, but this search does not find it", sticker);
     if (confidence)
@@ -259,9 +259,9 @@ static void print_text(const json_t *answer, const struct ours *ours, const char
     size_t i;
     print_query(answer);
     if (ours->exists && !ours->sent)
-        printf("%s has changed, and SearchService has not heard of that yet: it waits in the outbox.\n", sticker);
+        printf("%s has changed, and SearchService does not have the change yet: it waits in the outbox.\n", sticker);
     if (ours->known && !ours->exists)
-        printf("%s has been deleted, and SearchService has not heard of that yet.\n", sticker);
+        printf("%s has been deleted, and SearchService has not removed it yet.\n", sticker);
     if (!is_indexed(answer)) {
         printf("%s is not indexed%s.\n", sticker, ours->exists && !ours->sent ? " yet" : "");
         if (ours->sent)

@@ -88,7 +88,7 @@ enum status trusted_proxies_parse(const char *list, struct trusted_proxies *out,
         size_t len = (size_t)(end - at);
         const char *text = trim_blanks(at, &len);
         if (out->n == TRUSTED_PROXIES_MAX)
-            return err_set(err, ERR_INVALID, "trusted-proxies: at most %d networks are taken", TRUSTED_PROXIES_MAX);
+            return err_set(err, ERR_INVALID, "trusted-proxies: at most %d networks are allowed", TRUSTED_PROXIES_MAX);
         if (!parse_network(text, len, &out->network[out->n].base, &out->network[out->n].bits))
             return err_set(err, ERR_INVALID,
                            "trusted-proxies: expected addresses and networks such as 10.0.0.0/8,::1, found \"%.*s\"",

@@ -271,7 +271,7 @@ enum status multipart_parse(const char *content_type, const char *body, size_t l
             rest = (struct span){line.at + pad + 2, line.len - pad - 2};
     }
     if (!begun && !find_delimiter(rest, delimiter, &content, &rest, &last))
-        return err_set(err, ERR_INVALID, "The form is malformed: its boundary is nowhere in it.");
+        return err_set(err, ERR_INVALID, "The form is malformed: its boundary does not occur in it.");
     out->parts = arena_array(a, max_parts, sizeof *out->parts);
     if (!out->parts)
         return err_no_memory(err, "a form");

@@ -115,7 +115,7 @@ static enum status encode_words(struct engine *e, struct batch *b, struct engine
         p->vector = vectors + i * encoder_dim(m->encoder);
         p->fate = made[i] ? READ : FAILED;
         if (!made[i])
-            err_set(&p->err, ERR_NOT_FOUND, "the model understands nothing of its title and words");
+            err_set(&p->err, ERR_NOT_FOUND, "the model understands none of its title and keywords");
     }
     return st;
 }

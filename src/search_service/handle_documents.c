@@ -21,7 +21,7 @@ static enum status keep_image(struct search_service *s, struct document_in *in, 
 {
     char key[512];
     if (!s->bucket)
-        return err_set(err, ERR_INVALID, "image: this service has no bucket to keep it in");
+        return err_set(err, ERR_INVALID, "image: this service has no bucket to store it in");
     enum status st = document_check_image(in, s->sandbox, err);
     snprintf(key, sizeof key, "index/%s", in->doc.filename);
     return st == OK ? bucket_put(s->bucket, key, in->image, in->image_len, err) : st;

@@ -280,7 +280,7 @@ static enum status encode_slice(struct embeddings *e, const struct slice *s, str
     for (size_t i = 0; i < s->n; i++) /* which one was it? */
         if (encoder_embed_text(e->encoder, e->role, s->texts[i], s->lens[i], e->vectors, err) != OK)
             return name_text(e, s->first + i, err);
-    return err_set(err, ERR_INTERNAL, "%zu texts fail together and not alone", s->n);
+    return err_set(err, ERR_INTERNAL, "%zu texts fail together, although each alone succeeds", s->n);
 }
 
 static void put_slice(struct embeddings *e, const struct slice *s, struct buf *out)
@@ -358,7 +358,7 @@ void handle_embeddings(void *ctx, const struct http_request *req, struct http_re
     if (atomic_fetch_add(&s->embedding, 1) < most) {
         answer_embeddings(&e, req, res);
     } else {
-        err_set(&err, ERR_UNAVAILABLE, "other requests for embeddings are being answered, at most %u at once", most);
+        err_set(&err, ERR_UNAVAILABLE, "too many requests for embeddings: at most %u are answered at once", most);
         http_header_add(res, "Retry-After", "1");
         openai_error(res, &err, NULL, "busy");
     }

@@ -58,8 +58,7 @@ static enum status explain_read(struct explanation *x, const struct http_request
 {
     enum status st = search_request_read(x->s, req, &x->r, err);
     if (st == OK && x->r.query.like)
-        st =
-            err_set(err, ERR_INVALID, "only searches for a query are explained, not those for what is like a document");
+        st = err_set(err, ERR_INVALID, "like is not supported here: only searches for a query can be explained");
     if (st == OK)
         st = read_weights(req, x->r.sources.weights, err);
     if (st == OK)

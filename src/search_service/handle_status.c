@@ -129,7 +129,7 @@ static void model_metrics(struct search_service *s, struct buf *out)
     metric_family(out, "peel_search_model_ready", "gauge", "1 when the model is loaded.");
     for (size_t i = 0; i < known; i++)
         of_model(out, "peel_search_model_ready", models[i], "", status[i].state == ENGINE_READY);
-    metric_family(out, "peel_search_images", "gauge", "Images by model and by how far they are.");
+    metric_family(out, "peel_search_images", "gauge", "Images by model and state.");
     for (size_t i = 0; i < known; i++) {
         of_model(out, "peel_search_images", models[i], ",state=\"indexed\"", (double)status[i].indexed);
         of_model(out, "peel_search_images", models[i], ",state=\"pending\"", (double)status[i].pending);
@@ -151,7 +151,7 @@ static void engine_metrics(struct search_service *s, struct buf *out)
                   "Time to encode a text or a batch of images.");
     metric_histogram(out, "peel_search_encode_duration_seconds", "input=\"text\"", &times->queries.text);
     metric_histogram(out, "peel_search_encode_duration_seconds", "input=\"images\"", &times->images);
-    metric_one(out, "peel_search_images_encoded_total", "counter", "Images that went through a model.",
+    metric_one(out, "peel_search_images_encoded_total", "counter", "Images encoded.",
                (double)atomic_load(&times->encoded));
     metric_family(out, "peel_search_nearest_duration_seconds", "histogram", "Time to search the vectors.");
     metric_histogram(out, "peel_search_nearest_duration_seconds", "", &times->queries.nearest);

@@ -154,7 +154,7 @@ enum status curation_check(enum curation_kind kind, const char *column, const ch
 {
     (void)kind;
     if (!utf8_valid(*value, strlen(*value)))
-        return err_set(err, ERR_INVALID, "This must be UTF-8.");
+        return err_set(err, ERR_INVALID, "This must be valid UTF-8 text.");
     if (strcmp(column, "query") == 0)
         return check_query(value, a, err);
     if (strcmp(column, "term") == 0)
@@ -164,7 +164,7 @@ enum status curation_check(enum curation_kind kind, const char *column, const ch
     if (strcmp(column, "language") == 0)
         return !**value || language_valid(*value)
                    ? OK
-                   : err_set(err, ERR_INVALID, "A language is a tag such as en or pt-BR, or nothing for all.");
+                   : err_set(err, ERR_INVALID, "Use a language tag such as en or pt-BR, or leave it empty for all.");
     if (strcmp(column, "position") == 0)
         return check_number(*value, CURATION_MAX_POSITION, err);
     if (strcmp(column, "two_way") == 0)
@@ -468,7 +468,7 @@ static void look_until_stopped(struct worker *w, void *arg)
         if (now < ask_us && (atomic_load(&c->delivered) || unsent))
             continue;
         st = deliver(c, &err);
-        tell("SearchService has not got the synonyms", &unsent, st, &err);
+        tell("SearchService has not received the synonyms", &unsent, st, &err);
         ask_us = now + (st == OK ? ASK_US : st == ERR_UNSUPPORTED ? 6 * ASK_US : RETRY_US);
     } while (worker_rest(w, LOOK_MS));
 }

@@ -36,7 +36,7 @@ enum status picture_begin(const char *filename, const void *data, size_t len, st
 
 enum status picture_clash(const char *where, struct error *err)
 {
-    return err_set(err, ERR_CONFLICT, "there is another picture of this name, with other content%s", where);
+    return err_set(err, ERR_CONFLICT, "another image of this name exists, with other content%s", where);
 }
 
 static enum status check_ending(const char *filename, enum image_kind kind, struct error *err)

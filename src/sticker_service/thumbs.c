@@ -203,7 +203,7 @@ enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key,
     int slot = take_slot(t, name);
     pthread_mutex_unlock(&t->mutex);
     if (slot < 0)
-        return err_set(err, ERR_UNAVAILABLE, "Too many thumbnails are being made; try again in a moment.");
+        return err_set(err, ERR_UNAVAILABLE, "Too many thumbnails are being created; try again in a moment.");
 
     enum status status = OK;
     if (!open_made(path, fd, size)) { /* perhaps made while this call waited */

@@ -278,7 +278,7 @@ class Models(AdminTest):
         self.assertEqual(self.admin.post("/admin/pins/edit", **pin).status, 303)
         self.assertEqual(self.search("red car").json()["stickers"][0], "cake.png", "at once")
         for wrong, why in (({"sticker": "none.png"}, "There is no sticker"), ({"position": "101"}, "from 0 to 100"), ({"query": " "}, "This field is required"),
-                           ({"language": "no tag"}, "A language is a tag"), ({}, "already")):
+                           ({"language": "no tag"}, "Use a language tag"), ({}, "already")):
             answer = self.admin.post("/admin/pins/edit", **{**pin, **wrong})
             self.assertEqual(answer.status, 400, wrong)
             self.assertIn(why, answer.text)

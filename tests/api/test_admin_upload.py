@@ -137,7 +137,7 @@ class Taken(UploadTest):
         self.upload(("taken.png", first), title="Mine", language="en", words="keeper")
         self.assertEqual(self.outcomes(self.upload(("taken.png", first), script=True)),
                          [("taken.png", "unchanged", "Already uploaded.")])
-        self.refused("taken.png", second, "there is another picture of this name, with other content")
+        self.refused("taken.png", second, "another image of this name exists, with other content")
         self.assertEqual(self.get("/media/taken.png").body, first)
         twice = self.upload(("twice.png", first), ("twice.png", second), ("twice.png", first), script=True)
         self.assertEqual([o for _, o, _ in self.outcomes(twice)], ["added", "failed", "unchanged"])

@@ -144,7 +144,7 @@ class Curation(ServiceTest):
             ("pins", {**pin, "position": "1"}, "pins[0].position: This must be a whole number."),
             ("pins", {**pin, "query": "   "}, "pins[0].query: This is needed."),
             ("pins", {**pin, "query": "x" * 256}, "pins[0].query"),
-            ("pins", {**pin, "language": "no tag"}, "pins[0].language: A language is a tag"),
+            ("pins", {**pin, "language": "no tag"}, "pins[0].language: Use a language tag"),
             ("pins", {"query": "cat"}, "pins[0].sticker: This is needed."),
             ("pins", {**pin, "more": 1}, "pins[0] may have query, language, sticker and position, and nothing else"),
             ("pins", 1, "pins[0] must be an object"),

@@ -147,7 +147,7 @@ tests.push(['dropped files, and replacing', async page => {
   await page.goto(UPLOAD);
   await dropFile(20);
   await upload(page);
-  await page.getByText('there is another picture of this name, with other content').waitFor();
+  await page.getByText('another image of this name exists, with other content').waitFor();
   await page.getByLabel('Replace images').check();
   await upload(page);
   await row(page, 'dropped.png').getByText('Replaced.').waitFor();

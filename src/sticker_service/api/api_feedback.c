@@ -130,8 +130,7 @@ static enum status feedback_read_entry(const json_t *entry, size_t i, struct are
     if (status == OK)
         status = feedback_read_list(entry, i, "withdrawn", seen, arena, &out->withdrawn, &out->n_withdrawn, all, err);
     if (status == OK && out->n_withdrawn && !out->voter)
-        status =
-            err_set(err, ERR_INVALID, "feedback[%zu].withdrawn needs a voter: nobody else's vote is taken back", i);
+        status = err_set(err, ERR_INVALID, "feedback[%zu].withdrawn needs a voter, whose vote it takes back", i);
     json_decref(seen);
     return status;
 }

@@ -137,17 +137,17 @@ static void cache_metrics(struct sticker_service *s, struct buf *out)
     struct thumbs_stats thumbs = thumbs_stats(s->thumbs);
     metric_one(out, "peel_sticker_search_cache_hits_total", "counter", "Searches answered from memory.",
                (double)answers.hits);
-    metric_one(out, "peel_sticker_search_cache_misses_total", "counter", "Searches that had to be made.",
+    metric_one(out, "peel_sticker_search_cache_misses_total", "counter", "Searches not found in memory.",
                (double)answers.misses);
-    metric_one(out, "peel_sticker_thumbnail_hits_total", "counter", "Thumbnails that were there.", (double)thumbs.hits);
-    metric_one(out, "peel_sticker_thumbnail_misses_total", "counter", "Thumbnails that had to be made.",
-               (double)thumbs.misses);
+    metric_one(out, "peel_sticker_thumbnail_hits_total", "counter", "Thumbnails found in the cache.",
+               (double)thumbs.hits);
+    metric_one(out, "peel_sticker_thumbnail_misses_total", "counter", "Thumbnails created.", (double)thumbs.misses);
     struct sandbox_stats images = sandbox_stats(s->sandbox);
     metric_one(out, "peel_sticker_images_decoded_total", "counter", "Images given to workers.", (double)images.images);
     metric_one(out, "peel_sticker_images_heavy_total", "counter", "Images given to the heavy worker.",
                (double)images.heavy);
     metric_one(out, "peel_sticker_image_workers_killed_total", "counter",
-               "Workers that died at work, or were killed for their time.", (double)images.killed);
+               "Workers that died at work, or were killed for taking too long.", (double)images.killed);
     metric_one(out, "peel_sticker_images_refused_total", "counter",
                "Images refused because no worker was free, or because they had been too complex before.",
                (double)(images.refused + images.known));
@@ -177,15 +177,14 @@ static void store_metrics(struct sticker_service *s, struct buf *out)
     if (database) {
         metric_one(out, "peel_sticker_stickers", "gauge", "Stickers stored.", (double)stickers);
         metric_one(out, "peel_sticker_queries", "gauge", "Different queries ever searched.", (double)queries);
-        metric_one(out, "peel_sticker_outbox_pending", "gauge", "Documents that SearchService has still to hear of.",
-                   (double)pending);
+        metric_one(out, "peel_sticker_outbox_pending", "gauge", "Changes waiting to be indexed.", (double)pending);
     }
     if (database && sticker_store_outbox_oldest(s->store, &oldest_us, NULL) == OK) {
         int64_t age_us = oldest_us ? os_now_us() - oldest_us : 0;
         metric_one(out, "peel_sticker_outbox_oldest_seconds", "gauge", "How long the oldest of them waits; 0 for none.",
                    age_us > 0 ? (double)age_us / 1e6 : 0);
     }
-    metric_one(out, "peel_sticker_outbox_delivered_total", "counter", "Documents that SearchService has accepted.",
+    metric_one(out, "peel_sticker_outbox_delivered_total", "counter", "Changes that SearchService has accepted.",
                (double)outbox_delivered(s->outbox));
     metric_one(out, "peel_sticker_synonyms_delivered", "gauge",
                "1 when SearchService has the synonyms of our database.", curation_delivered(s->curation));

@@ -177,7 +177,7 @@ void handle_api_media(void *ctx, const struct http_request *req, struct http_res
             http_problem(res, 404, "The sticker's image is missing.");
         } else { /* whatever the store's trouble is, it is not the client's */
             http_header_add(res, "Retry-After", "2");
-            http_problem(res, 503, "The store of images does not answer at the moment.");
+            http_problem(res, 503, "The image store does not respond at the moment.");
         }
         return;
     }

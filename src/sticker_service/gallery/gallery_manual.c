@@ -59,7 +59,7 @@ void handle_manual(void *ctx, const struct http_request *req, struct http_respon
     const struct manual_page *page = manual_page_by_name(name);
     enum status st = query_or_empty(req, "q", &t.query, &err);
     if (st == OK && !page)
-        st = err_set(&err, ERR_NOT_FOUND, "The documentation has no page of this name. All of them are at /docs/.");
+        st = err_set(&err, ERR_NOT_FOUND, "The documentation has no page of this name. /docs/ lists all pages.");
     if (st == OK)
         st = *t.query ? fill_hits(req->arena, &t, &err) : fill_page(page, req->arena, &t, &err);
     if (st != OK) {

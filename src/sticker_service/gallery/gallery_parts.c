@@ -84,7 +84,7 @@ void gallery_send(struct gallery_visit *v, int status, struct buf *html)
     struct error err;
     if (buf_status(html, &err) != OK) {
         log_error("a page was not finished: %s", err.message);
-        http_problem(v->res, 500, "The page could not be made.");
+        http_problem(v->res, 500, "The page could not be created.");
         buf_free(html);
         return;
     }

@@ -164,7 +164,7 @@ static enum status sticker_page(struct sticker_service *s, struct gallery_visit 
     if (status == OK)
         status = sticker_store_get(s->store, req->path_param, req->arena, &k, err);
     if (status == ERR_INVALID || status == ERR_NOT_FOUND)
-        return err_set(err, ERR_NOT_FOUND, "There is no such sticker, or not any more.");
+        return err_set(err, ERR_NOT_FOUND, "This sticker does not exist, or has been removed.");
     if (status == OK)
         status = gallery_localise(s, v, (struct sticker *[]){&k}, 1, err);
     if (status != OK)

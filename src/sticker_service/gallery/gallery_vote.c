@@ -27,7 +27,7 @@ static enum status read_ballot(const struct http_request *req, struct ballot *ou
     const char *value;
     *out = (struct ballot){.query = "", .page = 1};
     if (!form_is(http_header(req, "Content-Type")))
-        return err_set(err, ERR_INVALID, "A vote comes as a form (" FORM_TYPE ").");
+        return err_set(err, ERR_INVALID, "A vote must be sent as a form (" FORM_TYPE ").");
     enum status status = form_parse(req->body, req->body_len, FIELDS_MAX, req->arena, &form, err);
     if (status == OK)
         status = form_get(&form, "q", &value, err);
@@ -35,7 +35,7 @@ static enum status read_ballot(const struct http_request *req, struct ballot *ou
         return err_set(err, status == ERR_NO_MEMORY ? status : ERR_INVALID, "%s", err->message);
     size_t len = strlen(value);
     if (query_trim(&value, &len) != OK)
-        return err_set(err, ERR_INVALID, "A vote belongs to a query of 1 to 255 characters.");
+        return err_set(err, ERR_INVALID, "A vote needs a query of 1 to 255 characters.");
     out->query = arena_strndup(req->arena, value, len);
     if (!out->query)
         return err_no_memory(err, "a vote");
@@ -46,7 +46,7 @@ static enum status read_ballot(const struct http_request *req, struct ballot *ou
         else
             out->filename = NULL;
     if (!out->filename)
-        return err_set(err, ERR_INVALID, "A vote names a sticker as positive, negative or withdrawn.");
+        return err_set(err, ERR_INVALID, "A vote needs a sticker as positive, negative or withdrawn.");
     status = filename_check(out->filename, err);
     if (status != OK)
         return status;
