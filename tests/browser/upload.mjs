@@ -148,7 +148,7 @@ tests.push(['dropped files, and replacing', async page => {
   await dropFile(20);
   await upload(page);
   await page.getByText('another image of this name exists, with other content').waitFor();
-  await page.getByLabel('Replace images').check();
+  await page.getByLabel('Replace existing images').check();
   await upload(page);
   await row(page, 'dropped.png').getByText('Replaced.').waitFor();
 }, { expectErrors: true }]);
@@ -159,7 +159,7 @@ tests.push(['logged out meanwhile: nothing is lost', async (page, context) => {
   await page.getByLabel('Title').fill('Typed before');
   await context.clearCookies();
   await upload(page);
-  await page.getByText('You are logged out.').waitFor();
+  await page.getByText('You have been logged out.').waitFor();
   assert.equal(await page.getByLabel('Title').inputValue(), 'Typed before');
 }, { expectErrors: true }]);
 
@@ -167,13 +167,13 @@ tests.push(['without scripts', async page => {
   await logIn(page);
   await page.getByLabel('Images', { exact: true }).setInputFiles([image('plain-1.png', 12, 12), text('plain-<b>2.png'), image('plain-3.png', 13, 12)]);
   await page.getByLabel('Title').fill('Plain {name}');
-  await page.getByLabel('Language 1').fill('en');
-  await page.getByLabel('Words 1').fill('plain');
+  await page.getByLabel('Language', { exact: true }).first().fill('en');
+  await page.getByLabel('Keywords', { exact: true }).first().fill('plain');
   await upload(page);
   await page.getByText('Some images were not uploaded. The reasons are listed below.').waitFor();
   await row(page, 'plain-<b>2.png').getByText('not a JPEG').waitFor();
   assert.equal(await page.getByLabel('Title').inputValue(), 'Plain {name}');
-  assert.equal(await page.getByLabel('Words 1').inputValue(), 'plain');
+  assert.equal(await page.getByLabel('Keywords', { exact: true }).first().inputValue(), 'plain');
   await shot(page, 'upload-without-scripts');
   await page.getByLabel('Images', { exact: true }).setInputFiles([image('plain-4.png', 14, 12)]);
   await upload(page);
