@@ -21,21 +21,50 @@ Suites, in the order in which all of them run when no name is given:
   build      the program, warnings are errors
   makefile   the Makefile's flags and tracked headers
   unit       unit tests
-  api        API tests, which start the program on free ports
-  browser    browser tests (Chromium)
+  api        API tests, which start the program on free ports, but for the slow ones
+  gallery    browser tests of the gallery (Chromium)
+  slow       slow API tests: PostgreSQL, faults, uploads, models from PyPI
+  browser    browser tests of the admin pages
   docs       every command of README.md and docs/, as an ordinary user
   packs      API tests that download and import the starter packs
   analyze    gcc -fanalyzer
-  asan       unit and API tests with the address and undefined behaviour sanitizers
-  tsan       unit and API tests with the thread sanitizer
+  asan       unit and the main API tests with the address and undefined behaviour sanitizers
+  tsan       unit and the main API tests with the thread sanitizer
   fuzz       each fuzz target for a few seconds (FUZZ_SECONDS)
-`fast` is everything before docs.
+`fast` is everything before slow.
 
 One program: its file's name, with or without folder and ending, such as test_text, tests/api/test_serve.py or fuzz_text.
 All programs of that name run. MODE=asan or MODE=tsan runs unit and API tests with that sanitizer.
 END
     programs | sed 's|.*/||; s|\.[a-z]*$||' | sort -u | xargs | fold -s -w 116 | sed 's/^/  /; s/ *$//'
 }
+
+# API tests that take long, after the fast part.
+slow="tests/api/test_admin_sessions.py
+tests/api/test_admin_upload.py
+tests/api/test_balanced.py
+tests/api/test_chaos.py
+tests/api/test_chaos_bucket.py
+tests/api/test_model_pypi.py
+tests/api/test_pgvector.py
+tests/api/test_postgres_search.py
+tests/api/test_postgres_sticker.py
+tests/api/test_sandbox.py
+tests/api/test_store_copy.py"
+
+# What the sanitizers see of the API: each room once, as they take ten times as long.
+sanitized="tests/api/test_admin.py
+tests/api/test_bad_input.py
+tests/api/test_curation.py
+tests/api/test_embeddings.py
+tests/api/test_explain.py
+tests/api/test_gallery.py
+tests/api/test_model.py
+tests/api/test_protection.py
+tests/api/test_sticker_api.py
+tests/api/test_sticker_crowd.py
+tests/api/test_sticker_media.py
+tests/api/test_sticker_search_peer.py"
 
 packs="tests/api/test_import.py
 tests/api/test_languages.py
@@ -97,7 +126,7 @@ documentation() { # FILE...
 
 sanitized() { # MODE WORDS
     step "unit tests, $2" make -s "$jobs" MODE="$1" unit
-    step "API tests, $2" make -s MODE="$1" api
+    step "API tests, $2" make -s MODE="$1" api API="$(echo "$sanitized" | xargs)"
 }
 
 suite() { # NAME
@@ -107,9 +136,11 @@ suite() { # NAME
     build) step "build, warnings are errors" make -s "$jobs" WERROR=1 ;;
     makefile) step "Makefile" make -s makefile-check ;;
     unit) step "unit tests" make -s "$jobs" unit ;;
-    api) step "API tests" make -s api API="$(ls tests/api/test_*.py | grep -v -x -F "$packs" | xargs)" ;;
+    api) step "API tests" make -s api API="$(ls tests/api/test_*.py | grep -v -x -F -e "$packs" -e "$slow" | xargs)" ;;
+    slow) step "slow API tests" make -s api API="$(echo "$slow" | xargs)" ;;
     packs) step "API tests with the starter packs" make -s api API="$(echo "$packs" | xargs)" ;;
-    browser) browser tests/browser/test_*.py ;;
+    gallery) browser tests/browser/test_gallery.py ;;
+    browser) browser $(ls tests/browser/test_*.py | grep -v test_gallery) ;;
     docs) documentation tests/docs/test_*.py ;;
     analyze) step "analyzer" make -s "$jobs" analyze ;;
     asan) sanitized asan "address and undefined behaviour sanitizers" ;;
@@ -118,11 +149,11 @@ suite() { # NAME
     fast)
         for early in includes format build makefile; do suite $early; done
         [ "$failed" -eq 0 ] || finish
-        for late in unit api browser; do suite $late; done
+        for late in unit api gallery; do suite $late; done
         ;;
     all)
         suite fast
-        for slow in docs packs analyze asan tsan fuzz; do suite $slow; done
+        for later in slow browser docs packs analyze asan tsan fuzz; do suite $later; done
         ;;
     *) return 1 ;;
     esac

@@ -26,7 +26,7 @@ function kindOf(href) {
 
 // What hostile text would have made of the page. Scripts are ours: from /static/, or the page has none.
 const injected = page => page.evaluate(() => [
-  ...[...document.querySelectorAll('[onerror], [onload], [onclick], iframe, object, embed, base, b.hostile, main img:not([src^="/media/"])')].map(e => e.outerHTML.slice(0, 120)),
+  ...[...document.querySelectorAll('[onerror], [onload], [onclick], iframe, object, embed, base, b.hostile, main img:not([src^="/media/"], [src^="/admin/trash/image?"])')].map(e => e.outerHTML.slice(0, 120)),
   ...[...document.querySelectorAll('script')].filter(s => !s.src.startsWith(location.origin + '/static/') || s.textContent.trim()).map(s => s.outerHTML.slice(0, 120)),
   ...(globalThis.hacked ? ['a script has run'] : []),
 ]);
