@@ -248,9 +248,9 @@ static const struct database {
      .put_terms = sticker_put_terms,
      .finish_sqlite = "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries",
      .finish_postgres = NUMBERED("stickers", "rowno") NUMBERED("queries", "rowno") NUMBERED("scores", "rowno")
-         NUMBERED("users", "rowno") NUMBERED("tokens", "rowno") NUMBERED("groups", "rowno") NUMBERED("history", "rowno")
-             NUMBERED("trash", "rowno") NUMBERED("trash_votes", "rowno") NUMBERED("outbox", "seq")
-                 NUMBERED("pins", "rowno") NUMBERED("synonyms", "rowno"),
+         NUMBERED("votes", "rowno") NUMBERED("users", "rowno") NUMBERED("tokens", "rowno") NUMBERED("groups", "rowno")
+             NUMBERED("history", "rowno") NUMBERED("trash", "rowno") NUMBERED("trash_votes", "rowno")
+                 NUMBERED("outbox", "seq") NUMBERED("pins", "rowno") NUMBERED("synonyms", "rowno"),
      .derived = sticker_derived},
     {.sqlite = &search_schema_sqlite,
      .postgres = &search_schema_postgres,

@@ -87,7 +87,9 @@ class Used(unittest.TestCase):
         n = Used.uses = getattr(Used, "uses", 0) + 1
         for query in (f"cat {n}", "birthday cake"):
             assert request(system.port, "GET", "/api/search/?query=" + query.replace(" ", "%20")).status == 200
-        body = json.dumps({"feedback": [{"query": "birthday cake", "positive": ["cake.png"], "negative": ["dog.png", "gone.png"]}]})
+        body = json.dumps({"feedback": [{"query": "birthday cake", "positive": ["cake.png"], "negative": ["dog.png", "gone.png"]},
+                                        {"query": f"cat {n}", "voter": "ann", "positive": ["cat.png"]},
+                                        {"query": "birthday cake", "voter": "ann", "positive": ["cake.png"]}]})
         for _ in range(2):
             assert request(system.port, "POST", "/api/feedback/", body, {"Idempotency-Key": f"key-{n}"}).status in (200, 201)
 
@@ -129,6 +131,7 @@ class Used(unittest.TestCase):
             self.assertEqual((have["users"][0], have["tokens"][0]), (2, 2))
             self.assertEqual((have["pins"][0], have["synonyms"][0]), (1, 1))
         self.assertEqual(copied[1]["feedback_keys"][0], copied[0]["feedback_keys"][0] + 1)
+        self.assertEqual(copied[1]["votes"][0], copied[0]["votes"][0] + 1, "of known voters")
         self.assertEqual(copied[1]["queries"][0], copied[0]["queries"][0] + 1, "a query more, whose number was free")
         # Changed nowhere: the same rows again, also without PostgreSQL between.
         direct = tables(copy(self.system.data / "s2.db", self.system.data / "s3.db"))
