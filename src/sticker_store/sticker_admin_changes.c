@@ -278,6 +278,8 @@ static enum status change_trash(struct db_conn *c, const struct admin_change *ch
         st = sticker_trash_restore(c, ch->sticker, ch->terms, err);
         return st == ERR_CONFLICT ? taken("sticker", ch->sticker->filename, err) : st;
     }
+    if (st == OK && ch->op != CHANGE_DELETE)
+        return err_set(err, ERR_INVALID, "What is in the trash can only be restored or deleted.");
     if (st == OK)
         st = db_run(c, "UPDATE trash SET emptied = 1 WHERE filename = $1", DB_ARGS(DB_TEXT(ch->id)), &changed, err);
     return st == OK && !changed ? err_set(err, ERR_NOT_FOUND, "\"%s\" is no longer in the trash.", ch->id) : st;

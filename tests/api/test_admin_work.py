@@ -302,6 +302,18 @@ class Trash(WorkTest):
         for action in ("restore", "delete"):
             self.assertEqual(staff.post("/admin/trash/action", action=action, id="cat.png", confirmed="yes").status, 403)
 
+    def test_a_form_does_not_empty_it(self):
+        self.upload("kept.png")
+        self.act("delete", id="kept.png", confirmed="yes")
+        self.admin.get("/admin/groups/edit")
+        self.admin.post("/admin/groups/edit", name="restorers", permissions=["trash.view", "trash.change"], seen="0")
+        restorer = self.add_user("restorer", groups=self.row_id("groups", "restorers"))
+        restorer.get("/admin/trash/")
+        self.assertEqual(restorer.post("/admin/trash/edit?id=kept.png", seen="0").status, 400)
+        self.assertEqual(restorer.post("/admin/trash/action", action="delete", id="kept.png", confirmed="yes").status, 403)
+        self.assertEqual(self.admin.post("/admin/trash/edit?id=kept.png", seen="0").status, 400)
+        self.assertEqual(self.notes(self.act("restore", "trash", id="kept.png", confirmed="yes")), "Restored.")
+
 
 class Undo(WorkTest):
     def test_a_bulk_edit_is_undone(self):

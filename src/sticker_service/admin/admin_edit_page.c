@@ -408,6 +408,10 @@ void handle_admin_edit(void *ctx, const struct http_request *req, struct http_re
         return;
     if (!admin_needs(&v, table->name, *e.id ? ADMIN_CHANGE : ADMIN_ADD))
         return;
+    if (!e.n) {
+        admin_message(&v, 400, "Invalid request", "This list has nothing to edit.");
+        return;
+    }
     if (!e.touchable) {
         admin_message(&v, 403, "Not allowed", "Only superusers can change this.");
         return;
