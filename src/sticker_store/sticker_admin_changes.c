@@ -101,6 +101,16 @@ static enum status change_query(struct db_conn *c, const struct admin_change *ch
                   err);
 }
 
+/* With the votes of those who say who they are, so that each can vote again. */
+static enum status delete_score(struct db_conn *c, const char *id, struct error *err)
+{
+    enum status st = db_run(c,
+                            "DELETE FROM votes WHERE query_id = (SELECT query_id FROM scores WHERE id = $1)"
+                            " AND sticker_id = (SELECT sticker_id FROM scores WHERE id = $1)",
+                            DB_ARGS(DB_TEXT(id)), NULL, err);
+    return st == OK ? db_run(c, "DELETE FROM scores WHERE id = $1", DB_ARGS(DB_TEXT(id)), NULL, err) : st;
+}
+
 static enum status change_score(struct db_conn *c, const struct admin_change *ch, struct error *err)
 {
     if (ch->op == CHANGE_ADD) {
@@ -129,7 +139,7 @@ static enum status change_score(struct db_conn *c, const struct admin_change *ch
     }
     enum status st = sticker_check_seen(c, STICKER_SEEN(c, "scores", "id"), ch, err);
     if (st == OK && ch->op == CHANGE_DELETE)
-        return db_run(c, "DELETE FROM scores WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
+        return delete_score(c, ch->id, err);
     if (st == OK)
         st = db_run(c, "UPDATE scores SET positives = $2, negatives = $3, modified_us = $4 WHERE id = $1",
                     DB_ARGS(DB_TEXT(ch->id), DB_INT(number(ch, "positives")), DB_INT(number(ch, "negatives")),

@@ -3,6 +3,8 @@
 
 #include "sticker_store/sticker_admin.h"
 
+#include "sticker_store/sticker_admin.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -234,6 +236,44 @@ static void a_voter_has_one_vote(void **state)
     sticker_store_close(store);
 }
 
+static void votes_go_with_their_score(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    const struct admin_who ann = {.username = "ann", .address = "192.0.2.1"};
+    const char *both[] = {"a.png", "b.png"}, **failed;
+    const struct feedback_entry up = {.query = "cat", .voter = "v1", .positive = both, .n_positive = 2};
+    static const char *const columns[] = {"modified_us"};
+    const struct list_ask ask = {.list = "scores",
+                                 .columns = columns,
+                                 .n_columns = 1,
+                                 .sort = "modified_us",
+                                 .search = "",
+                                 .cursor = "",
+                                 .limit = 10};
+    struct list_page page;
+    size_t n;
+    suite_add(s, store, "a.png", "a");
+    suite_add(s, store, "b.png", "b");
+    assert_ok(s, sticker_store_query_ensure(store, "cat", &s->err));
+    SEND(up);
+    assert_ok(s, sticker_store_list_page(store, &ask, &s->arena, &page, &s->err));
+    assert_int_equal(page.n, 2);
+    const struct admin_change change = {.op = CHANGE_DELETE,
+                                        .list = "scores",
+                                        .id = page.rows[0].id,
+                                        .object = "cat",
+                                        .before = "",
+                                        .after = ""};
+    assert_ok(s, sticker_store_change(store, &ann, &change, 1, &s->err));
+    struct vote_row *rows;
+    assert_ok(s, sticker_store_votes(store, "v1", "cat", 10, &s->arena, &rows, &n, &s->err));
+    assert_int_equal(n, 1);
+    SEND(up); /* the voter's next vote counts, and the other one not twice */
+    expect_votes(s, store, "cat", "0 a.png+1-0 b.png+1-0");
+    sticker_store_close(store);
+}
+
 static void a_key_counts_once(void **state)
 {
     struct suite *s = *state;
@@ -409,6 +449,7 @@ int main(void)
         T(an_unknown_query_undoes_the_whole_request),
         T(a_key_counts_once),
         T(a_voter_has_one_vote),
+        T(votes_go_with_their_score),
         T(of_a_crowd_with_one_key_one_counts),
         T(export_pages_are_complete_and_stable),
     };
