@@ -61,7 +61,7 @@ static enum status change_sticker(struct db_conn *c, const struct admin_who *who
     if (ch->op == CHANGE_UPDATE)
         return sticker_update(c, ch->sticker, ch->terms, err);
     if (ch->op == CHANGE_DELETE)
-        return sticker_delete(c, ch->id, who->username, err);
+        return sticker_delete(c, ch->id, who, err);
     if (ch->op == CHANGE_PICTURE)
         st = sticker_update_image(c, ch->id, ch->sticker, err);
     if (st != OK)

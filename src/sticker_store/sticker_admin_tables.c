@@ -263,7 +263,8 @@ static const struct list_table tables[] = {
         .goes = {{"scored queries",
                   "SELECT count(*) FROM scores WHERE sticker_id = (SELECT id FROM stickers WHERE filename = $)"},
                  {"votes", "SELECT CAST(coalesce(sum(positives + negatives), 0) AS bigint) FROM scores"
-                           " WHERE sticker_id = (SELECT id FROM stickers WHERE filename = $)"}},
+                           " WHERE sticker_id = (SELECT id FROM stickers WHERE filename = $)"},
+                 {"pins", "SELECT count(*) FROM pins WHERE sticker_id = (SELECT id FROM stickers WHERE filename = $)"}},
     },
     {
         .name = "queries",

@@ -267,17 +267,38 @@ static enum status remove_row(struct db_conn *c, struct curation_job *job, const
     return st == OK ? note_row(c, job, CHANGE_DELETE, &row->row, NULL, err) : st;
 }
 
-static enum status read_all(struct db_conn *c, enum curation_kind kind, struct arena *a, struct stored **out, size_t *n,
-                            struct error *err)
+static enum status read_rows(struct db_conn *c, const char *select, const struct db_arg *args, size_t n_args,
+                             struct arena *a, struct stored **out, size_t *n, struct error *err)
 {
     struct db_rows r;
     void *items = NULL;
     size_t cap = 0;
-    db_query(&r, c, sql[kind].list, DB_NONE, err);
+    db_query(&r, c, select, args, n_args, err);
     for (*n = 0; db_next(&r) && db_grow(&r, a, &items, *n, &cap, sizeof **out); ++*n)
         read_stored(&r, a, (struct stored *)items + *n);
     *out = items;
     return db_end(&r);
+}
+
+static enum status read_all(struct db_conn *c, enum curation_kind kind, struct arena *a, struct stored **out, size_t *n,
+                            struct error *err)
+{
+    return read_rows(c, sql[kind].list, DB_NONE, a, out, n, err);
+}
+
+enum status sticker_unpin(struct db_conn *c, const char *filename, const struct admin_who *who, struct error *err)
+{
+    struct curation_job job = {.who = who, .kind = CURATION_PINS};
+    struct arena a;
+    struct stored *pins;
+    size_t n = 0;
+    arena_init(&a, 64u << 20);
+    enum status st = read_rows(c, SELECT_PINS " WHERE k.filename = $1 ORDER BY t.query, t.language",
+                               DB_ARGS(DB_TEXT(filename)), &a, &pins, &n, err);
+    for (size_t i = 0; i < n && st == OK; i++)
+        st = remove_row(c, &job, &pins[i], err);
+    arena_free(&a);
+    return st;
 }
 
 struct keyed {

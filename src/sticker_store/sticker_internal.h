@@ -32,9 +32,10 @@ enum status sticker_update(struct db_conn *c, const struct sticker *s, const str
 /* Its image is another one: of `image` only the columns STICKER_IMAGE and STICKER_BOTH count. */
 enum status sticker_update_image(struct db_conn *c, const char *filename, const struct sticker *image,
                                  struct error *err) MUST_CHECK;
-/* Moves it to the trash with its words and votes, and queues an outbox "delete". `by`: who deletes it, "" for a
- * program. */
-enum status sticker_delete(struct db_conn *c, const char *filename, const char *by, struct error *err) MUST_CHECK;
+/* Moves it to the trash with its words and votes, deletes its pins, and queues an outbox "delete". The username of a
+ * program is "". */
+enum status sticker_delete(struct db_conn *c, const char *filename, const struct admin_who *who,
+                           struct error *err) MUST_CHECK;
 
 /* sticker_trash.c; inside a job. A copy of the sticker, its words and votes. */
 enum status sticker_trash_put(struct db_conn *c, const char *filename, const char *by, struct error *err) MUST_CHECK;
@@ -69,6 +70,9 @@ enum status sticker_note_change(struct db_conn *c, const struct admin_who *who, 
 
 /* sticker_curation.c; inside a job: a change of the lists "pins" and "synonyms". */
 enum status sticker_change_curation(struct db_conn *c, const struct admin_change *ch, struct error *err) MUST_CHECK;
+/* Deletes all pins of the sticker, each with its history entry. */
+enum status sticker_unpin(struct db_conn *c, const char *filename, const struct admin_who *who,
+                          struct error *err) MUST_CHECK;
 
 /* sticker_admin_tables.c */
 const struct list_table *sticker_list(const char *name); /* asserts that there is one */

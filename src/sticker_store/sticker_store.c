@@ -225,7 +225,7 @@ enum status sticker_store_update_unmodified(struct sticker_store *s, const struc
     return st;
 }
 
-enum status sticker_delete(struct db_conn *c, const char *filename, const char *by, struct error *err)
+enum status sticker_delete(struct db_conn *c, const char *filename, const struct admin_who *who, struct error *err)
 {
     bool found;
     int64_t row;
@@ -236,7 +236,9 @@ enum status sticker_delete(struct db_conn *c, const char *filename, const char *
         return st;
     if (!found)
         return no_sticker(filename, err);
-    if ((st = sticker_trash_put(c, filename, by, err)) != OK || (st = fts_remove(c, &sticker_fts, row, err)) != OK ||
+    if ((st = sticker_unpin(c, filename, who, err)) != OK ||
+        (st = sticker_trash_put(c, filename, who->username, err)) != OK ||
+        (st = fts_remove(c, &sticker_fts, row, err)) != OK ||
         (st = db_run(c, "DELETE FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), NULL, err)) != OK)
         return st;
     return sticker_outbox_queue(c, "delete", filename, err);
@@ -244,8 +246,9 @@ enum status sticker_delete(struct db_conn *c, const char *filename, const char *
 
 static enum status delete_sticker_job(struct db_conn *c, void *arg, struct error *err)
 {
+    static const struct admin_who program = {.username = "", .address = ""};
     enum status st = sticker_alone(c, err);
-    return st == OK ? sticker_delete(c, arg, "", err) : st;
+    return st == OK ? sticker_delete(c, arg, &program, err) : st;
 }
 
 enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err)

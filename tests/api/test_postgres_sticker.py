@@ -24,7 +24,7 @@ class StickersOnPostgres(PostgresTest):
         self.unit("test_store_feedback", 8)
 
     def test_store_suite_curation(self):
-        self.unit("test_store_curation", 4)
+        self.unit("test_store_curation", 5)
 
     def test_migrate_and_the_parts_of_an_address(self):
         with tempfile.TemporaryDirectory() as folder:

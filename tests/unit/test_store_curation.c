@@ -189,10 +189,44 @@ static void rows_change_as_the_admin_has_them(void **state)
     assert_ok(s, sticker_store_change(store, &ann, &change, 1, &s->err));
     expect(s, store, CURATION_PINS, "");
 
-    /* with its sticker a pin goes, and the version tells */
-    assert_ok(s, sticker_store_change(store, &ann, &add, 1, &s->err));
+    sticker_store_close(store);
+}
+
+/* With its sticker a pin goes: the version tells, and the history too. */
+static void pins_go_with_their_sticker(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    struct curation_counts counts;
+    struct curation_row pins[] = {row("cat", "", "b.png", "1"), row("dog", "de", "b.png", "0"),
+                                  row("cat", "", "a.png", "2")};
+    const struct admin_change delete = {
+        .op = CHANGE_DELETE, .list = "stickers", .id = "b.png", .object = "b.png", .before = "{}", .after = ""};
+    struct list_goes goes[4];
+    size_t n;
+    suite_add(s, store, "a.png", "a");
+    suite_add(s, store, "b.png", "b");
+    suite_add(s, store, "c.png", "c");
+    assert_ok(s, sticker_store_curation_put(store, &ann, CURATION_PINS, pins, 3, false, &counts, &s->err));
     int64_t version = version_of(s, store, CURATION_PINS);
-    assert_ok(s, sticker_store_delete(store, "b.png", &s->err));
+    assert_ok(s, sticker_store_list_goes(store, "stickers", &(const char *){"b.png"}, 1, goes, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(goes[0].what, "pins");
+    assert_int_equal(goes[0].count, 2);
+    assert_ok(s, sticker_store_change(store, &ann, &delete, 1, &s->err));
+    expect(s, store, CURATION_PINS, "cat||a.png|2; ");
+    assert_true(version_of(s, store, CURATION_PINS) > version);
+    const char *noted = history(s, store, 3);
+    assert_non_null(strstr(noted, "ann delete stickers b.png {} -> \n"));
+    assert_non_null(strstr(noted, "ann delete pins cat {\"query\":\"cat\",\"language\":\"\",\"sticker\":\"b.png\","
+                                  "\"position\":\"1\"} -> \n"));
+    assert_non_null(strstr(noted, "ann delete pins dog {\"query\":\"dog\",\"language\":\"de\",\"sticker\":\"b.png\","
+                                  "\"position\":\"0\"} -> \n"));
+
+    version = version_of(s, store, CURATION_PINS); /* one that is not pinned changes nothing */
+    assert_ok(s, sticker_store_delete(store, "c.png", &s->err));
+    assert_int_equal(version_of(s, store, CURATION_PINS), version);
+    assert_ok(s, sticker_store_delete(store, "a.png", &s->err));
     expect(s, store, CURATION_PINS, "");
     assert_true(version_of(s, store, CURATION_PINS) > version);
     sticker_store_close(store);
@@ -202,10 +236,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
     const struct CMUnitTest tests[] = {
-        T(rows_are_put_by_their_keys),
-        T(one_wrong_row_undoes_all),
-        T(there_are_so_many_at_most),
-        T(rows_change_as_the_admin_has_them),
+        T(rows_are_put_by_their_keys),        T(one_wrong_row_undoes_all),   T(there_are_so_many_at_most),
+        T(rows_change_as_the_admin_has_them), T(pins_go_with_their_sticker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
