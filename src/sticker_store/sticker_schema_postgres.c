@@ -158,6 +158,16 @@ static const char *const migrations[] = {
     "CREATE INDEX history_batch ON history (batch) WHERE batch <> '';"
     "CREATE TABLE saved_views (id" TEXT " PRIMARY KEY, user_id" TEXT " REFERENCES users (id) ON DELETE CASCADE,"
     " list" TEXT ", name" TEXT ", query" TEXT ", created_us" NUMBER ", UNIQUE (user_id, list, name));",
+
+    /* 11: only rows that change count as a change of pins or synonyms: deleting a sticker is a statement on pins even
+     * when it has none. Votes of known voters are forgotten by their age. */
+    "DROP TRIGGER pins_counted ON pins;"
+    "DROP TRIGGER synonyms_counted ON synonyms;"
+    "CREATE TRIGGER pins_counted AFTER INSERT OR UPDATE OR DELETE ON pins"
+    " FOR EACH ROW EXECUTE FUNCTION count_curation();"
+    "CREATE TRIGGER synonyms_counted AFTER INSERT OR UPDATE OR DELETE ON synonyms"
+    " FOR EACH ROW EXECUTE FUNCTION count_curation();"
+    "CREATE INDEX votes_modified ON votes (modified_us);",
     /* clang-format on */
 };
 

@@ -284,6 +284,9 @@ static const char *const migrations[] = {
     " list TEXT NOT NULL, name TEXT NOT NULL, query TEXT NOT NULL," /* of the list's URL */
     " created_us INTEGER NOT NULL,"
     " UNIQUE (user_id, list, name)) STRICT, WITHOUT ROWID;",
+
+    /* 13: votes of known voters are forgotten by their age. */
+    "CREATE INDEX votes_modified ON votes (modified_us);",
 };
 
 const struct db_schema sticker_schema_sqlite = {
