@@ -158,8 +158,9 @@ enum status http_param_int(const struct http_request *req, const char *name, int
 /* Until when the handler's work is wanted (base/deadline.h): ms after the request came, and with until_gone no longer
  * than its sender keeps the connection open (who ends his side after the request has gone, too). */
 void http_deadline(const struct http_request *req, unsigned ms, bool until_gone);
-/* Takes more units of the client's and the token's rate limit, for a request that turns out to cost more than one;
- * false when they have not so many left, and then it has answered 429. */
+/* Takes more units of the client's and the token's rate limit, for a request that turns out to cost more than one: at
+ * most half of what may come at once, so that whoever waits gets through. False when they have not so many left, and
+ * then it has answered 429. */
 bool http_charge(const struct http_request *req, struct http_response *res, unsigned units) MUST_CHECK;
 
 /* --- answering (call exactly one of the body functions) --- */

@@ -117,12 +117,14 @@ enum status sticker_store_usage_add(struct sticker_store *s, const struct query_
 enum status sticker_store_popular(struct sticker_store *s, int64_t least, int64_t since_us, size_t limit,
                                   struct arena *a, struct query_usage **out, size_t *n, struct error *err) MUST_CHECK;
 
+#define STORE_VOTES_US (400 * STORE_DAY_US)
 struct feedback_entry {
     const char *query;
     const char *const *positive, *const *negative;
     size_t n_positive, n_negative;
     /* Who votes: whatever the caller tells voters apart by; NULL: not known. Of a known voter one vote counts for a
-     * sticker and a query: the same again changes nothing, the opposite replaces it, a withdrawn one is taken back. */
+     * sticker and a query: the same again changes nothing, the opposite replaces it, a withdrawn one is taken back.
+     * Whose vote it was is forgotten after STORE_VOTES_US; it stays counted. */
     const char *voter;
     const char *const *withdrawn;
     size_t n_withdrawn;

@@ -21,7 +21,7 @@ class StickersOnPostgres(PostgresTest):
         self.unit("test_store_stickers", 10)
 
     def test_store_suite_feedback(self):
-        self.unit("test_store_feedback", 8)
+        self.unit("test_store_feedback", 9)
 
     def test_store_suite_curation(self):
         self.unit("test_store_curation", 5)

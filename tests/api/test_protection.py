@@ -72,6 +72,26 @@ class RateLimits(ServiceTest):
         self.assertLess(n, BURST // 3)
         self.assert_problem(refusal, 429)
 
+    def vote(self, client, stickers):
+        body = json.dumps({"feedback": [{"query": "dear", "positive": [f"no-{i}.png" for i in range(stickers)]}]})
+        return request(self.port, "POST", "/api/feedback/", body, {"X-Forwarded-For": client})
+
+    def test_much_feedback_costs_more(self):
+        client = self.new_client()
+        self.ask("/api/search/?query=dear", client)
+
+        def left(stickers):
+            answer = self.vote(client, stickers)
+            self.assertEqual(answer.status, 200)
+            return int(answer.headers["RateLimit"].split(";")[1][2:])
+
+        before = left(19)
+        self.assertIn(before - left(100), (6, 5))  # a second may pass in between
+        other = self.new_client()
+        self.assertEqual(self.vote(other, 1000).status, 200, "which may cost half of the burst at most")
+        self.assertEqual(self.vote(other, 250).status, 200)
+        self.assert_problem(self.vote(other, 250), 429)
+
     def test_guessing_passwords_costs_ten(self):
         client, form = self.new_client(), urllib.parse.urlencode({"username": "x", "password": "y"})
         headers = {"X-Forwarded-For": client, "Content-Type": "application/x-www-form-urlencoded"}

@@ -2,8 +2,7 @@
 #include "store_suite.h"
 
 #include "sticker_store/sticker_admin.h"
-
-#include "sticker_store/sticker_admin.h"
+#include "sticker_store/sticker_internal.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -274,6 +273,51 @@ static void votes_go_with_their_score(void **state)
     sticker_store_close(store);
 }
 
+/* All that v1 voted is so old. */
+static enum status age_job(struct db_conn *c, void *us, struct error *err)
+{
+    return db_run(c, "UPDATE votes SET modified_us = modified_us - $1 WHERE voter = 'v1'",
+                  DB_ARGS(DB_INT(*(const int64_t *)us)), NULL, err);
+}
+
+static void age(struct suite *s, int64_t us)
+{
+    struct db *db;
+    const struct db_schema *schema = db_is_postgres_url(s->url) ? &sticker_schema_postgres : &sticker_schema_sqlite;
+    assert_ok(s, db_open(s->url, 1, schema, &db, &s->err));
+    assert_ok(s, db_write(db, DB_DURABLE, age_job, &us, &s->err));
+    db_close(db);
+}
+
+static void voters_are_forgotten_after_400_days(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    const char *names[] = {"a.png", "b.png", "c.png"}, **failed;
+    struct feedback_entry old = {.query = "cat", .voter = "v1", .positive = names, .n_positive = 3};
+    struct feedback_entry other = {.query = "cat", .voter = "v2", .positive = names, .n_positive = 1};
+    size_t n;
+    for (size_t i = 0; i < 3; i++)
+        suite_add(s, store, names[i], names[i]);
+    assert_ok(s, sticker_store_query_ensure(store, "cat", &s->err));
+    SEND(old);
+    age(s, 399 * STORE_DAY_US);
+    SEND(other);
+    expect_ballots(s, store, "v2", "+a.png");
+    SEND(old); /* they are known, and count nothing more */
+    expect_votes(s, store, "cat", "0 a.png+2-0 b.png+1-0 c.png+1-0");
+    age(s, 2 * STORE_DAY_US);
+    SEND(other); /* two for each vote */
+    struct vote_row *rows;
+    assert_ok(s, sticker_store_votes(store, "v1", "cat", 10, &s->arena, &rows, &n, &s->err));
+    assert_int_equal(n, 1);
+    SEND(other);
+    expect_ballots(s, store, "v1", "");
+    expect_ballots(s, store, "v2", "+a.png");
+    expect_votes(s, store, "cat", "0 a.png+2-0 b.png+1-0 c.png+1-0");
+    sticker_store_close(store);
+}
+
 static void a_key_counts_once(void **state)
 {
     struct suite *s = *state;
@@ -450,6 +494,7 @@ int main(void)
         T(a_key_counts_once),
         T(a_voter_has_one_vote),
         T(votes_go_with_their_score),
+        T(voters_are_forgotten_after_400_days),
         T(of_a_crowd_with_one_key_one_counts),
         T(export_pages_are_complete_and_stable),
     };

@@ -14,6 +14,7 @@
 
 #define ENTRIES_MAX  100u
 #define STICKERS_MAX 1000u
+#define CHARGED      20u  /* stickers that count as one more request for the rate limit: they are more work */
 #define VOTER_MAX    128u /* characters */
 #define KEY_MAX      255u /* bytes of an Idempotency-Key */
 
@@ -233,13 +234,12 @@ static enum status read_key(const struct http_request *req, struct request_once 
     return OK;
 }
 
-/* What counts nothing needs no key, which would be kept for a day. */
-static bool counts_anything(const struct feedback_entry *entries, size_t n)
+static size_t count_stickers(const struct feedback_entry *entries, size_t n)
 {
     size_t stickers = 0;
     for (size_t i = 0; i < n; i++)
         stickers += entries[i].n_positive + entries[i].n_negative + entries[i].n_withdrawn;
-    return stickers > 0;
+    return stickers;
 }
 
 void handle_api_feedback(void *ctx, const struct http_request *req, struct http_response *res)
@@ -257,7 +257,10 @@ void handle_api_feedback(void *ctx, const struct http_request *req, struct http_
     enum status status = read_key(req, &again, &keyed, &err);
     if (status == OK)
         status = feedback_parse(req, &root, &entries, &n, &err);
-    keyed = keyed && status == OK && counts_anything(entries, n);
+    size_t stickers = status == OK ? count_stickers(entries, n) : 0;
+    if (!http_charge(req, res, (unsigned)(stickers / CHARGED)))
+        goto out;
+    keyed = keyed && stickers; /* what counts nothing needs no key, which would be kept for a day */
     if (status == OK && n)
         status = sticker_store_feedback_once(s->store, entries, n, keyed ? &again.once : NULL, req->arena, &failed,
                                              &n_failed, &err);
@@ -278,6 +281,7 @@ void handle_api_feedback(void *ctx, const struct http_request *req, struct http_
         http_problem(res, 422, "%s", err.message);
     else
         http_problem_from(res, &err);
+out:
     json_decref(root);
     buf_free(&out);
 }
