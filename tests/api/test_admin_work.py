@@ -13,6 +13,9 @@ from peel_testing import main, png, request, wait_until
 from test_admin import HOSTILE, AdminTest, Visitor
 
 
+TOO_MANY = {f"x-{i}": ", ".join(f"longword{k:06}" for k in range(1000)) for i in range(17)}  # keywords of one sticker
+
+
 class WorkTest(AdminTest):
     def seen(self, name):
         return re.search(r'name="seen" value="(\d+)"', self.admin.get("/admin/stickers/edit?id=" + name).text)[1]
@@ -278,7 +281,8 @@ class Trash(WorkTest):
         """Uploads an image."""
         self.admin.get("/admin/stickers/upload/")
         boundary = "b0undary"
-        parts = "".join(f'--{boundary}\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in {"csrf": self.admin.csrf, **fields}.items()).encode()
+        pairs = [(n, v) for n, values in {"csrf": self.admin.csrf, **fields}.items() for v in ([values] if isinstance(values, str) else values)]
+        parts = "".join(f'--{boundary}\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in pairs).encode()
         parts += f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\nContent-Type: image/png\r\n\r\n'.encode() + png(rgb=rgb) + f"\r\n--{boundary}--\r\n".encode()
         cookies = "; ".join(f"{k}={v}" for k, v in self.admin.cookies.items())
         return request(self.port, "POST", "/admin/stickers/upload/", parts, {"Content-Type": f"multipart/form-data; boundary={boundary}", "Cookie": cookies})
@@ -293,6 +297,17 @@ class Trash(WorkTest):
         self.assertEqual(self.upload("twice.png", rgb=(9, 9, 9), replace="1").status, 303)
         self.assertNotIn("twice.png", self.trash())
         self.assertEqual(self.media("twice.png"), 200)
+
+    def test_a_refused_upload_leaves_the_trash_as_it_is(self):
+        self.assertEqual(self.upload("refused.png").status, 303)
+        self.act("delete", id="refused.png", confirmed="yes")
+        image = next(f for f in self.system.data.rglob("refused.png"))
+        before = image.read_bytes()
+        refused = self.upload("refused.png", rgb=(9, 9, 9), replace="1", language=list(TOO_MANY), words=list(TOO_MANY.values()))
+        self.assertEqual(refused.status, 400)
+        self.assertIn("Too many keywords.", refused.body.decode())
+        self.assertEqual(image.read_bytes(), before)
+        self.assertEqual(self.notes(self.act("restore", "trash", id="refused.png", confirmed="yes")), "Restored.")
 
     def test_who_may(self):
         staff = self.add_user("staff_of_trash", is_staff="1")

@@ -59,6 +59,7 @@ const char *admin_field(const struct form *f, const char *name); /* "" where it 
 
 /* Waits for a turn at something of which only so much may be done at once; the caller posts it. False: none came. */
 bool admin_take_turn(sem_t *turns, unsigned wait_s) MUST_CHECK;
+#define ADMIN_UPLOAD_WAIT_S 60 /* for the turn of sticker_service.uploads */
 
 /* `current`: the table that the page is about, or NULL. */
 struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *title, const char *current);

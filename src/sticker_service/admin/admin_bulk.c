@@ -306,6 +306,21 @@ static enum status make_change(const struct bulk *b, size_t i, struct admin_chan
     return OK;
 }
 
+/* What is restored keeps its image, which an upload of the same name would overwrite first, or emptying the trash
+ * delete: not meanwhile. */
+static enum status bulk_write(const struct bulk *b, const struct admin_who *who, const struct admin_change *changes,
+                              size_t n, struct error *err)
+{
+    struct sticker_service *s = b->v->service;
+    bool turn = b->action == ACTION_RESTORE;
+    if (turn && !admin_take_turn(&s->uploads, ADMIN_UPLOAD_WAIT_S))
+        return err_set(err, ERR_UNAVAILABLE, "too many uploads at once");
+    enum status st = sticker_store_change(s->store, who, changes, n, err);
+    if (turn)
+        sem_post(&s->uploads);
+    return st;
+}
+
 /* The rows of `b`, all or none. *changed: what is as it was wished already needs no entry, and counts not. */
 static enum status bulk_do_part(struct bulk *b, size_t *changed, struct error *err)
 {
@@ -322,7 +337,7 @@ static enum status bulk_do_part(struct bulk *b, size_t *changed, struct error *e
             n++;
     }
     if (st == OK && n)
-        st = sticker_store_change(b->v->service->store, &who, changes, n, err);
+        st = bulk_write(b, &who, changes, n, err);
     *changed = st == OK ? n : 0;
     return st;
 }

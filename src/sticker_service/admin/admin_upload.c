@@ -15,11 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_FILES   50
-#define MAX_FIELDS  256         /* beside the files */
-#define FILE_ARENA  (16u << 20) /* bytes, for one sticker's words and history */
-#define TURN_WAIT_S 60          /* for others' pictures */
-#define FILE_NAME   "{name}"    /* in a title */
+#define MAX_FILES  50
+#define MAX_FIELDS 256         /* beside the files */
+#define FILE_ARENA (16u << 20) /* bytes, for one sticker's words and history */
+#define FILE_NAME  "{name}"    /* in a title */
 
 enum outcome { ADDED, REPLACED, UNCHANGED, FAILED };
 static const char *const outcomes[] = {
@@ -205,6 +204,8 @@ static enum status upload_add(const struct admin_visit *v, const struct upload *
                               struct error *err)
 {
     struct edit e = u->edit;
+    struct admin_who who = {.username = v->session.user.username, .address = v->address};
+    struct admin_change change;
     const char *key;
     picture_describe(p, &e.sticker);
     for (size_t i = 0; i < e.n; i++) {
@@ -217,8 +218,11 @@ static enum status upload_add(const struct admin_visit *v, const struct upload *
         if (strlen(e.values[i]) > f->max)
             return err_set(err, ERR_INVALID, "the title would have more than %zu bytes", f->max);
     }
-    enum status st = picture_put(p, v->service->bucket, false, err);
-    return st == OK ? edit_save(v, &e, "", &key, err) : st;
+    /* First all that can be refused: a sticker of this name may be in the trash, and its image is overwritten. */
+    enum status st = edit_change(v, &e, "", &key, &change, err);
+    if (st == OK)
+        st = picture_put(p, v->service->bucket, false, err);
+    return st == OK ? sticker_store_change(v->service->store, &who, &change, 1, err) : st;
 }
 
 static const char *describe(const struct sticker *s, struct arena *a)
@@ -296,7 +300,7 @@ static enum status upload_take(const struct admin_visit *v, const struct upload 
         st = picture_check(p, v->service->sandbox, err);
     if (st != OK)
         return st;
-    if (!admin_take_turn(&v->service->uploads, TURN_WAIT_S))
+    if (!admin_take_turn(&v->service->uploads, ADMIN_UPLOAD_WAIT_S))
         return err_set(err, ERR_UNAVAILABLE, "too many uploads at once");
     st = upload_write(v, u, p, outcome, err);
     sem_post(&v->service->uploads);
