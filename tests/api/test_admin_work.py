@@ -5,7 +5,10 @@ import csv
 import html
 import io
 import json
+import pathlib
 import re
+import sqlite3
+import tempfile
 import unittest
 import urllib.parse
 
@@ -357,6 +360,26 @@ class Undo(WorkTest):
         self.assertNotEqual(self.row("cake.png")["title"], "Wrong")
         staff = Visitor(self.port)
         self.assertEqual(staff.ask("POST", "/admin/history/undo", {"id": entry}).status, 303, "to the login")
+
+
+    def test_says_what_was_undone_before_it_failed(self):
+        path = self.system.data / "sticker.db"
+        if not path.exists():
+            self.skipTest("its history is not in a file")
+        with tempfile.TemporaryDirectory() as folder:
+            for i in range(110):
+                pathlib.Path(folder, f"many-{i}.png").write_bytes(png(rgb=(i, 2, 3)))
+            self.system.run("import", folder)
+        n = len(json.loads(self.admin.get("/admin/stickers/export?format=json").body))
+        page = self.admin.get(self.act("edit", all="1", confirmed="yes", count=str(n), pack="undone in parts").headers["Location"]).text
+        batch = re.search(r'name="batch" value="([0-9a-f-]{36})"', page)[1]
+        with sqlite3.connect(path, timeout=30) as db:
+            entry, before = db.execute("SELECT row, before FROM history WHERE batch = ? ORDER BY row LIMIT 1", (batch,)).fetchone()
+            db.execute("UPDATE history SET before = ? WHERE row = ?", (json.dumps({**json.loads(before), "words": TOO_MANY}), entry))
+        db.close()
+        answer = self.admin.post("/admin/history/undo", batch=batch)
+        self.assertEqual(answer.status, 400)
+        self.assertIn("100 stickers were changed back before this: Too many keywords.", answer.text)
 
 
 class AllMatching(WorkTest):

@@ -153,6 +153,8 @@ void handle_admin_undo(void *ctx, const struct http_request *req, struct http_re
     enum status st = *batch ? undo_batch(&u, batch, &err) : undo_one(&u, id, &err);
     if (u.undone)
         outbox_wake(v.service->outbox);
+    if (st != OK && u.undone && st != ERR_NO_MEMORY)
+        st = err_prefix(&err, "%zu stickers were changed back before this", u.undone);
     if (st != OK) {
         admin_fail(&v, &err);
     } else if (!u.undone) {
