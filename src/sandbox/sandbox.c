@@ -91,6 +91,7 @@ struct job {
     struct buf *webp;     /* likewise */
     char why[200];        /* of NEEDS_MORE: what it needs more of */
     bool late;            /* likewise: it was the clock */
+    bool no_memory;       /* here, for what the worker made */
 };
 
 /* How a worker ended with a job. */
@@ -282,6 +283,7 @@ static bool receive_product(struct job *job, const struct line *line, struct err
     uint8_t *bytes = malloc((size_t)a->len);
     if (!bytes) {
         job->answer.status = err_no_memory(err, "an image of %llu bytes", (unsigned long long)a->len);
+        job->no_memory = true;
         return false;
     }
     bool whole = receive(line, bytes, (size_t)a->len) == a->len;
@@ -313,7 +315,7 @@ static void give_up(struct worker *w, struct job *job)
         snprintf(job->why, sizeof job->why, "decoding it fails");
 }
 
-/* ANSWERED: job->answer has the result. NEEDS_MORE: job->why says of what. */
+/* ANSWERED: job->answer has the result, and err what is wrong with it. NEEDS_MORE: job->why says of what. */
 static enum outcome run_job(struct worker *w, const struct lane_limits *l, const _Atomic int64_t *stop_us,
                             struct job *job, struct error *err)
 {
@@ -334,7 +336,7 @@ static enum outcome run_job(struct worker *w, const struct lane_limits *l, const
             err_set(err, ERR_UNAVAILABLE, "The service is stopping.");
             return STOPPED;
         }
-        return job->answer.status == ERR_NO_MEMORY ? ANSWERED : NEEDS_MORE;
+        return job->no_memory ? ANSWERED : NEEDS_MORE;
     }
     if (!job->answer.status)
         return ANSWERED;

@@ -315,6 +315,40 @@ static void a_slow_drawing_delays_nobody(void **state)
     sandbox_close(s);
 }
 
+/* The environment that workers keep says that this one lies: it is out of memory, and sends a byte. */
+#define LIES "a worker that lies"
+__attribute__((constructor(101))) static void lie(int argc, char **argv)
+{
+    const char *path = getenv("FONTCONFIG_PATH");
+    struct sandbox_answer answer = {.status = ERR_NO_MEMORY, .len = 1};
+    struct sandbox_request req;
+    char piece[4096];
+    if (argc != 4 || strcmp(argv[0], SANDBOX_WORKER) != 0 || !path || strcmp(path, LIES) != 0)
+        return;
+    bool sent = write(SANDBOX_SOCKET, "", 1) == 1 && read(SANDBOX_SOCKET, &req, sizeof req) == sizeof req &&
+                write(SANDBOX_SOCKET, &answer, sizeof answer) == sizeof answer;
+    while (sent && read(SANDBOX_SOCKET, piece, sizeof piece) > 0)
+        continue;
+    _exit(0);
+}
+
+static void what_a_worker_says_is_not_believed(void **state)
+{
+    (void)state;
+    struct file f;
+    struct image im;
+    struct error err = {.message = "nobody said anything"};
+    struct sandbox *s = open_sandbox(1);
+    read_file(&f, "rgba.png");
+    setenv("FONTCONFIG_PATH", LIES, 1);
+    assert_int_equal(sandbox_decode(s, &f.image, 64, &im, &err), ERR_TOO_LARGE);
+    unsetenv("FONTCONFIG_PATH");
+    assert_string_equal(err.message, "the image is too complex: decoding it fails");
+    assert_int_equal(sandbox_stats(s).killed, 2);
+    buf_free(&f.bytes);
+    sandbox_close(s);
+}
+
 static void a_worker_that_dies_fails_at_most_its_image(void **state)
 {
     (void)state;
@@ -488,6 +522,7 @@ int main(void)
         cmocka_unit_test(text_is_drawn_with_fonts),
         cmocka_unit_test(slow_drawings_are_too_complex_and_remembered),
         cmocka_unit_test(a_slow_drawing_delays_nobody),
+        cmocka_unit_test(what_a_worker_says_is_not_believed),
         cmocka_unit_test(a_worker_that_dies_fails_at_most_its_image),
         cmocka_unit_test(who_waits_is_let_go_when_it_stops),
         cmocka_unit_test(memory_is_counted_before_it_is_taken),
