@@ -128,6 +128,14 @@ class Console(AdminTest):
         self.assertEqual(viewer.post("/admin/search/", query="cat", lang="", first="dog.png").status, 403)
         self.assertEqual(viewer.post("/admin/search/", query="cat", lang="", add="1", synonym="dog").status, 403)
         self.assertEqual((self.rows("pins"), self.rows("synonyms")), ([], []))
+        self.admin.get("/admin/groups/edit?id=" + group)
+        pins = [f"pins.{right}" for right in ("view", "add", "change", "delete")]
+        seen = re.search(r'name="seen" value="(\d+)"', self.admin.get("/admin/groups/edit?id=" + group).text)[1]
+        self.assertEqual(self.admin.post("/admin/groups/edit?id=" + group, name="lookers", permissions=pins, seen=seen).status, 303)
+        self.assertEqual(viewer.get("/admin/search/?query=cat").status, 403)
+        for fields in ({"pin": "none.png", "position": "1"}, {"pin": "dog.png", "position": "1"}):
+            self.assertEqual(viewer.post("/admin/search/", query="cat", lang="", **fields).status, 403, "the page shows stickers")
+        self.assertEqual(self.rows("pins"), [])
 
 
 if __name__ == "__main__":

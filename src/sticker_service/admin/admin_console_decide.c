@@ -126,7 +126,7 @@ void handle_admin_console_decide(void *ctx, const struct http_request *req, stru
     struct form form;
     struct decision d;
     struct error err;
-    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, 20, &form))
+    if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, 20, &form) || !admin_needs(&v, "stickers", ADMIN_VIEW))
         return;
     enum status st = read_decision(&v, &form, &d, &err);
     const char *table = curation_names[st == OK ? d.kind : CURATION_PINS].list;
