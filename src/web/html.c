@@ -42,7 +42,7 @@ void html_text(struct buf *out, const char *s)
 
 bool html_url_is_safe(const char *url)
 {
-    if (*url == ' ')
+    if (*url == ' ' || (*url && strchr("/\\", url[0]) && url[1] && strchr("/\\", url[1]))) /* "//host": another site */
         return false;
     for (const char *c = url; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f) /* browsers skip some of these inside "java\nscript:" */

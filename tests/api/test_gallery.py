@@ -179,6 +179,13 @@ class Asked(ServiceTest):
         self.assertIn("This address is not valid.", self.page("/?q=cat&page=0", 400))
         self.assertIn("This sticker does not exist, or has been removed.", self.page("/sticker/none.png", 404))
 
+    def test_links_of_an_error_stay_here(self):
+        answer = self.get("///evil.example/x?q=a", Accept="text/html")
+        self.assertEqual(answer.status, 404)
+        links = re.findall(r'(?:href|action|src)="([^"]*)"', answer.body.decode())
+        self.assertIn("/evil.example/x?q=a&amp;lang=de", links)
+        self.assertEqual([l for l in links if l.startswith("//")], [])
+
     def test_the_language_asked_for(self):
         self.fake.answer = lambda handler: (200, hits("cat.png"))
         for accept, lang in ((None, None), ("es", "es"), ("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR"), ("en;q=0.2, de ;q=0.7,fr;q=0.65", "de"),

@@ -41,9 +41,20 @@ static void test_url(void **state)
     (void)state;
     static const char *const good[] = {"/a?b=1",    "a/b",          "#x",     "",     "http://x/",
                                        "HTTPS://x", "mailto:a@b.c", "?q=a:b", "./a:b"};
-    static const char *const bad[] = {
-        "javascript:alert(1)", "JaVaScRiPt:x", " javascript:x",      "java\nscript:x", "\x01javascript:x",
-        "data:text/html,x",    "vbscript:x",   "file:///etc/passwd", "blob:x",         "://x"};
+    static const char *const bad[] = {"javascript:alert(1)",
+                                      "JaVaScRiPt:x",
+                                      " javascript:x",
+                                      "java\nscript:x",
+                                      "\x01javascript:x",
+                                      "data:text/html,x",
+                                      "vbscript:x",
+                                      "file:///etc/passwd",
+                                      "blob:x",
+                                      "://x",
+                                      "//evil/x",
+                                      "/\\evil/x",
+                                      "\\/evil",
+                                      "\\\\evil"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (!html_url_is_safe(good[i]))
             fail_msg("%s was refused", good[i]);

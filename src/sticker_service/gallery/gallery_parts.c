@@ -181,12 +181,13 @@ bool gallery_refuse(void *ctx, const struct http_request *req, struct http_respo
 
 /* --- the layout --- */
 
-/* The same page in another language: its query string, without `lang`, and then that. */
+/* The same page in another language: its query string, without `lang`, and then that. "//x" would be another site. */
 static const char *page_in(struct gallery_visit *v, const char *tag)
 {
     struct buf b;
     buf_init(&b, 16384);
-    for (const char *s = v->req->path; *s; s++) {
+    buf_putc(&b, '/');
+    for (const char *s = v->req->path + strspn(v->req->path, "/"); *s; s++) {
         if (*s == '/')
             buf_putc(&b, '/');
         else
