@@ -60,6 +60,9 @@ enum status image_resize_part(const struct image *in, uint32_t width, uint32_t h
 enum status image_thumbnail(const void *data, size_t len, uint32_t width, struct buf *webp,
                             struct error *err) MUST_CHECK;
 #define IMAGE_WIDEST_THUMBNAIL 1024u
+/* How large that makes an image, of which `width` and `height` are not 0. */
+void image_thumbnail_size(uint32_t width, uint32_t height, bool drawing, uint32_t thumbnail_width, uint32_t *out_width,
+                          uint32_t *out_height);
 /* The longer side, in pixels, at which a drawing of these proportions is drawn for a thumbnail. */
 uint32_t image_thumbnail_side(uint32_t width, uint32_t height, uint32_t thumbnail_width);
 enum status image_encode_webp(const struct image *im, float quality, struct buf *out, struct error *err) MUST_CHECK;

@@ -3,24 +3,24 @@
 
 #define QUALITY 80.0f
 
-/* The size to draw at: at most `width` wide and 4 * width high. */
-static void fit_thumbnail(uint32_t w, uint32_t h, uint32_t width, bool enlarge, uint32_t *out_w, uint32_t *out_h)
+/* At most as wide as asked and 4 times that high; only drawings are enlarged. */
+void image_thumbnail_size(uint32_t width, uint32_t height, bool drawing, uint32_t thumbnail_width, uint32_t *out_width,
+                          uint32_t *out_height)
 {
-    double scale = (double)width / w, down = 4.0 * width / h;
+    double scale = (double)thumbnail_width / width, down = 4.0 * thumbnail_width / height;
     if (down < scale)
         scale = down;
-    if (scale > 1 && !enlarge)
+    if (scale > 1 && !drawing)
         scale = 1;
-    *out_w = (uint32_t)(w * scale + 0.5);
-    *out_h = (uint32_t)(h * scale + 0.5);
-    *out_w = *out_w ? *out_w : 1;
-    *out_h = *out_h ? *out_h : 1;
+    uint32_t w = (uint32_t)(width * scale + 0.5), h = (uint32_t)(height * scale + 0.5);
+    *out_width = w ? w : 1;
+    *out_height = h ? h : 1;
 }
 
 uint32_t image_thumbnail_side(uint32_t width, uint32_t height, uint32_t thumbnail_width)
 {
     uint32_t w, h;
-    fit_thumbnail(width, height, thumbnail_width, true, &w, &h);
+    image_thumbnail_size(width, height, true, thumbnail_width, &w, &h);
     return w > h ? w : h;
 }
 
@@ -34,7 +34,7 @@ enum status image_thumbnail(const void *data, size_t len, uint32_t width, struct
         st = image_decode(data, len, image_thumbnail_side(w, h, width), &full, err);
     if (st != OK)
         return st;
-    fit_thumbnail(full.width, full.height, width, false, &w, &h);
+    image_thumbnail_size(full.width, full.height, false, width, &w, &h);
     bool same = w == full.width && h == full.height;
     if (!same)
         st = image_resize(&full, w, h, IMAGE_BICUBIC, &small, err);

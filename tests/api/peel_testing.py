@@ -45,6 +45,20 @@ def png(width=8, height=8, rgb=(200, 80, 20)):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(row * height)) + chunk(b"IEND", b"")
 
 
+def webp_size(data):
+    """(width, height)"""
+    if (data[:4], data[8:12]) != (b"RIFF", b"WEBP"):
+        raise AssertionError(f"no WebP: {data[:12]}")
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+    if kind == b"VP8L":
+        bits = struct.unpack("<I", data[21:25])[0]
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = struct.unpack("<HH", data[26:30])
+    return width & 0x3FFF, height & 0x3FFF
+
+
 def wait_until(true, seconds=10.0, what="a condition"):
     end = time.monotonic() + seconds * SLOW
     while not (value := true()):

@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.parse
 
-from peel_testing import STICKERS, FakeSearch, ServiceTest, System, main, png, request, wait_until
+from peel_testing import STICKERS, FakeSearch, ServiceTest, System, main, png, request, wait_until, webp_size
 
 
 def hits(*names):
@@ -27,6 +27,7 @@ class Asked(ServiceTest):
         cls.system.add(STICKERS)
         folder = pathlib.Path(tempfile.mkdtemp(dir=cls.system.folder))
         (folder / "bear.png").write_bytes(png(8, 8, (9, 9, 9)))
+        (folder / "tall.png").write_bytes(png(256, 512))
         (folder / "stickers.csv").write_text(
             "filename,title,words,language,author,license,source\n"
             'bear.png,Bear,"bear, animal",en,Ada,CC BY 4.0,https://example.org/bear\n'
@@ -157,7 +158,16 @@ class Asked(ServiceTest):
             "provider_name": "Peel", "provider_url": "http://peel.example"})
         self.assertRegex(said["url"], r"^http://peel\.example/media/bear\.png\?w=512&v=[0-9a-f]{16}$")
         self.assertEqual(self.get("/oembed?url=/sticker/bear.png&maxwidth=100&maxheight=600&format=json", **{"Accept-Language": "de"}).json()["title"], "Bär")
-        self.assertIn("w=64&", self.get("/oembed?url=/sticker/bear.png&maxwidth=100").json()["url"])
+        for most, expected in (({}, (512, 256, 512)), ({"maxheight": 511}, (128, 128, 256)), ({"maxwidth": 100, "maxheight": 9999}, (64, 64, 128)),
+                               ({"maxwidth": 300, "maxheight": 200}, (64, 64, 128)), ({"maxwidth": 63}, None), ({"maxheight": 127}, None)):
+            asked = urllib.parse.urlencode({"url": "/sticker/tall.png", **most})
+            answer = self.get("/oembed?" + asked)
+            if expected is None:
+                self.assertEqual(answer.status, 404, most)
+                continue
+            said = answer.json()
+            self.assertEqual((int(re.search(r"w=(\d+)", said["url"])[1]), said["width"], said["height"]), expected, most)
+            self.assertEqual(webp_size(self.get(said["url"][said["url"].index("/media/") :]).body), expected[1:], most)
         for query, status in (("", 400), ("url=", 400), ("url=/sticker/none.png", 404), ("url=http://x/", 404), ("url=http://x/sticker/", 404), ("url=/sticker/..%2525", 404),
                               ("url=/sticker/bear.png&format=xml", 501), ("url=/sticker/bear.png&maxwidth=0", 400), ("url=" + "x" * 5000, 404), ("url=/sticker/%25ff", 404)):
             self.assertEqual(self.get("/oembed?" + query).status, status, query)

@@ -2,6 +2,7 @@
 #include "sticker_service/gallery/gallery.h"
 
 #include "base/json_out.h"
+#include "image/image.h"
 #include "sticker_service/gallery/gallery_parts.h"
 #include "sticker_service/service.h"
 #include "web/form.h"
@@ -49,31 +50,39 @@ static enum status filename_of(const char *url, struct arena *a, const char **fi
     return unescape(path, strcspn(path, "?#/"), a, filename, err);
 }
 
-/* The largest width we make that fits, 64 pixels at least. */
-static unsigned width_within(int64_t width, int64_t height)
+struct shown {
+    unsigned thumbnail;    /* its width as the address of the image has it, */
+    int64_t width, height; /* and the size that the image then has */
+};
+
+/* The largest thumbnail that fits; ERR_NOT_FOUND: none does. */
+static enum status choose_size(const struct sticker *k, int64_t max_width, int64_t max_height, struct shown *out,
+                               struct error *err)
 {
-    static const unsigned widths[] = {512, 256, 128};
-    int64_t most = width < height ? width : height;
-    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
-        if ((int64_t)widths[i] <= most)
-            return widths[i];
-    return 64;
+    static const unsigned widths[] = {WIDTH_MAX, 256, 128, 64};
+    bool drawing = strcmp(k->mime, "image/svg+xml") == 0, known = k->width > 0 && k->height > 0;
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        uint32_t w = widths[i], h = widths[i];
+        if (known)
+            image_thumbnail_size((uint32_t)k->width, (uint32_t)k->height, drawing, widths[i], &w, &h);
+        *out = (struct shown){widths[i], w, h};
+        if (w <= max_width && h <= max_height)
+            return OK;
+    }
+    return err_set(err, ERR_NOT_FOUND, "No image of this sticker is as small as %lld x %lld pixels.",
+                   (long long)max_width, (long long)max_height);
 }
 
-static void write_oembed(struct gallery_visit *v, const struct sticker *k, unsigned width, struct buf *out)
+static void write_oembed(struct gallery_visit *v, const struct sticker *k, const struct shown *as, struct buf *out)
 {
     const char *origin = gallery_origin(v);
-    /* Thumbnails are as wide as asked, and no wider than the image. */
-    bool drawing = strcmp(k->mime, "image/svg+xml") == 0;
-    int64_t w = !drawing && k->width > 0 && k->width < (int64_t)width ? k->width : (int64_t)width;
-    int64_t h = k->width > 0 ? (w * k->height + k->width / 2) / k->width : w;
-    buf_printf(out, "{\"version\":\"1.0\",\"type\":\"photo\",\"width\":%lld,\"height\":%lld,\"title\":", (long long)w,
-               (long long)h);
+    buf_printf(out, "{\"version\":\"1.0\",\"type\":\"photo\",\"width\":%lld,\"height\":%lld,\"title\":",
+               (long long)as->width, (long long)as->height);
     json_put_string(out, gallery_title(k));
     buf_puts(out, ",\"url\":");
     struct buf url;
     buf_init(&url, 8192);
-    buf_printf(&url, "%s%s", origin ? origin : "", gallery_image(v, k, width));
+    buf_printf(&url, "%s%s", origin ? origin : "", gallery_image(v, k, as->thumbnail));
     json_put_string(out, buf_str(&url));
     if (html_is(k->author)) {
         buf_puts(out, ",\"author_name\":");
@@ -100,6 +109,7 @@ void handle_gallery_oembed(void *ctx, const struct http_request *req, struct htt
     struct sticker k;
     struct error err;
     struct buf out;
+    struct shown as;
     const char *url, *format, *filename;
     int64_t width, height;
     gallery_visit(&v, req, res);
@@ -123,8 +133,10 @@ void handle_gallery_oembed(void *ctx, const struct http_request *req, struct htt
         status = sticker_store_get(s->store, filename, req->arena, &k, &err);
     if (status == OK)
         status = gallery_localise(s, &v, (struct sticker *[]){&k}, 1, &err);
+    if (status == OK)
+        status = choose_size(&k, width, height, &as, &err);
     if (status == OK) {
-        write_oembed(&v, &k, width_within(width, height), &out);
+        write_oembed(&v, &k, &as, &out);
         status = v.failed ? err_no_memory(&err, "an answer") : buf_status(&out, &err);
     }
     if (status == OK) {
