@@ -16,6 +16,8 @@
 #define LOOK_MS          3000u     /* whether stickers have changed is asked this often */
 #define AGAIN_US         300000000 /* everything is read again after that long: what was deleted leaves no trace */
 #define LANGUAGES_MAX    16u       /* kept at once: each takes some megabytes */
+#define TAGS_MAX         1000u     /* "pt", "pt-BR" and so on: what is beyond them has no suggestions */
+#define EVICT_US         2000000   /* between one language and the next that makes room for another */
 #define PAGE_ROWS        2000u     /* of stickers, read at once */
 #define PAGE_BYTES       (64u << 20)
 #define PLAIN_MAX        255u /* bytes of a phrase */
@@ -27,8 +29,15 @@
 struct collection {
     struct sticker_store *store;
     struct worker *reader;
-    atomic_bool wanted[LANGUAGE_COUNT]; /* somebody has asked for it */
-    atomic_uint n_wanted;
+    atomic_bool wanted[LANGUAGE_COUNT];      /* somebody has asked for it, */
+    _Atomic int64_t used_us[LANGUAGE_COUNT]; /* and when last (monotonic) */
+    struct language_tag {
+        const char *tag;
+        unsigned language;
+    } * tags; /* that stickers have words under; the reader's own, as the next ones; texts in tags_texts */
+    size_t n_tags;
+    struct arena tags_texts;
+    int64_t evicted_us;
     pthread_rwlock_t lock;                     /* guards what follows: the reader's thread alone changes it */
     struct phrase_list *lists[LANGUAGE_COUNT]; /* NULL: not read */
     struct arena facts_texts, popular_texts;
@@ -82,30 +91,39 @@ static void add_queries(const struct collection *c, struct phrase_list *l)
     phrase_list_sort(l);
 }
 
-static enum status read_list(struct collection *c, unsigned language, struct phrase_list **out, struct error *err)
+/* What stickers are called under one tag. */
+static enum status read_tag(struct collection *c, const char *tag, struct phrase_list *l, struct error *err)
 {
     struct arena page;
-    struct phrase_list *l = phrase_list_new();
     int64_t after = 0;
     size_t n = 1;
-    enum status status = l ? OK : err_no_memory(err, "the phrases of a language");
+    enum status status = OK;
     arena_init(&page, PAGE_BYTES);
     while (status == OK && n && !worker_stopping(c->reader)) {
         struct sticker_name *names;
         arena_reset(&page);
-        status = sticker_store_names(c->store, language_code(language), &after, PAGE_ROWS, &page, &names, &n, err);
+        status = sticker_store_names(c->store, tag, &after, PAGE_ROWS, &page, &names, &n, err);
         if (status == OK)
             status = add_names(l, names, n, &page, err);
     }
-    if (status == OK) {
-        phrase_list_sort(l);
-        add_queries(c, l);
-    }
     arena_free(&page);
+    return status;
+}
+
+/* Under its own tag, those of its scripts and countries, and its aliases. */
+static enum status read_list(struct collection *c, unsigned language, struct phrase_list **out, struct error *err)
+{
+    struct phrase_list *l = phrase_list_new();
+    enum status status = l ? OK : err_no_memory(err, "the phrases of a language");
+    for (size_t i = 0; i < c->n_tags && status == OK; i++)
+        if (c->tags[i].language == language)
+            status = read_tag(c, c->tags[i].tag, l, err);
     if (status != OK) {
         phrase_list_free(l);
         return status;
     }
+    phrase_list_sort(l);
+    add_queries(c, l);
     *out = l;
     return OK;
 }
@@ -179,6 +197,61 @@ static enum status read_facts(struct collection *c, struct error *err)
     return OK;
 }
 
+/* English is there in any case: stickers have titles of their own. */
+static enum status read_tags(struct collection *c, struct error *err)
+{
+    struct arena texts;
+    const char **tags;
+    size_t n, n_tags = 0;
+    arena_init(&texts, 1u << 20);
+    enum status status = sticker_store_languages(c->store, TAGS_MAX, &texts, &tags, &n, err);
+    struct language_tag *kept = status == OK ? arena_array(&texts, n + 1, sizeof *kept) : NULL;
+    if (status == OK && !kept)
+        status = err_no_memory(err, "languages");
+    if (status != OK) {
+        arena_free(&texts);
+        return status;
+    }
+    kept[n_tags++] = (struct language_tag){language_code(LANGUAGE_en), LANGUAGE_en};
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(tags[i], kept[0].tag) != 0)
+            kept[n_tags++] = (struct language_tag){tags[i], language_number(tags[i])};
+    arena_free(&c->tags_texts);
+    c->tags_texts = texts;
+    c->tags = kept;
+    c->n_tags = n_tags;
+    return OK;
+}
+
+static bool has_words(const struct collection *c, unsigned language)
+{
+    size_t i = 0;
+    while (i < c->n_tags && c->tags[i].language != language)
+        i++;
+    return i < c->n_tags;
+}
+
+/* Room for one list more: if there is none, that of the language which was longest not asked for, unless it is this
+ * one. Languages take turns slowly, so that who asks for many keeps nothing busy. */
+static bool make_room(struct collection *c, unsigned language)
+{
+    unsigned n = 0, oldest = language;
+    int64_t now_us = os_monotonic_us();
+    for (unsigned i = 1; i < LANGUAGE_COUNT; i++) {
+        n += c->lists[i] != NULL;
+        if (c->lists[i] && i != LANGUAGE_en && atomic_load(&c->used_us[i]) < atomic_load(&c->used_us[oldest]))
+            oldest = i;
+    }
+    if (n < LANGUAGES_MAX)
+        return true;
+    if (oldest == language || now_us - c->evicted_us < EVICT_US)
+        return false;
+    keep_list(c, oldest, NULL);
+    atomic_store(&c->wanted[oldest], false);
+    c->evicted_us = now_us;
+    return true;
+}
+
 /* What is missing, or with `all` everything. */
 static enum status read_lists(struct collection *c, bool all, struct error *err)
 {
@@ -187,7 +260,10 @@ static enum status read_lists(struct collection *c, bool all, struct error *err)
         struct phrase_list *l = NULL;
         if (!atomic_load(&c->wanted[i]) || (c->lists[i] && !all))
             continue;
-        status = read_list(c, i, &l, err);
+        if (has_words(c, i) ? !c->lists[i] && !make_room(c, i) : !c->lists[i])
+            continue;
+        if (has_words(c, i))
+            status = read_list(c, i, &l, err);
         if (status == OK)
             keep_list(c, i, l);
     }
@@ -205,6 +281,8 @@ static void read_now_and_then(struct worker *w, void *arg)
         bool all = modified_us != known_us || now_us - read_us > AGAIN_US;
         if (status == OK && all)
             status = read_facts(c, &err);
+        if (status == OK && all)
+            status = read_tags(c, &err);
         if (status == OK && (all || now_us - popular_us > POPULAR_AGAIN_US)) {
             status = read_popular(c, &err);
             popular_us = now_us;
@@ -231,8 +309,8 @@ enum status collection_open(struct sticker_store *store, struct collection **out
     worker_rwlock_init(&c->lock);
     arena_init(&c->facts_texts, 1);
     arena_init(&c->popular_texts, 1);
+    arena_init(&c->tags_texts, 1);
     atomic_store(&c->wanted[LANGUAGE_en], true);
-    atomic_store(&c->n_wanted, 1);
     enum status status = worker_open("collection", read_now_and_then, c, &c->reader, err);
     if (status != OK) {
         collection_close(c);
@@ -251,27 +329,22 @@ void collection_close(struct collection *c)
         phrase_list_free(c->lists[i]);
     arena_free(&c->facts_texts);
     arena_free(&c->popular_texts);
+    arena_free(&c->tags_texts);
     pthread_rwlock_destroy(&c->lock);
     free(c);
 }
 
 /* --- asking --- */
 
-/* The number of a language that has a list, or will have one soon. */
+/* The number of a language that has a list, or may have one soon. */
 static unsigned want(struct collection *c, const char *language)
 {
     unsigned number = language ? language_number(language) : LANGUAGE_en;
     if (number == LANGUAGE_OTHER)
         return LANGUAGE_en;
-    if (atomic_load(&c->wanted[number]))
-        return number;
-    if (atomic_fetch_add(&c->n_wanted, 1) >= LANGUAGES_MAX) {
-        atomic_fetch_sub(&c->n_wanted, 1);
-        return LANGUAGE_en;
-    }
-    if (atomic_exchange(&c->wanted[number], true))
-        atomic_fetch_sub(&c->n_wanted, 1); /* another thread was first */
-    worker_wake(c->reader);
+    atomic_store(&c->used_us[number], os_monotonic_us());
+    if (!atomic_exchange(&c->wanted[number], true))
+        worker_wake(c->reader);
     return number;
 }
 

@@ -2,7 +2,8 @@
  * people search for most. For suggestions, filters and the start page.
  *
  * A thread reads it from the store, soon after stickers have changed and every few minutes; whoever asks waits for no
- * database. So right after the start, and for a language that is asked for the first time, it is empty. All functions
+ * database. So right after the start, and for a language that was not asked for lately, it is empty: the phrases of
+ * sixteen languages are kept, those that were asked for last. All functions
  * are thread-safe. Nothing that strangers type is shown to others unless every word of it is a word of stickers. */
 #ifndef PEEL_STICKER_SERVICE_COLLECTION_H
 #define PEEL_STICKER_SERVICE_COLLECTION_H
@@ -33,7 +34,8 @@ struct suggestion {
 };
 #define COLLECTION_SUGGESTIONS 20 /* at most */
 /* Titles, words and frequent queries with a word that begins with `prefix`, as it is typed: those that begin with it
- * come first, then what is more frequent. In the language (its tag; NULL: English), and after these in English.
+ * come first, then what is more frequent. In the language (its tag; NULL: English), of whichever country or script, and
+ * after these in English.
  * Returns how many, at most `limit`. */
 size_t collection_suggest(struct collection *c, const char *prefix, const char *language, size_t limit, struct arena *a,
                           struct suggestion *out);

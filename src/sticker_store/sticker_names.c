@@ -110,6 +110,29 @@ enum status sticker_store_names(struct sticker_store *s, const char *language, i
     return st;
 }
 
+/* From one tag to the next in the index, past the words of each. */
+#define LANGUAGES                                                                                                      \
+    "WITH RECURSIVE l (tag) AS (SELECT min(language) FROM sticker_words UNION ALL"                                     \
+    " SELECT (SELECT min(language) FROM sticker_words WHERE language > tag) FROM l WHERE tag IS NOT NULL)"             \
+    " SELECT tag FROM l WHERE tag IS NOT NULL LIMIT $1"
+
+enum status sticker_store_languages(struct sticker_store *s, size_t limit, struct arena *a, const char ***out,
+                                    size_t *n, struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    void *tags = NULL;
+    size_t cap = 0;
+    *n = 0;
+    db_query(&r, c, LANGUAGES, DB_ARGS(DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, &tags, *n, &cap, sizeof(const char *)))
+        ((const char **)tags)[(*n)++] = db_text(&r, 0, a);
+    *out = tags;
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    return st;
+}
+
 enum status sticker_store_packs(struct sticker_store *s, size_t limit, struct arena *a, struct pack_row **out,
                                 size_t *n, struct error *err)
 {

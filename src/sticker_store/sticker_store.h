@@ -79,6 +79,9 @@ struct sticker_name {
 };
 enum status sticker_store_names(struct sticker_store *s, const char *language, int64_t *after, size_t limit,
                                 struct arena *a, struct sticker_name **out, size_t *n, struct error *err) MUST_CHECK;
+/* The tags of the languages that stickers have words in, in order, of which there may be emptied ones. */
+enum status sticker_store_languages(struct sticker_store *s, size_t limit, struct arena *a, const char ***out,
+                                    size_t *n, struct error *err) MUST_CHECK;
 /* The packs that stickers are in ("" for those in none), the largest first. Reads them all. */
 struct pack_row {
     const char *name;
