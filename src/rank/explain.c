@@ -1,10 +1,7 @@
 #include "rank/explain.h"
 
-#include "text/text.h"
-
 #include <string.h>
 
-#define MAX_TEXT    2048u /* bytes of a query, as leg_sentence.c has it */
 #define MAX_MATCHES 512u
 
 struct matching {
@@ -110,7 +107,7 @@ enum status explain_alike(const struct rank_sources *s, enum leg_number leg, con
                           struct arena *a, struct explain_alike *out, struct error *err)
 {
     const struct rank_model *m = &s->models[leg];
-    struct rank_query asked = *q;
+    struct rank_query asked = *q, read = *q;
     float whole;
     *out = (struct explain_alike){0};
     if (!m->encoder)
@@ -118,9 +115,9 @@ enum status explain_alike(const struct rank_sources *s, enum leg_number leg, con
     float *vector = arena_array(a, encoder_dim(m->encoder), sizeof *vector);
     if (!vector)
         return err_no_memory(err, "a vector");
-    enum status st = m->phrases ? text_lower(q->text, q->text_len, MAX_TEXT, a, &asked.text, &asked.text_len, err) : OK;
+    enum status st = m->phrases ? leg_sentence_text(q, a, &asked, &read, err) : OK;
     if (st == OK)
-        st = leg_model_embed(s, m, &asked, vector, err);
+        st = leg_model_embed(s, m, &read, vector, err);
     if (st == OK)
         st = vectors_compare(m->vectors, vector, &id, 1, &whole, err);
     if (st == OK && whole <= VECTORS_NO_SCORE)

@@ -60,6 +60,11 @@ enum status leg_model_hits(const struct rank_sources *s, enum leg_number leg, co
 enum status leg_model_embed(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
                             float *out, struct error *err) MUST_CHECK;
 
+/* leg_sentence.c: a query as a model with phrases understands it: `asked` with its text in small letters, `read` with
+ * only the beginning of that, which is what is encoded. ERR_NOT_FOUND: there is no word in it. */
+enum status leg_sentence_text(const struct rank_query *q, struct arena *a, struct rank_query *asked,
+                              struct rank_query *read, struct error *err) MUST_CHECK;
+
 /* fuse.c: a document's score is the sum of what the legs say of it, each as its `scale` has it, times its learnt weight
  * (fusion_weights.h) and weights[leg]. hits: [LEG_COUNT]; what a leg of weight 0 alone found stays, at the end. Equal
  * scores stand by id. Makes the page that `q` asks for. */

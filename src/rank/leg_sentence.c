@@ -117,11 +117,24 @@ static enum status alike(const struct rank_sources *s, const struct rank_query *
     return st;
 }
 
+enum status leg_sentence_text(const struct rank_query *q, struct arena *a, struct rank_query *asked,
+                              struct rank_query *read, struct error *err)
+{
+    *asked = *q;
+    enum status st = text_lower(q->text, q->text_len, MAX_TEXT, a, &asked->text, &asked->text_len, err);
+    if (st == OK && !has_words(asked->text, asked->text_len))
+        st = err_set(err, ERR_NOT_FOUND, "there is no word in it");
+    *read = *asked;
+    if (st == OK)
+        read->text_len = utf8_prefix(asked->text, asked->text_len, MAX_READ);
+    return st;
+}
+
 static enum status sentence_hits(const struct rank_sources *s, const struct rank_query *q, size_t limit, size_t offset,
                                  struct arena *a, struct leg_hits *out, struct error *err)
 {
     const struct rank_model *m = &s->models[LEG_sentence];
-    struct rank_query asked = *q;
+    struct rank_query asked, read;
     *out = (struct leg_hits){0};
     if (q->like || !m->phrases)
         return alike(s, q, limit, offset, a, out, err);
@@ -129,11 +142,7 @@ static enum status sentence_hits(const struct rank_sources *s, const struct rank
     float *vector = arena_array(a, encoder_dim(m->encoder), sizeof *vector);
     if (!vector)
         return err_no_memory(err, "a vector");
-    enum status st = text_lower(q->text, q->text_len, MAX_TEXT, a, &asked.text, &asked.text_len, err);
-    if (st == OK && !has_words(asked.text, asked.text_len))
-        st = ERR_NOT_FOUND;
-    struct rank_query read = asked;
-    read.text_len = st == OK ? utf8_prefix(asked.text, asked.text_len, MAX_READ) : 0;
+    enum status st = leg_sentence_text(q, a, &asked, &read, err);
     if (st == OK)
         st = leg_model_embed(s, m, &read, vector, err);
     if (st == ERR_NOT_FOUND) { /* the model knows nothing of the text */

@@ -3,6 +3,7 @@
 #include "cm.h"
 
 #include "base/deadline.h"
+#include "rank/explain.h"
 #include "rank/fusion_weights.h"
 #include "rank/leg.h"
 #include "text/text.h"
@@ -26,8 +27,10 @@ struct setup {
 static enum status embed(const struct encoder *e, enum encoder_role role, const char *text, size_t len, float *out,
                          struct error *err)
 {
-    (void)e, (void)len;
+    (void)e;
     assert_int_equal(role, ENCODER_QUERY);
+    if (text[len - 1] == '!') /* about another thing than it begins with */
+        text = "dog";
     if (*text == 'x')
         return err_set(err, ERR_CORRUPT, "the model gives no finite vector");
     if (*text == '?')
@@ -657,6 +660,31 @@ static void test_sentences_score_phrase_and_whole(void **state)
     phrases_close(p);
 }
 
+/* Of a long query the model reads only the beginning, whoever asks; and of signs it knows nothing. */
+static void test_explanations_are_of_what_was_read(void **state)
+{
+    struct setup *s = *state;
+    struct ranking r;
+    struct explain_alike alike;
+    struct phrases *p = make_phrases(s);
+    char text[129];
+    memset(text, 'a', sizeof text);
+    text[0] = 'c';
+    text[128] = '!';
+    struct rank_query q = query("cat"), signs = query("!!!");
+    q.text = text;
+    q.text_len = sizeof text;
+    s->sources.models[LEG_sentence] = sentence_model(p);
+    assert_int_equal(rank(s, "sentence", &q, &r), OK);
+    assert_string_equal(r.items[0].filename, "cat.png");
+    assert_int_equal(explain_alike(&s->sources, LEG_sentence, &q, s->ids[0], &s->arena, &alike, &s->err), OK);
+    NEAR(alike.whole, 1);
+    assert_int_equal(explain_alike(&s->sources, LEG_sentence, &signs, s->ids[0], &s->arena, &alike, &s->err),
+                     ERR_NOT_FOUND);
+    s->sources.models[LEG_sentence] = (struct rank_model){0};
+    phrases_close(p);
+}
+
 /* In the same scale as for a query; but what is shown then nobody has judged, and nothing is left out. */
 static void test_sentences_of_what_is_like_a_document(void **state)
 {
@@ -702,6 +730,7 @@ int main(void)
         cmocka_unit_test(test_every_leg_honours_the_filter),
         cmocka_unit_test(test_sentences_are_a_leg_of_their_own),
         cmocka_unit_test(test_sentences_score_phrase_and_whole),
+        cmocka_unit_test(test_explanations_are_of_what_was_read),
         cmocka_unit_test(test_sentences_of_what_is_like_a_document),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
