@@ -94,6 +94,11 @@ void export_put_cell(struct buf *out, const char *s)
     buf_putc(out, '"');
 }
 
+const char *export_read_cell(const char *field)
+{
+    return *field == '\'' && is_formula(field + 1) ? field + 1 : field;
+}
+
 static void feedback_put_row(struct feedback_export *x, const struct score_row *r)
 {
     struct buf *out = &x->text;

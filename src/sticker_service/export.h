@@ -1,7 +1,7 @@
 /* export.h: the whole feedback as CSV or NDJSON, in constant memory, ordered by (query, sticker).
  *
- * CSV is RFC 4180 (CRLF, a header line) and safe for spreadsheets: a text cell that begins with
- * = + - @, a tab or a carriage return gets a leading apostrophe. NDJSON is exact.
+ * CSV is RFC 4180 (CRLF, a header line) and safe for spreadsheets: what one would run as a formula gets an apostrophe
+ * in front, and so does what begins with one, so that no two texts export alike. NDJSON is exact.
  *
  *     feedback_export_open(store, EXPORT_CSV, 0, &x, &err);
  *     while ((n = feedback_export_read(x, chunk, sizeof chunk, &err)) > 0) write(...);
@@ -22,6 +22,9 @@ const char *export_mime(enum export_format f);      /* static */
 const char *export_extension(enum export_format f); /* "csv", "ndjson" */
 /* Appends a CSV cell; what a spreadsheet would run as a formula is made text by an apostrophe in front. */
 void export_put_cell(struct buf *out, const char *s);
+/* The text that export_put_cell was given, from the field that a reader of CSV has: it, or what follows its apostrophe.
+ */
+const char *export_read_cell(const char *field);
 
 struct feedback_export;
 /* Rows modified at or after since_us (0 = all). The store is borrowed until close. */

@@ -135,6 +135,17 @@ class Curation(ServiceTest):
             again = request(self.port, "POST", f"/api/{kind}/?replace=true", text.body, {"Content-Type": "text/csv", **TOKEN})
             self.assertEqual(again.json(), {"added": 0, "changed": 0, "deleted": 0, "same": len(rows)})
 
+    def test_csv_keeps_what_a_spreadsheet_would_run(self):
+        queries = ["'", "''cat", "'=1", "'cat", "+1", "-1", "=1", "@x", "\uff0b1", "\uff1d1"]
+        self.post("pins", [{"query": q, "sticker": "cat.png"} for q in queries], replace="true")
+        kept = self.rows("pins")
+        self.assertEqual(sorted(r["query"] for r in kept), sorted(queries))
+        text = self.get("/api/pins/?format=csv", **TOKEN).body
+        again = request(self.port, "POST", "/api/pins/?replace=true", text, {"Content-Type": "text/csv", **TOKEN})
+        self.assertEqual(again.json(), {"added": 0, "changed": 0, "deleted": 0, "same": len(queries)})
+        self.assertEqual(self.rows("pins"), kept)
+        self.post("pins", [], replace="true")
+
     def test_what_is_wrong_is_named(self):
         pin = {"query": "cat", "sticker": "cat.png"}
         for kind, row, message in (

@@ -1,5 +1,6 @@
 #include "store_suite.h"
 
+#include "base/csv.h"
 #include "sticker_service/export.h"
 #include <jansson.h>
 #include <string.h>
@@ -136,11 +137,38 @@ static void formats(void **state)
     assert_string_equal(err.message, "format must be csv or ndjson");
 }
 
+/* Whatever is exported is what is imported. */
+static void cells_are_read_as_they_were(void **state)
+{
+    static const char *const texts[] = {
+        "cat", "",       "'",   "'cat",         "''cat",       "=1",      "'=1",     "+1",     "-1",
+        "@x",  "\tx",    "\rx", "\nx",          "\uff1d1",     "\uff0b1", "\uff0d1", "\uff20", "'\uff1d",
+        "\"",  "'\"a\"", "a,b", "two\r\nlines", "'two\nlines", "<3",      "~"};
+    struct suite *s = *state;
+    struct buf out;
+    struct csv csv;
+    const char *fields[CSV_MAX_FIELDS];
+    size_t n, last = sizeof texts / sizeof *texts - 1;
+    buf_init(&out, 1 << 16);
+    for (size_t i = 0; i <= last; i++) {
+        export_put_cell(&out, texts[i]);
+        buf_puts(&out, i < last ? "," : "\r\n");
+    }
+    assert_ok(s, csv_open(buf_str(&out), out.len, &s->arena, &csv, &s->err));
+    assert_ok(s, csv_next(&csv, fields, &n, &s->err));
+    assert_int_equal(n, last + 1);
+    for (size_t i = 0; i < n; i++)
+        assert_string_equal(export_read_cell(fields[i]), texts[i]);
+    assert_string_equal(export_read_cell("'typed by hand"), "'typed by hand");
+    buf_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(empty, suite_setup_stickers, suite_teardown),
         cmocka_unit_test_setup_teardown(cells_are_safe, suite_setup_stickers, suite_teardown),
+        cmocka_unit_test_setup_teardown(cells_are_read_as_they_were, suite_setup_stickers, suite_teardown),
         cmocka_unit_test_setup_teardown(many_pages, suite_setup_stickers, suite_teardown),
         cmocka_unit_test(formats),
     };

@@ -271,12 +271,6 @@ static enum status read_header(struct asked *k, struct csv *csv, size_t at[CURAT
     return st;
 }
 
-/* Without the apostrophe that exports put before what a spreadsheet would take for a formula. */
-static const char *cell(const char *text)
-{
-    return text[0] == '\'' && text[1] && strchr("=+-@\t\r", text[1]) ? text + 1 : text;
-}
-
 static enum status read_csv(struct asked *k, struct curation_row **rows, size_t *n, struct error *err)
 {
     struct csv csv;
@@ -293,7 +287,7 @@ static enum status read_csv(struct asked *k, struct curation_row **rows, size_t 
             return err_set(err, ERR_INVALID, "there may be at most %d %s", ROWS_MAX, k->names->list);
         struct curation_row *row = &(*rows)[*n];
         for (int c = 0; c < CURATION_COLUMNS; c++)
-            row->values[c] = at[c] < n_fields          ? cell(fields[at[c]])
+            row->values[c] = at[c] < n_fields          ? export_read_cell(fields[at[c]])
                              : at[c] == CSV_MAX_FIELDS ? usual(k->names->columns[c])
                                                        : "";
         if ((st = check(k, *n, row, err)) != OK)
