@@ -15,6 +15,8 @@
 
 #define LOOK_MS          3000u     /* whether stickers have changed is asked this often */
 #define AGAIN_US         300000000 /* everything is read again after that long: what was deleted leaves no trace */
+#define QUIET_US         2500000   /* stickers that are being imported change all the time: what is read meanwhile is */
+#define BUSY_US          30000000  /* old at once, so it is read when they rest, or that long after the last time */
 #define LANGUAGES_MAX    16u       /* kept at once: each takes some megabytes */
 #define TAGS_MAX         1000u     /* "pt", "pt-BR" and so on: what is beyond them has no suggestions */
 #define EVICT_US         2000000   /* between one language and the next that makes room for another */
@@ -270,15 +272,34 @@ static enum status read_lists(struct collection *c, bool all, struct error *err)
     return status;
 }
 
+bool collection_is_due(struct collection_stamp *s, int64_t stamp_us, int64_t now_us)
+{
+    if (stamp_us != s->seen_stamp_us)
+        s->changed_us = now_us;
+    s->seen_stamp_us = stamp_us;
+    int64_t quiet_us = now_us - s->changed_us, age_us = now_us - s->read_us;
+    if (!s->read || age_us > AGAIN_US)
+        return true;
+    return stamp_us != s->read_stamp_us && (quiet_us >= QUIET_US || age_us >= BUSY_US);
+}
+
+void collection_was_read(struct collection_stamp *s, int64_t stamp_us, int64_t now_us)
+{
+    s->read_us = now_us;
+    s->read_stamp_us = stamp_us;
+    s->read = true;
+}
+
 static void read_now_and_then(struct worker *w, void *arg)
 {
     struct collection *c = arg;
-    int64_t read_us = 0, popular_us = 0, known_us = -1;
+    struct collection_stamp stamp = {0};
+    int64_t popular_us = 0;
     do {
         struct error err;
         int64_t modified_us = 0, now_us = os_monotonic_us();
         enum status status = sticker_store_modified(c->store, &modified_us, &err);
-        bool all = modified_us != known_us || now_us - read_us > AGAIN_US;
+        bool all = status == OK && collection_is_due(&stamp, modified_us, now_us);
         if (status == OK && all)
             status = read_facts(c, &err);
         if (status == OK && all)
@@ -289,10 +310,8 @@ static void read_now_and_then(struct worker *w, void *arg)
         }
         if (status == OK)
             status = read_lists(c, all, &err);
-        if (status == OK && all) {
-            known_us = modified_us;
-            read_us = now_us;
-        }
+        if (status == OK && all)
+            collection_was_read(&stamp, modified_us, now_us);
         if (status != OK)
             log_debug("the collection was not read: %s", err.message);
     } while (worker_rest(w, LOOK_MS));

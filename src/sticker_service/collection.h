@@ -3,8 +3,8 @@
  *
  * A thread reads it from the store, soon after stickers have changed and every few minutes; whoever asks waits for no
  * database. So right after the start, and for a language that was not asked for lately, it is empty: the phrases of
- * sixteen languages are kept, those that were asked for last. All functions
- * are thread-safe. Nothing that strangers type is shown to others unless every word of it is a word of stickers. */
+ * sixteen languages are kept, those that were asked for last. All functions are thread-safe. Nothing that strangers
+ * type is shown to others unless every word of it is a word of stickers. */
 #ifndef PEEL_STICKER_SERVICE_COLLECTION_H
 #define PEEL_STICKER_SERVICE_COLLECTION_H
 
@@ -41,5 +41,16 @@ size_t collection_suggest(struct collection *c, const char *prefix, const char *
                           struct suggestion *out);
 /* The most frequent queries of the last seven days that found something, all of whose words are of the language. */
 size_t collection_popular(struct collection *c, const char *language, size_t limit, struct arena *a, const char **out);
+
+/* When everything is read (again): at first, soon after stickers have not changed for some seconds, every half minute
+ * while they do, and every few minutes in any case. Zeroed at first; the times are monotonic but for the stamp, which
+ * is when a sticker was last changed as the store says. */
+struct collection_stamp {
+    int64_t read_us, changed_us;
+    int64_t read_stamp_us, seen_stamp_us;
+    bool read;
+};
+bool collection_is_due(struct collection_stamp *s, int64_t stamp_us, int64_t now_us);
+void collection_was_read(struct collection_stamp *s, int64_t stamp_us, int64_t now_us);
 
 #endif

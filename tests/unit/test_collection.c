@@ -77,9 +77,36 @@ static void words_are_found_under_every_tag_of_a_language(void **state)
     collection_close(c);
 }
 
+#define S 1000000ll
+
+static void it_is_read_when_stickers_rest(void **state)
+{
+    (void)state;
+    struct collection_stamp k = {0};
+    assert_true(collection_is_due(&k, 7, 100 * S));
+    assert_true(collection_is_due(&k, 7, 103 * S)); /* reading failed */
+    collection_was_read(&k, 7, 103 * S);
+    assert_false(collection_is_due(&k, 7, 106 * S));
+    assert_false(collection_is_due(&k, 8, 109 * S)); /* somebody changes one, and nothing else */
+    assert_true(collection_is_due(&k, 8, 112 * S));
+    collection_was_read(&k, 8, 112 * S);
+    int reads = 0;
+    for (int64_t s = 115; s < 408; s += 3) /* nearly five minutes of an import */
+        if (collection_is_due(&k, s, s * S)) {
+            collection_was_read(&k, s, s * S);
+            reads++;
+        }
+    assert_int_equal(reads, 9);
+    assert_true(collection_is_due(&k, 406, 409 * S)); /* it has ended */
+    collection_was_read(&k, 406, 409 * S);
+    assert_false(collection_is_due(&k, 406, 600 * S));
+    assert_true(collection_is_due(&k, 406, 900 * S)); /* what was deleted leaves no trace */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_is_read_when_stickers_rest),
         cmocka_unit_test_setup_teardown(languages_make_room_for_others, suite_setup_stickers, suite_teardown),
         cmocka_unit_test_setup_teardown(words_are_found_under_every_tag_of_a_language, suite_setup_stickers,
                                         suite_teardown),
