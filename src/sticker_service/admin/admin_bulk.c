@@ -364,7 +364,9 @@ static enum status bulk_do_all(const struct bulk *b, size_t *done, struct error 
         arena_reset(&arena);
     }
     arena_free(&arena);
-    if (*done && (b->table->reindexes || in_trash(b)))
+    if (*done)
+        edit_written(b->v, b->table);
+    if (*done && in_trash(b))
         outbox_wake(b->v->service->outbox);
     if (*done && b->action == ACTION_DELETE && (in_trash(b) || !b->v->service->cfg->trash_days))
         trash_wake(b->v->service->trash);

@@ -472,6 +472,14 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
     return complete ? OK : err_no_memory(err, "a form");
 }
 
+void edit_written(const struct admin_visit *v, const struct admin_table *table)
+{
+    if (table->reindexes)
+        outbox_wake(v->service->outbox);
+    if (edit_same(table->name, "pins") || edit_same(table->name, "synonyms"))
+        curation_changed(v->service->curation);
+}
+
 enum status edit_save(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
                       struct error *err)
 {
@@ -480,9 +488,7 @@ enum status edit_save(const struct admin_visit *v, struct edit *e, const char *b
     enum status st = edit_change(v, e, before, key, &change, err);
     if (st == OK)
         st = sticker_store_change(v->service->store, &who, &change, 1, err);
-    if (st == OK && e->table->reindexes)
-        outbox_wake(v->service->outbox);
-    if (st == OK && (edit_same(e->table->name, "pins") || edit_same(e->table->name, "synonyms")))
-        curation_changed(v->service->curation);
+    if (st == OK)
+        edit_written(v, e->table);
     return st;
 }

@@ -51,6 +51,8 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
  * `sticker` has all that its picture says. As sticker_store_change, and ERR_INVALID for too many words. */
 enum status edit_save(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
                       struct error *err) MUST_CHECK;
+/* After rows of the table were written: whoever uses them looks at them soon. */
+void edit_written(const struct admin_visit *v, const struct admin_table *table);
 /* admin_edit_beside.c: what the page of one row has beside its form: a sticker's votes and history, and of a history
  * entry, how to undo it. */
 enum status edit_beside(const struct admin_visit *v, const struct edit *e, struct tpl_admin_form *out,
