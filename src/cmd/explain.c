@@ -27,7 +27,7 @@ static enum status look_up_pins(struct sticker_store *store, const char *query, 
 {
     struct curation_row *rows;
     size_t n;
-    enum status st = curation_check(CURATION_PINS, "query", &query, a, err);
+    enum status st = curation_check("query", &query, a, err);
     if (st == ERR_INVALID)
         return OK; /* SearchService says what is wrong with it */
     if (st == OK)

@@ -149,10 +149,8 @@ static enum status check_number(const char *value, int64_t most, struct error *e
     return OK;
 }
 
-enum status curation_check(enum curation_kind kind, const char *column, const char **value, struct arena *a,
-                           struct error *err)
+enum status curation_check(const char *column, const char **value, struct arena *a, struct error *err)
 {
-    (void)kind;
     if (!utf8_valid(*value, strlen(*value)))
         return err_set(err, ERR_INVALID, "This must be valid UTF-8 text.");
     if (strcmp(column, "query") == 0)

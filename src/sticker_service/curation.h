@@ -37,8 +37,7 @@ bool curation_delivered(struct curation *c);
 
 /* A value as somebody typed it becomes one as it is kept: queries and terms in small letters with single spaces,
  * synonyms "a, b", a language's tag. ERR_INVALID says what is wrong with it, as a sentence for a form. */
-enum status curation_check(enum curation_kind kind, const char *column, const char **value, struct arena *a,
-                           struct error *err) MUST_CHECK;
+enum status curation_check(const char *column, const char **value, struct arena *a, struct error *err) MUST_CHECK;
 /* A whole row, after its values are checked. */
 enum status curation_check_row(enum curation_kind kind, const struct curation_row *row, struct arena *a,
                                struct error *err) MUST_CHECK;

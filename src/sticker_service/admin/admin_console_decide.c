@@ -56,11 +56,11 @@ static enum status read_decision(const struct admin_visit *v, const struct form 
     }
     enum status st = OK;
     for (int c = 0; c < CURATION_COLUMNS && st == OK; c++)
-        st = curation_check(out->kind, curation_names[out->kind].columns[c], &out->row.values[c], v->req->arena, err);
+        st = curation_check(curation_names[out->kind].columns[c], &out->row.values[c], v->req->arena, err);
     if (st == OK && out->kind == CURATION_SYNONYMS)
         st = add_to_synonyms(v, &out->row, err);
     if (st == OK && out->kind == CURATION_SYNONYMS)
-        st = curation_check(out->kind, "synonyms", &out->row.values[2], v->req->arena, err);
+        st = curation_check("synonyms", &out->row.values[2], v->req->arena, err);
     return st == OK ? curation_check_row(out->kind, &out->row, v->req->arena, err) : st;
 }
 

@@ -252,7 +252,7 @@ static enum status read_curation(struct edit *e, enum curation_kind kind, struct
     struct error why;
     for (size_t i = 0; i < e->n; i++) {
         const char *name = e->table->fields[i].name;
-        enum status st = e->problems[i] ? OK : curation_check(kind, name, &e->values[i], a, &why);
+        enum status st = e->problems[i] ? OK : curation_check(name, &e->values[i], a, &why);
         if (st == ERR_NO_MEMORY)
             return err_no_memory(err, "a form");
         if (st != OK && !(e->problems[i] = arena_strdup(a, why.message)))

@@ -207,7 +207,7 @@ static enum status check(struct asked *k, size_t i, struct curation_row *row, st
 {
     enum status st = OK;
     for (int c = 0; c < CURATION_COLUMNS && st == OK; c++)
-        if ((st = curation_check(k->kind, k->names->columns[c], &row->values[c], &k->arena, err)) != OK)
+        if ((st = curation_check(k->names->columns[c], &row->values[c], &k->arena, err)) != OK)
             err_prefix(err, "%s[%zu].%s", k->names->list, i, k->names->columns[c]);
     if (st == OK && (st = curation_check_row(k->kind, row, &k->arena, err)) != OK)
         err_prefix(err, "%s[%zu]", k->names->list, i);
@@ -357,7 +357,7 @@ static void remove_one(void *ctx, const struct http_request *req, struct http_re
     enum status st = OK;
     for (size_t c = 0; c < k.names->keys && st == OK; c++) {
         st = param_or(req, k.names->columns[c], "", &row.values[c], &err);
-        if (st == OK && (st = curation_check(kind, k.names->columns[c], &row.values[c], &k.arena, &err)) != OK)
+        if (st == OK && (st = curation_check(k.names->columns[c], &row.values[c], &k.arena, &err)) != OK)
             err_prefix(&err, "%s", k.names->columns[c]);
     }
     if (st == OK)
