@@ -4,6 +4,7 @@
 #include "base/json_in.h"
 #include "base/log.h"
 #include "sticker_service/admin/admin.h"
+#include "sticker_service/admin/admin_list.h"
 #include "sticker_service/find.h"
 #include "web/html.h"
 
@@ -39,12 +40,6 @@ struct console {
     struct tpl_admin_search page;
     struct tpl_admin_search_columns columns[COLUMNS + 1];
 };
-
-static const char *param(const struct admin_visit *v, const char *name)
-{
-    const char *value;
-    return param_or(v->req, name, "", &value, NULL) == OK ? value : "";
-}
 
 static enum status no_memory(struct error *err)
 {
@@ -112,14 +107,9 @@ static const char *why_url(const struct console *k, const char *filename)
     return copy;
 }
 
-static const char *image_url(const struct console *k, const struct sticker *sticker)
+static const char *image_of(const struct console *k, const struct sticker *sticker)
 {
-    struct buf url;
-    buf_init(&url, URL_MAX);
-    media_url(&url, sticker->filename, sticker->sha256, THUMBNAIL);
-    const char *copy = url.failed ? NULL : arena_strdup(k->a, buf_str(&url));
-    buf_free(&url);
-    return copy;
+    return list_image(sticker->filename, sticker->sha256, THUMBNAIL, k->a);
 }
 
 static const char *title_of(const struct sticker *sticker)
@@ -154,7 +144,7 @@ static enum status fill_items(struct console *k, const json_t *results, struct t
         struct tpl_admin_search_columns_items *item = &items[out->n_items++];
         *item = (struct tpl_admin_search_columns_items){.filename = names[i],
                                                         .name = title_of(&stickers[i]),
-                                                        .image = image_url(k, &stickers[i]),
+                                                        .image = image_of(k, &stickers[i]),
                                                         .score = arena_printf(k->a, "%.3f", scores[i]),
                                                         .current = strcmp(names[i], k->sticker) == 0,
                                                         .why = why_url(k, names[i])};
@@ -214,7 +204,7 @@ static enum status fill_seen(struct console *k, struct error *err)
         const char *confidence = r->confidence > 0 ? arena_printf(k->a, "%.2f", r->confidence) : "";
         seen[i] = (struct tpl_admin_search_seen){.filename = r->sticker->filename,
                                                  .name = title_of(r->sticker),
-                                                 .image = image_url(k, r->sticker),
+                                                 .image = image_of(k, r->sticker),
                                                  .score = arena_printf(k->a, "%.3f", r->score),
                                                  .confidence = confidence,
                                                  .pinned = r->pinned,
@@ -422,7 +412,7 @@ static enum status fill_weights(struct console *k, struct error *err)
     if (!weights)
         return no_memory(err);
     for (size_t i = 0; i < WEIGHTS; i++) {
-        k->weights[i] = param(k->v, weight_names[i]);
+        k->weights[i] = admin_param_text(k->v, weight_names[i]);
         k->weighted = k->weighted || *k->weights[i];
         weights[i] = (struct tpl_admin_search_weights){weight_names[i], k->weights[i]};
     }
@@ -435,8 +425,8 @@ static enum status read_params(struct console *k, struct error *err)
 {
     const char *lang;
     enum status st = query_or_empty(k->v->req, "query", &k->query, err);
-    k->lang = param(k->v, "lang");
-    k->sticker = param(k->v, "sticker");
+    k->lang = admin_param_text(k->v, "lang");
+    k->sticker = admin_param_text(k->v, "sticker");
     if (st == OK)
         st = fill_weights(k, err);
     if (st == OK && *k->lang)
@@ -492,7 +482,7 @@ void handle_admin_console(void *ctx, const struct http_request *req, struct http
     if (!admin_visit(ctx, req, res, &v) || !admin_needs(&v, "stickers", ADMIN_VIEW))
         return;
     struct console k = {.v = &v, .a = req->arena, .query = "", .lang = "", .sticker = ""};
-    k.page.noted = noted(param(&v, "done"));
+    k.page.noted = noted(admin_param_text(&v, "done"));
     enum status st = read_params(&k, &err);
     show(&k, st, &err);
 }
