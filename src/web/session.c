@@ -6,7 +6,6 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 void session_token_new(char out[SESSION_TOKEN_SIZE])
 {
@@ -72,14 +71,4 @@ bool session_device_ok(const char *device, const char *username, const char *pas
         return false;
     device_sign(name, username, password_hash, sign);
     return secret_equal(sign, device + SESSION_TOKEN_SIZE);
-}
-
-bool session_same_origin(const char *sec_fetch_site, const char *origin, const char *host)
-{
-    if (sec_fetch_site)
-        return strcmp(sec_fetch_site, "same-origin") == 0 || strcmp(sec_fetch_site, "none") == 0;
-    if (!origin)
-        return true;
-    const char *found = strstr(origin, "://");
-    return found && host && strcasecmp(found + 3, host) == 0;
 }

@@ -1,4 +1,4 @@
-/* session.h: the secrets of a session, and whether a form was sent by our own page.
+/* session.h: the secrets of a session and of its forms.
  *
  * A session's token is 256 random bits that only the browser keeps; stores get its SHA-256. The token that forms
  * carry against cross-site request forgery is made from it, so that nothing else needs to be stored. */
@@ -23,10 +23,5 @@ bool session_csrf_ok(const char *token, const char *sent);
 void session_device_new(const char *username, const char *password_hash, char out[SESSION_DEVICE_SIZE]);
 bool session_device_ok(const char *device, const char *username, const char *password_hash);
 void session_device_key(const char *device, char out[SESSION_TOKEN_SIZE]);
-
-/* Whether a request came from a page of the same origin, by its headers (each may be NULL): Sec-Fetch-Site where
- * the browser sends it, else Origin, which must name the host that was asked. True without both: older browsers
- * and programs, which the CSRF token is there for. */
-bool session_same_origin(const char *sec_fetch_site, const char *origin, const char *host);
 
 #endif

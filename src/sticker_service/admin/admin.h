@@ -103,7 +103,6 @@ enum status admin_ask_search(struct sticker_service *s, struct buf *path, struct
 void admin_console_refuse(const struct admin_visit *v, const char *query, const char *lang, const char *problem);
 
 /* --- for admin_login.c --- */
-bool admin_same_origin(const struct http_request *req) MUST_CHECK;
 bool admin_may_enter(const struct user *user, const char *permissions) MUST_CHECK;
 
 /* Handlers. */

@@ -196,7 +196,7 @@ void handle_admin_login(void *ctx, const struct http_request *req, struct http_r
     struct error err;
     char device[SESSION_DEVICE_SIZE];
     int64_t wait_us;
-    if (!admin_same_origin(req) || !read_attempt(req, &t)) {
+    if (!read_attempt(req, &t)) {
         show_login(s, req, res, 403, t.username, t.next,
                    "The form has expired, or your browser blocks cookies. Please try again.");
         return;

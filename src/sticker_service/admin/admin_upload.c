@@ -42,9 +42,9 @@ bool admin_admit(void *ctx, const struct http_request *req, struct http_response
     struct admin_visit v;
     if (!admin_visit(ctx, req, res, &v) || !admin_needs(&v, "stickers", ADMIN_ADD))
         return false;
-    /* Scripts send the token here, too; of a form without them only the origin is known before it is read. */
+    /* Scripts send the token here, too; that of a form without them is in its body. */
     const char *csrf = http_header(req, "X-CSRF-Token");
-    if (!admin_is_ours(&v, csrf ? csrf : v.csrf))
+    if (csrf && !admin_is_ours(&v, csrf))
         return false;
     if (multipart_is(http_header(req, "Content-Type")))
         return true;
