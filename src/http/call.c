@@ -344,7 +344,7 @@ static bool refuse_change(struct call *c, bool shared)
         return false;
     if (!shared &&
         site_is_foreign(call_header(c, "Sec-Fetch-Site"), call_header(c, "Origin"), call_header(c, "Host"))) {
-        http_problem(&c->res, 403, "This request comes from a page of another site.");
+        call_refuse(c, 403, 0, "This request comes from a page of another site.");
         return true;
     }
     if (c->route->max_body && strncmp(c->req.path, "/api/", 5) == 0 &&

@@ -115,9 +115,9 @@ struct http_server_config {
     /* Asked on a worker, for routes with HTTP_ADMITS, when a request has its head and no body yet; false when it has
      * answered, and then the body is not read. */
     bool (*admit)(void *ctx, const struct http_request *req, struct http_response *res);
-    /* May answer in its own way what the server itself refuses: nothing there (404), asked too often (429, `retry_s`),
-     * too busy (503). False when it has not. Runs where the refusal happens, also on the threads that move bytes: it
-     * must not block. NULL: problem+json. */
+    /* May answer in its own way what the server itself refuses: from another site's page (403), nothing there (404),
+     * asked too often (429, `retry_s`), too busy (503). False when it has not. Runs where the refusal happens, also on
+     * the threads that move bytes: it must not block. NULL: problem+json. */
     bool (*refuse)(void *ctx, const struct http_request *req, struct http_response *res, int status, unsigned retry_s);
     const char *metrics_prefix; /* "peel_sticker" -> peel_sticker_http_requests_total{...} */
 };

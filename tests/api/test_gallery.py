@@ -267,6 +267,17 @@ class Votes(ServiceTest):
         self.assertEqual(answer.status, 303, answer.body)
         return answer
 
+    def test_a_vote_from_another_site_is_refused_as_a_page(self):
+        self.get("/?q=cat")
+        before = self.scores()
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "cross-site", "Accept-Language": "de"}
+        answer = request(self.port, "POST", "/vote", "q=cat&positive=cat.png", headers={**headers, "Accept": "text/html"})
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (403, "text/html; charset=utf-8"))
+        self.assertIn("Bewertungen zählen nur von Peels eigenen Seiten aus.", answer.body.decode())
+        answer = request(self.port, "POST", "/vote", "q=cat&positive=cat.png", headers=headers)
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (403, "application/problem+json"))
+        self.assertEqual(self.scores(), before)
+
     def pressed(self, cookie, target="/?q=cat"):
         page = self.get(target, Cookie=cookie).body.decode()
         return re.findall(r'data-vote="(\w+)" name="(\w+)" value="cat.png"[^>]*aria-pressed="true"', page)

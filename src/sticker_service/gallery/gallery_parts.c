@@ -167,6 +167,8 @@ bool gallery_refuse(void *ctx, const struct http_request *req, struct http_respo
     const char *query = query_shown(&v, &too_long);
     if (status == 404) {
         gallery_send_message(&v, 404, query, GALLERY_SAY(&v, error_missing_heading), GALLERY_SAY(&v, error_missing));
+    } else if (status == 403 && strcmp(req->path, "/vote") == 0) {
+        gallery_send_message(&v, 403, "", GALLERY_SAY(&v, error_vote_heading), GALLERY_SAY(&v, error_vote_foreign));
     } else if (status == 429) {
         const struct message_arg n[] = {{.name = "n", .number = retry_s, .is_number = true}};
         gallery_send_message(&v, 429, query, GALLERY_SAY(&v, error_limited_heading),

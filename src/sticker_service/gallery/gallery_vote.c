@@ -107,11 +107,6 @@ void handle_gallery_vote(void *ctx, const struct http_request *req, struct http_
     struct error err;
     struct gallery_visit v;
     gallery_visit(&v, req, res);
-    const char *site = http_header(req, "Sec-Fetch-Site");
-    if (site && strcmp(site, "cross-site") == 0) {
-        gallery_send_message(&v, 403, "", GALLERY_SAY(&v, error_vote_heading), GALLERY_SAY(&v, error_vote_foreign));
-        return;
-    }
     enum status status = read_ballot(req, &b, &err);
     if (status == OK)
         status = count_ballot(s, &v, &b, &err);
