@@ -1,7 +1,8 @@
 /* A batch goes through five steps: all files are read and hashed (in parallel); names are compared with
  * the database and within the batch; new pictures are decoded, as proof that they can be, and written to
- * the bucket (in parallel); one sync of the bucket, then one transaction makes them stickers; those that were
- * there already get the words that they lack, and with --update what stickers.csv says. */
+ * the bucket (in parallel); one sync of the bucket, then one transaction makes them stickers, and a look into the
+ * bucket makes sure that nobody deleted their pictures meanwhile; those that were there already get the words that they
+ * lack, and with --update what stickers.csv says. */
 #include "cmd/import.h"
 #include "sticker_service/picture.h"
 #include "text/text.h"
@@ -185,6 +186,14 @@ static enum status add_rows(struct batch *b, size_t *added, struct error *err)
     return err_set(err, ERR_CONFLICT, "stickers of the same names are being added by others again and again");
 }
 
+static void keep_one(void *arg, size_t i)
+{
+    struct batch *b = arg;
+    struct work *w = &b->items[i];
+    if (w->stage == WRITTEN)
+        w->bucket_io.code = picture_keep(&w->picture, b->run->bucket, &w->bucket_io);
+}
+
 /* --- step 5: changes to those that were there --- */
 
 static const struct sticker_words *find_list(const struct sticker_words *words, size_t n, const char *language)
@@ -276,6 +285,16 @@ static enum status change_those_there(struct batch *b, struct changes *out, stru
     return st == OK && n ? sticker_store_update_unmodified(b->run->store, stickers, terms, n, &out->updated, err) : st;
 }
 
+static enum status bucket_failed(const struct batch *b, struct error *err)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (b->items[i].bucket_io.code != OK) {
+            *err = b->items[i].bucket_io;
+            return err->code;
+        }
+    return OK;
+}
+
 static enum status import_run_batch(struct batch *b, size_t *added, struct changes *changes, struct error *err)
 {
     *added = 0;
@@ -285,17 +304,18 @@ static enum status import_run_batch(struct batch *b, size_t *added, struct chang
     if (st != OK)
         return st;
     pool_for(b->run->pool, b->n, decode_one, b);
-    for (size_t i = 0; i < b->n; i++)
-        if (b->items[i].bucket_io.code != OK) {
-            *err = b->items[i].bucket_io;
-            return err->code;
-        }
+    if ((st = bucket_failed(b, err)) != OK)
+        return st;
     bool wrote = false;
     for (size_t i = 0; i < b->n; i++)
         wrote = wrote || b->items[i].stage == WRITTEN || b->items[i].stage == SKIPPED;
     st = wrote ? bucket_sync(b->run->bucket, err) : OK;
     if (st == OK)
         st = add_rows(b, added, err);
+    if (st == OK && *added) {
+        pool_for(b->run->pool, b->n, keep_one, b);
+        st = bucket_failed(b, err);
+    }
     return st == OK ? change_those_there(b, changes, err) : st;
 }
 

@@ -87,6 +87,15 @@ enum status picture_put(const struct picture *p, struct bucket *bucket, bool lat
     return later ? bucket_put_later(bucket, key, p->data, p->len, err) : bucket_put(bucket, key, p->data, p->len, err);
 }
 
+enum status picture_keep(const struct picture *p, struct bucket *bucket, struct error *err)
+{
+    char key[KEY_SIZE];
+    bool exists;
+    picture_key(p, key);
+    enum status st = bucket_exists(bucket, key, &exists, err);
+    return st == OK && !exists ? picture_put(p, bucket, false, err) : st;
+}
+
 void picture_describe(const struct picture *p, struct sticker *out)
 {
     out->filename = p->filename;

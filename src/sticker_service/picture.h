@@ -2,7 +2,8 @@
  * order, and in which words they refuse it.
  *
  *     picture_begin (its name and size; its hash), picture_clash where the database has another one of that name,
- *     picture_check (it is decoded, as proof that it can be), picture_put (into the bucket), picture_describe.
+ *     picture_check (it is decoded, as proof that it can be), picture_put (into the bucket), picture_describe, and
+ *     picture_keep when the database has it.
  */
 #ifndef PEEL_STICKER_SERVICE_PICTURE_H
 #define PEEL_STICKER_SERVICE_PICTURE_H
@@ -39,6 +40,9 @@ enum status picture_check(struct picture *p, struct sandbox *sandbox, struct err
 bool picture_is_in(const struct picture *p, struct bucket *bucket) MUST_CHECK;
 /* Durable only after bucket_sync with `later`. */
 enum status picture_put(const struct picture *p, struct bucket *bucket, bool later, struct error *err) MUST_CHECK;
+/* After its row is there: puts it again if it is gone, because somebody else emptied the trash of a sticker of its name
+ * between picture_put and the row. */
+enum status picture_keep(const struct picture *p, struct bucket *bucket, struct error *err) MUST_CHECK;
 /* Sets what a sticker says of its picture: filename, hash, type, bytes, sides and whether it moves (strings borrowed
  * from p). */
 void picture_describe(const struct picture *p, struct sticker *out);

@@ -420,6 +420,46 @@ static void a_stop_loses_nothing(void **state)
     teardown(&f);
 }
 
+/* Deletes the first image that is written, as if the trash were emptied, when the second one is decoded. */
+struct deleter {
+    const struct fixture *f;
+    bool done;
+};
+
+static bool delete_one(void *ctx)
+{
+    struct deleter *d = ctx;
+    char path[160];
+    for (unsigned i = 0; i < 2 && !d->done; i++) {
+        snprintf(path, sizeof path, "%s/bucket/media/%u.svg", d->f->dir, i);
+        d->done = unlink(path) == 0;
+    }
+    return false;
+}
+
+static void an_image_that_goes_before_its_row_comes_is_put_again(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    struct error err;
+    struct deleter d = {.f = &f};
+    write_svg(&f, "0.svg", 0);
+    write_svg(&f, "1.svg", 1);
+    struct import_run run = {
+        .store = f.store, .bucket = f.bucket, .sandbox = f.sandbox, .stopped = delete_one, .ctx = &d};
+    assert_int_equal(import_find(f.from, NULL, NULL, &f.list, &err), OK);
+    assert_int_equal(import_run(&run, &f.list, &err), OK);
+    assert_int_equal(f.list.added, 2);
+    assert_true(d.done);
+    for (unsigned i = 0; i < 2; i++) {
+        char path[160];
+        snprintf(path, sizeof path, "%s/bucket/media/%u.svg", f.dir, i);
+        assert_int_equal(access(path, R_OK), 0);
+    }
+    teardown(&f);
+}
+
 /* --- kill -9 --- */
 
 static int import_in_child(struct fixture *f)
@@ -685,6 +725,7 @@ int main(void)
         cmocka_unit_test(clashes_repeats_and_repairs),
         cmocka_unit_test(what_is_no_picture),
         cmocka_unit_test(a_stop_loses_nothing),
+        cmocka_unit_test(an_image_that_goes_before_its_row_comes_is_put_again),
         cmocka_unit_test(killed_imports_are_completed),
         cmocka_unit_test(photos_are_imported),
         cmocka_unit_test(words_of_several_sources_become_one_list),

@@ -222,7 +222,9 @@ static enum status upload_add(const struct admin_visit *v, const struct upload *
     enum status st = edit_change(v, &e, "", &key, &change, err);
     if (st == OK)
         st = picture_put(p, v->service->bucket, false, err);
-    return st == OK ? sticker_store_change(v->service->store, &who, &change, 1, err) : st;
+    if (st == OK)
+        st = sticker_store_change(v->service->store, &who, &change, 1, err);
+    return st == OK ? picture_keep(p, v->service->bucket, err) : st;
 }
 
 static const char *describe(const struct sticker *s, struct arena *a)
