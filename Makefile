@@ -16,6 +16,9 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstric
 ifeq ($(MODE),tsan)
 export TSAN_OPTIONS := suppressions=$(abspath tests/tsan.supp)
 endif
+ifeq ($(MODE),asan)
+export LSAN_OPTIONS := suppressions=$(abspath tests/lsan.supp)
+endif
 ifeq ($(MODE),fuzz)
 CC := clang
 WARN := # those of gcc, which the code is kept free of

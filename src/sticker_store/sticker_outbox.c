@@ -39,12 +39,13 @@ enum status sticker_store_outbox_next(struct sticker_store *s, int64_t now_us, s
                                       struct outbox_item **out, size_t *n, struct error *err)
 {
     void *items;
-    enum status st =
-        db_read_list(s->db,
-                     "SELECT seq, op, filename, attempts, last_error FROM outbox WHERE due_us <= $1 OR due_us > $3"
-                     " ORDER BY seq LIMIT $2",
-                     DB_ARGS(DB_INT(now_us), DB_INT(db_limit(limit)), DB_INT(now_us + OUTBOX_MAX_DELAY_US)),
-                     read_outbox_item, sizeof **out, a, &items, n, err);
+    enum status st = db_read_list(
+        s->db,
+        "SELECT seq, op, filename, attempts, last_error FROM outbox WHERE due_us <= $1 OR due_us > $3"
+        " ORDER BY seq LIMIT $2",
+        DB_ARGS(DB_INT(now_us), DB_INT(db_limit(limit)),
+                DB_INT(now_us < INT64_MAX - OUTBOX_MAX_DELAY_US ? now_us + OUTBOX_MAX_DELAY_US : INT64_MAX)),
+        read_outbox_item, sizeof **out, a, &items, n, err);
     *out = items;
     return st;
 }

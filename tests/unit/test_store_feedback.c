@@ -258,12 +258,8 @@ static void votes_go_with_their_score(void **state)
     SEND(up);
     assert_ok(s, sticker_store_list_page(store, &ask, &s->arena, &page, &s->err));
     assert_int_equal(page.n, 2);
-    const struct admin_change change = {.op = CHANGE_DELETE,
-                                        .list = "scores",
-                                        .id = page.rows[0].id,
-                                        .object = "cat",
-                                        .before = "",
-                                        .after = ""};
+    const struct admin_change change = {
+        .op = CHANGE_DELETE, .list = "scores", .id = page.rows[0].id, .object = "cat", .before = "", .after = ""};
     assert_ok(s, sticker_store_change(store, &ann, &change, 1, &s->err));
     struct vote_row *rows;
     assert_ok(s, sticker_store_votes(store, "v1", "cat", 10, &s->arena, &rows, &n, &s->err));
