@@ -99,19 +99,22 @@ struct template *template_parse(const char *file, const char *name, const char *
 struct message {
     const char *key;
     const char *forms[PLURAL_FORMS]; /* one without plural forms has only [PLURAL_OTHER] */
+    const char *area;                /* as its catalogue's */
     bool plural;
     int line;
     struct message *next;
 };
 struct catalogue {
     const char *file, *tag;
+    const char *area; /* "admin" of admin.en.ini: for one language, and for templates admin_*; NULL: for all */
     struct message *messages;
     struct catalogue *next;
 };
 
-struct catalogue *messages_parse(const char *file, const char *tag, const char *text, size_t len);
+struct catalogue *messages_parse(const char *file, const char *area, const char *tag, const char *text, size_t len);
 void messages_check(const struct catalogue *all); /* that they agree with the first */
-struct message *messages_find(const struct catalogue *c, const char *key);
+/* In the first, or in one of an area. */
+struct message *messages_find(const struct catalogue *all, const char *key);
 bool messages_has_placeholder(const struct message *m, const char *name);
 void messages_emit(const struct catalogue *all, struct buf *header, struct buf *source);
 

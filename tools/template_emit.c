@@ -423,6 +423,9 @@ static void emit_say(struct emitter *e, const struct template *t, const struct n
     const struct message *m = c ? messages_find(c, n->text) : NULL;
     if (!m)
         fail(t->file, n->line, "there is no message '%s' in %s", n->text, c ? c->file : "a catalogue: none was given");
+    if (m->area && strncmp(t->name, take_printf("%s_", m->area), strlen(m->area) + 1) != 0)
+        fail(t->file, n->line, "message '%s' is in one language only: it belongs in templates named %s_...", n->text,
+             m->area);
     size_t given = 0, wanted = 0;
     for (const struct argument *a = n->args; a; a = a->next, given++)
         if (!messages_has_placeholder(m, a->name))
@@ -441,7 +444,7 @@ static void emit_say(struct emitter *e, const struct template *t, const struct n
     if ((e->html.where != HTML_TEXT && !in_value) || (in_value && e->html.is_url))
         fail(t->file, n->line, "message '%s' stands in %s: messages belong in text or in attributes that hold text",
              n->text, in_value ? "a URL" : html_describe(&e->html));
-    const char *place = in_value ? "MESSAGE_IN_VALUE" : "MESSAGE_IN_TEXT";
+    const char *place = in_value || m->area ? "MESSAGE_IN_VALUE" : "MESSAGE_IN_TEXT"; /* an area's: without <bdi> */
     if (n->args) {
         line_out(e, "messages_html(out, in, MESSAGE_%s, %s, (const struct message_arg[]){", n->text, place);
         e->indent += 4;

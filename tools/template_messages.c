@@ -6,7 +6,8 @@
  *     results[other] = {n} stickers for “{query}”
  *
  * The first catalogue says which keys there are and which placeholders each has; the others must agree. A message with
- * plural forms has exactly those of its language (src/web/plural.h). */
+ * plural forms has exactly those of its language (src/web/plural.h). The messages of an area, as those of admin.en.ini,
+ * are in the first one's language alone. */
 #include "template.h"
 #include "web/plural.h"
 
@@ -22,9 +23,13 @@ static struct message *find_message(struct message *m, const char *key)
     return NULL;
 }
 
-struct message *messages_find(const struct catalogue *c, const char *key)
+struct message *messages_find(const struct catalogue *all, const char *key)
 {
-    return find_message(c->messages, key);
+    struct message *found = NULL;
+    for (const struct catalogue *c = all; c && !found; c = c->next)
+        if (c == all || c->area)
+            found = find_message(c->messages, key);
+    return found;
 }
 
 bool messages_has_placeholder(const struct message *m, const char *name)
@@ -83,17 +88,17 @@ static void read_line(struct catalogue *c, int line, const char *start, size_t l
         while (*end)
             end = &(*end)->next;
         m = *end = take(sizeof *m);
-        *m = (struct message){.key = key, .line = line, .plural = plural};
+        *m = (struct message){.key = key, .line = line, .plural = plural, .area = c->area};
     }
     if (m->plural != plural || m->forms[form])
         fail(c->file, line, "'%s' is there twice (first in line %d)", key, m->line);
     m->forms[form] = value;
 }
 
-struct catalogue *messages_parse(const char *file, const char *tag, const char *text, size_t len)
+struct catalogue *messages_parse(const char *file, const char *area, const char *tag, const char *text, size_t len)
 {
     struct catalogue *c = take(sizeof *c);
-    *c = (struct catalogue){.file = file, .tag = tag};
+    *c = (struct catalogue){.file = file, .tag = tag, .area = area};
     if (!plural_rules(tag))
         fail(file, 1, "nothing is known of plurals in '%s': add it to src/web/plural.c", tag);
     int line = 0;
@@ -152,7 +157,7 @@ static void check_placeholders(const struct catalogue *c, const struct message *
 
 static void check_message(const struct catalogue *c, const struct message *m, const struct catalogue *first)
 {
-    const struct message *of = messages_find(first, m->key);
+    const struct message *of = find_message(first->messages, m->key);
     if (!of)
         fail(c->file, m->line, "'%s' is not in %s", m->key, first->file);
     if (m->plural != of->plural)
@@ -166,46 +171,93 @@ static void check_message(const struct catalogue *c, const struct message *m, co
             check_placeholders(c, m, (enum plural)i, of, first->file);
 }
 
+/* Messages that nobody translates need only agree with themselves. */
+static void check_area(const struct catalogue *c, const struct catalogue *all)
+{
+    const char *prefix = take_printf("%s_", c->area);
+    if (c == all || strcmp(c->tag, all->tag) != 0)
+        fail(c->file, 1, "the messages of '%s' are in one language, that of the first catalogue, which is for all",
+             c->area);
+    for (const struct message *m = c->messages; m; m = m->next) {
+        if (strncmp(m->key, prefix, strlen(prefix)) != 0)
+            fail(c->file, m->line, "'%s' does not begin with '%s'", m->key, prefix);
+        if (messages_find(all, m->key) != m)
+            fail(c->file, m->line, "'%s' is in another catalogue as well", m->key);
+        check_message(c, m, c);
+    }
+}
+
 void messages_check(const struct catalogue *all)
 {
     for (const struct catalogue *c = all; c; c = c->next) {
+        if (c->area) {
+            check_area(c, all);
+            continue;
+        }
         for (const struct message *m = c->messages; m; m = m->next)
             check_message(c, m, all);
         for (const struct message *m = all->messages; m; m = m->next)
-            if (!messages_find(c, m->key))
+            if (!find_message(c->messages, m->key))
                 fail(c->file, 1, "'%s' is missing", m->key);
     }
 }
 
 /* --- C --- */
 
+static void emit_texts(const struct message *m, struct buf *source)
+{
+    for (; m; m = m->next) {
+        buf_printf(source, "    [MESSAGE_%s] = {", m->key);
+        for (int i = 0; i < PLURAL_FORMS; i++) {
+            buf_puts(source, i ? ", " : "");
+            if (m->forms[i])
+                put_c_string(source, m->forms[i], strlen(m->forms[i]), 0);
+            else
+                buf_puts(source, "NULL");
+        }
+        buf_puts(source, "},\n");
+    }
+}
+
+/* Those of areas stand last, so that other languages end before them. */
+static void emit_keys(const struct catalogue *all, struct buf *header)
+{
+    const char *at = "MESSAGE_TRANSLATED";
+    buf_puts(header, "enum message {\n");
+    for (const struct message *m = all->messages; m; m = m->next)
+        buf_printf(header, "    MESSAGE_%s,\n", m->key);
+    buf_printf(header, "    MESSAGE_TRANSLATED, /* what follows is in %s only */\n", all->tag);
+    for (const struct catalogue *c = all; c; c = c->next)
+        for (const struct message *m = c->area ? c->messages : NULL; m; m = m->next, at = NULL)
+            buf_printf(header, "    MESSAGE_%s%s%s,\n", m->key, at ? " = " : "", at ? at : "");
+    buf_printf(header, "    MESSAGE_COUNT%s%s\n};\n", at ? " = " : "", at ? at : "");
+}
+
 void messages_emit(const struct catalogue *all, struct buf *header, struct buf *source)
 {
     buf_puts(header, "/* Made by tools/templates from web/messages; changes belong there. */\n"
-                     "#ifndef PEEL_WEB_MESSAGES_GEN_H\n#define PEEL_WEB_MESSAGES_GEN_H\n\nenum message {\n");
-    for (const struct message *m = all->messages; m; m = m->next)
-        buf_printf(header, "    MESSAGE_%s,\n", m->key);
-    buf_puts(header, "    MESSAGE_COUNT\n};\n\n#endif\n");
+                     "#ifndef PEEL_WEB_MESSAGES_GEN_H\n#define PEEL_WEB_MESSAGES_GEN_H\n\n");
+    emit_keys(all, header);
+    buf_puts(header, "\n#endif\n");
 
     buf_puts(source, "/* Made by tools/templates from web/messages; changes belong there. */\n"
                      "#include \"web/messages.h\"\n");
     for (const struct catalogue *c = all; c; c = c->next) {
-        buf_printf(source, "\n/* %s */\nstatic const char *const in_%s[MESSAGE_COUNT][6] = {\n", c->file, c->tag);
-        for (const struct message *m = c->messages; m; m = m->next) {
-            buf_printf(source, "    [MESSAGE_%s] = {", m->key);
-            for (int i = 0; i < PLURAL_FORMS; i++) {
-                buf_puts(source, i ? ", " : "");
-                if (m->forms[i])
-                    put_c_string(source, m->forms[i], strlen(m->forms[i]), 0);
-                else
-                    buf_puts(source, "NULL");
+        if (c->area)
+            continue;
+        buf_printf(source, "\n/* %s */\nstatic const char *const in_%s[%s][6] = {\n", c->file, c->tag,
+                   c == all ? "MESSAGE_COUNT" : "MESSAGE_TRANSLATED");
+        emit_texts(c->messages, source);
+        for (const struct catalogue *more = c == all ? all->next : NULL; more; more = more->next)
+            if (more->area) {
+                buf_printf(source, "    /* %s */\n", more->file);
+                emit_texts(more->messages, source);
             }
-            buf_puts(source, "},\n");
-        }
         buf_puts(source, "};\n");
     }
     buf_puts(source, "\nconst struct messages messages_all[] = {\n");
     for (const struct catalogue *c = all; c; c = c->next)
-        buf_printf(source, "    {\"%s\", in_%s},\n", c->tag, c->tag);
+        if (!c->area)
+            buf_printf(source, "    {\"%s\", in_%s},\n", c->tag, c->tag);
     buf_puts(source, "};\nconst size_t messages_count = sizeof messages_all / sizeof *messages_all;\n");
 }

@@ -3,7 +3,7 @@
  *     templates STATIC_DIR OUT_DIR web/messages/en.ini ... web/templates/a.html web/templates/b.html ...
  *
  * writes OUT_DIR/templates.[ch], and OUT_DIR/messages_gen.[ch] when there are catalogues. The first of them is the one
- * that the others are compared with. */
+ * that the others are compared with, but for those of an area, such as admin.en.ini. */
 #include "template.h"
 
 #include <stdarg.h>
@@ -90,6 +90,16 @@ static bool ends_with(const char *path, const char *ending)
     return len >= end && strcmp(path + len - end, ending) == 0;
 }
 
+/* "web/messages/de.ini" is in "de", for all pages; "web/messages/admin.en.ini" in "en", for those of "admin". */
+static struct catalogue *read_catalogue(const char *path, const char *text, size_t len)
+{
+    const char *slash = strrchr(path, '/'), *dot = strchr(slash ? slash : path, '.');
+    if (strcmp(dot, ".ini") == 0)
+        return messages_parse(path, NULL, name_of(path, ".ini"), text, len);
+    const char *tag = take_printf("%.*s", (int)(strlen(dot) - strlen("..ini")), dot + 1);
+    return messages_parse(path, name_of(path, dot), tag, text, len);
+}
+
 static void write_messages(const char *dir, const struct catalogue *catalogues)
 {
     struct buf header, source;
@@ -119,7 +129,7 @@ int main(int argc, char **argv)
             fail(argv[i], 0, "expected a file name ending in .html");
         read_file(argv[i], &text);
         if (is_catalogue) {
-            *last = messages_parse(argv[i], name_of(argv[i], ".ini"), buf_str(&text), text.len);
+            *last = read_catalogue(argv[i], buf_str(&text), text.len);
             last = &(*last)->next;
         } else {
             *end = template_parse(argv[i], name_of(argv[i], ".html"), buf_str(&text), text.len);

@@ -30,9 +30,15 @@ const char *messages_tag(const struct messages *m)
     return m->tag;
 }
 
+/* The language that has this message: English, where no other does. */
+static const struct messages *one_with(const struct messages *m, enum message key)
+{
+    return key < MESSAGE_TRANSLATED ? m : &messages_all[0];
+}
+
 const char *messages_get(const struct messages *m, enum message key)
 {
-    return m->forms[key][PLURAL_OTHER];
+    return one_with(m, key)->forms[key][PLURAL_OTHER];
 }
 
 void messages_number(struct buf *out, const struct messages *m, int64_t n)
@@ -93,6 +99,7 @@ static void put_text(struct buf *out, const char *s, bool filled)
 static void write_message(struct buf *out, const struct messages *m, enum message key, put_piece *put,
                           const struct message_arg *args, size_t n)
 {
+    m = one_with(m, key);
     for (const char *s = pattern_of(m, key, args, n); *s;) {
         size_t len = strcspn(s, "{");
         char piece[TEXT_MAX];

@@ -1,7 +1,8 @@
 /* messages.h: what pages say, in several languages.
  *
  * The catalogues are web/messages/xx.ini, compiled into the program with the templates (docs/TEMPLATES.md): every key
- * of English has a message in each language, with the same placeholders, which the build checks. Templates write
+ * of English has a message in each language, with the same placeholders, which the build checks. What the admin says is
+ * English only, web/messages/admin.en.ini: other languages say it in English too. Templates write
  * {{t key}} and {{t key with n=total, query=query}}; C code uses what follows. Everything is static and thread-safe. */
 #ifndef PEEL_WEB_MESSAGES_H
 #define PEEL_WEB_MESSAGES_H
@@ -44,7 +45,8 @@ void messages_number(struct buf *out, const struct messages *m, int64_t n);
 /* What the build makes (messages_gen.c). */
 struct messages {
     const char *tag;
-    const char *const (*forms)[6]; /* [key][enum plural]; NULL where the language has no such form of it */
+    /* [key][enum plural]; NULL where the language has no such form of it. Up to MESSAGE_TRANSLATED; English has all. */
+    const char *const (*forms)[6];
 };
 extern const struct messages messages_all[];
 extern const size_t messages_count;

@@ -65,7 +65,7 @@ static void test_whole(void **state)
         const struct messages *m = messages_at(i);
         const struct plural_rules *rules = plural_rules(m->tag);
         assert_non_null(rules);
-        for (int key = 0; key < MESSAGE_COUNT; key++) {
+        for (int key = 0; key < (i ? MESSAGE_TRANSLATED : MESSAGE_COUNT); key++) {
             const char *const *forms = m->forms[key];
             const char *english = messages_at(0)->forms[key][PLURAL_OTHER];
             bool plural = messages_at(0)->forms[key][PLURAL_ONE] != NULL, strange = false;
@@ -84,6 +84,29 @@ static void test_whole(void **state)
         assert_non_null(strstr("ltr rtl", messages_get(m, MESSAGE_dir)));
     }
     assert_string_equal(messages_get(messages_in("ar"), MESSAGE_dir), "rtl");
+}
+
+/* What is in English only is said in English in any language, with its plural forms and numbers. */
+static void test_english_only(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct buf b;
+    const struct message_arg args[] = {{.name = "n", .number = 1234, .is_number = true}},
+                             one[] = {{.name = "n", .number = 1, .is_number = true}};
+    arena_init(&a, 1 << 16);
+    assert_true(MESSAGE_admin_cancel >= MESSAGE_TRANSLATED && MESSAGE_no < MESSAGE_TRANSLATED);
+    for (size_t i = 0; i < messages_count; i++) {
+        const struct messages *m = messages_at(i);
+        assert_string_equal(messages_get(m, MESSAGE_admin_cancel), "Cancel");
+        assert_string_equal(messages_text(&a, m, MESSAGE_admin_field_more, args, 1), "1,234 more languages");
+        assert_string_equal(messages_text(&a, m, MESSAGE_admin_field_more, one, 1), "1 more language");
+    }
+    buf_init(&b, 512);
+    messages_html(&b, messages_in("de"), MESSAGE_admin_field_more, MESSAGE_IN_TEXT, args, 1);
+    assert_string_equal(buf_str(&b), "1,234 more languages");
+    buf_free(&b);
+    arena_free(&a);
 }
 
 static void test_plural_forms(void **state)
@@ -165,7 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_languages), cmocka_unit_test(test_whole),   cmocka_unit_test(test_plural_forms),
-        cmocka_unit_test(test_numbers),   cmocka_unit_test(test_escaped),
+        cmocka_unit_test(test_numbers),   cmocka_unit_test(test_escaped), cmocka_unit_test(test_english_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

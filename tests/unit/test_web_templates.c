@@ -215,6 +215,57 @@ static void test_catalogues_agree(void **state)
     assert_string_equal(out, "xx.ini:1: nothing is known of plurals in 'xx': add it to src/web/plural.c\n");
 }
 
+/* en.ini, admin.en.ini, a template, its file, and what is said of them. */
+static const struct {
+    const char *en, *admin, *template, *file, *message;
+} in_english[] = {
+    {"a = A\n", "admin_b = B\n", "{{t admin_c}}", "admin_t.html",
+     "admin_t.html:1: there is no message 'admin_c' in en.ini"},
+    {"a = A\n", "admin_b = B {x}\n", "{{t admin_b}}", "admin_t.html", "admin_t.html:1: 'admin_b' needs {x}"},
+    {"a = A\n", "admin_b = B\n", "{{t admin_b with x=1}}", "admin_t.html",
+     "admin_t.html:1: 'admin_b' has no placeholder {x}"},
+    {"a = A\n", "admin_b = B\n", "\n{{t admin_b}}", "t.html",
+     "t.html:2: message 'admin_b' is in one language only: it belongs in templates named admin_..."},
+    {"a = A\n", "\nb = B\n", "x", "t.html", "admin.en.ini:2: 'b' does not begin with 'admin_'"},
+    {"admin_b = A\n", "admin_b = B\n", "x", "t.html", "admin.en.ini:1: 'admin_b' is in another catalogue as well"},
+    {"a = A\n", "admin_b[one] = B\n", "x", "t.html",
+     "admin.en.ini:1: 'admin_b' lacks the form [other], which en needs"},
+    {"a = A\n", "admin_b[one] = B\nadmin_b[other] = Bs\n", "x", "t.html", "admin.en.ini:1: 'admin_b[other]' lacks {n}"},
+    {"a = A\n", "admin_b[one] = {n}\nadmin_b[other] = {n} {x}\n", "x", "t.html",
+     "admin.en.ini:1: 'admin_b[one]' lacks {x}"},
+    {"a = A\n", "admin_b = {X}\n", "x", "t.html",
+     "admin.en.ini:1: expected a placeholder such as {query}, found '{X}'"},
+};
+
+/* Messages in one language: others lack them, and only templates of their area have them. */
+static void test_catalogue_of_an_area(void **state)
+{
+    (void)state;
+    char out[4096], expected[512], files[64];
+    for (size_t i = 0; i < sizeof in_english / sizeof *in_english; i++) {
+        write_file("en.ini", in_english[i].en);
+        write_file("de.ini", in_english[i].en);
+        write_file("admin.en.ini", in_english[i].admin);
+        write_file(in_english[i].file, in_english[i].template);
+        snprintf(files, sizeof files, "en.ini admin.en.ini de.ini %s", in_english[i].file);
+        int rc = compile(files, out, sizeof out);
+        snprintf(expected, sizeof expected, "%s\n", in_english[i].message);
+        if (rc != 1 || strcmp(out, expected) != 0)
+            fail_msg("expected %sfound (%d) %s", expected, rc, out);
+    }
+    write_file("en.ini", "a = A\n");
+    write_file("de.ini", "a = A\n");
+    write_file("admin.de.ini", "admin_b = B\n");
+    assert_int_equal(compile("en.ini de.ini admin.de.ini t.html", out, sizeof out), 1);
+    assert_string_equal(out,
+                        "admin.de.ini:1: the messages of 'admin' are in one language, that of the first catalogue, "
+                        "which is for all\n");
+    write_file("admin.en.ini", "admin_b = B {x}\n");
+    write_file("admin_t.html", "{{t a}} {{t admin_b with x=\"1\"}}");
+    if (compile("en.ini admin.en.ini de.ini admin_t.html", out, sizeof out) != 0)
+        fail_msg("%s", out);
+}
+
 static void test_bad_files(void **state)
 {
     (void)state;
@@ -292,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_catalogues_agree),
+        cmocka_unit_test(test_catalogue_of_an_area),
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_meaning),
     };

@@ -135,6 +135,16 @@ bool admin_take_turn(sem_t *turns, unsigned wait_s)
 
 /* --- what every page has --- */
 
+const struct messages *admin_messages(void)
+{
+    return messages_at(0);
+}
+
+const char *admin_say(enum message key)
+{
+    return messages_get(admin_messages(), key);
+}
+
 struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *title, const char *current)
 {
     struct tpl_admin_layout out = {
@@ -186,9 +196,12 @@ void admin_message(const struct admin_visit *v, int status, const char *heading,
 {
     struct buf html;
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_message(&html, &(struct tpl_admin_message){.admin_layout = admin_layout(v, heading, NULL),
-                                                         .heading = heading,
-                                                         .text_shown = text});
+    tpl_admin_message(&html,
+                      &(struct tpl_admin_message){.admin_layout = admin_layout(v, heading, NULL),
+                                                  .heading = heading,
+                                                  .text_shown = text,
+                                                  .home_label = admin_say(MESSAGE_admin_message_home)},
+                      admin_messages());
     admin_send(v->res, status, &html);
 }
 

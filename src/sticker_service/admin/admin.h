@@ -7,7 +7,8 @@
  *             return; // the answer has been given: the login page, or 403
  *         struct buf html;
  *         buf_init(&html, ADMIN_HTML_MAX);
- *         tpl_some(&html, &(struct tpl_some){.admin_layout = admin_layout(&v, "Queries", "queries"), ...});
+ *         tpl_some(&html, &(struct tpl_some){.admin_layout = admin_layout(&v, title, "queries"), ...},
+ *                  admin_messages());
  *         admin_send(res, 200, &html);
  *     }
  *
@@ -22,6 +23,7 @@
 #include "sticker_service/service.h"
 #include "sticker_store/sticker_admin.h"
 #include "web/form.h"
+#include "web/messages.h"
 #include "web/session.h"
 #include "web/templates.h"
 #include <stdbool.h>
@@ -56,6 +58,10 @@ bool admin_form(const struct admin_visit *v, size_t max_fields, struct form *out
 /* As the second half of admin_form, for forms read otherwise; `csrf` may be NULL. */
 bool admin_is_ours(const struct admin_visit *v, const char *csrf) MUST_CHECK;
 const char *admin_field(const struct form *f, const char *name); /* "" where it is missing */
+
+/* What the pages say, web/messages/admin.en.ini, in English: there is no other language of it. */
+const struct messages *admin_messages(void);
+const char *admin_say(enum message key); /* one without placeholders */
 
 /* Waits for a turn at something of which only so much may be done at once; the caller posts it. False: none came. */
 bool admin_take_turn(sem_t *turns, unsigned wait_s) MUST_CHECK;

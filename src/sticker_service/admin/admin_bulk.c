@@ -195,7 +195,7 @@ static void bulk_ask(const struct bulk *b, const char *problem)
         return;
     }
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_confirm(&html, &page);
+    tpl_admin_confirm(&html, &page, admin_messages());
     admin_send(b->v->res, problem ? 400 : 200, &html);
 }
 

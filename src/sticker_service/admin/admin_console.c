@@ -471,7 +471,7 @@ static void show(struct console *k, enum status st, struct error *err)
     k->page.can_pin = may_all(v, "pins");
     k->page.can_add_synonyms = may_all(v, "synonyms");
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_search(&html, &k->page);
+    tpl_admin_search(&html, &k->page, admin_messages());
     admin_send(v->res, st == ERR_INVALID || k->refused ? 400 : 200, &html);
 }
 

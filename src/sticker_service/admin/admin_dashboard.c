@@ -332,6 +332,6 @@ void handle_admin_dashboard(void *ctx, const struct http_request *req, struct ht
         return;
     }
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_dashboard(&html, &page);
+    tpl_admin_dashboard(&html, &page, admin_messages());
     admin_send(res, 200, &html);
 }

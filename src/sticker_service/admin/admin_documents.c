@@ -292,7 +292,7 @@ void handle_admin_document_page(void *ctx, const struct http_request *req, struc
     page.can_reindex = d.sticker && admin_may(&v, "documents", ADMIN_CHANGE);
     page.noted = strcmp(done, "reindexed") == 0 ? "Queued for indexing. The image will be encoded again." : NULL;
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_document(&html, &page);
+    tpl_admin_document(&html, &page, admin_messages());
     admin_send(res, 200, &html);
 }
 

@@ -275,7 +275,7 @@ static void show(const struct admin_visit *v, const struct edit *e, int status, 
         return;
     }
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_form(&html, &page);
+    tpl_admin_form(&html, &page, admin_messages());
     admin_send(v->res, status, &html);
 }
 

@@ -44,6 +44,6 @@ void handle_admin_keywords_page(void *ctx, const struct http_request *req, struc
                                       .stickers = rows,
                                       .n_stickers = found.n};
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_keywords(&html, &page);
+    tpl_admin_keywords(&html, &page, admin_messages());
     admin_send(res, 200, &html);
 }

@@ -441,6 +441,6 @@ void handle_admin_list(void *ctx, const struct http_request *req, struct http_re
     page.order = s.descending ? "down" : "up";
     page.list_query = list_state_query(&s, req->arena);
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_list(&html, &page);
+    tpl_admin_list(&html, &page, admin_messages());
     admin_send(res, 200, &html);
 }

@@ -57,11 +57,13 @@ static void show_login(struct sticker_service *s, const struct http_request *req
     session_csrf(token, csrf);
     set_cookie(s, req, res, LOGIN_COOKIE, token, 0);
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_login(&html, &(struct tpl_admin_login){.admin_layout = {.title = "Log in"},
-                                                     .login_csrf = csrf,
-                                                     .name = username,
-                                                     .next = safe_next(next),
-                                                     .problem = problem});
+    tpl_admin_login(&html,
+                    &(struct tpl_admin_login){.admin_layout = {.title = "Log in"},
+                                              .login_csrf = csrf,
+                                              .name = username,
+                                              .next = safe_next(next),
+                                              .problem = problem},
+                    admin_messages());
     admin_send(res, status, &html);
 }
 
@@ -258,11 +260,13 @@ static void show_password(const struct admin_visit *v, int status, const char *o
 {
     struct buf html;
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_password(&html, &(struct tpl_admin_password){.admin_layout = admin_layout(v, "Change password", NULL),
-                                                           .old_problem = old_problem,
-                                                           .new_problem = new_problem,
-                                                           .again_problem = again_problem,
-                                                           .noted = noted});
+    tpl_admin_password(&html,
+                       &(struct tpl_admin_password){.admin_layout = admin_layout(v, "Change password", NULL),
+                                                    .old_problem = old_problem,
+                                                    .new_problem = new_problem,
+                                                    .again_problem = again_problem,
+                                                    .noted = noted},
+                       admin_messages());
     admin_send(v->res, status, &html);
 }
 

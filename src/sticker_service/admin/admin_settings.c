@@ -34,9 +34,11 @@ void handle_admin_settings(void *ctx, const struct http_request *req, struct htt
                                                    .changed = strcmp(s->source, "default") != 0};
     }
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_settings(&html, &(struct tpl_admin_settings){.admin_layout = admin_layout(&v, "Settings", "settings"),
-                                                           .version = cfg->version,
-                                                           .rows = rows,
-                                                           .n_rows = cfg->n_settings});
+    tpl_admin_settings(&html,
+                       &(struct tpl_admin_settings){.admin_layout = admin_layout(&v, "Settings", "settings"),
+                                                    .version = cfg->version,
+                                                    .rows = rows,
+                                                    .n_rows = cfg->n_settings},
+                       admin_messages());
     admin_send(res, 200, &html);
 }

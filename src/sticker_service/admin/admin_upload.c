@@ -126,18 +126,20 @@ static void answer_page(const struct upload *u, int status)
     while (shown < u->n && u->results[shown].outcome)
         shown++;
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_upload(&html, &(struct tpl_admin_upload){.admin_layout = admin_layout(v, "Upload images", "stickers"),
-                                                       .problem = u->problem,
-                                                       .max_files = MAX_FILES,
-                                                       .max_bytes = IMAGE_MAX_BYTES,
-                                                       .max_mib = IMAGE_MAX_BYTES >> 20,
-                                                       .max_request_mib = ADMIN_UPLOAD >> 20,
-                                                       .can_replace = admin_may(v, "stickers", ADMIN_CHANGE),
-                                                       .replace = u->replace,
-                                                       .fields = fields,
-                                                       .n_fields = u->edit.n,
-                                                       .results = u->results,
-                                                       .n_results = shown});
+    tpl_admin_upload(&html,
+                     &(struct tpl_admin_upload){.admin_layout = admin_layout(v, "Upload images", "stickers"),
+                                                .problem = u->problem,
+                                                .max_files = MAX_FILES,
+                                                .max_bytes = IMAGE_MAX_BYTES,
+                                                .max_mib = IMAGE_MAX_BYTES >> 20,
+                                                .max_request_mib = ADMIN_UPLOAD >> 20,
+                                                .can_replace = admin_may(v, "stickers", ADMIN_CHANGE),
+                                                .replace = u->replace,
+                                                .fields = fields,
+                                                .n_fields = u->edit.n,
+                                                .results = u->results,
+                                                .n_results = shown},
+                     admin_messages());
     admin_send(v->res, status, &html);
 }
 
