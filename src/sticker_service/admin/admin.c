@@ -83,8 +83,7 @@ bool admin_needs(const struct admin_visit *v, const char *table, enum admin_righ
 {
     if (admin_may(v, table, right))
         return true;
-    admin_message(v, 403, "Not allowed",
-                  "Your account does not have this permission. A superuser can grant it through a group.");
+    admin_message(v, 403, MESSAGE_admin_denied, admin_say(MESSAGE_admin_denied_right));
     return false;
 }
 
@@ -94,8 +93,7 @@ bool admin_is_ours(const struct admin_visit *v, const char *csrf)
 {
     if (session_csrf_ok(v->token, csrf))
         return true;
-    admin_message(v, 403, "Form expired",
-                  "This form does not belong to your current session. Reload the page and try again.");
+    admin_message(v, 403, MESSAGE_admin_expired, admin_say(MESSAGE_admin_expired_text));
     return false;
 }
 
@@ -104,7 +102,8 @@ bool admin_form(const struct admin_visit *v, size_t max_fields, struct form *out
     struct error err;
     const char *csrf;
     if (!form_is(http_header(v->req, "Content-Type"))) {
-        admin_message(v, 415, "Unsupported form", "Forms must be sent as " FORM_TYPE ".");
+        admin_message(v, 415, MESSAGE_admin_unsupported,
+                      admin_say_text(v->req->arena, MESSAGE_admin_unsupported_text, "type", FORM_TYPE));
         return false;
     }
     if (form_parse(v->req->body, v->req->body_len, max_fields, v->req->arena, out, &err) != OK) {
@@ -142,7 +141,18 @@ const struct messages *admin_messages(void)
 
 const char *admin_say(enum message key)
 {
-    return messages_get(admin_messages(), key);
+    return key == ADMIN_SILENT ? NULL : messages_get(admin_messages(), key);
+}
+
+const char *admin_say_text(struct arena *a, enum message key, const char *name, const char *text)
+{
+    return messages_text(a, admin_messages(), key, &(struct message_arg){.name = name, .text = text}, 1);
+}
+
+const char *admin_say_number(struct arena *a, enum message key, int64_t n)
+{
+    const struct message_arg number = {.name = "n", .number = n, .is_number = true};
+    return messages_text(a, admin_messages(), key, &number, 1);
 }
 
 struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *title, const char *current)
@@ -153,8 +163,9 @@ struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *ti
     out.dashboard_current = current && strcmp(current, "dashboard") == 0;
     out.dashboard = admin_may(v, "dashboard", ADMIN_VIEW);
     if (nav && admin_may(v, "stickers", ADMIN_VIEW)) /* no list, but it stands among them */
-        nav[out.n_nav++] = (struct tpl_admin_layout_nav){
-            .model = "search", .title = "Search console", .current = current && strcmp(current, "search") == 0};
+        nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "search",
+                                                         .title = admin_say(MESSAGE_admin_search),
+                                                         .current = current && strcmp(current, "search") == 0};
     out.settings = v->session.user.is_superuser;
     out.settings_current = current && strcmp(current, "settings") == 0;
     out.can_upload = admin_may(v, "stickers", ADMIN_ADD);
@@ -162,8 +173,9 @@ struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *ti
     for (size_t i = 0; nav && i < admin_table_count; i++) {
         const struct admin_table *table = &admin_tables[i];
         if (admin_may(v, table->name, ADMIN_VIEW))
-            nav[out.n_nav++] = (struct tpl_admin_layout_nav){
-                .model = table->name, .title = table->title, .current = current && strcmp(current, table->name) == 0};
+            nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = table->name,
+                                                             .title = admin_say(table->title),
+                                                             .current = current && strcmp(current, table->name) == 0};
     }
     out.nav = nav;
     return out;
@@ -192,13 +204,14 @@ void admin_send(struct http_response *res, int status, struct buf *html)
     http_body_take(res, status, HTML_TYPE, buf_take(html), len);
 }
 
-void admin_message(const struct admin_visit *v, int status, const char *heading, const char *text)
+void admin_message(const struct admin_visit *v, int status, enum message heading, const char *text)
 {
+    const char *said = admin_say(heading);
     struct buf html;
     buf_init(&html, ADMIN_HTML_MAX);
     tpl_admin_message(&html,
-                      &(struct tpl_admin_message){.admin_layout = admin_layout(v, heading, NULL),
-                                                  .heading = heading,
+                      &(struct tpl_admin_message){.admin_layout = admin_layout(v, said, NULL),
+                                                  .heading = said,
                                                   .text_shown = text,
                                                   .home_label = admin_say(MESSAGE_admin_message_home)},
                       admin_messages());
@@ -209,30 +222,29 @@ void admin_fail(const struct admin_visit *v, const struct error *err)
 {
     switch (err->code) {
     case ERR_INVALID:
-        admin_message(v, 400, "Invalid request", err->message);
+        admin_message(v, 400, MESSAGE_admin_invalid, err->message);
         break;
     case ERR_NOT_FOUND:
-        admin_message(v, 404, "Not found", err->message);
+        admin_message(v, 404, MESSAGE_admin_not_found, err->message);
         break;
     case ERR_CONFLICT:
-        admin_message(v, 409, "Conflict", err->message);
+        admin_message(v, 409, MESSAGE_admin_conflict, err->message);
         break;
     case ERR_DENIED:
-        admin_message(v, 403, "Not allowed", err->message);
+        admin_message(v, 403, MESSAGE_admin_denied, err->message);
         break;
     case ERR_TOO_LARGE:
-        admin_message(v, 413, "That is too much", err->message);
+        admin_message(v, 413, MESSAGE_admin_too_much, err->message);
         break;
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
         log_warn("admin: %s", err->message);
         http_header_add(v->res, "Retry-After", "2");
-        admin_message(v, 503, "Temporarily unavailable",
-                      "Part of Peel is not responding. Please try again in a few seconds.");
+        admin_message(v, 503, MESSAGE_admin_unavailable, admin_say(MESSAGE_admin_unavailable_text));
         break;
     default:
         log_error("admin: %s", err->message);
-        admin_message(v, 500, "Internal error", "An internal error occurred. The details are in the server’s log.");
+        admin_message(v, 500, MESSAGE_admin_internal, admin_say(MESSAGE_admin_internal_text));
     }
 }
 
@@ -241,7 +253,7 @@ const struct admin_table *admin_wanted(const struct admin_visit *v, bool remote)
     const struct admin_table *table = admin_table_find(v->req->path_param);
     if (table && (remote || !table->remote))
         return table;
-    admin_message(v, 404, "Not found", "There is no such list.");
+    admin_message(v, 404, MESSAGE_admin_not_found, admin_say(MESSAGE_admin_no_list));
     return NULL;
 }
 

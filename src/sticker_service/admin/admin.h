@@ -61,7 +61,10 @@ const char *admin_field(const struct form *f, const char *name); /* "" where it 
 
 /* What the pages say, web/messages/admin.en.ini, in English: there is no other language of it. */
 const struct messages *admin_messages(void);
-const char *admin_say(enum message key); /* one without placeholders */
+const char *admin_say(enum message key); /* one without placeholders; NULL for ADMIN_SILENT */
+/* With the placeholder {name}, or {n}; NULL without memory. */
+const char *admin_say_text(struct arena *a, enum message key, const char *name, const char *text);
+const char *admin_say_number(struct arena *a, enum message key, int64_t n);
 
 /* Waits for a turn at something of which only so much may be done at once; the caller posts it. False: none came. */
 bool admin_take_turn(sem_t *turns, unsigned wait_s) MUST_CHECK;
@@ -71,7 +74,7 @@ bool admin_take_turn(sem_t *turns, unsigned wait_s) MUST_CHECK;
 struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *title, const char *current);
 void admin_headers(struct http_response *res);                            /* that all admin answers have */
 void admin_send(struct http_response *res, int status, struct buf *html); /* takes the page's memory */
-void admin_message(const struct admin_visit *v, int status, const char *heading, const char *text);
+void admin_message(const struct admin_visit *v, int status, enum message heading, const char *text);
 void admin_fail(const struct admin_visit *v, const struct error *err); /* a failure, or a wrong request, as a page */
 /* The table that the URL names, which may be SearchService's only where `remote`; NULL if there is none, and then the
  * answer has been given. */

@@ -27,15 +27,18 @@
 enum action { ACTION_DELETE, ACTION_REINDEX, ACTION_EDIT, ACTION_RESTORE, ACTION_CSV, ACTION_JSON, ACTION_COUNT };
 
 static const struct {
-    const char *name, *heading, *label, *done;
+    const char *name, *done;
+    enum message heading, label;
     enum admin_right right;
 } actions[ACTION_COUNT] = {
-    [ACTION_DELETE] = {"delete", "Delete %s?", "Delete", "deleted", ADMIN_DELETE},
-    [ACTION_REINDEX] = {"reindex", "Reindex %s?", "Reindex", "reindexed", ADMIN_CHANGE},
-    [ACTION_EDIT] = {"edit", "Edit %s", "Save", "changed", ADMIN_CHANGE},
-    [ACTION_RESTORE] = {"restore", "Restore %s?", "Restore", "restored", ADMIN_CHANGE},
-    [ACTION_CSV] = {"csv", NULL, NULL, NULL, ADMIN_VIEW},
-    [ACTION_JSON] = {"json", NULL, NULL, NULL, ADMIN_VIEW},
+    [ACTION_DELETE] = {"delete", "deleted", MESSAGE_admin_bulk_delete_heading, MESSAGE_admin_bulk_delete, ADMIN_DELETE},
+    [ACTION_REINDEX] = {"reindex", "reindexed", MESSAGE_admin_bulk_reindex_heading, MESSAGE_admin_bulk_reindex,
+                        ADMIN_CHANGE},
+    [ACTION_EDIT] = {"edit", "changed", MESSAGE_admin_bulk_edit_heading, MESSAGE_admin_save, ADMIN_CHANGE},
+    [ACTION_RESTORE] = {"restore", "restored", MESSAGE_admin_bulk_restore_heading, MESSAGE_admin_bulk_restore,
+                        ADMIN_CHANGE},
+    [ACTION_CSV] = {"csv", NULL, ADMIN_SILENT, ADMIN_SILENT, ADMIN_VIEW},
+    [ACTION_JSON] = {"json", NULL, ADMIN_SILENT, ADMIN_SILENT, ADMIN_VIEW},
 };
 
 /* One request: what shall be done to which rows. */
@@ -60,7 +63,7 @@ static enum status bulk_load(struct bulk *b, struct error *err)
     for (size_t i = 0; i < b->n && st == OK; i++) {
         st = edit_row(b->v, b->table, b->ids[i], &b->rows[i], err);
         if (st == OK && !b->rows[i].touchable)
-            st = err_set(err, ERR_DENIED, "Only superusers can do this.");
+            st = err_set(err, ERR_DENIED, "%s", admin_say(MESSAGE_admin_denied_this));
     }
     return st;
 }
@@ -99,15 +102,11 @@ static const char *say_about(const struct bulk *b)
     struct arena *a = b->v->req->arena;
     int64_t days = b->v->service->cfg->trash_days;
     if (trashes(b) && days)
-        return arena_printf(
-            a,
-            "They are moved to the trash and no longer found. You can restore them, with their keywords "
-            "and votes, for %lld days; then they are deleted permanently.",
-            (long long)days);
+        return admin_say_number(a, MESSAGE_admin_bulk_trashed, days);
     if (trashes(b))
-        return "The trash is turned off: this cannot be undone.";
+        return admin_say(MESSAGE_admin_bulk_no_trash);
     if (b->action == ACTION_DELETE)
-        return "This cannot be undone.";
+        return admin_say(MESSAGE_admin_bulk_final);
     return NULL;
 }
 
@@ -129,7 +128,7 @@ static enum status fill_chosen(const struct bulk *b, struct tpl_admin_confirm *p
     page->rows = rows;
     page->n_rows = n;
     if (n < b->n)
-        page->rest = arena_printf(a, "… and %s more", admin_number((int64_t)(b->n - n), a));
+        page->rest = admin_say_number(a, MESSAGE_admin_bulk_more, (int64_t)(b->n - n));
     return OK;
 }
 
@@ -166,7 +165,10 @@ static void bulk_ask(const struct bulk *b, const char *problem)
     const char *from = "";
     const char *which =
         b->n == 1 && !b->all && *b->rows[0].object ? b->rows[0].object : admin_count(b->table, (int64_t)b->n, a);
-    const char *heading = arena_printf(a, actions[b->action].heading, which);
+    const char *heading = admin_say_text(a, actions[b->action].heading, "what", which);
+    enum message label = trashes(b) && b->v->service->cfg->trash_days ? MESSAGE_admin_bulk_trash
+                         : in_trash(b) && b->action == ACTION_DELETE  ? MESSAGE_admin_bulk_purge
+                                                                      : actions[b->action].label;
     struct tpl_admin_confirm page = {.admin_layout = admin_layout(b->v, heading, b->table->name),
                                      .model = b->table->name,
                                      .list_query = admin_list_param(b->v),
@@ -174,9 +176,7 @@ static void bulk_ask(const struct bulk *b, const char *problem)
                                      .problem = problem,
                                      .about = say_about(b),
                                      .action = actions[b->action].name,
-                                     .label = trashes(b) && b->v->service->cfg->trash_days ? "Move to trash"
-                                              : in_trash(b) && b->action == ACTION_DELETE  ? "Delete permanently"
-                                                                                           : actions[b->action].label,
+                                     .label = admin_say(label),
                                      .danger = b->action == ACTION_DELETE,
                                      .all = b->all,
                                      .count = (int64_t)b->n};
@@ -240,6 +240,13 @@ static enum status change_words(const struct bulk *b, struct edit *e, const stru
     return OK;
 }
 
+static enum status too_many_words(const struct bulk *b, const char *object, const char *language, struct error *err)
+{
+    const struct message_arg args[] = {{.name = "sticker", .text = object}, {.name = "language", .text = language}};
+    const char *text = messages_text(b->v->req->arena, admin_messages(), MESSAGE_admin_bulk_words, args, 2);
+    return text ? err_set(err, ERR_INVALID, "%s", text) : err_no_memory(err, "what was selected");
+}
+
 /* Sets a row as was wished; `words` is the number of its words' field. */
 static enum status change_row(const struct bulk *b, struct edit *e, struct error *err)
 {
@@ -256,8 +263,7 @@ static enum status change_row(const struct bulk *b, struct edit *e, struct error
             st = change_words(b, e, &b->wish.words[k], err);
         for (size_t k = 0; f->kind == FIELD_WORDS && k < e->n_words && st == OK; k++)
             if (strlen(e->words[k].words) > f->max)
-                st = err_set(err, ERR_INVALID, "%s would have too many keywords in \"%s\".", e->object,
-                             e->words[k].language);
+                st = too_many_words(b, e->object, e->words[k].language, err);
     }
     return st;
 }
@@ -391,7 +397,7 @@ static enum status read_matching(struct bulk *b, struct error *err)
     struct list_ask ask = list_state_ask(&s, LIST_MATCHES + 1, true);
     st = sticker_store_list_page(b->v->service->store, &ask, a, &page, err);
     if (st == OK && page.n > LIST_MATCHES)
-        return err_set(err, ERR_TOO_LARGE, "More than %d rows match. Narrow the filter first.", LIST_MATCHES);
+        return err_set(err, ERR_TOO_LARGE, "%s", admin_say_number(a, MESSAGE_admin_bulk_matching, LIST_MATCHES));
     if (st == OK && !(b->ids = arena_array(a, page.n + 1, sizeof *b->ids)))
         return err_no_memory(err, "the rows");
     for (size_t i = 0; st == OK && i < page.n; i++)
@@ -414,7 +420,8 @@ static enum status read_ids(const struct form *form, struct bulk *b, struct erro
         if (seen)
             continue;
         if (b->n == MAX_IDS)
-            return err_set(err, ERR_TOO_LARGE, "Select at most %d rows.", MAX_IDS);
+            return err_set(err, ERR_TOO_LARGE, "%s",
+                           admin_say_number(b->v->req->arena, MESSAGE_admin_bulk_most, MAX_IDS));
         b->ids[b->n++] = form->fields[i].value;
     }
     return OK;
@@ -442,9 +449,9 @@ static enum status read_wish(const struct form *form, struct bulk *b, const char
     for (size_t i = 0; st == OK && i < b->wish.n; i++)
         wishes += b->table->fields[i].flags & FIELD_MANY && *b->wish.values[i];
     if (b->wish.wrong)
-        *problem = "Nothing was changed. Please fix the highlighted fields.";
+        *problem = admin_say(MESSAGE_admin_bulk_wrong);
     else if (!wishes)
-        *problem = "Nothing was changed. Fill in at least one field.";
+        *problem = admin_say(MESSAGE_admin_bulk_nothing);
     return st;
 }
 
@@ -489,7 +496,7 @@ static enum status bulk_prepare(struct bulk *b, const struct form *form, const c
         st = read_wish(form, b, problem, err);
     size_t expected = strtoul(admin_field(form, "count"), NULL, 10);
     if (st == OK && b->all && *admin_field(form, "confirmed") && expected != b->n)
-        *problem = "The list has changed in the meantime. Please check the number and confirm again.";
+        *problem = admin_say(MESSAGE_admin_bulk_changed);
     return st;
 }
 
@@ -527,7 +534,7 @@ void handle_admin_action(void *ctx, const struct http_request *req, struct http_
     while (b.action < ACTION_COUNT && strcmp(actions[b.action].name, admin_field(&form, "action")) != 0)
         b.action++;
     if (b.action == ACTION_COUNT || !possible(b.table, b.action)) {
-        admin_message(&v, 400, "Invalid request", "This action does not exist.");
+        admin_message(&v, 400, MESSAGE_admin_invalid, admin_say(MESSAGE_admin_no_action));
         return;
     }
     if (!admin_needs(&v, b.table->name, actions[b.action].right))

@@ -25,12 +25,14 @@ static const char *day_text(int64_t day, struct arena *a)
 
 /* Two lines of one chart. */
 struct lines {
-    const char *title, *first_name, *second_name;
+    enum message title, first_name, second_name;
     size_t first, second; /* offsets into struct day_row */
 };
 static const struct lines lines[] = {
-    {"Searches per day", "Searches", "No results", offsetof(struct day_row, searches), offsetof(struct day_row, empty)},
-    {"Votes per day", "Upvotes", "Downvotes", offsetof(struct day_row, positives), offsetof(struct day_row, negatives)},
+    {MESSAGE_admin_chart_searches, MESSAGE_admin_searches, MESSAGE_admin_no_results, offsetof(struct day_row, searches),
+     offsetof(struct day_row, empty)},
+    {MESSAGE_admin_chart_votes, MESSAGE_admin_upvotes, MESSAGE_admin_downvotes, offsetof(struct day_row, positives),
+     offsetof(struct day_row, negatives)},
 };
 #define N_LINES (sizeof lines / sizeof *lines)
 
@@ -125,8 +127,8 @@ static enum status draw_days(const struct plot *p, const struct lines *l, struct
             .x = x_of(p, i) - width / 2,
             .width = width > 1 ? width : 1,
             .middle = x_of(p, i),
-            .label = arena_printf(a, "%s: %s %s, %s %s", day ? day : "", l->first_name,
-                                  admin_number(value_of(&p->days[i], l->first), a), l->second_name,
+            .label = arena_printf(a, "%s: %s %s, %s %s", day ? day : "", admin_say(l->first_name),
+                                  admin_number(value_of(&p->days[i], l->first), a), admin_say(l->second_name),
                                   admin_number(value_of(&p->days[i], l->second), a))};
         if (!day || !strips[i].label)
             return err_no_memory(err, "the dashboard");
@@ -148,10 +150,10 @@ static enum status draw(const struct lines *l, struct plot *p, struct tpl_admin_
         most = down > most ? down : most;
     }
     scale(p, most);
-    *out = (struct tpl_admin_dashboard_charts){.title = l->title,
-                                               .about = arena_printf(a, "Peak: %s a day", admin_number(most, a)),
-                                               .first_name = l->first_name,
-                                               .second_name = l->second_name,
+    *out = (struct tpl_admin_dashboard_charts){.title = admin_say(l->title),
+                                               .about = admin_say_number(a, MESSAGE_admin_chart_peak, most),
+                                               .first_name = admin_say(l->first_name),
+                                               .second_name = admin_say(l->second_name),
                                                .first_total = admin_number(first, a),
                                                .second_total = admin_number(second, a),
                                                .first = polyline(p, l->first, a),

@@ -22,12 +22,13 @@
 static const char *const weight_names[] = {"lexical", "words", "sentence", "vector"};
 #define WEIGHTS (sizeof weight_names / sizeof *weight_names)
 static const struct {
-    const char *algorithm, *title;
-} columns[] = {{"hybrid", "Hybrid: all legs together"},
-               {"lexical", "Lexical: by terms"},
-               {"words", "Words: by the meaning of words"},
-               {"sentence", "Sentence: by the meaning of titles and keywords"},
-               {"vector", "Vector: by images"}};
+    const char *algorithm;
+    enum message title;
+} columns[] = {{"hybrid", MESSAGE_admin_column_hybrid},
+               {"lexical", MESSAGE_admin_column_lexical},
+               {"words", MESSAGE_admin_column_words},
+               {"sentence", MESSAGE_admin_column_sentence},
+               {"vector", MESSAGE_admin_column_vector}};
 #define COLUMNS (sizeof columns / sizeof *columns)
 
 struct console {
@@ -156,19 +157,19 @@ static enum status fill_items(struct console *k, const json_t *results, struct t
 }
 
 /* A column says itself why it is empty, such as that a model is missing. */
-static enum status fill_column(struct console *k, const char *title, const char *algorithm, bool weighted,
+static enum status fill_column(struct console *k, enum message title, const char *algorithm, bool weighted,
                                struct error *err)
 {
     struct tpl_admin_search_columns *column = &k->columns[k->page.n_columns++];
     struct error why;
     json_t *answer;
-    *column = (struct tpl_admin_search_columns){.title = title};
+    *column = (struct tpl_admin_search_columns){.title = admin_say(title)};
     enum status st = ask(k, weighted ? "/api/explain" : "/api/search/", algorithm, NULL, &answer, &why);
     if (st != OK) {
         column->note = arena_strdup(k->a, why.message);
         return column->note ? OK : no_memory(err);
     }
-    column->note = arena_printf(k->a, "%lld found", (long long)json_member_int(answer, "total"));
+    column->note = admin_say_number(k->a, MESSAGE_admin_column_found, json_member_int(answer, "total"));
     st = column->note ? fill_items(k, json_object_get(answer, weighted ? "documents" : "results"), column, err)
                       : no_memory(err);
     json_decref(answer);
@@ -179,7 +180,7 @@ static enum status fill_columns(struct console *k, struct error *err)
 {
     enum status st = OK;
     if (k->weighted)
-        st = fill_column(k, "Hybrid with these weights", "hybrid", true, err);
+        st = fill_column(k, MESSAGE_admin_column_weighted, "hybrid", true, err);
     for (size_t i = 0; i < COLUMNS && st == OK; i++)
         st = fill_column(k, columns[i].title, columns[i].algorithm, false, err);
     k->page.columns = k->columns;
@@ -233,7 +234,9 @@ static enum status fill_pins(struct console *k, struct error *err)
         rows[i] = (struct tpl_admin_search_pins){
             .sticker = pins[i].sticker,
             .language = pins[i].language,
-            .what = pins[i].position ? arena_printf(k->a, "at place %u", pins[i].position) : "hidden"};
+            .what = pins[i].position ? admin_say_text(k->a, MESSAGE_admin_pin_place, "place",
+                                                      arena_printf(k->a, "%u", pins[i].position))
+                                     : admin_say(MESSAGE_admin_pin_hidden)};
         if (!rows[i].what)
             return no_memory(err);
     }
@@ -252,6 +255,11 @@ static enum status say(struct console *k, struct tpl_admin_search_why *lines, co
     return OK;
 }
 
+static const char *hundredths(struct console *k, const json_t *of, const char *name)
+{
+    return arena_printf(k->a, "%.2f", json_number_value(json_object_get(of, name)));
+}
+
 static enum status say_place(struct console *k, const json_t *document, struct tpl_admin_search_why *lines,
                              struct error *err)
 {
@@ -259,18 +267,22 @@ static enum status say_place(struct console *k, const json_t *document, struct t
     double score = json_number_value(json_object_get(document, "score"));
     const char *text;
     if (!json_is_true(json_object_get(document, "indexed")))
-        text = "It is not indexed: there is no such sticker, or SearchService has not heard of it yet.";
+        text = admin_say(MESSAGE_admin_why_unknown);
     else if (rank)
-        text = arena_printf(k->a, "Hybrid finds it at place %lld, with score %.3f.",
-                            (long long)json_integer_value(rank), score);
+        text = messages_text(
+            k->a, admin_messages(), MESSAGE_admin_why_place,
+            (const struct message_arg[]){
+                {.name = "place", .text = arena_printf(k->a, "%lld", (long long)json_integer_value(rank))},
+                {.name = "score", .text = arena_printf(k->a, "%.3f", score)}},
+            2);
     else if (json_is_true(json_object_get(document, "left_out")))
-        text = arena_printf(k->a,
-                            "It is not shown: it is only alike in meaning, with a confidence of %.2f, and less than "
-                            "%.2f is left out.",
-                            json_number_value(json_object_get(document, "confidence")),
-                            json_number_value(json_object_get(document, "least_confidence")));
+        text = messages_text(
+            k->a, admin_messages(), MESSAGE_admin_why_left_out,
+            (const struct message_arg[]){{.name = "confidence", .text = hundredths(k, document, "confidence")},
+                                         {.name = "least", .text = hundredths(k, document, "least_confidence")}},
+            2);
     else
-        text = "It is indexed, but no leg finds it.";
+        text = admin_say(MESSAGE_admin_why_no_leg);
     return say(k, lines, text, err);
 }
 
@@ -280,8 +292,11 @@ static enum status say_pins(struct console *k, struct tpl_admin_search_why *line
     for (size_t i = 0; i < k->page.n_pins && st == OK && k->page.n_why < 4; i++)
         if (strcmp(k->page.pins[i].sticker, k->sticker) == 0)
             st = say(k, lines,
-                     arena_printf(k->a, "For this query it is %s%s.",
-                                  strcmp(k->page.pins[i].what, "hidden") == 0 ? "" : "pinned ", k->page.pins[i].what),
+                     admin_say_text(k->a,
+                                    strcmp(k->page.pins[i].what, admin_say(MESSAGE_admin_pin_hidden)) == 0
+                                        ? MESSAGE_admin_why_hidden
+                                        : MESSAGE_admin_why_pinned,
+                                    "what", k->page.pins[i].what),
                      err);
     return st;
 }
@@ -305,7 +320,7 @@ static const char *what_it_sees(struct console *k, const json_t *leg)
         last = term;
     }
     if (json_is_array(terms) && !*text)
-        text = "none of the query’s terms";
+        text = admin_say(MESSAGE_admin_leg_no_terms);
     if (json_object_get(leg, "best_phrase"))
         text = arena_printf(k->a, "the most alike phrase is “%s” (%s), %.2f; ", json_member_text(leg, "best_phrase"),
                             json_member_text(leg, "best_phrase_language"),
@@ -329,10 +344,10 @@ static const char *state_of(struct console *k, const json_t *made)
 {
     const char *state = json_member_text(made, "state");
     if (strcmp(state, "failed") == 0)
-        return arena_printf(k->a, "failed: %s", json_member_text(made, "why"));
-    return strcmp(state, "unused") == 0   ? "not asked: no model, or another language"
-           : strcmp(state, "silent") == 0 ? "nothing in the query to search by"
-                                          : "answered";
+        return admin_say_text(k->a, MESSAGE_admin_leg_failed, "why", json_member_text(made, "why"));
+    return strcmp(state, "unused") == 0   ? admin_say(MESSAGE_admin_leg_unused)
+           : strcmp(state, "silent") == 0 ? admin_say(MESSAGE_admin_leg_silent)
+                                          : admin_say(MESSAGE_admin_leg_answered);
 }
 
 static enum status fill_legs(struct console *k, const json_t *answer, const json_t *document, struct error *err)
@@ -376,7 +391,7 @@ static enum status fill_why(struct console *k, struct error *err)
     if (st != OK && st != ERR_NO_MEMORY && k->page.problem)
         return OK; /* of two problems the first is told */
     if (st != OK && st != ERR_NO_MEMORY) {
-        k->page.problem = arena_printf(k->a, "SearchService cannot explain this search: %s.", why.message);
+        k->page.problem = admin_say_text(k->a, MESSAGE_admin_search_unexplained, "why", why.message);
         return k->page.problem ? OK : no_memory(err);
     }
     if (st != OK)
@@ -399,10 +414,10 @@ static enum status fill_why(struct console *k, struct error *err)
 
 static const char *noted(const char *done)
 {
-    return strcmp(done, "pinned") == 0    ? "Pinned for this query."
-           : strcmp(done, "hidden") == 0  ? "Hidden from this query."
-           : strcmp(done, "removed") == 0 ? "The pin was removed."
-           : strcmp(done, "synonym") == 0 ? "The synonym was added. Searches use it within a few seconds."
+    return strcmp(done, "pinned") == 0    ? admin_say(MESSAGE_admin_noted_pinned)
+           : strcmp(done, "hidden") == 0  ? admin_say(MESSAGE_admin_noted_hidden)
+           : strcmp(done, "removed") == 0 ? admin_say(MESSAGE_admin_noted_removed)
+           : strcmp(done, "synonym") == 0 ? admin_say(MESSAGE_admin_noted_synonym)
                                           : NULL;
 }
 
@@ -454,7 +469,7 @@ static void show(struct console *k, enum status st, struct error *err)
 {
     struct buf html;
     const struct admin_visit *v = k->v;
-    k->page.admin_layout = admin_layout(v, "Search console", "search");
+    k->page.admin_layout = admin_layout(v, admin_say(MESSAGE_admin_search), "search");
     k->page.language = "?";
     k->page.asked = st == OK && *k->query;
     if (k->page.asked)

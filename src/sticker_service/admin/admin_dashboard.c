@@ -20,22 +20,23 @@
 
 /* The first rows of a list, sorted down by a number. Votes lead to the scores that they are the sum of. */
 struct panel {
-    const char *title, *about, *first, *second;
+    enum message title, about, first, second;
     const char *list, *name, *more, *count; /* columns: what a row is called, and the number; more may be NULL */
     const char *behind;                     /* the filter by which the list of scores has a row's, or NULL */
 };
 static const struct panel panels[] = {
-    {"Top queries", "All time", "Query", "Searches", "queries", "query", NULL, "usage", NULL},
-    {"Searches without results", "Queries without results, all time", "Query", "No results", "queries", "query", NULL,
-     "empty", NULL},
-    {"Best stickers", "Most upvotes across all queries", "Sticker", "Upvotes", "stickers", "filename", NULL,
-     "positives", "sticker"},
-    {"Worst stickers", "Most downvotes across all queries", "Sticker", "Downvotes", "stickers", "filename", NULL,
-     "negatives", "sticker"},
-    {"Worst queries", "Most downvotes across all stickers", "Query", "Downvotes", "queries", "query", NULL, "negatives",
-     "query"},
-    {"Worst matches", "Query and sticker pairs with the most downvotes", "Query and sticker", "Downvotes", "scores",
-     "query", "sticker", "negatives", NULL},
+    {MESSAGE_admin_panel_top, MESSAGE_admin_panel_top_about, MESSAGE_admin_query, MESSAGE_admin_searches, "queries",
+     "query", NULL, "usage", NULL},
+    {MESSAGE_admin_panel_empty, MESSAGE_admin_panel_empty_about, MESSAGE_admin_query, MESSAGE_admin_no_results,
+     "queries", "query", NULL, "empty", NULL},
+    {MESSAGE_admin_panel_best, MESSAGE_admin_panel_best_about, MESSAGE_admin_sticker, MESSAGE_admin_upvotes, "stickers",
+     "filename", NULL, "positives", "sticker"},
+    {MESSAGE_admin_panel_worst, MESSAGE_admin_panel_worst_about, MESSAGE_admin_sticker, MESSAGE_admin_downvotes,
+     "stickers", "filename", NULL, "negatives", "sticker"},
+    {MESSAGE_admin_panel_worst_queries, MESSAGE_admin_panel_worst_queries_about, MESSAGE_admin_query,
+     MESSAGE_admin_downvotes, "queries", "query", NULL, "negatives", "query"},
+    {MESSAGE_admin_panel_worst_matches, MESSAGE_admin_panel_worst_matches_about, MESSAGE_admin_panel_match,
+     MESSAGE_admin_downvotes, "scores", "query", "sticker", "negatives", NULL},
 };
 #define N_PANELS (sizeof panels / sizeof *panels)
 
@@ -92,10 +93,10 @@ static enum status fill_panel(const struct admin_visit *v, const struct panel *p
                            .limit = PANEL_ROWS};
     struct tpl_admin_dashboard_panels_rows *rows = arena_array(a, PANEL_ROWS, sizeof *rows);
     *out =
-        (struct tpl_admin_dashboard_panels){.title = p->title,
-                                            .about = p->about,
-                                            .first = p->first,
-                                            .second = p->second,
+        (struct tpl_admin_dashboard_panels){.title = admin_say(p->title),
+                                            .about = admin_say(p->about),
+                                            .first = admin_say(p->first),
+                                            .second = admin_say(p->second),
                                             .all = arena_printf(a, "/admin/%s/?sort=%s&order=down", p->list, p->count),
                                             .rows = rows};
     if (!rows || !out->all)
@@ -158,15 +159,14 @@ static void dashboard_put_number(const struct admin_visit *v, struct tpl_admin_d
 }
 
 static void put_model(const struct admin_visit *v, struct tpl_admin_dashboard *page,
-                      struct tpl_admin_dashboard_health *rows, const char *id, long long n, const char *what,
+                      struct tpl_admin_dashboard_health *rows, const char *id, int64_t n, enum message what,
                       const char *state)
 {
     struct buf filter;
     buf_init(&filter, 4096);
     buf_printf(&filter, "state=%s&model=", state);
     html_url_part(&filter, id);
-    dashboard_put_number(v, page, rows, arena_printf(v->req->arena, "%s %s", admin_number(n, v->req->arena), what),
-                         "documents", buf_str(&filter));
+    dashboard_put_number(v, page, rows, admin_say_number(v->req->arena, what, n), "documents", buf_str(&filter));
     buf_free(&filter);
 }
 
@@ -185,34 +185,37 @@ static void fill_search(const struct admin_visit *v, struct tpl_admin_dashboard 
     size_t i;
     enum peer_state heard = peer_status_get(v->service->peer_status, &status);
     if (heard == PEER_ASKED) {
-        put_health(page, rows, "SearchService", true, "checking", "Reload this page to see its status.");
+        put_health(page, rows, admin_say(MESSAGE_admin_health_search), true, admin_say(MESSAGE_admin_health_checking),
+                   admin_say(MESSAGE_admin_health_reload));
         return;
     }
     if (heard == PEER_AWAY) {
-        put_health(page, rows, "SearchService", false, "unreachable",
-                   "Searches use titles and keywords only until it is back.");
+        put_health(page, rows, admin_say(MESSAGE_admin_health_search), false, admin_say(MESSAGE_admin_health_away),
+                   admin_say(MESSAGE_admin_health_fallback));
         return;
     }
     const char *algorithm = dashboard_string(status, "algorithm", a);
-    put_health(page, rows, "SearchService", true, "ok",
-               arena_printf(a, "algorithm %s", algorithm ? algorithm : "unknown"));
+    put_health(page, rows, admin_say(MESSAGE_admin_health_search), true, admin_say(MESSAGE_admin_health_ok),
+               admin_say_text(a, MESSAGE_admin_health_algorithm, "name",
+                              algorithm ? algorithm : admin_say(MESSAGE_admin_health_unknown)));
     dashboard_put_number(v, page, rows,
-                         arena_printf(a, "%s documents", admin_number(json_member_int(status, "documents"), a)),
+                         admin_say_number(a, MESSAGE_admin_n_documents, json_member_int(status, "documents")),
                          "documents", "");
     json_array_foreach(json_object_get(status, "models"), i, model)
     {
         if (page->n_health == MAX_HEALTH)
             break;
         const char *state = dashboard_string(model, "state", a), *id = dashboard_string(model, "id", a);
-        put_health(page, rows, arena_printf(a, "Model %s", id ? id : "?"), state && strcmp(state, "ready") == 0, state,
-                   NULL);
+        put_health(page, rows, admin_say_text(a, MESSAGE_admin_health_model, "name", id ? id : "?"),
+                   state && strcmp(state, "ready") == 0, state, NULL);
         rows[page->n_health - 1].busy = state && strcmp(state, "failed") != 0; /* it loads, or waits for its turn */
-        put_model(v, page, rows, id, json_member_int(model, "indexed"), "indexed", "indexed");
-        put_model(v, page, rows, id, json_member_int(model, "pending"), "waiting", "pending");
-        put_model(v, page, rows, id, json_member_int(model, "failed"), "failed", "failed");
+        put_model(v, page, rows, id, json_member_int(model, "indexed"), MESSAGE_admin_health_n_indexed, "indexed");
+        put_model(v, page, rows, id, json_member_int(model, "pending"), MESSAGE_admin_health_n_waiting, "pending");
+        put_model(v, page, rows, id, json_member_int(model, "failed"), MESSAGE_admin_health_n_failed, "failed");
     }
     if (json_array_size(json_object_get(status, "models")) == 0)
-        put_health(page, rows, "Model", true, "none", "Searches use titles and keywords only.");
+        put_health(page, rows, admin_say(MESSAGE_admin_model), true, admin_say(MESSAGE_admin_health_none),
+                   admin_say(MESSAGE_admin_health_no_model));
     json_decref(status);
 }
 
@@ -230,14 +233,15 @@ static void fill_times(const struct admin_visit *v, struct tpl_admin_dashboard *
     const struct metric_times *t = server ? http_server_times(server, "search") : NULL;
     uint64_t n = t ? metric_count(t) : 0;
     if (!n) {
-        put_health(page, rows, "API searches", true, "none yet",
-                   "No search through the API since this process started.");
+        put_health(page, rows, admin_say(MESSAGE_admin_health_api), true, admin_say(MESSAGE_admin_health_none_yet),
+                   admin_say(MESSAGE_admin_health_no_search));
         return;
     }
-    put_health(page, rows, "API searches", true, "ok",
-               arena_printf(a, "p50 %s, p99 %s; %s searches since this process started",
-                            say_time(metric_quantile_us(t, .5), a), say_time(metric_quantile_us(t, .99), a),
-                            admin_number((int64_t)n, a)));
+    const struct message_arg times[] = {{.name = "half", .text = say_time(metric_quantile_us(t, .5), a)},
+                                        {.name = "most", .text = say_time(metric_quantile_us(t, .99), a)},
+                                        {.name = "n", .number = (int64_t)n, .is_number = true}};
+    put_health(page, rows, admin_say(MESSAGE_admin_health_api), true, admin_say(MESSAGE_admin_health_ok),
+               messages_text(a, admin_messages(), MESSAGE_admin_health_times, times, 3));
 }
 
 /* "12.3 GB" */
@@ -259,11 +263,16 @@ static void fill_disk(const struct admin_visit *v, struct tpl_admin_dashboard *p
         return;
     double unit = (double)disk.f_frsize, available = (double)disk.f_bavail * unit, size = (double)disk.f_blocks * unit;
     bool good = available > DISK_LEAST * size;
-    const char *more = arena_printf(a, "%s free of %s; thumbnails take %s", say_bytes(available, a), say_bytes(size, a),
-                                    say_bytes((double)thumbs_stats(v->service->thumbs).bytes, a));
-    if (stat(v->service->cfg->database, &database) == 0)
-        more = arena_printf(a, "%s, the sticker database %s", more, say_bytes((double)database.st_size, a));
-    put_health(page, rows, "Disk", good, good ? "ok" : "almost full", more);
+    bool known = stat(v->service->cfg->database, &database) == 0;
+    const struct message_arg sizes[] = {
+        {.name = "free", .text = say_bytes(available, a)},
+        {.name = "size", .text = say_bytes(size, a)},
+        {.name = "thumbnails", .text = say_bytes((double)thumbs_stats(v->service->thumbs).bytes, a)},
+        {.name = "database", .text = known ? say_bytes((double)database.st_size, a) : ""}};
+    const char *more = messages_text(
+        a, admin_messages(), known ? MESSAGE_admin_health_space_database : MESSAGE_admin_health_space, sizes, 4);
+    put_health(page, rows, admin_say(MESSAGE_admin_health_disk), good,
+               good ? admin_say(MESSAGE_admin_health_ok) : admin_say(MESSAGE_admin_health_full), more);
 }
 
 static enum status fill_health(const struct admin_visit *v, struct tpl_admin_dashboard *page, struct error *err)
@@ -279,14 +288,16 @@ static enum status fill_health(const struct admin_visit *v, struct tpl_admin_das
     enum status st = sticker_store_count(s->store, &stickers, &queries, &pending, err);
     if (st != OK)
         return st;
-    put_health(page, rows, "Database", true, "ok", NULL);
-    dashboard_put_number(v, page, rows, arena_printf(a, "%s stickers", admin_number(stickers, a)), "stickers", "");
-    dashboard_put_number(v, page, rows, arena_printf(a, "%s queries", admin_number(queries, a)), "queries", "");
+    put_health(page, rows, admin_say(MESSAGE_admin_health_database), true, admin_say(MESSAGE_admin_health_ok), NULL);
+    dashboard_put_number(v, page, rows, admin_say_number(a, MESSAGE_admin_n_stickers, stickers), "stickers", "");
+    dashboard_put_number(v, page, rows, admin_say_number(a, MESSAGE_admin_n_queries, queries), "queries", "");
     outbox_last_error(s->outbox, last_error, sizeof last_error);
     bool stuck = pending && last_error[0];
-    put_health(page, rows, "Outbox", !stuck, stuck ? "failing" : "ok", stuck ? arena_strdup(a, last_error) : NULL);
-    dashboard_put_number(v, page, rows, arena_printf(a, "%s waiting to be indexed", admin_number(pending, a)),
-                         "stickers", "indexed=no");
+    put_health(page, rows, admin_say(MESSAGE_admin_health_outbox), !stuck,
+               stuck ? admin_say(MESSAGE_admin_health_failing) : admin_say(MESSAGE_admin_health_ok),
+               stuck ? arena_strdup(a, last_error) : NULL);
+    dashboard_put_number(v, page, rows, admin_say_number(a, MESSAGE_admin_health_pending, pending), "stickers",
+                         "indexed=no");
     fill_search(v, page, rows);
     fill_times(v, page, rows);
     fill_disk(v, page, rows);
@@ -304,8 +315,7 @@ static void elsewhere(const struct admin_visit *v)
             return;
         }
     }
-    admin_message(v, 403, "Not allowed",
-                  "Your account has no permissions yet. A superuser can grant them through a group.");
+    admin_message(v, 403, MESSAGE_admin_denied, admin_say(MESSAGE_admin_denied_all));
 }
 
 void handle_admin_dashboard(void *ctx, const struct http_request *req, struct http_response *res)
@@ -320,7 +330,8 @@ void handle_admin_dashboard(void *ctx, const struct http_request *req, struct ht
         elsewhere(&v);
         return;
     }
-    struct tpl_admin_dashboard page = {.admin_layout = admin_layout(&v, "Dashboard", "dashboard"), .panels = shown};
+    struct tpl_admin_dashboard page = {
+        .admin_layout = admin_layout(&v, admin_say(MESSAGE_admin_dashboard), "dashboard"), .panels = shown};
     enum status st = dashboard_days(&v, &page, &err);
     if (st == OK)
         st = fill_health(&v, &page, &err);

@@ -57,10 +57,7 @@ void documents_fail(const struct admin_visit *v, const struct error *err)
     }
     log_warn("admin: what is indexed is not known: %s", err->message);
     http_header_add(v->res, "Retry-After", "2");
-    admin_message(v, 503, "SearchService is not responding",
-                  "The list of documents comes from SearchService, which cannot be reached right now. Everything else "
-                  "here works; "
-                  "changed stickers are sent to it once it is back. Please try again in a few seconds.");
+    admin_message(v, 503, MESSAGE_admin_documents_away, admin_say(MESSAGE_admin_documents_away_text));
 }
 
 static enum status strange_answer(struct error *err)
@@ -285,12 +282,12 @@ void handle_admin_document_page(void *ctx, const struct http_request *req, struc
         return;
     }
     page.known = d.known;
-    page.delivery = !d.sticker ? "No sticker has this name; another program added this document."
-                    : d.sent   ? "Up to date in the search index."
-                               : "Waiting to be indexed.";
+    page.delivery = !d.sticker ? admin_say(MESSAGE_admin_document_foreign)
+                    : d.sent   ? admin_say(MESSAGE_admin_document_sent)
+                               : admin_say(MESSAGE_admin_document_waits);
     page.can_see_sticker = d.sticker && admin_may(&v, "stickers", ADMIN_VIEW);
     page.can_reindex = d.sticker && admin_may(&v, "documents", ADMIN_CHANGE);
-    page.noted = strcmp(done, "reindexed") == 0 ? "Queued for indexing. The image will be encoded again." : NULL;
+    page.noted = strcmp(done, "reindexed") == 0 ? admin_say(MESSAGE_admin_document_queued) : NULL;
     buf_init(&html, ADMIN_HTML_MAX);
     tpl_admin_document(&html, &page, admin_messages());
     admin_send(res, 200, &html);

@@ -137,15 +137,15 @@ static void check_words(struct edit *e, size_t field, const struct sticker_words
 {
     size_t title = w->title ? strlen(w->title) : 0;
     if (!*w->language)
-        wrong(e, field, "Enter a language code for these keywords, such as en.");
+        wrong(e, field, admin_say(MESSAGE_admin_wrong_language_missing));
     else if (strspn(w->language, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") !=
                  strlen(w->language) ||
              strlen(w->language) > 35)
-        wrong(e, field, "Enter a language code such as en or pt-BR.");
+        wrong(e, field, admin_say(MESSAGE_admin_wrong_language));
     else if (strlen(w->words) > e->table->fields[field].max)
-        wrong(e, field, "Too many keywords for one language.");
+        wrong(e, field, admin_say(MESSAGE_admin_wrong_words_many));
     else if (title > TITLE_MAX || (title && utf8_has_control(w->title, title)))
-        wrong(e, field, "A title must be a single line of at most 1,000 bytes.");
+        wrong(e, field, admin_say(MESSAGE_admin_wrong_title_long));
 }
 
 /* One row of the form: a language with its title and words. Two rows of one language are one. */
@@ -220,23 +220,23 @@ static void check_value(struct edit *e, size_t i)
     size_t len = strlen(value);
     enum rating rating;
     if (f->flags & FIELD_REQUIRED && !len)
-        wrong(e, i, "This field is required.");
+        wrong(e, i, admin_say(MESSAGE_admin_wrong_required));
     else if (f->kind == FIELD_LINE && len > f->max)
-        wrong(e, i, "This is too long.");
+        wrong(e, i, admin_say(MESSAGE_admin_wrong_long));
     else if (f->kind == FIELD_LINE && utf8_has_control(value, len))
-        wrong(e, i, "Use a single line without control characters.");
+        wrong(e, i, admin_say(MESSAGE_admin_wrong_control));
     else if (f->kind == FIELD_LINE && edit_same(f->name, "query") && utf8_count(value, len) > 255)
-        wrong(e, i, "At most 255 characters.");
+        wrong(e, i, admin_say(MESSAGE_admin_wrong_query_long));
     else if (f->kind == FIELD_NUMBER && (len == 0 || len > 15 || strspn(value, "0123456789") != len))
-        wrong(e, i, "Enter a whole number.");
+        wrong(e, i, admin_say(MESSAGE_admin_wrong_number));
     else if (f->kind == FIELD_RATING && len && !rating_parse(value, &rating))
-        wrong(e, i, "Choose g, pg, pg-13 or r.");
+        wrong(e, i, admin_say(MESSAGE_admin_wrong_rating));
     else if (f->kind == FIELD_CHECK && len && !edit_same(value, "0") && !edit_same(value, "1"))
-        wrong(e, i, "Choose 0 or 1.");
+        wrong(e, i, admin_say(MESSAGE_admin_wrong_check));
     else if (f->kind == FIELD_PASSWORD && !len && !*e->id)
-        wrong(e, i, "Enter a password for the new user.");
+        wrong(e, i, admin_say(MESSAGE_admin_wrong_password_missing));
     else if (f->kind == FIELD_PASSWORD && len && (len < SECRET_LEAST_PASSWORD || len > SECRET_MOST_PASSWORD))
-        wrong(e, i, "At least 8 characters.");
+        wrong(e, i, admin_say(MESSAGE_admin_wrong_password));
 }
 
 /* What a check box sends: nothing when it is not checked, but a script may say 0. */
@@ -382,7 +382,7 @@ enum status edit_from_json(const char *text, struct edit *e, struct arena *a, st
         else if (f->kind != FIELD_WORDS && json_is_string(value) && f->kind != FIELD_PASSWORD)
             e->values[i] = arena_strdup(a, json_string_value(value));
         else
-            st = err_set(err, ERR_INVALID, "This change cannot be undone.");
+            st = err_set(err, ERR_INVALID, "%s", admin_say(MESSAGE_admin_cannot_undo));
         if (st == OK && !e->values[i])
             st = err_no_memory(err, "a form");
     }
@@ -439,7 +439,7 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
     }
     if (st == OK && edit_same(e->table->name, "tokens") && !v->session.user.is_superuser &&
         !edit_same(e->values[0], v->session.user.username))
-        st = err_set(err, ERR_INVALID, "Only a superuser can create tokens for others.");
+        st = err_set(err, ERR_INVALID, "%s", admin_say(MESSAGE_admin_token_others));
     if (st == OK && edit_same(e->table->name, "tokens")) {
         auth_token_new(token);
         auth_token_hash(token, token_hash);
@@ -450,7 +450,7 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
         fill_sticker(e);
         st = text_sticker_terms(e->sticker.title, e->sticker.filename, e->words, e->n_words, a, terms, err);
         if (st == ERR_TOO_LARGE || st == ERR_INVALID)
-            st = err_set(err, ERR_INVALID, "Too many keywords.");
+            st = err_set(err, ERR_INVALID, "%s", admin_say(MESSAGE_admin_words_many));
     }
     const char *after = edit_json(e, a);
     if (st != OK)

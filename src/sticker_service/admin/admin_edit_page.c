@@ -77,10 +77,13 @@ static enum status fill_choice(const struct admin_visit *v, const struct edit *e
     out->kind = "choice";
     out->options = options;
     if (edit_is_open(e, f))
-        options[out->n_options++] = (struct tpl_admin_field_options){.value = "", .label = "(unchanged)"};
+        options[out->n_options++] =
+            (struct tpl_admin_field_options){.value = "", .label = admin_say(MESSAGE_admin_unchanged)};
     if (f->kind == FIELD_CHECK) {
-        options[out->n_options++] = (struct tpl_admin_field_options){.value = "1", .label = "Yes"};
-        options[out->n_options++] = (struct tpl_admin_field_options){.value = "0", .label = "No"};
+        options[out->n_options++] =
+            (struct tpl_admin_field_options){.value = "1", .label = admin_say(MESSAGE_admin_choice_yes)};
+        options[out->n_options++] =
+            (struct tpl_admin_field_options){.value = "0", .label = admin_say(MESSAGE_admin_choice_no)};
     }
     for (enum rating r = RATING_G; f->kind == FIELD_RATING && r <= RATING_R; r++)
         options[out->n_options++] = (struct tpl_admin_field_options){.value = rating_name(r), .label = rating_name(r)};
@@ -174,14 +177,15 @@ static enum status fill_facts(const struct admin_visit *v, const struct edit *e,
         if (has_field(out, e->table, c->name) || c->flags & COLUMN_VIEW)
             continue;
         struct tpl_admin_form_facts *fact = &facts[out->n_facts++];
-        *fact =
-            (struct tpl_admin_form_facts){.label = c->kind == KIND_PICTURE ? "SHA-256" : c->label, .value = cells[i]};
+        *fact = (struct tpl_admin_form_facts){.label = c->kind == KIND_PICTURE ? "SHA-256" : admin_say(c->label),
+                                              .value = cells[i]};
         if (c->kind == KIND_YES)
-            fact->value = edit_same(cells[i], "1") ? "yes" : "no";
+            fact->value = edit_same(cells[i], "1") ? admin_say(MESSAGE_admin_yes) : admin_say(MESSAGE_admin_no);
         if (c->kind == KIND_TIME) {
             os_format_time(strtoll(cells[i], NULL, 10), when);
             fact->time = edit_same(cells[i], "0") ? NULL : arena_strndup(a, when, 19);
-            fact->value = fact->time ? arena_printf(a, "%.10s %.5s UTC", when, when + 11) : "never";
+            fact->value =
+                fact->time ? arena_printf(a, "%.10s %.5s UTC", when, when + 11) : admin_say(MESSAGE_admin_never);
         }
     }
     out->facts = facts;
@@ -198,16 +202,16 @@ enum status edit_fields(const struct admin_visit *v, const struct edit *e, struc
     for (size_t i = 0; i < e->n && st == OK; i++) {
         const struct admin_field *f = &e->table->fields[i];
         out[i] = (struct tpl_admin_field){.name = f->name,
-                                          .label = f->label,
+                                          .label = admin_say(f->label),
                                           .kind = kinds[f->kind],
                                           .value = f->kind == FIELD_PASSWORD ? "" : e->values[i],
                                           .fixed = e->fixed[i],
                                           .required = f->flags & FIELD_REQUIRED,
-                                          .help = f->help,
+                                          .help = admin_say(f->help),
                                           .problem = e->problems[i],
                                           .checked = edit_same(e->values[i], "1")};
         if (e->conflict && !edit_same(e->before[i], e->values[i]))
-            out[i].theirs = *e->before[i] ? e->before[i] : "(empty)";
+            out[i].theirs = *e->before[i] ? e->before[i] : admin_say(MESSAGE_admin_empty);
         if (f->kind == FIELD_CHOICES)
             st = fill_options(v, f, e->values[i], &out[i], err);
         if (f->kind == FIELD_RATING || edit_is_open(e, f))
@@ -239,10 +243,10 @@ static void show(const struct admin_visit *v, const struct edit *e, int status, 
     const struct admin_table *table = e->table;
     struct tpl_admin_field fields[ADMIN_MAX_FIELDS] = {0};
     bool view_only = table->rights == ADMIN_VIEW, sticker = edit_same(table->name, "stickers") && *e->id;
-    const char *heading = *e->id ? e->object : arena_printf(v->req->arena, "Add a %s", table->one);
+    const char *heading = *e->id ? e->object : admin_say(table->add);
     struct tpl_admin_form page = {.admin_layout = admin_layout(v, heading, table->name),
                                   .model = table->name,
-                                  .heading = html_is(heading) ? heading : table->title,
+                                  .heading = html_is(heading) ? heading : admin_say(table->title),
                                   .id = e->id,
                                   .seen = e->seen,
                                   .problem = problem,
@@ -311,7 +315,7 @@ void handle_admin_edit_page(void *ctx, const struct http_request *req, struct ht
     if (param_or(req, "done", "", &done, NULL) != OK)
         done = "";
     if (*e.id || admin_needs(&v, table->name, ADMIN_ADD))
-        show(&v, &e, 200, NULL, edit_same(done, "changed") ? "Saved. This is the next one." : NULL, NULL);
+        show(&v, &e, 200, NULL, edit_same(done, "changed") ? admin_say(MESSAGE_admin_saved_next) : NULL, NULL);
 }
 
 /* What they wrote stays, what it became meanwhile stands beside it, and saving again overwrites. */
@@ -323,8 +327,7 @@ static void show_conflict(const struct admin_visit *v, struct edit *e)
     memcpy(e->before, now.before, sizeof e->before);
     e->seen = now.seen;
     e->conflict = true;
-    show(v, e, 409, "Someone else edited this while you were working. Compare both versions; save again to keep yours.",
-         NULL, NULL);
+    show(v, e, 409, admin_say(MESSAGE_admin_edit_conflict), NULL, NULL);
 }
 
 /* For lists, whose scripts edit a field in its place: {"problem":"","value":"Cat","seen":"1764400000000000"}. */
@@ -409,11 +412,11 @@ void handle_admin_edit(void *ctx, const struct http_request *req, struct http_re
     if (!admin_needs(&v, table->name, *e.id ? ADMIN_CHANGE : ADMIN_ADD))
         return;
     if (!e.n) {
-        admin_message(&v, 400, "Invalid request", "This list has nothing to edit.");
+        admin_message(&v, 400, MESSAGE_admin_invalid, admin_say(MESSAGE_admin_no_edit));
         return;
     }
     if (!e.touchable) {
-        admin_message(&v, 403, "Not allowed", "Only superusers can change this.");
+        admin_message(&v, 403, MESSAGE_admin_denied, admin_say(MESSAGE_admin_denied_change));
         return;
     }
     bool is_inline = *e.id && *admin_param_text(&v, "field");
@@ -425,7 +428,7 @@ void handle_admin_edit(void *ctx, const struct http_request *req, struct http_re
         if (is_inline)
             answer_inline(&v, &e, 400, NULL);
         else
-            show(&v, &e, 400, "Not saved. Please fix the highlighted fields.", NULL, NULL);
+            show(&v, &e, 400, admin_say(MESSAGE_admin_not_saved), NULL, NULL);
         return;
     }
     if (st == OK)

@@ -168,7 +168,8 @@ static void export_send(const struct admin_visit *v, const struct list_state *s,
     struct download *d = calloc(1, sizeof *d);
     struct error err;
     if (!d || (!json && strcmp(format, "csv") != 0)) {
-        (void)(d ? err_set(&err, ERR_INVALID, "The format must be csv or json.") : err_no_memory(&err, "an export"));
+        (void)(d ? err_set(&err, ERR_INVALID, "%s", admin_say(MESSAGE_admin_export_format))
+                 : err_no_memory(&err, "an export"));
         free(d);
         admin_fail(v, &err);
         return;

@@ -158,10 +158,8 @@ void handle_admin_undo(void *ctx, const struct http_request *req, struct http_re
     if (st != OK) {
         admin_fail(&v, &err);
     } else if (!u.undone) {
-        admin_message(&v, 409, "Nothing was undone",
-                      u.kept
-                          ? "The stickers were changed again or deleted in the meantime, so they were left as they are."
-                          : "There is nothing to undo.");
+        admin_message(&v, 409, MESSAGE_admin_nothing_undone,
+                      u.kept ? admin_say(MESSAGE_admin_undo_changed) : admin_say(MESSAGE_admin_undo_nothing));
     } else {
         const char *more = arena_printf(req->arena, "undone&n=%zu&kept=%zu", u.undone, u.kept);
         admin_to_list(&v, admin_table_find("stickers"), more ? more : "undone");

@@ -38,7 +38,8 @@ void handle_admin_keywords_page(void *ctx, const struct http_request *req, struc
                                                        .name = *s->title ? s->title : s->filename,
                                                        .image = list_image(s->filename, s->sha256, IMAGE, req->arena)};
     }
-    struct tpl_admin_keywords page = {.admin_layout = admin_layout(&v, "Add keywords", "stickers"),
+    struct tpl_admin_keywords page = {.admin_layout =
+                                          admin_layout(&v, admin_say(MESSAGE_admin_keywords_title), "stickers"),
                                       .query = query,
                                       .search = find.text,
                                       .stickers = rows,

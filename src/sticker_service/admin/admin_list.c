@@ -32,7 +32,7 @@ static enum status read_filter(struct list_state *s, size_t i, const struct http
     if (f->kind == FILTER_DATE) {
         int64_t us;
         if ((st = os_parse_time(value, &us, err)) != OK)
-            return err_prefix(err, "%s", f->label);
+            return err_prefix(err, "%s", admin_say(f->label));
         if (!(value = arena_printf(req->arena, "%lld", (long long)us)))
             return err_no_memory(err, "a list");
     }
@@ -92,7 +92,7 @@ enum status list_state_read(const struct admin_visit *v, const struct admin_tabl
     for (size_t i = 0; st == OK && table->filters[i].name; i++)
         st = read_filter(s, i, req, err);
     if (st == OK && strlen(s->search) > 1000)
-        st = err_set(err, ERR_INVALID, "The search is too long.");
+        st = err_set(err, ERR_INVALID, "%s", admin_say(MESSAGE_admin_search_too_long));
     if (st == OK)
         st = list_read_words(s, req->arena, err);
     if (st != OK)
@@ -218,9 +218,10 @@ const char *list_image(const char *filename, const char *sha256, unsigned width,
 
 static struct tpl_admin_list_rows_cells make_cell(const struct admin_column *c, const char *value, struct arena *a)
 {
-    struct tpl_admin_list_rows_cells cell = {.text_shown = value, .label = c->label, .numeric = c->kind == KIND_NUMBER};
+    struct tpl_admin_list_rows_cells cell = {
+        .text_shown = value, .label = admin_say(c->label), .numeric = c->kind == KIND_NUMBER};
     if (c->kind == KIND_YES)
-        cell.text_shown = strcmp(value, "1") == 0 ? "yes" : "no";
+        cell.text_shown = strcmp(value, "1") == 0 ? admin_say(MESSAGE_admin_yes) : admin_say(MESSAGE_admin_no);
     if (c->kind == KIND_NUMBER && *value)
         cell.text_shown = admin_number(strtoll(value, NULL, 10), a);
     if (c->kind == KIND_TAGS) {
@@ -235,7 +236,7 @@ static struct tpl_admin_list_rows_cells make_cell(const struct admin_column *c, 
         int64_t us = strtoll(value, NULL, 10);
         os_format_time(us, when);
         cell.time = us ? arena_strndup(a, when, 19) : NULL;
-        cell.text_shown = us ? arena_printf(a, "%.10s %.5s UTC", when, when + 11) : "never";
+        cell.text_shown = us ? arena_printf(a, "%.10s %.5s UTC", when, when + 11) : admin_say(MESSAGE_admin_never);
     }
     return cell;
 }
@@ -282,7 +283,7 @@ static enum status fill_row(const struct list_state *s, const struct list_row *r
             cell->image = row_image(s, row, row->cells[k], a);
         } else if (!html_is(out->name)) {
             cell->link = s->table->fields[0].name || s->table->remote || !(s->table->rights & ADMIN_DELETE);
-            out->name = *row->cells[k] ? cell->text_shown : "(no name)";
+            out->name = *row->cells[k] ? cell->text_shown : admin_say(MESSAGE_admin_no_name);
             cell->text_shown = out->name;
         }
         if (can_change && c->flags & COLUMN_INLINE && !cell->link)
@@ -306,7 +307,7 @@ static enum status fill_rows(const struct list_state *s, const struct list_page 
             continue;
         bool current = strcmp(c->name, s->sort) == 0;
         columns[n++] = (struct tpl_admin_list_columns){
-            .label = c->label,
+            .label = admin_say(c->label),
             .numeric = c->kind == KIND_NUMBER,
             .sorted = !current        ? NULL
                       : s->descending ? "descending"
@@ -345,13 +346,13 @@ enum status list_state_page(struct sticker_service *s, const struct admin_table 
 static const char *say_total(const struct list_page *page, const struct admin_table *table, struct arena *a)
 {
     if (page->cut)
-        return arena_printf(a, "More than %s match, and only these are searched. Add a word to narrow the search.",
-                            admin_count(table, LIST_MATCHES, a));
+        return admin_say_text(a, MESSAGE_admin_total_cut, "what", admin_count(table, LIST_MATCHES, a));
     if (page->unfinished)
-        return "Only part of the list was searched so far. “Search further” continues.";
+        return admin_say(MESSAGE_admin_total_unfinished);
     if (page->total < 0)
         return "";
-    return arena_printf(a, "%s%s", page->about ? "About " : "", admin_count(table, page->total, a));
+    const char *count = admin_count(table, page->total, a);
+    return page->about ? admin_say_text(a, MESSAGE_admin_total_about, "what", count) : count;
 }
 
 static enum status fill_list(const struct admin_visit *v, struct list_state *s, bool can_change,
@@ -413,11 +414,10 @@ void handle_admin_list(void *ctx, const struct http_request *req, struct http_re
         !admin_needs(&v, table->name, ADMIN_VIEW))
         return;
     bool can_change = admin_may(&v, table->name, ADMIN_CHANGE), trash = strcmp(table->name, "trash") == 0;
-    struct tpl_admin_list page = {.admin_layout = admin_layout(&v, table->title, table->name),
+    struct tpl_admin_list page = {.admin_layout = admin_layout(&v, admin_say(table->title), table->name),
                                   .model = table->name,
                                   .add_url = add_url(&v, table),
-                                  .add_label = table->upload ? "Upload images"
-                                                             : arena_printf(req->arena, "Add a %s", table->one),
+                                  .add_label = admin_say(table->add),
                                   .can_delete = admin_may(&v, table->name, ADMIN_DELETE),
                                   .can_edit = admin_table_edits_many(table) && can_change,
                                   .acts_on = table->remote ? "stickers" : table->name,
@@ -428,7 +428,7 @@ void handle_admin_list(void *ctx, const struct http_request *req, struct http_re
                                   .trash_days = v.service->cfg->trash_days,
                                   .can_reindex = (table->reindexes || table->remote) &&
                                                  admin_may(&v, table->remote ? "stickers" : table->name, ADMIN_CHANGE),
-                                  .search_label = table->search};
+                                  .search_label = admin_say(table->search)};
     enum status st = list_state_read(&v, table, &s, &err);
     if (st == OK)
         st = fill_list(&v, &s, can_change && table->upload, &page, &err);

@@ -27,14 +27,12 @@ static enum status fill_choices(const struct admin_filter *f, const struct list_
 {
     struct tpl_admin_list_filters_options *options = arena_array(a, MAX_OPTIONS, sizeof *options);
     out->options = options;
-    for (const char *c = f->choices; options && c && *c;) {
-        size_t name = strcspn(c, "="), all = strcspn(c, "|");
-        const char *v = arena_strndup(a, c, name), *label = arena_strndup(a, c + name + 1, all - name - 1);
-        if (!v || !label)
-            return err_no_memory(err, "a list");
-        options[out->n_options++] = (struct tpl_admin_list_filters_options){
-            .value = v, .label = option_label(facets, n, v, label, n, a), .selected = html_equal(v, value)};
-        c += all + (c[all] == '|');
+    for (const struct admin_choice *c = f->choices; options && c->value; c++) {
+        const char *label = c->label == ADMIN_SILENT ? c->value : admin_say(c->label);
+        options[out->n_options++] =
+            (struct tpl_admin_list_filters_options){.value = c->value,
+                                                    .label = option_label(facets, n, c->value, label, n, a),
+                                                    .selected = html_equal(c->value, value)};
     }
     return options ? OK : err_no_memory(err, "a list");
 }
@@ -89,7 +87,7 @@ enum status list_fill_filters(const struct admin_visit *v, const struct list_sta
         struct list_facet *facets = NULL;
         size_t n = 0;
         *to = (struct tpl_admin_list_filters){.name = f->name,
-                                              .label = f->label,
+                                              .label = admin_say(f->label),
                                               .value = s->values[i],
                                               .kind = f->kind == FILTER_DATE     ? "date"
                                                       : f->kind == FILTER_CHOICE ? "choice"
@@ -116,7 +114,7 @@ enum status list_fill_columns(const struct list_state *s, struct arena *a, struc
         return err_no_memory(err, "a list");
     for (size_t i = 0; s->table->columns[i].name; i++)
         choices[out->n_choices++] = (struct tpl_admin_list_choices){
-            .name = s->table->columns[i].name, .label = s->table->columns[i].label, .shown = s->shown[i]};
+            .name = s->table->columns[i].name, .label = admin_say(s->table->columns[i].label), .shown = s->shown[i]};
     kept[out->n_kept++] = (struct tpl_admin_list_kept){.name = "q", .value = s->search};
     for (size_t i = 0; s->table->filters[i].name; i++)
         if (*s->values[i])
@@ -176,7 +174,8 @@ void handle_admin_view(void *ctx, const struct http_request *req, struct http_re
     if (*gone)
         st = sticker_store_view_delete(v.service->store, v.session.user.id, gone, &err);
     else if (!*name || strlen(name) > VIEW_NAME_MAX)
-        st = err_set(&err, ERR_INVALID, "Give the view a name of at most %d bytes.", VIEW_NAME_MAX);
+        st =
+            err_set(&err, ERR_INVALID, "%s", admin_say_number(req->arena, MESSAGE_admin_view_name_long, VIEW_NAME_MAX));
     else
         st =
             sticker_store_view_save(v.service->store, v.session.user.id, table->name, name, admin_list_param(&v), &err);
@@ -189,18 +188,19 @@ void handle_admin_view(void *ctx, const struct http_request *req, struct http_re
 /* --- what was done --- */
 
 static const struct {
-    const char *done, *said, *many; /* "Saved.", "12 stickers saved." */
-} notes[] = {{"added", "Added.", "added"},
-             {"uploaded", "Uploaded.", "uploaded"},
-             {"changed", "Saved.", "saved"},
-             {"deleted", "Deleted.", "deleted"},
-             {"trashed", "Moved to the trash.", "moved to the trash"},
-             {"purged", "Deleted permanently.", "deleted permanently"},
-             {"restored", "Restored.", "restored"},
-             {"undone", "Undone.", "changed back"},
-             {"reindexed", "Queued for indexing.", "queued for indexing"},
-             {"view_saved", "View saved.", NULL},
-             {"view_deleted", "View deleted.", NULL}};
+    const char *done;
+    enum message said, many; /* "Saved.", "{what} saved." */
+} notes[] = {{"added", MESSAGE_admin_done_added, MESSAGE_admin_done_added_many},
+             {"uploaded", MESSAGE_admin_done_uploaded, MESSAGE_admin_done_uploaded_many},
+             {"changed", MESSAGE_admin_done_changed, MESSAGE_admin_done_changed_many},
+             {"deleted", MESSAGE_admin_done_deleted, MESSAGE_admin_done_deleted_many},
+             {"trashed", MESSAGE_admin_done_trashed, MESSAGE_admin_done_trashed_many},
+             {"purged", MESSAGE_admin_done_purged, MESSAGE_admin_done_purged_many},
+             {"restored", MESSAGE_admin_done_restored, MESSAGE_admin_done_restored_many},
+             {"undone", MESSAGE_admin_done_undone, MESSAGE_admin_done_undone_many},
+             {"reindexed", MESSAGE_admin_done_reindexed, MESSAGE_admin_done_reindexed_many},
+             {"view_saved", MESSAGE_admin_done_view_saved, ADMIN_SILENT},
+             {"view_deleted", MESSAGE_admin_done_view_deleted, ADMIN_SILENT}};
 
 enum status list_fill_noted(const struct admin_visit *v, const struct list_state *s, struct tpl_admin_list *out,
                             struct error *err)
@@ -216,17 +216,16 @@ enum status list_fill_noted(const struct admin_visit *v, const struct list_state
     if (st != OK)
         return st;
     if (strcmp(done, "nothing") == 0)
-        out->problem = "Select at least one row first.";
+        out->problem = admin_say(MESSAGE_admin_none_selected);
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
         if (strcmp(notes[i].done, done) == 0) {
-            out->noted = notes[i].said;
-            if (n > 1 && notes[i].many)
-                out->noted = arena_printf(a, "%s %s.", admin_count(s->table, n, a), notes[i].many);
+            out->noted = admin_say(notes[i].said);
+            if (n > 1 && notes[i].many != ADMIN_SILENT)
+                out->noted = admin_say_text(a, notes[i].many, "what", admin_count(s->table, n, a));
         }
     int64_t kept = strtoll(admin_param_text(v, "kept"), NULL, 10);
     if (strcmp(done, "undone") == 0 && kept > 0)
-        out->noted = arena_printf(a, "%s %s changed again in the meantime and left unchanged.", out->noted,
-                                  arena_printf(a, "%s %s", admin_count(s->table, kept, a), kept == 1 ? "was" : "were"));
+        out->noted = arena_printf(a, "%s %s", out->noted, admin_say_number(a, MESSAGE_admin_done_kept, kept));
     if (out->noted && strlen(batch) == 36 && strcmp(done, "changed") == 0 && admin_may(v, "stickers", ADMIN_CHANGE))
         out->undo = batch;
     return OK;

@@ -58,7 +58,7 @@ static void show_login(struct sticker_service *s, const struct http_request *req
     set_cookie(s, req, res, LOGIN_COOKIE, token, 0);
     buf_init(&html, ADMIN_HTML_MAX);
     tpl_admin_login(&html,
-                    &(struct tpl_admin_login){.admin_layout = {.title = "Log in"},
+                    &(struct tpl_admin_login){.admin_layout = {.title = admin_say(MESSAGE_admin_login)},
                                               .login_csrf = csrf,
                                               .name = username,
                                               .next = safe_next(next),
@@ -199,8 +199,7 @@ void handle_admin_login(void *ctx, const struct http_request *req, struct http_r
     char device[SESSION_DEVICE_SIZE];
     int64_t wait_us;
     if (!read_attempt(req, &t)) {
-        show_login(s, req, res, 403, t.username, t.next,
-                   "The form has expired, or your browser blocks cookies. Please try again.");
+        show_login(s, req, res, 403, t.username, t.next, admin_say(MESSAGE_admin_login_expired));
         return;
     }
     enum status st = login_check(s, &t, req->arena, &user, &wait_us, &err);
@@ -216,18 +215,19 @@ void handle_admin_login(void *ctx, const struct http_request *req, struct http_r
         http_redirect(res, 303, safe_next(t.next));
     } else if (st == ERR_DENIED) {
         log_warn("a login failed, from %s", t.address);
-        show_login(s, req, res, 401, t.username, t.next, "Wrong username or password.");
+        show_login(s, req, res, 401, t.username, t.next, admin_say(MESSAGE_admin_login_wrong));
     } else if (st == ERR_TIMEOUT && wait_us) {
-        char seconds[32], problem[128];
+        char seconds[32];
+        int64_t wait_s = wait_us / 1000000 + 1;
         log_warn("a login had to wait, from %s", t.address);
-        snprintf(seconds, sizeof seconds, "%lld", (long long)(wait_us / 1000000 + 1));
-        snprintf(problem, sizeof problem, "Too many attempts. Try again in %s seconds.", seconds);
+        snprintf(seconds, sizeof seconds, "%lld", (long long)wait_s);
         http_header_add(res, "Retry-After", seconds);
-        show_login(s, req, res, 429, t.username, t.next, problem);
+        show_login(s, req, res, 429, t.username, t.next,
+                   admin_say_number(req->arena, MESSAGE_admin_login_wait, wait_s));
     } else {
         log_error("login: %s", err.message);
         http_header_add(res, "Retry-After", "2");
-        show_login(s, req, res, 503, t.username, t.next, "Peel is busy right now. Please try again.");
+        show_login(s, req, res, 503, t.username, t.next, admin_say(MESSAGE_admin_login_busy));
     }
 }
 
@@ -260,13 +260,14 @@ static void show_password(const struct admin_visit *v, int status, const char *o
 {
     struct buf html;
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_password(&html,
-                       &(struct tpl_admin_password){.admin_layout = admin_layout(v, "Change password", NULL),
-                                                    .old_problem = old_problem,
-                                                    .new_problem = new_problem,
-                                                    .again_problem = again_problem,
-                                                    .noted = noted},
-                       admin_messages());
+    tpl_admin_password(
+        &html,
+        &(struct tpl_admin_password){.admin_layout = admin_layout(v, admin_say(MESSAGE_admin_password_change), NULL),
+                                     .old_problem = old_problem,
+                                     .new_problem = new_problem,
+                                     .again_problem = again_problem,
+                                     .noted = noted},
+        admin_messages());
     admin_send(v->res, status, &html);
 }
 
@@ -293,12 +294,14 @@ void handle_admin_password(void *ctx, const struct http_request *req, struct htt
         .username = v.session.user.username, .password = admin_field(&form, "old"), .address = v.address, .device = ""};
     enum status st = login_check(v.service, &t, req->arena, &user, &wait_us, &err);
     if (st == ERR_DENIED || (st == ERR_TIMEOUT && wait_us)) {
-        show_password(&v, 400, st == ERR_DENIED ? "Wrong password." : "Too many attempts. Try again in a minute.", NULL,
-                      NULL, NULL);
+        show_password(&v, 400,
+                      st == ERR_DENIED ? admin_say(MESSAGE_admin_password_wrong)
+                                       : admin_say(MESSAGE_admin_password_wait),
+                      NULL, NULL, NULL);
         return;
     }
     if (st == OK && strcmp(wanted, again) != 0) {
-        show_password(&v, 400, NULL, NULL, "The two passwords do not match.", NULL);
+        show_password(&v, 400, NULL, NULL, admin_say(MESSAGE_admin_password_differ), NULL);
         return;
     }
     if (st == OK && (st = secret_hash_password(wanted, hash, &err)) == ERR_INVALID) {
@@ -313,7 +316,7 @@ void handle_admin_password(void *ctx, const struct http_request *req, struct htt
     if (st == OK)
         log_info("\"%s\" changed their password from %s", t.username, v.address);
     if (st == OK)
-        show_password(&v, 200, NULL, NULL, NULL, "Password changed. All your other sessions have been logged out.");
+        show_password(&v, 200, NULL, NULL, NULL, admin_say(MESSAGE_admin_password_changed));
     else
         admin_fail(&v, &err);
 }

@@ -12,7 +12,7 @@ void handle_admin_settings(void *ctx, const struct http_request *req, struct htt
     if (!admin_visit(ctx, req, res, &v))
         return;
     if (!v.session.user.is_superuser) {
-        admin_message(&v, 403, "Not allowed", "Only superusers can see the settings.");
+        admin_message(&v, 403, MESSAGE_admin_denied, admin_say(MESSAGE_admin_denied_settings));
         return;
     }
     const struct sticker_service_config *cfg = v.service->cfg;
@@ -34,11 +34,12 @@ void handle_admin_settings(void *ctx, const struct http_request *req, struct htt
                                                    .changed = strcmp(s->source, "default") != 0};
     }
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_settings(&html,
-                       &(struct tpl_admin_settings){.admin_layout = admin_layout(&v, "Settings", "settings"),
-                                                    .version = cfg->version,
-                                                    .rows = rows,
-                                                    .n_rows = cfg->n_settings},
-                       admin_messages());
+    tpl_admin_settings(
+        &html,
+        &(struct tpl_admin_settings){.admin_layout = admin_layout(&v, admin_say(MESSAGE_admin_settings), "settings"),
+                                     .version = cfg->version,
+                                     .rows = rows,
+                                     .n_rows = cfg->n_settings},
+        admin_messages());
     admin_send(res, 200, &html);
 }

@@ -1,9 +1,10 @@
 /* admin_tables.h: the one table of what the admin pages look after. A new table is an entry in admin_tables.c, and a
- * list in sticker_store/sticker_admin_tables.c with the same names. */
+ * list in sticker_store/sticker_admin_tables.c with the same names; its texts are in web/messages/admin.en.ini. */
 #ifndef PEEL_STICKER_SERVICE_ADMIN_ADMIN_TABLES_H
 #define PEEL_STICKER_SERVICE_ADMIN_ADMIN_TABLES_H
 
 #include "base/arena.h"
+#include "web/messages.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 #define ADMIN_MAX_COLUMNS 24
 #define ADMIN_MAX_FILTERS 10
 #define ADMIN_MAX_FIELDS  12
+#define ADMIN_SILENT      MESSAGE_COUNT /* where nothing is said */
 
 /* KIND_TAGS: words between spaces; a list shows how many there are when they are many */
 enum admin_kind { KIND_TEXT, KIND_NUMBER, KIND_TIME, KIND_YES, KIND_PICTURE, KIND_TAGS };
@@ -21,16 +23,22 @@ enum admin_column_flag {
     COLUMN_INLINE = 8 /* can be edited in the list */
 };
 struct admin_column {
-    const char *name, *label;
+    const char *name;
+    enum message label;
     enum admin_kind kind;
     unsigned flags;
 };
 
 enum admin_filter_kind { FILTER_CHOICE, FILTER_VALUES, FILTER_DATE };
+struct admin_choice {
+    const char *value;
+    enum message label; /* ADMIN_SILENT: the value itself */
+};
 struct admin_filter {
-    const char *name, *label;
+    const char *name;
+    enum message label;
     enum admin_filter_kind kind;
-    const char *choices; /* FILTER_CHOICE: "yes=With votes|no=Without votes" */
+    const struct admin_choice *choices; /* FILTER_CHOICE */
 };
 
 /* FIELD_CHECK: where it is set for many rows or new ones, a choice of yes, no and neither, as is FIELD_RATING */
@@ -50,22 +58,24 @@ enum admin_field_flag {
     FIELD_MANY = 8            /* can be set for many rows at once */
 };
 struct admin_field {
-    const char *name, *label;
+    const char *name;
+    enum message label;
     enum admin_field_kind kind;
     unsigned flags;
     size_t max; /* bytes of a line */
-    const char *help;
+    enum message help;
 };
 
 struct admin_table {
-    const char *name;       /* in URLs and permissions: "stickers" */
-    const char *title;      /* "Stickers" */
-    const char *one, *many; /* "sticker", "stickers" */
-    unsigned rights;        /* what can be done with it at all: enum admin_right */
-    const char *object;     /* the column by which a person knows a row */
-    const char *sort;       /* at first, descending */
-    const char *picture;    /* the column with the filename of a row's image; NULL: its id */
-    const char *search;     /* what the search looks at, for its label */
+    const char *name;    /* in URLs and permissions: "stickers" */
+    enum message title;  /* "Stickers" */
+    enum message count;  /* "{n} stickers" */
+    enum message add;    /* "Add a sticker" */
+    unsigned rights;     /* what can be done with it at all: enum admin_right */
+    const char *object;  /* the column by which a person knows a row */
+    const char *sort;    /* at first, descending */
+    const char *picture; /* the column with the filename of a row's image; NULL: its id */
+    enum message search; /* what the search looks at, for its label */
     struct admin_column columns[ADMIN_MAX_COLUMNS + 1]; /* ended by a name NULL, as are the others */
     struct admin_filter filters[ADMIN_MAX_FILTERS + 1];
     struct admin_field fields[ADMIN_MAX_FIELDS + 1];

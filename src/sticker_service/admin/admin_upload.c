@@ -48,7 +48,8 @@ bool admin_admit(void *ctx, const struct http_request *req, struct http_response
         return false;
     if (multipart_is(http_header(req, "Content-Type")))
         return true;
-    admin_message(&v, 415, "Unsupported form", "Images must be sent as multipart/form-data.");
+    admin_message(&v, 415, MESSAGE_admin_unsupported,
+                  admin_say_text(v.req->arena, MESSAGE_admin_unsupported_text_images, "type", "multipart/form-data"));
     return false;
 }
 
@@ -118,28 +119,28 @@ static void answer_page(const struct upload *u, int status)
     }
     for (size_t i = 0; i < u->edit.n; i++)
         if (strcmp(fields[i].name, "animated") == 0)
-            fields[i].help = "Leave unchanged to detect it from the image.";
+            fields[i].help = admin_say(MESSAGE_admin_help_upload_animated);
         else if (strcmp(fields[i].name, "title") == 0)
-            fields[i].help =
-                "Leave empty to use the file name. " FILE_NAME " inserts the file name, e.g. “Party " FILE_NAME "”.";
+            fields[i].help = admin_say_text(v->req->arena, MESSAGE_admin_upload_file_name, "name", FILE_NAME);
     size_t shown = 0;
     while (shown < u->n && u->results[shown].outcome)
         shown++;
     buf_init(&html, ADMIN_HTML_MAX);
-    tpl_admin_upload(&html,
-                     &(struct tpl_admin_upload){.admin_layout = admin_layout(v, "Upload images", "stickers"),
-                                                .problem = u->problem,
-                                                .max_files = MAX_FILES,
-                                                .max_bytes = IMAGE_MAX_BYTES,
-                                                .max_mib = IMAGE_MAX_BYTES >> 20,
-                                                .max_request_mib = ADMIN_UPLOAD >> 20,
-                                                .can_replace = admin_may(v, "stickers", ADMIN_CHANGE),
-                                                .replace = u->replace,
-                                                .fields = fields,
-                                                .n_fields = u->edit.n,
-                                                .results = u->results,
-                                                .n_results = shown},
-                     admin_messages());
+    tpl_admin_upload(
+        &html,
+        &(struct tpl_admin_upload){.admin_layout = admin_layout(v, admin_say(MESSAGE_admin_upload), "stickers"),
+                                   .problem = u->problem,
+                                   .max_files = MAX_FILES,
+                                   .max_bytes = IMAGE_MAX_BYTES,
+                                   .max_mib = IMAGE_MAX_BYTES >> 20,
+                                   .max_request_mib = ADMIN_UPLOAD >> 20,
+                                   .can_replace = admin_may(v, "stickers", ADMIN_CHANGE),
+                                   .replace = u->replace,
+                                   .fields = fields,
+                                   .n_fields = u->edit.n,
+                                   .results = u->results,
+                                   .n_results = shown},
+        admin_messages());
     admin_send(v->res, status, &html);
 }
 
@@ -171,7 +172,7 @@ static enum status sort_parts(struct upload *u, const struct multipart *m, struc
             if (!*p->filename && !p->len)
                 continue;
             if (u->n == MAX_FILES)
-                return err_set(err, ERR_TOO_LARGE, "At most %d images at once.", MAX_FILES);
+                return err_set(err, ERR_TOO_LARGE, "%s", admin_say_number(a, MESSAGE_admin_upload_most, MAX_FILES));
             u->files[u->n++] = p;
             continue;
         }
@@ -272,9 +273,8 @@ static enum status upload_compare(const struct admin_visit *v, const struct uplo
     if (u->replace)
         return OK;
     if (is_new && sticker_store_trash_get(v->service->store, p->filename, v->req->arena, known, err) == OK)
-        return err_set(err, ERR_CONFLICT,
-                       "\"%s\" is in the trash. Restore it there, or tick “Replace” to put a new sticker in its place.",
-                       p->filename);
+        return err_set(err, ERR_CONFLICT, "%s",
+                       admin_say_text(v->req->arena, MESSAGE_admin_upload_in_trash, "file", p->filename));
     return is_new ? OK : picture_clash("", err);
 }
 
@@ -290,7 +290,7 @@ static enum status upload_write(const struct admin_visit *v, const struct upload
     if (*outcome == UNCHANGED)
         return picture_is_in(p, bucket) ? OK : picture_put(p, bucket, false, err);
     if (p->kind == IMAGE_UNKNOWN) /* it was there when it was looked at, and need not have been checked */
-        return err_set(err, ERR_CONFLICT, "somebody changed this image just now; upload it again");
+        return err_set(err, ERR_CONFLICT, "%s", admin_say(MESSAGE_admin_upload_clash));
     return *outcome == ADDED ? upload_add(v, u, p, err) : upload_replace(v, &known, p, err);
 }
 
@@ -324,16 +324,18 @@ static const char *upload_explain(const struct error *err, struct arena *a)
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
         log_warn("upload: %s", err->message);
-        return "Part of Peel is not responding. Please try again in a few seconds.";
+        return admin_say(MESSAGE_admin_unavailable_text);
     default:
         log_error("upload: %s", err->message);
-        return "An internal error occurred. The details are in the server’s log.";
+        return admin_say(MESSAGE_admin_internal_text);
     }
 }
 
 static void take_file(struct upload *u, size_t i)
 {
-    static const char *const said[] = {[ADDED] = "Added.", [REPLACED] = "Replaced.", [UNCHANGED] = "Already uploaded."};
+    static const enum message said[] = {[ADDED] = MESSAGE_admin_upload_added,
+                                        [REPLACED] = MESSAGE_admin_upload_replaced,
+                                        [UNCHANGED] = MESSAGE_admin_upload_unchanged};
     const struct multipart_part *part = u->files[i];
     struct http_request req = *u->visit.req; /* with memory for this file only */
     struct admin_visit v = u->visit;
@@ -352,7 +354,7 @@ static void take_file(struct upload *u, size_t i)
     u->failed += st != OK;
     u->results[i] = (struct tpl_admin_upload_results){.filename = part->filename,
                                                       .outcome = outcomes[outcome],
-                                                      .message = st == OK ? said[outcome]
+                                                      .message = st == OK ? admin_say(said[outcome])
                                                                           : upload_explain(&err, u->visit.req->arena)};
     arena_free(&arena);
 }
@@ -402,7 +404,7 @@ void handle_admin_upload(void *ctx, const struct http_request *req, struct http_
         return;
     }
     if (u.edit.wrong || !u.n) {
-        u.problem = u.edit.wrong ? "Not uploaded. Please fix the highlighted fields." : "Choose at least one image.";
+        u.problem = u.edit.wrong ? admin_say(MESSAGE_admin_upload_wrong) : admin_say(MESSAGE_admin_upload_none);
         upload_answer(&u, 400);
         return;
     }
@@ -411,7 +413,6 @@ void handle_admin_upload(void *ctx, const struct http_request *req, struct http_
     if (u.failed < u.n)
         outbox_wake(u.visit.service->outbox);
     if (u.failed)
-        u.problem = u.failed == u.n ? "Nothing was uploaded. The reasons are listed below."
-                                    : "Some images were not uploaded. The reasons are listed below.";
+        u.problem = u.failed == u.n ? admin_say(MESSAGE_admin_upload_failed) : admin_say(MESSAGE_admin_upload_some);
     upload_answer(&u, u.failed ? 400 : 200);
 }
