@@ -177,7 +177,8 @@ for wanted in "$@"; do # before anything runs
         usage
         exit 0
         ;;
-    includes | format | build | makefile | unit | api | browser | docs | analyze | asan | tsan | fuzz | fast | all) ;;
+    includes | format | build | makefile | unit | api | gallery | slow | browser | docs | packs | analyze) ;;
+    asan | tsan | fuzz | fast | all) ;;
     *)
         if [ -z "$(programs_named "$wanted")" ]; then
             echo "test.sh: there is no suite and no program \"$wanted\"" >&2
