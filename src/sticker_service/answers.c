@@ -28,6 +28,7 @@ struct answers {
     pthread_mutex_t stripes[STRIPES];
     struct place *places; /* [sets][WAYS] */
     atomic_uint_fast64_t hits, misses;
+    atomic_uint cleared; /* how often */
 };
 
 enum status answers_open(unsigned keep_ms, size_t count, struct answers **out, struct error *err)
@@ -124,8 +125,14 @@ void answers_put(struct answers *c, const char *key, const char *answer, size_t 
     free(old);
 }
 
+unsigned answers_cleared(struct answers *c)
+{
+    return atomic_load(&c->cleared);
+}
+
 void answers_clear(struct answers *c)
 {
+    atomic_fetch_add(&c->cleared, 1);
     for (size_t set = 0; c->places && set < c->sets; set++) {
         pthread_mutex_lock(&c->stripes[set % STRIPES]);
         for (size_t i = 0; i < WAYS; i++) {

@@ -22,6 +22,8 @@ void answers_close(struct answers *c);
 bool answers_get(struct answers *c, const char *key, struct buf *out) MUST_CHECK;
 void answers_put(struct answers *c, const char *key, const char *answer, size_t len);
 void answers_clear(struct answers *c); /* stickers have changed */
+/* How often that was: an answer that was begun before the last time is not put, as it may be of the old ones. */
+unsigned answers_cleared(struct answers *c);
 
 struct answers_stats {
     uint64_t hits, misses;

@@ -87,6 +87,7 @@ void handle_api_search(void *ctx, const struct http_request *req, struct http_re
              (int)f->rating_most, (int)f->animated, strlen(pack), pack, query.text);
     struct buf out;
     buf_init(&out, ANSWER_MAX);
+    unsigned cleared = answers_cleared(s->answers);
     if (!answers_get(s->answers, key, &out)) {
         enum status status = find_stickers(s, req, &query, &answer, &err);
         if (status == OK) {
@@ -98,7 +99,7 @@ void handle_api_search(void *ctx, const struct http_request *req, struct http_re
             http_problem_from(res, &err);
             goto out;
         }
-        if (!answer.degraded)
+        if (!answer.degraded && answers_cleared(s->answers) == cleared)
             answers_put(s->answers, key, out.data, out.len);
     }
     size_t len = out.len - 1;
