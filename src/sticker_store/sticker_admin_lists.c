@@ -398,25 +398,32 @@ static enum status read_rows(struct asking *q, struct db_rows *r, struct list_pa
     return db_end(r);
 }
 
+/* The cursor after the row that a statement selects, by the sort's value and the row's number; as it was where there is
+ * none. Ends the statement. */
+static enum status read_cursor(const struct asking *q, struct statement *s, const char **cursor, struct error *err)
+{
+    struct db_rows r;
+    enum status st = buf_status(&s->sql, err);
+    if (st == OK) {
+        db_query_once(&r, q->conn, s->sql.data, s->args, s->n, err);
+        while (db_next(&r))
+            *cursor = make_cursor(q->arena, db_text(&r, 0, q->arena), db_int(&r, 1), &r);
+        st = db_end(&r);
+    }
+    buf_free(&s->sql);
+    return st;
+}
+
 /* Where a walk that looked at all it may ended; "" if the index did. */
 static enum status list_walk_end(const struct asking *q, const char **cursor, struct error *err)
 {
     struct statement s;
-    struct db_rows r;
     *cursor = "";
     statement_init(&s, q->conn);
     buf_printf(&s.sql, "SELECT CAST(%s AS text), t.rowno FROM (", q->sort->sql);
     add_walk(&s, q, LIST_WALK);
     buf_printf(&s.sql, ") t LIMIT 1 OFFSET %d", LIST_WALK - 1);
-    enum status st = buf_status(&s.sql, err);
-    if (st == OK) {
-        db_query_once(&r, q->conn, s.sql.data, s.args, s.n, err);
-        while (db_next(&r))
-            *cursor = make_cursor(q->arena, db_text(&r, 0, q->arena), db_int(&r, 1), &r);
-        st = db_end(&r);
-    }
-    buf_free(&s.sql);
-    return st;
+    return read_cursor(q, &s, cursor, err);
 }
 
 /* How many there are: exactly up to LIST_MATCHES, of a whole table about as many as its last row's number says, or as
@@ -666,7 +673,6 @@ enum status sticker_store_list_facet(struct sticker_store *s, const struct list_
 static enum status row_cursor(struct asking *q, const char *id, const char **cursor, struct error *err)
 {
     struct statement s;
-    struct db_rows r;
     *cursor = NULL;
     statement_init(&s, q->conn);
     buf_printf(&s.sql, "SELECT CAST(%s AS text), t.rowno FROM ", q->sort->sql);
@@ -676,15 +682,7 @@ static enum status row_cursor(struct asking *q, const char *id, const char **cur
         add_int(&s, strtoll(id, NULL, 10));
     else
         add_text(&s, id);
-    enum status st = buf_status(&s.sql, err);
-    if (st == OK) {
-        db_query_once(&r, q->conn, s.sql.data, s.args, s.n, err);
-        while (db_next(&r))
-            *cursor = make_cursor(q->arena, db_text(&r, 0, q->arena), db_int(&r, 1), &r);
-        st = db_end(&r);
-    }
-    buf_free(&s.sql);
-    return st;
+    return read_cursor(q, &s, cursor, err);
 }
 
 enum status sticker_store_list_next(struct sticker_store *s, const struct list_ask *ask, const char *id,
