@@ -100,7 +100,12 @@ bool answers_get(struct answers *c, const char *key, struct buf *out)
     return found;
 }
 
-void answers_put(struct answers *c, const char *key, const char *answer, size_t len)
+unsigned answers_cleared(struct answers *c)
+{
+    return atomic_load(&c->cleared);
+}
+
+void answers_put(struct answers *c, const char *key, const char *answer, size_t len, unsigned cleared)
 {
     if (!c->sets || len > ANSWERS_MAX_BYTES)
         return;
@@ -112,6 +117,11 @@ void answers_put(struct answers *c, const char *key, const char *answer, size_t 
     memcpy(block + key_len, answer, len);
     struct place fresh = {block, block + key_len, len, os_monotonic_us() + c->keep_us, false};
     pthread_mutex_lock(&c->stripes[set % STRIPES]);
+    if (cleared != answers_cleared(c)) { /* which takes this lock after it has counted */
+        pthread_mutex_unlock(&c->stripes[set % STRIPES]);
+        free(block);
+        return;
+    }
     struct place *places = &c->places[set * WAYS], *p = answers_find(places, key);
     if (!p) {
         p = places;
@@ -123,11 +133,6 @@ void answers_put(struct answers *c, const char *key, const char *answer, size_t 
     *p = fresh;
     pthread_mutex_unlock(&c->stripes[set % STRIPES]);
     free(old);
-}
-
-unsigned answers_cleared(struct answers *c)
-{
-    return atomic_load(&c->cleared);
 }
 
 void answers_clear(struct answers *c)

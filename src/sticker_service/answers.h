@@ -20,10 +20,11 @@ void answers_close(struct answers *c);
 
 /* Appends the answer for `key` to out and returns true, or returns false: the caller makes it. */
 bool answers_get(struct answers *c, const char *key, struct buf *out) MUST_CHECK;
-void answers_put(struct answers *c, const char *key, const char *answer, size_t len);
-void answers_clear(struct answers *c); /* stickers have changed */
-/* How often that was: an answer that was begun before the last time is not put, as it may be of the old ones. */
+/* How often answers were cleared: to be asked for before an answer is made. */
 unsigned answers_cleared(struct answers *c);
+/* Keeps an answer, unless answers were cleared since `cleared` was asked for: then it may be of what was before. */
+void answers_put(struct answers *c, const char *key, const char *answer, size_t len, unsigned cleared);
+void answers_clear(struct answers *c); /* stickers, pins or synonyms have changed */
 
 struct answers_stats {
     uint64_t hits, misses;

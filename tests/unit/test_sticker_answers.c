@@ -24,10 +24,10 @@ static void kept_for_a_while(void **state)
     struct answers *c;
     assert_int_equal(answers_open(200, 64, &c, NULL), OK);
     assert_false(got(c, "a", ""));
-    answers_put(c, "a", "one", 3);
+    answers_put(c, "a", "one", 3, answers_cleared(c));
     assert_true(got(c, "a", "one"));
     assert_false(got(c, "b", ""));
-    answers_put(c, "a", "two", 3);
+    answers_put(c, "a", "two", 3, answers_cleared(c));
     assert_true(got(c, "a", "two"));
     struct answers_stats stats = answers_stats(c);
     assert_int_equal(stats.hits, 2);
@@ -41,11 +41,11 @@ static void one_caller_renews(void **state)
     (void)state;
     struct answers *c;
     assert_int_equal(answers_open(200, 64, &c, NULL), OK);
-    answers_put(c, "a", "old", 3);
+    answers_put(c, "a", "old", 3, answers_cleared(c));
     usleep(210000);
     assert_false(got(c, "a", ""));
     assert_true(got(c, "a", "old"));
-    answers_put(c, "a", "new", 3);
+    answers_put(c, "a", "new", 3, answers_cleared(c));
     assert_true(got(c, "a", "new"));
     usleep(210000);
     assert_false(got(c, "a", ""));
@@ -62,7 +62,7 @@ static void bounds(void **state)
     char *large = calloc(1, ANSWERS_MAX_BYTES + 1);
     assert_non_null(large);
     assert_int_equal(answers_open(60000, 16, &c, NULL), OK);
-    answers_put(c, "large", large, ANSWERS_MAX_BYTES + 1);
+    answers_put(c, "large", large, ANSWERS_MAX_BYTES + 1, answers_cleared(c));
     assert_false(got(c, "large", ""));
     int kept = 0;
     for (int pass = 0; pass < 2; pass++)
@@ -70,16 +70,18 @@ static void bounds(void **state)
             char key[16];
             snprintf(key, sizeof key, "k%d", i);
             if (pass == 0)
-                answers_put(c, key, key, strlen(key));
+                answers_put(c, key, key, strlen(key), answers_cleared(c));
             else
                 kept += got(c, key, key);
         }
     assert_in_range(kept, 1, 16);
     answers_clear(c);
     assert_false(got(c, "k999", ""));
+    answers_put(c, "late", "old", 3, answers_cleared(c) - 1); /* begun before the change */
+    assert_false(got(c, "late", ""));
     answers_close(c);
     assert_int_equal(answers_open(0, 16, &c, NULL), OK);
-    answers_put(c, "a", "one", 3);
+    answers_put(c, "a", "one", 3, answers_cleared(c));
     assert_false(got(c, "a", ""));
     answers_close(c);
     answers_close(NULL);

@@ -76,7 +76,7 @@ void handle_api_search(void *ctx, const struct http_request *req, struct http_re
         http_problem_from(res, &err);
         return;
     }
-    if (!http_charge(req, res, (unsigned)utf8_count(query.text, strlen(query.text)) / CHARGED))
+    if (!http_charge(req, (unsigned)utf8_count(query.text, strlen(query.text)) / CHARGED))
         return;
     query.limit = (size_t)limit;
     query.offset = (size_t)offset;
@@ -99,8 +99,8 @@ void handle_api_search(void *ctx, const struct http_request *req, struct http_re
             http_problem_from(res, &err);
             goto out;
         }
-        if (!answer.degraded && answers_cleared(s->answers) == cleared)
-            answers_put(s->answers, key, out.data, out.len);
+        if (!answer.degraded)
+            answers_put(s->answers, key, out.data, out.len, cleared);
     }
     size_t len = out.len - 1;
     usage_count(s->usage, query.text, (enum usage_outcome)out.data[len]);

@@ -116,14 +116,15 @@ static bool recall_examples(struct sticker_service *s, struct gallery_visit *v, 
     return found;
 }
 
-static void keep_examples(struct sticker_service *s, struct gallery_visit *v, size_t n, const char *const *names)
+static void keep_examples(struct sticker_service *s, struct gallery_visit *v, size_t n, const char *const *names,
+                          unsigned cleared)
 {
     struct buf lines;
     buf_init(&lines, ANSWERS_MAX_BYTES);
     for (size_t i = 0; i < n; i++)
         buf_printf(&lines, "%s\n", names[i]);
     if (!lines.failed)
-        answers_put(s->starts, messages_tag(v->messages), buf_str(&lines), lines.len);
+        answers_put(s->starts, messages_tag(v->messages), buf_str(&lines), lines.len, cleared);
     buf_free(&lines);
 }
 
@@ -136,11 +137,12 @@ static enum status fill_examples(struct sticker_service *s, struct gallery_visit
     struct tpl_results_examples *list = arena_array(a, EXAMPLES_MAX, sizeof *list);
     size_t n = list_examples(v, queries);
     enum status status = list ? OK : err_no_memory(err, "examples");
+    unsigned cleared = answers_cleared(s->starts);
     bool complete;
     if (status == OK && !recall_examples(s, v, n, names)) {
         status = find_examples(s, v, queries, n, names, &complete, err);
         if (status == OK && complete)
-            keep_examples(s, v, n, names);
+            keep_examples(s, v, n, names, cleared);
     }
     if (status == OK)
         status = sticker_store_get_many(s->store, names, n, a, stickers, err);
