@@ -319,11 +319,10 @@ static struct call *call_of(const struct http_request *req)
     return &conn->call;
 }
 
-bool http_charge(const struct http_request *req, struct http_response *res, unsigned units)
+bool http_charge(const struct http_request *req, unsigned units)
 {
     struct call *c = call_of(req);
     unsigned most = c->server->options.rate_burst / 2;
-    (void)res;
     return !c->server->limit || !units || !take_cost(c, units < most ? units : most);
 }
 

@@ -155,13 +155,13 @@ enum status http_param(const struct http_request *req, const char *name, const c
 enum status http_param_int(const struct http_request *req, const char *name, int64_t least, int64_t most,
                            int64_t fallback, int64_t *value, struct error *err) MUST_CHECK;
 
-/* Until when the handler's work is wanted (base/deadline.h): ms after the request came, and with until_gone no longer
- * than its sender keeps the connection open (who ends his side after the request has gone, too). */
+/* Sets the deadline of the handler's work (base/deadline.h) to ms after the request came. With until_gone the work also
+ * ends when the sender closes the connection, or only its sending side. */
 void http_deadline(const struct http_request *req, unsigned ms, bool until_gone);
 /* Takes more units of the client's and the token's rate limit, for a request that turns out to cost more than one: at
  * most half of what may come at once, so that whoever waits gets through. False when they have not so many left, and
  * then it has answered 429. */
-bool http_charge(const struct http_request *req, struct http_response *res, unsigned units) MUST_CHECK;
+bool http_charge(const struct http_request *req, unsigned units) MUST_CHECK;
 
 /* --- answering (call exactly one of the body functions) --- */
 void http_header_add(struct http_response *res, const char *name,

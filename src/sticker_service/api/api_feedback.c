@@ -258,7 +258,7 @@ void handle_api_feedback(void *ctx, const struct http_request *req, struct http_
     if (status == OK)
         status = feedback_parse(req, &root, &entries, &n, &err);
     size_t stickers = status == OK ? count_stickers(entries, n) : 0;
-    if (!http_charge(req, res, (unsigned)(stickers / CHARGED)))
+    if (!http_charge(req, (unsigned)(stickers / CHARGED)))
         goto out;
     keyed = keyed && stickers; /* what counts nothing needs no key, which would be kept for a day */
     if (status == OK && n)
