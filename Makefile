@@ -134,18 +134,26 @@ $(B)/tests/%: tests/unit/%.c $(B)/libpeel.a $(B)/tools/templates
 test-reference: $(B)/tests/test_clip ## the encoders against PyTorch, golden values derived again (python3-torch)
 	sh tests/golden/reference.sh $<
 
+# The thread sanitizer has nothing to say about one thread.
+ifeq ($(MODE),tsan)
+UNIT := $(patsubst %,$(B)/tests/test_%,base bert bucket collection download http_client http_gone http_server kernels meanings \
+	phrases rank rate_limit sandbox search_service search_service_models search_service_phrases search_service_texts shed \
+	sticker_answers sticker_usage store_feedback store_files store_search vectors web worker)
+endif
 unit: $(UNIT) ## build and run the unit tests
 	@sh tests/run.sh unit $(UNIT)
 
-LONGEST := tests/api/test_relevance.py tests/api/test_import.py
-API := $(LONGEST) $(filter-out $(LONGEST),$(wildcard tests/api/test_*))
-PACKS := tests/api/test_import.py tests/api/test_languages.py tests/api/test_relevance.py
-ifneq ($(MODE),release) # without those that download and import the starter packs, for their time
-API := $(filter-out $(PACKS),$(API))
-endif
-ifeq ($(MODE),tsan) # without those that ask one thing at a time, or what others ask of the same threads
-API := $(filter-out $(patsubst %,tests/api/test_%.py,commands eval admin_sessions chaos_bucket),$(API))
-endif
+# API tests by when scripts/test.sh runs them: those that download and import the starter packs,
+PACKS := tests/api/test_import.py tests/api/test_relevance.py tests/api/test_languages.py
+# those that take long by themselves,
+SLOW := $(patsubst %,tests/api/test_%.py,admin_sessions admin_upload balanced chaos chaos_bucket model_pypi pgvector \
+	postgres_search postgres_sticker sandbox store_copy)
+# and the others.
+FAST := $(filter-out $(PACKS) $(SLOW),$(wildcard tests/api/test_*.py))
+# What the sanitizers, which take ten times as long, see of the API: each room once.
+SANITIZED := $(patsubst %,tests/api/test_%.py,admin bad_input curation embeddings explain gallery model protection \
+	sticker_api sticker_crowd sticker_media sticker_search_peer)
+API := $(if $(filter release,$(MODE)),$(PACKS) $(SLOW) $(FAST),$(SANITIZED))
 api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_store_stickers $(B)/tests/test_store_feedback $(B)/tests/test_store_curation $(B)/tests/test_search_service_models $(B)/tests/test_search_service_phrases $(B)/tests/test_pgvector $(B)/bench/words ## run the API tests, which start the program on free ports
 	@PEEL=$(abspath $(B)/peel) PEEL_TEST_MODE=$(MODE) PEEL_TEST_SLOW=$(if $(filter release,$(MODE)),2,6) sh tests/run.sh api $(API)
 

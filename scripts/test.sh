@@ -29,7 +29,7 @@ Suites, in the order in which all of them run when no name is given:
   packs      API tests that download and import the starter packs
   analyze    gcc -fanalyzer
   asan       unit and the main API tests with the address and undefined behaviour sanitizers
-  tsan       unit and the main API tests with the thread sanitizer
+  tsan       unit tests of what has threads and the main API tests with the thread sanitizer
   fuzz       each fuzz target for a few seconds (FUZZ_SECONDS)
 `fast` is everything before slow.
 
@@ -38,37 +38,6 @@ All programs of that name run. MODE=asan or MODE=tsan runs unit and API tests wi
 END
     programs | sed 's|.*/||; s|\.[a-z]*$||' | sort -u | xargs | fold -s -w 116 | sed 's/^/  /; s/ *$//'
 }
-
-# API tests that take long, after the fast part.
-slow="tests/api/test_admin_sessions.py
-tests/api/test_admin_upload.py
-tests/api/test_balanced.py
-tests/api/test_chaos.py
-tests/api/test_chaos_bucket.py
-tests/api/test_model_pypi.py
-tests/api/test_pgvector.py
-tests/api/test_postgres_search.py
-tests/api/test_postgres_sticker.py
-tests/api/test_sandbox.py
-tests/api/test_store_copy.py"
-
-# What the sanitizers see of the API: each room once, as they take ten times as long.
-sanitized="tests/api/test_admin.py
-tests/api/test_bad_input.py
-tests/api/test_curation.py
-tests/api/test_embeddings.py
-tests/api/test_explain.py
-tests/api/test_gallery.py
-tests/api/test_model.py
-tests/api/test_protection.py
-tests/api/test_sticker_api.py
-tests/api/test_sticker_crowd.py
-tests/api/test_sticker_media.py
-tests/api/test_sticker_search_peer.py"
-
-packs="tests/api/test_import.py
-tests/api/test_languages.py
-tests/api/test_relevance.py"
 
 programs() {
     ls tests/unit/test_*.c tests/api/test_*.py tests/browser/test_*.py tests/docs/test_*.py tests/fuzz/fuzz_*.c
@@ -126,7 +95,7 @@ documentation() { # FILE...
 
 sanitized() { # MODE WORDS
     step "unit tests, $2" make -s "$jobs" MODE="$1" unit
-    step "API tests, $2" make -s MODE="$1" api API="$(echo "$sanitized" | xargs)"
+    step "API tests, $2" make -s MODE="$1" api
 }
 
 suite() { # NAME
@@ -136,9 +105,9 @@ suite() { # NAME
     build) step "build, warnings are errors" make -s "$jobs" WERROR=1 ;;
     makefile) step "Makefile" make -s makefile-check ;;
     unit) step "unit tests" make -s "$jobs" unit ;;
-    api) step "API tests" make -s api API="$(ls tests/api/test_*.py | grep -v -x -F -e "$packs" -e "$slow" | xargs)" ;;
-    slow) step "slow API tests" make -s api API="$(echo "$slow" | xargs)" ;;
-    packs) step "API tests with the starter packs" make -s api API="$(echo "$packs" | xargs)" ;;
+    api) step "API tests" make -s api API='$(FAST)' ;;
+    slow) step "slow API tests" make -s api API='$(SLOW)' ;;
+    packs) step "API tests with the starter packs" make -s api API='$(PACKS)' ;;
     gallery) browser tests/browser/test_gallery.py ;;
     browser) browser $(ls tests/browser/test_*.py | grep -v test_gallery) ;;
     docs) documentation tests/docs/test_*.py ;;

@@ -96,7 +96,7 @@ class Typed(Base):
         self.assertEqual(self.first_line(self.peel(pictures)), "0 added, 3 skipped (already there), 0 failed")
         table.write_text(head + '00000.png,,"fox, kit",en,,,,r,true\n00000.png,,,de,,,,,\n00000.png,Renard,renard,fr,,,,,\n00001.png,Tawny owl,,en,Bob,,,,\n')
         before = self.rows("SELECT filename, title, author FROM stickers ORDER BY filename")
-        self.assertIn("; 2 of these differ from stickers.csv: --update changes them\n", self.peel(pictures).stdout)
+        self.assertIn("; 2 of these differ from stickers.csv (--update changes them)\n", self.peel(pictures).stdout)
         self.assertEqual(self.rows("SELECT filename, title, author FROM stickers ORDER BY filename"), before)
         self.assertEqual(self.first_line(self.peel(pictures, "--update")), "0 added, 3 skipped (already there), 0 failed; 2 of these updated")
         self.assertEqual(self.first_line(self.peel(pictures, "--update")), "0 added, 3 skipped (already there), 0 failed")

@@ -78,7 +78,7 @@ static void test_depth(void **state)
 {
     (void)state;
     struct judgement relevant[12];
-    char names[200][8];
+    char names[200][12];
     const char *results[200];
     double m[MEASURES];
     for (int i = 0; i < 200; i++) {
