@@ -1,11 +1,14 @@
 #include "rank/leg.h"
 
+#include "base/buf.h"
 #include "base/deadline.h"
 #include "base/log.h"
 #include "rank/trace.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <xxhash.h>
 
 #define LEG_DECLARE(name, help) extern const struct leg leg_##name;
 LEG_LIST(LEG_DECLARE)
@@ -297,4 +300,16 @@ const struct rank_algorithm *rank_find(const char *name)
         if (strcmp(rank_algorithms[i].name, name) == 0)
             return &rank_algorithms[i];
     return NULL;
+}
+
+void rank_name(const struct rank_algorithm *algorithm, const struct rank_sources *s, char out[RANK_NAME_SIZE])
+{
+    struct buf b;
+    buf_init(&b, 64u << 10);
+    buf_printf(&b, "%u %d", RANK_VERSION, s->words != NULL);
+    for (size_t leg = 0; leg < LEG_COUNT; leg++)
+        buf_printf(&b, " %a %s", s->weights[leg], s->models[leg].id ? s->models[leg].id : "");
+    snprintf(out, RANK_NAME_SIZE, "%.20s-%08x", algorithm->name,
+             (unsigned)(XXH3_64bits(buf_str(&b), b.len) & UINT32_MAX));
+    buf_free(&b);
 }

@@ -90,6 +90,11 @@ struct rank_algorithm {
     enum status (*rank)(const struct rank_sources *s, const struct rank_query *q, struct arena *a, struct ranking *out,
                         struct error *err);
 };
+/* What decides about the order of results, as a short name such as "hybrid-1f0c9a37": the algorithm, RANK_VERSION, the
+ * weights and the models. Two answers with the same name were ranked alike. */
+#define RANK_VERSION   1u /* counts up with each change of code or of learnt weights that changes the order */
+#define RANK_NAME_SIZE 40
+void rank_name(const struct rank_algorithm *algorithm, const struct rank_sources *s, char out[RANK_NAME_SIZE]);
 extern const struct rank_algorithm rank_algorithms[];
 extern const size_t rank_algorithm_count;
 const struct rank_algorithm *rank_find(const char *name); /* NULL: unknown */

@@ -190,7 +190,9 @@ static void write_answer(const struct rank_algorithm *algorithm, const struct ra
             buf_printf(out, "%s\"%s\"", before, legs[leg]->name);
             before = ",";
         }
-    buf_printf(out, "],\"language\":\"%s\"", language_code(q->language));
+    char ranking[RANK_NAME_SIZE];
+    rank_name(algorithm, sources, ranking);
+    buf_printf(out, "],\"language\":\"%s\",\"ranking\":\"%s\"", language_code(q->language), ranking);
     if (r->corrected) {
         buf_puts(out, ",\"corrected\":");
         json_put_string(out, r->corrected);

@@ -177,6 +177,9 @@ static void tell_degraded(struct sticker_service *s, enum degraded_reason reason
 static void read_remarks(const json_t *peer, struct arena *arena, struct find_answer *out)
 {
     const json_t *corrected = json_object_get(peer, "corrected"), *legs = json_object_get(peer, "legs");
+    const char *ranking = json_string_value(json_object_get(peer, "ranking"));
+    if (ranking)
+        out->ranking = arena_strdup(arena, ranking);
     if (json_is_string(corrected))
         out->corrected = arena_strdup(arena, json_string_value(corrected));
     char *text = legs ? json_dumps(legs, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
@@ -326,6 +329,8 @@ enum status find_stickers(struct sticker_service *s, const struct http_request *
         status = arrange(s, req, query, pins, n_pins, &found, err);
     if (status == OK) {
         out->total = found.total;
+        out->ranking = found.peer ? "" : "words";
+        out->language = language_code(found.language);
         read_remarks(found.peer, req->arena, out);
         status = join_stickers(s, &found, &query->filter, req->arena, out, err);
     }

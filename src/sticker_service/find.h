@@ -32,6 +32,8 @@ struct find_answer {
     bool degraded;         /* from our own words */
     const char *corrected; /* the query as SearchService understood it, or NULL */
     const char *legs;      /* JSON, as SearchService sent it, or NULL */
+    const char *ranking;   /* what decided about the order, as SearchService calls it; "words" when degraded */
+    const char *language;  /* what the query was taken for, a tag */
 };
 
 /* Memory from req->arena; does not count usage. For `like` there is nothing to fall back on: no results when

@@ -1,7 +1,6 @@
 /* What a query is, the same for search, feedback and analytics: 1 to 255 code points of UTF-8 without
  * NUL, white space around it removed, otherwise stored as given. */
 #include "base/language.h"
-#include "base/os.h"
 #include "base/utf8.h"
 #include "sticker_service/service.h"
 
@@ -93,14 +92,4 @@ const char *lang_accepted(const struct http_request *req, bool (*suits)(const ch
         s += strspn(s, ", \t");
     }
     return *best ? arena_strdup(req->arena, best) : NULL;
-}
-
-const char *voter_hash(const char *voter, struct arena *a)
-{
-    char hash[65];
-    const char *told_apart = arena_printf(a, "voter\n%s", voter);
-    if (!told_apart)
-        return NULL;
-    os_sha256_hex(told_apart, strlen(told_apart), hash);
-    return arena_strdup(a, hash);
 }

@@ -13,6 +13,7 @@
 #include "sticker_service/curation.h"
 #include "sticker_service/outbox.h"
 #include "sticker_service/peer_status.h"
+#include "sticker_service/receipts.h"
 #include "sticker_service/sticker_service.h"
 #include "sticker_service/thumbs.h"
 #include "sticker_service/trash.h"
@@ -34,6 +35,7 @@ struct sticker_service {
     struct http_client *search;   /* searches; its breaker protects customers from a slow peer */
     struct http_client *indexing; /* outbox and readiness: apart, so that slow indexing never opens that breaker */
     struct usage *usage;
+    struct receipts *receipts;
     struct answers *answers;
     struct answers *starts; /* the stickers of start pages, by language */
     struct collection *collection;
@@ -46,6 +48,8 @@ struct sticker_service {
     sem_t uploads;                      /* one picture at a time is written, so that no two are under one name */
     struct http_server *_Atomic server; /* NULL while it opens, when the first requests may already arrive */
     atomic_uint_fast64_t degraded[DEGRADED_REASONS]; /* answers given without SearchService */
+    atomic_uint_fast64_t events[EVENT_ACTIONS];      /* taken, by action */
+    atomic_uint_fast64_t events_failed;              /* named in an answer's "failed" */
     struct metric_times peer_times;                  /* how long searches at SearchService took */
     atomic_int_fast64_t degraded_logged_us;          /* when a degraded search was last logged, monotonic */
     atomic_int_fast64_t search_checked_us;           /* when /readyz last asked SearchService */
@@ -70,9 +74,6 @@ enum status lang_param(const struct http_request *req, const char **tag, struct 
 const char *lang_accepted(const struct http_request *req, bool (*suits)(const char *tag));
 /* Narrows s to what is stored: ERR_INVALID when nothing is left, ERR_TOO_LARGE past 255 code points. */
 enum status query_trim(const char **s, size_t *len) MUST_CHECK;
-
-/* What a voter is known by in the store; in the arena, NULL without memory. */
-const char *voter_hash(const char *voter, struct arena *a);
 
 /* Appends "/media/<filename>?v=<hash>", or "/media/<filename>?w=256&v=<hash>" when width is not 0. */
 void media_url(struct buf *out, const char *filename, const char *sha256, unsigned width);

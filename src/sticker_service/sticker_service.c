@@ -17,6 +17,7 @@
 static const struct http_route routes[] = {
     {HTTP_GET, "/api/search/", handle_api_search, 0, 0, "search"},
     {HTTP_POST, "/api/feedback/", handle_api_feedback, 0, 1u << 20, "feedback"},
+    {HTTP_POST, "/api/events/", handle_api_events, 0, 1u << 20, "events"},
     {HTTP_GET, "/api/analytics/", handle_api_analytics, HTTP_COSTLY, 0, "analytics"},
     {HTTP_GET, "/api/analytics/export", handle_api_export, HTTP_COSTLY, 0, "export"},
     {HTTP_GET, "/api/suggest/", handle_api_suggest, HTTP_INLINE, 0, "suggest"},
@@ -132,6 +133,8 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = curation_open(s->store, s->indexing, s->answers, s->starts, &s->curation, err);
     if (status == OK)
+        status = receipts_open(s->store, &s->receipts, err);
+    if (status == OK)
         status = usage_open(s->store, cfg->usage_flush_ms, &s->usage, err);
     if (status == OK)
         status = peer_status_open(s->indexing, s->search, &s->peer_status, err);
@@ -162,6 +165,7 @@ static void close_parts(struct sticker_service *s)
     outbox_close(s->outbox);
     peer_status_close(s->peer_status);
     usage_close(s->usage);
+    receipts_close(s->receipts);
     collection_close(s->collection);
     curation_close(s->curation);
     answers_close(s->starts);

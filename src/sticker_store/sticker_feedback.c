@@ -164,22 +164,26 @@ struct unknown {
     size_t order;
     bool repeated;
 };
+struct feedback_room {
+    struct db_bytes *names;  /* for every query, or every vote */
+    struct unknown *unknown; /* for every vote */
+    unsigned char *bits;     /* one for each vote, 1: its sticker is unknown */
+    size_t bits_len;
+};
 struct feedback_job {
     const struct feedback_entry *entries;
     size_t n;
-    struct db_bytes *names;  /* room for every query, or every vote */
-    struct unknown *unknown; /* room for every vote */
-    size_t n_unknown;
+    struct feedback_room *room;
+    size_t n_unknown, at;       /* `at`: how many votes were met */
     struct feedback_once *once; /* NULL: every request counts */
-    unsigned char *bits;        /* one for each vote, 1: its sticker is unknown */
-    size_t bits_len, at;        /* `at`: how many votes were met */
 };
 
 /* The next vote of the request. */
 static void meet(struct feedback_job *job, const char *filename, bool unknown)
 {
     if (unknown) {
-        job->unknown[job->n_unknown] = (struct unknown){.filename = filename, .order = job->n_unknown};
+        job->room->bits[job->at / 8] |= (unsigned char)(1u << job->at % 8);
+        job->room->unknown[job->n_unknown] = (struct unknown){.filename = filename, .order = job->n_unknown};
         job->n_unknown++;
     }
     job->at++;
@@ -202,9 +206,7 @@ static enum status vote(struct db_conn *c, struct feedback_job *job, const char 
                &changed, err);
     if (st != OK)
         return st;
-    if (changed == 0) {
-        job->bits[job->at / 8] |= (unsigned char)(1u << job->at % 8);
-    } else {
+    if (changed) {
         today->positives += positive;
         today->negatives += !positive;
     }
@@ -212,8 +214,7 @@ static enum status vote(struct db_conn *c, struct feedback_job *job, const char 
     return OK;
 }
 
-/* The sticker's id, "" when there is none. */
-static enum status find_sticker_id(struct db_conn *c, const char *filename, char id[37], struct error *err)
+enum status sticker_find_id(struct db_conn *c, const char *filename, char id[37], struct error *err)
 {
     struct db_rows r;
     id[0] = '\0';
@@ -263,7 +264,7 @@ static enum status vote_of(struct db_conn *c, struct feedback_job *job, const ch
     char sticker_id[37];
     int64_t positive = 0;
     bool voted = false;
-    enum status st = find_sticker_id(c, filename, sticker_id, err);
+    enum status st = sticker_find_id(c, filename, sticker_id, err);
     if (st == OK && *sticker_id)
         st = db_get_int(c, "SELECT positive FROM votes WHERE voter = $1 AND query_id = $2 AND sticker_id = $3",
                         DB_ARGS(DB_TEXT(voter), DB_TEXT(query_id), DB_TEXT(sticker_id)), &positive, &voted, err);
@@ -278,8 +279,6 @@ static enum status vote_of(struct db_conn *c, struct feedback_job *job, const ch
         if (st != OK || to != BALLOT_NONE)
             return st == OK ? vote(c, job, query_id, filename, to == BALLOT_POSITIVE, today, err) : st;
     }
-    if (!*sticker_id)
-        job->bits[job->at / 8] |= (unsigned char)(1u << job->at % 8);
     meet(job, filename, !*sticker_id);
     return OK;
 }
@@ -315,24 +314,24 @@ static enum status lock_rows(struct db_conn *c, const struct feedback_job *job, 
         return OK; /* whoever writes is alone */
     size_t n = 0;
     for (size_t i = 0; i < job->n; i++)
-        n = add_names(job->names, n, &job->entries[i].query, 1);
+        n = add_names(job->room->names, n, &job->entries[i].query, 1);
     enum status st =
         lock_named(c,
                    "SELECT 1 FROM queries WHERE query IN (SELECT convert_from(n, 'UTF8') FROM unnest($1) n)"
                    " ORDER BY query FOR NO KEY UPDATE",
-                   job->names, n, err);
+                   job->room->names, n, err);
     n = 0;
     for (size_t i = 0; i < job->n; i++) {
-        n = add_names(job->names, n, job->entries[i].positive, job->entries[i].n_positive);
-        n = add_names(job->names, n, job->entries[i].negative, job->entries[i].n_negative);
-        n = add_names(job->names, n, job->entries[i].withdrawn, job->entries[i].n_withdrawn);
+        n = add_names(job->room->names, n, job->entries[i].positive, job->entries[i].n_positive);
+        n = add_names(job->room->names, n, job->entries[i].negative, job->entries[i].n_negative);
+        n = add_names(job->room->names, n, job->entries[i].withdrawn, job->entries[i].n_withdrawn);
     }
     return st != OK
                ? st
                : lock_named(c,
                             "SELECT 1 FROM stickers WHERE filename IN"
                             " (SELECT convert_from(n, 'UTF8') FROM unnest($1) n) ORDER BY filename FOR NO KEY UPDATE",
-                            job->names, n, err);
+                            job->room->names, n, err);
 }
 
 static enum status count_list(struct db_conn *c, struct feedback_job *job, const struct feedback_entry *e,
@@ -340,9 +339,16 @@ static enum status count_list(struct db_conn *c, struct feedback_job *job, const
                               struct day_row *today, struct error *err)
 {
     enum status st = OK;
-    for (size_t k = 0; k < n && st == OK; k++)
-        st = e->voter ? vote_of(c, job, e->voter, query_id, names[k], to, today, err)
-                      : vote(c, job, query_id, names[k], to == BALLOT_POSITIVE, today, err);
+    for (size_t k = 0; k < n && st == OK; k++) {
+        char id[37];
+        if (e->search && (st = sticker_find_id(c, names[k], id, err)) == OK && !sticker_rank_shown(e->search, id)) {
+            meet(job, names[k], true);
+            continue;
+        }
+        if (st == OK)
+            st = e->voter ? vote_of(c, job, e->voter, query_id, names[k], to, today, err)
+                          : vote(c, job, query_id, names[k], to == BALLOT_POSITIVE, today, err);
+    }
     return st;
 }
 
@@ -380,6 +386,24 @@ static enum status count_votes(struct db_conn *c, struct feedback_job *job, stru
     if (ballots && (locked = forget_old_votes(c, 2 * ballots, err)) != OK)
         return locked;
     return today.positives || today.negatives ? add_to_today(c, &today, err) : OK;
+}
+
+enum status sticker_feedback_room(size_t entries, size_t votes, struct arena *a, struct feedback_room **out,
+                                  struct error *err)
+{
+    struct feedback_room *room = *out = arena_array(a, 1, sizeof *room);
+    if (!room || !(room->bits = arena_array(a, (room->bits_len = (votes + 7) / 8) + 1, 1)) ||
+        !(room->unknown = arena_array(a, votes + 1, sizeof *room->unknown)) ||
+        !(room->names = arena_array(a, (votes > entries ? votes : entries) + 1, sizeof *room->names)))
+        return err_set(err, ERR_NO_MEMORY, "%zu votes are larger than %zu bytes", votes, a->max);
+    return OK;
+}
+
+enum status sticker_count_votes(struct db_conn *c, const struct feedback_entry *entries, size_t n,
+                                struct feedback_room *room, struct error *err)
+{
+    memset(room->bits, 0, room->bits_len);
+    return count_votes(c, &(struct feedback_job){.entries = entries, .n = n, .room = room}, err);
 }
 
 /* The answer that was given: the stickers of those votes whose bit is set. */
@@ -446,7 +470,7 @@ static enum status feedback_job(struct db_conn *c, void *arg, struct error *err)
     struct feedback_job *job = arg;
     bool ours = false, known = false;
     job->n_unknown = job->at = 0;
-    memset(job->bits, 0, job->bits_len);
+    memset(job->room->bits, 0, job->room->bits_len);
     if (!job->once)
         return count_votes(c, job, err);
     job->once->was = ONCE_COUNTED;
@@ -457,9 +481,10 @@ static enum status feedback_job(struct db_conn *c, void *arg, struct error *err)
     }
     if (st == OK)
         st = count_votes(c, job, err);
-    return st != OK ? st
-                    : db_run(c, "UPDATE feedback_keys SET unknown = $2 WHERE key = $1",
-                             DB_ARGS(DB_TEXT(job->once->key), DB_BLOB(job->bits, job->bits_len)), NULL, err);
+    return st != OK
+               ? st
+               : db_run(c, "UPDATE feedback_keys SET unknown = $2 WHERE key = $1",
+                        DB_ARGS(DB_TEXT(job->once->key), DB_BLOB(job->room->bits, job->room->bits_len)), NULL, err);
 }
 
 static int names_in_order(const void *x, const void *y)
@@ -484,14 +509,15 @@ static enum status list_unknown(struct feedback_job *job, struct arena *a, const
     const char **names = arena_array(a, job->n_unknown, sizeof *names);
     if (!names)
         return err_set(err, ERR_NO_MEMORY, "%zu unknown stickers are larger than %zu bytes", job->n_unknown, a->max);
-    qsort(job->unknown, job->n_unknown, sizeof *job->unknown, names_in_order);
+    qsort(job->room->unknown, job->n_unknown, sizeof *job->room->unknown, names_in_order);
     for (size_t i = 1; i < job->n_unknown; i++)
-        job->unknown[i].repeated = strcmp(job->unknown[i].filename, job->unknown[i - 1].filename) == 0;
-    qsort(job->unknown, job->n_unknown, sizeof *job->unknown, by_order);
+        job->room->unknown[i].repeated =
+            strcmp(job->room->unknown[i].filename, job->room->unknown[i - 1].filename) == 0;
+    qsort(job->room->unknown, job->n_unknown, sizeof *job->room->unknown, by_order);
     for (size_t i = 0; i < job->n_unknown; i++) {
-        if (job->unknown[i].repeated)
+        if (job->room->unknown[i].repeated)
             continue;
-        if (!(names[(*n)++] = arena_strdup(a, job->unknown[i].filename)))
+        if (!(names[(*n)++] = arena_strdup(a, job->room->unknown[i].filename)))
             return err_set(err, ERR_NO_MEMORY, "unknown stickers are larger than %zu bytes", a->max);
     }
     *failed = names;
@@ -506,14 +532,11 @@ enum status sticker_store_feedback_once(struct sticker_store *s, const struct fe
     size_t votes = 0;
     for (size_t i = 0; i < n; i++)
         votes += entries[i].n_positive + entries[i].n_negative + entries[i].n_withdrawn;
-    job.bits_len = (votes + 7) / 8;
     *failed = NULL;
     *n_failed = 0;
-    if (!(job.bits = arena_array(a, job.bits_len + 1, 1)) ||
-        !(job.unknown = arena_array(a, votes + 1, sizeof *job.unknown)) ||
-        !(job.names = arena_array(a, (votes > n ? votes : n) + 1, sizeof *job.names)))
-        return err_set(err, ERR_NO_MEMORY, "%zu votes are larger than %zu bytes", votes, a->max);
-    enum status st = db_write(s->db, DB_DURABLE, feedback_job, &job, err);
+    enum status st = sticker_feedback_room(n, votes, a, &job.room, err);
+    if (st == OK)
+        st = db_write(s->db, DB_DURABLE, feedback_job, &job, err);
     return st == OK ? list_unknown(&job, a, failed, n_failed, err) : st;
 }
 

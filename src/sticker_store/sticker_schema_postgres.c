@@ -168,6 +168,19 @@ static const char *const migrations[] = {
     "CREATE TRIGGER synonyms_counted AFTER INSERT OR UPDATE OR DELETE ON synonyms"
     " FOR EACH ROW EXECUTE FUNCTION count_curation();"
     "CREATE INDEX votes_modified ON votes (modified_us);",
+
+    /* 12: the log of what people did with what searches showed them (sticker_events.h), a partition for each day of
+     * searches, and the keys by which its receipts are signed. */
+    "CREATE TABLE keys (id bigint PRIMARY KEY, purpose" TEXT ", secret bytea NOT NULL, created_us" NUMBER ");"
+    "CREATE SEQUENCE searches_rowno;"
+    "CREATE SEQUENCE events_rowno;"
+    "CREATE TABLE searches (rowno bigint NOT NULL DEFAULT nextval('searches_rowno'), day" NUMBER ", id bytea NOT NULL, made_us" NUMBER ", query" TEXT ", language" TEXT ", ranking"
+    TEXT ", shift" NUMBER ", shown bytea NOT NULL, PRIMARY KEY (day, id)) PARTITION BY RANGE (day);"
+    "CREATE INDEX searches_by_rowno ON searches (rowno);"
+    "CREATE TABLE events (rowno bigint NOT NULL DEFAULT nextval('events_rowno'), day" NUMBER ", id bytea NOT NULL, search bytea"
+    " NOT NULL, action" NUMBER ", sticker_id" TEXT ", rank" NUMBER ", client" TEXT ", at_us" NUMBER ", stored_us" NUMBER
+    ", PRIMARY KEY (day, id)) PARTITION BY RANGE (day);"
+    "CREATE INDEX events_by_rowno ON events (rowno);",
     /* clang-format on */
 };
 

@@ -287,6 +287,29 @@ static const char *const migrations[] = {
 
     /* 13: votes of known voters are forgotten by their age. */
     "CREATE INDEX votes_modified ON votes (modified_us);",
+
+    /* 14: the log of what people did with what searches showed them (sticker_events.h), by the day of the search, and
+     * the keys by which its receipts are signed. */
+    "CREATE TABLE keys ("
+    " id INTEGER PRIMARY KEY,"
+    " purpose TEXT NOT NULL, secret BLOB NOT NULL, created_us INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE searches ("
+    " rowno INTEGER PRIMARY KEY,"
+    " day INTEGER NOT NULL," /* since 1970 */
+    " id BLOB NOT NULL,"
+    " made_us INTEGER NOT NULL,"
+    " query TEXT NOT NULL, language TEXT NOT NULL, ranking TEXT NOT NULL,"
+    " shift INTEGER NOT NULL," /* how many stickers come before the first one */
+    " shown BLOB NOT NULL,"    /* the last five bytes of each sticker's id */
+    " UNIQUE (day, id)) STRICT;"
+    "CREATE TABLE events ("
+    " rowno INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " day INTEGER NOT NULL, id BLOB NOT NULL, search BLOB NOT NULL,"
+    " action INTEGER NOT NULL," /* an enum event_action */
+    " sticker_id TEXT NOT NULL, rank INTEGER NOT NULL,"
+    " client TEXT NOT NULL," /* its keyed hash, or "" */
+    " at_us INTEGER NOT NULL, stored_us INTEGER NOT NULL,"
+    " UNIQUE (day, id)) STRICT;",
 };
 
 const struct db_schema sticker_schema_sqlite = {

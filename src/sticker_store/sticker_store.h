@@ -121,6 +121,7 @@ enum status sticker_store_popular(struct sticker_store *s, int64_t least, int64_
                                   struct arena *a, struct query_usage **out, size_t *n, struct error *err) MUST_CHECK;
 
 #define STORE_VOTES_US (400 * STORE_DAY_US)
+struct search_row;
 struct feedback_entry {
     const char *query;
     const char *const *positive, *const *negative;
@@ -131,6 +132,8 @@ struct feedback_entry {
     const char *voter;
     const char *const *withdrawn;
     size_t n_withdrawn;
+    /* The search that the votes are for (sticker_events.h): stickers that it did not show count as unknown; or NULL. */
+    const struct search_row *search;
 };
 /* One request, one transaction: ERR_NOT_FOUND "Query not found. feedback[1].query ..." names the first entry whose
  * query is unknown, and then nothing counts. Unknown stickers are listed once each in *failed, in the order met.

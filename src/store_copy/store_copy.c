@@ -45,6 +45,7 @@ struct table {
     struct {
         const char *name, *value; /* one more column, of this database alone */
     } sqlite, postgres;
+    bool by_day;         /* PostgreSQL has a partition for each value of its second column */
     const char *derived; /* a column that is left out, because the database makes it anew */
 };
 #define TIMES                                                                                                          \
@@ -197,6 +198,34 @@ static const struct table sticker_tables[] = {
                  {"synonyms", TEXT},
                  {"two_way", NUMBER},
                  TIMES}},
+    {.name = "keys",
+     .keys = 1,
+     .columns = {{"id", NUMBER}, {"purpose", TEXT}, {"secret", BLOB}, {"created_us", NUMBER}}},
+    {.name = "searches",
+     .keys = 1,
+     .columns = {{"rowno", NUMBER},
+                 {"day", NUMBER},
+                 {"id", BLOB},
+                 {"made_us", NUMBER},
+                 {"query", TEXT},
+                 {"language", TEXT},
+                 {"ranking", TEXT},
+                 {"shift", NUMBER},
+                 {"shown", BLOB}},
+     .by_day = true},
+    {.name = "events",
+     .keys = 1,
+     .columns = {{"rowno", NUMBER},
+                 {"day", NUMBER},
+                 {"id", BLOB},
+                 {"search", BLOB},
+                 {"action", NUMBER},
+                 {"sticker_id", TEXT},
+                 {"rank", NUMBER},
+                 {"client", TEXT},
+                 {"at_us", NUMBER},
+                 {"stored_us", NUMBER}},
+     .by_day = true},
 };
 
 static const struct table search_tables[] = {
@@ -218,9 +247,9 @@ static const struct table search_tables[] = {
 };
 
 /* What the terms are found by, whose turn it is to deliver, and what is each database's own. */
-static const char *const sticker_derived[] = {"stickers_fts*", "queries_fts*",      "sticker_search",
-                                              "query_search",  "outbox_turn",       "schema_migrations",
-                                              "sqlite_*",      "curation_versions", NULL};
+static const char *const sticker_derived[] = {
+    "stickers_fts*", "queries_fts*",      "sticker_search",  "query_search",  "outbox_turn", "schema_migrations",
+    "sqlite_*",      "curation_versions", "searches_[0-9]*", "events_[0-9]*", NULL};
 static const char *const search_derived[] = {"documents_fts*",    "vector_tables", "vectors_[0-9]*",
                                              "schema_migrations", "sqlite_*",      NULL};
 
@@ -250,7 +279,9 @@ static const struct database {
      .finish_postgres = NUMBERED("stickers", "rowno") NUMBERED("queries", "rowno") NUMBERED("scores", "rowno")
          NUMBERED("votes", "rowno") NUMBERED("users", "rowno") NUMBERED("tokens", "rowno") NUMBERED("groups", "rowno")
              NUMBERED("history", "rowno") NUMBERED("trash", "rowno") NUMBERED("trash_votes", "rowno")
-                 NUMBERED("outbox", "seq") NUMBERED("pins", "rowno") NUMBERED("synonyms", "rowno"),
+                 NUMBERED("outbox", "seq") NUMBERED("pins", "rowno")
+                     NUMBERED("synonyms", "rowno") "SELECT setval('searches_rowno', max(rowno)) FROM searches;"
+                                                   "SELECT setval('events_rowno', max(rowno)) FROM events;",
      .derived = sticker_derived},
     {.sqlite = &search_schema_sqlite,
      .postgres = &search_schema_postgres,
@@ -473,6 +504,9 @@ static enum status copy_job(struct db_conn *c, void *arg, struct error *err)
     struct db_arg args[MAX_COLUMNS];
     bool postgres = db_is_postgres(c);
     enum status st = OK;
+    for (size_t row = 0; job->table->by_day && row < b->n && st == OK; row++)
+        if (!row || b->numbers[1][row] != b->numbers[1][row - 1])
+            st = sticker_events_day(c, b->numbers[1][row], err);
     for (size_t row = 0; row < (postgres ? 1 : b->n) && st == OK; row++) {
         size_t n = 0;
         for (; columns[n].name && columns[n].type != DERIVED_NUMBER; n++) {

@@ -23,6 +23,9 @@ class StickersOnPostgres(PostgresTest):
     def test_store_suite_feedback(self):
         self.unit("test_store_feedback", 9)
 
+    def test_store_suite_events(self):
+        self.unit("test_store_events", 5)
+
     def test_store_suite_curation(self):
         self.unit("test_store_curation", 5)
 

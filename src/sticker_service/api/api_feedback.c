@@ -5,6 +5,7 @@
 #include "base/os.h"
 #include "base/utf8.h"
 #include "sticker_service/api/api.h"
+#include "sticker_service/api/json_body.h"
 #include "sticker_service/service.h"
 
 #include <jansson.h>
@@ -34,15 +35,6 @@ static struct feedback_member feedback_member(const char *fmt, ...)
     return m;
 }
 
-static enum status check_string(const json_t *value, const char *name, struct error *err)
-{
-    if (!json_is_string(value))
-        return err_set(err, ERR_INVALID, "%s must be a string", name);
-    if (strlen(json_string_value(value)) != json_string_length(value))
-        return err_set(err, ERR_INVALID, "%s must be UTF-8 text without NUL characters", name);
-    return OK;
-}
-
 /* One of the lists of an entry. `seen` holds the stickers met in this entry. */
 static enum status feedback_read_list(const json_t *entry, size_t i, const char *list, json_t *seen,
                                       struct arena *arena, const char *const **out, size_t *n, size_t *all,
@@ -63,7 +55,7 @@ static enum status feedback_read_list(const json_t *entry, size_t i, const char 
     for (size_t k = 0; k < *n; k++) {
         const json_t *value = json_array_get(array, k);
         struct feedback_member m = feedback_member("feedback[%zu].%s[%zu]", i, list, k);
-        enum status status = check_string(value, m.name, err);
+        enum status status = json_check_string(value, m.name, err);
         if (status != OK)
             return status;
         names[k] = json_string_value(value);
@@ -81,34 +73,48 @@ static enum status feedback_read_list(const json_t *entry, size_t i, const char 
 }
 
 /* The app's own id of whoever votes. Kept as a hash only. */
-static enum status feedback_read_voter(const json_t *entry, size_t i, struct arena *arena, const char **out,
-                                       struct error *err)
+static enum status feedback_read_voter(struct sticker_service *s, const json_t *entry, size_t i, struct arena *arena,
+                                       const char **out, struct error *err)
 {
     const json_t *voter = json_object_get(entry, "voter");
     struct feedback_member m = feedback_member("feedback[%zu].voter", i);
     if (!voter)
         return OK;
-    enum status status = check_string(voter, m.name, err);
+    enum status status = json_check_string(voter, m.name, err);
     if (status != OK)
         return status;
     size_t count = utf8_count(json_string_value(voter), json_string_length(voter));
     if (count < 1 || count > VOTER_MAX)
         return err_set(err, ERR_INVALID, "%s must have 1 to %u characters", m.name, VOTER_MAX);
-    *out = voter_hash(json_string_value(voter), arena);
+    *out = receipts_person(s->receipts, json_string_value(voter), arena);
     return *out ? OK : err_no_memory(err, "feedback");
 }
 
-static enum status feedback_read_entry(const json_t *entry, size_t i, struct arena *arena, struct feedback_entry *out,
-                                       size_t *all, struct error *err)
+/* The query, which the receipt of its search may say instead. */
+static enum status feedback_read_query(struct sticker_service *s, const json_t *entry, size_t i, struct arena *arena,
+                                       struct feedback_entry *out, struct error *err)
 {
-    if (!json_is_object(entry))
-        return err_set(err, ERR_INVALID, "feedback[%zu] must be an object", i);
-    const json_t *query = json_object_get(entry, "query");
-    struct feedback_member m = feedback_member("feedback[%zu].query", i);
-    if (!query)
-        return err_set(err, ERR_INVALID, "%s is missing", m.name);
-    enum status status = check_string(query, m.name, err);
-    if (status != OK)
+    const json_t *query = json_object_get(entry, "query"), *receipt = json_object_get(entry, "query_id");
+    struct feedback_member m = feedback_member("feedback[%zu].query_id", i);
+    enum status status = receipt ? json_check_string(receipt, m.name, err) : OK;
+    if (status == OK && receipt) {
+        struct search_row *search = arena_alloc(arena, sizeof *search);
+        struct error why;
+        if (!search)
+            return err_no_memory(err, "feedback");
+        status =
+            receipts_read(s->receipts, json_string_value(receipt), json_string_length(receipt), arena, search, &why);
+        if (status != OK)
+            return err_set(err, status, "%s %s", m.name, why.message);
+        out->search = search;
+        out->query = search->query;
+    }
+    m = feedback_member("feedback[%zu].query", i);
+    if (status == OK && !query && !receipt)
+        status = err_set(err, ERR_INVALID, "%s is missing", m.name);
+    if (status == OK && query)
+        status = json_check_string(query, m.name, err);
+    if (status != OK || !query)
         return status;
     const char *text = json_string_value(query);
     size_t len = json_string_length(query);
@@ -117,12 +123,27 @@ static enum status feedback_read_entry(const json_t *entry, size_t i, struct are
         return err_set(err, ERR_INVALID, "%s must not be empty", m.name);
     if (status == ERR_TOO_LARGE)
         return err_set(err, ERR_INVALID, "%s must have at most 255 characters", m.name);
-    out->query = arena_strndup(arena, text, len);
-    status = feedback_read_voter(entry, i, arena, &out->voter, err);
+    const char *typed = arena_strndup(arena, text, len);
+    if (!typed)
+        return err_no_memory(err, "feedback");
+    if (out->query && strcmp(out->query, typed) != 0)
+        return err_set(err, ERR_INVALID, "%s is not the query of its query_id", m.name);
+    out->query = typed;
+    return OK;
+}
+
+static enum status feedback_read_entry(struct sticker_service *s, const json_t *entry, size_t i, struct arena *arena,
+                                       struct feedback_entry *out, size_t *all, struct error *err)
+{
+    if (!json_is_object(entry))
+        return err_set(err, ERR_INVALID, "feedback[%zu] must be an object", i);
+    enum status status = feedback_read_query(s, entry, i, arena, out, err);
+    if (status == OK)
+        status = feedback_read_voter(s, entry, i, arena, &out->voter, err);
     if (status != OK)
         return status;
     json_t *seen = json_object();
-    if (!out->query || !seen)
+    if (!seen)
         status = err_no_memory(err, "feedback");
     if (status == OK)
         status = feedback_read_list(entry, i, "positive", seen, arena, &out->positive, &out->n_positive, all, err);
@@ -136,8 +157,8 @@ static enum status feedback_read_entry(const json_t *entry, size_t i, struct are
     return status;
 }
 
-static enum status read_feedback(const json_t *root, struct arena *arena, struct feedback_entry **out, size_t *n,
-                                 struct error *err)
+static enum status read_feedback(struct sticker_service *s, const json_t *root, struct arena *arena,
+                                 struct feedback_entry **out, size_t *n, struct error *err)
 {
     if (!json_is_object(root))
         return err_set(err, ERR_INVALID, "the body must be a JSON object with the member feedback");
@@ -154,53 +175,21 @@ static enum status read_feedback(const json_t *root, struct arena *arena, struct
         return err_no_memory(err, "feedback");
     size_t all = 0;
     for (size_t i = 0; i < *n; i++) {
-        enum status status = feedback_read_entry(json_array_get(list, i), i, arena, &(*out)[i], &all, err);
+        enum status status = feedback_read_entry(s, json_array_get(list, i), i, arena, &(*out)[i], &all, err);
         if (status != OK)
             return status;
     }
     return OK;
 }
 
-/* Copies the body with every byte that is not UTF-8 spelled as an escaped NUL, which no string may
- * hold: so the check of the strings names the member in which it stands. */
-static void spell_out_bad_bytes(const char *body, size_t len, struct buf *out)
+static enum status feedback_parse(struct sticker_service *s, const struct http_request *req, json_t **root,
+                                  struct feedback_entry **entries, size_t *n, struct error *err)
 {
-    for (size_t i = 0; i < len;) {
-        size_t n = 1;
-        while (n <= 4 && n <= len - i && !utf8_valid(body + i, n))
-            n++;
-        if (n <= 4 && n <= len - i) {
-            buf_append(out, body + i, n);
-            i += n;
-        } else {
-            buf_puts(out, "\\u0000");
-            i++;
-        }
-    }
-}
-
-static enum status feedback_parse(const struct http_request *req, json_t **root, struct feedback_entry **entries,
-                                  size_t *n, struct error *err)
-{
-    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
-    json_error_t where;
-    bool valid = utf8_valid(req->body, req->body_len);
-    if (valid) {
-        *root = json_loadb(req->body, req->body_len, flags, &where);
-    } else {
-        struct buf copy;
-        buf_init(&copy, 6 * req->body_len);
-        spell_out_bad_bytes(req->body, req->body_len, &copy);
-        *root = json_loadb(buf_str(&copy), copy.len, flags, &where);
-        buf_free(&copy);
-    }
-    if (!*root && !valid)
-        return err_set(err, ERR_INVALID, "the body must be JSON in UTF-8");
-    if (!*root)
-        return err_set(err, ERR_INVALID, "the body is not JSON: %s (line %d, column %d)", where.text, where.line,
-                       where.column);
-    enum status status = read_feedback(*root, req->arena, entries, n, err);
-    if (status == OK && !valid)
+    bool utf8;
+    enum status status = json_body(req, root, &utf8, err);
+    if (status == OK)
+        status = read_feedback(s, *root, req->arena, entries, n, err);
+    if (status == OK && !utf8)
         status = err_set(err, ERR_INVALID, "the body must be JSON in UTF-8");
     return status;
 }
@@ -256,7 +245,7 @@ void handle_api_feedback(void *ctx, const struct http_request *req, struct http_
     buf_init(&out, 2u << 20); /* 1,000 names of 255 bytes, escaped */
     enum status status = read_key(req, &again, &keyed, &err);
     if (status == OK)
-        status = feedback_parse(req, &root, &entries, &n, &err);
+        status = feedback_parse(s, req, &root, &entries, &n, &err);
     size_t stickers = status == OK ? count_stickers(entries, n) : 0;
     if (!http_charge(req, (unsigned)(stickers / CHARGED)))
         goto out;

@@ -169,6 +169,18 @@ static void search_metrics(struct sticker_service *s, struct buf *out)
                "Towards SearchService: 0 closed, 1 open, 2 one trial under way.", http_client_breaker(s->search));
 }
 
+static void event_metrics(struct sticker_service *s, struct buf *out)
+{
+    char labels[40];
+    metric_family(out, "peel_sticker_events_total", "counter", "Events stored, by action.");
+    for (size_t i = 0; i < EVENT_ACTIONS; i++) {
+        snprintf(labels, sizeof labels, "action=\"%s\"", event_actions[i]);
+        metric_value(out, "peel_sticker_events_total", labels, (double)atomic_load(&s->events[i]));
+    }
+    metric_one(out, "peel_sticker_events_failed_total", "counter", "Events that could not be taken.",
+               (double)atomic_load(&s->events_failed));
+}
+
 static void store_metrics(struct sticker_service *s, struct buf *out)
 {
     int64_t stickers = 0, queries = 0, pending = 0, oldest_us = 0;
@@ -202,6 +214,7 @@ void handle_api_metrics(void *ctx, const struct http_request *req, struct http_r
     struct http_server *server = atomic_load(&s->server);
     if (server)
         http_server_metrics(server, &out);
+    event_metrics(s, &out);
     store_metrics(s, &out);
     search_metrics(s, &out);
     cache_metrics(s, &out);

@@ -1,5 +1,5 @@
 /* GET /api/search/: one page of stickers for a phrase, as JSON; each search counts. An answer is kept for a moment, but
- * never one that says "degraded":true. */
+ * never one that says "degraded":true; each search gets a receipt of its own. */
 #include "sticker_service/api/api.h"
 #include "sticker_service/find.h"
 
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define ANSWER_MAX (1u << 20)
+#define TRAILER    3u /* bytes behind a kept answer and the draft of its receipt: the draft's length, and the outcome */
 #define CHARGED    64u /* characters of a query that count as one more request for the rate limit: they are more work */
 
 static void search_write_answer(const struct find_query *query, const struct find_answer *answer, struct buf *out)
@@ -25,7 +26,7 @@ static void search_write_answer(const struct find_query *query, const struct fin
         const struct sticker *k = answer->results[i].sticker;
         buf_puts(out, i ? ",{\"filename\":" : "{\"filename\":");
         json_put_string(out, k->filename);
-        buf_puts(out, ",\"score\":");
+        buf_printf(out, ",\"rank\":%zu,\"score\":", query->offset + i + 1);
         json_put_score(out, answer->results[i].score);
         if (answer->results[i].confidence > 0)
             buf_printf(out, ",\"confidence\":%.2f", answer->results[i].confidence);
@@ -41,7 +42,8 @@ static void search_write_answer(const struct find_query *query, const struct fin
     }
     buf_puts(out, "],\"query\":");
     json_put_string(out, query->text);
-    buf_printf(out, ",\"total\":%lld", (long long)answer->total);
+    buf_printf(out, ",\"total\":%lld,\"language\":\"%s\",\"ranking\":", (long long)answer->total, answer->language);
+    json_put_string(out, answer->ranking);
     if (answer->corrected) {
         buf_puts(out, ",\"corrected\":");
         json_put_string(out, answer->corrected);
@@ -49,6 +51,38 @@ static void search_write_answer(const struct find_query *query, const struct fin
     if (answer->legs)
         buf_printf(out, ",\"legs\":%s", answer->legs);
     buf_puts(out, answer->degraded ? ",\"degraded\":true}" : "}");
+}
+
+/* What is kept with an answer: how the receipts of its searches begin, and how it counts. */
+static enum status write_trailer(const struct find_query *query, const struct find_answer *answer, struct arena *arena,
+                                 struct buf *out, struct error *err)
+{
+    const char **ids = arena_array(arena, answer->n + 1, sizeof *ids);
+    if (!ids)
+        return err_no_memory(err, "%zu results", answer->n);
+    for (size_t i = 0; i < answer->n; i++)
+        ids[i] = answer->results[i].sticker->id;
+    size_t began = out->len;
+    receipt_draft(
+        &(struct receipt_draft){query->text, answer->language, answer->ranking, query->offset, ids, answer->n}, out);
+    size_t len = out->len - began;
+    buf_putc(out, (char)(len & 255));
+    buf_putc(out, (char)(len >> 8));
+    buf_putc(out, (char)find_outcome(answer));
+    return buf_status(out, err);
+}
+
+/* A kept answer as it is sent, with a receipt at its end. */
+static enum status write_with_receipt(struct sticker_service *s, const struct buf *kept, struct buf *out,
+                                      struct error *err)
+{
+    const unsigned char *end = (const unsigned char *)kept->data + kept->len;
+    size_t draft = end[-3] | (size_t)end[-2] << 8, answer = kept->len - TRAILER - draft;
+    buf_append(out, kept->data, answer - 1); /* without its brace */
+    buf_puts(out, ",\"query_id\":\"");
+    receipts_sign(s->receipts, kept->data + answer, draft, out);
+    buf_puts(out, "\"}");
+    return buf_status(out, err);
 }
 
 static enum status filter_param(const struct http_request *req, struct sticker_filter *out, struct error *err)
@@ -85,26 +119,29 @@ void handle_api_search(void *ctx, const struct http_request *req, struct http_re
     const char *pack = f->pack ? f->pack : "";
     snprintf(key, sizeof key, "%zu %zu %s %d %d %zu %s %s", query.limit, query.offset, query.lang ? query.lang : "",
              (int)f->rating_most, (int)f->animated, strlen(pack), pack, query.text);
-    struct buf out;
+    struct buf kept, out;
+    buf_init(&kept, ANSWER_MAX);
     buf_init(&out, ANSWER_MAX);
     unsigned cleared = answers_cleared(s->answers);
-    if (!answers_get(s->answers, key, &out)) {
-        enum status status = find_stickers(s, req, &query, &answer, &err);
+    enum status status = OK;
+    if (!answers_get(s->answers, key, &kept)) {
+        status = find_stickers(s, req, &query, &answer, &err);
         if (status == OK) {
-            search_write_answer(&query, &answer, &out);
-            buf_putc(&out, (char)find_outcome(&answer)); /* behind the answer, so that it is kept with it */
-            status = buf_status(&out, &err);
+            search_write_answer(&query, &answer, &kept);
+            status = write_trailer(&query, &answer, req->arena, &kept, &err);
         }
-        if (status != OK) {
-            http_problem_from(res, &err);
-            goto out;
-        }
-        if (!answer.degraded)
-            answers_put(s->answers, key, out.data, out.len, cleared);
+        if (status == OK && !answer.degraded)
+            answers_put(s->answers, key, kept.data, kept.len, cleared);
     }
-    size_t len = out.len - 1;
-    usage_count(s->usage, query.text, (enum usage_outcome)out.data[len]);
-    http_body_take(res, 200, "application/json", buf_take(&out), len);
-out:
+    if (status == OK)
+        status = write_with_receipt(s, &kept, &out, &err);
+    if (status == OK) {
+        size_t len = out.len;
+        usage_count(s->usage, query.text, (enum usage_outcome)kept.data[kept.len - 1]);
+        http_body_take(res, 200, "application/json", buf_take(&out), len);
+    } else {
+        http_problem_from(res, &err);
+    }
+    buf_free(&kept);
     buf_free(&out);
 }

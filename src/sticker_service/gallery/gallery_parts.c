@@ -337,14 +337,14 @@ const char *gallery_origin(struct gallery_visit *v)
     return gallery_kept(v, arena_printf(v->req->arena, "http%s://%s", v->req->over_tls ? "s" : "", host));
 }
 
-const char *gallery_voter(struct gallery_visit *v)
+const char *gallery_voter(const struct sticker_service *s, struct gallery_visit *v)
 {
     struct error err;
     const char *id;
     if (cookie_get(http_header(v->req, "Cookie"), GALLERY_VOTER, v->req->arena, &id, &err) != OK || !*id ||
         strlen(id) > VOTER_BYTES)
         return NULL;
-    return voter_hash(id, v->req->arena);
+    return receipts_person(s->receipts, id, v->req->arena);
 }
 
 enum status gallery_votes(struct sticker_service *s, struct gallery_visit *v, const char *query, struct tpl_card *cards,
@@ -352,7 +352,7 @@ enum status gallery_votes(struct sticker_service *s, struct gallery_visit *v, co
 {
     struct vote_row *rows;
     size_t n_rows = 0;
-    const char *voter = gallery_voter(v);
+    const char *voter = gallery_voter(s, v);
     if (!voter || !n)
         return OK;
     enum status status = sticker_store_votes(s->store, voter, query, VOTES_MAX, v->req->arena, &rows, &n_rows, err);

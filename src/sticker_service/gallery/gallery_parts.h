@@ -58,7 +58,7 @@ enum status gallery_cards(struct sticker_service *s, struct gallery_visit *v, co
 
 /* The voter of the cookie that a vote without scripts leaves (gallery_vote.c), hashed; NULL: there is none. */
 #define GALLERY_VOTER "voter"
-const char *gallery_voter(struct gallery_visit *v);
+const char *gallery_voter(const struct sticker_service *s, struct gallery_visit *v);
 /* Gives each card the vote that this voter has for the query. */
 enum status gallery_votes(struct sticker_service *s, struct gallery_visit *v, const char *query, struct tpl_card *cards,
                           size_t n, struct error *err) MUST_CHECK;

@@ -61,9 +61,9 @@ static enum status read_ballot(const struct http_request *req, struct ballot *ou
 }
 
 /* Whose vote it is: as the cookie says, or somebody new, who gets one. NULL without memory. */
-static const char *find_voter(struct gallery_visit *v)
+static const char *find_voter(const struct sticker_service *s, struct gallery_visit *v)
 {
-    const char *voter = gallery_voter(v);
+    const char *voter = gallery_voter(s, v);
     if (voter)
         return voter;
     char id[VOTER_DIGITS + 1];
@@ -79,7 +79,7 @@ static const char *find_voter(struct gallery_visit *v)
             .name = GALLERY_VOTER, .value = id, .path = "/", .max_age_s = VOTER_S, .secure = v->req->over_tls});
     http_header_add(v->res, "Set-Cookie", buf_str(&cookie));
     buf_free(&cookie);
-    return voter_hash(id, v->req->arena);
+    return receipts_person(s->receipts, id, v->req->arena);
 }
 
 static enum status count_ballot(struct sticker_service *s, struct gallery_visit *v, const struct ballot *b,
@@ -87,7 +87,7 @@ static enum status count_ballot(struct sticker_service *s, struct gallery_visit 
 {
     const char **failed;
     size_t n_failed = 0;
-    struct feedback_entry entry = {.query = b->query, .voter = find_voter(v)};
+    struct feedback_entry entry = {.query = b->query, .voter = find_voter(s, v)};
     if (!entry.voter)
         return err_no_memory(err, "a vote");
     if (strcmp(b->as, "positive") == 0)

@@ -1,0 +1,312 @@
+/* sticker_events.c: the log of what people did, and the keys of its receipts. */
+#include "sticker_store/sticker_events.h"
+
+#include "base/os.h"
+#include "sticker_store/sticker_internal.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- keys --- */
+
+struct keys_job {
+    const char *purpose;
+    const unsigned char *fresh;
+    int64_t newer_than_us, replaced_us;
+};
+
+/* A key is replaced by the next one, whose id is the next. */
+static enum status keys_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct keys_job *job = arg;
+    enum status st = db_lock(c, "LOCK TABLE keys IN EXCLUSIVE MODE", err);
+    if (st == OK)
+        st = db_run(c,
+                    "INSERT INTO keys (id, purpose, secret, created_us)"
+                    " SELECT (SELECT coalesce(max(id), 0) + 1 FROM keys), $1, $2, $3"
+                    " WHERE NOT EXISTS (SELECT 1 FROM keys WHERE purpose = $1 AND created_us > $4)",
+                    DB_ARGS(DB_TEXT(job->purpose), DB_BLOB(job->fresh, STORE_KEY_BYTES), DB_INT(os_now_us()),
+                            DB_INT(job->newer_than_us)),
+                    NULL, err);
+    return st != OK ? st
+                    : db_run(c,
+                             "DELETE FROM keys WHERE purpose = $1 AND EXISTS (SELECT 1 FROM keys newer WHERE"
+                             " newer.purpose = $1 AND newer.id > keys.id AND newer.created_us < $2)",
+                             DB_ARGS(DB_TEXT(job->purpose), DB_INT(job->replaced_us)), NULL, err);
+}
+
+static void read_key(struct db_rows *r, struct arena *a, void *item)
+{
+    (void)a;
+    struct store_key *key = item;
+    size_t len;
+    *key = (struct store_key){.id = db_int(r, 0), .created_us = db_int(r, 2)};
+    const void *secret = db_bytes(r, 1, &len);
+    if (len == STORE_KEY_BYTES)
+        memcpy(key->secret, secret, len);
+    else
+        key->id = 0;
+}
+
+enum status sticker_store_keys(struct sticker_store *s, const char *purpose, const unsigned char fresh[STORE_KEY_BYTES],
+                               int64_t newer_than_us, int64_t replaced_us, struct arena *a, struct store_key **out,
+                               size_t *n, struct error *err)
+{
+    void *keys = NULL;
+    struct keys_job job = {purpose, fresh, newer_than_us, replaced_us};
+    enum status st = db_write(s->db, DB_DURABLE, keys_job, &job, err);
+    if (st == OK)
+        st = db_read_list(s->db, "SELECT id, secret, created_us FROM keys WHERE purpose = $1 ORDER BY id DESC",
+                          DB_ARGS(DB_TEXT(purpose)), read_key, sizeof **out, a, &keys, n, err);
+    *out = keys;
+    for (size_t i = 0; st == OK && i < *n; i++)
+        if (!(*out)[i].id)
+            st = err_set(err, ERR_CORRUPT, "a key for %s in the table keys does not have %d bytes", purpose,
+                         STORE_KEY_BYTES);
+    return st;
+}
+
+/* --- adding --- */
+
+const char *const event_actions[EVENT_ACTIONS] = {
+    [EVENT_IMPRESSION] = "impression", [EVENT_CLICK] = "click",         [EVENT_COPY] = "copy",
+    [EVENT_SHARE] = "share",           [EVENT_FAVOURITE] = "favourite", [EVENT_VOTE_UP] = "vote_up",
+    [EVENT_VOTE_DOWN] = "vote_down",   [EVENT_UNDO] = "undo",           [EVENT_REPORT] = "report",
+};
+
+static int64_t day_of(int64_t us)
+{
+    return us / STORE_DAY_US;
+}
+
+enum status sticker_events_day(struct db_conn *c, int64_t day, struct error *err)
+{
+    static const char *const tables[] = {"searches", "events"};
+    char sql[200];
+    int64_t there;
+    bool found;
+    if (!db_is_postgres(c))
+        return OK;
+    snprintf(sql, sizeof sql, "events_%lld", (long long)day);
+    enum status st =
+        db_get_int(c, "SELECT 1 WHERE to_regclass($1::text) IS NOT NULL", DB_ARGS(DB_TEXT(sql)), &there, &found, err);
+    if (st != OK || found)
+        return st;
+    /* One at a time: CREATE TABLE IF NOT EXISTS fails where two meet. */
+    st = db_script(c, "SELECT pg_advisory_xact_lock(hashtext('peel events'))", err);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && st == OK; i++) {
+        snprintf(sql, sizeof sql, "CREATE TABLE IF NOT EXISTS %s_%lld PARTITION OF %s FOR VALUES FROM (%lld) TO (%lld)",
+                 tables[i], (long long)day, tables[i], (long long)day, (long long)day + 1);
+        st = db_script(c, sql, err);
+    }
+    return st;
+}
+
+struct events_job {
+    const struct search_row *searches;
+    size_t n_searches;
+    struct event_row *events;
+    size_t n;
+    struct feedback_entry *votes; /* [n] */
+    struct feedback_room *room;   /* for them */
+    bool query_added;
+};
+
+static enum status add_search(struct db_conn *c, const struct search_row *s, struct error *err)
+{
+    return db_run(c,
+                  "INSERT INTO searches (day, id, made_us, query, language, ranking, shift, shown)"
+                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+                  DB_ARGS(DB_INT(day_of(s->made_us)), DB_BLOB(s->id, STORE_SEARCH_ID), DB_INT(s->made_us),
+                          DB_TEXT(s->query), DB_TEXT(s->language), DB_TEXT(s->ranking), DB_INT(s->offset),
+                          DB_BLOB(s->shown, s->n * STORE_TAG)),
+                  NULL, err);
+}
+
+bool store_tag(const char *uuid, unsigned char tag[STORE_TAG])
+{
+    size_t len = strlen(uuid);
+    memset(tag, 0, STORE_TAG);
+    return len == 36 &&
+           sodium_hex2bin(tag, STORE_TAG, uuid + len - 2 * STORE_TAG, 2 * STORE_TAG, NULL, NULL, NULL) == 0;
+}
+
+int64_t sticker_rank_shown(const struct search_row *s, const char *sticker_id)
+{
+    unsigned char tag[STORE_TAG];
+    if (store_tag(sticker_id, tag))
+        for (size_t i = 0; i < s->n; i++)
+            if (memcmp(s->shown + i * STORE_TAG, tag, STORE_TAG) == 0)
+                return s->offset + (int64_t)i + 1;
+    return 0;
+}
+
+static enum status add_event(struct db_conn *c, struct event_row *e, struct error *err)
+{
+    char sticker_id[37];
+    int64_t changed = 0;
+    enum status st = sticker_find_id(c, e->sticker, sticker_id, err);
+    if (st != OK)
+        return st;
+    e->rank = sticker_rank_shown(e->search, sticker_id);
+    e->was = EVENT_NOT_SHOWN;
+    if (!e->rank)
+        return OK;
+    st = db_run(c,
+                "INSERT INTO events (day, id, search, action, sticker_id, rank, client, at_us, stored_us)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (day, id) DO NOTHING",
+                DB_ARGS(DB_INT(day_of(e->search->made_us)), DB_BLOB(e->id, STORE_EVENT_ID),
+                        DB_BLOB(e->search->id, STORE_SEARCH_ID), DB_INT(e->action), DB_TEXT(sticker_id),
+                        DB_INT(e->rank), DB_TEXT(e->client), DB_INT(e->at_us), DB_INT(os_now_us())),
+                &changed, err);
+    e->was = changed ? EVENT_NEW : EVENT_REPEATED;
+    return st;
+}
+
+/* What an event means for the scores; false: nothing. */
+static bool vote_of_event(const struct event_row *e, struct feedback_entry *out)
+{
+    bool known = *e->client;
+    *out = (struct feedback_entry){.query = e->search->query, .voter = known ? e->client : NULL};
+    if (e->was != EVENT_NEW || (e->action == EVENT_UNDO && !known))
+        return false;
+    if (e->action == EVENT_VOTE_UP)
+        out->positive = &e->sticker, out->n_positive = 1;
+    else if (e->action == EVENT_VOTE_DOWN)
+        out->negative = &e->sticker, out->n_negative = 1;
+    else if (e->action == EVENT_UNDO)
+        out->withdrawn = &e->sticker, out->n_withdrawn = 1;
+    else
+        return false;
+    return true;
+}
+
+static enum status events_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct events_job *job = arg;
+    enum status st = OK;
+    size_t n_votes = 0;
+    for (size_t i = 0; i < job->n_searches && st == OK; i++) {
+        st = sticker_events_day(c, day_of(job->searches[i].made_us), err);
+        if (st == OK)
+            st = add_search(c, &job->searches[i], err);
+    }
+    for (size_t i = 0; i < job->n && st == OK; i++) {
+        st = add_event(c, &job->events[i], err);
+        n_votes += st == OK && vote_of_event(&job->events[i], &job->votes[n_votes]);
+    }
+    for (size_t i = 0; i < n_votes && st == OK; i++) { /* its searches may not be counted yet */
+        bool added;
+        st = sticker_query_add(c, job->votes[i].query, 0, &added, err);
+    }
+    if (st == OK && n_votes)
+        st = sticker_queries_list(c, err);
+    return st == OK && n_votes ? sticker_count_votes(c, job->votes, n_votes, job->room, err) : st;
+}
+
+enum status sticker_store_events_add(struct sticker_store *s, const struct search_row *searches, size_t n_searches,
+                                     struct event_row *events, size_t n, struct arena *a, struct error *err)
+{
+    struct events_job job = {.searches = searches, .n_searches = n_searches, .events = events, .n = n};
+    job.votes = arena_array(a, n + 1, sizeof *job.votes);
+    if (!job.votes)
+        return err_no_memory(err, "%zu events", n);
+    enum status st = sticker_feedback_room(n, n, a, &job.room, err);
+    return st == OK ? db_write(s->db, DB_DURABLE, events_job, &job, err) : st;
+}
+
+/* --- forgetting --- */
+
+#define FORGET_AT_ONCE 5000
+struct forget_job {
+    int64_t before;
+    bool more;
+};
+
+/* A day of PostgreSQL's goes as a whole, all days that are due at once. */
+static enum status drop_partitions(struct db_conn *c, int64_t before, struct error *err)
+{
+    struct arena a;
+    struct db_rows r;
+    void *names = NULL;
+    size_t n = 0, cap = 0;
+    char sql[200];
+    arena_init(&a, 1u << 20);
+    db_query(&r, c,
+             "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+             " WHERE i.inhparent IN ('searches'::regclass, 'events'::regclass)"
+             " AND CAST(split_part(c.relname, '_', 2) AS bigint) < $1",
+             DB_ARGS(DB_INT(before)), err);
+    while (db_next(&r) && db_grow(&r, &a, &names, n, &cap, sizeof(const char *)))
+        ((const char **)names)[n++] = db_text(&r, 0, &a);
+    enum status st = db_end(&r);
+    for (size_t i = 0; i < n && st == OK; i++) {
+        snprintf(sql, sizeof sql, "DROP TABLE %.60s", ((const char **)names)[i]);
+        st = db_script(c, sql, err);
+    }
+    arena_free(&a);
+    return st;
+}
+
+static enum status forget_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct forget_job *job = arg;
+    int64_t events = 0, searches = 0;
+    job->more = false;
+    if (db_is_postgres(c))
+        return drop_partitions(c, job->before, err);
+    enum status st = db_run(c, "DELETE FROM events WHERE rowno IN (SELECT rowno FROM events WHERE day < $1 LIMIT $2)",
+                            DB_ARGS(DB_INT(job->before), DB_INT(FORGET_AT_ONCE)), &events, err);
+    if (st == OK)
+        st = db_run(c, "DELETE FROM searches WHERE rowno IN (SELECT rowno FROM searches WHERE day < $1 LIMIT $2)",
+                    DB_ARGS(DB_INT(job->before), DB_INT(FORGET_AT_ONCE)), &searches, err);
+    job->more = events == FORGET_AT_ONCE || searches == FORGET_AT_ONCE;
+    return st;
+}
+
+enum status sticker_store_events_forget(struct sticker_store *s, int64_t before_us, bool *more, struct error *err)
+{
+    struct forget_job job = {.before = day_of(before_us)};
+    enum status st = db_write(s->db, DB_FAST, forget_job, &job, err);
+    *more = job.more;
+    return st;
+}
+
+/* --- reading --- */
+
+static void read_event(struct db_rows *r, struct arena *a, void *item)
+{
+    struct logged_event *e = item;
+    size_t len;
+    *e = (struct logged_event){
+        .row = db_int(r, 0),
+        .action = (enum event_action)db_int(r, 2),
+        .query = db_text(r, 3, a),
+        .language = db_text(r, 4, a),
+        .ranking = db_text(r, 5, a),
+        .sticker = db_text(r, 6, a),
+        .client = db_text(r, 7, a),
+        .rank = db_int(r, 8),
+        .at_us = db_int(r, 9),
+        .stored_us = db_int(r, 10),
+    };
+    const void *id = db_bytes(r, 1, &len);
+    if (len == STORE_SEARCH_ID)
+        memcpy(e->search, id, len);
+}
+
+enum status sticker_store_events_list(struct sticker_store *s, int64_t after, size_t limit, struct arena *a,
+                                      struct logged_event **out, size_t *n, struct error *err)
+{
+    void *events;
+    enum status st =
+        db_read_list(s->db,
+                     "SELECT e.rowno, e.search, e.action, q.query, q.language, q.ranking, coalesce(k.filename, ''), "
+                     "e.client, e.rank,"
+                     " e.at_us, e.stored_us FROM events e JOIN searches q ON q.day = e.day AND q.id = e.search"
+                     " LEFT JOIN stickers k ON k.id = e.sticker_id WHERE e.rowno > $1 ORDER BY e.rowno LIMIT $2",
+                     DB_ARGS(DB_INT(after), DB_INT(db_limit(limit))), read_event, sizeof **out, a, &events, n, err);
+    *out = events;
+    return st;
+}

@@ -1,0 +1,220 @@
+/* test_store_events.c: the store suite: keys, and the log of what people did with what searches showed them. */
+#include "store_suite.h"
+
+#include "sticker_store/sticker_events.h"
+
+#include <stdio.h>
+
+struct shown {
+    struct search_row row;
+    unsigned char id[STORE_SEARCH_ID], tags[3 * STORE_TAG];
+};
+
+/* A search of `age_us` ago that showed a.png, b.png, c.png from rank 11 on. */
+static void make_search(struct suite *s, struct shown *out, unsigned char id, int64_t age_us)
+{
+    static const char *const names[] = {"a.png", "b.png", "c.png"};
+    memset(out->id, id, sizeof out->id);
+    for (size_t i = 0; i < 3; i++) {
+        struct sticker sticker;
+        assert_ok(s, sticker_store_get(s->stickers, names[i], &s->arena, &sticker, &s->err));
+        assert_true(store_tag(sticker.id, out->tags + i * STORE_TAG));
+    }
+    out->row = (struct search_row){.id = out->id,
+                                   .made_us = os_now_us() - age_us,
+                                   .query = "cat",
+                                   .language = "en",
+                                   .ranking = "hybrid-1",
+                                   .offset = 10,
+                                   .shown = out->tags,
+                                   .n = 3};
+}
+
+static int set_up(void **state)
+{
+    suite_setup_stickers(state);
+    struct suite *s = *state;
+    suite_add(s, s->stickers, "a.png", "a");
+    suite_add(s, s->stickers, "b.png", "b");
+    suite_add(s, s->stickers, "c.png", "c");
+    suite_add(s, s->stickers, "d.png", "d");
+    return 0;
+}
+
+/* Adds one event, whose id is `id` sixteen times; what became of it. */
+static int add(struct suite *s, const struct shown *search, unsigned char id, enum event_action action,
+               const char *sticker, const char *client, int64_t *rank)
+{
+    unsigned char bytes[STORE_EVENT_ID];
+    memset(bytes, id, sizeof bytes);
+    struct event_row e = {.id = bytes,
+                          .search = &search->row,
+                          .action = action,
+                          .sticker = sticker,
+                          .client = client,
+                          .at_us = search->row.made_us + 5};
+    assert_ok(s, sticker_store_events_add(s->stickers, &search->row, 1, &e, 1, &s->arena, &s->err));
+    if (rank)
+        *rank = e.rank;
+    return e.was;
+}
+
+static void expect_score(struct suite *s, const char *query, const char *sticker, int64_t positives, int64_t negatives)
+{
+    struct score_row *rows;
+    size_t n;
+    int64_t usage, up = 0, down = 0;
+    assert_ok(s, sticker_store_analytics(s->stickers, query, &s->arena, &usage, &rows, &n, &s->err));
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(rows[i].sticker, sticker) == 0) {
+            up = rows[i].positives;
+            down = rows[i].negatives;
+        }
+    assert_int_equal(up, positives);
+    assert_int_equal(down, negatives);
+}
+
+static void an_event_is_stored_once(void **state)
+{
+    struct suite *s = *state;
+    struct shown search, other;
+    struct logged_event *events;
+    size_t n;
+    int64_t rank;
+    make_search(s, &search, 1, 60000000);
+    make_search(s, &other, 2, 60000000);
+    assert_int_equal(add(s, &search, 1, EVENT_IMPRESSION, "a.png", "me", &rank), EVENT_NEW);
+    assert_int_equal(rank, 11);
+    assert_int_equal(add(s, &search, 1, EVENT_IMPRESSION, "a.png", "me", NULL), EVENT_REPEATED);
+    assert_int_equal(add(s, &search, 2, EVENT_CLICK, "c.png", "", &rank), EVENT_NEW);
+    assert_int_equal(rank, 13);
+    assert_int_equal(add(s, &other, 3, EVENT_CLICK, "c.png", "you", NULL), EVENT_NEW);
+    assert_int_equal(add(s, &search, 4, EVENT_CLICK, "d.png", "me", NULL), EVENT_NOT_SHOWN);
+    assert_int_equal(add(s, &search, 5, EVENT_CLICK, "none.png", "me", NULL), EVENT_NOT_SHOWN);
+
+    assert_ok(s, sticker_store_events_list(s->stickers, 0, 10, &s->arena, &events, &n, &s->err));
+    assert_int_equal(n, 3);
+    assert_string_equal(events[0].query, "cat");
+    assert_string_equal(events[0].ranking, "hybrid-1");
+    assert_string_equal(events[0].client, "me");
+    assert_string_equal(events[1].sticker, "c.png");
+    assert_int_equal(events[1].action, EVENT_CLICK);
+    assert_int_equal(events[1].rank, 13);
+    assert_int_equal(events[1].at_us, search.row.made_us + 5);
+    assert_memory_equal(events[2].search, other.id, STORE_SEARCH_ID);
+    assert_ok(s, sticker_store_events_list(s->stickers, events[1].row, 10, &s->arena, &events, &n, &s->err));
+    assert_int_equal(n, 1);
+
+    /* Of a sticker that is deleted the event stays. */
+    assert_ok(s, sticker_store_delete(s->stickers, "c.png", &s->err));
+    assert_ok(s, sticker_store_events_list(s->stickers, 0, 10, &s->arena, &events, &n, &s->err));
+    assert_int_equal(n, 3);
+    assert_string_equal(events[1].sticker, "");
+}
+
+static void votes_count(void **state)
+{
+    struct suite *s = *state;
+    struct shown search;
+    make_search(s, &search, 1, 0);
+    assert_int_equal(add(s, &search, 1, EVENT_VOTE_UP, "a.png", "me", NULL),
+                     EVENT_NEW); /* of a query not counted yet */
+    expect_score(s, "cat", "a.png", 1, 0);
+    add(s, &search, 1, EVENT_VOTE_UP, "a.png", "me", NULL); /* again */
+    add(s, &search, 2, EVENT_VOTE_UP, "a.png", "me", NULL); /* the same vote */
+    expect_score(s, "cat", "a.png", 1, 0);
+    add(s, &search, 3, EVENT_VOTE_DOWN, "a.png", "me", NULL);
+    expect_score(s, "cat", "a.png", 0, 1);
+    add(s, &search, 4, EVENT_UNDO, "a.png", "me", NULL);
+    expect_score(s, "cat", "a.png", 0, 0);
+    add(s, &search, 5, EVENT_VOTE_UP, "b.png", "", NULL); /* of nobody who is known: each counts */
+    add(s, &search, 6, EVENT_VOTE_UP, "b.png", "", NULL);
+    add(s, &search, 7, EVENT_UNDO, "b.png", "", NULL);
+    expect_score(s, "cat", "b.png", 2, 0);
+    assert_int_equal(add(s, &search, 8, EVENT_VOTE_UP, "d.png", "me", NULL), EVENT_NOT_SHOWN);
+    expect_score(s, "cat", "d.png", 0, 0);
+    add(s, &search, 9, EVENT_CLICK, "c.png", "me", NULL);
+    expect_score(s, "cat", "c.png", 0, 0);
+}
+
+static void feedback_for_a_search_is_for_what_it_showed(void **state)
+{
+    struct suite *s = *state;
+    struct shown search;
+    const char *up[] = {"a.png", "d.png"}, *down[] = {"c.png", "none.png"}, **failed;
+    size_t n;
+    make_search(s, &search, 1, 0);
+    struct feedback_entry e = {
+        .query = "cat", .positive = up, .n_positive = 2, .negative = down, .n_negative = 2, .search = &search.row};
+    assert_ok(s, sticker_store_query_ensure(s->stickers, "cat", &s->err));
+    assert_ok(s, sticker_store_feedback(s->stickers, &e, 1, &s->arena, &failed, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(failed[0], "d.png");
+    assert_string_equal(failed[1], "none.png");
+    expect_score(s, "cat", "a.png", 1, 0);
+    expect_score(s, "cat", "c.png", 0, 1);
+    expect_score(s, "cat", "d.png", 0, 0);
+}
+
+static void events_go_by_the_day_of_their_search(void **state)
+{
+    struct suite *s = *state;
+    struct shown old, newer;
+    struct logged_event *events;
+    size_t n;
+    bool more;
+    make_search(s, &old, 1, 20 * STORE_DAY_US);
+    make_search(s, &newer, 2, 2 * STORE_DAY_US);
+    add(s, &old, 1, EVENT_VOTE_UP, "a.png", "me", NULL);
+    add(s, &newer, 2, EVENT_CLICK, "b.png", "me", NULL);
+    assert_ok(s, sticker_store_events_forget(s->stickers, os_now_us() - 10 * STORE_DAY_US, &more, &s->err));
+    assert_false(more);
+    assert_ok(s, sticker_store_events_list(s->stickers, 0, 10, &s->arena, &events, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(events[0].sticker, "b.png");
+    expect_score(s, "cat", "a.png", 1, 0); /* what was counted stays */
+    assert_int_equal(add(s, &old, 3, EVENT_CLICK, "a.png", "me", NULL), EVENT_NEW);
+}
+
+static void keys_are_made_and_replaced(void **state)
+{
+    struct suite *s = *state;
+    struct store_key *keys, *again;
+    unsigned char one[STORE_KEY_BYTES], two[STORE_KEY_BYTES];
+    size_t n;
+    int64_t now = os_now_us();
+    memset(one, 1, sizeof one);
+    memset(two, 2, sizeof two);
+#define KEYS(purpose, fresh, newer_than, replaced, out)                                                                \
+    assert_ok(s, sticker_store_keys(s->stickers, purpose, fresh, newer_than, replaced, &s->arena, out, &n, &s->err))
+    KEYS("x", one, now - STORE_DAY_US, 0, &keys);
+    assert_int_equal(n, 1);
+    assert_memory_equal(keys[0].secret, one, sizeof one);
+    KEYS("x", two, now - STORE_DAY_US, 0, &again); /* there is one that is new enough */
+    assert_int_equal(n, 1);
+    assert_memory_equal(again[0].secret, one, sizeof one);
+    KEYS("y", two, now - STORE_DAY_US, 0, &again);
+    assert_int_equal(n, 1);
+    assert_memory_equal(again[0].secret, two, sizeof two);
+    KEYS("x", two, os_now_us() + 1, 0, &again); /* the first one has become too old */
+    assert_int_equal(n, 2);
+    assert_true(again[0].id > again[1].id && again[1].id == keys[0].id);
+    assert_memory_equal(again[0].secret, two, sizeof two);
+    KEYS("x", one, now - STORE_DAY_US, os_now_us() + 1, &again); /* and was replaced long enough ago */
+    assert_int_equal(n, 1);
+    assert_memory_equal(again[0].secret, two, sizeof two);
+#undef KEYS
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, suite_teardown)
+    const struct CMUnitTest tests[] = {
+        T(an_event_is_stored_once),
+        T(votes_count),
+        T(feedback_for_a_search_is_for_what_it_showed),
+        T(events_go_by_the_day_of_their_search),
+        T(keys_are_made_and_replaced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
