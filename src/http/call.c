@@ -431,6 +431,12 @@ static bool refuse_by_head(struct call *c, const char *method, const char *versi
                      c->route->max_body);
         return true;
     }
+    const char *coding = call_header(c, "Content-Encoding");
+    if (coding && *coding && strcasecmp(coding, "identity") != 0) {
+        http_header_add(&c->res, "Accept-Encoding", "identity");
+        http_problem(&c->res, 415, "Content-Encoding: \"%.60s\" is not supported; send the body without it.", coding);
+        return true;
+    }
     buf_init(&c->body, c->route->max_body);
     return false;
 }
