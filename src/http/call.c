@@ -166,7 +166,7 @@ static void log_call(const struct call *c, int64_t us)
 static enum MHD_Result send_answer(struct call *c)
 {
     struct http_server *s = c->server;
-    if (atomic_load_explicit(&s->closing, memory_order_relaxed))
+    if (atomic_load_explicit(&s->closing, memory_order_relaxed) || http_is_starved(s))
         http_header_add(&c->res, "Connection", "close");
     http_header_add(&c->res, "X-Request-Id", c->req.request_id);
     http_header_add(&c->res, "X-Content-Type-Options", "nosniff");
@@ -218,22 +218,18 @@ static void refuse_for_now(struct call *c, const char *why)
     call_refuse(c, 503, 1, why);
 }
 
-static bool is_urgent(const struct call *c)
-{
-    return c->route->flags & HTTP_URGENT;
-}
-
 static void call_work(void *arg)
 {
     struct call *c = arg;
     struct MHD_Connection *connection = c->connection;
+    enum http_lanes lane = http_lane_of(c->route);
     int64_t now_us = os_monotonic_us(), waited_us = now_us - c->queued_us;
     c->waited_us += waited_us;
-    if (!is_urgent(c))
+    if (lane != HTTP_LANE_URGENT)
         metric_observe(&c->server->queue_times, waited_us);
     if (atomic_load_explicit(&c->server->hurried, memory_order_relaxed))
         refuse_for_now(c, "The service is stopping.");
-    else if (!is_urgent(c) && shed_refuses(&c->server->shed, now_us, waited_us))
+    else if (shed_refuses(&c->server->lanes[lane].shed, now_us, waited_us))
         refuse_for_now(c, "Requests have to wait too long.");
     else if (c->state == ASKING)
         call_admit(c);
@@ -479,7 +475,7 @@ static enum MHD_Result suspend(struct call *c, enum state state)
     c->state = state;
     c->queued_us = os_monotonic_us();
     MHD_suspend_connection(c->connection);
-    if (pool_submit(is_urgent(c) ? c->server->urgent : c->server->workers, call_work, c) != OK) {
+    if (pool_submit(c->server->lanes[http_lane_of(c->route)].workers, call_work, c) != OK) {
         refuse_for_now(c, "Too many requests are waiting.");
         MHD_resume_connection(c->connection);
     }

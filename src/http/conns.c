@@ -14,7 +14,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define LEAST_RATE 1024 /* bytes a second that a client must take of its answer, over half the time-out */
+#define IDLE_LONG_US 500000 /* a connection idle for less may be about to send a request */
+#define LEAST_RATE   1024   /* bytes a second that a client must take of its answer, over half the time-out */
 
 /* IPv4 addresses are one each; of IPv6 the /64, which is what one customer has. */
 static uint64_t key_of(const struct sockaddr *address)
@@ -204,6 +205,8 @@ void http_watch(struct worker *w, void *arg)
     struct http_refused refused = {0};
     while (worker_rest(w, 1000)) {
         cut_slow(s);
+        if (http_is_starved(s))
+            (void)http_end_idle(s, os_monotonic_us() - IDLE_LONG_US);
         tell_refused(s, &refused);
     }
 }

@@ -110,9 +110,20 @@ void http_conns_metrics(struct http_server *s, struct buf *out);
 bool http_end_idle(struct http_server *s, int64_t before_us);
 
 /* --- server.c --- */
+/* Workers with a queue of their own, so that what is slow or hangs keeps only its own kind waiting. */
+enum http_lanes { HTTP_LANE_COMMON, HTTP_LANE_ASIDE, HTTP_LANE_URGENT, HTTP_LANES };
+struct http_lane {
+    struct pool *workers; /* NULL: no route needs it */
+    struct shed shed;
+};
+enum http_lanes http_lane_of(const struct http_route *route);
+
+/* Connections could not be accepted a moment ago: those that are not needed should end. */
+bool http_is_starved(const struct http_server *s);
+
 struct http_server {
     struct MHD_Daemon *daemon;
-    struct pool *workers, *urgent;  /* the latter for HTTP_URGENT */
+    struct http_lane lanes[HTTP_LANES];
     struct http_server *management; /* NULL: there is none; */
     struct http_route *management_routes;
     struct http_metrics *metrics;
@@ -136,7 +147,9 @@ struct http_server {
     atomic_bool hurried;         /* the deadline of closing is over: what is queued is refused */
     _Atomic uint64_t rejected, rate_limited;
     struct metric_times queue_times;
-    struct shed shed;
+    _Atomic int64_t
+        starved_us; /* when a connection could not be accepted for want of descriptors or memory, the last */
+    _Atomic uint64_t not_accepted;
     struct worker *watcher;
     pthread_mutex_t lock; /* guards `conns` */
     struct http_link *conns;

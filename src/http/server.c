@@ -21,9 +21,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define URGENT_QUEUE 64     /* requests */
-#define HANDSHAKE_US 20000  /* handshakes that had begun end within this, or their clients see them fail */
-#define IDLE_US      500000 /* a connection idle for less may be about to send a request, whose answer ends it */
+#define URGENT_QUEUE    64     /* requests */
+#define HANDSHAKE_US    20000  /* handshakes that had begun end within this, or their clients see them fail */
+#define IDLE_US         500000 /* a connection idle for less may be about to send a request, whose answer ends it */
+#define ACCEPT_PAUSE_US 50000
+#define STARVED_US      2000000 /* after the last failure to accept */
 
 /* We decode the request target ourselves, once. */
 static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s)
@@ -32,20 +34,35 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s
     return strlen(s);
 }
 
+/* Without descriptors or memory MHD would try to accept again at once, thousands of times a second, or, in a thread
+ * that has connections, no more before one of these ends. So this waits a moment on MHD's thread; and for a while
+ * answers end their connection, and http_watch ends idle ones. */
+static void accept_failed(struct http_server *s, const char *text)
+{
+    static _Atomic int64_t told_us;
+    int64_t now_us = os_monotonic_us(), before_us = atomic_load(&told_us);
+    atomic_store(&s->starved_us, now_us);
+    atomic_fetch_add(&s->not_accepted, 1);
+    if (now_us - before_us > 1000000 && atomic_compare_exchange_strong(&told_us, &before_us, now_us))
+        log_warn("http: %s", text);
+    usleep(ACCEPT_PAUSE_US);
+}
+
+bool http_is_starved(const struct http_server *s)
+{
+    int64_t since_us = atomic_load_explicit(&s->starved_us, memory_order_relaxed);
+    return since_us && os_monotonic_us() - since_us < STARVED_US;
+}
+
 static void log_mhd(void *cls, const char *fmt, va_list args)
 {
-    (void)cls;
     char text[512];
     vsnprintf(text, sizeof text, fmt, args);
     size_t len = strlen(text);
     while (len && text[len - 1] == '\n')
         text[--len] = '\0';
-    /* of these there may be thousands a second */
-    static _Atomic int64_t told_us;
-    int64_t now_us = os_monotonic_us(), before_us = atomic_load(&told_us);
-    if (strstr(text, "accepting connection") && now_us - before_us > 1000000 &&
-        atomic_compare_exchange_strong(&told_us, &before_us, now_us))
-        log_warn("http: %s", text);
+    if (strstr(text, "accepting connection"))
+        accept_failed(cls, text);
     else
         log_debug("http: %s", text);
 }
@@ -112,13 +129,50 @@ static bool anyone_waits(int fd)
     return poll(&waiting, 1, 0) > 0;
 }
 
+/* --- workers --- */
+
+enum http_lanes http_lane_of(const struct http_route *route)
+{
+    return route->flags & HTTP_URGENT  ? HTTP_LANE_URGENT
+           : route->flags & HTTP_ASIDE ? HTTP_LANE_ASIDE
+                                       : HTTP_LANE_COMMON;
+}
+
+static enum status open_lanes(struct http_server *s, struct error *err)
+{
+    static const char *const names[] = {"http-worker", "http-aside", "http-urgent"};
+    const struct http_options *o = &s->options;
+    enum status st = OK;
+    for (size_t i = 0; i < s->n_routes && st == OK; i++) {
+        enum http_lanes which = http_lane_of(&s->routes[i]);
+        struct http_lane *lane = &s->lanes[which];
+        if (lane->workers)
+            continue;
+        if (which == HTTP_LANE_URGENT) {
+            st = pool_open(names[which], 1, URGENT_QUEUE, &lane->workers, err);
+        } else {
+            lane->shed.target_us = (int64_t)o->shed_ms * 1000;
+            st = pool_open(names[which], o->workers, o->max_queue, &lane->workers, err);
+        }
+    }
+    return st;
+}
+
+static size_t waiting_for_workers(struct http_server *s)
+{
+    size_t n = 0;
+    for (int i = 0; i < HTTP_LANES; i++)
+        n += i != HTTP_LANE_URGENT && s->lanes[i].workers ? pool_queued(s->lanes[i].workers) : 0;
+    return n;
+}
+
 /* --- the server --- */
 
 static struct MHD_Daemon *start_daemon(struct http_server *s)
 {
     const struct http_options *o = &s->options;
     struct MHD_OptionItem options[] = {
-        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_mhd, NULL}, /* first, so that it sees the others' complaints */
+        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_mhd, s}, /* first, so that it sees the others' complaints */
         {MHD_OPTION_LISTEN_SOCKET, s->listen_fd, NULL},
         /* ours is less: what we end takes a moment to be gone, and threads share MHD's evenly */
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(2 * o->max_connections + 64 * o->io_threads), NULL},
@@ -181,7 +235,6 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     const struct http_options *o = &s->options;
     s->options.cors_origins = o->cors_origins ? o->cors_origins : "";
     s->options.hosts = o->hosts ? o->hosts : "";
-    s->shed.target_us = (int64_t)o->shed_ms * 1000;
     s->listen_fd = o->listen_fd;
     s->own_socket = o->listen_fd < 0;
     s->metrics = http_metrics_new(cfg->routes, cfg->n_routes);
@@ -199,9 +252,7 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     if (st == OK && o->rate_limit)
         st = rate_limit_open(o->rate_limit, o->rate_burst, &s->limit, err);
     if (st == OK)
-        st = pool_open("http-worker", o->workers, o->max_queue, &s->workers, err);
-    if (st == OK)
-        st = pool_open("http-urgent", 1, URGENT_QUEUE, &s->urgent, err);
+        st = open_lanes(s, err);
     if (st == OK)
         st = o->listen_fd >= 0 ? http_listen_port(o->listen_fd, &s->port, err)
                                : http_listen(o->host, o->port, &s->listen_fd, &s->port, err);
@@ -281,15 +332,14 @@ void http_server_close(struct http_server *s, unsigned deadline_ms)
             usleep(2000);
     }
     atomic_store(&s->hurried, true);
-    if (s->workers)
-        pool_stop(s->workers); /* resumes what is still suspended */
-    if (s->urgent)
-        pool_stop(s->urgent);
+    for (int i = 0; i < HTTP_LANES; i++)
+        if (s->lanes[i].workers)
+            pool_stop(s->lanes[i].workers); /* resumes what is still suspended */
     if (s->daemon)
         MHD_stop_daemon(s->daemon);
     worker_close(s->watcher);
-    pool_close(s->workers);
-    pool_close(s->urgent);
+    for (int i = 0; i < HTTP_LANES; i++)
+        pool_close(s->lanes[i].workers);
     if (s->listen_fd >= 0)
         close(s->listen_fd);
     pthread_mutex_destroy(&s->lock);
@@ -308,13 +358,16 @@ void http_server_metrics(struct http_server *s, struct buf *out)
     metric_one(out, name, "gauge", "Requests being read, handled or answered.", atomic_load(&s->in_flight));
     http_conns_metrics(s, out);
     snprintf(name, sizeof name, "%s_http_queue_length", p);
-    metric_one(out, name, "gauge", "Requests waiting for a worker.", (double)pool_queued(s->workers));
+    metric_one(out, name, "gauge", "Requests waiting for a worker.", (double)waiting_for_workers(s));
     snprintf(name, sizeof name, "%s_http_queue_duration_seconds", p);
     metric_family(out, name, "histogram", "Time that requests waited for a worker.");
     metric_histogram(out, name, "", &s->queue_times);
     snprintf(name, sizeof name, "%s_http_rejected_total", p);
     metric_one(out, name, "counter", "Requests refused because too many were waiting, or for too long.",
                (double)atomic_load(&s->rejected));
+    snprintf(name, sizeof name, "%s_http_accept_failures_total", p);
+    metric_one(out, name, "counter", "Times that no connection could be accepted for want of descriptors or memory.",
+               (double)atomic_load(&s->not_accepted));
     snprintf(name, sizeof name, "%s_http_rate_limited_total", p);
     metric_one(out, name, "counter", "Requests refused because their client or token asked too often.",
                (double)atomic_load(&s->rate_limited));

@@ -3,10 +3,11 @@
  *
  * Two kinds of threads: a few that move bytes (epoll) and a bounded pool that runs handlers, so a
  * handler may block on a database or a peer and no connection waits for another's. A full queue is
- * answered 503 with Retry-After. Routes marked HTTP_INLINE run on the byte-moving thread: only for
- * handlers that never block. Requests that change something are refused when they come from another site's page
- * (site.h). Of routes marked HTTP_ADMITS the server's `admit` decides whether a request's body is read
- * at all: what takes large bodies from few people asks who they are first.
+ * answered 503 with Retry-After. Routes marked HTTP_ASIDE have a pool of their own, so that what they wait for can hang
+ * without the others. Routes marked HTTP_INLINE run on the byte-moving thread: only for handlers that never block.
+ * Requests that change something are refused when they come from another site's page (site.h). Of routes marked
+ * HTTP_ADMITS the server's `admit` decides whether a request's body is read at all: what takes large bodies from few
+ * people asks who they are first.
  *
  *     static void hello(void *ctx, const struct http_request *req, struct http_response *res)
  *     {
@@ -29,9 +30,18 @@
 
 enum http_method { HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_DELETE = 8, HTTP_PATCH = 16 };
 /* HTTP_UNLIMITED: the rate limit does not count it; HTTP_COSTLY: counts as HTTP_COSTLY_WEIGHT requests there.
+ * HTTP_ASIDE: may wait long for something that other requests do not need, such as a store of images; has as many
+ * workers of its own, and a queue of its own.
  * HTTP_URGENT: for those who run the service; has a thread of its own, so it waits for no other request and is not
  * refused when too many wait, and the management listener has it too. */
-enum http_flags { HTTP_INLINE = 1, HTTP_ADMITS = 2, HTTP_UNLIMITED = 4, HTTP_COSTLY = 8, HTTP_URGENT = 16 };
+enum http_flags {
+    HTTP_INLINE = 1,
+    HTTP_ADMITS = 2,
+    HTTP_UNLIMITED = 4,
+    HTTP_COSTLY = 8,
+    HTTP_URGENT = 16,
+    HTTP_ASIDE = 32
+};
 #define HTTP_COSTLY_WEIGHT 10
 
 /* A decoded name/value pair; values may hold any bytes (also NUL): always use the length. */
@@ -86,8 +96,8 @@ struct http_options {
     uint16_t port;                   /* 0 = any free port */
     int listen_fd;                   /* an already listening socket to use instead, or -1 */
     unsigned io_threads;             /* move bytes, 1.. */
-    unsigned workers;                /* run handlers, 1..256 */
-    size_t max_queue;                /* waiting requests before 503 */
+    unsigned workers;                /* run handlers, 1..256; as many again run those with HTTP_ASIDE */
+    size_t max_queue;                /* waiting requests before 503, of each kind */
     unsigned max_connections;        /* when all are in use, the longest idle one makes room for another */
     unsigned client_connections;     /* of one address (IPv6: /64) that is no trusted proxy; 0: any number */
     unsigned shed_ms;                /* of waiting, see http/shed.h; 0: nobody is refused for it */

@@ -4,7 +4,9 @@
  * A burst makes a queue that empties again: within each interval somebody then waits for next to nothing. When for a
  * whole interval everybody waited longer than the target, more comes than can be done; from then on who has waited
  * twice the target is refused, which is soon said and costs next to nothing, until an interval had a short wait again.
- * So those who are answered have waited at most that long, however many ask. */
+ * So those who are answered have waited at most that long, however many ask. That holds also when all workers hang for
+ * a while: who is the first to leave the queue afterwards tells that everybody waited. (While they hang, nobody is
+ * answered, refused neither: what may hang needs workers of its own, HTTP_ASIDE in server.h.) */
 #ifndef PEEL_HTTP_SHED_H
 #define PEEL_HTTP_SHED_H
 

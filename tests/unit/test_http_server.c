@@ -89,6 +89,7 @@ static const struct http_route routes[] = {
     {HTTP_DELETE, "/things/", echo, HTTP_INLINE, 0, "things"},
     {HTTP_GET, "/params/", params, HTTP_INLINE, 0, "params"},
     {HTTP_GET, "/wait/", wait_inside, 0, 0, "wait"},
+    {HTTP_GET, "/aside/", wait_inside, HTTP_ASIDE, 0, "aside"},
     {HTTP_GET, "/broken/", broken_stream, 0, 0, "broken"},
 };
 
@@ -567,6 +568,30 @@ static void a_full_queue_is_said(void **state)
     http_server_close(s, 1000);
 }
 
+/* All workers for what may hang do so, and their queue is full: other requests do not notice. */
+static void what_hangs_keeps_its_own_workers(void **state)
+{
+    (void)state;
+    struct gate g = {0};
+    struct http_server *s = open_with(&g, 1, 1, 10);
+    int fd[4];
+    char answer[4096];
+    for (int i = 0; i < 4; i++) {
+        static const char aside[] = "GET /aside HTTP/1.1\r\n" HOST "\r\n";
+        fd[i] = peer_connect(s);
+        peer_send(fd[i], aside, sizeof aside - 1);
+        if (i == 0)
+            wait_for(&g.inside, 1);
+    }
+    check(s, &(struct exchange){"POST /echo HTTP/1.1\r\n" LAST "Content-Length: 2\r\n\r\nhi", "200", {"hi"}, 0});
+    peer_read(fd[3], answer, sizeof answer, 300);
+    assert_non_null(strstr(answer, "HTTP/1.1 503"));
+    atomic_store(&g.open, true);
+    for (int i = 0; i < 4; i++)
+        close(fd[i]);
+    http_server_close(s, 1000);
+}
+
 /* Sends the head of a request with a large body; what comes back is that it may go on, or a refusal. */
 static int ask_for_memory(struct http_server *s, const char *length, char *answer, size_t cap)
 {
@@ -700,6 +725,7 @@ int main(void)
                                        T(broken_streams_are_cut),
                                        cmocka_unit_test(drips_are_cut),
                                        cmocka_unit_test(a_full_queue_is_said),
+                                       cmocka_unit_test(what_hangs_keeps_its_own_workers),
                                        cmocka_unit_test(large_bodies_share_their_memory),
                                        cmocka_unit_test(closing_lets_requests_finish),
                                        cmocka_unit_test(draining_serves_on)};

@@ -49,9 +49,24 @@ static void a_pause_is_no_load(void **state)
     int64_t now = 0;
     (void)ask(&s, &now, 300, 300 * MS, 0);
     now += 10000 * MS;
-    assert_false(shed_refuses(&s, now, 300 * MS));
+    assert_false(shed_refuses(&s, now, MS));
+    assert_int_equal(ask(&s, &now, 50, 300 * MS, 0), 0);
     struct shed off = {0};
     assert_int_equal(ask(&off, &now, 500, 900 * MS, 0), 0);
+}
+
+/* All workers hung, and nobody left the queue: those who waited are refused, from the first one on. */
+static void a_stall_is_a_long_wait(void **state)
+{
+    (void)state;
+    struct shed s = {.target_us = TARGET};
+    int64_t now = 5000 * MS;
+    assert_int_equal(ask(&s, &now, 300, MS, 0), 0);
+    now += 4000 * MS;
+    assert_int_equal(ask(&s, &now, 30, 4000 * MS, 0), 30);
+    assert_int_equal(ask(&s, &now, 10, MS, 0), 0);
+    now += 100 * MS;
+    assert_int_equal(ask(&s, &now, 300, MS, 0), 0);
 }
 
 int main(void)
@@ -60,6 +75,7 @@ int main(void)
         cmocka_unit_test(bursts_pass),
         cmocka_unit_test(a_standing_queue_is_cut),
         cmocka_unit_test(a_pause_is_no_load),
+        cmocka_unit_test(a_stall_is_a_long_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
