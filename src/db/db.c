@@ -2,11 +2,14 @@
 #include "db/db.h"
 #include "db/db_driver.h"
 
+#include "base/log.h"
 #include "base/os.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define RECHECK_US 1000000
 
 bool db_is_postgres_url(const char *url)
 {
@@ -53,6 +56,7 @@ enum status db_init(struct db *d, const struct db_driver *driver, const char *na
 
 void db_add_conn(struct db *d, struct db_conn *c)
 {
+    c->db = d;
     d->conns[d->count++] = c;
     d->free[d->n_free++] = c;
 }
@@ -109,13 +113,19 @@ void db_give(struct db *d, struct db_conn *c)
     pthread_mutex_unlock(&d->mutex);
 }
 
+/* Did the database fail, and not what was asked? */
+static bool is_failure(enum status status)
+{
+    return status == ERR_UNAVAILABLE || status == ERR_IO || status == ERR_CORRUPT || status == ERR_TIMEOUT ||
+           status == ERR_INTERNAL;
+}
+
 static void count_call(struct db_calls *calls, int64_t since_us, enum status status)
 {
     int64_t us = os_monotonic_us() - since_us;
     metric_observe(&calls->took, us);
     metric_part_add(METRIC_DATABASE, us);
-    if (status == ERR_UNAVAILABLE || status == ERR_IO || status == ERR_CORRUPT || status == ERR_TIMEOUT ||
-        status == ERR_INTERNAL)
+    if (is_failure(status))
         atomic_fetch_add_explicit(&calls->failed, 1, memory_order_relaxed);
 }
 
@@ -130,11 +140,69 @@ void db_reader_done(struct db *d, struct db_conn *c)
     db_give(d, c);
 }
 
+/* On a full disk some writes find enough all the same: the next may not. */
+static enum status has_room(const struct db *d, struct error *err)
+{
+    return d->driver->has_room ? d->driver->has_room(d, err) : OK;
+}
+
 enum status db_write(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err)
 {
     int64_t since_us = os_monotonic_us();
+    struct error own;
+    err = err ? err : &own;
     enum status st = d->driver->write(d, durability, job, arg, err);
     count_call(&d->writes, since_us, st);
+    if (is_failure(st)) {
+        pthread_mutex_lock(&d->mutex);
+        d->write_error = *err;
+        pthread_mutex_unlock(&d->mutex);
+        atomic_store(&d->write_failed, true);
+    } else if (st == OK && atomic_load_explicit(&d->write_failed, memory_order_relaxed) && has_room(d, NULL) == OK) {
+        atomic_store(&d->write_failed, false);
+    }
+    return st;
+}
+
+/* --- what can be written --- */
+
+void db_mark_damaged(struct db_conn *c, const char *why)
+{
+    if (c->db && !atomic_exchange(&c->db->damaged, true))
+        log_error(
+            "database %s is damaged: %s; nothing is written to it until it is repaired and this process restarted",
+            c->name, why);
+}
+
+enum status db_check_damage(const struct db *d, struct error *err)
+{
+    return atomic_load_explicit(&d->damaged, memory_order_relaxed)
+               ? err_set(err, ERR_CORRUPT,
+                         "database %s is damaged; nothing is written to it until it is repaired and this process "
+                         "restarted",
+                         d->name)
+               : OK;
+}
+
+static enum status write_nothing_new(struct db_conn *c, void *arg, struct error *err)
+{
+    (void)arg;
+    return db_run(c, "UPDATE schema_migrations SET version = version", DB_NONE, NULL, err);
+}
+
+enum status db_writable(struct db *d, struct error *err)
+{
+    int64_t now_us = os_monotonic_us(), before_us = atomic_load(&d->rechecked_us);
+    enum status st = db_check_damage(d, err);
+    if (st != OK || !atomic_load(&d->write_failed))
+        return st;
+    if (now_us - before_us > RECHECK_US && atomic_compare_exchange_strong(&d->rechecked_us, &before_us, now_us)) {
+        st = has_room(d, err);
+        return st == OK ? db_write(d, DB_DURABLE, write_nothing_new, NULL, err) : st;
+    }
+    pthread_mutex_lock(&d->mutex);
+    st = err_set(err, ERR_UNAVAILABLE, "%s", d->write_error.message);
+    pthread_mutex_unlock(&d->mutex);
     return st;
 }
 
@@ -149,6 +217,9 @@ void db_metrics(const struct db *d, const char *prefix, struct buf *out)
     metric_family(out, name, "histogram", "How long of it calls waited for a connection or for the writer's turn.");
     metric_histogram(out, name, "kind=\"read\"", &d->reads.waited);
     metric_histogram(out, name, "kind=\"write\"", &d->writes.waited);
+    snprintf(name, sizeof name, "%s_database_writable", prefix);
+    metric_one(out, name, "gauge", "1 unless the last write failed for the database's sake, or it is damaged.",
+               !atomic_load(&d->write_failed) && !atomic_load(&d->damaged));
     snprintf(name, sizeof name, "%s_database_errors_total", prefix);
     metric_family(out, name, "counter", "Calls that the database failed.");
     metric_value(out, name, "kind=\"read\"", (double)atomic_load(&d->reads.failed));

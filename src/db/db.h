@@ -59,6 +59,10 @@ enum status db_open(const char *url, unsigned connections, const struct db_schem
 enum status db_inspect(const char *url, const struct db_schema *schema, int64_t *version, struct error *err) MUST_CHECK;
 void db_close(struct db *d); /* NULL is fine; every connection must have been handed back */
 enum status db_ping(struct db *d, struct error *err) MUST_CHECK;
+/* Whether writes can be stored: OK while the last one was. After one that failed for the database's sake (a full disk,
+ * a lost connection) it looks for room and writes something that changes nothing, at most once a second, and says why
+ * that failed. ERR_CORRUPT: a SQLite file was found damaged; nothing is written to it until it is opened anew. */
+enum status db_writable(struct db *d, struct error *err) MUST_CHECK;
 
 /* Prometheus' <prefix>_database_*: how long calls took, how long of it they waited for a connection or for the writer's
  * turn, and how many failed for the database's sake (it is away, full, broken), not for what was asked. */

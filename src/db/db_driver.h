@@ -6,6 +6,7 @@
 #include "base/metric.h"
 #include "db/db.h"
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct db_driver {
     bool postgres;
@@ -22,10 +23,13 @@ struct db_driver {
     __typeof__(db_int) *integer;
     __typeof__(db_double) *real;
     __typeof__(db_bytes) *bytes;
+    /* Whether there is room for more; NULL: only the server knows. */
+    enum status (*has_room)(const struct db *d, struct error *err) MUST_CHECK;
 };
 
 struct db_conn {
     const struct db_driver *driver;
+    struct db *db;      /* NULL while it opens */
     const char *name;   /* the database's, for messages */
     int64_t since_us;   /* when it was asked for, for a read */
     enum status status; /* what went wrong in the read, the last of it */
@@ -45,6 +49,10 @@ struct db {
     struct db_conn **free;  /* a stack: the one used last has the most statements prepared */
     unsigned count, n_free;
     struct db_calls reads, writes;
+    atomic_bool damaged;          /* nothing is written any more */
+    atomic_bool write_failed;     /* the last write did, for the database's sake */
+    _Atomic int64_t rechecked_us; /* when db_writable tried one itself */
+    struct error write_error;     /* why it failed; under the mutex */
 };
 
 extern const struct db_driver db_sqlite, db_postgres;
@@ -55,6 +63,11 @@ enum status db_init(struct db *d, const struct db_driver *driver, const char *na
 /* Waits for a free connection, without counting a read; its wait is one of `calls`. */
 struct db_conn *db_take(struct db *d, struct db_calls *calls);
 void db_give(struct db *d, struct db_conn *c);
+/* A page of it is not as the database wrote it, or cannot be read: from now on nothing is written, which could make it
+ * worse, and this is logged once. For drivers. */
+void db_mark_damaged(struct db_conn *c, const char *why);
+/* ERR_CORRUPT once it is marked. */
+enum status db_check_damage(const struct db *d, struct error *err) MUST_CHECK;
 void db_add_conn(struct db *d, struct db_conn *c); /* takes it over; within the number given to db_init */
 
 __typeof__(db_open) db_sqlite_open, db_postgres_open; /* the url is of that kind */

@@ -12,12 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
     BUSY_MS = 5000,
     STEPS_PER_LOOK = 1000 /* of SQLite's machine: some 0.1 ms */,
-    MAX_STATEMENTS = 96, /* distinct SQL literals that one connection may meet */
+    MAX_STATEMENTS = 96,  /* distinct SQL literals that one connection may meet */
+    LEAST_ROOM = 1 << 20, /* bytes on the disk: more than any vote takes */
 };
 
 struct sqlite_conn {
@@ -42,10 +44,19 @@ struct sqlite_db {
 
 /* --- errors --- */
 
+/* Are pages not as SQLite wrote them, or not to be read? */
+static bool is_damage(int rc)
+{
+    return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB || rc == SQLITE_IOERR_READ ||
+           rc == SQLITE_IOERR_SHORT_READ || rc == SQLITE_IOERR_DATA || rc == SQLITE_IOERR_CORRUPTFS;
+}
+
 static enum status conn_error(struct db_conn *c, int rc, struct error *err)
 {
     sqlite3 *handle = handle_of(c);
     const char *said = handle ? sqlite3_errmsg(handle) : sqlite3_errstr(rc);
+    if (is_damage(rc))
+        db_mark_damaged(c, said);
     switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -66,7 +77,8 @@ static enum status conn_error(struct db_conn *c, int rc, struct error *err)
     case SQLITE_PERM:
     case SQLITE_AUTH: {
         int os = handle ? sqlite3_system_errno(handle) : 0;
-        bool full = (rc & 0xff) == SQLITE_FULL || os == ENOSPC || os == EDQUOT; /* that passes: come again */
+        /* that passes: come again */
+        bool full = (rc & 0xff) == SQLITE_FULL || os == ENOSPC || os == EDQUOT || os == EFBIG;
         return err_set(err, full ? ERR_UNAVAILABLE : ERR_IO, "database %s: %s%s%s", c->name, said, os ? ": " : "",
                        os ? strerror(os) : "");
     }
@@ -170,6 +182,8 @@ void sqlite_conn_close(struct db_conn *base)
         return;
     for (size_t i = 0; i < c->n_cached; i++)
         sqlite3_finalize(c->cache[i].stmt);
+    if (base->db && atomic_load(&base->db->damaged)) /* whoever repairs it finds file and journal as they are */
+        sqlite3_db_config(c->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_close(c->handle);
     free(c);
 }
@@ -210,6 +224,7 @@ static enum status open_writer(struct sqlite_db *d, const struct db_schema *sche
         st = sqlite_conn_open(d->base.name, true, schema, &conn, err);
     if (st != OK)
         return st;
+    conn->db = &d->base;
     if ((st = sqlite_migrate(conn, schema, err)) == OK)
         st = sqlite_writer_open(conn, &d->writer, err);
     if (st != OK)
@@ -248,6 +263,16 @@ static enum status sqlite_write_job(struct db *d, enum db_durability durability,
     return sqlite_writer_do(((struct sqlite_db *)d)->writer, durability, job, arg, &d->writes.waited, err);
 }
 
+static enum status sqlite_has_room(const struct db *d, struct error *err)
+{
+    struct statvfs disk;
+    if (statvfs(d->name, &disk) != 0)
+        return err_errno(err, "database %s", d->name);
+    if ((uint64_t)disk.f_bavail * disk.f_frsize < LEAST_ROOM)
+        return err_set(err, ERR_UNAVAILABLE, "database %s: the disk is full", d->name);
+    return OK;
+}
+
 static enum status sqlite_snapshot(struct db_conn *c, struct error *err)
 {
     return db_run(c, "BEGIN", DB_NONE, NULL, err);
@@ -268,7 +293,7 @@ static enum status sqlite_prepare(struct sqlite_conn *c, const char *sql, unsign
 {
     int rc = sqlite3_prepare_v3(c->handle, sql, -1, flags, out, NULL);
     if (rc == SQLITE_ERROR) /* our SQL is fixed: the file's tables are not what their version promises */
-        rc = SQLITE_CORRUPT;
+        rc = SQLITE_FORMAT;
     return rc == SQLITE_OK ? OK : conn_error(&c->base, rc, err);
 }
 
@@ -391,4 +416,5 @@ const struct db_driver db_sqlite = {
     .integer = sqlite_integer,
     .real = sqlite_real,
     .bytes = sqlite_bytes,
+    .has_room = sqlite_has_room,
 };

@@ -59,9 +59,11 @@ void sqlite_writer_close(struct sqlite_writer *w)
 static enum status writer_begin(struct sqlite_writer *w, const struct job *batch, struct error *err)
 {
     bool full = false;
+    enum status st = db_check_damage(w->conn->db, err);
+    if (st != OK)
+        return st;
     for (const struct job *j = batch; j; j = j->next)
         full |= j->durability == DB_DURABLE;
-    enum status st;
     if (full != w->full) {
         st = db_script(w->conn, full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", err);
         if (st != OK)
@@ -81,6 +83,8 @@ static enum status writer_run_job(struct db_conn *c, struct job *j, struct error
     if (!sqlite_in_transaction(c)) /* a full disk or an I/O error makes SQLite undo everything */
         return err_set(err, j->status == OK ? ERR_IO : j->status, "the transaction was undone: %s",
                        j->err ? j->err->message : status_name(j->status));
+    if ((st = db_check_damage(c->db, err)) != OK) /* nor what others of this batch have written */
+        return st;
     if (j->status != OK && (st = db_run(c, "ROLLBACK TO job", DB_NONE, NULL, err)) != OK)
         return st;
     return db_run(c, "RELEASE job", DB_NONE, NULL, err);

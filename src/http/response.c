@@ -178,6 +178,21 @@ void http_problem_from(struct http_response *res, const struct error *err)
         http_header_add(res, "Retry-After", "1");
         http_problem(res, 503, "The service is not available at the moment.");
         return;
+    case ERR_NO_MEMORY:
+        log_error("%s", err->message);
+        http_header_add(res, "Retry-After", "1");
+        http_problem(res, 503, "The service is short of memory at the moment.");
+        return;
+    case ERR_IO: /* a disk that is full or broken, too many open files */
+        log_error("%s", err->message);
+        http_header_add(res, "Retry-After", "1");
+        http_problem(res, 503, "The service is not available at the moment.");
+        return;
+    case ERR_CORRUPT:
+        log_error("%s", err->message);
+        http_header_add(res, "Retry-After", "60");
+        http_problem(res, 503, "Data of the service is damaged; this has to wait until it is repaired.");
+        return;
     case ERR_TIMEOUT:
         log_warn("%s", err->message);
         http_problem(res, 504, "The service did not answer in time.");

@@ -191,7 +191,8 @@ void http_json(struct http_response *res, int status, const char *json, size_t l
 /* RFC 9457 problem+json with `message` repeating `detail`. */
 void http_problem(struct http_response *res, int status, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* A status of ours as the matching HTTP answer (INVALID 400, NOT_FOUND 404, CONFLICT 409, TOO_LARGE 413,
- * DENIED 403, UNAVAILABLE 503 + Retry-After, TIMEOUT 504, else 500 with a neutral text, details logged). */
+ * DENIED 403, UNAVAILABLE, NO_MEMORY, IO and CORRUPT 503 + Retry-After, TIMEOUT 504, else 500 with a neutral text,
+ * details logged). */
 void http_problem_from(struct http_response *res, const struct error *err);
 void http_redirect(struct http_response *res, int status, const char *location);
 

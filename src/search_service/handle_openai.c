@@ -22,6 +22,9 @@ static int http_status_of(enum status code)
     case ERR_TOO_LARGE:
         return 413;
     case ERR_UNAVAILABLE:
+    case ERR_NO_MEMORY:
+    case ERR_IO:
+    case ERR_CORRUPT:
         return 503;
     case ERR_TIMEOUT:
         return 504;
@@ -43,9 +46,10 @@ void openai_error(struct http_response *res, const struct error *err, const char
     int status = http_status_of(err->code);
     struct error shown = *err;
     struct buf out;
-    if (status == 500) {
+    if (status >= 500 && err->code != ERR_UNAVAILABLE && err->code != ERR_TIMEOUT) { /* nobody else's matter */
         log_error("%s: %s", status_name(err->code), err->message);
-        err_set(&shown, err->code, "Something went wrong on our side.");
+        err_set(&shown, err->code,
+                status == 500 ? "Something went wrong on our side." : "The service is not available.");
     }
     utf8_scrub(shown.message);
     if (status == 504) /* asked again, the same work would take as long */

@@ -72,18 +72,23 @@ void handle_readyz(void *ctx, const struct http_request *req, struct http_respon
     const struct http_server *server = atomic_load(&s->server);
     bool draining = server && http_server_draining(server);
     int64_t documents = 0;
+    struct error unwritable = {OK, ""};
     bool database = search_store_ping(s->store, &err) == OK && search_store_count(s->store, &documents, &err) == OK;
+    bool writable = database && search_store_writable(s->store, &unwritable) == OK;
     buf_init(&out, 16384);
     buf_printf(&out, "{\"status\":\"%s\",\"version\":", draining ? "draining" : database ? "ready" : "not ready");
     json_put_string(&out, s->cfg.version);
     buf_puts(&out, ",\"algorithm\":");
     json_put_string(&out, search_default_algorithm(s));
-    buf_printf(&out, ",\"checks\":{\"database\":{\"status\":\"%s\"", database ? "ok" : "failed");
-    if (database) {
+    buf_printf(&out, ",\"checks\":{\"database\":{\"status\":\"%s\"",
+               writable   ? "ok"
+               : database ? "read only" /* told, but no reason to take the service out: searches need no more */
+                          : "failed");
+    if (database)
         buf_printf(&out, ",\"documents\":%lld", (long long)documents);
-    } else {
+    if (!writable) {
         buf_puts(&out, ",\"error\":");
-        json_put_string(&out, err.message);
+        json_put_string(&out, database ? unwritable.message : err.message);
     }
     buf_puts(&out, "},\"model\":{");
     if (m) {

@@ -41,6 +41,11 @@ enum status search_store_ping(struct search_store *s, struct error *err)
     return db_ping(s->db, err);
 }
 
+enum status search_store_writable(struct search_store *s, struct error *err)
+{
+    return db_writable(s->db, err);
+}
+
 void search_store_metrics(const struct search_store *s, const char *prefix, struct buf *out)
 {
     db_metrics(s->db, prefix, out);

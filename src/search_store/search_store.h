@@ -22,6 +22,7 @@ void search_store_close(struct search_store *s);
  * ours; ERR_CORRUPT: SQLite finds it damaged. */
 enum status search_store_inspect(const char *url, int64_t *version, int64_t *known, struct error *err) MUST_CHECK;
 enum status search_store_ping(struct search_store *s, struct error *err) MUST_CHECK;
+enum status search_store_writable(struct search_store *s, struct error *err) MUST_CHECK; /* as db_writable */
 
 struct document {
     int64_t id; /* row number, never reused: key of vectors in an index */

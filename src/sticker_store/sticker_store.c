@@ -42,6 +42,11 @@ enum status sticker_store_ping(struct sticker_store *s, struct error *err)
     return db_ping(s->db, err);
 }
 
+enum status sticker_store_writable(struct sticker_store *s, struct error *err)
+{
+    return db_writable(s->db, err);
+}
+
 void sticker_store_metrics(const struct sticker_store *s, const char *prefix, struct buf *out)
 {
     db_metrics(s->db, prefix, out);

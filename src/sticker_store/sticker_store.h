@@ -28,6 +28,7 @@ void sticker_store_close(struct sticker_store *s); /* NULL is fine */
  * ours; ERR_CORRUPT: SQLite finds it damaged. */
 enum status sticker_store_inspect(const char *url, int64_t *version, int64_t *known, struct error *err) MUST_CHECK;
 enum status sticker_store_ping(struct sticker_store *s, struct error *err) MUST_CHECK;
+enum status sticker_store_writable(struct sticker_store *s, struct error *err) MUST_CHECK; /* as db_writable */
 
 /* --- stickers --- */
 struct sticker {

@@ -233,13 +233,18 @@ class DiskFull(unittest.TestCase):
         self.fill(filler)
         with load:
             full = time.monotonic()
-            end = full + 2 * PHASE
+            end, ready = full + 2 * PHASE, set()
             while time.monotonic() < end:
                 self.fill(filler)  # again and again: what others give back is taken too
+                answer = request(self.system.port, "GET", "/readyz")
+                ready.add((answer.status, answer.json()["checks"]["database"]["status"]))
+                self.assertEqual(request(self.system.port, "GET", "/readyz?degraded=ok").status, 200)
                 time.sleep(0.05)
+            self.assertIn((503, "read only"), ready)  # until the journal, which was filled and emptied, has room for all
             refused = [s for c in load.customers for s in list(c.seen) if s[0] > full and not s[2] and s[3] == 503]
             filler.unlink()
             load.whole_again(lambda s: not s[2] and s[3] == 200)
+            wait_until(lambda: request(self.system.port, "GET", "/readyz").status == 200, 5, "ready")
             time.sleep(0.5)
         seen = load.check(self, "disk full")
         self.assertGreater(len(refused), 10)

@@ -149,7 +149,7 @@ class BucketDown(unittest.TestCase):
         times = []
         for n in range(10):
             began = time.monotonic()
-            body = json.dumps({"feedback": [{"query": f"cat {n}", "sticker": UNSEEN[0], "vote": 1}]})
+            body = json.dumps({"feedback": [{"query": f"cat {n}", "positive": [UNSEEN[0]]}]})
             self.assertEqual(request(self.system.port, "GET", f"/api/search/?query=cat+{n}").status, 200)
             self.assertEqual(request(self.system.port, "POST", "/api/feedback/", body).status, 200)
             times.append(time.monotonic() - began)

@@ -4,14 +4,16 @@ database. Nothing spins, what cannot be done is a clear 503, and everything goes
 
 import contextlib
 import http.client
+import json
 import os
 import pathlib
 import re
 import resource
+import sqlite3
 import time
 import unittest
 
-from peel_testing import MODE, SLOW, ServiceTest, figures, main, request, wait_until
+from peel_testing import SLOW, STICKERS, ServiceTest, System, figures, main, request, wait_until
 
 
 def cpu_seconds(pid):
@@ -71,6 +73,79 @@ class Faults(ServiceTest):
         self.assertGreater(int(re.search(r"^peel_sticker_http_accept_failures_total (\d+)", metrics, re.M)[1]), 0)
         for c in kept + waiting:
             c.close()
+
+    def test_files_that_may_not_grow(self):
+        """As a full disk, but without a disk of one's own: votes wait, searches do not, and /readyz tells the difference."""
+        vote = {"query": "cat", "positive": ["cat.png"]}
+        self.assertEqual(self.search("cat").status, 200)
+        self.assertEqual(self.feedback(vote).status, 200)
+        with limited(self.pid, resource.RLIMIT_FSIZE, 4096):
+            answer = self.feedback(vote)
+            self.assert_problem(answer, 503)
+            self.assertTrue(answer.headers["Retry-After"])
+            for _ in range(3):
+                answer = self.get("/readyz")
+                self.assertEqual(answer.status, 503, answer.body)
+                self.assertEqual(answer.json()["checks"]["database"]["status"], "read only")
+                self.assertIn("I/O error", answer.json()["checks"]["database"]["error"])
+                time.sleep(0.6)
+            self.assertEqual(self.get("/readyz?degraded=ok").status, 200)  # searches need no room
+            self.assertEqual(self.search("dog").status, 200)
+            self.assertIn("\npeel_sticker_database_writable 0\n", self.get("/metrics").body.decode())
+        began = time.monotonic()
+        wait_until(lambda: self.get("/readyz").status == 200, 10, "ready again")
+        figures(f"files may grow again: ready {time.monotonic() - began:.2f} s after")
+        self.assertEqual(self.feedback(vote).status, 200)
+        self.assertIn("\npeel_sticker_database_writable 1\n", self.get("/metrics").body.decode())
+
+
+@unittest.skipIf(os.environ.get("PEEL_TEST_STICKER_DB"), "SQLite's own matters")
+class Damage(unittest.TestCase):
+    def setUp(self):
+        self.system = System()
+        self.addCleanup(self.system.close)
+        self.system.add(STICKERS)
+        self.system.start_search()
+        self.system.start_sticker("--usage-flush-ms", "60000", "--search-cache-ms", "0")
+        self.system.wait_indexed()
+
+    def test_a_damaged_database(self):
+        port, path = self.system.port, self.system.data / "sticker.db"
+        vote = json.dumps({"feedback": [{"query": "cat", "positive": ["cat.png"]}]})
+        self.assertEqual(request(port, "GET", "/api/search/?query=cat").status, 200)
+        self.assertEqual(request(port, "POST", "/api/feedback/", vote).status, 200)
+        self.system.sticker.stop()  # folds the journal into the file
+        whole = path.read_bytes()
+        with sqlite3.connect(path) as db:
+            page = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'queries'").fetchone()[0]
+            size = db.execute("PRAGMA page_size").fetchone()[0]
+        broken = bytearray(whole)
+        broken[(page - 1) * size : page * size] = b"\xa5" * size
+        path.write_bytes(broken)
+        self.system.start_sticker("--usage-flush-ms", "60000", "--search-cache-ms", "0")
+        port = self.system.port
+        answer = request(port, "POST", "/api/feedback/", vote)
+        self.assertEqual(answer.status, 503, answer.body)
+        self.assertIn("damaged", answer.json()["message"])
+        log = self.system.sticker.log()
+        self.assertEqual(log.count("malformed; nothing is written to it until it is repaired and this process restarted"), 1, log)
+        before = (path.read_bytes(), path.with_name("sticker.db-wal").read_bytes())
+        other = json.dumps({"feedback": [{"query": "dog", "positive": ["dog.png"]}]})
+        for _ in range(3):
+            self.assertEqual(request(port, "POST", "/api/feedback/", other).status, 503)
+        ready = request(port, "GET", "/readyz")
+        self.assertEqual(ready.status, 503)
+        self.assertNotEqual(ready.json()["checks"]["database"]["status"], "ok")
+        self.assertIn("damaged", ready.json()["checks"]["database"]["error"])
+        self.assertIn("\npeel_sticker_database_writable 0\n", request(port, "GET", "/metrics").body.decode())
+        self.system.sticker.stop()
+        self.assertEqual(path.read_bytes(), before[0])
+        path.write_bytes(whole)
+        path.with_name("sticker.db-wal").unlink(missing_ok=True)
+        path.with_name("sticker.db-shm").unlink(missing_ok=True)
+        self.system.start_sticker()
+        self.assertEqual(request(self.system.port, "POST", "/api/feedback/", vote).status, 200)
+        self.assertEqual(request(self.system.port, "GET", "/readyz").status, 200)
 
 
 if __name__ == "__main__":

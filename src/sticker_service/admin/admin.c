@@ -238,6 +238,9 @@ void admin_fail(const struct admin_visit *v, const struct error *err)
         break;
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
+    case ERR_NO_MEMORY:
+    case ERR_IO:
+    case ERR_CORRUPT:
         log_warn("admin: %s", err->message);
         http_header_add(v->res, "Retry-After", "2");
         admin_message(v, 503, MESSAGE_admin_unavailable, admin_say(MESSAGE_admin_unavailable_text));

@@ -94,7 +94,7 @@ void handle_api_readyz(void *ctx, const struct http_request *req, struct http_re
     struct sticker_service *s = ctx;
     const struct http_server *server = atomic_load(&s->server);
     const char *degraded;
-    struct error err = {OK, ""};
+    struct error err = {OK, ""}, unwritable = {OK, ""};
     int64_t stickers = 0, queries = 0, pending = 0;
     char last_error[256];
     enum status st = http_param(req, "degraded", &degraded, &err);
@@ -104,19 +104,23 @@ void handle_api_readyz(void *ctx, const struct http_request *req, struct http_re
     }
     bool database = sticker_store_ping(s->store, &err) == OK &&
                     sticker_store_count(s->store, &stickers, &queries, &pending, &err) == OK;
+    bool writable = database && sticker_store_writable(s->store, &unwritable) == OK;
     bool search = search_is_ready(s), draining = server && http_server_draining(server);
-    bool ready = database && (search || degraded) && !draining;
+    bool ready = database && ((search && writable) || degraded) && !draining;
     outbox_last_error(s->outbox, last_error, sizeof last_error);
     struct buf out;
     buf_init(&out, 8192);
     buf_printf(&out, "{\"status\":\"%s\",\"version\":", draining ? "draining" : ready ? "ready" : "not ready");
     json_put_string(&out, s->cfg->version);
-    buf_printf(&out, ",\"checks\":{\"database\":{\"status\":\"%s\"", database ? "ok" : "failed");
-    if (database) {
+    buf_printf(&out, ",\"checks\":{\"database\":{\"status\":\"%s\"",
+               writable   ? "ok"
+               : database ? "read only"
+                          : "failed");
+    if (database)
         buf_printf(&out, ",\"stickers\":%lld,\"queries\":%lld", (long long)stickers, (long long)queries);
-    } else {
+    if (!writable) {
         buf_puts(&out, ",\"error\":");
-        json_put_string(&out, err.message);
+        json_put_string(&out, database ? unwritable.message : err.message);
     }
     buf_printf(&out, "},\"search_service\":{\"status\":\"%s\"},\"outbox\":{\"status\":\"ok\",\"pending\":%lld",
                search ? "ok" : "failed", (long long)pending);

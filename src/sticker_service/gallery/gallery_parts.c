@@ -140,6 +140,10 @@ void gallery_send_error(struct gallery_visit *v, const struct error *err, const 
         break;
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
+    case ERR_NO_MEMORY:
+    case ERR_IO:
+    case ERR_CORRUPT:
+        log_warn("gallery: %s", err->message);
         http_header_add(v->res, "Retry-After", "2");
         gallery_send_message(v, 503, query, GALLERY_SAY(v, error_busy_heading), GALLERY_SAY(v, error_busy));
         break;
