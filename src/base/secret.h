@@ -12,9 +12,9 @@
 
 /* 64 MiB and about 0.1 s of work, on purpose. ERR_INVALID names the bound on the length that was missed. */
 enum status secret_hash_password(const char *password, char out[SECRET_HASH_SIZE], struct error *err) MUST_CHECK;
-/* As slow; false for a hash that is not argon2id. Call it with secret_dummy_hash for users that do not exist, so that
- * the time taken does not tell. */
-bool secret_check_password(const char *password, const char *hash) MUST_CHECK;
+/* As slow. ERR_DENIED: another password's, or no hash of argon2id; ERR_NO_MEMORY: nobody knows. Call it with
+ * secret_dummy_hash for users that do not exist, so that the time taken does not tell. */
+enum status secret_check_password(const char *password, const char *hash, struct error *err) MUST_CHECK;
 const char *secret_dummy_hash(void); /* static; no password matches */
 /* Compares without telling by its time where the difference is (lengths may be told). */
 bool secret_equal(const char *a, const char *b) MUST_CHECK;

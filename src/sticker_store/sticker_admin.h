@@ -35,6 +35,9 @@ enum status sticker_store_login_try(struct sticker_store *s, const struct login_
 /* Forgets the failures of the first rule, and one of each of the others. */
 enum status sticker_store_login_succeeded(struct sticker_store *s, const struct login_rule *rules, size_t n,
                                           struct error *err) MUST_CHECK;
+/* Takes the attempt back: it could not be checked, and is no failure. */
+enum status sticker_store_login_unchecked(struct sticker_store *s, const struct login_rule *rules, size_t n,
+                                          struct error *err) MUST_CHECK;
 
 /* --- lists --- the names of lists, columns and filters are those in sticker_admin_tables.c.
  *

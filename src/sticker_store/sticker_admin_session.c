@@ -93,6 +93,7 @@ struct login_job {
     const struct login_rule *rules;
     size_t n;
     int64_t now_us, wait_us;
+    bool succeeded;
 };
 
 /* 1 s after the first attempt that is not free, doubling with each. */
@@ -144,11 +145,13 @@ enum status sticker_store_login_try(struct sticker_store *s, const struct login_
     return st;
 }
 
-static enum status login_succeeded_job(struct db_conn *c, void *arg, struct error *err)
+static enum status login_over_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct login_job *job = arg;
-    enum status st = db_run(c, "DELETE FROM logins WHERE key = $1", DB_ARGS(DB_TEXT(job->rules[0].key)), NULL, err);
-    for (size_t i = 1; i < job->n && st == OK; i++)
+    enum status st = OK;
+    if (job->succeeded)
+        st = db_run(c, "DELETE FROM logins WHERE key = $1", DB_ARGS(DB_TEXT(job->rules[0].key)), NULL, err);
+    for (size_t i = job->succeeded; i < job->n && st == OK; i++)
         st = db_run(c, "UPDATE logins SET failures = failures - 1 WHERE key = $1", DB_ARGS(DB_TEXT(job->rules[i].key)),
                     NULL, err);
     return st;
@@ -157,5 +160,12 @@ static enum status login_succeeded_job(struct db_conn *c, void *arg, struct erro
 enum status sticker_store_login_succeeded(struct sticker_store *s, const struct login_rule *rules, size_t n,
                                           struct error *err)
 {
-    return db_write(s->db, DB_FAST, login_succeeded_job, &(struct login_job){.rules = rules, .n = n}, err);
+    struct login_job job = {.rules = rules, .n = n, .succeeded = true};
+    return db_write(s->db, DB_FAST, login_over_job, &job, err);
+}
+
+enum status sticker_store_login_unchecked(struct sticker_store *s, const struct login_rule *rules, size_t n,
+                                          struct error *err)
+{
+    return db_write(s->db, DB_FAST, login_over_job, &(struct login_job){.rules = rules, .n = n}, err);
 }

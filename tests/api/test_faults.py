@@ -12,8 +12,9 @@ import resource
 import sqlite3
 import time
 import unittest
+import urllib.parse
 
-from peel_testing import SLOW, STICKERS, ServiceTest, System, figures, main, request, wait_until
+from peel_testing import MODE, SLOW, STICKERS, ServiceTest, System, figures, main, request, wait_until
 
 
 def cpu_seconds(pid):
@@ -97,6 +98,22 @@ class Faults(ServiceTest):
         figures(f"files may grow again: ready {time.monotonic() - began:.2f} s after")
         self.assertEqual(self.feedback(vote).status, 200)
         self.assertIn("\npeel_sticker_database_writable 1\n", self.get("/metrics").body.decode())
+
+    def test_no_memory_for_a_password(self):
+        """The right password is not called wrong, and the attempts do not count."""
+        if MODE != "release":
+            self.skipTest("no memory: sanitizers need more address space than there is")
+        pages = int(pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()[0])
+        with limited(self.pid, resource.RLIMIT_AS, pages * os.sysconf("SC_PAGE_SIZE") + (24 << 20)):
+            self.assertEqual([self.log_in() for _ in range(12)], [503] * 12)
+        self.assertEqual(self.log_in(), 303)
+
+    def log_in(self):
+        page = self.get("/admin/login")
+        cookie = page.headers["Set-Cookie"].split(";")[0]
+        form = {"username": "admin", "password": "a long password", "csrf": re.search(r'name="csrf" value="([^"]+)"', page.body.decode())[1]}
+        headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+        return request(self.port, "POST", "/admin/login", urllib.parse.urlencode(form), headers).status
 
 
 @unittest.skipIf(os.environ.get("PEEL_TEST_STICKER_DB"), "SQLite's own matters")

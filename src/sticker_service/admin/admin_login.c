@@ -78,14 +78,14 @@ void handle_admin_login_page(void *ctx, const struct http_request *req, struct h
 
 /* --- checking --- */
 
-/* At most a few at once; false when no turn came. */
-static bool check_password(struct sticker_service *s, const char *password, const char *hash, bool *right)
+/* At most a few at once; ERR_UNAVAILABLE when no turn came. */
+static enum status check_password(struct sticker_service *s, const char *password, const char *hash, struct error *err)
 {
     if (!admin_take_turn(&s->password_checks, CHECK_WAIT_S))
-        return false;
-    *right = secret_check_password(password, hash);
+        return err_set(err, ERR_UNAVAILABLE, "too many are logging in");
+    enum status st = secret_check_password(password, hash, err);
     sem_post(&s->password_checks);
-    return true;
+    return st;
 }
 
 struct attempt {
@@ -109,11 +109,11 @@ static enum status set_rules(struct attempt *t, const struct user *user, struct 
     return first && second ? OK : err_no_memory(err, "an attempt to log in");
 }
 
-/* OK: *user may enter. ERR_DENIED: wrong. ERR_TIMEOUT: too early, *wait_us. ERR_UNAVAILABLE: too busy. */
+/* OK: *user may enter. ERR_DENIED: wrong. ERR_TIMEOUT: too early, *wait_us. Others, such as ERR_UNAVAILABLE
+ * and ERR_NO_MEMORY: it could not be checked, and is no failed attempt. */
 static enum status login_check(struct sticker_service *s, struct attempt *t, struct arena *a, struct user *user,
                                int64_t *wait_us, struct error *err)
 {
-    bool right = false;
     *wait_us = 0;
     enum status st = sticker_store_user_get(s->store, t->username, a, user, err);
     bool known = st == OK;
@@ -125,11 +125,14 @@ static enum status login_check(struct sticker_service *s, struct attempt *t, str
         st = err_set(err, ERR_TIMEOUT, "too early");
     if (st != OK)
         return st;
-    if (!check_password(s, t->password, known ? user->password_hash : secret_dummy_hash(), &right))
-        return err_set(err, ERR_UNAVAILABLE, "too many are logging in");
-    if (!known || !right)
+    st = check_password(s, t->password, known ? user->password_hash : secret_dummy_hash(), err);
+    if (st == OK && known)
+        return sticker_store_login_succeeded(s->store, t->rules, 2, err);
+    if (st == OK || st == ERR_DENIED)
         return err_set(err, ERR_DENIED, "wrong");
-    return sticker_store_login_succeeded(s->store, t->rules, 2, err);
+    if (sticker_store_login_unchecked(s->store, t->rules, 2, NULL) != OK)
+        log_warn("an attempt to log in that could not be checked counts as a failed one");
+    return st;
 }
 
 /* A new token each time, so that one planted before the login is worth nothing. */
