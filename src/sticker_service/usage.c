@@ -60,6 +60,7 @@ static bool add_to_existing(struct shard *s, size_t bucket, const struct query_u
             e->count.searches += count->searches;
             e->count.empty += count->empty;
             e->count.degraded += count->degraded;
+            e->count.known = e->count.known && count->known;
             return true;
         }
     return false;
@@ -88,7 +89,7 @@ static bool usage_add(struct usage *u, const struct query_usage *count)
 
 void usage_count(struct usage *u, const char *query, enum usage_outcome outcome)
 {
-    const struct query_usage one = {query, 1, outcome == USAGE_EMPTY, outcome == USAGE_DEGRADED};
+    struct query_usage one = {query, 1, outcome == USAGE_EMPTY, outcome == USAGE_DEGRADED, .known = true};
     uint64_t h = usage_hash(u, query);
     struct shard *s = &u->shards[h % SHARDS];
     pthread_mutex_lock(&s->mutex);
@@ -97,7 +98,8 @@ void usage_count(struct usage *u, const char *query, enum usage_outcome outcome)
     if (known)
         return;
     struct error err;
-    if (sticker_store_query_ensure(u->store, query, &err) != OK)
+    one.known = sticker_store_query_ensure(u->store, query, &err) == OK;
+    if (!one.known)
         log_error("cannot store a new query yet: %s", err.message);
     if (usage_add(u, &one))
         return;

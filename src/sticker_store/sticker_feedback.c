@@ -121,8 +121,8 @@ static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
         const struct query_usage *row = job->rows[i];
         bool added = false;
         int64_t changed = 0;
-        /* Twice at most: the second time for a query that was not there. */
-        for (int turn = 0; turn < 2 && changed == 0 && st == OK; turn++) {
+        /* Twice at most: the second time for a query that was never there. */
+        for (int turn = 0; turn < (row->known ? 1 : 2) && changed == 0 && st == OK; turn++) {
             if (turn)
                 st = sticker_query_add(c, row->query, 0, &added, err);
             if (st == OK)

@@ -111,8 +111,10 @@ enum status sticker_store_query_ensure(struct sticker_store *s, const char *quer
 struct query_usage {
     const char *query;
     int64_t searches, empty, degraded;
+    bool known; /* the query was in the store when it was searched */
 };
-/* Adds them to their queries and to today's totals in one transaction, creating rows that are missing. */
+/* Adds them to their queries and to today's totals in one transaction. A query that is missing is created, unless it
+ * was known: then somebody has deleted it meanwhile, and it stays deleted. */
 enum status sticker_store_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
                                     struct error *err) MUST_CHECK;
 

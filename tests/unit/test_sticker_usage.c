@@ -1,6 +1,7 @@
 #include "store_suite.h"
 
 #include "sticker_service/usage.h"
+#include "sticker_store/sticker_admin.h"
 #include <pthread.h>
 #include <string.h>
 
@@ -50,6 +51,37 @@ static void new_query_is_stored_at_once(void **state)
     usage_count(u, "cat", USAGE_FOUND);
     usage_close(u);
     assert_int_equal(stored(s->stickers, "cat"), 3);
+}
+
+/* Counts that are written after their query was deleted do not bring it back; searched again, it is a new one. */
+static void a_deleted_query_stays_deleted(void **state)
+{
+    struct suite *s = *state;
+    struct usage *u;
+    const struct admin_who who = {.username = "admin", .address = "127.0.0.1"};
+    struct admin_change delete_cat = {
+        .op = CHANGE_DELETE, .list = "queries", .object = "cat", .before = "", .after = ""};
+    static const char *const columns[] = {"query"};
+    const struct list_ask all = {.columns = columns,
+                                 .n_columns = 1,
+                                 .list = "queries",
+                                 .sort = "usage",
+                                 .search = "",
+                                 .cursor = "",
+                                 .limit = 10};
+    struct list_page page;
+    assert_int_equal(usage_open(s->stickers, 60000, &u, NULL), OK);
+    usage_count(u, "cat", USAGE_FOUND);
+    assert_ok(s, sticker_store_list_page(s->stickers, &all, &s->arena, &page, &s->err));
+    assert_int_equal(page.n, 1);
+    delete_cat.id = page.rows[0].id;
+    assert_ok(s, sticker_store_change(s->stickers, &who, &delete_cat, 1, &s->err));
+    assert_int_equal(stored(s->stickers, "cat"), -1);
+    assert_int_equal(usage_flush(u, NULL), OK);
+    assert_int_equal(stored(s->stickers, "cat"), -1);
+    usage_count(u, "cat", USAGE_FOUND);
+    usage_close(u);
+    assert_int_equal(stored(s->stickers, "cat"), 1);
 }
 
 static void the_thread_writes_in_time(void **state)
@@ -133,7 +165,7 @@ static void a_flood_is_counted(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup_stickers, suite_teardown)
-    const struct CMUnitTest tests[] = {T(new_query_is_stored_at_once), T(the_thread_writes_in_time), T(sums_are_exact),
-                                       T(a_flood_is_counted)};
+    const struct CMUnitTest tests[] = {T(new_query_is_stored_at_once), T(a_deleted_query_stays_deleted),
+                                       T(the_thread_writes_in_time), T(sums_are_exact), T(a_flood_is_counted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
