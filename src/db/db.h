@@ -98,10 +98,13 @@ struct db_bytes {
     size_t len;
 };
 struct db_arg {
-    enum { DB_ARG_TEXT, DB_ARG_INT, DB_ARG_BLOB, DB_ARG_POINTER, DB_ARG_INTS, DB_ARG_BLOBS } type;
+    enum { DB_ARG_TEXT, DB_ARG_INT, DB_ARG_REAL, DB_ARG_BLOB, DB_ARG_POINTER, DB_ARG_INTS, DB_ARG_BLOBS } type;
     const void *data; /* borrowed until the statement ends; NULL is SQL's */
     size_t len;       /* bytes, or items of an array */
-    int64_t number;
+    union {
+        int64_t number;
+        double real;
+    };
 };
 #define DB_TEXT(s)                                                                                                     \
     {                                                                                                                  \
@@ -110,6 +113,10 @@ struct db_arg {
 #define DB_INT(i)                                                                                                      \
     {                                                                                                                  \
         .type = DB_ARG_INT, .number = (i)                                                                              \
+    }
+#define DB_REAL(d)                                                                                                     \
+    {                                                                                                                  \
+        .type = DB_ARG_REAL, .real = (d)                                                                               \
     }
 #define DB_BLOB(p, n)                                                                                                  \
     {                                                                                                                  \

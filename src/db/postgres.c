@@ -204,7 +204,7 @@ int64_t pg_read_int(const unsigned char bytes[8])
     return (int64_t)v;
 }
 
-enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25, OID_BYTEA_ARRAY = 1001, OID_INT8_ARRAY = 1016 };
+enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25, OID_FLOAT8 = 701, OID_BYTEA_ARRAY = 1001, OID_INT8_ARRAY = 1016 };
 enum { ARRAY_HEAD = 20 };
 
 static size_t item_size(const struct db_arg *arg, size_t i)
@@ -260,6 +260,7 @@ static enum status pg_bind(struct values *v, const struct db_arg *args, size_t n
         const struct db_arg *arg = &args[i];
         unsigned char *at = v->numbers[i];
         size_t len = arg->len;
+        uint64_t bits;
         v->format[i] = 1;
         v->data[i] = arg->data;
         switch (arg->type) {
@@ -268,8 +269,10 @@ static enum status pg_bind(struct values *v, const struct db_arg *args, size_t n
             len = arg->data ? strlen(arg->data) : 0;
             break;
         case DB_ARG_INT:
-            v->types[i] = OID_INT8;
-            pg_put_bytes(&at, (uint64_t)arg->number, 8);
+        case DB_ARG_REAL:
+            v->types[i] = arg->type == DB_ARG_INT ? OID_INT8 : OID_FLOAT8;
+            memcpy(&bits, arg->type == DB_ARG_INT ? (const void *)&arg->number : &arg->real, sizeof bits);
+            pg_put_bytes(&at, bits, 8);
             v->data[i] = (const char *)v->numbers[i];
             len = 8;
             break;

@@ -339,6 +339,9 @@ static void sqlite_bind(struct db_rows *r, const struct db_arg *args, size_t n)
         case DB_ARG_INT:
             rc = sqlite3_bind_int64(stmt, at, arg->number);
             break;
+        case DB_ARG_REAL:
+            rc = sqlite3_bind_double(stmt, at, arg->real);
+            break;
         case DB_ARG_BLOB:
             rc = sqlite3_bind_blob64(stmt, at, arg->data, arg->len, SQLITE_STATIC);
             break;

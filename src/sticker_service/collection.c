@@ -23,10 +23,9 @@
 #define PAGE_ROWS        2000u     /* of stickers, read at once */
 #define PAGE_BYTES       (64u << 20)
 #define PLAIN_MAX        255u /* bytes of a phrase */
-#define POPULAR_LEAST    3    /* searches that make a query popular */
+#define POPULAR_LEAST    2.0  /* each search counts less than 1, so it takes three */
 #define POPULAR_MAX      1000u
 #define POPULAR_AGAIN_US 60000000
-#define POPULAR_US       (7 * STORE_DAY_US)
 
 struct collection {
     struct sticker_store *store;
@@ -46,7 +45,7 @@ struct collection {
     struct collection_facts facts; /* texts in facts_texts */
     struct popular {
         const char *query, *plain;
-    } * popular; /* the most frequent first; texts in popular_texts */
+    } * popular; /* the most popular first; texts in popular_texts */
     size_t n_popular;
 };
 
@@ -142,17 +141,17 @@ static void keep_list(struct collection *c, unsigned language, struct phrase_lis
 static enum status read_popular(struct collection *c, struct error *err)
 {
     struct arena texts;
-    struct query_usage *rows;
+    const char **queries;
     size_t n = 0;
     arena_init(&texts, 4u << 20);
     enum status status =
-        sticker_store_popular(c->store, POPULAR_LEAST, os_now_us() - POPULAR_US, POPULAR_MAX, &texts, &rows, &n, err);
+        sticker_store_popular(c->store, POPULAR_LEAST, os_now_us(), POPULAR_MAX, &texts, &queries, &n, err);
     struct popular *popular = status == OK ? arena_array(&texts, n + 1, sizeof *popular) : NULL;
     if (status == OK && !popular)
         status = err_no_memory(err, "popular queries");
     for (size_t i = 0; i < n && status == OK; i++) {
-        popular[i].query = rows[i].query;
-        status = text_plain(rows[i].query, strlen(rows[i].query), PLAIN_MAX, &texts, &popular[i].plain, err);
+        popular[i].query = queries[i];
+        status = text_plain(queries[i], strlen(queries[i]), PLAIN_MAX, &texts, &popular[i].plain, err);
     }
     if (status != OK) {
         arena_free(&texts);

@@ -39,7 +39,7 @@ struct suggestion {
  * Returns how many, at most `limit`. */
 size_t collection_suggest(struct collection *c, const char *prefix, const char *language, size_t limit, struct arena *a,
                           struct suggestion *out);
-/* The most frequent queries of the last seven days that found something, all of whose words are of the language. */
+/* The most popular queries (sticker_store_popular), all of whose words are of the language. */
 size_t collection_popular(struct collection *c, const char *language, size_t limit, struct arena *a, const char **out);
 
 /* When everything is read (again): at first, soon after stickers have not changed for some seconds, every half minute

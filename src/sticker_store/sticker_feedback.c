@@ -2,6 +2,7 @@
 #include "sticker_store/sticker_internal.h"
 
 #include "base/os.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +101,16 @@ static enum status add_to_today(struct db_conn *c, const struct day_row *more, s
         NULL, err);
 }
 
+/* Forward decay (Cormode et al., ICDE 2009): instead of making old searches count less, later ones count more, twice as
+ * much after each half-life, so that rows keep their order while nothing happens. From a year in the middle, doubles
+ * reach 19 years to both sides. */
+double sticker_trend_weight(int64_t now_us)
+{
+    const int64_t year_2040_us = 2208988800000000;
+    double half_lives = (double)(now_us - year_2040_us) / (double)STORE_TREND_US;
+    return exp2(fmax(-1000, fmin(half_lives, 980)));
+}
+
 struct usage_job {
     const struct query_usage **rows; /* by query */
     size_t n;
@@ -112,11 +123,18 @@ static int by_query(const void *x, const void *y)
     return strcmp((*a)->query, (*b)->query);
 }
 
+/* What a clock that ran ahead has added to the trend goes when the query is searched again. */
+#define USAGE_ADD(least)                                                                                               \
+    "UPDATE queries SET usage = usage + $2, empty = empty + $3, modified_us = $4,"                                     \
+    " trend = " least "(trend, (usage - empty) * $5) + $6 WHERE query = $1"
+
 static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct usage_job *job = arg;
     struct day_row today = {0};
     enum status st = OK;
+    int64_t now_us = os_now_us();
+    double weight = sticker_trend_weight(now_us);
     for (size_t i = 0; i < job->n && st == OK; i++) {
         const struct query_usage *row = job->rows[i];
         bool added = false;
@@ -126,12 +144,10 @@ static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
             if (turn)
                 st = sticker_query_add(c, row->query, 0, &added, err);
             if (st == OK)
-                st =
-                    db_run(c,
-                           "UPDATE queries SET usage = usage + $2, empty = empty + $3, modified_us = $4"
-                           " WHERE query = $1",
-                           DB_ARGS(DB_TEXT(row->query), DB_INT(row->searches), DB_INT(row->empty), DB_INT(os_now_us())),
-                           &changed, err);
+                st = db_run(c, db_sql(c, USAGE_ADD("min"), USAGE_ADD("least")),
+                            DB_ARGS(DB_TEXT(row->query), DB_INT(row->searches), DB_INT(row->empty), DB_INT(now_us),
+                                    DB_REAL(weight), DB_REAL((double)(row->searches - row->empty) * weight)),
+                            &changed, err);
         }
         today.searches += row->searches;
         today.empty += row->empty;

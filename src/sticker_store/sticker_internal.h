@@ -47,6 +47,8 @@ enum status sticker_trash_forget(struct db_conn *c, const char *filename, struct
 
 /* sticker_feedback.c; inside a job. Adds a query unless it exists, which *added tells; its words are found after
  * sticker_queries_list. */
+/* What a search at that time adds to its query's column `trend`, which orders queries by popularity. */
+double sticker_trend_weight(int64_t now_us);
 enum status sticker_query_add(struct db_conn *c, const char *query, int64_t usage, bool *added,
                               struct error *err) MUST_CHECK;
 /* Room to count votes in; made outside of the job, which may run again. */

@@ -156,23 +156,23 @@ enum status sticker_store_packs(struct sticker_store *s, size_t limit, struct ar
     return st;
 }
 
-enum status sticker_store_popular(struct sticker_store *s, int64_t least, int64_t since_us, size_t limit,
-                                  struct arena *a, struct query_usage **out, size_t *n, struct error *err)
+enum status sticker_store_popular(struct sticker_store *s, double least, int64_t now_us, size_t limit, struct arena *a,
+                                  const char ***queries, size_t *n, struct error *err)
 {
     struct db_conn *c = db_reader(s->db);
     struct db_rows r;
     void *rows = NULL;
     size_t cap = 0;
+    double now = sticker_trend_weight(now_us);
     *n = 0;
+    /* A trend above the number of searches is of a clock that ran ahead; a half-life of that is tolerated. */
     db_query(&r, c,
-             "SELECT query, usage, empty FROM (SELECT query, usage, empty, modified_us FROM queries"
-             " ORDER BY usage DESC LIMIT 10000) q"
-             " WHERE usage - empty >= $1 AND modified_us >= $2 ORDER BY usage - empty DESC, query LIMIT $3",
-             DB_ARGS(DB_INT(least), DB_INT(since_us), DB_INT(db_limit(limit))), err);
-    while (db_next(&r) && db_grow(&r, a, &rows, *n, &cap, sizeof(struct query_usage)))
-        ((struct query_usage *)rows)[(*n)++] =
-            (struct query_usage){.query = db_text(&r, 0, a), .searches = db_int(&r, 1), .empty = db_int(&r, 2)};
-    *out = rows;
+             "SELECT query FROM queries WHERE trend >= $1 AND trend <= (usage - empty) * $2 ORDER BY trend DESC, query "
+             "LIMIT $3",
+             DB_ARGS(DB_REAL(least * now), DB_REAL(2 * now), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, &rows, *n, &cap, sizeof(const char *)))
+        ((const char **)rows)[(*n)++] = db_text(&r, 0, a);
+    *queries = rows;
     enum status st = db_end(&r);
     db_reader_done(s->db, c);
     return st;

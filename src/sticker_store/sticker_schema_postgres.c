@@ -181,6 +181,10 @@ static const char *const migrations[] = {
     " NOT NULL, action" NUMBER ", sticker_id" TEXT ", rank" NUMBER ", client" TEXT ", at_us" NUMBER ", stored_us" NUMBER
     ", PRIMARY KEY (day, id)) PARTITION BY RANGE (day);"
     "CREATE INDEX events_by_rowno ON events (rowno);",
+
+    /* 13: how popular a query is now: see sticker_store_popular. */
+    "ALTER TABLE queries ADD COLUMN trend double precision NOT NULL DEFAULT 0;"
+    "CREATE INDEX queries_trend ON queries (trend);",
     /* clang-format on */
 };
 

@@ -310,6 +310,10 @@ static const char *const migrations[] = {
     " client TEXT NOT NULL," /* its keyed hash, or "" */
     " at_us INTEGER NOT NULL, stored_us INTEGER NOT NULL,"
     " UNIQUE (day, id)) STRICT;",
+
+    /* 15: how popular a query is now: see sticker_store_popular. */
+    "ALTER TABLE queries ADD COLUMN trend REAL NOT NULL DEFAULT 0;"
+    "CREATE INDEX queries_trend ON queries (trend);",
 };
 
 const struct db_schema sticker_schema_sqlite = {

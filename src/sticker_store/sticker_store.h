@@ -118,10 +118,11 @@ struct query_usage {
 enum status sticker_store_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
                                     struct error *err) MUST_CHECK;
 
-/* Queries that found something `least` times or more and were last searched after since_us, the most frequent first;
- * of the 10,000 most frequent ones of all. */
-enum status sticker_store_popular(struct sticker_store *s, int64_t least, int64_t since_us, size_t limit,
-                                  struct arena *a, struct query_usage **out, size_t *n, struct error *err) MUST_CHECK;
+/* The most popular queries at now_us, the most popular first. The popularity of a query is the number of its searches
+ * that found something, each of which counts half as much for every STORE_TREND_US since; at least `least`. */
+#define STORE_TREND_US (7 * STORE_DAY_US)
+enum status sticker_store_popular(struct sticker_store *s, double least, int64_t now_us, size_t limit, struct arena *a,
+                                  const char ***queries, size_t *n, struct error *err) MUST_CHECK;
 
 #define STORE_VOTES_US (400 * STORE_DAY_US)
 struct search_row;

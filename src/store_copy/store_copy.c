@@ -46,7 +46,7 @@ struct table {
         const char *name, *value; /* one more column, of this database alone */
     } sqlite, postgres;
     bool by_day;         /* PostgreSQL has a partition for each value of its second column */
-    const char *derived; /* a column that is left out, because the database makes it anew */
+    const char *derived[2]; /* columns that are left out, because the database makes them anew, or users do in days */
 };
 #define TIMES                                                                                                          \
     {"created_us", NUMBER},                                                                                            \
@@ -78,7 +78,7 @@ static const struct table sticker_tables[] = {
      .keys = 1,
      .columns = {{"rowno", NUMBER}, {"id", TEXT}, {"query", TEXT}, {"usage", NUMBER}, {"empty", NUMBER}, TIMES, VOTES},
      .sqlite = {"row", "$1"},
-     .derived = "unlisted"},
+     .derived = {"unlisted", "trend"}},
     {.name = "scores",
      .keys = 1,
      .columns = {{"rowno", NUMBER},
@@ -852,8 +852,11 @@ static bool knows_table(const struct database *d, const char *name, const struct
 static bool knows_column(const struct db_conn *c, const struct table *t, const char *name)
 {
     const char *own = db_is_postgres(c) ? t->postgres.name : t->sqlite.name;
-    if ((own && strcmp(own, name) == 0) || (t->derived && strcmp(t->derived, name) == 0))
+    if (own && strcmp(own, name) == 0)
         return true;
+    for (size_t i = 0; i < 2 && t->derived[i]; i++)
+        if (strcmp(t->derived[i], name) == 0)
+            return true;
     for (const struct column *k = t->columns; k->name; k++)
         if (strcmp(k->name, name) == 0 ||
             (strcmp(k->name, "rowno") == 0 && strcmp(name, db_sql(c, "row", "rowno")) == 0))
