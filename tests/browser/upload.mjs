@@ -62,7 +62,7 @@ for (const [look, options] of Object.entries(looks))
     await logIn(page);
     await assertAccessible(page);
     await page.getByLabel('Images', { exact: true }).setInputFiles([text('x'.repeat(80) + '.png'), image(`of ${look}.png`, 3, 4), text('b.png')]);
-    await page.getByText('Waiting.').first().waitFor();
+    await page.getByText('Waiting').first().waitFor();
     await assertAccessible(page);
     await page.getByLabel('Title').fill('t'.repeat(1001));
     await upload(page);

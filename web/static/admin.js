@@ -7,6 +7,9 @@ const make = (tag, className = '', text = '') => {
   element.textContent = text;
   return element;
 };
+// What scripts say comes with the page, from the catalogue of messages; {names} are filled in here.
+const texts = document.getElementById('texts').dataset;
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => name in values ? values[name] : all);
 const csrf = () => document.querySelector('input[name=csrf]').value;
 
 // ---- times: in the browser's zone; the title keeps UTC ----
@@ -22,12 +25,12 @@ for (const head of document.querySelectorAll('th.select')) {
   const all = document.createElement('input'), matching = document.querySelector('input[name=all]');
   const said = document.getElementById('selected');
   all.type = 'checkbox';
-  all.setAttribute('aria-label', 'Select all on this page');
+  all.setAttribute('aria-label', texts.selectAll);
   const show = () => {
     const n = boxes.filter(box => box.checked).length;
     all.checked = n === boxes.length;
     all.indeterminate = n > 0 && n < boxes.length;
-    if (said) said.textContent = matching && matching.checked ? 'All that match:' : n ? n + ' selected:' : 'Selected rows:';
+    if (said) said.textContent = matching && matching.checked ? texts.selectedAll : n ? fill(texts.selected, { count: n }) : texts.selectedNone;
     if (matching) matching.closest('label').classList.toggle('offered', all.checked);
     if (said) said.parentElement.classList.toggle('active', n > 0 || Boolean(matching && matching.checked));
   };
@@ -56,14 +59,14 @@ async function saveInline(cell, field, value) {
   const answer = await fetch(target, { method: 'POST', body: data, redirect: 'error' });
   const said = await answer.json();
   if (said.seen) row.dataset.seen = said.seen;
-  return { problem: answer.ok ? '' : said.problem || said.detail || 'Not saved.', value: said.value };
+  return { problem: answer.ok ? '' : said.problem || said.detail || texts.notSaved, value: said.value };
 }
 
 function editInline(cell) {
   const text = cell.querySelector('.value'), before = text.textContent, label = cell.dataset.label;
   const input = make('input'), problem = make('span', 'problem');
   input.value = before;
-  input.setAttribute('aria-label', label + ' of ' + cell.closest('tr').dataset.id);
+  input.setAttribute('aria-label', fill(texts.inline, { label, name: cell.closest('tr').dataset.id }));
   cell.replaceChildren(input, problem);
   input.focus();
   let done = false;
@@ -73,7 +76,7 @@ function editInline(cell) {
     if (input.value === before) { end(before, focus); return; }
     done = true;
     input.disabled = true;
-    const said = await saveInline(cell, cell.dataset.field, input.value).catch(() => ({ problem: 'Not saved. Reload the page and try again.' }));
+    const said = await saveInline(cell, cell.dataset.field, input.value).catch(() => ({ problem: texts.notSaved }));
     if (!said.problem) { end(said.value, focus); return; }
     done = false;
     input.disabled = false;
@@ -92,7 +95,7 @@ function editInline(cell) {
 function showInline(cell, value) {
   const button = make('button', 'pencil', '✎');
   button.type = 'button';
-  button.setAttribute('aria-label', 'Edit the ' + cell.dataset.label + ' of ' + cell.closest('tr').dataset.id);
+  button.setAttribute('aria-label', fill(texts.inlineEdit, { label: cell.dataset.label, name: cell.closest('tr').dataset.id }));
   button.addEventListener('click', () => editInline(cell));
   cell.ondblclick = () => { if (!cell.querySelector('input')) editInline(cell); };
   cell.replaceChildren(make('span', 'value', value), button);
@@ -128,7 +131,7 @@ for (const li of document.querySelectorAll('.folded li')) {
   });
 }
 for (const blank of document.querySelectorAll('#edit .language.blank')) {
-  const button = make('button', 'button', 'Add a language');
+  const button = make('button', 'button', texts.languageAdd);
   button.type = 'button';
   blank.hidden = true;
   button.addEventListener('click', () => addLanguage(blank));
@@ -140,7 +143,7 @@ if (sheet && sheet.querySelector('button[type=submit]')) {
   const began = state(), said = document.getElementById('unsaved');
   let sent = false;
   const changed = () => !sent && state() !== began;
-  sheet.addEventListener('input', () => { said.textContent = changed() ? 'Unsaved changes' : ''; });
+  sheet.addEventListener('input', () => { said.textContent = changed() ? texts.unsaved : ''; });
   sheet.addEventListener('submit', () => { sent = true; });
   addEventListener('beforeunload', event => { if (changed()) event.preventDefault(); });
   addEventListener('pageshow', () => { sent = false; });
@@ -149,7 +152,7 @@ for (const button of document.querySelectorAll('[data-copy]')) {
   button.hidden = !navigator.clipboard;
   button.addEventListener('click', async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = 'Copied';
+    button.textContent = texts.copied;
   });
 }
 
@@ -167,11 +170,11 @@ if (preview && sheet && sheet.elements.title) {
   preview.append(list);
   const look = async () => {
     const title = sheet.elements.title.value.trim();
-    if (!title) { said.textContent = 'Enter a title to see what a search for it finds.'; list.replaceChildren(); return; }
+    if (!title) { said.textContent = texts.previewEmpty; list.replaceChildren(); return; }
     try {
       const { stickers, degraded } = await find(title);
       const place = stickers.findIndex(s => s.filename === preview.dataset.id) + 1;
-      said.textContent = `A search for “${title}” finds this sticker ${place ? 'at position ' + place : 'not among the first ' + stickers.length}.` + (degraded ? ' SearchService is not responding, so this is the keyword fallback.' : '');
+      said.textContent = fill(place ? texts.previewFound : texts.previewMissed, { title, place, count: stickers.length }) + (degraded ? ' ' + texts.previewDegraded : '');
       list.replaceChildren(...stickers.map(s => {
         const item = make('li', s.filename === preview.dataset.id ? 'this' : ''), link = make('a'), image = make('img');
         link.href = '/admin/stickers/edit?id=' + encodeURIComponent(s.filename);
@@ -182,7 +185,7 @@ if (preview && sheet && sheet.elements.title) {
         item.append(link);
         return item;
       }));
-    } catch { said.textContent = 'The search is not available right now.'; }
+    } catch { said.textContent = texts.previewFailed; }
   };
   sheet.elements.title.addEventListener('input', later(400, look));
   look();
@@ -210,18 +213,18 @@ for (const strips of document.querySelectorAll('.strips')) {
 const opener = document.getElementById('palette-open');
 if (opener) {
   const dialog = make('dialog', 'palette'), input = make('input'), list = make('ul');
-  dialog.setAttribute('aria-label', 'Go to');
+  dialog.setAttribute('aria-label', texts.palette);
   input.type = 'search';
-  input.placeholder = 'Go to a page, or find a sticker';
+  input.placeholder = texts.paletteHint;
   list.id = 'palette-list';
   list.setAttribute('role', 'listbox');
-  list.setAttribute('aria-label', 'Pages and stickers');
-  for (const [name, value] of Object.entries({ role: 'combobox', 'aria-expanded': 'true', 'aria-controls': list.id, 'aria-autocomplete': 'list', 'aria-label': 'Go to a page, or find a sticker' }))
+  list.setAttribute('aria-label', texts.paletteList);
+  for (const [name, value] of Object.entries({ role: 'combobox', 'aria-expanded': 'true', 'aria-controls': list.id, 'aria-autocomplete': 'list', 'aria-label': texts.paletteHint }))
     input.setAttribute(name, value);
   dialog.append(input, list);
   document.body.append(dialog);
   const pages = [...document.querySelectorAll('nav.models a, .me a')].map(a => [a.textContent.trim(), a.getAttribute('href')]);
-  if (opener.dataset.upload) pages.push(['Upload images', '/admin/stickers/upload/']);
+  if (opener.dataset.upload) pages.push([texts.upload, '/admin/stickers/upload/']);
   let items = [], at = 0, asked = 0;
   const mark = () => {
     [...list.children].forEach((li, i) => li.setAttribute('aria-selected', String(i === at)));
@@ -247,7 +250,7 @@ if (opener) {
   const look = () => {
     const text = input.value.trim(), turn = ++asked;
     const found = pages.filter(([name]) => name.toLowerCase().includes(text.toLowerCase()));
-    if (text && opener.dataset.find) found.push([`Search stickers for “${text}”`, '/admin/stickers/?q=' + encodeURIComponent(text)]);
+    if (text && opener.dataset.find) found.push([fill(texts.paletteSearch, { text }), '/admin/stickers/?q=' + encodeURIComponent(text)]);
     show(found);
     if (text.length > 1 && opener.dataset.find) search(text, turn);
   };

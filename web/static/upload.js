@@ -1,21 +1,16 @@
 // Uploading images: each file in a request of its own, with its progress and what became of it beside its name. What
 // failed stays in the list and is sent again with the next "Upload". All that comes from files or the server is text.
+// make and fill are admin.js's.
 'use strict';
 (() => {
   const form = document.getElementById('upload'), input = document.getElementById('files');
   const list = document.getElementById('uploads'), drop = document.getElementById('drop');
   const summary = document.getElementById('summary'), problem = document.getElementById('problem');
   const button = form.querySelector('button[type=submit]');
-  const most = Number(form.dataset.max), AT_ONCE = 2;
+  const texts = form.dataset, most = Number(texts.max), AT_ONCE = 2;
   let entries = []; // { file, item, bar, said, remove, done, failed }
   let busy = false;
 
-  const make = (tag, className, text = '') => {
-    const element = document.createElement(tag);
-    element.className = className;
-    element.textContent = text;
-    return element;
-  };
   const complain = text => { problem.textContent = text; problem.hidden = !text; };
 
   function say(entry, text, failed) {
@@ -26,7 +21,7 @@
 
   function count() {
     const done = entries.filter(e => e.done).length, failed = entries.filter(e => e.failed).length;
-    summary.textContent = done + ' of ' + entries.length + ' uploaded' + (failed ? ', ' + failed + ' failed' : '') + '.';
+    summary.textContent = fill(failed ? texts.doneFailed : texts.done, { done, all: entries.length, failed });
     summary.className = failed ? 'notice' : 'noted';
     summary.hidden = !done && !failed;
   }
@@ -39,11 +34,11 @@
       entry.bar = make('progress', '');
       entry.bar.max = 1;
       entry.bar.hidden = true;
-      entry.bar.setAttribute('aria-label', 'Progress of ' + file.name);
-      entry.said = make('span', 'soft', 'Waiting.');
-      entry.remove = make('button', 'link', 'Remove');
+      entry.bar.setAttribute('aria-label', fill(texts.progress, { file: file.name }));
+      entry.said = make('span', 'soft', texts.waiting);
+      entry.remove = make('button', 'link', texts.labelRemove);
       entry.remove.type = 'button';
-      entry.remove.setAttribute('aria-label', 'Remove ' + file.name);
+      entry.remove.setAttribute('aria-label', fill(texts.remove, { file: file.name }));
       entry.remove.addEventListener('click', () => {
         entries = entries.filter(e => e !== entry);
         entry.item.remove();
@@ -52,7 +47,7 @@
       entry.item.append(make('span', 'name', file.name), ' ', entry.bar, ' ', entry.said, ' ', entry.remove);
       list.append(entry.item);
       entries.push(entry);
-      if (file.size > most) say(entry, file.size + ' bytes; the limit is ' + most + ' bytes', true);
+      if (file.size > most) say(entry, fill(texts.large, { size: file.size, limit: most }), true);
     }
     complain('');
   }
@@ -83,7 +78,7 @@
   function understand(request) {
     const type = request.getResponseHeader('Content-Type') || '';
     if (new URL(request.responseURL || location.href, location.href).pathname.startsWith('/admin/login'))
-      return { outcome: 'failed', message: 'You have been logged out. Log in in another tab, then upload again.' };
+      return { outcome: 'failed', message: texts.loggedOut };
     try {
       if (type.startsWith('application/json')) {
         const answer = JSON.parse(request.responseText);
@@ -93,7 +88,7 @@
       const page = new DOMParser().parseFromString(request.responseText, 'text/html');
       return { outcome: 'failed', message: page.querySelector('.message p').textContent };
     } catch {
-      return { outcome: 'failed', message: 'The server answered ' + request.status + '.' };
+      return { outcome: 'failed', message: fill(texts.status, { status: request.status }) };
     }
   }
 
@@ -109,7 +104,7 @@
         if (event.lengthComputable) entry.bar.value = event.loaded / event.total;
       });
       request.addEventListener('load', () => resolve(understand(request)));
-      request.addEventListener('error', () => resolve({ outcome: 'failed', message: 'The connection was lost. Upload again.' }));
+      request.addEventListener('error', () => resolve({ outcome: 'failed', message: texts.lost }));
       request.send(data);
     });
   }
@@ -118,16 +113,16 @@
     entry.bar.value = 0;
     entry.bar.hidden = false;
     entry.remove.hidden = true;
-    say(entry, 'Uploading.', false);
+    say(entry, texts.sending, false);
     const answer = await send(entry);
     entry.done = answer.outcome !== undefined && answer.outcome !== 'failed';
     entry.bar.hidden = true;
     entry.remove.hidden = entry.done;
     if (answer.fields && answer.fields.length) { // no file's fault: none was looked at
-      say(entry, 'Waiting.', false);
+      say(entry, texts.waiting, false);
       return answer;
     }
-    say(entry, answer.message || 'The server did not report a result.', !entry.done);
+    say(entry, answer.message || texts.nothing, !entry.done);
     count();
     return null;
   }
@@ -137,7 +132,7 @@
     let wrong = null;
     clearFields();
     complain('');
-    if (!waiting.length) { complain('Choose at least one image.'); return; }
+    if (!waiting.length) { complain(texts.none); return; }
     busy = true;
     document.querySelector('h1').scrollIntoView();
     button.setAttribute('aria-disabled', 'true');
@@ -169,5 +164,5 @@
   for (const kind of ['dragleave', 'drop'])
     drop.addEventListener(kind, event => { event.preventDefault(); drop.classList.remove('over'); });
   drop.addEventListener('drop', event => choose(event.dataTransfer.files));
-  drop.append(make('span', 'soft', 'Or drop files here.'));
+  drop.append(make('span', 'soft', texts.drop));
 })();
