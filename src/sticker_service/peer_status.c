@@ -12,7 +12,7 @@
 
 #define AGAIN_US   1000000  /* asked at most this often */
 #define KNOWN_US   10000000 /* what was heard is worth this long */
-#define WAIT_US    15000    /* for an answer when nothing is known */
+#define WAIT_US    100000   /* for an answer when nothing is known */
 #define TIMEOUT_MS 1000u
 #define ANSWER_MAX (256u << 10)
 

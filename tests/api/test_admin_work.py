@@ -351,13 +351,16 @@ class Undo(WorkTest):
         self.assertEqual(self.admin.post("/admin/history/undo", batch=batch).status, 409, "nothing is left to undo")
 
     def test_one_change_is_undone(self):
-        self.save("cake.png", title="Wrong")
+        title = self.row("cake.png")["title"]
+        self.save("cake.png", title="Wrong & <b>bad</b>")
         self.admin.get("/admin/history/")
         entry = re.search(r'/admin/history/edit\?id=(\d+)', self.admin.get("/admin/history/?model=stickers&action=change").text)[1]
         page = self.admin.get("/admin/history/edit?id=" + entry).text
         self.assertIn("Undo this change", page)
+        rows = re.findall(r'<tr><th scope="row">(.*?)</th><td data-label="Before">(.*?)</td><td data-label="After">(.*?)</td></tr>', page)
+        self.assertEqual(rows, [("Title", title, "Wrong &amp; &lt;b&gt;bad&lt;/b&gt;")], "what changed, and nothing else")
         self.assertEqual(self.admin.post("/admin/history/undo", id=entry).status, 303)
-        self.assertNotEqual(self.row("cake.png")["title"], "Wrong")
+        self.assertEqual(self.row("cake.png")["title"], title)
         staff = Visitor(self.port)
         self.assertEqual(staff.ask("POST", "/admin/history/undo", {"id": entry}).status, 303, "to the login")
 

@@ -196,7 +196,7 @@ void admin_send(struct http_response *res, int status, struct buf *html)
     admin_headers(res);
     if (buf_status(html, &err) != OK) {
         log_error("an admin page was not finished: %s", err.message);
-        http_problem(res, 500, "The page could not be made.");
+        http_problem(res, 500, "The page could not be created.");
         buf_free(html);
         return;
     }

@@ -1,5 +1,5 @@
 /* admin_edit_beside.c: what the page of one row has beside its form: a sticker's votes and history; of an entry of the
- * history, whether it can be undone. */
+ * history, what it changed and whether that can be undone. */
 #include "base/os.h"
 #include "sticker_service/admin/admin_edit.h"
 #include "sticker_service/admin/admin_history.h"
@@ -7,7 +7,8 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#define ROWS 8
+#define ROWS            8
+#define DIFFERENCES_MAX 400 /* fields and languages of one entry */
 
 /* The first rows of another list, filtered by one value. */
 static enum status list_some(const struct admin_visit *v, const char *list, const char *sort,
@@ -107,14 +108,97 @@ static enum status fill_undo(const struct admin_visit *v, const struct edit *e, 
     return st;
 }
 
+/* --- what an entry of the history changed --- */
+
+struct differences {
+    const struct admin_table *table; /* NULL: the entry is of none that there is today */
+    struct arena *a;
+    struct tpl_admin_form_differences *rows;
+    size_t n;
+};
+
+/* "Title", or "Keywords (de)". */
+static const char *difference_label(const struct differences *d, const char *name, const char *language)
+{
+    const char *label = edit_same(name, "titles") ? admin_say(MESSAGE_admin_title) : name;
+    for (const struct admin_field *f = d->table ? d->table->fields : NULL; f && f->name; f++)
+        if (edit_same(f->name, name))
+            label = admin_say(f->label);
+    return arena_printf(d->a, language ? "%s (%s)" : "%s", label, language);
+}
+
+static const char *difference_text(const struct differences *d, const json_t *value)
+{
+    if (json_is_integer(value))
+        return arena_printf(d->a, "%lld", (long long)json_integer_value(value));
+    return json_is_string(value) ? arena_strdup(d->a, json_string_value(value)) : "";
+}
+
+static bool add_difference(struct differences *d, const char *name, const char *language, const json_t *was,
+                           const json_t *is)
+{
+    struct tpl_admin_form_differences row = {difference_label(d, name, language), difference_text(d, was),
+                                             difference_text(d, is)};
+    if (!row.field || !row.before || !row.after)
+        return false;
+    if (!edit_same(row.before, row.after) && d->n < DIFFERENCES_MAX)
+        d->rows[d->n++] = row;
+    return true;
+}
+
+/* The members of two objects, either of which may be NULL: fields, or with a name the languages of that field. */
+static bool add_differences(struct differences *d, const char *name, const json_t *was, const json_t *is)
+{
+    const char *key;
+    const json_t *value;
+    json_t *all = json_object();
+    bool memory = all && (!is || json_object_update(all, (json_t *)(uintptr_t)is) == 0) &&
+                  (!was || json_object_update_missing(all, (json_t *)(uintptr_t)was) == 0);
+    json_object_foreach(all, key, value)
+    {
+        const json_t *old = json_object_get(was, key), *new = json_object_get(is, key);
+        if (memory && !name && json_is_object(value))
+            memory = add_differences(d, key, old, new);
+        else if (memory)
+            memory = add_difference(d, name ? name : key, name ? key : NULL, old, new);
+    }
+    json_decref(all);
+    return memory;
+}
+
+static enum status fill_differences(const struct admin_visit *v, const struct edit *e, struct tpl_admin_form *out,
+                                    struct error *err)
+{
+    static const char *const columns[] = {"model", "before", "after"};
+    const char **cells;
+    enum status st =
+        sticker_store_list_row(v->service->store, "history", e->id, columns, 3, v->req->arena, &cells, err);
+    if (st != OK)
+        return st;
+    struct differences d = {.table = admin_table_find(cells[0]), .a = v->req->arena};
+    json_t *was = json_loads(cells[1], 0, NULL), *is = json_loads(cells[2], 0, NULL);
+    bool memory = (d.rows = arena_array(d.a, DIFFERENCES_MAX, sizeof *d.rows)) != NULL;
+    if (memory && (json_is_object(was) || json_is_object(is)))
+        memory = add_differences(&d, NULL, was, is);
+    else if (memory && (*cells[1] || *cells[2])) /* a text */
+        d.rows[d.n++] = (struct tpl_admin_form_differences){cells[0], cells[1], cells[2]};
+    json_decref(was);
+    json_decref(is);
+    out->differences = d.rows;
+    out->n_differences = d.n;
+    return memory ? OK : err_no_memory(err, "a form");
+}
+
 enum status edit_beside(const struct admin_visit *v, const struct edit *e, struct tpl_admin_form *out,
                         struct error *err)
 {
     enum status st = OK;
     if (!*e->id)
         return OK;
-    if (edit_same(e->table->name, "history"))
-        return fill_undo(v, e, out, err);
+    if (edit_same(e->table->name, "history")) {
+        st = fill_differences(v, e, out, err);
+        return st == OK ? fill_undo(v, e, out, err) : st;
+    }
     if (!edit_same(e->table->name, "stickers"))
         return OK;
     if (admin_may(v, "scores", ADMIN_VIEW))

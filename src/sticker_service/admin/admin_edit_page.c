@@ -174,7 +174,9 @@ static enum status fill_facts(const struct admin_visit *v, const struct edit *e,
             out->picture = list_image(e->id, cells[i], PICTURE, a);
         else if (c->kind == KIND_PICTURE && *cells[i])
             out->picture = list_image(e->object, cells[i], PICTURE, a);
-        if (has_field(out, e->table, c->name) || c->flags & COLUMN_VIEW)
+        bool compared =
+            edit_same(e->table->name, "history") && (edit_same(c->name, "before") || edit_same(c->name, "after"));
+        if (has_field(out, e->table, c->name) || c->flags & COLUMN_VIEW || compared)
             continue;
         struct tpl_admin_form_facts *fact = &facts[out->n_facts++];
         *fact = (struct tpl_admin_form_facts){.label = c->kind == KIND_PICTURE ? "SHA-256" : admin_say(c->label),

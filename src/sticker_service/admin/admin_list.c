@@ -104,7 +104,7 @@ enum status list_state_read(const struct admin_visit *v, const struct admin_tabl
     for (const struct admin_column *c = table->columns; c->name; c++)
         sorts = sorts || (strcmp(c->name, s->sort) == 0 && c->flags & COLUMN_SORTS);
     if (!sorts)
-        return err_set(err, ERR_INVALID, "This list does not sort by \"%.40s\".", s->sort);
+        return err_set(err, ERR_INVALID, "This list cannot be sorted by \"%.40s\".", s->sort);
     s->descending = strcmp(order, "down") == 0;
     s->backwards = *back;
     return OK;
