@@ -157,7 +157,7 @@ class Dashboard(AdminTest):
             DROP INDEX stickers_positives; DROP INDEX stickers_negatives; DROP INDEX queries_positives; DROP INDEX queries_negatives;
             ALTER TABLE stickers DROP COLUMN positives; ALTER TABLE stickers DROP COLUMN negatives;
             ALTER TABLE queries DROP COLUMN positives; ALTER TABLE queries DROP COLUMN negatives;
-            DROP INDEX queries_empty; ALTER TABLE queries DROP COLUMN empty; DROP TABLE days; DROP TABLE feedback_keys;
+            DROP INDEX queries_trend; ALTER TABLE queries DROP COLUMN trend; DROP INDEX queries_empty; ALTER TABLE queries DROP COLUMN empty; DROP TABLE days; DROP TABLE feedback_keys;
             DROP TABLE outbox_turn; DROP TABLE votes; DROP TABLE trash_votes; DROP TABLE trash_scores; DROP TABLE trash_words; DROP TABLE trash; DROP TABLE saved_views; DROP TABLE IF EXISTS pins; DROP TABLE IF EXISTS synonyms; DROP TABLE IF EXISTS curation_versions;
             DROP INDEX history_batch; ALTER TABLE history DROP COLUMN batch;
             DROP INDEX stickers_rating; DROP INDEX stickers_animated;
