@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 #include "cmd/installation.h"
 #include "cmd/style.h"
+#include "http/client.h"
 #include "http/server.h"
 #include "model/library.h"
 #include "search_store/search_store.h"
@@ -23,6 +24,7 @@
 #define TOO_LITTLE    1e8
 #define EARLIEST_US   INT64_C(1767225600000000) /* 2026-01-01, before there was any Peel */
 #define CLOCK_SLACK_S 120
+#define ASK_MS        500u /* for one answer of a service */
 
 enum state { FINE, WARNING, PROBLEM, STATES };
 static const char *const state_names[STATES] = {"ok", "warning", "problem"};
@@ -169,6 +171,77 @@ static void check_services(struct doctor *d)
               "look into its log, then restart it; searches are answered from keywords meanwhile");
     else
         check_version(d, "SearchService", i->search_url, i->seen.search, "ready");
+}
+
+/* What a service answers to a request that changes nothing; 0: nothing. */
+static int ask(const char *url, const char *token, const char *method, const char *path)
+{
+    struct http_client_config cc = {.base_url = url, .token = token, .connect_timeout_ms = ASK_MS};
+    struct http_call call = {.method = method, .path = path, .timeout_ms = ASK_MS};
+    struct http_client *client;
+    struct error err;
+    struct buf answer;
+    int status = 0;
+    if (strcmp(method, "GET") != 0) {
+        call.content_type = "application/json";
+        call.body = "{}";
+        call.body_len = 2;
+    }
+    buf_init(&answer, 64u << 10);
+    if (!url || http_client_open(&cc, &client, &err) != OK)
+        return 0;
+    if (http_client_call(client, &call, &status, &answer, &err) != OK)
+        status = 0;
+    http_client_close(client);
+    buf_free(&answer);
+    return status;
+}
+
+/* Whether SearchService takes changes with the token that its callers here have, and refuses them without. A change
+ * of the default model to none is refused by itself. */
+static void check_token(struct doctor *d)
+{
+    static const char method[] = "PUT", path[] = "/api/models/default";
+    static const char same[] = "give both services the same --search-token, or start them by `peel serve`";
+    const char *token = NULL, *url = d->seen.search_url;
+    struct stat sb;
+    struct error err;
+    const char *file = arena_printf(&d->arena, "%s/search.token", config_string(d->cfg, "data"));
+    if (cmd_search_token(d->cfg, false, &d->arena, &token, &err) != OK)
+        found(d, "search token", PROBLEM, arena_strdup(&d->arena, err.message), same);
+    else if (file && stat(file, &sb) == 0 && sb.st_mode & 0077)
+        found(d, "search token", WARNING,
+              arena_printf(&d->arena, "%s can be read by others (mode %03o)", file, (unsigned)sb.st_mode & 0777),
+              arena_printf(&d->arena, "chmod 600 %s", file));
+    if (!d->seen.seen.search)
+        return;
+    int without = ask(url, NULL, method, path), with = token ? ask(url, token, method, path) : without;
+    if (with == 401)
+        found(d, "search token", PROBLEM,
+              token ? "SearchService refuses the token that is configured here: changes are not indexed"
+                    : "SearchService needs a token, and none is configured here: changes are not indexed",
+              same);
+    else if (without && without != 401)
+        found(d, "search token", WARNING, "SearchService accepts changes from anybody who reaches its port", same);
+    else if (with)
+        found(d, "search token", FINE, "SearchService accepts it, and refuses changes without it", "");
+}
+
+/* A listener of its own for health checks and metrics, where one is configured. */
+static void check_management(struct doctor *d, const char *name, bool runs, const char *host_option,
+                             const char *port_option)
+{
+    unsigned port = (unsigned)config_int(d->cfg, port_option);
+    const char *url = observe_url(config_string(d->cfg, host_option), port, &d->arena);
+    if (!port)
+        return;
+    if (!runs)
+        check_port(d, name, host_option, port_option);
+    else if (ask(url, NULL, "GET", "/healthz") == 200)
+        found(d, name, FINE, arena_printf(&d->arena, "%s answers", url), "");
+    else
+        found(d, name, PROBLEM, arena_printf(&d->arena, "%s does not answer", url),
+              arena_printf(&d->arena, "start the service with --%s %u", port_option, port));
 }
 
 static void check_index(struct doctor *d)
@@ -400,6 +473,9 @@ static void look_at_all(struct doctor *d)
     else if (installation_look(&d->seen, &err) != OK)
         found(d, "sticker database", PROBLEM, arena_strdup(&d->arena, err.message), "");
     check_services(d);
+    check_token(d);
+    check_management(d, "management port", d->seen.seen.sticker, "host", "management-port");
+    check_management(d, "management port", d->seen.seen.search, "search-host", "search-management-port");
     check_index(d);
     check_bucket(d);
     check_words(d);
