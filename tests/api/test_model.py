@@ -122,6 +122,25 @@ class Hub:
         self.server.server_close()
 
 
+class Verify(unittest.TestCase):
+    def test_the_starter_model_gives_the_numbers_of_pytorch(self):
+        system = System()
+        self.addCleanup(system.close)
+        system.run("model", "use", "starter")
+        for precision in ("fp32", "int8"):
+            said = json.loads(system.run("model", "verify", "starter", "--precision", precision, "--json").stdout)
+            self.assertTrue(said["ok"])
+            self.assertEqual([check["ok"] for check in said["checks"]], [True])
+        weights = system.data / "bucket/models/starter/model.safetensors"
+        data = bytearray(weights.read_bytes())
+        start = 8 + int.from_bytes(data[:8], "little")
+        data[start:] = bytes(byte ^ 0x80 for byte in data[start:])  # whole, but not what was trained
+        weights.write_bytes(data)
+        done = system.run("model", "verify", "starter", check=False)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("WRONG", done.stdout)
+
+
 class Pull(unittest.TestCase):
     def setUp(self):
         self.system, self.hub = System(), Hub(model_files())
