@@ -17,7 +17,7 @@
 
 /* What the sticker database knows; `known` false: there is no database here. */
 struct ours {
-    bool known, exists, sent;         /* sent: SearchService has heard of its last change */
+    bool known, exists, sent;         /* sent: SearchService has received its last change */
     const struct curation_row **pins; /* [n_pins] of the sticker for the query; in the arena */
     size_t n_pins;
 };
