@@ -45,7 +45,7 @@ struct table {
     struct {
         const char *name, *value; /* one more column, of this database alone */
     } sqlite, postgres;
-    bool by_day;         /* PostgreSQL has a partition for each value of its second column */
+    bool by_day;            /* PostgreSQL has a partition for each value of its second column */
     const char *derived[2]; /* columns that are left out, because the database makes them anew, or users do in days */
 };
 #define TIMES                                                                                                          \
