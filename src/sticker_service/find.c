@@ -338,6 +338,19 @@ enum status find_stickers(struct sticker_service *s, const struct http_request *
     return status;
 }
 
+enum status find_draft(const struct find_query *query, const struct find_answer *answer, struct arena *arena,
+                       struct buf *out, struct error *err)
+{
+    const char **ids = arena_array(arena, answer->n + 1, sizeof *ids);
+    if (!ids)
+        return err_no_memory(err, "%zu results", answer->n);
+    for (size_t i = 0; i < answer->n; i++)
+        ids[i] = answer->results[i].sticker->id;
+    receipt_draft(&(struct receipt_draft){query->text, answer->language, answer->ranking, query->offset, ids, answer->n},
+                  out);
+    return OK;
+}
+
 enum usage_outcome find_outcome(const struct find_answer *answer)
 {
     return answer->degraded ? USAGE_DEGRADED : answer->total == 0 ? USAGE_EMPTY : USAGE_FOUND;

@@ -40,6 +40,9 @@ struct find_answer {
  * SearchService does not know the sticker (yet), or does not answer in time. */
 enum status find_stickers(struct sticker_service *s, const struct http_request *req, const struct find_query *query,
                           struct find_answer *out, struct error *err) MUST_CHECK;
+/* Appends how the receipts of searches with this answer begin (receipts.h). */
+enum status find_draft(const struct find_query *query, const struct find_answer *answer, struct arena *arena,
+                       struct buf *out, struct error *err) MUST_CHECK;
 /* What to tell usage_count of an answer. */
 enum usage_outcome find_outcome(const struct find_answer *answer);
 #endif

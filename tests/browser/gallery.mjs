@@ -51,6 +51,25 @@ const tests = [
     await page.waitForSelector('#results[data-query]:not([data-query=""]), #sticker');
   }],
 
+  ['what is seen, opened and copied is told with the receipt of the search', async page => {
+    const requests = [];
+    page.on('request', r => { if (r.url().endsWith('/api/events/')) requests.push(...r.postDataJSON().events); });
+    const counts = async () => Object.fromEntries([...(await (await fetch(base + '/metrics')).text())
+      .matchAll(/^peel_sticker_events_(?:total{action="(\w+)"}|(failed)_total) (\d+)$/gm)].map(m => [m[1] || m[2], Number(m[3])]));
+    const before = await counts(), more = async action => (await counts())[action] - before[action];
+    await find(page, phrase());
+    const receipt = await page.locator('#results .grid').getAttribute('data-receipt');
+    await until('the cards in view were told', async () => await more('impression') > 0);
+    await cards(page).first().locator('.card-link').click();
+    await page.waitForSelector('#sticker');
+    await page.locator('#favourite').click();
+    await page.reload(); // what waits is sent when the page goes
+    await until('the click and the favourite were told', async () => await more('click') === 1 && await more('favourite') === 1);
+    assert.equal(await more('failed'), 0);
+    assert.deepEqual([...new Set(requests.map(e => e.query_id))], [receipt]);
+    assert.equal(new Set(requests.map(e => e.client_id)).size, 1);
+  }],
+
   ['search while typing: results, address, title and Back', async page => {
     // Its clock stands still but for what is typed: who types on after a second begins another search, with its own Back.
     const then = Date.UTC(2026, 0, 1);

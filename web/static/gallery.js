@@ -374,8 +374,45 @@
     event.preventDefault();
     vote(event.submitter);
   });
-  addEventListener('pagehide', () => { gone = true; keepPlace(); settle(); send(); });
-  document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'hidden') send(); });
+  addEventListener('pagehide', () => { gone = true; keepPlace(); settle(); send(); sendTold(); });
+  document.addEventListener('visibilitychange', () => { if (document.visibilityState === 'hidden') { send(); sendTold(); } });
+
+  // ---- what is done with the stickers of a search, told with its receipt: learning from it needs what was shown ----
+  const TELL_MS = 5000, TELL_MOST = 30, SEEN_MS = 500;
+  let told = [], telling = 0;
+  function tell(action, object_id, receipt) {
+    if (!receipt) return;
+    told.push({ event_id: random(), action_name: action, query_id: receipt, object_id, client_id: voter() });
+    clearTimeout(telling);
+    if (told.length >= TELL_MOST) sendTold();
+    else telling = setTimeout(sendTold, TELL_MS);
+  }
+  function sendTold() {
+    clearTimeout(telling);
+    while (told.length) {
+      const body = JSON.stringify({ events: told.splice(0, TELL_MOST) });
+      const ask = () => fetch('/api/events/', { method: 'POST', keepalive: true, headers: { 'Content-Type': 'application/json' }, body });
+      ask().catch(() => gone || ask()).catch(() => {}); // again once: events have ids, and count once
+    }
+  }
+  // An impression: at least half of the card was in view for half a second.
+  const viewed = 'IntersectionObserver' in window && new IntersectionObserver(entries => {
+    for (const { target: card, isIntersecting } of entries) {
+      clearTimeout(card.viewing);
+      if (isIntersecting) card.viewing = setTimeout(() => { viewed.unobserve(card); tell('impression', card.dataset.filename, card.receipt); }, SEEN_MS);
+    }
+  }, { threshold: 0.5 });
+  function follow() {
+    for (const grid of $$('.grid[data-receipt]'))
+      for (const card of $$('.card', grid)) {
+        if (card.receipt) continue;
+        card.receipt = grid.dataset.receipt;
+        if (viewed) viewed.observe(card);
+      }
+  }
+  // The page of a sticker belongs to the search that led to it.
+  const from = stored(sessionStorage, 'peel.from', {});
+  const receiptOf = card => card.receipt || (from.f === card.dataset.filename ? from.r : '');
 
   // ---- more results, in place ----
   const AUTO_PAGES = 4; // then a click asks for more, so that the end of the page can be reached
@@ -391,7 +428,11 @@
     try {
       const fresh = await fetchPart(part(q, filtersOf(params), page));
       if (q !== shown || !link.isConnected) return false;
-      const cards = $$('.card', fresh);
+      const cards = $$('.card', fresh), grid = $('.grid', fresh);
+      for (const card of cards) {
+        card.receipt = grid.dataset.receipt;
+        if (viewed) viewed.observe(card);
+      }
       $('.grid', results()).append(...cards);
       const next = $('.pager .more', fresh);
       if (next) link.replaceWith(next);
@@ -411,7 +452,13 @@
   document.addEventListener('click', event => {
     const link = event.target.closest('.more');
     if (link && results()) { event.preventDefault(); more(link, event.detail === 0); }
-    if (event.target.closest('.card-link')) { keepPlace(); settle(); }
+    const card = event.target.closest('.card-link') && event.target.closest('.card');
+    if (card) {
+      keepPlace();
+      settle();
+      tell('click', card.dataset.filename, card.receipt);
+      store(sessionStorage, 'peel.from', { f: card.dataset.filename, r: card.receipt });
+    }
     const language = event.target.closest('.languages a'); // of the page as it is now
     if (language) {
       const params = new URLSearchParams(location.search);
@@ -435,6 +482,7 @@
     for (const button of $$('.card .thumbs button')) button.tabIndex = -1;
     for (const link of $$('.ballot .card-link')) link.setAttribute('aria-keyshortcuts', '+ -');
     if (!results()) return;
+    follow();
     paint(results());
     const link = $('.more', results());
     if (seen && link && page < AUTO_PAGES) seen.observe(link);
@@ -455,7 +503,10 @@
   function favour(card) {
     const item = itemOf(card), was = isFavourite(item.f);
     if (was) store(localStorage, 'peel.favourites', saved('peel.favourites').filter(other => other.f !== item.f));
-    else remember('peel.favourites', item, FAVOURITES_MAX);
+    else {
+      remember('peel.favourites', item, FAVOURITES_MAX);
+      tell('favourite', item.f, receiptOf(card));
+    }
     toast(was ? texts.favouriteRemoved : texts.favouriteAdded, () => { favour(card); untoast(); });
     later();
     paintFavourite();
@@ -553,11 +604,14 @@
     canvas.getContext('2d').drawImage(picture, 0, 0, canvas.width, canvas.height);
     return new Promise((done, fail) => canvas.toBlob(blob => blob ? done(blob) : fail(new Error()), 'image/png'));
   }
-  function offer(button, what, text) {
+  function offer(button, what, action, text) {
     if (!button) return;
     button.classList.remove('later');
     button.addEventListener('click', () => {
-      what().then(() => { if (text) toast(text); }, () => toast(texts.copyFailed)).then(later);
+      what().then(done => {
+        if (done !== false) tell(action, sheet.dataset.filename, receiptOf(sheet));
+        if (text) toast(text);
+      }, () => toast(texts.copyFailed)).then(later);
     });
   }
   const here = () => location.origin + location.pathname;
@@ -574,22 +628,25 @@
       const file = new File([await toPng()], sheet.dataset.filename.replace(/\.\w+$/, '') + '.png', { type: 'image/png' });
       if (navigator.canShare && navigator.canShare({ files: [file] })) data.files = [file];
     } catch { /* the link alone */ }
-    await navigator.share(data).catch(error => { if (error.name !== 'AbortError') throw error; });
+    return navigator.share(data).then(() => true, error => {
+      if (error.name !== 'AbortError') throw error;
+      return false;
+    });
   }
   if (picture) {
     $('#favourite').classList.remove('later');
     $('#favourite').addEventListener('click', () => favour(sheet));
     paintFavourite();
     remember('peel.recent', itemOf(sheet), RECENT_MAX);
-    offer($('#save-png'), savePng);
+    offer($('#save-png'), savePng, 'copy');
     if (navigator.clipboard) {
-      offer($('#copy-link'), () => navigator.clipboard.writeText(here()), texts.linkCopied);
+      offer($('#copy-link'), () => navigator.clipboard.writeText(here()), 'share', texts.linkCopied);
       if (window.ClipboardItem)
-        offer($('#copy-image'), () => navigator.clipboard.write([new ClipboardItem({ 'image/png': toPng() })]), texts.imageCopied);
+        offer($('#copy-image'), () => navigator.clipboard.write([new ClipboardItem({ 'image/png': toPng() })]), 'copy', texts.imageCopied);
     }
     if (navigator.share) {
       $('#share').hidden = false;
-      offer($('#share'), share);
+      offer($('#share'), share, 'share');
     }
   }
 

@@ -57,14 +57,10 @@ static void search_write_answer(const struct find_query *query, const struct fin
 static enum status write_trailer(const struct find_query *query, const struct find_answer *answer, struct arena *arena,
                                  struct buf *out, struct error *err)
 {
-    const char **ids = arena_array(arena, answer->n + 1, sizeof *ids);
-    if (!ids)
-        return err_no_memory(err, "%zu results", answer->n);
-    for (size_t i = 0; i < answer->n; i++)
-        ids[i] = answer->results[i].sticker->id;
     size_t began = out->len;
-    receipt_draft(
-        &(struct receipt_draft){query->text, answer->language, answer->ranking, query->offset, ids, answer->n}, out);
+    enum status status = find_draft(query, answer, arena, out, err);
+    if (status != OK)
+        return status;
     size_t len = out->len - began;
     buf_putc(out, (char)(len & 255));
     buf_putc(out, (char)(len >> 8));

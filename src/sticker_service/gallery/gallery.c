@@ -250,6 +250,22 @@ static struct tpl_filters make_filters(struct sticker_service *s, struct gallery
 
 /* --- results --- */
 
+static enum status fill_receipt(struct sticker_service *s, struct gallery_visit *v, const struct find_query *query,
+                                const struct find_answer *answer, struct tpl_results *out, struct error *err)
+{
+    struct buf draft, receipt;
+    buf_init(&draft, RECEIPT_DRAFT_MAX);
+    buf_init(&receipt, RECEIPT_MAX + 1);
+    enum status status = find_draft(query, answer, v->req->arena, &draft, err);
+    if (status == OK) {
+        receipts_sign(s->receipts, buf_str(&draft), draft.len, &receipt);
+        out->receipt = gallery_kept(v, arena_strdup(v->req->arena, buf_str(&receipt)));
+    }
+    buf_free(&draft);
+    buf_free(&receipt);
+    return status;
+}
+
 static enum status fill_results(struct sticker_service *s, struct gallery_visit *v, const struct asked *asked,
                                 struct tpl_results *out, struct error *err)
 {
@@ -267,6 +283,8 @@ static enum status fill_results(struct sticker_service *s, struct gallery_visit 
     if (status != OK)
         return status;
     status = gallery_votes(s, v, asked->query, cards, answer.n, err);
+    if (status == OK)
+        status = fill_receipt(s, v, &query, &answer, out, err);
     if (status != OK)
         return status;
     if (*asked->voted)
