@@ -346,8 +346,8 @@ enum status find_draft(const struct find_query *query, const struct find_answer 
         return err_no_memory(err, "%zu results", answer->n);
     for (size_t i = 0; i < answer->n; i++)
         ids[i] = answer->results[i].sticker->id;
-    receipt_draft(&(struct receipt_draft){query->text, answer->language, answer->ranking, query->offset, ids, answer->n},
-                  out);
+    receipt_draft(
+        &(struct receipt_draft){query->text, answer->language, answer->ranking, query->offset, ids, answer->n}, out);
     return OK;
 }
 
