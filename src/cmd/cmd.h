@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "bucket/bucket.h"
 #include "config/config.h"
-#include "sticker_store/sticker_store.h"
+#include "sticker_store/sticker_admin.h"
 #include <jansson.h>
 #include <limits.h>
 #include <stddef.h>
@@ -91,7 +91,10 @@ void cmd_print_help(const struct command *command, const struct subcommand *subc
  * its host, port, name, user, password. In the arena. */
 enum status cmd_database(const struct config *cfg, const char *which, struct arena *a, const char **url,
                          struct error *err) MUST_CHECK;
-/* Makes the data folder, which others may not read into, and opens the sticker database. */
+/* Whose changes are in the history when a command makes them: "command line", with the system's user for an address.
+ * Static. */
+const struct admin_who *cmd_who(void);
+/* Makes the data folder, which others may not read into, and opens the sticker database, to act as cmd_who. */
 enum status cmd_open_stickers(const struct config *cfg, unsigned connections, struct sticker_store **out,
                               struct error *err) MUST_CHECK;
 enum status cmd_make_data(const struct config *cfg, struct error *err) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include "web/html.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -166,6 +167,22 @@ enum status cmd_database(const struct config *cfg, const char *which, struct are
     return *url ? OK : err_no_memory(err, "a database's address");
 }
 
+const struct admin_who *cmd_who(void)
+{
+    static char user[64];
+    static const struct admin_who who = {.username = "command line", .address = user};
+    char memory[4096];
+    struct passwd entry, *found = NULL;
+    if (!user[0]) {
+        (void)getpwuid_r(getuid(), &entry, memory, sizeof memory, &found);
+        if (found)
+            snprintf(user, sizeof user, "%s", found->pw_name);
+        else
+            snprintf(user, sizeof user, "user %u", (unsigned)getuid());
+    }
+    return &who;
+}
+
 enum status cmd_open_stickers(const struct config *cfg, unsigned connections, struct sticker_store **out,
                               struct error *err)
 {
@@ -178,6 +195,8 @@ enum status cmd_open_stickers(const struct config *cfg, unsigned connections, st
         st = cmd_database(cfg, "sticker", &a, &url, err);
     if (st == OK)
         st = sticker_store_open(url, connections, out, err);
+    if (st == OK)
+        sticker_store_act_as(*out, cmd_who());
     arena_free(&a);
     return st;
 }

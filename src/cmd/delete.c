@@ -107,7 +107,6 @@ static void drop_repeats(struct deletion *d)
 /* The one place where the command deletes. */
 static enum status delete_batch(struct deletion *d, struct error *err)
 {
-    const struct admin_who who = {.username = "command line", .address = ""};
     struct admin_change changes[BATCH];
     size_t n = 0;
     for (; n < BATCH && d->done + n < d->n; n++) {
@@ -115,7 +114,7 @@ static enum status delete_batch(struct deletion *d, struct error *err)
         changes[n] = (struct admin_change){
             .op = CHANGE_DELETE, .list = "stickers", .id = name, .object = name, .before = "", .after = ""};
     }
-    enum status st = sticker_store_change(d->store, &who, changes, n, err);
+    enum status st = sticker_store_change(d->store, cmd_who(), changes, n, err);
     d->done += st == OK ? n : 0;
     return st;
 }

@@ -2,6 +2,7 @@
 #include "sticker_service/export.h"
 #include "base/os.h"
 #include "cmd/cmd.h"
+#include "sticker_service/audit.h"
 
 #include <stdio.h>
 
@@ -13,6 +14,16 @@ static enum status write_all(struct feedback_export *x, struct error *err)
         if (fwrite(chunk, 1, (size_t)n, stdout) != (size_t)n)
             return err_errno(err, "cannot write to standard output");
     return n == 0 ? OK : err->code;
+}
+
+/* Before the first byte, as the API does. */
+static enum status note(struct sticker_store *store, enum export_format format, const char *since, struct error *err)
+{
+    char after[128] = "";
+    if (since)
+        snprintf(after, sizeof after, "{\"since\":\"%.80s\"}", since); /* a time, by its characters */
+    return audit_note(store, cmd_who()->username, cmd_who()->address, CHANGE_EXPORT, "scores", export_extension(format),
+                      after, err);
 }
 
 int cmd_export(const struct config *cfg)
@@ -31,6 +42,8 @@ int cmd_export(const struct config *cfg)
     enum status st = cmd_open_stickers(cfg, 1, &store, &err);
     if (st == OK)
         st = feedback_export_open(store, format, since_us, &x, &err);
+    if (st == OK)
+        st = note(store, format, since, &err);
     if (st == OK)
         st = write_all(x, &err);
     feedback_export_close(x);

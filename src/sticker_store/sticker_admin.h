@@ -138,6 +138,10 @@ struct admin_change {
     const char *object;         /* for the history: what a person calls it, */
     const char *before, *after; /* and JSON, "" where there is none */
 };
+/* Who changes users, tokens and stickers by the functions of sticker_store.h: each change gets its history entry, in
+ * the same transaction. Borrowed; NULL, as after opening: a service, which keeps its own. Before others share the
+ * store. */
+void sticker_store_act_as(struct sticker_store *s, const struct admin_who *who);
 /* All changes and their history entries, or none. ERR_CONFLICT: somebody changed it since seen_us.
  * ERR_INVALID: the name is taken, or the last superuser would go; ERR_NOT_FOUND. DURABLE. */
 enum status sticker_store_change(struct sticker_store *s, const struct admin_who *who,

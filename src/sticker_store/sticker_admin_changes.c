@@ -314,6 +314,40 @@ enum status sticker_note_change(struct db_conn *c, const struct admin_who *who, 
                   NULL, err);
 }
 
+enum status sticker_note(struct db_conn *c, const struct admin_who *who, enum change_op op, const char *list,
+                         const char *object, const char *after, struct error *err)
+{
+    struct admin_change what = {.op = op, .list = list, .object = object, .before = "", .after = after};
+    return who ? sticker_note_change(c, who, &what, err) : OK;
+}
+
+struct noted_job {
+    db_job *job;
+    void *arg;
+    const struct admin_who *who;
+    enum change_op op;
+    const char *list, *object, *after;
+};
+
+static enum status noted_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct noted_job *n = arg;
+    enum status st = n->job(c, n->arg, err);
+    return st == OK ? sticker_note(c, n->who, n->op, n->list, n->object, n->after, err) : st;
+}
+
+enum status sticker_write_noted(struct sticker_store *s, db_job *job, void *arg, enum change_op op, const char *list,
+                                const char *object, const char *after, struct error *err)
+{
+    struct noted_job noted = {job, arg, s->who, op, list, object, after};
+    return after ? db_write(s->db, DB_DURABLE, noted_job, &noted, err) : err_no_memory(err, "the history");
+}
+
+void sticker_store_act_as(struct sticker_store *s, const struct admin_who *who)
+{
+    s->who = who;
+}
+
 static enum status change_job(struct db_conn *c, void *arg, struct error *err)
 {
     static const struct {

@@ -11,6 +11,7 @@
 
 struct sticker_store {
     struct db *db;
+    const struct admin_who *who; /* see sticker_store_act_as */
 };
 
 extern const struct db_schema sticker_schema_sqlite, sticker_schema_postgres;
@@ -73,7 +74,13 @@ enum status sticker_query_words_move(struct db_conn *c, const char *id, const ch
 /* sticker_outbox.c; inside a job. Queues `op` for the sticker, in the place of an older entry. */
 enum status sticker_outbox_queue(struct db_conn *c, const char *op, const char *filename, struct error *err) MUST_CHECK;
 
-/* sticker_admin_changes.c; inside a job. Selects modified_us by $1, and keeps the row as it is until the transaction
+/* sticker_admin_changes.c. Inside a job: the history entry of what `who` did, if that is not NULL. */
+enum status sticker_note(struct db_conn *c, const struct admin_who *who, enum change_op op, const char *list,
+                         const char *object, const char *after, struct error *err) MUST_CHECK;
+/* Writes durably, with that entry by whom the store acts as. `after` may be NULL for want of memory. */
+enum status sticker_write_noted(struct sticker_store *s, db_job *job, void *arg, enum change_op op, const char *list,
+                                const char *object, const char *after, struct error *err) MUST_CHECK;
+/* Inside a job. Selects modified_us by $1, and keeps the row as it is until the transaction
  * ends. */
 #define STICKER_SEEN(c, table, key)                                                                                    \
     db_sql(c, "SELECT modified_us FROM " table " WHERE " key " = $1",                                                  \

@@ -132,7 +132,7 @@ static enum status refill_job(struct db_conn *c, void *arg, struct error *err)
 
 enum status sticker_store_outbox_refill(struct sticker_store *s, struct error *err)
 {
-    return db_write(s->db, DB_DURABLE, refill_job, NULL, err);
+    return sticker_write_noted(s, refill_job, NULL, CHANGE_REINDEX, "stickers", "all stickers", "", err);
 }
 
 enum status sticker_store_outbox_oldest(struct sticker_store *s, int64_t *created_us, struct error *err)

@@ -96,6 +96,7 @@ struct add_job {
     const struct sticker *stickers;
     const struct sticker_terms *terms;
     size_t n, updated;
+    const struct admin_who *who;
 };
 
 #define RETURNING_ROW(c, sql) db_sql(c, sql " RETURNING row", sql " RETURNING rowno")
@@ -142,7 +143,8 @@ static enum status add_job(struct db_conn *c, void *arg, struct error *err)
     const struct add_job *job = arg;
     enum status st = sticker_alone(c, err);
     for (size_t i = 0; i < job->n && st == OK; i++)
-        st = sticker_add(c, &job->stickers[i], &job->terms[i], err);
+        if ((st = sticker_add(c, &job->stickers[i], &job->terms[i], err)) == OK)
+            st = sticker_note(c, job->who, CHANGE_ADD, "stickers", job->stickers[i].filename, "", err);
     return st;
 }
 
@@ -154,7 +156,7 @@ enum status sticker_store_add(struct sticker_store *s, const struct sticker *sti
         if (st != OK)
             return st;
     }
-    return db_write(s->db, DB_DURABLE, add_job, &(struct add_job){stickers, terms, n, 0}, err);
+    return db_write(s->db, DB_DURABLE, add_job, &(struct add_job){stickers, terms, n, 0, s->who}, err);
 }
 
 static enum status no_sticker(const char *filename, struct error *err)
@@ -198,13 +200,15 @@ static enum status update_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct add_job *job = arg;
     enum status st = sticker_alone(c, err);
-    return st == OK ? sticker_update(c, job->stickers, job->terms, err) : st;
+    if (st == OK)
+        st = sticker_update(c, job->stickers, job->terms, err);
+    return st == OK ? sticker_note(c, job->who, CHANGE_UPDATE, "stickers", job->stickers->filename, "", err) : st;
 }
 
 enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
                                  const struct sticker_terms *terms, struct error *err)
 {
-    return db_write(s->db, DB_DURABLE, update_job, &(struct add_job){sticker, terms, 1, 0}, err);
+    return db_write(s->db, DB_DURABLE, update_job, &(struct add_job){sticker, terms, 1, 0, s->who}, err);
 }
 
 static enum status update_unmodified_job(struct db_conn *c, void *arg, struct error *err)
@@ -215,6 +219,8 @@ static enum status update_unmodified_job(struct db_conn *c, void *arg, struct er
     for (size_t i = 0; i < job->n && st == OK; i++) {
         int64_t row;
         st = update_one(c, &job->stickers[i], &job->terms[i], job->stickers[i].modified_us, &row, err);
+        if (st == OK && row)
+            st = sticker_note(c, job->who, CHANGE_UPDATE, "stickers", job->stickers[i].filename, "", err);
         job->updated += row != 0;
     }
     return st;
@@ -224,7 +230,7 @@ enum status sticker_store_update_unmodified(struct sticker_store *s, const struc
                                             const struct sticker_terms *terms, size_t n, size_t *updated,
                                             struct error *err)
 {
-    struct add_job job = {stickers, terms, n, 0};
+    struct add_job job = {stickers, terms, n, 0, s->who};
     enum status st = db_write(s->db, DB_DURABLE, update_unmodified_job, &job, err);
     *updated = st == OK ? job.updated : 0;
     return st;

@@ -2,6 +2,7 @@
  * token or an old password must not come back after a power loss. */
 #include "sticker_store/sticker_internal.h"
 
+#include "base/json_out.h"
 #include "base/os.h"
 #include "base/utf8.h"
 #include <string.h>
@@ -46,10 +47,30 @@ static enum status user_add_job(struct db_conn *c, void *arg, struct error *err)
     return st;
 }
 
+/* Adds the user with an entry in the history, which says what the admin pages say; `group` is "" for none. */
+static enum status add_noted(struct sticker_store *s, db_job *job, void *arg, const struct user *u, const char *group,
+                             struct error *err)
+{
+    struct buf after;
+    enum status st = check_name("username", u->username, 1, err);
+    if (st != OK)
+        return st;
+    buf_init(&after, 4096);
+    buf_puts(&after, "{\"username\":");
+    json_put_string(&after, u->username);
+    buf_printf(&after, ",\"password\":\"changed\",\"is_active\":\"%d\",\"is_staff\":\"%d\",\"is_superuser\":\"%d\"",
+               u->is_active, u->is_staff, u->is_superuser);
+    buf_puts(&after, ",\"groups\":");
+    json_put_string(&after, group);
+    buf_putc(&after, '}');
+    st = sticker_write_noted(s, job, arg, CHANGE_ADD, "users", u->username, after.failed ? NULL : buf_str(&after), err);
+    buf_free(&after);
+    return st;
+}
+
 enum status sticker_store_user_add(struct sticker_store *s, const struct user *u, struct error *err)
 {
-    enum status st = check_name("username", u->username, 1, err);
-    return st == OK ? db_write(s->db, DB_DURABLE, user_add_job, (void *)(uintptr_t)u, err) : st;
+    return add_noted(s, user_add_job, (void *)(uintptr_t)u, u, "", err);
 }
 
 struct member_job {
@@ -102,9 +123,7 @@ enum status sticker_store_user_add_to_group(struct sticker_store *s, const struc
                                             struct error *err)
 {
     struct member_job job = {u, group, wanted};
-    enum status st = check_name("username", u->username, 1, err);
-    if (st == OK)
-        st = db_write(s->db, DB_DURABLE, member_job, &job, err);
+    enum status st = add_noted(s, member_job, &job, u, group, err);
     return st == OK ? read_permissions(s, true, u->username, a, permissions, err) : st;
 }
 
@@ -169,7 +188,8 @@ static enum status passwd_job(struct db_conn *c, void *arg, struct error *err)
 enum status sticker_store_user_passwd(struct sticker_store *s, const char *username, const char *password_hash,
                                       const char *kept_session, struct error *err)
 {
-    return db_write(s->db, DB_DURABLE, passwd_job, &(struct passwd_job){username, password_hash, kept_session}, err);
+    struct passwd_job job = {username, password_hash, kept_session};
+    return sticker_write_noted(s, passwd_job, &job, CHANGE_PASSWORD, "users", username, "", err);
 }
 
 static enum status user_delete_job(struct db_conn *c, void *arg, struct error *err)
@@ -181,7 +201,8 @@ static enum status user_delete_job(struct db_conn *c, void *arg, struct error *e
 
 enum status sticker_store_user_delete(struct sticker_store *s, const char *username, struct error *err)
 {
-    return db_write(s->db, DB_DURABLE, user_delete_job, (void *)(uintptr_t)username, err);
+    return sticker_write_noted(s, user_delete_job, (void *)(uintptr_t)username, CHANGE_DELETE, "users", username, "",
+                               err);
 }
 
 static void read_listed_user(struct db_rows *r, struct arena *a, void *user)
@@ -234,7 +255,18 @@ enum status sticker_store_token_add(struct sticker_store *s, const char *usernam
     enum status st = check_name("token label", label, 0, err);
     if (st != OK)
         return st;
-    return db_write(s->db, DB_DURABLE, token_add_job, &(struct token_job){username, label, hash_hex}, err);
+    struct token_job job = {username, label, hash_hex};
+    struct buf after;
+    buf_init(&after, 4096);
+    buf_puts(&after, "{\"username\":");
+    json_put_string(&after, username);
+    buf_puts(&after, ",\"label\":");
+    json_put_string(&after, label);
+    buf_putc(&after, '}');
+    st = sticker_write_noted(s, token_add_job, &job, CHANGE_ADD, "tokens", label, after.failed ? NULL : buf_str(&after),
+                             err);
+    buf_free(&after);
+    return st;
 }
 
 static void read_token(struct db_rows *r, struct arena *a, void *token)
@@ -271,7 +303,7 @@ static enum status token_revoke_job(struct db_conn *c, void *arg, struct error *
 
 enum status sticker_store_token_revoke(struct sticker_store *s, const char *id, struct error *err)
 {
-    return db_write(s->db, DB_DURABLE, token_revoke_job, (void *)(uintptr_t)id, err);
+    return sticker_write_noted(s, token_revoke_job, (void *)(uintptr_t)id, CHANGE_DELETE, "tokens", id, "", err);
 }
 
 static enum status token_used_job(struct db_conn *c, void *arg, struct error *err)

@@ -12,9 +12,9 @@ import resource
 import sqlite3
 import time
 import unittest
-import urllib.parse
 
 from peel_testing import MODE, SLOW, STICKERS, ServiceTest, System, figures, main, request, wait_until
+from test_admin import Visitor
 
 
 def cpu_seconds(pid):
@@ -105,15 +105,8 @@ class Faults(ServiceTest):
             self.skipTest("no memory: sanitizers need more address space than there is")
         pages = int(pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()[0])
         with limited(self.pid, resource.RLIMIT_AS, pages * os.sysconf("SC_PAGE_SIZE") + (24 << 20)):
-            self.assertEqual([self.log_in() for _ in range(12)], [503] * 12)
-        self.assertEqual(self.log_in(), 303)
-
-    def log_in(self):
-        page = self.get("/admin/login")
-        cookie = page.headers["Set-Cookie"].split(";")[0]
-        form = {"username": "admin", "password": "a long password", "csrf": re.search(r'name="csrf" value="([^"]+)"', page.body.decode())[1]}
-        headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
-        return request(self.port, "POST", "/admin/login", urllib.parse.urlencode(form), headers).status
+            self.assertEqual([Visitor(self.port).log_in().status for _ in range(12)], [503] * 12)
+        self.assertEqual(Visitor(self.port).log_in().status, 303)
 
 
 @unittest.skipIf(os.environ.get("PEEL_TEST_STICKER_DB"), "SQLite's own matters")
