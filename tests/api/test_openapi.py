@@ -3,7 +3,9 @@
 required is there."""
 
 import json
+import re
 import unittest
+import urllib.parse
 
 from peel_testing import ADMIN_TOKEN, ROOT, FakeSearch, ServiceTest, System, main, request
 
@@ -33,6 +35,10 @@ def mistakes(value, schema, where="$"):
         found.append(f"{where} is {value!r}, not one of {schema['enum']}")
     if is_a(value, "number") and not schema.get("minimum", value) <= value <= schema.get("maximum", value):
         found.append(f"{where} is {value}, out of bounds")
+    if isinstance(value, str) and not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
+        found.append(f"{where} is {value!r}, too short or too long")
+    if isinstance(value, str) and not re.search(schema.get("pattern", ""), value):
+        found.append(f"{where} is {value!r}, not {schema['pattern']}")
     if isinstance(value, dict) and "properties" in schema:
         found += [f"{where}.{name} is missing" for name in schema.get("required", []) if name not in value]
         for name, member in value.items():
@@ -81,6 +87,25 @@ class Contract(ServiceTest):
         self.system.run("user", "create", "bob", stdin="another long password\n")
         key = self.system.run("token", "create", "bob").stdout.split()[-1]
         self.check(self.analytics("cat", key), "/api/analytics/", status=403)
+
+    def test_bounds(self):
+        """What the schema allows is accepted, and what it does not is refused."""
+        at_most, around = "\N{PILE OF POO}" * 255, "\u3000 \t"
+        queries = ["", " ", around, "a", around + "a b" + around, at_most, around + at_most + around, at_most + "a"]
+        cases = {("/api/search/", "query"): queries, ("/api/suggest/", "prefix"): queries, ("/api/analytics/", "query"): queries,
+                 ("/api/analytics/export", "since"): ["", "2026-01-31"], ("/api/counter/", "n"): [-1, 0, 10]}  # fmt: skip
+        for (path, name), values in cases.items():
+            schema = next(p["schema"] for p in CONTRACT["paths"][path]["get"]["parameters"] if p["name"] == name)
+            for value in values:
+                target = f"{path}?{urllib.parse.urlencode({name: value, 'format': 'csv'} if name == 'since' else {name: value})}"
+                status = self.get(target, Authorization=f"Token {ADMIN_TOKEN}").status
+                self.assertEqual(status in (200, 404), not mistakes(value, schema), (target, status))
+        self.get("/api/search/?query=known")
+        bodies = [{"query": q, "positive": ["cat.png"]} for q in queries] + [{"query": "known", "positive": [""]}]
+        for entry in bodies:
+            body = {"feedback": [entry]}
+            status = request(self.port, "POST", "/api/feedback/", json.dumps(body)).status
+            self.assertEqual(status in (200, 404), not mistakes(body, CONTRACT["components"]["schemas"]["Feedback"]), (entry, status))
 
     def test_all_that_a_search_may_say(self):
         results = [{"filename": "cat.png", "score": 0.5, "confidence": 0.64}]
