@@ -146,7 +146,7 @@ unit: $(UNIT) ## build and run the unit tests
 # API tests by when scripts/test.sh runs them: those that download and import the starter packs,
 PACKS := tests/api/test_import.py tests/api/test_relevance.py tests/api/test_languages.py
 # those that take long by themselves,
-SLOW := $(patsubst %,tests/api/test_%.py,admin_sessions admin_upload balanced chaos chaos_bucket model_pypi pgvector \
+SLOW := $(patsubst %,tests/api/test_%.py,admin_sessions admin_upload balanced chaos chaos_bucket model_pypi overload pgvector \
 	postgres_search postgres_sticker sandbox store_copy)
 # and the others.
 FAST := $(filter-out $(PACKS) $(SLOW),$(wildcard tests/api/test_*.py))
@@ -233,7 +233,7 @@ check: all includes unit api ## what needs no network and no browser
 screenshots: all ## pictures of every page into screenshots/ (needs chromium and node)
 	python3 tests/browser/screenshots.py
 
-soak: all ## SOAK_SECONDS (600) at 80% of capacity, then a burst of five times as much (needs wrk)
+soak: all ## SOAK_SECONDS (600) at 80% of capacity, then OVERLOAD_SECONDS (8) of five times as much (needs wrk)
 	PEEL=$(abspath $(B)/peel) PEEL_TEST_SLOW=2 python3 tests/soak.py
 
 bench: all ## measurements with ratios

@@ -1,5 +1,5 @@
 """`make soak`: how both services hold out. Measures the capacity, then loads them with 80% of it for SOAK_SECONDS (600),
-searches and votes, and asks for some five times the capacity for some seconds in the end. Memory must stay flat, nothing may fail
+searches and votes, and asks for some five times the capacity in the end, for OVERLOAD_SECONDS (8). Memory must stay flat, nothing may fail
 at 80%, what is too much is refused at once, and afterwards everything is as before. Needs wrk.
 
 The services have half of the processors and wrk the others, so that who asks takes nothing from who answers: what is measured
@@ -18,7 +18,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "api"))
 from peel_testing import ADMIN_TOKEN, ROOT, System, request, wait_until  # noqa: E402
 
 SOAK = int(os.environ.get("SOAK_SECONDS", "600"))
-MEASURE = 8  # seconds that the capacity is measured, and that a burst lasts
+MEASURE = 8  # seconds that the capacity is measured
+OVERLOAD = int(os.environ.get("OVERLOAD_SECONDS", "8"))
 BUSY, PAUSING, VOTERS, BURST = 64, 240, 8, 900  # connections
 VOTES = 200  # a second
 QUEUE = 256  # requests that may wait: more than pause at 80%, what comes beyond in a burst is refused
@@ -99,6 +100,13 @@ def statuses(port):
     return ", ".join(f"{route} {status}: {n}" for route, status, n in found)
 
 
+def answered_within(port):
+    """Searches answered so far, within 500 ms and in all."""
+    name = r'peel_sticker_http_request_duration_seconds_bucket\{route="search",status="2xx",le="%s"\} (\d+)'
+    text = request(port, "GET", "/metrics").body.decode()
+    return [int(re.search(name % re.escape(bound), text)[1]) for bound in ("0.5", "+Inf")]
+
+
 def stored(port):
     """All votes, as the export tells them."""
     export = request(port, "GET", "/api/analytics/export?format=csv", headers={"Authorization": f"Token {ADMIN_TOKEN}"}, timeout=60)
@@ -113,7 +121,8 @@ def soak(system):
     ours, theirs = set(cores[: len(cores) // 2]) or set(cores), set(cores[len(cores) // 2 :])
     env = {"ADMIN_USERNAME": "admin", "ADMIN_PASSWORD": "a long password", "ADMIN_TOKEN": ADMIN_TOKEN}
     os.sched_setaffinity(0, theirs)  # as its children are when they start
-    serve = system.start_process("serve", "serve", "--port", "0", "--search-port", "0", "--max-queue", str(QUEUE), env=env)
+    serve = system.start_process("serve", "serve", "--port", "0", "--search-port", "0", "--max-queue", str(QUEUE), "--shed-wait-ms", "200",
+                                 "--client-connections", "0", env=env)  # fmt: skip
     port = system.port = int(serve.wait_for(r"Gallery: http://127\.0\.0\.1:(\d+)/")[1])
     os.sched_setaffinity(0, ours)
     system.wait_indexed()
@@ -157,7 +166,8 @@ def soak(system):
         print(f"memory of {name}: {mean:.1f} MiB, {slope:+.3f} MiB a minute in the second half{'' if ok else ': NOT FLAT'}")
 
     # Who waits for an answer asks less often: so they would ask ten times as often as can be answered, if it came at once.
-    burst = Wrk(port, system.folder, search, BURST, MEASURE, 100 * BURST / capacity.rate)
+    logged, quick_before = len(serve.log().splitlines()), answered_within(port)
+    burst = Wrk(port, system.folder, search, BURST, OVERLOAD, 100 * BURST / capacity.rate)
     alive = []
     while burst.child.poll() is None:
         asked = time.monotonic()
@@ -165,14 +175,16 @@ def soak(system):
         time.sleep(0.1)
     burst.wait()
     ended = time.monotonic()
+    lines = len(serve.log().splitlines()) - logged
+    quick = [b - a for a, b in zip(quick_before, answered_within(port))]
     wait_until(lambda: request(port, "GET", f"{search}cat").status == 200, 10, "an answer after the burst")
     recovered = time.monotonic() - ended
     after = Wrk(port, system.folder, search, PAUSING, MEASURE, pause).wait()
     good = burst.requests - burst.refused
     print(
         f"burst: {burst.rate:.0f} requests/s ({burst.rate / capacity.rate:.1f} times the capacity) on {BURST} "
-        f"connections: {good / MEASURE:.0f}/s answered, {burst.refused / MEASURE:.0f}/s refused with 503, {burst.broken} cut or timed out, "
-        f"p99 of all {burst.p99_ms:.1f} ms, /healthz in {1000 * max(t for _, t in alive):.0f} ms at most; answers again after "
+        f"connections: {good / OVERLOAD:.0f}/s answered, {100 * quick[0] / max(1, quick[1]):.2f}% of these within 500 ms, "
+        f"{burst.refused / OVERLOAD:.0f}/s refused with 503, {burst.broken} cut or timed out, {lines} log lines, p99 of all {burst.p99_ms:.1f} ms, /healthz in {1000 * max(t for _, t in alive):.0f} ms at most; answers again after "
         f"{1000 * recovered:.0f} ms, then at 80% {after.refused + after.broken} errors, p99 {after.p99_ms:.1f} ms"
     )
     problems = [
@@ -181,6 +193,11 @@ def soak(system):
         (not flat, "memory grows"),
         (children(serve) != pids, "a service died"),
         (any(status != 200 for status, _ in alive), "not alive in the burst"),
+        (good / OVERLOAD < 0.9 * capacity.rate, "fewer searches answered in the burst than before"),
+        (quick[0] < 0.99 * quick[1], "p99 of the searches answered in the burst over 500 ms"),
+        (sorted(t for _, t in alive)[len(alive) * 99 // 100] > 0.1, "/healthz over 100 ms in the burst"),
+        (lines > OVERLOAD + 2, "more than a log line a second in the burst"),
+        (recovered > 5, "no answer within 5 s after the burst"),
         (after.refused + after.broken, "errors after the burst"),
     ]
     return [what for wrong, what in problems if wrong]

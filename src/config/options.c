@@ -120,7 +120,7 @@ const struct option config_options[] = {
      "Maximum number of open connections of one address, except trusted proxies, in each service; 0 = unlimited"},
     {"max-queue", OPTION_INT, "1024", 1, 1000000, "", SERVICES, 0, NULL, NULL,
      "Maximum number of waiting requests; further ones are rejected with 503"},
-    {"shed-wait-ms", OPTION_DURATION, "250", 0, 60000, "ms", SERVICES, 0, NULL, NULL,
+    {"shed-wait-ms", OPTION_DURATION, "200", 0, 60000, "ms", SERVICES, 0, NULL, NULL,
      "Under overload, reject with 503 requests that waited more than twice this long; 0 = never"},
     {"request-timeout-s", OPTION_DURATION, "30", 1, 3600, "s", SERVICES, 0, NULL, NULL,
      "Close idle and slow connections after this time"},
