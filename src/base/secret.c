@@ -70,6 +70,64 @@ const char *secret_dummy_hash(void)
     return "$argon2id$v=19$m=65536,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 }
 
+#define BOX      "box:"
+#define PLAIN    "plain:"
+#define BOX_TEXT 256 /* bytes, at most */
+
+/* A text is no key of the right length, but its hash is. */
+static void box_key(const char *text, unsigned char key[crypto_secretbox_KEYBYTES])
+{
+    static const char context[] = "peel secret box";
+    crypto_generichash(key, crypto_secretbox_KEYBYTES, (const unsigned char *)text, strlen(text),
+                       (const unsigned char *)context, sizeof context - 1);
+}
+
+enum status secret_seal(const char *key, const char *text, char *out, size_t cap, struct error *err)
+{
+    unsigned char box[crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + BOX_TEXT];
+    unsigned char secret[crypto_secretbox_KEYBYTES];
+    size_t len = strlen(text), size = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + len;
+    size_t needed = key ? sizeof BOX + 2 * size : sizeof PLAIN + len;
+    if (len > BOX_TEXT || needed > cap || sodium_init() < 0)
+        return err_set(err, ERR_INTERNAL, "a secret of %zu bytes cannot be encrypted", len);
+    if (!key) {
+        memcpy(out, PLAIN, sizeof PLAIN - 1);
+        memcpy(out + sizeof PLAIN - 1, text, len + 1);
+        return OK;
+    }
+    os_random(box, crypto_secretbox_NONCEBYTES);
+    box_key(key, secret);
+    crypto_secretbox_easy(box + crypto_secretbox_NONCEBYTES, (const unsigned char *)text, len, box, secret);
+    memcpy(out, BOX, sizeof BOX - 1);
+    sodium_bin2hex(out + sizeof BOX - 1, 2 * size + 1, box, size);
+    sodium_memzero(secret, sizeof secret);
+    return OK;
+}
+
+enum status secret_open(const char *key, const char *sealed, char *out, size_t cap, struct error *err)
+{
+    unsigned char box[crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + BOX_TEXT];
+    unsigned char secret[crypto_secretbox_KEYBYTES];
+    size_t size = 0, around = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES;
+    if (strncmp(sealed, PLAIN, sizeof PLAIN - 1) == 0 && strlen(sealed) - sizeof PLAIN + 1 < cap) {
+        memcpy(out, sealed + sizeof PLAIN - 1, strlen(sealed) - sizeof PLAIN + 2);
+        return OK;
+    }
+    const char *hex = sealed + sizeof BOX - 1;
+    if (strncmp(sealed, BOX, sizeof BOX - 1) != 0 || sodium_init() < 0 ||
+        sodium_hex2bin(box, sizeof box, hex, strlen(hex), NULL, &size, NULL) != 0 || size < around ||
+        size - around >= cap)
+        return err_set(err, ERR_CORRUPT, "a secret in the database is damaged");
+    if (!key)
+        return err_set(err, ERR_CORRUPT, "a secret in the database is encrypted, and there is no key");
+    box_key(key, secret);
+    int rc = crypto_secretbox_open_easy((unsigned char *)out, box + crypto_secretbox_NONCEBYTES,
+                                        size - crypto_secretbox_NONCEBYTES, box, secret);
+    sodium_memzero(secret, sizeof secret);
+    out[rc == 0 ? size - around : 0] = '\0';
+    return rc == 0 ? OK : err_set(err, ERR_CORRUPT, "a secret in the database was encrypted with another key");
+}
+
 bool secret_equal(const char *a, const char *b)
 {
     size_t len = strlen(a);

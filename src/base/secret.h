@@ -16,6 +16,10 @@ enum status secret_hash_password(const char *password, char out[SECRET_HASH_SIZE
  * secret_dummy_hash for users that do not exist, so that the time taken does not tell. */
 enum status secret_check_password(const char *password, const char *hash, struct error *err) MUST_CHECK;
 const char *secret_dummy_hash(void); /* static; no password matches */
+/* Encrypts a text (XSalsa20-Poly1305) with a key, which may be any text: "box:" and hex. Without a key (NULL) it is
+ * "plain:" and the text. Opening: ERR_CORRUPT when the key is another one, or the text was changed. */
+enum status secret_seal(const char *key, const char *text, char *out, size_t cap, struct error *err) MUST_CHECK;
+enum status secret_open(const char *key, const char *sealed, char *out, size_t cap, struct error *err) MUST_CHECK;
 /* Compares without telling by its time where the difference is (lengths may be told). */
 bool secret_equal(const char *a, const char *b) MUST_CHECK;
 /* `len` characters from a set without look-alikes (5 bits each), then a NUL. */

@@ -1,6 +1,7 @@
 #include "cmd/admin.h"
 
 #include "base/log.h"
+#include "base/password.h"
 #include "base/secret.h"
 #include "sticker_service/auth.h"
 
@@ -14,11 +15,14 @@ struct made { /* what was made up, to be printed */
     char token[41];
 };
 
-static enum status make_user(struct sticker_store *store, const char *name, const char *password, struct error *err)
+static enum status make_user(struct sticker_store *store, const struct config *cfg, const char *name,
+                             const char *password, struct error *err)
 {
     char hash[SECRET_HASH_SIZE];
-    enum status st = secret_hash_password(password, hash, err);
+    enum status st = password_check(password, name, config_string(cfg, "password-deny-list"), err);
     if (st != OK)
+        return err_prefix(err, "--admin-password");
+    if ((st = secret_hash_password(password, hash, err)) != OK)
         return st;
     struct user user = {
         .username = name, .password_hash = hash, .is_staff = true, .is_superuser = true, .is_active = true};
@@ -40,8 +44,12 @@ static enum status make_token(struct sticker_store *store, const char *name, con
     auth_token_hash(token, hash);
     st = sticker_store_token_user(store, hash, a, &owner, err);
     if (st == ERR_NOT_FOUND) {
-        st = sticker_store_token_add(store, name, "admin", hash, err);
+        st = sticker_store_token_add(store, name, "admin", hash, 0, err);
         return st == ERR_CONFLICT ? OK : st;
+    }
+    if (st == ERR_DENIED) { /* it was given an end in the admin pages */
+        log_warn("the token in --admin-token is not valid: %s", err->message);
+        return OK;
     }
     if (st == OK && strcmp(owner.username, name) != 0)
         log_warn("the token in --admin-token belongs to \"%s\", not to \"%s\"; it was not changed", owner.username,
@@ -81,7 +89,7 @@ enum status admin_ensure(struct sticker_store *store, const struct config *cfg, 
             secret_random_text(made.password, PASSWORD_CHARS);
         if (!token && first_start)
             auth_token_new(made.token);
-        st = make_user(store, name, password ? password : made.password, err);
+        st = make_user(store, cfg, name, password ? password : made.password, err);
         if (st == OK && made.token[0])
             st = make_token(store, name, made.token, &a, err);
         if (st == OK && first_start && (!password || made.token[0]))

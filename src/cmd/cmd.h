@@ -15,6 +15,7 @@
 
 #define PEEL_VERSION "0.2.0"
 
+#define CMD_USERNAME "command line" /* who changes something, in the history */
 #define CMD_TWICE_US 1000000 /* a second signal within this time is the same wish to stop: some wrappers send two */
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -50,6 +51,8 @@ const struct subcommand *subcommand_find(const struct command *command, const ch
 
 int cmd_completion(const struct config *cfg);
 int cmd_counter(const struct config *cfg);
+int cmd_audit(const struct config *cfg);
+int cmd_forget(const struct config *cfg);
 int cmd_delete(const struct config *cfg);
 int cmd_doctor(const struct config *cfg);
 int cmd_embed(const struct config *cfg);
@@ -102,6 +105,9 @@ enum status cmd_make_data(const struct config *cfg, struct error *err) MUST_CHEC
  * search.token of the data folder, which `peel serve` made (with `make`: makes it). NULL: none. In the arena. */
 enum status cmd_search_token(const struct config *cfg, bool make, struct arena *a, const char **token,
                              struct error *err) MUST_CHECK;
+/* In the same way, the key that encrypts secrets of two-factor authentication: --totp-key, or the file totp.key. */
+enum status cmd_totp_key(const struct config *cfg, bool make, struct arena *a, const char **key,
+                         struct error *err) MUST_CHECK;
 /* How the options say that S3 is reached. Strings live as long as the config and the arena. */
 enum status cmd_bucket_s3(const struct config *cfg, struct arena *a, struct bucket_s3 *out,
                           struct error *err) MUST_CHECK;

@@ -85,17 +85,17 @@ enum status cmd_make_data(const struct config *cfg, struct error *err)
     return st;
 }
 
-#define SEARCH_TOKEN_LEN 48u /* 240 random bits */
+#define SECRET_LEN 48u /* 240 random bits */
 
-static enum status make_search_token(const char *path, struct error *err)
+static enum status make_secret_file(const char *path, struct error *err)
 {
-    char text[SEARCH_TOKEN_LEN + 1], tmp[PATH_MAX];
+    char text[SECRET_LEN + 1], tmp[PATH_MAX];
     int fd;
-    enum status st = os_open_beside(path, ".search.token-", tmp, &fd, err);
+    enum status st = os_open_beside(path, ".secret-", tmp, &fd, err);
     if (st != OK)
         return st;
-    secret_random_text(text, SEARCH_TOKEN_LEN);
-    st = os_write_all(fd, tmp, text, SEARCH_TOKEN_LEN, err);
+    secret_random_text(text, SECRET_LEN);
+    st = os_write_all(fd, tmp, text, SECRET_LEN, err);
     close(fd);
     if (st == OK && rename(tmp, path) != 0)
         st = err_errno(err, "cannot rename %s to %s", tmp, path);
@@ -104,36 +104,47 @@ static enum status make_search_token(const char *path, struct error *err)
     return st;
 }
 
-enum status cmd_search_token(const struct config *cfg, bool make, struct arena *a, const char **token,
-                             struct error *err)
+static enum status read_secret(const struct config *cfg, const char *option, const char *file, bool make,
+                               struct arena *a, const char **secret, struct error *err)
 {
-    *token = NULL;
-    if (config_is_set(cfg, "search-token")) {
-        *token = config_string(cfg, "search-token");
+    *secret = NULL;
+    if (config_is_set(cfg, option)) {
+        *secret = config_string(cfg, option);
         return OK;
     }
-    const char *path = arena_printf(a, "%s/search.token", config_string(cfg, "data"));
-    char *text = arena_alloc(a, SEARCH_TOKEN_LEN + 2);
+    const char *path = arena_printf(a, "%s/%s", config_string(cfg, "data"), file);
+    char *text = arena_alloc(a, SECRET_LEN + 2);
     if (!path || !text)
-        return err_no_memory(err, "the token of SearchService");
+        return err_no_memory(err, "--%s", option);
     if (make && access(path, F_OK) != 0) {
-        enum status st = make_search_token(path, err);
+        enum status st = make_secret_file(path, err);
         if (st != OK)
             return st;
     }
     FILE *f = fopen(path, "re");
     if (!f)
         return errno == ENOENT ? OK : err_errno(err, "cannot read %s", path);
-    size_t n = fread(text, 1, SEARCH_TOKEN_LEN + 1, f);
+    size_t n = fread(text, 1, SECRET_LEN + 1, f);
     fclose(f);
     text[n] = '\0';
     text[strcspn(text, "\r\n")] = '\0';
-    if (strlen(text) != SEARCH_TOKEN_LEN)
+    if (strlen(text) != SECRET_LEN)
         return err_set(err, ERR_INVALID,
-                       "%s: expected a token of %u characters; remove the file to have a new one made", path,
-                       SEARCH_TOKEN_LEN);
-    *token = text;
+                       "%s: expected a secret of %u characters; restore it, or remove it to have a new one made", path,
+                       SECRET_LEN);
+    *secret = text;
     return OK;
+}
+
+enum status cmd_search_token(const struct config *cfg, bool make, struct arena *a, const char **token,
+                             struct error *err)
+{
+    return read_secret(cfg, "search-token", "search.token", make, a, token, err);
+}
+
+enum status cmd_totp_key(const struct config *cfg, bool make, struct arena *a, const char **key, struct error *err)
+{
+    return read_secret(cfg, "totp-key", "totp.key", make, a, key, err);
 }
 
 enum status cmd_database(const struct config *cfg, const char *which, struct arena *a, const char **url,
@@ -170,7 +181,7 @@ enum status cmd_database(const struct config *cfg, const char *which, struct are
 const struct admin_who *cmd_who(void)
 {
     static char user[64];
-    static const struct admin_who who = {.username = "command line", .address = user};
+    static const struct admin_who who = {.username = CMD_USERNAME, .address = user};
     char memory[4096];
     struct passwd entry, *found = NULL;
     if (!user[0]) {

@@ -276,6 +276,8 @@ int cmd_serve(const struct config *cfg)
     if (st == OK)
         st = cmd_search_token(cfg, true, &s.arena, &(const char *){NULL}, &err); /* the services read it from there */
     if (st == OK)
+        st = cmd_totp_key(cfg, true, &s.arena, &(const char *){NULL}, &err);
+    if (st == OK)
         st = open_signals(&s, &err);
     if (st == OK)
         serve_publish(&s);

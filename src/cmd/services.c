@@ -264,6 +264,12 @@ int cmd_sticker_service(const struct config *cfg)
     service.answer_cache_ms = (unsigned)config_int(cfg, "search-cache-ms");
     service.session_idle_s = config_int(cfg, "session-idle-s");
     service.session_most_s = config_int(cfg, "session-most-s");
+    service.require_totp = config_bool(cfg, "require-totp");
+    service.password_deny_list = config_string(cfg, "password-deny-list");
+    service.query_days = config_int(cfg, "query-days");
+    service.voter_days = config_int(cfg, "voter-days");
+    service.address_days = config_int(cfg, "address-days");
+    service.audit_log = config_string(cfg, "audit-log");
     service.trash_days = config_int(cfg, "trash-days");
     service.secure_cookies = config_string(cfg, "secure-cookies");
     service.version = PEEL_VERSION;
@@ -282,6 +288,10 @@ int cmd_sticker_service(const struct config *cfg)
         st = cache_folder(cfg, "thumbs", &a, &service.cache_dir, &err);
     if (st == OK)
         st = cmd_search_token(cfg, false, &a, &service.search_token, &err);
+    if (st == OK)
+        st = cmd_totp_key(cfg, false, &a, &service.totp_key, &err);
+    if (st == OK && *service.password_deny_list && access(service.password_deny_list, R_OK) != 0)
+        st = err_errno(&err, "--password-deny-list: cannot read %s", service.password_deny_list);
     if (st == OK)
         st = sticker_service_run(&service, &err);
     runtime_withdraw(&ready.runtime);

@@ -1,5 +1,6 @@
-/* peel user create|passwd|delete USERNAME, peel user list */
+/* peel user create|passwd|totp-reset|delete USERNAME, peel user list */
 #include "base/os.h"
+#include "base/password.h"
 #include "base/secret.h"
 #include "cmd/cmd.h"
 #include "cmd/prompt.h"
@@ -8,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum status new_password_hash(const struct config *cfg, char hash[SECRET_HASH_SIZE], struct error *err)
+static enum status new_password_hash(const struct config *cfg, const char *username, char hash[SECRET_HASH_SIZE],
+                                     struct error *err)
 {
     char typed[SECRET_MOST_PASSWORD + 3];
     const char *password = config_string(cfg, "password");
@@ -17,6 +19,8 @@ static enum status new_password_hash(const struct config *cfg, char hash[SECRET_
         st = prompt_password(typed, sizeof typed, err);
         password = typed;
     }
+    if (st == OK)
+        st = password_check(password, username, config_string(cfg, "password-deny-list"), err);
     if (st == OK)
         st = secret_hash_password(password, hash, err);
     explicit_bzero(typed, sizeof typed);
@@ -65,7 +69,7 @@ static enum status user_create(const struct verb_call *call, struct error *err)
                         .is_staff = config_bool(call->cfg, "staff") || config_bool(call->cfg, "superuser"),
                         .is_superuser = config_bool(call->cfg, "superuser"),
                         .is_active = true};
-    enum status st = new_password_hash(call->cfg, hash, err);
+    enum status st = new_password_hash(call->cfg, call->operand, hash, err);
     if (st == OK && config_bool(call->cfg, "analytics"))
         return create_analyst(call, &user, err);
     if (st == OK)
@@ -86,10 +90,20 @@ static enum status user_passwd(const struct verb_call *call, struct error *err)
     enum status st =
         sticker_store_user_get(call->store, call->operand, call->arena, &user, err); /* before anything is asked */
     if (st == OK)
-        st = new_password_hash(call->cfg, hash, err);
+        st = new_password_hash(call->cfg, call->operand, hash, err);
     if (st == OK)
         st = sticker_store_user_passwd(call->store, call->operand, hash, "", err);
     return st == OK ? user_done(call, "changed", "Changed the password of", err) : st;
+}
+
+/* For somebody who has lost the app and the recovery codes. */
+static enum status user_totp_reset(const struct verb_call *call, struct error *err)
+{
+    enum status st = sticker_store_totp_set(call->store, call->operand, "", 0, NULL, 0, "", err);
+    if (st == OK)
+        st = verb_note(call, CHANGE_TWO_FACTOR, "users", call->operand, "{\"two_factor\":\"off\"}", err);
+    return st == OK ? user_done(call, "reset", "Turned off two-factor authentication and ended all sessions of", err)
+                    : st;
 }
 
 static json_t *users_json(const struct user *users, size_t n)
@@ -98,8 +112,9 @@ static json_t *users_json(const struct user *users, size_t n)
     for (size_t i = 0; i < n; i++) {
         char when[28];
         os_format_time(users[i].created_us, when);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s}", "username", users[i].username, "role",
-                                              role_of(&users[i]), "active", users[i].is_active, "created", when));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b, s:s}", "username", users[i].username, "role",
+                                              role_of(&users[i]), "active", users[i].is_active, "two_factor",
+                                              *users[i].totp != '\0', "created", when));
     }
     return list;
 }
@@ -114,8 +129,8 @@ static enum status user_list(const struct verb_call *call, struct error *err)
     for (size_t i = 0; st == OK && i < n; i++) {
         char when[28];
         os_format_time(users[i].created_us, when);
-        printf("%-30s %-9s %-8s since %.10s\n", users[i].username, role_of(&users[i]),
-               users[i].is_active ? "active" : "inactive", when);
+        printf("%-30s %-9s %-8s since %.10s%s\n", users[i].username, role_of(&users[i]),
+               users[i].is_active ? "active" : "inactive", when, *users[i].totp ? "  two-factor" : "");
     }
     return st;
 }
@@ -128,7 +143,10 @@ static enum status user_delete(const struct verb_call *call, struct error *err)
 
 int cmd_user(const struct config *cfg)
 {
-    static const struct verb verbs[] = {
-        {"create", user_create}, {"passwd", user_passwd}, {"delete", user_delete}, {"list", user_list}};
+    static const struct verb verbs[] = {{"create", user_create},
+                                        {"passwd", user_passwd},
+                                        {"totp-reset", user_totp_reset},
+                                        {"delete", user_delete},
+                                        {"list", user_list}};
     return cmd_verb(cfg, verbs);
 }

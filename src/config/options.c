@@ -10,13 +10,14 @@
 #define SERVICES " serve search-service sticker-service "
 #define STICKER  " serve sticker-service "
 #define SEARCH   " serve search-service "
-#define DATABASE " serve sticker-service import status user token explain export migrate reindex delete pack doctor "
-#define INDEX    SEARCH "model migrate doctor "
-#define BUCKET   SERVICES "import model words doctor "
-#define KIB      1024.0
-#define MIB      (1024.0 * KIB)
-#define GIB      (1024.0 * MIB)
-#define HOUR_MS  3600e3
+#define DATABASE                                                                                                       \
+    " serve sticker-service import status user token explain export migrate reindex delete pack doctor forget audit "
+#define INDEX   SEARCH "model migrate doctor "
+#define BUCKET  SERVICES "import model words doctor "
+#define KIB     1024.0
+#define MIB     (1024.0 * KIB)
+#define GIB     (1024.0 * MIB)
+#define HOUR_MS 3600e3
 /* Those that most people write in online; each takes some 3 MB for 4,000 emoji. */
 #define SENTENCE_LANGUAGES "en,es,pt,fr,de,it,ru,ar,hi,ja,ko,zh"
 
@@ -197,8 +198,23 @@ const struct option config_options[] = {
      "Log out admin sessions after this much inactivity"},
     {"session-most-s", OPTION_DURATION, "43200", 10, 2592000, "s", STICKER, 0, NULL, NULL,
      "Maximum length of an admin session"},
+    {"require-totp", OPTION_BOOL, "false", 0, 0, "", STICKER, 0, NULL, NULL,
+     "Let nobody use the admin pages without two-factor authentication, which they are asked to turn on"},
+    {"totp-key", OPTION_STRING, NULL, 16, 256, "KEY", STICKER, OPTION_SECRET, NULL, NULL,
+     "Key that encrypts the secrets of two-factor authentication in the database; default: DATA/totp.key, which peel "
+     "serve creates"},
+    {"password-deny-list", OPTION_STRING, "", 0, 4000, "FILE", STICKER "user ", 0, NULL, NULL,
+     "File of passwords to refuse, one a line, such as /usr/share/dict/cracklib-small of Debian's cracklib-runtime"},
     {"trash-days", OPTION_INT, "30", 0, 3650, "", STICKER, 0, NULL, NULL,
      "Days that deleted stickers stay in the trash, from which they can be restored; 0 deletes them at once"},
+    {"query-days", OPTION_INT, "90", 0, 36500, "", STICKER, 0, NULL, NULL,
+     "Days after which searches without votes and pins are deleted, since they were last made; 0 = never"},
+    {"voter-days", OPTION_INT, "400", 0, 36500, "", STICKER, 0, NULL, NULL,
+     "Days after which Peel forgets who voted; the votes stay counted; 0 = never"},
+    {"address-days", OPTION_INT, "90", 0, 36500, "", STICKER, 0, NULL, NULL,
+     "Days after which addresses are removed from the history, whose entries stay; 0 = never"},
+    {"audit-log", OPTION_STRING, "", 0, 4000, "FILE", STICKER "audit ", 0, NULL, NULL,
+     "Also write the history to this file as JSON lines, or to syslog (the word syslog)"},
     {"secure-cookies", OPTION_ENUM, "auto", 0, 0, "auto|always|never", STICKER, 0, NULL, NULL,
      "Whether to send admin cookies over TLS only; auto: if a trusted proxy's X-Forwarded-Proto says https"},
     {"trusted-proxies", OPTION_STRING, "", 0, 2000, "LIST", STICKER, 0, NULL, NULL,
@@ -219,6 +235,8 @@ const struct option config_options[] = {
      "Let the account do everything (includes --staff)"},
     {"label", OPTION_STRING, "", 0, 200, "TEXT", " token ", 0, NULL, NULL,
      "Description of the token, such as \"iOS app\""},
+    {"expires", OPTION_DURATION, "0", 0, 3650 * 86400.0, "s", " token ", 0, NULL, NULL,
+     "How long the token is valid, such as 90d; 0 = until it is revoked"},
 
     {"Commands", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
     {"pack", OPTION_LIST, NULL, 1, 200, "NAME", " import delete ", 0, NULL, NULL,
@@ -226,7 +244,13 @@ const struct option config_options[] = {
      "emojilib and emojibase"},
     {"update", OPTION_BOOL, "false", 0, 0, "", " import ", 0, NULL, NULL,
      "Change stickers that already exist to what stickers.csv says"},
-    {"yes", OPTION_BOOL, "false", 0, 0, "", " delete ", 0, NULL, NULL, "Delete without asking for confirmation"},
+    {"yes", OPTION_BOOL, "false", 0, 0, "", " delete forget ", 0, NULL, NULL, "Delete without asking for confirmation"},
+    {"voter", OPTION_STRING, NULL, 1, 1020, "ID", " forget ", 0, NULL, NULL,
+     "Erase the votes of this voter: the id that an app sends, or the value of the gallery's cookie"},
+    {"user", OPTION_STRING, NULL, 1, 150, "NAME", " forget ", 0, NULL, NULL,
+     "Replace this username in the history by a pseudonym"},
+    {"dry-run", OPTION_BOOL, "false", 0, 0, "", " forget ", 0, NULL, NULL,
+     "Count what would be erased, erasing nothing"},
     {"npm-registry", OPTION_STRING, NULL, 8, 250, "URL", " import words ", 0, "npm_config_registry", NULL,
      "npm registry to download packs from if npm is not installed"},
     {"format", OPTION_ENUM, "csv", 0, 0, "csv|ndjson", " export ", 0, NULL, NULL, "Format of the export"},
@@ -240,7 +264,8 @@ const struct option config_options[] = {
     {"n", OPTION_STRING, NULL, 1, 2000, "N", " counter ", 0, NULL, NULL,
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
-     " status eval explain reindex delete pack doctor version health model user token store words import export "
+     " status eval explain reindex delete forget audit pack doctor version health model user token store words import "
+     "export "
      "migrate "
      "counter embed "
      "tokenize ",

@@ -18,7 +18,8 @@ struct suffix {
 static const struct suffix byte_suffixes[] = {{"", 1},        {"B", 1},         {"K", 1024},       {"KIB", 1024},
                                               {"M", 1048576}, {"MIB", 1048576}, {"G", 1073741824}, {"GIB", 1073741824},
                                               {NULL, 0}};
-static const struct suffix time_suffixes[] = {{"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}, {NULL, 0}};
+static const struct suffix time_suffixes[] = {{"ms", 1},     {"s", 1e3},     {"m", 60e3},
+                                              {"h", 3600e3}, {"d", 86400e3}, {NULL, 0}};
 
 static const char *bound(double v, char out[32])
 {
@@ -48,7 +49,7 @@ const char *value_expected(const struct option *o, struct arena *a)
         text = arena_printf(a, "a number of bytes from %s to %s (K, M and G may follow)", least, most);
         break;
     case OPTION_DURATION:
-        text = arena_printf(a, "a whole number of %s from %s to %s (or with ms, s, m, h)", o->unit, least, most);
+        text = arena_printf(a, "a whole number of %s from %s to %s (or with ms, s, m, h, d)", o->unit, least, most);
         break;
     case OPTION_BOOL:
         text = "true or false";

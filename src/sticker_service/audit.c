@@ -6,6 +6,6 @@ enum status audit_note(struct sticker_store *s, const char *username, const char
     if (!after)
         return err_no_memory(err, "the history");
     struct admin_who who = {.username = username, .address = address};
-    struct admin_change what = {.op = op, .list = list, .object = object, .before = "", .after = after};
+    struct admin_change what = {.op = op, .list = list, .object = object, .before = "", .after = after, .done = true};
     return sticker_store_change(s, &who, &what, 1, err);
 }

@@ -54,6 +54,8 @@ bool auth_user(struct sticker_store *store, const struct http_request *req, stru
     enum status status = sticker_store_token_user(store, hash, req->arena, user, &err);
     if (status == ERR_NOT_FOUND || (status == OK && !user->is_active))
         return auth_refuse(res, "Invalid token.");
+    if (status == ERR_DENIED)
+        return auth_refuse(res, err.message);
     if (status != OK)
         http_problem_from(res, &err);
     return status == OK;

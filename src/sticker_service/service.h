@@ -9,15 +9,18 @@
 #include "http/server.h"
 #include "sandbox/sandbox.h"
 #include "sticker_service/answers.h"
+#include "sticker_service/audit_log.h"
 #include "sticker_service/collection.h"
 #include "sticker_service/curation.h"
 #include "sticker_service/outbox.h"
 #include "sticker_service/peer_status.h"
 #include "sticker_service/receipts.h"
+#include "sticker_service/retention.h"
 #include "sticker_service/sticker_service.h"
 #include "sticker_service/thumbs.h"
 #include "sticker_service/trash.h"
 #include "sticker_service/usage.h"
+#include "sticker_service/voter.h"
 #include "sticker_store/sticker_store.h"
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -44,6 +47,8 @@ struct sticker_service {
     struct thumbs *thumbs;
     struct outbox *outbox;
     struct trash *trash;
+    struct retention_worker *retention;
+    struct audit_log *audit_log;        /* NULL: the history is in the database alone */
     sem_t password_checks;              /* how many more may run at once: each takes 64 MiB and 0.1 s */
     sem_t uploads;                      /* one picture at a time is written, so that no two are under one name */
     struct http_server *_Atomic server; /* NULL while it opens, when the first requests may already arrive */

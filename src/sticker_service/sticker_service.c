@@ -44,9 +44,14 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/admin/", handle_admin_dashboard, 0, 0, "admin"},
     {HTTP_GET, "/admin/login", handle_admin_login_page, 0, 0, "admin_login"},
     {HTTP_POST, "/admin/login", handle_admin_login, HTTP_COSTLY, ADMIN_FORM_SMALL, "admin_login"},
+    {HTTP_POST, "/admin/login/code", handle_admin_code, HTTP_COSTLY, ADMIN_FORM_SMALL, "admin_login"},
     {HTTP_POST, "/admin/logout", handle_admin_logout, 0, ADMIN_FORM_SMALL, "admin_logout"},
     {HTTP_GET, "/admin/password", handle_admin_password_page, 0, 0, "admin_password"},
     {HTTP_POST, "/admin/password", handle_admin_password, 0, ADMIN_FORM_SMALL, "admin_password"},
+    {HTTP_GET, "/admin/account", handle_admin_account_page, 0, 0, "admin_account"},
+    {HTTP_POST, "/admin/account", handle_admin_account, 0, ADMIN_FORM_SMALL, "admin_account"},
+    {HTTP_GET, "/admin/two-factor", handle_admin_two_factor_page, 0, 0, "admin_two_factor"},
+    {HTTP_POST, "/admin/two-factor", handle_admin_two_factor, HTTP_COSTLY, ADMIN_FORM_SMALL, "admin_two_factor"},
     {HTTP_GET, "/admin/stickers/upload/", handle_admin_upload_page, 0, 0, "admin_upload"},
     {HTTP_POST, "/admin/stickers/upload/", handle_admin_upload, HTTP_ADMITS | HTTP_ASIDE, ADMIN_UPLOAD, "admin_upload"},
     {HTTP_GET, "/admin/documents/edit", handle_admin_document_page, 0, 0, "admin_document"},
@@ -96,9 +101,24 @@ struct sticker_service_config sticker_service_defaults(void)
         .session_idle_s = 3600,
         .session_most_s = 43200,
         .trash_days = 30,
+        .query_days = 90,
+        .voter_days = 400,
+        .address_days = 90,
         .secure_cookies = "auto",
         .version = "",
     };
+}
+
+static enum status open_retention(struct sticker_service *s, struct error *err)
+{
+    const struct sticker_service_config *cfg = s->cfg;
+    const int64_t keep_us[RETENTIONS] = {[RETAIN_QUERIES] = cfg->query_days * STORE_DAY_US,
+                                         [RETAIN_VOTERS] = cfg->voter_days * STORE_DAY_US,
+                                         [RETAIN_ADDRESSES] = cfg->address_days * STORE_DAY_US,
+                                         [RETAIN_SESSIONS] = cfg->session_most_s * 1000000,
+                                         [RETAIN_LOGINS] = LOGIN_FORGOTTEN_US,
+                                         [RETAIN_KEYS] = STORE_ONCE_US};
+    return retention_open(s->store, keep_us, &s->retention, err);
 }
 
 static enum status open_parts(struct sticker_service *s, struct error *err)
@@ -142,6 +162,10 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
         status = outbox_open(s->store, s->indexing, cfg->outbox_poll_ms, cfg->outbox_parallel, &s->outbox, err);
     if (status == OK)
         status = trash_open(s->store, s->bucket, &s->uploads, cfg->trash_days, &s->trash, err);
+    if (status == OK)
+        status = open_retention(s, err);
+    if (status == OK && cfg->audit_log && *cfg->audit_log)
+        status = audit_log_open(s->store, cfg->audit_log, &s->audit_log, err);
     if (status != OK)
         return status;
     struct http_server_config server = {.http = cfg->http,
@@ -161,6 +185,8 @@ static void close_parts(struct sticker_service *s)
 {
     sandbox_stop(s->sandbox, s->cfg->http.finish_ms / 2); /* or requests would wait for images past their time */
     http_server_close(atomic_load(&s->server), s->cfg->http.finish_ms);
+    audit_log_close(s->audit_log);
+    retention_close(s->retention);
     trash_close(s->trash);
     outbox_close(s->outbox);
     peer_status_close(s->peer_status);

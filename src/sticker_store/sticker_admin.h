@@ -12,11 +12,22 @@ struct session {
     int64_t created_us, seen_us;
 };
 enum status sticker_store_session_add(struct sticker_store *s, const char *user_id, const char *hash_hex,
-                                      const char *address, struct error *err) MUST_CHECK;
+                                      const char *address, const char *browser, struct error *err) MUST_CHECK;
 /* NOT_FOUND when there is none, when it began most_us ago or was last used idle_us ago, or its user is not active.
  * That it is used is noted once a minute. */
 enum status sticker_store_session_get(struct sticker_store *s, const char *hash_hex, int64_t idle_us, int64_t most_us,
                                       struct arena *a, struct session *out, struct error *err) MUST_CHECK;
+/* Of a user, those that have not run out, the last used first. */
+struct session_row {
+    const char *hash_hex, *address, *browser;
+    int64_t created_us, seen_us;
+};
+enum status sticker_store_session_list(struct sticker_store *s, const char *user_id, int64_t idle_us, int64_t most_us,
+                                       struct arena *a, struct session_row **out, size_t *n,
+                                       struct error *err) MUST_CHECK;
+/* Ends one of the user's sessions, or all but this one. *ended: how many. DURABLE. */
+enum status sticker_store_session_end_own(struct sticker_store *s, const char *user_id, const char *hash_hex,
+                                          bool others, int64_t *ended, struct error *err) MUST_CHECK;
 /* Ended sessions stay ended: DURABLE. One that does not exist is OK. */
 enum status sticker_store_session_end(struct sticker_store *s, const char *hash_hex, struct error *err) MUST_CHECK;
 
@@ -124,7 +135,9 @@ enum change_op {
     CHANGE_LOGIN,   /* from here on no row changes, there is a history entry alone; `id` is NULL */
     CHANGE_LOGOUT,
     CHANGE_PASSWORD,
-    CHANGE_EXPORT
+    CHANGE_EXPORT,
+    CHANGE_FORGET,
+    CHANGE_TWO_FACTOR
 };
 struct admin_change {
     enum change_op op;
@@ -137,6 +150,7 @@ struct admin_change {
     size_t n_fields;
     const char *object;         /* for the history: what a person calls it, */
     const char *before, *after; /* and JSON, "" where there is none */
+    bool done;                  /* the change itself was made already: only its entry is added */
 };
 /* Who changes users, tokens and stickers by the functions of sticker_store.h: each change gets its history entry, in
  * the same transaction. Borrowed; NULL, as after opening: a service, which keeps its own. Before others share the

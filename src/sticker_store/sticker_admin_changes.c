@@ -266,17 +266,25 @@ static enum status change_token(struct db_conn *c, const struct admin_change *ch
         char id[37];
         int64_t added;
         os_uuid7(id);
-        enum status st =
-            db_run(c,
-                   "INSERT INTO tokens (id, user_id, label, hash_hex, last_used_us, created_us, modified_us)"
-                   " SELECT $1, id, $3, $4, 0, $5, $5 FROM users WHERE username = $2",
-                   DB_ARGS(DB_TEXT(id), DB_TEXT(field(ch, "username")), DB_TEXT(field(ch, "label")),
-                           DB_TEXT(field(ch, "hash_hex")), DB_INT(os_now_us())),
-                   &added, err);
+        enum status st = db_run(
+            c,
+            "INSERT INTO tokens (id, user_id, label, hash_hex, last_used_us, expires_us, created_us, modified_us)"
+            " SELECT $1, id, $3, $4, 0, $6, $5, $5 FROM users WHERE username = $2",
+            DB_ARGS(DB_TEXT(id), DB_TEXT(field(ch, "username")), DB_TEXT(field(ch, "label")),
+                    DB_TEXT(field(ch, "hash_hex")), DB_INT(os_now_us()), DB_INT(number(ch, "expires_us"))),
+            &added, err);
         return st == OK && added == 0 ? err_set(err, ERR_INVALID, "This user does not exist.") : st;
     }
     enum status st = sticker_check_seen(c, STICKER_SEEN(c, "tokens", "id"), ch, err);
     return st == OK ? db_run(c, "DELETE FROM tokens WHERE id = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err) : st;
+}
+
+/* A session can only be ended. */
+static enum status change_session(struct db_conn *c, const struct admin_change *ch, struct error *err)
+{
+    if (ch->op != CHANGE_DELETE)
+        return err_set(err, ERR_INVALID, "A session can only be ended.");
+    return db_run(c, "DELETE FROM sessions WHERE hash_hex = $1", DB_ARGS(DB_TEXT(ch->id)), NULL, err);
 }
 
 /* Restoring a sticker, or deleting it for good: its image goes after the transaction, see sticker_trash.c. */
@@ -296,23 +304,6 @@ static enum status change_trash(struct db_conn *c, const struct admin_change *ch
 }
 
 /* --- all of them --- */
-
-enum status sticker_note_change(struct db_conn *c, const struct admin_who *who, const struct admin_change *ch,
-                                struct error *err)
-{
-    static const char *const actions[] = {
-        [CHANGE_ADD] = "add",         [CHANGE_UPDATE] = "change",  [CHANGE_DELETE] = "delete",
-        [CHANGE_REINDEX] = "reindex", [CHANGE_PICTURE] = "change", [CHANGE_RESTORE] = "restore",
-        [CHANGE_LOGIN] = "login",     [CHANGE_LOGOUT] = "logout",  [CHANGE_PASSWORD] = "password",
-        [CHANGE_EXPORT] = "export"};
-    return db_run(c,
-                  "INSERT INTO history (at_us, username, address, action, model, object, before, after, batch)"
-                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                  DB_ARGS(DB_INT(os_now_us()), DB_TEXT(who->username), DB_TEXT(who->address), DB_TEXT(actions[ch->op]),
-                          DB_TEXT(ch->list), DB_TEXT(ch->object), DB_TEXT(ch->before), DB_TEXT(ch->after),
-                          DB_TEXT(who->batch ? who->batch : "")),
-                  NULL, err);
-}
 
 enum status sticker_note(struct db_conn *c, const struct admin_who *who, enum change_op op, const char *list,
                          const char *object, const char *after, struct error *err)
@@ -353,19 +344,14 @@ static enum status change_job(struct db_conn *c, void *arg, struct error *err)
     static const struct {
         const char *list;
         enum status (*change)(struct db_conn *c, const struct admin_change *ch, struct error *err);
-    } lists[] = {{"queries", change_query},
-                 {"scores", change_score},
-                 {"users", change_user},
-                 {"groups", change_group},
-                 {"tokens", change_token},
-                 {"trash", change_trash},
-                 {"pins", sticker_change_curation},
-                 {"synonyms", sticker_change_curation}};
+    } lists[] = {{"queries", change_query}, {"scores", change_score},          {"users", change_user},
+                 {"groups", change_group},  {"tokens", change_token},          {"sessions", change_session},
+                 {"trash", change_trash},   {"pins", sticker_change_curation}, {"synonyms", sticker_change_curation}};
     const struct change_job *job = arg;
-    enum status st = OK;
+    enum status st = sticker_history_begin(c, err);
     for (size_t i = 0; i < job->n && st == OK; i++) {
         const struct admin_change *ch = &job->changes[i];
-        bool changes = ch->op < CHANGE_LOGIN, sticker = changes && strcmp(ch->list, "stickers") == 0;
+        bool changes = !ch->done && ch->op < CHANGE_LOGIN, sticker = changes && strcmp(ch->list, "stickers") == 0;
         size_t k = 0;
         while (changes && !sticker && strcmp(lists[k].list, ch->list) != 0)
             k++;

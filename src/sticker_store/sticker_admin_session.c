@@ -3,34 +3,29 @@
 
 #include "base/os.h"
 
-#define SEEN_NOTED_US (60 * 1000000ll)         /* seen_us is exact to this: a page seldom causes a write */
-#define SESSION_KEPT  (31 * 86400 * 1000000ll) /* unused; longer than any session may last */
+#define SEEN_NOTED_US (60 * 1000000ll) /* seen_us is exact to this: a page seldom causes a write */
 
 /* --- sessions --- */
 
 struct session_job {
-    const char *user_id, *hash_hex, *address;
+    const char *user_id, *hash_hex, *address, *browser;
 };
 
 static enum status session_add_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct session_job *job = arg;
-    int64_t now = os_now_us();
-    enum status st =
-        db_run(c, "DELETE FROM sessions WHERE seen_us < $1", DB_ARGS(DB_INT(now - SESSION_KEPT)), NULL, err);
-    if (st != OK)
-        return st;
     return db_run(c,
-                  "INSERT INTO sessions (hash_hex, user_id, address, seen_us, created_us, modified_us)"
-                  " VALUES ($1, $2, $3, $4, $4, $4)",
-                  DB_ARGS(DB_TEXT(job->hash_hex), DB_TEXT(job->user_id), DB_TEXT(job->address), DB_INT(now)), NULL,
-                  err);
+                  "INSERT INTO sessions (hash_hex, user_id, address, browser, seen_us, created_us, modified_us)"
+                  " VALUES ($1, $2, $3, $4, $5, $5, $5)",
+                  DB_ARGS(DB_TEXT(job->hash_hex), DB_TEXT(job->user_id), DB_TEXT(job->address), DB_TEXT(job->browser),
+                          DB_INT(os_now_us())),
+                  NULL, err);
 }
 
 enum status sticker_store_session_add(struct sticker_store *s, const char *user_id, const char *hash_hex,
-                                      const char *address, struct error *err)
+                                      const char *address, const char *browser, struct error *err)
 {
-    return db_write(s->db, DB_FAST, session_add_job, &(struct session_job){user_id, hash_hex, address}, err);
+    return db_write(s->db, DB_FAST, session_add_job, &(struct session_job){user_id, hash_hex, address, browser}, err);
 }
 
 static enum status session_seen_job(struct db_conn *c, void *arg, struct error *err)
@@ -41,7 +36,7 @@ static enum status session_seen_job(struct db_conn *c, void *arg, struct error *
 
 #define SESSION(joined)                                                                                                \
     "SELECT u.id, u.username, u.password_hash, u.is_staff, u.is_superuser, u.created_us, u.modified_us,"               \
-    " s.created_us, s.seen_us, (SELECT " joined "(g.permissions, ' ') FROM user_groups m"                              \
+    " s.created_us, s.seen_us, u.totp, (SELECT " joined "(g.permissions, ' ') FROM user_groups m"                      \
     " JOIN groups g ON g.id = m.group_id WHERE m.user_id = u.id)"                                                      \
     " FROM sessions s JOIN users u ON u.id = s.user_id"                                                                \
     " WHERE s.hash_hex = $1 AND s.seen_us > $2 AND s.created_us > $3 AND u.is_active <> 0"
@@ -63,10 +58,11 @@ enum status sticker_store_session_get(struct sticker_store *s, const char *hash_
                                          .is_superuser = db_int(&r, 4) != 0,
                                          .is_active = true,
                                          .created_us = db_int(&r, 5),
-                                         .modified_us = db_int(&r, 6)},
+                                         .modified_us = db_int(&r, 6),
+                                         .totp = db_text(&r, 9, a)},
                                 .created_us = db_int(&r, 7),
                                 .seen_us = db_int(&r, 8),
-                                .permissions = db_text(&r, 9, a)};
+                                .permissions = db_text(&r, 10, a)};
     enum status st = db_end(&r);
     db_reader_done(s->db, c);
     if (st == OK && !out->user.username)
@@ -85,6 +81,54 @@ static enum status session_end_job(struct db_conn *c, void *arg, struct error *e
 enum status sticker_store_session_end(struct sticker_store *s, const char *hash_hex, struct error *err)
 {
     return db_write(s->db, DB_DURABLE, session_end_job, (void *)(uintptr_t)hash_hex, err);
+}
+
+struct end_job {
+    const char *user_id, *hash_hex;
+    bool others;
+    int64_t ended;
+};
+
+static enum status end_own_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct end_job *job = arg;
+    return db_run(c,
+                  job->others ? "DELETE FROM sessions WHERE user_id = $1 AND hash_hex <> $2"
+                              : "DELETE FROM sessions WHERE user_id = $1 AND hash_hex = $2",
+                  DB_ARGS(DB_TEXT(job->user_id), DB_TEXT(job->hash_hex)), &job->ended, err);
+}
+
+enum status sticker_store_session_end_own(struct sticker_store *s, const char *user_id, const char *hash_hex,
+                                          bool others, int64_t *ended, struct error *err)
+{
+    struct end_job job = {.user_id = user_id, .hash_hex = hash_hex, .others = others};
+    enum status st = db_write(s->db, DB_DURABLE, end_own_job, &job, err);
+    *ended = job.ended;
+    return st;
+}
+
+static void read_session(struct db_rows *r, struct arena *a, void *row)
+{
+    *(struct session_row *)row = (struct session_row){.hash_hex = db_text(r, 0, a),
+                                                      .address = db_text(r, 1, a),
+                                                      .browser = db_text(r, 2, a),
+                                                      .created_us = db_int(r, 3),
+                                                      .seen_us = db_int(r, 4)};
+}
+
+enum status sticker_store_session_list(struct sticker_store *s, const char *user_id, int64_t idle_us, int64_t most_us,
+                                       struct arena *a, struct session_row **out, size_t *n, struct error *err)
+{
+    void *rows;
+    int64_t now = os_now_us();
+    enum status st =
+        db_read_list(s->db,
+                     "SELECT hash_hex, address, browser, created_us, seen_us FROM sessions WHERE user_id = $1"
+                     " AND seen_us > $2 AND created_us > $3 ORDER BY seen_us DESC, hash_hex",
+                     DB_ARGS(DB_TEXT(user_id), DB_INT(now - idle_us), DB_INT(now - most_us)), read_session,
+                     sizeof **out, a, &rows, n, err);
+    *out = rows;
+    return st;
 }
 
 /* --- attempts --- */

@@ -166,12 +166,29 @@ static const struct list_column token_columns[] = {
     {"username", "u.username", PLAIN},
     {"label", "t.label", PLAIN},
     {"last_used_us", "t.last_used_us", NUMBER_SORTS},
+    {"expires_us", "t.expires_us", PLAIN},
+    {"expires_days", "''", PLAIN}, /* as the form has it, for a new one */
     {"created_us", "t.created_us", NUMBER_SORTS},
     {"modified_us", "t.modified_us", PLAIN},
     {NULL, NULL, PLAIN},
 };
 static const struct list_filter token_filters[] = {
     {"username", NULL, false, "SELECT k.# FROM users u JOIN tokens k ON k.user_id = u.id WHERE u.username = $",
+     "t.user_id = (SELECT u.id FROM users u WHERE u.username = $)", NULL},
+    {NULL, NULL, false, NULL, NULL, NULL},
+};
+
+static const struct list_column session_columns[] = {
+    {"username", "u.username", PLAIN},
+    {"address", "t.address", PLAIN},
+    {"browser", "t.browser", PLAIN},
+    {"seen_us", "t.seen_us", NUMBER_SORTS},
+    {"created_us", "t.created_us", NUMBER_SORTS},
+    {"modified_us", "t.modified_us", PLAIN},
+    {NULL, NULL, PLAIN},
+};
+static const struct list_filter session_filters[] = {
+    {"username", NULL, false, "SELECT k.# FROM users u JOIN sessions k ON k.user_id = u.id WHERE u.username = $",
      "t.user_id = (SELECT u.id FROM users u WHERE u.username = $)", NULL},
     {NULL, NULL, false, NULL, NULL, NULL},
 };
@@ -326,6 +343,15 @@ static const struct list_table tables[] = {
         .search = "SELECT k.# FROM users u JOIN tokens k ON k.user_id = u.id WHERE " BEGINS("u.username"),
         .columns = token_columns,
         .filters = token_filters,
+    },
+    {
+        .name = "sessions",
+        .table = "sessions",
+        .id = "t.hash_hex",
+        .joins = " JOIN users u ON u.id = t.user_id",
+        .search = "SELECT k.# FROM users u JOIN sessions k ON k.user_id = u.id WHERE " BEGINS("u.username"),
+        .columns = session_columns,
+        .filters = session_filters,
     },
     {
         .name = "pins",

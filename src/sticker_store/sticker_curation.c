@@ -340,7 +340,7 @@ static enum status remove_others(struct db_conn *c, struct curation_job *job, st
 static enum status put_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct curation_job *job = arg;
-    enum status st = OK;
+    enum status st = sticker_history_begin(c, err);
     job->counts = (struct curation_counts){0};
     for (size_t i = 0; i < job->n && st == OK; i++)
         if ((st = put_row(c, job, &job->rows[i], err)) != OK)
@@ -369,7 +369,9 @@ static enum status delete_job(struct db_conn *c, void *arg, struct error *err)
     bool found = false;
     job->counts = (struct curation_counts){0};
     arena_reset(&job->arena);
-    enum status st = find_row(c, job->kind, job->rows, &job->arena, &found, &row, err);
+    enum status st = sticker_history_begin(c, err);
+    if (st == OK)
+        st = find_row(c, job->kind, job->rows, &job->arena, &found, &row, err);
     if (st == OK && !found)
         return err_set(err, ERR_NOT_FOUND, "There is no such %s.", curation_names[job->kind].one);
     return st == OK ? remove_row(c, job, &row, err) : st;

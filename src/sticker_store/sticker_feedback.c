@@ -299,16 +299,6 @@ static enum status vote_of(struct db_conn *c, struct feedback_job *job, const ch
     return OK;
 }
 
-/* A number of old votes, so that strangers who make voters up do not fill the database for ever. */
-#define OLD_VOTES(row, more)                                                                                           \
-    "DELETE FROM votes WHERE " row " IN (SELECT " row                                                                  \
-    " FROM votes WHERE modified_us <= $1 ORDER BY modified_us LIMIT $2" more ")"
-static enum status forget_old_votes(struct db_conn *c, size_t most, struct error *err)
-{
-    return db_run(c, db_sql(c, OLD_VOTES("rowid", ""), OLD_VOTES("rowno", " FOR UPDATE SKIP LOCKED")),
-                  DB_ARGS(DB_INT(os_now_us() - STORE_VOTES_US), DB_INT(db_limit(most))), NULL, err);
-}
-
 static size_t add_names(struct db_bytes *names, size_t n, const char *const *from, size_t n_from)
 {
     for (size_t i = 0; i < n_from; i++)
@@ -371,7 +361,6 @@ static enum status count_list(struct db_conn *c, struct feedback_job *job, const
 static enum status count_votes(struct db_conn *c, struct feedback_job *job, struct error *err)
 {
     struct day_row today = {0};
-    size_t ballots = 0;
     enum status locked = lock_rows(c, job, err);
     if (locked != OK)
         return locked;
@@ -397,10 +386,7 @@ static enum status count_votes(struct db_conn *c, struct feedback_job *job, stru
             st = count_list(c, job, e, query_id, e->withdrawn, e->n_withdrawn, BALLOT_NONE, &today, err);
         if (st != OK)
             return st;
-        ballots += e->voter ? e->n_positive + e->n_negative : 0;
     }
-    if (ballots && (locked = forget_old_votes(c, 2 * ballots, err)) != OK)
-        return locked;
     return today.positives || today.negatives ? add_to_today(c, &today, err) : OK;
 }
 

@@ -88,9 +88,20 @@ enum status sticker_write_noted(struct sticker_store *s, db_job *job, void *arg,
 /* The row is there, and as it was when the person saw it. `sql` is a STICKER_SEEN. */
 enum status sticker_check_seen(struct db_conn *c, const char *sql, const struct admin_change *ch,
                                struct error *err) MUST_CHECK;
+
+/* sticker_history.c; inside a job, but for the last. Who will add entries comes here before anything else is locked, so
+ * that no two transactions wait for each other. */
+enum status sticker_history_begin(struct db_conn *c, struct error *err) MUST_CHECK;
 /* Adds the history entry of a change. */
 enum status sticker_note_change(struct db_conn *c, const struct admin_who *who, const struct admin_change *ch,
                                 struct error *err) MUST_CHECK;
+/* What erasing leaves: in the place of a text, and at the beginning of a username. */
+#define HISTORY_ERASED      "(erased)"
+#define HISTORY_ERASED_USER "erased-"
+/* SQL by which an entry's proof loses its salt. */
+#define HISTORY_UNSALTED(proof) proof " = substr(" proof ", length(" proof ") - 63)"
+/* Begins the chain where there is none yet. */
+enum status sticker_history_open(struct sticker_store *s, struct error *err) MUST_CHECK;
 
 /* sticker_curation.c; inside a job: a change of the lists "pins" and "synonyms". */
 enum status sticker_change_curation(struct db_conn *c, const struct admin_change *ch, struct error *err) MUST_CHECK;

@@ -314,6 +314,25 @@ static const char *const migrations[] = {
     /* 15: how popular a query is now: see sticker_store_popular. */
     "ALTER TABLE queries ADD COLUMN trend REAL NOT NULL DEFAULT 0;"
     "CREATE INDEX queries_trend ON queries (trend);",
+
+    /* 16: which browser a session is of, when a token expires, two-factor authentication, and the history as a chain:
+     * see sticker_history.c, which gives older entries their hashes at the next start. */
+    "ALTER TABLE sessions ADD COLUMN browser TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE tokens ADD COLUMN expires_us INTEGER NOT NULL DEFAULT 0;" /* 0: never */
+    "ALTER TABLE users ADD COLUMN totp TEXT NOT NULL DEFAULT '';"          /* the secret, as it is kept; "": off */
+    "ALTER TABLE users ADD COLUMN totp_step INTEGER NOT NULL DEFAULT 0;"   /* of the last code that was accepted */
+    "CREATE TABLE recovery_codes ("
+    " hash_hex TEXT NOT NULL PRIMARY KEY,"
+    " user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX recovery_codes_user ON recovery_codes (user_id);"
+    "ALTER TABLE history ADD COLUMN hash TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE history ADD COLUMN username_proof TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE history ADD COLUMN address_proof TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE history ADD COLUMN content_proof TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX history_addressed ON history (at_us) WHERE address <> '';"
+    "CREATE TABLE history_head (" /* one row: the last entry, and the last one that the audit log has */
+    " one INTEGER PRIMARY KEY CHECK (one = 1),"
+    " last INTEGER NOT NULL, hash TEXT NOT NULL, logged INTEGER NOT NULL) STRICT;",
 };
 
 const struct db_schema sticker_schema_sqlite = {

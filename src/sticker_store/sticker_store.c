@@ -14,6 +14,8 @@ enum status sticker_store_open(const char *url, unsigned connections, struct sti
         return err_no_memory(err, "a database");
     enum status st = db_open(url, connections,
                              db_is_postgres_url(url) ? &sticker_schema_postgres : &sticker_schema_sqlite, &s->db, err);
+    if (st == OK && (st = sticker_history_open(s, err)) != OK)
+        db_close(s->db);
     if (st != OK) {
         free(s);
         return st;
@@ -258,7 +260,9 @@ enum status sticker_delete(struct db_conn *c, const char *filename, const struct
 static enum status delete_sticker_job(struct db_conn *c, void *arg, struct error *err)
 {
     static const struct admin_who program = {.username = "", .address = ""};
-    enum status st = sticker_alone(c, err);
+    enum status st = sticker_history_begin(c, err); /* for its pins */
+    if (st == OK)
+        st = sticker_alone(c, err);
     return st == OK ? sticker_delete(c, arg, &program, err) : st;
 }
 

@@ -124,7 +124,6 @@ enum status sticker_store_usage_add(struct sticker_store *s, const struct query_
 enum status sticker_store_popular(struct sticker_store *s, double least, int64_t now_us, size_t limit, struct arena *a,
                                   const char ***queries, size_t *n, struct error *err) MUST_CHECK;
 
-#define STORE_VOTES_US (400 * STORE_DAY_US)
 struct search_row;
 struct feedback_entry {
     const char *query;
@@ -132,7 +131,7 @@ struct feedback_entry {
     size_t n_positive, n_negative;
     /* Who votes: whatever the caller tells voters apart by; NULL: not known. Of a known voter one vote counts for a
      * sticker and a query: the same again changes nothing, the opposite replaces it, a withdrawn one is taken back.
-     * Whose vote it was is forgotten after STORE_VOTES_US; it stays counted. */
+     * Whose vote it was is forgotten some day (sticker_privacy.h); it stays counted. */
     const char *voter;
     const char *const *withdrawn;
     size_t n_withdrawn;
@@ -194,11 +193,13 @@ enum status sticker_store_export(struct sticker_store *s, int64_t since_us, cons
 struct user {
     const char *id, *username, *password_hash;
     bool is_staff, is_superuser, is_active;
+    const char *totp;  /* the secret of two-factor authentication, as the caller keeps it; "" or NULL: it is off */
+    int64_t totp_step; /* of the last code that was accepted */
     int64_t created_us, modified_us;
 };
 struct token {
     const char *id, *username, *label, *hash_hex;
-    int64_t created_us, last_used_us;
+    int64_t created_us, last_used_us, expires_us; /* expires_us 0: never */
 };
 enum status sticker_store_user_add(struct sticker_store *s, const struct user *u,
                                    struct error *err) MUST_CHECK; /* CONFLICT */
@@ -219,13 +220,28 @@ enum status sticker_store_user_delete(struct sticker_store *s, const char *usern
 enum status sticker_store_user_list(struct sticker_store *s, struct arena *a, struct user **out, size_t *n,
                                     struct error *err) MUST_CHECK;
 enum status sticker_store_token_add(struct sticker_store *s, const char *username, const char *label,
-                                    const char *hash_hex, struct error *err) MUST_CHECK;
+                                    const char *hash_hex, int64_t expires_us, struct error *err) MUST_CHECK;
 enum status sticker_store_token_list(struct sticker_store *s, struct arena *a, struct token **out, size_t *n,
                                      struct error *err) MUST_CHECK;
 enum status sticker_store_token_revoke(struct sticker_store *s, const char *id, struct error *err) MUST_CHECK;
-/* The user whose unrevoked token hashes to hash_hex; NOT_FOUND. */
+/* The user whose unrevoked token hashes to hash_hex. NOT_FOUND; ERR_DENIED: it has expired, and says when. */
 enum status sticker_store_token_user(struct sticker_store *s, const char *hash_hex, struct arena *a, struct user *out,
                                      struct error *err) MUST_CHECK;
+
+/* --- two-factor authentication of a user --- (secrets are sealed, and recovery codes hashed, by the caller) */
+/* Turns it on, with these codes in the place of older ones, and ends all sessions but the one with this hash. `step` is
+ * that of the code by which the user proved to have the secret. totp "": turns it off. NOT_FOUND. DURABLE. */
+enum status sticker_store_totp_set(struct sticker_store *s, const char *username, const char *totp, int64_t step,
+                                   const char *const *recovery_hashes, size_t n, const char *kept_session,
+                                   struct error *err) MUST_CHECK;
+/* A code of this step was given: *fresh is false when it, or a later one, was accepted before. DURABLE. */
+enum status sticker_store_totp_step(struct sticker_store *s, const char *user_id, int64_t step, bool *fresh,
+                                    struct error *err) MUST_CHECK;
+/* Uses a recovery code up; *found is false where the user has none with this hash. DURABLE. */
+enum status sticker_store_recovery_use(struct sticker_store *s, const char *user_id, const char *hash_hex, bool *found,
+                                       struct error *err) MUST_CHECK;
+enum status sticker_store_recovery_left(struct sticker_store *s, const char *user_id, int64_t *left,
+                                        struct error *err) MUST_CHECK;
 
 /* --- outbox: what SearchService has still to hear --- */
 struct outbox_item {

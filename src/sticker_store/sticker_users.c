@@ -134,7 +134,8 @@ enum status sticker_store_user_permissions(struct sticker_store *s, const char *
 }
 
 #define USER_COLUMNS                                                                                                   \
-    "u.id, u.username, u.password_hash, u.is_staff, u.is_superuser, u.is_active, u.created_us, u.modified_us"
+    "u.id, u.username, u.password_hash, u.is_staff, u.is_superuser, u.is_active, u.created_us, u.modified_us,"         \
+    " u.totp, u.totp_step"
 
 static void read_user(struct db_rows *r, struct arena *a, struct user *out)
 {
@@ -147,6 +148,8 @@ static void read_user(struct db_rows *r, struct arena *a, struct user *out)
         .is_active = db_int(r, 5) != 0,
         .created_us = db_int(r, 6),
         .modified_us = db_int(r, 7),
+        .totp = db_text(r, 8, a),
+        .totp_step = db_int(r, 9),
     };
 }
 
@@ -220,10 +223,95 @@ enum status sticker_store_user_list(struct sticker_store *s, struct arena *a, st
     return st;
 }
 
+/* --- two-factor authentication --- */
+
+struct totp_job {
+    const char *username, *totp;
+    int64_t step;
+    const char *const *hashes;
+    size_t n;
+    const char *kept_session;
+};
+
+#define OF_USER " user_id = (SELECT id FROM users WHERE username = $1)"
+
+static enum status totp_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct totp_job *job = arg;
+    int64_t changed;
+    enum status st = db_run(c, "UPDATE users SET totp = $2, totp_step = $3, modified_us = $4 WHERE username = $1",
+                            DB_ARGS(DB_TEXT(job->username), DB_TEXT(job->totp), DB_INT(job->step), DB_INT(os_now_us())),
+                            &changed, err);
+    if (st == OK && changed == 0)
+        return no_user(job->username, err);
+    if (st == OK)
+        st = db_run(c, "DELETE FROM recovery_codes WHERE" OF_USER, DB_ARGS(DB_TEXT(job->username)), NULL, err);
+    for (size_t i = 0; i < job->n && st == OK; i++)
+        st = db_run(c,
+                    "INSERT INTO recovery_codes (hash_hex, user_id) SELECT CAST($2 AS text), id FROM users"
+                    " WHERE username = $1",
+                    DB_ARGS(DB_TEXT(job->username), DB_TEXT(job->hashes[i])), NULL, err);
+    return st == OK ? db_run(c, "DELETE FROM sessions WHERE" OF_USER " AND hash_hex <> $2",
+                             DB_ARGS(DB_TEXT(job->username), DB_TEXT(job->kept_session)), NULL, err)
+                    : st;
+}
+
+enum status sticker_store_totp_set(struct sticker_store *s, const char *username, const char *totp, int64_t step,
+                                   const char *const *recovery_hashes, size_t n, const char *kept_session,
+                                   struct error *err)
+{
+    struct totp_job job = {username, totp, step, recovery_hashes, n, kept_session};
+    return db_write(s->db, DB_DURABLE, totp_job, &job, err);
+}
+
+struct used_job {
+    const char *user_id, *hash_hex;
+    int64_t step, changed;
+};
+
+static enum status step_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct used_job *job = arg;
+    return db_run(c, "UPDATE users SET totp_step = $2 WHERE id = $1 AND totp_step < $2",
+                  DB_ARGS(DB_TEXT(job->user_id), DB_INT(job->step)), &job->changed, err);
+}
+
+enum status sticker_store_totp_step(struct sticker_store *s, const char *user_id, int64_t step, bool *fresh,
+                                    struct error *err)
+{
+    struct used_job job = {.user_id = user_id, .step = step};
+    enum status st = db_write(s->db, DB_DURABLE, step_job, &job, err);
+    *fresh = st == OK && job.changed > 0;
+    return st;
+}
+
+static enum status recovery_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct used_job *job = arg;
+    return db_run(c, "DELETE FROM recovery_codes WHERE user_id = $1 AND hash_hex = $2",
+                  DB_ARGS(DB_TEXT(job->user_id), DB_TEXT(job->hash_hex)), &job->changed, err);
+}
+
+enum status sticker_store_recovery_use(struct sticker_store *s, const char *user_id, const char *hash_hex, bool *found,
+                                       struct error *err)
+{
+    struct used_job job = {.user_id = user_id, .hash_hex = hash_hex};
+    enum status st = db_write(s->db, DB_DURABLE, recovery_job, &job, err);
+    *found = st == OK && job.changed > 0;
+    return st;
+}
+
+enum status sticker_store_recovery_left(struct sticker_store *s, const char *user_id, int64_t *left, struct error *err)
+{
+    return db_read_int(s->db, "SELECT count(*) FROM recovery_codes WHERE user_id = $1", DB_ARGS(DB_TEXT(user_id)), left,
+                       NULL, err);
+}
+
 /* --- tokens --- */
 
 struct token_job {
     const char *username, *label, *hash_hex;
+    int64_t expires_us;
 };
 
 static enum status token_add_job(struct db_conn *c, void *arg, struct error *err)
@@ -239,23 +327,23 @@ static enum status token_add_job(struct db_conn *c, void *arg, struct error *err
         return no_user(job->username, err);
     char id[37];
     os_uuid7(id);
-    st = db_run(
-        c,
-        "INSERT INTO tokens (id, user_id, label, hash_hex, last_used_us, created_us, modified_us)"
-        " SELECT $1, id, $3, $4, 0, $5, $5 FROM users WHERE username = $2"
-        " ON CONFLICT (hash_hex) DO NOTHING",
-        DB_ARGS(DB_TEXT(id), DB_TEXT(job->username), DB_TEXT(job->label), DB_TEXT(job->hash_hex), DB_INT(os_now_us())),
-        &added, err);
+    st = db_run(c,
+                "INSERT INTO tokens (id, user_id, label, hash_hex, last_used_us, expires_us, created_us, modified_us)"
+                " SELECT $1, id, $3, $4, 0, $6, $5, $5 FROM users WHERE username = $2"
+                " ON CONFLICT (hash_hex) DO NOTHING",
+                DB_ARGS(DB_TEXT(id), DB_TEXT(job->username), DB_TEXT(job->label), DB_TEXT(job->hash_hex),
+                        DB_INT(os_now_us()), DB_INT(job->expires_us)),
+                &added, err);
     return st == OK && added == 0 ? err_set(err, ERR_CONFLICT, "this token exists already") : st;
 }
 
 enum status sticker_store_token_add(struct sticker_store *s, const char *username, const char *label,
-                                    const char *hash_hex, struct error *err)
+                                    const char *hash_hex, int64_t expires_us, struct error *err)
 {
     enum status st = check_name("token label", label, 0, err);
     if (st != OK)
         return st;
-    struct token_job job = {username, label, hash_hex};
+    struct token_job job = {username, label, hash_hex, expires_us};
     struct buf after;
     buf_init(&after, 4096);
     buf_puts(&after, "{\"username\":");
@@ -278,6 +366,7 @@ static void read_token(struct db_rows *r, struct arena *a, void *token)
         .hash_hex = db_text(r, 3, a),
         .created_us = db_int(r, 4),
         .last_used_us = db_int(r, 5),
+        .expires_us = db_int(r, 6),
     };
 }
 
@@ -285,10 +374,11 @@ enum status sticker_store_token_list(struct sticker_store *s, struct arena *a, s
                                      struct error *err)
 {
     void *tokens;
-    enum status st = db_read_list(s->db,
-                                  "SELECT t.id, u.username, t.label, t.hash_hex, t.created_us, t.last_used_us"
-                                  " FROM tokens t JOIN users u ON u.id = t.user_id ORDER BY u.username, t.id",
-                                  DB_NONE, read_token, sizeof **out, a, &tokens, n, err);
+    enum status st =
+        db_read_list(s->db,
+                     "SELECT t.id, u.username, t.label, t.hash_hex, t.created_us, t.last_used_us, t.expires_us"
+                     " FROM tokens t JOIN users u ON u.id = t.user_id ORDER BY u.username, t.id",
+                     DB_NONE, read_token, sizeof **out, a, &tokens, n, err);
     *out = tokens;
     return st;
 }
@@ -317,22 +407,28 @@ enum status sticker_store_token_user(struct sticker_store *s, const char *hash_h
 {
     struct db_conn *c = db_reader(s->db);
     struct db_rows r;
-    int64_t last_used = 0;
+    int64_t last_used = 0, expires = 0, now = os_now_us();
     *out = (struct user){0};
     db_query(&r, c,
-             "SELECT " USER_COLUMNS ", t.last_used_us FROM tokens t JOIN users u ON u.id = t.user_id"
+             "SELECT " USER_COLUMNS ", t.last_used_us, t.expires_us FROM tokens t JOIN users u ON u.id = t.user_id"
              " WHERE t.hash_hex = $1",
              DB_ARGS(DB_TEXT(hash_hex)), err);
     while (db_next(&r)) {
         read_user(&r, a, out);
-        last_used = db_int(&r, 8);
+        last_used = db_int(&r, 10);
+        expires = db_int(&r, 11);
     }
     enum status st = db_end(&r);
     db_reader_done(s->db, c);
     if (st == OK && !out->username)
         return err_set(err, ERR_NOT_FOUND, "unknown token");
+    if (st == OK && expires && expires <= now) {
+        char when[28];
+        os_format_time(expires, when);
+        return err_set(err, ERR_DENIED, "This token expired on %.10s at %.5s UTC. Create a new one.", when, when + 11);
+    }
     /* When the note cannot be written the token is no less valid. */
-    if (st == OK && os_now_us() - last_used > TOKEN_USE_NOTED_US)
+    if (st == OK && now - last_used > TOKEN_USE_NOTED_US)
         (void)!db_write(s->db, DB_FAST, token_used_job, (void *)(uintptr_t)hash_hex, NULL);
     return st;
 }

@@ -114,7 +114,10 @@ static const struct table sticker_tables[] = {
                  {"is_staff", NUMBER},
                  {"is_superuser", NUMBER},
                  {"is_active", NUMBER},
+                 {"totp", TEXT},
+                 {"totp_step", NUMBER},
                  TIMES}},
+    {.name = "recovery_codes", .keys = 1, .columns = {{"hash_hex", TEXT}, {"user_id", TEXT}}},
     {.name = "tokens",
      .keys = 1,
      .columns = {{"rowno", NUMBER},
@@ -123,6 +126,7 @@ static const struct table sticker_tables[] = {
                  {"label", TEXT},
                  {"hash_hex", TEXT},
                  {"last_used_us", NUMBER},
+                 {"expires_us", NUMBER},
                  TIMES}},
     {.name = "groups",
      .keys = 1,
@@ -130,7 +134,13 @@ static const struct table sticker_tables[] = {
     {.name = "user_groups", .keys = 2, .columns = {{"user_id", TEXT}, {"group_id", TEXT}}},
     {.name = "sessions",
      .keys = 1,
-     .columns = {{"hash_hex", TEXT}, {"user_id", TEXT}, {"address", TEXT}, {"seen_us", NUMBER}, TIMES}},
+     .columns = {{"rowno", NUMBER},
+                 {"hash_hex", TEXT},
+                 {"user_id", TEXT},
+                 {"address", TEXT},
+                 {"browser", TEXT},
+                 {"seen_us", NUMBER},
+                 TIMES}},
     {.name = "logins", .keys = 1, .columns = {{"key", TEXT}, {"failures", NUMBER}, {"last_us", NUMBER}}},
     {.name = "history",
      .keys = 1,
@@ -143,7 +153,14 @@ static const struct table sticker_tables[] = {
                  {"object", TEXT},
                  {"before", TEXT},
                  {"after", TEXT},
-                 {"batch", TEXT}}},
+                 {"batch", TEXT},
+                 {"hash", TEXT},
+                 {"username_proof", TEXT},
+                 {"address_proof", TEXT},
+                 {"content_proof", TEXT}}},
+    {.name = "history_head",
+     .keys = 1,
+     .columns = {{"one", NUMBER}, {"last", NUMBER}, {"hash", TEXT}, {"logged", NUMBER}}},
     {.name = "trash",
      .keys = 1,
      .columns = {{"rowno", NUMBER},
@@ -277,9 +294,9 @@ static const struct database {
      .put_terms = sticker_put_terms,
      .finish_sqlite = "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries",
      .finish_postgres = NUMBERED("stickers", "rowno") NUMBERED("queries", "rowno") NUMBERED("scores", "rowno")
-         NUMBERED("votes", "rowno") NUMBERED("users", "rowno") NUMBERED("tokens", "rowno") NUMBERED("groups", "rowno")
-             NUMBERED("history", "rowno") NUMBERED("trash", "rowno") NUMBERED("trash_votes", "rowno")
-                 NUMBERED("outbox", "seq") NUMBERED("pins", "rowno")
+         NUMBERED("votes", "rowno") NUMBERED("users", "rowno") NUMBERED("sessions", "rowno") NUMBERED("tokens", "rowno")
+             NUMBERED("groups", "rowno") NUMBERED("history", "rowno") NUMBERED("trash", "rowno")
+                 NUMBERED("trash_votes", "rowno") NUMBERED("outbox", "seq") NUMBERED("pins", "rowno")
                      NUMBERED("synonyms", "rowno") "SELECT setval('searches_rowno', max(rowno)) FROM searches;"
                                                    "SELECT setval('events_rowno', max(rowno)) FROM events;",
      .derived = sticker_derived},

@@ -3,8 +3,10 @@
 #include "base/os.h"
 #include "base/secret.h"
 
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void session_token_new(char out[SESSION_TOKEN_SIZE])
@@ -71,4 +73,23 @@ bool session_device_ok(const char *device, const char *username, const char *pas
         return false;
     device_sign(name, username, password_hash, sign);
     return secret_equal(sign, device + SESSION_TOKEN_SIZE);
+}
+
+/* Until when it is valid, and the form's token, are what is signed. */
+void session_ticket_new(const char *token, const char *username, const char *password_hash, int64_t until_s,
+                        char out[SESSION_TICKET_SIZE])
+{
+    char text[SESSION_TOKEN_SIZE + 40], sign[SESSION_TOKEN_SIZE];
+    snprintf(text, sizeof text, "ticket %" PRId64 " %s", until_s, token);
+    device_sign(text, username, password_hash, sign);
+    snprintf(out, SESSION_TICKET_SIZE, "%" PRId64 ".%s", until_s, sign);
+}
+
+bool session_ticket_ok(const char *ticket, const char *token, const char *username, const char *password_hash,
+                       int64_t now_s)
+{
+    char expected[SESSION_TICKET_SIZE];
+    int64_t until_s = strtoll(ticket, NULL, 10);
+    session_ticket_new(token, username, password_hash, until_s, expected);
+    return until_s > now_s && secret_equal(ticket, expected);
 }

@@ -6,6 +6,7 @@
 #define PEEL_WEB_SESSION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define SESSION_TOKEN_SIZE 65 /* hex and a NUL; also of hashes and of CSRF tokens */
 
@@ -23,5 +24,13 @@ bool session_csrf_ok(const char *token, const char *sent);
 void session_device_new(const char *username, const char *password_hash, char out[SESSION_DEVICE_SIZE]);
 bool session_device_ok(const char *device, const char *username, const char *password_hash);
 void session_device_key(const char *device, char out[SESSION_TOKEN_SIZE]);
+
+/* Shows for a few minutes that the right password was given in the log-in form with this token, so that the form for
+ * the second factor need not ask again: "EXPIRY.SIGNATURE", signed as a device is. */
+#define SESSION_TICKET_SIZE (SESSION_TOKEN_SIZE + 16)
+void session_ticket_new(const char *token, const char *username, const char *password_hash, int64_t until_s,
+                        char out[SESSION_TICKET_SIZE]);
+bool session_ticket_ok(const char *ticket, const char *token, const char *username, const char *password_hash,
+                       int64_t now_s);
 
 #endif

@@ -8,7 +8,7 @@ import urllib.parse
 
 from test_admin import PASSWORD
 
-VIEWS = [m + ".view" for m in ("dashboard", "stickers", "documents", "queries", "scores", "users", "groups", "tokens", "history")]
+VIEWS = [m + ".view" for m in ("dashboard", "stickers", "documents", "queries", "scores", "users", "groups", "tokens", "sessions", "history")]
 
 
 class Form:
@@ -121,7 +121,7 @@ def right_for(target, button=""):
     url = urllib.parse.urlsplit(target)
     model, _, page = url.path.removeprefix("/admin/").partition("/")
     row = "id=" in url.query
-    if model in ("password", "login", "logout"):
+    if model in ("password", "account", "two-factor", "login", "logout"):
         return None
     if not model:
         return "dashboard", "view"

@@ -171,7 +171,7 @@ class Audit(AdminTest):
 
 class Models(AdminTest):
     def test_every_list_and_export(self):
-        for model in ("stickers", "documents", "queries", "scores", "pins", "synonyms", "users", "groups", "tokens", "history"):
+        for model in ("stickers", "documents", "queries", "scores", "pins", "synonyms", "users", "groups", "tokens", "sessions", "history"):
             page = self.admin.get(f"/admin/{model}/")
             self.assertEqual(page.status, 200, page.text[-500:])
             self.assertLess(len(page.body), 150_000)

@@ -57,7 +57,7 @@ class Help(Folder):
             self.assertEqual(peel(name, "--help").stdout, page.stdout)
 
     def test_subcommands_have_a_page_of_their_own(self):
-        for name in ("completion", "model", "pack", "store", "token", "user", "words"):
+        for name in ("audit", "completion", "model", "pack", "store", "token", "user", "words"):
             listed = re.search(r"(?ms)^Subcommands:\n(.*?)\n\n", peel("help", name).stdout)[1]
             for subcommand in re.findall(r"(?m)^  ([a-z]+) ", listed):
                 page = peel("help", name, subcommand).stdout
@@ -71,7 +71,7 @@ class Help(Folder):
 
     def test_texts_begin_with_a_verb_and_show_examples(self):
         verbs = set("Check Compare Copy Count Create Delete Download Explain Export Import List Make Manage Measure Move Print Revoke Run "
-                    "Send Show Upgrade Change".split())
+                    "Send Show Upgrade Change Erase Turn".split())
         for name, summary in re.findall(r"(?m)^  ([a-z-]+) +(.*)", peel("help").stdout):
             self.assertIn(re.match(r"\w+", summary)[0], verbs, name)
             self.assertIn("\nExamples:\n  ", peel("help", name).stdout)
@@ -118,7 +118,7 @@ class Options(Folder):
             (["model", "use"], "usage: peel model use ID"),
             (["store", "copy", "a"], "usage: peel store copy FROM TO"),
             (["words", "push"], "expected pull"),
-            (["user", "promote", "bob"], "expected create, passwd, delete or list"),
+            (["user", "promote", "bob"], "expected create, passwd, totp-reset, delete or list"),
             (["token", "create"], "usage: peel token create USERNAME"),
             (["token", "steal"], "expected create, list or revoke"),
             (["counter"], "--n"),

@@ -29,6 +29,9 @@ class StickersOnPostgres(PostgresTest):
     def test_store_suite_curation(self):
         self.unit("test_store_curation", 5)
 
+    def test_store_suite_history(self):
+        self.unit("test_store_history", 16)
+
     def test_migrate_and_the_parts_of_an_address(self):
         with tempfile.TemporaryDirectory() as folder:
             secret = pathlib.Path(folder, "secret")

@@ -255,11 +255,11 @@ static void users_and_tokens(void **state)
     assert_string_equal(all[0].username, "ann");
     assert_string_equal(all[0].password_hash, "h3");
 
-    assert_ok(s, sticker_store_token_add(store, "ann", "laptop", "aa11", &s->err));
-    assert_ok(s, sticker_store_token_add(store, "ann", "", "aa22", &s->err));
-    assert_ok(s, sticker_store_token_add(store, "bob", "", "bb11", &s->err));
-    assert_int_equal(sticker_store_token_add(store, "eve", "", "ee11", &s->err), ERR_NOT_FOUND);
-    assert_int_equal(sticker_store_token_add(store, "bob", "", "aa11", &s->err), ERR_CONFLICT);
+    assert_ok(s, sticker_store_token_add(store, "ann", "laptop", "aa11", 0, &s->err));
+    assert_ok(s, sticker_store_token_add(store, "ann", "", "aa22", 0, &s->err));
+    assert_ok(s, sticker_store_token_add(store, "bob", "", "bb11", 0, &s->err));
+    assert_int_equal(sticker_store_token_add(store, "eve", "", "ee11", 0, &s->err), ERR_NOT_FOUND);
+    assert_int_equal(sticker_store_token_add(store, "bob", "", "aa11", 0, &s->err), ERR_CONFLICT);
     assert_ok(s, sticker_store_token_user(store, "aa11", &s->arena, &got, &s->err));
     assert_string_equal(got.username, "ann");
     assert_int_equal(sticker_store_token_user(store, "zz", &s->arena, &got, &s->err), ERR_NOT_FOUND);

@@ -1,4 +1,4 @@
-#include "sticker_service/admin/admin.h"
+#include "sticker_service/admin/admin_login.h"
 
 #include "base/log.h"
 #include "sticker_service/admin/admin_tables.h"
@@ -51,6 +51,12 @@ bool admin_visit(void *ctx, const struct http_request *req, struct http_response
                                                s->cfg->session_most_s * 1000000, req->arena, &out->session, &err);
     if (st == ERR_NOT_FOUND || (st == OK && !admin_may_enter(&out->session.user, out->session.permissions))) {
         to_login(req, res);
+        return false;
+    }
+    if (st == OK && s->cfg->require_totp && !*out->session.user.totp && strcmp(req->path, TWO_FACTOR_PATH) != 0 &&
+        strcmp(req->path, "/admin/logout") != 0) {
+        admin_headers(res);
+        http_redirect(res, 303, TWO_FACTOR_PATH);
         return false;
     }
     if (st == OK && !(out->csrf = arena_strdup(req->arena, csrf)))

@@ -118,9 +118,14 @@ bool admin_may_enter(const struct user *user, const char *permissions) MUST_CHEC
 void handle_admin_dashboard(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_login_page(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_login(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_code(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_logout(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_password_page(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_password(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_account_page(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_account(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_two_factor_page(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_two_factor(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_list(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_export(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_edit_page(void *ctx, const struct http_request *req, struct http_response *res);

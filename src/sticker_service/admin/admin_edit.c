@@ -2,6 +2,8 @@
  * stickers are added by admin_upload.c, and what is done to many is in admin_bulk.c.) */
 #include "sticker_service/admin/admin_edit.h"
 #include "base/json_out.h"
+#include "base/os.h"
+#include "base/password.h"
 #include "base/secret.h"
 #include "base/utf8.h"
 #include "sticker_service/auth.h"
@@ -13,8 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_JSON  (1u << 20)
-#define TITLE_MAX 1000 /* bytes, of a language */
+#define MAX_JSON          (1u << 20)
+#define TITLE_MAX         1000 /* bytes, of a language */
+#define EXPIRES_MOST_DAYS 3650
 
 /* The list's column for a field; NULL where it has none (a password, a sticker's words). */
 static const char *column_of(const struct admin_field *f)
@@ -227,8 +230,11 @@ static void check_value(struct edit *e, size_t i)
         wrong(e, i, admin_say(MESSAGE_admin_wrong_control));
     else if (f->kind == FIELD_LINE && edit_same(f->name, "query") && utf8_count(value, len) > 255)
         wrong(e, i, admin_say(MESSAGE_admin_wrong_query_long));
-    else if (f->kind == FIELD_NUMBER && (len == 0 || len > 15 || strspn(value, "0123456789") != len))
+    else if (f->kind == FIELD_NUMBER && len && (len > 15 || strspn(value, "0123456789") != len))
         wrong(e, i, admin_say(MESSAGE_admin_wrong_number));
+    else if (f->kind == FIELD_NUMBER && len && edit_same(f->name, "expires_days") &&
+             (strtoll(value, NULL, 10) < 1 || strtoll(value, NULL, 10) > EXPIRES_MOST_DAYS))
+        wrong(e, i, admin_say(MESSAGE_admin_wrong_days));
     else if (f->kind == FIELD_RATING && len && !rating_parse(value, &rating))
         wrong(e, i, admin_say(MESSAGE_admin_wrong_rating));
     else if (f->kind == FIELD_CHECK && len && !edit_same(value, "0") && !edit_same(value, "1"))
@@ -429,7 +435,9 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
     for (size_t i = 0; i < e->n && st == OK; i++) {
         const struct admin_field *f = &e->table->fields[i];
         if (f->kind == FIELD_PASSWORD && *e->values[i]) {
-            st = secret_hash_password(e->values[i], hash, err);
+            st = password_check(e->values[i], e->values[0], v->service->cfg->password_deny_list, err);
+            if (st == OK)
+                st = secret_hash_password(e->values[i], hash, err);
             fields[n++] = (struct admin_pair){"password_hash", arena_strdup(a, hash)};
         } else if (f->kind != FIELD_PASSWORD && f->kind != FIELD_WORDS) {
             fields[n++] = (struct admin_pair){f->name, e->values[i]};
@@ -441,6 +449,9 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
         !edit_same(e->values[0], v->session.user.username))
         st = err_set(err, ERR_INVALID, "%s", admin_say(MESSAGE_admin_token_others));
     if (st == OK && edit_same(e->table->name, "tokens")) {
+        int64_t days = strtoll(e->values[e->n - 1], NULL, 10); /* expires_days, the last field; "": it never does */
+        fields[n++] = (struct admin_pair){
+            "expires_us", arena_printf(a, "%lld", (long long)(days ? os_now_us() + days * STORE_DAY_US : 0))};
         auth_token_new(token);
         auth_token_hash(token, token_hash);
         fields[n++] = (struct admin_pair){"hash_hex", arena_strdup(a, token_hash)};

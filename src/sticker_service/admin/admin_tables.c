@@ -41,14 +41,23 @@ static const struct admin_choice roles[] = {{"superuser", MESSAGE_admin_superuse
                                             {NULL, SILENT}};
 static const struct admin_choice active[] = {
     {"yes", MESSAGE_admin_active}, {"no", MESSAGE_admin_inactive}, {NULL, SILENT}};
-static const struct admin_choice types[] = {
-    {"stickers", MESSAGE_admin_stickers}, {"documents", MESSAGE_admin_documents}, {"queries", MESSAGE_admin_queries},
-    {"scores", MESSAGE_admin_scores},     {"pins", MESSAGE_admin_pins},           {"synonyms", MESSAGE_admin_synonyms},
-    {"users", MESSAGE_admin_users},       {"groups", MESSAGE_admin_groups},       {"tokens", MESSAGE_admin_tokens},
-    {"history", MESSAGE_admin_history},   {"trash", MESSAGE_admin_trash},         {NULL, SILENT}};
-static const struct admin_choice actions[] = {
-    {"add", SILENT},   {"change", SILENT}, {"delete", SILENT},   {"reindex", SILENT}, {"export", SILENT},
-    {"login", SILENT}, {"logout", SILENT}, {"password", SILENT}, {"restore", SILENT}, {NULL, SILENT}};
+static const struct admin_choice types[] = {{"stickers", MESSAGE_admin_stickers},
+                                            {"documents", MESSAGE_admin_documents},
+                                            {"queries", MESSAGE_admin_queries},
+                                            {"scores", MESSAGE_admin_scores},
+                                            {"pins", MESSAGE_admin_pins},
+                                            {"synonyms", MESSAGE_admin_synonyms},
+                                            {"users", MESSAGE_admin_users},
+                                            {"groups", MESSAGE_admin_groups},
+                                            {"tokens", MESSAGE_admin_tokens},
+                                            {"history", MESSAGE_admin_history},
+                                            {"trash", MESSAGE_admin_trash},
+                                            {"sessions", MESSAGE_admin_sessions},
+                                            {NULL, SILENT}};
+static const struct admin_choice actions[] = {{"add", SILENT},     {"change", SILENT},     {"delete", SILENT},
+                                              {"reindex", SILENT}, {"export", SILENT},     {"login", SILENT},
+                                              {"logout", SILENT},  {"password", SILENT},   {"restore", SILENT},
+                                              {"forget", SILENT},  {"two-factor", SILENT}, {NULL, SILENT}};
 
 const struct admin_table admin_tables[] = {
     {
@@ -271,9 +280,27 @@ const struct admin_table admin_tables[] = {
         .columns = {{"username", MESSAGE_admin_user, KIND_TEXT, SHOW},
                     {"label", MESSAGE_admin_description, KIND_TEXT, SHOW},
                     {"last_used_us", MESSAGE_admin_last_used, KIND_TIME, SORT},
+                    {"expires_us", MESSAGE_admin_expires, KIND_TIME, SHOW},
                     {"created_us", MESSAGE_admin_created, KIND_TIME, SORT}},
         .fields = {{"username", MESSAGE_admin_user, FIELD_LINE, FIELD_REQUIRED, 150, MESSAGE_admin_help_token_user},
-                   {"label", MESSAGE_admin_description, FIELD_LINE, 0, 150, MESSAGE_admin_help_description}},
+                   {"label", MESSAGE_admin_description, FIELD_LINE, 0, 150, MESSAGE_admin_help_description},
+                   {"expires_days", MESSAGE_admin_expires_days, FIELD_NUMBER, 0, 0, MESSAGE_admin_help_expires}},
+    },
+    {
+        .name = "sessions",
+        .title = MESSAGE_admin_sessions,
+        .count = MESSAGE_admin_n_sessions,
+        .add = SILENT,
+        .rights = ADMIN_VIEW | ADMIN_DELETE,
+        .object = "username",
+        .sort = "seen_us",
+        .search = MESSAGE_admin_find_username,
+        .columns = {{"username", MESSAGE_admin_user, KIND_TEXT, SHOW},
+                    {"address", MESSAGE_admin_address, KIND_TEXT, SHOW},
+                    {"browser", MESSAGE_admin_browser, KIND_TEXT, SHOW},
+                    {"seen_us", MESSAGE_admin_last_seen, KIND_TIME, SORT},
+                    {"created_us", MESSAGE_admin_logged_in, KIND_TIME, SORT}},
+        .filters = {{"username", MESSAGE_admin_user, FILTER_VALUES, NULL}},
     },
     {
         .name = "trash",

@@ -1,0 +1,234 @@
+/* sticker_forget.c: `peel forget`: a search, a voter or a user is erased. Entries of the history stay, and its chain
+ * with them: see sticker_history.c. */
+#include "sticker_store/sticker_internal.h"
+#include "sticker_store/sticker_privacy.h"
+
+#include "base/json_out.h"
+#include "base/os.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct forget_job {
+    const struct admin_who *who;
+    const char *what, *pin; /* a query, a voter's hash or a username */
+    bool dry, counted;
+    struct forgotten n;
+    char pseudonym[sizeof HISTORY_ERASED_USER + 16];
+};
+
+/* The end of each: the entry of the history; or a failure that undoes all, of which `counted` says that it is none. */
+static enum status finish(struct db_conn *c, struct forget_job *job, const char *list, const char *object,
+                          struct error *err)
+{
+    char after[256];
+    job->counted = true;
+    if (job->dry)
+        return err_set(err, ERR_CANCELLED, "nothing was erased");
+    snprintf(after, sizeof after,
+             "{\"searches\":%" PRId64 ",\"scores\":%" PRId64 ",\"votes\":%" PRId64 ",\"pins\":%" PRId64
+             ",\"history\":%" PRId64 "}",
+             job->n.searches, job->n.scores, job->n.votes, job->n.pins, job->n.history);
+    return sticker_note_change(
+        c, job->who,
+        &(struct admin_change){.op = CHANGE_FORGET, .list = list, .object = object, .before = "", .after = after}, err);
+}
+
+static enum status begin(struct db_conn *c, struct forget_job *job, struct error *err)
+{
+    job->counted = false;
+    job->n = (struct forgotten){0};
+    return sticker_history_begin(c, err);
+}
+
+/* The rows that a statement with the value $1 changed are added to *n. */
+static enum status sum(struct db_conn *c, const char *sql, const char *value, int64_t *n, struct error *err)
+{
+    int64_t changed = 0;
+    enum status st = db_run(c, sql, DB_ARGS(DB_TEXT(value)), &changed, err);
+    *n += changed;
+    return st;
+}
+
+#define ERASE_CONTENT                                                                                                  \
+    "UPDATE history SET object = '" HISTORY_ERASED "', before = '', after = '', " HISTORY_UNSALTED("content_proof")
+
+/* --- a search --- */
+
+/* Of searches, scores and pins an entry has {"query":"..."}; of exports, the search or filter that was set. */
+#define HAS_TEXT(position)                                                                                             \
+    ERASE_CONTENT " WHERE model IN ('queries', 'scores', 'pins') AND object <> '" HISTORY_ERASED "'"                   \
+                  " AND (object = $1 OR " position "(before, $2) > 0 OR " position "(after, $2) > 0"                   \
+                  " OR (action = 'export' AND " position "(after, $3) > 0))"
+
+static enum status erase_text(struct db_conn *c, struct forget_job *job, const char *text, struct error *err)
+{
+    struct buf member, quoted;
+    int64_t changed = 0;
+    buf_init(&member, 16u << 10);
+    buf_init(&quoted, 16u << 10);
+    json_put_string(&quoted, text);
+    buf_printf(&member, "\"query\":%s", buf_str(&quoted));
+    enum status st = buf_status(&member, err);
+    if (st == OK)
+        st = buf_status(&quoted, err);
+    if (st == OK)
+        st = db_run(c, db_sql(c, HAS_TEXT("instr"), HAS_TEXT("strpos")),
+                    DB_ARGS(DB_TEXT(text), DB_TEXT(buf_str(&member)), DB_TEXT(buf_str(&quoted))), &changed, err);
+    job->n.history += changed;
+    buf_free(&member);
+    buf_free(&quoted);
+    return st;
+}
+
+#define OF_QUERY " query_id IN (SELECT id FROM queries WHERE query = $1)"
+
+static enum status erase_query(struct db_conn *c, struct forget_job *job, const char *text, struct error *err)
+{
+    struct db_rows r;
+    char id[37] = "";
+    enum status st = sum(c, "DELETE FROM votes WHERE" OF_QUERY, text, &job->n.votes, err);
+    if (st == OK)
+        st = sum(c, "DELETE FROM trash_votes WHERE" OF_QUERY, text, &job->n.votes, err);
+    if (st == OK)
+        st = sum(c, "DELETE FROM scores WHERE" OF_QUERY, text, &job->n.scores, err);
+    if (st == OK)
+        st = sum(c, "DELETE FROM trash_scores WHERE" OF_QUERY, text, &job->n.scores, err);
+    if (st != OK)
+        return st;
+    db_query(&r, c, "SELECT id FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(text)), err);
+    while (db_next(&r)) {
+        size_t len;
+        const char *bytes = db_bytes(&r, 0, &len);
+        snprintf(id, sizeof id, "%.*s", (int)(len < 36 ? len : 36), bytes ? bytes : "");
+    }
+    st = db_end(&r);
+    if (st == OK && *id)
+        st = sticker_query_words_move(c, id, NULL, err);
+    if (st == OK && *id)
+        st = sum(c, "DELETE FROM queries WHERE id = $1", id, &job->n.searches, err);
+    return st == OK ? erase_text(c, job, text, err) : st;
+}
+
+static enum status search_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct forget_job *job = arg;
+    enum status st = begin(c, job, err);
+    if (st == OK)
+        st = sticker_queries_list(c, err);
+    if (st == OK)
+        st = erase_query(c, job, job->what, err);
+    if (st == OK && strcmp(job->what, job->pin) != 0)
+        st = erase_query(c, job, job->pin, err);
+    if (st == OK)
+        st = sum(c, "DELETE FROM pins WHERE query = $1", job->pin, &job->n.pins, err);
+    if (st == OK && !db_is_postgres(c)) /* what was deleted from an index of FTS5 stays in it until parts are merged */
+        st = db_run(c, "INSERT INTO queries_fts (queries_fts) VALUES ('optimize')", DB_NONE, NULL, err);
+    return st == OK ? finish(c, job, "queries", "search", err) : st;
+}
+
+/* --- a voter --- */
+
+#define UNCOUNT(scores, votes, same, kind, positive)                                                                   \
+    "UPDATE " scores " SET " kind " = " kind " - 1 WHERE " kind " > 0 AND EXISTS (SELECT 1 FROM " votes                \
+    " v WHERE v.voter = $1 AND v.query_id = " scores ".query_id AND v." same " = " scores "." same                     \
+    " AND v.positive " positive " 0)"
+
+static enum status voter_job(struct db_conn *c, void *arg, struct error *err)
+{
+    static const char *const uncount[] = {UNCOUNT("scores", "votes", "sticker_id", "positives", "<>"),
+                                          UNCOUNT("scores", "votes", "sticker_id", "negatives", "="),
+                                          UNCOUNT("trash_scores", "trash_votes", "trash", "positives", "<>"),
+                                          UNCOUNT("trash_scores", "trash_votes", "trash", "negatives", "=")};
+    struct forget_job *job = arg;
+    enum status st = begin(c, job, err);
+    for (size_t i = 0; i < sizeof uncount / sizeof *uncount && st == OK; i++)
+        st = sum(c, uncount[i], job->what, &job->n.scores, err);
+    if (st == OK)
+        st = sum(c, "DELETE FROM votes WHERE voter = $1", job->what, &job->n.votes, err);
+    if (st == OK)
+        st = sum(c, "DELETE FROM trash_votes WHERE voter = $1", job->what, &job->n.votes, err);
+    return st == OK ? finish(c, job, "scores", "voter", err) : st;
+}
+
+/* --- a user --- */
+
+/* What was done to the account, its tokens and its sessions. */
+#define OF_USER(position)                                                                                              \
+    ERASE_CONTENT " WHERE model IN ('users', 'tokens', 'sessions') AND object <> '" HISTORY_ERASED "'"                 \
+                  " AND ((model IN ('users', 'sessions') AND object = $1) OR " position "(before, $2) > 0"             \
+                  " OR " position "(after, $2) > 0)"
+
+static enum status erase_account(struct db_conn *c, struct forget_job *job, struct error *err)
+{
+    struct buf member;
+    int64_t changed = 0;
+    buf_init(&member, 16u << 10);
+    buf_puts(&member, "\"username\":");
+    json_put_string(&member, job->what);
+    enum status st = buf_status(&member, err);
+    if (st == OK)
+        st = db_run(c, db_sql(c, OF_USER("instr"), OF_USER("strpos")),
+                    DB_ARGS(DB_TEXT(job->what), DB_TEXT(buf_str(&member))), &changed, err);
+    job->n.history += changed;
+    buf_free(&member);
+    return st;
+}
+
+static enum status user_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct forget_job *job = arg;
+    int64_t changed = 0;
+    enum status st = begin(c, job, err);
+    if (st == OK)
+        st = db_run(c,
+                    "UPDATE history SET username = $2, " HISTORY_UNSALTED(
+                        "username_proof") ", address = '', " HISTORY_UNSALTED("address_proof") " WHERE username = $1",
+                    DB_ARGS(DB_TEXT(job->what), DB_TEXT(job->pseudonym)), &changed, err);
+    job->n.history += changed;
+    if (st == OK)
+        st = erase_account(c, job, err);
+    if (st == OK)
+        st = db_run(c, "UPDATE trash SET deleted_by = $2 WHERE deleted_by = $1",
+                    DB_ARGS(DB_TEXT(job->what), DB_TEXT(job->pseudonym)), NULL, err);
+    if (st == OK)
+        st = db_run(c, "DELETE FROM logins WHERE key IN ('account ' || $1, 'code account ' || $1)",
+                    DB_ARGS(DB_TEXT(job->what)), NULL, err);
+    return st == OK ? finish(c, job, "users", job->pseudonym, err) : st;
+}
+
+/* --- all of them --- */
+
+static enum status forget(struct sticker_store *s, db_job *run, struct forget_job *job, struct forgotten *out,
+                          struct error *err)
+{
+    unsigned char random[8];
+    os_random(random, sizeof random);
+    snprintf(job->pseudonym, sizeof job->pseudonym, HISTORY_ERASED_USER);
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(job->pseudonym + sizeof HISTORY_ERASED_USER - 1 + 2 * i, 3, "%02x", random[i]);
+    enum status st = db_write(s->db, DB_DURABLE, run, job, err);
+    *out = job->n;
+    return st == ERR_CANCELLED && job->dry && job->counted ? OK : st;
+}
+
+enum status sticker_store_forget_search(struct sticker_store *s, const struct admin_who *who, const char *query,
+                                        const char *pin, bool dry, struct forgotten *out, struct error *err)
+{
+    struct forget_job job = {.who = who, .what = query, .pin = pin, .dry = dry};
+    return forget(s, search_job, &job, out, err);
+}
+
+enum status sticker_store_forget_voter(struct sticker_store *s, const struct admin_who *who, const char *voter,
+                                       bool dry, struct forgotten *out, struct error *err)
+{
+    struct forget_job job = {.who = who, .what = voter, .dry = dry};
+    return forget(s, voter_job, &job, out, err);
+}
+
+enum status sticker_store_forget_user(struct sticker_store *s, const struct admin_who *who, const char *username,
+                                      bool dry, struct forgotten *out, struct error *err)
+{
+    struct forget_job job = {.who = who, .what = username, .dry = dry};
+    return forget(s, user_job, &job, out, err);
+}
