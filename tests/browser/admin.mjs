@@ -2,6 +2,7 @@
 // to say in light, dark and on a phone, and markup in whatever people type stays text. Then how it is used: by keyboard,
 // without scripts, with mistakes.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { assertAccessibleInAllLooks, runAll } from './lib.mjs';
 
 const base = process.env.BASE;
@@ -377,6 +378,68 @@ tests.push(['the form: languages, preview, next, and a warning of what is not sa
   await page.goto('/admin/stickers/edit?id=cat-00.png');
   assert.equal(await page.getByLabel('Title in this language').first().inputValue(), 'Katze Nummer 0');
 }, { expectDialog: true }]);
+
+// RFC 6238, as an authenticator app does.
+function codeOf(secret, step = Math.floor(Date.now() / 30000)) {
+  const bits = [...secret].map(c => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map(b => parseInt(b, 2)));
+  const message = Buffer.alloc(8);
+  message.writeBigUInt64BE(BigInt(step));
+  const mac = createHmac('sha1', key).update(message).digest(), at = mac[19] & 15;
+  return String((mac.readUInt32BE(at) & 0x7fffffff) % 1e6).padStart(6, '0');
+}
+
+tests.push(['the account: sessions, two-factor authentication and recovery codes', async (page, context) => {
+  await loggedIn(page);
+  await page.goto('/admin/users/edit');
+  await send(page, { username: 'careful', password: PASSWORD, is_active: true, is_staff: true });
+  await context.clearCookies();
+  await loggedIn(page, 'careful');
+  await context.clearCookies();
+  await loggedIn(page, 'careful');
+  await page.getByRole('link', { name: 'Account' }).click();
+  await page.getByRole('heading', { name: 'Where you are logged in' }).waitFor();
+  await sound(page);
+  await page.getByRole('button', { name: /^Log out Chrome on / }).click();
+  await page.getByText('1 session has been logged out.').waitFor();
+  await page.getByRole('link', { name: 'Two-factor authentication' }).click();
+  const secret = await page.locator('input[name=secret]').inputValue();
+  assert.equal((await page.locator('code').innerText()).replaceAll(' ', ''), secret);
+  await sound(page);
+  await page.getByLabel('Current password').fill(PASSWORD);
+  await page.getByLabel('Code', { exact: true }).fill('000000');
+  await page.keyboard.press('Enter');
+  await page.getByText('This code is wrong').waitFor();
+  await sound(page);
+  assert.equal(await page.locator('input[name=secret]').inputValue(), secret, 'the same to scan');
+  await page.getByLabel('Current password').fill(PASSWORD);
+  await page.getByLabel('Code', { exact: true }).fill(codeOf(secret));
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Recovery codes' }).waitFor();
+  const codes = await page.locator('.codes code').allInnerTexts();
+  assert.equal(new Set(codes).size, 10);
+  await sound(page);
+  await page.getByRole('link', { name: 'I have saved them' }).click();
+  await page.getByText(': on').waitFor();
+  await context.clearCookies();
+  await logIn(page, 'careful');
+  await page.getByRole('heading', { name: 'Two-factor authentication' }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.name), 'code');
+  await sound(page);
+  await page.keyboard.type('123456');
+  await page.keyboard.press('Enter');
+  await page.getByText('This code is wrong').waitFor();
+  await page.keyboard.type(codes[0]);
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/admin/');
+  await page.goto('/admin/two-factor');
+  await page.getByText('9 unused recovery codes').waitFor();
+  await sound(page);
+  await page.getByLabel('Current password').fill(PASSWORD);
+  await page.getByLabel('Code', { exact: true }).fill(codes[1]);
+  await page.getByRole('button', { name: 'Turn off' }).click();
+  await page.getByText('Two-factor authentication is off.').waitFor();
+}, { expectErrors: true }]);
 
 tests.push(['the trash, the palette and the charts', async page => {
   await loggedIn(page);

@@ -172,13 +172,16 @@ struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *ti
         nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "search",
                                                          .title = admin_say(MESSAGE_admin_search),
                                                          .current = current && strcmp(current, "search") == 0};
+    out.account_current = current && strcmp(current, "account") == 0;
     out.settings = v->session.user.is_superuser;
     out.settings_current = current && strcmp(current, "settings") == 0;
     out.can_upload = admin_may(v, "stickers", ADMIN_ADD);
     out.can_find = admin_may(v, "stickers", ADMIN_VIEW);
     for (size_t i = 0; nav && i < admin_table_count; i++) {
         const struct admin_table *table = &admin_tables[i];
-        if (admin_may(v, table->name, ADMIN_VIEW))
+        if (strcmp(table->name, "sessions") == 0) /* the account's page leads there */
+            out.account_current |= current && strcmp(current, table->name) == 0;
+        else if (admin_may(v, table->name, ADMIN_VIEW))
             nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = table->name,
                                                              .title = admin_say(table->title),
                                                              .current = current && strcmp(current, table->name) == 0};

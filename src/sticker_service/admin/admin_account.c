@@ -49,8 +49,9 @@ static void show_account(const struct admin_visit *v, const char *noted)
 {
     struct error err;
     struct buf html;
-    struct tpl_admin_account page = {.admin_layout = admin_layout(v, admin_say(MESSAGE_admin_account), NULL),
+    struct tpl_admin_account page = {.admin_layout = admin_layout(v, admin_say(MESSAGE_admin_account), "account"),
                                      .two_factor = *v->session.user.totp,
+                                     .all_sessions = admin_may(v, "sessions", ADMIN_VIEW),
                                      .noted = noted};
     if (fill_sessions(v, &page, &err) != OK) {
         admin_fail(v, &err);
