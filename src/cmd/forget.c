@@ -2,7 +2,7 @@
 #include "cmd/cmd.h"
 #include "cmd/prompt.h"
 #include "sticker_service/curation.h"
-#include "sticker_service/voter.h"
+#include "sticker_service/receipts.h"
 #include "sticker_store/sticker_privacy.h"
 
 #include <stdio.h>
@@ -26,6 +26,7 @@ static void add(struct forgotten *to, const struct forgotten *more)
     to->scores += more->scores;
     to->votes += more->votes;
     to->pins += more->pins;
+    to->events += more->events;
     to->history += more->history;
 }
 
@@ -46,9 +47,13 @@ static enum status forget_others(struct forgetting *f, struct error *err)
     struct forgotten done = {0};
     enum status st = OK;
     if (f->voter) {
-        const char *hash = voter_hash(f->voter, &f->arena);
-        st = hash ? sticker_store_forget_voter(f->store, cmd_who(), hash, f->dry, &done, err)
-                  : err_no_memory(err, "the voter's id");
+        struct receipts *keys = NULL;
+        st = receipts_open(f->store, &keys, err);
+        const char *hash = st == OK ? receipts_person(keys, f->voter, &f->arena) : NULL;
+        if (st == OK)
+            st = hash ? sticker_store_forget_voter(f->store, cmd_who(), hash, f->dry, &done, err)
+                      : err_no_memory(err, "the voter's id");
+        receipts_close(keys);
         add(&f->total, &done);
     }
     if (st == OK && f->user) {
@@ -73,13 +78,15 @@ static enum status print_forgotten(const struct forgetting *f, struct error *err
 {
     const struct forgotten *n = &f->total;
     if (config_bool(f->cfg, "json"))
-        return cmd_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "searches", (json_int_t)n->searches, "scores",
-                                        (json_int_t)n->scores, "votes", (json_int_t)n->votes, "pins",
-                                        (json_int_t)n->pins, "history", (json_int_t)n->history, "dry_run", f->dry),
+        return cmd_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "searches", (json_int_t)n->searches,
+                                        "scores", (json_int_t)n->scores, "votes", (json_int_t)n->votes, "pins",
+                                        (json_int_t)n->pins, "events", (json_int_t)n->events, "history",
+                                        (json_int_t)n->history, "dry_run", f->dry),
                               err);
-    printf("%s: searches %lld, scores %lld, votes of known voters %lld, pins %lld, history entries %lld.\n",
-           f->dry ? "Would erase" : "Erased", (long long)n->searches, (long long)n->scores, (long long)n->votes,
-           (long long)n->pins, (long long)n->history);
+    printf(
+        "%s: searches %lld, scores %lld, votes of known voters %lld, pins %lld, events %lld, history entries %lld.\n",
+        f->dry ? "Would erase" : "Erased", (long long)n->searches, (long long)n->scores, (long long)n->votes,
+        (long long)n->pins, (long long)n->events, (long long)n->history);
     return OK;
 }
 

@@ -268,6 +268,7 @@ int cmd_sticker_service(const struct config *cfg)
     service.password_deny_list = config_string(cfg, "password-deny-list");
     service.query_days = config_int(cfg, "query-days");
     service.voter_days = config_int(cfg, "voter-days");
+    service.event_days = config_int(cfg, "event-days");
     service.address_days = config_int(cfg, "address-days");
     service.audit_log = config_string(cfg, "audit-log");
     service.trash_days = config_int(cfg, "trash-days");

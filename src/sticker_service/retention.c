@@ -34,7 +34,7 @@ static enum status forget_old(struct retention_worker *r, enum retention what, s
             worker_rest(r->worker, PAUSE_MS);
     }
     atomic_fetch_add(&r->forgotten[what], total);
-    if (total)
+    if (total && what != RETAIN_EVENTS)
         log_info("forgot %llu old %s", (unsigned long long)total, retention_names[what]);
     return st;
 }
@@ -74,7 +74,7 @@ void retention_metrics(const struct retention_worker *r, struct buf *out)
 {
     char labels[48];
     metric_family(out, "peel_sticker_forgotten_total", "counter", "Old data that was forgotten.");
-    for (int what = 0; what < RETENTIONS; what++) {
+    for (int what = 0; what < RETAIN_EVENTS; what++) { /* events are not counted one by one */
         snprintf(labels, sizeof labels, "what=\"%s\"", retention_names[what]);
         metric_value(out, "peel_sticker_forgotten_total", labels, (double)atomic_load(&r->forgotten[what]));
     }

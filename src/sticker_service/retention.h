@@ -1,6 +1,7 @@
 /* retention.h: forgets what is old, in a thread that looks once an hour: searches that nobody voted on, whose votes
- * they were, addresses in the history, sessions, attempts to log in, idempotency keys. (The trash, whose stickers have
- * images, is emptied by trash.h.) Any number of StickerServices may do so at once. docs/PRIVACY.md tells people. */
+ * they were, events, addresses in the history, sessions, attempts to log in, idempotency keys. (The trash, whose
+ * stickers have images, is emptied by trash.h.) Any number of StickerServices may do so at once. docs/PRIVACY.md tells
+ * people. */
 #ifndef PEEL_STICKER_SERVICE_RETENTION_H
 #define PEEL_STICKER_SERVICE_RETENTION_H
 

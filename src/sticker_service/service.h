@@ -20,7 +20,6 @@
 #include "sticker_service/thumbs.h"
 #include "sticker_service/trash.h"
 #include "sticker_service/usage.h"
-#include "sticker_service/voter.h"
 #include "sticker_store/sticker_store.h"
 #include <semaphore.h>
 #include <stdatomic.h>

@@ -103,6 +103,7 @@ struct sticker_service_config sticker_service_defaults(void)
         .trash_days = 30,
         .query_days = 90,
         .voter_days = 400,
+        .event_days = 400,
         .address_days = 90,
         .secure_cookies = "auto",
         .version = "",
@@ -114,6 +115,7 @@ static enum status open_retention(struct sticker_service *s, struct error *err)
     const struct sticker_service_config *cfg = s->cfg;
     const int64_t keep_us[RETENTIONS] = {[RETAIN_QUERIES] = cfg->query_days * STORE_DAY_US,
                                          [RETAIN_VOTERS] = cfg->voter_days * STORE_DAY_US,
+                                         [RETAIN_EVENTS] = cfg->event_days * STORE_DAY_US,
                                          [RETAIN_ADDRESSES] = cfg->address_days * STORE_DAY_US,
                                          [RETAIN_SESSIONS] = cfg->session_most_s * 1000000,
                                          [RETAIN_LOGINS] = LOGIN_FORGOTTEN_US,

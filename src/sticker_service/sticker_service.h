@@ -55,10 +55,10 @@ struct sticker_service_config {
     const char *password_deny_list;         /* a file of passwords that are refused; NULL: none */
     const char *totp_key;                   /* encrypts the secrets of two-factor authentication; NULL: nothing does */
     bool require_totp;                      /* nobody uses the admin pages without two-factor authentication */
-    int64_t query_days, voter_days, address_days; /* see retention.h; 0: for ever */
-    const char *audit_log;                        /* see audit_log.h; NULL or "": none */
-    int64_t trash_days;                           /* that deleted stickers can be restored; 0: they go at once */
-    const struct service_setting *settings;       /* [n_settings] what the settings page shows; may be NULL */
+    int64_t query_days, voter_days, event_days, address_days; /* see retention.h; 0: for ever */
+    const char *audit_log;                                    /* see audit_log.h; NULL or "": none */
+    int64_t trash_days;                     /* that deleted stickers can be restored; 0: they go at once */
+    const struct service_setting *settings; /* [n_settings] what the settings page shows; may be NULL */
     size_t n_settings;
     const char *secure_cookies; /* "always", "never", or "auto": as trusted proxies say */
     const char *version;        /* for /metrics */

@@ -27,8 +27,8 @@ static enum status finish(struct db_conn *c, struct forget_job *job, const char 
         return err_set(err, ERR_CANCELLED, "nothing was erased");
     snprintf(after, sizeof after,
              "{\"searches\":%" PRId64 ",\"scores\":%" PRId64 ",\"votes\":%" PRId64 ",\"pins\":%" PRId64
-             ",\"history\":%" PRId64 "}",
-             job->n.searches, job->n.scores, job->n.votes, job->n.pins, job->n.history);
+             ",\"events\":%" PRId64 ",\"history\":%" PRId64 "}",
+             job->n.searches, job->n.scores, job->n.votes, job->n.pins, job->n.events, job->n.history);
     return sticker_note_change(
         c, job->who,
         &(struct admin_change){.op = CHANGE_FORGET, .list = list, .object = object, .before = "", .after = after}, err);
@@ -96,6 +96,15 @@ static enum status erase_query(struct db_conn *c, struct forget_job *job, const 
         st = sum(c, "DELETE FROM trash_scores WHERE" OF_QUERY, text, &job->n.scores, err);
     if (st != OK)
         return st;
+    st = sum(
+        c,
+        "DELETE FROM events WHERE EXISTS (SELECT 1 FROM searches q WHERE q.day = events.day AND q.id = events.search"
+        " AND q.query = $1)",
+        text, &job->n.events, err);
+    if (st == OK)
+        st = db_run(c, "DELETE FROM searches WHERE query = $1", DB_ARGS(DB_TEXT(text)), NULL, err);
+    if (st != OK)
+        return st;
     db_query(&r, c, "SELECT id FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(text)), err);
     while (db_next(&r)) {
         size_t len;
@@ -134,6 +143,8 @@ static enum status search_job(struct db_conn *c, void *arg, struct error *err)
     " v WHERE v.voter = $1 AND v.query_id = " scores ".query_id AND v." same " = " scores "." same                     \
     " AND v.positive " positive " 0)"
 
+#define OF_SEARCH " e.day = searches.day AND e.search = searches.id"
+
 static enum status voter_job(struct db_conn *c, void *arg, struct error *err)
 {
     static const char *const uncount[] = {UNCOUNT("scores", "votes", "sticker_id", "positives", "<>"),
@@ -148,6 +159,13 @@ static enum status voter_job(struct db_conn *c, void *arg, struct error *err)
         st = sum(c, "DELETE FROM votes WHERE voter = $1", job->what, &job->n.votes, err);
     if (st == OK)
         st = sum(c, "DELETE FROM trash_votes WHERE voter = $1", job->what, &job->n.votes, err);
+    if (st == OK) /* searches of which there are no other events */
+        st = db_run(c,
+                    "DELETE FROM searches WHERE EXISTS (SELECT 1 FROM events e WHERE" OF_SEARCH " AND e.client = $1)"
+                    " AND NOT EXISTS (SELECT 1 FROM events e WHERE" OF_SEARCH " AND e.client <> $1)",
+                    DB_ARGS(DB_TEXT(job->what)), NULL, err);
+    if (st == OK)
+        st = sum(c, "DELETE FROM events WHERE client = $1", job->what, &job->n.events, err);
     return st == OK ? finish(c, job, "scores", "voter", err) : st;
 }
 

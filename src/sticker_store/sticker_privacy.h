@@ -13,26 +13,29 @@ enum retention {
     RETAIN_SESSIONS,  /* unused */
     RETAIN_LOGINS,    /* attempts to log in */
     RETAIN_KEYS,      /* idempotency keys of feedback */
+    RETAIN_EVENTS,    /* by the day of their search, and these searches: see sticker_events.h */
     RETENTIONS
 };
 extern const char *const retention_names[RETENTIONS]; /* "queries", in metrics and logs */
 /* Forgets at most `limit` of those older than before_us, the oldest first; *n: how many, and less than `limit` when
- * none are left. *from_us is 0 for the first batch of a round, and is moved on to where the next one begins. */
+ * none are left. Of events, which go by whole days, *n only says whether some are left. *from_us is 0 for the first
+ * batch of a round, and is moved on to where the next one begins. */
 enum status sticker_store_retain(struct sticker_store *s, enum retention what, int64_t before_us, size_t limit,
                                  int64_t *from_us, size_t *n, struct error *err) MUST_CHECK;
 
 /* --- what somebody asks for --- */
 struct forgotten {
-    int64_t searches, scores, votes, pins, history; /* rows deleted; entries of the history that were erased */
+    int64_t searches, scores, votes, pins, events; /* rows deleted, or scores that changed, */
+    int64_t history;                               /* and entries of the history that were erased */
 };
 /* Each is one transaction with one entry in the history, which does not say what was forgotten. `dry`: only counts.
  * DURABLE.
  *
- * A search: its text as it was typed and `pin`, as pins have it; with its scores, votes and pins. In the history its
- * text is erased from the entries of searches, scores and pins, and from exports that looked for it. */
+ * A search: its text as it was typed and `pin`, as pins have it; with its scores, votes, pins and events. In the
+ * history its text is erased from the entries of searches, scores and pins, and from exports that looked for it. */
 enum status sticker_store_forget_search(struct sticker_store *s, const struct admin_who *who, const char *query,
                                         const char *pin, bool dry, struct forgotten *out, struct error *err) MUST_CHECK;
-/* The votes of a voter (see feedback_entry), which are also taken out of the sums. */
+/* The votes of a voter (see feedback_entry), which are also taken out of the sums, and their events. */
 enum status sticker_store_forget_voter(struct sticker_store *s, const struct admin_who *who, const char *voter,
                                        bool dry, struct forgotten *out, struct error *err) MUST_CHECK;
 /* A user in the history and the trash, under whatever pseudonym is made up: without addresses, and without what their

@@ -1,4 +1,5 @@
 /* sticker_retention.c: what is old is forgotten, a batch at a time, so that nobody waits long for it. */
+#include "sticker_store/sticker_events.h"
 #include "sticker_store/sticker_internal.h"
 #include "sticker_store/sticker_privacy.h"
 
@@ -8,7 +9,8 @@
 
 const char *const retention_names[RETENTIONS] = {
     [RETAIN_QUERIES] = "queries",   [RETAIN_VOTERS] = "voters", [RETAIN_ADDRESSES] = "addresses",
-    [RETAIN_SESSIONS] = "sessions", [RETAIN_LOGINS] = "logins", [RETAIN_KEYS] = "idempotency_keys"};
+    [RETAIN_SESSIONS] = "sessions", [RETAIN_LOGINS] = "logins", [RETAIN_KEYS] = "idempotency_keys",
+    [RETAIN_EVENTS] = "events"};
 
 struct retain_job {
     enum retention what;
@@ -88,6 +90,12 @@ static enum status retain_job(struct db_conn *c, void *arg, struct error *err)
 enum status sticker_store_retain(struct sticker_store *s, enum retention what, int64_t before_us, size_t limit,
                                  int64_t *from_us, size_t *n, struct error *err)
 {
+    if (what == RETAIN_EVENTS) {
+        bool more = false;
+        enum status forgot = sticker_store_events_forget(s, before_us, &more, err);
+        *n = more ? limit : 0;
+        return forgot;
+    }
     struct retain_job job = {.what = what, .before_us = before_us, .from_us = *from_us, .limit = limit};
     enum status st = db_write(s->db, DB_FAST, retain_job, &job, err);
     *from_us = job.at_us;

@@ -30,7 +30,7 @@ class StickersOnPostgres(PostgresTest):
         self.unit("test_store_curation", 5)
 
     def test_store_suite_history(self):
-        self.unit("test_store_history", 16)
+        self.unit("test_store_history", 17)
 
     def test_migrate_and_the_parts_of_an_address(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -3,6 +3,7 @@
 
 #include "sticker_store/sticker_admin.h"
 #include "sticker_store/sticker_curation.h"
+#include "sticker_store/sticker_events.h"
 #include "sticker_store/sticker_history.h"
 #include "sticker_store/sticker_internal.h"
 #include "sticker_store/sticker_privacy.h"
@@ -352,6 +353,49 @@ static void a_voter_is_forgotten_with_their_votes(void **state)
     assert_int_equal(count(s, "SELECT count(*) FROM votes WHERE voter = 'v1'"), 0);
 }
 
+/* An event of a search, by its number, of a client. */
+static void add_event(struct suite *s, unsigned char id, const char *query, const char *client)
+{
+    unsigned char search_id[STORE_SEARCH_ID], event_id[STORE_EVENT_ID], tag[STORE_TAG];
+    struct sticker cat;
+    memset(search_id, *query, sizeof search_id);
+    memset(event_id, id, sizeof event_id);
+    assert_ok(s, sticker_store_get(s->stickers, "cat.png", &s->arena, &cat, &s->err));
+    assert_true(store_tag(cat.id, tag));
+    const struct search_row search = {
+        .id = search_id, .made_us = os_now_us(), .query = query, .language = "", .ranking = "r", .shown = tag, .n = 1};
+    struct event_row event = {.id = event_id,
+                              .search = &search,
+                              .action = EVENT_CLICK,
+                              .sticker = "cat.png",
+                              .client = client,
+                              .at_us = search.made_us};
+    assert_ok(s, sticker_store_events_add(s->stickers, &search, 1, &event, 1, &s->arena, &s->err));
+}
+
+static void events_are_forgotten_too(void **state)
+{
+    struct suite *s = *state;
+    struct forgotten n;
+    add_queries(s);
+    add_event(s, 1, "voted", "c1");
+    add_event(s, 2, "voted", "c2");
+    add_event(s, 3, "once", "c1");
+    assert_ok(s, sticker_store_forget_voter(s->stickers, &ann, "c1", false, &n, &s->err));
+    assert_int_equal(n.events, 2);
+    assert_int_equal(count(s, "SELECT count(*) FROM events"), 1);
+    assert_int_equal(count(s, "SELECT count(*) FROM searches WHERE query = 'voted'"), 1);
+    assert_int_equal(count(s, "SELECT count(*) FROM searches"), 1);
+    assert_ok(s, sticker_store_forget_search(s->stickers, &ann, "voted", "voted", false, &n, &s->err));
+    assert_int_equal(n.events, 1);
+    assert_int_equal(count(s, "SELECT count(*) FROM searches"), 0);
+    add_event(s, 4, "once", "c1");
+    assert_int_equal(retain(s, RETAIN_EVENTS, os_now_us() - STORE_DAY_US, 10), 0);
+    assert_int_equal(count(s, "SELECT count(*) FROM events"), 1);
+    retain(s, RETAIN_EVENTS, os_now_us() + 2 * STORE_DAY_US, 10);
+    assert_int_equal(count(s, "SELECT count(*) FROM events"), 0);
+}
+
 static void a_user_is_forgotten_in_the_history(void **state)
 {
     struct suite *s = *state;
@@ -447,6 +491,7 @@ int main(void)
         T(sessions_logins_and_keys_end),
         T(a_search_is_forgotten_everywhere),
         T(a_voter_is_forgotten_with_their_votes),
+        T(events_are_forgotten_too),
         T(a_user_is_forgotten_in_the_history),
         T(the_audit_log_takes_entries_in_order),
         T(second_factors_are_kept),
