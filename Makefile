@@ -7,7 +7,8 @@ CC ?= cc
 PKGS := libmicrohttpd libcurl libcrypto jansson sqlite3 libpq libsodium libutf8proc libxxhash libjpeg libpng libwebp libwebpdemux librsvg-2.0 libxml-2.0 libarchive gmp libqrencode
 
 GCC := $(firstword $(subst ., ,$(shell $(CC) -dumpversion)))
-CFLAGS_release := -O2 -g
+# Nothing in the program depends on the folder that it is built in.
+CFLAGS_release := -O2 -g -ffile-prefix-map=$(CURDIR)=.
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
@@ -147,7 +148,7 @@ unit: $(UNIT) ## build and run the unit tests
 PACKS := tests/api/test_import.py tests/api/test_relevance.py tests/api/test_languages.py
 # those that take long by themselves,
 SLOW := $(patsubst %,tests/api/test_%.py,admin_sessions admin_upload balanced chaos chaos_bucket model_pypi overload pgvector \
-	postgres_search postgres_sticker sandbox store_copy)
+	postgres_search postgres_sticker release sandbox store_copy)
 # and the others.
 FAST := $(filter-out $(PACKS) $(SLOW),$(wildcard tests/api/test_*.py))
 # What the sanitizers, which take ten times as long, see of the API: each room once.
@@ -208,16 +209,28 @@ man: all ## manual pages into build/man
 	@./peel help --man >$(MAN)/peel.1
 	@for c in $$(./peel help | sed -n 's/^  \([a-z-]*\) .*/\1/p'); do ./peel help --man $$c >$(MAN)/peel-$$c.1 || exit 1; done
 
-install: all man ## the program, its starter model, manual pages and shell completion, below PREFIX (/usr/local)
+install: all man ## the program, its starter model, manual pages, shell completion and systemd units, below PREFIX (/usr/local)
 	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/peel/models/starter $(DESTDIR)$(PREFIX)/share/man/man1
 	@install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	@install -d $(addprefix $(DESTDIR)$(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d)
 	@install -m 755 peel $(DESTDIR)$(PREFIX)/bin/peel
 	@install -m 644 models/starter/* $(DESTDIR)$(PREFIX)/share/peel/models/starter/
 	@install -m 644 $(MAN)/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	@./peel completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/peel
 	@./peel completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_peel
 	@./peel completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/peel.fish
+	@for u in sticker search; do sed 's|/usr/local/bin/|$(PREFIX)/bin/|' deploy/systemd/peel-$$u.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/peel-$$u.service || exit 1; done
+	@for d in sysusers.d tmpfiles.d; do install -m 644 deploy/systemd/$$d/peel.conf $(DESTDIR)$(PREFIX)/lib/$$d/ || exit 1; done
 	@echo 'installed below $(DESTDIR)$(PREFIX)'
+
+deb: all ## a Debian package, into build/ (needs debhelper)
+	@sh scripts/deb.sh build
+
+release: ## from the newest commit into build/dist: source, program, Debian package, list of components, checksums
+	@sh scripts/release.sh build/dist
+
+reproducible: ## two releases of the newest commit, built in different folders, have the same bytes
+	@sh scripts/reproducible.sh
 
 run: ## everything from a fresh machine to a served page
 	sh scripts/run.sh
@@ -248,5 +261,5 @@ clean:
 help: ## this list
 	@sed -n 's/^\([a-z-]*\( [a-z-]*\)*\):.*## \(.*\)/\1\t\3/p' Makefile | expand -t 20
 
-.PHONY: man install all unit api includes makefile-check analyze analyzed fuzz soak test-reference run test asan tsan check bench format-check clean help screenshots
+.PHONY: man install deb release reproducible all unit api includes makefile-check analyze analyzed fuzz soak test-reference run test asan tsan check bench format-check clean help screenshots
 .DELETE_ON_ERROR:

@@ -196,8 +196,10 @@ class Balanced(unittest.TestCase):
             self.assertEqual(self.ask(port, "POST", "/api/feedback/", headers={"Content-Length": "1048577"})[0], 413)
             status, headers, _ = self.ask(port, "GET", "/admin/login")
             self.assertEqual(status, 200)
+            self.assertEqual(headers["Strict-Transport-Security"], "max-age=31536000")
             answer = request(plain, "GET", "/?query=cat")
             self.assertEqual(answer.status, 308)
+            self.assertNotIn("Strict-Transport-Security", answer.headers)
             self.assertRegex(answer.headers["Location"], r"^https://.*/\?query=cat$")
 
     def restart(self, kind, i):
@@ -257,6 +259,7 @@ class Balanced(unittest.TestCase):
                 status, headers, body = self.ask(port, method, target, b"{}" if method == "POST" else None)
                 self.assertEqual((status, headers["Content-Type"]), (503, "application/problem+json"), body)
                 self.assertEqual(headers["Retry-After"], "1")
+                self.assertEqual(headers["Strict-Transport-Security"], "max-age=31536000")
                 self.assertIn(b'"message":"No service answers', body)
         for i in range(2):
             self.start("sticker", i)

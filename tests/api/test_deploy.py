@@ -17,7 +17,7 @@ except ImportError:
 
 DEPLOY = ROOT / "deploy"
 OPTIONS = set(re.findall(r"[A-Za-z_]*_[A-Za-z_0-9]+", (ROOT / "docs" / "OPTIONS.md").read_text()))
-FOREIGN = {"PGPASSFILE", "PGPASSWORD"}  # libpq's own
+FOREIGN = {"PGPASSFILE", "PGPASSWORD", "PGSSLROOTCERT"}  # libpq's own
 
 
 def read(name):
@@ -75,6 +75,37 @@ class Deploy(unittest.TestCase):
                 done = subprocess.run(["systemd-analyze", "security", "--offline=true", unit], capture_output=True, text=True)
                 if exposure := re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout):
                     self.assertLess(float(exposure[1]), 2, unit.name)
+
+    def test_the_user_of_units_and_package(self):
+        """Who owns what, once for sources and package: sysusers.d and tmpfiles.d name what units and settings need."""
+        users = re.findall(r"^u (\S+)", read("systemd/sysusers.d/peel.conf"), re.M)
+        folders = dict(re.findall(r"^d (\S+) +\S+ (\S+)", read("systemd/tmpfiles.d/peel.conf"), re.M))
+        for unit in ("peel-search", "peel-sticker"):
+            text = read(f"systemd/{unit}.service")
+            self.assertIn(re.search(r"^User=(.*)$", text, re.M)[1], users)
+            self.assertEqual(folders[re.search(r"PEEL_DATA=(\S+)", text)[1]], "peel")
+            settings = re.search(r"^EnvironmentFile=-(/etc/peel/(\S+))$", text, re.M)
+            self.assertEqual(folders["/etc/peel"], "root")
+            self.assertIn(f"debian/{settings[2]} etc/peel\n", read("debian/peel.install"))
+            self.assert_options(re.findall(r"^#?([A-Z]\w+)=", read(f"debian/{settings[2]}"), re.M), settings[2])
+        wanted = set(re.search(r'BUILD_PACKAGES="([^"]*)"', (ROOT / "scripts" / "deps.sh").read_text())[1].split())
+        named = re.search(r"Build-Depends: (.*?)\n\n", read("debian/control"), re.S)[1].replace("\n", "").split(",")
+        named = {name.strip() for name in named if not re.search("debhelper|dh-sequence", name)}
+        self.assertEqual(named, wanted - {"gcc", "libc6-dev", "make"}, "debian/control: other packages than scripts/deps.sh")
+
+    def test_nothing_secret_goes_over_a_network_in_the_clear(self):
+        """Gateways send HSTS; databases and buckets that may be elsewhere are asked with TLS, and their names are checked."""
+        for name in ("nginx/gateway.conf", "haproxy/gateway.cfg"):
+            self.assertRegex(read(name), r"Strict-Transport-Security \"?max-age=\d{7,}")
+        for name in ("kubernetes/settings.yaml", "debian/sticker.env", "debian/search.env"):
+            text = read(name)
+            modes = re.findall(r"SSLMODE: (\S+)|sslmode=([a-z-]+)", text)
+            self.assertTrue(modes, name)
+            self.assertEqual({a or b for a, b in modes}, {"verify-full"}, name)
+            self.assertNotRegex(text, r"AWS_ENDPOINT_URL\W+http:")
+        named = set(re.findall(r"^  (\w[\w-]*):$", read("compose.yml"), re.M))
+        for host in re.findall(r"AWS_ENDPOINT_URL: http://([\w-]+)", read("compose.yml")):
+            self.assertIn(host, named, "plain http to another machine")
 
     @unittest.skipIf(yaml is None, "YAML files: python3-yaml is not installed")
     def test_compose(self):
