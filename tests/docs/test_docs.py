@@ -301,7 +301,7 @@ class Releases(unittest.TestCase):
 
 class Pages(unittest.TestCase):
     def markdown(self):
-        return [*PAGES, *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "eval/README.md", "train/DATA.md", "models/starter/README.md"))]
+        return [*PAGES, *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "eval/README.md", "train/DATA.md", "models/starter/README.md"))]
 
     def test_links_lead_somewhere(self):
         for page in self.markdown():
@@ -331,6 +331,19 @@ class Pages(unittest.TestCase):
         for page in PAGES[1:]:
             if page.name != "README.md":
                 self.assertIn(f"]({page.relative_to(ROOT / 'docs')})", index)
+
+    def test_promises_are_held_by_tests_that_exist(self):
+        """Each row of the promises in docs/THREATS.md names at least one test, as `FILE: NAME`."""
+        promises = (ROOT / "docs" / "THREATS.md").read_text(encoding="utf-8").split("\n## Promises\n")[1].split("\n## ")[0]
+        rows = [line for line in promises.split("\n") if line.startswith("| ") and "---" not in line and "| held by |" not in line]
+        self.assertGreater(len(rows), 20)
+        for row in rows:
+            named = re.findall(r"`(test_\w+\.(?:py|c)): (\w+)`", row)
+            self.assertTrue(named, f"no test holds: {row}")
+            for file, test in named:
+                declared = rf"^    def {test}\(self" if file.endswith(".py") else rf"^static void {test}\(void \*\*"
+                texts = [path.read_text(encoding="utf-8") for room in ("unit", "api") if (path := ROOT / "tests" / room / file).exists()]
+                self.assertTrue(any(re.search(declared, text, re.M) for text in texts), f"{file} has no test {test}")
 
     def test_every_option_that_is_named_exists(self):
         known = set(re.findall(r"--[a-z][a-z0-9-]+", (ROOT / "docs" / "OPTIONS.md").read_text()))
