@@ -2,14 +2,18 @@
  *
  *     build/release/bench/seed DATA N [MODEL DIM]
  *
- * Each sticker sN.png has three words in its title and six beside it, of 20,000 made-up words of which the n-th is used
- * in proportion to 1/n (Zipf), as in a language. With a model, each has a random unit vector of it. No pictures. What
- * the words are goes to DATA/words, one a line, the most frequent first. */
+ * Each sticker sN.png has three words in its title and six beside it in English, four in German and four in French, of
+ * 20,000 words each. The n-th is used in proportion to 1 / (n + 30): Mandelbrot's law, fitted to the starter packs,
+ * where the most frequent word is in a tenth of the stickers. English words are those of the lexicon where there is one
+ * (DATA/bucket/words/english.words), all others are made up. With a model, each sticker has a random unit vector of it.
+ * No pictures. DATA/words has the English words, one a line, the most frequent first, and DATA/queries has queries of
+ * one to three words, drawn as for stickers, no two alike. PEEL_STICKER_DB and PEEL_SEARCH_DB: as for peel. */
 #include "base/os.h"
 #include "base/pool.h"
 #include "search_store/search_store.h"
 #include "sticker_store/sticker_store.h"
 #include "text/text.h"
+#include "words/lexicon.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,9 +21,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define N_WORDS 20000
-#define CHUNK   500 /* stickers in one transaction */
-#define THREADS 32  /* enough that commits are shared */
+#define N_WORDS   20000
+#define N_QUERIES 50000
+#define FIRST     300 /* words of the lexicon before it say nothing about a picture: "the" */
+#define SHIFT     30
+#define CHUNK     500 /* stickers in one transaction */
+#define THREADS   32  /* enough that commits are shared */
 #define MUST(call)                                                                                                     \
     do {                                                                                                               \
         if ((call) != OK) {                                                                                            \
@@ -33,8 +40,8 @@ struct seed {
     struct search_store *search;
     size_t n, dim;
     const char *model;
-    char words[N_WORDS][16];
-    double upto[N_WORDS]; /* sum of 1/1 .. 1/(i + 1) */
+    char words[3][N_WORDS][LEXICON_MAX_WORD + 1]; /* English, German, French */
+    double upto[N_WORDS];                         /* sum of the shares of the words 0..i */
 };
 
 static uint64_t next(uint64_t *state) /* Vigna's splitmix64 */
@@ -50,30 +57,57 @@ static double uniform(uint64_t *state)
     return (double)(next(state) >> 11) / 9007199254740992.0;
 }
 
-static void make_words(struct seed *s, const char *folder)
+/* Neighbours in frequency do not look alike. */
+static void make_word(char *w, size_t i, size_t language)
+{
+    for (size_t rest = i * 7919 % N_WORDS + (language + 1) * N_WORDS; rest; rest /= 80) {
+        *w++ = "bcdfghklmnprstvw"[rest % 16];
+        *w++ = "aeiou"[rest % 80 / 16];
+    }
+    *w = '\0';
+}
+
+static FILE *create(const char *folder, const char *name)
 {
     char path[4096];
-    snprintf(path, sizeof path, "%s/words", folder);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *f = fopen(path, "w");
     if (!f) {
         perror(path);
         exit(1);
     }
-    for (size_t i = 0; i < N_WORDS; i++) {
-        char *w = s->words[i];
-        size_t rest = i * 7919 % N_WORDS + N_WORDS; /* neighbours in frequency do not look alike */
-        for (; rest; rest /= 80) {
-            *w++ = "bcdfghklmnprstvw"[rest % 16];
-            *w++ = "aeiou"[rest % 80 / 16];
-        }
-        s->upto[i] = (i ? s->upto[i - 1] : 0) + 1.0 / (double)(i + 1);
-        fprintf(f, "%s\n", s->words[i]);
+    return f;
+}
+
+static void make_words(struct seed *s, const char *folder)
+{
+    char path[4096];
+    struct lexicon *lexicon = NULL;
+    struct error err;
+    snprintf(path, sizeof path, "%s/bucket/words/english.words", folder);
+    enum status st = lexicon_open(path, &lexicon, &err);
+    if (st != OK && st != ERR_NOT_FOUND) {
+        fprintf(stderr, "bench/seed: %s\n", err.message);
+        exit(1);
     }
+    FILE *f = create(folder, "words");
+    for (size_t i = 0; i < N_WORDS; i++) {
+        for (size_t language = 0; language < 3; language++)
+            make_word(s->words[language][i], i, language);
+        if (lexicon) {
+            size_t len;
+            const char *word = lexicon_word(lexicon, (uint32_t)(FIRST + i), &len);
+            snprintf(s->words[0][i], sizeof s->words[0][i], "%.*s", (int)len, word);
+        }
+        s->upto[i] = (i ? s->upto[i - 1] : 0) + 1.0 / (double)(i + 1 + SHIFT);
+        fprintf(f, "%s\n", s->words[0][i]);
+    }
+    lexicon_close(lexicon);
     if (fclose(f) != 0)
         exit(1);
 }
 
-static const char *pick(const struct seed *s, uint64_t *state)
+static const char *pick(const struct seed *s, size_t language, uint64_t *state)
 {
     double x = uniform(state) * s->upto[N_WORDS - 1];
     size_t low = 0, high = N_WORDS - 1;
@@ -84,15 +118,32 @@ static const char *pick(const struct seed *s, uint64_t *state)
         else
             high = middle;
     }
-    return s->words[low];
+    return s->words[language][low];
 }
 
-static char *stems(const char *s, struct arena *a)
+static const char *phrase(const struct seed *s, size_t language, size_t n, const char *between, uint64_t *state,
+                          struct arena *a)
 {
-    struct text_terms t;
-    struct error err;
-    MUST(text_analyze(s, strlen(s), 256, a, &t, &err));
-    return text_join_stems(&t, a);
+    const char *text = pick(s, language, state);
+    for (size_t i = 1; i < n && text; i++)
+        text = arena_printf(a, "%s%s%s", text, between, pick(s, language, state));
+    if (!text)
+        exit(1);
+    return text;
+}
+
+static void make_queries(const struct seed *s, const char *folder)
+{
+    struct arena a;
+    uint64_t state = 0;
+    FILE *f = create(folder, "queries");
+    for (size_t i = 0; i < N_QUERIES; i++) {
+        arena_init(&a, 4096);
+        fprintf(f, "%s\n", phrase(s, 0, 1 + i % 3, " ", &state, &a));
+        arena_free(&a);
+    }
+    if (fclose(f) != 0)
+        exit(1);
 }
 
 /* A unit vector with normally distributed components (Box and Muller), so that its direction is uniform. */
@@ -124,33 +175,38 @@ static void fill_chunk(void *arg, size_t chunk)
     if (!stickers || !terms || !ids || !hashes || !vectors)
         exit(1);
     for (size_t i = 0; i < n; i++) {
-        char name[32], sha[65], title[64], text[128], json[192];
         bool changed;
-        snprintf(name, sizeof name, "s%zu.png", first + i);
-        snprintf(sha, sizeof sha, "%064zx", first + i);
-        snprintf(title, sizeof title, "%s %s %s", pick(s, &state), pick(s, &state), pick(s, &state));
-        snprintf(text, sizeof text, "%s, %s, %s, %s, %s, %s", pick(s, &state), pick(s, &state), pick(s, &state),
-                 pick(s, &state), pick(s, &state), pick(s, &state));
-        snprintf(json, sizeof json, "[{\"language\":\"en\",\"words\":\"%s\"}]", text);
-        struct sticker_words *words = arena_alloc(&a, sizeof *words);
-        *words = (struct sticker_words){"en", arena_strdup(&a, text), NULL};
-        stickers[i] = (struct sticker){.filename = arena_strdup(&a, name),
-                                       .title = arena_strdup(&a, title),
-                                       .pack = (first + i) % 2 ? "odd" : "even",
+        const char *name = arena_printf(&a, "s%zu.png", first + i), *title = phrase(s, 0, 3, " ", &state, &a);
+        hashes[i] = arena_printf(&a, "%064zx", first + i);
+        struct sticker_words *words = arena_array(&a, 3, sizeof *words);
+        if (!name || !hashes[i] || !words)
+            exit(1);
+        words[0] = (struct sticker_words){"en", phrase(s, 0, 6, ", ", &state, &a), ""};
+        words[1] = (struct sticker_words){"de", phrase(s, 1, 4, ", ", &state, &a), ""};
+        words[2] = (struct sticker_words){"fr", phrase(s, 2, 4, ", ", &state, &a), ""};
+        const char *json =
+            arena_printf(&a,
+                         "[{\"language\":\"en\",\"words\":\"%s\"},{\"language\":\"de\",\"words\":\"%s\"},"
+                         "{\"language\":\"fr\",\"words\":\"%s\"}]",
+                         words[0].words, words[1].words, words[2].words);
+        const char *pack = (first + i) % 2 ? "odd" : "even";
+        stickers[i] = (struct sticker){.filename = name,
+                                       .title = title,
+                                       .pack = pack,
                                        .author = "",
                                        .license = "CC0-1.0",
                                        .source = "",
-                                       .sha256 = hashes[i] = arena_strdup(&a, sha),
+                                       .sha256 = hashes[i],
                                        .mime = "image/png",
                                        .bytes = 100,
                                        .width = 8,
                                        .height = 8,
                                        .words = words,
-                                       .n_words = 1};
-        struct sticker_terms t = {stems(title, &a), stems(text, &a), stems(name, &a), text, NULL, 0};
-        terms[i] = (struct sticker_terms){t.title, t.words, t.filename, words->words, NULL, 0};
-        struct document d = {.filename = name, .title = title, .words_json = json, .image_sha256 = sha};
-        MUST(search_store_put(s->search, &d, &t, &ids[i], &changed, NULL, &err));
+                                       .n_words = 3};
+        MUST(text_sticker_terms(title, name, words, 3, &a, &terms[i], &err));
+        struct document d = {
+            .filename = name, .title = title, .words_json = json, .image_sha256 = hashes[i], .pack = pack};
+        MUST(search_store_put(s->search, &d, &terms[i], &ids[i], &changed, NULL, &err));
         if (s->dim)
             random_vector(vectors + i * s->dim, s->dim, &state);
     }
@@ -194,10 +250,13 @@ int main(int argc, char **argv)
     s.dim = argc == 5 ? strtoul(argv[4], NULL, 10) : 0;
     (void)mkdir(argv[1], 0700);
     make_words(&s, argv[1]);
+    make_queries(&s, argv[1]);
+    const char *url = getenv("PEEL_STICKER_DB");
     snprintf(path, sizeof path, "%s/sticker.db", argv[1]);
-    MUST(sticker_store_open(path, 2, &s.stickers, &err));
+    MUST(sticker_store_open(url ? url : path, 2, &s.stickers, &err));
+    url = getenv("PEEL_SEARCH_DB");
     snprintf(path, sizeof path, "%s/search.db", argv[1]);
-    MUST(search_store_open(path, 2, &s.search, &err));
+    MUST(search_store_open(url ? url : path, 2, &s.search, &err));
     MUST(pool_open("seed", THREADS, 1, &pool, &err));
     int64_t start = os_monotonic_us();
     pool_for(pool, (s.n + CHUNK - 1) / CHUNK, fill_chunk, &s);

@@ -61,25 +61,65 @@ static void free_vectors(struct word_vectors *v)
     free(v->scales);
 }
 
-static bool grow_entries(struct meanings *x)
+static void chain_stem(struct meanings *x, uint32_t entry)
 {
-    uint32_t cap = x->cap ? 2 * x->cap : 4096, size = 4 * cap;
-    struct entry *entries = realloc(x->entries, cap * sizeof *entries);
-    x->entries = entries ? entries : x->entries;
-    uint64_t *stems = realloc(x->stems, cap * sizeof *stems);
-    x->stems = stems ? stems : x->stems;
-    uint32_t *table = calloc(size, sizeof *table);
-    if (!entries || !stems || !table || !grow_vectors(&x->words, cap)) {
+    uint32_t *first = &x->stems[x->entries[entry].stem & (x->table_size - 1)];
+    x->entries[entry].next = *first;
+    *first = entry + 1;
+}
+
+uint32_t meanings_next_of_stem(const struct meanings *x, uint64_t stem, uint32_t entry)
+{
+    uint32_t at = entry ? x->entries[entry - 1].next : x->stems[stem & (x->table_size - 1)];
+    while (at && x->entries[at - 1].stem != stem)
+        at = x->entries[at - 1].next;
+    return at;
+}
+
+/* The tables of words and stems for as many entries. */
+static bool make_tables(struct meanings *x, uint32_t cap)
+{
+    uint32_t size = 4 * cap, *table = calloc(size, sizeof *table), *stems = calloc(size, sizeof *stems);
+    if (!table || !stems) {
         free(table);
+        free(stems);
         return false;
     }
     free(x->table);
+    free(x->stems);
     x->table = table;
+    x->stems = stems;
     x->table_size = size;
-    x->cap = cap;
-    for (uint32_t i = 0; i < x->n; i++)
+    for (uint32_t i = 0; i < x->n; i++) {
         *entry_place(x, x->entries[i].word) = i + 1;
+        chain_stem(x, i);
+    }
     return true;
+}
+
+static bool grow_entries(struct meanings *x)
+{
+    uint32_t cap = x->cap ? 2 * x->cap : 4096;
+    struct entry *entries = realloc(x->entries, cap * sizeof *entries);
+    x->entries = entries ? entries : x->entries;
+    uint32_t *letters = realloc(x->letters, cap * sizeof *letters);
+    x->letters = letters ? letters : x->letters;
+    if (!entries || !letters || !make_tables(x, cap))
+        return false;
+    x->cap = cap;
+    return true;
+}
+
+/* Room for one more word that has a vector. */
+static bool grow_known(struct meanings *x)
+{
+    uint32_t n = x->n_known;
+    if (n & (n - 1)) /* it grows at 0 and at powers of two */
+        return true;
+    uint32_t cap = n ? 2 * n : 1;
+    uint32_t *known = realloc(x->known, cap * sizeof *known);
+    x->known = known ? known : x->known;
+    return known && grow_vectors(&x->words, cap);
 }
 
 float meanings_codes(const struct meanings *x, uint32_t word, int8_t codes[WORDS_STRIDE], int32_t *sum)
@@ -109,21 +149,35 @@ float meanings_quantize(const float v[LEXICON_DIM], int8_t codes[WORDS_STRIDE], 
     return norm > 0 ? 1 / sqrtf(norm) : 0;
 }
 
+/* The vector of a word, if the lexicon has one. */
+static bool add_known(struct meanings *x, uint32_t entry)
+{
+    uint32_t n = x->n_known, word = lexicon_find(x->lexicon, x->entries[entry].word, strlen(x->entries[entry].word));
+    if (!grow_known(x))
+        return false;
+    float scale = meanings_codes(x, word, x->words.codes + (size_t)n * WORDS_STRIDE, &x->words.sums[n]);
+    if (scale <= 0)
+        return true;
+    x->words.scales[n] = scale;
+    x->known[n] = entry;
+    x->entries[entry].known = ++x->n_known;
+    return true;
+}
+
 static struct entry *take_entry(struct meanings *x, const struct text_term *t)
 {
     if (x->n == x->cap && !grow_entries(x))
         return NULL;
     uint32_t *place = entry_place(x, t->folded);
     if (!*place) {
-        size_t len = strlen(t->folded);
         struct entry *e = &x->entries[x->n];
-        *e = (struct entry){.word = strdup(t->folded), .len = (uint32_t)len};
-        if (!e->word)
+        *e = (struct entry){.word = strdup(t->folded), .stem = XXH3_64bits(t->stem, strlen(t->stem))};
+        if (!e->word || !add_known(x, x->n)) {
+            free(e->word);
             return NULL;
-        e->letters = meanings_letters(e->word, len);
-        x->stems[x->n] = XXH3_64bits(t->stem, strlen(t->stem));
-        x->words.scales[x->n] = meanings_codes(x, lexicon_find(x->lexicon, t->folded, len),
-                                               x->words.codes + (size_t)x->n * WORDS_STRIDE, &x->words.sums[x->n]);
+        }
+        x->letters[x->n] = meanings_letters(e->word, strlen(e->word));
+        chain_stem(x, x->n);
         *place = ++x->n;
     }
     return &x->entries[*place - 1];
@@ -166,7 +220,7 @@ static void clear_slot(struct meanings *x, uint32_t number)
         struct entry *e = &x->entries[s->entries[i]];
         uint32_t kept = 0;
         for (uint32_t k = 0; k < e->n; k++)
-            if (e->postings[k].slot != number)
+            if (POSTING_SLOT(e->postings[k]) != number)
                 e->postings[kept++] = e->postings[k];
         e->n = kept;
     }
@@ -175,22 +229,22 @@ static void clear_slot(struct meanings *x, uint32_t number)
     s->hash = 0;
 }
 
-static bool add_posting(struct meanings *x, uint32_t number, const struct text_term *t, float weight)
+static bool add_posting(struct meanings *x, uint32_t number, const struct text_term *t, bool titled)
 {
     struct entry *e = take_entry(x, t);
     if (!e)
         return false;
-    if (e->n && e->postings[e->n - 1].slot == number)
+    if (e->n && POSTING_SLOT(e->postings[e->n - 1]) == number)
         return true;
     if (e->n == e->cap) {
         uint32_t cap = e->cap ? 2 * e->cap : 4;
-        struct posting *postings = realloc(e->postings, cap * sizeof *postings);
+        uint32_t *postings = realloc(e->postings, cap * sizeof *postings);
         if (!postings)
             return false;
         e->postings = postings;
         e->cap = cap;
     }
-    e->postings[e->n++] = (struct posting){number, weight};
+    e->postings[e->n++] = POSTING(number, titled);
     x->slots[number].entries[x->slots[number].n++] = (uint32_t)(e - x->entries);
     return true;
 }
@@ -201,9 +255,10 @@ static void put_mean(struct meanings *x, uint32_t number)
     float sum[LEXICON_DIM] = {0};
     const struct slot *s = &x->slots[number];
     for (uint32_t i = 0; i < s->n; i++) {
-        const int8_t *codes = x->words.codes + (size_t)s->entries[i] * WORDS_STRIDE;
-        for (size_t k = 0; k < LEXICON_DIM; k++)
-            sum[k] += x->words.scales[s->entries[i]] * codes[k];
+        uint32_t known = x->entries[s->entries[i]].known;
+        const int8_t *codes = x->words.codes + (size_t)known * WORDS_STRIDE - WORDS_STRIDE;
+        for (size_t k = 0; k < LEXICON_DIM && known; k++)
+            sum[k] += x->words.scales[known - 1] * codes[k];
     }
     x->means.scales[number] =
         meanings_quantize(sum, x->means.codes + (size_t)number * WORDS_STRIDE, &x->means.sums[number]);
@@ -226,7 +281,7 @@ static bool put_terms(struct meanings *x, int64_t id, uint64_t hash, const struc
     x->slots[number].entries = entries;
     bool ok = true;
     for (size_t i = 0; i < terms->count && ok; i++)
-        ok = terms->items[i].is_emoji || add_posting(x, number, &terms->items[i], i < n_title ? 1 : 0.95f);
+        ok = terms->items[i].is_emoji || add_posting(x, number, &terms->items[i], i < n_title);
     put_mean(x, number);
     x->slots[number].hash = ok ? hash : 0;
     x->n_documents += x->slots[number].n > 0;
@@ -390,6 +445,8 @@ void meanings_close(struct meanings *x)
     for (uint32_t i = 0; i < x->n_slots; i++)
         free(x->slots[i].entries);
     free(x->entries);
+    free(x->letters);
+    free(x->known);
     free(x->stems);
     free_vectors(&x->words);
     free_vectors(&x->means);

@@ -11,18 +11,32 @@
 #define WIDEST      200u  /* distinct words that one word of a query may stand for */
 #define MOST_KEPT   1024u /* words in a list that is kept */
 #define PARTLY      0.6f  /* how alike a word of a term is to the term */
-#define BUCKETS     1024u
+
+static void count_steps(const float *values, size_t n, uint32_t counts[MEANINGS_STEPS])
+{
+    for (size_t i = 0; i < n; i++)
+        if (values[i] > 0)
+            counts[values[i] < 1 ? (size_t)(values[i] * MEANINGS_STEPS) : MEANINGS_STEPS - 1]++;
+}
 
 double meanings_least_of(const float *values, size_t n, size_t most)
 {
-    uint32_t counts[BUCKETS] = {0};
-    size_t above = 0, bucket = BUCKETS;
-    for (size_t i = 0; i < n; i++)
-        if (values[i] > 0)
-            counts[values[i] < 1 ? (size_t)(values[i] * BUCKETS) : BUCKETS - 1]++;
-    while (bucket > 0 && (above == 0 || above + counts[bucket - 1] <= most))
-        above += counts[--bucket];
-    return (double)bucket / BUCKETS;
+    uint32_t counts[MEANINGS_STEPS] = {0};
+    size_t above = 0, step = MEANINGS_STEPS;
+    count_steps(values, n, counts);
+    while (step > 0 && (above == 0 || above + counts[step - 1] <= most))
+        above += counts[--step];
+    return (double)step / MEANINGS_STEPS;
+}
+
+double meanings_reached_by(const float *values, size_t n, size_t least)
+{
+    uint32_t counts[MEANINGS_STEPS] = {0};
+    size_t above = 0, step = MEANINGS_STEPS;
+    count_steps(values, n, counts);
+    while (step > 0 && above < least)
+        above += counts[--step];
+    return (double)step / MEANINGS_STEPS;
 }
 
 const uint32_t *meanings_relations(const struct meanings *x, const char *folded, uint32_t word, size_t *n)
@@ -57,7 +71,14 @@ static uint32_t related_entry(const struct meanings *x, uint32_t relation)
     return meanings_entry(x, text);
 }
 
-/* By vector, then by what the lexicon tells: fills m->alike for all words. */
+static void make_alike(struct scratch *m, uint32_t entry, float score)
+{
+    if (m->alike[entry] <= 0)
+        m->words[m->n_words++] = entry;
+    m->alike[entry] = fmaxf(m->alike[entry], score);
+}
+
+/* By vector, by stem, and by what the lexicon tells. */
 static void compare_all(const struct meanings *x, const struct text_term *t, struct scratch *m)
 {
     _Alignas(64) int8_t codes[WORDS_STRIDE];
@@ -66,33 +87,49 @@ static void compare_all(const struct meanings *x, const struct text_term *t, str
     uint64_t stem = XXH3_64bits(t->stem, strlen(t->stem));
     uint32_t word = lexicon_find(x->lexicon, t->folded, strlen(t->folded));
     const uint32_t *relations = meanings_relations(x, t->folded, word, &n_relations);
-    float scale = meanings_codes(x, word, codes, &sum), *alike = m->alike;
-    x->kernels->dot_i8(x->words.codes, x->words.sums, x->n, WORDS_STRIDE, codes, 1, m->dots);
-    for (uint32_t i = 0; i < x->n; i++) {
+    float scale = meanings_codes(x, word, codes, &sum);
+    if (scale > 0)
+        x->kernels->dot_i8(x->words.codes, x->words.sums, x->n_known, WORDS_STRIDE, codes, 1, m->dots);
+    for (uint32_t i = 0; i < x->n_known && scale > 0; i++) {
         float cosine = scale * x->words.scales[i] * (float)m->dots[i];
-        alike[i] = x->stems[i] == stem ? 1 : cosine < LEAST_ALIKE ? 0 : cosine < MOST_ALIKE ? cosine : MOST_ALIKE;
+        if (cosine >= LEAST_ALIKE)
+            make_alike(m, x->known[i], fminf(cosine, MOST_ALIKE));
     }
+    for (uint32_t at = meanings_next_of_stem(x, stem, 0); at; at = meanings_next_of_stem(x, stem, at))
+        make_alike(m, at - 1, 1);
     for (size_t i = 0; relations && i < n_relations; i++) {
         uint32_t at = related_entry(x, relations[i]);
         if (at)
-            alike[at - 1] = fmaxf(alike[at - 1], LEXICON_STRENGTH(relations[i]));
+            make_alike(m, at - 1, LEXICON_STRENGTH(relations[i]));
     }
+}
+
+static int by_entry(const void *a, const void *b)
+{
+    const struct alike *x = a, *y = b;
+    return (x->entry > y->entry) - (x->entry < y->entry);
 }
 
 static enum status compare(const struct meanings *x, const struct text_term *t, struct scratch *m, struct arena *a,
                            struct alike_list *out, struct error *err)
 {
     compare_all(x, t, m);
-    size_t n = 0;
-    float least = (float)meanings_least_of(m->alike, x->n, WIDEST);
-    for (uint32_t i = 0; i < x->n; i++)
-        n += m->alike[i] > 0 && m->alike[i] >= least;
-    out->items = arena_array(a, n + 1, sizeof *out->items);
-    for (uint32_t i = 0; i < x->n && out->items; i++)
-        if (m->alike[i] > 0 && m->alike[i] >= least)
-            out->items[out->n++] = (struct alike){i, m->alike[i]};
-    memset(m->alike, 0, x->n * sizeof *m->alike);
-    return out->items ? OK : err_no_memory(err, "the documents' words");
+    float *scores = arena_array(a, m->n_words + 1u, sizeof *scores);
+    out->items = arena_array(a, m->n_words + 1u, sizeof *out->items);
+    bool room = scores && out->items;
+    for (uint32_t i = 0; i < m->n_words && room; i++)
+        scores[i] = m->alike[m->words[i]];
+    float least = room ? (float)meanings_least_of(scores, m->n_words, WIDEST) : 0;
+    for (uint32_t i = 0; i < m->n_words; i++) {
+        if (room && m->alike[m->words[i]] >= least)
+            out->items[out->n++] = (struct alike){m->words[i], m->alike[m->words[i]]};
+        m->alike[m->words[i]] = 0;
+    }
+    m->n_words = 0;
+    if (!room)
+        return err_no_memory(err, "the documents' words");
+    qsort(out->items, out->n, sizeof *out->items, by_entry); /* as documents have them */
+    return OK;
 }
 
 /* A list as it is kept: good as long as there are no more words than when it was made. */
@@ -123,13 +160,6 @@ enum status meanings_alike(const struct meanings *x, const struct text_term *t, 
         return err_no_memory(err, "the documents' words");
     memcpy(out->items, kept.items, kept.n * sizeof *kept.items);
     return OK;
-}
-
-static void make_alike(struct scratch *m, uint32_t entry, float score)
-{
-    if (m->alike[entry] <= 0)
-        m->words[m->n_words++] = entry;
-    m->alike[entry] = fmaxf(m->alike[entry], score);
 }
 
 enum status meanings_alike_term(const struct meanings *x, const struct text_term *words, size_t n, uint32_t entry,

@@ -13,16 +13,20 @@
 
 #define WORDS_STRIDE 128u /* LEXICON_DIM, filled up for the kernels */
 
-struct posting {
-    uint32_t slot;
-    float weight; /* 1 for the title's words, a little less for the others */
-};
+/* A document that has a word: twice its slot, and one more where the title does not have it. */
+#define POSTING(slot, titled) (2 * (slot) + !(titled))
+#define POSTING_SLOT(posting) ((posting) / 2)
+/* How much the word counts there: 1, a little less outside of the title. */
+#define POSTING_WEIGHT(posting) ((posting) % 2 ? 0.95f : 1.0f)
+
+/* A distinct word of the documents, or a term of several words. */
 struct entry {
-    char *word;       /* folded */
-    uint32_t len;     /* of it, */
-    uint32_t letters; /* and which ones it has: bit 0 is a, 26 anything else */
-    uint32_t n, cap;
-    struct posting *postings;
+    char *word;         /* folded */
+    uint64_t stem;      /* hashed */
+    uint32_t next;      /* entry + 1 whose stem has the same place in the table; 0: none */
+    uint32_t known;     /* its place + 1 among those that the lexicon has a vector of; 0: it has none */
+    uint32_t n, cap;    /* documents */
+    uint32_t *postings; /* [n] */
 };
 struct word_vectors { /* the lexicon's, for the kernels; the cosine of two is both scales times the dot product */
     int8_t *codes;    /* [n][WORDS_STRIDE] */
@@ -35,15 +39,22 @@ struct slot {
     uint32_t n, *entries;
 };
 
+/* What a search knows of a document. */
+struct tally {
+    float score;
+    float best, sum; /* of its words that are like the query's word at hand */
+};
+
 /* What one search needs per word and per document. All zeros between searches, so that only what one touches is cleared
  * and a million documents cost nothing. */
 struct scratch {
     struct scratch *next;
-    float *scores, *best, *sums; /* [cap_slots] of documents, the latter two of the word at hand */
-    float *alike;                /* [cap_words] of words */
-    int32_t *dots;               /* [cap_words] products, which need not be zeros */
-    uint32_t *touched, *marked;  /* [cap_slots] documents with a score, and with one of the word at hand; */
-    uint32_t *words;             /* [cap_words] words that are alike */
+    struct tally *tallies;      /* [cap_slots] */
+    float *alike;               /* [cap_words] of entries */
+    float *partial;             /* [cap_slots], need not be zeros */
+    int32_t *dots;              /* [cap_words] products, need not be zeros */
+    uint32_t *touched, *marked; /* [cap_slots] documents with a score, and with a word that is like the one at hand */
+    uint32_t *words;            /* [cap_words] entries that are alike */
     uint32_t cap_slots, cap_words, n_touched, n_marked, n_words;
 };
 
@@ -52,13 +63,14 @@ struct meanings {
     struct lexicon *lexicon;
     struct search_store *store;
     const struct scan_kernels *kernels;
-    struct entry *entries;     /* never removed, as words come back */
-    uint64_t *stems;           /* [n], hashed */
-    struct word_vectors words; /* [n] */
-    uint32_t n, cap, n_documents;
-    uint32_t *table, table_size; /* entry + 1 by the hash of its word; a power of two */
-    struct slot *slots;          /* sorted by nothing; found by place_of */
-    struct word_vectors means;   /* [n_slots], of the documents' words */
+    struct entry *entries;     /* [n], never removed, as words come back */
+    uint32_t *letters;         /* [n] which ones each word has: bit 0 is a, 26 anything else */
+    struct word_vectors words; /* [n_known] of entries that the lexicon has a vector of, */
+    uint32_t *known;           /* which are these */
+    uint32_t n, n_known, cap, n_documents;
+    uint32_t *table, *stems, table_size; /* entry + 1 by the hash of its word and of its stem; a power of two */
+    struct slot *slots;                  /* sorted by nothing; found by place_of */
+    struct word_vectors means;           /* [n_slots], of the documents' words */
     uint32_t n_slots, cap_slots;
     uint32_t *places, places_size; /* slot + 1 by the hash of its id; freed slots stay and are used again */
     struct lru *alike;             /* which words are alike a word (meanings_alike.c) */
@@ -88,8 +100,11 @@ enum status meanings_alike_term(const struct meanings *x, const struct text_term
                                 struct error *err) MUST_CHECK;
 /* The relations of a word, or of the form that dictionaries have: [*n] in the lexicon. */
 const uint32_t *meanings_relations(const struct meanings *x, const char *folded, uint32_t word, size_t *n);
-/* The least of the `most` greatest of n numbers 0..1, to 1/1024; 0 when there are no more than that. */
+/* The least of the `most` greatest of n numbers 0..1, in steps; 0 when there are no more than that. */
+#define MEANINGS_STEPS 1024u
 double meanings_least_of(const float *values, size_t n, size_t most);
+/* The greatest step that `least` of n numbers 0..1 reach; 0 when there are fewer. */
+double meanings_reached_by(const float *values, size_t n, size_t least);
 
 /* The words of a term such as "ice cream", which some sticker has as a title or keyword: an entry of its own. */
 #define WORDS_MAX_TERM 3u
@@ -98,6 +113,8 @@ const char *meanings_join(const struct text_term *terms, size_t n, bool stems, s
 
 /* The entry of a folded word or term + 1; 0: no document ever had it. */
 uint32_t meanings_entry(const struct meanings *x, const char *word);
+/* The next entry with this stem + 1, the first one for 0; 0: there is no other. */
+uint32_t meanings_next_of_stem(const struct meanings *x, uint64_t stem, uint32_t entry);
 /* A word of the lexicon for the kernels; zeros for LEXICON_NONE. */
 float meanings_codes(const struct meanings *x, uint32_t word, int8_t codes[WORDS_STRIDE], int32_t *sum);
 /* Unit length as int8: returns the scale, 0 for a vector of zeros. */

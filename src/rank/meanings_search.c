@@ -3,6 +3,7 @@
 #include "rank/meanings_internal.h"
 
 #include "base/buf.h"
+#include "base/select.h"
 #include "base/utf8.h"
 #include "text/text.h"
 #include "words/spelling.h"
@@ -21,6 +22,7 @@
 #define RARE        100000u /* and beyond which they may be misspelled */
 #define LEAST_NAME  3u      /* letters of a place's name that is searched for: "us" is also another word */
 #define MAX_NAMES   4096u   /* bytes of all such names */
+#define AHEAD       16u     /* documents that are fetched from memory while one is looked at */
 #define RANK_SHARE  1.2     /* a word weighs at most this times ln(2 + its rank in English / RANK_FROM); */
 #define RANK_FROM   200.0   /* both tuned on the dev split of eval/starter.csv */
 
@@ -34,9 +36,9 @@ static const char *correct(const struct meanings *x, const char *word, struct ar
     const struct entry *found = NULL;
     for (uint32_t i = 0; i < x->n && allowed; i++) {
         const struct entry *e = &x->entries[i];
-        if (!e->n || __builtin_popcount(letters ^ e->letters) > (int)allowed) /* each edit changes at most two */
+        if (__builtin_popcount(letters ^ x->letters[i]) > (int)allowed || !e->n) /* each edit changes at most two */
             continue;
-        unsigned d = spelling_distance(word, len, e->word, e->len, allowed);
+        unsigned d = spelling_distance(word, len, e->word, strlen(e->word), allowed);
         if (d < best || (d == best && found && e->n > found->n)) {
             best = d;
             found = e;
@@ -74,8 +76,8 @@ static bool is_in_store(const struct meanings *x, const char *word, struct arena
 static bool is_known(const struct meanings *x, const struct text_term *t)
 {
     uint64_t stem = XXH3_64bits(t->stem, strlen(t->stem));
-    for (uint32_t i = 0; i < x->n; i++)
-        if (x->stems[i] == stem && x->entries[i].n)
+    for (uint32_t at = meanings_next_of_stem(x, stem, 0); at; at = meanings_next_of_stem(x, stem, at))
+        if (x->entries[at - 1].n)
             return true;
     uint32_t word = lexicon_find(x->lexicon, t->folded, strlen(t->folded));
     size_t n = 0;
@@ -111,28 +113,35 @@ static const char *split(const struct meanings *x, const char *word, struct aren
     return best ? arena_printf(a, "%.*s %s", (int)best, word, word + best) : NULL;
 }
 
+/* Notes, per document that has one of these words, the most alike one and the sum of all. The documents lie anywhere in
+ * memory, so each is fetched ahead, and what is written does not depend on a branch. */
+static void mark_alike(const struct entry *e, float score, struct scratch *m)
+{
+    for (uint32_t k = 0; k < e->n; k++) {
+        __builtin_prefetch(&m->tallies[POSTING_SLOT(e->postings[k + AHEAD < e->n ? k + AHEAD : k])], 1);
+        struct tally *t = &m->tallies[POSTING_SLOT(e->postings[k])];
+        float s = score * POSTING_WEIGHT(e->postings[k]);
+        m->marked[m->n_marked] = POSTING_SLOT(e->postings[k]);
+        m->n_marked += t->sum <= 0;
+        t->best = s > t->best ? s : t->best;
+        t->sum += s;
+    }
+}
+
 /* Adds, per document, weight times the likeness of its most alike word, and a share of what is left to 1 for its
  * other words that are alike: of many stickers with one such word each, those with several come first. */
 static void add_meaning(const struct meanings *x, const struct alike_list *alike, double weight, struct scratch *m)
 {
-    for (uint32_t i = 0; i < alike->n; i++) {
-        const struct entry *e = &x->entries[alike->items[i].entry];
-        for (uint32_t k = 0; k < e->n; k++) {
-            uint32_t slot = e->postings[k].slot;
-            float s = alike->items[i].score * e->postings[k].weight;
-            if (m->sums[slot] <= 0)
-                m->marked[m->n_marked++] = slot;
-            m->best[slot] = s > m->best[slot] ? s : m->best[slot];
-            m->sums[slot] += s;
-        }
-    }
+    for (uint32_t i = 0; i < alike->n; i++)
+        mark_alike(&x->entries[alike->items[i].entry], alike->items[i].score, m);
     for (uint32_t i = 0; i < m->n_marked; i++) {
-        uint32_t slot = m->marked[i];
-        float best = m->best[slot], rest = MORE * (m->sums[slot] - best);
-        if (m->scores[slot] <= 0)
-            m->touched[m->n_touched++] = slot;
-        m->scores[slot] += (float)weight * (best + (1 - best) * rest / (1 + rest));
-        m->best[slot] = m->sums[slot] = 0;
+        __builtin_prefetch(&m->tallies[m->marked[i + AHEAD < m->n_marked ? i + AHEAD : i]], 1);
+        struct tally *t = &m->tallies[m->marked[i]];
+        float best = t->best, rest = MORE * (t->sum - best);
+        m->touched[m->n_touched] = m->marked[i];
+        m->n_touched += t->score <= 0;
+        t->score += (float)weight * (best + (1 - best) * rest / (1 + rest));
+        t->best = t->sum = 0;
     }
     m->n_marked = 0;
 }
@@ -349,8 +358,9 @@ double meanings_most(const struct meanings *x, const char *word)
 
 static void scratch_free(struct scratch *m)
 {
-    free(m->scores);
+    free(m->tallies);
     free(m->alike);
+    free(m->partial);
     free(m->dots);
     free(m->touched);
     free(m->words);
@@ -373,18 +383,17 @@ static struct scratch *scratch_new(uint32_t slots, uint32_t words)
         return NULL;
     m->cap_slots = slots;
     m->cap_words = words;
-    m->scores = calloc(3 * (size_t)slots, sizeof *m->scores);
+    m->tallies = calloc(slots, sizeof *m->tallies);
     m->alike = calloc(words, sizeof *m->alike);
-    m->touched = calloc(2 * (size_t)slots, sizeof *m->touched);
+    m->partial = calloc(slots, sizeof *m->partial);
+    m->touched = calloc(2 * (size_t)slots + 2, sizeof *m->touched);
     m->dots = calloc(words, sizeof *m->dots);
     m->words = calloc(words, sizeof *m->words);
-    if (!m->scores || !m->alike || !m->dots || !m->touched || !m->words) {
+    if (!m->tallies || !m->alike || !m->partial || !m->dots || !m->touched || !m->words) {
         scratch_free(m);
         return NULL;
     }
-    m->best = m->scores + slots;
-    m->sums = m->best + slots;
-    m->marked = m->touched + slots;
+    m->marked = m->touched + slots + 1; /* each has one place more, where what does not count is written */
     return m;
 }
 
@@ -406,7 +415,7 @@ static struct scratch *scratch_take(struct meanings *x)
 static void scratch_give(struct meanings *x, struct scratch *m)
 {
     for (uint32_t i = 0; i < m->n_touched; i++)
-        m->scores[m->touched[i]] = 0;
+        m->tallies[m->touched[i]].score = 0;
     m->n_touched = 0;
     pthread_mutex_lock(&x->scratch_lock);
     m->next = x->scratch;
@@ -416,20 +425,25 @@ static void scratch_give(struct meanings *x, struct scratch *m)
 
 /* --- scores --- */
 
-/* Of documents that share a word with the query, those that are about the same as a whole come first. */
-static void add_whole(const struct meanings *x, const float whole[LEXICON_DIM], struct scratch *m)
-{
+/* What the query is about, and its words' weights in total. */
+struct subject {
     _Alignas(64) int8_t codes[WORDS_STRIDE];
-    int32_t sum;
-    float scale = meanings_quantize(whole, codes, &sum);
-    for (uint32_t i = 0; i < m->n_touched && scale > 0; i++) {
-        uint32_t slot = m->touched[i];
-        int32_t dot;
-        x->kernels->dot_i8(x->means.codes + (size_t)slot * WORDS_STRIDE, &x->means.sums[slot], 1, WORDS_STRIDE, codes,
-                           1, &dot);
-        float cosine = fminf(fmaxf(scale * x->means.scales[slot] * (float)dot, 0), 1);
-        m->scores[slot] = (m->scores[slot] + (float)WHOLE * cosine) / (1 + (float)WHOLE);
-    }
+    float scale, total; /* scale 0: nothing is known of its words */
+};
+
+/* Of documents that share a word with the query, those that are about the same as a whole come first. */
+static float with_whole(const struct subject *q, float partial, float cosine)
+{
+    return q->scale > 0 ? (partial + (float)WHOLE * cosine) / (1 + (float)WHOLE) : partial;
+}
+
+static float score_of(const struct meanings *x, const struct subject *q, uint32_t slot, float partial)
+{
+    int32_t dot = 0;
+    if (q->scale > 0)
+        x->kernels->dot_i8(x->means.codes + (size_t)slot * WORDS_STRIDE, &x->means.sums[slot], 1, WORDS_STRIDE,
+                           q->codes, 1, &dot);
+    return with_whole(q, partial, fminf(fmaxf(q->scale * x->means.scales[slot] * (float)dot, 0), 1));
 }
 
 /* Several words of a query that are one term. */
@@ -480,8 +494,9 @@ static void add_vector(const struct meanings *x, const struct text_term *t, doub
 }
 
 static enum status score_all(const struct meanings *x, const struct term_query *q, const struct text_terms *terms,
-                             struct arena *a, struct scratch *m, struct error *err)
+                             struct arena *a, struct scratch *m, struct subject *subject, struct error *err)
 {
+    int32_t sum;
     double total = 0;
     float whole[LEXICON_DIM] = {0};
     for (size_t i = 0, n; i < terms->count; i += n) {
@@ -501,37 +516,102 @@ static enum status score_all(const struct meanings *x, const struct term_query *
         for (size_t k = 0; k < n; k++)
             add_vector(x, &t[k], weight, whole);
     }
-    for (uint32_t i = 0; i < m->n_touched && total > 0; i++)
-        m->scores[m->touched[i]] /= (float)total;
-    add_whole(x, whole, m);
+    subject->scale = meanings_quantize(whole, subject->codes, &sum);
+    subject->total = total > 0 ? (float)total : 1;
     return OK;
 }
 
-static enum status meanings_collect(const struct meanings *x, const struct scratch *m, const struct label_test *passing,
-                                    size_t most, struct arena *a, struct meaning_hit **out, size_t *n,
-                                    struct error *err)
+/* Those documents whose score without the likeness as a whole is at least `from`, and below `below`, and that have
+ * `least` at least with it. */
+struct span {
+    float from, below;
+    double least;
+};
+
+static size_t count_span(const struct scratch *m, const struct span *span)
 {
-    struct meaning_hit *hits = arena_array(a, m->n_touched + 1, sizeof *hits);
-    float *scores = arena_array(a, m->n_touched + 1, sizeof *scores);
-    size_t found = 0;
-    if (!hits || !scores)
+    size_t n = 0;
+    for (uint32_t i = 0; i < m->n_touched; i++)
+        n += m->partial[i] >= span->from && m->partial[i] < span->below;
+    return n;
+}
+
+struct hit_list {
+    struct meaning_hit *items; /* [n], in the arena */
+    size_t n;
+};
+
+/* Adds them to `out`. */
+static enum status collect_span(const struct meanings *x, const struct subject *q, const struct scratch *m,
+                                const struct span *span, const struct label_test *passing, struct arena *a,
+                                struct hit_list *out, struct error *err)
+{
+    struct meaning_hit *hits = arena_array(a, out->n + count_span(m, span) + 1, sizeof *hits);
+    if (!hits)
         return err_no_memory(err, "the documents' words");
+    if (out->n)
+        memcpy(hits, out->items, out->n * sizeof *hits);
+    out->items = hits;
     for (uint32_t i = 0; i < m->n_touched; i++) {
-        float score = m->scores[m->touched[i]];
-        int64_t id = x->slots[m->touched[i]].id;
-        if ((double)score < LEAST_SCORE || (passing && !label_passes(passing, id)))
+        if (m->partial[i] < span->from || m->partial[i] >= span->below)
             continue;
-        scores[found] = score;
-        hits[found++] = (struct meaning_hit){id, (double)score};
+        int64_t id = x->slots[m->touched[i]].id;
+        if (passing && !label_passes(passing, id))
+            continue;
+        double score = (double)score_of(x, q, m->touched[i], m->partial[i]);
+        if (score >= span->least)
+            hits[out->n++] = (struct meaning_hit){id, score};
     }
-    double least = meanings_least_of(scores, found, most);
-    for (size_t i = 0; i < found; i++)
-        if (hits[i].score >= least)
-            hits[(*n)++] = hits[i];
-    if (*n)
-        qsort(hits, *n, sizeof *hits, meanings_by_score);
-    *n = *n < most ? *n : most;
-    *out = hits;
+    return OK;
+}
+
+/* The score of the k-th best, rounded down to where meanings_least_of draws its line; LEAST_SCORE if there are fewer.
+ * scores: [hits->n], which this reorders. */
+static double kth_best(const struct hit_list *hits, size_t k, double *scores)
+{
+    for (size_t i = 0; i < hits->n; i++)
+        scores[i] = hits->items[i].score;
+    double best = k && hits->n >= k ? select_greatest(scores, hits->n, k) : 0;
+    return fmax(floor(best * MEANINGS_STEPS) / MEANINGS_STEPS, LEAST_SCORE);
+}
+
+/* How alike two are as a whole is a look at a far place in memory for each document. So first those that are the best
+ * without it; then, of the others, only those that it could still lift to them. */
+static enum status meanings_collect(const struct meanings *x, const struct subject *q, struct scratch *m,
+                                    const struct label_test *passing, size_t most, struct arena *a,
+                                    struct hit_list *out, struct error *err)
+{
+    const float step = 1.0f / MEANINGS_STEPS;
+    for (uint32_t i = 0; i < m->n_touched; i++)
+        m->partial[i] = m->tallies[m->touched[i]].score / q->total;
+    struct span span = {(float)meanings_reached_by(m->partial, m->n_touched, most), INFINITY, LEAST_SCORE};
+    enum status st = collect_span(x, q, m, &span, passing, a, out, err);
+    double *scores = st == OK ? arena_array(a, out->n + 1, sizeof *scores) : NULL;
+    if (!scores)
+        return st == OK ? err_no_memory(err, "the documents' words") : st;
+    span.least = kth_best(out, most, scores);
+    span.below = span.from;
+    for (span.from = 0; (double)with_whole(q, span.from + step, 1) < span.least;)
+        span.from += step;
+    return collect_span(x, q, m, &span, passing, a, out, err);
+}
+
+/* The best first, `most` at most. */
+static enum status cut_hits(struct hit_list *hits, size_t most, struct arena *a, struct error *err)
+{
+    size_t n = 0;
+    float *scores = arena_array(a, hits->n + 1, sizeof *scores);
+    if (!scores)
+        return err_no_memory(err, "the documents' words");
+    for (size_t i = 0; i < hits->n; i++)
+        scores[i] = (float)hits->items[i].score;
+    double least = meanings_least_of(scores, hits->n, most);
+    for (size_t i = 0; i < hits->n; i++)
+        if (hits->items[i].score >= least)
+            hits->items[n++] = hits->items[i];
+    if (n)
+        qsort(hits->items, n, sizeof *hits->items, meanings_by_score);
+    hits->n = n < most ? n : most;
     return OK;
 }
 
@@ -561,8 +641,9 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, co
                             struct error *err)
 {
     struct asked asked;
+    struct subject subject;
+    struct hit_list hits = {0};
     struct scratch *scratch = NULL;
-    *n = 0;
     *corrected = NULL;
     pthread_rwlock_rdlock(&x->lock);
     enum status st = put_right(x, text, len, a, corrected, err);
@@ -572,11 +653,15 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, co
     if (st == OK && !(scratch = scratch_take(x)))
         st = err_no_memory(err, "the documents' words");
     if (st == OK)
-        st = score_all(x, &asked.query, &asked.terms, a, scratch, err);
+        st = score_all(x, &asked.query, &asked.terms, a, scratch, &subject, err);
     if (st == OK)
-        st = meanings_collect(x, scratch, passing, most, a, out, n, err);
+        st = meanings_collect(x, &subject, scratch, passing, most, a, &hits, err);
+    if (st == OK)
+        st = cut_hits(&hits, most, a, err);
     if (scratch)
         scratch_give(x, scratch);
     pthread_rwlock_unlock(&x->lock);
+    *out = hits.items;
+    *n = st == OK ? hits.n : 0;
     return st;
 }

@@ -287,6 +287,39 @@ static void follows_changes(void **state)
     assert_string_equal(best(s, "kitten", &score, corrected), "cat.png");
 }
 
+/* The few best are looked for without looking at all: they are the same ones. */
+static void the_few_best_are_the_first_of_all(void **state)
+{
+    struct setup *s = *state;
+    static const char *const words[] = {"cat",  "dog",        "car",   "cake", "birthday", "kitten",
+                                        "fast", "automobile", "chain", "bolt", "anchor",   "brick"};
+    static const char *const queries[] = {"cat", "kitten cake", "fast car", "dog birthday bolt", "anchor"};
+    for (unsigned i = 0; i < 300; i++) {
+        char name[32], title[64];
+        snprintf(name, sizeof name, "s%u.png", i);
+        snprintf(title, sizeof title, "%s %s %s", words[i % 12], words[i / 3 % 12], words[i * i / 7 % 12]);
+        (void)put(s, name, title);
+    }
+    for (size_t q = 0; q < sizeof queries / sizeof *queries; q++)
+        for (size_t most = 1; most < 200; most = most * 3 / 2 + 1) {
+            struct arena a;
+            struct meaning_hit *all, *few;
+            const char *right;
+            size_t n_all, n_few, len = strlen(queries[q]);
+            arena_init(&a, 4 << 20);
+            assert_int_equal(meanings_search(s->index, queries[q], len, NULL, 1000, &a, &all, &n_all, &right, &s->err),
+                             OK);
+            assert_int_equal(meanings_search(s->index, queries[q], len, NULL, most, &a, &few, &n_few, &right, &s->err),
+                             OK);
+            assert_true(n_few > 0 && n_few <= most && n_few <= n_all);
+            for (size_t i = 0; i < n_few; i++) {
+                assert_int_equal(few[i].id, all[i].id);
+                assert_true(fabs(few[i].score - all[i].score) < 1e-9);
+            }
+            arena_free(&a);
+        }
+}
+
 struct crowd {
     struct setup *s;
     atomic_bool stop;
@@ -338,6 +371,7 @@ int main(void)
                                        T(frequent_words_weigh_little),
                                        T(signs_are_left_to_others),
                                        T(follows_changes),
+                                       T(the_few_best_are_the_first_of_all),
                                        T(searches_go_on_during_changes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
