@@ -14,10 +14,10 @@ struct feedback_export {
     enum export_format format;
     int64_t since_us;
     char after_query[1024]; /* 255 code points at most; the last row that was written */
-    char after_sticker[STICKER_FILENAME_MAX + 1];
-    struct arena arena; /* one page of rows */
-    struct buf text;    /* that page, written out */
-    size_t sent;        /* bytes of text already handed over */
+    char after_sticker[40]; /* its id */
+    struct arena arena;     /* one page of rows */
+    struct buf text;        /* that page, written out */
+    size_t sent;            /* bytes of text already handed over */
     bool ended;
 };
 
@@ -135,11 +135,12 @@ static enum status feedback_next_page(struct feedback_export *x, struct error *e
         feedback_put_row(x, &rows[i]);
     if (n) {
         const struct score_row *last = &rows[n - 1];
-        size_t query = strlen(last->query) + 1, sticker = strlen(last->sticker) + 1;
+        size_t query = strlen(last->query) + 1, sticker = strlen(last->sticker_id) + 1;
         if (query > sizeof x->after_query || sticker > sizeof x->after_sticker)
-            return err_set(err, ERR_CORRUPT, "the store holds a query or filename longer than is allowed");
+            return err_set(err, ERR_CORRUPT,
+                           "the store holds a query or the id of a sticker that is longer than is allowed");
         memcpy(x->after_query, last->query, query);
-        memcpy(x->after_sticker, last->sticker, sticker);
+        memcpy(x->after_sticker, last->sticker_id, sticker);
     }
     return buf_status(&x->text, err);
 }

@@ -76,7 +76,9 @@ struct list_ask {
     const char *cursor; /* of an earlier page with the same sort, "" for the first */
     bool backwards;     /* the page before the cursor */
     size_t limit;
-    bool thorough; /* for exports: looks at as many rows as it takes */
+    bool thorough;          /* looks at as many rows as it takes */
+    const int64_t *numbers; /* [n_numbers] NULL: a page of those that match; else just these rows, if they are there */
+    size_t n_numbers;       /* 1000 at most */
 };
 struct list_row {
     const char *id;
@@ -94,6 +96,10 @@ struct list_page {
 /* ERR_INVALID: a cursor or a filter's value that is none. */
 enum status sticker_store_list_page(struct sticker_store *s, const struct list_ask *ask, struct arena *a,
                                     struct list_page *out, struct error *err) MUST_CHECK;
+/* The numbers of all rows that match, in order, whatever ask's cursor and limit: an export asks once which rows match,
+ * and then for pages of these. The caller frees them. */
+enum status sticker_store_list_numbers(struct sticker_store *s, const struct list_ask *ask, int64_t **numbers,
+                                       size_t *n, struct error *err) MUST_CHECK;
 /* The cells of one row. NOT_FOUND. */
 enum status sticker_store_list_row(struct sticker_store *s, const char *list, const char *id,
                                    const char *const *columns, size_t n, struct arena *a, const char ***cells,

@@ -216,12 +216,20 @@ static void add_columns(struct statement *s, const struct list_table *table, con
     }
 }
 
-static void page_statement(struct statement *s, const struct asking *q)
+/* Rows by their numbers. */
+static void add_numbered(struct statement *s, const struct asking *q)
+{
+    buf_puts(&s->sql, "SELECT * FROM ");
+    add_table(s, q->table->table);
+    for (size_t i = 0; i < q->ask->n_numbers; i++)
+        buf_printf(&s->sql, "%s%" PRId64, i ? ", " : " WHERE t.rowno IN (", q->ask->numbers[i]);
+    buf_puts(&s->sql, ")");
+}
+
+static void add_matching(struct statement *s, const struct asking *q)
 {
     const struct list_ask *ask = q->ask;
-    buf_printf(&s->sql, "SELECT CAST(%s AS text), CAST(%s AS text), t.rowno, ", q->table->id, q->sort->sql);
-    add_columns(s, q->table, ask->columns, ask->n_columns);
-    buf_puts(&s->sql, " FROM (SELECT * FROM (");
+    buf_puts(&s->sql, "SELECT * FROM (");
     if (q->driver)
         add_collected(s, q);
     else
@@ -232,6 +240,18 @@ static void page_statement(struct statement *s, const struct asking *q)
         add_order(s, q);
     buf_puts(&s->sql, " LIMIT ");
     add_int(s, db_limit(ask->limit + 1));
+}
+
+static void page_statement(struct statement *s, const struct asking *q)
+{
+    const struct list_ask *ask = q->ask;
+    buf_printf(&s->sql, "SELECT CAST(%s AS text), CAST(%s AS text), t.rowno, ", q->table->id, q->sort->sql);
+    add_columns(s, q->table, ask->columns, ask->n_columns);
+    buf_puts(&s->sql, " FROM (");
+    if (ask->numbers)
+        add_numbered(s, q);
+    else
+        add_matching(s, q);
     buf_printf(&s->sql, ") t%s", q->table->joins);
     add_order(s, q);
 }
@@ -315,6 +335,8 @@ static enum status understand(struct asking *q, struct error *err)
     enum status st = parse_cursor(q, err);
     if (st == OK)
         st = make_match(q, err);
+    if (ask->numbers)
+        return st;
     for (size_t i = 0; i < ask->n_filters && st == OK; i++)
         st = parse_filter(q, &ask->filters[i], err);
     const char *search =
@@ -474,6 +496,7 @@ static enum status find_page(struct asking *q, struct list_page *out, struct err
     struct db_rows r;
     const char *first = "", *last = "", *end = "";
     bool more = false;
+    assert(!q->ask->numbers || (q->ask->n_numbers && q->ask->n_numbers <= q->ask->limit));
     enum status st = understand(q, err);
     if (st == OK)
         st = choose_driver(q, err);
@@ -499,7 +522,7 @@ static enum status find_page(struct asking *q, struct list_page *out, struct err
     out->previous = q->ask->backwards ? on : back;
     if (q->ask->backwards)
         turn(out);
-    return q->ask->thorough ? OK : find_total(q, out, err);
+    return q->ask->thorough || q->ask->numbers ? OK : find_total(q, out, err);
 }
 
 enum status sticker_store_list_page(struct sticker_store *s, const struct list_ask *ask, struct arena *a,
@@ -513,6 +536,60 @@ enum status sticker_store_list_page(struct sticker_store *s, const struct list_a
         db_snapshot_end(q.conn);
     }
     db_reader_done(s->db, q.conn);
+    return st;
+}
+
+static enum status read_numbers(struct db_rows *r, int64_t **numbers, size_t *n, struct error *err)
+{
+    size_t cap = 0;
+    while (db_next(r)) {
+        if (*n == cap) {
+            cap = cap ? 2 * cap : 1024;
+            int64_t *more = reallocarray(*numbers, cap, sizeof *more);
+            if (!more) {
+                r->status = err_no_memory(err, "%zu rows", cap);
+                break;
+            }
+            *numbers = more;
+        }
+        (*numbers)[(*n)++] = db_int(r, 0);
+    }
+    return db_end(r);
+}
+
+enum status sticker_store_list_numbers(struct sticker_store *s, const struct list_ask *ask, int64_t **numbers,
+                                       size_t *n, struct error *err)
+{
+    struct arena a;
+    struct statement q;
+    struct db_rows r;
+    struct list_ask all = *ask;
+    *numbers = NULL;
+    *n = 0;
+    all.cursor = "", all.backwards = false;
+    arena_init(&a, MAX_SQL);
+    struct asking asking = {.ask = &all, .arena = &a, .conn = db_reader(s->db)};
+    statement_init(&q, asking.conn);
+    enum status st = understand(&asking, err);
+    if (st == OK) {
+        buf_puts(&q.sql, "SELECT t.rowno FROM ");
+        add_table(&q, asking.table->table);
+        add_tests(&q, &asking);
+        add_order(&q, &asking);
+        st = buf_status(&q.sql, err);
+    }
+    if (st == OK) {
+        db_query_once(&r, asking.conn, q.sql.data, q.args, q.n, err);
+        st = read_numbers(&r, numbers, n, err);
+    }
+    db_reader_done(s->db, asking.conn);
+    buf_free(&q.sql);
+    arena_free(&a);
+    if (st != OK) {
+        free(*numbers);
+        *numbers = NULL;
+        *n = 0;
+    }
     return st;
 }
 

@@ -596,7 +596,7 @@ enum status sticker_store_days(struct sticker_store *s, int64_t from, int64_t to
     return st;
 }
 
-static enum status read_scores(struct db_rows *r, struct arena *a, struct score_row **rows, size_t *n)
+static enum status read_scores(struct db_rows *r, bool ids, struct arena *a, struct score_row **rows, size_t *n)
 {
     void *items = NULL;
     size_t cap = 0;
@@ -610,6 +610,7 @@ static enum status read_scores(struct db_rows *r, struct arena *a, struct score_
             .negatives = db_int(r, 4),
             .created_us = db_int(r, 5),
             .modified_us = db_int(r, 6),
+            .sticker_id = ids ? db_text(r, 7, a) : NULL,
         };
     }
     *rows = items;
@@ -637,7 +638,7 @@ enum status sticker_store_analytics(struct sticker_store *s, const char *query, 
                  " JOIN stickers k ON k.id = s.sticker_id WHERE q.query = $1"
                  " ORDER BY s.positives - s.negatives DESC, k.filename",
                  DB_ARGS(DB_TEXT(query)), err);
-        st = read_scores(&r, a, rows, n);
+        st = read_scores(&r, false, a, rows, n);
     }
     db_snapshot_end(c);
 out:
@@ -645,27 +646,35 @@ out:
     return st;
 }
 
+/* Both parts follow an index: what is left of the query at hand, then the queries behind it. In SQLite CROSS JOIN fixes
+ * the order of the loops, in PostgreSQL LATERAL. */
+#define EXPORT_COLUMNS SCORE_COLUMNS ", s.sticker_id"
+#define EXPORT_REST                                                                                                    \
+    "SELECT * FROM (SELECT " EXPORT_COLUMNS " FROM queries q JOIN scores s ON s.query_id = q.id"                       \
+    " JOIN stickers k ON k.id = s.sticker_id"                                                                          \
+    " WHERE q.query = $1 AND s.sticker_id > $2 AND s.modified_us >= $3 ORDER BY s.sticker_id LIMIT $4) rest"
+#define EXPORT_ENDS " ORDER BY 1, 8 LIMIT $4"
+#define EXPORT_SQLITE                                                                                                  \
+    EXPORT_REST                                                                                                        \
+    " UNION ALL SELECT * FROM (SELECT " EXPORT_COLUMNS                                                                 \
+    " FROM queries q CROSS JOIN scores s ON s.query_id = q.id CROSS JOIN stickers k ON k.id = s.sticker_id"            \
+    " WHERE q.query > $1 AND s.modified_us >= $3 ORDER BY q.query, s.sticker_id LIMIT $4)" EXPORT_ENDS
+#define EXPORT_POSTGRES                                                                                                \
+    EXPORT_REST " UNION ALL SELECT * FROM (SELECT q.query, v.* FROM queries q, LATERAL"                                \
+                " (SELECT k.filename, q.usage, s.positives, s.negatives, s.created_us, s.modified_us, s.sticker_id"    \
+                " FROM scores s JOIN stickers k ON k.id = s.sticker_id"                                                \
+                " WHERE s.query_id = q.id AND s.modified_us >= $3 ORDER BY s.sticker_id LIMIT $4) v"                   \
+                " WHERE q.query > $1 ORDER BY q.query, v.sticker_id LIMIT $4) next" EXPORT_ENDS
+
 enum status sticker_store_export(struct sticker_store *s, int64_t since_us, const char *after_query,
-                                 const char *after_sticker, size_t limit, struct arena *a, struct score_row **rows,
+                                 const char *after_sticker_id, size_t limit, struct arena *a, struct score_row **rows,
                                  size_t *n, struct error *err)
 {
     struct db_conn *c = db_reader(s->db);
     struct db_rows r;
-    db_query(&r, c,
-             /* Query by query, in their index's order: a page never sorts more than the stickers of one query. In
-              * SQLite CROSS JOIN fixes the order of the loops. */
-             db_sql(c,
-                    "SELECT " SCORE_COLUMNS " FROM queries q CROSS JOIN scores s ON s.query_id = q.id"
-                    " CROSS JOIN stickers k ON k.id = s.sticker_id"
-                    " WHERE q.query >= $1 AND (q.query > $1 OR k.filename > $2) AND s.modified_us >= $3"
-                    " ORDER BY q.query, k.filename LIMIT $4",
-                    "SELECT q.query, v.* FROM queries q, LATERAL"
-                    " (SELECT k.filename, q.usage, s.positives, s.negatives, s.created_us, s.modified_us FROM scores s"
-                    " JOIN stickers k ON k.id = s.sticker_id WHERE s.query_id = q.id AND s.modified_us >= $3"
-                    " AND (q.query > $1 OR k.filename > $2) ORDER BY k.filename) v"
-                    " WHERE q.query >= $1 ORDER BY q.query, v.filename LIMIT $4"),
-             DB_ARGS(DB_TEXT(after_query), DB_TEXT(after_sticker), DB_INT(since_us), DB_INT(db_limit(limit))), err);
-    enum status st = read_scores(&r, a, rows, n);
+    db_query(&r, c, db_sql(c, EXPORT_SQLITE, EXPORT_POSTGRES),
+             DB_ARGS(DB_TEXT(after_query), DB_TEXT(after_sticker_id), DB_INT(since_us), DB_INT(db_limit(limit))), err);
+    enum status st = read_scores(&r, true, a, rows, n);
     db_reader_done(s->db, c);
     return st;
 }

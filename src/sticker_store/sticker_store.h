@@ -65,6 +65,8 @@ enum status sticker_store_get_many(struct sticker_store *s, const char *const *f
 /* Up to `limit` stickers with filename > after ("" for the first page), by filename. */
 enum status sticker_store_list(struct sticker_store *s, const char *after, size_t limit, struct arena *a,
                                struct sticker **out, size_t *n, struct error *err) MUST_CHECK;
+/* Numbers above STORE_COUNT_FRESH may be ten seconds old. */
+#define STORE_COUNT_FRESH 100000
 enum status sticker_store_count(struct sticker_store *s, int64_t *stickers, int64_t *queries, int64_t *pending,
                                 struct error *err) MUST_CHECK;
 
@@ -178,15 +180,16 @@ enum status sticker_store_votes(struct sticker_store *s, const char *voter, cons
 
 struct score_row {
     const char *query, *sticker;
+    const char *sticker_id; /* of exports; else NULL */
     int64_t usage, positives, negatives, created_us, modified_us;
 };
 /* usage and all scores of one query, by positives - negatives descending, then filename. NOT_FOUND. */
 enum status sticker_store_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
                                     struct score_row **rows, size_t *n, struct error *err) MUST_CHECK;
-/* A page of the whole feedback with modified >= since_us, ordered by (query, sticker), after the given
- * pair ("" "" for the first page). Keyset: stable and constant-memory for any size. */
+/* A page of the whole feedback with modified >= since_us, by query and then in the order in which stickers were added,
+ * after the given query and sticker_id ("" "" for the first page). Keyset: stable and constant-memory for any size. */
 enum status sticker_store_export(struct sticker_store *s, int64_t since_us, const char *after_query,
-                                 const char *after_sticker, size_t limit, struct arena *a, struct score_row **rows,
+                                 const char *after_sticker_id, size_t limit, struct arena *a, struct score_row **rows,
                                  size_t *n, struct error *err) MUST_CHECK;
 
 /* --- users and tokens --- (hashes are made by the caller) */

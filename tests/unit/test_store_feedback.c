@@ -446,9 +446,9 @@ static int walk(struct suite *s, struct sticker_store *store, int64_t since, siz
         assert_true(n <= page);
         for (size_t i = 0; i < n; i++) {
             int order = strcmp(query, rows[i].query);
-            assert_true(order < 0 || (order == 0 && strcmp(sticker, rows[i].sticker) < 0));
+            assert_true(order < 0 || (order == 0 && strcmp(sticker, rows[i].sticker_id) < 0));
             query = rows[i].query;
-            sticker = rows[i].sticker;
+            sticker = rows[i].sticker_id;
             seen++;
         }
         if (turn == change_at) { /* new rows behind the cursor shift nothing, votes reorder nothing */
@@ -482,6 +482,45 @@ static void export_pages_are_complete_and_stable(void **state)
     sticker_store_close(store);
 }
 
+/* As exports do: which queries match is asked once, in order, then pages of these. */
+static void rows_are_read_by_their_numbers(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    static const char *const queries[] = {"red cat", "dog", "cat", "a cat", "catalogue"}, *const columns[] = {"query"},
+                             *const words[] = {"cat"};
+    struct list_ask ask = {.list = "queries",
+                           .columns = columns,
+                           .n_columns = 1,
+                           .sort = "query",
+                           .search = "cat",
+                           .words = words,
+                           .n_words = 1,
+                           .cursor = "",
+                           .limit = 3,
+                           .thorough = true};
+    struct list_page page;
+    int64_t *numbers;
+    size_t n;
+    char got[128] = "";
+    for (size_t i = 0; i < COUNT(queries); i++)
+        assert_ok(
+            s, sticker_store_usage_add(store, &(struct query_usage){.query = queries[i], .searches = 1}, 1, &s->err));
+    assert_ok(s, sticker_store_list_numbers(store, &ask, &numbers, &n, &s->err));
+    assert_int_equal(n, 4);
+    for (size_t at = 0; at < n; at += ask.n_numbers) {
+        ask.numbers = numbers + at;
+        ask.n_numbers = n - at < 3 ? n - at : 3;
+        assert_ok(s, sticker_store_list_page(store, &ask, &s->arena, &page, &s->err));
+        assert_int_equal(page.n, ask.n_numbers);
+        for (size_t i = 0; i < page.n; i++)
+            strcat(strcat(got, page.rows[i].cells[0]), ", ");
+    }
+    assert_string_equal(got, "a cat, cat, catalogue, red cat, ");
+    free(numbers);
+    sticker_store_close(store);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
@@ -495,6 +534,7 @@ int main(void)
         T(voters_are_forgotten_by_their_age),
         T(of_a_crowd_with_one_key_one_counts),
         T(export_pages_are_complete_and_stable),
+        T(rows_are_read_by_their_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

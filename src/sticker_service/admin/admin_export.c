@@ -20,6 +20,8 @@ struct download {
     struct list_state state;
     const char *const *ids; /* [n_ids] the selected rows; NULL: the whole list */
     size_t n_ids;
+    int64_t *numbers; /* [n_numbers] the rows that matched when the export began; NULL: the list has no filter */
+    size_t n_numbers, at;
     struct buf text;
     size_t sent;
     bool json, began, ended;
@@ -68,13 +70,21 @@ static enum status export_next_page(struct download *d, struct error *err)
 {
     struct list_page page;
     struct list_ask ask = list_state_ask(&d->state, EXPORT_ROWS, true);
+    if (d->numbers) {
+        size_t left = d->n_numbers - d->at;
+        ask.numbers = d->numbers + d->at;
+        ask.n_numbers = left < EXPORT_ROWS ? left : EXPORT_ROWS;
+        d->at += ask.n_numbers;
+    }
     arena_reset(&d->arena);
     enum status st = list_state_page(d->service, d->state.table, &ask, &d->arena, &page, err);
     if (st != OK)
         return st;
     for (size_t i = 0; i < page.n; i++)
         export_put_row(d, page.rows[i].cells);
-    d->ended = !*page.next;
+    d->ended = d->numbers ? d->at == d->n_numbers : !*page.next;
+    if (d->numbers)
+        return OK;
     arena_reset(&d->kept);
     d->state.cursor = arena_strdup(&d->kept, page.next);
     return d->state.cursor ? OK : err_no_memory(err, "an export");
@@ -96,9 +106,21 @@ static enum status next_selected(struct download *d, struct error *err)
     return st == ERR_NOT_FOUND ? OK : st;
 }
 
+/* Which rows match is asked once: it takes longer than what a page of them takes, however few there are on it. What is
+ * SearchService's has no numbers. */
+static enum status find_matching(struct download *d, struct error *err)
+{
+    if (d->ids || d->state.table->remote || (!*d->state.search && !d->state.n_filters))
+        return OK;
+    struct list_ask ask = list_state_ask(&d->state, EXPORT_ROWS, true);
+    enum status st = sticker_store_list_numbers(d->service->store, &ask, &d->numbers, &d->n_numbers, err);
+    d->ended = st == OK && !d->n_numbers;
+    return st;
+}
+
 static enum status next_part(struct download *d, struct error *err)
 {
-    enum status st = d->ids ? next_selected(d, err) : export_next_page(d, err);
+    enum status st = d->ended ? OK : d->ids ? next_selected(d, err) : export_next_page(d, err);
     if (d->ended && d->json)
         buf_puts(&d->text, "\n]\n");
     return st == OK ? buf_status(&d->text, err) : st;
@@ -131,6 +153,7 @@ static void download_done(void *state)
     arena_free(&d->kept);
     arena_free(&d->arena);
     buf_free(&d->text);
+    free(d->numbers);
     free(d);
 }
 
@@ -188,7 +211,8 @@ static void export_send(const struct admin_visit *v, const struct list_state *s,
             buf_printf(&d->text, "%s%.*s", c == columns ? "" : ",", export_name_length(c), c->name);
     }
     buf_puts(&d->text, json ? "" : "\r\n");
-    if (next_part(d, &err) != OK || export_note(v, s, n_ids, format, &err) != OK) { /* while it can still be said */
+    if (find_matching(d, &err) != OK || next_part(d, &err) != OK ||
+        export_note(v, s, n_ids, format, &err) != OK) { /* while it can still be said */
         download_done(d);
         list_state_fail(v, s->table, &err);
         return;
