@@ -375,6 +375,20 @@ int64_t db_limit(size_t n)
     return n > INT64_MAX ? INT64_MAX : (int64_t)n;
 }
 
+enum status db_count(struct db_conn *c, const char *sql, struct db_counted *kept, int64_t *n, struct error *err)
+{
+    int64_t now = os_monotonic_us();
+    *n = atomic_load(&kept->n);
+    if (now < atomic_load(&kept->until_us))
+        return OK;
+    enum status st = db_get_int(c, sql, DB_NONE, n, NULL, err);
+    if (st == OK) {
+        atomic_store(&kept->n, *n);
+        atomic_store(&kept->until_us, *n > DB_COUNTED ? now + 10000000 : 0);
+    }
+    return st;
+}
+
 enum status db_read_int(struct db *d, const char *sql, const struct db_arg *args, size_t n, int64_t *value, bool *found,
                         struct error *err)
 {

@@ -25,6 +25,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/status.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -169,6 +170,14 @@ enum status db_run(struct db_conn *c, const char *sql, const struct db_arg *args
 /* The first column of the first row; *found false without a row (may be NULL). */
 enum status db_get_int(struct db_conn *c, const char *sql, const struct db_arg *args, size_t n, int64_t *value,
                        bool *found, struct error *err) MUST_CHECK;
+/* How many there are, by a statement that counts them. It reads an index whole, so that a count of more than DB_COUNTED
+ * is good for ten seconds; smaller ones are always as of now. `kept`: of this statement, zeros at first. */
+#define DB_COUNTED 100000
+struct db_counted {
+    atomic_int_least64_t n, until_us;
+};
+enum status db_count(struct db_conn *c, const char *sql, struct db_counted *kept, int64_t *n,
+                     struct error *err) MUST_CHECK;
 /* The same for a read of its own, with a connection of the pool. */
 enum status db_read_int(struct db *d, const char *sql, const struct db_arg *args, size_t n, int64_t *value, bool *found,
                         struct error *err) MUST_CHECK;

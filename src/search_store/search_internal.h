@@ -10,6 +10,7 @@
 
 struct search_store {
     struct db *db;
+    struct db_counted documents;
     bool merging;         /* search_store_tidy: the word index's segments */
     int64_t merged_up_to; /* generation; 0: not since the store was opened */
 };

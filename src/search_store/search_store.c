@@ -260,7 +260,10 @@ enum status search_store_terms(struct search_store *s, int64_t id, struct arena 
 
 enum status search_store_count(struct search_store *s, int64_t *documents, struct error *err)
 {
-    return db_read_int(s->db, "SELECT count(*) FROM documents", DB_NONE, documents, NULL, err);
+    struct db_conn *c = db_reader(s->db);
+    enum status st = db_count(c, "SELECT count(*) FROM documents", &s->documents, documents, err);
+    db_reader_done(s->db, c);
+    return st;
 }
 
 enum status search_store_documents(struct search_store *s, int64_t after, size_t limit, struct arena *a,

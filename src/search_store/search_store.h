@@ -50,6 +50,7 @@ enum status search_store_get(struct search_store *s, const char *filename, struc
 /* The terms by which a document is found. NOT_FOUND. */
 enum status search_store_terms(struct search_store *s, int64_t id, struct arena *a, struct sticker_terms *out,
                                struct error *err) MUST_CHECK;
+/* A number above 100,000 may be ten seconds old. */
 enum status search_store_count(struct search_store *s, int64_t *documents, struct error *err) MUST_CHECK;
 /* A page of all documents with id > after, ascending. */
 enum status search_store_documents(struct search_store *s, int64_t after, size_t limit, struct arena *a,

@@ -59,8 +59,9 @@ struct sticker_service {
     atomic_int_fast64_t search_checked_us;           /* when /readyz last asked SearchService */
     atomic_bool search_ready;                        /* whether SearchService was ready then */
     atomic_int search_index;                         /* an enum index_state: what the index was like then */
-    atomic_int_fast64_t search_documents;            /* how many documents it had */
-    struct peer_status *peer_status;                 /* what the dashboard shows of SearchService */
+    atomic_int_least64_t search_differs_us; /* since when the numbers of a large index differ; 0: they do not */
+    atomic_int_fast64_t search_documents;   /* how many documents it had */
+    struct peer_status *peer_status;        /* what the dashboard shows of SearchService */
 };
 
 /* As http_param, but an absent parameter is OK and has the value `fallback`. */

@@ -12,6 +12,7 @@
 struct sticker_store {
     struct db *db;
     const struct admin_who *who; /* see sticker_store_act_as */
+    struct db_counted stickers, queries, pending;
 };
 
 extern const struct db_schema sticker_schema_sqlite, sticker_schema_postgres;

@@ -400,20 +400,17 @@ enum status sticker_store_list(struct sticker_store *s, const char *after, size_
     return st;
 }
 
+_Static_assert(STORE_COUNT_FRESH == DB_COUNTED, "what sticker_store.h says");
+
 enum status sticker_store_count(struct sticker_store *s, int64_t *stickers, int64_t *queries, int64_t *pending,
                                 struct error *err)
 {
     struct db_conn *c = db_reader(s->db);
-    struct db_rows r;
-    db_query(&r, c,
-             "SELECT (SELECT count(*) FROM stickers), (SELECT count(*) FROM queries), (SELECT count(*) FROM outbox)",
-             DB_NONE, err);
-    while (db_next(&r)) {
-        *stickers = db_int(&r, 0);
-        *queries = db_int(&r, 1);
-        *pending = db_int(&r, 2);
-    }
-    enum status st = db_end(&r);
+    enum status st = db_count(c, "SELECT count(*) FROM stickers", &s->stickers, stickers, err);
+    if (st == OK)
+        st = db_count(c, "SELECT count(*) FROM queries", &s->queries, queries, err);
+    if (st == OK)
+        st = db_count(c, "SELECT count(*) FROM outbox", &s->pending, pending, err);
     db_reader_done(s->db, c);
     return st;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DIFFERS_US      30000000
 #define PEER_TIMEOUT_MS 500u
 #define PEER_AGAIN_US   1000000 /* SearchService is asked at most this often */
 
@@ -39,7 +40,8 @@ static int64_t documents_of_search(struct sticker_service *s)
 }
 
 /* Compares only what nothing changes meanwhile: no sticker was added or deleted between two looks at the database, and
- * no change was waiting. */
+ * no change was waiting. Large numbers may be some seconds old, each of another moment, so they must differ for longer.
+ */
 static enum index_state compare_index(struct sticker_service *s, int64_t *documents)
 {
     int64_t stickers[2], queries, pending[2];
@@ -51,7 +53,12 @@ static enum index_state compare_index(struct sticker_service *s, int64_t *docume
         return INDEX_UNKNOWN;
     if (pending[0] || pending[1] || stickers[0] != stickers[1])
         return INDEX_PENDING;
-    return *documents == stickers[0] ? INDEX_OK : INDEX_DIFFERS;
+    bool same = *documents == stickers[0];
+    int64_t since = same ? 0 : atomic_load(&s->search_differs_us), now = os_monotonic_us();
+    atomic_store(&s->search_differs_us, same ? 0 : since ? since : now);
+    if (same)
+        return INDEX_OK;
+    return stickers[0] > STORE_COUNT_FRESH && (!since || now - since < DIFFERS_US) ? INDEX_PENDING : INDEX_DIFFERS;
 }
 
 static bool search_is_ready(struct sticker_service *s)
