@@ -1,5 +1,6 @@
 #include "rank/meanings_internal.h"
 
+#include "base/log.h"
 #include "rank/document_text.h"
 #include "text/text.h"
 
@@ -10,6 +11,7 @@
 
 #define MAX_TERMS 512u /* of a document that count */
 #define PAGE      1000u
+#define NEAR      8 /* ids apart: documents that are read with those between them */
 
 /* Memory for the words of queries; those of most queries are a few thousand. */
 #define ALIKE_BYTES        (4u << 20)
@@ -97,9 +99,11 @@ static bool make_tables(struct meanings *x, uint32_t cap)
     return true;
 }
 
-static bool grow_entries(struct meanings *x)
+static bool grow_entries(struct meanings *x, uint32_t least)
 {
-    uint32_t cap = x->cap ? 2 * x->cap : 4096;
+    uint32_t cap = x->cap ? x->cap : 4096;
+    while (cap < least)
+        cap *= 2;
     struct entry *entries = realloc(x->entries, cap * sizeof *entries);
     x->entries = entries ? entries : x->entries;
     uint32_t *letters = realloc(x->letters, cap * sizeof *letters);
@@ -150,12 +154,14 @@ float meanings_quantize(const float v[LEXICON_DIM], int8_t codes[WORDS_STRIDE], 
 }
 
 /* The vector of a word, if the lexicon has one. */
-static bool add_known(struct meanings *x, uint32_t entry)
+static bool add_known(struct meanings *x, uint32_t entry, uint32_t number)
 {
-    uint32_t n = x->n_known, word = lexicon_find(x->lexicon, x->entries[entry].word, strlen(x->entries[entry].word));
+    uint32_t n = x->n_known;
+    if (number == LEXICON_NONE)
+        return true;
     if (!grow_known(x))
         return false;
-    float scale = meanings_codes(x, word, x->words.codes + (size_t)n * WORDS_STRIDE, &x->words.sums[n]);
+    float scale = meanings_codes(x, number, x->words.codes + (size_t)n * WORDS_STRIDE, &x->words.sums[n]);
     if (scale <= 0)
         return true;
     x->words.scales[n] = scale;
@@ -164,28 +170,35 @@ static bool add_known(struct meanings *x, uint32_t entry)
     return true;
 }
 
+bool meanings_add_entry(struct meanings *x, const char *word, uint64_t stem, uint32_t number)
+{
+    if (x->n == x->cap && !grow_entries(x, x->n + 1))
+        return false;
+    struct entry *e = &x->entries[x->n];
+    *e = (struct entry){.word = strdup(word), .stem = stem};
+    if (!e->word || !add_known(x, x->n, number)) {
+        free(e->word);
+        return false;
+    }
+    x->letters[x->n] = meanings_letters(word, strlen(word));
+    chain_stem(x, x->n);
+    *entry_place(x, word) = x->n + 1;
+    x->n++;
+    return true;
+}
+
 static struct entry *take_entry(struct meanings *x, const struct text_term *t)
 {
-    if (x->n == x->cap && !grow_entries(x))
-        return NULL;
-    uint32_t *place = entry_place(x, t->folded);
-    if (!*place) {
-        struct entry *e = &x->entries[x->n];
-        *e = (struct entry){.word = strdup(t->folded), .stem = XXH3_64bits(t->stem, strlen(t->stem))};
-        if (!e->word || !add_known(x, x->n)) {
-            free(e->word);
-            return NULL;
-        }
-        x->letters[x->n] = meanings_letters(e->word, strlen(e->word));
-        chain_stem(x, x->n);
-        *place = ++x->n;
-    }
-    return &x->entries[*place - 1];
+    uint32_t at = meanings_entry(x, t->folded);
+    if (!at && meanings_add_entry(x, t->folded, XXH3_64bits(t->stem, strlen(t->stem)),
+                                  lexicon_find(x->lexicon, t->folded, strlen(t->folded))))
+        at = x->n;
+    return at ? &x->entries[at - 1] : NULL;
 }
 
 /* --- documents --- */
 
-static uint32_t *place_of(struct meanings *x, int64_t id)
+static uint32_t *place_of(const struct meanings *x, int64_t id)
 {
     uint32_t at = (uint32_t)XXH3_64bits(&id, sizeof id) & (x->places_size - 1);
     while (x->places[at] && x->slots[x->places[at] - 1].id != id)
@@ -193,9 +206,17 @@ static uint32_t *place_of(struct meanings *x, int64_t id)
     return &x->places[at];
 }
 
-static bool grow_slots(struct meanings *x)
+uint32_t meanings_slot(const struct meanings *x, int64_t id)
 {
-    uint32_t cap = x->cap_slots ? 2 * x->cap_slots : 4096, size = 4 * cap;
+    return *place_of(x, id);
+}
+
+static bool grow_slots(struct meanings *x, uint32_t least)
+{
+    uint32_t cap = x->cap_slots ? x->cap_slots : 4096;
+    while (cap < least)
+        cap *= 2;
+    uint32_t size = 4 * cap;
     struct slot *slots = realloc(x->slots, cap * sizeof *slots);
     x->slots = slots ? slots : x->slots;
     uint32_t *places = calloc(size, sizeof *places);
@@ -212,18 +233,32 @@ static bool grow_slots(struct meanings *x)
     return true;
 }
 
+bool meanings_reserve(struct meanings *x, uint32_t entries, uint32_t slots)
+{
+    return grow_entries(x, entries) && grow_slots(x, slots);
+}
+
+struct slot *meanings_add_slot(struct meanings *x, int64_t id)
+{
+    struct slot *s = &x->slots[x->n_slots];
+    *s = (struct slot){.id = id};
+    *place_of(x, id) = ++x->n_slots;
+    return s;
+}
+
 /* The document stays in its slot without words: an id is never given to another. */
 static void clear_slot(struct meanings *x, uint32_t number)
 {
     struct slot *s = &x->slots[number];
     for (uint32_t i = 0; i < s->n; i++) {
-        struct entry *e = &x->entries[s->entries[i]];
+        struct entry *e = &x->entries[POSTING_OF(s->words[i])];
         uint32_t kept = 0;
         for (uint32_t k = 0; k < e->n; k++)
-            if (POSTING_SLOT(e->postings[k]) != number)
+            if (POSTING_OF(e->postings[k]) != number)
                 e->postings[kept++] = e->postings[k];
         e->n = kept;
     }
+    atomic_fetch_add(&x->changes, 1);
     x->n_documents -= s->n > 0;
     s->n = 0;
     s->hash = 0;
@@ -234,7 +269,7 @@ static bool add_posting(struct meanings *x, uint32_t number, const struct text_t
     struct entry *e = take_entry(x, t);
     if (!e)
         return false;
-    if (e->n && POSTING_SLOT(e->postings[e->n - 1]) == number)
+    if (e->n && POSTING_OF(e->postings[e->n - 1]) == number)
         return true;
     if (e->n == e->cap) {
         uint32_t cap = e->cap ? 2 * e->cap : 4;
@@ -245,17 +280,17 @@ static bool add_posting(struct meanings *x, uint32_t number, const struct text_t
         e->cap = cap;
     }
     e->postings[e->n++] = POSTING(number, titled);
-    x->slots[number].entries[x->slots[number].n++] = (uint32_t)(e - x->entries);
+    x->slots[number].words[x->slots[number].n++] = POSTING((uint32_t)(e - x->entries), titled);
     return true;
 }
 
 /* The mean of the words' vectors: what the document is about as a whole. */
-static void put_mean(struct meanings *x, uint32_t number)
+void meanings_put_mean(struct meanings *x, uint32_t number)
 {
     float sum[LEXICON_DIM] = {0};
     const struct slot *s = &x->slots[number];
     for (uint32_t i = 0; i < s->n; i++) {
-        uint32_t known = x->entries[s->entries[i]].known;
+        uint32_t known = x->entries[POSTING_OF(s->words[i])].known;
         const int8_t *codes = x->words.codes + (size_t)known * WORDS_STRIDE - WORDS_STRIDE;
         for (size_t k = 0; k < LEXICON_DIM && known; k++)
             sum[k] += x->words.scales[known - 1] * codes[k];
@@ -266,23 +301,21 @@ static void put_mean(struct meanings *x, uint32_t number)
 
 static bool put_terms(struct meanings *x, int64_t id, uint64_t hash, const struct text_terms *terms, size_t n_title)
 {
-    if (x->n_slots == x->cap_slots && !grow_slots(x))
+    if (x->n_slots == x->cap_slots && !grow_slots(x, x->n_slots + 1))
         return false;
-    uint32_t *place = place_of(x, id);
-    if (!*place) {
-        x->slots[x->n_slots] = (struct slot){.id = id};
-        *place = ++x->n_slots;
-    }
-    uint32_t number = *place - 1;
+    if (!meanings_slot(x, id))
+        (void)meanings_add_slot(x, id);
+    uint32_t number = meanings_slot(x, id) - 1;
     clear_slot(x, number);
-    uint32_t *entries = realloc(x->slots[number].entries, (terms->count + 1) * sizeof *entries);
-    if (!entries)
+    uint32_t *words = realloc(x->slots[number].words, (terms->count + 1) * sizeof *words);
+    if (!words)
         return false;
-    x->slots[number].entries = entries;
+    x->slots[number].words = words;
     bool ok = true;
     for (size_t i = 0; i < terms->count && ok; i++)
         ok = terms->items[i].is_emoji || add_posting(x, number, &terms->items[i], i < n_title);
-    put_mean(x, number);
+    meanings_put_mean(x, number);
+    atomic_fetch_add(&x->changes, 1);
     x->slots[number].hash = ok ? hash : 0;
     x->n_documents += x->slots[number].n > 0;
     return ok;
@@ -343,6 +376,12 @@ static enum status add_compounds(const char *text, size_t len, struct arena *a, 
     return OK;
 }
 
+/* Of what the words are made of: as the store has it, which can be compared without reading the words. */
+static uint64_t words_hash(const char *words_sha256)
+{
+    return XXH3_64bits(words_sha256, strlen(words_sha256)) | 1;
+}
+
 static bool is_there(struct meanings *x, int64_t id, uint64_t hash)
 {
     pthread_rwlock_rdlock(&x->lock);
@@ -358,7 +397,10 @@ enum status meanings_put(struct meanings *x, const struct document *doc, struct 
     struct text_terms title, all;
     const char *text;
     size_t len;
-    uint64_t hash = document_text_hash(doc);
+    char sha256[65];
+    if (!doc->words_sha256)
+        search_store_hash_words(doc->title, doc->words_json, sha256);
+    uint64_t hash = words_hash(doc->words_sha256 ? doc->words_sha256 : sha256);
     if (!x || is_there(x, doc->id, hash))
         return OK;
     arena_init(&a, 8u << 20);
@@ -392,43 +434,113 @@ void meanings_remove(struct meanings *x, int64_t id)
     pthread_rwlock_unlock(&x->lock);
 }
 
-static enum status meanings_read_all(struct meanings *x, struct search_store *store, struct error *err)
+/* --- opening --- */
+
+/* What the store has that is not, or not so, in memory. */
+struct differences {
+    struct meanings *x;
+    unsigned char *seen; /* [n_slots] */
+    int64_t *ids;        /* [n] ascending */
+    size_t n, cap;
+};
+
+static enum status compare_document(void *ctx, int64_t id, const char *words_sha256, struct error *err)
+{
+    struct differences *d = ctx;
+    uint32_t place = meanings_slot(d->x, id);
+    if (place)
+        d->seen[place - 1] = 1;
+    if (place && d->x->slots[place - 1].hash == words_hash(words_sha256))
+        return OK;
+    if (d->n == d->cap) {
+        d->cap = d->cap ? 2 * d->cap : 1024;
+        int64_t *ids = reallocarray(d->ids, d->cap, sizeof *ids);
+        if (!ids)
+            return err_no_memory(err, "the documents' words");
+        d->ids = ids;
+    }
+    d->ids[d->n++] = id;
+    return OK;
+}
+
+/* Reads documents, page by page: neighbours together, as there are few after a snapshot, and all without one. */
+static enum status read_documents(struct meanings *x, struct search_store *store, const int64_t *ids, size_t n,
+                                  struct error *err)
 {
     struct arena a;
-    struct document *docs;
-    size_t n = 0;
-    int64_t after = 0;
-    enum status st;
+    enum status st = OK;
     arena_init(&a, 1u << 30);
-    do {
+    for (size_t at = 0; at < n && st == OK;) {
+        struct document *docs;
+        size_t run = 1, found;
+        while (at + run < n && run < PAGE && ids[at + run] - ids[at + run - 1] < NEAR)
+            run++;
         arena_reset(&a);
-        st = search_store_documents(store, after, PAGE, &a, &docs, &n, err);
-        for (size_t i = 0; i < n && st == OK; i++)
+        st = search_store_documents(store, ids[at] - 1, run, &a, &docs, &found, err);
+        for (size_t i = 0; i < found && st == OK; i++)
             st = meanings_put(x, &docs[i], err);
-        after = st == OK && n ? docs[n - 1].id : after;
-    } while (st == OK && n == PAGE);
+        int64_t last = st == OK && found ? docs[found - 1].id : ids[n - 1];
+        while (at < n && ids[at] <= last)
+            at++;
+    }
     arena_free(&a);
     return st;
 }
 
-enum status meanings_open(const char *path, struct search_store *store, struct meanings **out, struct error *err)
+/* A snapshot may be older than the store, or of another one: what differs is read. */
+static enum status follow_store(struct meanings *x, struct search_store *store, struct error *err)
+{
+    struct differences d = {.x = x, .seen = calloc(x->n_slots + 1u, 1)};
+    uint32_t loaded = x->n_slots;
+    enum status st = d.seen ? search_store_word_hashes(store, compare_document, &d, err)
+                            : err_no_memory(err, "the documents' words");
+    for (uint32_t i = 0; i < loaded && st == OK; i++)
+        if (!d.seen[i])
+            clear_slot(x, i);
+    if (st == OK)
+        st = read_documents(x, store, d.ids, d.n, err);
+    free(d.seen);
+    free(d.ids);
+    return st;
+}
+
+static enum status make(struct meanings **out, struct error *err)
 {
     struct meanings *x = *out = calloc(1, sizeof *x);
     if (!x)
         return err_no_memory(err, "the documents' words");
     pthread_rwlock_init(&x->lock, NULL);
     pthread_mutex_init(&x->scratch_lock, NULL);
-    x->store = store;
     x->kernels = scan_available()[0];
-    enum status st = lru_open(ALIKE_BYTES, ALIKE_BYTES_OF_ONE, &x->alike, err);
+    return lru_open(ALIKE_BYTES, ALIKE_BYTES_OF_ONE, &x->alike, err);
+}
+
+static enum status open_empty(const char *path, struct meanings **out, struct error *err)
+{
+    enum status st = make(out, err);
     if (st == OK)
-        st = lexicon_open(path, &x->lexicon, err);
-    if (st == OK && (!grow_entries(x) || !grow_slots(x)))
-        st = err_no_memory(err, "the documents' words");
-    if (st == OK)
-        st = meanings_read_all(x, store, err);
+        st = lexicon_open(path, &(*out)->lexicon, err);
+    return st == OK && !meanings_reserve(*out, 1, 1) ? err_no_memory(err, "the documents' words") : st;
+}
+
+enum status meanings_open(const char *path, struct search_store *store, const char *snapshot, struct meanings **out,
+                          struct error *err)
+{
+    struct error why;
+    enum status st = open_empty(path, out, err),
+                loaded = st == OK && snapshot ? meanings_load(*out, snapshot, &why) : OK;
+    if (loaded != OK) { /* half of it may be there */
+        if (loaded != ERR_NOT_FOUND)
+            log_info("reading the documents' words from the database: %s", why.message);
+        meanings_close(*out);
+        st = open_empty(path, out, err);
+    }
+    if (st == OK) {
+        (*out)->store = store;
+        st = follow_store(*out, store, err);
+    }
     if (st != OK) {
-        meanings_close(x);
+        meanings_close(*out);
         *out = NULL;
     }
     return st;
@@ -443,7 +555,7 @@ void meanings_close(struct meanings *x)
         free(x->entries[i].postings);
     }
     for (uint32_t i = 0; i < x->n_slots; i++)
-        free(x->slots[i].entries);
+        free(x->slots[i].words);
     free(x->entries);
     free(x->letters);
     free(x->known);

@@ -9,13 +9,15 @@
 #include "words/lexicon.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #define WORDS_STRIDE 128u /* LEXICON_DIM, filled up for the kernels */
 
-/* A document that has a word: twice its slot, and one more where the title does not have it. */
-#define POSTING(slot, titled) (2 * (slot) + !(titled))
-#define POSTING_SLOT(posting) ((posting) / 2)
+/* A document that has a word, or a word that a document has: twice the slot or the entry, and one more where the title
+ * does not have it. */
+#define POSTING(place, titled) (2 * (place) + !(titled))
+#define POSTING_OF(posting)    ((posting) / 2)
 /* How much the word counts there: 1, a little less outside of the title. */
 #define POSTING_WEIGHT(posting) ((posting) % 2 ? 0.95f : 1.0f)
 
@@ -34,9 +36,9 @@ struct word_vectors { /* the lexicon's, for the kernels; the cosine of two is bo
     float *scales; /* 0: unknown */
 };
 struct slot {
-    int64_t id;    /* 0: free */
-    uint64_t hash; /* of the title and words it was made of; 0: it was taken away */
-    uint32_t n, *entries;
+    int64_t id;         /* 0: free */
+    uint64_t hash;      /* of the title and words it was made of; 0: it was taken away */
+    uint32_t n, *words; /* [n] postings of entries */
 };
 
 /* What a search knows of a document. */
@@ -73,12 +75,29 @@ struct meanings {
     struct word_vectors means;           /* [n_slots], of the documents' words */
     uint32_t n_slots, cap_slots;
     uint32_t *places, places_size; /* slot + 1 by the hash of its id; freed slots stay and are used again */
+    atomic_uint_fast64_t changes;  /* of documents, ever */
+    uint64_t saved;                /* as many as that were in the snapshot; one thread's */
     struct lru *alike;             /* which words are alike a word (meanings_alike.c) */
     pthread_mutex_t scratch_lock;
     struct scratch *scratch; /* those that no search uses */
 };
 
 void meanings_scratch_close(struct meanings *x);
+
+/* meanings.c, for what is read from a snapshot; false: no memory. Room for as many entries and slots. */
+bool meanings_reserve(struct meanings *x, uint32_t entries, uint32_t slots);
+/* A new entry, whose word has this number in the lexicon. */
+bool meanings_add_entry(struct meanings *x, const char *word, uint64_t stem, uint32_t number);
+/* A new slot, which has no words yet; there is none with this id, and room for one. */
+struct slot *meanings_add_slot(struct meanings *x, int64_t id);
+/* Makes what the document in a slot is about as a whole of its words. */
+void meanings_put_mean(struct meanings *x, uint32_t slot);
+/* The slot of a document + 1; 0: it was never there. */
+uint32_t meanings_slot(const struct meanings *x, int64_t id);
+
+/* meanings_file.c: the snapshot of an index that has just been opened. ERR_NOT_FOUND: there is none; ERR_CONFLICT: it
+ * is of another program or lexicon; ERR_CORRUPT. */
+enum status meanings_load(struct meanings *x, const char *path, struct error *err) MUST_CHECK;
 
 /* A word of the documents that means something like a word of the query, or is it. */
 struct alike {

@@ -118,10 +118,10 @@ static const char *split(const struct meanings *x, const char *word, struct aren
 static void mark_alike(const struct entry *e, float score, struct scratch *m)
 {
     for (uint32_t k = 0; k < e->n; k++) {
-        __builtin_prefetch(&m->tallies[POSTING_SLOT(e->postings[k + AHEAD < e->n ? k + AHEAD : k])], 1);
-        struct tally *t = &m->tallies[POSTING_SLOT(e->postings[k])];
+        __builtin_prefetch(&m->tallies[POSTING_OF(e->postings[k + AHEAD < e->n ? k + AHEAD : k])], 1);
+        struct tally *t = &m->tallies[POSTING_OF(e->postings[k])];
         float s = score * POSTING_WEIGHT(e->postings[k]);
-        m->marked[m->n_marked] = POSTING_SLOT(e->postings[k]);
+        m->marked[m->n_marked] = POSTING_OF(e->postings[k]);
         m->n_marked += t->sum <= 0;
         t->best = s > t->best ? s : t->best;
         t->sum += s;

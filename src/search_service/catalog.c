@@ -1,16 +1,21 @@
 #include "search_service/catalog.h"
 
 #include "base/log.h"
+#include "base/os.h"
 #include "base/worker.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FOLLOW_MS  500
-#define PAGE_ROWS  100u
-#define PAGE_BYTES (128u << 20)
+#define FOLLOW_MS   500
+#define SAVE_US     60000000 /* between two snapshots, and SAVE_EFFORT times as long as one takes */
+#define SAVE_EFFORT 20
+#define PAGE_ROWS   100u
+#define PAGE_BYTES  (128u << 20)
 
 struct catalog {
     struct search_store *store;
@@ -22,9 +27,23 @@ struct catalog {
     const struct catalog_listener *listener; /* NULL before catalog_start */
     void *ctx;
     struct worker *follower;
+    char snapshot[PATH_MAX]; /* of what words mean; "": none is kept */
+    int64_t save_us;         /* when the next one may be written; the follower's */
 };
 
-enum status catalog_open(struct search_store *store, const char *lexicon, struct catalog **out, struct error *err)
+/* After a crash there is the last one, or none: then more documents are analysed at the next start. */
+static void save_meanings(struct catalog *c)
+{
+    struct error err;
+    int64_t start = os_monotonic_us();
+    if (*c->snapshot && meanings_save(c->meanings, c->snapshot, &err) != OK)
+        log_warn("cannot write %s, so the next start takes longer: %s", c->snapshot, err.message);
+    int64_t now = os_monotonic_us(), pause = SAVE_EFFORT * (now - start);
+    c->save_us = now + (pause > SAVE_US ? pause : SAVE_US);
+}
+
+enum status catalog_open(struct search_store *store, const char *lexicon, const char *cache_dir, struct catalog **out,
+                         struct error *err)
 {
     struct error why;
     struct catalog *c = *out = calloc(1, sizeof *c);
@@ -33,7 +52,10 @@ enum status catalog_open(struct search_store *store, const char *lexicon, struct
     c->store = store;
     worker_rwlock_init(&c->changes);
     enum status st = search_store_generation(store, &c->followed, err); /* before the documents are read */
-    if (st == OK && lexicon && *lexicon && meanings_open(lexicon, store, &c->meanings, &why) != OK)
+    if (st == OK && cache_dir && *cache_dir && (st = os_mkdirs(cache_dir, err)) == OK)
+        (void)snprintf(c->snapshot, sizeof c->snapshot, "%s/words.snapshot", cache_dir);
+    if (st == OK && lexicon && *lexicon &&
+        meanings_open(lexicon, store, *c->snapshot ? c->snapshot : NULL, &c->meanings, &why) != OK)
         log_warn("no lexicon of words: searching without meanings; `peel words pull` downloads it: %s", why.message);
     if (st != OK) {
         catalog_close(c);
@@ -47,6 +69,7 @@ void catalog_close(struct catalog *c)
     if (!c)
         return;
     catalog_stop(c);
+    save_meanings(c);
     labels_close(atomic_load(&c->labels));
     meanings_close(c->meanings);
     pthread_rwlock_destroy(&c->changes);
@@ -101,10 +124,7 @@ static void tell_stale(struct catalog *c, const struct document *doc)
 {
     struct arena a;
     struct error err;
-    char words_sha256[65];
     struct search_change change = {.doc = *doc};
-    search_store_hash_words(doc->title, doc->words_json, words_sha256);
-    change.doc.words_sha256 = words_sha256; /* as the store has it */
     arena_init(&a, PAGE_BYTES);
     if (c->listener && c->listener->followed(c->ctx, &change, 1, &a, &err) != OK)
         log_warn("%s is found by its old keywords for a moment: %s", doc->filename, err.message);
@@ -122,10 +142,13 @@ static void tell_work(struct catalog *c, int64_t id)
 enum status catalog_put(struct catalog *c, const struct document *doc, const struct sticker_terms *terms, int64_t *id,
                         bool *changed, struct error *err)
 {
+    char words_sha256[65];
     struct document stored = *doc;
     bool stale = false;
+    search_store_hash_words(doc->title, doc->words_json, words_sha256);
+    stored.words_sha256 = words_sha256;
     pthread_rwlock_rdlock(&c->changes);
-    enum status st = search_store_put(c->store, doc, terms, id, changed, &stale, err);
+    enum status st = search_store_put(c->store, &stored, terms, id, changed, &stale, err);
     stored.id = *id;
     if (st == OK && stale)
         tell_stale(c, &stored);
@@ -224,6 +247,8 @@ static void run_follower(struct worker *w, void *arg)
         if (st == OK && !follows)
             log_info("following the changes of other SearchServices again");
         follows = st == OK;
+        if (os_monotonic_us() >= c->save_us)
+            save_meanings(c);
     }
 }
 

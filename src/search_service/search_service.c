@@ -94,7 +94,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     if (st == OK && s.bucket)
         mirror_bucket(&s);
     if (st == OK)
-        st = catalog_open(s.store, c->words, &s.catalog, err);
+        st = catalog_open(s.store, c->words, c->cache_dir, &s.catalog, err);
     if (st == OK)
         st = sandbox_open(IMAGE_WORKERS, &s.sandbox, err);
     if (st == OK)

@@ -162,8 +162,9 @@ enum status search_store_put(struct search_store *s, const struct document *doc,
     /* A repeated delivery, the usual case after a refill, should not cost a transaction and its fsync. */
     char words_sha256[65];
     struct document hashed = *doc;
-    search_store_hash_words(doc->title, doc->words_json, words_sha256);
-    hashed.words_sha256 = words_sha256;
+    if (!doc->words_sha256)
+        search_store_hash_words(doc->title, doc->words_json, words_sha256);
+    hashed.words_sha256 = doc->words_sha256 ? doc->words_sha256 : words_sha256;
     struct put_document_job job = {.doc = &hashed, .terms = terms};
     struct db_conn *c = db_reader(s->db);
     st = compare_document(c, &job, err);
@@ -367,6 +368,26 @@ enum status search_store_labels(struct search_store *s, search_store_label *labe
         arena_reset(&a);
         const char *pack = db_text(&r, 1, &a);
         r.status = label(ctx, db_int(&r, 0), pack, (enum rating)db_int(&r, 2), db_int(&r, 3) != 0, err);
+    }
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    arena_free(&a);
+    return st;
+}
+
+#define SELECT_HASHES(listed) "SELECT d.id, d.words_sha256 FROM documents d" listed " ORDER BY d.id"
+
+enum status search_store_word_hashes(struct search_store *s, search_store_word_hash *tell, void *ctx, struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    struct arena a;
+    arena_init(&a, 1u << 20);
+    db_query(&r, c, db_sql(c, SELECT_HASHES(" INDEXED BY documents_listed"), SELECT_HASHES("")), DB_NONE, err);
+    while (db_next(&r)) {
+        arena_reset(&a);
+        const char *hash = db_text(&r, 1, &a);
+        r.status = tell(ctx, db_int(&r, 0), hash, err);
     }
     enum status st = db_end(&r);
     db_reader_done(s->db, c);

@@ -29,7 +29,7 @@ struct document {
     const char *filename, *title;
     const char *words_json;   /* [{"language":"en","words":"cat, kitten"}] as received */
     const char *image_sha256; /* hex, "" without an image */
-    const char *words_sha256; /* of title and words, "" without any; made by the store */
+    const char *words_sha256; /* of title and words, "" without any; NULL in what is put: the store makes it */
     const char *pack;         /* "" when unknown; this and the next two are what searches filter by */
     enum rating rating;
     bool animated;
@@ -39,7 +39,7 @@ struct document {
 void search_store_hash_words(const char *title, const char *words_json, char out[65]);
 /* Adds or replaces by filename; `terms`: as text_sticker_terms makes them; same content and terms change nothing
  * (*changed false). Vectors that were made of an image or of words that it no longer has are dropped, and *stale says
- * so (may be NULL). `id`, times and words_sha256 of `doc` are ignored. DURABLE, because the sticker store forgets the
+ * so (may be NULL). `id` and times of `doc` are ignored. DURABLE, because the sticker store forgets the
  * delivery once this was acknowledged; so is delete. */
 enum status search_store_put(struct search_store *s, const struct document *doc, const struct sticker_terms *terms,
                              int64_t *id, bool *changed, bool *stale, struct error *err) MUST_CHECK;
@@ -55,6 +55,10 @@ enum status search_store_count(struct search_store *s, int64_t *documents, struc
 /* A page of all documents with id > after, ascending. */
 enum status search_store_documents(struct search_store *s, int64_t after, size_t limit, struct arena *a,
                                    struct document **out, size_t *n, struct error *err) MUST_CHECK;
+/* Tells of each document, by ascending id, the hash of its title and words; borrowed for the call, which may refuse. */
+typedef enum status search_store_word_hash(void *ctx, int64_t id, const char *words_sha256, struct error *err);
+enum status search_store_word_hashes(struct search_store *s, search_store_word_hash *tell, void *ctx,
+                                     struct error *err) MUST_CHECK;
 /* Filenames of documents by id; absent ones NULL. */
 enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
                                    const char **out, struct error *err) MUST_CHECK;

@@ -112,6 +112,11 @@ void lexicon_close(struct lexicon *l)
     free(l);
 }
 
+uint64_t lexicon_checksum(const struct lexicon *l)
+{
+    return ((const struct lexicon_header *)l->map.data)->checksum;
+}
+
 uint32_t lexicon_count(const struct lexicon *l)
 {
     return l->n;

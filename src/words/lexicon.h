@@ -31,6 +31,7 @@ enum status lexicon_open(const char *path, struct lexicon **out, struct error *e
 void lexicon_close(struct lexicon *l); /* NULL is fine */
 
 uint32_t lexicon_count(const struct lexicon *l);
+uint64_t lexicon_checksum(const struct lexicon *l); /* of its words and vectors: another file has another one */
 uint32_t lexicon_find(const struct lexicon *l, const char *word, size_t len);  /* LEXICON_NONE: unknown */
 const char *lexicon_word(const struct lexicon *l, uint32_t word, size_t *len); /* not NUL-terminated */
 const int8_t *lexicon_codes(const struct lexicon *l, uint32_t word, float *scale);

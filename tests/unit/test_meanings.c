@@ -2,6 +2,8 @@
  * also by many threads at once. */
 #include "cm.h"
 
+#include "base/buf.h"
+#include "base/os.h"
 #include "rank/meanings.h"
 #include "text/text.h"
 #include "words/lexicon.h"
@@ -10,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 struct setup {
     char folder[64];
@@ -77,7 +80,7 @@ static int open_all(void **state)
     assert_int_equal(search_store_open(path, 4, &s->store, &s->err), OK);
     snprintf(path, sizeof path, "%s/en.words", s->folder);
     make_lexicon(path);
-    assert_int_equal(meanings_open(path, s->store, &s->index, &s->err), OK);
+    assert_int_equal(meanings_open(path, s->store, NULL, &s->index, &s->err), OK);
     for (size_t i = 0; i < sizeof library / sizeof *library; i++)
         (void)put(s, library[i][0], library[i][1]);
     *state = s;
@@ -282,7 +285,7 @@ static void follows_changes(void **state)
     meanings_close(s->index);          /* and all over from the store */
     char path[96];
     snprintf(path, sizeof path, "%s/en.words", s->folder);
-    assert_int_equal(meanings_open(path, s->store, &s->index, &s->err), OK);
+    assert_int_equal(meanings_open(path, s->store, NULL, &s->index, &s->err), OK);
     assert_string_equal(best(s, "anchor", &score, corrected), "brick.png");
     assert_string_equal(best(s, "kitten", &score, corrected), "cat.png");
 }
@@ -318,6 +321,80 @@ static void the_few_best_are_the_first_of_all(void **state)
             }
             arena_free(&a);
         }
+}
+
+static void reopen(struct setup *s, const char *snapshot)
+{
+    char path[96];
+    snprintf(path, sizeof path, "%s/en.words", s->folder);
+    meanings_close(s->index);
+    assert_int_equal(meanings_open(path, s->store, snapshot, &s->index, &s->err), OK);
+}
+
+static void expect_all(struct setup *s)
+{
+    double score;
+    char corrected[64];
+    assert_string_equal(best(s, "kitten", &score, corrected), "cat.png");
+    assert_string_equal(best(s, "birthday cakes", &score, corrected), "cake.png");
+    assert_string_equal(best(s, "chain", &score, corrected), "dog.png");
+    assert_string_equal(best(s, "brick", &score, corrected), "");
+    assert_string_equal(best(s, "anchor", &score, corrected), "new.png");
+}
+
+/* Whether anything had to be saved again. */
+static bool saves(struct setup *s, const char *snapshot)
+{
+    (void)unlink(snapshot);
+    assert_int_equal(meanings_save(s->index, snapshot, &s->err), OK);
+    return access(snapshot, F_OK) == 0;
+}
+
+static void a_snapshot_is_as_good_as_the_documents(void **state)
+{
+    struct setup *s = *state;
+    char snapshot[96];
+    snprintf(snapshot, sizeof snapshot, "%s/snapshot", s->folder);
+    int64_t id = put(s, "gone.png", "brick"), other = put(s, "new.png", "bolt");
+    assert_true(saves(s, snapshot));
+    reopen(s, snapshot);
+    assert_false(saves(s, snapshot)); /* nothing was analysed, */
+
+    (void)put(s, "gone.png", "brick wall");
+    assert_true(saves(s, snapshot));
+    assert_int_equal(search_store_delete(s->store, "gone.png", &id, &s->err), OK); /* and what others changed is */
+    struct meanings *kept = s->index;
+    s->index = NULL;
+    assert_int_equal(put(s, "new.png", "anchor"), other);
+    s->index = kept;
+    reopen(s, snapshot);
+    expect_all(s);
+    assert_true(saves(s, snapshot));
+}
+
+static void a_damaged_snapshot_is_not_believed(void **state)
+{
+    struct setup *s = *state;
+    char snapshot[96];
+    struct buf file;
+    snprintf(snapshot, sizeof snapshot, "%s/snapshot", s->folder);
+    (void)put(s, "new.png", "anchor");
+    assert_true(saves(s, snapshot));
+    buf_init(&file, 1 << 20);
+    assert_int_equal(os_read_file(snapshot, &file, &s->err), OK);
+    for (size_t i = 0; i < file.len; i += 1 + i / 16) {
+        file.data[i] ^= 0x41;
+        assert_int_equal(os_write_file(snapshot, file.data, file.len, &s->err), OK);
+        reopen(s, snapshot);
+        expect_all(s);
+        file.data[i] ^= 0x41;
+    }
+    for (size_t len = 0; len < file.len; len += 1 + file.len / 20) {
+        assert_int_equal(os_write_file(snapshot, file.data, len, &s->err), OK);
+        reopen(s, snapshot);
+        expect_all(s);
+    }
+    buf_free(&file);
 }
 
 struct crowd {
@@ -372,6 +449,8 @@ int main(void)
                                        T(signs_are_left_to_others),
                                        T(follows_changes),
                                        T(the_few_best_are_the_first_of_all),
+                                       T(a_snapshot_is_as_good_as_the_documents),
+                                       T(a_damaged_snapshot_is_not_believed),
                                        T(searches_go_on_during_changes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
