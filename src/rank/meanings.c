@@ -145,7 +145,7 @@ float meanings_quantize(const float v[LEXICON_DIM], int8_t codes[WORDS_STRIDE], 
     *sum = 0;
     memset(codes, 0, WORDS_STRIDE);
     for (size_t i = 0; i < LEXICON_DIM; i++)
-        most = fmaxf(most, fabsf(v[i]));
+        most = fabsf(v[i]) > most ? fabsf(v[i]) : most;
     for (size_t i = 0; i < LEXICON_DIM && most > 0; i++) {
         *sum += codes[i] = (int8_t)lrintf(v[i] / most * 127);
         norm += (float)(codes[i] * codes[i]);
@@ -291,9 +291,12 @@ void meanings_put_mean(struct meanings *x, uint32_t number)
     const struct slot *s = &x->slots[number];
     for (uint32_t i = 0; i < s->n; i++) {
         uint32_t known = x->entries[POSTING_OF(s->words[i])].known;
-        const int8_t *codes = x->words.codes + (size_t)known * WORDS_STRIDE - WORDS_STRIDE;
-        for (size_t k = 0; k < LEXICON_DIM && known; k++)
-            sum[k] += x->words.scales[known - 1] * codes[k];
+        if (!known)
+            continue;
+        const int8_t *codes = x->words.codes + (size_t)(known - 1) * WORDS_STRIDE;
+        float scale = x->words.scales[known - 1];
+        for (size_t k = 0; k < LEXICON_DIM; k++)
+            sum[k] += scale * codes[k];
     }
     x->means.scales[number] =
         meanings_quantize(sum, x->means.codes + (size_t)number * WORDS_STRIDE, &x->means.sums[number]);
