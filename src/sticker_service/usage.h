@@ -1,8 +1,8 @@
 /* usage.h: how often each query was searched, without a disk write per search.
  *
- * A query that is new is stored before usage_count returns, so that feedback may follow at once,
- * through any process. Counts of a query that is deleted before they are written are dropped. Counts add up in memory
- * and reach the store at most flush_ms later, and at close; a crash of the process loses at most that much. */
+ * A query that is new is stored before usage_count returns, so that feedback may follow at once, through any process.
+ * Counts add up in memory and reach the store at most flush_ms later, and at close; a crash of the process loses at
+ * most that much. Counts of a query that is deleted before they are written are dropped. */
 #ifndef PEEL_STICKER_SERVICE_USAGE_H
 #define PEEL_STICKER_SERVICE_USAGE_H
 

@@ -8,6 +8,7 @@ import pathlib
 import re
 import tempfile
 import time
+import unittest
 import urllib.parse
 
 from peel_testing import STICKERS, FakeSearch, ServiceTest, System, main, png, request, wait_until, webp_size
@@ -352,6 +353,16 @@ class Suggested(ServiceTest):
         chips = re.findall(r'<li><a href="/\?q=[^"]*" dir="auto">([^<]*)<', page[page.index('id="popular"'):])
         self.assertEqual(sorted(chips), ["cat", "dog", "kitten park"])
         self.assertIn(("kitten park", "query"), self.suggest("prefix=kit"))
+
+
+class StartAlone(unittest.TestCase):
+    def test_examples_without_a_search_service(self):
+        system = System()
+        self.addCleanup(system.close)
+        system.add({f"{i}.png": (title, "") for i, title in enumerate(("an abacus", "birthday cake", "panda", "rocket", "unicorn"))})
+        system.start_sticker(search_port=1)
+        page = request(system.port, "GET", "/", headers={"Accept": "text/html"}).body.decode()
+        self.assertEqual(re.findall(r'class="card example" data-filename="([^"]*)"', page), ["1.png", "3.png", "2.png", "4.png"])
 
 
 if __name__ == "__main__":

@@ -117,18 +117,26 @@ struct differences {
     size_t n;
 };
 
-/* "Title", or "Keywords (de)". */
-static const char *difference_label(const struct differences *d, const char *name, const char *language)
+static const struct admin_field *difference_field(const struct differences *d, const char *name)
 {
-    const char *label = edit_same(name, "titles") ? admin_say(MESSAGE_admin_title) : name;
     for (const struct admin_field *f = d->table ? d->table->fields : NULL; f && f->name; f++)
         if (edit_same(f->name, name))
-            label = admin_say(f->label);
+            return f;
+    return NULL;
+}
+
+/* "Title", or "Keywords (de)". */
+static const char *difference_label(const struct differences *d, const struct admin_field *f, const char *name,
+                                    const char *language)
+{
+    const char *label = f ? admin_say(f->label) : edit_same(name, "titles") ? admin_say(MESSAGE_admin_title) : name;
     return arena_printf(d->a, language ? "%s (%s)" : "%s", label, language);
 }
 
-static const char *difference_text(const struct differences *d, const json_t *value)
+static const char *difference_text(const struct differences *d, const struct admin_field *f, const json_t *value)
 {
+    if (f && f->kind == FIELD_CHECK && json_is_string(value))
+        return admin_say(edit_same(json_string_value(value), "1") ? MESSAGE_admin_yes : MESSAGE_admin_no);
     if (json_is_integer(value))
         return arena_printf(d->a, "%lld", (long long)json_integer_value(value));
     return json_is_string(value) ? arena_strdup(d->a, json_string_value(value)) : "";
@@ -137,8 +145,9 @@ static const char *difference_text(const struct differences *d, const json_t *va
 static bool add_difference(struct differences *d, const char *name, const char *language, const json_t *was,
                            const json_t *is)
 {
-    struct tpl_admin_form_differences row = {difference_label(d, name, language), difference_text(d, was),
-                                             difference_text(d, is)};
+    const struct admin_field *f = difference_field(d, name);
+    struct tpl_admin_form_differences row = {difference_label(d, f, name, language), difference_text(d, f, was),
+                                             difference_text(d, f, is)};
     if (!row.field || !row.before || !row.after)
         return false;
     if (!edit_same(row.before, row.after) && d->n < DIFFERENCES_MAX)

@@ -74,8 +74,9 @@ static size_t list_examples(struct gallery_visit *v, const char *queries[EXAMPLE
     return n;
 }
 
-/* Finds the best sticker of each example. A search that is slow or down must not hold the start page up: then there
- * are fewer. names[i] is "" where nothing was found. */
+/* Finds the best sticker of each example. A search that is slow must not hold the start page up: then there are fewer.
+ * One that is down answers from keywords, which is mostly right too. names[i] is "" where nothing was found. *complete:
+ * that is as good as it gets. */
 static enum status find_examples(struct sticker_service *s, struct gallery_visit *v, const char *const *queries,
                                  size_t n, const char **names, bool *complete, struct error *err)
 {
@@ -86,17 +87,17 @@ static enum status find_examples(struct sticker_service *s, struct gallery_visit
         struct find_query query = {
             .text = queries[i], .lang = messages_tag(v->messages), .limit = 1, .filter = {.rating_most = RATING_G}};
         names[i] = "";
-        if (os_monotonic_us() >= end || answer.degraded) {
+        if (os_monotonic_us() >= end) {
             *complete = false;
             continue;
         }
         enum status status = find_stickers(s, v->req, &query, &answer, err);
         if (status != OK)
             return status;
-        if (answer.n && !answer.degraded)
+        if (answer.n)
             names[i] = answer.results[0].sticker->filename;
+        *complete = *complete && !answer.degraded;
     }
-    *complete = *complete && !answer.degraded;
     return OK;
 }
 
