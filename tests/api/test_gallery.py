@@ -118,7 +118,8 @@ class Asked(ServiceTest):
         self.assertEqual(packed.headers["Content-Encoding"], "gzip")
         self.assertIn("Accept-Encoding", packed.headers["Vary"])
         self.assertNotIn("Content-Encoding", plain.headers)
-        self.assertEqual(gzip.decompress(packed.body), plain.body)
+        same = [re.sub(rb'data-receipt="[^"]*"', b"", body) for body in (gzip.decompress(packed.body), plain.body)]
+        self.assertEqual(*same)
         self.assertLess(len(packed.body), len(plain.body) / 2)
         self.assertNotIn("Content-Encoding", self.get("/?q=cat", **{"Accept-Encoding": "gzip;q=0"}).headers)
 
