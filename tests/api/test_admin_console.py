@@ -31,7 +31,7 @@ class Console(AdminTest):
         self.assertEqual(page.status, 200)
         for title in ("What people see", "Hybrid: all legs together", "Lexical: by terms"):
             self.assertEqual(self.column(page, title), ["cat.png"], title)
-        self.assertIn("Taken to be in “en”", page.text)
+        self.assertIn("Detected language: en", page.text)
         self.assertIn("no model is installed", html.unescape(page.text), "the leg of images says what is missing")
         self.assertNotIn("Hybrid with these weights", page.text)
         self.assertIn("Hybrid with these weights", self.page(query="kitten", lexical="0.5").text)
@@ -40,12 +40,12 @@ class Console(AdminTest):
 
     def test_why(self):
         page = html.unescape(self.page(query="kitten", sticker="cat.png").text)
-        self.assertIn("Hybrid finds it at place 1", page)
+        self.assertIn("Hybrid finds it at position 1", page)
         self.assertIn("“kitten” in words", page)
         page = html.unescape(self.page(query="kitten", sticker="dog.png").text)
         self.assertIn("no leg finds it", page)
         self.assertIn("none of the query’s terms", page)
-        self.assertIn("It is not indexed", self.page(query="kitten", sticker="none.png").text)
+        self.assertIn("It is not in the search index", self.page(query="kitten", sticker="none.png").text)
 
     def test_pins_are_made_and_removed(self):
         self.page(query="kitten")

@@ -34,7 +34,7 @@ for (const javaScriptEnabled of [true, false])
     await seen(page).nth(1).focus();
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: `Why ${second} is where it is` }).waitFor();
-    await page.getByText('Hybrid finds it at place 2').waitFor();
+    await page.getByText('Hybrid finds it at position 2').waitFor();
     await page.getByRole('cell', { name: '“kitten” in words' }).waitFor();
     assert.equal(await page.getByLabel('Explain sticker').inputValue(), second);
 
