@@ -45,6 +45,7 @@ LICENCES = {
     "libarchive": "BSD-2-Clause",
     "libgmp": "LGPL-3.0-or-later OR GPL-2.0-or-later",
     "libgif": "MIT",
+    "libqrencode": "LGPL-2.1-or-later",
     "libstemmer": "BSD-3-Clause",
     "libz": "Zlib",
     "libm": "LGPL-2.1-or-later",
