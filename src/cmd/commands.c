@@ -229,7 +229,7 @@ const struct command commands[] = {
      .args = "[QUERY]...",
      .most_args = 1000,
      .run = cmd_forget,
-     .summary = "Erase searches, a person's votes and events, or a user's name and addresses",
+     .summary = "Erase searches, the votes and events of a person, or the name and addresses of a user",
      .examples = {{"Erase a search with its votes, everywhere", "peel forget \"my phone number\""},
                   {"See what would be erased of a voter", "peel forget --voter 9f8a6b1c --dry-run"}}},
     {.name = "health",
