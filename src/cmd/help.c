@@ -27,7 +27,8 @@ static void print_subcommands(const struct command *command, struct buf *out)
         snprintf(usage, sizeof usage, "%s %s", s->name, s->args);
         buf_printf(out, "  %-20s %s\n", usage, s->summary);
     }
-    buf_printf(out, "\n`peel help %s %s` shows help for one of them.\n\nExamples:\n", command->name, command->subcommands->name);
+    buf_printf(out, "\n`peel help %s %s` shows help for one of them.\n\nExamples:\n", command->name,
+               command->subcommands->name);
     for (const struct subcommand *s = command->subcommands; s->name; s++)
         put_examples(s->examples, out);
 }

@@ -12,8 +12,8 @@
 _Static_assert(GALLERY_PAGE_LAST == FIND_MAX_OFFSET / PAGE_SIZE + 1, "the last page that SearchService ranks");
 
 #define EXAMPLES_MAX 12
-#define EXAMPLES_MIN 4      /* fewer are not worth showing */
-#define EXAMPLES_US  300000 /* the start page waits no longer for the next one */
+#define EXAMPLES_MIN 4       /* fewer are not worth showing */
+#define EXAMPLES_US  1000000 /* the start page waits no longer for the next one */
 #define POPULAR_MAX  10
 #define POPULAR_MIN  3
 
