@@ -131,7 +131,7 @@ enum status os_open_beside(const char *path, const char *prefix, char tmp[PATH_M
     return *fd >= 0 ? OK : err_errno(err, "cannot make a file in %.200s", folder);
 }
 
-enum status os_write_file(const char *path, const void *data, size_t len, struct error *err)
+static enum status write_file(const char *path, const void *data, size_t len, mode_t mode, struct error *err)
 {
     char tmp[PATH_MAX];
     int n = snprintf(tmp, sizeof tmp, "%s.XXXXXX", path);
@@ -141,7 +141,7 @@ enum status os_write_file(const char *path, const void *data, size_t len, struct
     if (fd < 0)
         return err_errno(err, "cannot make a file beside %s", path);
     enum status st = os_write_all(fd, path, data, len, err);
-    if (st == OK && (fchmod(fd, 0644) != 0 || fsync(fd) != 0))
+    if (st == OK && (fchmod(fd, mode) != 0 || fsync(fd) != 0))
         st = err_errno(err, "cannot finish %s", path);
     if (close(fd) != 0 && st == OK)
         st = err_errno(err, "cannot close %s", path);
@@ -152,6 +152,16 @@ enum status os_write_file(const char *path, const void *data, size_t len, struct
         return st;
     }
     return os_sync_folder_of(path, err);
+}
+
+enum status os_write_file(const char *path, const void *data, size_t len, struct error *err)
+{
+    return write_file(path, data, len, 0644, err);
+}
+
+enum status os_write_private(const char *path, const void *data, size_t len, struct error *err)
+{
+    return write_file(path, data, len, 0600, err);
 }
 
 enum status os_map_file(const char *path, struct os_map *out, struct error *err)

@@ -17,6 +17,8 @@ enum status os_read_file(const char *path, struct buf *out, struct error *err) M
 enum status os_write_all(int fd, const char *path, const void *data, size_t len, struct error *err) MUST_CHECK;
 /* Writes to a temporary name in the same folder, fsyncs file and folder, renames over `path`. */
 enum status os_write_file(const char *path, const void *data, size_t len, struct error *err) MUST_CHECK;
+/* The same with mode 0600, for secrets. */
+enum status os_write_private(const char *path, const void *data, size_t len, struct error *err) MUST_CHECK;
 
 /* Opens a new file for writing in the folder of `path`, which is made if it is missing. tmp receives its name,
  * `prefix` and six characters: the caller renames it to `path` or unlinks it. Mode 0600. */

@@ -41,7 +41,7 @@ struct command {
     int (*run)(const struct config *cfg); /* returns the exit status; the operands were checked */
     const char *summary;                  /* one line that begins with a verb */
     const struct subcommand *subcommands; /* NULL, or ended by a name NULL */
-    struct example examples[3];           /* ended by NULL; of a command with subcommands they have them */
+    struct example examples[4];           /* ended by NULL; of a command with subcommands they have them */
 };
 
 extern const struct command commands[]; /* sorted by name */
@@ -49,6 +49,7 @@ extern const size_t commands_count;
 const struct command *command_find(const char *name);                                      /* NULL if there is none */
 const struct subcommand *subcommand_find(const struct command *command, const char *name); /* likewise */
 
+int cmd_backup(const struct config *cfg);
 int cmd_completion(const struct config *cfg);
 int cmd_counter(const struct config *cfg);
 int cmd_audit(const struct config *cfg);
@@ -66,6 +67,7 @@ int cmd_migrate(const struct config *cfg);
 int cmd_model(const struct config *cfg);
 int cmd_pack(const struct config *cfg);
 int cmd_reindex(const struct config *cfg);
+int cmd_restore(const struct config *cfg);
 int cmd_search_service(const struct config *cfg);
 int cmd_serve(const struct config *cfg);
 int cmd_status(const struct config *cfg);
@@ -108,6 +110,10 @@ enum status cmd_search_token(const struct config *cfg, bool make, struct arena *
 /* In the same way, the key that encrypts secrets of two-factor authentication: --totp-key, or the file totp.key. */
 enum status cmd_totp_key(const struct config *cfg, bool make, struct arena *a, const char **key,
                          struct error *err) MUST_CHECK;
+/* What is in a file of the data folder that such a secret is kept in ("search.token"), whatever the options say. NULL:
+ * there is none. In the arena. */
+enum status cmd_secret_file(const struct config *cfg, const char *file, struct arena *a, const char **secret,
+                            struct error *err) MUST_CHECK;
 /* How the options say that S3 is reached. Strings live as long as the config and the arena. */
 enum status cmd_bucket_s3(const struct config *cfg, struct arena *a, struct bucket_s3 *out,
                           struct error *err) MUST_CHECK;

@@ -89,38 +89,17 @@ enum status cmd_make_data(const struct config *cfg, struct error *err)
 
 static enum status make_secret_file(const char *path, struct error *err)
 {
-    char text[SECRET_LEN + 1], tmp[PATH_MAX];
-    int fd;
-    enum status st = os_open_beside(path, ".secret-", tmp, &fd, err);
-    if (st != OK)
-        return st;
+    char text[SECRET_LEN + 1];
     secret_random_text(text, SECRET_LEN);
-    st = os_write_all(fd, tmp, text, SECRET_LEN, err);
-    close(fd);
-    if (st == OK && rename(tmp, path) != 0)
-        st = err_errno(err, "cannot rename %s to %s", tmp, path);
-    if (st != OK)
-        unlink(tmp);
-    return st;
+    return os_write_private(path, text, SECRET_LEN, err);
 }
 
-static enum status read_secret(const struct config *cfg, const char *option, const char *file, bool make,
-                               struct arena *a, const char **secret, struct error *err)
+static enum status read_secret_file(const char *path, struct arena *a, const char **secret, struct error *err)
 {
-    *secret = NULL;
-    if (config_is_set(cfg, option)) {
-        *secret = config_string(cfg, option);
-        return OK;
-    }
-    const char *path = arena_printf(a, "%s/%s", config_string(cfg, "data"), file);
     char *text = arena_alloc(a, SECRET_LEN + 2);
-    if (!path || !text)
-        return err_no_memory(err, "--%s", option);
-    if (make && access(path, F_OK) != 0) {
-        enum status st = make_secret_file(path, err);
-        if (st != OK)
-            return st;
-    }
+    *secret = NULL;
+    if (!text)
+        return err_no_memory(err, "%s", path);
     FILE *f = fopen(path, "re");
     if (!f)
         return errno == ENOENT ? OK : err_errno(err, "cannot read %s", path);
@@ -134,6 +113,36 @@ static enum status read_secret(const struct config *cfg, const char *option, con
                        SECRET_LEN);
     *secret = text;
     return OK;
+}
+
+static enum status secret_path(const struct config *cfg, const char *file, struct arena *a, const char **path,
+                               struct error *err)
+{
+    *path = arena_printf(a, "%s/%s", config_string(cfg, "data"), file);
+    return *path ? OK : err_no_memory(err, "the path of %s", file);
+}
+
+enum status cmd_secret_file(const struct config *cfg, const char *file, struct arena *a, const char **secret,
+                            struct error *err)
+{
+    const char *path;
+    enum status st = secret_path(cfg, file, a, &path, err);
+    return st == OK ? read_secret_file(path, a, secret, err) : st;
+}
+
+static enum status read_secret(const struct config *cfg, const char *option, const char *file, bool make,
+                               struct arena *a, const char **secret, struct error *err)
+{
+    const char *path;
+    *secret = NULL;
+    if (config_is_set(cfg, option)) {
+        *secret = config_string(cfg, option);
+        return OK;
+    }
+    enum status st = secret_path(cfg, file, a, &path, err);
+    if (st == OK && make && access(path, F_OK) != 0)
+        st = make_secret_file(path, err);
+    return st == OK ? read_secret_file(path, a, secret, err) : st;
 }
 
 enum status cmd_search_token(const struct config *cfg, bool make, struct arena *a, const char **token,

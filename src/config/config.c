@@ -623,3 +623,27 @@ char **config_environ(const struct config *cfg, const char *command, const char 
             return NULL;
     return out;
 }
+
+void config_env_file(const struct config *cfg, bool secrets, struct buf *out)
+{
+    struct arena a;
+    arena_init(&a, 1u << 20);
+    for (size_t i = 0; i < config_options_count; i++) {
+        const struct option *o = &config_options[i];
+        const struct setting *s = &cfg->settings[i];
+        char name[NAME_CAP];
+        if (!s->set || !s->text || !option_taken_by(o, cfg->command) || (o->flags & OPTION_HIDDEN) ||
+            strcmp(o->name, "env-file") == 0)
+            continue;
+        const char *shown = value_shown(cfg, i, &a);
+        env_name(o, "", name);
+        if (!secrets && (!shown || strcmp(shown, s->text) != 0)) {
+            buf_printf(out, "# %s is set, but secrets are not in this file\n", name);
+            continue;
+        }
+        buf_printf(out, "%s=", name);
+        env_file_quote(out, s->text);
+        buf_putc(out, '\n');
+    }
+    arena_free(&a);
+}

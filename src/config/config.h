@@ -53,6 +53,10 @@ size_t config_args(const struct config *cfg, const char *const **args);
 char **config_environ(const struct config *cfg, const char *command, const char *const *extra,
                       struct arena *a) MUST_CHECK;
 
+/* What was set, as a .env file that sets it again: for backups. Without `secrets` those are named in comments only, as
+ * are addresses with a password in them. */
+void config_env_file(const struct config *cfg, bool secrets, struct buf *out);
+
 /* The options of one command, for a terminal; `only`: NULL, or the names of those that are wanted, "password staff". */
 void config_help(const char *command, const char *only, struct buf *out);
 /* The same as sections of a manual page, in roff's macros "man". */

@@ -158,3 +158,16 @@ enum status env_file_parse(const char *name, const char *text, size_t len, struc
     }
     return OK;
 }
+
+void env_file_quote(struct buf *out, const char *value)
+{
+    static const char special[] = "\n\t\r\\\"$", letters[] = "ntr\\\"$";
+    buf_putc(out, '"');
+    for (; *value; value++) {
+        const char *at = strchr(special, *value);
+        if (at)
+            buf_putc(out, '\\');
+        buf_putc(out, at ? letters[at - special] : *value);
+    }
+    buf_putc(out, '"');
+}

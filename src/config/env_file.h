@@ -7,6 +7,7 @@
 #define PEEL_CONFIG_ENV_FILE_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/status.h"
 
 #define ENV_FILE_MAX_BYTES (64u << 10)
@@ -20,5 +21,7 @@ struct env_pair {
 /* `name` is put before messages ("NAME: line 3: ..."). */
 enum status env_file_parse(const char *name, const char *text, size_t len, struct arena *a, struct env_pair **out,
                            size_t *n, struct error *err) MUST_CHECK;
+/* Appends a value in double quotes, as env_file_parse reads it. */
+void env_file_quote(struct buf *out, const char *value);
 
 #endif

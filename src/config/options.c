@@ -11,9 +11,10 @@
 #define STICKER  " serve sticker-service "
 #define SEARCH   " serve search-service "
 #define DATABASE                                                                                                       \
-    " serve sticker-service import status user token explain export migrate reindex delete pack doctor forget audit "
-#define INDEX   SEARCH "model migrate doctor "
-#define BUCKET  SERVICES "import model words doctor "
+    " serve sticker-service import status user token explain export migrate reindex delete pack doctor forget audit "  \
+    "backup restore "
+#define INDEX   SEARCH "model migrate doctor backup restore "
+#define BUCKET  SERVICES "import model words doctor backup restore "
 #define KIB     1024.0
 #define MIB     (1024.0 * KIB)
 #define GIB     (1024.0 * MIB)
@@ -41,8 +42,9 @@ const struct option config_options[] = {
     {"words", OPTION_STRING, "DATA/bucket/words/english.words", 1, 4000, "FILE", SEARCH "words doctor ", 0, NULL, NULL,
      "Lexicon of English words and their meanings, which `peel words pull` creates; with a bucket in S3 it defaults to "
      "a local copy"},
-    {"cache-dir", OPTION_STRING, "DATA/cache", 1, 4000, "DIR", SERVICES "import model doctor words tokenize embed ", 0,
-     NULL, NULL, "Folder for files that can be recreated: thumbnails, index snapshots, downloads"},
+    {"cache-dir", OPTION_STRING, "DATA/cache", 1, 4000, "DIR",
+     SERVICES "import model doctor words tokenize embed backup restore ", 0, NULL, NULL,
+     "Folder for files that can be recreated: thumbnails, index snapshots, downloads"},
     {"cache-bytes", OPTION_BYTES, "512M", MIB, 1024 * GIB, "bytes", STICKER, 0, NULL, NULL,
      "Maximum size of the thumbnails in the cache folder"},
 
@@ -253,6 +255,14 @@ const struct option config_options[] = {
      "Replace this username in the history by a pseudonym"},
     {"dry-run", OPTION_BOOL, "false", 0, 0, "", " forget ", 0, NULL, NULL,
      "Count what would be erased, erasing nothing"},
+    {"images", OPTION_BOOL, "true", 0, 0, "", " backup restore ", 0, NULL, NULL,
+     "Back up or restore images too; --no-images if another program copies the bucket"},
+    {"earlier", OPTION_STRING, NULL, 1, 4000, "FOLDER", " backup ", 0, NULL, NULL,
+     "An earlier backup on the same file system, whose unchanged images are linked instead of copied"},
+    {"with-secrets", OPTION_BOOL, "false", 0, 0, "", " backup ", 0, NULL, NULL,
+     "Include passwords and tokens of the settings, in files with mode 0600"},
+    {"force", OPTION_BOOL, "false", 0, 0, "", " restore ", 0, NULL, NULL,
+     "Restore although there is data; what is there is renamed, not deleted"},
     {"npm-registry", OPTION_STRING, NULL, 8, 250, "URL", " import words ", 0, "npm_config_registry", NULL,
      "npm registry to download packs from if npm is not installed"},
     {"format", OPTION_ENUM, "csv", 0, 0, "csv|ndjson", " export ", 0, NULL, NULL, "Format of the export"},
@@ -268,7 +278,7 @@ const struct option config_options[] = {
     {"json", OPTION_BOOL, "false", 0, 0, "",
      " status eval explain reindex delete forget audit pack doctor version health model user token store words import "
      "export "
-     "migrate "
+     "migrate backup restore "
      "counter embed "
      "tokenize ",
      0, NULL, NULL, "Print the result as JSON"},

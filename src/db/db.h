@@ -87,6 +87,22 @@ typedef enum status db_job(struct db_conn *c, void *arg, struct error *err);
 enum db_durability { DB_FAST, DB_DURABLE };
 enum status db_write(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err) MUST_CHECK;
 
+/* --- SQLite's files as wholes, for backups --- */
+enum { DB_COPY_FILES = 4 };
+struct db_file_copy {
+    const char *from, *to; /* `to` must not be there; mode 0600 */
+};
+/* In pages of the files. False: stop. */
+typedef bool db_copy_progress(void *ctx, int64_t done, int64_t total);
+/* Copies up to DB_COPY_FILES databases while others use them, all as they are at one and the same moment. Each copy is
+ * one file, synced. ERR_CANCELLED; ERR_UNAVAILABLE: they changed without a pause for ten seconds. */
+enum status db_copy_files(const struct db_file_copy *copies, size_t n, db_copy_progress *progress, void *ctx,
+                          struct error *err) MUST_CHECK;
+/* Writes the journal into the file, so that the file is all there is. ERR_UNAVAILABLE: somebody else has it open. */
+enum status db_file_fold(const char *path, struct error *err) MUST_CHECK;
+/* SQLite's integrity_check, which reads all of it. ERR_CORRUPT. */
+enum status db_file_check(const char *path, struct error *err) MUST_CHECK;
+
 /* --- the dialects --- */
 bool db_is_postgres(const struct db_conn *c);
 const char *db_sql(const struct db_conn *c, const char *sqlite, const char *postgres);

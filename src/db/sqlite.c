@@ -32,7 +32,7 @@ struct sqlite_conn {
     size_t n_cached;
 };
 
-static sqlite3 *handle_of(struct db_conn *c)
+sqlite3 *sqlite_handle(struct db_conn *c)
 {
     return ((struct sqlite_conn *)c)->handle;
 }
@@ -51,9 +51,9 @@ static bool is_damage(int rc)
            rc == SQLITE_IOERR_SHORT_READ || rc == SQLITE_IOERR_DATA || rc == SQLITE_IOERR_CORRUPTFS;
 }
 
-static enum status conn_error(struct db_conn *c, int rc, struct error *err)
+enum status sqlite_error(struct db_conn *c, int rc, struct error *err)
 {
-    sqlite3 *handle = handle_of(c);
+    sqlite3 *handle = sqlite_handle(c);
     const char *said = handle ? sqlite3_errmsg(handle) : sqlite3_errstr(rc);
     if (is_damage(rc))
         db_mark_damaged(c, said);
@@ -101,13 +101,13 @@ static void configure(void)
 
 static enum status sqlite_script(struct db_conn *c, const char *sql, struct error *err)
 {
-    int rc = sqlite3_exec(handle_of(c), sql, NULL, NULL, NULL);
-    return rc == SQLITE_OK ? OK : conn_error(c, rc, err);
+    int rc = sqlite3_exec(sqlite_handle(c), sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? OK : sqlite_error(c, rc, err);
 }
 
 bool sqlite_in_transaction(struct db_conn *c)
 {
-    return !sqlite3_get_autocommit(handle_of(c));
+    return !sqlite3_get_autocommit(sqlite_handle(c));
 }
 
 /* A reader's statement ends with its thread's deadline. (The writer's may be another thread's job.) */
@@ -122,17 +122,16 @@ static int is_over(void *arg)
 static enum status enter_wal(struct db_conn *c, struct error *err)
 {
     for (int64_t deadline = os_monotonic_us() + BUSY_MS * 1000;;) {
-        int rc = sqlite3_exec(handle_of(c), "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+        int rc = sqlite3_exec(sqlite_handle(c), "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
         if (rc == SQLITE_OK)
             return OK;
         if ((rc & 0xff) != SQLITE_BUSY || os_monotonic_us() > deadline)
-            return conn_error(c, rc, err);
+            return sqlite_error(c, rc, err);
         usleep(5000);
     }
 }
 
-enum status sqlite_conn_open(const char *path, bool writer, const struct db_schema *schema, struct db_conn **out,
-                             struct error *err)
+enum status sqlite_conn_open_plain(const char *path, struct db_conn **out, struct error *err)
 {
     struct sqlite_conn *c = calloc(1, sizeof *c);
     char *name = NULL;
@@ -142,23 +141,38 @@ enum status sqlite_conn_open(const char *path, bool writer, const struct db_sche
         return err_no_memory(err, "database %s", path);
     }
     c->base = (struct db_conn){.driver = &db_sqlite, .name = path};
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_CREATE : 0);
-    int rc = sqlite3_open_v2(name, &c->handle, flags, NULL);
+    int rc = sqlite3_open_v2(name, &c->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     free(name);
-    if (rc == SQLITE_OK) {
-        sqlite3_extended_result_codes(c->handle, 1);
-        sqlite3_busy_timeout(c->handle, BUSY_MS);
-        /* A database file may come from anywhere: its schema gets no say in what we run. */
-        sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        sqlite3_db_config(c->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        if (!writer)
-            sqlite3_progress_handler(c->handle, STEPS_PER_LOOK, is_over, NULL);
-        if (schema && schema->sqlite_functions)
-            rc = schema->sqlite_functions(c->handle);
+    if (rc != SQLITE_OK) {
+        enum status st = sqlite_error(&c->base, rc, err);
+        sqlite_conn_close(&c->base);
+        return st;
     }
-    enum status st = rc == SQLITE_OK ? OK : conn_error(&c->base, rc, err);
+    sqlite3_extended_result_codes(c->handle, 1);
+    sqlite3_busy_timeout(c->handle, BUSY_MS);
+    /* A database file may come from anywhere: its schema gets no say in what we run. */
+    sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(c->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    *out = &c->base;
+    return OK;
+}
+
+enum status sqlite_conn_open(const char *path, bool writer, const struct db_schema *schema, struct db_conn **out,
+                             struct error *err)
+{
+    struct db_conn *base;
+    enum status st = sqlite_conn_open_plain(path, &base, err);
+    if (st != OK)
+        return st;
+    struct sqlite_conn *c = (struct sqlite_conn *)base;
+    if (!writer)
+        sqlite3_progress_handler(c->handle, STEPS_PER_LOOK, is_over, NULL);
+    if (schema && schema->sqlite_functions) {
+        int rc = schema->sqlite_functions(c->handle);
+        st = rc == SQLITE_OK ? OK : sqlite_error(base, rc, err);
+    }
     if (st == OK && writer)
-        st = enter_wal(&c->base, err);
+        st = enter_wal(base, err);
     if (st == OK)
         st =
             sqlite_script(&c->base,
@@ -168,10 +182,10 @@ enum status sqlite_conn_open(const char *path, bool writer, const struct db_sche
                                  : "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -4096",
                           err);
     if (st != OK) {
-        sqlite_conn_close(&c->base);
+        sqlite_conn_close(base);
         return st;
     }
-    *out = &c->base;
+    *out = base;
     return OK;
 }
 
@@ -294,7 +308,7 @@ static enum status sqlite_prepare(struct sqlite_conn *c, const char *sql, unsign
     int rc = sqlite3_prepare_v3(c->handle, sql, -1, flags, out, NULL);
     if (rc == SQLITE_ERROR) /* our SQL is fixed: the file's tables are not what their version promises */
         rc = SQLITE_FORMAT;
-    return rc == SQLITE_OK ? OK : conn_error(&c->base, rc, err);
+    return rc == SQLITE_OK ? OK : sqlite_error(&c->base, rc, err);
 }
 
 static enum status cached(struct sqlite_conn *c, const char *sql, sqlite3_stmt **out, struct error *err)
@@ -353,7 +367,7 @@ static void sqlite_bind(struct db_rows *r, const struct db_arg *args, size_t n)
             break;
         }
         if (rc != SQLITE_OK)
-            r->status = conn_error(r->conn, rc, r->err);
+            r->status = sqlite_error(r->conn, rc, r->err);
     }
 }
 
@@ -371,13 +385,13 @@ static bool sqlite_next(struct db_rows *r)
 {
     int rc = sqlite3_step(r->set);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        r->status = conn_error(r->conn, rc, r->err);
+        r->status = sqlite_error(r->conn, rc, r->err);
     return rc == SQLITE_ROW;
 }
 
 static int64_t sqlite_changed(struct db_rows *r)
 {
-    return sqlite3_changes64(handle_of(r->conn));
+    return sqlite3_changes64(sqlite_handle(r->conn));
 }
 
 static void sqlite_end(struct db_rows *r)

@@ -331,6 +331,13 @@ static void test_env_file(void **state)
         if (!strstr(err.message, bad[i].part))
             fail_msg("%s: \"%s\" does not say \"%s\"", bad[i].text, err.message, bad[i].part);
     }
+    struct buf written;
+    buf_init(&written, 1000);
+    buf_puts(&written, "A=");
+    env_file_quote(&written, "a'\"\\$ # \n\t\r.");
+    assert_int_equal(env_file_parse("t", buf_str(&written), written.len, &a, &pairs, &n, &err), OK);
+    assert_string_equal(pairs[0].value, "a'\"\\$ # \n\t\r.");
+    buf_free(&written);
     assert_int_equal(env_file_parse("t", "A=\0", 3, &a, &pairs, &n, &err), ERR_INVALID);
     assert_int_equal(env_file_parse("t", good, ENV_FILE_MAX_BYTES + 1, &a, &pairs, &n, &err), ERR_TOO_LARGE);
     arena_free(&a);
