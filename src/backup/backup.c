@@ -290,9 +290,7 @@ static enum status finish_folder(struct making *m, const char *folder, struct er
     enum status st = bucket_sync(m->to, err);
     if (st == OK)
         st = backup_verify(m->folder, m->progress, &again, err);
-    if (st == OK && rename(m->folder, folder) != 0)
-        st = err_errno(err, "cannot rename %s", m->folder);
-    return st == OK ? os_sync_folder_of(folder, err) : st;
+    return st == OK ? os_place(m->folder, folder, err) : st;
 }
 
 static enum status read_earlier(struct making *m, struct error *err)

@@ -205,9 +205,7 @@ static enum status place_database(const struct restoring *r, const char *place, 
         st = move_aside(r, place, "-wal", err);
     if (st == OK)
         st = move_aside(r, place, "-shm", err);
-    if (st == OK && rename(from, place) != 0)
-        st = err_errno(err, "cannot rename %s", from);
-    return st == OK ? os_sync_folder_of(place, err) : st;
+    return st == OK ? os_place(from, place, err) : st;
 }
 
 static enum status place_images(const struct restoring *r, struct error *err)

@@ -32,8 +32,13 @@ enum status os_mkdirs(const char *path, struct error *err)
             continue;
         memcpy(part, path, i);
         part[i] = '\0';
-        if (mkdir(part, 0755) != 0 && errno != EEXIST)
+        if (mkdir(part, 0755) == 0) {
+            enum status st = os_sync_folder_of(part, err);
+            if (st != OK)
+                return st;
+        } else if (errno != EEXIST) {
             return err_errno(err, "cannot make folder %s", part);
+        }
     }
     struct stat sb;
     if (stat(path, &sb) != 0)
@@ -104,16 +109,33 @@ static void folder_of(const char *path, char folder[PATH_MAX])
         snprintf(folder, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
+static enum status sync_folder(const char *folder, struct error *err)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) /* one that may be written to, but not read, cannot be synced */
+        return errno == EACCES ? OK : err_errno(err, "cannot open folder %s", folder);
+    int rc = fsync(fd);
+    close(fd);
+    return rc == 0 ? OK : err_errno(err, "cannot sync folder %s", folder);
+}
+
 enum status os_sync_folder_of(const char *path, struct error *err)
 {
     char folder[PATH_MAX];
     folder_of(path, folder);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(err, "cannot open folder %s", folder);
-    int rc = fsync(fd);
-    close(fd);
-    return rc == 0 ? OK : err_errno(err, "cannot sync folder %s", folder);
+    return sync_folder(folder, err);
+}
+
+enum status os_place(const char *tmp, const char *path, struct error *err)
+{
+    struct stat sb;
+    enum status st = lstat(tmp, &sb) == 0 ? OK : err_errno(err, "cannot read %s", tmp);
+    if (st == OK && S_ISDIR(sb.st_mode))
+        st = sync_folder(tmp, err); /* the names of the files in it */
+    if (st == OK && rename(tmp, path) != 0)
+        st = errno == ENOTEMPTY || errno == EEXIST ? err_set(err, ERR_CONFLICT, "%s is there already", path)
+                                                   : err_errno(err, "cannot rename %s to %s", tmp, path);
+    return st == OK ? os_sync_folder_of(path, err) : st;
 }
 
 enum status os_open_beside(const char *path, const char *prefix, char tmp[PATH_MAX], int *fd, struct error *err)
@@ -145,13 +167,11 @@ static enum status write_file(const char *path, const void *data, size_t len, mo
         st = err_errno(err, "cannot finish %s", path);
     if (close(fd) != 0 && st == OK)
         st = err_errno(err, "cannot close %s", path);
-    if (st == OK && rename(tmp, path) != 0)
-        st = err_errno(err, "cannot rename to %s", path);
-    if (st != OK) {
+    if (st == OK)
+        st = os_place(tmp, path, err);
+    if (st != OK)
         unlink(tmp);
-        return st;
-    }
-    return os_sync_folder_of(path, err);
+    return st;
 }
 
 enum status os_write_file(const char *path, const void *data, size_t len, struct error *err)

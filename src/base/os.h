@@ -10,7 +10,8 @@
 
 /* "folder/name"; false when that is longer than a path may be. */
 bool os_join_path(char out[PATH_MAX], const char *folder, const char *name) MUST_CHECK;
-enum status os_mkdirs(const char *path, struct error *err) MUST_CHECK; /* mkdir -p, 0755 */
+/* mkdir -p, 0755; what was made survives a power cut. */
+enum status os_mkdirs(const char *path, struct error *err) MUST_CHECK;
 /* Appends the whole file; ERR_TOO_LARGE past out->max, ERR_NOT_FOUND where absent. */
 enum status os_read_file(const char *path, struct buf *out, struct error *err) MUST_CHECK;
 /* Writes until all is written; `path` is for the error. */
@@ -24,8 +25,11 @@ enum status os_write_private(const char *path, const void *data, size_t len, str
  * `prefix` and six characters: the caller renames it to `path` or unlinks it. Mode 0600. */
 enum status os_open_beside(const char *path, const char *prefix, char tmp[PATH_MAX], int *fd,
                            struct error *err) MUST_CHECK;
-/* Makes a rename to `path` durable. */
+/* Makes a rename to `path` durable, or a new file of that name. */
 enum status os_sync_folder_of(const char *path, struct error *err) MUST_CHECK;
+/* Renames `tmp`, a file that was synced or a folder of such files, to `path`, durably: after a power cut the old is
+ * there or all of the new. Both are in the same folder. ERR_CONFLICT: `path` is a folder that is not empty. */
+enum status os_place(const char *tmp, const char *path, struct error *err) MUST_CHECK;
 
 /* A read-only mapping; data is NULL for an empty file. */
 struct os_map {

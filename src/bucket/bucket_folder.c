@@ -40,11 +40,13 @@ static enum status folder_write(struct bucket *b, const char *key, const void *d
         st = err_errno(err, "cannot finish \"%.200s\" in the bucket", key);
     if (close(fd) != 0 && st == OK)
         st = err_errno(err, "cannot close \"%.200s\" in the bucket", key);
-    if (st == OK && rename(tmp, path) != 0)
+    if (st == OK && sync)
+        st = os_place(tmp, path, err);
+    else if (st == OK && rename(tmp, path) != 0)
         st = err_errno(err, "cannot rename to \"%.200s\" in the bucket", key);
     if (st != OK)
         unlink(tmp);
-    return st == OK && sync ? os_sync_folder_of(path, err) : st;
+    return st;
 }
 
 /* One sync of the file system costs about as much as one of a single file. */

@@ -205,10 +205,10 @@ static enum status mirror_replace(const struct mirror *m, struct error *err)
     nftw(old, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     if (rename(m->final, old) != 0 && errno != ENOENT)
         return err_errno(err, "cannot rename %s", m->final);
-    if (rename(m->part, m->final) != 0)
-        return err_errno(err, "cannot rename %s", m->part);
-    nftw(old, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    return OK;
+    enum status st = os_place(m->part, m->final, err);
+    if (st == OK)
+        nftw(old, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return st;
 }
 
 static enum status one_folder(struct mirror *m, struct error *err)

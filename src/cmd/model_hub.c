@@ -347,8 +347,8 @@ enum status hub_pull(const struct hub_pull *p, char dir_name[LIBRARY_MAX_ID], st
         st = get_files(p, r, part, err);
     if (st == OK)
         st = write_origin(r, part, err);
-    if (st == OK && rename(part, final) != 0)
-        st = err_errno(err, "cannot rename %s", part);
+    if (st == OK)
+        st = os_place(part, final, err);
     if (st != OK)
         rmdir(part); /* succeeds only when nothing was fetched */
 out:

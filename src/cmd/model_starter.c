@@ -55,7 +55,7 @@ enum status starter_install(const char *models, struct error *err)
         st = os_mkdirs(part, err);
     for (size_t i = 0; st == OK && i < sizeof files / sizeof *files; i++)
         st = starter_copy(from, part, files[i], err);
-    if (st == OK && rename(part, final) != 0 && access(final, F_OK) != 0) /* there: another was quicker */
-        st = err_errno(err, "cannot rename %s", part);
-    return st;
+    if (st == OK)
+        st = os_place(part, final, err);
+    return st == ERR_CONFLICT ? OK : st; /* another was quicker */
 }

@@ -212,14 +212,7 @@ static enum status create_file(const char *path, struct error *err)
     if (fd < 0)
         return errno == EEXIST ? OK : err_errno(err, "cannot create database %s", path);
     close(fd);
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    int dir = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    enum status st = dir >= 0 && fsync(dir) == 0 ? OK : err_errno(err, "cannot sync the folder of database %s", path);
-    if (dir >= 0)
-        close(dir);
-    free(folder);
-    return st;
+    return os_sync_folder_of(path, err);
 }
 
 static void sqlite_close_all(struct db *base)

@@ -280,7 +280,5 @@ enum status http_download(const struct http_download *d, struct error *err)
     if (st == OK && fsync(fd) != 0)
         st = err_errno(err, "cannot finish %s", part);
     close(fd);
-    if (st == OK && rename(part, d->path) != 0)
-        st = err_errno(err, "cannot rename %s", part);
-    return st;
+    return st == OK ? os_place(part, d->path, err) : st;
 }

@@ -199,6 +199,18 @@ enum status engine_forget_vectors(struct engine *e, const char *id, struct error
     return st;
 }
 
+/* Vectors are written without waiting for the disk: a power cut could take back the changes that a snapshot already
+ * has, and the database come to the same number by others. This is on the disk before the snapshot is, with all before
+ * it. */
+static enum status sync_generation(struct engine *e, const struct engine_model *m, int64_t generation,
+                                   struct error *err)
+{
+    char key[LIBRARY_MAX_ID + 16], value[24];
+    snprintf(key, sizeof key, "snapshot %s", m->files.id);
+    snprintf(value, sizeof value, "%lld", (long long)generation);
+    return search_store_setting_set(e->cfg.store, key, value, err);
+}
+
 void engine_save(struct engine *e, struct engine_model *m, bool now)
 {
     char path[PATH_MAX];
@@ -217,6 +229,8 @@ void engine_save(struct engine *e, struct engine_model *m, bool now)
     catalog_unlock(e->cfg.catalog);
     if (st == OK && generation == m->saved_generation)
         return;
+    if (st == OK)
+        st = sync_generation(e, m, generation, &err);
     if (st == OK)
         st = vectors_save(atomic_load(&m->vectors), path, m->files.id, generation, &err);
     m->saved_us = os_monotonic_us();

@@ -31,6 +31,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PEEL = os.environ.get("PEEL", str(ROOT / "peel"))
 SLOW = float(os.environ.get("PEEL_TEST_SLOW", "1"))  # factor for time limits, for sanitizer builds
 MODE = os.environ.get("PEEL_TEST_MODE", "release")  # how PEEL was built: release, asan or tsan
+UPLOAD = "/admin/stickers/upload/"
 ADMIN_TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -43,6 +44,18 @@ def png(width=8, height=8, rgb=(200, 80, 20)):
     row = b"\0" + bytes(rgb) * width
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(row * height)) + chunk(b"IEND", b"")
+
+
+def multipart(fields, files, boundary="------------b0undary"):
+    """As browsers write it. fields: (name, value) pairs; files: (filename, bytes) pairs."""
+    body = b""
+    for name, value in fields:
+        body += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + value.encode() + b"\r\n"
+    for name, data in files:
+        name = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\nContent-Type: image/png\r\n\r\n'
+        body += head.encode() + data + b"\r\n"
+    return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
 def webp_size(data):

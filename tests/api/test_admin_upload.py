@@ -16,24 +16,11 @@ import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import s3_testing  # noqa: E402
-from peel_testing import SLOW, main, png, request, wait_until  # noqa: E402
+from peel_testing import SLOW, UPLOAD, main, multipart, png, request, wait_until  # noqa: E402
 from test_admin import HOSTILE, AdminTest, Visitor  # noqa: E402
 
-UPLOAD = "/admin/stickers/upload/"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20" fill="red"/></svg>'
 MIB = 1 << 20
-
-
-def multipart(fields, files, boundary="------------b0undary"):
-    """As browsers write it. fields: (name, value) pairs; files: (filename, bytes) pairs."""
-    body = b""
-    for name, value in fields:
-        body += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + value.encode() + b"\r\n"
-    for name, data in files:
-        name = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\nContent-Type: image/png\r\n\r\n'
-        body += head.encode() + data + b"\r\n"
-    return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
 def bomb_png(side):

@@ -16,10 +16,9 @@ import time
 import unittest
 
 import s3_testing
-from peel_testing import ADMIN_TOKEN, PEEL, SLOW, STICKERS, Process, System, main, png, request, wait_until
+from peel_testing import ADMIN_TOKEN, PEEL, SLOW, STICKERS, UPLOAD, Process, System, main, multipart, png, request, wait_until
 from postgres_testing import Postgres, programs, unavailable
 from test_admin import Visitor
-from test_admin_upload import UPLOAD, multipart
 
 PASSWORD = "a long password"
 
