@@ -37,6 +37,8 @@ struct outbox {
     struct http_client *client;
     struct pool *pool;
     unsigned poll_ms;
+    outbox_look *look;
+    void *ctx;       /* of look */
     char holder[37]; /* of the turn */
     bool holds;      /* the turn; the worker's */
     struct worker *worker;
@@ -110,8 +112,13 @@ static enum outcome send_document(struct outbox *o, const struct outbox_item *it
     buf_puts(&path, "/api/documents/");
     http_escape(&path, item->filename, strlen(item->filename));
     struct http_call call = {.method = "DELETE", .path = buf_str(&path), .timeout_ms = SEND_TIMEOUT_MS};
+    bool image = strcmp(item->op, "image") == 0;
     if (!delete) {
         struct sticker sticker;
+        if (image && o->look(o->ctx, item->filename, err) != OK) {
+            outcome = REFUSED; /* the others need not wait for this one */
+            goto out;
+        }
         enum status status = sticker_store_get(o->store, item->filename, &arena, &sticker, err);
         if (status == ERR_NOT_FOUND) {
             outcome = DELIVERED; /* deleted since: its own entry replaces this one */
@@ -130,7 +137,7 @@ static enum outcome send_document(struct outbox *o, const struct outbox_item *it
         call.body_len = body.len;
     }
     outcome = call_search(o, &call, delete, err);
-    if (outcome == DELIVERED && strcmp(item->op, "reindex") == 0) {
+    if (outcome == DELIVERED && (image || strcmp(item->op, "reindex") == 0)) {
         buf_puts(&path, "/reindex");
         struct http_call again = {.method = "POST", .path = buf_str(&path), .timeout_ms = SEND_TIMEOUT_MS};
         outcome = call_search(o, &again, true, err); /* deleted since: its own entry follows */
@@ -289,7 +296,7 @@ void outbox_close(struct outbox *o)
 }
 
 enum status outbox_open(struct sticker_store *store, struct http_client *client, unsigned poll_ms, unsigned parallel,
-                        struct outbox **out, struct error *err)
+                        outbox_look *look, void *ctx, struct outbox **out, struct error *err)
 {
     *out = NULL;
     struct outbox *o = calloc(1, sizeof *o);
@@ -298,6 +305,8 @@ enum status outbox_open(struct sticker_store *store, struct http_client *client,
     o->store = store;
     o->client = client;
     o->poll_ms = poll_ms;
+    o->look = look;
+    o->ctx = ctx;
     os_uuid7(o->holder);
     pthread_mutex_init(&o->mutex, NULL);
     enum status status = parallel > 1 ? pool_open("outbox", parallel - 1, 1, &o->pool, err) : OK;

@@ -12,9 +12,11 @@
 #include <stdint.h>
 
 struct outbox;
+/* Looks whether the row of a sticker is of the image that the bucket has, and if not corrects it. From many threads. */
+typedef enum status outbox_look(void *ctx, const char *filename, struct error *err);
 /* store and client are borrowed until close. `parallel`: documents on their way at once. */
 enum status outbox_open(struct sticker_store *store, struct http_client *client, unsigned poll_ms, unsigned parallel,
-                        struct outbox **out, struct error *err) MUST_CHECK;
+                        outbox_look *look, void *ctx, struct outbox **out, struct error *err) MUST_CHECK;
 void outbox_close(struct outbox *o); /* waits for documents on their way */
 void outbox_wake(struct outbox *o);  /* something was queued just now */
 

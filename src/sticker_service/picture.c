@@ -1,5 +1,6 @@
 #include "sticker_service/picture.h"
 
+#include "base/log.h"
 #include "base/os.h"
 #include "sandbox/sandbox.h"
 
@@ -8,7 +9,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define WAIT_MS  30000u /* for a worker that decodes it */
+#define WAIT_MS  30000u     /* for a worker that decodes it */
+#define ROW_MAX  (4u << 20) /* with all words */
 #define KEY_SIZE (STICKER_FILENAME_MAX + 8)
 
 static void picture_key(const struct picture *p, char key[KEY_SIZE])
@@ -94,6 +96,42 @@ enum status picture_keep(const struct picture *p, struct bucket *bucket, struct 
     picture_key(p, key);
     enum status st = bucket_exists(bucket, key, &exists, err);
     return st == OK && !exists ? picture_put(p, bucket, false, err) : st;
+}
+
+static enum status look_at(const char *filename, const struct buf *content, const struct sticker *row,
+                           struct sandbox *sandbox, struct sticker_store *store, struct error *err)
+{
+    struct picture p;
+    struct sticker now = *row;
+    enum status st = picture_begin(filename, content->data, content->len, &p, err);
+    if (st != OK || strcmp(p.sha256, row->sha256) == 0)
+        return st;
+    st = picture_check(&p, sandbox, err);
+    if (st != OK)
+        return st;
+    picture_describe(&p, &now);
+    log_warn("%s was replaced, but the service ended before it could say so; its row is corrected", filename);
+    return sticker_store_image_is(store, filename, &now, err);
+}
+
+enum status picture_look(const char *filename, struct bucket *bucket, struct sandbox *sandbox,
+                         struct sticker_store *store, struct error *err)
+{
+    char key[KEY_SIZE];
+    struct arena a;
+    struct buf content;
+    struct sticker row;
+    arena_init(&a, ROW_MAX);
+    buf_init(&content, IMAGE_MAX_BYTES + 1);
+    picture_key(&(struct picture){.filename = filename}, key);
+    enum status st = sticker_store_get(store, filename, &a, &row, err);
+    if (st == OK)
+        st = bucket_get(bucket, key, &content, err);
+    if (st == OK)
+        st = look_at(filename, &content, &row, sandbox, store, err);
+    buf_free(&content);
+    arena_free(&a);
+    return st == ERR_NOT_FOUND ? OK : st;
 }
 
 void picture_describe(const struct picture *p, struct sticker *out)

@@ -40,6 +40,13 @@ enum status picture_check(struct picture *p, struct sandbox *sandbox, struct err
 bool picture_is_in(const struct picture *p, struct bucket *bucket) MUST_CHECK;
 /* Durable only after bucket_sync with `later`. */
 enum status picture_put(const struct picture *p, struct bucket *bucket, bool later, struct error *err) MUST_CHECK;
+/* Bucket and database cannot change at once. Before a picture is replaced, sticker_store_image_begins queues a look at
+ * it after this time, which is done only if the service did not live to change the row. */
+#define PICTURE_LOOK_US (10 * 1000000ll)
+/* The look: if the bucket has another picture of that name than the row says, the row says so from now on. A sticker or
+ * a picture that is gone is left alone. The caller has the turn to write pictures. */
+enum status picture_look(const char *filename, struct bucket *bucket, struct sandbox *sandbox,
+                         struct sticker_store *store, struct error *err) MUST_CHECK;
 /* After its row is there: puts it again if it is gone, because somebody else emptied the trash of a sticker of its name
  * between picture_put and the row. */
 enum status picture_keep(const struct picture *p, struct bucket *bucket, struct error *err) MUST_CHECK;

@@ -5,6 +5,7 @@
 #include "sticker_service/admin/admin.h"
 #include "sticker_service/api/api.h"
 #include "sticker_service/gallery/gallery.h"
+#include "sticker_service/picture.h"
 #include "sticker_service/service.h"
 
 #define STARTS_MS       60000
@@ -123,6 +124,16 @@ static enum status open_retention(struct sticker_service *s, struct error *err)
     return retention_open(s->store, keep_us, &s->retention, err);
 }
 
+static enum status look_at_picture(void *ctx, const char *filename, struct error *err)
+{
+    struct sticker_service *s = ctx;
+    while (sem_wait(&s->uploads) != 0)
+        continue;
+    enum status st = picture_look(filename, s->bucket, s->sandbox, s->store, err);
+    sem_post(&s->uploads);
+    return st;
+}
+
 static enum status open_parts(struct sticker_service *s, struct error *err)
 {
     const struct sticker_service_config *cfg = s->cfg;
@@ -161,7 +172,8 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = peer_status_open(s->indexing, s->search, &s->peer_status, err);
     if (status == OK)
-        status = outbox_open(s->store, s->indexing, cfg->outbox_poll_ms, cfg->outbox_parallel, &s->outbox, err);
+        status = outbox_open(s->store, s->indexing, cfg->outbox_poll_ms, cfg->outbox_parallel, look_at_picture, s,
+                             &s->outbox, err);
     if (status == OK)
         status = trash_open(s->store, s->bucket, &s->uploads, cfg->trash_days, &s->trash, err);
     if (status == OK)

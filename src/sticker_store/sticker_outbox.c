@@ -5,23 +5,59 @@
 
 #include "base/os.h"
 
-/* A put leaves what is to be encoded anew as it is: delivering that puts, too. In SQLite only a new row gets a new
- * number, in PostgreSQL an old one can. */
+/* What does more is not replaced by what does less: delivering a reindex puts, too, and an image is looked at before
+ * either. In SQLite only a new row gets a new number, in PostgreSQL an old one can. */
 #define COLUMNS "outbox (filename, op, attempts, last_error, due_us, created_us, modified_us)"
+#define STRONGER(old, new)                                                                                             \
+    "(" new " = 'put' AND " old " = 'reindex' OR " new " IN ('put', 'reindex') AND " old " = 'image')"
 #define OP(filename, op)                                                                                               \
-    "CASE WHEN " op " = 'put' AND EXISTS (SELECT 1 FROM outbox o WHERE o.filename = " filename                         \
-    " AND o.op = 'reindex') THEN 'reindex' ELSE " op " END"
+    "coalesce((SELECT o.op FROM outbox o WHERE o.filename = " filename " AND " STRONGER("o.op", op) "), " op ")"
 #define IN_PLACE                                                                                                       \
-    " ON CONFLICT (filename) DO UPDATE SET seq = DEFAULT, attempts = 0, last_error = '', due_us = 0,"                  \
-    " created_us = excluded.created_us, modified_us = excluded.modified_us,"                                           \
-    " op = CASE WHEN excluded.op = 'put' AND outbox.op = 'reindex' THEN 'reindex' ELSE excluded.op END"
+    " ON CONFLICT (filename) DO UPDATE SET seq = DEFAULT, attempts = 0, last_error = '',"                              \
+    " due_us = excluded.due_us, created_us = excluded.created_us, modified_us = excluded.modified_us,"                 \
+    " op = CASE WHEN " STRONGER("outbox.op", "excluded.op") " THEN outbox.op ELSE excluded.op END"
+
+static enum status queue_at(struct db_conn *c, const char *op, const char *filename, int64_t due_us, struct error *err)
+{
+    return db_run(c,
+                  db_sql(c, "INSERT OR REPLACE INTO " COLUMNS " VALUES ($1, " OP("$1", "$2") ", 0, '', $4, $3, $3)",
+                         "INSERT INTO " COLUMNS " VALUES ($1, $2, 0, '', $4, $3, $3)" IN_PLACE),
+                  DB_ARGS(DB_TEXT(filename), DB_TEXT(op), DB_INT(os_now_us()), DB_INT(due_us)), NULL, err);
+}
 
 enum status sticker_outbox_queue(struct db_conn *c, const char *op, const char *filename, struct error *err)
 {
-    return db_run(c,
-                  db_sql(c, "INSERT OR REPLACE INTO " COLUMNS " VALUES ($1, " OP("$1", "$2") ", 0, '', 0, $3, $3)",
-                         "INSERT INTO " COLUMNS " VALUES ($1, $2, 0, '', 0, $3, $3)" IN_PLACE),
-                  DB_ARGS(DB_TEXT(filename), DB_TEXT(op), DB_INT(os_now_us())), NULL, err);
+    return queue_at(c, op, filename, 0, err);
+}
+
+struct image_job {
+    const char *filename;
+    int64_t due_us;
+    const struct sticker *image;
+};
+
+static enum status image_begins_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct image_job *job = arg;
+    return queue_at(c, "image", job->filename, job->due_us, err);
+}
+
+enum status sticker_store_image_begins(struct sticker_store *s, const char *filename, int64_t due_us, struct error *err)
+{
+    return db_write(s->db, DB_DURABLE, image_begins_job, &(struct image_job){filename, due_us, NULL}, err);
+}
+
+static enum status image_is_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct image_job *job = arg;
+    enum status st = sticker_alone(c, err);
+    return st == OK ? sticker_update_image(c, job->filename, job->image, err) : st;
+}
+
+enum status sticker_store_image_is(struct sticker_store *s, const char *filename, const struct sticker *image,
+                                   struct error *err)
+{
+    return db_write(s->db, DB_DURABLE, image_is_job, &(struct image_job){filename, 0, image}, err);
 }
 
 static void read_outbox_item(struct db_rows *r, struct arena *a, void *item)

@@ -249,7 +249,8 @@ enum status sticker_store_recovery_left(struct sticker_store *s, const char *use
 /* --- outbox: what SearchService has still to hear --- */
 struct outbox_item {
     int64_t seq;
-    const char *op; /* "put", "delete", or "reindex": a put whose image is to be encoded anew */
+    const char *op; /* "put", "delete", "reindex": a put whose image is to be encoded anew; or "image": the same, after
+                       a look whether the sticker's row is of the image that the bucket has */
     const char *filename;
     int attempts;
     const char *last_error;
@@ -260,6 +261,13 @@ struct outbox_item {
                         */
 enum status sticker_store_outbox_next(struct sticker_store *s, int64_t now_us, size_t limit, struct arena *a,
                                       struct outbox_item **out, size_t *n, struct error *err) MUST_CHECK;
+/* Before the image of a sticker is replaced: queues an "image", due later than the change of its row can take, which
+ * queues its own in that place. So if nobody lives to change the row, it is found out. DURABLE. */
+enum status sticker_store_image_begins(struct sticker_store *s, const char *filename, int64_t due_us,
+                                       struct error *err) MUST_CHECK;
+/* Sets what the row of a sticker says of its image, of `image` only that. ERR_NOT_FOUND. DURABLE. */
+enum status sticker_store_image_is(struct sticker_store *s, const char *filename, const struct sticker *image,
+                                   struct error *err) MUST_CHECK;
 /* Takes the turn to deliver for `for_us` from now, or keeps it; 0 gives it back. *ours false: another has it. So no two
  * StickerServices on one database tell of a sticker in an order of their own. Who ends without giving it back keeps it
  * until then. Time is the database's. `holder`: any text that is one's own. */

@@ -279,6 +279,40 @@ static void users_and_tokens(void **state)
     sticker_store_close(store);
 }
 
+static const char *one_op(struct suite *s, struct sticker_store *store, int64_t now_us)
+{
+    struct outbox_item *items;
+    size_t n;
+    assert_ok(s, sticker_store_outbox_next(store, now_us, 10, &s->arena, &items, &n, &s->err));
+    assert_true(n <= 1);
+    return n ? items[0].op : "nothing";
+}
+
+static void an_image_that_is_being_replaced_is_looked_at(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    int64_t now = os_now_us(), later = now + 10000000;
+    suite_add(s, store, "a.png", "a");
+    assert_ok(s, sticker_store_image_begins(store, "a.png", later, &s->err));
+    assert_string_equal(one_op(s, store, now), "nothing"); /* the row may still be changed */
+    assert_string_equal(one_op(s, store, later), "image");
+    assert_ok(s, sticker_store_outbox_refill(store, &s->err)); /* which does not replace it, but is due at once */
+    assert_string_equal(one_op(s, store, now), "image");
+
+    struct sticker image = {.sha256 = "33", .mime = "image/gif", .bytes = 9, .width = 3, .height = 2, .animated = true};
+    struct sticker found;
+    assert_ok(s, sticker_store_image_is(store, "a.png", &image, &s->err));
+    assert_ok(s, sticker_store_get(store, "a.png", &s->arena, &found, &s->err));
+    assert_string_equal(found.sha256, "33");
+    assert_int_equal(found.bytes, 9);
+    assert_string_equal(found.title, "a");
+    assert_int_equal(sticker_store_image_is(store, "gone.png", &image, &s->err), ERR_NOT_FOUND);
+    assert_ok(s, sticker_store_delete(store, "a.png", &s->err));
+    assert_string_equal(one_op(s, store, now), "delete");
+    sticker_store_close(store);
+}
+
 static void the_outbox_keeps_the_newest_entry(void **state)
 {
     struct suite *s = *state;
@@ -707,6 +741,7 @@ int main(void)
         T(names_packs_and_popular_queries),
         T(searches_its_own_words),
         T(users_and_tokens),
+        T(an_image_that_is_being_replaced_is_looked_at),
         T(the_outbox_keeps_the_newest_entry),
         T(one_delivers_at_a_time),
         T(tells_its_version_without_a_change),

@@ -6,6 +6,7 @@
  * again completes the work. */
 #include "base/json_out.h"
 #include "base/log.h"
+#include "base/os.h"
 #include "base/utf8.h"
 #include "http/multipart.h"
 #include "sticker_service/admin/admin.h"
@@ -253,7 +254,9 @@ static enum status upload_replace(const struct admin_visit *v, const struct stic
     struct admin_who who = {.username = v->session.user.username, .address = v->address};
     if (!ch.before || !ch.after)
         return err_no_memory(err, "the history");
-    enum status st = picture_put(p, v->service->bucket, false, err);
+    enum status st = sticker_store_image_begins(v->service->store, p->filename, os_now_us() + PICTURE_LOOK_US, err);
+    if (st == OK)
+        st = picture_put(p, v->service->bucket, false, err);
     return st == OK ? sticker_store_change(v->service->store, &who, &ch, 1, err) : st;
 }
 
