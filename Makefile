@@ -147,8 +147,8 @@ unit: $(UNIT) ## build and run the unit tests
 # API tests by when scripts/test.sh runs them: those that download and import the starter packs,
 PACKS := tests/api/test_import.py tests/api/test_relevance.py tests/api/test_languages.py
 # those that take long by themselves,
-SLOW := $(patsubst %,tests/api/test_%.py,admin_sessions admin_upload backup balanced chaos chaos_bucket model_pypi overload pgvector \
-	postgres_search postgres_sticker release sandbox store_copy)
+SLOW := $(patsubst %,tests/api/test_%.py,admin_sessions admin_upload backup balanced chaos chaos_bucket kills model_pypi \
+	overload pgvector postgres_search postgres_sticker powercut release sandbox store_copy)
 # and the others.
 FAST := $(filter-out $(PACKS) $(SLOW),$(wildcard tests/api/test_*.py))
 # What the sanitizers, which take ten times as long, see of the API: each room once.
