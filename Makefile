@@ -155,7 +155,7 @@ FAST := $(filter-out $(PACKS) $(SLOW),$(wildcard tests/api/test_*.py))
 SANITIZED := $(patsubst %,tests/api/test_%.py,admin bad_input curation embeddings explain gallery model protection \
 	sticker_api sticker_crowd sticker_media sticker_search_peer)
 API := $(if $(filter release,$(MODE)),$(PACKS) $(SLOW) $(FAST),$(SANITIZED))
-api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_store_stickers $(B)/tests/test_store_feedback $(B)/tests/test_store_events $(B)/tests/test_store_curation $(B)/tests/test_store_history $(B)/tests/test_search_service_models $(B)/tests/test_search_service_phrases $(B)/tests/test_pgvector $(B)/bench/words ## run the API tests, which start the program on free ports
+api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_store_stickers $(B)/tests/test_store_upgrade $(B)/tests/test_store_feedback $(B)/tests/test_store_events $(B)/tests/test_store_curation $(B)/tests/test_store_history $(B)/tests/test_search_service_models $(B)/tests/test_search_service_phrases $(B)/tests/test_pgvector $(B)/bench/words ## run the API tests, which start the program on free ports
 	@PEEL=$(abspath $(B)/peel) PEEL_TEST_MODE=$(MODE) PEEL_TEST_SLOW=$(if $(filter release,$(MODE)),2,6) sh tests/run.sh api $(API)
 
 includes: ## check who includes whom under src/

@@ -20,6 +20,9 @@ class StickersOnPostgres(PostgresTest):
     def test_store_suite_stickers(self):
         self.unit("test_store_stickers", 10)
 
+    def test_upgrades(self):
+        self.unit("test_store_upgrade", 3)
+
     def test_store_suite_feedback(self):
         self.unit("test_store_feedback", 9)
 
