@@ -304,7 +304,7 @@ class Shells(Folder):
     # what was typed, and what there is to choose from
     CASES = (
         (["st"], ["status", "sticker-service", "store"]),
-        (["user", ""], ["create", "delete", "list", "passwd"]),
+        (["user", ""], ["create", "delete", "list", "passwd", "totp-reset"]),
         (["user", "create", "--st"], ["--sticker-db", "--sticker-db-host", "--sticker-db-name", "--sticker-db-password",
                                       "--sticker-db-port", "--sticker-db-sslmode", "--sticker-db-user", "--staff"]),
         (["serve", "--log-level", ""], ["debug", "error", "info", "warn"]),
