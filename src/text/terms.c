@@ -22,7 +22,9 @@ struct indexing {
     struct arena scratch; /* one list's */
     struct buf text, out, folded;
     struct text_stemmers stemmers;
+    uint8_t language[LANGUAGE_MAX_LISTS]; /* the numbers of the words' languages */
 };
+_Static_assert(LANGUAGE_COUNT <= UINT8_MAX, "a byte holds a language's number");
 
 static void put_words(struct buf *out, const char *words)
 {
@@ -155,21 +157,21 @@ static enum status foreign_terms(struct indexing *x, unsigned language, const ch
     return take_terms(x, out, err);
 }
 
-/* Titles, or titles and words, of all tags of one language. */
-static void terms_gather(struct buf *out, const struct sticker_words *words, size_t n, unsigned language,
-                         bool with_words)
+/* Titles, or titles and words, of all tags of one language, from the given one on. */
+static void terms_gather(struct indexing *x, const struct sticker_words *words, size_t n, size_t from,
+                         unsigned language, bool with_words)
 {
-    buf_reset(out);
-    for (size_t i = 0; i < n; i++) {
-        if (language_number(words[i].language) != language)
+    buf_reset(&x->text);
+    for (size_t i = from; i < n; i++) {
+        if (x->language[i] != language)
             continue;
         if (words[i].title && *words[i].title) {
-            buf_puts(out, words[i].title);
-            buf_puts(out, ", ");
+            buf_puts(&x->text, words[i].title);
+            buf_puts(&x->text, ", ");
         }
         if (with_words) {
-            buf_puts(out, words[i].words);
-            buf_puts(out, ", ");
+            buf_puts(&x->text, words[i].words);
+            buf_puts(&x->text, ", ");
         }
     }
 }
@@ -183,17 +185,17 @@ static enum status index_languages(struct indexing *x, const struct sticker_word
     language_set_add(&done, LANGUAGE_en);
     out->languages = terms;
     for (size_t i = 0; i < n && st == OK; i++) {
-        unsigned language = language_number(words[i].language);
+        unsigned language = x->language[i];
         if (language_set_has(&done, language))
             continue;
         language_set_add(&done, language);
         struct language_terms *t = &terms[out->n_languages++];
         t->language = language;
-        terms_gather(&x->text, words + i, n - i, language, false);
+        terms_gather(x, words, n, i, language, false);
         st = foreign_terms(x, language, buf_str(&x->text), x->text.len, &t->title, err);
         if (st != OK)
             break;
-        terms_gather(&x->text, words + i, n - i, language, true);
+        terms_gather(x, words, n, i, language, true);
         st = foreign_terms(x, language, buf_str(&x->text), x->text.len, &t->words, err);
         if (st == OK && !*t->words) /* an emptied list */
             out->n_languages--;
@@ -226,10 +228,12 @@ enum status text_sticker_terms(const char *title, const char *filename, const st
     buf_init(&x.out, MAX_INDEXED);
     buf_init(&x.folded, MAX_INDEXED);
     enum status st = terms_check(words, n, err);
+    for (size_t i = 0; st == OK && i < n; i++)
+        x.language[i] = (uint8_t)language_number(words[i].language);
     if (st == OK)
         st = english_terms(&x, title, strlen(title), &out->title, err);
     if (st == OK) {
-        terms_gather(&x.text, words, n, LANGUAGE_en, true);
+        terms_gather(&x, words, n, 0, LANGUAGE_en, true);
         st = english_terms(&x, buf_str(&x.text), x.text.len, &out->words, err);
     }
     if (st == OK)

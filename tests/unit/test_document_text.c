@@ -70,6 +70,12 @@ static void codes_are_found_without_regard_to_case(void **state)
     assert_int_equal(language_number(""), LANGUAGE_OTHER);
     assert_int_equal(language_number("e"), LANGUAGE_OTHER);
     assert_int_equal(language_number("eng"), LANGUAGE_OTHER);
+    assert_int_equal(language_number("en-"), LANGUAGE_en);
+    assert_int_equal(language_number("yi"), LANGUAGE_yi); /* behind the order of the others */
+    assert_int_equal(language_number("Fil-PH"), LANGUAGE_fil);
+    assert_int_equal(language_number("astr"), LANGUAGE_OTHER);
+    assert_int_equal(language_number("[n"), LANGUAGE_OTHER);
+    assert_int_equal(language_number("\xc5n"), LANGUAGE_OTHER);
 }
 
 int main(void)
