@@ -18,11 +18,16 @@ static inline void fail(const char *what)
     exit(1);
 }
 
+#define HUGE_PAGE ((size_t)2 << 20)
+
 static inline void *need(size_t bytes)
 {
-    void *p = aligned_alloc(KERNEL_ALIGN, (bytes + KERNEL_ALIGN - 1) / KERNEL_ALIGN * KERNEL_ALIGN);
+    size_t align = bytes < HUGE_PAGE ? KERNEL_ALIGN : HUGE_PAGE; /* as weights and segments are laid out */
+    void *p = aligned_alloc(align, (bytes + align - 1) / align * align);
     if (!p)
         fail("out of memory");
+    if (bytes >= HUGE_PAGE)
+        (void)madvise(p, bytes, MADV_HUGEPAGE);
     memset(p, 1, bytes);
     return p;
 }

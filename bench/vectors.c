@@ -1,13 +1,10 @@
 /* Exact search at growing sizes: build/release/bench/vectors [rows ...]
- * Times are medians per query on one thread unless said otherwise; the floor is the bytes of the codes (or of the fp32
- * vectors) over the read bandwidth measured in the same run. */
-#include "base/os.h"
+ * Times are the least per query, of one thread's CPU unless said otherwise; the floor is the bytes of the codes (or of
+ * the fp32 vectors) over the read bandwidth measured in the same run. */
+#include "machine.h"
 #include "vectors/vectors_exact.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define DIM  512u
 #define RUNS 41u
@@ -30,60 +27,27 @@ static void random_vector(float *v)
         v[i] /= sqrtf(norm);
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *t)
-{
-    qsort(t, RUNS, sizeof *t, ascending);
-    return t[RUNS / 2];
-}
-
-/* Bytes per microsecond of reading 256 MiB once, with eight independent sums. */
-static double bandwidth(void)
-{
-    size_t n = (256u << 20) / sizeof(uint64_t);
-    uint64_t *data = malloc(n * sizeof *data), sum[8] = {0};
-    double t[RUNS];
-    if (!data)
-        exit(1);
-    memset(data, 1, n * sizeof *data);
-    for (size_t r = 0; r < RUNS; r++) {
-        int64_t start = os_monotonic_us();
-        for (size_t i = 0; i < n; i += 8)
-            for (size_t j = 0; j < 8; j++)
-                sum[j] += data[i + j];
-        t[r] = (double)(os_monotonic_us() - start);
-    }
-    volatile uint64_t keep = sum[0] + sum[7];
-    (void)keep;
-    free(data);
-    return (double)(n * sizeof *data) / median(t);
-}
-
 static double measure(struct vectors_exact *ix, struct pool *pool, const float *queries, size_t batch,
                       enum vectors_scan scan)
 {
     struct vectors_hit hits[8 * 10];
     size_t counts[8];
     struct error err;
-    double t[RUNS];
+    double least = 1e18;
     for (size_t r = 0; r < RUNS; r++) {
-        int64_t start = os_monotonic_us();
+        double start = pool ? (double)os_monotonic_us() : cpu_us();
         if (vectors_exact_search(ix, pool, queries + r * DIM, batch, 10, scan, NULL, hits, counts, &err) != OK)
             exit(1);
-        t[r] = (double)(os_monotonic_us() - start) / (double)batch;
+        double t = ((pool ? (double)os_monotonic_us() : cpu_us()) - start) / (double)batch;
+        least = t < least ? t : least;
     }
-    return median(t);
+    return least;
 }
 
 int main(int argc, char **argv)
 {
     static const char *const usual[] = {"", "328", "10000", "100000"};
-    double bytes_per_us = bandwidth();
+    double bytes_per_us = bandwidth(NULL, 1);
     struct error err;
     struct pool *pool;
     if (pool_open("bench", 2, 1, &pool, &err) != OK)

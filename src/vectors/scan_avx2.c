@@ -18,13 +18,6 @@ static int32_t sum8(__m256i v)
     return _mm_cvtsi128_si32(s);
 }
 
-/* Sums of four vectors of 8, in order. */
-static __m128i sum4(__m256i a, __m256i b, __m256i c, __m256i d)
-{
-    __m256i s = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
-    return _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
-}
-
 /* Adds the products of 32 codes and 32 of the query, v, to s. */
 static inline __attribute__((always_inline)) __m256i add_products(__m256i s, const int8_t *codes, __m256i v)
 {
@@ -33,39 +26,28 @@ static inline __attribute__((always_inline)) __m256i add_products(__m256i s, con
     return _mm256_add_epi32(s, _mm256_madd_epi16(p, _mm256_set1_epi16(1)));
 }
 
-static void four_rows(const int8_t *row, size_t stride, const int8_t *query, int32_t *out)
+static inline int32_t row_dot(const int8_t *row, const int8_t *query, size_t stride)
 {
-    __m256i s0 = _mm256_setzero_si256(), s1 = s0, s2 = s0, s3 = s0;
-    for (size_t i = 0; i < stride; i += 32) {
-        __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(query + i));
-        s0 = add_products(s0, row + i, v);
-        s1 = add_products(s1, row + stride + i, v);
-        s2 = add_products(s2, row + 2 * stride + i, v);
-        s3 = add_products(s3, row + 3 * stride + i, v);
+    __m256i s0 = _mm256_setzero_si256(), s1 = s0;
+    for (size_t i = 0; i < stride; i += SCAN_ALIGN) {
+        s0 = add_products(s0, row + i, _mm256_loadu_si256((const __m256i *)(const void *)(query + i)));
+        s1 = add_products(s1, row + i + 32, _mm256_loadu_si256((const __m256i *)(const void *)(query + i + 32)));
     }
-    _mm_storeu_si128((__m128i *)(void *)out, sum4(s0, s1, s2, s3));
+    return sum8(_mm256_add_epi32(s0, s1));
 }
 
+/* Row by row, so that memory is read in one stream, a whole row ahead at a time. */
 static void avx2_dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, size_t stride, const int8_t *queries,
                         size_t n, int32_t *dots)
 {
     (void)sum;
-    size_t r = 0;
-    for (; r + 4 <= rows; r += 4) {
+    for (size_t r = 0; r < rows; r++) {
         const int8_t *row = codes + r * stride;
-        for (size_t i = 0; i < 4 * stride; i += 64)
+        for (size_t i = 0; i < stride; i += 64)
             _mm_prefetch((const char *)row + i + AHEAD, _MM_HINT_T0);
-        for (size_t q = 0; q < n; q++) /* the rows stay in the first-level cache */
-            four_rows(row, stride, queries + q * stride, dots + q * rows + r);
+        for (size_t q = 0; q < n; q++) /* the row stays in the first-level cache */
+            dots[q * rows + r] = row_dot(row, queries + q * stride, stride);
     }
-    for (; r < rows; r++)
-        for (size_t q = 0; q < n; q++) {
-            __m256i s = _mm256_setzero_si256();
-            for (size_t i = 0; i < stride; i += 32)
-                s = add_products(s, codes + r * stride + i,
-                                 _mm256_loadu_si256((const __m256i *)(const void *)(queries + q * stride + i)));
-            dots[q * rows + r] = sum8(s);
-        }
 }
 
 static float avx2_dot_f32(const float *a, const float *b, size_t n)

@@ -66,6 +66,15 @@ static void id_map_delete(struct id_map *m, int64_t id)
 
 /* --- tables and segments --- */
 
+void *scan_memory(size_t bytes)
+{
+    size_t huge = (size_t)2 << 20, align = bytes < huge ? SCAN_ALIGN : huge;
+    void *p = aligned_alloc(align, (bytes + align - 1) / align * align);
+    if (p && align == huge)
+        (void)madvise(p, bytes / huge * huge, MADV_HUGEPAGE);
+    return p;
+}
+
 struct table *table_new(void)
 {
     struct table *t = calloc(1, sizeof *t);
@@ -98,6 +107,7 @@ void table_release(struct table *t)
         free(t->segments[i].died);
     }
     free(t->segments);
+    free(t->codes);
     os_unmap(&t->map);
     free(t);
 }
@@ -127,7 +137,8 @@ enum status table_grow(struct vectors_exact *ix, struct table *t, uint32_t rows,
     size_t n = rows, codes = n * ix->stride, vectors = n * ix->base.dim * sizeof(float);
     size_t bytes = codes + vectors + n * (3 * sizeof(float) + sizeof(int32_t) + sizeof(int64_t));
     struct segment s = {.base = atomic_load(&t->count), .rows = rows};
-    s.memory = aligned_alloc(SCAN_ALIGN, (bytes + SCAN_ALIGN - 1) / SCAN_ALIGN * SCAN_ALIGN);
+    /* The first segment is most of the memory of a small library, which huge pages would fill up at once. */
+    s.memory = at ? scan_memory(bytes) : aligned_alloc(SCAN_ALIGN, (bytes + SCAN_ALIGN - 1) / SCAN_ALIGN * SCAN_ALIGN);
     s.died = malloc(n * sizeof *s.died);
     if (!s.memory || !s.died) {
         free(s.memory);

@@ -41,6 +41,7 @@ struct table {
     _Atomic size_t n_segments; /* raised once the segment is complete */
     _Atomic uint64_t count;
     struct os_map map; /* the snapshot below the first segments, if any */
+    void *codes;       /* of the snapshot's rows, copied from there to huge pages; NULL for few */
 };
 
 /* id -> row, for writers; open addressing. */
@@ -64,6 +65,9 @@ struct vectors_exact {
     atomic_size_t memory; /* bytes of segments */
 };
 
+/* Memory for what every search reads: in huge pages where it has the size of some, so that the core need not look up
+ * every 4 KiB of it. Freed by free(). NULL: none left. */
+void *scan_memory(size_t bytes);
 struct table *table_new(void);
 struct table *table_acquire(struct vectors_exact *ix);
 void table_release(struct table *t);
