@@ -27,6 +27,7 @@ Suites, in the order in which all of them run when no name is given:
   browser    browser tests of the admin pages
   docs       every command of README.md and docs/, as an ordinary user
   packs      API tests that download and import the starter packs
+  instructions  instructions of fixed pieces of work (bench/instructions.sh)
   analyze    gcc -fanalyzer
   asan       unit and the main API tests with the address and undefined behaviour sanitizers
   tsan       unit tests of what has threads and the main API tests with the thread sanitizer
@@ -111,6 +112,7 @@ suite() { # NAME
     gallery) browser tests/browser/test_gallery.py ;;
     browser) browser $(ls tests/browser/test_*.py | grep -v test_gallery) ;;
     docs) documentation tests/docs/test_*.py ;;
+    instructions) step "instructions of fixed pieces of work" sh bench/instructions.sh ;;
     analyze) step "analyzer" make -s "$jobs" analyze ;;
     asan) sanitized asan "address and undefined behaviour sanitizers" ;;
     tsan) sanitized tsan "thread sanitizer" ;;
@@ -122,7 +124,7 @@ suite() { # NAME
         ;;
     all)
         suite fast
-        for later in slow browser docs packs analyze asan tsan fuzz; do suite $later; done
+        for later in slow browser docs packs instructions analyze asan tsan fuzz; do suite $later; done
         ;;
     *) return 1 ;;
     esac
@@ -146,7 +148,7 @@ for wanted in "$@"; do # before anything runs
         usage
         exit 0
         ;;
-    includes | format | build | makefile | unit | api | gallery | slow | browser | docs | packs | analyze) ;;
+    includes | format | build | makefile | unit | api | gallery | slow | browser | docs | packs | instructions | analyze) ;;
     asan | tsan | fuzz | fast | all) ;;
     *)
         if [ -z "$(programs_named "$wanted")" ]; then
