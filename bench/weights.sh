@@ -1,7 +1,7 @@
 # Sourced. weights: makes build/clip-base, random weights in the shape of ViT-B/32, unless they are there; fails, and
 # says why, when it cannot.
 weights=build/clip-base
-python=/usr/bin/python3 # Debian's, which is the one that python3-numpy and python3-torch install for
+python=${PYTHON:-/usr/bin/python3} # Debian's is the one that python3-numpy installs for
 make_weights() {
     [ ! -s $weights/model.safetensors ] || return 0
     if ! $python -c 'import numpy' 2>/dev/null; then

@@ -7,8 +7,6 @@ only through files: a folder of the Hugging Face layout (config.json, model.safe
     reference.py make SHAPE DIR     random weights of a shape (tiny, small, base) into DIR
     reference.py golden DIR         compute DIR/golden.json from DIR's weights
     reference.py check DIR          compute it again and compare with what is there
-    reference.py bench DIR          least times of PyTorch on DIR's weights; lines "name milliseconds"
-    reference.py export DIR OUT     text_8.onnx, text_77.onnx and image.onnx for other runtimes
 
 `make` needs numpy, the others PyTorch too (Debian: python3-numpy, python3-torch).
 """
@@ -16,7 +14,6 @@ import json
 import os
 import struct
 import sys
-import time
 
 import numpy as np
 
@@ -266,50 +263,6 @@ def check(folder):
         sys.exit(1)
 
 
-def bench(folder):
-    import torch
-    clip = Clip(folder)
-    size, context = clip.vision["image_size"], clip.text["max_position_embeddings"]
-
-    def least(fn, times):
-        took = []
-        for _ in range(times):
-            t = time.perf_counter()
-            fn()
-            took.append(time.perf_counter() - t)
-        return 1e3 * min(took)
-
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        for n in (1, 8, 20, context):
-            ids = [49406] + [300 + i for i in range(n - 2)] + [49407] if n > 1 else [49407]
-            print(f"text_{n}_threads_{threads} {least(lambda: clip.encode_text(ids), 9):.3f}", flush=True)
-        for n in (1, 16):
-            pixels = np.concatenate([pixels_of(s, size) for s in range(1, n + 1)])
-            print(f"image_{n}_threads_{threads} {least(lambda: clip.encode_pixels(pixels), 3):.3f}", flush=True)
-
-
-def export(folder, out):
-    import torch
-    clip = Clip(folder)
-
-    class Module(torch.nn.Module):
-        def __init__(self, call):
-            super().__init__()
-            self.call = call
-
-        def forward(self, x):
-            return self.call(x)
-
-    for n in (8, 77):
-        ids = torch.tensor([49406] + list(range(300, 298 + n)) + [49407])
-        torch.onnx.export(Module(clip.encode_text), ids, os.path.join(out, f"text_{n}.onnx"), opset_version=14,
-                          input_names=["ids"])
-    size = clip.vision["image_size"]
-    torch.onnx.export(Module(clip.encode_pixels), torch.zeros(1, 3, size, size), os.path.join(out, "image.onnx"),
-                      opset_version=14, input_names=["pixels"], dynamic_axes={"pixels": {0: "n"}})
-
-
 def main():
     args = sys.argv[1:]
     if len(args) == 3 and args[0] == "make" and args[1] in SHAPES:
@@ -318,10 +271,8 @@ def main():
         with open(os.path.join(args[1], "golden.json"), "w") as f:
             g = golden(args[1])
             f.write("{" + ",\n".join(f'"{k}": [\n' + ",\n".join(json.dumps(x) for x in g[k]) + "]" for k in g) + "}\n")
-    elif len(args) == 2 and args[0] in ("check", "bench"):
-        (check if args[0] == "check" else bench)(args[1])
-    elif len(args) == 3 and args[0] == "export":
-        export(args[1], args[2])
+    elif len(args) == 2 and args[0] == "check":
+        check(args[1])
     else:
         sys.exit(__doc__)
 
