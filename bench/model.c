@@ -1,6 +1,7 @@
 /* The encoders of images and their texts beside their floors and beside other runtimes on the same weights:
- *     build/release/bench/model measure DIR OUT   adds to OUT/Peel-fp32.txt and so on: "text_8_threads_1 1.6", ms
- *     build/release/bench/model table OUT         prints what is in OUT: the least of each
+ *     build/release/bench/model measure DIR OUT [THREADS]   adds to OUT/Peel-fp32.txt and so on:
+ *         "text_8_threads_1 1.6", milliseconds; THREADS: up to so many, 1 or 2 (2)
+ *     build/release/bench/model table OUT                   prints what is in OUT: the least of each
  * DIR: a checkpoint (config.json, model.safetensors). Times are the least of several runs, as other work on the machine
  * only adds to them; those of one thread are of its CPU, and bench/model.sh takes turns between the runtimes. A floor
  * is the larger of two times: the weights' bytes over the read bandwidth, and the operations over the peak of the same
@@ -143,7 +144,7 @@ static void measure_one(const char *dir, const char *out_dir, enum clip_precisio
     clip_close(m);
 }
 
-static void measure(const char *dir, const char *out)
+static void measure(const char *dir, const char *out, unsigned long threads)
 {
     struct pool *pool;
     struct error err;
@@ -153,7 +154,8 @@ static void measure(const char *dir, const char *out)
     printf("read bandwidth: %.1f GB/s on one core, %.1f on two\n", one / 1e3, two / 1e3);
     for (enum clip_precision p = CLIP_FP32; p <= CLIP_INT8; p++) {
         measure_one(dir, out, p, 1, NULL, one);
-        measure_one(dir, out, p, 2, pool, two);
+        if (threads > 1)
+            measure_one(dir, out, p, 2, pool, two);
     }
     pool_close(pool);
 }
@@ -174,11 +176,11 @@ static void print_table(const char *dir)
 
 int main(int argc, char **argv)
 {
-    if (argc == 4 && strcmp(argv[1], "measure") == 0)
-        measure(argv[2], argv[3]);
+    if ((argc == 4 || argc == 5) && strcmp(argv[1], "measure") == 0)
+        measure(argv[2], argv[3], argc == 5 ? strtoul(argv[4], NULL, 10) : 2);
     else if (argc == 3 && strcmp(argv[1], "table") == 0)
         print_table(argv[2]);
     else
-        fail("usage: model measure DIR OUT | model table OUT");
+        fail("usage: model measure DIR OUT [THREADS] | model table OUT");
     return 0;
 }

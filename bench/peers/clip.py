@@ -3,7 +3,7 @@
 the least of several runs: on one thread of the process's CPU, so that what else the machine does costs little; on two
 threads of the clock.
     clip.py export DIR OUT      writes OUT/text-fp32.onnx, OUT/image-int8.onnx and so on
-    clip.py measure DIR OUT     adds to OUT/NAME.txt: "text_8_threads_1 5.7", milliseconds
+    clip.py measure DIR OUT [THREADS]     adds to OUT/NAME.txt: "text_8_threads_1 5.7", milliseconds; up to 1 or 2 (2)
 Needs torch, transformers, onnx, onnxscript and onnxruntime."""
 import pathlib
 import sys
@@ -73,11 +73,11 @@ def session(path, threads):
     return lambda x: s.run(None, {"x": x.numpy()})
 
 
-def main(verb, folder, out):
+def main(verb, folder, out, most=2):
     out = pathlib.Path(out)
     if verb == "export":
         return export(folder, out)
-    for threads in (1, 2):
+    for threads in range(1, int(most) + 1):
         torch.set_num_threads(threads)
         with torch.inference_mode():
             measure("PyTorch", out, threads, *load(folder))
