@@ -216,6 +216,14 @@ class Run:
         self.database = database
 
     def __enter__(self):
+        try:
+            self.begin()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def begin(self):
         for model in MODELS:
             folder = self.system.data / "bucket" / "models" / model
             folder.mkdir(parents=True)
@@ -226,7 +234,6 @@ class Run:
             self.start(name)
         self.wait_alive("search", "sticker")
         self.know_query()
-        return self
 
     def know_query(self):
         """Votes need a query that somebody searched for; it is written with a little delay."""
