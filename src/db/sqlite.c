@@ -196,8 +196,6 @@ void sqlite_conn_close(struct db_conn *base)
         return;
     for (size_t i = 0; i < c->n_cached; i++)
         sqlite3_finalize(c->cache[i].stmt);
-    if (base->db && atomic_load(&base->db->damaged)) /* whoever repairs it finds file and journal as they are */
-        sqlite3_db_config(c->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_close(c->handle);
     free(c);
 }
