@@ -32,13 +32,13 @@ struct intake {
     size_t all;
 };
 
-/* A string of 1 to `most` characters; *out stays NULL if it is missing, which only an optional one may be. */
+/* A string of 1 to `most` characters; "" if it is missing, which only an optional one may be. */
 static enum status read_string(const json_t *event, size_t i, const char *member, bool optional, size_t most,
                                const char **out, struct error *err)
 {
     char name[64];
     const json_t *value = json_object_get(event, member);
-    *out = NULL;
+    *out = "";
     snprintf(name, sizeof name, "events[%zu].%s", i, member);
     if (!value)
         return optional ? OK : err_set(err, ERR_INVALID, "%s is missing", name);
@@ -88,7 +88,7 @@ static enum status read_timestamp(const json_t *event, size_t i, const struct se
     int64_t now = os_now_us();
     enum status st = read_string(event, i, "timestamp", true, ID_MAX, &text, err);
     *out = now;
-    if (st != OK || !text)
+    if (st != OK || !*text)
         return st;
     if (os_parse_time(text, out, err) != OK)
         return err_set(err, ERR_INVALID,
@@ -146,9 +146,9 @@ static enum status read_event(struct intake *in, const json_t *event, size_t i, 
         st = read_string(event, i, "client_id", true, ID_MAX, &client, err);
     if (st == OK)
         st = read_timestamp(event, i, out->search, &out->at_us, err);
-    if (st == OK && !client && out->action == EVENT_UNDO)
+    if (st == OK && !*client && out->action == EVENT_UNDO)
         st = err_set(err, ERR_INVALID, "events[%zu] takes a vote back and needs a client_id, whose vote it was", i);
-    if (st == OK && client)
+    if (st == OK && *client)
         out->client = receipts_person(in->service->receipts, client, in->arena);
     if (st == OK && (!hash || !out->client))
         st = err_no_memory(err, "events");
