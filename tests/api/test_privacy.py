@@ -17,6 +17,8 @@ DAY_US = 86400 * 1_000_000
 
 
 class PrivacyTest(unittest.TestCase):
+    begun = False
+
     def setUp(self):
         self.system = System()
         self.addCleanup(self.system.close)
@@ -27,6 +29,10 @@ class PrivacyTest(unittest.TestCase):
         self.system.start_sticker(*args)
         self.system.wait_indexed()
         self.port = self.system.port
+        if not self.begun:  # without the entries of the import and of the first admin
+            self.sql("DELETE FROM history")
+            self.sql("UPDATE history_head SET last = 0, hash = '', logged = 0")
+            self.begun = True
 
     def restart(self, *args):
         self.system.sticker.stop()
@@ -152,18 +158,6 @@ class Forget(PrivacyTest):
 
 
 class Audit(PrivacyTest):
-    def test_commands_leave_entries(self):
-        self.system.run("user", "create", "olga", "--staff", stdin=PASSWORD + "\n")
-        self.system.run("user", "passwd", "olga", stdin="another long one\n")
-        self.system.run("token", "create", "olga", "--label", "phone")
-        (token,) = self.json_of("token", "list")
-        self.system.run("token", "revoke", token["id"])
-        self.system.run("user", "delete", "olga")
-        rows = self.sql("SELECT username, action, model, object FROM history ORDER BY row")
-        self.assertEqual(rows, [("command line", a, m, o) for a, m, o in (
-            ("add", "users", "olga"), ("password", "users", "olga"), ("add", "tokens", "phone"), ("delete", "tokens", token["id"]),
-            ("delete", "users", "olga"))])
-
     def test_tampering_is_named(self):
         self.start()
         for _ in range(5):
@@ -195,6 +189,7 @@ class Audit(PrivacyTest):
         self.admin()
         wait_until(lambda: [e["row"] for e in self.lines(log)] == [3])
         self.assertEqual(log.stat().st_mode & 0o777, 0o640)
+        wait_until(lambda: self.sql("SELECT logged FROM history_head") == [(3,)])  # or it would come twice
         with open(log, "a") as cut:
             cut.write('{"row":4,"at":"20')  # a crash while it wrote
         self.system.sticker.child.kill()
