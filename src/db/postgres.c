@@ -374,13 +374,26 @@ static void pg_end(struct db_rows *r)
     PQclear(r->set);
 }
 
+/* The server is of another version than we know, or something between us garbles what it says. */
+static void pg_unexpected(struct db_rows *r, int column, const char *expected, size_t len)
+{
+    if (r->status == OK)
+        r->status = err_set(r->err, ERR_CORRUPT, "database %s: column %d of an answer: expected %s, found %zu bytes",
+                            r->conn->name, column + 1, expected, len);
+}
+
 static const void *pg_bytes(struct db_rows *r, int column, size_t *len)
 {
     const PGresult *result = r->set;
-    assert(column < PQnfields(result));
-    bool null = PQgetisnull(result, r->at, column);
-    *len = null ? 0 : (size_t)PQgetlength(result, r->at, column);
-    return null ? NULL : PQgetvalue(result, r->at, column);
+    *len = 0;
+    if (column >= PQnfields(result)) {
+        pg_unexpected(r, column, "a value", 0);
+        return NULL;
+    }
+    if (PQgetisnull(result, r->at, column))
+        return NULL;
+    *len = (size_t)PQgetlength(result, r->at, column);
+    return PQgetvalue(result, r->at, column);
 }
 
 static int64_t pg_integer(struct db_rows *r, int column)
@@ -388,7 +401,10 @@ static int64_t pg_integer(struct db_rows *r, int column)
     size_t len;
     const unsigned char *at = pg_bytes(r, column, &len);
     uint64_t v = len > 1 && at[0] >> 7 ? UINT64_MAX : 0;
-    assert(len <= 8);
+    if (at && len != 1 && len != 2 && len != 4 && len != 8) {
+        pg_unexpected(r, column, "a number", len);
+        return 0;
+    }
     for (size_t i = 0; i < len; i++)
         v = v << 8 | at[i];
     return (int64_t)v;
@@ -397,10 +413,14 @@ static int64_t pg_integer(struct db_rows *r, int column)
 static double pg_real(struct db_rows *r, int column)
 {
     size_t len;
-    (void)pg_bytes(r, column, &len);
-    int64_t bits = pg_integer(r, column);
+    const void *at = pg_bytes(r, column, &len);
     double d;
     float f;
+    if (at && len != sizeof f && len != sizeof d) {
+        pg_unexpected(r, column, "a number", len);
+        return 0;
+    }
+    int64_t bits = pg_integer(r, column);
     if (len == sizeof f) {
         uint32_t half = (uint32_t)bits;
         memcpy(&f, &half, sizeof f);
