@@ -54,6 +54,8 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 BENCH := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 
+comma := ,
+
 # `make V=1` shows the commands.
 Q := $(if $(V),,@)
 
@@ -132,6 +134,27 @@ $(B)/tests/%: tests/unit/%.c $(B)/libpeel.a $(B)/tools/templates
 	@echo '  CC  $<'
 	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libpeel.a -lcmocka $(LDLIBS)
 
+# Programs in which one allocation fails on order (tests/torture/torture.c): unit tests, and the program itself.
+WRAP := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc reallocarray aligned_alloc strdup strndup asprintf)
+$(B)/torture/peel: $(B)/src/cmd/main.o $(B)/tests/torture/torture.o $(B)/libpeel.a
+	@mkdir -p $(@D)
+	@echo '  LD  $@'
+	$(Q)$(CC) $(LDFLAGS) $(WRAP) -o $@ $^ $(LDLIBS)
+
+$(B)/torture/%: tests/unit/%.c $(B)/tests/torture/torture.o $(B)/libpeel.a tests/torture/spare.h
+	@mkdir -p $(@D)
+	@echo '  CC  $< (torture)'
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit -include tests/torture/spare.h $(CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(B)/tests/torture/torture.o $(B)/libpeel.a -lcmocka $(LDLIBS)
+
+TORTURED := base config messages web words text synonyms worker eval rank query_language document_text find_pins library safetensors wordnet multipart packs
+TORTURE := $(TORTURED:%=$(B)/torture/test_%)
+torture-unit: $(TORTURE)
+	@python3 tests/torture/torture.py $(TORTURE)
+
+torture: all $(B)/torture/peel ## let every allocation fail in turn, in unit tests and services; PEEL_TORTURE_RUNS of each bounds it
+	@$(MAKE) MODE=asan torture-unit PEEL_TORTURE_RUNS=$(or $(PEEL_TORTURE_RUNS),0)
+	@PEEL=$(abspath $(B)/peel) PEEL_TEST_SLOW=2 PEEL_TORTURE_RUNS=$(or $(PEEL_TORTURE_RUNS),0) sh tests/run.sh api tests/api/test_torture.py
+
 test-reference: $(B)/tests/test_clip ## the encoders against PyTorch, golden values derived again (python3-torch)
 	sh tests/golden/reference.sh $<
 
@@ -148,14 +171,14 @@ unit: $(UNIT) ## build and run the unit tests
 PACKS := tests/api/test_import.py tests/api/test_relevance.py tests/api/test_languages.py
 # those that take long by themselves,
 SLOW := $(patsubst %,tests/api/test_%.py,admin_sessions admin_upload backup balanced chaos chaos_bucket kills model_pypi \
-	overload pgvector postgres_search postgres_sticker powercut release sandbox store_copy)
-# and the others.
-FAST := $(filter-out $(PACKS) $(SLOW),$(wildcard tests/api/test_*.py))
+	overload pgvector postgres_search postgres_sticker powercut release sandbox schema store_copy)
+# and the others; test_torture.py is `make torture`.
+FAST := $(filter-out $(PACKS) $(SLOW) tests/api/test_torture.py,$(wildcard tests/api/test_*.py))
 # What the sanitizers, which take ten times as long, see of the API: each room once.
 SANITIZED := $(patsubst %,tests/api/test_%.py,admin bad_input curation embeddings explain gallery model protection \
 	sticker_api sticker_crowd sticker_media sticker_search_peer)
 API := $(if $(filter release,$(MODE)),$(PACKS) $(SLOW) $(FAST),$(SANITIZED))
-api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_store_stickers $(B)/tests/test_store_upgrade $(B)/tests/test_store_feedback $(B)/tests/test_store_events $(B)/tests/test_store_curation $(B)/tests/test_store_history $(B)/tests/test_search_service_models $(B)/tests/test_search_service_phrases $(B)/tests/test_pgvector $(B)/bench/words ## run the API tests, which start the program on free ports
+api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_store_stickers $(B)/tests/test_store_upgrade $(B)/tests/test_store_feedback $(B)/tests/test_store_events $(B)/tests/test_store_curation $(B)/tests/test_store_history $(B)/tests/test_search_service_models $(B)/tests/test_search_service_phrases $(B)/tests/test_pgvector $(B)/bench/words $(B)/torture/peel ## run the API tests, which start the program on free ports
 	@PEEL=$(abspath $(B)/peel) PEEL_TEST_MODE=$(MODE) PEEL_TEST_SLOW=$(if $(filter release,$(MODE)),2,6) sh tests/run.sh api $(API)
 
 includes: ## check who includes whom under src/
@@ -246,8 +269,14 @@ check: all includes unit api ## what needs no network and no browser
 screenshots: all ## pictures of every page into screenshots/ (needs chromium and node)
 	python3 tests/browser/screenshots.py
 
-soak: all ## SOAK_SECONDS (600) at 80% of capacity, then OVERLOAD_SECONDS (8) of five times as much (needs wrk)
+soak: all ## SOAK_SECONDS (600) at 80% of capacity, then OVERLOAD_SECONDS (8) of five times as much (needs wrk); with SOAK_HOURS a night of that, fuzzing and faults
+ifdef SOAK_HOURS
+	@$(MAKE) MODE=fuzz $(FUZZ)
+	@$(if $(SOAK_TSAN),$(MAKE) MODE=tsan all)
+	PEEL=$(abspath $(B)/peel) PEEL_TEST_SLOW=6 SOAK_HOURS=$(SOAK_HOURS) python3 tests/soak_night.py
+else
 	PEEL=$(abspath $(B)/peel) PEEL_TEST_SLOW=2 python3 tests/soak.py
+endif
 
 bench: all ## measurements with ratios
 	sh bench/run.sh
@@ -261,5 +290,5 @@ clean:
 help: ## this list
 	@sed -n 's/^\([a-z-]*\( [a-z-]*\)*\):.*## \(.*\)/\1\t\3/p' Makefile | expand -t 20
 
-.PHONY: man install deb release reproducible all unit api includes makefile-check analyze analyzed fuzz soak test-reference run test asan tsan check bench format-check clean help screenshots
+.PHONY: torture torture-unit man install deb release reproducible all unit api includes makefile-check analyze analyzed fuzz soak test-reference run test asan tsan check bench format-check clean help screenshots
 .DELETE_ON_ERROR:

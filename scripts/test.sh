@@ -31,6 +31,7 @@ Suites, in the order in which all of them run when no name is given:
   analyze    gcc -fanalyzer
   asan       unit and the main API tests with the address and undefined behaviour sanitizers
   tsan       unit tests of what has threads and the main API tests with the thread sanitizer
+  torture    failing allocations, some of each unit test and request
   fuzz       each fuzz target for a few seconds (FUZZ_SECONDS)
 `fast` is everything before slow.
 
@@ -116,7 +117,8 @@ suite() { # NAME
     analyze) step "analyzer" make -s "$jobs" analyze ;;
     asan) sanitized asan "address and undefined behaviour sanitizers" ;;
     tsan) sanitized tsan "thread sanitizer" ;;
-    fuzz) step "fuzzing, a few seconds each" make -s "$jobs" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-4}" ;;
+    torture) step "failing allocations" make -s "$jobs" torture PEEL_TORTURE_RUNS="${PEEL_TORTURE_RUNS:-6}" ;;
+    fuzz) step "fuzzing, a few seconds each" make -s "$jobs" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-2}" ;;
     fast)
         for early in includes format build makefile; do suite $early; done
         [ "$failed" -eq 0 ] || finish
@@ -124,7 +126,7 @@ suite() { # NAME
         ;;
     all)
         suite fast
-        for later in slow browser docs packs instructions analyze asan tsan fuzz; do suite $later; done
+        for later in slow browser docs packs instructions analyze asan tsan torture fuzz; do suite $later; done
         ;;
     *) return 1 ;;
     esac
@@ -137,7 +139,7 @@ program() { # FILE
     tests/api/*) step "$1" make -s "$jobs" api API="$1" ;;
     tests/browser/*) browser "$1" ;;
     tests/docs/*) documentation "$1" ;;
-    tests/fuzz/*) step "$1" make -s "$jobs" fuzz FUZZ="build/fuzz/tests/$bare" FUZZ_SECONDS="${FUZZ_SECONDS:-4}" ;;
+    tests/fuzz/*) step "$1" make -s "$jobs" fuzz FUZZ="build/fuzz/tests/$bare" FUZZ_SECONDS="${FUZZ_SECONDS:-2}" ;;
     esac
 }
 
@@ -149,7 +151,7 @@ for wanted in "$@"; do # before anything runs
         exit 0
         ;;
     includes | format | build | makefile | unit | api | gallery | slow | browser | docs | packs | instructions | analyze) ;;
-    asan | tsan | fuzz | fast | all) ;;
+    asan | tsan | torture | fuzz | fast | all) ;;
     *)
         if [ -z "$(programs_named "$wanted")" ]; then
             echo "test.sh: there is no suite and no program \"$wanted\"" >&2

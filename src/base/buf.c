@@ -19,7 +19,7 @@ void buf_free(struct buf *b)
 void buf_reset(struct buf *b)
 {
     b->len = 0;
-    b->failed = false;
+    b->failed = b->no_memory = false;
     if (b->data)
         b->data[0] = '\0';
 }
@@ -39,7 +39,7 @@ static bool reserve(struct buf *b, size_t more)
         cap = cap > b->max / 2 ? b->max + 1 : cap * 2;
     char *data = realloc(b->data, cap);
     if (!data) {
-        b->failed = true;
+        b->failed = b->no_memory = true;
         return false;
     }
     b->data = data;
@@ -104,6 +104,8 @@ enum status buf_status(const struct buf *b, struct error *err)
 {
     if (!b->failed)
         return OK;
+    if (b->no_memory)
+        return err_no_memory(err, "%zu bytes", b->cap + 1);
     return err_set(err, ERR_TOO_LARGE, "more than %zu bytes", b->max);
 }
 

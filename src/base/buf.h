@@ -13,7 +13,7 @@ struct buf {
     char *data; /* always NUL-terminated once non-NULL; NULL while empty */
     size_t len; /* bytes, without the NUL */
     size_t cap, max;
-    bool failed;
+    bool failed, no_memory; /* the latter: that is why */
 };
 
 void buf_init(struct buf *b, size_t max_bytes);
@@ -25,7 +25,7 @@ void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 const char *buf_str(const struct buf *b); /* "" when empty; borrowed */
 char *buf_take(struct buf *b);            /* hands the malloc'ed string over (caller frees); NULL if failed */
-enum status buf_status(const struct buf *b, struct error *err) MUST_CHECK; /* ERR_TOO_LARGE if failed */
+enum status buf_status(const struct buf *b, struct error *err) MUST_CHECK; /* ERR_TOO_LARGE, ERR_NO_MEMORY */
 
 /* strndup, out of sight of gcc -fanalyzer, which takes a copy for leaked when it is kept behind a pointer that may have
  * moved. */

@@ -77,7 +77,8 @@ enum status os_read_file(const char *path, struct buf *out, struct error *err)
             break;
         buf_append(out, chunk, (size_t)n);
         if (out->failed) {
-            st = err_set(err, ERR_TOO_LARGE, "%s has more than %zu bytes", path, out->max);
+            st = out->no_memory ? err_no_memory(err, "%s", path)
+                                : err_set(err, ERR_TOO_LARGE, "%s has more than %zu bytes", path, out->max);
             break;
         }
     }

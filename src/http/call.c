@@ -495,6 +495,10 @@ static enum MHD_Result take_head(struct call *c, const char *method, const char 
 
 static enum MHD_Result dispatch(struct call *c)
 {
+    if (c->body.no_memory) {
+        refuse_for_now(c, "There is no memory for the body at the moment.");
+        return send_answer(c);
+    }
     if (c->too_large) {
         http_problem(&c->res, 413, "The body is too large: at most %zu bytes are allowed.", c->route->max_body);
         return send_answer(c);

@@ -193,6 +193,8 @@ static enum status transfer(struct http_client *c, CURL *h, const struct http_ca
     curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &code);
     curl_easy_reset(h); /* forgets what is on our stack; the connection stays */
     curl_slist_free_all(headers);
+    if (out->no_memory)
+        return err_no_memory(err, "the answer of %s", url);
     if (out->failed)
         return err_set(err, ERR_TOO_LARGE, "%s: answer of more than %zu bytes", url, out->max);
     if (rc == CURLE_OPERATION_TIMEDOUT)

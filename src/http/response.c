@@ -203,6 +203,16 @@ void http_problem_from(struct http_response *res, const struct error *err)
     }
 }
 
+void http_problem_unfinished(struct http_response *res, const struct buf *answer, const char *what)
+{
+    struct error err;
+    if (buf_status(answer, &err) == OK)
+        err_no_memory(&err, "it");
+    err_prefix(&err, "%s was not finished", what);
+    err.code = err.code == ERR_NO_MEMORY ? ERR_NO_MEMORY : ERR_INTERNAL;
+    http_problem_from(res, &err);
+}
+
 void http_redirect(struct http_response *res, int status, const char *location)
 {
     http_header_add(res, "Location", location);
@@ -211,7 +221,10 @@ void http_redirect(struct http_response *res, int status, const char *location)
 
 struct MHD_Response *http_response_finish(struct http_response *res)
 {
-    if (!res->body) {
+    if (!res->body && res->status) { /* there was no memory for its body */
+        res->fields = NULL;
+        http_problem_from(res, &(struct error){.code = ERR_NO_MEMORY, .message = "no memory for an answer"});
+    } else if (!res->body) {
         log_error("a handler did not answer");
         res->fields = NULL;
         http_problem(res, 500, "Something went wrong on our side.");

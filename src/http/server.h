@@ -194,6 +194,9 @@ void http_problem(struct http_response *res, int status, const char *fmt, ...) P
  * DENIED 403, UNAVAILABLE, NO_MEMORY, IO and CORRUPT 503 + Retry-After, TIMEOUT 504, else 500 with a neutral text,
  * details logged). */
 void http_problem_from(struct http_response *res, const struct error *err);
+/* The answer that was being written failed, for want of memory (503) or because it is too large (500). `what` is for
+ * the log, "a page". */
+void http_problem_unfinished(struct http_response *res, const struct buf *answer, const char *what);
 void http_redirect(struct http_response *res, int status, const char *location);
 
 #endif

@@ -2,6 +2,7 @@
 #include "search_service/document.h"
 
 #include "base/buf.h"
+#include "base/json_in.h"
 #include "base/os.h"
 #include "text/text.h"
 
@@ -166,14 +167,11 @@ static enum status document_read_json(const char *body, size_t len, struct docum
                                       struct error *err)
 {
     static const char *const known[] = {"title", "words", "sha256", "image", "pack", "rating", "animated"};
-    json_error_t where;
-    in->json = json_loadb(body, len, JSON_REJECT_DUPLICATES, &where);
-    if (!in->json)
-        return err_set(err, ERR_INVALID, "the body is not JSON: line %d, column %d: %.200s", where.line, where.column,
-                       where.text);
-    if (!json_is_object(in->json))
-        return document_expected(err, "the body", "a JSON object");
-    enum status st = check_members(in->json, known, sizeof known / sizeof *known, "", err);
+    enum status st = json_read_body(body, len, JSON_REJECT_DUPLICATES, &in->json, err);
+    if (st == OK && !json_is_object(in->json))
+        st = document_expected(err, "the body", "a JSON object");
+    if (st == OK)
+        st = check_members(in->json, known, sizeof known / sizeof *known, "", err);
     if (st == OK)
         st = document_read_string(in->json, "title", "title", MAX_TITLE, "", &in->doc.title, err);
     if (st == OK)

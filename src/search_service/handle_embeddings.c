@@ -5,6 +5,7 @@
  * embeddings_ms is given up. */
 #include "search_service/service.h"
 
+#include "base/json_in.h"
 #include "base/json_out.h"
 #include "base/os.h"
 
@@ -74,10 +75,9 @@ static enum status check_members(struct embeddings *e, struct error *err)
 
 static enum status parse_body(struct embeddings *e, const struct http_request *req, struct error *err)
 {
-    json_error_t where;
-    e->body = json_loadb(req->body, req->body_len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
-    if (!e->body)
-        return err_set(err, ERR_INVALID, "the body is not JSON: %s (line %d)", where.text, where.line);
+    enum status st = json_read_body(req->body, req->body_len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e->body, err);
+    if (st != OK)
+        return st;
     if (!json_is_object(e->body))
         return err_set(err, ERR_INVALID, "the body must be a JSON object with model and input");
     return check_members(e, err);
@@ -155,12 +155,13 @@ static enum status read_options(struct embeddings *e, struct error *err)
 {
     static const char *const formats[] = {"float", "base64"}, *const types[] = {"query", "document"};
     bool document = false;
+    int64_t number;
     enum status st = read_choice(e, "encoding_format", formats, &e->base64, err);
     if (st == OK)
         st = read_choice(e, "input_type", types, &document, err);
     e->role = document ? ENCODER_DOCUMENT : ENCODER_QUERY;
     const json_t *dimensions = member(e, "dimensions");
-    if (st == OK && dimensions && (!json_is_integer(dimensions) || json_integer_value(dimensions) < 1))
+    if (st == OK && dimensions && (!json_whole_number(dimensions, &number) || number < 1))
         st = refuse(e, "dimensions", err, "a whole number above 0");
     return st;
 }
@@ -192,7 +193,7 @@ static enum status read_encoder(struct embeddings *e, struct error *err)
                                   engine_state_name(status.state), *status.error ? ": " : "", status.error);
     }
     const json_t *dimensions = member(e, "dimensions");
-    if (!dimensions || json_integer_value(dimensions) == (json_int_t)encoder_dim(e->encoder))
+    if (!dimensions || json_member_int(e->body, "dimensions") == (int64_t)encoder_dim(e->encoder))
         return OK;
     e->param = "dimensions";
     return err_set(err, ERR_INVALID, "dimensions must be %zu, which is what \"%s\" has, or missing",
@@ -333,7 +334,7 @@ static void answer_embeddings(struct embeddings *e, const struct http_request *r
         st = read_encoder(e, &err);
     if (st == OK)
         st = encode_all(e, &out, &err);
-    if (st == ERR_UNAVAILABLE)
+    if (st == ERR_UNAVAILABLE || st == ERR_NO_MEMORY)
         http_header_add(res, "Retry-After", "5");
     if (st == OK)
         answer_json(res, 200, &out);

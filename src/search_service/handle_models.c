@@ -2,6 +2,7 @@
  * in JSON bodies, {"id":"openai/clip-vit-base-patch32"}. */
 #include "search_service/service.h"
 
+#include "base/json_in.h"
 #include "base/json_out.h"
 #include "rank/leg.h"
 
@@ -77,13 +78,12 @@ void handle_models(void *ctx, const struct http_request *req, struct http_respon
 /* The id in the body, in the request's arena. */
 static enum status read_id(const struct http_request *req, const char **id, struct error *err)
 {
-    json_error_t where;
-    json_t *body = json_loadb(req->body, req->body_len, JSON_REJECT_DUPLICATES, &where);
+    json_t *body;
+    enum status st = json_read_body(req->body, req->body_len, JSON_REJECT_DUPLICATES, &body, err);
     const char *value = json_string_value(json_object_get(body, "id"));
-    enum status st = OK;
-    if (!body)
-        st = err_set(err, ERR_INVALID, "the body is not JSON: %.200s", where.text);
-    else if (!value || json_object_size(body) != 1 || strlen(value) >= LIBRARY_MAX_ID || !*value)
+    if (st != OK)
+        return st;
+    if (!value || json_object_size(body) != 1 || strlen(value) >= LIBRARY_MAX_ID || !*value)
         st = err_set(err, ERR_INVALID, "the body must be {\"id\":\"...\"}, id being a string of 1 to %d bytes",
                      LIBRARY_MAX_ID - 1);
     else if (!(*id = arena_strdup(req->arena, value)))

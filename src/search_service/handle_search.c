@@ -15,14 +15,11 @@
 
 void answer_json(struct http_response *res, int status, struct buf *json)
 {
-    struct error err;
-    if (buf_status(json, &err) == OK) {
+    if (!json->failed) {
         size_t len = json->len;
         http_body_take(res, status, "application/json", buf_take(json), len);
     } else {
-        err_prefix(&err, "the answer is too large");
-        err.code = ERR_INTERNAL;
-        http_problem_from(res, &err);
+        http_problem_unfinished(res, json, "an answer");
     }
     buf_free(json);
 }

@@ -193,6 +193,6 @@ void handle_metrics(void *ctx, const struct http_request *req, struct http_respo
     if (!out.failed)
         http_body_take(res, 200, "text/plain; version=0.0.4; charset=utf-8", buf_take(&out), len);
     else
-        http_problem(res, 500, "the metrics are larger than %u bytes", ANSWER_MAX);
+        http_problem_unfinished(res, &out, "metrics");
     buf_free(&out);
 }

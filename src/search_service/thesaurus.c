@@ -1,5 +1,6 @@
 #include "search_service/thesaurus.h"
 
+#include "base/json_in.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "base/worker.h"
@@ -93,14 +94,14 @@ static enum status read_set(const json_t *root, struct arena *a, struct synonyms
 
 static enum status parse(const char *json, size_t len, struct synonyms **out, struct error *err)
 {
-    json_error_t where;
     struct arena a;
+    json_t *root;
     *out = NULL;
-    json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &where);
-    if (!root)
-        return err_set(err, ERR_INVALID, "the body is not JSON: %.200s", where.text);
+    enum status st = json_read_body(json, len, JSON_REJECT_DUPLICATES, &root, err);
+    if (st != OK)
+        return st;
     arena_init(&a, MEMORY);
-    enum status st = read_set(root, &a, out, err);
+    st = read_set(root, &a, out, err);
     arena_free(&a);
     json_decref(root);
     return st;

@@ -5,6 +5,7 @@
 #include "base/deadline.h"
 #include "base/evict.h"
 #include "base/filter.h"
+#include "base/json_in.h"
 #include "base/labels.h"
 #include "base/metric.h"
 #include "base/os.h"
@@ -421,6 +422,20 @@ static void quantiles_of_times(void **state)
     assert_int_equal(metric_quantile_us(&t, 1), 10000000); /* the last bound: longer is not told apart */
 }
 
+static void whole_numbers_are_one_however_written(void **state)
+{
+    (void)state;
+    int64_t n = 7;
+    json_t *list = json_loads("[3, 3.0, 30e-1, -9007199254740992.0, 3.5, 1e300, \"3\", null]", 0, NULL);
+    assert_non_null(list);
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(json_whole_number(json_array_get(list, i), &n), i < 4);
+        assert_int_equal(n, i < 3 ? 3 : -(1ll << 53));
+    }
+    assert_false(json_whole_number(NULL, &n));
+    json_decref(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +454,7 @@ int main(void)
         cmocka_unit_test(filters_are_said_by_name),
         cmocka_unit_test(labels_tell_what_passes),
         cmocka_unit_test(errors_are_whole_characters),
+        cmocka_unit_test(whole_numbers_are_one_however_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,35 +105,41 @@ static void test_ranks(void **state)
     setenv("PEEL_ENV_FILE", env, 1);
 
     struct config *cfg = LOAD("serve", "--quiet");
+    assert_non_null(cfg);
     assert_int_equal(config_int(cfg, "port"), 1003); /* .env beats the default */
     assert_string_equal(config_string(cfg, "admin-token"), "from-the-env-file-0");
     config_free(cfg);
 
     setenv("ADMIN_TOKEN_FILE", secret, 1); /* a file beats .env, its last newline is dropped */
     cfg = LOAD("serve", "--quiet");
+    assert_non_null(cfg);
     assert_string_equal(config_string(cfg, "admin-token"), "from-a-secret-file-0");
     config_free(cfg);
 
     setenv("PEEL_PORT", "1002", 1);
     setenv("ADMIN_TOKEN", "from-the-environment-0", 1);
     cfg = LOAD("serve", "--quiet");
+    assert_non_null(cfg);
     assert_int_equal(config_int(cfg, "port"), 1002); /* the environment beats .env */
     assert_string_equal(config_string(cfg, "admin-token"), "from-the-environment-0");
     config_free(cfg);
 
     setenv("PEEL_ADMIN_TOKEN", "own-name-beats-alias-0", 1);
     cfg = LOAD("serve", "--port", "1001");
+    assert_non_null(cfg);
     assert_int_equal(config_int(cfg, "port"), 1001); /* a flag beats all */
     assert_string_equal(config_string(cfg, "admin-token"), "own-name-beats-alias-0");
     assert_string_equal(config_string(cfg, "host"), "::1");
     config_free(cfg);
 
     cfg = LOAD("serve", "--admin-token-file", secret);
+    assert_non_null(cfg);
     assert_string_equal(config_string(cfg, "admin-token"), "from-a-secret-file-0");
     config_free(cfg);
 
     setenv("PEEL_PORT", "", 1); /* empty: not set */
     cfg = LOAD("serve", "--quiet");
+    assert_non_null(cfg);
     assert_int_equal(config_int(cfg, "port"), 1003);
     config_free(cfg);
 
@@ -181,6 +187,7 @@ static void test_values(void **state)
     config_free(cfg);
 
     cfg = LOAD("serve", "--nonsense", "-h");
+    assert_non_null(cfg);
     assert_true(config_help_wanted(cfg));
     config_free(cfg);
 }

@@ -152,6 +152,7 @@ static int open_all(void **state)
     char path[96];
     table = (struct table){.base = {&table_class, 3}};
     assert_non_null(s);
+    *state = s;
     arena_init(&s->arena, 16 << 20);
     tmp_make(s->folder, sizeof s->folder);
     snprintf(path, sizeof path, "%s/search.db", s->folder);
@@ -174,7 +175,6 @@ static int open_all(void **state)
         (struct rank_model){.id = "m", .state = "ready", .encoder = &encoders[0], .vectors = &table.base};
     for (size_t leg = 0; leg < LEG_COUNT; leg++)
         s->sources.weights[leg] = 1;
-    *state = s;
     return 0;
 }
 

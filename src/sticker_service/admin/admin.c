@@ -201,11 +201,9 @@ void admin_headers(struct http_response *res)
 
 void admin_send(struct http_response *res, int status, struct buf *html)
 {
-    struct error err;
     admin_headers(res);
-    if (buf_status(html, &err) != OK) {
-        log_error("an admin page was not finished: %s", err.message);
-        http_problem(res, 500, "The page could not be created.");
+    if (html->failed) {
+        http_problem_unfinished(res, html, "an admin page");
         buf_free(html);
         return;
     }

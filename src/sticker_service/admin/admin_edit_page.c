@@ -361,7 +361,7 @@ static void answer_inline(const struct admin_visit *v, const struct edit *e, int
     buf_putc(&out, '}');
     admin_headers(v->res);
     if (out.failed)
-        http_problem(v->res, 500, "No memory for the answer.");
+        http_problem_unfinished(v->res, &out, "an answer");
     else
         http_json(v->res, status, buf_str(&out), out.len);
     buf_free(&out);

@@ -49,7 +49,7 @@ void handle_admin_find(void *ctx, const struct http_request *req, struct http_re
     buf_puts(&out, "]}");
     admin_headers(res);
     if (out.failed)
-        http_problem(res, 500, "No memory for the answer.");
+        http_problem_unfinished(res, &out, "an answer");
     else
         http_json(res, 200, buf_str(&out), out.len);
     buf_free(&out);

@@ -102,7 +102,7 @@ static void upload_answer_json(const struct upload *u, int status)
     buf_puts(&out, "]}");
     admin_headers(u->visit.res);
     if (out.failed)
-        http_problem(u->visit.res, 500, "No memory for the answer.");
+        http_problem_unfinished(u->visit.res, &out, "an answer");
     else
         http_json(u->visit.res, status, buf_str(&out), out.len);
     buf_free(&out);

@@ -2,6 +2,7 @@
  * added, changed or replaced as a whole (POST, the same forms), one deleted (DELETE). A token is needed whose user may
  * do that in the admin. */
 #include "base/csv.h"
+#include "base/json_in.h"
 #include "base/json_out.h"
 #include "sticker_service/api/api.h"
 #include "sticker_service/auth.h"
@@ -182,11 +183,12 @@ static enum status read_value(const char *column, const json_t *value, struct ar
                               struct error *err)
 {
     bool number = strcmp(column, "position") == 0, truth = strcmp(column, "two_way") == 0;
+    int64_t whole;
     *out = NULL;
     if (!value)
         *out = usual(column);
-    else if (number && json_is_integer(value))
-        *out = arena_printf(a, "%lld", (long long)json_integer_value(value));
+    else if (number && json_whole_number(value, &whole))
+        *out = arena_printf(a, "%lld", (long long)whole);
     else if (truth && json_is_boolean(value))
         *out = json_is_true(value) ? "1" : "0";
     else if (strcmp(column, "synonyms") == 0 && json_is_array(value))
@@ -235,12 +237,10 @@ static enum status read_object(struct asked *k, size_t i, const json_t *object, 
 
 static enum status read_json(struct asked *k, json_t **root, struct curation_row **rows, size_t *n, struct error *err)
 {
-    json_error_t where;
-    *root = json_loadb(k->req->body, k->req->body_len, JSON_REJECT_DUPLICATES, &where);
+    enum status st = json_read_body(k->req->body, k->req->body_len, JSON_REJECT_DUPLICATES, root, err);
     const json_t *list = json_object_get(*root, k->names->list);
-    if (!*root)
-        return err_set(err, ERR_INVALID, "the body is not JSON: %.200s (line %d, column %d)", where.text, where.line,
-                       where.column);
+    if (st != OK)
+        return st;
     if (!json_is_array(list) || json_object_size(*root) != 1)
         return err_set(err, ERR_INVALID, "the body must be {\"%s\":[...]}", k->names->list);
     *n = json_array_size(list);
@@ -249,7 +249,7 @@ static enum status read_json(struct asked *k, json_t **root, struct curation_row
     *rows = arena_array(&k->arena, *n + 1, sizeof **rows);
     if (!*rows)
         return err_no_memory(err, "%zu rows", *n);
-    enum status st = OK;
+    st = OK;
     for (size_t i = 0; i < *n && st == OK; i++)
         st = read_object(k, i, json_array_get(list, i), &(*rows)[i], err);
     return st;

@@ -1,6 +1,7 @@
 /* POST /api/events/: what people did with the stickers of a search, in the words of User Behavior Insights 1.3
  * (github.com/o19s/ubi), each event with the receipt of its search. One request, one transaction. An event that cannot
  * be taken is named in the answer, and the others are taken. */
+#include "base/json_in.h"
 #include "base/json_out.h"
 #include "base/os.h"
 #include "base/utf8.h"
@@ -74,8 +75,8 @@ static enum status read_action(const json_t *event, size_t i, enum event_action 
 static enum status read_position(const json_t *event, size_t i, struct error *err)
 {
     const json_t *value = json_object_get(event, "position");
-    json_int_t position = json_integer_value(value);
-    if (value && (!json_is_integer(value) || position < 1 || position > RANK_MAX))
+    int64_t position;
+    if (value && (!json_whole_number(value, &position) || position < 1 || position > RANK_MAX))
         return err_set(err, ERR_INVALID, "events[%zu].position must be a whole number from 1 to %d", i, RANK_MAX);
     return OK;
 }

@@ -1,5 +1,6 @@
 #include "sticker_service/api/json_body.h"
 
+#include "base/json_in.h"
 #include "base/utf8.h"
 
 #include <string.h>
@@ -24,23 +25,20 @@ static void spell_out_bad_bytes(const char *body, size_t len, struct buf *out)
 
 enum status json_body(const struct http_request *req, json_t **root, bool *utf8, struct error *err)
 {
-    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
-    json_error_t where;
+    /* Whole numbers as reals, as there may be one of any size in what nobody looks at. */
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
     *utf8 = utf8_valid(req->body, req->body_len);
-    if (*utf8) {
-        *root = json_loadb(req->body, req->body_len, flags, &where);
-    } else {
-        struct buf copy;
-        buf_init(&copy, 6 * req->body_len);
-        spell_out_bad_bytes(req->body, req->body_len, &copy);
-        *root = json_loadb(buf_str(&copy), copy.len, flags, &where);
-        buf_free(&copy);
-    }
-    if (*root)
-        return OK;
-    return *utf8 ? err_set(err, ERR_INVALID, "the body is not JSON: %s (line %d, column %d)", where.text, where.line,
-                           where.column)
-                 : err_set(err, ERR_INVALID, "the body must be JSON in UTF-8");
+    if (*utf8)
+        return json_read_body(req->body, req->body_len, flags, root, err);
+    struct buf copy;
+    buf_init(&copy, 6 * req->body_len);
+    spell_out_bad_bytes(req->body, req->body_len, &copy);
+    enum status st = buf_status(&copy, err);
+    *root = NULL;
+    if (st == OK)
+        st = json_read_body(buf_str(&copy), copy.len, flags, root, err);
+    buf_free(&copy);
+    return st == ERR_INVALID ? err_set(err, ERR_INVALID, "the body must be JSON in UTF-8") : st;
 }
 
 enum status json_check_string(const json_t *value, const char *name, struct error *err)

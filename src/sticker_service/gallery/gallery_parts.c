@@ -81,10 +81,8 @@ static void compress_page(struct gallery_visit *v, struct buf *html)
 
 void gallery_send(struct gallery_visit *v, int status, struct buf *html)
 {
-    struct error err;
-    if (buf_status(html, &err) != OK) {
-        log_error("a page was not finished: %s", err.message);
-        http_problem(v->res, 500, "The page could not be created.");
+    if (html->failed) {
+        http_problem_unfinished(v->res, html, "a page");
         buf_free(html);
         return;
     }
