@@ -17,6 +17,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -226,6 +227,15 @@ class System:
         if check and done.returncode:
             raise AssertionError(f"peel {args} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done
+
+    def sql(self, statement, *values):
+        """Rows of a statement in StickerService's SQLite database."""
+        db = sqlite3.connect(self.data / "sticker.db", timeout=30)
+        try:
+            with db:
+                return db.execute(statement, values).fetchall()
+        finally:
+            db.close()
 
     def add(self, stickers):
         """Imports {filename: (title, words)} as small pictures, each of another colour."""

@@ -7,7 +7,6 @@ import hmac
 import html
 import pathlib
 import re
-import sqlite3
 import struct
 import tempfile
 import time
@@ -45,14 +44,6 @@ class AccountTest(AdminTest):
         self.assertEqual(visitor.log_in(name).status, 303)
         return visitor
 
-    def sql(self, statement, *values):
-        db = sqlite3.connect(self.system.data / "sticker.db", timeout=30)
-        try:
-            with db:
-                return db.execute(statement, values).fetchall()
-        finally:
-            db.close()
-
     def analytics_status(self, key):
         answer = request(self.port, "GET", "/api/analytics/?query=none", headers={"Authorization": "Token " + key})
         return answer.status, answer
@@ -66,17 +57,17 @@ class Tokens(AccountTest):
             self.assertEqual(answer.status, 400, wrong)
         made = self.admin.post("/admin/tokens/edit", username="admin", label="ninety", expires_days="90", seen="0")
         key = re.search(r'<code id="token">([0-9a-f]{40})</code>', made.text)[1]
-        days = (self.sql("SELECT expires_us FROM tokens WHERE label = 'ninety'")[0][0] / 1e6 - time.time()) / 86400
+        days = (self.system.sql("SELECT expires_us FROM tokens WHERE label = 'ninety'")[0][0] / 1e6 - time.time()) / 86400
         self.assertTrue(89.9 < days < 90.1, days)
         self.assertEqual(self.analytics_status(key)[0], 404, "no such query, but let in")
-        self.sql("UPDATE tokens SET expires_us = ? WHERE label = 'ninety'", 1_700_000_000_000_000)
+        self.system.sql("UPDATE tokens SET expires_us = ? WHERE label = 'ninety'", 1_700_000_000_000_000)
         status, answer = self.analytics_status(key)
         self.assertEqual((status, answer.headers["WWW-Authenticate"]), (401, "Token"))
         self.assertIn("This token expired on 2023-11-14 at 22:13 UTC. Create a new one.", answer.json()["detail"])
         self.admin.post("/admin/tokens/edit", username="admin", label="for ever", expires_days="", seen="0")
         listed = self.admin.get("/admin/tokens/").text
         self.assertIn("2023-11-14", listed)
-        self.assertEqual(self.sql("SELECT expires_us FROM tokens WHERE label = 'for ever'"), [(0,)])
+        self.assertEqual(self.system.sql("SELECT expires_us FROM tokens WHERE label = 'for ever'"), [(0,)])
 
     def test_expiry_on_the_command_line(self):
         made = self.system.run("token", "create", "admin", "--label", "short", "--expires", "90d", "--json").stdout
@@ -108,10 +99,10 @@ class Sessions(AccountTest):
         page = here.get("/admin/account").text
         hashes = re.findall(r'name="session" value="([0-9a-f]{64})"', page)
         self.assertEqual(len(hashes), 2)
-        (foreign,) = self.sql("SELECT hash_hex FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.username = 'admin' LIMIT 1")
+        (foreign,) = self.system.sql("SELECT hash_hex FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.username = 'admin' LIMIT 1")
         self.assertIn("0 sessions", here.post("/admin/account", session=foreign[0]).text)
         self.assertEqual(self.admin.get("/admin/stickers/").status, 200, "not theirs to end")
-        phone_hash = self.sql("SELECT hash_hex FROM sessions WHERE browser = 'Safari on iPhone'")[0][0]
+        phone_hash = self.system.sql("SELECT hash_hex FROM sessions WHERE browser = 'Safari on iPhone'")[0][0]
         self.assertIn("1 session has been logged out", here.post("/admin/account", session=phone_hash).text)
         self.assertEqual(phone.get("/admin/stickers/").status, 303)
         self.assertIn("1 session has been logged out", here.post("/admin/account", session="others").text)
@@ -158,7 +149,7 @@ class Passwords(AccountTest):
             self.assertEqual(own.status, 400, password)
             done = self.system.run("user", "create", "greta", "--password-deny-list", str(self.denied), stdin=password + "\n", check=False)
             self.assertEqual(done.returncode, 1, password)
-        self.assertEqual(self.sql("SELECT count(*) FROM users WHERE username = 'greta'"), [(0,)])
+        self.assertEqual(self.system.sql("SELECT count(*) FROM users WHERE username = 'greta'"), [(0,)])
 
     def test_a_list_that_is_missing_is_named(self):
         done = self.system.run("user", "create", "ida", "--password-deny-list", "/nonexistent", stdin=PASSWORD + "\n", check=False)
@@ -202,9 +193,9 @@ class TwoFactor(TwoFactorTest):
         secret, codes, step = self.turn_on(v)
         self.assertEqual(other.get("/admin/stickers/").status, 303, "other sessions are ended")
         self.assertEqual(v.get("/admin/stickers/").status, 200)
-        stored = self.sql("SELECT totp FROM users WHERE username = 'hana'")[0][0]
+        stored = self.system.sql("SELECT totp FROM users WHERE username = 'hana'")[0][0]
         self.assertEqual(stored, "plain:" + secret, "there is no key")
-        self.assertNotIn(codes[0], str(self.sql("SELECT * FROM recovery_codes")))
+        self.assertNotIn(codes[0], str(self.system.sql("SELECT * FROM recovery_codes")))
 
         w = self.first("hana")
         self.assertEqual(self.second(w, code(secret, step)).status, 401, "the code that turned it on")
@@ -262,7 +253,7 @@ class Encrypted(TwoFactorTest):
     def test_the_secret_is_encrypted(self):
         v = self.add_user("lena", is_staff="1")
         self.turn_on(v)
-        self.assertTrue(self.sql("SELECT totp FROM users WHERE username = 'lena'")[0][0].startswith("box:"))
+        self.assertTrue(self.system.sql("SELECT totp FROM users WHERE username = 'lena'")[0][0].startswith("box:"))
 
 
 class Required(AccountTest):

@@ -4,11 +4,10 @@ import html
 import os
 import re
 import signal
-import sqlite3
 import time
 import urllib.parse
 
-from peel_testing import SLOW, System, main, stop, wait_until
+from peel_testing import SLOW, main, stop, wait_until
 from test_admin import HOSTILE, AdminTest, Visitor
 
 
@@ -45,13 +44,9 @@ class Dashboard(AdminTest):
 
     def sums(self):
         """Rows whose votes are not the sum of their scores."""
-        db = sqlite3.connect(self.system.data / "sticker.db", timeout=30)
-        try:
-            return [(table, *row) for table, column in (("stickers", "sticker_id"), ("queries", "query_id")) for row in db.execute(
-                f"SELECT t.id, t.positives, t.negatives FROM {table} t WHERE (t.positives, t.negatives) IS NOT (SELECT coalesce(sum(s.positives), 0),"
-                f" coalesce(sum(s.negatives), 0) FROM scores s WHERE s.{column} = t.id)")]
-        finally:
-            db.close()
+        return [(table, *row) for table, column in (("stickers", "sticker_id"), ("queries", "query_id")) for row in self.system.sql(
+            f"SELECT t.id, t.positives, t.negatives FROM {table} t WHERE (t.positives, t.negatives) IS NOT (SELECT coalesce(sum(s.positives), 0),"
+            f" coalesce(sum(s.negatives), 0) FROM scores s WHERE s.{column} = t.id)")]
 
     def test_votes_are_summed_over_queries_and_stickers(self):
         first, second, third = ("summed one", 1), ("summed two", 1), ("summed three", 1)
@@ -142,33 +137,6 @@ class Dashboard(AdminTest):
             self.assertRegex(page, rf'href="/admin/\?days={days}" aria-current="page"')
         for wrong in ("8", "0", "-7", "366", "x", "7x", "99999999999999999999"):
             self.assertEqual(self.admin.get("/admin/?days=" + wrong).status, 400, wrong)
-
-    def test_an_older_database_is_migrated(self):
-        system = System()
-        self.addCleanup(system.close)
-        system.add({"cat.png": ("Cat", "cat")})
-        db = sqlite3.connect(system.data / "sticker.db")
-        db.executescript("""
-            INSERT INTO queries (id, query, usage, created_us, modified_us, row) VALUES ('q', 'cat', 7, 1, 1, 1);
-            INSERT INTO queries (id, query, usage, created_us, modified_us, row) VALUES ('r', 'dog', 7, 1, 1, 2);
-            INSERT INTO scores SELECT 's', 'q', id, 5, 2, 1, 1 FROM stickers;
-            DROP TRIGGER scores_add_positives; DROP TRIGGER scores_add_negatives; DROP TRIGGER scores_change_positives;
-            DROP TRIGGER scores_change_negatives; DROP TRIGGER scores_delete;
-            DROP INDEX stickers_positives; DROP INDEX stickers_negatives; DROP INDEX queries_positives; DROP INDEX queries_negatives;
-            ALTER TABLE stickers DROP COLUMN positives; ALTER TABLE stickers DROP COLUMN negatives;
-            ALTER TABLE queries DROP COLUMN positives; ALTER TABLE queries DROP COLUMN negatives;
-            DROP INDEX queries_trend; ALTER TABLE queries DROP COLUMN trend; DROP INDEX queries_empty; ALTER TABLE queries DROP COLUMN empty; DROP TABLE days; DROP TABLE feedback_keys;
-            DROP TABLE outbox_turn; DROP TABLE votes; DROP TABLE trash_votes; DROP TABLE trash_scores; DROP TABLE trash_words; DROP TABLE trash; DROP TABLE saved_views; DROP TABLE IF EXISTS pins; DROP TABLE IF EXISTS synonyms; DROP TABLE IF EXISTS curation_versions;
-            DROP INDEX history_batch; ALTER TABLE history DROP COLUMN batch;
-            DROP INDEX stickers_rating; DROP INDEX stickers_animated;
-            ALTER TABLE stickers DROP COLUMN rating; ALTER TABLE stickers DROP COLUMN animated;
-            DELETE FROM schema_migrations WHERE version >= 4;""")
-        system.run("user", "list")
-        self.assertEqual(db.execute("SELECT query, usage, empty, positives, negatives FROM queries").fetchall(), [("cat", 7, 0, 5, 2), ("dog", 7, 0, 0, 0)])
-        self.assertEqual(db.execute("SELECT positives, negatives FROM stickers").fetchall(), [(5, 2)])
-        self.assertEqual(db.execute("SELECT count(*) FROM days").fetchone(), (0,))
-        self.assertEqual(db.execute("PRAGMA integrity_check").fetchone(), ("ok",))
-        db.close()
 
     def test_who_may_see_it(self):
         self.assertEqual(Visitor(self.port).get("/admin/").status, 303)

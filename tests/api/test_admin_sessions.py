@@ -3,7 +3,6 @@ be guessed, and that every page and every form asks who is there, what they may 
 
 import hashlib
 import re
-import sqlite3
 import statistics
 import time
 import urllib.parse
@@ -46,14 +45,6 @@ class SessionTest(AdminTest):
         self.admin = Browser(self.port)
         self.assertEqual(self.admin.log_in().status, 303)
 
-    def sql(self, statement, *values):
-        db = sqlite3.connect(self.system.data / "sticker.db", timeout=30)
-        try:
-            with db:
-                return db.execute(statement, values).fetchall()
-        finally:
-            db.close()
-
     def add_user(self, name, **flags):
         self.admin.get("/admin/users/edit")
         added = self.admin.post("/admin/users/edit", username=name, password=PASSWORD, is_active="1", seen="0", **flags)
@@ -69,7 +60,7 @@ class Sessions(SessionTest):
         return visitor.get("/admin/stickers/").status == 200
 
     def ages(self, visitor, column, seconds):
-        self.sql(f"UPDATE sessions SET {column} = {column} - ? WHERE hash_hex = ?", seconds * SECOND, digest(visitor))
+        self.system.sql(f"UPDATE sessions SET {column} = {column} - ? WHERE hash_hex = ?", seconds * SECOND, digest(visitor))
 
     def test_idle(self):
         self.ages(self.admin, "seen_us", IDLE_S - 30)
@@ -81,7 +72,7 @@ class Sessions(SessionTest):
         late = self.admin.post("/admin/queries/edit", query="too late", usage="1", seen="0")
         self.assertEqual((late.status, late.headers["Location"]), (303, "/admin/login"))
         self.assertFalse(self.is_in(self.admin))
-        self.assertEqual(self.sql("SELECT count(*) FROM queries WHERE query = 'too late'"), [(0,)])
+        self.assertEqual(self.system.sql("SELECT count(*) FROM queries WHERE query = 'too late'"), [(0,)])
 
     def test_absolute(self):
         self.ages(self.admin, "created_us", MOST_S - 30)
@@ -103,7 +94,7 @@ class Sessions(SessionTest):
         self.assertTrue(self.is_in(visitor))
         first.cookies["peel_session"] = planted
         self.assertFalse(self.is_in(first))
-        rows = self.sql("SELECT hash_hex FROM sessions")
+        rows = self.system.sql("SELECT hash_hex FROM sessions")
         self.assertIn((digest(visitor),), rows)
         self.assertNotIn(visitor.cookies["peel_session"], str(rows), "the database knows no token")
 
@@ -142,7 +133,7 @@ class Sessions(SessionTest):
         kept, where = dict(here.cookies), digest(here)
         here.get("/admin/password")
         self.assertEqual(here.post("/admin/logout").status, 303)
-        self.assertEqual(self.sql("SELECT count(*) FROM sessions WHERE hash_hex = ?", where), [(0,)])
+        self.assertEqual(self.system.sql("SELECT count(*) FROM sessions WHERE hash_hex = ?", where), [(0,)])
         here.cookies = kept
         self.assertFalse(self.is_in(here), "ended on the server too")
         ident = self.row_id("users", "mover")
@@ -175,14 +166,14 @@ class Guessing(SessionTest):
     """The delays are looked at by making the last attempt older, not by waiting."""
 
     def later(self, key, seconds):
-        self.sql("UPDATE logins SET last_us = last_us - ? WHERE key = ?", seconds * SECOND, key)
+        self.system.sql("UPDATE logins SET last_us = last_us - ? WHERE key = ?", seconds * SECOND, key)
 
     def delays(self, key, attempts, attempt):
         """Retry-After after each failure that counts, from the first that delays on."""
         found = []
         for _ in range(attempts):
             self.assertEqual(attempt(), (401, None))
-            self.sql("UPDATE logins SET last_us = ? WHERE key = ?", int(time.time() * SECOND), key)  # however slow this machine is
+            self.system.sql("UPDATE logins SET last_us = ? WHERE key = ?", int(time.time() * SECOND), key)  # however slow this machine is
             status, seconds = attempt()
             if status == 429:
                 found.append(int(seconds))
@@ -205,7 +196,7 @@ class Guessing(SessionTest):
         self.assertEqual(Browser(self.port).log_in("guessed").status, 429, "the right one waits too")
         self.later(key, 30)
         self.assertEqual(Browser(self.port).log_in("guessed").status, 303)
-        self.assertEqual(self.sql("SELECT failures FROM logins WHERE key = ?", key), [], "forgotten")
+        self.assertEqual(self.system.sql("SELECT failures FROM logins WHERE key = ?", key), [], "forgotten")
 
     def test_a_device_of_the_owner_is_not_kept_out(self):
         self.add_user("besieged", is_staff="1")
@@ -237,12 +228,12 @@ class Guessing(SessionTest):
         day = 86400 * SECOND
         for n in range(6):
             Browser(self.port, "203.0.113.9").log_in("late", f"a wrong password {n}")
-        self.sql("UPDATE logins SET last_us = last_us + ?", day)
+        self.system.sql("UPDATE logins SET last_us = last_us + ?", day)
         waiting = Browser(self.port, "203.0.113.10").log_in("late", "a wrong password")
         self.assertIn(waiting.status, (401, 429))
         self.assertLessEqual(int(waiting.headers["Retry-After"] or 0), 30)
-        self.sql("UPDATE outbox_turn SET holder = 'gone', until_us = until_us + ?", day)
-        self.sql("UPDATE outbox SET due_us = ?", int(time.time() * SECOND) + day)
+        self.system.sql("UPDATE outbox_turn SET holder = 'gone', until_us = until_us + ?", day)
+        self.system.sql("UPDATE outbox SET due_us = ?", int(time.time() * SECOND) + day)
         self.assertEqual(self.admin.log_in().status, 303)
 
     def test_by_address(self):
@@ -256,7 +247,7 @@ class Guessing(SessionTest):
         found = self.delays("address " + address, 3, attempt)
         self.assertEqual(found, [1, 2, 4])
         self.assertEqual(Browser(self.port).log_in().status, 303, "others are not delayed")
-        self.sql("UPDATE logins SET failures = 40 WHERE key = ?", "address " + address)
+        self.system.sql("UPDATE logins SET failures = 40 WHERE key = ?", "address " + address)
         self.assertIn(int(attempt()[1] or 0), range(880, 901), "at most a quarter of an hour")
 
     def test_nobody_learns_which_accounts_there_are(self):
@@ -293,10 +284,10 @@ class Tokens(SessionTest):
         refused = maker.post("/admin/tokens/edit", username="admin", label="mine now", seen="0")
         self.assertNotEqual(refused.status, 303)
         self.assertIn("Only a superuser", refused.text)
-        self.assertEqual(self.sql("SELECT count(*) FROM tokens WHERE label = 'mine now'"), [(0,)])
+        self.assertEqual(self.system.sql("SELECT count(*) FROM tokens WHERE label = 'mine now'"), [(0,)])
         own = maker.post("/admin/tokens/edit", username="maker", label="my own", seen="0")
         self.assertIn(own.status, (200, 303))
-        self.assertEqual(self.sql("SELECT count(*) FROM tokens WHERE label = 'my own'"), [(1,)])
+        self.assertEqual(self.system.sql("SELECT count(*) FROM tokens WHERE label = 'my own'"), [(1,)])
 
 
 class Everything(SessionTest):
@@ -335,7 +326,7 @@ class Everything(SessionTest):
         for name in ("staffed", "viewing", "fallen"):
             self.assertEqual(visitors[name].log_in(name).status, 303)
             visitors[name].get("/admin/password")
-        self.sql("UPDATE users SET is_staff = 0 WHERE username = 'fallen'")  # a session whose rights were taken away
+        self.system.sql("UPDATE users SET is_staff = 0 WHERE username = 'fallen'")  # a session whose rights were taken away
 
         for name, rights in roles.items():
             visitor = visitors[name]

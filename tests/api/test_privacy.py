@@ -6,7 +6,6 @@ import json
 import os
 import re
 import socket
-import sqlite3
 import time
 import unittest
 
@@ -30,21 +29,13 @@ class PrivacyTest(unittest.TestCase):
         self.system.wait_indexed()
         self.port = self.system.port
         if not self.begun:  # without the entries of the import and of the first admin
-            self.sql("DELETE FROM history")
-            self.sql("UPDATE history_head SET last = 0, hash = '', logged = 0")
+            self.system.sql("DELETE FROM history")
+            self.system.sql("UPDATE history_head SET last = 0, hash = '', logged = 0")
             self.begun = True
 
     def restart(self, *args):
         self.system.sticker.stop()
         self.start(*args)
-
-    def sql(self, statement, *values):
-        db = sqlite3.connect(self.system.data / "sticker.db", timeout=30)
-        try:
-            with db:
-                return db.execute(statement, values).fetchall()
-        finally:
-            db.close()
 
     def search(self, query):
         answer = request(self.port, "GET", "/api/search/?query=" + query)
@@ -55,7 +46,7 @@ class PrivacyTest(unittest.TestCase):
         self.assertEqual(request(self.port, "POST", "/api/feedback/", json.dumps({"feedback": [entry]})).status, 200)
 
     def queries(self):
-        return sorted(q for (q,) in self.sql("SELECT query FROM queries"))
+        return sorted(q for (q,) in self.system.sql("SELECT query FROM queries"))
 
     def json_of(self, *args, code=0):
         done = self.system.run(*args, "--json", check=False)
@@ -75,11 +66,11 @@ class Retention(PrivacyTest):
             self.search(query)
         self.vote("cat", "somebody")
         self.admin()
-        wait_until(lambda: self.sql("SELECT usage FROM queries WHERE query = 'car'") == [(1,)])
+        wait_until(lambda: self.system.sql("SELECT usage FROM queries WHERE query = 'car'") == [(1,)])
         for statement in ("UPDATE queries SET modified_us = modified_us - ? WHERE query <> 'dog'", "UPDATE votes SET modified_us = modified_us - ?",
                           "UPDATE sessions SET seen_us = seen_us - ?", "UPDATE logins SET last_us = last_us - ?"):
-            self.sql(statement, 401 * DAY_US)
-        self.sql("UPDATE queries SET modified_us = modified_us + ? WHERE query = 'car'", 312 * DAY_US)  # 89 days ago
+            self.system.sql(statement, 401 * DAY_US)
+        self.system.sql("UPDATE queries SET modified_us = modified_us + ? WHERE query = 'car'", 312 * DAY_US)  # 89 days ago
 
         def forgotten(what):
             found = re.search(rf'(?m)^peel_sticker_forgotten_total{{what="{what}"}} (\d+)$', request(self.port, "GET", "/metrics").body.decode())
@@ -89,29 +80,29 @@ class Retention(PrivacyTest):
         wait_until(lambda: forgotten("sessions") == 1)
         self.assertEqual(self.queries(), ["car", "cat", "dog"], "voted on, or not that old")
         self.assertEqual([forgotten(what) for what in ("queries", "voters", "sessions", "addresses")], [1, 1, 1, 0])
-        self.assertEqual(self.sql("SELECT count(*) FROM votes"), [(0,)])
-        self.assertEqual(self.sql("SELECT positives FROM queries WHERE query = 'cat'"), [(1,)], "counted as before")
+        self.assertEqual(self.system.sql("SELECT count(*) FROM votes"), [(0,)])
+        self.assertEqual(self.system.sql("SELECT positives FROM queries WHERE query = 'cat'"), [(1,)], "counted as before")
         self.restart("--query-days", "30")
         wait_until(lambda: forgotten("queries") == 1)
         self.assertEqual(self.queries(), ["cat", "dog"])
         self.restart("--query-days", "0", "--voter-days", "0", "--address-days", "0")
-        self.sql("UPDATE queries SET modified_us = 1")
+        self.system.sql("UPDATE queries SET modified_us = 1")
         time.sleep(0.5)
         self.assertEqual(self.queries(), ["cat", "dog"], "0 is never")
 
     def test_addresses_go_and_the_history_stays(self):
         self.start()
         self.admin()
-        self.assertEqual(self.sql("SELECT count(*) FROM history WHERE address = '127.0.0.1'"), [(1,)])
-        self.sql("UPDATE history SET at_us = at_us - ?", 0)
+        self.assertEqual(self.system.sql("SELECT count(*) FROM history WHERE address = '127.0.0.1'"), [(1,)])
+        self.system.sql("UPDATE history SET at_us = at_us - ?", 0)
         self.restart("--address-days", "1")
-        self.assertEqual(self.sql("SELECT count(*) FROM history WHERE address <> ''"), [(1,)], "it is of today")
-        self.sql("UPDATE history_head SET last = 0, hash = ''")
-        self.sql("UPDATE history SET at_us = at_us - ?", 2 * DAY_US)
-        self.sql("UPDATE history SET hash = '', username_proof = '', address_proof = '', content_proof = ''")
-        self.sql("DELETE FROM history_head")  # as if it had been written two days ago
+        self.assertEqual(self.system.sql("SELECT count(*) FROM history WHERE address <> ''"), [(1,)], "it is of today")
+        self.system.sql("UPDATE history_head SET last = 0, hash = ''")
+        self.system.sql("UPDATE history SET at_us = at_us - ?", 2 * DAY_US)
+        self.system.sql("UPDATE history SET hash = '', username_proof = '', address_proof = '', content_proof = ''")
+        self.system.sql("DELETE FROM history_head")  # as if it had been written two days ago
         self.restart("--address-days", "1")
-        wait_until(lambda: self.sql("SELECT count(*) FROM history WHERE address <> ''") == [(0,)])
+        wait_until(lambda: self.system.sql("SELECT count(*) FROM history WHERE address <> ''") == [(0,)])
         report = self.json_of("audit", "verify")
         self.assertEqual((report["intact"], report["entries"], report["erased_addresses"]), (True, 1, 1))
 
@@ -122,8 +113,8 @@ class Forget(PrivacyTest):
         admin = self.admin()
         self.search("my+phone+number")
         self.vote("my phone number", "somebody")
-        wait_until(lambda: self.sql("SELECT usage FROM queries") == [(1,)])
-        ident = self.sql("SELECT id FROM queries")[0][0]
+        wait_until(lambda: self.system.sql("SELECT usage FROM queries") == [(1,)])
+        ident = self.system.sql("SELECT id FROM queries")[0][0]
         admin.get("/admin/queries/edit?id=" + ident)
         self.assertEqual(admin.post("/admin/queries/edit?id=" + ident, query="my phone number", usage="7", seen="0").status, 303)
         admin.get("/admin/queries/export?format=csv&q=my+phone")
@@ -134,8 +125,8 @@ class Forget(PrivacyTest):
         self.assertEqual(refused.returncode, 1, "there is nobody to ask")
         self.assertEqual(self.json_of("forget", "my phone number", "--yes"), {**counts, "dry_run": False})
         self.assertEqual(self.queries(), [])
-        self.assertNotIn("phone number", str(self.sql("SELECT * FROM history")))
-        self.assertEqual(self.sql("SELECT username, action, model FROM history ORDER BY row DESC LIMIT 1"), [("command line", "forget", "queries")])
+        self.assertNotIn("phone number", str(self.system.sql("SELECT * FROM history")))
+        self.assertEqual(self.system.sql("SELECT username, action, model FROM history ORDER BY row DESC LIMIT 1"), [("command line", "forget", "queries")])
         self.assertTrue(self.json_of("audit", "verify")["intact"])
         nothing = self.json_of("forget", "my phone number", "--yes")
         self.assertEqual(nothing["searches"], 0)
@@ -149,11 +140,11 @@ class Forget(PrivacyTest):
         self.system.run("user", "create", "nora", "--staff", stdin=PASSWORD + "\n")
         self.assertEqual(Visitor(self.port).log_in("nora").status, 303)
         self.assertEqual(self.json_of("forget", "--voter", "voter 1", "--yes")["votes"], 1)
-        self.assertEqual(self.sql("SELECT positives FROM scores"), [(1,)])
+        self.assertEqual(self.system.sql("SELECT positives FROM scores"), [(1,)])
         self.system.run("user", "delete", "nora")
         said = self.system.run("forget", "--user", "nora", "--yes").stdout
         self.assertIn("history entries 4.", said)
-        self.assertNotIn("nora", str(self.sql("SELECT * FROM history")))
+        self.assertNotIn("nora", str(self.system.sql("SELECT * FROM history")))
         self.assertTrue(self.json_of("audit", "verify")["intact"])
 
 
@@ -164,8 +155,8 @@ class Audit(PrivacyTest):
             self.admin()
         intact = self.system.run("audit", "verify").stdout
         self.assertIn("The history is intact: 5 entries, 0 faults.", intact)
-        self.sql("UPDATE history SET username = 'eve' WHERE row = 2")
-        self.sql("DELETE FROM history WHERE row = 4")
+        self.system.sql("UPDATE history SET username = 'eve' WHERE row = 2")
+        self.system.sql("DELETE FROM history WHERE row = 4")
         done = self.system.run("audit", "verify", check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn("Entry 2 was changed.\nEntry 4 was removed.\nThe history was tampered with: 4 entries, 2 faults.", done.stdout)
@@ -189,7 +180,7 @@ class Audit(PrivacyTest):
         self.admin()
         wait_until(lambda: [e["row"] for e in self.lines(log)] == [3])
         self.assertEqual(log.stat().st_mode & 0o777, 0o640)
-        wait_until(lambda: self.sql("SELECT logged FROM history_head") == [(3,)])  # or it would come twice
+        wait_until(lambda: self.system.sql("SELECT logged FROM history_head") == [(3,)])  # or it would come twice
         with open(log, "a") as cut:
             cut.write('{"row":4,"at":"20')  # a crash while it wrote
         self.system.sticker.child.kill()
@@ -203,9 +194,9 @@ class Audit(PrivacyTest):
         report = self.json_of("audit", "verify", "--audit-log", str(log))
         self.assertEqual((report["intact"], report["compared"]), (True, 2))
         self.system.sticker.stop()
-        self.sql("UPDATE history SET username = 'eve', hash = '' WHERE row = 3")
-        self.sql("UPDATE history SET hash = '', username_proof = '', address_proof = '', content_proof = ''")
-        self.sql("DELETE FROM history_head")
+        self.system.sql("UPDATE history SET username = 'eve', hash = '' WHERE row = 3")
+        self.system.sql("UPDATE history SET hash = '', username_proof = '', address_proof = '', content_proof = ''")
+        self.system.sql("DELETE FROM history_head")
         self.assertTrue(self.json_of("audit", "verify")["intact"])
         report = self.json_of("audit", "verify", "--audit-log", str(log), code=1)
         self.assertIn("Entry 3 is another one in the audit log.", report["faults"])
