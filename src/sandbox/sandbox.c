@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLOWER      (SANDBOX_SANITIZED ? 4u : 1u)
+#define SLOWER      (SANDBOX_SANITIZED ? 2u : 1u)
 #define START_MS    (10000u * SLOWER) /* until a new process is ready */
 #define HEAVY_QUEUE 4u                /* calls that may wait for the heavy worker */
 #define KNOWN       1024u             /* images that are remembered */

@@ -13,8 +13,10 @@ static const char *page(size_t n, int64_t total, const struct pin *pins, size_t 
 {
     struct find_hit *hits = arena_array(a, n + 1, sizeof *hits);
     assert_non_null(hits);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         hits[i] = (struct find_hit){arena_printf(a, "r%zu", i + 1), 1.0 / (double)(i + 1), 0.5, false};
+        assert_non_null(hits[i].filename);
+    }
     assert_int_equal(find_arrange(hits, n, total, pins, n_pins, offset, limit, a, got, &err), OK);
     assert_true(got->n <= limit);
     char *out = arena_strdup(a, "");
@@ -80,8 +82,10 @@ static void pages_fit_together(void **state)
         struct pin pins[12];
         size_t n_pins = seed % 13, n = seed * 7 % 40, limit = 1 + seed % 9;
         arena_init(&a, 16u << 20);
-        for (size_t i = 0; i < n_pins; i++) /* by position, each of another sticker, some of them results */
+        for (size_t i = 0; i < n_pins; i++) { /* by position, each of another sticker, some of them results */
             pins[i] = (struct pin){arena_printf(&a, "r%zu", i * 5 + 1), "", (unsigned)(i * 2 + seed % 3 + 1)};
+            assert_non_null(pins[i].sticker);
+        }
         for (size_t i = n_pins - n_pins / 3; i < n_pins; i++)
             pins[i].position = 0;
         const char *whole = page(n, (int64_t)n, pins, n_pins, 0, 1000, &got, &a);

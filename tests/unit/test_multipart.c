@@ -28,6 +28,7 @@ static int teardown(void **state)
 
 static enum status parse(const char *type, const char *body, size_t len, struct multipart *out, struct error *err)
 {
+    assert_non_null(body);
     return multipart_parse(type, body, len, 4, &arena, out, err);
 }
 
