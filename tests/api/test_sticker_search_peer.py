@@ -44,6 +44,10 @@ class Fake(ServiceTest):
         self.assertEqual(found["stickers"][:1], ["cat.png"])
         self.assertEqual(found["results"][0]["title"], "Cat in a park")
 
+    def last_search(self):
+        """As SearchService saw it, which StickerService also asks other things, at any time."""
+        return next(seen for seen in reversed(self.fake.seen) if seen[1].startswith("/api/search/"))
+
     def test_what_is_asked_and_passed_on(self):
         self.answers({"filenames": ["dog.png"], "results": [{"filename": "dog.png", "score": 0.5}],
                       "algorithm": "x", "model": "", "total": 7, "corrected": "d\"og", "legs": ["lexical"]})
@@ -53,7 +57,7 @@ class Fake(ServiceTest):
         self.assertEqual(found["stickers"], ["dog.png"])
         self.assertEqual((found["total"], found["corrected"], found["legs"]), (7, 'd"og', ["lexical"]))
         self.assertEqual(found["results"][0]["score"], 0.5)
-        method, path, headers, _ = self.fake.seen[-1]
+        method, path, headers, _ = self.last_search()
         parts = urllib.parse.urlsplit(path)
         self.assertEqual((method, parts.path), ("GET", "/api/search/"))
         self.assertEqual(urllib.parse.parse_qs(parts.query), {"query": ["dög & ="], "limit": ["3"], "offset": ["4"]})
@@ -64,12 +68,12 @@ class Fake(ServiceTest):
         bad = ["", "00-" + "0" * 32 + "-b7ad6b7169203331-01", trace + "-1", "ff" + trace[2:], trace.upper(), "x" * 4000]
         for i, header in enumerate(bad):
             self.get(f"/api/search/?query=trace{i}", traceparent=header, tracestate="a=1")
-            headers = {k.lower(): v for k, v in self.fake.seen[-1][2].items()}
+            headers = {k.lower(): v for k, v in self.last_search()[2].items()}
             self.assertRegex(headers["traceparent"], "^00-[0-9a-f]{32}-[0-9a-f]{16}-00$")
             self.assertNotIn("0af7651916cd43dd8448eb211c80319c", headers["traceparent"])
             self.assertNotIn("tracestate", headers)
         self.get("/api/search/?query=trace", traceparent="01" + trace[2:] + "-more", tracestate="a=1,b=2")
-        headers = {k.lower(): v for k, v in self.fake.seen[-1][2].items()}
+        headers = {k.lower(): v for k, v in self.last_search()[2].items()}
         self.assertEqual(headers["traceparent"][3:35], trace[3:35])
         self.assertEqual(headers["tracestate"], "a=1,b=2")
 
@@ -94,7 +98,7 @@ class Fake(ServiceTest):
                                     ("&rating=pg-13", {"rating": ["pg-13"]}, True), ("&animated=true&rating=g", {"rating": ["g"], "animated": ["true"]}, False),
                                     ("&animated=false", {"animated": ["false"]}, True)):
             self.assertEqual(self.get("/api/search/?query=pet" + said).json()["stickers"], ["dog.png"] if passes else [], said)
-            query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.fake.seen[-1][1]).query)
+            query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.last_search()[1]).query)
             self.assertEqual(query, {"query": ["pet"], "limit": ["10"], "offset": ["0"], **asked}, said)
         self.fake.seen.clear()
         for said, problem in (("rating=pg13", 'rating must be g, pg, pg-13 or r, found "pg13"'), ("animated=yes", 'animated must be true or false, found "yes"'),

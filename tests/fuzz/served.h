@@ -91,7 +91,7 @@ static inline void served_fill(const char *database, const char *bucket)
             store, &(struct user){.username = "ann", .password_hash = "h", .is_superuser = true, .is_active = true},
             &err);
     if (st == OK)
-        st = sticker_store_token_add(store, "ann", "", hash, &err);
+        st = sticker_store_token_add(store, "ann", "", hash, 0, &err);
     static const char *const names[] = {"cat.png", "dog.svg", "ghost.webp"};
     static const char pixel[] = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><rect width='9'/></svg>";
     snprintf(path, sizeof path, "%s/media", bucket);
