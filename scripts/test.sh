@@ -117,7 +117,7 @@ suite() { # NAME
     analyze) step "analyzer" make -s "$jobs" analyze ;;
     asan) sanitized asan "address and undefined behaviour sanitizers" ;;
     tsan) sanitized tsan "thread sanitizer" ;;
-    torture) step "failing allocations" make -s "$jobs" torture PEEL_TORTURE_RUNS="${PEEL_TORTURE_RUNS:-6}" ;;
+    torture) step "failing allocations" make -s "$jobs" torture PEEL_TORTURE_RUNS="${PEEL_TORTURE_RUNS:-4}" ;;
     fuzz) step "fuzzing, a few seconds each" make -s "$jobs" fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-2}" ;;
     fast)
         for early in includes format build makefile; do suite $early; done
