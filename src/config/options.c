@@ -213,7 +213,7 @@ const struct option config_options[] = {
      "Days after which searches without votes and pins are deleted, since they were last made; 0 = never"},
     {"voter-days", OPTION_INT, "400", 0, 36500, "", STICKER, 0, NULL, NULL,
      "Days after which Peel forgets who voted; the votes stay counted; 0 = never"},
-    {"event-days", OPTION_INT, "400", 0, 36500, "", STICKER, 0, NULL, NULL,
+    {"event-days", OPTION_INT, "90", 0, 36500, "", STICKER, 0, NULL, NULL,
      "Days after which events (what people did with search results) are deleted; 0 = never"},
     {"address-days", OPTION_INT, "90", 0, 36500, "", STICKER, 0, NULL, NULL,
      "Days after which addresses are removed from the history, whose entries stay; 0 = never"},

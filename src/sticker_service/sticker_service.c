@@ -104,7 +104,7 @@ struct sticker_service_config sticker_service_defaults(void)
         .trash_days = 30,
         .query_days = 90,
         .voter_days = 400,
-        .event_days = 400,
+        .event_days = 90,
         .address_days = 90,
         .secure_cookies = "auto",
         .version = "",
