@@ -178,8 +178,9 @@ static void read_remarks(const json_t *peer, struct arena *arena, struct find_an
 {
     const json_t *corrected = json_object_get(peer, "corrected"), *legs = json_object_get(peer, "legs");
     const char *ranking = json_string_value(json_object_get(peer, "ranking"));
-    if (ranking)
-        out->ranking = arena_strdup(arena, ranking);
+    char *kept = ranking ? arena_strdup(arena, ranking) : NULL;
+    if (kept)
+        out->ranking = kept;
     if (json_is_string(corrected))
         out->corrected = arena_strdup(arena, json_string_value(corrected));
     char *text = legs ? json_dumps(legs, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
