@@ -12,8 +12,8 @@ import tempfile
 import time
 
 from peel_testing import main, request
-from test_admin import PASSWORD, AdminTest
-from test_admin_sessions import Browser
+from test_admin import PASSWORD
+from test_admin_sessions import Browser, SessionTest
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Version/17.0 Mobile/15E148 Safari/604.1"
@@ -29,17 +29,12 @@ def code(secret, step=None):
 PROXY = ("--trusted-proxies", "127.0.0.1")  # each browser has an address of its own
 
 
-class AccountTest(AdminTest):
+class AccountTest(SessionTest):
     arguments = PROXY
 
-    def setUp(self):
-        self.admin = Browser(self.port)
-        self.assertEqual(self.admin.log_in().status, 303)
-
     def add_user(self, name, **flags):
-        self.admin.get("/admin/users/edit")
-        added = self.admin.post("/admin/users/edit", username=name, password=PASSWORD, is_active="1", seen="0", **flags)
-        self.assertEqual(added.status, 303, added.text)
+        """A browser in which the new user is logged in."""
+        super().add_user(name, **flags)
         visitor = Browser(self.port)
         self.assertEqual(visitor.log_in(name).status, 303)
         return visitor
