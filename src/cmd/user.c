@@ -5,6 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/prompt.h"
 #include "cmd/verb.h"
+#include "sticker_service/audit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -101,7 +102,8 @@ static enum status user_totp_reset(const struct verb_call *call, struct error *e
 {
     enum status st = sticker_store_totp_set(call->store, call->operand, "", 0, NULL, 0, "", err);
     if (st == OK)
-        st = verb_note(call, CHANGE_TWO_FACTOR, "users", call->operand, "{\"two_factor\":\"off\"}", err);
+        st = audit_note(call->store, cmd_who()->username, cmd_who()->address, CHANGE_TWO_FACTOR, "users", call->operand,
+                        "{\"two_factor\":\"off\"}", err);
     return st == OK ? user_done(call, "reset", "Turned off two-factor authentication and ended all sessions of", err)
                     : st;
 }

@@ -1,15 +1,8 @@
 #include "cmd/verb.h"
 
 #include "cmd/cmd.h"
-#include "sticker_service/audit.h"
 
 #include <string.h>
-
-enum status verb_note(const struct verb_call *call, enum change_op op, const char *list, const char *object,
-                      const char *after, struct error *err)
-{
-    return audit_note(call->store, cmd_who()->username, cmd_who()->address, op, list, object, after, err);
-}
 
 int cmd_verb(const struct config *cfg, const struct verb *verbs)
 {

@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "config/config.h"
-#include "sticker_store/sticker_admin.h"
+#include "sticker_store/sticker_store.h"
 
 struct verb_call {
     const struct config *cfg;
@@ -21,9 +21,5 @@ struct verb {
 /* Opens the database, runs the one of `verbs` that the first operand names, which must be among them, and returns the
  * exit status. */
 int cmd_verb(const struct config *cfg, const struct verb *verbs);
-
-/* Adds an entry to the history: what a command did, to which row of `list` ("users"). `after`: JSON or "". */
-enum status verb_note(const struct verb_call *call, enum change_op op, const char *list, const char *object,
-                      const char *after, struct error *err) MUST_CHECK;
 
 #endif
