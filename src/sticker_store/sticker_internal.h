@@ -47,30 +47,33 @@ enum status sticker_trash_restore(struct db_conn *c, const struct sticker *s, co
                                   struct error *err) MUST_CHECK;
 enum status sticker_trash_forget(struct db_conn *c, const char *filename, struct error *err) MUST_CHECK;
 
-/* sticker_feedback.c; inside a job. Adds a query unless it exists, which *added tells; its words are found after
- * sticker_queries_list. */
-/* What a search at that time adds to its query's column `trend`, which orders queries by popularity. */
+/* sticker_feedback.c. What a search at that time adds to its query's column `trend`, which orders queries by
+ * popularity.
+ */
 double sticker_trend_weight(int64_t now_us);
+/* Inside a job. Adds a query unless it exists, which *added tells; its words are found after sticker_queries_list. */
 enum status sticker_query_add(struct db_conn *c, const char *query, int64_t usage, bool *added,
                               struct error *err) MUST_CHECK;
+/* Inside a job. The words of all queries added since. */
+enum status sticker_queries_list(struct db_conn *c, struct error *err) MUST_CHECK;
+/* Inside a job. The words of a listed query, by its id, leave the search, and come back as those of `to` (NULL: they do
+ * not). */
+enum status sticker_query_words_move(struct db_conn *c, const char *id, const char *to, struct error *err) MUST_CHECK;
 /* Room to count votes in; made outside of the job, which may run again. */
 struct feedback_room;
 enum status sticker_feedback_room(size_t entries, size_t votes, struct arena *a, struct feedback_room **out,
                                   struct error *err) MUST_CHECK;
-/* Counts the votes of entries whose queries are there; what is for unknown stickers counts nothing. */
+/* Inside a job. Counts the votes of entries whose queries are there; what is for unknown stickers counts nothing. */
 enum status sticker_count_votes(struct db_conn *c, const struct feedback_entry *entries, size_t n,
                                 struct feedback_room *room, struct error *err) MUST_CHECK;
-/* The sticker's id, "" when there is none. */
+/* Inside a job. The sticker's id, "" when there is none. */
 enum status sticker_find_id(struct db_conn *c, const char *filename, char id[37], struct error *err) MUST_CHECK;
-/* sticker_events.c. */
-/* Makes PostgreSQL's partitions for the searches of a day, and their events, unless they are there. */
+
+/* sticker_events.c; inside a job. Makes PostgreSQL's partitions for the searches of a day, and their events, unless
+ * they are there. */
 enum status sticker_events_day(struct db_conn *c, int64_t day, struct error *err) MUST_CHECK;
 /* The rank at which a search showed the sticker of this id; 0: it did not. */
 int64_t sticker_rank_shown(const struct search_row *search, const char *sticker_id);
-/* The words of all queries added since. */
-enum status sticker_queries_list(struct db_conn *c, struct error *err) MUST_CHECK;
-/* The words of a listed query, by its id, leave the search, and come back as those of `to` (NULL: they do not). */
-enum status sticker_query_words_move(struct db_conn *c, const char *id, const char *to, struct error *err) MUST_CHECK;
 
 /* sticker_outbox.c; inside a job. Queues `op` for the sticker, in the place of an older entry. */
 enum status sticker_outbox_queue(struct db_conn *c, const char *op, const char *filename, struct error *err) MUST_CHECK;
