@@ -6,7 +6,7 @@ import re
 import signal
 import urllib.parse
 
-from peel_testing import ADMIN_TOKEN, main, request, wait_until
+from peel_testing import ADMIN_TOKEN, main, request, stop, wait_until
 from test_admin import AdminTest, Visitor
 
 
@@ -101,7 +101,7 @@ class Console(AdminTest):
         self.assertEqual(self.admin.ask("POST", "/admin/search/", {"csrf": "wrong", "query": "cat", "first": "dog.png"}).status, 403)
 
     def test_without_search_service(self):
-        os.kill(self.system.search.child.pid, signal.SIGSTOP)
+        stop(self.system.search.child.pid)
         try:
             page = self.page(query="park", sticker="cat.png")  # no other test asks for that, so no answer is kept
             self.assertEqual(page.status, 200)

@@ -8,7 +8,7 @@ import signal
 import unittest
 import urllib.parse
 
-from peel_testing import ADMIN_TOKEN, STICKERS, ServiceTest, System, main, request, wait_until
+from peel_testing import ADMIN_TOKEN, STICKERS, ServiceTest, System, main, request, stop, wait_until
 
 TOKEN = {"Authorization": f"Token {ADMIN_TOKEN}"}
 
@@ -79,7 +79,7 @@ class Curation(ServiceTest):
     def test_also_in_degraded_answers(self):
         self.post("pins", [{"query": "cat", "sticker": "car.png"}, {"query": "pupper", "sticker": "cake.png", "position": 2}])
         self.post("synonyms", [{"term": "pupper", "synonyms": ["dog"]}])
-        os.kill(self.system.search.child.pid, signal.SIGSTOP)
+        stop(self.system.search.child.pid)
         try:
             found = self.found("cat")
             self.assertEqual((found["degraded"], found["stickers"], found["total"]), (True, ["car.png", "cat.png"], 2))

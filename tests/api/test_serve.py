@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from peel_testing import ADMIN_TOKEN, SLOW, System, main, request, wait_until
+from peel_testing import ADMIN_TOKEN, SLOW, System, main, request, stop, wait_until
 
 ADMIN = {"ADMIN_USERNAME": "chief", "ADMIN_PASSWORD": "a long password", "ADMIN_TOKEN": ADMIN_TOKEN}
 
@@ -230,7 +230,7 @@ class Serve(unittest.TestCase):
     def test_a_service_that_hangs_is_killed(self):
         serve = self.start("--shutdown-timeout-ms", "100")
         hanging = self.both(serve)["search-service"]
-        os.kill(hanging, signal.SIGSTOP)
+        stop(hanging)
         self.assertEqual(self.stopped(serve, signal.SIGTERM, 10), 0)
         self.assertIn("it did not stop in time", serve.log())
 
