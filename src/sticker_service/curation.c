@@ -52,32 +52,6 @@ struct curation {
 
 /* --- as it is typed, and as it is kept --- */
 
-/* In small letters, with single spaces. */
-static enum status fold_query(const char *typed, size_t most, struct arena *a, const char **out, struct error *err)
-{
-    const char *text;
-    size_t len, n = 0;
-    enum status st = text_lower(typed, strlen(typed), most, a, &text, &len, err);
-    char *copy = st == OK ? arena_strndup(a, text, len) : NULL;
-    if (st != OK)
-        return st;
-    if (!copy)
-        return err_no_memory(err, "a query");
-    while (len) { /* word by word: what is between two is white space, however much */
-        size_t word = utf8_word(text, len);
-        if (n && word)
-            copy[n++] = ' ';
-        memcpy(copy + n, text, word);
-        n += word;
-        text += word;
-        len -= word;
-        utf8_trim(&text, &len);
-    }
-    copy[n] = '\0';
-    *out = copy;
-    return OK;
-}
-
 const char **curation_split(const char *synonyms, struct arena *a, size_t *n)
 {
     size_t most = 1;
@@ -100,7 +74,7 @@ static enum status check_query(const char **value, struct arena *a, struct error
 {
     if (utf8_has_control(*value, strlen(*value)))
         return err_set(err, ERR_INVALID, "This must be one line without control characters.");
-    enum status st = fold_query(*value, QUERY_BYTES, a, value, err);
+    enum status st = text_fold_query(*value, QUERY_BYTES, a, value, err);
     if (st == OK && !**value)
         return err_set(err, ERR_INVALID, "This is needed.");
     return st == OK && utf8_count(*value, strlen(*value)) > 255 ? err_set(err, ERR_INVALID, "At most 255 characters.")
@@ -112,7 +86,7 @@ static enum status check_text(const char **value, struct arena *a, struct error 
     struct error why;
     if (strlen(*value) > 4 * SYNONYMS_MAX_TEXT)
         return err_set(err, ERR_INVALID, "This is too long.");
-    enum status st = fold_query(*value, 4 * SYNONYMS_MAX_TEXT, a, value, err);
+    enum status st = text_fold_query(*value, 4 * SYNONYMS_MAX_TEXT, a, value, err);
     if (st == OK && synonyms_check_text(*value, &why) != OK)
         return err_set(err, ERR_INVALID, "\"%.100s\" %s.", *value, why.message);
     return st;
@@ -264,7 +238,7 @@ enum status curation_pins(struct curation *c, const char *query, struct arena *a
     struct pin_set *s = c->pins;
     atomic_fetch_add(&s->owners, 1);
     pthread_mutex_unlock(&c->mutex);
-    enum status st = s->n ? fold_query(query, QUERY_BYTES, a, &key, err) : OK;
+    enum status st = s->n ? text_fold_query(query, QUERY_BYTES, a, &key, err) : OK;
     if (st == OK && s->n)
         st = copy_pins(s, key, a, out, n, err);
     pin_set_close(s);

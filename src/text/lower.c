@@ -78,6 +78,39 @@ enum status text_lower(const char *s, size_t len, size_t most, struct arena *a, 
     return OK;
 }
 
+enum status text_fold_query(const char *typed, size_t most, struct arena *a, const char **out, struct error *err)
+{
+    const char *text;
+    size_t len, n = 0;
+    enum status st = text_lower(typed, strlen(typed), most, a, &text, &len, err);
+    char *copy = st == OK ? arena_strndup(a, text, len) : NULL;
+    if (st != OK)
+        return st;
+    if (!copy)
+        return err_no_memory(err, "a query");
+    while (len) { /* word by word: what is between two is white space, however much */
+        size_t word = utf8_word(text, len), before = n;
+        if (n)
+            copy[n++] = ' ';
+        size_t begin = n;
+        for (size_t at = 0, step; at < word; at += step) {
+            uint32_t cp;
+            step = utf8_decode(text + at, word - at, &cp);
+            if (cp == 0xfe0e || cp == 0xfe0f) /* how an emoji before it is drawn */
+                continue;
+            memcpy(copy + n, text + at, step);
+            n += step;
+        }
+        n = n == begin ? before : n;
+        text += word;
+        len -= word;
+        utf8_trim(&text, &len);
+    }
+    copy[n] = '\0';
+    *out = copy;
+    return OK;
+}
+
 enum status text_plain(const char *s, size_t len, size_t most, struct arena *a, const char **out, struct error *err)
 {
     const char *lower;

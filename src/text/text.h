@@ -55,8 +55,13 @@ enum status text_query(const char *s, size_t len, unsigned language, bool comple
 enum status text_lower(const char *s, size_t len, size_t most, struct arena *a, const char **out, size_t *out_len,
                        struct error *err) MUST_CHECK;
 
-/* The same without accents and in one spelling of letters that are written in several ways: what people type for it.
- * Words longer than 64 bytes are cut. NULL is never set. */
+/* A search as it is known by: as text_lower has it, with single spaces, and without the selectors that say how an emoji
+ * is drawn. "Party  Time" and "party time" are one search. In the arena; may be "". ERR_INVALID: not UTF-8. */
+enum status text_fold_query(const char *typed, size_t most, struct arena *a, const char **out,
+                            struct error *err) MUST_CHECK;
+
+/* As text_lower, without accents and in one spelling of letters that are written in several ways: what people type for
+ * it. Words longer than 64 bytes are cut. NULL is never set. */
 enum status text_plain(const char *s, size_t len, size_t most, struct arena *a, const char **out,
                        struct error *err) MUST_CHECK;
 

@@ -421,6 +421,28 @@ static const char *lower(const char *text, size_t most)
     return copy;
 }
 
+static void a_search_is_known_by_one_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *typed, *known;
+    } cases[] = {{"  Party \t TIME\n", "party time"},
+                 {"Cafe\u0301\u3000noir", "café noir"},
+                 {"I \u2764\ufe0f you", "i \u2764 you"},
+                 {"a \ufe0f b", "a b"},
+                 {"\ufe0e", ""},
+                 {"", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena a;
+        struct error err;
+        const char *out;
+        arena_init(&a, 1 << 20);
+        assert_int_equal(text_fold_query(cases[i].typed, 100, &a, &out, &err), OK);
+        assert_string_equal(out, cases[i].known);
+        arena_free(&a);
+    }
+}
+
 static void what_is_the_same_in_print_is_the_same_text(void **state)
 {
     (void)state;
@@ -473,6 +495,7 @@ int main(void)
         cmocka_unit_test(each_language_has_its_own_stems_and_folding),
         cmocka_unit_test(tags_have_a_shape_and_a_number),
         cmocka_unit_test(what_is_the_same_in_print_is_the_same_text),
+        cmocka_unit_test(a_search_is_known_by_one_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
