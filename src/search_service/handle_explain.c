@@ -9,9 +9,7 @@
 #include "rank/explain.h"
 #include "rank/trace.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ANSWER_MAX (4u << 20)
@@ -28,39 +26,12 @@ struct explanation {
     struct buf out;
 };
 
-/* `weights`: "lexical:0.5,sentence:1" in the place of those that were configured; legs not named keep theirs. */
-static enum status read_weights(const struct http_request *req, double weights[LEG_COUNT], struct error *err)
-{
-    const char *text = NULL;
-    enum status st = http_param(req, "weights", &text, err);
-    if (st == ERR_NOT_FOUND)
-        return OK;
-    while (st == OK && text && *text) {
-        size_t len = strcspn(text, ":");
-        enum leg_number leg = 0;
-        while (leg < LEG_COUNT && !(strlen(legs[leg]->name) == len && memcmp(legs[leg]->name, text, len) == 0))
-            leg++;
-        char *end = NULL;
-        const char *number = text[len] ? text + len + 1 : "";
-        double weight = strspn(number, "0123456789.") ? strtod(number, &end) : -1;
-        if (leg == LEG_COUNT || weight < 0 || weight > 100 || !end || (*end && *end != ','))
-            return err_set(
-                err, ERR_INVALID,
-                "weights must be like \"lexical:0.5,sentence:1\", with numbers from 0 to 100, found \"%.64s\"", text);
-        weights[leg] = weight;
-        text = *end ? end + 1 : end;
-    }
-    return st;
-}
-
 static enum status explain_read(struct explanation *x, const struct http_request *req, const char **document,
                                 int64_t *first, struct error *err)
 {
     enum status st = search_request_read(x->s, req, &x->r, err);
     if (st == OK && x->r.query.like)
         st = err_set(err, ERR_INVALID, "like is not supported here: only searches for a query can be explained");
-    if (st == OK)
-        st = read_weights(req, x->r.sources.weights, err);
     if (st == OK)
         st = http_param_int(req, "limit", 1, FIRST_MAX, FIRST, first, err);
     if (st == OK && (st = http_param(req, "document", document, err)) == ERR_NOT_FOUND)

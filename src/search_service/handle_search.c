@@ -78,6 +78,31 @@ enum status search_read_model(struct search_service *s, const struct http_reques
     return ERR_INVALID;
 }
 
+/* `weights`: "lexical:0.5,sentence:1" in the place of those that were configured; legs not named keep theirs. */
+static enum status read_weights(const struct http_request *req, double weights[LEG_COUNT], struct error *err)
+{
+    const char *text = NULL;
+    enum status st = http_param(req, "weights", &text, err);
+    if (st == ERR_NOT_FOUND)
+        return OK;
+    while (st == OK && text && *text) {
+        size_t len = strcspn(text, ":");
+        enum leg_number leg = 0;
+        while (leg < LEG_COUNT && !(strlen(legs[leg]->name) == len && memcmp(legs[leg]->name, text, len) == 0))
+            leg++;
+        char *end = NULL;
+        const char *number = text[len] ? text + len + 1 : "";
+        double weight = strspn(number, "0123456789.") ? strtod(number, &end) : -1;
+        if (leg == LEG_COUNT || weight < 0 || weight > 100 || !end || (*end && *end != ','))
+            return err_set(
+                err, ERR_INVALID,
+                "weights must be like \"lexical:0.5,sentence:1\", with numbers from 0 to 100, found \"%.64s\"", text);
+        weights[leg] = weight;
+        text = *end ? end + 1 : end;
+    }
+    return st;
+}
+
 static enum status read_min_score(const struct search_service *s, const struct http_request *req, double *out,
                                   struct error *err)
 {
@@ -216,6 +241,8 @@ enum status search_request_read(struct search_service *s, const struct http_requ
         st = read_algorithm(s, req, &out->algorithm, err);
     if (st == OK)
         st = search_read_model(s, req, &out->model, err);
+    if (st == OK)
+        st = read_weights(req, out->sources.weights, err);
     if (st == OK)
         st = read_min_score(s, req, &q->min_score, err);
     if (st == OK)

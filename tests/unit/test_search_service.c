@@ -186,6 +186,14 @@ static void hybrid_without_a_model_goes_by_words(void **state)
         scores[i] = json_number_value(json_object_get(json_array_get(json_object_get(json, "results"), i), "score"));
     json_decref(json);
     assert_true(scores[0] > scores[1] && scores[1] > 0);
+    char usual[64], other[64];
+    for (int i = 0; i < 2; i++) {
+        json = suite_get(s, i ? "/api/search/?query=apple&algorithm=hybrid&weights=lexical:0.5,words:0"
+                              : "/api/search/?query=apple&algorithm=hybrid");
+        snprintf(i ? other : usual, sizeof usual, "%s", json_string_value(json_object_get(json, "ranking")));
+        json_decref(json);
+    }
+    assert_string_not_equal(usual, other);
     char least[100];
     snprintf(least, sizeof least, "/api/search/?query=apple&algorithm=hybrid&min_score=%.6f",
              (scores[0] + scores[1]) / 2);
@@ -236,6 +244,8 @@ static void wrong_requests_are_refused_by_name(void **state)
         {"/api/search/?query=a&animated=true&animated=true", 400, "animated"},
         {"/api/search/?query=a&algorithm=magic", 400, "\"lexical\", \"words\", \"vector\", \"sentence\", \"hybrid\""},
         {"/api/search/?query=a&model=openai/clip", 400, "known: none"},
+        {"/api/search/?query=a&weights=lexical", 400, "weights must be like"},
+        {"/api/search/?query=a&weights=magic:1", 400, "weights must be like"},
         {"/api/search/?query=a&min_score=high", 400, "min_score"},
         {"/api/search/?query=a&min_score=nan", 400, "min_score"},
         {"/api/search/?query=a&min_score=1x", 400, "min_score"},
