@@ -227,6 +227,9 @@ const struct option config_options[] = {
      "Requests per second allowed for each client and token; logins, analytics and exports count ten; 0 = unlimited"},
     {"rate-burst", OPTION_INT, "200", 10, 1000000, "", STICKER, 0, NULL, NULL,
      "Requests that a client may send at once before --rate-limit applies"},
+    {"public-url", OPTION_STRING, "", 0, 300, "URL", STICKER, 0, NULL, NULL,
+     "Address by which clients reach StickerService, such as https://peel.example, for whole addresses in answers; "
+     "default: relative ones, or as the request has it"},
     {"cors-origins", OPTION_STRING, "", 0, 4000, "LIST", STICKER, 0, NULL, NULL,
      "Origins whose pages may call /api/ from a browser, such as https://a.example,https://b.example; * = all"},
     {"password", OPTION_STRING, NULL, 8, 1024, "PASSWORD", " user ", OPTION_SECRET, NULL, NULL,

@@ -18,12 +18,16 @@ static const char *after(const char *at, size_t len)
     return *at == ',' ? at + 1 : at;
 }
 
-/* As browsers write it: scheme, host in small letters, and a port that is not the scheme's. */
 static bool is_origin(const char *text, size_t len)
 {
     size_t scheme = strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0;
     return scheme && len > scheme && len <= 255 &&
            strspn(text + scheme, "abcdefghijklmnopqrstuvwxyz0123456789.-_:[]") == len - scheme;
+}
+
+bool cors_is_origin(const char *text)
+{
+    return is_origin(text, strlen(text));
 }
 
 enum status cors_check(const char *origins, struct error *err)

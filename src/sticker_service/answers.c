@@ -1,5 +1,6 @@
 /* A set-associative cache: the hash of the key chooses a set of WAYS places under one of STRIPES
- * mutexes; a new answer takes the place of its own key, else the one that expires first. */
+ * mutexes; a new answer takes the place of its own key, else the one that expires first, and more of these until the
+ * set has room for it. */
 #include "sticker_service/answers.h"
 
 #include "base/os.h"
@@ -12,6 +13,8 @@
 
 #define WAYS    4u
 #define STRIPES 16u
+
+_Static_assert(ANSWERS_MAX_BYTES <= WAYS * ANSWERS_BYTES, "a set has room for the longest answer");
 
 struct place {
     char *key;    /* NULL: free. One block: key, NUL, answer */
@@ -100,6 +103,32 @@ bool answers_get(struct answers *c, const char *key, struct buf *out)
     return found;
 }
 
+/* Of the places of a set, or of those in use, the one that expires first; a free one does so before all others. */
+static struct place *expires_first(struct place *set, bool in_use)
+{
+    struct place *first = NULL;
+    for (size_t i = 0; i < WAYS; i++)
+        if ((set[i].key || !in_use) && (!first || set[i].expires_us < first->expires_us))
+            first = &set[i];
+    return first;
+}
+
+/* Returns its block, to be freed when the lock is not held any more. */
+static char *empty(struct place *p)
+{
+    char *block = p->key;
+    *p = (struct place){0};
+    return block;
+}
+
+static size_t bytes_of(const struct place *set)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < WAYS; i++)
+        bytes += set[i].len;
+    return bytes;
+}
+
 unsigned answers_cleared(struct answers *c)
 {
     return atomic_load(&c->cleared);
@@ -123,16 +152,16 @@ void answers_put(struct answers *c, const char *key, const char *answer, size_t 
         return;
     }
     struct place *places = &c->places[set * WAYS], *p = answers_find(places, key);
-    if (!p) {
-        p = places;
-        for (size_t i = 1; i < WAYS; i++)
-            if (places[i].expires_us < p->expires_us)
-                p = &places[i];
-    }
-    char *old = p->key;
+    char *old[WAYS];
+    size_t n_old = 0;
+    p = p ? p : expires_first(places, false);
+    old[n_old++] = empty(p);
+    while (bytes_of(places) + len > WAYS * ANSWERS_BYTES)
+        old[n_old++] = empty(expires_first(places, true));
     *p = fresh;
     pthread_mutex_unlock(&c->stripes[set % STRIPES]);
-    free(old);
+    for (size_t i = 0; i < n_old; i++)
+        free(old[i]);
 }
 
 void answers_clear(struct answers *c)

@@ -1,7 +1,8 @@
 /* answers.h: finished search answers, kept for a moment, because popular queries come in crowds.
  *
  * When an answer has expired, one caller is told so and makes a new one; the others get the old one
- * for at most one more such moment. Memory is bounded: a fixed number of places, small answers only. */
+ * for at most one more such moment. Memory is bounded: a fixed number of places, of ANSWERS_BYTES each on average; a
+ * long answer takes the room of several. */
 #ifndef PEEL_STICKER_SERVICE_ANSWERS_H
 #define PEEL_STICKER_SERVICE_ANSWERS_H
 
@@ -11,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ANSWERS_MAX_BYTES (16u << 10) /* of one answer; longer ones are not kept */
+#define ANSWERS_BYTES     (32u << 10)
+#define ANSWERS_MAX_BYTES (4 * ANSWERS_BYTES) /* of one answer; longer ones are not kept */
 
 struct answers;
 /* keep_ms 0 or count 0: nothing is kept. */

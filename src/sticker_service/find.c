@@ -205,8 +205,10 @@ static enum status join_stickers(struct sticker_service *s, const struct found *
         /* What was deleted or changed here is not yet so there. */
         if (stickers[i].filename &&
             sticker_filter_passes(filter, stickers[i].pack, stickers[i].rating, stickers[i].animated))
-            out->results[out->n++] = (struct find_result){&stickers[i], found->hits[i].score, found->hits[i].confidence,
-                                                          found->hits[i].pinned};
+            out->results[out->n++] = (struct find_result){.sticker = &stickers[i],
+                                                          .score = found->hits[i].score,
+                                                          .confidence = found->hits[i].confidence,
+                                                          .pinned = found->hits[i].pinned};
     return status;
 }
 

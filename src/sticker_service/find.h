@@ -21,6 +21,7 @@ struct find_query {
 };
 struct find_result {
     const struct sticker *sticker; /* without its words */
+    const char *title;             /* in the reader's language (sticker_localise), or NULL */
     double score;                  /* higher is better; comparable within one answer only */
     double confidence;             /* that it fits, 0..1; 0: SearchService did not say */
     bool pinned;                   /* staff put it at this place */

@@ -55,6 +55,30 @@ enum status lang_param(const struct http_request *req, const char **tag, struct 
     return status;
 }
 
+enum status bool_param(const struct http_request *req, const char *name, bool fallback, bool *out, struct error *err)
+{
+    const char *value;
+    enum status st = param_or(req, name, NULL, &value, err);
+    *out = fallback;
+    if (st != OK || !value)
+        return st;
+    *out = strcmp(value, "1") == 0 || strcmp(value, "true") == 0;
+    if (!*out && strcmp(value, "0") != 0 && strcmp(value, "false") != 0)
+        return err_set(err, ERR_INVALID, "%s must be true or false, found \"%.20s\"", name, value);
+    return OK;
+}
+
+enum status filter_params(const struct http_request *req, struct sticker_filter *out, struct error *err)
+{
+    static const char *const params[] = STICKER_FILTER_PARAMS;
+    const char *value;
+    enum status st = OK;
+    for (size_t i = 0; i < sizeof params / sizeof *params && st == OK; i++)
+        if ((st = param_or(req, params[i], NULL, &value, err)) == OK && value)
+            st = sticker_filter_set(out, params[i], value, err);
+    return st;
+}
+
 /* The weight of "de;q=0.8" in thousandths: 1000 without one, 0 for what is no weight. */
 static unsigned weight_of(const char *parameters, size_t len)
 {

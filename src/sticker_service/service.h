@@ -74,6 +74,11 @@ enum status query_or_empty(const struct http_request *req, const char *name, con
 enum status query_param(const struct http_request *req, const char **query, struct error *err) MUST_CHECK;
 /* The `lang` parameter: the tag of a language, NULL when absent. */
 enum status lang_param(const struct http_request *req, const char **tag, struct error *err) MUST_CHECK;
+/* A parameter that is true or false, or 1 or 0. */
+enum status bool_param(const struct http_request *req, const char *name, bool fallback, bool *out,
+                       struct error *err) MUST_CHECK;
+/* The parameters of a filter, into one that lets everything through. */
+enum status filter_params(const struct http_request *req, struct sticker_filter *out, struct error *err) MUST_CHECK;
 /* The language that the reader wants most, by Accept-Language (RFC 9110, 12.5.4), of those that suit (NULL: all do):
  * its tag, in the arena; NULL when none is named, or there is no memory. */
 const char *lang_accepted(const struct http_request *req, bool (*suits)(const char *tag));

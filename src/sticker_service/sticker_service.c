@@ -2,6 +2,7 @@
 #include "sticker_service/sticker_service.h"
 
 #include "base/log.h"
+#include "http/cors.h"
 #include "sticker_service/admin/admin.h"
 #include "sticker_service/api/api.h"
 #include "sticker_service/gallery/gallery.h"
@@ -146,6 +147,11 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     struct http_client_config indexing = search;
     indexing.max_idle = cfg->outbox_parallel;
     indexing.breaker_failures = 0; /* the outbox has its own back-off */
+    if (cfg->public_url && *cfg->public_url && !cors_is_origin(cfg->public_url))
+        return err_set(err, ERR_INVALID,
+                       "public-url: expected an origin such as https://peel.example, without a final slash, found"
+                       " \"%.80s\"",
+                       cfg->public_url);
     enum status status = sticker_store_open(cfg->database, cfg->connections, &s->store, err);
     if (status == OK)
         status = bucket_open(cfg->bucket, cfg->s3, &s->bucket, err);

@@ -26,7 +26,8 @@ class Search(ServiceTest):
         self.assertNotIn("degraded", found)
         self.assertEqual([r["filename"] for r in found["results"]], found["stickers"])
         first = found["results"][0]
-        self.assertEqual(list(first), ["filename", "rank", "score", "url", "thumbnail", "title", "rating", "animated"])
+        self.assertEqual(list(first), ["filename", "rank", "score", "url", "thumbnail", "title", "alt", "rating", "animated", "mime", "width", "height",
+                                       "author", "license", "source", "pack"])  # fmt: skip
         self.assertEqual((first["rating"], first["animated"]), ("g", False))
         self.assertEqual(first["title"], "Cat in a park")
         self.assertEqual(self.get(first["url"]).status, 200)

@@ -73,9 +73,10 @@ static enum status choose_size(const struct sticker *k, int64_t max_width, int64
                    (long long)max_width, (long long)max_height);
 }
 
-static void write_oembed(struct gallery_visit *v, const struct sticker *k, const struct shown *as, struct buf *out)
+static void write_oembed(const struct sticker_service *s, struct gallery_visit *v, const struct sticker *k,
+                         const struct shown *as, struct buf *out)
 {
-    const char *origin = gallery_origin(v);
+    const char *origin = gallery_origin(s, v);
     buf_printf(out, "{\"version\":\"1.0\",\"type\":\"photo\",\"width\":%lld,\"height\":%lld,\"title\":",
                (long long)as->width, (long long)as->height);
     json_put_string(out, gallery_title(k));
@@ -136,7 +137,7 @@ void handle_gallery_oembed(void *ctx, const struct http_request *req, struct htt
     if (status == OK)
         status = choose_size(&k, width, height, &as, &err);
     if (status == OK) {
-        write_oembed(&v, &k, &as, &out);
+        write_oembed(s, &v, &k, &as, &out);
         status = v.failed ? err_no_memory(&err, "an answer") : buf_status(&out, &err);
     }
     if (status == OK) {

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "sticker_service/gallery/gallery.h"
 #include "sticker_service/service.h"
+#include "sticker_service/sticker_json.h"
 #include "web/assets.h"
 #include "web/compress.h"
 #include "web/cookie.h"
@@ -330,13 +331,10 @@ const char *gallery_results_url(struct gallery_visit *v, const char *query, cons
     return gallery_kept(v, url);
 }
 
-const char *gallery_origin(struct gallery_visit *v)
+const char *gallery_origin(const struct sticker_service *s, struct gallery_visit *v)
 {
-    const char *host = http_header(v->req, "Host");
-    if (!host || !*host || strlen(host) > 255 ||
-        host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]")])
-        return NULL;
-    return gallery_kept(v, arena_printf(v->req->arena, "http%s://%s", v->req->over_tls ? "s" : "", host));
+    const char *origin = gallery_kept(v, service_origin(s, v->req));
+    return html_is(origin) ? origin : NULL;
 }
 
 const char *gallery_voter(const struct sticker_service *s, struct gallery_visit *v)

@@ -44,8 +44,8 @@ const char *gallery_image(struct gallery_visit *v, const struct sticker *k, unsi
 /* "/?q=cat&pack=openmoji&page=2" */
 const char *gallery_results_url(struct gallery_visit *v, const char *query, const struct sticker_filter *filter,
                                 int64_t page);
-/* "https://peel.example", as the reader reached it; NULL when the request does not say. */
-const char *gallery_origin(struct gallery_visit *v);
+/* service_origin; NULL when it is not known. */
+const char *gallery_origin(const struct sticker_service *s, struct gallery_visit *v);
 const char *gallery_page_title(struct gallery_visit *v, const char *name); /* "name · Peel" */
 const char *gallery_title(const struct sticker *k);                        /* its filename when it has none */
 /* Gives each sticker its title in the reader's language, where it has one. */

@@ -123,9 +123,10 @@ static enum status fill_similar(struct sticker_service *s, struct gallery_visit 
 }
 
 /* For those who show a link to the page: Open Graph and oEmbed. Their addresses are whole ones. */
-static void fill_social(struct gallery_visit *v, const struct sticker *k, struct tpl_sticker *page)
+static void fill_social(const struct sticker_service *s, struct gallery_visit *v, const struct sticker *k,
+                        struct tpl_sticker *page)
 {
-    const char *origin = gallery_origin(v);
+    const char *origin = gallery_origin(s, v);
     if (!origin)
         return;
     struct arena *a = v->req->arena;
@@ -190,7 +191,7 @@ static enum status sticker_page(struct sticker_service *s, struct gallery_visit 
     status = *query ? gallery_votes(s, v, query, &card, 1, err) : OK;
     page.voted = card.voted;
     fill_downloads(v, &k, &page);
-    fill_social(v, &k, &page);
+    fill_social(s, v, &k, &page);
     if (status == OK)
         status = gallery_fill_words(&k, v->lang, req->arena, &page, err);
     if (status == OK)

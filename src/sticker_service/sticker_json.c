@@ -1,0 +1,204 @@
+#include "sticker_service/sticker_json.h"
+
+#include "base/json_out.h"
+#include "base/language.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+#define MEMBER_NUMBER(name) MEMBER_##name,
+    STICKER_MEMBERS(MEMBER_NUMBER) MEMBERS
+#undef MEMBER_NUMBER
+};
+#define MEMBERS_ALL ((1u << MEMBERS) - 1)
+
+static const char *const member_names[] = {
+#define MEMBER_NAME(name) #name,
+    STICKER_MEMBERS(MEMBER_NAME)
+#undef MEMBER_NAME
+};
+
+const char *service_origin(const struct sticker_service *s, const struct http_request *req)
+{
+    if (s->cfg->public_url && *s->cfg->public_url)
+        return s->cfg->public_url;
+    const char *host = http_header(req, "Host");
+    if (!host || !*host || strlen(host) > 255 ||
+        host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]")])
+        return "";
+    return arena_printf(req->arena, "http%s://%s", req->over_tls ? "s" : "", host);
+}
+
+/* "filename,title" as bits. */
+static enum status read_fields(const char *list, uint32_t *members, struct error *err)
+{
+    *members = 1u << MEMBER_filename; /* which is the key */
+    for (const char *s = list; *s;) {
+        size_t len = strcspn(s, ","), i = 0;
+        while (i < MEMBERS && (strlen(member_names[i]) != len || memcmp(member_names[i], s, len) != 0))
+            i++;
+        if (i == MEMBERS) {
+            err_set(err, ERR_INVALID,
+                    "fields has \"%.*s\", which results do not have; they have:", (int)(len < 64 ? len : 64), s);
+            for (i = 0; i < MEMBERS; i++) {
+                size_t end = strlen(err->message);
+                snprintf(err->message + end, sizeof err->message - end, "%s %s", i ? "," : "", member_names[i]);
+            }
+            return ERR_INVALID;
+        }
+        *members |= 1u << i;
+        s += len + (s[len] == ',');
+    }
+    return OK;
+}
+
+enum status sticker_form_params(const struct sticker_service *s, const struct http_request *req,
+                                struct sticker_form *out, struct error *err)
+{
+    const char *fields;
+    bool absolute;
+    *out = (struct sticker_form){.origin = "", .members = MEMBERS_ALL};
+    enum status st = lang_param(req, &out->lang, err);
+    if (st == OK)
+        st = bool_param(req, "absolute", s->cfg->public_url && *s->cfg->public_url, &absolute, err);
+    if (st == OK && absolute && !(out->origin = service_origin(s, req)))
+        st = err_no_memory(err, "an address");
+    if (st == OK)
+        st = param_or(req, "fields", "", &fields, err);
+    if (st == OK && *fields)
+        st = read_fields(fields, &out->members, err);
+    return st;
+}
+
+enum status sticker_localise(struct sticker_service *s, struct find_result *results, size_t n, const char *lang,
+                             struct arena *a, struct error *err)
+{
+    if (!lang || !n || strcmp(language_code(language_number(lang)), "en") == 0)
+        return OK;
+    const char **names = arena_array(a, n, sizeof *names), **titles = arena_array(a, n, sizeof *titles);
+    if (!names || !titles)
+        return err_no_memory(err, "%zu titles", n);
+    for (size_t i = 0; i < n; i++)
+        names[i] = results[i].sticker->filename;
+    enum status st = sticker_store_titles(s->store, names, n, lang, a, titles, err);
+    for (size_t i = 0; st == OK && i < n; i++)
+        results[i].title = titles[i];
+    return st;
+}
+
+const char *sticker_alt(const struct find_result *result)
+{
+    const struct sticker *k = result->sticker;
+    return result->title && *result->title ? result->title : *k->title ? k->title : k->filename;
+}
+
+/* A text is in JSON already: it is not escaped. */
+static void put_address(const struct sticker_form *form, const struct sticker *k, unsigned width, struct buf *out)
+{
+    buf_putc(out, '"');
+    buf_puts(out, form->origin);
+    media_url(out, k->filename, k->sha256, width);
+    buf_putc(out, '"');
+}
+
+static void put_member(const struct sticker_form *form, const struct find_result *r, size_t rank, int member,
+                       struct buf *out)
+{
+    const struct sticker *k = r->sticker;
+    switch (member) {
+    case MEMBER_filename:
+        json_put_string(out, k->filename);
+        break;
+    case MEMBER_rank:
+        buf_printf(out, "%zu", rank);
+        break;
+    case MEMBER_score:
+        json_put_score(out, r->score);
+        break;
+    case MEMBER_confidence:
+        buf_printf(out, "%.2f", r->confidence);
+        break;
+    case MEMBER_pinned:
+        buf_puts(out, "true");
+        break;
+    case MEMBER_url:
+        put_address(form, k, 0, out);
+        break;
+    case MEMBER_thumbnail:
+        put_address(form, k, FIND_THUMBNAIL, out);
+        break;
+    case MEMBER_title:
+        json_put_string(out, k->title);
+        break;
+    case MEMBER_alt:
+        json_put_string(out, sticker_alt(r));
+        break;
+    case MEMBER_rating:
+        json_put_string(out, rating_name(k->rating));
+        break;
+    case MEMBER_animated:
+        buf_puts(out, k->animated ? "true" : "false");
+        break;
+    case MEMBER_mime:
+        json_put_string(out, k->mime);
+        break;
+    case MEMBER_width:
+        buf_printf(out, "%d", (int)k->width);
+        break;
+    case MEMBER_height:
+        buf_printf(out, "%d", (int)k->height);
+        break;
+    case MEMBER_author:
+        json_put_string(out, k->author);
+        break;
+    case MEMBER_license:
+        json_put_string(out, k->license);
+        break;
+    case MEMBER_source:
+        json_put_string(out, k->source);
+        break;
+    case MEMBER_pack:
+        json_put_string(out, k->pack);
+        break;
+    }
+}
+
+void sticker_json(const struct sticker_form *form, const struct find_result *r, size_t rank, struct buf *out)
+{
+    uint32_t members = form->members;
+    if (!rank)
+        members &= ~(1u << MEMBER_rank | 1u << MEMBER_score);
+    if (!(r->confidence > 0))
+        members &= ~(1u << MEMBER_confidence);
+    if (!r->pinned)
+        members &= ~(1u << MEMBER_pinned);
+    char before = '{';
+    for (int i = 0; i < MEMBERS; i++) {
+        if (!(members >> i & 1))
+            continue;
+        buf_putc(out, before);
+        buf_putc(out, '"');
+        buf_puts(out, member_names[i]);
+        buf_puts(out, "\":");
+        put_member(form, r, rank, i, out);
+        before = ',';
+    }
+    buf_putc(out, '}');
+}
+
+void sticker_json_list(const struct sticker_form *form, const struct find_result *results, size_t n, size_t first,
+                       struct buf *out)
+{
+    buf_puts(out, "\"stickers\":[");
+    for (size_t i = 0; i < n; i++) {
+        buf_puts(out, i ? "," : "");
+        json_put_string(out, results[i].sticker->filename);
+    }
+    buf_puts(out, "],\"results\":[");
+    for (size_t i = 0; i < n; i++) {
+        buf_puts(out, i ? "," : "");
+        sticker_json(form, &results[i], first ? first + i : 0, out);
+    }
+    buf_putc(out, ']');
+}

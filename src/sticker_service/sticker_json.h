@@ -1,0 +1,55 @@
+/* sticker_json.h: a sticker as JSON, the same wherever the API shows one. docs/openapi.json describes its members
+ * (Sticker). */
+#ifndef PEEL_STICKER_SERVICE_STICKER_JSON_H
+#define PEEL_STICKER_SERVICE_STICKER_JSON_H
+
+#include "sticker_service/find.h"
+#include <stdint.h>
+
+/* In the order in which they are written. */
+#define STICKER_MEMBERS(X)                                                                                             \
+    X(filename)                                                                                                        \
+    X(rank)                                                                                                            \
+    X(score)                                                                                                           \
+    X(confidence)                                                                                                      \
+    X(pinned)                                                                                                          \
+    X(url)                                                                                                             \
+    X(thumbnail)                                                                                                       \
+    X(title)                                                                                                           \
+    X(alt)                                                                                                             \
+    X(rating)                                                                                                          \
+    X(animated)                                                                                                        \
+    X(mime)                                                                                                            \
+    X(width)                                                                                                           \
+    X(height)                                                                                                          \
+    X(author)                                                                                                          \
+    X(license)                                                                                                         \
+    X(source)                                                                                                          \
+    X(pack)
+
+/* How an answer shows stickers. */
+struct sticker_form {
+    const char *origin; /* before each address: "https://peel.example"; "" for addresses relative to Peel */
+    uint32_t members;   /* which ones, a bit for each in the order above */
+    const char *lang;   /* of `alt`: a tag, or NULL for English */
+};
+/* Reads the parameters `fields`, `absolute` and `lang`. ERR_INVALID names the one that is wrong. */
+enum status sticker_form_params(const struct sticker_service *s, const struct http_request *req,
+                                struct sticker_form *out, struct error *err) MUST_CHECK;
+/* "https://peel.example": --public-url, or as the client reached us; "" when the request does not say, NULL without
+ * memory. */
+const char *service_origin(const struct sticker_service *s, const struct http_request *req);
+
+/* Gives each result its title in the language, where it has one and that is not its own title's, English. */
+enum status sticker_localise(struct sticker_service *s, struct find_result *results, size_t n, const char *lang,
+                             struct arena *a, struct error *err) MUST_CHECK;
+
+/* Appends one sticker as an object. rank: from 1; 0 for one that was not searched for, which has no score either. */
+void sticker_json(const struct sticker_form *form, const struct find_result *result, size_t rank, struct buf *out);
+/* Appends "stickers":[filenames...],"results":[...]; ranks are counted from `first`, or left out if that is 0. */
+void sticker_json_list(const struct sticker_form *form, const struct find_result *results, size_t n, size_t first,
+                       struct buf *out);
+/* What people see where the image is not: the title in the asked language, the title, or the filename. */
+const char *sticker_alt(const struct find_result *result);
+
+#endif
