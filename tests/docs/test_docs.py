@@ -134,7 +134,7 @@ class Page:
         return text.replace("db.example.net:5432", f"127.0.0.1:{self.server.port}") if self.server else text
 
     def prepare(self):
-        for name in ("docs", "deploy", "eval", "README.md", "stickers.csv"):
+        for name in ("clients", "docs", "deploy", "eval", "README.md", "stickers.csv"):
             if (ROOT / name).is_dir():
                 shutil.copytree(ROOT / name, self.folder / name)
             elif (ROOT / name).exists():

@@ -1,0 +1,74 @@
+"""What answers contain. Members may be missing; newer servers may add some."""
+
+from typing import List, TypedDict
+
+
+class Sticker(TypedDict, total=False):
+    filename: str
+    title: str
+    url: str  # whole addresses
+    thumbnail: str
+    query_id: str  # the receipt of the search that found it, for `tell` and `feedback`
+    rank: int  # from 1, among all results of the search
+    score: float
+    confidence: float  # how likely it fits, 0 to 1
+    pinned: bool
+    alt: str  # what the image shows, in the language of the search
+    author: str
+    license: str
+    source: str
+    pack: str
+    mime: str
+    width: int
+    height: int
+    animated: bool
+    rating: str  # "g", "pg", "pg-13" or "r"
+
+
+class Found(TypedDict, total=False):
+    results: List[Sticker]
+    query_id: str
+
+
+class SearchAnswer(Found, total=False):
+    stickers: List[str]
+    query: str
+    total: int
+    language: str
+    ranking: str
+    corrected: str  # the query with misspelled words replaced
+    legs: List[str]
+    degraded: bool  # the search was answered from keywords alone
+
+
+class Trending(Found, total=False):
+    queries: List[str]
+
+
+class Suggestion(TypedDict):
+    text: str
+    kind: str  # "query", "title" or "word"
+
+
+class Category(TypedDict, total=False):
+    id: str
+    name: str
+    query: str  # what to search for
+    cover: str  # for `Peel.address`
+
+
+class Pack(TypedDict, total=False):
+    name: str
+    stickers: int
+    cover: str  # for `Peel.address`
+
+
+class Vote(TypedDict, total=False):
+    """By search and voter: each sticker is in one list at most."""
+
+    query_id: str  # the receipt of the search, or its query
+    query: str
+    voter: str
+    positive: List[str]
+    negative: List[str]
+    withdrawn: List[str]
