@@ -1,30 +1,38 @@
 #include "base/csv.h"
 
-#include "base/utf8.h"
+#include "base/charset.h"
 
+#include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
-static size_t line_of(const char *text, const char *at)
+/* Of those that the first line has outside of quotes, the most frequent. */
+static char guess_separator(const char *text, size_t len)
 {
-    size_t line = 1;
-    for (const char *p = text; p < at; p++)
-        line += *p == '\n';
-    return line;
+    static const char separators[] = ",;\t|";
+    size_t counts[sizeof separators] = {0}, best = 0;
+    bool inside = false;
+    for (size_t i = 0; i < len && (inside || text[i] != '\n'); i++) {
+        const char *found = strchr(separators, text[i]);
+        inside = inside != (text[i] == '"');
+        if (found && !inside)
+            counts[found - separators]++;
+    }
+    for (size_t i = 1; separators[i]; i++)
+        best = counts[i] > counts[best] ? i : best;
+    return separators[best];
 }
 
 enum status csv_open(const char *text, size_t len, struct arena *a, struct csv *out, struct error *err)
 {
-    for (const char *p = text, *end = text + len; p < end;) {
-        const char *lf = memchr(p, '\n', (size_t)(end - p));
-        const char *next = lf ? lf + 1 : end;
-        if (memchr(p, '\0', (size_t)(next - p)))
-            return err_set(err, ERR_INVALID, "line %zu: NUL byte", line_of(text, p));
-        if (!utf8_valid(p, (size_t)(next - p)))
-            return err_set(err, ERR_INVALID, "line %zu: not UTF-8", line_of(text, p));
-        p = next;
+    enum status st = charset_to_utf8(text, len, a, &text, &len, err);
+    if (st != OK)
+        return st;
+    *out = (struct csv){.at = text, .end = text + len, .line = 1, .arena = a, .separator = guess_separator(text, len)};
+    if (len >= 5 && strncasecmp(text, "sep=", 4) == 0 && strchr(",;\t|", text[4])) { /* as Excel reads it */
+        out->separator = text[4];
+        out->at += strcspn(text, "\n");
     }
-    size_t mark = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    *out = (struct csv){.at = text + mark, .end = text + len, .line = 1, .arena = a};
     return OK;
 }
 
@@ -62,7 +70,7 @@ static enum status quoted(struct csv *c, const char **out, struct error *err)
     }
     *to = '\0';
     c->at = p + 1;
-    if (c->at < c->end && *c->at != ',' && !line_end(c, c->at))
+    if (c->at < c->end && *c->at != c->separator && !line_end(c, c->at))
         return err_set(err, ERR_INVALID, "line %zu: text after a closing quote", c->line);
     return OK;
 }
@@ -70,7 +78,7 @@ static enum status quoted(struct csv *c, const char **out, struct error *err)
 static enum status plain(struct csv *c, const char **out, struct error *err)
 {
     const char *p = c->at;
-    while (p < c->end && *p != ',' && !line_end(c, p)) {
+    while (p < c->end && *p != c->separator && !line_end(c, p)) {
         if (*p == '"' || *p == '\r')
             return err_set(err, ERR_INVALID, "line %zu: %s", c->line,
                            *p == '"' ? "a quote inside a field that is not quoted" : "a carriage return alone");
@@ -87,14 +95,8 @@ static enum status plain(struct csv *c, const char **out, struct error *err)
     return OK;
 }
 
-enum status csv_next(struct csv *c, const char *fields[CSV_MAX_FIELDS], size_t *n, struct error *err)
+static enum status read_record(struct csv *c, const char *fields[CSV_MAX_FIELDS], size_t *n, struct error *err)
 {
-    *n = 0;
-    for (size_t end; (end = line_end(c, c->at)) > 0; c->line++)
-        c->at += end;
-    if (c->at >= c->end)
-        return OK;
-    c->record_line = c->line;
     for (;;) {
         if (*n == CSV_MAX_FIELDS)
             return err_set(err, ERR_INVALID, "line %zu: more than %u fields", c->line, CSV_MAX_FIELDS);
@@ -102,13 +104,41 @@ enum status csv_next(struct csv *c, const char *fields[CSV_MAX_FIELDS], size_t *
         if (st != OK)
             return st;
         ++*n;
-        if (c->at >= c->end)
-            return OK;
-        if (*c->at != ',')
+        if (c->at >= c->end || *c->at != c->separator)
             break;
         c->at++;
     }
-    c->at += line_end(c, c->at);
-    c->line++;
+    if (c->at < c->end) {
+        c->at += line_end(c, c->at);
+        c->line++;
+    }
+    return OK;
+}
+
+static bool is_blank(const char *const *fields, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fields[i][strspn(fields[i], " \t")])
+            return false;
+    return true;
+}
+
+enum status csv_next(struct csv *c, const char *fields[CSV_MAX_FIELDS], size_t *n, struct error *err)
+{
+    enum status st = OK;
+    *n = 0;
+    while (c->at < c->end && is_blank(fields, *n)) {
+        const char *begin = c->at;
+        c->record_line = c->line;
+        *n = 0;
+        st = read_record(c, fields, n, err);
+        if (st == OK)
+            continue;
+        const char *lf = memchr(begin, '\n', (size_t)(c->end - begin));
+        c->at = lf ? lf + 1 : c->end;
+        c->line = c->record_line + 1;
+        return st;
+    }
+    *n = is_blank(fields, *n) ? 0 : *n;
     return OK;
 }

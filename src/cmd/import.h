@@ -1,7 +1,7 @@
 /* import.h: pictures into the sticker database and the bucket, in three steps: what there is to import
- * (import_find.c for files and folders, packs.h for packs), the work itself (import_run.c, with
- * import_words.c for keywords of several sources and import_update.c for --update), and the command around them
- * (import.c).
+ * (import_find.c for files and folders, with their tables, import_table.h; packs.h for packs), the work itself
+ * (import_run.c, with import_words.c for keywords of several sources and import_update.c for --update), and the command
+ * around them (import.c).
  *
  * A batch's files reach the disk before its rows do, and each sticker is a row or is not there: after a
  * crash at any point the same command completes the work. */
@@ -17,17 +17,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IMPORT_MAX_TITLE  1000u         /* bytes */
-#define IMPORT_MAX_WORDS  (16u << 10)   /* bytes, of one language */
-#define IMPORT_MAX_ITEMS  1000000u      /* per run */
-#define IMPORT_MAX_MEMORY (1024u << 20) /* bytes of names and words */
+#define IMPORT_MAX_TITLE     1000u         /* bytes */
+#define IMPORT_MAX_WORDS     (16u << 10)   /* bytes, of one language */
+#define IMPORT_MAX_ITEMS     1000000u      /* per run */
+#define IMPORT_MAX_MEMORY    (1024u << 20) /* bytes of names and words */
+#define IMPORT_IGNORED_NAMED 5u
 
 /* One picture to import. Strings are never NULL but `path`, and live in the list's arena. */
 struct import_item {
     const char *path; /* a file to read, or NULL: the bytes are here */
     const void *data;
     size_t len;                        /* bytes; of a file, what it had when it was found */
-    const char *filename;              /* its name in Peel; of a file, the last part of `path` */
+    const char *filename;              /* its name in Peel */
     struct sticker sticker;            /* what is said of it; what the picture says is not known yet */
     bool title_said, rating_said;      /* in the first row of stickers.csv */
     bool animated_said;                /* also sticker.animated, which else is as the picture is */
@@ -46,12 +47,14 @@ struct import_list {
     struct arena *arena; /* borrowed */
     struct import_item *items;
     size_t n, cap;
-    size_t ignored; /* files whose names are not those of pictures */
+    bool folder_names; /* set before finding: stickers are named after their subfolders too, "cats-happy.png" */
+    size_t ignored;    /* files whose names are not those of pictures, and the names of the first of them */
+    const char *ignored_names[IMPORT_IGNORED_NAMED];
     size_t added, skipped, failed;
     size_t updated;                  /* of those skipped: changed, by new words of a pack or by --update */
     size_t outdated;                 /* of those skipped: stickers.csv says something else than the sticker has */
-    struct import_failure *failures; /* [n_failures]; of many failures only the first are kept */
-    size_t n_failures;
+    struct import_failure *failures; /* [n_failures]; fewer than failed when memory is short */
+    size_t n_failures, cap_failures;
 };
 
 void import_list_init(struct import_list *l, struct arena *arena);
@@ -61,7 +64,7 @@ enum status import_list_add(struct import_list *l, const struct import_item *ite
 void import_list_fail(struct import_list *l, const char *name, const char *reason); /* copies both */
 
 /* Appends what is at `path`: a picture, or a folder with all below it, where symbolic links and hidden
- * files are left out and stickers.csv gives titles and words. What is wrong with a file or folder becomes a
+ * files are left out and tables (import_table.h) give titles and words. What is wrong with a file or folder becomes a
  * failure; errors are what makes going on pointless. `stopped` as in struct import_run. */
 enum status import_find(const char *path, bool (*stopped)(void *ctx), void *ctx, struct import_list *out,
                         struct error *err) MUST_CHECK;

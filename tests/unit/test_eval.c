@@ -167,7 +167,7 @@ static void test_bad_csv(void **state)
         {"query,relevant\ncat,a.svg:999999999999999999999\n", "a grade is 1 to 100"},
         {"query,relevant\ncat,a.svg a.svg:1\n", "names a.svg twice"},
         {"query,relevant\n\"cat,a.svg\n", "a quote is never closed"},
-        {"query,relevant\ncat\xff,a.svg\n", "not UTF-8"},
+        {"query,relevant\ncat\x81,a.svg\n", "neither UTF-8 nor Windows-1252"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct judged j;

@@ -149,15 +149,15 @@ static void csv_records(void **state)
     (void)state;
     static const char text[] = "\xef\xbb\xbf"
                                "a,\"b,\"\"c\"\"\"\r\n\r\n\"two\nlines\",\n,\nlast";
-    static const char *const want[][2] = {{"a", "b,\"c\""}, {"two\nlines", ""}, {"", ""}, {"last", NULL}};
-    static const size_t lines[] = {1, 3, 5, 6};
+    static const char *const want[][2] = {{"a", "b,\"c\""}, {"two\nlines", ""}, {"last", NULL}};
+    static const size_t lines[] = {1, 3, 6};
     struct arena a;
     struct csv c;
     const char *fields[CSV_MAX_FIELDS];
     size_t n;
     arena_init(&a, 1 << 20);
     assert_int_equal(csv_open(text, sizeof text - 1, &a, &c, NULL), OK);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 3; i++) {
         assert_int_equal(csv_next(&c, fields, &n, NULL), OK);
         assert_int_equal(n, want[i][1] ? 2 : 1);
         assert_int_equal(c.record_line, lines[i]);
@@ -183,8 +183,10 @@ static void csv_mistakes_name_their_line(void **state)
         {TEXT("a\nb\"c\n"), "line 2: a quote inside"},
         {TEXT("a\rb\n"), "line 1: a carriage return"},
         {TEXT("a\nb\0c\n"), "line 2: NUL"},
-        {TEXT("a\nb\n\xff\n"), "line 3: not UTF-8"},
-        {TEXT("\xed\xa0\x80"), "line 1: not UTF-8"},
+        {TEXT("a\nb\n\x81\n"), "line 3: neither UTF-8 nor Windows-1252"},
+        {TEXT("\xff\xfe"
+              "a\0\n\0\x3d\xd8x\0"),
+         "line 2: neither UTF-8 nor UTF-16LE"},
         {TEXT(",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,"), "line 1: more than 32 fields"},
 #undef TEXT
     };
@@ -256,25 +258,19 @@ static void what_moves_is_seen_or_said(void **state)
     teardown(&f);
 }
 
-static void a_wrong_csv_stops_its_folder_only(void **state)
+static void a_table_that_cannot_be_read_stops_its_folder_only(void **state)
 {
     (void)state;
     static const struct {
-        const char *text, *says;
+        const char *name, *text, *says;
     } cases[] = {
-        {"filename,title\na.svg\n", "line 2: expected 2 fields, found 1"},
-        {"filename,titel\na.svg,x\n", "line 1: column \"titel\""},
-        {"filename,filename\na.svg,x\n", "line 1: column \"filename\""},
-        {"title\nx\n", "line 1: expected the header"},
-        {"", "line 1: expected the header"},
-        {"filename\n\"\"\n", "line 2: filename is empty"},
-        {"filename,language\na.svg,e\n", "line 2: language \"e\""},
-        {"filename,language\na.svg,en US\n", "line 2: language"},
-        {"filename,language\na.svg,\na.svg,EN\n", "line 3: \"a.svg\" has a row"},
-        {"filename,rating\na.svg,pg13\n", "stickers.csv: line 2: rating \"pg13\": expected g, pg, pg-13 or r"},
-        {"filename,animated\na.svg,true\nb.svg,maybe\n", "line 3: animated \"maybe\": expected true or false"},
-        {"filename,title\na.svg,\x01\n", "line 2: control character in title"},
-        {"filename,title\na.svg,\xff\n", "line 2: not UTF-8"},
+        {"stickers.csv", "filename,titel\na.svg,x\n", "line 1: column \"titel\""},
+        {"stickers.csv", "filename,filename\na.svg,x\n", "line 1: column \"filename\""},
+        {"stickers.csv", "title\nx\n", "line 1: expected the header"},
+        {"stickers.csv", "", "line 1: expected the header"},
+        {"stickers.csv", "filename,title\na.svg,\x81\n", "line 2: neither UTF-8 nor Windows-1252"},
+        {"stickers.json", "[{\"filename\": \"a.svg\"},", "stickers.json: line 1: "},
+        {"stickers.json", "{}", "stickers.json: expected an array"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture f;
@@ -284,19 +280,119 @@ static void a_wrong_csv_stops_its_folder_only(void **state)
         assert_int_equal(mkdir(sub, 0755), 0);
         write_svg(&f, "b.svg", 1);
         write_svg(&f, "sub/a.svg", 2);
-        write_text(&f, "sub/stickers.csv", cases[i].text);
+        snprintf(sub, sizeof sub, "sub/%s", cases[i].name);
+        write_text(&f, sub, cases[i].text);
         expect(&f, 1, 0, 1);
         expect_reason(&f, "/sub", cases[i].says);
+        teardown(&f);
+    }
+}
+
+/* It is named, its picture waits, and the others are imported. */
+static void a_wrong_row_stops_its_picture_only(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text, *says;
+    } cases[] = {
+        {"stickers.csv", "filename,language\nb.svg,\na.svg,e\n", "line 3: language \"e\""},
+        {"stickers.csv", "filename,language\na.svg,en US\n", "line 2: language"},
+        {"stickers.csv", "filename,language\na.svg,\na.svg,EN\n", "line 3: it has a row in \"EN\" already, line 2"},
+        {"stickers.csv", "filename,rating\na.svg,pg13\n", "line 2: rating \"pg13\": expected g, pg, pg-13 or r"},
+        {"stickers.csv", "filename,animated\nb.svg,true\na.svg,maybe\n", "animated \"maybe\": expected true or false"},
+        {"stickers.csv", "filename,title\na.svg,\x01\nb.svg,B\n", "line 2: control character in title"},
+        {"stickers.csv", "filename,title\na.svg,A,more\nb.svg,B,,\n", "line 2: \"more\" is in a column without a name"},
+        {"stickers.json", "[{\"filename\": \"b.svg\"}, {\"filename\": \"a.svg\", \"titel\": \"A\"}]",
+         "entry 2: member \"titel\": expected filename"},
+        {"stickers.json", "[{\"filename\": \"a.svg\", \"words\": [\"x\", 7]}]",
+         "entry 1: words must be a string or an array of strings"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f;
+        setup(&f);
+        write_svg(&f, "a.svg", 1);
+        write_svg(&f, "b.svg", 2);
+        write_text(&f, cases[i].name, cases[i].text);
+        expect(&f, 1, 0, 1);
+        expect_reason(&f, "a.svg", cases[i].says);
+        expect_reason(&f, "a.svg", "the picture is left out");
+        get(&f, "b.svg");
         teardown(&f);
     }
     struct fixture f;
     setup(&f);
     write_svg(&f, "a.svg", 1);
-    write_text(&f, "stickers.csv", "filename,title\na.svg,A\nb.svg,B\n../a.svg,C\n");
-    expect(&f, 1, 0, 2);
-    expect_reason(&f, "b.svg", "line 3: not found in this folder");
-    expect_reason(&f, "../a.svg", "line 4: not found; it lists files of this folder only");
-    expect_reason(&f, "../a.svg", "line 4");
+    write_text(&f, "stickers.csv",
+               "filename,title\na.svg,A\nb.svg,B\n../a.svg,C\n,\"nameless\"\nc\"d,x\n\"never closed,x\na.svg,Ä\n");
+    write_svg(&f, "x.svg", 1);
+    expect(&f, 1, 0, 6);
+    expect_reason(&f, "b.svg", "line 3: not found in this folder or below");
+    expect_reason(&f, "../a.svg", "line 4: not found");
+    expect_reason(&f, f.from, "line 5: filename is empty");
+    expect_reason(&f, f.from, "line 6: a quote inside a field");
+    expect_reason(&f, f.from, "line 7: a quote is never closed");
+    expect_reason(&f, "a.svg", "line 8: it has a row in \"en\" already, line 2");
+    teardown(&f);
+}
+
+/* As Excel, LibreOffice, Numbers and text editors save it. */
+static void tables_are_read_as_programs_write_them(void **state)
+{
+    (void)state;
+#define TEXT(s) s, sizeof(s) - 1
+    static const struct {
+        const char *name, *text;
+        size_t len;
+    } cases[] = {
+        {"stickers.csv", TEXT("Filename ; title\r\na.svg;\"K\xc3\xa4tzchen, klein\"\r\n;;;\r\n")},
+        {"stickers.csv", TEXT("sep=;\r\nfilename;title\r\na.svg;K\xc3\xa4tzchen, klein\r\n")},
+        {"stickers.csv", TEXT("filename\ttitle\na.svg\tK\xc3\xa4tzchen, klein\t\t\n\t\n")},
+        {"stickers.csv", TEXT(" FILENAME ,title,,\na.svg,\"K\xe4tzchen, klein\"\n,,,\n , \n")},
+        {"stickers.csv", TEXT("\xff\xfe"
+                              "f\0i\0l\0e\0n\0a\0m\0e\0;\0t\0i\0t\0l\0e\0\n\0a\0.\0s\0v\0g\0;\0K\0\xe4\0"
+                              "t\0z\0c\0h\0e\0n\0,\0 \0k\0l\0e\0i\0n\0\n\0")},
+        {"stickers.csv", TEXT("\xef\xbb\xbf"
+                              "title,filename\n\"Ka\xcc\x88tzchen, klein\",./a.svg\n")},
+        {"stickers.csv", TEXT("filename|title|author\na.svg|K\xc3\xa4tzchen, klein\n")},
+        {"stickers.json", TEXT("[{\"filename\": \"a.svg\", \"title\": \"K\xc3\xa4tzchen, klein\", \"author\": null}]")},
+    };
+#undef TEXT
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture f;
+        setup(&f);
+        write_svg(&f, "a.svg", 1);
+        write_to(&f, cases[i].name, cases[i].text, cases[i].len);
+        expect(&f, 1, 0, 0);
+        const char *title = get(&f, "a.svg").title;
+        if (strcmp(title, strstr(cases[i].text, "a\xcc\x88") ? "Ka\xcc\x88tzchen, klein" : "K\xc3\xa4tzchen, klein"))
+            fail_msg("case %zu: %s", i, title);
+        teardown(&f);
+    }
+}
+
+static void a_table_names_files_of_folders_below(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    char path[256];
+    snprintf(path, sizeof path, "%s/sub", f.from);
+    assert_int_equal(mkdir(path, 0755), 0);
+    snprintf(path, sizeof path, "%s/sub/deep", f.from);
+    assert_int_equal(mkdir(path, 0755), 0);
+    write_svg(&f, "sub/b.svg", 1);
+    write_svg(&f, "sub/deep/c.svg", 2);
+    write_svg(&f, "sub/deep/Cafe\xcc\x81.svg", 3); /* as macOS composes it */
+    write_text(&f, "stickers.csv",
+               "filename,title\nsub/b.svg,B\nsub\\deep\\c.svg,above\nsub/deep/Caf\xc3\xa9.svg,Coffee\n");
+    write_text(&f, "sub/deep/stickers.json",
+               "[{\"filename\": \"c.svg\", \"title\": \"C\", \"words\": [\"x\", \"y\"]}]");
+    expect(&f, 3, 0, 1);
+    expect_reason(&f, "sub/deep/c.svg", "the table of its own folder has it too");
+    assert_string_equal(get(&f, "b.svg").title, "B");
+    assert_string_equal(get(&f, "c.svg").title, "C");
+    assert_string_equal(get(&f, "c.svg").words[0].words, "x, y");
+    assert_string_equal(get(&f, "Caf\xc3\xa9.svg").title, "Coffee");
     teardown(&f);
 }
 
@@ -721,7 +817,10 @@ int main(void)
         cmocka_unit_test(csv_mistakes_name_their_line),
         cmocka_unit_test(words_come_from_the_csv),
         cmocka_unit_test(what_moves_is_seen_or_said),
-        cmocka_unit_test(a_wrong_csv_stops_its_folder_only),
+        cmocka_unit_test(a_table_that_cannot_be_read_stops_its_folder_only),
+        cmocka_unit_test(a_wrong_row_stops_its_picture_only),
+        cmocka_unit_test(tables_are_read_as_programs_write_them),
+        cmocka_unit_test(a_table_names_files_of_folders_below),
         cmocka_unit_test(clashes_repeats_and_repairs),
         cmocka_unit_test(what_is_no_picture),
         cmocka_unit_test(a_stop_loses_nothing),

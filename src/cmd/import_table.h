@@ -1,0 +1,47 @@
+/* import_table.h: what a stickers.csv or stickers.json says of the pictures of its folder and of the folders below, a
+ * row for each picture and language. */
+#ifndef PEEL_CMD_IMPORT_TABLE_H
+#define PEEL_CMD_IMPORT_TABLE_H
+
+#include "cmd/import.h"
+
+enum table_column {
+    TABLE_FILENAME,
+    TABLE_TITLE,
+    TABLE_WORDS,
+    TABLE_LANGUAGE,
+    TABLE_AUTHOR,
+    TABLE_LICENSE,
+    TABLE_SOURCE,
+    TABLE_RATING,
+    TABLE_ANIMATED,
+    TABLE_COLUMNS
+};
+
+struct table_row {
+    const char *cells[TABLE_COLUMNS]; /* "" where there is nothing; the filename as NFC, with slashes between folders */
+    struct sticker_words words;
+    size_t place; /* its line, or its entry in the JSON array, from 1 */
+    bool bad;     /* it was a failure: its picture waits until it is right */
+    bool used;
+};
+struct import_table {
+    const char *name;        /* "stickers.csv"; "" when the folder has none */
+    struct table_row *items; /* by filename, then place */
+    size_t n, cap;
+};
+
+bool import_table_is(const char *filename);
+/* Reads the folder's. Rows that cannot be taken become failures of the list, and the others are there; ERR_INVALID,
+ * ERR_TOO_LARGE: the whole table cannot be read. */
+enum status import_table_read(const char *folder, struct import_list *list, struct import_table *out,
+                              struct error *err) MUST_CHECK;
+void import_table_free(struct import_table *t);
+/* The rows of a picture: *n of them from the result on. */
+struct table_row *import_table_rows(const struct import_table *t, const char *filename, size_t *n);
+/* "line 7" or "entry 7". */
+const char *import_table_place(const struct import_table *t, const struct table_row *r, struct arena *a);
+/* Capital or small, as spreadsheets like it; "" is g. */
+bool import_table_rating(const char *cell, enum rating *out);
+
+#endif
