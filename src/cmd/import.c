@@ -1,6 +1,7 @@
-/* peel import [--update] [--pack NAME]... [FILE|FOLDER]... */
+/* peel import [--update] [--dry-run] [--strict] [--pack NAME]... [FILE|FOLDER]... */
 #include "cmd/import.h"
 
+#include "base/os.h"
 #include "base/utf8.h"
 #include "cmd/cmd.h"
 #include "cmd/packs.h"
@@ -8,6 +9,7 @@
 #include "cmd/runtime.h"
 #include "cmd/style.h"
 #include "sandbox/sandbox.h"
+#include "sticker_service/export.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +21,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define MAX_THREADS 8 /* each has a file in memory, and a process that decodes it */
+#define MAX_THREADS 8     /* each has a file in memory, and a process that decodes it */
+#define SHOWN_MAX   1000u /* failures; --report and --json have all */
 
 static atomic_bool signalled; /* read by the threads that decode, which a volatile is not for */
 
@@ -88,33 +91,65 @@ static void import_report_failures(const struct import_list *l)
     struct buf name, reason;
     buf_init(&name, 1u << 16);
     buf_init(&reason, 1u << 16);
-    for (size_t i = 0; i < l->n_failures; i++)
+    size_t shown = l->n_failures < SHOWN_MAX ? l->n_failures : SHOWN_MAX;
+    for (size_t i = 0; i < shown; i++)
         fprintf(stderr, "%sfailed%s: %s: %s\n", style(stderr, STYLE_BAD), style(stderr, STYLE_END),
                 safe_text(l->failures[i].name, &name), safe_text(l->failures[i].reason, &reason));
-    if (l->failed > l->n_failures)
-        fprintf(stderr, "... and %zu more\n", l->failed - l->n_failures);
+    if (l->failed > shown)
+        fprintf(stderr, "... and %zu more\n", l->failed - shown);
     buf_free(&name);
     buf_free(&reason);
 }
 
-static void import_report(const struct import_list *l, bool complete)
+static void import_report_ignored(const struct import_list *l)
+{
+    struct buf name;
+    buf_init(&name, 1u << 16);
+    printf("; %zu other file%s ignored (", l->ignored, l->ignored == 1 ? "" : "s");
+    for (size_t i = 0; i < l->ignored && i < IMPORT_IGNORED_NAMED; i++)
+        printf("%s%s", i ? ", " : "", safe_text(l->ignored_names[i] ? l->ignored_names[i] : "?", &name));
+    printf("%s)", l->ignored > IMPORT_IGNORED_NAMED ? ", ..." : "");
+    buf_free(&name);
+}
+
+static void import_report(const struct import_list *l, bool dry, bool complete)
 {
     import_report_failures(l);
-    printf("%zu added, %zu skipped (already there), %zu failed", l->added, l->skipped, l->failed);
+    printf("%s%zu added, %zu skipped (already there), %zu failed", dry ? "dry run: " : "", l->added, l->skipped,
+           l->failed);
     if (l->updated)
         printf("; %zu of these updated", l->updated);
     if (l->outdated)
         printf("; %zu of these differ from stickers.csv (--update changes them)", l->outdated);
     if (l->ignored)
-        printf("; %zu other files ignored", l->ignored);
+        import_report_ignored(l);
     puts(complete ? "" : "; stopped, run the same command again to continue");
+}
+
+/* --report: "name,reason" and a line for each failure, safe for spreadsheets. */
+static enum status import_write_report(const char *path, const struct import_list *l, struct error *err)
+{
+    struct buf text, safe;
+    buf_init(&text, SIZE_MAX);
+    buf_init(&safe, 1u << 16);
+    buf_puts(&text, "name,reason\r\n");
+    for (size_t i = 0; i < l->n_failures; i++) {
+        export_put_cell(&text, safe_text(l->failures[i].name, &safe));
+        buf_putc(&text, ',');
+        export_put_cell(&text, safe_text(l->failures[i].reason, &safe));
+        buf_puts(&text, "\r\n");
+    }
+    enum status st = text.failed ? err_no_memory(err, "the report") : os_write_file(path, text.data, text.len, err);
+    buf_free(&text);
+    buf_free(&safe);
+    return st;
 }
 
 /* What happens to what was added. */
 static void import_report_next(const struct config *cfg, const struct import_list *l)
 {
     struct arena a;
-    if (!l->added || config_bool(cfg, "quiet"))
+    if (!l->added || config_bool(cfg, "quiet") || config_bool(cfg, "dry-run"))
         return;
     arena_init(&a, 1u << 16);
     puts(runtime_url(config_string(cfg, "data"), RUNTIME_STICKER, &a)
@@ -125,19 +160,21 @@ static void import_report_next(const struct config *cfg, const struct import_lis
 
 static enum status import_report_json(const struct import_list *l, bool complete, struct error *err)
 {
-    json_t *failures = json_array();
+    json_t *failures = json_array(), *ignored = json_array();
     struct buf name, reason;
     buf_init(&name, 1u << 16);
     buf_init(&reason, 1u << 16);
     for (size_t i = 0; i < l->n_failures; i++)
         json_array_append_new(failures, json_pack("{s:s, s:s}", "name", safe_text(l->failures[i].name, &name), "reason",
                                                   safe_text(l->failures[i].reason, &reason)));
+    for (size_t i = 0; i < l->ignored && i < IMPORT_IGNORED_NAMED; i++)
+        json_array_append_new(ignored, json_string(l->ignored_names[i] ? safe_text(l->ignored_names[i], &name) : "?"));
     buf_free(&name);
     buf_free(&reason);
-    return cmd_print_json(json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "complete", complete, "added",
+    return cmd_print_json(json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "complete", complete, "added",
                                     (json_int_t)l->added, "skipped", (json_int_t)l->skipped, "failed",
                                     (json_int_t)l->failed, "updated", (json_int_t)l->updated, "ignored",
-                                    (json_int_t)l->ignored, "failures", failures),
+                                    (json_int_t)l->ignored, "failures", failures, "ignored_names", ignored),
                           err);
 }
 
@@ -164,7 +201,10 @@ static enum status find_all(const struct config *cfg, struct import_list *list, 
 
 static enum status import(const struct config *cfg, struct import_list *list, struct error *err)
 {
-    struct import_run run = {.stopped = import_stopped, .progress = import_show, .update = config_bool(cfg, "update")};
+    struct import_run run = {.stopped = import_stopped,
+                             .progress = import_show,
+                             .update = config_bool(cfg, "update"),
+                             .dry = config_bool(cfg, "dry-run")};
     struct progress progress;
     struct bucket_s3 s3;
     int fd = -1;
@@ -174,6 +214,8 @@ static enum status import(const struct config *cfg, struct import_list *list, st
         st = import_lock(config_string(cfg, "data"), &fd, err);
     if (st == OK)
         st = find_all(cfg, list, err);
+    if (st == OK && list->failed && config_bool(cfg, "strict"))
+        st = err_set(err, ERR_INVALID, "--strict: nothing was imported, as not everything is right");
     if (st == OK)
         st = cmd_bucket_s3(cfg, list->arena, &s3, err);
     if (st == OK)
@@ -209,12 +251,16 @@ int cmd_import(const struct config *cfg)
     catch_signals();
     arena_init(&arena, IMPORT_MAX_MEMORY);
     import_list_init(&list, &arena);
+    list.folder_names = config_bool(cfg, "folder-names");
     enum status st = import(cfg, &list, &err);
     int code = st == OK && !list.failed ? EXIT_OK : EXIT_FAILED;
     if (st != OK && st != ERR_CANCELLED)
         code = cmd_failed(&err);
+    const char *report = config_string(cfg, "report");
+    if (report && import_write_report(report, &list, &err) != OK)
+        code = cmd_failed(&err);
     if (!config_bool(cfg, "json")) {
-        import_report(&list, st == OK);
+        import_report(&list, config_bool(cfg, "dry-run"), st == OK);
         import_report_next(cfg, &list);
     } else if (import_report_json(&list, st == OK, &err) != OK) {
         code = cmd_failed(&err);

@@ -93,6 +93,7 @@ struct import_run {
     struct sandbox *sandbox;    /* decodes the images */
     struct pool *pool;          /* NULL: one thread */
     bool update;                /* also change stickers that are there to what stickers.csv says */
+    bool dry;                   /* change nothing: only find out what would become of each item */
     bool (*stopped)(void *ctx); /* asked often, from any thread; what was begun is finished */
     void (*progress)(void *ctx, size_t done, size_t total); /* from the calling thread */
     void *ctx;

@@ -15,10 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BATCH       64u
-#define BATCH_BYTES (64u << 20) /* of files held in memory at a time; a single one may have IMAGE_MAX_BYTES */
-#define BATCH_ARENA (256u << 20)
-#define ADD_TRIES   3
+#define BATCH          64u
+#define BATCH_BYTES    (64u << 20) /* of files held in memory at a time; a single one may have IMAGE_MAX_BYTES */
+#define BATCH_ARENA    (256u << 20)
+#define ADD_TRIES      3
+#define IN_THIS_IMPORT ", in this import (--folder-names tells those of different folders apart)"
 
 enum stage { UNTOUCHED, READ, NEW, REPAIR, WRITTEN, SKIPPED, FAILED };
 
@@ -31,8 +32,15 @@ struct work {
     struct picture picture;
 };
 
+struct planned { /* by a dry run */
+    const struct import_item *item;
+    char sha256[sizeof((struct picture *)0)->sha256];
+};
+
 struct batch {
     const struct import_run *run;
+    struct planned *planned; /* [n_planned], NULL but in a dry run */
+    size_t n_planned;
     struct arena arena;
     struct work items[BATCH];
     size_t n;
@@ -121,13 +129,13 @@ static enum status import_compare(struct batch *b, enum stage from, struct error
         if (known[i].filename && strcmp(known[i].sha256, w->picture.sha256) != 0)
             clash(w, "");
         else if (known[i].filename)
-            w->stage = from == WRITTEN || picture_is_in(&w->picture, b->run->bucket) ? SKIPPED : REPAIR;
+            w->stage = from == WRITTEN || b->run->dry || picture_is_in(&w->picture, b->run->bucket) ? SKIPPED : REPAIR;
         for (size_t k = 0; k < i && w->stage == NEW; k++)
             if (asked[k]->stage == NEW && strcmp(names[k], names[i]) == 0) {
                 if (strcmp(asked[k]->picture.sha256, w->picture.sha256) == 0)
                     w->stage = SKIPPED;
                 else
-                    clash(w, ", in this import");
+                    clash(w, IN_THIS_IMPORT);
             }
     }
     return OK;
@@ -143,7 +151,7 @@ static void decode_one(void *arg, size_t i)
         return;
     if (w->stage == NEW && picture_check(&w->picture, b->run->sandbox, &w->why) != OK)
         w->stage = FAILED;
-    else if (picture_put(&w->picture, b->run->bucket, true, &w->bucket_io) == OK)
+    else if (b->run->dry || picture_put(&w->picture, b->run->bucket, true, &w->bucket_io) == OK)
         w->stage = w->stage == NEW ? WRITTEN : SKIPPED;
 }
 
@@ -282,7 +290,55 @@ static enum status change_those_there(struct batch *b, struct changes *out, stru
         const struct sticker *s = &stickers[n];
         st = text_sticker_terms(s->title, s->filename, s->words, s->n_words, &b->arena, &terms[n++], err);
     }
-    return st == OK && n ? sticker_store_update_unmodified(b->run->store, stickers, terms, n, &out->updated, err) : st;
+    if (b->run->dry)
+        out->updated = n;
+    return st == OK && n && !b->run->dry
+               ? sticker_store_update_unmodified(b->run->store, stickers, terms, n, &out->updated, err)
+               : st;
+}
+
+/* --- dry runs: what later batches would have found in the database --- */
+
+static size_t plan(struct batch *b)
+{
+    size_t before = b->n_planned;
+    for (size_t i = 0; i < b->n; i++) {
+        const struct work *w = &b->items[i];
+        if (w->stage != WRITTEN)
+            continue;
+        struct planned *p = &b->planned[b->n_planned++];
+        p->item = w->item;
+        memcpy(p->sha256, w->picture.sha256, sizeof p->sha256);
+    }
+    return b->n_planned - before;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct planned *x = a, *y = b;
+    int order = strcmp(x->item->filename, y->item->filename);
+    return order ? order : (x->item > y->item) - (x->item < y->item);
+}
+
+static void settle_planned(struct batch *b, struct import_list *list)
+{
+    if (b->n_planned)
+        qsort(b->planned, b->n_planned, sizeof *b->planned, by_name);
+    for (size_t i = 1, first = 0; i < b->n_planned; i++) {
+        const struct planned *p = &b->planned[i];
+        struct error why;
+        if (strcmp(p->item->filename, b->planned[first].item->filename) != 0) {
+            first = i;
+            continue;
+        }
+        list->added--;
+        if (strcmp(p->sha256, b->planned[first].sha256) == 0) {
+            list->skipped++;
+            continue;
+        }
+        picture_clash(IN_THIS_IMPORT, &why);
+        import_list_fail(list, p->item->path ? p->item->path : p->item->filename, why.message);
+    }
 }
 
 static enum status bucket_failed(const struct batch *b, struct error *err)
@@ -306,6 +362,10 @@ static enum status import_run_batch(struct batch *b, size_t *added, struct chang
     pool_for(b->run->pool, b->n, decode_one, b);
     if ((st = bucket_failed(b, err)) != OK)
         return st;
+    if (b->run->dry) {
+        *added = plan(b);
+        return change_those_there(b, changes, err);
+    }
     bool wrote = false;
     for (size_t i = 0; i < b->n; i++)
         wrote = wrote || b->items[i].stage == WRITTEN || b->items[i].stage == SKIPPED;
@@ -340,8 +400,11 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
     if (!b)
         return err_no_memory(err, "the import");
     b->run = run;
+    if (run->dry && !(b->planned = calloc(list->n + 1, sizeof *b->planned)))
+        st = err_no_memory(err, "a dry run");
     arena_init(&b->arena, BATCH_ARENA);
-    bucket_tidy(run->bucket, "media");
+    if (!run->dry)
+        bucket_tidy(run->bucket, "media");
     for (size_t next = 0; st == OK && next < list->n;) {
         size_t bytes = 0, added;
         struct changes changes;
@@ -366,7 +429,10 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
         if (run->progress)
             run->progress(run->ctx, next, list->n);
     }
+    if (st == OK && run->dry)
+        settle_planned(b, list);
     arena_free(&b->arena);
+    free(b->planned);
     free(b);
     return st;
 }

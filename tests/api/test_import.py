@@ -1,10 +1,12 @@
 """peel import as it is typed: packs and where they come from, progress, Ctrl-C, two at once, words that find."""
 
 import contextlib
+import csv
 import fcntl
 import gzip
 import http.server
 import io
+import json
 import os
 import pathlib
 import pty
@@ -83,6 +85,34 @@ class Typed(Base):
         done = self.peel(self.pictures(3))
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("0 added, 3 skipped (already there), 0 failed\n", done.stdout)
+
+    def test_dry_run_strict_and_report(self):
+        pictures = self.pictures(3)
+        for folder, colour in (("cats", (1, 2, 3)), ("dogs", (3, 2, 1))):
+            (pictures / folder).mkdir()
+            (pictures / folder / "happy.png").write_bytes(png(8, 8, colour))
+        (pictures / "=note.txt").write_text("not a picture")
+        table = pictures / "stickers.csv"
+        table.write_text("filename;rating\n00000.png;g\n00001.png;x\n")
+        report = self.folder / "report.csv"
+        done = self.peel(pictures, "--dry-run", "--report", report)
+        self.assertEqual(self.first_line(done), "dry run: 3 added, 0 skipped (already there), 2 failed; 1 other file ignored (=note.txt)")
+        self.assertEqual(self.rows("SELECT count(*) FROM stickers"), [(0,)])
+        with open(report, newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        self.assertEqual(rows[:2], [["name", "reason"], ["00001.png", 'stickers.csv: line 3: rating "x": expected g, pg, pg-13 or r; the picture is left out']])
+        self.assertRegex(rows[2][1], "other content, in this import .--folder-names")
+        done = self.peel(pictures, "--strict")
+        self.assertEqual((done.returncode, self.first_line(done)[:33]), (1, "0 added, 0 skipped (already there"))
+        self.assertIn("--strict: nothing was imported", done.stderr)
+        table.write_text("filename;rating\n00000.png;g\n00001.png;r\n")
+        said = json.loads(self.peel(pictures, "--dry-run", "--folder-names", "--strict", "--json").stdout)
+        self.assertEqual((said["added"], said["failed"], said["ignored_names"]), (5, 0, ["=note.txt"]))
+        self.assertEqual(self.first_line(self.peel(pictures, "--folder-names", "--strict", "--quiet"))[:7], "5 added")
+        self.assertEqual(self.rows("SELECT filename FROM stickers WHERE filename LIKE '%happy%' ORDER BY filename"), [("cats-happy.png",), ("dogs-happy.png",)])
+        table.write_text("filename;rating\n00000.png;pg\n")
+        self.assertEqual(self.first_line(self.peel(pictures, "--folder-names", "--update", "--dry-run"))[:74], "dry run: 0 added, 5 skipped (already there), 0 failed; 1 of these updated;")
+        self.assertEqual(self.rows("SELECT rating FROM stickers WHERE filename = '00000.png'"), [(0,)])
 
     def first_line(self, done):
         return done.stdout.splitlines()[0]
