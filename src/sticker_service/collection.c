@@ -183,7 +183,7 @@ static enum status read_facts(struct collection *c, struct error *err)
     }
     for (size_t i = 0; i < n; i++) {
         if (*rows[i].name)
-            facts.packs[facts.n_packs++] = rows[i].name;
+            facts.packs[facts.n_packs++] = rows[i];
         facts.some_animated = facts.some_animated || rows[i].animated;
         facts.some_still = facts.some_still || rows[i].animated < rows[i].stickers;
         if (rows[i].rating_most > facts.rating_most)
@@ -373,9 +373,11 @@ void collection_facts(struct collection *c, struct arena *a, struct collection_f
     out->n_packs = 0;
     out->packs = arena_array(a, c->facts.n_packs + 1, sizeof *out->packs);
     for (size_t i = 0; out->packs && i < c->facts.n_packs; i++) {
-        const char *name = arena_strdup(a, c->facts.packs[i]);
-        if (name)
-            out->packs[out->n_packs++] = name;
+        struct pack_row pack = c->facts.packs[i];
+        pack.name = arena_strdup(a, pack.name);
+        pack.cover = arena_strdup(a, pack.cover);
+        if (pack.name && pack.cover)
+            out->packs[out->n_packs++] = pack;
     }
     pthread_rwlock_unlock(&c->lock);
 }
@@ -406,10 +408,15 @@ size_t collection_suggest(struct collection *c, const char *prefix, const char *
     if (text_plain(prefix, strlen(prefix), PLAIN_MAX, a, &plain, &err) != OK || !*plain)
         return 0;
     pthread_rwlock_rdlock(&c->lock);
-    if (c->lists[number])
-        n = phrase_list_find(c->lists[number], plain, limit, a, out);
-    if (n < limit && number != LANGUAGE_en && c->lists[LANGUAGE_en])
-        n = add_others(c->lists[LANGUAGE_en], plain, limit, a, out, n);
+    const struct phrase_list *own = c->lists[number], *english = c->lists[LANGUAGE_en];
+    if (own)
+        n = phrase_list_find(own, plain, limit, a, out);
+    if (n < limit && english && english != own)
+        n = add_others(english, plain, limit, a, out, n);
+    if (!n && own)
+        n = phrase_list_find_near(own, plain, limit, a, out);
+    if (!n && english && english != own)
+        n = phrase_list_find_near(english, plain, limit, a, out);
     pthread_rwlock_unlock(&c->lock);
     return n;
 }

@@ -19,7 +19,7 @@ void collection_close(struct collection *c); /* NULL is fine */
 
 #define COLLECTION_PACKS 100 /* the largest ones */
 struct collection_facts {
-    const char **packs; /* names; the largest pack first */
+    struct pack_row *packs; /* the largest first, without the one of no name */
     size_t n_packs;
     bool some_animated, some_still;
     enum rating rating_most;
@@ -35,7 +35,7 @@ struct suggestion {
 #define COLLECTION_SUGGESTIONS 20 /* at most */
 /* Titles, words and frequent queries with a word that begins with `prefix`, as it is typed: those that begin with it
  * come first, then what is more frequent. In the language (its tag; NULL: English), of whichever country or script, and
- * after these in English.
+ * after these in English. If there are none, phrases that begin with something one mistake away.
  * Returns how many, at most `limit`. */
 size_t collection_suggest(struct collection *c, const char *prefix, const char *language, size_t limit, struct arena *a,
                           struct suggestion *out);

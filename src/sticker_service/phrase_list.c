@@ -8,6 +8,11 @@
 #define WORDS_MAX  6u          /* of one phrase, that it is found by */
 #define SCAN_MAX   5000u       /* keys looked at for one answer: of "a" not all */
 
+#define NEAR_MIN      4u  /* characters: fewer with one of them wrong may be anything */
+#define TYPED_MAX     64u /* bytes: longer ones are searched for as they are */
+#define SIGNS_MAX     64u /* characters tried at one place */
+#define NEAR_SCAN_MAX 200u
+
 struct phrase {
     const char *text, *plain;
     unsigned count;
@@ -168,38 +173,127 @@ static bool is_better(const struct phrase_list *l, const struct key *x, const st
     return strlen(a->plain) < strlen(b->plain);
 }
 
-size_t phrase_list_find(const struct phrase_list *l, const char *plain, size_t limit, struct arena *a,
-                        struct suggestion *out)
+/* The best keys met so far, each of another phrase. */
+struct best {
+    const struct key *keys[COLLECTION_SUGGESTIONS];
+    size_t n, limit;
+};
+
+/* Adds the keys that begin with the text, looking at no more than `most`. */
+static void collect(const struct phrase_list *l, const char *text, size_t len, size_t most, struct best *b)
 {
-    const struct key *best[COLLECTION_SUGGESTIONS];
-    size_t n = 0, len = strlen(plain), at = first_key(l, plain, len);
-    limit = limit < COLLECTION_SUGGESTIONS ? limit : COLLECTION_SUGGESTIONS;
-    for (size_t seen = 0; limit && at < l->n_keys && seen < SCAN_MAX; at++, seen++) {
+    size_t at = first_key(l, text, len);
+    for (size_t seen = 0; b->limit && at < l->n_keys && seen < most; at++, seen++) {
         const struct key *key = &l->keys[at];
-        if (strncmp(key->at, plain, len) != 0)
+        if (strncmp(key->at, text, len) != 0)
             break;
         size_t i = 0;
-        while (i < n && best[i]->phrase != key->phrase)
+        while (i < b->n && b->keys[i]->phrase != key->phrase)
             i++;
-        if (i < n) { /* by another of its words already; the better of both counts */
-            if (!is_better(l, key, best[i]))
+        if (i < b->n) { /* by another of its words already; the better of both counts */
+            if (!is_better(l, key, b->keys[i]))
                 continue;
-            memmove(&best[i], &best[i + 1], (--n - i) * sizeof *best);
+            memmove(&b->keys[i], &b->keys[i + 1], (--b->n - i) * sizeof *b->keys);
         }
-        for (i = n; i && is_better(l, key, best[i - 1]);)
+        for (i = b->n; i && is_better(l, key, b->keys[i - 1]);)
             i--;
-        if (i == limit)
+        if (i == b->limit)
             continue;
-        n = n < limit ? n + 1 : n;
-        memmove(&best[i + 1], &best[i], (n - 1 - i) * sizeof *best);
-        best[i] = key;
+        b->n = b->n < b->limit ? b->n + 1 : b->n;
+        memmove(&b->keys[i + 1], &b->keys[i], (b->n - 1 - i) * sizeof *b->keys);
+        b->keys[i] = key;
     }
+}
+
+static size_t give(const struct phrase_list *l, const struct best *b, struct arena *a, struct suggestion *out)
+{
     size_t given = 0;
-    for (size_t i = 0; i < n; i++) {
-        const struct phrase *p = &l->phrases[best[i]->phrase];
+    for (size_t i = 0; i < b->n; i++) {
+        const struct phrase *p = &l->phrases[b->keys[i]->phrase];
         const char *text = arena_strdup(a, p->text);
         if (text)
             out[given++] = (struct suggestion){text, p->kind};
     }
     return given;
+}
+
+static struct best nothing_yet(size_t limit)
+{
+    return (struct best){.limit = limit < COLLECTION_SUGGESTIONS ? limit : COLLECTION_SUGGESTIONS};
+}
+
+size_t phrase_list_find(const struct phrase_list *l, const char *plain, size_t limit, struct arena *a,
+                        struct suggestion *out)
+{
+    struct best b = nothing_yet(limit);
+    collect(l, plain, strlen(plain), SCAN_MAX, &b);
+    return give(l, &b, a, out);
+}
+
+/* --- misspelled --- */
+
+/* Bytes of the character that begins here; valid UTF-8. */
+static size_t sign_bytes(const char *s)
+{
+    unsigned char c = (unsigned char)*s;
+    return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+}
+
+/* Looks for begin + sign + rest. */
+static void collect_joined(const struct phrase_list *l, const char *begin, size_t begin_len, const char *sign,
+                           size_t sign_len, const char *rest, struct best *b)
+{
+    char text[TYPED_MAX + 8];
+    size_t rest_len = strlen(rest);
+    memcpy(text, begin, begin_len);
+    memcpy(text + begin_len, sign, sign_len);
+    memcpy(text + begin_len + sign_len, rest, rest_len + 1);
+    collect(l, text, begin_len + sign_len + rest_len, NEAR_SCAN_MAX, b);
+}
+
+/* What is typed with another character in place of the one at `at`, or with one more before it, of those that phrases
+ * have there. */
+static void collect_other_signs(const struct phrase_list *l, const char *plain, size_t at, struct best *b)
+{
+    size_t own = sign_bytes(plain + at), key = first_key(l, plain, at);
+    for (unsigned signs = 0; signs < SIGNS_MAX && key < l->n_keys && strncmp(l->keys[key].at, plain, at) == 0;
+         signs++) {
+        const char *sign = l->keys[key].at + at;
+        if (!*sign) {
+            key++;
+            continue;
+        }
+        size_t len = sign_bytes(sign);
+        collect_joined(l, plain, at, sign, len, plain + at, b);
+        if (len != own || memcmp(sign, plain + at, len) != 0)
+            collect_joined(l, plain, at, sign, len, plain + at + own, b);
+        char after[TYPED_MAX + 8];
+        memcpy(after, plain, at);
+        memcpy(after + at, sign, len);
+        after[at + len] = '\xff'; /* behind all that begins so */
+        key = first_key(l, after, at + len + 1);
+    }
+}
+
+size_t phrase_list_find_near(const struct phrase_list *l, const char *plain, size_t limit, struct arena *a,
+                             struct suggestion *out)
+{
+    struct best b = nothing_yet(limit);
+    size_t len = strlen(plain), signs = 0;
+    for (size_t at = 0; at < len; at += sign_bytes(plain + at))
+        signs++;
+    if (signs < NEAR_MIN || len > TYPED_MAX)
+        return 0;
+    for (size_t at = sign_bytes(plain); at < len; at += sign_bytes(plain + at)) {
+        size_t own = sign_bytes(plain + at), next = at + own < len ? sign_bytes(plain + at + own) : 0;
+        collect_joined(l, plain, at, "", 0, plain + at + own, &b);
+        if (next) {
+            char pair[8];
+            memcpy(pair, plain + at + own, next);
+            memcpy(pair + next, plain + at, own);
+            collect_joined(l, plain, at, pair, own + next, plain + at + own + next, &b);
+        }
+        collect_other_signs(l, plain, at, &b);
+    }
+    return give(l, &b, a, out);
 }

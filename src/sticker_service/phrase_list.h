@@ -19,5 +19,9 @@ bool phrase_list_knows(const struct phrase_list *l, const char *plain);
 /* The best up to `limit` (COLLECTION_SUGGESTIONS) phrases with a word that begins with `plain`, copied to the arena. */
 size_t phrase_list_find(const struct phrase_list *l, const char *plain, size_t limit, struct arena *a,
                         struct suggestion *out);
+/* The same for a `plain` that nothing begins with: phrases that begin with something one mistake away from it, a
+ * character too many, missing, another one, or two exchanged; not the first one. */
+size_t phrase_list_find_near(const struct phrase_list *l, const char *plain, size_t limit, struct arena *a,
+                             struct suggestion *out);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/json_out.h"
 #include "base/language.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -93,8 +94,8 @@ const char *sticker_alt(const struct find_result *result)
     return result->title && *result->title ? result->title : *k->title ? k->title : k->filename;
 }
 
-/* A text is in JSON already: it is not escaped. */
-static void put_address(const struct sticker_form *form, const struct sticker *k, unsigned width, struct buf *out)
+/* Nothing in an address needs to be escaped once more. */
+void sticker_json_address(const struct sticker_form *form, const struct sticker *k, unsigned width, struct buf *out)
 {
     buf_putc(out, '"');
     buf_puts(out, form->origin);
@@ -123,10 +124,10 @@ static void put_member(const struct sticker_form *form, const struct find_result
         buf_puts(out, "true");
         break;
     case MEMBER_url:
-        put_address(form, k, 0, out);
+        sticker_json_address(form, k, 0, out);
         break;
     case MEMBER_thumbnail:
-        put_address(form, k, FIND_THUMBNAIL, out);
+        sticker_json_address(form, k, FIND_THUMBNAIL, out);
         break;
     case MEMBER_title:
         json_put_string(out, k->title);
@@ -201,4 +202,48 @@ void sticker_json_list(const struct sticker_form *form, const struct find_result
         sticker_json(form, &results[i], first ? first + i : 0, out);
     }
     buf_putc(out, ']');
+}
+
+/* The list in the language, else the English one, else the first that there is; NULL: no words. */
+static const struct sticker_words *words_for(const struct sticker *k, const char *lang)
+{
+    const struct sticker_words *english = NULL, *first = NULL;
+    for (size_t i = 0; i < k->n_words; i++) {
+        const struct sticker_words *w = &k->words[i];
+        if (!w->words || !*w->words)
+            continue;
+        if (lang && language_number(lang) != LANGUAGE_OTHER && language_number(w->language) == language_number(lang))
+            return w;
+        if (!english && language_number(w->language) == LANGUAGE_en)
+            english = w;
+        first = first ? first : w;
+    }
+    return english ? english : first;
+}
+
+enum status sticker_keywords(const struct sticker *k, const char *lang, size_t most, struct arena *a,
+                             struct sticker_keywords *out, struct error *err)
+{
+    const struct sticker_words *words = words_for(k, lang);
+    size_t count = 1;
+    for (const char *s = words ? words->words : ""; *s; s++)
+        count += *s == ',';
+    *out = (struct sticker_keywords){.language = words ? words->language : NULL};
+    out->list = arena_array(a, count < most ? count : most, sizeof *out->list);
+    if (!out->list)
+        return err_no_memory(err, "words");
+    for (const char *s = words ? words->words : ""; *s && out->n < most;) {
+        size_t len = strcspn(s, ","), n = len, at = 0;
+        const char *word = s;
+        utf8_trim(&word, &n);
+        const char *copy = arena_strndup(a, word, n);
+        if (!copy)
+            return err_no_memory(err, "words");
+        while (at < out->n && strcmp(out->list[at], copy) != 0)
+            at++;
+        if (n && at == out->n)
+            out->list[out->n++] = copy;
+        s += len + (s[len] == ',');
+    }
+    return OK;
 }

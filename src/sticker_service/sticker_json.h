@@ -49,6 +49,18 @@ void sticker_json(const struct sticker_form *form, const struct find_result *res
 /* Appends "stickers":[filenames...],"results":[...]; ranks are counted from `first`, or left out if that is 0. */
 void sticker_json_list(const struct sticker_form *form, const struct find_result *results, size_t n, size_t first,
                        struct buf *out);
+/* Appends the address of its image, or of a thumbnail `width` pixels wide, as a JSON string. */
+void sticker_json_address(const struct sticker_form *form, const struct sticker *k, unsigned width, struct buf *out);
+
+/* What people call a sticker in a language, else in English, else in the first that there is: one by one, each once, at
+ * most `most`. In the arena. */
+struct sticker_keywords {
+    const char **list;
+    size_t n;
+    const char *language; /* of them; NULL: there are none */
+};
+enum status sticker_keywords(const struct sticker *k, const char *lang, size_t most, struct arena *a,
+                             struct sticker_keywords *out, struct error *err) MUST_CHECK;
 /* What people see where the image is not: the title in the asked language, the title, or the filename. */
 const char *sticker_alt(const struct find_result *result);
 

@@ -142,14 +142,16 @@ enum status sticker_store_packs(struct sticker_store *s, size_t limit, struct ar
     size_t cap = 0;
     *n = 0;
     db_query(&r, c,
-             "SELECT pack, count(*), CAST(sum(animated) AS bigint), max(rating) FROM stickers GROUP BY pack"
+             "SELECT pack, count(*), CAST(sum(animated) AS bigint), max(rating), min(CAST(rating AS text) || filename) "
+             "FROM stickers GROUP BY pack"
              " ORDER BY count(*) DESC, pack LIMIT $1",
              DB_ARGS(DB_INT(db_limit(limit))), err);
     while (db_next(&r) && db_grow(&r, a, &packs, *n, &cap, sizeof(struct pack_row)))
         ((struct pack_row *)packs)[(*n)++] = (struct pack_row){.name = db_text(&r, 0, a),
                                                                .stickers = db_int(&r, 1),
                                                                .animated = db_int(&r, 2),
-                                                               .rating_most = (enum rating)db_int(&r, 3)};
+                                                               .rating_most = (enum rating)db_int(&r, 3),
+                                                               .cover = db_text(&r, 4, a) + 1};
     *out = packs;
     enum status st = db_end(&r);
     db_reader_done(s->db, c);

@@ -90,11 +90,18 @@ struct pack_row {
     const char *name;
     int64_t stickers, animated;
     enum rating rating_most;
+    const char *cover; /* the filename of one of the mildest rating that it has */
 };
 enum status sticker_store_packs(struct sticker_store *s, size_t limit, struct arena *a, struct pack_row **out,
                                 size_t *n, struct error *err) MUST_CHECK;
 /* When a sticker was last added or changed; 0 without any. What was deleted leaves no trace. */
 enum status sticker_store_modified(struct sticker_store *s, int64_t *modified_us, struct error *err) MUST_CHECK;
+
+/* The names of up to `limit` stickers that pass the filter, drawn at random, the same ones for the same seed while
+ * stickers do not change. `skip`: those that come before them. */
+enum status sticker_store_draw(struct sticker_store *s, const struct sticker_filter *filter, uint64_t seed, size_t skip,
+                               size_t limit, struct arena *a, const char ***filenames, size_t *n,
+                               struct error *err) MUST_CHECK;
 
 /* The degraded search: BM25 over the stored terms (as search_store_lexical), best first, ties by filename.
  * `total`: how many match in all. `filter`: NULL for none. */

@@ -85,6 +85,67 @@ class Results(unittest.TestCase):
         self.assertEqual(self.get("/api/search/?query=puppy&absolute=yes").status, 400)
 
 
+    def test_one_sticker(self):
+        cat = self.get("/api/stickers/cat.png").json()
+        self.assertEqual(set(cat), ALL - {"rank", "score"} | {"keywords"})
+        self.assertEqual((cat["keywords"], cat["author"], cat["alt"]), (["cat", "kitten", "park"], "Ann Example", "Cat in a park"))
+        spanish = self.get("/api/stickers/cat.png?lang=es&fields=alt").json()
+        self.assertEqual(spanish, {"filename": "cat.png", "alt": "Gato en un parque", "keywords": ["gato", "parque"]})
+        self.assertTrue(self.get("/api/stickers/cat.png?absolute=1").json()["url"].startswith("http://127.0.0.1"))
+        for name in ("none.png", "..%5C", "x" * 300):
+            answer = self.get(f"/api/stickers/{name}")
+            self.assertEqual((answer.status, answer.json()["message"]), (404, "Sticker not found."), name)
+
+    def test_similar(self):
+        found = self.get("/api/stickers/cat.png/similar?limit=2").json()
+        self.assertNotIn("cat.png", found["stickers"])
+        self.assertEqual([r["rank"] for r in found["results"]], list(range(1, len(found["results"]) + 1)))
+        self.assertEqual(self.get("/api/stickers/none.png/similar").status, 404)
+        self.assertEqual(self.get("/api/stickers/cat.png/similar?limit=0").status, 400)
+
+    def test_at_random(self):
+        drawn = [self.get("/api/random/").json() for _ in range(5)]
+        for found in drawn:
+            self.assertEqual(sorted(found["stickers"]), ["cake.png", "car.png", "cat.png", "dog.png", "plain.png"])
+            self.assertFalse({"rank", "score"} & set(found["results"][0]))
+        self.assertGreater(len({tuple(found["stickers"]) for found in drawn}), 1)
+        self.assertEqual(len(self.get("/api/random/?limit=2").json()["stickers"]), 2)
+        self.assertEqual(self.get("/api/random/?pack=pets&rating=g").json()["stickers"], ["cat.png"])
+        self.assertEqual(self.get("/api/random/?animated=true&lang=es&fields=alt").json()["results"], [{"filename": "dog.png", "alt": "Perro"}])
+        self.assertEqual(self.get("/api/random/?pack=none").json(), {"stickers": [], "results": []})
+
+    def test_packs(self):
+        packs = wait_until(lambda: self.get("/api/packs/").json()["packs"], what="packs")
+        cover = packs[0].pop("cover")
+        self.assertEqual(packs, [{"name": "pets", "stickers": 2, "animated": 1, "rating": "pg"}])
+        self.assertTrue(cover.startswith("/media/cat.png?w=256"), cover)
+        self.assertEqual(self.get(cover).headers["Content-Type"], "image/webp")
+
+    def test_categories(self):
+        self.assertEqual(self.get("/api/categories/").json()["categories"], [])
+        self.system.sql("UPDATE stickers SET rating = 1 WHERE filename = 'cake.png'")
+        categories = lambda q="": [(c["id"], c["name"], c["query"]) for c in self.get("/api/categories/" + q).json()["categories"]]  # noqa: E731
+        self.system.run("import", str(self.food()))
+        self.system.wait_indexed()
+        self.assertEqual(categories("?lang=de"), [("animals", "Tiere & Natur", "Tier"), ("food", "Essen & Trinken", "Essen")])
+        self.assertEqual(categories("?lang=xx"), [("animals", "Animals & Nature", "animal"), ("food", "Food & Drink", "food")])
+        self.assertEqual(categories("?lang=de&rating=g"), [("food", "Essen & Trinken", "Essen")])
+
+    def food(self):
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.system.folder))
+        lines = ["filename,title,words,language,rating", "bread.png,Bread,food,en,g", "bread.png,,Essen,de,", "fox.png,Fox,animal,en,r", "fox.png,,Tier,de,"]
+        (folder / "stickers.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for i, name in enumerate(("bread.png", "fox.png")):
+            (folder / name).write_bytes(png(20, 20, (i, 9, 9)))
+        return folder
+
+    def test_a_typing_mistake(self):
+        suggest = lambda q: [x["text"] for x in self.get(f"/api/suggest/?prefix={q}").json()["suggestions"]]  # noqa: E731
+        wait_until(lambda: suggest("birt"), what="suggestions")
+        self.assertEqual(suggest("brithd"), suggest("birthd"))
+        self.assertEqual(suggest("brithdya"), [])
+
+
 class PublicUrl(unittest.TestCase):
     def test_answers_have_it(self):
         system = begin()

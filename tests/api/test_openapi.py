@@ -81,6 +81,12 @@ class Contract(ServiceTest):
         self.check(pinned, "/api/search/")
         self.check(request(self.port, "DELETE", "/api/pins/?query=none&sticker=dog.png", headers=token), "/api/pins/", "delete", status=404)
         self.check(self.get("/api/suggest/?prefix=ca"), "/api/suggest/")
+        for name in ("cat.png", "none.png"):
+            for path in ("/api/stickers/{filename}", "/api/stickers/{filename}/similar"):
+                self.check(self.get(path.replace("{filename}", name)), path, status=200 if name == "cat.png" else 404)
+        for path in ("/api/random/", "/api/packs/", "/api/categories/"):
+            self.check(self.get(path), path)
+            self.check(self.get(path + "?absolute=x"), path, status=400)
         self.check(self.get("/api/counter/?digit=7&n=1000"), "/api/counter/")
         self.check(self.get("/readyz"), "/readyz")
         self.check(self.get("/healthz"), "/healthz")

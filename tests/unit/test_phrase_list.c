@@ -38,15 +38,25 @@ static void add(struct phrase_list *l, const char *text, enum suggestion_kind ki
 }
 
 /* The phrases found, joined by "|". */
-static const char *found(struct phrase_list *l, const char *typed, size_t limit)
+static const char *joined(const struct suggestion *out, size_t n)
 {
     static char all[2048];
-    struct suggestion out[COLLECTION_SUGGESTIONS];
-    size_t n = phrase_list_find(l, plain(typed), limit, &arena, out);
     all[0] = '\0';
     for (size_t i = 0; i < n; i++)
         snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? "|" : "", out[i].text);
     return all;
+}
+
+static const char *found(struct phrase_list *l, const char *typed, size_t limit)
+{
+    struct suggestion out[COLLECTION_SUGGESTIONS];
+    return joined(out, phrase_list_find(l, plain(typed), limit, &arena, out));
+}
+
+static const char *near(struct phrase_list *l, const char *typed, size_t limit)
+{
+    struct suggestion out[COLLECTION_SUGGESTIONS];
+    return joined(out, phrase_list_find_near(l, plain(typed), limit, &arena, out));
 }
 
 static void test_order(void **state)
@@ -112,6 +122,32 @@ static void test_known_words(void **state)
     assert_false(phrase_list_knows(l, ""));
 }
 
+static void test_one_mistake(void **state)
+{
+    struct phrase_list *l = *state;
+    phrase_list_sort(l);
+    assert_string_equal(near(l, "birt", 8), "");
+    add(l, "birthday cake", SUGGESTION_TITLE, 2);
+    add(l, "bird", SUGGESTION_WORD, 1);
+    add(l, "Grüße", SUGGESTION_TITLE, 1);
+    add(l, "кошка", SUGGESTION_WORD, 1);
+    phrase_list_sort(l);
+    assert_string_equal(near(l, "birtday", 8), "birthday cake");    /* one is missing */
+    assert_string_equal(near(l, "birrthd", 8), "birthday cake");    /* one too many */
+    assert_string_equal(near(l, "birhtday c", 8), "birthday cake"); /* two exchanged */
+    assert_string_equal(near(l, "birthdsy", 8), "birthday cake");   /* another one */
+    assert_string_equal(near(l, "birthday vake", 8), "birthday cake");
+    assert_string_equal(near(l, "birq", 8), "birthday cake|bird");
+    assert_string_equal(near(l, "birq", 1), "birthday cake");
+    assert_string_equal(near(l, "коушка", 8), "кошка");
+    assert_string_equal(near(l, "кшка", 8), "кошка");
+    assert_string_equal(near(l, "virthday", 8), ""); /* the first one is right */
+    assert_string_equal(near(l, "birtdya", 8), "");  /* two mistakes */
+    assert_string_equal(near(l, "biq", 8), "");      /* too short */
+    assert_string_equal(near(l, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 8),
+                        "");
+}
+
 /* Everything is bounded: many phrases of one beginning, and more than there is room for. */
 static void test_many(void **state)
 {
@@ -132,7 +168,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_order), T(test_folded), T(test_a_phrase_comes_once), T(test_known_words), T(test_many),
+        T(test_order),       T(test_folded),      T(test_a_phrase_comes_once),
+        T(test_known_words), T(test_one_mistake), T(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -571,6 +571,44 @@ static void titles_in_the_readers_language(void **state)
     sticker_store_close(store);
 }
 
+/* Each at most once, all when all are wanted, the same for the same seed, and none that the filter refuses. */
+static void stickers_are_drawn(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    struct sticker_filter all = STICKER_FILTER_NONE, large = all, none = all;
+    const char **names, **again;
+    size_t n, n_again;
+    char name[16];
+    large.pack = "large";
+    none.pack = "no such pack";
+    assert_ok(s, sticker_store_draw(store, &all, 1, 0, 10, &s->arena, &names, &n, &s->err));
+    assert_int_equal(n, 0);
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof name, "%02d.png", i);
+        add_named(s, store, name, i % 20 == 0 ? "large" : "small", NULL, 0);
+    }
+    assert_ok(s, sticker_store_draw(store, &all, 7, 0, 20, &s->arena, &names, &n, &s->err));
+    assert_int_equal(n, 20);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(names[i], names[k]);
+    assert_ok(s, sticker_store_draw(store, &all, 7, 5, 15, &s->arena, &again, &n_again, &s->err));
+    assert_int_equal(n_again, 15);
+    for (size_t i = 0; i < n_again; i++)
+        assert_string_equal(again[i], names[i + 5]);
+    assert_ok(s, sticker_store_draw(store, &all, 8, 0, 20, &s->arena, &again, &n_again, &s->err));
+    bool same = true;
+    for (size_t i = 0; i < n; i++)
+        same = same && strcmp(again[i], names[i]) == 0;
+    assert_false(same);
+    assert_ok(s, sticker_store_draw(store, &large, 7, 0, 20, &s->arena, &names, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_ok(s, sticker_store_draw(store, &none, 7, 0, 20, &s->arena, &names, &n, &s->err));
+    assert_int_equal(n, 0);
+    sticker_store_close(store);
+}
+
 static void names_packs_and_popular_queries(void **state)
 {
     struct suite *s = *state;
@@ -614,6 +652,7 @@ static void names_packs_and_popular_queries(void **state)
     assert_int_equal(packs[0].stickers, 2);
     assert_int_equal(packs[0].animated, 0);
     assert_int_equal(packs[0].rating_most, RATING_G);
+    assert_string_equal(packs[0].cover, "2.png");
     assert_string_equal(packs[1].name, "small");
     assert_int_equal(packs[1].animated, 1);
     assert_int_equal(packs[1].rating_most, RATING_PG);
@@ -738,6 +777,7 @@ int main(void)
         T(an_answer_larger_than_the_arena_is_refused),
         T(checks_filenames),
         T(titles_in_the_readers_language),
+        T(stickers_are_drawn),
         T(names_packs_and_popular_queries),
         T(searches_its_own_words),
         T(users_and_tokens),

@@ -9,6 +9,11 @@
 /* Every ctx is a struct sticker_service. */
 void handle_api_search(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_suggest(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_sticker(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_similar(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_random(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_packs(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_categories(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_feedback(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_events(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_analytics(void *ctx, const struct http_request *req, struct http_response *res);

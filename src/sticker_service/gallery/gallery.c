@@ -212,8 +212,8 @@ static void fill_packs(struct gallery_visit *v, const struct collection_facts *f
         return;
     struct tpl_filters_packs *packs = arena_array(v->req->arena, facts->n_packs, sizeof *packs);
     for (size_t i = 0; packs && i < facts->n_packs; i++)
-        packs[out->n_packs++] =
-            (struct tpl_filters_packs){.name = facts->packs[i], .chosen = html_equal(facts->packs[i], chosen)};
+        packs[out->n_packs++] = (struct tpl_filters_packs){.name = facts->packs[i].name,
+                                                           .chosen = html_equal(facts->packs[i].name, chosen)};
     out->packs = packs;
 }
 

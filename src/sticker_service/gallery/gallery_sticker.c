@@ -1,10 +1,9 @@
 /* One sticker: a large view, its words, whose it is, and what is like it. */
 #include "sticker_service/gallery/gallery.h"
 
-#include "base/language.h"
-#include "base/utf8.h"
 #include "sticker_service/gallery/gallery_parts.h"
 #include "sticker_service/service.h"
+#include "sticker_service/sticker_json.h"
 
 #include <string.h>
 
@@ -27,51 +26,6 @@ static const char *license_url(const char *license)
         if (strcmp(license, known[i].name) == 0)
             return known[i].url;
     return NULL;
-}
-
-/* The list in the reader's language, else the English one, else the first that there is; NULL: no words. */
-static const struct sticker_words *words_for(const struct sticker *k, const char *lang)
-{
-    const struct sticker_words *english = NULL, *first = NULL;
-    for (size_t i = 0; i < k->n_words; i++) {
-        const struct sticker_words *w = &k->words[i];
-        if (!html_is(w->words))
-            continue;
-        if (lang && language_number(lang) != LANGUAGE_OTHER && language_number(w->language) == language_number(lang))
-            return w;
-        if (!english && language_number(w->language) == LANGUAGE_en)
-            english = w;
-        first = first ? first : w;
-    }
-    return english ? english : first;
-}
-
-/* "cat, kitten", one by one, each once. */
-static enum status gallery_fill_words(const struct sticker *k, const char *lang, struct arena *a,
-                                      struct tpl_sticker *page, struct error *err)
-{
-    const struct sticker_words *list = words_for(k, lang);
-    const char **words = arena_array(a, WORDS_MAX, sizeof *words);
-    if (!words)
-        return err_no_memory(err, "words");
-    for (const char *s = list ? list->words : ""; *s && page->n_words < WORDS_MAX;) {
-        size_t len = strcspn(s, ",");
-        const char *word = s;
-        size_t n = len;
-        utf8_trim(&word, &n);
-        const char *copy = arena_strndup(a, word, n);
-        if (!copy)
-            return err_no_memory(err, "words");
-        size_t at = 0;
-        while (at < page->n_words && strcmp(words[at], copy) != 0)
-            at++;
-        if (n && at == page->n_words)
-            words[page->n_words++] = copy;
-        s += len + (s[len] == ',');
-    }
-    page->words = words;
-    page->language = list ? list->language : NULL;
-    return OK;
 }
 
 /* "SVG" */
@@ -160,6 +114,7 @@ static enum status sticker_page(struct sticker_service *s, struct gallery_visit 
                                 struct buf *html, struct error *err)
 {
     struct sticker k;
+    struct sticker_keywords words;
     const struct http_request *req = v->req;
     enum status status = filename_check(req->path_param, err);
     if (status == OK)
@@ -193,7 +148,12 @@ static enum status sticker_page(struct sticker_service *s, struct gallery_visit 
     fill_downloads(v, &k, &page);
     fill_social(s, v, &k, &page);
     if (status == OK)
-        status = gallery_fill_words(&k, v->lang, req->arena, &page, err);
+        status = sticker_keywords(&k, v->lang, WORDS_MAX, req->arena, &words, err);
+    if (status == OK) {
+        page.words = words.list;
+        page.n_words = words.n;
+        page.language = words.language;
+    }
     if (status == OK)
         status = fill_similar(s, v, &k, &page, err);
     if (status == OK && v->failed)

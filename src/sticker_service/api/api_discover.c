@@ -1,0 +1,234 @@
+/* Stickers without a search: one by its name, what is similar to it, at random, and where to begin: packs and
+ * categories. */
+#include "sticker_service/api/api.h"
+
+#include "base/json_out.h"
+#include "base/os.h"
+#include "sticker_service/discover.h"
+#include "sticker_service/sticker_json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ANSWER_MAX   (1u << 20)
+#define KEYWORDS_MAX 1000u
+
+static void send(struct http_response *res, enum status st, struct buf *out, const char *cache, struct error *err)
+{
+    if (st == OK)
+        st = buf_status(out, err);
+    if (st == OK) {
+        size_t len = out->len;
+        http_header_add(res, "Cache-Control", cache);
+        http_body_take(res, 200, "application/json", buf_take(out), len);
+    } else if (st == ERR_NOT_FOUND) {
+        http_problem(res, 404, "Sticker not found.");
+    } else {
+        http_problem_from(res, err);
+    }
+    buf_free(out);
+}
+
+/* The path's sticker; ERR_NOT_FOUND. */
+static enum status path_sticker(struct sticker_service *s, const struct http_request *req, struct sticker *out,
+                                struct error *err)
+{
+    if (filename_check(req->path_param, NULL) != OK)
+        return err_set(err, ERR_NOT_FOUND, "not a filename");
+    return sticker_store_get(s->store, req->path_param, req->arena, out, err);
+}
+
+static enum status write_sticker(struct sticker_service *s, const struct http_request *req,
+                                 const struct sticker_form *form, struct buf *out, struct error *err)
+{
+    struct sticker k;
+    struct find_result result = {.sticker = &k};
+    struct sticker_keywords words;
+    enum status st = path_sticker(s, req, &k, err);
+    if (st == OK)
+        st = sticker_localise(s, &result, 1, form->lang, req->arena, err);
+    if (st == OK)
+        st = sticker_keywords(&k, form->lang, KEYWORDS_MAX, req->arena, &words, err);
+    if (st != OK)
+        return st;
+    sticker_json(form, &result, 0, out);
+    out->len--; /* its brace */
+    buf_puts(out, ",\"keywords\":[");
+    for (size_t i = 0; i < words.n; i++) {
+        buf_puts(out, i ? "," : "");
+        json_put_string(out, words.list[i]);
+    }
+    buf_puts(out, "]}");
+    return OK;
+}
+
+void handle_api_sticker(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct sticker_service *s = ctx;
+    struct sticker_form form;
+    struct error err;
+    struct buf out;
+    buf_init(&out, ANSWER_MAX);
+    enum status st = sticker_form_params(s, req, &form, &err);
+    if (st == OK)
+        st = write_sticker(s, req, &form, &out, &err);
+    send(res, st, &out, "public, max-age=60", &err);
+}
+
+/* What a list of stickers is asked for by. */
+struct list_params {
+    struct sticker_form form;
+    struct sticker_filter filter;
+    int64_t limit, offset;
+};
+
+static enum status list_params(struct sticker_service *s, const struct http_request *req, struct list_params *out,
+                               struct error *err)
+{
+    out->filter = STICKER_FILTER_NONE;
+    enum status st = sticker_form_params(s, req, &out->form, err);
+    if (st == OK)
+        st = http_param_int(req, "limit", 1, FIND_MAX_LIMIT, 10, &out->limit, err);
+    return st == OK ? filter_params(req, &out->filter, err) : st;
+}
+
+static enum status write_list(struct sticker_service *s, const struct http_request *req, const struct list_params *p,
+                              struct find_answer *answer, size_t first, struct buf *out, struct error *err)
+{
+    enum status st = sticker_localise(s, answer->results, answer->n, p->form.lang, req->arena, err);
+    buf_putc(out, '{');
+    sticker_json_list(&p->form, answer->results, answer->n, first, out);
+    return st;
+}
+
+void handle_api_similar(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct sticker_service *s = ctx;
+    struct list_params p;
+    struct find_answer answer;
+    struct sticker k;
+    struct error err;
+    struct buf out;
+    buf_init(&out, ANSWER_MAX);
+    enum status st = list_params(s, req, &p, &err);
+    if (st == OK)
+        st = http_param_int(req, "offset", 0, FIND_MAX_OFFSET, 0, &p.offset, &err);
+    if (st == OK)
+        st = path_sticker(s, req, &k, &err);
+    struct find_query query = {
+        .like = req->path_param, .limit = (size_t)p.limit, .offset = (size_t)p.offset, .filter = p.filter};
+    if (st == OK)
+        st = find_stickers(s, req, &query, &answer, &err);
+    if (st == OK)
+        st = write_list(s, req, &p, &answer, query.offset + 1, &out, &err);
+    if (st == OK)
+        buf_printf(&out, ",\"total\":%lld}", (long long)answer.total);
+    send(res, st, &out, "public, max-age=60", &err);
+}
+
+void handle_api_random(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct sticker_service *s = ctx;
+    struct list_params p;
+    struct find_answer answer;
+    struct error err;
+    struct buf out;
+    uint64_t seed;
+    os_random(&seed, sizeof seed);
+    buf_init(&out, ANSWER_MAX);
+    enum status st = list_params(s, req, &p, &err);
+    if (st == OK)
+        st = discover_random(s, &p.filter, seed, (size_t)p.limit, req->arena, &answer, &err);
+    if (st == OK)
+        st = write_list(s, req, &p, &answer, 0, &out, &err);
+    buf_putc(&out, '}');
+    send(res, st, &out, "no-store", &err);
+}
+
+/* --- where to begin --- */
+
+static void put_cover(const struct sticker_form *form, const struct sticker *k, struct buf *out)
+{
+    buf_puts(out, ",\"cover\":");
+    sticker_json_address(form, k, FIND_THUMBNAIL, out);
+}
+
+static enum status write_packs(struct sticker_service *s, const struct sticker_form *form, struct arena *a,
+                               struct buf *out, struct error *err)
+{
+    struct collection_facts facts;
+    struct find_answer covers;
+    collection_facts(s->collection, a, &facts);
+    const char **names = arena_array(a, facts.n_packs + 1, sizeof *names);
+    if (!names)
+        return err_no_memory(err, "packs");
+    for (size_t i = 0; i < facts.n_packs; i++)
+        names[i] = facts.packs[i].cover;
+    enum status st = discover_named(s, names, facts.n_packs, a, &covers, err);
+    buf_puts(out, "{\"packs\":[");
+    for (size_t i = 0, k = 0; i < facts.n_packs && st == OK; i++) {
+        const struct pack_row *pack = &facts.packs[i];
+        buf_puts(out, i ? ",{\"name\":" : "{\"name\":");
+        json_put_string(out, pack->name);
+        buf_printf(out, ",\"stickers\":%lld,\"animated\":%lld,\"rating\":\"%s\"", (long long)pack->stickers,
+                   (long long)pack->animated, rating_name(pack->rating_most));
+        if (k < covers.n && strcmp(covers.results[k].sticker->filename, pack->cover) == 0)
+            put_cover(form, covers.results[k++].sticker, out);
+        buf_putc(out, '}');
+    }
+    buf_puts(out, "]}");
+    return st;
+}
+
+void handle_api_packs(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct sticker_form form;
+    struct error err;
+    struct buf out;
+    buf_init(&out, ANSWER_MAX);
+    enum status st = sticker_form_params(ctx, req, &form, &err);
+    if (st == OK)
+        st = write_packs(ctx, &form, req->arena, &out, &err);
+    send(res, st, &out, "public, max-age=60", &err);
+}
+
+/* Nine searches: what they found is kept for a while. */
+static enum status write_categories(struct sticker_service *s, const struct http_request *req,
+                                    const struct list_params *p, struct buf *out, struct error *err)
+{
+    struct category list[DISCOVER_CATEGORIES];
+    char key[512 + STICKER_FILTER_PACK_MAX];
+    size_t n = 0;
+    bool complete = false;
+    snprintf(key, sizeof key, "categories %s %s %d %d %s", p->form.origin, p->form.lang ? p->form.lang : "",
+             (int)p->filter.rating_most, (int)p->filter.animated, p->filter.pack ? p->filter.pack : "");
+    unsigned cleared = answers_cleared(s->starts);
+    if (answers_get(s->starts, key, out))
+        return OK;
+    enum status st = discover_categories(s, req, p->form.lang, &p->filter, list, &n, &complete, err);
+    buf_puts(out, "{\"categories\":[");
+    for (size_t i = 0; i < n && st == OK; i++) {
+        buf_printf(out, "%s{\"id\":\"%s\",\"name\":", i ? "," : "", list[i].id);
+        json_put_string(out, list[i].name);
+        buf_puts(out, ",\"query\":");
+        json_put_string(out, list[i].query);
+        put_cover(&p->form, list[i].cover.sticker, out);
+        buf_putc(out, '}');
+    }
+    buf_puts(out, "]}");
+    if (st == OK && n && complete && !out->failed)
+        answers_put(s->starts, key, out->data, out->len, cleared);
+    return st;
+}
+
+void handle_api_categories(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct list_params p;
+    struct error err;
+    struct buf out;
+    buf_init(&out, ANSWER_MAX);
+    enum status st = list_params(ctx, req, &p, &err);
+    if (st == OK)
+        st = write_categories(ctx, req, &p, &out, &err);
+    send(res, st, &out, "public, max-age=60", &err);
+}
