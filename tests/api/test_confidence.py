@@ -84,8 +84,8 @@ class Confidence(ServiceTest):
             self.assertNotIn("confidence", result)
 
     def test_answers_are_as_described(self):
-        schema = SPEC["paths"]["/api/search/"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-        result = SPEC["components"]["schemas"]["SearchAnswer"]["properties"]["results"]["items"]["properties"]
+        schema = SPEC["paths"]["/api/search"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        result = SPEC["components"]["schemas"]["Sticker"]["properties"]
         self.assertEqual((result["confidence"]["minimum"], result["confidence"]["maximum"]), (0, 1))
         for query in ("cat park", "zzyzx", "🐶", "Hündchen"):
             self.assertEqual(violations(self.ask(self.port, query=query), schema), [])

@@ -53,7 +53,7 @@ def mistakes(value, schema, where="$"):
 class Contract(ServiceTest):
     def check(self, answer, path, method="get", status=200):
         self.assertEqual(answer.status, status, answer.body)
-        described = CONTRACT["paths"][path][method]["responses"][str(status)]
+        described = CONTRACT["paths"][path.rstrip("/")][method]["responses"][str(status)]
         while "$ref" in described:
             described = CONTRACT["components"]["responses"][described["$ref"].rsplit("/", 1)[1]]
         content = described["content"][answer.headers["Content-Type"].split(";")[0]]
@@ -101,7 +101,7 @@ class Contract(ServiceTest):
         cases = {("/api/search/", "query"): queries, ("/api/suggest/", "prefix"): queries, ("/api/analytics/", "query"): queries,
                  ("/api/analytics/export", "since"): ["", "2026-01-31"], ("/api/counter/", "n"): [-1, 0, 10]}  # fmt: skip
         for (path, name), values in cases.items():
-            schema = next(p["schema"] for p in CONTRACT["paths"][path]["get"]["parameters"] if p["name"] == name)
+            schema = next(p["schema"] for p in CONTRACT["paths"][path.rstrip("/")]["get"]["parameters"] if p.get("name") == name)
             for value in values:
                 target = f"{path}?{urllib.parse.urlencode({name: value, 'format': 'csv'} if name == 'since' else {name: value})}"
                 status = self.get(target, Authorization=f"Token {ADMIN_TOKEN}").status

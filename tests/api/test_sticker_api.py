@@ -410,7 +410,7 @@ class Health(ServiceTest):
     def test_documents_and_pages(self):
         spec = self.get("/api/openapi.json").json()
         self.assertTrue(spec["openapi"].startswith("3.1"))
-        for path in ("/api/search/", "/api/feedback/", "/api/analytics/", "/api/counter/"):
+        for path in ("/api/search", "/api/feedback", "/api/analytics", "/api/counter"):
             self.assertIn(path, spec["paths"])
         for target in ("/", "/api/docs"):
             page = self.get(target)
