@@ -32,9 +32,6 @@ static enum status gif_draw(GifFileType *gif, int transparent, struct image *out
     static const int start[] = {0, 4, 2, 1}, step[] = {8, 8, 4, 2};
     if (!map)
         return err_set(err, ERR_CORRUPT, "GIF: no colour map");
-    if (d->Width < 1 || d->Height < 1 || d->Left < 0 || d->Top < 0 ||
-        (uint32_t)d->Left + (uint32_t)d->Width > out->width || (uint32_t)d->Top + (uint32_t)d->Height > out->height)
-        return err_set(err, ERR_CORRUPT, "GIF: frame outside its canvas");
     GifPixelType *line = malloc((size_t)d->Width * sizeof *line);
     if (!line)
         return err_no_memory(err, "GIF");
@@ -61,19 +58,16 @@ static enum status gif_draw(GifFileType *gif, int transparent, struct image *out
     return st;
 }
 
-/* Reads records until the first frame is painted. */
-static enum status first_frame(GifFileType *gif, struct image *out, struct error *err)
+/* Reads records up to the descriptor of the first frame. *transparent: the index of the colour that is, or -1. */
+static enum status find_frame(GifFileType *gif, int *transparent, struct error *err)
 {
-    int transparent = -1;
+    *transparent = -1;
     for (;;) {
         GifRecordType type;
         if (DGifGetRecordType(gif, &type) != GIF_OK)
             return broken(gif->Error, err);
-        if (type == IMAGE_DESC_RECORD_TYPE) {
-            if (DGifGetImageDesc(gif) != GIF_OK)
-                return broken(gif->Error, err);
-            return gif_draw(gif, transparent, out, err);
-        }
+        if (type == IMAGE_DESC_RECORD_TYPE)
+            return DGifGetImageDesc(gif) == GIF_OK ? OK : broken(gif->Error, err);
         if (type != EXTENSION_RECORD_TYPE)
             return err_set(err, ERR_CORRUPT, "GIF: holds no frame");
         int code;
@@ -83,31 +77,47 @@ static enum status first_frame(GifFileType *gif, struct image *out, struct error
         while (block) {
             GraphicsControlBlock gcb;
             if (code == GRAPHICS_EXT_FUNC_CODE && DGifExtensionToGCB(block[0], block + 1, &gcb) == GIF_OK)
-                transparent = gcb.TransparentColor;
+                *transparent = gcb.TransparentColor;
             if (DGifGetExtensionNext(gif, &block) != GIF_OK)
                 return broken(gif->Error, err);
         }
     }
 }
 
+/* The screen; where the first frame does not fit on it, browsers make it larger. */
+static enum status canvas_size(const GifFileType *gif, uint64_t *width, uint64_t *height, struct error *err)
+{
+    const GifImageDesc *d = &gif->Image;
+    if (d->Width < 1 || d->Height < 1 || d->Left < 0 || d->Top < 0)
+        return err_set(err, ERR_CORRUPT, "GIF: frame of %d x %d pixels", d->Width, d->Height);
+    int right = d->Left + d->Width, bottom = d->Top + d->Height;
+    *width = (uint64_t)(right > gif->SWidth ? right : gif->SWidth);
+    *height = (uint64_t)(bottom > gif->SHeight ? bottom : gif->SHeight);
+    return OK;
+}
+
 enum status image_gif(const uint8_t *data, size_t len, bool probe, struct image *out, struct error *err)
 {
     struct source s = {.data = data, .len = len};
-    int code = 0;
+    uint64_t width = 0, height = 0;
+    int code = 0, transparent;
     GifFileType *gif = DGifOpen(&s, gif_on_read, &code);
     if (!gif)
         return broken(code, err);
-    uint64_t width = gif->SWidth > 0 ? (uint64_t)gif->SWidth : 0,
-             height = gif->SHeight > 0 ? (uint64_t)gif->SHeight : 0;
-    enum status st;
-    if (probe) {
+    enum status st = image_check_size(gif->SWidth > 0 ? (uint64_t)gif->SWidth : 1,
+                                      gif->SHeight > 0 ? (uint64_t)gif->SHeight : 1, err);
+    if (st == OK)
+        st = find_frame(gif, &transparent, err);
+    if (st == OK)
+        st = canvas_size(gif, &width, &height, err);
+    if (st == OK && probe) {
         st = image_check_size(width, height, err);
         out->width = (uint32_t)width;
         out->height = (uint32_t)height;
-    } else {
+    } else if (st == OK) {
         st = image_allocate(out, width, height, 4, err);
         if (st == OK)
-            st = first_frame(gif, out, err);
+            st = gif_draw(gif, transparent, out, err);
     }
     DGifCloseFile(gif, &code);
     return st;

@@ -17,6 +17,30 @@ const char *image_extension(enum image_kind kind)
     return extension[kind];
 }
 
+/* Where a declaration ends, "<!DOCTYPE svg [ ... ]>" as well; NULL: nowhere. */
+static const char *declaration_end(const char *s, size_t len)
+{
+    const char *end = memchr(s, '>', len), *subset = memchr(s, '[', len);
+    if (!end || !subset || subset > end)
+        return end;
+    const char *closed = memmem(subset, len - (size_t)(subset - s), "]>", 2);
+    return closed ? closed + 1 : NULL;
+}
+
+/* "svg" or "prefix:svg", after "<". */
+static bool is_svg_element(const char *s, size_t len)
+{
+    size_t name = 0;
+    while (name < len && !strchr(" \t\r\n>/:<", s[name]))
+        name++;
+    if (name < len && s[name] == ':') {
+        s += name + 1;
+        len -= name + 1;
+        name = 3;
+    }
+    return name == 3 && len > 3 && memcmp(s, "svg", 3) == 0 && s[3] && strchr(" \t\r\n>/", s[3]);
+}
+
 /* An SVG begins, after white space, a BOM, declarations and comments, with an <svg> element. */
 static bool looks_like_svg(const char *s, size_t len)
 {
@@ -26,18 +50,30 @@ static bool looks_like_svg(const char *s, size_t len)
             i++;
             continue;
         }
-        if (len - i >= 5 && (memcmp(s + i, "<svg", 4) == 0) && strchr(" \t\r\n>/", s[i + 4]))
+        if (s[i] == '<' && is_svg_element(s + i + 1, len - i - 1))
             return true;
         const char *end = NULL;
         if (len - i >= 4 && memcmp(s + i, "<!--", 4) == 0)
             end = memmem(s + i + 4, len - i - 4, "-->", 3);
-        else if (len - i >= 2 && (memcmp(s + i, "<?", 2) == 0 || memcmp(s + i, "<!", 2) == 0))
+        else if (len - i >= 2 && memcmp(s + i, "<?", 2) == 0)
             end = memchr(s + i, '>', len - i);
+        else if (len - i >= 2 && memcmp(s + i, "<!", 2) == 0)
+            end = declaration_end(s + i, len - i);
         if (!end)
             return false;
         i = (size_t)(end - s) + (*end == '-' ? 3 : 1);
     }
     return false;
+}
+
+/* What is almost an image, and how it becomes one. */
+static enum status not_an_image(const char *data, size_t len, struct error *err)
+{
+    if (len >= 3 && memcmp(data, "\x1f\x8b\x08", 3) == 0)
+        return err_set(err, ERR_UNSUPPORTED, "compressed with gzip, as .svgz is: decompress it first");
+    if (len >= 4 && (memcmp(data, "\xff\xfe<", 4) == 0 || memcmp(data, "\xfe\xff\0<", 4) == 0))
+        return err_set(err, ERR_UNSUPPORTED, "XML in UTF-16: save it as UTF-8");
+    return err_set(err, ERR_UNSUPPORTED, "not a JPEG, PNG, WebP, GIF or SVG image");
 }
 
 enum image_kind image_sniff(const void *data, size_t len)
@@ -113,7 +149,7 @@ static enum status read_image(const void *data, size_t len, bool probe, uint32_t
         st = image_svg(data, len, probe, svg_side, out, err);
         break;
     default:
-        return err_set(err, ERR_UNSUPPORTED, "not a JPEG, PNG, WebP, GIF or SVG image");
+        return not_an_image(data, len, err);
     }
     if (st == OK)
         st = image_check_size(out->width, out->height, err);

@@ -29,7 +29,8 @@ static bool is_known_encoding(const char *s, size_t len)
     return false;
 }
 
-/* The natural size in pixels: width and height, else the view box, else a square. */
+/* The natural size in pixels: width and height, else the view box, else what browsers take (CSS 2.2, section 10.3.2).
+ */
 static void natural_size(RsvgHandle *svg, double *width, double *height)
 {
     RsvgLength w, h;
@@ -38,8 +39,8 @@ static void natural_size(RsvgHandle *svg, double *width, double *height)
     if (rsvg_handle_get_intrinsic_size_in_pixels(svg, width, height))
         return;
     rsvg_handle_get_intrinsic_dimensions(svg, &has_w, &w, &has_h, &h, &has_box, &box);
-    *width = has_box ? box.width : 100;
-    *height = has_box ? box.height : 100;
+    *width = has_box ? box.width : 300;
+    *height = has_box ? box.height : 150;
 }
 
 /* Cairo's native-endian premultiplied ARGB to straight RGBA. */

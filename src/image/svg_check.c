@@ -13,8 +13,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define MAX_ELEMENTS 50000u
-#define SHOWN        40 /* characters */
+#define MAX_ELEMENTS  50000u
+#define SHOWN         40 /* characters */
+#define SVG_NAMESPACE "http://www.w3.org/2000/svg"
 
 /* By local name, in any namespace: documents and pictures inside the drawing, and filters whose cost grows with a
  * number in the file. */
@@ -130,8 +131,12 @@ static void check_attribute(struct svg_reader *r, const char *name, const char *
 static void on_element(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int n_namespaces,
                        const xmlChar **namespaces, int n, int n_defaulted, const xmlChar **attributes)
 {
-    (void)prefix, (void)uri, (void)n_namespaces, (void)namespaces, (void)n_defaulted;
+    (void)prefix, (void)n_namespaces, (void)namespaces, (void)n_defaulted;
     struct svg_reader *r = ctx;
+    if (!r->elements && (!uri || strcmp((const char *)uri, SVG_NAMESPACE) != 0))
+        refuse(r, ERR_UNSUPPORTED,
+               "its <%.40s> lacks xmlns=\"" SVG_NAMESPACE "\", without which browsers do not draw it",
+               (const char *)name);
     if (r->in_style)
         refuse(r, ERR_UNSUPPORTED, "has an element in a <style>");
     for (size_t i = 0; refused[i]; i++)

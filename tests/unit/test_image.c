@@ -121,7 +121,12 @@ static void svg_is_drawn_and_stays_alone(void **state)
         {"<svg xmlns='x'/>", "SVG"},
         {"<svg", "not a JPEG"},
         {"<html><svg xmlns='http://www.w3.org/2000/svg'/></html>", "not a JPEG"},
-        {"<!DOCTYPE svg [<!ENTITY a 'b'>]><svg/>", "SVG"},
+        {"<!DOCTYPE svg [<!ENTITY a 'b'>]><svg/>", "declares entities"},
+        {"<svg viewBox='0 0 9 9'/>", "lacks xmlns="},
+        {"<s:svg xmlns:s='urn:x'/>", "lacks xmlns="},
+        {"<svg:x xmlns:svg='http://www.w3.org/2000/svg'/>", "not a JPEG"},
+        {"\x1f\x8b\x08\x01", "compressed with gzip"},
+        {"\xff\xfe<", "not a JPEG"},
         {SVG "<!-- ", "SVG"},
         {SVG "<image href='data:image/png;base64,aaaa'/></svg>", "<image>"},
         {SVG "<s:image\nxmlns:s='http://www.w3.org/2000/svg'/></svg>", "<image>"},
@@ -328,6 +333,55 @@ static void hostile_headers_are_refused(void **state)
     }
 }
 
+static void drawings_have_the_size_that_browsers_give_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t width, height;
+    } cases[] = {
+        {"<svg xmlns='http://www.w3.org/2000/svg'><rect width='9' height='9'/></svg>", 64, 32},
+        {"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 10 20'/>", 32, 64},
+        {"<?made by='hand'?><s:svg xmlns:s='http://www.w3.org/2000/svg' width='2' height='1'/>", 64, 32},
+        {"<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'svg11.dtd' [<!ELEMENT x (#PCDATA)>]>\n"
+         "<svg xmlns='http://www.w3.org/2000/svg' width='20' height='10'/>",
+         64, 32},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct image im;
+        struct error err;
+        if (decode_text(cases[i].text, strlen(cases[i].text), &im, &err) != OK)
+            fail_msg("%s: %s", cases[i].text, err.message);
+        if (im.width != cases[i].width || im.height != cases[i].height)
+            fail_msg("%s: %u x %u", cases[i].text, im.width, im.height);
+        image_free(&im);
+    }
+    struct image im;
+    struct error err;
+    static const char wide[] = "\xff\xfe<\0s\0v\0g\0";
+    assert_int_equal(image_decode(wide, sizeof wide - 1, 64, &im, &err), ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "UTF-16"));
+}
+
+/* The screen is 2 x 2, the frame as well, one pixel to the right and two below. */
+static void gif_screens_grow_with_their_first_frame(void **state)
+{
+    (void)state;
+    static const char gif[] = "GIF89a\x02\0\x02\0\x80\0\0\0\0\0\xff\xff\xff"
+                              ",\x01\0\x02\0\x02\0\x02\0\0\x02\x03\x44\x02\x05\0;";
+    struct image im;
+    struct error err;
+    enum image_kind kind;
+    uint32_t width, height;
+    assert_int_equal(image_decode(gif, sizeof gif - 1, 0, &im, &err), OK);
+    assert_true(im.width == 3 && im.height == 4 && im.channels == 4);
+    assert_int_equal(im.pixels[3], 0); /* nothing was drawn there */
+    assert_int_equal(im.pixels[(2 * 3 + 1) * 4 + 3], 255);
+    image_free(&im);
+    assert_int_equal(image_probe(gif, sizeof gif - 1, &kind, &width, &height, &err), OK);
+    assert_true(width == 3 && height == 4);
+}
+
 static void gif_first_frame(void **state)
 {
     (void)state;
@@ -447,6 +501,8 @@ int main(void)
         cmocka_unit_test(files_are_decoded_as_pillow_does),
         cmocka_unit_test(hostile_headers_are_refused),
         cmocka_unit_test(gif_first_frame),
+        cmocka_unit_test(gif_screens_grow_with_their_first_frame),
+        cmocka_unit_test(drawings_have_the_size_that_browsers_give_them),
         cmocka_unit_test(what_moves_is_known_by_its_headers),
         cmocka_unit_test(photos_decode),
     };
