@@ -19,6 +19,7 @@ BEGIN {
     rooms["sticker_store"] = "base db fts sticker_store"
     rooms["store_copy"] = "base db fts search_store sticker_store store_copy"
     rooms["backup"] = "base db fts bucket search_store sticker_store backup"
+    rooms["training"] = "base text sticker_store training"
     rooms["model"] = "base image tokenize model"
     below = "base http web bucket text image sandbox "
     rooms["rank"] = "base text words vectors model search_store rank"
@@ -28,7 +29,7 @@ BEGIN {
     split("api gallery admin", faces, " ")
     for (i in faces)
         rooms["sticker_service/" faces[i]] = core " sticker_service/" faces[i]
-    rooms["cmd"] = below "model tokenize vectors words rank search_store sticker_store store_copy backup search_service sticker_service config eval cmd"
+    rooms["cmd"] = below "model tokenize vectors words rank search_store sticker_store store_copy backup training search_service sticker_service config eval cmd"
     # where the parts of a room meet: the table of routes
     also["src/sticker_service/sticker_service.c"] = " sticker_service/api sticker_service/gallery sticker_service/admin "
     # header: the files that may see it

@@ -82,5 +82,26 @@ struct logged_event {
 };
 enum status sticker_store_events_list(struct sticker_store *s, int64_t after, size_t limit, struct arena *a,
                                       struct logged_event **out, size_t *n, struct error *err) MUST_CHECK;
+/* The number of the last event: events that are stored later have larger ones. */
+enum status sticker_store_events_end(struct sticker_store *s, int64_t *row, struct error *err) MUST_CHECK;
+
+/* Searches of which there are events, in the order they were stored, after the given row (0 at first). */
+struct logged_search {
+    int64_t row;
+    unsigned char id[STORE_SEARCH_ID];
+    struct search_row search;
+};
+enum status sticker_store_searches_list(struct sticker_store *s, int64_t after, size_t limit, struct arena *a,
+                                        struct logged_search **out, size_t *n, struct error *err) MUST_CHECK;
+
+/* The votes of known voters, by voter, after the given one (NULL at first). */
+struct ballot_row {
+    const char *voter, *query_id, *sticker_id;
+    const char *query, *sticker; /* its filename */
+    bool positive;
+};
+enum status sticker_store_ballots_list(struct sticker_store *s, const struct ballot_row *after, size_t limit,
+                                       struct arena *a, struct ballot_row **out, size_t *n,
+                                       struct error *err) MUST_CHECK;
 
 #endif
