@@ -14,7 +14,7 @@
     " serve sticker-service import status user token explain export migrate reindex delete pack doctor forget audit "  \
     "backup restore "
 #define INDEX   SEARCH "model migrate doctor backup restore "
-#define BUCKET  SERVICES "import model words doctor backup restore "
+#define BUCKET  SERVICES "import export model words doctor backup restore "
 #define KIB     1024.0
 #define MIB     (1024.0 * KIB)
 #define GIB     (1024.0 * MIB)
@@ -43,7 +43,7 @@ const struct option config_options[] = {
      "Lexicon of English words and their meanings, which `peel words pull` creates; with a bucket in S3 it defaults to "
      "a local copy"},
     {"cache-dir", OPTION_STRING, "DATA/cache", 1, 4000, "DIR",
-     SERVICES "import model doctor words tokenize embed backup restore ", 0, NULL, NULL,
+     SERVICES "import export model doctor words tokenize embed backup restore ", 0, NULL, NULL,
      "Folder for files that can be recreated: thumbnails, index snapshots, downloads"},
     {"cache-bytes", OPTION_BYTES, "512M", MIB, 1024 * GIB, "bytes", STICKER, 0, NULL, NULL,
      "Maximum size of the thumbnails in the cache folder"},
@@ -277,6 +277,21 @@ const struct option config_options[] = {
     {"format", OPTION_ENUM, "csv", 0, 0, "csv|ndjson", " export ", 0, NULL, NULL, "Format of the export"},
     {"since", OPTION_STRING, NULL, 1, 64, "TIME", " export ", 0, NULL, NULL,
      "Export only feedback that changed at or after this ISO 8601 time"},
+    {"kind", OPTION_ENUM, "votes", 0, 0, "votes|ubi|opensearch|pairs|triplets|ntuples|qrels|webdataset|tsv|imagefolder",
+     " export ", 0, NULL, NULL,
+     "What to export: the votes; UBI searches and events, plain or for OpenSearch's _bulk; texts for "
+     "sentence-transformers; TREC judgements; or images with captions for WebDataset, open_clip and Hugging Face"},
+    {"out", OPTION_STRING, NULL, 1, 4000, "FOLDER", " export ", 0, NULL, NULL,
+     "New folder for every kind but votes; the same command continues an export that was interrupted"},
+    {"min-clients", OPTION_INT, "5", 1, 1000000, "", " export ", 0, NULL, NULL,
+     "Leave out searches by fewer people than this; all who are not known count as one"},
+    {"after", OPTION_INT, "0", 0, 9e15, "", " export ", 0, NULL, NULL,
+     "Export only events after this one, the watermark of an earlier export's manifest.json"},
+    {"until", OPTION_INT, "0", 0, 9e15, "", " export ", 0, NULL, NULL,
+     "Export only events up to this watermark; 0 = all"},
+    {"negatives", OPTION_INT, "3", 1, 20, "", " export ", 0, NULL, NULL,
+     "Maximum number of triplets for a pair, and the number of negatives of an n-tuple"},
+    {"shard", OPTION_INT, "1000", 1, 100000, "", " export ", 0, NULL, NULL, "Samples in a WebDataset shard"},
     {"split", OPTION_STRING, NULL, 1, 64, "NAME", " eval ", 0, NULL, NULL,
      "Use only the judged queries of this split, such as dev; default: all"},
     {"qrels", OPTION_STRING, NULL, 1, 4000, "FILE", " eval ", 0, NULL, NULL,

@@ -27,7 +27,8 @@ class StickersOnPostgres(PostgresTest):
         self.unit("test_store_feedback", 9)
 
     def test_store_suite_events(self):
-        self.unit("test_store_events", 5)
+        self.unit("test_store_events", 6)
+        self.unit("test_training", 6)
 
     def test_store_suite_curation(self):
         self.unit("test_store_curation", 5)

@@ -176,6 +176,50 @@ static void events_go_by_the_day_of_their_search(void **state)
     assert_int_equal(add(s, &old, 3, EVENT_CLICK, "a.png", "me", NULL), EVENT_NEW);
 }
 
+static void exports_read_all_of_it(void **state)
+{
+    struct suite *s = *state;
+    struct shown search, other;
+    struct logged_search *searches;
+    struct ballot_row *ballots, *more;
+    size_t n;
+    int64_t end, later;
+    assert_ok(s, sticker_store_events_end(s->stickers, &end, &s->err));
+    assert_int_equal(end, 0);
+    make_search(s, &search, 1, 60000000);
+    make_search(s, &other, 2, 60000000);
+    add(s, &search, 1, EVENT_VOTE_UP, "a.png", "me", NULL);
+    add(s, &search, 2, EVENT_VOTE_DOWN, "b.png", "me", NULL);
+    add(s, &search, 3, EVENT_VOTE_UP, "a.png", "", NULL);
+    assert_ok(s, sticker_store_events_end(s->stickers, &end, &s->err));
+    add(s, &other, 4, EVENT_VOTE_UP, "c.png", "you", NULL);
+    assert_ok(s, sticker_store_events_end(s->stickers, &later, &s->err));
+    assert_int_equal(later, end + 1);
+
+    assert_ok(s, sticker_store_searches_list(s->stickers, 0, 10, &s->arena, &searches, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_memory_equal(searches[0].search.id, search.id, STORE_SEARCH_ID);
+    assert_string_equal(searches[0].search.query, "cat");
+    assert_int_equal(searches[0].search.offset, 10);
+    assert_int_equal(searches[0].search.n, 3);
+    assert_memory_equal(searches[0].search.shown, search.tags, 3 * STORE_TAG);
+    assert_ok(s, sticker_store_searches_list(s->stickers, searches[0].row, 10, &s->arena, &searches, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_memory_equal(searches[0].search.id, other.id, STORE_SEARCH_ID);
+
+    assert_ok(s, sticker_store_ballots_list(s->stickers, NULL, 2, &s->arena, &ballots, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(ballots[0].voter, "me");
+    assert_string_equal(ballots[0].query, "cat");
+    assert_string_equal(ballots[0].sticker, "a.png");
+    assert_true(ballots[0].positive);
+    assert_false(ballots[1].positive);
+    assert_ok(s, sticker_store_ballots_list(s->stickers, &ballots[1], 2, &s->arena, &more, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(more[0].voter, "you");
+    assert_string_equal(more[0].sticker, "c.png");
+}
+
 static void keys_are_made_and_replaced(void **state)
 {
     struct suite *s = *state;
@@ -214,6 +258,7 @@ int main(void)
         T(votes_count),
         T(feedback_for_a_search_is_for_what_it_showed),
         T(events_go_by_the_day_of_their_search),
+        T(exports_read_all_of_it),
         T(keys_are_made_and_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
