@@ -260,6 +260,7 @@ int cmd_sticker_service(const struct config *cfg)
     service.search_connect_ms = (unsigned)config_int(cfg, "connect-timeout-ms");
     service.breaker_failures = (unsigned)config_int(cfg, "breaker-failures");
     service.breaker_retry_ms = (unsigned)config_int(cfg, "breaker-retry-ms");
+    service.query_clients = (unsigned)config_int(cfg, "query-clients");
     service.public_url = config_string(cfg, "public-url");
     service.usage_flush_ms = (unsigned)config_int(cfg, "usage-flush-ms");
     service.answer_cache_ms = (unsigned)config_int(cfg, "search-cache-ms");

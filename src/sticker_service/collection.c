@@ -29,6 +29,7 @@
 
 struct collection {
     struct sticker_store *store;
+    unsigned query_clients;
     struct worker *reader;
     atomic_bool wanted[LANGUAGE_COUNT];      /* somebody has asked for it, */
     _Atomic int64_t used_us[LANGUAGE_COUNT]; /* and when last (monotonic) */
@@ -144,8 +145,8 @@ static enum status read_popular(struct collection *c, struct error *err)
     const char **queries;
     size_t n = 0;
     arena_init(&texts, 4u << 20);
-    enum status status =
-        sticker_store_popular(c->store, POPULAR_LEAST, os_now_us(), POPULAR_MAX, &texts, &queries, &n, err);
+    enum status status = sticker_store_popular(c->store, POPULAR_LEAST, c->query_clients, os_now_us(), POPULAR_MAX,
+                                               &texts, &queries, &n, err);
     struct popular *popular = status == OK ? arena_array(&texts, n + 1, sizeof *popular) : NULL;
     if (status == OK && !popular)
         status = err_no_memory(err, "popular queries");
@@ -318,12 +319,14 @@ static void read_now_and_then(struct worker *w, void *arg)
 
 /* --- life --- */
 
-enum status collection_open(struct sticker_store *store, struct collection **out, struct error *err)
+enum status collection_open(struct sticker_store *store, unsigned query_clients, struct collection **out,
+                            struct error *err)
 {
     struct collection *c = calloc(1, sizeof *c);
     if (!c)
         return err_no_memory(err, "the collection");
     c->store = store;
+    c->query_clients = query_clients;
     worker_rwlock_init(&c->lock);
     arena_init(&c->facts_texts, 1);
     arena_init(&c->popular_texts, 1);

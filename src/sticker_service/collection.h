@@ -14,7 +14,9 @@
 #include <stddef.h>
 
 struct collection;
-enum status collection_open(struct sticker_store *store, struct collection **out, struct error *err) MUST_CHECK;
+/* Queries are shown to others once `query_clients` different clients (1..STORE_CROWD) searched for them. */
+enum status collection_open(struct sticker_store *store, unsigned query_clients, struct collection **out,
+                            struct error *err) MUST_CHECK;
 void collection_close(struct collection *c); /* NULL is fine */
 
 #define COLLECTION_PACKS 100 /* the largest ones */

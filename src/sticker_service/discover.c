@@ -33,6 +33,40 @@ enum status discover_random(struct sticker_service *s, const struct sticker_filt
     return st == OK ? discover_named(s, names, n, a, out, err) : st;
 }
 
+static bool is_among(const char *const *names, size_t n, const char *name)
+{
+    size_t i = 0;
+    while (i < n && strcmp(names[i], name) != 0)
+        i++;
+    return i < n;
+}
+
+enum status discover_trending(struct sticker_service *s, const struct sticker_filter *filter, size_t offset,
+                              size_t limit, struct arena *a, struct find_answer *out, struct error *err)
+{
+    const char **names, **others = NULL;
+    size_t n = 0, n_others = 0, end = offset + limit < DISCOVER_TRENDING_MAX ? offset + limit : DISCOVER_TRENDING_MAX;
+    const char **page = arena_array(a, end + 1, sizeof *page);
+    if (!page)
+        return err_no_memory(err, "%zu stickers", end);
+    enum status st = sticker_store_trending(s->store, filter, os_now_us(), end, a, &names, &n, err);
+    if (st == OK && n < end)
+        st = sticker_store_draw(s->store, filter, (uint64_t)(os_now_us() / STORE_DAY_US), 0, end, a, &others, &n_others,
+                                err);
+    if (st != OK)
+        return st;
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        page[count++] = names[i];
+    for (size_t i = 0; i < n_others && count < end; i++)
+        if (!is_among(names, n, others[i]))
+            page[count++] = others[i];
+    offset = offset < count ? offset : count;
+    st = discover_named(s, page + offset, count - offset, a, out, err);
+    out->total = (int64_t)count + (count == end && end < DISCOVER_TRENDING_MAX); /* there may be more */
+    return st;
+}
+
 /* The next piece of "a|b|c", in the arena; NULL at the end or without memory. */
 static const char *next_piece(const char **at, struct arena *a)
 {

@@ -8,6 +8,11 @@
 /* Stickers at random, another set for each seed; fewer than `limit` where few pass the filter. */
 enum status discover_random(struct sticker_service *s, const struct sticker_filter *filter, uint64_t seed, size_t limit,
                             struct arena *a, struct find_answer *out, struct error *err) MUST_CHECK;
+/* A page of the stickers that are used most now (sticker_store_trending), and after these, while there are few of them,
+ * of others at random, which are the same for a day. */
+#define DISCOVER_TRENDING_MAX 500 /* stickers, over all pages */
+enum status discover_trending(struct sticker_service *s, const struct sticker_filter *filter, size_t offset,
+                              size_t limit, struct arena *a, struct find_answer *out, struct error *err) MUST_CHECK;
 /* The named stickers, in their order, without those that are not there. */
 enum status discover_named(struct sticker_service *s, const char *const *filenames, size_t n, struct arena *a,
                            struct find_answer *out, struct error *err) MUST_CHECK;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/os.h"
 #include "base/worker.h"
+#include "http/client_address.h"
 
 #include <pthread.h>
 #include <sodium.h>
@@ -28,7 +29,7 @@ _Static_assert(crypto_auth_hmacsha256_KEYBYTES == STORE_KEY_BYTES, "libsodium's 
 struct receipts {
     struct sticker_store *store;
     struct worker *worker;
-    unsigned char people[STORE_KEY_BYTES];
+    unsigned char people[STORE_KEY_BYTES], clients[crypto_shorthash_KEYBYTES];
     pthread_mutex_t mutex;           /* guards what follows */
     struct store_key keys[KEYS_MAX]; /* the newest first */
     size_t n;
@@ -87,6 +88,7 @@ enum status receipts_open(struct sticker_store *store, struct receipts **out, st
     enum status st = load_keys(r, "people", 0, 0, keys, &n, err);
     if (st == OK)
         memcpy(r->people, keys[n - 1].secret, sizeof r->people);
+    crypto_generichash(r->clients, sizeof r->clients, (const unsigned char *)"clients", 7, r->people, sizeof r->people);
     if (st == OK)
         st = renew(r, err);
     return st == OK ? worker_open("receipts", run_receipts, r, &r->worker, err) : st;
@@ -267,4 +269,15 @@ const char *receipts_person(struct receipts *r, const char *id, struct arena *a)
     crypto_auth_hmacsha256(hash, (const unsigned char *)id, strlen(id), r->people);
     sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
     return arena_strdup(a, hex);
+}
+
+uint32_t receipts_client(const struct receipts *r, const char *address)
+{
+    char network[CLIENT_NETWORK_SIZE];
+    unsigned char hash[crypto_shorthash_BYTES];
+    uint32_t out;
+    client_network(address, network);
+    crypto_shorthash(hash, (const unsigned char *)network, strlen(network), r->clients);
+    memcpy(&out, hash, sizeof out);
+    return out;
 }

@@ -49,4 +49,8 @@ enum status receipts_read(struct receipts *r, const char *text, size_t len, stru
  * does not have the database's key. In the arena; NULL without memory. */
 const char *receipts_person(struct receipts *r, const char *id, struct arena *a);
 
+/* A short keyed hash of where a request comes from (client_network), to tell a few clients of one query apart: the same
+ * for ever and in all instances. */
+uint32_t receipts_client(const struct receipts *r, const char *address);
+
 #endif

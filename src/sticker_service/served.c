@@ -79,7 +79,8 @@ enum status served_search(struct sticker_service *s, const struct http_request *
     if (status == OK)
         status = write_with_receipt(s, &kept, out, err);
     if (status == OK)
-        usage_count(s->usage, query->text, (enum usage_outcome)kept.data[kept.len - 1]);
+        usage_count(s->usage, query->text, (enum usage_outcome)kept.data[kept.len - 1],
+                    receipts_client(s->receipts, req->client));
     buf_free(&kept);
     return status;
 }

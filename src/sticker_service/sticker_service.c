@@ -25,6 +25,7 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/stickers/{filename}", handle_api_sticker, 0, 0, "sticker"},
     {HTTP_GET, "/api/stickers/{filename}/similar", handle_api_similar, 0, 0, "similar"},
     {HTTP_GET, "/api/random/", handle_api_random, 0, 0, "random"},
+    {HTTP_GET, "/api/trending/", handle_api_trending, 0, 0, "trending"},
     {HTTP_GET, "/api/packs/", handle_api_packs, 0, 0, "packs"},
     {HTTP_GET, "/api/categories/", handle_api_categories, 0, 0, "categories"},
     {HTTP_GET, "/api/suggest/", handle_api_suggest, HTTP_INLINE, 0, "suggest"},
@@ -100,6 +101,7 @@ struct sticker_service_config sticker_service_defaults(void)
         .search_idle = 64,
         .breaker_failures = 5,
         .breaker_retry_ms = 1000,
+        .query_clients = 5,
         .usage_flush_ms = 500,
         .answer_cache_ms = 1000,
         .answer_cache_count = 1024,
@@ -173,7 +175,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = answers_open(cfg->answer_cache_ms ? STARTS_MS : 0, STARTS_COUNT, &s->starts, err);
     if (status == OK)
-        status = collection_open(s->store, &s->collection, err);
+        status = collection_open(s->store, cfg->query_clients, &s->collection, err);
     if (status == OK)
         status = curation_open(s->store, s->indexing, s->answers, s->starts, &s->curation, err);
     if (status == OK)

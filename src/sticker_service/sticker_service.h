@@ -48,11 +48,12 @@ struct sticker_service_config {
 
     const char *public_url; /* "https://peel.example", before addresses in answers; NULL or "": as clients reach us */
 
-    unsigned usage_flush_ms;                /* counts are written at most this much later */
-    unsigned answer_cache_ms;               /* how long a finished answer is reused; 0 = never */
-    size_t answer_cache_count;              /* answers kept; ANSWERS_BYTES each on average */
-    unsigned outbox_poll_ms;                /* how often entries of other processes are looked for */
-    unsigned outbox_parallel;               /* documents on their way at once, 1..64 */
+    unsigned query_clients;    /* different clients that search for a query before others see it, 1..STORE_CROWD */
+    unsigned usage_flush_ms;   /* counts are written at most this much later */
+    unsigned answer_cache_ms;  /* how long a finished answer is reused; 0 = never */
+    size_t answer_cache_count; /* answers kept; ANSWERS_BYTES each on average */
+    unsigned outbox_poll_ms;   /* how often entries of other processes are looked for */
+    unsigned outbox_parallel;  /* documents on their way at once, 1..64 */
     int64_t session_idle_s, session_most_s; /* an admin session ends after this long unused, or in all */
     const char *password_deny_list;         /* a file of passwords that are refused; NULL: none */
     const char *totp_key;                   /* encrypts the secrets of two-factor authentication; NULL: nothing does */

@@ -61,6 +61,8 @@ static bool add_to_existing(struct shard *s, size_t bucket, const struct query_u
             e->count.empty += count->empty;
             e->count.degraded += count->degraded;
             e->count.known = e->count.known && count->known;
+            for (unsigned i = 0; i < count->n_crowd; i++)
+                e->count.n_crowd = store_crowd_add(e->count.crowd, e->count.n_crowd, count->crowd[i]);
             return true;
         }
     return false;
@@ -87,9 +89,15 @@ static bool usage_add(struct usage *u, const struct query_usage *count)
     return added;
 }
 
-void usage_count(struct usage *u, const char *query, enum usage_outcome outcome)
+void usage_count(struct usage *u, const char *query, enum usage_outcome outcome, uint32_t client)
 {
-    struct query_usage one = {query, 1, outcome == USAGE_EMPTY, outcome == USAGE_DEGRADED, .known = true};
+    struct query_usage one = {.query = query,
+                              .searches = 1,
+                              .empty = outcome == USAGE_EMPTY,
+                              .degraded = outcome == USAGE_DEGRADED,
+                              .known = true,
+                              .crowd = {client},
+                              .n_crowd = 1};
     uint64_t h = usage_hash(u, query);
     struct shard *s = &u->shards[h % SHARDS];
     pthread_mutex_lock(&s->mutex);

@@ -142,6 +142,34 @@ int64_t sticker_rank_shown(const struct search_row *s, const char *sticker_id)
     return 0;
 }
 
+/* What an event adds to its sticker's trend, in searches. */
+static double use_of(enum event_action action)
+{
+    switch (action) {
+    case EVENT_CLICK:
+        return 1;
+    case EVENT_COPY:
+    case EVENT_FAVOURITE:
+    case EVENT_VOTE_UP:
+        return 2;
+    case EVENT_SHARE:
+        return 3;
+    default:
+        return 0;
+    }
+}
+
+static enum status add_use(struct db_conn *c, const char *sticker_id, enum event_action action, struct error *err)
+{
+    double use = use_of(action);
+    if (!(use > 0))
+        return OK;
+    return db_run(c,
+                  "INSERT INTO sticker_trends (sticker_id, trend) VALUES ($1, $2) ON CONFLICT (sticker_id)"
+                  " DO UPDATE SET trend = sticker_trends.trend + excluded.trend",
+                  DB_ARGS(DB_TEXT(sticker_id), DB_REAL(use * sticker_trend_weight(os_now_us()))), NULL, err);
+}
+
 static enum status add_event(struct db_conn *c, struct event_row *e, struct error *err)
 {
     char sticker_id[37];
@@ -161,7 +189,7 @@ static enum status add_event(struct db_conn *c, struct event_row *e, struct erro
                         DB_INT(e->rank), DB_TEXT(e->client), DB_INT(e->at_us), DB_INT(os_now_us())),
                 &changed, err);
     e->was = changed ? EVENT_NEW : EVENT_REPEATED;
-    return st;
+    return st == OK && changed ? add_use(c, sticker_id, e->action, err) : st;
 }
 
 /* What an event means for the scores; false: nothing. */

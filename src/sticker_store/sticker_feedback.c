@@ -123,10 +123,51 @@ static int by_query(const void *x, const void *y)
     return strcmp((*a)->query, (*b)->query);
 }
 
+unsigned store_crowd_add(uint32_t crowd[STORE_CROWD], unsigned n, uint32_t client)
+{
+    unsigned i = 0;
+    while (i < n && crowd[i] != client)
+        i++;
+    if (i < n || n == STORE_CROWD)
+        return n;
+    crowd[n] = client;
+    return n + 1;
+}
+
 /* What a clock that ran ahead has added to the trend goes when the query is searched again. */
 #define USAGE_ADD(least)                                                                                               \
     "UPDATE queries SET usage = usage + $2, empty = empty + $3, modified_us = $4,"                                     \
-    " trend = " least "(trend, (usage - empty) * $5) + $6 WHERE query = $1"
+    " trend = " least "(trend, (usage - empty) * $5) + $6 WHERE query = $1 RETURNING crowd"
+
+/* Adds the searches of a row; *there: its query exists. */
+static enum status add_searches(struct db_conn *c, const struct query_usage *row, int64_t now_us, bool *there,
+                                struct error *err)
+{
+    struct db_rows r;
+    uint32_t crowd[STORE_CROWD];
+    unsigned n = 0, before = 0;
+    double weight = sticker_trend_weight(now_us);
+    *there = false;
+    db_query(&r, c, db_sql(c, USAGE_ADD("min"), USAGE_ADD("least")),
+             DB_ARGS(DB_TEXT(row->query), DB_INT(row->searches), DB_INT(row->empty), DB_INT(now_us), DB_REAL(weight),
+                     DB_REAL((double)(row->searches - row->empty) * weight)),
+             err);
+    while (db_next(&r)) {
+        size_t len;
+        const void *bytes = db_bytes(&r, 0, &len);
+        *there = true;
+        n = before = (unsigned)((len < sizeof crowd ? len : sizeof crowd) / sizeof *crowd);
+        if (n)
+            memcpy(crowd, bytes, n * sizeof *crowd);
+    }
+    enum status st = db_end(&r);
+    for (unsigned i = 0; i < row->n_crowd; i++)
+        n = store_crowd_add(crowd, n, row->crowd[i]);
+    if (st != OK || !*there || n == before)
+        return st;
+    return db_run(c, "UPDATE queries SET crowd = $2 WHERE query = $1",
+                  DB_ARGS(DB_TEXT(row->query), DB_BLOB(crowd, n * sizeof *crowd)), NULL, err);
+}
 
 static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
 {
@@ -134,20 +175,15 @@ static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
     struct day_row today = {0};
     enum status st = OK;
     int64_t now_us = os_now_us();
-    double weight = sticker_trend_weight(now_us);
     for (size_t i = 0; i < job->n && st == OK; i++) {
         const struct query_usage *row = job->rows[i];
-        bool added = false;
-        int64_t changed = 0;
+        bool added = false, there = false;
         /* Twice at most: the second time for a query that was never there. */
-        for (int turn = 0; turn < (row->known ? 1 : 2) && changed == 0 && st == OK; turn++) {
+        for (int turn = 0; turn < (row->known ? 1 : 2) && !there && st == OK; turn++) {
             if (turn)
                 st = sticker_query_add(c, row->query, 0, &added, err);
             if (st == OK)
-                st = db_run(c, db_sql(c, USAGE_ADD("min"), USAGE_ADD("least")),
-                            DB_ARGS(DB_TEXT(row->query), DB_INT(row->searches), DB_INT(row->empty), DB_INT(now_us),
-                                    DB_REAL(weight), DB_REAL((double)(row->searches - row->empty) * weight)),
-                            &changed, err);
+                st = add_searches(c, row, now_us, &there, err);
         }
         today.searches += row->searches;
         today.empty += row->empty;

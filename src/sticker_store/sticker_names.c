@@ -1,5 +1,6 @@
 /* sticker_names.c: what stickers are called in one language, which packs they are in, and what is searched for most:
  * for pages and suggestions. */
+#include "db/db_filter.h"
 #include "sticker_store/sticker_internal.h"
 
 #include "base/language.h"
@@ -158,8 +159,8 @@ enum status sticker_store_packs(struct sticker_store *s, size_t limit, struct ar
     return st;
 }
 
-enum status sticker_store_popular(struct sticker_store *s, double least, int64_t now_us, size_t limit, struct arena *a,
-                                  const char ***queries, size_t *n, struct error *err)
+enum status sticker_store_popular(struct sticker_store *s, double least, unsigned clients, int64_t now_us, size_t limit,
+                                  struct arena *a, const char ***queries, size_t *n, struct error *err)
 {
     struct db_conn *c = db_reader(s->db);
     struct db_rows r;
@@ -169,12 +170,34 @@ enum status sticker_store_popular(struct sticker_store *s, double least, int64_t
     *n = 0;
     /* A trend above the number of searches is of a clock that ran ahead; a half-life of that is tolerated. */
     db_query(&r, c,
-             "SELECT query FROM queries WHERE trend >= $1 AND trend <= (usage - empty) * $2 ORDER BY trend DESC, query "
-             "LIMIT $3",
-             DB_ARGS(DB_REAL(least * now), DB_REAL(2 * now), DB_INT(db_limit(limit))), err);
+             "SELECT query FROM queries WHERE trend >= $1 AND trend <= (usage - empty) * $2 AND length(crowd) >= $3"
+             " ORDER BY trend DESC, query LIMIT $4",
+             DB_ARGS(DB_REAL(least * now), DB_REAL(2 * now), DB_INT((int64_t)(clients * sizeof(uint32_t))),
+                     DB_INT(db_limit(limit))),
+             err);
     while (db_next(&r) && db_grow(&r, a, &rows, *n, &cap, sizeof(const char *)))
         ((const char **)rows)[(*n)++] = db_text(&r, 0, a);
     *queries = rows;
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    return st;
+}
+
+enum status sticker_store_trending(struct sticker_store *s, const struct sticker_filter *f, int64_t now_us,
+                                   size_t limit, struct arena *a, const char ***filenames, size_t *n, struct error *err)
+{
+    struct db_conn *c = db_reader(s->db);
+    struct db_rows r;
+    void *names = NULL;
+    size_t cap = 0;
+    *n = 0;
+    db_query(&r, c,
+             "SELECT d.filename FROM sticker_trends t JOIN stickers d ON d.id = t.sticker_id WHERE t.trend >= $1"
+             " AND " DB_PASSES("$2", "$3", "$4") " ORDER BY t.trend DESC, d.filename LIMIT $5",
+             DB_ARGS(DB_REAL(sticker_trend_weight(now_us) / 2), DB_FILTER(f), DB_INT(db_limit(limit))), err);
+    while (db_next(&r) && db_grow(&r, a, &names, *n, &cap, sizeof(const char *)))
+        ((const char **)names)[(*n)++] = db_text(&r, 0, a);
+    *filenames = names;
     enum status st = db_end(&r);
     db_reader_done(s->db, c);
     return st;

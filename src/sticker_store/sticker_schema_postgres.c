@@ -202,6 +202,13 @@ static const char *const migrations[] = {
     "CREATE INDEX history_addressed ON history (at_us) WHERE address <> '';"
     /* One row: the last entry, and the last one that the audit log has. */
     "CREATE TABLE history_head (one bigint PRIMARY KEY CHECK (one = 1), last" NUMBER ", hash" TEXT ", logged" NUMBER ");",
+
+    /* 15: how many different clients searched for a query (see sticker_store_usage_add), and how much stickers are used
+     * now (see sticker_store_trending). */
+    "ALTER TABLE queries ADD COLUMN crowd bytea NOT NULL DEFAULT '';"
+    "CREATE TABLE sticker_trends (sticker_id" TEXT " PRIMARY KEY REFERENCES stickers (id) ON DELETE CASCADE,"
+    " trend double precision NOT NULL);"
+    "CREATE INDEX sticker_trends_trend ON sticker_trends (trend);",
     /* clang-format on */
 };
 

@@ -333,6 +333,14 @@ static const char *const migrations[] = {
     "CREATE TABLE history_head (" /* one row: the last entry, and the last one that the audit log has */
     " one INTEGER PRIMARY KEY CHECK (one = 1),"
     " last INTEGER NOT NULL, hash TEXT NOT NULL, logged INTEGER NOT NULL) STRICT;",
+
+    /* 17: how many different clients searched for a query (see sticker_store_usage_add), and how much stickers are used
+     * now (see sticker_store_trending). */
+    "ALTER TABLE queries ADD COLUMN crowd BLOB NOT NULL DEFAULT x'';"
+    "CREATE TABLE sticker_trends ("
+    " sticker_id TEXT NOT NULL PRIMARY KEY REFERENCES stickers (id) ON DELETE CASCADE,"
+    " trend REAL NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX sticker_trends_trend ON sticker_trends (trend);",
 };
 
 const struct db_schema sticker_schema_sqlite = {

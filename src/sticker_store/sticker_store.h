@@ -116,22 +116,29 @@ enum status sticker_store_search(struct sticker_store *s, const struct term_quer
 /* --- queries and feedback --- */
 /* Makes sure the query exists (usage 0); cheap when it does. Visible to other processes on return. */
 enum status sticker_store_query_ensure(struct sticker_store *s, const char *query, struct error *err) MUST_CHECK;
+#define STORE_CROWD 8 /* different clients of a query that are counted; more are as many */
 /* Searches of one query. `empty` of them found nothing though SearchService answered; `degraded` went without it. */
 struct query_usage {
     const char *query;
     int64_t searches, empty, degraded;
     bool known; /* the query was in the store when it was searched */
+    /* Of the first clients that searched, as far as they are known: whatever the caller tells them apart by. */
+    uint32_t crowd[STORE_CROWD];
+    unsigned n_crowd;
 };
+/* Adds a client to a crowd of n unless it is there, or the crowd is full; returns how many there are then. */
+unsigned store_crowd_add(uint32_t crowd[STORE_CROWD], unsigned n, uint32_t client);
 /* Adds them to their queries and to today's totals in one transaction. A query that is missing is created, unless it
  * was known: then somebody has deleted it meanwhile, and it stays deleted. */
 enum status sticker_store_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
                                     struct error *err) MUST_CHECK;
 
 /* The most popular queries at now_us, the most popular first. The popularity of a query is the number of its searches
- * that found something, each of which counts half as much for every STORE_TREND_US since; at least `least`. */
+ * that found something, each of which counts half as much for every STORE_TREND_US since; at least `least`. At least
+ * `clients` different ones (at most STORE_CROWD) searched for each. */
 #define STORE_TREND_US (7 * STORE_DAY_US)
-enum status sticker_store_popular(struct sticker_store *s, double least, int64_t now_us, size_t limit, struct arena *a,
-                                  const char ***queries, size_t *n, struct error *err) MUST_CHECK;
+enum status sticker_store_popular(struct sticker_store *s, double least, unsigned clients, int64_t now_us, size_t limit,
+                                  struct arena *a, const char ***queries, size_t *n, struct error *err) MUST_CHECK;
 
 struct search_row;
 struct feedback_entry {
@@ -166,6 +173,13 @@ struct feedback_once {
 enum status sticker_store_feedback_once(struct sticker_store *s, const struct feedback_entry *entries, size_t n,
                                         struct feedback_once *once, struct arena *a, const char ***failed,
                                         size_t *n_failed, struct error *err) MUST_CHECK;
+
+/* The names of the stickers used most at now_us, the most used first, of those that pass the filter. What people do
+ * with the results of searches (sticker_events.h) is use: a click once, favourites, copies and up-votes twice, shares
+ * three times, each of which counts half as much for every STORE_TREND_US since. */
+enum status sticker_store_trending(struct sticker_store *s, const struct sticker_filter *filter, int64_t now_us,
+                                   size_t limit, struct arena *a, const char ***filenames, size_t *n,
+                                   struct error *err) MUST_CHECK;
 
 /* Totals of a day, as they were written: what is changed or deleted later changes no day. */
 #define STORE_DAY_US INT64_C(86400000000)

@@ -46,7 +46,7 @@ struct table {
         const char *name, *value; /* one more column, of this database alone */
     } sqlite, postgres;
     bool by_day;            /* PostgreSQL has a partition for each value of its second column */
-    const char *derived[2]; /* columns that are left out, because the database makes them anew, or users do in days */
+    const char *derived[3]; /* columns that are left out, because the database makes them anew, or users do in days */
 };
 #define TIMES                                                                                                          \
     {"created_us", NUMBER},                                                                                            \
@@ -78,7 +78,7 @@ static const struct table sticker_tables[] = {
      .keys = 1,
      .columns = {{"rowno", NUMBER}, {"id", TEXT}, {"query", TEXT}, {"usage", NUMBER}, {"empty", NUMBER}, TIMES, VOTES},
      .sqlite = {"row", "$1"},
-     .derived = {"unlisted", "trend"}},
+     .derived = {"unlisted", "trend", "crowd"}},
     {.name = "scores",
      .keys = 1,
      .columns = {{"rowno", NUMBER},
@@ -265,8 +265,8 @@ static const struct table search_tables[] = {
 
 /* What the terms are found by, whose turn it is to deliver, and what is each database's own. */
 static const char *const sticker_derived[] = {
-    "stickers_fts*", "queries_fts*",      "sticker_search",  "query_search",  "outbox_turn", "schema_migrations",
-    "sqlite_*",      "curation_versions", "searches_[0-9]*", "events_[0-9]*", NULL};
+    "stickers_fts*", "queries_fts*",      "sticker_search",  "query_search",  "outbox_turn",    "schema_migrations",
+    "sqlite_*",      "curation_versions", "searches_[0-9]*", "events_[0-9]*", "sticker_trends", NULL};
 static const char *const search_derived[] = {"documents_fts*",    "vector_tables", "vectors_[0-9]*",
                                              "schema_migrations", "sqlite_*",      NULL};
 
@@ -871,7 +871,7 @@ static bool knows_column(const struct db_conn *c, const struct table *t, const c
     const char *own = db_is_postgres(c) ? t->postgres.name : t->sqlite.name;
     if (own && strcmp(own, name) == 0)
         return true;
-    for (size_t i = 0; i < 2 && t->derived[i]; i++)
+    for (size_t i = 0; i < sizeof t->derived / sizeof *t->derived && t->derived[i]; i++)
         if (strcmp(t->derived[i], name) == 0)
             return true;
     for (const struct column *k = t->columns; k->name; k++)

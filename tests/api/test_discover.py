@@ -146,6 +146,39 @@ class Results(unittest.TestCase):
         self.assertEqual(suggest("brithdya"), [])
 
 
+class Trending(unittest.TestCase):
+    def test_what_is_used_and_searched_for(self):
+        system = begin()
+        self.addCleanup(system.close)
+        arguments = ("--trusted-proxies", "127.0.0.1", "--query-clients", "3", "--usage-flush-ms", "50", "--search-cache-ms", "0")
+        system.start_sticker(*arguments)
+        system.wait_indexed()
+        get = lambda target, client="192.0.2.1": request(system.port, "GET", target, headers={"X-Forwarded-For": client}).json()  # noqa: E731
+        everything = get("/api/trending/")
+        self.assertEqual(len(everything["stickers"]), 5, "others at random, while nothing is used")
+        self.assertEqual(everything["stickers"], get("/api/trending/")["stickers"], "the same ones for a day")
+        pages = [get(f"/api/trending/?limit=2&offset={offset}")["stickers"] for offset in (0, 2, 4, 6)]
+        self.assertEqual(sum(pages, []), everything["stickers"])
+        found = get("/api/search/?query=cake")
+        for i, (name, action) in enumerate((("cake.png", "click"), ("cake.png", "click"), ("cake.png", "impression"))):
+            event = {"event_id": str(i), "action_name": action, "query_id": found["query_id"], "object_id": name}
+            self.assertEqual(request(system.port, "POST", "/api/events/", json.dumps({"events": [event]})).json()["accepted"], 1)
+        self.assertEqual(get("/api/trending/")["stickers"][0], "cake.png")
+        self.assertNotIn("cake.png", get("/api/trending/?rating=g")["stickers"])
+        self.assertEqual(get("/api/trending/?rating=g&lang=es&fields=alt&limit=1&pack=pets")["results"], [{"filename": "cat.png", "alt": "Gato en un parque"}])
+        # "kitten" by three clients, two of which share a network; "puppy" by two, often; "dog" by three
+        for query, clients in (("kitten", ("192.0.2.1", "2001:db8::1", "2001:db8::2")), ("puppy", ("192.0.2.1", "192.0.2.2") * 3), ("dog", ("192.0.2.1", "192.0.2.2", "2001:db8::1"))):
+            for client in clients:
+                get(f"/api/search/?query={query}", client)
+        wait_until(lambda: system.sql("SELECT usage FROM queries WHERE query = 'dog'") == [(3,)], what="counts")
+        system.sticker.stop()
+        system.start_sticker(*arguments)
+        wait_until(lambda: get("/api/trending/")["queries"], what="popular queries")
+        self.assertEqual(get("/api/trending/")["queries"], ["dog"])
+        self.assertEqual([x["text"] for x in get("/api/suggest/?prefix=pupp")["suggestions"] if x["kind"] == "query"], [])
+        self.assertEqual(request(system.port, "GET", "/api/trending/?offset=500").status, 400)
+
+
 class PublicUrl(unittest.TestCase):
     def test_answers_have_it(self):
         system = begin()

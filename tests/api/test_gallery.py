@@ -325,6 +325,8 @@ class Limited(ServiceTest):
 class Suggested(ServiceTest):
     """Suggestions and popular searches."""
 
+    arguments = ("--query-clients", "1")
+
     def suggest(self, query, status=200):
         answer = self.get("/api/suggest/?" + query)
         self.assertEqual(answer.status, status, answer.body)
@@ -349,7 +351,7 @@ class Suggested(ServiceTest):
         wait_until(lambda: self.analytics("kitten park").json()["query"]["usage"] >= 4)
         time.sleep(1)  # counts are written
         self.system.sticker.stop()
-        type(self).port = self.system.start_sticker()
+        type(self).port = self.system.start_sticker(*self.arguments)
         page = wait_until(lambda: (p := self.get("/").body.decode()) and "Popular searches" in p and p, what="popular searches")
         chips = re.findall(r'<li><a href="/\?q=[^"]*" dir="auto">([^<]*)<', page[page.index('id="popular"'):])
         self.assertEqual(sorted(chips), ["cat", "dog", "kitten park"])

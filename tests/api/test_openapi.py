@@ -84,7 +84,7 @@ class Contract(ServiceTest):
         for name in ("cat.png", "none.png"):
             for path in ("/api/stickers/{filename}", "/api/stickers/{filename}/similar"):
                 self.check(self.get(path.replace("{filename}", name)), path, status=200 if name == "cat.png" else 404)
-        for path in ("/api/random/", "/api/packs/", "/api/categories/"):
+        for path in ("/api/random/", "/api/packs/", "/api/categories/", "/api/trending/"):
             self.check(self.get(path), path)
             self.check(self.get(path + "?absolute=x"), path, status=400)
         self.check(self.get("/api/counter/?digit=7&n=1000"), "/api/counter/")

@@ -49,7 +49,7 @@ static void languages_make_room_for_others(void **state)
     struct collection *c;
     for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
         add(s, tags[i]);
-    assert_ok(s, collection_open(s->stickers, &c, &s->err));
+    assert_ok(s, collection_open(s->stickers, 1, &c, &s->err));
     for (unsigned i = LANGUAGE_COUNT - 1; i > LANGUAGE_COUNT - 30; i--)
         (void)suggests(s, c, language_code(i), "");
     for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
@@ -67,7 +67,7 @@ static void words_are_found_under_every_tag_of_a_language(void **state)
     add(s, "zh-Hant");
     add(s, "nb");
     add(s, "en-GB");
-    assert_ok(s, collection_open(s->stickers, &c, &s->err));
+    assert_ok(s, collection_open(s->stickers, 1, &c, &s->err));
     wait_for(s, c, "pt", "wordptbr");
     wait_for(s, c, "pt-PT", "wordptbr");
     wait_for(s, c, "zh", "wordzhhant");

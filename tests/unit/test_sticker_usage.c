@@ -38,8 +38,8 @@ static void new_query_is_stored_at_once(void **state)
     struct usage *u;
     assert_int_equal(usage_open(s->stickers, 60000, &u, NULL), OK);
     assert_int_equal(stored(s->stickers, "cat"), -1);
-    usage_count(u, "cat", USAGE_FOUND);
-    usage_count(u, "cat", USAGE_FOUND);
+    usage_count(u, "cat", USAGE_FOUND, 1);
+    usage_count(u, "cat", USAGE_FOUND, 1);
     assert_int_equal(stored(s->stickers, "cat"), 0);
     assert_int_equal(seen(u, "cat"), 2);
     assert_int_equal(usage_pending(u), 1);
@@ -48,7 +48,7 @@ static void new_query_is_stored_at_once(void **state)
     assert_int_equal(stored(s->stickers, "cat"), 2);
     assert_int_equal(seen(u, "cat"), 2);
     assert_int_equal(seen(u, "never searched"), -1);
-    usage_count(u, "cat", USAGE_FOUND);
+    usage_count(u, "cat", USAGE_FOUND, 1);
     usage_close(u);
     assert_int_equal(stored(s->stickers, "cat"), 3);
 }
@@ -71,7 +71,7 @@ static void a_deleted_query_stays_deleted(void **state)
                                  .limit = 10};
     struct list_page page;
     assert_int_equal(usage_open(s->stickers, 60000, &u, NULL), OK);
-    usage_count(u, "cat", USAGE_FOUND);
+    usage_count(u, "cat", USAGE_FOUND, 1);
     assert_ok(s, sticker_store_list_page(s->stickers, &all, &s->arena, &page, &s->err));
     assert_int_equal(page.n, 1);
     delete_cat.id = page.rows[0].id;
@@ -79,7 +79,7 @@ static void a_deleted_query_stays_deleted(void **state)
     assert_int_equal(stored(s->stickers, "cat"), -1);
     assert_int_equal(usage_flush(u, NULL), OK);
     assert_int_equal(stored(s->stickers, "cat"), -1);
-    usage_count(u, "cat", USAGE_FOUND);
+    usage_count(u, "cat", USAGE_FOUND, 1);
     usage_close(u);
     assert_int_equal(stored(s->stickers, "cat"), 1);
 }
@@ -89,7 +89,7 @@ static void the_thread_writes_in_time(void **state)
     struct suite *s = *state;
     struct usage *u;
     assert_int_equal(usage_open(s->stickers, 20, &u, NULL), OK);
-    usage_count(u, "dog", USAGE_FOUND);
+    usage_count(u, "dog", USAGE_FOUND, 1);
     int64_t until = os_monotonic_us() + 5000000;
     while (stored(s->stickers, "dog") != 1 && os_monotonic_us() < until)
         usleep(5000);
@@ -108,7 +108,7 @@ static void *search_a_lot(void *arg)
     char query[32];
     for (int i = 0; i < c->n; i++) {
         snprintf(query, sizeof query, "query %d", i % 10);
-        usage_count(c->u, query, USAGE_FOUND);
+        usage_count(c->u, query, USAGE_FOUND, 1);
         assert_true(seen(c->u, query) >= 1);
     }
     return NULL;
@@ -149,7 +149,7 @@ static void a_flood_is_counted(void **state)
     char query[32];
     for (int i = 0; i < FLOOD; i++) {
         snprintf(query, sizeof query, "flood %d", i);
-        usage_count(u, query, USAGE_FOUND);
+        usage_count(u, query, USAGE_FOUND, 1);
     }
     assert_true(usage_pending(u) < FLOOD);
     usage_close(u);

@@ -112,6 +112,42 @@ static void an_event_is_stored_once(void **state)
     assert_string_equal(events[1].sticker, "");
 }
 
+/* What is used most comes first; an event that is repeated, an impression and a down-vote are no use; it fades. */
+static void stickers_that_are_used_trend(void **state)
+{
+    struct suite *s = *state;
+    struct shown search;
+    struct sticker_filter all = STICKER_FILTER_NONE, none = all;
+    const char **names;
+    size_t n;
+    none.pack = "no such pack";
+    make_search(s, &search, 1, 60000000);
+    assert_ok(s, sticker_store_trending(s->stickers, &all, os_now_us(), 10, &s->arena, &names, &n, &s->err));
+    assert_int_equal(n, 0);
+    assert_int_equal(add(s, &search, 1, EVENT_IMPRESSION, "c.png", "me", NULL), EVENT_NEW);
+    assert_int_equal(add(s, &search, 2, EVENT_VOTE_DOWN, "c.png", "me", NULL), EVENT_NEW);
+    assert_int_equal(add(s, &search, 3, EVENT_CLICK, "a.png", "me", NULL), EVENT_NEW);
+    assert_int_equal(add(s, &search, 4, EVENT_CLICK, "a.png", "me", NULL), EVENT_NEW);
+    assert_int_equal(add(s, &search, 4, EVENT_CLICK, "a.png", "me", NULL), EVENT_REPEATED);
+    assert_int_equal(add(s, &search, 4, EVENT_CLICK, "a.png", "me", NULL), EVENT_REPEATED);
+    assert_int_equal(add(s, &search, 5, EVENT_SHARE, "b.png", "", NULL), EVENT_NEW);
+    assert_ok(s, sticker_store_trending(s->stickers, &all, os_now_us(), 10, &s->arena, &names, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(names[0], "b.png");
+    assert_string_equal(names[1], "a.png");
+    assert_ok(s, sticker_store_trending(s->stickers, &all, os_now_us() + 3 * STORE_TREND_US / 2, 10, &s->arena, &names,
+                                        &n, &s->err));
+    assert_int_equal(n, 2); /* 1.06 and 0.7 */
+    assert_ok(s, sticker_store_trending(s->stickers, &all, os_now_us() + 5 * STORE_TREND_US / 2, 10, &s->arena, &names,
+                                        &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_ok(s, sticker_store_trending(s->stickers, &none, os_now_us(), 10, &s->arena, &names, &n, &s->err));
+    assert_int_equal(n, 0);
+    assert_ok(s, sticker_store_delete(s->stickers, "b.png", &s->err));
+    assert_ok(s, sticker_store_trending(s->stickers, &all, os_now_us(), 10, &s->arena, &names, &n, &s->err));
+    assert_int_equal(n, 1);
+}
+
 static void votes_count(void **state)
 {
     struct suite *s = *state;
@@ -255,6 +291,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, suite_teardown)
     const struct CMUnitTest tests[] = {
         T(an_event_is_stored_once),
+        T(stickers_that_are_used_trend),
         T(votes_count),
         T(feedback_for_a_search_is_for_what_it_showed),
         T(events_go_by_the_day_of_their_search),

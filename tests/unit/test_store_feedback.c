@@ -107,6 +107,28 @@ static void usage_adds_up(void **state)
     sticker_store_close(store);
 }
 
+/* A client counts once for a query, in however many rows it comes, and no more are kept than may be asked for. */
+static void different_clients_are_counted(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    const struct query_usage rows[] = {
+        {.query = "cat", .searches = 9, .crowd = {1, 2}, .n_crowd = 2},
+        {.query = "cat", .searches = 9, .crowd = {2, 1, 3}, .n_crowd = 3},
+        {.query = "dog", .searches = 9, .crowd = {1, 2, 3, 4, 5, 6, 7, 8}, .n_crowd = 8},
+        {.query = "dog", .searches = 1, .crowd = {9}, .n_crowd = 1},
+    };
+    static const size_t with[] = {2, 2, 2, 2, 1, 1, 1, 1, 1, 0};
+    assert_ok(s, sticker_store_usage_add(store, rows, COUNT(rows), &s->err));
+    for (unsigned clients = 0; clients < COUNT(with); clients++) {
+        const char **popular;
+        size_t n;
+        assert_ok(s, sticker_store_popular(store, 2, clients, os_now_us(), 10, &s->arena, &popular, &n, &s->err));
+        assert_int_equal(n, with[clients]);
+    }
+    sticker_store_close(store);
+}
+
 static void votes_add_up_and_unknown_stickers_are_listed_once(void **state)
 {
     struct suite *s = *state;
@@ -526,6 +548,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
     const struct CMUnitTest tests[] = {
         T(usage_adds_up),
+        T(different_clients_are_counted),
         T(votes_add_up_and_unknown_stickers_are_listed_once),
         T(an_unknown_query_undoes_the_whole_request),
         T(a_key_counts_once),

@@ -664,18 +664,19 @@ static void names_packs_and_popular_queries(void **state)
                                            {.query = "dog", .searches = 9},
                                            {.query = "nothing", .searches = 50, .empty = 49}};
     assert_ok(s, sticker_store_usage_add(store, searches, 4, &s->err));
-    assert_ok(s, sticker_store_popular(store, 2, os_now_us(), 10, &s->arena, &popular, &n, &s->err));
+    assert_ok(s, sticker_store_popular(store, 2, 0, os_now_us(), 10, &s->arena, &popular, &n, &s->err));
     assert_int_equal(n, 2);
     assert_string_equal(popular[0], "dog");
     assert_string_equal(popular[1], "cat");
     /* A half-life later each counts half: 4.5 and 3. A clock that was ahead is no popularity. */
-    assert_ok(s, sticker_store_popular(store, 4, os_now_us() + STORE_TREND_US, 10, &s->arena, &popular, &n, &s->err));
+    assert_ok(s,
+              sticker_store_popular(store, 4, 0, os_now_us() + STORE_TREND_US, 10, &s->arena, &popular, &n, &s->err));
     assert_int_equal(n, 1);
-    assert_ok(s,
-              sticker_store_popular(store, 2, os_now_us() + 3 * STORE_TREND_US, 10, &s->arena, &popular, &n, &s->err));
+    assert_ok(
+        s, sticker_store_popular(store, 2, 0, os_now_us() + 3 * STORE_TREND_US, 10, &s->arena, &popular, &n, &s->err));
     assert_int_equal(n, 0);
-    assert_ok(s,
-              sticker_store_popular(store, 2, os_now_us() - 3 * STORE_TREND_US, 10, &s->arena, &popular, &n, &s->err));
+    assert_ok(
+        s, sticker_store_popular(store, 2, 0, os_now_us() - 3 * STORE_TREND_US, 10, &s->arena, &popular, &n, &s->err));
     assert_int_equal(n, 0);
     sticker_store_close(store);
 }

@@ -74,6 +74,8 @@ static const struct row sticker_rows[] = {
      " width, height, created_us, modified_us, deleted_us, deleted_by)"
      " VALUES ('x', 'old.png', 'Old', '', '', '', '', 1, 0, 'cd', 'image/png', 1, 2, 3, 4, 5, 6, 'ann')",
      "SELECT count(*) FROM trash WHERE filename = 'old.png' AND sha256 = 'cd'"},
+    {17, NEVER, 15, "INSERT INTO sticker_trends (sticker_id, trend) VALUES ('s', 0.5)",
+     "SELECT count(*) FROM sticker_trends WHERE sticker_id = 's' AND trend = 0.5"},
 };
 
 static const struct row search_rows[] = {

@@ -12,6 +12,7 @@ void handle_api_suggest(void *ctx, const struct http_request *req, struct http_r
 void handle_api_sticker(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_similar(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_random(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_trending(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_packs(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_categories(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_feedback(void *ctx, const struct http_request *req, struct http_response *res);

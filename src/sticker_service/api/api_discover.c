@@ -1,5 +1,5 @@
-/* Stickers without a search: one by its name, what is similar to it, at random, and where to begin: packs and
- * categories. */
+/* Stickers without a search: one by its name, what is similar to it, at random, and where to begin: what is
+ * used now, packs and categories. */
 #include "sticker_service/api/api.h"
 
 #include "base/json_out.h"
@@ -231,4 +231,52 @@ void handle_api_categories(void *ctx, const struct http_request *req, struct htt
     if (st == OK)
         st = write_categories(ctx, req, &p, &out, &err);
     send(res, st, &out, "public, max-age=60", &err);
+}
+
+static void put_queries(struct sticker_service *s, const char *lang, size_t limit, struct arena *a, struct buf *out)
+{
+    const char *queries[FIND_MAX_LIMIT];
+    size_t n = collection_popular(s->collection, lang, limit, a, queries);
+    buf_puts(out, ",\"queries\":[");
+    for (size_t i = 0; i < n; i++) {
+        buf_puts(out, i ? "," : "");
+        json_put_string(out, queries[i]);
+    }
+    buf_putc(out, ']');
+}
+
+/* Kept for a moment, like the answers of searches. */
+static enum status write_trending(struct sticker_service *s, const struct http_request *req,
+                                  const struct list_params *p, struct buf *out, struct error *err)
+{
+    struct find_answer answer;
+    char key[640 + STICKER_FILTER_PACK_MAX];
+    snprintf(key, sizeof key, "trending %lld %lld %x %s %s %d %d %s", (long long)p->limit, (long long)p->offset,
+             (unsigned)p->form.members, p->form.origin, p->form.lang ? p->form.lang : "", (int)p->filter.rating_most,
+             (int)p->filter.animated, p->filter.pack ? p->filter.pack : "");
+    unsigned cleared = answers_cleared(s->answers);
+    if (answers_get(s->answers, key, out))
+        return OK;
+    enum status st = discover_trending(s, &p->filter, (size_t)p->offset, (size_t)p->limit, req->arena, &answer, err);
+    if (st == OK)
+        st = write_list(s, req, p, &answer, 0, out, err);
+    put_queries(s, p->form.lang, (size_t)p->limit, req->arena, out);
+    buf_putc(out, '}');
+    if (st == OK && !out->failed)
+        answers_put(s->answers, key, out->data, out->len, cleared);
+    return st;
+}
+
+void handle_api_trending(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct list_params p;
+    struct error err;
+    struct buf out;
+    buf_init(&out, ANSWER_MAX);
+    enum status st = list_params(ctx, req, &p, &err);
+    if (st == OK)
+        st = http_param_int(req, "offset", 0, DISCOVER_TRENDING_MAX - 1, 0, &p.offset, &err);
+    if (st == OK)
+        st = write_trending(ctx, req, &p, &out, &err);
+    send(res, st, &out, "public, max-age=30", &err);
 }

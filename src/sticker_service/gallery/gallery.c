@@ -279,7 +279,7 @@ static enum status fill_results(struct sticker_service *s, struct gallery_visit 
     if (status != OK)
         return status;
     if (!asked->typing && !*asked->voted)
-        usage_count(s->usage, asked->query, find_outcome(&answer));
+        usage_count(s->usage, asked->query, find_outcome(&answer), receipts_client(s->receipts, v->req->client));
     status = gallery_cards(s, v, &answer, asked->query, &cards, err);
     if (status != OK)
         return status;
@@ -316,7 +316,7 @@ static void count_search(struct sticker_service *s, struct gallery_visit *v, con
     struct find_answer answer;
     struct find_query query = {.text = asked->query, .lang = v->lang, .limit = 1, .filter = asked->filter};
     if (*asked->query && find_stickers(s, v->req, &query, &answer, &err) == OK)
-        usage_count(s->usage, asked->query, find_outcome(&answer));
+        usage_count(s->usage, asked->query, find_outcome(&answer), receipts_client(s->receipts, v->req->client));
     http_body_static(v->res, 204, "text/plain", "", 0);
 }
 
