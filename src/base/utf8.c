@@ -1,6 +1,5 @@
 #include "base/utf8.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -161,14 +160,6 @@ bool utf8_has_control(const char *s, size_t len)
         len -= n;
     }
     return false;
-}
-
-const char *utf8_composed(const char *s, struct arena *a)
-{
-    utf8proc_uint8_t *nfc = utf8_valid(s, strlen(s)) ? utf8proc_NFC((const utf8proc_uint8_t *)s) : NULL;
-    const char *out = arena_strdup(a, nfc ? (const char *)nfc : s);
-    free(nfc);
-    return out;
 }
 
 void utf8_scrub(char *s)

@@ -2,7 +2,6 @@
 #ifndef PEEL_BASE_UTF8_H
 #define PEEL_BASE_UTF8_H
 
-#include "base/arena.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,8 +23,6 @@ enum utf8_kind utf8_kind(uint32_t cp);
 void utf8_trim(const char **start, size_t *len);
 /* How many bytes of valid text come before its first Unicode white space. */
 size_t utf8_word(const char *s, size_t len);
-/* Normalised to NFC (Unicode Standard Annex #15), in the arena; what is not valid stays as it is. NULL: no memory. */
-const char *utf8_composed(const char *s, struct arena *a) MUST_CHECK;
 /* What is not UTF-8 becomes '?': for messages that quote others, and may have been cut inside a character. */
 void utf8_scrub(char *s);
 bool utf8_has_control(const char *s, size_t len); /* C0, DEL, C1, U+2028/9 */

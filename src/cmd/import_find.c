@@ -1,7 +1,7 @@
 /* Walking folders, in the order of names, and joining what their tables say to the pictures. */
-#include "base/utf8.h"
 #include "cmd/import_table.h"
 #include "sticker_service/picture.h"
+#include "text/text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -131,7 +131,7 @@ static enum status find_rows(struct walk *w, const char *path, const struct fold
     *bad = false;
     for (const struct folder *f = folder; f; f = f->parent) {
         size_t found = 0;
-        const char *name = f->table.n ? utf8_composed(path + f->len, w->list->arena) : "";
+        const char *name = f->table.n ? text_composed(path + f->len, w->list->arena) : "";
         if (!name)
             return too_much(err);
         struct table_row *row = import_table_rows(&f->table, name, &found);
@@ -156,7 +156,7 @@ static const char *name_sticker(const struct walk *w, const char *path)
     char *name = arena_strdup(w->list->arena, w->list->folder_names ? path + w->root : slash ? slash + 1 : path);
     for (char *p = name; p && *p; p++)
         *p = *p == '/' ? '-' : *p;
-    return name ? utf8_composed(name, w->list->arena) : NULL;
+    return name ? text_composed(name, w->list->arena) : NULL;
 }
 
 static enum status add_file(struct walk *w, const char *path, const struct stat *sb, bool follow,

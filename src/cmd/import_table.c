@@ -104,7 +104,7 @@ static enum status take_filename(struct table_row *row, struct arena *a, struct 
         *p = *p == '\\' ? '/' : *p;
     while (strncmp(name, "./", 2) == 0)
         name += 2;
-    row->cells[TABLE_FILENAME] = utf8_composed(name, a);
+    row->cells[TABLE_FILENAME] = text_composed(name, a);
     return row->cells[TABLE_FILENAME] ? OK : err_set(err, ERR_NO_MEMORY, "too much text");
 }
 

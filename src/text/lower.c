@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -76,6 +77,14 @@ enum status text_lower(const char *s, size_t len, size_t most, struct arena *a, 
         return err_no_memory(err, "a text of %zu bytes", len);
     utf8_trim(out, out_len);
     return OK;
+}
+
+const char *text_composed(const char *s, struct arena *a)
+{
+    utf8proc_uint8_t *nfc = utf8_valid(s, strlen(s)) ? utf8proc_NFC((const utf8proc_uint8_t *)s) : NULL;
+    const char *out = arena_strdup(a, nfc ? (const char *)nfc : s);
+    free(nfc);
+    return out;
 }
 
 enum status text_fold_query(const char *typed, size_t most, struct arena *a, const char **out, struct error *err)

@@ -55,6 +55,9 @@ enum status text_query(const char *s, size_t len, unsigned language, bool comple
 enum status text_lower(const char *s, size_t len, size_t most, struct arena *a, const char **out, size_t *out_len,
                        struct error *err) MUST_CHECK;
 
+/* Normalised to NFC (Unicode Standard Annex #15), in the arena; what is not UTF-8 stays as it is. NULL: no memory. */
+const char *text_composed(const char *s, struct arena *a) MUST_CHECK;
+
 /* A search as it is known by: as text_lower has it, with single spaces, and without the selectors that say how an emoji
  * is drawn. "Party  Time" and "party time" are one search. In the arena; may be "". ERR_INVALID: not UTF-8. */
 enum status text_fold_query(const char *typed, size_t most, struct arena *a, const char **out,
