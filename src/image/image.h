@@ -1,4 +1,4 @@
-/* image.h: bytes of JPEG, PNG, WebP, GIF or SVG -> 8-bit RGBA or RGB pixels, and back to WebP.
+/* image.h: bytes of JPEG, PNG, WebP, GIF or SVG -> 8-bit RGBA or RGB pixels, and back to all but SVG.
  * All input is hostile: the kind is read from the content, sizes are bounded before memory is taken.
  * The room decodes, resizes and encodes images; it is the only one that sees image libraries, and sees base only. */
 #ifndef PEEL_IMAGE_IMAGE_H
@@ -55,9 +55,9 @@ enum status image_resize(const struct image *in, uint32_t width, uint32_t height
 enum status image_resize_part(const struct image *in, uint32_t width, uint32_t height, enum image_filter filter,
                               uint32_t x, uint32_t y, uint32_t out_width, uint32_t out_height, struct image *out,
                               struct error *err) MUST_CHECK;
-/* A WebP of the image, at most `width` pixels wide and 4 * width high, never enlarged unless it is a drawing (SVG).
- * Errors as image_decode. */
-enum status image_thumbnail(const void *data, size_t len, uint32_t width, struct buf *webp,
+/* The image's first frame as another file, at most `width` pixels wide and 4 * width high, never enlarged unless it is
+ * a drawing (SVG). Errors as image_decode, and UNSUPPORTED for a kind that is not written. */
+enum status image_rendition(const void *data, size_t len, uint32_t width, enum image_kind kind, struct buf *out,
                             struct error *err) MUST_CHECK;
 #define IMAGE_WIDEST_THUMBNAIL 1024u
 /* How large that makes an image, of which `width` and `height` are not 0. */
@@ -65,6 +65,9 @@ void image_thumbnail_size(uint32_t width, uint32_t height, bool drawing, uint32_
                           uint32_t *out_height);
 /* The longer side, in pixels, at which a drawing of these proportions is drawn for a thumbnail. */
 uint32_t image_thumbnail_side(uint32_t width, uint32_t height, uint32_t thumbnail_width);
+bool image_can_encode(enum image_kind kind);
+/* Appends a file of this kind; a JPEG has the image on white, which `im` is from then on. */
+enum status image_encode(struct image *im, enum image_kind kind, struct buf *out, struct error *err) MUST_CHECK;
 enum status image_encode_webp(const struct image *im, float quality, struct buf *out, struct error *err) MUST_CHECK;
 
 #endif

@@ -21,6 +21,12 @@ enum status image_svg(const uint8_t *data, size_t len, bool probe, uint32_t side
  * what it may not have, CORRUPT where it is broken. */
 enum status image_svg_check(const uint8_t *data, size_t len, struct error *err) MUST_CHECK;
 
+/* The encoders, beside that of WebP: append a whole file, or fail for want of memory or room. A JPEG is of 3 channels.
+ */
+enum status image_encode_jpeg(const struct image *im, int quality, struct buf *out, struct error *err) MUST_CHECK;
+enum status image_encode_png(const struct image *im, struct buf *out, struct error *err) MUST_CHECK;
+enum status image_encode_gif(const struct image *im, struct buf *out, struct error *err) MUST_CHECK;
+
 /* The orientation (1..8) that an EXIF block (TIFF header first) or the container around it asks for; 1 if
  * none, broken or unknown. CIPA DC-008, tag 0x0112. */
 int image_exif_orientation(const uint8_t *tiff, size_t len);

@@ -120,3 +120,64 @@ out:
     jpeg_destroy_decompress(&c);
     return st;
 }
+
+struct sink {
+    struct jpeg_destination_mgr mgr;
+    struct buf *out;
+    JOCTET block[4096];
+};
+
+static void sink_begin(j_compress_ptr c)
+{
+    struct sink *s = (struct sink *)(void *)c->dest;
+    s->mgr.next_output_byte = s->block;
+    s->mgr.free_in_buffer = sizeof s->block;
+}
+
+static boolean sink_full(j_compress_ptr c)
+{
+    struct sink *s = (struct sink *)(void *)c->dest;
+    buf_append(s->out, s->block, sizeof s->block);
+    sink_begin(c);
+    return TRUE;
+}
+
+static void sink_end(j_compress_ptr c)
+{
+    struct sink *s = (struct sink *)(void *)c->dest;
+    buf_append(s->out, s->block, sizeof s->block - s->mgr.free_in_buffer);
+}
+
+enum status image_encode_jpeg(const struct image *im, int quality, struct buf *out, struct error *err)
+{
+    struct jpeg_compress_struct c;
+    struct source s = {.truncated = false};
+    struct sink sink = {
+        .mgr = {.init_destination = sink_begin, .empty_output_buffer = sink_full, .term_destination = sink_end},
+        .out = out};
+    volatile enum status st = OK;
+    c.err = jpeg_std_error(&s.mgr);
+    s.mgr.error_exit = jpeg_on_error;
+    if (setjmp(s.out)) {
+        st = err_no_memory(err, "JPEG"); /* nothing else can go wrong: the sides are within the format's bounds */
+        goto out;
+    }
+    jpeg_create_compress(&c);
+    c.dest = &sink.mgr;
+    c.image_width = im->width;
+    c.image_height = im->height;
+    c.input_components = (int)im->channels;
+    c.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&c);
+    jpeg_set_quality(&c, quality, TRUE);
+    jpeg_start_compress(&c, TRUE);
+    while (c.next_scanline < c.image_height) {
+        JSAMPROW row = im->pixels + (size_t)c.next_scanline * im->width * im->channels;
+        jpeg_write_scanlines(&c, &row, 1);
+    }
+    jpeg_finish_compress(&c);
+    st = buf_status(out, err);
+out:
+    jpeg_destroy_compress(&c);
+    return st;
+}

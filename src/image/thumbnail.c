@@ -1,7 +1,5 @@
-/* Thumbnails: small WebP copies of images. */
+/* Renditions: smaller copies of images, in a kind of file that is chosen. */
 #include "image/image_internal.h"
-
-#define QUALITY 80.0f
 
 /* At most as wide as asked and 4 times that high; only drawings are enlarged. */
 void image_thumbnail_size(uint32_t width, uint32_t height, bool drawing, uint32_t thumbnail_width, uint32_t *out_width,
@@ -24,7 +22,8 @@ uint32_t image_thumbnail_side(uint32_t width, uint32_t height, uint32_t thumbnai
     return w > h ? w : h;
 }
 
-enum status image_thumbnail(const void *data, size_t len, uint32_t width, struct buf *webp, struct error *err)
+enum status image_rendition(const void *data, size_t len, uint32_t width, enum image_kind as, struct buf *out,
+                            struct error *err)
 {
     enum image_kind kind;
     uint32_t w, h;
@@ -39,7 +38,7 @@ enum status image_thumbnail(const void *data, size_t len, uint32_t width, struct
     if (!same)
         st = image_resize(&full, w, h, IMAGE_BICUBIC, &small, err);
     if (st == OK)
-        st = image_encode_webp(same ? &full : &small, QUALITY, webp, err);
+        st = image_encode(same ? &full : &small, as, out, err);
     image_free(&full);
     image_free(&small);
     return st;

@@ -65,7 +65,7 @@ enum verdict { UNKNOWN, SLOW, TOO_COMPLEX };
 
 struct known {
     char sha256[SHA256_HEX + 1];
-    uint32_t op, side; /* of TOO_COMPLEX */
+    uint32_t op, side, as; /* of TOO_COMPLEX */
     enum verdict verdict;
     bool late;        /* the clock was against it, not its own work */
     int64_t until_us; /* monotonic */
@@ -86,12 +86,13 @@ struct job {
     const struct sandbox_image *file;
     enum sandbox_op op;
     uint32_t side;
+    enum image_kind as;
     struct sandbox_answer answer;
-    struct image *pixels; /* where they go; or NULL */
-    struct buf *webp;     /* likewise */
-    char why[200];        /* of NEEDS_MORE: what it needs more of */
-    bool late;            /* likewise: it was the clock */
-    bool no_memory;       /* here, for what the worker made */
+    struct image *pixels;  /* where they go; or NULL */
+    struct buf *rendition; /* likewise */
+    char why[200];         /* of NEEDS_MORE: what it needs more of */
+    bool late;             /* likewise: it was the clock */
+    bool no_memory;        /* here, for what the worker made */
 };
 
 /* How a worker ended with a job. */
@@ -264,7 +265,7 @@ static bool is_sound(const struct job *job)
         return false;
     if (a->status != OK)
         return a->len == 0;
-    if (job->webp)
+    if (job->rendition)
         return a->len > 0 && a->len <= IMAGE_MAX_BYTES;
     if (!a->width || !a->height || a->width > IMAGE_MAX_SIDE || a->height > IMAGE_MAX_SIDE ||
         (uint64_t)a->width * a->height > IMAGE_MAX_PIXELS)
@@ -295,8 +296,8 @@ static bool receive_product(struct job *job, const struct line *line, struct err
                                       .kind = (enum image_kind)a->kind};
         return true;
     }
-    if (whole && (whole = image_sniff(bytes, (size_t)a->len) == IMAGE_WEBP))
-        buf_append(job->webp, bytes, (size_t)a->len);
+    if (whole && (whole = image_sniff(bytes, (size_t)a->len) == job->as))
+        buf_append(job->rendition, bytes, (size_t)a->len);
     free(bytes);
     return whole;
 }
@@ -320,8 +321,12 @@ static enum outcome run_job(struct worker *w, const struct lane_limits *l, const
                             struct job *job, struct error *err)
 {
     unsigned cpu_ms = (job->op == SANDBOX_CHECK ? l->cpu_ms / 2 : l->cpu_ms) * SLOWER;
-    struct sandbox_request req = {
-        .op = job->op, .side = job->side, .cpu_ms = cpu_ms, .pixels_mib = l->pixels_mib, .len = job->file->len};
+    struct sandbox_request req = {.op = job->op,
+                                  .side = job->side,
+                                  .as = job->as,
+                                  .cpu_ms = cpu_ms,
+                                  .pixels_mib = l->pixels_mib,
+                                  .len = job->file->len};
     if (have_process(w, l, stop_us, err) != OK)
         return NOT_STARTED;
     w->images--;
@@ -405,7 +410,7 @@ static struct known *find_known(struct sandbox *s, const struct job *job)
         struct known *k = &s->known[i];
         if (k->verdict == UNKNOWN || k->until_us <= now || strcmp(k->sha256, job->file->sha256) != 0)
             continue;
-        if (k->verdict == TOO_COMPLEX && k->op == job->op && k->side == job->side)
+        if (k->verdict == TOO_COMPLEX && k->op == job->op && k->side == job->side && k->as == job->as)
             return k;
         if (k->verdict == SLOW)
             found = k;
@@ -421,6 +426,7 @@ static void remember(struct sandbox *s, const struct job *job, enum verdict verd
     struct known *k = &s->known[s->next_known++ % KNOWN];
     *k = (struct known){.op = job->op,
                         .side = job->side,
+                        .as = job->as,
                         .verdict = verdict,
                         .late = job->late,
                         .until_us = job->late ? os_monotonic_us() + RETRY_US : INT64_MAX};
@@ -503,12 +509,12 @@ enum status sandbox_decode(struct sandbox *s, const struct sandbox_image *file, 
     return do_job(s, &job, err);
 }
 
-enum status sandbox_thumbnail(struct sandbox *s, const struct sandbox_image *file, uint32_t width, struct buf *webp,
-                              struct error *err)
+enum status sandbox_rendition(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
+                              struct buf *out, struct error *err)
 {
-    struct job job = {.file = file, .op = SANDBOX_THUMBNAIL, .side = width, .webp = webp};
+    struct job job = {.file = file, .op = SANDBOX_RENDITION, .side = width, .as = as, .rendition = out};
     enum status st = do_job(s, &job, err);
-    return st == OK ? buf_status(webp, err) : st;
+    return st == OK ? buf_status(out, err) : st;
 }
 
 enum status sandbox_check(struct sandbox *s, const struct sandbox_image *file, struct sandbox_verdict *out,

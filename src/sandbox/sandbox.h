@@ -9,7 +9,7 @@
  * The room sees base and image. Every program that links it can be its own worker: see worker.c.
  *
  *     struct sandbox_image file = {.data = bytes, .len = len, .sha256 = hash, .wait_ms = 5000};
- *     if (sandbox_thumbnail(sandbox, &file, 256, &webp, &err) != OK) ...
+ *     if (sandbox_rendition(sandbox, &file, 256, IMAGE_WEBP, &webp, &err) != OK) ...
  */
 #ifndef PEEL_SANDBOX_SANDBOX_H
 #define PEEL_SANDBOX_SANDBOX_H
@@ -54,8 +54,8 @@ enum status sandbox_probe(struct sandbox *s, const struct sandbox_image *file, e
                           uint32_t *height, struct error *err) MUST_CHECK;
 enum status sandbox_decode(struct sandbox *s, const struct sandbox_image *file, uint32_t svg_side, struct image *out,
                            struct error *err) MUST_CHECK;
-enum status sandbox_thumbnail(struct sandbox *s, const struct sandbox_image *file, uint32_t width, struct buf *webp,
-                              struct error *err) MUST_CHECK;
+enum status sandbox_rendition(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
+                              struct buf *out, struct error *err) MUST_CHECK;
 
 struct sandbox_verdict {
     enum image_kind kind;

@@ -58,10 +58,10 @@ static void set_time(unsigned ms)
     setitimer(ITIMER_PROF, &t, NULL);
 }
 
-/* What was done: an image, or a WebP. */
+/* What was done: an image, or a file. */
 struct product {
     struct image image;
-    struct buf webp;
+    struct buf file;
 };
 
 static enum status check_image(const void *data, size_t len, struct sandbox_answer *out, struct error *err)
@@ -111,9 +111,9 @@ static enum status do_request(const struct sandbox_request *req, const void *dat
         out->channels = made->image.channels;
         out->len = st == OK ? (uint64_t)out->width * out->height * out->channels : 0;
         return st;
-    case SANDBOX_THUMBNAIL:
-        st = image_thumbnail(data, len, req->side, &made->webp, err);
-        out->len = st == OK ? made->webp.len : 0;
+    case SANDBOX_RENDITION:
+        st = image_rendition(data, len, req->side, (enum image_kind)req->as, &made->file, err);
+        out->len = st == OK ? made->file.len : 0;
         return st;
     default:
         return err_set(err, ERR_INTERNAL, "a worker was asked for %u", req->op);
@@ -131,7 +131,7 @@ static bool serve_one(void)
         return false;
     set_time(req.cpu_ms);
     memset(&out, 0, sizeof out);
-    buf_init(&made.webp, IMAGE_MAX_BYTES);
+    buf_init(&made.file, IMAGE_MAX_BYTES);
     void *data = malloc(req.len ? (size_t)req.len : 1);
     if (!data || !read_exactly(data, (size_t)req.len))
         return false;
@@ -139,10 +139,10 @@ static bool serve_one(void)
     set_time(0);
     snprintf(out.why, sizeof out.why, "%.*s", (int)sizeof out.why - 1, err.message);
     bool sent = write_exactly(&out, sizeof out) &&
-                write_exactly(made.image.pixels ? (void *)made.image.pixels : made.webp.data, (size_t)out.len);
+                write_exactly(made.image.pixels ? (void *)made.image.pixels : made.file.data, (size_t)out.len);
     free(data);
     image_free(&made.image);
-    buf_free(&made.webp);
+    buf_free(&made.file);
     return sent;
 }
 

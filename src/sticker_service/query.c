@@ -2,6 +2,7 @@
  * NUL, white space around it removed, otherwise stored as given. */
 #include "base/language.h"
 #include "base/utf8.h"
+#include "http/accept.h"
 #include "sticker_service/service.h"
 
 #include <string.h>
@@ -79,23 +80,6 @@ enum status filter_params(const struct http_request *req, struct sticker_filter 
     return st;
 }
 
-/* The weight of "de;q=0.8" in thousandths: 1000 without one, 0 for what is no weight. */
-static unsigned weight_of(const char *parameters, size_t len)
-{
-    while (len && strchr("; \t", *parameters))
-        parameters++, len--;
-    if (!len)
-        return 1000;
-    if (len < 3 || (*parameters != 'q' && *parameters != 'Q') || parameters[1] != '=')
-        return 0;
-    if (parameters[2] != '0')
-        return parameters[2] == '1' ? 1000 : 0;
-    unsigned weight = 0, unit = 100;
-    for (size_t i = 4; i < len && parameters[3] == '.' && parameters[i] >= '0' && parameters[i] <= '9'; i++, unit /= 10)
-        weight += (unsigned)(parameters[i] - '0') * unit;
-    return weight;
-}
-
 const char *lang_accepted(const struct http_request *req, bool (*suits)(const char *tag))
 {
     const char *s = http_header(req, "Accept-Language");
@@ -103,7 +87,7 @@ const char *lang_accepted(const struct http_request *req, bool (*suits)(const ch
     unsigned best_weight = 0;
     while (s && *s) {
         size_t len = strcspn(s, ","), tag_len = strcspn(s, ",; \t");
-        unsigned weight = weight_of(s + tag_len, len - tag_len);
+        unsigned weight = http_weight(s + tag_len, len - tag_len);
         if (tag_len < sizeof tag && weight > best_weight) {
             memcpy(tag, s, tag_len);
             tag[tag_len] = '\0';

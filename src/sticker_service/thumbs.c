@@ -1,4 +1,4 @@
-/* Files are <dir>/<first two digits>/<sha256>-<width>.webp. Slots say which are being made; a caller who
+/* Files are <dir>/<first two digits>/<sha256>-<width>.<webp, png ...>. Slots say which are being made; a caller who
  * finds its own there waits for it. Drawing is the sandbox's, which decides how many are drawn at once. When the folder
  * outgrows its bound, the files that were longest unused go (a hit sets the file's time, at most once an hour). */
 #include "sticker_service/thumbs.h"
@@ -116,8 +116,8 @@ static bool open_made(const char *path, int *fd, uint64_t *size)
 }
 
 /* The image as a mapping of its file: it is only passed on, so that its bytes never are this process's memory. */
-static enum status draw_thumbnail(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256,
-                                  unsigned width, struct buf *webp, struct error *err)
+static enum status draw_rendition(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256,
+                                  unsigned width, enum image_kind as, struct buf *out, struct error *err)
 {
     int fd;
     uint64_t size;
@@ -129,7 +129,7 @@ static enum status draw_thumbnail(struct thumbs *t, struct bucket *bucket, const
         status = err_set(err, ERR_TOO_LARGE, "the image's file of %llu bytes cannot be read", (unsigned long long)size);
     } else {
         struct sandbox_image file = {.data = data, .len = size, .sha256 = sha256, .wait_ms = WAIT_MS};
-        status = sandbox_thumbnail(t->sandbox, &file, width, webp, err);
+        status = sandbox_rendition(t->sandbox, &file, width, as, out, err);
         munmap(data, size);
     }
     close(fd);
@@ -137,25 +137,25 @@ static enum status draw_thumbnail(struct thumbs *t, struct bucket *bucket, const
 }
 
 static enum status thumbs_make(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256,
-                               unsigned width, const char *path, struct error *err)
+                               unsigned width, enum image_kind as, const char *path, struct error *err)
 {
-    struct buf webp;
-    buf_init(&webp, IMAGE_MAX_BYTES);
+    struct buf made;
+    buf_init(&made, IMAGE_MAX_BYTES);
     char folder[PATH_MAX];
     snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
-    enum status status = draw_thumbnail(t, bucket, key, sha256, width, &webp, err);
+    enum status status = draw_rendition(t, bucket, key, sha256, width, as, &made, err);
     if (status == OK)
         status = os_mkdirs(folder, err);
     if (status == OK)
-        status = os_write_file(path, webp.data, webp.len, err);
+        status = os_write_file(path, made.data, made.len, err);
     if (status == OK) {
         pthread_mutex_lock(&t->mutex);
-        t->bytes += webp.len;
+        t->bytes += made.len;
         if (t->bytes > t->max_bytes)
             thumbs_shrink(t);
         pthread_mutex_unlock(&t->mutex);
     }
-    buf_free(&webp);
+    buf_free(&made);
     return status;
 }
 
@@ -188,10 +188,10 @@ static int take_slot(struct thumbs *t, const char name[THUMB_NAME_MAX])
 }
 
 enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256, unsigned width,
-                       int *fd, uint64_t *size, struct error *err)
+                       enum image_kind as, int *fd, uint64_t *size, struct error *err)
 {
     char name[THUMB_NAME_MAX] = "", path[PATH_MAX];
-    snprintf(name, sizeof name, "%.64s-%u.webp", sha256, width);
+    snprintf(name, sizeof name, "%.64s-%u.%s", sha256, width, image_extension(as));
     if (snprintf(path, sizeof path, "%s/%.2s/%s", t->dir, sha256, name) >= (int)sizeof path)
         return err_set(err, ERR_INVALID, "the path of the thumbnail folder is too long");
     if (open_made(path, fd, size)) {
@@ -207,7 +207,7 @@ enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key,
 
     enum status status = OK;
     if (!open_made(path, fd, size)) { /* perhaps made while this call waited */
-        status = thumbs_make(t, bucket, key, sha256, width, path, err);
+        status = thumbs_make(t, bucket, key, sha256, width, as, path, err);
         if (status == OK && !open_made(path, fd, size))
             status = err_errno(err, "cannot open the thumbnail %s", path);
     }

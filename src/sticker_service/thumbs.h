@@ -1,10 +1,11 @@
-/* thumbs.h: small WebP copies of stickers, made when first asked for and kept in a folder of bounded
+/* thumbs.h: thumbnails and other renditions of stickers, made when first asked for and kept in a folder of bounded
  * size. The folder may be emptied at any time and shared by several processes. */
 #ifndef PEEL_STICKER_SERVICE_THUMBS_H
 #define PEEL_STICKER_SERVICE_THUMBS_H
 
 #include "base/status.h"
 #include "bucket/bucket.h"
+#include "image/image.h"
 #include <stdint.h>
 
 struct thumbs;
@@ -15,12 +16,12 @@ enum status thumbs_open(const char *dir, uint64_t max_bytes, unsigned max_waitin
                         struct thumbs **out, struct error *err) MUST_CHECK;
 void thumbs_close(struct thumbs *t);
 
-/* An open descriptor (the caller closes it) of the image `key` in the bucket, at most `width` pixels wide
- * and 4 * width high, never enlarged unless it is a drawing (SVG). `sha256`: of the image, names the
- * thumbnail. Simultaneous calls for the same one make it once. Errors as sandbox_thumbnail; a picture that was too
+/* An open descriptor (the caller closes it) of the image `key` in the bucket as a file of kind `as`, at most `width`
+ * pixels wide and 4 * width high, never enlarged unless it is a drawing (SVG). `sha256`: of the image, names the
+ * rendition. Simultaneous calls for the same one make it once. Errors as sandbox_rendition; a picture that was too
  * complex is refused at once when it is asked for again. */
 enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256, unsigned width,
-                       int *fd, uint64_t *size, struct error *err) MUST_CHECK;
+                       enum image_kind as, int *fd, uint64_t *size, struct error *err) MUST_CHECK;
 
 struct thumbs_stats {
     uint64_t hits, misses; /* there, or to be made first */

@@ -24,9 +24,5 @@ struct asset {
 
 const struct asset *asset_by_file(const char *file); /* by fingerprinted name; NULL if there is none */
 const struct asset *asset_by_name(const char *name);
-/* Whether an Accept-Encoding header (may be NULL) takes gzip; RFC 9110 section 12.5.3. */
-bool asset_takes_gzip(const char *accept_encoding);
-/* Whether an If-None-Match header (may be NULL) names this etag; RFC 9110 section 13.1.2. */
-bool asset_not_modified(const char *if_none_match, const char *etag);
 
 #endif

@@ -18,6 +18,9 @@ class Media(ServiceTest):
             '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="20"><script>alert(1)</script>'
             '<rect width="10" height="20" fill="red"/></svg>'
         )
+        frame = b"\x2c\0\0\0\0\x02\0\x02\0\0\x02\x02\x84\x51\0"
+        cls.moving = b"GIF89a\x02\0\x02\0\x80\0\0\xff\0\0\0\0\xff" + frame + frame + b";"
+        (folder / "moving.gif").write_bytes(cls.moving)
         cls.wide = (folder / "wide.png").read_bytes()
         cls.system.run("import", str(folder))
 
@@ -82,6 +85,52 @@ class Media(ServiceTest):
         self.assertNotEqual(first.headers["ETag"], self.get("/media/wide.png").headers["ETag"])
         self.assertEqual(self.get("/media/wide.png?w=256", **{"If-None-Match": first.headers["ETag"]}).status, 304)
         self.assertEqual(self.get("/media/wide.png?w=256", Range="bytes=0-3").body, b"RIFF")
+
+    def test_renditions(self):
+        kinds = {"webp": b"RIFF", "png": b"\x89PNG", "jpeg": b"\xff\xd8\xff", "gif": b"GIF89a"}
+        plain = self.get("/media/wide.png?w=256")
+        for name, magic in kinds.items():
+            answer = self.get(f"/media/wide.png?w=200&format={name}")
+            self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, f"image/{name}"))
+            self.assertEqual(answer.headers["Rendition"], f"{name};w=256")
+            self.assertEqual((answer.body[: len(magic)], answer.headers["Vary"]), (magic, None))
+            self.assertEqual(answer.headers["ETag"] == plain.headers["ETag"], name == "webp")
+            again = self.get(f"/media/wide.png?w=256&format={name}", **{"If-None-Match": answer.headers["ETag"]})
+            self.assertEqual(again.status, 304)
+        self.assertEqual(self.get("/media/wide.png?format=png").body, self.wide)
+        drawn = self.get("/media/drawing.svg?format=png")
+        self.assertEqual((drawn.body[:4], drawn.headers["Rendition"]), (b"\x89PNG", "png;w=1024"))
+        self.assertEqual(drawn.body[16:24], (1024).to_bytes(4, "big") + (2048).to_bytes(4, "big"))
+        for wrong in ("avif", "svg", "PNG", ""):
+            self.assert_problem(
+                self.get(f"/media/wide.png?format={wrong}"), 400, f'format must be webp, png, jpeg or gif, found "{wrong}"'
+            )
+        self.assert_problem(self.get("/media/wide.png?still=maybe"), 400)
+
+    def test_what_a_client_takes(self):
+        for accept, kind in (
+            (None, "webp"),
+            ("*/*", "webp"),
+            ("image/avif,image/webp,*/*;q=0.8", "webp"),
+            ("image/png,image/*;q=0.1", "webp"),
+            ("image/png;q=0.5, image/jpeg", "jpeg"),
+            ("image/*, image/webp;q=0", "png"),
+            ("text/html", "webp"),
+        ):
+            answer = self.get("/media/wide.png?w=64", **({"Accept": accept} if accept else {}))
+            self.assertEqual((answer.headers["Content-Type"], answer.headers["Vary"]), (f"image/{kind}", "Accept"), accept)
+        whole = self.get("/media/wide.png", Accept="image/gif")
+        self.assertEqual((whole.body, whole.headers["Vary"], whole.headers["Rendition"]), (self.wide, None, None))
+
+    def test_what_moves(self):
+        for target in ("", "?format=gif", "?still=0"):
+            answer = self.get(f"/media/moving.gif{target}")
+            self.assertEqual((answer.body, answer.headers["Rendition"]), (self.moving, None), target)
+        still = self.get("/media/moving.gif?still=1&format=gif")
+        self.assertEqual((still.status, still.headers["Rendition"]), (200, "gif;w=1024;still"))
+        self.assertEqual((still.body.count(b"\x2c\0\0\0\0"), self.moving.count(b"\x2c\0\0\0\0")), (1, 2))
+        self.assertEqual(self.get("/media/moving.gif?w=64").headers["Rendition"], "webp;w=64;still")
+        self.assertEqual(self.get("/media/wide.png?still=1").body, self.wide)
 
     def test_a_crowd_gets_one_thumbnail(self):
         answers = []

@@ -24,11 +24,11 @@ static void check_answer(const uint8_t *data, size_t size, unsigned op)
     struct buf webp;
     struct error err;
     struct sandbox_image file = {.data = "", .wait_ms = 1};
-    struct job job = {.file = &file, .op = op};
+    struct job job = {.file = &file, .op = op, .as = IMAGE_WEBP};
     const struct line line = {line_with(data, size), deadline_in(1000), &nobody_stops};
     buf_init(&webp, IMAGE_MAX_BYTES);
     job.pixels = op == SANDBOX_DECODE ? &pixels : NULL;
-    job.webp = op == SANDBOX_THUMBNAIL ? &webp : NULL;
+    job.rendition = op == SANDBOX_RENDITION ? &webp : NULL;
     bool taken = receive(&line, &job.answer, sizeof job.answer) == sizeof job.answer && is_sound(&job) &&
                  receive_product(&job, &line, &err);
     if (taken && job.answer.status == OK && job.pixels) {
@@ -39,7 +39,7 @@ static void check_answer(const uint8_t *data, size_t size, unsigned op)
         if (!n || sum > n * 255)
             abort();
     }
-    if (taken && job.answer.status == OK && job.webp && image_sniff(webp.data, webp.len) != IMAGE_WEBP)
+    if (taken && job.answer.status == OK && job.rendition && image_sniff(webp.data, webp.len) != IMAGE_WEBP)
         abort();
     image_free(&pixels);
     buf_free(&webp);

@@ -170,7 +170,7 @@ static void draw(struct sandbox *sandbox, const struct choices *c)
     struct error err = {.message = ""};
     struct buf webp;
     buf_init(&webp, 1u << 20);
-    enum status st = sandbox_thumbnail(sandbox, &file, 64, &webp, &err);
+    enum status st = sandbox_rendition(sandbox, &file, 64, IMAGE_WEBP, &webp, &err);
     if (st != OK && st != ERR_CORRUPT && st != ERR_TOO_LARGE)
         fail(c, "not drawn", &err);
     if (most_of_children() > MAX_RSS_KIB)

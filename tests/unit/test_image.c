@@ -100,6 +100,68 @@ static void webp_round_trip(void **state)
     buf_free(&b);
 }
 
+/* A gradient with a transparent corner, as each kind of file and back: within what its colours allow. */
+static void renditions_show_the_picture(void **state)
+{
+    (void)state;
+    static const struct {
+        enum image_kind kind;
+        uint32_t channels;
+        int tolerance;
+    } kinds[] = {{IMAGE_PNG, 4, 0}, {IMAGE_WEBP, 4, 24}, {IMAGE_JPEG, 3, 24}, {IMAGE_GIF, 4, 16}};
+    enum { W = 120, H = 70 };
+    struct image in = noise(W, H, 4);
+    struct buf source;
+    struct error err;
+    for (size_t i = 0; i < W * H; i++) {
+        const uint8_t x = (uint8_t)(i % W), y = (uint8_t)(i / W);
+        memcpy(in.pixels + 4 * i, (uint8_t[]){(uint8_t)(2 * x), (uint8_t)(3 * y), 90, x < 30 && y < 30 ? 0 : 255}, 4);
+    }
+    buf_init(&source, 1 << 20);
+    assert_int_equal(image_encode(&in, IMAGE_PNG, &source, &err), OK);
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        struct image out;
+        struct buf b;
+        buf_init(&b, 1 << 20);
+        assert_int_equal(image_rendition(source.data, source.len, W, kinds[k].kind, &b, &err), OK);
+        assert_int_equal(image_sniff(b.data, b.len), kinds[k].kind);
+        assert_int_equal(image_decode(b.data, b.len, 0, &out, &err), OK);
+        assert_true(out.width == W && out.height == H && out.channels == kinds[k].channels);
+        for (size_t i = 0; i < W * H; i++) {
+            const uint8_t *was = in.pixels + 4 * i, *is = out.pixels + out.channels * i;
+            size_t x = i % W, y = i / W;
+            if ((x > 26 && x < 34 && y < 34) || (y > 26 && y < 34 && x < 34))
+                continue; /* lossy files blur the edge of the corner */
+            if (x < 30 && y < 30) {
+                assert_true(out.channels == 4 ? is[3] == 0 : is[0] > 240 && is[1] > 240 && is[2] > 240);
+                continue;
+            }
+            for (size_t c = 0; c < 3; c++)
+                assert_in_range(abs(was[c] - is[c]), 0, kinds[k].tolerance);
+        }
+        image_free(&out);
+        buf_free(&b);
+    }
+    assert_int_equal(image_rendition(source.data, source.len, W, IMAGE_SVG, &source, &err), ERR_UNSUPPORTED);
+    image_free(&in);
+    buf_free(&source);
+}
+
+/* A file that has no room is an error, whichever encoder runs out of it. */
+static void renditions_are_bounded(void **state)
+{
+    (void)state;
+    struct image in = noise(64, 64, 3);
+    for (enum image_kind k = IMAGE_JPEG; k <= IMAGE_GIF; k++) {
+        struct buf b;
+        struct error err;
+        buf_init(&b, 100);
+        assert_int_equal(image_encode(&in, k, &b, &err), ERR_TOO_LARGE);
+        buf_free(&b);
+    }
+    image_free(&in);
+}
+
 static void svg_is_drawn_and_stays_alone(void **state)
 {
     (void)state;
@@ -495,6 +557,8 @@ int main(void)
         cmocka_unit_test(resize_is_pillows),
         cmocka_unit_test(parts_are_parts_of_the_whole),
         cmocka_unit_test(webp_round_trip),
+        cmocka_unit_test(renditions_show_the_picture),
+        cmocka_unit_test(renditions_are_bounded),
         cmocka_unit_test(svg_is_drawn_and_stays_alone),
         cmocka_unit_test(svg_names_nothing_but_its_own_parts),
         cmocka_unit_test(svg_bombs_go_off_outside),

@@ -145,8 +145,9 @@ static void workers_do_what_is_done_here(void **state)
             assert_true(here.width == there.width && here.height == there.height && here.channels == there.channels &&
                         here.kind == there.kind);
             assert_memory_equal(here.pixels, there.pixels, (size_t)here.width * here.height * here.channels);
-            assert_int_equal(image_thumbnail(f.image.data, f.image.len, 64, &webp[0], NULL), OK);
-            assert_int_equal(sandbox_thumbnail(s, &f.image, 64, &webp[1], NULL), OK);
+            enum image_kind as = IMAGE_JPEG + (enum image_kind)(good % 4);
+            assert_int_equal(image_rendition(f.image.data, f.image.len, 64, as, &webp[0], NULL), OK);
+            assert_int_equal(sandbox_rendition(s, &f.image, 64, as, &webp[1], NULL), OK);
             assert_int_equal(webp[0].len, webp[1].len);
             assert_memory_equal(webp[0].data, webp[1].data, webp[0].len);
             assert_int_equal(sandbox_check(s, &f.image, &v, NULL), OK);
@@ -254,7 +255,7 @@ static void slow_drawings_are_too_complex_and_remembered(void **state)
     /* Another use of it is another matter, but not for the quick workers. Under sanitizers it would take twice the
      * time, and show them nothing new. */
     if (!SANDBOX_SANITIZED) {
-        assert_int_equal(sandbox_thumbnail(s, &f.image, 1024, &webp, &err), ERR_TOO_LARGE);
+        assert_int_equal(sandbox_rendition(s, &f.image, 1024, IMAGE_WEBP, &webp, &err), ERR_TOO_LARGE);
         stats = sandbox_stats(s);
         assert_true(stats.images == 1 && stats.heavy == 2);
     }
@@ -468,8 +469,8 @@ static void *one_of_many(void *arg)
     image.wait_ms = 200;
     image.sha256 = NULL;
     buf_init(&webp, IMAGE_MAX_BYTES);
-    enum status st =
-        i % 4 == 2 ? sandbox_check(c->s, &image, &v, NULL) : sandbox_thumbnail(c->s, &image, 1024, &webp, NULL);
+    enum status st = i % 4 == 2 ? sandbox_check(c->s, &image, &v, NULL)
+                                : sandbox_rendition(c->s, &image, 1024, IMAGE_WEBP, &webp, NULL);
     if (st != OK && st != ERR_TOO_LARGE && st != ERR_UNAVAILABLE)
         atomic_fetch_add(&c->wrong, 1);
     buf_free(&webp);

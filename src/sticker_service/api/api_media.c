@@ -1,8 +1,10 @@
-/* GET /media/<filename>[?w=256][&v=<hash>]: the image of a sticker, or a thumbnail of it.
+/* GET /media/<filename>[?w=256][&format=png][&still=1][&v=<hash>]: the image of a sticker, or a rendition of it. A
+ * rendition is a still: what moves is only ever sent as the file that it is.
  *
  * Addresses that we hand out carry the content's hash as v, and may then be kept for ever; without it
  * (or with another) only briefly. RFC 9110 for ETag, If-None-Match, Range and If-Range. */
 #include "base/log.h"
+#include "http/accept.h"
 #include "sticker_service/api/api.h"
 #include "sticker_service/service.h"
 
@@ -14,23 +16,6 @@
 #define VERSION_MIN 16u /* hex digits of the hash that v must have to count */
 
 static const unsigned widths[] = {64, 128, 256, 512, 1024};
-
-/* Does an If-None-Match list hold our tag? Weak comparison, so W/ in front does not matter. */
-static bool list_has(const char *list, const char *etag)
-{
-    size_t len = strlen(etag);
-    for (const char *s = list; *s;) {
-        s += strspn(s, " \t,");
-        if (*s == '*')
-            return true;
-        if (strncmp(s, "W/", 2) == 0)
-            s += 2;
-        if (strncmp(s, etag, len) == 0 && strchr(" \t,", s[len]))
-            return true;
-        s += strcspn(s, ",");
-    }
-    return false;
-}
 
 enum range { RANGE_WHOLE, RANGE_PART, RANGE_BEYOND };
 
@@ -105,16 +90,74 @@ static void send_file(const struct http_request *req, struct http_response *res,
     }
 }
 
-/* The `w` parameter rounded up to a width that is made, 0 when absent. */
+/* What is asked of an image: the file itself, or a rendition of it. */
+struct wish {
+    unsigned width;     /* one that is made; 0: none was given */
+    enum image_kind as; /* IMAGE_UNKNOWN: no format was given */
+    bool still;
+};
+
 static enum status width_param(const struct http_request *req, unsigned *width, struct error *err)
 {
     int64_t w;
     *width = 0;
-    enum status status = http_param_int(req, "w", 1, 1024, 0, &w, err);
+    enum status status = http_param_int(req, "w", 1, IMAGE_WIDEST_THUMBNAIL, 0, &w, err);
     for (size_t i = 0; status == OK && w && !*width; i++)
         if (widths[i] >= w)
             *width = widths[i];
     return status;
+}
+
+/* In the order of preference among those that a client takes equally. */
+static const struct format {
+    const char *name;
+    enum image_kind kind;
+} formats[] = {{"webp", IMAGE_WEBP}, {"png", IMAGE_PNG}, {"jpeg", IMAGE_JPEG}, {"gif", IMAGE_GIF}};
+#define N_FORMATS (sizeof formats / sizeof *formats)
+
+static enum status format_param(const struct http_request *req, enum image_kind *as, struct error *err)
+{
+    const char *name;
+    *as = IMAGE_UNKNOWN;
+    enum status status = param_or(req, "format", NULL, &name, err);
+    if (status != OK || !name)
+        return status;
+    for (size_t i = 0; i < N_FORMATS; i++)
+        if (strcmp(name, formats[i].name) == 0)
+            *as = formats[i].kind;
+    return *as ? OK : err_set(err, ERR_INVALID, "format must be webp, png, jpeg or gif, found \"%.20s\"", name);
+}
+
+static enum status read_wish(const struct http_request *req, struct wish *out, struct error *err)
+{
+    enum status status = width_param(req, &out->width, err);
+    if (status == OK)
+        status = format_param(req, &out->as, err);
+    return status == OK ? bool_param(req, "still", false, &out->still, err) : status;
+}
+
+/* What a client that names no format gets: WebP, unless it says that it takes only something else. */
+static enum image_kind negotiate(const char *accept)
+{
+    enum image_kind best = IMAGE_WEBP;
+    unsigned most = 0;
+    for (size_t i = 0; accept && *accept && i < N_FORMATS; i++) {
+        unsigned weight = http_accepts(accept, image_mime(formats[i].kind));
+        if (i == 0 && weight)
+            break;
+        if (weight > most) {
+            most = weight;
+            best = formats[i].kind;
+        }
+    }
+    return best;
+}
+
+/* Renditions are stills, so that a wish that the file itself fulfils gets the file. */
+static bool is_file_enough(const struct wish *wish, const struct sticker *sticker)
+{
+    bool still = wish->still && sticker->animated;
+    return !wish->width && !still && (!wish->as || strcmp(image_mime(wish->as), sticker->mime) == 0);
 }
 
 static bool is_version(const char *v, const char *sha256)
@@ -123,79 +166,137 @@ static bool is_version(const char *v, const char *sha256)
     return len >= VERSION_MIN && strncmp(v, sha256, len) == 0;
 }
 
-void handle_api_media(void *ctx, const struct http_request *req, struct http_response *res)
-{
-    struct sticker_service *s = ctx;
-    struct error err;
-    unsigned width;
-    const char *version;
+struct media {
+    struct sticker_service *service;
+    const struct http_request *req;
+    struct http_response *res;
     struct sticker sticker;
-    enum status status = width_param(req, &width, &err);
-    if (status == OK)
-        status = param_or(req, "v", "", &version, &err);
-    if (status != OK) {
-        http_problem_from(res, &err);
-        return;
-    }
-    status = filename_check(req->path_param, &err);
-    if (status == OK)
-        status = sticker_store_get(s->store, req->path_param, req->arena, &sticker, &err);
-    if (status == ERR_NOT_FOUND || status == ERR_INVALID) {
-        http_problem(res, 404, "Sticker not found.");
-        return;
-    }
-    if (status != OK) {
-        http_problem_from(res, &err);
-        return;
-    }
+    char key[STICKER_FILENAME_MAX + 8];
+    unsigned width; /* of the rendition that is sent; 0: the file itself */
+    enum image_kind as;
+    bool lasting;
+    int fd;
+    uint64_t size;
+};
 
-    char key[STICKER_FILENAME_MAX + 8], etag[96];
-    const char *mime = width ? "image/webp" : sticker.mime;
-    bool lasting = is_version(version, sticker.sha256);
-    int fd = -1;
-    uint64_t size = 0;
-    snprintf(key, sizeof key, "media/%s", sticker.filename);
-    if (width) {
-        status = thumbs_get(s->thumbs, s->bucket, key, sticker.sha256, width, &fd, &size, &err);
-        if (status == ERR_UNAVAILABLE) {
-            http_problem_from(res, &err);
-            return;
-        }
-        if (status != OK) {              /* the whole image is better than none */
-            if (status == ERR_TOO_LARGE) /* which is known of it, and was logged once */
-                log_debug("no thumbnail of %s: %s", sticker.filename, err.message);
-            else
-                log_error("cannot make a thumbnail of %s: %s", sticker.filename, err.message);
-            mime = sticker.mime;
-            width = 0;
-            lasting = false;
-        }
+/* False when it has answered. */
+static bool find_sticker(struct media *m, struct wish *wish)
+{
+    struct error err;
+    const char *version;
+    enum status status = read_wish(m->req, wish, &err);
+    if (status == OK)
+        status = param_or(m->req, "v", "", &version, &err);
+    if (status != OK) {
+        http_problem_from(m->res, &err);
+        return false;
     }
-    if (fd < 0 && bucket_fd(s->bucket, key, &fd, &size, &err) != OK) {
-        log_error("the image of %s is missing: %s", sticker.filename, err.message);
-        if (err.code == ERR_NOT_FOUND) {
-            http_problem(res, 404, "The sticker's image is missing.");
-        } else { /* whatever the store's trouble is, it is not the client's */
-            http_header_add(res, "Retry-After", "2");
-            http_problem(res, 503, "The image store does not respond at the moment.");
-        }
-        return;
+    status = filename_check(m->req->path_param, &err);
+    if (status == OK)
+        status = sticker_store_get(m->service->store, m->req->path_param, m->req->arena, &m->sticker, &err);
+    if (status == ERR_NOT_FOUND || status == ERR_INVALID)
+        http_problem(m->res, 404, "Sticker not found.");
+    else if (status != OK)
+        http_problem_from(m->res, &err);
+    if (status != OK)
+        return false;
+    m->lasting = is_version(version, m->sticker.sha256);
+    snprintf(m->key, sizeof m->key, "media/%s", m->sticker.filename);
+    return true;
+}
+
+/* False when it has answered. Who named no format gets the file when there can be no rendition: better than none. */
+static bool open_rendition(struct media *m, const struct wish *wish)
+{
+    struct error err;
+    m->width = wish->width ? wish->width : IMAGE_WIDEST_THUMBNAIL;
+    m->as = wish->as ? wish->as : negotiate(http_header(m->req, "Accept"));
+    if (!wish->as)
+        http_header_add(m->res, "Vary", "Accept");
+    enum status status = thumbs_get(m->service->thumbs, m->service->bucket, m->key, m->sticker.sha256, m->width, m->as,
+                                    &m->fd, &m->size, &err);
+    if (status == OK)
+        return true;
+    if (status == ERR_UNAVAILABLE) {
+        http_problem_from(m->res, &err);
+        return false;
     }
-    if (width)
-        snprintf(etag, sizeof etag, "\"%.64s-%u\"", sticker.sha256, width);
+    if (status == ERR_TOO_LARGE) /* which is known of it, and was logged once */
+        log_debug("no rendition of %s: %s", m->sticker.filename, err.message);
     else
-        snprintf(etag, sizeof etag, "\"%.64s\"", sticker.sha256);
+        log_error("cannot make a rendition of %s: %s", m->sticker.filename, err.message);
+    if (wish->as) {
+        http_problem(m->res, 422, "There can be no %s of this image: %s.", image_mime(wish->as),
+                     status == ERR_TOO_LARGE ? "it is too complex" : "it cannot be read");
+        return false;
+    }
+    m->width = 0;
+    m->lasting = false;
+    return true;
+}
 
+/* False when it has answered. */
+static bool open_file(struct media *m)
+{
+    struct error err;
+    if (bucket_fd(m->service->bucket, m->key, &m->fd, &m->size, &err) == OK)
+        return true;
+    log_error("the image of %s is missing: %s", m->sticker.filename, err.message);
+    if (err.code == ERR_NOT_FOUND) {
+        http_problem(m->res, 404, "The sticker's image is missing.");
+    } else { /* whatever the store's trouble is, it is not the client's */
+        http_header_add(m->res, "Retry-After", "2");
+        http_problem(m->res, 503, "The image store does not respond at the moment.");
+    }
+    return false;
+}
+
+/* Which rendition it is, as an item of RFC 9651: "webp;w=256", with ";still" where the sticker moves and this does not.
+ */
+static void tell_rendition(const struct media *m)
+{
+    char text[64];
+    for (size_t i = 0; i < N_FORMATS; i++)
+        if (formats[i].kind == m->as) {
+            snprintf(text, sizeof text, "%s;w=%u%s", formats[i].name, m->width, m->sticker.animated ? ";still" : "");
+            http_header_add(m->res, "Rendition", text);
+        }
+}
+
+static void send_media(const struct media *m)
+{
+    struct http_response *res = m->res;
+    const char *mime = m->width ? image_mime(m->as) : m->sticker.mime;
+    char etag[96];
+    if (!m->width)
+        snprintf(etag, sizeof etag, "\"%.64s\"", m->sticker.sha256);
+    else
+        snprintf(etag, sizeof etag, "\"%.64s-%u%s%s\"", m->sticker.sha256, m->width, m->as == IMAGE_WEBP ? "" : "-",
+                 m->as == IMAGE_WEBP ? "" : image_extension(m->as));
+    if (m->width)
+        tell_rendition(m);
     http_header_add(res, "ETag", etag);
-    http_header_add(res, "Cache-Control", lasting ? "public, max-age=31536000, immutable" : "public, max-age=60");
+    http_header_add(res, "Cache-Control", m->lasting ? "public, max-age=31536000, immutable" : "public, max-age=60");
+    http_header_add(res, "Cross-Origin-Resource-Policy", "cross-origin"); /* images are there to be embedded */
     /* A drawing opened by itself must not run anything on our origin. */
     if (strcmp(mime, "image/svg+xml") == 0)
         http_header_add(res, "Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'");
-    const char *known = http_header(req, "If-None-Match");
-    if (known && list_has(known, etag)) {
-        close(fd);
+    if (http_etag_listed(http_header(m->req, "If-None-Match"), etag)) {
+        close(m->fd);
         http_body_static(res, 304, mime, "", 0);
         return;
     }
-    send_file(req, res, mime, etag, fd, size);
+    send_file(m->req, res, mime, etag, m->fd, m->size);
+}
+
+void handle_api_media(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct media m = {.service = ctx, .req = req, .res = res, .fd = -1};
+    struct wish wish;
+    if (!find_sticker(&m, &wish))
+        return;
+    if (!is_file_enough(&wish, &m.sticker) && !open_rendition(&m, &wish))
+        return;
+    if (m.fd >= 0 || open_file(&m))
+        send_media(&m);
 }

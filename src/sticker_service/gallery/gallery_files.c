@@ -1,6 +1,7 @@
 /* Static files, and the reference of the API. */
 #include "sticker_service/gallery/gallery.h"
 
+#include "http/accept.h"
 #include "sticker_service/gallery/gallery_parts.h"
 #include "web/apidocs.h"
 #include "web/assets.h"
@@ -12,9 +13,9 @@ static void send_asset(const struct http_request *req, struct http_response *res
     http_header_add(res, "ETag", a->etag);
     if (a->gzip)
         http_header_add(res, "Vary", "Accept-Encoding");
-    if (asset_not_modified(http_header(req, "If-None-Match"), a->etag)) {
+    if (http_etag_listed(http_header(req, "If-None-Match"), a->etag)) {
         http_body_static(res, 304, a->type, "", 0);
-    } else if (a->gzip && asset_takes_gzip(http_header(req, "Accept-Encoding"))) {
+    } else if (a->gzip && http_accepts(http_header(req, "Accept-Encoding"), "gzip")) {
         http_header_add(res, "Content-Encoding", "gzip");
         http_body_static(res, 200, a->type, a->gzip, a->gzip_len);
     } else {

@@ -2,6 +2,7 @@
 
 #include "base/language.h"
 #include "base/log.h"
+#include "http/accept.h"
 #include "sticker_service/gallery/gallery.h"
 #include "sticker_service/service.h"
 #include "sticker_service/sticker_json.h"
@@ -70,7 +71,7 @@ static void compress_page(struct gallery_visit *v, struct buf *html)
     struct buf packed;
     struct error err;
     buf_init(&packed, GALLERY_HTML_MAX);
-    if (html->len >= COMPRESS_MIN && asset_takes_gzip(http_header(v->req, "Accept-Encoding")) &&
+    if (html->len >= COMPRESS_MIN && http_accepts(http_header(v->req, "Accept-Encoding"), "gzip") &&
         compress_gzip(html->data, html->len, &packed, &err) == OK) {
         http_header_add(v->res, "Content-Encoding", "gzip");
         buf_free(html);
