@@ -48,6 +48,7 @@ LICENCES = {
     "libqrencode": "LGPL-2.1-or-later",
     "libstemmer": "BSD-3-Clause",
     "libz": "Zlib",
+    "libzstd": "BSD-3-Clause",
     "libm": "LGPL-2.1-or-later",
     "libc": "LGPL-2.1-or-later",
 }

@@ -233,7 +233,8 @@ const struct option config_options[] = {
      "Address by which clients reach StickerService, such as https://peel.example, for whole addresses in answers; "
      "default: relative ones, or as the request has it"},
     {"cors-origins", OPTION_STRING, "", 0, 4000, "LIST", STICKER, 0, NULL, NULL,
-     "Origins whose pages may call /api/ from a browser, such as https://a.example,https://b.example; * = all"},
+     "Origins whose pages may use the API, images and the picker, such as https://a.example,https://b.example; * = "
+     "all"},
     {"password", OPTION_STRING, NULL, 8, 1024, "PASSWORD", " user ", OPTION_SECRET, NULL, NULL,
      "Password of the account; default: ask, or read the first line of standard input"},
     {"staff", OPTION_BOOL, "false", 0, 0, "", " user ", 0, NULL, NULL,

@@ -59,18 +59,29 @@ static bool allows(const char *origins, const char *origin)
     return false;
 }
 
+/* What other origins' pages may use. */
+static bool is_shared(const char *path)
+{
+    static const char *const shared[] = {"/api/", "/media/", "/peel-"};
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
+        if (strncmp(path, shared[i], strlen(shared[i])) == 0)
+            return true;
+    return false;
+}
+
 bool cors_answer(const char *origins, const char *path, const char *origin, struct http_response *res)
 {
     bool any = strcmp(origins, "*") == 0;
-    if (!*origins || strncmp(path, "/api/", 5) != 0)
+    if (!*origins || !is_shared(path))
         return false;
     if (!any)
-        http_header_add(res, "Vary", "Origin"); /* also where nothing is allowed, or a cache would keep that for all */
+        http_vary(res, "Origin"); /* also where nothing is allowed, or a cache would keep that for all */
     if (!origin || !*origin || (!any && !allows(origins, origin)))
         return false;
     http_header_add(res, "Access-Control-Allow-Origin", any ? "*" : origin);
     http_header_add(res, "Access-Control-Expose-Headers",
-                    "Idempotency-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id");
+                    "ETag, Idempotency-Replayed, RateLimit, RateLimit-Policy, Rendition, Retry-After, X-Request-Id");
+    http_header_add(res, "Timing-Allow-Origin", any ? "*" : origin);
     return true;
 }
 
@@ -78,7 +89,7 @@ void cors_preflight(const char *methods, struct http_response *res)
 {
     http_header_add(res, "Access-Control-Allow-Methods", methods);
     http_header_add(res, "Access-Control-Allow-Headers",
-                    "Authorization, Content-Type, Idempotency-Key, X-Request-Id, traceparent");
+                    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id, traceparent");
     http_header_add(res, "Access-Control-Max-Age", "600");
     http_body_static(res, 204, NULL, "", 0);
 }

@@ -1,4 +1,5 @@
-/* cors.h: pages of which other origins may read the answers under /api/ in a browser (Fetch Standard, "CORS protocol").
+/* cors.h: pages of which other origins may read answers of the API, images and the picker in a browser (Fetch Standard,
+ * "CORS protocol").
  *
  * Never with cookies (no Access-Control-Allow-Credentials): such a page speaks for itself, with a token of its own, and
  * not for whoever happens to be logged in. */

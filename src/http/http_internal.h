@@ -28,8 +28,6 @@ struct http_response {
         struct http_field *next;
     } * fields;
 };
-/* As http_header_add, in the place of one of that name. */
-void http_header_set(struct http_response *res, const char *name, const char *value);
 /* Hands the MHD response over, with all fields; NULL only without memory (500 when nothing was answered). */
 struct MHD_Response *http_response_finish(struct http_response *res);
 

@@ -53,6 +53,16 @@ void http_header_set(struct http_response *res, const char *name, const char *va
     http_header_add(res, name, value);
 }
 
+void http_vary(struct http_response *res, const char *fields)
+{
+    const struct http_field *f = res->fields;
+    while (f && strcasecmp(f->name, "Vary") != 0)
+        f = f->next;
+    const char *all = f ? arena_printf(res->arena, "%s, %s", f->value, fields) : fields;
+    if (all)
+        http_header_set(res, "Vary", all);
+}
+
 /* MHD takes non-const pointers for buffers that it only reads. */
 static void *unconst(const void *p)
 {

@@ -176,6 +176,11 @@ bool http_charge(const struct http_request *req, unsigned units) MUST_CHECK;
 /* --- answering (call exactly one of the body functions) --- */
 void http_header_add(struct http_response *res, const char *name,
                      const char *value); /* copied; CR/LF refused by assert */
+/* As http_header_add, in the place of one of that name. */
+void http_header_set(struct http_response *res, const char *name, const char *value);
+/* Says that the answer depends on these request fields, "Accept, Cookie", too: one Vary, as some caches read one only.
+ */
+void http_vary(struct http_response *res, const char *fields);
 void http_body_copy(struct http_response *res, int status, const char *type, const void *data, size_t len);
 void http_body_take(struct http_response *res, int status, const char *type, char *data,
                     size_t len); /* frees data later */

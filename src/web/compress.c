@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #define ZLIB_CONST
 #include <zlib.h>
+#include <zstd.h>
 
-#define LEVEL     5       /* beyond it pages take twice the time for a hundredth less */
-#define GZIP_BITS 15 + 16 /* the largest window, and gzip's head instead of zlib's */
+#define LEVEL      5 /* beyond it pages take twice the time for a hundredth less */
+#define ZSTD_LEVEL 3
+#define GZIP_BITS  15 + 16 /* the largest window, and gzip's head instead of zlib's */
 
 enum status compress_gzip(const char *data, size_t len, struct buf *out, struct error *err)
 {
@@ -28,4 +30,16 @@ enum status compress_gzip(const char *data, size_t len, struct buf *out, struct 
     deflateEnd(&z);
     free(packed);
     return done == Z_STREAM_END ? buf_status(out, err) : err_no_memory(err, "compressing %zu bytes", len);
+}
+
+enum status compress_zstd(const char *data, size_t len, struct buf *out, struct error *err)
+{
+    size_t bound = ZSTD_compressBound(len);
+    char *packed = ZSTD_isError(bound) ? NULL : malloc(bound);
+    size_t n = packed ? ZSTD_compress(packed, bound, data, len, ZSTD_LEVEL) : 0;
+    bool done = packed && !ZSTD_isError(n);
+    if (done)
+        buf_append(out, packed, n);
+    free(packed);
+    return done ? buf_status(out, err) : err_no_memory(err, "compressing %zu bytes", len);
 }

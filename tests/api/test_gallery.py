@@ -122,6 +122,12 @@ class Asked(ServiceTest):
         self.assertEqual(*same)
         self.assertLess(len(packed.body), len(plain.body) / 2)
         self.assertNotIn("Content-Encoding", self.get("/?q=cat", **{"Accept-Encoding": "gzip;q=0"}).headers)
+        for accept, coding, magic in (
+            ("gzip, deflate, br, zstd", "zstd", b"\x28\xb5\x2f\xfd"),
+            ("zstd;q=0.5, gzip", "gzip", b"\x1f\x8b"),
+        ):
+            answer = self.get("/?q=cat", **{"Accept-Encoding": accept})
+            self.assertEqual((answer.headers["Content-Encoding"], answer.body[: len(magic)]), (coding, magic))
 
     def test_filters(self):
         self.fake.answer = lambda handler: (200, hits("bear.png"))

@@ -134,14 +134,29 @@ class Origins(ServiceTest):
             self.assertNotIn("Access-Control-Allow-Origin", answer.headers, origin)
             self.assertIn("Origin", answer.headers["Vary"], "no cache gives this to those who may")
             self.assert_problem(self.preflight("/api/feedback/", origin), 405)
-        for target in ("/", "/admin/login", "/healthz"):
+        for target in ("/", "/admin/login", "/healthz", "/static/gallery.css"):
             self.assertNotIn("Access-Control-Allow-Origin", self.get(target, Origin="https://a.example").headers)
+
+    def test_images_may_be_read(self):
+        for origin in ("https://a.example", None):
+            answer = self.get("/media/cat.png?w=64", **({"Origin": origin} if origin else {}))
+            self.assertEqual(answer.status, 200)
+            self.assertEqual(answer.headers["Access-Control-Allow-Origin"], origin)
+            self.assertEqual(answer.headers["Timing-Allow-Origin"], origin)
+            self.assertEqual(answer.headers["Cross-Origin-Resource-Policy"], "cross-origin")
+            self.assertEqual(answer.headers.get_all("Vary"), ["Origin, Accept"])
+
+    def test_the_contract_is_for_everybody(self):
+        for origin in ("https://a.example", "https://other.example"):
+            answer = self.get("/api/openapi.json", Origin=origin)
+            self.assertEqual(answer.headers.get_all("Access-Control-Allow-Origin"), ["*"])
 
     def test_preflight(self):
         answer = self.preflight("/api/feedback/", "https://a.example")
         self.assertEqual((answer.status, answer.body), (204, b""))
         self.assertEqual(answer.headers["Access-Control-Allow-Methods"], "POST")
         self.assertIn("Authorization", answer.headers["Access-Control-Allow-Headers"])
+        self.assertIn("If-Match", answer.headers["Access-Control-Allow-Headers"])
         self.assertEqual(answer.headers["Access-Control-Allow-Origin"], "https://a.example")
         self.assert_problem(self.preflight("/api/nothing/", "https://a.example"), 404)
         self.assert_problem(self.preflight("/vote", "https://a.example"), 405)

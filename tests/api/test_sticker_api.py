@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import csv
+import gzip
 import io
 import json
 import socket
@@ -416,6 +417,16 @@ class Health(ServiceTest):
             page = self.get(target)
             self.assertEqual(page.status, 200)
             self.assertTrue(page.headers["Content-Type"].startswith("text/html"))
+
+    def test_answers_are_packed_and_not_cached(self):
+        target = "/api/search/?query=cat+dog+birthday+car"
+        plain = self.get(target)
+        self.assertEqual((plain.headers["Cache-Control"], plain.headers["Content-Encoding"]), ("no-store", None))
+        packed = self.get(target, **{"Accept-Encoding": "gzip"})
+        self.assertEqual((packed.headers["Content-Encoding"], packed.headers["Vary"]), ("gzip", "Accept-Encoding"))
+        self.assertEqual(json.loads(gzip.decompress(packed.body))["results"], plain.json()["results"])
+        short = self.get("/api/search/?query=cat&limit=1", **{"Accept-Encoding": "gzip"})
+        self.assertIsNone(short.headers["Content-Encoding"])
 
     def test_methods(self):
         answer = request(self.port, "DELETE", "/api/search/")

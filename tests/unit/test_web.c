@@ -4,6 +4,7 @@
 #include "base/os.h"
 #include "web/apidocs.h"
 #include "web/assets.h"
+#include "web/compress.h"
 #include "web/cookie.h"
 #include "web/form.h"
 #include "web/html.h"
@@ -12,7 +13,9 @@
 #include "web/templates.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <zstd.h>
 
 typedef void (*writer)(struct buf *out, const char *s);
 
@@ -181,6 +184,25 @@ static void test_assets(void **state)
     assert_int_equal(css->gzip[1], 0x8b);
 }
 
+static void what_is_compressed_is_the_same(void **state)
+{
+    (void)state;
+    const struct asset *css = asset_by_name("gallery.css");
+    struct buf packed;
+    struct error err;
+    buf_init(&packed, css->len);
+    assert_int_equal(compress_zstd((const char *)css->data, css->len, &packed, &err), OK);
+    assert_true(packed.len < css->len / 2);
+    char *again = malloc(css->len);
+    assert_int_equal(ZSTD_decompress(again, css->len, packed.data, packed.len), css->len);
+    assert_memory_equal(again, css->data, css->len);
+    free(again);
+    buf_free(&packed);
+    buf_init(&packed, 10);
+    assert_int_equal(compress_zstd((const char *)css->data, css->len, &packed, &err), ERR_TOO_LARGE);
+    buf_free(&packed);
+}
+
 /* What people can type stays text in every place of a card. */
 static void test_card_is_harmless(void **state)
 {
@@ -288,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_form),
         cmocka_unit_test(test_cookie),
         cmocka_unit_test(test_assets),
+        cmocka_unit_test(what_is_compressed_is_the_same),
         cmocka_unit_test(test_docs),
         cmocka_unit_test(test_card_is_harmless),
         cmocka_unit_test(test_page_is_bounded),

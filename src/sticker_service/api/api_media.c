@@ -212,7 +212,7 @@ static bool open_rendition(struct media *m, const struct wish *wish)
     m->width = wish->width ? wish->width : IMAGE_WIDEST_THUMBNAIL;
     m->as = wish->as ? wish->as : negotiate(http_header(m->req, "Accept"));
     if (!wish->as)
-        http_header_add(m->res, "Vary", "Accept");
+        http_vary(m->res, "Accept");
     enum status status = thumbs_get(m->service->thumbs, m->service->bucket, m->key, m->sticker.sha256, m->width, m->as,
                                     &m->fd, &m->size, &err);
     if (status == OK)

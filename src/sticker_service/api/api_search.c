@@ -2,6 +2,7 @@
 #include "sticker_service/api/api.h"
 
 #include "base/json_out.h"
+#include "sticker_service/packed.h"
 #include "sticker_service/served.h"
 
 static void write_answer(const struct served_form *form, const struct find_query *query,
@@ -47,8 +48,8 @@ void handle_api_search(void *ctx, const struct http_request *req, struct http_re
     if (status != OK) {
         http_problem_from(res, &err);
     } else if (!refused) {
-        size_t len = out.len;
-        http_body_take(res, 200, "application/json", buf_take(&out), len);
+        http_header_add(res, "Cache-Control", "no-store"); /* its receipt is for who asked, and for this answer */
+        send_packed(req, res, 200, "application/json", &out, "results");
     }
     buf_free(&out);
 }

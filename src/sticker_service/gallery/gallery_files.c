@@ -12,7 +12,7 @@ static void send_asset(const struct http_request *req, struct http_response *res
     http_header_add(res, "Cache-Control", cache_control);
     http_header_add(res, "ETag", a->etag);
     if (a->gzip)
-        http_header_add(res, "Vary", "Accept-Encoding");
+        http_vary(res, "Accept-Encoding");
     if (http_etag_listed(http_header(req, "If-None-Match"), a->etag)) {
         http_body_static(res, 304, a->type, "", 0);
     } else if (a->gzip && http_accepts(http_header(req, "Accept-Encoding"), "gzip")) {
@@ -36,7 +36,7 @@ void handle_gallery_static(void *ctx, const struct http_request *req, struct htt
 void handle_openapi(void *ctx, const struct http_request *req, struct http_response *res)
 {
     (void)ctx;
-    http_header_add(res, "Access-Control-Allow-Origin", "*");
+    http_header_set(res, "Access-Control-Allow-Origin", "*"); /* also for origins that are not listed */
     send_asset(req, res, asset_by_name("openapi.json"), "no-cache");
 }
 

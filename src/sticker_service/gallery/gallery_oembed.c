@@ -142,7 +142,7 @@ void handle_gallery_oembed(void *ctx, const struct http_request *req, struct htt
     }
     if (status == OK) {
         http_header_add(res, "Access-Control-Allow-Origin", "*");
-        http_header_add(res, "Vary", "Accept-Language, Cookie");
+        http_vary(res, "Accept-Language, Cookie");
         http_json(res, 200, buf_str(&out), out.len);
     } else {
         http_problem_from(res, &err);

@@ -2,12 +2,11 @@
 
 #include "base/language.h"
 #include "base/log.h"
-#include "http/accept.h"
 #include "sticker_service/gallery/gallery.h"
+#include "sticker_service/packed.h"
 #include "sticker_service/service.h"
 #include "sticker_service/sticker_json.h"
 #include "web/assets.h"
-#include "web/compress.h"
 #include "web/cookie.h"
 
 #include <stdlib.h>
@@ -18,7 +17,6 @@
 #define VOTER_BYTES  64u   /* of the cookie that tells voters apart */
 #define VOTES_MAX    500u  /* of one voter for one query, that are shown */
 #define PARAM_MAX    2048u /* bytes of a parameter that goes along to another language */
-#define COMPRESS_MIN 1024  /* bytes: less is not worth it */
 #define TOO_LONG_MAX 4096  /* bytes of a query that is too long and yet shown, to be shortened */
 
 /* --- the reader --- */
@@ -65,36 +63,13 @@ void gallery_visit(struct gallery_visit *v, const struct http_request *req, stru
 
 /* --- answering --- */
 
-/* Nothing on a page is secret, so that its length may tell what is in it. */
-static void compress_page(struct gallery_visit *v, struct buf *html)
-{
-    struct buf packed;
-    struct error err;
-    buf_init(&packed, GALLERY_HTML_MAX);
-    if (html->len >= COMPRESS_MIN && http_accepts(http_header(v->req, "Accept-Encoding"), "gzip") &&
-        compress_gzip(html->data, html->len, &packed, &err) == OK) {
-        http_header_add(v->res, "Content-Encoding", "gzip");
-        buf_free(html);
-        *html = packed;
-    } else {
-        buf_free(&packed);
-    }
-}
-
 void gallery_send(struct gallery_visit *v, int status, struct buf *html)
 {
-    if (html->failed) {
-        http_problem_unfinished(v->res, html, "a page");
-        buf_free(html);
-        return;
-    }
     http_header_add(v->res, "Content-Security-Policy", HTML_CSP);
     http_header_add(v->res, "Referrer-Policy", "same-origin");
     http_header_add(v->res, "Cache-Control", "no-cache");
-    http_header_add(v->res, "Vary", "Accept-Language, Accept-Encoding, Cookie");
-    compress_page(v, html);
-    size_t len = html->len;
-    http_body_take(v->res, status, HTML_TYPE, buf_take(html), len);
+    http_vary(v->res, "Accept-Language, Cookie");
+    send_packed(v->req, v->res, status, HTML_TYPE, html, "a page");
 }
 
 void gallery_send_message(struct gallery_visit *v, int status, const char *query, const char *heading, const char *text)
