@@ -41,9 +41,9 @@ static enum status job_image(void *ctx, const struct sticker *s, struct buf *out
         return buf_status(out, err);
     }
     *extension = image_extension(IMAGE_WEBP);
-    return sandbox_thumbnail(job->sandbox,
+    return sandbox_rendition(job->sandbox,
                              &(struct sandbox_image){.data = job->file.data, .len = job->file.len, .wait_ms = WAIT_MS},
-                             DRAWN_WIDTH, out, err);
+                             DRAWN_WIDTH, IMAGE_WEBP, out, err);
 }
 
 static bool job_go_on(void *ctx, int64_t done, int64_t total)
