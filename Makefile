@@ -47,7 +47,7 @@ HOSTCC ?= $(CC)
 HOST_CFLAGS := -std=c17 -O1 -g $(WARN) -D_GNU_SOURCE -Isrc
 HOST_BASE := src/base/buf.c src/base/status.c $(wildcard src/base/*.h)
 MANUAL := $(wildcard docs/*.md docs/howto/*.md) CHANGELOG.md
-GEN_OBJ := $(GEN)/templates.o $(GEN)/messages_gen.o $(GEN)/assets_gen.o $(GEN)/manual_gen.o
+GEN_OBJ := $(GEN)/templates.o $(GEN)/messages_gen.o $(GEN)/assets_gen.o $(GEN)/manual_gen.o $(GEN)/chars_gen.o
 OBJ := $(SRC:%.c=$(B)/%.o) $(GEN_OBJ)
 LIBOBJ := $(filter-out $(B)/src/cmd/main.o,$(OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
@@ -101,6 +101,16 @@ $(GEN)/manual_gen.c: $(B)/tools/manual $(MANUAL) $(wildcard docs docs/howto)
 	@mkdir -p $(@D)
 	@echo '  GEN $(GEN)/manual_gen.c'
 	$(Q)$(B)/tools/manual $(GEN) $(MANUAL)
+
+$(B)/tools/chars: tools/chars.c src/text/normal.c src/base/utf8.c $(wildcard src/base/*.h) src/text/chars.h src/text/normal.h
+	@mkdir -p $(@D)
+	@echo '  HOSTCC $@'
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^) -lutf8proc
+
+$(GEN)/chars_gen.c: $(B)/tools/chars
+	@mkdir -p $(@D)
+	@echo '  GEN $(GEN)/chars_gen.c'
+	$(Q)$(B)/tools/chars >$@.part && mv $@.part $@
 
 $(GEN)/%.o: $(GEN)/%.c
 	@echo '  CC  $<'

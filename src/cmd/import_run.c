@@ -1,8 +1,8 @@
 /* A batch goes through five steps: all files are read and hashed (in parallel); names are compared with
- * the database and within the batch; new pictures are decoded, as proof that they can be, and written to
- * the bucket (in parallel); one sync of the bucket, then one transaction makes them stickers, and a look into the
- * bucket makes sure that nobody deleted their pictures meanwhile; those that were there already get the words that they
- * lack, and with --update what stickers.csv says. */
+ * the database and within the batch; new pictures are decoded, as proof that they can be, written to the
+ * bucket, and their words analysed (in parallel); one sync of the bucket, then one transaction makes them stickers, and
+ * a look into the bucket makes sure that nobody deleted their pictures meanwhile; those that were there already get the
+ * words that they lack, and with --update what stickers.csv says. */
 #include "cmd/import.h"
 #include "sticker_service/picture.h"
 #include "text/text.h"
@@ -18,6 +18,7 @@
 #define BATCH          64u
 #define BATCH_BYTES    (64u << 20) /* of files held in memory at a time; a single one may have IMAGE_MAX_BYTES */
 #define BATCH_ARENA    (256u << 20)
+#define ITEM_ARENA     (32u << 20)
 #define ADD_TRIES      3
 #define IN_THIS_IMPORT ", in this import (--folder-names tells those of different folders apart)"
 
@@ -30,6 +31,8 @@ struct work {
     struct error bucket_io; /* the bucket refused: ends the run */
     uint8_t *owned;         /* the bytes, when they were read from a file */
     struct picture picture;
+    struct arena arena;         /* of the terms, as threads share none */
+    struct sticker_terms terms; /* WRITTEN */
 };
 
 struct planned { /* by a dry run */
@@ -143,6 +146,12 @@ static enum status import_compare(struct batch *b, enum stage from, struct error
 
 /* --- step 3: decode and write --- */
 
+static enum status analyze_words(struct work *w)
+{
+    const struct sticker *s = &w->item->sticker;
+    return text_sticker_terms(s->title, w->item->filename, s->words, s->n_words, &w->arena, &w->terms, &w->why);
+}
+
 static void decode_one(void *arg, size_t i)
 {
     struct batch *b = arg;
@@ -150,6 +159,8 @@ static void decode_one(void *arg, size_t i)
     if ((w->stage != NEW && w->stage != REPAIR) || import_run_stopped(b->run))
         return;
     if (w->stage == NEW && picture_check(&w->picture, b->run->sandbox, &w->why) != OK)
+        w->stage = FAILED;
+    else if (w->stage == NEW && analyze_words(w) != OK)
         w->stage = FAILED;
     else if (b->run->dry || picture_put(&w->picture, b->run->bucket, true, &w->bucket_io) == OK)
         w->stage = w->stage == NEW ? WRITTEN : SKIPPED;
@@ -173,10 +184,7 @@ static enum status add_rows(struct batch *b, size_t *added, struct error *err)
             if (w->stage != WRITTEN)
                 continue;
             stickers[n] = item->sticker;
-            st = text_sticker_terms(stickers[n].title, item->filename, stickers[n].words, stickers[n].n_words,
-                                    &b->arena, &terms[n], err);
-            if (st != OK)
-                return err_prefix(err, "%s", item->filename);
+            terms[n] = w->terms;
             picture_describe(&w->picture, &stickers[n]);
             if (item->animated_said)
                 stickers[n].animated = item->sticker.animated;
@@ -389,7 +397,14 @@ static void import_settle(struct batch *b, size_t added, const struct changes *c
         list->skipped += w->stage == SKIPPED;
         if (w->stage == FAILED)
             import_list_fail(list, w->item->path ? w->item->path : w->item->filename, w->why.message);
-        free(w->owned);
+    }
+}
+
+static void free_items(struct batch *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        free(b->items[i].owned);
+        arena_free(&b->items[i].arena);
     }
 }
 
@@ -414,6 +429,7 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
             if (b->n && bytes > BATCH_BYTES)
                 break;
             b->items[b->n].item = &list->items[next];
+            arena_init(&b->items[b->n].arena, ITEM_ARENA);
         }
         if (import_run_stopped(run))
             st = err_set(err, ERR_CANCELLED, "stopped");
@@ -421,9 +437,7 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
             st = import_run_batch(b, &added, &changes, err);
         if (st == OK)
             import_settle(b, added, &changes, list);
-        else
-            for (size_t i = 0; i < b->n; i++)
-                free(b->items[i].owned);
+        free_items(b);
         if (st == OK && import_run_stopped(run) && list->added + list->skipped + list->failed < list->n)
             st = err_set(err, ERR_CANCELLED, "stopped");
         if (run->progress)

@@ -43,7 +43,20 @@ static void natural_size(RsvgHandle *svg, double *width, double *height)
     *height = has_box ? box.height : 150;
 }
 
-/* Cairo's native-endian premultiplied ARGB to straight RGBA. */
+/* A pixel of Cairo's, native-endian premultiplied ARGB, as straight RGBA. */
+static void unpremultiply_pixel(uint32_t p, uint8_t to[4])
+{
+    uint32_t alpha = p >> 24;
+    for (unsigned c = 0; c < 3; c++) {
+        uint32_t v = p >> (16 - 8 * c) & 255;
+        if (alpha < 255)
+            v = (v * 255 + alpha / 2) / alpha;
+        to[c] = (uint8_t)(v > 255 ? 255 : v);
+    }
+    to[3] = (uint8_t)alpha;
+}
+
+/* Into out, which is all zeros. Most pixels of a sticker are empty, most others opaque: only edges are divided. */
 static void unpremultiply(const uint8_t *from, int stride, struct image *out)
 {
     for (uint32_t y = 0; y < out->height; y++) {
@@ -51,12 +64,8 @@ static void unpremultiply(const uint8_t *from, int stride, struct image *out)
         for (uint32_t x = 0; x < out->width; x++, to += 4) {
             uint32_t p;
             memcpy(&p, from + (size_t)y * (size_t)stride + (size_t)x * 4, 4);
-            uint32_t alpha = p >> 24;
-            for (unsigned c = 0; c < 3 && alpha; c++) {
-                uint32_t v = ((p >> (16 - 8 * c) & 255) * 255 + alpha / 2) / alpha;
-                to[c] = (uint8_t)(v > 255 ? 255 : v);
-            }
-            to[3] = (uint8_t)alpha;
+            if (p >> 24)
+                unpremultiply_pixel(p, to);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/utf8.h"
+#include "text/chars.h"
 
 #include <string.h>
 
@@ -22,22 +23,28 @@ static bool is_hyphen(uint32_t cp)
     return cp == '-' || cp == 0x2010 || cp == 0x2011;
 }
 
+static bool ends_word(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == ',' || c == ';' || c == '|' || c == ':' || c == '\0';
+}
+
 /* The word at s, up to white space or the end of a phrase. Returns the bytes of it. */
 static size_t compound_read(const char *s, size_t len, struct compound *w)
 {
     size_t at = 0, n;
     bool plain = true, before = false;
-    *w = (struct compound){0};
-    for (; at < len && !strchr(" \t\n,;|:", s[at]); at += n) {
-        uint32_t cp;
-        n = utf8_decode(s + at, len - at, &cp);
+    w->len = 0;
+    w->hyphen = false;
+    for (; at < len && !ends_word(s[at]); at += n) {
+        uint32_t cp = (unsigned char)s[at];
+        n = cp < 0x80 ? 1 : utf8_decode(s + at, len - at, &cp);
         bool hyphen = is_hyphen(cp);
-        plain = plain && (hyphen ? before : utf8_kind(cp) == UTF8_LETTER && w->len + n <= MAX_COMPOUND);
+        plain = plain && (hyphen ? before : (chars_entry(cp)->flags & CHARS_LETTER) && w->len + n <= MAX_COMPOUND);
         before = !hyphen;
         w->hyphen = w->hyphen || hyphen;
         if (plain && !hyphen) {
-            memcpy(w->letters + w->len, s + at, n);
-            w->len += n;
+            for (size_t i = 0; i < n; i++)
+                w->letters[w->len++] = s[at + i];
         }
     }
     if (!plain || !before)

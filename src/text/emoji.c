@@ -1,10 +1,10 @@
 #include "text/emoji.h"
 
 #include "base/utf8.h"
+#include "text/chars.h"
 
 #include <stdint.h>
 #include <stdio.h>
-#include <utf8proc.h>
 
 #define ZWJ          0x200du
 #define KEYCAP       0x20e3u
@@ -32,8 +32,7 @@ static bool is_tag(uint32_t cp)
 
 static bool is_pictograph(uint32_t cp)
 {
-    return cp >= 0xa9 &&
-           utf8proc_get_property((utf8proc_int32_t)cp)->boundclass == UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC;
+    return chars_entry(cp)->flags & CHARS_PICTOGRAPH;
 }
 
 /* The code point at s + at, 0 at the end; *next is where the following one begins. */
@@ -58,12 +57,14 @@ static size_t keycap(const char *s, size_t len)
     return cp == KEYCAP ? next : 0;
 }
 
-size_t emoji_sequence(const char *s, size_t len)
+size_t emoji_sequence(const char *s, size_t len, size_t *first)
 {
+    *first = 1;
     if ((unsigned char)s[0] < 0x80)
         return keycap(s, len);
     size_t end, next;
     uint32_t cp = peek(s, len, 0, &end);
+    *first = end;
     if (is_regional(cp)) {
         cp = peek(s, len, end, &next);
         return is_regional(cp) ? next : end;

@@ -11,8 +11,8 @@
 
 #define EMOJI_MAX_NAME 256 /* bytes; a longer sequence is cut into several */
 
-/* Bytes of the emoji sequence that begins at s (len > 0 bytes left), 0 if none does. */
-size_t emoji_sequence(const char *s, size_t len);
+/* Bytes of the emoji sequence that begins at s (len > 0 bytes left), 0 if none does; *first: of its first character. */
+size_t emoji_sequence(const char *s, size_t len, size_t *first);
 
 /* The name of a whole sequence; returns its length (no NUL is written). */
 size_t emoji_name(const char *s, size_t len, char out[EMOJI_MAX_NAME]);

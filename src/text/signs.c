@@ -3,6 +3,7 @@
 #include "text/text_internal.h"
 
 #include "base/utf8.h"
+#include "text/chars.h"
 
 #include <string.h>
 #include <utf8proc.h>
@@ -22,7 +23,7 @@ static bool is_space(uint32_t cp)
 
 static bool is_letter(uint32_t cp)
 {
-    return utf8_kind(cp) != UTF8_OTHER;
+    return chars_is_word(cp);
 }
 
 /* Full width as usual, capitals small: ":D" and ":d" are one. */
@@ -40,10 +41,10 @@ static bool read_piece(const char *s, size_t len, size_t *bytes, struct sign_pie
     *p = (struct sign_piece){0};
     for (*bytes = 0; *bytes < len;) {
         uint32_t cp;
-        size_t n = utf8_decode(s + *bytes, len - *bytes, &cp);
+        size_t first, n = utf8_decode(s + *bytes, len - *bytes, &cp);
         if (is_space(cp) || cp == ',')
             break;
-        fits = fits && p->n < MAX_SIGN && !emoji_sequence(s + *bytes, len - *bytes);
+        fits = fits && p->n < MAX_SIGN && !emoji_sequence(s + *bytes, len - *bytes, &first);
         if (fits && cp != 0xfe0e && cp != 0xfe0f)
             p->cps[p->n++] = sign_fold(cp);
         *bytes += n;
@@ -103,16 +104,28 @@ static bool is_sign(const struct sign_piece *p)
     return signs > 0 && letters <= signs + 1;
 }
 
+/* Moves behind white space, commas and pieces of letters alone, which most are. */
+static void skip_words(const char *s, size_t len, size_t *at)
+{
+    for (size_t next = *at; next < len;) {
+        uint32_t cp;
+        next += utf8_decode(s + next, len - next, &cp);
+        if (is_space(cp) || cp == ',')
+            *at = next;
+        else if (!is_letter(cp))
+            return;
+    }
+    *at = len;
+}
+
 bool text_next_sign(const char *s, size_t len, size_t *at, struct text_sign *out)
 {
-    while (*at < len) {
+    for (;;) {
         struct sign_piece p;
-        uint32_t cp;
-        size_t bytes, n = utf8_decode(s + *at, len - *at, &cp);
-        if (is_space(cp) || cp == ',') {
-            *at += n;
-            continue;
-        }
+        size_t bytes;
+        skip_words(s, len, at);
+        if (*at >= len)
+            return false;
         bool fits = read_piece(s + *at, len - *at, &bytes, &p);
         out->at = *at;
         out->len = bytes;
@@ -128,7 +141,6 @@ bool text_next_sign(const char *s, size_t len, size_t *at, struct text_sign *out
         out->name_len = emoji_spelled(out->text, out->text_len, out->name);
         return true;
     }
-    return false;
 }
 
 /* What people draw with signs, as the emoji that shows it. */

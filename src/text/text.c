@@ -4,11 +4,12 @@
 #include "text/text_internal.h"
 
 #include "base/utf8.h"
+#include "text/chars.h"
 #include "text/emoji.h"
+#include "text/normal.h"
 
 #include <libstemmer.h>
 #include <string.h>
-#include <utf8proc.h>
 
 #define MAX_TEXT_BYTES (256u << 10)
 #define MAX_CELL_WORDS 1000u
@@ -100,7 +101,7 @@ static void word_end(struct analysis *a)
     char plain[TEXT_MAX_FOLDED];
     const char *folded = a->word;
     size_t len = a->word_len;
-    if (len && !a->word_is_ascii) {
+    if (len && !a->word_is_ascii && a->stemmed) {
         len = text_fold(a->word, a->word_len, plain);
         folded = plain;
     }
@@ -174,7 +175,7 @@ static bool is_unspaced(uint32_t cp)
 
 static bool text_is_word(uint32_t cp)
 {
-    return cp < 0x80 ? ascii_alnum((unsigned char)cp) : utf8_kind(cp) != UTF8_OTHER;
+    return cp < 0x80 ? ascii_alnum((unsigned char)cp) : chars_is_word(cp);
 }
 
 bool text_is_han(uint32_t cp)
@@ -185,7 +186,7 @@ bool text_is_han(uint32_t cp)
 
 /* Every character of the run starts a term: bigrams, and the last one alone, so that a single typed
  * character finds each word holding it by prefix. */
-static size_t bigrams(struct analysis *a, const utf8proc_int32_t *cps, size_t n)
+static size_t bigrams(struct analysis *a, const int32_t *cps, size_t n)
 {
     size_t run = 1;
     while (run < n && is_unspaced((uint32_t)cps[run]) && text_is_word((uint32_t)cps[run]))
@@ -205,38 +206,34 @@ static size_t bigrams(struct analysis *a, const utf8proc_int32_t *cps, size_t n)
     return run;
 }
 
+/* In the arena; NULL: a->status says why, or that there is nothing. */
+static int32_t *normal_of(struct analysis *a, const char *s, size_t len, size_t *n)
+{
+    int32_t *cps = arena_array(a->arena, len, sizeof *cps);
+    *n = 0;
+    if (!cps || chars_normal(s, len, cps, n)) {
+        a->status = cps ? OK : ERR_NO_MEMORY;
+        return cps;
+    }
+    ptrdiff_t need = normal_text(s, len, cps, len);
+    if (need > (ptrdiff_t)len) {
+        if (!(cps = arena_array(a->arena, (size_t)need, sizeof *cps)))
+            a->status = ERR_NO_MEMORY;
+        else
+            need = normal_text(s, len, cps, (size_t)need);
+    }
+    if (need < 0)
+        a->status = ERR_INVALID;
+    *n = need < 0 ? 0 : (size_t)need;
+    return a->status == OK ? cps : NULL;
+}
+
 static void unicode_segment(struct analysis *a, const char *s, size_t len)
 {
-    const utf8proc_option_t decompose =
-        (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
-    const utf8proc_option_t compose = (utf8proc_option_t)(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-    const utf8proc_uint8_t *bytes = (const utf8proc_uint8_t *)s;
-    utf8proc_ssize_t need = utf8proc_decompose(bytes, (utf8proc_ssize_t)len, NULL, 0, decompose);
-    if (need <= 0) {
-        if (need < 0)
-            a->status = ERR_INVALID;
+    size_t n;
+    const int32_t *cps = normal_of(a, s, len, &n);
+    if (!cps)
         return;
-    }
-    utf8proc_int32_t *cps = arena_array(a->arena, (size_t)need + 1, sizeof *cps);
-    if (!cps) {
-        a->status = ERR_NO_MEMORY;
-        return;
-    }
-    need = utf8proc_decompose(bytes, (utf8proc_ssize_t)len, cps, need, decompose);
-    size_t n = 0;
-    for (utf8proc_ssize_t i = 0; i < need; i++) {
-        uint32_t cp = (uint32_t)cps[i];
-        bool invisible =
-            cp == 0xad || cp == 0x200c || cp == 0x200d || cp == 0x2060 || cp == 0xfeff || text_in(cp, 0xfe00, 0xfe0f);
-        if (!invisible)
-            cps[n++] = cps[i];
-    }
-    utf8proc_ssize_t composed = utf8proc_normalize_utf32(cps, (utf8proc_ssize_t)n, compose);
-    if (composed < 0) {
-        a->status = ERR_INVALID;
-        return;
-    }
-    n = (size_t)composed;
     for (size_t i = 0; i < n; i++) {
         uint32_t cp = (uint32_t)cps[i];
         if (text_is_word(cp) && is_unspaced(cp)) {
@@ -281,16 +278,15 @@ enum status text_split(const char *s, size_t len, size_t max_terms, bool stemmed
     if (len > MAX_TEXT_BYTES)
         return err_set(err, ERR_TOO_LARGE, "text of %zu bytes: at most %u", len, MAX_TEXT_BYTES);
     struct analysis a = {.arena = arena, .out = out, .max_terms = max_terms, .stemmed = stemmed, .word_is_ascii = true};
-    size_t start = 0;
+    size_t start = 0, size;
     for (size_t i = 0; i < len && a.status == OK && out->count < max_terms;) {
-        size_t n = emoji_sequence(s + i, len - i);
+        size_t n = emoji_sequence(s + i, len - i, &size);
         if (n) {
             segment(&a, s + start, i - start);
             emit_emoji(&a, s + i, n);
             start = i += n;
         } else {
-            uint32_t cp;
-            i += (unsigned char)s[i] < 0x80 ? 1 : utf8_decode(s + i, len - i, &cp);
+            i += size;
         }
     }
     if (a.status == OK && out->count < max_terms)

@@ -10,7 +10,7 @@
 #define TEXT_MAX_WORD   64u                  /* bytes; longer words are cut: nobody types them twice */
 #define TEXT_MAX_FOLDED (3u * TEXT_MAX_WORD) /* a stemmer may lengthen a word, and "ae" may have been one letter */
 
-/* text_analyze; without `stemmed`, stems are the folded words. */
+/* text_analyze; without `stemmed`, words are only spelled: stems and folded forms are the same. */
 enum status text_split(const char *s, size_t len, size_t max_terms, bool stemmed, struct arena *arena,
                        struct text_terms *out, struct error *err) MUST_CHECK;
 

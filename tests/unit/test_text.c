@@ -2,6 +2,8 @@
 
 #include "base/os.h"
 #include "base/utf8.h"
+#include "text/chars.h"
+#include "text/normal.h"
 #include "text/text.h"
 
 #include <string.h>
@@ -479,6 +481,48 @@ static void what_is_the_same_in_print_is_the_same_text(void **state)
     arena_free(&a);
 }
 
+/* The table says the same as utf8proc, whatever stands beside a character, or leaves it to that. */
+static void check_the_table(const char *s, size_t len, size_t *known)
+{
+    int32_t looked_up[64], asked[64];
+    size_t n;
+    if (chars_normal(s, len, looked_up, &n)) {
+        assert_int_equal(normal_text(s, len, asked, 64), n);
+        assert_memory_equal(looked_up, asked, n * sizeof *asked);
+        ++*known;
+    }
+    if (chars_fold(s, len, looked_up, &n)) {
+        assert_int_equal(normal_fold(s, len, asked, 64), n);
+        assert_memory_equal(looked_up, asked, n * sizeof *asked);
+    }
+}
+
+static void characters_are_what_unicode_says(void **state)
+{
+    (void)state;
+    char s[16];
+    size_t known = 0;
+    for (uint32_t cp = 1; cp < 0x30000; cp++) {
+        size_t len = utf8_encode(cp, s);
+        if (len)
+            check_the_table(s, len, &known);
+    }
+    assert_true(known > 0x2c000);
+    uint32_t x = 1, limits[] = {0x250, 0x700, 0x3400, 0x20000};
+    for (size_t i = 0; i < 300000; i++) {
+        size_t len = 0;
+        for (size_t k = 0; k < 4; k++) { /* of the same script or not, with marks and what is invisible between */
+            x = x * 1664525u + 1013904223u;
+            uint32_t limit = limits[i % 4], cp = (x >> 8) % 8 == 0   ? 0x300 + (x >> 12) % 0x70
+                                                 : (x >> 8) % 8 == 1 ? 0x200c + (x >> 12) % 2
+                                                                     : 1 + (x >> 11) % limit;
+            len += utf8_encode(cp, s + len);
+        }
+        check_the_table(s, len, &known);
+    }
+    assert_false(chars_normal("e\xcc\x81", 3, (int32_t[8]){0}, &known)); /* a letter and its accent, written apart */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +540,7 @@ int main(void)
         cmocka_unit_test(tags_have_a_shape_and_a_number),
         cmocka_unit_test(what_is_the_same_in_print_is_the_same_text),
         cmocka_unit_test(a_search_is_known_by_one_text),
+        cmocka_unit_test(characters_are_what_unicode_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
