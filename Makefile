@@ -42,7 +42,7 @@ SRC := $(wildcard src/*/*.c src/*/*/*.c)
 GEN := $(B)/gen/web
 TEMPLATES := $(wildcard web/templates/*.html)
 MESSAGES := web/messages/en.ini $(filter-out web/messages/en.ini,$(wildcard web/messages/*.ini))
-STATIC := $(wildcard web/static/*) docs/openapi.json
+STATIC := $(wildcard web/static/*) clients/js/peel-client.js docs/openapi.json
 HOSTCC ?= $(CC)
 HOST_CFLAGS := -std=c17 -O1 -g $(WARN) -D_GNU_SOURCE -Isrc
 HOST_BASE := src/base/buf.c src/base/status.c $(wildcard src/base/*.h)

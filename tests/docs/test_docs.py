@@ -32,7 +32,7 @@ from postgres_testing import Postgres, unavailable
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "howto").glob("*.md"))]
 RUN = {"sh": "bash", "js": "node --input-type=module", "python": "python3"}
-SHOWN = {"text", "json", "csv", "toml", "yaml", "swift", "kotlin"}  # languages that are not run
+SHOWN = {"text", "json", "csv", "toml", "yaml", "swift", "kotlin", "html", "css"}  # languages that are not run
 REASONS = {
     "installs packages, builds and downloads",  # tests/api/test_run_script.py
     "downloads", "systemd", "docker", "kubectl", "as PostgreSQL's administrator", "needs your PostgreSQL server", "needs pgvector",

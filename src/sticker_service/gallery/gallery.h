@@ -8,6 +8,10 @@
  *     {HTTP_POST, "/vote",               handle_gallery_vote,    0, GALLERY_VOTE, "gallery_vote"},
  *     {HTTP_GET,  "/oembed",             handle_gallery_oembed,  0, 0,            "oembed"},
  *     {HTTP_GET,  "/static/{file}",      handle_gallery_static,  HTTP_INLINE, 0,  "static"},
+ *     {HTTP_GET,  "/peel-picker.js",     handle_gallery_script, HTTP_INLINE, 0,  "picker"},
+ *     {HTTP_GET,  "/peel-client.js",     handle_gallery_script, HTTP_INLINE, 0,  "picker"},
+ *     {HTTP_GET,  "/peel-picker.json",   handle_picker_texts, HTTP_INLINE, 0,    "picker"},
+ *     {HTTP_GET,  "/demo",               handle_demo,    0, 0,            "demo"},
  *     {HTTP_GET,  "/api/openapi.json",   handle_openapi, HTTP_INLINE, 0,  "openapi"},
  *     {HTTP_GET,  "/api/docs",           handle_docs,    0, 0,            "docs"},
  *     {HTTP_GET,  "/docs/",              handle_manual,  0, 0,            "manual"},
@@ -33,6 +37,12 @@ void handle_gallery_oembed(void *ctx, const struct http_request *req, struct htt
 /* For struct http_server_config: what the server refuses, as a page for those who ask for HTML. */
 bool gallery_refuse(void *ctx, const struct http_request *req, struct http_response *res, int status, unsigned retry_s);
 void handle_gallery_static(void *ctx, const struct http_request *req, struct http_response *res);
+/* A script that pages of others load, at an address that stays the same. */
+void handle_gallery_script(void *ctx, const struct http_request *req, struct http_response *res);
+/* GET /peel-picker.json[?lang=pt-BR]: what <peel-picker> says, in that language or in English. */
+void handle_picker_texts(void *ctx, const struct http_request *req, struct http_response *res);
+/* GET /demo: a chat with the picker. */
+void handle_demo(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_openapi(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_docs(void *ctx, const struct http_request *req, struct http_response *res);
 /* GET /docs/[<page>][?q=backup]: a page of the documentation, without a name its index; with q what a search finds. */

@@ -33,6 +33,16 @@ void handle_gallery_static(void *ctx, const struct http_request *req, struct htt
         http_problem(res, 404, "No such file.");
 }
 
+void handle_gallery_script(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    (void)ctx;
+    const struct asset *a = asset_by_name(req->path + 1);
+    if (a)
+        send_asset(req, res, a, "no-cache");
+    else
+        http_problem(res, 404, "No such file."); /* with a slash at its end */
+}
+
 void handle_openapi(void *ctx, const struct http_request *req, struct http_response *res)
 {
     (void)ctx;
