@@ -235,7 +235,7 @@ const struct command commands[] = {
      .summary = "Export all feedback as CSV or NDJSON to standard output, or data to train models with to a folder",
      .examples = {{"Export everything for a spreadsheet", "peel export >feedback.csv"},
                   {"Export what changed this year", "peel export --format ndjson --since 2026-01-01"},
-                  {"Export pairs of searches and titles", "peel export --kind pairs --out pairs"}}},
+                  {"Export pairs of searches and titles", "peel export --format pairs --out pairs"}}},
     {.name = "forget",
      .args = "[QUERY]...",
      .most_args = 1000,

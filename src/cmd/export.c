@@ -4,9 +4,9 @@
 #include "cmd/cmd.h"
 #include "cmd/export_training.h"
 #include "sticker_service/audit.h"
+#include "training/training.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static enum status write_all(struct feedback_export *x, struct error *err)
 {
@@ -34,10 +34,10 @@ int cmd_export(const struct config *cfg)
     enum export_format format;
     int64_t since_us = 0;
     const char *since = config_string(cfg, "since");
-    if (strcmp(config_string(cfg, "kind"), "votes") != 0)
+    if (training_is_kind(config_string(cfg, "format")))
         return export_training(cfg);
     if (config_string(cfg, "out"))
-        return cmd_usage("--kind votes is written to standard output: leave --out away, or name another kind");
+        return cmd_usage("the votes are written to standard output: leave --out away, or name another --format");
     if (export_format_parse(config_bool(cfg, "json") ? "ndjson" : config_string(cfg, "format"), &format, &err) != OK)
         return cmd_usage("--format: %s", err.message);
     if (since && os_parse_time(since, &since_us, &err) != OK)

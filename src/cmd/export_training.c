@@ -118,7 +118,7 @@ int export_training(const struct config *cfg)
 {
     struct error err;
     char *manifest = NULL;
-    struct training_config t = {.kind = config_string(cfg, "kind"),
+    struct training_config t = {.kind = config_string(cfg, "format"),
                                 .folder = config_string(cfg, "out"),
                                 .program = PEEL_VERSION,
                                 .after = config_int(cfg, "after"),
@@ -127,9 +127,9 @@ int export_training(const struct config *cfg)
                                 .negatives = config_int(cfg, "negatives"),
                                 .shard = config_int(cfg, "shard")};
     if (!t.folder)
-        return cmd_usage("--kind %s writes a folder: name it with --out", t.kind);
+        return cmd_usage("--format %s writes a folder: name it with --out", t.kind);
     if (config_string(cfg, "since"))
-        return cmd_usage("--since is for --kind votes; here --after takes the watermark of an earlier manifest.json");
+        return cmd_usage("--since is for csv and ndjson; here --after takes the watermark of an earlier manifest.json");
     cmd_stop_on_signals();
     enum status st = run(cfg, &t, &manifest, &err);
     if (st != OK)

@@ -277,15 +277,15 @@ const struct option config_options[] = {
      "Restore although there is data; what is there is renamed, not deleted"},
     {"npm-registry", OPTION_STRING, NULL, 8, 250, "URL", " import words ", 0, "npm_config_registry", NULL,
      "npm registry to download packs from if npm is not installed"},
-    {"format", OPTION_ENUM, "csv", 0, 0, "csv|ndjson", " export ", 0, NULL, NULL, "Format of the export"},
+    {"format", OPTION_ENUM, "csv", 0, 0,
+     "csv|ndjson|pairs|triplets|ntuples|qrels|webdataset|tsv|imagefolder|ubi|opensearch", " export ", 0, NULL, NULL,
+     "Format of the export: all votes, on standard output (csv, ndjson); or, in a folder, texts for "
+     "sentence-transformers, TREC judgements, images with captions for WebDataset, open_clip and Hugging Face, or UBI "
+     "searches and events, also for OpenSearch's _bulk"},
     {"since", OPTION_STRING, NULL, 1, 64, "TIME", " export ", 0, NULL, NULL,
      "Export only feedback that changed at or after this ISO 8601 time"},
-    {"kind", OPTION_ENUM, "votes", 0, 0, "votes|ubi|opensearch|pairs|triplets|ntuples|qrels|webdataset|tsv|imagefolder",
-     " export ", 0, NULL, NULL,
-     "What to export: the votes; UBI searches and events, plain or for OpenSearch's _bulk; texts for "
-     "sentence-transformers; TREC judgements; or images with captions for WebDataset, open_clip and Hugging Face"},
     {"out", OPTION_STRING, NULL, 1, 4000, "FOLDER", " export ", 0, NULL, NULL,
-     "New folder for every kind but votes; the same command continues an export that was interrupted"},
+     "New folder for every format but csv and ndjson; the same command continues an export that was interrupted"},
     {"min-clients", OPTION_INT, "5", 1, 1000000, "", " export ", 0, NULL, NULL,
      "Leave out searches by fewer people than this; all who are not known count as one"},
     {"after", OPTION_INT, "0", 0, 9e15, "", " export ", 0, NULL, NULL,

@@ -101,7 +101,7 @@ static enum status write_evidence(struct training *t, struct evidence *e, struct
 static json_t *options_json(const struct training *t)
 {
     const struct training_config *c = &t->cfg;
-    return json_pack("{s:s, s:I, s:I, s:I, s:I}", "kind", c->kind, "after", (json_int_t)c->after, "min_clients",
+    return json_pack("{s:s, s:I, s:I, s:I, s:I}", "format", c->kind, "after", (json_int_t)c->after, "min_clients",
                      (json_int_t)c->min_clients, "negatives", (json_int_t)c->negatives, "shard", (json_int_t)c->shard);
 }
 
@@ -309,7 +309,7 @@ enum status training_export(const struct training_config *cfg, char **manifest, 
     const struct kind *kind = find_kind(cfg->kind);
     *manifest = NULL;
     if (!kind)
-        return err_set(err, ERR_INVALID, "kind \"%.40s\" is unknown; known: votes|%s", cfg->kind, TRAINING_KINDS);
+        return err_set(err, ERR_INVALID, "format \"%.40s\" is unknown; known: %s", cfg->kind, TRAINING_KINDS);
     arena_init(&t.arena, ARENA_BYTES);
     buf_init(&t.text, TEXT_BYTES);
     enum status st = begin(&t, err);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""peel export --kind ...: data to train models with, read by other programs: here by Python's own, and with PEEL_TEST_ML, the path of
+"""peel export --format ...: data to train models with, read by other programs: here by Python's own, and with PEEL_TEST_ML, the path of
 a Python that has them, by sentence-transformers, datasets, webdataset and open_clip (training_readers.py)."""
 
 import csv
@@ -82,7 +82,7 @@ class Export(ServiceTest):
 
     def export(self, kind, name, *args, check=True, **more):
         folder = self.system.folder / name
-        done = self.system.run("export", "--kind", kind, "--out", str(folder), "--json", *map(str, args), check=check, **more)
+        done = self.system.run("export", "--format", kind, "--out", str(folder), "--json", *map(str, args), check=check, **more)
         return folder, json.loads(done.stdout) if done.returncode == 0 else done.stderr
 
     def read_by(self, kind, folder):
@@ -240,7 +240,7 @@ class Export(ServiceTest):
         """The folder of an export that was killed after its first shard."""
         for i in range(50):
             folder = self.system.folder / f"killed {i}"
-            args = [PEEL, "export", "--kind", "webdataset", "--shard", "1", "--out", str(folder), "--data", str(self.system.data)]
+            args = [PEEL, "export", "--format", "webdataset", "--shard", "1", "--out", str(folder), "--data", str(self.system.data)]
             child = subprocess.Popen(args, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             while child.poll() is None and not list(folder.glob("*.tar")):
                 pass
@@ -266,13 +266,13 @@ class Export(ServiceTest):
         taken.mkdir()
         (taken / "file").touch()
         for args, why in (
-            (("--kind", "pairs"), "name it with --out"),
-            (("--kind", "parquet", "--out", "x"), "parquet"),
+            (("--format", "pairs"), "name it with --out"),
+            (("--format", "parquet", "--out", "x"), "parquet"),
             (("--out", "x"), "written to standard output"),
-            (("--kind", "pairs", "--out", str(taken)), "is not empty"),
-            (("--kind", "pairs", "--out", "x", "--since", "2026-01-01"), "--after"),
-            (("--kind", "pairs", "--out", "/proc/none/x"), "/proc/none"),
-            (("--kind", "pairs", "--out", "x", "--min-clients", "0"), "min-clients"),
+            (("--format", "pairs", "--out", str(taken)), "is not empty"),
+            (("--format", "pairs", "--out", "x", "--since", "2026-01-01"), "--after"),
+            (("--format", "pairs", "--out", "/proc/none/x"), "/proc/none"),
+            (("--format", "pairs", "--out", "x", "--min-clients", "0"), "min-clients"),
         ):
             done = self.system.run("export", *args, check=False)
             self.assertNotEqual(done.returncode, 0)
