@@ -1,5 +1,7 @@
 #include "eval/measures.h"
 
+#include "eval/snips.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -70,22 +72,72 @@ static int rising(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-struct interval measures_interval(const double *x, const double *base, size_t n, size_t stride)
+/* An estimate of the queries that are chosen, which may be chosen several times; `queries` NULL: of all, once. */
+typedef double estimate(const void *of, const size_t *queries, size_t n);
+
+static struct interval bootstrap(estimate *value, const void *of, size_t n)
 {
-    double means[RESAMPLES], sum = 0;
+    double values[RESAMPLES];
     uint64_t state = 1;
+    size_t *queries = n ? malloc(n * sizeof *queries) : NULL;
     if (n == 0)
         return (struct interval){0};
-    for (size_t i = 0; i < n; i++)
-        sum += x[i * stride] - (base ? base[i * stride] : 0);
+    double whole = value(of, NULL, n);
+    if (!queries) /* nothing is known of how sure it is */
+        return (struct interval){whole, -(double)INFINITY, (double)INFINITY};
     for (size_t r = 0; r < RESAMPLES; r++) {
-        means[r] = 0;
-        for (size_t k = 0; k < n; k++) {
-            size_t i = (size_t)(next_random(&state) % n) * stride;
-            means[r] += x[i] - (base ? base[i] : 0);
-        }
-        means[r] /= (double)n;
+        for (size_t k = 0; k < n; k++)
+            queries[k] = (size_t)(next_random(&state) % n);
+        values[r] = value(of, queries, n);
     }
-    qsort(means, RESAMPLES, sizeof *means, rising);
-    return (struct interval){sum / (double)n, means[RESAMPLES / 40], means[RESAMPLES - 1 - RESAMPLES / 40]};
+    free(queries);
+    qsort(values, RESAMPLES, sizeof *values, rising);
+    return (struct interval){whole, values[RESAMPLES / 40], values[RESAMPLES - 1 - RESAMPLES / 40]};
+}
+
+struct means {
+    const double *x, *base;
+    size_t stride;
+};
+
+static double mean(const void *of, const size_t *queries, size_t n)
+{
+    const struct means *m = of;
+    double sum = 0;
+    for (size_t k = 0; k < n; k++) {
+        size_t i = (queries ? queries[k] : k) * m->stride;
+        sum += m->x[i] - (m->base ? m->base[i] : 0);
+    }
+    return sum / (double)n;
+}
+
+struct interval measures_interval(const double *x, const double *base, size_t n, size_t stride)
+{
+    return bootstrap(mean, &(struct means){x, base, stride}, n);
+}
+
+struct shares {
+    const struct snips *x, *base;
+};
+
+static double share(const struct snips *x, const size_t *queries, size_t n)
+{
+    double chosen = 0, seen = 0;
+    for (size_t k = 0; k < n; k++) {
+        size_t i = queries ? queries[k] : k;
+        chosen += x[i].chosen;
+        seen += x[i].seen;
+    }
+    return seen > 0 ? chosen / seen : 0;
+}
+
+static double more_chosen(const void *of, const size_t *queries, size_t n)
+{
+    const struct shares *s = of;
+    return share(s->x, queries, n) - (s->base ? share(s->base, queries, n) : 0);
+}
+
+struct interval snips_interval(const struct snips *x, const struct snips *base, size_t n)
+{
+    return bootstrap(more_chosen, &(struct shares){x, base}, n);
 }
