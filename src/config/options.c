@@ -95,9 +95,9 @@ const struct option config_options[] = {
      "Maximum size of the copies of S3 images in the cache folder"},
 
     {"Network", OPTION_GROUP, NULL, 0, 0, "", "", 0, NULL, NULL, ""},
-    {"host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", STICKER "status health reindex doctor ", 0, NULL, NULL,
+    {"host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", STICKER "status health mcp reindex doctor ", 0, NULL, NULL,
      "IP address on which StickerService listens; 0.0.0.0 = all"},
-    {"port", OPTION_INT, "8000", 0, 65535, "", STICKER "status health reindex doctor ", 0, NULL, NULL,
+    {"port", OPTION_INT, "8000", 0, 65535, "", STICKER "status health mcp reindex doctor ", 0, NULL, NULL,
      "Port of StickerService; 0 = any free port"},
     {"search-host", OPTION_STRING, "127.0.0.1", 1, 64, "ADDRESS", SEARCH "doctor ", 0, NULL, "host",
      "IP address on which SearchService listens; keep it internal"},
