@@ -58,6 +58,7 @@ int cmd_delete(const struct config *cfg);
 int cmd_doctor(const struct config *cfg);
 int cmd_embed(const struct config *cfg);
 int cmd_eval(const struct config *cfg);
+int cmd_experiment(const struct config *cfg);
 int cmd_explain(const struct config *cfg);
 int cmd_export(const struct config *cfg);
 int cmd_health(const struct config *cfg);

@@ -269,6 +269,7 @@ int cmd_sticker_service(const struct config *cfg)
     service.require_totp = config_bool(cfg, "require-totp");
     service.password_deny_list = config_string(cfg, "password-deny-list");
     service.query_days = config_int(cfg, "query-days");
+    service.explore = config_number(cfg, "explore");
     service.voter_days = config_int(cfg, "voter-days");
     service.event_days = config_int(cfg, "event-days");
     service.address_days = config_int(cfg, "address-days");

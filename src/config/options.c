@@ -12,7 +12,7 @@
 #define SEARCH   " serve search-service "
 #define DATABASE                                                                                                       \
     " serve sticker-service import status user token explain export migrate reindex delete pack doctor forget audit "  \
-    "backup restore "
+    "backup restore experiment "
 #define INDEX   SEARCH "model migrate doctor backup restore "
 #define BUCKET  SERVICES "import export model words doctor backup restore "
 #define KIB     1024.0
@@ -104,7 +104,7 @@ const struct option config_options[] = {
     {"search-port", OPTION_INT, "8118", 0, 65535, "", SEARCH "doctor ", 0, NULL, "port",
      "Port of SearchService; 0 = any free port"},
     {"search-url", OPTION_STRING, "http://127.0.0.1:8118", 1, 2000, "URL",
-     " sticker-service status model import eval explain reindex doctor ", 0, NULL, NULL,
+     " sticker-service status model import eval explain experiment reindex doctor ", 0, NULL, NULL,
      "URL of SearchService, or of the load balancer in front of several"},
     {"management-port", OPTION_INT, "0", 0, 65535, "", STICKER "doctor ", 0, NULL, NULL,
      "Extra port on --host for health checks and metrics, which answers even under overload; 0 = none"},
@@ -153,6 +153,8 @@ const struct option config_options[] = {
      "Try SearchService again after this time"},
     {"search-cache-ms", OPTION_DURATION, "1000", 0, HOUR_MS, "ms", STICKER, 0, NULL, NULL,
      "Reuse the answer to a repeated search for this long; 0 = never"},
+    {"explore", OPTION_NUMBER, "10", 0, 100, OPTION_PERCENT, STICKER, 0, NULL, NULL,
+     "Share of searches that show one new sticker among ranks 4 to 10, in percent; 0 = none"},
     {"usage-flush-ms", OPTION_DURATION, "1000", 1, 60000, "ms", STICKER, 0, NULL, NULL,
      "Write search counts to the database at least this often"},
 
@@ -299,11 +301,19 @@ const struct option config_options[] = {
      "Use only the judged queries of this split, such as dev; default: all"},
     {"qrels", OPTION_STRING, NULL, 1, 4000, "FILE", " eval ", 0, NULL, NULL,
      "Judgements in TREC format; FILE then has lines of an id, a tab and a query"},
+    {"a", OPTION_STRING, "", 0, 500, "RANKING", " experiment ", 0, NULL, NULL,
+     "Ranking A, such as \"algorithm=hybrid weights=words:0\"; default: that of all searches"},
+    {"b", OPTION_STRING, "", 0, 500, "RANKING", " experiment ", 0, NULL, NULL, "Ranking B, described in the same way"},
+    {"share", OPTION_INT, "100", 1, 100, OPTION_PERCENT, " experiment ", 0, NULL, NULL,
+     "Share of people who take part, in percent"},
+    {"method", OPTION_ENUM, "interleave", 0, 0, "interleave|ab", " experiment ", 0, NULL, NULL,
+     "Mix both rankings in each list of results, or give each person one of them"},
     {"digit", OPTION_STRING, "7", 1, 16, "DIGIT", " counter ", 0, NULL, NULL, "Digit to count, 0 to 9"},
     {"n", OPTION_STRING, NULL, 1, 2000, "N", " counter ", 0, NULL, NULL,
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
-     " status eval explain reindex delete forget audit pack doctor version health model user token store words import "
+     " status eval explain experiment reindex delete forget audit pack doctor version health model user token store "
+     "words import "
      "export "
      "migrate backup restore "
      "counter embed "

@@ -6,12 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define OPTION_PERCENT "percent"
 enum option_type {
     OPTION_GROUP,    /* no option: the heading of those that follow */
     OPTION_STRING,   /* least..most bytes */
     OPTION_LIST,     /* a string that may be given several times; in the environment separated by commas */
     OPTION_INT,      /* whole number */
-    OPTION_NUMBER,   /* any finite number */
+    OPTION_NUMBER,   /* any finite number; this and OPTION_INT with a % behind it where `unit` is OPTION_PERCENT */
     OPTION_BYTES,    /* whole number with an optional K, M, G (KiB, MiB, GiB), binary */
     OPTION_DURATION, /* whole number of `unit` ("ms" or "s"), or with its own ms, s, m, h */
     OPTION_BOOL,     /* --x, --no-x, --x=false; 1/0, true/false, yes/no, on/off */

@@ -124,6 +124,12 @@ static bool with_suffix(const char *rest, const struct suffix *suffixes, double 
     return false;
 }
 
+/* The end of a number: a percentage may say so, as 10%. */
+static bool ends(const struct option *o, const char *rest)
+{
+    return !*rest || (strcmp(rest, "%") == 0 && strcmp(o->unit, OPTION_PERCENT) == 0);
+}
+
 enum status value_parse(const struct option *o, const char *where, const char *text, double *number, struct error *err)
 {
     size_t len = strlen(text);
@@ -148,7 +154,7 @@ enum status value_parse(const struct option *o, const char *where, const char *t
         good = choice(o->unit, text);
         break;
     case OPTION_INT:
-        good = (rest = whole(text, number)) && !*rest;
+        good = (rest = whole(text, number)) && ends(o, rest);
         break;
     case OPTION_BYTES:
         good = (rest = whole(text, number)) && with_suffix(rest, byte_suffixes, number, 1);
@@ -160,7 +166,8 @@ enum status value_parse(const struct option *o, const char *where, const char *t
     case OPTION_NUMBER:
         errno = 0;
         *number = strtod(text, &end);
-        good = (isdigit((unsigned char)text[0]) || strchr("-.", text[0])) && end != text && !*end && isfinite(*number);
+        good = (isdigit((unsigned char)text[0]) || strchr("-.", text[0])) && end != text && ends(o, end) &&
+               isfinite(*number);
         break;
     }
     bool ranged =

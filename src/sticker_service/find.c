@@ -5,7 +5,9 @@
 #include "base/language.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "http/client_address.h"
 #include "sticker_service/find_pins.h"
+#include "sticker_service/trial.h"
 #include "text/text.h"
 
 #include <jansson.h>
@@ -20,9 +22,10 @@ struct found {
     struct find_hit *hits;
     size_t n;
     int64_t total;
-    unsigned language;        /* of the query, as SearchService told it, or as was said */
-    json_t *peer;             /* SearchService's whole answer; NULL when the search is degraded */
-    enum degraded_reason why; /* of a degraded search: the reason */
+    unsigned language;                      /* of the query, as SearchService told it, or as was said */
+    const char *ranking, *corrected, *legs; /* as it told them; NULL */
+    int64_t experiment;                     /* 0: none */
+    enum degraded_reason why;               /* of a degraded search: the reason */
 };
 
 void media_url(struct buf *out, const char *filename, const char *sha256, unsigned width)
@@ -35,8 +38,25 @@ void media_url(struct buf *out, const char *filename, const char *sha256, unsign
         buf_printf(out, "?v=%.16s", sha256);
 }
 
-/* Reads {"results":[{"filename","score"}...],"total":n}; strings stay owned by the JSON. */
-static enum status find_read_answer(const struct find_query *query, json_t *peer, struct arena *arena,
+static const char *kept_string(const json_t *peer, const char *member, struct arena *arena)
+{
+    const char *text = json_string_value(json_object_get(peer, member));
+    return text ? arena_strdup(arena, text) : NULL;
+}
+
+/* What SearchService says about the whole search. */
+static void read_remarks(const json_t *peer, struct arena *arena, struct found *found)
+{
+    const json_t *legs = json_object_get(peer, "legs");
+    char *text = legs ? json_dumps(legs, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    found->ranking = kept_string(peer, "ranking", arena);
+    found->corrected = kept_string(peer, "corrected", arena);
+    found->legs = text ? arena_strdup(arena, text) : NULL;
+    free(text);
+}
+
+/* Reads {"results":[{"filename","score"}...],"total":n}. */
+static enum status find_read_answer(const struct find_query *query, const json_t *peer, struct arena *arena,
                                     struct found *found, struct error *err)
 {
     const json_t *results = json_object_get(peer, "results");
@@ -53,7 +73,8 @@ static enum status find_read_answer(const struct find_query *query, json_t *peer
         const json_t *item = json_array_get(results, i), *name = json_object_get(item, "filename");
         if (!json_is_string(name) || filename_check(json_string_value(name), NULL) != OK)
             return err_set(err, ERR_CORRUPT, "results[%zu].filename of SearchService is not a filename", i);
-        found->hits[i].filename = json_string_value(name);
+        if (!(found->hits[i].filename = arena_strdup(arena, json_string_value(name))))
+            return err_no_memory(err, "%zu results", n);
         found->hits[i].score = json_number_value(json_object_get(item, "score"));
         double confidence = json_number_value(json_object_get(item, "confidence"));
         found->hits[i].confidence = confidence > 0 && confidence <= 1 ? confidence : 0;
@@ -64,6 +85,7 @@ static enum status find_read_answer(const struct find_query *query, json_t *peer
     if (language)
         found->language = language_number(language);
     found->total = json_is_integer(total) ? json_integer_value(total) : (json_int_t)(query->offset + n);
+    read_remarks(peer, arena, found);
     return OK;
 }
 
@@ -80,8 +102,10 @@ static void put_filter(const struct sticker_filter *f, struct buf *path)
         buf_printf(path, "&animated=%s", f->animated == ANIMATED_YES ? "true" : "false");
 }
 
+/* params: what else is asked, "" or "&algorithm=lexical". */
 static enum status find_by_peer(struct sticker_service *s, const struct http_request *req,
-                                const struct find_query *query, struct found *found, struct error *err)
+                                const struct find_query *query, const char *params, unsigned timeout_ms,
+                                struct found *found, struct error *err)
 {
     struct buf path, body;
     buf_init(&path, 8192);
@@ -93,17 +117,18 @@ static enum status find_by_peer(struct sticker_service *s, const struct http_req
     if (query->lang)
         buf_printf(&path, "&lang=%s", query->lang);
     put_filter(&query->filter, &path);
+    buf_puts(&path, params);
     int http_status = 0;
+    json_t *peer = NULL;
     enum status status = buf_status(&path, err);
     if (status != OK)
         goto out;
-    /* A tenth of the time is kept for the search among our own words. */
     struct http_call call = {.method = "GET",
                              .path = buf_str(&path),
                              .request_id = req->request_id,
                              .traceparent = req->traceparent,
                              .tracestate = req->tracestate,
-                             .timeout_ms = s->cfg->search_deadline_ms - s->cfg->search_deadline_ms / 10};
+                             .timeout_ms = timeout_ms};
     bool open = http_client_breaker(s->search) != HTTP_BREAKER_CLOSED;
     int64_t began_us = os_monotonic_us();
     status = http_client_call(s->search, &call, &http_status, &body, err);
@@ -123,17 +148,16 @@ static enum status find_by_peer(struct sticker_service *s, const struct http_req
         goto out;
     }
     json_error_t json_err;
-    found->peer = json_loadb(buf_str(&body), body.len, JSON_REJECT_DUPLICATES, &json_err);
-    if (!found->peer) {
+    peer = json_loadb(buf_str(&body), body.len, JSON_REJECT_DUPLICATES, &json_err);
+    if (!peer) {
         status = err_set(err, ERR_CORRUPT, "SearchService's answer is not JSON: %s", json_err.text);
         goto out;
     }
-    status = find_read_answer(query, found->peer, req->arena, found, err);
-    if (status != OK) {
-        json_decref(found->peer);
+    status = find_read_answer(query, peer, req->arena, found, err);
+    if (status != OK)
         *found = (struct found){.why = DEGRADED_ANSWER, .language = found->language};
-    }
 out:
+    json_decref(peer);
     buf_free(&path);
     buf_free(&body);
     return status;
@@ -173,22 +197,6 @@ static void tell_degraded(struct sticker_service *s, enum degraded_reason reason
                  (unsigned long long)count, why);
 }
 
-/* What SearchService says about the whole search, copied into the arena. */
-static void read_remarks(const json_t *peer, struct arena *arena, struct find_answer *out)
-{
-    const json_t *corrected = json_object_get(peer, "corrected"), *legs = json_object_get(peer, "legs");
-    const char *ranking = json_string_value(json_object_get(peer, "ranking"));
-    char *kept = ranking ? arena_strdup(arena, ranking) : NULL;
-    if (kept)
-        out->ranking = kept;
-    if (json_is_string(corrected))
-        out->corrected = arena_strdup(arena, json_string_value(corrected));
-    char *text = legs ? json_dumps(legs, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    if (text)
-        out->legs = arena_strdup(arena, text);
-    free(text);
-}
-
 static enum status join_stickers(struct sticker_service *s, const struct found *found,
                                  const struct sticker_filter *filter, struct arena *arena, struct find_answer *out,
                                  struct error *err)
@@ -208,16 +216,125 @@ static enum status join_stickers(struct sticker_service *s, const struct found *
             out->results[out->n++] = (struct find_result){.sticker = &stickers[i],
                                                           .score = found->hits[i].score,
                                                           .confidence = found->hits[i].confidence,
-                                                          .pinned = found->hits[i].pinned};
+                                                          .pinned = found->hits[i].pinned,
+                                                          .team = found->hits[i].team};
     return status;
 }
+
+/* --- experiments --- */
+
+#define FIND_DRAFT_MAX 1000u /* results that SearchService gives at once: pages behind them have ranking A alone */
+
+static struct found nothing_found(const struct find_query *query)
+{
+    return (struct found){.language = query->lang ? language_number(query->lang) : LANGUAGE_en};
+}
+
+/* A ranking that failed is not counted as one of the experiment, whose other one serves. */
+static void tell_fallback(struct sticker_service *s, char which, const char *why)
+{
+    int64_t now = os_monotonic_us(), logged = atomic_load(&s->fallback_logged_us);
+    atomic_fetch_add(&s->experiment_fallbacks, 1);
+    if ((!logged || now - logged >= 60000000) && atomic_compare_exchange_strong(&s->fallback_logged_us, &logged, now))
+        log_warn("ranking %c of the experiment failed, and the other one serves: %s", which, why);
+}
+
+/* Both rankings from their beginning, as one list, of which `found` gets the page. */
+static enum status merge(const struct find_query *query, struct found sides[2], struct arena *arena,
+                         struct found *found, struct error *err)
+{
+    *found = sides[0];
+    found->total = sides[0].total > sides[1].total ? sides[0].total : sides[1].total;
+    if (!found->corrected)
+        found->corrected = sides[1].corrected;
+    if (sides[0].ranking && sides[1].ranking &&
+        !(found->ranking = arena_printf(arena, "%.19s+%.19s", sides[0].ranking, sides[1].ranking)))
+        return err_no_memory(err, "two rankings");
+    size_t most = query->offset + query->limit;
+    if ((int64_t)most > found->total)
+        most = found->total > 0 ? (size_t)found->total : 0;
+    found->hits = arena_array(arena, most + 1, sizeof *found->hits);
+    if (!found->hits)
+        return err_no_memory(err, "%zu results", most);
+    found->n = trial_draft(sides[0].hits, sides[0].n, sides[1].hits, sides[1].n, most, query->trial.seed,
+                           query->trial.list & 1, found->hits);
+    found->experiment = query->trial.plan->id;
+    return OK;
+}
+
+static void keep_page(const struct find_query *query, struct found *found)
+{
+    size_t skipped = query->offset < found->n ? query->offset : found->n;
+    found->hits += skipped;
+    found->n -= skipped;
+}
+
+static enum status find_interleaved(struct sticker_service *s, const struct http_request *req,
+                                    const struct find_query *query, unsigned timeout_ms, struct found *found,
+                                    struct error *err)
+{
+    const struct experiment_plan *plan = query->trial.plan;
+    struct find_query whole = *query;
+    struct found sides[2] = {*found, *found};
+    struct error why[2];
+    enum status st[2];
+    if (query->offset + query->limit > FIND_DRAFT_MAX)
+        return find_by_peer(s, req, query, plan->params[0], timeout_ms, found, err);
+    whole.offset = 0;
+    whole.limit = query->offset + query->limit;
+    int64_t began_us = os_monotonic_us();
+    st[0] = find_by_peer(s, req, &whole, plan->params[0], timeout_ms / 2, &sides[0], &why[0]);
+    int64_t took_ms = (os_monotonic_us() - began_us) / 1000;
+    unsigned left_ms = took_ms < timeout_ms ? timeout_ms - (unsigned)took_ms : 1;
+    st[1] = find_by_peer(s, req, &whole, plan->params[1], left_ms, &sides[1], &why[1]);
+    if (st[0] != OK && st[1] != OK) {
+        *found = sides[1];
+        return err_set(err, st[1], "%s", why[1].message);
+    }
+    enum status status = OK;
+    if (st[0] == OK && st[1] == OK) {
+        status = merge(query, sides, req->arena, found, err);
+    } else {
+        int failed = st[0] == OK;
+        tell_fallback(s, "AB"[failed], why[failed].message);
+        *found = sides[!failed];
+    }
+    keep_page(query, found);
+    return status;
+}
+
+static enum status find_by_arm(struct sticker_service *s, const struct http_request *req,
+                               const struct find_query *query, unsigned timeout_ms, struct found *found,
+                               struct error *err)
+{
+    const struct experiment_plan *plan = query->trial.plan;
+    int arm = query->trial.arm == TEAM_B;
+    struct found before = *found;
+    enum status st = find_by_peer(s, req, query, plan->params[arm], timeout_ms, found, err);
+    if (st == OK) {
+        found->experiment = plan->id;
+        return OK;
+    }
+    if (st == ERR_TIMEOUT || http_client_breaker(s->search) != HTTP_BREAKER_CLOSED)
+        return st;
+    tell_fallback(s, "AB"[arm], err -> message);
+    *found = before;
+    return find_by_peer(s, req, query, plan->params[!arm], timeout_ms, found, err);
+}
+
+/* --- asking --- */
 
 /* Asks SearchService, or our own words. */
 static enum status ask(struct sticker_service *s, const struct http_request *req, const struct find_query *query,
                        struct found *found, bool *degraded, struct error *err)
 {
-    *found = (struct found){.language = query->lang ? language_number(query->lang) : LANGUAGE_en};
-    enum status status = find_by_peer(s, req, query, found, err);
+    /* A tenth of the time is kept for the search among our own words. */
+    unsigned timeout_ms = s->cfg->search_deadline_ms - s->cfg->search_deadline_ms / 10;
+    const struct experiment_plan *plan = query->trial.plan;
+    *found = nothing_found(query);
+    enum status status = !plan                         ? find_by_peer(s, req, query, "", timeout_ms, found, err)
+                         : plan->kind == EXPERIMENT_AB ? find_by_arm(s, req, query, timeout_ms, found, err)
+                                                       : find_interleaved(s, req, query, timeout_ms, found, err);
     *degraded = status != OK;
     if (status == OK || query->like)
         return status;
@@ -294,12 +411,8 @@ static enum status arrange(struct sticker_service *s, const struct http_request 
         status = ask(s, req, &behind, &more, &degraded, err);
         if (status == OK)
             find_leave_out(more.hits, &more.n, pins, n_pins);
-        for (size_t i = 0; i < more.n && status == OK; i++) {
-            page.hits[page.n] = more.hits[i];
-            if (!(page.hits[page.n++].filename = arena_strdup(req->arena, more.hits[i].filename)))
-                status = err_no_memory(err, "%zu results", more.n);
-        }
-        json_decref(more.peer);
+        for (size_t i = 0; i < more.n && status == OK; i++)
+            page.hits[page.n++] = more.hits[i];
     }
     found->hits = page.hits;
     found->n = page.n;
@@ -307,8 +420,8 @@ static enum status arrange(struct sticker_service *s, const struct http_request 
     return status;
 }
 
-enum status find_stickers(struct sticker_service *s, const struct http_request *req, const struct find_query *query,
-                          struct find_answer *out, struct error *err)
+static enum status find_ranked(struct sticker_service *s, const struct http_request *req,
+                               const struct find_query *query, struct find_answer *out, struct error *err)
 {
     struct found found = {0};
     struct find_query asked = *query;
@@ -330,27 +443,155 @@ enum status find_stickers(struct sticker_service *s, const struct http_request *
     }
     if (status == OK && n_pins)
         status = arrange(s, req, query, pins, n_pins, &found, err);
-    if (status == OK) {
-        out->total = found.total;
-        out->ranking = found.peer ? "" : "words";
-        out->language = language_code(found.language);
-        read_remarks(found.peer, req->arena, out);
-        status = join_stickers(s, &found, &query->filter, req->arena, out, err);
+    if (status != OK)
+        return status;
+    out->total = found.total;
+    out->ranking = found.ranking ? found.ranking : out->degraded ? "words" : "";
+    out->language = language_code(found.language);
+    out->corrected = found.corrected;
+    out->legs = found.legs;
+    out->experiment = found.experiment;
+    out->arm = query->trial.arm;
+    return join_stickers(s, &found, &query->filter, req->arena, out, err);
+}
+
+/* --- new stickers --- */
+
+#define EXPLORE_FROM  4u  /* the first rank that a new sticker may get, */
+#define EXPLORE_TO    10u /* and the last; those that get one stand behind it */
+#define EXPLORE_DEPTH 40u
+
+/* Swaps one of the results behind EXPLORE_TO, that is new and that chance chooses, with one before. */
+static void explore(struct sticker_service *s, const struct find_query *query, struct find_answer *out)
+{
+    size_t slots[EXPLORE_TO], n_slots = 0, at[EXPLORE_DEPTH], n = 0;
+    struct trial_evidence evidence[EXPLORE_DEPTH];
+    double chances[EXPLORE_DEPTH];
+    uint64_t seed = query->trial.seed;
+    for (size_t i = EXPLORE_FROM - 1; i < out->n && i < EXPLORE_DEPTH; i++) {
+        if (out->results[i].pinned)
+            continue;
+        if (i < EXPLORE_TO)
+            slots[n_slots++] = i;
+        else if (newcomers_find(s->newcomers, out->results[i].sticker->id, &evidence[n]))
+            at[n++] = i;
     }
-    json_decref(found.peer);
-    return status;
+    if (!n || !n_slots)
+        return;
+    trial_chances(evidence, n, chances);
+    size_t slot = slots[trial_random(&seed) % n_slots], choice = trial_choose(chances, n, trial_random(&seed));
+    struct find_result moved = out->results[slot];
+    out->results[slot] = out->results[at[choice]];
+    out->results[at[choice]] = moved;
+    double propensity = s->cfg->explore / 100 * chances[choice] / (double)n_slots * PROPENSITY_ONE;
+    out->tried = slot + 1;
+    out->propensity = propensity >= 1 ? (int64_t)propensity : 1;
+}
+
+enum status find_stickers(struct sticker_service *s, const struct http_request *req, const struct find_query *query,
+                          struct find_answer *out, struct error *err)
+{
+    struct find_query whole = *query;
+    size_t end = query->offset + query->limit;
+    if (!query->trial.explore)
+        return find_ranked(s, req, query, out, err);
+    /* Later pages have what the place was taken from. */
+    whole.offset = 0;
+    whole.limit = end > EXPLORE_DEPTH ? end : EXPLORE_DEPTH;
+    enum status status = find_ranked(s, req, &whole, out, err);
+    if (status != OK)
+        return status;
+    if (!out->degraded)
+        explore(s, query, out);
+    out->n = out->n < end ? out->n : end;
+    size_t skipped = query->offset < out->n ? query->offset : out->n;
+    out->results += skipped;
+    out->n -= skipped;
+    if (out->tried <= query->offset || out->tried > end)
+        out->tried = 0;
+    atomic_fetch_add(&s->explored, out->tried > 0);
+    return OK;
+}
+
+/* --- what is tried --- */
+
+#define LISTS    8u  /* that are drawn for a query in an hour: so many answers are kept of it, */
+#define EXPLORES 64u /* or of these, those that try a new sticker */
+#define HOUR_US  (3600 * INT64_C(1000000))
+
+static uint64_t draw(struct sticker_service *s, const char *text)
+{
+    return text ? receipts_draw(s->receipts, text) : 0;
+}
+
+static bool in_experiment(struct sticker_service *s, struct arena *a, const char *client, struct find_query *query)
+{
+    const struct experiment_plan *plan = experiments_running(s->experiments, a);
+    struct find_trial *t = &query->trial;
+    if (!plan)
+        return false;
+    uint64_t person = draw(s, arena_printf(a, "person\n%lld\n%s", (long long)plan->id, client));
+    if (person % 100 >= plan->share)
+        return false;
+    t->plan = plan;
+    t->list = (unsigned)(person / 100 % LISTS);
+    if (plan->kind == EXPERIMENT_AB)
+        t->arm = t->list & 1 ? TEAM_B : TEAM_A;
+    else /* of each two lists one is the other's mirror */
+        t->seed = draw(s, arena_printf(a, "list\n%lld\n%lld\n%u\n%s", (long long)plan->id,
+                                       (long long)(os_now_us() / HOUR_US), t->list / 2, query->text));
+    return true;
+}
+
+void find_choose_trial(struct sticker_service *s, const struct http_request *req, const char *client, bool explore,
+                       struct find_query *query)
+{
+    struct arena *a = req->arena;
+    struct find_trial *t = &query->trial;
+    char network[CLIENT_NETWORK_SIZE];
+    if (!client || !*client)
+        client_network(req->client, network), client = network;
+    *t = (struct find_trial){0};
+    if (query->like || in_experiment(s, a, client, query) || !explore || !newcomers_any(s->newcomers) ||
+        query->limit < EXPLORE_FROM || query->offset >= EXPLORE_DEPTH || s->cfg->explore <= 0)
+        return;
+    t->list = (unsigned)(draw(s, arena_printf(a, "explorer\n%s", client)) % EXPLORES);
+    uint64_t seed =
+        draw(s, arena_printf(a, "explore\n%lld\n%u\n%s", (long long)(os_now_us() / HOUR_US), t->list, query->text));
+    t->explore = (double)(trial_random(&seed) % 1000000) < s->cfg->explore * 10000;
+    t->seed = seed;
+}
+
+const char *find_trial_key(const struct find_trial *t, char key[FIND_TRIAL_KEY])
+{
+    snprintf(key, FIND_TRIAL_KEY, "%lld %d %u %d", t->plan ? (long long)t->plan->id : 0, (int)t->arm,
+             (t->plan && t->arm == TEAM_NONE) || t->explore ? t->list : 0, t->explore);
+    return key;
 }
 
 enum status find_draft(const struct find_query *query, const struct find_answer *answer, struct arena *arena,
                        struct buf *out, struct error *err)
 {
     const char **ids = arena_array(arena, answer->n + 1, sizeof *ids);
-    if (!ids)
+    unsigned char *teams = arena_alloc(arena, answer->n + 1);
+    if (!ids || !teams)
         return err_no_memory(err, "%zu results", answer->n);
-    for (size_t i = 0; i < answer->n; i++)
+    for (size_t i = 0; i < answer->n; i++) {
         ids[i] = answer->results[i].sticker->id;
-    receipt_draft(
-        &(struct receipt_draft){query->text, answer->language, answer->ranking, query->offset, ids, answer->n}, out);
+        teams[i] = (unsigned char)answer->results[i].team;
+    }
+    receipt_draft(&(struct receipt_draft){.query = query->text,
+                                          .language = answer->language,
+                                          .ranking = answer->ranking,
+                                          .offset = query->offset,
+                                          .ids = ids,
+                                          .n = answer->n,
+                                          .experiment = answer->experiment,
+                                          .arm = answer->arm,
+                                          .teams = answer->arm == TEAM_NONE ? teams : NULL,
+                                          .tried = answer->tried,
+                                          .propensity = answer->propensity},
+                  out);
     return OK;
 }
 

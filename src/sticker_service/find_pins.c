@@ -24,8 +24,8 @@ static struct find_hit pinned_hit(const struct pin *pin, const struct find_hit *
 {
     for (size_t i = 0; i < n; i++)
         if (strcmp(hits[i].filename, pin->sticker) == 0)
-            return (struct find_hit){pin->sticker, hits[i].score, hits[i].confidence, true};
-    return (struct find_hit){pin->sticker, 0, 0, true};
+            return (struct find_hit){pin->sticker, hits[i].score, hits[i].confidence, true, TEAM_NONE};
+    return (struct find_hit){pin->sticker, 0, 0, true, TEAM_NONE};
 }
 
 enum status find_arrange(const struct find_hit *hits, size_t n, int64_t total, const struct pin *pins, size_t n_pins,

@@ -4,12 +4,14 @@
 #define PEEL_STICKER_SERVICE_FIND_PINS_H
 
 #include "sticker_service/curation.h"
+#include "sticker_store/sticker_events.h"
 #include <stdint.h>
 
 struct find_hit {
     const char *filename;
     double score, confidence;
     bool pinned;
+    enum team team;
 };
 
 /* Results that were searched from the first one on, and what the pins make of them. */

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define VERSION   1
+#define TRYING    2  /* the version of those that say what was tried, */
+#define TRIED     10 /* in so many bytes, and with a team's two bits for each sticker */
 #define HEAD      17 /* bytes before what was drafted */
 #define MAC       16
 #define MAX       (RECEIPT_MAX / 4 * 3) /* bytes, before base64 */
@@ -118,16 +120,40 @@ static void put_word(struct buf *out, const char *s)
     buf_append(out, s, len);
 }
 
+static size_t teams_size(size_t n)
+{
+    return (n + 3) / 4;
+}
+
+static void put_teams(const struct receipt_draft *d, size_t n, struct buf *out)
+{
+    for (size_t i = 0; i < n; i += 4) {
+        uint32_t four = 0;
+        for (size_t k = i; k < n && k < i + 4; k++)
+            four |= (uint32_t)(d->teams ? d->teams[k] & 3 : d->arm) << 2 * (k - i);
+        put_number(out, four, 1);
+    }
+}
+
 void receipt_draft(const struct receipt_draft *d, struct buf *out)
 {
     size_t began = out->len, n = d->n < RECEIPT_SHOWN_MAX ? d->n : RECEIPT_SHOWN_MAX, query = strlen(d->query);
+    bool trying = d->experiment || d->tried;
+    put_number(out, trying ? TRYING : VERSION, 1);
     put_number(out, (uint32_t)d->offset, 4);
     put_word(out, d->language);
     put_word(out, d->ranking);
-    size_t room = RECEIPT_DRAFT_MAX - (out->len - began) - 1;
+    size_t room = RECEIPT_DRAFT_MAX - (out->len - began) - 1 - (trying ? TRIED : 0);
     room = query < room ? room - query : 0;
-    n = n * STORE_TAG <= room ? n : room / STORE_TAG;
+    while (n * STORE_TAG + (trying ? teams_size(n) : 0) > room)
+        n--;
     put_number(out, (uint32_t)n, 1);
+    if (trying) {
+        put_number(out, (uint32_t)d->experiment, 4);
+        put_number(out, d->tried > d->offset && d->tried - d->offset <= n ? (uint32_t)(d->tried - d->offset) : 0, 2);
+        put_number(out, (uint32_t)d->propensity, 4);
+        put_teams(d, n, out);
+    }
     for (size_t i = 0; i < n; i++) {
         unsigned char tag[STORE_TAG] = {0};
         store_tag(d->ids[i], tag);
@@ -154,11 +180,11 @@ void receipts_sign(struct receipts *r, const void *draft, size_t len, struct buf
     pthread_mutex_unlock(&r->mutex);
     os_random(random, sizeof random);
     buf_init(&bytes, MAX);
-    put_number(&bytes, VERSION, 1);
+    buf_append(&bytes, draft, 1); /* its version */
     put_number(&bytes, (uint32_t)key.id, 4);
     put_number(&bytes, (uint32_t)(os_now_us() / 1000000), 4);
     buf_append(&bytes, random, sizeof random);
-    buf_append(&bytes, draft, len < RECEIPT_DRAFT_MAX ? len : RECEIPT_DRAFT_MAX);
+    buf_append(&bytes, (const char *)draft + 1, (len < RECEIPT_DRAFT_MAX ? len : RECEIPT_DRAFT_MAX) - 1);
     sign(key.secret, (const unsigned char *)buf_str(&bytes), bytes.len, mac);
     buf_append(&bytes, mac, sizeof mac);
     sodium_bin2base64(text, sizeof text, (const unsigned char *)buf_str(&bytes), bytes.len,
@@ -204,7 +230,7 @@ static enum status check(struct receipts *r, const unsigned char *bytes, size_t 
 {
     unsigned char secret[STORE_KEY_BYTES], mac[MAC];
     struct error reload;
-    if (len < HEAD + MAC || bytes[0] != VERSION)
+    if (len < HEAD + MAC || (bytes[0] != VERSION && bytes[0] != TRYING))
         return err_set(err, ERR_INVALID, "is not a receipt of a search");
     uint32_t id = get_number(bytes + 1, 4);
     bool known = find_key(r, id, secret);
@@ -231,6 +257,23 @@ static const unsigned char *get_word(const unsigned char *p, const unsigned char
     return *out ? p + 1 + *p : NULL;
 }
 
+/* What was tried, in front of the stickers; and what is behind it. NULL: it does not fit, or there is no memory. */
+static const unsigned char *get_tried(const unsigned char *p, const unsigned char *end, struct arena *a,
+                                      struct search_row *out)
+{
+    if (!p || (size_t)(end - p) < TRIED + teams_size(out->n))
+        return NULL;
+    unsigned char *teams = arena_alloc(a, out->n + 1);
+    uint32_t tried = get_number(p + 4, 2);
+    out->experiment = get_number(p, 4);
+    out->tried = tried ? out->offset + tried : 0;
+    out->propensity = get_number(p + 6, 4);
+    for (size_t i = 0; i < out->n && teams; i++)
+        teams[i] = p[TRIED + i / 4] >> 2 * (i % 4) & 3;
+    out->teams = teams;
+    return teams ? p + TRIED + teams_size(out->n) : NULL;
+}
+
 enum status receipts_read(struct receipts *r, const char *text, size_t len, struct arena *a, struct search_row *out,
                           struct error *err)
 {
@@ -249,14 +292,18 @@ enum status receipts_read(struct receipts *r, const char *text, size_t len, stru
     out->offset = end - p >= 4 ? (int64_t)get_number(p, 4) : 0;
     p = get_word(end - p >= 4 ? p + 4 : NULL, end, a, &out->language);
     p = get_word(p, end, a, &out->ranking);
-    if (!p || p >= end || (out->n = *p) * STORE_TAG > (size_t)(end - p - 1))
+    p = p && p < end ? p : NULL;
+    out->n = p ? *p++ : 0;
+    if (bytes[0] == TRYING)
+        p = get_tried(p, end, a, out);
+    if (!p || out->n * STORE_TAG > (size_t)(end - p))
         return err_set(err, ERR_INVALID, "is not a receipt that this version can read");
     unsigned char *kept = arena_alloc(a, ID + out->n * STORE_TAG);
-    out->query = arena_strndup(a, (const char *)p + 1 + out->n * STORE_TAG, (size_t)(end - p - 1) - out->n * STORE_TAG);
+    out->query = arena_strndup(a, (const char *)p + out->n * STORE_TAG, (size_t)(end - p) - out->n * STORE_TAG);
     if (!kept || !out->query)
         return err_no_memory(err, "a receipt");
     memcpy(kept, bytes + ID_AT, ID);
-    memcpy(kept + ID, p + 1, out->n * STORE_TAG);
+    memcpy(kept + ID, p, out->n * STORE_TAG);
     out->id = kept;
     out->shown = kept + ID;
     return OK;
@@ -279,5 +326,15 @@ uint32_t receipts_client(const struct receipts *r, const char *address)
     client_network(address, network);
     crypto_shorthash(hash, (const unsigned char *)network, strlen(network), r->clients);
     memcpy(&out, hash, sizeof out);
+    return out;
+}
+
+uint64_t receipts_draw(struct receipts *r, const char *text)
+{
+    unsigned char hash[crypto_auth_hmacsha256_BYTES];
+    uint64_t out = 0;
+    crypto_auth_hmacsha256(hash, (const unsigned char *)text, strlen(text), r->people);
+    for (size_t i = 0; i < sizeof out; i++)
+        out |= (uint64_t)hash[i] << 8 * i;
     return out;
 }

@@ -4,9 +4,10 @@
  * receipts of the others, as they share the keys in the database.
  *
  * Its text is base64url (RFC 4648) of
- *     version 1, 1 byte; number of the key, 4; seconds since 1970, 4; random, 8; what was drafted; signature, 16
- * with numbers little-endian. Keys are replaced every RECEIPT_DAYS days by themselves, and read receipts until the last
- * of theirs has expired. */
+ *     version, 1 byte; number of the key, 4; seconds since 1970, 4; random, 8; what was drafted; signature, 16
+ * with numbers little-endian. Version 2 also says what the search tried: rankings of an experiment, or a new sticker;
+ * the receipts of other searches have version 1. Keys are replaced every RECEIPT_DAYS days by themselves, and read
+ * receipts until the last of theirs has expired. */
 #ifndef PEEL_STICKER_SERVICE_RECEIPTS_H
 #define PEEL_STICKER_SERVICE_RECEIPTS_H
 
@@ -35,6 +36,11 @@ struct receipt_draft {
     size_t offset;
     const char *const *ids;
     size_t n;
+    int64_t experiment;         /* 0: none, */
+    enum team arm;              /* with people in arms; TEAM_NONE: interleaved, */
+    const unsigned char *teams; /* [n], by enum team */
+    size_t tried;               /* the rank of a new sticker; 0: none */
+    int64_t propensity;         /* its probability to be there, in millionths */
 };
 void receipt_draft(const struct receipt_draft *draft, struct buf *out);
 
@@ -45,6 +51,9 @@ void receipts_sign(struct receipts *r, const void *draft, size_t len, struct buf
 enum status receipts_read(struct receipts *r, const char *text, size_t len, struct arena *a, struct search_row *out,
                           struct error *err) MUST_CHECK;
 
+/* A number that whoever does not have the database's key cannot foretell: the same for the same text, on all instances,
+ * and spread evenly. */
+uint64_t receipts_draw(struct receipts *r, const char *text);
 /* A keyed hash of what a client calls a person, of 64 hexadecimal digits: the same for ever, and of no use to whoever
  * does not have the database's key. In the arena; NULL without memory. */
 const char *receipts_person(struct receipts *r, const char *id, struct arena *a);

@@ -8,7 +8,7 @@
 
 #define TRAILER 3u  /* bytes behind the text and the draft: the draft's length, and the outcome */
 #define CHARGED 64u /* characters of a query that count as one more request for the rate limit: they are more work */
-#define KEY_MAX (512u + STICKER_FILTER_PACK_MAX + 1024)
+#define KEY_MAX (512u + FIND_TRIAL_KEY + STICKER_FILTER_PACK_MAX + 1024)
 
 static enum status write_kept(const struct find_query *query, const struct served_form *form,
                               const struct find_answer *answer, struct arena *arena, struct buf *out, struct error *err)
@@ -49,9 +49,11 @@ static void write_key(const struct find_query *query, const struct served_form *
 {
     const struct sticker_filter *f = &query->filter;
     const char *pack = f->pack ? f->pack : "", *lang = form->sticker.lang;
-    snprintf(key, KEY_MAX, "%c %s %x %zu %zu %s %s %d %d %zu %s %s", form->key, form->sticker.origin,
-             (unsigned)form->sticker.members, query->limit, query->offset, query->lang ? query->lang : "",
-             lang ? lang : "", (int)f->rating_most, (int)f->animated, strlen(pack), pack, query->text);
+    char trial[FIND_TRIAL_KEY];
+    snprintf(key, KEY_MAX, "%c %s %s %x %zu %zu %s %s %d %d %zu %s %s", form->key, find_trial_key(&query->trial, trial),
+             form->sticker.origin, (unsigned)form->sticker.members, query->limit, query->offset,
+             query->lang ? query->lang : "", lang ? lang : "", (int)f->rating_most, (int)f->animated, strlen(pack),
+             pack, query->text);
 }
 
 enum status served_search(struct sticker_service *s, const struct http_request *req, const struct find_query *query,

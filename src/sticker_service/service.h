@@ -12,6 +12,8 @@
 #include "sticker_service/audit_log.h"
 #include "sticker_service/collection.h"
 #include "sticker_service/curation.h"
+#include "sticker_service/experiments.h"
+#include "sticker_service/newcomers.h"
 #include "sticker_service/outbox.h"
 #include "sticker_service/peer_status.h"
 #include "sticker_service/receipts.h"
@@ -38,6 +40,8 @@ struct sticker_service {
     struct http_client *indexing; /* outbox and readiness: apart, so that slow indexing never opens that breaker */
     struct usage *usage;
     struct receipts *receipts;
+    struct experiments *experiments;
+    struct newcomers *newcomers;
     struct answers *answers;
     struct answers *starts; /* the stickers of start pages, by language */
     struct collection *collection;
@@ -54,6 +58,9 @@ struct sticker_service {
     atomic_uint_fast64_t degraded[DEGRADED_REASONS]; /* answers given without SearchService */
     atomic_uint_fast64_t events[EVENT_ACTIONS];      /* taken, by action */
     atomic_uint_fast64_t events_failed;              /* named in an answer's "failed" */
+    atomic_uint_fast64_t experiment_fallbacks;       /* searches of an experiment that had one ranking only */
+    atomic_uint_fast64_t explored;                   /* answers with a new sticker that was tried */
+    atomic_int_fast64_t fallback_logged_us;          /* when one was last logged, monotonic */
     struct metric_times peer_times;                  /* how long searches at SearchService took */
     atomic_int_fast64_t degraded_logged_us;          /* when a degraded search was last logged, monotonic */
     atomic_int_fast64_t search_checked_us;           /* when /readyz last asked SearchService */

@@ -109,6 +109,7 @@ struct sticker_service_config sticker_service_defaults(void)
         .usage_flush_ms = 500,
         .answer_cache_ms = 1000,
         .answer_cache_count = 1024,
+        .explore = 10,
         .outbox_poll_ms = 300,
         .outbox_parallel = 8,
         .session_idle_s = 3600,
@@ -185,6 +186,10 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = receipts_open(s->store, &s->receipts, err);
     if (status == OK)
+        status = experiments_open(s->store, s->answers, &s->experiments, err);
+    if (status == OK)
+        status = newcomers_open(s->store, &s->newcomers, err);
+    if (status == OK)
         status = usage_open(s->store, cfg->usage_flush_ms, &s->usage, err);
     if (status == OK)
         status = peer_status_open(s->indexing, s->search, &s->peer_status, err);
@@ -222,6 +227,8 @@ static void close_parts(struct sticker_service *s)
     outbox_close(s->outbox);
     peer_status_close(s->peer_status);
     usage_close(s->usage);
+    newcomers_close(s->newcomers);
+    experiments_close(s->experiments);
     receipts_close(s->receipts);
     collection_close(s->collection);
     curation_close(s->curation);

@@ -52,6 +52,7 @@ struct sticker_service_config {
     unsigned usage_flush_ms;   /* counts are written at most this much later */
     unsigned answer_cache_ms;  /* how long a finished answer is reused; 0 = never */
     size_t answer_cache_count; /* answers kept; ANSWERS_BYTES each on average */
+    double explore;            /* percent of searches that try a new sticker; 0: none */
     unsigned outbox_poll_ms;   /* how often entries of other processes are looked for */
     unsigned outbox_parallel;  /* documents on their way at once, 1..64 */
     int64_t session_idle_s, session_most_s; /* an admin session ends after this long unused, or in all */

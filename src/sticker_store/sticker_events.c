@@ -132,6 +132,12 @@ bool store_tag(const char *uuid, unsigned char tag[STORE_TAG])
            sodium_hex2bin(tag, STORE_TAG, uuid + len - 2 * STORE_TAG, 2 * STORE_TAG, NULL, NULL, NULL) == 0;
 }
 
+static enum team team_at(const struct search_row *s, int64_t rank)
+{
+    unsigned char team = s->teams ? s->teams[rank - s->offset - 1] : TEAM_NONE;
+    return team == TEAM_A || team == TEAM_B ? (enum team)team : TEAM_NONE;
+}
+
 int64_t sticker_rank_shown(const struct search_row *s, const char *sticker_id)
 {
     unsigned char tag[STORE_TAG];
@@ -181,13 +187,16 @@ static enum status add_event(struct db_conn *c, struct event_row *e, struct erro
     e->was = EVENT_NOT_SHOWN;
     if (!e->rank)
         return OK;
-    st = db_run(c,
-                "INSERT INTO events (day, id, search, action, sticker_id, rank, client, at_us, stored_us)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (day, id) DO NOTHING",
-                DB_ARGS(DB_INT(day_of(e->search->made_us)), DB_BLOB(e->id, STORE_EVENT_ID),
-                        DB_BLOB(e->search->id, STORE_SEARCH_ID), DB_INT(e->action), DB_TEXT(sticker_id),
-                        DB_INT(e->rank), DB_TEXT(e->client), DB_INT(e->at_us), DB_INT(os_now_us())),
-                &changed, err);
+    st = db_run(
+        c,
+        "INSERT INTO events (day, id, search, action, sticker_id, rank, client, at_us, stored_us, experiment, team,"
+        " propensity) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (day, id) DO NOTHING",
+        DB_ARGS(DB_INT(day_of(e->search->made_us)), DB_BLOB(e->id, STORE_EVENT_ID),
+                DB_BLOB(e->search->id, STORE_SEARCH_ID), DB_INT(e->action), DB_TEXT(sticker_id), DB_INT(e->rank),
+                DB_TEXT(e->client), DB_INT(e->at_us), DB_INT(os_now_us()), DB_INT(e->search->experiment),
+                DB_INT(team_at(e->search, e->rank)),
+                DB_INT(e->rank == e->search->tried ? e->search->propensity : PROPENSITY_ONE)),
+        &changed, err);
     e->was = changed ? EVENT_NEW : EVENT_REPEATED;
     return st == OK && changed ? add_use(c, sticker_id, e->action, err) : st;
 }
@@ -318,6 +327,9 @@ static void read_event(struct db_rows *r, struct arena *a, void *item)
         .rank = db_int(r, 8),
         .at_us = db_int(r, 9),
         .stored_us = db_int(r, 10),
+        .experiment = db_int(r, 11),
+        .team = (enum team)db_int(r, 12),
+        .propensity = db_int(r, 13),
     };
     const void *id = db_bytes(r, 1, &len);
     if (len == STORE_SEARCH_ID)
@@ -332,7 +344,8 @@ enum status sticker_store_events_list(struct sticker_store *s, int64_t after, si
         db_read_list(s->db,
                      "SELECT e.rowno, e.search, e.action, q.query, q.language, q.ranking, coalesce(k.filename, ''), "
                      "e.client, e.rank,"
-                     " e.at_us, e.stored_us FROM events e JOIN searches q ON q.day = e.day AND q.id = e.search"
+                     " e.at_us, e.stored_us, e.experiment, e.team, e.propensity FROM events e JOIN searches q ON q.day "
+                     "= e.day AND q.id = e.search"
                      " LEFT JOIN stickers k ON k.id = e.sticker_id WHERE e.rowno > $1 ORDER BY e.rowno LIMIT $2",
                      DB_ARGS(DB_INT(after), DB_INT(db_limit(limit))), read_event, sizeof **out, a, &events, n, err);
     *out = events;

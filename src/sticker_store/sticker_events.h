@@ -39,6 +39,9 @@ extern const char *const event_actions[EVENT_ACTIONS]; /* their names: "vote_up"
 #define STORE_SEARCH_ID 12 /* bytes of a search's id */
 #define STORE_EVENT_ID  16 /* bytes of an event's id */
 #define STORE_TAG       5  /* bytes by which a search knows a sticker: the last ones of its id, which are random */
+/* Whose choice a sticker was that a search of an experiment showed (sticker_experiments.h). */
+enum team { TEAM_NONE, TEAM_A, TEAM_B };
+#define PROPENSITY_ONE 1000000
 /* False, and all zero, for what is not a UUID's text. */
 bool store_tag(const char *uuid, unsigned char tag[STORE_TAG]);
 /* A search of which there are events. */
@@ -50,6 +53,10 @@ struct search_row {
     int64_t offset;             /* of the first sticker shown */
     const unsigned char *shown; /* [n][STORE_TAG] */
     size_t n;
+    int64_t experiment;         /* 0: none */
+    const unsigned char *teams; /* [n], by enum team; NULL outside of experiments */
+    int64_t tried;              /* the rank of a sticker that was put there to try it; 0: none was */
+    int64_t propensity;         /* and how probable it was that this one would be there, in millionths */
 };
 struct event_row {
     const unsigned char *id;         /* [STORE_EVENT_ID] */
@@ -79,6 +86,9 @@ struct logged_event {
     const char *sticker; /* its filename; "" once it is deleted */
     const char *client;
     int64_t rank, at_us, stored_us;
+    int64_t experiment; /* of its search; 0: none */
+    enum team team;     /* whose choice the sticker was; with people in arms: whose arm the search was in */
+    int64_t propensity; /* of the sticker to be at this rank, in millionths; all but where a new one was tried */
 };
 enum status sticker_store_events_list(struct sticker_store *s, int64_t after, size_t limit, struct arena *a,
                                       struct logged_event **out, size_t *n, struct error *err) MUST_CHECK;

@@ -209,6 +209,17 @@ static const char *const migrations[] = {
     "CREATE TABLE sticker_trends (sticker_id" TEXT " PRIMARY KEY REFERENCES stickers (id) ON DELETE CASCADE,"
     " trend double precision NOT NULL);"
     "CREATE INDEX sticker_trends_trend ON sticker_trends (trend);",
+
+    /* 16: experiments (sticker_experiments.h), and what an event's search tried. Stopped at 0: it runs, as at most one
+     * does; the counts are those of one that is stopped. */
+    "CREATE TABLE experiments (id bigint PRIMARY KEY, name" TEXT " UNIQUE, kind" NUMBER ", ranking_a" TEXT ", ranking_b"
+    TEXT ", share" NUMBER ", started_us" NUMBER ", stopped_us" NUMBER " DEFAULT 0, searches" NUMBER " DEFAULT 0,"
+    " people_a" NUMBER " DEFAULT 0, people_b" NUMBER " DEFAULT 0, won_a" NUMBER " DEFAULT 0, won_b" NUMBER " DEFAULT 0,"
+    " tied" NUMBER " DEFAULT 0);"
+    "CREATE UNIQUE INDEX experiments_running ON experiments (stopped_us) WHERE stopped_us = 0;"
+    "ALTER TABLE events ADD COLUMN experiment" NUMBER " DEFAULT 0, ADD COLUMN team" NUMBER " DEFAULT 0,"
+    " ADD COLUMN propensity" NUMBER " DEFAULT 1000000;" /* in millionths */
+    "CREATE INDEX events_experiment ON events (experiment) WHERE experiment > 0;",
     /* clang-format on */
 };
 

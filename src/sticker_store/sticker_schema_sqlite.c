@@ -341,6 +341,24 @@ static const char *const migrations[] = {
     " sticker_id TEXT NOT NULL PRIMARY KEY REFERENCES stickers (id) ON DELETE CASCADE,"
     " trend REAL NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX sticker_trends_trend ON sticker_trends (trend);",
+
+    /* 18: experiments (sticker_experiments.h), and what an event's search tried. */
+    "CREATE TABLE experiments ("
+    " id INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL," /* an enum experiment_kind */
+    " ranking_a TEXT NOT NULL, ranking_b TEXT NOT NULL,"
+    " share INTEGER NOT NULL," /* percent */
+    " started_us INTEGER NOT NULL,"
+    " stopped_us INTEGER NOT NULL DEFAULT 0," /* 0: it runs, as at most one does */
+    " searches INTEGER NOT NULL DEFAULT 0,"   /* the counts, once it is stopped */
+    " people_a INTEGER NOT NULL DEFAULT 0, people_b INTEGER NOT NULL DEFAULT 0,"
+    " won_a INTEGER NOT NULL DEFAULT 0, won_b INTEGER NOT NULL DEFAULT 0,"
+    " tied INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE UNIQUE INDEX experiments_running ON experiments (stopped_us) WHERE stopped_us = 0;"
+    "ALTER TABLE events ADD COLUMN experiment INTEGER NOT NULL DEFAULT 0;"       /* 0: none */
+    "ALTER TABLE events ADD COLUMN team INTEGER NOT NULL DEFAULT 0;"             /* an enum team */
+    "ALTER TABLE events ADD COLUMN propensity INTEGER NOT NULL DEFAULT 1000000;" /* in millionths */
+    "CREATE INDEX events_experiment ON events (experiment) WHERE experiment > 0;",
 };
 
 const struct db_schema sticker_schema_sqlite = {

@@ -71,7 +71,7 @@ class Help(Folder):
 
     def test_texts_begin_with_a_verb_and_show_examples(self):
         verbs = set("Back Check Compare Copy Count Create Delete Download Explain Export Import List Make Manage Measure Move Print Restore Revoke Run "
-                    "Send Show Upgrade Change Erase Turn".split())
+                    "Send Show Start Stop Upgrade Change Erase Turn".split())
         for name, summary in re.findall(r"(?m)^  ([a-z-]+) +(.*)", peel("help").stdout):
             self.assertIn(re.match(r"\w+", summary)[0], verbs, name)
             self.assertIn("\nExamples:\n  ", peel("help", name).stdout)

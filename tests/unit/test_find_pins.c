@@ -14,7 +14,7 @@ static const char *page(size_t n, int64_t total, const struct pin *pins, size_t 
     struct find_hit *hits = arena_array(a, n + 1, sizeof *hits);
     assert_non_null(hits);
     for (size_t i = 0; i < n; i++) {
-        hits[i] = (struct find_hit){arena_printf(a, "r%zu", i + 1), 1.0 / (double)(i + 1), 0.5, false};
+        hits[i] = (struct find_hit){arena_printf(a, "r%zu", i + 1), 1.0 / (double)(i + 1), 0.5, false, TEAM_NONE};
         assert_non_null(hits[i].filename);
     }
     assert_int_equal(find_arrange(hits, n, total, pins, n_pins, offset, limit, a, got, &err), OK);
@@ -120,7 +120,7 @@ static void a_page_may_go_on_behind(void **state)
     assert_int_equal(20 + got.n + got.removed - got.pinned, 20);
     (void)page(10, 100, pins, 3, 0, 4, &got, &a);
     assert_false(got.short_of);
-    struct find_hit behind[] = {{"r11", 1, 0, false}, {"r2", 1, 0, false}, {"r12", 1, 0, false}};
+    struct find_hit behind[] = {{.filename = "r11"}, {.filename = "r2"}, {.filename = "r12"}};
     size_t n = 3;
     find_leave_out(behind, &n, pins, 3);
     assert_int_equal(n, 2);

@@ -35,7 +35,10 @@ static void draft(struct shop *t, const char *query, size_t n)
     for (size_t i = 0; i < n; i++)
         ids[i] = arena_printf(&t->suite->arena, "0195f2a0-1111-7000-8000-0000%08zx", i + 1);
     t->draft.len = t->text.len = 0;
-    receipt_draft(&(struct receipt_draft){query, "en", "hybrid-1f0c9a37", 20, ids, n}, &t->draft);
+    receipt_draft(
+        &(struct receipt_draft){
+            .query = query, .language = "en", .ranking = "hybrid-1f0c9a37", .offset = 20, .ids = ids, .n = n},
+        &t->draft);
     receipts_sign(t->receipts, t->draft.data, t->draft.len, &t->text);
     assert_true(t->text.len > 0 && t->text.len <= RECEIPT_MAX);
 }
@@ -86,6 +89,63 @@ static void the_longest_query_keeps_what_fits(void **state)
     assert_ok(t.suite, read_text(&t, buf_str(&t.text), t.text.len, &row));
     assert_string_equal(row.query, query);
     assert_int_equal(row.n, 100);
+    close_shop(&t);
+}
+
+/* What a search tried is in its receipt, whatever room there is. */
+static void what_was_tried_is_read(void **state)
+{
+    struct shop t;
+    struct search_row row;
+    const char *ids[100];
+    unsigned char teams[100];
+    char query[801];
+    open_shop(&t, state);
+    for (size_t i = 0; i < 100; i++) {
+        ids[i] = "0195f2a0-1111-7000-8000-000012345678";
+        teams[i] = (unsigned char)(i % 3);
+    }
+    memset(query, 'q', 800);
+    for (size_t n = 0; n <= 100; n += 5) {
+        query[n * 8] = '\0';
+        t.draft.len = t.text.len = 0;
+        receipt_draft(&(struct receipt_draft){.query = query,
+                                              .language = "en",
+                                              .ranking = "hybrid-1f0c9a37+lexical-1f0c9a37",
+                                              .ids = ids,
+                                              .n = n,
+                                              .experiment = 7000000,
+                                              .teams = teams,
+                                              .tried = n ? 5 : 0,
+                                              .propensity = 12345},
+                      &t.draft);
+        query[n * 8] = 'q';
+        receipts_sign(t.receipts, t.draft.data, t.draft.len, &t.text);
+        assert_true(t.text.len <= RECEIPT_MAX);
+        assert_ok(t.suite, read_text(&t, buf_str(&t.text), t.text.len, &row));
+        assert_int_equal(strlen(row.query), n * 8);
+        assert_true(row.n == n || (n > 50 && row.n > 40));
+        assert_memory_equal(row.teams, teams, row.n);
+        assert_int_equal(row.experiment, 7000000);
+        assert_int_equal(row.tried, n ? 5 : 0);
+        assert_int_equal(row.propensity, 12345);
+    }
+    /* An arm is everybody's team. */
+    t.draft.len = t.text.len = 0;
+    receipt_draft(&(struct receipt_draft){.query = "cat",
+                                          .language = "en",
+                                          .ranking = "hybrid-1",
+                                          .offset = 10,
+                                          .ids = ids,
+                                          .n = 3,
+                                          .experiment = 1,
+                                          .arm = TEAM_B,
+                                          .tried = 14},
+                  &t.draft);
+    receipts_sign(t.receipts, t.draft.data, t.draft.len, &t.text);
+    assert_ok(t.suite, read_text(&t, buf_str(&t.text), t.text.len, &row));
+    assert_memory_equal(row.teams, ((const unsigned char[]){TEAM_B, TEAM_B, TEAM_B}), 3);
+    assert_int_equal(row.tried, 0); /* it is not on this page */
     close_shop(&t);
 }
 
@@ -192,8 +252,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup_stickers, suite_teardown)
     const struct CMUnitTest tests[] = {
-        T(what_is_written_is_read), T(the_longest_query_keeps_what_fits), T(every_changed_character_is_noticed),
-        T(receipts_expire),         T(instances_read_each_others),        T(another_installations_are_not_read),
+        T(what_is_written_is_read),
+        T(what_was_tried_is_read),
+        T(the_longest_query_keeps_what_fits),
+        T(every_changed_character_is_noticed),
+        T(receipts_expire),
+        T(instances_read_each_others),
+        T(another_installations_are_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

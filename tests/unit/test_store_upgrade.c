@@ -76,6 +76,10 @@ static const struct row sticker_rows[] = {
      "SELECT count(*) FROM trash WHERE filename = 'old.png' AND sha256 = 'cd'"},
     {17, NEVER, 15, "INSERT INTO sticker_trends (sticker_id, trend) VALUES ('s', 0.5)",
      "SELECT count(*) FROM sticker_trends WHERE sticker_id = 's' AND trend = 0.5"},
+    {14, NEVER, NEVER,
+     "INSERT INTO events (day, id, search, action, sticker_id, rank, client, at_us, stored_us)"
+     " VALUES (20000, x'01', x'02', 1, 's', 4, 'c', 5, 6)",
+     "SELECT count(*) FROM events WHERE rank = 4 AND experiment = 0 AND team = 0 AND propensity = 1000000"},
 };
 
 static const struct row search_rows[] = {

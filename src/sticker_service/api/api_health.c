@@ -180,6 +180,21 @@ static void search_metrics(struct sticker_service *s, struct buf *out)
                "Towards SearchService: 0 closed, 1 open, 2 one trial under way.", http_client_breaker(s->search));
 }
 
+static void trial_metrics(struct sticker_service *s, struct buf *out)
+{
+    struct arena a;
+    arena_init(&a, 64u << 10);
+    metric_one(out, "peel_sticker_experiment_running", "gauge", "1 while an experiment runs.",
+               experiments_running(s->experiments, &a) != NULL);
+    arena_free(&a);
+    metric_one(out, "peel_sticker_experiment_fallbacks_total", "counter",
+               "Searches of an experiment in which one of its rankings failed.",
+               (double)atomic_load(&s->experiment_fallbacks));
+    metric_one(out, "peel_sticker_explored_total", "counter",
+               "Results made with a new sticker in a place of its own; each may answer several searches.",
+               (double)atomic_load(&s->explored));
+}
+
 static void event_metrics(struct sticker_service *s, struct buf *out)
 {
     char labels[40];
@@ -227,6 +242,7 @@ void handle_api_metrics(void *ctx, const struct http_request *req, struct http_r
     struct http_server *server = atomic_load(&s->server);
     if (server)
         http_server_metrics(server, &out);
+    trial_metrics(s, &out);
     event_metrics(s, &out);
     store_metrics(s, &out);
     search_metrics(s, &out);
