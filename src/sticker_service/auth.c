@@ -88,6 +88,25 @@ bool auth_may(const struct user *user, const char *permissions, const char *tabl
            lists(permissions, table, right);
 }
 
+bool auth_permissions(struct sticker_store *store, const struct http_request *req, struct http_response *res,
+                      const struct user *user, const char **permissions)
+{
+    struct error err;
+    if (sticker_store_user_permissions(store, user->id, req->arena, permissions, &err) == OK)
+        return true;
+    http_problem_from(res, &err);
+    return false;
+}
+
+bool auth_needs(struct http_response *res, const struct user *user, const char *permissions, const char *table,
+                const char *right)
+{
+    if (auth_may(user, permissions, table, right))
+        return true;
+    http_problem(res, 403, "This token's user may not %s %s.", right, table);
+    return false;
+}
+
 /* Staff are not asked for their groups, which would cost a second round trip. */
 static enum status auth_may_read_analytics(struct sticker_store *store, const struct user *user, struct arena *a,
                                            bool *may, struct error *err)

@@ -23,6 +23,13 @@ bool auth_user(struct sticker_store *store, const struct http_request *req, stru
 bool auth_analytics(struct sticker_store *store, const struct http_request *req, struct http_response *res,
                     struct user *user) MUST_CHECK;
 
+/* The permissions of that user's groups, for auth_may. False: the answer has been given. */
+bool auth_permissions(struct sticker_store *store, const struct http_request *req, struct http_response *res,
+                      const struct user *user, const char **permissions) MUST_CHECK;
+/* May the token's user do that? False: 403 has been answered. */
+bool auth_needs(struct http_response *res, const struct user *user, const char *permissions, const char *table,
+                const char *right) MUST_CHECK;
+
 /* May this user, whose groups give these permissions ("pins.view pins.add"), do that? table: "dashboard" or one of the
  * admin's; right: view, add, change or delete. Superusers may do everything, staff what auth.c says. */
 bool auth_may(const struct user *user, const char *permissions, const char *table, const char *right) MUST_CHECK;

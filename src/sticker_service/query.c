@@ -5,7 +5,9 @@
 #include "http/accept.h"
 #include "sticker_service/service.h"
 
+#include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #define QUERY_MAX 255u /* code points */
 
@@ -100,4 +102,15 @@ const char *lang_accepted(const struct http_request *req, bool (*suits)(const ch
         s += strspn(s, ", \t");
     }
     return *best ? arena_strdup(req->arena, best) : NULL;
+}
+
+bool take_turn(sem_t *turns, unsigned wait_s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += wait_s;
+    int rc;
+    while ((rc = sem_timedwait(turns, &until)) != 0 && errno == EINTR)
+        continue;
+    return rc == 0;
 }

@@ -71,6 +71,9 @@ struct sticker_service {
     struct peer_status *peer_status;        /* what the dashboard shows of SearchService */
 };
 
+/* Takes one of the turns, unless none comes free within so many seconds. Whoever has one gives it back by sem_post. */
+bool take_turn(sem_t *turns, unsigned wait_s) MUST_CHECK;
+
 /* As http_param, but an absent parameter is OK and has the value `fallback`. */
 enum status param_or(const struct http_request *req, const char *name, const char *fallback, const char **value,
                      struct error *err) MUST_CHECK;

@@ -9,6 +9,8 @@
 #include "sticker_service/picture.h"
 #include "sticker_service/service.h"
 
+#include <string.h>
+
 #define STARTS_MS       60000
 #define STARTS_COUNT    64
 #define PASSWORD_CHECKS 2          /* at once: logging in must not take all memory, nor all processors from searches */
@@ -22,7 +24,12 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/api/events/", handle_api_events, 0, 1u << 20, "events"},
     {HTTP_GET, "/api/analytics/", handle_api_analytics, HTTP_COSTLY, 0, "analytics"},
     {HTTP_GET, "/api/analytics/export", handle_api_export, HTTP_COSTLY, 0, "export"},
+    {HTTP_POST, "/api/stickers/bulk", handle_api_sticker_bulk, HTTP_COSTLY, API_BULK, "sticker_bulk"},
     {HTTP_GET, "/api/stickers/{filename}", handle_api_sticker, 0, 0, "sticker"},
+    {HTTP_PUT, "/api/stickers/{filename}", handle_api_sticker_put, HTTP_ADMITS | HTTP_ASIDE | HTTP_COSTLY, API_PICTURE,
+     "sticker_put"},
+    {HTTP_PATCH, "/api/stickers/{filename}", handle_api_sticker_patch, 0, API_WORDS, "sticker_patch"},
+    {HTTP_DELETE, "/api/stickers/{filename}", handle_api_sticker_delete, 0, 0, "sticker_delete"},
     {HTTP_GET, "/api/stickers/{filename}/similar", handle_api_similar, 0, 0, "similar"},
     {HTTP_GET, "/api/random/", handle_api_random, 0, 0, "random"},
     {HTTP_GET, "/api/trending/", handle_api_trending, 0, 0, "trending"},
@@ -83,6 +90,12 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/admin/{table}/delete", handle_admin_delete_page, 0, 0, "admin_delete"},
     {HTTP_POST, "/admin/{table}/action", handle_admin_action, 0, ADMIN_FORM, "admin_action"},
 };
+
+/* Who may send a large body: an app with a token, or somebody on the admin's pages. */
+static bool admit(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    return strncmp(req->path, "/api/", 5) == 0 ? api_admit(ctx, req, res) : admin_admit(ctx, req, res);
+}
 
 struct sticker_service_config sticker_service_defaults(void)
 {
@@ -208,7 +221,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
                                         .routes = routes,
                                         .n_routes = sizeof routes / sizeof *routes,
                                         .ctx = s,
-                                        .admit = admin_admit,
+                                        .admit = admit,
                                         .refuse = gallery_refuse,
                                         .metrics_prefix = "peel_sticker"};
     struct http_server *http = NULL;

@@ -167,6 +167,12 @@ void sticker_store_act_as(struct sticker_store *s, const struct admin_who *who);
 enum status sticker_store_change(struct sticker_store *s, const struct admin_who *who,
                                  const struct admin_change *changes, size_t n, struct error *err) MUST_CHECK;
 
+/* The same for a request that may come again, as sticker_store_feedback_once: when once->was is ONCE_REPLAYED, nothing
+ * was changed now. `once` may be NULL. */
+enum status sticker_store_change_once(struct sticker_store *s, const struct admin_who *who,
+                                      const struct admin_change *changes, size_t n, struct feedback_once *once,
+                                      struct error *err) MUST_CHECK;
+
 /* --- the trash: deleted stickers, see sticker_trash.c --- */
 /* With its words. NOT_FOUND. */
 enum status sticker_store_trash_get(struct sticker_store *s, const char *filename, struct arena *a, struct sticker *out,

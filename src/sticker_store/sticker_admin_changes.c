@@ -10,6 +10,7 @@ struct change_job {
     const struct admin_who *who;
     const struct admin_change *changes;
     size_t n;
+    struct feedback_once *once; /* NULL: every request counts */
 };
 
 static const char *field(const struct admin_change *ch, const char *name) /* NULL: it stays as it is */
@@ -348,7 +349,11 @@ static enum status change_job(struct db_conn *c, void *arg, struct error *err)
                  {"groups", change_group},  {"tokens", change_token},          {"sessions", change_session},
                  {"trash", change_trash},   {"pins", sticker_change_curation}, {"synonyms", sticker_change_curation}};
     const struct change_job *job = arg;
-    enum status st = sticker_history_begin(c, err);
+    bool ours = true;
+    enum status st = job->once ? sticker_once_begin(c, job->once, &ours, err) : OK;
+    if (st != OK || !ours)
+        return st;
+    st = sticker_history_begin(c, err);
     for (size_t i = 0; i < job->n && st == OK; i++) {
         const struct admin_change *ch = &job->changes[i];
         bool changes = !ch->done && ch->op < CHANGE_LOGIN, sticker = changes && strcmp(ch->list, "stickers") == 0;
@@ -363,8 +368,15 @@ static enum status change_job(struct db_conn *c, void *arg, struct error *err)
     return st;
 }
 
+enum status sticker_store_change_once(struct sticker_store *s, const struct admin_who *who,
+                                      const struct admin_change *changes, size_t n, struct feedback_once *once,
+                                      struct error *err)
+{
+    return db_write(s->db, DB_DURABLE, change_job, &(struct change_job){who, changes, n, once}, err);
+}
+
 enum status sticker_store_change(struct sticker_store *s, const struct admin_who *who,
                                  const struct admin_change *changes, size_t n, struct error *err)
 {
-    return db_write(s->db, DB_DURABLE, change_job, &(struct change_job){who, changes, n}, err);
+    return sticker_store_change_once(s, who, changes, n, NULL, err);
 }

@@ -459,23 +459,25 @@ static void recall(struct feedback_job *job, const unsigned char *bits, size_t l
     }
 }
 
-/* What was answered to the key's request, if it came before and not too long ago. */
-static enum status look_up(struct db_conn *c, struct feedback_job *job, bool *known, struct error *err)
+/* What was answered to the key's request, if it came before and not too long ago, into the job (may be NULL). */
+static enum status look_up(struct db_conn *c, struct feedback_once *once, struct feedback_job *job, struct error *err)
 {
     struct db_rows r;
-    *known = false;
+    bool known = false;
     db_query(&r, c, "SELECT body, unknown FROM feedback_keys WHERE key = $1 AND created_us > $2",
-             DB_ARGS(DB_TEXT(job->once->key), DB_INT(job->once->now_us - STORE_ONCE_US)), err);
+             DB_ARGS(DB_TEXT(once->key), DB_INT(once->now_us - STORE_ONCE_US)), err);
     while (db_next(&r)) {
         size_t len;
-        *known = true;
-        job->once->was = db_text_is(&r, 0, job->once->body_sha256) ? ONCE_REPLAYED : ONCE_OTHER_BODY;
+        known = true;
+        once->was = db_text_is(&r, 0, once->body_sha256) ? ONCE_REPLAYED : ONCE_OTHER_BODY;
         const unsigned char *bits = db_bytes(&r, 1, &len);
-        if (job->once->was == ONCE_REPLAYED)
+        if (job && once->was == ONCE_REPLAYED)
             recall(job, bits, len);
     }
     enum status st = db_end(&r);
-    if (st == OK && job->once->was == ONCE_OTHER_BODY)
+    if (st == OK && !known)
+        st = err_set(err, ERR_UNAVAILABLE, "the key of the request has just run out");
+    if (st == OK && once->was == ONCE_OTHER_BODY)
         st = err_set(err, ERR_CONFLICT, "This Idempotency-Key was used for another body.");
     return st;
 }
@@ -484,16 +486,16 @@ static enum status look_up(struct db_conn *c, struct feedback_job *job, bool *kn
 
 /* The key is this transaction's, or it was another's, whose end is waited for; the request is answered then as that
  * one was. Nothing else is locked yet, so nobody waits for us meanwhile. A few old keys go with each new one. */
-static enum status take_key(struct db_conn *c, const struct feedback_job *job, bool *ours, struct error *err)
+static enum status take_key(struct db_conn *c, const struct feedback_once *once, bool *ours, struct error *err)
 {
-    int64_t changed = 0, old = job->once->now_us - STORE_ONCE_US;
-    enum status st = db_run(c,
-                            "INSERT INTO feedback_keys (key, body, unknown, created_us) VALUES ($1, $2, $5, $3)"
-                            " ON CONFLICT (key) DO UPDATE SET body = excluded.body, unknown = excluded.unknown,"
-                            " created_us = excluded.created_us WHERE feedback_keys.created_us <= $4",
-                            DB_ARGS(DB_TEXT(job->once->key), DB_TEXT(job->once->body_sha256), DB_INT(job->once->now_us),
-                                    DB_INT(old), DB_BLOB("", 0)),
-                            &changed, err);
+    int64_t changed = 0, old = once->now_us - STORE_ONCE_US;
+    enum status st = db_run(
+        c,
+        "INSERT INTO feedback_keys (key, body, unknown, created_us) VALUES ($1, $2, $5, $3)"
+        " ON CONFLICT (key) DO UPDATE SET body = excluded.body, unknown = excluded.unknown,"
+        " created_us = excluded.created_us WHERE feedback_keys.created_us <= $4",
+        DB_ARGS(DB_TEXT(once->key), DB_TEXT(once->body_sha256), DB_INT(once->now_us), DB_INT(old), DB_BLOB("", 0)),
+        &changed, err);
     *ours = changed > 0;
     if (st == OK && *ours)
         st = db_run(c,
@@ -503,20 +505,25 @@ static enum status take_key(struct db_conn *c, const struct feedback_job *job, b
     return st;
 }
 
+enum status sticker_once_begin(struct db_conn *c, struct feedback_once *once, bool *ours, struct error *err)
+{
+    once->was = ONCE_COUNTED;
+    enum status st = take_key(c, once, ours, err);
+    return st == OK && !*ours ? look_up(c, once, NULL, err) : st;
+}
+
 static enum status feedback_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct feedback_job *job = arg;
-    bool ours = false, known = false;
+    bool ours = false;
     job->n_unknown = job->at = 0;
     memset(job->room->bits, 0, job->room->bits_len);
     if (!job->once)
         return count_votes(c, job, err);
     job->once->was = ONCE_COUNTED;
-    enum status st = take_key(c, job, &ours, err);
-    if (st == OK && !ours) {
-        st = look_up(c, job, &known, err);
-        return st == OK && !known ? err_set(err, ERR_UNAVAILABLE, "the key of the request has just run out") : st;
-    }
+    enum status st = take_key(c, job->once, &ours, err);
+    if (st == OK && !ours)
+        return look_up(c, job->once, job, err);
     if (st == OK)
         st = count_votes(c, job, err);
     return st != OK

@@ -66,6 +66,9 @@ enum status sticker_feedback_room(size_t entries, size_t votes, struct arena *a,
 /* Inside a job. Counts the votes of entries whose queries are there; what is for unknown stickers counts nothing. */
 enum status sticker_count_votes(struct db_conn *c, const struct feedback_entry *entries, size_t n,
                                 struct feedback_room *room, struct error *err) MUST_CHECK;
+/* Inside a job, before all else. *ours: the key of the request is this transaction's, and what it keeps of its answer
+ * is "". Else the request came before, or another did with this key; once->was says so, and that is ERR_CONFLICT. */
+enum status sticker_once_begin(struct db_conn *c, struct feedback_once *once, bool *ours, struct error *err) MUST_CHECK;
 /* Inside a job. The sticker's id, "" when there is none. */
 enum status sticker_find_id(struct db_conn *c, const char *filename, char id[37], struct error *err) MUST_CHECK;
 

@@ -6,7 +6,6 @@
 #include "web/cookie.h"
 #include "web/html.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -125,17 +124,6 @@ const char *admin_field(const struct form *f, const char *name)
         if (strcmp(f->fields[i].name, name) == 0)
             return f->fields[i].value;
     return "";
-}
-
-bool admin_take_turn(sem_t *turns, unsigned wait_s)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += wait_s;
-    int rc;
-    while ((rc = sem_timedwait(turns, &until)) != 0 && errno == EINTR)
-        continue;
-    return rc == 0;
 }
 
 /* --- what every page has --- */

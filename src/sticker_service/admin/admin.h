@@ -66,10 +66,6 @@ const char *admin_say(enum message key); /* one without placeholders; NULL for A
 const char *admin_say_text(struct arena *a, enum message key, const char *name, const char *text);
 const char *admin_say_number(struct arena *a, enum message key, int64_t n);
 
-/* Waits for a turn at something of which only so much may be done at once; the caller posts it. False: none came. */
-bool admin_take_turn(sem_t *turns, unsigned wait_s) MUST_CHECK;
-#define ADMIN_UPLOAD_WAIT_S 60 /* for the turn of sticker_service.uploads */
-
 /* `current`: the table that the page is about, or NULL. */
 struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *title, const char *current);
 void admin_headers(struct http_response *res);                            /* that all admin answers have */

@@ -319,7 +319,7 @@ static enum status bulk_write(const struct bulk *b, const struct admin_who *who,
 {
     struct sticker_service *s = b->v->service;
     bool turn = b->action == ACTION_RESTORE;
-    if (turn && !admin_take_turn(&s->uploads, ADMIN_UPLOAD_WAIT_S))
+    if (turn && !take_turn(&s->uploads, PICTURE_TURN_S))
         return err_set(err, ERR_UNAVAILABLE, "too many uploads at once");
     enum status st = sticker_store_change(s->store, who, changes, n, err);
     if (turn)

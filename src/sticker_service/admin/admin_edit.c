@@ -16,7 +16,6 @@
 #include <string.h>
 
 #define MAX_JSON          (1u << 20)
-#define TITLE_MAX         1000 /* bytes, of a language */
 #define EXPIRES_MOST_DAYS 3650
 
 /* The list's column for a field; NULL where it has none (a password, a sticker's words). */
@@ -147,7 +146,7 @@ static void check_words(struct edit *e, size_t field, const struct sticker_words
         wrong(e, field, admin_say(MESSAGE_admin_wrong_language));
     else if (strlen(w->words) > e->table->fields[field].max)
         wrong(e, field, admin_say(MESSAGE_admin_wrong_words_many));
-    else if (title > TITLE_MAX || (title && utf8_has_control(w->title, title)))
+    else if (title > STICKER_LINE_MAX || (title && utf8_has_control(w->title, title)))
         wrong(e, field, admin_say(MESSAGE_admin_wrong_title_long));
 }
 
@@ -308,39 +307,47 @@ enum status edit_read(const struct form *form, struct edit *e, struct arena *a, 
     return OK;
 }
 
-/* {"en":"cat"}: words or titles; a language without a title is left out of these. */
-static void put_languages(struct buf *out, const struct edit *e, bool titles)
+/* The sticker as its form has it, and where the form left it open, the form as the sticker is. */
+static void fill_sticker(struct edit *e)
 {
-    const char *comma = "";
-    buf_putc(out, '{');
-    for (size_t i = 0; i < e->n_words; i++) {
-        const struct sticker_words *w = &e->words[i];
-        if (titles && !(w->title && *w->title))
-            continue;
-        buf_puts(out, comma);
-        json_put_string(out, w->language);
-        buf_putc(out, ':');
-        json_put_string(out, titles ? w->title : w->words);
-        comma = ",";
-    }
-    buf_putc(out, '}');
+    struct sticker *k = &e->sticker;
+    const struct {
+        const char *field, **member;
+    } texts[] = {{"title", &k->title},
+                 {"pack", &k->pack},
+                 {"author", &k->author},
+                 {"license", &k->license},
+                 {"source", &k->source}};
+    for (size_t i = 0; i < e->n; i++)
+        for (size_t t = 0; t < sizeof texts / sizeof *texts; t++)
+            if (edit_same(e->table->fields[i].name, texts[t].field))
+                *texts[t].member = e->values[i];
+    for (size_t i = 0; i < e->n; i++)
+        if (edit_same(e->table->fields[i].name, "rating")) {
+            (void)rating_parse(e->values[i], &k->rating); /* "": as it is */
+            e->values[i] = rating_name(k->rating);
+        } else if (edit_same(e->table->fields[i].name, "animated")) {
+            k->animated = *e->values[i] ? edit_same(e->values[i], "1") : k->animated;
+            e->values[i] = k->animated ? "1" : "0";
+        }
+    k->words = e->words;
+    k->n_words = e->n_words;
 }
 
 const char *edit_json(const struct edit *e, struct arena *a)
 {
     struct buf out;
+    if (edit_same(e->table->name, "stickers")) {
+        struct edit filled = *e;
+        fill_sticker(&filled);
+        return sticker_state(&filled.sticker, a);
+    }
     buf_init(&out, MAX_JSON);
     buf_putc(&out, '{');
     for (size_t i = 0; i < e->n; i++) {
         const struct admin_field *f = &e->table->fields[i];
         buf_printf(&out, "%s\"%s\":", i ? "," : "", f->name);
-        if (f->kind == FIELD_WORDS) {
-            put_languages(&out, e, false);
-            buf_puts(&out, ",\"titles\":");
-            put_languages(&out, e, true);
-        } else {
-            json_put_string(&out, f->kind != FIELD_PASSWORD ? e->values[i] : *e->values[i] ? "changed" : "");
-        }
+        json_put_string(&out, f->kind != FIELD_PASSWORD ? e->values[i] : *e->values[i] ? "changed" : "");
     }
     buf_puts(&out, "}");
     const char *text = out.failed ? NULL : arena_strdup(a, buf_str(&out));
@@ -396,42 +403,14 @@ enum status edit_from_json(const char *text, struct edit *e, struct arena *a, st
     return st;
 }
 
-/* The sticker as its form has it, and where the form left it open, the form as the sticker is. */
-static void fill_sticker(struct edit *e)
-{
-    struct sticker *k = &e->sticker;
-    const struct {
-        const char *field, **member;
-    } texts[] = {{"title", &k->title},
-                 {"pack", &k->pack},
-                 {"author", &k->author},
-                 {"license", &k->license},
-                 {"source", &k->source}};
-    for (size_t i = 0; i < e->n; i++)
-        for (size_t t = 0; t < sizeof texts / sizeof *texts; t++)
-            if (edit_same(e->table->fields[i].name, texts[t].field))
-                *texts[t].member = e->values[i];
-    for (size_t i = 0; i < e->n; i++)
-        if (edit_same(e->table->fields[i].name, "rating")) {
-            (void)rating_parse(e->values[i], &k->rating); /* "": as it is */
-            e->values[i] = rating_name(k->rating);
-        } else if (edit_same(e->table->fields[i].name, "animated")) {
-            k->animated = *e->values[i] ? edit_same(e->values[i], "1") : k->animated;
-            e->values[i] = k->animated ? "1" : "0";
-        }
-    k->words = e->words;
-    k->n_words = e->n_words;
-}
-
 enum status edit_change(const struct admin_visit *v, struct edit *e, const char *before, const char **key,
                         struct admin_change *out, struct error *err)
 {
     struct arena *a = v->req->arena;
     struct admin_pair *fields = arena_array(a, ADMIN_MAX_FIELDS + 1, sizeof *fields);
-    struct sticker_terms *terms = arena_array(a, 1, sizeof *terms);
     char hash[SECRET_HASH_SIZE], token[41], token_hash[65];
     size_t n = 0;
-    enum status st = fields && terms ? OK : err_no_memory(err, "a form");
+    enum status st = fields ? OK : err_no_memory(err, "a form");
     for (size_t i = 0; i < e->n && st == OK; i++) {
         const struct admin_field *f = &e->table->fields[i];
         if (f->kind == FIELD_PASSWORD && *e->values[i]) {
@@ -443,7 +422,7 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
             fields[n++] = (struct admin_pair){f->name, e->values[i]};
         }
         if (i == 0 || edit_same(f->name, e->table->object))
-            e->object = edit_same(e->table->name, "stickers") ? e->sticker.filename : e->values[i];
+            e->object = e->values[i];
     }
     if (st == OK && edit_same(e->table->name, "tokens") && !v->session.user.is_superuser &&
         !edit_same(e->values[0], v->session.user.username))
@@ -459,9 +438,10 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
     }
     if (st == OK && edit_same(e->table->name, "stickers")) {
         fill_sticker(e);
-        st = text_sticker_terms(e->sticker.title, e->sticker.filename, e->words, e->n_words, a, terms, err);
-        if (st == ERR_TOO_LARGE || st == ERR_INVALID)
-            st = err_set(err, ERR_INVALID, "%s", admin_say(MESSAGE_admin_words_many));
+        st = sticker_row_change(&e->sticker, !*e->id, before, strtoll(e->seen, NULL, 10), a, out, err);
+        return st == ERR_TOO_LARGE || st == ERR_INVALID
+                   ? err_set(err, ERR_INVALID, "%s", admin_say(MESSAGE_admin_words_many))
+                   : st;
     }
     const char *after = edit_json(e, a);
     if (st != OK)
@@ -470,8 +450,6 @@ enum status edit_change(const struct admin_visit *v, struct edit *e, const char 
                                  .list = e->table->name,
                                  .id = *e->id ? e->id : NULL,
                                  .seen_us = strtoll(e->seen, NULL, 10),
-                                 .sticker = &e->sticker,
-                                 .terms = terms,
                                  .fields = fields,
                                  .n_fields = n,
                                  .object = e->object,

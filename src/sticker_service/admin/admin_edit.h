@@ -4,6 +4,7 @@
 
 #include "sticker_service/admin/admin.h"
 #include "sticker_service/admin/admin_tables.h"
+#include "sticker_service/sticker_write.h"
 #include <string.h>
 
 /* All strings live in the request's arena. */

@@ -87,7 +87,7 @@ void handle_admin_login_page(void *ctx, const struct http_request *req, struct h
 /* At most a few at once; ERR_UNAVAILABLE when no turn came. */
 static enum status check_password(struct sticker_service *s, const char *password, const char *hash, struct error *err)
 {
-    if (!admin_take_turn(&s->password_checks, CHECK_WAIT_S))
+    if (!take_turn(&s->password_checks, CHECK_WAIT_S))
         return err_set(err, ERR_UNAVAILABLE, "too many are logging in");
     enum status st = secret_check_password(password, hash, err);
     sem_post(&s->password_checks);

@@ -2,6 +2,7 @@
 
 #include "base/language.h"
 #include "sticker_service/admin/admin.h"
+#include "sticker_service/sticker_write.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -98,14 +99,15 @@ const struct admin_table admin_tables[] = {
                     {"rating", MESSAGE_admin_rating, FILTER_CHOICE, ratings},
                     {"animated", MESSAGE_admin_animated, FILTER_CHOICE, animations},
                     DATES(MESSAGE_admin_added_since, MESSAGE_admin_added_before)},
-        .fields = {{"title", MESSAGE_admin_title, FIELD_LINE, 0, 1000, SILENT},
-                   {"pack", MESSAGE_admin_pack, FIELD_LINE, FIELD_MANY, 1000, SILENT},
-                   {"author", MESSAGE_admin_author, FIELD_LINE, FIELD_MANY, 1000, SILENT},
-                   {"license", MESSAGE_admin_licence, FIELD_LINE, FIELD_MANY, 1000, SILENT},
-                   {"source", MESSAGE_admin_source, FIELD_LINE, FIELD_MANY, 1000, MESSAGE_admin_help_source},
+        .fields = {{"title", MESSAGE_admin_title, FIELD_LINE, 0, STICKER_LINE_MAX, SILENT},
+                   {"pack", MESSAGE_admin_pack, FIELD_LINE, FIELD_MANY, STICKER_LINE_MAX, SILENT},
+                   {"author", MESSAGE_admin_author, FIELD_LINE, FIELD_MANY, STICKER_LINE_MAX, SILENT},
+                   {"license", MESSAGE_admin_licence, FIELD_LINE, FIELD_MANY, STICKER_LINE_MAX, SILENT},
+                   {"source", MESSAGE_admin_source, FIELD_LINE, FIELD_MANY, STICKER_LINE_MAX,
+                    MESSAGE_admin_help_source},
                    {"rating", MESSAGE_admin_rating, FIELD_RATING, FIELD_MANY, 0, MESSAGE_admin_help_rating},
                    {"animated", MESSAGE_admin_animated, FIELD_CHECK, FIELD_MANY, 0, MESSAGE_admin_help_animated},
-                   {"words", MESSAGE_admin_keywords, FIELD_WORDS, FIELD_MANY, (16u << 10),
+                   {"words", MESSAGE_admin_keywords, FIELD_WORDS, FIELD_MANY, STICKER_WORDS_MAX,
                     MESSAGE_admin_help_keywords}},
         .upload = "/admin/stickers/upload/",
         .reindexes = true,

@@ -1,17 +1,11 @@
 /* /admin/stickers/upload/: pictures become stickers, several in one form; with scripts each comes in a request of its
- * own, whose answer is JSON.
- *
- * Each file is taken or refused by itself: its bytes reach the bucket first and its row and history then, in one
- * transaction. A crash between the two leaves a file without a row, or one that is newer than its row; uploading it
- * again completes the work. */
+ * own, whose answer is JSON. Each file is taken or refused by itself. */
 #include "base/json_out.h"
 #include "base/log.h"
-#include "base/os.h"
 #include "base/utf8.h"
 #include "http/multipart.h"
 #include "sticker_service/admin/admin.h"
 #include "sticker_service/admin/admin_edit.h"
-#include "sticker_service/picture.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,9 +15,8 @@
 #define FILE_ARENA (16u << 20) /* bytes, for one sticker's words and history */
 #define FILE_NAME  "{name}"    /* in a title */
 
-enum outcome { ADDED, REPLACED, UNCHANGED, FAILED };
 static const char *const outcomes[] = {
-    [ADDED] = "added", [REPLACED] = "replaced", [UNCHANGED] = "unchanged", [FAILED] = "failed"};
+    [PICTURE_ADDED] = "added", [PICTURE_REPLACED] = "replaced", [PICTURE_UNCHANGED] = "unchanged"};
 
 struct upload {
     struct admin_visit visit;
@@ -204,114 +197,31 @@ static const char *title_for(const char *typed, const char *filename, struct are
     return own && out ? arena_printf(a, "%s%s", out, typed) : NULL;
 }
 
-static enum status upload_add(const struct admin_visit *v, const struct upload *u, const struct picture *p,
-                              struct error *err)
+/* One file's turn of the form. */
+struct turn {
+    const struct upload *u;
+    struct admin_visit visit; /* with memory for this file only */
+    struct edit edit;
+};
+
+static enum status upload_add(void *ctx, const struct picture *p, struct admin_change *out, struct error *err)
 {
-    struct edit e = u->edit;
-    struct admin_who who = {.username = v->session.user.username, .address = v->address};
-    struct admin_change change;
+    struct turn *t = ctx;
+    struct edit *e = &t->edit;
     const char *key;
-    picture_describe(p, &e.sticker);
-    for (size_t i = 0; i < e.n; i++) {
-        const struct admin_field *f = &e.table->fields[i];
+    *e = t->u->edit;
+    picture_describe(p, &e->sticker);
+    for (size_t i = 0; i < e->n; i++) {
+        const struct admin_field *f = &e->table->fields[i];
         if (strcmp(f->name, "title") != 0)
             continue;
-        e.values[i] = title_for(e.values[i], p->filename, v->req->arena);
-        if (!e.values[i])
+        e->values[i] = title_for(e->values[i], p->filename, t->visit.req->arena);
+        if (!e->values[i])
             return err_no_memory(err, "a title");
-        if (strlen(e.values[i]) > f->max)
+        if (strlen(e->values[i]) > f->max)
             return err_set(err, ERR_INVALID, "the title would have more than %zu bytes", f->max);
     }
-    /* First all that can be refused: a sticker of this name may be in the trash, and its image is overwritten. */
-    enum status st = edit_change(v, &e, "", &key, &change, err);
-    if (st == OK)
-        st = picture_put(p, v->service->bucket, false, err);
-    if (st == OK)
-        st = sticker_store_change(v->service->store, &who, &change, 1, err);
-    return st == OK ? picture_keep(p, v->service->bucket, err) : st;
-}
-
-static const char *describe(const struct sticker *s, struct arena *a)
-{
-    return arena_printf(a,
-                        "{\"sha256\":\"%s\",\"mime\":\"%s\",\"bytes\":%lld,\"width\":%d,\"height\":%d,\"animated\":%s}",
-                        s->sha256, s->mime, (long long)s->bytes, s->width, s->height, s->animated ? "true" : "false");
-}
-
-/* Its title, words and credits stay. */
-static enum status upload_replace(const struct admin_visit *v, const struct sticker *known, const struct picture *p,
-                                  struct error *err)
-{
-    struct sticker now = *known;
-    picture_describe(p, &now);
-    struct admin_change ch = {.op = CHANGE_PICTURE,
-                              .list = "stickers",
-                              .id = p->filename,
-                              .sticker = &now,
-                              .object = p->filename,
-                              .before = describe(known, v->req->arena),
-                              .after = describe(&now, v->req->arena)};
-    struct admin_who who = {.username = v->session.user.username, .address = v->address};
-    if (!ch.before || !ch.after)
-        return err_no_memory(err, "the history");
-    enum status st = sticker_store_image_begins(v->service->store, p->filename, os_now_us() + PICTURE_LOOK_US, err);
-    if (st == OK)
-        st = picture_put(p, v->service->bucket, false, err);
-    return st == OK ? sticker_store_change(v->service->store, &who, &ch, 1, err) : st;
-}
-
-/* What is there under its name (*known when REPLACED), and so what is to be done. */
-static enum status upload_compare(const struct admin_visit *v, const struct upload *u, const struct picture *p,
-                                  struct sticker *known, enum outcome *outcome, struct error *err)
-{
-    enum status st = sticker_store_get(v->service->store, p->filename, v->req->arena, known, err);
-    bool is_new = st == ERR_NOT_FOUND;
-    if (st != OK && !is_new)
-        return st;
-    if (!is_new && strcmp(known->sha256, p->sha256) == 0) {
-        *outcome = UNCHANGED;
-        return OK;
-    }
-    *outcome = is_new ? ADDED : REPLACED;
-    if (u->replace)
-        return OK;
-    if (is_new && sticker_store_trash_get(v->service->store, p->filename, v->req->arena, known, err) == OK)
-        return err_set(err, ERR_CONFLICT, "%s",
-                       admin_say_text(v->req->arena, MESSAGE_admin_upload_in_trash, "file", p->filename));
-    return is_new ? OK : picture_clash("", err);
-}
-
-/* The caller has the turn, so that nobody writes the same file meanwhile. */
-static enum status upload_write(const struct admin_visit *v, const struct upload *u, struct picture *p,
-                                enum outcome *outcome, struct error *err)
-{
-    struct sticker known;
-    struct bucket *bucket = v->service->bucket;
-    enum status st = upload_compare(v, u, p, &known, outcome, err);
-    if (st != OK)
-        return st;
-    if (*outcome == UNCHANGED)
-        return picture_is_in(p, bucket) ? OK : picture_put(p, bucket, false, err);
-    if (p->kind == IMAGE_UNKNOWN) /* it was there when it was looked at, and need not have been checked */
-        return err_set(err, ERR_CONFLICT, "%s", admin_say(MESSAGE_admin_upload_clash));
-    return *outcome == ADDED ? upload_add(v, u, p, err) : upload_replace(v, &known, p, err);
-}
-
-/* In the order of `peel import`. Decoding is done before the turn is taken: nobody waits for somebody else's. */
-static enum status upload_take(const struct admin_visit *v, const struct upload *u, struct picture *p,
-                               enum outcome *outcome, struct error *err)
-{
-    struct sticker known;
-    enum status st = upload_compare(v, u, p, &known, outcome, err);
-    if (st == OK && *outcome != UNCHANGED)
-        st = picture_check(p, v->service->sandbox, err);
-    if (st != OK)
-        return st;
-    if (!admin_take_turn(&v->service->uploads, ADMIN_UPLOAD_WAIT_S))
-        return err_set(err, ERR_UNAVAILABLE, "too many uploads at once");
-    st = upload_write(v, u, p, outcome, err);
-    sem_post(&v->service->uploads);
-    return st;
+    return edit_change(&t->visit, e, "", &key, out, err);
 }
 
 /* What a person can do something about; the rest is ours, and logged. */
@@ -336,27 +246,32 @@ static const char *upload_explain(const struct error *err, struct arena *a)
 
 static void take_file(struct upload *u, size_t i)
 {
-    static const enum message said[] = {[ADDED] = MESSAGE_admin_upload_added,
-                                        [REPLACED] = MESSAGE_admin_upload_replaced,
-                                        [UNCHANGED] = MESSAGE_admin_upload_unchanged};
+    static const enum message said[] = {[PICTURE_ADDED] = MESSAGE_admin_upload_added,
+                                        [PICTURE_REPLACED] = MESSAGE_admin_upload_replaced,
+                                        [PICTURE_UNCHANGED] = MESSAGE_admin_upload_unchanged};
     const struct multipart_part *part = u->files[i];
-    struct http_request req = *u->visit.req; /* with memory for this file only */
-    struct admin_visit v = u->visit;
+    struct http_request req = *u->visit.req;
+    struct turn turn = {.u = u, .visit = u->visit};
+    struct admin_who who = {.username = u->visit.session.user.username, .address = u->visit.address};
     struct arena arena;
     struct picture p;
     struct error err;
-    enum outcome outcome = FAILED;
+    enum picture_outcome outcome = PICTURE_UNCHANGED;
     arena_init(&arena, FILE_ARENA);
     req.arena = &arena;
-    v.req = &req;
+    turn.visit.req = &req;
+    const struct picture_upload upload = {.service = u->visit.service,
+                                          .who = &who,
+                                          .arena = &arena,
+                                          .replace = u->replace,
+                                          .ctx = &turn,
+                                          .add = upload_add};
     enum status st = picture_begin(part->filename, part->data, part->len, &p, &err);
     if (st == OK)
-        st = upload_take(&v, u, &p, &outcome, &err);
-    if (st != OK)
-        outcome = FAILED;
+        st = picture_upload(&upload, &p, &outcome, &err);
     u->failed += st != OK;
     u->results[i] = (struct tpl_admin_upload_results){.filename = part->filename,
-                                                      .outcome = outcomes[outcome],
+                                                      .outcome = st == OK ? outcomes[outcome] : "failed",
                                                       .message = st == OK ? admin_say(said[outcome])
                                                                           : upload_explain(&err, u->visit.req->arena)};
     arena_free(&arena);

@@ -29,30 +29,17 @@ struct asked {
 
 /* --- who --- */
 
-static bool may(struct asked *k, const struct user *user, const char *right)
-{
-    const char *permissions;
-    struct error err;
-    if (sticker_store_user_permissions(k->s->store, user->id, k->req->arena, &permissions, &err) != OK) {
-        http_problem_from(k->res, &err);
-        return false;
-    }
-    if (auth_may(user, permissions, k->names->list, right))
-        return true;
-    http_problem(k->res, 403, "This token's user may not %s %s.", right, k->names->list);
-    return false;
-}
-
 /* False: the answer has been given. `rights`: such as "add", ended by NULL. */
 static bool begin(struct asked *k, void *ctx, const struct http_request *req, struct http_response *res,
                   enum curation_kind kind, const char *const *rights)
 {
     struct user user;
+    const char *permissions;
     *k = (struct asked){.s = ctx, .req = req, .res = res, .kind = kind, .names = &curation_names[kind]};
-    if (!auth_user(k->s->store, req, res, &user))
+    if (!auth_user(k->s->store, req, res, &user) || !auth_permissions(k->s->store, req, res, &user, &permissions))
         return false;
     for (; *rights; rights++)
-        if (!may(k, &user, *rights))
+        if (!auth_needs(res, &user, permissions, k->names->list, *rights))
             return false;
     k->who = (struct admin_who){.username = user.username, .address = req->client};
     arena_init(&k->arena, MEMORY);

@@ -4,7 +4,9 @@
 
 #include "base/json_out.h"
 #include "base/os.h"
+#include "http/accept.h"
 #include "sticker_service/discover.h"
+#include "sticker_service/packed.h"
 #include "sticker_service/sticker_json.h"
 
 #include <stdio.h>
@@ -13,18 +15,24 @@
 #define ANSWER_MAX   (1u << 20)
 #define KEYWORDS_MAX 1000u
 
-static void send(struct http_response *res, enum status st, struct buf *out, const char *cache, struct error *err)
+static void fail(struct http_response *res, const struct error *err)
+{
+    if (err->code == ERR_NOT_FOUND)
+        http_problem(res, 404, "Sticker not found.");
+    else
+        http_problem_from(res, err);
+}
+
+static void send(const struct http_request *req, struct http_response *res, enum status st, struct buf *out,
+                 const char *cache, struct error *err)
 {
     if (st == OK)
         st = buf_status(out, err);
     if (st == OK) {
-        size_t len = out->len;
         http_header_add(res, "Cache-Control", cache);
-        http_body_take(res, 200, "application/json", buf_take(out), len);
-    } else if (st == ERR_NOT_FOUND) {
-        http_problem(res, 404, "Sticker not found.");
+        send_packed(req, res, 200, "application/json", out, "stickers");
     } else {
-        http_problem_from(res, err);
+        fail(res, err);
     }
     buf_free(out);
 }
@@ -39,16 +47,15 @@ static enum status path_sticker(struct sticker_service *s, const struct http_req
 }
 
 static enum status write_sticker(struct sticker_service *s, const struct http_request *req,
-                                 const struct sticker_form *form, struct buf *out, struct error *err)
+                                 const struct sticker_form *form, struct sticker *k, struct buf *out, struct error *err)
 {
-    struct sticker k;
-    struct find_result result = {.sticker = &k};
+    struct find_result result = {.sticker = k};
     struct sticker_keywords words;
-    enum status st = path_sticker(s, req, &k, err);
+    enum status st = path_sticker(s, req, k, err);
     if (st == OK)
         st = sticker_localise(s, &result, 1, form->lang, req->arena, err);
     if (st == OK)
-        st = sticker_keywords(&k, form->lang, KEYWORDS_MAX, req->arena, &words, err);
+        st = sticker_keywords(k, form->lang, KEYWORDS_MAX, req->arena, &words, err);
     if (st != OK)
         return st;
     sticker_json(form, &result, 0, out);
@@ -62,17 +69,42 @@ static enum status write_sticker(struct sticker_service *s, const struct http_re
     return OK;
 }
 
-void handle_api_sticker(void *ctx, const struct http_request *req, struct http_response *res)
+void api_sticker_etag(const struct sticker *k, char out[API_ETAG_SIZE])
 {
-    struct sticker_service *s = ctx;
+    snprintf(out, API_ETAG_SIZE, "\"%llx\"", (unsigned long long)k->modified_us);
+}
+
+void api_send_sticker(struct sticker_service *s, const struct http_request *req, struct http_response *res, int status,
+                      const char *cache)
+{
     struct sticker_form form;
+    struct sticker k;
     struct error err;
     struct buf out;
+    char etag[API_ETAG_SIZE];
     buf_init(&out, ANSWER_MAX);
     enum status st = sticker_form_params(s, req, &form, &err);
     if (st == OK)
-        st = write_sticker(s, req, &form, &out, &err);
-    send(res, st, &out, "public, max-age=60", &err);
+        st = write_sticker(s, req, &form, &k, &out, &err);
+    if (st == OK)
+        st = buf_status(&out, &err);
+    if (st == OK) {
+        api_sticker_etag(&k, etag);
+        http_header_add(res, "ETag", etag);
+        http_header_add(res, "Cache-Control", cache);
+        if (req->method == HTTP_GET && http_etag_listed(http_header(req, "If-None-Match"), etag))
+            http_body_static(res, 304, "application/json", "", 0);
+        else
+            http_body_copy(res, status, "application/json", buf_str(&out), out.len);
+    } else {
+        fail(res, &err);
+    }
+    buf_free(&out);
+}
+
+void handle_api_sticker(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    api_send_sticker(ctx, req, res, 200, "public, max-age=60");
 }
 
 /* What a list of stickers is asked for by. */
@@ -123,7 +155,7 @@ void handle_api_similar(void *ctx, const struct http_request *req, struct http_r
         st = write_list(s, req, &p, &answer, query.offset + 1, &out, &err);
     if (st == OK)
         buf_printf(&out, ",\"total\":%lld}", (long long)answer.total);
-    send(res, st, &out, "public, max-age=60", &err);
+    send(req, res, st, &out, "public, max-age=60", &err);
 }
 
 void handle_api_random(void *ctx, const struct http_request *req, struct http_response *res)
@@ -142,7 +174,7 @@ void handle_api_random(void *ctx, const struct http_request *req, struct http_re
     if (st == OK)
         st = write_list(s, req, &p, &answer, 0, &out, &err);
     buf_putc(&out, '}');
-    send(res, st, &out, "no-store", &err);
+    send(req, res, st, &out, "no-store", &err);
 }
 
 /* --- where to begin --- */
@@ -189,7 +221,7 @@ void handle_api_packs(void *ctx, const struct http_request *req, struct http_res
     enum status st = sticker_form_params(ctx, req, &form, &err);
     if (st == OK)
         st = write_packs(ctx, &form, req->arena, &out, &err);
-    send(res, st, &out, "public, max-age=60", &err);
+    send(req, res, st, &out, "public, max-age=60", &err);
 }
 
 /* Nine searches: what they found is kept for a while. */
@@ -230,7 +262,7 @@ void handle_api_categories(void *ctx, const struct http_request *req, struct htt
     enum status st = list_params(ctx, req, &p, &err);
     if (st == OK)
         st = write_categories(ctx, req, &p, &out, &err);
-    send(res, st, &out, "public, max-age=60", &err);
+    send(req, res, st, &out, "public, max-age=60", &err);
 }
 
 static void put_queries(struct sticker_service *s, const char *lang, size_t limit, struct arena *a, struct buf *out)
@@ -278,5 +310,5 @@ void handle_api_trending(void *ctx, const struct http_request *req, struct http_
         st = http_param_int(req, "offset", 0, DISCOVER_TRENDING_MAX - 1, 0, &p.offset, &err);
     if (st == OK)
         st = write_trending(ctx, req, &p, &out, &err);
-    send(res, st, &out, "public, max-age=30", &err);
+    send(req, res, st, &out, "public, max-age=30", &err);
 }

@@ -2,10 +2,10 @@
  * (draft-ietf-httpapi-idempotency-key-header-07). The JSON is checked member by member before
  * anything is counted; unknown members are ignored, so that newer clients may say more. */
 #include "base/json_out.h"
-#include "base/os.h"
 #include "base/utf8.h"
 #include "sticker_service/api/api.h"
 #include "sticker_service/api/json_body.h"
+#include "sticker_service/api/once.h"
 #include "sticker_service/service.h"
 
 #include <jansson.h>
@@ -17,7 +17,6 @@
 #define STICKERS_MAX 1000u
 #define CHARGED      20u  /* stickers that count as one more request for the rate limit: they are more work */
 #define VOTER_MAX    128u /* characters */
-#define KEY_MAX      255u /* bytes of an Idempotency-Key */
 
 /* How a member is called in messages: "feedback[1].positive[0]". */
 struct feedback_member {
@@ -194,35 +193,6 @@ static enum status feedback_parse(struct sticker_service *s, const struct http_r
     return status;
 }
 
-/* A key is one sender's, as far as senders are told apart: somebody else's token with the same key is another key. The
- * database has hashes only, of keys, tokens and bodies alike. */
-struct request_once {
-    struct feedback_once once;
-    char key[65], body[65];
-};
-
-/* *known: there is a key. */
-static enum status read_key(const struct http_request *req, struct request_once *r, bool *known, struct error *err)
-{
-    const char *key = http_header(req, "Idempotency-Key"), *who = http_header(req, "Authorization");
-    *known = key != NULL;
-    if (!key)
-        return OK;
-    size_t len = strlen(key);
-    for (size_t i = 0; i < len; i++)
-        if (key[i] <= ' ' || key[i] > '~')
-            return err_set(err, ERR_INVALID, "Idempotency-Key must be visible ASCII characters without spaces");
-    if (len < 1 || len > KEY_MAX)
-        return err_set(err, ERR_INVALID, "Idempotency-Key must have 1 to %u characters, not %zu", KEY_MAX, len);
-    const char *both = arena_printf(req->arena, "%s\n%s", key, who ? who : ""); /* a key has no line's end */
-    if (!both)
-        return err_no_memory(err, "feedback");
-    os_sha256_hex(both, strlen(both), r->key);
-    os_sha256_hex(req->body, req->body_len, r->body);
-    r->once = (struct feedback_once){.key = r->key, .body_sha256 = r->body, .now_us = os_now_us()};
-    return OK;
-}
-
 static size_t count_stickers(const struct feedback_entry *entries, size_t n)
 {
     size_t stickers = 0;
@@ -243,7 +213,7 @@ void handle_api_feedback(void *ctx, const struct http_request *req, struct http_
     struct error err;
     struct buf out;
     buf_init(&out, 2u << 20); /* 1,000 names of 255 bytes, escaped */
-    enum status status = read_key(req, &again, &keyed, &err);
+    enum status status = once_read(req, 0, &again, &keyed, &err);
     if (status == OK)
         status = feedback_parse(s, req, &root, &entries, &n, &err);
     size_t stickers = status == OK ? count_stickers(entries, n) : 0;
