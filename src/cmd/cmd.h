@@ -18,7 +18,7 @@
 #define CMD_USERNAME "command line" /* who changes something, in the history */
 #define CMD_TWICE_US 1000000 /* a second signal within this time is the same wish to stop: some wrappers send two */
 
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_WORSE = 3 /* peel replay */ };
 
 struct example {
     const char *what, *command; /* "Import a folder", "peel import ~/stickers" */
@@ -68,6 +68,7 @@ int cmd_mcp(const struct config *cfg);
 int cmd_migrate(const struct config *cfg);
 int cmd_model(const struct config *cfg);
 int cmd_pack(const struct config *cfg);
+int cmd_replay(const struct config *cfg);
 int cmd_reindex(const struct config *cfg);
 int cmd_restore(const struct config *cfg);
 int cmd_search_service(const struct config *cfg);

@@ -38,8 +38,9 @@ static const struct subcommand model_subcommands[] = {
      1,
      1,
      "Make a model the default of its leg",
-     "search-url search-token search-db models-dir json",
-     {{"Use the small model that comes with Peel", "peel model use starter"}}},
+     "gate force judged split min-clients sample sticker-db search-url search-token search-db models-dir json",
+     {{"Use the small model that comes with Peel", "peel model use starter"},
+      {"Use a model unless it is worse than what searches use now", "peel model use acme/tuned --gate"}}},
     {.name = NULL},
 };
 
@@ -327,6 +328,13 @@ const struct command commands[] = {
      .run = cmd_reindex,
      .summary = "Send every sticker to SearchService again",
      .examples = {{"Fill the index after search.db was lost or restored", "peel reindex --all"}}},
+    {.name = "replay",
+     .run = cmd_replay,
+     .summary =
+         "Ask the searches of the log again of two rankings, and say whether the second one loses (exit status 3)",
+     .examples = {{"See what the words' meanings do", "peel replay --b \"weights=words:0\""},
+                  {"Compare a new model, by judged queries too",
+                   "peel replay --b model=acme/tuned --judged eval/starter.csv --split dev"}}},
     {.name = "restore",
      .args = "FOLDER",
      .least_args = 1,

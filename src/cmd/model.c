@@ -1,4 +1,5 @@
 /* peel model pull|list|info|verify|use */
+#include "base/json_in.h"
 #include "base/os.h"
 #include "cmd/cmd.h"
 #include "cmd/model_dir.h"
@@ -6,6 +7,7 @@
 #include "cmd/model_pypi.h"
 #include "cmd/model_starter.h"
 #include "cmd/progress.h"
+#include "cmd/replay.h"
 #include "cmd/runtime.h"
 #include "http/client.h"
 #include "model/clip.h"
@@ -278,6 +280,74 @@ static int model_verify(const struct config *cfg, const char *id)
 
 /* --- use --- */
 
+/* A model is compared only when it has encoded everything: until then searches go without it. */
+static enum status check_ready(const json_t *models, const char *folder, struct error *err)
+{
+    size_t i;
+    json_t *m;
+    json_array_foreach(models, i, m)
+    {
+        char known[LIBRARY_MAX_ID];
+        const char *id = json_member_text(m, "id"), *state = json_member_text(m, "state");
+        int64_t pending = json_member_int(m, "pending") + json_member_int(json_object_get(m, "phrases"), "pending");
+        if (library_folder(id, known, NULL) != OK || strcmp(known, folder) != 0)
+            continue;
+        if (strcmp(state, "ready") != 0 || pending)
+            return err_set(err, ERR_UNAVAILABLE,
+                           "%s is %s and has %lld texts or images to encode: try again when it is ready", id, state,
+                           (long long)pending);
+        return OK;
+    }
+    return err_set(err, ERR_NOT_FOUND,
+                   "SearchService does not know %s: restart it, as it looks for models when it starts", folder);
+}
+
+static enum status gate_ready(const struct config *cfg, const char *folder, struct error *err)
+{
+    struct http_client *client = NULL;
+    struct http_client_config cc = {.connect_timeout_ms = 500};
+    struct arena a;
+    struct buf answer;
+    int http = 0;
+    arena_init(&a, 1u << 16);
+    buf_init(&answer, 1u << 20);
+    enum status st = runtime_search_url(cfg, &a, &cc.base_url) == RUNTIME_NONE
+                         ? err_set(err, ERR_UNAVAILABLE, "--gate compares by a running SearchService; there is none")
+                         : http_client_open(&cc, &client, err);
+    struct http_call call = {.method = "GET", .path = "/api/models", .timeout_ms = 10000};
+    if (st == OK)
+        st = http_client_call(client, &call, &http, &answer, err);
+    json_t *o = st == OK ? json_loads(buf_str(&answer), 0, NULL) : NULL;
+    if (st == OK)
+        st = http == 200 ? check_ready(json_object_get(o, "models"), folder, err)
+                         : err_set(err, ERR_UNAVAILABLE, "SearchService answered %d", http);
+    json_decref(o);
+    if (client)
+        http_client_close(client);
+    buf_free(&answer);
+    arena_free(&a);
+    return st;
+}
+
+/* ERR_DENIED: it loses. */
+static enum status gate(const struct config *cfg, const char *folder, struct error *err)
+{
+    char ranking[LIBRARY_MAX_ID + 16];
+    snprintf(ranking, sizeof ranking, "model=%s", folder);
+    struct replay r = {.rankings = {"", ranking}, .judged = config_string(cfg, "judged")};
+    enum status st = gate_ready(cfg, folder, err);
+    if (st == OK)
+        st = replay_run(cfg, &r, err);
+    if (st == OK && !config_bool(cfg, "json"))
+        replay_print(&r);
+    if (st != OK || r.verdict != REPLAY_WORSE)
+        return st;
+    return config_bool(cfg, "force")
+               ? OK
+               : err_set(err, ERR_DENIED,
+                         "%s is significantly worse than what searches use now; --force uses it anyway", folder);
+}
+
 /* Tells a running SearchService; ERR_UNAVAILABLE when there is none. */
 static enum status use_by_service(const struct config *cfg, const char *url, const char *id, struct error *err)
 {
@@ -341,6 +411,11 @@ static int model_use(const struct config *cfg, const char *given)
     if (!library_has(models, id)) {
         fprintf(stderr, "peel: there is no model %s in %s; `peel model list` lists the installed ones\n", id, models);
         return EXIT_FAILED;
+    }
+    if (config_bool(cfg, "gate") && gate(cfg, id, &err) != OK) {
+        int code = err.code == ERR_DENIED ? EXIT_WORSE : EXIT_FAILED;
+        (void)cmd_failed(&err);
+        return code;
     }
     struct arena a;
     const char *url;

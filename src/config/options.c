@@ -12,7 +12,7 @@
 #define SEARCH   " serve search-service "
 #define DATABASE                                                                                                       \
     " serve sticker-service import status user token explain export migrate reindex delete pack doctor forget audit "  \
-    "backup restore experiment "
+    "backup restore replay model experiment "
 #define INDEX   SEARCH "model migrate doctor backup restore "
 #define BUCKET  SERVICES "import export model words doctor backup restore "
 #define KIB     1024.0
@@ -104,7 +104,7 @@ const struct option config_options[] = {
     {"search-port", OPTION_INT, "8118", 0, 65535, "", SEARCH "doctor ", 0, NULL, "port",
      "Port of SearchService; 0 = any free port"},
     {"search-url", OPTION_STRING, "http://127.0.0.1:8118", 1, 2000, "URL",
-     " sticker-service status model import eval explain experiment reindex doctor ", 0, NULL, NULL,
+     " sticker-service status model import eval replay explain reindex doctor experiment ", 0, NULL, NULL,
      "URL of SearchService, or of the load balancer in front of several"},
     {"management-port", OPTION_INT, "0", 0, 65535, "", STICKER "doctor ", 0, NULL, NULL,
      "Extra port on --host for health checks and metrics, which answers even under overload; 0 = none"},
@@ -275,8 +275,10 @@ const struct option config_options[] = {
      "An earlier backup on the same file system, whose unchanged images are linked instead of copied"},
     {"with-secrets", OPTION_BOOL, "false", 0, 0, "", " backup ", 0, NULL, NULL,
      "Include passwords and tokens of the settings, in files with mode 0600"},
-    {"force", OPTION_BOOL, "false", 0, 0, "", " restore ", 0, NULL, NULL,
-     "Restore although there is data; what is there is renamed, not deleted"},
+    {"force", OPTION_BOOL, "false", 0, 0, "", " restore model ", 0, NULL, NULL,
+     "Restore although there is data, which is renamed, not deleted; or use a model that --gate would refuse"},
+    {"gate", OPTION_BOOL, "false", 0, 0, "", " model ", 0, NULL, NULL,
+     "Compare the model with what searches use now, as `peel replay` does, and refuse it if it is significantly worse"},
     {"npm-registry", OPTION_STRING, NULL, 8, 250, "URL", " import words ", 0, "npm_config_registry", NULL,
      "npm registry to download packs from if npm is not installed"},
     {"format", OPTION_ENUM, "csv", 0, 0,
@@ -288,7 +290,7 @@ const struct option config_options[] = {
      "Export only feedback that changed at or after this ISO 8601 time"},
     {"out", OPTION_STRING, NULL, 1, 4000, "FOLDER", " export ", 0, NULL, NULL,
      "New folder for every format but csv and ndjson; the same command continues an export that was interrupted"},
-    {"min-clients", OPTION_INT, "5", 1, 1000000, "", " export ", 0, NULL, NULL,
+    {"min-clients", OPTION_INT, "5", 1, 1000000, "", " export replay model ", 0, NULL, NULL,
      "Leave out searches by fewer people than this; all who are not known count as one"},
     {"after", OPTION_INT, "0", 0, 9e15, "", " export ", 0, NULL, NULL,
      "Export only events after this one, the watermark of an earlier export's manifest.json"},
@@ -297,23 +299,28 @@ const struct option config_options[] = {
     {"negatives", OPTION_INT, "3", 1, 20, "", " export ", 0, NULL, NULL,
      "Maximum number of triplets for a pair, and the number of negatives of an n-tuple"},
     {"shard", OPTION_INT, "1000", 1, 100000, "", " export ", 0, NULL, NULL, "Samples in a WebDataset shard"},
-    {"split", OPTION_STRING, NULL, 1, 64, "NAME", " eval ", 0, NULL, NULL,
+    {"split", OPTION_STRING, NULL, 1, 64, "NAME", " eval replay model ", 0, NULL, NULL,
      "Use only the judged queries of this split, such as dev; default: all"},
     {"qrels", OPTION_STRING, NULL, 1, 4000, "FILE", " eval ", 0, NULL, NULL,
      "Judgements in TREC format; FILE then has lines of an id, a tab and a query"},
-    {"a", OPTION_STRING, "", 0, 500, "RANKING", " experiment ", 0, NULL, NULL,
+    {"a", OPTION_STRING, "", 0, 500, "RANKING", " replay experiment ", 0, NULL, NULL,
      "Ranking A, such as \"algorithm=hybrid weights=words:0\"; default: that of all searches"},
-    {"b", OPTION_STRING, "", 0, 500, "RANKING", " experiment ", 0, NULL, NULL, "Ranking B, described in the same way"},
+    {"b", OPTION_STRING, "", 0, 500, "RANKING", " replay experiment ", 0, NULL, NULL,
+     "Ranking B, described in the same way"},
     {"share", OPTION_INT, "100", 1, 100, OPTION_PERCENT, " experiment ", 0, NULL, NULL,
      "Share of people who take part, in percent"},
     {"method", OPTION_ENUM, "interleave", 0, 0, "interleave|ab", " experiment ", 0, NULL, NULL,
      "Mix both rankings in each list of results, or give each person one of them"},
+    {"judged", OPTION_STRING, NULL, 1, 4000, "FILE", " replay model ", 0, NULL, NULL,
+     "Judged queries, as for `peel eval`, to compare the rankings by as well"},
+    {"sample", OPTION_INT, "1000", 1, 20000, "", " replay model ", 0, NULL, NULL,
+     "Maximum number of searches of the log to ask again"},
     {"digit", OPTION_STRING, "7", 1, 16, "DIGIT", " counter ", 0, NULL, NULL, "Digit to count, 0 to 9"},
     {"n", OPTION_STRING, NULL, 1, 2000, "N", " counter ", 0, NULL, NULL,
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
-     " status eval explain experiment reindex delete forget audit pack doctor version health model user token store "
-     "words import "
+     " status eval replay explain experiment reindex delete forget audit pack doctor version health model user token "
+     "store words import "
      "export "
      "migrate backup restore "
      "counter embed "

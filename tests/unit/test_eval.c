@@ -4,6 +4,7 @@
 #include "base/os.h"
 #include "eval/judged.h"
 #include "eval/measures.h"
+#include "eval/snips.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -125,6 +126,26 @@ static void test_intervals(void **state)
     near(measures_interval(coin, NULL, 0, 1).value, 0);
 }
 
+/* Shares of sums, not means of shares: 3 of 12, and 3 + 8 of 12 + 8. */
+static void test_snips(void **state)
+{
+    (void)state;
+    struct snips a[40] = {{1, 10}, {2, 2}}, b[40] = {{1, 10}, {2, 2}}, all[40];
+    near(snips_interval(a, NULL, 2).value, 0.25);
+    near(snips_interval(a, b, 40).value, 0);
+    b[2] = (struct snips){8, 8};
+    near(snips_interval(b, a, 40).value, 11.0 / 20 - 0.25);
+    near(snips_interval(a, NULL, 0).value, 0);
+    near(snips_interval(a + 2, NULL, 38).high, 0); /* nothing was seen */
+    for (size_t i = 0; i < 40; i++) {
+        all[i] = (struct snips){1, 1};
+        a[i] = (struct snips){i % 2, 2};
+    }
+    struct interval v = snips_interval(all, a, 40);
+    near(v.value, 0.75);
+    assert_true(v.low > 0.6 && v.low < 0.75 && v.high > 0.75 && v.high < 0.9);
+}
+
 static void test_csv(void **state)
 {
     struct files *f = *state;
@@ -223,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_measures),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_intervals),
+        cmocka_unit_test(test_snips),
         cmocka_unit_test_setup_teardown(test_csv, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_csv, setup, teardown),
         cmocka_unit_test_setup_teardown(test_trec, setup, teardown),
