@@ -139,7 +139,7 @@ static void test_snips(void **state)
     near(snips_interval(a + 2, NULL, 38).high, 0); /* nothing was seen */
     for (size_t i = 0; i < 40; i++) {
         all[i] = (struct snips){1, 1};
-        a[i] = (struct snips){i % 2, 2};
+        a[i] = (struct snips){(double)(i % 2), 2};
     }
     struct interval v = snips_interval(all, a, 40);
     near(v.value, 0.75);
