@@ -2,6 +2,11 @@
  * shard's entries and adds them to the store in a few transactions; `flushing` is held for writing
  * meanwhile, and for reading by analytics, which therefore sees each count in exactly one place.
  *
+ * A query that is met for the first time since the last flush is news: it is written before that, with
+ * whatever other news there is by then, so that feedback may follow. One transaction for each of a thousand
+ * searches a second would take more time than the searches' own reading of stickers, and each empties what
+ * SQLite's readers keep in memory.
+ *
  * Memory is bounded: a search that finds its shard full writes its own count at once, which is slower
  * and as right. */
 #include "sticker_service/usage.h"
@@ -16,15 +21,17 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SHARDS      16u
 #define BUCKETS     512u
 #define SHARD_MAX   2048u /* entries; a query has at most 1,020 bytes, so 35 MB in all at the very worst */
 #define FLUSH_BATCH 2000u /* rows per transaction, so that feedback never waits long behind one */
+#define NEWS_MS     20u   /* between two writings of news */
 
 struct entry {
-    struct entry *next;
-    struct query_usage count; /* its query is the one below */
+    struct entry *next, *next_news;
+    struct query_usage count; /* its query is the one below; `known`: it was stored since the last flush */
     char query[];
 };
 
@@ -32,6 +39,7 @@ struct shard {
     pthread_mutex_t mutex;
     size_t n;
     struct entry *buckets[BUCKETS];
+    struct entry *news; /* those that were not */
 };
 
 struct usage {
@@ -40,6 +48,7 @@ struct usage {
     unsigned char key[crypto_shorthash_KEYBYTES]; /* secret, so that nobody can aim at one bucket */
     pthread_rwlock_t flushing;
     struct worker *flusher;
+    atomic_size_t n_news;
     struct shard shards[SHARDS];
 };
 
@@ -68,8 +77,8 @@ static bool add_to_existing(struct shard *s, size_t bucket, const struct query_u
     return false;
 }
 
-/* False when the shard is full or memory is short. */
-static bool usage_add(struct usage *u, const struct query_usage *count)
+/* False when the shard is full or memory is short. `news`: a query that is not there yet is to be written soon. */
+static bool usage_add(struct usage *u, const struct query_usage *count, bool news)
 {
     uint64_t h = usage_hash(u, count->query);
     struct shard *s = &u->shards[h % SHARDS];
@@ -81,16 +90,26 @@ static bool usage_add(struct usage *u, const struct query_usage *count)
         *e = (struct entry){.next = s->buckets[bucket], .count = *count};
         memcpy(e->query, count->query, len + 1);
         e->count.query = e->query;
+        e->count.known = count->known && !news;
         s->buckets[bucket] = e;
         s->n++;
         added = true;
     }
+    bool first = false;
+    if (e && news) {
+        e->next_news = s->news;
+        s->news = e;
+        first = atomic_fetch_add(&u->n_news, 1) == 0;
+    }
     pthread_mutex_unlock(&s->mutex);
+    if (first)
+        worker_wake(u->flusher);
     return added;
 }
 
 void usage_count(struct usage *u, const char *query, enum usage_outcome outcome, uint32_t client)
 {
+    struct error err;
     struct query_usage one = {.query = query,
                               .searches = 1,
                               .empty = outcome == USAGE_EMPTY,
@@ -98,21 +117,48 @@ void usage_count(struct usage *u, const char *query, enum usage_outcome outcome,
                               .known = true,
                               .crowd = {client},
                               .n_crowd = 1};
-    uint64_t h = usage_hash(u, query);
-    struct shard *s = &u->shards[h % SHARDS];
-    pthread_mutex_lock(&s->mutex);
-    bool known = add_to_existing(s, h / SHARDS % BUCKETS, &one);
-    pthread_mutex_unlock(&s->mutex);
-    if (known)
+    if (usage_add(u, &one, true))
         return;
-    struct error err;
-    one.known = sticker_store_query_ensure(u->store, query, &err) == OK;
-    if (!one.known)
-        log_error("cannot store a new query yet: %s", err.message);
-    if (usage_add(u, &one))
-        return;
+    one.known = false;
     if (sticker_store_usage_add(u->store, &one, 1, &err) != OK)
         log_error("cannot count a search: %s", err.message);
+}
+
+/* Takes at most `most` news, with their counts, which are none from then on. Their texts stay until the next flush. */
+static size_t take_news(struct usage *u, struct query_usage *rows, size_t most)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct shard *s = &u->shards[i];
+        pthread_mutex_lock(&s->mutex);
+        for (struct entry *e; n < most && (e = s->news); n++) {
+            s->news = e->next_news;
+            rows[n] = e->count;
+            e->count = (struct query_usage){.query = e->query, .known = true};
+        }
+        pthread_mutex_unlock(&s->mutex);
+    }
+    return n;
+}
+
+enum status usage_settle(struct usage *u, struct error *err)
+{
+    enum status status = OK;
+    if (!atomic_load(&u->n_news))
+        return OK;
+    struct query_usage *rows = malloc(FLUSH_BATCH * sizeof *rows);
+    if (!rows)
+        return err_no_memory(err, "writing new queries");
+    pthread_rwlock_wrlock(&u->flushing);
+    for (size_t n; status == OK && (n = take_news(u, rows, FLUSH_BATCH)) > 0;) {
+        status = sticker_store_usage_add(u->store, rows, n, err);
+        for (size_t i = 0; i < n && status != OK; i++) /* waits for the next flush, in the entry that it has */
+            (void)usage_add(u, &rows[i], false);
+        atomic_fetch_sub(&u->n_news, n); /* now, so that nobody takes it for written before */
+    }
+    pthread_rwlock_unlock(&u->flushing);
+    free(rows);
+    return status;
 }
 
 /* All entries of all shards as one list. */
@@ -122,6 +168,8 @@ static struct entry *usage_steal(struct usage *u)
     for (size_t i = 0; i < SHARDS; i++) {
         struct shard *s = &u->shards[i];
         pthread_mutex_lock(&s->mutex);
+        for (; s->news; s->news = s->news->next_news)
+            atomic_fetch_sub(&u->n_news, 1);
         for (size_t b = 0; s->n && b < BUCKETS; b++)
             while (s->buckets[b]) {
                 struct entry *e = s->buckets[b];
@@ -147,8 +195,9 @@ enum status usage_flush(struct usage *u, struct error *err)
         size_t n = 0;
         struct entry *rest = all;
         for (; rest && n < FLUSH_BATCH; rest = rest->next)
-            rows[n++] = rest->count;
-        status = sticker_store_usage_add(u->store, rows, n, err);
+            if (rest->count.searches)
+                rows[n++] = rest->count;
+        status = n ? sticker_store_usage_add(u->store, rows, n, err) : OK;
         while (status == OK && all != rest) {
             struct entry *e = all;
             all = e->next;
@@ -159,7 +208,7 @@ enum status usage_flush(struct usage *u, struct error *err)
     while (all) { /* what was not written goes back to wait for the next flush */
         struct entry *e = all;
         all = e->next;
-        lost += usage_add(u, &e->count) ? 0 : e->count.searches;
+        lost += !e->count.searches || usage_add(u, &e->count, false) ? 0 : e->count.searches;
         free(e);
     }
     pthread_rwlock_unlock(&u->flushing);
@@ -175,7 +224,9 @@ size_t usage_pending(struct usage *u)
     size_t n = 0;
     for (size_t i = 0; i < SHARDS; i++) {
         pthread_mutex_lock(&u->shards[i].mutex);
-        n += u->shards[i].n;
+        for (size_t b = 0; u->shards[i].n && b < BUCKETS; b++)
+            for (const struct entry *e = u->shards[i].buckets[b]; e; e = e->next)
+                n += e->count.searches > 0;
         pthread_mutex_unlock(&u->shards[i].mutex);
     }
     return n;
@@ -186,8 +237,11 @@ enum status usage_analytics(struct usage *u, const char *query, struct arena *a,
 {
     uint64_t h = usage_hash(u, query);
     struct shard *s = &u->shards[h % SHARDS];
+    enum status status = usage_settle(u, err);
+    if (status != OK)
+        return status;
     pthread_rwlock_rdlock(&u->flushing);
-    enum status status = sticker_store_analytics(u->store, query, a, usage, rows, n, err);
+    status = sticker_store_analytics(u->store, query, a, usage, rows, n, err);
     if (status == OK) {
         pthread_mutex_lock(&s->mutex);
         for (const struct entry *e = s->buckets[h / SHARDS % BUCKETS]; e; e = e->next)
@@ -206,11 +260,34 @@ static void flush_logged(struct usage *u)
         log_error("cannot write search counts yet: %s", err.message);
 }
 
+/* News that come after some rest are written at once, others NEWS_MS after the last. */
+static void settle_soon(struct usage *u, int64_t *last_us)
+{
+    struct error err;
+    int64_t wait_us = *last_us + NEWS_MS * 1000 - os_monotonic_us();
+    if (wait_us > 0)
+        nanosleep(&(struct timespec){.tv_nsec = wait_us * 1000}, NULL);
+    if (usage_settle(u, &err) != OK)
+        log_error("cannot store a new query yet: %s", err.message);
+    *last_us = os_monotonic_us();
+}
+
 static void flush_regularly(struct worker *w, void *arg)
 {
     struct usage *u = arg;
-    while (worker_rest(w, u->flush_ms))
-        flush_logged(u);
+    int64_t last_us = 0, due_us = os_monotonic_us() + u->flush_ms * 1000ll;
+    for (;;) {
+        int64_t left_us = due_us - os_monotonic_us();
+        bool news = atomic_load(&u->n_news) > 0;
+        if (!worker_rest(w, news || left_us <= 0 ? 0 : (unsigned)(left_us / 1000) + 1))
+            return;
+        if (os_monotonic_us() >= due_us) {
+            flush_logged(u);
+            due_us = os_monotonic_us() + u->flush_ms * 1000ll;
+        } else if (atomic_load(&u->n_news)) {
+            settle_soon(u, &last_us);
+        }
+    }
 }
 
 void usage_close(struct usage *u)

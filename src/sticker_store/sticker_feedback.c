@@ -134,28 +134,40 @@ unsigned store_crowd_add(uint32_t crowd[STORE_CROWD], unsigned n, uint32_t clien
     return n + 1;
 }
 
-/* What a clock that ran ahead has added to the trend goes when the query is searched again. */
-#define USAGE_ADD(least)                                                                                               \
-    "UPDATE queries SET usage = usage + $2, empty = empty + $3, modified_us = $4,"                                     \
-    " trend = " least "(trend, (usage - empty) * $5) + $6 WHERE query = $1 RETURNING crowd"
+/* What a clock that ran ahead has added to the trend goes when the query is searched again. $1 query, $2 searches,
+ * $3 empty ones, $4 now, $5 what a search counts now, $6 what these count; $7 an id and $8 a crowd, if it is not there
+ * yet. */
+#define USAGE_MORE(least)                                                                                              \
+    "usage = queries.usage + $2, empty = queries.empty + $3, modified_us = $4,"                                        \
+    " trend = " least "(queries.trend, (queries.usage - queries.empty) * $5) + $6"
+#define USAGE_ADD(least) "UPDATE queries SET " USAGE_MORE(least) " WHERE query = $1 RETURNING crowd"
+#define USAGE_INSERT(least, columns, values)                                                                           \
+    "INSERT INTO queries (query, usage, empty, created_us, modified_us, trend, id, crowd" columns                      \
+    ") VALUES ($1, $2, $3, $4, $4, $6, $7, $8" values                                                                  \
+    ") ON CONFLICT (query) DO UPDATE SET " USAGE_MORE(least) " RETURNING crowd"
+#define USAGE_INSERT_SQLITE                                                                                            \
+    USAGE_INSERT("min", ", row, unlisted", ", (SELECT coalesce(max(row), 0) + 1 FROM queries), 1")
 
-/* Adds the searches of a row; *there: its query exists. */
-static enum status add_searches(struct db_conn *c, const struct query_usage *row, int64_t now_us, bool *there,
-                                struct error *err)
+static enum status add_usage(struct db_conn *c, const struct query_usage *row, int64_t now_us, struct error *err)
 {
     struct db_rows r;
+    char id[37];
     uint32_t crowd[STORE_CROWD];
     unsigned n = 0, before = 0;
-    double weight = sticker_trend_weight(now_us);
-    *there = false;
-    db_query(&r, c, db_sql(c, USAGE_ADD("min"), USAGE_ADD("least")),
-             DB_ARGS(DB_TEXT(row->query), DB_INT(row->searches), DB_INT(row->empty), DB_INT(now_us), DB_REAL(weight),
-                     DB_REAL((double)(row->searches - row->empty) * weight)),
-             err);
+    bool there = false;
+    const double weight = sticker_trend_weight(now_us), counts = (double)(row->searches - row->empty) * weight;
+    const char *sql = row->known ? db_sql(c, USAGE_ADD("min"), USAGE_ADD("least"))
+                                 : db_sql(c, USAGE_INSERT_SQLITE, USAGE_INSERT("least", "", ""));
+    os_uuid7(id);
+    const struct db_arg args[] = {DB_TEXT(row->query), DB_INT(row->searches),
+                                  DB_INT(row->empty),  DB_INT(now_us),
+                                  DB_REAL(weight),     DB_REAL(counts),
+                                  DB_TEXT(id),         DB_BLOB(row->crowd, row->n_crowd * sizeof *row->crowd)};
+    db_query(&r, c, sql, args, row->known ? 6 : 8, err);
     while (db_next(&r)) {
         size_t len;
         const void *bytes = db_bytes(&r, 0, &len);
-        *there = true;
+        there = true;
         n = before = (unsigned)((len < sizeof crowd ? len : sizeof crowd) / sizeof *crowd);
         if (n)
             memcpy(crowd, bytes, n * sizeof *crowd);
@@ -163,7 +175,7 @@ static enum status add_searches(struct db_conn *c, const struct query_usage *row
     enum status st = db_end(&r);
     for (unsigned i = 0; i < row->n_crowd; i++)
         n = store_crowd_add(crowd, n, row->crowd[i]);
-    if (st != OK || !*there || n == before)
+    if (st != OK || !there || n == before)
         return st;
     return db_run(c, "UPDATE queries SET crowd = $2 WHERE query = $1",
                   DB_ARGS(DB_TEXT(row->query), DB_BLOB(crowd, n * sizeof *crowd)), NULL, err);
@@ -177,14 +189,7 @@ static enum status usage_job(struct db_conn *c, void *arg, struct error *err)
     int64_t now_us = os_now_us();
     for (size_t i = 0; i < job->n && st == OK; i++) {
         const struct query_usage *row = job->rows[i];
-        bool added = false, there = false;
-        /* Twice at most: the second time for a query that was never there. */
-        for (int turn = 0; turn < (row->known ? 1 : 2) && !there && st == OK; turn++) {
-            if (turn)
-                st = sticker_query_add(c, row->query, 0, &added, err);
-            if (st == OK)
-                st = add_searches(c, row, now_us, &there, err);
-        }
+        st = add_usage(c, row, now_us, err);
         today.searches += row->searches;
         today.empty += row->empty;
         today.degraded += row->degraded;

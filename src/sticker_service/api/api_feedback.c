@@ -221,6 +221,8 @@ void handle_api_feedback(void *ctx, const struct http_request *req, struct http_
         goto out;
     keyed = keyed && stickers; /* what counts nothing needs no key, which would be kept for a day */
     if (status == OK && n)
+        status = usage_settle(s->usage, &err);
+    if (status == OK && n)
         status = sticker_store_feedback_once(s->store, entries, n, keyed ? &again.once : NULL, req->arena, &failed,
                                              &n_failed, &err);
     if (status == OK) {
