@@ -46,6 +46,10 @@ void os_format_time(int64_t us, char out[28]);
 /* ISO 8601 / RFC 3339: date, or date-time with Z or an offset (none = UTC), fraction optional. */
 enum status os_parse_time(const char *s, int64_t *us, struct error *err) MUST_CHECK;
 
+/* The calling thread leaves the processor to others that want it, until it ends. Where that is forbidden, it does not.
+ */
+void os_stand_back(void);
+
 /* RFC 9562 UUID version 7, lower-case text, ascending within a process. */
 void os_uuid7(char out[37]);
 void os_random(void *out, size_t len);                          /* getrandom; aborts if the kernel has none */

@@ -249,6 +249,7 @@ int cmd_import(const struct config *cfg)
     if (!config_args(cfg, &names) && !config_list(cfg, "pack", &names))
         return cmd_usage("nothing to import: name files, folders or --pack %s", pack_names());
     catch_signals();
+    os_stand_back(); /* running services come first; threads and workers take over from this one */
     arena_init(&arena, IMPORT_MAX_MEMORY);
     import_list_init(&list, &arena);
     list.folder_names = config_bool(cfg, "folder-names");

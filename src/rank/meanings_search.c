@@ -633,7 +633,7 @@ static enum status read_query(const char *text, size_t len, struct arena *a, str
         len = strlen(names);
         st = text_analyze(text, len, MAX_QUERY, a, &out->terms, err);
     }
-    return st == OK ? text_query(text, len, LANGUAGE_en, false, a, &out->query, err) : st;
+    return st == OK ? text_query_stems(text, len, a, &out->query, err) : st;
 }
 
 enum status meanings_search(struct meanings *x, const char *text, size_t len, const struct label_test *passing,

@@ -177,7 +177,8 @@ static int work(char **argv)
     mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
     mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     be_ended_first();
-    if (setpriority(PRIO_PROCESS, 0, (int)strtol(argv[3], NULL, 10)) != 0)
+    int nice = (int)strtol(argv[3], NULL, 10);
+    if (nice > getpriority(PRIO_PROCESS, 0) && setpriority(PRIO_PROCESS, 0, nice) != 0)
         (void)errno; /* the sandbox around us may forbid it */
     if (sandbox_confine(memory_mib, cpu_s + START_CPU_S, warm_up, &err) != OK) {
         dprintf(SANDBOX_SOCKET, "%s", err.message);

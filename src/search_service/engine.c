@@ -140,6 +140,7 @@ static void run_engine(struct worker *w, void *arg)
 {
     struct engine *e = arg;
     bool worked = true;
+    os_stand_back(); /* searches come first */
     while (!worker_stopping(w)) {
         load_waiting(e);
         if (fill_all(e)) {

@@ -79,6 +79,7 @@ static void fetch_image(void *arg, size_t i)
     struct batch *b = arg;
     struct piece *p = &b->pieces[i];
     struct buf bytes;
+    os_stand_back();
     buf_init(&bytes, IMAGE_MAX_BYTES);
     enum image_kind kind;
     uint32_t width, height;

@@ -1,8 +1,9 @@
 /* /api/documents/<filename>: what StickerService tells us to index, to encode anew, and to forget.
  *
  * A JSON body describes the document; its image, named by "sha256", is read from the bucket's media/ when
- * it is needed. An image may also come along, as base64 in "image" or as the whole body: it is then kept
- * under index/ in the bucket, because every later model needs it too. */
+ * it is needed. Changes have threads of their own, which stand back behind searches. An image may also come along, as
+ * base64 in "image" or as the whole body: it is then kept under index/ in the bucket, because every later model needs
+ * it too. */
 #include "search_service/service.h"
 
 #include "base/filename.h"
@@ -66,6 +67,7 @@ void handle_document_put(void *ctx, const struct http_request *req, struct http_
     bool changed = false;
     const char *type = http_header(req, "Content-Type");
     type = type ? type : "";
+    os_stand_back();
     if (!is_image(type) && !is_json(type)) {
         http_problem(res, 415, "Content-Type must be application/json or image/*, found \"%.64s\"", type);
         return;
@@ -98,6 +100,7 @@ void handle_document_delete(void *ctx, const struct http_request *req, struct ht
     struct search_service *s = ctx;
     struct error err;
     char key[512];
+    os_stand_back();
     enum status st = filename_check(req->path_param, &err);
     if (st == OK)
         st = catalog_remove(s->catalog, req->path_param, &err);
@@ -118,6 +121,7 @@ void handle_document_reindex(void *ctx, const struct http_request *req, struct h
     struct error err;
     struct buf out;
     int64_t id;
+    os_stand_back();
     enum status st = filename_check(req->path_param, &err);
     if (st == OK)
         st = catalog_reindex(s->catalog, req->path_param, &id, &err);

@@ -342,7 +342,7 @@ struct asking {
     struct term_trait *traits;
     unsigned signs, runs;  /* so far */
     struct text_term last; /* word of the text, if it ends in one */
-    bool fillers, ends_in_word;
+    bool fillers, ends_in_word, only_stems;
 };
 
 static void ask_term(struct asking *k, const struct text_term *term, struct term_trait trait, bool in_all)
@@ -350,7 +350,7 @@ static void ask_term(struct asking *k, const struct text_term *term, struct term
     size_t n = k->q->n_stems;
     if (n == MAX_WORDS)
         return;
-    if (in_all)
+    if (in_all && !k->only_stems)
         add_forms(&k->forms, &k->stemmers, (unsigned)n, term);
     k->stems[n] = trait.whole ? NULL : term->stem;
     k->traits[n] = trait;
@@ -489,12 +489,13 @@ static enum status ask_all(struct asking *k, const char *s, size_t len, struct e
     return st == OK ? ask_text(k, s + from, len - from, err) : st;
 }
 
-enum status text_query(const char *s, size_t len, unsigned language, bool complete, struct arena *a,
-                       struct term_query *out, struct error *err)
+static enum status ask_query(const char *s, size_t len, unsigned language, bool only_stems, bool complete,
+                             struct arena *a, struct term_query *out, struct error *err)
 {
     *out = (struct term_query){.language = language};
     struct asking k = {.arena = a,
                        .q = out,
+                       .only_stems = only_stems,
                        .forms = {.arena = a, .items = arena_array(a, MAX_FORMS, sizeof *k.forms.items)},
                        .stems = arena_array(a, MAX_WORDS, sizeof *k.stems),
                        .traits = arena_array(a, MAX_WORDS, sizeof *k.traits)};
@@ -523,4 +524,15 @@ enum status text_query(const char *s, size_t len, unsigned language, bool comple
     if (complete && k.ends_in_word)
         add_prefix(out, &k.last);
     return OK;
+}
+
+enum status text_query(const char *s, size_t len, unsigned language, bool complete, struct arena *a,
+                       struct term_query *out, struct error *err)
+{
+    return ask_query(s, len, language, false, complete, a, out, err);
+}
+
+enum status text_query_stems(const char *s, size_t len, struct arena *a, struct term_query *out, struct error *err)
+{
+    return ask_query(s, len, LANGUAGE_en, true, false, a, out, err);
 }

@@ -49,6 +49,9 @@ enum status text_sticker_terms(const char *title, const char *filename, const st
  * say nothing about a picture are left out. complete: the last word may be the beginning of one. */
 enum status text_query(const char *s, size_t len, unsigned language, bool complete, struct arena *a,
                        struct term_query *out, struct error *err) MUST_CHECK;
+/* Only what a query is in English, without its forms in other languages, which take most of the time. */
+enum status text_query_stems(const char *s, size_t len, struct arena *a, struct term_query *out,
+                             struct error *err) MUST_CHECK;
 
 /* Valid UTF-8 in small letters and NFC, with plain apostrophes, trimmed, its first `most` bytes at most: what is the
  * same in print is the same text. In the arena. ERR_INVALID: not UTF-8. */
