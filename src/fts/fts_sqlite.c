@@ -17,15 +17,18 @@ enum status fts_sqlite_remove(struct db_conn *c, const struct fts_sqlite *t, int
 enum status fts_sqlite_put(struct db_conn *c, const struct fts_sqlite *t, int64_t id, const struct sticker_terms *terms,
                            struct error *err)
 {
-    enum status st = fts_sqlite_remove(c, t, id, err);
+    bool changed;
+    int64_t all, row = id << FTS_LENGTH_BITS | fts_length(terms, &all);
+    enum status st = fts_languages_change(c, t, row, terms, &changed, err);
+    if (st == OK)
+        st = changed ? db_run(c, t->remove, DB_ARGS(DB_INT(id)), NULL, err) : fts_sqlite_remove(c, t, id, err);
     if (st != OK)
         return st;
-    int64_t all, row = id << FTS_LENGTH_BITS | fts_length(terms, &all);
     st = db_run(c, t->insert,
                 DB_ARGS(DB_INT(row), DB_TEXT(terms->title), DB_TEXT(terms->words), DB_TEXT(terms->filename),
                         DB_TEXT(terms->folded)),
                 NULL, err);
-    return st == OK ? fts_languages_put(c, t, row, terms, err) : st;
+    return st == OK && !changed ? fts_languages_put(c, t, row, terms, err) : st;
 }
 
 enum status fts_sqlite_same(struct db_conn *c, const struct fts_sqlite *t, int64_t id,

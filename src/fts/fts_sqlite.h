@@ -102,6 +102,9 @@ enum status fts_languages_put(struct db_conn *c, const struct fts_sqlite *t, int
                               const struct sticker_terms *terms, struct error *err) MUST_CHECK;
 enum status fts_languages_remove(struct db_conn *c, const struct fts_sqlite *t, int64_t id,
                                  struct error *err) MUST_CHECK;
+/* *done: the document has a row of this number already, which has these terms now. */
+enum status fts_languages_change(struct db_conn *c, const struct fts_sqlite *t, int64_t row,
+                                 const struct sticker_terms *terms, bool *done, struct error *err) MUST_CHECK;
 enum status fts_languages_get(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct arena *a,
                               struct sticker_terms *out, struct error *err) MUST_CHECK;
 enum status fts_languages_same(struct db_conn *c, const struct fts_sqlite *t, int64_t id,

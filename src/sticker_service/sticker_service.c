@@ -124,7 +124,7 @@ struct sticker_service_config sticker_service_defaults(void)
         .answer_cache_count = 1024,
         .explore = 10,
         .outbox_poll_ms = 300,
-        .outbox_parallel = 8,
+        .outbox_parallel = 4, /* as many threads has SearchService for changes, by default */
         .session_idle_s = 3600,
         .session_most_s = 43200,
         .trash_days = 30,

@@ -358,6 +358,68 @@ static void any_database_ranks_alike(void **state)
     search_store_close(stores[1]);
 }
 
+/* Of thirty. */
+static const char *few_words(unsigned *seed, unsigned n, struct arena *a)
+{
+    const char *s = "";
+    for (unsigned i = 0; i < n; i++) {
+        *seed = *seed * 1103515245u + 12345u;
+        s = arena_printf(a, "%s%sw%u", s, i ? " " : "", (*seed >> 16) % 30);
+    }
+    return s;
+}
+
+/* Documents whose words in other languages changed several times are found as if they had been put once. */
+static void changed_words_are_found_as_if_new(void **state)
+{
+    struct suite *s = *state;
+    char path[300], name[32];
+    struct search_store *stores[2] = {suite_search(s), NULL};
+    unsigned seed = 11;
+    int64_t id, total[2];
+    bool changed;
+    size_t found = 0;
+    snprintf(path, sizeof path, "%s/fresh.db", s->folder);
+    assert_ok(s, search_store_open(path, 4, &stores[1], &s->err));
+    for (int i = 0; i < 40; i++)
+        for (int round = 0; round < 6; round++) {
+            struct language_terms lists[6];
+            size_t n_lists = (size_t)(i + round) % 7;
+            for (unsigned k = 0; k < n_lists; k++)
+                lists[k] = (struct language_terms){1 + k * 9, few_words(&seed, k % 3, &s->arena),
+                                                   few_words(&seed, 1 + seed / 65536 % 4, &s->arena)};
+            if (n_lists && seed / 65536 % 5 == 0) /* what the index takes for two terms, or another one */
+                lists[0].words = arena_printf(&s->arena, "%s-A1 %s", few_words(&seed, 1, &s->arena), lists[0].words);
+            struct sticker_terms terms = {"title", "title", "name", "title", lists, n_lists};
+            struct document doc = {.filename = name, .title = "title", .words_json = "", .image_sha256 = ""};
+            snprintf(name, sizeof name, "s%02d.png", i);
+            for (int k = 0; k < (round == 5 ? 2 : 1); k++)
+                assert_ok(s, search_store_put(stores[k], &doc, &terms, &id, &changed, NULL, &s->err));
+        }
+    for (int i = 0; i < 400; i++) {
+        struct word_form form = {.word = 0, .stem = i % 50 ? few_words(&seed, 1, &s->arena) : "a1"};
+        const char *none = NULL;
+        struct term_query q = {
+            .stems = &none, .n_stems = 1, .forms = &form, .n_forms = 1, .language = 1 + (unsigned)i % 4 * 9};
+        struct search_hit *hits[2];
+        size_t n[2];
+        for (unsigned l = 1; l < LANGUAGE_COUNT; l += 9)
+            language_set_add(&form.in, l);
+        for (int k = 0; k < 2; k++)
+            assert_ok(s, search_store_lexical(stores[k], &q, NULL, 50, 0, true, &s->arena, &hits[k], &n[k], &total[k],
+                                              &s->err));
+        assert_int_equal(n[0], n[1]);
+        found += n[0];
+        for (size_t k = 0; k < n[0]; k++) {
+            assert_string_equal(hits[0][k].filename, hits[1][k].filename);
+            assert_true(hits[0][k].score - hits[1][k].score < 1e-9 && hits[1][k].score - hits[0][k].score < 1e-9);
+        }
+    }
+    assert_true(found > 300);
+    search_store_close(stores[0]);
+    search_store_close(stores[1]);
+}
+
 static int64_t generation(struct suite *s, struct search_store *store, const char *model)
 {
     int64_t g;
@@ -972,6 +1034,7 @@ int main(void)
         T(pages_of_documents_say_what_a_model_has_made),
         T(a_filter_leaves_the_others_out),
         T(any_database_ranks_alike),
+        T(changed_words_are_found_as_if_new),
         T(changes_are_listed_in_their_order),
         T(settings_are_kept),
     };
