@@ -1,5 +1,6 @@
 /* Exact search at growing sizes: build/release/bench/vectors [rows ...]
  * or of the vectors and queries of a file (bench/peers/vectors.py): build/release/bench/vectors FILE rows
+ * or of those sorted into lists, with the recall: build/release/bench/vectors lists FILE rows [recall ...]
  * Times are the least per query, of one thread's CPU unless said otherwise; the floor is the bytes of the codes (or of
  * the fp32 vectors) over the read bandwidth measured in the same run. */
 #include "machine.h"
@@ -74,9 +75,115 @@ static void bench(size_t rows, FILE *file, struct pool *pool, double bytes_per_u
     free(queries);
 }
 
+/* --- in lists --- */
+
+#define QUERIES 100u
+#define TRUTH   200u /* exact answers of each query in FILE.truth */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Memory in MiB by what it says in smaps_rollup: "Pss:", "Anonymous:". */
+static double memory_of(const char *what)
+{
+    char line[256];
+    double kib = 0;
+    FILE *f = fopen("/proc/self/smaps_rollup", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, what, strlen(what)) == 0)
+            kib = strtod(line + strlen(what), NULL);
+    if (f)
+        fclose(f);
+    return kib / 1024;
+}
+
+static void measure_lists(struct vectors_exact *ix, const float *queries, const int64_t *truth, double recall, size_t k)
+{
+    struct vectors *v = vectors_exact_base(ix);
+    struct arena a;
+    double times[QUERIES];
+    size_t found = 0;
+    vectors_exact_tune(ix, &(struct vectors_tuning){.recall = recall});
+    arena_init(&a, 16 << 20);
+    for (size_t q = 0; q < QUERIES; q++) {
+        struct vectors_query ask = {.vector = queries + q * DIM, .k = k};
+        struct vectors_hit *hits;
+        struct error err;
+        size_t n;
+        arena_reset(&a);
+        double start = cpu_us();
+        if (vectors_search(v, &ask, &a, &hits, &n, &err) != OK)
+            fail(err.message);
+        times[q] = cpu_us() - start;
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < k; j++)
+                found += hits[i].id == truth[q * TRUTH + j];
+    }
+    qsort(times, QUERIES, sizeof *times, by_value);
+    printf("asked for recall %.3f: best %3zu  %7.2f ms  median %7.2f  recall %.4f\n", recall, k, times[0] / 1000,
+           times[QUERIES / 2] / 1000, (double)found / (double)(k * QUERIES));
+    arena_free(&a);
+}
+
+static bool go_on(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+static void bench_lists(const char *path, size_t rows, int n_recalls, char **recalls)
+{
+    char snapshot[4096], answers[4096];
+    struct error err;
+    struct vectors_exact *ix;
+    float v[DIM], *queries = need(QUERIES * sizeof v);
+    int64_t *truth = need(QUERIES * TRUTH * sizeof *truth);
+    snprintf(snapshot, sizeof snapshot, "%s.index", path);
+    snprintf(answers, sizeof answers, "%s.truth", path);
+    FILE *file = fopen(path, "rb"), *exact = fopen(answers, "rb");
+    if (!file || !exact || fread(truth, sizeof *truth, QUERIES * TRUTH, exact) != QUERIES * TRUTH)
+        fail("cannot read the file or its .truth; bench/peers/vectors.py makes them");
+    bool made = vectors_exact_load(snapshot, "bench", DIM, (int64_t)rows, &ix, &err) == OK;
+    if (!made && vectors_exact_open(DIM, &ix, &err) != OK)
+        fail(err.message);
+    for (size_t i = 0; !made && i < rows; i++) {
+        next_vector(file, v);
+        if (vectors_exact_put(ix, (int64_t)i, v, &err) != OK)
+            fail(err.message);
+    }
+    if (fseek(file, (long)(rows * sizeof v), SEEK_SET) != 0)
+        fail("the file has too few vectors");
+    for (size_t i = 0; i < QUERIES; i++)
+        next_vector(file, queries + i * DIM);
+    double start = cpu_us();
+    vectors_exact_tune(ix, &(struct vectors_tuning){.recall = 0.95});
+    if (!made &&
+        vectors_exact_sort(ix, snapshot, "bench", (int64_t)rows, &(struct vectors_stop){go_on, NULL}, &err) != OK)
+        fail(err.message);
+    if (!made)
+        printf("sorted in %.1f s of CPU\n", (cpu_us() - start) / 1e6);
+    for (int i = 0; i < n_recalls; i++)
+        for (size_t k = 10; k <= 200; k += 190)
+            measure_lists(ix, queries, truth, strtod(recalls[i], NULL), k);
+    printf("memory: PSS %.0f MiB, of which %.0f anonymous\n", memory_of("Pss:"), memory_of("Anonymous:"));
+    vectors_exact_close(ix);
+    fclose(exact);
+    fclose(file);
+    free(truth);
+    free(queries);
+}
+
 int main(int argc, char **argv)
 {
     static const size_t usual[] = {328, 10000, 100000};
+    static char *usual_recall[] = {"0.95"};
+    if (argc >= 4 && strcmp(argv[1], "lists") == 0) {
+        bench_lists(argv[2], strtoul(argv[3], NULL, 10), argc > 4 ? argc - 4 : 1, argc > 4 ? argv + 4 : usual_recall);
+        return 0;
+    }
     double bytes_per_us = bandwidth(NULL, 1);
     struct error err;
     struct pool *pool;

@@ -166,6 +166,8 @@ int cmd_search_service(const struct config *cfg)
         .models_dir = config_string(cfg, "models-dir"),
         .model = config_string(cfg, "model"),
         .precision = config_string(cfg, "precision"),
+        .vector_recall = config_number(cfg, "vector-recall"),
+        .vector_exact_below = (size_t)config_int(cfg, "vector-exact-below"),
         .stored_vectors = strcmp(config_string(cfg, "vectors"), "pgvector") == 0,
         .threads = (unsigned)config_int(cfg, "threads"),
         .query_cache_bytes = (size_t)config_int(cfg, "query-cache-bytes"),

@@ -171,7 +171,12 @@ const struct option config_options[] = {
     {"sentence-languages", OPTION_STRING, SENTENCE_LANGUAGES, 0, 1000, "LIST", SEARCH, 0, NULL, NULL,
      "Languages, such as es,pt-BR, whose titles and keywords a sentence model encodes, besides English; * = all"},
     {"vectors", OPTION_ENUM, "memory", 0, 0, "memory|pgvector", SEARCH, 0, NULL, NULL,
-     "Where to search vectors: in memory (exact), or in PostgreSQL with pgvector"},
+     "Where to search vectors: in memory, or in PostgreSQL with pgvector"},
+    {"vector-recall", OPTION_NUMBER, "0.95", 0.5, 1, "", SEARCH, 0, NULL, NULL,
+     "Share of the nearest vectors that searches of many vectors in memory should find; 1 = always compare all "
+     "vectors"},
+    {"vector-exact-below", OPTION_INT, "200000", 1, 1e9, "", SEARCH, 0, NULL, NULL,
+     "Number of vectors of a model in memory below which searches compare all of them"},
     {"threads", OPTION_INT, "0", 0, 256, "", SEARCH "model embed ", 0, NULL, NULL,
      "Threads of the encoders and the vector scan; 0 = one per core"},
     {"query-cache-bytes", OPTION_BYTES, "16M", 0, 64 * GIB, "bytes", SEARCH, 0, NULL, NULL,

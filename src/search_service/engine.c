@@ -136,6 +136,13 @@ static void tidy(struct engine *e)
     }
 }
 
+static void tend_all(struct engine *e)
+{
+    for (size_t i = 0; i < atomic_load(&e->n_models); i++)
+        if (engine_model_state(e->models[i]) == ENGINE_READY)
+            vectors_tend(atomic_load(&e->models[i]->vectors));
+}
+
 static void run_engine(struct worker *w, void *arg)
 {
     struct engine *e = arg;
@@ -143,6 +150,7 @@ static void run_engine(struct worker *w, void *arg)
     os_stand_back(); /* searches come first */
     while (!worker_stopping(w)) {
         load_waiting(e);
+        tend_all(e);
         if (fill_all(e)) {
             worked = true;
             continue;
@@ -372,6 +380,7 @@ enum status engine_model_status(struct engine *e, struct engine_model *m, struct
         out->dim = encoder_dim(m->encoder);
         out->model_bytes = encoder_bytes(m->encoder);
         out->vector_bytes = vectors_bytes(atomic_load(&m->vectors));
+        vectors_accuracy(atomic_load(&m->vectors), &out->accuracy);
         if (atomic_load(&m->phrases))
             out->phrases = phrases_count(atomic_load(&m->phrases));
         out->vector_bytes += out->phrases.bytes;

@@ -35,7 +35,9 @@ struct engine_config {
     const char *precision;         /* NULL = "auto" */
     struct language_set languages; /* whose phrases are encoded, by models that know them */
     bool stored_vectors;           /* they stay in the database, which searches them (vectors_stored.h) */
-    unsigned threads;              /* 0 = one per core */
+    double vector_recall;          /* as in search_service.h; 0s: as vectors_exact.h has them */
+    size_t vector_exact_below;
+    unsigned threads; /* 0 = one per core */
     size_t query_cache_bytes;
 };
 
@@ -76,6 +78,7 @@ struct engine_model_status {
     size_t dim, model_bytes, vector_bytes;
     int64_t indexed, pending, failed; /* documents */
     struct phrases_count phrases;
+    struct vectors_accuracy accuracy;
     double rate; /* documents a second, 0 when idle */
 };
 enum status engine_model_status(struct engine *e, struct engine_model *m, struct engine_model_status *out,

@@ -46,6 +46,16 @@ static enum status forget_foreign_vectors(struct engine *e, const struct engine_
 
 /* Loads the snapshot if it is of the generation that the database has now; then the vectors are published while
  * nothing can change. */
+/* How searches are to treat many vectors. */
+static struct vectors *tuned(const struct engine *e, struct vectors_exact *ix)
+{
+    struct vectors_tuning tuning = VECTORS_TUNING;
+    tuning.recall = e->cfg.vector_recall > 0 ? e->cfg.vector_recall : tuning.recall;
+    tuning.exact_below = e->cfg.vector_exact_below ? e->cfg.vector_exact_below : tuning.exact_below;
+    vectors_exact_tune(ix, &tuning);
+    return vectors_exact_base(ix);
+}
+
 static bool load_snapshot(struct engine *e, struct engine_model *m, size_t dim)
 {
     char path[PATH_MAX];
@@ -64,7 +74,7 @@ static bool load_snapshot(struct engine *e, struct engine_model *m, size_t dim)
     catalog_lock(e->cfg.catalog);
     bool same = search_store_vectors_generation(e->cfg.store, m->files.id, &again, &err) == OK && again == generation;
     if (same) {
-        atomic_store(&m->vectors, vectors_exact_base(loaded));
+        atomic_store(&m->vectors, tuned(e, loaded));
         m->saved_generation = generation;
     }
     catalog_unlock(e->cfg.catalog);
@@ -95,7 +105,7 @@ static enum status load_all(struct engine *e, struct engine_model *m, size_t dim
     enum status st = vectors_exact_open(dim, &empty, err);
     if (st != OK)
         return st;
-    atomic_store(&m->vectors, vectors_exact_base(empty));
+    atomic_store(&m->vectors, tuned(e, empty));
     int64_t after = 0;
     for (size_t n = PAGE_ROWS; n == PAGE_ROWS && st == OK;) {
         if (worker_stopping(e->worker))
@@ -211,6 +221,22 @@ static enum status sync_generation(struct engine *e, const struct engine_model *
     return search_store_setting_set(e->cfg.store, key, value, err);
 }
 
+static bool is_stopping(void *arg)
+{
+    const struct engine *e = arg;
+    return worker_stopping(e->worker);
+}
+
+/* At the end there is no time to sort. */
+static enum status write_snapshot(struct engine *e, struct engine_model *m, const char *path, int64_t generation,
+                                  bool now, struct error *err)
+{
+    struct vectors *v = atomic_load(&m->vectors);
+    const struct vectors_stop stop = {is_stopping, e};
+    return now || !vectors_wants_sort(v) ? vectors_save(v, path, m->files.id, generation, err)
+                                         : vectors_sort(v, path, m->files.id, generation, &stop, err);
+}
+
 void engine_save(struct engine *e, struct engine_model *m, bool now)
 {
     char path[PATH_MAX];
@@ -227,16 +253,16 @@ void engine_save(struct engine *e, struct engine_model *m, bool now)
     if (st == OK)
         st = catalog_catch_up(e->cfg.catalog, &err); /* what others changed is in the store alone */
     catalog_unlock(e->cfg.catalog);
-    if (st == OK && generation == m->saved_generation)
+    if (st == OK && generation == m->saved_generation && (now || !vectors_wants_sort(atomic_load(&m->vectors))))
         return;
     if (st == OK)
         st = sync_generation(e, m, generation, &err);
     if (st == OK)
-        st = vectors_save(atomic_load(&m->vectors), path, m->files.id, generation, &err);
+        st = write_snapshot(e, m, path, generation, now, &err);
     m->saved_us = os_monotonic_us();
     m->save_took_us = m->saved_us - start;
     if (st == OK)
         m->saved_generation = generation;
-    else
+    else if (st != ERR_CANCELLED)
         log_warn("model %s: cannot write the snapshot: %s", m->files.id, err.message);
 }

@@ -28,6 +28,10 @@ enum status model_put_members(struct search_service *s, struct engine_model *m, 
                (long long)st.pending, (long long)st.failed, st.rate);
     if (leg == LEG_sentence)
         buf_printf(out, ",\"phrases\":{\"indexed\":%zu,\"pending\":%zu}", st.phrases.encoded, st.phrases.pending);
+    if (st.accuracy.lists)
+        buf_printf(out, ",\"approximate\":{\"lists\":%zu,\"samples\":%llu,\"recall_10\":%.4f,\"recall_200\":%.4f}",
+                   st.accuracy.lists, (unsigned long long)st.accuracy.samples, st.accuracy.recall_10,
+                   st.accuracy.recall_200);
     buf_printf(out, ",\"memory\":{\"model\":%zu,\"index\":%zu}", st.model_bytes, st.vector_bytes);
     if (*st.error) {
         buf_puts(out, ",\"error\":");

@@ -146,6 +146,20 @@ static void model_metrics(struct search_service *s, struct buf *out)
     metric_family(out, "peel_search_index_bytes", "gauge", "Memory of the vectors.");
     for (size_t i = 0; i < known; i++)
         of_model(out, "peel_search_index_bytes", models[i], "", (double)status[i].vector_bytes);
+    metric_family(out, "peel_search_vector_lists", "gauge",
+                  "Lists of vectors, of which a search reads the nearest; 0 when it reads all vectors.");
+    for (size_t i = 0; i < known; i++)
+        of_model(out, "peel_search_vector_lists", models[i], "", (double)status[i].accuracy.lists);
+    metric_family(out, "peel_search_vector_recall", "gauge",
+                  "Share of the nearest vectors that recent searches found, by how many were asked for.");
+    for (size_t i = 0; i < known; i++) {
+        of_model(out, "peel_search_vector_recall", models[i], ",nearest=\"10\"", status[i].accuracy.recall_10);
+        of_model(out, "peel_search_vector_recall", models[i], ",nearest=\"200\"", status[i].accuracy.recall_200);
+    }
+    metric_family(out, "peel_search_vector_samples_total", "counter",
+                  "Searches that were compared with the exact answer.");
+    for (size_t i = 0; i < known; i++)
+        of_model(out, "peel_search_vector_samples_total", models[i], "", (double)status[i].accuracy.samples);
 }
 
 static void engine_metrics(struct search_service *s, struct buf *out)

@@ -109,6 +109,8 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
                                    .precision = c->precision,
                                    .languages = c->languages,
                                    .stored_vectors = c->stored_vectors,
+                                   .vector_recall = c->vector_recall,
+                                   .vector_exact_below = c->vector_exact_below,
                                    .threads = c->threads,
                                    .query_cache_bytes = c->query_cache_bytes};
     if (st == OK)

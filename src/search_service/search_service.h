@@ -42,6 +42,8 @@ struct search_service_config {
     const char *precision; /* auto, fp32, bf16 or int8 [auto] */
     struct language_set languages; /* whose titles and keywords models of sentences encode one by one; English always */
     bool stored_vectors;           /* searched by the database, with pgvector, instead of in memory */
+    double vector_recall;          /* of searches of many vectors in memory; 1: always exact [0.95] */
+    size_t vector_exact_below;     /* which is fewer than so many [200,000] */
     unsigned threads;              /* of the encoders and the scan [one per core] */
 
     size_t query_cache_bytes; /* LRU of query vectors; 0 = none */

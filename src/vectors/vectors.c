@@ -70,3 +70,27 @@ enum status vectors_save(struct vectors *v, const char *path, const char *tag, i
 {
     return v->class->save(v, path, tag, generation, err);
 }
+
+bool vectors_wants_sort(const struct vectors *v)
+{
+    return v->class->wants_sort && v->class->wants_sort(v);
+}
+
+enum status vectors_sort(struct vectors *v, const char *path, const char *tag, int64_t generation,
+                         const struct vectors_stop *stop, struct error *err)
+{
+    return v->class->sort(v, path, tag, generation, stop, err);
+}
+
+void vectors_tend(struct vectors *v)
+{
+    if (v->class->tend)
+        v->class->tend(v);
+}
+
+void vectors_accuracy(const struct vectors *v, struct vectors_accuracy *out)
+{
+    *out = (struct vectors_accuracy){.recall_10 = 1, .recall_200 = 1};
+    if (v->class->accuracy)
+        v->class->accuracy(v, out);
+}

@@ -38,6 +38,22 @@ struct vectors_query {
     const struct sticker_filter *filter;
 };
 
+/* Asked now and then during long work; true: give up. */
+struct vectors_stop {
+    bool (*asked)(void *arg);
+    void *arg;
+};
+static inline bool vectors_stopped(const struct vectors_stop *stop)
+{
+    return stop && stop->asked(stop->arg);
+}
+/* How near searches come to the exact answer. */
+struct vectors_accuracy {
+    size_t lists;                 /* they read the nearest of so many lists of vectors (clusters.h); 0: everything */
+    uint64_t samples;             /* searches that were compared with the exact answer */
+    double recall_10, recall_200; /* the share of the nearest 10 and 200 that those of late had; 1 without samples */
+};
+
 struct vectors;
 /* What a backend does. Members that may be NULL say what that means. */
 struct vectors_class {
@@ -58,6 +74,12 @@ struct vectors_class {
     size_t (*bytes)(const struct vectors *v); /* NULL: none */
     /* As vectors_exact_load, to be loaded again; NULL: there is nothing to save. */
     enum status (*save)(struct vectors *v, const char *path, const char *tag, int64_t generation, struct error *err);
+    /* As vectors_exact_sort; NULL: nothing to sort. */
+    bool (*wants_sort)(const struct vectors *v);
+    enum status (*sort)(struct vectors *v, const char *path, const char *tag, int64_t generation,
+                        const struct vectors_stop *stop, struct error *err);
+    void (*tend)(struct vectors *v);                                         /* NULL: nothing to do */
+    void (*accuracy)(const struct vectors *v, struct vectors_accuracy *out); /* NULL: it is exact, or nobody knows */
 };
 /* The first member of every backend's own struct. */
 struct vectors {
@@ -81,7 +103,8 @@ enum status vectors_get(struct vectors *v, int64_t id, float *out, struct error 
  * VECTORS_NO_SCORE for those that have none. */
 enum status vectors_compare(struct vectors *v, const float *vector, const int64_t *ids, size_t n, float *scores,
                             struct error *err) MUST_CHECK;
-/* The best k, best first, ties by smaller id; in the arena. Exact in memory, nearly so by pgvector. */
+/* The best k, best first, ties by smaller id; in the arena. Exact for few vectors in memory, nearly so for many and by
+ * pgvector. */
 enum status vectors_search(struct vectors *v, const struct vectors_query *q, struct arena *a, struct vectors_hit **hits,
                            size_t *n, struct error *err) MUST_CHECK;
 size_t vectors_count(const struct vectors *v);
@@ -91,5 +114,13 @@ size_t vectors_bytes(const struct vectors *v); /* memory held, mapped included *
 bool vectors_can_save(const struct vectors *v);
 enum status vectors_save(struct vectors *v, const char *path, const char *tag, int64_t generation,
                          struct error *err) MUST_CHECK;
+/* Would vectors_sort make searches faster? It saves, too, and may take minutes for millions; ERR_CANCELLED: stopped. */
+bool vectors_wants_sort(const struct vectors *v);
+enum status vectors_sort(struct vectors *v, const char *path, const char *tag, int64_t generation,
+                         const struct vectors_stop *stop, struct error *err) MUST_CHECK;
+/* For one background thread, every few seconds: compares a search of late with the exact answer, so seldom that this
+ * takes a hundredth of the thread's time at most. */
+void vectors_tend(struct vectors *v);
+void vectors_accuracy(const struct vectors *v, struct vectors_accuracy *out);
 
 #endif

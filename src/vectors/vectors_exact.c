@@ -59,7 +59,7 @@ enum status id_map_put(struct id_map *m, int64_t id, uint64_t row)
     return OK;
 }
 
-static void id_map_delete(struct id_map *m, int64_t id)
+void id_map_delete(struct id_map *m, int64_t id)
 {
     m->slots[id_slot(m, id)].row = DELETED;
 }
@@ -108,24 +108,19 @@ void table_release(struct table *t)
     }
     free(t->segments);
     free(t->codes);
+    lists_free(&t->lists);
     os_unmap(&t->map);
     free(t);
 }
 
 struct segment *table_segment(const struct table *t, uint64_t row)
 {
-    /* All segments but one (the last of a snapshot) are full, so the wanted one is near row / SEGMENT_ROWS. */
-    size_t low = 0, high = (size_t)(row / SEGMENT_ROWS) + 1;
-    size_t last = atomic_load_explicit(&((struct table *)(uintptr_t)t)->n_segments, memory_order_acquire) - 1;
-    high = high < last ? high : last;
-    while (low < high) { /* the last segment with base <= row */
-        size_t middle = (low + high + 1) / 2;
-        if (t->segments[middle].base <= row)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    return &t->segments[low];
+    /* All segments but one (the last of a snapshot) are full, so it is this one or the next. */
+    size_t at = (size_t)(row / SEGMENT_ROWS);
+    size_t n = atomic_load_explicit(&((struct table *)(uintptr_t)t)->n_segments, memory_order_acquire);
+    if (at >= n || (at + 1 < n && t->segments[at + 1].base <= row))
+        at = at >= n ? n - 1 : at + 1;
+    return &t->segments[at];
 }
 
 enum status table_grow(struct vectors_exact *ix, struct table *t, uint32_t rows, struct segment **out,
@@ -218,7 +213,10 @@ static enum status exact_search(struct vectors *v, const struct vectors_query *q
     *hits = arena_array(a, q->k, sizeof **hits);
     if (!*hits)
         return err_no_memory(err, "%zu results", q->k);
-    return vectors_exact_search(exact_of(v), q->pool, q->vector, 1, q->k, VECTORS_INT8, q->passing, *hits, n, err);
+    enum status st = vectors_exact_near(exact_of(v), q->pool, q->vector, q->k, q->passing, *hits, n, err);
+    if (st == OK && !q->passing)
+        sample_offer(exact_of(v), q->vector);
+    return st;
 }
 
 static size_t exact_count(const struct vectors *v)
@@ -250,6 +248,27 @@ static enum status exact_save(struct vectors *v, const char *path, const char *t
     return vectors_exact_save(exact_of(v), path, tag, generation, err);
 }
 
+static bool exact_wants_sort(const struct vectors *v)
+{
+    return vectors_exact_wants_sort((const struct vectors_exact *)v);
+}
+
+static enum status exact_sort(struct vectors *v, const char *path, const char *tag, int64_t generation,
+                              const struct vectors_stop *stop, struct error *err)
+{
+    return vectors_exact_sort(exact_of(v), path, tag, generation, stop, err);
+}
+
+static void exact_tend(struct vectors *v)
+{
+    vectors_exact_tend(exact_of(v));
+}
+
+static void exact_accuracy(const struct vectors *v, struct vectors_accuracy *out)
+{
+    vectors_exact_accuracy((const struct vectors_exact *)v, out);
+}
+
 static const struct vectors_class class = {
     .name = "exact",
     .close = exact_close,
@@ -262,6 +281,10 @@ static const struct vectors_class class = {
     .count_passing = exact_count_passing,
     .bytes = exact_bytes,
     .save = exact_save,
+    .wants_sort = exact_wants_sort,
+    .sort = exact_sort,
+    .tend = exact_tend,
+    .accuracy = exact_accuracy,
 };
 
 struct vectors *vectors_exact_base(struct vectors_exact *ix)
@@ -277,10 +300,13 @@ enum status vectors_exact_open(size_t dim, struct vectors_exact **out, struct er
     if (dim < 1 || dim > VECTORS_MAX_DIM)
         return err_set(err, ERR_INVALID, "vectors: dimension %zu: expected 1 to %d", dim, VECTORS_MAX_DIM);
     struct vectors_exact *ix = calloc(1, sizeof *ix);
-    if (!ix || !(ix->table = table_new())) {
+    if (!ix || !(ix->table = table_new()) || !(ix->samples.query = malloc(dim * sizeof(float)))) {
+        table_release(ix ? ix->table : NULL);
         free(ix);
         return err_no_memory(err, "vectors");
     }
+    ix->tuning = VECTORS_TUNING;
+    pthread_mutex_init(&ix->samples.lock, NULL);
     ix->base = (struct vectors){&class, dim};
     ix->stride = (dim + SCAN_ALIGN - 1) / SCAN_ALIGN * SCAN_ALIGN;
     ix->kernels = scan_available()[0];
@@ -298,12 +324,20 @@ void vectors_exact_close(struct vectors_exact *ix)
     free(ix->ids.slots);
     pthread_mutex_destroy(&ix->table_lock);
     pthread_mutex_destroy(&ix->write_lock);
+    pthread_mutex_destroy(&ix->samples.lock);
+    free(ix->samples.query);
     free(ix);
 }
 
-/* Writes a row that no reader sees until publish(). */
-static enum status append(struct vectors_exact *ix, struct table *t, int64_t id, const float *vector, uint64_t *row,
-                          struct error *err)
+void vectors_exact_tune(struct vectors_exact *ix, const struct vectors_tuning *tuning)
+{
+    ix->tuning = *tuning;
+    reach_update(ix, ix->table);
+}
+
+/* The next row of the table, as *i of *out: no reader sees it until publish_row(). */
+static enum status next_row(struct vectors_exact *ix, struct table *t, struct segment **out, size_t *i,
+                            struct error *err)
 {
     uint64_t count = atomic_load_explicit(&t->count, memory_order_relaxed);
     size_t n = atomic_load(&t->n_segments);
@@ -313,7 +347,19 @@ static enum status append(struct vectors_exact *ix, struct table *t, int64_t id,
         if (st != OK)
             return st;
     }
-    size_t i = (size_t)(count - s->base);
+    *out = s;
+    *i = (size_t)(count - s->base);
+    return OK;
+}
+
+static enum status append_row(struct vectors_exact *ix, struct table *t, int64_t id, const float *vector, uint64_t *row,
+                              struct error *err)
+{
+    struct segment *s;
+    size_t i;
+    enum status st = next_row(ix, t, &s, &i, err);
+    if (st != OK)
+        return st;
     struct coded c = scan_quantize(vector, ix->base.dim, ix->stride, s->codes + i * ix->stride);
     s->scale[i] = c.scale;
     s->residual[i] = c.residual;
@@ -321,57 +367,125 @@ static enum status append(struct vectors_exact *ix, struct table *t, int64_t id,
     s->sum[i] = c.sum;
     s->id[i] = id;
     memcpy(s->vectors + i * ix->base.dim, vector, ix->base.dim * sizeof *vector);
-    *row = count;
+    *row = s->base + i;
     return OK;
 }
 
-static void publish(struct table *t, uint64_t row)
+static void publish_row(struct table *t, uint64_t row)
 {
     atomic_store_explicit(&t->count, row + 1, memory_order_release);
 }
 
-static void bury(struct table *t, uint64_t row, uint64_t since)
+enum status table_append_copy(struct vectors_exact *ix, struct table *t, const struct segment *from, size_t k,
+                              uint64_t *row, struct error *err)
+{
+    struct segment *s;
+    size_t i;
+    enum status st = next_row(ix, t, &s, &i, err);
+    if (st != OK)
+        return st;
+    memcpy(s->codes + i * ix->stride, from->codes + k * ix->stride, ix->stride);
+    memcpy(s->vectors + i * ix->base.dim, from->vectors + k * ix->base.dim, ix->base.dim * sizeof *s->vectors);
+    s->scale[i] = from->scale[k];
+    s->residual[i] = from->residual[k];
+    s->code_norm[i] = from->code_norm[k];
+    s->sum[i] = from->sum[k];
+    s->id[i] = from->id[k];
+    *row = s->base + i;
+    publish_row(t, *row);
+    return OK;
+}
+
+void table_bury(struct table *t, uint64_t row, uint64_t since)
 {
     struct segment *s = table_segment(t, row);
     atomic_store_explicit(&s->died[row - s->base], since, memory_order_release);
 }
 
-/* When more rows are dead than alive, copies the living into a new table; searches under way keep the old. */
-static void compact_if_worthwhile(struct vectors_exact *ix)
+void table_swap(struct vectors_exact *ix, struct table *t, struct id_map *ids)
 {
     struct table *old = ix->table;
-    uint64_t count = atomic_load(&old->count);
-    size_t live = atomic_load(&ix->live), memory = atomic_load(&ix->memory);
-    if (count - live < SEGMENT_ROWS || count - live < live)
-        return;
-    struct table *t = table_new();
-    struct id_map ids = {0};
-    bool done = t != NULL;
-    atomic_store(&ix->memory, 0);
-    for (size_t k = 0; done && k < old->n_segments; k++) {
-        struct segment *s = &old->segments[k];
-        for (size_t i = 0; done && i < s->rows && s->base + i < count; i++) {
-            uint64_t row;
-            if (atomic_load(&s->died[i]) != ALIVE)
-                continue;
-            done = append(ix, t, s->id[i], s->vectors + i * ix->base.dim, &row, NULL) == OK &&
-                   id_map_put(&ids, s->id[i], row) == OK;
-            if (done)
-                publish(t, row);
-        }
-    }
-    if (!done) { /* no memory: carry on with the old one */
-        atomic_store(&ix->memory, memory);
-        free(ids.slots);
-        table_release(t);
-        return;
-    }
     free(ix->ids.slots);
-    ix->ids = ids;
+    ix->ids = *ids;
     pthread_mutex_lock(&ix->table_lock);
     ix->table = t;
     pthread_mutex_unlock(&ix->table_lock);
+    reach_update(ix, t);
     table_release(old);
+}
+
+/* --- the living --- */
+
+static enum status take_living(struct vectors_exact *ix, struct living *out)
+{
+    *out = (struct living){.table = table_acquire(ix)};
+    out->count = atomic_load(&out->table->count);
+    out->rows = malloc((atomic_load(&ix->live) + 1) * sizeof *out->rows);
+    for (size_t k = 0; out->rows && k < out->table->n_segments; k++) {
+        const struct segment *s = &out->table->segments[k];
+        for (size_t i = 0; i < s->rows && s->base + i < out->count; i++)
+            if (atomic_load_explicit(&s->died[i], memory_order_relaxed) == ALIVE)
+                out->rows[out->n++] = (uint32_t)(s->base + i);
+    }
+    return out->rows ? OK : ERR_NO_MEMORY;
+}
+
+enum status living_take(struct vectors_exact *ix, struct living *out, struct error *err)
+{
+    pthread_mutex_lock(&ix->write_lock);
+    enum status st = take_living(ix, out);
+    pthread_mutex_unlock(&ix->write_lock);
+    if (st != OK) {
+        living_free(out);
+        return err_no_memory(err, "vectors");
+    }
+    return OK;
+}
+
+void living_free(struct living *l)
+{
+    table_release(l->table);
+    free(l->rows);
+    *l = (struct living){0};
+}
+
+/* Copies the living into a table of their own, in the same order. */
+static enum status copy_living(struct vectors_exact *ix, const struct living *l, struct table *t, struct id_map *ids)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        const struct segment *s = table_segment(l->table, l->rows[i]);
+        size_t k = l->rows[i] - s->base;
+        uint64_t row;
+        if (table_append_copy(ix, t, s, k, &row, NULL) != OK || id_map_put(ids, s->id[k], row) != OK)
+            return ERR_NO_MEMORY;
+    }
+    if (!l->table->lists.start)
+        return OK;
+    enum status st = lists_copy(&l->table->lists, &t->lists, ix->stride);
+    if (st == OK)
+        lists_start(&l->table->lists, l->rows, l->n, t->lists.start);
+    return st;
+}
+
+/* When more rows are dead than alive, the living get a table of their own; searches under way keep the old. */
+static void compact_if_worthwhile(struct vectors_exact *ix)
+{
+    uint64_t count = atomic_load(&ix->table->count);
+    size_t live = atomic_load(&ix->live), memory = atomic_load(&ix->memory);
+    if (count - live < SEGMENT_ROWS || count - live < live)
+        return;
+    struct living l = {0};
+    struct id_map ids = {0};
+    struct table *t = table_new();
+    atomic_store(&ix->memory, 0);
+    if (t && take_living(ix, &l) == OK && copy_living(ix, &l, t, &ids) == OK) {
+        table_swap(ix, t, &ids);
+    } else { /* no memory: carry on with the old one */
+        atomic_store(&ix->memory, memory);
+        free(ids.slots);
+        table_release(t);
+    }
+    living_free(&l);
 }
 
 enum status vectors_exact_put(struct vectors_exact *ix, int64_t id, const float *vector, struct error *err)
@@ -381,21 +495,21 @@ enum status vectors_exact_put(struct vectors_exact *ix, int64_t id, const float 
         return err_set(err, ERR_INVALID, "vector of document %lld: length squared %g, expected 1", (long long)id,
                        (double)norm);
     pthread_mutex_lock(&ix->write_lock);
-    uint64_t old, row;
+    uint64_t old, row = 0;
     bool replaces = id_map_get(&ix->ids, id, &old);
     /* The map first: if it has no memory, nothing has changed yet. */
     enum status st = replaces ? OK : id_map_put(&ix->ids, id, atomic_load(&ix->table->count));
     if (st != OK)
         st = err_set(err, st, "vectors: out of memory");
-    else if ((st = append(ix, ix->table, id, vector, &row, err)) != OK && !replaces)
+    else if ((st = append_row(ix, ix->table, id, vector, &row, err)) != OK && !replaces)
         id_map_delete(&ix->ids, id);
     if (st == OK && replaces) {
         ix->ids.slots[id_slot(&ix->ids, id)].row = row;
-        bury(ix->table, old, row + 1); /* before the new row is seen: a search must not meet both */
-        publish(ix->table, row);
+        table_bury(ix->table, old, row + 1); /* before the new row is seen: a search must not meet both */
+        publish_row(ix->table, row);
         compact_if_worthwhile(ix);
     } else if (st == OK) {
-        publish(ix->table, row);
+        publish_row(ix->table, row);
         atomic_fetch_add(&ix->live, 1);
     }
     pthread_mutex_unlock(&ix->write_lock);
@@ -408,7 +522,7 @@ void vectors_exact_delete(struct vectors_exact *ix, int64_t id)
     uint64_t row;
     if (id_map_get(&ix->ids, id, &row)) {
         id_map_delete(&ix->ids, id);
-        bury(ix->table, row, 0);
+        table_bury(ix->table, row, 0);
         atomic_fetch_sub(&ix->live, 1);
         compact_if_worthwhile(ix);
     }

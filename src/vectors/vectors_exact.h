@@ -30,12 +30,30 @@ enum status vectors_exact_search(struct vectors_exact *ix, struct pool *pool, co
 /* The stored vector of one id, copied to out[dim]; NOT_FOUND. ("more like this") */
 enum status vectors_exact_get(struct vectors_exact *ix, int64_t id, float *out, struct error *err) MUST_CHECK;
 
+/* How searches behind vectors.h treat many vectors. */
+struct vectors_tuning {
+    double recall;      /* the share of the nearest that they are to find, in lists (clusters.h); 1: always read all */
+    size_t exact_below; /* with fewer vectors, they read all */
+};
+#define VECTORS_TUNING ((struct vectors_tuning){.recall = 0.95, .exact_below = 200000}) /* of vectors_exact_open */
+/* Before others have the index. */
+void vectors_exact_tune(struct vectors_exact *ix, const struct vectors_tuning *tuning);
+
 /* Snapshot: one checksummed file, written atomically, mapped on load. `tag` (model id) and `generation`
  * (search_store_vectors_generation) are stored and compared: ERR_CONFLICT when stale, ERR_CORRUPT when
  * damaged, ERR_NOT_FOUND when absent; the caller then rebuilds from the database. */
 enum status vectors_exact_save(struct vectors_exact *ix, const char *path, const char *tag, int64_t generation,
                                struct error *err) MUST_CHECK;
+/* The same with the vectors sorted into lists, which searches then use, as they use the file for the vectors in fp32.
+ * Searches and changes go on meanwhile. One caller at a time. ERR_CANCELLED: stop asked for it. */
+bool vectors_exact_wants_sort(const struct vectors_exact *ix);
+enum status vectors_exact_sort(struct vectors_exact *ix, const char *path, const char *tag, int64_t generation,
+                               const struct vectors_stop *stop, struct error *err) MUST_CHECK;
 enum status vectors_exact_load(const char *path, const char *tag, size_t dim, int64_t generation,
                                struct vectors_exact **out, struct error *err) MUST_CHECK;
+
+/* As vectors_tend and vectors_accuracy say. */
+void vectors_exact_tend(struct vectors_exact *ix);
+void vectors_exact_accuracy(const struct vectors_exact *ix, struct vectors_accuracy *out);
 
 #endif

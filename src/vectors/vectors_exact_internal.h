@@ -9,6 +9,7 @@
 #define PEEL_VECTORS_VECTORS_EXACT_INTERNAL_H
 
 #include "base/os.h"
+#include "vectors/clusters.h"
 #include "vectors/scan.h"
 #include "vectors/vectors_exact.h"
 
@@ -35,8 +36,28 @@ struct segment {
     void *memory;           /* what to free besides `died`; NULL when the arrays are in the mapped snapshot */
 };
 
+/* Searches are tuned for the nearest 10, 50, 200 and 1,000; for more than that they read everything. */
+#define DEPTHS        4u
+#define REACH_BUCKETS 108u /* four for each doubling, up to the number of rows that there may be */
+extern const uint32_t vectors_depths[DEPTHS];
+
+/* Of the nearest vectors_depths[d] rows of many queries: how many rows had to be read to find each, if lists are read
+ * from the nearest on. So it says how many must be read to find a given share of them. */
+struct reach {
+    uint32_t hits[DEPTHS][REACH_BUCKETS];
+};
+
+/* The first rows of a table lie list by list, and those that came later behind them in any order. */
+struct lists {
+    struct clusters clusters;
+    uint64_t *start;  /* [clusters.lists + 1] rows; NULL without lists */
+    uint64_t trained; /* how many rows there were when the clusters were found */
+    struct reach reach;
+};
+
 struct table {
     atomic_uint refs;
+    struct lists lists;        /* never changes once searches see the table */
     struct segment *segments;  /* [MAX_SEGMENTS], zeroed pages until used */
     _Atomic size_t n_segments; /* raised once the segment is complete */
     _Atomic uint64_t count;
@@ -53,6 +74,18 @@ struct id_map {
     size_t mask, used; /* used counts deleted slots too */
 };
 
+/* What a few of the searches of late tell about the others. */
+struct live {
+    pthread_mutex_t lock;    /* guards all of it but the atomics */
+    atomic_bool waiting;     /* `query` was not looked at yet */
+    _Atomic int64_t next_us; /* when the next one may be taken */
+    float *query;            /* [dim] */
+    struct reach reach;      /* in the table's lists */
+    double weight;           /* how many samples the sums stand for, the old ones less and less */
+    double found[DEPTHS];    /* shares of the nearest that a search had, summed */
+    uint64_t samples;        /* in all */
+};
+
 struct vectors_exact {
     struct vectors base; /* first: the same object behind vectors.h */
     size_t stride;       /* base.dim rounded up to SCAN_ALIGN */
@@ -63,6 +96,9 @@ struct vectors_exact {
     struct id_map ids;
     atomic_size_t live;
     atomic_size_t memory; /* bytes of segments */
+    struct vectors_tuning tuning;
+    _Atomic uint64_t reach[DEPTHS]; /* rows that a search is to see; 0: all */
+    struct live samples;
 };
 
 /* Memory for what every search reads: in huge pages where it has the size of some, so that the core need not look up
@@ -74,10 +110,68 @@ void table_release(struct table *t);
 /* Adds a segment with room for `rows`, at the end. Writers only. */
 enum status table_grow(struct vectors_exact *ix, struct table *t, uint32_t rows, struct segment **out,
                        struct error *err) MUST_CHECK;
+/* Adds a copy of a row of another table, seen at once. Writers only. */
+enum status table_append_copy(struct vectors_exact *ix, struct table *t, const struct segment *s, size_t i,
+                              uint64_t *row, struct error *err) MUST_CHECK;
+/* The row is gone for searches that begin when the table has `since` rows; 0: at once. */
+void table_bury(struct table *t, uint64_t row, uint64_t since);
+/* Searches see t and writers its ids from now on. With write_lock held. */
+void table_swap(struct vectors_exact *ix, struct table *t, struct id_map *ids);
 /* The segment that holds `row` (< count). */
 struct segment *table_segment(const struct table *t, uint64_t row);
 
+/* The table and its rows that are alive at this moment, ascending. Their numbers and a reference to the table are the
+ * caller's, for living_free. */
+struct living {
+    struct table *table;
+    uint32_t *rows; /* [n] */
+    size_t n;
+    uint64_t count; /* rows that the table had */
+};
+enum status living_take(struct vectors_exact *ix, struct living *out, struct error *err) MUST_CHECK;
+void living_free(struct living *l);
+
+void lists_free(struct lists *l);
+/* How many of the table's rows lie in lists. */
+uint64_t lists_rows(const struct lists *l);
+/* start[lists + 1] for a table that has only these rows, ascending, of this one. */
+void lists_start(const struct lists *l, const uint32_t *rows, size_t n, uint64_t *start);
+/* All but what is in `start`. stride: of the codes. */
+enum status lists_copy(const struct lists *from, struct lists *to, size_t stride) MUST_CHECK;
+
+/* vectors_file.c: `rows` in this order, of which the first lie in `lists`. */
+struct snapshot_key {
+    const char *tag;
+    size_t dim, stride;
+    int64_t generation;
+};
+enum status snapshot_write(const char *path, const struct snapshot_key *key, const struct living *rows,
+                           const struct lists *lists, struct error *err) MUST_CHECK;
+/* trusted: it was written a moment ago by this process, and its sums need not be checked. */
+enum status snapshot_read(const char *path, const struct snapshot_key *key, bool trusted, struct table **out,
+                          struct id_map *ids, struct error *err) MUST_CHECK;
+
+size_t table_mapped_bytes(const struct table *t); /* of a table as it was read */
+
+/* vectors_recall.c */
+/* Adds what one query tells, whose nearest n rows, nearest first, lie in these lists. */
+enum status reach_learn(const struct vectors_exact *ix, const struct lists *l, const float *query, const uint32_t *list,
+                        size_t n, struct reach *to) MUST_CHECK;
+/* Sets ix->reach by the table's and that of the samples. */
+void reach_update(struct vectors_exact *ix, const struct table *t);
+void samples_forget(struct vectors_exact *ix); /* the lists are others now */
+/* The place in vectors_depths from which a search for k is served; DEPTHS: none is deep enough. */
+size_t depth_for(size_t k);
+/* After a search for what passes no filter: perhaps remembers it for vectors_exact_tend. */
+void sample_offer(struct vectors_exact *ix, const float *query);
+
+/* vectors_search.c: the nearest k, from the nearest lists if the table has any and they will do. */
+enum status vectors_exact_near(struct vectors_exact *ix, struct pool *pool, const float *query, size_t k,
+                               const struct label_test *passing, struct vectors_hit *hits, size_t *count,
+                               struct error *err) MUST_CHECK;
+
 enum status id_map_put(struct id_map *m, int64_t id, uint64_t row) MUST_CHECK;
 bool id_map_get(const struct id_map *m, int64_t id, uint64_t *row);
+void id_map_delete(struct id_map *m, int64_t id); /* must be there */
 
 #endif

@@ -1,7 +1,10 @@
-/* Exact search. The int8 scan bounds every row's true score from both sides:
+/* The int8 scan bounds every row's true score from both sides:
  *     |q.v - q'.v'| <= |q - q'| |v'| + |q| |v - v'|       (q', v': what the codes stand for)
- * Rows whose upper bound reaches the k-th best lower bound are scored again in fp32, so that the answer
- * is the exact one, whatever the quantisation lost. */
+ * Rows whose upper bound reaches the k-th best lower bound are scored again in fp32, so that the answer is the exact
+ * one, whatever the quantisation lost.
+ *
+ * A search of the nearest lists alone is not exact anyway. There the bound is four standard deviations of such an
+ * error, which is shorter by the root of the dimension, as the parts of a vector are rounded independently. */
 #include "vectors/vectors_exact_internal.h"
 
 #include <assert.h>
@@ -9,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK 256u /* rows whose dots are computed together */
+#define BLOCK      256u /* rows whose dots are computed together */
+#define DEVIATIONS 4.0f
+#define SHARE_ROWS 1024u /* are looked at to estimate how many pass a filter */
+#define SPARSE     0.125 /* up to this share of them, rows that pass are scored one by one */
 
 struct candidate {
     float upper;
@@ -24,10 +30,19 @@ struct found {
     size_t n, cap;
 };
 
+struct range {
+    uint64_t from, to; /* rows */
+};
+
 struct search {
     struct vectors_exact *ix;
     struct table *table;
     uint64_t count;
+    struct range *ranges; /* [n_ranges] to be read */
+    size_t n_ranges;
+    uint64_t rows; /* in them */
+    float slack;   /* how much of an error's bound counts */
+    bool sparse;   /* few rows pass */
     size_t n, k;
     enum vectors_scan scan;
     const struct label_test *passing; /* or NULL */
@@ -106,7 +121,7 @@ static void scan_block(struct search *s, struct found *found, const struct segme
                 for (size_t r = 0; r < rows; r++) {
                     score[r] = (float)dot[r] * (qs * scale[r]);
                     /* the last term covers the rounding of the arithmetic here and of the fp32 dot */
-                    error[r] = qr * code_norm[r] + qn * residual[r] + 1e-5f;
+                    error[r] = s->slack * (qr * code_norm[r] + qn * residual[r]) + 1e-5f;
                 }
             } else {
                 for (size_t r = 0; r < rows; r++) {
@@ -135,17 +150,33 @@ static void scan_block(struct search *s, struct found *found, const struct segme
     }
 }
 
-/* One task: a contiguous range of rows. */
-static void scan_range(void *arg, size_t task)
+static void scan_rows(struct search *s, struct found *found, uint64_t from, uint64_t to)
 {
-    struct search *s = arg;
-    uint64_t from = s->count * task / s->tasks, to = s->count * (task + 1) / s->tasks;
     while (from < to && !atomic_load_explicit(&s->out_of_memory, memory_order_relaxed)) {
         const struct segment *seg = table_segment(s->table, from);
         uint64_t end = seg->base + seg->rows < to ? seg->base + seg->rows : to;
-        size_t rows = end - from < BLOCK ? (size_t)(end - from) : BLOCK;
-        scan_block(s, s->found + task * s->n, seg, (size_t)(from - seg->base), rows);
+        size_t rows = end - from < BLOCK ? (size_t)(end - from) : BLOCK, first = (size_t)(from - seg->base);
+        if (!s->sparse)
+            scan_block(s, found, seg, first, rows);
+        for (size_t r = 0; s->sparse && r < rows; r++)
+            if (label_passes(s->passing, seg->id[first + r]))
+                scan_block(s, found, seg, first + r, 1);
         from += rows;
+    }
+}
+
+/* One task: its share of the rows of all ranges. */
+static void scan_share(void *arg, size_t task)
+{
+    struct search *s = arg;
+    uint64_t from = s->rows * task / s->tasks, to = s->rows * (task + 1) / s->tasks, at = 0;
+    for (size_t i = 0; i < s->n_ranges && at < to; i++) {
+        const struct range *r = &s->ranges[i];
+        uint64_t end = at + (r->to - r->from);
+        if (end > from)
+            scan_rows(s, s->found + task * s->n, r->from + (from > at ? from - at : 0),
+                      end > to ? r->from + (to - at) : r->to);
+        at = end;
     }
 }
 
@@ -193,53 +224,189 @@ static enum status rerank(struct search *s, size_t q, struct vectors_hit *hits, 
     return OK;
 }
 
+/* --- what is read --- */
+
+static enum status read_all(struct search *s, struct error *err)
+{
+    s->ranges = malloc(sizeof *s->ranges);
+    if (!s->ranges)
+        return err_no_memory(err, "vectors");
+    s->ranges[0] = (struct range){0, s->count};
+    s->n_ranges = 1;
+    s->rows = s->count;
+    s->slack = 1;
+    return OK;
+}
+
+/* What share of the rows passes the filter, about. */
+static double passing_share(const struct search *s)
+{
+    uint64_t n = s->count < SHARE_ROWS ? s->count : SHARE_ROWS, passed = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t row = s->count * i / n;
+        const struct segment *seg = table_segment(s->table, row);
+        passed += label_passes(s->passing, seg->id[row - seg->base]);
+    }
+    return n ? (double)passed / (double)n : 1;
+}
+
+/* Of how many rows the nearest k are among, if those lists are read that are nearest; 0: nobody knows. */
+static uint64_t rows_to_see(const struct search *s)
+{
+    const struct lists *l = &s->table->lists;
+    size_t depth = l->start ? depth_for(s->k) : DEPTHS;
+    return depth < DEPTHS ? atomic_load_explicit(&s->ix->reach[depth], memory_order_relaxed) : 0;
+}
+
+static uint64_t rows_passing(const struct search *s, struct range r)
+{
+    uint64_t n = 0;
+    for (uint64_t row = r.from; s->passing && row < r.to; row++) {
+        const struct segment *seg = table_segment(s->table, row);
+        n += label_passes(s->passing, seg->id[row - seg->base]);
+    }
+    return s->passing ? n : r.to - r.from;
+}
+
+static void add_range(struct search *s, struct range r)
+{
+    s->ranges[s->n_ranges++] = r;
+    s->rows += r.to - r.from;
+}
+
+/* Of `ranks`, the nearest n lists, as many as have `wanted` rows that pass. */
+static uint64_t add_lists(struct search *s, const struct clusters_rank *ranks, size_t n, uint64_t wanted)
+{
+    const struct lists *l = &s->table->lists;
+    uint64_t seen = 0;
+    s->n_ranges = s->rows = 0;
+    for (size_t i = 0; i < n && seen < wanted; i++) {
+        struct range r = {l->start[ranks[i].list], l->start[ranks[i].list + 1]};
+        seen += rows_passing(s, r);
+        add_range(s, r);
+    }
+    return seen;
+}
+
+/* The nearest lists, nearest first, as these raise the threshold early; then the rows in none. */
+static enum status read_lists(struct search *s, uint64_t wanted, struct error *err)
+{
+    const struct lists *l = &s->table->lists;
+    const struct clusters *c = &l->clusters;
+    int32_t *dots = malloc(c->lists * sizeof *dots);
+    struct clusters_rank *ranks = malloc(c->lists * sizeof *ranks);
+    s->ranges = malloc((c->lists + 1) * sizeof *s->ranges);
+    enum status st = dots && ranks && s->ranges ? OK : err_no_memory(err, "vectors");
+    if (st == OK) {
+        /* Sorting a few is quicker; of lists of usual size they are enough. */
+        size_t some = (size_t)(4 * wanted * c->lists / (lists_rows(l) + 1)) + 16, n = s->passing ? c->lists : some;
+        uint64_t seen;
+        do {
+            n = n < c->lists ? n : c->lists;
+            clusters_nearest(c, s->ix->kernels, s->ix->stride, s->codes, n, dots, ranks);
+            seen = add_lists(s, ranks, n, wanted);
+            s->sparse = s->passing && (double)seen <= SPARSE * (double)s->rows;
+        } while (seen < wanted && n < c->lists && (n = c->lists));
+        add_range(s, (struct range){lists_rows(l), s->count});
+        s->slack = fminf(1, DEVIATIONS / sqrtf((float)s->ix->base.dim));
+    }
+    free(ranks);
+    free(dots);
+    return st;
+}
+
+/* Where half of all rows or more would have to be read, all are: the answer is exact, and hardly later. */
+static enum status choose_rows(struct search *s, bool exact, struct error *err)
+{
+    double share = s->passing && s->scan == VECTORS_INT8 ? passing_share(s) : 1;
+    uint64_t wanted = exact ? 0 : rows_to_see(s);
+    enum status st = OK;
+    if (wanted && 2 * (double)wanted < share * (double)s->count)
+        st = read_lists(s, wanted, err);
+    if (st != OK || (s->n_ranges && 2 * s->rows < s->count))
+        return st;
+    free(s->ranges);
+    s->sparse = share <= SPARSE;
+    return read_all(s, err);
+}
+
+/* --- searching --- */
+
+static enum status code_queries(struct search *s, struct error *err)
+{
+    const struct vectors_exact *ix = s->ix;
+    s->codes = malloc(s->n * ix->stride);
+    s->scale = malloc(3 * s->n * sizeof *s->scale);
+    if (!s->codes || !s->scale)
+        return err_no_memory(err, "vectors");
+    s->residual = s->scale + s->n;
+    s->norm = s->residual + s->n;
+    for (size_t q = 0; q < s->n; q++) {
+        const float *query = s->queries + q * ix->base.dim;
+        struct coded c = scan_quantize(query, ix->base.dim, ix->stride, s->codes + q * ix->stride);
+        s->scale[q] = c.scale;
+        s->residual[q] = c.residual;
+        s->norm[q] = sqrtf(ix->kernels->dot_f32(query, query, ix->base.dim)) * 1.00001f;
+    }
+    return OK;
+}
+
+static enum status scan_all(struct search *s, struct pool *pool, struct vectors_hit *hits, size_t *counts,
+                            struct error *err)
+{
+    s->tasks = s->rows / SEGMENT_ROWS + 1; /* a few thousand rows are not worth waking a thread */
+    if (s->tasks > pool_threads(pool))
+        s->tasks = pool_threads(pool);
+    s->found = calloc(s->tasks * s->n, sizeof *s->found);
+    if (!s->found)
+        return err_no_memory(err, "vectors");
+    for (size_t i = 0; i < s->tasks * s->n; i++)
+        if (!(s->found[i].lowers = malloc(s->k * sizeof(float))) || !make_room(&s->found[i], s->k))
+            atomic_store(&s->out_of_memory, true);
+    pool_for(s->tasks > 1 ? pool : NULL, s->tasks, scan_share, s);
+    for (size_t q = 0; q < s->n && !atomic_load(&s->out_of_memory); q++)
+        if (rerank(s, q, hits + q * s->k, &counts[q]) != OK)
+            atomic_store(&s->out_of_memory, true);
+    return atomic_load(&s->out_of_memory) ? err_no_memory(err, "vectors") : OK;
+}
+
+static enum status search(struct search *s, bool exact, struct pool *pool, struct vectors_hit *hits, size_t *counts,
+                          struct error *err)
+{
+    if (s->k < 1 || s->k > VECTORS_MAX_K || s->n < 1 || s->n > VECTORS_MAX_K)
+        return err_set(err, ERR_INVALID, "vectors: %zu queries for %zu results: expected 1 to %d of each", s->n, s->k,
+                       VECTORS_MAX_K);
+    s->table = table_acquire(s->ix);
+    s->count = atomic_load_explicit(&s->table->count, memory_order_acquire);
+    enum status st = code_queries(s, err);
+    if (st == OK)
+        st = choose_rows(s, exact, err);
+    if (st == OK)
+        st = scan_all(s, pool, hits, counts, err);
+    for (size_t i = 0; s->found && i < s->tasks * s->n; i++) {
+        free(s->found[i].lowers);
+        free(s->found[i].candidates);
+    }
+    free(s->found);
+    free(s->ranges);
+    free(s->scale);
+    free(s->codes);
+    table_release(s->table);
+    return st;
+}
+
 enum status vectors_exact_search(struct vectors_exact *ix, struct pool *pool, const float *queries, size_t n, size_t k,
                                  enum vectors_scan scan, const struct label_test *passing, struct vectors_hit *hits,
                                  size_t *counts, struct error *err)
 {
-    if (k < 1 || k > VECTORS_MAX_K || n < 1 || n > VECTORS_MAX_K)
-        return err_set(err, ERR_INVALID, "vectors: %zu queries for %zu results: expected 1 to %d of each", n, k,
-                       VECTORS_MAX_K);
     struct search s = {.ix = ix, .n = n, .k = k, .scan = scan, .passing = passing, .queries = queries};
-    s.table = table_acquire(ix);
-    s.count = atomic_load_explicit(&s.table->count, memory_order_acquire);
-    s.tasks = s.count / SEGMENT_ROWS + 1; /* a few thousand rows are not worth waking a thread */
-    if (s.tasks > pool_threads(pool))
-        s.tasks = pool_threads(pool);
-    enum status st = OK;
-    s.codes = malloc(n * ix->stride);
-    s.scale = malloc(3 * n * sizeof *s.scale);
-    s.found = calloc(s.tasks * n, sizeof *s.found);
-    if (!s.codes || !s.scale || !s.found) {
-        st = err_no_memory(err, "vectors");
-        goto out;
-    }
-    s.residual = s.scale + n;
-    s.norm = s.residual + n;
-    for (size_t q = 0; q < n; q++) {
-        struct coded c = scan_quantize(queries + q * ix->base.dim, ix->base.dim, ix->stride, s.codes + q * ix->stride);
-        s.scale[q] = c.scale;
-        s.residual[q] = c.residual;
-        s.norm[q] = sqrtf(ix->kernels->dot_f32(queries + q * ix->base.dim, queries + q * ix->base.dim, ix->base.dim)) *
-                    1.00001f;
-    }
-    for (size_t i = 0; i < s.tasks * n; i++)
-        if (!(s.found[i].lowers = malloc(k * sizeof(float))) || !make_room(&s.found[i], k))
-            atomic_store(&s.out_of_memory, true);
-    pool_for(s.tasks > 1 ? pool : NULL, s.tasks, scan_range, &s);
-    for (size_t q = 0; q < n && !atomic_load(&s.out_of_memory); q++)
-        if (rerank(&s, q, hits + q * k, &counts[q]) != OK)
-            atomic_store(&s.out_of_memory, true);
-    if (atomic_load(&s.out_of_memory))
-        st = err_no_memory(err, "vectors");
-out:
-    for (size_t i = 0; s.found && i < s.tasks * n; i++) {
-        free(s.found[i].lowers);
-        free(s.found[i].candidates);
-    }
-    free(s.found);
-    free(s.scale);
-    free(s.codes);
-    table_release(s.table);
-    return st;
+    return search(&s, true, pool, hits, counts, err);
+}
+
+enum status vectors_exact_near(struct vectors_exact *ix, struct pool *pool, const float *query, size_t k,
+                               const struct label_test *passing, struct vectors_hit *hits, size_t *count,
+                               struct error *err)
+{
+    struct search s = {.ix = ix, .n = 1, .k = k, .passing = passing, .queries = query};
+    return search(&s, false, pool, hits, count, err);
 }

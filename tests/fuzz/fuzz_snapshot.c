@@ -36,6 +36,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t count;
         if (vectors_exact_search(ix, NULL, query, 1, 4, VECTORS_INT8, NULL, hits, &count, &err) != OK || count > 4)
             abort();
+        vectors_exact_tune(ix, &(struct vectors_tuning){.recall = 0.9}); /* from the nearest lists, if there are any */
+        struct vectors_query near = {.vector = query, .k = 2};
+        struct vectors_hit *found;
+        struct arena a;
+        arena_init(&a, 1 << 20);
+        if (vectors_search(vectors_exact_base(ix), &near, &a, &found, &count, &err) != OK || count > 2)
+            abort();
+        arena_free(&a);
+        vectors_exact_tend(ix);
         if (vectors_exact_put(ix, 1, query, &err) != OK)
             abort();
         vectors_exact_delete(ix, 2);

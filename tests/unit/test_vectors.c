@@ -230,6 +230,90 @@ static void readers_never_miss_a_replaced_vector(void **state)
     vectors_exact_close(c.ix);
 }
 
+enum { CROWD_ROWS = 2000 };
+struct crowd {
+    struct vectors_exact *ix;
+    atomic_bool stop;
+    atomic_int changed, wrong;
+};
+
+static void *change_all_the_time(void *arg)
+{
+    struct crowd *c = arg;
+    float v[CHURN_DIM] = {1};
+    struct error err;
+    for (int64_t id = 0; !atomic_load(&c->stop) && id < CROWD_ROWS; id++) {
+        if (vectors_exact_put(c->ix, id, v, &err) != OK)
+            atomic_fetch_add(&c->wrong, 1);
+        vectors_exact_delete(c->ix, CROWD_ROWS + id);
+        atomic_store(&c->changed, (int)id + 1);
+        usleep(200);
+    }
+    return NULL;
+}
+
+static void *search_lists_all_the_time(void *arg)
+{
+    struct crowd *c = arg;
+    const float query[CHURN_DIM] = {1}; /* what has changed is nearest to it */
+    while (!atomic_load(&c->stop)) {
+        struct vectors_query ask = {.vector = query, .k = 50};
+        struct vectors_hit *hits;
+        struct error err;
+        struct arena a;
+        size_t n;
+        arena_init(&a, 1 << 16);
+        bool ok = vectors_search(vectors_exact_base(c->ix), &ask, &a, &hits, &n, &err) == OK && n == 50;
+        for (size_t i = 0; ok && i < n; i++)
+            for (size_t j = 0; j < i; j++)
+                ok = ok && hits[i].id != hits[j].id && hits[i].id < CROWD_ROWS;
+        if (!ok)
+            atomic_fetch_add(&c->wrong, 1);
+        arena_free(&a);
+    }
+    return NULL;
+}
+
+/* Nothing that changes during a sort is lost, and searches go on. */
+static void sorting_beside_changes_and_searches(void **state)
+{
+    (void)state;
+    struct crowd c = {0};
+    char dir[64], path[128];
+    struct error err;
+    struct vectors_accuracy accuracy;
+    pthread_t threads[3];
+    float v[CHURN_DIM];
+    tmp_make(dir, sizeof dir);
+    snprintf(path, sizeof path, "%s/a.index", dir);
+    assert_int_equal(vectors_exact_open(CHURN_DIM, &c.ix, &err), OK);
+    vectors_exact_tune(c.ix, &(struct vectors_tuning){.recall = 0.9, .exact_below = 1});
+    for (int64_t i = 0; i < CROWD_ROWS; i++) {
+        random_vector(v, CHURN_DIM);
+        assert_int_equal(vectors_exact_put(c.ix, i, v, &err), OK);
+    }
+    pthread_create(&threads[0], NULL, change_all_the_time, &c);
+    for (size_t i = 1; i < 3; i++)
+        pthread_create(&threads[i], NULL, search_lists_all_the_time, &c);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(vectors_exact_sort(c.ix, path, "m", i, NULL, &err), OK);
+        vectors_exact_tend(c.ix);
+    }
+    atomic_store(&c.stop, true);
+    for (size_t i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(c.wrong, 0);
+    assert_int_equal(vectors_exact_count(c.ix), CROWD_ROWS);
+    vectors_exact_accuracy(c.ix, &accuracy);
+    assert_true(accuracy.lists > 0 && c.changed > 0);
+    for (int64_t id = 0; id < c.changed; id++) {
+        assert_int_equal(vectors_exact_get(c.ix, id, v, &err), OK);
+        assert_true(v[0] == 1);
+    }
+    vectors_exact_close(c.ix);
+    tmp_remove(dir);
+}
+
 static void snapshots_are_checked(void **state)
 {
     (void)state;
@@ -304,9 +388,13 @@ static void many_are_compared_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(search_is_exact),       cmocka_unit_test(kernels_agree),
-        cmocka_unit_test(ties_and_replacement),  cmocka_unit_test(readers_never_miss_a_replaced_vector),
-        cmocka_unit_test(snapshots_are_checked), cmocka_unit_test(many_are_compared_at_once),
+        cmocka_unit_test(search_is_exact),
+        cmocka_unit_test(kernels_agree),
+        cmocka_unit_test(ties_and_replacement),
+        cmocka_unit_test(readers_never_miss_a_replaced_vector),
+        cmocka_unit_test(snapshots_are_checked),
+        cmocka_unit_test(many_are_compared_at_once),
+        cmocka_unit_test(sorting_beside_changes_and_searches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
