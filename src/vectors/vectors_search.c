@@ -255,7 +255,8 @@ static uint64_t rows_to_see(const struct search *s)
 {
     const struct lists *l = &s->table->lists;
     size_t depth = l->start ? depth_for(s->k) : DEPTHS;
-    return depth < DEPTHS ? atomic_load_explicit(&s->ix->reach[depth], memory_order_relaxed) : 0;
+    uint64_t rows = depth < DEPTHS ? atomic_load_explicit(&s->ix->reach[depth], memory_order_relaxed) : 0;
+    return rows && rows < 2 * s->k ? 2 * s->k : rows; /* some of them may be dead */
 }
 
 static uint64_t rows_passing(const struct search *s, struct range r)

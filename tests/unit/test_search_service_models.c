@@ -370,6 +370,42 @@ static void a_restart_changes_nothing(void **state)
     assert_int_equal(ask_db(s, "SELECT count(*) FROM vectors WHERE modified_us <> created_us"), 0);
 }
 
+static json_int_t lists_of(struct suite *s)
+{
+    json_t *status = suite_get(s, "/api/status"), *m = suite_model(status, "test/small");
+    json_int_t lists = json_integer_value(json_object_get(json_object_get(m, "approximate"), "lists"));
+    json_decref(status);
+    return lists;
+}
+
+/* From so many vectors on, they are sorted in the background; the next start has them sorted. */
+static void many_vectors_lie_in_lists(void **state)
+{
+    struct suite *s = *state;
+    char before[2048], after[2048];
+    suite_start(s);
+    put_pictures(s, 0, PICTURES);
+    settle(s, "test/small", "ready", PICTURES, 0);
+    ranking(s, before, sizeof before);
+    assert_int_equal(lists_of(s), 0);
+    suite_stop(s);
+    s->cfg.vector_exact_below = PICTURES;
+    for (int starts = 0; starts < 2; starts++) {
+        suite_start(s);
+        settle(s, "test/small", "ready", PICTURES, 0);
+        for (int i = 0; i < 1200 && !lists_of(s); i++)
+            suite_sleep_ms(50);
+        assert_true(lists_of(s) > 1);
+        assert_string_equal(ranking(s, after, sizeof after), before);
+        suite_stop(s);
+    }
+    s->cfg.vector_recall = 1;
+    suite_start(s);
+    settle(s, "test/small", "ready", PICTURES, 0);
+    assert_int_equal(lists_of(s), 0);
+    assert_string_equal(ranking(s, after, sizeof after), before);
+}
+
 static void a_kill_in_the_middle_is_resumed(void **state)
 {
     struct suite *s = *state;
@@ -730,6 +766,7 @@ int main(void)
                                        T(images_may_come_along),
                                        T(failures_are_recorded_and_tried_again_when_told),
                                        T(a_restart_changes_nothing),
+                                       T(many_vectors_lie_in_lists),
                                        T(a_kill_in_the_middle_is_resumed),
                                        T(models_stand_side_by_side),
                                        T(each_language_has_its_model),
