@@ -37,22 +37,41 @@ static bool auth_refuse(struct http_response *res, const char *message)
     return false;
 }
 
+/* The active user of "Token <key>". ERR_NOT_FOUND: there is none. */
+static enum status find_user(struct sticker_store *store, const char *header, struct arena *a, struct user *user,
+                             struct error *err)
+{
+    char hash[65];
+    const char *key = header + 6 + strspn(header + 6, " ");
+    if (auth_token_check(key, NULL) != OK)
+        return ERR_NOT_FOUND;
+    auth_token_hash(key, hash);
+    enum status status = sticker_store_token_user(store, hash, a, user, err);
+    return status == OK && !user->is_active ? ERR_NOT_FOUND : status;
+}
+
+struct origin auth_origin(struct sticker_store *store, struct receipts *receipts, const struct http_request *req)
+{
+    struct origin origin = receipts_origin(receipts, req->client);
+    const char *header = http_header(req, "Authorization");
+    struct user user;
+    struct error err;
+    origin.vouched =
+        header && strncasecmp(header, "Token ", 6) == 0 && find_user(store, header, req->arena, &user, &err) == OK;
+    return origin;
+}
+
 bool auth_user(struct sticker_store *store, const struct http_request *req, struct http_response *res,
                struct user *user)
 {
     const char *header = http_header(req, "Authorization");
+    struct error err;
     if (!header)
         return auth_refuse(res, "A token is needed: send \"Authorization: Token <key>\".");
     if (strncasecmp(header, "Token ", 6) != 0)
         return auth_refuse(res, "Authorization must be \"Token <key>\".");
-    const char *key = header + 6 + strspn(header + 6, " ");
-    struct error err;
-    if (auth_token_check(key, NULL) != OK)
-        return auth_refuse(res, "Invalid token.");
-    char hash[65];
-    auth_token_hash(key, hash);
-    enum status status = sticker_store_token_user(store, hash, req->arena, user, &err);
-    if (status == ERR_NOT_FOUND || (status == OK && !user->is_active))
+    enum status status = find_user(store, header, req->arena, user, &err);
+    if (status == ERR_NOT_FOUND)
         return auth_refuse(res, "Invalid token.");
     if (status == ERR_DENIED)
         return auth_refuse(res, err.message);

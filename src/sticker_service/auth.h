@@ -4,6 +4,7 @@
 #define PEEL_STICKER_SERVICE_AUTH_H
 
 #include "http/server.h"
+#include "sticker_service/receipts.h"
 #include "sticker_store/sticker_store.h"
 #include <stdbool.h>
 
@@ -18,7 +19,9 @@ void auth_token_hash(const char *key, char hash_hex[65]); /* what sticker_store_
  * 500) has been given. Asked of the store each time: a revocation bites at once. */
 bool auth_user(struct sticker_store *store, const struct http_request *req, struct http_response *res,
                struct user *user) MUST_CHECK;
-/* The same for a user who is staff or a superuser, or whose groups may view both queries and scores, with 403 for
+/* Where the request comes from (receipts_origin), and whether it has a valid token, whoever's. */
+struct origin auth_origin(struct sticker_store *store, struct receipts *receipts, const struct http_request *req);
+/* As auth_user for a user who is staff or a superuser, or whose groups may view both queries and scores, with 403 for
  * others. */
 bool auth_analytics(struct sticker_store *store, const struct http_request *req, struct http_response *res,
                     struct user *user) MUST_CHECK;

@@ -35,6 +35,7 @@ struct receipts {
     pthread_mutex_t mutex;           /* guards what follows */
     struct store_key keys[KEYS_MAX]; /* the newest first */
     size_t n;
+    unsigned char places[STORE_KEY_BYTES]; /* by which addresses are hashed */
     int64_t reloaded_us;
 };
 
@@ -57,13 +58,16 @@ static enum status load_keys(struct receipts *r, const char *purpose, int64_t ne
 
 static enum status renew(struct receipts *r, struct error *err)
 {
-    struct store_key keys[KEYS_MAX];
-    size_t n;
+    struct store_key keys[KEYS_MAX], places[KEYS_MAX];
+    size_t n, n_places;
     int64_t now = os_now_us();
     enum status st = load_keys(r, "receipts", now - DAYS_US, now - DAYS_US, keys, &n, err);
+    if (st == OK)
+        st = load_keys(r, "places", now - DAYS_US, INT64_MAX, places, &n_places, err);
     if (st != OK)
         return st;
     pthread_mutex_lock(&r->mutex);
+    memcpy(r->places, places[0].secret, sizeof r->places);
     memcpy(r->keys, keys, n * sizeof *keys);
     r->n = n;
     pthread_mutex_unlock(&r->mutex);
@@ -337,4 +341,34 @@ uint64_t receipts_draw(struct receipts *r, const char *text)
     for (size_t i = 0; i < sizeof out; i++)
         out |= (uint64_t)hash[i] << 8 * i;
     return out;
+}
+
+static int64_t hash_place(const unsigned char *secret, const void *bytes, size_t len)
+{
+    unsigned char hash[crypto_auth_hmacsha256_BYTES];
+    int64_t n;
+    crypto_auth_hmacsha256(hash, bytes, len, secret);
+    memcpy(&n, hash, sizeof n);
+    n &= INT64_MAX;
+    return n ? n : 1;
+}
+
+struct origin receipts_origin(struct receipts *r, const char *address)
+{
+    static const unsigned char ipv4[12] = {[10] = 0xff, [11] = 0xff};
+    unsigned char secret[STORE_KEY_BYTES];
+    struct {
+        struct address address;
+        int64_t day;
+    } who = {.day = os_now_us() / STORE_DAY_US};
+    if (!address_parse(address, strlen(address), &who.address))
+        return (struct origin){0};
+    pthread_mutex_lock(&r->mutex);
+    memcpy(secret, r->places, sizeof secret);
+    pthread_mutex_unlock(&r->mutex);
+    size_t network = memcmp(who.address.bytes, ipv4, sizeof ipv4) == 0 ? 15 : 8; /* bytes of a /24, and of a /64 */
+    if (network == 8)
+        memset(who.address.bytes + network, 0, sizeof who.address.bytes - network); /* what one customer has */
+    return (struct origin){.person = hash_place(secret, &who, sizeof who),
+                           .network = hash_place(secret, who.address.bytes, network)};
 }

@@ -18,9 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECEIPT_MAX       1500 /* bytes of its text */
-#define RECEIPT_DAYS      30   /* that it is good for */
-#define RECEIPT_DRAFT_MAX 1080 /* bytes: what fits into the text */
+#define RECEIPT_MAX       1500              /* bytes of its text */
+#define RECEIPT_DAYS      STORE_SEARCH_DAYS /* that it is good for */
+#define RECEIPT_DRAFT_MAX 1080              /* bytes: what fits into the text */
 #define RECEIPT_SHOWN_MAX 100
 #define RECEIPT_WORD_MAX  40 /* bytes of the language's tag and of the ranking's version */
 
@@ -61,5 +61,9 @@ const char *receipts_person(struct receipts *r, const char *id, struct arena *a)
 /* A short keyed hash of where a request comes from (client_network), to tell a few clients of one query apart: the same
  * for ever and in all instances. */
 uint32_t receipts_client(const struct receipts *r, const char *address);
+/* Where a request comes from, by the client's address: keyed hashes of the address with the day, and of its network, a
+ * /24 or /64. Their key is replaced every RECEIPT_DAYS days and then deleted, so that nobody finds the address by
+ * trying all that there are. What is no address is not known; `vouched` is left false. */
+struct origin receipts_origin(struct receipts *r, const char *address);
 
 #endif

@@ -103,16 +103,6 @@ enum status sticker_events_day(struct db_conn *c, int64_t day, struct error *err
     return st;
 }
 
-struct events_job {
-    const struct search_row *searches;
-    size_t n_searches;
-    struct event_row *events;
-    size_t n;
-    struct feedback_entry *votes; /* [n] */
-    struct feedback_room *room;   /* for them */
-    bool query_added;
-};
-
 static enum status add_search(struct db_conn *c, const struct search_row *s, struct error *err)
 {
     return db_run(c,
@@ -123,6 +113,16 @@ static enum status add_search(struct db_conn *c, const struct search_row *s, str
                           DB_BLOB(s->shown, s->n * STORE_TAG)),
                   NULL, err);
 }
+
+struct events_job {
+    const struct search_row *searches;
+    size_t n_searches;
+    struct event_row *events;
+    size_t n;
+    struct feedback_entry *votes; /* [n] */
+    struct feedback_room *room;   /* for them */
+    bool query_added;
+};
 
 bool store_tag(const char *uuid, unsigned char tag[STORE_TAG])
 {
@@ -147,6 +147,65 @@ int64_t sticker_rank_shown(const struct search_row *s, const char *sticker_id)
                 return s->offset + (int64_t)i + 1;
     return 0;
 }
+
+/* Its rank is set. */
+static enum status insert_event(struct db_conn *c, const struct event_row *e, const char *sticker_id, int64_t *changed,
+                                struct error *err)
+{
+    const struct search_row *s = e->search;
+    return db_run(c,
+                  "INSERT INTO events (day, id, search, action, sticker_id, rank, client, at_us, stored_us, experiment,"
+                  " team, propensity, person, network, vouched) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"
+                  " $12, $13, $14, $15) ON CONFLICT (day, id) DO NOTHING",
+                  DB_ARGS(DB_INT(day_of(s->made_us)), DB_BLOB(e->id, STORE_EVENT_ID), DB_BLOB(s->id, STORE_SEARCH_ID),
+                          DB_INT(e->action), DB_TEXT(sticker_id), DB_INT(e->rank), DB_TEXT(e->client), DB_INT(e->at_us),
+                          DB_INT(os_now_us()), DB_INT(s->experiment), DB_INT(team_at(s, e->rank)),
+                          DB_INT(e->rank && e->rank == s->tried ? s->propensity : PROPENSITY_ONE),
+                          DB_INT(e->origin.person), DB_INT(e->origin.network), DB_INT(e->origin.vouched)),
+                  changed, err);
+}
+
+/* --- votes as events --- */
+
+/* Of votes without a receipt: one search for each query and day, which showed nothing. */
+static struct search_row search_of_votes(const char *query, int64_t now_us, unsigned char id[STORE_SEARCH_ID])
+{
+    unsigned char hash[crypto_generichash_BYTES_MIN];
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)query, strlen(query), NULL, 0);
+    memcpy(id, hash, STORE_SEARCH_ID);
+    return (struct search_row){.id = id, .made_us = now_us, .query = query, .language = "", .ranking = "", .shown = id};
+}
+
+enum status sticker_log_search(struct db_conn *c, const struct feedback_entry *e, int64_t now_us, struct error *err)
+{
+    unsigned char id[STORE_SEARCH_ID];
+    struct search_row none = search_of_votes(e->query, now_us, id);
+    const struct search_row *search = e->search ? e->search : &none;
+    enum status st = sticker_events_day(c, day_of(search->made_us), err);
+    return st == OK ? add_search(c, search, err) : st;
+}
+
+enum status sticker_log_vote(struct db_conn *c, const struct feedback_entry *e, enum event_action action,
+                             const char *sticker, int64_t now_us, struct error *err)
+{
+    char sticker_id[37];
+    unsigned char id[STORE_EVENT_ID], search_id[STORE_SEARCH_ID];
+    struct search_row none = search_of_votes(e->query, now_us, search_id);
+    struct event_row event = {.id = id,
+                              .search = e->search ? e->search : &none,
+                              .action = action,
+                              .client = e->voter ? e->voter : "",
+                              .at_us = now_us,
+                              .origin = e->origin};
+    enum status st = sticker_find_id(c, sticker, sticker_id, err);
+    if (st != OK)
+        return st;
+    os_random(id, sizeof id);
+    event.rank = sticker_rank_shown(event.search, sticker_id);
+    return insert_event(c, &event, sticker_id, NULL, err);
+}
+
+/* --- a request's events --- */
 
 /* What an event adds to its sticker's trend, in searches. */
 static double use_of(enum event_action action)
@@ -187,16 +246,7 @@ static enum status add_event(struct db_conn *c, struct event_row *e, struct erro
     e->was = EVENT_NOT_SHOWN;
     if (!e->rank)
         return OK;
-    st = db_run(
-        c,
-        "INSERT INTO events (day, id, search, action, sticker_id, rank, client, at_us, stored_us, experiment, team,"
-        " propensity) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (day, id) DO NOTHING",
-        DB_ARGS(DB_INT(day_of(e->search->made_us)), DB_BLOB(e->id, STORE_EVENT_ID),
-                DB_BLOB(e->search->id, STORE_SEARCH_ID), DB_INT(e->action), DB_TEXT(sticker_id), DB_INT(e->rank),
-                DB_TEXT(e->client), DB_INT(e->at_us), DB_INT(os_now_us()), DB_INT(e->search->experiment),
-                DB_INT(team_at(e->search, e->rank)),
-                DB_INT(e->rank == e->search->tried ? e->search->propensity : PROPENSITY_ONE)),
-        &changed, err);
+    st = insert_event(c, e, sticker_id, &changed, err);
     e->was = changed ? EVENT_NEW : EVENT_REPEATED;
     return st == OK && changed ? add_use(c, sticker_id, e->action, err) : st;
 }
@@ -205,7 +255,7 @@ static enum status add_event(struct db_conn *c, struct event_row *e, struct erro
 static bool vote_of_event(const struct event_row *e, struct feedback_entry *out)
 {
     bool known = *e->client;
-    *out = (struct feedback_entry){.query = e->search->query, .voter = known ? e->client : NULL};
+    *out = (struct feedback_entry){.query = e->search->query, .voter = known ? e->client : NULL, .logged = true};
     if (e->was != EVENT_NEW || (e->action == EVENT_UNDO && !known))
         return false;
     if (e->action == EVENT_VOTE_UP)
@@ -291,10 +341,14 @@ static enum status forget_job(struct db_conn *c, void *arg, struct error *err)
     struct forget_job *job = arg;
     int64_t events = 0, searches = 0;
     job->more = false;
+    /* Votes of searches that are kept may have come up to a month later than these. */
+    enum status st = sticker_learn_since(c, (job->before + STORE_SEARCH_DAYS) * STORE_DAY_US, err);
+    if (st != OK)
+        return st;
     if (db_is_postgres(c))
         return drop_partitions(c, job->before, err);
-    enum status st = db_run(c, "DELETE FROM events WHERE rowno IN (SELECT rowno FROM events WHERE day < $1 LIMIT $2)",
-                            DB_ARGS(DB_INT(job->before), DB_INT(FORGET_AT_ONCE)), &events, err);
+    st = db_run(c, "DELETE FROM events WHERE rowno IN (SELECT rowno FROM events WHERE day < $1 LIMIT $2)",
+                DB_ARGS(DB_INT(job->before), DB_INT(FORGET_AT_ONCE)), &events, err);
     if (st == OK)
         st = db_run(c, "DELETE FROM searches WHERE rowno IN (SELECT rowno FROM searches WHERE day < $1 LIMIT $2)",
                     DB_ARGS(DB_INT(job->before), DB_INT(FORGET_AT_ONCE)), &searches, err);

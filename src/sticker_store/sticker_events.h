@@ -1,6 +1,7 @@
 /* sticker_events.h: what people did with the stickers that searches showed them, as an append-only log, and the keys by
  * which searches and people are known in it. Of a search the log keeps what its receipt says
- * (sticker_service/receipts.h), once the first event of it came.
+ * (sticker_service/receipts.h), once the first event of it came. A vote without a receipt is an event with the rank 0,
+ * of a search that showed nothing, one for each query and day.
  *
  * Rows are kept by the day of the search: on PostgreSQL each day is a partition of its own. */
 #ifndef PEEL_STICKER_STORE_STICKER_EVENTS_H
@@ -36,9 +37,10 @@ enum event_action {
 };
 extern const char *const event_actions[EVENT_ACTIONS]; /* their names: "vote_up" */
 
-#define STORE_SEARCH_ID 12 /* bytes of a search's id */
-#define STORE_EVENT_ID  16 /* bytes of an event's id */
-#define STORE_TAG       5  /* bytes by which a search knows a sticker: the last ones of its id, which are random */
+#define STORE_SEARCH_DAYS 30 /* after a search there may be events of it */
+#define STORE_SEARCH_ID   12 /* bytes of a search's id */
+#define STORE_EVENT_ID    16 /* bytes of an event's id */
+#define STORE_TAG         5  /* bytes by which a search knows a sticker: the last ones of its id, which are random */
 /* Whose choice a sticker was that a search of an experiment showed (sticker_experiments.h). */
 enum team { TEAM_NONE, TEAM_A, TEAM_B };
 #define PROPENSITY_ONE 1000000
@@ -66,6 +68,7 @@ struct event_row {
     int64_t rank;        /* from 1, as the search has it; set by the store */
     const char *client;  /* whatever the caller tells people apart by; "": not known */
     int64_t at_us;
+    struct origin origin;
     enum { EVENT_NEW, EVENT_REPEATED, EVENT_NOT_SHOWN } was; /* set */
 };
 /* Adds events in one transaction: each id once, however often it comes for its search. The sticker must be one that the

@@ -233,6 +233,8 @@ struct feedback_job {
     struct feedback_room *room;
     size_t n_unknown, at;       /* `at`: how many votes were met */
     struct feedback_once *once; /* NULL: every request counts */
+    int64_t now_us;
+    const struct feedback_entry *searched; /* whose search is in the log */
 };
 
 /* The next vote of the request. */
@@ -246,8 +248,22 @@ static void meet(struct feedback_job *job, const char *filename, bool unknown)
     job->at++;
 }
 
-static enum status vote(struct db_conn *c, struct feedback_job *job, const char *query_id, const char *filename,
-                        int positive, struct day_row *today, struct error *err)
+/* What was counted becomes an event, unless it is one. */
+static enum status log_vote(struct db_conn *c, struct feedback_job *job, const struct feedback_entry *e,
+                            enum event_action action, const char *filename, struct error *err)
+{
+    enum status st = OK;
+    if (e->logged)
+        return OK;
+    if (job->searched != e)
+        st = sticker_log_search(c, e, job->now_us, err);
+    job->searched = e;
+    return st == OK ? sticker_log_vote(c, e, action, filename, job->now_us, err) : st;
+}
+
+static enum status vote(struct db_conn *c, struct feedback_job *job, const struct feedback_entry *e,
+                        const char *query_id, const char *filename, int positive, struct day_row *today,
+                        struct error *err)
 {
     char id[37];
     int64_t changed;
@@ -266,9 +282,10 @@ static enum status vote(struct db_conn *c, struct feedback_job *job, const char 
     if (changed) {
         today->positives += positive;
         today->negatives += !positive;
+        st = log_vote(c, job, e, positive ? EVENT_VOTE_UP : EVENT_VOTE_DOWN, filename, err);
     }
     meet(job, filename, changed == 0);
-    return OK;
+    return st;
 }
 
 enum status sticker_find_id(struct db_conn *c, const char *filename, char id[37], struct error *err)
@@ -315,8 +332,9 @@ static enum status keep_ballot(struct db_conn *c, const char *voter, const char 
 }
 
 /* The vote of a known voter: what is counted is what differs from the one before. */
-static enum status vote_of(struct db_conn *c, struct feedback_job *job, const char *voter, const char *query_id,
-                           const char *filename, enum ballot to, struct day_row *today, struct error *err)
+static enum status vote_of(struct db_conn *c, struct feedback_job *job, const struct feedback_entry *e,
+                           const char *query_id, const char *filename, enum ballot to, struct day_row *today,
+                           struct error *err)
 {
     char sticker_id[37];
     int64_t positive = 0;
@@ -324,7 +342,7 @@ static enum status vote_of(struct db_conn *c, struct feedback_job *job, const ch
     enum status st = sticker_find_id(c, filename, sticker_id, err);
     if (st == OK && *sticker_id)
         st = db_get_int(c, "SELECT positive FROM votes WHERE voter = $1 AND query_id = $2 AND sticker_id = $3",
-                        DB_ARGS(DB_TEXT(voter), DB_TEXT(query_id), DB_TEXT(sticker_id)), &positive, &voted, err);
+                        DB_ARGS(DB_TEXT(e->voter), DB_TEXT(query_id), DB_TEXT(sticker_id)), &positive, &voted, err);
     if (st != OK)
         return st;
     enum ballot was = !voted ? BALLOT_NONE : positive ? BALLOT_POSITIVE : BALLOT_NEGATIVE;
@@ -332,9 +350,11 @@ static enum status vote_of(struct db_conn *c, struct feedback_job *job, const ch
         if (was != BALLOT_NONE)
             st = uncount(c, query_id, sticker_id, was, err);
         if (st == OK)
-            st = keep_ballot(c, voter, query_id, sticker_id, to, err);
+            st = keep_ballot(c, e->voter, query_id, sticker_id, to, err);
         if (st != OK || to != BALLOT_NONE)
-            return st == OK ? vote(c, job, query_id, filename, to == BALLOT_POSITIVE, today, err) : st;
+            return st == OK ? vote(c, job, e, query_id, filename, to == BALLOT_POSITIVE, today, err) : st;
+        if ((st = log_vote(c, job, e, EVENT_UNDO, filename, err)) != OK)
+            return st;
     }
     meet(job, filename, !*sticker_id);
     return OK;
@@ -393,8 +413,8 @@ static enum status count_list(struct db_conn *c, struct feedback_job *job, const
             continue;
         }
         if (st == OK)
-            st = e->voter ? vote_of(c, job, e->voter, query_id, names[k], to, today, err)
-                          : vote(c, job, query_id, names[k], to == BALLOT_POSITIVE, today, err);
+            st = e->voter ? vote_of(c, job, e, query_id, names[k], to, today, err)
+                          : vote(c, job, e, query_id, names[k], to == BALLOT_POSITIVE, today, err);
     }
     return st;
 }
@@ -403,6 +423,8 @@ static enum status count_votes(struct db_conn *c, struct feedback_job *job, stru
 {
     struct day_row today = {0};
     enum status locked = lock_rows(c, job, err);
+    job->now_us = os_now_us();
+    job->searched = NULL;
     if (locked != OK)
         return locked;
     for (size_t i = 0; i < job->n; i++) {

@@ -11,7 +11,7 @@
 
 struct forget_job {
     const struct admin_who *who;
-    const char *what, *pin; /* a query, a voter's hash or a username */
+    const char *what, *pin; /* a query, a voter's hash or a username; the query folded, as pins and lessons have it */
     bool dry, counted;
     struct forgotten n;
     char pseudonym[sizeof HISTORY_ERASED_USER + 16];
@@ -119,6 +119,20 @@ static enum status erase_query(struct db_conn *c, struct forget_job *job, const 
     return st == OK ? erase_text(c, job, text, err) : st;
 }
 
+/* What was learnt of a search, from others too that have the same key; SearchService is told within seconds. */
+static enum status unlearn_query(struct db_conn *c, const char *key, struct error *err)
+{
+    static const char *const sql[] = {"DELETE FROM ballots WHERE query = $1", "DELETE FROM clicks WHERE query = $1",
+                                      "DELETE FROM vote_hours WHERE query = $1"};
+    enum status st = OK;
+    int64_t taught = 0;
+    for (size_t i = 0; i < sizeof sql / sizeof *sql && st == OK; i++)
+        st = db_run(c, sql[i], DB_ARGS(DB_TEXT(key)), NULL, err);
+    if (st == OK)
+        st = db_get_int(c, "SELECT count(*) FROM lessons WHERE query = $1", DB_ARGS(DB_TEXT(key)), &taught, NULL, err);
+    return st == OK && taught ? sticker_learn_due(c, key, err) : st;
+}
+
 static enum status search_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct forget_job *job = arg;
@@ -129,6 +143,8 @@ static enum status search_job(struct db_conn *c, void *arg, struct error *err)
         st = erase_query(c, job, job->what, err);
     if (st == OK && strcmp(job->what, job->pin) != 0)
         st = erase_query(c, job, job->pin, err);
+    if (st == OK)
+        st = unlearn_query(c, job->pin, err);
     if (st == OK)
         st = sum(c, "DELETE FROM pins WHERE query = $1", job->pin, &job->n.pins, err);
     if (st == OK && !db_is_postgres(c)) /* what was deleted from an index of FTS5 stays in it until parts are merged */
@@ -144,6 +160,15 @@ static enum status search_job(struct db_conn *c, void *arg, struct error *err)
     " AND v.positive " positive " 0)"
 
 #define OF_SEARCH " e.day = searches.day AND e.search = searches.id"
+
+static enum status unlearn_voter(struct db_conn *c, int64_t voter, struct error *err)
+{
+    enum status st = db_run(c,
+                            "UPDATE lessons SET due = due + $2 WHERE query = '' OR query IN"
+                            " (SELECT query FROM ballots WHERE voter = $1)",
+                            DB_ARGS(DB_INT(voter), DB_INT(os_now_us())), NULL, err);
+    return st == OK ? db_run(c, "DELETE FROM ballots WHERE voter = $1", DB_ARGS(DB_INT(voter)), NULL, err) : st;
+}
 
 static enum status voter_job(struct db_conn *c, void *arg, struct error *err)
 {
@@ -166,6 +191,8 @@ static enum status voter_job(struct db_conn *c, void *arg, struct error *err)
                     DB_ARGS(DB_TEXT(job->what)), NULL, err);
     if (st == OK)
         st = sum(c, "DELETE FROM events WHERE client = $1", job->what, &job->n.events, err);
+    if (st == OK)
+        st = unlearn_voter(c, sticker_learn_voter(job->what, &(struct origin){0}), err);
     return st == OK ? finish(c, job, "scores", "voter", err) : st;
 }
 

@@ -6,6 +6,7 @@
 #include "fts/fts.h"
 #include "sticker_store/sticker_admin.h"
 #include "sticker_store/sticker_events.h"
+#include "sticker_store/sticker_learn.h"
 #include "sticker_store/sticker_lists.h"
 #include "sticker_store/sticker_store.h"
 
@@ -75,8 +76,19 @@ enum status sticker_find_id(struct db_conn *c, const char *filename, char id[37]
 /* sticker_events.c; inside a job. Makes PostgreSQL's partitions for the searches of a day, and their events, unless
  * they are there. */
 enum status sticker_events_day(struct db_conn *c, int64_t day, struct error *err) MUST_CHECK;
+/* Inside a job. A vote that was counted becomes an event: first its search, once for all votes of the entry. */
+enum status sticker_log_search(struct db_conn *c, const struct feedback_entry *e, int64_t now_us,
+                               struct error *err) MUST_CHECK;
+enum status sticker_log_vote(struct db_conn *c, const struct feedback_entry *e, enum event_action action,
+                             const char *sticker, int64_t now_us, struct error *err) MUST_CHECK;
 /* The rank at which a search showed the sticker of this id; 0: it did not. */
 int64_t sticker_rank_shown(const struct search_row *search, const char *sticker_id);
+
+/* sticker_learn.c, sticker_evidence.c; inside a job. Adds to a number. The log has all votes from then on. There is
+ * something new to learn of a query; "" for what is true of all. */
+enum status sticker_learn_count(struct db_conn *c, enum learn_number which, int64_t more, struct error *err) MUST_CHECK;
+enum status sticker_learn_since(struct db_conn *c, int64_t since_us, struct error *err) MUST_CHECK;
+enum status sticker_learn_due(struct db_conn *c, const char *query, struct error *err) MUST_CHECK;
 
 /* sticker_outbox.c; inside a job. Queues `op` for the sticker, in the place of an older entry. */
 enum status sticker_outbox_queue(struct db_conn *c, const char *op, const char *filename, struct error *err) MUST_CHECK;

@@ -31,8 +31,9 @@ struct forgotten {
 /* Each is one transaction with one entry in the history, which does not say what was forgotten. `dry`: only counts.
  * DURABLE.
  *
- * A search: its text as it was typed and `pin`, as pins have it; with its scores, votes, pins and events. In the
- * history its text is erased from the entries of searches, scores and pins, and from exports that looked for it. */
+ * A search: its text as it was typed, `pin`, as pins have it, and `key`, as votes teach it; with its scores, votes,
+ * pins, events and what was learnt of it. In the history its text is erased from the entries of searches, scores and
+ * pins, and from exports that looked for it. */
 enum status sticker_store_forget_search(struct sticker_store *s, const struct admin_who *who, const char *query,
                                         const char *pin, bool dry, struct forgotten *out, struct error *err) MUST_CHECK;
 /* The votes of a voter (see feedback_entry), which are also taken out of the sums, and their events. */

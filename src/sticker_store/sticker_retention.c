@@ -65,6 +65,18 @@ static enum status retain_queries(struct db_conn *c, struct retain_job *job, str
     "UPDATE history SET address = '', " HISTORY_UNSALTED("address_proof") " WHERE " row " IN (" OLDEST(                \
         row, "history", "at_us") " AND address <> ''" BATCH("at_us") ")"
 
+/* What votes teach stays, but not whose they were. */
+static enum status forget_whose_ballots(struct db_conn *c, struct retain_job *job, struct error *err)
+{
+    int64_t n = 0;
+    enum status st = db_run(c,
+                            "UPDATE ballots SET voter = -rowno WHERE rowno IN (SELECT rowno FROM ballots"
+                            " WHERE at_us < $1 AND voter > 0 ORDER BY at_us LIMIT $2)",
+                            DB_ARGS(DB_INT(job->before_us), DB_INT(db_limit(job->limit))), &n, err);
+    job->n = n > job->n ? n : job->n;
+    return st;
+}
+
 static enum status retain_job(struct db_conn *c, void *arg, struct error *err)
 {
     static const struct {
@@ -83,8 +95,9 @@ static enum status retain_job(struct db_conn *c, void *arg, struct error *err)
     job->at_us = job->from_us;
     if (job->what == RETAIN_QUERIES)
         return retain_queries(c, job, err);
-    return db_run(c, db_sql(c, sql[job->what].sqlite, sql[job->what].postgres),
-                  DB_ARGS(DB_INT(job->before_us), DB_INT(db_limit(job->limit))), &job->n, err);
+    enum status st = db_run(c, db_sql(c, sql[job->what].sqlite, sql[job->what].postgres),
+                            DB_ARGS(DB_INT(job->before_us), DB_INT(db_limit(job->limit))), &job->n, err);
+    return st == OK && job->what == RETAIN_VOTERS ? forget_whose_ballots(c, job, err) : st;
 }
 
 enum status sticker_store_retain(struct sticker_store *s, enum retention what, int64_t before_us, size_t limit,

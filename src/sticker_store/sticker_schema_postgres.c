@@ -220,6 +220,32 @@ static const char *const migrations[] = {
     "ALTER TABLE events ADD COLUMN experiment" NUMBER " DEFAULT 0, ADD COLUMN team" NUMBER " DEFAULT 0,"
     " ADD COLUMN propensity" NUMBER " DEFAULT 1000000;" /* in millionths */
     "CREATE INDEX events_experiment ON events (experiment) WHERE experiment > 0;",
+    /* 17: where events come from, and what was learnt from them: see sticker_learn.h. A ballot's voter is negative once
+     * it is forgotten whose it was, its vote 1 or -1, its weight in millionths, as are sums of clicks; `state` is an enum burst_state; `query` is one by which votes
+     * teach. */
+    "ALTER TABLE events ADD COLUMN person" NUMBER " DEFAULT 0, ADD COLUMN network" NUMBER " DEFAULT 0,"
+    " ADD COLUMN vouched" NUMBER " DEFAULT 0;"
+    "CREATE TABLE learning (key" TEXT " PRIMARY KEY, value" NUMBER ");"
+    "CREATE TABLE ballots (" ROWNO " query" TEXT ", sticker_id" TEXT ", voter" NUMBER ", vote" NUMBER
+    ", weight" NUMBER ", network" NUMBER ", vouched" NUMBER ", at_us" NUMBER
+    ", PRIMARY KEY (query, sticker_id, voter));"
+    "CREATE INDEX ballots_voter ON ballots (voter, at_us);"
+    "CREATE INDEX ballots_sticker ON ballots (sticker_id);"
+    "CREATE INDEX ballots_known ON ballots (at_us) WHERE voter > 0;"
+    "CREATE TABLE clicks (" ROWNO " query" TEXT ", sticker_id" TEXT ", seen" NUMBER ", clicked" NUMBER
+    ", at_us" NUMBER ", networks" NUMBER ", PRIMARY KEY (query, sticker_id));"
+    "CREATE INDEX clicks_sticker ON clicks (sticker_id);"
+    "CREATE TABLE click_ranks (rank bigint PRIMARY KEY, seen" NUMBER ", clicked" NUMBER ");"
+    "CREATE TABLE vote_hours (" ROWNO " query" TEXT ", hour" NUMBER ", votes" NUMBER ", state" NUMBER
+    " DEFAULT 0, usual" NUMBER " DEFAULT 0, PRIMARY KEY (query, hour));"
+    "CREATE INDEX vote_hours_state ON vote_hours (state, hour) WHERE state > 0;"
+    "CREATE INDEX vote_hours_hour ON vote_hours (hour);"
+    "CREATE TABLE lessons (query" TEXT " PRIMARY KEY, due" NUMBER ", computed_us" NUMBER " DEFAULT 0, version" NUMBER
+    " DEFAULT 0, gains" TEXT " DEFAULT '', terms" TEXT " DEFAULT '');"
+    "CREATE INDEX lessons_terms ON lessons (terms) WHERE terms <> '';"
+    "CREATE INDEX lessons_due ON lessons (computed_us) WHERE due > 0;"
+    "CREATE INDEX lessons_computed ON lessons (computed_us);"
+    "CREATE INDEX lessons_version ON lessons (version);",
     /* clang-format on */
 };
 

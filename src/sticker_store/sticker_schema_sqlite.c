@@ -359,6 +359,50 @@ static const char *const migrations[] = {
     "ALTER TABLE events ADD COLUMN team INTEGER NOT NULL DEFAULT 0;"             /* an enum team */
     "ALTER TABLE events ADD COLUMN propensity INTEGER NOT NULL DEFAULT 1000000;" /* in millionths */
     "CREATE INDEX events_experiment ON events (experiment) WHERE experiment > 0;",
+    /* 19: where events come from, and what was learnt from them: see sticker_learn.h. `query` is one by which votes
+     * teach (text_fold_query). */
+    "ALTER TABLE events ADD COLUMN person INTEGER NOT NULL DEFAULT 0;"  /* keyed hashes of the address and day, and */
+    "ALTER TABLE events ADD COLUMN network INTEGER NOT NULL DEFAULT 0;" /* of the network; 0: not known */
+    "ALTER TABLE events ADD COLUMN vouched INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE learning (key TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE ballots ("
+    " rowno INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " query TEXT NOT NULL, sticker_id TEXT NOT NULL,"
+    " voter INTEGER NOT NULL," /* negative: it is forgotten whose it was */
+    " vote INTEGER NOT NULL,"  /* 1 or -1; its weight is in millionths, as are sums of clicks */
+    " weight INTEGER NOT NULL, network INTEGER NOT NULL, vouched INTEGER NOT NULL, at_us INTEGER NOT NULL,"
+    " UNIQUE (query, sticker_id, voter)) STRICT;"
+    "CREATE INDEX ballots_voter ON ballots (voter, at_us);"
+    "CREATE INDEX ballots_sticker ON ballots (sticker_id);"
+    "CREATE INDEX ballots_known ON ballots (at_us) WHERE voter > 0;"
+    "CREATE TABLE clicks ("
+    " rowno INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " query TEXT NOT NULL, sticker_id TEXT NOT NULL,"
+    " seen INTEGER NOT NULL, clicked INTEGER NOT NULL, at_us INTEGER NOT NULL," /* decayed up to then */
+    " networks INTEGER NOT NULL,"                                               /* a bit for each, of 63 */
+    " UNIQUE (query, sticker_id)) STRICT;"
+    "CREATE INDEX clicks_sticker ON clicks (sticker_id);"
+    "CREATE TABLE click_ranks (rank INTEGER PRIMARY KEY, seen INTEGER NOT NULL, clicked INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE vote_hours ("
+    " rowno INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " query TEXT NOT NULL, hour INTEGER NOT NULL," /* since 1970 */
+    " votes INTEGER NOT NULL,"
+    " state INTEGER NOT NULL DEFAULT 0," /* an enum burst_state */
+    " usual INTEGER NOT NULL DEFAULT 0," /* when it was held: how many there usually are */
+    " UNIQUE (query, hour)) STRICT;"
+    "CREATE INDEX vote_hours_state ON vote_hours (state, hour) WHERE state > 0;"
+    "CREATE INDEX vote_hours_hour ON vote_hours (hour);"
+    "CREATE TABLE lessons ("
+    " query TEXT NOT NULL PRIMARY KEY,"
+    " due INTEGER NOT NULL," /* counts what was said since the gains were computed */
+    " computed_us INTEGER NOT NULL DEFAULT 0, version INTEGER NOT NULL DEFAULT 0,"
+    " gains TEXT NOT NULL DEFAULT '',"
+    " terms TEXT NOT NULL DEFAULT '') STRICT, WITHOUT ROWID;" /* what it has in common with queries that mean the same
+                                                               */
+    "CREATE INDEX lessons_terms ON lessons (terms) WHERE terms <> '';"
+    "CREATE INDEX lessons_due ON lessons (computed_us) WHERE due > 0;"
+    "CREATE INDEX lessons_computed ON lessons (computed_us);"
+    "CREATE INDEX lessons_version ON lessons (version);",
 };
 
 const struct db_schema sticker_schema_sqlite = {

@@ -140,6 +140,13 @@ enum status sticker_store_usage_add(struct sticker_store *s, const struct query_
 enum status sticker_store_popular(struct sticker_store *s, double least, unsigned clients, int64_t now_us, size_t limit,
                                   struct arena *a, const char ***queries, size_t *n, struct error *err) MUST_CHECK;
 
+/* Where a vote or an event comes from, by which learning tells a crowd from one busy person: keyed hashes, positive, 0
+ * where nothing is known. */
+struct origin {
+    int64_t person;  /* of the client's address and the day */
+    int64_t network; /* of the /24 or /64 that the address is in */
+    bool vouched;    /* the request had a token, whose owner vouches for the people it tells apart */
+};
 struct search_row;
 struct feedback_entry {
     const char *query;
@@ -153,6 +160,8 @@ struct feedback_entry {
     size_t n_withdrawn;
     /* The search that the votes are for (sticker_events.h): stickers that it did not show count as unknown; or NULL. */
     const struct search_row *search;
+    struct origin origin;
+    bool logged; /* the votes are in the log of events already */
 };
 /* One request, one transaction: ERR_NOT_FOUND "Query not found. feedback[1].query ..." names the first entry whose
  * query is unknown, and then nothing counts. Unknown stickers are listed once each in *failed, in the order met.
@@ -182,7 +191,8 @@ enum status sticker_store_trending(struct sticker_store *s, const struct sticker
                                    struct error *err) MUST_CHECK;
 
 /* Totals of a day, as they were written: what is changed or deleted later changes no day. */
-#define STORE_DAY_US INT64_C(86400000000)
+#define STORE_DAY_US  INT64_C(86400000000)
+#define STORE_HOUR_US (3600 * INT64_C(1000000))
 struct day_row {
     int64_t day; /* since 1970-01-01, in UTC: microseconds / STORE_DAY_US */
     int64_t searches, empty, degraded, positives, negatives;

@@ -10,8 +10,21 @@
 
 #define KEPT "id, filename, created_us, modified_us" STICKER_NAMES
 
+/* Nothing is known any more of how well it fitted, unless the sticker is back. */
+static enum status unlearn(struct db_conn *c, const char *filename, struct error *err)
+{
+#define OF_LOST                                                                                                        \
+    " WHERE sticker_id IN (SELECT t.id FROM trash t WHERE t.filename = $1"                                             \
+    " AND NOT EXISTS (SELECT 1 FROM stickers s WHERE s.id = t.id))"
+    enum status st = db_run(c, "DELETE FROM ballots" OF_LOST, DB_ARGS(DB_TEXT(filename)), NULL, err);
+    return st == OK ? db_run(c, "DELETE FROM clicks" OF_LOST, DB_ARGS(DB_TEXT(filename)), NULL, err) : st;
+}
+
 enum status sticker_trash_forget(struct db_conn *c, const char *filename, struct error *err)
 {
+    enum status st = unlearn(c, filename, err);
+    if (st != OK)
+        return st;
     return db_run(c, "DELETE FROM trash WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), NULL, err);
 }
 
@@ -156,8 +169,10 @@ enum status sticker_store_trash_due(struct sticker_store *s, int64_t before_us, 
 
 static enum status gone_job(struct db_conn *c, void *arg, struct error *err)
 {
-    return db_run(c, "DELETE FROM trash WHERE filename = $1 AND emptied = 1", DB_ARGS(DB_TEXT((const char *)arg)), NULL,
-                  err);
+    int64_t gone = 0;
+    enum status st = db_get_int(c, "SELECT emptied FROM trash WHERE filename = $1", DB_ARGS(DB_TEXT((const char *)arg)),
+                                &gone, NULL, err);
+    return st == OK && gone ? sticker_trash_forget(c, arg, err) : st;
 }
 
 enum status sticker_store_trash_gone(struct sticker_store *s, const char *filename, struct error *err)

@@ -66,6 +66,13 @@ const char *text_composed(const char *s, struct arena *a) MUST_CHECK;
 enum status text_fold_query(const char *typed, size_t most, struct arena *a, const char **out,
                             struct error *err) MUST_CHECK;
 
+#define TEXT_QUERY_BYTES 1020u /* the most that a search has: 255 characters */
+
+/* The key of all queries that say the same in other words of the same stems, in any order, with or without words that
+ * say nothing: TEXT_ALIKE and the stems. "" where there are none. In the arena. */
+#define TEXT_ALIKE "\001" /* which no query begins with, as far as people type it */
+enum status text_alike_key(const char *query, struct arena *a, const char **out, struct error *err) MUST_CHECK;
+
 /* As text_lower, without accents and in one spelling of letters that are written in several ways: what people type for
  * it. Words longer than 64 bytes are cut. NULL is never set. */
 enum status text_plain(const char *s, size_t len, size_t most, struct arena *a, const char **out,

@@ -120,9 +120,10 @@ static enum status read_event(struct evidence *e, const struct logged_event *eve
     if (st != OK || !*folded)
         return st;
     e->n_events++;
-    count_ranking(e, event->ranking);
+    if (*event->ranking) /* a vote without a receipt has neither this nor a language */
+        count_ranking(e, event->ranking);
     st = add_fact(e, folded, 'a', event->client, "", 0, err);
-    if (st == OK)
+    if (st == OK && *event->language)
         st = add_fact(e, folded, 'b', event->language, "", 0, err);
     if (st != OK || !*event->sticker || event->rank < 1 || event->rank > UINT32_MAX)
         return st;

@@ -192,6 +192,35 @@ static void feedback_for_a_search_is_for_what_it_showed(void **state)
     expect_score(s, "cat", "d.png", 0, 0);
 }
 
+static void votes_without_a_receipt_are_events_too(void **state)
+{
+    struct suite *s = *state;
+    struct logged_event *events;
+    const char *up[] = {"a.png", "none.png"}, *down[] = {"b.png"}, **failed;
+    size_t n;
+    struct feedback_entry named = {.query = "Dog", .positive = up, .n_positive = 2, .voter = "0123456789abcdef"},
+                          changed = {.query = "Dog", .negative = up, .n_negative = 1, .voter = named.voter},
+                          back = {.query = "Dog", .withdrawn = up, .n_withdrawn = 1, .voter = named.voter},
+                          nobody = {.query = "Dog", .negative = down, .n_negative = 1},
+                          lost = {.query = "cat", .positive = up + 1, .n_positive = 1};
+    const struct feedback_entry sent[] = {named, named, changed, back, back, nobody, lost};
+    assert_ok(s, sticker_store_query_ensure(s->stickers, "Dog", &s->err));
+    assert_ok(s, sticker_store_query_ensure(s->stickers, "cat", &s->err));
+    for (size_t i = 0; i < sizeof sent / sizeof *sent; i++)
+        assert_ok(s, sticker_store_feedback(s->stickers, &sent[i], 1, &s->arena, &failed, &n, &s->err));
+    assert_ok(s, sticker_store_events_list(s->stickers, 0, 10, &s->arena, &events, &n, &s->err));
+    assert_int_equal(n, 4); /* what changed nothing is none */
+    static const enum event_action actions[] = {EVENT_VOTE_UP, EVENT_VOTE_DOWN, EVENT_UNDO, EVENT_VOTE_DOWN};
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(events[i].action, actions[i]);
+        assert_string_equal(events[i].query, "Dog");
+        assert_string_equal(events[i].sticker, i < 3 ? "a.png" : "b.png");
+        assert_string_equal(events[i].client, i < 3 ? named.voter : "");
+        assert_int_equal(events[i].rank, 0);
+        assert_memory_equal(events[i].search, events[0].search, STORE_SEARCH_ID);
+    }
+}
+
 static void events_go_by_the_day_of_their_search(void **state)
 {
     struct suite *s = *state;
@@ -294,6 +323,7 @@ int main(void)
         T(stickers_that_are_used_trend),
         T(votes_count),
         T(feedback_for_a_search_is_for_what_it_showed),
+        T(votes_without_a_receipt_are_events_too),
         T(events_go_by_the_day_of_their_search),
         T(exports_read_all_of_it),
         T(keys_are_made_and_replaced),

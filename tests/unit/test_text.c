@@ -523,6 +523,35 @@ static void characters_are_what_unicode_says(void **state)
     assert_false(chars_normal("e\xcc\x81", 3, (int32_t[8]){0}, &known)); /* a letter and its accent, written apart */
 }
 
+static void a_query_has_one_key(void **state)
+{
+    static const struct {
+        const char *typed, *key, *alike;
+    } cases[] = {
+        {"Party  Time", "party time", TEXT_ALIKE "parti time"},
+        {" party\ttime ", "party time", TEXT_ALIKE "parti time"},
+        {"the time of parties", "the time of parties", TEXT_ALIKE "parti time"},
+        {"cafe\u0301", "caf\u00e9", TEXT_ALIKE "cafe"},
+        {"\u2764\ufe0f", "\u2764", TEXT_ALIKE "u2764"},
+        {"\u2764\ufe0e", "\u2764", TEXT_ALIKE "u2764"},
+        {"cat cat", "cat cat", TEXT_ALIKE "cat"},
+        {"the", "the", ""},
+        {"", "", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena a;
+        struct error err;
+        const char *key, *alike;
+        arena_init(&a, 1u << 20);
+        assert_int_equal(text_fold_query(cases[i].typed, TEXT_QUERY_BYTES, &a, &key, &err), OK);
+        assert_string_equal(key, cases[i].key);
+        assert_int_equal(text_alike_key(key, &a, &alike, &err), OK);
+        assert_string_equal(alike, cases[i].alike);
+        arena_free(&a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -538,6 +567,7 @@ int main(void)
         cmocka_unit_test(a_query_takes_microseconds),
         cmocka_unit_test(each_language_has_its_own_stems_and_folding),
         cmocka_unit_test(tags_have_a_shape_and_a_number),
+        cmocka_unit_test(a_query_has_one_key),
         cmocka_unit_test(what_is_the_same_in_print_is_the_same_text),
         cmocka_unit_test(a_search_is_known_by_one_text),
         cmocka_unit_test(characters_are_what_unicode_says),

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "sticker_service/api/api.h"
 #include "sticker_service/api/json_body.h"
+#include "sticker_service/auth.h"
 #include "sticker_service/service.h"
 
 #include <sodium.h>
@@ -213,6 +214,15 @@ static enum status write_outcome(struct intake *in, struct buf *out, struct erro
     return buf_status(out, err);
 }
 
+static enum status add_events(struct intake *in, const struct http_request *req, struct error *err)
+{
+    struct sticker_store *store = in->service->store;
+    struct origin origin = auth_origin(store, in->service->receipts, req);
+    for (size_t i = 0; i < in->n; i++)
+        in->events[i].origin = origin;
+    return sticker_store_events_add(store, in->searches, in->n_searches, in->events, in->n, in->arena, err);
+}
+
 void handle_api_events(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct intake in = {.service = ctx, .arena = req->arena};
@@ -226,8 +236,7 @@ void handle_api_events(void *ctx, const struct http_request *req, struct http_re
         st = read_events(&in, root, &err);
     if (http_charge(req, (unsigned)(in.n / CHARGED))) {
         if (st == OK && in.n)
-            st = sticker_store_events_add(in.service->store, in.searches, in.n_searches, in.events, in.n, req->arena,
-                                          &err);
+            st = add_events(&in, req, &err);
         if (st == OK)
             st = write_outcome(&in, &out, &err);
         if (st == OK)

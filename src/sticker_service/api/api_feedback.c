@@ -6,6 +6,7 @@
 #include "sticker_service/api/api.h"
 #include "sticker_service/api/json_body.h"
 #include "sticker_service/api/once.h"
+#include "sticker_service/auth.h"
 #include "sticker_service/service.h"
 
 #include <jansson.h>
@@ -220,6 +221,9 @@ void handle_api_feedback(void *ctx, const struct http_request *req, struct http_
     if (!http_charge(req, (unsigned)(stickers / CHARGED)))
         goto out;
     keyed = keyed && stickers; /* what counts nothing needs no key, which would be kept for a day */
+    struct origin origin = status == OK && stickers ? auth_origin(s->store, s->receipts, req) : (struct origin){0};
+    for (size_t i = 0; i < n && status == OK; i++)
+        entries[i].origin = origin;
     if (status == OK && n)
         status = usage_settle(s->usage, &err);
     if (status == OK && n)

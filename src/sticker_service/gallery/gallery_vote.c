@@ -87,7 +87,8 @@ static enum status count_ballot(struct sticker_service *s, struct gallery_visit 
 {
     const char **failed;
     size_t n_failed = 0;
-    struct feedback_entry entry = {.query = b->query, .voter = find_voter(s, v)};
+    struct feedback_entry entry = {
+        .query = b->query, .voter = find_voter(s, v), .origin = receipts_origin(s->receipts, v->req->client)};
     if (!entry.voter)
         return err_no_memory(err, "a vote");
     if (strcmp(b->as, "positive") == 0)
