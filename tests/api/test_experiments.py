@@ -48,6 +48,7 @@ class Trials(ServiceTest):
 
     def start(self, name, *args):
         self.experiment("start", name, *args)
+        self.addCleanup(self.wait_running, 0)  # or the next test would take it for its own
         self.addCleanup(lambda: self.experiment("stop", check=False))
         self.wait_running(1)
 
