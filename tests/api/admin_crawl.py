@@ -127,6 +127,8 @@ def right_for(target, button=""):
         return "dashboard", "view"
     if model == "search":  # the console
         return "stickers", "view"
+    if model == "experiments":  # and pins.change to start or stop one
+        return "scores", "view"
     if page == "upload/":
         return model, "add"
     if page == "action":

@@ -8,6 +8,7 @@ import time
 import urllib.parse
 
 from peel_testing import FakeSearch, ServiceTest, System, main, request, wait_until
+from test_admin import AdminTest, Visitor
 
 NAMES = [f"s{i:02d}.png" for i in range(60)]
 DAY_US = 86400 * 10**6
@@ -168,6 +169,34 @@ class Experiments(Trials):
         self.assertIn("ranking B: SearchService answered 503: no model", self.experiment("start", "wrong", "--b", "algorithm=bad", check=False).stderr)
         self.assertIn("no experiment is running", self.experiment("stop", check=False).stderr)
         self.assertIn('there is no experiment "none"', self.experiment("status", "none", check=False).stderr)
+
+
+class Pages(AdminTest):
+    """The admin page, with a real SearchService."""
+
+    def test_start_stop_and_who_may(self):
+        page = self.admin.get("/admin/experiments/")
+        self.assertIn('href="/admin/experiments/"', page.text)
+        fields = {"action": "start", "name": "by <b>", "a": "algorithm=lexical", "b": "", "method": "ab", "share": "5"}
+        for wrong, status, why in (({"share": "0"}, 400, "1 to 100 percent"), ({"share": "-1"}, 400, "1 to 100"), ({"name": ""}, 400, "the name"), ({"a": "x=1"}, 400, "found &quot;x=1&quot;"), ({"a": "", "b": ""}, 400, "the same")):
+            answer = self.admin.post("/admin/experiments/", **{**fields, **wrong})
+            self.assertEqual(answer.status, status)
+            self.assertIn(why, answer.text.replace("&#34;", "&quot;"))
+        self.assertEqual(self.admin.post("/admin/experiments/", **fields).status, 303)
+        self.assertEqual(self.admin.post("/admin/experiments/", **fields).status, 409)
+        page = self.admin.get("/admin/experiments/?done=started").text
+        self.assertIn("The experiment was started.", page)
+        self.assertNotIn("<b>", page.split("<main")[1].split("<figcaption")[0])
+        self.assertIn("5% of people", page)
+        self.assertEqual(self.admin.ask("POST", "/admin/experiments/", {"csrf": "wrong", "action": "stop", "name": "by <b>"}).status, 403)
+        self.system.run("user", "create", "looker", "--analytics", stdin="a long password\n")
+        looker = Visitor(self.port)
+        self.assertEqual(looker.log_in("looker", "a long password").status, 303)
+        self.assertNotIn(">Stop<", looker.get("/admin/experiments/").text)
+        self.assertEqual(looker.post("/admin/experiments/", action="stop", name="by <b>").status, 403)
+        self.assertEqual(self.admin.post("/admin/experiments/", action="stop", name="by <b>").status, 303)
+        self.assertEqual(self.admin.post("/admin/experiments/", action="stop", name="by <b>").status, 404)
+        self.assertIn("by &lt;b&gt;", self.admin.get("/admin/history/?model=experiments").text)
 
 
 class Exploration(Trials):

@@ -70,8 +70,8 @@ def environment(system):
     }
 
 
-def run(script, stickers=None):
-    """Runs a script of this folder against both services with these stickers (the fixtures); it ends with "N passed, N failed"."""
+def run(script, stickers=None, prepare=lambda system: None):
+    """Runs a script of this folder against both services with these stickers (the fixtures), and what `prepare` adds to them; it ends with "N passed, N failed"."""
     if reason := missing():
         print(f"skipped: {reason}")
         print("0 passed, 0 failed")
@@ -81,6 +81,7 @@ def run(script, stickers=None):
         system.add(fixtures() if stickers is None else stickers)
         if stickers is None:
             add_packs(system)
+        prepare(system)
         system.start_search()
         system.start_sticker()
         system.wait_indexed()

@@ -153,13 +153,17 @@ struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *ti
 {
     struct tpl_admin_layout out = {
         .title = title, .username = v->session.user.username, .csrf = v->csrf, .dashboard_current = false};
-    struct tpl_admin_layout_nav *nav = arena_array(v->req->arena, admin_table_count + 1, sizeof *nav);
+    struct tpl_admin_layout_nav *nav = arena_array(v->req->arena, admin_table_count + 2, sizeof *nav);
     out.dashboard_current = current && strcmp(current, "dashboard") == 0;
     out.dashboard = admin_may(v, "dashboard", ADMIN_VIEW);
     if (nav && admin_may(v, "stickers", ADMIN_VIEW)) /* no list, but it stands among them */
         nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "search",
                                                          .title = admin_say(MESSAGE_admin_search),
                                                          .current = current && strcmp(current, "search") == 0};
+    if (nav && admin_may(v, "scores", ADMIN_VIEW))
+        nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "experiments",
+                                                         .title = admin_say(MESSAGE_admin_experiments),
+                                                         .current = current && strcmp(current, "experiments") == 0};
     out.account_current = current && strcmp(current, "account") == 0;
     out.settings = v->session.user.is_superuser;
     out.settings_current = current && strcmp(current, "settings") == 0;

@@ -141,6 +141,8 @@ void handle_admin_trash_image(void *ctx, const struct http_request *req, struct 
 void handle_admin_undo(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_keywords_page(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_settings(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_experiments(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_experiments_change(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_find(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_action(void *ctx, const struct http_request *req, struct http_response *res);
 

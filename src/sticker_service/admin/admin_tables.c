@@ -48,6 +48,7 @@ static const struct admin_choice types[] = {{"stickers", MESSAGE_admin_stickers}
                                             {"scores", MESSAGE_admin_scores},
                                             {"pins", MESSAGE_admin_pins},
                                             {"synonyms", MESSAGE_admin_synonyms},
+                                            {"experiments", MESSAGE_admin_experiments},
                                             {"users", MESSAGE_admin_users},
                                             {"groups", MESSAGE_admin_groups},
                                             {"tokens", MESSAGE_admin_tokens},
