@@ -331,7 +331,7 @@ const struct command commands[] = {
     {.name = "replay",
      .run = cmd_replay,
      .summary =
-         "Ask the searches of the log again of two rankings, and say whether the second one loses (exit status 3)",
+         "Compare two rankings by the searches of the log, and exit with status 3 if the second one loses",
      .examples = {{"See what the words' meanings do", "peel replay --b \"weights=words:0\""},
                   {"Compare a new model, by judged queries too",
                    "peel replay --b model=acme/tuned --judged eval/starter.csv --split dev"}}},

@@ -24,7 +24,9 @@ void replay_print(const struct replay *r)
         for (size_t side = 0; side < 2; side++)
             printf(" %.3f (%.3f-%.3f) |", m->sides[side].value, m->sides[side].low, m->sides[side].high);
         printf(" %+.3f (%+.3f..%+.3f) | %s |\n", m->gain.value, m->gain.low, m->gain.high,
-               m->n < REPLAY_LEAST ? "of too few queries" : verdicts[m->verdict]);
+               !m->judges            ? "not judged"
+               : m->n < REPLAY_LEAST ? "of too few queries"
+                                     : verdicts[m->verdict]);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "eval/measures.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #define REPLAY_LEAST 20u /* searches, or judged queries: of fewer nothing is concluded */
 
@@ -15,6 +16,7 @@ struct replay_measure {
     const char *name;
     size_t n;                       /* queries that it is of */
     struct interval sides[2], gain; /* of A and of B; B less A, paired by query */
+    bool judges;                    /* false: it is told, and nothing follows from it */
     enum replay_verdict verdict;    /* of B: whether the interval of the gain leaves 0 out */
 };
 struct replay {

@@ -294,9 +294,9 @@ static enum status ask_all(struct job *j, struct list *list, const char *what, s
 
 static void conclude(struct replay *r, struct replay_measure *m)
 {
-    if (m->n >= REPLAY_LEAST && m->gain.high < 0)
+    if (m->judges && m->n >= REPLAY_LEAST && m->gain.high < 0)
         m->verdict = REPLAY_WORSE;
-    else if (m->n >= REPLAY_LEAST && m->gain.low > 0)
+    else if (m->judges && m->n >= REPLAY_LEAST && m->gain.low > 0)
         m->verdict = REPLAY_BETTER;
     if (m->verdict > r->verdict)
         r->verdict = m->verdict;
@@ -307,7 +307,7 @@ static enum status measure_ndcg(struct job *j, const struct list *list, const ch
 {
     struct replay_measure *m = &j->r->measures[j->r->n_measures];
     double *values = arena_array(&j->arena, 2 * list->n + 1, sizeof *values);
-    *m = (struct replay_measure){.name = name};
+    *m = (struct replay_measure){.name = name, .judges = true};
     if (!values)
         return err_no_memory(err, "the measures");
     for (size_t i = 0; i < list->n; i++)
@@ -322,6 +322,8 @@ static enum status measure_ndcg(struct job *j, const struct list *list, const ch
     return OK;
 }
 
+/* It does not judge: where stickers were always at the ranks of one ranking, only those places count at which the other
+ * one has the same sticker, and what two rankings agree on is chosen more often than the rest. */
 static enum status measure_snips(struct job *j, struct error *err)
 {
     struct replay_measure *m = &j->r->measures[j->r->n_measures];
