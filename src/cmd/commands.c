@@ -330,8 +330,7 @@ const struct command commands[] = {
      .examples = {{"Fill the index after search.db was lost or restored", "peel reindex --all"}}},
     {.name = "replay",
      .run = cmd_replay,
-     .summary =
-         "Compare two rankings by the searches of the log, and exit with status 3 if the second one loses",
+     .summary = "Compare two rankings by the searches of the log, and exit with status 3 if the second one loses",
      .examples = {{"See what the words' meanings do", "peel replay --b \"weights=words:0\""},
                   {"Compare a new model, by judged queries too",
                    "peel replay --b model=acme/tuned --judged eval/starter.csv --split dev"}}},

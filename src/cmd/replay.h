@@ -20,7 +20,7 @@ struct replay_measure {
     enum replay_verdict verdict;    /* of B: whether the interval of the gain leaves 0 out */
 };
 struct replay {
-    const char *rankings[2]; /* "algorithm=hybrid weights=words:0"; "": that of all searches */
+    const char *rankings[2]; /* as experiments_params reads them (sticker_service/experiments.h) */
     const char *judged;      /* a file of judged queries, or NULL */
     /* set: */
     int64_t known, replayed; /* searches of enough clients; those of them that were asked again */

@@ -8,6 +8,7 @@
 #include "cmd/runtime.h"
 #include "eval/snips.h"
 #include "http/client.h"
+#include "sticker_service/experiments.h"
 #include "training/evidence.h"
 
 #include <math.h>
@@ -48,35 +49,6 @@ struct job {
     struct list log, judged;
     bool quiet;
 };
-
-/* --- rankings --- */
-
-static bool may_be_chosen(const char *name, size_t len)
-{
-    static const char *const names[] = {"algorithm", "model", "weights", "min_score", "priors"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0)
-            return true;
-    return false;
-}
-
-/* "algorithm=hybrid weights=words:0", with spaces or & between its parts, as parameters of SearchService's search. */
-static enum status put_ranking(const char *ranking, struct buf *params, struct error *err)
-{
-    for (const char *at = ranking; *(at += strspn(at, " &"));) {
-        size_t name = strcspn(at, "= &"), value = at[name] == '=' ? strcspn(at + name + 1, " &") : 0;
-        if (!may_be_chosen(at, name) || !value)
-            return err_set(err, ERR_INVALID,
-                           "a ranking is described like \"algorithm=hybrid weights=words:0.5,sentence:1\", by"
-                           " algorithm, model, weights, min_score and priors; found \"%.64s\"",
-                           at);
-        buf_putc(params, '&');
-        buf_append(params, at, name + 1);
-        http_escape(params, at + name + 1, value);
-        at += name + 1 + value;
-    }
-    return buf_status(params, err);
-}
 
 /* --- what was searched --- */
 
@@ -373,7 +345,7 @@ enum status replay_run(const struct config *cfg, struct replay *r, struct error 
     arena_init(&j.arena, MEMORY);
     for (size_t side = 0; side < 2; side++) {
         buf_init(&j.params[side], 4096);
-        if (st == OK && (st = put_ranking(r->rankings[side], &j.params[side], err)) != OK)
+        if (st == OK && (st = experiments_params(r->rankings[side], &j.params[side], err)) != OK)
             st = err_prefix(err, "ranking %c", (int)('A' + side));
     }
     (void)runtime_search_url(cfg, &j.arena, &client.base_url);

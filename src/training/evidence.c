@@ -128,7 +128,8 @@ static enum status read_event(struct evidence *e, const struct logged_event *eve
     if (st != OK || !*event->sticker || event->rank < 1 || event->rank > UINT32_MAX)
         return st;
     uint32_t rank = (uint32_t)event->rank;
-    double weight = 1;
+    double weight = event->propensity > 0 ? PROPENSITY_ONE / (double)event->propensity : EVIDENCE_CLIP;
+    weight = weight < EVIDENCE_CLIP ? weight : EVIDENCE_CLIP;
     buf_reset(&e->record);
     put_text(&e->record, folded);
     buf_append(&e->record, event->search, sizeof event->search);

@@ -102,6 +102,8 @@ static void archives_have_blocks_and_sums(void **state)
 
 static unsigned char next_id;
 
+static int64_t tried; /* the rank at which searches try a sticker, one time in four */
+
 /* A search for `query` by a client that saw a.png to e.png and did this: "3 click c.png" would be {CLICK, 2}. */
 struct act {
     enum event_action action;
@@ -124,7 +126,9 @@ static void visit(struct suite *s, const char *query, const char *client, const 
                                 .language = "en",
                                 .ranking = "hybrid-1",
                                 .shown = tags,
-                                .n = 5};
+                                .n = 5,
+                                .tried = tried,
+                                .propensity = PROPENSITY_ONE / 4};
     for (size_t i = 0; i < n; i++) {
         memset(ids[i], next_id, STORE_EVENT_ID);
         ids[i][0] = (unsigned char)i;
@@ -196,6 +200,18 @@ static void what_was_passed_over_above_a_choice_is_skipped(void **state)
                         "party time/1/en: a+0-0,1/1/0 e+0-0,1/0/0 a@1=1/1 e@5=1/1;");
 }
 
+static void what_is_seldom_at_a_rank_counts_more(void **state)
+{
+    struct suite *s = *state;
+    const struct act acts[] = {{EVENT_IMPRESSION, 0}, {EVENT_IMPRESSION, 3}, {EVENT_CLICK, 3}};
+    visit(s, "cat", "ann", acts, 3);
+    tried = 4;
+    visit(s, "cat", "bob", acts, 3);
+    tried = 0;
+    assert_string_equal(told(s, (struct evidence_config){.seen = true}),
+                        "cat/2/en: a+0-0,0/2/2 d+0-0,2/2/0 d@4=5/5 a@1=0/2;");
+}
+
 static void those_who_are_not_known_are_one(void **state)
 {
     struct suite *s = *state;
@@ -242,6 +258,7 @@ int main(void)
         cmocka_unit_test(votes_say_more_than_clicks),
         cmocka_unit_test(archives_have_blocks_and_sums),
         T(what_was_passed_over_above_a_choice_is_skipped),
+        T(what_is_seldom_at_a_rank_counts_more),
         T(those_who_are_not_known_are_one),
         T(voters_who_are_kept_for_judging_teach_nothing),
     };
