@@ -187,8 +187,10 @@ static void put_event(const struct ubi *u, struct buf *out, const struct logged_
     json_put_string(out, query);
     buf_puts(out, ",\"event_attributes\":{\"object\":{\"object_id\":");
     json_put_string(out, e->sticker);
-    buf_printf(out, ",\"object_id_field\":\"filename\"},\"position\":{\"ordinal\":%lld},\"propensity\":%g",
-               (long long)e->rank, (double)e->propensity / PROPENSITY_ONE);
+    buf_puts(out, ",\"object_id_field\":\"filename\"}");
+    if (e->rank > 0) /* of a sticker that a search showed */
+        buf_printf(out, ",\"position\":{\"ordinal\":%lld},\"propensity\":%g", (long long)e->rank,
+                   (double)e->propensity / PROPENSITY_ONE);
     if (e->experiment)
         buf_printf(out, ",\"experiment\":%lld,\"team\":%s", (long long)e->experiment,
                    e->team == TEAM_A   ? "\"A\""
