@@ -26,12 +26,12 @@ BEGIN {
     rooms["search_service"] = below "model vectors words rank search_store search_service"
     core = below "sticker_store sticker_service"
     rooms["sticker_service"] = core
-    split("api gallery admin", faces, " ")
+    split("api compat gallery admin", faces, " ")
     for (i in faces)
         rooms["sticker_service/" faces[i]] = core " sticker_service/" faces[i]
     rooms["cmd"] = below "model tokenize vectors words rank search_store sticker_store store_copy backup training search_service sticker_service config eval cmd"
     # where the parts of a room meet: the table of routes
-    also["src/sticker_service/sticker_service.c"] = " sticker_service/api sticker_service/gallery sticker_service/admin "
+    also["src/sticker_service/sticker_service.c"] = " sticker_service/api sticker_service/compat sticker_service/gallery sticker_service/admin "
     # header: the files that may see it
     only["sqlite3.h"] = "^src/(db/|fts/fts_)sqlite"
     only["libpq-fe.h"] = "^src/db/postgres"

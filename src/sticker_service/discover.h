@@ -25,10 +25,9 @@ struct category {
     const char *query;        /* in that language, "animal" */
     struct find_result cover; /* what is found for it first */
 };
-/* Those for which anything is found, in CLDR's order; *n of them. *complete: SearchService answered for all, in time.
- */
+/* Those for which anything is found, in CLDR's order; *n of them. What was found is kept for a while. */
 enum status discover_categories(struct sticker_service *s, const struct http_request *req, const char *lang,
                                 const struct sticker_filter *filter, struct category out[DISCOVER_CATEGORIES],
-                                size_t *n, bool *complete, struct error *err) MUST_CHECK;
+                                size_t *n, struct error *err) MUST_CHECK;
 
 #endif

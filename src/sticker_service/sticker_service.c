@@ -5,6 +5,7 @@
 #include "http/cors.h"
 #include "sticker_service/admin/admin.h"
 #include "sticker_service/api/api.h"
+#include "sticker_service/compat/compat.h"
 #include "sticker_service/gallery/gallery.h"
 #include "sticker_service/picture.h"
 #include "sticker_service/service.h"
@@ -56,6 +57,36 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/peel-client.js", handle_gallery_script, HTTP_INLINE | HTTP_UNLIMITED, 0, "picker"},
     {HTTP_GET, "/peel-picker.json", handle_picker_texts, HTTP_INLINE | HTTP_UNLIMITED, 0, "picker"},
     {HTTP_GET, "/demo", handle_demo, 0, 0, "demo"},
+    {HTTP_GET, "/tenor/v2/search", handle_tenor_search, 0, 0, "tenor_search"},
+    {HTTP_GET, "/tenor/v2/featured", handle_tenor_featured, 0, 0, "tenor"},
+    {HTTP_GET, "/tenor/v2/posts", handle_tenor_posts, 0, 0, "tenor"},
+    {HTTP_GET, "/tenor/v2/categories", handle_tenor_categories, 0, 0, "tenor"},
+    {HTTP_GET, "/tenor/v2/autocomplete", handle_tenor_autocomplete, 0, 0, "tenor"},
+    {HTTP_GET, "/tenor/v2/search_suggestions", handle_tenor_autocomplete, 0, 0, "tenor"},
+    {HTTP_GET, "/tenor/v2/trending_terms", handle_tenor_trending_terms, 0, 0, "tenor"},
+    {HTTP_GET, "/tenor/v2/registershare", handle_tenor_registershare, 0, 0, "tenor"},
+    {HTTP_GET, "/giphy/v1/gifs/search/tags", handle_giphy_tags, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/tags/related/{term}", handle_giphy_related_tags, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/trending/searches", handle_giphy_trending_searches, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/channels/search", handle_giphy_channels, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/gifs/categories", handle_giphy_categories, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/gifs/categories/{path...}", handle_giphy_category, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/emoji", handle_giphy_emoji, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v2/emoji", handle_giphy_emoji, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v2/emoji/{id}/variations", handle_giphy_variations, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/randomid", handle_giphy_randomid, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/gifs", handle_giphy_gifs, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/{type}/search", handle_giphy_search, 0, 0, "giphy_search"},
+    {HTTP_GET, "/giphy/v1/{type}/trending", handle_giphy_trending, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/{type}/translate", handle_giphy_translate, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/{type}/random", handle_giphy_random, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/{type}/related", handle_giphy_related, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/{type}/animate", handle_giphy_trending, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/gifs/{id}", handle_giphy_gif, 0, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/internal/gifs/{id}", handle_giphy_gif, 0, 0, "giphy"},
+    {HTTP_POST, "/giphy/v2/pingback", handle_giphy_pingback, 0, COMPAT_BODY, "giphy_pingback"},
+    {HTTP_GET, "/giphy/v2/pingback_simple", handle_giphy_pingback_simple, 0, 0, "giphy_pingback"},
+    {HTTP_GET | HTTP_POST | HTTP_DELETE, "/klipy/api/v1/{path...}", handle_klipy, 0, COMPAT_BODY, "klipy"},
     {HTTP_GET, "/api/openapi.json", handle_openapi, HTTP_INLINE, 0, "openapi"},
     {HTTP_GET, "/api/docs", handle_docs, 0, 0, "docs"},
     {HTTP_GET, "/docs/", handle_manual, 0, 0, "manual"},
@@ -162,6 +193,12 @@ static enum status look_at_picture(void *ctx, const char *filename, struct error
     return st;
 }
 
+/* In the form of whoever is asked: another service's, or a page. */
+static bool refuse(void *ctx, const struct http_request *req, struct http_response *res, int status, unsigned retry_s)
+{
+    return compat_refuse(req, res, status) || gallery_refuse(ctx, req, res, status, retry_s);
+}
+
 static enum status open_parts(struct sticker_service *s, struct error *err)
 {
     const struct sticker_service_config *cfg = s->cfg;
@@ -224,7 +261,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
                                         .n_routes = sizeof routes / sizeof *routes,
                                         .ctx = s,
                                         .admit = admit,
-                                        .refuse = gallery_refuse,
+                                        .refuse = refuse,
                                         .metrics_prefix = "peel_sticker"};
     struct http_server *http = NULL;
     status = http_server_open(&server, &http, err);

@@ -1,8 +1,8 @@
 /* sticker_service.h: the service that customers, the ML team and admins talk to: search (a proxy that
  * counts usage), feedback, analytics, counter, images, health. The contract is docs/openapi.json.
- * The core of the room has what its inner rooms share (api, gallery, admin), which do not see each other; they meet in
- * the table of routes, in sticker_service.c. The room sees its store, http, web, bucket, text and image, and knows
- * SearchService by HTTP only.
+ * The core of the room has what its inner rooms share (api, compat, gallery, admin), which do not see each other; they
+ * meet in the table of routes, in sticker_service.c. The room sees its store, http, web, bucket, text and image, and
+ * knows SearchService by HTTP only.
  *
  *     struct sticker_service_config cfg = sticker_service_defaults();
  *     cfg.database = "data/sticker.db", cfg.bucket = "data", cfg.cache_dir = "data/cache";

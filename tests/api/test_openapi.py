@@ -43,11 +43,21 @@ def mistakes(value, schema, where="$"):
         found += [f"{where}.{name} is missing" for name in schema.get("required", []) if name not in value]
         for name, member in value.items():
             described = schema["properties"].get(name)
-            found += mistakes(member, described, f"{where}.{name}") if described else [f"{where}.{name} is not described"]
+            found += mistakes(member, described, f"{where}.{name}") if described is not None else [f"{where}.{name} is not described"]
+    if isinstance(value, dict) and isinstance(schema.get("additionalProperties"), dict):
+        for name, member in value.items():
+            found += mistakes(member, schema["additionalProperties"], f"{where}.{name}")
     if isinstance(value, list) and "items" in schema:
         for i, item in enumerate(value):
             found += mistakes(item, schema["items"], f"{where}[{i}]")
     return found
+
+
+def described_path(target):
+    """The path of the contract that a request's target is of; the one with fewer parameters where two are."""
+    path = target.partition("?")[0].rstrip("/")
+    fitting = [p for p in CONTRACT["paths"] if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(p)), path)]
+    return min(fitting, key=lambda p: p.count("{"), default=None)
 
 
 class Contract(ServiceTest):

@@ -224,20 +224,12 @@ void handle_api_packs(void *ctx, const struct http_request *req, struct http_res
     send(req, res, st, &out, "public, max-age=60", &err);
 }
 
-/* Nine searches: what they found is kept for a while. */
 static enum status write_categories(struct sticker_service *s, const struct http_request *req,
                                     const struct list_params *p, struct buf *out, struct error *err)
 {
     struct category list[DISCOVER_CATEGORIES];
-    char key[512 + STICKER_FILTER_PACK_MAX];
     size_t n = 0;
-    bool complete = false;
-    snprintf(key, sizeof key, "categories %s %s %d %d %s", p->form.origin, p->form.lang ? p->form.lang : "",
-             (int)p->filter.rating_most, (int)p->filter.animated, p->filter.pack ? p->filter.pack : "");
-    unsigned cleared = answers_cleared(s->starts);
-    if (answers_get(s->starts, key, out))
-        return OK;
-    enum status st = discover_categories(s, req, p->form.lang, &p->filter, list, &n, &complete, err);
+    enum status st = discover_categories(s, req, p->form.lang, &p->filter, list, &n, err);
     buf_puts(out, "{\"categories\":[");
     for (size_t i = 0; i < n && st == OK; i++) {
         buf_printf(out, "%s{\"id\":\"%s\",\"name\":", i ? "," : "", list[i].id);
@@ -248,8 +240,6 @@ static enum status write_categories(struct sticker_service *s, const struct http
         buf_putc(out, '}');
     }
     buf_puts(out, "]}");
-    if (st == OK && n && complete && !out->failed)
-        answers_put(s->starts, key, out->data, out->len, cleared);
     return st;
 }
 
