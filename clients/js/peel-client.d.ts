@@ -27,14 +27,19 @@ export interface Sticker {
   height?: number;
   animated?: boolean;
   rating?: Rating;
+  /** In the language that was asked for; only of `Peel.sticker`. */
+  keywords?: string[];
 }
 
 export interface Found {
   results: Sticker[];
+  /** Their filenames. */
+  stickers: string[];
   query_id?: string;
+  /** Of all results, where there are more than these. */
+  total?: number;
 }
 export interface SearchAnswer extends Found {
-  stickers: string[];
   query: string;
   total: number;
   language: string;
@@ -62,10 +67,12 @@ export interface Category {
 }
 export interface Pack {
   name: string;
-  stickers?: number;
+  stickers: number;
+  animated: number;
+  /** The highest rating of its stickers. */
+  rating: Rating;
   /** An address for `Peel.address`. */
   cover?: string;
-  [more: string]: unknown;
 }
 
 /** By search and voter: of each sticker one list at most. */

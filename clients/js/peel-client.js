@@ -48,9 +48,6 @@ export class Peel {
   constructor(server, options = {}) {
     this.#base = new URL(server);
     this.#options = { timeoutMs: 5000, retries: 2, ...options };
-    globalThis.document?.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'hidden') this.flush().catch(() => {});
-    });
   }
 
   // ---- finding ----
@@ -103,17 +100,20 @@ export class Peel {
       timestamp: new Date().toISOString(), ...this.#client('client_id'), ...more,
     });
     if (this.#told.length >= EVENTS_AT_ONCE) this.flush().catch(() => {});
-    else this.#flushLater();
+    else this.#later();
   }
-  #flushLater() {
+  #later() {
     this.#telling ??= setTimeout(() => this.flush().catch(() => {}), EVENTS_MS);
     this.#telling.unref?.(); // Node.js need not stay for it
+    globalThis.document?.addEventListener('visibilitychange', this.#hidden);
   }
+  #hidden = () => { if (document.visibilityState === 'hidden') this.flush().catch(() => {}); };
 
   /** Sends the events that wait. Those that could not be sent for now wait for the next time. */
   async flush() {
     clearTimeout(this.#telling);
     this.#telling = undefined;
+    globalThis.document?.removeEventListener('visibilitychange', this.#hidden);
     while (this.#told.length) {
       const events = this.#told.splice(0, EVENTS_AT_ONCE);
       try {
@@ -132,7 +132,7 @@ export class Peel {
 
   /** A sticker of an answer with whole addresses, and the receipt of the answer. */
   #whole(sticker, query_id) {
-    for (const name of ['url', 'thumbnail', 'still']) if (sticker[name]) sticker[name] = this.address(sticker[name]);
+    for (const name of ['url', 'thumbnail']) if (sticker[name]) sticker[name] = this.address(sticker[name]);
     return query_id ? { ...sticker, query_id } : sticker;
   }
   async #find(path, params, signal) {

@@ -12,6 +12,11 @@ const image = await fetch(found.results[0].thumbnail);
 assert.equal(image.headers.get('Content-Type'), 'image/webp');
 assert.deepEqual((await peel.suggest('kit')).map(s => s.text), ['kitten']);
 
+assert.equal((await peel.sticker('sun & rain, 100%.png')).keywords.length, 3);
+assert.ok((await peel.similar('cat.png', { limit: 2 })).results.every(sticker => sticker.url.startsWith(server)));
+assert.equal((await peel.random({ limit: 2 })).results.length, 2);
+for (const part of [(await peel.trending()).queries, await peel.categories({ lang: 'de' }), await peel.packs()]) assert.ok(Array.isArray(part));
+
 const all = [];
 for await (const sticker of peel.pages('cat dog cake car', { limit: 2 })) all.push(sticker.filename);
 assert.ok(all.length > 2, String(all));

@@ -91,6 +91,11 @@ class Clients(ServiceTest):
             self.assertEqual(best["query_id"], found["query_id"])
             self.assertEqual(self.get(best["thumbnail"][len(self.url) :]).headers["Content-Type"], "image/webp")
             self.assertEqual([s["text"] for s in peel.suggest("kit")], ["kitten"])
+            self.assertEqual(len(peel.sticker("sun & rain, 100%.png")["keywords"]), 3)
+            self.assertTrue(all(s["url"].startswith(self.url) for s in peel.similar("cat.png", limit=2)["results"]))
+            self.assertEqual(len(peel.random(limit=2)["results"]), 2)
+            for part in (peel.trending()["queries"], peel.categories(lang="de"), peel.packs()):
+                self.assertIsInstance(part, list)
             names = [s["filename"] for s in peel.pages("cat dog cake car", limit=2)]
             self.assertGreater(len(names), 2)
             self.assertEqual(len(set(names)), len(names))

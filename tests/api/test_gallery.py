@@ -94,6 +94,21 @@ class Asked(ServiceTest):
             self.assertRegex(page, rf'lang="{tag}" hreflang="{tag}" aria-current="true"')
             self.assertEqual(len(set(re.findall(r'hreflang="(..)"', page))), 9)
 
+    def test_the_picker_speaks_every_language(self):
+        english = self.get("/peel-picker.json").json()
+        for lang in ("de-AT", "es", "fr", "pt-BR", "ja", "zh-Hant", "ko", "ar"):
+            texts = self.get(f"/peel-picker.json?lang={lang}").json()
+            self.assertEqual((texts["lang"], texts["dir"]), (lang[:2], "rtl" if lang == "ar" else "ltr"))
+            self.assertEqual(texts.keys(), english.keys())
+            self.assertNotEqual(texts["start"], english["start"])
+        self.assertEqual(self.get("/peel-picker.json?lang=tlh").json(), english)
+        self.assert_problem(self.get("/peel-picker.json?lang=!"), 400)
+        for script in ("/peel-picker.js", "/peel-client.js"):
+            answer = self.get(script)
+            self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "text/javascript; charset=utf-8"))
+            self.assertEqual(self.get(script, **{"If-None-Match": answer.headers["ETag"]}).status, 304)
+        self.assertEqual(self.get("/peel-picker.js/").status, 404)
+
     def test_a_language_is_chosen_and_kept(self):
         answer = self.get("/?q=cat&page=1&lang=de", **{"Accept-Language": "fr"})
         self.assertIn('<html lang="de"', answer.body.decode())

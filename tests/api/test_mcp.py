@@ -66,7 +66,7 @@ class Mcp(ServiceTest):
             self.assertGreater(webp_size(base64.b64decode(image["data"], validate=True))[0], 0)
 
     def test_what_goes_wrong_in_a_tool_is_for_the_assistant(self):
-        for tool, arguments, message in (
+        wrong = (
             ("get_sticker", {"filename": "nowhere.png"}, "Sticker not found."),
             ("get_sticker", {"filename": "../search/"}, "is not allowed"),
             ("search_stickers", {"query": ""}, "Please provide a query."),
@@ -75,20 +75,21 @@ class Mcp(ServiceTest):
             ("search_stickers", {"query": "cat", "limit": 1000}, "limit"),
             ("search_stickers", {"query": "cat", "animated": 1}, "animated must be true or false"),
             ("search_stickers", {"query": "cat", "fields": "x"}, 'search_stickers has no argument "fields"'),
-        ):
-            result = self.call(tool, **arguments)
-            self.assertTrue(result["isError"], result)
-            self.assertIn(message, result["content"][0]["text"])
+        )
+        answers = self.talk(*(self.ask("tools/call", {"name": tool, "arguments": arguments}) for tool, arguments, _ in wrong))
+        for (_, _, message), answer in zip(wrong, answers, strict=True):
+            self.assertTrue(answer["result"]["isError"], answer)
+            self.assertIn(message, answer["result"]["content"][0]["text"])
 
     def test_wrong_messages(self):
-        for line, code in (
+        wrong = (
             ("nonsense", -32700), ("[]", -32600), ("{}", -32600), ('{"jsonrpc":"2.0","id":null,"method":"ping"}', -32600),
             (self.ask("no/method"), -32601), (self.ask("tools/call", {"name": "no_tool"}), -32602),
             (self.ask("tools/call", {"name": "suggest", "arguments": []}), -32602), ('"' + "x" * (1 << 20) + '"', -32600),
-        ):  # fmt: skip
-            answer, pong = self.talk(line, self.ask("ping"))
-            self.assertEqual(answer["error"]["code"], code, answer)
-            self.assertEqual(pong["result"], {})
+        )  # fmt: skip
+        *answers, pong = self.talk(*(line for line, _ in wrong), self.ask("ping"))
+        self.assertEqual([answer["error"]["code"] for answer in answers], [code for _, code in wrong])
+        self.assertEqual(pong["result"], {})
         batch, = self.talk(json.dumps([self.ask("ping", id=1), {"jsonrpc": "2.0", "method": "x"}, self.ask("ping", id=2)]))
         self.assertEqual([answer["id"] for answer in batch], [1, 2])
 

@@ -59,6 +59,7 @@ const tests = [
     await open(page);
     await box(page).pressSequentially('cat num', { delay: 20 });
     await found(page);
+    await options(page).first().waitFor(); // they stay beside the results
     const [first] = await shown(page);
     await page.waitForTimeout(800);
     await cells(page).first().click();

@@ -155,7 +155,10 @@ class PeelPicker extends HTMLElement {
 
   // ---- start ----
 
-  get #language() { return this.getAttribute('lang') || this.closest('[lang]')?.lang || document.documentElement.lang || navigator.language; }
+  get #language() {
+    const tag = this.closest('[lang]')?.lang || navigator.language;
+    try { return Intl.getCanonicalLocales(tag)[0].split('-').slice(0, 2).join('-'); } catch { return 'en'; } // whatever a page says
+  }
   get #filter() { return { rating: this.getAttribute('rating') || undefined, pack: this.#tab.startsWith('pack:') ? this.#tab.slice(5) : this.getAttribute('pack') || undefined }; }
 
   async #restart() {
@@ -316,9 +319,9 @@ class PeelPicker extends HTMLElement {
     this.#tab = tab;
     this.#show();
   }
-  #search(query) {
+  #search(query, typing = false) {
     clearTimeout(this.#timers.type);
-    this.#close();
+    if (!typing) this.#close();
     if (query === this.#query && !this.#similar) return;
     this.#query = query;
     this.#similar = null;
@@ -448,8 +451,9 @@ class PeelPicker extends HTMLElement {
     const img = make('img', '', { crossOrigin: 'anonymous', loading: 'lazy', decoding: 'async', alt: '', width: 128, height: 128, draggable: false, src: this.#picture(sticker) });
     const button = set(make('button', '', { type: 'button', tabIndex: -1, draggable: true, title: sticker.alt || sticker.title }, img), { 'aria-label': sticker.alt || sticker.title || sticker.filename, part: 'sticker' });
     button.sticker = sticker;
-    img.addEventListener('error', () => { button.parentNode.classList.add('waits'); }, { once: true });
-    return set(make('div', 'cell', {}, button), { role: 'gridcell' });
+    const cell = set(make('div', 'cell waits', {}, button), { role: 'gridcell' });
+    img.addEventListener('load', () => cell.classList.remove('waits'), { once: true });
+    return cell;
   }
   /** Animated stickers move only while somebody looks at one, and not at all where motion is not wanted. */
   #picture(sticker, moves = false) {
@@ -579,12 +583,7 @@ class PeelPicker extends HTMLElement {
       const query = this.#box.value.trim();
       clearTimeout(this.#timers.type);
       this.#suggest(query);
-      this.#timers.type = setTimeout(() => {
-        if (query === this.#query && !this.#similar) return;
-        const offered = [...this.#list.children];
-        this.#search(query);
-        if (offered.length && this.#root.activeElement === this.#box) this.#offer(query, offered.map(option => option.textContent)); // they stay while somebody types
-      }, query ? TYPE_MS : 0);
+      this.#timers.type = setTimeout(() => this.#search(query, true), query ? TYPE_MS : 0);
     });
     this.#list.addEventListener('pointerdown', event => event.preventDefault()); // the box keeps the focus
     this.#list.addEventListener('click', event => { const option = event.target.closest('li'); if (option) this.#take(option); });

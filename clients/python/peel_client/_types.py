@@ -23,17 +23,18 @@ class Sticker(TypedDict, total=False):
     height: int
     animated: bool
     rating: str  # "g", "pg", "pg-13" or "r"
+    keywords: List[str]  # in the language that was asked for; only of `Peel.sticker`
 
 
 class Found(TypedDict, total=False):
     results: List[Sticker]
+    stickers: List[str]  # their filenames
     query_id: str
+    total: int  # of all results, where there are more than these
 
 
 class SearchAnswer(Found, total=False):
-    stickers: List[str]
     query: str
-    total: int
     language: str
     ranking: str
     corrected: str  # the query with misspelled words replaced
@@ -60,6 +61,8 @@ class Category(TypedDict, total=False):
 class Pack(TypedDict, total=False):
     name: str
     stickers: int
+    animated: int
+    rating: str  # the highest of its stickers
     cover: str  # for `Peel.address`
 
 
