@@ -64,6 +64,7 @@ int cmd_export(const struct config *cfg);
 int cmd_health(const struct config *cfg);
 int cmd_help(const struct config *cfg);
 int cmd_import(const struct config *cfg);
+int cmd_learn(const struct config *cfg);
 int cmd_mcp(const struct config *cfg);
 int cmd_migrate(const struct config *cfg);
 int cmd_model(const struct config *cfg);

@@ -173,6 +173,7 @@ int cmd_search_service(const struct config *cfg)
         .query_cache_bytes = (size_t)config_int(cfg, "query-cache-bytes"),
         .algorithm = config_string(cfg, "algorithm"),
         .min_score = config_number(cfg, "min-score"),
+        .votes_weight = config_number(cfg, "votes-weight"),
         .version = PEEL_VERSION,
     };
 #define LEG_WEIGHT(name, help) service.weights[LEG_##name] = config_number(cfg, #name "-weight");
@@ -274,6 +275,7 @@ int cmd_sticker_service(const struct config *cfg)
     service.explore = config_number(cfg, "explore");
     service.voter_days = config_int(cfg, "voter-days");
     service.event_days = config_int(cfg, "event-days");
+    service.votes_half_life_days = config_number(cfg, "votes-half-life-days");
     service.address_days = config_int(cfg, "address-days");
     service.audit_log = config_string(cfg, "audit-log");
     service.trash_days = config_int(cfg, "trash-days");

@@ -12,7 +12,7 @@
 #define SEARCH   " serve search-service "
 #define DATABASE                                                                                                       \
     " serve sticker-service import status user token explain export migrate reindex delete pack doctor forget audit "  \
-    "backup restore replay model experiment "
+     "backup restore replay model experiment learn "
 #define INDEX   SEARCH "model migrate doctor backup restore "
 #define BUCKET  SERVICES "import export model words doctor backup restore "
 #define KIB     1024.0
@@ -164,6 +164,8 @@ const struct option config_options[] = {
 #define LEG_OPTION(name, help) {#name "-weight", OPTION_NUMBER, "1", 0, 1000, "", SEARCH, 0, NULL, NULL, help},
     LEG_LIST(LEG_OPTION){"min-score", OPTION_NUMBER, "0", -1, 1000, "", SEARCH, 0, NULL, NULL,
                          "Leave out results with a lower score in searches that do not set one; 0 = keep all"},
+    {"votes-weight", OPTION_NUMBER, "0.3", 0, 1, "", SEARCH, 0, NULL, NULL,
+     "How far votes and clicks can raise or lower a result's score, as a share of it; 0 = not at all"},
     {"model", OPTION_STRING, NULL, 0, 4000, "ID", SEARCH "model tokenize embed ", 0, NULL, NULL,
      "Model to use, an id in the models folder or a folder; default: the last one chosen, else the first found"},
     {"precision", OPTION_ENUM, "auto", 0, 0, "auto|fp32|bf16|int8", SEARCH "model embed ", 0, NULL, NULL,
@@ -224,6 +226,8 @@ const struct option config_options[] = {
      "Days after which Peel forgets who voted; the votes stay counted; 0 = never"},
     {"event-days", OPTION_INT, "90", 0, 36500, "", STICKER, 0, NULL, NULL,
      "Days after which events (what people did with search results) are deleted; 0 = never"},
+    {"votes-half-life-days", OPTION_NUMBER, "180", 0.01, 36500, "", STICKER "learn ", 0, NULL, NULL,
+     "Days after which a vote or click teaches half as much"},
     {"address-days", OPTION_INT, "90", 0, 36500, "", STICKER, 0, NULL, NULL,
      "Days after which addresses are removed from the history, whose entries stay; 0 = never"},
     {"audit-log", OPTION_STRING, "", 0, 4000, "FILE", STICKER "audit ", 0, NULL, NULL,
@@ -267,7 +271,8 @@ const struct option config_options[] = {
      "Name stickers after their subfolders too, cats-happy.png for cats/happy.png, where several have equal names"},
     {"report", OPTION_STRING, NULL, 1, 4000, "FILE", " import ", 0, NULL, NULL,
      "Write what failed, and why, to this CSV file"},
-    {"yes", OPTION_BOOL, "false", 0, 0, "", " delete forget ", 0, NULL, NULL, "Delete without asking for confirmation"},
+    {"yes", OPTION_BOOL, "false", 0, 0, "", " delete forget learn ", 0, NULL, NULL,
+     "Delete without asking for confirmation"},
     {"voter", OPTION_STRING, NULL, 1, 1020, "ID", " forget ", 0, NULL, NULL,
      "Erase votes and events of this person: the id that an app sends, or the value of the gallery's cookie"},
     {"user", OPTION_STRING, NULL, 1, 150, "NAME", " forget ", 0, NULL, NULL,
@@ -324,8 +329,8 @@ const struct option config_options[] = {
     {"n", OPTION_STRING, NULL, 1, 2000, "N", " counter ", 0, NULL, NULL,
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
-     " status eval replay explain experiment reindex delete forget audit pack doctor version health model user token "
-     "store words import "
+     " status eval replay explain learn experiment reindex delete forget audit pack doctor version health model user "
+     "token store words import "
      "export "
      "migrate backup restore "
      "counter embed "

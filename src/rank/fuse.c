@@ -161,8 +161,8 @@ static double weight_of(enum leg_number leg, const struct leg_hits *hits, const 
 
 /* Tells the trace what was fused, those too that is_worth_showing left out. */
 static enum status trace_fused(struct rank_trace *t, enum fusion_kind kind, const struct leg_hits *hits,
-                               const double *weights, const double *others, struct documents *d, struct arena *a,
-                               struct error *err)
+                               const double *weights, const double *others, const struct rank_priors *priors,
+                               struct documents *d, struct arena *a, struct error *err)
 {
     static const char *const kinds[FUSION_KINDS] = {
         [FUSION_WORD] = "word", [FUSION_ENGLISH] = "english", [FUSION_PHRASE] = "phrase", [FUSION_LETTERS] = "letters"};
@@ -172,7 +172,9 @@ static enum status trace_fused(struct rank_trace *t, enum fusion_kind kind, cons
         return err_no_memory(err, "%zu results", d->n);
     for (t->n_items = 0; t->n_items < d->n; t->n_items++) {
         const struct fused *f = &d->items[t->n_items];
-        t->items[t->n_items] = (struct rank_trace_item){f->item.id, f->item.score, f->item.confidence, {0}};
+        t->items[t->n_items] =
+            (struct rank_trace_item){.id = f->item.id, .score = f->item.score, .confidence = f->item.confidence};
+        rank_prior_find(priors, f->item.id, &t->items[t->n_items].gain);
         for (size_t leg = 0; leg < LEG_COUNT; leg++)
             t->items[t->n_items].adds[leg] = f->found & 1u << leg ? 0 : others[leg];
     }
@@ -186,10 +188,33 @@ static enum status trace_fused(struct rank_trace *t, enum fusion_kind kind, cons
     return OK;
 }
 
-enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const double *weights, struct arena *a,
-                 struct ranking *out, struct error *err)
+static double best_of(const struct documents *d)
 {
-    const struct fusion_fit *fit = &fusion_fits[kind_of(q, hits)];
+    double best = 0;
+    for (size_t i = 0; i < d->n; i++)
+        best = fmax(best, d->items[i].item.score);
+    return best;
+}
+
+void rank_reorder(const struct rank_priors *priors, struct ranked *items, size_t n)
+{
+    double sure = n ? FUSION_SURE * items[0].score : 0;
+    for (size_t i = 0; i < n; i++)
+        items[i].score = rank_prior_apply(priors, items[i].id, items[i].score, sure);
+    for (size_t i = 1; i < n; i++) { /* few move, and equal ones keep their order */
+        struct ranked item = items[i];
+        size_t k = i;
+        for (; k > 0 && items[k - 1].score < item.score; k--)
+            items[k] = items[k - 1];
+        items[k] = item;
+    }
+}
+
+enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const double *weights,
+                 const struct rank_priors *priors, struct arena *a, struct ranking *out, struct error *err)
+{
+    enum fusion_kind kind = kind_of(q, hits);
+    const struct fusion_fit *fit = &fusion_fits[kind];
     struct documents d = {0};
     size_t n = 0, kept = 0;
     double others[LEG_COUNT];
@@ -203,12 +228,19 @@ enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const 
     for (size_t i = 0; i < d.n; i++) {
         for (size_t leg = 0; leg < LEG_COUNT; leg++)
             d.items[i].item.score += d.items[i].found & 1u << leg ? 0 : others[leg];
-        if (is_worth_showing(&d.items[i], q, hits, fit))
-            items[kept++] = d.items[i].item;
+    }
+    double sure = !priors ? 0 : kind == FUSION_LETTERS ? FUSION_SURE * best_of(&d) : FUSION_SURE;
+    for (size_t i = 0; i < d.n; i++) {
+        struct ranked *item = &d.items[i].item;
+        bool worth = is_worth_showing(&d.items[i], q, hits, fit);
+        if (priors)
+            item->score = rank_prior_apply(priors, item->id, item->score, sure);
+        if (worth)
+            items[kept++] = *item;
     }
     enum status st = sort_best(items, kept, q->offset + q->limit + 1, a, err); /* 1: the document of `like` */
     rank_cut_page(q, items, kept, out);
     if (st == OK && q->trace)
-        st = trace_fused(q->trace, kind_of(q, hits), hits, weights, others, &d, a, err);
+        st = trace_fused(q->trace, kind, hits, weights, others, priors, &d, a, err);
     return st;
 }

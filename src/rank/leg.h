@@ -68,8 +68,10 @@ enum status leg_sentence_text(const struct rank_query *q, struct arena *a, struc
 /* fuse.c: a document's score is the sum of what the legs say of it, each as its `scale` has it, times its learnt weight
  * (fusion_weights.h) and weights[leg]. hits: [LEG_COUNT]; what a leg of weight 0 alone found stays, at the end. Equal
  * scores stand by id. Makes the page that `q` asks for. */
-enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const double *weights, struct arena *a,
-                 struct ranking *out, struct error *err) MUST_CHECK;
+enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const double *weights,
+                 const struct rank_priors *priors, struct arena *a, struct ranking *out, struct error *err) MUST_CHECK;
+/* What was learnt of the first results of one leg, in their order, changes it. priors: not NULL. */
+void rank_reorder(const struct rank_priors *priors, struct ranked *items, size_t n);
 /* From all results, best first, to the page that `q` asks for. */
 void rank_cut_page(const struct rank_query *q, struct ranked *items, size_t n, struct ranking *out);
 

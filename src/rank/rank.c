@@ -79,11 +79,30 @@ static size_t window_of(const struct rank_query *q)
     return is_windowed(q) ? RANK_WINDOW : 0;
 }
 
+/* What the leg has for the page, or for the window. Votes change the order of the first RANK_DEPTH results, so that
+ * pages behind them are as they were. */
+static enum status ask_page(const struct rank_sources *s, const struct rank_query *q, enum leg_number leg,
+                            size_t window, struct arena *a, struct leg_hits *hits, struct error *err)
+{
+    bool reorder = s->priors && (window || q->offset < RANK_DEPTH);
+    size_t limit = window ? window : q->limit, skip = reorder && !window ? q->offset : 0;
+    if (reorder && limit + skip < RANK_DEPTH)
+        limit = RANK_DEPTH - skip;
+    enum status st = legs[leg]->hits(s, q, limit + skip, window || reorder ? 0 : q->offset, a, hits, err);
+    if (st != OK || !reorder)
+        return st;
+    rank_reorder(s->priors, hits->items, hits->n < RANK_DEPTH ? hits->n : RANK_DEPTH);
+    skip = skip < hits->n ? skip : hits->n;
+    hits->items += skip;
+    hits->n -= skip;
+    return OK;
+}
+
 static enum status rank_leg(const struct rank_sources *s, const struct rank_query *q, enum leg_number leg,
                             size_t window, struct arena *a, struct ranking *out, struct error *err)
 {
     struct leg_hits hits;
-    enum status st = legs[leg]->hits(s, q, window ? window : q->limit, window ? 0 : q->offset, a, &hits, err);
+    enum status st = ask_page(s, q, leg, window, a, &hits, err);
     return st == OK ? page_of(s, q, leg, &hits, window, a, out, err) : st;
 }
 
@@ -242,7 +261,7 @@ static enum status rank_only(struct hybrid *h, enum leg_number leg, struct arena
     const struct rank_query *q = &h->q;
     struct leg_hits *hits = &h->hits[leg];
     size_t window = window_of(q);
-    enum status st = legs[leg]->hits(h->s, q, window ? window : q->limit, window ? 0 : q->offset, a, hits, err);
+    enum status st = ask_page(h->s, q, leg, window, a, hits, err);
     bool found = st == OK && hits->total > 0;
     if (st == OK && !found && legs[leg]->fallback)
         st = legs[leg]->fallback(h->s, q, RANK_DEPTH, a, hits, err);
@@ -280,7 +299,7 @@ static enum status rank_hybrid(const struct rank_sources *s, const struct rank_q
         if (h.took_part[leg])
             trace_hits(q, leg, &h.hits[leg]);
     if (st == OK)
-        st = fuse(&h.q, h.hits, h.weights, a, out, err);
+        st = fuse(&h.q, h.hits, h.weights, s->priors, a, out, err);
     for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
         if (h.took_part[leg] && !h.hits[leg].silent)
             out->legs |= 1u << leg;
@@ -307,6 +326,8 @@ void rank_name(const struct rank_algorithm *algorithm, const struct rank_sources
     struct buf b;
     buf_init(&b, 64u << 10);
     buf_printf(&b, "%u %d", RANK_VERSION, s->words != NULL);
+    if (s->priors)
+        buf_printf(&b, " %a %lld", s->priors->weight, (long long)s->priors->version);
     for (size_t leg = 0; leg < LEG_COUNT; leg++)
         buf_printf(&b, " %a %s", s->weights[leg], s->models[leg].id ? s->models[leg].id : "");
     snprintf(out, RANK_NAME_SIZE, "%.20s-%08x", algorithm->name,

@@ -18,6 +18,7 @@
 #include "model/encoder.h"
 #include "rank/meanings.h"
 #include "rank/phrases.h"
+#include "rank/prior.h"
 #include "search_store/search_store.h"
 #include "text/synonyms.h"
 #include "vectors/vectors.h"
@@ -67,7 +68,8 @@ struct rank_sources {
     struct lru *cache;                   /* NULL: none, as with the two below */
     struct pool *pool;
     struct rank_times *times;
-    double weights[LEG_COUNT]; /* in hybrid */
+    double weights[LEG_COUNT];        /* in hybrid */
+    const struct rank_priors *priors; /* of the query; NULL: nothing was learnt, or it does not matter */
 };
 
 struct ranked {
@@ -91,7 +93,7 @@ struct rank_algorithm {
                         struct error *err);
 };
 /* What decides about the order of results, as a short name such as "hybrid-1f0c9a37": the algorithm, RANK_VERSION, the
- * weights and the models. Two answers with the same name were ranked alike. */
+ * weights, the models and the version of what votes taught. Two answers with the same name were ranked alike. */
 #define RANK_VERSION   1u /* counts up with each change of code or of learnt weights that changes the order */
 #define RANK_NAME_SIZE 40
 void rank_name(const struct rank_algorithm *algorithm, const struct rank_sources *s, char out[RANK_NAME_SIZE]);

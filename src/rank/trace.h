@@ -20,6 +20,7 @@ struct rank_trace_leg {
 struct rank_trace_item {
     int64_t id;
     double score, confidence;
+    double gain;            /* what votes taught of it, which is in the score; 0: nothing */
     double adds[LEG_COUNT]; /* the parts of the score */
 };
 struct rank_trace {

@@ -213,6 +213,8 @@ static void put_place(struct explanation *x, int64_t id, const struct rank_trace
     }
     if (fused && fused->confidence > 0)
         buf_printf(&x->out, ",\"confidence\":%.4f", fused->confidence);
+    if (fused && fused->gain != 0)
+        buf_printf(&x->out, ",\"learnt\":%.2f", fused->gain);
     if (fused && !item)
         buf_printf(&x->out, ",\"left_out\":true,\"least_confidence\":%.2f", RANK_LEAST_CONFIDENCE);
 }

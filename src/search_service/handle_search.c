@@ -2,6 +2,7 @@
 #include "search_service/service.h"
 
 #include "base/json_out.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "rank/leg.h"
 #include "rank/query_language.h"
@@ -225,7 +226,7 @@ static void write_answer(const struct rank_algorithm *algorithm, const struct ra
 enum status search_request_read(struct search_service *s, const struct http_request *req, struct search_request *out,
                                 struct error *err)
 {
-    int64_t limit = 0, offset = 0;
+    int64_t limit = 0, offset = 0, priors = 0;
     *out = (struct search_request){.query = {.filter = STICKER_FILTER_NONE},
                                    .sources = {.store = s->store, .words = catalog_meanings(s->catalog)},
                                    .synonyms = thesaurus_synonyms(s->thesaurus)};
@@ -246,9 +247,12 @@ enum status search_request_read(struct search_service *s, const struct http_requ
     if (st == OK)
         st = read_min_score(s, req, &q->min_score, err);
     if (st == OK)
+        st = http_param_int(req, "priors", 0, 1, 1, &priors, err);
+    if (st == OK)
         st = read_language(req, &q->language, err);
     if (st == OK)
         st = read_filter(req, &q->filter, err);
+    out->priors = priors;
     q->limit = (size_t)limit;
     q->offset = (size_t)offset;
     http_deadline(req, s->cfg.deadline_ms, true);
@@ -259,7 +263,10 @@ enum status search_request_rank(struct search_service *s, struct search_request 
                                 struct ranking *out, struct error *err)
 {
     struct label_test passing;
+    struct error why;
     enum status st = OK;
+    if (r->priors && r->query.text && priors_find(s->priors, r->query.text, a, &r->sources.priors, &why) != OK)
+        log_warn("a search goes without what votes taught: %s", why.message);
     r->query.language = language_of(s, &r->query, a);
     engine_fill_sources(s->engine, r->query.language, &r->sources);
     if (r->model)

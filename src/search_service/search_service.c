@@ -71,6 +71,8 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         {HTTP_GET, "/api/synonyms", handle_synonyms_get, 0, 0, "synonyms"},
         {HTTP_PUT, "/api/synonyms", handle_synonyms_put, 0, THESAURUS_MAX_BYTES, "synonyms_put"},
         {HTTP_GET, "/api/synonyms/version", handle_synonyms_version, 0, 0, "synonyms_version"},
+        {HTTP_POST, "/api/priors", handle_priors_post, 0, PRIORS_MAX_BYTES, "priors_post"},
+        {HTTP_GET, "/api/priors/version", handle_priors_version, 0, 0, "priors_version"},
         {HTTP_GET, "/api/models", handle_models, 0, 0, "models"},
         {HTTP_PUT, "/api/models/default", handle_model_default, 0, 4096, "model_default"},
         {HTTP_POST, "/api/models/retry", handle_model_retry, 0, 4096, "model_retry"},
@@ -99,6 +101,8 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         st = sandbox_open(IMAGE_WORKERS, &s.sandbox, err);
     if (st == OK)
         st = thesaurus_open(s.store, &s.thesaurus, err);
+    if (st == OK)
+        st = priors_open(s.store, c->votes_weight, &s.priors, err);
     struct engine_config engine = {.store = s.store,
                                    .catalog = s.catalog,
                                    .bucket = s.bucket,
@@ -130,6 +134,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     }
     engine_close(s.engine);
     sandbox_close(s.sandbox);
+    priors_close(s.priors);
     thesaurus_close(s.thesaurus);
     catalog_close(s.catalog);
     bucket_close(s.bucket);

@@ -53,6 +53,7 @@ struct search_service_config {
     const char *words;         /* the lexicon; NULL, "" or no such file: nothing is known of what words mean */
     double weights[LEG_COUNT]; /* of the legs of hybrid, by enum leg_number; all 0 = 1 each */
     double min_score;          /* filter of searches that name none; 0 = none */
+    double votes_weight; /* how far what votes taught can raise or lower a score, as a share of it; 0: not at all */
 
     const char *version; /* for /metrics */
 };

@@ -8,6 +8,7 @@
 #include "sandbox/sandbox.h"
 #include "search_service/catalog.h"
 #include "search_service/engine.h"
+#include "search_service/priors.h"
 #include "search_service/search_service.h"
 #include "search_service/thesaurus.h"
 #include "search_store/search_store.h"
@@ -21,6 +22,7 @@ struct search_service {
     struct catalog *catalog;
     struct engine *engine;
     struct thesaurus *thesaurus;
+    struct priors *priors;
     struct http_server *_Atomic server; /* NULL while it opens, when the first requests may already arrive */
     atomic_uint_fast64_t searches[8];   /* answered, by place in rank_algorithms */
     atomic_uint embedding;              /* requests to /v1/embeddings under way */
@@ -37,6 +39,7 @@ struct search_request {
     struct engine_model *model; /* in the place of its leg's default; NULL: none */
     struct rank_sources sources;
     struct synonyms *synonyms; /* shared with the thesaurus */
+    bool priors;               /* votes count */
 };
 /* From here on the search has the time that one may take (base/deadline.h). *out stays where it is, as it points into
  * itself, until search_request_end, also after an error. ERR_INVALID, and ERR_NOT_FOUND for a document that `like`
@@ -80,6 +83,10 @@ void handle_model_forget(void *ctx, const struct http_request *req, struct http_
 /* Appends one model as the members of a JSON object, without the braces. */
 enum status model_put_members(struct search_service *s, struct engine_model *m, struct buf *out,
                               struct error *err) MUST_CHECK;
+
+/* handle_priors.c */
+void handle_priors_version(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_priors_post(void *ctx, const struct http_request *req, struct http_response *res);
 
 /* handle_synonyms.c */
 void handle_synonyms_get(void *ctx, const struct http_request *req, struct http_response *res);

@@ -22,6 +22,8 @@ extern const struct fts_table search_fts;
  * numbers, and what a job has read is still so when it writes. */
 enum status search_store_write(struct search_store *s, enum db_durability durability, db_job *job, void *arg,
                                struct error *err) MUST_CHECK;
+/* Inside a job: as search_store_setting_set. */
+enum status search_store_set(struct db_conn *c, const char *key, const char *value, struct error *err) MUST_CHECK;
 /* Inside a job: what the document is found by, in the place of what it was. */
 enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms,
                                    struct error *err) MUST_CHECK;

@@ -69,6 +69,14 @@ static const char *const migrations[] = {
     " phrase text COLLATE \"C\" NOT NULL,"
     " code bytea NOT NULL," /* int8 [dim], and the float32 by which they are multiplied */
     " PRIMARY KEY (model_id, phrase));",
+    /* 6: what votes taught: see search_store_priors_put */
+    "CREATE TABLE priors ("
+    " query text COLLATE \"C\" NOT NULL, filename text COLLATE \"C\" NOT NULL,"
+    " gain bigint NOT NULL," /* hundredths */
+    " by_clicks bigint NOT NULL,"
+    " PRIMARY KEY (query, filename));"
+    "CREATE TABLE prior_versions (query text COLLATE \"C\" PRIMARY KEY, version bigint NOT NULL);"
+    "CREATE INDEX prior_versions_version ON prior_versions (version);",
 };
 
 const struct db_schema search_schema_postgres = {

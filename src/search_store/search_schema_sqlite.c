@@ -66,6 +66,14 @@ static const char *const migrations[] = {
     " phrase TEXT NOT NULL,"
     " code BLOB NOT NULL," /* int8 [dim], and the float32 by which they are multiplied */
     " PRIMARY KEY (model_id, phrase)) STRICT, WITHOUT ROWID;",
+    /* 8: what votes taught: see search_store_priors_put */
+    "CREATE TABLE priors ("
+    " query TEXT NOT NULL, filename TEXT NOT NULL,"
+    " gain INTEGER NOT NULL," /* hundredths */
+    " by_clicks INTEGER NOT NULL,"
+    " PRIMARY KEY (query, filename)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE prior_versions (query TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX prior_versions_version ON prior_versions (version);",
 };
 
 const struct db_schema search_schema_sqlite = {

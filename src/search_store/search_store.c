@@ -415,13 +415,18 @@ struct setting_job {
     const char *key, *value;
 };
 
-static enum status setting_job(struct db_conn *c, void *arg, struct error *err)
+enum status search_store_set(struct db_conn *c, const char *key, const char *value, struct error *err)
 {
-    const struct setting_job *job = arg;
     return db_run(c,
                   "INSERT INTO settings (key, value, created_us, modified_us) VALUES ($1, $2, $3, $3)"
                   " ON CONFLICT (key) DO UPDATE SET value = excluded.value, modified_us = excluded.modified_us",
-                  DB_ARGS(DB_TEXT(job->key), DB_TEXT(job->value), DB_INT(os_now_us())), NULL, err);
+                  DB_ARGS(DB_TEXT(key), DB_TEXT(value), DB_INT(os_now_us())), NULL, err);
+}
+
+static enum status setting_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct setting_job *job = arg;
+    return search_store_set(c, job->key, job->value, err);
 }
 
 enum status search_store_setting_set(struct search_store *s, const char *key, const char *value, struct error *err)

@@ -209,6 +209,36 @@ enum status search_store_phrases_get(struct search_store *s, const char *model, 
 /* A counter that grows with every committed change of this model's vectors (snapshot staleness). */
 enum status search_store_vectors_generation(struct search_store *s, const char *model, int64_t *generation,
                                             struct error *err) MUST_CHECK;
+/* --- what votes taught --- gains of documents for a query, as StickerService hands them over, in the order of their
+ * versions. `epoch`: what the versions are of; another one has nothing to do with them. */
+struct prior_version {
+    int64_t epoch, version; /* 0: there was none yet */
+};
+struct prior_row {
+    const char *filename;
+    int64_t id;  /* of the document; of those that are read */
+    double gain; /* -1 to 1; kept to hundredths */
+    bool by_clicks;
+};
+struct prior_query {
+    const char *query;
+    const struct prior_row *rows; /* [n], in the place of those that it had */
+    size_t n;
+};
+/* Replaces the gains of these queries, and moves the version from `from` to `to`. from.version 0: forgets all gains
+ * first, whatever the epoch. ERR_CONFLICT: the version is another one. DURABLE. */
+enum status search_store_priors_put(struct search_store *s, struct prior_version from, struct prior_version to,
+                                    const struct prior_query *queries, size_t n, struct error *err) MUST_CHECK;
+enum status search_store_priors_version(struct search_store *s, struct prior_version *out,
+                                        struct error *err) MUST_CHECK;
+/* Of a query, by document, of documents that are there; *any: it has gains, also of others. */
+enum status search_store_priors_get(struct search_store *s, const char *query, struct arena *a, struct prior_row **out,
+                                    size_t *n, bool *any, struct error *err) MUST_CHECK;
+/* Queries whose gains changed after a version. */
+enum status search_store_priors_changed(struct search_store *s, int64_t after, size_t limit, struct arena *a,
+                                        const char ***queries, size_t *n, struct error *err) MUST_CHECK;
+enum status search_store_priors_count(struct search_store *s, int64_t *queries, struct error *err) MUST_CHECK;
+
 /* Small settings, such as the default model. get: "" when absent. */
 enum status search_store_setting_get(struct search_store *s, const char *key, struct arena *a, const char **value,
                                      struct error *err) MUST_CHECK;

@@ -13,6 +13,7 @@
 #include "sticker_service/collection.h"
 #include "sticker_service/curation.h"
 #include "sticker_service/experiments.h"
+#include "sticker_service/learn.h"
 #include "sticker_service/newcomers.h"
 #include "sticker_service/outbox.h"
 #include "sticker_service/peer_status.h"
@@ -42,6 +43,7 @@ struct sticker_service {
     struct receipts *receipts;
     struct experiments *experiments;
     struct newcomers *newcomers;
+    struct learn *learn;
     struct answers *answers;
     struct answers *starts; /* the stickers of start pages, by language */
     struct collection *collection;

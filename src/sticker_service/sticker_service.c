@@ -164,6 +164,7 @@ struct sticker_service_config sticker_service_defaults(void)
         .query_days = 90,
         .voter_days = 400,
         .event_days = 90,
+        .votes_half_life_days = 180,
         .address_days = 90,
         .secure_cookies = "auto",
         .version = "",
@@ -242,6 +243,9 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = newcomers_open(s->store, &s->newcomers, err);
     if (status == OK)
+        status = learn_open(s->store, s->indexing, s->answers, s->starts,
+                            &(struct learn_settings){cfg->votes_half_life_days}, &s->learn, err);
+    if (status == OK)
         status = usage_open(s->store, cfg->usage_flush_ms, &s->usage, err);
     if (status == OK)
         status = peer_status_open(s->indexing, s->search, &s->peer_status, err);
@@ -281,6 +285,7 @@ static void close_parts(struct sticker_service *s)
     usage_close(s->usage);
     newcomers_close(s->newcomers);
     experiments_close(s->experiments);
+    learn_close(s->learn);
     receipts_close(s->receipts);
     collection_close(s->collection);
     curation_close(s->curation);

@@ -61,6 +61,7 @@ struct sticker_service_config {
     bool require_totp;                      /* nobody uses the admin pages without two-factor authentication */
     int64_t query_days, voter_days, event_days, address_days; /* see retention.h; 0: for ever */
     const char *audit_log;                                    /* see audit_log.h; NULL or "": none */
+    double votes_half_life_days;                              /* after which a vote teaches half as much */
     int64_t trash_days;                     /* that deleted stickers can be restored; 0: they go at once */
     const struct service_setting *settings; /* [n_settings] what the settings page shows; may be NULL */
     size_t n_settings;

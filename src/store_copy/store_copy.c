@@ -319,6 +319,10 @@ static const struct table search_tables[] = {
      .keys = 2,
      .columns = {{"model_id", NUMBER}, {"document_id", NUMBER}, {"why", TEXT}, {"source_sha256", TEXT}, TIMES}},
     {.name = "phrase_vectors", .keys = 2, .columns = {{"model_id", NUMBER}, {"phrase", TEXT}, {"code", BLOB}}},
+    {.name = "priors",
+     .keys = 2,
+     .columns = {{"query", TEXT}, {"filename", TEXT}, {"gain", NUMBER}, {"by_clicks", NUMBER}}},
+    {.name = "prior_versions", .keys = 1, .columns = {{"query", TEXT}, {"version", NUMBER}}},
     {.name = "settings", .keys = 1, .columns = {{"key", TEXT}, {"value", TEXT}, TIMES}},
     {.name = "changes", .keys = 1, .columns = {{"document_id", NUMBER}, {"generation", NUMBER}}},
 };

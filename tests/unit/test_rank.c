@@ -268,7 +268,7 @@ static double score_of(const char *text, double sure)
 static void fused(struct setup *s, const struct rank_query *q, const struct leg_hits *hits, const double *weights,
                   struct ranking *out)
 {
-    assert_int_equal(fuse(q, hits, weights, &s->arena, out, &s->err), OK);
+    assert_int_equal(fuse(q, hits, weights, NULL, &s->arena, out, &s->err), OK);
 }
 
 static const struct ranked *by_id(const struct ranking *r, int64_t id)

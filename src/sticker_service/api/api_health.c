@@ -228,8 +228,10 @@ static void store_metrics(struct sticker_service *s, struct buf *out)
                "1 when SearchService has the synonyms of our database.", curation_delivered(s->curation));
     metric_one(out, "peel_sticker_usage_pending", "gauge", "Queries whose counts are not written yet.",
                (double)usage_pending(s->usage));
-    if (s->retention) /* not while it opens */
+    if (s->retention) { /* not while it opens */
         retention_metrics(s->retention, out);
+        learn_metrics(s->learn, out);
+    }
     sticker_store_metrics(s->store, "peel_sticker", out);
 }
 
