@@ -55,7 +55,7 @@ void learn_bias(const struct learn_rank ranks[LEARN_RANKS + 1], struct learn_bia
 
 double learn_up_share(int64_t ups, int64_t downs)
 {
-    return ups + downs >= LEARN_PRIOR_VOTES ? clamp((double)ups / (double)(ups + downs), 0.1, 0.9) : 0.5;
+    return ups + downs >= LEARN_PRIOR_VOTES ? clamp((double)ups / (double)(ups + downs), 0.3, 0.7) : 0.5;
 }
 
 double learn_vote_gain(double p, double n, double up_share)

@@ -47,6 +47,7 @@ struct learn_tally {
 void learn_tally(struct learn_ballot *ballots, size_t n, const struct learn_clicks *clicks,
                  const struct learn_bias *bias, double up_share, double half_life_us, int64_t now_us,
                  struct learn_tally *out);
+/* Of all votes. Between 0.3 and 0.7, so that both kinds of votes say something wherever people mostly give one. */
 double learn_up_share(int64_t ups, int64_t downs);
 /* Of votes alone. n: with the imagined ones, p: the share of ups with them. */
 double learn_vote_gain(double p, double n, double up_share);

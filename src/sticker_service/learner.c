@@ -503,6 +503,7 @@ enum status learner_teach(struct learner *l, size_t limit, bool *more, struct er
         st = add_overall(&t, lessons, &n, err);
     if (st == OK && n)
         st = sticker_store_lessons_set(l->store, lessons, n, &changed, err);
+    *more = *more || changed; /* those of queries alike are due now */
     arena_free(&a);
     return st;
 }

@@ -95,9 +95,12 @@ enum status sticker_learn_due(struct db_conn *c, const char *query, struct error
 static enum status weigh(struct db_conn *c, const struct learn_vote *v, int64_t *weight, struct error *err)
 {
     int64_t today = 0;
-    enum status st =
-        db_get_int(c, "SELECT count(*) FROM ballots WHERE voter = $1 AND at_us >= $2",
-                   DB_ARGS(DB_INT(v->voter), DB_INT(v->at_us / STORE_DAY_US * STORE_DAY_US)), &today, NULL, err);
+    enum status st = db_get_int(c,
+                                "SELECT count(*) FROM ballots WHERE voter = $1 AND at_us >= $2"
+                                " AND NOT (query = $3 AND sticker_id = $4)",
+                                DB_ARGS(DB_INT(v->voter), DB_INT(v->at_us / STORE_DAY_US * STORE_DAY_US),
+                                        DB_TEXT(v->query), DB_TEXT(v->sticker_id)),
+                                &today, NULL, err);
     *weight = llround((v->named ? 1 : LEARN_NAMELESS) / sqrt(1 + (double)today / 20) * LEARN_MILLION);
     return st;
 }

@@ -1,0 +1,515 @@
+/* test_learn.c: what votes and clicks teach: the formulas against numbers worked out by hand, the evidence in the
+ * store, and simulations: of people who vote against others, and of clicks by people of whom it is known what they
+ * want. */
+#include "store_suite.h"
+
+#include "sticker_service/learn.h"
+#include "sticker_store/sticker_events.h"
+#include "sticker_store/sticker_privacy.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define DAY   STORE_DAY_US
+#define HALF  (180 * (double)DAY)
+#define NEVER 1e30
+
+static const struct admin_who ann = {.username = "ann", .address = ""};
+
+/* --- formulas --- */
+
+static struct learn_ballot ballot(int vote, int64_t voter, int64_t network)
+{
+    return (struct learn_ballot){.vote = vote, .voter = voter, .network = network, .weight = 1};
+}
+
+/* `up` and `down` voters, two in each network. */
+static struct learn_tally crowd(int up, int down)
+{
+    static struct learn_ballot ballots[1000];
+    static const struct learn_bias bias;
+    struct learn_tally t;
+    for (int i = 0; i < up + down; i++)
+        ballots[i] = ballot(i < up ? 1 : -1, i + 1, i / 2);
+    learn_tally(ballots, (size_t)(up + down), NULL, &bias, 0.5, NEVER, 0, &t);
+    return t;
+}
+
+static void votes_are_bounded_by_how_sure_they_are(void **state)
+{
+    static const struct {
+        int up, down;
+        double gain;
+    } cases[] = {{0, 60, -0.8359}, {60, 0, 0.8359}, {3, 0, 0},       {4, 0, 0.0178},
+                 {10, 0, 0.3581},  {50, 50, 0},     {50, 10, 0.4757}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct learn_tally t = crowd(cases[i].up, cases[i].down);
+        assert_true(fabs(t.votes - cases[i].gain) < 0.0001);
+        assert_true(fabs(t.gain - 0.7 * cases[i].gain) < 0.0001);
+    }
+    assert_true(fabs(learn_vote_gain(0.96, 25, 0.8) - 0.1509) < 0.0001);
+    assert_true(learn_up_share(99, 0) == 0.5);
+    assert_true(learn_up_share(60, 40) == 0.6);
+    assert_true(learn_up_share(1000, 0) == 0.7 && learn_up_share(0, 1000) == 0.3);
+}
+
+static void a_crowd_is_three_people_of_two_networks(void **state)
+{
+    static const struct learn_bias bias;
+    struct learn_ballot b[200];
+    struct learn_tally t;
+    (void)state;
+    assert_true(crowd(2, 0).votes == 0);
+    for (int i = 0; i < 200; i++)
+        b[i] = ballot(-1, i, 7);
+    learn_tally(b, 200, NULL, &bias, 0.5, NEVER, 0, &t);
+    assert_true(t.voters == 200 && t.networks == 1 && t.votes == 0);
+    assert_true(fabs(t.downs - 3) < 1e-9); /* what one network weighs */
+    for (int i = 0; i < 200; i++)
+        b[i] = ballot(-1, i, i ? 7 : 8);
+    learn_tally(b, 200, NULL, &bias, 0.5, NEVER, 0, &t);
+    assert_true(t.networks == 2 && fabs(t.downs - 4) < 1e-9 && t.votes < 0);
+    for (int i = 0; i < 10; i++) {
+        b[i] = ballot(-1, i, 7);
+        b[i].vouched = true;
+    }
+    learn_tally(b, 10, NULL, &bias, 0.5, NEVER, 0, &t);
+    assert_true(t.networks == 2 && fabs(t.downs - 10) < 1e-9 && fabs(t.votes + 0.3581) < 0.0001);
+}
+
+static void old_votes_count_less(void **state)
+{
+    static const struct learn_bias bias;
+    struct learn_ballot b[4];
+    struct learn_tally t;
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        b[i] = ballot(1, i, i);
+        b[i].at_us = (i % 2) * 180 * DAY;
+    }
+    learn_tally(b, 4, NULL, &bias, 0.5, HALF, 180 * DAY, &t);
+    assert_true(fabs(t.ups - 3) < 1e-9);
+}
+
+static void clicks_count_by_what_their_rank_gets_anyway(void **state)
+{
+    struct learn_rank ranks[LEARN_RANKS + 1] = {{0}};
+    struct learn_bias bias;
+    struct learn_tally t;
+    (void)state;
+    ranks[1] = (struct learn_rank){1000, 400};
+    ranks[2] = (struct learn_rank){1000, 200};
+    learn_bias(ranks, &bias);
+    assert_false(bias.estimated);
+    assert_true(fabs(bias.looked[2] - 0.61557) < 0.0001 && fabs(bias.looked[10] - 0.19953) < 0.0001);
+    assert_true(fabs(bias.rate - 600 / 1615.57) < 0.0001);
+    ranks[1] = (struct learn_rank){100000, 40000};
+    ranks[2] = (struct learn_rank){100000, 20000};
+    learn_bias(ranks, &bias);
+    assert_true(bias.estimated);
+    assert_true(fabs(bias.looked[1] - 1) < 1e-9 && fabs(bias.looked[2] - 0.5) < 0.01);
+    assert_true(fabs(bias.rate - 0.4) < 0.01);
+
+    struct learn_clicks c = {.seen = 100, .clicked = 60, .networks = 3};
+    learn_tally(NULL, 0, &c, &bias, 0.5, NEVER, 0, &t);
+    assert_true(fabs(t.clicks - log2(70.0 / (100 * bias.rate + 10))) < 1e-9 && t.by_clicks);
+    c.networks = 4;
+    learn_tally(NULL, 0, &c, &bias, 0.5, NEVER, 0, &t);
+    assert_true(t.clicks == 0);
+    c = (struct learn_clicks){.seen = 1000, .clicked = 0, .networks = 3};
+    learn_tally(NULL, 0, &c, &bias, 0.5, NEVER, 0, &t);
+    assert_true(t.clicks == -1 && fabs(t.gain + 0.3) < 1e-9 && t.by_clicks);
+}
+
+static void gains_are_kept_as_text(void **state)
+{
+    struct buf text;
+    const struct learn_gain gains[] = {{"0123", 0.414, false}, {"abc", -1, true}};
+    struct learn_gain read;
+    (void)state;
+    buf_init(&text, 1000);
+    learn_gain_write(&gains[0], &text);
+    learn_gain_write(&gains[1], &text);
+    assert_string_equal(buf_str(&text), "0123 0.41\nabc -1.00 c\n");
+    const char *at = buf_str(&text);
+    assert_true(learn_gain_read(&at, &read) && strcmp(read.sticker_id, "0123") == 0 && fabs(read.gain - 0.41) < 1e-9 &&
+                !read.by_clicks);
+    assert_true(learn_gain_read(&at, &read) && strcmp(read.sticker_id, "abc") == 0 && read.by_clicks);
+    assert_false(learn_gain_read(&at, &read));
+    buf_free(&text);
+}
+
+/* --- the store --- */
+
+static int set_up(void **state)
+{
+    suite_setup_stickers(state);
+    struct suite *s = *state;
+    suite_add(s, s->stickers, "a.png", "a");
+    suite_add(s, s->stickers, "b.png", "b");
+    assert_ok(s, sticker_store_learn_open(s->stickers, &s->err));
+    return 0;
+}
+
+/* A vote as an app hands it over: 1, -1 or 0, of a voter (0: not named) from a network. */
+static void vote(struct suite *s, const char *query, const char *sticker, int how, int64_t voter, int64_t network)
+{
+    char hash[65];
+    const char **failed;
+    size_t n;
+    snprintf(hash, sizeof hash, "%016llx%048d", (unsigned long long)voter, 0);
+    struct feedback_entry e = {
+        .query = query, .voter = voter ? hash : NULL, .origin = {1000 + network, network, false}};
+    if (how > 0)
+        e.positive = &sticker, e.n_positive = 1;
+    else if (how < 0)
+        e.negative = &sticker, e.n_negative = 1;
+    else
+        e.withdrawn = &sticker, e.n_withdrawn = 1;
+    assert_ok(s, sticker_store_query_ensure(s->stickers, query, &s->err));
+    assert_ok(s, sticker_store_feedback(s->stickers, &e, 1, &s->arena, &failed, &n, &s->err));
+    assert_int_equal(n, 0);
+}
+
+static void learn(struct suite *s)
+{
+    const struct learn_settings settings = {180};
+    struct learner *l;
+    bool more = true;
+    assert_ok(s, learner_open(s->stickers, &settings, &l, &s->err));
+    while (more)
+        assert_ok(s, learner_read(l, 7, &more, &s->err)); /* in several transactions */
+    do
+        assert_ok(s, learner_teach(l, 3, &more, &s->err));
+    while (more);
+    learner_close(l);
+}
+
+static struct learn_explained explain(struct suite *s, const char *query, const char *sticker)
+{
+    const struct learn_settings settings = {180};
+    struct learn_explained x;
+    struct learner *l;
+    struct sticker k;
+    assert_ok(s, sticker_store_get(s->stickers, sticker, &s->arena, &k, &s->err));
+    assert_ok(s, learner_open(s->stickers, &settings, &l, &s->err));
+    assert_ok(s, learner_explain(l, query, k.id, &s->arena, &x, &s->err));
+    learner_close(l);
+    return x;
+}
+
+static void a_voter_has_one_net_vote(void **state)
+{
+    struct suite *s = *state;
+    struct learn_ballot *b;
+    size_t n;
+    for (int i = 1; i <= 12; i++)
+        vote(s, i % 2 ? "Party  Time" : "party time", "a.png", 1, i, i);
+    vote(s, "party time", "a.png", -1, 1, 1); /* of another spelling, and counts as a change */
+    vote(s, "party time", "a.png", 0, 2, 2);
+    for (int i = 0; i < 3; i++)
+        vote(s, "party time", "a.png", 1, 0, 50); /* nobody: one for each address and day */
+    learn(s);
+    assert_ok(s, sticker_store_learn_ballots(s->stickers, "party time", &s->arena, &b, &n, &s->err));
+    assert_int_equal(n, 12);
+    struct learn_explained x = explain(s, "PARTY time", "a.png");
+    assert_int_equal(x.own.voters, 12);
+    assert_true(fabs(x.own.ups - 10.5) < 0.001 && fabs(x.own.downs - 1) < 0.001);
+    assert_string_equal(x.from, "query");
+    assert_true(x.gain > 0.1);
+    assert_string_equal(explain(s, "times of the party", "a.png").from, "alike");
+    assert_string_equal(explain(s, "other", "a.png").from, "all");
+    assert_string_equal(explain(s, "other", "b.png").from, "nothing");
+    learn(s); /* again: nothing is new */
+    assert_ok(s, sticker_store_learn_ballots(s->stickers, "party time", &s->arena, &b, &n, &s->err));
+    assert_int_equal(n, 12);
+}
+
+static void busy_voters_count_less(void **state)
+{
+    struct suite *s = *state;
+    char query[32];
+    struct learn_ballot *b;
+    size_t n;
+    for (int i = 0; i < 25; i++) {
+        snprintf(query, sizeof query, "q%d", i);
+        vote(s, query, "a.png", 1, 7, 7);
+    }
+    learn(s);
+    for (int i = 0; i < 25; i += 20) {
+        snprintf(query, sizeof query, "q%d", i);
+        assert_ok(s, sticker_store_learn_ballots(s->stickers, query, &s->arena, &b, &n, &s->err));
+        assert_int_equal(n, 1);
+        assert_true(fabs(b[0].weight - 1 / sqrt(1 + i / 20.0)) < 0.001);
+    }
+}
+
+static void bursts_wait_for_a_decision(void **state)
+{
+    struct suite *s = *state;
+    struct burst *bursts;
+    size_t n;
+    for (int i = 1; i <= 101; i++)
+        vote(s, "cat", "a.png", -1, i, i);
+    vote(s, "dog", "a.png", -1, 1, 1);
+    learn(s);
+    assert_ok(s, sticker_store_bursts(s->stickers, 10, &s->arena, &bursts, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(bursts[0].query, "cat");
+    assert_int_equal(bursts[0].votes, 101);
+    assert_int_equal(bursts[0].state, BURST_HELD);
+    assert_int_equal(explain(s, "cat", "a.png").own.voters, 0);
+    assert_ok(s, sticker_store_burst_decide(s->stickers, &ann, "cat", bursts[0].hour, BURST_RELEASED, &s->err));
+    learn(s);
+    assert_true(explain(s, "cat", "a.png").gain < -0.3);
+    assert_ok(s, sticker_store_burst_decide(s->stickers, &ann, "cat", bursts[0].hour, BURST_DROPPED, &s->err));
+    learn(s);
+    assert_true(explain(s, "cat", "a.png").gain == 0);
+    assert_int_equal(sticker_store_burst_decide(s->stickers, &ann, "dog", bursts[0].hour, BURST_DROPPED, &s->err),
+                     ERR_NOT_FOUND);
+}
+
+static void what_was_learnt_can_be_forgotten_and_learnt_again(void **state)
+{
+    struct suite *s = *state;
+    struct learn_counts counts;
+    bool changed;
+    int64_t n;
+    for (int i = 1; i <= 20; i++)
+        vote(s, "cat", "a.png", i % 5 ? 1 : -1, i, i);
+    learn(s);
+    double gain = explain(s, "cat", "a.png").gain;
+    assert_true(gain > 0);
+    assert_ok(s, sticker_store_learn_freeze(s->stickers, &ann, true, &changed, &s->err));
+    for (int i = 21; i <= 80; i++)
+        vote(s, "cat", "a.png", -1, i, i);
+    learn(s);
+    assert_true(explain(s, "cat", "a.png").gain == gain);
+    assert_int_equal(explain(s, "cat", "a.png").own.voters, 80);
+    assert_ok(s, sticker_store_learn_freeze(s->stickers, &ann, false, &changed, &s->err));
+    learn(s);
+    assert_true(explain(s, "cat", "a.png").gain < 0);
+    assert_ok(s, sticker_store_learn_reset(s->stickers, &ann, false, &s->err));
+    learn(s);
+    assert_ok(s, sticker_store_learn_count(s->stickers, &counts, &s->err));
+    assert_true(counts.ballots == 0 && counts.queries == 0 && counts.version == 0);
+    assert_ok(s, sticker_store_learn_reset(s->stickers, &ann, true, &s->err));
+    learn(s);
+    assert_int_equal(explain(s, "cat", "a.png").own.voters, 80);
+    assert_ok(s, sticker_store_learn_rescore(s->stickers, &ann, &n, &s->err));
+    assert_int_equal(n, 0); /* scores are what the log says */
+
+    /* Whose votes they were is forgotten; what they teach is not. */
+    int64_t from = 0;
+    size_t forgot;
+    assert_ok(s, sticker_store_retain(s->stickers, RETAIN_VOTERS, os_now_us() + 1, 1000, &from, &forgot, &s->err));
+    assert_int_equal(forgot, 80);
+    assert_int_equal(explain(s, "cat", "a.png").own.voters, 80);
+    vote(s, "cat", "a.png", 1, 1, 1);
+    learn(s);
+    assert_int_equal(explain(s, "cat", "a.png").own.voters, 81);
+}
+
+static void a_voter_can_be_forgotten(void **state)
+{
+    struct suite *s = *state;
+    struct forgotten n;
+    char hash[65];
+    for (int i = 1; i <= 5; i++)
+        vote(s, "cat", "a.png", 1, i, i);
+    learn(s);
+    assert_int_equal(explain(s, "cat", "a.png").own.voters, 5);
+    snprintf(hash, sizeof hash, "%016llx%048d", 3ull, 0);
+    assert_ok(s, sticker_store_forget_voter(s->stickers, &ann, hash, false, &n, &s->err));
+    learn(s);
+    assert_int_equal(explain(s, "cat", "a.png").own.voters, 4);
+    assert_ok(s, sticker_store_forget_search(s->stickers, &ann, "cat", "cat", false, &n, &s->err));
+    learn(s);
+    assert_int_equal(explain(s, "cat", "a.png").own.voters, 0);
+    assert_string_equal(explain(s, "cat", "a.png").from, "nothing");
+}
+
+/* --- simulations --- */
+
+static uint32_t seed = 1;
+static double draw(void)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (double)(seed >> 8) / (1 << 24);
+}
+
+#define RESULTS 40
+static double score_at(int rank) /* falls as those of searches do */
+{
+    return 1 / (1 + 0.06 * (rank - 1));
+}
+
+static int rank_of(int before, double gain)
+{
+    double score = score_at(before) * (1 + 0.3 * gain);
+    int rank = 1;
+    for (int r = 1; r <= RESULTS; r++)
+        rank += r != before && score_at(r) > score;
+    return rank;
+}
+
+/* 50 honest people of 50 networks, of whom 45 think that the sticker fits, and attackers who say it does not: each with
+ * an address in a network of its own, from which come `names` voters. */
+static struct learn_tally attack(int addresses, int names)
+{
+    static struct learn_ballot b[50 + 100 * 100];
+    static const struct learn_bias bias;
+    struct learn_tally t;
+    int n = 0;
+    for (int i = 0; i < 50; i++)
+        b[n] = ballot(i < 45 ? 1 : -1, n, 1 + i), n++;
+    for (int i = 0; i < addresses; i++)
+        for (int k = 0; k < names; k++)
+            b[n] = ballot(-1, n, 1000 + i), n++;
+    learn_tally(b, (size_t)n, NULL, &bias, 0.5, NEVER, 0, &t);
+    return t;
+}
+
+static void attackers_win_little(void **state)
+{
+    static const int addresses[] = {0, 1, 10, 100};
+    int honest = rank_of(10, attack(0, 1).gain);
+    (void)state;
+    printf("attackers' addresses | names of each | gain | from rank 10 to\n");
+    for (size_t i = 0; i < 4; i++)
+        for (int names = 1; names <= 100; names *= 100) {
+            struct learn_tally t = attack(addresses[i], names);
+            int rank = rank_of(10, t.gain);
+            printf("%20d | %13d | %+.2f | %d\n", addresses[i], names, t.gain, rank);
+            if (addresses[i] <= 1)
+                assert_true(rank <= honest + 1);
+            assert_true(rank <= 10 + 19);
+        }
+}
+
+/* Queries with RESULTS stickers whose true relevance has little to do with where they stand. People look at rank k with
+ * probability 1 / k^0.7 (ten results), click by relevance, and sometimes vote; 2% are against whatever fits. */
+#define QUERIES 50
+struct world {
+    double truth[QUERIES][RESULTS], gains[QUERIES][RESULTS];
+    struct learn_clicks clicks[QUERIES][RESULTS];
+    struct learn_ballot ballots[QUERIES][RESULTS][400];
+    int n_ballots[QUERIES][RESULTS];
+    struct learn_rank ranks[LEARN_RANKS + 1];
+    int64_t ups, downs;
+};
+
+static void rank_query(const struct world *w, int q, int order[RESULTS])
+{
+    double scores[RESULTS];
+    for (int i = 0; i < RESULTS; i++) {
+        scores[i] = score_at(i + 1) * (1 + 0.3 * w->gains[q][i]);
+        int k = i;
+        for (; k > 0 && scores[order[k - 1]] < scores[i]; k--)
+            order[k] = order[k - 1];
+        order[k] = i;
+    }
+}
+
+static double ndcg(const struct world *w)
+{
+    double sum = 0;
+    for (int q = 0; q < QUERIES; q++) {
+        int order[RESULTS];
+        double best[RESULTS], got = 0, ideal = 0;
+        rank_query(w, q, order);
+        for (int i = 0; i < RESULTS; i++) {
+            int k = i;
+            for (; k > 0 && best[k - 1] < w->truth[q][i]; k--)
+                best[k] = best[k - 1];
+            best[k] = w->truth[q][i];
+        }
+        for (int i = 0; i < 10; i++) {
+            got += (exp2(3 * w->truth[q][order[i]]) - 1) / log2(i + 2);
+            ideal += (exp2(3 * best[i]) - 1) / log2(i + 2);
+        }
+        sum += got / ideal;
+    }
+    return sum / QUERIES;
+}
+
+static void search_once(struct world *w, int person)
+{
+    int q = (int)(draw() * draw() * QUERIES), order[RESULTS];
+    bool attacker = draw() < 0.02;
+    rank_query(w, q, order);
+    for (int k = 0; k < 10; k++) {
+        int i = order[k];
+        struct learn_clicks *c = &w->clicks[q][i];
+        double fits = attacker ? 1 - w->truth[q][i] : w->truth[q][i];
+        bool looks = draw() < pow(k + 1, -0.7), clicks = looks && draw() < 0.05 + 0.6 * fits;
+        w->ranks[k + 1].seen++;
+        w->ranks[k + 1].clicked += clicks;
+        c->seen += pow(k + 1, -0.7);
+        c->clicked += clicks;
+        c->networks = 3;
+        if (looks && draw() < 0.02 && w->n_ballots[q][i] < 400) {
+            int vote = draw() < fits ? 1 : -1;
+            w->ballots[q][i][w->n_ballots[q][i]++] = ballot(vote, person, person);
+            w->ups += vote > 0;
+            w->downs += vote < 0;
+        }
+    }
+}
+
+static void teach(struct world *w)
+{
+    static struct learn_ballot copy[400];
+    struct learn_bias bias;
+    struct learn_tally t;
+    learn_bias(w->ranks, &bias);
+    for (int q = 0; q < QUERIES; q++)
+        for (int i = 0; i < RESULTS; i++) {
+            size_t n = (size_t)w->n_ballots[q][i];
+            memcpy(copy, w->ballots[q][i], n * sizeof *copy);
+            learn_tally(copy, n, &w->clicks[q][i], &bias, learn_up_share(w->ups, w->downs), NEVER, 0, &t);
+            w->gains[q][i] = t.gain;
+        }
+}
+
+static void learning_raises_what_people_find(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    (void)state;
+    assert_non_null(w);
+    for (int q = 0; q < QUERIES; q++)
+        for (int i = 0; i < RESULTS; i++)
+            w->truth[q][i] = draw() < 0.2 ? 0.5 + draw() / 2 : 0.3 * draw() * score_at(i + 1);
+    double before = ndcg(w);
+    printf("searches | true nDCG@10\n%8d | %.3f\n", 0, before);
+    for (int n = 1; n <= 20000; n++) {
+        search_once(w, n);
+        if (n % 500 == 0)
+            teach(w);
+        if (n % 5000 == 0)
+            printf("%8d | %.3f\n", n, ndcg(w));
+    }
+    assert_true(ndcg(w) >= before + 0.05);
+    free(w);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, suite_teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(votes_are_bounded_by_how_sure_they_are),
+        cmocka_unit_test(a_crowd_is_three_people_of_two_networks),
+        cmocka_unit_test(old_votes_count_less),
+        cmocka_unit_test(clicks_count_by_what_their_rank_gets_anyway),
+        cmocka_unit_test(gains_are_kept_as_text),
+        cmocka_unit_test(attackers_win_little),
+        cmocka_unit_test(learning_raises_what_people_find),
+        T(a_voter_has_one_net_vote),
+        T(busy_voters_count_less),
+        T(bursts_wait_for_a_decision),
+        T(what_was_learnt_can_be_forgotten_and_learnt_again),
+        T(a_voter_can_be_forgotten),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
