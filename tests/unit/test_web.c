@@ -254,7 +254,7 @@ static void test_docs(void **state)
     static const char *const expected[] = {"id=\"search\"",
                                            "id=\"feedback\"",
                                            "id=\"export\"",
-                                           "curl &#39;http://h/api/search/?query=cat%20in%20a%20park&amp;limit=2&#39;",
+                                           "curl &#39;http://h/api/search?query=cat%20in%20a%20park&amp;limit=2&#39;",
                                            "Authorization: Token $PEEL_TOKEN",
                                            "Query not found.",
                                            "integer, 1 to 100, default 10",
