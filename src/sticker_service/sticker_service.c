@@ -114,6 +114,8 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/admin/settings", handle_admin_settings, 0, 0, "admin_settings"},
     {HTTP_GET, "/admin/experiments/", handle_admin_experiments, 0, 0, "admin_experiments"},
     {HTTP_POST, "/admin/experiments/", handle_admin_experiments_change, 0, ADMIN_FORM_SMALL, "admin_experiments"},
+    {HTTP_GET, "/admin/learning/", handle_admin_learning, 0, 0, "admin_learning"},
+    {HTTP_POST, "/admin/learning/", handle_admin_learning_decide, 0, ADMIN_FORM_SMALL, "admin_learning"},
     {HTTP_GET, "/admin/find", handle_admin_find, 0, 0, "admin_find"},
     {HTTP_POST, "/admin/{table}/views", handle_admin_view, 0, ADMIN_FORM_SMALL, "admin_views"},
     {HTTP_GET, "/admin/{table}/", handle_admin_list, 0, 0, "admin_list"},

@@ -2,10 +2,12 @@
 
 import json
 import random
+import re
 import signal
 import threading
 
 from peel_testing import ADMIN_TOKEN, SLOW, ServiceTest, System, main, request, wait_until
+from test_admin import Visitor
 
 CATS = {f"cat{i}.png": ("Cat", "cat") for i in range(1, 9)}
 
@@ -128,6 +130,20 @@ class Learning(ServiceTest):
         self.learnt()
         self.assertEqual(self.order("dog"), before)
         self.assertEqual(json.loads(self.system.run("learn", "status", "--json").stdout)["held_bursts"], 1)
+        admin = Visitor(self.port)
+        admin.log_in()
+        page = admin.get("/admin/learning/").text
+        self.assertIn('<td class="name">dog</td>', page)
+        hour = re.search(r'name="hour" value="(\d+)"', page)[1]
+        self.assertEqual(admin.post("/admin/learning/", query="dog", hour=hour, decision="release").status, 303)
+        wait_until(lambda: self.order("dog")[-1] == before[0], 5 * SLOW, "released votes to count")
+        self.assertEqual(admin.post("/admin/learning/", query="dog", hour=hour, decision="drop").status, 303)
+        wait_until(lambda: self.order("dog") == before, 5 * SLOW, "dropped votes to be forgotten")
+        self.assertEqual(admin.post("/admin/learning/", query="cat", hour="1", decision="drop").status, 404)
+        self.assertEqual(admin.post("/admin/learning/", query="dog", hour=hour, decision="maybe").status, 400)
+        self.assertEqual(Visitor(self.port).get("/admin/learning/").status, 303)
+        history = json.loads(admin.get("/admin/history/export?format=json").body)
+        self.assertEqual(len([e for e in history if e["model"] == "learning" and e["object"] == "dog"]), 2)
 
     def test_nothing_is_learnt_twice_when_services_are_killed(self):
         before = self.order()

@@ -178,6 +178,10 @@ struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *ti
                                                              .title = admin_say(table->title),
                                                              .current = current && strcmp(current, table->name) == 0};
     }
+    if (nav && admin_may(v, "scores", ADMIN_VIEW))
+        nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "learning",
+                                                         .title = admin_say(MESSAGE_admin_learning),
+                                                         .current = current && strcmp(current, "learning") == 0};
     out.nav = nav;
     return out;
 }

@@ -140,6 +140,8 @@ void handle_admin_view(void *ctx, const struct http_request *req, struct http_re
 void handle_admin_trash_image(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_undo(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_keywords_page(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_learning(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_learning_decide(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_settings(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_experiments(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_experiments_change(void *ctx, const struct http_request *req, struct http_response *res);
