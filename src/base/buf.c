@@ -47,6 +47,11 @@ static bool reserve(struct buf *b, size_t more)
     return true;
 }
 
+void buf_reserve(struct buf *b, size_t more)
+{
+    (void)reserve(b, more < b->max - b->len ? more : b->max - b->len);
+}
+
 void buf_append(struct buf *b, const void *data, size_t len)
 {
     if (!reserve(b, len))

@@ -17,8 +17,9 @@ struct buf {
 };
 
 void buf_init(struct buf *b, size_t max_bytes);
-void buf_free(struct buf *b);  /* takes a zeroed or freed one too */
-void buf_reset(struct buf *b); /* length 0, not failed, keeps memory */
+void buf_free(struct buf *b);                 /* takes a zeroed or freed one too */
+void buf_reset(struct buf *b);                /* length 0, not failed, keeps memory */
+void buf_reserve(struct buf *b, size_t more); /* that so many bytes are appended without moving what is there */
 void buf_append(struct buf *b, const void *data, size_t len);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);

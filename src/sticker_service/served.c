@@ -34,6 +34,7 @@ static enum status write_with_receipt(struct sticker_service *s, const struct bu
     const char *at = kept->data, *end = kept->data + kept->len - TRAILER - draft;
     struct buf receipt;
     buf_init(&receipt, RECEIPT_MAX + 1);
+    buf_reserve(out, kept->len + kept->len / 4);
     receipts_sign(s->receipts, end, draft, &receipt);
     for (const char *mark; (mark = memchr(at, SERVED_RECEIPT, (size_t)(end - at))); at = mark + 1) {
         buf_append(out, at, (size_t)(mark - at));

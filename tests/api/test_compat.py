@@ -58,11 +58,11 @@ class Compatible(unittest.TestCase):
         return self.system.sql("SELECT e.action, k.filename, e.rank, s.query, e.client <> '' FROM events e JOIN searches s ON s.id = e.search"
                                " AND s.day = e.day JOIN stickers k ON k.id = e.sticker_id ORDER BY e.rowno")  # fmt: skip
 
-    def image(self, url, width=None):
+    def image(self, url, kind="image/"):
         self.assertTrue(url.startswith(self.origin + "/media/"), url)
         answer = request(self.port, "GET", url[len(self.origin):])
         self.assertEqual(answer.status, 200, url)
-        self.assertTrue(answer.headers["Content-Type"].startswith("image/"))
+        self.assertTrue(answer.headers["Content-Type"].startswith(kind), url)
 
     # --- Tenor ---
 
@@ -220,7 +220,9 @@ class Compatible(unittest.TestCase):
         item = page["data"][0]
         self.assertEqual((item["slug"], item["type"], item["title"]), ("dog.png", "sticker", "Dog") if first == "cat.png" else ("cat.png", "sticker", "Cat in a park"))
         self.assertIsInstance(item["id"], int)
-        self.image(item["file"]["md"]["webp"]["url"])
+        for size in ("hd", "sm"):
+            for name, kind in (("gif", "image/"), ("webp", "image/"), ("png", "image/png"), ("jpg", "image/jpeg")):
+                self.image(item["file"][size][name]["url"], kind)
         self.assertEqual(set(item["file"]), {"hd", "md", "sm", "xs"})
         self.assertTrue(get("gifs/search?q=cat+dog&per_page=1")["data"]["has_next"])
         self.assertEqual({i["slug"] for i in get("gifs/trending?content_filter=high")["data"]["data"]}, {"cat.png", "plain.png"})

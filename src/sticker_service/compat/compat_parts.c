@@ -178,41 +178,55 @@ struct compat_image compat_whole(const struct sticker *k)
                                  .bytes = k->bytes};
 }
 
+static const unsigned widths[COMPAT_WIDTHS] = {0, 64, 128, 256, 512, 1024};
+
 struct compat_image compat_scaled(const struct sticker *k, unsigned width, bool still)
 {
-    static const unsigned widths[] = {64, 128, 256, 512, 1024};
-    size_t i = 0;
+    size_t i = 1;
     if (k->animated && !still)
         return compat_whole(k);
-    while (i + 1 < sizeof widths / sizeof *widths && widths[i] < width)
+    while (i + 1 < COMPAT_WIDTHS && widths[i] < width)
         i++;
     return at_width(k, widths[i]);
 }
 
-void compat_address(struct compat_address *a, const char *origin, const struct sticker *k)
+void compat_addresses(struct compat_addresses *a, const char *origin, const struct sticker *k)
 {
-    buf_init(&a->text, 4096);
-    buf_putc(&a->text, '"');
-    buf_puts(&a->text, origin);
-    buf_puts(&a->text, "/media/");
-    compat_put_id(&a->text, k->filename);
-    buf_putc(&a->text, '?');
-    a->version = k->sha256;
+    *a = (struct compat_addresses){.origin = origin, .sticker = k};
+    buf_init(&a->texts, 16384);
 }
 
-void compat_put_address(struct buf *out, const struct compat_address *a, unsigned thumbnail)
+static void write_address(struct buf *out, const struct compat_addresses *a, unsigned thumbnail, const char *more)
 {
-    buf_append(out, a->text.data, a->text.len);
-    buf_puts(out, thumbnail == 0     ? ""
-                  : thumbnail == 64  ? "w=64&"
-                  : thumbnail == 128 ? "w=128&"
-                  : thumbnail == 256 ? "w=256&"
-                  : thumbnail == 512 ? "w=512&"
-                                     : "w=1024&");
-    buf_puts(out, "v=");
-    buf_append(out, a->version, strnlen(a->version, 16));
     buf_putc(out, '"');
-    out->failed = out->failed || a->text.failed;
+    buf_puts(out, a->origin);
+    buf_puts(out, "/media/");
+    compat_put_id(out, a->sticker->filename);
+    buf_putc(out, '?');
+    if (thumbnail)
+        buf_printf(out, "w=%u&", thumbnail);
+    buf_puts(out, more);
+    buf_puts(out, "v=");
+    buf_append(out, a->sticker->sha256, strnlen(a->sticker->sha256, 16));
+    buf_putc(out, '"');
+}
+
+void compat_put_address(struct buf *out, struct compat_addresses *a, unsigned thumbnail, const char *more)
+{
+    size_t i = 0;
+    while (i + 1 < COMPAT_WIDTHS && widths[i] != thumbnail)
+        i++;
+    if (*more) {
+        write_address(out, a, thumbnail, more);
+        return;
+    }
+    if (!a->made[i].len) {
+        a->made[i].at = a->texts.len;
+        write_address(&a->texts, a, thumbnail, "");
+        a->made[i].len = a->texts.len - a->made[i].at;
+    }
+    buf_append(out, a->texts.data + a->made[i].at, a->made[i].len);
+    out->failed = out->failed || a->texts.failed;
 }
 
 /* --- events --- */

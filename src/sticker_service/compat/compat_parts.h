@@ -44,15 +44,20 @@ struct compat_image compat_whole(const struct sticker *k);
 /* About `width` pixels wide; `still`: of an animation one picture, else the whole animation, as there are no smaller
  * ones. */
 struct compat_image compat_scaled(const struct sticker *k, unsigned width, bool still);
-/* The beginning of a sticker's addresses, for many of them. */
-struct compat_address {
-    struct buf text;
-    size_t len;
-    const char *version;
+/* A sticker's addresses, each made once, as answers have many of them. */
+#define COMPAT_WIDTHS 6 /* 0, and those of thumbnails */
+struct compat_addresses {
+    const char *origin;
+    const struct sticker *sticker;
+    struct buf texts;
+    struct {
+        size_t at, len;
+    } made[COMPAT_WIDTHS];
 };
-void compat_address(struct compat_address *a, const char *origin,
-                    const struct sticker *k); /* then buf_free(&a->text) */
-void compat_put_address(struct buf *out, const struct compat_address *a, unsigned thumbnail); /* with its quotes */
+void compat_addresses(struct compat_addresses *a, const char *origin,
+                      const struct sticker *k); /* then buf_free(&a->texts) */
+/* Appends one with its quotes. more: "" or further parameters, each with an & behind it. */
+void compat_put_address(struct buf *out, struct compat_addresses *a, unsigned thumbnail, const char *more);
 
 /* --- events --- */
 

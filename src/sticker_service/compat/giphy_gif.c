@@ -7,31 +7,32 @@
 #include <time.h>
 
 /* The renditions that there are, but for videos, which Peel does not make. */
+#define NAMED(name) ",\"" name "\":{\"url\":"
 static const struct {
-    const char *name;
+    const char *begin;              /* of its object */
     enum { WHOLE, WIDE, HIGH } fit; /* as it is, or scaled to `side` pixels in width or height */
     unsigned side;
     bool still;
     int64_t most; /* bytes of the whole image; beyond that it is scaled to `side` in width */
-} renditions[] = {{"original", WHOLE, 0, false, 0},
-                  {"original_still", WHOLE, 512, true, 0},
-                  {"downsized", WHOLE, 512, false, 2000000},
-                  {"downsized_still", WHOLE, 512, true, 2000000},
-                  {"downsized_medium", WHOLE, 512, false, 5000000},
-                  {"downsized_large", WHOLE, 1024, false, 8000000},
-                  {"fixed_height", HIGH, 200, false, 0},
-                  {"fixed_height_still", HIGH, 200, true, 0},
-                  {"fixed_height_downsampled", HIGH, 200, false, 0},
-                  {"fixed_height_small", HIGH, 100, false, 0},
-                  {"fixed_height_small_still", HIGH, 100, true, 0},
-                  {"fixed_width", WIDE, 200, false, 0},
-                  {"fixed_width_still", WIDE, 200, true, 0},
-                  {"fixed_width_downsampled", WIDE, 200, false, 0},
-                  {"fixed_width_small", WIDE, 100, false, 0},
-                  {"fixed_width_small_still", WIDE, 100, true, 0},
-                  {"480w_still", WIDE, 480, true, 0},
-                  {"preview_gif", WIDE, 100, false, 0},
-                  {"preview_webp", WIDE, 100, false, 0}};
+} renditions[] = {{NAMED("original"), WHOLE, 0, false, 0},
+                  {NAMED("original_still"), WHOLE, 512, true, 0},
+                  {NAMED("downsized"), WHOLE, 512, false, 2000000},
+                  {NAMED("downsized_still"), WHOLE, 512, true, 2000000},
+                  {NAMED("downsized_medium"), WHOLE, 512, false, 5000000},
+                  {NAMED("downsized_large"), WHOLE, 1024, false, 8000000},
+                  {NAMED("fixed_height"), HIGH, 200, false, 0},
+                  {NAMED("fixed_height_still"), HIGH, 200, true, 0},
+                  {NAMED("fixed_height_downsampled"), HIGH, 200, false, 0},
+                  {NAMED("fixed_height_small"), HIGH, 100, false, 0},
+                  {NAMED("fixed_height_small_still"), HIGH, 100, true, 0},
+                  {NAMED("fixed_width"), WIDE, 200, false, 0},
+                  {NAMED("fixed_width_still"), WIDE, 200, true, 0},
+                  {NAMED("fixed_width_downsampled"), WIDE, 200, false, 0},
+                  {NAMED("fixed_width_small"), WIDE, 100, false, 0},
+                  {NAMED("fixed_width_small_still"), WIDE, 100, true, 0},
+                  {NAMED("480w_still"), WIDE, 480, true, 0},
+                  {NAMED("preview_gif"), WIDE, 100, false, 0},
+                  {NAMED("preview_webp"), WIDE, 100, false, 0}};
 
 /* a * b / c, rounded, and at least 1 */
 static uint32_t scaled(uint32_t a, uint32_t b, uint32_t c)
@@ -57,36 +58,38 @@ static struct compat_image rendition(const struct sticker *k, const struct compa
     return image;
 }
 
-static void put_digits(struct buf *out, const char *member, uint64_t n)
+/* Writes a text and then a number; returns the end. */
+static char *put_digits(char *to, const char *text, uint64_t n)
 {
-    char text[24], *at = text + sizeof text;
-    *--at = '\0';
+    char digits[24], *at = digits + sizeof digits;
+    size_t len = strlen(text);
+    memcpy(to, text, len);
     do
         *--at = (char)('0' + n % 10);
     while (n /= 10);
-    buf_puts(out, member);
-    buf_puts(out, at);
+    memcpy(to + len, at, (size_t)(digits + sizeof digits - at));
+    return to + len + (digits + sizeof digits - at);
 }
 
 static void put_images(const struct served_form *form, const struct sticker *k, struct buf *out)
 {
-    struct compat_address address;
+    struct compat_addresses addresses;
     struct compat_image whole = compat_whole(k);
-    compat_address(&address, form->sticker.origin, k);
+    compat_addresses(&addresses, form->sticker.origin, k);
     buf_puts(out, "\"images\":{");
     for (size_t i = 0; i < sizeof renditions / sizeof *renditions; i++) {
         struct compat_image image = rendition(k, &whole, i);
-        buf_puts(out, i ? ",\"" : "\"");
-        buf_puts(out, renditions[i].name);
-        buf_puts(out, "\":{\"url\":");
-        compat_put_address(out, &address, image.thumbnail);
-        put_digits(out, ",\"width\":\"", image.width);
-        put_digits(out, "\",\"height\":\"", image.height);
-        put_digits(out, "\",\"size\":\"", image.bytes > 0 ? (uint64_t)image.bytes : 0);
-        buf_puts(out, "\"}");
+        char sizes[128], *end = sizes;
+        end = put_digits(end, ",\"width\":\"", image.width);
+        end = put_digits(end, "\",\"height\":\"", image.height);
+        end = put_digits(end, "\",\"size\":\"", image.bytes > 0 ? (uint64_t)image.bytes : 0);
+        memcpy(end, "\"}", 2);
+        buf_puts(out, renditions[i].begin + (i == 0)); /* without a comma */
+        compat_put_address(out, &addresses, image.thumbnail, "");
+        buf_append(out, sizes, (size_t)(end + 2 - sizes));
     }
     buf_putc(out, '}');
-    buf_free(&address.text);
+    buf_free(&addresses.texts);
 }
 
 static void put_payload(struct buf *out, const char *filename)

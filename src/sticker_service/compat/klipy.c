@@ -70,29 +70,33 @@ static void put_item(const struct served_form *form, const struct find_result *r
         const char *name;
         unsigned width; /* 0: as it is */
     } sizes[] = {{"hd", 0}, {"md", 512}, {"sm", 256}, {"xs", 128}};
-    static const char *const formats[] = {"gif", "webp", "png", "jpg"};
+    static const struct {
+        const char *name, *parameter; /* of the image's address */
+    } formats[] = {{"gif", ""}, {"webp", ""}, {"png", "format=png&"}, {"jpg", "format=jpeg&"}};
     const struct sticker *k = r->sticker;
-    struct compat_address address;
+    struct compat_addresses addresses;
     buf_printf(out, "{\"id\":%llu,\"slug\":\"", number_of(k));
     compat_put_id(out, k->filename);
     buf_puts(out, "\",\"title\":");
     json_put_string(out, sticker_alt(r));
     buf_printf(out, ",\"type\":\"%s\",\"tags\":[],\"blur_preview\":\"" NO_BLUR "\",\"file\":{",
                form->sticker.members & STICKERS ? "sticker" : "gif");
-    compat_address(&address, form->sticker.origin, k);
+    compat_addresses(&addresses, form->sticker.origin, k);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct compat_image image = sizes[i].width ? compat_scaled(k, sizes[i].width, false) : compat_whole(k);
         buf_printf(out, "%s\"%s\":{", i ? "," : "", sizes[i].name);
         for (size_t f = 0; f < sizeof formats / sizeof *formats; f++) {
-            buf_printf(out, "%s\"%s\":{\"url\":", f ? "," : "", formats[f]);
-            compat_put_address(out, &address, image.thumbnail);
+            buf_puts(out, f ? ",\"" : "\"");
+            buf_puts(out, formats[f].name);
+            buf_puts(out, "\":{\"url\":");
+            compat_put_address(out, &addresses, image.thumbnail, formats[f].parameter);
             buf_printf(out, ",\"width\":%u,\"height\":%u,\"size\":%lld}", image.width, image.height,
                        (long long)image.bytes);
         }
         buf_putc(out, '}');
     }
     buf_puts(out, "}}");
-    buf_free(&address.text);
+    buf_free(&addresses.texts);
 }
 
 static void write_page(const struct served_form *form, const struct find_query *query, const struct find_answer *answer,
@@ -205,15 +209,15 @@ static enum status write_categories(struct sticker_service *s, const struct http
         st = discover_categories(s, req, query.lang, &query.filter, list, &n, err);
     buf_printf(out, "{\"result\":true,\"data\":{\"locale\":\"%s\",\"categories\":[", query.lang ? query.lang : "en");
     for (size_t i = 0; i < n && st == OK; i++) {
-        struct compat_address address;
+        struct compat_addresses addresses;
         buf_puts(out, i ? ",{\"category\":" : "{\"category\":");
         json_put_string(out, list[i].name);
         buf_puts(out, ",\"query\":");
         json_put_string(out, list[i].query);
         buf_puts(out, ",\"preview_url\":");
-        compat_address(&address, form.sticker.origin, list[i].cover.sticker);
-        compat_put_address(out, &address, 256);
-        buf_free(&address.text);
+        compat_addresses(&addresses, form.sticker.origin, list[i].cover.sticker);
+        compat_put_address(out, &addresses, 256, "");
+        buf_free(&addresses.texts);
         buf_putc(out, '}');
     }
     buf_puts(out, "]}}");

@@ -65,9 +65,9 @@ static void send(const struct http_request *req, struct http_response *res, enum
 
 static void put_media(const struct served_form *form, const struct sticker *k, struct buf *out)
 {
-    struct compat_address address;
+    struct compat_addresses addresses;
     bool some = false;
-    compat_address(&address, form->sticker.origin, k);
+    compat_addresses(&addresses, form->sticker.origin, k);
     buf_puts(out, "\"media_formats\":{");
     for (size_t i = 0; i < FORMATS; i++) {
         if (!(form->sticker.members >> i & 1))
@@ -77,13 +77,13 @@ static void put_media(const struct served_form *form, const struct sticker *k, s
         buf_puts(out, some ? ",\"" : "\"");
         buf_puts(out, formats[i].name);
         buf_puts(out, "\":{\"url\":");
-        compat_put_address(out, &address, image.thumbnail);
+        compat_put_address(out, &addresses, image.thumbnail, "");
         buf_printf(out, ",\"dims\":[%u,%u],\"duration\":0,\"preview\":\"\",\"size\":%lld}", image.width, image.height,
                    (long long)image.bytes);
         some = true;
     }
     buf_putc(out, '}');
-    buf_free(&address.text);
+    buf_free(&addresses.texts);
 }
 
 static void put_page(const struct served_form *form, const struct sticker *k, struct buf *out)
@@ -257,7 +257,7 @@ void handle_tenor_posts(void *ctx, const struct http_request *req, struct http_r
 static void put_category(const struct served_form *form, const char *term, const char *locale,
                          const struct sticker *cover, struct buf *out)
 {
-    struct compat_address address;
+    struct compat_addresses addresses;
     buf_puts(out, "{\"searchterm\":");
     json_put_string(out, term);
     buf_puts(out, ",\"path\":\"");
@@ -269,9 +269,9 @@ static void put_category(const struct served_form *form, const char *term, const
         buf_puts(out, locale);
     }
     buf_puts(out, "\",\"image\":");
-    compat_address(&address, form->sticker.origin, cover);
-    compat_put_address(out, &address, 256);
-    buf_free(&address.text);
+    compat_addresses(&addresses, form->sticker.origin, cover);
+    compat_put_address(out, &addresses, 256, "");
+    buf_free(&addresses.texts);
     buf_puts(out, ",\"name\":");
     json_put_string(out, term);
     buf_putc(out, '}');
