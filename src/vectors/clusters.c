@@ -181,7 +181,7 @@ static bool trainer_room(struct trainer *t, size_t centres)
     t->sums = malloc(centres * t->dim * sizeof *t->sums);
     t->count = malloc(centres * sizeof *t->count);
     t->rows = malloc(n * sizeof *t->rows);
-    t->place = malloc(n * sizeof *t->place);
+    t->place = calloc(n, sizeof *t->place);
     return t->queries && t->dots && t->sums && t->count && t->rows && t->place;
 }
 

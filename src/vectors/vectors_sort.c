@@ -108,8 +108,8 @@ static enum status train(struct sorter *s, struct error *err)
 {
     size_t n = s->rows.n, lists = (size_t)(LISTS_PER_ROOT * sqrt((double)n));
     size_t some = lists * SAMPLE_PER_LIST < n ? lists * SAMPLE_PER_LIST : n;
-    const int8_t **codes = malloc(some * sizeof *codes);
-    float *scale = malloc(some * sizeof *scale);
+    const int8_t **codes = calloc(some, sizeof *codes);
+    float *scale = calloc(some, sizeof *scale);
     enum status st = codes && scale ? OK : err_no_memory(err, "a sample of vectors");
     uint64_t x = 1;
     for (size_t i = 0; i < some && st == OK; i++) {
@@ -243,7 +243,7 @@ static enum status learn_reach(struct sorter *s, struct error *err)
     enum status st = queries && hits && list ? OK : err_no_memory(err, "trial searches");
     for (size_t done = 0; done < trials && st == OK; done += TRIALS_AT_ONCE) {
         size_t n = trials - done < TRIALS_AT_ONCE ? trials - done : TRIALS_AT_ONCE, counts[TRIALS_AT_ONCE];
-        int64_t ids[TRIALS_AT_ONCE];
+        int64_t ids[TRIALS_AT_ONCE] = {0};
         take_trials(s, done, trials, n, queries, ids);
         st = vectors_exact_search(s->ix, NULL, queries, n, most, VECTORS_INT8, NULL, hits, counts, err);
         for (size_t q = 0; q < n && st == OK; q++)
