@@ -165,7 +165,7 @@ const tests = [
   ['trending, categories, packs and similar ones, where the server has them', async page => {
     const cats = (await (await fetch(`${peel}/api/search/?query=cat&limit=5`)).json()).results;
     const asked = [], answer = json => route => { asked.push(route.request().url().slice(peel.length)); return route.fulfill({ json, headers: { 'Access-Control-Allow-Origin': page_ } }); };
-    await page.route(peel + '/api/trending/*', answer({ stickers: [], results: cats.slice(0, 2), queries: [] }));
+    await page.route(peel + '/api/trending/*', answer({ stickers: [], results: cats.slice(0, 2), queries: ['kitten'] }));
     await page.route(peel + '/api/categories/*', answer({ categories: [{ id: 'animals', name: 'Animals', query: 'cat', cover: cats[0].thumbnail }] }));
     await page.route(peel + '/api/packs/*', answer({ packs: [{ name: 'north' }, { name: '<b>south' }] }));
     await page.route(peel + '/api/random/*', answer({ stickers: [], results: cats.slice(2, 3) }));
@@ -188,7 +188,10 @@ const tests = [
     await tab(page, 'Popular').click();
     await until('no search', async () => await box(page).inputValue() === 'cat');
     await tab(page, 'Popular').click(); // once more: the start of it
-    await page.locator('peel-picker .chips button').click();
+    await page.locator('peel-picker .chips button').getByText('kitten').click();
+    await until('what people search for', async () => (await shown(page)).length > 5 && await box(page).inputValue() === 'kitten');
+    await tab(page, 'Popular').click();
+    await page.locator('peel-picker .chips button').getByText('Animals').click();
     await until('the category', async () => (await shown(page)).length > 5 && await box(page).inputValue() === 'cat');
   }],
 

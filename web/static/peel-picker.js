@@ -10,7 +10,7 @@
 import { Peel } from './peel-client.js';
 
 const HOME = new URL('.', import.meta.url).href; // where this script is served
-const PAGE = 30, SUGGESTIONS = 6, RECENTS = 48, FAVOURITES = 300, VIEWS = 12;
+const PAGE = 30, SUGGESTIONS = 6, TRENDS = 5, RECENTS = 48, FAVOURITES = 300, VIEWS = 12;
 const TYPE_MS = 350, SUGGEST_MS = 90, SEEN_MS = 500, HOVER_MS = 150, SKELETONS = 12;
 
 const make = (tag, className, properties, ...children) => {
@@ -121,7 +121,7 @@ class PeelPicker extends HTMLElement {
   #root = this.attachShadow({ mode: 'open' });
   #peel; #texts; #name; // what is kept in this browser is kept under this name
   #tab = 'home'; #query = ''; #similar = null; // what is shown
-  #tabs = []; #views = new Map(); #view; #active; #categories = [];
+  #tabs = []; #views = new Map(); #view; #active; #categories = []; #trends = [];
   #timers = {}; #asked = {}; #started = 0;
   #still = matchMedia('(prefers-reduced-motion: reduce)');
   #seen; #ends; #sizes;
@@ -174,6 +174,8 @@ class PeelPicker extends HTMLElement {
     this.#query = '';
     this.#similar = null;
     this.#missing.clear();
+    this.#trends = [];
+    this.#categories = [];
     try {
       const answer = await fetch(this.#peel.address('/peel-picker.json?' + new URLSearchParams({ lang: this.#language })), { credentials: 'omit' });
       if (!answer.ok) throw new Error(`peel-picker.json: status ${answer.status}`);
@@ -249,13 +251,14 @@ class PeelPicker extends HTMLElement {
   }
 
   #drawChips() {
-    this.#chips.replaceChildren(...this.#categories.map(category => {
-      const chip = make('button', '', { type: 'button' }, category.name);
-      if (category.cover) chip.prepend(make('img', '', { src: this.#peel.address(category.cover), alt: '', loading: 'lazy', crossOrigin: 'anonymous', width: 20, height: 20 }));
-      chip.addEventListener('click', () => { this.#box.value = category.query; this.#search(category.query); });
-      return chip;
-    }));
-    this.#chips.hidden = !this.#categories.length || this.#tab !== 'home' || this.#query !== '' || this.#similar !== null;
+    const chip = (name, query, picture) => {
+      const button = make('button', '', { type: 'button' }, ...(picture ? [picture] : []), make('bdi', '', {}, name));
+      button.addEventListener('click', () => { this.#box.value = query; this.#search(query); });
+      return button;
+    };
+    const cover = ({ cover: path }) => path && make('img', '', { src: this.#peel.address(path), alt: '', loading: 'lazy', crossOrigin: 'anonymous', width: 20, height: 20 });
+    this.#chips.replaceChildren(...this.#trends.map(query => chip(query, query, icon('home'))), ...this.#categories.map(c => chip(c.name, c.query, cover(c))));
+    this.#chips.hidden = !this.#chips.firstChild || this.#tab !== 'home' || this.#query !== '' || this.#similar !== null;
   }
 
   #drawFoot() {
@@ -307,7 +310,7 @@ class PeelPicker extends HTMLElement {
       const asked = { ...filter, limit: PAGE, signal };
       const found = this.#tab === 'home' && !this.#missing.has('trending') ? await this.#try('trending', () => peel.trending(asked)) : { results: [] };
       if (found.results.length || this.#missing.has('random')) return found;
-      return { ...await this.#try('random', () => peel.random(asked)), endless: true };
+      return { queries: found.queries, ...await this.#try('random', () => peel.random(asked)), endless: true };
     };
   }
 
@@ -380,6 +383,10 @@ class PeelPicker extends HTMLElement {
       view.stickers.push(...fresh);
       view.note = found.degraded ? this.#texts.degraded : found.corrected ? this.#texts.corrected.replace('{query}', () => found.corrected) : '';
       view.failed = false;
+      if (found.queries) {
+        this.#trends = found.queries.slice(0, TRENDS);
+        this.#drawChips();
+      }
       if (view !== this.#view) return;
       this.#drawView();
       if (first && found.total !== undefined) this.#say(this.#texts.found.replace('{count}', () => found.total.toLocaleString(this.#texts.lang)));
