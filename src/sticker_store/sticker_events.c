@@ -132,9 +132,10 @@ bool store_tag(const char *uuid, unsigned char tag[STORE_TAG])
            sodium_hex2bin(tag, STORE_TAG, uuid + len - 2 * STORE_TAG, 2 * STORE_TAG, NULL, NULL, NULL) == 0;
 }
 
+/* rank 0: it was not shown. */
 static enum team team_at(const struct search_row *s, int64_t rank)
 {
-    unsigned char team = s->teams ? s->teams[rank - s->offset - 1] : TEAM_NONE;
+    unsigned char team = s->teams && rank ? s->teams[rank - s->offset - 1] : TEAM_NONE;
     return team == TEAM_A || team == TEAM_B ? (enum team)team : TEAM_NONE;
 }
 
