@@ -146,9 +146,13 @@ static void bench_lists(const char *path, size_t rows, int n_recalls, char **rec
     FILE *file = fopen(path, "rb"), *exact = fopen(answers, "rb");
     if (!file || !exact || fread(truth, sizeof *truth, QUERIES * TRUTH, exact) != QUERIES * TRUTH)
         fail("cannot read the file or its .truth; bench/peers/vectors.py makes them");
+    double start = cpu_us();
     bool made = vectors_exact_load(snapshot, "bench", DIM, (int64_t)rows, &ix, &err) == OK;
     if (!made && vectors_exact_open(DIM, &ix, &err) != OK)
         fail(err.message);
+    if (made)
+        printf("loaded in %.2f s of CPU: PSS %.0f MiB, of which %.0f anonymous\n", (cpu_us() - start) / 1e6,
+               memory_of("Pss:"), memory_of("Anonymous:"));
     for (size_t i = 0; !made && i < rows; i++) {
         next_vector(file, v);
         if (vectors_exact_put(ix, (int64_t)i, v, &err) != OK)
@@ -158,7 +162,7 @@ static void bench_lists(const char *path, size_t rows, int n_recalls, char **rec
         fail("the file has too few vectors");
     for (size_t i = 0; i < QUERIES; i++)
         next_vector(file, queries + i * DIM);
-    double start = cpu_us();
+    start = cpu_us();
     vectors_exact_tune(ix, &(struct vectors_tuning){.recall = 0.95});
     if (!made &&
         vectors_exact_sort(ix, snapshot, "bench", (int64_t)rows, &(struct vectors_stop){go_on, NULL}, &err) != OK)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define EMPTY   UINT64_MAX
 #define DELETED (UINT64_MAX - 1)
@@ -86,6 +87,7 @@ struct table *table_new(void)
         return NULL;
     }
     atomic_init(&t->refs, 1);
+    t->file = -1;
     return t;
 }
 
@@ -110,6 +112,8 @@ void table_release(struct table *t)
     free(t->codes);
     lists_free(&t->lists);
     os_unmap(&t->map);
+    if (t->file >= 0)
+        close(t->file);
     free(t);
 }
 
@@ -121,6 +125,16 @@ struct segment *table_segment(const struct table *t, uint64_t row)
     if (at >= n || (at + 1 < n && t->segments[at + 1].base <= row))
         at = at >= n ? n - 1 : at + 1;
     return &t->segments[at];
+}
+
+const float *table_vector(const struct table *t, const struct segment *s, size_t i, size_t dim, float *buffer)
+{
+    const float *vector = s->vectors + i * dim;
+    size_t bytes = dim * sizeof *vector;
+    if (t->file < 0 || s->memory)
+        return vector;
+    off_t at = (const char *)vector - (const char *)t->map.data;
+    return pread(t->file, buffer, bytes, at) == (ssize_t)bytes ? buffer : vector;
 }
 
 enum status table_grow(struct vectors_exact *ix, struct table *t, uint32_t rows, struct segment **out,

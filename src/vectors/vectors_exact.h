@@ -1,5 +1,6 @@
-/* vectors_exact.h: exact nearest neighbours by inner product over L2-normalised vectors: int8 scan with fp32
- * re-ranking, or fp32 alone; snapshot file; changes without stopping readers.
+/* vectors_exact.h: nearest neighbours by inner product over L2-normalised vectors in memory: int8 scan with fp32
+ * re-ranking, or fp32 alone; snapshot file; changes without stopping readers. The functions here are exact; behind
+ * vectors.h, searches of many vectors read the nearest lists of alike ones (vectors_exact_tune).
  *
  *     vectors_exact_open(512, &ix, &err);  vectors_exact_put(ix, id, vec, &err);
  *     vectors_exact_search(ix, pool, queries, 1, 10, VECTORS_INT8, NULL, hits, counts, &err);

@@ -62,6 +62,7 @@ struct table {
     _Atomic size_t n_segments; /* raised once the segment is complete */
     _Atomic uint64_t count;
     struct os_map map; /* the snapshot below the first segments, if any */
+    int file;          /* the same, open, where there are many vectors; else -1 */
     void *codes;       /* of the snapshot's rows, copied from there to huge pages; NULL for few */
 };
 
@@ -117,6 +118,9 @@ enum status table_append_copy(struct vectors_exact *ix, struct table *t, const s
 void table_bury(struct table *t, uint64_t row, uint64_t since);
 /* Searches see t and writers its ids from now on. With write_lock held. */
 void table_swap(struct vectors_exact *ix, struct table *t, struct id_map *ids);
+/* The vector of row i of a segment, there or read to buffer[dim]: out of a large file that is mapped, each would bring
+ * sixteen pages into our memory. */
+const float *table_vector(const struct table *t, const struct segment *s, size_t i, size_t dim, float *buffer);
 /* The segment that holds `row` (< count). */
 struct segment *table_segment(const struct table *t, uint64_t row);
 

@@ -351,6 +351,18 @@ static enum status adopt_lists(struct table *t, const struct header *h, size_t s
     return OK;
 }
 
+/* The file that is mapped, unless another one has taken its name since. */
+static int open_again(const char *path, const struct os_map *map)
+{
+    char head[HEADER_BYTES];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head && memcmp(head, map->data, sizeof head) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
 enum status snapshot_read(const char *path, const struct snapshot_key *key, bool trusted, struct table **out,
                           struct id_map *ids, struct error *err)
 {
@@ -368,6 +380,8 @@ enum status snapshot_read(const char *path, const struct snapshot_key *key, bool
         st = adopt_rows(t, ids, &h, key->stride, offset, path, err);
     if (st == OK && h.lists)
         st = adopt_lists(t, &h, key->stride, offset, path, err);
+    if (st == OK && h.lists)
+        t->file = open_again(path, &t->map);
     if (st != OK) {
         table_release(t);
         free(ids->slots);

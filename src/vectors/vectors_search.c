@@ -192,7 +192,8 @@ static int hits_by_score(const void *a, const void *b)
 static enum status rerank(struct search *s, size_t q, struct vectors_hit *hits, size_t *count)
 {
     float *lowers = s->found[q].lowers; /* task 0's heap becomes everybody's */
-    size_t n_lowers = s->found[q].n_lowers, total = s->found[q].n, n = 0;
+    size_t n_lowers = s->found[q].n_lowers, total = s->found[q].n, n = 0, dim = s->ix->base.dim;
+    float buffer[VECTORS_MAX_DIM];
     for (size_t t = 1; t < s->tasks; t++) {
         const struct found *f = &s->found[t * s->n + q];
         for (size_t i = 0; i < f->n_lowers; i++)
@@ -210,10 +211,9 @@ static enum status rerank(struct search *s, size_t q, struct vectors_hit *hits, 
                 continue;
             const struct segment *seg = table_segment(s->table, f->candidates[i].row);
             size_t r = (size_t)(f->candidates[i].row - seg->base);
-            const float *vector = seg->vectors + r * s->ix->base.dim;
-            float score = s->scan == VECTORS_FP32
-                              ? f->candidates[i].upper
-                              : s->ix->kernels->dot_f32(s->queries + q * s->ix->base.dim, vector, s->ix->base.dim);
+            float score = f->candidates[i].upper;
+            if (s->scan == VECTORS_INT8)
+                score = s->ix->kernels->dot_f32(s->queries + q * dim, table_vector(s->table, seg, r, dim, buffer), dim);
             all[n++] = (struct vectors_hit){seg->id[r], score == score ? score : -1};
         }
     }
