@@ -264,12 +264,27 @@ static void clear_slot(struct meanings *x, uint32_t number)
     s->hash = 0;
 }
 
+/* How many of an entry's postings are of slots before `number`. */
+static uint32_t postings_before(const struct entry *e, uint32_t number)
+{
+    uint32_t low = 0, high = e->n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (POSTING_OF(e->postings[middle]) < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static bool add_posting(struct meanings *x, uint32_t number, const struct text_term *t, bool titled)
 {
     struct entry *e = take_entry(x, t);
     if (!e)
         return false;
-    if (e->n && POSTING_OF(e->postings[e->n - 1]) == number)
+    uint32_t at = postings_before(e, number);
+    if (at < e->n && POSTING_OF(e->postings[at]) == number)
         return true;
     if (e->n == e->cap) {
         uint32_t cap = e->cap ? 2 * e->cap : 4;
@@ -279,7 +294,9 @@ static bool add_posting(struct meanings *x, uint32_t number, const struct text_t
         e->postings = postings;
         e->cap = cap;
     }
-    e->postings[e->n++] = POSTING(number, titled);
+    memmove(e->postings + at + 1, e->postings + at, (e->n - at) * sizeof *e->postings);
+    e->postings[at] = POSTING(number, titled);
+    e->n++;
     x->slots[number].words[x->slots[number].n++] = POSTING((uint32_t)(e - x->entries), titled);
     return true;
 }

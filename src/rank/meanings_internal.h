@@ -28,7 +28,7 @@ struct entry {
     uint32_t next;      /* entry + 1 whose stem has the same place in the table; 0: none */
     uint32_t known;     /* its place + 1 among those that the lexicon has a vector of; 0: it has none */
     uint32_t n, cap;    /* documents */
-    uint32_t *postings; /* [n] */
+    uint32_t *postings; /* [n] by slot */
 };
 struct word_vectors { /* the lexicon's, for the kernels; the cosine of two is both scales times the dot product */
     int8_t *codes;    /* [n][WORDS_STRIDE] */
@@ -57,6 +57,7 @@ struct scratch {
     int32_t *dots;              /* [cap_words] products, need not be zeros */
     uint32_t *touched, *marked; /* [cap_slots] documents with a score, and with a word that is like the one at hand */
     uint32_t *words;            /* [cap_words] entries that are alike */
+    uint32_t *seen;             /* [cap_words] how many of each one's postings were looked at, need not be zeros */
     uint32_t cap_slots, cap_words, n_touched, n_marked, n_words;
 };
 

@@ -23,6 +23,7 @@
 #define LEAST_NAME  3u      /* letters of a place's name that is searched for: "us" is also another word */
 #define MAX_NAMES   4096u   /* bytes of all such names */
 #define AHEAD       16u     /* documents that are fetched from memory while one is looked at */
+#define BLOCK       32768u  /* slots; 384 KiB of tallies */
 #define RANK_SHARE  1.2     /* a word weighs at most this times ln(2 + its rank in English / RANK_FROM); */
 #define RANK_FROM   200.0   /* both tuned on the dev split of eval/starter.csv */
 
@@ -113,11 +114,13 @@ static const char *split(const struct meanings *x, const char *word, struct aren
     return best ? arena_printf(a, "%.*s %s", (int)best, word, word + best) : NULL;
 }
 
-/* Notes, per document that has one of these words, the most alike one and the sum of all. The documents lie anywhere in
- * memory, so each is fetched ahead, and what is written does not depend on a branch. */
-static void mark_alike(const struct entry *e, float score, struct scratch *m)
+/* Notes, per document that has one of these words and is in a slot below `below`, the most alike one and the sum of
+ * all. The documents lie anywhere in memory, so each is fetched ahead, and what is written does not depend on a branch.
+ * `seen`: how many were noted before. */
+static void mark_alike(const struct entry *e, float score, uint32_t below, uint32_t *seen, struct scratch *m)
 {
-    for (uint32_t k = 0; k < e->n; k++) {
+    uint32_t k = *seen;
+    for (; k < e->n && POSTING_OF(e->postings[k]) < below; k++) {
         __builtin_prefetch(&m->tallies[POSTING_OF(e->postings[k + AHEAD < e->n ? k + AHEAD : k])], 1);
         struct tally *t = &m->tallies[POSTING_OF(e->postings[k])];
         float s = score * POSTING_WEIGHT(e->postings[k]);
@@ -126,14 +129,13 @@ static void mark_alike(const struct entry *e, float score, struct scratch *m)
         t->best = s > t->best ? s : t->best;
         t->sum += s;
     }
+    *seen = k;
 }
 
 /* Adds, per document, weight times the likeness of its most alike word, and a share of what is left to 1 for its
  * other words that are alike: of many stickers with one such word each, those with several come first. */
-static void add_meaning(const struct meanings *x, const struct alike_list *alike, double weight, struct scratch *m)
+static void add_marked(double weight, struct scratch *m)
 {
-    for (uint32_t i = 0; i < alike->n; i++)
-        mark_alike(&x->entries[alike->items[i].entry], alike->items[i].score, m);
     for (uint32_t i = 0; i < m->n_marked; i++) {
         __builtin_prefetch(&m->tallies[m->marked[i + AHEAD < m->n_marked ? i + AHEAD : i]], 1);
         struct tally *t = &m->tallies[m->marked[i]];
@@ -144,6 +146,17 @@ static void add_meaning(const struct meanings *x, const struct alike_list *alike
         t->best = t->sum = 0;
     }
     m->n_marked = 0;
+}
+
+/* Slots are taken BLOCK at a time, whose tallies the processor's cache has room for. */
+static void add_meaning(const struct meanings *x, const struct alike_list *alike, double weight, struct scratch *m)
+{
+    memset(m->seen, 0, alike->n * sizeof *m->seen);
+    for (uint32_t from = 0; from < x->n_slots; from += BLOCK) {
+        for (uint32_t i = 0; i < alike->n; i++)
+            mark_alike(&x->entries[alike->items[i].entry], alike->items[i].score, from + BLOCK, &m->seen[i], m);
+        add_marked(weight, m);
+    }
 }
 
 static double rarity(const struct meanings *x, const struct alike_list *alike)
@@ -364,6 +377,7 @@ static void scratch_free(struct scratch *m)
     free(m->dots);
     free(m->touched);
     free(m->words);
+    free(m->seen);
     free(m);
 }
 
@@ -389,7 +403,8 @@ static struct scratch *scratch_new(uint32_t slots, uint32_t words)
     m->touched = calloc(2 * (size_t)slots + 2, sizeof *m->touched);
     m->dots = calloc(words, sizeof *m->dots);
     m->words = calloc(words, sizeof *m->words);
-    if (!m->tallies || !m->alike || !m->partial || !m->dots || !m->touched || !m->words) {
+    m->seen = calloc(words, sizeof *m->seen);
+    if (!m->seen || !m->tallies || !m->alike || !m->partial || !m->dots || !m->touched || !m->words) {
         scratch_free(m);
         return NULL;
     }
