@@ -1,8 +1,9 @@
 /* usage.h: how often each query was searched, without a disk write per search.
  *
  * A query that is new is stored within some 20 ms, so that feedback may follow through any process; who looks for it in
- * the store of this one calls usage_settle before. Counts add up in memory and reach the store at most flush_ms later, and at close; a crash of the process loses at
- * most that much. Counts of a query that is deleted before they are written are dropped. */
+ * the store of this one calls usage_settle before. Counts add up in memory and reach the store at most flush_ms later,
+ * and at close; a crash of the process loses at most that much. Counts of a query that is deleted before they are
+ * written are dropped. */
 #ifndef PEEL_STICKER_SERVICE_USAGE_H
 #define PEEL_STICKER_SERVICE_USAGE_H
 
