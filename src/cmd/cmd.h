@@ -67,6 +67,7 @@ int cmd_import(const struct config *cfg);
 int cmd_learn(const struct config *cfg);
 int cmd_mcp(const struct config *cfg);
 int cmd_migrate(const struct config *cfg);
+int cmd_key(const struct config *cfg);
 int cmd_model(const struct config *cfg);
 int cmd_pack(const struct config *cfg);
 int cmd_replay(const struct config *cfg);

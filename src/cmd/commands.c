@@ -113,6 +113,32 @@ static const struct subcommand store_subcommands[] = {
     {.name = NULL},
 };
 
+static const struct subcommand key_subcommands[] = {
+    {"create",
+     "NAME",
+     1,
+     1,
+     "Create an API key for an app and print it once",
+     "limit sticker-db json",
+     {{"Create a key for an app", "peel key create shop"},
+      {"Create one for 600 requests a minute", "peel key create shop --limit 600"}}},
+    {"list",
+     "",
+     0,
+     0,
+     "List API keys with their limits and how often they were used",
+     "sticker-db json",
+     {{"List all keys", "peel key list"}}},
+    {"delete",
+     "NAME",
+     1,
+     1,
+     "Delete an API key",
+     "sticker-db json",
+     {{"Delete the key of an app", "peel key delete shop"}}},
+    {.name = NULL},
+};
+
 static const struct subcommand token_subcommands[] = {
     {"create",
      "USERNAME",
@@ -349,6 +375,10 @@ const struct command commands[] = {
      .summary = "Import stickers from files, folders (with a stickers.csv) and packs",
      .examples = {{"Import a folder and its stickers.csv", "peel import ~/stickers"},
                   {"Import the starter packs", "peel import --pack openmoji --pack fluent3d"}}},
+    {.name = "key",
+     .subcommands = key_subcommands,
+     .run = cmd_key,
+     .summary = "Create, list and delete API keys of apps"},
     {.name = "learn",
      .subcommands = learn_subcommands,
      .run = cmd_learn,

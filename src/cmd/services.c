@@ -269,6 +269,7 @@ int cmd_sticker_service(const struct config *cfg)
     service.answer_cache_ms = (unsigned)config_int(cfg, "search-cache-ms");
     service.session_idle_s = config_int(cfg, "session-idle-s");
     service.session_most_s = config_int(cfg, "session-most-s");
+    service.require_key = config_bool(cfg, "require-key");
     service.require_totp = config_bool(cfg, "require-totp");
     service.password_deny_list = config_string(cfg, "password-deny-list");
     service.query_days = config_int(cfg, "query-days");

@@ -11,8 +11,9 @@
 #define STICKER  " serve sticker-service "
 #define SEARCH   " serve search-service "
 #define DATABASE                                                                                                       \
-    " serve sticker-service import status user token explain export migrate reindex delete pack doctor forget audit "  \
-     "backup restore replay model experiment learn "
+    " serve sticker-service import status user token key explain export migrate reindex delete pack doctor forget "    \
+    "audit "                                                                                                           \
+    "backup restore replay model experiment learn "
 #define INDEX   SEARCH "model migrate doctor backup restore "
 #define BUCKET  SERVICES "import export model words doctor backup restore "
 #define KIB     1024.0
@@ -209,6 +210,8 @@ const struct option config_options[] = {
      "Log out admin sessions after this much inactivity"},
     {"session-most-s", OPTION_DURATION, "43200", 10, 2592000, "s", STICKER, 0, NULL, NULL,
      "Maximum length of an admin session"},
+    {"require-key", OPTION_BOOL, "false", 0, 0, "", STICKER, 0, NULL, NULL,
+     "Let only apps with a key of peel key use the public API; the gallery's suggestions need one too, and are off"},
     {"require-totp", OPTION_BOOL, "false", 0, 0, "", STICKER, 0, NULL, NULL,
      "Let nobody use the admin pages without two-factor authentication, which they are asked to turn on"},
     {"totp-key", OPTION_STRING, NULL, 16, 256, "KEY", STICKER, OPTION_SECRET, NULL, NULL,
@@ -256,6 +259,8 @@ const struct option config_options[] = {
      "Let the account do everything (includes --staff)"},
     {"label", OPTION_STRING, "", 0, 200, "TEXT", " token ", 0, NULL, NULL,
      "Description of the token, such as \"iOS app\""},
+    {"limit", OPTION_INT, "0", 0, 1000000, "", " key ", 0, NULL, NULL,
+     "Requests a minute that the app may make, instead of --rate-limit for each client; 0 = as --rate-limit says"},
     {"expires", OPTION_DURATION, "0", 0, 3650 * 86400.0, "s", " token ", 0, NULL, NULL,
      "How long the token is valid, such as 90d; 0 = until it is revoked"},
 
@@ -330,7 +335,7 @@ const struct option config_options[] = {
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
      " status eval replay explain learn experiment reindex delete forget audit pack doctor version health model user "
-     "token store words import "
+     "token key store words import "
      "export "
      "migrate backup restore "
      "counter embed "

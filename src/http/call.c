@@ -270,15 +270,34 @@ static void find_client(struct call *c)
         c->req.client = kept;
 }
 
+/* Says in the answer what is left of a bucket of `quota` units that fills in `window_s`; true when it is refused. The
+ * fields are those of draft-ietf-httpapi-ratelimit-headers-09. */
+static bool tell_limit(struct call *c, const char *whose, unsigned quota, unsigned window_s,
+                       const struct rate_limit_answer *got)
+{
+    char value[80];
+    snprintf(value, sizeof value, "\"%s\";q=%u;w=%u", whose, quota, window_s);
+    http_header_set(&c->res, "RateLimit-Policy", value);
+    snprintf(value, sizeof value, "\"%s\";r=%u;t=%u", whose, got->remaining, got->reset_s);
+    http_header_set(&c->res, "RateLimit", value);
+    if (got->allowed)
+        return false;
+    atomic_fetch_add(&c->server->rate_limited, 1);
+    snprintf(value, sizeof value, "%u", got->retry_s);
+    http_header_add(&c->res, "Retry-After", value);
+    snprintf(value, sizeof value, "Too many requests; try again in %u s.", got->retry_s);
+    call_refuse(c, 429, got->retry_s, value);
+    return true;
+}
+
 /* Takes a cost from the client's bucket, and of a request with a token from the token's too: as tokens are not looked
- * up here, one that was made up would otherwise be a full bucket. The fields are those of
- * draft-ietf-httpapi-ratelimit-headers-09, of the bucket that has less. True when it is refused. */
-static bool take_cost(struct call *c, unsigned cost)
+ * up here, one that was made up would otherwise be a full bucket. What is told is of the bucket that has less. True
+ * when it is refused. */
+static bool take_client_cost(struct call *c, unsigned cost)
 {
     struct http_server *s = c->server;
     const char *token = call_header(c, "Authorization"), *whose = "client";
     struct rate_limit_answer got, by_token;
-    char value[80];
     rate_limit_take_client(s->limit, c->req.client, cost, c->start_us, &got);
     if (got.allowed && token) {
         rate_limit_take(s->limit, token, strlen(token), cost, c->start_us, &by_token);
@@ -287,25 +306,30 @@ static bool take_cost(struct call *c, unsigned cost)
             whose = "token";
         }
     }
-    snprintf(value, sizeof value, "\"%s\";q=%u;w=%u", whose, s->options.rate_burst,
-             (s->options.rate_burst + s->options.rate_limit - 1) / s->options.rate_limit);
-    http_header_set(&c->res, "RateLimit-Policy", value);
-    snprintf(value, sizeof value, "\"%s\";r=%u;t=%u", whose, got.remaining, got.reset_s);
-    http_header_set(&c->res, "RateLimit", value);
-    if (got.allowed)
-        return false;
-    atomic_fetch_add(&s->rate_limited, 1);
-    snprintf(value, sizeof value, "%u", got.retry_s);
-    http_header_add(&c->res, "Retry-After", value);
-    snprintf(value, sizeof value, "Too many requests; try again in %u s.", got.retry_s);
-    call_refuse(c, 429, got.retry_s, value);
-    return true;
+    return tell_limit(c, whose, s->options.rate_burst,
+                      (s->options.rate_burst + s->options.rate_limit - 1) / s->options.rate_limit, &got);
+}
+
+/* An app that has a limit of its own is not limited by the addresses that it speaks for. */
+static bool take_cost(struct call *c, unsigned cost, bool again)
+{
+    struct http_server *s = c->server;
+    struct http_app app = {.is = HTTP_APP_NONE};
+    if (s->app && c->route && c->route->flags & HTTP_KEYED)
+        s->app(s->ctx, &c->req, cost, again, &app);
+    if (app.is == HTTP_APP_REFUSED) {
+        call_refuse(c, 401, 0, app.why);
+        return true;
+    }
+    if (app.is == HTTP_APP_LIMITED)
+        return tell_limit(c, "app", app.per_minute, 60, &app.answer);
+    return s->limit && take_client_cost(c, cost);
 }
 
 static bool refuse_by_rate(struct call *c)
 {
     unsigned flags = c->route ? c->route->flags : 0;
-    return c->server->limit && !(flags & HTTP_UNLIMITED) && take_cost(c, flags & HTTP_COSTLY ? HTTP_COSTLY_WEIGHT : 1);
+    return !(flags & HTTP_UNLIMITED) && take_cost(c, flags & HTTP_COSTLY ? HTTP_COSTLY_WEIGHT : 1, false);
 }
 
 static struct call *call_of(const struct http_request *req)
@@ -319,7 +343,7 @@ bool http_charge(const struct http_request *req, unsigned units)
 {
     struct call *c = call_of(req);
     unsigned most = c->server->options.rate_burst / 2;
-    return !c->server->limit || !units || !take_cost(c, units < most ? units : most);
+    return !units || !take_cost(c, units < most ? units : most, true);
 }
 
 void http_deadline(const struct http_request *req, unsigned ms, bool until_gone)

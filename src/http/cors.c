@@ -88,9 +88,10 @@ bool cors_answer(const char *origins, const char *path, const char *origin, stru
 void cors_preflight(const char *methods, struct http_response *res)
 {
     http_header_add(res, "Access-Control-Allow-Methods", methods);
-    http_header_add(res, "Access-Control-Allow-Headers",
-                    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id, traceparent,"
-                    " X-GIPHY-SDK-NAME, X-GIPHY-SDK-VERSION, X-GIPHY-SDK-PLATFORM");
+    http_header_add(
+        res, "Access-Control-Allow-Headers",
+        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Api-Key, X-Request-Id, traceparent,"
+        " X-GIPHY-SDK-NAME, X-GIPHY-SDK-VERSION, X-GIPHY-SDK-PLATFORM");
     http_header_add(res, "Access-Control-Max-Age", "600");
     http_body_static(res, 204, NULL, "", 0);
 }

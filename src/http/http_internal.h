@@ -129,6 +129,7 @@ struct http_server {
     size_t n_routes;
     void *ctx;
     bool (*admit)(void *ctx, const struct http_request *req, struct http_response *res);
+    void (*app)(void *ctx, const struct http_request *req, unsigned cost, bool again, struct http_app *out);
     bool (*refuse)(void *ctx, const struct http_request *req, struct http_response *res, int status, unsigned retry_s);
     char *metrics_prefix;
     struct trusted_proxies proxies;

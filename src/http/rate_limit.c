@@ -73,12 +73,26 @@ static unsigned seconds(int64_t ns)
     return (unsigned)((ns + 999999999) / 1000000000);
 }
 
+void rate_bucket_take(int64_t *full_ns, int64_t unit_ns, int64_t burst_ns, unsigned cost, int64_t now_us,
+                      struct rate_limit_answer *out)
+{
+    int64_t now = now_us * 1000, price = unit_ns * cost;
+    price = price < burst_ns ? price : burst_ns;
+    int64_t full = (*full_ns > now ? *full_ns : now) + price;
+    out->allowed = full - now <= burst_ns;
+    if (out->allowed)
+        *full_ns = full;
+    int64_t missing = *full_ns > now ? *full_ns - now : 0;
+    out->remaining = missing < burst_ns ? (unsigned)((burst_ns - missing) / unit_ns) : 0;
+    out->reset_s = seconds(missing);
+    out->retry_s = out->allowed ? 0 : seconds(full - now - burst_ns);
+}
+
 void rate_limit_take(struct rate_limit *r, const void *key, size_t len, unsigned cost, int64_t now_us,
                      struct rate_limit_answer *out)
 {
     char text[SECRET + KEY_MAX], hash[65];
-    int64_t now = now_us * 1000, price = r->unit_ns * cost;
-    assert(price <= r->burst_ns);
+    assert(r->unit_ns * cost <= r->burst_ns);
     len = len < KEY_MAX ? len : KEY_MAX;
     memcpy(text, r->secret, SECRET);
     memcpy(text + SECRET, key, len);
@@ -87,16 +101,8 @@ void rate_limit_take(struct rate_limit *r, const void *key, size_t len, unsigned
 
     pthread_mutex_lock(&r->locks[set % LOCKS]);
     struct slot *slot = rate_limit_find(r->slots[set], hash);
-    int64_t full = (slot->full_ns > now ? slot->full_ns : now) + price;
-    out->allowed = full - now <= r->burst_ns;
-    if (out->allowed)
-        slot->full_ns = full;
-    int64_t missing = slot->full_ns > now ? slot->full_ns - now : 0;
+    rate_bucket_take(&slot->full_ns, r->unit_ns, r->burst_ns, cost, now_us, out);
     pthread_mutex_unlock(&r->locks[set % LOCKS]);
-
-    out->remaining = missing < r->burst_ns ? (unsigned)((r->burst_ns - missing) / r->unit_ns) : 0;
-    out->reset_s = seconds(missing);
-    out->retry_s = out->allowed ? 0 : seconds(full - now - r->burst_ns);
 }
 
 void rate_limit_take_client(struct rate_limit *r, const char *client, unsigned cost, int64_t now_us,

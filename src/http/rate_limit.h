@@ -19,7 +19,6 @@
 
 #define RATE_LIMIT_BUCKETS 65536
 
-struct rate_limit;
 struct rate_limit_answer {
     bool allowed;
     unsigned remaining; /* units */
@@ -27,6 +26,12 @@ struct rate_limit_answer {
     unsigned retry_s;   /* when refused: until there are as many units as were asked for, rounded up, 1.. */
 };
 
+/* One bucket of one's own, under a lock of one's own: *full_ns is 0 at first, unit_ns and burst_ns the times in which a
+ * unit and a whole bucket come back. What costs more than a bucket costs a bucket. */
+void rate_bucket_take(int64_t *full_ns, int64_t unit_ns, int64_t burst_ns, unsigned cost, int64_t now_us,
+                      struct rate_limit_answer *out);
+
+struct rate_limit;
 /* rate and burst: 1..1,000,000 units, or ERR_INVALID. */
 enum status rate_limit_open(unsigned rate, unsigned burst, struct rate_limit **out, struct error *err) MUST_CHECK;
 void rate_limit_close(struct rate_limit *r); /* NULL is fine */

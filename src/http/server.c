@@ -230,6 +230,7 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
             s->most_body_bytes = 2 * (uint64_t)s->routes[i].max_body;
     s->ctx = cfg->ctx;
     s->admit = cfg->admit;
+    s->app = cfg->app;
     s->refuse = cfg->refuse;
     s->options = cfg->http;
     const struct http_options *o = &s->options;

@@ -23,6 +23,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/status.h"
+#include "http/rate_limit.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,7 @@ enum http_method { HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_DELETE = 8, H
 /* HTTP_UNLIMITED: the rate limit does not count it; HTTP_COSTLY: counts as HTTP_COSTLY_WEIGHT requests there.
  * HTTP_ASIDE: may wait long for something that other requests do not need, such as a store of images; has as many
  * workers of its own, and a queue of its own.
+ * HTTP_KEYED: for apps, which may have keys (http_server_config.app).
  * HTTP_URGENT: for those who run the service; has a thread of its own, so it waits for no other request and is not
  * refused when too many wait, and the management listener has it too. */
 enum http_flags {
@@ -40,7 +42,8 @@ enum http_flags {
     HTTP_UNLIMITED = 4,
     HTTP_COSTLY = 8,
     HTTP_URGENT = 16,
-    HTTP_ASIDE = 32
+    HTTP_ASIDE = 32,
+    HTTP_KEYED = 64
 };
 #define HTTP_COSTLY_WEIGHT 10
 
@@ -117,6 +120,14 @@ struct http_options {
     void *ready_arg;
 };
 
+/* What is known of the app that a request is of. */
+struct http_app {
+    enum { HTTP_APP_NONE, HTTP_APP_REFUSED, HTTP_APP_LIMITED } is;
+    const char *why;                 /* REFUSED: 401, and why; static */
+    unsigned per_minute;             /* LIMITED: by its own bucket, and not by the client's */
+    struct rate_limit_answer answer; /* what is left there */
+};
+
 struct http_server_config {
     struct http_options http;
     const struct http_route *routes; /* borrowed for the server's life; first match wins */
@@ -126,9 +137,13 @@ struct http_server_config {
      * answered, and then the body is not read. */
     bool (*admit)(void *ctx, const struct http_request *req, struct http_response *res);
     /* May answer in its own way what the server itself refuses: from another site's page (403), nothing there (404),
-     * asked too often (429, `retry_s`), too busy (503). False when it has not. Runs where the refusal happens, also on
-     * the threads that move bytes: it must not block. NULL: problem+json. */
+     * no app's key (401), asked too often (429, `retry_s`), too busy (503). False when it has not. Runs where the
+     * refusal happens, also on the threads that move bytes: it must not block. NULL: problem+json. */
     bool (*refuse)(void *ctx, const struct http_request *req, struct http_response *res, int status, unsigned retry_s);
+    /* Which app a request for an HTTP_KEYED route is of, and takes `cost` units of its rate limit; `again`: it has
+     * been asked of this request before. Runs on the threads
+     * that move bytes: it must not block. NULL: nobody's. */
+    void (*app)(void *ctx, const struct http_request *req, unsigned cost, bool again, struct http_app *out);
     const char *metrics_prefix; /* "peel_sticker" -> peel_sticker_http_requests_total{...} */
 };
 

@@ -9,6 +9,7 @@
 #include "http/server.h"
 #include "sandbox/sandbox.h"
 #include "sticker_service/answers.h"
+#include "sticker_service/app_keys.h"
 #include "sticker_service/audit_log.h"
 #include "sticker_service/collection.h"
 #include "sticker_service/curation.h"
@@ -44,6 +45,7 @@ struct sticker_service {
     struct experiments *experiments;
     struct newcomers *newcomers;
     struct learn *learn;
+    struct app_keys *app_keys;
     struct answers *answers;
     struct answers *starts; /* the stickers of start pages, by language */
     struct collection *collection;

@@ -20,23 +20,23 @@
 #define IMAGE_WORKERS 2 /* beside the heavy one; docs/PROTECTION.md says what they may take */
 
 static const struct http_route routes[] = {
-    {HTTP_GET, "/api/search/", handle_api_search, 0, 0, "search"},
-    {HTTP_POST, "/api/feedback/", handle_api_feedback, 0, 1u << 20, "feedback"},
-    {HTTP_POST, "/api/events/", handle_api_events, 0, 1u << 20, "events"},
+    {HTTP_GET, "/api/search/", handle_api_search, HTTP_KEYED, 0, "search"},
+    {HTTP_POST, "/api/feedback/", handle_api_feedback, HTTP_KEYED, 1u << 20, "feedback"},
+    {HTTP_POST, "/api/events/", handle_api_events, HTTP_KEYED, 1u << 20, "events"},
     {HTTP_GET, "/api/analytics/", handle_api_analytics, HTTP_COSTLY, 0, "analytics"},
     {HTTP_GET, "/api/analytics/export", handle_api_export, HTTP_COSTLY, 0, "export"},
     {HTTP_POST, "/api/stickers/bulk", handle_api_sticker_bulk, HTTP_COSTLY, API_BULK, "sticker_bulk"},
-    {HTTP_GET, "/api/stickers/{filename}", handle_api_sticker, 0, 0, "sticker"},
+    {HTTP_GET, "/api/stickers/{filename}", handle_api_sticker, HTTP_KEYED, 0, "sticker"},
     {HTTP_PUT, "/api/stickers/{filename}", handle_api_sticker_put, HTTP_ADMITS | HTTP_ASIDE | HTTP_COSTLY, API_PICTURE,
      "sticker_put"},
     {HTTP_PATCH, "/api/stickers/{filename}", handle_api_sticker_patch, 0, API_WORDS, "sticker_patch"},
     {HTTP_DELETE, "/api/stickers/{filename}", handle_api_sticker_delete, 0, 0, "sticker_delete"},
-    {HTTP_GET, "/api/stickers/{filename}/similar", handle_api_similar, 0, 0, "similar"},
-    {HTTP_GET, "/api/random/", handle_api_random, 0, 0, "random"},
-    {HTTP_GET, "/api/trending/", handle_api_trending, 0, 0, "trending"},
-    {HTTP_GET, "/api/packs/", handle_api_packs, 0, 0, "packs"},
-    {HTTP_GET, "/api/categories/", handle_api_categories, 0, 0, "categories"},
-    {HTTP_GET, "/api/suggest/", handle_api_suggest, HTTP_INLINE, 0, "suggest"},
+    {HTTP_GET, "/api/stickers/{filename}/similar", handle_api_similar, HTTP_KEYED, 0, "similar"},
+    {HTTP_GET, "/api/random/", handle_api_random, HTTP_KEYED, 0, "random"},
+    {HTTP_GET, "/api/trending/", handle_api_trending, HTTP_KEYED, 0, "trending"},
+    {HTTP_GET, "/api/packs/", handle_api_packs, HTTP_KEYED, 0, "packs"},
+    {HTTP_GET, "/api/categories/", handle_api_categories, HTTP_KEYED, 0, "categories"},
+    {HTTP_GET, "/api/suggest/", handle_api_suggest, HTTP_INLINE | HTTP_KEYED, 0, "suggest"},
     {HTTP_GET, "/api/pins/", handle_api_pins, HTTP_COSTLY, 0, "pins"},
     {HTTP_POST, "/api/pins/", handle_api_pins_put, HTTP_COSTLY, CURATION_BODY, "pins_put"},
     {HTTP_DELETE, "/api/pins/", handle_api_pins_delete, 0, 0, "pins_delete"},
@@ -57,36 +57,36 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/peel-client.js", handle_gallery_script, HTTP_INLINE | HTTP_UNLIMITED, 0, "picker"},
     {HTTP_GET, "/peel-picker.json", handle_picker_texts, HTTP_INLINE | HTTP_UNLIMITED, 0, "picker"},
     {HTTP_GET, "/demo", handle_demo, 0, 0, "demo"},
-    {HTTP_GET, "/tenor/v2/search", handle_tenor_search, 0, 0, "tenor_search"},
-    {HTTP_GET, "/tenor/v2/featured", handle_tenor_featured, 0, 0, "tenor"},
-    {HTTP_GET, "/tenor/v2/posts", handle_tenor_posts, 0, 0, "tenor"},
-    {HTTP_GET, "/tenor/v2/categories", handle_tenor_categories, 0, 0, "tenor"},
-    {HTTP_GET, "/tenor/v2/autocomplete", handle_tenor_autocomplete, 0, 0, "tenor"},
-    {HTTP_GET, "/tenor/v2/search_suggestions", handle_tenor_autocomplete, 0, 0, "tenor"},
-    {HTTP_GET, "/tenor/v2/trending_terms", handle_tenor_trending_terms, 0, 0, "tenor"},
-    {HTTP_GET, "/tenor/v2/registershare", handle_tenor_registershare, 0, 0, "tenor"},
-    {HTTP_GET, "/giphy/v1/gifs/search/tags", handle_giphy_tags, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/tags/related/{term}", handle_giphy_related_tags, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/trending/searches", handle_giphy_trending_searches, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/channels/search", handle_giphy_channels, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/gifs/categories", handle_giphy_categories, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/gifs/categories/{path...}", handle_giphy_category, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/emoji", handle_giphy_emoji, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v2/emoji", handle_giphy_emoji, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v2/emoji/{id}/variations", handle_giphy_variations, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/randomid", handle_giphy_randomid, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/gifs", handle_giphy_gifs, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/{type}/search", handle_giphy_search, 0, 0, "giphy_search"},
-    {HTTP_GET, "/giphy/v1/{type}/trending", handle_giphy_trending, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/{type}/translate", handle_giphy_translate, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/{type}/random", handle_giphy_random, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/{type}/related", handle_giphy_related, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/{type}/animate", handle_giphy_trending, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/gifs/{id}", handle_giphy_gif, 0, 0, "giphy"},
-    {HTTP_GET, "/giphy/v1/internal/gifs/{id}", handle_giphy_gif, 0, 0, "giphy"},
+    {HTTP_GET, "/tenor/v2/search", handle_tenor_search, HTTP_KEYED, 0, "tenor_search"},
+    {HTTP_GET, "/tenor/v2/featured", handle_tenor_featured, HTTP_KEYED, 0, "tenor"},
+    {HTTP_GET, "/tenor/v2/posts", handle_tenor_posts, HTTP_KEYED, 0, "tenor"},
+    {HTTP_GET, "/tenor/v2/categories", handle_tenor_categories, HTTP_KEYED, 0, "tenor"},
+    {HTTP_GET, "/tenor/v2/autocomplete", handle_tenor_autocomplete, HTTP_KEYED, 0, "tenor"},
+    {HTTP_GET, "/tenor/v2/search_suggestions", handle_tenor_autocomplete, HTTP_KEYED, 0, "tenor"},
+    {HTTP_GET, "/tenor/v2/trending_terms", handle_tenor_trending_terms, HTTP_KEYED, 0, "tenor"},
+    {HTTP_GET, "/tenor/v2/registershare", handle_tenor_registershare, HTTP_KEYED, 0, "tenor"},
+    {HTTP_GET, "/giphy/v1/gifs/search/tags", handle_giphy_tags, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/tags/related/{term}", handle_giphy_related_tags, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/trending/searches", handle_giphy_trending_searches, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/channels/search", handle_giphy_channels, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/gifs/categories", handle_giphy_categories, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/gifs/categories/{path...}", handle_giphy_category, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/emoji", handle_giphy_emoji, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v2/emoji", handle_giphy_emoji, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v2/emoji/{id}/variations", handle_giphy_variations, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/randomid", handle_giphy_randomid, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/gifs", handle_giphy_gifs, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/{type}/search", handle_giphy_search, HTTP_KEYED, 0, "giphy_search"},
+    {HTTP_GET, "/giphy/v1/{type}/trending", handle_giphy_trending, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/{type}/translate", handle_giphy_translate, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/{type}/random", handle_giphy_random, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/{type}/related", handle_giphy_related, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/{type}/animate", handle_giphy_trending, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/gifs/{id}", handle_giphy_gif, HTTP_KEYED, 0, "giphy"},
+    {HTTP_GET, "/giphy/v1/internal/gifs/{id}", handle_giphy_gif, HTTP_KEYED, 0, "giphy"},
     {HTTP_POST, "/giphy/v2/pingback", handle_giphy_pingback, 0, COMPAT_BODY, "giphy_pingback"},
     {HTTP_GET, "/giphy/v2/pingback_simple", handle_giphy_pingback_simple, 0, 0, "giphy_pingback"},
-    {HTTP_GET | HTTP_POST | HTTP_DELETE, "/klipy/api/v1/{path...}", handle_klipy, 0, COMPAT_BODY, "klipy"},
+    {HTTP_GET | HTTP_POST | HTTP_DELETE, "/klipy/api/v1/{path...}", handle_klipy, HTTP_KEYED, COMPAT_BODY, "klipy"},
     {HTTP_GET, "/api/openapi.json", handle_openapi, HTTP_INLINE, 0, "openapi"},
     {HTTP_GET, "/api/docs", handle_docs, 0, 0, "docs"},
     {HTTP_GET, "/docs/", handle_manual, 0, 0, "manual"},
@@ -130,6 +130,12 @@ static const struct http_route routes[] = {
 static bool admit(void *ctx, const struct http_request *req, struct http_response *res)
 {
     return strncmp(req->path, "/api/", 5) == 0 ? api_admit(ctx, req, res) : admin_admit(ctx, req, res);
+}
+
+static void which_app(void *ctx, const struct http_request *req, unsigned cost, bool again, struct http_app *out)
+{
+    struct sticker_service *s = ctx;
+    app_keys_ask(s->app_keys, req, cost, again, out);
 }
 
 struct sticker_service_config sticker_service_defaults(void)
@@ -239,6 +245,8 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = curation_open(s->store, s->indexing, s->answers, s->starts, &s->curation, err);
     if (status == OK)
+        status = app_keys_open(s->store, cfg->require_key, &s->app_keys, err);
+    if (status == OK)
         status = receipts_open(s->store, &s->receipts, err);
     if (status == OK)
         status = experiments_open(s->store, s->answers, &s->experiments, err);
@@ -267,6 +275,7 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
                                         .n_routes = sizeof routes / sizeof *routes,
                                         .ctx = s,
                                         .admit = admit,
+                                        .app = which_app,
                                         .refuse = refuse,
                                         .metrics_prefix = "peel_sticker"};
     struct http_server *http = NULL;
@@ -289,6 +298,7 @@ static void close_parts(struct sticker_service *s)
     experiments_close(s->experiments);
     learn_close(s->learn);
     receipts_close(s->receipts);
+    app_keys_close(s->app_keys);
     collection_close(s->collection);
     curation_close(s->curation);
     answers_close(s->starts);

@@ -58,6 +58,7 @@ struct sticker_service_config {
     int64_t session_idle_s, session_most_s; /* an admin session ends after this long unused, or in all */
     const char *password_deny_list;         /* a file of passwords that are refused; NULL: none */
     const char *totp_key;                   /* encrypts the secrets of two-factor authentication; NULL: nothing does */
+    bool require_key;                       /* apps need a key, see app_keys.h */
     bool require_totp;                      /* nobody uses the admin pages without two-factor authentication */
     int64_t query_days, voter_days, event_days, address_days; /* see retention.h; 0: for ever */
     const char *audit_log;                                    /* see audit_log.h; NULL or "": none */

@@ -246,6 +246,9 @@ static const char *const migrations[] = {
     "CREATE INDEX lessons_due ON lessons (computed_us) WHERE due > 0;"
     "CREATE INDEX lessons_computed ON lessons (computed_us);"
     "CREATE INDEX lessons_version ON lessons (version);",
+    /* 18: keys by which apps are told apart, counted and limited. */
+    "CREATE TABLE app_keys (name" TEXT " PRIMARY KEY, hash_hex" TEXT " UNIQUE, per_minute" NUMBER ", requests" NUMBER
+    ", last_used_us" NUMBER "," TIMES ");",
     /* clang-format on */
 };
 

@@ -403,6 +403,12 @@ static const char *const migrations[] = {
     "CREATE INDEX lessons_due ON lessons (computed_us) WHERE due > 0;"
     "CREATE INDEX lessons_computed ON lessons (computed_us);"
     "CREATE INDEX lessons_version ON lessons (version);",
+    /* 20: keys by which apps are told apart, counted and limited. */
+    "CREATE TABLE app_keys ("
+    " name TEXT NOT NULL PRIMARY KEY, hash_hex TEXT NOT NULL UNIQUE,"
+    " per_minute INTEGER NOT NULL," /* requests; 0: any number */
+    " requests INTEGER NOT NULL, last_used_us INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
 const struct db_schema sticker_schema_sqlite = {

@@ -262,6 +262,22 @@ enum status sticker_store_token_revoke(struct sticker_store *s, const char *id, 
 enum status sticker_store_token_user(struct sticker_store *s, const char *hash_hex, struct arena *a, struct user *out,
                                      struct error *err) MUST_CHECK;
 
+/* --- keys of apps --- */
+struct app_key {
+    const char *name, *hash_hex;
+    int64_t per_minute; /* requests; 0: any number */
+    int64_t requests, last_used_us, created_us;
+};
+/* CONFLICT: there is one of this name. DURABLE, as is deleting (NOT_FOUND). */
+enum status sticker_store_app_key_add(struct sticker_store *s, const char *name, const char *hash_hex,
+                                      int64_t per_minute, struct error *err) MUST_CHECK;
+enum status sticker_store_app_key_delete(struct sticker_store *s, const char *name, struct error *err) MUST_CHECK;
+enum status sticker_store_app_key_list(struct sticker_store *s, struct arena *a, struct app_key **out, size_t *n,
+                                       struct error *err) MUST_CHECK;
+/* Adds each key's `requests`, made until its last_used_us. Keys that are gone are left out. */
+enum status sticker_store_app_key_used(struct sticker_store *s, const struct app_key *keys, size_t n,
+                                       struct error *err) MUST_CHECK;
+
 /* --- two-factor authentication of a user --- (secrets are sealed, and recovery codes hashed, by the caller) */
 /* Turns it on, with these codes in the place of older ones, and ends all sessions but the one with this hash. `step` is
  * that of the code by which the user proved to have the secret. totp "": turns it off. NOT_FOUND. DURABLE. */

@@ -5,6 +5,7 @@
 #include "base/json_out.h"
 #include "base/os.h"
 #include "base/utf8.h"
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -431,4 +432,85 @@ enum status sticker_store_token_user(struct sticker_store *s, const char *hash_h
     if (st == OK && now - last_used > TOKEN_USE_NOTED_US)
         (void)!db_write(s->db, DB_FAST, token_used_job, (void *)(uintptr_t)hash_hex, NULL);
     return st;
+}
+
+/* --- keys of apps --- */
+
+struct app_key_job {
+    const struct app_key *keys;
+    size_t n;
+};
+
+static enum status app_key_add_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct app_key *k = arg;
+    int64_t added, now_us = os_now_us();
+    enum status st =
+        db_run(c,
+               "INSERT INTO app_keys (name, hash_hex, per_minute, requests, last_used_us, created_us,"
+               " modified_us) VALUES ($1, $2, $3, 0, 0, $4, $4) ON CONFLICT (name) DO NOTHING",
+               DB_ARGS(DB_TEXT(k->name), DB_TEXT(k->hash_hex), DB_INT(k->per_minute), DB_INT(now_us)), &added, err);
+    return st == OK && !added ? err_set(err, ERR_CONFLICT, "a key named \"%s\" exists already", k->name) : st;
+}
+
+enum status sticker_store_app_key_add(struct sticker_store *s, const char *name, const char *hash_hex,
+                                      int64_t per_minute, struct error *err)
+{
+    struct app_key key = {.name = name, .hash_hex = hash_hex, .per_minute = per_minute};
+    char after[64];
+    enum status st = check_name("name of the key", name, 1, err);
+    snprintf(after, sizeof after, "{\"per_minute\":%lld}", (long long)per_minute);
+    return st == OK ? sticker_write_noted(s, app_key_add_job, &key, CHANGE_ADD, "app_keys", name, after, err) : st;
+}
+
+static enum status app_key_delete_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const char *name = arg;
+    int64_t changed;
+    enum status st = db_run(c, "DELETE FROM app_keys WHERE name = $1", DB_ARGS(DB_TEXT(name)), &changed, err);
+    return st == OK && !changed ? err_set(err, ERR_NOT_FOUND, "there is no key named \"%s\"", name) : st;
+}
+
+enum status sticker_store_app_key_delete(struct sticker_store *s, const char *name, struct error *err)
+{
+    return sticker_write_noted(s, app_key_delete_job, (void *)(uintptr_t)name, CHANGE_DELETE, "app_keys", name, "",
+                               err);
+}
+
+static void read_app_key(struct db_rows *r, struct arena *a, void *key)
+{
+    *(struct app_key *)key = (struct app_key){.name = db_text(r, 0, a),
+                                              .hash_hex = db_text(r, 1, a),
+                                              .per_minute = db_int(r, 2),
+                                              .requests = db_int(r, 3),
+                                              .last_used_us = db_int(r, 4),
+                                              .created_us = db_int(r, 5)};
+}
+
+enum status sticker_store_app_key_list(struct sticker_store *s, struct arena *a, struct app_key **out, size_t *n,
+                                       struct error *err)
+{
+    void *keys;
+    enum status st = db_read_list(
+        s->db, "SELECT name, hash_hex, per_minute, requests, last_used_us, created_us FROM app_keys ORDER BY name",
+        DB_NONE, read_app_key, sizeof **out, a, &keys, n, err);
+    *out = keys;
+    return st;
+}
+
+static enum status app_key_used_job(struct db_conn *c, void *arg, struct error *err)
+{
+    const struct app_key_job *job = arg;
+    enum status st = OK;
+    for (size_t i = 0; i < job->n && st == OK; i++)
+        st = db_run(
+            c, "UPDATE app_keys SET requests = requests + $2, last_used_us = $3, modified_us = $3 WHERE name = $1",
+            DB_ARGS(DB_TEXT(job->keys[i].name), DB_INT(job->keys[i].requests), DB_INT(job->keys[i].last_used_us)), NULL,
+            err);
+    return st;
+}
+
+enum status sticker_store_app_key_used(struct sticker_store *s, const struct app_key *keys, size_t n, struct error *err)
+{
+    return db_write(s->db, DB_FAST, app_key_used_job, &(struct app_key_job){keys, n}, err);
 }

@@ -80,6 +80,10 @@ static const struct row sticker_rows[] = {
      "INSERT INTO events (day, id, search, action, sticker_id, rank, client, at_us, stored_us)"
      " VALUES (20000, x'01', x'02', 1, 's', 4, 'c', 5, 6)",
      "SELECT count(*) FROM events WHERE rank = 4 AND experiment = 0 AND team = 0 AND propensity = 1000000"},
+    {20, NEVER, 18,
+     "INSERT INTO app_keys (name, hash_hex, per_minute, requests, last_used_us, created_us, modified_us)"
+     " VALUES ('shop', 'ff', 60, 7, 1, 1, 1)",
+     "SELECT count(*) FROM app_keys WHERE name = 'shop' AND per_minute = 60 AND requests = 7"},
 };
 
 static const struct row search_rows[] = {

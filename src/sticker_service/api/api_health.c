@@ -231,6 +231,7 @@ static void store_metrics(struct sticker_service *s, struct buf *out)
     if (s->retention) { /* not while it opens */
         retention_metrics(s->retention, out);
         learn_metrics(s->learn, out);
+        app_keys_metrics(s->app_keys, out);
     }
     sticker_store_metrics(s->store, "peel_sticker", out);
 }

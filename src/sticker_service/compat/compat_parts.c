@@ -398,7 +398,8 @@ bool compat_refuse(const struct http_request *req, struct http_response *res, in
     if (!refuse)
         return false;
     refuse(req, res, status,
-           status == 404   ? "There is nothing here"
+           status == 401   ? "A known API key is needed"
+           : status == 404 ? "There is nothing here"
            : status == 403 ? "Pages of this site may not send this"
            : status == 429 ? "Too many requests"
                            : "The service is busy");
