@@ -127,6 +127,12 @@ class Asked(ServiceTest):
         # the same page in another language
         self.assertIn('href="/?q=cat&amp;page=1&amp;lang=ar"', self.page("/?q=cat&page=1&lang=de"))
 
+    def test_no_page_can_be_framed(self):
+        for target in ("/", "/?q=cat", "/sticker/cat.png", "/docs/", "/api/docs", "/demo", "/admin/login", "/none", "/sticker/none.png"):
+            answer = self.get(target, Accept="text/html")
+            self.assertTrue(answer.headers["Content-Type"].startswith("text/html"), target)
+            self.assertIn("frame-ancestors 'none'", answer.headers["Content-Security-Policy"], target)
+
     def test_pages_are_compressed(self):
         plain = self.get("/?q=cat")
         packed = self.get("/?q=cat", **{"Accept-Encoding": "br, gzip"})
