@@ -152,12 +152,14 @@ void answers_put(struct answers *c, const char *key, const char *answer, size_t 
         return;
     }
     struct place *places = &c->places[set * WAYS], *p = answers_find(places, key);
+    struct place *last;
     char *old[WAYS];
     size_t n_old = 0;
-    p = p ? p : expires_first(places, false);
+    if (!p)
+        p = expires_first(places, false);
     old[n_old++] = empty(p);
-    while (bytes_of(places) + len > WAYS * ANSWERS_BYTES)
-        old[n_old++] = empty(expires_first(places, true));
+    while (bytes_of(places) + len > WAYS * ANSWERS_BYTES && (last = expires_first(places, true)))
+        old[n_old++] = empty(last);
     *p = fresh;
     pthread_mutex_unlock(&c->stripes[set % STRIPES]);
     for (size_t i = 0; i < n_old; i++)
