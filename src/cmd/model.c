@@ -281,7 +281,7 @@ static int model_verify(const struct config *cfg, const char *id)
 /* --- use --- */
 
 /* A model is compared only when it has encoded everything: until then searches go without it. */
-static enum status check_ready(const json_t *models, const char *folder, struct error *err)
+static enum status check_ready(const json_t *models, const char *folder, bool *english, struct error *err)
 {
     size_t i;
     json_t *m;
@@ -296,13 +296,14 @@ static enum status check_ready(const json_t *models, const char *folder, struct 
             return err_set(err, ERR_UNAVAILABLE,
                            "%s is %s and has %lld texts or images to encode: try again when it is ready", id, state,
                            (long long)pending);
+        *english = strcmp(json_member_text(m, "language"), "en") == 0;
         return OK;
     }
     return err_set(err, ERR_NOT_FOUND,
                    "SearchService does not know %s: restart it, as it looks for models when it starts", folder);
 }
 
-static enum status gate_ready(const struct config *cfg, const char *folder, struct error *err)
+static enum status gate_ready(const struct config *cfg, const char *folder, bool *english, struct error *err)
 {
     struct http_client *client = NULL;
     struct http_client_config cc = {.connect_timeout_ms = 500};
@@ -319,7 +320,7 @@ static enum status gate_ready(const struct config *cfg, const char *folder, stru
         st = http_client_call(client, &call, &http, &answer, err);
     json_t *o = st == OK ? json_loads(buf_str(&answer), 0, NULL) : NULL;
     if (st == OK)
-        st = http == 200 ? check_ready(json_object_get(o, "models"), folder, err)
+        st = http == 200 ? check_ready(json_object_get(o, "models"), folder, english, err)
                          : err_set(err, ERR_UNAVAILABLE, "SearchService answered %d", http);
     json_decref(o);
     if (client)
@@ -335,7 +336,9 @@ static enum status gate(const struct config *cfg, const char *folder, struct err
     char ranking[LIBRARY_MAX_ID + 16];
     snprintf(ranking, sizeof ranking, "model=%s", folder);
     struct replay r = {.rankings = {"", ranking}, .judged = config_string(cfg, "judged")};
-    enum status st = gate_ready(cfg, folder, err);
+    bool english = false;
+    enum status st = gate_ready(cfg, folder, &english, err);
+    r.only = english ? "en" : NULL; /* other searches would not use it */
     if (st == OK)
         st = replay_run(cfg, &r, err);
     if (st == OK && !config_bool(cfg, "json"))

@@ -21,6 +21,7 @@ struct replay_measure {
 };
 struct replay {
     const char *rankings[2]; /* as experiments_params reads them (sticker_service/experiments.h) */
+    const char *only;        /* a language: searches in others keep ranking A; NULL: none */
     const char *judged;      /* a file of judged queries, or NULL */
     /* set: */
     int64_t known, replayed; /* searches of enough clients; those of them that were asked again */

@@ -2,6 +2,7 @@
  * of those voters judge that no training set has; what was seen and chosen is everybody's. */
 #include "cmd/replay.h"
 
+#include "base/json_in.h"
 #include "base/os.h"
 #include "cmd/cmd.h"
 #include "cmd/progress.h"
@@ -12,6 +13,7 @@
 #include "training/evidence.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,6 +162,7 @@ static enum status read_judged(const struct config *cfg, struct job *j, struct e
 /* --- asking --- */
 
 struct answer {
+    char language[8];
     const char *names[DEPTH];
     size_t n;
 };
@@ -173,6 +176,7 @@ static enum status read_answer(int http_status, const struct buf *body, struct a
     const char *message = json_string_value(json_object_get(answer, "message"));
     enum status st = OK;
     out->n = 0;
+    snprintf(out->language, sizeof out->language, "%s", json_member_text(answer, "language"));
     if (http_status != 200)
         st = err_set(err, http_status == 503 ? ERR_UNAVAILABLE : ERR_INVALID, "SearchService answers %d: %.300s",
                      http_status, message ? message : "no JSON");
@@ -249,8 +253,11 @@ static enum status ask_all(struct job *j, struct list *list, const char *what, s
     for (size_t i = 0; i < list->n && st == OK; i++) {
         struct answer answers[2];
         arena_reset(&a);
-        for (size_t side = 0; side < 2 && st == OK; side++)
-            st = ask(j, &list->queries[i].judged, side, &a, &answers[side], err);
+        st = ask(j, &list->queries[i].judged, 0, &a, &answers[0], err);
+        if (st == OK && j->r->only && strcmp(j->r->only, answers[0].language) != 0)
+            answers[1] = answers[0];
+        else if (st == OK)
+            st = ask(j, &list->queries[i].judged, 1, &a, &answers[1], err);
         if (st == OK)
             compare(&list->queries[i], answers);
         if (st == OK && cmd_stopped())

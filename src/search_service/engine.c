@@ -377,6 +377,7 @@ enum status engine_model_status(struct engine *e, struct engine_model *m, struct
     pthread_mutex_unlock(&e->mutex);
     if (out->state == ENGINE_READY) {
         out->precision = encoder_precision(m->encoder);
+        out->english = !engine_model_knows(m, LANGUAGE_OTHER);
         out->dim = encoder_dim(m->encoder);
         out->model_bytes = encoder_bytes(m->encoder);
         out->vector_bytes = vectors_bytes(atomic_load(&m->vectors));

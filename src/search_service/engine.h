@@ -75,6 +75,7 @@ struct engine_model_status {
     enum engine_state state;
     char error[512];       /* why it did not load, or what last went wrong with a document; "" */
     const char *precision; /* "int8", ...; "" before it is ready */
+    bool english;          /* it knows no other language; false before it is ready */
     size_t dim, model_bytes, vector_bytes;
     int64_t indexed, pending, failed; /* documents */
     struct phrases_count phrases;

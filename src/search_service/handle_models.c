@@ -24,6 +24,8 @@ enum status model_put_members(struct search_service *s, struct engine_model *m, 
                engine_default(s->engine, leg) == m ? "true" : "false");
     buf_printf(out, ",\"state\":\"%s\",\"dim\":%zu,\"precision\":\"%s\"", engine_state_name(st.state), st.dim,
                st.precision);
+    if (st.state == ENGINE_READY)
+        buf_printf(out, ",\"language\":%s", st.english ? "\"en\"" : "null");
     buf_printf(out, ",\"indexed\":%lld,\"pending\":%lld,\"failed\":%lld,\"rate\":%.1f", (long long)st.indexed,
                (long long)st.pending, (long long)st.failed, st.rate);
     if (leg == LEG_sentence)
