@@ -317,7 +317,8 @@ static void a_search_is_forgotten_everywhere(void **state)
     note(s, CHANGE_DELETE, "scores", "cat.png", "{\"query\":\"Private Words\",\"sticker\":\"cat.png\"}");
     note(s, CHANGE_UPDATE, "queries", "other", "{\"query\":\"other\"}");
     for (int dry = 1; dry >= 0; dry--) {
-        assert_ok(s, sticker_store_forget_search(s->stickers, &ann, "Private Words", "private words", dry, &n, &s->err));
+        assert_ok(s,
+                  sticker_store_forget_search(s->stickers, &ann, "Private Words", "private words", dry, &n, &s->err));
         assert_int_equal(n.searches, 1);
         assert_int_equal(n.scores, 1);
         assert_int_equal(n.votes, 1);
