@@ -118,7 +118,7 @@ class Forget(PrivacyTest):
         admin.get("/admin/queries/edit?id=" + ident)
         self.assertEqual(admin.post("/admin/queries/edit?id=" + ident, query="my phone number", usage="7", seen="0").status, 303)
         admin.get("/admin/queries/export?format=csv&q=my+phone")
-        counts = {"searches": 1, "scores": 1, "votes": 1, "pins": 0, "events": 0, "history": 1}
+        counts = {"searches": 1, "scores": 1, "votes": 1, "pins": 0, "events": 1, "history": 1}
         self.assertEqual(self.json_of("forget", "my phone number", "--dry-run"), {**counts, "dry_run": True})
         self.assertEqual(self.queries(), ["my phone number"])
         refused = self.system.run("forget", "my phone number", check=False, stdin="")
