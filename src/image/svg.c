@@ -4,6 +4,7 @@
 #include "image/image_internal.h"
 
 #include <cairo.h>
+#include <endian.h>
 #include <librsvg/rsvg.h>
 #include <math.h>
 #include <string.h>
@@ -46,11 +47,13 @@ static void natural_size(RsvgHandle *svg, double *width, double *height)
 /* A pixel of Cairo's, native-endian premultiplied ARGB, as straight RGBA. */
 static void unpremultiply_pixel(uint32_t p, uint8_t to[4])
 {
-    uint32_t alpha = p >> 24;
+    uint32_t alpha = p >> 24, opaque = htobe32(p << 8 | alpha);
+    if (alpha == 255) {
+        memcpy(to, &opaque, 4);
+        return;
+    }
     for (unsigned c = 0; c < 3; c++) {
-        uint32_t v = p >> (16 - 8 * c) & 255;
-        if (alpha < 255)
-            v = (v * 255 + alpha / 2) / alpha;
+        uint32_t v = ((p >> (16 - 8 * c) & 255) * 255 + alpha / 2) / alpha;
         to[c] = (uint8_t)(v > 255 ? 255 : v);
     }
     to[3] = (uint8_t)alpha;
@@ -60,12 +63,13 @@ static void unpremultiply_pixel(uint32_t p, uint8_t to[4])
 static void unpremultiply(const uint8_t *from, int stride, struct image *out)
 {
     for (uint32_t y = 0; y < out->height; y++) {
+        const uint8_t *row = from + (size_t)y * (size_t)stride;
         uint8_t *to = out->pixels + (size_t)y * out->width * 4;
-        for (uint32_t x = 0; x < out->width; x++, to += 4) {
+        for (size_t x = 0; x < out->width; x++) {
             uint32_t p;
-            memcpy(&p, from + (size_t)y * (size_t)stride + (size_t)x * 4, 4);
+            memcpy(&p, row + 4 * x, 4);
             if (p >> 24)
-                unpremultiply_pixel(p, to);
+                unpremultiply_pixel(p, to + 4 * x);
         }
     }
 }
