@@ -279,6 +279,31 @@ static void users_and_tokens(void **state)
     sticker_store_close(store);
 }
 
+static void keys_of_apps(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    struct app_key *keys;
+    size_t n;
+    assert_ok(s, sticker_store_app_key_add(store, "shop", "aa", 60, &s->err));
+    assert_ok(s, sticker_store_app_key_add(store, "app", "bb", 0, &s->err));
+    assert_int_equal(sticker_store_app_key_add(store, "shop", "cc", 0, &s->err), ERR_CONFLICT);
+    assert_non_null(strstr(s->err.message, "\"shop\""));
+    assert_int_equal(sticker_store_app_key_add(store, "", "dd", 0, &s->err), ERR_INVALID);
+    const struct app_key used[] = {{.name = "shop", .requests = 5, .last_used_us = 7}, {.name = "gone", .requests = 1}};
+    assert_ok(s, sticker_store_app_key_used(store, used, 2, &s->err));
+    assert_ok(s, sticker_store_app_key_used(store, used, 1, &s->err));
+    assert_ok(s, sticker_store_app_key_list(store, &s->arena, &keys, &n, &s->err));
+    assert_int_equal(n, 2);
+    assert_string_equal(keys[0].name, "app");
+    assert_int_equal(keys[0].requests, 0);
+    assert_true(keys[1].requests == 10 && keys[1].last_used_us == 7 && keys[1].per_minute == 60);
+    assert_string_equal(keys[1].hash_hex, "aa");
+    assert_ok(s, sticker_store_app_key_delete(store, "shop", &s->err));
+    assert_int_equal(sticker_store_app_key_delete(store, "shop", &s->err), ERR_NOT_FOUND);
+    sticker_store_close(store);
+}
+
 static const char *one_op(struct suite *s, struct sticker_store *store, int64_t now_us)
 {
     struct outbox_item *items;
@@ -782,6 +807,7 @@ int main(void)
         T(names_packs_and_popular_queries),
         T(searches_its_own_words),
         T(users_and_tokens),
+        T(keys_of_apps),
         T(an_image_that_is_being_replaced_is_looked_at),
         T(the_outbox_keeps_the_newest_entry),
         T(one_delivers_at_a_time),
