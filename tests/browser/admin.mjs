@@ -184,7 +184,7 @@ tests.push(['who may only look sees no buttons, and is told so', async (page, co
   await send(page, { username: 'looker', password: PASSWORD, is_active: true, is_staff: true });
   await context.clearCookies();
   await loggedIn(page, 'looker');
-  assert.deepEqual(await page.locator('nav.models a').allInnerTexts(), ['Dashboard', 'Search console', 'Experiments', 'Stickers', 'Documents', 'Queries', 'Scores', 'Pins', 'Synonyms']);
+  assert.deepEqual(await page.locator('nav.models a').allInnerTexts(), ['Dashboard', 'Search console', 'Experiments', 'Stickers', 'Documents', 'Queries', 'Scores', 'Pins', 'Synonyms', 'Learning']);
   await page.goto('/admin/queries/');
   assert.equal(await page.getByRole('button', { name: 'Delete …' }).count(), 0);
   assert.equal(await page.getByRole('link', { name: /Add/ }).count(), 0);
