@@ -208,6 +208,8 @@ build/analyze/src/base/status.o: ANALYZE :=
 # reallocated, or in one that is reached through an atomic or a copied struct:
 build/analyze/src/rank/meanings_file.o build/analyze/src/cmd/packs_words.o build/analyze/src/cmd/import_find.o build/analyze/src/search_service/catalog.o build/analyze/src/base/sorter.o: CFLAGS += -Wno-analyzer-malloc-leak
 build/analyze/src/vectors/vectors_exact.o build/analyze/src/vectors/vectors_file.o build/analyze/src/vectors/vectors_search.o: CFLAGS += -Wno-analyzer-malloc-leak
+# And a file that one of an array of structs holds:
+build/analyze/src/training/training_write.o: CFLAGS += -Wno-analyzer-malloc-leak -Wno-analyzer-file-leak
 # It takes the -1 with which iconv_open() fails for a block:
 build/analyze/src/base/charset.o: CFLAGS += -Wno-analyzer-malloc-leak
 # It does not see that a loop reads no further than an earlier one wrote:

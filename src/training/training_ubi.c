@@ -103,7 +103,7 @@ static enum status read_names(struct ubi *u, struct error *err)
         st = sticker_store_list(u->t->cfg.store, after, PAGE, &u->t->arena, &stickers, &n, err);
         for (size_t i = 0; st == OK && i < n; i++) {
             if (!grow(&u->names, u->n_names, &u->cap_names, sizeof *u->names) ||
-                !(u->names[u->n_names].filename = strdup(stickers[i].filename)))
+                !(u->names[u->n_names].filename = buf_strndup(stickers[i].filename, strlen(stickers[i].filename))))
                 return err_no_memory(err, "the names of stickers");
             (void)store_tag(stickers[i].id, u->names[u->n_names++].tag);
         }
