@@ -387,7 +387,7 @@ const struct command commands[] = {
      .args = "[URL]",
      .most_args = 1,
      .run = cmd_mcp,
-     .summary = "Let an assistant find stickers: a Model Context Protocol server on standard input and output",
+     .summary = "Run a Model Context Protocol server on standard input and output, by which assistants find stickers",
      .examples = {{"Use StickerService on this machine", "peel mcp"},
                   {"Use one elsewhere", "peel mcp https://stickers.example"}}},
     {.name = "migrate",
