@@ -120,6 +120,20 @@ export interface SearchOptions extends Filters {
   explore?: 0 | 1;
 }
 
+/** What is said of a sticker, as PATCH /api/stickers/<filename> takes it; null empties. */
+export interface About {
+  title?: string;
+  /** By language, as the keywords: { de: 'Katze' }, { en: ['cat', 'kitten'] }. */
+  titles?: Record<string, string | null>;
+  keywords?: Record<string, string[] | null>;
+  pack?: string | null;
+  rating?: Rating;
+  author?: string | null;
+  license?: string | null;
+  source?: string | null;
+  animated?: boolean;
+}
+
 export declare class PeelError extends Error {
   /** Of the answer; 0 when there was none. */
   readonly status: number;
@@ -148,4 +162,8 @@ export declare class Peel {
   tell(action: Action, sticker: Pick<Sticker, 'filename' | 'query_id' | 'rank'>, more?: { position?: number; timestamp?: string; client_id?: string }): void;
   /** Sends the events that wait, now. */
   flush(): Promise<void>;
+  /** Adds a sticker, or replaces its image and what `about` names. Needs a token. */
+  upload(filename: string, image: Blob | BufferSource, about?: About, options?: { signal?: AbortSignal }): Promise<Sticker>;
+  /** Moves a sticker to the trash. Needs a token. */
+  remove(filename: string, options?: { signal?: AbortSignal }): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// A client of Peel for browsers and Node.js: searches, suggestions, votes and events.
+// A client of Peel for browsers and Node.js: searches, suggestions, votes and events, and uploads with a token.
 //
 //     import { Peel } from 'peel-client';
 //     const peel = new Peel('https://stickers.example');
@@ -125,6 +125,17 @@ export class Peel {
     }
   }
 
+  // ---- writing, with a token ----
+
+  /** Adds a sticker, or replaces its image and what `about` names: as PATCH /api/stickers/<filename> takes it. */
+  async upload(filename, image, about, { signal } = {}) {
+    const form = new FormData();
+    form.append('image', image instanceof Blob ? image : new Blob([image]));
+    if (about) form.append('sticker', JSON.stringify(about));
+    return this.#whole(await this.#ask('PUT', `/api/stickers/${encodeURIComponent(filename)}`, {}, { form, signal }));
+  }
+  async remove(filename, { signal } = {}) { await this.#ask('DELETE', `/api/stickers/${encodeURIComponent(filename)}`, {}, { key: id(), signal }); }
+
   // ---- requests ----
 
   #lang() { return this.#options.lang ? { lang: this.#options.lang } : {}; }
@@ -141,14 +152,14 @@ export class Peel {
   }
 
   /** Asks again what may be asked again: all that we send counts once, by its key or by the events' ids. */
-  async #ask(method, path, params, { body, key, keepalive, signal }) {
+  async #ask(method, path, params, { body, form, key, keepalive, signal }) {
     const url = new URL(this.address(path));
     for (const [name, value] of Object.entries(params)) if (value !== undefined && value !== null) url.searchParams.set(name, value);
     const headers = { Accept: 'application/json' };
     if (body) headers['Content-Type'] = 'application/json';
     if (key) headers['Idempotency-Key'] = key;
     if (this.#options.token) headers.Authorization = 'Token ' + this.#options.token;
-    const request = { method, headers, keepalive, body: body && JSON.stringify(body) };
+    const request = { method, headers, keepalive, body: form ?? (body && JSON.stringify(body)) };
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.#once(url, request, signal);
@@ -170,7 +181,7 @@ export class Peel {
       const answer = await fetch(url, { ...request, credentials: 'omit', signal: control.signal });
       const text = await answer.text();
       let said = {};
-      try { said = JSON.parse(text); } catch { if (answer.ok) throw new PeelError(`${url.pathname}: expected JSON`, answer.status); }
+      try { said = text ? JSON.parse(text) : {}; } catch { if (answer.ok) throw new PeelError(`${url.pathname}: expected JSON`, answer.status); }
       if (answer.ok) return said;
       throw new PeelError(said?.message || `${url.pathname}: status ${answer.status}`, answer.status, readRetryAfter(answer.headers.get('Retry-After')));
     } catch (error) {

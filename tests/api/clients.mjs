@@ -1,8 +1,8 @@
-// The JavaScript client against a real service and one that is busy at first: clients.mjs SERVER BUSY. Started by test_clients.py.
+// The JavaScript client against a real service and one that is busy at first: clients.mjs SERVER BUSY TOKEN. Started by test_clients.py.
 import assert from 'node:assert/strict';
 import { Peel, PeelError } from '../../clients/js/peel-client.js';
 
-const [server, busy] = process.argv.slice(2);
+const [server, busy, token] = process.argv.slice(2);
 const peel = new Peel(server, { lang: 'en', client: 'user-17' });
 
 const found = await peel.search('cat', { limit: 1, animated: false });
@@ -32,6 +32,14 @@ await assert.rejects(peel.search(''), error => error instanceof PeelError && err
 const gone = AbortSignal.abort(new Error('not wanted any more'));
 await assert.rejects(peel.search('cat', { signal: gone }), /not wanted/);
 await assert.rejects(new Peel('http://127.0.0.1:9', { retries: 0 }).search('cat'), error => error.status === 0 && error.temporary);
+
+const staff = new Peel(server, { token });
+const dot = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle cx="4" cy="4" r="4"/></svg>';
+assert.equal((await staff.upload('js dot.svg', new TextEncoder().encode(dot), { title: 'Dot', keywords: { en: ['point'] } })).title, 'Dot');
+assert.deepEqual((await staff.sticker('js dot.svg')).keywords, ['point']);
+await staff.remove('js dot.svg');
+await assert.rejects(staff.sticker('js dot.svg'), error => error.status === 404);
+await assert.rejects(peel.remove('cat.png'), error => error.status === 401);
 
 // Busy once: asked again after the pause that it wants, with the same key. Busy for an hour: the app decides.
 const waits = new Peel(busy);

@@ -12,7 +12,7 @@ import threading
 import time
 import unittest
 
-from peel_testing import PEEL, ROOT, ServiceTest, main
+from peel_testing import ADMIN_TOKEN, PEEL, ROOT, ServiceTest, main, png
 
 CLIENTS = ROOT / "clients"
 sys.path.insert(0, str(CLIENTS / "python"))
@@ -77,7 +77,7 @@ class Clients(ServiceTest):
     def test_javascript(self):
         before = self.counts()
         script = pathlib.Path(__file__).with_name("clients.mjs")
-        done = subprocess.run(["node", str(script), self.url, self.busy.url], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["node", str(script), self.url, self.busy.url, ADMIN_TOKEN], capture_output=True, text=True, timeout=60)
         self.assertEqual(done.stdout, "done\n", done.stderr)
         self.told(before, impression=1, share=1)
         self.assertEqual(len(self.busy.seen), 2)
@@ -109,6 +109,16 @@ class Clients(ServiceTest):
         with self.assertRaises(PeelError) as refused:
             Peel("http://127.0.0.1:9", retries=0).search("cat")
         self.assertEqual((refused.exception.status, refused.exception.temporary), (0, True))
+
+    def test_python_writes_with_a_token(self):
+        staff = Peel(self.url, token=ADMIN_TOKEN)
+        made = staff.upload("python dot.png", png(8, 8), {"title": "Dot", "keywords": {"en": ["point"]}})
+        self.assertEqual((made["title"], made["mime"]), ("Dot", "image/png"))
+        staff.remove("python dot.png")
+        for call in (lambda: staff.sticker("python dot.png"), lambda: Peel(self.url).remove("cat.png")):
+            with self.assertRaises(PeelError) as refused:
+                call()
+            self.assertIn(refused.exception.status, (401, 404))
 
     def test_python_waits_as_told(self):
         peel = Peel(self.busy.url)

@@ -2,7 +2,7 @@
 by itself, within the timeout."""
 
 import asyncio
-from typing import Any, AsyncIterator, Iterable, List, Mapping, Union
+from typing import Any, AsyncIterator, Iterable, List, Mapping, Optional, Union
 
 from ._client import Parameter, Peel
 from ._types import Category, Found, Pack, SearchAnswer, Sticker, Suggestion, Trending, Vote
@@ -55,6 +55,12 @@ class AsyncPeel:
 
     async def tell(self, action: str, sticker: Mapping[str, Any], **more: Any) -> None:
         await asyncio.to_thread(self._peel.tell, action, sticker, **more)
+
+    async def upload(self, filename: str, image: bytes, about: Optional[Mapping[str, Any]] = None) -> Sticker:
+        return await asyncio.to_thread(self._peel.upload, filename, image, about)
+
+    async def remove(self, filename: str) -> None:
+        await asyncio.to_thread(self._peel.remove, filename)
 
     async def flush(self) -> None:
         await asyncio.to_thread(self._peel.flush)

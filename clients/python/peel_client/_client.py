@@ -190,6 +190,25 @@ class Peel:
                         self._told.extendleft(reversed(events))
                 raise
 
+    # ---- writing, with a token ----
+
+    def upload(self, filename: str, image: bytes, about: Optional[Mapping[str, Any]] = None) -> Sticker:
+        """Add a sticker, or replace its image and what `about` names: title, titles, keywords, pack, rating, author,
+        license, source, animated."""
+        parts = [("image", image)] + ([("sticker", json.dumps(about).encode())] if about else [])
+        border = uuid.uuid4().hex
+        form = b"".join(
+            f'--{border}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n\r\n'.encode() + data + b"\r\n"
+            for name, data in parts
+        )
+        kind = {"Content-Type": f"multipart/form-data; boundary={border}"}
+        path = f"/api/stickers/{urllib.parse.quote(filename, safe='')}"
+        return self._whole(self._ask("PUT", path, {}, form + f"--{border}--\r\n".encode(), kind), None)
+
+    def remove(self, filename: str) -> None:
+        """Move a sticker to the trash."""
+        self._ask("DELETE", f"/api/stickers/{urllib.parse.quote(filename, safe='')}", {}, None, {"Idempotency-Key": uuid.uuid4().hex})
+
     # ---- requests ----
 
     def _whole(self, sticker: Sticker, query_id: Optional[str]) -> Sticker:
@@ -212,14 +231,16 @@ class Peel:
         method: str,
         path: str,
         params: Mapping[str, Parameter],
-        body: Optional[Mapping[str, Any]] = None,
+        body: Union[Mapping[str, Any], bytes, None] = None,
         headers: Optional[Mapping[str, str]] = None,
     ) -> Any:
         """Asks again what may be asked again: all that we send counts once, by its key or by the events' ids."""
         asked = {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in params.items() if v is not None}
         url = self.address(path) + ("?" + urllib.parse.urlencode(asked) if asked else "")
         request = urllib.request.Request(url, method=method, headers={"Accept": "application/json", **(headers or {})})
-        if body is not None:
+        if isinstance(body, bytes):
+            request.data = body
+        elif body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
         if self._token:
@@ -239,7 +260,7 @@ class Peel:
     def _once(self, request: urllib.request.Request) -> Any:
         try:
             with urllib.request.urlopen(request, timeout=self._timeout) as answer:
-                return json.loads(answer.read(ANSWER_MAX))
+                return json.loads(answer.read(ANSWER_MAX) or b"{}")
         except urllib.error.HTTPError as error:
             with error:
                 try:
