@@ -2,10 +2,10 @@
  * shard's entries and adds them to the store in a few transactions; `flushing` is held for writing
  * meanwhile, and for reading by analytics, which therefore sees each count in exactly one place.
  *
- * A query that is met for the first time since the last flush is news: it is written before that, with
- * whatever other news there is by then, so that feedback may follow. One transaction for each of a thousand
- * searches a second would take more time than the searches' own reading of stickers, and each empties what
- * SQLite's readers keep in memory.
+ * A query that is met for the first time since the last flush is news: it is written before its search is answered,
+ * so that feedback may follow through any process. Whoever comes first writes all the news that there is by then, and
+ * the others wait for that: a transaction for each of a thousand searches a second would take more time than the
+ * searches' own reading of stickers, and each empties what SQLite's readers keep in memory.
  *
  * Memory is bounded: a search that finds its shard full writes its own count at once, which is slower
  * and as right. */
@@ -21,17 +21,17 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define SHARDS      16u
 #define BUCKETS     512u
 #define SHARD_MAX   2048u /* entries; a query has at most 1,020 bytes, so 35 MB in all at the very worst */
+#define NEWS_BATCH  64u   /* new queries per transaction */
 #define FLUSH_BATCH 2000u /* rows per transaction, so that feedback never waits long behind one */
-#define NEWS_MS     20u   /* between two writings of news */
 
 struct entry {
     struct entry *next, *next_news;
     struct query_usage count; /* its query is the one below; `known`: it was stored since the last flush */
+    bool stored;              /* its query is; its counts may not be */
     char query[];
 };
 
@@ -61,71 +61,65 @@ static uint64_t usage_hash(const struct usage *u, const char *query)
     return h;
 }
 
-/* Under the shard's mutex: adds `count` if the query is there already. */
-static bool add_to_existing(struct shard *s, size_t bucket, const struct query_usage *count)
+/* Under the shard's mutex. */
+static struct entry *find_entry(const struct shard *s, size_t bucket, const char *query)
 {
-    for (struct entry *e = s->buckets[bucket]; e; e = e->next)
-        if (strcmp(e->query, count->query) == 0) {
-            e->count.searches += count->searches;
-            e->count.empty += count->empty;
-            e->count.degraded += count->degraded;
-            e->count.known = e->count.known && count->known;
-            for (unsigned i = 0; i < count->n_crowd; i++)
-                e->count.n_crowd = store_crowd_add(e->count.crowd, e->count.n_crowd, count->crowd[i]);
-            return true;
-        }
-    return false;
+    struct entry *e = s->buckets[bucket];
+    while (e && strcmp(e->query, query) != 0)
+        e = e->next;
+    return e;
 }
 
-/* False when the shard is full or memory is short. `news`: a query that is not there yet is to be written soon. */
-static bool usage_add(struct usage *u, const struct query_usage *count, bool news)
+static void add_count(struct query_usage *to, const struct query_usage *count)
+{
+    to->searches += count->searches;
+    to->empty += count->empty;
+    to->degraded += count->degraded;
+    to->known = to->known && count->known;
+    for (unsigned i = 0; i < count->n_crowd; i++)
+        to->n_crowd = store_crowd_add(to->crowd, to->n_crowd, count->crowd[i]);
+}
+
+static struct entry *add_entry(struct shard *s, size_t bucket, const struct query_usage *count)
+{
+    size_t len = strlen(count->query);
+    struct entry *e = s->n < SHARD_MAX ? malloc(sizeof *e + len + 1) : NULL;
+    if (!e)
+        return NULL;
+    *e = (struct entry){.next = s->buckets[bucket], .count = *count};
+    memcpy(e->query, count->query, len + 1);
+    e->count.query = e->query;
+    s->buckets[bucket] = e;
+    s->n++;
+    return e;
+}
+
+/* False when the shard is full or memory is short. `news`: a query that is not there yet is to be written first; NULL:
+ * it is not; *news is then whether it is to be waited for. */
+static bool usage_add(struct usage *u, const struct query_usage *count, bool *news)
 {
     uint64_t h = usage_hash(u, count->query);
     struct shard *s = &u->shards[h % SHARDS];
-    size_t bucket = h / SHARDS % BUCKETS, len = strlen(count->query);
+    size_t bucket = h / SHARDS % BUCKETS;
     pthread_mutex_lock(&s->mutex);
-    bool added = add_to_existing(s, bucket, count);
-    struct entry *e = added || s->n >= SHARD_MAX ? NULL : malloc(sizeof *e + len + 1);
+    struct entry *e = find_entry(s, bucket, count->query);
     if (e) {
-        *e = (struct entry){.next = s->buckets[bucket], .count = *count};
-        memcpy(e->query, count->query, len + 1);
-        e->count.query = e->query;
-        e->count.known = count->known && !news;
-        s->buckets[bucket] = e;
-        s->n++;
-        added = true;
-    }
-    bool first = false;
-    if (e && news) {
+        add_count(&e->count, count);
+    } else if ((e = add_entry(s, bucket, count)) && news) {
+        e->count.known = false;
         e->next_news = s->news;
         s->news = e;
-        first = atomic_fetch_add(&u->n_news, 1) == 0;
+        atomic_fetch_add(&u->n_news, 1);
     }
+    if (news)
+        *news = e && !e->stored;
     pthread_mutex_unlock(&s->mutex);
-    if (first)
-        worker_wake(u->flusher);
-    return added;
+    return e != NULL;
 }
 
-void usage_count(struct usage *u, const char *query, enum usage_outcome outcome, uint32_t client)
-{
-    struct error err;
-    struct query_usage one = {.query = query,
-                              .searches = 1,
-                              .empty = outcome == USAGE_EMPTY,
-                              .degraded = outcome == USAGE_DEGRADED,
-                              .known = true,
-                              .crowd = {client},
-                              .n_crowd = 1};
-    if (usage_add(u, &one, true))
-        return;
-    one.known = false;
-    if (sticker_store_usage_add(u->store, &one, 1, &err) != OK)
-        log_error("cannot count a search: %s", err.message);
-}
-
-/* Takes at most `most` news, with their counts, which are none from then on. Their texts stay until the next flush. */
-static size_t take_news(struct usage *u, struct query_usage *rows, size_t most)
+/* Takes at most `most` news, with their counts, which are none from then on. They stay where they are until the next
+ * flush. */
+static size_t take_news(struct usage *u, struct entry **entries, struct query_usage *rows, size_t most)
 {
     size_t n = 0;
     for (size_t i = 0; i < SHARDS; i++) {
@@ -133,6 +127,7 @@ static size_t take_news(struct usage *u, struct query_usage *rows, size_t most)
         pthread_mutex_lock(&s->mutex);
         for (struct entry *e; n < most && (e = s->news); n++) {
             s->news = e->next_news;
+            entries[n] = e;
             rows[n] = e->count;
             e->count = (struct query_usage){.query = e->query, .known = true};
         }
@@ -141,24 +136,60 @@ static size_t take_news(struct usage *u, struct query_usage *rows, size_t most)
     return n;
 }
 
-enum status usage_settle(struct usage *u, struct error *err)
+static void mark_stored(struct usage *u, struct entry *e)
+{
+    struct shard *s = &u->shards[usage_hash(u, e->query) % SHARDS];
+    pthread_mutex_lock(&s->mutex);
+    e->stored = true;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+/* Under the lock. A batch is small: there are no more than who waits for it, at most, since it began. */
+static enum status write_news(struct usage *u, struct error *err)
 {
     enum status status = OK;
-    if (!atomic_load(&u->n_news))
-        return OK;
-    struct query_usage *rows = malloc(FLUSH_BATCH * sizeof *rows);
-    if (!rows)
-        return err_no_memory(err, "writing new queries");
-    pthread_rwlock_wrlock(&u->flushing);
-    for (size_t n; status == OK && (n = take_news(u, rows, FLUSH_BATCH)) > 0;) {
+    struct query_usage rows[NEWS_BATCH];
+    struct entry *entries[NEWS_BATCH];
+    for (size_t n; status == OK && (n = take_news(u, entries, rows, NEWS_BATCH)) > 0;) {
         status = sticker_store_usage_add(u->store, rows, n, err);
-        for (size_t i = 0; i < n && status != OK; i++) /* waits for the next flush, in the entry that it has */
-            (void)usage_add(u, &rows[i], false);
-        atomic_fetch_sub(&u->n_news, n); /* now, so that nobody takes it for written before */
+        for (size_t i = 0; i < n; i++)
+            if (status == OK)
+                mark_stored(u, entries[i]);
+            else /* the counts wait for the next flush, in the entry that they have */
+                (void)usage_add(u, &rows[i], NULL);
+        atomic_fetch_sub(&u->n_news, n);
     }
-    pthread_rwlock_unlock(&u->flushing);
-    free(rows);
     return status;
+}
+
+/* Whoever waits for the lock finds its news written by who had it. */
+static enum status settle(struct usage *u, struct error *err)
+{
+    pthread_rwlock_wrlock(&u->flushing);
+    enum status status = atomic_load(&u->n_news) ? write_news(u, err) : OK;
+    pthread_rwlock_unlock(&u->flushing);
+    return status;
+}
+
+void usage_count(struct usage *u, const char *query, enum usage_outcome outcome, uint32_t client)
+{
+    struct error err;
+    bool news = false;
+    struct query_usage one = {.query = query,
+                              .searches = 1,
+                              .empty = outcome == USAGE_EMPTY,
+                              .degraded = outcome == USAGE_DEGRADED,
+                              .known = true,
+                              .crowd = {client},
+                              .n_crowd = 1};
+    if (usage_add(u, &one, &news)) {
+        if (news && settle(u, &err) != OK)
+            log_error("cannot store a new query yet: %s", err.message);
+        return;
+    }
+    one.known = false;
+    if (sticker_store_usage_add(u->store, &one, 1, &err) != OK)
+        log_error("cannot count a search: %s", err.message);
 }
 
 /* All entries of all shards as one list. */
@@ -208,7 +239,7 @@ enum status usage_flush(struct usage *u, struct error *err)
     while (all) { /* what was not written goes back to wait for the next flush */
         struct entry *e = all;
         all = e->next;
-        lost += !e->count.searches || usage_add(u, &e->count, false) ? 0 : e->count.searches;
+        lost += !e->count.searches || usage_add(u, &e->count, NULL) ? 0 : e->count.searches;
         free(e);
     }
     pthread_rwlock_unlock(&u->flushing);
@@ -237,11 +268,8 @@ enum status usage_analytics(struct usage *u, const char *query, struct arena *a,
 {
     uint64_t h = usage_hash(u, query);
     struct shard *s = &u->shards[h % SHARDS];
-    enum status status = usage_settle(u, err);
-    if (status != OK)
-        return status;
     pthread_rwlock_rdlock(&u->flushing);
-    status = sticker_store_analytics(u->store, query, a, usage, rows, n, err);
+    enum status status = sticker_store_analytics(u->store, query, a, usage, rows, n, err);
     if (status == OK) {
         pthread_mutex_lock(&s->mutex);
         for (const struct entry *e = s->buckets[h / SHARDS % BUCKETS]; e; e = e->next)
@@ -260,34 +288,11 @@ static void flush_logged(struct usage *u)
         log_error("cannot write search counts yet: %s", err.message);
 }
 
-/* News that come after some rest are written at once, others NEWS_MS after the last. */
-static void settle_soon(struct usage *u, int64_t *last_us)
-{
-    struct error err;
-    int64_t wait_us = *last_us + NEWS_MS * 1000 - os_monotonic_us();
-    if (wait_us > 0)
-        nanosleep(&(struct timespec){.tv_nsec = wait_us * 1000}, NULL);
-    if (usage_settle(u, &err) != OK)
-        log_error("cannot store a new query yet: %s", err.message);
-    *last_us = os_monotonic_us();
-}
-
 static void flush_regularly(struct worker *w, void *arg)
 {
     struct usage *u = arg;
-    int64_t last_us = 0, due_us = os_monotonic_us() + u->flush_ms * 1000ll;
-    for (;;) {
-        int64_t left_us = due_us - os_monotonic_us();
-        bool news = atomic_load(&u->n_news) > 0;
-        if (!worker_rest(w, news || left_us <= 0 ? 0 : (unsigned)(left_us / 1000) + 1))
-            return;
-        if (os_monotonic_us() >= due_us) {
-            flush_logged(u);
-            due_us = os_monotonic_us() + u->flush_ms * 1000ll;
-        } else if (atomic_load(&u->n_news)) {
-            settle_soon(u, &last_us);
-        }
-    }
+    while (worker_rest(w, u->flush_ms))
+        flush_logged(u);
 }
 
 void usage_close(struct usage *u)

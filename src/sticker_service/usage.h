@@ -1,9 +1,9 @@
 /* usage.h: how often each query was searched, without a disk write per search.
  *
- * A query that is new is stored within some 20 ms, so that feedback may follow through any process; who looks for it in
- * the store of this one calls usage_settle before. Counts add up in memory and reach the store at most flush_ms later,
- * and at close; a crash of the process loses at most that much. Counts of a query that is deleted before they are
- * written are dropped. */
+ * A query that is new is stored before its search is answered, so that feedback may follow through any process. Counts
+ * add up in memory and reach the store at most flush_ms later, and at close; a crash of the process loses at most that
+ * much. Counts of a query that is deleted before they are written are dropped.
+ */
 #ifndef PEEL_STICKER_SERVICE_USAGE_H
 #define PEEL_STICKER_SERVICE_USAGE_H
 
@@ -23,11 +23,9 @@ enum usage_outcome {
     USAGE_EMPTY,   /* nothing, though SearchService answered */
     USAGE_DEGRADED /* answered without SearchService, whatever was found */
 };
-/* Adds 1, of a client by whatever tells clients apart (receipts_client). Never fails: when the store cannot take a new
- * query, that is logged and the count is kept. */
+/* Adds 1, of a client by whatever tells clients apart (receipts_client), and stores the query if it is new. Never fails:
+ * when the store cannot take a new query, that is logged and the count is kept. */
 void usage_count(struct usage *u, const char *query, enum usage_outcome outcome, uint32_t client);
-/* Stores the new queries that were counted so far, with their counts. Costs nothing when there are none. */
-enum status usage_settle(struct usage *u, struct error *err) MUST_CHECK;
 enum status usage_flush(struct usage *u, struct error *err) MUST_CHECK;
 size_t usage_pending(struct usage *u); /* queries with unwritten counts */
 

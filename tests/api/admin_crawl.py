@@ -127,7 +127,7 @@ def right_for(target, button=""):
         return "dashboard", "view"
     if model == "search":  # the console
         return "stickers", "view"
-    if model == "experiments":  # and pins.change to start or stop one
+    if model in ("experiments", "learning"):  # and pins.change to start or stop one, scores.change to decide on a burst
         return "scores", "view"
     if page == "upload/":
         return model, "add"

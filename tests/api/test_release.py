@@ -61,7 +61,7 @@ class Release(unittest.TestCase):
         """Objects with debug information, which has names of files and folders, and a file that is generated."""
         source = self.folder / "of-another-name"
         source.mkdir()
-        for name in ("Makefile", "CHANGELOG.md", "src", "web", "docs", "tools"):
+        for name in ("Makefile", "CHANGELOG.md", "src", "web", "docs", "tools", "clients"):
             (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, source / name)
         objects = [f"build/release/{name}.o" for name in ("src/base/status", "src/model/kernels/avx2", "gen/web/assets_gen", "gen/web/templates")]
         output("make", "-s", "-C", source, *objects, env=os.environ | {"CCACHE_DISABLE": "1"})

@@ -225,8 +225,6 @@ void handle_api_feedback(void *ctx, const struct http_request *req, struct http_
     for (size_t i = 0; i < n && status == OK; i++)
         entries[i].origin = origin;
     if (status == OK && n)
-        status = usage_settle(s->usage, &err);
-    if (status == OK && n)
         status = sticker_store_feedback_once(s->store, entries, n, keyed ? &again.once : NULL, req->arena, &failed,
                                              &n_failed, &err);
     if (status == OK) {

@@ -97,9 +97,7 @@ static enum status count_ballot(struct sticker_service *s, struct gallery_visit 
         entry.negative = &b->filename, entry.n_negative = 1;
     else
         entry.withdrawn = &b->filename, entry.n_withdrawn = 1;
-    enum status status = usage_settle(s->usage, err);
-    if (status == OK)
-        status = sticker_store_feedback(s->store, &entry, 1, v->req->arena, &failed, &n_failed, err);
+    enum status status = sticker_store_feedback(s->store, &entry, 1, v->req->arena, &failed, &n_failed, err);
     return status == OK && n_failed ? err_set(err, ERR_NOT_FOUND, "There is no such sticker.") : status;
 }
 
