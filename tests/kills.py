@@ -313,9 +313,13 @@ class Run:
             self.note(f"{plain.acknowledged} votes were acknowledged and {plain.unknown} open, {stored.get(plain.sticker, 0)} are stored")
 
     def rows(self):
-        visitor = Visitor(self.port)
-        visitor.log_in(password=PASSWORD)
-        return {row["filename"]: row for row in visitor.get("/admin/stickers/export?format=json").json()}
+        def export():
+            visitor = Visitor(self.port)
+            visitor.log_in(password=PASSWORD)
+            answer = visitor.get("/admin/stickers/export?format=json")
+            return answer.status == 200 and answer  # else the service finds out just now that its database was killed
+
+        return {row["filename"]: row for row in wait_until(export, 30, "the stickers").json()}
 
     def torn(self):
         """The stickers whose image is not the one that their row is of."""
