@@ -87,7 +87,7 @@ finish() {
 
 browser() { # FILE...
     step "build" make -s "$jobs" MODE=release
-    step "browser tests" env TEST_JOBS=1 PEEL_TEST_SLOW=2 sh tests/run.sh browser "$@"
+    step "browser tests" env PEEL_TEST_SLOW=3 sh tests/run.sh browser "$@"
 }
 
 documentation() { # FILE...

@@ -230,7 +230,8 @@ static enum status spill(struct sorter *s, struct error *err)
     if (st != OK)
         return st;
     struct run *r = &s->runs[s->n_runs++];
-    qsort(s->list, s->n, sizeof *s->list, by_bytes);
+    if (s->n)
+        qsort(s->list, s->n, sizeof *s->list, by_bytes);
     for (size_t i = 0; i < s->n && st == OK; i++)
         st = run_write(r, s->list[i].bytes, s->list[i].len, err);
     s->n = s->used = 0;

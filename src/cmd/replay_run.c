@@ -90,7 +90,8 @@ static enum status keep_query(struct job *j, const struct evidence_query *q, str
         if (!seen->name)
             return err_no_memory(err, "the searches (--sample)");
     }
-    qsort(to->relevant, to->n, sizeof *to->relevant, by_filename);
+    if (to->n)
+        qsort(to->relevant, to->n, sizeof *to->relevant, by_filename);
     return OK;
 }
 

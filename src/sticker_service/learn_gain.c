@@ -94,7 +94,8 @@ static size_t limit_networks(struct learn_ballot *ballots, size_t n)
 static void tally_votes(struct learn_ballot *ballots, size_t n, double up_share, double half_life_us, int64_t now_us,
                         struct learn_tally *out)
 {
-    qsort(ballots, n, sizeof *ballots, by_network);
+    if (n)
+        qsort(ballots, n, sizeof *ballots, by_network);
     out->networks = limit_networks(ballots, n);
     out->voters = n;
     for (size_t i = 0; i < n; i++) {

@@ -162,7 +162,8 @@ static int by_pair(const void *x, const void *y)
 static void merge_clicks(struct learn_clicks *clicks, size_t *n)
 {
     size_t kept = 0;
-    qsort(clicks, *n, sizeof *clicks, by_pair);
+    if (*n)
+        qsort(clicks, *n, sizeof *clicks, by_pair);
     for (size_t i = 0; i < *n; i++) {
         struct learn_clicks *last = kept ? &clicks[kept - 1] : NULL;
         if (!last || by_pair(last, &clicks[i]) != 0) {
@@ -263,9 +264,11 @@ static enum status write_gains(struct learn_gain *gains, size_t n, size_t most, 
 {
     struct buf text;
     buf_init(&text, 1u << 20);
-    qsort(gains, n, sizeof *gains, greatest_first);
+    if (n)
+        qsort(gains, n, sizeof *gains, greatest_first);
     n = n < most ? n : most;
-    qsort(gains, n, sizeof *gains, by_sticker);
+    if (n)
+        qsort(gains, n, sizeof *gains, by_sticker);
     for (size_t i = 0; i < n; i++)
         learn_gain_write(&gains[i], &text);
     *out = arena_strndup(a, buf_str(&text), text.len);
@@ -351,7 +354,8 @@ static enum status teach_alike(const struct teaching *t, struct lesson *lesson, 
     for (size_t i = 0; i < n_queries; i++)
         for (const char *text = queries[i].gains; n < n_queries * LEARN_STICKERS && learn_gain_read(&text, &gains[n]);)
             n++;
-    qsort(gains, n, sizeof *gains, by_sticker);
+    if (n)
+        qsort(gains, n, sizeof *gains, by_sticker);
     for (size_t i = 0, end; i < n; i = end) {
         struct learn_gain sum = gains[i];
         for (end = i + 1; end < n && strcmp(gains[end].sticker_id, sum.sticker_id) == 0; end++) {

@@ -61,7 +61,8 @@ static enum status read_list(struct newcomers *x, struct arena *a, struct error 
         else
             snprintf(list[i].id, sizeof list[i].id, "%s", ids[i]);
     }
-    qsort(list, n, sizeof *list, by_id);
+    if (n)
+        qsort(list, n, sizeof *list, by_id);
     pthread_rwlock_wrlock(&x->lock);
     struct newcomer *old = x->list;
     x->list = list;

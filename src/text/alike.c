@@ -23,7 +23,8 @@ enum status text_alike_key(const char *query, struct arena *a, const char **out,
     for (size_t i = 0; i < t.count; i++)
         if (!text_is_filler(t.items[i].folded, strlen(t.items[i].folded)))
             t.items[kept++] = t.items[i];
-    qsort(t.items, kept, sizeof *t.items, by_stem);
+    if (kept)
+        qsort(t.items, kept, sizeof *t.items, by_stem);
     for (size_t i = 0; i < kept && key; i++)
         if (!i || strcmp(t.items[i].stem, t.items[i - 1].stem) != 0)
             key = arena_printf(a, "%s%s%s", key, i ? " " : TEXT_ALIKE, t.items[i].stem);

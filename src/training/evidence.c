@@ -580,8 +580,10 @@ enum status evidence_next(struct evidence *e, struct evidence_query *out, bool *
     *found = st == OK && out->query;
     if (!*found)
         return st;
-    qsort(e->stickers, out->n, sizeof *e->stickers, strongest);
-    qsort(e->seen, out->n_seen, sizeof *e->seen, most_seen);
+    if (out->n)
+        qsort(e->stickers, out->n, sizeof *e->stickers, strongest);
+    if (out->n_seen)
+        qsort(e->seen, out->n_seen, sizeof *e->seen, most_seen);
     if (out->n > EVIDENCE_STICKERS) {
         out->dropped += (int64_t)(out->n - EVIDENCE_STICKERS);
         out->n = EVIDENCE_STICKERS;
