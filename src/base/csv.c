@@ -31,7 +31,8 @@ enum status csv_open(const char *text, size_t len, struct arena *a, struct csv *
     *out = (struct csv){.at = text, .end = text + len, .line = 1, .arena = a, .separator = guess_separator(text, len)};
     if (len >= 5 && strncasecmp(text, "sep=", 4) == 0 && strchr(",;\t|", text[4])) { /* as Excel reads it */
         out->separator = text[4];
-        out->at += strcspn(text, "\n");
+        const char *lf = memchr(text, '\n', len);
+        out->at = lf ? lf : out->end;
     }
     return OK;
 }
