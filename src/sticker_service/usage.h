@@ -23,8 +23,8 @@ enum usage_outcome {
     USAGE_EMPTY,   /* nothing, though SearchService answered */
     USAGE_DEGRADED /* answered without SearchService, whatever was found */
 };
-/* Adds 1, of a client by whatever tells clients apart (receipts_client), and stores the query if it is new. Never fails:
- * when the store cannot take a new query, that is logged and the count is kept. */
+/* Adds 1, of a client by whatever tells clients apart (receipts_client), and stores the query if it is new. Never
+ * fails: when the store cannot take a new query, that is logged and the count is kept. */
 void usage_count(struct usage *u, const char *query, enum usage_outcome outcome, uint32_t client);
 enum status usage_flush(struct usage *u, struct error *err) MUST_CHECK;
 size_t usage_pending(struct usage *u); /* queries with unwritten counts */
