@@ -170,7 +170,7 @@ test-reference: $(B)/tests/test_clip ## the encoders against PyTorch, golden val
 
 # The thread sanitizer has nothing to say about one thread, nor about what it sees in the API tests again.
 ifeq ($(MODE),tsan)
-UNIT := $(patsubst %,$(B)/tests/test_%,base bert bucket collection download http_client http_gone http_server kernels meanings \
+UNIT := $(patsubst %,$(B)/tests/test_%,base bucket collection http_client http_gone http_server kernels meanings \
 	rank rate_limit sandbox search_service search_service_models search_service_phrases search_service_texts shed \
 	sticker_answers store_feedback store_files store_search vectors web worker)
 endif
@@ -185,8 +185,8 @@ SLOW := $(patsubst %,tests/api/test_%.py,admin_sessions admin_upload backup bala
 # and the others; test_torture.py is `make torture`.
 FAST := $(filter-out $(PACKS) $(SLOW) tests/api/test_torture.py,$(wildcard tests/api/test_*.py))
 # What the sanitizers, which take ten times as long, see of the API: each room once, and of threads what many use at once.
-SANITIZED := $(patsubst %,tests/api/test_%.py,curation embeddings model sticker_api sticker_crowd sticker_search_peer \
-	$(if $(filter asan,$(MODE)),admin bad_input events explain gallery protection sticker_media))
+SANITIZED := $(patsubst %,tests/api/test_%.py,embeddings sticker_api sticker_crowd sticker_search_peer \
+	$(if $(filter asan,$(MODE)),admin bad_input curation events explain gallery model protection sticker_media))
 API := $(if $(filter release,$(MODE)),$(PACKS) $(SLOW) $(FAST),$(SANITIZED))
 api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_store_stickers $(B)/tests/test_store_upgrade $(B)/tests/test_store_feedback $(B)/tests/test_store_events $(B)/tests/test_store_experiments $(B)/tests/test_learn $(B)/tests/test_training $(B)/tests/test_store_curation $(B)/tests/test_store_history $(B)/tests/test_search_service_models $(B)/tests/test_search_service_phrases $(B)/tests/test_pgvector $(B)/bench/words $(B)/torture/peel ## run the API tests, which start the program on free ports
 	@PEEL=$(abspath $(B)/peel) PEEL_TEST_MODE=$(MODE) PEEL_TEST_SLOW=$(if $(filter release,$(MODE)),2,6) sh tests/run.sh api $(API)
