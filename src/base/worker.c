@@ -1,5 +1,7 @@
 #include "base/worker.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -99,6 +101,19 @@ enum worker_rest worker_rest(struct worker *w, unsigned ms)
 bool worker_stopping(const struct worker *w)
 {
     return atomic_load(&w->stopping);
+}
+
+void worker_repeat(struct worker *w, unsigned ms, enum status (*work)(void *arg, struct error *err), void *arg,
+                   const char *trouble)
+{
+    struct error err;
+    bool failing = false;
+    while (worker_rest(w, ms)) {
+        bool failed = work(arg, &err) != OK;
+        if (failed && !failing)
+            log_warn("%s: %s", trouble, err.message);
+        failing = failed;
+    }
 }
 
 void worker_close(struct worker *w)

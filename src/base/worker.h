@@ -38,6 +38,10 @@ void worker_wake(struct worker *w);
 /* For the worker's own thread: returns when `ms` have passed, when woken, or when it is time to stop, which comes first
  * of these. With ms = 0 it only asks which of them is the case. */
 enum worker_rest worker_rest(struct worker *w, unsigned ms);
+/* A worker's loop: calls work(arg) each time that `ms` have passed, or sooner when woken, until it is time to stop. Of
+ * failures in a row the first is logged as a warning, "trouble: why". */
+void worker_repeat(struct worker *w, unsigned ms, enum status (*work)(void *arg, struct error *err), void *arg,
+                   const char *trouble);
 bool worker_stopping(const struct worker *w); /* any thread, so that long work can end early */
 /* Tells the worker to stop, waits for it and frees it; NULL is fine. Not from the worker's own thread. */
 void worker_close(struct worker *w);

@@ -4,7 +4,6 @@
 #include "search_service/priors.h"
 
 #include "base/json_in.h"
-#include "base/log.h"
 #include "base/lru.h"
 #include "base/os.h"
 #include "base/worker.h"
@@ -151,8 +150,9 @@ enum status priors_put(struct priors *p, const char *json, size_t len, struct er
 
 /* --- following the database --- */
 
-static enum status follow(struct priors *p, struct error *err)
+static enum status follow(void *arg, struct error *err)
 {
+    struct priors *p = arg;
     struct arena a;
     struct prior_version now, ours = priors_version(p);
     const char **changed = NULL;
@@ -171,14 +171,7 @@ static enum status follow(struct priors *p, struct error *err)
 
 static void follow_until_stopped(struct worker *w, void *arg)
 {
-    bool failing = false;
-    while (worker_rest(w, FOLLOW_MS)) {
-        struct error err;
-        bool failed = follow(arg, &err) != OK;
-        if (failed && !failing)
-            log_warn("what votes taught cannot be read from the database: %s", err.message);
-        failing = failed;
-    }
+    worker_repeat(w, FOLLOW_MS, follow, arg, "what votes taught cannot be read from the database");
 }
 
 void priors_close(struct priors *p)

@@ -135,8 +135,9 @@ static enum status load(struct thesaurus *t, struct arena *a, struct error *err)
 }
 
 /* Reads the set if the database names another version than it did. */
-static enum status follow(struct thesaurus *t, struct error *err)
+static enum status follow(void *arg, struct error *err)
 {
+    struct thesaurus *t = arg;
     struct arena a;
     const char *version;
     arena_init(&a, MEMORY);
@@ -152,14 +153,7 @@ static enum status follow(struct thesaurus *t, struct error *err)
 
 static void follow_until_stopped(struct worker *w, void *arg)
 {
-    bool failing = false;
-    while (worker_rest(w, FOLLOW_MS)) {
-        struct error err;
-        bool failed = follow(arg, &err) != OK;
-        if (failed && !failing)
-            log_warn("the synonyms in the database cannot be read: %s", err.message);
-        failing = failed;
-    }
+    worker_repeat(w, FOLLOW_MS, follow, arg, "the synonyms in the database cannot be read");
 }
 
 void thesaurus_close(struct thesaurus *t)

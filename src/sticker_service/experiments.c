@@ -1,7 +1,6 @@
 /* experiments.c: one thread looks at the database; the plan is copied under a lock, when there is one. */
 #include "sticker_service/experiments.h"
 
-#include "base/log.h"
 #include "base/os.h"
 #include "base/utf8.h"
 #include "base/worker.h"
@@ -129,8 +128,9 @@ static void set_plan(struct experiments *x, const struct experiment *e, bool fou
         answers_clear(x->answers);
 }
 
-static enum status look(struct experiments *x, struct error *err)
+static enum status look(void *arg, struct error *err)
 {
+    struct experiments *x = arg;
     struct arena a;
     struct experiment e;
     bool found;
@@ -144,14 +144,7 @@ static enum status look(struct experiments *x, struct error *err)
 
 static void run_experiments(struct worker *w, void *arg)
 {
-    struct error err;
-    bool failed = false;
-    while (worker_rest(w, LOOK_MS)) {
-        bool fails = look(arg, &err) != OK;
-        if (fails && !failed)
-            log_warn("the running experiment cannot be read, so it stays as it is: %s", err.message);
-        failed = fails;
-    }
+    worker_repeat(w, LOOK_MS, look, arg, "the running experiment cannot be read, so it stays as it is");
 }
 
 enum status experiments_open(struct sticker_store *store, struct answers *answers, struct experiments **out,
