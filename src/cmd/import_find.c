@@ -139,7 +139,7 @@ static enum status find_rows(struct walk *w, const char *path, const struct fold
             row[i].used = true;
             *bad = *bad || (!*n && row[i].bad);
             if (*n && !row[i].bad)
-                import_list_fail(w->list, name, "the table of its own folder has it too, and is believed");
+                import_list_fail(w->list, name, "the table of its own folder has it too, and was used instead");
         }
         if (found && !*n) {
             *rows = row;

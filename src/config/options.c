@@ -273,7 +273,7 @@ const struct option config_options[] = {
     {"strict", OPTION_BOOL, "false", 0, 0, "", " import ", 0, NULL, NULL,
      "Import nothing if anything is wrong with a file name, a folder or a row of stickers.csv"},
     {"folder-names", OPTION_BOOL, "false", 0, 0, "", " import ", 0, NULL, NULL,
-     "Name stickers after their subfolders too, cats-happy.png for cats/happy.png, where several have equal names"},
+     "Put the names of subfolders before those of images: cats/happy.png becomes cats-happy.png"},
     {"report", OPTION_STRING, NULL, 1, 4000, "FILE", " import ", 0, NULL, NULL,
      "Write what failed, and why, to this CSV file"},
     {"yes", OPTION_BOOL, "false", 0, 0, "", " delete forget learn ", 0, NULL, NULL,
