@@ -200,7 +200,7 @@ static enum status read_csv(struct reading *r, const struct buf *file, struct er
     int columns[CSV_MAX_FIELDS];
     const char *fields[CSV_MAX_FIELDS];
     size_t n_columns, n = 1;
-    enum status st = csv_open(file->data, file->len, r->list->arena, &c, err);
+    enum status st = csv_open(buf_str(file), file->len, r->list->arena, &c, err);
     if (st == OK)
         st = read_header(&c, columns, &n_columns, err);
     while (st == OK && n) {
@@ -271,7 +271,7 @@ static enum status read_json(struct reading *r, const struct buf *file, struct e
     const char *text;
     size_t len;
     json_error_t where;
-    enum status st = charset_to_utf8(file->data, file->len, r->list->arena, &text, &len, err);
+    enum status st = charset_to_utf8(buf_str(file), file->len, r->list->arena, &text, &len, err);
     json_t *root = st == OK ? json_loadb(text, len, JSON_REJECT_DUPLICATES, &where) : NULL;
     if (st == OK && !root)
         st = err_set(err, ERR_INVALID, "line %d: %s", where.line, where.text);
