@@ -4,7 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define SPACES " \t"
+#define SPACES       " \t"
+#define DNS_NAME_MAX 253 /* of a name in the DNS (RFC 1035, 2.3.4, as text) */
+#define HOST_MAX     (DNS_NAME_MAX + sizeof ".:65535" - 1)
 
 bool site_is_foreign(const char *sec_fetch_site, const char *origin, const char *host)
 {
@@ -37,7 +39,7 @@ enum status site_check_hosts(const char *hosts, struct error *err)
 {
     for (const char *at = hosts; *at;) {
         size_t len = name_at(&at);
-        if (len > 253 || strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") < len)
+        if (len > DNS_NAME_MAX || strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") < len)
             return err_set(err, ERR_INVALID,
                            "hosts: expected names such as stickers.example.com, without a port, found \"%.80s\"", at);
         at += len;
@@ -70,7 +72,11 @@ static bool is_numeric(const char *name, size_t len)
 bool site_is_ours(const char *host, const char *hosts, bool only_here)
 {
     static const char local[] = ".localhost";
-    if (!host || *host == '[') /* an IPv6 address */
+    if (!host)
+        return true;
+    if (strlen(host) > HOST_MAX)
+        return false;
+    if (*host == '[') /* an IPv6 address */
         return true;
     size_t len = strcspn(host, ":"), local_len = sizeof local - 1;
     while (len && host[len - 1] == '.')

@@ -122,9 +122,11 @@ struct exchange {
     const char *holds[3]; /* and holds these */
     size_t len;           /* of the request, when it holds NUL */
 };
-#define BYTES(s) .request = s, .len = sizeof(s) - 1
-#define HOST     "Host: x\r\n"
-#define LAST     "Host: x\r\nConnection: close\r\n"
+#define BYTES(s)  .request = s, .len = sizeof(s) - 1
+#define TEN(x)    x x x x x x x x x x
+#define LONG_NAME TEN(TEN("abc")) /* longer than any in the DNS */
+#define HOST      "Host: x\r\n"
+#define LAST      "Host: x\r\nConnection: close\r\n"
 
 static void check(struct http_server *s, const struct exchange *e)
 {
@@ -336,6 +338,7 @@ static void pages_of_others_change_nothing(void **state)
          .status = "421",
          .holds = {"\\\"rebind.example\\\" is no name of this service"}},
         {.request = "GET /params HTTP/1.1\r\nHost: 192.0.2.1.example:80\r\nConnection: close\r\n\r\n", .status = "421"},
+        {.request = "GET /params HTTP/1.1\r\nHost: " LONG_NAME "\r\nConnection: close\r\n\r\n", .status = "421"},
         {.request = "GET /params HTTP/1.1\r\nHost: 192.0.2.1:80\r\nConnection: close\r\n\r\n", .status = "200"},
         {.request = "GET /params HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\n", .status = "200"},
         {.request = "GET /params HTTP/1.1\r\nHost: a.LOCALHOST.:80\r\nConnection: close\r\n\r\n", .status = "200"},
