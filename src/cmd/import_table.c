@@ -363,5 +363,5 @@ struct table_row *import_table_rows(const struct import_table *t, const char *fi
     *n = 0;
     while (low + *n < t->n && strcmp(t->items[low + *n].cells[TABLE_FILENAME], filename) == 0)
         ++*n;
-    return t->items + low;
+    return *n ? t->items + low : NULL;
 }

@@ -37,7 +37,7 @@ bool import_table_is(const char *filename);
 enum status import_table_read(const char *folder, struct import_list *list, struct import_table *out,
                               struct error *err) MUST_CHECK;
 void import_table_free(struct import_table *t);
-/* The rows of a picture: *n of them from the result on. */
+/* The rows of a picture: *n of them from the result on; NULL: none. */
 struct table_row *import_table_rows(const struct import_table *t, const char *filename, size_t *n);
 /* "line 7" or "entry 7". */
 const char *import_table_place(const struct import_table *t, const struct table_row *r, struct arena *a);
