@@ -543,17 +543,17 @@ static bool in_experiment(struct sticker_service *s, struct arena *a, const char
     return true;
 }
 
-void find_choose_trial(struct sticker_service *s, const struct http_request *req, const char *client, bool explore,
-                       struct find_query *query)
+void find_choose_trial(struct sticker_service *s, const struct http_request *req, struct find_query *query)
 {
     struct arena *a = req->arena;
     struct find_trial *t = &query->trial;
+    const char *client = query->client;
     char network[CLIENT_NETWORK_SIZE];
     if (!client || !*client)
         client_network(req->client, network), client = network;
     *t = (struct find_trial){0};
-    if (query->like || in_experiment(s, a, client, query) || !explore || !newcomers_any(s->newcomers) ||
-        query->limit < EXPLORE_FROM || query->offset >= EXPLORE_DEPTH || s->cfg->explore <= 0)
+    if (query->like || in_experiment(s, a, client, query) || query->known_only || !newcomers_any(s->newcomers) ||
+        query->offset + query->limit < EXPLORE_FROM || query->offset >= EXPLORE_DEPTH || s->cfg->explore <= 0)
         return;
     t->list = (unsigned)(draw(s, arena_printf(a, "explorer\n%s", client)) % EXPLORES);
     uint64_t seed =

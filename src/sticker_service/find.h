@@ -26,7 +26,9 @@ struct find_query {
     const char *lang; /* the preferred language's tag, or NULL */
     size_t limit, offset;
     struct sticker_filter filter; /* which stickers may be found; STICKER_FILTER_NONE: all */
-    struct find_trial trial;      /* zeros: nothing is tried */
+    const char *client;           /* who searches, as events call the person; NULL or "": the address tells */
+    bool known_only;              /* no new sticker may be tried */
+    struct find_trial trial;      /* find_choose_trial; zeros: nothing is tried */
 };
 struct find_result {
     const struct sticker *sticker; /* without its words */
@@ -51,10 +53,9 @@ struct find_answer {
     int64_t propensity;    /* its probability to be there, in millionths */
 };
 
-/* Decides what is tried on the search of somebody, who is always the same `client`, or else an address. All pages of
- * one query have the same trial for an hour. Answers to the same query with the same find_trial_key are alike. */
-void find_choose_trial(struct sticker_service *s, const struct http_request *req, const char *client, bool explore,
-                       struct find_query *query);
+/* Decides what is tried on a search. All pages of one query have the same trial for a client and an hour. Answers to
+ * the same query with the same find_trial_key are alike. */
+void find_choose_trial(struct sticker_service *s, const struct http_request *req, struct find_query *query);
 #define FIND_TRIAL_KEY 64
 const char *find_trial_key(const struct find_trial *trial, char key[FIND_TRIAL_KEY]);
 

@@ -57,32 +57,34 @@ static void write_key(const struct find_query *query, const struct served_form *
              pack, query->text);
 }
 
-enum status served_search(struct sticker_service *s, const struct http_request *req, const struct find_query *query,
+enum status served_search(struct sticker_service *s, const struct http_request *req, const struct find_query *asked,
                           const struct served_form *form, bool *refused, struct buf *out, struct error *err)
 {
+    struct find_query query = *asked;
     struct find_answer answer;
     struct buf kept;
     char key[KEY_MAX];
-    *refused = !http_charge(req, (unsigned)utf8_count(query->text, strlen(query->text)) / CHARGED);
+    *refused = !http_charge(req, (unsigned)utf8_count(query.text, strlen(query.text)) / CHARGED);
     if (*refused)
         return OK;
-    write_key(query, form, key);
+    find_choose_trial(s, req, &query);
+    write_key(&query, form, key);
     buf_init(&kept, SERVED_MAX);
     unsigned cleared = answers_cleared(s->answers);
     enum status status = OK;
     if (!answers_get(s->answers, key, &kept)) {
-        status = find_stickers(s, req, query, &answer, err);
+        status = find_stickers(s, req, &query, &answer, err);
         if (status == OK && !form->untitled)
             status = sticker_localise(s, answer.results, answer.n, form->sticker.lang, req->arena, err);
         if (status == OK)
-            status = write_kept(query, form, &answer, req->arena, &kept, err);
+            status = write_kept(&query, form, &answer, req->arena, &kept, err);
         if (status == OK && !answer.degraded)
             answers_put(s->answers, key, kept.data, kept.len, cleared);
     }
     if (status == OK)
         status = write_with_receipt(s, &kept, out, err);
     if (status == OK)
-        usage_count(s->usage, query->text, (enum usage_outcome)kept.data[kept.len - 1],
+        usage_count(s->usage, query.text, (enum usage_outcome)kept.data[kept.len - 1],
                     receipts_client(s->receipts, req->client));
     buf_free(&kept);
     return status;

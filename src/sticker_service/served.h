@@ -19,8 +19,9 @@ struct served_form {
                   struct buf *out);
 };
 
-/* Appends the answer. The search counts, and costs more of the client's rate limit if it is long: *refused then says
- * that it was answered with 429. An answer that says that it is degraded is never kept. */
+/* Appends the answer, to what find_choose_trial makes of the search. The search counts, and costs more of the client's
+ * rate limit if it is long: *refused then says that it was answered with 429. An answer that says that it is degraded
+ * is never kept. */
 enum status served_search(struct sticker_service *s, const struct http_request *req, const struct find_query *query,
                           const struct served_form *form, bool *refused, struct buf *out, struct error *err) MUST_CHECK;
 

@@ -65,6 +65,22 @@ class Trials(ServiceTest):
         sent = request(self.port, "POST", "/api/events/", json.dumps(body), {"Content-Type": "application/json"})
         self.assertEqual((sent.status, sent.json()["failed"]), (202, []))
 
+    def compatible(self, target, members):
+        """The answer's list, which is at these members, of a route that is like another service's."""
+        found = request(self.port, "GET", target)
+        self.assertEqual(found.status, 200, found.body[:300])
+        found = found.json()
+        for member in members:
+            found = found[member]
+        return found
+
+    def giphy(self, **params):
+        return self.compatible("/giphy/v1/stickers/search?" + urllib.parse.urlencode(params), ["data"])
+
+    def click(self, gif, **params):
+        url = urllib.parse.urlsplit(gif["analytics"]["onclick"]["url"])
+        self.assertEqual(request(self.port, "GET", f"{url.path}?{url.query}&{urllib.parse.urlencode(params)}").status, 200)
+
     def logged(self, columns, where="1"):
         return self.system.sql(f"SELECT {columns} FROM events WHERE {where}")
 
@@ -142,6 +158,29 @@ class Experiments(Trials):
         self.assertEqual(result["people_a"], people["bad-00000000"])
         self.assertTrue(15 <= result["people_a"] + result["people_b"] - 20 <= 38, result)  # about 80% of 60
         self.assertEqual((result["won_a"], result["won_b"], result["better"]), (0, result["people_b"], "b"))
+
+    def test_clients_of_other_services_take_part(self):
+        """GIPHY's clients send back the receipt; those of KLIPY and Tenor say what was searched for."""
+        self.start("elsewhere", "--method", "ab", "--a", "algorithm=bad")
+        arms = collections.Counter()
+        for i in range(20):
+            gif = self.giphy(q="cat", limit=25, pingback_id=f"person {i}")[0]
+            self.assertIn(gif["id"], (NAMES[0], NAMES[-1]))
+            self.click(gif, random_id=f"person {i}")
+            arms[gif["id"]] += 1
+        result = self.experiment("status")["result"]
+        self.assertEqual((result["won_a"], result["won_b"], len(arms)), (arms[NAMES[-1]], arms[NAMES[0]], 2))
+        before = self.logged("count(*)", "experiment > 0")[0][0]
+        for i in range(20, 30):
+            first = self.compatible(f"/klipy/api/v1/k/stickers/search?q=cat&customer_id=p{i}", ["data", "data"])[0]["slug"]
+            request(self.port, "POST", f"/klipy/api/v1/k/stickers/share/{first}", json.dumps({"customer_id": f"p{i}", "q": "cat"}))
+            arms[first] += 1
+        first = self.compatible("/tenor/v2/search?q=cat", ["results"])[0]["id"]
+        request(self.port, "GET", f"/tenor/v2/registershare?id={first}&q=cat")
+        arms[first] += 1
+        self.assertEqual(self.logged("count(*), min(rank), max(rank), min(network <> 0)", "experiment > 0"), [(before + 11, 1, 1, 1)])
+        result = self.experiment("status")["result"]
+        self.assertEqual((result["won_a"], result["won_b"]), (arms[NAMES[-1]], arms[NAMES[0]]))
 
     def test_all_instances_run_it(self):
         port = self.port
@@ -229,6 +268,27 @@ class Exploration(Trials):
         self.assertEqual(self.found("cat", limit=3)["stickers"], NAMES[:3])
         self.assert_problem(self.search("cat", explore="no"), 400, "explore must be 0 or 1")
         self.assert_problem(self.search("cat", client_id="x" * 129), 400, "client_id must have at most 128 characters")
+
+    def test_clients_of_other_services_explore(self):
+        pages = {"/giphy/v1/gifs/search?q=cat&random_id=me&limit=24&offset={}": (["data"], "id", (0, 24, 48)),
+                 "/tenor/v2/search?q=cat&limit=24&pos={}": (["results"], "id", (0, 24, 48)),
+                 "/klipy/api/v1/k/gifs/search?q=cat&customer_id=me&per_page=24&page={}": (["data", "data"], "slug", (1, 2, 3))}  # fmt: skip
+        for target, (members, name, numbers) in pages.items():
+            shown = [item[name] for number in numbers for item in self.compatible(target.format(number), members)]
+            moved = [at for at, name in enumerate(shown[:10]) if name != NAMES[at]]
+            self.assertEqual((sorted(shown), len(moved)), (NAMES, 1), target)  # each once
+        gifs = self.giphy(q="cat", random_id="me", limit=10)
+        tried = next(gif for gif in gifs if gif["id"] in self.NEW)
+        before = self.logged("coalesce(max(rowno), 0)")[0][0]
+        self.click(tried, random_id="me")
+        self.click(gifs[0], random_id="me")
+        propensities = [row[0] for row in self.logged("propensity", f"rowno > {before} ORDER BY rank")]
+        self.assertEqual(propensities[0], 1000000)
+        self.assertLess(propensities[1], 1000000 / 7)
+        pages = [self.found("cat", limit=n, offset=o, client_id="me")["stickers"] for o, n in ((0, 25), (25, 25), (50, 2))]
+        pages += [self.found("cat", limit=3, offset=o, client_id="me")["stickers"] for o in range(52, 60, 3)]
+        self.assertEqual(sorted(sum(pages, [])), NAMES)
+        self.assertEqual(sorted(sum((self.found("cat", limit=2, offset=o, client_id="me")["stickers"] for o in range(10, 60, 2)), pages[0][:10])), NAMES)
 
     def test_a_better_one_is_found(self):
         """People always use s20, and never the other new ones: soon it is shown most."""

@@ -30,17 +30,17 @@ static void write_answer(const struct served_form *form, const struct find_query
 }
 
 /* Who searches, as the client calls the person in events too, and whether new stickers may be tried. */
-static enum status trial_params(const struct http_request *req, const char **client, bool *explore, struct error *err)
+static enum status trial_params(const struct http_request *req, struct find_query *query, struct error *err)
 {
     const char *text;
-    enum status st = param_or(req, "client_id", "", client, err);
-    if (st == OK && utf8_count(*client, strlen(*client)) > CLIENT_MAX)
+    enum status st = param_or(req, "client_id", "", &query->client, err);
+    if (st == OK && utf8_count(query->client, strlen(query->client)) > CLIENT_MAX)
         st = err_set(err, ERR_INVALID, "client_id must have at most %d characters", CLIENT_MAX);
     if (st == OK)
         st = param_or(req, "explore", "1", &text, err);
     if (st == OK && strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
         st = err_set(err, ERR_INVALID, "explore must be 0 or 1, found \"%.64s\"", text);
-    *explore = st == OK && *text == '1';
+    query->known_only = st == OK && *text == '0';
     return st;
 }
 
@@ -50,20 +50,18 @@ void handle_api_search(void *ctx, const struct http_request *req, struct http_re
     struct find_query query = {.filter = STICKER_FILTER_NONE};
     struct served_form form = {.key = 'a', .write = write_answer};
     struct error err;
-    const char *client;
     int64_t limit, offset;
-    bool refused, explore;
+    bool refused;
     if (query_param(req, &query.text, &err) != OK || sticker_form_params(s, req, &form.sticker, &err) != OK ||
         http_param_int(req, "limit", 1, FIND_MAX_LIMIT, 10, &limit, &err) != OK ||
         http_param_int(req, "offset", 0, FIND_MAX_OFFSET, 0, &offset, &err) != OK ||
-        filter_params(req, &query.filter, &err) != OK || trial_params(req, &client, &explore, &err) != OK) {
+        filter_params(req, &query.filter, &err) != OK || trial_params(req, &query, &err) != OK) {
         http_problem_from(res, &err);
         return;
     }
     query.lang = form.sticker.lang;
     query.limit = (size_t)limit;
     query.offset = (size_t)offset;
-    find_choose_trial(s, req, client, explore, &query);
     struct buf out;
     buf_init(&out, SERVED_MAX);
     enum status status = served_search(s, req, &query, &form, &refused, &out, &err);

@@ -4,6 +4,7 @@
 #include "base/os.h"
 #include "base/utf8.h"
 #include "image/image.h"
+#include "sticker_service/auth.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -14,6 +15,7 @@
 #define SIDE_UNKNOWN  512u
 #define SHARED_DEPTH  50u /* results among which a shared sticker is looked for */
 #define EVENTS_MAX    500u
+#define PERSON_MAX    512u /* bytes */
 
 /* --- parameters --- */
 
@@ -79,6 +81,17 @@ enum status compat_rating(const struct http_request *req, const char *name, enum
         if (strcmp(text, known[i].name) == 0)
             *most = known[i].most;
     return OK;
+}
+
+enum status compat_person(const struct http_request *req, const char *const *names, const char **out, struct error *err)
+{
+    enum status st = OK;
+    *out = "";
+    for (; *names && st == OK && !**out; names++)
+        st = param_or(req, *names, "", out, err);
+    if (strlen(*out) > PERSON_MAX)
+        *out = "";
+    return st;
 }
 
 /* --- ids --- */
@@ -273,11 +286,14 @@ enum status compat_events(struct sticker_service *s, const struct http_request *
     n = n < EVENTS_MAX ? n : EVENTS_MAX;
     struct search_row *searches = arena_array(req->arena, n + 1, sizeof *searches);
     struct event_row *rows = arena_array(req->arena, n + 1, sizeof *rows);
+    struct origin origin = auth_origin(s->store, s->receipts, req);
     size_t taken = 0;
     if (!searches || !rows)
         return err_no_memory(err, "%zu events", n);
     for (size_t i = 0; i < n; i++)
         taken += read_event(s, req, &events[i], &searches[taken], &rows[taken]);
+    for (size_t i = 0; i < taken; i++)
+        rows[i].origin = origin;
     enum status st = taken ? sticker_store_events_add(s->store, searches, taken, rows, taken, req->arena, err) : OK;
     for (size_t i = 0; i < taken && st == OK; i++)
         if (rows[i].was == EVENT_NEW)
@@ -289,9 +305,11 @@ enum status compat_event_of_query(struct sticker_service *s, const struct http_r
                                   const char *lang, const char *id, const char *person, enum event_action action,
                                   struct error *err)
 {
-    struct find_query asked = {.text = query, .lang = lang, .limit = SHARED_DEPTH, .filter = STICKER_FILTER_NONE};
+    struct find_query asked = {
+        .text = query, .lang = lang, .limit = SHARED_DEPTH, .filter = STICKER_FILTER_NONE, .client = person};
     struct find_answer answer;
     struct buf draft, receipt;
+    find_choose_trial(s, req, &asked);
     enum status st = find_stickers(s, req, &asked, &answer, err);
     if (st != OK || answer.degraded)
         return st;

@@ -21,6 +21,10 @@ enum status compat_lang(const struct http_request *req, const char *name, const 
 enum status compat_rating(const struct http_request *req, const char *name, enum rating *most,
                           struct error *err) MUST_CHECK;
 
+/* Whatever the client calls the person, by the first of these names (NULL ends them) that the request has; "": none. */
+enum status compat_person(const struct http_request *req, const char *const *names, const char **out,
+                          struct error *err) MUST_CHECK;
+
 /* --- ids: filenames, written so that clients may put them into paths and lists as they are --- */
 
 void compat_put_id(struct buf *out, const char *filename); /* nothing in it needs to be escaped in JSON */
@@ -69,12 +73,12 @@ struct compat_event {
     int64_t at_us;       /* 0: now */
     enum event_action action;
 };
-/* Stores those that can be: events of strangers' receipts, unknown stickers and so on are dropped, as clients do not
- * read the answer. */
+/* Stores those that can be, as of where the request comes from: events of strangers' receipts, unknown stickers and so
+ * on are dropped, as clients do not read the answer. */
 enum status compat_events(struct sticker_service *s, const struct http_request *req, const struct compat_event *events,
                           size_t n, struct error *err) MUST_CHECK;
-/* The same where a client has no receipt, but says what was searched for: it is an event of that search, if the search
- * finds the sticker among its first results. */
+/* The same where a client has no receipt, but says what was searched for: it is an event of that search, with what is
+ * tried on the person's searches, if it finds the sticker among its first results. */
 enum status compat_event_of_query(struct sticker_service *s, const struct http_request *req, const char *query,
                                   const char *lang, const char *id, const char *person, enum event_action action,
                                   struct error *err) MUST_CHECK;

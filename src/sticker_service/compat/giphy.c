@@ -40,6 +40,13 @@ static bool is_kind(const char *type)
     return is_library(type) || strcmp(type, "text") == 0 || strcmp(type, "videos") == 0 || strcmp(type, "clips") == 0;
 }
 
+/* Its clients send the id that they tell events by with searches too. */
+static enum status read_person(const struct http_request *req, const char **person, struct error *err)
+{
+    static const char *const names[] = {"customer_id", "random_id", "pingback_id", NULL};
+    return compat_person(req, names, person, err);
+}
+
 static enum status read_params(struct sticker_service *s, const struct http_request *req, struct find_query *query,
                                struct served_form *form, struct error *err)
 {
@@ -58,6 +65,8 @@ static enum status read_params(struct sticker_service *s, const struct http_requ
         st = compat_int(req, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit, err);
     if (st == OK)
         st = compat_int(req, "offset", 0, OFFSET_MAX, 0, &offset, err);
+    if (st == OK)
+        st = read_person(req, &query->client, err);
     query->limit = (size_t)limit;
     query->offset = (size_t)offset;
     return st;
@@ -468,13 +477,10 @@ void handle_giphy_pingback_simple(void *ctx, const struct http_request *req, str
     if (st == OK)
         st = param_or(req, "action_type", "", &action, &err);
     if (st == OK)
-        st = param_or(req, "customer_id", "", &person, &err);
-    if (st == OK && !*person)
-        st = param_or(req, "random_id", "", &person, &err);
+        st = read_person(req, &person, &err);
     if (st == OK)
         st = compat_int(req, "ts", 0, INT64_MAX / 1000, 0, &ts, &err);
-    if (st == OK && strlen(person) <= 512 && read_payload(payload, false, req->arena, &event) &&
-        read_action(action, &event.action)) {
+    if (st == OK && read_payload(payload, false, req->arena, &event) && read_action(action, &event.action)) {
         event.person = person;
         event.at_us = ts * 1000;
         st = compat_events(ctx, req, &event, 1, &err);

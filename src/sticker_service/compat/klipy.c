@@ -117,6 +117,7 @@ static void write_page(const struct served_form *form, const struct find_query *
 static enum status read_params(struct sticker_service *s, const struct http_request *req, const struct path *path,
                                struct find_query *query, struct served_form *form, struct error *err)
 {
+    static const char *const person[] = {"customer_id", NULL};
     int64_t page = 1, size = PAGE_DEFAULT;
     const char *rating;
     *query = (struct find_query){.filter = STICKER_FILTER_NONE};
@@ -134,6 +135,8 @@ static enum status read_params(struct sticker_service *s, const struct http_requ
         st = compat_int(req, "page", 1, PAGES_MAX, 1, &page, err);
     if (st == OK)
         st = compat_int(req, "per_page", 1, PAGE_MAX, PAGE_DEFAULT, &size, err);
+    if (st == OK)
+        st = compat_person(req, person, &query->client, err);
     query->limit = (size_t)size;
     query->offset = (size_t)((page - 1) * size);
     return st;

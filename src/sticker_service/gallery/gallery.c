@@ -273,9 +273,13 @@ static enum status fill_results(struct sticker_service *s, struct gallery_visit 
     struct find_answer answer;
     struct tpl_card *cards;
     size_t offset = (size_t)(asked->page - 1) * PAGE_SIZE;
-    struct find_query query = {
-        .text = asked->query, .lang = v->lang, .limit = PAGE_SIZE, .offset = offset, .filter = asked->filter};
-    find_choose_trial(s, v->req, gallery_voter(s, v), true, &query);
+    struct find_query query = {.text = asked->query,
+                               .lang = v->lang,
+                               .limit = PAGE_SIZE,
+                               .offset = offset,
+                               .filter = asked->filter,
+                               .client = gallery_voter(s, v)};
+    find_choose_trial(s, v->req, &query);
     enum status status = find_stickers(s, v->req, &query, &answer, err);
     if (status != OK)
         return status;
