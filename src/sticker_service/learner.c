@@ -12,16 +12,21 @@
 #define MEMORY      (128u << 20) /* of a piece of work */
 #define DAY_US      ((double)STORE_DAY_US)
 #define MET_ENTRIES (1u << 18)
+#define MET_FULL    (MET_ENTRIES / 4 * 3)
+#define RECALLED    5000u        /* events at once */
 #define ALIKE_MOST  50u          /* queries that teach one lesson together */
 #define AGAIN_US    STORE_DAY_US /* after which gains are made anew, as votes have become older */
 #define ALL_TIMES   50           /* gains of all queries together are made after so many times as long as that takes */
 #define ALL_LEAST   0.05         /* a gain over all queries below which it is not told */
 
 /* Who has seen or clicked what today, each once: two tables of hashes, open addressing; when the first is full, it
- * becomes the second, whose entries are forgotten. */
+ * becomes the second, whose entries are forgotten. They have what the log says up to `row`: when the watermark is
+ * another row, because another instance has moved it, a pass has failed or everything is learnt anew, they are made to
+ * have what it says up to there (recall). */
 struct met {
     uint64_t *now, *before; /* [MET_ENTRIES] 0: free */
     size_t n;
+    int64_t row;
 };
 
 struct learner {
@@ -45,7 +50,7 @@ static bool met_first(struct met *m, uint64_t hash)
     hash = hash ? hash : 1;
     if (met_has(m->now, hash) || met_has(m->before, hash))
         return false;
-    if (m->n >= MET_ENTRIES / 4 * 3) {
+    if (m->n >= MET_FULL) {
         uint64_t *swap = m->before;
         m->before = m->now;
         m->now = swap;
@@ -99,8 +104,8 @@ static bool is_click(enum event_action action)
     return action == EVENT_CLICK || action == EVENT_COPY || action == EVENT_SHARE || action == EVENT_FAVOURITE;
 }
 
-/* Once a person, day, query and sticker: whoever clicks has also looked. */
-static void read_click(struct reading *r, const struct learn_event *e)
+/* Whether somebody sees or clicks a sticker for a query for the first time today: whoever clicks has also looked. */
+static void meet(struct reading *r, const struct learn_event *e, bool *seen, bool *clicked)
 {
     struct {
         int64_t who, day;
@@ -109,10 +114,16 @@ static void read_click(struct reading *r, const struct learn_event *e)
               .day = e->at_us / STORE_DAY_US,
               .query = XXH3_64bits(r->key, strlen(r->key)),
               .sticker = XXH3_64bits(e->sticker_id, strlen(e->sticker_id))};
-    int64_t rank = e->rank < 1 ? 1 : e->rank > LEARN_RANKS ? LEARN_RANKS : e->rank;
-    bool seen = met_first(&r->l->met, XXH3_64bits(&once, sizeof once));
+    *seen = met_first(&r->l->met, XXH3_64bits(&once, sizeof once));
     once.clicked = 1;
-    bool clicked = is_click(e->action) && met_first(&r->l->met, XXH3_64bits(&once, sizeof once));
+    *clicked = is_click(e->action) && met_first(&r->l->met, XXH3_64bits(&once, sizeof once));
+}
+
+static void read_click(struct reading *r, const struct learn_event *e)
+{
+    int64_t rank = e->rank < 1 ? 1 : e->rank > LEARN_RANKS ? LEARN_RANKS : e->rank;
+    bool seen, clicked;
+    meet(r, e, &seen, &clicked);
     if (!seen && !clicked)
         return;
     r->batch->ranks[rank].seen += seen;
@@ -126,17 +137,21 @@ static void read_click(struct reading *r, const struct learn_event *e)
                               .at_us = e->at_us};
 }
 
+/* Sets the key of an event's query. */
+static enum status read_key(struct reading *r, const struct learn_event *e, struct error *err)
+{
+    if (r->typed && strcmp(r->typed, e->query) == 0)
+        return OK;
+    r->typed = e->query;
+    return text_fold_query(e->query, TEXT_QUERY_BYTES, r->a, &r->key, err);
+}
+
 static enum status read_event(struct reading *r, const struct learn_event *e, struct error *err)
 {
-    if (!r->typed || strcmp(r->typed, e->query) != 0) {
-        enum status st = text_fold_query(e->query, TEXT_QUERY_BYTES, r->a, &r->key, err);
-        if (st != OK)
-            return st;
-        r->typed = e->query;
-    }
+    enum status st = read_key(r, e, err);
     bool voted = e->action == EVENT_VOTE_UP || e->action == EVENT_VOTE_DOWN;
-    if (!*r->key)
-        return OK;
+    if (st != OK || !*r->key)
+        return st;
     if (voted || e->action == EVENT_UNDO)
         r->votes[r->batch->n_votes++] = (struct learn_vote){.query = r->key,
                                                             .sticker_id = e->sticker_id,
@@ -159,21 +174,17 @@ static int by_pair(const void *x, const void *y)
     return order ? order : strcmp(a->sticker_id, b->sticker_id);
 }
 
-static void merge_clicks(struct learn_clicks *clicks, size_t *n)
+static void merge_clicks(struct learn_clicks *clicks, size_t *n, double half_life_us)
 {
     size_t kept = 0;
     if (*n)
         qsort(clicks, *n, sizeof *clicks, by_pair);
     for (size_t i = 0; i < *n; i++) {
         struct learn_clicks *last = kept ? &clicks[kept - 1] : NULL;
-        if (!last || by_pair(last, &clicks[i]) != 0) {
+        if (!last || by_pair(last, &clicks[i]) != 0)
             clicks[kept++] = clicks[i];
-            continue;
-        }
-        last->seen += clicks[i].seen;
-        last->clicked += clicks[i].clicked;
-        last->networks |= clicks[i].networks;
-        last->at_us = clicks[i].at_us > last->at_us ? clicks[i].at_us : last->at_us;
+        else
+            learn_clicks_add(last, &clicks[i], half_life_us);
     }
     *n = kept;
 }
@@ -191,9 +202,49 @@ static enum status read_events(struct reading *r, const struct learn_event *even
         return err_no_memory(err, "%zu events", n);
     for (size_t i = 0; i < n && st == OK; i++)
         st = read_event(r, &events[i], err);
-    merge_clicks(r->clicks, &r->batch->n_clicks);
+    merge_clicks(r->clicks, &r->batch->n_clicks, r->batch->half_life_us);
     r->batch->votes = r->votes;
     r->batch->clicks = r->clicks;
+    return st;
+}
+
+/* Makes who was met be what the log says of the watermark's day, from there backwards. */
+static enum status recall(struct learner *l, int64_t watermark, struct error *err)
+{
+    struct arena a;
+    struct learn_event *events;
+    size_t n;
+    int64_t at = watermark, day = -1;
+    enum status st = OK;
+    if (l->met.row > watermark) {
+        memset(l->met.now, 0, MET_ENTRIES * sizeof *l->met.now);
+        memset(l->met.before, 0, MET_ENTRIES * sizeof *l->met.before);
+        l->met.n = 0;
+        l->met.row = 0;
+    }
+    arena_init(&a, MEMORY);
+    for (bool more = at > l->met.row; more && st == OK;) {
+        struct reading r = {.l = l, .a = &a};
+        arena_reset(&a);
+        st = sticker_store_learn_events_before(l->store, l->met.row, at, RECALLED, &a, &events, &n, err);
+        more = n == RECALLED;
+        for (size_t i = 0; i < n && st == OK; i++) {
+            bool seen, clicked;
+            int64_t its = events[i].at_us / STORE_DAY_US;
+            day = day < 0 ? its : day;
+            if (its != day || l->met.n + 2 > MET_FULL) {
+                more = false;
+                break;
+            }
+            at = events[i].row - 1;
+            st = read_key(&r, &events[i], err);
+            if (st == OK && *r.key)
+                meet(&r, &events[i], &seen, &clicked);
+        }
+    }
+    if (st == OK)
+        l->met.row = watermark;
+    arena_free(&a);
     return st;
 }
 
@@ -209,9 +260,13 @@ enum status learner_read(struct learner *l, size_t limit, bool *more, struct err
     arena_init(&a, MEMORY);
     enum status st = sticker_store_learn_numbers(l->store, numbers, err);
     batch.after = numbers[LEARN_WATERMARK];
+    batch.forgotten = numbers[LEARN_FORGOTTEN];
+    if (st == OK)
+        st = recall(l, batch.after, err);
     if (st == OK)
         st = sticker_store_learn_events(l->store, batch.after, limit, &a, &events, &n, &batch.upto, err);
     if (st == OK && batch.upto > batch.after) {
+        l->met.row = batch.upto;
         st = read_events(&r, events, n, err);
         if (st == OK)
             st = sticker_store_learn_add(l->store, &batch, err);

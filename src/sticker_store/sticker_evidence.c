@@ -51,6 +51,10 @@ static void read_event(struct db_rows *r, struct arena *a, void *item)
     };
 }
 
+#define SELECT_EVENTS                                                                                                  \
+    "SELECT e.rowno, e.action, q.query, e.sticker_id, e.client, e.rank, e.stored_us, e.person, e.network, e.vouched"   \
+    " FROM events e JOIN searches q ON q.day = e.day AND q.id = e.search WHERE e.rowno > $1 AND e.rowno <= $2"
+
 enum status sticker_store_learn_events(struct sticker_store *s, int64_t after, size_t limit, struct arena *a,
                                        struct learn_event **out, size_t *n, int64_t *upto, struct error *err)
 {
@@ -58,10 +62,7 @@ enum status sticker_store_learn_events(struct sticker_store *s, int64_t after, s
     *n = 0;
     enum status st = find_upto(s, after, upto, err);
     if (st == OK && *upto > after)
-        st = db_read_list(s->db,
-                          "SELECT e.rowno, e.action, q.query, e.sticker_id, e.client, e.rank, e.stored_us, e.person,"
-                          " e.network, e.vouched FROM events e JOIN searches q ON q.day = e.day AND q.id = e.search"
-                          " WHERE e.rowno > $1 AND e.rowno <= $2 ORDER BY e.rowno LIMIT $3",
+        st = db_read_list(s->db, SELECT_EVENTS " ORDER BY e.rowno LIMIT $3",
                           DB_ARGS(DB_INT(after), DB_INT(*upto), DB_INT(db_limit(limit))), read_event, sizeof **out, a,
                           &events, n, err);
     *out = events;
@@ -69,6 +70,18 @@ enum status sticker_store_learn_events(struct sticker_store *s, int64_t after, s
         *upto = (*out)[*n - 1].row;
     return st;
 }
+
+enum status sticker_store_learn_events_before(struct sticker_store *s, int64_t after, int64_t upto, size_t limit,
+                                              struct arena *a, struct learn_event **out, size_t *n, struct error *err)
+{
+    void *events;
+    enum status st = db_read_list(s->db, SELECT_EVENTS " AND e.action < 5 ORDER BY e.rowno DESC LIMIT $3",
+                                  DB_ARGS(DB_INT(after), DB_INT(upto), DB_INT(db_limit(limit))), read_event,
+                                  sizeof **out, a, &events, n, err);
+    *out = events;
+    return st;
+}
+_Static_assert(EVENT_FAVOURITE < 5 && EVENT_VOTE_UP == 5, "the actions that are no votes");
 
 int64_t sticker_learn_voter(const char *client, const struct origin *origin)
 {
@@ -102,6 +115,15 @@ static enum status weigh(struct db_conn *c, const struct learn_vote *v, int64_t 
                                         DB_TEXT(v->query), DB_TEXT(v->sticker_id)),
                                 &today, NULL, err);
     *weight = llround((v->named ? 1 : LEARN_NAMELESS) / sqrt(1 + (double)today / 20) * LEARN_MILLION);
+    return st;
+}
+
+enum status sticker_learn_drop(struct db_conn *c, const char *const sql[3], const struct db_arg *args, size_t n_args,
+                               struct error *err)
+{
+    enum status st = OK;
+    for (size_t i = 0; i < 3 && st == OK; i++)
+        st = db_run(c, sql[i], args, n_args, NULL, err);
     return st;
 }
 
@@ -139,51 +161,75 @@ static enum status add_vote(struct db_conn *c, struct add_job *job, const struct
                              DB_ARGS(DB_TEXT(v->query), DB_INT(v->at_us / STORE_HOUR_US)), NULL, err);
 }
 
+/* The ballots of an hour, of which a network counts some only: more of them weigh no more (learn_gain.c), so they need
+ * not be held, and whoever sends them cannot have those of all others held. */
+#define BURST                                                                                                          \
+    "SELECT CAST(coalesce(sum(CASE WHEN vouched = 0 AND n > $4 THEN $4 ELSE n END), 0) AS bigint) FROM (SELECT"        \
+    " vouched, count(*) AS n FROM ballots WHERE query = $1 AND at_us >= $2 AND at_us < $3 GROUP BY vouched, network) " \
+    "b"
+
 /* Holds the votes of a query in an hour with many more of them than usual. */
 static enum status look_for_burst(struct db_conn *c, const struct learn_vote *v, struct error *err)
 {
-    int64_t hour = v->at_us / STORE_HOUR_US, usual = 0;
-    enum status st =
-        db_get_int(c,
-                   "SELECT CAST(coalesce(avg(votes), 0) AS bigint) FROM vote_hours WHERE query = $1"
-                   " AND hour >= $2 AND hour < $3 AND state IN (0, 2)",
-                   DB_ARGS(DB_TEXT(v->query), DB_INT(hour - LEARN_USUAL_HOURS), DB_INT(hour)), &usual, NULL, err);
+    int64_t hour = v->at_us / STORE_HOUR_US, usual = 0, cast = 0, votes = 0;
+    enum status st = db_get_int(
+        c,
+        "SELECT CAST(coalesce(sum(votes), 0) / CASE WHEN count(*) > $4 THEN count(*) ELSE $4 END AS bigint)"
+        " FROM vote_hours WHERE query = $1 AND hour >= $2 AND hour < $3 AND state IN (0, 2)",
+        DB_ARGS(DB_TEXT(v->query), DB_INT(hour - LEARN_USUAL_HOURS), DB_INT(hour), DB_INT(LEARN_USUAL_LEAST)), &usual,
+        NULL, err);
     usual = usual > LEARN_BURST_LEAST ? usual : LEARN_BURST_LEAST;
-    return st != OK ? st
-                    : db_run(c,
-                             "UPDATE vote_hours SET state = 1, usual = $3 WHERE query = $1 AND hour = $2 AND state = 0"
-                             " AND votes > $4",
-                             DB_ARGS(DB_TEXT(v->query), DB_INT(hour), DB_INT(usual), DB_INT(LEARN_BURST_TIMES * usual)),
-                             NULL, err);
+    if (st == OK)
+        st = db_get_int(c, "SELECT votes FROM vote_hours WHERE query = $1 AND hour = $2 AND state = 0",
+                        DB_ARGS(DB_TEXT(v->query), DB_INT(hour)), &cast, NULL, err);
+    if (st != OK || cast <= LEARN_BURST_TIMES * usual)
+        return st;
+    st = db_get_int(c, BURST,
+                    DB_ARGS(DB_TEXT(v->query), DB_INT(hour * STORE_HOUR_US), DB_INT((hour + 1) * STORE_HOUR_US),
+                            DB_INT(LEARN_BURST_SHARED)),
+                    &votes, NULL, err);
+    if (st != OK || votes <= LEARN_BURST_TIMES * usual)
+        return st;
+    return db_run(c, "UPDATE vote_hours SET state = 1, usual = $3 WHERE query = $1 AND hour = $2 AND state = 0",
+                  DB_ARGS(DB_TEXT(v->query), DB_INT(hour), DB_INT(usual)), NULL, err);
+}
+
+void learn_clicks_add(struct learn_clicks *sum, const struct learn_clicks *more, double half_life_us)
+{
+    int64_t last = more->at_us > sum->at_us ? more->at_us : sum->at_us;
+    double left = exp2((double)(sum->at_us - last) / half_life_us);
+    double more_left = exp2((double)(more->at_us - last) / half_life_us);
+    sum->seen = left * sum->seen + more_left * more->seen;
+    sum->clicked = left * sum->clicked + more_left * more->clicked;
+    sum->networks |= more->networks;
+    sum->at_us = last;
 }
 
 static enum status add_clicks(struct db_conn *c, const struct learn_batch *b, const struct learn_clicks *k,
                               struct error *err)
 {
     struct db_rows r;
-    double seen = 0, clicked = 0;
-    int64_t at_us = k->at_us, networks = 0;
+    struct learn_clicks sum = *k;
     db_query(&r, c, "SELECT seen, clicked, at_us, networks FROM clicks WHERE query = $1 AND sticker_id = $2",
              DB_ARGS(DB_TEXT(k->query), DB_TEXT(k->sticker_id)), err);
     while (db_next(&r)) {
-        double left = exp2(-fmax(0, (double)(k->at_us - db_int(&r, 2))) / b->half_life_us);
-        at_us = db_int(&r, 2) > at_us ? db_int(&r, 2) : at_us;
-        seen = left * (double)db_int(&r, 0);
-        clicked = left * (double)db_int(&r, 1);
-        networks = db_int(&r, 3);
+        struct learn_clicks before = {.seen = (double)db_int(&r, 0) / LEARN_MILLION,
+                                      .clicked = (double)db_int(&r, 1) / LEARN_MILLION,
+                                      .at_us = db_int(&r, 2),
+                                      .networks = db_int(&r, 3)};
+        learn_clicks_add(&sum, &before, b->half_life_us);
     }
     enum status st = db_end(&r);
-    return st != OK ? st
-                    : db_run(c,
-                             "INSERT INTO clicks (query, sticker_id, seen, clicked, at_us, networks)"
-                             " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (query, sticker_id) DO UPDATE SET"
-                             " seen = excluded.seen, clicked = excluded.clicked, at_us = excluded.at_us,"
-                             " networks = excluded.networks",
-                             DB_ARGS(DB_TEXT(k->query), DB_TEXT(k->sticker_id),
-                                     DB_INT(llround(seen + k->seen * LEARN_MILLION)),
-                                     DB_INT(llround(clicked + k->clicked * LEARN_MILLION)), DB_INT(at_us),
-                                     DB_INT(networks | k->networks)),
-                             NULL, err);
+    return st != OK
+               ? st
+               : db_run(c,
+                        "INSERT INTO clicks (query, sticker_id, seen, clicked, at_us, networks)"
+                        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (query, sticker_id) DO UPDATE SET"
+                        " seen = excluded.seen, clicked = excluded.clicked, at_us = excluded.at_us,"
+                        " networks = excluded.networks",
+                        DB_ARGS(DB_TEXT(k->query), DB_TEXT(k->sticker_id), DB_INT(llround(sum.seen * LEARN_MILLION)),
+                                DB_INT(llround(sum.clicked * LEARN_MILLION)), DB_INT(sum.at_us), DB_INT(sum.networks)),
+                        NULL, err);
 }
 
 static enum status add_ranks(struct db_conn *c, const struct learn_batch *b, struct error *err)
@@ -203,22 +249,30 @@ static enum status add_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct add_job *job = arg;
     struct learn_batch *b = job->batch;
-    int64_t moved = 0;
+    int64_t moved = 0, forgotten = 0;
     const char *last = NULL;
     job->ups = job->downs = 0;
-    enum status st = db_run(c, "UPDATE learning SET value = $2 WHERE key = 'watermark' AND value = $1",
-                            DB_ARGS(DB_INT(b->after), DB_INT(b->upto)), &moved, err);
+    b->late = true;
+    enum status st = sticker_learn_count(c, LEARN_FORGOTTEN, 0, err); /* nothing is erased until this ends */
+    if (st == OK)
+        st = db_get_int(c, "SELECT value FROM learning WHERE key = 'forgotten'", DB_NONE, &forgotten, NULL, err);
+    if (st != OK || forgotten != b->forgotten)
+        return st;
+    st = db_run(c, "UPDATE learning SET value = $2 WHERE key = 'watermark' AND value = $1",
+                DB_ARGS(DB_INT(b->after), DB_INT(b->upto)), &moved, err);
     b->late = !moved;
     if (st != OK || b->late)
         return st;
     for (size_t i = 0; i < b->n_votes && st == OK; i++)
         st = add_vote(c, job, &b->votes[i], err);
     for (size_t i = 0; i < b->n_votes && st == OK; i++) {
-        if (i + 1 < b->n_votes && strcmp(b->votes[i].query, b->votes[i + 1].query) == 0)
+        const struct learn_vote *v = &b->votes[i], *next = v + 1;
+        if (i + 1 < b->n_votes && strcmp(v->query, next->query) == 0 &&
+            v->at_us / STORE_HOUR_US == next->at_us / STORE_HOUR_US)
             continue;
-        st = look_for_burst(c, &b->votes[i], err);
+        st = look_for_burst(c, v, err);
         if (st == OK)
-            st = sticker_learn_due(c, b->votes[i].query, err);
+            st = sticker_learn_due(c, v->query, err);
     }
     for (size_t i = 0; i < b->n_clicks && st == OK; i++) {
         st = add_clicks(c, b, &b->clicks[i], err);
@@ -291,8 +345,9 @@ enum status sticker_store_learn_ballots(struct sticker_store *s, const char *que
     void *rows;
     enum status st =
         db_read_list(s->db,
-                     "SELECT * FROM (SELECT " BALLOT_COLUMNS " FROM ballots b WHERE b.query = $1 AND" NOT_HELD
-                     " ORDER BY b.at_us DESC LIMIT $2) latest ORDER BY sticker_id",
+                     "SELECT * FROM (SELECT " BALLOT_COLUMNS ", row_number() OVER (PARTITION BY b.vouched, b.network,"
+                     " b.sticker_id ORDER BY b.at_us DESC) AS place FROM ballots b WHERE b.query = $1 AND" NOT_HELD
+                     " ORDER BY vouched DESC, place, at_us DESC LIMIT $2) kept ORDER BY sticker_id",
                      DB_ARGS(DB_TEXT(query), DB_INT(LEARN_BALLOTS)), read_ballot, sizeof **out, a, &rows, n, err);
     *out = rows;
     return st;

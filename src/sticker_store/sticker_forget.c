@@ -38,7 +38,9 @@ static enum status begin(struct db_conn *c, struct forget_job *job, struct error
 {
     job->counted = false;
     job->n = (struct forgotten){0};
-    return sticker_history_begin(c, err);
+    enum status st = sticker_history_begin(c, err);
+    /* Before anything is erased: a pass that has read it already must not add it afterwards. */
+    return st == OK ? sticker_learn_count(c, LEARN_FORGOTTEN, 1, err) : st;
 }
 
 /* The rows that a statement with the value $1 changed are added to *n. */
@@ -122,10 +124,10 @@ static enum status erase_query(struct db_conn *c, struct forget_job *job, const 
 /* What was learnt of a search, from others too that have the same key; SearchService is told within seconds. */
 static enum status unlearn_query(struct db_conn *c, const char *key, struct error *err)
 {
-    static const char *const sql[] = {"DELETE FROM ballots WHERE query = $1", "DELETE FROM clicks WHERE query = $1",
-                                      "DELETE FROM vote_hours WHERE query = $1"};
-    enum status st = OK;
+    static const char *const sql[] = {"DELETE FROM clicks WHERE query = $1", "DELETE FROM vote_hours WHERE query = $1"};
+    static const char *const drop[] = LEARN_DROP("query = $1");
     int64_t taught = 0;
+    enum status st = sticker_learn_drop(c, drop, DB_ARGS(DB_TEXT(key)), err);
     for (size_t i = 0; i < sizeof sql / sizeof *sql && st == OK; i++)
         st = db_run(c, sql[i], DB_ARGS(DB_TEXT(key)), NULL, err);
     if (st == OK)
@@ -163,11 +165,12 @@ static enum status search_job(struct db_conn *c, void *arg, struct error *err)
 
 static enum status unlearn_voter(struct db_conn *c, int64_t voter, struct error *err)
 {
+    static const char *const drop[] = LEARN_DROP("voter = $1");
     enum status st = db_run(c,
                             "UPDATE lessons SET due = due + $2 WHERE query = '' OR query IN"
                             " (SELECT query FROM ballots WHERE voter = $1)",
                             DB_ARGS(DB_INT(voter), DB_INT(os_now_us())), NULL, err);
-    return st == OK ? db_run(c, "DELETE FROM ballots WHERE voter = $1", DB_ARGS(DB_INT(voter)), NULL, err) : st;
+    return st == OK ? sticker_learn_drop(c, drop, DB_ARGS(DB_INT(voter)), err) : st;
 }
 
 static enum status voter_job(struct db_conn *c, void *arg, struct error *err)

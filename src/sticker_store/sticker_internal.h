@@ -87,6 +87,17 @@ int64_t sticker_rank_shown(const struct search_row *search, const char *sticker_
 /* sticker_learn.c, sticker_evidence.c; inside a job. Adds to a number. The log has all votes from then on. There is
  * something new to learn of a query; "" for what is true of all. */
 enum status sticker_learn_count(struct db_conn *c, enum learn_number which, int64_t more, struct error *err) MUST_CHECK;
+/* Deletes ballots, which are among all votes no more. sql: LEARN_DROP of a condition. */
+#define LEARN_UNCOUNT(number, votes, where)                                                                            \
+    "UPDATE learning SET value = value - (SELECT count(*) FROM ballots WHERE " votes " AND " where                     \
+    ") WHERE key = '" number "'"
+#define LEARN_DROP(where)                                                                                              \
+    {                                                                                                                  \
+        LEARN_UNCOUNT("ups", "vote > 0", where), LEARN_UNCOUNT("downs", "vote < 0", where),                            \
+            "DELETE FROM ballots WHERE " where                                                                         \
+    }
+enum status sticker_learn_drop(struct db_conn *c, const char *const sql[3], const struct db_arg *args, size_t n_args,
+                               struct error *err) MUST_CHECK;
 enum status sticker_learn_since(struct db_conn *c, int64_t since_us, struct error *err) MUST_CHECK;
 enum status sticker_learn_due(struct db_conn *c, const char *query, struct error *err) MUST_CHECK;
 

@@ -12,10 +12,14 @@
 
 /* --- numbers --- */
 
-static const char *const numbers[LEARN_NUMBERS] = {
-    [LEARN_WATERMARK] = "watermark", [LEARN_FROZEN] = "frozen", [LEARN_EPOCH] = "epoch",
-    [LEARN_SINCE] = "since_us",      [LEARN_UPS] = "ups",       [LEARN_DOWNS] = "downs",
-    [LEARN_VERSION] = "version"};
+static const char *const numbers[LEARN_NUMBERS] = {[LEARN_WATERMARK] = "watermark",
+                                                   [LEARN_FROZEN] = "frozen",
+                                                   [LEARN_EPOCH] = "epoch",
+                                                   [LEARN_SINCE] = "since_us",
+                                                   [LEARN_UPS] = "ups",
+                                                   [LEARN_DOWNS] = "downs",
+                                                   [LEARN_VERSION] = "version",
+                                                   [LEARN_FORGOTTEN] = "forgotten"};
 
 static enum status set_number(struct db_conn *c, enum learn_number which, int64_t to, struct error *err)
 {
@@ -80,9 +84,9 @@ enum status sticker_store_learn_numbers(struct sticker_store *s, int64_t out[LEA
 
 enum status sticker_store_learn_open(struct sticker_store *s, struct error *err)
 {
-    int64_t now[LEARN_NUMBERS];
-    enum status st = sticker_store_learn_numbers(s, now, err);
-    return st == OK && !now[LEARN_EPOCH] ? db_write(s->db, DB_DURABLE, open_job, NULL, err) : st;
+    int64_t n = 0;
+    enum status st = db_read_int(s->db, "SELECT count(*) FROM learning", DB_NONE, &n, NULL, err);
+    return st == OK && n < LEARN_NUMBERS ? db_write(s->db, DB_DURABLE, open_job, NULL, err) : st;
 }
 
 enum status sticker_learn_since(struct db_conn *c, int64_t since_us, struct error *err)

@@ -21,10 +21,12 @@
 #define LEARN_RANKS        50      /* deeper ranks count as this one */
 #define LEARN_STICKERS     300     /* of one query, those with most evidence */
 #define LEARN_ALL_STICKERS 2000    /* of all queries together */
-#define LEARN_BALLOTS      20000   /* of one query, the latest */
+#define LEARN_BALLOTS      20000   /* of one query */
 #define LEARN_BURST_TIMES  10      /* more votes in an hour than so many times the usual are held, */
 #define LEARN_BURST_LEAST  10      /* and this is what is usual at least */
-#define LEARN_USUAL_HOURS  720     /* in which it is looked for what is usual */
+#define LEARN_USUAL_HOURS  720     /* in which it is looked for what is usual: the mean of those with votes, */
+#define LEARN_USUAL_LEAST  24      /* of at least so many */
+#define LEARN_BURST_SHARED 20      /* votes in an hour of one network that nobody vouches for: the rest is no burst */
 #define LEARN_NAMELESS     0.5     /* the weight of a vote without a voter */
 #define LEARN_MILLION      1000000 /* weights and sums of clicks are stored in millionths */
 
@@ -36,7 +38,8 @@ enum learn_number {
     LEARN_SINCE,     /* since when the log has all votes, microseconds since 1970 */
     LEARN_UPS,       /* ballots by vote */
     LEARN_DOWNS,
-    LEARN_VERSION, /* of the lesson that changed last */
+    LEARN_VERSION,   /* of the lesson that changed last */
+    LEARN_FORGOTTEN, /* how often something was erased: what was read before may not be added any more */
     LEARN_NUMBERS
 };
 /* Reads all numbers; on first use makes the epoch and the beginning of the log. */
@@ -68,6 +71,10 @@ struct learn_event {
 enum status sticker_store_learn_events(struct sticker_store *s, int64_t after, size_t limit, struct arena *a,
                                        struct learn_event **out, size_t *n, int64_t *upto,
                                        struct error *err) MUST_CHECK;
+/* Events in (after, upto] that are no votes, the last one first. */
+enum status sticker_store_learn_events_before(struct sticker_store *s, int64_t after, int64_t upto, size_t limit,
+                                              struct arena *a, struct learn_event **out, size_t *n,
+                                              struct error *err) MUST_CHECK;
 /* The number by which a voter is known here: of the client's hash; of the address where there is none. */
 int64_t sticker_learn_voter(const char *client, const struct origin *origin);
 
@@ -84,18 +91,21 @@ struct learn_clicks {
     int64_t networks;     /* a bit for each; two for a request with a token */
     int64_t at_us;        /* the last one */
 };
+/* Adds what is known of the same query and sticker at another time; the older one counts less. */
+void learn_clicks_add(struct learn_clicks *sum, const struct learn_clicks *more, double half_life_us);
 struct learn_rank {
     int64_t seen, clicked;
 };
 struct learn_batch {
     int64_t after, upto; /* rows of the log: all in between is in here */
+    int64_t forgotten;   /* LEARN_FORGOTTEN, from before the log was read */
     const struct learn_vote *votes;
     size_t n_votes;
     const struct learn_clicks *clicks; /* each query and sticker once */
     size_t n_clicks;
     struct learn_rank ranks[LEARN_RANKS + 1]; /* by rank */
     double half_life_us;
-    bool late; /* set: the watermark was another one, and nothing was done */
+    bool late; /* set: the watermark was another one, or something was erased, and nothing was done */
 };
 enum status sticker_store_learn_add(struct sticker_store *s, struct learn_batch *batch, struct error *err) MUST_CHECK;
 enum status sticker_store_learn_ranks(struct sticker_store *s, struct learn_rank ranks[LEARN_RANKS + 1],
@@ -108,7 +118,8 @@ struct learn_ballot {
     bool vouched;
     double weight;
 };
-/* The evidence of a query, without held and dropped bursts, by sticker. */
+/* The evidence of a query, without held and dropped bursts, by sticker. Of more than LEARN_BALLOTS a part: the vouched
+ * ones first, then the latest of each network, so that nobody can crowd out all others. */
 enum status sticker_store_learn_ballots(struct sticker_store *s, const char *query, struct arena *a,
                                         struct learn_ballot **out, size_t *n, struct error *err) MUST_CHECK;
 enum status sticker_store_learn_clicks(struct sticker_store *s, const char *query, struct arena *a,

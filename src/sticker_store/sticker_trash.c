@@ -14,10 +14,11 @@
 static enum status unlearn(struct db_conn *c, const char *filename, struct error *err)
 {
 #define OF_LOST                                                                                                        \
-    " WHERE sticker_id IN (SELECT t.id FROM trash t WHERE t.filename = $1"                                             \
+    "sticker_id IN (SELECT t.id FROM trash t WHERE t.filename = $1"                                                    \
     " AND NOT EXISTS (SELECT 1 FROM stickers s WHERE s.id = t.id))"
-    enum status st = db_run(c, "DELETE FROM ballots" OF_LOST, DB_ARGS(DB_TEXT(filename)), NULL, err);
-    return st == OK ? db_run(c, "DELETE FROM clicks" OF_LOST, DB_ARGS(DB_TEXT(filename)), NULL, err) : st;
+    static const char *const drop[] = LEARN_DROP(OF_LOST);
+    enum status st = sticker_learn_drop(c, drop, DB_ARGS(DB_TEXT(filename)), err);
+    return st == OK ? db_run(c, "DELETE FROM clicks WHERE " OF_LOST, DB_ARGS(DB_TEXT(filename)), NULL, err) : st;
 }
 
 enum status sticker_trash_forget(struct db_conn *c, const char *filename, struct error *err)

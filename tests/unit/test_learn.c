@@ -5,6 +5,7 @@
 
 #include "sticker_service/learn.h"
 #include "sticker_store/sticker_events.h"
+#include "sticker_store/sticker_internal.h"
 #include "sticker_store/sticker_privacy.h"
 
 #include <math.h>
@@ -172,18 +173,28 @@ static void vote(struct suite *s, const char *query, const char *sticker, int ho
     assert_int_equal(n, 0);
 }
 
-static void learn(struct suite *s)
+static void learn_by(struct suite *s, size_t events)
 {
     const struct learn_settings settings = {180};
     struct learner *l;
     bool more = true;
     assert_ok(s, learner_open(s->stickers, &settings, &l, &s->err));
     while (more)
-        assert_ok(s, learner_read(l, 7, &more, &s->err)); /* in several transactions */
+        assert_ok(s, learner_read(l, events, &more, &s->err));
     do
         assert_ok(s, learner_teach(l, 3, &more, &s->err));
     while (more);
     learner_close(l);
+}
+
+static void learn(struct suite *s)
+{
+    learn_by(s, 7); /* in several transactions */
+}
+
+static void learn_at_once(struct suite *s)
+{
+    learn_by(s, 5000);
 }
 
 static struct learn_explained explain(struct suite *s, const char *query, const char *sticker)
@@ -270,6 +281,94 @@ static void bursts_wait_for_a_decision(void **state)
                      ERR_NOT_FOUND);
 }
 
+static enum status sql_job(struct db_conn *c, void *sql, struct error *err)
+{
+    return db_script(c, sql, err);
+}
+
+static void run_sql(struct suite *s, const char *sql)
+{
+    assert_ok(s, db_write(s->stickers->db, DB_DURABLE, sql_job, (void *)(uintptr_t)sql, &s->err));
+}
+
+/* The log of a query's votes, moved by so many hours. */
+static void move_events(struct suite *s, int hours)
+{
+    char sql[128];
+    snprintf(sql, sizeof sql, "UPDATE events SET stored_us = stored_us - %lld", hours * (long long)STORE_HOUR_US);
+    run_sql(s, sql);
+}
+
+static size_t held(struct suite *s)
+{
+    struct burst *bursts;
+    size_t n, held = 0;
+    assert_ok(s, sticker_store_bursts(s->stickers, 100, &s->arena, &bursts, &n, &s->err));
+    for (size_t i = 0; i < n; i++)
+        held += bursts[i].state == BURST_HELD;
+    return held;
+}
+
+static void a_burst_is_found_behind_others(void **state)
+{
+    struct suite *s = *state;
+    for (int i = 1; i <= 101; i++)
+        vote(s, "cat", "a.png", -1, i, i);
+    move_events(s, 1);
+    vote(s, "cat", "a.png", 1, 500, 500); /* in the hour after it, and read together with it */
+    learn_at_once(s);
+    assert_int_equal(held(s), 1);
+    assert_int_equal(explain(s, "cat", "a.png").own.voters, 1);
+    assert_ok(s, sticker_store_learn_reset(s->stickers, &ann, true, &s->err));
+    learn_at_once(s);
+    assert_int_equal(held(s), 1);
+}
+
+static void one_network_or_voter_cannot_have_others_held(void **state)
+{
+    struct suite *s = *state;
+    for (int i = 1; i <= 10; i++)
+        vote(s, "cat", "a.png", 1, i, i);
+    for (int i = 0; i < 100; i++)
+        vote(s, "cat", "a.png", i % 2 ? 1 : -1, 1, 1);
+    for (int i = 1; i <= 100; i++)
+        vote(s, "cat", "a.png", -1, 1000 + i, 77);
+    learn(s);
+    assert_int_equal(held(s), 0);
+    assert_int_equal(explain(s, "cat", "a.png").own.networks, 11);
+}
+
+static void what_is_usual_cannot_be_raised_in_an_hour(void **state)
+{
+    struct suite *s = *state;
+    for (int i = 1; i <= 90; i++)
+        vote(s, "cat", "a.png", -1, i, i);
+    learn(s);
+    run_sql(s, "UPDATE vote_hours SET hour = hour - 1; UPDATE ballots SET at_us = at_us - 3600000000");
+    for (int i = 101; i <= 250; i++)
+        vote(s, "cat", "a.png", -1, i, i);
+    learn(s);
+    assert_int_equal(held(s), 1);
+}
+
+static void one_network_cannot_crowd_out_others(void **state)
+{
+    struct suite *s = *state;
+    for (int i = 1; i <= 12; i++)
+        vote(s, "cat", "a.png", 1, i, i);
+    learn(s);
+    double gain = explain(s, "cat", "a.png").gain;
+    assert_true(gain > 0.2);
+    run_sql(s, "INSERT INTO ballots (query, sticker_id, voter, vote, weight, network, vouched, at_us)"
+               " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000)"
+               " SELECT query, sticker_id, 1000 + i, -1, 1000000, 77, 0, at_us + i FROM n,"
+               " (SELECT * FROM ballots LIMIT 1) b");
+    assert_true(explain(s, "cat", "a.png").own.ups > 11.9);
+    run_sql(s, "UPDATE lessons SET due = 1");
+    learn(s);
+    assert_true(explain(s, "cat", "a.png").gain > 0.05); /* as with one such voter */
+}
+
 static void what_was_learnt_can_be_forgotten_and_learnt_again(void **state)
 {
     struct suite *s = *state;
@@ -311,6 +410,13 @@ static void what_was_learnt_can_be_forgotten_and_learnt_again(void **state)
     assert_int_equal(explain(s, "cat", "a.png").own.voters, 81);
 }
 
+static int64_t ups(struct suite *s)
+{
+    int64_t numbers[LEARN_NUMBERS];
+    assert_ok(s, sticker_store_learn_numbers(s->stickers, numbers, &s->err));
+    return numbers[LEARN_UPS];
+}
+
 static void a_voter_can_be_forgotten(void **state)
 {
     struct suite *s = *state;
@@ -324,10 +430,121 @@ static void a_voter_can_be_forgotten(void **state)
     assert_ok(s, sticker_store_forget_voter(s->stickers, &ann, hash, false, &n, &s->err));
     learn(s);
     assert_int_equal(explain(s, "cat", "a.png").own.voters, 4);
+    assert_int_equal(ups(s), 4);
     assert_ok(s, sticker_store_forget_search(s->stickers, &ann, "cat", "cat", false, &n, &s->err));
     learn(s);
     assert_int_equal(explain(s, "cat", "a.png").own.voters, 0);
     assert_string_equal(explain(s, "cat", "a.png").from, "nothing");
+    assert_int_equal(ups(s), 0);
+}
+
+/* A pass reads the log, somebody is forgotten, and then it adds what it has read. */
+static void what_is_forgotten_meanwhile_is_not_learnt(void **state)
+{
+    struct suite *s = *state;
+    struct forgotten forgotten;
+    struct learn_event *events;
+    int64_t numbers[LEARN_NUMBERS];
+    size_t n;
+    vote(s, "cat", "a.png", 1, 3, 3);
+    assert_ok(s, sticker_store_learn_numbers(s->stickers, numbers, &s->err));
+    struct learn_batch batch = {.half_life_us = HALF, .forgotten = numbers[LEARN_FORGOTTEN]};
+    assert_ok(s, sticker_store_learn_events(s->stickers, 0, 10, &s->arena, &events, &n, &batch.upto, &s->err));
+    assert_int_equal(n, 1);
+    struct learn_vote read = {.query = "cat", .sticker_id = events[0].sticker_id, .voter = 3, .named = true, .vote = 1};
+    batch.votes = &read;
+    batch.n_votes = 1;
+    assert_ok(s, sticker_store_forget_voter(s->stickers, &ann, events[0].client, false, &forgotten, &s->err));
+    assert_ok(s, sticker_store_learn_add(s->stickers, &batch, &s->err));
+    assert_true(batch.late);
+    learn(s);
+    assert_int_equal(explain(s, "cat", "a.png").own.voters, 0);
+}
+
+/* --- clicks --- */
+
+/* Searches that showed a.png, and what somebody with an address of a network did with it. */
+static void act(struct suite *s, const char *query, enum event_action action, int64_t network)
+{
+    unsigned char search_id[STORE_SEARCH_ID], tag[STORE_TAG], id[STORE_EVENT_ID];
+    struct sticker k;
+    os_random(search_id, sizeof search_id);
+    os_random(id, sizeof id);
+    assert_ok(s, sticker_store_get(s->stickers, "a.png", &s->arena, &k, &s->err));
+    assert_true(store_tag(k.id, tag));
+    struct search_row search = {
+        .id = search_id, .made_us = os_now_us(), .query = query, .language = "", .ranking = "", .shown = tag, .n = 1};
+    struct event_row e = {.id = id,
+                          .search = &search,
+                          .action = action,
+                          .sticker = "a.png",
+                          .client = "",
+                          .at_us = os_now_us(),
+                          .origin = {1000 + network, network, false}};
+    assert_ok(s, sticker_store_events_add(s->stickers, &search, 1, &e, 1, &s->arena, &s->err));
+    assert_int_equal(e.was, EVENT_NEW);
+}
+
+static void ten_people_click(struct suite *s)
+{
+    for (int i = 1; i <= 10; i++)
+        act(s, "cat", i % 2 ? EVENT_CLICK : EVENT_IMPRESSION, i);
+}
+
+static void read_all(struct suite *s, struct learner *l)
+{
+    bool more = true;
+    while (more)
+        assert_ok(s, learner_read(l, 7, &more, &s->err));
+}
+
+static void assert_clicks(struct suite *s, double seen, double clicked)
+{
+    struct learn_clicks *clicks;
+    struct learn_rank ranks[LEARN_RANKS + 1];
+    size_t n;
+    assert_ok(s, sticker_store_learn_clicks(s->stickers, "cat", &s->arena, &clicks, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_true(fabs(clicks[0].seen - seen) < 0.01 && fabs(clicks[0].clicked - clicked) < 0.01);
+    assert_ok(s, sticker_store_learn_ranks(s->stickers, ranks, &s->err));
+    assert_int_equal(ranks[1].seen, lround(seen));
+    assert_int_equal(ranks[1].clicked, lround(clicked));
+}
+
+static void a_person_counts_once_a_day_whoever_reads_the_log(void **state)
+{
+    struct suite *s = *state;
+    const struct learn_settings settings = {180};
+    struct learner *first, *second;
+    assert_ok(s, learner_open(s->stickers, &settings, &first, &s->err));
+    assert_ok(s, learner_open(s->stickers, &settings, &second, &s->err));
+    ten_people_click(s);
+    read_all(s, first);
+    assert_clicks(s, 10, 5);
+    ten_people_click(s);
+    read_all(s, second); /* another instance, or the same one after a restart */
+    assert_clicks(s, 10, 5);
+    act(s, "cat", EVENT_CLICK, 11);
+    read_all(s, second);
+    act(s, "cat", EVENT_CLICK, 11);
+    read_all(s, first);
+    assert_clicks(s, 11, 6);
+    assert_ok(s, sticker_store_learn_reset(s->stickers, &ann, true, &s->err)); /* while it runs */
+    read_all(s, first);
+    assert_clicks(s, 11, 6);
+    learner_close(first);
+    learner_close(second);
+}
+
+static void an_older_click_counts_less_wherever_they_meet(void **state)
+{
+    struct learn_clicks old = {.seen = 4, .clicked = 2, .networks = 1, .at_us = 0};
+    struct learn_clicks sum = {.seen = 1, .clicked = 1, .networks = 2, .at_us = DAY};
+    (void)state;
+    learn_clicks_add(&sum, &old, (double)DAY);
+    assert_true(fabs(sum.seen - 3) < 1e-9 && fabs(sum.clicked - 2) < 1e-9 && sum.networks == 3 && sum.at_us == DAY);
+    learn_clicks_add(&old, &(struct learn_clicks){.seen = 1, .clicked = 1, .networks = 2, .at_us = DAY}, (double)DAY);
+    assert_true(fabs(old.seen - 3) < 1e-9 && fabs(old.clicked - 2) < 1e-9 && old.at_us == DAY);
 }
 
 /* --- simulations --- */
@@ -508,8 +725,15 @@ int main(void)
         T(a_voter_has_one_net_vote),
         T(busy_voters_count_less),
         T(bursts_wait_for_a_decision),
+        T(a_burst_is_found_behind_others),
+        T(one_network_or_voter_cannot_have_others_held),
+        T(what_is_usual_cannot_be_raised_in_an_hour),
+        T(one_network_cannot_crowd_out_others),
         T(what_was_learnt_can_be_forgotten_and_learnt_again),
         T(a_voter_can_be_forgotten),
+        T(what_is_forgotten_meanwhile_is_not_learnt),
+        T(a_person_counts_once_a_day_whoever_reads_the_log),
+        cmocka_unit_test(an_older_click_counts_less_wherever_they_meet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
