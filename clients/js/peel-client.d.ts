@@ -73,6 +73,14 @@ export interface Pack {
   rating: Rating;
   /** An address for `Peel.address`. */
   cover?: string;
+  /** Those of the most stickers first, as the licences; only of `Peel.pack`. */
+  authors?: string[];
+  licenses?: string[];
+}
+export interface PackPage extends Found {
+  pack: Pack;
+  /** The `cursor` of the next page; missing on the last one. */
+  next?: string;
 }
 
 /** By search and voter: of each sticker one list at most. */
@@ -154,6 +162,8 @@ export declare class Peel {
   sticker(filename: string, options?: Asked): Promise<Sticker>;
   categories(options?: Asked): Promise<Category[]>;
   packs(options?: Asked): Promise<Pack[]>;
+  /** A page of a pack's stickers, in their order. */
+  pack(name: string, options?: Omit<Filters, 'pack'> & { cursor?: string }): Promise<PackPage>;
   /** A path of this server as a whole address. */
   address(path: string): string;
   /** Counts votes; the stickers that the server does not know. */

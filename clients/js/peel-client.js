@@ -80,6 +80,8 @@ export class Peel {
   }
   async packs({ signal, ...options } = {}) { return (await this.#ask('GET', '/api/packs/', { ...this.#lang(), ...options }, { signal })).packs; }
 
+  pack(name, { signal, ...options } = {}) { return this.#find(`/api/packs/${encodeURIComponent(name)}`, { ...this.#lang(), ...options }, signal); }
+
   /** An address of this server as a whole one: of a sticker, or of what an answer has, such as a category's cover. */
   address(path) { return new URL(path, this.#base).href; }
 

@@ -35,6 +35,7 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/random/", handle_api_random, HTTP_KEYED, 0, "random"},
     {HTTP_GET, "/api/trending/", handle_api_trending, HTTP_KEYED, 0, "trending"},
     {HTTP_GET, "/api/packs/", handle_api_packs, HTTP_KEYED, 0, "packs"},
+    {HTTP_GET, "/api/packs/{pack...}", handle_api_pack, HTTP_KEYED, 0, "pack"},
     {HTTP_GET, "/api/categories/", handle_api_categories, HTTP_KEYED, 0, "categories"},
     {HTTP_GET, "/api/suggest/", handle_api_suggest, HTTP_INLINE | HTTP_KEYED, 0, "suggest"},
     {HTTP_GET, "/api/pins/", handle_api_pins, HTTP_COSTLY, 0, "pins"},

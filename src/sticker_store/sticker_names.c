@@ -1,5 +1,5 @@
-/* sticker_names.c: what stickers are called in one language, which packs they are in, and what is searched for most:
- * for pages and suggestions. */
+/* sticker_names.c: what stickers are called in one language, and what is searched for most: for pages and
+ * suggestions. */
 #include "db/db_filter.h"
 #include "sticker_store/sticker_internal.h"
 
@@ -129,31 +129,6 @@ enum status sticker_store_languages(struct sticker_store *s, size_t limit, struc
     while (db_next(&r) && db_grow(&r, a, &tags, *n, &cap, sizeof(const char *)))
         ((const char **)tags)[(*n)++] = db_text(&r, 0, a);
     *out = tags;
-    enum status st = db_end(&r);
-    db_reader_done(s->db, c);
-    return st;
-}
-
-enum status sticker_store_packs(struct sticker_store *s, size_t limit, struct arena *a, struct pack_row **out,
-                                size_t *n, struct error *err)
-{
-    struct db_conn *c = db_reader(s->db);
-    struct db_rows r;
-    void *packs = NULL;
-    size_t cap = 0;
-    *n = 0;
-    db_query(&r, c,
-             "SELECT pack, count(*), CAST(sum(animated) AS bigint), max(rating), min(CAST(rating AS text) || filename) "
-             "FROM stickers GROUP BY pack"
-             " ORDER BY count(*) DESC, pack LIMIT $1",
-             DB_ARGS(DB_INT(db_limit(limit))), err);
-    while (db_next(&r) && db_grow(&r, a, &packs, *n, &cap, sizeof(struct pack_row)))
-        ((struct pack_row *)packs)[(*n)++] = (struct pack_row){.name = db_text(&r, 0, a),
-                                                               .stickers = db_int(&r, 1),
-                                                               .animated = db_int(&r, 2),
-                                                               .rating_most = (enum rating)db_int(&r, 3),
-                                                               .cover = db_text(&r, 4, a) + 1};
-    *out = packs;
     enum status st = db_end(&r);
     db_reader_done(s->db, c);
     return st;

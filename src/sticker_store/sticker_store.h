@@ -89,11 +89,26 @@ enum status sticker_store_languages(struct sticker_store *s, size_t limit, struc
 struct pack_row {
     const char *name;
     int64_t stickers, animated;
+    int64_t positives, negatives; /* votes of its stickers */
     enum rating rating_most;
     const char *cover; /* the filename of one of the mildest rating that it has */
 };
 enum status sticker_store_packs(struct sticker_store *s, size_t limit, struct arena *a, struct pack_row **out,
                                 size_t *n, struct error *err) MUST_CHECK;
+/* Who made a pack, and its licences: those of the most stickers first. */
+#define PACK_CREDITS 10 /* at most, of each */
+struct pack_credits {
+    const char *authors[PACK_CREDITS], *licenses[PACK_CREDITS];
+    size_t n_authors, n_licenses;
+};
+/* One pack, all of whose stickers are read. ERR_NOT_FOUND: no sticker is in it. */
+enum status sticker_store_pack(struct sticker_store *s, const char *pack, struct arena *a, struct pack_row *out,
+                               struct pack_credits *credits, struct error *err) MUST_CHECK;
+/* The names of up to `limit` stickers of the pack f->pack that pass the filter, in the order in which they were added.
+ * *after: 0 for the first page; becomes what the next page is asked for by, or 0 when there is none. */
+enum status sticker_store_pack_page(struct sticker_store *s, const struct sticker_filter *f, int64_t *after,
+                                    size_t limit, struct arena *a, const char ***filenames, size_t *n,
+                                    struct error *err) MUST_CHECK;
 /* When a sticker was last added or changed; 0 without any. What was deleted leaves no trace. */
 enum status sticker_store_modified(struct sticker_store *s, int64_t *modified_us, struct error *err) MUST_CHECK;
 

@@ -112,8 +112,10 @@ class Clients(ServiceTest):
 
     def test_python_writes_with_a_token(self):
         staff = Peel(self.url, token=ADMIN_TOKEN)
-        made = staff.upload("python dot.png", png(8, 8), {"title": "Dot", "keywords": {"en": ["point"]}})
+        made = staff.upload("python dot.png", png(8, 8), {"title": "Dot", "keywords": {"en": ["point"]}, "pack": "dots/more"})
         self.assertEqual((made["title"], made["mime"]), ("Dot", "image/png"))
+        page = staff.pack("dots/more", limit=1)
+        self.assertEqual((page["pack"]["stickers"], page["results"][0]["url"], "next" in page), (1, made["url"], False))
         staff.remove("python dot.png")
         for call in (lambda: staff.sticker("python dot.png"), lambda: Peel(self.url).remove("cat.png")):
             with self.assertRaises(PeelError) as refused:

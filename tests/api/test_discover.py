@@ -121,6 +121,24 @@ class Results(unittest.TestCase):
         self.assertTrue(cover.startswith("/media/cat.png?w=256"), cover)
         self.assertEqual(self.get(cover).headers["Content-Type"], "image/webp")
 
+    def test_a_pack(self):
+        page = self.get("/api/packs/pets/?limit=1&fields=alt&lang=es").json()
+        cover = page["pack"].pop("cover")
+        self.assertTrue(cover.startswith("/media/cat.png?w=256"), cover)
+        self.assertEqual(page["pack"], {"name": "pets", "stickers": 2, "animated": 1, "rating": "pg",
+                                        "authors": ["Ann Example", "Bob"], "licenses": ["CC BY 4.0", "CC0-1.0"]})  # fmt: skip
+        self.assertEqual(page["results"], [{"filename": "cat.png", "alt": "Gato en un parque"}])
+        rest = self.get(f"/api/packs/pets?limit=1&cursor={page['next']}").json()
+        self.assertEqual((rest["stickers"], rest.get("next")), (["dog.png"], None))
+        self.assertEqual(self.get("/api/packs/pets/?limit=2").json().get("next"), None)
+        self.assertEqual(self.get("/api/packs/pets/?rating=g&pack=other").json()["stickers"], ["cat.png"])
+        self.assertEqual(self.get("/api/packs/pets/?animated=true&limit=1").json()["stickers"], ["dog.png"])
+        for name in ("none", "x" * 1001, "pets%2Fmore"):
+            answer = self.get(f"/api/packs/{name}/")
+            self.assertEqual((answer.status, answer.json()["message"]), (404, "Pack not found."), name)
+        for cursor in ("x", "0", "-1", "99999999999999999999"):
+            self.assertIn("cursor", self.get(f"/api/packs/pets/?cursor={cursor}").json()["message"])
+
     def test_categories(self):
         self.assertEqual(self.get("/api/categories/").json()["categories"], [])
         self.system.sql("UPDATE stickers SET rating = 1 WHERE filename = 'cake.png'")

@@ -97,6 +97,10 @@ class Contract(ServiceTest):
         for path in ("/api/random/", "/api/packs/", "/api/categories/", "/api/trending/"):
             self.check(self.get(path), path)
             self.check(self.get(path + "?absolute=x"), path, status=400)
+        self.system.sql("UPDATE stickers SET pack = 'a/b' WHERE filename = 'cat.png'")
+        self.check(self.get("/api/packs/a%2Fb/"), "/api/packs/{pack}")
+        self.check(self.get("/api/packs/a%2Fb/?cursor=x"), "/api/packs/{pack}", status=400)
+        self.check(self.get("/api/packs/none"), "/api/packs/{pack}", status=404)
         self.check(self.get("/api/counter/?digit=7&n=1000"), "/api/counter/")
         self.check(self.get("/readyz"), "/readyz")
         self.check(self.get("/healthz"), "/healthz")

@@ -684,6 +684,30 @@ static void names_packs_and_popular_queries(void **state)
     assert_ok(s, sticker_store_packs(store, 1, &s->arena, &packs, &n, &s->err));
     assert_int_equal(n, 1);
 
+    struct pack_row pack;
+    struct pack_credits credits;
+    const char **page;
+    struct sticker_filter filter = STICKER_FILTER_NONE;
+    filter.pack = "large";
+    assert_ok(s, sticker_store_pack(store, "large", &s->arena, &pack, &credits, &s->err));
+    assert_string_equal(pack.name, "large");
+    assert_int_equal(pack.stickers, 2);
+    assert_int_equal(pack.positives, 0);
+    assert_string_equal(pack.cover, "2.png");
+    assert_int_equal(sticker_store_pack(store, "none", &s->arena, &pack, &credits, &s->err), ERR_NOT_FOUND);
+    after = 0;
+    assert_ok(s, sticker_store_pack_page(store, &filter, &after, 1, &s->arena, &page, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(page[0], "2.png");
+    assert_true(after > 0);
+    assert_ok(s, sticker_store_pack_page(store, &filter, &after, 1, &s->arena, &page, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(page[0], "3.png");
+    assert_int_equal(after, 0);
+    filter.animated = ANIMATED_YES;
+    assert_ok(s, sticker_store_pack_page(store, &filter, &after, 5, &s->arena, &page, &n, &s->err));
+    assert_int_equal(n, 0);
+
     const struct query_usage searches[] = {{.query = "rare", .searches = 2},
                                            {.query = "cat", .searches = 7, .empty = 1},
                                            {.query = "dog", .searches = 9},

@@ -190,7 +190,7 @@ class PeelPicker extends HTMLElement {
     const [categories, packs] = await Promise.allSettled([this.#peel.categories(), this.hasAttribute('pack') ? [] : this.#peel.packs()]);
     if (mine !== this.#started) return;
     this.#categories = categories.value || [];
-    for (const pack of packs.value || []) this.#addTab('pack:' + pack.name, pack.title || pack.name);
+    for (const pack of packs.value || []) this.#addTab('pack:' + pack.name, pack.name);
     this.#drawChips();
     this.#selectTab();
   }
@@ -297,7 +297,7 @@ class PeelPicker extends HTMLElement {
   }
 
   /** Where the stickers of what is to be shown come from: a function of the offset that answers like a search, with
-   * `endless` where it goes on until nothing new comes. */
+   * `next` where there are more, or `endless` where it goes on until nothing new comes. */
   #source() {
     const peel = this.#peel, filter = this.#filter, query = this.#query;
     if (this.#similar) {
@@ -305,10 +305,18 @@ class PeelPicker extends HTMLElement {
       return (offset, signal) => this.#try('similar', () => peel.similar(filename, { ...filter, limit: PAGE, offset, signal }));
     }
     if (this.#tab === 'recent' || this.#tab === 'favourites') return async () => ({ results: this.#kept(this.#tab) });
+    if (this.#tab.startsWith('pack:') && !query) {
+      let next;
+      return async (_, signal) => {
+        const found = await this.#try('pack', () => peel.pack(filter.pack, { rating: filter.rating, limit: PAGE, cursor: next, signal }));
+        ({ next } = found);
+        return found;
+      };
+    }
     if (query) return (offset, signal) => peel.search(query, { ...filter, limit: PAGE, offset, signal });
     return async (_, signal) => {
       const asked = { ...filter, limit: PAGE, signal };
-      const found = this.#tab === 'home' && !this.#missing.has('trending') ? await this.#try('trending', () => peel.trending(asked)) : { results: [] };
+      const found = this.#missing.has('trending') ? { results: [] } : await this.#try('trending', () => peel.trending(asked));
       if (found.results.length || this.#missing.has('random')) return found;
       return { queries: found.queries, ...await this.#try('random', () => peel.random(asked)), endless: true };
     };
@@ -378,7 +386,7 @@ class PeelPicker extends HTMLElement {
       const found = await view.source(view.offset || 0, signal);
       view.offset = (view.offset || 0) + found.results.length;
       const fresh = found.results.filter(sticker => !view.names.has(sticker.filename));
-      view.ended = found.endless ? !fresh.length : !found.results.length || !(found.total > view.offset);
+      view.ended = found.endless ? !fresh.length : !found.results.length || !(found.next || found.total > view.offset);
       for (const sticker of fresh) view.names.add(sticker.filename);
       view.stickers.push(...fresh);
       view.note = found.degraded ? this.#texts.degraded : found.corrected ? this.#texts.corrected.replace('{query}', () => found.corrected) : '';

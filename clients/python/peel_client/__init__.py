@@ -11,7 +11,7 @@ AsyncPeel has the same methods as coroutines. docs/API.md says what each paramet
 
 from ._async import AsyncPeel
 from ._client import Peel, PeelError
-from ._types import Category, Found, Pack, SearchAnswer, Sticker, Suggestion, Trending, Vote
+from ._types import Category, Found, Pack, PackPage, SearchAnswer, Sticker, Suggestion, Trending, Vote
 
 __version__ = "0.2.0"
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Category",
     "Found",
     "Pack",
+    "PackPage",
     "Peel",
     "PeelError",
     "SearchAnswer",

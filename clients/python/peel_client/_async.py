@@ -5,7 +5,7 @@ import asyncio
 from typing import Any, AsyncIterator, Iterable, List, Mapping, Optional, Union
 
 from ._client import Parameter, Peel
-from ._types import Category, Found, Pack, SearchAnswer, Sticker, Suggestion, Trending, Vote
+from ._types import Category, Found, Pack, PackPage, SearchAnswer, Sticker, Suggestion, Trending, Vote
 
 
 class AsyncPeel:
@@ -49,6 +49,9 @@ class AsyncPeel:
 
     async def packs(self, **more: Parameter) -> List[Pack]:
         return await asyncio.to_thread(self._peel.packs, **more)
+
+    async def pack(self, name: str, **more: Any) -> PackPage:
+        return await asyncio.to_thread(self._peel.pack, name, **more)
 
     async def feedback(self, votes: Union[Vote, Iterable[Vote]]) -> List[str]:
         return await asyncio.to_thread(self._peel.feedback, votes)

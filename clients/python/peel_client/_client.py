@@ -14,7 +14,7 @@ from collections import deque
 from datetime import datetime, timezone
 from typing import Any, Deque, Dict, Iterable, Iterator, List, Mapping, Optional, Union, cast
 
-from ._types import Category, Found, Pack, SearchAnswer, Sticker, Suggestion, Trending, Vote
+from ._types import Category, Found, Pack, PackPage, SearchAnswer, Sticker, Suggestion, Trending, Vote
 
 Parameter = Union[str, int, bool, None]
 
@@ -136,6 +136,11 @@ class Peel:
 
     def packs(self, **more: Parameter) -> List[Pack]:
         return cast(List[Pack], self._ask("GET", "/api/packs/", {"lang": self._lang, **more})["packs"])
+
+    def pack(self, name: str, *, cursor: Optional[str] = None, **more: Parameter) -> PackPage:
+        """A page of a pack's stickers, in their order; `cursor`: the `next` of the page before."""
+        path = f"/api/packs/{urllib.parse.quote(name, safe='')}"
+        return cast(PackPage, self._find(path, {"lang": self._lang, "cursor": cursor, **more}))
 
     def address(self, path: str) -> str:
         """A path of this server as a whole address."""

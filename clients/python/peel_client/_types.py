@@ -64,6 +64,13 @@ class Pack(TypedDict, total=False):
     animated: int
     rating: str  # the highest of its stickers
     cover: str  # for `Peel.address`
+    authors: List[str]  # those of the most stickers first, as the licences; only of `Peel.pack`
+    licenses: List[str]
+
+
+class PackPage(Found, total=False):
+    pack: Pack
+    next: str  # the cursor of the next page; missing on the last one
 
 
 class Vote(TypedDict, total=False):

@@ -26,6 +26,7 @@ bool api_admit(void *ctx, const struct http_request *req, struct http_response *
 void handle_api_similar(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_random(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_trending(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_pack(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_packs(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_categories(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_feedback(void *ctx, const struct http_request *req, struct http_response *res);

@@ -1,5 +1,5 @@
 /* Stickers without a search: one by its name, what is similar to it, at random, and where to begin: what is
- * used now, packs and categories. */
+ * used now, packs with their stickers, and categories. */
 #include "sticker_service/api/api.h"
 
 #include "base/json_out.h"
@@ -15,16 +15,18 @@
 #define ANSWER_MAX   (1u << 20)
 #define KEYWORDS_MAX 1000u
 
-static void fail(struct http_response *res, const struct error *err)
+#define NO_STICKER "Sticker not found."
+
+static void fail(struct http_response *res, const char *not_found, const struct error *err)
 {
     if (err->code == ERR_NOT_FOUND)
-        http_problem(res, 404, "Sticker not found.");
+        http_problem(res, 404, not_found);
     else
         http_problem_from(res, err);
 }
 
 static void send(const struct http_request *req, struct http_response *res, enum status st, struct buf *out,
-                 const char *cache, struct error *err)
+                 const char *cache, const char *not_found, struct error *err)
 {
     if (st == OK)
         st = buf_status(out, err);
@@ -32,9 +34,19 @@ static void send(const struct http_request *req, struct http_response *res, enum
         http_header_add(res, "Cache-Control", cache);
         send_packed(req, res, 200, "application/json", out, "stickers");
     } else {
-        fail(res, err);
+        fail(res, not_found, err);
     }
     buf_free(out);
+}
+
+static void put_list(const char *name, const char *const *list, size_t n, struct buf *out)
+{
+    buf_printf(out, ",\"%s\":[", name);
+    for (size_t i = 0; i < n; i++) {
+        buf_puts(out, i ? "," : "");
+        json_put_string(out, list[i]);
+    }
+    buf_putc(out, ']');
 }
 
 /* The path's sticker; ERR_NOT_FOUND. */
@@ -60,12 +72,8 @@ static enum status write_sticker(struct sticker_service *s, const struct http_re
         return st;
     sticker_json(form, &result, 0, out);
     out->len--; /* its brace */
-    buf_puts(out, ",\"keywords\":[");
-    for (size_t i = 0; i < words.n; i++) {
-        buf_puts(out, i ? "," : "");
-        json_put_string(out, words.list[i]);
-    }
-    buf_puts(out, "]}");
+    put_list("keywords", words.list, words.n, out);
+    buf_putc(out, '}');
     return OK;
 }
 
@@ -97,7 +105,7 @@ void api_send_sticker(struct sticker_service *s, const struct http_request *req,
         else
             http_body_copy(res, status, "application/json", buf_str(&out), out.len);
     } else {
-        fail(res, &err);
+        fail(res, NO_STICKER, &err);
     }
     buf_free(&out);
 }
@@ -133,6 +141,26 @@ static enum status write_list(struct sticker_service *s, const struct http_reque
     return st;
 }
 
+/* An answer that is kept for a moment, like those of searches; `name` tells routes apart. */
+static enum status write_kept(struct sticker_service *s, const struct http_request *req, const struct list_params *p,
+                              const char *name,
+                              enum status (*write)(struct sticker_service *s, const struct http_request *req,
+                                                   const struct list_params *p, struct buf *out, struct error *err),
+                              struct buf *out, struct error *err)
+{
+    char key[640 + STICKER_FILTER_PACK_MAX];
+    snprintf(key, sizeof key, "%s %lld %lld %x %s %s %d %d %s", name, (long long)p->limit, (long long)p->offset,
+             (unsigned)p->form.members, p->form.origin, p->form.lang ? p->form.lang : "", (int)p->filter.rating_most,
+             (int)p->filter.animated, p->filter.pack ? p->filter.pack : "");
+    unsigned cleared = answers_cleared(s->answers);
+    if (answers_get(s->answers, key, out))
+        return OK;
+    enum status st = write(s, req, p, out, err);
+    if (st == OK && !out->failed)
+        answers_put(s->answers, key, out->data, out->len, cleared);
+    return st;
+}
+
 void handle_api_similar(void *ctx, const struct http_request *req, struct http_response *res)
 {
     struct sticker_service *s = ctx;
@@ -155,7 +183,7 @@ void handle_api_similar(void *ctx, const struct http_request *req, struct http_r
         st = write_list(s, req, &p, &answer, query.offset + 1, &out, &err);
     if (st == OK)
         buf_printf(&out, ",\"total\":%lld}", (long long)answer.total);
-    send(req, res, st, &out, "public, max-age=60", &err);
+    send(req, res, st, &out, "public, max-age=60", NO_STICKER, &err);
 }
 
 void handle_api_random(void *ctx, const struct http_request *req, struct http_response *res)
@@ -174,7 +202,7 @@ void handle_api_random(void *ctx, const struct http_request *req, struct http_re
     if (st == OK)
         st = write_list(s, req, &p, &answer, 0, &out, &err);
     buf_putc(&out, '}');
-    send(req, res, st, &out, "no-store", &err);
+    send(req, res, st, &out, "no-store", NO_STICKER, &err);
 }
 
 /* --- where to begin --- */
@@ -183,6 +211,18 @@ static void put_cover(const struct sticker_form *form, const struct sticker *k, 
 {
     buf_puts(out, ",\"cover\":");
     sticker_json_address(form, k, FIND_THUMBNAIL, out);
+}
+
+/* An object's members, without its end. */
+static void put_pack(const struct sticker_form *form, const struct pack_row *pack, const struct sticker *cover,
+                     struct buf *out)
+{
+    buf_puts(out, "{\"name\":");
+    json_put_string(out, pack->name);
+    buf_printf(out, ",\"stickers\":%lld,\"animated\":%lld,\"rating\":\"%s\"", (long long)pack->stickers,
+               (long long)pack->animated, rating_name(pack->rating_most));
+    if (cover)
+        put_cover(form, cover, out);
 }
 
 static enum status write_packs(struct sticker_service *s, const struct sticker_form *form, struct arena *a,
@@ -199,13 +239,9 @@ static enum status write_packs(struct sticker_service *s, const struct sticker_f
     enum status st = discover_named(s, names, facts.n_packs, a, &covers, err);
     buf_puts(out, "{\"packs\":[");
     for (size_t i = 0, k = 0; i < facts.n_packs && st == OK; i++) {
-        const struct pack_row *pack = &facts.packs[i];
-        buf_puts(out, i ? ",{\"name\":" : "{\"name\":");
-        json_put_string(out, pack->name);
-        buf_printf(out, ",\"stickers\":%lld,\"animated\":%lld,\"rating\":\"%s\"", (long long)pack->stickers,
-                   (long long)pack->animated, rating_name(pack->rating_most));
-        if (k < covers.n && strcmp(covers.results[k].sticker->filename, pack->cover) == 0)
-            put_cover(form, covers.results[k++].sticker, out);
+        bool covered = k < covers.n && strcmp(covers.results[k].sticker->filename, facts.packs[i].cover) == 0;
+        buf_puts(out, i ? "," : "");
+        put_pack(form, &facts.packs[i], covered ? covers.results[k++].sticker : NULL, out);
         buf_putc(out, '}');
     }
     buf_puts(out, "]}");
@@ -221,7 +257,55 @@ void handle_api_packs(void *ctx, const struct http_request *req, struct http_res
     enum status st = sticker_form_params(ctx, req, &form, &err);
     if (st == OK)
         st = write_packs(ctx, &form, req->arena, &out, &err);
-    send(req, res, st, &out, "public, max-age=60", &err);
+    send(req, res, st, &out, "public, max-age=60", NO_STICKER, &err);
+}
+
+/* p->offset is the cursor, 0 at first. */
+static enum status write_pack(struct sticker_service *s, const struct http_request *req, const struct list_params *p,
+                              struct buf *out, struct error *err)
+{
+    struct pack_row pack;
+    struct pack_credits credits;
+    struct find_answer cover, answer;
+    const char **names;
+    size_t n;
+    int64_t next = p->offset;
+    enum status st = sticker_store_pack(s->store, p->filter.pack, req->arena, &pack, &credits, err);
+    if (st == OK)
+        st = sticker_store_pack_page(s->store, &p->filter, &next, (size_t)p->limit, req->arena, &names, &n, err);
+    if (st == OK)
+        st = discover_named(s, &pack.cover, 1, req->arena, &cover, err);
+    if (st == OK)
+        st = discover_named(s, names, n, req->arena, &answer, err);
+    if (st != OK)
+        return st;
+    bool covered = cover.n && cover.results[0].sticker->rating <= p->filter.rating_most;
+    st = write_list(s, req, p, &answer, 0, out, err);
+    buf_puts(out, ",\"pack\":");
+    put_pack(&p->form, &pack, covered ? cover.results[0].sticker : NULL, out);
+    put_list("authors", credits.authors, credits.n_authors, out);
+    put_list("licenses", credits.licenses, credits.n_licenses, out);
+    buf_putc(out, '}');
+    if (next)
+        buf_printf(out, ",\"next\":\"%lld\"", (long long)next);
+    buf_putc(out, '}');
+    return st;
+}
+
+void handle_api_pack(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    struct list_params p;
+    struct error err;
+    struct buf out;
+    buf_init(&out, ANSWER_MAX);
+    enum status st = list_params(ctx, req, &p, &err);
+    if (st == OK)
+        st = http_param_int(req, "cursor", 1, INT64_MAX, 0, &p.offset, &err);
+    if (st == OK && sticker_filter_set(&p.filter, "pack", req->path_param, NULL) != OK)
+        st = err_set(&err, ERR_NOT_FOUND, "no name of a pack");
+    if (st == OK)
+        st = write_kept(ctx, req, &p, "pack", write_pack, &out, &err);
+    send(req, res, st, &out, "public, max-age=60", "Pack not found.", &err);
 }
 
 static enum status write_categories(struct sticker_service *s, const struct http_request *req,
@@ -252,40 +336,25 @@ void handle_api_categories(void *ctx, const struct http_request *req, struct htt
     enum status st = list_params(ctx, req, &p, &err);
     if (st == OK)
         st = write_categories(ctx, req, &p, &out, &err);
-    send(req, res, st, &out, "public, max-age=60", &err);
+    send(req, res, st, &out, "public, max-age=60", NO_STICKER, &err);
 }
 
 static void put_queries(struct sticker_service *s, const char *lang, size_t limit, struct arena *a, struct buf *out)
 {
     const char *queries[FIND_MAX_LIMIT];
     size_t n = collection_popular(s->collection, lang, limit, a, queries);
-    buf_puts(out, ",\"queries\":[");
-    for (size_t i = 0; i < n; i++) {
-        buf_puts(out, i ? "," : "");
-        json_put_string(out, queries[i]);
-    }
-    buf_putc(out, ']');
+    put_list("queries", queries, n, out);
 }
 
-/* Kept for a moment, like the answers of searches. */
 static enum status write_trending(struct sticker_service *s, const struct http_request *req,
                                   const struct list_params *p, struct buf *out, struct error *err)
 {
     struct find_answer answer;
-    char key[640 + STICKER_FILTER_PACK_MAX];
-    snprintf(key, sizeof key, "trending %lld %lld %x %s %s %d %d %s", (long long)p->limit, (long long)p->offset,
-             (unsigned)p->form.members, p->form.origin, p->form.lang ? p->form.lang : "", (int)p->filter.rating_most,
-             (int)p->filter.animated, p->filter.pack ? p->filter.pack : "");
-    unsigned cleared = answers_cleared(s->answers);
-    if (answers_get(s->answers, key, out))
-        return OK;
     enum status st = discover_trending(s, &p->filter, (size_t)p->offset, (size_t)p->limit, req->arena, &answer, err);
     if (st == OK)
         st = write_list(s, req, p, &answer, 0, out, err);
     put_queries(s, p->form.lang, (size_t)p->limit, req->arena, out);
     buf_putc(out, '}');
-    if (st == OK && !out->failed)
-        answers_put(s->answers, key, out->data, out->len, cleared);
     return st;
 }
 
@@ -299,6 +368,6 @@ void handle_api_trending(void *ctx, const struct http_request *req, struct http_
     if (st == OK)
         st = http_param_int(req, "offset", 0, DISCOVER_TRENDING_MAX - 1, 0, &p.offset, &err);
     if (st == OK)
-        st = write_trending(ctx, req, &p, &out, &err);
-    send(req, res, st, &out, "public, max-age=30", &err);
+        st = write_kept(ctx, req, &p, "trending", write_trending, &out, &err);
+    send(req, res, st, &out, "public, max-age=30", NO_STICKER, &err);
 }
