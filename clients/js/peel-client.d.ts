@@ -166,8 +166,8 @@ export declare class Peel {
   pack(name: string, options?: Omit<Filters, 'pack'> & { cursor?: string }): Promise<PackPage>;
   /** A path of this server as a whole address. */
   address(path: string): string;
-  /** Counts votes; the stickers that the server does not know. */
-  feedback(votes: Vote | Vote[], options?: { signal?: AbortSignal }): Promise<string[]>;
+  /** Counts votes; the stickers that the server does not know. `keepalive`: also when the page goes away, up to 64 KiB. */
+  feedback(votes: Vote | Vote[], options?: { signal?: AbortSignal; keepalive?: boolean }): Promise<string[]>;
   /** Tells what somebody did with a sticker of an answer. Sent together with others, a little later. */
   tell(action: Action, sticker: Pick<Sticker, 'filename' | 'query_id' | 'rank'>, more?: { position?: number; timestamp?: string; client_id?: string }): void;
   /** Sends the events that wait, now. */

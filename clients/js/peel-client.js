@@ -88,9 +88,9 @@ export class Peel {
   // ---- telling ----
 
   /** Counts votes: entries as POST /api/feedback/ takes them. Returns the stickers that it does not know. */
-  async feedback(entries, { signal } = {}) {
+  async feedback(entries, { signal, keepalive } = {}) {
     const feedback = [].concat(entries).map(entry => ({ ...this.#client('voter'), ...entry }));
-    return (await this.#ask('POST', '/api/feedback/', {}, { body: { feedback }, key: id(), signal })).failed;
+    return (await this.#ask('POST', '/api/feedback/', {}, { body: { feedback }, key: id(), keepalive, signal })).failed;
   }
 
   /** Tells what somebody did with a sticker of an answer: 'impression', 'click', 'copy', 'share', 'favourite', 'report'.

@@ -56,6 +56,7 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/static/{file}", handle_gallery_static, HTTP_INLINE | HTTP_UNLIMITED, 0, "static"},
     {HTTP_GET, "/peel-picker.js", handle_gallery_script, HTTP_INLINE | HTTP_UNLIMITED, 0, "picker"},
     {HTTP_GET, "/peel-client.js", handle_gallery_script, HTTP_INLINE | HTTP_UNLIMITED, 0, "picker"},
+    {HTTP_GET, "/peel-parts.js", handle_gallery_script, HTTP_INLINE | HTTP_UNLIMITED, 0, "picker"},
     {HTTP_GET, "/peel-picker.json", handle_picker_texts, HTTP_INLINE | HTTP_UNLIMITED, 0, "picker"},
     {HTTP_GET, "/demo", handle_demo, 0, 0, "demo"},
     {HTTP_GET, "/tenor/v2/search", handle_tenor_search, HTTP_KEYED, 0, "tenor_search"},

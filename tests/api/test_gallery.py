@@ -103,7 +103,7 @@ class Asked(ServiceTest):
             self.assertNotEqual(texts["start"], english["start"])
         self.assertEqual(self.get("/peel-picker.json?lang=tlh").json(), english)
         self.assert_problem(self.get("/peel-picker.json?lang=!"), 400)
-        for script in ("/peel-picker.js", "/peel-client.js"):
+        for script in ("/peel-picker.js", "/peel-parts.js", "/peel-client.js"):
             answer = self.get(script)
             self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "text/javascript; charset=utf-8"))
             self.assertEqual(self.get(script, **{"If-None-Match": answer.headers["ETag"]}).status, 304)

@@ -132,7 +132,7 @@ const tests = [
     assert.deepEqual(await state(), ['combobox', 'true', 'suggestions']);
     await assertAccessible(page);
     await page.keyboard.press('ArrowDown');
-    assert.equal(await box.getAttribute('aria-activedescendant'), 'suggestion-0');
+    assert.equal(await box.getAttribute('aria-activedescendant'), 'suggestions-0');
     assert.equal(await options.first().getAttribute('aria-selected'), 'true');
     await page.keyboard.press('ArrowDown'); // beyond the last one is the box again
     assert.equal(await box.getAttribute('aria-activedescendant'), null);

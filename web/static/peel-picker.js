@@ -8,18 +8,11 @@
 // from a constructed style sheet, and nothing is evaluated, so that it works under the strictest page policy. A part
 // whose route this server does not have (404) is not shown.
 import { Peel } from './peel-client.js';
+import { Shelf, Suggestions, make, random, set, step, store, toPng, watchImpressions } from './peel-parts.js';
 
 const HOME = new URL('.', import.meta.url).href; // where this script is served
 const PAGE = 30, SUGGESTIONS = 6, TRENDS = 5, RECENTS = 48, FAVOURITES = 300, VIEWS = 12;
-const TYPE_MS = 350, SUGGEST_MS = 90, SEEN_MS = 500, HOVER_MS = 150, SKELETONS = 12;
-
-const make = (tag, className, properties, ...children) => {
-  const e = Object.assign(document.createElement(tag), properties);
-  if (className) e.className = className;
-  e.append(...children);
-  return e;
-};
-const set = (e, attributes) => { for (const [name, value] of Object.entries(attributes)) e.setAttribute(name, value); return e; };
+const TYPE_MS = 350, HOVER_MS = 150, SKELETONS = 12;
 
 const PATHS = {
   search: 'M21 21l-4.3-4.3M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14z',
@@ -37,12 +30,6 @@ function icon(name) {
   return set(svg, { viewBox: '0 0 24 24', 'aria-hidden': 'true', class: 'icon i-' + name });
 }
 
-// ---- what stays in this browser, for each server ----
-const store = {
-  read(name, fallback) { try { return JSON.parse(localStorage.getItem(name)) ?? fallback; } catch { return fallback; } },
-  write(name, value) { try { localStorage.setItem(name, JSON.stringify(value)); } catch { /* private mode, or full */ } },
-};
-const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('');
 const KEPT = ['filename', 'title', 'alt', 'url', 'thumbnail', 'author', 'license', 'source', 'pack', 'mime', 'width', 'height', 'animated', 'rating'];
 
 const SHEET = `
@@ -124,7 +111,7 @@ class PeelPicker extends HTMLElement {
   #tabs = []; #views = new Map(); #view; #active; #categories = []; #trends = [];
   #timers = {}; #asked = {}; #started = 0;
   #still = matchMedia('(prefers-reduced-motion: reduce)');
-  #seen; #ends; #sizes;
+  #seen; #ends; #sizes; #suggestions;
 
   constructor() {
     super();
@@ -196,6 +183,7 @@ class PeelPicker extends HTMLElement {
   }
 
   #abort() {
+    this.#suggestions?.stop();
     for (const name of Object.keys(this.#timers)) clearTimeout(this.#timers[name]);
     for (const name of Object.keys(this.#asked)) this.#asked[name].abort();
   }
@@ -207,13 +195,14 @@ class PeelPicker extends HTMLElement {
 
   // ---- drawing ----
 
-  #frame; #box; #list; #tablist; #body; #bar; #chips; #note; #grid; #nothing; #end; #foot; #live;
+  #frame; #box; #tablist; #body; #bar; #chips; #note; #grid; #nothing; #end; #foot; #live;
 
   #draw() {
     const t = this.#texts;
     this.#box = set(make('input', '', { type: 'search', maxLength: 255, autocomplete: 'off', autocapitalize: 'none', spellcheck: false, enterKeyHint: 'search', placeholder: t.placeholder, value: this.#query }),
-      { role: 'combobox', 'aria-label': t.search, 'aria-autocomplete': 'list', 'aria-controls': 'list', 'aria-expanded': 'false', part: 'search' });
-    this.#list = set(make('ul', 'suggestions', { id: 'list', hidden: true }), { role: 'listbox', 'aria-label': t.suggestions });
+      { 'aria-label': t.search, part: 'search' });
+    const list = make('ul', 'suggestions', { id: 'list' }); // in a row that covers nothing: nothing moves when somebody goes on to the stickers
+    this.#suggestions = new Suggestions(this.#box, list, t.suggestions, (prefix, signal) => this.#suggest(prefix, signal), text => this.#search(text.trim()));
     this.#tablist = set(make('div', 'tabs'), { role: 'tablist', 'aria-label': t.sections, part: 'tabs' });
     this.#bar = make('div', 'bar', { hidden: true });
     this.#chips = set(make('div', 'chips', { hidden: true }), { role: 'group', 'aria-label': t.categories });
@@ -224,7 +213,7 @@ class PeelPicker extends HTMLElement {
     this.#body = set(make('div', 'body', { id: 'panel' }, this.#bar, this.#chips, this.#note, this.#grid, this.#nothing, this.#end), { role: 'tabpanel', part: 'body' });
     this.#foot = set(make('div', 'foot'), { part: 'foot' });
     this.#live = set(make('p', 'sr'), { role: 'status' });
-    this.#frame = set(make('div', 'picker', { dir: t.dir, lang: t.lang }, make('div', 'search', {}, icon('search'), this.#box), this.#tablist, this.#list, this.#body, this.#foot, this.#live),
+    this.#frame = set(make('div', 'picker', { dir: t.dir, lang: t.lang }, make('div', 'search', {}, icon('search'), this.#box), this.#tablist, list, this.#body, this.#foot, this.#live),
       { role: 'region', 'aria-label': t.label, part: 'picker' });
     this.#tabs = [];
     for (const name of ['home', 'recent', 'favourites']) this.#addTab(name, t[name], icon(name));
@@ -273,7 +262,7 @@ class PeelPicker extends HTMLElement {
       return b;
     };
     const favourite = button('favourites', t.favourite, () => this.#favour(sticker));
-    favourite.setAttribute('aria-pressed', String(this.#kept('favourites').some(other => other.filename === sticker.filename)));
+    favourite.setAttribute('aria-pressed', String(this.#shelf('favourites').has(sticker.filename)));
     const had = this.#root.activeElement?.parentNode === this.#foot ? [...this.#foot.children].indexOf(this.#root.activeElement) : -1;
     this.#foot.replaceChildren(make('div', '', {}, make('bdi', '', {}, sticker.alt || sticker.title), credit), favourite);
     if (!this.#missing.has('similar')) this.#foot.append(button('similar', t.similar, () => this.#openSimilar(sticker)));
@@ -304,7 +293,7 @@ class PeelPicker extends HTMLElement {
       const { filename } = this.#similar;
       return (offset, signal) => this.#try('similar', () => peel.similar(filename, { ...filter, limit: PAGE, offset, signal }));
     }
-    if (this.#tab === 'recent' || this.#tab === 'favourites') return async () => ({ results: this.#kept(this.#tab) });
+    if (this.#tab === 'recent' || this.#tab === 'favourites') return async () => ({ results: this.#shelf(this.#tab).items });
     if (this.#tab.startsWith('pack:') && !query) {
       let next;
       return async (_, signal) => {
@@ -332,7 +321,7 @@ class PeelPicker extends HTMLElement {
   }
   #search(query, typing = false) {
     clearTimeout(this.#timers.type);
-    if (!typing) this.#close();
+    if (!typing) this.#suggestions.close();
     if (query === this.#query && !this.#similar) return;
     this.#query = query;
     this.#similar = null;
@@ -489,14 +478,13 @@ class PeelPicker extends HTMLElement {
 
   #tell(action, sticker) { if (this.getAttribute('events') !== 'off') this.#peel.tell(action, sticker); }
 
-  #kept(name) {
-    const all = store.read(`${this.#name} ${name}`, []), base = this.#peel.address('/media/');
-    const sane = s => s && typeof s.filename === 'string' && [s.url, s.thumbnail].every(url => typeof url === 'string' && url.startsWith(base));
-    return Array.isArray(all) ? all.filter(sane) : [];
+  #shelf(name) {
+    const base = this.#peel.address('/media/');
+    return new Shelf(`${this.#name} ${name}`, s => s.filename,
+      s => s && typeof s.filename === 'string' && [s.url, s.thumbnail].every(url => typeof url === 'string' && url.startsWith(base)));
   }
   #keep(name, sticker, most) {
-    const item = Object.fromEntries(KEPT.filter(member => sticker[member] !== undefined).map(member => [member, sticker[member]]));
-    store.write(`${this.#name} ${name}`, [item, ...this.#kept(name).filter(other => other.filename !== sticker.filename)].slice(0, most));
+    this.#shelf(name).add(Object.fromEntries(KEPT.filter(member => sticker[member] !== undefined).map(member => [member, sticker[member]])), most);
   }
 
   #choose(sticker) {
@@ -508,8 +496,8 @@ class PeelPicker extends HTMLElement {
   }
 
   #favour(sticker) {
-    const was = this.#kept('favourites').some(other => other.filename === sticker.filename);
-    if (was) store.write(this.#name + ' favourites', this.#kept('favourites').filter(other => other.filename !== sticker.filename));
+    const was = this.#shelf('favourites').has(sticker.filename);
+    if (was) this.#shelf('favourites').remove(sticker.filename);
     else {
       this.#keep('favourites', sticker, FAVOURITES);
       this.#tell('favourite', sticker);
@@ -523,10 +511,7 @@ class PeelPicker extends HTMLElement {
       const img = await new Promise((done, fail) => {
         const i = make('img', '', { crossOrigin: 'anonymous', onload: () => done(i), onerror: fail, src: sticker.url });
       });
-      const side = Math.max(img.naturalWidth, img.naturalHeight) || 512, grow = Math.max(1, 512 / side);
-      const canvas = make('canvas', '', { width: Math.round((img.naturalWidth || 512) * grow), height: Math.round((img.naturalHeight || 512) * grow) });
-      canvas.getContext('2d').drawImage(img, 0, 0, canvas.width, canvas.height);
-      return new Promise((done, fail) => canvas.toBlob(blob => blob ? done(blob) : fail(new Error('no PNG')), 'image/png'));
+      return toPng(img);
     };
     try {
       await navigator.clipboard.write([new ClipboardItem({ 'image/png': png() })]).catch(() => navigator.clipboard.writeText(sticker.url));
@@ -549,46 +534,10 @@ class PeelPicker extends HTMLElement {
     if (picture.complete) data.setDragImage(picture, picture.width / 2, picture.height / 2);
   }
 
-  // ---- suggestions: a combobox with a list, as the ARIA Authoring Practices describe it, in a row that
-  // covers nothing and stays until another search, so that nothing moves when somebody goes on to the stickers ----
-
-  #suggest(prefix) {
-    clearTimeout(this.#timers.suggest);
-    if (!prefix || this.#missing.has('suggest')) return this.#close();
-    this.#timers.suggest = setTimeout(async () => {
-      const signal = this.#ask('suggest');
-      try {
-        const found = await this.#peel.suggest(prefix, { limit: SUGGESTIONS, signal });
-        if (this.#box.value.trim() === prefix && this.#root.activeElement === this.#box) this.#offer(prefix, found.map(s => s.text));
-      } catch (error) {
-        if (error.status === 404) this.#missing.add('suggest');
-      }
-    }, SUGGEST_MS);
-  }
-  #offer(prefix, texts) {
-    texts = texts.filter(text => text.toLowerCase() !== prefix.toLowerCase());
-    this.#list.replaceChildren(...texts.map((text, i) => set(make('li', '', { id: 'option-' + i, dir: 'auto', textContent: text }), { role: 'option', 'aria-selected': 'false' })));
-    this.#list.hidden = !texts.length;
-    this.#box.setAttribute('aria-expanded', String(!this.#list.hidden));
-    this.#box.removeAttribute('aria-activedescendant');
-  }
-  #close() {
-    clearTimeout(this.#timers.suggest);
-    this.#asked.suggest?.abort();
-    this.#offer('', []);
-  }
-  #option() { return this.#list.querySelector('[aria-selected=true]'); }
-  #moveOption(by) {
-    const options = [...this.#list.children], at = options.indexOf(this.#option());
-    const to = at + by < -1 ? options.length - 1 : at + by >= options.length ? -1 : at + by;
-    options.forEach((option, i) => option.setAttribute('aria-selected', String(i === to)));
-    if (to < 0) return this.#box.removeAttribute('aria-activedescendant');
-    this.#box.setAttribute('aria-activedescendant', options[to].id);
-    options[to].scrollIntoView({ block: 'nearest' });
-  }
-  #take(option) {
-    this.#box.value = option.textContent;
-    this.#search(this.#box.value.trim());
+  async #suggest(prefix, signal) {
+    if (this.#missing.has('suggest')) return [];
+    const { results } = await this.#try('suggest', async () => ({ results: await this.#peel.suggest(prefix, { limit: SUGGESTIONS, signal }) }));
+    return results.map(suggestion => suggestion.text);
   }
 
   // ---- listening ----
@@ -597,12 +546,9 @@ class PeelPicker extends HTMLElement {
     this.#box.addEventListener('input', () => {
       const query = this.#box.value.trim();
       clearTimeout(this.#timers.type);
-      this.#suggest(query);
+      this.#suggestions.suggest(query);
       this.#timers.type = setTimeout(() => this.#search(query, true), query ? TYPE_MS : 0);
     });
-    this.#list.addEventListener('pointerdown', event => event.preventDefault()); // the box keeps the focus
-    this.#list.addEventListener('click', event => { const option = event.target.closest('li'); if (option) this.#take(option); });
-
     const cellOf = event => event.target.closest?.('.cell button');
     this.#grid.addEventListener('click', event => { const cell = cellOf(event); if (cell) this.#choose(cell.sticker); });
     this.#grid.addEventListener('focusin', event => {
@@ -636,12 +582,7 @@ class PeelPicker extends HTMLElement {
   }
   #observe() {
     this.#seen?.disconnect();
-    this.#seen = new IntersectionObserver(entries => { // an impression: at least half in view for half a second
-      for (const { target, isIntersecting } of entries) {
-        clearTimeout(target.viewing);
-        if (isIntersecting) target.viewing = setTimeout(() => { this.#seen.unobserve(target); target.seen = true; this.#tell('impression', target.sticker); }, SEEN_MS);
-      }
-    }, { threshold: 0.5 });
+    this.#seen = watchImpressions(button => { button.seen = true; this.#tell('impression', button.sticker); });
     this.#ends?.disconnect();
     this.#ends = new IntersectionObserver(entries => { if (entries.some(e => e.isIntersecting) && !this.#view.failed) this.#more(this.#view); }, { root: this.#body, rootMargin: '300px' });
     this.#sizes?.disconnect();
@@ -671,11 +612,9 @@ class PeelPicker extends HTMLElement {
     return true;
   }
   #boxKey(event) {
-    const open = !this.#list.hidden, { key } = event;
-    if ((key === 'ArrowDown' || key === 'ArrowUp') && open) this.#moveOption(key === 'ArrowDown' ? 1 : -1);
-    else if (key === 'Enter' && this.#option()) this.#take(this.#option());
-    else if (key === 'Enter') this.#search(this.#box.value.trim());
-    else if (key === 'Escape' && open) this.#close();
+    const { key } = event;
+    if (this.#suggestions.key(event)) return true;
+    if (key === 'Enter') this.#search(this.#box.value.trim());
     else if (key === 'Escape' && this.#box.value) { this.#box.value = ''; this.#search(''); }
     else if (key === 'Escape') return !this.dispatchEvent(new CustomEvent('close', { bubbles: true, composed: true, cancelable: true }));
     else if (key === 'ArrowDown') (this.#cells().find(cell => cell.tabIndex === 0) || this.#box).focus();
@@ -694,18 +633,14 @@ class PeelPicker extends HTMLElement {
     return true;
   }
   #cellKey(event, cell) {
-    const cells = this.#cells(), at = cells.indexOf(cell), n = this.#view.columns, { key } = event, whole = event.ctrlKey || event.metaKey;
-    const forward = this.#texts.dir === 'rtl' ? 'ArrowLeft' : 'ArrowRight', row = at - at % n;
+    const cells = this.#cells(), { key } = event, whole = event.ctrlKey || event.metaKey;
+    const to = step(key, cells.indexOf(cell), cells.length, this.#view.columns, { rtl: this.#texts.dir === 'rtl', whole });
     if (key === 'Escape') {
       if (this.#similar) this.#back();
       else this.#box.focus();
     } else if (key === 'c' && whole) this.#copy(cell.sticker);
     else if (key === 'f' && !whole && !event.altKey) this.#favour(cell.sticker);
-    else if (key === 'ArrowLeft' || key === 'ArrowRight') cells[key === forward ? at + 1 : at - 1]?.focus();
-    else if (key === 'ArrowDown') (cells[at + n] || cells.at(-1)).focus();
-    else if (key === 'ArrowUp') (cells[at - n] || this.#box).focus();
-    else if (key === 'Home') cells[whole ? 0 : row].focus();
-    else if (key === 'End') (whole ? cells.at(-1) : cells[row + n - 1] || cells.at(-1)).focus();
+    else if (to !== undefined) (cells[to] || this.#box).focus();
     else return false;
     return true;
   }

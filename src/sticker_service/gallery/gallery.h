@@ -10,6 +10,7 @@
  *     {HTTP_GET,  "/static/{file}",      handle_gallery_static,  HTTP_INLINE, 0,  "static"},
  *     {HTTP_GET,  "/peel-picker.js",     handle_gallery_script, HTTP_INLINE, 0,  "picker"},
  *     {HTTP_GET,  "/peel-client.js",     handle_gallery_script, HTTP_INLINE, 0,  "picker"},
+ *     {HTTP_GET,  "/peel-parts.js",      handle_gallery_script, HTTP_INLINE, 0,  "picker"},
  *     {HTTP_GET,  "/peel-picker.json",   handle_picker_texts, HTTP_INLINE, 0,    "picker"},
  *     {HTTP_GET,  "/demo",               handle_demo,    0, 0,            "demo"},
  *     {HTTP_GET,  "/api/openapi.json",   handle_openapi, HTTP_INLINE, 0,  "openapi"},
