@@ -25,6 +25,9 @@ export interface Sticker {
   mime?: string;
   width?: number;
   height?: number;
+  /** Of an animation. */
+  frames?: number;
+  duration_ms?: number;
   animated?: boolean;
   rating?: Rating;
   /** In the language that was asked for; only of `Peel.sticker`. */

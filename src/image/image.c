@@ -159,6 +159,8 @@ static enum status read_image(const void *data, size_t len, bool probe, uint32_t
         out->width = out->height;
         out->height = width;
     } else if (st == OK && !probe) {
+        if (image_is_animated(data, len))
+            image_poster(data, len, out);
         st = image_orient(out, orientation, err);
     }
     if (st != OK)
@@ -193,7 +195,8 @@ enum status image_memory(const void *data, size_t len, uint32_t svg_side, uint64
     enum status st = read_image(data, len, true, svg_side, &im, err);
     uint64_t pixels = (uint64_t)im.width * im.height * (im.kind == IMAGE_JPEG ? 3 : 4);
     bool turned = st == OK && image_orientation(data, len, im.kind) > 1; /* into a second copy */
-    *bytes = st == OK ? im.scratch + pixels * (turned ? 2 : 1) : 0;
+    bool moves = st == OK && image_is_animated(data, len);               /* a canvas, what was before, and a frame */
+    *bytes = st == OK ? im.scratch + pixels * (1u + turned + 3u * moves) : 0;
     return st;
 }
 

@@ -27,9 +27,9 @@ struct image {
 };
 void image_free(struct image *im);
 
-/* Decodes the first frame, applies EXIF orientation, converts CMYK, gray, palette and 16 bit to 8-bit
- * RGB(A). SVG is drawn with its longer side `svg_side` px (no external references are followed).
- * Errors: UNSUPPORTED (kind), CORRUPT (names why), TOO_LARGE. */
+/* Decodes the image (of an animation the poster: see image_poster), applies EXIF orientation, converts CMYK, gray,
+ * palette and 16 bit to 8-bit RGB(A). SVG is drawn with its longer side `svg_side` px (no external references are
+ * followed). Errors: UNSUPPORTED (kind), CORRUPT (names why), TOO_LARGE. */
 enum status image_decode(const void *data, size_t len, uint32_t svg_side, struct image *out,
                          struct error *err) MUST_CHECK;
 /* Only header work: kind and size, without decoding the pixels. An SVG has its longer side at 512 px. */
@@ -41,8 +41,21 @@ enum status image_probe(const void *data, size_t len, enum image_kind *kind, uin
 enum status image_memory(const void *data, size_t len, uint32_t svg_side, uint64_t *bytes,
                          struct error *err) MUST_CHECK;
 
-/* Whether it is a GIF, WebP or PNG of several frames, by its headers alone. An SVG is never said to move. */
-bool image_is_animated(const void *data, size_t len);
+/* How an image moves: a still has one frame and no duration. */
+struct image_motion {
+    uint32_t frames;
+    uint64_t duration_ms; /* of all frames, once */
+};
+#define IMAGE_MAX_FRAMES        4096u
+#define IMAGE_MAX_MOVING_PIXELS (512u << 20) /* of all frames */
+#define IMAGE_MAX_DURATION_MS   600000u
+/* By the headers of a GIF, WebP or PNG alone; nothing is decoded, and what is cut off is not counted. An SVG is never
+ * said to move. A frame of at most 10 ms counts as 100 ms, as browsers show it. */
+struct image_motion image_motion(const void *data, size_t len);
+bool image_is_animated(const void *data, size_t len); /* more than one frame */
+/* Decodes all frames, as proof that they can be. Errors as image_decode; TOO_LARGE also for more than the limits above.
+ */
+enum status image_check_frames(const void *data, size_t len, struct image_motion *out, struct error *err) MUST_CHECK;
 
 /* RGBA composited over white, in place, leaving 3 channels. */
 void image_flatten_white(struct image *im);
@@ -55,8 +68,8 @@ enum status image_resize(const struct image *in, uint32_t width, uint32_t height
 enum status image_resize_part(const struct image *in, uint32_t width, uint32_t height, enum image_filter filter,
                               uint32_t x, uint32_t y, uint32_t out_width, uint32_t out_height, struct image *out,
                               struct error *err) MUST_CHECK;
-/* The image's first frame as another file, at most `width` pixels wide and 4 * width high, never enlarged unless it is
- * a drawing (SVG). Errors as image_decode, and UNSUPPORTED for a kind that is not written. */
+/* The image (of an animation the poster) as another file, at most `width` pixels wide and 4 * width high, never
+ * enlarged unless it is a drawing (SVG). Errors as image_decode, and UNSUPPORTED for a kind that is not written. */
 enum status image_rendition(const void *data, size_t len, uint32_t width, enum image_kind kind, struct buf *out,
                             struct error *err) MUST_CHECK;
 #define IMAGE_WIDEST_THUMBNAIL 1024u

@@ -21,6 +21,54 @@ enum status image_svg(const uint8_t *data, size_t len, bool probe, uint32_t side
  * what it may not have, CORRUPT where it is broken. */
 enum status image_svg_check(const uint8_t *data, size_t len, struct error *err) MUST_CHECK;
 
+/* --- animations --- */
+
+/* The frames of an animation, one after another, each as the whole picture that is shown. */
+struct image_frames {
+    struct image canvas; /* RGBA; of the last frame that was read. Pixels may belong to the decoder: close frees them */
+    uint32_t duration_ms; /* of that frame */
+    uint32_t loops;       /* how often the whole is shown; 0: for ever */
+    uint32_t read;        /* how many frames were */
+    const struct image_frames_class *class;
+    void *state;
+};
+struct image_frames_class {
+    /* Fills canvas' sides and state. */
+    enum status (*open)(const uint8_t *data, size_t len, struct image_frames *f, struct error *err);
+    /* Reads the next one into the canvas; *more is false at the end. */
+    enum status (*next)(struct image_frames *f, bool *more, struct error *err);
+    void (*close)(struct image_frames *f); /* also what is half open */
+};
+extern const struct image_frames_class image_gif_frames, image_webp_frames, image_png_frames;
+
+/* data: borrowed until close. UNSUPPORTED for what does not move. image_frames_next refuses, as TOO_LARGE, what exceeds
+ * the limits in image.h. Close also what could not be opened. */
+enum status image_frames_open(const void *data, size_t len, struct image_frames *out, struct error *err) MUST_CHECK;
+enum status image_frames_next(struct image_frames *f, bool *more, struct error *err) MUST_CHECK;
+void image_frames_close(struct image_frames *f);
+/* As browsers show it: what lasts at most 10 ms lasts 100; never more than IMAGE_MAX_DURATION_MS. */
+uint32_t image_frame_ms(uint64_t ms);
+
+/* What stands for an animation whose first frame is `first`: the first frame in which at least a fiftieth of the pixels
+ * differs from the corner's, else the one in which most do. `first` becomes that one. Frames that cannot be decoded end
+ * the search. */
+void image_poster(const void *data, size_t len, struct image *first);
+
+/* Draws `top` over the canvas at (x, y), within which it lies; both RGBA. `replace`: the canvas gets its alpha, too. */
+void image_draw_over(struct image *canvas, const struct image *top, uint32_t x, uint32_t y, bool replace);
+void image_clear_part(struct image *canvas, uint32_t x, uint32_t y, uint32_t width, uint32_t height);
+
+/* A PNG's chunks, whose checksums are not looked at. */
+#define IMAGE_PNG_SIGNATURE 8u
+struct image_png_chunk {
+    const uint8_t *whole, *name, *data; /* with its length; its 4 letters; [len] */
+    size_t len;
+};
+/* The chunk at *at, and moves on; false at the end of those that are whole. */
+bool image_png_chunk(const uint8_t *data, size_t len, size_t *at, struct image_png_chunk *out);
+uint64_t image_png_delay_ms(const uint8_t *fctl); /* [26] */
+uint32_t image_big_endian(const uint8_t *p);      /* [4] */
+
 /* The encoders, beside that of WebP: append a whole file, or fail for want of memory or room. A JPEG is of 3 channels.
  */
 enum status image_encode_jpeg(const struct image *im, int quality, struct buf *out, struct error *err) MUST_CHECK;

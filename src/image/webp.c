@@ -51,6 +51,58 @@ enum status image_webp(const uint8_t *data, size_t len, bool probe, struct image
     return st;
 }
 
+/* --- all frames --- */
+
+struct webp {
+    WebPAnimDecoder *decoder;
+    int shown_ms; /* until when the frames that were read are shown */
+};
+
+static enum status open_frames(const uint8_t *data, size_t len, struct image_frames *f, struct error *err)
+{
+    WebPData whole = {data, len};
+    WebPAnimDecoderOptions options;
+    WebPAnimInfo info;
+    struct webp *w = f->state = calloc(1, sizeof *w);
+    struct image head = {0};
+    enum status st = w ? image_webp(data, len, true, &head, err) : err_no_memory(err, "WebP");
+    if (st != OK)
+        return st;
+    WebPAnimDecoderOptionsInit(&options);
+    options.color_mode = MODE_RGBA;
+    w->decoder = WebPAnimDecoderNew(&whole, &options);
+    if (!w->decoder || !WebPAnimDecoderGetInfo(w->decoder, &info))
+        return err_set(err, ERR_CORRUPT, "WebP: broken animation");
+    f->canvas.width = info.canvas_width;
+    f->canvas.height = info.canvas_height;
+    f->loops = info.loop_count;
+    return OK;
+}
+
+static enum status next_frame(struct image_frames *f, bool *more, struct error *err)
+{
+    struct webp *w = f->state;
+    int until_ms;
+    *more = WebPAnimDecoderHasMoreFrames(w->decoder);
+    if (!*more)
+        return OK;
+    if (!WebPAnimDecoderGetNext(w->decoder, &f->canvas.pixels, &until_ms))
+        return err_set(err, ERR_CORRUPT, "WebP: frame %u cannot be decoded (truncated?)", f->read + 1);
+    f->duration_ms = image_frame_ms(until_ms > w->shown_ms ? (uint64_t)(until_ms - w->shown_ms) : 0);
+    w->shown_ms = until_ms;
+    return OK;
+}
+
+static void close_frames(struct image_frames *f)
+{
+    struct webp *w = f->state;
+    if (w)
+        WebPAnimDecoderDelete(w->decoder);
+    free(w);
+}
+
+const struct image_frames_class image_webp_frames = {open_frames, next_frame, close_frames};
+
 enum status image_encode_webp(const struct image *im, float quality, struct buf *out, struct error *err)
 {
     uint8_t *data = NULL;

@@ -35,11 +35,12 @@ struct sandbox_request {
 };
 
 struct sandbox_answer {
-    uint32_t status;         /* enum status */
-    uint32_t needs_more;     /* TOO_LARGE because of pixels_mib */
-    uint32_t kind, animated; /* enum image_kind; 0 or 1 */
+    uint32_t status;       /* enum status */
+    uint32_t needs_more;   /* TOO_LARGE because of pixels_mib */
+    uint32_t kind, frames; /* enum image_kind; of a check, as is duration_ms: struct image_motion */
     uint32_t width, height, channels;
     char why[256];
+    uint32_t duration_ms;
     uint64_t len; /* bytes that follow: pixels, or a rendition */
 };
 

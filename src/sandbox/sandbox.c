@@ -260,8 +260,8 @@ static enum status have_process(struct worker *w, const struct lane_limits *l, c
 static bool is_sound(const struct job *job)
 {
     const struct sandbox_answer *a = &job->answer;
-    if (a->status > ERR_INTERNAL || a->kind > IMAGE_SVG || a->animated > 1 || a->needs_more > 1 ||
-        memchr(a->why, '\0', sizeof a->why) == NULL)
+    if (a->status > ERR_INTERNAL || a->kind > IMAGE_SVG || a->frames > IMAGE_MAX_FRAMES || a->needs_more > 1 ||
+        a->duration_ms > IMAGE_MAX_DURATION_MS || memchr(a->why, '\0', sizeof a->why) == NULL)
         return false;
     if (a->status != OK)
         return a->len == 0;
@@ -523,7 +523,7 @@ enum status sandbox_check(struct sandbox *s, const struct sandbox_image *file, s
     struct job job = {.file = file, .op = SANDBOX_CHECK};
     enum status st = do_job(s, &job, err);
     const struct sandbox_answer *a = &job.answer;
-    *out = (struct sandbox_verdict){(enum image_kind)a->kind, a->width, a->height, a->animated};
+    *out = (struct sandbox_verdict){(enum image_kind)a->kind, a->width, a->height, {a->frames, a->duration_ms}};
     return st;
 }
 

@@ -60,10 +60,10 @@ enum status sandbox_rendition(struct sandbox *s, const struct sandbox_image *fil
 struct sandbox_verdict {
     enum image_kind kind;
     uint32_t width, height; /* of an SVG as image_probe has them */
-    bool animated;
+    struct image_motion motion;
 };
-/* Decodes it, as proof that it can be; an SVG at the size of its widest thumbnail. It gets half of the time, so that
- * what passes once will pass again. */
+/* Decodes it, all frames, as proof that it can be; an SVG at the size of its widest thumbnail. It gets half of the
+ * time, so that what passes once will pass again. */
 enum status sandbox_check(struct sandbox *s, const struct sandbox_image *file, struct sandbox_verdict *out,
                           struct error *err) MUST_CHECK;
 

@@ -77,7 +77,11 @@ static enum status check_image(const void *data, size_t len, struct sandbox_answ
         out->height = drawn.height;
     }
     out->kind = kind;
-    out->animated = image_is_animated(data, len);
+    struct image_motion motion = {.frames = 1};
+    if (st == OK && image_is_animated(data, len))
+        st = image_check_frames(data, len, &motion, err);
+    out->frames = motion.frames;
+    out->duration_ms = st == OK ? (uint32_t)motion.duration_ms : 0;
     image_free(&drawn);
     return st;
 }

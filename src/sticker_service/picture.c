@@ -66,7 +66,7 @@ enum status picture_check(struct picture *p, struct sandbox *sandbox, struct err
     p->kind = found.kind;
     p->width = found.width;
     p->height = found.height;
-    p->animated = found.animated;
+    p->motion = found.motion;
     return st;
 }
 
@@ -142,7 +142,9 @@ void picture_describe(const struct picture *p, struct sticker *out)
     out->bytes = (int64_t)p->len;
     out->width = (int32_t)p->width;
     out->height = (int32_t)p->height;
-    out->animated = p->animated;
+    out->animated = p->motion.frames > 1;
+    out->frames = (int32_t)p->motion.frames;
+    out->duration_ms = (int32_t)p->motion.duration_ms;
 }
 
 const char *picture_title(const char *filename, struct arena *a)

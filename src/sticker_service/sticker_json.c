@@ -150,6 +150,12 @@ static void put_member(const struct sticker_form *form, const struct find_result
     case MEMBER_height:
         buf_printf(out, "%d", (int)k->height);
         break;
+    case MEMBER_frames:
+        buf_printf(out, "%d", (int)k->frames);
+        break;
+    case MEMBER_duration_ms:
+        buf_printf(out, "%d", (int)k->duration_ms);
+        break;
     case MEMBER_author:
         json_put_string(out, k->author);
         break;
@@ -172,6 +178,8 @@ void sticker_json(const struct sticker_form *form, const struct find_result *r, 
         members &= ~(1u << MEMBER_rank | 1u << MEMBER_score);
     if (!(r->confidence > 0))
         members &= ~(1u << MEMBER_confidence);
+    if (r->sticker->frames < 2)
+        members &= ~(1u << MEMBER_frames | 1u << MEMBER_duration_ms);
     if (!r->pinned)
         members &= ~(1u << MEMBER_pinned);
     char before = '{';

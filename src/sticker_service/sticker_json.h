@@ -22,6 +22,8 @@
     X(mime)                                                                                                            \
     X(width)                                                                                                           \
     X(height)                                                                                                          \
+    X(frames)                                                                                                          \
+    X(duration_ms)                                                                                                     \
     X(author)                                                                                                          \
     X(license)                                                                                                         \
     X(source)                                                                                                          \

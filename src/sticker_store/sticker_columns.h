@@ -19,7 +19,9 @@
     X(11, mime, TEXT, const char *)                                                                                    \
     X(12, bytes, INT, int64_t)                                                                                         \
     X(13, width, INT, int32_t)                                                                                         \
-    X(14, height, INT, int32_t)
+    X(14, height, INT, int32_t)                                                                                        \
+    X(17, frames, INT, int32_t)                                                                                        \
+    X(18, duration_ms, INT, int32_t)
 /* What its image file is, unless people say otherwise. */
 #define STICKER_BOTH(X)    X(16, animated, INT, bool)
 #define STICKER_COLUMNS(X) STICKER_SAID(X) STICKER_BOTH(X) STICKER_IMAGE(X)

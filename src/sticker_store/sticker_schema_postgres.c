@@ -249,6 +249,9 @@ static const char *const migrations[] = {
     /* 18: keys by which apps are told apart, counted and limited. */
     "CREATE TABLE app_keys (name" TEXT " PRIMARY KEY, hash_hex" TEXT " UNIQUE, per_minute" NUMBER ", requests" NUMBER
     ", last_used_us" NUMBER "," TIMES ");",
+    /* 19: how an animation moves; 0 frames: nobody has counted them. */
+    "ALTER TABLE stickers ADD COLUMN frames" NUMBER " DEFAULT 0, ADD COLUMN duration_ms" NUMBER " DEFAULT 0;"
+    "ALTER TABLE trash ADD COLUMN frames" NUMBER " DEFAULT 0, ADD COLUMN duration_ms" NUMBER " DEFAULT 0;",
     /* clang-format on */
 };
 

@@ -409,6 +409,11 @@ static const char *const migrations[] = {
     " per_minute INTEGER NOT NULL," /* requests; 0: any number */
     " requests INTEGER NOT NULL, last_used_us INTEGER NOT NULL,"
     " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+    /* 21: how an animation moves; 0 frames: nobody has counted them. */
+    "ALTER TABLE stickers ADD COLUMN frames INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE stickers ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE trash ADD COLUMN frames INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE trash ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 const struct db_schema sticker_schema_sqlite = {

@@ -39,6 +39,7 @@ struct sticker {
     const char *sha256, *mime; /* of the image file; hex */
     int64_t bytes;
     int32_t width, height;
+    int32_t frames, duration_ms;       /* of an animation; 0 frames: it was stored before they were counted */
     const struct sticker_words *words; /* by language; an emptied list stays, as a sign that somebody emptied it */
     size_t n_words;
     int64_t created_us, modified_us;

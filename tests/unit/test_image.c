@@ -491,7 +491,10 @@ static void what_moves_is_known_by_its_headers(void **state)
     PUT(&b, ";");
     assert_true(moves(&b));
     buf_reset(&b);
-    PUT(&b, "RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0\x01\0\0\x01\0\0");
+    static const char anmf[] = "ANMF\x10\0\0\0\0\0\0\0\0\0\x01\0\0\x01\0\0\x64\0\0\0";
+    PUT(&b, "RIFF\x4e\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0\x01\0\0\x01\0\0");
+    PUT(&b, anmf);
+    PUT(&b, anmf);
     assert_false(moves(&b));
     b.data[20] = 0x12;
     assert_true(moves(&b));
@@ -502,7 +505,12 @@ static void what_moves_is_known_by_its_headers(void **state)
     PUT(&b, "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0crc1");
     size_t head = b.len;
     PUT(&b, "\0\0\0\x08"
-            "acTL\0\0\0\x02\0\0\0\0crc2\0\0\0\0IDATcrc3");
+            "acTL\0\0\0\x02\0\0\0\0crc2");
+    static const char fctl[] = "\0\0\0\x1a"
+                               "fcTL\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0\0\0\x01\0\x0a\0\0crc4";
+    PUT(&b, fctl);
+    PUT(&b, "\0\0\0\0IDATcrc3");
+    PUT(&b, fctl);
     assert_true(moves(&b));
     b.data[head + 11] = 1; /* one frame */
     assert_false(moves(&b));

@@ -252,6 +252,7 @@ static void what_moves_is_seen_or_said(void **state)
     assert_true(get(&f, "said.svg").animated);
     assert_false(get(&f, "still.svg").animated);
     assert_true(get(&f, "seen.gif").animated);
+    assert_true(get(&f, "seen.gif").frames == 2 && get(&f, "seen.gif").duration_ms == 200);
     assert_false(get(&f, "denied.gif").animated);
     assert_int_equal(get(&f, "said.svg").rating, RATING_R);
     assert_int_equal(get(&f, "denied.gif").rating, RATING_PG);

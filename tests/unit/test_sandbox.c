@@ -151,7 +151,7 @@ static void workers_do_what_is_done_here(void **state)
             assert_int_equal(webp[0].len, webp[1].len);
             assert_memory_equal(webp[0].data, webp[1].data, webp[0].len);
             assert_int_equal(sandbox_check(s, &f.image, &v, NULL), OK);
-            assert_true(v.kind == here.kind && v.animated == image_is_animated(f.image.data, f.image.len));
+            assert_true(v.kind == here.kind && v.motion.frames == image_motion(f.image.data, f.image.len).frames);
             assert_true(v.width == w[0] && v.height == h[0]);
             good++;
         }

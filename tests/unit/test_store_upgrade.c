@@ -84,6 +84,8 @@ static const struct row sticker_rows[] = {
      "INSERT INTO app_keys (name, hash_hex, per_minute, requests, last_used_us, created_us, modified_us)"
      " VALUES ('shop', 'ff', 60, 7, 1, 1, 1)",
      "SELECT count(*) FROM app_keys WHERE name = 'shop' AND per_minute = 60 AND requests = 7"},
+    {21, NEVER, 19, "UPDATE trash SET frames = 3, duration_ms = 200",
+     "SELECT count(*) FROM trash WHERE frames = 3 AND duration_ms = 200"},
 };
 
 static const struct row search_rows[] = {

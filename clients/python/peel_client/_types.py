@@ -21,6 +21,8 @@ class Sticker(TypedDict, total=False):
     mime: str
     width: int
     height: int
+    frames: int  # of an animation
+    duration_ms: int
     animated: bool
     rating: str  # "g", "pg", "pg-13" or "r"
     keywords: List[str]  # in the language that was asked for; only of `Peel.sticker`

@@ -1,0 +1,160 @@
+/* The frames of animations: what their decoders have in common, and which frame stands for the whole. */
+#include "image/image_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DIFFERS      24 /* of 255 in some channel: a difference that is seen */
+#define SHOWN_PIXELS 50 /* one in so many differs from the corner where a frame shows something */
+
+static const struct image_frames_class *class_of(enum image_kind kind)
+{
+    switch (kind) {
+    case IMAGE_GIF:
+        return &image_gif_frames;
+    case IMAGE_WEBP:
+        return &image_webp_frames;
+    case IMAGE_PNG:
+        return &image_png_frames;
+    default:
+        return NULL;
+    }
+}
+
+enum status image_frames_open(const void *data, size_t len, struct image_frames *out, struct error *err)
+{
+    *out = (struct image_frames){.class = class_of(image_sniff(data, len))};
+    if (len > IMAGE_MAX_BYTES)
+        return err_set(err, ERR_TOO_LARGE, "image of %zu bytes: at most %u are allowed", len, IMAGE_MAX_BYTES);
+    if (!out->class)
+        return err_set(err, ERR_UNSUPPORTED, "not an animation");
+    out->canvas.channels = 4;
+    out->canvas.kind = image_sniff(data, len);
+    enum status st = out->class->open(data, len, out, err);
+    return st == OK ? image_check_size(out->canvas.width, out->canvas.height, err) : st;
+}
+
+enum status image_frames_next(struct image_frames *f, bool *more, struct error *err)
+{
+    uint64_t pixels = (uint64_t)f->canvas.width * f->canvas.height;
+    enum status st = f->class->next(f, more, err);
+    if (st != OK || !*more)
+        return st;
+    if (++f->read > IMAGE_MAX_FRAMES || f->read * pixels > IMAGE_MAX_MOVING_PIXELS)
+        return err_set(err, ERR_TOO_LARGE,
+                       "animation of more than %u frames of %u x %u pixels: at most %u frames and %u pixels in all are "
+                       "allowed",
+                       f->read - 1, f->canvas.width, f->canvas.height, IMAGE_MAX_FRAMES, IMAGE_MAX_MOVING_PIXELS);
+    return OK;
+}
+
+void image_frames_close(struct image_frames *f)
+{
+    if (f->class)
+        f->class->close(f);
+    *f = (struct image_frames){0};
+}
+
+enum status image_check_frames(const void *data, size_t len, struct image_motion *out, struct error *err)
+{
+    struct image_frames f;
+    bool more = true;
+    *out = (struct image_motion){0};
+    enum status st = image_frames_open(data, len, &f, err);
+    while (st == OK && (st = image_frames_next(&f, &more, err)) == OK && more) {
+        out->frames++;
+        out->duration_ms += f.duration_ms;
+    }
+    if (st == OK && out->duration_ms > IMAGE_MAX_DURATION_MS)
+        st = err_set(err, ERR_TOO_LARGE, "animation of %llu s: at most %u are allowed",
+                     (unsigned long long)out->duration_ms / 1000, IMAGE_MAX_DURATION_MS / 1000);
+    image_frames_close(&f);
+    return st;
+}
+
+/* --- the poster --- */
+
+static int seen(const uint8_t *pixel, uint32_t channels, uint32_t channel)
+{
+    int alpha = channels == 4 ? pixel[3] : 255;
+    return channel == 3 ? alpha : pixel[channel] * alpha / 255;
+}
+
+/* How many pixels are other than that of the corner. */
+static uint64_t pixels_shown(const struct image *im)
+{
+    uint64_t shown = 0, n = (uint64_t)im->width * im->height;
+    for (uint64_t i = 0; i < n; i++) {
+        const uint8_t *pixel = im->pixels + i * im->channels;
+        bool differs = false;
+        for (uint32_t c = 0; c < 4 && !differs; c++)
+            differs = abs(seen(pixel, im->channels, c) - seen(im->pixels, im->channels, c)) > DIFFERS;
+        shown += differs;
+    }
+    return shown;
+}
+
+static bool take_copy(const struct image *of, struct image *to)
+{
+    size_t bytes = (size_t)of->width * of->height * of->channels;
+    uint8_t *copy = malloc(bytes);
+    if (!copy)
+        return false;
+    memcpy(copy, of->pixels, bytes);
+    free(to->pixels);
+    *to = *of;
+    to->pixels = copy;
+    return true;
+}
+
+void image_poster(const void *data, size_t len, struct image *first)
+{
+    struct image_frames f;
+    bool more = true;
+    uint64_t enough = ((uint64_t)first->width * first->height + SHOWN_PIXELS - 1) / SHOWN_PIXELS;
+    uint64_t most = pixels_shown(first);
+    if (most >= enough)
+        return;
+    enum status st = image_frames_open(data, len, &f, NULL);
+    while (most < enough && st == OK && (st = image_frames_next(&f, &more, NULL)) == OK && more) {
+        uint64_t shown = pixels_shown(&f.canvas);
+        if (shown <= most)
+            continue;
+        if (!take_copy(&f.canvas, first))
+            break;
+        most = shown;
+    }
+    image_frames_close(&f);
+}
+
+/* --- drawing --- */
+
+static void draw_pixel(uint8_t *to, const uint8_t *from)
+{
+    unsigned over = from[3], under = to[3] * (255 - over) / 255, alpha = over + under;
+    if (over == 255) {
+        memcpy(to, from, 4);
+    } else if (over) {
+        for (int c = 0; c < 3; c++)
+            to[c] = (uint8_t)((from[c] * over + to[c] * under + alpha / 2) / alpha);
+        to[3] = (uint8_t)alpha;
+    }
+}
+
+void image_draw_over(struct image *canvas, const struct image *top, uint32_t x, uint32_t y, bool replace)
+{
+    for (uint32_t row = 0; row < top->height; row++) {
+        uint8_t *to = canvas->pixels + ((size_t)(y + row) * canvas->width + x) * 4;
+        const uint8_t *from = top->pixels + (size_t)row * top->width * 4;
+        if (replace)
+            memcpy(to, from, (size_t)top->width * 4);
+        for (uint32_t i = 0; i < top->width && !replace; i++)
+            draw_pixel(to + (size_t)i * 4, from + (size_t)i * 4);
+    }
+}
+
+void image_clear_part(struct image *canvas, uint32_t x, uint32_t y, uint32_t width, uint32_t height)
+{
+    for (uint32_t row = y; row < y + height; row++)
+        memset(canvas->pixels + ((size_t)row * canvas->width + x) * 4, 0, (size_t)width * 4);
+}
