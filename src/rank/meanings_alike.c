@@ -12,7 +12,7 @@
 #define MOST_KEPT   1024u /* words in a list that is kept */
 #define PARTLY      0.6f  /* how alike a word of a term is to the term */
 
-static void count_steps(const float *values, size_t n, uint32_t counts[MEANINGS_STEPS])
+void meanings_count_steps(const float *values, size_t n, uint32_t counts[MEANINGS_STEPS])
 {
     for (size_t i = 0; i < n; i++)
         if (values[i] > 0)
@@ -23,18 +23,8 @@ double meanings_least_of(const float *values, size_t n, size_t most)
 {
     uint32_t counts[MEANINGS_STEPS] = {0};
     size_t above = 0, step = MEANINGS_STEPS;
-    count_steps(values, n, counts);
+    meanings_count_steps(values, n, counts);
     while (step > 0 && (above == 0 || above + counts[step - 1] <= most))
-        above += counts[--step];
-    return (double)step / MEANINGS_STEPS;
-}
-
-double meanings_reached_by(const float *values, size_t n, size_t least)
-{
-    uint32_t counts[MEANINGS_STEPS] = {0};
-    size_t above = 0, step = MEANINGS_STEPS;
-    count_steps(values, n, counts);
-    while (step > 0 && above < least)
         above += counts[--step];
     return (double)step / MEANINGS_STEPS;
 }
@@ -73,6 +63,8 @@ static uint32_t related_entry(const struct meanings *x, uint32_t relation)
 
 static void make_alike(struct scratch *m, uint32_t entry, float score)
 {
+    if (score <= 0)
+        return;
     if (m->alike[entry] <= 0)
         m->words[m->n_words++] = entry;
     m->alike[entry] = fmaxf(m->alike[entry], score);

@@ -41,24 +41,27 @@ struct slot {
     uint32_t n, *words; /* [n] postings of entries */
 };
 
-/* What a search knows of a document. */
-struct tally {
-    float score;
-    float best, sum; /* of its words that are like the query's word at hand */
+/* Slots that a search scores at a time: what it notes of them stays in the processor's second-level cache. */
+#define MEANINGS_BLOCK 32768u
+
+/* How a document's words are like the query's word at hand. */
+struct likeness {
+    float best, sum;
 };
 
-/* What one search needs per word and per document. All zeros between searches, so that only what one touches is cleared
- * and a million documents cost nothing. */
+/* What one search needs, of the size of a block or of the number of distinct words. */
 struct scratch {
     struct scratch *next;
-    struct tally *tallies;      /* [cap_slots] */
-    float *alike;               /* [cap_words] of entries */
-    float *partial;             /* [cap_slots], need not be zeros */
-    int32_t *dots;              /* [cap_words] products, need not be zeros */
-    uint32_t *touched, *marked; /* [cap_slots] documents with a score, and with a word that is like the one at hand */
-    uint32_t *words;            /* [cap_words] entries that are alike */
-    uint32_t *seen;             /* [cap_words] how many of each one's postings were looked at, need not be zeros */
-    uint32_t cap_slots, cap_words, n_touched, n_marked, n_words;
+    struct likeness *likeness; /* [MEANINGS_BLOCK] of the block's slots; zeros between words */
+    float *scores;             /* [MEANINGS_BLOCK] zeros between blocks */
+    uint32_t *marked;          /* [MEANINGS_BLOCK + 1] places in the block that have a likeness, */
+    uint32_t *scored;          /* [MEANINGS_BLOCK + 1] and those that have a score */
+    uint32_t *slots;           /* [MEANINGS_BLOCK + 1] which may be among the best, */
+    float *partial;            /* [MEANINGS_BLOCK + 1] and their scores without the likeness as a whole */
+    int32_t *dots;             /* [cap_words] products */
+    float *alike;              /* [cap_words] of entries; zeros between words */
+    uint32_t *words;           /* [cap_words] entries that are alike */
+    uint32_t cap_words, n_slots, n_marked, n_scored, n_words;
 };
 
 struct meanings {
@@ -123,8 +126,8 @@ const uint32_t *meanings_relations(const struct meanings *x, const char *folded,
 /* The least of the `most` greatest of n numbers 0..1, in steps; 0 when there are no more than that. */
 #define MEANINGS_STEPS 1024u
 double meanings_least_of(const float *values, size_t n, size_t most);
-/* The greatest step that `least` of n numbers 0..1 reach; 0 when there are fewer. */
-double meanings_reached_by(const float *values, size_t n, size_t least);
+/* Counts by step those of n numbers 0..1 that are greater than 0. */
+void meanings_count_steps(const float *values, size_t n, uint32_t counts[MEANINGS_STEPS]);
 
 /* The words of a term such as "ice cream", which some sticker has as a title or keyword: an entry of its own. */
 #define WORDS_MAX_TERM 3u

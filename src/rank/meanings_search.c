@@ -22,8 +22,8 @@
 #define RARE        100000u /* and beyond which they may be misspelled */
 #define LEAST_NAME  3u      /* letters of a place's name that is searched for: "us" is also another word */
 #define MAX_NAMES   4096u   /* bytes of all such names */
-#define AHEAD       16u     /* documents that are fetched from memory while one is looked at */
-#define BLOCK       32768u  /* slots; 384 KiB of tallies */
+#define GROW        8u      /* how many times as many documents are compared as a whole in the next round */
+#define ROWS        64u     /* documents that are compared as a whole at a time */
 #define RANK_SHARE  1.2     /* a word weighs at most this times ln(2 + its rank in English / RANK_FROM); */
 #define RANK_FROM   200.0   /* both tuned on the dev split of eval/starter.csv */
 
@@ -114,48 +114,77 @@ static const char *split(const struct meanings *x, const char *word, struct aren
     return best ? arena_printf(a, "%.*s %s", (int)best, word, word + best) : NULL;
 }
 
-/* Notes, per document that has one of these words and is in a slot below `below`, the most alike one and the sum of
- * all. The documents lie anywhere in memory, so each is fetched ahead, and what is written does not depend on a branch.
- * `seen`: how many were noted before. */
-static void mark_alike(const struct entry *e, float score, uint32_t below, uint32_t *seen, struct scratch *m)
+/* A word or term of the query that counts, and the documents' words that are like it. */
+struct asked_word {
+    struct alike_list alike;
+    float weight;
+    uint32_t *seen; /* [alike.n] how many of each one's postings were looked at, in the arena */
+};
+
+/* In the three functions below what is written does not depend on a branch, and what is counted stays in registers. */
+
+/* Notes, per document of the block that has one of these words, the most alike one and the sum of all. */
+static void mark_alike(const struct entry *e, float score, uint32_t from, uint32_t *seen, struct scratch *m)
 {
-    uint32_t k = *seen;
-    for (; k < e->n && POSTING_OF(e->postings[k]) < below; k++) {
-        __builtin_prefetch(&m->tallies[POSTING_OF(e->postings[k + AHEAD < e->n ? k + AHEAD : k])], 1);
-        struct tally *t = &m->tallies[POSTING_OF(e->postings[k])];
-        float s = score * POSTING_WEIGHT(e->postings[k]);
-        m->marked[m->n_marked] = POSTING_OF(e->postings[k]);
-        m->n_marked += t->sum <= 0;
-        t->best = s > t->best ? s : t->best;
-        t->sum += s;
+    const float scores[] = {score * POSTING_WEIGHT(0), score * POSTING_WEIGHT(1)};
+    uint32_t k = *seen, n = e->n, n_marked = m->n_marked, *marked = m->marked;
+    const uint32_t *postings = e->postings;
+    struct likeness *likeness = m->likeness;
+    for (; k < n && POSTING_OF(postings[k]) - from < MEANINGS_BLOCK; k++) {
+        uint32_t place = POSTING_OF(postings[k]) - from;
+        struct likeness l = likeness[place];
+        float s = scores[postings[k] % 2];
+        marked[n_marked] = place;
+        n_marked += l.sum <= 0;
+        likeness[place] = (struct likeness){s > l.best ? s : l.best, l.sum + s};
     }
     *seen = k;
+    m->n_marked = n_marked;
 }
 
 /* Adds, per document, weight times the likeness of its most alike word, and a share of what is left to 1 for its
  * other words that are alike: of many stickers with one such word each, those with several come first. */
-static void add_marked(double weight, struct scratch *m)
+static void add_marked(float weight, struct scratch *m)
 {
-    for (uint32_t i = 0; i < m->n_marked; i++) {
-        __builtin_prefetch(&m->tallies[m->marked[i + AHEAD < m->n_marked ? i + AHEAD : i]], 1);
-        struct tally *t = &m->tallies[m->marked[i]];
-        float best = t->best, rest = MORE * (t->sum - best);
-        m->touched[m->n_touched] = m->marked[i];
-        m->n_touched += t->score <= 0;
-        t->score += (float)weight * (best + (1 - best) * rest / (1 + rest));
-        t->best = t->sum = 0;
+    uint32_t n_scored = m->n_scored, *scored = m->scored;
+    float *scores = m->scores;
+    for (uint32_t i = 0, n = m->n_marked; i < n; i++) {
+        uint32_t place = m->marked[i];
+        struct likeness l = m->likeness[place];
+        float score = scores[place], rest = MORE * (l.sum - l.best);
+        scored[n_scored] = place;
+        n_scored += score <= 0;
+        scores[place] = score + weight * (l.best + (1 - l.best) * rest / (1 + rest));
+        m->likeness[place] = (struct likeness){0};
     }
     m->n_marked = 0;
+    m->n_scored = n_scored;
 }
 
-/* Slots are taken BLOCK at a time, whose tallies the processor's cache has room for. */
-static void add_meaning(const struct meanings *x, const struct alike_list *alike, double weight, struct scratch *m)
+/* The documents of the block whose share of `total` is at least `least`. */
+static void take_scores(uint32_t from, float total, float least, struct scratch *m)
 {
-    memset(m->seen, 0, alike->n * sizeof *m->seen);
-    for (uint32_t from = 0; from < x->n_slots; from += BLOCK) {
+    uint32_t n_slots = 0, *slots = m->slots;
+    float *partial = m->partial;
+    for (uint32_t i = 0, n = m->n_scored; i < n; i++) {
+        uint32_t place = m->scored[i];
+        float share = m->scores[place] / total;
+        slots[n_slots] = from + place;
+        partial[n_slots] = share;
+        n_slots += share >= least;
+        m->scores[place] = 0;
+    }
+    m->n_scored = 0;
+    m->n_slots = n_slots;
+}
+
+static void score_block(const struct meanings *x, uint32_t from, struct asked_word *words, size_t n, struct scratch *m)
+{
+    for (size_t w = 0; w < n; w++) {
+        const struct alike_list *alike = &words[w].alike;
         for (uint32_t i = 0; i < alike->n; i++)
-            mark_alike(&x->entries[alike->items[i].entry], alike->items[i].score, from + BLOCK, &m->seen[i], m);
-        add_marked(weight, m);
+            mark_alike(&x->entries[alike->items[i].entry], alike->items[i].score, from, &words[w].seen[i], m);
+        add_marked(words[w].weight, m);
     }
 }
 
@@ -371,13 +400,15 @@ double meanings_most(const struct meanings *x, const char *word)
 
 static void scratch_free(struct scratch *m)
 {
-    free(m->tallies);
-    free(m->alike);
+    free(m->likeness);
+    free(m->scores);
+    free(m->marked);
+    free(m->scored);
+    free(m->slots);
     free(m->partial);
     free(m->dots);
-    free(m->touched);
+    free(m->alike);
     free(m->words);
-    free(m->seen);
     free(m);
 }
 
@@ -390,29 +421,30 @@ void meanings_scratch_close(struct meanings *x)
     pthread_mutex_destroy(&x->scratch_lock);
 }
 
-static struct scratch *scratch_new(uint32_t slots, uint32_t words)
+static struct scratch *scratch_new(uint32_t words)
 {
     struct scratch *m = calloc(1, sizeof *m);
     if (!m)
         return NULL;
-    m->cap_slots = slots;
     m->cap_words = words;
-    m->tallies = calloc(slots, sizeof *m->tallies);
-    m->alike = calloc(words, sizeof *m->alike);
-    m->partial = calloc(slots, sizeof *m->partial);
-    m->touched = calloc(2 * (size_t)slots + 2, sizeof *m->touched);
+    m->likeness = calloc(MEANINGS_BLOCK, sizeof *m->likeness);
+    m->scores = calloc(MEANINGS_BLOCK, sizeof *m->scores);
+    m->marked = calloc(MEANINGS_BLOCK + 1, sizeof *m->marked); /* one more, where what does not count is written */
+    m->scored = calloc(MEANINGS_BLOCK + 1, sizeof *m->scored);
+    m->slots = calloc(MEANINGS_BLOCK + 1, sizeof *m->slots);
+    m->partial = calloc(MEANINGS_BLOCK + 1, sizeof *m->partial);
     m->dots = calloc(words, sizeof *m->dots);
+    m->alike = calloc(words, sizeof *m->alike);
     m->words = calloc(words, sizeof *m->words);
-    m->seen = calloc(words, sizeof *m->seen);
-    if (!m->seen || !m->tallies || !m->alike || !m->partial || !m->dots || !m->touched || !m->words) {
+    if (!m->likeness || !m->scores || !m->marked || !m->scored || !m->slots || !m->partial || !m->dots || !m->alike ||
+        !m->words) {
         scratch_free(m);
         return NULL;
     }
-    m->marked = m->touched + slots + 1; /* each has one place more, where what does not count is written */
     return m;
 }
 
-/* One that no search uses, large enough for the documents of now; NULL: no memory. */
+/* One that no search uses, large enough for the words of now; NULL: no memory. */
 static struct scratch *scratch_take(struct meanings *x)
 {
     pthread_mutex_lock(&x->scratch_lock);
@@ -420,18 +452,15 @@ static struct scratch *scratch_take(struct meanings *x)
     if (m)
         x->scratch = m->next;
     pthread_mutex_unlock(&x->scratch_lock);
-    if (m && m->cap_slots >= x->n_slots && m->cap_words >= x->n)
+    if (m && m->cap_words >= x->n)
         return m;
     if (m)
         scratch_free(m);
-    return scratch_new(x->cap_slots, x->cap);
+    return scratch_new(x->cap);
 }
 
 static void scratch_give(struct meanings *x, struct scratch *m)
 {
-    for (uint32_t i = 0; i < m->n_touched; i++)
-        m->tallies[m->touched[i]].score = 0;
-    m->n_touched = 0;
     pthread_mutex_lock(&x->scratch_lock);
     m->next = x->scratch;
     x->scratch = m;
@@ -452,13 +481,28 @@ static float with_whole(const struct subject *q, float partial, float cosine)
     return q->scale > 0 ? (partial + (float)WHOLE * cosine) / (1 + (float)WHOLE) : partial;
 }
 
-static float score_of(const struct meanings *x, const struct subject *q, uint32_t slot, float partial)
+/* Below it no document can reach a score: what it would need if it were about the same. A step less, as numbers are
+ * rounded. */
+static float least_partial(const struct subject *q, double score)
 {
-    int32_t dot = 0;
-    if (q->scale > 0)
-        x->kernels->dot_i8(x->means.codes + (size_t)slot * WORDS_STRIDE, &x->means.sums[slot], 1, WORDS_STRIDE,
-                           q->codes, 1, &dot);
-    return with_whole(q, partial, fminf(fmaxf(q->scale * x->means.scales[slot] * (float)dot, 0), 1));
+    return (float)(q->scale > 0 ? score * (1 + WHOLE) - WHOLE : score) - 1.0f / MEANINGS_STEPS;
+}
+
+/* Compares documents with the query as a whole: cosines[n] of those in these slots, n <= ROWS. Their vectors lie
+ * anywhere in memory, so they are brought together first. */
+static void compare_whole(const struct meanings *x, const struct subject *q, const uint32_t *slots, size_t n,
+                          float *cosines)
+{
+    _Alignas(64) int8_t codes[ROWS * WORDS_STRIDE] = {0};
+    int32_t sums[ROWS] = {0}, dots[ROWS];
+    for (size_t i = 0; i < n; i++) {
+        memcpy(codes + i * WORDS_STRIDE, x->means.codes + (size_t)slots[i] * WORDS_STRIDE, WORDS_STRIDE);
+        sums[i] = x->means.sums[slots[i]];
+        cosines[i] = x->means.scales[slots[i]];
+    }
+    x->kernels->dot_i8(codes, sums, n, WORDS_STRIDE, q->codes, 1, dots);
+    for (size_t i = 0; i < n; i++)
+        cosines[i] = fminf(fmaxf(q->scale * cosines[i] * (float)dots[i], 0), 1);
 }
 
 /* Several words of a query that are one term. */
@@ -508,25 +552,32 @@ static void add_vector(const struct meanings *x, const struct text_term *t, doub
         whole[i] += (float)weight * scale * codes[i];
 }
 
-static enum status score_all(const struct meanings *x, const struct term_query *q, const struct text_terms *terms,
-                             struct arena *a, struct scratch *m, struct subject *subject, struct error *err)
+/* words: [MAX_QUERY], of which *n are set. */
+static enum status ask_words(const struct meanings *x, const struct term_query *q, const struct text_terms *terms,
+                             struct arena *a, struct scratch *m, struct asked_word *words, size_t *n_words,
+                             struct subject *subject, struct error *err)
 {
     int32_t sum;
     double total = 0;
     float whole[LEXICON_DIM] = {0};
+    *n_words = 0;
     for (size_t i = 0, n; i < terms->count; i += n) {
         const struct text_term *t = &terms->items[i];
-        struct alike_list alike;
+        struct asked_word *w = &words[*n_words];
         struct phrase phrase = phrase_at(x, terms, i, a);
         n = phrase.n;
         if (n == 1 && (t->is_emoji || !counts(q, t)))
             continue;
-        enum status st = n == 1 ? meanings_alike(x, t, m, a, &alike, err)
-                                : meanings_alike_term(x, t, n, phrase.entry, phrase.word, m, a, &alike, err);
+        enum status st = n == 1 ? meanings_alike(x, t, m, a, &w->alike, err)
+                                : meanings_alike_term(x, t, n, phrase.entry, phrase.word, m, a, &w->alike, err);
         if (st != OK)
             return st;
-        double weight = weigh(x, t, n, &alike);
-        add_meaning(x, &alike, weight, m);
+        if (!(w->seen = arena_array(a, w->alike.n + 1u, sizeof *w->seen)))
+            return err_no_memory(err, "the documents' words");
+        memset(w->seen, 0, w->alike.n * sizeof *w->seen);
+        double weight = weigh(x, t, n, &w->alike);
+        w->weight = (float)weight;
+        ++*n_words;
         total += weight;
         for (size_t k = 0; k < n; k++)
             add_vector(x, &t[k], weight, whole);
@@ -536,97 +587,143 @@ static enum status score_all(const struct meanings *x, const struct term_query *
     return OK;
 }
 
-/* Those documents whose score without the likeness as a whole is at least `from`, and below `below`, and that have
- * `least` at least with it. */
-struct span {
-    float from, below;
+/* The best of the documents looked at so far: those with a score of `least` at least. */
+struct best {
+    const struct label_test *passing;
+    size_t most;
     double least;
+    struct meaning_hit *items; /* [n] of cap, in the arena */
+    double *scores;            /* [cap] to work with */
+    size_t n, cap;
 };
 
-static size_t count_span(const struct scratch *m, const struct span *span)
+/* Room for so many more. */
+static enum status best_reserve(struct best *b, size_t more, struct arena *a, struct error *err)
 {
-    size_t n = 0;
-    for (uint32_t i = 0; i < m->n_touched; i++)
-        n += m->partial[i] >= span->from && m->partial[i] < span->below;
-    return n;
+    if (b->items && more <= b->cap - b->n)
+        return OK;
+    size_t cap = 2 * (b->n + more);
+    struct meaning_hit *items = arena_array(a, cap + 1, sizeof *items);
+    b->scores = arena_array(a, cap + 1, sizeof *b->scores);
+    if (!items || !b->scores)
+        return err_no_memory(err, "the documents' words");
+    if (b->n)
+        memcpy(items, b->items, b->n * sizeof *items);
+    b->items = items;
+    b->cap = cap;
+    return OK;
 }
 
-struct hit_list {
-    struct meaning_hit *items; /* [n], in the arena */
-    size_t n;
-};
-
-/* Adds them to `out`. */
-static enum status collect_span(const struct meanings *x, const struct subject *q, const struct scratch *m,
-                                const struct span *span, const struct label_test *passing, struct arena *a,
-                                struct hit_list *out, struct error *err)
+/* Raises `least` to the score of the `most`-th, rounded down to where meanings_least_of draws its line, and leaves out
+ * what is below. */
+static void best_raise(struct best *b)
 {
-    struct meaning_hit *hits = arena_array(a, out->n + count_span(m, span) + 1, sizeof *hits);
-    if (!hits)
-        return err_no_memory(err, "the documents' words");
-    if (out->n)
-        memcpy(hits, out->items, out->n * sizeof *hits);
-    out->items = hits;
-    for (uint32_t i = 0; i < m->n_touched; i++) {
-        if (m->partial[i] < span->from || m->partial[i] >= span->below)
+    size_t kept = 0;
+    for (size_t i = 0; i < b->n; i++)
+        b->scores[i] = b->items[i].score;
+    double last = b->most && b->n >= b->most ? select_greatest(b->scores, b->n, b->most) : 0;
+    b->least = fmax(floor(last * MEANINGS_STEPS) / MEANINGS_STEPS, b->least);
+    for (size_t i = 0; i < b->n; i++)
+        if (b->items[i].score >= b->least)
+            b->items[kept++] = b->items[i];
+    b->n = kept;
+}
+
+/* Adds those of n documents, n <= ROWS, that are among the best so far. */
+static void add_rows(const struct meanings *x, const struct subject *q, const uint32_t *slots, const float *partial,
+                     size_t n, struct best *b)
+{
+    float cosines[ROWS] = {0};
+    if (n && q->scale > 0)
+        compare_whole(x, q, slots, n, cosines);
+    for (size_t i = 0; i < n; i++) {
+        double score = (double)with_whole(q, partial[i], cosines[i]);
+        int64_t id = score >= b->least ? x->slots[slots[i]].id : 0;
+        if (score >= b->least && (!b->passing || label_passes(b->passing, id)))
+            b->items[b->n++] = (struct meaning_hit){id, score};
+    }
+}
+
+/* Adds those of the block's documents that have at least `from`, and less than `below`, without the likeness as a
+ * whole. */
+static void add_span(const struct meanings *x, const struct subject *q, const struct scratch *m, float from,
+                     float below, struct best *b)
+{
+    uint32_t slots[ROWS];
+    float partial[ROWS];
+    size_t n = 0;
+    for (uint32_t i = 0; i < m->n_slots; i++) {
+        slots[n] = m->slots[i];
+        partial[n] = m->partial[i];
+        n += m->partial[i] >= from && m->partial[i] < below;
+        if (n == ROWS) {
+            add_rows(x, q, slots, partial, n, b);
+            n = 0;
+        }
+    }
+    add_rows(x, q, slots, partial, n, b);
+    best_raise(b);
+}
+
+/* The greatest step from which on there are `wanted` documents; 0 if there are fewer. */
+static float step_of(const uint32_t counts[MEANINGS_STEPS], size_t wanted)
+{
+    size_t above = 0, step = MEANINGS_STEPS;
+    while (step > 0 && above < wanted)
+        above += counts[--step];
+    return (float)step / MEANINGS_STEPS;
+}
+
+/* How alike two are as a whole is a look at a far place in memory for each document. So first those of the block that
+ * are the best without it; then, in rounds, more of the others, as long as it could still lift them to the best. */
+static enum status add_block(const struct meanings *x, const struct subject *q, const struct scratch *m,
+                             struct arena *a, struct best *b, struct error *err)
+{
+    uint32_t counts[MEANINGS_STEPS] = {0};
+    float below = INFINITY;
+    meanings_count_steps(m->partial, m->n_slots, counts);
+    for (size_t wanted = b->most; below > 0 && below > least_partial(q, b->least);
+         wanted = wanted > SIZE_MAX / GROW ? SIZE_MAX : wanted * GROW) {
+        float from = fmaxf(step_of(counts, wanted), least_partial(q, b->least));
+        if (from >= below) /* many are alike: a larger round */
             continue;
-        int64_t id = x->slots[m->touched[i]].id;
-        if (passing && !label_passes(passing, id))
-            continue;
-        double score = (double)score_of(x, q, m->touched[i], m->partial[i]);
-        if (score >= span->least)
-            hits[out->n++] = (struct meaning_hit){id, score};
+        enum status st = best_reserve(b, m->n_slots, a, err);
+        if (st != OK)
+            return st;
+        add_span(x, q, m, from, below, b);
+        below = from;
     }
     return OK;
 }
 
-/* The score of the k-th best, rounded down to where meanings_least_of draws its line; LEAST_SCORE if there are fewer.
- * scores: [hits->n], which this reorders. */
-static double kth_best(const struct hit_list *hits, size_t k, double *scores)
+static enum status find_best(const struct meanings *x, const struct subject *q, struct asked_word *words, size_t n,
+                             struct scratch *m, struct arena *a, struct best *b, struct error *err)
 {
-    for (size_t i = 0; i < hits->n; i++)
-        scores[i] = hits->items[i].score;
-    double best = k && hits->n >= k ? select_greatest(scores, hits->n, k) : 0;
-    return fmax(floor(best * MEANINGS_STEPS) / MEANINGS_STEPS, LEAST_SCORE);
-}
-
-/* How alike two are as a whole is a look at a far place in memory for each document. So first those that are the best
- * without it; then, of the others, only those that it could still lift to them. */
-static enum status meanings_collect(const struct meanings *x, const struct subject *q, struct scratch *m,
-                                    const struct label_test *passing, size_t most, struct arena *a,
-                                    struct hit_list *out, struct error *err)
-{
-    const float step = 1.0f / MEANINGS_STEPS;
-    for (uint32_t i = 0; i < m->n_touched; i++)
-        m->partial[i] = m->tallies[m->touched[i]].score / q->total;
-    struct span span = {(float)meanings_reached_by(m->partial, m->n_touched, most), INFINITY, LEAST_SCORE};
-    enum status st = collect_span(x, q, m, &span, passing, a, out, err);
-    double *scores = st == OK ? arena_array(a, out->n + 1, sizeof *scores) : NULL;
-    if (!scores)
-        return st == OK ? err_no_memory(err, "the documents' words") : st;
-    span.least = kth_best(out, most, scores);
-    span.below = span.from;
-    for (span.from = 0; (double)with_whole(q, span.from + step, 1) < span.least;)
-        span.from += step;
-    return collect_span(x, q, m, &span, passing, a, out, err);
+    enum status st = OK;
+    for (uint32_t from = 0; from < x->n_slots && st == OK; from += MEANINGS_BLOCK) {
+        score_block(x, from, words, n, m);
+        take_scores(from, q->total, least_partial(q, b->least), m);
+        st = add_block(x, q, m, a, b, err);
+    }
+    return st;
 }
 
 /* The best first, `most` at most. */
-static enum status cut_hits(struct hit_list *hits, size_t most, struct arena *a, struct error *err)
+static enum status cut_hits(struct best *b, struct arena *a, struct error *err)
 {
     size_t n = 0;
-    float *scores = arena_array(a, hits->n + 1, sizeof *scores);
+    float *scores = arena_array(a, b->n + 1, sizeof *scores);
     if (!scores)
         return err_no_memory(err, "the documents' words");
-    for (size_t i = 0; i < hits->n; i++)
-        scores[i] = (float)hits->items[i].score;
-    double least = meanings_least_of(scores, hits->n, most);
-    for (size_t i = 0; i < hits->n; i++)
-        if (hits->items[i].score >= least)
-            hits->items[n++] = hits->items[i];
+    for (size_t i = 0; i < b->n; i++)
+        scores[i] = (float)b->items[i].score;
+    double least = meanings_least_of(scores, b->n, b->most);
+    for (size_t i = 0; i < b->n; i++)
+        if (b->items[i].score >= least)
+            b->items[n++] = b->items[i];
     if (n)
-        qsort(hits->items, n, sizeof *hits->items, meanings_by_score);
-    hits->n = n < most ? n : most;
+        qsort(b->items, n, sizeof *b->items, meanings_by_score);
+    b->n = n < b->most ? n : b->most;
     return OK;
 }
 
@@ -657,8 +754,10 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, co
 {
     struct asked asked;
     struct subject subject;
-    struct hit_list hits = {0};
+    struct asked_word words[MAX_QUERY];
+    struct best best = {.passing = passing, .most = most, .least = LEAST_SCORE};
     struct scratch *scratch = NULL;
+    size_t n_words = 0;
     *corrected = NULL;
     pthread_rwlock_rdlock(&x->lock);
     enum status st = put_right(x, text, len, a, corrected, err);
@@ -668,15 +767,15 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, co
     if (st == OK && !(scratch = scratch_take(x)))
         st = err_no_memory(err, "the documents' words");
     if (st == OK)
-        st = score_all(x, &asked.query, &asked.terms, a, scratch, &subject, err);
+        st = ask_words(x, &asked.query, &asked.terms, a, scratch, words, &n_words, &subject, err);
     if (st == OK)
-        st = meanings_collect(x, &subject, scratch, passing, most, a, &hits, err);
+        st = find_best(x, &subject, words, n_words, scratch, a, &best, err);
     if (st == OK)
-        st = cut_hits(&hits, most, a, err);
+        st = cut_hits(&best, a, err);
     if (scratch)
         scratch_give(x, scratch);
     pthread_rwlock_unlock(&x->lock);
-    *out = hits.items;
-    *n = st == OK ? hits.n : 0;
+    *out = best.items;
+    *n = st == OK ? best.n : 0;
     return st;
 }
