@@ -188,7 +188,7 @@ FAST := $(filter-out $(PACKS) $(SLOW) tests/api/test_torture.py,$(wildcard tests
 SANITIZED := $(patsubst %,tests/api/test_%.py,embeddings sticker_api sticker_crowd sticker_search_peer \
 	$(if $(filter asan,$(MODE)),admin bad_input curation events explain gallery model protection sticker_media))
 API := $(if $(filter release,$(MODE)),$(PACKS) $(SLOW) $(FAST),$(SANITIZED))
-api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_store_stickers $(B)/tests/test_store_upgrade $(B)/tests/test_store_feedback $(B)/tests/test_store_events $(B)/tests/test_store_experiments $(B)/tests/test_learn $(B)/tests/test_training $(B)/tests/test_store_curation $(B)/tests/test_store_history $(B)/tests/test_search_service_models $(B)/tests/test_search_service_phrases $(B)/tests/test_pgvector $(B)/bench/words $(B)/torture/peel ## run the API tests, which start the program on free ports
+api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_store_stickers $(B)/tests/test_store_upgrade $(B)/tests/test_store_feedback $(B)/tests/test_store_events $(B)/tests/test_store_experiments $(B)/tests/test_store_webhooks $(B)/tests/test_learn $(B)/tests/test_training $(B)/tests/test_store_curation $(B)/tests/test_store_history $(B)/tests/test_search_service_models $(B)/tests/test_search_service_phrases $(B)/tests/test_pgvector $(B)/bench/words $(B)/torture/peel ## run the API tests, which start the program on free ports
 	@PEEL=$(abspath $(B)/peel) PEEL_TEST_MODE=$(MODE) PEEL_TEST_SLOW=$(if $(filter release,$(MODE)),2,6) sh tests/run.sh api $(API)
 
 includes: ## check who includes whom under src/

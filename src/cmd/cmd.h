@@ -82,6 +82,7 @@ int cmd_token(const struct config *cfg);
 int cmd_tokenize(const struct config *cfg);
 int cmd_user(const struct config *cfg);
 int cmd_version(const struct config *cfg);
+int cmd_webhook(const struct config *cfg);
 int cmd_words(const struct config *cfg);
 
 /* Prints "peel: MESSAGE" on standard error. Returns EXIT_FAILED. */

@@ -279,6 +279,7 @@ int cmd_sticker_service(const struct config *cfg)
     service.votes_half_life_days = config_number(cfg, "votes-half-life-days");
     service.address_days = config_int(cfg, "address-days");
     service.audit_log = config_string(cfg, "audit-log");
+    service.webhook_private = config_bool(cfg, "webhook-private");
     service.trash_days = config_int(cfg, "trash-days");
     service.secure_cookies = config_string(cfg, "secure-cookies");
     service.version = PEEL_VERSION;

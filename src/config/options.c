@@ -11,7 +11,8 @@
 #define STICKER  " serve sticker-service "
 #define SEARCH   " serve search-service "
 #define DATABASE                                                                                                       \
-    " serve sticker-service import status user token key explain export migrate reindex delete pack doctor forget "    \
+    " serve sticker-service import status user token key webhook explain export migrate reindex delete pack doctor "   \
+    "forget "                                                                                                          \
     "audit "                                                                                                           \
     "backup restore replay model experiment learn "
 #define INDEX   SEARCH "model migrate doctor backup restore "
@@ -212,6 +213,8 @@ const struct option config_options[] = {
      "Maximum length of an admin session"},
     {"require-key", OPTION_BOOL, "false", 0, 0, "", STICKER, 0, NULL, NULL,
      "Let only apps with a key of peel key use the public API; the gallery's suggestions need one too, and are off"},
+    {"webhook-private", OPTION_BOOL, "false", 0, 0, "", STICKER, 0, NULL, NULL,
+     "Let webhooks be at private and loopback addresses, too, for receivers in your own network"},
     {"require-totp", OPTION_BOOL, "false", 0, 0, "", STICKER, 0, NULL, NULL,
      "Let nobody use the admin pages without two-factor authentication, which they are asked to turn on"},
     {"totp-key", OPTION_STRING, NULL, 16, 256, "KEY", STICKER, OPTION_SECRET, NULL, NULL,
@@ -261,6 +264,9 @@ const struct option config_options[] = {
      "Description of the token, such as \"iOS app\""},
     {"limit", OPTION_INT, "0", 0, 1000000, "", " key ", 0, NULL, NULL,
      "Requests a minute that the app may make, instead of --rate-limit for each client; 0 = as --rate-limit says"},
+    {"events", OPTION_STRING, "", 0, 200, "LIST", " webhook ", 0, NULL, NULL,
+     "What the webhook is told of: sticker.created, sticker.changed, sticker.removed, sticker.restored and votes.held, "
+     "separated by commas; default: all"},
     {"expires", OPTION_DURATION, "0", 0, 3650 * 86400.0, "s", " token ", 0, NULL, NULL,
      "How long the token is valid, such as 90d; 0 = until it is revoked"},
 
@@ -335,7 +341,7 @@ const struct option config_options[] = {
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
      " status eval replay explain learn experiment reindex delete forget audit pack doctor version health model user "
-     "token key store words import "
+     "token key webhook store words import "
      "export "
      "migrate backup restore "
      "counter embed "

@@ -1,7 +1,9 @@
 #include "http/client.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "http/client_address.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -162,13 +164,33 @@ static struct curl_slist *client_make_headers(const struct http_client *c, const
         struct curl_slist *longer = curl_slist_append(list, line);
         list = longer ? longer : list;
     }
+    for (const char *const *header = call->headers; header && *header; header++) {
+        struct curl_slist *longer = curl_slist_append(list, *header);
+        list = longer ? longer : list;
+    }
     return list;
+}
+
+/* libcurl asks for a socket to an address that it has resolved and then connects to that one, so that a name cannot
+ * stand for another address by then. `refused`: char[INET6_ADDRSTRLEN], the one that is not public. */
+static curl_socket_t open_public(void *refused, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    struct address a;
+    char *text = refused;
+    (void)purpose;
+    const void *bytes = to->family == AF_INET ? (const void *)&((const struct sockaddr_in *)&to->addr)->sin_addr
+                                              : &((const struct sockaddr_in6 *)&to->addr)->sin6_addr;
+    if ((to->family != AF_INET && to->family != AF_INET6) || !inet_ntop(to->family, bytes, text, INET6_ADDRSTRLEN) ||
+        !address_parse(text, strlen(text), &a) || !address_is_public(&a))
+        return CURL_SOCKET_BAD;
+    *text = '\0';
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
 static enum status transfer(struct http_client *c, CURL *h, const struct http_call *call, const char *url, int *status,
                             struct buf *out, struct error *err)
 {
-    char reason[CURL_ERROR_SIZE] = "";
+    char reason[CURL_ERROR_SIZE] = "", refused[INET6_ADDRSTRLEN] = "";
     struct curl_slist *headers = client_make_headers(c, call);
     curl_easy_setopt(h, CURLOPT_URL, url);
     curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, call->method);
@@ -186,6 +208,10 @@ static enum status transfer(struct http_client *c, CURL *h, const struct http_ca
         curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len);
         curl_easy_setopt(h, CURLOPT_POSTFIELDS, call->body);
     }
+    if (c->cfg.public_only) {
+        curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, open_public);
+        curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, (void *)refused);
+    }
     if (strcmp(call->method, "HEAD") == 0)
         curl_easy_setopt(h, CURLOPT_NOBODY, 1L); /* no body follows, whatever its length is said to be */
     CURLcode rc = curl_easy_perform(h);
@@ -193,15 +219,17 @@ static enum status transfer(struct http_client *c, CURL *h, const struct http_ca
     curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &code);
     curl_easy_reset(h); /* forgets what is on our stack; the connection stays */
     curl_slist_free_all(headers);
+    *status = (int)code;
     if (out->no_memory)
         return err_no_memory(err, "the answer of %s", url);
     if (out->failed)
         return err_set(err, ERR_TOO_LARGE, "%s: answer of more than %zu bytes", url, out->max);
+    if (*refused && rc != CURLE_OK)
+        return err_set(err, ERR_DENIED, "%s: %s is not an address of the public internet", url, refused);
     if (rc == CURLE_OPERATION_TIMEDOUT)
         return err_set(err, ERR_TIMEOUT, "%s: no answer within %u ms", url, call->timeout_ms);
     if (rc != CURLE_OK || code < 100)
         return err_set(err, ERR_UNAVAILABLE, "%s: %s", url, reason[0] ? reason : curl_easy_strerror(rc));
-    *status = (int)code;
     return OK;
 }
 

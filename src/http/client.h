@@ -16,6 +16,7 @@ struct http_client_config {
     unsigned max_idle;         /* pooled handles kept */
     unsigned breaker_failures; /* 0 = no breaker */
     unsigned breaker_retry_ms;
+    bool public_only; /* connects to addresses of the public internet alone (client_address.h): ERR_DENIED */
 };
 enum http_breaker { HTTP_BREAKER_CLOSED, HTTP_BREAKER_OPEN, HTTP_BREAKER_TRIAL };
 
@@ -30,13 +31,15 @@ struct http_call {
     const char *content_type; /* NULL without a body */
     const void *body;
     size_t body_len;
-    const char *request_id;  /* sent as X-Request-Id; NULL for none */
-    const char *traceparent; /* passed on; NULL for none */
-    const char *tracestate;  /* likewise */
-    unsigned timeout_ms;     /* total deadline */
+    const char *request_id;     /* sent as X-Request-Id; NULL for none */
+    const char *traceparent;    /* passed on; NULL for none */
+    const char *tracestate;     /* likewise */
+    unsigned timeout_ms;        /* total deadline */
+    const char *const *headers; /* more of them, "Name: value", ended by NULL; NULL for none */
 };
-/* Any HTTP answer is OK with *status set and the body in out (bounded by out->max: ERR_TOO_LARGE).
- * ERR_UNAVAILABLE: refused, cut off, or the breaker is open; ERR_TIMEOUT: past the deadline. */
+/* Any HTTP answer is OK with *status set and the body in out (bounded by out->max: ERR_TOO_LARGE, with *status set
+ * too). Redirects are not followed. ERR_UNAVAILABLE: refused, cut off, or the breaker is open; ERR_TIMEOUT: past the
+ * deadline. */
 enum status http_client_call(struct http_client *c, const struct http_call *call, int *status, struct buf *out,
                              struct error *err) MUST_CHECK;
 

@@ -107,6 +107,24 @@ static bool trusted(const struct trusted_proxies *t, const struct address *a)
     return false;
 }
 
+bool address_is_public(const struct address *a)
+{
+    static const uint8_t nat64[12] = {0, 0x64, 0xff, 0x9b};
+    struct trusted_proxies special;
+    struct address v4 = *a;
+    if (memcmp(a->bytes, nat64, sizeof nat64) == 0)
+        memcpy(v4.bytes, mapped, sizeof mapped);
+    if (is_v4(&v4))
+        return trusted_proxies_parse("0.0.0.0/8,10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,169.254.0.0/16,172.16.0.0/12,"
+                                     "192.0.0.0/24,192.0.2.0/24,192.88.99.0/24,192.168.0.0/16,198.18.0.0/15,"
+                                     "198.51.100.0/24,203.0.113.0/24,224.0.0.0/4,240.0.0.0/4",
+                                     &special, NULL) == OK &&
+               !trusted(&special, &v4);
+    return a->bytes[0] >> 5 == 1 && /* 2000::/3 is all that has been given out */
+           trusted_proxies_parse("2001::/23,2001:db8::/32,2002::/16,3fff::/20", &special, NULL) == OK &&
+           !trusted(&special, a);
+}
+
 bool trusted_proxies_has(const struct trusted_proxies *t, const char *address)
 {
     struct address a;

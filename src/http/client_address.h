@@ -36,6 +36,11 @@ struct trusted_proxies {
 /* A numeric address of len bytes; an IPv6 zone ("%eth0") is left out. False when it is none. */
 bool address_parse(const char *text, size_t len, struct address *out) MUST_CHECK;
 
+/* Whether the address is one of the public internet: not one of this machine, of a private network, of a link or of a
+ * group, nor kept for another purpose (IANA's registries of special-purpose addresses, RFC 6890). An IPv4 address that
+ * an IPv6 one stands for (RFC 6052, 2.1) counts as itself. */
+bool address_is_public(const struct address *a) MUST_CHECK;
+
 /* "10.0.0.0/8, ::1": networks and addresses, "" for none. ERR_INVALID names the one that is wrong. */
 enum status trusted_proxies_parse(const char *list, struct trusted_proxies *out, struct error *err) MUST_CHECK;
 bool trusted_proxies_has(const struct trusted_proxies *t, const char *address);

@@ -22,9 +22,6 @@
 #include <string.h>
 
 #define BATCH            256u
-#define SEND_TIMEOUT_MS  10000u
-#define TURN_US          15000000ll
-#define SENDING_US       (TURN_US - SEND_TIMEOUT_MS * 1000ll - 1000000) /* of a turn */
 #define BACKOFF_MIN_MS   250u
 #define BACKOFF_MAX_MS   4000u
 #define REFUSED_RETRY_US (60 * 1000000ll) /* times the attempts so far, at most an hour */
@@ -111,7 +108,7 @@ static enum outcome send_document(struct outbox *o, const struct outbox_item *it
     bool delete = strcmp(item->op, "delete") == 0;
     buf_puts(&path, "/api/documents/");
     http_escape(&path, item->filename, strlen(item->filename));
-    struct http_call call = {.method = "DELETE", .path = buf_str(&path), .timeout_ms = SEND_TIMEOUT_MS};
+    struct http_call call = {.method = "DELETE", .path = buf_str(&path), .timeout_ms = OUTBOX_CALL_MS};
     bool image = strcmp(item->op, "image") == 0;
     if (!delete) {
         struct sticker sticker;
@@ -139,7 +136,7 @@ static enum outcome send_document(struct outbox *o, const struct outbox_item *it
     outcome = call_search(o, &call, delete, err);
     if (outcome == DELIVERED && (image || strcmp(item->op, "reindex") == 0)) {
         buf_puts(&path, "/reindex");
-        struct http_call again = {.method = "POST", .path = buf_str(&path), .timeout_ms = SEND_TIMEOUT_MS};
+        struct http_call again = {.method = "POST", .path = buf_str(&path), .timeout_ms = OUTBOX_CALL_MS};
         outcome = call_search(o, &again, true, err); /* deleted since: its own entry follows */
     }
 out:
@@ -210,7 +207,7 @@ static enum status take_turn(struct outbox *o, struct arena *arena, bool *our_tu
     arena_reset(arena);
     enum status status = sticker_store_outbox_next(o->store, os_now_us(), 1, arena, &items, &n, err);
     if (status == OK && n)
-        status = sticker_store_outbox_turn(o->store, o->holder, TURN_US, our_turn, err);
+        status = sticker_store_outbox_turn(o->store, OUTBOX_SEARCH, o->holder, OUTBOX_TURN_US, our_turn, err);
     o->holds = o->holds || *our_turn;
     return status;
 }
@@ -222,7 +219,7 @@ static void give_turn_back(struct outbox *o)
     if (!o->holds)
         return;
     o->holds = false;
-    if (sticker_store_outbox_turn(o->store, o->holder, 0, &our_turn, &err) != OK)
+    if (sticker_store_outbox_turn(o->store, OUTBOX_SEARCH, o->holder, 0, &our_turn, &err) != OK)
         log_warn("cannot hand over the outbox to another StickerService early: %s", err.message);
 }
 
@@ -232,7 +229,7 @@ static enum status outbox_drain(struct outbox *o, struct delivery *d, struct are
     struct outbox_item *items;
     bool our_turn;
     *n = 0;
-    d->until_us = os_monotonic_us() + SENDING_US;
+    d->until_us = os_monotonic_us() + OUTBOX_SENDING_US;
     enum status status = take_turn(o, arena, &our_turn, err);
     arena_reset(arena);
     if (status == OK && our_turn)

@@ -11,6 +11,11 @@
 #include "sticker_store/sticker_store.h"
 #include <stdint.h>
 
+/* A turn (sticker_store_outbox_turn), a call in it, and how much of it there is to begin calls in. */
+#define OUTBOX_TURN_US    15000000ll
+#define OUTBOX_CALL_MS    10000u
+#define OUTBOX_SENDING_US (OUTBOX_TURN_US - OUTBOX_CALL_MS * 1000ll - 1000000)
+
 struct outbox;
 /* Looks whether the row of a sticker is of the image that the bucket has, and if not corrects it. From many threads. */
 typedef enum status outbox_look(void *ctx, const char *filename, struct error *err);

@@ -24,6 +24,7 @@
 #include "sticker_service/thumbs.h"
 #include "sticker_service/trash.h"
 #include "sticker_service/usage.h"
+#include "sticker_service/webhooks.h"
 #include "sticker_store/sticker_store.h"
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -53,6 +54,7 @@ struct sticker_service {
     struct curation *curation;
     struct thumbs *thumbs;
     struct outbox *outbox;
+    struct webhooks *webhooks;
     struct trash *trash;
     struct retention_worker *retention;
     struct audit_log *audit_log;        /* NULL: the history is in the database alone */

@@ -12,7 +12,8 @@ enum {
     STICKER_MEMBERS(MEMBER_NUMBER) MEMBERS
 #undef MEMBER_NUMBER
 };
-#define MEMBERS_ALL ((1u << MEMBERS) - 1)
+#define MEMBERS_ALL  ((1u << MEMBERS) - 1)
+#define KEYWORDS_MAX 1000u
 
 static const char *const member_names[] = {
 #define MEMBER_NAME(name) #name,
@@ -54,12 +55,17 @@ static enum status read_fields(const char *list, uint32_t *members, struct error
     return OK;
 }
 
+struct sticker_form sticker_form_default(const char *origin)
+{
+    return (struct sticker_form){.origin = origin, .members = MEMBERS_ALL};
+}
+
 enum status sticker_form_params(const struct sticker_service *s, const struct http_request *req,
                                 struct sticker_form *out, struct error *err)
 {
     const char *fields;
     bool absolute;
-    *out = (struct sticker_form){.origin = "", .members = MEMBERS_ALL};
+    *out = sticker_form_default("");
     enum status st = lang_param(req, &out->lang, err);
     if (st == OK)
         st = bool_param(req, "absolute", s->cfg->public_url && *s->cfg->public_url, &absolute, err);
@@ -254,4 +260,27 @@ enum status sticker_keywords(const struct sticker *k, const char *lang, size_t m
         s += len + (s[len] == ',');
     }
     return OK;
+}
+
+enum status sticker_json_whole(struct sticker_service *s, const struct sticker_form *form, const struct sticker *k,
+                               struct arena *a, struct buf *out, struct error *err)
+{
+    struct find_result result = {.sticker = k};
+    struct sticker_keywords words;
+    enum status st = sticker_localise(s, &result, 1, form->lang, a, err);
+    if (st == OK)
+        st = sticker_keywords(k, form->lang, KEYWORDS_MAX, a, &words, err);
+    if (st != OK)
+        return st;
+    sticker_json(form, &result, 0, out);
+    if (out->failed)
+        return buf_status(out, err);
+    out->len--; /* its brace */
+    buf_puts(out, ",\"keywords\":[");
+    for (size_t i = 0; i < words.n; i++) {
+        buf_puts(out, i ? "," : "");
+        json_put_string(out, words.list[i]);
+    }
+    buf_puts(out, "]}");
+    return buf_status(out, err);
 }

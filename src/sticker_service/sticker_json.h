@@ -48,6 +48,11 @@ enum status sticker_localise(struct sticker_service *s, struct find_result *resu
 
 /* Appends one sticker as an object. rank: from 1; 0 for one that was not searched for, which has no score either. */
 void sticker_json(const struct sticker_form *form, const struct find_result *result, size_t rank, struct buf *out);
+/* Appends a sticker with its keywords, as GET /api/stickers/<filename> answers. */
+enum status sticker_json_whole(struct sticker_service *s, const struct sticker_form *form, const struct sticker *k,
+                               struct arena *a, struct buf *out, struct error *err) MUST_CHECK;
+/* The form of that answer without any parameters. */
+struct sticker_form sticker_form_default(const char *origin);
 /* Appends "stickers":[filenames...],"results":[...]; ranks are counted from `first`, or left out if that is 0. */
 void sticker_json_list(const struct sticker_form *form, const struct find_result *results, size_t n, size_t first,
                        struct buf *out);

@@ -113,6 +113,8 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/admin/stickers/keywords", handle_admin_keywords_page, 0, 0, "admin_keywords"},
     {HTTP_GET, "/admin/trash/image", handle_admin_trash_image, HTTP_ASIDE, 0, "admin_trash_image"},
     {HTTP_POST, "/admin/history/undo", handle_admin_undo, 0, ADMIN_FORM_SMALL, "admin_undo"},
+    {HTTP_GET, "/admin/webhooks/", handle_admin_webhooks, 0, 0, "admin_webhooks"},
+    {HTTP_POST, "/admin/webhooks/", handle_admin_webhooks_change, 0, ADMIN_FORM_SMALL, "admin_webhooks"},
     {HTTP_GET, "/admin/settings", handle_admin_settings, 0, 0, "admin_settings"},
     {HTTP_GET, "/admin/experiments/", handle_admin_experiments, 0, 0, "admin_experiments"},
     {HTTP_POST, "/admin/experiments/", handle_admin_experiments_change, 0, ADMIN_FORM_SMALL, "admin_experiments"},
@@ -190,7 +192,8 @@ static enum status open_retention(struct sticker_service *s, struct error *err)
                                          [RETAIN_ADDRESSES] = cfg->address_days * STORE_DAY_US,
                                          [RETAIN_SESSIONS] = cfg->session_most_s * 1000000,
                                          [RETAIN_LOGINS] = LOGIN_FORGOTTEN_US,
-                                         [RETAIN_KEYS] = STORE_ONCE_US};
+                                         [RETAIN_KEYS] = STORE_ONCE_US,
+                                         [RETAIN_DELIVERIES] = STORE_DELIVERIES_US};
     return retention_open(s->store, keep_us, &s->retention, err);
 }
 
@@ -265,6 +268,8 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
         status = outbox_open(s->store, s->indexing, cfg->outbox_poll_ms, cfg->outbox_parallel, look_at_picture, s,
                              &s->outbox, err);
     if (status == OK)
+        status = webhooks_open(s, &s->webhooks, err);
+    if (status == OK)
         status = trash_open(s->store, s->bucket, &s->uploads, cfg->trash_days, &s->trash, err);
     if (status == OK)
         status = open_retention(s, err);
@@ -293,6 +298,7 @@ static void close_parts(struct sticker_service *s)
     audit_log_close(s->audit_log);
     retention_close(s->retention);
     trash_close(s->trash);
+    webhooks_close(s->webhooks);
     outbox_close(s->outbox);
     peer_status_close(s->peer_status);
     usage_close(s->usage);

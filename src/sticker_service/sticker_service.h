@@ -55,6 +55,7 @@ struct sticker_service_config {
     double explore;            /* percent of searches that try a new sticker; 0: none */
     unsigned outbox_poll_ms;   /* how often entries of other processes are looked for */
     unsigned outbox_parallel;  /* documents on their way at once, 1..64 */
+    bool webhook_private;      /* webhooks may be at private and loopback addresses */
     int64_t session_idle_s, session_most_s; /* an admin session ends after this long unused, or in all */
     const char *password_deny_list;         /* a file of passwords that are refused; NULL: none */
     const char *totp_key;                   /* encrypts the secrets of two-factor authentication; NULL: nothing does */

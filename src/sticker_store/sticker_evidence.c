@@ -1,9 +1,11 @@
 /* sticker_evidence.c: events become ballots and sums of clicks, each once. */
 #include "sticker_store/sticker_learn.h"
 
+#include "base/json_out.h"
 #include "base/os.h"
 #include "sticker_store/sticker_internal.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -161,6 +163,23 @@ static enum status add_vote(struct db_conn *c, struct add_job *job, const struct
                              DB_ARGS(DB_TEXT(v->query), DB_INT(v->at_us / STORE_HOUR_US)), NULL, err);
 }
 
+static enum status tell_of_burst(struct db_conn *c, const char *query, int64_t hour, int64_t votes, int64_t usual,
+                                 struct error *err)
+{
+    struct buf data;
+    char when[28];
+    buf_init(&data, 8192);
+    os_format_time(hour * STORE_HOUR_US, when);
+    buf_puts(&data, "{\"query\":");
+    json_put_string(&data, query);
+    buf_printf(&data, ",\"hour\":\"%s\",\"votes\":%" PRId64 ",\"usual\":%" PRId64 "}", when, votes, usual);
+    enum status st = buf_status(&data, err);
+    if (st == OK)
+        st = sticker_tell(c, WEBHOOK_VOTES_HELD, query, buf_str(&data), err);
+    buf_free(&data);
+    return st;
+}
+
 /* The ballots of an hour, of which a network counts some only: more of them weigh no more (learn_gain.c), so they need
  * not be held, and whoever sends them cannot have those of all others held. */
 #define BURST                                                                                                          \
@@ -190,8 +209,9 @@ static enum status look_for_burst(struct db_conn *c, const struct learn_vote *v,
                     &votes, NULL, err);
     if (st != OK || votes <= LEARN_BURST_TIMES * usual)
         return st;
-    return db_run(c, "UPDATE vote_hours SET state = 1, usual = $3 WHERE query = $1 AND hour = $2 AND state = 0",
-                  DB_ARGS(DB_TEXT(v->query), DB_INT(hour), DB_INT(usual)), NULL, err);
+    st = db_run(c, "UPDATE vote_hours SET state = 1, usual = $3 WHERE query = $1 AND hour = $2 AND state = 0",
+                DB_ARGS(DB_TEXT(v->query), DB_INT(hour), DB_INT(usual)), NULL, err);
+    return st == OK ? tell_of_burst(c, v->query, hour, votes, usual, err) : st;
 }
 
 void learn_clicks_add(struct learn_clicks *sum, const struct learn_clicks *more, double half_life_us)

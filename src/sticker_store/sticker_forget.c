@@ -124,7 +124,8 @@ static enum status erase_query(struct db_conn *c, struct forget_job *job, const 
 /* What was learnt of a search, from others too that have the same key; SearchService is told within seconds. */
 static enum status unlearn_query(struct db_conn *c, const char *key, struct error *err)
 {
-    static const char *const sql[] = {"DELETE FROM clicks WHERE query = $1", "DELETE FROM vote_hours WHERE query = $1"};
+    static const char *const sql[] = {"DELETE FROM clicks WHERE query = $1", "DELETE FROM vote_hours WHERE query = $1",
+                                      "DELETE FROM webhook_deliveries WHERE event = 'votes.held' AND object = $1"};
     static const char *const drop[] = LEARN_DROP("query = $1");
     int64_t taught = 0;
     enum status st = sticker_learn_drop(c, drop, DB_ARGS(DB_TEXT(key)), err);

@@ -9,6 +9,7 @@
 #include "sticker_store/sticker_learn.h"
 #include "sticker_store/sticker_lists.h"
 #include "sticker_store/sticker_store.h"
+#include "sticker_store/sticker_webhooks.h"
 
 struct sticker_store {
     struct db *db;
@@ -100,6 +101,11 @@ enum status sticker_learn_drop(struct db_conn *c, const char *const sql[3], cons
                                struct error *err) MUST_CHECK;
 enum status sticker_learn_since(struct db_conn *c, int64_t since_us, struct error *err) MUST_CHECK;
 enum status sticker_learn_due(struct db_conn *c, const char *query, struct error *err) MUST_CHECK;
+
+/* sticker_webhooks.c; inside the job of the change. Writes the event down for each webhook that wants it; `data` as
+ * struct webhook_delivery has it. */
+enum status sticker_tell(struct db_conn *c, enum webhook_event event, const char *object, const char *data,
+                         struct error *err) MUST_CHECK;
 
 /* sticker_outbox.c; inside a job. Queues `op` for the sticker, in the place of an older entry. */
 enum status sticker_outbox_queue(struct db_conn *c, const char *op, const char *filename, struct error *err) MUST_CHECK;

@@ -87,7 +87,7 @@ enum status sticker_store_outbox_next(struct sticker_store *s, int64_t now_us, s
 }
 
 struct turn_job {
-    const char *holder;
+    const char *queue, *holder;
     int64_t for_us, changed;
 };
 
@@ -95,20 +95,20 @@ struct turn_job {
 #define POSTGRES_NOW "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
 /* A turn that ends in more than ten minutes was taken when the clock was ahead. */
 #define TURN(now)                                                                                                      \
-    "UPDATE outbox_turn SET holder = $1, until_us = " now " + $2 WHERE holder = $1 OR until_us <= " now                \
-    " OR until_us > " now " + 600000000"
+    "UPDATE outbox_turn SET holder = $1, until_us = " now " + $2 WHERE queue = $3 AND (holder = $1"                    \
+    " OR until_us <= " now " OR until_us > " now " + 600000000)"
 
 static enum status turn_job(struct db_conn *c, void *arg, struct error *err)
 {
     struct turn_job *job = arg;
     return db_run(c, db_sql(c, TURN(SQLITE_NOW), TURN(POSTGRES_NOW)),
-                  DB_ARGS(DB_TEXT(job->holder), DB_INT(job->for_us)), &job->changed, err);
+                  DB_ARGS(DB_TEXT(job->holder), DB_INT(job->for_us), DB_TEXT(job->queue)), &job->changed, err);
 }
 
-enum status sticker_store_outbox_turn(struct sticker_store *s, const char *holder, int64_t for_us, bool *ours,
-                                      struct error *err)
+enum status sticker_store_outbox_turn(struct sticker_store *s, const char *queue, const char *holder, int64_t for_us,
+                                      bool *ours, struct error *err)
 {
-    struct turn_job job = {.holder = holder, .for_us = for_us};
+    struct turn_job job = {.queue = queue, .holder = holder, .for_us = for_us};
     enum status st = db_write(s->db, DB_FAST, turn_job, &job, err);
     *ours = st == OK && job.changed > 0;
     return st;

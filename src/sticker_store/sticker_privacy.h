@@ -7,13 +7,14 @@
 
 /* --- what is old --- */
 enum retention {
-    RETAIN_QUERIES,   /* searches without votes and pins, since they were last made */
-    RETAIN_VOTERS,    /* whose vote it was; the vote stays counted */
-    RETAIN_ADDRESSES, /* of the history's entries, which stay */
-    RETAIN_SESSIONS,  /* unused */
-    RETAIN_LOGINS,    /* attempts to log in */
-    RETAIN_KEYS,      /* idempotency keys of feedback */
-    RETAIN_EVENTS,    /* by the day of their search, and these searches: see sticker_events.h */
+    RETAIN_QUERIES,    /* searches without votes and pins, since they were last made */
+    RETAIN_VOTERS,     /* whose vote it was; the vote stays counted */
+    RETAIN_ADDRESSES,  /* of the history's entries, which stay */
+    RETAIN_SESSIONS,   /* unused */
+    RETAIN_LOGINS,     /* attempts to log in */
+    RETAIN_KEYS,       /* idempotency keys of feedback */
+    RETAIN_DELIVERIES, /* to webhooks */
+    RETAIN_EVENTS,     /* by the day of their search, and these searches: see sticker_events.h */
     RETENTIONS
 };
 extern const char *const retention_names[RETENTIONS]; /* "queries", in metrics and logs */

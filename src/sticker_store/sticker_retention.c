@@ -7,10 +7,14 @@
 
 #define MOST_QUERIES 500
 
-const char *const retention_names[RETENTIONS] = {
-    [RETAIN_QUERIES] = "queries",   [RETAIN_VOTERS] = "voters", [RETAIN_ADDRESSES] = "addresses",
-    [RETAIN_SESSIONS] = "sessions", [RETAIN_LOGINS] = "logins", [RETAIN_KEYS] = "idempotency_keys",
-    [RETAIN_EVENTS] = "events"};
+const char *const retention_names[RETENTIONS] = {[RETAIN_QUERIES] = "queries",
+                                                 [RETAIN_VOTERS] = "voters",
+                                                 [RETAIN_ADDRESSES] = "addresses",
+                                                 [RETAIN_SESSIONS] = "sessions",
+                                                 [RETAIN_LOGINS] = "logins",
+                                                 [RETAIN_KEYS] = "idempotency_keys",
+                                                 [RETAIN_DELIVERIES] = "webhook_deliveries",
+                                                 [RETAIN_EVENTS] = "events"};
 
 struct retain_job {
     enum retention what;
@@ -89,6 +93,8 @@ static enum status retain_job(struct db_conn *c, void *arg, struct error *err)
         [RETAIN_LOGINS] = {DELETE_OLD("key", "logins", "last_us"), DELETE_OLD("key", "logins", "last_us")},
         [RETAIN_KEYS] = {DELETE_OLD("key", "feedback_keys", "created_us"),
                          DELETE_OLD("key", "feedback_keys", "created_us")},
+        [RETAIN_DELIVERIES] = {DELETE_OLD("seq", "webhook_deliveries", "at_us"),
+                               DELETE_OLD("seq", "webhook_deliveries", "at_us")},
     };
     struct retain_job *job = arg;
     job->n = 0;

@@ -414,6 +414,25 @@ static const char *const migrations[] = {
     "ALTER TABLE stickers ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE trash ADD COLUMN frames INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE trash ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0;",
+    /* 22: webhooks and what is delivered to them: see sticker_webhooks.h. Whose turn it is to deliver, for each kind.
+     */
+    "CREATE TABLE webhooks ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " url TEXT NOT NULL UNIQUE, events TEXT NOT NULL, secret TEXT NOT NULL,"
+    " disabled TEXT NOT NULL DEFAULT ''," /* why; '': it is enabled */
+    " failures INTEGER NOT NULL DEFAULT 0, due_us INTEGER NOT NULL DEFAULT 0,"
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE webhook_deliveries ("
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " webhook INTEGER NOT NULL, id TEXT NOT NULL, event TEXT NOT NULL, object TEXT NOT NULL, data TEXT NOT NULL,"
+    " at_us INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, status INTEGER NOT NULL DEFAULT 0,"
+    " error TEXT NOT NULL DEFAULT '',"
+    " delivered_us INTEGER NOT NULL DEFAULT 0) STRICT;" /* 0: it waits */
+    "CREATE INDEX webhook_deliveries_of ON webhook_deliveries (webhook, seq);"
+    "CREATE INDEX webhook_deliveries_waiting ON webhook_deliveries (webhook, seq) WHERE delivered_us = 0;"
+    "CREATE INDEX webhook_deliveries_at ON webhook_deliveries (at_us);"
+    "ALTER TABLE outbox_turn ADD COLUMN queue TEXT NOT NULL DEFAULT 'search';"
+    "INSERT INTO outbox_turn (queue, holder, until_us) VALUES ('webhooks', '', 0);",
 };
 
 const struct db_schema sticker_schema_sqlite = {

@@ -137,7 +137,9 @@ enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct
                         struct error *err)
 {
     enum status st = sticker_insert(c, s, terms, err);
-    return st == OK ? sticker_trash_forget(c, s->filename, err) : st; /* the image of that name is its own now */
+    if (st == OK)
+        st = sticker_trash_forget(c, s->filename, err); /* the image of that name is its own now */
+    return st == OK ? sticker_tell(c, WEBHOOK_STICKER_CREATED, s->filename, "", err) : st;
 }
 
 static enum status add_job(struct db_conn *c, void *arg, struct error *err)
@@ -175,7 +177,9 @@ static enum status update_one(struct db_conn *c, const struct sticker *s, const 
                   unmodified_since, row, err);
     if (st == OK && *row)
         st = put_words(c, *row, s, terms, err);
-    return st == OK && *row ? sticker_outbox_queue(c, "put", s->filename, err) : st;
+    if (st == OK && *row)
+        st = sticker_outbox_queue(c, "put", s->filename, err);
+    return st == OK && *row ? sticker_tell(c, WEBHOOK_STICKER_CHANGED, s->filename, "", err) : st;
 }
 
 enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
@@ -195,7 +199,9 @@ enum status sticker_update_image(struct db_conn *c, const char *filename, const 
     enum status st =
         write_row(c, RETURNING_ROW(c, UPDATE_STICKER(STICKER_IMAGE(DB_COLUMN_SET) STICKER_BOTH(DB_COLUMN_SET))), &s,
                   INT64_MAX, &row, err);
-    return st == OK && row == 0 ? no_sticker(filename, err) : st;
+    if (st == OK && row == 0)
+        return no_sticker(filename, err);
+    return st == OK ? sticker_tell(c, WEBHOOK_STICKER_CHANGED, filename, "", err) : st;
 }
 
 static enum status update_job(struct db_conn *c, void *arg, struct error *err)
@@ -254,7 +260,8 @@ enum status sticker_delete(struct db_conn *c, const char *filename, const struct
         (st = fts_remove(c, &sticker_fts, row, err)) != OK ||
         (st = db_run(c, "DELETE FROM stickers WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), NULL, err)) != OK)
         return st;
-    return sticker_outbox_queue(c, "delete", filename, err);
+    st = sticker_outbox_queue(c, "delete", filename, err);
+    return st == OK ? sticker_tell(c, WEBHOOK_STICKER_REMOVED, filename, "", err) : st;
 }
 
 static enum status delete_sticker_job(struct db_conn *c, void *arg, struct error *err)

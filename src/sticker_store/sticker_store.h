@@ -333,9 +333,12 @@ enum status sticker_store_image_is(struct sticker_store *s, const char *filename
                                    struct error *err) MUST_CHECK;
 /* Takes the turn to deliver for `for_us` from now, or keeps it; 0 gives it back. *ours false: another has it. So no two
  * StickerServices on one database tell of a sticker in an order of their own. Who ends without giving it back keeps it
- * until then. Time is the database's. `holder`: any text that is one's own. */
-enum status sticker_store_outbox_turn(struct sticker_store *s, const char *holder, int64_t for_us, bool *ours,
-                                      struct error *err) MUST_CHECK;
+ * until then. Time is the database's. `holder`: any text that is one's own. `queue`: OUTBOX_SEARCH, or OUTBOX_WEBHOOKS
+ * for sticker_webhooks.h. */
+#define OUTBOX_SEARCH   "search"
+#define OUTBOX_WEBHOOKS "webhooks"
+enum status sticker_store_outbox_turn(struct sticker_store *s, const char *queue, const char *holder, int64_t for_us,
+                                      bool *ours, struct error *err) MUST_CHECK;
 /* Forgets entries that were delivered; an entry replaced meanwhile (other seq) stays. */
 enum status sticker_store_outbox_done(struct sticker_store *s, const int64_t *seq, size_t n,
                                       struct error *err) MUST_CHECK;

@@ -91,7 +91,9 @@ enum status sticker_trash_restore(struct db_conn *c, const struct sticker *s, co
     if (st == OK)
         st = db_run(c, "UPDATE stickers SET created_us = $2 WHERE filename = $1",
                     DB_ARGS(DB_TEXT(s->filename), DB_INT(s->created_us)), NULL, err);
-    return st == OK ? sticker_trash_forget(c, s->filename, err) : st;
+    if (st == OK)
+        st = sticker_trash_forget(c, s->filename, err);
+    return st == OK ? sticker_tell(c, WEBHOOK_STICKER_RESTORED, s->filename, "", err) : st;
 }
 
 /* --- reads --- */

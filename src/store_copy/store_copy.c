@@ -202,6 +202,29 @@ static const struct table sticker_tables[] = {
                  {"last_error", TEXT},
                  {"due_us", NUMBER},
                  TIMES}},
+    {.name = "webhooks",
+     .keys = 1,
+     .columns = {{"id", NUMBER},
+                 {"url", TEXT},
+                 {"events", TEXT},
+                 {"secret", TEXT},
+                 {"disabled", TEXT},
+                 {"failures", NUMBER},
+                 {"due_us", NUMBER},
+                 TIMES}},
+    {.name = "webhook_deliveries",
+     .keys = 1,
+     .columns = {{"seq", NUMBER},
+                 {"webhook", NUMBER},
+                 {"id", TEXT},
+                 {"event", TEXT},
+                 {"object", TEXT},
+                 {"data", TEXT},
+                 {"at_us", NUMBER},
+                 {"attempts", NUMBER},
+                 {"status", NUMBER},
+                 {"error", TEXT},
+                 {"delivered_us", NUMBER}}},
     {.name = "feedback_keys",
      .keys = 1,
      .columns = {{"key", TEXT}, {"body", TEXT}, {"unknown", BLOB}, {"created_us", NUMBER}}},
@@ -368,10 +391,11 @@ static const struct database {
      .finish_postgres = NUMBERED("stickers", "rowno") NUMBERED("queries", "rowno") NUMBERED("scores", "rowno")
          NUMBERED("votes", "rowno") NUMBERED("users", "rowno") NUMBERED("sessions", "rowno") NUMBERED("tokens", "rowno")
              NUMBERED("groups", "rowno") NUMBERED("history", "rowno") NUMBERED("trash", "rowno")
-                 NUMBERED("trash_votes", "rowno") NUMBERED("outbox", "seq") NUMBERED("pins", "rowno")
-                     NUMBERED("synonyms", "rowno") NUMBERED("ballots", "rowno") NUMBERED("clicks", "rowno")
-                         NUMBERED("vote_hours", "rowno") "SELECT setval('searches_rowno', max(rowno)) FROM searches;"
-                                                         "SELECT setval('events_rowno', max(rowno)) FROM events;",
+                 NUMBERED("trash_votes", "rowno") NUMBERED("outbox", "seq") NUMBERED("webhooks", "id")
+                     NUMBERED("webhook_deliveries", "seq") NUMBERED("pins", "rowno") NUMBERED("synonyms", "rowno")
+                         NUMBERED("ballots", "rowno") NUMBERED("clicks", "rowno") NUMBERED(
+                             "vote_hours", "rowno") "SELECT setval('searches_rowno', max(rowno)) FROM searches;"
+                                                    "SELECT setval('events_rowno', max(rowno)) FROM events;",
      .derived = sticker_derived},
     {.sqlite = &search_schema_sqlite,
      .postgres = &search_schema_postgres,

@@ -129,6 +129,8 @@ def right_for(target, button=""):
         return "stickers", "view"
     if model in ("experiments", "learning"):  # and pins.change to start or stop one, scores.change to decide on a burst
         return "scores", "view"
+    if model == "webhooks":
+        return model, "change" if button else "view"
     if page == "upload/":
         return model, "add"
     if page == "action":

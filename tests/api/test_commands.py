@@ -70,7 +70,7 @@ class Help(Folder):
         self.assertNotIn("--staff", peel("help", "user", "list").stdout)
 
     def test_texts_begin_with_a_verb_and_show_examples(self):
-        verbs = set("Back Check Compare Copy Count Create Delete Download Explain Export Import List Make Manage Measure Move Print Restore Revoke Run "
+        verbs = set("Add Back Check Compare Copy Count Create Delete Disable Download Enable Explain Export Import List Make Manage Let Measure Move Print Remove Restore Revoke Run "
                     "Send Show Start Stop Upgrade Change Erase Turn".split())
         for name, summary in re.findall(r"(?m)^  ([a-z-]+) +(.*)", peel("help").stdout):
             self.assertIn(re.match(r"\w+", summary)[0], verbs, name)

@@ -98,6 +98,48 @@ static void lists(void **state)
     assert_int_equal(t.n, 0);
 }
 
+static void public_addresses(void **state)
+{
+    (void)state;
+    static const char *const public[] = {"8.8.8.8",      "172.32.0.1",           "100.63.255.255",  "::ffff:8.8.8.8",
+                                         "2606:4700::1", "2001:4860:4860::8888", "64:ff9b::8.8.8.8"};
+    static const char *const special[] = {"0.0.0.0",
+                                          "10.1.2.3",
+                                          "100.64.0.1",
+                                          "127.0.0.1",
+                                          "127.255.0.1",
+                                          "169.254.169.254",
+                                          "172.31.255.255",
+                                          "192.168.0.1",
+                                          "198.18.0.1",
+                                          "203.0.113.9",
+                                          "224.0.0.1",
+                                          "255.255.255.255",
+                                          "::",
+                                          "::1",
+                                          "::ffff:127.0.0.1",
+                                          "::127.0.0.1",
+                                          "fe80::1",
+                                          "fc00::1",
+                                          "fd12::1",
+                                          "ff02::1",
+                                          "2001::1",
+                                          "2001:db8::1",
+                                          "2002:7f00:1::",
+                                          "64:ff9b::10.0.0.1",
+                                          "64:ff9b:1::8.8.8.8",
+                                          "100::1",
+                                          "3fff::1",
+                                          "5f00::1"};
+    struct address a;
+    for (size_t i = 0; i < sizeof public / sizeof *public; i++)
+        if (!address_parse(public[i], strlen(public[i]), &a) || !address_is_public(&a))
+            fail_msg("%s is public", public[i]);
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++)
+        if (!address_parse(special[i], strlen(special[i]), &a) || address_is_public(&a))
+            fail_msg("%s is not public", special[i]);
+}
+
 static void protocols(void **state)
 {
     (void)state;
@@ -133,6 +175,7 @@ int main(void)
         cmocka_unit_test(believes_nobody_else),
         cmocka_unit_test(looks_at_so_many),
         cmocka_unit_test(lists),
+        cmocka_unit_test(public_addresses),
         cmocka_unit_test(protocols),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,24 @@ static void bounds(void **state)
     assert_int_equal(http_client_open(&wrong, &none, &t->err), ERR_INVALID);
 }
 
+static void public_addresses_only(void **state)
+{
+    struct trial *t = *state;
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]", "0.0.0.0", "2130706433"};
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        char url[64];
+        struct http_client *client;
+        snprintf(url, sizeof url, "http://%s:%u", hosts[i], http_server_port(t->peer.server));
+        const struct http_client_config cfg = {.base_url = url, .connect_timeout_ms = 500, .public_only = true};
+        assert_int_equal(http_client_open(&cfg, &client, &t->err), OK);
+        const struct http_call call = {.method = "GET", .path = "/say/", .timeout_ms = 1000};
+        assert_int_equal(http_client_call(client, &call, &t->status, &t->out, &t->err), ERR_DENIED);
+        assert_non_null(strstr(t->err.message, "is not an address of the public internet"));
+        http_client_close(client);
+    }
+    assert_int_equal(atomic_load(&t->peer.calls), 0);
+}
+
 static void the_breaker(void **state)
 {
     struct trial *t = *state;
@@ -183,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(what_is_sent_arrives, trial_open, trial_close),
                                        cmocka_unit_test_setup_teardown(bounds, trial_open, trial_close),
+                                       cmocka_unit_test_setup_teardown(public_addresses_only, trial_open, trial_close),
                                        cmocka_unit_test_setup_teardown(the_breaker, trial_open, trial_close),
                                        cmocka_unit_test(escapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);

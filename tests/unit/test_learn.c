@@ -7,6 +7,7 @@
 #include "sticker_store/sticker_events.h"
 #include "sticker_store/sticker_internal.h"
 #include "sticker_store/sticker_privacy.h"
+#include "sticker_store/sticker_webhooks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -264,7 +265,16 @@ static void bursts_wait_for_a_decision(void **state)
     for (int i = 1; i <= 101; i++)
         vote(s, "cat", "a.png", -1, i, i);
     vote(s, "dog", "a.png", -1, 1, 1);
+    const struct webhook hook = {.url = "https://x/", .events = "votes.held", .secret = ""};
+    struct webhook_delivery *told;
+    int64_t id;
+    assert_ok(s, sticker_store_webhook_add(s->stickers, &ann, &hook, &id, &s->err));
     learn(s);
+    assert_ok(s, sticker_store_webhook_next(s->stickers, id, 10, &s->arena, &told, &n, &s->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(told[0].object, "cat");
+    assert_memory_equal(told[0].data, "{\"query\":\"cat\",\"hour\":\"", 22);
+    assert_non_null(strstr(told[0].data, ":00:00.000000Z\",\"votes\":101,\"usual\":10}"));
     assert_ok(s, sticker_store_bursts(s->stickers, 10, &s->arena, &bursts, &n, &s->err));
     assert_int_equal(n, 1);
     assert_string_equal(bursts[0].query, "cat");

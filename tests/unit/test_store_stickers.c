@@ -413,7 +413,7 @@ static void the_outbox_keeps_the_newest_entry(void **state)
 static bool turn(struct suite *s, struct sticker_store *store, const char *holder, int64_t for_us)
 {
     bool ours;
-    assert_ok(s, sticker_store_outbox_turn(store, holder, for_us, &ours, &s->err));
+    assert_ok(s, sticker_store_outbox_turn(store, OUTBOX_SEARCH, holder, for_us, &ours, &s->err));
     return ours;
 }
 

@@ -86,6 +86,10 @@ static const struct row sticker_rows[] = {
      "SELECT count(*) FROM app_keys WHERE name = 'shop' AND per_minute = 60 AND requests = 7"},
     {21, NEVER, 19, "UPDATE trash SET frames = 3, duration_ms = 200",
      "SELECT count(*) FROM trash WHERE frames = 3 AND duration_ms = 200"},
+    {7, NEVER, 5, "UPDATE outbox_turn SET holder = 'x'", "SELECT count(*) FROM outbox_turn WHERE queue = 'search'"},
+    {22, NEVER, 20,
+     "INSERT INTO webhooks (url, events, secret, created_us, modified_us) VALUES ('https://x', '', 's', 1, 1)",
+     "SELECT count(*) FROM webhooks WHERE url = 'https://x' AND disabled = ''"},
 };
 
 static const struct row search_rows[] = {

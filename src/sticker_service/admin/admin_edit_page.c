@@ -61,8 +61,10 @@ static enum status fill_options(const struct admin_visit *v, const struct admin_
             options[out->n_options++] =
                 (struct tpl_admin_field_options){.value = name, .label = name, .checked = holds(value, name)};
         }
-    options[out->n_options++] = (struct tpl_admin_field_options){
-        .value = "dashboard.view", .label = "dashboard.view", .checked = holds(value, "dashboard.view")};
+    static const char *const pages[] = {"webhooks.view", "webhooks.change", "dashboard.view"}; /* that are no lists */
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+        options[out->n_options++] =
+            (struct tpl_admin_field_options){.value = pages[i], .label = pages[i], .checked = holds(value, pages[i])};
     return OK;
 }
 

@@ -49,6 +49,7 @@ static const struct admin_choice types[] = {{"stickers", MESSAGE_admin_stickers}
                                             {"pins", MESSAGE_admin_pins},
                                             {"synonyms", MESSAGE_admin_synonyms},
                                             {"experiments", MESSAGE_admin_experiments},
+                                            {"webhooks", MESSAGE_admin_webhooks},
                                             {"users", MESSAGE_admin_users},
                                             {"groups", MESSAGE_admin_groups},
                                             {"tokens", MESSAGE_admin_tokens},

@@ -12,8 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ANSWER_MAX   (1u << 20)
-#define KEYWORDS_MAX 1000u
+#define ANSWER_MAX (1u << 20)
 
 #define NO_STICKER "Sticker not found."
 
@@ -58,25 +57,6 @@ static enum status path_sticker(struct sticker_service *s, const struct http_req
     return sticker_store_get(s->store, req->path_param, req->arena, out, err);
 }
 
-static enum status write_sticker(struct sticker_service *s, const struct http_request *req,
-                                 const struct sticker_form *form, struct sticker *k, struct buf *out, struct error *err)
-{
-    struct find_result result = {.sticker = k};
-    struct sticker_keywords words;
-    enum status st = path_sticker(s, req, k, err);
-    if (st == OK)
-        st = sticker_localise(s, &result, 1, form->lang, req->arena, err);
-    if (st == OK)
-        st = sticker_keywords(k, form->lang, KEYWORDS_MAX, req->arena, &words, err);
-    if (st != OK)
-        return st;
-    sticker_json(form, &result, 0, out);
-    out->len--; /* its brace */
-    put_list("keywords", words.list, words.n, out);
-    buf_putc(out, '}');
-    return OK;
-}
-
 void api_sticker_etag(const struct sticker *k, char out[API_ETAG_SIZE])
 {
     snprintf(out, API_ETAG_SIZE, "\"%llx\"", (unsigned long long)k->modified_us);
@@ -93,9 +73,9 @@ void api_send_sticker(struct sticker_service *s, const struct http_request *req,
     buf_init(&out, ANSWER_MAX);
     enum status st = sticker_form_params(s, req, &form, &err);
     if (st == OK)
-        st = write_sticker(s, req, &form, &k, &out, &err);
+        st = path_sticker(s, req, &k, &err);
     if (st == OK)
-        st = buf_status(&out, &err);
+        st = sticker_json_whole(s, &form, &k, req->arena, &out, &err);
     if (st == OK) {
         api_sticker_etag(&k, etag);
         http_header_add(res, "ETag", etag);

@@ -230,6 +230,7 @@ static void store_metrics(struct sticker_service *s, struct buf *out)
                (double)usage_pending(s->usage));
     if (s->retention) { /* not while it opens */
         retention_metrics(s->retention, out);
+        webhooks_metrics(s->webhooks, out);
         learn_metrics(s->learn, out);
         app_keys_metrics(s->app_keys, out);
     }
