@@ -318,6 +318,7 @@ static bool take_cost(struct call *c, unsigned cost, bool again)
     if (s->app && c->route && c->route->flags & HTTP_KEYED)
         s->app(s->ctx, &c->req, cost, again, &app);
     if (app.is == HTTP_APP_REFUSED) {
+        http_header_add(&c->res, "WWW-Authenticate", "Bearer");
         call_refuse(c, 401, 0, app.why);
         return true;
     }
@@ -344,6 +345,40 @@ bool http_charge(const struct http_request *req, unsigned units)
     struct call *c = call_of(req);
     unsigned most = c->server->options.rate_burst / 2;
     return !units || !take_cost(c, units < most ? units : most, true);
+}
+
+/* The answer's place is the call's own, so that http_charge finds it, too. */
+enum status http_ask(const struct http_request *req, const char *target, int *status, struct buf *out,
+                     struct error *err)
+{
+    struct call *c = call_of(req);
+    const struct http_server *s = c->server;
+    const struct http_route *route;
+    const char *allow;
+    struct http_request inner = {.method = HTTP_GET,
+                                 .body = "",
+                                 .client = req->client,
+                                 .over_tls = req->over_tls,
+                                 .request_id = req->request_id,
+                                 .traceparent = req->traceparent,
+                                 .tracestate = req->tracestate,
+                                 .arena = req->arena,
+                                 .connection = req->connection,
+                                 .within = true};
+    enum status st = http_parse_target(target, req->arena, &inner, err);
+    if (st != OK)
+        return st;
+    if (inner.encoded_slash)
+        return err_set(err, ERR_INVALID, "path: an encoded slash is not allowed");
+    if (http_route_find(s->routes, s->n_routes, HTTP_GET, inner.path, req->arena, &route, &inner.path_param, &allow) !=
+        HTTP_MATCH)
+        return err_set(err, ERR_NOT_FOUND, "Nothing is at %.200s.", inner.path);
+    struct http_response outer = c->res;
+    c->res = (struct http_response){.arena = req->arena, .into = out};
+    route->handler(s->ctx, &inner, &c->res);
+    *status = c->res.status;
+    c->res = outer;
+    return *status ? buf_status(out, err) : err_set(err, ERR_INTERNAL, "%.200s was not answered", inner.path);
 }
 
 void http_deadline(const struct http_request *req, unsigned ms, bool until_gone)

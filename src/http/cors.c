@@ -62,7 +62,7 @@ static bool allows(const char *origins, const char *origin)
 /* What other origins' pages may use. */
 static bool is_shared(const char *path)
 {
-    static const char *const shared[] = {"/api/", "/media/", "/peel-", "/tenor/", "/giphy/", "/klipy/"};
+    static const char *const shared[] = {"/api/", "/media/", "/peel-", "/tenor/", "/giphy/", "/klipy/", "/mcp"};
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
         if (strncmp(path, shared[i], strlen(shared[i])) == 0)
             return true;
@@ -88,10 +88,10 @@ bool cors_answer(const char *origins, const char *path, const char *origin, stru
 void cors_preflight(const char *methods, struct http_response *res)
 {
     http_header_add(res, "Access-Control-Allow-Methods", methods);
-    http_header_add(
-        res, "Access-Control-Allow-Headers",
-        "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Api-Key, X-Request-Id, traceparent,"
-        " X-GIPHY-SDK-NAME, X-GIPHY-SDK-VERSION, X-GIPHY-SDK-PLATFORM");
+    http_header_add(res, "Access-Control-Allow-Headers",
+                    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Mcp-Protocol-Version, "
+                    "X-Api-Key, X-Request-Id, traceparent,"
+                    " X-GIPHY-SDK-NAME, X-GIPHY-SDK-VERSION, X-GIPHY-SDK-PLATFORM");
     http_header_add(res, "Access-Control-Max-Age", "600");
     http_body_static(res, 204, NULL, "", 0);
 }

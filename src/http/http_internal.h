@@ -23,6 +23,7 @@ struct http_response {
     struct arena *arena;
     int status;
     struct MHD_Response *body; /* NULL until a body function was called */
+    struct buf *into;          /* where the body goes instead, of http_ask; or NULL */
     struct http_field {
         const char *name, *value;
         struct http_field *next;

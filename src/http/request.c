@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static int hex(char c)
 {
@@ -201,6 +202,8 @@ const char *http_tracestate(const char *given, struct arena *a)
 
 const char *http_header(const struct http_request *req, const char *name)
 {
+    if (req->within && strcasecmp(name, "Host") != 0)
+        return NULL;
     return req->connection ? MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name) : NULL;
 }
 

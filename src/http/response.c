@@ -73,13 +73,29 @@ static void *unconst(const void *p)
     return u.out;
 }
 
+/* Of http_ask: true when the body has been taken. */
+static bool keep(struct http_response *res, int status, const void *data, size_t len)
+{
+    if (!res->into)
+        return false;
+    res->status = status;
+    buf_append(res->into, data, len);
+    return true;
+}
+
 void http_body_copy(struct http_response *res, int status, const char *type, const void *data, size_t len)
 {
+    if (keep(res, status, data, len))
+        return;
     set_body(res, status, type, MHD_create_response_from_buffer(len, unconst(data), MHD_RESPMEM_MUST_COPY));
 }
 
 void http_body_take(struct http_response *res, int status, const char *type, char *data, size_t len)
 {
+    if (keep(res, status, data, len)) {
+        free(data);
+        return;
+    }
     struct MHD_Response *body = MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
     if (!body)
         free(data);
@@ -88,11 +104,34 @@ void http_body_take(struct http_response *res, int status, const char *type, cha
 
 void http_body_static(struct http_response *res, int status, const char *type, const void *data, size_t len)
 {
+    if (keep(res, status, data, len))
+        return;
     set_body(res, status, type, MHD_create_response_from_buffer(len, unconst(data), MHD_RESPMEM_PERSISTENT));
+}
+
+static void keep_file(struct http_response *res, int status, int fd, uint64_t offset, uint64_t len)
+{
+    char piece[16384];
+    res->status = status;
+    while (len && !res->into->failed) {
+        ssize_t n = pread(fd, piece, len < sizeof piece ? len : sizeof piece, (off_t)offset);
+        if (n <= 0) {
+            res->status = 503;
+            break;
+        }
+        buf_append(res->into, piece, (size_t)n);
+        offset += (uint64_t)n;
+        len -= (uint64_t)n;
+    }
+    close(fd);
 }
 
 void http_body_fd(struct http_response *res, int status, const char *type, int fd, uint64_t offset, uint64_t len)
 {
+    if (res->into) {
+        keep_file(res, status, fd, offset, len);
+        return;
+    }
     struct MHD_Response *body = MHD_create_response_from_fd_at_offset64(len, fd, offset);
     if (!body)
         close(fd);
@@ -121,9 +160,25 @@ static void stream_free(void *cls)
     free(s);
 }
 
+static void keep_stream(struct http_response *res, int status, ssize_t (*next)(void *state, char *out, size_t cap),
+                        void (*done)(void *state), void *state)
+{
+    char piece[16384];
+    ssize_t n;
+    while ((n = next(state, piece, sizeof piece)) > 0 && !res->into->failed)
+        buf_append(res->into, piece, (size_t)n);
+    res->status = n < 0 ? 503 : status;
+    if (done)
+        done(state);
+}
+
 void http_body_stream(struct http_response *res, int status, const char *type,
                       ssize_t (*next)(void *state, char *out, size_t cap), void (*done)(void *state), void *state)
 {
+    if (res->into) {
+        keep_stream(res, status, next, done, state);
+        return;
+    }
     struct stream *s = malloc(sizeof *s);
     struct MHD_Response *body = NULL;
     if (s) {

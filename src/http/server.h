@@ -71,6 +71,7 @@ struct http_request {
     const char *tracestate;  /* of that trace, NULL if none */
     struct arena *arena;     /* lives until the response is sent */
     void *connection;        /* for http_header only */
+    bool within;             /* another handler asks (http_ask): of the fields only Host is its own */
 };
 
 struct http_response; /* made by the server, filled by the handler */
@@ -187,6 +188,12 @@ void http_deadline(const struct http_request *req, unsigned ms, bool until_gone)
  * most half of what may come at once, so that whoever waits gets through. False when they have not so many left, and
  * then it has answered 429. */
 bool http_charge(const struct http_request *req, unsigned units) MUST_CHECK;
+
+/* Runs, within the handler of a request, that of GET `target`, "/api/search/?query=cat", as if the same client asked
+ * for it: any answer is OK, with its body in out. It is not counted again, by limits or metrics. ERR_INVALID,
+ * ERR_NOT_FOUND: there can be, or is, no such route; ERR_TOO_LARGE. */
+enum status http_ask(const struct http_request *req, const char *target, int *status, struct buf *out,
+                     struct error *err) MUST_CHECK;
 
 /* --- answering (call exactly one of the body functions) --- */
 void http_header_add(struct http_response *res, const char *name,

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define KEYS_MEMORY (4u << 20)
 #define MINUTE_NS   60000000000ll
@@ -151,10 +152,12 @@ void app_keys_close(struct app_keys *k)
 /* NULL: there is none. */
 static const char *key_of(const struct http_request *req)
 {
-    static const char klipy[] = "/klipy/api/v1/";
-    const char *key = http_header(req, "X-Api-Key");
+    static const char klipy[] = "/klipy/api/v1/", bearer[] = "Bearer ";
+    const char *key = http_header(req, "X-Api-Key"), *authorization = http_header(req, "Authorization");
     if (key)
         return key;
+    if (authorization && strncasecmp(authorization, bearer, sizeof bearer - 1) == 0)
+        return authorization + sizeof bearer - 1 + strspn(authorization + sizeof bearer - 1, " ");
     if (strncmp(req->path, klipy, sizeof klipy - 1) == 0) {
         const char *segment = req->path + sizeof klipy - 1;
         return arena_strndup(req->arena, segment, strcspn(segment, "/"));
@@ -178,6 +181,11 @@ static void use(struct entry *e, unsigned cost, bool again, struct http_app *out
     e->refused += !out->answer.allowed;
 }
 
+static bool always_needed(const struct http_request *req)
+{
+    return strcmp(req->path, "/mcp") == 0 || strcmp(req->path, "/mcp/") == 0;
+}
+
 void app_keys_ask(struct app_keys *k, const struct http_request *req, unsigned cost, bool again, struct http_app *out)
 {
     const char *key = key_of(req);
@@ -190,10 +198,11 @@ void app_keys_ask(struct app_keys *k, const struct http_request *req, unsigned c
             use(e, cost, again, out);
         pthread_mutex_unlock(&k->mutex);
     }
-    if (e || !k->required)
+    if (e || (!k->required && !always_needed(req)))
         return;
     out->is = HTTP_APP_REFUSED;
-    out->why = key ? "This API key is unknown." : "An API key is needed: send it as X-Api-Key.";
+    out->why = key ? "This API key is unknown."
+                   : "An API key is needed: send it as Authorization: Bearer KEY, or as X-Api-Key.";
 }
 
 void app_keys_metrics(struct app_keys *k, struct buf *out)

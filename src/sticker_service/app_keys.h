@@ -16,8 +16,9 @@ enum status app_keys_open(struct sticker_store *store, bool required, struct app
 /* Writes the counts down. NULL is fine. */
 void app_keys_close(struct app_keys *k);
 
-/* For http_server_config.app. The key is in X-Api-Key, or where the APIs that we are like have it: in the parameter
- * api_key, under /tenor/ in key, under /klipy/api/v1/ in the path. */
+/* For http_server_config.app. The key is in X-Api-Key, "Authorization: Bearer", or where the APIs that we are like have
+ * it: in the parameter api_key, under /tenor/ in key, under /klipy/api/v1/ in the path. What assistants use (/mcp)
+ * always needs one. */
 void app_keys_ask(struct app_keys *k, const struct http_request *req, unsigned cost, bool again, struct http_app *out);
 
 void app_keys_metrics(struct app_keys *k, struct buf *out); /* Prometheus text, appended */

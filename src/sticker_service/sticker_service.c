@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "http/cors.h"
+#include "mcp/mcp.h"
 #include "sticker_service/admin/admin.h"
 #include "sticker_service/api/api.h"
 #include "sticker_service/compat/compat.h"
@@ -44,6 +45,7 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/synonyms/", handle_api_synonyms, HTTP_COSTLY, 0, "synonyms"},
     {HTTP_POST, "/api/synonyms/", handle_api_synonyms_put, HTTP_COSTLY, CURATION_BODY, "synonyms_put"},
     {HTTP_DELETE, "/api/synonyms/", handle_api_synonyms_delete, 0, 0, "synonyms_delete"},
+    {HTTP_POST, "/mcp", handle_api_mcp, HTTP_ASIDE | HTTP_KEYED, MCP_MESSAGE_MAX, "mcp"},
     {HTTP_GET, "/api/counter/", handle_api_counter, HTTP_INLINE, 0, "counter"},
     {HTTP_GET, "/media/{filename}", handle_api_media, HTTP_UNLIMITED | HTTP_ASIDE, 0, "media"},
     {HTTP_GET, "/healthz", handle_api_healthz, HTTP_INLINE | HTTP_UNLIMITED | HTTP_URGENT, 0, "healthz"},

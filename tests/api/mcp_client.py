@@ -1,16 +1,24 @@
-"""The official MCP client (PyPI: mcp) against `peel mcp`: mcp_client.py PEEL URL. Started by test_mcp.py."""
+"""The official MCP client (PyPI: mcp): mcp_client.py PEEL URL against `peel mcp`, mcp_client.py URL KEY against /mcp of
+StickerService. Started by test_mcp.py."""
 
 import asyncio
 import base64
 import sys
 
+import httpx2
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
 
 
-async def use(peel, url):
-    server = StdioServerParameters(command=peel, args=["mcp", url])
-    async with stdio_client(server) as (read, write), ClientSession(read, write) as session:
+def connect(first, second):
+    if first.startswith("http"):
+        return streamable_http_client(first, http_client=httpx2.AsyncClient(headers={"Authorization": f"Bearer {second}"}))
+    return stdio_client(StdioServerParameters(command=first, args=["mcp", second]))
+
+
+async def use(first, second):
+    async with connect(first, second) as streams, ClientSession(*streams[:2]) as session:
         await session.initialize()
         names = [tool.name for tool in (await session.list_tools()).tools]
         assert names == ["search_stickers", "suggest", "get_sticker"], names

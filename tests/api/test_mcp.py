@@ -1,4 +1,4 @@
-"""`peel mcp`: a Model Context Protocol server on standard input and output."""
+"""The Model Context Protocol: `peel mcp` on standard input and output, and StickerService's /mcp over HTTP."""
 
 import base64
 import json
@@ -7,20 +7,13 @@ import pathlib
 import subprocess
 import unittest
 
-from peel_testing import PEEL, SLOW, ServiceTest, main, webp_size
+from peel_testing import PEEL, SLOW, ServiceTest, main, raw, request, wait_until, webp_size
 
 OFFICIAL = os.environ.get("PEEL_TEST_MCP")  # a Python with the package mcp (2.3.0)
 
 
-class Mcp(ServiceTest):
-    def talk(self, *lines):
-        """The answers to lines of messages, in one session."""
-        sent = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
-        done = subprocess.run(
-            [PEEL, "mcp", f"http://127.0.0.1:{self.port}"], input=sent, capture_output=True, text=True, timeout=30 * SLOW
-        )
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        return [json.loads(line) for line in done.stdout.splitlines()]
+class Tools:
+    """What an assistant may ask, whichever way it does; talk() gives the answers."""
 
     def ask(self, method, params=None, id=1):
         return {"jsonrpc": "2.0", "id": id, "method": method, "params": params or {}}
@@ -81,6 +74,16 @@ class Mcp(ServiceTest):
             self.assertTrue(answer["result"]["isError"], answer)
             self.assertIn(message, answer["result"]["content"][0]["text"])
 
+class Stdio(Tools, ServiceTest):
+    def talk(self, *lines):
+        """The answers to lines of messages, in one session."""
+        sent = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+        done = subprocess.run(
+            [PEEL, "mcp", f"http://127.0.0.1:{self.port}"], input=sent, capture_output=True, text=True, timeout=30 * SLOW
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def test_wrong_messages(self):
         wrong = (
             ("nonsense", -32700), ("[]", -32600), ("{}", -32600), ('{"jsonrpc":"2.0","id":null,"method":"ping"}', -32600),
@@ -102,6 +105,62 @@ class Mcp(ServiceTest):
     def test_the_official_client(self):
         script = pathlib.Path(__file__).with_name("mcp_client.py")
         done = subprocess.run([OFFICIAL, str(script), PEEL, f"http://127.0.0.1:{self.port}"], capture_output=True, text=True, timeout=60 * SLOW)
+        self.assertEqual(done.stdout, "cat.png\n", done.stderr)
+
+
+class Http(Tools, ServiceTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.key = json.loads(cls.system.run("key", "create", "bot", "--json").stdout)["key"]
+        wait_until(lambda: cls.post(cls, {}).status == 400, 10, "the new key")
+
+    def post(self, message, **headers):
+        body = message if isinstance(message, (str, bytes)) else json.dumps(message)
+        fields = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", "Accept": "application/json, text/event-stream", **headers}
+        return request(self.port, "POST", "/mcp", body, {k: v for k, v in fields.items() if v is not None})
+
+    def talk(self, *messages):
+        answers = [self.post(message) for message in messages if message]
+        for answer in answers:
+            self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/json") if answer.body else (202, None))
+        return [answer.json() for answer in answers if answer.body]
+
+    def test_only_with_a_key(self):
+        for authorization in (None, "Bearer", "Bearer nonsense", "Basic eDp5", f"Token {self.key}"):
+            refused = self.post(self.ask("ping"), Authorization=authorization)
+            self.assertEqual((refused.status, refused.headers["WWW-Authenticate"]), (401, "Bearer"), authorization)
+        self.assertEqual(self.post(self.ask("ping"), Authorization=None, **{"X-Api-Key": self.key}).status, 200)
+        self.assertEqual(self.post(self.ask("ping"), Authorization=f"bearer  {self.key}").status, 200)
+
+    def test_the_transport(self):
+        ping = self.ask("ping")
+        for method in ("GET", "DELETE", "PUT"):
+            answer = request(self.port, method, "/mcp", headers={"Authorization": f"Bearer {self.key}", "Accept": "text/event-stream"})
+            self.assertEqual((answer.status, answer.headers["Allow"]), (405, "POST"))
+        for headers, status in (
+            ({"Mcp-Protocol-Version": "2025-06-18"}, 200), ({"Mcp-Protocol-Version": "2025-03-26"}, 200), ({"Mcp-Protocol-Version": "1999-01-01"}, 400),
+            ({"Origin": "https://evil.example"}, 403), ({"Origin": f"http://127.0.0.1:{self.port}"}, 200), ({"Content-Type": "text/plain"}, 415),
+            ({"Content-Type": "application/json; charset=utf-8"}, 200), ({"Host": "evil.example"}, 421), ({"Accept-Encoding": "gzip, zstd"}, 200),
+        ):  # fmt: skip
+            self.assertEqual(self.post(ping, **headers).status, status, headers)
+        for wrong, code in (("nonsense", -32700), ([], -32600), ([ping, ping], -32600), ({}, -32600), (b"\xff", -32700)):
+            answer = self.post(wrong)
+            self.assertEqual((answer.status, answer.json()["error"]["code"]), (400, code), wrong)
+        head = f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.key}\r\nContent-Type: application/json\r\n"
+        self.assertEqual(raw(self.port, f"{head}Content-Length: {(1 << 20) + 1}\r\n\r\n".encode()).status, 413)
+        self.assertEqual(self.post(self.ask("no/method")).json()["error"]["code"], -32601)
+
+    def test_fields_of_the_outer_request_do_not_reach_the_inner_one(self):
+        headers = {"Accept-Encoding": "gzip", "Range": "bytes=0-3", "If-None-Match": "*", "Accept": "image/png", "Idempotency-Key": "x"}
+        answer = self.post(self.ask("tools/call", {"name": "get_sticker", "arguments": {"filename": "cat.png"}}), **headers)
+        sticker, image = answer.json()["result"]["content"]
+        self.assertEqual((json.loads(sticker["text"])["title"], image["mimeType"]), ("Cat in a park", "image/webp"))
+
+    @unittest.skipUnless(OFFICIAL, "PEEL_TEST_MCP names no Python with the package mcp")
+    def test_the_official_client(self):
+        script = pathlib.Path(__file__).with_name("mcp_client.py")
+        done = subprocess.run([OFFICIAL, str(script), f"http://127.0.0.1:{self.port}/mcp", self.key], capture_output=True, text=True, timeout=60 * SLOW)
         self.assertEqual(done.stdout, "cat.png\n", done.stderr)
 
 

@@ -33,6 +33,7 @@ void handle_api_feedback(void *ctx, const struct http_request *req, struct http_
 void handle_api_events(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_analytics(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_export(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_api_mcp(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_counter(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_pins(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_api_pins_put(void *ctx, const struct http_request *req, struct http_response *res);
