@@ -49,10 +49,12 @@ static enum status forget_others(struct forgetting *f, struct error *err)
     if (f->voter) {
         struct receipts *keys = NULL;
         st = receipts_open(f->store, &keys, err);
-        const char *hash = st == OK ? receipts_person(keys, f->voter, &f->arena) : NULL;
+        const char *hashes[2] = {NULL, NULL};
+        for (int vouched = 0; vouched < 2 && st == OK; vouched++)
+            if (!(hashes[vouched] = receipts_person(keys, f->voter, vouched, &f->arena)))
+                st = err_no_memory(err, "the voter's id");
         if (st == OK)
-            st = hash ? sticker_store_forget_voter(f->store, cmd_who(), hash, f->dry, &done, err)
-                      : err_no_memory(err, "the voter's id");
+            st = sticker_store_forget_voter(f->store, cmd_who(), hashes, 2, f->dry, &done, err);
         receipts_close(keys);
         add(&f->total, &done);
     }

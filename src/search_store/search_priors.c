@@ -1,5 +1,5 @@
-/* search_priors.c: what votes taught about documents, by query. A query whose gains are gone keeps its row in
- * prior_versions, so that other SearchServices learn of it. */
+/* search_priors.c: what votes taught about documents, by query. Nothing is kept of a query whose gains are gone, as it
+ * may have been erased: other SearchServices read gains anew every few seconds (search_service/priors.c). */
 #include "search_store/search_internal.h"
 
 #include <inttypes.h>
@@ -41,6 +41,8 @@ static enum status put_query(struct db_conn *c, const struct prior_query *q, int
                     DB_ARGS(DB_TEXT(q->query), DB_TEXT(q->rows[i].filename), DB_INT(llround(q->rows[i].gain * 100)),
                             DB_INT(q->rows[i].by_clicks)),
                     NULL, err);
+    if (st == OK && !q->n)
+        return db_run(c, "DELETE FROM prior_versions WHERE query = $1", DB_ARGS(DB_TEXT(q->query)), NULL, err);
     return st != OK ? st
                     : db_run(c,
                              "INSERT INTO prior_versions (query, version) VALUES ($1, $2)"

@@ -31,7 +31,8 @@ struct learn {
     struct answers *answers, *starts;
     struct learner *learner;
     struct worker *worker;
-    int64_t sent[2]; /* epoch and version that SearchService has, as far as we know */
+    int64_t sent[2];   /* epoch and version that SearchService has, as far as we know */
+    int64_t forgotten; /* LEARN_FORGOTTEN when lessons were tidied up last */
     atomic_uint_fast64_t passes, failures, sends, us;
     atomic_int_fast64_t behind; /* versions that SearchService does not have yet */
 };
@@ -133,11 +134,13 @@ static enum status send_some(struct learn *l, int64_t epoch, int64_t after, int6
     return st;
 }
 
-/* Makes SearchService have our gains. */
-static enum status deliver(struct learn *l, bool ask, struct error *err)
+/* Makes SearchService have our gains. *tidy is set when something was erased. */
+static enum status deliver(struct learn *l, bool ask, bool *tidy, struct error *err)
 {
     int64_t numbers[LEARN_NUMBERS];
     enum status st = sticker_store_learn_numbers(l->store, numbers, err);
+    *tidy = *tidy || (st == OK && numbers[LEARN_FORGOTTEN] != l->forgotten);
+    l->forgotten = st == OK ? numbers[LEARN_FORGOTTEN] : l->forgotten;
     int64_t epoch = numbers[LEARN_EPOCH], version = numbers[LEARN_VERSION];
     bool current = l->sent[0] == epoch && l->sent[1] == version;
     if (st != OK || (current && !ask))
@@ -191,7 +194,7 @@ static void tell(struct learn *l, const char *what, bool *failing, enum status s
 static void learn_until_stopped(struct worker *w, void *arg)
 {
     struct learn *l = arg;
-    bool unlearnt = false, unsent = false;
+    bool unlearnt = false, unsent = false, tidy = false;
     int64_t ask_us = 0, tidy_us = os_monotonic_us() + TIDY_US;
     do {
         struct error err;
@@ -199,13 +202,14 @@ static void learn_until_stopped(struct worker *w, void *arg)
         tell(l, "votes cannot teach", &unlearnt, st, &err);
         int64_t now = os_monotonic_us();
         if (!unsent || now >= ask_us) {
-            st = deliver(l, now >= ask_us, &err);
+            st = deliver(l, now >= ask_us, &tidy, &err);
             tell(l, "SearchService has not received what votes taught", &unsent, st, &err);
             if (now >= ask_us || st != OK)
                 ask_us = now + (st == OK ? ASK_US : st == ERR_UNSUPPORTED ? 6 * ASK_US : RETRY_US);
         }
-        if (now >= tidy_us && !unsent) {
+        if ((tidy || now >= tidy_us) && !unsent) {
             tidy_us = now + TIDY_US;
+            tidy = false;
             if (sticker_store_lessons_tidy(l->store, l->sent[1], &err) != OK)
                 log_warn("what was learnt cannot be tidied up: %s", err.message);
         }

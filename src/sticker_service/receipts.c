@@ -313,11 +313,14 @@ enum status receipts_read(struct receipts *r, const char *text, size_t len, stru
     return OK;
 }
 
-const char *receipts_person(struct receipts *r, const char *id, struct arena *a)
+const char *receipts_person(struct receipts *r, const char *id, bool vouched, struct arena *a)
 {
     unsigned char hash[crypto_auth_hmacsha256_BYTES];
     char hex[2 * sizeof hash + 1];
-    crypto_auth_hmacsha256(hash, (const unsigned char *)id, strlen(id), r->people);
+    crypto_auth_hmacsha256_state state;
+    crypto_auth_hmacsha256_init(&state, r->people, sizeof r->people);
+    crypto_auth_hmacsha256_update(&state, (const unsigned char *)id, strlen(id) + vouched); /* with its NUL, or not */
+    crypto_auth_hmacsha256_final(&state, hash);
     sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
     return arena_strdup(a, hex);
 }
@@ -366,9 +369,9 @@ struct origin receipts_origin(struct receipts *r, const char *address)
     pthread_mutex_lock(&r->mutex);
     memcpy(secret, r->places, sizeof secret);
     pthread_mutex_unlock(&r->mutex);
-    size_t network = memcmp(who.address.bytes, ipv4, sizeof ipv4) == 0 ? 15 : 8; /* bytes of a /24, and of a /64 */
-    if (network == 8)
-        memset(who.address.bytes + network, 0, sizeof who.address.bytes - network); /* what one customer has */
+    size_t network = memcmp(who.address.bytes, ipv4, sizeof ipv4) == 0 ? 15 : 6; /* bytes of a /24, and of a /48 */
+    if (network == 6)
+        memset(who.address.bytes + 8, 0, 8); /* one customer has a /64 at least, and can get a /48 for nothing */
     return (struct origin){.person = hash_place(secret, &who, sizeof who),
                            .network = hash_place(secret, who.address.bytes, network)};
 }

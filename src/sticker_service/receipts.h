@@ -55,15 +55,16 @@ enum status receipts_read(struct receipts *r, const char *text, size_t len, stru
  * and spread evenly. */
 uint64_t receipts_draw(struct receipts *r, const char *text);
 /* A keyed hash of what a client calls a person, of 64 hexadecimal digits: the same for ever, and of no use to whoever
- * does not have the database's key. In the arena; NULL without memory. */
-const char *receipts_person(struct receipts *r, const char *id, struct arena *a);
+ * does not have the database's key. Of those whom a token vouches for it is another one, so that nobody without a token
+ * can vote as one of them. In the arena; NULL without memory. */
+const char *receipts_person(struct receipts *r, const char *id, bool vouched, struct arena *a);
 
 /* A short keyed hash of where a request comes from (client_network), to tell a few clients of one query apart: the same
  * for ever and in all instances. */
 uint32_t receipts_client(const struct receipts *r, const char *address);
 /* Where a request comes from, by the client's address: keyed hashes of the address with the day, and of its network, a
- * /24 or /64. Their key is replaced every RECEIPT_DAYS days and then deleted, so that nobody finds the address by
- * trying all that there are. What is no address is not known; `vouched` is left false. */
+ * /24 or /48; of IPv6 the address is a /64. Their key is replaced every RECEIPT_DAYS days and then deleted, so that
+ * nobody finds the address by trying all that there are. What is no address is not known; `vouched` is left false. */
 struct origin receipts_origin(struct receipts *r, const char *address);
 
 #endif

@@ -11,7 +11,9 @@
 
 struct forget_job {
     const struct admin_who *who;
-    const char *what, *pin; /* a query, a voter's hash or a username; the query folded, as pins and lessons have it */
+    const char *what, *pin;    /* a query or a username; the query folded, as pins and lessons have it */
+    const char *const *voters; /* [n_voters] their hashes */
+    size_t n_voters;
     bool dry, counted;
     struct forgotten n;
     char pseudonym[sizeof HISTORY_ERASED_USER + 16];
@@ -57,9 +59,11 @@ static enum status sum(struct db_conn *c, const char *sql, const char *value, in
 
 /* --- a search --- */
 
-/* Of searches, scores and pins an entry has {"query":"..."}; of exports, the search or filter that was set. */
+/* Of searches, scores and pins an entry has {"query":"..."}; of exports, the search or filter that was set; of held
+ * votes, the search is the object. */
 #define HAS_TEXT(position)                                                                                             \
-    ERASE_CONTENT " WHERE model IN ('queries', 'scores', 'pins') AND object <> '" HISTORY_ERASED "'"                   \
+    ERASE_CONTENT " WHERE object <> '" HISTORY_ERASED "' AND (model IN ('queries', 'scores', 'pins')"                  \
+                  " OR (model = 'learning' AND " position "(before, '{\"state\":') > 0))"                              \
                   " AND (object = $1 OR " position "(before, $2) > 0 OR " position "(after, $2) > 0"                   \
                   " OR (action = 'export' AND " position "(after, $3) > 0))"
 
@@ -121,19 +125,47 @@ static enum status erase_query(struct db_conn *c, struct forget_job *job, const 
     return st == OK ? erase_text(c, job, text, err) : st;
 }
 
-/* What was learnt of a search, from others too that have the same key; SearchService is told within seconds. */
+/* Makes a lesson say nothing, of which SearchService is told even while learning is frozen. */
+static enum status unteach(struct db_conn *c, const char *key, struct error *err)
+{
+    enum status st = sticker_learn_count(c, LEARN_VERSION, 1, err);
+    return st == OK ? db_run(c,
+                             "UPDATE lessons SET gains = '', terms = '', due = 0,"
+                             " version = (SELECT value FROM learning WHERE key = 'version') WHERE query = $1",
+                             DB_ARGS(DB_TEXT(key)), NULL, err)
+                    : st;
+}
+
+/* What was learnt of a search, from others too that have the same key, and of searches of the same words, which is made
+ * anew; SearchService is told within seconds. */
 static enum status unlearn_query(struct db_conn *c, const char *key, struct error *err)
 {
     static const char *const sql[] = {"DELETE FROM clicks WHERE query = $1", "DELETE FROM vote_hours WHERE query = $1",
                                       "DELETE FROM webhook_deliveries WHERE event = 'votes.held' AND object = $1"};
     static const char *const drop[] = LEARN_DROP("query = $1");
-    int64_t taught = 0;
+    struct arena a;
+    struct db_rows r;
+    const char *terms = "";
     enum status st = sticker_learn_drop(c, drop, DB_ARGS(DB_TEXT(key)), err);
     for (size_t i = 0; i < sizeof sql / sizeof *sql && st == OK; i++)
         st = db_run(c, sql[i], DB_ARGS(DB_TEXT(key)), NULL, err);
+    if (st != OK)
+        return st;
+    arena_init(&a, 1u << 16);
+    db_query(&r, c, "SELECT terms FROM lessons WHERE query = $1", DB_ARGS(DB_TEXT(key)), err);
+    while (db_next(&r))
+        terms = db_text(&r, 0, &a);
+    st = db_end(&r);
     if (st == OK)
-        st = db_get_int(c, "SELECT count(*) FROM lessons WHERE query = $1", DB_ARGS(DB_TEXT(key)), &taught, NULL, err);
-    return st == OK && taught ? sticker_learn_due(c, key, err) : st;
+        st = unteach(c, key, err);
+    if (st == OK && *terms)
+        st = unteach(c, terms, err);
+    if (st == OK && *terms)
+        st = db_run(
+            c, "UPDATE lessons SET due = $2 WHERE query = $1 AND EXISTS (SELECT 1 FROM lessons o WHERE o.terms = $1)",
+            DB_ARGS(DB_TEXT(terms), DB_INT(os_now_us())), NULL, err);
+    arena_free(&a);
+    return st == OK ? sticker_learn_due(c, "", err) : st;
 }
 
 static enum status search_job(struct db_conn *c, void *arg, struct error *err)
@@ -174,29 +206,35 @@ static enum status unlearn_voter(struct db_conn *c, int64_t voter, struct error 
     return st == OK ? sticker_learn_drop(c, drop, DB_ARGS(DB_INT(voter)), err) : st;
 }
 
-static enum status voter_job(struct db_conn *c, void *arg, struct error *err)
+static enum status erase_voter(struct db_conn *c, struct forget_job *job, const char *voter, struct error *err)
 {
     static const char *const uncount[] = {UNCOUNT("scores", "votes", "sticker_id", "positives", "<>"),
                                           UNCOUNT("scores", "votes", "sticker_id", "negatives", "="),
                                           UNCOUNT("trash_scores", "trash_votes", "trash", "positives", "<>"),
                                           UNCOUNT("trash_scores", "trash_votes", "trash", "negatives", "=")};
-    struct forget_job *job = arg;
-    enum status st = begin(c, job, err);
+    enum status st = OK;
     for (size_t i = 0; i < sizeof uncount / sizeof *uncount && st == OK; i++)
-        st = sum(c, uncount[i], job->what, &job->n.scores, err);
+        st = sum(c, uncount[i], voter, &job->n.scores, err);
     if (st == OK)
-        st = sum(c, "DELETE FROM votes WHERE voter = $1", job->what, &job->n.votes, err);
+        st = sum(c, "DELETE FROM votes WHERE voter = $1", voter, &job->n.votes, err);
     if (st == OK)
-        st = sum(c, "DELETE FROM trash_votes WHERE voter = $1", job->what, &job->n.votes, err);
+        st = sum(c, "DELETE FROM trash_votes WHERE voter = $1", voter, &job->n.votes, err);
     if (st == OK) /* searches of which there are no other events */
         st = db_run(c,
                     "DELETE FROM searches WHERE EXISTS (SELECT 1 FROM events e WHERE" OF_SEARCH " AND e.client = $1)"
                     " AND NOT EXISTS (SELECT 1 FROM events e WHERE" OF_SEARCH " AND e.client <> $1)",
-                    DB_ARGS(DB_TEXT(job->what)), NULL, err);
+                    DB_ARGS(DB_TEXT(voter)), NULL, err);
     if (st == OK)
-        st = sum(c, "DELETE FROM events WHERE client = $1", job->what, &job->n.events, err);
-    if (st == OK)
-        st = unlearn_voter(c, sticker_learn_voter(job->what, &(struct origin){0}), err);
+        st = sum(c, "DELETE FROM events WHERE client = $1", voter, &job->n.events, err);
+    return st == OK ? unlearn_voter(c, sticker_learn_voter(voter, &(struct origin){0}), err) : st;
+}
+
+static enum status voter_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct forget_job *job = arg;
+    enum status st = begin(c, job, err);
+    for (size_t i = 0; i < job->n_voters && st == OK; i++)
+        st = erase_voter(c, job, job->voters[i], err);
     return st == OK ? finish(c, job, "scores", "voter", err) : st;
 }
 
@@ -268,10 +306,10 @@ enum status sticker_store_forget_search(struct sticker_store *s, const struct ad
     return forget(s, search_job, &job, out, err);
 }
 
-enum status sticker_store_forget_voter(struct sticker_store *s, const struct admin_who *who, const char *voter,
-                                       bool dry, struct forgotten *out, struct error *err)
+enum status sticker_store_forget_voter(struct sticker_store *s, const struct admin_who *who, const char *const *voters,
+                                       size_t n, bool dry, struct forgotten *out, struct error *err)
 {
-    struct forget_job job = {.who = who, .what = voter, .dry = dry};
+    struct forget_job job = {.who = who, .voters = voters, .n_voters = n, .dry = dry};
     return forget(s, voter_job, &job, out, err);
 }
 

@@ -37,9 +37,10 @@ struct forgotten {
  * pins, and from exports that looked for it. */
 enum status sticker_store_forget_search(struct sticker_store *s, const struct admin_who *who, const char *query,
                                         const char *pin, bool dry, struct forgotten *out, struct error *err) MUST_CHECK;
-/* The votes of a voter (see feedback_entry), which are also taken out of the sums, and their events. */
-enum status sticker_store_forget_voter(struct sticker_store *s, const struct admin_who *who, const char *voter,
-                                       bool dry, struct forgotten *out, struct error *err) MUST_CHECK;
+/* The votes of a voter (see feedback_entry), which are also taken out of the sums, and their events. voters: the hashes
+ * by which the voter is known. */
+enum status sticker_store_forget_voter(struct sticker_store *s, const struct admin_who *who, const char *const *voters,
+                                       size_t n, bool dry, struct forgotten *out, struct error *err) MUST_CHECK;
 /* A user in the history and the trash, under whatever pseudonym is made up: without addresses, and without what their
  * own account was changed to. The account stays as it is. */
 enum status sticker_store_forget_user(struct sticker_store *s, const struct admin_who *who, const char *username,

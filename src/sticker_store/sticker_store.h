@@ -160,7 +160,7 @@ enum status sticker_store_popular(struct sticker_store *s, double least, unsigne
  * where nothing is known. */
 struct origin {
     int64_t person;  /* of the client's address and the day */
-    int64_t network; /* of the /24 or /64 that the address is in */
+    int64_t network; /* of the /24 or /48 that the address is in */
     bool vouched;    /* the request had a token, whose owner vouches for the people it tells apart */
 };
 struct search_row;

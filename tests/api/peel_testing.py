@@ -229,9 +229,9 @@ class System:
             raise AssertionError(f"peel {args} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done
 
-    def sql(self, statement, *values):
-        """Rows of a statement in StickerService's SQLite database."""
-        db = sqlite3.connect(self.data / "sticker.db", timeout=30)
+    def sql(self, statement, *values, which="sticker"):
+        """Rows of a statement in a service's SQLite database."""
+        db = sqlite3.connect(self.data / f"{which}.db", timeout=30)
         try:
             with db:
                 return db.execute(statement, values).fetchall()

@@ -199,6 +199,8 @@ class Compatible(unittest.TestCase):
         told = self.events()[before:]
         self.assertEqual([(row[0], row[1], row[2], row[3], row[4]) for row in told],
                          [(action, name, rank, "awkward cat", 1) for action in (0, 1, 3)])  # fmt: skip
+        nobody = self.system.sql("SELECT count(*) FROM events WHERE person = 0 OR network = 0")
+        self.assertEqual(nobody, [(0,)], "where they come from is known, so they teach")
         payload = gif["analytics_response_payload"]
         good = {"action_type": "FAVORITE", "user_id": "u", "ts": 1, "analytics_response_payload": payload + "&mode=verification"}
         events = [good, good, {**good, "action_type": "HOVER"}, {**good, "analytics_response_payload": "forged.cat.png"}, {}, None, {"ts": "x"}]

@@ -53,6 +53,9 @@ class Events(ServiceTest):
         self.assertEqual(self.send(click, self.event(self.asked(), "impression")), {"accepted": 2, "duplicates": 0, "failed": []})
         self.assertEqual(self.send(click, click), {"accepted": 0, "duplicates": 2, "failed": []})
         self.assertEqual(self.metric('peel_sticker_events_total{action="click"}'), taken + 1)
+        numbered = [self.event(self.asked(), event_id="1") for _ in range(2)]
+        self.assertEqual(self.send(*numbered), {"accepted": 2, "duplicates": 0, "failed": []}, "ids are those of a search")
+        self.assertEqual(self.send(*numbered), {"accepted": 0, "duplicates": 2, "failed": []})
 
     def test_votes_count_as_those_of_a_voter(self):
         answer = self.asked("kitten")

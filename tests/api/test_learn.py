@@ -123,6 +123,51 @@ class Learning(ServiceTest):
             self.vote(token=ADMIN_TOKEN, voter=f"app user {i}", withdrawn=[before[0]])
         wait_until(lambda: self.order() == before, 5 * SLOW, "votes to be taken back")
 
+    def test_nobody_votes_as_somebody_a_token_vouches_for(self):
+        self.order()
+        for i in range(10):
+            self.vote(token=ADMIN_TOKEN, voter=str(i), positive=["cat1.png"])
+        for i in range(10):
+            self.vote(address=f"198.51.{i}.1", voter=str(i), negative=["cat1.png"])
+            self.vote(address=f"198.51.{i}.1", voter=str(i), withdrawn=["cat1.png"])
+        self.learnt()
+        own = self.explain()["own"]
+        self.assertEqual((own["voters"], round(own["ups"])), (10, 10))
+        erased = json.loads(self.system.run("forget", "--voter", "3", "--yes", "--json").stdout)
+        self.assertEqual(erased["votes"], 1)
+        self.assertEqual(erased["events"], 3, "those without a token too")
+        self.learnt()
+        self.assertEqual(self.explain()["own"]["voters"], 9)
+
+    def test_a_search_is_forgotten_everywhere_even_while_learning_is_frozen(self):
+        secret = "my phone number"
+        for query in (secret, "number of my phone", "dog"):
+            self.order(query)
+            for i in range(12):
+                self.vote(query, token=ADMIN_TOKEN, voter=f"somebody {i}", positive=["cat1.png"])
+        self.learnt()
+        self.assertEqual(self.explain(secret)["from"], "query")
+        self.system.run("learn", "freeze")
+        self.addCleanup(self.system.run, "learn", "unfreeze")
+        for query in (secret, "number of my phone"):
+            self.system.run("forget", query, "--yes")
+        places = {
+            "sticker": ("queries.query", "searches.query", "ballots.query", "lessons.query", "lessons.terms", "vote_hours.query"),
+            "search": ("priors.query", "prior_versions.query"),
+        }
+
+        def left():
+            found = []
+            for which, columns in places.items():
+                for table, column in (name.split(".") for name in columns):
+                    found += [
+                        f"{table}: {row[0]}" for row in self.system.sql(f"SELECT {column} FROM {table}", which=which) if "phone" in row[0]
+                    ]
+            return found
+
+        wait_until(lambda: not left(), 8 * SLOW, "the search to be gone")
+        self.assertEqual(self.explain("dog")["from"], "query")
+
     def test_bursts_are_held_until_somebody_decides(self):
         before = self.order("dog")
         for i in range(130):

@@ -437,7 +437,7 @@ static void a_voter_can_be_forgotten(void **state)
     learn(s);
     assert_int_equal(explain(s, "cat", "a.png").own.voters, 5);
     snprintf(hash, sizeof hash, "%016llx%048d", 3ull, 0);
-    assert_ok(s, sticker_store_forget_voter(s->stickers, &ann, hash, false, &n, &s->err));
+    assert_ok(s, sticker_store_forget_voter(s->stickers, &ann, (const char *[]){hash}, 1, false, &n, &s->err));
     learn(s);
     assert_int_equal(explain(s, "cat", "a.png").own.voters, 4);
     assert_int_equal(ups(s), 4);
@@ -464,7 +464,7 @@ static void what_is_forgotten_meanwhile_is_not_learnt(void **state)
     struct learn_vote read = {.query = "cat", .sticker_id = events[0].sticker_id, .voter = 3, .named = true, .vote = 1};
     batch.votes = &read;
     batch.n_votes = 1;
-    assert_ok(s, sticker_store_forget_voter(s->stickers, &ann, events[0].client, false, &forgotten, &s->err));
+    assert_ok(s, sticker_store_forget_voter(s->stickers, &ann, &events[0].client, 1, false, &forgotten, &s->err));
     assert_ok(s, sticker_store_learn_add(s->stickers, &batch, &s->err));
     assert_true(batch.late);
     learn(s);

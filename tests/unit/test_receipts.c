@@ -222,11 +222,36 @@ static void instances_read_each_others(void **state)
     draft(&other, "from there", 2);
     assert_ok(t.suite, read_text(&t, buf_str(&other.text), other.text.len, &row));
     assert_string_equal(row.query, "from there");
-    assert_string_equal(receipts_person(t.receipts, "ann", &t.suite->arena),
-                        receipts_person(other.receipts, "ann", &t.suite->arena));
-    assert_string_not_equal(receipts_person(t.receipts, "ann", &t.suite->arena),
-                            receipts_person(t.receipts, "bob", &t.suite->arena));
+    assert_string_equal(receipts_person(t.receipts, "ann", false, &t.suite->arena),
+                        receipts_person(other.receipts, "ann", false, &t.suite->arena));
+    assert_string_not_equal(receipts_person(t.receipts, "ann", false, &t.suite->arena),
+                            receipts_person(t.receipts, "bob", false, &t.suite->arena));
+    assert_string_not_equal(receipts_person(t.receipts, "ann", false, &t.suite->arena),
+                            receipts_person(t.receipts, "ann", true, &t.suite->arena));
     close_shop(&other);
+    close_shop(&t);
+}
+
+static void an_address_is_a_person_of_a_network(void **state)
+{
+    static const struct {
+        const char *one, *other;
+        bool person, network; /* they are the same */
+    } cases[] = {{"192.0.2.1", "192.0.2.1", true, true},
+                 {"192.0.2.1", "192.0.2.2", false, true},
+                 {"192.0.2.1", "192.0.3.1", false, false},
+                 {"2001:db8:1:2::1", "2001:db8:1:2::9", true, true},
+                 {"2001:db8:1:2::1", "2001:db8:1:3::1", false, true},
+                 {"2001:db8:1:2::1", "2001:db8:2:2::1", false, false}};
+    struct shop t;
+    open_shop(&t, state);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct origin one = receipts_origin(t.receipts, cases[i].one);
+        struct origin other = receipts_origin(t.receipts, cases[i].other);
+        assert_int_equal(one.person == other.person, cases[i].person);
+        assert_int_equal(one.network == other.network, cases[i].network);
+    }
+    assert_int_equal(receipts_origin(t.receipts, "nowhere").network, 0);
     close_shop(&t);
 }
 
@@ -241,8 +266,8 @@ static void another_installations_are_not_read(void **state)
     draft(&other, "cat", 2);
     assert_int_equal(read_text(&t, buf_str(&other.text), other.text.len, &row), ERR_INVALID);
     assert_non_null(strstr(t.suite->err.message, "not a receipt of this installation"));
-    assert_string_not_equal(receipts_person(t.receipts, "ann", &t.suite->arena),
-                            receipts_person(other.receipts, "ann", &t.suite->arena));
+    assert_string_not_equal(receipts_person(t.receipts, "ann", false, &t.suite->arena),
+                            receipts_person(other.receipts, "ann", false, &t.suite->arena));
     close_shop(&other);
     suite_teardown(&elsewhere);
     close_shop(&t);
@@ -258,6 +283,7 @@ int main(void)
         T(every_changed_character_is_noticed),
         T(receipts_expire),
         T(instances_read_each_others),
+        T(an_address_is_a_person_of_a_network),
         T(another_installations_are_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

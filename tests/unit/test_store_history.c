@@ -344,7 +344,8 @@ static void a_voter_is_forgotten_with_their_votes(void **state)
     vote(s, "once", "v1", false);
     vote(s, "once", "v2", false);
     for (int dry = 1; dry >= 0; dry--) {
-        assert_ok(s, sticker_store_forget_voter(s->stickers, &ann, "v1", dry, &n, &s->err));
+        assert_ok(s,
+                  sticker_store_forget_voter(s->stickers, &ann, (const char *[]){"v1", "other"}, 2, dry, &n, &s->err));
         assert_int_equal(n.votes, 2);
         assert_int_equal(n.scores, 2);
     }
@@ -381,7 +382,7 @@ static void events_are_forgotten_too(void **state)
     add_event(s, 1, "voted", "c1");
     add_event(s, 2, "voted", "c2");
     add_event(s, 3, "once", "c1");
-    assert_ok(s, sticker_store_forget_voter(s->stickers, &ann, "c1", false, &n, &s->err));
+    assert_ok(s, sticker_store_forget_voter(s->stickers, &ann, (const char *[]){"c1"}, 1, false, &n, &s->err));
     assert_int_equal(n.events, 2);
     assert_int_equal(count(s, "SELECT count(*) FROM events WHERE action = 1"), 1);
     assert_int_equal(count(s, "SELECT count(*) FROM events"), 2); /* the vote that there is of it */

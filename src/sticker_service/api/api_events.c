@@ -32,6 +32,7 @@ struct intake {
     size_t n;
     const char **why; /* [all]: why an event of the request was not taken, or NULL */
     size_t all;
+    struct origin origin; /* of the request */
 };
 
 /* A string of 1 to `most` characters; "" if it is missing, which only an optional one may be. */
@@ -127,6 +128,17 @@ static enum status read_receipt(struct intake *in, const json_t *event, size_t i
     return OK;
 }
 
+/* An app may count its events for each search, and nobody can use up the ids of others, whose receipts they do not
+ * have. */
+static void make_id(const struct search_row *search, const char *id, unsigned char out[STORE_EVENT_ID])
+{
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, NULL, 0, STORE_EVENT_ID);
+    crypto_generichash_update(&state, search->id, STORE_SEARCH_ID);
+    crypto_generichash_update(&state, (const unsigned char *)id, strlen(id));
+    crypto_generichash_final(&state, out, STORE_EVENT_ID);
+}
+
 static enum status read_event(struct intake *in, const json_t *event, size_t i, struct event_row *out,
                               struct error *err)
 {
@@ -134,7 +146,7 @@ static enum status read_event(struct intake *in, const json_t *event, size_t i, 
     unsigned char *hash = arena_alloc(in->arena, STORE_EVENT_ID);
     if (!json_is_object(event))
         return err_set(err, ERR_INVALID, "events[%zu] must be an object", i);
-    *out = (struct event_row){.id = hash, .client = ""};
+    *out = (struct event_row){.id = hash, .client = "", .origin = in->origin};
     enum status st = read_string(event, i, "event_id", false, ID_MAX, &id, err);
     if (st == OK)
         st = read_action(event, i, &out->action, err);
@@ -151,11 +163,11 @@ static enum status read_event(struct intake *in, const json_t *event, size_t i, 
     if (st == OK && !*client && out->action == EVENT_UNDO)
         st = err_set(err, ERR_INVALID, "events[%zu] takes a vote back and needs a client_id, whose vote it was", i);
     if (st == OK && *client)
-        out->client = receipts_person(in->service->receipts, client, in->arena);
+        out->client = receipts_person(in->service->receipts, client, in->origin.vouched, in->arena);
     if (st == OK && (!hash || !out->client))
         st = err_no_memory(err, "events");
     if (st == OK)
-        crypto_generichash(hash, STORE_EVENT_ID, (const unsigned char *)id, strlen(id), NULL, 0);
+        make_id(out->search, id, hash);
     return st;
 }
 
@@ -214,18 +226,10 @@ static enum status write_outcome(struct intake *in, struct buf *out, struct erro
     return buf_status(out, err);
 }
 
-static enum status add_events(struct intake *in, const struct http_request *req, struct error *err)
-{
-    struct sticker_store *store = in->service->store;
-    struct origin origin = auth_origin(store, in->service->receipts, req);
-    for (size_t i = 0; i < in->n; i++)
-        in->events[i].origin = origin;
-    return sticker_store_events_add(store, in->searches, in->n_searches, in->events, in->n, in->arena, err);
-}
-
 void handle_api_events(void *ctx, const struct http_request *req, struct http_response *res)
 {
-    struct intake in = {.service = ctx, .arena = req->arena};
+    struct sticker_service *s = ctx;
+    struct intake in = {.service = s, .arena = req->arena, .origin = auth_origin(s->store, s->receipts, req)};
     struct error err;
     struct buf out;
     json_t *root = NULL;
@@ -236,7 +240,7 @@ void handle_api_events(void *ctx, const struct http_request *req, struct http_re
         st = read_events(&in, root, &err);
     if (http_charge(req, (unsigned)(in.n / CHARGED))) {
         if (st == OK && in.n)
-            st = add_events(&in, req, &err);
+            st = sticker_store_events_add(s->store, in.searches, in.n_searches, in.events, in.n, in.arena, &err);
         if (st == OK)
             st = write_outcome(&in, &out, &err);
         if (st == OK)

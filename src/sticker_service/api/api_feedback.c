@@ -73,8 +73,8 @@ static enum status feedback_read_list(const json_t *entry, size_t i, const char 
 }
 
 /* The app's own id of whoever votes. Kept as a hash only. */
-static enum status feedback_read_voter(struct sticker_service *s, const json_t *entry, size_t i, struct arena *arena,
-                                       const char **out, struct error *err)
+static enum status feedback_read_voter(struct sticker_service *s, const json_t *entry, size_t i, bool vouched,
+                                       struct arena *arena, const char **out, struct error *err)
 {
     const json_t *voter = json_object_get(entry, "voter");
     struct feedback_member m = feedback_member("feedback[%zu].voter", i);
@@ -86,7 +86,7 @@ static enum status feedback_read_voter(struct sticker_service *s, const json_t *
     size_t count = utf8_count(json_string_value(voter), json_string_length(voter));
     if (count < 1 || count > VOTER_MAX)
         return err_set(err, ERR_INVALID, "%s must have 1 to %u characters", m.name, VOTER_MAX);
-    *out = receipts_person(s->receipts, json_string_value(voter), arena);
+    *out = receipts_person(s->receipts, json_string_value(voter), vouched, arena);
     return *out ? OK : err_no_memory(err, "feedback");
 }
 
@@ -132,14 +132,16 @@ static enum status feedback_read_query(struct sticker_service *s, const json_t *
     return OK;
 }
 
-static enum status feedback_read_entry(struct sticker_service *s, const json_t *entry, size_t i, struct arena *arena,
-                                       struct feedback_entry *out, size_t *all, struct error *err)
+static enum status feedback_read_entry(struct sticker_service *s, const json_t *entry, size_t i,
+                                       const struct origin *origin, struct arena *arena, struct feedback_entry *out,
+                                       size_t *all, struct error *err)
 {
     if (!json_is_object(entry))
         return err_set(err, ERR_INVALID, "feedback[%zu] must be an object", i);
     enum status status = feedback_read_query(s, entry, i, arena, out, err);
+    out->origin = *origin;
     if (status == OK)
-        status = feedback_read_voter(s, entry, i, arena, &out->voter, err);
+        status = feedback_read_voter(s, entry, i, origin->vouched, arena, &out->voter, err);
     if (status != OK)
         return status;
     json_t *seen = json_object();
@@ -157,8 +159,8 @@ static enum status feedback_read_entry(struct sticker_service *s, const json_t *
     return status;
 }
 
-static enum status read_feedback(struct sticker_service *s, const json_t *root, struct arena *arena,
-                                 struct feedback_entry **out, size_t *n, struct error *err)
+static enum status read_feedback(struct sticker_service *s, const json_t *root, const struct origin *origin,
+                                 struct arena *arena, struct feedback_entry **out, size_t *n, struct error *err)
 {
     if (!json_is_object(root))
         return err_set(err, ERR_INVALID, "the body must be a JSON object with the member feedback");
@@ -175,7 +177,7 @@ static enum status read_feedback(struct sticker_service *s, const json_t *root, 
         return err_no_memory(err, "feedback");
     size_t all = 0;
     for (size_t i = 0; i < *n; i++) {
-        enum status status = feedback_read_entry(s, json_array_get(list, i), i, arena, &(*out)[i], &all, err);
+        enum status status = feedback_read_entry(s, json_array_get(list, i), i, origin, arena, &(*out)[i], &all, err);
         if (status != OK)
             return status;
     }
@@ -186,9 +188,10 @@ static enum status feedback_parse(struct sticker_service *s, const struct http_r
                                   struct feedback_entry **entries, size_t *n, struct error *err)
 {
     bool utf8;
+    struct origin origin = auth_origin(s->store, s->receipts, req);
     enum status status = json_body(req, root, &utf8, err);
     if (status == OK)
-        status = read_feedback(s, *root, req->arena, entries, n, err);
+        status = read_feedback(s, *root, &origin, req->arena, entries, n, err);
     if (status == OK && !utf8)
         status = err_set(err, ERR_INVALID, "the body must be JSON in UTF-8");
     return status;
@@ -221,9 +224,6 @@ void handle_api_feedback(void *ctx, const struct http_request *req, struct http_
     if (!http_charge(req, (unsigned)(stickers / CHARGED)))
         goto out;
     keyed = keyed && stickers; /* what counts nothing needs no key, which would be kept for a day */
-    struct origin origin = status == OK && stickers ? auth_origin(s->store, s->receipts, req) : (struct origin){0};
-    for (size_t i = 0; i < n && status == OK; i++)
-        entries[i].origin = origin;
     if (status == OK && n)
         status = sticker_store_feedback_once(s->store, entries, n, keyed ? &again.once : NULL, req->arena, &failed,
                                              &n_failed, &err);

@@ -264,7 +264,7 @@ static bool read_event(struct sticker_service *s, const struct http_request *req
     struct sticker k;
     int64_t now = os_now_us();
     unsigned char *id = arena_alloc(req->arena, STORE_EVENT_ID);
-    const char *person = *e->person ? receipts_person(s->receipts, e->person, req->arena) : "";
+    const char *person = *e->person ? receipts_person(s->receipts, e->person, false, req->arena) : "";
     if (!id || !person || strlen(e->receipt) > RECEIPT_MAX ||
         receipts_read(s->receipts, e->receipt, strlen(e->receipt), req->arena, search, &err) != OK ||
         compat_sticker(s, req, e->id, &k, &err) != OK)
@@ -276,6 +276,7 @@ static bool read_event(struct sticker_service *s, const struct http_request *req
                               .action = e->action,
                               .sticker = k.filename,
                               .client = person,
+                              .origin = receipts_origin(s->receipts, req->client),
                               .at_us = plausible ? e->at_us : now};
     return true;
 }

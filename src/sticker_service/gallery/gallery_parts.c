@@ -320,7 +320,7 @@ const char *gallery_voter(const struct sticker_service *s, struct gallery_visit 
     if (cookie_get(http_header(v->req, "Cookie"), GALLERY_VOTER, v->req->arena, &id, &err) != OK || !*id ||
         strlen(id) > VOTER_BYTES)
         return NULL;
-    return receipts_person(s->receipts, id, v->req->arena);
+    return receipts_person(s->receipts, id, false, v->req->arena);
 }
 
 enum status gallery_votes(struct sticker_service *s, struct gallery_visit *v, const char *query, struct tpl_card *cards,

@@ -79,7 +79,7 @@ static const char *find_voter(const struct sticker_service *s, struct gallery_vi
             .name = GALLERY_VOTER, .value = id, .path = "/", .max_age_s = VOTER_S, .secure = v->req->over_tls});
     http_header_add(v->res, "Set-Cookie", buf_str(&cookie));
     buf_free(&cookie);
-    return receipts_person(s->receipts, id, v->req->arena);
+    return receipts_person(s->receipts, id, false, v->req->arena);
 }
 
 static enum status count_ballot(struct sticker_service *s, struct gallery_visit *v, const struct ballot *b,
