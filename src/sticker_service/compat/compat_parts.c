@@ -258,13 +258,13 @@ static void event_id(const struct compat_event *e, unsigned char id[STORE_EVENT_
 
 /* False: it cannot be taken. */
 static bool read_event(struct sticker_service *s, const struct http_request *req, const struct compat_event *e,
-                       struct search_row *search, struct event_row *out)
+                       const struct origin *origin, struct search_row *search, struct event_row *out)
 {
     struct error err;
     struct sticker k;
     int64_t now = os_now_us();
     unsigned char *id = arena_alloc(req->arena, STORE_EVENT_ID);
-    const char *person = *e->person ? receipts_person(s->receipts, e->person, false, req->arena) : "";
+    const char *person = *e->person ? receipts_person(s->receipts, e->person, origin->vouched, req->arena) : "";
     if (!id || !person || strlen(e->receipt) > RECEIPT_MAX ||
         receipts_read(s->receipts, e->receipt, strlen(e->receipt), req->arena, search, &err) != OK ||
         compat_sticker(s, req, e->id, &k, &err) != OK)
@@ -276,7 +276,7 @@ static bool read_event(struct sticker_service *s, const struct http_request *req
                               .action = e->action,
                               .sticker = k.filename,
                               .client = person,
-                              .origin = receipts_origin(s->receipts, req->client),
+                              .origin = *origin,
                               .at_us = plausible ? e->at_us : now};
     return true;
 }
@@ -292,9 +292,7 @@ enum status compat_events(struct sticker_service *s, const struct http_request *
     if (!searches || !rows)
         return err_no_memory(err, "%zu events", n);
     for (size_t i = 0; i < n; i++)
-        taken += read_event(s, req, &events[i], &searches[taken], &rows[taken]);
-    for (size_t i = 0; i < taken; i++)
-        rows[i].origin = origin;
+        taken += read_event(s, req, &events[i], &origin, &searches[taken], &rows[taken]);
     enum status st = taken ? sticker_store_events_add(s->store, searches, taken, rows, taken, req->arena, err) : OK;
     for (size_t i = 0; i < taken && st == OK; i++)
         if (rows[i].was == EVENT_NEW)
