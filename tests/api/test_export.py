@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""peel export --format ...: data to train models with, read by other programs: here by Python's own, and with PEEL_TEST_ML, the path of
-a Python that has them, by sentence-transformers, datasets, webdataset and open_clip (training_readers.py)."""
+"""peel export --format ...: data to train models with, read by other programs: by Python's own, by webdataset, and with PEEL_TEST_ML, the
+path of a Python that has them, by sentence-transformers, datasets and open_clip (training_readers.py)."""
 
 import csv
 import hashlib
@@ -10,11 +10,15 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import tarfile
 import unittest
 import urllib.parse
 
-from peel_testing import PEEL, ServiceTest, main, request
+from peel_testing import PEEL, ROOT, ServiceTest, main, request
+
+sys.path.insert(0, str(ROOT / "tests"))
+import python_tools  # noqa: E402
 
 READERS = pathlib.Path(__file__).parent / "training_readers.py"
 HOSTILE = [
@@ -86,10 +90,10 @@ class Export(ServiceTest):
         done = self.system.run("export", "--format", kind, "--out", str(folder), "--json", *map(str, args), check=check, **more)
         return folder, json.loads(done.stdout) if done.returncode == 0 else done.stderr
 
-    def read_by(self, kind, folder):
+    def read_by(self, kind, folder, python=os.environ.get("PEEL_TEST_ML"), **env):
         """What the real libraries read, if there are any."""
-        if python := os.environ.get("PEEL_TEST_ML"):
-            done = subprocess.run([python, str(READERS), kind, str(folder)], capture_output=True, text=True, cwd=folder)
+        if python:
+            done = subprocess.run([python, str(READERS), kind, str(folder)], capture_output=True, text=True, cwd=folder, env={**os.environ, **env})
             self.assertEqual(done.returncode, 0, done.stderr[-3000:])
             return json.loads(done.stdout.splitlines()[-1])
         return None
@@ -208,9 +212,12 @@ class Export(ServiceTest):
                         self.assertEqual(sample["webp"][8:12], b"WEBP")
                         self.assertEqual((facts["author"], facts["license"]), ("Ann", "CC BY-SA 4.0"))
         self.assertEqual(len(samples), sum(manifest["rows"].values()))
-        if read := self.read_by("webdataset", folder):
-            self.assertEqual(read["rows"], manifest["rows"])
-            self.assertEqual(read["captions"], sorted(sample["txt"].decode() for sample in samples.values()))
+        if read := self.read_by("open_clip", folder):
+            self.assertEqual(read, {"rows": manifest["rows"]})
+        if missing := python_tools.ensure():
+            self.skipTest(missing)
+        read = self.read_by("webdataset", folder, sys.executable, PYTHONPATH=str(python_tools.MODULES))
+        self.assertEqual(read, {"rows": manifest["rows"], "captions": sorted(sample["txt"].decode() for sample in samples.values())})
 
     def test_tables_of_images(self):
         folder, manifest = self.export("tsv", "tsv")

@@ -1,5 +1,5 @@
-"""Reads a folder of peel export as the programs do that it is for, and prints what they found as JSON; test_export.py compares. It needs
-sentence-transformers, datasets, webdataset, open_clip_torch and torchvision."""
+"""Reads a folder of peel export as the programs do that it is for, and prints what they found as JSON; test_export.py compares. What is
+called webdataset needs webdataset, the rest sentence-transformers, datasets, open_clip_torch and torchvision."""
 
 import glob
 import json
@@ -34,24 +34,32 @@ def texts():
     return {"rows": {split: len(found.get(split, [])) for split in SPLITS}, "columns": list(columns.pop())}
 
 
+def shards():
+    return {split: found for split in SPLITS if (found := sorted(glob.glob(f"{split}-*.tar")))}
+
+
 def webdataset():
     import webdataset
-    from open_clip_train.data import get_wds_dataset
 
     rows, captions = dict.fromkeys(SPLITS, 0), []
-    for split in SPLITS:
-        shards = sorted(glob.glob(f"{split}-*.tar"))
-        if not shards:
-            continue
-        for image, text, facts in webdataset.WebDataset(shards, shardshuffle=False).decode("pil").to_tuple("jpg;png;webp", "txt", "json"):
-            assert image.size[0] > 0 and facts["query"] == text
+    for split, files in shards().items():
+        for image, text, facts in webdataset.WebDataset(files, shardshuffle=False).decode().to_tuple("jpg;png;webp", "txt", "json"):
+            assert image[:4] in (b"\x89PNG", b"RIFF", b"\xff\xd8\xff\xe0") and facts["query"] == text
             rows[split] += 1
             captions.append(text)
-        args = types.SimpleNamespace(train_data=None, val_data="::".join(shards), val_num_samples=rows[split], batch_size=2, workers=0, seed=0,
+    return {"rows": rows, "captions": sorted(captions)}
+
+
+def open_clip():
+    from open_clip_train.data import get_wds_dataset
+
+    rows = {split: json.load(open("manifest.json"))["rows"][split] for split in SPLITS}
+    for split, files in shards().items():
+        args = types.SimpleNamespace(train_data=None, val_data="::".join(files), val_num_samples=rows[split], batch_size=2, workers=0, seed=0,
                                      world_size=1, dataset_resampled=False, train_data_upsampling_factors=None, train_num_samples=None)  # fmt: skip
         data = get_wds_dataset(args, lambda image: _tensor(image), is_train=False, tokenizer=lambda text: [len(text)])
-        assert sum(len(batch[1]) for batch in data.dataloader) == rows[split]
-    return {"rows": rows, "captions": sorted(captions)}
+        rows[split] = sum(len(batch[1]) for batch in data.dataloader)
+    return {"rows": rows}
 
 
 def _tensor(image):
@@ -82,6 +90,6 @@ def imagefolder():
     return {"rows": rows}
 
 
-read = {"pairs": texts, "triplets": texts, "webdataset": webdataset, "tsv": tsv, "imagefolder": imagefolder}[sys.argv[1]]
+read = {"pairs": texts, "triplets": texts, "webdataset": webdataset, "open_clip": open_clip, "tsv": tsv, "imagefolder": imagefolder}[sys.argv[1]]
 os.chdir(sys.argv[2])
 print(json.dumps(read()))
