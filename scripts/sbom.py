@@ -37,6 +37,7 @@ LICENCES = {
     "libpng16": "libpng-2.0",
     "libwebp": "BSD-3-Clause",
     "libwebpdemux": "BSD-3-Clause",
+    "libwebpmux": "BSD-3-Clause",
     "librsvg-2": "LGPL-2.1-or-later",
     "libglib-2.0": "LGPL-2.1-or-later",
     "libgobject-2.0": "LGPL-2.1-or-later",

@@ -1,7 +1,7 @@
-/* A GIF of one picture. Its colours are chosen by median cut (Heckbert, "Color image quantization for frame buffer
- * display", SIGGRAPH 1982): the box of colours that has the most pixels over the widest range is cut where half of its
- * pixels are on either side, until there are as many boxes as colours; each becomes the mean of its pixels. Colours are
- * counted with 5 bits of each channel. What is more than half transparent is transparent. */
+/* A GIF of one or more pictures. The colours of each are chosen by median cut (Heckbert, "Color image quantization for
+ * frame buffer display", SIGGRAPH 1982): the box of colours that has the most pixels over the widest range is cut where
+ * half of its pixels are on either side, until there are as many boxes as colours; each becomes the mean of its pixels.
+ * Colours are counted with 5 bits of each channel. What is more than half transparent is transparent. */
 #include "image/image_internal.h"
 
 #include <gif_lib.h>
@@ -153,6 +153,18 @@ static void name_colours(struct palette *p, ColorMapObject *map)
     }
 }
 
+struct image_gif_writer {
+    GifFileType *gif;
+    struct buf *out;
+    uint32_t width, height, loops;
+    bool begun, finished;
+    struct palette palette;
+    struct bin bins[BINS];
+    uint8_t colour_of[BINS];
+    ColorMapObject *map;
+    uint8_t *line; /* [width] */
+};
+
 static int gif_on_write(GifFileType *gif, const GifByteType *data, int n)
 {
     struct buf *out = gif->UserData;
@@ -160,50 +172,118 @@ static int gif_on_write(GifFileType *gif, const GifByteType *data, int n)
     return out->failed ? 0 : n;
 }
 
-static bool write_picture(GifFileType *gif, const struct image *im, const struct palette *p, const ColorMapObject *map,
-                          uint8_t *line)
+/* What giflib does not do is for want of room or memory. */
+static enum status written(const struct image_gif_writer *w, bool done, struct error *err)
+{
+    enum status st = buf_status(w->out, err);
+    return st != OK || done ? st : err_no_memory(err, "GIF");
+}
+
+enum status image_gif_begin(uint32_t width, uint32_t height, uint32_t loops, struct buf *out,
+                            struct image_gif_writer **to, struct error *err)
+{
+    int code = 0;
+    struct image_gif_writer *w = *to = calloc(1, sizeof *w);
+    if (!w)
+        return err_no_memory(err, "GIF");
+    w->out = out;
+    w->width = width;
+    w->height = height;
+    w->loops = loops;
+    w->line = malloc(width);
+    w->map = GifMakeMapObject(256, NULL);
+    w->gif = w->line && w->map ? EGifOpen(out, gif_on_write, &code) : NULL;
+    return w->gif ? OK : err_no_memory(err, "GIF");
+}
+
+static void choose_colours(struct image_gif_writer *w, const struct image *im)
+{
+    memset(w->bins, 0, sizeof w->bins);
+    memset(w->colour_of, 0, sizeof w->colour_of);
+    memset(&w->palette, 0, sizeof w->palette);
+    w->palette.bins = w->bins;
+    w->palette.colour_of = w->colour_of;
+    count_colours(im, &w->palette);
+    cut_colours(&w->palette);
+    name_colours(&w->palette, w->map);
+}
+
+/* Netscape's extension, by which an animation begins again; without it, it is shown once. */
+static bool put_loops(struct image_gif_writer *w)
+{
+    unsigned again = w->loops ? w->loops - 1 : 0;
+    const GifByteType block[] = {1, (GifByteType)again, (GifByteType)(again >> 8)};
+    return EGifPutExtensionLeader(w->gif, APPLICATION_EXT_FUNC_CODE) == GIF_OK &&
+           EGifPutExtensionBlock(w->gif, 11, "NETSCAPE2.0") == GIF_OK &&
+           EGifPutExtensionBlock(w->gif, sizeof block, block) == GIF_OK && EGifPutExtensionTrailer(w->gif) == GIF_OK;
+}
+
+/* The colours of the first picture are the file's. */
+static bool put_head(struct image_gif_writer *w)
+{
+    if (w->begun)
+        return true;
+    w->begun = true;
+    EGifSetGifVersion(w->gif, true);
+    return EGifPutScreenDesc(w->gif, (int)w->width, (int)w->height, 8, 0, w->map) == GIF_OK &&
+           (w->loops == 1 || put_loops(w));
+}
+
+static bool put_picture(struct image_gif_writer *w, const struct image *im, bool first, uint32_t hundredths)
 {
     GifByteType block[4];
-    const GraphicsControlBlock clear = {.DisposalMode = DISPOSAL_UNSPECIFIED, .TransparentColor = TRANSPARENT};
-    EGifGCBToExtension(&clear, block);
-    EGifSetGifVersion(gif, true);
-    if (EGifPutScreenDesc(gif, (int)im->width, (int)im->height, 8, 0, map) != GIF_OK ||
-        (im->channels == 4 && EGifPutExtension(gif, GRAPHICS_EXT_FUNC_CODE, sizeof block, block) != GIF_OK) ||
-        EGifPutImageDesc(gif, 0, 0, (int)im->width, (int)im->height, false, NULL) != GIF_OK)
+    const GraphicsControlBlock control = {.DisposalMode = hundredths ? DISPOSE_BACKGROUND : DISPOSAL_UNSPECIFIED,
+                                          .DelayTime = (int)(hundredths < 65535 ? hundredths : 65535),
+                                          .TransparentColor = TRANSPARENT};
+    EGifGCBToExtension(&control, block);
+    if (((im->channels == 4 || hundredths) &&
+         EGifPutExtension(w->gif, GRAPHICS_EXT_FUNC_CODE, sizeof block, block) != GIF_OK) ||
+        EGifPutImageDesc(w->gif, 0, 0, (int)im->width, (int)im->height, false, first ? NULL : w->map) != GIF_OK)
         return false;
     for (uint32_t y = 0; y < im->height; y++) {
         const uint8_t *pixel = im->pixels + (size_t)y * im->width * im->channels;
         for (uint32_t x = 0; x < im->width; x++, pixel += im->channels)
-            line[x] = is_clear(im, pixel) ? TRANSPARENT : p->colour_of[index_of(pixel)];
-        if (EGifPutLine(gif, line, (int)im->width) != GIF_OK)
+            w->line[x] = is_clear(im, pixel) ? TRANSPARENT : w->palette.colour_of[index_of(pixel)];
+        if (EGifPutLine(w->gif, w->line, (int)im->width) != GIF_OK)
             return false;
     }
     return true;
 }
 
+enum status image_gif_add(struct image_gif_writer *w, const struct image *im, uint32_t hundredths, struct error *err)
+{
+    bool first = !w->begun;
+    choose_colours(w, im);
+    return written(w, put_head(w) && put_picture(w, im, first, hundredths), err);
+}
+
+enum status image_gif_finish(struct image_gif_writer *w, struct error *err)
+{
+    int code;
+    w->finished = true;
+    return written(w, EGifCloseFile(w->gif, &code) == GIF_OK, err); /* writes the end */
+}
+
+void image_gif_free(struct image_gif_writer *w)
+{
+    int code;
+    if (!w)
+        return;
+    if (w->gif && !w->finished)
+        EGifCloseFile(w->gif, &code);
+    GifFreeMapObject(w->map);
+    free(w->line);
+    free(w);
+}
+
 enum status image_encode_gif(const struct image *im, struct buf *out, struct error *err)
 {
-    struct palette *p = calloc(1, sizeof *p);
-    struct bin *bins = calloc(BINS, sizeof *bins);
-    uint8_t *colour_of = calloc(BINS, 1), *line = malloc(im->width);
-    ColorMapObject *map = GifMakeMapObject(256, NULL);
-    int code = 0;
-    bool written = false;
-    GifFileType *gif = p && bins && colour_of && line && map ? EGifOpen(out, gif_on_write, &code) : NULL;
-    if (gif) {
-        p->bins = bins;
-        p->colour_of = colour_of;
-        count_colours(im, p);
-        cut_colours(p);
-        name_colours(p, map);
-        written = write_picture(gif, im, p, map, line);
-        written = EGifCloseFile(gif, &code) == GIF_OK && written; /* writes the end */
-    }
-    GifFreeMapObject(map);
-    free(line);
-    free(colour_of);
-    free(bins);
-    free(p);
-    enum status st = buf_status(out, err);
-    return st != OK || written ? st : err_no_memory(err, "GIF");
+    struct image_gif_writer *w;
+    enum status st = image_gif_begin(im->width, im->height, 1, out, &w, err);
+    if (st == OK)
+        st = image_gif_add(w, im, 0, err);
+    if (st == OK)
+        st = image_gif_finish(w, err);
+    image_gif_free(w);
+    return st;
 }

@@ -72,6 +72,9 @@ enum status image_resize_part(const struct image *in, uint32_t width, uint32_t h
  * enlarged unless it is a drawing (SVG). Errors as image_decode, and UNSUPPORTED for a kind that is not written. */
 enum status image_rendition(const void *data, size_t len, uint32_t width, enum image_kind kind, struct buf *out,
                             struct error *err) MUST_CHECK;
+/* The same, but as WebP and GIF an animation moves; it has fewer frames than the image where they would be too many. */
+enum status image_animation(const void *data, size_t len, uint32_t width, enum image_kind kind, struct buf *out,
+                            struct error *err) MUST_CHECK;
 #define IMAGE_WIDEST_THUMBNAIL 1024u
 /* How large that makes an image, of which `width` and `height` are not 0. */
 void image_thumbnail_size(uint32_t width, uint32_t height, bool drawing, uint32_t thumbnail_width, uint32_t *out_width,

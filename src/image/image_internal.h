@@ -74,6 +74,15 @@ uint32_t image_big_endian(const uint8_t *p);      /* [4] */
 enum status image_encode_jpeg(const struct image *im, int quality, struct buf *out, struct error *err) MUST_CHECK;
 enum status image_encode_png(const struct image *im, struct buf *out, struct error *err) MUST_CHECK;
 enum status image_encode_gif(const struct image *im, struct buf *out, struct error *err) MUST_CHECK;
+/* A GIF of several frames, each of the same size and with colours of its own. loops: 0 for ever. `out`: borrowed until
+ * the end; image_gif_finish writes it. Free also what was not begun or finished. */
+struct image_gif_writer;
+enum status image_gif_begin(uint32_t width, uint32_t height, uint32_t loops, struct buf *out,
+                            struct image_gif_writer **w, struct error *err) MUST_CHECK;
+enum status image_gif_add(struct image_gif_writer *w, const struct image *im, uint32_t hundredths,
+                          struct error *err) MUST_CHECK;
+enum status image_gif_finish(struct image_gif_writer *w, struct error *err) MUST_CHECK;
+void image_gif_free(struct image_gif_writer *w);
 
 /* The orientation (1..8) that an EXIF block (TIFF header first) or the container around it asks for; 1 if
  * none, broken or unknown. CIPA DC-008, tag 0x0112. */

@@ -24,11 +24,11 @@ extern const char sandbox_worker_name[];   /* the same; of worker.c, so that who
 #define SANDBOX_SANITIZED 0
 #endif
 
-enum sandbox_op { SANDBOX_PROBE, SANDBOX_CHECK, SANDBOX_DECODE, SANDBOX_RENDITION, SANDBOX_OPS };
+enum sandbox_op { SANDBOX_PROBE, SANDBOX_CHECK, SANDBOX_DECODE, SANDBOX_RENDITION, SANDBOX_ANIMATION, SANDBOX_OPS };
 
 struct sandbox_request {
     uint32_t op, side;   /* enum sandbox_op; svg_side, or the rendition's width */
-    uint32_t as;         /* enum image_kind of a rendition */
+    uint32_t as;         /* enum image_kind of a rendition or animation */
     uint32_t cpu_ms;     /* processor time; the worker is killed when it is over */
     uint32_t pixels_mib; /* by its headers, decoding must not take more */
     uint64_t len;        /* bytes that follow */

@@ -316,11 +316,18 @@ static void give_up(struct worker *w, struct job *job)
         snprintf(job->why, sizeof job->why, "decoding it fails");
 }
 
+/* As how many images it counts, in time and in a process's life. */
+static unsigned weight_of(enum sandbox_op op)
+{
+    return op == SANDBOX_ANIMATION ? 4 : 1;
+}
+
 /* ANSWERED: job->answer has the result, and err what is wrong with it. NEEDS_MORE: job->why says of what. */
 static enum outcome run_job(struct worker *w, const struct lane_limits *l, const _Atomic int64_t *stop_us,
                             struct job *job, struct error *err)
 {
-    unsigned cpu_ms = (job->op == SANDBOX_CHECK ? l->cpu_ms / 2 : l->cpu_ms) * SLOWER;
+    unsigned longer = l->cpu_ms * weight_of(job->op) <= SANDBOX_HEAVY_MS ? weight_of(job->op) : 1;
+    unsigned cpu_ms = (job->op == SANDBOX_CHECK ? l->cpu_ms / 2 : l->cpu_ms * longer) * SLOWER;
     struct sandbox_request req = {.op = job->op,
                                   .side = job->side,
                                   .as = job->as,
@@ -329,8 +336,8 @@ static enum outcome run_job(struct worker *w, const struct lane_limits *l, const
                                   .len = job->file->len};
     if (have_process(w, l, stop_us, err) != OK)
         return NOT_STARTED;
-    w->images--;
-    const struct line line = {w->fd, deadline_in(l->wall_ms * SLOWER), stop_us};
+    w->images -= w->images < weight_of(job->op) ? w->images : weight_of(job->op);
+    const struct line line = {w->fd, deadline_in(l->wall_ms * longer * SLOWER), stop_us};
     bool answered = send_all(&line, &req, sizeof req) && send_all(&line, job->file->data, job->file->len) &&
                     receive(&line, &job->answer, sizeof job->answer) == sizeof job->answer && is_sound(job) &&
                     receive_product(job, &line, err);
@@ -509,12 +516,24 @@ enum status sandbox_decode(struct sandbox *s, const struct sandbox_image *file, 
     return do_job(s, &job, err);
 }
 
+static enum status make_rendition(struct sandbox *s, const struct sandbox_image *file, enum sandbox_op op,
+                                  uint32_t width, enum image_kind as, struct buf *out, struct error *err)
+{
+    struct job job = {.file = file, .op = op, .side = width, .as = as, .rendition = out};
+    enum status st = do_job(s, &job, err);
+    return st == OK ? buf_status(out, err) : st;
+}
+
 enum status sandbox_rendition(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
                               struct buf *out, struct error *err)
 {
-    struct job job = {.file = file, .op = SANDBOX_RENDITION, .side = width, .as = as, .rendition = out};
-    enum status st = do_job(s, &job, err);
-    return st == OK ? buf_status(out, err) : st;
+    return make_rendition(s, file, SANDBOX_RENDITION, width, as, out, err);
+}
+
+enum status sandbox_animation(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
+                              struct buf *out, struct error *err)
+{
+    return make_rendition(s, file, SANDBOX_ANIMATION, width, as, out, err);
 }
 
 enum status sandbox_check(struct sandbox *s, const struct sandbox_image *file, struct sandbox_verdict *out,

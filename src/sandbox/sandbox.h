@@ -57,6 +57,10 @@ enum status sandbox_decode(struct sandbox *s, const struct sandbox_image *file, 
 enum status sandbox_rendition(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
                               struct buf *out, struct error *err) MUST_CHECK;
 
+/* Gets four times the processor time of a quick worker, and that of the heavy one. */
+enum status sandbox_animation(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
+                              struct buf *out, struct error *err) MUST_CHECK;
+
 struct sandbox_verdict {
     enum image_kind kind;
     uint32_t width, height; /* of an SVG as image_probe has them */

@@ -116,7 +116,9 @@ static enum status do_request(const struct sandbox_request *req, const void *dat
         out->len = st == OK ? (uint64_t)out->width * out->height * out->channels : 0;
         return st;
     case SANDBOX_RENDITION:
-        st = image_rendition(data, len, req->side, (enum image_kind)req->as, &made->file, err);
+    case SANDBOX_ANIMATION:
+        st = (req->op == SANDBOX_RENDITION ? image_rendition : image_animation)(
+            data, len, req->side, (enum image_kind)req->as, &made->file, err);
         out->len = st == OK ? made->file.len : 0;
         return st;
     default:

@@ -28,14 +28,14 @@ struct found {
     enum degraded_reason why;               /* of a degraded search: the reason */
 };
 
-void media_url(struct buf *out, const char *filename, const char *sha256, unsigned width)
+void media_url(struct buf *out, const char *filename, const char *sha256, unsigned width, bool still)
 {
     buf_puts(out, "/media/");
     http_escape(out, filename, strlen(filename));
+    buf_putc(out, '?');
     if (width)
-        buf_printf(out, "?w=%u&v=%.16s", width, sha256);
-    else
-        buf_printf(out, "?v=%.16s", sha256);
+        buf_printf(out, "w=%u&", width);
+    buf_printf(out, "%sv=%.16s", still ? "still=1&" : "", sha256);
 }
 
 static const char *kept_string(const json_t *peer, const char *member, struct arena *arena)

@@ -101,7 +101,8 @@ const char *lang_accepted(const struct http_request *req, bool (*suits)(const ch
 /* Narrows s to what is stored: ERR_INVALID when nothing is left, ERR_TOO_LARGE past 255 code points. */
 enum status query_trim(const char **s, size_t *len) MUST_CHECK;
 
-/* Appends "/media/<filename>?v=<hash>", or "/media/<filename>?w=256&v=<hash>" when width is not 0. */
-void media_url(struct buf *out, const char *filename, const char *sha256, unsigned width);
+/* Appends "/media/<filename>?v=<hash>", or "/media/<filename>?w=256&v=<hash>" when width is not 0. `still`: what
+ * moves shall not, there. */
+void media_url(struct buf *out, const char *filename, const char *sha256, unsigned width, bool still);
 
 #endif

@@ -105,7 +105,7 @@ void sticker_json_address(const struct sticker_form *form, const struct sticker 
 {
     buf_putc(out, '"');
     buf_puts(out, form->origin);
-    media_url(out, k->filename, k->sha256, width);
+    media_url(out, k->filename, k->sha256, width, false);
     buf_putc(out, '"');
 }
 

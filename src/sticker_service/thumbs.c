@@ -1,6 +1,7 @@
-/* Files are <dir>/<first two digits>/<sha256>-<width>.<webp, png ...>. Slots say which are being made; a caller who
- * finds its own there waits for it. Drawing is the sandbox's, which decides how many are drawn at once. When the folder
- * outgrows its bound, the files that were longest unused go (a hit sets the file's time, at most once an hour). */
+/* Files are <dir>/<first two digits>/<sha256>-<width>[p, m].<webp, png ...>, p for posters and m for what moves. Slots
+ * say which are being made; a caller who finds its own there waits for it. Drawing is the sandbox's, which decides how
+ * many are drawn at once. When the folder outgrows its bound, the files that were longest unused go (a hit sets the
+ * file's time, at most once an hour). */
 #include "sticker_service/thumbs.h"
 
 #include "base/evict.h"
@@ -117,7 +118,7 @@ static bool open_made(const char *path, int *fd, uint64_t *size)
 
 /* The image as a mapping of its file: it is only passed on, so that its bytes never are this process's memory. */
 static enum status draw_rendition(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256,
-                                  unsigned width, enum image_kind as, struct buf *out, struct error *err)
+                                  const struct thumb *wanted, struct buf *out, struct error *err)
 {
     int fd;
     uint64_t size;
@@ -129,7 +130,8 @@ static enum status draw_rendition(struct thumbs *t, struct bucket *bucket, const
         status = err_set(err, ERR_TOO_LARGE, "the image's file of %llu bytes cannot be read", (unsigned long long)size);
     } else {
         struct sandbox_image file = {.data = data, .len = size, .sha256 = sha256, .wait_ms = WAIT_MS};
-        status = sandbox_rendition(t->sandbox, &file, width, as, out, err);
+        status = (wanted->motion == THUMB_MOVING ? sandbox_animation : sandbox_rendition)(
+            t->sandbox, &file, wanted->width, wanted->as, out, err);
         munmap(data, size);
     }
     close(fd);
@@ -137,13 +139,13 @@ static enum status draw_rendition(struct thumbs *t, struct bucket *bucket, const
 }
 
 static enum status thumbs_make(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256,
-                               unsigned width, enum image_kind as, const char *path, struct error *err)
+                               const struct thumb *wanted, const char *path, struct error *err)
 {
     struct buf made;
     buf_init(&made, IMAGE_MAX_BYTES);
     char folder[PATH_MAX];
     snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
-    enum status status = draw_rendition(t, bucket, key, sha256, width, as, &made, err);
+    enum status status = draw_rendition(t, bucket, key, sha256, wanted, &made, err);
     if (status == OK)
         status = os_mkdirs(folder, err);
     if (status == OK)
@@ -187,11 +189,13 @@ static int take_slot(struct thumbs *t, const char name[THUMB_NAME_MAX])
     return slot;
 }
 
-enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256, unsigned width,
-                       enum image_kind as, int *fd, uint64_t *size, struct error *err)
+enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256,
+                       const struct thumb *wanted, int *fd, uint64_t *size, struct error *err)
 {
+    static const char *const marks[] = {[THUMB_STILL] = "", [THUMB_POSTER] = "p", [THUMB_MOVING] = "m"};
     char name[THUMB_NAME_MAX] = "", path[PATH_MAX];
-    snprintf(name, sizeof name, "%.64s-%u.%s", sha256, width, image_extension(as));
+    snprintf(name, sizeof name, "%.64s-%u%s.%s", sha256, wanted->width, marks[wanted->motion],
+             image_extension(wanted->as));
     if (snprintf(path, sizeof path, "%s/%.2s/%s", t->dir, sha256, name) >= (int)sizeof path)
         return err_set(err, ERR_INVALID, "the path of the thumbnail folder is too long");
     if (open_made(path, fd, size)) {
@@ -207,7 +211,7 @@ enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key,
 
     enum status status = OK;
     if (!open_made(path, fd, size)) { /* perhaps made while this call waited */
-        status = thumbs_make(t, bucket, key, sha256, width, as, path, err);
+        status = thumbs_make(t, bucket, key, sha256, wanted, path, err);
         if (status == OK && !open_made(path, fd, size))
             status = err_errno(err, "cannot open the thumbnail %s", path);
     }

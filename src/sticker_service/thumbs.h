@@ -16,12 +16,16 @@ enum status thumbs_open(const char *dir, uint64_t max_bytes, unsigned max_waitin
                         struct thumbs **out, struct error *err) MUST_CHECK;
 void thumbs_close(struct thumbs *t);
 
-/* An open descriptor (the caller closes it) of the image `key` in the bucket as a file of kind `as`, at most `width`
- * pixels wide and 4 * width high, never enlarged unless it is a drawing (SVG). `sha256`: of the image, names the
- * rendition. Simultaneous calls for the same one make it once. Errors as sandbox_rendition; a picture that was too
- * complex is refused at once when it is asked for again. */
-enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256, unsigned width,
-                       enum image_kind as, int *fd, uint64_t *size, struct error *err) MUST_CHECK;
+struct thumb {
+    unsigned width;     /* in pixels, at most; and 4 times that high. Never enlarged unless it is a drawing (SVG) */
+    enum image_kind as; /* the file's kind */
+    enum { THUMB_STILL, THUMB_POSTER, THUMB_MOVING } motion; /* of a still; of an animation one picture, or it all */
+};
+/* An open descriptor (the caller closes it) of that rendition of the image `key` in the bucket. `sha256`: of the image,
+ * names the rendition. Simultaneous calls for the same one make it once. Errors as sandbox_rendition; a picture that
+ * was too complex is refused at once when it is asked for again. */
+enum status thumbs_get(struct thumbs *t, struct bucket *bucket, const char *key, const char *sha256,
+                       const struct thumb *wanted, int *fd, uint64_t *size, struct error *err) MUST_CHECK;
 
 struct thumbs_stats {
     uint64_t hits, misses; /* there, or to be made first */

@@ -145,7 +145,8 @@ class Compatible(unittest.TestCase):
         self.assertEqual(gif["images"]["original"]["width"], "10")
         dog = self.get("/giphy/v1/gifs/search?q=puppy")["data"][0]
         self.assertEqual(dog["type"], "gif")
-        self.assertNotIn("w=", dog["images"]["fixed_height"]["url"], "the whole animation")
+        self.assertNotIn("w=", dog["images"]["fixed_height"]["url"], "an animation that is small enough")
+        self.assertIn("still=1", dog["images"]["fixed_height_still"]["url"])
         self.assertIn("w=", dog["images"]["fixed_height_still"]["url"])
         awkward = self.get("/giphy/v1/gifs/search?q=awkward&rating=r")["data"][0]
         self.assertEqual(awkward["id"], "a%20%26%20b%2C%20c.png")

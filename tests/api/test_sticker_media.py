@@ -19,7 +19,8 @@ class Media(ServiceTest):
             '<rect width="10" height="20" fill="red"/></svg>'
         )
         frame = b"\x2c\0\0\0\0\x02\0\x02\0\0\x02\x02\x84\x51\0"
-        cls.moving = b"GIF89a\x02\0\x02\0\x80\0\0\xff\0\0\0\0\xff" + frame + frame + b";"
+        other = b"\x2c\0\0\0\0\x02\0\x02\0\x80\0\xff\0\xff\0\0\x02\x02\x84\x51\0"  # colours of its own
+        cls.moving = b"GIF89a\x02\0\x02\0\x80\0\0\xff\0\0\0\0\xff" + frame + other + b";"
         (folder / "moving.gif").write_bytes(cls.moving)
         cls.wide = (folder / "wide.png").read_bytes()
         cls.system.run("import", str(folder))
@@ -122,6 +123,9 @@ class Media(ServiceTest):
         whole = self.get("/media/wide.png", Accept="image/gif")
         self.assertEqual((whole.body, whole.headers["Vary"], whole.headers["Rendition"]), (self.wide, None, None))
 
+    def found(self, query):
+        return self.get(f"/api/search/?query={query}").json()["results"][0]
+
     def test_what_moves(self):
         for target in ("", "?format=gif", "?still=0"):
             answer = self.get(f"/media/moving.gif{target}")
@@ -129,7 +133,27 @@ class Media(ServiceTest):
         still = self.get("/media/moving.gif?still=1&format=gif")
         self.assertEqual((still.status, still.headers["Rendition"]), (200, "gif;w=1024;still"))
         self.assertEqual((still.body.count(b"\x2c\0\0\0\0"), self.moving.count(b"\x2c\0\0\0\0")), (1, 2))
-        self.assertEqual(self.get("/media/moving.gif?w=64").headers["Rendition"], "webp;w=64;still")
+        for target, rendition, frames in (
+            ("w=64", "webp;w=64", 2),
+            ("format=webp", "webp;w=1024", 2),
+            ("w=64&still=1", "webp;w=64;still", 0),
+            ("w=64&format=png", "png;w=64;still", 0),
+        ):
+            answer = self.get(f"/media/moving.gif?{target}")
+            self.assertEqual((answer.headers["Rendition"], answer.body.count(b"ANMF")), (rendition, frames))
+            again = self.get(f"/media/moving.gif?{target}", **{"If-None-Match": answer.headers["ETag"]})
+            self.assertEqual(again.status, 304)
+        small = self.get("/media/moving.gif?w=64&format=gif")
+        self.assertEqual((small.body[:4], small.headers["Rendition"]), (b"GIF8", "gif;w=64"))
+        self.assertEqual(small.body.count(b"\x21\xf9\x04"), 2)
+        moving, still = (self.get(f"/media/moving.gif?w=64{more}").headers["ETag"] for more in ("", "&still=1"))
+        self.assertNotEqual(moving, still)
+        self.assertEqual(self.found("moving")["frames"], 2)
+        self.assertEqual(self.found("moving")["duration_ms"], 200)
+        self.assertNotIn("frames", self.found("wide"))
+        page = self.get("/sticker/moving.gif").body.decode()
+        self.assertRegex(page, r'<picture><source srcset="/media/moving.gif\?w=\d+&amp;still=1&amp;v=\w+" media="\(prefers-reduced-motion: reduce\)">')
+        self.assertNotIn("<source", self.get("/sticker/wide.png").body.decode())
         self.assertEqual(self.get("/media/wide.png?still=1").body, self.wide)
 
     def test_a_crowd_gets_one_thumbnail(self):

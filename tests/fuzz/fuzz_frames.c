@@ -28,7 +28,7 @@ static void check_answer(const uint8_t *data, size_t size, unsigned op)
     const struct line line = {line_with(data, size), deadline_in(1000), &nobody_stops};
     buf_init(&webp, IMAGE_MAX_BYTES);
     job.pixels = op == SANDBOX_DECODE ? &pixels : NULL;
-    job.rendition = op == SANDBOX_RENDITION ? &webp : NULL;
+    job.rendition = op == SANDBOX_RENDITION || op == SANDBOX_ANIMATION ? &webp : NULL;
     bool taken = receive(&line, &job.answer, sizeof job.answer) == sizeof job.answer && is_sound(&job) &&
                  receive_product(&job, &line, &err);
     if (taken && job.answer.status == OK && job.pixels) {

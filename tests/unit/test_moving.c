@@ -148,12 +148,113 @@ static void bombs_are_refused(void **state)
     buf_free(&b);
 }
 
+/* The last frame, on white, and how all of them move. */
+static void read_frames(const struct buf *b, struct image *last, struct image_motion *m, uint32_t *loops)
+{
+    struct image_frames f;
+    struct error err;
+    bool more = true;
+    *m = (struct image_motion){0};
+    *last = (struct image){0};
+    assert_int_equal(image_frames_open(b->data, b->len, &f, &err), OK);
+    while (image_frames_next(&f, &more, &err) == OK && more) {
+        m->frames++;
+        m->duration_ms += f.duration_ms;
+        image_free(last);
+        *last = f.canvas;
+        last->pixels = malloc((size_t)last->width * last->height * 4);
+        assert_non_null(last->pixels);
+        memcpy(last->pixels, f.canvas.pixels, (size_t)last->width * last->height * 4);
+    }
+    *loops = f.loops;
+    image_flatten_white(last);
+    image_frames_close(&f);
+}
+
+static double mean_difference(const struct image *a, const struct image *b)
+{
+    double sum = 0;
+    size_t n = (size_t)a->width * a->height * a->channels;
+    assert_true(a->width == b->width && a->height == b->height && a->channels == b->channels);
+    for (size_t i = 0; i < n; i++)
+        sum += abs(a->pixels[i] - b->pixels[i]);
+    return sum / (double)n;
+}
+
+static void renditions_move_as_long_and_as_often(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"disposal1.gif", "disposal2.gif", "disposal3.gif",      "solid.gif",
+                                        "walk.webp",     "lossy.webp",    "dispose1blend1.png", "blank.png"};
+    for (size_t i = 0; i < 2 * sizeof names / sizeof *names; i++) {
+        enum image_kind as = i % 2 ? IMAGE_GIF : IMAGE_WEBP;
+        struct buf b, made;
+        struct image last[3];
+        struct image_motion motion[3];
+        uint32_t loops[3];
+        struct error err;
+        read_file(names[i / 2], &b);
+        buf_init(&made, 1 << 20);
+        read_frames(&b, &last[0], &motion[0], &loops[0]);
+        assert_int_equal(image_animation(b.data, b.len, 64, as, &made, &err), OK); /* not enlarged */
+        assert_int_equal(image_sniff(made.data, made.len), as);
+        read_frames(&made, &last[1], &motion[1], &loops[1]);
+        assert_int_equal(motion[0].frames, motion[1].frames);
+        assert_int_equal(motion[0].duration_ms, motion[1].duration_ms);
+        assert_int_equal(loops[0], loops[1]);
+        if (mean_difference(&last[0], &last[1]) > 6)
+            fail_msg("%s as %s: differs by %f", names[i / 2], image_extension(as), mean_difference(&last[0], &last[1]));
+        buf_reset(&made);
+        assert_int_equal(image_animation(b.data, b.len, 12, as, &made, &err), OK);
+        read_frames(&made, &last[2], &motion[2], &loops[2]);
+        assert_true(last[2].width == 12 && last[2].height == 9 && motion[2].frames == motion[0].frames);
+        buf_reset(&made);
+        assert_int_equal(image_animation(b.data, b.len, 12, IMAGE_PNG, &made, &err), OK); /* the poster */
+        assert_false(image_is_animated(made.data, made.len));
+        for (size_t j = 0; j < 3; j++)
+            image_free(&last[j]);
+        buf_free(&made);
+        buf_free(&b);
+    }
+}
+
+/* 200 frames of 20 ms, 512 pixels wide: as many as there may be pixels, over the same time. */
+static void long_renditions_have_fewer_frames(void **state)
+{
+    (void)state;
+    struct image im = {.width = 512, .height = 512, .channels = 4};
+    struct image_gif_writer *w;
+    struct image_motion motion[2];
+    struct buf gif, webp;
+    buf_init(&gif, 8 << 20);
+    buf_init(&webp, 8 << 20);
+    im.pixels = calloc(512 * 512, 4);
+    assert_non_null(im.pixels);
+    assert_int_equal(image_gif_begin(512, 512, 0, &gif, &w, NULL), OK);
+    for (size_t i = 0; i < 200; i++) {
+        memset(im.pixels + i * 4096, 255, 4096); /* rows become white */
+        assert_int_equal(image_gif_add(w, &im, 2, NULL), OK);
+    }
+    assert_int_equal(image_gif_finish(w, NULL), OK);
+    image_gif_free(w);
+    image_free(&im);
+    assert_int_equal(image_animation(gif.data, gif.len, 512, IMAGE_WEBP, &webp, NULL), OK);
+    motion[0] = image_motion(gif.data, gif.len);
+    motion[1] = image_motion(webp.data, webp.len);
+    assert_true(motion[0].frames == 200 && motion[0].duration_ms == 4000);
+    assert_true(motion[1].frames > 60 && motion[1].frames <= 96 && motion[1].duration_ms == 4000);
+    buf_free(&webp);
+    buf_free(&gif);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_are_those_of_pillow),
         cmocka_unit_test(what_is_cut_off_is_refused_or_shorter),
         cmocka_unit_test(bombs_are_refused),
+        cmocka_unit_test(renditions_move_as_long_and_as_often),
+        cmocka_unit_test(long_renditions_have_fewer_frames),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

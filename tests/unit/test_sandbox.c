@@ -150,6 +150,12 @@ static void workers_do_what_is_done_here(void **state)
             assert_int_equal(sandbox_rendition(s, &f.image, 64, as, &webp[1], NULL), OK);
             assert_int_equal(webp[0].len, webp[1].len);
             assert_memory_equal(webp[0].data, webp[1].data, webp[0].len);
+            for (size_t i = 0; i < 2; i++)
+                buf_reset(&webp[i]);
+            assert_int_equal(image_animation(f.image.data, f.image.len, 64, IMAGE_WEBP, &webp[0], NULL), OK);
+            assert_int_equal(sandbox_animation(s, &f.image, 64, IMAGE_WEBP, &webp[1], NULL), OK);
+            assert_int_equal(webp[0].len, webp[1].len);
+            assert_memory_equal(webp[0].data, webp[1].data, webp[0].len);
             assert_int_equal(sandbox_check(s, &f.image, &v, NULL), OK);
             assert_true(v.kind == here.kind && v.motion.frames == image_motion(f.image.data, f.image.len).frames);
             assert_true(v.width == w[0] && v.height == h[0]);

@@ -73,7 +73,8 @@ void handle_admin_trash_image(void *ctx, const struct http_request *req, struct 
         st = sticker_store_trash_get(v.service->store, id, req->arena, &s, &err);
     if (st == OK) {
         snprintf(key, sizeof key, "media/%s", s.filename);
-        st = thumbs_get(v.service->thumbs, v.service->bucket, key, s.sha256, IMAGE, IMAGE_WEBP, &fd, &size, &err);
+        const struct thumb wanted = {IMAGE, IMAGE_WEBP, s.animated ? THUMB_POSTER : THUMB_STILL};
+        st = thumbs_get(v.service->thumbs, v.service->bucket, key, s.sha256, &wanted, &fd, &size, &err);
     }
     if (st != OK) {
         http_problem(res, st == ERR_UNAVAILABLE ? 503 : 404, "There is no such image.");

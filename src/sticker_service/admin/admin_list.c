@@ -210,7 +210,7 @@ const char *list_image(const char *filename, const char *sha256, unsigned width,
     if (filename_check(filename, NULL) != OK)
         return "";
     buf_init(&url, 4096);
-    media_url(&url, filename, sha256, width);
+    media_url(&url, filename, sha256, width, width != 0);
     const char *out = url.failed ? NULL : arena_strdup(a, buf_str(&url));
     buf_free(&url);
     return out;

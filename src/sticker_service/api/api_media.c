@@ -1,5 +1,5 @@
-/* GET /media/<filename>[?w=256][&format=png][&still=1][&v=<hash>]: the image of a sticker, or a rendition of it. A
- * rendition is a still: what moves is only ever sent as the file that it is.
+/* GET /media/<filename>[?w=256][&format=png][&still=1][&v=<hash>]: the image of a sticker, or a rendition of it. As
+ * WebP and GIF, a rendition of what moves does so too.
  *
  * Addresses that we hand out carry the content's hash as v, and may then be kept for ever; without it
  * (or with another) only briefly. RFC 9110 for ETag, If-None-Match, Range and If-Range. */
@@ -153,7 +153,7 @@ static enum image_kind negotiate(const char *accept)
     return best;
 }
 
-/* Renditions are stills, so that a wish that the file itself fulfils gets the file. */
+/* A wish that the file itself fulfils gets the file. */
 static bool is_file_enough(const struct wish *wish, const struct sticker *sticker)
 {
     bool still = wish->still && sticker->animated;
@@ -172,8 +172,7 @@ struct media {
     struct http_response *res;
     struct sticker sticker;
     char key[STICKER_FILENAME_MAX + 8];
-    unsigned width; /* of the rendition that is sent; 0: the file itself */
-    enum image_kind as;
+    struct thumb thumb; /* the rendition that is sent; of width 0: the file itself */
     bool lasting;
     int fd;
     uint64_t size;
@@ -205,23 +204,32 @@ static bool find_sticker(struct media *m, struct wish *wish)
     return true;
 }
 
-/* False when it has answered. Who named no format gets the file when there can be no rendition: better than none. */
+static bool moves(enum image_kind as)
+{
+    return as == IMAGE_WEBP || as == IMAGE_GIF;
+}
+
+/* False when it has answered. Who named no format gets the file when there can be no rendition: better than none. So do
+ * they when an animation has no turn in time. */
 static bool open_rendition(struct media *m, const struct wish *wish)
 {
     struct error err;
-    m->width = wish->width ? wish->width : IMAGE_WIDEST_THUMBNAIL;
-    m->as = wish->as ? wish->as : negotiate(http_header(m->req, "Accept"));
+    struct thumb *thumb = &m->thumb;
+    thumb->width = wish->width ? wish->width : IMAGE_WIDEST_THUMBNAIL;
+    thumb->as = wish->as ? wish->as : negotiate(http_header(m->req, "Accept"));
+    if (m->sticker.animated)
+        thumb->motion = moves(thumb->as) && !wish->still ? THUMB_MOVING : THUMB_POSTER;
     if (!wish->as)
         http_vary(m->res, "Accept");
-    enum status status = thumbs_get(m->service->thumbs, m->service->bucket, m->key, m->sticker.sha256, m->width, m->as,
-                                    &m->fd, &m->size, &err);
+    enum status status =
+        thumbs_get(m->service->thumbs, m->service->bucket, m->key, m->sticker.sha256, thumb, &m->fd, &m->size, &err);
     if (status == OK)
         return true;
-    if (status == ERR_UNAVAILABLE) {
+    if (status == ERR_UNAVAILABLE && (wish->as || thumb->motion != THUMB_MOVING)) {
         http_problem_from(m->res, &err);
         return false;
     }
-    if (status == ERR_TOO_LARGE) /* which is known of it, and was logged once */
+    if (status == ERR_TOO_LARGE || status == ERR_UNAVAILABLE) /* which is known of it, and was logged once */
         log_debug("no rendition of %s: %s", m->sticker.filename, err.message);
     else
         log_error("cannot make a rendition of %s: %s", m->sticker.filename, err.message);
@@ -230,7 +238,7 @@ static bool open_rendition(struct media *m, const struct wish *wish)
                      status == ERR_TOO_LARGE ? "it is too complex" : "it cannot be read");
         return false;
     }
-    m->width = 0;
+    thumb->width = 0;
     m->lasting = false;
     return true;
 }
@@ -257,8 +265,9 @@ static void tell_rendition(const struct media *m)
 {
     char text[64];
     for (size_t i = 0; i < N_FORMATS; i++)
-        if (formats[i].kind == m->as) {
-            snprintf(text, sizeof text, "%s;w=%u%s", formats[i].name, m->width, m->sticker.animated ? ";still" : "");
+        if (formats[i].kind == m->thumb.as) {
+            snprintf(text, sizeof text, "%s;w=%u%s", formats[i].name, m->thumb.width,
+                     m->thumb.motion == THUMB_POSTER ? ";still" : "");
             http_header_add(m->res, "Rendition", text);
         }
 }
@@ -266,14 +275,16 @@ static void tell_rendition(const struct media *m)
 static void send_media(const struct media *m)
 {
     struct http_response *res = m->res;
-    const char *mime = m->width ? image_mime(m->as) : m->sticker.mime;
+    const struct thumb *thumb = &m->thumb;
+    static const char *const marks[] = {[THUMB_STILL] = "", [THUMB_POSTER] = "p", [THUMB_MOVING] = "m"};
+    const char *mime = thumb->width ? image_mime(thumb->as) : m->sticker.mime;
     char etag[96];
-    if (!m->width)
+    if (!thumb->width)
         snprintf(etag, sizeof etag, "\"%.64s\"", m->sticker.sha256);
     else
-        snprintf(etag, sizeof etag, "\"%.64s-%u%s%s\"", m->sticker.sha256, m->width, m->as == IMAGE_WEBP ? "" : "-",
-                 m->as == IMAGE_WEBP ? "" : image_extension(m->as));
-    if (m->width)
+        snprintf(etag, sizeof etag, "\"%.64s-%u%s%s%s\"", m->sticker.sha256, thumb->width, marks[thumb->motion],
+                 thumb->as == IMAGE_WEBP ? "" : "-", thumb->as == IMAGE_WEBP ? "" : image_extension(thumb->as));
+    if (thumb->width)
         tell_rendition(m);
     http_header_add(res, "ETag", etag);
     http_header_add(res, "Cache-Control", m->lasting ? "public, max-age=31536000, immutable" : "public, max-age=60");

@@ -196,11 +196,13 @@ static const unsigned widths[COMPAT_WIDTHS] = {0, 64, 128, 256, 512, 1024};
 struct compat_image compat_scaled(const struct sticker *k, unsigned width, bool still)
 {
     size_t i = 1;
-    if (k->animated && !still)
-        return compat_whole(k);
     while (i + 1 < COMPAT_WIDTHS && widths[i] < width)
         i++;
-    return at_width(k, widths[i]);
+    if (k->animated && !still && k->width > 0 && (uint32_t)k->width <= widths[i])
+        return compat_whole(k);
+    struct compat_image image = at_width(k, widths[i]);
+    image.still = still && k->animated;
+    return image;
 }
 
 void compat_addresses(struct compat_addresses *a, const char *origin, const struct sticker *k)
@@ -209,36 +211,39 @@ void compat_addresses(struct compat_addresses *a, const char *origin, const stru
     buf_init(&a->texts, 16384);
 }
 
-static void write_address(struct buf *out, const struct compat_addresses *a, unsigned thumbnail, const char *more)
+static void write_address(struct buf *out, const struct compat_addresses *a, const struct compat_image *image,
+                          const char *more)
 {
     buf_putc(out, '"');
     buf_puts(out, a->origin);
     buf_puts(out, "/media/");
     compat_put_id(out, a->sticker->filename);
     buf_putc(out, '?');
-    if (thumbnail)
-        buf_printf(out, "w=%u&", thumbnail);
+    if (image->thumbnail)
+        buf_printf(out, "w=%u&", image->thumbnail);
+    buf_puts(out, image->still ? "still=1&" : "");
     buf_puts(out, more);
     buf_puts(out, "v=");
     buf_append(out, a->sticker->sha256, strnlen(a->sticker->sha256, 16));
     buf_putc(out, '"');
 }
 
-void compat_put_address(struct buf *out, struct compat_addresses *a, unsigned thumbnail, const char *more)
+void compat_put_address(struct buf *out, struct compat_addresses *a, const struct compat_image *image, const char *more)
 {
     size_t i = 0;
-    while (i + 1 < COMPAT_WIDTHS && widths[i] != thumbnail)
+    while (i + 1 < COMPAT_WIDTHS && widths[i] != image->thumbnail)
         i++;
     if (*more) {
-        write_address(out, a, thumbnail, more);
+        write_address(out, a, image, more);
         return;
     }
-    if (!a->made[i].len) {
-        a->made[i].at = a->texts.len;
-        write_address(&a->texts, a, thumbnail, "");
-        a->made[i].len = a->texts.len - a->made[i].at;
+    struct compat_address *made = &a->made[i][image->still];
+    if (!made->len) {
+        made->at = a->texts.len;
+        write_address(&a->texts, a, image, "");
+        made->len = a->texts.len - made->at;
     }
-    buf_append(out, a->texts.data + a->made[i].at, a->made[i].len);
+    buf_append(out, a->texts.data + made->at, made->len);
     out->failed = out->failed || a->texts.failed;
 }
 

@@ -40,13 +40,13 @@ enum status compat_stickers(struct sticker_service *s, const struct http_request
 /* How a sticker's image is offered in some size. */
 struct compat_image {
     unsigned thumbnail; /* its width as addresses have it; 0: the image as it is */
+    bool still;         /* of what moves */
     uint32_t width, height;
     int64_t bytes; /* 0: not known */
 };
 /* The whole image; a drawing, which chats cannot show, as a picture. */
 struct compat_image compat_whole(const struct sticker *k);
-/* About `width` pixels wide; `still`: of an animation one picture, else the whole animation, as there are no smaller
- * ones. */
+/* About `width` pixels wide; `still`: of an animation one picture. An animation that is not wider is whole. */
 struct compat_image compat_scaled(const struct sticker *k, unsigned width, bool still);
 /* A sticker's addresses, each made once, as answers have many of them. */
 #define COMPAT_WIDTHS 6 /* 0, and those of thumbnails */
@@ -54,14 +54,15 @@ struct compat_addresses {
     const char *origin;
     const struct sticker *sticker;
     struct buf texts;
-    struct {
+    struct compat_address {
         size_t at, len;
-    } made[COMPAT_WIDTHS];
+    } made[COMPAT_WIDTHS][2]; /* the second: still */
 };
 void compat_addresses(struct compat_addresses *a, const char *origin,
                       const struct sticker *k); /* then buf_free(&a->texts) */
 /* Appends one with its quotes. more: "" or further parameters, each with an & behind it. */
-void compat_put_address(struct buf *out, struct compat_addresses *a, unsigned thumbnail, const char *more);
+void compat_put_address(struct buf *out, struct compat_addresses *a, const struct compat_image *image,
+                        const char *more);
 
 /* --- events --- */
 

@@ -85,7 +85,7 @@ static void put_images(const struct served_form *form, const struct sticker *k, 
         end = put_digits(end, "\",\"size\":\"", image.bytes > 0 ? (uint64_t)image.bytes : 0);
         memcpy(end, "\"}", 2);
         buf_puts(out, renditions[i].begin + (i == 0)); /* without a comma */
-        compat_put_address(out, &addresses, image.thumbnail, "");
+        compat_put_address(out, &addresses, &image, "");
         buf_append(out, sizes, (size_t)(end + 2 - sizes));
     }
     buf_putc(out, '}');

@@ -89,7 +89,7 @@ static void put_item(const struct served_form *form, const struct find_result *r
             buf_puts(out, f ? ",\"" : "\"");
             buf_puts(out, formats[f].name);
             buf_puts(out, "\":{\"url\":");
-            compat_put_address(out, &addresses, image.thumbnail, formats[f].parameter);
+            compat_put_address(out, &addresses, &image, formats[f].parameter);
             buf_printf(out, ",\"width\":%u,\"height\":%u,\"size\":%lld}", image.width, image.height,
                        (long long)image.bytes);
         }
@@ -219,7 +219,7 @@ static enum status write_categories(struct sticker_service *s, const struct http
         json_put_string(out, list[i].query);
         buf_puts(out, ",\"preview_url\":");
         compat_addresses(&addresses, form.sticker.origin, list[i].cover.sticker);
-        compat_put_address(out, &addresses, 256, "");
+        compat_put_address(out, &addresses, &(struct compat_image){.thumbnail = 256}, "");
         buf_free(&addresses.texts);
         buf_putc(out, '}');
     }

@@ -77,7 +77,7 @@ static void put_media(const struct served_form *form, const struct sticker *k, s
         buf_puts(out, some ? ",\"" : "\"");
         buf_puts(out, formats[i].name);
         buf_puts(out, "\":{\"url\":");
-        compat_put_address(out, &addresses, image.thumbnail, "");
+        compat_put_address(out, &addresses, &image, "");
         buf_printf(out, ",\"dims\":[%u,%u],\"duration\":0,\"preview\":\"\",\"size\":%lld}", image.width, image.height,
                    (long long)image.bytes);
         some = true;
@@ -270,7 +270,7 @@ static void put_category(const struct served_form *form, const char *term, const
     }
     buf_puts(out, "\",\"image\":");
     compat_addresses(&addresses, form->sticker.origin, cover);
-    compat_put_address(out, &addresses, 256, "");
+    compat_put_address(out, &addresses, &(struct compat_image){.thumbnail = 256}, "");
     buf_free(&addresses.texts);
     buf_puts(out, ",\"name\":");
     json_put_string(out, term);

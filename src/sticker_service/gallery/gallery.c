@@ -153,6 +153,7 @@ static enum status fill_examples(struct sticker_service *s, struct gallery_visit
                 (struct tpl_results_examples){.query = queries[i],
                                               .filename = stickers[i].filename,
                                               .thumbnail = gallery_image(v, &stickers[i], FIND_THUMBNAIL),
+                                              .still = gallery_still(v, &stickers[i], FIND_THUMBNAIL),
                                               .author = stickers[i].author,
                                               .license = stickers[i].license};
     }

@@ -83,7 +83,8 @@ static void write_oembed(const struct sticker_service *s, struct gallery_visit *
     buf_puts(out, ",\"url\":");
     struct buf url;
     buf_init(&url, 8192);
-    buf_printf(&url, "%s%s", origin ? origin : "", gallery_image(v, k, as->thumbnail));
+    const char *still = gallery_still(v, k, as->thumbnail);
+    buf_printf(&url, "%s%s", origin ? origin : "", still ? still : gallery_image(v, k, as->thumbnail));
     json_put_string(out, buf_str(&url));
     if (html_is(k->author)) {
         buf_puts(out, ",\"author_name\":");

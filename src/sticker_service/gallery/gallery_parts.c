@@ -213,14 +213,24 @@ const char *gallery_kept(struct gallery_visit *v, const char *s)
     return s;
 }
 
-const char *gallery_image(struct gallery_visit *v, const struct sticker *k, unsigned width)
+static const char *image_address(struct gallery_visit *v, const struct sticker *k, unsigned width, bool still)
 {
     struct buf b;
     buf_init(&b, 4096);
-    media_url(&b, k->filename, k->sha256, width);
+    media_url(&b, k->filename, k->sha256, width, still);
     const char *url = b.failed ? NULL : arena_strdup(v->req->arena, buf_str(&b));
     buf_free(&b);
     return gallery_kept(v, url);
+}
+
+const char *gallery_image(struct gallery_visit *v, const struct sticker *k, unsigned width)
+{
+    return image_address(v, k, width, false);
+}
+
+const char *gallery_still(struct gallery_visit *v, const struct sticker *k, unsigned width)
+{
+    return k->animated ? image_address(v, k, width, true) : NULL;
 }
 
 const char *gallery_page_title(struct gallery_visit *v, const char *name)
@@ -257,6 +267,7 @@ struct tpl_card gallery_card(struct gallery_visit *v, const struct sticker *k, c
     return (struct tpl_card){.filename = k->filename,
                              .title = gallery_title(k),
                              .thumbnail = gallery_image(v, k, FIND_THUMBNAIL),
+                             .still = gallery_still(v, k, FIND_THUMBNAIL),
                              .author = k->author,
                              .license = k->license,
                              .query = query};

@@ -41,6 +41,8 @@ struct tpl_layout gallery_layout(struct gallery_visit *v, const char *title, con
 /* Texts made for one page; NULL (shown as nothing) when its memory is used up, which v->failed keeps. */
 const char *gallery_kept(struct gallery_visit *v, const char *s); /* s, having looked whether it is NULL */
 const char *gallery_image(struct gallery_visit *v, const struct sticker *k, unsigned width); /* width 0: as it is */
+/* For people who do not want motion; NULL where there is none. */
+const char *gallery_still(struct gallery_visit *v, const struct sticker *k, unsigned width);
 /* "/?q=cat&pack=openmoji&page=2" */
 const char *gallery_results_url(struct gallery_visit *v, const char *query, const struct sticker_filter *filter,
                                 int64_t page);

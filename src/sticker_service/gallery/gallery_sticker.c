@@ -93,7 +93,9 @@ static void fill_social(const struct sticker_service *s, struct gallery_visit *v
     buf_printf(&b, "%s/oembed?url=", origin);
     html_url_part(&b, page->page_url);
     page->oembed = gallery_kept(v, b.failed ? NULL : arena_strdup(a, buf_str(&b)));
-    page->social_image = gallery_kept(v, arena_printf(a, "%s%s", origin, gallery_image(v, k, GALLERY_SOCIAL)));
+    const char *still = gallery_still(v, k, GALLERY_SOCIAL); /* not every service shows what moves */
+    page->social_image =
+        gallery_kept(v, arena_printf(a, "%s%s", origin, still ? still : gallery_image(v, k, GALLERY_SOCIAL)));
     buf_free(&b);
 }
 
@@ -102,7 +104,7 @@ static void fill_downloads(struct gallery_visit *v, const struct sticker *k, str
 {
     page->format = picture_format(k);
     page->original = gallery_image(v, k, 0);
-    if (strcmp(k->mime, "image/webp") != 0 && !k->animated) {
+    if (strcmp(k->mime, "image/webp") != 0) {
         page->webp = gallery_image(v, k, GALLERY_SOCIAL);
         page->webp_name = renamed(v, k->filename, "webp");
     }
@@ -130,6 +132,7 @@ static enum status sticker_page(struct sticker_service *s, struct gallery_visit 
                                .filename = k.filename,
                                .name = gallery_title(&k),
                                .image = gallery_image(v, &k, drawing || k.width <= VIEW_WIDTH ? 0 : VIEW_WIDTH),
+                               .still = gallery_still(v, &k, VIEW_WIDTH),
                                .thumbnail = gallery_image(v, &k, FIND_THUMBNAIL),
                                .back = *query ? gallery_results_url(v, query, NULL, 1) : NULL,
                                .author = k.author,
