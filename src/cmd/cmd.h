@@ -108,6 +108,11 @@ const struct admin_who *cmd_who(void);
 /* Makes the data folder, which others may not read into, and opens the sticker database, to act as cmd_who. */
 enum status cmd_open_stickers(const struct config *cfg, unsigned connections, struct sticker_store **out,
                               struct error *err) MUST_CHECK;
+/* The same for commands that are of no use without what is in it: a database that does not exist is not made, since a
+ * folder's name was probably mistyped. */
+enum status cmd_find_stickers(const struct config *cfg, unsigned connections, struct sticker_store **out,
+                              struct error *err) MUST_CHECK;
+bool cmd_has_stickers(const struct config *cfg); /* on PostgreSQL it is not looked for */
 enum status cmd_make_data(const struct config *cfg, struct error *err) MUST_CHECK;
 /* The token that SearchService wants to see of those who change something: --search-token, else what is in the file
  * search.token of the data folder, which `peel serve` made (with `make`: makes it). NULL: none. In the arena. */

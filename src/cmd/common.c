@@ -220,3 +220,20 @@ enum status cmd_open_stickers(const struct config *cfg, unsigned connections, st
     arena_free(&a);
     return st;
 }
+
+bool cmd_has_stickers(const struct config *cfg)
+{
+    const char *path = config_string(cfg, "sticker-db");
+    return config_is_set(cfg, "sticker-db-host") || strstr(path, "://") || access(path, F_OK) == 0;
+}
+
+enum status cmd_find_stickers(const struct config *cfg, unsigned connections, struct sticker_store **out,
+                              struct error *err)
+{
+    *out = NULL;
+    return cmd_has_stickers(cfg)
+               ? cmd_open_stickers(cfg, connections, out, err)
+               : err_set(err, ERR_NOT_FOUND,
+                         "there is no sticker database at %s; --data or --sticker-db says where it is",
+                         config_string(cfg, "sticker-db"));
+}

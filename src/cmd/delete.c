@@ -155,7 +155,7 @@ int cmd_delete(const struct config *cfg)
     if (!config_args(cfg, &items) && !config_list(cfg, "pack", &items))
         return cmd_usage("nothing to delete: name stickers, or a pack with --pack");
     arena_init(&d.arena, MEMORY);
-    enum status st = cmd_open_stickers(cfg, 1, &d.store, &err);
+    enum status st = cmd_find_stickers(cfg, 1, &d.store, &err);
     if (st == OK)
         st = find_named(&d, &err);
     if (st == OK)

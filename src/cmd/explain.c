@@ -52,7 +52,7 @@ static enum status look_up(const struct config *cfg, const char *query, const ch
     *out = (struct ours){0};
     if (!config_is_set(cfg, "sticker-db-host") && !strstr(path, "://") && access(path, F_OK) != 0)
         return OK;
-    enum status st = cmd_open_stickers(cfg, 1, &store, err);
+    enum status st = cmd_find_stickers(cfg, 1, &store, err);
     if (st != OK)
         return st;
     out->known = true;

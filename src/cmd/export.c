@@ -45,7 +45,7 @@ int cmd_export(const struct config *cfg)
 
     struct sticker_store *store;
     struct feedback_export *x = NULL;
-    enum status st = cmd_open_stickers(cfg, 1, &store, &err);
+    enum status st = cmd_find_stickers(cfg, 1, &store, &err);
     if (st == OK)
         st = feedback_export_open(store, format, since_us, &x, &err);
     if (st == OK)

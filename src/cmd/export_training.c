@@ -76,7 +76,7 @@ static enum status run(const struct config *cfg, struct training_config *t, char
     struct arena a;
     arena_init(&a, 1u << 16);
     buf_init(&job.file, IMAGE_MAX_BYTES);
-    enum status st = cmd_open_stickers(cfg, 1, &t->store, err);
+    enum status st = cmd_find_stickers(cfg, 1, &t->store, err);
     if (st == OK)
         st = cmd_bucket_s3(cfg, &a, &s3, err);
     if (st == OK)
@@ -130,6 +130,9 @@ int export_training(const struct config *cfg)
         return cmd_usage("--format %s writes a folder: name it with --out", t.kind);
     if (config_string(cfg, "since"))
         return cmd_usage("--since is for csv and ndjson; here --after takes the watermark of an earlier manifest.json");
+    if (t.until && t.until <= t.after)
+        return cmd_usage("--until %" PRId64 " is not behind --after %" PRId64 ": there is nothing between them",
+                         t.until, t.after);
     cmd_stop_on_signals();
     enum status st = run(cfg, &t, &manifest, &err);
     if (st != OK)

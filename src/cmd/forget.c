@@ -103,7 +103,7 @@ int cmd_forget(const struct config *cfg)
     if (!f.n && !f.voter && !f.user)
         return cmd_usage("nothing to forget: name searches, a voter with --voter or a user with --user");
     arena_init(&f.arena, MEMORY);
-    enum status st = cmd_open_stickers(cfg, 1, &f.store, &err);
+    enum status st = cmd_find_stickers(cfg, 1, &f.store, &err);
     if (st == OK)
         st = forget_confirmed(&f, &err);
     if (st == OK)

@@ -30,9 +30,8 @@ void installation_close(struct installation *i)
 
 static enum status installation_count(struct installation *i, struct error *err)
 {
-    const char *path = config_string(i->cfg, "sticker-db");
     struct sticker_store *store;
-    i->database = config_is_set(i->cfg, "sticker-db-host") || strstr(path, "://") || access(path, F_OK) == 0;
+    i->database = cmd_has_stickers(i->cfg);
     if (!i->database)
         return OK;
     enum status st = cmd_open_stickers(i->cfg, 1, &store, err);

@@ -330,7 +330,7 @@ static enum status gate_ready(const struct config *cfg, const char *folder, bool
     return st;
 }
 
-/* ERR_DENIED: it loses. */
+/* ERR_DENIED: it loses, ERR_NOT_FOUND: nobody knows. */
 static enum status gate(const struct config *cfg, const char *folder, struct error *err)
 {
     char ranking[LIBRARY_MAX_ID + 16];
@@ -343,12 +343,16 @@ static enum status gate(const struct config *cfg, const char *folder, struct err
         st = replay_run(cfg, &r, err);
     if (st == OK && !config_bool(cfg, "json"))
         replay_print(&r);
-    if (st != OK || r.verdict != REPLAY_WORSE)
-        return st;
-    return config_bool(cfg, "force")
-               ? OK
-               : err_set(err, ERR_DENIED,
-                         "%s is significantly worse than what searches use now; --force uses it anyway", folder);
+    if (st == OK && r.verdict == REPLAY_WORSE)
+        st = err_set(err, ERR_DENIED, "%s is significantly worse than what searches use now; --force uses it anyway",
+                     folder);
+    else if (st == OK && !r.decides)
+        st = err_set(
+            err, ERR_NOT_FOUND,
+            "whether %s is worse than what searches use now cannot be told: that takes %u searches with votes held"
+            " out, or judged queries (--judged); --force uses it anyway",
+            folder, REPLAY_LEAST);
+    return (st == ERR_DENIED || st == ERR_NOT_FOUND) && config_bool(cfg, "force") ? OK : st;
 }
 
 /* Tells a running SearchService; ERR_UNAVAILABLE when there is none. */

@@ -8,7 +8,7 @@
 static enum status reindex_queue(const struct config *cfg, struct error *err)
 {
     struct sticker_store *store;
-    enum status st = cmd_open_stickers(cfg, 1, &store, err);
+    enum status st = cmd_find_stickers(cfg, 1, &store, err);
     if (st == OK)
         st = sticker_store_outbox_refill(store, err);
     sticker_store_close(store);

@@ -29,6 +29,7 @@ struct replay {
     struct replay_measure measures[3];
     size_t n_measures;
     enum replay_verdict verdict; /* worse if by any measure, else better if by any */
+    bool decides;                /* some measure that judges has enough queries */
 };
 /* Reads the log, and asks the running SearchService, both as the options say. */
 enum status replay_run(const struct config *cfg, struct replay *r, struct error *err) MUST_CHECK;

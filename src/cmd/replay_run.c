@@ -134,7 +134,7 @@ static enum status read_log(const struct config *cfg, struct job *j, struct erro
                                  .min_clients = config_int(cfg, "min-clients"),
                                  .voters = EVIDENCE_HELD_OUT,
                                  .seen = true};
-    enum status st = cmd_open_stickers(cfg, 1, &store, err);
+    enum status st = cmd_find_stickers(cfg, 1, &store, err);
     if (st == OK)
         st = sticker_store_events_end(store, &ec.until, err);
     ec.store = store;
@@ -270,13 +270,29 @@ static enum status ask_all(struct job *j, struct list *list, const char *what, s
     return st;
 }
 
+/* Whether both rankings can be asked at all, which also a log without searches must find out. */
+static enum status try_both(struct job *j, struct error *err)
+{
+    const struct judged_query query = {.query = "cat", .language = ""};
+    struct answer answer;
+    struct arena a;
+    enum status st = OK;
+    arena_init(&a, 1u << 20);
+    for (size_t side = 0; side < 2 && st == OK; side++)
+        st = ask(j, &query, side, &a, &answer, err);
+    arena_free(&a);
+    return st;
+}
+
 /* --- adding up --- */
 
 static void conclude(struct replay *r, struct replay_measure *m)
 {
-    if (m->judges && m->n >= REPLAY_LEAST && m->gain.high < 0)
+    bool decides = m->judges && m->n >= REPLAY_LEAST;
+    r->decides = r->decides || decides;
+    if (decides && m->gain.high < 0)
         m->verdict = REPLAY_WORSE;
-    else if (m->judges && m->n >= REPLAY_LEAST && m->gain.low > 0)
+    else if (decides && m->gain.low > 0)
         m->verdict = REPLAY_BETTER;
     if (m->verdict > r->verdict)
         r->verdict = m->verdict;
@@ -363,6 +379,13 @@ enum status replay_run(const struct config *cfg, struct replay *r, struct error 
         st = read_judged(cfg, &j, err);
     if (st == OK)
         st = read_log(cfg, &j, err);
+    if (st == OK)
+        st = try_both(&j, err);
+    if (st == OK && !j.log.n && !j.judged.n)
+        st = err_set(err, ERR_NOT_FOUND,
+                     "there is nothing to compare by: no search of at least %lld people (--min-clients) is in the log;"
+                     " judged queries can be named with --judged",
+                     (long long)config_int(cfg, "min-clients"));
     if (st == OK)
         st = ask_all(&j, &j.judged, "Asking judged queries", err);
     if (st == OK)

@@ -15,7 +15,8 @@ int cmd_verb(const struct config *cfg, const struct verb *verbs)
     struct arena a;
     struct verb_call call = {.cfg = cfg, .operand = n_args > 1 ? args[1] : "", .arena = &a};
     arena_init(&a, 64u << 20);
-    enum status st = cmd_open_stickers(cfg, 1, &call.store, &err);
+    bool makes = strcmp(verb->name, "create") == 0; /* the first user may come before the service */
+    enum status st = (makes ? cmd_open_stickers : cmd_find_stickers)(cfg, 1, &call.store, &err);
     if (st == OK)
         st = verb->run(&call, &err);
     sticker_store_close(call.store);

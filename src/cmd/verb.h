@@ -18,8 +18,8 @@ struct verb {
     enum status (*run)(const struct verb_call *call, struct error *err);
 };
 
-/* Opens the database, runs the one of `verbs` that the first operand names, which must be among them, and returns the
- * exit status. */
+/* Opens the database, which only "create" makes where there is none, runs the one of `verbs` that the first operand
+ * names, which must be among them, and returns the exit status. */
 int cmd_verb(const struct config *cfg, const struct verb *verbs);
 
 #endif

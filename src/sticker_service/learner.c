@@ -638,6 +638,8 @@ enum status learner_explain(struct learner *l, const char *query, const char *st
     const char *id;
     *out = (struct learn_explained){0};
     enum status st = text_fold_query(query, TEXT_QUERY_BYTES, a, &out->query, err);
+    if (st == OK && !*out->query)
+        return err_set(err, ERR_INVALID, "the query must not be empty");
     if (st == OK)
         st = sticker_store_learn_numbers(l->store, numbers, err);
     if (st == OK)

@@ -126,10 +126,30 @@ class Options(Folder):
             (["counter", "--n", "5", "--digit", "10"], "digit"),
             (["export", "--format", "xml"], "--format", "csv|ndjson"),
             (["export", "--since", "yesterday"], "--since"),
+            (["export", "--format", "ubi", "--out", "new", "--after", "5", "--until", "5"], "--until 5 is not behind --after 5"),
         ):
             with self.subTest(args):
                 self.assert_usage(peel(*args, cwd=self.folder), *parts)
         self.assertEqual(list(self.folder.iterdir()), [])  # a wrong call leaves nothing behind
+
+    def test_a_folder_without_a_database_is_no_empty_one(self):
+        for args in (
+            ["audit", "verify"],
+            ["delete", "cat.svg", "--yes"],
+            ["experiment", "list"],
+            ["export"],
+            ["export", "--format", "pairs", "--out", "new"],
+            ["forget", "--voter", "ann", "--yes"],
+            ["learn", "status"],
+            ["replay", "--b", "priors=0"],
+            ["token", "list"],
+            ["user", "list"],
+        ):
+            with self.subTest(args):
+                done = peel(*args, "--data", "mistyped", cwd=self.folder)
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertIn("there is no sticker database at mistyped/sticker.db; --data or --sticker-db says where", done.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_rank_of_sources(self):
         self.write(".env", "PEEL_N=30\nexport PEEL_DIGIT='3' # three\n")
@@ -228,6 +248,7 @@ class Users(Folder):
         self.assertEqual(len(self.run_here("token", "list").splitlines()), 1)
 
     def test_export_of_nothing(self):
+        self.run_here("user", "create", "ann", stdin="correct horse battery\n")
         self.assertRegex(self.run_here("export"), r"^query,usage,sticker,[a-z,]+\n$")  # text mode: CRLF arrives as LF
         self.assertEqual(self.run_here("export", "--format", "ndjson", "--since", "2026-01-01"), "")
 

@@ -168,6 +168,15 @@ class Learning(ServiceTest):
         wait_until(lambda: not left(), 8 * SLOW, "the search to be gone")
         self.assertEqual(self.explain("dog")["from"], "query")
 
+    def test_what_cannot_be_explained(self):
+        for query, sticker, why in (
+            (" ", "cat1.png", "the query must not be empty"),
+            ("cat", "cat0.png", 'sticker "cat0.png" does not exist'),
+        ):
+            done = self.system.run("learn", "explain", query, sticker, check=False)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn(why, done.stderr)
+
     def test_bursts_are_held_until_somebody_decides(self):
         before = self.order("dog")
         for i in range(130):

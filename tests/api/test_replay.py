@@ -70,13 +70,14 @@ class Replay(ServiceTest):
     def test_samples_and_people(self):
         self.assertEqual(self.numbers("--b", WORSE, "--sample", 5)[0]["replayed"], 5)  # too few to conclude anything
         self.assertEqual(self.numbers("--b", WORSE, "--sample", 5)[0]["verdict"], "undecided")
-        self.assertEqual(self.numbers("--b", WORSE, "--min-clients", 1000)[0]["searches"], 0)
+        self.assertIn("nothing to compare by: no search of at least 1000 people", self.replay("--b", WORSE, "--min-clients", 1000, status=1).stderr)
 
     def test_what_cannot_be(self):
         for args, status, why in (
             ((), 2, "both rankings are the same"),
             (("--b", "colour=red"), 1, 'ranking B: a ranking is described like "algorithm=hybrid'),
             (("--b", "algorithm=best"), 1, "ranking B, query"),
+            (("--b", "algorithm=best", "--min-clients", 1000), 1, "ranking B, query"),
             (("--b", "model=a/none"), 1, 'model "a/none" is unknown'),
             (("--b", WORSE, "--judged", "/nonexistent"), 1, "/nonexistent"),
         ):
@@ -96,6 +97,10 @@ class Replay(ServiceTest):
             use("good/base")
             self.assertIn("odd--noise is significantly worse", use("odd/noise", "--gate", status=3).stderr)
             self.assertIn("worse |", use("odd/noise", "--gate", "--judged", self.judged, status=3).stdout)
+            self.assertTrue(models()["good/base"]["default"])
+            for unknown in (("--min-clients", 1000), ("--sample", 5)):
+                use("odd/noise", "--gate", *unknown, status=1)
+            self.assertIn("cannot be told", use("odd/noise", "--gate", "--sample", 5, status=1).stderr)
             self.assertTrue(models()["good/base"]["default"])
             use("odd/noise", "--gate", "--force")
             self.assertTrue(models()["odd/noise"]["default"])
