@@ -203,11 +203,19 @@ class Learning(ServiceTest):
         before = self.order()
         stop, sent = threading.Event(), []
 
+        receipt = self.search("cat").json()["query_id"]
+
+        def click(i):
+            event = {"event_id": f"click {i}", "action_name": "click", "query_id": receipt, "object_id": before[1]}
+            headers = {"Content-Type": "application/json", "X-Forwarded-For": f"198.51.{i % 7}.1"}  # the same people again and again
+            self.assertEqual(request(self.port, "POST", "/api/events/", json.dumps({"events": [event]}), headers).status, 202)
+
         def people():
             while not stop.is_set():
                 i = len(sent)
                 try:
                     self.vote(token=ADMIN_TOKEN, voter=f"v{i}", negative=[before[0]])
+                    click(i)
                     sent.append(i)
                 except (OSError, AssertionError):
                     stop.wait(0.05)
@@ -229,6 +237,17 @@ class Learning(ServiceTest):
         self.assertGreaterEqual(told, len(sent), "acknowledged votes are there")
         seen = self.system.sql("SELECT votes FROM vote_hours WHERE state >= 0")
         self.assertEqual(sum(row[0] for row in seen), told, "and were counted once")
+        self.assertEqual(self.system.sql("SELECT seen, clicked FROM click_ranks"), [(7, 7)], "as was each person's click")
+
+        def learnt():
+            return [self.system.sql(f"SELECT {what} ORDER BY 1, 2, 3") for what in (
+                "query, sticker_id, voter, vote, weight, at_us FROM ballots", "query, hour, votes, state FROM vote_hours",
+                "query, sticker_id, networks, seen, clicked, at_us FROM clicks", "query, gains, terms FROM lessons WHERE gains <> ''")]  # fmt: skip
+
+        live = learnt()
+        self.system.run("learn", "rebuild")  # while the service runs
+        self.learnt()
+        self.assertEqual(learnt(), live, "learning from the whole log comes to the same")
 
 
 if __name__ == "__main__":
