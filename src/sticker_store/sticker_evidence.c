@@ -134,18 +134,34 @@ struct add_job {
     int64_t ups, downs;
 };
 
+/* A ballot counts once in an hour, however often it is changed, and not if it is taken back. */
+static enum status count_hour(struct db_conn *c, const char *query, int64_t hour, int64_t more, struct error *err)
+{
+    return db_run(c,
+                  "INSERT INTO vote_hours (query, hour, votes) VALUES ($1, $2, $3)"
+                  " ON CONFLICT (query, hour) DO UPDATE SET votes = vote_hours.votes + excluded.votes",
+                  DB_ARGS(DB_TEXT(query), DB_INT(hour), DB_INT(more)), NULL, err);
+}
+
 static enum status add_vote(struct db_conn *c, struct add_job *job, const struct learn_vote *v, struct error *err)
 {
-    int64_t was = 0, weight;
+    int64_t was = 0, was_hour = 0, weight, hour = v->at_us / STORE_HOUR_US;
     const struct db_arg key[] = {DB_TEXT(v->query), DB_TEXT(v->sticker_id), DB_INT(v->voter)};
-    enum status st = db_get_int(c, "SELECT vote FROM ballots WHERE query = $1 AND sticker_id = $2 AND voter = $3", key,
-                                3, &was, NULL, err);
+    struct db_rows r;
+    db_query(&r, c, "SELECT vote, at_us FROM ballots WHERE query = $1 AND sticker_id = $2 AND voter = $3", key, 3, err);
+    while (db_next(&r)) {
+        was = db_int(&r, 0);
+        was_hour = db_int(&r, 1) / STORE_HOUR_US;
+    }
+    enum status st = db_end(&r);
     if (st != OK || (!was && !v->vote))
         return st;
     job->ups += (v->vote > 0) - (was > 0);
     job->downs += (v->vote < 0) - (was < 0);
-    if (!v->vote)
-        return db_run(c, "DELETE FROM ballots WHERE query = $1 AND sticker_id = $2 AND voter = $3", key, 3, NULL, err);
+    if (!v->vote) {
+        st = db_run(c, "DELETE FROM ballots WHERE query = $1 AND sticker_id = $2 AND voter = $3", key, 3, NULL, err);
+        return st == OK ? count_hour(c, v->query, was_hour, -1, err) : st;
+    }
     st = weigh(c, v, &weight, err);
     if (st == OK)
         st = db_run(c,
@@ -156,11 +172,7 @@ static enum status add_vote(struct db_conn *c, struct add_job *job, const struct
                     DB_ARGS(DB_TEXT(v->query), DB_TEXT(v->sticker_id), DB_INT(v->voter), DB_INT(v->vote),
                             DB_INT(weight), DB_INT(v->origin.network), DB_INT(v->origin.vouched), DB_INT(v->at_us)),
                     NULL, err);
-    return st != OK ? st
-                    : db_run(c,
-                             "INSERT INTO vote_hours (query, hour, votes) VALUES ($1, $2, 1)"
-                             " ON CONFLICT (query, hour) DO UPDATE SET votes = vote_hours.votes + 1",
-                             DB_ARGS(DB_TEXT(v->query), DB_INT(v->at_us / STORE_HOUR_US)), NULL, err);
+    return st == OK && (!was || was_hour != hour) ? count_hour(c, v->query, hour, 1, err) : st;
 }
 
 static enum status tell_of_burst(struct db_conn *c, const char *query, int64_t hour, int64_t votes, int64_t usual,
@@ -207,8 +219,11 @@ static enum status look_for_burst(struct db_conn *c, const struct learn_vote *v,
                     DB_ARGS(DB_TEXT(v->query), DB_INT(hour * STORE_HOUR_US), DB_INT((hour + 1) * STORE_HOUR_US),
                             DB_INT(LEARN_BURST_SHARED)),
                     &votes, NULL, err);
-    if (st != OK || votes <= LEARN_BURST_TIMES * usual)
+    if (st != OK)
         return st;
+    if (votes <= LEARN_BURST_TIMES * usual) /* nor may they be what is usual from now on */
+        return db_run(c, "UPDATE vote_hours SET votes = $3 WHERE query = $1 AND hour = $2",
+                      DB_ARGS(DB_TEXT(v->query), DB_INT(hour), DB_INT(votes)), NULL, err);
     st = db_run(c, "UPDATE vote_hours SET state = 1, usual = $3 WHERE query = $1 AND hour = $2 AND state = 0",
                 DB_ARGS(DB_TEXT(v->query), DB_INT(hour), DB_INT(usual)), NULL, err);
     return st == OK ? tell_of_burst(c, v->query, hour, votes, usual, err) : st;

@@ -44,7 +44,6 @@ class Folder(unittest.TestCase):
 
 class Json(Folder):
     def test_accounts_and_tokens(self):
-        self.assertEqual(self.json_of("user", "list"), [])
         self.assertEqual(self.json_of("user", "create", "ann", "--staff", stdin="correct horse\n"),
                          {"username": "ann", "done": "created", "role": "staff"})
         self.assertEqual(self.json_of("user", "passwd", "ann", stdin="battery staple\n"), {"username": "ann", "done": "changed"})
@@ -58,6 +57,7 @@ class Json(Folder):
         self.assertEqual(self.json_of("token", "revoke", token["id"])["done"], "revoked")
         self.assertEqual(self.json_of("token", "list"), [])
         self.assertEqual(self.json_of("user", "delete", "ann")["done"], "deleted")
+        self.assertEqual(self.json_of("user", "list"), [])
 
     def test_an_import_with_failures(self):
         pictures = self.folder / "pictures"

@@ -309,6 +309,13 @@ static void move_events(struct suite *s, int hours)
     run_sql(s, sql);
 }
 
+static int64_t number(struct suite *s, const char *sql)
+{
+    int64_t n = 0;
+    assert_ok(s, db_read_int(s->stickers->db, sql, DB_NONE, &n, NULL, &s->err));
+    return n;
+}
+
 static size_t held(struct suite *s)
 {
     struct burst *bursts;
@@ -346,6 +353,11 @@ static void one_network_or_voter_cannot_have_others_held(void **state)
     learn(s);
     assert_int_equal(held(s), 0);
     assert_int_equal(explain(s, "cat", "a.png").own.networks, 11);
+    assert_true(number(s, "SELECT votes FROM vote_hours") < 60); /* nor raise what is usual */
+    for (int i = 0; i < 2; i++)
+        vote(s, "dog", "a.png", i ? 0 : 1, 1, 1);
+    learn(s);
+    assert_int_equal(number(s, "SELECT votes FROM vote_hours WHERE query = 'dog'"), 0);
 }
 
 static void what_is_usual_cannot_be_raised_in_an_hour(void **state)
