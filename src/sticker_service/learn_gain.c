@@ -109,12 +109,16 @@ static void tally_votes(struct learn_ballot *ballots, size_t n, double up_share,
 
 /* --- clicks --- */
 
-static int bits(int64_t x)
+/* How many networks the bits stand for (linear counting: Whang et al., TODS 15, 1990); INFINITY: all of them are set,
+ * or somebody is vouched for. */
+static double count_networks(int64_t bits)
 {
     int n = 0;
-    for (; x; x &= x - 1)
+    if (bits & LEARN_VOUCHED)
+        return INFINITY;
+    for (; bits; bits &= bits - 1)
         n++;
-    return n;
+    return -LEARN_NETWORK_BITS * log1p(-(double)n / LEARN_NETWORK_BITS);
 }
 
 static void tally_clicks(const struct learn_clicks *c, const struct learn_bias *bias, double half_life_us,
@@ -124,8 +128,17 @@ static void tally_clicks(const struct learn_clicks *c, const struct learn_bias *
     out->seen = left * c->seen;
     out->clicked = left * c->clicked;
     out->expected = bias->rate * out->seen;
-    if (c->seen + c->clicked >= LEARN_CROWD && bits(c->networks) >= LEARN_NETWORKS)
-        out->clicks = clamp(log2((out->clicked + LEARN_CLICK_PRIOR) / (out->expected + LEARN_CLICK_PRIOR)), -1, 1);
+    double networks = count_networks(c->networks), more = fabs(out->clicked - out->expected);
+    double weight = fmin(1, LEARN_CLICK_NETWORK * networks / fmax(more, 1)), clicked = weight * out->clicked;
+    double expected = weight * out->expected;
+    if (c->seen + c->clicked >= LEARN_CROWD && networks >= LEARN_NETWORKS)
+        out->clicks = clamp(log2((clicked + LEARN_CLICK_PRIOR) / (expected + LEARN_CLICK_PRIOR)), -1, 1);
+}
+
+static double click_share(const struct learn_tally *t)
+{
+    double few = fmax(0, 1 - (t->ups + t->downs) / LEARN_MANY_VOTES);
+    return LEARN_CLICK_SHARE + (t->clicks < 0 ? (LEARN_PASSED_SHARE - LEARN_CLICK_SHARE) * few : 0);
 }
 
 void learn_tally(struct learn_ballot *ballots, size_t n, const struct learn_clicks *clicks,
@@ -137,7 +150,7 @@ void learn_tally(struct learn_ballot *ballots, size_t n, const struct learn_clic
         tally_votes(ballots, n, up_share, half_life_us, now_us, out);
     if (clicks)
         tally_clicks(clicks, bias, half_life_us, now_us, out);
-    out->gain = LEARN_VOTE_SHARE * out->votes + (1 - LEARN_VOTE_SHARE) * out->clicks;
+    out->gain = LEARN_VOTE_SHARE * out->votes + click_share(out) * out->clicks;
     out->by_clicks = out->gain > 0 ? out->votes <= 0 : out->votes >= 0;
 }
 

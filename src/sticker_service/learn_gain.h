@@ -4,7 +4,8 @@
  *     votes    The share of up-votes, drawn towards that of all votes (beta-binomial), and of that the end of its
  *              confidence interval (Wilson, JASA 1927) that is nearest to the middle: few or divided votes say nothing.
  *     clicks   Clicks over expected clicks (Zhang and Jones, WWW 2007): a click counts the more, the less the rank at
- *              which the sticker stood is clicked anyway.
+ *              which the sticker stood is clicked anyway. Where there are few votes, being passed over lowers a sticker
+ *              further than clicks raise one.
  *     crowds   Less than LEARN_CROWD people, or people of one network only, say nothing. */
 #ifndef PEEL_STICKER_SERVICE_LEARN_GAIN_H
 #define PEEL_STICKER_SERVICE_LEARN_GAIN_H
@@ -19,7 +20,11 @@
 #define LEARN_PRIOR_VOTES   100  /* that there must be before their share of ups is used; 0.5 until then */
 #define LEARN_Z             1.28 /* one-sided, 90% */
 #define LEARN_CLICK_PRIOR   10.0 /* a: imagined clicks, as many as expected */
-#define LEARN_VOTE_SHARE    0.7  /* of a gain; the rest is of clicks */
+#define LEARN_CLICK_NETWORK 1.0  /* clicks above or below what is expected that count of each network at most */
+#define LEARN_VOTE_SHARE    0.7  /* of a gain, */
+#define LEARN_CLICK_SHARE   0.3  /* and of clicks, */
+#define LEARN_PASSED_SHARE  0.75 /* or of those that did not come, without votes; falls to LEARN_CLICK_SHARE */
+#define LEARN_MANY_VOTES    10.0 /* with so many */
 #define LEARN_BIAS_CLICKS   1000 /* until there are so many, rank k is looked at 1 / k^0.7 as much as rank 1 */
 #define LEARN_FROM_ALIKE    0.5  /* how much a gain counts for another query that means the same, */
 #define LEARN_FROM_ALL      0.2  /* and what is said of a sticker in all queries for one */

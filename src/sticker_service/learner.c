@@ -128,13 +128,13 @@ static void read_click(struct reading *r, const struct learn_event *e)
         return;
     r->batch->ranks[rank].seen += seen;
     r->batch->ranks[rank].clicked += clicked;
-    r->clicks[r->batch->n_clicks++] =
-        (struct learn_clicks){.query = r->key,
-                              .sticker_id = e->sticker_id,
-                              .seen = seen ? r->looked[rank] : 0,
-                              .clicked = clicked,
-                              .networks = e->origin.vouched ? 3 : INT64_C(1) << e->origin.network % 63,
-                              .at_us = e->at_us};
+    r->clicks[r->batch->n_clicks++] = (struct learn_clicks){
+        .query = r->key,
+        .sticker_id = e->sticker_id,
+        .seen = seen ? r->looked[rank] : 0,
+        .clicked = clicked,
+        .networks = e->origin.vouched ? LEARN_VOUCHED : INT64_C(1) << e->origin.network % LEARN_NETWORK_BITS,
+        .at_us = e->at_us};
 }
 
 /* Sets the key of an event's query. */

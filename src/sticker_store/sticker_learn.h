@@ -30,6 +30,9 @@
 #define LEARN_NAMELESS     0.5     /* the weight of a vote without a voter */
 #define LEARN_MILLION      1000000 /* weights and sums of clicks are stored in millionths */
 
+#define LEARN_NETWORK_BITS 63        /* by which learn_clicks tells networks apart, and */
+#define LEARN_VOUCHED      INT64_MIN /* the one that says that a token vouched for somebody */
+
 /* --- numbers --- */
 enum learn_number {
     LEARN_WATERMARK, /* the last row of the log that was learnt */
@@ -88,7 +91,7 @@ struct learn_vote {
 struct learn_clicks {
     const char *query, *sticker_id;
     double seen, clicked; /* seen: each counts as much as its rank is looked at */
-    int64_t networks;     /* a bit for each; two for a request with a token */
+    int64_t networks;     /* a bit for each, of LEARN_NETWORK_BITS, and LEARN_VOUCHED */
     int64_t at_us;        /* the last one */
 };
 /* Adds what is known of the same query and sticker at another time; the older one counts less. */

@@ -113,15 +113,52 @@ static void clicks_count_by_what_their_rank_gets_anyway(void **state)
     assert_true(fabs(bias.looked[1] - 1) < 1e-9 && fabs(bias.looked[2] - 0.5) < 0.01);
     assert_true(fabs(bias.rate - 0.4) < 0.01);
 
-    struct learn_clicks c = {.seen = 100, .clicked = 60, .networks = 3};
+    struct learn_clicks c = {.seen = 100, .clicked = 60, .networks = LEARN_VOUCHED};
     learn_tally(NULL, 0, &c, &bias, 0.5, NEVER, 0, &t);
     assert_true(fabs(t.clicks - log2(70.0 / (100 * bias.rate + 10))) < 1e-9 && t.by_clicks);
     c.networks = 4;
     learn_tally(NULL, 0, &c, &bias, 0.5, NEVER, 0, &t);
     assert_true(t.clicks == 0);
-    c = (struct learn_clicks){.seen = 1000, .clicked = 0, .networks = 3};
+    c = (struct learn_clicks){.seen = 1000, .clicked = 0, .networks = LEARN_VOUCHED};
     learn_tally(NULL, 0, &c, &bias, 0.5, NEVER, 0, &t);
-    assert_true(t.clicks == -1 && fabs(t.gain + 0.3) < 1e-9 && t.by_clicks);
+    assert_true(t.clicks == -1 && fabs(t.gain + 0.75) < 1e-9 && t.by_clicks);
+    c = (struct learn_clicks){.seen = 100, .clicked = 1000, .networks = LEARN_VOUCHED};
+    learn_tally(NULL, 0, &c, &bias, 0.5, NEVER, 0, &t);
+    assert_true(t.clicks == 1 && fabs(t.gain - 0.3) < 1e-9 && t.by_clicks);
+}
+
+/* What nobody vouches for counts no more than so many networks can say. */
+static void clicks_of_few_networks_count_little(void **state)
+{
+    static const struct learn_bias bias = {.rate = 0.5};
+    static const struct {
+        int64_t networks;
+        double weight; /* of 60 clicks where 20 were expected */
+    } cases[] = {{1, 0}, {3, 2.0324 / 40}, {1023, 10.89 / 40}, {INT64_MAX, 1}, {LEARN_VOUCHED | 1, 1}};
+    struct learn_tally t;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct learn_clicks c = {.seen = 40, .clicked = 60, .networks = cases[i].networks};
+        learn_tally(NULL, 0, &c, &bias, 0.5, NEVER, 0, &t);
+        double clicks = log2((60 * cases[i].weight + 10) / (20 * cases[i].weight + 10));
+        assert_true(fabs(t.clicks - fmin(1, clicks)) < 0.0001);
+    }
+}
+
+static void many_votes_leave_little_to_clicks(void **state)
+{
+    static const struct learn_bias bias = {.rate = 0.5};
+    struct learn_clicks c = {.seen = 1000, .networks = LEARN_VOUCHED};
+    static const double shares[] = {0.75, 0.525, 0.3};
+    (void)state;
+    for (int i = 0; i < 3; i++) { /* 0, 5 and 10 votes */
+        struct learn_ballot b[10];
+        struct learn_tally t;
+        for (int k = 0; k < 5 * i; k++)
+            b[k] = ballot(k % 2 ? 1 : -1, k + 1, k);
+        learn_tally(b, (size_t)(5 * i), &c, &bias, 0.5, NEVER, 0, &t);
+        assert_true(t.votes == 0 && fabs(t.gain + shares[i]) < 1e-9);
+    }
 }
 
 static void gains_are_kept_as_text(void **state)
@@ -627,6 +664,37 @@ static void attackers_win_little(void **state)
         }
 }
 
+/* Attackers of so many networks, each with three votes against a sticker of which nothing else is known, and with views
+ * at rank 1 on so many days, none of them with a click. */
+static double attack_unknown(int networks, bool vote, int days)
+{
+    static struct learn_ballot b[300];
+    static const struct learn_bias bias = {.rate = 0.3};
+    struct learn_clicks c = {.seen = networks * days};
+    struct learn_tally t;
+    for (int i = 0; i < 3 * networks; i++)
+        b[i] = ballot(-1, i, i / 3);
+    for (int i = 0; i < networks && i < LEARN_NETWORK_BITS; i++)
+        c.networks |= INT64_C(1) << i;
+    learn_tally(b, vote ? 3u * (size_t)networks : 0, &c, &bias, 0.5, NEVER, 0, &t);
+    return 0 - t.gain;
+}
+
+/* That clicks count more where there are no votes is of no use to who can vote. */
+static void attackers_do_best_with_votes(void **state)
+{
+    static const int networks[] = {1, 2, 3, 5, 10, 100};
+    (void)state;
+    printf("networks | votes | views on a day | on 100 days | and votes\n");
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+        double votes = attack_unknown(networks[i], true, 0), once = attack_unknown(networks[i], false, 1);
+        double views = attack_unknown(networks[i], false, 100), both = attack_unknown(networks[i], true, 100);
+        printf("%8d | %.2f | %.2f | %.2f | %.2f\n", networks[i], votes, once, views, both);
+        assert_true(once <= views && views <= votes + LEARN_CLICK_SHARE && both <= votes + LEARN_CLICK_SHARE);
+        assert_true(networks[i] > 1 || views == 0);
+    }
+}
+
 /* Queries with RESULTS stickers whose true relevance has little to do with where they stand. People look at rank k with
  * probability 1 / k^0.7 (ten results), click by relevance, and sometimes vote; 2% are against whatever fits. */
 #define QUERIES 50
@@ -687,7 +755,7 @@ static void search_once(struct world *w, int person)
         w->ranks[k + 1].clicked += clicks;
         c->seen += pow(k + 1, -0.7);
         c->clicked += clicks;
-        c->networks = 3;
+        c->networks = LEARN_VOUCHED;
         if (looks && draw() < 0.02 && w->n_ballots[q][i] < 400) {
             int vote = draw() < fits ? 1 : -1;
             w->ballots[q][i][w->n_ballots[q][i]++] = ballot(vote, person, person);
@@ -741,8 +809,11 @@ int main(void)
         cmocka_unit_test(a_crowd_is_three_people_of_two_networks),
         cmocka_unit_test(old_votes_count_less),
         cmocka_unit_test(clicks_count_by_what_their_rank_gets_anyway),
+        cmocka_unit_test(clicks_of_few_networks_count_little),
+        cmocka_unit_test(many_votes_leave_little_to_clicks),
         cmocka_unit_test(gains_are_kept_as_text),
         cmocka_unit_test(attackers_win_little),
+        cmocka_unit_test(attackers_do_best_with_votes),
         cmocka_unit_test(learning_raises_what_people_find),
         T(a_voter_has_one_net_vote),
         T(busy_voters_count_less),
