@@ -14,7 +14,7 @@ enum retention {
     RETAIN_LOGINS,     /* attempts to log in */
     RETAIN_KEYS,       /* idempotency keys of feedback */
     RETAIN_DELIVERIES, /* to webhooks */
-    RETAIN_EVENTS,     /* by the day of their search, and these searches: see sticker_events.h */
+    RETAIN_EVENTS,     /* by the day of their search, and these searches (see sticker_events.h); bursts of votes */
     RETENTIONS
 };
 extern const char *const retention_names[RETENTIONS]; /* "queries", in metrics and logs */

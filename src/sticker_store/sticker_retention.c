@@ -1,6 +1,7 @@
 /* sticker_retention.c: what is old is forgotten, a batch at a time, so that nobody waits long for it. */
 #include "sticker_store/sticker_events.h"
 #include "sticker_store/sticker_internal.h"
+#include "sticker_store/sticker_learn.h"
 #include "sticker_store/sticker_privacy.h"
 
 #include <stdio.h>
@@ -106,16 +107,40 @@ static enum status retain_job(struct db_conn *c, void *arg, struct error *err)
     return st == OK && job->what == RETAIN_VOTERS ? forget_whose_ballots(c, job, err) : st;
 }
 
+#define OLD_BURST "SELECT rowno FROM vote_hours WHERE state > 0 AND hour < $1 ORDER BY hour, rowno LIMIT 1"
+_Static_assert(STORE_HOUR_US == 3600000000 && BURST_RELEASED == 2, "as retain_burst has them");
+
+/* The oldest hour whose votes were held, with what was decided about it. Votes that were not released go with it, as
+ * they would count without it. */
+static enum status retain_burst(struct db_conn *c, void *arg, struct error *err)
+{
+    static const char *const drop[] =
+        LEARN_DROP("rowno IN (SELECT b.rowno FROM vote_hours h JOIN ballots b ON b.query = h.query"
+                   " AND b.at_us / 3600000000 = h.hour WHERE h.rowno = $1 AND h.state <> 2)");
+    struct retain_job *job = arg;
+    int64_t row;
+    bool found = false;
+    enum status st = db_get_int(c, db_sql(c, OLD_BURST, OLD_BURST " FOR UPDATE SKIP LOCKED"),
+                                DB_ARGS(DB_INT(job->before_us / STORE_HOUR_US)), &row, &found, err);
+    job->n = found;
+    if (st == OK && found)
+        st = sticker_learn_drop(c, drop, DB_ARGS(DB_INT(row)), err);
+    return st == OK && found ? db_run(c, "DELETE FROM vote_hours WHERE rowno = $1", DB_ARGS(DB_INT(row)), NULL, err)
+                             : st;
+}
+
 enum status sticker_store_retain(struct sticker_store *s, enum retention what, int64_t before_us, size_t limit,
                                  int64_t *from_us, size_t *n, struct error *err)
 {
+    struct retain_job job = {.what = what, .before_us = before_us, .from_us = *from_us, .limit = limit};
     if (what == RETAIN_EVENTS) {
         bool more = false;
         enum status forgot = sticker_store_events_forget(s, before_us, &more, err);
-        *n = more ? limit : 0;
+        if (forgot == OK)
+            forgot = db_write(s->db, DB_FAST, retain_burst, &job, err);
+        *n = more || job.n ? limit : 0;
         return forgot;
     }
-    struct retain_job job = {.what = what, .before_us = before_us, .from_us = *from_us, .limit = limit};
     enum status st = db_write(s->db, DB_FAST, retain_job, &job, err);
     *from_us = job.at_us;
     *n = st == OK ? (size_t)job.n : 0;

@@ -28,7 +28,7 @@ class StickersOnPostgres(PostgresTest):
 
     def test_store_suite_events(self):
         self.unit("test_store_events", 6)
-        self.unit("test_learn", 11)
+        self.unit("test_learn", 12)
         self.unit("test_training", 7)
         self.unit("test_store_experiments", 4)
         self.unit("test_store_webhooks", 4)

@@ -428,6 +428,46 @@ static void one_network_cannot_crowd_out_others(void **state)
     assert_true(explain(s, "cat", "a.png").gain > 0.05); /* as with one such voter */
 }
 
+static size_t forget_events(struct suite *s, int64_t before_us)
+{
+    int64_t from_us = 0;
+    size_t n, rounds = 0;
+    do {
+        assert_true(++rounds < 10);
+        assert_ok(s, sticker_store_retain(s->stickers, RETAIN_EVENTS, before_us, 40, &from_us, &n, &s->err));
+    } while (n == 40);
+    return rounds;
+}
+
+static void bursts_are_forgotten_with_events(void **state)
+{
+    static const enum burst_state decisions[] = {BURST_HELD, BURST_RELEASED, BURST_DROPPED};
+    static const char *const queries[] = {"cat", "dog", "sun"};
+    struct suite *s = *state;
+    struct learn_counts counts;
+    struct burst *bursts;
+    size_t n;
+    for (size_t i = 0; i < 3; i++)
+        for (int k = 1; k <= 101; k++)
+            vote(s, queries[i], "a.png", -1, k, k);
+    learn(s);
+    assert_ok(s, sticker_store_bursts(s->stickers, 10, &s->arena, &bursts, &n, &s->err));
+    assert_int_equal(n, 3);
+    int64_t after_us = (bursts[0].hour + 1) * STORE_HOUR_US;
+    for (size_t i = 1; i < 3; i++)
+        assert_ok(s, sticker_store_burst_decide(s->stickers, &ann, queries[i], bursts[0].hour, decisions[i], &s->err));
+    assert_int_equal(forget_events(s, after_us - 1), 1);
+    assert_ok(s, sticker_store_bursts(s->stickers, 10, &s->arena, &bursts, &n, &s->err));
+    assert_int_equal(n, 3);
+    assert_int_equal(forget_events(s, after_us), 4); /* one hour at once */
+    assert_ok(s, sticker_store_bursts(s->stickers, 10, &s->arena, &bursts, &n, &s->err));
+    assert_int_equal(n, 0);
+    assert_ok(s, sticker_store_learn_count(s->stickers, &counts, &s->err));
+    assert_int_equal(counts.ballots, 101);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(explain(s, queries[i], "a.png").own.voters, decisions[i] == BURST_RELEASED ? 101 : 0);
+}
+
 static void what_was_learnt_can_be_forgotten_and_learnt_again(void **state)
 {
     struct suite *s = *state;
@@ -822,6 +862,7 @@ int main(void)
         T(one_network_or_voter_cannot_have_others_held),
         T(what_is_usual_cannot_be_raised_in_an_hour),
         T(one_network_cannot_crowd_out_others),
+        T(bursts_are_forgotten_with_events),
         T(what_was_learnt_can_be_forgotten_and_learnt_again),
         T(a_voter_can_be_forgotten),
         T(what_is_forgotten_meanwhile_is_not_learnt),
