@@ -137,7 +137,7 @@ $(B)/%.o: %.c
 $(B)/bench/%: bench/%.c $(B)/libpeel.a
 	@mkdir -p $(@D)
 	@echo '  CC  $<'
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libpeel.a $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/libpeel.a $(LDLIBS)
 
 $(B)/tests/%: tests/unit/%.c $(B)/libpeel.a $(B)/tools/templates
 	@mkdir -p $(@D)

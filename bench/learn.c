@@ -4,6 +4,7 @@
  * new folder under $TMPDIR (or .) and removed. */
 #include "sticker_service/learn.h"
 #include "base/os.h"
+#include "blank_sticker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,15 +50,7 @@ static void add_stickers(struct sticker_store *store)
     for (unsigned i = 0; i < STICKERS; i++) {
         char name[32];
         struct sticker_terms terms = {"", "", "", "", NULL, 0};
-        struct sticker sticker = {.filename = name,
-                                  .title = "",
-                                  .pack = "",
-                                  .author = "",
-                                  .license = "",
-                                  .source = "",
-                                  .sha256 = "",
-                                  .mime = "image/png"};
-        struct sticker stored;
+        struct sticker sticker = blank_sticker(name), stored;
         snprintf(name, sizeof name, "s%u.png", i);
         MUST(sticker_store_add(store, &sticker, &terms, 1, &err));
         MUST(sticker_store_get(store, name, &a, &stored, &err));
