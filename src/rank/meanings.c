@@ -240,9 +240,12 @@ bool meanings_reserve(struct meanings *x, uint32_t entries, uint32_t slots)
 
 struct slot *meanings_add_slot(struct meanings *x, int64_t id)
 {
+    uint32_t *place = place_of(x, id);
+    if (*place)
+        return NULL;
     struct slot *s = &x->slots[x->n_slots];
     *s = (struct slot){.id = id};
-    *place_of(x, id) = ++x->n_slots;
+    *place = ++x->n_slots;
     return s;
 }
 
@@ -304,7 +307,7 @@ static bool add_posting(struct meanings *x, uint32_t number, const struct text_t
 /* The mean of the words' vectors: what the document is about as a whole. */
 void meanings_put_mean(struct meanings *x, uint32_t number)
 {
-    float sum[LEXICON_DIM] = {0};
+    float sum[WORDS_STRIDE] = {0};
     const struct slot *s = &x->slots[number];
     for (uint32_t i = 0; i < s->n; i++) {
         uint32_t known = x->entries[POSTING_OF(s->words[i])].known;
@@ -312,7 +315,7 @@ void meanings_put_mean(struct meanings *x, uint32_t number)
             continue;
         const int8_t *codes = x->words.codes + (size_t)(known - 1) * WORDS_STRIDE;
         float scale = x->words.scales[known - 1];
-        for (size_t k = 0; k < LEXICON_DIM; k++)
+        for (size_t k = 0; k < WORDS_STRIDE; k++) /* whole vectors of the processor; beyond LEXICON_DIM are zeros */
             sum[k] += scale * codes[k];
     }
     x->means.scales[number] =
@@ -323,8 +326,7 @@ static bool put_terms(struct meanings *x, int64_t id, uint64_t hash, const struc
 {
     if (x->n_slots == x->cap_slots && !grow_slots(x, x->n_slots + 1))
         return false;
-    if (!meanings_slot(x, id))
-        (void)meanings_add_slot(x, id);
+    (void)meanings_add_slot(x, id);
     uint32_t number = meanings_slot(x, id) - 1;
     clear_slot(x, number);
     uint32_t *words = realloc(x->slots[number].words, (terms->count + 1) * sizeof *words);
@@ -462,14 +464,17 @@ struct differences {
     unsigned char *seen; /* [n_slots] */
     int64_t *ids;        /* [n] ascending */
     size_t n, cap;
+    uint32_t next; /* the slot behind that of the document before, mostly the next one's */
 };
 
 static enum status compare_document(void *ctx, int64_t id, const char *words_sha256, struct error *err)
 {
     struct differences *d = ctx;
-    uint32_t place = meanings_slot(d->x, id);
+    bool follows = d->next < d->x->n_slots && d->x->slots[d->next].id == id;
+    uint32_t place = follows ? d->next + 1 : meanings_slot(d->x, id);
     if (place)
         d->seen[place - 1] = 1;
+    d->next = place;
     if (place && d->x->slots[place - 1].hash == words_hash(words_sha256))
         return OK;
     if (d->n == d->cap) {

@@ -160,9 +160,10 @@ static enum status load_slots(struct meanings *x, const struct parts *p, struct 
     const uint32_t *words = p->words, *end = p->words + p->h.words;
     for (uint32_t i = 0; i < p->h.slots; i++) {
         const struct file_slot *from = &p->slots[i];
-        if (from->n > (size_t)(end - words) || !from->hash || meanings_slot(x, from->id))
+        bool valid = from->n <= (size_t)(end - words) && from->hash;
+        struct slot *s = valid ? meanings_add_slot(x, from->id) : NULL;
+        if (!s)
             return err_set(err, ERR_CORRUPT, "document %u of the snapshot is not as it should be", i);
-        struct slot *s = meanings_add_slot(x, from->id);
         if (!(s->words = malloc((from->n + 1u) * sizeof *s->words)))
             return err_no_memory(err, "the documents' words");
         memcpy(s->words, words, from->n * sizeof *s->words);

@@ -92,7 +92,7 @@ void meanings_scratch_close(struct meanings *x);
 bool meanings_reserve(struct meanings *x, uint32_t entries, uint32_t slots);
 /* A new entry, whose word has this number in the lexicon. */
 bool meanings_add_entry(struct meanings *x, const char *word, uint64_t stem, uint32_t number);
-/* A new slot, which has no words yet; there is none with this id, and room for one. */
+/* A new slot, which has no words yet and for which there is room; NULL: there is one with this id. */
 struct slot *meanings_add_slot(struct meanings *x, int64_t id);
 /* Makes what the document in a slot is about as a whole of its words. */
 void meanings_put_mean(struct meanings *x, uint32_t slot);
