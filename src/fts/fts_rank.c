@@ -280,10 +280,12 @@ enum status fts_rank_score(struct fts_rank *r, struct error *err)
     weigh_words(r);
     weigh_languages(r);
     for (size_t i = 0, k = 0, at = 0, form = 0; i < w->n_matches || k < l->n_matches;) {
-        double best[FTS_MAX_TERMS + 1] = {0};
+        double best[FTS_MAX_TERMS + 1];
         bool in_words = i < w->n_matches && (k == l->n_matches || w->matches[i].id <= l->matches[k].id);
         bool in_languages = k < l->n_matches && (!in_words || w->matches[i].id == l->matches[k].id);
         const struct fts_match *m = in_words ? &w->matches[i] : &l->matches[k];
+        for (size_t word = 0; word <= r->n_stems; word++)
+            best[word] = 0;
         for (; in_words && at < w->n_notes && w->notes[at].match == i; at++)
             rank_add_word(r, &w->notes[at], m->length, best);
         for (; in_languages && form < l->n_notes && l->notes[form].match == k; form++)
