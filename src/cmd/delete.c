@@ -1,5 +1,6 @@
 /* peel delete NAME... | --pack NAME: deletes stickers as the admin pages do, with an entry in the history. */
 #include "cmd/cmd.h"
+#include "cmd/pack.h"
 #include "cmd/progress.h"
 #include "cmd/prompt.h"
 #include "sticker_store/sticker_admin.h"
@@ -57,21 +58,17 @@ static enum status find_named(struct deletion *d, struct error *err)
 
 static enum status find_pack(struct deletion *d, const char *pack, struct error *err)
 {
-    char after[STICKER_FILENAME_MAX + 1] = "";
-    size_t before = d->n, n = PAGE;
-    enum status st = OK;
-    while (st == OK && n == PAGE) {
-        struct arena page;
-        struct sticker *stickers;
-        arena_init(&page, MEMORY);
-        st = sticker_store_list(d->store, after, PAGE, &page, &stickers, &n, err);
+    struct sticker_filter filter = STICKER_FILTER_NONE;
+    size_t before = d->n, n;
+    int64_t after = 0;
+    enum status st;
+    filter.pack = pack;
+    do {
+        const char **names;
+        st = sticker_store_pack_page(d->store, &filter, &after, PAGE, &d->arena, &names, &n, err);
         for (size_t i = 0; st == OK && i < n; i++)
-            if (strcmp(stickers[i].pack, pack) == 0)
-                st = add_name(d, stickers[i].filename, err);
-        if (st == OK && n)
-            snprintf(after, sizeof after, "%s", stickers[n - 1].filename);
-        arena_free(&page);
-    }
+            st = add_name(d, names[i], err);
+    } while (st == OK && after);
     if (st == OK && d->n == before)
         st = err_set(err, ERR_NOT_FOUND, "no sticker belongs to the pack \"%.100s\"; `peel pack list` lists all packs",
                      pack);
@@ -147,6 +144,28 @@ static enum status delete_confirmed(struct deletion *d, struct error *err)
     return st == OK ? delete_all(d, err) : st;
 }
 
+static enum status delete_found(struct deletion *d, struct error *err)
+{
+    drop_repeats(d);
+    enum status st = delete_confirmed(d, err);
+    if (st == OK && config_bool(d->cfg, "json"))
+        st = cmd_print_json(json_pack("{s:I}", "deleted", (json_int_t)d->done), err);
+    else if (st == OK)
+        printf("Deleted %zu sticker%s.\n", d->done, d->done == 1 ? "" : "s");
+    return st;
+}
+
+enum status delete_pack(const struct config *cfg, struct sticker_store *store, const char *pack, struct error *err)
+{
+    struct deletion d = {.cfg = cfg, .store = store};
+    arena_init(&d.arena, MEMORY);
+    enum status st = find_pack(&d, pack, err);
+    if (st == OK)
+        st = delete_found(&d, err);
+    arena_free(&d.arena);
+    return st;
+}
+
 int cmd_delete(const struct config *cfg)
 {
     const char *const *items;
@@ -160,14 +179,8 @@ int cmd_delete(const struct config *cfg)
         st = find_named(&d, &err);
     if (st == OK)
         st = find_packs(&d, &err);
-    if (st == OK) {
-        drop_repeats(&d);
-        st = delete_confirmed(&d, &err);
-    }
-    if (st == OK && config_bool(cfg, "json"))
-        st = cmd_print_json(json_pack("{s:I}", "deleted", (json_int_t)d.done), &err);
-    else if (st == OK)
-        printf("Deleted %zu sticker%s.\n", d.done, d.done == 1 ? "" : "s");
+    if (st == OK)
+        st = delete_found(&d, &err);
     sticker_store_close(d.store);
     arena_free(&d.arena);
     return st == OK ? EXIT_OK : cmd_failed(&err);

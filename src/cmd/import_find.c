@@ -176,7 +176,7 @@ static enum status add_file(struct walk *w, const char *path, const struct stat 
                                .filename = filename,
                                .len = (size_t)sb->st_size,
                                .sticker = {.title = cells[TABLE_TITLE],
-                                           .pack = "",
+                                           .pack = cells[TABLE_PACK],
                                            .author = cells[TABLE_AUTHOR],
                                            .license = cells[TABLE_LICENSE],
                                            .source = cells[TABLE_SOURCE],

@@ -5,6 +5,7 @@
 #include "base/csv.h"
 #include "base/os.h"
 #include "base/utf8.h"
+#include "sticker_service/export.h"
 #include "text/text.h"
 
 #include <errno.h>
@@ -21,8 +22,9 @@
 #define TABLE_MAX (64u << 20) /* bytes */
 
 static const char *const column_names[TABLE_COLUMNS] = {"filename", "title",  "words",  "language", "author",
-                                                        "license",  "source", "rating", "animated"};
-static const char known_columns[] = "filename, title, words, language, author, license, source, rating or animated";
+                                                        "license",  "source", "rating", "animated", "pack"};
+static const char known_columns[] =
+    "filename, title, words, language, author, license, source, rating, animated or pack";
 
 struct reading {
     struct import_table *table;
@@ -213,7 +215,7 @@ static enum status read_csv(struct reading *r, const struct buf *file, struct er
         }
         for (size_t i = 0; i < n; i++)
             if (i < n_columns && columns[i] >= 0)
-                values[columns[i]] = fields[i];
+                values[columns[i]] = export_read_cell(fields[i]);
             else if (fields[i][strspn(fields[i], " ")])
                 why = arena_printf(r->list->arena, "\"%.60s\" is in a column without a name", fields[i]);
         if (n)

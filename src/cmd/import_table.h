@@ -15,6 +15,7 @@ enum table_column {
     TABLE_SOURCE,
     TABLE_RATING,
     TABLE_ANIMATED,
+    TABLE_PACK,
     TABLE_COLUMNS
 };
 

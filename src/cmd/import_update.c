@@ -53,6 +53,7 @@ enum status import_update_sticker(const struct import_item *item, struct arena *
     *changed = false;
     if (item->title_said)
         replace_text(&s->title, said->title, changed);
+    replace_text(&s->pack, said->pack, changed);
     replace_text(&s->author, said->author, changed);
     replace_text(&s->license, said->license, changed);
     replace_text(&s->source, said->source, changed);

@@ -1,10 +1,30 @@
-/* peel pack list: the packs that the stickers belong to, the largest first. */
+/* peel pack list | show PACK | rename PACK NAME | remove PACK | export PACK FILE */
+#include "cmd/pack.h"
+
+#include "base/utf8.h"
 #include "cmd/cmd.h"
+#include "cmd/prompt.h"
 #include "cmd/verb.h"
+#include "sticker_service/sticker_write.h"
 
 #include <stdio.h>
+#include <string.h>
 
-#define MOST 100000u
+#define MOST  100000u
+#define BATCH 64u /* stickers in one transaction */
+
+static const char *operand(const struct verb_call *call, size_t i)
+{
+    const char *const *args;
+    return config_args(call->cfg, &args) > i ? args[i] : "";
+}
+
+static json_t *facts_json(const struct pack_row *p)
+{
+    return json_pack("{s:s, s:I, s:I, s:s, s:I, s:I}", "pack", p->name, "stickers", (json_int_t)p->stickers, "animated",
+                     (json_int_t)p->animated, "rating", rating_name(p->rating_most), "votes_up",
+                     (json_int_t)p->positives, "votes_down", (json_int_t)p->negatives);
+}
 
 static enum status pack_list(const struct verb_call *call, struct error *err)
 {
@@ -14,9 +34,7 @@ static enum status pack_list(const struct verb_call *call, struct error *err)
     if (st == OK && config_bool(call->cfg, "json")) {
         json_t *list = json_array();
         for (size_t i = 0; i < n; i++)
-            json_array_append_new(list,
-                                  json_pack("{s:s, s:I, s:I}", "pack", packs[i].name, "stickers",
-                                            (json_int_t)packs[i].stickers, "animated", (json_int_t)packs[i].animated));
+            json_array_append_new(list, facts_json(&packs[i]));
         return cmd_print_json(list, err);
     }
     for (size_t i = 0; st == OK && i < n; i++)
@@ -26,8 +44,152 @@ static enum status pack_list(const struct verb_call *call, struct error *err)
     return st;
 }
 
+/* --- show --- */
+
+static json_t *strings_json(const char *const *list, size_t n)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(out, json_string(list[i]));
+    return out;
+}
+
+static void print_line(const char *label, const char *const *list, size_t n)
+{
+    printf("%-10s", label);
+    for (size_t i = 0; i < n; i++)
+        printf("%s%s", i ? ", " : "", list[i]);
+    puts(n ? n == PACK_CREDITS ? ", ..." : "" : "unknown");
+}
+
+static enum status pack_show(const struct verb_call *call, struct error *err)
+{
+    struct pack_row p;
+    struct pack_credits by;
+    enum status st = sticker_store_pack(call->store, operand(call, 1), call->arena, &p, &by, err);
+    if (st != OK)
+        return st;
+    if (config_bool(call->cfg, "json")) {
+        json_t *facts = facts_json(&p);
+        json_object_set_new(facts, "cover", json_string(p.cover));
+        json_object_set_new(facts, "authors", strings_json(by.authors, by.n_authors));
+        json_object_set_new(facts, "licenses", strings_json(by.licenses, by.n_licenses));
+        return cmd_print_json(facts, err);
+    }
+    printf("%-10s%lld, %lld of them animated\n", "stickers", (long long)p.stickers, (long long)p.animated);
+    printf("%-10s%lld up, %lld down\n", "votes", (long long)p.positives, (long long)p.negatives);
+    printf("%-10s%s at most\n%-10s%s\n", "rating", rating_name(p.rating_most), "cover", p.cover);
+    print_line("authors", by.authors, by.n_authors);
+    print_line("licences", by.licenses, by.n_licenses);
+    return OK;
+}
+
+/* --- rename --- */
+
+static enum status check_name(const char *name, struct error *err)
+{
+    size_t len = strlen(name), trimmed = len;
+    const char *start = name;
+    if (!utf8_valid(name, len) || utf8_has_control(name, len))
+        return err_set(err, ERR_INVALID, "the new name must be text without control characters");
+    utf8_trim(&start, &trimmed);
+    if (!trimmed || trimmed != len || len > STICKER_LINE_MAX)
+        return err_set(err, ERR_INVALID, "the new name must have 1 to %u bytes, and no spaces at its ends",
+                       STICKER_LINE_MAX);
+    return OK;
+}
+
+/* Up to BATCH stickers, in one transaction; *n of them. */
+static enum status rename_batch(const struct verb_call *call, const char *pack, const char *name, struct arena *a,
+                                size_t *n, struct error *err)
+{
+    struct sticker_filter filter = STICKER_FILTER_NONE;
+    struct admin_change changes[BATCH];
+    struct sticker *stickers = arena_array(a, BATCH, sizeof *stickers);
+    const char **names;
+    int64_t after = 0;
+    filter.pack = pack;
+    enum status st = stickers ? sticker_store_pack_page(call->store, &filter, &after, BATCH, a, &names, n, err)
+                              : err_no_memory(err, "%u stickers", BATCH);
+    for (size_t i = 0; st == OK && i < *n; i++) {
+        st = sticker_store_get(call->store, names[i], a, &stickers[i], err);
+        const char *before = st == OK ? sticker_state(&stickers[i], a) : NULL;
+        if (st == OK && !before)
+            st = err_no_memory(err, "a sticker");
+        stickers[i].pack = name;
+        if (st == OK)
+            st = sticker_row_change(&stickers[i], false, before, stickers[i].modified_us, a, &changes[i], err);
+    }
+    return st == OK && *n ? sticker_store_change(call->store, cmd_who(), changes, *n, err) : st;
+}
+
+static enum status may_join(const struct verb_call *call, const char *name, struct error *err)
+{
+    struct pack_row p;
+    struct pack_credits by;
+    char question[256];
+    bool yes = config_bool(call->cfg, "yes");
+    enum status st = sticker_store_pack(call->store, name, call->arena, &p, &by, err);
+    if (st != OK || yes)
+        return st == ERR_NOT_FOUND ? OK : st;
+    snprintf(question, sizeof question, "There is a pack \"%.100s\" with %lld stickers. Put these into it? [y/N] ",
+             name, (long long)p.stickers);
+    st = prompt_yes(question, &yes, err);
+    return st == OK && !yes ? err_set(err, ERR_CANCELLED, "nothing was renamed") : st;
+}
+
+static enum status pack_rename(const struct verb_call *call, struct error *err)
+{
+    struct pack_row p;
+    struct pack_credits by;
+    const char *pack = operand(call, 1), *name = operand(call, 2);
+    size_t done = 0, n = BATCH;
+    enum status st = check_name(name, err);
+    if (st == OK && strcmp(pack, name) == 0)
+        st = err_set(err, ERR_INVALID, "that is its name");
+    if (st == OK)
+        st = sticker_store_pack(call->store, pack, call->arena, &p, &by, err);
+    if (st == OK)
+        st = may_join(call, name, err);
+    while (st == OK && n == BATCH) {
+        struct arena a;
+        arena_init(&a, 64u << 20);
+        st = rename_batch(call, pack, name, &a, &n, err);
+        arena_free(&a);
+        done += st == OK ? n : 0;
+    }
+    if (st == OK && config_bool(call->cfg, "json"))
+        return cmd_print_json(json_pack("{s:I}", "renamed", (json_int_t)done), err);
+    if (st == OK)
+        printf("Moved %zu sticker%s to the pack %s.\n", done, done == 1 ? "" : "s", name);
+    return st;
+}
+
+/* --- remove, export --- */
+
+static enum status pack_remove(const struct verb_call *call, struct error *err)
+{
+    struct pack_row p;
+    struct pack_credits by;
+    const char *pack = operand(call, 1);
+    enum status st = sticker_store_pack(call->store, pack, call->arena, &p, &by, err);
+    if (st == OK)
+        fprintf(stderr, "The pack %s has %lld stickers, with %lld votes up and %lld down.\n", pack,
+                (long long)p.stickers, (long long)p.positives, (long long)p.negatives);
+    return st == OK ? delete_pack(call->cfg, call->store, pack, err) : st;
+}
+
+static enum status pack_to_file(const struct verb_call *call, struct error *err)
+{
+    return pack_export(call->cfg, call->store, operand(call, 1), operand(call, 2), err);
+}
+
 int cmd_pack(const struct config *cfg)
 {
-    static const struct verb verbs[] = {{"list", pack_list}};
+    static const struct verb verbs[] = {{"list", pack_list},
+                                        {"show", pack_show},
+                                        {"rename", pack_rename},
+                                        {"remove", pack_remove},
+                                        {"export", pack_to_file}};
     return cmd_verb(cfg, verbs);
 }

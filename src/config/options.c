@@ -16,7 +16,7 @@
     "audit "                                                                                                           \
     "backup restore replay model experiment learn "
 #define INDEX   SEARCH "model migrate doctor backup restore "
-#define BUCKET  SERVICES "import export model words doctor backup restore "
+#define BUCKET  SERVICES "import export pack model words doctor backup restore "
 #define KIB     1024.0
 #define MIB     (1024.0 * KIB)
 #define GIB     (1024.0 * MIB)
@@ -45,7 +45,7 @@ const struct option config_options[] = {
      "Lexicon of English words and their meanings, which `peel words pull` creates; with a bucket in S3 it defaults to "
      "a local copy"},
     {"cache-dir", OPTION_STRING, "DATA/cache", 1, 4000, "DIR",
-     SERVICES "import export model doctor words tokenize embed backup restore ", 0, NULL, NULL,
+     SERVICES "import export pack model doctor words tokenize embed backup restore ", 0, NULL, NULL,
      "Folder for files that can be recreated: thumbnails, index snapshots, downloads"},
     {"cache-bytes", OPTION_BYTES, "512M", MIB, 1024 * GIB, "bytes", STICKER, 0, NULL, NULL,
      "Maximum size of the thumbnails in the cache folder"},
@@ -282,8 +282,8 @@ const struct option config_options[] = {
      "Put the names of subfolders before those of images: cats/happy.png becomes cats-happy.png"},
     {"report", OPTION_STRING, NULL, 1, 4000, "FILE", " import ", 0, NULL, NULL,
      "Write what failed, and why, to this CSV file"},
-    {"yes", OPTION_BOOL, "false", 0, 0, "", " delete forget learn ", 0, NULL, NULL,
-     "Delete without asking for confirmation"},
+    {"yes", OPTION_BOOL, "false", 0, 0, "", " delete forget learn pack ", 0, NULL, NULL,
+     "Delete, or put a pack into another, without asking for confirmation"},
     {"voter", OPTION_STRING, NULL, 1, 1020, "ID", " forget ", 0, NULL, NULL,
      "Erase votes and events of this person: the id that an app sends, or the value of the gallery's cookie"},
     {"user", OPTION_STRING, NULL, 1, 150, "NAME", " forget ", 0, NULL, NULL,

@@ -1,0 +1,340 @@
+/* A pack as a file for others: a zip that `peel import` reads, stickers for WhatsApp, or an image pack of Matrix. Each
+ * format is a function over the same list of stickers. */
+#include "cmd/pack.h"
+
+#include "base/os.h"
+#include "cmd/cmd.h"
+#include "cmd/progress.h"
+#include "image/image.h"
+#include "sandbox/sandbox.h"
+#include "sticker_service/export.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MEMORY      (256u << 20)
+#define TABLE_MAX   (64u << 20) /* bytes, as an import reads */
+#define PAGE        500u
+#define WAIT_MS     60000u
+#define WA_SIDE     512u /* pixels; these are WhatsApp's limits */
+#define WA_TRAY     96u
+#define WA_BYTES    (100u << 10)
+#define WA_LEAST    3u
+#define WA_MOST     30u
+#define MXC_NOWHERE "mxc://peel.invalid/"
+
+struct pack_file_job {
+    struct sticker_store *store;
+    struct bucket *bucket;
+    struct sandbox *sandbox;
+    const char *pack, *path;
+    const char **names; /* [n] in the arena */
+    size_t n;
+    struct arena arena;
+    struct progress progress;
+    struct buf image;     /* of the sticker that get_sticker read last */
+    struct arena sticker; /* and what is said of it */
+};
+
+static enum status find_names(struct pack_file_job *job, struct error *err)
+{
+    struct sticker_filter filter = STICKER_FILTER_NONE;
+    int64_t after = 0;
+    size_t n, cap = 0;
+    enum status st;
+    filter.pack = job->pack;
+    do {
+        const char **names, **all;
+        st = sticker_store_pack_page(job->store, &filter, &after, PAGE, &job->arena, &names, &n, err);
+        if (st == OK && job->n + n > cap) {
+            cap = 2 * (job->n + n);
+            all = arena_array(&job->arena, cap, sizeof *all);
+            if (!all)
+                return err_no_memory(err, "the names of the stickers");
+            if (job->n)
+                memcpy(all, job->names, job->n * sizeof *all);
+            job->names = all;
+        }
+        for (size_t i = 0; st == OK && i < n; i++)
+            job->names[job->n++] = names[i];
+    } while (st == OK && after);
+    return st == OK && !job->n ? err_set(err, ERR_NOT_FOUND, "there is no pack \"%.100s\"", job->pack) : st;
+}
+
+/* The i-th sticker, and its image if it is wanted; until the next call. */
+static enum status get_sticker(struct pack_file_job *job, size_t i, bool with_image, struct sticker *out,
+                               struct error *err)
+{
+    char key[STICKER_FILENAME_MAX + 8];
+    snprintf(key, sizeof key, "media/%s", job->names[i]);
+    arena_reset(&job->sticker);
+    buf_reset(&job->image);
+    if (cmd_stopped())
+        return err_set(err, ERR_CANCELLED, "stopped");
+    progress_show(&job->progress, (int64_t)i, (int64_t)job->n);
+    enum status st = sticker_store_get(job->store, job->names[i], &job->sticker, out, err);
+    return st == OK && with_image ? bucket_get(job->bucket, key, &job->image, err) : st;
+}
+
+/* --- a zip for `peel import` --- */
+
+static void put_row(struct buf *csv, const struct sticker *k, const struct sticker_words *list, const char *title,
+                    bool first)
+{
+    const char *cells[] = {k->filename,
+                           title,
+                           list ? list->words : "",
+                           list ? list->language : "en",
+                           first ? k->author : "",
+                           first ? k->license : "",
+                           first ? k->source : "",
+                           first ? rating_name(k->rating) : "",
+                           first ? k->animated ? "true" : "false" : "",
+                           first ? k->pack : ""};
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        buf_puts(csv, i ? "," : "");
+        export_put_cell(csv, cells[i]);
+    }
+    buf_puts(csv, "\r\n");
+}
+
+/* English comes first, as the first row's title is the sticker's own. */
+static void put_rows(struct buf *csv, const struct sticker *k)
+{
+    const struct sticker_words *english = NULL;
+    for (size_t i = 0; i < k->n_words && !english; i++)
+        english = strcmp(k->words[i].language, "en") == 0 ? &k->words[i] : NULL;
+    put_row(csv, k, english, k->title, true);
+    for (size_t i = 0; i < k->n_words; i++)
+        if (&k->words[i] != english)
+            put_row(csv, k, &k->words[i], k->words[i].title ? k->words[i].title : "", false);
+}
+
+static void put_credit(struct buf *credits, const struct sticker *k)
+{
+    buf_printf(credits, "%s: \"%s\", by %s, licence: %s%s%s\n", k->filename, k->title,
+               *k->author ? k->author : "an unknown author", *k->license ? k->license : "unknown",
+               *k->source ? ", from " : "", k->source);
+}
+
+static enum status write_zip(struct pack_file_job *job, struct error *err)
+{
+    struct zip_writer *z;
+    struct sticker k;
+    struct buf csv, credits;
+    buf_init(&csv, TABLE_MAX);
+    buf_init(&credits, TABLE_MAX);
+    buf_puts(&csv, "filename,title,words,language,author,license,source,rating,animated,pack\r\n");
+    enum status st = zip_create(job->path, &z, err);
+    for (size_t i = 0; st == OK && i < job->n; i++) {
+        st = get_sticker(job, i, true, &k, err);
+        if (st == OK) {
+            put_rows(&csv, &k);
+            put_credit(&credits, &k);
+            st = zip_add(z, k.filename, job->image.data, job->image.len, err);
+        }
+    }
+    if (st == OK)
+        st = buf_status(&csv, err);
+    if (st == OK)
+        st = buf_status(&credits, err);
+    if (st == OK)
+        st = zip_add(z, "stickers.csv", csv.data, csv.len, err);
+    if (st == OK)
+        st = zip_add(z, "CREDITS.txt", credits.data, credits.len, err);
+    buf_free(&csv);
+    buf_free(&credits);
+    return zip_close(z, st, err);
+}
+
+/* --- WhatsApp --- */
+
+/* The image as a square of `side` pixels, in the middle of nothing. */
+static enum status fit_square(const struct image *in, uint32_t side, struct image *out, struct error *err)
+{
+    uint32_t longer = in->width > in->height ? in->width : in->height;
+    uint32_t width = (uint32_t)((uint64_t)in->width * side / longer),
+             height = (uint32_t)((uint64_t)in->height * side / longer);
+    struct image small = {0};
+    width = width ? width : 1;
+    height = height ? height : 1;
+    *out = (struct image){.width = side, .height = side, .channels = 4, .pixels = calloc((size_t)side * side, 4)};
+    if (!out->pixels)
+        return err_no_memory(err, "an image");
+    enum status st = image_resize(in, width, height, IMAGE_BICUBIC, &small, err);
+    uint32_t left = (side - width) / 2, top = (side - height) / 2;
+    for (uint32_t y = 0; st == OK && y < height; y++)
+        for (uint32_t x = 0; x < width; x++) {
+            const uint8_t *from = small.pixels + ((size_t)y * width + x) * small.channels;
+            uint8_t *to = out->pixels + ((size_t)(y + top) * side + x + left) * 4;
+            memcpy(to, from, 3);
+            to[3] = small.channels == 4 ? from[3] : 255;
+        }
+    image_free(&small);
+    return st;
+}
+
+/* The sticker's image, still, as WebP of the best quality that fits; the first one also as the tray's icon. */
+static enum status add_still(struct pack_file_job *job, struct zip_writer *z, size_t number, const struct sticker *k,
+                             struct error *err)
+{
+    static const float qualities[] = {90, 75, 60, 45, 30, 15};
+    struct sandbox_image file = {.data = job->image.data, .len = job->image.len, .wait_ms = WAIT_MS};
+    struct image im = {0}, square = {0}, tray = {0};
+    struct buf out;
+    char name[32];
+    buf_init(&out, 8u << 20);
+    snprintf(name, sizeof name, "%02zu.webp", number);
+    enum status st = sandbox_decode(job->sandbox, &file, WA_SIDE, &im, err);
+    if (st == OK)
+        st = fit_square(&im, WA_SIDE, &square, err);
+    for (size_t i = 0; st == OK && i < sizeof qualities / sizeof *qualities && (!i || out.len > WA_BYTES); i++) {
+        buf_reset(&out);
+        st = image_encode_webp(&square, qualities[i], &out, err);
+    }
+    if (st == OK && out.len > WA_BYTES)
+        st = err_set(err, ERR_TOO_LARGE, "%.255s does not fit into %u bytes", k->filename, WA_BYTES);
+    if (st == OK)
+        st = zip_add(z, name, out.data, out.len, err);
+    if (st == OK && number == 1) {
+        buf_reset(&out);
+        st = fit_square(&im, WA_TRAY, &tray, err);
+        if (st == OK)
+            st = image_encode(&tray, IMAGE_PNG, &out, err);
+        if (st == OK)
+            st = zip_add(z, "tray.png", out.data, out.len, err);
+    }
+    buf_free(&out);
+    image_free(&im);
+    image_free(&square);
+    image_free(&tray);
+    return st;
+}
+
+/* The stickers from `first` to before `end`, in the file number `part`, from 1. */
+static enum status write_wa_part(struct pack_file_job *job, size_t first, size_t end, size_t part, const char *author,
+                                 struct error *err)
+{
+    char path[PATH_MAX], title[STICKER_FILTER_PACK_MAX + 32];
+    size_t stem = strlen(job->path) - strlen(".wastickers");
+    struct zip_writer *z = NULL;
+    struct sticker k;
+    if (snprintf(path, sizeof path, part > 1 ? "%.*s-%zu.wastickers" : "%.*s.wastickers", (int)stem, job->path, part) >=
+        (int)sizeof path)
+        return err_set(err, ERR_INVALID, "the path of the file is too long");
+    snprintf(title, sizeof title, part > 1 ? "%s %zu" : "%s", job->pack, part);
+    enum status st = zip_create(path, &z, err);
+    if (st == OK)
+        st = zip_add(z, "title.txt", title, strlen(title), err);
+    if (st == OK)
+        st = zip_add(z, "author.txt", author, strlen(author), err);
+    for (size_t i = first; st == OK && i < end; i++) {
+        st = get_sticker(job, i, true, &k, err);
+        if (st == OK)
+            st = add_still(job, z, i - first + 1, &k, err);
+    }
+    return zip_close(z, st, err);
+}
+
+static enum status write_wastickers(struct pack_file_job *job, struct error *err)
+{
+    struct pack_row row;
+    struct pack_credits by;
+    size_t parts = (job->n + WA_MOST - 1) / WA_MOST;
+    if (job->n < WA_LEAST)
+        return err_set(err, ERR_INVALID, "WhatsApp wants at least %u stickers in a pack, this one has %zu", WA_LEAST,
+                       job->n);
+    enum status st = sticker_store_pack(job->store, job->pack, &job->arena, &row, &by, err);
+    for (size_t i = 0; st == OK && i < parts; i++) /* all of about the same size */
+        st = write_wa_part(job, job->n * i / parts, job->n * (i + 1) / parts, i + 1,
+                           by.n_authors ? by.authors[0] : "unknown", err);
+    return st;
+}
+
+/* --- Matrix: MSC2545. The images are to be uploaded to a homeserver, which gives them other addresses. --- */
+
+static enum status write_matrix(struct pack_file_job *job, struct error *err)
+{
+    struct sticker k;
+    struct pack_row row;
+    struct pack_credits by;
+    json_t *images = json_object();
+    enum status st = sticker_store_pack(job->store, job->pack, &job->arena, &row, &by, err);
+    for (size_t i = 0; st == OK && i < job->n; i++) {
+        st = get_sticker(job, i, false, &k, err);
+        if (st != OK)
+            break;
+        const char *dot = strrchr(k.filename, '.');
+        char *code = arena_strndup(&job->sticker, k.filename, dot ? (size_t)(dot - k.filename) : strlen(k.filename));
+        char *url = arena_printf(&job->sticker, MXC_NOWHERE "%.32s", k.sha256);
+        json_t *image = code && url
+                            ? json_pack("{s:s, s:s, s:{s:i, s:i, s:I, s:s}}", "url", url, "body", k.title, "info", "w",
+                                        k.width, "h", k.height, "size", (json_int_t)k.bytes, "mimetype", k.mime)
+                            : NULL;
+        if (!image || json_object_set_new(images, code, image) != 0)
+            st = err_no_memory(err, "the pack");
+    }
+    json_t *root = json_pack("{s:o, s:{s:s, s:[s], s:s}}", "images", images, "pack", "display_name", job->pack, "usage",
+                             "sticker", "attribution", by.n_authors ? by.authors[0] : "");
+    char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    if (st == OK)
+        st = text ? os_write_file(job->path, text, strlen(text), err) : err_no_memory(err, "the pack");
+    free(text);
+    json_decref(root);
+    return st;
+}
+
+/* --- all of them --- */
+
+static bool ends_with(const char *s, const char *ending)
+{
+    size_t n = strlen(s), m = strlen(ending);
+    return n > m && strcmp(s + n - m, ending) == 0;
+}
+
+enum status pack_export(const struct config *cfg, struct sticker_store *store, const char *pack, const char *path,
+                        struct error *err)
+{
+    static const struct {
+        const char *ending;
+        enum status (*write)(struct pack_file_job *job, struct error *err);
+    } formats[] = {{".zip", write_zip}, {".wastickers", write_wastickers}, {".json", write_matrix}};
+    struct pack_file_job job = {.store = store, .pack = pack, .path = path};
+    struct bucket_s3 s3 = {0};
+    size_t f = 0;
+    while (f < sizeof formats / sizeof *formats && !ends_with(path, formats[f].ending))
+        f++;
+    if (f == sizeof formats / sizeof *formats)
+        return err_set(err, ERR_INVALID, "%.200s: expected a name that ends in .zip, .wastickers or .json", path);
+    if (access(path, F_OK) == 0)
+        return err_set(err, ERR_CONFLICT, "%.200s is there already", path);
+    cmd_stop_on_signals();
+    arena_init(&job.arena, MEMORY);
+    arena_init(&job.sticker, MEMORY);
+    buf_init(&job.image, IMAGE_MAX_BYTES);
+    enum status st = find_names(&job, err);
+    if (st == OK)
+        st = cmd_bucket_s3(cfg, &job.arena, &s3, err);
+    if (st == OK)
+        st = bucket_open(config_string(cfg, "bucket"), &s3, &job.bucket, err);
+    if (st == OK)
+        st = sandbox_open(1, &job.sandbox, err);
+    if (st == OK) {
+        progress_start(&job.progress, "Exporting", config_bool(cfg, "quiet"));
+        st = formats[f].write(&job, err);
+        st == OK ? progress_end(&job.progress) : progress_clear(&job.progress);
+    }
+    if (st == OK && config_bool(cfg, "json"))
+        st = cmd_print_json(json_pack("{s:I}", "exported", (json_int_t)job.n), err);
+    else if (st == OK)
+        printf("Exported %zu sticker%s.\n", job.n, job.n == 1 ? "" : "s");
+    sandbox_close(job.sandbox);
+    bucket_close(job.bucket);
+    buf_free(&job.image);
+    arena_free(&job.sticker);
+    arena_free(&job.arena);
+    return st;
+}
