@@ -12,6 +12,7 @@
 #define MEMORY      (128u << 20) /* of a piece of work */
 #define DAY_US      ((double)STORE_DAY_US)
 #define MET_ENTRIES (1u << 18)
+#define SAMPLED     200u /* looks of a network in a day, by which ranks are judged */
 #define MET_FULL    (MET_ENTRIES / 4 * 3)
 #define RECALLED    5000u        /* events at once */
 #define ALIKE_MOST  50u          /* queries that teach one lesson together */
@@ -28,6 +29,8 @@ struct met {
     size_t n;
     int64_t row;
 };
+
+enum { MET_LOOK, MET_CLICK, MET_SAMPLE, MET_PLACE }; /* what a hash is of */
 
 struct learner {
     struct sticker_store *store;
@@ -104,35 +107,55 @@ static bool is_click(enum event_action action)
     return action == EVENT_CLICK || action == EVENT_COPY || action == EVENT_SHARE || action == EVENT_FAVOURITE;
 }
 
-/* Whether somebody sees or clicks a sticker for a query for the first time today: whoever clicks has also looked. */
-static void meet(struct reading *r, const struct learn_event *e, bool *seen, bool *clicked)
+/* What somebody does for the first time today with a sticker for a query: whoever clicks has also looked. */
+struct meeting {
+    bool seen, clicked;
+    bool sampled; /* it is one of those by which ranks are judged */
+};
+
+/* What a rank gets anyway holds for all queries, so a network that no token vouches for must not decide it: of what it
+ * looks at, ranks are judged by SAMPLED pairs of a query and a sticker a day at most, one for each value of a hash. */
+static struct meeting meet(struct reading *r, const struct learn_event *e)
 {
+    struct met *met = &r->l->met;
+    bool known = e->origin.vouched && *e->client;
     struct {
         int64_t who, day;
-        uint64_t query, sticker, clicked;
-    } once = {.who = e->origin.vouched && *e->client ? sticker_learn_voter(e->client, &e->origin) : e->origin.person,
+        uint64_t query, sticker, what;
+    } once = {.who = known ? sticker_learn_voter(e->client, &e->origin) : e->origin.person,
               .day = e->at_us / STORE_DAY_US,
               .query = XXH3_64bits(r->key, strlen(r->key)),
-              .sticker = XXH3_64bits(e->sticker_id, strlen(e->sticker_id))};
-    *seen = met_first(&r->l->met, XXH3_64bits(&once, sizeof once));
-    once.clicked = 1;
-    *clicked = is_click(e->action) && met_first(&r->l->met, XXH3_64bits(&once, sizeof once));
+              .sticker = XXH3_64bits(e->sticker_id, strlen(e->sticker_id)),
+              .what = MET_LOOK};
+    struct meeting out = {.seen = met_first(met, XXH3_64bits(&once, sizeof once))};
+    once.what = MET_CLICK;
+    out.clicked = is_click(e->action) && met_first(met, XXH3_64bits(&once, sizeof once));
+    if (!out.seen && !out.clicked)
+        return out;
+    once.what = MET_SAMPLE;
+    uint64_t pair = XXH3_64bits(&once, sizeof once);
+    once.who = known ? once.who : e->origin.network;
+    once.what = MET_PLACE;
+    once.query = pair % SAMPLED;
+    once.sticker = 0;
+    out.sampled = met_has(met->now, pair) || met_has(met->before, pair) ||
+                  (out.seen && met_first(met, XXH3_64bits(&once, sizeof once)) && met_first(met, pair));
+    return out;
 }
 
 static void read_click(struct reading *r, const struct learn_event *e)
 {
     int64_t rank = e->rank < 1 ? 1 : e->rank > LEARN_RANKS ? LEARN_RANKS : e->rank;
-    bool seen, clicked;
-    meet(r, e, &seen, &clicked);
-    if (!seen && !clicked)
+    struct meeting m = meet(r, e);
+    if (!m.seen && !m.clicked)
         return;
-    r->batch->ranks[rank].seen += seen;
-    r->batch->ranks[rank].clicked += clicked;
+    r->batch->ranks[rank].seen += m.seen && m.sampled;
+    r->batch->ranks[rank].clicked += m.clicked && m.sampled;
     r->clicks[r->batch->n_clicks++] = (struct learn_clicks){
         .query = r->key,
         .sticker_id = e->sticker_id,
-        .seen = seen ? r->looked[rank] : 0,
-        .clicked = clicked,
+        .seen = m.seen ? r->looked[rank] : 0,
+        .clicked = m.clicked,
         .networks = e->origin.vouched ? LEARN_VOUCHED : INT64_C(1) << e->origin.network % LEARN_NETWORK_BITS,
         .at_us = e->at_us};
 }
@@ -229,17 +252,16 @@ static enum status recall(struct learner *l, int64_t watermark, struct error *er
         st = sticker_store_learn_events_before(l->store, l->met.row, at, RECALLED, &a, &events, &n, err);
         more = n == RECALLED;
         for (size_t i = 0; i < n && st == OK; i++) {
-            bool seen, clicked;
             int64_t its = events[i].at_us / STORE_DAY_US;
             day = day < 0 ? its : day;
-            if (its != day || l->met.n + 2 > MET_FULL) {
+            if (its != day || l->met.n + 4 > MET_FULL) {
                 more = false;
                 break;
             }
             at = events[i].row - 1;
             st = read_key(&r, &events[i], err);
             if (st == OK && *r.key)
-                meet(&r, &events[i], &seen, &clicked);
+                (void)meet(&r, &events[i]);
         }
     }
     if (st == OK)
