@@ -225,7 +225,8 @@ const struct option config_options[] = {
     {"trash-days", OPTION_INT, "30", 0, 3650, "", STICKER, 0, NULL, NULL,
      "Days that deleted stickers stay in the trash, from which they can be restored; 0 deletes them at once"},
     {"query-clients", OPTION_INT, "5", 1, 8, "", STICKER, 0, NULL, NULL,
-     "Suggest a query to others, or show it as popular, only after so many different clients searched for it"},
+     "Suggest a query to others, or show it or a sticker as popular, only after so many different clients searched for "
+     "it or used it"},
     {"query-days", OPTION_INT, "90", 0, 36500, "", STICKER, 0, NULL, NULL,
      "Days after which searches without votes and pins are deleted, since they were last made; 0 = never"},
     {"voter-days", OPTION_INT, "400", 0, 36500, "", STICKER, 0, NULL, NULL,

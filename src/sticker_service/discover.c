@@ -50,7 +50,8 @@ enum status discover_trending(struct sticker_service *s, const struct sticker_fi
     const char **all = arena_array(a, most, sizeof *all);
     if (!all)
         return err_no_memory(err, "%zu stickers", most);
-    enum status st = sticker_store_trending(s->store, filter, os_now_us(), most, a, &names, &n, err);
+    enum status st =
+        sticker_store_trending(s->store, filter, s->cfg->query_clients, os_now_us(), most, a, &names, &n, err);
     if (st == OK && n < most)
         st = sticker_store_draw(s->store, filter, (uint64_t)(os_now_us() / STORE_DAY_US), 0, most, a, &others,
                                 &n_others, err);

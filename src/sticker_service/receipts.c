@@ -365,13 +365,14 @@ struct origin receipts_origin(struct receipts *r, const char *address)
         int64_t day;
     } who = {.day = os_now_us() / STORE_DAY_US};
     if (!address_parse(address, strlen(address), &who.address))
-        return (struct origin){0};
+        return (struct origin){.client = receipts_client(r, address)};
     pthread_mutex_lock(&r->mutex);
     memcpy(secret, r->places, sizeof secret);
     pthread_mutex_unlock(&r->mutex);
     size_t network = memcmp(who.address.bytes, ipv4, sizeof ipv4) == 0 ? 15 : 6; /* bytes of a /24, and of a /48 */
     if (network == 6)
         memset(who.address.bytes + 8, 0, 8); /* one customer has a /64 at least, and can get a /48 for nothing */
-    return (struct origin){.person = hash_place(secret, &who, sizeof who),
+    return (struct origin){.client = receipts_client(r, address),
+                           .person = hash_place(secret, &who, sizeof who),
                            .network = hash_place(secret, who.address.bytes, network)};
 }

@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <xxhash.h>
 
 /* --- keys --- */
 
@@ -225,15 +226,66 @@ static double use_of(enum event_action action)
     }
 }
 
-static enum status add_use(struct db_conn *c, const char *sticker_id, enum event_action action, struct error *err)
+/* The last use of a sticker by a client. */
+struct use {
+    uint32_t client, day;
+};
+_Static_assert(sizeof(struct use) == STORE_USE_BYTES, "as sticker_store_trending counts them");
+
+/* Adds a use to the last ones of different clients, the oldest first. False: the client has used it that day. */
+static bool add_to_crowd(struct use crowd[STORE_CROWD], size_t *n, struct use use)
 {
-    double use = use_of(action);
+    size_t i = 0;
+    while (i < *n && crowd[i].client != use.client)
+        i++;
+    if (i < *n && crowd[i].day == use.day)
+        return false;
+    if (i == STORE_CROWD)
+        i = 0;
+    else if (i == *n)
+        ++*n;
+    memmove(&crowd[i], &crowd[i + 1], (*n - i - 1) * sizeof *crowd);
+    crowd[*n - 1] = use;
+    return true;
+}
+
+static enum status read_crowd(struct db_conn *c, const char *sticker_id, struct use crowd[STORE_CROWD], size_t *n,
+                              struct error *err)
+{
+#define CROWD_OF "SELECT crowd FROM sticker_trends WHERE sticker_id = $1"
+    struct db_rows r;
+    db_query(&r, c, db_sql(c, CROWD_OF, CROWD_OF " FOR UPDATE"), DB_ARGS(DB_TEXT(sticker_id)), err);
+    while (db_next(&r)) {
+        size_t len;
+        const void *bytes = db_bytes(&r, 0, &len);
+        *n = (len < STORE_CROWD * sizeof *crowd ? len : STORE_CROWD * sizeof *crowd) / sizeof *crowd;
+        if (*n)
+            memcpy(crowd, bytes, *n * sizeof *crowd);
+    }
+    return db_end(&r);
+}
+
+/* Once a day for each client, so that nobody can use a sticker up the list alone. */
+static enum status add_use(struct db_conn *c, const char *sticker_id, const struct event_row *e, struct error *err)
+{
+    double use = use_of(e->action);
+    struct use crowd[STORE_CROWD];
+    size_t n = 0;
+    int64_t now_us = os_now_us();
+    bool vouched = e->origin.vouched && *e->client;
+    struct use now = {.client = vouched ? (uint32_t)XXH3_64bits(e->client, strlen(e->client)) : e->origin.client,
+                      .day = (uint32_t)(now_us / STORE_DAY_US)};
     if (!(use > 0))
         return OK;
-    return db_run(c,
-                  "INSERT INTO sticker_trends (sticker_id, trend) VALUES ($1, $2) ON CONFLICT (sticker_id)"
-                  " DO UPDATE SET trend = sticker_trends.trend + excluded.trend",
-                  DB_ARGS(DB_TEXT(sticker_id), DB_REAL(use * sticker_trend_weight(os_now_us()))), NULL, err);
+    enum status st = read_crowd(c, sticker_id, crowd, &n, err);
+    if (st != OK || !add_to_crowd(crowd, &n, now))
+        return st;
+    return db_run(
+        c,
+        "INSERT INTO sticker_trends (sticker_id, trend, crowd) VALUES ($1, $2, $3) ON CONFLICT (sticker_id)"
+        " DO UPDATE SET trend = sticker_trends.trend + excluded.trend, crowd = excluded.crowd",
+        DB_ARGS(DB_TEXT(sticker_id), DB_REAL(use * sticker_trend_weight(now_us)), DB_BLOB(crowd, n * sizeof *crowd)),
+        NULL, err);
 }
 
 static enum status add_event(struct db_conn *c, struct event_row *e, struct error *err)
@@ -249,7 +301,7 @@ static enum status add_event(struct db_conn *c, struct event_row *e, struct erro
         return OK;
     st = insert_event(c, e, sticker_id, &changed, err);
     e->was = changed ? EVENT_NEW : EVENT_REPEATED;
-    return st == OK && changed ? add_use(c, sticker_id, e->action, err) : st;
+    return st == OK && changed ? add_use(c, sticker_id, e, err) : st;
 }
 
 /* What an event means for the scores; false: nothing. */

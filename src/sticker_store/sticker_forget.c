@@ -194,6 +194,10 @@ static enum status search_job(struct db_conn *c, void *arg, struct error *err)
     " v WHERE v.voter = $1 AND v.query_id = " scores ".query_id AND v." same " = " scores "." same                     \
     " AND v.positive " positive " 0)"
 
+/* Who used a sticker lately, of those that the voter used. */
+#define UNCROWD   "UPDATE sticker_trends SET crowd = "
+#define OF_EVENTS " WHERE sticker_id IN (SELECT sticker_id FROM events WHERE client = $1)"
+
 #define OF_SEARCH " e.day = searches.day AND e.search = searches.id"
 
 static enum status unlearn_voter(struct db_conn *c, int64_t voter, struct error *err)
@@ -224,6 +228,8 @@ static enum status erase_voter(struct db_conn *c, struct forget_job *job, const 
                     "DELETE FROM searches WHERE EXISTS (SELECT 1 FROM events e WHERE" OF_SEARCH " AND e.client = $1)"
                     " AND NOT EXISTS (SELECT 1 FROM events e WHERE" OF_SEARCH " AND e.client <> $1)",
                     DB_ARGS(DB_TEXT(voter)), NULL, err);
+    if (st == OK)
+        st = db_run(c, db_sql(c, UNCROWD "x''" OF_EVENTS, UNCROWD "''" OF_EVENTS), DB_ARGS(DB_TEXT(voter)), NULL, err);
     if (st == OK)
         st = sum(c, "DELETE FROM events WHERE client = $1", voter, &job->n.events, err);
     return st == OK ? unlearn_voter(c, sticker_learn_voter(voter, &(struct origin){0}), err) : st;

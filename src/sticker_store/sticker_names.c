@@ -158,18 +158,22 @@ enum status sticker_store_popular(struct sticker_store *s, double least, unsigne
     return st;
 }
 
-enum status sticker_store_trending(struct sticker_store *s, const struct sticker_filter *f, int64_t now_us,
-                                   size_t limit, struct arena *a, const char ***filenames, size_t *n, struct error *err)
+enum status sticker_store_trending(struct sticker_store *s, const struct sticker_filter *f, unsigned clients,
+                                   int64_t now_us, size_t limit, struct arena *a, const char ***filenames, size_t *n,
+                                   struct error *err)
 {
     struct db_conn *c = db_reader(s->db);
     struct db_rows r;
     void *names = NULL;
     size_t cap = 0;
     *n = 0;
-    db_query(&r, c,
-             "SELECT d.filename FROM sticker_trends t JOIN stickers d ON d.id = t.sticker_id WHERE t.trend >= $1"
-             " AND " DB_PASSES("$2", "$3", "$4") " ORDER BY t.trend DESC, d.filename LIMIT $5",
-             DB_ARGS(DB_REAL(sticker_trend_weight(now_us) / 2), DB_FILTER(f), DB_INT(db_limit(limit))), err);
+    db_query(
+        &r, c,
+        "SELECT d.filename FROM sticker_trends t JOIN stickers d ON d.id = t.sticker_id WHERE t.trend >= $1"
+        " AND " DB_PASSES("$2", "$3", "$4") " AND length(t.crowd) >= $5 ORDER BY t.trend DESC, d.filename LIMIT $6",
+        DB_ARGS(DB_REAL(sticker_trend_weight(now_us) / 2), DB_FILTER(f), DB_INT((int64_t)clients * STORE_USE_BYTES),
+                DB_INT(db_limit(limit))),
+        err);
     while (db_next(&r) && db_grow(&r, a, &names, *n, &cap, sizeof(const char *)))
         ((const char **)names)[(*n)++] = db_text(&r, 0, a);
     *filenames = names;

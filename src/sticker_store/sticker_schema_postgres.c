@@ -264,6 +264,8 @@ static const char *const migrations[] = {
     "CREATE INDEX webhook_deliveries_at ON webhook_deliveries (at_us);"
     "ALTER TABLE outbox_turn ADD COLUMN queue" TEXT " DEFAULT 'search';"
     "INSERT INTO outbox_turn (queue, holder, until_us) VALUES ('webhooks', '', 0);",
+    /* 21: the last different clients that used a sticker, and when (see sticker_store_trending). */
+    "ALTER TABLE sticker_trends ADD COLUMN crowd bytea NOT NULL DEFAULT '';",
     /* clang-format on */
 };
 

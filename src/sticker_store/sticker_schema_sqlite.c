@@ -433,6 +433,8 @@ static const char *const migrations[] = {
     "CREATE INDEX webhook_deliveries_at ON webhook_deliveries (at_us);"
     "ALTER TABLE outbox_turn ADD COLUMN queue TEXT NOT NULL DEFAULT 'search';"
     "INSERT INTO outbox_turn (queue, holder, until_us) VALUES ('webhooks', '', 0);",
+    /* 23: the last different clients that used a sticker, and when (see sticker_store_trending). */
+    "ALTER TABLE sticker_trends ADD COLUMN crowd BLOB NOT NULL DEFAULT x'';",
 };
 
 const struct db_schema sticker_schema_sqlite = {

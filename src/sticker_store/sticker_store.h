@@ -161,6 +161,7 @@ enum status sticker_store_popular(struct sticker_store *s, double least, unsigne
 struct origin {
     int64_t person;  /* of the client's address and the day */
     int64_t network; /* of the /24 or /48 that the address is in */
+    uint32_t client; /* of the address, the same for ever: by it clients of queries and uses of stickers are counted */
     bool vouched;    /* the request had a token, whose owner vouches for the people it tells apart */
 };
 struct search_row;
@@ -201,9 +202,11 @@ enum status sticker_store_feedback_once(struct sticker_store *s, const struct fe
 
 /* The names of the stickers used most at now_us, the most used first, of those that pass the filter. What people do
  * with the results of searches (sticker_events.h) is use: a click once, favourites, copies and up-votes twice, shares
- * three times, each of which counts half as much for every STORE_TREND_US since. */
-enum status sticker_store_trending(struct sticker_store *s, const struct sticker_filter *filter, int64_t now_us,
-                                   size_t limit, struct arena *a, const char ***filenames, size_t *n,
+ * three times, each of which counts half as much for every STORE_TREND_US since. Of a client counts what it does first
+ * with a sticker on a day, and at least `clients` different ones (at most STORE_CROWD) used each sticker. */
+#define STORE_USE_BYTES 8 /* of each of the last clients */
+enum status sticker_store_trending(struct sticker_store *s, const struct sticker_filter *filter, unsigned clients,
+                                   int64_t now_us, size_t limit, struct arena *a, const char ***filenames, size_t *n,
                                    struct error *err) MUST_CHECK;
 
 /* Totals of a day, as they were written: what is changed or deleted later changes no day. */

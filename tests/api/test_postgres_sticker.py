@@ -27,7 +27,7 @@ class StickersOnPostgres(PostgresTest):
         self.unit("test_store_feedback", 9)
 
     def test_store_suite_events(self):
-        self.unit("test_store_events", 6)
+        self.unit("test_store_events", 7)
         self.unit("test_learn", 12)
         self.unit("test_training", 7)
         self.unit("test_store_experiments", 4)

@@ -2,6 +2,7 @@
 #include "store_suite.h"
 
 #include "sticker_store/sticker_events.h"
+#include "sticker_store/sticker_privacy.h"
 
 #include <stdio.h>
 
@@ -42,6 +43,8 @@ static int set_up(void **state)
 }
 
 /* Adds one event, whose id is `id` sixteen times; what became of it. */
+static struct origin origin; /* of the next events */
+
 static int add(struct suite *s, const struct shown *search, unsigned char id, enum event_action action,
                const char *sticker, const char *client, int64_t *rank)
 {
@@ -52,6 +55,7 @@ static int add(struct suite *s, const struct shown *search, unsigned char id, en
                           .action = action,
                           .sticker = sticker,
                           .client = client,
+                          .origin = origin,
                           .at_us = search->row.made_us + 5};
     assert_ok(s, sticker_store_events_add(s->stickers, &search->row, 1, &e, 1, &s->arena, &s->err));
     if (rank)
@@ -122,30 +126,73 @@ static void stickers_that_are_used_trend(void **state)
     size_t n;
     none.pack = "no such pack";
     make_search(s, &search, 1, 60000000);
-    assert_ok(s, sticker_store_trending(s->stickers, &all, os_now_us(), 10, &s->arena, &names, &n, &s->err));
+    assert_ok(s, sticker_store_trending(s->stickers, &all, 1, os_now_us(), 10, &s->arena, &names, &n, &s->err));
     assert_int_equal(n, 0);
     assert_int_equal(add(s, &search, 1, EVENT_IMPRESSION, "c.png", "me", NULL), EVENT_NEW);
     assert_int_equal(add(s, &search, 2, EVENT_VOTE_DOWN, "c.png", "me", NULL), EVENT_NEW);
     assert_int_equal(add(s, &search, 3, EVENT_CLICK, "a.png", "me", NULL), EVENT_NEW);
+    origin.client = 1;
     assert_int_equal(add(s, &search, 4, EVENT_CLICK, "a.png", "me", NULL), EVENT_NEW);
     assert_int_equal(add(s, &search, 4, EVENT_CLICK, "a.png", "me", NULL), EVENT_REPEATED);
     assert_int_equal(add(s, &search, 4, EVENT_CLICK, "a.png", "me", NULL), EVENT_REPEATED);
     assert_int_equal(add(s, &search, 5, EVENT_SHARE, "b.png", "", NULL), EVENT_NEW);
-    assert_ok(s, sticker_store_trending(s->stickers, &all, os_now_us(), 10, &s->arena, &names, &n, &s->err));
+    assert_ok(s, sticker_store_trending(s->stickers, &all, 1, os_now_us(), 10, &s->arena, &names, &n, &s->err));
     assert_int_equal(n, 2);
     assert_string_equal(names[0], "b.png");
     assert_string_equal(names[1], "a.png");
-    assert_ok(s, sticker_store_trending(s->stickers, &all, os_now_us() + 3 * STORE_TREND_US / 2, 10, &s->arena, &names,
-                                        &n, &s->err));
+    assert_ok(s, sticker_store_trending(s->stickers, &all, 1, os_now_us() + 3 * STORE_TREND_US / 2, 10, &s->arena,
+                                        &names, &n, &s->err));
     assert_int_equal(n, 2); /* 1.06 and 0.7 */
-    assert_ok(s, sticker_store_trending(s->stickers, &all, os_now_us() + 5 * STORE_TREND_US / 2, 10, &s->arena, &names,
-                                        &n, &s->err));
+    assert_ok(s, sticker_store_trending(s->stickers, &all, 1, os_now_us() + 5 * STORE_TREND_US / 2, 10, &s->arena,
+                                        &names, &n, &s->err));
     assert_int_equal(n, 1);
-    assert_ok(s, sticker_store_trending(s->stickers, &none, os_now_us(), 10, &s->arena, &names, &n, &s->err));
+    assert_ok(s, sticker_store_trending(s->stickers, &none, 1, os_now_us(), 10, &s->arena, &names, &n, &s->err));
     assert_int_equal(n, 0);
     assert_ok(s, sticker_store_delete(s->stickers, "b.png", &s->err));
-    assert_ok(s, sticker_store_trending(s->stickers, &all, os_now_us(), 10, &s->arena, &names, &n, &s->err));
+    assert_ok(s, sticker_store_trending(s->stickers, &all, 1, os_now_us(), 10, &s->arena, &names, &n, &s->err));
     assert_int_equal(n, 1);
+}
+
+/* How many stickers trend after so many half-lives. */
+static size_t trending(struct suite *s, unsigned clients, double after)
+{
+    struct sticker_filter all = STICKER_FILTER_NONE;
+    const char **names;
+    size_t n;
+    int64_t now_us = os_now_us() + (int64_t)(after * (double)STORE_TREND_US);
+    assert_ok(s, sticker_store_trending(s->stickers, &all, clients, now_us, 10, &s->arena, &names, &n, &s->err));
+    return n;
+}
+
+/* One client alone cannot use a sticker up the list, whatever it calls itself; people that a token vouches for are
+ * clients of their own. */
+static void it_takes_several_clients_to_trend(void **state)
+{
+    struct suite *s = *state;
+    const struct admin_who ann = {.username = "ann", .address = ""};
+    struct forgotten forgotten;
+    struct shown search;
+    make_search(s, &search, 1, 60000000);
+    origin = (struct origin){.client = 7};
+    for (unsigned char i = 1; i <= 20; i++)
+        assert_int_equal(add(s, &search, i, EVENT_SHARE, "a.png", i % 2 ? "me" : "you", NULL), EVENT_NEW);
+    assert_int_equal(trending(s, 1, 2.5), 1); /* 3 / 2^2.5 = 0.53 */
+    assert_int_equal(trending(s, 1, 2.7), 0);
+    assert_int_equal(trending(s, 2, 0), 0);
+    for (unsigned char i = 21; i <= 40; i++) { /* eleven more, each up to twice in a row */
+        origin.client = i / 2u;
+        assert_int_equal(add(s, &search, i, EVENT_SHARE, "a.png", "", NULL), EVENT_NEW);
+    }
+    assert_int_equal(trending(s, STORE_CROWD, 6.1), 1); /* 36 / 2^6.1 = 0.525 */
+    assert_int_equal(trending(s, STORE_CROWD, 6.3), 0);
+    origin = (struct origin){.client = 7, .vouched = true};
+    assert_int_equal(add(s, &search, 41, EVENT_CLICK, "b.png", "me", NULL), EVENT_NEW);
+    assert_int_equal(add(s, &search, 42, EVENT_CLICK, "b.png", "you", NULL), EVENT_NEW);
+    assert_int_equal(trending(s, 2, 0), 2);
+    assert_int_equal(trending(s, 3, 0), 1);
+    assert_ok(s, sticker_store_forget_voter(s->stickers, &ann, (const char *[]){"me"}, 1, false, &forgotten, &s->err));
+    assert_int_equal(trending(s, 1, 0), 0); /* "me" used both */
+    origin = (struct origin){0};
 }
 
 static void votes_count(void **state)
@@ -321,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(an_event_is_stored_once),
         T(stickers_that_are_used_trend),
+        T(it_takes_several_clients_to_trend),
         T(votes_count),
         T(feedback_for_a_search_is_for_what_it_showed),
         T(votes_without_a_receipt_are_events_too),
