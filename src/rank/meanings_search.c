@@ -27,6 +27,15 @@
 #define RANK_SHARE  1.2     /* a word weighs at most this times ln(2 + its rank in English / RANK_FROM); */
 #define RANK_FROM   200.0   /* both tuned on the dev split of eval/starter.csv */
 
+/* Have two words more than `allowed` letters that only one of them has? */
+static bool differ(uint32_t letters, uint32_t others, unsigned allowed)
+{
+    uint32_t left = letters ^ others;
+    for (; left && allowed; allowed--)
+        left &= left - 1;
+    return left != 0;
+}
+
 /* The library's word nearest to one that nobody knows, the more frequent of two; where none is near, the lexicon's.
  * NULL: none. In the arena. */
 static const char *correct(const struct meanings *x, const char *word, struct arena *a)
@@ -37,7 +46,7 @@ static const char *correct(const struct meanings *x, const char *word, struct ar
     const struct entry *found = NULL;
     for (uint32_t i = 0; i < x->n && allowed; i++) {
         const struct entry *e = &x->entries[i];
-        if (__builtin_popcount(letters ^ x->letters[i]) > (int)allowed || !e->n) /* each edit changes at most two */
+        if (differ(letters, x->letters[i], allowed) || !e->n)
             continue;
         unsigned d = spelling_distance(word, len, e->word, strlen(e->word), allowed);
         if (d < best || (d == best && found && e->n > found->n)) {
@@ -51,7 +60,7 @@ static const char *correct(const struct meanings *x, const char *word, struct ar
     for (uint32_t i = 0; i < n && i < COMMON && allowed; i++) {
         size_t other_len;
         const char *w = lexicon_word(x->lexicon, i, &other_len);
-        if (__builtin_popcount(letters ^ meanings_letters(w, other_len)) > (int)allowed)
+        if (differ(letters, meanings_letters(w, other_len), allowed))
             continue;
         unsigned d = spelling_distance(word, len, w, other_len, allowed);
         if (d < best) { /* the more frequent come first */
