@@ -86,6 +86,12 @@ int64_t fts_length(const struct sticker_terms *terms, int64_t *all)
     return *all < FTS_MAX_LENGTH ? *all : FTS_MAX_LENGTH;
 }
 
+static const struct term_trait *trait(const struct fts_rank *r, size_t word)
+{
+    static const struct term_trait none;
+    return r->q->traits && word < r->n_stems ? &r->q->traits[word] : &none;
+}
+
 void fts_rank_begin(struct fts_rank *r, const struct term_query *q)
 {
     *r = (struct fts_rank){.q = q, .totals = {0, 1}};
@@ -95,6 +101,8 @@ void fts_rank_begin(struct fts_rank *r, const struct term_query *q)
     for (size_t i = 0; i < r->n_stems; i++)
         if (q->stems[i])
             r->asked[r->n_asked++] = (int)i;
+    for (size_t i = 0; i < r->n_stems; i++)
+        r->runs = r->runs || trait(r, i)->run;
     while (r->n_forms < q->n_forms && r->n_forms < FTS_MAX_FORMS && q->forms[r->n_forms].word < r->n_stems)
         r->n_forms++;
 }
@@ -126,12 +134,6 @@ static size_t place(const struct fts_rank *r, const struct fts_note *note)
     if ((size_t)note->phrase < r->n_forms)
         return r->q->forms[note->phrase].word;
     return r->n_stems ? r->n_stems - 1 : 0;
-}
-
-static const struct term_trait *trait(const struct fts_rank *r, size_t word)
-{
-    static const struct term_trait none;
-    return r->q->traits && word < r->n_stems ? &r->q->traits[word] : &none;
 }
 
 /* What a word's rarity among the documents is worth, given what else is known of it. */
@@ -252,6 +254,11 @@ static void add_form(const struct fts_rank *r, const struct fts_note *note, doub
 static double sum_gains(const struct fts_rank *r, const double *best)
 {
     double sum = 0;
+    if (!r->runs) { /* as in most queries */
+        for (size_t i = 0; i <= r->n_stems; i++)
+            sum += best[i];
+        return sum;
+    }
     for (size_t i = 0, next; i <= r->n_stems; i = next) {
         unsigned run = trait(r, i)->run;
         double gain = 0, pieces = 0, found = 0;

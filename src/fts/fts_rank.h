@@ -63,6 +63,7 @@ struct fts_rank {
     size_t n_stems, n_forms; /* of the query, those that are asked for */
     size_t n_asked;          /* the stems that English has */
     int asked[FTS_MAX_TERMS];
+    bool runs;               /* some are pieces of a script without spaces */
     const char *prefix;      /* NULL: none */
     const char *form_prefix; /* the same if it is looked for in all languages */
     struct fts_totals totals;
