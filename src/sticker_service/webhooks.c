@@ -167,7 +167,8 @@ static enum status write_message(struct webhooks *w, const struct webhook *to, s
 struct round {
     struct webhooks *w;
     const struct webhook *list;
-    int64_t until_us; /* monotonic: nothing is sent after */
+    int64_t until_us;    /* monotonic: nothing is sent after */
+    atomic_bool unnoted; /* the database did not take what became of a delivery */
 };
 
 /* One attempt; *status of the answer, 0 without one. */
@@ -214,9 +215,10 @@ static int64_t retry_at(int64_t failures)
 }
 
 /* Sends one and notes what became of it; whether the next one may be sent. */
-static bool deliver(struct webhooks *w, const struct webhook *to, const struct webhook_delivery *d,
+static bool deliver(struct round *r, const struct webhook *to, const struct webhook_delivery *d,
                     struct http_client *client, bool first)
 {
+    struct webhooks *w = r->w;
     struct error tried = {OK, ""}, err;
     char disabled[64] = "";
     int status;
@@ -235,6 +237,7 @@ static bool deliver(struct webhooks *w, const struct webhook *to, const struct w
                                     tried.code == OK ? 0 : retry_at(failures), disabled, &err) != OK) {
         log_warn("a delivery to webhook %lld cannot be noted, it will be sent again: %s", (long long)to->id,
                  err.message);
+        atomic_store(&r->unnoted, true);
         return false;
     }
     return tried.code == OK;
@@ -242,7 +245,7 @@ static bool deliver(struct webhooks *w, const struct webhook *to, const struct w
 
 static void deliver_to(void *arg, size_t i)
 {
-    const struct round *r = arg;
+    struct round *r = arg;
     struct webhooks *w = r->w;
     const struct webhook *to = &r->list[i];
     struct http_client *client = NULL;
@@ -262,7 +265,7 @@ static void deliver_to(void *arg, size_t i)
         goes_on = st == OK;
         for (size_t k = 0; k < n && goes_on; k++) {
             goes_on = !worker_stopping(w->worker) && os_monotonic_us() < r->until_us &&
-                      deliver(w, to, &list[k], client, first);
+                      deliver(r, to, &list[k], client, first);
             first = false;
         }
     }
@@ -293,6 +296,8 @@ static enum status deliver_round(struct webhooks *w, struct arena *a, bool *sent
         round.list = list;
         pool_for(w->pool, n, deliver_to, &round);
         *sent = n > 0;
+        if (atomic_load(&round.unnoted))
+            st = err_set(err, ERR_UNAVAILABLE, "the database takes no changes");
     }
     enum status back = sticker_store_outbox_turn(store, OUTBOX_WEBHOOKS, w->holder, 0, &kept, st == OK ? err : NULL);
     return st == OK ? back : st;

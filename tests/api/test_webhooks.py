@@ -211,6 +211,20 @@ class Webhooks(ServiceTest):
         self.assertEqual(staff.get("/admin/webhooks/").status, 403)
         self.assertEqual(staff.post("/admin/webhooks/", action="add", url="https://x/", event="sticker.created").status, 403)
 
+    def test_two_services_send_each_message_once(self):
+        receiver, port = self.hook(), self.port
+        second = self.system.start_sticker(*self.arguments)
+        self.system.port = port
+        for i in range(12):
+            self.port = (port, second)[i % 2]
+            self.change(f"Title {i}")
+        wait_until(lambda: self.state(receiver)["waiting"] == 0, 20, "all delivered")
+        del self.port
+        self.assertEqual(len({headers["webhook-id"] for _, _, headers, _ in receiver.seen}), 12)
+        self.assertEqual(len(receiver.seen), 12)
+        self.system.processes.pop().stop()
+        self.system.sticker = self.system.processes[-1]
+
     def test_z_a_crash_loses_nothing(self):
         receiver = self.hook("--events", "sticker.created,sticker.removed")
         receiver.status = 503

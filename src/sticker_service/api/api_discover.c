@@ -19,7 +19,7 @@
 static void fail(struct http_response *res, const char *not_found, const struct error *err)
 {
     if (err->code == ERR_NOT_FOUND)
-        http_problem(res, 404, not_found);
+        http_problem(res, 404, "%s", not_found);
     else
         http_problem_from(res, err);
 }
