@@ -28,9 +28,17 @@ static const char *state_of(const struct webhook *w, struct arena *a)
     if (*w->disabled)
         return admin_say_text(a, MESSAGE_admin_webhooks_disabled, "text", w->disabled);
     if (w->failures)
-        return admin_say_text(a, MESSAGE_admin_webhooks_failing, "text",
-                              arena_printf(a, "%lld", (long long)w->failures));
+        return admin_say_number(a, MESSAGE_admin_webhooks_failing, w->failures);
     return admin_say(MESSAGE_admin_webhooks_enabled);
+}
+
+/* With room to break the line: "sticker.created, sticker.removed". */
+static const char *events_of(const struct webhook *w, struct arena *a)
+{
+    const char *list = *w->events ? "" : admin_say(MESSAGE_admin_webhooks_all);
+    for (const char *at = w->events; *at && list; at += strcspn(at, ","), at += *at == ',')
+        list = arena_printf(a, "%s%s%.*s", list, *list ? ", " : "", (int)strcspn(at, ","), at);
+    return list;
 }
 
 static enum status fill_webhooks(const struct admin_visit *v, struct tpl_admin_webhooks *page, struct error *err)
@@ -46,8 +54,7 @@ static enum status fill_webhooks(const struct admin_visit *v, struct tpl_admin_w
         const struct webhook *w = &list[i];
         rows[i] = (struct tpl_admin_webhooks_webhooks){.id = w->id,
                                                        .address = w->url,
-                                                       .events = *w->events ? w->events
-                                                                            : admin_say(MESSAGE_admin_webhooks_all),
+                                                       .events = events_of(w, a),
                                                        .state = state_of(w, a),
                                                        .waiting = w->waiting,
                                                        .enabled = !*w->disabled};
