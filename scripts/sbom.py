@@ -38,6 +38,7 @@ LICENCES = {
     "libwebp": "BSD-3-Clause",
     "libwebpdemux": "BSD-3-Clause",
     "libwebpmux": "BSD-3-Clause",
+    "librlottie": "MIT AND (FTL OR GPL-2.0-only) AND BSD-3-Clause",
     "librsvg-2": "LGPL-2.1-or-later",
     "libglib-2.0": "LGPL-2.1-or-later",
     "libgobject-2.0": "LGPL-2.1-or-later",

@@ -1,4 +1,5 @@
 /* Walking folders, in the order of names, and joining what their tables say to the pictures. */
+#include "base/os.h"
 #include "cmd/import_table.h"
 #include "sticker_service/picture.h"
 #include "text/text.h"
@@ -76,7 +77,8 @@ struct folder {
 
 static bool has_picture_name(const char *name)
 {
-    static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".svg"};
+    static const char *const endings[] = {".jpg",  ".jpeg", ".jpe", ".jfif", ".png",
+                                          ".webp", ".gif",  ".svg", ".tgs",  ".lottie"};
     size_t len = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t n = strlen(endings[i]);
@@ -84,6 +86,19 @@ static bool has_picture_name(const char *name)
             return true;
     }
     return false;
+}
+
+/* Whether a file NAME.json is a drawing, and not a list or what else JSON is for. */
+static bool is_lottie(const char *path, const char *name, int64_t bytes)
+{
+    struct buf json;
+    size_t len = strlen(name);
+    if (len < 6 || strcasecmp(name + len - 5, ".json") != 0 || picture_check_bytes(bytes, NULL) != OK)
+        return false;
+    buf_init(&json, IMAGE_MAX_BYTES);
+    bool is = os_read_file(path, &json, NULL) == OK && image_sniff(buf_str(&json), json.len) == IMAGE_LOTTIE;
+    buf_free(&json);
+    return is;
 }
 
 static void ignore(struct import_list *l, const char *name)
@@ -219,7 +234,7 @@ static enum status walk_entry(struct walk *w, const char *path, const char *name
     }
     if (S_ISDIR(sb.st_mode))
         return walk_folder(w, entry, depth + 1, folder, err);
-    if (S_ISREG(sb.st_mode) && has_picture_name(name))
+    if (S_ISREG(sb.st_mode) && (has_picture_name(name) || is_lottie(entry, name, sb.st_size)))
         return add_file(w, entry, &sb, false, folder, err);
     ignore(w->list, entry + w->root);
     return OK;

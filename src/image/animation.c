@@ -141,13 +141,23 @@ static enum status copy_frames(struct copy *c, struct error *err)
     return st == OK ? write_waiting(c, err) : st;
 }
 
+/* A drawing is drawn in the size that it shall have. */
+static enum status open_frames(const void *data, size_t len, uint32_t width, struct image_frames *f, struct error *err)
+{
+    enum image_kind kind;
+    uint32_t w, h;
+    enum status st = image_probe(data, len, &kind, &w, &h, err);
+    *f = (struct image_frames){0};
+    return st == OK ? image_frames_open(data, len, image_thumbnail_side(w, h, width), f, err) : st;
+}
+
 enum status image_animation(const void *data, size_t len, uint32_t width, enum image_kind as, struct buf *out,
                             struct error *err)
 {
     struct copy c = {.to = {.kind = as}};
     if (!image_is_animated(data, len) || (as != IMAGE_WEBP && as != IMAGE_GIF))
         return image_rendition(data, len, width, as, out, err);
-    enum status st = image_frames_open(data, len, &c.from, err);
+    enum status st = open_frames(data, len, width, &c.from, err);
     if (st == OK) {
         measure(&c, data, len, width);
         bool turned = c.orientation > 4;

@@ -16,14 +16,18 @@ static const struct image_frames_class *class_of(enum image_kind kind)
         return &image_webp_frames;
     case IMAGE_PNG:
         return &image_png_frames;
+    case IMAGE_LOTTIE:
+    case IMAGE_TGS:
+    case IMAGE_DOTLOTTIE:
+        return &image_lottie_frames;
     default:
         return NULL;
     }
 }
 
-enum status image_frames_open(const void *data, size_t len, struct image_frames *out, struct error *err)
+enum status image_frames_open(const void *data, size_t len, uint32_t side, struct image_frames *out, struct error *err)
 {
-    *out = (struct image_frames){.class = class_of(image_sniff(data, len))};
+    *out = (struct image_frames){.class = class_of(image_sniff(data, len)), .side = side};
     if (len > IMAGE_MAX_BYTES)
         return err_set(err, ERR_TOO_LARGE, "image of %zu bytes: at most %u are allowed", len, IMAGE_MAX_BYTES);
     if (!out->class)
@@ -60,7 +64,7 @@ enum status image_check_frames(const void *data, size_t len, struct image_motion
     struct image_frames f;
     bool more = true;
     *out = (struct image_motion){0};
-    enum status st = image_frames_open(data, len, &f, err);
+    enum status st = image_frames_open(data, len, 0, &f, err);
     while (st == OK && (st = image_frames_next(&f, &more, err)) == OK && more) {
         out->frames++;
         out->duration_ms += f.duration_ms;
@@ -115,7 +119,8 @@ void image_poster(const void *data, size_t len, struct image *first)
     uint64_t most = pixels_shown(first);
     if (most >= enough)
         return;
-    enum status st = image_frames_open(data, len, &f, NULL);
+    enum status st =
+        image_frames_open(data, len, first->width > first->height ? first->width : first->height, &f, NULL);
     while (most < enough && st == OK && (st = image_frames_next(&f, &more, NULL)) == OK && more) {
         uint64_t shown = pixels_shown(&f.canvas);
         if (shown <= most)

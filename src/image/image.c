@@ -6,14 +6,21 @@
 
 const char *image_mime(enum image_kind kind)
 {
-    static const char *const mime[] = {
-        "application/octet-stream", "image/jpeg", "image/png", "image/webp", "image/gif", "image/svg+xml"};
+    static const char *const mime[] = {"application/octet-stream",
+                                       "image/jpeg",
+                                       "image/png",
+                                       "image/webp",
+                                       "image/gif",
+                                       "image/svg+xml",
+                                       "video/lottie+json",
+                                       "application/x-tgsticker",
+                                       "application/zip+dotlottie"};
     return mime[kind];
 }
 
 const char *image_extension(enum image_kind kind)
 {
-    static const char *const extension[] = {"bin", "jpg", "png", "webp", "gif", "svg"};
+    static const char *const extension[] = {"bin", "jpg", "png", "webp", "gif", "svg", "json", "tgs", "lottie"};
     return extension[kind];
 }
 
@@ -66,6 +73,43 @@ static bool looks_like_svg(const char *s, size_t len)
     return false;
 }
 
+bool image_is_drawing(enum image_kind kind)
+{
+    return kind == IMAGE_SVG || kind == IMAGE_LOTTIE || kind == IMAGE_TGS || kind == IMAGE_DOTLOTTIE;
+}
+
+static enum image_kind kind_of(const char *mime)
+{
+    enum image_kind kind = IMAGE_JPEG;
+    while (kind < IMAGE_KINDS && strcmp(mime, image_mime(kind)) != 0)
+        kind++;
+    return kind < IMAGE_KINDS ? kind : IMAGE_UNKNOWN;
+}
+
+bool image_mime_is_drawing(const char *mime)
+{
+    return image_is_drawing(kind_of(mime));
+}
+
+bool image_mime_is_shown(const char *mime)
+{
+    enum image_kind kind = kind_of(mime);
+    return kind == IMAGE_SVG || !image_is_drawing(kind);
+}
+
+/* An object that has what a Lottie must have. */
+static bool looks_like_lottie(const char *s, size_t len)
+{
+    static const char *const members[] = {"\"layers\"", "\"op\"", "\"fr\""};
+    size_t at = len >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    while (at < len && s[at] && strchr(" \t\r\n", s[at]))
+        at++;
+    bool found = at < len && s[at] == '{';
+    for (size_t i = 0; found && i < sizeof members / sizeof *members; i++)
+        found = memmem(s, len, members[i], strlen(members[i]));
+    return found;
+}
+
 /* What is almost an image, and how it becomes one. */
 static enum status not_an_image(const char *data, size_t len, struct error *err)
 {
@@ -73,7 +117,7 @@ static enum status not_an_image(const char *data, size_t len, struct error *err)
         return err_set(err, ERR_UNSUPPORTED, "compressed with gzip, as .svgz is: decompress it first");
     if (len >= 4 && (memcmp(data, "\xff\xfe<", 4) == 0 || memcmp(data, "\xfe\xff\0<", 4) == 0))
         return err_set(err, ERR_UNSUPPORTED, "XML in UTF-16: save it as UTF-8");
-    return err_set(err, ERR_UNSUPPORTED, "not a JPEG, PNG, WebP, GIF or SVG image");
+    return err_set(err, ERR_UNSUPPORTED, "not a JPEG, PNG, WebP, GIF, SVG or Lottie image");
 }
 
 enum image_kind image_sniff(const void *data, size_t len)
@@ -89,6 +133,12 @@ enum image_kind image_sniff(const void *data, size_t len)
         return IMAGE_GIF;
     if (looks_like_svg(d, len < 65536 ? len : 65536))
         return IMAGE_SVG;
+    if (len >= 3 && memcmp(d, "\x1f\x8b\x08", 3) == 0 && image_gzip_is_json(data, len < 4096 ? len : 4096))
+        return IMAGE_TGS;
+    if (len >= 4 && memcmp(d, "PK\3\4", 4) == 0 && memmem(d, len, "manifest.json", 13))
+        return IMAGE_DOTLOTTIE;
+    if (looks_like_lottie(d, len < (2u << 20) ? len : 2u << 20))
+        return IMAGE_LOTTIE;
     return IMAGE_UNKNOWN;
 }
 
@@ -148,6 +198,11 @@ static enum status read_image(const void *data, size_t len, bool probe, uint32_t
     case IMAGE_SVG:
         st = image_svg(data, len, probe, svg_side, out, err);
         break;
+    case IMAGE_LOTTIE:
+    case IMAGE_TGS:
+    case IMAGE_DOTLOTTIE:
+        st = image_lottie(data, len, probe, svg_side, out, err);
+        break;
     default:
         return not_an_image(data, len, err);
     }
@@ -193,6 +248,10 @@ enum status image_memory(const void *data, size_t len, uint32_t svg_side, uint64
         return OK;
     }
     enum status st = read_image(data, len, true, svg_side, &im, err);
+    if (image_is_drawing(im.kind)) { /* a canvas, rlottie's layers, and what it makes of the text */
+        *bytes = st == OK ? (uint64_t)svg_side * svg_side * 16 + (8u << 20) : 0;
+        return st;
+    }
     uint64_t pixels = (uint64_t)im.width * im.height * (im.kind == IMAGE_JPEG ? 3 : 4);
     bool turned = st == OK && image_orientation(data, len, im.kind) > 1; /* into a second copy */
     bool moves = st == OK && image_is_animated(data, len);               /* a canvas, what was before, and a frame */

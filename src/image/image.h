@@ -1,4 +1,4 @@
-/* image.h: bytes of JPEG, PNG, WebP, GIF or SVG -> 8-bit RGBA or RGB pixels, and back to all but SVG.
+/* image.h: bytes of JPEG, PNG, WebP, GIF, SVG or Lottie -> 8-bit RGBA or RGB pixels, and back to the first four.
  * All input is hostile: the kind is read from the content, sizes are bounded before memory is taken.
  * The room decodes, resizes and encodes images; it is the only one that sees image libraries, and sees base only. */
 #ifndef PEEL_IMAGE_IMAGE_H
@@ -9,10 +9,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum image_kind { IMAGE_UNKNOWN, IMAGE_JPEG, IMAGE_PNG, IMAGE_WEBP, IMAGE_GIF, IMAGE_SVG };
+enum image_kind {
+    IMAGE_UNKNOWN,
+    IMAGE_JPEG,
+    IMAGE_PNG,
+    IMAGE_WEBP,
+    IMAGE_GIF,
+    IMAGE_SVG,
+    IMAGE_LOTTIE,    /* JSON */
+    IMAGE_TGS,       /* the same, compressed: Telegram's */
+    IMAGE_DOTLOTTIE, /* the same, in a zip */
+    IMAGE_KINDS
+};
 const char *image_mime(enum image_kind kind);      /* "image/jpeg" ...; static */
 const char *image_extension(enum image_kind kind); /* "jpg" ...; static */
 enum image_kind image_sniff(const void *data, size_t len);
+bool image_is_drawing(enum image_kind kind); /* SVG, Lottie: drawn in any size */
+bool image_mime_is_drawing(const char *mime);
+bool image_mime_is_shown(const char *mime); /* by browsers */
 
 #define IMAGE_MAX_SIDE   16384
 #define IMAGE_MAX_PIXELS (64u << 20)
@@ -28,11 +42,11 @@ struct image {
 void image_free(struct image *im);
 
 /* Decodes the image (of an animation the poster: see image_poster), applies EXIF orientation, converts CMYK, gray,
- * palette and 16 bit to 8-bit RGB(A). SVG is drawn with its longer side `svg_side` px (no external references are
+ * palette and 16 bit to 8-bit RGB(A). A drawing has its longer side at `svg_side` px (no external references are
  * followed). Errors: UNSUPPORTED (kind), CORRUPT (names why), TOO_LARGE. */
 enum status image_decode(const void *data, size_t len, uint32_t svg_side, struct image *out,
                          struct error *err) MUST_CHECK;
-/* Only header work: kind and size, without decoding the pixels. An SVG has its longer side at 512 px. */
+/* Only header work: kind and size, without decoding the pixels. An SVG has its longer side at 512 px; a Lottie says. */
 enum status image_probe(const void *data, size_t len, enum image_kind *kind, uint32_t *width, uint32_t *height,
                         struct error *err) MUST_CHECK;
 
@@ -49,8 +63,8 @@ struct image_motion {
 #define IMAGE_MAX_FRAMES        4096u
 #define IMAGE_MAX_MOVING_PIXELS (512u << 20) /* of all frames */
 #define IMAGE_MAX_DURATION_MS   600000u
-/* By the headers of a GIF, WebP or PNG alone; nothing is decoded, and what is cut off is not counted. An SVG is never
- * said to move. A frame of at most 10 ms counts as 100 ms, as browsers show it. */
+/* By the headers of a GIF, WebP, PNG or Lottie alone; nothing is decoded, and what is cut off is not counted. An SVG is
+ * never said to move. A frame of at most 10 ms counts as 100 ms, as browsers show it. */
 struct image_motion image_motion(const void *data, size_t len);
 bool image_is_animated(const void *data, size_t len); /* more than one frame */
 /* Decodes all frames, as proof that they can be. Errors as image_decode; TOO_LARGE also for more than the limits above.

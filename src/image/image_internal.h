@@ -17,6 +17,11 @@ enum status image_webp(const uint8_t *data, size_t len, bool probe, struct image
 enum status image_gif(const uint8_t *data, size_t len, bool probe, struct image *out, struct error *err) MUST_CHECK;
 enum status image_svg(const uint8_t *data, size_t len, bool probe, uint32_t side, struct image *out,
                       struct error *err) MUST_CHECK;
+enum status image_lottie(const uint8_t *data, size_t len, bool probe, uint32_t side, struct image *out,
+                         struct error *err) MUST_CHECK;
+/* Whether a gzip file begins as JSON. */
+bool image_gzip_is_json(const uint8_t *data, size_t len);
+struct image_motion image_lottie_motion(const uint8_t *data, size_t len);
 /* Whether a drawing is well-formed and names nothing but its own parts; see svg_check.c. UNSUPPORTED or TOO_LARGE says
  * what it may not have, CORRUPT where it is broken. */
 enum status image_svg_check(const uint8_t *data, size_t len, struct error *err) MUST_CHECK;
@@ -26,6 +31,7 @@ enum status image_svg_check(const uint8_t *data, size_t len, struct error *err) 
 /* The frames of an animation, one after another, each as the whole picture that is shown. */
 struct image_frames {
     struct image canvas; /* RGBA; of the last frame that was read. Pixels may belong to the decoder: close frees them */
+    uint32_t side;       /* of a drawing: its longer one, in pixels; 0: small, as a proof */
     uint32_t duration_ms; /* of that frame */
     uint32_t loops;       /* how often the whole is shown; 0: for ever */
     uint32_t read;        /* how many frames were */
@@ -39,11 +45,12 @@ struct image_frames_class {
     enum status (*next)(struct image_frames *f, bool *more, struct error *err);
     void (*close)(struct image_frames *f); /* also what is half open */
 };
-extern const struct image_frames_class image_gif_frames, image_webp_frames, image_png_frames;
+extern const struct image_frames_class image_gif_frames, image_webp_frames, image_png_frames, image_lottie_frames;
 
 /* data: borrowed until close. UNSUPPORTED for what does not move. image_frames_next refuses, as TOO_LARGE, what exceeds
  * the limits in image.h. Close also what could not be opened. */
-enum status image_frames_open(const void *data, size_t len, struct image_frames *out, struct error *err) MUST_CHECK;
+enum status image_frames_open(const void *data, size_t len, uint32_t side, struct image_frames *out,
+                              struct error *err) MUST_CHECK;
 enum status image_frames_next(struct image_frames *f, bool *more, struct error *err) MUST_CHECK;
 void image_frames_close(struct image_frames *f);
 /* As browsers show it: what lasts at most 10 ms lasts 100; never more than IMAGE_MAX_DURATION_MS. */

@@ -100,6 +100,11 @@ struct image_motion image_motion(const void *data, size_t len)
     case IMAGE_PNG:
         png_motion(data, len, &found);
         break;
+    case IMAGE_LOTTIE:
+    case IMAGE_TGS:
+    case IMAGE_DOTLOTTIE:
+        found = image_lottie_motion(data, len);
+        break;
     default:
         break;
     }

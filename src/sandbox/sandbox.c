@@ -260,7 +260,7 @@ static enum status have_process(struct worker *w, const struct lane_limits *l, c
 static bool is_sound(const struct job *job)
 {
     const struct sandbox_answer *a = &job->answer;
-    if (a->status > ERR_INTERNAL || a->kind > IMAGE_SVG || a->frames > IMAGE_MAX_FRAMES || a->needs_more > 1 ||
+    if (a->status > ERR_INTERNAL || a->kind >= IMAGE_KINDS || a->frames > IMAGE_MAX_FRAMES || a->needs_more > 1 ||
         a->duration_ms > IMAGE_MAX_DURATION_MS || memchr(a->why, '\0', sizeof a->why) == NULL)
         return false;
     if (a->status != OK)

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define KEPT_BYTES  (32 << 20) /* of memory, from one image to the next, which need not be cleared again */
-#define START_CPU_S 10u        /* beside what its images may take, in all of a worker's life */
+#define KEPT_BYTES  (32 << 20)  /* of memory, from one image to the next, which need not be cleared again */
+#define STACK_BYTES (256 << 10) /* of a library's threads, of which rlottie starts as many as there are processors */
+#define START_CPU_S 10u         /* beside what its images may take, in all of a worker's life */
 
 /* --- the socket --- */
 
@@ -72,7 +74,7 @@ static enum status check_image(const void *data, size_t len, struct sandbox_answ
     if (st == OK)
         st =
             image_decode(data, len, image_thumbnail_side(out->width, out->height, IMAGE_WIDEST_THUMBNAIL), &drawn, err);
-    if (st == OK && kind != IMAGE_SVG) { /* a file may say one thing in its head and be another */
+    if (st == OK && !image_is_drawing(kind)) { /* a file may say one thing in its head and be another */
         out->width = drawn.width;
         out->height = drawn.height;
     }
@@ -173,6 +175,16 @@ static void be_ended_first(void)
     close(fd);
 }
 
+static void keep_stacks_small(void)
+{
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0)
+        return;
+    if (pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0)
+        (void)pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
+}
+
 /* argv: SANDBOX_WORKER, memory in MiB, processor seconds in all, niceness. */
 static int work(char **argv)
 {
@@ -182,6 +194,7 @@ static int work(char **argv)
     mallopt(M_ARENA_MAX, 1); /* others take address space, of which there is little */
     mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
     mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    keep_stacks_small();
     be_ended_first();
     int nice = (int)strtol(argv[3], NULL, 10);
     if (nice > getpriority(PRIO_PROCESS, 0) && setpriority(PRIO_PROCESS, 0, nice) != 0)

@@ -66,7 +66,7 @@ static enum status read_image(struct bucket *b, const struct document *doc, stru
 /* Takes the image's pixels from the batch's budget; false when they do not fit beside those of others. */
 static bool fits(struct batch *b, enum image_kind kind, uint32_t width, uint32_t height)
 {
-    size_t pixels = kind == IMAGE_SVG ? (size_t)SVG_SIDE * SVG_SIDE : (size_t)width * height;
+    size_t pixels = image_is_drawing(kind) ? (size_t)SVG_SIDE * SVG_SIDE : (size_t)width * height;
     size_t before = atomic_fetch_add(&b->pixels, pixels);
     if (before == 0 || before + pixels <= BATCH_PIXELS)
         return true;

@@ -148,7 +148,7 @@ static void put_member(const struct sticker_form *form, const struct find_result
         buf_puts(out, k->animated ? "true" : "false");
         break;
     case MEMBER_mime:
-        json_put_string(out, k->mime);
+        json_put_string(out, image_mime_is_shown(k->mime) ? k->mime : image_mime(IMAGE_WEBP)); /* of what url gives */
         break;
     case MEMBER_width:
         buf_printf(out, "%d", (int)k->width);

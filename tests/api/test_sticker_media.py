@@ -5,6 +5,8 @@ import threading
 
 from peel_testing import ROOT, ServiceTest, main, png, raw, request, webp_size
 
+LOTTIE = ROOT / "tests" / "fuzz" / "corpus" / "lottie"
+
 
 class Media(ServiceTest):
     @classmethod
@@ -22,6 +24,9 @@ class Media(ServiceTest):
         other = b"\x2c\0\0\0\0\x02\0\x02\0\x80\0\xff\0\xff\0\0\x02\x02\x84\x51\0"  # colours of its own
         cls.moving = b"GIF89a\x02\0\x02\0\x80\0\0\xff\0\0\0\0\xff" + frame + other + b";"
         (folder / "moving.gif").write_bytes(cls.moving)
+        for name in ("walk.tgs", "walk.lottie", "walk.json"):
+            (folder / name).write_bytes((LOTTIE / name).read_bytes())
+        (folder / "other.json").write_text('{"layers": 3}')
         cls.wide = (folder / "wide.png").read_bytes()
         cls.system.run("import", str(folder))
 
@@ -104,7 +109,7 @@ class Media(ServiceTest):
         self.assertEqual(drawn.body[16:24], (1024).to_bytes(4, "big") + (2048).to_bytes(4, "big"))
         for wrong in ("avif", "svg", "PNG", ""):
             self.assert_problem(
-                self.get(f"/media/wide.png?format={wrong}"), 400, f'format must be webp, png, jpeg or gif, found "{wrong}"'
+                self.get(f"/media/wide.png?format={wrong}"), 400, f'format must be webp, png, jpeg, gif or original, found "{wrong}"'
             )
         self.assert_problem(self.get("/media/wide.png?still=maybe"), 400)
 
@@ -122,6 +127,18 @@ class Media(ServiceTest):
             self.assertEqual((answer.headers["Content-Type"], answer.headers["Vary"]), (f"image/{kind}", "Accept"), accept)
         whole = self.get("/media/wide.png", Accept="image/gif")
         self.assertEqual((whole.body, whole.headers["Vary"], whole.headers["Rendition"]), (self.wide, None, None))
+
+    def test_lottie(self):
+        for name, mime in (("walk.tgs", "application/x-tgsticker"), ("walk.lottie", "application/zip+dotlottie"), ("walk.json", "video/lottie+json")):
+            answer = self.get(f"/media/{name}")
+            self.assertEqual((answer.headers["Content-Type"], answer.headers["Rendition"]), ("image/webp", "webp;w=512"))
+            self.assertGreater(answer.body.count(b"ANMF"), 5)
+            answer = self.get(f"/media/{name}?format=original")
+            self.assertEqual((answer.headers["Content-Type"], answer.body), (mime, (LOTTIE / name).read_bytes()))
+            self.assertEqual(self.get(f"/media/{name}?w=64&still=1").body.count(b"ANMF"), 0)
+        found = self.found("walk")
+        self.assertEqual((found["mime"], found["animated"], found["width"]), ("image/webp", True, 512))
+        self.assertIn("format=original", self.get("/sticker/walk.tgs").body.decode())
 
     def found(self, query):
         return self.get(f"/api/search/?query={query}").json()["results"][0]

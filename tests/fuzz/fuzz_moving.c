@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (image_probe(data, size, &kind, &w, &h, &err) != OK || (uint64_t)w * h > MAX_PIXELS ||
         motion.frames > MAX_FRAMES)
         return 0;
-    enum status st = image_frames_open(data, size, &f, &err);
+    enum status st = image_frames_open(data, size, 0, &f, &err);
     while (st == OK && f.read <= MAX_FRAMES && (st = image_frames_next(&f, &more, &err)) == OK && more) {
         unsigned sum = 0;
         size_t n = (size_t)f.canvas.width * f.canvas.height * 4;

@@ -3,9 +3,12 @@
 #include "base/os.h"
 #include "image/image_internal.h"
 
+#include "sandbox/sandbox.h"
+
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #define CORPUS "tests/fuzz/corpus/moving"
 
@@ -56,7 +59,7 @@ static void frames_are_those_of_pillow(void **state)
         bool more = true;
         read_file(name, &b);
         buf_init(&pixels, 1 << 20);
-        enum status st = image_frames_open(b.data, b.len, &f, &err);
+        enum status st = image_frames_open(b.data, b.len, 0, &f, &err);
         size_t n = (size_t)f.canvas.width * f.canvas.height;
         while (st == OK && (st = image_frames_next(&f, &more, &err)) == OK && more) {
             buf_append(&pixels, f.canvas.pixels, n * 4);
@@ -156,7 +159,7 @@ static void read_frames(const struct buf *b, struct image *last, struct image_mo
     bool more = true;
     *m = (struct image_motion){0};
     *last = (struct image){0};
-    assert_int_equal(image_frames_open(b->data, b->len, &f, &err), OK);
+    assert_int_equal(image_frames_open(b->data, b->len, 0, &f, &err), OK);
     while (image_frames_next(&f, &more, &err) == OK && more) {
         m->frames++;
         m->duration_ms += f.duration_ms;
@@ -247,6 +250,168 @@ static void long_renditions_have_fewer_frames(void **state)
     buf_free(&gif);
 }
 
+/* --- Lottie, which only workers draw --- */
+
+#define LOTTIE "tests/fuzz/corpus/lottie"
+
+static void read_lottie(const char *name, struct buf *out)
+{
+    char path[128];
+    snprintf(path, sizeof path, LOTTIE "/%s", name);
+    buf_init(out, 1 << 20);
+    assert_int_equal(os_read_file(path, out, NULL), OK);
+}
+
+static struct sandbox_image as_file(const struct buf *b)
+{
+    return (struct sandbox_image){.data = buf_str(b), .len = b->len, .wait_ms = 60000};
+}
+
+static void lotties_are_drawn(void **state)
+{
+    static const struct {
+        const char *name;
+        enum image_kind kind;
+        uint32_t frames, ms;
+    } cases[] = {{"walk.json", IMAGE_LOTTIE, 12, 400},
+                 {"inner.json", IMAGE_LOTTIE, 12, 400},
+                 {"walk.tgs", IMAGE_TGS, 9, 300}, /* of 18: every second one of 60 a second */
+                 {"blank.tgs", IMAGE_TGS, 12, 400},
+                 {"walk.lottie", IMAGE_DOTLOTTIE, 12, 400}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf b, webp;
+        struct image im;
+        struct error err;
+        struct sandbox_verdict v;
+        read_lottie(cases[i].name, &b);
+        buf_init(&webp, 1 << 20);
+        struct sandbox_image file = as_file(&b);
+        if (sandbox_check(*state, &file, &v, &err) != OK)
+            fail_msg("%s: %s", cases[i].name, err.message);
+        assert_true(v.kind == cases[i].kind && v.width == 512 && v.height == 512);
+        assert_true(v.motion.frames == cases[i].frames && v.motion.duration_ms == cases[i].ms);
+        assert_int_equal(sandbox_decode(*state, &file, 64, &im, &err), OK);
+        assert_true(im.width == 64 && im.height == 64 && im.channels == 4);
+        unsigned red = 0;
+        for (size_t p = 0; p < 64u * 64; p++) /* the first disc's colour: 1, 0, 0.2 */
+            red += im.pixels[4 * p] > 250 && im.pixels[4 * p + 1] < 5 && im.pixels[4 * p + 2] == 51 &&
+                   im.pixels[4 * p + 3] == 255;
+        assert_true(red > 30);
+        image_free(&im);
+        assert_int_equal(sandbox_animation(*state, &file, 128, IMAGE_WEBP, &webp, &err), OK);
+        struct image_motion m = image_motion(webp.data, webp.len);
+        assert_true(m.duration_ms == cases[i].ms && m.frames > 5);
+        buf_free(&webp);
+        buf_free(&b);
+    }
+}
+
+static void lotties_that_are_cut_off_are_refused(void **state)
+{
+    static const char *const names[] = {"walk.json", "walk.tgs", "walk.lottie"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct buf b;
+        struct sandbox_verdict v;
+        read_lottie(names[i], &b);
+        for (size_t part = 0; part < 16; part++) {
+            struct error err = {0};
+            struct sandbox_image file = as_file(&b);
+            file.len = b.len * part / 16;
+            assert_int_not_equal(sandbox_check(*state, &file, &v, &err), OK);
+            assert_true(strlen(err.message) > 8);
+        }
+        buf_free(&b);
+    }
+}
+
+static void refused(struct sandbox *s, const char *text, const char *why)
+{
+    struct sandbox_verdict v;
+    struct error err = {0};
+    struct sandbox_image file = {.data = text, .len = strlen(text), .wait_ms = 60000};
+    assert_int_not_equal(sandbox_check(s, &file, &v, &err), OK);
+    if (!strstr(err.message, why))
+        fail_msg("%.60s: %s", text, err.message);
+}
+
+static void hostile_lotties_are_refused(void **state)
+{
+#define SIZED(rest) "{\"v\":\"5.5.2\",\"w\":512,\"h\":512," rest
+    refused(*state, SIZED("\"fr\":30,\"ip\":0,\"op\":0,\"layers\":[]}"), "0 frames");
+    refused(*state, SIZED("\"fr\":30,\"ip\":0,\"op\":1e9,\"layers\":[]}"), "at most 60 are allowed");
+    refused(*state, SIZED("\"fr\":1e9,\"ip\":0,\"op\":3,\"layers\":[]}"), "1e+09 a second");
+    refused(*state, SIZED("\"fr\":\"x\",\"ip\":0,\"op\":3,\"layers\":[]}"), "frames");
+    refused(*state, SIZED("\"fr\":30,\"ip\":0,\"op\":3,\"layers\":7}"), "no list of layers");
+    refused(*state, SIZED("\"fr\":30,\"ip\":0,\"op\":3,\"layers\":[{\"ty\":5}]}"), "texts");
+    refused(*state, SIZED("\"fr\":30,\"ip\":0,\"op\":3,\"assets\":[{\"layers\":[{\"ty\":2}]}],\"layers\":[]}"),
+            "pictures");
+    refused(*state, "{\"w\":60000,\"h\":1,\"fr\":30,\"op\":3,\"layers\":[]}", "60000 x 1");
+    refused(*state, SIZED("\"fr\":30,\"op\":3,\"layers\":[}"), "line 1");
+    struct buf many;
+    buf_init(&many, 3 << 20);
+    buf_puts(&many, SIZED("\"fr\":30,\"op\":3,\"layers\":[{}"));
+    for (int i = 0; i < 500; i++)
+        buf_puts(&many, ",{}");
+    buf_puts(&many, "]}");
+    refused(*state, buf_str(&many), "more than 500 layers");
+    while (many.len < 2u << 20)
+        buf_puts(&many, "                                                                ");
+    uint8_t small[8192];
+    z_stream z = {
+        .next_in = (Bytef *)many.data, .avail_in = (uInt)many.len, .next_out = small, .avail_out = sizeof small};
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    struct sandbox_verdict v;
+    struct error err;
+    struct sandbox_image file = {.data = small, .len = sizeof small - z.avail_out, .wait_ms = 60000};
+    deflateEnd(&z);
+    assert_int_equal(sandbox_check(*state, &file, &v, &err), ERR_TOO_LARGE);
+    assert_non_null(strstr(err.message, "more than 1048576 bytes"));
+    buf_free(&many);
+}
+
+/* Each inner composition has the one before it ten times; and one has itself. */
+static void endless_lotties_end(void **state)
+{
+    struct buf b;
+    struct sandbox_verdict v;
+    struct error err;
+    for (int endless = 0; endless < 2; endless++) {
+        buf_init(&b, 1 << 20);
+        buf_puts(&b, SIZED("\"fr\":30,\"ip\":0,\"op\":3,\"assets\":["));
+        for (int level = 0; level < 9; level++) {
+            buf_printf(&b, "%s{\"id\":\"a%d\",\"layers\":[", level ? "," : "", level);
+            for (int i = 0; i < 10; i++)
+                buf_printf(&b, "%s{\"ty\":0,\"refId\":\"a%d\",\"ip\":0,\"op\":9,\"w\":512,\"h\":512,\"ks\":{}}",
+                           i ? "," : "", endless ? level : level - 1);
+            buf_puts(&b, "]}");
+        }
+        buf_puts(&b, "],\"layers\":[{\"ty\":0,\"refId\":\"a8\",\"ip\":0,\"op\":9,\"w\":512,\"h\":512,\"ks\":{}}]}");
+        struct sandbox_image file = as_file(&b);
+        enum status st = sandbox_check(*state, &file, &v, &err);
+        assert_true(st == ERR_TOO_LARGE || endless); /* of which rlottie leaves out what is inside */
+        buf_free(&b);
+    }
+    read_lottie("walk.tgs", &b); /* and then others are drawn */
+    struct sandbox_image file = as_file(&b);
+    assert_int_equal(sandbox_check(*state, &file, &v, &err), OK);
+    buf_free(&b);
+}
+
+static int open_sandbox(void **state)
+{
+    struct sandbox *s;
+    int failed = sandbox_open(1, &s, NULL) != OK;
+    *state = s;
+    return failed;
+}
+
+static int close_sandbox(void **state)
+{
+    sandbox_close(*state);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +420,10 @@ int main(void)
         cmocka_unit_test(bombs_are_refused),
         cmocka_unit_test(renditions_move_as_long_and_as_often),
         cmocka_unit_test(long_renditions_have_fewer_frames),
+        cmocka_unit_test(lotties_are_drawn),
+        cmocka_unit_test(lotties_that_are_cut_off_are_refused),
+        cmocka_unit_test(hostile_lotties_are_refused),
+        cmocka_unit_test(endless_lotties_end),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_sandbox, close_sandbox);
 }

@@ -94,17 +94,24 @@ static void send_file(const struct http_request *req, struct http_response *res,
 struct wish {
     unsigned width;     /* one that is made; 0: none was given */
     enum image_kind as; /* IMAGE_UNKNOWN: no format was given */
+    bool original;      /* or that of the file, whatever it is */
     bool still;
 };
+
+/* One that is made; 0 for 0, and where none is that wide. */
+static unsigned width_at_least(int64_t w)
+{
+    for (size_t i = 0; w > 0 && i < sizeof widths / sizeof *widths; i++)
+        if (widths[i] >= w)
+            return widths[i];
+    return 0;
+}
 
 static enum status width_param(const struct http_request *req, unsigned *width, struct error *err)
 {
     int64_t w;
-    *width = 0;
     enum status status = http_param_int(req, "w", 1, IMAGE_WIDEST_THUMBNAIL, 0, &w, err);
-    for (size_t i = 0; status == OK && w && !*width; i++)
-        if (widths[i] >= w)
-            *width = widths[i];
+    *width = status == OK ? width_at_least(w) : 0;
     return status;
 }
 
@@ -115,24 +122,27 @@ static const struct format {
 } formats[] = {{"webp", IMAGE_WEBP}, {"png", IMAGE_PNG}, {"jpeg", IMAGE_JPEG}, {"gif", IMAGE_GIF}};
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
-static enum status format_param(const struct http_request *req, enum image_kind *as, struct error *err)
+static enum status format_param(const struct http_request *req, struct wish *out, struct error *err)
 {
     const char *name;
-    *as = IMAGE_UNKNOWN;
+    out->as = IMAGE_UNKNOWN;
     enum status status = param_or(req, "format", NULL, &name, err);
-    if (status != OK || !name)
+    out->original = status == OK && name && strcmp(name, "original") == 0;
+    if (status != OK || !name || out->original)
         return status;
     for (size_t i = 0; i < N_FORMATS; i++)
         if (strcmp(name, formats[i].name) == 0)
-            *as = formats[i].kind;
-    return *as ? OK : err_set(err, ERR_INVALID, "format must be webp, png, jpeg or gif, found \"%.20s\"", name);
+            out->as = formats[i].kind;
+    return out->as
+               ? OK
+               : err_set(err, ERR_INVALID, "format must be webp, png, jpeg, gif or original, found \"%.20s\"", name);
 }
 
 static enum status read_wish(const struct http_request *req, struct wish *out, struct error *err)
 {
     enum status status = width_param(req, &out->width, err);
     if (status == OK)
-        status = format_param(req, &out->as, err);
+        status = format_param(req, out, err);
     return status == OK ? bool_param(req, "still", false, &out->still, err) : status;
 }
 
@@ -153,11 +163,12 @@ static enum image_kind negotiate(const char *accept)
     return best;
 }
 
-/* A wish that the file itself fulfils gets the file. */
+/* A wish that the file itself fulfils gets the file; but who names no format gets something that browsers show. */
 static bool is_file_enough(const struct wish *wish, const struct sticker *sticker)
 {
     bool still = wish->still && sticker->animated;
-    return !wish->width && !still && (!wish->as || strcmp(image_mime(wish->as), sticker->mime) == 0);
+    bool wanted = wish->as ? strcmp(image_mime(wish->as), sticker->mime) == 0 : image_mime_is_shown(sticker->mime);
+    return wish->original || (!wish->width && !still && wanted);
 }
 
 static bool is_version(const char *v, const char *sha256)
@@ -215,7 +226,10 @@ static bool open_rendition(struct media *m, const struct wish *wish)
 {
     struct error err;
     struct thumb *thumb = &m->thumb;
-    thumb->width = wish->width ? wish->width : IMAGE_WIDEST_THUMBNAIL;
+    bool shown = image_mime_is_shown(m->sticker.mime);
+    thumb->width = wish->width ? wish->width : !shown ? width_at_least(m->sticker.width) : 0;
+    if (!thumb->width)
+        thumb->width = IMAGE_WIDEST_THUMBNAIL;
     thumb->as = wish->as ? wish->as : negotiate(http_header(m->req, "Accept"));
     if (m->sticker.animated)
         thumb->motion = moves(thumb->as) && !wish->still ? THUMB_MOVING : THUMB_POSTER;
@@ -225,7 +239,7 @@ static bool open_rendition(struct media *m, const struct wish *wish)
         thumbs_get(m->service->thumbs, m->service->bucket, m->key, m->sticker.sha256, thumb, &m->fd, &m->size, &err);
     if (status == OK)
         return true;
-    if (status == ERR_UNAVAILABLE && (wish->as || thumb->motion != THUMB_MOVING)) {
+    if (status == ERR_UNAVAILABLE && (wish->as || thumb->motion != THUMB_MOVING || !shown)) {
         http_problem_from(m->res, &err);
         return false;
     }

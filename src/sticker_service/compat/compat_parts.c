@@ -170,7 +170,7 @@ enum status compat_stickers(struct sticker_service *s, const struct http_request
 
 static bool is_drawing(const struct sticker *k)
 {
-    return strcmp(k->mime, "image/svg+xml") == 0;
+    return image_mime_is_drawing(k->mime);
 }
 
 static struct compat_image at_width(const struct sticker *k, unsigned thumbnail)

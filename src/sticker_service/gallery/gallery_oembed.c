@@ -60,7 +60,7 @@ static enum status choose_size(const struct sticker *k, int64_t max_width, int64
                                struct error *err)
 {
     static const unsigned widths[] = {WIDTH_MAX, 256, 128, 64};
-    bool drawing = strcmp(k->mime, "image/svg+xml") == 0, known = k->width > 0 && k->height > 0;
+    bool drawing = image_mime_is_drawing(k->mime), known = k->width > 0 && k->height > 0;
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
         uint32_t w = widths[i], h = widths[i];
         if (known)

@@ -35,7 +35,10 @@ static const char *picture_format(const struct sticker *k)
                                            {"image/png", "PNG"},
                                            {"image/webp", "WebP"},
                                            {"image/jpeg", "JPEG"},
-                                           {"image/gif", "GIF"}};
+                                           {"image/gif", "GIF"},
+                                           {"video/lottie+json", "Lottie"},
+                                           {"application/x-tgsticker", "TGS"},
+                                           {"application/zip+dotlottie", "dotLottie"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(k->mime, names[i][0]) == 0)
             return names[i][1];
@@ -104,6 +107,8 @@ static void fill_downloads(struct gallery_visit *v, const struct sticker *k, str
 {
     page->format = picture_format(k);
     page->original = gallery_image(v, k, 0);
+    if (!image_mime_is_shown(k->mime))
+        page->original = gallery_kept(v, arena_printf(v->req->arena, "%s&format=original", page->original));
     if (strcmp(k->mime, "image/webp") != 0) {
         page->webp = gallery_image(v, k, GALLERY_SOCIAL);
         page->webp_name = renamed(v, k->filename, "webp");
