@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t w, h;
     bool more = true;
     if (image_probe(data, size, &kind, &w, &h, &err) != OK || (uint64_t)w * h > MAX_PIXELS ||
-        motion.frames > MAX_FRAMES)
+        motion.frames > MAX_FRAMES || image_is_drawing(kind))
         return 0;
     enum status st = image_frames_open(data, size, 0, &f, &err);
     while (st == OK && f.read <= MAX_FRAMES && (st = image_frames_next(&f, &more, &err)) == OK && more) {
