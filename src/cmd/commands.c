@@ -448,7 +448,7 @@ const struct command commands[] = {
      .args = "[FILE|DIR]...",
      .most_args = 100000,
      .run = cmd_import,
-     .summary = "Import stickers from files, folders (with a stickers.csv) and packs",
+     .summary = "Import stickers from files, folders (with a stickers.csv), archives and packs, also of other programs",
      .examples = {{"Import a folder and its stickers.csv", "peel import ~/stickers"},
                   {"Import the starter packs", "peel import --pack openmoji --pack fluent3d"}}},
     {.name = "key",

@@ -196,7 +196,8 @@ static enum status find_all(const struct config *cfg, struct import_list *list, 
     n = config_args(cfg, &names);
     for (size_t i = 0; i < n && st == OK; i++)
         st = import_find(names[i], import_stopped, NULL, list, err);
-    return st;
+    source.words = NULL;
+    return st == OK ? emoji_words_give_all(&source, list, err) : st;
 }
 
 static enum status import(const struct config *cfg, struct import_list *list, struct error *err)

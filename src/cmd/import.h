@@ -1,5 +1,6 @@
 /* import.h: pictures into the sticker database and the bucket, in three steps: what there is to import
- * (import_find.c for files and folders, with their tables, import_table.h; packs.h for packs), the work itself
+ * (import_find.c for files and folders, with their tables, import_table.h, the lists of other programs, import_lists.c,
+ * and archives, import_archive.c; packs.h for packs), the work itself
  * (import_run.c, with import_words.c for keywords of several sources and import_update.c for --update), and the command
  * around them (import.c).
  *
@@ -34,7 +35,7 @@ struct import_item {
     bool animated_said;                /* also sticker.animated, which else is as the picture is */
     const struct sticker_words *parts; /* [n_parts] of a pack: what sticker.words were merged from */
     size_t n_parts;
-    const char *emoji; /* of a pack; else NULL */
+    const char *emoji; /* what it shows, one or several with spaces between them; NULL: not known */
     bool follow;       /* `path` was given by the operator and may be a symbolic link */
 };
 
@@ -47,6 +48,7 @@ struct import_list {
     struct arena *arena; /* borrowed */
     struct import_item *items;
     size_t n, cap;
+    char *unpacked;    /* the folder that archives were unpacked into, or NULL; owned */
     bool folder_names; /* set before finding: stickers are named after their subfolders too, "cats-happy.png" */
     size_t ignored;    /* files whose names are not those of pictures, and the names of the first of them */
     const char *ignored_names[IMPORT_IGNORED_NAMED];
@@ -58,14 +60,15 @@ struct import_list {
 };
 
 void import_list_init(struct import_list *l, struct arena *arena);
-void import_list_free(struct import_list *l);
+void import_list_free(struct import_list *l); /* also deletes what was unpacked */
 /* Copies the item (not its strings). ERR_TOO_LARGE, ERR_NO_MEMORY. */
 enum status import_list_add(struct import_list *l, const struct import_item *item, struct error *err) MUST_CHECK;
 void import_list_fail(struct import_list *l, const char *name, const char *reason); /* copies both */
 
-/* Appends what is at `path`: a picture, or a folder with all below it, where symbolic links and hidden
- * files are left out and tables (import_table.h) give titles and words. What is wrong with a file or folder becomes a
- * failure; errors are what makes going on pointless. `stopped` as in struct import_run. */
+/* Appends what is at `path`: a picture, or a folder or archive with all below it, where symbolic links and hidden
+ * files are left out and tables (import_table.h) give titles and words, also those of other programs. What is wrong
+ * with a file or folder becomes a failure; errors are what makes going on pointless. `stopped` as in struct import_run.
+ */
 enum status import_find(const char *path, bool (*stopped)(void *ctx), void *ctx, struct import_list *out,
                         struct error *err) MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /* Walking folders, in the order of names, and joining what their tables say to the pictures. */
 #include "base/os.h"
-#include "cmd/import_table.h"
+#include "cmd/import_parts.h"
 #include "sticker_service/picture.h"
 #include "text/text.h"
 
@@ -13,7 +13,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#define MAX_DEPTH 32
+#define MAX_DEPTH    32
+#define PACK_IN_NAME 80u /* bytes */
 
 void import_list_init(struct import_list *l, struct arena *arena)
 {
@@ -22,6 +23,7 @@ void import_list_init(struct import_list *l, struct arena *arena)
 
 void import_list_free(struct import_list *l)
 {
+    import_remove_unpacked(l);
     free(l->items);
     free(l->failures);
     *l = (struct import_list){0};
@@ -45,6 +47,9 @@ enum status import_list_add(struct import_list *l, const struct import_item *ite
 
 void import_list_fail(struct import_list *l, const char *name, const char *reason)
 {
+    size_t hidden = l->unpacked ? strlen(l->unpacked) : 0; /* nobody knows that folder */
+    if (hidden && strncmp(name, l->unpacked, hidden) == 0 && name[hidden] == '/')
+        name += hidden + 1;
     char *n = arena_strdup(l->arena, name), *r = arena_strdup(l->arena, reason);
     l->failed++;
     if (l->n_failures == l->cap_failures) {
@@ -65,6 +70,7 @@ struct walk {
     struct import_list *list;
     bool (*stopped)(void *ctx);
     void *ctx;
+    bool in_archive;
     size_t root; /* bytes of the path that was given, and of the slash behind it */
 };
 
@@ -75,7 +81,7 @@ struct folder {
     struct import_table table;
 };
 
-static bool has_picture_name(const char *name)
+bool import_is_picture(const char *name)
 {
     static const char *const endings[] = {".jpg",  ".jpeg", ".jpe", ".jfif", ".png",
                                           ".webp", ".gif",  ".svg", ".tgs",  ".lottie"};
@@ -164,21 +170,44 @@ static enum status find_rows(struct walk *w, const char *path, const struct fold
     return OK;
 }
 
-/* "happy.png", or with folder_names "cats-happy.png" for cats/happy.png. NULL: no memory. */
-static const char *name_sticker(const struct walk *w, const char *path)
+/* "happy.png", or with folder_names "cats-happy.png" for cats/happy.png. Packs of other programs number their files:
+ * "Cats-01.webp". NULL: no memory. */
+static const char *name_sticker(const struct walk *w, const char *path, const char *pack)
 {
-    const char *slash = strrchr(path, '/');
-    char *name = arena_strdup(w->list->arena, w->list->folder_names ? path + w->root : slash ? slash + 1 : path);
+    const char *slash = strrchr(path, '/'), *file = w->list->folder_names ? path + w->root : slash ? slash + 1 : path;
+    size_t len = strlen(pack) < PACK_IN_NAME ? strlen(pack) : PACK_IN_NAME;
+    while (len && (pack[len] & 0xc0) == 0x80) /* not within a character */
+        len--;
+    char *name = arena_printf(w->list->arena, "%.*s%s%s", (int)len, pack, len ? "-" : "", file);
     for (char *p = name; p && *p; p++)
-        *p = *p == '/' ? '-' : *p;
+        *p = *p == '/' || *p == '\\' ? '-' : *p;
     return name ? text_composed(name, w->list->arena) : NULL;
+}
+
+/* What lists of other programs (table; or NULL) say of all pictures of the folder, where they say nothing of this one.
+ * Returns its emoji: those of its row, else those in its bytes, else, unless a table of ours has it, those in its name.
+ * NULL: no memory. */
+static const char *add_defaults(const struct import_table *table, const char *path, bool has_row, struct arena *a,
+                                const char *cells[TABLE_COLUMNS])
+{
+    const char *slash = strrchr(path, '/'), *emoji = import_emoji_in(cells[TABLE_EMOJI], a);
+    if (table) {
+        cells[TABLE_PACK] = *cells[TABLE_PACK] ? cells[TABLE_PACK] : table->pack;
+        cells[TABLE_AUTHOR] = *cells[TABLE_AUTHOR] ? cells[TABLE_AUTHOR] : table->author;
+        cells[TABLE_LICENSE] = *cells[TABLE_LICENSE] ? cells[TABLE_LICENSE] : table->license;
+    }
+    if (emoji && !*emoji && table)
+        emoji = import_webp_emoji(path, a);
+    bool named = emoji && !*emoji && (table || !has_row);
+    return named ? import_emoji_in(slash ? slash + 1 : path, a) : emoji;
 }
 
 static enum status add_file(struct walk *w, const char *path, const struct stat *sb, bool follow,
                             const struct folder *folder, struct error *err)
 {
     struct arena *arena = w->list->arena;
-    const char *filename = name_sticker(w, path), *cells[TABLE_COLUMNS];
+    const struct import_table *table = folder && folder->table.foreign ? &folder->table : NULL;
+    const char *filename = name_sticker(w, path, table ? table->pack : ""), *cells[TABLE_COLUMNS];
     struct table_row *rows;
     size_t n;
     bool bad;
@@ -187,6 +216,7 @@ static enum status add_file(struct walk *w, const char *path, const struct stat 
         return st;
     struct sticker_words *words = n ? arena_array(arena, n, sizeof *words) : NULL;
     merge_cells(rows, n, cells);
+    const char *emoji = add_defaults(table, path, n > 0, arena, cells);
     struct import_item item = {.path = arena_strdup(arena, path),
                                .filename = filename,
                                .len = (size_t)sb->st_size,
@@ -201,9 +231,10 @@ static enum status add_file(struct walk *w, const char *path, const struct stat 
                                .title_said = n && *rows[0].cells[TABLE_TITLE],
                                .rating_said = *cells[TABLE_RATING],
                                .animated_said = *cells[TABLE_ANIMATED],
+                               .emoji = emoji && *emoji ? emoji : NULL,
                                .follow = follow};
     (void)import_table_rating(cells[TABLE_RATING], &item.sticker.rating); /* it was checked with its row */
-    if (!item.path || !filename || (n && !words))
+    if (!item.path || !filename || !emoji || (n && !words))
         return too_much(err);
     for (size_t i = 0; i < n; i++)
         words[i] = rows[i].words;
@@ -216,13 +247,30 @@ static enum status add_file(struct walk *w, const char *path, const struct stat 
 static enum status walk_folder(struct walk *w, const char *path, int depth, const struct folder *parent,
                                struct error *err);
 
+/* Like a folder that was given by itself. */
+static enum status walk_archive(struct walk *w, const char *path, struct error *err)
+{
+    char folder[PATH_MAX];
+    struct walk inside = *w;
+    struct error bad;
+    if (w->stopped && w->stopped(w->ctx))
+        return err_set(err, ERR_CANCELLED, "stopped");
+    if (import_unpack(w->list, path, folder, &bad) != OK) { /* half of a pack is none */
+        import_list_fail(w->list, path, bad.message);
+        return OK;
+    }
+    inside.in_archive = true;
+    inside.root = strlen(folder) + 1;
+    return walk_folder(&inside, folder, 0, NULL, err);
+}
+
 /* One entry of a folder. What is wrong with it becomes a failure; errors are about the whole run. */
 static enum status walk_entry(struct walk *w, const char *path, const char *name, int depth,
                               const struct folder *folder, struct error *err)
 {
     char entry[PATH_MAX];
     struct stat sb;
-    if (name[0] == '.' || import_table_is(name))
+    if (name[0] == '.' || import_table_is(name) || (folder->table.foreign && import_list_is(name)))
         return OK;
     if (snprintf(entry, sizeof entry, "%s/%s", path, name) >= (int)sizeof entry) {
         import_list_fail(w->list, name, "its path is too long");
@@ -234,8 +282,11 @@ static enum status walk_entry(struct walk *w, const char *path, const char *name
     }
     if (S_ISDIR(sb.st_mode))
         return walk_folder(w, entry, depth + 1, folder, err);
-    if (S_ISREG(sb.st_mode) && (has_picture_name(name) || is_lottie(entry, name, sb.st_size)))
+    bool icon = folder->table.png_is_icon && strlen(name) > 4 && strcasecmp(name + strlen(name) - 4, ".png") == 0;
+    if (S_ISREG(sb.st_mode) && (import_is_picture(name) || is_lottie(entry, name, sb.st_size)) && !icon)
         return add_file(w, entry, &sb, false, folder, err);
+    if (S_ISREG(sb.st_mode) && import_is_archive(name) && !w->in_archive)
+        return walk_archive(w, entry, err);
     ignore(w->list, entry + w->root);
     return OK;
 }
@@ -293,7 +344,7 @@ static enum status walk_folder(struct walk *w, const char *path, int depth, cons
 enum status import_find(const char *path, bool (*stopped)(void *ctx), void *ctx, struct import_list *out,
                         struct error *err)
 {
-    struct walk w = {out, stopped, ctx, 0};
+    struct walk w = {.list = out, .stopped = stopped, .ctx = ctx};
     struct stat sb;
     char clean[PATH_MAX];
     size_t len = strlen(path);
@@ -316,6 +367,8 @@ enum status import_find(const char *path, bool (*stopped)(void *ctx), void *ctx,
         import_list_fail(out, clean, "neither a file nor a folder");
         return OK;
     }
+    if (import_is_archive(clean))
+        return walk_archive(&w, clean, err);
     const char *slash = strrchr(clean, '/');
     w.root = slash ? (size_t)(slash + 1 - clean) : 0;
     return add_file(&w, clean, &sb, true, NULL, err);

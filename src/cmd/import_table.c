@@ -1,4 +1,4 @@
-#include "cmd/import_table.h"
+#include "cmd/import_parts.h"
 
 #include "base/buf.h"
 #include "base/charset.h"
@@ -21,16 +21,18 @@
 #define JSON_NAME "stickers.json"
 #define TABLE_MAX (64u << 20) /* bytes */
 
-static const char *const column_names[TABLE_COLUMNS] = {"filename", "title",  "words",  "language", "author",
-                                                        "license",  "source", "rating", "animated", "pack"};
+static const char *const column_names[TABLE_COLUMNS] = {
+    "filename", "title", "words", "language", "author", "license", "source", "rating", "animated", "pack", "emoji"};
 static const char known_columns[] =
-    "filename, title, words, language, author, license, source, rating, animated or pack";
+    "filename, title, words, language, author, license, source, rating, animated, pack or emoji";
 
 struct reading {
     struct import_table *table;
     struct import_list *list;
     const char *folder;
 };
+
+#define IMPORT_TABLE_NONE ((struct import_table){.name = "", .pack = "", .author = "", .license = ""})
 
 bool import_table_is(const char *filename)
 {
@@ -40,7 +42,7 @@ bool import_table_is(const char *filename)
 void import_table_free(struct import_table *t)
 {
     free(t->items);
-    *t = (struct import_table){.name = ""};
+    *t = IMPORT_TABLE_NONE;
 }
 
 static bool is_json(const struct import_table *t)
@@ -173,6 +175,13 @@ static enum status add_row(struct reading *r, const char *const *values, size_t 
         fail_row(r, row, st != OK ? err->message : why);
     t->n += *row->cells[TABLE_FILENAME] != '\0';
     return OK;
+}
+
+enum status import_table_add(struct import_table *t, struct import_list *list, const char *folder,
+                             const char *const *values, size_t place, struct error *err)
+{
+    struct reading r = {t, list, folder};
+    return add_row(&r, values, place, NULL, err);
 }
 
 /* --- stickers.csv --- */
@@ -341,10 +350,12 @@ static enum status read_table(struct reading *r, const char *name, struct error 
 enum status import_table_read(const char *folder, struct import_list *list, struct import_table *out, struct error *err)
 {
     struct reading r = {out, list, folder};
-    *out = (struct import_table){.name = ""};
+    *out = IMPORT_TABLE_NONE;
     enum status st = read_table(&r, CSV_NAME, err);
     if (st == OK)
         st = read_table(&r, JSON_NAME, err);
+    if (st == OK && !*out->name)
+        st = import_lists_read(folder, list, out, err);
     if (st == OK)
         sort_rows(&r);
     else

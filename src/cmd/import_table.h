@@ -16,6 +16,7 @@ enum table_column {
     TABLE_RATING,
     TABLE_ANIMATED,
     TABLE_PACK,
+    TABLE_EMOJI,
     TABLE_COLUMNS
 };
 
@@ -27,8 +28,11 @@ struct table_row {
     bool used;
 };
 struct import_table {
-    const char *name;        /* "stickers.csv"; "" when the folder has none */
-    struct table_row *items; /* by filename, then place */
+    const char *name;                    /* "stickers.csv"; "" when the folder has none */
+    bool foreign;                        /* made of lists of other programs (import_lists.c), */
+    bool png_is_icon;                    /* and its PNG files are icons; */
+    const char *pack, *author, *license; /* what they say of all pictures of the folder; "" */
+    struct table_row *items;             /* by filename, then place */
     size_t n, cap;
 };
 
@@ -37,6 +41,10 @@ bool import_table_is(const char *filename);
  * ERR_TOO_LARGE: the whole table cannot be read. */
 enum status import_table_read(const char *folder, struct import_list *list, struct import_table *out,
                               struct error *err) MUST_CHECK;
+/* Adds a row to the folder's table, unless it is no good, which is a failure then. values[TABLE_COLUMNS]: NULL where
+ * there is nothing. Sort afterwards. ERR_NO_MEMORY. */
+enum status import_table_add(struct import_table *t, struct import_list *list, const char *folder,
+                             const char *const *values, size_t place, struct error *err) MUST_CHECK;
 void import_table_free(struct import_table *t);
 /* The rows of a picture: *n of them from the result on; NULL: none. */
 struct table_row *import_table_rows(const struct import_table *t, const char *filename, size_t *n);

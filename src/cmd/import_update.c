@@ -7,7 +7,7 @@
 
 static void replace_text(const char **text, const char *said, bool *changed)
 {
-    if (!*said || strcmp(*text, said) == 0)
+    if (!said || !*said || strcmp(*text, said) == 0)
         return;
     *text = said;
     *changed = true;

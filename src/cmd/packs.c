@@ -188,31 +188,8 @@ static enum status make_slug(const char *title, char out[MAX_SLUG], struct error
 static enum status add_words(const struct emoji_words *more, const struct name *name, struct arena *a,
                              struct import_item *item, struct error *err)
 {
-    struct sticker_words *found = NULL;
-    size_t n = 0;
-    enum status st = more ? emoji_words_find(more, name->emoji, a, &found, &n, err) : OK;
-    struct sticker_words *parts = st == OK ? arena_array(a, n + 1, sizeof *parts) : NULL;
-    if (st == OK && !parts)
-        st = err_no_memory(err, "the words of %s", name->hexcode);
-    if (st != OK)
-        return st;
-    parts[item->n_parts++] = (struct sticker_words){.language = "en", .title = "", .words = name->words};
-    for (int english = 1; english >= 0; english--)
-        for (size_t i = 0; i < n; i++)
-            if ((strcmp(found[i].language, "en") == 0) == english)
-                parts[item->n_parts++] = found[i];
-    item->parts = parts;
-    item->emoji = name->emoji;
-    const struct sticker_words *merged;
-    st = import_merge_words(parts, item->n_parts, a, &merged, &item->sticker.n_words, err);
-    struct sticker_words *lists = st == OK ? arena_array(a, item->sticker.n_words + 1, sizeof *lists) : NULL;
-    bool ok = lists != NULL;
-    for (size_t i = 0; ok && i < item->sticker.n_words; i++) {
-        lists[i] = merged[i];
-        ok = (lists[i].words = import_words_without_region(name->emoji, merged[i].words, a)) != NULL;
-    }
-    item->sticker.words = lists;
-    return st != OK || ok ? st : err_no_memory(err, "the words of %s", name->hexcode);
+    const struct sticker_words own = {.language = "en", .title = "", .words = name->words};
+    return emoji_words_give(more, name->emoji, &own, 1, a, item, err);
 }
 
 static enum status packs_add(const struct emoji_words *words, const struct pack *pack, const struct name *name,

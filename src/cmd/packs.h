@@ -32,6 +32,15 @@ void emoji_words_close(struct emoji_words *w); /* NULL is fine */
 enum status emoji_words_find(const struct emoji_words *w, const char *emoji, struct arena *a,
                              struct sticker_words **out, size_t *n, struct error *err) MUST_CHECK;
 
+/* Gives the item its `own` words, and after them what the emoji (one or several, with spaces between them) are called:
+ * emoji, parts and sticker.words are set. `more` may be NULL. */
+enum status emoji_words_give(const struct emoji_words *more, const char *emoji, const struct sticker_words *own,
+                             size_t n_own, struct arena *a, struct import_item *item, struct error *err) MUST_CHECK;
+/* The same for all items that an import found with emoji: their titles, too, unless somebody said them. Nothing is
+ * fetched when there are none. Errors as emoji_words_open. */
+enum status emoji_words_give_all(const struct pack_source *source, struct import_list *list,
+                                 struct error *err) MUST_CHECK;
+
 /* Fetches the archive unless it is in the cache with the right checksum, and appends its stickers, whose
  * bytes live in the list's arena. ERR_NOT_FOUND: no such pack; ERR_CORRUPT: wrong checksum. */
 enum status pack_find(const struct pack_source *source, const char *name, struct import_list *out,

@@ -4,6 +4,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ enum status zip_add(struct zip_writer *z, const char *name, const void *data, si
     struct archive_entry *e = archive_entry_new();
     if (!e)
         return err_no_memory(err, "%.200s", name);
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before = uselocale(utf8); /* of the name */
     archive_entry_set_pathname_utf8(e, name);
     archive_entry_set_filetype(e, AE_IFREG);
     archive_entry_set_perm(e, 0644);
@@ -60,6 +62,9 @@ enum status zip_add(struct zip_writer *z, const char *name, const void *data, si
               archive_write_header(z->archive, e) >= ARCHIVE_WARN &&
               archive_write_data(z->archive, data, len) == (la_ssize_t)len;
     archive_entry_free(e);
+    uselocale(before);
+    if (utf8)
+        freelocale(utf8);
     return ok ? OK : zip_failed(z, err);
 }
 

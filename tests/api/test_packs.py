@@ -1,11 +1,17 @@
 #!/usr/bin/env python3
 """peel pack, and what other programs make of the files that it writes."""
 
+import io
 import json
+import os
+import pathlib
+import struct
+import subprocess
+import tarfile
 import unittest
 import zipfile
 
-from peel_testing import System, main, png
+from peel_testing import PEEL, SLOW, System, main, png
 
 WORDS = [("cat.png", "en", "cat, -1, =SUM(A1)", ""), ("cat.png", "de", "Katze, \"Mieze\"", "'Die Katze"), ("dog.png", "fr", "chien", "")]
 
@@ -14,7 +20,7 @@ class Packs(unittest.TestCase):
     def setUp(self):
         self.system = System()
         self.addCleanup(self.system.close)
-        stickers = {f"{name}.png": (title, "") for name, title in (("cat", "=Cat"), ("dog", "Dog"), ("owl", "Owl"), ("tea", "Tea"))}
+        stickers = {f"{name}.png": (title, "") for name, title in (("cat", "=Cat"), ("dog", "Dog"), ("oh \u2600", "Owl"), ("tea", "Tea"))}
         self.system.add(stickers)
         self.system.sql("UPDATE stickers SET pack = 'pets & \"more\"', author = 'Ann, B.', license = 'CC0-1.0', rating = 1 WHERE filename < 'p'")
         self.system.sql("UPDATE stickers SET positives = 3, negatives = 1, source = 'https://a.example', animated = 1 WHERE filename = 'dog.png'")
@@ -56,13 +62,12 @@ class Packs(unittest.TestCase):
         self.assertEqual(self.pack("export", 'pets & "more"', path), "Exported 3 stickers.\n")
         self.assertIn("is there already", self.pack("export", 'pets & "more"', path, code=1))
         with zipfile.ZipFile(path) as z:
-            self.assertEqual(z.namelist(), ["cat.png", "dog.png", "owl.png", "stickers.csv", "CREDITS.txt"])
+            self.assertEqual(z.namelist(), ["cat.png", "dog.png", "oh \u2600.png", "stickers.csv", "CREDITS.txt"])
             self.assertIn('dog.png: "Dog", by Ann, B., licence: CC0-1.0, from https://a.example\n', z.read("CREDITS.txt").decode())
             self.assertEqual(z.read("cat.png"), (self.system.data / "bucket" / "media" / "cat.png").read_bytes())
-            z.extractall(self.system.folder / "unpacked")
         other = System()
         self.addCleanup(other.close)
-        self.assertIn("3 added", other.run("import", str(self.system.folder / "unpacked")).stdout)
+        self.assertIn("3 added, 0 skipped (already there), 0 failed; 1 other file ignored (CREDITS.txt)\n", other.run("import", str(path)).stdout)
         self.assertEqual(self.everything(other), self.everything(self.system))
 
     def test_for_whatsapp_and_matrix(self):
@@ -88,6 +93,126 @@ class Packs(unittest.TestCase):
         self.assertIn("at least 3 stickers", self.pack("export", "few", folder / "few.wastickers", code=1))
         self.assertIn("ends in .zip", self.pack("export", "few", folder / "few.tar", code=1))
         self.assertEqual(sorted(p.name for p in folder.glob("few*")) + list(folder.glob("*.part")), [])
+
+
+def picture(i):
+    return png(8, 8, (i, 99, 3))
+
+
+def webp_with_emoji(webp, *emoji):
+    """As WhatsApp's programs write it: JSON behind a little TIFF."""
+    said = b"II*\0\x08\0\0\0\x01\0AW\x07\0" + bytes(8) + json.dumps({"sticker-pack-id": "x", "emojis": emoji}).encode()
+    chunk = b"EXIF" + struct.pack("<I", len(said)) + said + b"\0" * (len(said) % 2)
+    return b"RIFF" + struct.pack("<I", len(webp) - 8 + len(chunk)) + webp[8:] + chunk
+
+
+class OtherPrograms(unittest.TestCase):
+    """Archives and lists of other programs. No words of emoji can be had here: there is no npm."""
+
+    def setUp(self):
+        self.system = System()
+        self.addCleanup(self.system.close)
+        self.temporary = self.system.folder / "tmp"
+        self.temporary.mkdir()
+
+    def peel(self, *args):
+        env = {**os.environ, "PATH": "/nonexistent", "TMPDIR": str(self.temporary)}
+        done = subprocess.run([PEEL, "import", *map(str, args), "--data", str(self.system.data)], capture_output=True, text=True, timeout=60 * SLOW, env=env)
+        self.assertEqual(list(self.temporary.iterdir()), [])
+        return done
+
+    def archive(self, name, files):
+        path = self.system.folder / name
+        if name.endswith(".zip") or not name.endswith("gz"):
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
+                for inner, data in files.items():
+                    z.writestr(inner, data if isinstance(data, (bytes, str)) else json.dumps(data))
+        else:
+            with tarfile.open(path, "w:gz") as t:
+                for inner, data in files.items():
+                    info = tarfile.TarInfo(inner)
+                    info.size = len(data)
+                    t.addfile(info, io.BytesIO(data))
+        return path
+
+    def check(self, name, files, expected):
+        """expected: (filename, title, pack, author, keywords) of each sticker."""
+        done = self.peel(self.archive(name, files))
+        self.assertEqual((done.returncode, done.stdout.split(",")[0]), (0, f"{len(expected)} added"), done.stdout + done.stderr)
+        rows = self.system.sql("SELECT filename, s.title, pack, author, coalesce((SELECT words FROM sticker_words w WHERE sticker = row AND language = 'en'), '')"
+                               " FROM stickers s ORDER BY row")  # fmt: skip
+        self.assertEqual(rows[-len(expected) :], expected, name)
+
+    def test_telegram(self):
+        export = {"name": "A chat", "messages": [
+            {"type": "message", "text": "hello"},
+            {"media_type": "sticker", "file": "stickers/sticker.png", "sticker_emoji": "\U0001f600"},
+            {"media_type": "sticker", "file": "stickers/sticker.png", "sticker_emoji": "\U0001f600"},
+            {"media_type": "sticker", "file": "../../etc/passwd", "sticker_emoji": "x"},
+            {"media_type": "sticker", "file": "(File not included. Change data exporting settings to download.)"}]}  # fmt: skip
+        self.check("export.zip", {"result.json": export, "stickers/sticker.png": picture(1)}, [("sticker.png", "sticker", "", "", "\U0001f600")])
+        bot = {"name": "cats_by_bot", "title": "Cats/1", "stickers": [{"emoji": "\U0001f44d\U0001f3fd", "file_id": "CAAD", "file_unique_id": "AgAD1"}, {"file_unique_id": "none"}]}
+        self.check("bot.zip", {"set.json": bot, "AgAD1.png": picture(2)}, [("Cats-1-AgAD1.png", "Cats 1 AgAD1", "Cats/1", "", "\U0001f44d")])
+        maunium = {"title": "Dogs", "id": "tg-dogs", "stickers": [
+            {"body": "A dog that barks", "url": "mxc://example.org/AbCdE", "info": {"w": 8, "h": 8, "mimetype": "image/png"}, "msgtype": "m.sticker", "id": "tg-77",
+             "net.maunium.telegram.sticker": {"id": "77", "emoticons": ["\U0001f436", "\U0001f415"]}}]}  # fmt: skip
+        self.check("maunium.zip", {"dogs/dogs.json": maunium, "dogs/AbCdE.png": picture(3)}, [("Dogs-AbCdE.png", "A dog that barks", "Dogs", "", "\U0001f436, \U0001f415")])
+        self.check("downloads.zip", {"cats/1_\U0001f63a.png": picture(4)}, [("1_\U0001f63a.png", "1 \U0001f63a", "", "", "\U0001f63a")])
+
+    def test_matrix_slack_discord_mastodon_and_others(self):
+        matrix = {"images": {"wave": {"url": "mxc://example.org/x", "body": "Somebody waves"}, "gone": {"url": "mxc://example.org/y"}},
+                  "pack": {"display_name": "Hi", "attribution": "Ann", "usage": ["sticker"]}}  # fmt: skip
+        self.check("matrix.zip", {"pack.json": matrix, "wave.png": picture(5)}, [("Hi-wave.png", "Somebody waves", "Hi", "Ann", "")])
+        slack = {"ok": True, "emoji": {"party_cat": "https://emoji.example/T1/party_cat/0f.png", "old": "alias:party_cat"}}
+        self.check("slack.zip", {"emoji.json": slack, "party_cat.png": picture(6)}, [("party_cat.png", "party cat", "", "", "")])
+        discord = {"name": "Guild", "emojis": [{"id": "123", "name": "blob_wave", "animated": False}],
+                   "stickers": [{"id": "124", "name": "Wave", "description": "", "tags": "\U0001f44b", "format_type": 1}]}  # fmt: skip
+        self.check("discord.zip", {"g.json": discord, "123.png": picture(7), "124.png": picture(8)},
+                   [("Guild-123.png", "blob wave", "Guild", "", ""), ("Guild-124.png", "Wave", "Guild", "", "\U0001f44b")])  # fmt: skip
+        self.check("pleroma.zip", {"pack.json": {"files": {"blob": "sub/blob-1.png"}, "pack": {"license": "Apache-2.0"}}, "sub/blob-1.png": picture(9)}, [("blob-1.png", "blob", "", "", "")])
+        self.assertEqual(self.system.sql("SELECT license FROM stickers WHERE filename = 'blob-1.png'"), [("",)])
+        misskey = {"metaVersion": 2, "emojis": [{"downloaded": True, "fileName": "ai.png", "emoji": {"name": "ai_yay", "category": "ai", "aliases": ["yay", "happy"], "license": "CC0-1.0"}}]}
+        self.check("misskey.zip", {"meta.json": misskey, "ai.png": picture(10)}, [("ai.png", "ai yay", "", "", "yay, happy, ai")])
+        self.check("export.tar.gz", {"toot.png": picture(11)}, [("toot.png", "toot", "", "", "")])
+        heliboard = {"title": "Keys", "author": "Bob", "stickers": [{"file": "a.png", "emoji": "\u2764\ufe0f", "keywords": ["love"]}]}
+        self.check("keys.hbsp", {"meta.json": heliboard, "a.png": picture(12)}, [("Keys-a.png", "Keys a", "Keys", "Bob", "love, \u2764\ufe0f")])
+
+    def test_whatsapp(self):
+        self.system.add({f"{i}.png": (f"Number {i}", "") for i in range(3)})
+        self.system.sql("UPDATE stickers SET pack = 'numbers', author = 'Ann'")
+        self.system.run("pack", "export", "numbers", str(self.system.folder / "n.wastickers"))
+        with zipfile.ZipFile(self.system.folder / "n.wastickers") as z:
+            files = {name: z.read(name) for name in z.namelist()}
+        files |= {"title.txt": " Mine\n", "02.webp": webp_with_emoji(files["02.webp"], "\U0001f602", "\U0001f923")}
+        self.check("mine.wastickers", files, [("Mine-01.webp", "Mine 01", "Mine", "Ann", ""), ("Mine-02.webp", "Mine 02", "Mine", "Ann", "\U0001f602, \U0001f923"), ("Mine-03.webp", "Mine 03", "Mine", "Ann", "")])
+        self.assertIn("0 added, 3 skipped", self.peel(self.system.folder / "mine.wastickers").stdout)
+        contents = {"sticker_packs": [{"identifier": "1", "name": "Cups", "publisher": "Jo", "tray_image_file": "t.png", "stickers": [{"image_file": "cup.webp", "emojis": ["\u2615"]}]}]}
+        self.check("app.zip", {"1/contents.json": contents, "1/cup.webp": files["03.webp"]}, [("Cups-cup.webp", "Cups cup", "Cups", "Jo", "\u2615")])
+
+    def test_hostile_archives(self):
+        outside = self.system.folder / "outside.png"
+        link = zipfile.ZipInfo("link.png")
+        link.external_attr = 0o120777 << 16
+        path = self.archive("bad.zip", {"good.png": picture(20), "../../outside.png": picture(21), "/outside.png": picture(22), "a/../b.png": picture(23),
+                                        "inner.zip": b"PK", "good.png/x.png": picture(24), "c\x1b.png": picture(25)})  # fmt: skip
+        with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as z:
+            z.writestr(link, str(outside))
+            z.writestr("large.png", bytes((64 << 20) + 1))
+        done = self.peel(path)
+        self.assertIn("1 added, 0 skipped (already there), 7 failed; 1 other file ignored (inner.zip)\n", done.stdout, done.stderr)
+        self.assertFalse(outside.exists() or pathlib.Path("/outside.png").exists())
+        self.assertIn("failed: bad.zip/../../outside.png: its name is not one of a file below the archive\n", done.stderr)
+        self.assertIn("failed: bad.zip/link.png: it is not a plain file\n", done.stderr)
+        self.assertIn("failed: bad.zip/large.png: it has more than 67108864 bytes\n", done.stderr)
+        whole = self.archive("whole.zip", {f"{i}.png": picture(30 + i) for i in range(3)}).read_bytes()
+        for length in range(0, len(whole), max(1, len(whole) // 16)):
+            (self.system.folder / "cut.zip").write_bytes(whole[:length])
+            done = self.peel(self.system.folder / "cut.zip", "--dry-run")
+            named = done.returncode == 1 and "cut.zip" in done.stderr
+            self.assertTrue(named or "3 added" in done.stdout, (length, done.stdout, done.stderr))  # only the list at its end is missing
+        for text in ("[" * 5000, '{"stickers":[{"file":"good.png","title":"\\u0000"}]}', '{"images":{"good":{"body":"' + "x" * 2000 + '"}}}', '{"stickers":{"good.png":7,"a":[]}}', "\xff"):
+            done = self.peel(self.archive("list.zip", {"list.json": text, "good.png": picture(20)}))
+            self.assertNotIn("internal", done.stderr)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-/* Lists of what is to be imported, by strangers: stickers.csv, and the JSON of packs and of their words. The first byte
- * chooses. What is taken is text that can be stored, or the error says where. */
+/* Lists of what is to be imported, by strangers: stickers.csv, lists of other programs, archives, and the JSON of packs
+ * and of their words. The first byte chooses. What is taken is text that can be stored, or the error says where. */
 #include "base/os.h"
 #include "base/utf8.h"
 #include "cmd/import.h"
@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char folder[64], csv[80], picture[80];
+static char folder[64], csv[80], other[80], zip[80], picture[80];
 
 static bool never(void *ctx)
 {
@@ -23,6 +23,8 @@ static bool never(void *ctx)
 static void leave(void)
 {
     unlink(csv);
+    unlink(other);
+    unlink(zip);
     unlink(picture);
     rmdir(folder);
 }
@@ -34,6 +36,8 @@ static void begin(void)
     if (!mkdtemp(folder))
         abort();
     snprintf(csv, sizeof csv, "%s/stickers.csv", folder);
+    snprintf(other, sizeof other, "%s/pack.json", folder);
+    snprintf(zip, sizeof zip, "%s/pack.zip", folder);
     snprintf(picture, sizeof picture, "%s/a.png", folder);
     if (os_write_file(picture, "x", 1, NULL) != OK)
         abort();
@@ -46,11 +50,15 @@ static void check_text(const char *s, size_t most)
         abort();
 }
 
-static void check_csv(const uint8_t *data, size_t size, struct arena *a)
+/* What is found in the folder where one of these files is. */
+static void check_list(const char *path, const uint8_t *data, size_t size, struct arena *a)
 {
     struct import_list list;
     struct error err;
-    if (os_write_file(csv, data, size, NULL) != OK)
+    unlink(csv);
+    unlink(other);
+    unlink(zip);
+    if (os_write_file(path, data, size, NULL) != OK)
         abort();
     import_list_init(&list, a);
     if (import_find(folder, never, NULL, &list, &err) == OK)
@@ -58,6 +66,7 @@ static void check_csv(const uint8_t *data, size_t size, struct arena *a)
             const struct sticker *k = &list.items[i].sticker;
             check_text(k->title, IMPORT_MAX_TITLE);
             check_text(k->author, IMPORT_MAX_TITLE);
+            check_text(k->pack, IMPORT_MAX_TITLE);
             for (size_t w = 0; w < k->n_words; w++)
                 check_text(k->words[w].words, 4 * IMPORT_MAX_WORDS);
         }
@@ -102,10 +111,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!size)
         return 0;
     arena_init(&a, 16u << 20);
-    if (data[0] % 5 == 0)
-        check_csv(data + 1, size - 1, &a);
+    const char *const lists[] = {csv, other, zip};
+    unsigned which = data[0] % 7; /* of inputs that were kept: 0 is stickers.csv, 1 to 4 are words */
+    if (which == 0 || which > 4)
+        check_list(lists[which ? which - 4 : 0], data + 1, size - 1, &a);
     else
-        check_words(readers[data[0] % 5 - 1], data + 1, size - 1, &a);
+        check_words(readers[which - 1], data + 1, size - 1, &a);
     arena_free(&a);
     return 0;
 }

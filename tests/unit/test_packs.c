@@ -254,6 +254,37 @@ static void sources_have_an_order(void **state)
     words_teardown(&f);
 }
 
+/* Own words first, then those of each emoji; languages stand together, English first. */
+static void stickers_get_the_words_of_their_emoji(void **state)
+{
+    (void)state;
+    static const struct entry cldr[] = {
+        {"package/annotations/en/annotations.json",
+         "{\"annotations\":{\"annotations\":{\"" CAT "\":{\"default\":[\"cat\",\"pet\"],\"tts\":[\"cat face\"]},"
+         "\"" HEART "\":{\"default\":[\"love\",\"pet\"],\"tts\":[\"red heart\"]}}}}",
+         0},
+        {"package/annotations/de/annotations.json",
+         "{\"annotations\":{\"annotations\":{\"" HEART "\":{\"default\":[\"Liebe\"],\"tts\":[\"rotes Herz\"]}}}}", 0}};
+    static const struct sticker_words own[] = {{.language = "fr", .words = "coeur", .title = "Coeur"},
+                                               {.language = "en", .words = "mine, LOVE", .title = ""}};
+    struct words_fixture f;
+    struct import_item item = {0};
+    struct error err;
+    words_setup(&f);
+    read_words(&f, "cldr-annotations-full", cldr, 2);
+    assert_int_equal(emoji_words_give(f.words, HEART FE0F " " CAT " x", own, 2, &f.arena, &item, &err), OK);
+    assert_int_equal(item.sticker.n_words, 3);
+    assert_string_equal(item.sticker.words[0].language, "en");
+    assert_string_equal(item.sticker.words[0].words, "mine, LOVE, pet, cat");
+    assert_string_equal(item.sticker.words[1].words, "Liebe");
+    assert_string_equal(item.sticker.words[1].title, "rotes Herz");
+    assert_string_equal(item.sticker.words[2].words, "coeur");
+    assert_string_equal(item.sticker.words[2].title, "Coeur");
+    assert_int_equal(emoji_words_give(NULL, CAT, own, 1, &f.arena, &item, &err), OK);
+    assert_int_equal(item.sticker.n_words, 1);
+    words_teardown(&f);
+}
+
 static void broken_words_are_refused(void **state)
 {
     (void)state;
@@ -355,6 +386,7 @@ int main(void)
         cmocka_unit_test(keywords_of_emojilib),
         cmocka_unit_test(emoticons_and_shortcodes_of_emojibase),
         cmocka_unit_test(sources_have_an_order),
+        cmocka_unit_test(stickers_get_the_words_of_their_emoji),
         cmocka_unit_test(broken_words_are_refused),
         cmocka_unit_test(codes_of_regions_are_no_words),
         cmocka_unit_test(words_without_bounds_are_refused),

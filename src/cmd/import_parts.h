@@ -1,0 +1,28 @@
+/* import_parts.h: between the files of import_*.c that find pictures. */
+#ifndef PEEL_CMD_IMPORT_PARTS_H
+#define PEEL_CMD_IMPORT_PARTS_H
+
+#include "cmd/import_table.h"
+#include <limits.h>
+
+bool import_is_picture(const char *name); /* by its ending */
+
+/* --- import_archive.c --- */
+bool import_is_archive(const char *name); /* by its ending: zip, also under other names, and tar */
+/* Unpacks the archive into a new folder of the list's own. Files that cannot be taken become failures. ERR_CORRUPT,
+ * ERR_TOO_LARGE (a bomb): the rest of the archive was not read. */
+enum status import_unpack(struct import_list *l, const char *path, char folder[PATH_MAX], struct error *err) MUST_CHECK;
+void import_remove_unpacked(struct import_list *l);
+
+/* --- import_lists.c: what other programs say of the pictures of a folder, as rows of a table --- */
+bool import_list_is(const char *filename); /* a file that may be such a list, or a part of one */
+/* Adds a row for each picture of the folder that a list names. Files that are none of these lists are passed over. */
+enum status import_lists_read(const char *folder, struct import_list *list, struct import_table *out,
+                              struct error *err) MUST_CHECK;
+/* The emoji that WhatsApp's programs put into a WebP file, separated by spaces; "" when there are none. */
+const char *import_webp_emoji(const char *path, struct arena *a) MUST_CHECK;
+/* The emoji of a text, or in a filename, separated by spaces and without skin tones; "" when there are none, NULL
+ * without memory. */
+const char *import_emoji_in(const char *text, struct arena *a) MUST_CHECK;
+
+#endif
