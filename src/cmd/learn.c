@@ -88,8 +88,18 @@ static enum status learn_reset(const struct verb_call *call, struct error *err)
 
 static enum status learn_rebuild(const struct verb_call *call, struct error *err)
 {
-    int64_t scores = 0;
-    enum status st = sticker_store_learn_reset(call->store, cmd_who(), true, err);
+    int64_t scores = 0, older = 0;
+    char question[128];
+    enum status st = sticker_store_learn_older(call->store, &older, err);
+    bool yes = !older || config_bool(call->cfg, "yes");
+    snprintf(question, sizeof question, "%lld votes are older than the log. Forget what they taught? [y/N] ",
+             (long long)older);
+    if (st == OK && !yes)
+        st = prompt_yes(question, &yes, err);
+    if (st == OK && !yes)
+        return err_set(err, ERR_CANCELLED, "nothing was forgotten");
+    if (st == OK)
+        st = sticker_store_learn_reset(call->store, cmd_who(), true, err);
     if (st == OK)
         st = sticker_store_learn_rescore(call->store, cmd_who(), &scores, err);
     if (st == OK && config_bool(call->cfg, "json"))

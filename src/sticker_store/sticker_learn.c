@@ -170,6 +170,14 @@ enum status sticker_store_learn_reset(struct sticker_store *s, const struct admi
     return db_write(s->db, DB_DURABLE, reset_job, &(struct person_job){.who = who, .again = again}, err);
 }
 
+enum status sticker_store_learn_older(struct sticker_store *s, int64_t *n, struct error *err)
+{
+    return db_read_int(s->db,
+                       "SELECT count(*) FROM ballots WHERE at_us <"
+                       " coalesce((SELECT stored_us FROM events ORDER BY rowno LIMIT 1), $1)",
+                       DB_ARGS(DB_INT(INT64_MAX)), n, NULL, err);
+}
+
 /* Each vote of somebody unknown counts, and the last one of anybody known. */
 #define NET_VOTES                                                                                                      \
     "(SELECT k.id AS query_id, v.sticker_id, CAST(sum(CASE v.action WHEN 5 THEN 1 ELSE 0 END) AS bigint) AS ups,"      \

@@ -55,6 +55,8 @@ enum status sticker_store_learn_freeze(struct sticker_store *s, const struct adm
  * from now on. */
 enum status sticker_store_learn_reset(struct sticker_store *s, const struct admin_who *who, bool again,
                                       struct error *err) MUST_CHECK;
+/* How many votes taught something that are older than the log, so that nothing can learn it again. */
+enum status sticker_store_learn_older(struct sticker_store *s, int64_t *n, struct error *err) MUST_CHECK;
 /* Sets the scores whose first vote is in the log to what the log says. *n: how many were other than that. */
 enum status sticker_store_learn_rescore(struct sticker_store *s, const struct admin_who *who, int64_t *n,
                                         struct error *err) MUST_CHECK;

@@ -15,7 +15,7 @@ _Static_assert(sizeof(struct header) == BLOCK, "a header is a block");
 
 static enum status put(FILE *out, const void *data, size_t len, struct error *err)
 {
-    return len == 0 || fwrite(data, len, 1, out) == 1 ? OK : err_errno(err, "cannot write an archive");
+    return len == 0 || fwrite(data, len, 1, out) == 1 ? OK : err_errno(err, "writing an archive");
 }
 
 static size_t padding(uint64_t len)

@@ -159,7 +159,7 @@ static enum status shard_open(struct training *t, struct shard *s, struct error 
 static enum status shard_close(struct shard *s, enum status st, struct error *err)
 {
     if (s->file.out && st == OK)
-        st = tar_end(s->file.out, err);
+        st = tar_end(s->file.out, err) == OK ? OK : err_prefix(err, "%s", s->file.part);
     s->open = false;
     s->number++;
     return training_close(&s->file, st, err);
@@ -194,7 +194,7 @@ static enum status put_sample(struct training *t, struct shard *s, const struct 
     }
     buf_reset(&t->text);
     t->rows[s->split]++;
-    return st;
+    return st == OK ? OK : err_prefix(err, "%s", s->file.part);
 }
 
 /* A sample of a shard that is there is only credited. */

@@ -168,6 +168,22 @@ class Learning(ServiceTest):
         wait_until(lambda: not left(), 8 * SLOW, "the search to be gone")
         self.assertEqual(self.explain("dog")["from"], "query")
 
+    def test_what_the_log_no_longer_has_is_not_forgotten_unasked(self):
+        self.system.sql("DELETE FROM events")  # of other tests
+        self.order()
+        for i in range(5):
+            self.vote(address=f"198.51.{i}.1", voter=str(i), positive=["cat1.png"])
+        self.learnt()
+        self.system.run("learn", "rebuild")  # it loses nothing
+        self.learnt()
+        self.system.sql("DELETE FROM events")  # as retention does
+        done = self.system.run("learn", "rebuild", check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("confirm with --yes", done.stderr)
+        self.assertEqual(self.explain()["own"]["voters"], 5)
+        self.system.run("learn", "rebuild", "--yes")
+        self.assertEqual(self.explain()["own"]["voters"], 0)
+
     def test_what_cannot_be_explained(self):
         for query, sticker, why in (
             (" ", "cat1.png", "the query must not be empty"),
