@@ -73,8 +73,8 @@ class Crowd:
 
 
 def ndcg(options):
-    """Of `hybrid`, over all queries of the split, with its 95% confidence interval."""
-    done = subprocess.run([options.peel, "eval", str(ROOT / "eval" / "starter.csv"), "hybrid", "--split", options.split,
+    """Of the algorithm, over all queries of the split, with its 95% confidence interval."""
+    done = subprocess.run([options.peel, "eval", str(ROOT / "eval" / "starter.csv"), options.algorithm, "--split", options.split,
                            "--search-url", options.search_url, "--json"], capture_output=True, text=True, check=True)  # fmt: skip
     value = json.loads(done.stdout)[0]["nDCG@10"]
     return f"nDCG@10 {value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
@@ -87,6 +87,7 @@ def main():
     parser.add_argument("--token", required=True)
     parser.add_argument("--peel", default=str(ROOT / "peel"))
     parser.add_argument("--split", default="dev")
+    parser.add_argument("--algorithm", default="hybrid", help="that the services search by")
     parser.add_argument("--searches", type=int, default=20000)
     parser.add_argument("--people", type=int, default=2000)
     parser.add_argument("--votes", type=int, default=50)
