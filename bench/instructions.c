@@ -7,10 +7,12 @@
 #include "base/os.h"
 #include "model/bert_internal.h"
 #include "model/clip_internal.h"
+#include "rank/meanings.h"
 #include "search_store/search_store.h"
 #include "sticker_store/sticker_store.h"
 #include "text/text.h"
 #include "vectors/vectors_exact.h"
+#include "words/lexicon.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -41,6 +43,7 @@ struct work {
     struct bert *bert;
     struct vectors_exact *vectors;
     struct search_store *search;
+    struct meanings *meanings;
     struct sticker_store *stickers;
 };
 
@@ -111,6 +114,34 @@ static void open_search(struct work *w, const char *folder)
     }
 }
 
+/* The words, of which each four are alike. */
+static void make_lexicon(const char *path)
+{
+    struct lexicon_builder *b;
+    struct error err;
+    float of_four[DIM], v[DIM];
+    MUST(lexicon_builder_open(&b, &err));
+    for (uint32_t i = 0; i < N_WORDS; i++) {
+        random_vector(of_four, i / 4 + 1000);
+        random_vector(v, i + 1);
+        for (size_t k = 0; k < LEXICON_DIM; k++)
+            v[k] += of_four[k];
+        MUST(lexicon_builder_add(b, words[i], v, &err));
+    }
+    MUST(lexicon_builder_write(b, path, &err));
+    lexicon_builder_close(b);
+}
+
+static void open_meanings(struct work *w, const char *folder)
+{
+    struct error err;
+    char path[512];
+    open_search(w, folder);
+    snprintf(path, sizeof path, "%s/english.words", folder);
+    make_lexicon(path);
+    MUST(meanings_open(path, w->search, NULL, &w->meanings, &err));
+}
+
 static void open_stickers(struct work *w, const char *folder)
 {
     struct error err;
@@ -174,18 +205,36 @@ static void scan(struct work *w)
         MUST(vectors_exact_search(w->vectors, NULL, v, 1, 10, VECTORS_INT8, NULL, hits, &count, &err));
 }
 
+static size_t query_of(size_t i, char out[64])
+{
+    return (size_t)snprintf(out, 64, "%s %s", words[i % N_WORDS], words[(i + 5) % N_WORDS]);
+}
+
 static void lexical(struct work *w)
 {
     struct search_hit *hits;
     size_t n;
     int64_t total;
     struct error err;
-    for (size_t i = 0; i < 20; i++) {
+    for (size_t i = 0; i < QUERIES; i++) {
         char query[64];
         struct term_query q;
-        int len = snprintf(query, sizeof query, "%s %s", words[i % N_WORDS], words[(i + 5) % N_WORDS]);
-        MUST(text_query(query, (size_t)len, LANGUAGE_en, false, &w->arena, &q, &err));
+        size_t len = query_of(i, query);
+        MUST(text_query(query, len, LANGUAGE_en, false, &w->arena, &q, &err));
         MUST(search_store_lexical(w->search, &q, NULL, 10, 0, true, &w->arena, &hits, &n, &total, &err));
+    }
+}
+
+static void meanings(struct work *w)
+{
+    struct meaning_hit *hits;
+    const char *corrected;
+    size_t n;
+    struct error err;
+    for (size_t i = 0; i < QUERIES; i++) {
+        char query[64];
+        size_t len = query_of(i, query);
+        MUST(meanings_search(w->meanings, query, len, NULL, 20, &w->arena, &hits, &n, &corrected, &err));
     }
 }
 
@@ -238,10 +287,10 @@ static const struct piece {
     void (*open)(struct work *w, const char *folder);
     void (*run)(struct work *w);
 } pieces[] = {
-    {"clip-text", open_clip, clip_text},    {"sentence", open_sentence, sentence},
-    {"vector-scan", open_vectors, scan},    {"lexical-search", open_search, lexical},
-    {"json-answer", open_nothing, json},    {"feedback", open_stickers, feedback},
-    {"sticker-terms", open_nothing, terms},
+    {"clip-text", open_clip, clip_text},       {"sentence", open_sentence, sentence},
+    {"vector-scan", open_vectors, scan},       {"lexical-search", open_search, lexical},
+    {"words-search", open_meanings, meanings}, {"json-answer", open_nothing, json},
+    {"feedback", open_stickers, feedback},     {"sticker-terms", open_nothing, terms},
 };
 
 /* What is counted; by this name. */
@@ -273,6 +322,7 @@ int main(int argc, char **argv)
     clip_close(w.clip);
     bert_close(w.bert);
     vectors_exact_close(w.vectors);
+    meanings_close(w.meanings);
     if (w.search)
         search_store_close(w.search);
     if (w.stickers)
