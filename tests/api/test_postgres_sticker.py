@@ -31,7 +31,7 @@ class StickersOnPostgres(PostgresTest):
         self.unit("test_learn", 12)
         self.unit("test_training", 7)
         self.unit("test_store_experiments", 4)
-        self.unit("test_store_webhooks", 4)
+        self.unit("test_store_webhooks", 5)
 
     def test_store_suite_curation(self):
         self.unit("test_store_curation", 5)

@@ -118,6 +118,22 @@ static void a_failure_holds_back_what_follows(void **state)
     assert_true(counts.enabled == 1 && counts.waiting == 2 && due(s, now_us) == 1);
 }
 
+static void a_test_goes_to_one(void **state)
+{
+    struct suite *s = *state;
+    struct webhook_delivery *told;
+    int64_t seq, id = hook(s, "https://a/", "votes.held"), other = hook(s, "https://b/", "");
+    suite_add(s, s->stickers, "a.png", "a");
+    assert_ok(s, sticker_store_webhook_test(s->stickers, id, &seq, &s->err));
+    assert_int_equal(next(s, other, &told), 1);
+    assert_int_equal(next(s, id, &told), 1);
+    assert_true(told[0].seq == seq);
+    assert_string_equal(told[0].event, "webhook.test");
+    assert_ok(s, sticker_store_webhook_disable(s->stickers, &ann, id, "off", &s->err));
+    assert_int_equal(sticker_store_webhook_test(s->stickers, id, &seq, &s->err), ERR_INVALID);
+    assert_int_equal(sticker_store_webhook_test(s->stickers, 999, &seq, &s->err), ERR_NOT_FOUND);
+}
+
 static void they_are_forgotten(void **state)
 {
     struct suite *s = *state;
@@ -159,6 +175,6 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup_stickers, suite_teardown)
     const struct CMUnitTest tests[] = {T(changes_are_told_in_order), T(a_failure_holds_back_what_follows),
-                                       T(they_are_forgotten), T(wrong_ones)};
+                                       T(a_test_goes_to_one), T(they_are_forgotten), T(wrong_ones)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
