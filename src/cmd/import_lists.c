@@ -1,15 +1,16 @@
 /* What other programs say of the pictures of a folder: JSON files, which differ in where their entries are and in what
  * members are called, but hardly in what they mean; so one reader takes them all:
  *
- *   Telegram Desktop's export     result.json: messages (also of chats.list) with file and sticker_emoji
- *   Telegram's Bot API            stickers with file_unique_id, file_id and emoji; title
- *   maunium/stickerpicker         stickers with id, body, url (mxc://) and net.maunium.telegram.sticker.emoticons;
- * title Matrix MSC2545                images: by shortcode; pack.display_name, pack.attribution WhatsApp's sample apps
- * contents.json: sticker_packs with name, publisher and stickers (image_file, emojis) .wastickers, sticker-convert
- * title.txt, author.txt, and emoji.txt, an object of emoji by name Slack                         emoji: addresses by
- * name, or "alias:name" Discord                       emojis and stickers with id, name, description and tags Mastodon,
- * Pleroma, Misskey    an array or emojis with shortcode, or fileName and emoji.name; files by shortcode HeliBoard's
- * proposal          meta.json with a list of files
+ * - Telegram Desktop's export, result.json: messages (also of chats.list) with file and sticker_emoji;
+ * - Telegram's Bot API: stickers with file_unique_id, file_id and emoji; title;
+ * - maunium/stickerpicker: stickers with id, body, url (mxc://) and net.maunium.telegram.sticker.emoticons; title;
+ * - Matrix, MSC2545: images by shortcode; pack.display_name, pack.attribution;
+ * - WhatsApp's sample apps, contents.json: sticker_packs with name, publisher and stickers (image_file, emojis);
+ * - .wastickers and sticker-convert: title.txt, author.txt, and emoji.txt, an object of emoji by name;
+ * - Slack: emoji, addresses by name, or "alias:name";
+ * - Discord: emojis and stickers with id, name, description and tags;
+ * - Mastodon, Pleroma, Misskey: an array or emojis with shortcode, or fileName and emoji.name; files by shortcode;
+ * - HeliBoard's proposal: meta.json with a list of files.
  *
  * Which file an entry means is found by trying its names with those that the folder has. */
 #include "cmd/import_parts.h"
