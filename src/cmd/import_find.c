@@ -270,7 +270,7 @@ static enum status walk_entry(struct walk *w, const char *path, const char *name
 {
     char entry[PATH_MAX];
     struct stat sb;
-    if (name[0] == '.' || import_table_is(name) || (folder->table.foreign && import_list_is(name)))
+    if (name[0] == '.' || import_table_is(name))
         return OK;
     if (snprintf(entry, sizeof entry, "%s/%s", path, name) >= (int)sizeof entry) {
         import_list_fail(w->list, name, "its path is too long");
@@ -287,7 +287,8 @@ static enum status walk_entry(struct walk *w, const char *path, const char *name
         return add_file(w, entry, &sb, false, folder, err);
     if (S_ISREG(sb.st_mode) && import_is_archive(name) && !w->in_archive)
         return walk_archive(w, entry, err);
-    ignore(w->list, entry + w->root);
+    if (!folder->table.foreign || !import_list_is(name)) /* a list was read already */
+        ignore(w->list, entry + w->root);
     return OK;
 }
 

@@ -11,7 +11,7 @@ import tarfile
 import unittest
 import zipfile
 
-from peel_testing import PEEL, SLOW, System, main, png
+from peel_testing import PEEL, ROOT, SLOW, System, main, png
 
 WORDS = [("cat.png", "en", "cat, -1, =SUM(A1)", ""), ("cat.png", "de", "Katze, \"Mieze\"", "'Die Katze"), ("dog.png", "fr", "chien", "")]
 
@@ -157,6 +157,9 @@ class OtherPrograms(unittest.TestCase):
             {"body": "A dog that barks", "url": "mxc://example.org/AbCdE", "info": {"w": 8, "h": 8, "mimetype": "image/png"}, "msgtype": "m.sticker", "id": "tg-77",
              "net.maunium.telegram.sticker": {"id": "77", "emoticons": ["\U0001f436", "\U0001f415"]}}]}  # fmt: skip
         self.check("maunium.zip", {"dogs/dogs.json": maunium, "dogs/AbCdE.png": picture(3)}, [("Dogs-AbCdE.png", "A dog that barks", "Dogs", "", "\U0001f436, \U0001f415")])
+        moving = {"title": "Moving", "stickers": [{"file_unique_id": "walk", "emoji": "\U0001f6b6"}]}
+        walk = {name: (ROOT / "tests" / "fuzz" / "corpus" / "lottie" / name).read_bytes() for name in ("walk.tgs", "walk.json")}
+        self.check("moving.zip", {"set.json": moving, **walk}, [("Moving-walk.json", "Moving walk", "Moving", "", ""), ("Moving-walk.tgs", "Moving walk", "Moving", "", "\U0001f6b6")])
         self.check("downloads.zip", {"cats/1_\U0001f63a.png": picture(4)}, [("1_\U0001f63a.png", "1 \U0001f63a", "", "", "\U0001f63a")])
 
     def test_matrix_slack_discord_mastodon_and_others(self):
