@@ -79,7 +79,7 @@ class Events(ServiceTest):
         other = "dog.png"
         got = self.feedback({"query_id": answer["query_id"], "positive": [shown, other]})
         self.assertEqual((got.status, got.json()), (200, {"failed": [other]}))
-        self.assertEqual(self.feedback({"query_id": answer["query_id"], "query": " cat ", "negative": [shown]}).status, 200)
+        self.assertEqual(self.feedback({"query_id": answer["query_id"], "query": " Cat", "negative": [shown]}).status, 200)
         self.assertEqual(self.scores()[shown], (before[0] + 1, before[1] + 1))
         for members, why in (
             ({"query_id": answer["query_id"], "query": "dog"}, "feedback[0].query is not the query of its query_id"),

@@ -8,6 +8,7 @@
 #include "sticker_service/api/once.h"
 #include "sticker_service/auth.h"
 #include "sticker_service/service.h"
+#include "text/text.h"
 
 #include <jansson.h>
 #include <stdarg.h>
@@ -90,6 +91,21 @@ static enum status feedback_read_voter(struct sticker_service *s, const json_t *
     return *out ? OK : err_no_memory(err, "feedback");
 }
 
+/* An app may send what was typed as it keeps it: it only has to be the same query once it is folded. */
+static enum status feedback_check_query(const char *typed, const char *searched, const char *name, struct arena *arena,
+                                        struct error *err)
+{
+    const char *keys[2];
+    if (strcmp(typed, searched) == 0)
+        return OK;
+    enum status status = text_fold_query(typed, TEXT_QUERY_BYTES, arena, &keys[0], err);
+    if (status == OK)
+        status = text_fold_query(searched, TEXT_QUERY_BYTES, arena, &keys[1], err);
+    if (status == OK && strcmp(keys[0], keys[1]) != 0)
+        status = err_set(err, ERR_INVALID, "%s is not the query of its query_id", name);
+    return status;
+}
+
 /* The query, which the receipt of its search may say instead. */
 static enum status feedback_read_query(struct sticker_service *s, const json_t *entry, size_t i, struct arena *arena,
                                        struct feedback_entry *out, struct error *err)
@@ -126,8 +142,8 @@ static enum status feedback_read_query(struct sticker_service *s, const json_t *
     const char *typed = arena_strndup(arena, text, len);
     if (!typed)
         return err_no_memory(err, "feedback");
-    if (out->query && strcmp(out->query, typed) != 0)
-        return err_set(err, ERR_INVALID, "%s is not the query of its query_id", m.name);
+    if (out->query)
+        return feedback_check_query(typed, out->query, m.name, arena, err);
     out->query = typed;
     return OK;
 }
