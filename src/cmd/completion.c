@@ -175,6 +175,15 @@ static void zsh_script(struct buf *out)
 
 /* --- fish --- */
 
+/* " -d 'Show a pack\'s stickers'", and the end of the line. */
+static void fish_describe(const char *text, struct buf *out)
+{
+    buf_puts(out, " -d '");
+    for (const char *p = text; *p; p++)
+        *p == '\'' || *p == '\\' ? buf_printf(out, "\\%c", *p) : buf_putc(out, *p);
+    buf_puts(out, "'\n");
+}
+
 static void fish_option(const struct option *o, struct buf *out)
 {
     buf_puts(out, "complete -c peel -n '__fish_seen_subcommand_from");
@@ -190,10 +199,7 @@ static void fish_option(const struct option *o, struct buf *out)
     } else if (takes_value(o)) {
         buf_puts(out, takes_file(o) ? " -rF" : " -x");
     }
-    buf_puts(out, " -d '");
-    for (const char *p = o->help; *p; p++)
-        *p == '\'' || *p == '\\' ? buf_printf(out, "\\%c", *p) : buf_putc(out, *p);
-    buf_puts(out, "'\n");
+    fish_describe(o->help, out);
 }
 
 static void fish_command(const struct command *c, struct buf *out)
@@ -201,12 +207,15 @@ static void fish_command(const struct command *c, struct buf *out)
     struct buf words;
     buf_init(&words, 4096);
     put_operands(c, &words);
-    buf_printf(out, "complete -c peel -n __fish_use_subcommand -a %s -d '%s'\n", c->name, c->summary);
-    for (const struct subcommand *s = c->subcommands; s && s->name; s++)
+    buf_printf(out, "complete -c peel -n __fish_use_subcommand -a %s", c->name);
+    fish_describe(c->summary, out);
+    for (const struct subcommand *s = c->subcommands; s && s->name; s++) {
         buf_printf(out,
                    "complete -c peel -n '__fish_seen_subcommand_from %s; and test (count (commandline -opc)) = 2' "
-                   "-a %s -d '%s'\n",
-                   c->name, s->name, s->summary);
+                   "-a %s",
+                   c->name, s->name);
+        fish_describe(s->summary, out);
+    }
     if (!c->subcommands && words.len)
         buf_printf(out, "complete -c peel -n '__fish_seen_subcommand_from %s' -a '%s'\n", c->name, buf_str(&words));
     else if (c->most_args)
