@@ -64,7 +64,7 @@ tests.push(['a synonym finds within seconds', async page => {
   await page.getByLabel('Searches for “moggy” also find').fill('kitten');
   await page.keyboard.press('Enter');
   await page.getByText('The synonym was added.').waitFor();
-  for (let i = 0; i < 100 && await seen(page).count() === 0; i++) {
+  for (let i = 0; i < 400 && await seen(page).count() === 0; i++) {
     await page.waitForTimeout(100);
     await page.reload();
   }

@@ -28,7 +28,7 @@ const sent = page => page.waitForResponse(r => r.url().endsWith('/api/feedback/'
 // Votes wait for some seconds, in case of second thoughts. With a clock of its own a page need not.
 const soon = page => page.clock.fastForward(6000);
 const until = async (what, true_) => {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 400; i++) {
     if (await true_()) return;
     await new Promise(done => setTimeout(done, 50));
   }
@@ -502,7 +502,7 @@ const tests = [
     await page.goto('/');
     await page.locator('#q').fill(q);
     await page.locator('#q').press('Enter');
-    assert.equal(await cards(page).count(), 24);
+    await until('24 results', async () => await cards(page).count() === 24);
     await down(page, 3).click();
     assert.match(await page.locator('.noted').innerText(), /bad match/);
     assert.equal(await down(page, 3).getAttribute('aria-pressed'), 'true');
@@ -524,7 +524,7 @@ const tests = [
     await find(page, 'cat');
     await page.locator('[name=pack]').selectOption('north');
     await page.getByRole('button', { name: 'Apply' }).click();
-    assert.equal(await cards(page).count(), 1);
+    await until('1 result', async () => await cards(page).count() === 1);
   }, { javaScriptEnabled: false }],
 
   ['more results come in place, and the order is the pages\'', async page => {

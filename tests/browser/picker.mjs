@@ -26,7 +26,7 @@ const focused = page => page.evaluate(() => {
 });
 const shown = page => cells(page).evaluateAll(all => all.map(cell => cell.sticker.filename));
 const until = async (what, true_) => {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 400; i++) {
     if (await true_()) return;
     await new Promise(done => setTimeout(done, 50));
   }
