@@ -9,9 +9,9 @@ PKGS := libmicrohttpd libcurl libcrypto jansson sqlite3 libpq libsodium libutf8p
 GCC := $(firstword $(subst ., ,$(shell $(CC) -dumpversion)))
 # Nothing in the program depends on the folder that it is built in.
 CFLAGS_release := -O2 -g -ffile-prefix-map=$(CURDIR)=.
-CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
-CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
-CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+CFLAGS_asan := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+CFLAGS_tsan := -O1 -g1 -fno-omit-frame-pointer -fsanitize=thread
+CFLAGS_fuzz := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
 CFLAGS_analyze = -O1 -fanalyzer $(if $(filter 12,$(GCC)),-Werror)
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(WERROR),-Werror)
 ifeq ($(MODE),tsan)
@@ -179,9 +179,9 @@ unit: $(UNIT) ## build and run the unit tests
 
 # API tests by when scripts/test.sh runs them: those that download and import the starter packs,
 PACKS := tests/api/test_import.py tests/api/test_relevance.py tests/api/test_languages.py
-# those that take long by themselves,
-SLOW := $(patsubst %,tests/api/test_%.py,admin_sessions admin_upload backup balanced chaos chaos_bucket kills model_pypi \
-	overload pgvector postgres_search postgres_sticker powercut release sandbox schema store_copy)
+# those that take long by themselves, the longest first, so that no processor waits for the last one,
+SLOW := $(patsubst %,tests/api/test_%.py,postgres_sticker store_copy sandbox kills release chaos_bucket schema model_pypi \
+	pgvector backup chaos overload balanced admin_sessions postgres_search admin_upload powercut)
 # and the others; test_torture.py is `make torture`.
 FAST := $(filter-out $(PACKS) $(SLOW) tests/api/test_torture.py,$(wildcard tests/api/test_*.py))
 # What the sanitizers, which take ten times as long, see of the API: each room once, and of threads what many use at once.
