@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DRAWN_WIDTH 512u /* of what is a drawing, or moves without being WebP */
+#define DRAWN_WIDTH 512u /* of what training programs cannot read as it is */
 #define WAIT_MS     60000u
 
 struct job {

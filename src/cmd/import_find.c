@@ -83,8 +83,8 @@ struct folder {
 
 bool import_is_picture(const char *name)
 {
-    static const char *const endings[] = {".jpg",  ".jpeg", ".jpe", ".jfif", ".png",
-                                          ".webp", ".gif",  ".svg", ".tgs",  ".lottie"};
+    static const char *const endings[] = {".jpg", ".jpeg", ".jpe",    ".jfif", ".png",  ".webp", ".gif",
+                                          ".svg", ".tgs",  ".lottie", ".avif", ".heic", ".heif"};
     size_t len = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t n = strlen(endings[i]);

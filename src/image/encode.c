@@ -15,10 +15,8 @@ static enum status encode_webp(const struct image *im, struct buf *out, struct e
 }
 
 static enum status (*const encoders[])(const struct image *im, struct buf *out, struct error *err) = {
-    [IMAGE_JPEG] = encode_jpeg,
-    [IMAGE_PNG] = image_encode_png,
-    [IMAGE_WEBP] = encode_webp,
-    [IMAGE_GIF] = image_encode_gif,
+    [IMAGE_JPEG] = encode_jpeg,     [IMAGE_PNG] = image_encode_png,   [IMAGE_WEBP] = encode_webp,
+    [IMAGE_GIF] = image_encode_gif, [IMAGE_AVIF] = image_encode_avif,
 };
 
 bool image_can_encode(enum image_kind kind)

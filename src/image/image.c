@@ -14,13 +14,16 @@ const char *image_mime(enum image_kind kind)
                                        "image/svg+xml",
                                        "video/lottie+json",
                                        "application/x-tgsticker",
-                                       "application/zip+dotlottie"};
+                                       "application/zip+dotlottie",
+                                       "image/avif",
+                                       "image/heic"};
     return mime[kind];
 }
 
 const char *image_extension(enum image_kind kind)
 {
-    static const char *const extension[] = {"bin", "jpg", "png", "webp", "gif", "svg", "json", "tgs", "lottie"};
+    static const char *const extension[] = {"bin",  "jpg", "png",    "webp", "gif", "svg",
+                                            "json", "tgs", "lottie", "avif", "heic"};
     return extension[kind];
 }
 
@@ -94,7 +97,7 @@ bool image_mime_is_drawing(const char *mime)
 bool image_mime_is_shown(const char *mime)
 {
     enum image_kind kind = kind_of(mime);
-    return kind == IMAGE_SVG || !image_is_drawing(kind);
+    return kind == IMAGE_SVG || (!image_is_drawing(kind) && kind != IMAGE_HEIC);
 }
 
 /* An object that has what a Lottie must have. */
@@ -117,7 +120,7 @@ static enum status not_an_image(const char *data, size_t len, struct error *err)
         return err_set(err, ERR_UNSUPPORTED, "compressed with gzip, as .svgz is: decompress it first");
     if (len >= 4 && (memcmp(data, "\xff\xfe<", 4) == 0 || memcmp(data, "\xfe\xff\0<", 4) == 0))
         return err_set(err, ERR_UNSUPPORTED, "XML in UTF-16: save it as UTF-8");
-    return err_set(err, ERR_UNSUPPORTED, "not a JPEG, PNG, WebP, GIF, SVG or Lottie image");
+    return err_set(err, ERR_UNSUPPORTED, "not a JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF or HEIC image");
 }
 
 enum image_kind image_sniff(const void *data, size_t len)
@@ -131,6 +134,8 @@ enum image_kind image_sniff(const void *data, size_t len)
         return IMAGE_WEBP;
     if (len >= 6 && (memcmp(d, "GIF87a", 6) == 0 || memcmp(d, "GIF89a", 6) == 0))
         return IMAGE_GIF;
+    if (image_heif_kind(data, len))
+        return image_heif_kind(data, len);
     if (looks_like_svg(d, len < 65536 ? len : 65536))
         return IMAGE_SVG;
     if (len >= 3 && memcmp(d, "\x1f\x8b\x08", 3) == 0 && image_gzip_is_json(data, len < 4096 ? len : 4096))
@@ -202,6 +207,10 @@ static enum status read_image(const void *data, size_t len, bool probe, uint32_t
     case IMAGE_TGS:
     case IMAGE_DOTLOTTIE:
         st = image_lottie(data, len, probe, svg_side, out, err);
+        break;
+    case IMAGE_AVIF:
+    case IMAGE_HEIC:
+        st = image_heif(data, len, probe, out, err);
         break;
     default:
         return not_an_image(data, len, err);

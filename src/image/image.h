@@ -1,4 +1,5 @@
-/* image.h: bytes of JPEG, PNG, WebP, GIF, SVG or Lottie -> 8-bit RGBA or RGB pixels, and back to the first four.
+/* image.h: bytes of JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF or HEIC -> 8-bit RGBA or RGB pixels, and back
+ * to the first four and AVIF.
  * All input is hostile: the kind is read from the content, sizes are bounded before memory is taken.
  * The room decodes, resizes and encodes images; it is the only one that sees image libraries, and sees base only. */
 #ifndef PEEL_IMAGE_IMAGE_H
@@ -19,6 +20,8 @@ enum image_kind {
     IMAGE_LOTTIE,    /* JSON */
     IMAGE_TGS,       /* the same, compressed: Telegram's */
     IMAGE_DOTLOTTIE, /* the same, in a zip */
+    IMAGE_AVIF,
+    IMAGE_HEIC,
     IMAGE_KINDS
 };
 const char *image_mime(enum image_kind kind);      /* "image/jpeg" ...; static */

@@ -19,6 +19,9 @@ enum status image_svg(const uint8_t *data, size_t len, bool probe, uint32_t side
                       struct error *err) MUST_CHECK;
 enum status image_lottie(const uint8_t *data, size_t len, bool probe, uint32_t side, struct image *out,
                          struct error *err) MUST_CHECK;
+/* AVIF and HEIC, and which of them a file says that it is; IMAGE_UNKNOWN: neither. */
+enum status image_heif(const uint8_t *data, size_t len, bool probe, struct image *out, struct error *err) MUST_CHECK;
+enum image_kind image_heif_kind(const uint8_t *data, size_t len);
 /* Whether a gzip file begins as JSON. */
 bool image_gzip_is_json(const uint8_t *data, size_t len);
 struct image_motion image_lottie_motion(const uint8_t *data, size_t len);
@@ -80,6 +83,7 @@ uint32_t image_big_endian(const uint8_t *p);      /* [4] */
  */
 enum status image_encode_jpeg(const struct image *im, int quality, struct buf *out, struct error *err) MUST_CHECK;
 enum status image_encode_png(const struct image *im, struct buf *out, struct error *err) MUST_CHECK;
+enum status image_encode_avif(const struct image *im, struct buf *out, struct error *err) MUST_CHECK;
 enum status image_encode_gif(const struct image *im, struct buf *out, struct error *err) MUST_CHECK;
 /* A GIF of several frames, each of the same size and with colours of its own. loops: 0 for ever. `out`: borrowed until
  * the end; image_gif_finish writes it. Free also what was not begun or finished. */

@@ -46,9 +46,10 @@ static enum status check_ending(const char *filename, enum image_kind kind, stru
     static const struct {
         const char *ending;
         enum image_kind kind;
-    } endings[] = {{"jpg", IMAGE_JPEG}, {"jpeg", IMAGE_JPEG},        {"jpe", IMAGE_JPEG},   {"jfif", IMAGE_JPEG},
-                   {"png", IMAGE_PNG},  {"webp", IMAGE_WEBP},        {"gif", IMAGE_GIF},    {"svg", IMAGE_SVG},
-                   {"tgs", IMAGE_TGS},  {"lottie", IMAGE_DOTLOTTIE}, {"json", IMAGE_LOTTIE}};
+    } endings[] = {{"jpg", IMAGE_JPEG},  {"jpeg", IMAGE_JPEG},        {"jpe", IMAGE_JPEG},    {"jfif", IMAGE_JPEG},
+                   {"png", IMAGE_PNG},   {"webp", IMAGE_WEBP},        {"gif", IMAGE_GIF},     {"svg", IMAGE_SVG},
+                   {"tgs", IMAGE_TGS},   {"lottie", IMAGE_DOTLOTTIE}, {"json", IMAGE_LOTTIE}, {"avif", IMAGE_AVIF},
+                   {"heic", IMAGE_HEIC}, {"heif", IMAGE_HEIC}};
     const char *dot = strrchr(filename, '.');
     for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
         if (endings[i].kind == kind && strcasecmp(dot + 1, endings[i].ending) == 0)

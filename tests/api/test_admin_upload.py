@@ -112,7 +112,7 @@ class Taken(UploadTest):
                              ("good2.gif.png", png(5, 5, (2, 2, 2))), title="Typed <title>", pack="P&P", language="en", words="kept, words")
         self.assertEqual(answer.status, 400)
         self.assertIn("Some images were not uploaded", answer.text)
-        self.assertIn('<span class="name">bad.png</span> <span class="problem">not a JPEG, PNG, WebP, GIF, SVG or Lottie image</span>', answer.text)
+        self.assertIn('<span class="name">bad.png</span> <span class="problem">not a JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF or HEIC image</span>', answer.text)
         for typed in ("Typed &lt;title&gt;", "P&amp;P", "kept, words"):
             self.assertIn(f'value="{typed}"', answer.text)
         for name in ("good1.png", "good2.gif.png"):
@@ -162,7 +162,7 @@ class Taken(UploadTest):
 class Refused(UploadTest):
     def test_no_pictures(self):
         for name, data, why in (
-            ("text.png", b"hello", "not a JPEG, PNG, WebP, GIF, SVG or Lottie image"),
+            ("text.png", b"hello", "not a JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF or HEIC image"),
             ("page.html", b"<!doctype html><script>alert(1)</script>", "not a JPEG, PNG"),
             ("empty.png", b"", "the file is empty"),
             ("liar.jpg", png(4, 4), "the content is image/png, so the name should end in .png"),

@@ -6,6 +6,7 @@ import threading
 from peel_testing import ROOT, ServiceTest, main, png, raw, request, webp_size
 
 LOTTIE = ROOT / "tests" / "fuzz" / "corpus" / "lottie"
+IMAGES = ROOT / "tests" / "fuzz" / "corpus" / "image"
 
 
 class Media(ServiceTest):
@@ -26,9 +27,14 @@ class Media(ServiceTest):
         (folder / "moving.gif").write_bytes(cls.moving)
         for name in ("walk.tgs", "walk.lottie", "walk.json"):
             (folder / name).write_bytes((LOTTIE / name).read_bytes())
+        for name in ("clear.avif", "clear.heic"):
+            (folder / name).write_bytes((IMAGES / name).read_bytes())
+        (folder / "phone.heif").write_bytes((IMAGES / "opaque.heic").read_bytes())
+        (folder / "half.avif").write_bytes((IMAGES / "opaque.avif").read_bytes()[:200])
         (folder / "other.json").write_text('{"layers": 3}')
         cls.wide = (folder / "wide.png").read_bytes()
-        cls.system.run("import", str(folder))
+        imported = cls.system.run("import", str(folder), check=False)
+        cls.imported = imported.stdout + imported.stderr
 
     def test_whole_image_and_caching(self):
         answer = self.get("/media/wide.png")
@@ -93,7 +99,7 @@ class Media(ServiceTest):
         self.assertEqual(self.get("/media/wide.png?w=256", Range="bytes=0-3").body, b"RIFF")
 
     def test_renditions(self):
-        kinds = {"webp": b"RIFF", "png": b"\x89PNG", "jpeg": b"\xff\xd8\xff", "gif": b"GIF89a"}
+        kinds = {"webp": b"RIFF", "png": b"\x89PNG", "jpeg": b"\xff\xd8\xff", "gif": b"GIF89a", "avif": b"\0\0\0\x1cftypavif"}
         plain = self.get("/media/wide.png?w=256")
         for name, magic in kinds.items():
             answer = self.get(f"/media/wide.png?w=200&format={name}")
@@ -107,9 +113,9 @@ class Media(ServiceTest):
         drawn = self.get("/media/drawing.svg?format=png")
         self.assertEqual((drawn.body[:4], drawn.headers["Rendition"]), (b"\x89PNG", "png;w=1024"))
         self.assertEqual(drawn.body[16:24], (1024).to_bytes(4, "big") + (2048).to_bytes(4, "big"))
-        for wrong in ("avif", "svg", "PNG", ""):
+        for wrong in ("heic", "svg", "PNG", ""):
             self.assert_problem(
-                self.get(f"/media/wide.png?format={wrong}"), 400, f'format must be webp, png, jpeg, gif or original, found "{wrong}"'
+                self.get(f"/media/wide.png?format={wrong}"), 400, f'format must be webp, png, jpeg, gif, avif or original, found "{wrong}"'
             )
         self.assert_problem(self.get("/media/wide.png?still=maybe"), 400)
 
@@ -121,6 +127,7 @@ class Media(ServiceTest):
             ("image/png,image/*;q=0.1", "webp"),
             ("image/png;q=0.5, image/jpeg", "jpeg"),
             ("image/*, image/webp;q=0", "png"),
+            ("image/avif", "avif"),
             ("text/html", "webp"),
         ):
             answer = self.get("/media/wide.png?w=64", **({"Accept": accept} if accept else {}))
@@ -139,6 +146,24 @@ class Media(ServiceTest):
         found = self.found("walk")
         self.assertEqual((found["mime"], found["animated"], found["width"]), ("image/webp", True, 512))
         self.assertIn("format=original", self.get("/sticker/walk.tgs").body.decode())
+
+    def test_avif_and_heic(self):
+        avif = self.get("/media/clear.avif")
+        self.assertEqual((avif.headers["Content-Type"], avif.headers["Rendition"], avif.body), ("image/avif", None, (IMAGES / "clear.avif").read_bytes()))
+        self.assertEqual(self.get("/media/clear.avif?format=avif").body, avif.body)
+        for name, file in (("clear.heic", "clear.heic"), ("phone.heif", "opaque.heic")):
+            answer = self.get(f"/media/{name}")  # which browsers do not show
+            self.assertEqual((answer.headers["Content-Type"], answer.headers["Rendition"], webp_size(answer.body)), ("image/webp", "webp;w=64", (48, 32)))
+            answer = self.get(f"/media/{name}?format=original")
+            self.assertEqual((answer.headers["Content-Type"], answer.body), ("image/heic", (IMAGES / file).read_bytes()))
+        self.assertEqual(self.get("/media/clear.heic?format=avif").body[4:12], b"ftypavif")
+        for query, mime in (("clear.avif", "image/avif"), ("clear.heic", "image/webp")):
+            found = self.get(f"/api/stickers/{query}").json()
+            self.assertEqual((found["mime"], found["animated"], found["width"], found["height"]), (mime, False, 48, 32))
+        poster = self.get("/media/walk.tgs?format=avif&w=64")
+        self.assertEqual((poster.headers["Rendition"], poster.body[4:12]), ("avif;w=64;still", b"ftypavif"))
+        self.assertEqual(self.get("/media/half.avif").status, 404)  # it was named when the others were imported
+        self.assertIn("half.avif: AVIF: ", self.imported)
 
     def found(self, query):
         return self.get(f"/api/search/?query={query}").json()["results"][0]

@@ -11,15 +11,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct sandbox *sandbox;
     static unsigned drawn;
     struct error err = {.message = ""};
-    enum image_kind kind;
+    enum image_kind kind = image_sniff(data, size);
     uint32_t w, h;
     if (!sandbox && sandbox_open(1, &sandbox, &err) != OK)
         abort();
+    if (kind != IMAGE_LOTTIE && kind != IMAGE_TGS && kind != IMAGE_DOTLOTTIE)
+        return 0;
     enum status st = image_probe(data, size, &kind, &w, &h, &err);
     if (st != OK && !*err.message)
         abort();
-    if (kind != IMAGE_LOTTIE && kind != IMAGE_TGS && kind != IMAGE_DOTLOTTIE)
-        return 0;
     struct image_motion motion = image_motion(data, size);
     if (motion.frames < 1 || motion.frames > IMAGE_MAX_FRAMES || (st == OK && (!w || !h || w > IMAGE_MAX_SIDE)))
         abort();

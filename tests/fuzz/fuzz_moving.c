@@ -14,9 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct image_frames f;
     struct error err = {.message = ""};
     struct image_motion motion = image_motion(data, size);
-    enum image_kind kind;
+    enum image_kind kind = image_sniff(data, size);
     uint32_t w, h;
     bool more = true;
+    if (kind == IMAGE_AVIF || kind == IMAGE_HEIC) /* stills, of fuzz_image */
+        return 0;
     if (image_probe(data, size, &kind, &w, &h, &err) != OK || (uint64_t)w * h > MAX_PIXELS ||
         motion.frames > MAX_FRAMES || image_is_drawing(kind))
         return 0;

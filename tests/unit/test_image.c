@@ -108,7 +108,7 @@ static void renditions_show_the_picture(void **state)
         enum image_kind kind;
         uint32_t channels;
         int tolerance;
-    } kinds[] = {{IMAGE_PNG, 4, 0}, {IMAGE_WEBP, 4, 24}, {IMAGE_JPEG, 3, 24}, {IMAGE_GIF, 4, 16}};
+    } kinds[] = {{IMAGE_PNG, 4, 0}, {IMAGE_WEBP, 4, 24}, {IMAGE_JPEG, 3, 24}, {IMAGE_GIF, 4, 16}, {IMAGE_AVIF, 4, 24}};
     enum { W = 120, H = 70 };
     struct image in = noise(W, H, 4);
     struct buf source;
@@ -152,8 +152,10 @@ static void renditions_are_bounded(void **state)
 {
     (void)state;
     struct image in = noise(64, 64, 3);
-    for (enum image_kind k = IMAGE_JPEG; k <= IMAGE_GIF; k++) {
+    for (enum image_kind k = IMAGE_JPEG; k < IMAGE_KINDS; k++) {
         struct buf b;
+        if (!image_can_encode(k))
+            continue;
         struct error err;
         buf_init(&b, 100);
         assert_int_equal(image_encode(&in, k, &b, &err), ERR_TOO_LARGE);

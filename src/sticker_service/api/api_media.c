@@ -119,7 +119,8 @@ static enum status width_param(const struct http_request *req, unsigned *width, 
 static const struct format {
     const char *name;
     enum image_kind kind;
-} formats[] = {{"webp", IMAGE_WEBP}, {"png", IMAGE_PNG}, {"jpeg", IMAGE_JPEG}, {"gif", IMAGE_GIF}};
+} formats[] = {
+    {"webp", IMAGE_WEBP}, {"png", IMAGE_PNG}, {"jpeg", IMAGE_JPEG}, {"gif", IMAGE_GIF}, {"avif", IMAGE_AVIF}};
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
 static enum status format_param(const struct http_request *req, struct wish *out, struct error *err)
@@ -133,9 +134,9 @@ static enum status format_param(const struct http_request *req, struct wish *out
     for (size_t i = 0; i < N_FORMATS; i++)
         if (strcmp(name, formats[i].name) == 0)
             out->as = formats[i].kind;
-    return out->as
-               ? OK
-               : err_set(err, ERR_INVALID, "format must be webp, png, jpeg, gif or original, found \"%.20s\"", name);
+    if (out->as)
+        return OK;
+    return err_set(err, ERR_INVALID, "format must be webp, png, jpeg, gif, avif or original, found \"%.20s\"", name);
 }
 
 static enum status read_wish(const struct http_request *req, struct wish *out, struct error *err)

@@ -38,7 +38,9 @@ static const char *picture_format(const struct sticker *k)
                                            {"image/gif", "GIF"},
                                            {"video/lottie+json", "Lottie"},
                                            {"application/x-tgsticker", "TGS"},
-                                           {"application/zip+dotlottie", "dotLottie"}};
+                                           {"application/zip+dotlottie", "dotLottie"},
+                                           {"image/avif", "AVIF"},
+                                           {"image/heic", "HEIC"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(k->mime, names[i][0]) == 0)
             return names[i][1];
