@@ -9,6 +9,7 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +50,7 @@ static enum status set_limits(unsigned memory_mib, unsigned cpu_s, struct error 
     uint64_t mapped = mapped_bytes(), memory = mapped + ((uint64_t)memory_mib << 20);
     if (!mapped)
         return err_errno(err, "cannot read /proc/self/statm");
+    signal(SIGXFSZ, SIG_IGN); /* fontconfig would like to keep a cache: it cannot, and goes on */
     if ((!SANDBOX_SANITIZED && !set_limit(RLIMIT_AS, memory, memory)) || !set_limit(RLIMIT_CPU, cpu_s, cpu_s) ||
         !set_limit(RLIMIT_NOFILE, MAX_FILES, MAX_FILES) || !set_limit(RLIMIT_FSIZE, 0, 0) ||
         !set_limit(RLIMIT_CORE, 0, 0))
