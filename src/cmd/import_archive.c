@@ -26,14 +26,8 @@
 
 bool import_is_archive(const char *name)
 {
-    static const char *const endings[] = {".zip", ".wastickers", ".hbsp", ".tar.gz", ".tgz", ".tar"};
-    size_t len = strlen(name);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t n = strlen(endings[i]);
-        if (len > n && strcasecmp(name + len - n, endings[i]) == 0)
-            return true;
-    }
-    return false;
+    static const char *const endings[] = {".zip", ".wastickers", ".hbsp", ".tar.gz", ".tgz", ".tar", NULL};
+    return import_has_ending(name, endings);
 }
 
 static int remove_one(const char *path, const struct stat *sb, int flag, struct FTW *ftw)

@@ -81,25 +81,28 @@ struct folder {
     struct import_table table;
 };
 
+bool import_has_ending(const char *name, const char *const *endings)
+{
+    size_t len = strlen(name), n;
+    for (; *endings; endings++)
+        if (len > (n = strlen(*endings)) && strcasecmp(name + len - n, *endings) == 0)
+            return true;
+    return false;
+}
+
 bool import_is_picture(const char *name)
 {
     static const char *const endings[] = {".jpg", ".jpeg", ".jpe",    ".jfif", ".png",  ".webp", ".gif",
-                                          ".svg", ".tgs",  ".lottie", ".avif", ".heic", ".heif"};
-    size_t len = strlen(name);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t n = strlen(endings[i]);
-        if (len > n && strcasecmp(name + len - n, endings[i]) == 0)
-            return true;
-    }
-    return false;
+                                          ".svg", ".tgs",  ".lottie", ".avif", ".heic", ".heif", NULL};
+    return import_has_ending(name, endings);
 }
 
 /* Whether a file NAME.json is a drawing, and not a list or what else JSON is for. */
 static bool is_lottie(const char *path, const char *name, int64_t bytes)
 {
+    static const char *const endings[] = {".json", NULL};
     struct buf json;
-    size_t len = strlen(name);
-    if (len < 6 || strcasecmp(name + len - 5, ".json") != 0 || picture_check_bytes(bytes, NULL) != OK)
+    if (!import_has_ending(name, endings) || picture_check_bytes(bytes, NULL) != OK)
         return false;
     buf_init(&json, IMAGE_MAX_BYTES);
     bool is = os_read_file(path, &json, NULL) == OK && image_sniff(buf_str(&json), json.len) == IMAGE_LOTTIE;
@@ -282,7 +285,8 @@ static enum status walk_entry(struct walk *w, const char *path, const char *name
     }
     if (S_ISDIR(sb.st_mode))
         return walk_folder(w, entry, depth + 1, folder, err);
-    bool icon = folder->table.png_is_icon && strlen(name) > 4 && strcasecmp(name + strlen(name) - 4, ".png") == 0;
+    static const char *const png[] = {".png", NULL};
+    bool icon = folder->table.png_is_icon && import_has_ending(name, png);
     if (S_ISREG(sb.st_mode) && (import_is_picture(name) || is_lottie(entry, name, sb.st_size)) && !icon)
         return add_file(w, entry, &sb, false, folder, err);
     if (S_ISREG(sb.st_mode) && import_is_archive(name) && !w->in_archive)

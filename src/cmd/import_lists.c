@@ -52,8 +52,8 @@ struct lists {
 
 bool import_list_is(const char *filename)
 {
-    size_t len = strlen(filename);
-    return (len > 5 && strcasecmp(filename + len - 5, ".json") == 0) || strcmp(filename, "title.txt") == 0 ||
+    static const char *const endings[] = {".json", NULL};
+    return import_has_ending(filename, endings) || strcmp(filename, "title.txt") == 0 ||
            strcmp(filename, "author.txt") == 0 || strcmp(filename, "emoji.txt") == 0;
 }
 

@@ -5,6 +5,8 @@
 #include "cmd/import_table.h"
 #include <limits.h>
 
+/* One of these endings, ended by NULL, in capital letters or small, with something before it. */
+bool import_has_ending(const char *name, const char *const *endings);
 bool import_is_picture(const char *name); /* by its ending */
 
 /* --- import_archive.c --- */

@@ -1,28 +1,10 @@
 /* AVIF and HEIC, which only workers read. The files are made by tests/golden/heif.py, which says what they show. */
-#include "cm.h"
-
-#include "base/os.h"
-#include "sandbox/sandbox.h"
+#include "image_sandbox.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define CORPUS "tests/fuzz/corpus/image"
-
 enum { W = 48, H = 32 };
-
-static void read_file(const char *name, struct buf *out)
-{
-    char path[128];
-    snprintf(path, sizeof path, CORPUS "/%s", name);
-    buf_init(out, 1 << 20);
-    assert_int_equal(os_read_file(path, out, NULL), OK);
-}
-
-static struct sandbox_image as_file(const struct buf *b)
-{
-    return (struct sandbox_image){.data = buf_str(b), .len = b->len, .wait_ms = 60000};
-}
 
 static void assert_pixel(const struct image *im, uint32_t x, uint32_t y, const uint8_t want[4])
 {
@@ -50,7 +32,7 @@ static void pictures_are_read(void **state)
         struct image im;
         struct error err;
         struct sandbox_verdict v;
-        read_file(cases[i].name, &b);
+        read_seed("image", cases[i].name, &b);
         struct sandbox_image file = as_file(&b);
         if (sandbox_check(*state, &file, &v, &err) != OK)
             fail_msg("%s: %s", cases[i].name, err.message);
@@ -112,7 +94,7 @@ static void files_that_are_cut_off_are_refused(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct buf b;
         struct sandbox_verdict v;
-        read_file(names[i], &b);
+        read_seed("image", names[i], &b);
         for (size_t part = 0; part < 16; part++) {
             struct error err = {0};
             struct sandbox_image file = as_file(&b);
@@ -133,7 +115,7 @@ static void damage_ends_with_its_file(void **state)
         struct sandbox_verdict v;
         struct error err = {0};
         size_t refused = 0;
-        read_file(names[i], &b);
+        read_seed("image", names[i], &b);
         struct sandbox_image file = as_file(&b);
         for (size_t at = 5; at < b.len; at += 11) {
             b.data[at] ^= 0x55;
@@ -175,27 +157,13 @@ static void wrong_sizes_are_refused(void **state)
             struct buf b;
             struct error err = {0};
             struct sandbox_verdict v;
-            read_file(names[n], &b);
+            read_seed("image", names[n], &b);
             put_size(&b, cases[i].width, cases[i].height);
             struct sandbox_image file = as_file(&b);
             if (sandbox_check(*state, &file, &v, &err) != cases[i].status || !strstr(err.message, cases[i].why))
                 fail_msg("%s, %u x %u: \"%s\"", names[n], cases[i].width, cases[i].height, err.message);
             buf_free(&b);
         }
-}
-
-static int open_sandbox(void **state)
-{
-    struct sandbox *s;
-    int failed = sandbox_open(1, &s, NULL) != OK;
-    *state = s;
-    return failed;
-}
-
-static int close_sandbox(void **state)
-{
-    sandbox_close(*state);
-    return 0;
 }
 
 int main(void)

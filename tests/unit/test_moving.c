@@ -1,24 +1,11 @@
-#include "cm.h"
+#include "image_sandbox.h"
 
-#include "base/os.h"
 #include "image/image_internal.h"
-
-#include "sandbox/sandbox.h"
 
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
-
-#define CORPUS "tests/fuzz/corpus/moving"
-
-static void read_file(const char *name, struct buf *out)
-{
-    char path[128];
-    snprintf(path, sizeof path, CORPUS "/%s", name);
-    buf_init(out, 1 << 20);
-    assert_int_equal(os_read_file(path, out, NULL), OK);
-}
 
 /* What lies under transparent pixels is nobody's business. */
 static void clear_hidden(uint8_t *rgba, size_t n)
@@ -57,7 +44,7 @@ static void frames_are_those_of_pillow(void **state)
         struct image_motion checked, told;
         struct error err;
         bool more = true;
-        read_file(name, &b);
+        read_seed("moving", name, &b);
         buf_init(&pixels, 1 << 20);
         enum status st = image_frames_open(b.data, b.len, 0, &f, &err);
         size_t n = (size_t)f.canvas.width * f.canvas.height;
@@ -90,7 +77,7 @@ static void frames_are_those_of_pillow(void **state)
 static void what_is_cut_off_is_refused_or_shorter(void **state)
 {
     (void)state;
-    DIR *d = opendir(CORPUS);
+    DIR *d = opendir("tests/fuzz/corpus/moving");
     struct dirent *e;
     assert_non_null(d);
     while ((e = readdir(d))) {
@@ -98,7 +85,7 @@ static void what_is_cut_off_is_refused_or_shorter(void **state)
         struct image_motion whole, part;
         if (e->d_name[0] == '.')
             continue;
-        read_file(e->d_name, &b);
+        read_seed("moving", e->d_name, &b);
         assert_int_equal(image_check_frames(b.data, b.len, &whole, NULL), OK);
         for (size_t i = 0; i < 16; i++) {
             struct error err = {0};
@@ -196,7 +183,7 @@ static void renditions_move_as_long_and_as_often(void **state)
         struct image_motion motion[3];
         uint32_t loops[3];
         struct error err;
-        read_file(names[i / 2], &b);
+        read_seed("moving", names[i / 2], &b);
         buf_init(&made, 1 << 20);
         read_frames(&b, &last[0], &motion[0], &loops[0]);
         assert_int_equal(image_animation(b.data, b.len, 64, as, &made, &err), OK); /* not enlarged */
@@ -252,21 +239,6 @@ static void long_renditions_have_fewer_frames(void **state)
 
 /* --- Lottie, which only workers draw --- */
 
-#define LOTTIE "tests/fuzz/corpus/lottie"
-
-static void read_lottie(const char *name, struct buf *out)
-{
-    char path[128];
-    snprintf(path, sizeof path, LOTTIE "/%s", name);
-    buf_init(out, 1 << 20);
-    assert_int_equal(os_read_file(path, out, NULL), OK);
-}
-
-static struct sandbox_image as_file(const struct buf *b)
-{
-    return (struct sandbox_image){.data = buf_str(b), .len = b->len, .wait_ms = 60000};
-}
-
 static void lotties_are_drawn(void **state)
 {
     static const struct {
@@ -283,7 +255,7 @@ static void lotties_are_drawn(void **state)
         struct image im;
         struct error err;
         struct sandbox_verdict v;
-        read_lottie(cases[i].name, &b);
+        read_seed("lottie", cases[i].name, &b);
         buf_init(&webp, 1 << 20);
         struct sandbox_image file = as_file(&b);
         if (sandbox_check(*state, &file, &v, &err) != OK)
@@ -312,7 +284,7 @@ static void lotties_that_are_cut_off_are_refused(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct buf b;
         struct sandbox_verdict v;
-        read_lottie(names[i], &b);
+        read_seed("lottie", names[i], &b);
         for (size_t part = 0; part < 16; part++) {
             struct error err = {0};
             struct sandbox_image file = as_file(&b);
@@ -392,24 +364,10 @@ static void endless_lotties_end(void **state)
         assert_true(st == ERR_TOO_LARGE || endless); /* of which rlottie leaves out what is inside */
         buf_free(&b);
     }
-    read_lottie("walk.tgs", &b); /* and then others are drawn */
+    read_seed("lottie", "walk.tgs", &b); /* and then others are drawn */
     struct sandbox_image file = as_file(&b);
     assert_int_equal(sandbox_check(*state, &file, &v, &err), OK);
     buf_free(&b);
-}
-
-static int open_sandbox(void **state)
-{
-    struct sandbox *s;
-    int failed = sandbox_open(1, &s, NULL) != OK;
-    *state = s;
-    return failed;
-}
-
-static int close_sandbox(void **state)
-{
-    sandbox_close(*state);
-    return 0;
 }
 
 int main(void)
