@@ -75,10 +75,8 @@ static void straighten(struct image *im)
 {
     for (size_t i = 0; i < (size_t)im->width * im->height; i++) {
         uint8_t *p = im->pixels + i * 4;
-        for (int c = 0; c < 3 && p[3]; c++) {
-            unsigned straight = (p[c] * 255u + p[3] / 2u) / p[3];
-            p[c] = (uint8_t)(straight < 255 ? straight : 255);
-        }
+        for (int c = 0; c < 3 && p[3]; c++)
+            p[c] = image_straight(p[c], p[3]);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "image/image_internal.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -134,8 +135,9 @@ enum image_kind image_sniff(const void *data, size_t len)
         return IMAGE_WEBP;
     if (len >= 6 && (memcmp(d, "GIF87a", 6) == 0 || memcmp(d, "GIF89a", 6) == 0))
         return IMAGE_GIF;
-    if (image_heif_kind(data, len))
-        return image_heif_kind(data, len);
+    enum image_kind heif = image_heif_kind(data, len);
+    if (heif)
+        return heif;
     if (looks_like_svg(d, len < 65536 ? len : 65536))
         return IMAGE_SVG;
     if (len >= 3 && memcmp(d, "\x1f\x8b\x08", 3) == 0 && image_gzip_is_json(data, len < 4096 ? len : 4096))
@@ -145,6 +147,25 @@ enum image_kind image_sniff(const void *data, size_t len)
     if (looks_like_lottie(d, len < (2u << 20) ? len : 2u << 20))
         return IMAGE_LOTTIE;
     return IMAGE_UNKNOWN;
+}
+
+uint8_t image_straight(unsigned value, unsigned alpha)
+{
+    unsigned straight = (value * 255 + alpha / 2) / alpha;
+    return (uint8_t)(straight < 255 ? straight : 255);
+}
+
+/* Most pixels are empty or opaque: only edges are divided. */
+void image_from_argb(uint32_t p, uint8_t to[4])
+{
+    uint32_t alpha = p >> 24, opaque = htobe32(p << 8 | alpha);
+    if (alpha == 0 || alpha == 255) {
+        memcpy(to, &opaque, 4);
+        return;
+    }
+    for (unsigned c = 0; c < 3; c++)
+        to[c] = image_straight(p >> (16 - 8 * c) & 255, alpha);
+    to[3] = (uint8_t)alpha;
 }
 
 void image_free(struct image *im)

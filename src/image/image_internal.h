@@ -77,7 +77,11 @@ struct image_png_chunk {
 /* The chunk at *at, and moves on; false at the end of those that are whole. */
 bool image_png_chunk(const uint8_t *data, size_t len, size_t *at, struct image_png_chunk *out);
 uint64_t image_png_delay_ms(const uint8_t *fctl); /* [26] */
-uint32_t image_big_endian(const uint8_t *p);      /* [4] */
+/* A colour that was multiplied by alpha, 1..255, as it was; and a pixel of such colours, native-endian ARGB as Cairo
+ * and rlottie draw it, as RGBA. */
+uint8_t image_straight(unsigned value, unsigned alpha);
+void image_from_argb(uint32_t p, uint8_t to[4]);
+uint32_t image_big_endian(const uint8_t *p); /* [4] */
 
 /* The encoders, beside that of WebP: append a whole file, or fail for want of memory or room. A JPEG is of 3 channels.
  */

@@ -235,21 +235,13 @@ static enum status open_frames(const uint8_t *data, size_t len, struct image_fra
     return image_allocate(&f->canvas, width ? width : 1, height ? height : 1, 4, err);
 }
 
-/* From rlottie's pixels, 0xAARRGGBB with colours multiplied by alpha. */
 static void straighten(struct image *im)
 {
     size_t n = (size_t)im->width * im->height;
     for (size_t i = 0; i < n; i++) {
         uint32_t p;
         memcpy(&p, im->pixels + i * 4, 4);
-        unsigned alpha = p >> 24;
-        uint8_t *to = im->pixels + i * 4;
-        for (int c = 0; c < 3; c++) {
-            unsigned value = p >> (16 - 8 * c) & 255;
-            unsigned straight = alpha && alpha < 255 ? (value * 255 + alpha / 2) / alpha : value;
-            to[c] = (uint8_t)(straight < 255 ? straight : 255);
-        }
-        to[3] = (uint8_t)alpha;
+        image_from_argb(p, im->pixels + i * 4);
     }
 }
 

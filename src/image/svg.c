@@ -4,7 +4,6 @@
 #include "image/image_internal.h"
 
 #include <cairo.h>
-#include <endian.h>
 #include <librsvg/rsvg.h>
 #include <math.h>
 #include <string.h>
@@ -44,22 +43,7 @@ static void natural_size(RsvgHandle *svg, double *width, double *height)
     *height = has_box ? box.height : 150;
 }
 
-/* A pixel of Cairo's, native-endian premultiplied ARGB, as straight RGBA. */
-static void unpremultiply_pixel(uint32_t p, uint8_t to[4])
-{
-    uint32_t alpha = p >> 24, opaque = htobe32(p << 8 | alpha);
-    if (alpha == 255) {
-        memcpy(to, &opaque, 4);
-        return;
-    }
-    for (unsigned c = 0; c < 3; c++) {
-        uint32_t v = ((p >> (16 - 8 * c) & 255) * 255 + alpha / 2) / alpha;
-        to[c] = (uint8_t)(v > 255 ? 255 : v);
-    }
-    to[3] = (uint8_t)alpha;
-}
-
-/* Into out, which is all zeros. Most pixels of a sticker are empty, most others opaque: only edges are divided. */
+/* Into out, which is all zeros. Most pixels of a sticker are empty. */
 static void unpremultiply(const uint8_t *from, int stride, struct image *out)
 {
     for (uint32_t y = 0; y < out->height; y++) {
@@ -69,7 +53,7 @@ static void unpremultiply(const uint8_t *from, int stride, struct image *out)
             uint32_t p;
             memcpy(&p, row + 4 * x, 4);
             if (p >> 24)
-                unpremultiply_pixel(p, to + 4 * x);
+                image_from_argb(p, to + 4 * x);
         }
     }
 }
