@@ -92,17 +92,15 @@ bool import_has_ending(const char *name, const char *const *endings)
 
 bool import_is_picture(const char *name)
 {
-    static const char *const endings[] = {".jpg", ".jpeg", ".jpe",    ".jfif", ".png",  ".webp", ".gif",
-                                          ".svg", ".tgs",  ".lottie", ".avif", ".heic", ".heif", NULL};
-    return import_has_ending(name, endings);
+    enum image_kind kind = picture_kind_said(name);
+    return kind && kind != IMAGE_LOTTIE; /* .json, which may be anything */
 }
 
 /* Whether a file NAME.json is a drawing, and not a list or what else JSON is for. */
 static bool is_lottie(const char *path, const char *name, int64_t bytes)
 {
-    static const char *const endings[] = {".json", NULL};
     struct buf json;
-    if (!import_has_ending(name, endings) || picture_check_bytes(bytes, NULL) != OK)
+    if (picture_kind_said(name) != IMAGE_LOTTIE || picture_check_bytes(bytes, NULL) != OK)
         return false;
     buf_init(&json, IMAGE_MAX_BYTES);
     bool is = os_read_file(path, &json, NULL) == OK && image_sniff(buf_str(&json), json.len) == IMAGE_LOTTIE;
@@ -285,8 +283,7 @@ static enum status walk_entry(struct walk *w, const char *path, const char *name
     }
     if (S_ISDIR(sb.st_mode))
         return walk_folder(w, entry, depth + 1, folder, err);
-    static const char *const png[] = {".png", NULL};
-    bool icon = folder->table.png_is_icon && import_has_ending(name, png);
+    bool icon = folder->table.png_is_icon && picture_kind_said(name) == IMAGE_PNG;
     if (S_ISREG(sb.st_mode) && (import_is_picture(name) || is_lottie(entry, name, sb.st_size)) && !icon)
         return add_file(w, entry, &sb, false, folder, err);
     if (S_ISREG(sb.st_mode) && import_is_archive(name) && !w->in_archive)

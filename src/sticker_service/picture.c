@@ -41,7 +41,7 @@ enum status picture_clash(const char *where, struct error *err)
     return err_set(err, ERR_CONFLICT, "another image of this name exists, with other content%s", where);
 }
 
-static enum status check_ending(const char *filename, enum image_kind kind, struct error *err)
+enum image_kind picture_kind_said(const char *filename)
 {
     static const struct {
         const char *ending;
@@ -51,9 +51,16 @@ static enum status check_ending(const char *filename, enum image_kind kind, stru
                    {"tgs", IMAGE_TGS},   {"lottie", IMAGE_DOTLOTTIE}, {"json", IMAGE_LOTTIE}, {"avif", IMAGE_AVIF},
                    {"heic", IMAGE_HEIC}, {"heif", IMAGE_HEIC}};
     const char *dot = strrchr(filename, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
-        if (endings[i].kind == kind && strcasecmp(dot + 1, endings[i].ending) == 0)
-            return OK;
+    for (size_t i = 0; dot && dot > filename && i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(dot + 1, endings[i].ending) == 0)
+            return endings[i].kind;
+    return IMAGE_UNKNOWN;
+}
+
+static enum status check_ending(const char *filename, enum image_kind kind, struct error *err)
+{
+    if (picture_kind_said(filename) == kind)
+        return OK;
     return err_set(err, ERR_INVALID, "the content is %s, so the name should end in .%s", image_mime(kind),
                    image_extension(kind));
 }

@@ -27,6 +27,8 @@ struct picture {
 
 /* ERR_TOO_LARGE, or ERR_CORRUPT for an empty file; of a size that is known before the bytes are. */
 enum status picture_check_bytes(int64_t bytes, struct error *err) MUST_CHECK;
+/* The kind that a name's ending says, in capital letters or small; IMAGE_UNKNOWN: none of an image. */
+enum image_kind picture_kind_said(const char *filename);
 /* Fills *out but for what picture_check finds. ERR_INVALID for the name, and as picture_check_bytes. */
 enum status picture_begin(const char *filename, const void *data, size_t len, struct picture *out,
                           struct error *err) MUST_CHECK;
