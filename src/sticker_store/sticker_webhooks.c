@@ -219,8 +219,9 @@ enum status sticker_store_webhook_resend(struct sticker_store *s, int64_t seq, s
 
 /* --- reading --- */
 
-#define WAITING  "FROM webhook_deliveries d WHERE d.webhook = w.id AND d.delivered_us = 0"
-#define WEBHOOKS "SELECT id, url, events, secret, disabled, failures, due_us, created_us, (SELECT count(*) " WAITING ")"
+#define WAITING "FROM webhook_deliveries d WHERE d.webhook = w.id AND d.delivered_us = 0"
+#define SELECT(waiting)                                                                                                \
+    "SELECT id, url, events, secret, disabled, failures, due_us, created_us, " waiting " FROM webhooks w"
 
 static void read_webhook(struct db_rows *r, struct arena *a, void *item)
 {
@@ -239,15 +240,14 @@ enum status sticker_store_webhook_list(struct sticker_store *s, int64_t id, stru
                                        size_t *n, struct error *err)
 {
     void *list;
-    enum status st = db_read_list(s->db, WEBHOOKS " FROM webhooks w WHERE $1 = 0 OR id = $1 ORDER BY id",
+    enum status st = db_read_list(s->db, SELECT("(SELECT count(*) " WAITING ")") " WHERE $1 = 0 OR id = $1 ORDER BY id",
                                   DB_ARGS(DB_INT(id)), read_webhook, sizeof **out, a, &list, n, err);
     *out = list;
     return st == OK && id && !*n ? no_webhook(id, err) : st;
 }
 
 #define DUE                                                                                                            \
-    "SELECT id, url, events, secret, disabled, failures, due_us, created_us, 1 FROM webhooks w WHERE disabled = ''"    \
-    " AND (due_us <= $1 OR due_us > $2) AND EXISTS (SELECT 1 " WAITING ") ORDER BY id"
+    SELECT("1") " WHERE disabled = '' AND (due_us <= $1 OR due_us > $2) AND EXISTS (SELECT 1 " WAITING ") ORDER BY id"
 
 enum status sticker_store_webhook_due(struct sticker_store *s, int64_t now_us, struct arena *a, struct webhook **out,
                                       size_t *n, struct error *err)
