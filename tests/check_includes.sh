@@ -25,12 +25,13 @@ BEGIN {
     below = "base http web bucket text image sandbox "
     rooms["rank"] = "base text words vectors model search_store rank"
     rooms["search_service"] = below "model vectors words rank search_store search_service"
-    core = below "mcp sticker_store sticker_service"
+    rooms["import"] = "base bucket text image sandbox sticker_store import"
+    core = below "mcp sticker_store import sticker_service"
     rooms["sticker_service"] = core
     split("api compat gallery admin", faces, " ")
     for (i in faces)
         rooms["sticker_service/" faces[i]] = core " sticker_service/" faces[i]
-    rooms["cmd"] = below "mcp model tokenize vectors words rank search_store sticker_store store_copy backup training search_service sticker_service config eval cmd"
+    rooms["cmd"] = below "mcp model tokenize vectors words rank search_store sticker_store store_copy backup training import search_service sticker_service config eval cmd"
     # where the parts of a room meet: the table of routes
     also["src/sticker_service/sticker_service.c"] = " sticker_service/api sticker_service/compat sticker_service/gallery sticker_service/admin "
     # header: the files that may see it

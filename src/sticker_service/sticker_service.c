@@ -3,12 +3,12 @@
 
 #include "base/log.h"
 #include "http/cors.h"
+#include "import/picture.h"
 #include "mcp/mcp.h"
 #include "sticker_service/admin/admin.h"
 #include "sticker_service/api/api.h"
 #include "sticker_service/compat/compat.h"
 #include "sticker_service/gallery/gallery.h"
-#include "sticker_service/picture.h"
 #include "sticker_service/service.h"
 
 #include <string.h>

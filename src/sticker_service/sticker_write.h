@@ -1,27 +1,13 @@
-/* sticker_write.h: stickers as people and programs change them: pictures and rows, each with an entry in the history.
- * What the admin's pages and the API have in common. */
+/* sticker_write.h: stickers as people and programs change them: pictures, with their rows (sticker_row.h)
+ * and entries in the history. What the admin's pages and the API have in common. */
 #ifndef PEEL_STICKER_SERVICE_STICKER_WRITE_H
 #define PEEL_STICKER_SERVICE_STICKER_WRITE_H
 
-#include "sticker_service/picture.h"
-#include "sticker_store/sticker_admin.h"
-
-/* Of a sticker, whoever writes it; in bytes. */
-#define STICKER_LINE_MAX  1000u       /* a title, its pack or a credit */
-#define STICKER_WORDS_MAX (16u << 10) /* the keywords of one language */
+#include "import/picture.h"
+#include "import/sticker_row.h"
 
 struct sticker_service;
 
-/* {"title":"Cat",...,"words":{"en":"cat"},"titles":{"de":"Katze"}}, as the history has a sticker. NULL without memory.
- */
-const char *sticker_state(const struct sticker *k, struct arena *a);
-/* The change that makes a row say this of its sticker, or adds it when it is new. `before`: the state that is replaced,
- * "" for a new one. seen_us: as in struct admin_change. ERR_TOO_LARGE: too many words. The change borrows all of it. */
-enum status sticker_row_change(const struct sticker *k, bool is_new, const char *before, int64_t seen_us,
-                               struct arena *a, struct admin_change *out, struct error *err) MUST_CHECK;
-/* The change that puts a sticker into the trash. */
-enum status sticker_delete_change(const struct sticker *k, int64_t seen_us, struct arena *a, struct admin_change *out,
-                                  struct error *err) MUST_CHECK;
 /* After stickers were written: whoever has to know of it looks soon. deleted: some of them were. */
 void sticker_written(struct sticker_service *s, bool deleted);
 

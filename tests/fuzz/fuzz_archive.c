@@ -1,6 +1,6 @@
 /* Archives of packs, as they may come from a registry: half of the inputs are the tar inside, as nothing that is
  * changed at random stays compressed well. What is read has the names and sizes that were asked for. */
-#include "cmd/packs.h"
+#include "import/packs.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  * and of their words. The first byte chooses. What is taken is text that can be stored, or the error says where. */
 #include "base/os.h"
 #include "base/utf8.h"
-#include "cmd/import.h"
-#include "cmd/packs_words.h"
+#include "import/import.h"
+#include "import/packs_words.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 
 #include "base/csv.h"
 #include "base/os.h"
-#include "cmd/import.h"
 #include "image/image.h"
+#include "import/import.h"
 #include "noise.h"
 #include "sandbox/sandbox.h"
 #include "text/text.h"

@@ -1,7 +1,8 @@
 #include "cm.h"
 
-#include "cmd/import.h"
-#include "cmd/packs_words.h"
+#include "cmd/packs_download.h"
+#include "import/import.h"
+#include "import/packs_words.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -112,7 +113,7 @@ static void unknown_packs_and_missing_npm(void **state)
     tmp_make(dir, sizeof dir);
     arena_init(&a, 64u << 20);
     import_list_init(&list, &a);
-    struct pack_source source = {.cache_dir = dir, .registry = "bad://127.0.0.1"};
+    struct pack_source source = {.cache_dir = dir, .registry = "bad://127.0.0.1", .download = pack_download};
     assert_int_equal(pack_find(&source, "nonesuch", &list, &err), ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, pack_names()));
     setenv("PATH", "/nonexistent", 1);

@@ -151,15 +151,15 @@ static void cells_are_read_as_they_were(void **state)
     size_t n, last = sizeof texts / sizeof *texts - 1;
     buf_init(&out, 1 << 16);
     for (size_t i = 0; i <= last; i++) {
-        export_put_cell(&out, texts[i]);
+        csv_put_cell(&out, texts[i]);
         buf_puts(&out, i < last ? "," : "\r\n");
     }
     assert_ok(s, csv_open(buf_str(&out), out.len, &s->arena, &csv, &s->err));
     assert_ok(s, csv_next(&csv, fields, &n, &s->err));
     assert_int_equal(n, last + 1);
     for (size_t i = 0; i < n; i++)
-        assert_string_equal(export_read_cell(fields[i]), texts[i]);
-    assert_string_equal(export_read_cell("'typed by hand"), "'typed by hand");
+        assert_string_equal(csv_read_cell(fields[i]), texts[i]);
+    assert_string_equal(csv_read_cell("'typed by hand"), "'typed by hand");
     buf_free(&out);
 }
 

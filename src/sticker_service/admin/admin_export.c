@@ -1,11 +1,11 @@
 /* GET /admin/{table}/export, and the selected rows of a list: as a file. */
 #include "sticker_service/admin/admin_export.h"
+#include "base/csv.h"
 #include "base/json_out.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "sticker_service/admin/admin_list.h"
 #include "sticker_service/audit.h"
-#include "sticker_service/export.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static void put_value(struct download *d, const struct admin_column *c, const ch
         value = us ? when : "";
     }
     if (!d->json)
-        export_put_cell(&d->text, value);
+        csv_put_cell(&d->text, value);
     else if (c->kind == KIND_NUMBER)
         buf_puts(&d->text, value);
     else if (c->kind == KIND_YES)

@@ -6,7 +6,6 @@
 #include "base/json_out.h"
 #include "sticker_service/api/api.h"
 #include "sticker_service/auth.h"
-#include "sticker_service/export.h"
 #include "sticker_service/service.h"
 
 #include <jansson.h>
@@ -88,7 +87,7 @@ static void write_csv(const struct asked *k, const struct curation_row *rows, si
     buf_puts(out, "\r\n");
     for (size_t i = 0; i < n; i++)
         for (int c = 0; c < CURATION_COLUMNS; c++) {
-            export_put_cell(out, rows[i].values[c]);
+            csv_put_cell(out, rows[i].values[c]);
             buf_puts(out, c + 1 < CURATION_COLUMNS ? "," : "\r\n");
         }
 }
@@ -274,7 +273,7 @@ static enum status read_csv(struct asked *k, struct curation_row **rows, size_t 
             return err_set(err, ERR_INVALID, "there may be at most %d %s", ROWS_MAX, k->names->list);
         struct curation_row *row = &(*rows)[*n];
         for (int c = 0; c < CURATION_COLUMNS; c++)
-            row->values[c] = at[c] < n_fields          ? export_read_cell(fields[at[c]])
+            row->values[c] = at[c] < n_fields          ? csv_read_cell(fields[at[c]])
                              : at[c] == CSV_MAX_FIELDS ? usual(k->names->columns[c])
                                                        : "";
         if ((st = check(k, *n, row, err)) != OK)

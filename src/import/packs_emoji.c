@@ -1,5 +1,5 @@
 /* The words of emoji, in all languages, for stickers that show them. */
-#include "cmd/packs.h"
+#include "import/packs.h"
 
 #include "base/utf8.h"
 

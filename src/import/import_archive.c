@@ -1,7 +1,7 @@
 /* Archives are unpacked into a folder of the import's own, where they are found like any other folder; it is deleted
  * with the list. Everything about an archive is bounded, and what it writes stays below its folder: the folder is new,
  * only plain files are written, and none of them over another. */
-#include "cmd/import_parts.h"
+#include "import/import_parts.h"
 
 #include "base/os.h"
 #include "base/utf8.h"

@@ -1,8 +1,8 @@
 /* import_parts.h: between the files of import_*.c that find pictures. */
-#ifndef PEEL_CMD_IMPORT_PARTS_H
-#define PEEL_CMD_IMPORT_PARTS_H
+#ifndef PEEL_IMPORT_IMPORT_PARTS_H
+#define PEEL_IMPORT_IMPORT_PARTS_H
 
-#include "cmd/import_table.h"
+#include "import/import_table.h"
 #include <limits.h>
 
 /* One of these endings, ended by NULL, in capital letters or small, with something before it. */

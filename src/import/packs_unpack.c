@@ -1,5 +1,5 @@
 /* Archives are read with libarchive, in memory: nothing is unpacked to the disk. */
-#include "cmd/packs.h"
+#include "import/packs.h"
 
 #include "base/buf.h"
 #include "base/os.h"

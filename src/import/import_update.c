@@ -1,6 +1,6 @@
 /* What `peel import --update` makes of a sticker that is there already: what its rows in stickers.csv say takes the
  * place of what it has. Empty cells, and languages without a row, change nothing. */
-#include "cmd/import.h"
+#include "import/import.h"
 
 #include <string.h>
 #include <strings.h>

@@ -3,8 +3,8 @@
  * bucket, and their words analysed (in parallel); one sync of the bucket, then one transaction makes them stickers, and
  * a look into the bucket makes sure that nobody deleted their pictures meanwhile; those that were there already get the
  * words that they lack, and with --update what stickers.csv says. */
-#include "cmd/import.h"
-#include "sticker_service/picture.h"
+#include "import/import.h"
+#include "import/picture.h"
 #include "text/text.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* import_table.h: what a stickers.csv or stickers.json says of the pictures of its folder and of the folders below, a
  * row for each picture and language. */
-#ifndef PEEL_CMD_IMPORT_TABLE_H
-#define PEEL_CMD_IMPORT_TABLE_H
+#ifndef PEEL_IMPORT_IMPORT_TABLE_H
+#define PEEL_IMPORT_IMPORT_TABLE_H
 
-#include "cmd/import.h"
+#include "import/import.h"
 
 enum table_column {
     TABLE_FILENAME,

@@ -11,7 +11,7 @@
  * "tears_of_joy" becomes the words "tears of joy"; an emoticon such as ":D" stays as it is. Commas, semicolons and bars
  * separate keywords, so in an emoticon they are written in full width (";)" as "；)"), which searches read as the same
  * sign: NFKC makes one of both. */
-#include "cmd/packs_words.h"
+#include "import/packs_words.h"
 
 #include "base/utf8.h"
 

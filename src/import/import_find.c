@@ -1,7 +1,7 @@
 /* Walking folders, in the order of names, and joining what their tables say to the pictures. */
 #include "base/os.h"
-#include "cmd/import_parts.h"
-#include "sticker_service/picture.h"
+#include "import/import_parts.h"
+#include "import/picture.h"
 #include "text/text.h"
 
 #include <dirent.h>

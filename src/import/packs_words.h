@@ -4,10 +4,10 @@
  * (packs_words.c has the table). Every file names emoji and their words in one language; how, its reader knows
  * (packs_words_read.c). Emoji are joined without U+FE0F; those with a skin tone, which no pack has, are
  * passed over. */
-#ifndef PEEL_CMD_PACKS_WORDS_H
-#define PEEL_CMD_PACKS_WORDS_H
+#ifndef PEEL_IMPORT_PACKS_WORDS_H
+#define PEEL_IMPORT_PACKS_WORDS_H
 
-#include "cmd/packs.h"
+#include "import/packs.h"
 
 #include <jansson.h>
 

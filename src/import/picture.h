@@ -5,8 +5,8 @@
  *     picture_check (it is decoded, as proof that it can be), picture_put (into the bucket), picture_describe, and
  *     picture_keep when the database has it.
  */
-#ifndef PEEL_STICKER_SERVICE_PICTURE_H
-#define PEEL_STICKER_SERVICE_PICTURE_H
+#ifndef PEEL_IMPORT_PICTURE_H
+#define PEEL_IMPORT_PICTURE_H
 
 #include "bucket/bucket.h"
 #include "image/image.h"

@@ -1,4 +1,4 @@
-#include "sticker_service/picture.h"
+#include "import/picture.h"
 
 #include "base/log.h"
 #include "base/os.h"

@@ -13,12 +13,12 @@
  * - HeliBoard's proposal: meta.json with a list of files.
  *
  * Which file an entry means is found by trying its names with those that the folder has. */
-#include "cmd/import_parts.h"
+#include "import/import_parts.h"
 
 #include "base/buf.h"
 #include "base/os.h"
 #include "base/utf8.h"
-#include "sticker_service/picture.h"
+#include "import/picture.h"
 
 #include <dirent.h>
 #include <errno.h>

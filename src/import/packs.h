@@ -8,21 +8,27 @@
  * The emoji itself is stored among the words, so that it can be searched for. What each is called in other
  * languages comes from Unicode's CLDR (Unicode License v3); more words in English from there, from emojilib (MIT) and
  * from emojibase (MIT), joined in the same way. */
-#ifndef PEEL_CMD_PACKS_H
-#define PEEL_CMD_PACKS_H
+#ifndef PEEL_IMPORT_PACKS_H
+#define PEEL_IMPORT_PACKS_H
 
-#include "cmd/import.h"
+#include "import/import.h"
 
+struct pack;
 struct pack_source {
     const char *cache_dir;      /* archives are kept in packs/ below */
     const char *registry;       /* base URL asked where the npm command is absent; NULL: the project's release */
     bool (*stopped)(void *ctx); /* as in struct import_run */
     void *ctx;
     const struct emoji_words *words; /* NULL: the packs' own words only */
+    /* Downloads a pack's archive to `file`, or the project's own release of it to `own`; NULL: only what is in the
+     * cache is used. */
+    enum status (*download)(const struct pack_source *source, const struct pack *pack, const char *file,
+                            const char *own, struct error *err);
+    void (*without)(void *ctx, const char *title, const char *why); /* a source of words is left out; may be NULL */
 };
 
 /* Fetches what several sources call each emoji (packs_words.c) unless it is in the cache, and reads it; strings live in
- * `a`, which must outlive it. A source that cannot be had or read is left out, which standard error says: its words are
+ * `a`, which must outlive it. A source that cannot be had or read is left out, which `without` is told: its words are
  * worth having, but no reason to fail. ERR_CANCELLED, ERR_NO_MEMORY. */
 enum status emoji_words_open(const struct pack_source *source, struct arena *a, struct emoji_words **out,
                              struct error *err) MUST_CHECK;

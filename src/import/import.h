@@ -6,8 +6,8 @@
  *
  * A batch's files reach the disk before its rows do, and each sticker is a row or is not there: after a
  * crash at any point the same command completes the work. */
-#ifndef PEEL_CMD_IMPORT_H
-#define PEEL_CMD_IMPORT_H
+#ifndef PEEL_IMPORT_H
+#define PEEL_IMPORT_H
 
 #include "base/arena.h"
 #include "base/pool.h"

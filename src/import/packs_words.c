@@ -2,7 +2,7 @@
  *
  * From emojibase only what CLDR has not is taken: its names and tags are CLDR's own in all of its languages, and
  * beyond them there are only the two-letter codes of countries. */
-#include "cmd/packs_words.h"
+#include "import/packs_words.h"
 
 #include "base/utf8.h"
 #include "text/text.h"
@@ -294,9 +294,8 @@ enum status emoji_words_open(const struct pack_source *source, struct arena *a, 
             *out = NULL;
             return st;
         }
-        if (st != OK)
-            fprintf(stderr, "importing without the keywords of %s (run the same command again to add them): %s\n",
-                    sources[i].title, err->message);
+        if (st != OK && source->without)
+            source->without(source->ctx, sources[i].title, err->message);
     }
     emoji_words_sort(w);
     return OK;

@@ -1,4 +1,4 @@
-#include "cmd/packs.h"
+#include "import/packs.h"
 
 #include "base/utf8.h"
 #include "text/text.h"
