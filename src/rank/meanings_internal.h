@@ -1,4 +1,4 @@
-/* meanings_internal.h: the documents' words, between meanings.c, which keeps them, and meanings_search.c. */
+/* meanings_internal.h: the documents' words, between meanings.c, which keeps them, and the other files. */
 #ifndef PEEL_RANK_MEANINGS_INTERNAL_H
 #define PEEL_RANK_MEANINGS_INTERNAL_H
 
@@ -86,6 +86,9 @@ struct meanings {
     struct scratch *scratch; /* those that no search uses */
 };
 
+/* One that no search uses, large enough for the words of now; NULL: no memory. */
+struct scratch *meanings_scratch_take(struct meanings *x);
+void meanings_scratch_give(struct meanings *x, struct scratch *m);
 void meanings_scratch_close(struct meanings *x);
 
 /* meanings.c, for what is read from a snapshot; false: no memory. Room for as many entries and slots. */
@@ -121,6 +124,27 @@ enum status meanings_alike(const struct meanings *x, const struct text_term *t, 
 enum status meanings_alike_term(const struct meanings *x, const struct text_term *words, size_t n, uint32_t entry,
                                 uint32_t word, struct scratch *m, struct arena *a, struct alike_list *out,
                                 struct error *err) MUST_CHECK;
+#define MEANINGS_MAX_QUERY 32u /* words of a query */
+
+/* A word or term of the query that counts, and the documents' words that are like it. */
+struct asked_word {
+    struct alike_list alike;
+    float weight;
+};
+/* What the query is about, and its words' weights in total. */
+struct subject {
+    _Alignas(64) int8_t codes[WORDS_STRIDE];
+    float scale, total; /* scale 0: nothing is known of its words */
+};
+/* meanings_spelling.c: the query with its misspelled words put right, everything else as it was typed; NULL: nothing is
+ * misspelled. In the arena. */
+enum status meanings_put_right(const struct meanings *x, const char *text, size_t len, struct arena *a,
+                               const char **corrected, struct error *err) MUST_CHECK;
+/* meanings_score.c: the hits of meanings_search. */
+enum status meanings_best(const struct meanings *x, const struct subject *q, const struct asked_word *words,
+                          size_t n_words, const struct label_test *passing, size_t most, struct scratch *m,
+                          struct arena *a, struct meaning_hit **out, size_t *n, struct error *err) MUST_CHECK;
+
 /* The relations of a word, or of the form that dictionaries have: [*n] in the lexicon. */
 const uint32_t *meanings_relations(const struct meanings *x, const char *folded, uint32_t word, size_t *n);
 /* The least of the `most` greatest of n numbers 0..1, in steps; 0 when there are no more than that. */
