@@ -4,7 +4,7 @@
 MODE ?= release
 B := build/$(MODE)
 CC ?= cc
-PKGS := libmicrohttpd libcurl libcrypto jansson sqlite3 libpq libsodium libutf8proc libxxhash libjpeg libpng libwebp libwebpdemux libwebpmux libheif librsvg-2.0 rlottie libxml-2.0 libarchive gmp libqrencode libzstd
+PKGS := libmicrohttpd libcurl libcrypto jansson sqlite3 libpq libsodium libutf8proc libxxhash libjpeg libpng libwebp libwebpdemux libwebpmux libheif vpx librsvg-2.0 rlottie libxml-2.0 libarchive gmp libqrencode libzstd
 
 GCC := $(firstword $(subst ., ,$(shell $(CC) -dumpversion)))
 # Nothing in the program depends on the folder that it is built in.

@@ -9,7 +9,7 @@
 BUILD_PACKAGES="gcc libc6-dev make pkg-config libmicrohttpd-dev libcurl4-openssl-dev libssl-dev libjansson-dev
 libsqlite3-dev libsodium-dev libutf8proc-dev libxxhash-dev libjpeg-dev libpng-dev zlib1g-dev libwebp-dev libgif-dev
 libpq-dev librsvg2-dev libxml2-dev libarchive-dev libstemmer-dev libgmp-dev libmd4c-dev libmd4c-html0-dev libqrencode-dev
-libzstd-dev librlottie-dev libheif-dev"
+libzstd-dev librlottie-dev libheif-dev libvpx-dev"
 RUN_PACKAGES="ca-certificates"
 TEST_PACKAGES="git postgresql libcmocka-dev clang libclang-rt-14-dev clang-format python3 python3-pip python3-yaml procps nginx haproxy openssl chromium fonts-dejavu-core
 ca-certificates debhelper lintian valgrind"

@@ -40,6 +40,7 @@ LICENCES = {
     "libwebpmux": "BSD-3-Clause",
     "librlottie": "MIT AND (FTL OR GPL-2.0-only) AND BSD-3-Clause",
     "libheif": "LGPL-3.0-or-later",
+    "libvpx": "BSD-3-Clause",
     "librsvg-2": "LGPL-2.1-or-later",
     "libglib-2.0": "LGPL-2.1-or-later",
     "libgobject-2.0": "LGPL-2.1-or-later",

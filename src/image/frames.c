@@ -20,6 +20,8 @@ static const struct image_frames_class *class_of(enum image_kind kind)
     case IMAGE_TGS:
     case IMAGE_DOTLOTTIE:
         return &image_lottie_frames;
+    case IMAGE_WEBM:
+        return &image_webm_frames;
     default:
         return NULL;
     }
@@ -57,6 +59,21 @@ void image_frames_close(struct image_frames *f)
     if (f->class)
         f->class->close(f);
     *f = (struct image_frames){0};
+}
+
+enum status image_first_frame(const void *data, size_t len, uint32_t side, struct image *out, struct error *err)
+{
+    struct image_frames f;
+    bool more;
+    enum status st = image_frames_open(data, len, side, &f, err);
+    if (st == OK)
+        st = image_frames_next(&f, &more, err);
+    if (st == OK) {
+        *out = f.canvas;
+        f.canvas.pixels = NULL;
+    }
+    image_frames_close(&f);
+    return st;
 }
 
 enum status image_check_frames(const void *data, size_t len, struct image_motion *out, struct error *err)

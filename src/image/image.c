@@ -17,14 +17,15 @@ const char *image_mime(enum image_kind kind)
                                        "application/x-tgsticker",
                                        "application/zip+dotlottie",
                                        "image/avif",
-                                       "image/heic"};
+                                       "image/heic",
+                                       "video/webm"};
     return mime[kind];
 }
 
 const char *image_extension(enum image_kind kind)
 {
-    static const char *const extension[] = {"bin",  "jpg", "png",    "webp", "gif", "svg",
-                                            "json", "tgs", "lottie", "avif", "heic"};
+    static const char *const extension[] = {"bin",  "jpg", "png",    "webp", "gif",  "svg",
+                                            "json", "tgs", "lottie", "avif", "heic", "webm"};
     return extension[kind];
 }
 
@@ -98,7 +99,7 @@ bool image_mime_is_drawing(const char *mime)
 bool image_mime_is_shown(const char *mime)
 {
     enum image_kind kind = kind_of(mime);
-    return kind == IMAGE_SVG || (!image_is_drawing(kind) && kind != IMAGE_HEIC);
+    return kind == IMAGE_SVG || (!image_is_drawing(kind) && kind != IMAGE_HEIC && kind != IMAGE_WEBM);
 }
 
 /* An object that has what a Lottie must have. */
@@ -121,7 +122,7 @@ static enum status not_an_image(const char *data, size_t len, struct error *err)
         return err_set(err, ERR_UNSUPPORTED, "compressed with gzip, as .svgz is: decompress it first");
     if (len >= 4 && (memcmp(data, "\xff\xfe<", 4) == 0 || memcmp(data, "\xfe\xff\0<", 4) == 0))
         return err_set(err, ERR_UNSUPPORTED, "XML in UTF-16: save it as UTF-8");
-    return err_set(err, ERR_UNSUPPORTED, "not a JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF or HEIC image");
+    return err_set(err, ERR_UNSUPPORTED, "not a JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF, HEIC or WebM image");
 }
 
 enum image_kind image_sniff(const void *data, size_t len)
@@ -135,6 +136,8 @@ enum image_kind image_sniff(const void *data, size_t len)
         return IMAGE_WEBP;
     if (len >= 6 && (memcmp(d, "GIF87a", 6) == 0 || memcmp(d, "GIF89a", 6) == 0))
         return IMAGE_GIF;
+    if (image_is_webm(data, len))
+        return IMAGE_WEBM;
     enum image_kind heif = image_heif_kind(data, len);
     if (heif)
         return heif;
@@ -232,6 +235,9 @@ static enum status read_image(const void *data, size_t len, bool probe, uint32_t
     case IMAGE_AVIF:
     case IMAGE_HEIC:
         st = image_heif(data, len, probe, out, err);
+        break;
+    case IMAGE_WEBM:
+        st = image_webm(data, len, probe, out, err);
         break;
     default:
         return not_an_image(data, len, err);

@@ -1,4 +1,4 @@
-/* image.h: bytes of JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF or HEIC -> 8-bit RGBA or RGB pixels, and back
+/* image.h: bytes of JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF, HEIC or WebM -> 8-bit RGBA or RGB pixels, and back
  * to the first four and AVIF.
  * All input is hostile: the kind is read from the content, sizes are bounded before memory is taken.
  * The room decodes, resizes and encodes images; it is the only one that sees image libraries, and sees base only. */
@@ -22,6 +22,7 @@ enum image_kind {
     IMAGE_DOTLOTTIE, /* the same, in a zip */
     IMAGE_AVIF,
     IMAGE_HEIC,
+    IMAGE_WEBM, /* VP9: a video, which is an animation here */
     IMAGE_KINDS
 };
 const char *image_mime(enum image_kind kind);      /* "image/jpeg" ...; static */
@@ -29,7 +30,7 @@ const char *image_extension(enum image_kind kind); /* "jpg" ...; static */
 enum image_kind image_sniff(const void *data, size_t len);
 bool image_is_drawing(enum image_kind kind); /* SVG, Lottie: drawn in any size */
 bool image_mime_is_drawing(const char *mime);
-bool image_mime_is_shown(const char *mime); /* by browsers */
+bool image_mime_is_shown(const char *mime); /* by browsers, as an image */
 
 #define IMAGE_MAX_SIDE   16384
 #define IMAGE_MAX_PIXELS (64u << 20)
@@ -66,8 +67,8 @@ struct image_motion {
 #define IMAGE_MAX_FRAMES        4096u
 #define IMAGE_MAX_MOVING_PIXELS (512u << 20) /* of all frames */
 #define IMAGE_MAX_DURATION_MS   600000u
-/* By the headers of a GIF, WebP, PNG or Lottie alone; nothing is decoded, and what is cut off is not counted. An SVG is
- * never said to move. A frame of at most 10 ms counts as 100 ms, as browsers show it. */
+/* By the headers of a GIF, WebP, PNG, Lottie or WebM alone; nothing is decoded, and what is cut off is not counted. An
+ * SVG is never said to move. A frame of at most 10 ms counts as 100 ms, as browsers show it. */
 struct image_motion image_motion(const void *data, size_t len);
 bool image_is_animated(const void *data, size_t len); /* more than one frame */
 /* Decodes all frames, as proof that they can be. Errors as image_decode; TOO_LARGE also for more than the limits above.

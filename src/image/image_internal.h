@@ -22,9 +22,12 @@ enum status image_lottie(const uint8_t *data, size_t len, bool probe, uint32_t s
 /* AVIF and HEIC, and which of them a file says that it is; IMAGE_UNKNOWN: neither. */
 enum status image_heif(const uint8_t *data, size_t len, bool probe, struct image *out, struct error *err) MUST_CHECK;
 enum image_kind image_heif_kind(const uint8_t *data, size_t len);
+enum status image_webm(const uint8_t *data, size_t len, bool probe, struct image *out, struct error *err) MUST_CHECK;
+bool image_is_webm(const uint8_t *data, size_t len);
 /* Whether a gzip file begins as JSON. */
 bool image_gzip_is_json(const uint8_t *data, size_t len);
 struct image_motion image_lottie_motion(const uint8_t *data, size_t len);
+struct image_motion image_webm_motion(const uint8_t *data, size_t len);
 /* Whether a drawing is well-formed and names nothing but its own parts; see svg_check.c. UNSUPPORTED or TOO_LARGE says
  * what it may not have, CORRUPT where it is broken. */
 enum status image_svg_check(const uint8_t *data, size_t len, struct error *err) MUST_CHECK;
@@ -48,7 +51,8 @@ struct image_frames_class {
     enum status (*next)(struct image_frames *f, bool *more, struct error *err);
     void (*close)(struct image_frames *f); /* also what is half open */
 };
-extern const struct image_frames_class image_gif_frames, image_webp_frames, image_png_frames, image_lottie_frames;
+extern const struct image_frames_class image_gif_frames, image_webp_frames, image_png_frames, image_lottie_frames,
+    image_webm_frames;
 
 /* data: borrowed until close. UNSUPPORTED for what does not move. image_frames_next refuses, as TOO_LARGE, what exceeds
  * the limits in image.h. Close also what could not be opened. */
@@ -56,6 +60,9 @@ enum status image_frames_open(const void *data, size_t len, uint32_t side, struc
                               struct error *err) MUST_CHECK;
 enum status image_frames_next(struct image_frames *f, bool *more, struct error *err) MUST_CHECK;
 void image_frames_close(struct image_frames *f);
+/* The first of them alone, RGBA. */
+enum status image_first_frame(const void *data, size_t len, uint32_t side, struct image *out,
+                              struct error *err) MUST_CHECK;
 /* As browsers show it: what lasts at most 10 ms lasts 100; never more than IMAGE_MAX_DURATION_MS. */
 uint32_t image_frame_ms(uint64_t ms);
 

@@ -295,17 +295,5 @@ static enum status probe_lottie(const uint8_t *data, size_t len, struct image *o
 enum status image_lottie(const uint8_t *data, size_t len, bool probe, uint32_t side, struct image *out,
                          struct error *err)
 {
-    struct image_frames f;
-    bool more;
-    if (probe)
-        return probe_lottie(data, len, out, err);
-    enum status st = image_frames_open(data, len, side, &f, err);
-    if (st == OK)
-        st = image_frames_next(&f, &more, err);
-    if (st == OK) {
-        *out = f.canvas;
-        f.canvas.pixels = NULL;
-    }
-    image_frames_close(&f);
-    return st;
+    return probe ? probe_lottie(data, len, out, err) : image_first_frame(data, len, side, out, err);
 }

@@ -105,6 +105,9 @@ struct image_motion image_motion(const void *data, size_t len)
     case IMAGE_DOTLOTTIE:
         found = image_lottie_motion(data, len);
         break;
+    case IMAGE_WEBM:
+        found = image_webm_motion(data, len);
+        break;
     default:
         break;
     }

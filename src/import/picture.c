@@ -49,7 +49,7 @@ enum image_kind picture_kind_said(const char *filename)
     } endings[] = {{"jpg", IMAGE_JPEG},  {"jpeg", IMAGE_JPEG},        {"jpe", IMAGE_JPEG},    {"jfif", IMAGE_JPEG},
                    {"png", IMAGE_PNG},   {"webp", IMAGE_WEBP},        {"gif", IMAGE_GIF},     {"svg", IMAGE_SVG},
                    {"tgs", IMAGE_TGS},   {"lottie", IMAGE_DOTLOTTIE}, {"json", IMAGE_LOTTIE}, {"avif", IMAGE_AVIF},
-                   {"heic", IMAGE_HEIC}, {"heif", IMAGE_HEIC}};
+                   {"heic", IMAGE_HEIC}, {"heif", IMAGE_HEIC},        {"webm", IMAGE_WEBM}};
     const char *dot = strrchr(filename, '.');
     for (size_t i = 0; dot && dot > filename && i < sizeof endings / sizeof *endings; i++)
         if (strcasecmp(dot + 1, endings[i].ending) == 0)

@@ -16,7 +16,7 @@ import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import s3_testing  # noqa: E402
-from peel_testing import SLOW, UPLOAD, main, multipart, png, request, wait_until  # noqa: E402
+from peel_testing import ROOT, SLOW, UPLOAD, main, multipart, png, request, wait_until  # noqa: E402
 from test_admin import HOSTILE, AdminTest, Visitor  # noqa: E402
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20" fill="red"/></svg>'
@@ -112,7 +112,7 @@ class Taken(UploadTest):
                              ("good2.gif.png", png(5, 5, (2, 2, 2))), title="Typed <title>", pack="P&P", language="en", words="kept, words")
         self.assertEqual(answer.status, 400)
         self.assertIn("Some images were not uploaded", answer.text)
-        self.assertIn('<span class="name">bad.png</span> <span class="problem">not a JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF or HEIC image</span>', answer.text)
+        self.assertIn('<span class="name">bad.png</span> <span class="problem">not a JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF, HEIC or WebM image</span>', answer.text)
         for typed in ("Typed &lt;title&gt;", "P&amp;P", "kept, words"):
             self.assertIn(f'value="{typed}"', answer.text)
         for name in ("good1.png", "good2.gif.png"):
@@ -162,12 +162,13 @@ class Taken(UploadTest):
 class Refused(UploadTest):
     def test_no_pictures(self):
         for name, data, why in (
-            ("text.png", b"hello", "not a JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF or HEIC image"),
+            ("text.png", b"hello", "not a JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF, HEIC or WebM image"),
             ("page.html", b"<!doctype html><script>alert(1)</script>", "not a JPEG, PNG"),
             ("empty.png", b"", "the file is empty"),
             ("liar.jpg", png(4, 4), "the content is image/png, so the name should end in .png"),
             ("none", png(4, 4), "should end in .png"),
             ("cut.png", png(64, 64)[:60], ""),
+            ("cut.webm", (ROOT / "tests/fuzz/corpus/webm/clear.webm").read_bytes()[:900], "WebM: cut off"),
             ("bomb.png", bomb_png(60000), "at most 16384 a side"),
             ("pixels.png", bomb_png(16000), "in all are allowed"),
             ("bomb.svg", b'<svg xmlns="http://www.w3.org/2000/svg">' + b"<g>" * 300000, ""),

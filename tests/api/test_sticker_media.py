@@ -5,6 +5,7 @@ import threading
 
 from peel_testing import ROOT, ServiceTest, main, png, raw, request, webp_size
 
+VIDEOS = ROOT / "tests" / "fuzz" / "corpus" / "webm"
 LOTTIE = ROOT / "tests" / "fuzz" / "corpus" / "lottie"
 IMAGES = ROOT / "tests" / "fuzz" / "corpus" / "image"
 
@@ -29,6 +30,9 @@ class Media(ServiceTest):
             (folder / name).write_bytes((LOTTIE / name).read_bytes())
         for name in ("clear.avif", "clear.heic"):
             (folder / name).write_bytes((IMAGES / name).read_bytes())
+        (folder / "video.webm").write_bytes((VIDEOS / "clear.webm").read_bytes())
+        (folder / "short.webm").write_bytes((VIDEOS / "clear.webm").read_bytes()[:900])
+        (folder / "old.webm").write_bytes((VIDEOS / "vp8.webm").read_bytes())
         (folder / "phone.heif").write_bytes((IMAGES / "opaque.heic").read_bytes())
         (folder / "half.avif").write_bytes((IMAGES / "opaque.avif").read_bytes()[:200])
         (folder / "other.json").write_text('{"layers": 3}')
@@ -146,6 +150,20 @@ class Media(ServiceTest):
         found = self.found("walk")
         self.assertEqual((found["mime"], found["animated"], found["width"]), ("image/webp", True, 512))
         self.assertIn("format=original", self.get("/sticker/walk.tgs").body.decode())
+
+    def test_video(self):
+        content = (VIDEOS / "clear.webm").read_bytes()
+        answer = self.get("/media/video.webm")
+        self.assertEqual((answer.headers["Content-Type"], answer.headers["Rendition"], webp_size(answer.body)), ("image/webp", "webp;w=64", (32, 24)))
+        self.assertEqual(answer.body.count(b"ANMF"), 6)
+        answer = self.get("/media/video.webm?format=original")
+        self.assertEqual((answer.headers["Content-Type"], answer.body), ("video/webm", content))
+        self.assertEqual(self.get("/media/video.webm?w=64&still=1").body.count(b"ANMF"), 0)
+        found = self.get("/api/stickers/video.webm").json()
+        self.assertEqual((found["mime"], found["animated"], found["width"], found["height"]), ("image/webp", True, 32, 24))
+        self.assertIn("WebM", self.get("/sticker/video.webm").body.decode())
+        self.assertRegex(self.imported, r"short\.webm: WebM: cut off")
+        self.assertRegex(self.imported, r"old\.webm: WebM with video that is not VP9")
 
     def test_avif_and_heic(self):
         avif = self.get("/media/clear.avif")

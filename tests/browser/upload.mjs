@@ -86,7 +86,7 @@ tests.push(['each file by itself, with what became of it', async page => {
   await page.getByText('2 of 3 uploaded, 1 failed.').waitFor();
   assert.equal(sent.length, 3);
   await row(page, 'one.png').getByText('Added.').waitFor();
-  await row(page, 'two.png').getByText('not a JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF or HEIC image').waitFor();
+  await row(page, 'two.png').getByText('not a JPEG, PNG, WebP, GIF, SVG, Lottie, AVIF, HEIC or WebM image').waitFor();
   assert.equal(await page.getByLabel('Pack').inputValue(), 'Browsers', 'what was typed stays');
   await upload(page); // again: only the one that failed
   await page.waitForFunction(() => !document.querySelector('button[aria-disabled]'));

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum image_kind kind = image_sniff(data, size);
     uint32_t w, h;
     bool more = true;
-    if (kind == IMAGE_AVIF || kind == IMAGE_HEIC) /* stills, of fuzz_image */
+    if (kind == IMAGE_AVIF || kind == IMAGE_HEIC || kind == IMAGE_WEBM) /* of fuzz_image and fuzz_webm */
         return 0;
     if (image_probe(data, size, &kind, &w, &h, &err) != OK || (uint64_t)w * h > MAX_PIXELS ||
         motion.frames > MAX_FRAMES || image_is_drawing(kind))

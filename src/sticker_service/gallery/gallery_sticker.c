@@ -40,7 +40,8 @@ static const char *picture_format(const struct sticker *k)
                                            {"application/x-tgsticker", "TGS"},
                                            {"application/zip+dotlottie", "dotLottie"},
                                            {"image/avif", "AVIF"},
-                                           {"image/heic", "HEIC"}};
+                                           {"image/heic", "HEIC"},
+                                           {"video/webm", "WebM"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(k->mime, names[i][0]) == 0)
             return names[i][1];
