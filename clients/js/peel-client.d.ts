@@ -70,6 +70,12 @@ export interface Category {
 }
 export interface Pack {
   name: string;
+  /** What to call it. */
+  title: string;
+  /** Of the pack as a whole, as licence and source; missing where unknown. */
+  author?: string;
+  license?: string;
+  source?: string;
   stickers: number;
   animated: number;
   /** The highest rating of its stickers. */

@@ -8,6 +8,7 @@
 #include "import/sticker_row.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MOST  100000u
@@ -21,9 +22,16 @@ static const char *operand(const struct verb_call *call, size_t i)
 
 static json_t *facts_json(const struct pack_row *p)
 {
-    return json_pack("{s:s, s:I, s:I, s:s, s:I, s:I}", "pack", p->name, "stickers", (json_int_t)p->stickers, "animated",
-                     (json_int_t)p->animated, "rating", rating_name(p->rating_most), "votes_up",
-                     (json_int_t)p->positives, "votes_down", (json_int_t)p->negatives);
+    const char *const texts[][2] = {
+        {"author", p->about.author}, {"license", p->about.license}, {"source", p->about.source}};
+    json_t *facts = json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:I}", "pack", p->about.name, "title",
+                              pack_title(&p->about), "stickers", (json_int_t)p->stickers, "animated",
+                              (json_int_t)p->animated, "rating", rating_name(p->rating_most), "votes_up",
+                              (json_int_t)p->positives, "votes_down", (json_int_t)p->negatives);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (*texts[i][1])
+            json_object_set_new(facts, texts[i][0], json_string(texts[i][1]));
+    return facts;
 }
 
 static enum status pack_list(const struct verb_call *call, struct error *err)
@@ -38,7 +46,8 @@ static enum status pack_list(const struct verb_call *call, struct error *err)
         return cmd_print_json(list, err);
     }
     for (size_t i = 0; st == OK && i < n; i++)
-        printf("%-32s %8lld stickers\n", *packs[i].name ? packs[i].name : "(no pack)", (long long)packs[i].stickers);
+        printf("%-32s %8lld stickers%s%s\n", *packs[i].about.name ? packs[i].about.name : "(no pack)",
+               (long long)packs[i].stickers, *packs[i].about.title ? "  " : "", packs[i].about.title);
     if (st == OK && !n)
         puts("There are no stickers yet; `peel import --pack openmoji` downloads some.");
     return st;
@@ -76,6 +85,13 @@ static enum status pack_show(const struct verb_call *call, struct error *err)
         json_object_set_new(facts, "licenses", strings_json(by.licenses, by.n_licenses));
         return cmd_print_json(facts, err);
     }
+    printf("%-10s%s\n", "title", pack_title(&p.about));
+    if (*p.about.author)
+        printf("%-10s%s\n", "by", p.about.author);
+    if (*p.about.license)
+        printf("%-10s%s\n", "licence", p.about.license);
+    if (*p.about.source)
+        printf("%-10s%s\n", "source", p.about.source);
     printf("%-10s%lld, %lld of them animated\n", "stickers", (long long)p.stickers, (long long)p.animated);
     printf("%-10s%lld up, %lld down\n", "votes", (long long)p.positives, (long long)p.negatives);
     printf("%-10s%s at most\n%-10s%s\n", "rating", rating_name(p.rating_most), "cover", p.cover);
@@ -138,6 +154,30 @@ static enum status may_join(const struct verb_call *call, const char *name, stru
     return st == OK && !yes ? err_set(err, ERR_CANCELLED, "nothing was renamed") : st;
 }
 
+/* First, so that a rename that was stopped and is repeated finds what is said of the pack under its new name. */
+static enum status rename_about(const struct verb_call *call, const struct pack_about *about, const char *name,
+                                struct error *err)
+{
+    const struct admin_pair field = {"name", name};
+    json_t *from = json_pack("{s:s}", "name", about->name), *to = json_pack("{s:s}", "name", name);
+    char *before = from ? json_dumps(from, JSON_COMPACT) : NULL, *after = to ? json_dumps(to, JSON_COMPACT) : NULL;
+    const struct admin_change change = {.op = CHANGE_UPDATE,
+                                        .list = "packs",
+                                        .id = about->name,
+                                        .fields = &field,
+                                        .n_fields = 1,
+                                        .object = about->name,
+                                        .before = before,
+                                        .after = after};
+    enum status st = before && after ? sticker_store_change(call->store, cmd_who(), &change, 1, err)
+                                     : err_no_memory(err, "the history");
+    free(before);
+    free(after);
+    json_decref(from);
+    json_decref(to);
+    return st;
+}
+
 static enum status pack_rename(const struct verb_call *call, struct error *err)
 {
     struct pack_row p;
@@ -151,6 +191,8 @@ static enum status pack_rename(const struct verb_call *call, struct error *err)
         st = sticker_store_pack(call->store, pack, call->arena, &p, &by, err);
     if (st == OK)
         st = may_join(call, name, err);
+    if (st == OK && p.modified_us)
+        st = rename_about(call, &p.about, name, err);
     while (st == OK && n == BATCH) {
         struct arena a;
         arena_init(&a, 64u << 20);

@@ -31,7 +31,9 @@ struct pack_file_job {
     struct bucket *bucket;
     struct sandbox *sandbox;
     const char *pack, *path;
-    const char **names; /* [n] in the arena */
+    struct pack_row row;
+    const char *author, *license; /* of the pack, "" where nobody knows */
+    const char **names;           /* [n] in the arena */
     size_t n;
     struct arena arena;
     struct progress progress;
@@ -39,44 +41,37 @@ struct pack_file_job {
     struct arena sticker; /* and what is said of it */
 };
 
-static enum status find_names(struct pack_file_job *job, struct error *err)
+static enum status find_pack(struct pack_file_job *job, struct error *err)
 {
-    struct sticker_filter filter = STICKER_FILTER_NONE;
-    int64_t after = 0;
-    size_t n, cap = 0;
-    enum status st;
-    filter.pack = job->pack;
-    do {
-        const char **names, **all;
-        st = sticker_store_pack_page(job->store, &filter, &after, PAGE, &job->arena, &names, &n, err);
-        if (st == OK && job->n + n > cap) {
-            cap = 2 * (job->n + n);
-            all = arena_array(&job->arena, cap, sizeof *all);
-            if (!all)
-                return err_no_memory(err, "the names of the stickers");
-            if (job->n)
-                memcpy(all, job->names, job->n * sizeof *all);
-            job->names = all;
-        }
-        for (size_t i = 0; st == OK && i < n; i++)
-            job->names[job->n++] = names[i];
-    } while (st == OK && after);
-    return st == OK && !job->n ? err_set(err, ERR_NOT_FOUND, "there is no pack \"%.100s\"", job->pack) : st;
+    struct pack_credits by;
+    enum status st = sticker_store_pack(job->store, job->pack, &job->arena, &job->row, &by, err);
+    if (st == OK)
+        st = sticker_store_pack_order(job->store, job->pack, &job->arena, &job->names, &job->n, err);
+    job->author = pack_author(&job->row, &by);
+    job->license = *job->row.about.license ? job->row.about.license : by.n_licenses == 1 ? by.licenses[0] : "";
+    return st;
 }
 
-/* The i-th sticker, and its image if it is wanted; until the next call. */
-static enum status get_sticker(struct pack_file_job *job, size_t i, bool with_image, struct sticker *out,
+/* A sticker, and its image if it is wanted; until the next call. */
+static enum status get_sticker(struct pack_file_job *job, const char *filename, bool with_image, struct sticker *out,
                                struct error *err)
 {
     char key[STICKER_FILENAME_MAX + 8];
-    snprintf(key, sizeof key, "media/%s", job->names[i]);
+    snprintf(key, sizeof key, "media/%s", filename);
     arena_reset(&job->sticker);
     buf_reset(&job->image);
     if (cmd_stopped())
         return err_set(err, ERR_CANCELLED, "stopped");
-    progress_show(&job->progress, (int64_t)i, (int64_t)job->n);
-    enum status st = sticker_store_get(job->store, job->names[i], &job->sticker, out, err);
+    enum status st = sticker_store_get(job->store, filename, &job->sticker, out, err);
     return st == OK && with_image ? bucket_get(job->bucket, key, &job->image, err) : st;
+}
+
+/* The i-th one. */
+static enum status next_sticker(struct pack_file_job *job, size_t i, bool with_image, struct sticker *out,
+                                struct error *err)
+{
+    progress_show(&job->progress, (int64_t)i, (int64_t)job->n);
+    return get_sticker(job, job->names[i], with_image, out, err);
 }
 
 /* --- a zip for `peel import` --- */
@@ -120,6 +115,20 @@ static void put_credit(struct buf *credits, const struct sticker *k)
                *k->source ? ", from " : "", k->source);
 }
 
+/* What is said of the pack as a whole, which stickers.csv has no place for. */
+static enum status add_about(const struct pack_file_job *job, struct zip_writer *z, struct error *err)
+{
+    const struct pack_about *about = &job->row.about;
+    json_t *root =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", about->name, "title", pack_title(about), "author",
+                  about->author, "license", about->license, "source", about->source, "cover", about->cover);
+    char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    enum status st = text ? zip_add(z, "pack.json", text, strlen(text), err) : err_no_memory(err, "the pack");
+    free(text);
+    json_decref(root);
+    return st;
+}
+
 static enum status write_zip(struct pack_file_job *job, struct error *err)
 {
     struct zip_writer *z;
@@ -127,10 +136,13 @@ static enum status write_zip(struct pack_file_job *job, struct error *err)
     struct buf csv, credits;
     buf_init(&csv, TABLE_MAX);
     buf_init(&credits, TABLE_MAX);
+    buf_printf(&credits, "%s%s%s%s%s%s%s\n\n", pack_title(&job->row.about), *job->author ? ", by " : "", job->author,
+               *job->license ? ", licence: " : "", job->license, *job->row.about.source ? ", from " : "",
+               job->row.about.source);
     buf_puts(&csv, "filename,title,words,language,author,license,source,rating,animated,pack\r\n");
     enum status st = zip_create(job->path, &z, err);
     for (size_t i = 0; st == OK && i < job->n; i++) {
-        st = get_sticker(job, i, true, &k, err);
+        st = next_sticker(job, i, true, &k, err);
         if (st == OK) {
             put_rows(&csv, &k);
             put_credit(&credits, &k);
@@ -145,6 +157,8 @@ static enum status write_zip(struct pack_file_job *job, struct error *err)
         st = zip_add(z, "stickers.csv", csv.data, csv.len, err);
     if (st == OK)
         st = zip_add(z, "CREDITS.txt", credits.data, credits.len, err);
+    if (st == OK && job->row.modified_us)
+        st = add_about(job, z, err);
     buf_free(&csv);
     buf_free(&credits);
     return zip_close(z, st, err);
@@ -177,13 +191,33 @@ static enum status fit_square(const struct image *in, uint32_t side, struct imag
     return st;
 }
 
-/* The sticker's image, still, as WebP of the best quality that fits; the first one also as the tray's icon. */
+/* The image that was read last, still, as the icon of the pack in WhatsApp's tray. */
+static enum status add_tray(struct pack_file_job *job, struct zip_writer *z, struct error *err)
+{
+    struct sandbox_image file = {.data = job->image.data, .len = job->image.len, .wait_ms = WAIT_MS};
+    struct image im = {0}, tray = {0};
+    struct buf out;
+    buf_init(&out, 8u << 20);
+    enum status st = sandbox_decode(job->sandbox, &file, WA_TRAY, &im, err);
+    if (st == OK)
+        st = fit_square(&im, WA_TRAY, &tray, err);
+    if (st == OK)
+        st = image_encode(&tray, IMAGE_PNG, &out, err);
+    if (st == OK)
+        st = zip_add(z, "tray.png", out.data, out.len, err);
+    buf_free(&out);
+    image_free(&im);
+    image_free(&tray);
+    return st;
+}
+
+/* The same as WebP of the best quality that fits. */
 static enum status add_still(struct pack_file_job *job, struct zip_writer *z, size_t number, const struct sticker *k,
                              struct error *err)
 {
     static const float qualities[] = {90, 75, 60, 45, 30, 15};
     struct sandbox_image file = {.data = job->image.data, .len = job->image.len, .wait_ms = WAIT_MS};
-    struct image im = {0}, square = {0}, tray = {0};
+    struct image im = {0}, square = {0};
     struct buf out;
     char name[32];
     buf_init(&out, 8u << 20);
@@ -199,40 +233,35 @@ static enum status add_still(struct pack_file_job *job, struct zip_writer *z, si
         st = err_set(err, ERR_TOO_LARGE, "%.255s does not fit into %u bytes", k->filename, WA_BYTES);
     if (st == OK)
         st = zip_add(z, name, out.data, out.len, err);
-    if (st == OK && number == 1) {
-        buf_reset(&out);
-        st = fit_square(&im, WA_TRAY, &tray, err);
-        if (st == OK)
-            st = image_encode(&tray, IMAGE_PNG, &out, err);
-        if (st == OK)
-            st = zip_add(z, "tray.png", out.data, out.len, err);
-    }
     buf_free(&out);
     image_free(&im);
     image_free(&square);
-    image_free(&tray);
     return st;
 }
 
 /* The stickers from `first` to before `end`, in the file number `part`, from 1. */
-static enum status write_wa_part(struct pack_file_job *job, size_t first, size_t end, size_t part, const char *author,
-                                 struct error *err)
+static enum status write_wa_part(struct pack_file_job *job, size_t first, size_t end, size_t part, struct error *err)
 {
     char path[PATH_MAX], title[STICKER_FILTER_PACK_MAX + 32];
+    const char *author = *job->author ? job->author : "unknown";
     size_t stem = strlen(job->path) - strlen(".wastickers");
     struct zip_writer *z = NULL;
     struct sticker k;
     if (snprintf(path, sizeof path, part > 1 ? "%.*s-%zu.wastickers" : "%.*s.wastickers", (int)stem, job->path, part) >=
         (int)sizeof path)
         return err_set(err, ERR_INVALID, "the path of the file is too long");
-    snprintf(title, sizeof title, part > 1 ? "%s %zu" : "%s", job->pack, part);
+    snprintf(title, sizeof title, part > 1 ? "%s %zu" : "%s", pack_title(&job->row.about), part);
     enum status st = zip_create(path, &z, err);
     if (st == OK)
         st = zip_add(z, "title.txt", title, strlen(title), err);
     if (st == OK)
         st = zip_add(z, "author.txt", author, strlen(author), err);
+    if (st == OK)
+        st = get_sticker(job, job->row.cover, true, &k, err);
+    if (st == OK)
+        st = add_tray(job, z, err);
     for (size_t i = first; st == OK && i < end; i++) {
-        st = get_sticker(job, i, true, &k, err);
+        st = next_sticker(job, i, true, &k, err);
         if (st == OK)
             st = add_still(job, z, i - first + 1, &k, err);
     }
@@ -241,16 +270,13 @@ static enum status write_wa_part(struct pack_file_job *job, size_t first, size_t
 
 static enum status write_wastickers(struct pack_file_job *job, struct error *err)
 {
-    struct pack_row row;
-    struct pack_credits by;
     size_t parts = (job->n + WA_MOST - 1) / WA_MOST;
+    enum status st = OK;
     if (job->n < WA_LEAST)
         return err_set(err, ERR_INVALID, "WhatsApp wants at least %u stickers in a pack, this one has %zu", WA_LEAST,
                        job->n);
-    enum status st = sticker_store_pack(job->store, job->pack, &job->arena, &row, &by, err);
     for (size_t i = 0; st == OK && i < parts; i++) /* all of about the same size */
-        st = write_wa_part(job, job->n * i / parts, job->n * (i + 1) / parts, i + 1,
-                           by.n_authors ? by.authors[0] : "unknown", err);
+        st = write_wa_part(job, job->n * i / parts, job->n * (i + 1) / parts, i + 1, err);
     return st;
 }
 
@@ -259,12 +285,10 @@ static enum status write_wastickers(struct pack_file_job *job, struct error *err
 static enum status write_matrix(struct pack_file_job *job, struct error *err)
 {
     struct sticker k;
-    struct pack_row row;
-    struct pack_credits by;
     json_t *images = json_object();
-    enum status st = sticker_store_pack(job->store, job->pack, &job->arena, &row, &by, err);
+    enum status st = OK;
     for (size_t i = 0; st == OK && i < job->n; i++) {
-        st = get_sticker(job, i, false, &k, err);
+        st = next_sticker(job, i, false, &k, err);
         if (st != OK)
             break;
         const char *dot = strrchr(k.filename, '.');
@@ -277,8 +301,8 @@ static enum status write_matrix(struct pack_file_job *job, struct error *err)
         if (!image || json_object_set_new(images, code, image) != 0)
             st = err_no_memory(err, "the pack");
     }
-    json_t *root = json_pack("{s:o, s:{s:s, s:[s], s:s}}", "images", images, "pack", "display_name", job->pack, "usage",
-                             "sticker", "attribution", by.n_authors ? by.authors[0] : "");
+    json_t *root = json_pack("{s:o, s:{s:s, s:[s], s:s}}", "images", images, "pack", "display_name",
+                             pack_title(&job->row.about), "usage", "sticker", "attribution", job->author);
     char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
     if (st == OK)
         st = text ? os_write_file(job->path, text, strlen(text), err) : err_no_memory(err, "the pack");
@@ -315,7 +339,7 @@ enum status pack_export(const struct config *cfg, struct sticker_store *store, c
     arena_init(&job.arena, MEMORY);
     arena_init(&job.sticker, MEMORY);
     buf_init(&job.image, IMAGE_MAX_BYTES);
-    enum status st = find_names(&job, err);
+    enum status st = find_pack(&job, err);
     if (st == OK)
         st = cmd_bucket_s3(cfg, &job.arena, &s3, err);
     if (st == OK)

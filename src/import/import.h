@@ -53,8 +53,10 @@ struct import_list {
     size_t ignored;    /* files whose names are not those of pictures, and the names of the first of them */
     const char *ignored_names[IMPORT_IGNORED_NAMED];
     size_t added, skipped, failed;
-    size_t updated;                  /* of those skipped: changed, by new words of a pack or by --update */
-    size_t outdated;                 /* of those skipped: stickers.csv says something else than the sticker has */
+    size_t updated;           /* of those skipped: changed, by new words of a pack or by --update */
+    size_t outdated;          /* of those skipped: stickers.csv says something else than the sticker has */
+    struct pack_about *packs; /* [n_packs] what was found of packs as a whole */
+    size_t n_packs;
     struct import_failure *failures; /* [n_failures]; fewer than failed when memory is short */
     size_t n_failures, cap_failures;
 };
@@ -64,6 +66,9 @@ void import_list_free(struct import_list *l); /* also deletes what was unpacked 
 /* Copies the item (not its strings). ERR_TOO_LARGE, ERR_NO_MEMORY. */
 enum status import_list_add(struct import_list *l, const struct import_item *item, struct error *err) MUST_CHECK;
 void import_list_fail(struct import_list *l, const char *name, const char *reason); /* copies both */
+/* What is known of the pack about->name: adds to what was said before where that is "". Strings live as long as the
+ * list. ERR_NO_MEMORY. */
+enum status import_list_pack(struct import_list *l, const struct pack_about *about, struct error *err) MUST_CHECK;
 
 /* Appends what is at `path`: a picture, or a folder or archive with all below it, where symbolic links and hidden
  * files are left out and tables (import_table.h) give titles and words, also those of other programs. What is wrong

@@ -15,6 +15,7 @@
 
 #define MAX_DEPTH    32
 #define PACK_IN_NAME 80u /* bytes */
+#define PLACES       (-STICKER_PLACE_FIRST - 1)
 
 void import_list_init(struct import_list *l, struct arena *arena)
 {
@@ -25,6 +26,7 @@ void import_list_free(struct import_list *l)
 {
     import_remove_unpacked(l);
     free(l->items);
+    free(l->packs);
     free(l->failures);
     *l = (struct import_list){0};
 }
@@ -62,6 +64,31 @@ void import_list_fail(struct import_list *l, const char *name, const char *reaso
     }
     if (n && r)
         l->failures[l->n_failures++] = (struct import_failure){n, r};
+}
+
+enum status import_list_pack(struct import_list *l, const struct pack_about *about, struct error *err)
+{
+    size_t i = 0;
+    if (!*about->name)
+        return OK;
+    while (i < l->n_packs && strcmp(l->packs[i].name, about->name) != 0)
+        i++;
+    if (i == l->n_packs) {
+        struct pack_about *packs = realloc(l->packs, (i + 1) * sizeof *packs);
+        if (!packs)
+            return err_no_memory(err, "%zu packs", i);
+        l->packs = packs;
+        l->packs[l->n_packs++] = (struct pack_about){about->name, "", "", "", "", ""};
+    }
+    const char **to[] = {&l->packs[i].title, &l->packs[i].author, &l->packs[i].license, &l->packs[i].source,
+                         &l->packs[i].cover},
+               *from[] = {about->title, about->author, about->license, about->source, about->cover};
+    for (size_t k = 0; k < sizeof to / sizeof *to; k++)
+        if (!**to[k] && from[k])
+            *to[k] = from[k];
+    if (strcmp(l->packs[i].title, about->name) == 0)
+        l->packs[i].title = "";
+    return OK;
 }
 
 /* --- files and folders --- */
@@ -235,6 +262,8 @@ static enum status add_file(struct walk *w, const char *path, const struct stat 
                                .emoji = emoji && *emoji ? emoji : NULL,
                                .follow = follow};
     (void)import_table_rating(cells[TABLE_RATING], &item.sticker.rating); /* it was checked with its row */
+    if (n) /* the order of the list is that of the pack */
+        item.sticker.place = STICKER_PLACE_FIRST + (int32_t)(rows[0].place < PLACES ? rows[0].place : PLACES);
     if (!item.path || !filename || !emoji || (n && !words))
         return too_much(err);
     for (size_t i = 0; i < n; i++)
@@ -242,7 +271,11 @@ static enum status add_file(struct walk *w, const char *path, const struct stat 
     keep_lists(&item.sticker, words);
     if (!*item.sticker.title)
         item.sticker.title = picture_title(filename, arena);
-    return item.sticker.title ? import_list_add(w->list, &item, err) : too_much(err);
+    if (!item.sticker.title)
+        return too_much(err);
+    if (table && *table->cover && strcmp(path + folder->len, table->cover) == 0)
+        st = import_list_pack(w->list, &(struct pack_about){.name = item.sticker.pack, .cover = filename}, err);
+    return st == OK ? import_list_add(w->list, &item, err) : st;
 }
 
 static enum status walk_folder(struct walk *w, const char *path, int depth, const struct folder *parent,
@@ -288,7 +321,8 @@ static enum status walk_entry(struct walk *w, const char *path, const char *name
         return add_file(w, entry, &sb, false, folder, err);
     if (S_ISREG(sb.st_mode) && import_is_archive(name) && !w->in_archive)
         return walk_archive(w, entry, err);
-    if (!folder->table.foreign || !import_list_is(name)) /* a list was read already */
+    bool about = folder->table.about && strcmp(name, IMPORT_ABOUT) == 0;
+    if (!about && (!folder->table.foreign || !import_list_is(name))) /* a list was read already */
         ignore(w->list, entry + w->root);
     return OK;
 }

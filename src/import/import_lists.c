@@ -32,6 +32,7 @@
 
 #define LIST_MAX    (64u << 20) /* bytes of a list */
 #define NOTE_MAX    4096u       /* of title.txt */
+#define ABOUT_MAX   65536u      /* of pack.json */
 #define MAX_NAMES   16u         /* of one entry, that are tried */
 #define MAX_NESTING 4
 #define WEBP_MAX    (2u << 20) /* bytes of a sticker that is looked into for its emoji */
@@ -312,6 +313,14 @@ static const char *keep_text(struct lists *l, const char *s)
     return start;
 }
 
+/* The picture of the folder that a list calls its cover; "" where it is none of these. */
+static const char *keep_cover(struct lists *l, const char *said)
+{
+    const char *name = said ? last_part(said, &l->a) : NULL, *there = name ? find_picture(l, name) : NULL;
+    const char *kept = there ? arena_strdup(l->list->arena, there) : NULL;
+    return kept ? kept : "";
+}
+
 /* What an object says of the whole pack, and the lists that are in it. */
 static enum status read_object(struct lists *l, const json_t *root, int nesting, struct error *err)
 {
@@ -319,13 +328,15 @@ static enum status read_object(struct lists *l, const json_t *root, int nesting,
     static const char *const titles[] = {"title", "display_name", "name", NULL},
                              *const authors[] = {"author", "publisher", "artist", "attribution", NULL},
                              *const licenses[] = {"license", NULL};
+    static const char *const covers[] = {"cover", "avatar_url", "tray_image_file", NULL};
     const json_t *parts[] = {root, json_object_get(root, "pack")};
-    const char *said[3] = {NULL, NULL, NULL};
+    const char *said[4] = {NULL, NULL, NULL, NULL};
     enum status st = OK;
     for (size_t i = 0; i < 2; i++) {
         first_text(parts[i], titles, &said[0]);
         first_text(parts[i], authors, &said[1]);
         first_text(parts[i], licenses, &said[2]);
+        first_text(parts[i], covers, &said[3]);
     }
     if (nesting == 0 && json_object_get(root, "messages")) /* the name of a chat */
         said[0] = NULL;
@@ -333,10 +344,15 @@ static enum status read_object(struct lists *l, const json_t *root, int nesting,
     size_t before = l->table->n;
     for (size_t i = 0; i < sizeof lists / sizeof *lists && st == OK; i++)
         st = read_entries(l, json_object_get(root, lists[i]), pack, err);
+    struct pack_about about = {
+        .name = pack, .author = said[1] ? keep_text(l, said[1]) : "", .license = said[2] ? keep_text(l, said[2]) : ""};
+    if (st == OK && l->table->n > before)
+        st = import_list_pack(l->list, &about, err);
     if (l->table->n > before && !*l->table->pack) { /* also for pictures that the list does not name */
         l->table->pack = pack;
-        l->table->author = said[1] ? keep_text(l, said[1]) : "";
-        l->table->license = said[2] ? keep_text(l, said[2]) : "";
+        l->table->author = about.author;
+        l->table->license = about.license;
+        l->table->cover = keep_cover(l, said[3]);
     }
     const json_t *deeper[] = {json_object_get(root, "sticker_packs"),
                               json_object_get(json_object_get(root, "chats"), "list")};
@@ -423,6 +439,8 @@ enum status import_lists_read(const char *folder, struct import_list *list, stru
     l.n = l.n > 0 ? l.n : 0;
     for (int i = 0; i < n && st == OK; i++)
         st = read_file(&l, files[i]->d_name, err);
+    if (st == OK)
+        st = import_list_pack(list, &(struct pack_about){.name = out->pack, .author = out->author}, err);
     out->foreign = out->n || *out->pack || *out->author;
     out->png_is_icon = out->png_is_icon && has_webp(&l);
     out->name = out->foreign ? arena_strdup(list->arena, l.name) : "";
@@ -430,6 +448,32 @@ enum status import_lists_read(const char *folder, struct import_list *list, stru
     free_entries(l.entries, l.n);
     arena_free(&l.a);
     return st == OK && !out->name ? err_no_memory(err, "a list") : st;
+}
+
+enum status import_about_read(const char *folder, struct import_list *list, struct import_table *out, struct error *err)
+{
+    struct lists l = {.folder = folder, .name = IMPORT_ABOUT, .list = list, .table = out};
+    char path[PATH_MAX];
+    struct buf file;
+    struct stat sb;
+    if (snprintf(path, sizeof path, "%s/" IMPORT_ABOUT, folder) >= (int)sizeof path || lstat(path, &sb) != 0 ||
+        !S_ISREG(sb.st_mode) || sb.st_size > (off_t)ABOUT_MAX)
+        return OK;
+    buf_init(&file, ABOUT_MAX);
+    enum status st = os_read_file(path, &file, err);
+    json_t *root = st == OK ? json_loadb(buf_str(&file), file.len, 0, NULL) : NULL;
+    static const char *const members[] = {"name", "title", "author", "license", "source", "cover"};
+    const char *said[sizeof members / sizeof *members];
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const char *text = json_string_value(json_object_get(root, members[i]));
+        said[i] = text ? keep_text(&l, text) : "";
+    }
+    out->about = *said[0];
+    if (st == OK)
+        st = import_list_pack(list, &(struct pack_about){said[0], said[1], said[2], said[3], said[4], said[5]}, err);
+    json_decref(root);
+    buf_free(&file);
+    return st;
 }
 
 /* --- WebP files of WhatsApp: JSON behind a few bytes of TIFF, in the chunk "EXIF" of the RIFF file --- */

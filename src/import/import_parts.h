@@ -21,6 +21,10 @@ bool import_list_is(const char *filename); /* a file that may be such a list, or
 /* Adds a row for each picture of the folder that a list names. Files that are none of these lists are passed over. */
 enum status import_lists_read(const char *folder, struct import_list *list, struct import_table *out,
                               struct error *err) MUST_CHECK;
+/* What IMPORT_ABOUT, if it is there, says of the pack of a table of our own: an object with "name" and members of
+ * struct pack_about. */
+enum status import_about_read(const char *folder, struct import_list *list, struct import_table *out,
+                              struct error *err) MUST_CHECK;
 /* The emoji that WhatsApp's programs put into a WebP file, separated by spaces; "" when there are none. */
 const char *import_webp_emoji(const char *path, struct arena *a) MUST_CHECK;
 /* The emoji of a text, or in a filename, separated by spaces and without skin tones; "" when there are none, NULL

@@ -445,6 +445,8 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
     }
     if (st == OK && run->dry)
         settle_planned(b, list);
+    else if (st == OK)
+        st = sticker_store_packs_about(run->store, list->packs, list->n_packs, err);
     arena_free(&b->arena);
     free(b->planned);
     free(b);

@@ -31,7 +31,7 @@ struct reading {
     const char *folder;
 };
 
-#define IMPORT_TABLE_NONE ((struct import_table){.name = "", .pack = "", .author = "", .license = ""})
+#define IMPORT_TABLE_NONE ((struct import_table){.name = "", .pack = "", .author = "", .license = "", .cover = ""})
 
 bool import_table_is(const char *filename)
 {
@@ -353,8 +353,8 @@ enum status import_table_read(const char *folder, struct import_list *list, stru
     enum status st = read_table(&r, CSV_NAME, err);
     if (st == OK)
         st = read_table(&r, JSON_NAME, err);
-    if (st == OK && !*out->name)
-        st = import_lists_read(folder, list, out, err);
+    if (st == OK)
+        st = *out->name ? import_about_read(folder, list, out, err) : import_lists_read(folder, list, out, err);
     if (st == OK)
         sort_rows(&r);
     else

@@ -19,6 +19,7 @@
 enum { OPENMOJI, FLUENT3D, PACKS };
 static const struct pack packs[PACKS] = {
     {.name = "openmoji",
+     .title = "OpenMoji",
      .npm = "openmoji",
      .version = "17.0.0",
      .archive = "openmoji-17.0.0.tgz",
@@ -30,6 +31,7 @@ static const struct pack packs[PACKS] = {
      .license = "CC BY-SA 4.0",
      .home = "https://openmoji.org"},
     {.name = "fluent3d",
+     .title = "Fluent Emoji 3D",
      .npm = "@lobehub/fluent-emoji-3d",
      .version = "1.1.0",
      .archive = "lobehub-fluent-emoji-3d-1.1.0.tgz",
@@ -297,7 +299,15 @@ enum status pack_find(const struct pack_source *source, const char *name, struct
             pack = &packs[i];
     if (!pack)
         return err_set(err, ERR_NOT_FOUND, "--pack: expected %s, found \"%.60s\"", pack_names(), name);
+    const struct pack_about about = {.name = pack->name,
+                                     .title = pack->title,
+                                     .author = pack->author ? pack->author : pack->title,
+                                     .license = pack->license,
+                                     .source = pack->home,
+                                     .cover = ""};
     enum status st = open_pack(source, &packs[OPENMOJI], DATA_FILE, out->arena, &openmoji, err);
+    if (st == OK)
+        st = import_list_pack(out, &about, err);
     if (st == OK)
         st = read_names(openmoji.extra, openmoji.extra_len, out->arena, &names, err);
     if (st == OK && pack == &packs[OPENMOJI])

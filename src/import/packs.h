@@ -56,12 +56,12 @@ const char *pack_names(void); /* "openmoji or fluent3d"; static */
 /* --- between packs*.c --- */
 
 struct pack {
-    const char *name, *npm, *version, *archive; /* archive: as `npm pack` names it */
-    const char *sha512;                         /* of that, base64, as npm's lock files have it */
-    const char *release;                        /* the project's own archive, for where npm is absent; or NULL */
-    const char *content;                        /* of a release: pack_unpack's digest, as its archive has none */
-    const char *folder, *ending;                /* where pictures are: "assets/", ".webp" */
-    const char *license, *author, *home;        /* author NULL: from the data file */
+    const char *name, *title, *npm, *version, *archive; /* archive: as `npm pack` names it */
+    const char *sha512;                                 /* of that, base64, as npm's lock files have it */
+    const char *release;                 /* the project's own archive, for where npm is absent; or NULL */
+    const char *content;                 /* of a release: pack_unpack's digest, as its archive has none */
+    const char *folder, *ending;         /* where pictures are: "assets/", ".webp" */
+    const char *license, *author, *home; /* author NULL: from the data file */
 };
 
 /* The archive; *path lives in `a`. Its checksum is right, unless it is the *release, whose content is to be

@@ -183,7 +183,7 @@ static enum status read_facts(struct collection *c, struct error *err)
         return status;
     }
     for (size_t i = 0; i < n; i++) {
-        if (*rows[i].name)
+        if (*rows[i].about.name)
             facts.packs[facts.n_packs++] = rows[i];
         facts.some_animated = facts.some_animated || rows[i].animated;
         facts.some_still = facts.some_still || rows[i].animated < rows[i].stickers;
@@ -377,9 +377,12 @@ void collection_facts(struct collection *c, struct arena *a, struct collection_f
     out->packs = arena_array(a, c->facts.n_packs + 1, sizeof *out->packs);
     for (size_t i = 0; out->packs && i < c->facts.n_packs; i++) {
         struct pack_row pack = c->facts.packs[i];
-        pack.name = arena_strdup(a, pack.name);
-        pack.cover = arena_strdup(a, pack.cover);
-        if (pack.name && pack.cover)
+        const char **texts[] = {&pack.about.name,   &pack.about.title, &pack.about.author, &pack.about.license,
+                                &pack.about.source, &pack.about.cover, &pack.cover};
+        bool kept = true;
+        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+            kept = (*texts[k] = arena_strdup(a, *texts[k])) && kept;
+        if (kept)
             out->packs[out->n_packs++] = pack;
     }
     pthread_rwlock_unlock(&c->lock);

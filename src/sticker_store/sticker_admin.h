@@ -152,7 +152,9 @@ struct admin_change {
     int64_t seen_us;               /* its modified_us as the person saw it; 0: whatever it is */
     const struct sticker *sticker; /* for list "stickers"; CHANGE_PICTURE: only what its image is counts ... */
     const struct sticker_terms *terms;
-    const struct admin_pair *fields; /* ... and for the others */
+    /* ... and for the others. "packs", by name: "title", "author", "license", "source" and "cover", "name" where it is
+     * to be another one, and its stickers as "sticker", each in its turn, where their order is. */
+    const struct admin_pair *fields;
     size_t n_fields;
     const char *object;         /* for the history: what a person calls it, */
     const char *before, *after; /* and JSON, "" where there is none */

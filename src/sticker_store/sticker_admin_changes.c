@@ -345,9 +345,11 @@ static enum status change_job(struct db_conn *c, void *arg, struct error *err)
     static const struct {
         const char *list;
         enum status (*change)(struct db_conn *c, const struct admin_change *ch, struct error *err);
-    } lists[] = {{"queries", change_query}, {"scores", change_score},          {"users", change_user},
-                 {"groups", change_group},  {"tokens", change_token},          {"sessions", change_session},
-                 {"trash", change_trash},   {"pins", sticker_change_curation}, {"synonyms", sticker_change_curation}};
+    } lists[] = {
+        {"queries", change_query},     {"scores", change_score},          {"users", change_user},
+        {"groups", change_group},      {"tokens", change_token},          {"sessions", change_session},
+        {"trash", change_trash},       {"pins", sticker_change_curation}, {"synonyms", sticker_change_curation},
+        {"packs", sticker_change_pack}};
     const struct change_job *job = arg;
     bool ours = true;
     enum status st = job->once ? sticker_once_begin(c, job->once, &ours, err) : OK;

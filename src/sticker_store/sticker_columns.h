@@ -12,7 +12,8 @@
     X(7, author, TEXT, const char *)                                                                                   \
     X(8, license, TEXT, const char *)                                                                                  \
     X(9, source, TEXT, const char *)                                                                                   \
-    X(15, rating, INT, enum rating)
+    X(15, rating, INT, enum rating)                                                                                    \
+    X(19, place, INT, int32_t)
 /* What its image file is. */
 #define STICKER_IMAGE(X)                                                                                               \
     X(10, sha256, TEXT, const char *)                                                                                  \

@@ -49,6 +49,12 @@ enum status sticker_trash_restore(struct db_conn *c, const struct sticker *s, co
                                   struct error *err) MUST_CHECK;
 enum status sticker_trash_forget(struct db_conn *c, const char *filename, struct error *err) MUST_CHECK;
 
+/* sticker_packs.c; inside a job: a change of the list "packs". */
+enum status sticker_change_pack(struct db_conn *c, const struct admin_change *ch, struct error *err) MUST_CHECK;
+/* This sticker leaves the trash: if it was the last one of its pack, in the trash or out of it, what is said of the
+ * pack is deleted. */
+enum status sticker_pack_forget(struct db_conn *c, const char *filename, struct error *err) MUST_CHECK;
+
 /* sticker_feedback.c. What a search at that time adds to its query's column `trend`, which orders queries by
  * popularity.
  */

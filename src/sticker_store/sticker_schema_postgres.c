@@ -266,6 +266,12 @@ static const char *const migrations[] = {
     "INSERT INTO outbox_turn (queue, holder, until_us) VALUES ('webhooks', '', 0);",
     /* 21: the last different clients that used a sticker, and when (see sticker_store_trending). */
     "ALTER TABLE sticker_trends ADD COLUMN crowd bytea NOT NULL DEFAULT '';",
+    /* 22: what is said of a pack as a whole, and the order of its stickers (see sticker_packs.c); `cover` is a filename. */
+    "CREATE TABLE packs (name" TEXT " PRIMARY KEY, title" TEXT ", author" TEXT ", license" TEXT ", source" TEXT
+    ", cover" TEXT "," TIMES ");"
+    "ALTER TABLE stickers ADD COLUMN place" NUMBER " DEFAULT 0;"
+    "ALTER TABLE trash ADD COLUMN place" NUMBER " DEFAULT 0;"
+    "CREATE INDEX stickers_place ON stickers (pack, place, rowno);",
     /* clang-format on */
 };
 

@@ -435,6 +435,15 @@ static const char *const migrations[] = {
     "INSERT INTO outbox_turn (queue, holder, until_us) VALUES ('webhooks', '', 0);",
     /* 23: the last different clients that used a sticker, and when (see sticker_store_trending). */
     "ALTER TABLE sticker_trends ADD COLUMN crowd BLOB NOT NULL DEFAULT x'';",
+    /* 24: what is said of a pack as a whole, and the order of its stickers (see sticker_packs.c). */
+    "CREATE TABLE packs ("
+    " name TEXT NOT NULL PRIMARY KEY,"
+    " title TEXT NOT NULL, author TEXT NOT NULL, license TEXT NOT NULL, source TEXT NOT NULL,"
+    " cover TEXT NOT NULL," /* a filename */
+    " created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE stickers ADD COLUMN place INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE trash ADD COLUMN place INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX stickers_place ON stickers (pack, place);",
 };
 
 const struct db_schema sticker_schema_sqlite = {

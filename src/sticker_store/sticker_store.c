@@ -351,12 +351,12 @@ static enum status find_many(struct db_conn *c, const char *const *filenames, si
         out[i] = (struct sticker){0};
     }
     db_query(&r, c,
-             "SELECT " STICKER_SELECT ", t.place FROM unnest($1) WITH ORDINALITY t (asked, place)"
+             "SELECT " STICKER_SELECT ", t.nth FROM unnest($1) WITH ORDINALITY t (asked, nth)"
              " JOIN stickers ON filename = convert_from(t.asked, 'UTF8')",
              DB_ARGS(DB_BLOBS(names, n)), err);
     while (db_next(&r)) {
-        int64_t place = db_int(&r, STICKER_WIDTH);
-        read_sticker(&r, a, &out[place - 1]);
+        int64_t nth = db_int(&r, STICKER_WIDTH);
+        read_sticker(&r, a, &out[nth - 1]);
     }
     return db_end(&r);
 }

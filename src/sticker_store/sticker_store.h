@@ -31,6 +31,7 @@ enum status sticker_store_ping(struct sticker_store *s, struct error *err) MUST_
 enum status sticker_store_writable(struct sticker_store *s, struct error *err) MUST_CHECK; /* as db_writable */
 
 /* --- stickers --- */
+#define STICKER_PLACE_FIRST (-(1 << 22))
 struct sticker {
     const char *id, *filename, *title;
     const char *pack, *author, *license, *source; /* "" when unknown */
@@ -39,7 +40,8 @@ struct sticker {
     const char *sha256, *mime; /* of the image file; hex */
     int64_t bytes;
     int32_t width, height;
-    int32_t frames, duration_ms;       /* of an animation; 0 frames: it was stored before they were counted */
+    int32_t place;               /* in its pack: STICKER_PLACE_FIRST and up, below 0; 0: none, after all of those */
+    int32_t frames, duration_ms; /* of an animation; 0 frames: it was stored before they were counted */
     const struct sticker_words *words; /* by language; an emptied list stays, as a sign that somebody emptied it */
     size_t n_words;
     int64_t created_us, modified_us;
@@ -86,13 +88,23 @@ enum status sticker_store_names(struct sticker_store *s, const char *language, i
 /* The tags of the languages that stickers have words in, in order, of which there may be emptied ones. */
 enum status sticker_store_languages(struct sticker_store *s, size_t limit, struct arena *a, const char ***out,
                                     size_t *n, struct error *err) MUST_CHECK;
+/* What is said of a pack as a whole, "" where nothing is. */
+struct pack_about {
+    const char *name; /* as its stickers have it */
+    const char *title, *author, *license, *source;
+    const char *cover; /* the filename of a sticker */
+};
+/* Notes this of the packs that nothing is said of yet. */
+enum status sticker_store_packs_about(struct sticker_store *s, const struct pack_about *packs, size_t n,
+                                      struct error *err) MUST_CHECK;
 /* The packs that stickers are in ("" for those in none), the largest first. Reads them all. */
 struct pack_row {
-    const char *name;
+    struct pack_about about; /* its title "" where it is the name */
+    int64_t modified_us;     /* when that was said, or the order of the stickers changed; 0: never */
     int64_t stickers, animated;
     int64_t positives, negatives; /* votes of its stickers */
     enum rating rating_most;
-    const char *cover; /* the filename of one of the mildest rating that it has */
+    const char *cover; /* about.cover if that is in the pack, else one of the mildest rating that it has */
 };
 enum status sticker_store_packs(struct sticker_store *s, size_t limit, struct arena *a, struct pack_row **out,
                                 size_t *n, struct error *err) MUST_CHECK;
@@ -105,11 +117,18 @@ struct pack_credits {
 /* One pack, all of whose stickers are read. ERR_NOT_FOUND: no sticker is in it. */
 enum status sticker_store_pack(struct sticker_store *s, const char *pack, struct arena *a, struct pack_row *out,
                                struct pack_credits *credits, struct error *err) MUST_CHECK;
-/* The names of up to `limit` stickers of the pack f->pack that pass the filter, in the order in which they were added.
- * *after: 0 for the first page; becomes what the next page is asked for by, or 0 when there is none. */
+const char *pack_title(const struct pack_about *about);
+/* The author said of the pack, else that of most of its stickers, else "". */
+const char *pack_author(const struct pack_row *pack, const struct pack_credits *credits);
+/* The names of up to `limit` stickers of the pack f->pack that pass the filter, in its order: those that have a place
+ * first, then the others as they were added. *after: 0 for the first page; becomes what the next page is asked for by,
+ * or 0 when there is none. */
 enum status sticker_store_pack_page(struct sticker_store *s, const struct sticker_filter *f, int64_t *after,
                                     size_t limit, struct arena *a, const char ***filenames, size_t *n,
                                     struct error *err) MUST_CHECK;
+/* All of them. *stickers: in the arena. */
+enum status sticker_store_pack_order(struct sticker_store *s, const char *pack, struct arena *a, const char ***stickers,
+                                     size_t *n, struct error *err) MUST_CHECK;
 /* When a sticker was last added or changed; 0 without any. What was deleted leaves no trace. */
 enum status sticker_store_modified(struct sticker_store *s, int64_t *modified_us, struct error *err) MUST_CHECK;
 

@@ -24,9 +24,9 @@ static enum status unlearn(struct db_conn *c, const char *filename, struct error
 enum status sticker_trash_forget(struct db_conn *c, const char *filename, struct error *err)
 {
     enum status st = unlearn(c, filename, err);
-    if (st != OK)
-        return st;
-    return db_run(c, "DELETE FROM trash WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), NULL, err);
+    if (st == OK)
+        st = sticker_pack_forget(c, filename, err);
+    return st == OK ? db_run(c, "DELETE FROM trash WHERE filename = $1", DB_ARGS(DB_TEXT(filename)), NULL, err) : st;
 }
 
 #define COPY_WORDS(row)                                                                                                \

@@ -117,7 +117,7 @@ class Results(unittest.TestCase):
     def test_packs(self):
         packs = wait_until(lambda: self.get("/api/packs/").json()["packs"], what="packs")
         cover = packs[0].pop("cover")
-        self.assertEqual(packs, [{"name": "pets", "stickers": 2, "animated": 1, "rating": "pg"}])
+        self.assertEqual(packs, [{"name": "pets", "title": "pets", "stickers": 2, "animated": 1, "rating": "pg"}])
         self.assertTrue(cover.startswith("/media/cat.png?w=256"), cover)
         self.assertEqual(self.get(cover).headers["Content-Type"], "image/webp")
 
@@ -125,7 +125,7 @@ class Results(unittest.TestCase):
         page = self.get("/api/packs/pets/?limit=1&fields=alt&lang=es").json()
         cover = page["pack"].pop("cover")
         self.assertTrue(cover.startswith("/media/cat.png?w=256"), cover)
-        self.assertEqual(page["pack"], {"name": "pets", "stickers": 2, "animated": 1, "rating": "pg",
+        self.assertEqual(page["pack"], {"name": "pets", "title": "pets", "stickers": 2, "animated": 1, "rating": "pg",
                                         "authors": ["Ann Example", "Bob"], "licenses": ["CC BY 4.0", "CC0-1.0"]})  # fmt: skip
         self.assertEqual(page["results"], [{"filename": "cat.png", "alt": "Gato en un parque"}])
         rest = self.get(f"/api/packs/pets?limit=1&cursor={page['next']}").json()

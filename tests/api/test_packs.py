@@ -35,7 +35,7 @@ class Packs(unittest.TestCase):
     def test_list_show_rename_remove(self):
         self.assertEqual([line.rsplit(None, 2)[:2] for line in self.pack("list").splitlines()], [['pets & "more"', "3"], ["(no pack)", "1"]])
         shown = json.loads(self.pack("show", 'pets & "more"', "--json"))
-        self.assertEqual(shown, {"pack": 'pets & "more"', "stickers": 3, "animated": 1, "rating": "pg", "votes_up": 3, "votes_down": 1,
+        self.assertEqual(shown, {"pack": 'pets & "more"', "title": 'pets & "more"', "stickers": 3, "animated": 1, "rating": "pg", "votes_up": 3, "votes_down": 1,
                                  "cover": "cat.png", "authors": ["Ann, B."], "licenses": ["CC0-1.0"]})  # fmt: skip
         self.assertIn("votes     3 up, 1 down\n", self.pack("show", 'pets & "more"'))
         for wrong in (("show", "none"), ("rename", "none", "x"), ("rename", 'pets & "more"', " x"), ("rename", 'pets & "more"', ""), ("remove", "none", "--yes")):
@@ -70,11 +70,40 @@ class Packs(unittest.TestCase):
         self.assertIn("3 added, 0 skipped (already there), 0 failed; 1 other file ignored (CREDITS.txt)\n", other.run("import", str(path)).stdout)
         self.assertEqual(self.everything(other), self.everything(self.system))
 
+    def about(self, system=None):
+        return (system or self.system).sql("SELECT name, title, author, license, source, cover FROM packs ORDER BY name")
+
+    def test_what_is_said_of_a_pack_goes_along(self):
+        self.system.sql("INSERT INTO packs VALUES ('pets & \"more\"', 'Tame \U0001f436', 'Bo', 'CC-BY-4.0', 'https://b.example', 'dog.png', 5, 5)")
+        self.system.sql("UPDATE stickers SET place = CASE filename WHEN 'dog.png' THEN -7 ELSE 0 END")
+        self.assertIn("3 stickers  Tame \U0001f436\n", self.pack("list"))
+        self.assertIn("title     Tame \U0001f436\nby        Bo\nlicence   CC-BY-4.0\nsource    https://b.example\n", self.pack("show", 'pets & "more"'))
+        self.pack("rename", 'pets & "more"', "tame")
+        self.assertEqual(self.about(), [("tame", "Tame \U0001f436", "Bo", "CC-BY-4.0", "https://b.example", "dog.png")])
+        self.assertEqual(self.system.sql("SELECT model, object, after FROM history WHERE model = 'packs'"), [("packs", 'pets & "more"', '{"name":"tame"}')])
+        self.pack("export", "tame", self.system.folder / "tame.zip")
+        with zipfile.ZipFile(self.system.folder / "tame.zip") as z:
+            self.assertEqual(z.namelist()[:2], ["dog.png", "cat.png"])
+            self.assertTrue(z.read("CREDITS.txt").decode().startswith("Tame \U0001f436, by Bo, licence: CC-BY-4.0, from https://b.example\n"))
+        other = System()
+        self.addCleanup(other.close)
+        other.run("import", str(self.system.folder / "tame.zip"))
+        self.assertEqual(self.about(other), self.about())
+        self.assertEqual(other.sql("SELECT filename FROM stickers WHERE pack = 'tame' ORDER BY place"), [("dog.png",), ("cat.png",), ("oh \u2600.png",)])
+        other.sql("UPDATE packs SET title = 'Mine'")
+        other.run("import", str(self.system.folder / "tame.zip"))
+        self.assertEqual(other.sql("SELECT title FROM packs"), [("Mine",)])
+        self.pack("export", "tame", self.system.folder / "tame.wastickers")
+        with zipfile.ZipFile(self.system.folder / "tame.wastickers") as z:
+            self.assertEqual((z.read("title.txt").decode(), z.read("author.txt").decode()), ("Tame \U0001f436", "Bo"))
+        self.pack("export", "tame", self.system.folder / "tame.json")
+        self.assertEqual(json.loads((self.system.folder / "tame.json").read_text())["pack"]["display_name"], "Tame \U0001f436")
+
     def test_for_whatsapp_and_matrix(self):
         folder = self.system.folder
         self.pack("export", 'pets & "more"', folder / "pets.wastickers")
         with zipfile.ZipFile(folder / "pets.wastickers") as z:
-            self.assertEqual(z.namelist(), ["title.txt", "author.txt", "01.webp", "tray.png", "02.webp", "03.webp"])
+            self.assertEqual(z.namelist(), ["title.txt", "author.txt", "tray.png", "01.webp", "02.webp", "03.webp"])
             self.assertEqual((z.read("title.txt").decode(), z.read("author.txt").decode()), ('pets & "more"', "Ann, B."))
             tray, image = z.read("tray.png"), z.read("02.webp")
             self.assertEqual((tray[:8], tray[16:24]), (png(1, 1)[:8], bytes([0, 0, 0, 96] * 2)))
@@ -157,6 +186,8 @@ class OtherPrograms(unittest.TestCase):
             {"body": "A dog that barks", "url": "mxc://example.org/AbCdE", "info": {"w": 8, "h": 8, "mimetype": "image/png"}, "msgtype": "m.sticker", "id": "tg-77",
              "net.maunium.telegram.sticker": {"id": "77", "emoticons": ["\U0001f436", "\U0001f415"]}}]}  # fmt: skip
         self.check("maunium.zip", {"dogs/dogs.json": maunium, "dogs/AbCdE.png": picture(3)}, [("Dogs-AbCdE.png", "A dog that barks", "Dogs", "", "\U0001f436, \U0001f415")])
+        self.assertEqual(self.system.sql("SELECT filename, place < 0 FROM stickers WHERE pack <> ''"), [("Cats-1-AgAD1.png", 1), ("Dogs-AbCdE.png", 1)])
+        self.assertEqual(self.system.sql("SELECT name FROM packs ORDER BY name"), [("Cats/1",), ("Dogs",)])
         moving = {"title": "Moving", "stickers": [{"file_unique_id": "walk", "emoji": "\U0001f6b6"}]}
         walk = {name: (ROOT / "tests" / "fuzz" / "corpus" / "lottie" / name).read_bytes() for name in ("walk.tgs", "walk.json")}
         self.check("moving.zip", {"set.json": moving, **walk}, [("Moving-walk.json", "Moving walk", "Moving", "", ""), ("Moving-walk.tgs", "Moving walk", "Moving", "", "\U0001f6b6")])
@@ -164,8 +195,9 @@ class OtherPrograms(unittest.TestCase):
 
     def test_matrix_slack_discord_mastodon_and_others(self):
         matrix = {"images": {"wave": {"url": "mxc://example.org/x", "body": "Somebody waves"}, "gone": {"url": "mxc://example.org/y"}},
-                  "pack": {"display_name": "Hi", "attribution": "Ann", "usage": ["sticker"]}}  # fmt: skip
+                  "pack": {"display_name": "Hi", "attribution": "Ann", "usage": ["sticker"], "avatar_url": "mxc://example.org/wave"}}  # fmt: skip
         self.check("matrix.zip", {"pack.json": matrix, "wave.png": picture(5)}, [("Hi-wave.png", "Somebody waves", "Hi", "Ann", "")])
+        self.assertEqual(self.system.sql("SELECT name, author, cover FROM packs"), [("Hi", "Ann", "Hi-wave.png")])
         slack = {"ok": True, "emoji": {"party_cat": "https://emoji.example/T1/party_cat/0f.png", "old": "alias:party_cat"}}
         self.check("slack.zip", {"emoji.json": slack, "party_cat.png": picture(6)}, [("party_cat.png", "party cat", "", "", "")])
         discord = {"name": "Guild", "emojis": [{"id": "123", "name": "blob_wave", "animated": False}],
@@ -188,6 +220,7 @@ class OtherPrograms(unittest.TestCase):
             files = {name: z.read(name) for name in z.namelist()}
         files |= {"title.txt": " Mine\n", "02.webp": webp_with_emoji(files["02.webp"], "\U0001f602", "\U0001f923")}
         self.check("mine.wastickers", files, [("Mine-01.webp", "Mine 01", "Mine", "Ann", ""), ("Mine-02.webp", "Mine 02", "Mine", "Ann", "\U0001f602, \U0001f923"), ("Mine-03.webp", "Mine 03", "Mine", "Ann", "")])
+        self.assertEqual(self.system.sql("SELECT name, title, author FROM packs"), [("Mine", "", "Ann")])
         self.assertIn("0 added, 3 skipped", self.peel(self.system.folder / "mine.wastickers").stdout)
         contents = {"sticker_packs": [{"identifier": "1", "name": "Cups", "publisher": "Jo", "tray_image_file": "t.png", "stickers": [{"image_file": "cup.webp", "emojis": ["\u2615"]}]}]}
         self.check("app.zip", {"1/contents.json": contents, "1/cup.webp": files["03.webp"]}, [("Cups-cup.webp", "Cups cup", "Cups", "Jo", "\u2615")])

@@ -634,6 +634,106 @@ static void stickers_are_drawn(void **state)
     sticker_store_close(store);
 }
 
+static const char *page_of_pack(struct suite *s, struct sticker_store *store, const char *pack, int64_t *after)
+{
+    struct sticker_filter filter = STICKER_FILTER_NONE;
+    const char **page;
+    size_t n;
+    filter.pack = pack;
+    assert_ok(s, sticker_store_pack_page(store, &filter, after, 1, &s->arena, &page, &n, &s->err));
+    return n ? page[0] : "";
+}
+
+static enum status change_pack(struct suite *s, struct sticker_store *store, const char *pack, int64_t seen,
+                               const struct admin_pair *fields, size_t n)
+{
+    const struct admin_who ann = {.username = "ann", .address = "::1"};
+    const struct admin_change change = {.op = CHANGE_UPDATE,
+                                        .list = "packs",
+                                        .id = pack,
+                                        .seen_us = seen,
+                                        .fields = fields,
+                                        .n_fields = n,
+                                        .object = pack,
+                                        .before = "",
+                                        .after = ""};
+    return sticker_store_change(store, &ann, &change, 1, &s->err);
+}
+
+static void packs_have_titles_and_an_order(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    struct pack_row pack;
+    struct pack_credits by;
+    struct sticker k;
+    const char **order;
+    size_t n;
+    int64_t after = 0;
+    static const char *const as_added[] = {"a.png", "b.png", "c.png", "d.png"}, *const in_order[] = {"d.png", "a.png",
+                                                                                                     "b.png", "c.png"};
+    const struct sticker_terms none = {"", "", "", "", NULL, 0};
+    for (int i = 0; i < 4; i++)
+        add_named(s, store, as_added[i], "pets", NULL, 0);
+    assert_ok(s, sticker_store_pack(store, "pets", &s->arena, &pack, &by, &s->err));
+    assert_string_equal(pack_title(&pack.about), "pets");
+    assert_int_equal(pack.modified_us, 0);
+    const struct pack_about known[] = {{"pets", "Pets!", "Ann", "CC0-1.0", "https://a.example", "c.png"},
+                                       {"gone", "Gone", "", "", "", ""}};
+    assert_ok(s, sticker_store_packs_about(store, known, 2, &s->err));
+    assert_ok(s, sticker_store_pack(store, "pets", &s->arena, &pack, &by, &s->err));
+    assert_string_equal(pack_title(&pack.about), "Pets!");
+    assert_string_equal(pack_author(&pack, &by), "Ann");
+    assert_string_equal(pack.cover, "c.png");
+    const struct pack_about other = {"pets", "Others", "", "", "", ""};
+    assert_ok(s, sticker_store_packs_about(store, &other, 1, &s->err)); /* what is said stays */
+
+    const struct admin_pair fields[] = {{"title", "Tame"},    {"author", "Bob"},    {"cover", "none.png"},
+                                        {"sticker", "d.png"}, {"sticker", "a.png"}, {"sticker", "none.png"}};
+    assert_int_equal(change_pack(s, store, "pets", 7, fields, 6), ERR_CONFLICT);
+    assert_ok(s, change_pack(s, store, "pets", pack.modified_us, fields, 6));
+    assert_ok(s, sticker_store_pack(store, "pets", &s->arena, &pack, &by, &s->err));
+    assert_string_equal(pack.about.title, "Tame");
+    assert_string_equal(pack.about.license, "");
+    assert_string_equal(pack.cover, "a.png"); /* the chosen one is not in the pack */
+    for (int i = 0; i < 4; i++)
+        assert_string_equal(page_of_pack(s, store, "pets", &after), in_order[i]);
+    assert_int_equal(after, 0);
+
+    /* A sticker keeps its place when it is changed, and when it comes back from the trash. */
+    assert_ok(s, sticker_store_get(store, "d.png", &s->arena, &k, &s->err));
+    k.title = "D";
+    assert_ok(s, sticker_store_update(store, &k, &none, &s->err));
+    assert_ok(s, sticker_store_delete(store, "d.png", &s->err));
+    assert_ok(s, sticker_store_trash_get(store, "d.png", &s->arena, &k, &s->err));
+    assert_ok(s, sticker_store_change(store, &(struct admin_who){"ann", "::1", NULL},
+                                      &(struct admin_change){.op = CHANGE_RESTORE,
+                                                             .list = "trash",
+                                                             .id = "d.png",
+                                                             .sticker = &k,
+                                                             .terms = &none,
+                                                             .object = "d.png",
+                                                             .before = "",
+                                                             .after = ""},
+                                      1, &s->err));
+    assert_ok(s, sticker_store_pack_order(store, "pets", &s->arena, &order, &n, &s->err));
+    assert_int_equal(n, 4);
+    assert_string_equal(order[0], "d.png");
+
+    /* A pack takes its title along; one that is gone for good is forgotten. */
+    assert_ok(s, change_pack(s, store, "pets", 0, &(struct admin_pair){"name", "zoo"}, 1));
+    add_named(s, store, "z.png", "zoo", NULL, 0);
+    assert_ok(s, sticker_store_pack(store, "zoo", &s->arena, &pack, &by, &s->err));
+    assert_string_equal(pack.about.title, "Tame");
+    assert_ok(s, sticker_store_delete(store, "z.png", &s->err));
+    assert_ok(s, sticker_store_trash_due(store, INT64_MAX, 9, &s->arena, &order, &n, &s->err));
+    assert_ok(s, sticker_store_trash_gone(store, "z.png", &s->err));
+    add_named(s, store, "y.png", "zoo", NULL, 0);
+    assert_ok(s, sticker_store_pack(store, "zoo", &s->arena, &pack, &by, &s->err));
+    assert_string_equal(pack_title(&pack.about), "zoo");
+    sticker_store_close(store);
+}
+
 static void names_packs_and_popular_queries(void **state)
 {
     struct suite *s = *state;
@@ -673,12 +773,12 @@ static void names_packs_and_popular_queries(void **state)
 
     assert_ok(s, sticker_store_packs(store, 10, &s->arena, &packs, &n, &s->err));
     assert_int_equal(n, 2);
-    assert_string_equal(packs[0].name, "large");
+    assert_string_equal(packs[0].about.name, "large");
     assert_int_equal(packs[0].stickers, 2);
     assert_int_equal(packs[0].animated, 0);
     assert_int_equal(packs[0].rating_most, RATING_G);
     assert_string_equal(packs[0].cover, "2.png");
-    assert_string_equal(packs[1].name, "small");
+    assert_string_equal(packs[1].about.name, "small");
     assert_int_equal(packs[1].animated, 1);
     assert_int_equal(packs[1].rating_most, RATING_PG);
     assert_ok(s, sticker_store_packs(store, 1, &s->arena, &packs, &n, &s->err));
@@ -690,7 +790,7 @@ static void names_packs_and_popular_queries(void **state)
     struct sticker_filter filter = STICKER_FILTER_NONE;
     filter.pack = "large";
     assert_ok(s, sticker_store_pack(store, "large", &s->arena, &pack, &credits, &s->err));
-    assert_string_equal(pack.name, "large");
+    assert_string_equal(pack.about.name, "large");
     assert_int_equal(pack.stickers, 2);
     assert_int_equal(pack.positives, 0);
     assert_string_equal(pack.cover, "2.png");
@@ -829,6 +929,7 @@ int main(void)
         T(titles_in_the_readers_language),
         T(stickers_are_drawn),
         T(names_packs_and_popular_queries),
+        T(packs_have_titles_and_an_order),
         T(searches_its_own_words),
         T(users_and_tokens),
         T(keys_of_apps),

@@ -90,6 +90,11 @@ static const struct row sticker_rows[] = {
     {22, NEVER, 20,
      "INSERT INTO webhooks (url, events, secret, created_us, modified_us) VALUES ('https://x', '', 's', 1, 1)",
      "SELECT count(*) FROM webhooks WHERE url = 'https://x' AND disabled = ''"},
+    {24, NEVER, 22,
+     "INSERT INTO packs (name, title, author, license, source, cover, created_us, modified_us)"
+     " VALUES ('p', 'Pets', 'Ann', 'CC0-1.0', '', 'cat.png', 1, 2)",
+     "SELECT count(*) FROM packs p JOIN stickers s ON s.pack = p.name AND s.filename = p.cover WHERE p.title = 'Pets'"},
+    {24, NEVER, 22, "UPDATE trash SET place = -3", "SELECT count(*) FROM trash WHERE place = -3"},
 };
 
 static const struct row search_rows[] = {

@@ -62,6 +62,10 @@ class Category(TypedDict, total=False):
 
 class Pack(TypedDict, total=False):
     name: str
+    title: str  # what to call it
+    author: str  # of the pack as a whole, as licence and source; missing where unknown
+    license: str
+    source: str
     stickers: int
     animated: int
     rating: str  # the highest of its stickers

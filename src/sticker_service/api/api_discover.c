@@ -197,8 +197,18 @@ static void put_cover(const struct sticker_form *form, const struct sticker *k, 
 static void put_pack(const struct sticker_form *form, const struct pack_row *pack, const struct sticker *cover,
                      struct buf *out)
 {
+    const char *const texts[][2] = {{"title", pack_title(&pack->about)},
+                                    {"author", pack->about.author},
+                                    {"license", pack->about.license},
+                                    {"source", pack->about.source}};
     buf_puts(out, "{\"name\":");
-    json_put_string(out, pack->name);
+    json_put_string(out, pack->about.name);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (!*texts[i][1])
+            continue;
+        buf_printf(out, ",\"%s\":", texts[i][0]);
+        json_put_string(out, texts[i][1]);
+    }
     buf_printf(out, ",\"stickers\":%lld,\"animated\":%lld,\"rating\":\"%s\"", (long long)pack->stickers,
                (long long)pack->animated, rating_name(pack->rating_most));
     if (cover)

@@ -402,12 +402,13 @@ void handle_giphy_channels(void *ctx, const struct http_request *req, struct htt
     collection_facts(s->collection, req->arena, &facts);
     buf_puts(&out, "{\"data\":[");
     for (size_t i = 0; i < facts.n_packs; i++) {
-        if (strncasecmp(facts.packs[i].name, q, strlen(q)) != 0)
+        const struct pack_about *about = &facts.packs[i].about;
+        if (strncasecmp(about->name, q, strlen(q)) != 0 && strncasecmp(pack_title(about), q, strlen(q)) != 0)
             continue;
         buf_printf(&out, "%s{\"id\":%zu,\"type\":\"channel\",\"slug\":", n++ ? "," : "", i + 1);
-        json_put_string(&out, facts.packs[i].name);
+        json_put_string(&out, about->name);
         buf_puts(&out, ",\"display_name\":");
-        json_put_string(&out, facts.packs[i].name);
+        json_put_string(&out, pack_title(about));
         buf_puts(&out, ",\"content_type\":\"sticker\",\"has_children\":false}");
     }
     buf_printf(&out, "],\"pagination\":{\"total_count\":%zu,\"count\":%zu,\"offset\":0}", n, n);

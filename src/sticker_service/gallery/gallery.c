@@ -213,8 +213,9 @@ static void fill_packs(struct gallery_visit *v, const struct collection_facts *f
         return;
     struct tpl_filters_packs *packs = arena_array(v->req->arena, facts->n_packs, sizeof *packs);
     for (size_t i = 0; packs && i < facts->n_packs; i++)
-        packs[out->n_packs++] = (struct tpl_filters_packs){.name = facts->packs[i].name,
-                                                           .chosen = html_equal(facts->packs[i].name, chosen)};
+        packs[out->n_packs++] = (struct tpl_filters_packs){.name = facts->packs[i].about.name,
+                                                           .title = pack_title(&facts->packs[i].about),
+                                                           .chosen = html_equal(facts->packs[i].about.name, chosen)};
     out->packs = packs;
 }
 
