@@ -80,6 +80,7 @@ int cmd_sticker_service(const struct config *cfg);
 int cmd_store(const struct config *cfg);
 int cmd_token(const struct config *cfg);
 int cmd_tokenize(const struct config *cfg);
+int cmd_undo(const struct config *cfg);
 int cmd_user(const struct config *cfg);
 int cmd_version(const struct config *cfg);
 int cmd_webhook(const struct config *cfg);

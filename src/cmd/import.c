@@ -21,8 +21,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define MAX_THREADS 8     /* each has a file in memory, and a process that decodes it */
-#define SHOWN_MAX   1000u /* failures; --report and --json have all */
+#define SOURCE_MAX 500u  /* bytes of names, then no more are added */
+#define SHOWN_MAX  1000u /* failures; --report and --json have all */
 
 static atomic_bool signalled; /* read by the threads that decode, which a volatile is not for */
 
@@ -50,21 +50,6 @@ static void catch_signals(void)
 static void import_show(void *ctx, size_t done, size_t total)
 {
     progress_show(ctx, (int64_t)done, (int64_t)total);
-}
-
-/* Two imports at once would write each other's files. */
-static enum status import_lock(const char *data, int *fd, struct error *err)
-{
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/import.lock", data) >= (int)sizeof path)
-        return err_set(err, ERR_INVALID, "--data: the path is too long");
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (*fd < 0)
-        return err_errno(err, "cannot open %s", path);
-    if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
-        return OK;
-    return errno == EWOULDBLOCK ? err_set(err, ERR_CONFLICT, "another import into %s is running", data)
-                                : err_errno(err, "cannot lock %s", path);
 }
 
 /* Names come from other people's files: what is no text, or could steer a terminal, becomes "?". */
@@ -149,13 +134,16 @@ static enum status import_write_report(const char *path, const struct import_lis
 static void import_report_next(const struct config *cfg, const struct import_list *l)
 {
     struct arena a;
-    if (!l->added || config_bool(cfg, "quiet") || config_bool(cfg, "dry-run"))
+    if (config_bool(cfg, "quiet") || config_bool(cfg, "dry-run"))
         return;
     arena_init(&a, 1u << 16);
-    puts(runtime_url(config_string(cfg, "data"), RUNTIME_STICKER, &a)
-             ? "The running services are indexing them; `peel status --watch` shows progress."
-             : "They will be indexed when the services run (`peel serve`).");
+    if (l->added)
+        puts(runtime_url(config_string(cfg, "data"), RUNTIME_STICKER, &a)
+                 ? "The running services are indexing them; `peel status --watch` shows progress."
+                 : "They will be indexed when the services run (`peel serve`).");
     arena_free(&a);
+    if (l->number)
+        printf("`peel undo %lld` takes this import back.\n", (long long)l->number);
 }
 
 static enum status import_report_json(const struct import_list *l, bool complete, struct error *err)
@@ -171,10 +159,11 @@ static enum status import_report_json(const struct import_list *l, bool complete
         json_array_append_new(ignored, json_string(l->ignored_names[i] ? safe_text(l->ignored_names[i], &name) : "?"));
     buf_free(&name);
     buf_free(&reason);
-    return cmd_print_json(json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "complete", complete, "added",
-                                    (json_int_t)l->added, "skipped", (json_int_t)l->skipped, "failed",
-                                    (json_int_t)l->failed, "updated", (json_int_t)l->updated, "ignored",
-                                    (json_int_t)l->ignored, "failures", failures, "ignored_names", ignored),
+    return cmd_print_json(json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "complete", complete, "import",
+                                    (json_int_t)l->number, "added", (json_int_t)l->added, "skipped",
+                                    (json_int_t)l->skipped, "failed", (json_int_t)l->failed, "updated",
+                                    (json_int_t)l->updated, "ignored", (json_int_t)l->ignored, "failures", failures,
+                                    "ignored_names", ignored),
                           err);
 }
 
@@ -202,17 +191,46 @@ static enum status find_all(const struct config *cfg, struct import_list *list, 
     return st == OK ? emoji_words_give_all(&source, list, err) : st;
 }
 
+static void add_sources(struct buf *out, const char *const *names, size_t n)
+{
+    struct buf safe;
+    buf_init(&safe, 1u << 16);
+    for (size_t i = 0; i < n && out->len < SOURCE_MAX; i++)
+        buf_printf(out, "%s%s", out->len ? ", " : "", safe_text(names[i], &safe));
+    buf_free(&safe);
+}
+
+/* "openmoji, cats.zip", for the list of imports. NULL: no memory. */
+static const char *import_source(const struct config *cfg, struct arena *a)
+{
+    const char *const *names;
+    struct buf out;
+    buf_init(&out, 1u << 16);
+    size_t n = config_list(cfg, "pack", &names);
+    add_sources(&out, names, n);
+    n = config_args(cfg, &names);
+    add_sources(&out, names, n);
+    const char *source = out.failed ? NULL : arena_strdup(a, buf_str(&out));
+    buf_free(&out);
+    return source;
+}
+
 static enum status import(const struct config *cfg, struct import_list *list, struct error *err)
 {
+    struct admin_who who = *cmd_who();
+    char batch[37];
     struct import_run run = {.stopped = import_stopped,
+                             .who = &who,
+                             .source = import_source(cfg, list->arena),
                              .progress = import_show,
                              .update = config_bool(cfg, "update"),
                              .dry = config_bool(cfg, "dry-run")};
     struct progress progress;
     struct bucket_s3 s3;
     int fd = -1;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    enum status st = cmd_open_stickers(cfg, 1, &run.store, err);
+    os_uuid7(batch);
+    who.batch = batch;
+    enum status st = run.source ? cmd_open_stickers(cfg, 1, &run.store, err) : err_no_memory(err, "the import");
     if (st == OK)
         st = import_lock(config_string(cfg, "data"), &fd, err);
     if (st == OK)
@@ -223,19 +241,12 @@ static enum status import(const struct config *cfg, struct import_list *list, st
         st = cmd_bucket_s3(cfg, list->arena, &s3, err);
     if (st == OK)
         st = bucket_open(config_string(cfg, "bucket"), &s3, &run.bucket, err);
-    unsigned threads = cores < 2 ? 1 : cores < MAX_THREADS ? (unsigned)cores : MAX_THREADS;
-    if (st == OK)
-        st = sandbox_open(threads, &run.sandbox, err);
-    if (st == OK && threads > 1)
-        st = pool_open("import", threads - 1, 1, &run.pool, err);
     if (st == OK) {
         progress_start(&progress, "Importing", config_bool(cfg, "quiet"));
         run.ctx = &progress;
-        st = import_run(&run, list, err);
+        st = import_run_wide(&run, list, err);
         st == OK ? progress_end(&progress) : progress_clear(&progress);
     }
-    pool_close(run.pool);
-    sandbox_close(run.sandbox);
     bucket_close(run.bucket);
     sticker_store_close(run.store);
     if (fd >= 0)

@@ -12,7 +12,7 @@
 #define SEARCH   " serve search-service "
 #define DATABASE                                                                                                       \
     " serve sticker-service import status user token key webhook explain export migrate reindex delete pack doctor "   \
-    "forget "                                                                                                          \
+    "forget undo "                                                                                                     \
     "audit "                                                                                                           \
     "backup restore replay model experiment learn "
 #define INDEX   SEARCH "model migrate doctor backup restore "
@@ -283,8 +283,8 @@ const struct option config_options[] = {
      "Put the names of subfolders before those of images: cats/happy.png becomes cats-happy.png"},
     {"report", OPTION_STRING, NULL, 1, 4000, "FILE", " import ", 0, NULL, NULL,
      "Write what failed, and why, to this CSV file"},
-    {"yes", OPTION_BOOL, "false", 0, 0, "", " delete forget learn pack ", 0, NULL, NULL,
-     "Delete, or put a pack into another, without asking for confirmation"},
+    {"yes", OPTION_BOOL, "false", 0, 0, "", " delete forget learn pack undo ", 0, NULL, NULL,
+     "Delete, undo, or put a pack into another, without asking for confirmation"},
     {"voter", OPTION_STRING, NULL, 1, 1020, "ID", " forget ", 0, NULL, NULL,
      "Erase votes and events of this person: the id that an app sends, or the value of the gallery's cookie"},
     {"user", OPTION_STRING, NULL, 1, 150, "NAME", " forget ", 0, NULL, NULL,
@@ -346,7 +346,7 @@ const struct option config_options[] = {
      "export "
      "migrate backup restore "
      "counter embed "
-     "tokenize ",
+     "tokenize undo ",
      0, NULL, NULL, "Print the result as JSON"},
     {"all", OPTION_BOOL, "false", 0, 0, "", " reindex ", 0, NULL, NULL, "Send all stickers"},
     {"lang", OPTION_STRING, NULL, 1, 35, "TAG", " explain ", 0, NULL, NULL,

@@ -13,7 +13,7 @@
 #include "base/pool.h"
 #include "base/status.h"
 #include "bucket/bucket.h"
-#include "sticker_store/sticker_store.h"
+#include "sticker_store/sticker_admin.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +23,16 @@
 #define IMPORT_MAX_ITEMS     1000000u      /* per run */
 #define IMPORT_MAX_MEMORY    (1024u << 20) /* bytes of names and words */
 #define IMPORT_IGNORED_NAMED 5u
+
+/* What becomes of an item. */
+enum import_outcome {
+    IMPORT_UNDECIDED,
+    IMPORT_NEW,      /* it was added */
+    IMPORT_SAME,     /* it was there already */
+    IMPORT_CHANGED,  /* ... and was changed, by new words of a pack or by --update */
+    IMPORT_OUTDATED, /* ... and stickers.csv says something else than the sticker has */
+    IMPORT_REFUSED   /* `why` says for what reason */
+};
 
 /* One picture to import. Strings are never NULL but `path`, and live in the list's arena. */
 struct import_item {
@@ -35,8 +45,10 @@ struct import_item {
     bool animated_said;                /* also sticker.animated, which else is as the picture is */
     const struct sticker_words *parts; /* [n_parts] of a pack: what sticker.words were merged from */
     size_t n_parts;
-    const char *emoji; /* what it shows, one or several with spaces between them; NULL: not known */
-    bool follow;       /* `path` was given by the operator and may be a symbolic link */
+    const char *emoji;           /* what it shows, one or several with spaces between them; NULL: not known */
+    bool follow;                 /* `path` was given by the operator and may be a symbolic link */
+    enum import_outcome outcome; /* set by import_run, as is: */
+    const char *why;
 };
 
 struct import_failure {
@@ -57,6 +69,7 @@ struct import_list {
     size_t outdated;          /* of those skipped: stickers.csv says something else than the sticker has */
     struct pack_about *packs; /* [n_packs] what was found of packs as a whole */
     size_t n_packs;
+    int64_t number;                  /* of the record that the run left (sticker_imports.h), or 0 */
     struct import_failure *failures; /* [n_failures]; fewer than failed when memory is short */
     size_t n_failures, cap_failures;
 };
@@ -98,16 +111,23 @@ enum status import_update_sticker(const struct import_item *item, struct arena *
 struct import_run {
     struct sticker_store *store;
     struct bucket *bucket;
-    struct sandbox *sandbox;    /* decodes the images */
-    struct pool *pool;          /* NULL: one thread */
-    bool update;                /* also change stickers that are there to what stickers.csv says */
-    bool dry;                   /* change nothing: only find out what would become of each item */
-    bool (*stopped)(void *ctx); /* asked often, from any thread; what was begun is finished */
+    struct sandbox *sandbox;     /* decodes the images */
+    struct pool *pool;           /* NULL: one thread */
+    const struct admin_who *who; /* for the history; with a batch it is recorded (sticker_imports.h). NULL: nobody */
+    const char *source;          /* where from, for that record */
+    bool update;                 /* also change stickers that are there to what stickers.csv says */
+    bool dry;                    /* change nothing: only find out what would become of each item */
+    bool (*stopped)(void *ctx);  /* asked often, from any thread; what was begun is finished */
     void (*progress)(void *ctx, size_t done, size_t total); /* from the calling thread */
     void *ctx;
 };
 /* Imports the items of the list and counts in it what became of them. ERR_CANCELLED when stopped; other
  * errors are about the store or the bucket, and end the run. */
 enum status import_run(const struct import_run *run, struct import_list *list, struct error *err) MUST_CHECK;
+/* The same on all processors, with workers of its own: run->sandbox and run->pool are not looked at. */
+enum status import_run_wide(const struct import_run *run, struct import_list *list, struct error *err) MUST_CHECK;
+/* Two imports at once would write each other's files: *fd, to be closed, is the only one in the data folder.
+ * ERR_CONFLICT: there is another. */
+enum status import_lock(const char *data, int *fd, struct error *err) MUST_CHECK;
 
 #endif

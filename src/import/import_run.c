@@ -5,13 +5,18 @@
  * words that they lack, and with --update what stickers.csv says. */
 #include "import/import.h"
 #include "import/picture.h"
+#include "import/sticker_row.h"
+#include "sandbox/sandbox.h"
+#include "sticker_store/sticker_imports.h"
 #include "text/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,24 +24,26 @@
 #define BATCH_BYTES    (64u << 20) /* of files held in memory at a time; a single one may have IMAGE_MAX_BYTES */
 #define BATCH_ARENA    (256u << 20)
 #define ITEM_ARENA     (32u << 20)
+#define MAX_THREADS    8 /* each has a file in memory, and a process that decodes it */
 #define ADD_TRIES      3
 #define IN_THIS_IMPORT ", in this import (--folder-names tells those of different folders apart)"
 
 enum stage { UNTOUCHED, READ, NEW, REPAIR, WRITTEN, SKIPPED, FAILED };
 
 struct work {
-    const struct import_item *item;
+    struct import_item *item;
     enum stage stage;
-    struct error why;       /* FAILED */
-    struct error bucket_io; /* the bucket refused: ends the run */
-    uint8_t *owned;         /* the bytes, when they were read from a file */
+    enum import_outcome there; /* SKIPPED: what became of the sticker that was there */
+    struct error why;          /* FAILED */
+    struct error bucket_io;    /* the bucket refused: ends the run */
+    uint8_t *owned;            /* the bytes, when they were read from a file */
     struct picture picture;
     struct arena arena;         /* of the terms, as threads share none */
     struct sticker_terms terms; /* WRITTEN */
 };
 
 struct planned { /* by a dry run */
-    const struct import_item *item;
+    struct import_item *item;
     char sha256[sizeof((struct picture *)0)->sha256];
 };
 
@@ -168,31 +175,42 @@ static void decode_one(void *arg, size_t i)
 
 /* --- step 4: rows --- */
 
+/* The row of a WRITTEN item; *k is its sticker. */
+static enum status make_row(struct batch *b, const struct work *w, struct sticker *k, struct admin_change *out,
+                            struct error *err)
+{
+    *k = w->item->sticker;
+    picture_describe(&w->picture, k);
+    if (w->item->animated_said)
+        k->animated = w->item->sticker.animated;
+    const char *digest = sticker_digest(k, &b->arena);
+    *out = (struct admin_change){.op = CHANGE_ADD,
+                                 .list = "stickers",
+                                 .sticker = k,
+                                 .terms = &w->terms,
+                                 .object = k->filename,
+                                 .before = "",
+                                 .after = digest};
+    return digest ? OK : err_no_memory(err, "a sticker");
+}
+
 /* The WRITTEN items become rows, and are ADDED in the report. */
 static enum status add_rows(struct batch *b, size_t *added, struct error *err)
 {
     struct sticker stickers[BATCH];
-    struct sticker_terms terms[BATCH];
-    enum status st = OK;
+    struct admin_change changes[BATCH];
     *added = 0;
     for (int tries = 0; tries < ADD_TRIES; tries++) {
+        enum status st = OK;
         size_t n = 0;
         arena_reset(&b->arena);
-        for (size_t i = 0; i < b->n; i++) {
-            const struct work *w = &b->items[i];
-            const struct import_item *item = w->item;
-            if (w->stage != WRITTEN)
-                continue;
-            stickers[n] = item->sticker;
-            terms[n] = w->terms;
-            picture_describe(&w->picture, &stickers[n]);
-            if (item->animated_said)
-                stickers[n].animated = item->sticker.animated;
-            n++;
-        }
-        st = n ? sticker_store_add(b->run->store, stickers, terms, n, err) : OK;
-        if (st == OK)
-            *added = n;
+        for (size_t i = 0; i < b->n && st == OK; i++)
+            if (b->items[i].stage == WRITTEN) {
+                st = make_row(b, &b->items[i], &stickers[n], &changes[n], err);
+                n++;
+            }
+        if (st == OK && n)
+            st = sticker_store_import(b->run->store, b->run->who, b->run->source, changes, n, added, err);
         if (st != ERR_CONFLICT)
             return st;
         st = import_compare(b, WRITTEN, err); /* somebody else was faster with one of them */
@@ -254,54 +272,57 @@ static enum status merge_words(const struct import_item *item, struct arena *a, 
     return OK;
 }
 
-/* What became of the stickers that were there already. */
-struct changes {
-    size_t updated, outdated; /* as in struct import_list */
-};
-
 /* Makes of *s what this import wants it to be; *wanted: whether that is something else, and is to be written. */
-static enum status change_sticker(struct batch *b, const struct import_item *item, struct sticker *s,
-                                  struct changes *out, bool *wanted, struct error *err)
+static enum status change_sticker(struct batch *b, struct work *w, struct sticker *s, bool *wanted, struct error *err)
 {
+    const struct import_item *item = w->item;
     enum status st = item->parts ? merge_words(item, &b->arena, s, wanted, err)
                                  : import_update_sticker(item, &b->arena, s, wanted, err);
-    if (st == OK && *wanted && !item->parts && !b->run->update) {
-        out->outdated++;
+    w->there = *wanted ? IMPORT_CHANGED : IMPORT_SAME;
+    if (*wanted && !item->parts && !b->run->update) {
+        w->there = IMPORT_OUTDATED;
         *wanted = false;
     }
     return st;
 }
 
+/* *wanted: *s became what is to be written. */
+static enum status change_one(struct batch *b, struct work *w, struct sticker *s, bool *wanted,
+                              struct admin_change *out, struct error *err)
+{
+    *wanted = false;
+    enum status st = sticker_store_get(b->run->store, w->item->filename, &b->arena, s, err);
+    if (st == ERR_NOT_FOUND) /* deleted just now */
+        return OK;
+    struct sticker before = *s;
+    if (st == OK)
+        st = change_sticker(b, w, s, wanted, err);
+    if (st != OK || !*wanted)
+        return st;
+    const char *state = sticker_state(&before, &b->arena);
+    return state ? sticker_row_change(s, false, state, s->modified_us, &b->arena, out, err)
+                 : err_no_memory(err, "a sticker");
+}
+
 /* An edit in the moment between reading and writing wins: the next import sees to the rest. */
-static enum status change_those_there(struct batch *b, struct changes *out, struct error *err)
+static enum status change_those_there(struct batch *b, size_t *updated, struct error *err)
 {
     struct sticker stickers[BATCH];
-    struct sticker_terms terms[BATCH];
+    struct admin_change changes[BATCH];
     size_t n = 0;
     enum status st = OK;
-    *out = (struct changes){0};
+    *updated = 0;
     arena_reset(&b->arena);
     for (size_t i = 0; i < b->n && st == OK; i++) {
-        const struct work *w = &b->items[i];
         bool wanted = false;
-        if (w->stage != SKIPPED)
-            continue;
-        st = sticker_store_get(b->run->store, w->item->filename, &b->arena, &stickers[n], err);
-        if (st == ERR_NOT_FOUND) { /* deleted just now */
-            st = OK;
-            continue;
-        }
-        if (st == OK)
-            st = change_sticker(b, w->item, &stickers[n], out, &wanted, err);
-        if (st != OK || !wanted)
-            continue;
-        const struct sticker *s = &stickers[n];
-        st = text_sticker_terms(s->title, s->filename, s->words, s->n_words, &b->arena, &terms[n++], err);
+        if (b->items[i].stage == SKIPPED)
+            st = change_one(b, &b->items[i], &stickers[n], &wanted, &changes[n], err);
+        n += wanted;
     }
     if (b->run->dry)
-        out->updated = n;
+        *updated = n;
     return st == OK && n && !b->run->dry
-               ? sticker_store_update_unmodified(b->run->store, stickers, terms, n, &out->updated, err)
+               ? sticker_store_import(b->run->store, b->run->who, b->run->source, changes, n, updated, err)
                : st;
 }
 
@@ -319,6 +340,13 @@ static size_t plan(struct batch *b)
         memcpy(p->sha256, w->picture.sha256, sizeof p->sha256);
     }
     return b->n_planned - before;
+}
+
+static void refuse(struct import_list *list, struct import_item *item, const char *why)
+{
+    item->outcome = IMPORT_REFUSED;
+    item->why = arena_strdup(list->arena, why);
+    import_list_fail(list, item->path ? item->path : item->filename, why);
 }
 
 static int by_name(const void *a, const void *b)
@@ -340,12 +368,13 @@ static void settle_planned(struct batch *b, struct import_list *list)
             continue;
         }
         list->added--;
+        p->item->outcome = IMPORT_SAME;
         if (strcmp(p->sha256, b->planned[first].sha256) == 0) {
             list->skipped++;
             continue;
         }
         picture_clash(IN_THIS_IMPORT, &why);
-        import_list_fail(list, p->item->path ? p->item->path : p->item->filename, why.message);
+        refuse(list, p->item, why.message);
     }
 }
 
@@ -359,10 +388,9 @@ static enum status bucket_failed(const struct batch *b, struct error *err)
     return OK;
 }
 
-static enum status import_run_batch(struct batch *b, size_t *added, struct changes *changes, struct error *err)
+static enum status import_run_batch(struct batch *b, size_t *added, size_t *updated, struct error *err)
 {
-    *added = 0;
-    *changes = (struct changes){0};
+    *added = *updated = 0;
     pool_for(b->run->pool, b->n, read_one, b);
     enum status st = import_compare(b, READ, err);
     if (st != OK)
@@ -372,7 +400,7 @@ static enum status import_run_batch(struct batch *b, size_t *added, struct chang
         return st;
     if (b->run->dry) {
         *added = plan(b);
-        return change_those_there(b, changes, err);
+        return change_those_there(b, updated, err);
     }
     bool wrote = false;
     for (size_t i = 0; i < b->n; i++)
@@ -384,19 +412,23 @@ static enum status import_run_batch(struct batch *b, size_t *added, struct chang
         pool_for(b->run->pool, b->n, keep_one, b);
         st = bucket_failed(b, err);
     }
-    return st == OK ? change_those_there(b, changes, err) : st;
+    return st == OK ? change_those_there(b, updated, err) : st;
 }
 
-static void import_settle(struct batch *b, size_t added, const struct changes *changes, struct import_list *list)
+static void import_settle(struct batch *b, size_t added, size_t updated, struct import_list *list)
 {
     list->added += added;
-    list->updated += changes->updated;
-    list->outdated += changes->outdated;
+    list->updated += updated;
     for (size_t i = 0; i < b->n; i++) {
         struct work *w = &b->items[i];
         list->skipped += w->stage == SKIPPED;
+        list->outdated += w->stage == SKIPPED && w->there == IMPORT_OUTDATED;
         if (w->stage == FAILED)
-            import_list_fail(list, w->item->path ? w->item->path : w->item->filename, w->why.message);
+            refuse(list, w->item, w->why.message);
+        else if (w->stage == SKIPPED)
+            w->item->outcome = w->there ? w->there : IMPORT_SAME;
+        else if (w->stage == WRITTEN)
+            w->item->outcome = IMPORT_NEW;
     }
 }
 
@@ -421,8 +453,7 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
     if (!run->dry)
         bucket_tidy(run->bucket, "media");
     for (size_t next = 0; st == OK && next < list->n;) {
-        size_t bytes = 0, added;
-        struct changes changes;
+        size_t bytes = 0, added, updated;
         memset(b->items, 0, sizeof b->items);
         for (b->n = 0; b->n < BATCH && next < list->n; b->n++, next++) {
             bytes += list->items[next].len;
@@ -434,9 +465,9 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
         if (import_run_stopped(run))
             st = err_set(err, ERR_CANCELLED, "stopped");
         else
-            st = import_run_batch(b, &added, &changes, err);
+            st = import_run_batch(b, &added, &updated, err);
         if (st == OK)
-            import_settle(b, added, &changes, list);
+            import_settle(b, added, updated, list);
         free_items(b);
         if (st == OK && import_run_stopped(run) && list->added + list->skipped + list->failed < list->n)
             st = err_set(err, ERR_CANCELLED, "stopped");
@@ -447,8 +478,41 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
         settle_planned(b, list);
     else if (st == OK)
         st = sticker_store_packs_about(run->store, list->packs, list->n_packs, err);
+    if (st == OK && !run->dry && run->who && run->who->batch)
+        st = sticker_store_import_end(run->store, run->who->batch, list->skipped, list->failed, &list->number, err);
     arena_free(&b->arena);
     free(b->planned);
     free(b);
     return st;
+}
+
+enum status import_run_wide(const struct import_run *run, struct import_list *list, struct error *err)
+{
+    struct import_run wide = *run;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned threads = cores < 2 ? 1 : cores < MAX_THREADS ? (unsigned)cores : MAX_THREADS;
+    wide.sandbox = NULL;
+    wide.pool = NULL;
+    enum status st = sandbox_open(threads, &wide.sandbox, err);
+    if (st == OK && threads > 1)
+        st = pool_open("import", threads - 1, 1, &wide.pool, err);
+    if (st == OK)
+        st = import_run(&wide, list, err);
+    pool_close(wide.pool);
+    sandbox_close(wide.sandbox);
+    return st;
+}
+
+enum status import_lock(const char *data, int *fd, struct error *err)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/import.lock", data) >= (int)sizeof path)
+        return err_set(err, ERR_INVALID, "--data: the path is too long");
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (*fd < 0)
+        return err_errno(err, "cannot open %s", path);
+    if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+        return OK;
+    return errno == EWOULDBLOCK ? err_set(err, ERR_CONFLICT, "another import into %s is running", data)
+                                : err_errno(err, "cannot lock %s", path);
 }

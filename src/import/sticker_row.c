@@ -1,7 +1,12 @@
 #include "import/sticker_row.h"
 
 #include "base/json_out.h"
+#include "base/os.h"
 #include "text/text.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define STATE_MAX (1u << 20)
 
@@ -23,8 +28,37 @@ static void put_languages(struct buf *out, const struct sticker *k, bool titles)
     buf_putc(out, '}');
 }
 
-const char *sticker_state(const struct sticker *k, struct arena *a)
+static int by_language(const void *a, const void *b)
 {
+    return strcmp(((const struct sticker_words *)a)->language, ((const struct sticker_words *)b)->language);
+}
+
+/* Its words as the store will have them: by language, and of two lists of a language one. False: no memory. */
+static bool sort_words(struct sticker *k, struct arena *a)
+{
+    struct sticker_words *list = arena_array(a, k->n_words + 1, sizeof *list);
+    size_t n = 0;
+    for (size_t i = 0; list && i < k->n_words; i++) {
+        size_t same = 0;
+        while (same < n && strcmp(list[same].language, k->words[i].language) != 0)
+            same++;
+        if (same == n)
+            list[n++] = k->words[i];
+        else if (!(list[same].words = arena_printf(a, "%s, %s", list[same].words, k->words[i].words)))
+            return false;
+    }
+    if (list && n)
+        qsort(list, n, sizeof *list, by_language);
+    k->words = list;
+    k->n_words = n;
+    return list;
+}
+
+const char *sticker_state(const struct sticker *said, struct arena *a)
+{
+    struct sticker sorted = *said, *k = &sorted;
+    if (!sort_words(k, a))
+        return NULL;
     const char *const lines[][2] = {{"title", k->title},
                                     {"pack", k->pack},
                                     {"author", k->author},
@@ -46,6 +80,63 @@ const char *sticker_state(const struct sticker *k, struct arena *a)
     const char *text = out.failed ? NULL : arena_strdup(a, buf_str(&out));
     buf_free(&out);
     return text;
+}
+
+const char *sticker_digest(const struct sticker *k, struct arena *a)
+{
+    char hex[65];
+    const char *state = sticker_state(k, a);
+    const char *all = state ? arena_printf(a, "%s %s", state, k->sha256) : NULL;
+    if (!all)
+        return NULL;
+    os_sha256_hex(all, strlen(all), hex);
+    return arena_printf(a, "{\"state\":\"%s\"}", hex);
+}
+
+static const char *member(json_t *object, const char *name, struct arena *a)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? arena_strdup(a, text) : "";
+}
+
+static enum status words_from_state(json_t *state, struct arena *a, struct sticker *k, struct error *err)
+{
+    json_t *words = json_object_get(state, "words"), *titles = json_object_get(state, "titles"), *value;
+    struct sticker_words *list = arena_array(a, json_object_size(words) + 1, sizeof *list);
+    const char *language;
+    k->n_words = 0;
+    k->words = list;
+    json_object_foreach(list ? words : NULL, language, value)
+    {
+        struct sticker_words *w = &list[k->n_words++];
+        *w = (struct sticker_words){.language = arena_strdup(a, language),
+                                    .words = member(words, language, a),
+                                    .title = member(titles, language, a)};
+        if (!w->language || !w->words || !w->title)
+            list = NULL;
+    }
+    return list ? OK : err_no_memory(err, "a sticker");
+}
+
+enum status sticker_from_state(const char *state, struct arena *a, struct sticker *k, struct error *err)
+{
+    json_t *root = json_loads(state, 0, NULL);
+    const char *rating = json_string_value(json_object_get(root, "rating"));
+    if (!json_is_object(json_object_get(root, "words")) || !rating || !rating_parse(rating, &k->rating)) {
+        json_decref(root);
+        return err_set(err, ERR_INVALID, "the history does not say what it was");
+    }
+    k->title = member(root, "title", a);
+    k->pack = member(root, "pack", a);
+    k->author = member(root, "author", a);
+    k->license = member(root, "license", a);
+    k->source = member(root, "source", a);
+    const char *animated = member(root, "animated", a);
+    k->animated = animated && strcmp(animated, "1") == 0;
+    bool ok = k->title && k->pack && k->author && k->license && k->source && animated;
+    enum status st = ok ? words_from_state(root, a, k, err) : err_no_memory(err, "a sticker");
+    json_decref(root);
+    return st;
 }
 
 enum status sticker_row_change(const struct sticker *k, bool is_new, const char *before, int64_t seen_us,

@@ -12,6 +12,11 @@
 /* {"title":"Cat",...,"words":{"en":"cat"},"titles":{"de":"Katze"}}, as the history has a sticker. NULL without memory.
  */
 const char *sticker_state(const struct sticker *k, struct arena *a);
+/* Makes *k say what such a state says; other members stay. ERR_INVALID: it is none. Strings are in the arena. */
+enum status sticker_from_state(const char *state, struct arena *a, struct sticker *k, struct error *err) MUST_CHECK;
+/* {"state":"<SHA-256 of the state and of the image>"}: what the history has of a sticker that an import added, which
+ * takes little room and is enough to tell whether somebody has changed it since. NULL without memory. */
+const char *sticker_digest(const struct sticker *k, struct arena *a);
 /* The change that makes a row say this of its sticker, or adds it when it is new. `before`: the state that is replaced,
  * "" for a new one. seen_us: as in struct admin_change. ERR_TOO_LARGE: too many words. The change borrows all of it. */
 enum status sticker_row_change(const struct sticker *k, bool is_new, const char *before, int64_t seen_us,

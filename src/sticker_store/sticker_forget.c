@@ -285,6 +285,9 @@ static enum status user_job(struct db_conn *c, void *arg, struct error *err)
         st = db_run(c, "UPDATE trash SET deleted_by = $2 WHERE deleted_by = $1",
                     DB_ARGS(DB_TEXT(job->what), DB_TEXT(job->pseudonym)), NULL, err);
     if (st == OK)
+        st = db_run(c, "UPDATE imports SET username = $2 WHERE username = $1",
+                    DB_ARGS(DB_TEXT(job->what), DB_TEXT(job->pseudonym)), NULL, err);
+    if (st == OK)
         st = db_run(c, "DELETE FROM logins WHERE key IN ('account ' || $1, 'code account ' || $1)",
                     DB_ARGS(DB_TEXT(job->what)), NULL, err);
     return st == OK ? finish(c, job, "users", job->pseudonym, err) : st;

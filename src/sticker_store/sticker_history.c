@@ -13,6 +13,7 @@
  *    different sequences are the same bytes.
  * 5. Entries of a schema without hashes get theirs when a store is opened, in one transaction. */
 #include "sticker_store/sticker_history.h"
+#include "sticker_store/sticker_imports.h"
 #include "sticker_store/sticker_internal.h"
 
 #include "base/os.h"
@@ -207,6 +208,27 @@ enum status sticker_note_change(struct db_conn *c, const struct admin_who *who, 
     row ", at_us, username, address, action, model, object, before, after, batch, hash, username_proof, "              \
         "address_proof, content_proof"
 #define AFTER(row) "SELECT " COLUMNS(row) " FROM history WHERE " row " > $1 ORDER BY " row " LIMIT $2"
+#define BEFORE(row)                                                                                                    \
+    "SELECT " COLUMNS(row) " FROM history WHERE batch = $3 AND batch <> '' AND " row " < $1 ORDER BY " row             \
+                           " DESC LIMIT $2"
+
+static void read_entry(struct db_rows *r, struct arena *a, void *item)
+{
+    *(struct history_entry *)item = (struct history_entry){.row = db_int(r, 0),
+                                                           .at_us = db_int(r, 1),
+                                                           .username = db_text(r, 2, a),
+                                                           .address = db_text(r, 3, a),
+                                                           .action = db_text(r, 4, a),
+                                                           .model = db_text(r, 5, a),
+                                                           .object = db_text(r, 6, a),
+                                                           .before = db_text(r, 7, a),
+                                                           .after = db_text(r, 8, a),
+                                                           .batch = db_text(r, 9, a),
+                                                           .hash = db_text(r, 10, a),
+                                                           .username_proof = db_text(r, 11, a),
+                                                           .address_proof = db_text(r, 12, a),
+                                                           .content_proof = db_text(r, 13, a)};
+}
 
 static enum status read_after(struct db_conn *c, int64_t row, size_t limit, struct arena *a, struct history_entry **out,
                               size_t *n, struct error *err)
@@ -216,22 +238,26 @@ static enum status read_after(struct db_conn *c, int64_t row, size_t limit, stru
     size_t cap = 0;
     db_query(&r, c, db_sql(c, AFTER("row"), AFTER("rowno")), DB_ARGS(DB_INT(row), DB_INT(db_limit(limit))), err);
     for (*n = 0; db_next(&r) && db_grow(&r, a, &items, *n, &cap, sizeof **out); ++*n)
-        ((struct history_entry *)items)[*n] = (struct history_entry){.row = db_int(&r, 0),
-                                                                     .at_us = db_int(&r, 1),
-                                                                     .username = db_text(&r, 2, a),
-                                                                     .address = db_text(&r, 3, a),
-                                                                     .action = db_text(&r, 4, a),
-                                                                     .model = db_text(&r, 5, a),
-                                                                     .object = db_text(&r, 6, a),
-                                                                     .before = db_text(&r, 7, a),
-                                                                     .after = db_text(&r, 8, a),
-                                                                     .batch = db_text(&r, 9, a),
-                                                                     .hash = db_text(&r, 10, a),
-                                                                     .username_proof = db_text(&r, 11, a),
-                                                                     .address_proof = db_text(&r, 12, a),
-                                                                     .content_proof = db_text(&r, 13, a)};
+        read_entry(&r, a, (struct history_entry *)items + *n);
     *out = items;
     return db_end(&r);
+}
+
+enum status sticker_store_history_batch(struct sticker_store *s, const char *batch, int64_t before_row, size_t limit,
+                                        struct arena *a, struct history_entry **out, size_t *n, struct error *err)
+{
+    struct db_rows r;
+    void *items = NULL;
+    size_t cap = 0;
+    struct db_conn *c = db_reader(s->db);
+    db_query(&r, c, db_sql(c, BEFORE("row"), BEFORE("rowno")),
+             DB_ARGS(DB_INT(before_row), DB_INT(db_limit(limit)), DB_TEXT(batch)), err);
+    for (*n = 0; db_next(&r) && db_grow(&r, a, &items, *n, &cap, sizeof **out); ++*n)
+        read_entry(&r, a, (struct history_entry *)items + *n);
+    *out = items;
+    enum status st = db_end(&r);
+    db_reader_done(s->db, c);
+    return st;
 }
 
 /* --- entries of before --- */

@@ -34,6 +34,9 @@ enum status sticker_add(struct db_conn *c, const struct sticker *s, const struct
                         struct error *err) MUST_CHECK;
 enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
                            struct error *err) MUST_CHECK;
+/* The same, but not of one that was modified after seen_us, or is gone. */
+enum status sticker_update_seen(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
+                                int64_t seen_us, bool *updated, struct error *err) MUST_CHECK;
 /* Its image is another one: of `image` only the columns STICKER_IMAGE and STICKER_BOTH count. */
 enum status sticker_update_image(struct db_conn *c, const char *filename, const struct sticker *image,
                                  struct error *err) MUST_CHECK;

@@ -444,6 +444,13 @@ static const char *const migrations[] = {
     "ALTER TABLE stickers ADD COLUMN place INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE trash ADD COLUMN place INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX stickers_place ON stickers (pack, place);",
+    /* 25: imports, whose changes are the entries of the history with their batch: see sticker_imports.h. */
+    "CREATE TABLE imports ("
+    " number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " batch TEXT NOT NULL UNIQUE, username TEXT NOT NULL, source TEXT NOT NULL,"
+    " added INTEGER NOT NULL, changed INTEGER NOT NULL,"
+    " skipped INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,"
+    " at_us INTEGER NOT NULL, ended_us INTEGER NOT NULL DEFAULT 0, undone_us INTEGER NOT NULL DEFAULT 0) STRICT;",
 };
 
 const struct db_schema sticker_schema_sqlite = {

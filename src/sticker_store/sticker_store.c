@@ -97,7 +97,7 @@ static enum status put_words(struct db_conn *c, int64_t row, const struct sticke
 struct add_job {
     const struct sticker *stickers;
     const struct sticker_terms *terms;
-    size_t n, updated;
+    size_t n;
     const struct admin_who *who;
 };
 
@@ -160,7 +160,7 @@ enum status sticker_store_add(struct sticker_store *s, const struct sticker *sti
         if (st != OK)
             return st;
     }
-    return db_write(s->db, DB_DURABLE, add_job, &(struct add_job){stickers, terms, n, 0, s->who}, err);
+    return db_write(s->db, DB_DURABLE, add_job, &(struct add_job){stickers, terms, n, s->who}, err);
 }
 
 static enum status no_sticker(const char *filename, struct error *err)
@@ -180,6 +180,15 @@ static enum status update_one(struct db_conn *c, const struct sticker *s, const 
     if (st == OK && *row)
         st = sticker_outbox_queue(c, "put", s->filename, err);
     return st == OK && *row ? sticker_tell(c, WEBHOOK_STICKER_CHANGED, s->filename, "", err) : st;
+}
+
+enum status sticker_update_seen(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
+                                int64_t seen_us, bool *updated, struct error *err)
+{
+    int64_t row = 0;
+    enum status st = update_one(c, s, terms, seen_us, &row, err);
+    *updated = st == OK && row;
+    return st;
 }
 
 enum status sticker_update(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
@@ -216,32 +225,7 @@ static enum status update_job(struct db_conn *c, void *arg, struct error *err)
 enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
                                  const struct sticker_terms *terms, struct error *err)
 {
-    return db_write(s->db, DB_DURABLE, update_job, &(struct add_job){sticker, terms, 1, 0, s->who}, err);
-}
-
-static enum status update_unmodified_job(struct db_conn *c, void *arg, struct error *err)
-{
-    struct add_job *job = arg;
-    enum status st = sticker_alone(c, err);
-    job->updated = 0;
-    for (size_t i = 0; i < job->n && st == OK; i++) {
-        int64_t row;
-        st = update_one(c, &job->stickers[i], &job->terms[i], job->stickers[i].modified_us, &row, err);
-        if (st == OK && row)
-            st = sticker_note(c, job->who, CHANGE_UPDATE, "stickers", job->stickers[i].filename, "", err);
-        job->updated += row != 0;
-    }
-    return st;
-}
-
-enum status sticker_store_update_unmodified(struct sticker_store *s, const struct sticker *stickers,
-                                            const struct sticker_terms *terms, size_t n, size_t *updated,
-                                            struct error *err)
-{
-    struct add_job job = {stickers, terms, n, 0, s->who};
-    enum status st = db_write(s->db, DB_DURABLE, update_unmodified_job, &job, err);
-    *updated = st == OK ? job.updated : 0;
-    return st;
+    return db_write(s->db, DB_DURABLE, update_job, &(struct add_job){sticker, terms, 1, s->who}, err);
 }
 
 enum status sticker_delete(struct db_conn *c, const char *filename, const struct admin_who *who, struct error *err)

@@ -53,11 +53,6 @@ enum status sticker_store_add(struct sticker_store *s, const struct sticker *sti
 /* Replaces title, words and credits of an existing one (not its image) and queues an outbox entry. DURABLE. */
 enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
                                  const struct sticker_terms *terms, struct error *err) MUST_CHECK;
-/* The same for many, in one transaction, but only of those that nobody has modified since their modified_us;
- * *updated: how many. DURABLE. */
-enum status sticker_store_update_unmodified(struct sticker_store *s, const struct sticker *stickers,
-                                            const struct sticker_terms *terms, size_t n, size_t *updated,
-                                            struct error *err) MUST_CHECK;
 /* Moves it to the trash with its words and votes and queues an outbox "delete". ERR_NOT_FOUND. DURABLE. */
 enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err) MUST_CHECK;
 enum status sticker_store_get(struct sticker_store *s, const char *filename, struct arena *a, struct sticker *out,

@@ -178,6 +178,19 @@ static const struct table sticker_tables[] = {
                  {"source", TEXT},
                  {"cover", TEXT},
                  TIMES}},
+    {.name = "imports",
+     .keys = 1,
+     .columns = {{"number", NUMBER},
+                 {"batch", TEXT},
+                 {"username", TEXT},
+                 {"source", TEXT},
+                 {"added", NUMBER},
+                 {"changed", NUMBER},
+                 {"skipped", NUMBER},
+                 {"failed", NUMBER},
+                 {"at_us", NUMBER},
+                 {"ended_us", NUMBER},
+                 {"undone_us", NUMBER}}},
     {.name = "trash",
      .keys = 1,
      .columns = {{"rowno", NUMBER},
@@ -399,12 +412,12 @@ static const struct database {
      .finish_sqlite = "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries",
      .finish_postgres = NUMBERED("stickers", "rowno") NUMBERED("queries", "rowno") NUMBERED("scores", "rowno")
          NUMBERED("votes", "rowno") NUMBERED("users", "rowno") NUMBERED("sessions", "rowno") NUMBERED("tokens", "rowno")
-             NUMBERED("groups", "rowno") NUMBERED("history", "rowno") NUMBERED("trash", "rowno")
-                 NUMBERED("trash_votes", "rowno") NUMBERED("outbox", "seq") NUMBERED("webhooks", "id")
-                     NUMBERED("webhook_deliveries", "seq") NUMBERED("pins", "rowno") NUMBERED("synonyms", "rowno")
-                         NUMBERED("ballots", "rowno") NUMBERED("clicks", "rowno") NUMBERED(
-                             "vote_hours", "rowno") "SELECT setval('searches_rowno', max(rowno)) FROM searches;"
-                                                    "SELECT setval('events_rowno', max(rowno)) FROM events;",
+             NUMBERED("groups", "rowno") NUMBERED("history", "rowno") NUMBERED("imports", "number") NUMBERED(
+                 "trash", "rowno") NUMBERED("trash_votes", "rowno") NUMBERED("outbox", "seq") NUMBERED("webhooks", "id")
+                 NUMBERED("webhook_deliveries", "seq") NUMBERED("pins", "rowno") NUMBERED("synonyms", "rowno")
+                     NUMBERED("ballots", "rowno") NUMBERED("clicks", "rowno")
+                         NUMBERED("vote_hours", "rowno") "SELECT setval('searches_rowno', max(rowno)) FROM searches;"
+                                                         "SELECT setval('events_rowno', max(rowno)) FROM events;",
      .derived = sticker_derived},
     {.sqlite = &search_schema_sqlite,
      .postgres = &search_schema_postgres,

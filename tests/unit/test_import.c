@@ -4,6 +4,7 @@
 #include "base/os.h"
 #include "image/image.h"
 #include "import/import.h"
+#include "import/sticker_undo.h"
 #include "noise.h"
 #include "sandbox/sandbox.h"
 #include "text/text.h"
@@ -763,7 +764,6 @@ static void edit_english(struct fixture *f, const char *words)
     struct sticker s = get(f, "pack-cat.svg");
     struct sticker_terms terms;
     struct error err = {0};
-    size_t updated;
     struct sticker_words lists[8];
     assert_in_range(s.n_words, 1, 8);
     memcpy(lists, s.words, s.n_words * sizeof *lists);
@@ -772,9 +772,8 @@ static void edit_english(struct fixture *f, const char *words)
             lists[i].words = words;
     s.words = lists;
     assert_int_equal(text_sticker_terms(s.title, s.filename, s.words, s.n_words, &f->arena, &terms, &err), OK);
-    if (sticker_store_update_unmodified(f->store, &s, &terms, 1, &updated, &err) != OK)
+    if (sticker_store_update(f->store, &s, &terms, &err) != OK)
         fail_msg("%s", err.message);
-    assert_int_equal(updated, 1);
 }
 
 static void expect_english(struct fixture *f, const char *words)
@@ -811,6 +810,93 @@ static void a_later_import_adds_words(void **state)
     teardown(&f);
 }
 
+/* --- undo --- */
+
+static size_t import_as(struct fixture *f, struct admin_who *who, bool update, int64_t *number)
+{
+    struct import_run run = {.store = f->store,
+                             .bucket = f->bucket,
+                             .sandbox = f->sandbox,
+                             .pool = f->pool,
+                             .who = who,
+                             .source = "cats",
+                             .update = update};
+    struct error err = {0};
+    import_list_free(&f->list);
+    import_list_init(&f->list, &f->arena);
+    assert_int_equal(import_find(f->from, NULL, NULL, &f->list, &err), OK);
+    if (import_run(&run, &f->list, &err) != OK)
+        fail_msg("%s", err.message);
+    *number = f->list.number;
+    return f->list.added + f->list.updated;
+}
+
+static void left_name(void *ctx, const char *filename)
+{
+    snprintf(ctx, 16, "%s", filename);
+}
+
+static void undo(struct fixture *f, int64_t number, size_t removed, size_t restored, const char *left)
+{
+    char name[16] = "";
+    struct admin_who who = {.username = "ann", .address = "", .batch = "undo"};
+    struct sticker_undo u = {.store = f->store, .who = &who, .left = left_name, .ctx = name};
+    struct import_record r;
+    struct error err = {0};
+    assert_int_equal(sticker_store_import_get(f->store, number, &f->arena, &r, &err), OK);
+    if (sticker_undo_import(&u, &r, &err) != OK)
+        fail_msg("%s", err.message);
+    assert_string_equal(name, left);
+    if (u.removed != removed || u.restored != restored || u.n_left != (*left != 0))
+        fail_msg("%zu removed, %zu restored, %zu left", u.removed, u.restored, u.n_left);
+    assert_int_equal(sticker_store_import_get(f->store, number, &f->arena, &r, &err), OK);
+    assert_true(r.undone_us > 0);
+}
+
+/* Of two imports, the second of which changes what the first one added. */
+static void an_import_is_undone_but_for_what_was_changed_since(void **state)
+{
+    (void)state;
+    struct admin_who first = {.username = "ann", .address = "", .batch = "one"}, second = first, third = first;
+    struct import_record *records;
+    struct sticker_terms terms;
+    struct fixture f;
+    struct error err;
+    int64_t one, two, three;
+    size_t n;
+    setup(&f);
+    second.batch = "two";
+    third.batch = "three";
+    write_svg(&f, "a.svg", 1);
+    write_svg(&f, "b.svg", 2);
+    write_text(&f, "stickers.csv",
+               "filename,title,language,words\na.svg,Ape,pt,macaco\na.svg,Ape,en,monkey\nb.svg,Bee,en,honey\n");
+    assert_int_equal(import_as(&f, &first, false, &one), 2);
+    write_text(&f, "stickers.csv", "filename,title,language,words\na.svg,Gorilla,de,Affe\nb.svg,,,\n");
+    assert_int_equal(import_as(&f, &second, true, &two), 1);
+    assert_int_equal(import_as(&f, &third, true, &three), 0);
+    assert_true(one == 1 && two == 2 && three == 0);
+    assert_int_equal(sticker_store_imports(f.store, 10, &f.arena, &records, &n, &err), OK);
+    assert_int_equal(n, 2);
+    assert_true(records[0].changed == 1 && records[0].skipped == 2 && records[1].added == 2 && records[1].ended_us);
+
+    undo(&f, two, 0, 1, "");
+    struct sticker a = get(&f, "a.svg");
+    assert_string_equal(a.title, "Ape");
+    assert_int_equal(a.n_words, 2);
+    assert_string_equal(a.words[1].words, "macaco");
+
+    struct sticker b = get(&f, "b.svg");
+    b.title = "Wasp";
+    assert_int_equal(text_sticker_terms(b.title, b.filename, b.words, b.n_words, &f.arena, &terms, &err), OK);
+    assert_int_equal(sticker_store_update(f.store, &b, &terms, &err), OK);
+    undo(&f, one, 1, 0, "b.svg");
+    assert_int_equal(sticker_store_get(f.store, "a.svg", &f.arena, &a, &err), ERR_NOT_FOUND);
+    assert_int_equal(sticker_store_trash_get(f.store, "a.svg", &f.arena, &a, &err), OK);
+    undo(&f, one, 0, 0, "b.svg");
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -832,6 +918,7 @@ int main(void)
         cmocka_unit_test(merged_words_stay_within_bounds),
         cmocka_unit_test(words_that_nobody_changed_are_known),
         cmocka_unit_test(a_later_import_adds_words),
+        cmocka_unit_test(an_import_is_undone_but_for_what_was_changed_since),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

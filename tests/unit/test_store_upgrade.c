@@ -95,6 +95,9 @@ static const struct row sticker_rows[] = {
      " VALUES ('p', 'Pets', 'Ann', 'CC0-1.0', '', 'cat.png', 1, 2)",
      "SELECT count(*) FROM packs p JOIN stickers s ON s.pack = p.name AND s.filename = p.cover WHERE p.title = 'Pets'"},
     {24, NEVER, 22, "UPDATE trash SET place = -3", "SELECT count(*) FROM trash WHERE place = -3"},
+    {25, NEVER, 23,
+     "INSERT INTO imports (batch, username, source, added, changed, at_us) VALUES ('b', 'ann', 'cats.zip', 3, 1, 7)",
+     "SELECT count(*) FROM imports WHERE number = 1 AND source = 'cats.zip' AND undone_us = 0"},
 };
 
 static const struct row search_rows[] = {
