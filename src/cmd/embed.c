@@ -44,7 +44,7 @@ int cmd_tokenize(const struct config *cfg)
 static enum status embed_file(const struct encoder *e, const char *path, float *out, struct error *err)
 {
     struct buf file;
-    struct image image = {0};
+    struct image_film film = {0};
     struct sandbox *sandbox = NULL;
     buf_init(&file, IMAGE_MAX_BYTES);
     enum status st = os_read_file(path, &file, err);
@@ -52,11 +52,11 @@ static enum status embed_file(const struct encoder *e, const char *path, float *
         st = sandbox_open(1, &sandbox, err);
     struct sandbox_image bytes = {.data = file.data, .len = file.len, .wait_ms = 1000};
     if (st == OK)
-        st = sandbox_decode(sandbox, &bytes, 512, &image, err);
+        st = sandbox_film(sandbox, &bytes, 512, &film, err);
     if (st == OK)
-        st = encoder_embed_images(e, &image, 1, out, err);
+        st = encoder_embed_films(e, &film, 1, out, err);
     sandbox_close(sandbox);
-    image_free(&image);
+    image_free(&film.strip);
     buf_free(&file);
     return st == OK ? OK : err_prefix(err, "%.300s", path);
 }

@@ -215,4 +215,4 @@ static void close_frames(struct image_frames *f)
     image_free(&f->canvas);
 }
 
-const struct image_frames_class image_png_frames = {open_frames, next_frame, close_frames};
+const struct image_frames_class image_png_frames = {open_frames, next_frame, close_frames, NULL};

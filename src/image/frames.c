@@ -40,10 +40,10 @@ enum status image_frames_open(const void *data, size_t len, uint32_t side, struc
     return st == OK ? image_check_size(out->canvas.width, out->canvas.height, err) : st;
 }
 
-enum status image_frames_next(struct image_frames *f, bool *more, struct error *err)
+static enum status read_frame(struct image_frames *f, bool skip, bool *more, struct error *err)
 {
     uint64_t pixels = (uint64_t)f->canvas.width * f->canvas.height;
-    enum status st = f->class->next(f, more, err);
+    enum status st = (skip && f->class->skip ? f->class->skip : f->class->next)(f, more, err);
     if (st != OK || !*more)
         return st;
     if (++f->read > IMAGE_MAX_FRAMES || f->read * pixels > IMAGE_MAX_MOVING_PIXELS)
@@ -52,6 +52,16 @@ enum status image_frames_next(struct image_frames *f, bool *more, struct error *
                        "allowed",
                        f->read - 1, f->canvas.width, f->canvas.height, IMAGE_MAX_FRAMES, IMAGE_MAX_MOVING_PIXELS);
     return OK;
+}
+
+enum status image_frames_next(struct image_frames *f, bool *more, struct error *err)
+{
+    return read_frame(f, false, more, err);
+}
+
+enum status image_frames_skip(struct image_frames *f, bool *more, struct error *err)
+{
+    return read_frame(f, true, more, err);
 }
 
 void image_frames_close(struct image_frames *f)
@@ -101,7 +111,13 @@ static int seen(const uint8_t *pixel, uint32_t channels, uint32_t channel)
     return channel == 3 ? alpha : pixel[channel] * alpha / 255;
 }
 
-/* How many pixels are other than that of the corner. */
+/* How many pixels must be other than that of the corner, where a frame shows something. */
+static uint64_t pixels_enough(const struct image *im)
+{
+    return ((uint64_t)im->width * im->height + SHOWN_PIXELS - 1) / SHOWN_PIXELS;
+}
+
+/* How many pixels are. */
 static uint64_t pixels_shown(const struct image *im)
 {
     uint64_t shown = 0, n = (uint64_t)im->width * im->height;
@@ -132,8 +148,7 @@ void image_poster(const void *data, size_t len, struct image *first)
 {
     struct image_frames f;
     bool more = true;
-    uint64_t enough = ((uint64_t)first->width * first->height + SHOWN_PIXELS - 1) / SHOWN_PIXELS;
-    uint64_t most = pixels_shown(first);
+    uint64_t enough = pixels_enough(first), most = pixels_shown(first);
     if (most >= enough)
         return;
     enum status st =
@@ -147,6 +162,106 @@ void image_poster(const void *data, size_t len, struct image *first)
         most = shown;
     }
     image_frames_close(&f);
+}
+
+/* --- films --- */
+
+struct film {
+    struct image_frames from;
+    int orientation;
+    uint32_t in_all;
+    uint64_t most; /* pixels that were shown in the frame that comes first */
+    bool shows;    /* that they are enough */
+    struct image_film *to;
+};
+
+/* The canvas becomes frame i, which all before it are there for. */
+static enum status keep_frame(struct film *film, uint32_t i, struct error *err)
+{
+    struct image turned = {0}, *strip = &film->to->strip;
+    if (!take_copy(&film->from.canvas, &turned))
+        return err_no_memory(err, "a frame");
+    enum status st = image_orient(&turned, film->orientation, err);
+    size_t bytes = (size_t)turned.width * turned.height * 4;
+    if (st == OK && !strip->pixels && !(strip->pixels = malloc(IMAGE_FILM_FRAMES * bytes)))
+        st = err_no_memory(err, "frames");
+    if (st == OK) {
+        memcpy(strip->pixels + i * bytes, turned.pixels, bytes);
+        strip->width = turned.width;
+        strip->height = turned.height * (i + 1);
+        film->to->frames = i + 1;
+    }
+    image_free(&turned);
+    return st;
+}
+
+/* Frames are looked at until one shows something, and then in the middle and at the end. */
+static enum status look_at_frame(struct film *film, struct error *err)
+{
+    uint64_t shown = pixels_shown(&film->from.canvas);
+    bool enough = shown >= pixels_enough(&film->from.canvas);
+    if (film->shows)
+        return enough ? keep_frame(film, film->to->frames, err) : OK;
+    if (film->to->frames && shown <= film->most)
+        return OK;
+    film->most = shown;
+    film->shows = enough;
+    return keep_frame(film, 0, err);
+}
+
+static enum status read_film(struct film *film, struct error *err)
+{
+    struct image_frames *f = &film->from;
+    bool more = true;
+    enum status st = OK;
+    while (st == OK && more) {
+        bool wanted = !film->shows || f->read == film->in_all / 2 || f->read + 1 == film->in_all;
+        st = wanted ? image_frames_next(f, &more, err) : image_frames_skip(f, &more, err);
+        if (st != OK || !more)
+            break;
+        if (wanted && (st = look_at_frame(film, err)) != OK)
+            return st;
+    }
+    return film->to->frames ? OK : st == OK ? err_set(err, ERR_CORRUPT, "an animation without frames") : st;
+}
+
+static bool fits_into_film(const void *data, size_t len, uint32_t svg_side)
+{
+    enum image_kind kind;
+    uint32_t width, height;
+    if (image_probe(data, len, &kind, &width, &height, NULL) != OK)
+        return false;
+    uint64_t pixels = image_is_drawing(kind) ? (uint64_t)svg_side * svg_side : (uint64_t)width * height;
+    return pixels <= IMAGE_FILM_PIXELS;
+}
+
+enum status image_film(const void *data, size_t len, uint32_t svg_side, struct image_film *out, struct error *err)
+{
+    struct image_motion motion = image_motion(data, len);
+    *out = (struct image_film){0};
+    if (motion.frames < 2 || !fits_into_film(data, len, svg_side)) {
+        out->frames = 1;
+        return image_decode(data, len, svg_side, &out->strip, err);
+    }
+    struct film film = {.in_all = motion.frames, .to = out};
+    enum status st = image_frames_open(data, len, svg_side, &film.from, err);
+    out->strip.channels = 4;
+    out->strip.kind = image_sniff(data, len);
+    film.orientation = image_orientation(data, len, out->strip.kind);
+    if (st == OK)
+        st = read_film(&film, err);
+    image_frames_close(&film.from);
+    if (st != OK)
+        image_free(&out->strip);
+    return st;
+}
+
+struct image image_film_frame(const struct image_film *film, uint32_t i)
+{
+    struct image frame = film->strip;
+    frame.height /= film->frames;
+    frame.pixels += (size_t)i * frame.height * frame.width * frame.channels;
+    return frame;
 }
 
 /* --- drawing --- */

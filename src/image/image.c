@@ -276,7 +276,7 @@ enum status image_probe(const void *data, size_t len, enum image_kind *kind, uin
     return st;
 }
 
-enum status image_memory(const void *data, size_t len, uint32_t svg_side, uint64_t *bytes, struct error *err)
+enum status image_memory(const void *data, size_t len, uint32_t svg_side, bool film, uint64_t *bytes, struct error *err)
 {
     struct image im = {0};
     if (image_sniff(data, len) == IMAGE_SVG) { /* what is drawn, and cairo's surface */
@@ -285,13 +285,14 @@ enum status image_memory(const void *data, size_t len, uint32_t svg_side, uint64
     }
     enum status st = read_image(data, len, true, svg_side, &im, err);
     if (image_is_drawing(im.kind)) { /* a canvas, rlottie's layers, and what it makes of the text */
-        *bytes = st == OK ? (uint64_t)svg_side * svg_side * 16 + (8u << 20) : 0;
+        *bytes = st == OK ? (uint64_t)svg_side * svg_side * (film ? 32 : 16) + (8u << 20) : 0;
         return st;
     }
     uint64_t pixels = (uint64_t)im.width * im.height * (im.kind == IMAGE_JPEG ? 3 : 4);
     bool turned = st == OK && image_orientation(data, len, im.kind) > 1; /* into a second copy */
     bool moves = st == OK && image_is_animated(data, len);               /* a canvas, what was before, and a frame */
-    *bytes = st == OK ? im.scratch + pixels * (1u + turned + 3u * moves) : 0;
+    unsigned kept = film && moves && pixels <= 4u * IMAGE_FILM_PIXELS ? IMAGE_FILM_FRAMES : 0;
+    *bytes = st == OK ? im.scratch + pixels * (1u + turned + 3u * moves + kept) : 0;
     return st;
 }
 

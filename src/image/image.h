@@ -54,9 +54,9 @@ enum status image_decode(const void *data, size_t len, uint32_t svg_side, struct
 enum status image_probe(const void *data, size_t len, enum image_kind *kind, uint32_t *width, uint32_t *height,
                         struct error *err) MUST_CHECK;
 
-/* How many bytes image_decode takes at most beside the file's own, by its headers; what the parts of an SVG take when
- * they are drawn is not in it. Errors as image_probe. */
-enum status image_memory(const void *data, size_t len, uint32_t svg_side, uint64_t *bytes,
+/* How many bytes image_decode, or with `film` image_film, takes at most beside the file's own, by its headers; what the
+ * parts of an SVG take when they are drawn is not in it. Errors as image_probe. */
+enum status image_memory(const void *data, size_t len, uint32_t svg_side, bool film, uint64_t *bytes,
                          struct error *err) MUST_CHECK;
 
 /* How an image moves: a still has one frame and no duration. */
@@ -74,6 +74,21 @@ bool image_is_animated(const void *data, size_t len); /* more than one frame */
 /* Decodes all frames, as proof that they can be. Errors as image_decode; TOO_LARGE also for more than the limits above.
  */
 enum status image_check_frames(const void *data, size_t len, struct image_motion *out, struct error *err) MUST_CHECK;
+
+/* What an animation looks like, for whoever has to describe it: its first frame that shows something, the one in the
+ * middle and the last, of which those that show nothing are left out. Of a still it is the image, as it is of frames of
+ * more than IMAGE_FILM_PIXELS each. */
+#define IMAGE_FILM_FRAMES 3u
+#define IMAGE_FILM_PIXELS (4u << 20)
+struct image_film {
+    struct image strip; /* the frames one below another, all of the same height */
+    uint32_t frames;    /* 1 to IMAGE_FILM_FRAMES */
+};
+/* Decodes them. Frames that cannot be decoded end the film. Errors as image_decode. */
+enum status image_film(const void *data, size_t len, uint32_t svg_side, struct image_film *out,
+                       struct error *err) MUST_CHECK;
+/* Frame i, from 0; its pixels are the strip's. */
+struct image image_film_frame(const struct image_film *film, uint32_t i);
 
 /* RGBA composited over white, in place, leaving 3 channels. */
 void image_flatten_white(struct image *im);

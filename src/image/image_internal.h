@@ -50,6 +50,8 @@ struct image_frames_class {
     /* Reads the next one into the canvas; *more is false at the end. */
     enum status (*next)(struct image_frames *f, bool *more, struct error *err);
     void (*close)(struct image_frames *f); /* also what is half open */
+    /* Like next, but nobody will look at the canvas; NULL: as next. */
+    enum status (*skip)(struct image_frames *f, bool *more, struct error *err);
 };
 extern const struct image_frames_class image_gif_frames, image_webp_frames, image_png_frames, image_lottie_frames,
     image_webm_frames;
@@ -59,6 +61,8 @@ extern const struct image_frames_class image_gif_frames, image_webp_frames, imag
 enum status image_frames_open(const void *data, size_t len, uint32_t side, struct image_frames *out,
                               struct error *err) MUST_CHECK;
 enum status image_frames_next(struct image_frames *f, bool *more, struct error *err) MUST_CHECK;
+/* Reads the next frame without its pixels, where that is less work. */
+enum status image_frames_skip(struct image_frames *f, bool *more, struct error *err) MUST_CHECK;
 void image_frames_close(struct image_frames *f);
 /* The first of them alone, RGBA. */
 enum status image_first_frame(const void *data, size_t len, uint32_t side, struct image *out,

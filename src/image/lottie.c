@@ -245,14 +245,20 @@ static void straighten(struct image *im)
     }
 }
 
+static enum status skip_frame(struct image_frames *f, bool *more, struct error *err)
+{
+    const struct lottie *l = f->state;
+    (void)err;
+    *more = f->read < l->head.frames;
+    return OK;
+}
+
 static enum status next_frame(struct image_frames *f, bool *more, struct error *err)
 {
     struct lottie *l = f->state;
     struct image *im = &f->canvas;
     size_t frame = (size_t)f->read * l->head.step;
-    (void)err;
-    *more = f->read < l->head.frames;
-    if (!*more)
+    if (skip_frame(f, more, err) != OK || !*more)
         return OK;
     if (frame >= l->drawable && l->drawable)
         frame = l->drawable - 1;
@@ -276,7 +282,7 @@ static void close_frames(struct image_frames *f)
     image_free(&f->canvas);
 }
 
-const struct image_frames_class image_lottie_frames = {open_frames, next_frame, close_frames};
+const struct image_frames_class image_lottie_frames = {open_frames, next_frame, close_frames, skip_frame};
 
 static enum status probe_lottie(const uint8_t *data, size_t len, struct image *out, struct error *err)
 {

@@ -157,7 +157,7 @@ static void close_frames(struct image_frames *f)
     image_free(&f->canvas);
 }
 
-const struct image_frames_class image_webm_frames = {open_frames, next_frame, close_frames};
+const struct image_frames_class image_webm_frames = {open_frames, next_frame, close_frames, NULL};
 
 struct image_motion image_webm_motion(const uint8_t *data, size_t len)
 {

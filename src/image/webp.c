@@ -101,7 +101,7 @@ static void close_frames(struct image_frames *f)
     free(w);
 }
 
-const struct image_frames_class image_webp_frames = {open_frames, next_frame, close_frames};
+const struct image_frames_class image_webp_frames = {open_frames, next_frame, close_frames, NULL};
 
 enum status image_encode_webp(const struct image *im, float quality, struct buf *out, struct error *err)
 {

@@ -160,3 +160,35 @@ enum status encoder_embed_images(const struct encoder *e, const struct image *im
         return err_set(err, ERR_UNSUPPORTED, "a model of type %s encodes no images", e->class->name);
     return e->class->embed_images(e, images, n, out, err);
 }
+
+/* vectors: [n, dim]. That of a still stays as it is, bit for bit. */
+static enum status encoder_mean(const float *vectors, size_t n, size_t dim, float *out, struct error *err)
+{
+    memcpy(out, vectors, dim * sizeof *out);
+    for (size_t i = 1; i < n; i++)
+        for (size_t k = 0; k < dim; k++)
+            out[k] += vectors[i * dim + k];
+    return n > 1 ? encoder_normalize(out, dim, err) : OK;
+}
+
+enum status encoder_embed_films(const struct encoder *e, const struct image_film *films, size_t n, float *out,
+                                struct error *err)
+{
+    size_t frames = 0, dim = encoder_dim(e), at = 0;
+    for (size_t i = 0; i < n; i++)
+        frames += films[i].frames;
+    struct image *images = calloc(frames ? frames : 1, sizeof *images);
+    float *vectors = malloc((frames ? frames : 1) * dim * sizeof *vectors);
+    enum status st = images && vectors ? OK : err_no_memory(err, "the vectors of %zu images", frames);
+    for (size_t i = 0; st == OK && i < n; i++)
+        for (uint32_t k = 0; k < films[i].frames; k++)
+            images[at++] = image_film_frame(&films[i], k);
+    if (st == OK)
+        st = encoder_embed_images(e, images, frames, vectors, err);
+    const float *next = vectors;
+    for (size_t i = 0; st == OK && i < n; next += films[i++].frames * dim)
+        st = encoder_mean(next, films[i].frames, dim, out + i * dim, err);
+    free(vectors);
+    free(images);
+    return st;
+}

@@ -100,5 +100,9 @@ enum status encoder_count_tokens(const struct encoder *e, enum encoder_role role
 /* out: [n, dim]. Only for a source of ENCODER_IMAGE. */
 enum status encoder_embed_images(const struct encoder *e, const struct image *images, size_t n, float *out,
                                  struct error *err) MUST_CHECK;
+/* The same of films: the vector of an animation is the mean of those of its frames, of length 1 again. out: [n, dim].
+ */
+enum status encoder_embed_films(const struct encoder *e, const struct image_film *films, size_t n, float *out,
+                                struct error *err) MUST_CHECK;
 
 #endif

@@ -24,7 +24,15 @@ extern const char sandbox_worker_name[];   /* the same; of worker.c, so that who
 #define SANDBOX_SANITIZED 0
 #endif
 
-enum sandbox_op { SANDBOX_PROBE, SANDBOX_CHECK, SANDBOX_DECODE, SANDBOX_RENDITION, SANDBOX_ANIMATION, SANDBOX_OPS };
+enum sandbox_op {
+    SANDBOX_PROBE,
+    SANDBOX_CHECK,
+    SANDBOX_DECODE,
+    SANDBOX_FILM,
+    SANDBOX_RENDITION,
+    SANDBOX_ANIMATION,
+    SANDBOX_OPS
+};
 
 struct sandbox_request {
     uint32_t op, side;   /* enum sandbox_op; svg_side, or the rendition's width */
@@ -35,13 +43,13 @@ struct sandbox_request {
 };
 
 struct sandbox_answer {
-    uint32_t status;       /* enum status */
-    uint32_t needs_more;   /* TOO_LARGE because of pixels_mib */
-    uint32_t kind, frames; /* enum image_kind; of a check, as is duration_ms: struct image_motion */
-    uint32_t width, height, channels;
+    uint32_t status;                  /* enum status */
+    uint32_t needs_more;              /* TOO_LARGE because of pixels_mib */
+    uint32_t kind, frames;            /* enum image_kind; of a probe, check or film */
+    uint32_t width, height, channels; /* of each frame */
     char why[256];
-    uint32_t duration_ms;
-    uint64_t len; /* bytes that follow: pixels, or a rendition */
+    uint32_t duration_ms; /* of a check */
+    uint64_t len;         /* bytes that follow: pixels, or a rendition */
 };
 
 #endif

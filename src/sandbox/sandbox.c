@@ -88,11 +88,11 @@ struct job {
     uint32_t side;
     enum image_kind as;
     struct sandbox_answer answer;
-    struct image *pixels;  /* where they go; or NULL */
-    struct buf *rendition; /* likewise */
-    char why[200];         /* of NEEDS_MORE: what it needs more of */
-    bool late;             /* likewise: it was the clock */
-    bool no_memory;        /* here, for what the worker made */
+    struct image_film *pixels; /* where they go; or NULL */
+    struct buf *rendition;     /* likewise */
+    char why[200];             /* of NEEDS_MORE: what it needs more of */
+    bool late;                 /* likewise: it was the clock */
+    bool no_memory;            /* here, for what the worker made */
 };
 
 /* How a worker ended with a job. */
@@ -256,6 +256,11 @@ static enum status have_process(struct worker *w, const struct lane_limits *l, c
 
 /* --- one job --- */
 
+static uint32_t most_frames(enum sandbox_op op)
+{
+    return op == SANDBOX_FILM ? IMAGE_FILM_FRAMES : 1;
+}
+
 /* What the worker says is measured against what was asked. */
 static bool is_sound(const struct job *job)
 {
@@ -271,7 +276,8 @@ static bool is_sound(const struct job *job)
         (uint64_t)a->width * a->height > IMAGE_MAX_PIXELS)
         return false;
     if (job->pixels)
-        return (a->channels == 3 || a->channels == 4) && a->len == (uint64_t)a->width * a->height * a->channels;
+        return (a->channels == 3 || a->channels == 4) && a->frames >= 1 && a->frames <= most_frames(job->op) &&
+               a->len == (uint64_t)a->width * a->height * a->channels * a->frames;
     return a->len == 0;
 }
 
@@ -289,11 +295,12 @@ static bool receive_product(struct job *job, const struct line *line, struct err
     }
     bool whole = receive(line, bytes, (size_t)a->len) == a->len;
     if (whole && job->pixels) {
-        *job->pixels = (struct image){.pixels = bytes,
-                                      .width = a->width,
-                                      .height = a->height,
-                                      .channels = a->channels,
-                                      .kind = (enum image_kind)a->kind};
+        job->pixels->frames = a->frames;
+        job->pixels->strip = (struct image){.pixels = bytes,
+                                            .width = a->width,
+                                            .height = a->height * a->frames,
+                                            .channels = a->channels,
+                                            .kind = (enum image_kind)a->kind};
         return true;
     }
     if (whole && (whole = image_sniff(bytes, (size_t)a->len) == job->as))
@@ -319,7 +326,7 @@ static void give_up(struct worker *w, struct job *job)
 /* As how many images it counts, in time and in a process's life. */
 static unsigned weight_of(enum sandbox_op op)
 {
-    return op == SANDBOX_ANIMATION ? 4 : 1;
+    return op == SANDBOX_ANIMATION || op == SANDBOX_FILM ? 4 : 1;
 }
 
 /* ANSWERED: job->answer has the result, and err what is wrong with it. NEEDS_MORE: job->why says of what. */
@@ -497,23 +504,49 @@ static enum status do_job(struct sandbox *s, struct job *job, struct error *err)
     }
 }
 
-enum status sandbox_probe(struct sandbox *s, const struct sandbox_image *file, enum image_kind *kind, uint32_t *width,
-                          uint32_t *height, struct error *err)
+static enum status judge(struct sandbox *s, const struct sandbox_image *file, enum sandbox_op op,
+                         struct sandbox_verdict *out, struct error *err)
 {
-    struct job job = {.file = file, .op = SANDBOX_PROBE};
+    struct job job = {.file = file, .op = op};
     enum status st = do_job(s, &job, err);
-    *kind = (enum image_kind)job.answer.kind;
-    *width = job.answer.width;
-    *height = job.answer.height;
+    const struct sandbox_answer *a = &job.answer;
+    *out = (struct sandbox_verdict){(enum image_kind)a->kind, a->width, a->height, {a->frames, a->duration_ms}};
     return st;
+}
+
+enum status sandbox_probe(struct sandbox *s, const struct sandbox_image *file, struct sandbox_verdict *out,
+                          struct error *err)
+{
+    return judge(s, file, SANDBOX_PROBE, out, err);
+}
+
+enum status sandbox_check(struct sandbox *s, const struct sandbox_image *file, struct sandbox_verdict *out,
+                          struct error *err)
+{
+    return judge(s, file, SANDBOX_CHECK, out, err);
+}
+
+static enum status get_film(struct sandbox *s, const struct sandbox_image *file, enum sandbox_op op, uint32_t svg_side,
+                            struct image_film *out, struct error *err)
+{
+    *out = (struct image_film){0};
+    struct job job = {.file = file, .op = op, .side = svg_side, .pixels = out};
+    return do_job(s, &job, err);
 }
 
 enum status sandbox_decode(struct sandbox *s, const struct sandbox_image *file, uint32_t svg_side, struct image *out,
                            struct error *err)
 {
-    *out = (struct image){0};
-    struct job job = {.file = file, .op = SANDBOX_DECODE, .side = svg_side, .pixels = out};
-    return do_job(s, &job, err);
+    struct image_film film;
+    enum status st = get_film(s, file, SANDBOX_DECODE, svg_side, &film, err);
+    *out = film.strip;
+    return st;
+}
+
+enum status sandbox_film(struct sandbox *s, const struct sandbox_image *file, uint32_t svg_side, struct image_film *out,
+                         struct error *err)
+{
+    return get_film(s, file, SANDBOX_FILM, svg_side, out, err);
 }
 
 static enum status make_rendition(struct sandbox *s, const struct sandbox_image *file, enum sandbox_op op,
@@ -534,16 +567,6 @@ enum status sandbox_animation(struct sandbox *s, const struct sandbox_image *fil
                               struct buf *out, struct error *err)
 {
     return make_rendition(s, file, SANDBOX_ANIMATION, width, as, out, err);
-}
-
-enum status sandbox_check(struct sandbox *s, const struct sandbox_image *file, struct sandbox_verdict *out,
-                          struct error *err)
-{
-    struct job job = {.file = file, .op = SANDBOX_CHECK};
-    enum status st = do_job(s, &job, err);
-    const struct sandbox_answer *a = &job.answer;
-    *out = (struct sandbox_verdict){(enum image_kind)a->kind, a->width, a->height, {a->frames, a->duration_ms}};
-    return st;
 }
 
 /* --- opening, closing --- */

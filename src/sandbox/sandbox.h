@@ -50,22 +50,25 @@ struct sandbox_image {
 /* Errors of all of them: those of the function in image.h; TOO_LARGE when decoding takes more memory or
  * processor time than the heavy worker has; UNAVAILABLE when no worker was free in time, none can be started, or the
  * machine is too busy: try again later. */
-enum status sandbox_probe(struct sandbox *s, const struct sandbox_image *file, enum image_kind *kind, uint32_t *width,
-                          uint32_t *height, struct error *err) MUST_CHECK;
-enum status sandbox_decode(struct sandbox *s, const struct sandbox_image *file, uint32_t svg_side, struct image *out,
-                           struct error *err) MUST_CHECK;
-enum status sandbox_rendition(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
-                              struct buf *out, struct error *err) MUST_CHECK;
-
-/* Gets four times the processor time of a quick worker, and that of the heavy one. */
-enum status sandbox_animation(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
-                              struct buf *out, struct error *err) MUST_CHECK;
-
 struct sandbox_verdict {
     enum image_kind kind;
     uint32_t width, height; /* of an SVG as image_probe has them */
     struct image_motion motion;
 };
+/* motion: how many frames there are by the headers, and no duration. */
+enum status sandbox_probe(struct sandbox *s, const struct sandbox_image *file, struct sandbox_verdict *out,
+                          struct error *err) MUST_CHECK;
+enum status sandbox_decode(struct sandbox *s, const struct sandbox_image *file, uint32_t svg_side, struct image *out,
+                           struct error *err) MUST_CHECK;
+enum status sandbox_rendition(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
+                              struct buf *out, struct error *err) MUST_CHECK;
+
+/* These get four times the processor time of a quick worker, and that of the heavy one. */
+enum status sandbox_film(struct sandbox *s, const struct sandbox_image *file, uint32_t svg_side, struct image_film *out,
+                         struct error *err) MUST_CHECK;
+enum status sandbox_animation(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
+                              struct buf *out, struct error *err) MUST_CHECK;
+
 /* Decodes it, all frames, as proof that it can be; an SVG at the size of its widest thumbnail. It gets half of the
  * time, so that what passes once will pass again. */
 enum status sandbox_check(struct sandbox *s, const struct sandbox_image *file, struct sandbox_verdict *out,

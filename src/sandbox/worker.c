@@ -60,9 +60,9 @@ static void set_time(unsigned ms)
     setitimer(ITIMER_PROF, &t, NULL);
 }
 
-/* What was done: an image, or a file. */
+/* What was done: an image or several, or a file. */
 struct product {
-    struct image image;
+    struct image_film film;
     struct buf file;
 };
 
@@ -88,13 +88,26 @@ static enum status check_image(const void *data, size_t len, struct sandbox_answ
     return st;
 }
 
+static void put_film(const struct image_film *film, enum status st, struct sandbox_answer *out)
+{
+    out->kind = film->strip.kind;
+    if (st != OK)
+        return;
+    out->frames = film->frames;
+    out->width = film->strip.width;
+    out->height = film->strip.height / film->frames;
+    out->channels = film->strip.channels;
+    out->len = (uint64_t)film->strip.width * film->strip.height * film->strip.channels;
+}
+
 static enum status do_request(const struct sandbox_request *req, const void *data, struct product *made,
                               struct sandbox_answer *out, struct error *err)
 {
     enum image_kind kind;
     uint64_t bytes = 0;
     size_t len = (size_t)req->len;
-    enum status st = req->op == SANDBOX_PROBE ? OK : image_memory(data, len, req->side, &bytes, err);
+    enum status st =
+        req->op == SANDBOX_PROBE ? OK : image_memory(data, len, req->side, req->op == SANDBOX_FILM, &bytes, err);
     if (st == OK && bytes > (uint64_t)req->pixels_mib << 20) {
         out->needs_more = 1;
         st = err_set(err, ERR_TOO_LARGE, "decoding it takes %llu MiB of memory: at most %u are allowed",
@@ -106,16 +119,20 @@ static enum status do_request(const struct sandbox_request *req, const void *dat
     case SANDBOX_PROBE:
         st = image_probe(data, len, &kind, &out->width, &out->height, err);
         out->kind = kind;
+        out->frames = image_motion(data, len).frames;
+        if (out->frames > IMAGE_MAX_FRAMES)
+            out->frames = IMAGE_MAX_FRAMES;
         return st;
     case SANDBOX_CHECK:
         return check_image(data, len, out, err);
     case SANDBOX_DECODE:
-        st = image_decode(data, len, req->side, &made->image, err);
-        out->kind = made->image.kind;
-        out->width = made->image.width;
-        out->height = made->image.height;
-        out->channels = made->image.channels;
-        out->len = st == OK ? (uint64_t)out->width * out->height * out->channels : 0;
+        made->film.frames = 1;
+        st = image_decode(data, len, req->side, &made->film.strip, err);
+        put_film(&made->film, st, out);
+        return st;
+    case SANDBOX_FILM:
+        st = image_film(data, len, req->side, &made->film, err);
+        put_film(&made->film, st, out);
         return st;
     case SANDBOX_RENDITION:
     case SANDBOX_ANIMATION:
@@ -146,10 +163,11 @@ static bool serve_one(void)
     out.status = do_request(&req, data, &made, &out, &err);
     set_time(0);
     snprintf(out.why, sizeof out.why, "%.*s", (int)sizeof out.why - 1, err.message);
-    bool sent = write_exactly(&out, sizeof out) &&
-                write_exactly(made.image.pixels ? (void *)made.image.pixels : made.file.data, (size_t)out.len);
+    bool sent =
+        write_exactly(&out, sizeof out) &&
+        write_exactly(made.film.strip.pixels ? (void *)made.film.strip.pixels : made.file.data, (size_t)out.len);
     free(data);
-    image_free(&made.image);
+    image_free(&made.film.strip);
     buf_free(&made.file);
     return sent;
 }

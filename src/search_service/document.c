@@ -217,12 +217,11 @@ enum status document_from_image(const char *filename, const struct document *bef
 
 enum status document_check_image(struct document_in *in, struct sandbox *sandbox, struct error *err)
 {
-    enum image_kind kind;
-    uint32_t width, height;
+    struct sandbox_verdict found;
     char hash[65];
     struct error why;
     struct sandbox_image file = {.data = in->image, .len = in->image_len, .wait_ms = IMAGE_WAIT_MS};
-    enum status st = sandbox_probe(sandbox, &file, &kind, &width, &height, &why);
+    enum status st = sandbox_probe(sandbox, &file, &found, &why);
     if (st != OK)
         return err_set(err, st == ERR_NO_MEMORY || st == ERR_UNAVAILABLE ? st : ERR_INVALID, "image: %s", why.message);
     os_sha256_hex(in->image, in->image_len, hash);

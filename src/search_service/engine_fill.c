@@ -1,10 +1,10 @@
 /* Encoding what has no vector yet, a batch at a time, in order of the documents' numbers.
  *
- * A model's source is the documents' images, or their words. Images are fetched and decoded in parallel within a
- * budget of pixels, and encoded together. A batch is committed to memory and store in one step during which no document
- * changes. A batch that was committed is
- * never done again; one that was cut off by a crash is not in the store and is done once more. What can
- * never succeed is recorded with its reason; what may (a disk, a network) is tried again later. */
+ * A model's source is the documents' images, of animations a few frames, or their words. Images are fetched and decoded
+ * in parallel within a budget of pixels, and encoded together. A batch is committed to memory and store in one step
+ * during which no document changes. A batch that was committed is never done again; one that was cut off by a crash is
+ * not in the store and is done once more. What can never succeed is recorded with its reason; what may (a disk, a
+ * network) is tried again later. */
 #include "search_service/engine_internal.h"
 
 #include "base/log.h"
@@ -26,8 +26,8 @@ enum fate { WAITS, READ, DEFERRED, LATER, FAILED, GONE };
 /* A document on its way to a vector. */
 struct piece {
     const struct document *doc;
-    struct image image;  /* where the model encodes images */
-    const float *vector; /* when READ and encoded */
+    struct image_film film; /* where the model encodes images */
+    const float *vector;    /* when READ and encoded */
     enum fate fate;
     struct error err;
 };
@@ -64,9 +64,11 @@ static enum status read_image(struct bucket *b, const struct document *doc, stru
 }
 
 /* Takes the image's pixels from the batch's budget; false when they do not fit beside those of others. */
-static bool fits(struct batch *b, enum image_kind kind, uint32_t width, uint32_t height)
+static bool fits(struct batch *b, const struct sandbox_verdict *v)
 {
-    size_t pixels = image_is_drawing(kind) ? (size_t)SVG_SIDE * SVG_SIDE : (size_t)width * height;
+    size_t pixels = image_is_drawing(v->kind) ? (size_t)SVG_SIDE * SVG_SIDE : (size_t)v->width * v->height;
+    if (v->motion.frames > 1 && pixels <= IMAGE_FILM_PIXELS)
+        pixels *= IMAGE_FILM_FRAMES;
     size_t before = atomic_fetch_add(&b->pixels, pixels);
     if (before == 0 || before + pixels <= BATCH_PIXELS)
         return true;
@@ -81,18 +83,17 @@ static void fetch_image(void *arg, size_t i)
     struct buf bytes;
     os_stand_back();
     buf_init(&bytes, IMAGE_MAX_BYTES);
-    enum image_kind kind;
-    uint32_t width, height;
+    struct sandbox_verdict found;
     enum status st = read_image(b->e->cfg.bucket, p->doc, &bytes, &p->err);
     struct sandbox_image file = {
         .data = buf_str(&bytes), .len = bytes.len, .sha256 = p->doc->image_sha256, .wait_ms = WAIT_MS};
     if (st == OK)
-        st = sandbox_probe(b->e->cfg.sandbox, &file, &kind, &width, &height, &p->err);
-    if (st == OK && !fits(b, kind, width, height)) {
+        st = sandbox_probe(b->e->cfg.sandbox, &file, &found, &p->err);
+    if (st == OK && !fits(b, &found)) {
         p->fate = DEFERRED;
     } else {
         if (st == OK)
-            st = sandbox_decode(b->e->cfg.sandbox, &file, SVG_SIDE, &p->image, &p->err);
+            st = sandbox_film(b->e->cfg.sandbox, &file, SVG_SIDE, &p->film, &p->err);
         bool passing =
             st == ERR_IO || st == ERR_UNAVAILABLE || st == ERR_TIMEOUT || st == ERR_DENIED || st == ERR_NO_MEMORY;
         p->fate = st == OK ? READ : passing ? LATER : FAILED;
@@ -125,25 +126,25 @@ static enum status encode_words(struct engine *e, struct batch *b, struct engine
 static enum status encode_images(struct engine *e, struct batch *b, struct engine_model *m, float *vectors,
                                  struct error *err)
 {
-    struct image images[BATCH];
+    struct image_film films[BATCH];
     struct piece *owner[BATCH];
     size_t n = 0, dim = encoder_dim(m->encoder);
     for (size_t i = 0; i < b->n; i++)
         if (b->pieces[i].fate == READ) {
             owner[n] = &b->pieces[i];
             owner[n]->vector = vectors + n * dim;
-            images[n++] = b->pieces[i].image;
+            films[n++] = b->pieces[i].film;
         }
     if (n == 0)
         return OK;
     int64_t began_us = os_monotonic_us();
-    enum status st = encoder_embed_images(m->encoder, images, n, vectors, err);
+    enum status st = encoder_embed_films(m->encoder, films, n, vectors, err);
     metric_observe(&e->times.images, os_monotonic_us() - began_us);
     atomic_fetch_add_explicit(&e->times.encoded, n, memory_order_relaxed);
     if (st == OK || st == ERR_NO_MEMORY)
         return st;
     for (size_t i = 0; i < n; i++) {
-        st = encoder_embed_images(m->encoder, &images[i], 1, vectors + i * dim, &owner[i]->err);
+        st = encoder_embed_films(m->encoder, &films[i], 1, vectors + i * dim, &owner[i]->err);
         if (st == ERR_NO_MEMORY)
             return err_set(err, st, "%s", owner[i]->err.message);
         if (st != OK)
@@ -277,7 +278,7 @@ enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, str
         *n += b->pieces[i].fate != DEFERRED;
 out:
     for (size_t i = 0; b && i < b->n; i++)
-        image_free(&b->pieces[i].image);
+        image_free(&b->pieces[i].film.strip);
     arena_free(&a);
     free(vectors);
     free(b);

@@ -74,6 +74,10 @@ static const char *const migrations[] = {
     " PRIMARY KEY (query, filename)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE prior_versions (query TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX prior_versions_version ON prior_versions (version);",
+    /* 9: vectors of animations are of several frames now, and made again */
+    "UPDATE models SET generation = generation + 1 WHERE source = 0;"
+    "DELETE FROM vectors WHERE model_id IN (SELECT id FROM models WHERE source = 0)"
+    " AND document_id IN (SELECT id FROM documents WHERE animated = 1);",
 };
 
 const struct db_schema search_schema_sqlite = {

@@ -4,6 +4,7 @@
 #include "base/os.h"
 #include "base/utf8.h"
 #include "model/clip.h"
+#include "model/encoder.h"
 #include "model/kernels/kernels.h"
 #include "model/safetensors.h"
 #include <jansson.h>
@@ -133,6 +134,34 @@ static void embeds_the_same_in_every_precision(void **state)
     for (size_t i = 0; i < 3; i++)
         free(images[i].pixels);
     pool_close(pool);
+}
+
+/* And stills are encoded as ever, bit for bit. */
+static void a_film_is_the_mean_of_its_frames(void **state)
+{
+    (void)state;
+    struct encoder *e;
+    struct error err;
+    struct image_film films[2] = {{make_image(64, 64, 4), 1}, {make_image(50, 120, 3), 3}};
+    struct image images[4] = {films[0].strip};
+    float want[4][48], got[2][48], mean[48];
+    double sum = 0;
+    for (uint32_t k = 0; k < 3; k++)
+        images[1 + k] = image_film_frame(&films[1], k);
+    assert_int_equal(images[3].height, 40);
+    assert_ptr_equal(images[3].pixels, films[1].strip.pixels + 50 * 80 * 3);
+    assert_int_equal(encoder_open(dir, "fp32", NULL, &e, &err), OK);
+    assert_int_equal(encoder_embed_images(e, images, 4, want[0], &err), OK);
+    assert_int_equal(encoder_embed_films(e, films, 2, got[0], &err), OK);
+    for (size_t i = 0; i < 48; i++)
+        sum += pow(mean[i] = want[1][i] + want[2][i] + want[3][i], 2);
+    for (size_t i = 0; i < 48; i++)
+        mean[i] /= (float)sqrt(sum);
+    assert_memory_equal(got[0], want[0], sizeof *got);
+    assert_true(cosine(got[1], mean, 48) > 0.99999 && cosine(got[1], want[1], 48) < 0.9999);
+    for (size_t i = 0; i < 2; i++)
+        image_free(&films[i].strip);
+    encoder_close(e);
 }
 
 static void tokens_and_bad_texts(void **state)
@@ -319,9 +348,12 @@ static void many_threads_get_the_same(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(embeds_the_same_in_every_precision), cmocka_unit_test(tokens_and_bad_texts),
-        cmocka_unit_test(auto_takes_what_keeps_the_vectors),  cmocka_unit_test(auto_refuses_int8_for_outliers),
-        cmocka_unit_test(refuses_what_does_not_fit),          cmocka_unit_test(many_threads_get_the_same)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_film_is_the_mean_of_its_frames),
+                                       cmocka_unit_test(embeds_the_same_in_every_precision),
+                                       cmocka_unit_test(tokens_and_bad_texts),
+                                       cmocka_unit_test(auto_takes_what_keeps_the_vectors),
+                                       cmocka_unit_test(auto_refuses_int8_for_outliers),
+                                       cmocka_unit_test(refuses_what_does_not_fit),
+                                       cmocka_unit_test(many_threads_get_the_same)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -237,6 +237,58 @@ static void long_renditions_have_fewer_frames(void **state)
     buf_free(&gif);
 }
 
+/* Frame i of an animation, from 0, with nothing under transparent pixels; the caller frees it. */
+static struct image frame_at(const struct buf *b, uint32_t i)
+{
+    struct image_frames f;
+    struct image im;
+    bool more;
+    assert_int_equal(image_frames_open(b->data, b->len, 0, &f, NULL), OK);
+    for (uint32_t k = 0; k <= i; k++)
+        assert_true(image_frames_next(&f, &more, NULL) == OK && more);
+    im = f.canvas;
+    size_t n = (size_t)im.width * im.height;
+    im.pixels = malloc(n * 4);
+    assert_non_null(im.pixels);
+    memcpy(im.pixels, f.canvas.pixels, n * 4);
+    clear_hidden(im.pixels, n);
+    image_frames_close(&f);
+    return im;
+}
+
+static void films_have_the_first_the_middle_and_the_last(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t n, frames[3];
+    } cases[] = {{"walk.webp", 3, {0, 2, 4}},
+                 {"disposal2.gif", 3, {0, 2, 4}},
+                 {"dispose1blend0.png", 3, {0, 2, 4}},
+                 {"blank.gif", 2, {2, 3}},
+                 {"specks.webp", 1, {1}}}; /* in which no frame shows enough */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf b;
+        struct image_film films[2];
+        read_seed("moving", cases[i].name, &b);
+        struct sandbox_image file = as_file(&b);
+        assert_int_equal(image_film(b.data, b.len, 64, &films[0], NULL), OK);
+        assert_int_equal(sandbox_film(*state, &file, 64, &films[1], NULL), OK);
+        for (int f = 0; f < 2; f++) {
+            assert_int_equal(films[f].frames, cases[i].n);
+            assert_int_equal(films[f].strip.height, cases[i].n * 18);
+            for (uint32_t k = 0; k < cases[i].n; k++) {
+                struct image want = frame_at(&b, cases[i].frames[k]), is = image_film_frame(&films[f], k);
+                assert_true(is.width == 24 && is.height == 18 && is.channels == 4);
+                clear_hidden(is.pixels, 24u * 18);
+                assert_memory_equal(is.pixels, want.pixels, 24u * 18 * 4);
+                image_free(&want);
+            }
+            image_free(&films[f].strip);
+        }
+        buf_free(&b);
+    }
+}
+
 /* --- Lottie, which only workers draw --- */
 
 static void lotties_are_drawn(void **state)
@@ -269,6 +321,12 @@ static void lotties_are_drawn(void **state)
             red += im.pixels[4 * p] > 250 && im.pixels[4 * p + 1] < 5 && im.pixels[4 * p + 2] == 51 &&
                    im.pixels[4 * p + 3] == 255;
         assert_true(red > 30);
+        struct image_film film;
+        assert_int_equal(sandbox_film(*state, &file, 64, &film, &err), OK);
+        assert_true(film.frames >= 2 && film.strip.height == film.frames * 64);
+        assert_memory_equal(film.strip.pixels, im.pixels, 64u * 64 * 4);
+        assert_memory_not_equal(film.strip.pixels, film.strip.pixels + 64u * 64 * 4, 64u * 64 * 4);
+        image_free(&film.strip);
         image_free(&im);
         assert_int_equal(sandbox_animation(*state, &file, 128, IMAGE_WEBP, &webp, &err), OK);
         struct image_motion m = image_motion(webp.data, webp.len);
@@ -378,6 +436,7 @@ int main(void)
         cmocka_unit_test(bombs_are_refused),
         cmocka_unit_test(renditions_move_as_long_and_as_often),
         cmocka_unit_test(long_renditions_have_fewer_frames),
+        cmocka_unit_test(films_have_the_first_the_middle_and_the_last),
         cmocka_unit_test(lotties_are_drawn),
         cmocka_unit_test(lotties_that_are_cut_off_are_refused),
         cmocka_unit_test(hostile_lotties_are_refused),

@@ -127,15 +127,15 @@ static void workers_do_what_is_done_here(void **state)
         struct image here, there;
         struct error err = {0}, why = {0};
         struct buf webp[2];
-        enum image_kind kind[2];
-        uint32_t w[2], h[2];
+        enum image_kind kind;
+        uint32_t w, h;
         struct sandbox_verdict v;
         read_file(&f, e->d_name);
         enum status st = image_decode(f.image.data, f.image.len, 64, &here, &err);
         assert_int_equal(sandbox_decode(s, &f.image, 64, &there, &why), st);
-        assert_int_equal(image_probe(f.image.data, f.image.len, &kind[0], &w[0], &h[0], NULL),
-                         sandbox_probe(s, &f.image, &kind[1], &w[1], &h[1], NULL));
-        assert_true(kind[0] == kind[1] && w[0] == w[1] && h[0] == h[1]);
+        assert_int_equal(image_probe(f.image.data, f.image.len, &kind, &w, &h, NULL),
+                         sandbox_probe(s, &f.image, &v, NULL));
+        assert_true(kind == v.kind && w == v.width && h == v.height);
         for (size_t i = 0; i < 2; i++)
             buf_init(&webp[i], IMAGE_MAX_BYTES);
         if (st != OK) {
@@ -158,7 +158,7 @@ static void workers_do_what_is_done_here(void **state)
             assert_memory_equal(webp[0].data, webp[1].data, webp[0].len);
             assert_int_equal(sandbox_check(s, &f.image, &v, NULL), OK);
             assert_true(v.kind == here.kind && v.motion.frames == image_motion(f.image.data, f.image.len).frames);
-            assert_true(v.width == w[0] && v.height == h[0]);
+            assert_true(v.width == w && v.height == h);
             good++;
         }
         image_free(&here);
