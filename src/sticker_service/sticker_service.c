@@ -61,6 +61,8 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/peel-parts.js", handle_gallery_script, HTTP_INLINE | HTTP_UNLIMITED, 0, "picker"},
     {HTTP_GET, "/peel-picker.json", handle_picker_texts, HTTP_INLINE | HTTP_UNLIMITED, 0, "picker"},
     {HTTP_GET, "/demo", handle_demo, 0, 0, "demo"},
+    {HTTP_GET, "/packs/", handle_gallery_packs, 0, 0, "gallery_packs"},
+    {HTTP_GET, "/packs/{pack...}", handle_gallery_pack, 0, 0, "gallery_packs"},
     {HTTP_GET, "/tenor/v2/search", handle_tenor_search, HTTP_KEYED, 0, "tenor_search"},
     {HTTP_GET, "/tenor/v2/featured", handle_tenor_featured, HTTP_KEYED, 0, "tenor"},
     {HTTP_GET, "/tenor/v2/posts", handle_tenor_posts, HTTP_KEYED, 0, "tenor"},

@@ -186,8 +186,10 @@ enum status sticker_store_modified(struct sticker_store *s, int64_t *modified_us
 {
     bool found;
     struct db_conn *c = db_reader(s->db);
-    enum status st =
-        db_get_int(c, "SELECT coalesce(max(modified_us), 0) FROM stickers", DB_NONE, modified_us, &found, err);
+    enum status st = db_get_int(c,
+                                "SELECT coalesce(max(m), 0) FROM (SELECT max(modified_us) AS m FROM stickers UNION ALL"
+                                " SELECT max(modified_us) FROM packs) x",
+                                DB_NONE, modified_us, &found, err);
     db_reader_done(s->db, c);
     return st;
 }

@@ -124,7 +124,8 @@ enum status sticker_store_pack_page(struct sticker_store *s, const struct sticke
 /* All of them. *stickers: in the arena. */
 enum status sticker_store_pack_order(struct sticker_store *s, const char *pack, struct arena *a, const char ***stickers,
                                      size_t *n, struct error *err) MUST_CHECK;
-/* When a sticker was last added or changed; 0 without any. What was deleted leaves no trace. */
+/* When a sticker was last added or changed, or what is said of a pack; 0 without any. What was deleted leaves no trace.
+ */
 enum status sticker_store_modified(struct sticker_store *s, int64_t *modified_us, struct error *err) MUST_CHECK;
 
 /* The names of up to `limit` stickers that pass the filter, drawn at random, the same ones for the same seed while

@@ -72,6 +72,25 @@ class Asked(ServiceTest):
                      ">bear.png<", "<bdi>PNG</bdi>, 8 × 8 pixels", 'href="/?q=bear"'):
             self.assertIn(part, page)
 
+    def test_packs(self):
+        self.system.sql("UPDATE stickers SET pack = 'a/b <i>', author = 'Ann', license = 'MIT', place = -(row % 2) WHERE filename IN ('cat.png', 'dog.png')")
+        self.system.sql("INSERT OR REPLACE INTO packs VALUES ('a/b <i>', 'Pets & <b>', '', '', 'https://pets.example', 'dog.png', 1, ?)", int(time.time() * 1e6))
+        self.addCleanup(self.system.sql, "UPDATE stickers SET pack = ''")
+        page = self.page("/packs/a%2Fb%20%3Ci%3E")
+        for part in ('<h1 id="pack" dir="auto">Pets &amp; &lt;b&gt;</h1>', ">2 stickers<", '<dd dir="auto">Ann</dd>', ">MIT</a>",
+                     'href="https://pets.example"', "<title>Pets &amp; &lt;b&gt; · Peel</title>", 'src="/media/dog.png?w=256'):
+            self.assertIn(part, page)
+        order = [name for name, in self.system.sql("SELECT filename FROM stickers WHERE pack <> '' ORDER BY place, row")]
+        self.assertEqual(re.findall(r'data-filename="([^"]+)"', page), order)
+        self.assertIn("2 Sticker<", self.page("/packs/a%2Fb%20%3Ci%3E?lang=de"))
+        link = 'href="/packs/a%2Fb%20%3Ci%3E"'
+        wait_until(lambda: link in self.page("/packs/"), what="the pack in the list")
+        self.assertIn(">Pets &amp; &lt;b&gt;<", self.page("/packs/"))
+        self.fake.answer = lambda handler: (200, hits())
+        self.assertIn(f"<dd><a {link}>Pets &amp; &lt;b&gt;</a></dd>", self.page("/sticker/dog.png"))
+        self.page("/packs/none", 404, Accept="text/html")
+        self.page("/packs/a%2Fb%20%3Ci%3E?cursor=x", 400, Accept="text/html")
+
     def test_words_in_the_readers_language(self):
         for accept, language, words in ((None, "en", ["bear", "animal"]), ("de-AT,en;q=0.5", "de", ["Bär", "Tier"]),
                                         ("fr", "en", ["bear", "animal"]), ("en;q=0.1, he", "he", ["דוב"])):

@@ -650,7 +650,7 @@ const tests = [
   }],
 
   ['nothing is wider than a small phone, and buttons are large enough', async page => {
-    for (const path of ['/', '/?q=cat', '/?q=qqqxyzzy', '/api/docs', '/sticker/none.png', '/?q=' + 'w'.repeat(200)]) {
+    for (const path of ['/', '/?q=cat', '/?q=qqqxyzzy', '/api/docs', '/sticker/none.png', '/packs/', '/packs/north', '/?q=' + 'w'.repeat(200)]) {
       await page.goto(path);
       const [wide, small] = await page.evaluate(() => [
         document.documentElement.scrollWidth - innerWidth,
@@ -694,7 +694,7 @@ for (const look of ['light', 'phone'])
   }, looks[look]]);
 
 tests.push(['accessible in light, dark and on a phone', async page => {
-  for (const path of ['/', '/?q=cat', '/?q=qqqxyzzy', '/api/docs', '/docs/', '/docs/own-stickers', '/docs/search-service', '/docs/?q=backup', '/docs/?q=qqqxyzzy', '/sticker/none.png']) {
+  for (const path of ['/', '/?q=cat', '/?q=qqqxyzzy', '/api/docs', '/docs/', '/docs/own-stickers', '/docs/search-service', '/docs/?q=backup', '/docs/?q=qqqxyzzy', '/sticker/none.png', '/packs/', '/packs/north']) {
     await page.goto(path);
     await assertAccessibleInAllLooks(page, coloured(page));
   }

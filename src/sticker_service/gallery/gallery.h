@@ -5,6 +5,8 @@
  *
  *     {HTTP_GET,  "/",                   handle_gallery,    0, 0,            "gallery"},
  *     {HTTP_GET,  "/sticker/{filename}", handle_gallery_sticker, 0, 0,            "gallery_sticker"},
+ *     {HTTP_GET,  "/packs/",             handle_gallery_packs, 0, 0,              "gallery_packs"},
+ *     {HTTP_GET,  "/packs/{pack...}",    handle_gallery_pack, 0, 0,               "gallery_packs"},
  *     {HTTP_POST, "/vote",               handle_gallery_vote,    0, GALLERY_VOTE, "gallery_vote"},
  *     {HTTP_GET,  "/oembed",             handle_gallery_oembed,  0, 0,            "oembed"},
  *     {HTTP_GET,  "/static/{file}",      handle_gallery_static,  HTTP_INLINE, 0,  "static"},
@@ -31,6 +33,9 @@
 void handle_gallery(void *ctx, const struct http_request *req, struct http_response *res);
 /* GET /sticker/<filename>[?q=cat]: one sticker, large. */
 void handle_gallery_sticker(void *ctx, const struct http_request *req, struct http_response *res);
+/* GET /packs/: all packs; GET /packs/<pack>[?cursor=]: one, with its stickers in their order. */
+void handle_gallery_packs(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_gallery_pack(void *ctx, const struct http_request *req, struct http_response *res);
 /* POST /vote with q, positive or negative (a filename), page or from=sticker: counts and redirects back. */
 void handle_gallery_vote(void *ctx, const struct http_request *req, struct http_response *res);
 /* GET /oembed?url=<a sticker's page>[&maxwidth=&maxheight=&format=json]: https://oembed.com, of type "photo". */

@@ -110,8 +110,8 @@ void gallery_send_error(struct gallery_visit *v, const struct error *err, const 
         break;
     case ERR_NOT_FOUND:
         gallery_send_message(v, 404, query, GALLERY_SAY(v, error_missing_heading),
-                             strncmp(v->req->path, "/docs/", 6) == 0 ? GALLERY_SAY(v, error_missing)
-                                                                     : GALLERY_SAY(v, error_no_sticker));
+                             strncmp(v->req->path, "/sticker/", 9) != 0 ? GALLERY_SAY(v, error_missing)
+                                                                        : GALLERY_SAY(v, error_no_sticker));
         break;
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
@@ -242,6 +242,40 @@ const char *gallery_page_title(struct gallery_visit *v, const char *name)
 const char *gallery_title(const struct sticker *k)
 {
     return html_is(k->title) ? k->title : k->filename;
+}
+
+const char *gallery_license_url(const char *license)
+{
+    static const struct {
+        const char *name, *url;
+    } known[] = {{"CC BY-SA 4.0", "https://creativecommons.org/licenses/by-sa/4.0/"},
+                 {"CC-BY-SA-4.0", "https://creativecommons.org/licenses/by-sa/4.0/"},
+                 {"CC BY 4.0", "https://creativecommons.org/licenses/by/4.0/"},
+                 {"CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/"},
+                 {"CC0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"},
+                 {"MIT", "https://spdx.org/licenses/MIT.html"},
+                 {"Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0"}};
+    for (size_t i = 0; license && i < sizeof known / sizeof *known; i++)
+        if (strcmp(license, known[i].name) == 0)
+            return known[i].url;
+    return NULL;
+}
+
+const char *gallery_source_url(const char *source)
+{
+    return html_is(source) && strncmp(source, "http", 4) == 0 ? source : NULL;
+}
+
+const char *gallery_pack_title(struct sticker_service *s, struct gallery_visit *v, const char *pack)
+{
+    struct collection_facts facts;
+    if (!html_is(pack))
+        return pack;
+    collection_facts(s->collection, v->req->arena, &facts);
+    for (size_t i = 0; i < facts.n_packs; i++)
+        if (strcmp(facts.packs[i].about.name, pack) == 0)
+            return pack_title(&facts.packs[i].about);
+    return pack;
 }
 
 enum status gallery_localise(struct sticker_service *s, struct gallery_visit *v, struct sticker **stickers, size_t n,

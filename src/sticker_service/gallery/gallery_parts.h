@@ -50,6 +50,9 @@ const char *gallery_results_url(struct gallery_visit *v, const char *query, cons
 const char *gallery_origin(const struct sticker_service *s, struct gallery_visit *v);
 const char *gallery_page_title(struct gallery_visit *v, const char *name); /* "name · Peel" */
 const char *gallery_title(const struct sticker *k);                        /* its filename when it has none */
+const char *gallery_license_url(const char *license);                      /* where it can be read; NULL: unknown */
+const char *gallery_source_url(const char *source);                        /* NULL: it is no address */
+const char *gallery_pack_title(struct sticker_service *s, struct gallery_visit *v, const char *pack);
 /* Gives each sticker its title in the reader's language, where it has one. */
 enum status gallery_localise(struct sticker_service *s, struct gallery_visit *v, struct sticker **stickers, size_t n,
                              struct error *err) MUST_CHECK;

@@ -11,23 +11,6 @@
 #define WORDS_MAX  32   /* shown */
 #define VIEW_WIDTH 1024 /* of the large view, for pictures made of pixels */
 
-static const char *license_url(const char *license)
-{
-    static const struct {
-        const char *name, *url;
-    } known[] = {{"CC BY-SA 4.0", "https://creativecommons.org/licenses/by-sa/4.0/"},
-                 {"CC-BY-SA-4.0", "https://creativecommons.org/licenses/by-sa/4.0/"},
-                 {"CC BY 4.0", "https://creativecommons.org/licenses/by/4.0/"},
-                 {"CC-BY-4.0", "https://creativecommons.org/licenses/by/4.0/"},
-                 {"CC0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"},
-                 {"MIT", "https://spdx.org/licenses/MIT.html"},
-                 {"Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0"}};
-    for (size_t i = 0; license && i < sizeof known / sizeof *known; i++)
-        if (strcmp(license, known[i].name) == 0)
-            return known[i].url;
-    return NULL;
-}
-
 /* "SVG" */
 static const char *picture_format(const struct sticker *k)
 {
@@ -145,10 +128,11 @@ static enum status sticker_page(struct sticker_service *s, struct gallery_visit 
                                .back = *query ? gallery_results_url(v, query, NULL, 1) : NULL,
                                .author = k.author,
                                .license = k.license,
-                               .license_url = license_url(k.license),
+                               .license_url = gallery_license_url(k.license),
                                .source = k.source,
-                               .source_url = html_is(k.source) && strncmp(k.source, "http", 4) == 0 ? k.source : NULL,
+                               .source_url = gallery_source_url(k.source),
                                .pack = k.pack,
+                               .pack_title = gallery_pack_title(s, v, k.pack),
                                .width = drawing ? 0 : k.width,
                                .height = k.height,
                                .size = picture_bytes(v, k.bytes),
