@@ -117,6 +117,8 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/admin/stickers/keywords", handle_admin_keywords_page, 0, 0, "admin_keywords"},
     {HTTP_GET, "/admin/trash/image", handle_admin_trash_image, HTTP_ASIDE, 0, "admin_trash_image"},
     {HTTP_POST, "/admin/history/undo", handle_admin_undo, 0, ADMIN_FORM_SMALL, "admin_undo"},
+    {HTTP_GET, "/admin/packs/", handle_admin_packs, 0, 0, "admin_packs"},
+    {HTTP_POST, "/admin/packs/", handle_admin_packs_change, 0, ADMIN_FORM, "admin_packs"},
     {HTTP_GET, "/admin/webhooks/", handle_admin_webhooks, 0, 0, "admin_webhooks"},
     {HTTP_POST, "/admin/webhooks/", handle_admin_webhooks_change, 0, ADMIN_FORM_SMALL, "admin_webhooks"},
     {HTTP_GET, "/admin/settings", handle_admin_settings, 0, 0, "admin_settings"},

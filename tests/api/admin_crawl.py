@@ -92,6 +92,9 @@ def fill(visitor):
         visitor.get(f"/admin/{target}/edit")
         answer = visitor.post(f"/admin/{target}/edit", seen="0", **fields)
         assert answer.status in (200, 303), answer.text
+    visitor.get("/admin/stickers/")
+    answer = visitor.post("/admin/stickers/action", action="edit", confirmed="yes", id="cat.png", pack="crawled")
+    assert answer.status == 303, answer.text
 
 
 def send(visitor, form, csrf, **headers):
@@ -107,7 +110,7 @@ def send(visitor, form, csrf, **headers):
 def contents(data):
     """What forms can change, of the database itself."""
     db = sqlite3.connect(f"file:{data}/sticker.db?mode=ro", uri=True, timeout=30)
-    tables = ("stickers", "sticker_words", "queries", "scores", "users", "groups", "user_groups", "tokens", "history")
+    tables = ("stickers", "sticker_words", "packs", "queries", "scores", "users", "groups", "user_groups", "tokens", "history")
     try:
         everything = {t: sorted(map(repr, db.execute(f"SELECT * FROM {t}"))) for t in tables}
         everything["sessions"] = sorted(db.execute("SELECT hash_hex FROM sessions").fetchall())
@@ -129,6 +132,10 @@ def right_for(target, button=""):
         return "stickers", "view"
     if model in ("experiments", "learning"):  # and pins.change to start or stop one, scores.change to decide on a burst
         return "scores", "view"
+    if page == "undo":
+        return "stickers", "change"
+    if model == "packs":
+        return "stickers", "change" if button else "view"
     if model == "webhooks":
         return model, "change" if button else "view"
     if page == "upload/":

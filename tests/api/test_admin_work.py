@@ -41,6 +41,77 @@ class WorkTest(AdminTest):
         return re.sub(r"<[^>]+>", "", re.search(r'<(p|div) class="(?:noted|problem)"[^>]*>(.*?)</\1>', page, re.S)[2]).strip()
 
 
+class Packs(WorkTest):
+    """/admin/packs/: what is said of a pack, and the order of its stickers."""
+
+    PACK = "a/b & <i>"
+    URL = "/admin/packs/?pack=" + urllib.parse.quote(PACK, safe="")
+
+    def setUp(self):
+        super().setUp()
+        self.system.sql("UPDATE stickers SET pack = ?, place = 0 WHERE filename IN ('cake.png', 'car.png', 'cat.png', 'dog.png')", self.PACK)
+        self.system.sql("DELETE FROM packs")
+
+    def order(self):
+        return re.findall(r'name="sticker" value="([^"]+)"', self.admin.get(self.URL).text)
+
+    def save(self, places=(), page=None, seen=None, **texts):
+        page = page or self.admin.get(self.URL).text
+        seen = re.search(r'name="seen" value="(\d+)"', page)[1] if seen is None else seen
+        rows = re.findall(r'name="sticker" value="([^"]+)"><input type="hidden" name="was" value="(\d+)"', page)
+        fields = [("csrf", self.admin.csrf), ("seen", seen), *texts.items()]
+        for name, was in rows:
+            fields += [("sticker", name), ("was", was), ("place", dict(places).get(name, was))]
+        return self.admin.ask("POST", self.URL, fields)
+
+    def test_order_and_texts(self):
+        self.assertIn(f'href="{self.URL}">a/b &amp; &lt;i&gt;</a>', self.admin.get("/admin/packs/").text)
+        before = self.order()
+        self.assertEqual(len(before), 4)
+        first, second, third, last = before
+        answer = self.save({last: "1", first: "3"}, title="Pets <b>", author=" Ann ", license="MIT", source="", cover=third)
+        self.assertEqual((answer.status, answer.headers["Location"]), (303, self.URL + "&page=1&done=1"))
+        self.assertEqual(self.order(), [last, second, first, third])
+        self.assertEqual(self.system.sql("SELECT name, title, author, license, source, cover FROM packs"), [(self.PACK, "Pets <b>", "Ann", "MIT", "", third)])
+        page = self.admin.get(answer.headers["Location"]).text
+        for part in ("<h1>Pets &lt;b&gt;</h1>", "The pack was saved.", "4 stickers", "Highest rating: g"):
+            self.assertIn(part, page)
+        [(who, model, was, now)] = self.system.sql("SELECT username, model, before, after FROM history WHERE model = 'packs' ORDER BY row DESC LIMIT 1")
+        self.assertEqual((who, json.loads(was)["places"], json.loads(now)["places"]), ("admin", {first: 1, last: 4}, {first: 3, last: 1}))
+        self.assertEqual(json.loads(now)["title"], "Pets <b>")
+        self.assertEqual(self.save({second: "99"}, title=self.PACK).status, 303)  # behind the end is the end; the name is no title
+        self.assertEqual(self.order(), [last, first, third, second])
+        self.assertEqual(self.system.sql("SELECT title, cover FROM packs"), [("", "")])
+        api = json.loads(request(self.port, "GET", "/api/packs/" + urllib.parse.quote(self.PACK, safe="") + "/").body)
+        self.assertEqual(api["stickers"], [last, first, third, second])
+
+    def test_what_is_refused(self):
+        before = self.order()
+        for wrong, message in (({before[0]: "0"}, "whole number"), ({before[0]: "x"}, "whole number"), ({before[0]: ""}, "whole number")):
+            answer = self.save(wrong, title="Typed")
+            self.assertEqual((answer.status, message in answer.text, 'value="Typed"' in answer.text), (400, True, True), wrong)
+        for texts, message in (({"cover": "none.png"}, "given as cover"), ({"title": "x" * 1001}, "1,000 bytes"), ({"author": "a\tb"}, "control")):
+            answer = self.save(**texts)
+            self.assertEqual((answer.status, message in answer.text), (400, True), texts)
+        self.assertEqual((self.order(), self.system.sql("SELECT * FROM packs")), (before, []))
+        self.assertEqual(self.save(title="One").status, 303)
+        answer = self.save(seen="1", title="Two")
+        self.assertEqual((answer.status, "in the meantime" in answer.text, 'value="Two"' in answer.text), (409, True, True))
+        self.assertEqual(self.system.sql("SELECT title FROM packs"), [("One",)])
+        self.assertEqual(self.admin.get("/admin/packs/?pack=none").status, 404)
+
+    def test_the_whole_pack_goes(self):
+        form = re.search(r'action="(/admin/stickers/action[^"]+)"', self.admin.get(self.URL).text)[1]
+        asked = self.admin.post(html.unescape(form), all="1", action="delete")
+        self.assertIn("4 stickers", asked.text)
+        count = re.search(r'name="count" value="(\d+)"', asked.text)[1]
+        self.assertEqual(self.admin.post(html.unescape(form), all="1", action="delete", confirmed="yes", count=count).status, 303)
+        self.assertEqual(self.admin.get(self.URL).status, 404)
+        self.admin.get("/admin/trash/")
+        self.assertEqual(self.admin.post("/admin/trash/action", all="1", action="restore", confirmed="yes", count="4").status, 303)
+        self.assertEqual(len(self.order()), 4)
+
+
 class Lists(WorkTest):
     LIST = "sort=title&order=up&q=cat"
 

@@ -153,7 +153,7 @@ struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *ti
 {
     struct tpl_admin_layout out = {
         .title = title, .username = v->session.user.username, .csrf = v->csrf, .dashboard_current = false};
-    struct tpl_admin_layout_nav *nav = arena_array(v->req->arena, admin_table_count + 4, sizeof *nav);
+    struct tpl_admin_layout_nav *nav = arena_array(v->req->arena, admin_table_count + 5, sizeof *nav);
     out.dashboard_current = current && strcmp(current, "dashboard") == 0;
     out.dashboard = admin_may(v, "dashboard", ADMIN_VIEW);
     if (nav && admin_may(v, "stickers", ADMIN_VIEW)) /* no list, but it stands among them */
@@ -177,6 +177,10 @@ struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *ti
             nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = table->name,
                                                              .title = admin_say(table->title),
                                                              .current = current && strcmp(current, table->name) == 0};
+        if (strcmp(table->name, "stickers") == 0 && admin_may(v, "stickers", ADMIN_VIEW))
+            nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "packs",
+                                                             .title = admin_say(MESSAGE_admin_packs),
+                                                             .current = current && strcmp(current, "packs") == 0};
     }
     if (nav && admin_may(v, "scores", ADMIN_VIEW))
         nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "learning",

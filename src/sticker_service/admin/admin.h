@@ -145,6 +145,8 @@ void handle_admin_learning_decide(void *ctx, const struct http_request *req, str
 void handle_admin_settings(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_experiments(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_experiments_change(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_packs(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_packs_change(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_webhooks(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_webhooks_change(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_find(void *ctx, const struct http_request *req, struct http_response *res);

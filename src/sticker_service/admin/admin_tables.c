@@ -48,6 +48,7 @@ static const struct admin_choice types[] = {{"stickers", MESSAGE_admin_stickers}
                                             {"scores", MESSAGE_admin_scores},
                                             {"pins", MESSAGE_admin_pins},
                                             {"synonyms", MESSAGE_admin_synonyms},
+                                            {"packs", MESSAGE_admin_packs},
                                             {"experiments", MESSAGE_admin_experiments},
                                             {"webhooks", MESSAGE_admin_webhooks},
                                             {"users", MESSAGE_admin_users},
