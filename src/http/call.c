@@ -22,8 +22,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define HEAD_MAX    (64u << 10) /* more than a connection has memory for */
-#define MAX_DROPPED (1u << 20)  /* bytes read of a body that is too large, so that its sender sees the 413 */
+#define HEAD_MAX       (64u << 10) /* more than a connection has memory for */
+#define SPOOL_PATIENCE 10          /* times as long: such bodies are larger */
+#define MAX_DROPPED    (1u << 20)  /* bytes read of a body that is too large, so that its sender sees the 413 */
 
 enum state { READING, ASKING, RUNNING, ANSWERED };
 
@@ -37,7 +38,8 @@ struct call {
     const struct http_route *route;
     const char *target, *method;
     struct buf body;
-    uint64_t promised; /* bytes of memory for the body, out of those of all */
+    struct http_spool spool; /* the body of an HTTP_SPOOL route instead */
+    uint64_t promised;       /* bytes of memory for the body, out of those of all */
     size_t dropped;
     int64_t start_us, queued_us, waited_us, handler_us, parts_us[METRIC_PARTS];
     struct http_request req;
@@ -62,6 +64,7 @@ static void call_end(struct http_server *s, struct http_conn *conn)
     if (conn->call.res.body) /* made, but the peer was gone before it could be sent */
         MHD_destroy_response(conn->call.res.body);
     buf_free(&conn->call.body);
+    http_spool_free(&conn->call.spool);
     atomic_fetch_sub(&s->body_bytes, conn->call.promised);
     arena_reset(&conn->arena);
     atomic_store_explicit(&conn->link.head_since_us, os_monotonic_us(), memory_order_relaxed);
@@ -504,7 +507,7 @@ static bool promise_body(struct call *c)
     uint64_t bytes = length                                              ? strtoull(length, NULL, 10)
                      : call_header(c, MHD_HTTP_HEADER_TRANSFER_ENCODING) ? c->route->max_body
                                                                          : 0;
-    if (bytes <= HTTP_BODY_FREE)
+    if (bytes <= HTTP_BODY_FREE || c->route->flags & HTTP_SPOOL)
         return true;
     if (atomic_fetch_add(&s->body_bytes, bytes) + bytes > s->most_body_bytes) {
         atomic_fetch_sub(&s->body_bytes, bytes);
@@ -518,13 +521,18 @@ static bool promise_body(struct call *c)
 /* Takes a piece of the body; false cuts the connection. */
 static bool take_piece(struct call *c, const char *data, size_t len)
 {
-    if (!c->too_large) {
+    bool spools = c->route->flags & HTTP_SPOOL;
+    if (spools && len > c->route->max_body - c->spool.len) {
+        c->too_large = true;
+    } else if (spools) {
+        http_spool_write(&c->spool, c->server->options.spool, data, len);
+    } else if (!c->too_large) {
         buf_append(&c->body, data, len);
         c->too_large = c->body.failed;
     }
     if (c->too_large)
         c->dropped += len;
-    int64_t patience = (int64_t)c->server->options.timeout_s * HTTP_PATIENCE * 1000000;
+    int64_t patience = (int64_t)c->server->options.timeout_s * HTTP_PATIENCE * (spools ? SPOOL_PATIENCE : 1) * 1000000;
     return c->dropped < MAX_DROPPED && os_monotonic_us() - c->start_us < patience;
 }
 
@@ -562,8 +570,15 @@ static enum MHD_Result dispatch(struct call *c)
         http_problem(&c->res, 413, "The body is too large: at most %zu bytes are allowed.", c->route->max_body);
         return send_answer(c);
     }
-    c->req.body = buf_str(&c->body);
-    c->req.body_len = c->body.len;
+    bool spools = c->route->flags & HTTP_SPOOL;
+    c->req.body = spools ? http_spool_map(&c->spool) : buf_str(&c->body);
+    c->req.body_len = spools ? c->spool.len : c->body.len;
+    if (c->spool.failed) {
+        http_problem(&c->res, c->spool.failed,
+                     c->spool.failed == 507 ? "The disk of the server is full."
+                                            : "The body cannot be kept at the moment.");
+        return send_answer(c);
+    }
     if (c->route->flags & HTTP_INLINE) {
         run_handler(c);
         return send_answer(c);

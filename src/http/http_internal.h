@@ -108,6 +108,19 @@ void http_conns_metrics(struct http_server *s, struct buf *out);
  * there are no connections any more. */
 bool http_end_idle(struct http_server *s, int64_t before_us);
 
+/* --- spool.c: a body in a file --- */
+struct http_spool {
+    int fd;
+    bool begun;
+    int failed; /* the status of the answer: 507 without room on the disk, 503; or 0 */
+    size_t len;
+    void *map;
+};
+/* `folder`: NULL is /tmp. What fails is kept in `failed`. */
+void http_spool_write(struct http_spool *s, const char *folder, const char *data, size_t len);
+const char *http_spool_map(struct http_spool *s); /* [len]; "" for an empty one, or when it fails */
+void http_spool_free(struct http_spool *s);
+
 /* --- server.c --- */
 /* Workers with a queue of their own, so that what is slow or hangs keeps only its own kind waiting. */
 enum http_lanes { HTTP_LANE_COMMON, HTTP_LANE_ASIDE, HTTP_LANE_URGENT, HTTP_LANES };

@@ -226,7 +226,7 @@ enum status http_server_open(const struct http_server_config *cfg, struct http_s
     s->n_routes = cfg->n_routes;
     s->most_body_bytes = HTTP_BODIES_BYTES;
     for (size_t i = 0; i < s->n_routes; i++)
-        if (s->most_body_bytes / 2 < s->routes[i].max_body)
+        if (!(s->routes[i].flags & HTTP_SPOOL) && s->most_body_bytes / 2 < s->routes[i].max_body)
             s->most_body_bytes = 2 * (uint64_t)s->routes[i].max_body;
     s->ctx = cfg->ctx;
     s->admit = cfg->admit;

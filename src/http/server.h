@@ -33,6 +33,8 @@ enum http_method { HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_DELETE = 8, H
 /* HTTP_UNLIMITED: the rate limit does not count it; HTTP_COSTLY: counts as HTTP_COSTLY_WEIGHT requests there.
  * HTTP_ASIDE: may wait long for something that other requests do not need, such as a store of images; has as many
  * workers of its own, and a queue of its own.
+ * HTTP_SPOOL: its body is kept in a file of http_options.spool while it arrives, and counts nothing of the memory for
+ * bodies; 507 when the disk is full.
  * HTTP_KEYED: for apps, which may have keys (http_server_config.app).
  * HTTP_URGENT: for those who run the service; has a thread of its own, so it waits for no other request and is not
  * refused when too many wait, and the management listener has it too. */
@@ -43,7 +45,8 @@ enum http_flags {
     HTTP_COSTLY = 8,
     HTTP_URGENT = 16,
     HTTP_ASIDE = 32,
-    HTTP_KEYED = 64
+    HTTP_KEYED = 64,
+    HTTP_SPOOL = 128
 };
 #define HTTP_COSTLY_WEIGHT 10
 
@@ -111,6 +114,7 @@ struct http_options {
     const char *cors_origins;        /* see http/cors.h; NULL: none */
     const char *hosts;               /* names it is asked by, see http/site.h; NULL: any */
     const char *token;               /* what changes something needs "Authorization: Bearer" and this; NULL: nothing */
+    const char *spool;               /* a folder for bodies of HTTP_SPOOL routes; NULL: /tmp */
     uint16_t management_port;        /* on `host`: a listener for HTTP_URGENT routes alone; 0: none */
     unsigned rate_limit, rate_burst; /* requests a second and at once of a client, and of a token; rate 0: any. */
     /* For http_server_serve: */

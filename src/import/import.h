@@ -10,6 +10,7 @@
 #define PEEL_IMPORT_H
 
 #include "base/arena.h"
+#include "base/own_folder.h"
 #include "base/pool.h"
 #include "base/status.h"
 #include "bucket/bucket.h"
@@ -60,7 +61,9 @@ struct import_list {
     struct arena *arena; /* borrowed */
     struct import_item *items;
     size_t n, cap;
-    char *unpacked;    /* the folder that archives were unpacked into, or NULL; owned */
+    struct own_folder *unpacked; /* that archives were unpacked into, or NULL; owned */
+    const char *unpack_into;     /* set before finding: the folder to make that in; NULL: $TMPDIR */
+    const char *hidden;          /* set before finding: a folder that no failure names; may be NULL */
     bool folder_names; /* set before finding: stickers are named after their subfolders too, "cats-happy.png" */
     size_t ignored;    /* files whose names are not those of pictures, and the names of the first of them */
     const char *ignored_names[IMPORT_IGNORED_NAMED];

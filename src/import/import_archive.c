@@ -10,7 +10,6 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <locale.h>
 #include <stdio.h>
@@ -30,38 +29,18 @@ bool import_is_archive(const char *name)
     return import_has_ending(name, endings);
 }
 
-static int remove_one(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
-{
-    (void)sb;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
-void import_remove_unpacked(struct import_list *l)
-{
-    if (l->unpacked)
-        nftw(l->unpacked, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    free(l->unpacked);
-    l->unpacked = NULL;
-}
-
 /* A folder for the archive, named like it, for messages. */
 static enum status make_folder(struct import_list *l, const char *name, char out[PATH_MAX], struct error *err)
 {
-    const char *base = getenv("TMPDIR");
-    char path[PATH_MAX];
+    const char *base = l->unpack_into ? l->unpack_into : getenv("TMPDIR");
     if (!l->unpacked) {
-        int len = snprintf(path, sizeof path, "%s/peel-import-XXXXXX", base && *base ? base : "/tmp");
-        if (len >= (int)sizeof path || !mkdtemp(path))
-            return err_errno(err, "cannot make a folder to unpack into");
-        l->unpacked = strdup(path);
-        if (!l->unpacked)
-            return err_no_memory(err, "unpacking");
+        enum status st = own_folder_open(base && *base ? base : "/tmp", &l->unpacked, err);
+        if (st != OK)
+            return st;
     }
     for (unsigned i = 1; i < 1000; i++) {
-        int len = i == 1 ? snprintf(out, PATH_MAX, "%s/%s", l->unpacked, name)
-                         : snprintf(out, PATH_MAX, "%s/%s.%u", l->unpacked, name, i);
+        int len = i == 1 ? snprintf(out, PATH_MAX, "%s/%s", l->unpacked->path, name)
+                         : snprintf(out, PATH_MAX, "%s/%s.%u", l->unpacked->path, name, i);
         if (len >= PATH_MAX)
             return err_set(err, ERR_INVALID, "its name is too long");
         if (mkdir(out, 0700) == 0)

@@ -24,7 +24,7 @@ void import_list_init(struct import_list *l, struct arena *arena)
 
 void import_list_free(struct import_list *l)
 {
-    import_remove_unpacked(l);
+    own_folder_close(l->unpacked);
     free(l->items);
     free(l->packs);
     free(l->failures);
@@ -47,11 +47,17 @@ enum status import_list_add(struct import_list *l, const struct import_item *ite
     return OK;
 }
 
+/* "a.png" of "/tmp/x/a.png" in "/tmp/x". */
+static const char *without_folder(const char *path, const char *folder)
+{
+    size_t len = folder ? strlen(folder) : 0;
+    return len && strncmp(path, folder, len) == 0 && path[len] == '/' ? path + len + 1 : path;
+}
+
 void import_list_fail(struct import_list *l, const char *name, const char *reason)
 {
-    size_t hidden = l->unpacked ? strlen(l->unpacked) : 0; /* nobody knows that folder */
-    if (hidden && strncmp(name, l->unpacked, hidden) == 0 && name[hidden] == '/')
-        name += hidden + 1;
+    name = without_folder(name, l->unpacked ? l->unpacked->path : NULL); /* nobody knows that folder */
+    name = without_folder(name, l->hidden);
     char *n = arena_strdup(l->arena, name), *r = arena_strdup(l->arena, reason);
     l->failed++;
     if (l->n_failures == l->cap_failures) {

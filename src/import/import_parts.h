@@ -14,7 +14,6 @@ bool import_is_archive(const char *name); /* by its ending: zip, also under othe
 /* Unpacks the archive into a new folder of the list's own. Files that cannot be taken become failures. ERR_CORRUPT,
  * ERR_TOO_LARGE (a bomb): the rest of the archive was not read. */
 enum status import_unpack(struct import_list *l, const char *path, char folder[PATH_MAX], struct error *err) MUST_CHECK;
-void import_remove_unpacked(struct import_list *l);
 
 /* --- import_lists.c: what other programs say of the pictures of a folder, as rows of a table --- */
 bool import_list_is(const char *filename); /* a file that may be such a list, or a part of one */

@@ -9,6 +9,7 @@
 #include "base/labels.h"
 #include "base/metric.h"
 #include "base/os.h"
+#include "base/own_folder.h"
 #include "base/pool.h"
 #include "base/select.h"
 #include "base/utf8.h"
@@ -436,6 +437,29 @@ static void whole_numbers_are_one_however_written(void **state)
     json_decref(list);
 }
 
+/* What a process that was killed leaves goes when the next one makes its own; what is held stays. */
+static void a_folder_goes_with_its_process(void **state)
+{
+    (void)state;
+    char dir[64], left[96], file[128];
+    struct own_folder *a, *b;
+    struct error err;
+    tmp_make(dir, sizeof dir);
+    snprintf(left, sizeof left, "%s/peel-import-killed", dir);
+    snprintf(file, sizeof file, "%s/x", left);
+    assert_int_equal(mkdir(left, 0700), 0);
+    assert_int_equal(os_write_file(file, "x", 1, &err), OK);
+    assert_int_equal(own_folder_open(dir, &a, &err), OK);
+    assert_int_equal(access(left, F_OK), -1);
+    assert_int_equal(own_folder_open(dir, &b, &err), OK);
+    assert_int_equal(access(a->path, F_OK), 0);
+    own_folder_close(a);
+    own_folder_close(b);
+    assert_int_equal(rmdir(dir), 0);
+    assert_int_equal(own_folder_open(dir, &a, &err), ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, dir));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +472,7 @@ int main(void)
         cmocka_unit_test(times_round_trip),
         cmocka_unit_test(uuids_ascend),
         cmocka_unit_test(files_are_replaced_whole),
+        cmocka_unit_test(a_folder_goes_with_its_process),
         cmocka_unit_test(pool_runs_everything_once),
         cmocka_unit_test(the_longest_unused_goes_first),
         cmocka_unit_test(errors_name_things),
