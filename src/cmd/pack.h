@@ -10,8 +10,9 @@ enum status delete_pack(const struct config *cfg, struct sticker_store *store, c
                         struct error *err) MUST_CHECK;
 
 /* Writes the pack to a new file, whose ending says as what: .zip (stickers.csv, CREDITS.txt and the images, which
- * `peel import` reads), .wastickers (for WhatsApp: 3 to 30 images of 512 pixels; a larger pack goes to several files,
- * NAME-2.wastickers and so on) or .json (MSC2545, an image pack of Matrix). ERR_CONFLICT: the file is there. */
+ * `peel import` reads), .wastickers (for WhatsApp: 3 to 30 images of 512 pixels that all move, or none does; other
+ * packs go to several files, NAME-2.wastickers and so on) or .json (MSC2545, an image pack of Matrix). ERR_CONFLICT:
+ * the file is there. */
 enum status pack_export(const struct config *cfg, struct sticker_store *store, const char *pack, const char *path,
                         struct error *err) MUST_CHECK;
 

@@ -22,6 +22,8 @@
 #define WA_SIDE     512u /* pixels; these are WhatsApp's limits */
 #define WA_TRAY     96u
 #define WA_BYTES    (100u << 10)
+#define WA_MOVING   (500u << 10) /* bytes, of those that move */
+#define WA_LONGEST  10000u       /* ms */
 #define WA_LEAST    3u
 #define WA_MOST     30u
 #define MXC_NOWHERE "mxc://peel.invalid/"
@@ -34,7 +36,7 @@ struct pack_file_job {
     struct pack_row row;
     const char *author, *license; /* of the pack, "" where nobody knows */
     const char **names;           /* [n] in the arena */
-    size_t n;
+    size_t n, left_out, written;  /* the latter two: for WhatsApp */
     struct arena arena;
     struct progress progress;
     struct buf image;     /* of the sticker that get_sticker read last */
@@ -166,31 +168,6 @@ static enum status write_zip(struct pack_file_job *job, struct error *err)
 
 /* --- WhatsApp --- */
 
-/* The image as a square of `side` pixels, in the middle of nothing. */
-static enum status fit_square(const struct image *in, uint32_t side, struct image *out, struct error *err)
-{
-    uint32_t longer = in->width > in->height ? in->width : in->height;
-    uint32_t width = (uint32_t)((uint64_t)in->width * side / longer),
-             height = (uint32_t)((uint64_t)in->height * side / longer);
-    struct image small = {0};
-    width = width ? width : 1;
-    height = height ? height : 1;
-    *out = (struct image){.width = side, .height = side, .channels = 4, .pixels = calloc((size_t)side * side, 4)};
-    if (!out->pixels)
-        return err_no_memory(err, "an image");
-    enum status st = image_resize(in, width, height, IMAGE_BICUBIC, &small, err);
-    uint32_t left = (side - width) / 2, top = (side - height) / 2;
-    for (uint32_t y = 0; st == OK && y < height; y++)
-        for (uint32_t x = 0; x < width; x++) {
-            const uint8_t *from = small.pixels + ((size_t)y * width + x) * small.channels;
-            uint8_t *to = out->pixels + ((size_t)(y + top) * side + x + left) * 4;
-            memcpy(to, from, 3);
-            to[3] = small.channels == 4 ? from[3] : 255;
-        }
-    image_free(&small);
-    return st;
-}
-
 /* The image that was read last, still, as the icon of the pack in WhatsApp's tray. */
 static enum status add_tray(struct pack_file_job *job, struct zip_writer *z, struct error *err)
 {
@@ -200,7 +177,7 @@ static enum status add_tray(struct pack_file_job *job, struct zip_writer *z, str
     buf_init(&out, 8u << 20);
     enum status st = sandbox_decode(job->sandbox, &file, WA_TRAY, &im, err);
     if (st == OK)
-        st = fit_square(&im, WA_TRAY, &tray, err);
+        st = image_fit_square(&im, WA_TRAY, &tray, err);
     if (st == OK)
         st = image_encode(&tray, IMAGE_PNG, &out, err);
     if (st == OK)
@@ -212,35 +189,88 @@ static enum status add_tray(struct pack_file_job *job, struct zip_writer *z, str
 }
 
 /* The same as WebP of the best quality that fits. */
-static enum status add_still(struct pack_file_job *job, struct zip_writer *z, size_t number, const struct sticker *k,
-                             struct error *err)
+static enum status encode_still(struct sandbox *sandbox, const struct sandbox_image *file, struct buf *out,
+                                struct error *err)
 {
     static const float qualities[] = {90, 75, 60, 45, 30, 15};
-    struct sandbox_image file = {.data = job->image.data, .len = job->image.len, .wait_ms = WAIT_MS};
     struct image im = {0}, square = {0};
-    struct buf out;
-    char name[32];
-    buf_init(&out, 8u << 20);
-    snprintf(name, sizeof name, "%02zu.webp", number);
-    enum status st = sandbox_decode(job->sandbox, &file, WA_SIDE, &im, err);
+    enum status st = sandbox_decode(sandbox, file, WA_SIDE, &im, err);
     if (st == OK)
-        st = fit_square(&im, WA_SIDE, &square, err);
-    for (size_t i = 0; st == OK && i < sizeof qualities / sizeof *qualities && (!i || out.len > WA_BYTES); i++) {
-        buf_reset(&out);
-        st = image_encode_webp(&square, qualities[i], &out, err);
+        st = image_fit_square(&im, WA_SIDE, &square, err);
+    for (size_t i = 0; st == OK && i < sizeof qualities / sizeof *qualities && (!i || out->len > WA_BYTES); i++) {
+        buf_reset(out);
+        st = image_encode_webp(&square, qualities[i], out, err);
     }
-    if (st == OK && out.len > WA_BYTES)
-        st = err_set(err, ERR_TOO_LARGE, "%.255s does not fit into %u bytes", k->filename, WA_BYTES);
-    if (st == OK)
-        st = zip_add(z, name, out.data, out.len, err);
-    buf_free(&out);
     image_free(&im);
     image_free(&square);
     return st;
 }
 
-/* The stickers from `first` to before `end`, in the file number `part`, from 1. */
-static enum status write_wa_part(struct pack_file_job *job, size_t first, size_t end, size_t part, struct error *err)
+/* An animation likewise, of which frames go, too; what is longer is cut off. */
+static enum status encode_moving(struct sandbox *sandbox, const struct sandbox_image *file, struct buf *out,
+                                 struct error *err)
+{
+    static const struct image_square tries[] = {{WA_SIDE, 75, 25, WA_LONGEST},
+                                                {WA_SIDE, 50, 40, WA_LONGEST},
+                                                {WA_SIDE, 30, 66, WA_LONGEST},
+                                                {WA_SIDE, 10, 100, WA_LONGEST}};
+    enum status st = OK;
+    for (size_t i = 0; st == OK && i < sizeof tries / sizeof *tries && (!i || out->len > WA_MOVING); i++) {
+        buf_reset(out);
+        st = sandbox_square_animation(sandbox, file, &tries[i], out, err);
+    }
+    return st;
+}
+
+static enum status add_wa_sticker(struct pack_file_job *job, struct zip_writer *z, size_t number, bool moving,
+                                  struct error *err)
+{
+    struct sandbox_image file = {.data = job->image.data, .len = job->image.len, .wait_ms = WAIT_MS};
+    struct buf out;
+    char name[32];
+    unsigned most = moving ? WA_MOVING : WA_BYTES;
+    buf_init(&out, IMAGE_MAX_BYTES);
+    snprintf(name, sizeof name, "%02zu.webp", number);
+    enum status st = (moving ? encode_moving : encode_still)(job->sandbox, &file, &out, err);
+    if (st == OK && out.len > most)
+        st = err_set(err, ERR_TOO_LARGE, "it does not fit into %u bytes", most);
+    if (st == OK)
+        st = zip_add(z, name, out.data, out.len, err);
+    buf_free(&out);
+    return st;
+}
+
+/* Stickers that all move, or none does, as WhatsApp wants them in a file. */
+struct wa_group {
+    const char **names; /* [n] in the arena */
+    size_t n;
+    bool moving;
+};
+
+/* All are stills where too few move. */
+static enum status split_by_motion(struct pack_file_job *job, struct wa_group groups[2], struct error *err)
+{
+    struct sticker k;
+    enum status st = OK;
+    groups[0] = (struct wa_group){.names = arena_array(&job->arena, job->n, sizeof *job->names)};
+    groups[1] = (struct wa_group){.names = arena_array(&job->arena, job->n, sizeof *job->names), .moving = true};
+    if (!groups[0].names || !groups[1].names)
+        return err_no_memory(err, "the names of the stickers");
+    for (size_t i = 0; st == OK && i < job->n; i++) {
+        st = get_sticker(job, job->names[i], false, &k, err);
+        struct wa_group *g = &groups[st == OK && k.animated && k.frames != 1];
+        g->names[g->n++] = job->names[i];
+    }
+    if (groups[1].n < WA_LEAST) {
+        groups[0] = (struct wa_group){.names = job->names, .n = job->n};
+        groups[1].n = 0;
+    }
+    return st;
+}
+
+/* The group's stickers from `first` to before `end`, in the file number `part`, from 1. */
+static enum status write_wa_part(struct pack_file_job *job, const struct wa_group *g, size_t first, size_t end,
+                                 size_t part, struct error *err)
 {
     char path[PATH_MAX], title[STICKER_FILTER_PACK_MAX + 32];
     const char *author = *job->author ? job->author : "unknown";
@@ -261,22 +291,31 @@ static enum status write_wa_part(struct pack_file_job *job, size_t first, size_t
     if (st == OK)
         st = add_tray(job, z, err);
     for (size_t i = first; st == OK && i < end; i++) {
-        st = next_sticker(job, i, true, &k, err);
-        if (st == OK)
-            st = add_still(job, z, i - first + 1, &k, err);
+        progress_show(&job->progress, (int64_t)job->written++, (int64_t)job->n);
+        st = get_sticker(job, g->names[i], true, &k, err);
+        if (st == OK && add_wa_sticker(job, z, i - first + 1, g->moving, err) != OK)
+            st = err_prefix(err, "%.255s", k.filename);
     }
     return zip_close(z, st, err);
 }
 
 static enum status write_wastickers(struct pack_file_job *job, struct error *err)
 {
-    size_t parts = (job->n + WA_MOST - 1) / WA_MOST;
-    enum status st = OK;
+    struct wa_group groups[2];
+    size_t part = 0;
     if (job->n < WA_LEAST)
         return err_set(err, ERR_INVALID, "WhatsApp wants at least %u stickers in a pack, this one has %zu", WA_LEAST,
                        job->n);
-    for (size_t i = 0; st == OK && i < parts; i++) /* all of about the same size */
-        st = write_wa_part(job, job->n * i / parts, job->n * (i + 1) / parts, i + 1, err);
+    enum status st = split_by_motion(job, groups, err);
+    if (groups[0].n < WA_LEAST) {
+        job->left_out = groups[0].n;
+        groups[0].n = 0;
+    }
+    for (const struct wa_group *g = groups; st == OK && g < groups + 2; g++) {
+        size_t parts = (g->n + WA_MOST - 1) / WA_MOST; /* all of about the same size */
+        for (size_t i = 0; st == OK && i < parts; i++)
+            st = write_wa_part(job, g, g->n * i / parts, g->n * (i + 1) / parts, ++part, err);
+    }
     return st;
 }
 
@@ -351,10 +390,15 @@ enum status pack_export(const struct config *cfg, struct sticker_store *store, c
         st = formats[f].write(&job, err);
         st == OK ? progress_end(&job.progress) : progress_clear(&job.progress);
     }
+    size_t exported = job.n - job.left_out;
+    if (st == OK && job.left_out)
+        fprintf(stderr,
+                "Left out %zu sticker%s that cannot move: a file for WhatsApp moves or not, and has at least %u.\n",
+                job.left_out, job.left_out == 1 ? "" : "s", WA_LEAST);
     if (st == OK && config_bool(cfg, "json"))
-        st = cmd_print_json(json_pack("{s:I}", "exported", (json_int_t)job.n), err);
+        st = cmd_print_json(json_pack("{s:I}", "exported", (json_int_t)exported), err);
     else if (st == OK)
-        printf("Exported %zu sticker%s.\n", job.n, job.n == 1 ? "" : "s");
+        printf("Exported %zu sticker%s.\n", exported, exported == 1 ? "" : "s");
     sandbox_close(job.sandbox);
     bucket_close(job.bucket);
     buf_free(&job.image);

@@ -108,6 +108,17 @@ enum status image_rendition(const void *data, size_t len, uint32_t width, enum i
 /* The same, but as WebP and GIF an animation moves; it has fewer frames than the image where they would be too many. */
 enum status image_animation(const void *data, size_t len, uint32_t width, enum image_kind kind, struct buf *out,
                             struct error *err) MUST_CHECK;
+/* How an animation becomes a square WebP, as messengers want them. */
+struct image_square {
+    uint32_t side, quality; /* pixels; 0 to 100, as libwebp counts */
+    uint32_t step_ms;       /* a frame that is shown for less goes into the one before it */
+    uint32_t longest_ms;    /* where the animation is cut off */
+};
+/* Enlarged or made smaller, in the middle of nothing. UNSUPPORTED for what does not move. */
+enum status image_square_animation(const void *data, size_t len, const struct image_square *as, struct buf *out,
+                                   struct error *err) MUST_CHECK;
+/* The same of an image: RGBA pixels, [side][side]. */
+enum status image_fit_square(const struct image *in, uint32_t side, struct image *out, struct error *err) MUST_CHECK;
 #define IMAGE_WIDEST_THUMBNAIL 1024u
 /* How large that makes an image, of which `width` and `height` are not 0. */
 void image_thumbnail_size(uint32_t width, uint32_t height, bool drawing, uint32_t thumbnail_width, uint32_t *out_width,

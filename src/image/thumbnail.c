@@ -1,6 +1,9 @@
 /* Renditions: smaller copies of images, in a kind of file that is chosen. */
 #include "image/image_internal.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* At most as wide as asked and 4 times that high; only drawings are enlarged. */
 void image_thumbnail_size(uint32_t width, uint32_t height, bool drawing, uint32_t thumbnail_width, uint32_t *out_width,
                           uint32_t *out_height)
@@ -40,6 +43,30 @@ enum status image_rendition(const void *data, size_t len, uint32_t width, enum i
     if (st == OK)
         st = image_encode(same ? &full : &small, as, out, err);
     image_free(&full);
+    image_free(&small);
+    return st;
+}
+
+enum status image_fit_square(const struct image *in, uint32_t side, struct image *out, struct error *err)
+{
+    uint32_t longer = in->width > in->height ? in->width : in->height;
+    uint32_t width = (uint32_t)((uint64_t)in->width * side / longer),
+             height = (uint32_t)((uint64_t)in->height * side / longer);
+    struct image small = {0};
+    width = width ? width : 1;
+    height = height ? height : 1;
+    *out = (struct image){.width = side, .height = side, .channels = 4, .pixels = calloc((size_t)side * side, 4)};
+    if (!out->pixels)
+        return err_no_memory(err, "an image");
+    enum status st = image_resize(in, width, height, IMAGE_BICUBIC, &small, err);
+    uint32_t left = (side - width) / 2, top = (side - height) / 2;
+    for (uint32_t y = 0; st == OK && y < height; y++)
+        for (uint32_t x = 0; x < width; x++) {
+            const uint8_t *from = small.pixels + ((size_t)y * width + x) * small.channels;
+            uint8_t *to = out->pixels + ((size_t)(y + top) * side + x + left) * 4;
+            memcpy(to, from, 3);
+            to[3] = small.channels == 4 ? from[3] : 255;
+        }
     image_free(&small);
     return st;
 }

@@ -5,6 +5,7 @@
 #ifndef PEEL_SANDBOX_FRAMES_H
 #define PEEL_SANDBOX_FRAMES_H
 
+#include "image/image.h"
 #include <stdint.h>
 
 #define SANDBOX_WORKER "peel image-worker" /* argv[0] */
@@ -31,6 +32,7 @@ enum sandbox_op {
     SANDBOX_FILM,
     SANDBOX_RENDITION,
     SANDBOX_ANIMATION,
+    SANDBOX_SQUARE,
     SANDBOX_OPS
 };
 
@@ -39,7 +41,8 @@ struct sandbox_request {
     uint32_t as;         /* enum image_kind of a rendition or animation */
     uint32_t cpu_ms;     /* processor time; the worker is killed when it is over */
     uint32_t pixels_mib; /* by its headers, decoding must not take more */
-    uint64_t len;        /* bytes that follow */
+    struct image_square square;
+    uint64_t len; /* bytes that follow */
 };
 
 struct sandbox_answer {

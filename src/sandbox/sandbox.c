@@ -87,6 +87,7 @@ struct job {
     enum sandbox_op op;
     uint32_t side;
     enum image_kind as;
+    struct image_square square;
     struct sandbox_answer answer;
     struct image_film *pixels; /* where they go; or NULL */
     struct buf *rendition;     /* likewise */
@@ -326,7 +327,7 @@ static void give_up(struct worker *w, struct job *job)
 /* As how many images it counts, in time and in a process's life. */
 static unsigned weight_of(enum sandbox_op op)
 {
-    return op == SANDBOX_ANIMATION || op == SANDBOX_FILM ? 4 : 1;
+    return op == SANDBOX_ANIMATION || op == SANDBOX_SQUARE || op == SANDBOX_FILM ? 4 : 1;
 }
 
 /* ANSWERED: job->answer has the result, and err what is wrong with it. NEEDS_MORE: job->why says of what. */
@@ -338,6 +339,7 @@ static enum outcome run_job(struct worker *w, const struct lane_limits *l, const
     struct sandbox_request req = {.op = job->op,
                                   .side = job->side,
                                   .as = job->as,
+                                  .square = job->square,
                                   .cpu_ms = cpu_ms,
                                   .pixels_mib = l->pixels_mib,
                                   .len = job->file->len};
@@ -549,24 +551,32 @@ enum status sandbox_film(struct sandbox *s, const struct sandbox_image *file, ui
     return get_film(s, file, SANDBOX_FILM, svg_side, out, err);
 }
 
-static enum status make_rendition(struct sandbox *s, const struct sandbox_image *file, enum sandbox_op op,
-                                  uint32_t width, enum image_kind as, struct buf *out, struct error *err)
+static enum status make_rendition(struct sandbox *s, struct job *job, struct error *err)
 {
-    struct job job = {.file = file, .op = op, .side = width, .as = as, .rendition = out};
-    enum status st = do_job(s, &job, err);
-    return st == OK ? buf_status(out, err) : st;
+    enum status st = do_job(s, job, err);
+    return st == OK ? buf_status(job->rendition, err) : st;
 }
 
 enum status sandbox_rendition(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
                               struct buf *out, struct error *err)
 {
-    return make_rendition(s, file, SANDBOX_RENDITION, width, as, out, err);
+    struct job job = {.file = file, .op = SANDBOX_RENDITION, .side = width, .as = as, .rendition = out};
+    return make_rendition(s, &job, err);
 }
 
 enum status sandbox_animation(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
                               struct buf *out, struct error *err)
 {
-    return make_rendition(s, file, SANDBOX_ANIMATION, width, as, out, err);
+    struct job job = {.file = file, .op = SANDBOX_ANIMATION, .side = width, .as = as, .rendition = out};
+    return make_rendition(s, &job, err);
+}
+
+enum status sandbox_square_animation(struct sandbox *s, const struct sandbox_image *file, const struct image_square *as,
+                                     struct buf *out, struct error *err)
+{
+    struct job job = {
+        .file = file, .op = SANDBOX_SQUARE, .side = as->side, .as = IMAGE_WEBP, .square = *as, .rendition = out};
+    return make_rendition(s, &job, err);
 }
 
 /* --- opening, closing --- */

@@ -68,6 +68,9 @@ enum status sandbox_film(struct sandbox *s, const struct sandbox_image *file, ui
                          struct error *err) MUST_CHECK;
 enum status sandbox_animation(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
                               struct buf *out, struct error *err) MUST_CHECK;
+/* WebP. */
+enum status sandbox_square_animation(struct sandbox *s, const struct sandbox_image *file, const struct image_square *as,
+                                     struct buf *out, struct error *err) MUST_CHECK;
 
 /* Decodes it, all frames, as proof that it can be; an SVG at the size of its widest thumbnail. It gets half of the
  * time, so that what passes once will pass again. */

@@ -140,6 +140,10 @@ static enum status do_request(const struct sandbox_request *req, const void *dat
             data, len, req->side, (enum image_kind)req->as, &made->file, err);
         out->len = st == OK ? made->file.len : 0;
         return st;
+    case SANDBOX_SQUARE:
+        st = image_square_animation(data, len, &req->square, &made->file, err);
+        out->len = st == OK ? made->file.len : 0;
+        return st;
     default:
         return err_set(err, ERR_INTERNAL, "a worker was asked for %u", req->op);
     }

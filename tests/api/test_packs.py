@@ -11,7 +11,7 @@ import tarfile
 import unittest
 import zipfile
 
-from peel_testing import PEEL, ROOT, SLOW, System, main, png
+from peel_testing import PEEL, ROOT, SLOW, System, main, png, webp_size
 
 WORDS = [("cat.png", "en", "cat, -1, =SUM(A1)", ""), ("cat.png", "de", "Katze, \"Mieze\"", "'Die Katze"), ("dog.png", "fr", "chien", "")]
 
@@ -122,6 +122,56 @@ class Packs(unittest.TestCase):
         self.assertIn("at least 3 stickers", self.pack("export", "few", folder / "few.wastickers", code=1))
         self.assertIn("ends in .zip", self.pack("export", "few", folder / "few.tar", code=1))
         self.assertEqual(sorted(p.name for p in folder.glob("few*")) + list(folder.glob("*.part")), [])
+
+
+class Moving(unittest.TestCase):
+    def setUp(self):
+        self.system = System()
+        self.addCleanup(self.system.close)
+        self.folder = self.system.folder / "zoo"
+        self.folder.mkdir()
+        seeds = ROOT / "tests" / "fuzz" / "corpus"
+        for seed in ("moving/walk.webp", "lottie/walk.tgs", "webm/clear.webm"):
+            (self.folder / seed.split("/")[1]).write_bytes((seeds / seed).read_bytes())
+        frame = b"!\xf9\x04\0\x58\x02\0\0" + b"\x2c\0\0\0\0\x02\0\x02\0%b\x02\x02\x84\x51\0"
+        colours = (b"\0", b"\x80\0\xff\0\xff\0\0", b"\0")
+        (self.folder / "long.gif").write_bytes(b"GIF89a\x02\0\x02\0\x80\0\0\xff\0\0\0\0\xff" + b"".join(frame % c for c in colours) + b";")
+        for i in range(3):
+            (self.folder / f"still {i}.png").write_bytes(png(8, 8, (i, 3, 99)))
+        self.system.run("import", str(self.folder))
+        self.system.sql("UPDATE stickers SET pack = 'zoo'")
+
+    def exported(self, name):
+        """{file: [ms of the frames of each image]}; what is said"""
+        done = self.system.run("pack", "export", "zoo", str(self.system.folder / f"{name}.wastickers"))
+        files = {}
+        for path in sorted(self.system.folder.glob(f"{name}*.wastickers")):
+            with zipfile.ZipFile(path) as z:
+                images = [z.read(n) for n in z.namelist() if n.endswith(".webp")]
+                self.assertIn("tray.png", z.namelist())
+            for image in images:
+                self.assertEqual(webp_size(image), (512, 512))
+                self.assertLess(len(image), 500 << 10)
+            places = [[i for i in range(len(image)) if image[i : i + 4] == b"ANMF"] for image in images]
+            files[path.name] = [[int.from_bytes(image[i + 20 : i + 23], "little") for i in at] for image, at in zip(images, places)]
+        return files, done.stdout + done.stderr
+
+    def test_for_whatsapp(self):
+        files, said = self.exported("all")
+        self.assertEqual([len(f) for f in files.values()], [4, 3], files)
+        (moving, stills) = files.values()  # of all-2 and all
+        self.assertEqual((sum(map(len, stills)), said), (0, "Exported 7 stickers.\n"))
+        clear, long, tgs, webp = moving
+        self.assertEqual((sum(long), len(long)), (10000, 2), "cut off after ten seconds")
+        self.assertEqual((sum(webp), len(webp), sum(tgs), len(clear)), (500, 5, 300, 6))
+        self.system.sql("DELETE FROM stickers WHERE filename = 'still 1.png'")
+        files, said = self.exported("fewer")
+        self.assertEqual([len(f) for f in files.values()], [4])
+        self.assertIn("Left out 2 stickers", said)
+        self.assertIn("Exported 4 stickers.", said)
+        self.system.sql("UPDATE stickers SET pack = '' WHERE filename IN ('long.gif', 'walk.tgs')")
+        files, said = self.exported("two")  # that move: as stills
+        self.assertEqual(list(files.values()), [[[]] * 4])
 
 
 def picture(i):
