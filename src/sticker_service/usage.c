@@ -1,11 +1,12 @@
-/* Pending counts live in shards, each a small hash table under its own mutex. A flush steals every
- * shard's entries and adds them to the store in a few transactions; `flushing` is held for writing
- * meanwhile, and for reading by analytics, which therefore sees each count in exactly one place.
+/* Pending counts live in shards, each a small hash table under its own mutex. A flush takes entries out of a shard and
+ * adds them to the store, some hundreds in a transaction, so that searches and feedback never wait long behind one;
+ * `flushing` is held for writing meanwhile, and for reading by analytics, which therefore sees each count in exactly
+ * one place.
  *
- * A query that is met for the first time since the last flush is news: it is written before its search is answered,
- * so that feedback may follow through any process. Whoever comes first writes all the news that there is by then, and
- * the others wait for that: a transaction for each of a thousand searches a second would take more time than the
- * searches' own reading of stickers, and each empties what SQLite's readers keep in memory.
+ * A query that is met for the first time since the last flush is news: it is noted in the store before its search is
+ * answered, so that feedback may follow through any process. Whoever comes first notes all the news that there is by
+ * then, and the others wait for that: a transaction for each of a thousand searches a second would take more time than
+ * the searches' own reading of stickers. An entry stays in its shard until it is noted.
  *
  * Memory is bounded: a search that finds its shard full writes its own count at once, which is slower
  * and as right. */
@@ -26,12 +27,12 @@
 #define BUCKETS     512u
 #define SHARD_MAX   2048u /* entries; a query has at most 1,020 bytes, so 35 MB in all at the very worst */
 #define NEWS_BATCH  64u   /* new queries per transaction */
-#define FLUSH_BATCH 2000u /* rows per transaction, so that feedback never waits long behind one */
+#define FLUSH_BATCH 256u  /* rows per transaction: some ten milliseconds */
 
 struct entry {
     struct entry *next, *next_news;
-    struct query_usage count; /* its query is the one below; `known`: it was stored since the last flush */
-    bool stored;              /* its query is; its counts may not be */
+    struct query_usage count; /* its query is the one below */
+    bool noting;              /* it is among the news, or is being noted */
     char query[];
 };
 
@@ -39,7 +40,7 @@ struct shard {
     pthread_mutex_t mutex;
     size_t n;
     struct entry *buckets[BUCKETS];
-    struct entry *news; /* those that were not */
+    struct entry *news;
 };
 
 struct usage {
@@ -47,6 +48,7 @@ struct usage {
     unsigned flush_ms;
     unsigned char key[crypto_shorthash_KEYBYTES]; /* secret, so that nobody can aim at one bucket */
     pthread_rwlock_t flushing;
+    pthread_mutex_t noting; /* held by who writes the news */
     struct worker *flusher;
     atomic_size_t n_news;
     struct shard shards[SHARDS];
@@ -75,7 +77,7 @@ static void add_count(struct query_usage *to, const struct query_usage *count)
     to->searches += count->searches;
     to->empty += count->empty;
     to->degraded += count->degraded;
-    to->known = to->known && count->known;
+    to->note = to->note ? to->note : count->note;
     for (unsigned i = 0; i < count->n_crowd; i++)
         to->n_crowd = store_crowd_add(to->crowd, to->n_crowd, count->crowd[i]);
 }
@@ -94,8 +96,8 @@ static struct entry *add_entry(struct shard *s, size_t bucket, const struct quer
     return e;
 }
 
-/* False when the shard is full or memory is short. `news`: a query that is not there yet is to be written first; NULL:
- * it is not; *news is then whether it is to be waited for. */
+/* False when the shard is full or memory is short. `news`: a query that is not there yet is to be noted; NULL: it is
+ * not; *news is then whether that is to be waited for. */
 static bool usage_add(struct usage *u, const struct query_usage *count, bool *news)
 {
     uint64_t h = usage_hash(u, count->query);
@@ -106,19 +108,19 @@ static bool usage_add(struct usage *u, const struct query_usage *count, bool *ne
     if (e) {
         add_count(&e->count, count);
     } else if ((e = add_entry(s, bucket, count)) && news) {
-        e->count.known = false;
+        e->noting = true;
         e->next_news = s->news;
         s->news = e;
         atomic_fetch_add(&u->n_news, 1);
     }
     if (news)
-        *news = e && !e->stored;
+        *news = e && e->noting;
     pthread_mutex_unlock(&s->mutex);
     return e != NULL;
 }
 
-/* Takes at most `most` news, with their counts, which are none from then on. They stay where they are until the next
- * flush. */
+/* --- noting --- */
+
 static size_t take_news(struct usage *u, struct entry **entries, struct query_usage *rows, size_t most)
 {
     size_t n = 0;
@@ -128,46 +130,44 @@ static size_t take_news(struct usage *u, struct entry **entries, struct query_us
         for (struct entry *e; n < most && (e = s->news); n++) {
             s->news = e->next_news;
             entries[n] = e;
-            rows[n] = e->count;
-            e->count = (struct query_usage){.query = e->query, .known = true};
+            rows[n] = (struct query_usage){.query = e->query};
         }
         pthread_mutex_unlock(&s->mutex);
     }
     return n;
 }
 
-static void mark_stored(struct usage *u, struct entry *e)
+/* note: 0 if that failed; the flush then adds the query all the same. */
+static void mark_noted(struct usage *u, struct entry *e, int64_t note)
 {
     struct shard *s = &u->shards[usage_hash(u, e->query) % SHARDS];
     pthread_mutex_lock(&s->mutex);
-    e->stored = true;
+    e->count.note = note;
+    e->noting = false;
     pthread_mutex_unlock(&s->mutex);
 }
 
-/* Under the lock. A batch is small: there are no more than who waits for it, at most, since it began. */
+/* A batch is small: there are no more than who waits for it, at most, since it began. */
 static enum status write_news(struct usage *u, struct error *err)
 {
     enum status status = OK;
     struct query_usage rows[NEWS_BATCH];
     struct entry *entries[NEWS_BATCH];
     for (size_t n; status == OK && (n = take_news(u, entries, rows, NEWS_BATCH)) > 0;) {
-        status = sticker_store_usage_add(u->store, rows, n, err);
+        status = sticker_store_queries_note(u->store, rows, n, err);
         for (size_t i = 0; i < n; i++)
-            if (status == OK)
-                mark_stored(u, entries[i]);
-            else /* the counts wait for the next flush, in the entry that they have */
-                (void)usage_add(u, &rows[i], NULL);
+            mark_noted(u, entries[i], rows[i].note);
         atomic_fetch_sub(&u->n_news, n);
     }
     return status;
 }
 
-/* Whoever waits for the lock finds its news written by who had it. */
-static enum status settle(struct usage *u, struct error *err)
+/* Whoever waits for the lock finds its news noted by who had it. */
+static enum status note_news(struct usage *u, struct error *err)
 {
-    pthread_rwlock_wrlock(&u->flushing);
+    pthread_mutex_lock(&u->noting);
     enum status status = atomic_load(&u->n_news) ? write_news(u, err) : OK;
-    pthread_rwlock_unlock(&u->flushing);
+    pthread_mutex_unlock(&u->noting);
     return status;
 }
 
@@ -179,70 +179,77 @@ void usage_count(struct usage *u, const char *query, enum usage_outcome outcome,
                               .searches = 1,
                               .empty = outcome == USAGE_EMPTY,
                               .degraded = outcome == USAGE_DEGRADED,
-                              .known = true,
                               .crowd = {client},
                               .n_crowd = 1};
     if (usage_add(u, &one, &news)) {
-        if (news && settle(u, &err) != OK)
+        if (news && note_news(u, &err) != OK)
             log_error("cannot store a new query yet: %s", err.message);
         return;
     }
-    one.known = false;
     if (sticker_store_usage_add(u->store, &one, 1, &err) != OK)
         log_error("cannot count a search: %s", err.message);
 }
 
-/* All entries of all shards as one list. */
-static struct entry *usage_steal(struct usage *u)
+/* --- flushing --- */
+
+/* Takes up to `most` entries out of a shard, as a list; `rows` are their counts. */
+static struct entry *take_entries(struct shard *s, struct query_usage *rows, size_t most, size_t *n)
 {
-    struct entry *all = NULL;
-    for (size_t i = 0; i < SHARDS; i++) {
-        struct shard *s = &u->shards[i];
-        pthread_mutex_lock(&s->mutex);
-        for (; s->news; s->news = s->news->next_news)
-            atomic_fetch_sub(&u->n_news, 1);
-        for (size_t b = 0; s->n && b < BUCKETS; b++)
-            while (s->buckets[b]) {
-                struct entry *e = s->buckets[b];
-                s->buckets[b] = e->next;
-                e->next = all;
-                all = e;
-                s->n--;
+    struct entry *taken = NULL;
+    *n = 0;
+    pthread_mutex_lock(&s->mutex);
+    for (size_t b = 0; b < BUCKETS && *n < most && *n < s->n; b++)
+        for (struct entry **at = &s->buckets[b], *e; *n < most && (e = *at);) {
+            if (e->noting) {
+                at = &e->next;
+                continue;
             }
-        pthread_mutex_unlock(&s->mutex);
+            *at = e->next;
+            e->next = taken;
+            taken = e;
+            rows[(*n)++] = e->count;
+        }
+    s->n -= *n;
+    pthread_mutex_unlock(&s->mutex);
+    return taken;
+}
+
+/* What was not written goes back to wait for the next flush; returns how many counts there is no room for. */
+static int64_t drop_entries(struct usage *u, struct entry *list, bool written)
+{
+    int64_t lost = 0;
+    for (struct entry *e = list, *next; e; e = next) {
+        next = e->next;
+        lost += written || usage_add(u, &e->count, NULL) ? 0 : e->count.searches;
+        free(e);
     }
-    return all;
+    return lost;
+}
+
+static enum status flush_shard(struct usage *u, struct shard *s, struct query_usage *rows, int64_t *lost,
+                               struct error *err)
+{
+    enum status status;
+    size_t n;
+    do {
+        pthread_rwlock_wrlock(&u->flushing);
+        struct entry *list = take_entries(s, rows, FLUSH_BATCH, &n);
+        status = n ? sticker_store_usage_add(u->store, rows, n, err) : OK;
+        *lost += drop_entries(u, list, status == OK);
+        pthread_rwlock_unlock(&u->flushing);
+    } while (status == OK && n == FLUSH_BATCH);
+    return status;
 }
 
 enum status usage_flush(struct usage *u, struct error *err)
 {
     enum status status = OK;
+    int64_t lost = 0;
     struct query_usage *rows = malloc(FLUSH_BATCH * sizeof *rows);
     if (!rows)
         return err_no_memory(err, "writing usage counts");
-    pthread_rwlock_wrlock(&u->flushing);
-    struct entry *all = usage_steal(u);
-    while (all && status == OK) {
-        size_t n = 0;
-        struct entry *rest = all;
-        for (; rest && n < FLUSH_BATCH; rest = rest->next)
-            if (rest->count.searches)
-                rows[n++] = rest->count;
-        status = n ? sticker_store_usage_add(u->store, rows, n, err) : OK;
-        while (status == OK && all != rest) {
-            struct entry *e = all;
-            all = e->next;
-            free(e);
-        }
-    }
-    int64_t lost = 0;
-    while (all) { /* what was not written goes back to wait for the next flush */
-        struct entry *e = all;
-        all = e->next;
-        lost += !e->count.searches || usage_add(u, &e->count, NULL) ? 0 : e->count.searches;
-        free(e);
-    }
-    pthread_rwlock_unlock(&u->flushing);
+    for (size_t i = 0; i < SHARDS && status == OK; i++)
+        status = flush_shard(u, &u->shards[i], rows, &lost, err);
     if (lost)
         log_error("lost the counts of %lld searches: the database does not accept them and memory for them is full",
                   (long long)lost);
@@ -255,9 +262,7 @@ size_t usage_pending(struct usage *u)
     size_t n = 0;
     for (size_t i = 0; i < SHARDS; i++) {
         pthread_mutex_lock(&u->shards[i].mutex);
-        for (size_t b = 0; u->shards[i].n && b < BUCKETS; b++)
-            for (const struct entry *e = u->shards[i].buckets[b]; e; e = e->next)
-                n += e->count.searches > 0;
+        n += u->shards[i].n;
         pthread_mutex_unlock(&u->shards[i].mutex);
     }
     return n;
@@ -303,12 +308,12 @@ void usage_close(struct usage *u)
         worker_close(u->flusher);
         flush_logged(u);
     }
-    for (struct entry *e = usage_steal(u), *next; e; e = next) {
-        next = e->next;
-        free(e);
-    }
-    for (size_t i = 0; i < SHARDS; i++)
+    for (size_t i = 0; i < SHARDS; i++) {
+        for (size_t b = 0; b < BUCKETS; b++)
+            (void)drop_entries(u, u->shards[i].buckets[b], true);
         pthread_mutex_destroy(&u->shards[i].mutex);
+    }
+    pthread_mutex_destroy(&u->noting);
     pthread_rwlock_destroy(&u->flushing);
     free(u);
 }
@@ -323,9 +328,12 @@ enum status usage_open(struct sticker_store *store, unsigned flush_ms, struct us
     u->flush_ms = flush_ms ? flush_ms : 1;
     os_random(u->key, sizeof u->key);
     pthread_rwlock_init(&u->flushing, NULL);
+    pthread_mutex_init(&u->noting, NULL);
     for (size_t i = 0; i < SHARDS; i++)
         pthread_mutex_init(&u->shards[i].mutex, NULL);
-    enum status status = worker_open("usage-flush", flush_regularly, u, &u->flusher, err);
+    enum status status = sticker_store_queries_settle(store, err); /* of a process that ended without a last flush */
+    if (status == OK)
+        status = worker_open("usage-flush", flush_regularly, u, &u->flusher, err);
     if (status != OK) {
         usage_close(u);
         return status;

@@ -1,8 +1,8 @@
 /* usage.h: how often each query was searched, without a disk write per search.
  *
- * A query that is new is stored before its search is answered, so that feedback may follow through any process. Counts
- * add up in memory and reach the store at most flush_ms later, and at close; a crash of the process loses at most that
- * much. Counts of a query that is deleted before they are written are dropped.
+ * A query that is new is noted in the store before its search is answered, so that feedback may follow through any
+ * process. Counts add up in memory and reach the store at most flush_ms later, and at close; a crash of the process
+ * loses at most that much. Counts of a query that is deleted before they are written are dropped.
  */
 #ifndef PEEL_STICKER_SERVICE_USAGE_H
 #define PEEL_STICKER_SERVICE_USAGE_H

@@ -3,6 +3,7 @@
 
 #include "base/os.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +13,11 @@
  * others, as each transaction that touches queries_fts costs as much as many words. */
 enum status sticker_queries_list(struct db_conn *c, struct error *err)
 {
-    if (db_is_postgres(c))
-        return OK;
-    enum status st =
-        db_run(c, "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries WHERE unlisted = 1", DB_NONE,
-               NULL, err);
+    enum status st = sticker_notes_settle(c, err);
+    if (st != OK || db_is_postgres(c))
+        return st;
+    st = db_run(c, "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries WHERE unlisted = 1", DB_NONE,
+                NULL, err);
     return st == OK ? db_run(c, "UPDATE queries SET unlisted = NULL WHERE unlisted = 1", DB_NONE, NULL, err) : st;
 }
 
@@ -154,16 +155,23 @@ static enum status add_usage(struct db_conn *c, const struct query_usage *row, i
     char id[37];
     uint32_t crowd[STORE_CROWD];
     unsigned n = 0, before = 0;
-    bool there = false;
+    bool known = false, there = false;
+    if (row->note) {
+        enum status took = sticker_note_take(c, row, &there, err);
+        if (took != OK)
+            return took;
+        known = !there;
+        there = false;
+    }
     const double weight = sticker_trend_weight(now_us), counts = (double)(row->searches - row->empty) * weight;
-    const char *sql = row->known ? db_sql(c, USAGE_ADD("min"), USAGE_ADD("least"))
-                                 : db_sql(c, USAGE_INSERT_SQLITE, USAGE_INSERT("least", "", ""));
+    const char *sql = known ? db_sql(c, USAGE_ADD("min"), USAGE_ADD("least"))
+                            : db_sql(c, USAGE_INSERT_SQLITE, USAGE_INSERT("least", "", ""));
     os_uuid7(id);
     const struct db_arg args[] = {DB_TEXT(row->query), DB_INT(row->searches),
                                   DB_INT(row->empty),  DB_INT(now_us),
                                   DB_REAL(weight),     DB_REAL(counts),
                                   DB_TEXT(id),         DB_BLOB(row->crowd, row->n_crowd * sizeof *row->crowd)};
-    db_query(&r, c, sql, args, row->known ? 6 : 8, err);
+    db_query(&r, c, sql, args, known ? 6 : 8, err);
     while (db_next(&r)) {
         size_t len;
         const void *bytes = db_bytes(&r, 0, &len);
@@ -419,9 +427,24 @@ static enum status count_list(struct db_conn *c, struct feedback_job *job, const
     return st;
 }
 
+/* The query's id, "" when there is none. */
+static enum status find_query(struct db_conn *c, const char *query, char id[37], struct error *err)
+{
+    struct db_rows r;
+    id[0] = '\0';
+    db_query(&r, c, "SELECT id FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(query)), err);
+    while (db_next(&r)) {
+        size_t len;
+        const char *text = db_bytes(&r, 0, &len);
+        snprintf(id, 37, "%.*s", (int)(len < 36 ? len : 36), text ? text : "");
+    }
+    return db_end(&r);
+}
+
 static enum status count_votes(struct db_conn *c, struct feedback_job *job, struct error *err)
 {
     struct day_row today = {0};
+    bool settled = false;
     enum status locked = lock_rows(c, job, err);
     job->now_us = os_now_us();
     job->searched = NULL;
@@ -429,15 +452,14 @@ static enum status count_votes(struct db_conn *c, struct feedback_job *job, stru
         return locked;
     for (size_t i = 0; i < job->n; i++) {
         const struct feedback_entry *e = &job->entries[i];
-        struct db_rows r;
-        char query_id[37] = "";
-        db_query(&r, c, "SELECT id FROM queries WHERE query = $1", DB_ARGS(DB_TEXT(e->query)), err);
-        while (db_next(&r)) {
-            size_t len;
-            const void *text = db_bytes(&r, 0, &len);
-            memcpy(query_id, text, len < sizeof query_id ? len : sizeof query_id - 1);
+        char query_id[37];
+        enum status st = find_query(c, e->query, query_id, err);
+        if (st == OK && !*query_id && !settled) { /* its search may have been a moment ago */
+            settled = true;
+            st = sticker_notes_settle(c, err);
+            if (st == OK)
+                st = find_query(c, e->query, query_id, err);
         }
-        enum status st = db_end(&r);
         if (st == OK && !*query_id)
             st = err_set(err, ERR_NOT_FOUND, "Query not found. feedback[%zu].query \"%.200s\" was never searched.", i,
                          e->query);
@@ -688,8 +710,8 @@ static enum status read_scores(struct db_rows *r, bool ids, struct arena *a, str
 }
 
 #define SCORE_COLUMNS "q.query, k.filename, q.usage, s.positives, s.negatives, s.created_us, s.modified_us"
-enum status sticker_store_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
-                                    struct score_row **rows, size_t *n, struct error *err)
+static enum status read_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
+                                  struct score_row **rows, size_t *n, struct error *err)
 {
     struct db_conn *c = db_reader(s->db);
     bool found;
@@ -714,6 +736,16 @@ enum status sticker_store_analytics(struct sticker_store *s, const char *query, 
 out:
     db_reader_done(s->db, c);
     return st;
+}
+
+enum status sticker_store_analytics(struct sticker_store *s, const char *query, struct arena *a, int64_t *usage,
+                                    struct score_row **rows, size_t *n, struct error *err)
+{
+    enum status st = read_analytics(s, query, a, usage, rows, n, err);
+    if (st != ERR_NOT_FOUND)
+        return st;
+    st = sticker_store_queries_settle(s, err); /* its search may have been a moment ago */
+    return st == OK ? read_analytics(s, query, a, usage, rows, n, err) : st;
 }
 
 /* Both parts follow an index: what is left of the query at hand, then the queries behind it. In SQLite CROSS JOIN fixes

@@ -451,6 +451,8 @@ static const char *const migrations[] = {
     " added INTEGER NOT NULL, changed INTEGER NOT NULL,"
     " skipped INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,"
     " at_us INTEGER NOT NULL, ended_us INTEGER NOT NULL DEFAULT 0, undone_us INTEGER NOT NULL DEFAULT 0) STRICT;",
+    /* 26: queries that were searched and are not among the others yet (see sticker_noted.c). */
+    "CREATE TABLE noted_queries (rowno INTEGER PRIMARY KEY, query TEXT NOT NULL) STRICT;",
 };
 
 const struct db_schema sticker_schema_sqlite = {

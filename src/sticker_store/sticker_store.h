@@ -152,15 +152,21 @@ enum status sticker_store_query_ensure(struct sticker_store *s, const char *quer
 struct query_usage {
     const char *query;
     int64_t searches, empty, degraded;
-    bool known; /* the query was in the store when it was searched */
+    int64_t note; /* as sticker_store_queries_note sets it; 0: none */
     /* Of the first clients that searched, as far as they are known: whatever the caller tells them apart by. */
     uint32_t crowd[STORE_CROWD];
     unsigned n_crowd;
 };
 /* Adds a client to a crowd of n unless it is there, or the crowd is full; returns how many there are then. */
 unsigned store_crowd_add(uint32_t crowd[STORE_CROWD], unsigned n, uint32_t client);
-/* Adds them to their queries and to today's totals in one transaction. A query that is missing is created, unless it
- * was known: then somebody has deleted it meanwhile, and it stays deleted. */
+/* Notes queries that were searched, which is much cheaper than adding them to those that there are: from then on they
+ * exist for everybody, and after a crash. A query may have any number of notes. Sets the rows' notes. */
+enum status sticker_store_queries_note(struct sticker_store *s, struct query_usage *rows, size_t n,
+                                       struct error *err) MUST_CHECK;
+/* Adds all queries that were noted to the others, as far as usage_add has not. */
+enum status sticker_store_queries_settle(struct sticker_store *s, struct error *err) MUST_CHECK;
+/* Adds them to their queries and to today's totals in one transaction. A query that is missing is created, unless its
+ * note is gone: then somebody has deleted it meanwhile, and it stays deleted. */
 enum status sticker_store_usage_add(struct sticker_store *s, const struct query_usage *rows, size_t n,
                                     struct error *err) MUST_CHECK;
 

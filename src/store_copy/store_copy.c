@@ -79,6 +79,7 @@ static const struct table sticker_tables[] = {
      .columns = {{"rowno", NUMBER}, {"id", TEXT}, {"query", TEXT}, {"usage", NUMBER}, {"empty", NUMBER}, TIMES, VOTES},
      .sqlite = {"row", "$1"},
      .derived = {"unlisted", "trend", "crowd"}},
+    {.name = "noted_queries", .keys = 1, .columns = {{"rowno", NUMBER}, {"query", TEXT}}},
     {.name = "scores",
      .keys = 1,
      .columns = {{"rowno", NUMBER},
@@ -410,14 +411,15 @@ static const struct database {
      .indexed = &sticker_tables[0],
      .put_terms = sticker_put_terms,
      .finish_sqlite = "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries",
-     .finish_postgres = NUMBERED("stickers", "rowno") NUMBERED("queries", "rowno") NUMBERED("scores", "rowno")
-         NUMBERED("votes", "rowno") NUMBERED("users", "rowno") NUMBERED("sessions", "rowno") NUMBERED("tokens", "rowno")
-             NUMBERED("groups", "rowno") NUMBERED("history", "rowno") NUMBERED("imports", "number") NUMBERED(
-                 "trash", "rowno") NUMBERED("trash_votes", "rowno") NUMBERED("outbox", "seq") NUMBERED("webhooks", "id")
-                 NUMBERED("webhook_deliveries", "seq") NUMBERED("pins", "rowno") NUMBERED("synonyms", "rowno")
-                     NUMBERED("ballots", "rowno") NUMBERED("clicks", "rowno")
-                         NUMBERED("vote_hours", "rowno") "SELECT setval('searches_rowno', max(rowno)) FROM searches;"
-                                                         "SELECT setval('events_rowno', max(rowno)) FROM events;",
+     .finish_postgres = NUMBERED("stickers", "rowno") NUMBERED("queries", "rowno") NUMBERED("noted_queries", "rowno")
+         NUMBERED("scores", "rowno") NUMBERED("votes", "rowno") NUMBERED("users", "rowno") NUMBERED("sessions", "rowno")
+             NUMBERED("tokens", "rowno") NUMBERED("groups", "rowno") NUMBERED("history", "rowno")
+                 NUMBERED("imports", "number") NUMBERED("trash", "rowno") NUMBERED("trash_votes", "rowno")
+                     NUMBERED("outbox", "seq") NUMBERED("webhooks", "id") NUMBERED("webhook_deliveries", "seq")
+                         NUMBERED("pins", "rowno") NUMBERED("synonyms", "rowno") NUMBERED("ballots", "rowno")
+                             NUMBERED("clicks", "rowno") NUMBERED(
+                                 "vote_hours", "rowno") "SELECT setval('searches_rowno', max(rowno)) FROM searches;"
+                                                        "SELECT setval('events_rowno', max(rowno)) FROM events;",
      .derived = sticker_derived},
     {.sqlite = &search_schema_sqlite,
      .postgres = &search_schema_postgres,

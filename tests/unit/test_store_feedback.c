@@ -129,6 +129,37 @@ static void different_clients_are_counted(void **state)
     sticker_store_close(store);
 }
 
+/* A query that is noted can be voted on at once, is there for whoever opens the database later, and is gone for good
+ * when somebody deletes it before its counts come. */
+static void noted_queries_are_there(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    struct query_usage rows[] = {{.query = "cat", .searches = 1}, {.query = "dog", .searches = 1}};
+    struct query_usage again = rows[0];
+    const struct admin_who who = {.username = "ann", .address = "::1"};
+    struct forgotten forgotten;
+    const struct feedback_entry vote = {.query = "dog"}, other = {.query = "horse"};
+    const char **failed;
+    size_t n;
+    assert_ok(s, sticker_store_queries_note(store, rows, COUNT(rows), &s->err));
+    assert_ok(s, sticker_store_queries_note(store, &again, 1, &s->err));
+    assert_true(rows[0].note && rows[1].note && again.note && again.note != rows[0].note);
+    expect_found_nothing(s, store, "");
+    assert_int_equal(sticker_store_feedback(store, &other, 1, &s->arena, &failed, &n, &s->err), ERR_NOT_FOUND);
+    assert_ok(s, sticker_store_feedback(store, &vote, 1, &s->arena, &failed, &n, &s->err));
+    expect_votes(s, store, "dog", "0");
+    assert_ok(s, sticker_store_usage_add(store, rows, COUNT(rows), &s->err));
+    expect_votes(s, store, "dog", "1");
+    expect_votes(s, store, "cat", "1");
+    rows[0] = (struct query_usage){.query = "bird", .searches = 1};
+    assert_ok(s, sticker_store_queries_note(store, rows, 1, &s->err));
+    assert_ok(s, sticker_store_forget_search(store, &who, "bird", "bird", false, &forgotten, &s->err));
+    assert_ok(s, sticker_store_usage_add(store, rows, 1, &s->err));
+    expect_found_nothing(s, store, "dog 0, cat 0");
+    sticker_store_close(store);
+}
+
 static void votes_add_up_and_unknown_stickers_are_listed_once(void **state)
 {
     struct suite *s = *state;
@@ -548,6 +579,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
     const struct CMUnitTest tests[] = {
         T(usage_adds_up),
+        T(noted_queries_are_there),
         T(different_clients_are_counted),
         T(votes_add_up_and_unknown_stickers_are_listed_once),
         T(an_unknown_query_undoes_the_whole_request),

@@ -98,6 +98,8 @@ static const struct row sticker_rows[] = {
     {25, NEVER, 23,
      "INSERT INTO imports (batch, username, source, added, changed, at_us) VALUES ('b', 'ann', 'cats.zip', 3, 1, 7)",
      "SELECT count(*) FROM imports WHERE number = 1 AND source = 'cats.zip' AND undone_us = 0"},
+    {26, NEVER, 24, "INSERT INTO noted_queries (query) VALUES ('a cat')",
+     "SELECT count(*) FROM noted_queries WHERE query = 'a cat'"},
 };
 
 static const struct row search_rows[] = {
