@@ -208,7 +208,7 @@ static enum status join_stickers(struct sticker_service *s, const struct found *
         return err_no_memory(err, "%zu results", found->n);
     for (size_t i = 0; i < found->n; i++)
         names[i] = found->hits[i].filename;
-    enum status status = sticker_store_get_many(s->store, names, found->n, arena, stickers, err);
+    enum status status = sticker_store_recall(s->store, names, found->n, arena, stickers, err);
     for (size_t i = 0; status == OK && i < found->n; i++)
         /* What was deleted or changed here is not yet so there. */
         if (stickers[i].filename &&
@@ -365,7 +365,7 @@ static enum status choose_pins(struct sticker_service *s, const struct find_quer
     *n = kept;
     for (size_t i = 0; i < *n; i++)
         names[i] = pins[i].sticker;
-    enum status status = sticker_store_get_many(s->store, names, *n, arena, stickers, err);
+    enum status status = sticker_store_recall(s->store, names, *n, arena, stickers, err);
     kept = 0;
     for (size_t i = 0; i < *n && status == OK; i++)
         if (stickers[i].filename &&

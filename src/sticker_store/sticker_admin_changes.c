@@ -374,7 +374,7 @@ enum status sticker_store_change_once(struct sticker_store *s, const struct admi
                                       const struct admin_change *changes, size_t n, struct feedback_once *once,
                                       struct error *err)
 {
-    return db_write(s->db, DB_DURABLE, change_job, &(struct change_job){who, changes, n, once}, err);
+    return sticker_write(s, change_job, &(struct change_job){who, changes, n, once}, err);
 }
 
 enum status sticker_store_change(struct sticker_store *s, const struct admin_who *who,

@@ -15,10 +15,17 @@ struct sticker_store {
     struct db *db;
     const struct admin_who *who; /* see sticker_store_act_as */
     struct db_counted stickers, queries, pending;
+    struct recall *recall;
 };
 
 extern const struct db_schema sticker_schema_sqlite, sticker_schema_postgres;
 extern const struct fts_table sticker_fts;
+
+/* sticker_recall.c: stickers in memory. */
+enum status sticker_recall_open(struct recall **out, struct error *err) MUST_CHECK;
+void sticker_recall_close(struct recall *r); /* NULL is fine */
+/* As db_write, durable, for jobs that change stickers: none that were kept in memory before are given from then on. */
+enum status sticker_write(struct sticker_store *s, db_job *job, void *arg, struct error *err) MUST_CHECK;
 
 /* sticker_store.c; inside a job. Who changes stickers comes first to `sticker_alone`: writers of words would meet at
  * the word index's totals anyway, and so they cannot deadlock. */

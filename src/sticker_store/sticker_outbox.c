@@ -57,7 +57,7 @@ static enum status image_is_job(struct db_conn *c, void *arg, struct error *err)
 enum status sticker_store_image_is(struct sticker_store *s, const char *filename, const struct sticker *image,
                                    struct error *err)
 {
-    return db_write(s->db, DB_DURABLE, image_is_job, &(struct image_job){filename, 0, image}, err);
+    return sticker_write(s, image_is_job, &(struct image_job){filename, 0, image}, err);
 }
 
 static void read_outbox_item(struct db_rows *r, struct arena *a, void *item)

@@ -453,6 +453,9 @@ static const char *const migrations[] = {
     " at_us INTEGER NOT NULL, ended_us INTEGER NOT NULL DEFAULT 0, undone_us INTEGER NOT NULL DEFAULT 0) STRICT;",
     /* 26: queries that were searched and are not among the others yet (see sticker_noted.c). */
     "CREATE TABLE noted_queries (rowno INTEGER PRIMARY KEY, query TEXT NOT NULL) STRICT;",
+    /* 27: how often stickers changed (see sticker_recall.c). Whoever changes one writes when; votes do not. */
+    "INSERT INTO curation_versions (kind, version) VALUES ('stickers', 0);" COUNTED("stickers", "INSERT", "added")
+        COUNTED("stickers", "UPDATE OF created_us, modified_us", "changed") COUNTED("stickers", "DELETE", "deleted"),
 };
 
 const struct db_schema sticker_schema_sqlite = {

@@ -14,10 +14,12 @@ enum status sticker_store_open(const char *url, unsigned connections, struct sti
         return err_no_memory(err, "a database");
     enum status st = db_open(url, connections,
                              db_is_postgres_url(url) ? &sticker_schema_postgres : &sticker_schema_sqlite, &s->db, err);
-    if (st == OK && (st = sticker_history_open(s, err)) != OK)
-        db_close(s->db);
+    if (st == OK)
+        st = sticker_history_open(s, err);
+    if (st == OK)
+        st = sticker_recall_open(&s->recall, err);
     if (st != OK) {
-        free(s);
+        sticker_store_close(s);
         return st;
     }
     *out = s;
@@ -35,6 +37,7 @@ void sticker_store_close(struct sticker_store *s)
 {
     if (!s)
         return;
+    sticker_recall_close(s->recall);
     db_close(s->db);
     free(s);
 }
@@ -160,7 +163,7 @@ enum status sticker_store_add(struct sticker_store *s, const struct sticker *sti
         if (st != OK)
             return st;
     }
-    return db_write(s->db, DB_DURABLE, add_job, &(struct add_job){stickers, terms, n, s->who}, err);
+    return sticker_write(s, add_job, &(struct add_job){stickers, terms, n, s->who}, err);
 }
 
 static enum status no_sticker(const char *filename, struct error *err)
@@ -225,7 +228,7 @@ static enum status update_job(struct db_conn *c, void *arg, struct error *err)
 enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
                                  const struct sticker_terms *terms, struct error *err)
 {
-    return db_write(s->db, DB_DURABLE, update_job, &(struct add_job){sticker, terms, 1, s->who}, err);
+    return sticker_write(s, update_job, &(struct add_job){sticker, terms, 1, s->who}, err);
 }
 
 enum status sticker_delete(struct db_conn *c, const char *filename, const struct admin_who *who, struct error *err)
@@ -259,7 +262,7 @@ static enum status delete_sticker_job(struct db_conn *c, void *arg, struct error
 
 enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err)
 {
-    return db_write(s->db, DB_DURABLE, delete_sticker_job, (void *)(uintptr_t)filename, err);
+    return sticker_write(s, delete_sticker_job, (void *)(uintptr_t)filename, err);
 }
 
 /* --- reads --- */

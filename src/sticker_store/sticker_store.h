@@ -60,6 +60,11 @@ enum status sticker_store_get(struct sticker_store *s, const char *filename, str
 /* Many at once, in the order asked; absent ones get filename NULL. Words are left out (n_words 0). */
 enum status sticker_store_get_many(struct sticker_store *s, const char *const *filenames, size_t n, struct arena *a,
                                    struct sticker *out, struct error *err) MUST_CHECK;
+/* The same for searches: from memory, where they are. What another process has changed may take that long to show; what
+ * this one has, none. */
+#define STORE_RECALL_MS 50
+enum status sticker_store_recall(struct sticker_store *s, const char *const *filenames, size_t n, struct arena *a,
+                                 struct sticker *out, struct error *err) MUST_CHECK;
 /* Up to `limit` stickers with filename > after ("" for the first page), by filename. */
 enum status sticker_store_list(struct sticker_store *s, const char *after, size_t limit, struct arena *a,
                                struct sticker **out, size_t *n, struct error *err) MUST_CHECK;

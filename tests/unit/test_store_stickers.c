@@ -105,6 +105,62 @@ static void a_conflict_adds_nothing(void **state)
     sticker_store_close(store);
 }
 
+static const char *recalled_title(struct suite *s, struct sticker_store *store, const char *filename)
+{
+    const char *names[] = {filename, "none.png", filename};
+    struct sticker out[3];
+    assert_ok(s, sticker_store_recall(store, names, 3, &s->arena, out, &s->err));
+    assert_null(out[1].filename);
+    if (!out[0].filename || !out[2].filename)
+        return NULL;
+    assert_string_equal(out[0].filename, filename);
+    assert_string_equal(out[2].title, out[0].title);
+    assert_string_equal(out[0].mime, "image/png");
+    assert_string_equal(out[0].license, "l");
+    assert_int_equal(out[0].n_words, 0);
+    return out[0].title;
+}
+
+static void retitle(struct suite *s, struct sticker_store *store, const char *title)
+{
+    struct sticker k = {
+        .filename = "cat.png", .title = title, .pack = "p", .author = "a", .license = "l", .source = ""};
+    struct sticker_terms terms = {.title = "", .words = "", .filename = "cat", .folded = ""};
+    assert_ok(s, sticker_store_update(store, &k, &terms, &s->err));
+}
+
+/* Stickers that are kept in memory are as this process left them at once, and as others did a moment later. */
+static void recalls_what_is(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *ours = suite_stickers(s), *theirs = suite_stickers(s);
+    char long_title[6000];
+    memset(long_title, 'x', sizeof long_title - 1);
+    long_title[sizeof long_title - 1] = '\0';
+    suite_add(s, ours, "cat.png", "cat");
+    retitle(s, ours, "one");
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(recalled_title(s, ours, "cat.png"), "one");
+    retitle(s, ours, "two");
+    assert_string_equal(recalled_title(s, ours, "cat.png"), "two");
+    retitle(s, ours, long_title);
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(recalled_title(s, ours, "cat.png"), long_title);
+    retitle(s, ours, "");
+    assert_string_equal(recalled_title(s, ours, "cat.png"), "");
+    retitle(s, theirs, "three");
+    int64_t until = os_monotonic_us() + 10000000;
+    while (!*recalled_title(s, ours, "cat.png") && os_monotonic_us() < until)
+        usleep(5000);
+    assert_string_equal(recalled_title(s, ours, "cat.png"), "three");
+    assert_ok(s, sticker_store_delete(theirs, "cat.png", &s->err));
+    while (recalled_title(s, ours, "cat.png") && os_monotonic_us() < until)
+        usleep(5000);
+    assert_null(recalled_title(s, ours, "cat.png"));
+    sticker_store_close(theirs);
+    sticker_store_close(ours);
+}
+
 static void gets_many_and_lists(void **state)
 {
     struct suite *s = *state;
@@ -920,6 +976,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
     const struct CMUnitTest tests[] = {
         T(adds_gets_updates_deletes),
+        T(recalls_what_is),
         T(older_stickers_are_for_all_and_still),
         T(a_search_of_its_own_words_is_filtered),
         T(a_conflict_adds_nothing),
