@@ -3,7 +3,9 @@
  * Callers put their job into a queue. The first to find nobody at work becomes the leader: it takes all
  * that waits, runs it in one transaction, commits once and wakes everybody; who came meanwhile is the
  * next leader's batch. So under load one fsync serves many callers, and a lone caller pays no thread
- * switch. Each job runs in a savepoint: one that fails is undone alone.
+ * switch. A job that fails is undone alone: the first of a batch with the transaction, which then begins anew, and each
+ * other one by its savepoint. (A savepoint costs a copy of every page that the job changes, in a temporary file if they
+ * are many.)
  *
  * A batch with a durable job commits with synchronous = FULL, which syncs the journal before COMMIT
  * returns (and with it all that earlier commits left unsynced); the others with NORMAL, which does not. */
@@ -73,6 +75,21 @@ static enum status writer_begin(struct sqlite_writer *w, const struct job *batch
     return db_run(w->conn, "BEGIN IMMEDIATE", DB_NONE, NULL, err);
 }
 
+/* The job's answer is in j->status. */
+static enum status writer_run_first(struct db_conn *c, struct job *j, struct error *err)
+{
+    j->status = j->run(c, j->arg, j->err);
+    bool undone = !sqlite_in_transaction(c);
+    enum status st = db_check_damage(c->db, err);
+    if (st == OK && undone && j->status == OK)
+        st = err_set(err, ERR_IO, "the transaction was undone");
+    if (st != OK || j->status == OK)
+        return st;
+    if (!undone && (st = db_run(c, "ROLLBACK", DB_NONE, NULL, err)) != OK)
+        return st;
+    return j->next ? db_run(c, "BEGIN IMMEDIATE", DB_NONE, NULL, err) : OK;
+}
+
 /* Runs one job in its savepoint. The answer is the transaction's state, the job's own is in j->status. */
 static enum status writer_run_job(struct db_conn *c, struct job *j, struct error *err)
 {
@@ -96,9 +113,11 @@ static void writer_run_batch(struct sqlite_writer *w, struct job *batch)
     for (struct job *j = batch; j; j = j->next)
         j->begun_us = os_monotonic_us();
     enum status st = writer_begin(w, batch, &err);
-    for (struct job *j = batch; j && st == OK; j = j->next)
-        st = writer_run_job(w->conn, j, &err);
     if (st == OK)
+        st = writer_run_first(w->conn, batch, &err);
+    for (struct job *j = batch->next; j && st == OK; j = j->next)
+        st = writer_run_job(w->conn, j, &err);
+    if (st == OK && sqlite_in_transaction(w->conn))
         st = db_run(w->conn, "COMMIT", DB_NONE, NULL, &err);
     if (st == OK)
         return;
