@@ -28,6 +28,7 @@
 #define SHARD_MAX   2048u /* entries; a query has at most 1,020 bytes, so 35 MB in all at the very worst */
 #define NEWS_BATCH  64u   /* new queries per transaction */
 #define FLUSH_BATCH 256u  /* rows per transaction: some ten milliseconds */
+#define SETTLE_US   (60 * INT64_C(1000000))
 
 struct entry {
     struct entry *next, *next_news;
@@ -192,26 +193,23 @@ void usage_count(struct usage *u, const char *query, enum usage_outcome outcome,
 
 /* --- flushing --- */
 
-/* Takes up to `most` entries out of a shard, as a list; `rows` are their counts. */
-static struct entry *take_entries(struct shard *s, struct query_usage *rows, size_t most, size_t *n)
+/* Takes entries out of a shard, until there are FLUSH_BATCH in the list; `rows` are their counts. */
+static void take_entries(struct shard *s, struct entry **list, struct query_usage *rows, size_t *n)
 {
-    struct entry *taken = NULL;
-    *n = 0;
     pthread_mutex_lock(&s->mutex);
-    for (size_t b = 0; b < BUCKETS && *n < most && *n < s->n; b++)
-        for (struct entry **at = &s->buckets[b], *e; *n < most && (e = *at);) {
+    for (size_t b = 0; b < BUCKETS && s->n; b++)
+        for (struct entry **at = &s->buckets[b], *e; *n < FLUSH_BATCH && (e = *at);) {
             if (e->noting) {
                 at = &e->next;
                 continue;
             }
             *at = e->next;
-            e->next = taken;
-            taken = e;
+            e->next = *list;
+            *list = e;
             rows[(*n)++] = e->count;
+            s->n--;
         }
-    s->n -= *n;
     pthread_mutex_unlock(&s->mutex);
-    return taken;
 }
 
 /* What was not written goes back to wait for the next flush; returns how many counts there is no room for. */
@@ -226,18 +224,21 @@ static int64_t drop_entries(struct usage *u, struct entry *list, bool written)
     return lost;
 }
 
-static enum status flush_shard(struct usage *u, struct shard *s, struct query_usage *rows, int64_t *lost,
-                               struct error *err)
+/* *n: how many of the entries from the shard *from on were written; *from moves on. */
+static enum status flush_some(struct usage *u, struct query_usage *rows, size_t *from, size_t *n, int64_t *lost,
+                              struct error *err)
 {
-    enum status status;
-    size_t n;
-    do {
-        pthread_rwlock_wrlock(&u->flushing);
-        struct entry *list = take_entries(s, rows, FLUSH_BATCH, &n);
-        status = n ? sticker_store_usage_add(u->store, rows, n, err) : OK;
-        *lost += drop_entries(u, list, status == OK);
-        pthread_rwlock_unlock(&u->flushing);
-    } while (status == OK && n == FLUSH_BATCH);
+    struct entry *list = NULL;
+    *n = 0;
+    pthread_rwlock_wrlock(&u->flushing);
+    for (; *from < SHARDS; ++*from) {
+        take_entries(&u->shards[*from], &list, rows, n);
+        if (*n == FLUSH_BATCH)
+            break;
+    }
+    enum status status = *n ? sticker_store_usage_add(u->store, rows, *n, err) : OK;
+    *lost += drop_entries(u, list, status == OK);
+    pthread_rwlock_unlock(&u->flushing);
     return status;
 }
 
@@ -248,8 +249,8 @@ enum status usage_flush(struct usage *u, struct error *err)
     struct query_usage *rows = malloc(FLUSH_BATCH * sizeof *rows);
     if (!rows)
         return err_no_memory(err, "writing usage counts");
-    for (size_t i = 0; i < SHARDS && status == OK; i++)
-        status = flush_shard(u, &u->shards[i], rows, &lost, err);
+    for (size_t shard = 0, n = FLUSH_BATCH; n == FLUSH_BATCH && status == OK;)
+        status = flush_some(u, rows, &shard, &n, &lost, err);
     if (lost)
         log_error("lost the counts of %lld searches: the database does not accept them and memory for them is full",
                   (long long)lost);
@@ -296,8 +297,16 @@ static void flush_logged(struct usage *u)
 static void flush_regularly(struct worker *w, void *arg)
 {
     struct usage *u = arg;
-    while (worker_rest(w, u->flush_ms))
+    int64_t settled_us = os_monotonic_us();
+    while (worker_rest(w, u->flush_ms)) {
         flush_logged(u);
+        if (os_monotonic_us() - settled_us > SETTLE_US) { /* what a process noted that has ended since */
+            struct error err;
+            if (sticker_store_queries_settle(u->store, &err) != OK)
+                log_warn("searches that another process noted are not among the queries yet: %s", err.message);
+            settled_us = os_monotonic_us();
+        }
+    }
 }
 
 void usage_close(struct usage *u)

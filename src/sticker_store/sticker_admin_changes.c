@@ -82,7 +82,7 @@ static enum status change_query(struct db_conn *c, const struct admin_change *ch
     }
     enum status st = sticker_check_seen(c, STICKER_SEEN(c, "queries", "id"), ch, err);
     if (st == OK)
-        st = sticker_queries_list(c, err);
+        st = sticker_notes_settle(c, err);
     if (st == OK && ch->op == CHANGE_UPDATE) {
         int64_t other;
         bool found;

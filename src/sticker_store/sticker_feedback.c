@@ -13,11 +13,11 @@
  * others, as each transaction that touches queries_fts costs as much as many words. */
 enum status sticker_queries_list(struct db_conn *c, struct error *err)
 {
-    enum status st = sticker_notes_settle(c, err);
-    if (st != OK || db_is_postgres(c))
-        return st;
-    st = db_run(c, "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries WHERE unlisted = 1", DB_NONE,
-                NULL, err);
+    if (db_is_postgres(c))
+        return OK;
+    enum status st =
+        db_run(c, "INSERT INTO queries_fts (rowid, query) SELECT row, query FROM queries WHERE unlisted = 1", DB_NONE,
+               NULL, err);
     return st == OK ? db_run(c, "UPDATE queries SET unlisted = NULL WHERE unlisted = 1", DB_NONE, NULL, err) : st;
 }
 

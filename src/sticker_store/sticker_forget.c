@@ -173,7 +173,7 @@ static enum status search_job(struct db_conn *c, void *arg, struct error *err)
     struct forget_job *job = arg;
     enum status st = begin(c, job, err);
     if (st == OK)
-        st = sticker_queries_list(c, err);
+        st = sticker_notes_settle(c, err);
     if (st == OK)
         st = erase_query(c, job, job->what, err);
     if (st == OK && strcmp(job->what, job->pin) != 0)

@@ -64,7 +64,7 @@ enum status sticker_store_import(struct sticker_store *s, const struct admin_who
     for (size_t i = 0; i < n && st == OK; i++)
         st = filename_check(changes[i].sticker->filename, err);
     if (st == OK)
-        st = db_write(s->db, DB_DURABLE, import_job, &job, err);
+        st = sticker_write(s, import_job, &job, err);
     if (st == OK)
         *written = job.added + job.changed;
     return st;

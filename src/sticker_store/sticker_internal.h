@@ -72,10 +72,10 @@ double sticker_trend_weight(int64_t now_us);
 /* Inside a job. Adds a query unless it exists, which *added tells; its words are found after sticker_queries_list. */
 enum status sticker_query_add(struct db_conn *c, const char *query, int64_t usage, bool *added,
                               struct error *err) MUST_CHECK;
-/* Inside a job. Settles what is noted, and lists the words of all queries added since. */
+/* Inside a job. The words of all queries added since. */
 enum status sticker_queries_list(struct db_conn *c, struct error *err) MUST_CHECK;
 /* sticker_noted.c; inside a job. All queries that are noted are among the others then, with no usage if they were not
- * there. */
+ * there, and listed. Who deletes queries settles first, so that none comes back with its counts. */
 enum status sticker_notes_settle(struct db_conn *c, struct error *err) MUST_CHECK;
 /* Inside a job. Takes the note of a query away; *there: nobody else has done so, by settling or deleting the query. */
 enum status sticker_note_take(struct db_conn *c, const struct query_usage *row, bool *there,

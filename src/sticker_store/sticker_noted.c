@@ -74,7 +74,7 @@ enum status sticker_notes_settle(struct db_conn *c, struct error *err)
         arena_reset(&a);
     } while (st == OK && n);
     arena_free(&a);
-    return st;
+    return st == OK ? sticker_queries_list(c, err) : st;
 }
 
 static enum status settle_job(struct db_conn *c, void *arg, struct error *err)

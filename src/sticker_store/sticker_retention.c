@@ -39,7 +39,7 @@ static enum status retain_queries(struct db_conn *c, struct retain_job *job, str
     struct db_rows r;
     size_t n = 0;
     size_t limit = job->limit < MOST_QUERIES ? job->limit : MOST_QUERIES;
-    enum status st = sticker_queries_list(c, err);
+    enum status st = sticker_notes_settle(c, err);
     if (st != OK)
         return st;
     db_query(&r, c, db_sql(c, OLD_QUERIES, OLD_QUERIES " FOR UPDATE OF q SKIP LOCKED"),

@@ -22,6 +22,11 @@
 #define COUNTED_CHANGES(table)                                                                                         \
     COUNTED(table, "INSERT", "added") COUNTED(table, "UPDATE", "changed") COUNTED(table, "DELETE", "deleted")
 
+/* The columns of stickers as of version 27; later ones change with modified_us. */
+#define NOT_VOTES                                                                                                      \
+    "filename, title, pack, author, license, source, rating, animated, sha256, mime, bytes, width, height, frames,"    \
+    " duration_ms, place, created_us, modified_us"
+
 /* Ids are UUIDv7 text, times microseconds since 1970. */
 static const char *const migrations[] = {
     /* 1 */
@@ -453,9 +458,9 @@ static const char *const migrations[] = {
     " at_us INTEGER NOT NULL, ended_us INTEGER NOT NULL DEFAULT 0, undone_us INTEGER NOT NULL DEFAULT 0) STRICT;",
     /* 26: queries that were searched and are not among the others yet (see sticker_noted.c). */
     "CREATE TABLE noted_queries (rowno INTEGER PRIMARY KEY, query TEXT NOT NULL) STRICT;",
-    /* 27: how often stickers changed (see sticker_recall.c). Whoever changes one writes when; votes do not. */
+    /* 27: how often stickers changed (see sticker_recall.c). Votes do not count. */
     "INSERT INTO curation_versions (kind, version) VALUES ('stickers', 0);" COUNTED("stickers", "INSERT", "added")
-        COUNTED("stickers", "UPDATE OF created_us, modified_us", "changed") COUNTED("stickers", "DELETE", "deleted"),
+        COUNTED("stickers", "UPDATE OF " NOT_VOTES, "changed") COUNTED("stickers", "DELETE", "deleted"),
 };
 
 const struct db_schema sticker_schema_sqlite = {

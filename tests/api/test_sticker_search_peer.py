@@ -14,6 +14,7 @@ import urllib.parse
 from peel_testing import SLOW, STICKERS, FakeSearch, ServiceTest, System, main, request, stop, wait_until
 
 DEADLINE = 2.0  # seconds, the default
+NOTICED = 0.1  # until searches notice what somebody else has changed in the database
 
 
 class Fake(ServiceTest):
@@ -83,6 +84,7 @@ class Fake(ServiceTest):
             db.execute("UPDATE stickers SET animated = 1, title = 'Cat and dog in a park' WHERE filename = 'cat.png'")
             db.execute("UPDATE stickers SET rating = 2, pack = 'A & B' WHERE filename = 'dog.png'")
             db.commit()
+        time.sleep(NOTICED)
         self.addCleanup(self.unlabel)
 
     def unlabel(self):
@@ -90,6 +92,7 @@ class Fake(ServiceTest):
             db.execute("UPDATE stickers SET animated = 0, rating = 0, pack = ''")
             db.execute("UPDATE stickers SET title = 'Cat in a park' WHERE filename = 'cat.png'")
             db.commit()
+        time.sleep(NOTICED)
 
     def test_filters_are_passed_on(self):
         self.answers({"results": [{"filename": "dog.png", "score": 0.5}], "total": 1})
