@@ -105,6 +105,7 @@ static void open_search(struct work *w, const char *folder)
     char path[512], name[32], title[64];
     snprintf(path, sizeof path, "%s/search.db", folder);
     MUST(search_store_open(path, 1, &w->search, &err));
+    MUST(search_store_index_open(w->search, NULL, &err));
     for (size_t i = 0; i < STICKERS; i++) {
         int64_t id;
         bool changed;

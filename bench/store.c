@@ -257,6 +257,7 @@ int main(int argc, char **argv)
     snprintf(search, sizeof search, "%s/search.db", folder);
     MUST(sticker_store_open(stickers, 16, &b.stickers, &err));
     MUST(search_store_open(search, 16, &b.search, &err));
+    MUST(search_store_index_open(b.search, NULL, &err));
     fsync_alone(folder);
     fill(&b);
     (void)measure(&b, "feedback, 2 votes, on the disk when answered", feedback, 1);
@@ -276,6 +277,7 @@ int main(int argc, char **argv)
     if (url && *url) {
         struct bench other = {.n = b.n};
         MUST(search_store_open(url, 4, &other.search, &err));
+        MUST(search_store_index_open(other.search, NULL, &err));
         fill(&other);
         /* What autovacuum does within a minute: the index alone is read from then on. */
         if (system("psql \"$PEEL_BENCH_POSTGRES\" -qc 'VACUUM ANALYZE'") != 0)

@@ -115,7 +115,7 @@ int main(int argc, char **argv)
     if (!all || !mkdtemp(dir))
         return fprintf(stderr, "usage: words LEXICON OPENMOJI.JSON [SEED [COPIES]]\n"), 2;
     snprintf(path, sizeof path, "%s/s.db", dir);
-    if (search_store_open(path, 1, &store, &err) != OK)
+    if (search_store_open(path, 1, &store, &err) != OK || search_store_index_open(store, NULL, &err) != OK)
         return fprintf(stderr, "%s\n", err.message), 1;
     json_array_foreach(all, i, item)
     {

@@ -14,13 +14,6 @@ enum status fts_remove(struct db_conn *c, const struct fts_table *t, int64_t id,
                              : fts_sqlite_remove(c, &t->sqlite, id, err);
 }
 
-enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, const struct sticker_terms *terms,
-                     bool *same, struct error *err)
-{
-    return db_is_postgres(c) ? fts_postgres_same(c, &t->postgres, id, terms, same, err)
-                             : fts_sqlite_same(c, &t->sqlite, id, terms, same, err);
-}
-
 enum status fts_get(struct db_conn *c, const struct fts_table *t, int64_t id, struct arena *a, bool *found,
                     struct sticker_terms *out, struct error *err)
 {
@@ -33,35 +26,16 @@ enum status fts_last(struct db_conn *c, const struct fts_table *t, int64_t *id, 
     return db_get_int(c, db_sql(c, t->sqlite.last, t->postgres.last), DB_NONE, id, NULL, err);
 }
 
-enum status fts_segments(struct db_conn *c, const struct fts_table *t, int64_t *n, struct error *err)
-{
-    *n = 1; /* PostgreSQL's postings are rows of a B-tree */
-    return db_is_postgres(c) ? OK : db_get_int(c, t->sqlite.segments, DB_NONE, n, NULL, err);
-}
-
-enum status fts_merge(struct db_conn *c, const struct fts_table *t, bool first, bool *more, struct error *err)
-{
-    *more = false;
-    return db_is_postgres(c) ? OK : fts_sqlite_merge(c, &t->sqlite, first, more, err);
-}
-
-enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const int64_t *ids, size_t n, struct arena *a,
-                          const char **out, struct error *err)
-{
-    return db_is_postgres(c) ? fts_postgres_filenames(c, &t->postgres, ids, n, a, out, err)
-                             : fts_sqlite_filenames(c, &t->sqlite, ids, n, a, out, err);
-}
-
 enum status fts_search(struct db *d, const struct fts_table *t, const struct term_query *q,
-                       const struct sticker_filter *filter, size_t limit, size_t offset, bool named, struct arena *a,
+                       const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
                        struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct db_conn *c = db_reader(d);
     if (sticker_filter_is_none(filter))
         filter = NULL;
     enum status st = db_is_postgres(c)
-                         ? fts_postgres_search(c, &t->postgres, q, filter, limit, offset, named, a, hits, n, total, err)
-                         : fts_sqlite_search(c, &t->sqlite, q, filter, limit, offset, named, a, hits, n, total, err);
+                         ? fts_postgres_search(c, &t->postgres, q, filter, limit, offset, a, hits, n, total, err)
+                         : fts_sqlite_search(c, &t->sqlite, q, filter, limit, offset, a, hits, n, total, err);
     db_reader_done(d, c);
     return st;
 }

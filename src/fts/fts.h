@@ -1,6 +1,6 @@
-/* fts.h: the lexical search that both stores have, whichever the database: in SQLite two FTS5 tables (fts_sqlite.h), in
- * PostgreSQL postings of our own (fts_postgres.h). Both rank alike (fts_rank.h). The room gets terms and knows no
- * language; it sees base and db. */
+/* fts.h: the lexical search in a database, as StickerService has it: in SQLite two FTS5 tables (fts_sqlite.h), in
+ * PostgreSQL postings of our own (fts_postgres.h). SearchService has an index in memory (fts_index.h). All rank alike
+ * (fts_rank.h). The room gets terms and knows no language; it sees base and db. */
 #ifndef PEEL_FTS_FTS_H
 #define PEEL_FTS_FTS_H
 
@@ -22,31 +22,17 @@ struct fts_table {
 enum status fts_put(struct db_conn *c, const struct fts_table *t, int64_t id, const struct sticker_terms *terms,
                     struct error *err) MUST_CHECK;
 enum status fts_remove(struct db_conn *c, const struct fts_table *t, int64_t id, struct error *err) MUST_CHECK;
-/* Are these the terms that the document has? */
-enum status fts_same(struct db_conn *c, const struct fts_table *t, int64_t id, const struct sticker_terms *terms,
-                     bool *same, struct error *err) MUST_CHECK;
-
 /* The terms that the document has, in the arena. */
 enum status fts_get(struct db_conn *c, const struct fts_table *t, int64_t id, struct arena *a, bool *found,
                     struct sticker_terms *out, struct error *err) MUST_CHECK;
 /* The greatest number of a document that has terms; 0: none has. */
 enum status fts_last(struct db_conn *c, const struct fts_table *t, int64_t *id, struct error *err) MUST_CHECK;
 
-/* In how many segments the index lies, each of which a search looks up; SQLite's writes add some. */
-enum status fts_segments(struct db_conn *c, const struct fts_table *t, int64_t *n, struct error *err) MUST_CHECK;
-/* Inside a job: one step of some milliseconds of merging all segments to one, to be called until there is no `more`. */
-enum status fts_merge(struct db_conn *c, const struct fts_table *t, bool first, bool *more,
-                      struct error *err) MUST_CHECK;
-
-/* Filenames by id; NULL for those that are not there. */
-enum status fts_filenames(struct db_conn *c, const struct fts_table *t, const int64_t *ids, size_t n, struct arena *a,
-                          const char **out, struct error *err) MUST_CHECK;
-
-/* Best first, ties by filename; not `named`: ties by id, filenames NULL (fts_rank_page). No terms is OK (no hits). Only
+/* Best first, ties by filename. No terms is OK (no hits). Only
  * the page that was asked for is in the arena. Of a `filter` (NULL: none) all that does not pass is as if it were not
  * there, but for how many documents and words there are. */
 enum status fts_search(struct db *d, const struct fts_table *t, const struct term_query *q,
-                       const struct sticker_filter *filter, size_t limit, size_t offset, bool named, struct arena *a,
+                       const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
                        struct fts_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
 
 #endif

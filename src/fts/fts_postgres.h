@@ -1,8 +1,7 @@
 /* fts_postgres.h: the lexical search on PostgreSQL: equal to SQLite's (fts_sqlite.h) in what it
  * finds, in its order and, to rounding, in its scores. It needs no extension and no text search configuration.
  *
- * <fts>_postings has a row for each term of a document: the term, first a byte that says where it comes from ('s' a
- * stem in title, words or filename; 'f' the unstemmed form of one; 'l' a term of another language); the posting,
+ * <fts>_postings has a row for each term of a document: the term, as fts_rows.h says; the posting,
  * id << 28 | length << 16 | tf, so that ranking looks nothing up per match; and the languages that have it, a byte
  * each. All is in the primary key's index, which alone is read: one range of it for each term of a query, and the
  * postings come as one array. Terms are bytea, whose order is that of bytes in every database and collation, so that a
@@ -69,29 +68,14 @@ enum status fts_postgres_put(struct db_conn *c, const struct fts_postgres *t, in
                              const struct sticker_terms *terms, struct error *err) MUST_CHECK;
 enum status fts_postgres_remove(struct db_conn *c, const struct fts_postgres *t, int64_t id,
                                 struct error *err) MUST_CHECK;
-enum status fts_postgres_same(struct db_conn *c, const struct fts_postgres *t, int64_t id,
-                              const struct sticker_terms *terms, bool *same, struct error *err) MUST_CHECK;
 enum status fts_postgres_get(struct db_conn *c, const struct fts_postgres *t, int64_t id, struct arena *a, bool *found,
                              struct sticker_terms *out, struct error *err) MUST_CHECK;
-enum status fts_postgres_filenames(struct db_conn *c, const struct fts_postgres *t, const int64_t *ids, size_t n,
-                                   struct arena *a, const char **out, struct error *err) MUST_CHECK;
 enum status fts_postgres_search(struct db_conn *c, const struct fts_postgres *t, const struct term_query *q,
-                                const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
-                                struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
-                                struct error *err) MUST_CHECK;
+                                const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                                struct fts_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
 
 /* --- between postgres_fts*.c --- */
 
-enum { FTS_POSTGRES_MAX_TERM = 512 }; /* bytes of a term that count */
-enum {
-    FTS_POSTGRES_ID_SHIFT = 28,
-    FTS_POSTGRES_LENGTH_SHIFT = 16,
-    FTS_POSTGRES_MAX_TF = (1 << FTS_POSTGRES_LENGTH_SHIFT) - 1
-};
-enum { FTS_POSTGRES_TITLED = 1 }; /* the tf of a term of another language: it is also in a title */
-
-/* The first term of `text` from *at on as an index knows it (letters and digits; ASCII's small), first `kind`, into
- * out; its length, 0 at the end. */
-size_t fts_postgres_term(const char *text, size_t *at, char kind, char out[FTS_POSTGRES_MAX_TERM + 1]);
+enum { FTS_POSTGRES_ID_SHIFT = 28, FTS_POSTGRES_LENGTH_SHIFT = 16 }; /* the tf is below: FTS_MAX_TF at most */
 
 #endif

@@ -1,10 +1,9 @@
 /* fts_postgres_search.c: the postings of a query's terms, brought together document by document for the ranking. */
 #include "fts/fts_postgres.h"
+#include "fts/fts_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { MAX_ASKED = 64 << 10 }; /* bytes of all terms of a query */
 
 /* A document that one term of the query is in. */
 struct posting {
@@ -46,7 +45,7 @@ static enum status read_list(struct db_rows *r, bool languages, struct arena *a,
         struct posting *p = &out->items[out->n++];
         *p = (struct posting){.id = value >> FTS_POSTGRES_ID_SHIFT,
                               .length = (uint32_t)(value >> FTS_POSTGRES_LENGTH_SHIFT) & FTS_MAX_LENGTH,
-                              .tf = (uint32_t)value & FTS_POSTGRES_MAX_TF};
+                              .tf = (uint32_t)value & FTS_MAX_TF};
         if (languages && pg_item(&sets, &set, &n_set)) {
             p->languages = arena_alloc(a, n_set + 1);
             if (!p->languages)
@@ -65,9 +64,9 @@ static enum status read_list(struct db_rows *r, bool languages, struct arena *a,
 /* A query's term as the index has it; false when it can be in none. */
 static bool spell(const char *term, char kind, struct arena *a, struct db_bytes *out)
 {
-    char spelled[FTS_POSTGRES_MAX_TERM + 1], rest[FTS_POSTGRES_MAX_TERM + 1];
-    size_t at = 0, len = fts_postgres_term(term, &at, kind, spelled);
-    if (!len || fts_postgres_term(term, &at, kind, rest))
+    char spelled[FTS_MAX_TERM + 1];
+    size_t len = fts_spell(term, kind, spelled);
+    if (!len)
         return false;
     char *copy = arena_strndup(a, spelled, len);
     *out = (struct db_bytes){copy, len};
@@ -102,7 +101,7 @@ static enum status collect_note(const struct fts_rank *r, struct fts_collector *
     unsigned n_known = 0;
     for (size_t i = from; i < to; i++) {
         const struct posting *p = &list->items[i];
-        titled = titled || p->tf == FTS_POSTGRES_TITLED;
+        titled = titled || p->tf == FTS_TITLED;
         for (size_t k = 0; k < p->n_languages; k++) {
             unsigned language = p->languages[k];
             if (language >= LANGUAGE_COUNT || language_set_has(&known, language) ||
@@ -220,8 +219,8 @@ struct names_of {
     const struct fts_postgres *table;
 };
 
-enum status fts_postgres_filenames(struct db_conn *c, const struct fts_postgres *t, const int64_t *ids, size_t n,
-                                   struct arena *a, const char **out, struct error *err)
+static enum status postgres_filenames(struct db_conn *c, const struct fts_postgres *t, const int64_t *ids, size_t n,
+                                      struct arena *a, const char **out, struct error *err)
 {
     struct db_rows r;
     memset(out, 0, n * sizeof *out);
@@ -237,7 +236,7 @@ static enum status postgres_names(void *ctx, const int64_t *ids, size_t n, struc
                                   struct error *err)
 {
     const struct names_of *of = ctx;
-    return fts_postgres_filenames(of->conn, of->table, ids, n, a, out, err);
+    return postgres_filenames(of->conn, of->table, ids, n, a, out, err);
 }
 
 static enum status question_init(struct question *q, size_t n, struct arena *a, struct error *err)
@@ -271,15 +270,15 @@ static enum status make_questions(const struct fts_rank *r, struct question *wor
     }
     words->ranged = r->prefix && spell_range(r->prefix, 'f', a, &words->low, &words->high);
     forms->ranged = r->form_prefix && spell_range(r->form_prefix, 'l', a, &forms->low, &forms->high);
-    return bytes <= MAX_ASKED
+    return bytes <= FTS_MAX_ASKED
                ? OK
                : err_set(err, ERR_TOO_LARGE, "the query's terms have %zu bytes, at most %d are looked for", bytes,
-                         MAX_ASKED);
+                         FTS_MAX_ASKED);
 }
 
 static enum status search_once(struct db_conn *c, const struct fts_postgres *t, const struct term_query *q,
-                               const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
-                               struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
+                               const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                               struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct fts_rank r;
     struct arena scratch;
@@ -295,8 +294,7 @@ static enum status search_once(struct db_conn *c, const struct fts_postgres *t, 
         if (st == OK)
             st = fts_rank_score(&r, err);
         if (st == OK)
-            st = fts_rank_page(&r, limit, offset, named ? postgres_names : NULL, &(struct names_of){c, t}, a, hits, n,
-                               err);
+            st = fts_rank_page(&r, limit, offset, postgres_names, &(struct names_of){c, t}, a, hits, n, err);
     }
     if (st == OK)
         *total = (int64_t)r.n;
@@ -307,11 +305,11 @@ static enum status search_once(struct db_conn *c, const struct fts_postgres *t, 
 
 /* A document that is deleted between the search and the look-up of its name makes the search begin again. */
 enum status fts_postgres_search(struct db_conn *c, const struct fts_postgres *t, const struct term_query *q,
-                                const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
-                                struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
+                                const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                                struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
-    enum status st = search_once(c, t, q, filter, limit, offset, named, a, hits, n, total, err);
+    enum status st = search_once(c, t, q, filter, limit, offset, a, hits, n, total, err);
     for (int again = 0; again < 3 && st == ERR_CORRUPT; again++)
-        st = search_once(c, t, q, filter, limit, offset, named, a, hits, n, total, err);
+        st = search_once(c, t, q, filter, limit, offset, a, hits, n, total, err);
     return st;
 }

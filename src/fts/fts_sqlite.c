@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include <string.h>
 
-enum { MAX_EXPRESSION = 64 << 10, MERGE_PAGES = 200 };
+enum { MAX_EXPRESSION = 64 << 10 };
 
 /* --- what is in the index --- */
 
@@ -31,19 +31,6 @@ enum status fts_sqlite_put(struct db_conn *c, const struct fts_sqlite *t, int64_
     return st == OK && !changed ? fts_languages_put(c, t, row, terms, err) : st;
 }
 
-enum status fts_sqlite_same(struct db_conn *c, const struct fts_sqlite *t, int64_t id,
-                            const struct sticker_terms *terms, bool *same, struct error *err)
-{
-    struct db_rows r;
-    *same = false;
-    db_query(&r, c, t->terms, DB_ARGS(DB_INT(id)), err);
-    while (db_next(&r))
-        *same = db_text_is(&r, 0, terms->title) && db_text_is(&r, 1, terms->words) &&
-                db_text_is(&r, 2, terms->filename) && db_text_is(&r, 3, terms->folded);
-    enum status st = db_end(&r);
-    return st == OK && *same ? fts_languages_same(c, t, id, terms, same, err) : st;
-}
-
 enum status fts_sqlite_get(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct arena *a, bool *found,
                            struct sticker_terms *out, struct error *err)
 {
@@ -60,30 +47,6 @@ enum status fts_sqlite_get(struct db_conn *c, const struct fts_sqlite *t, int64_
     }
     enum status st = db_end(&r);
     return st == OK && *found ? fts_languages_get(c, t, id, a, out, err) : st;
-}
-
-/* One step on one table, of some MERGE_PAGES pages. A step that has nothing to do writes one row, if any (FTS5's
- * documentation, "The 'merge' Command"); a negative number begins a merge of all segments. */
-static enum status merge_step(struct db_conn *c, const char *sql, bool first, bool *more, struct error *err)
-{
-    int64_t before, after = 0;
-    enum status st = db_get_int(c, "SELECT total_changes()", DB_NONE, &before, NULL, err);
-    if (st == OK)
-        st = db_run(c, sql, DB_ARGS(DB_INT(first ? -MERGE_PAGES : MERGE_PAGES)), NULL, err);
-    if (st == OK)
-        st = db_get_int(c, "SELECT total_changes()", DB_NONE, &after, NULL, err);
-    *more = st == OK && after - before >= 2;
-    return st;
-}
-
-enum status fts_sqlite_merge(struct db_conn *c, const struct fts_sqlite *t, bool first, bool *more, struct error *err)
-{
-    bool languages = false;
-    enum status st = merge_step(c, t->merge, first, more, err);
-    if (st == OK && (first || !*more))
-        st = merge_step(c, t->languages.merge, first, &languages, err);
-    *more = *more || languages;
-    return st;
 }
 
 /* --- the question --- */
@@ -148,8 +111,8 @@ struct names_of {
     const struct fts_sqlite *table;
 };
 
-enum status fts_sqlite_filenames(struct db_conn *c, const struct fts_sqlite *t, const int64_t *ids, size_t n,
-                                 struct arena *a, const char **out, struct error *err)
+static enum status sqlite_filenames(struct db_conn *c, const struct fts_sqlite *t, const int64_t *ids, size_t n,
+                                    struct arena *a, const char **out, struct error *err)
 {
     enum status st = OK;
     for (size_t i = 0; i < n && st == OK; i++) {
@@ -165,12 +128,12 @@ static enum status sqlite_names(void *ctx, const int64_t *ids, size_t n, struct 
                                 struct error *err)
 {
     const struct names_of *of = ctx;
-    return fts_sqlite_filenames(of->conn, of->table, ids, n, a, out, err);
+    return sqlite_filenames(of->conn, of->table, ids, n, a, out, err);
 }
 
 enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct term_query *q,
-                              const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
-                              struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
+                              const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                              struct fts_hit **hits, size_t *n, int64_t *total, struct error *err)
 {
     struct fts_rank r;
     struct buf words, languages;
@@ -191,8 +154,7 @@ enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, con
             (st = db_run(c, t->totals, DB_ARGS(DB_POINTER(&r.totals)), NULL, err)) == OK)
             st = fts_rank_score(&r, err);
         if (st == OK)
-            st = fts_rank_page(&r, limit, offset, named ? sqlite_names : NULL, &(struct names_of){c, t}, a, hits, n,
-                               err);
+            st = fts_rank_page(&r, limit, offset, sqlite_names, &(struct names_of){c, t}, a, hits, n, err);
         db_snapshot_end(c);
     }
     if (st == OK)

@@ -31,11 +31,10 @@
 
 /* The statements on such tables, and on the table that they index. */
 struct fts_sqlite {
-    const char *totals, *match, *match_filtered, *insert, *remove, *terms, *filename, *last, *merge;
+    const char *totals, *match, *match_filtered, *insert, *remove, *terms, *filename, *last;
     struct {
-        const char *match, *match_filtered, *insert, *forget, *packed, *pack, *remove, *merge;
+        const char *match, *match_filtered, *insert, *forget, *packed, *pack, *remove;
     } languages;
-    const char *segments;
 };
 #define FTS_RANGE "BETWEEN ?1 << 12 AND (?1 << 12) + 4095"
 /* Whether the document of a row of `index` passes. */
@@ -53,43 +52,30 @@ struct fts_sqlite {
         .terms = "SELECT title, words, filename, folded FROM " fts " WHERE rowid " FTS_RANGE,                          \
         .filename = "SELECT filename FROM " documents " WHERE " id " = ?1",                                            \
         .last = "SELECT coalesce(max(rowid), 0) >> 12 FROM " fts,                                                      \
-        .merge = "INSERT INTO " fts " (" fts ", rank) VALUES ('merge', ?1)",                                           \
-        .languages =                                                                                                   \
-            {                                                                                                          \
-                .match = "SELECT peel_collect_languages(" fts "_languages, ?2) FROM " fts "_languages WHERE " fts      \
-                         "_languages MATCH ?1",                                                                        \
-                .match_filtered =                                                                                      \
-                    "SELECT peel_collect_languages(" fts "_languages, ?2) FROM " fts "_languages WHERE " fts           \
-                    "_languages MATCH ?1" FTS_PASSES(fts "_languages", documents, id, by),                             \
-                .insert = "INSERT INTO " fts "_languages (rowid, " FTS_LANGUAGE_COLUMNS                                \
-                          ") VALUES (?, " FTS_LANGUAGE_VALUES ")",                                                     \
-                .forget = "INSERT INTO " fts "_languages (" fts "_languages, rowid, " FTS_LANGUAGE_COLUMNS             \
-                          ") VALUES ('delete', ?, " FTS_LANGUAGE_VALUES ")",                                           \
-                .packed = "SELECT row, terms FROM " fts "_terms WHERE row " FTS_RANGE,                                 \
-                .pack = "INSERT INTO " fts "_terms (row, terms) VALUES (?1, ?2)",                                      \
-                .remove = "DELETE FROM " fts "_terms WHERE row " FTS_RANGE,                                            \
-                .merge = "INSERT INTO " fts "_languages (" fts "_languages, rank) VALUES ('merge', ?1)",               \
-            },                                                                                                         \
-        .segments = "SELECT max((SELECT count(DISTINCT segid) FROM " fts "_idx), "                                     \
-                    "(SELECT count(DISTINCT segid) FROM " fts "_languages_idx))",                                      \
+        .languages = {                                                                                                 \
+            .match = "SELECT peel_collect_languages(" fts "_languages, ?2) FROM " fts "_languages WHERE " fts          \
+                     "_languages MATCH ?1",                                                                            \
+            .match_filtered = "SELECT peel_collect_languages(" fts "_languages, ?2) FROM " fts "_languages WHERE " fts \
+                              "_languages MATCH ?1" FTS_PASSES(fts "_languages", documents, id, by),                   \
+            .insert =                                                                                                  \
+                "INSERT INTO " fts "_languages (rowid, " FTS_LANGUAGE_COLUMNS ") VALUES (?, " FTS_LANGUAGE_VALUES ")", \
+            .forget = "INSERT INTO " fts "_languages (" fts "_languages, rowid, " FTS_LANGUAGE_COLUMNS                 \
+                      ") VALUES ('delete', ?, " FTS_LANGUAGE_VALUES ")",                                               \
+            .packed = "SELECT row, terms FROM " fts "_terms WHERE row " FTS_RANGE,                                     \
+            .pack = "INSERT INTO " fts "_terms (row, terms) VALUES (?1, ?2)",                                          \
+            .remove = "DELETE FROM " fts "_terms WHERE row " FTS_RANGE,                                                \
+        },                                                                                                             \
     }
 
 /* As in fts.h. */
 enum status fts_sqlite_put(struct db_conn *c, const struct fts_sqlite *t, int64_t id, const struct sticker_terms *terms,
                            struct error *err) MUST_CHECK;
 enum status fts_sqlite_remove(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct error *err) MUST_CHECK;
-enum status fts_sqlite_same(struct db_conn *c, const struct fts_sqlite *t, int64_t id,
-                            const struct sticker_terms *terms, bool *same, struct error *err) MUST_CHECK;
 enum status fts_sqlite_get(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct arena *a, bool *found,
                            struct sticker_terms *out, struct error *err) MUST_CHECK;
-enum status fts_sqlite_merge(struct db_conn *c, const struct fts_sqlite *t, bool first, bool *more,
-                             struct error *err) MUST_CHECK;
-enum status fts_sqlite_filenames(struct db_conn *c, const struct fts_sqlite *t, const int64_t *ids, size_t n,
-                                 struct arena *a, const char **out, struct error *err) MUST_CHECK;
 enum status fts_sqlite_search(struct db_conn *c, const struct fts_sqlite *t, const struct term_query *q,
-                              const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
-                              struct arena *a, struct fts_hit **hits, size_t *n, int64_t *total,
-                              struct error *err) MUST_CHECK;
+                              const struct sticker_filter *filter, size_t limit, size_t offset, struct arena *a,
+                              struct fts_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;
 
 /* Makes our functions known to a connection. Returns SQLite's result code. */
 struct sqlite3;
@@ -107,9 +93,6 @@ enum status fts_languages_change(struct db_conn *c, const struct fts_sqlite *t, 
                                  const struct sticker_terms *terms, bool *done, struct error *err) MUST_CHECK;
 enum status fts_languages_get(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct arena *a,
                               struct sticker_terms *out, struct error *err) MUST_CHECK;
-enum status fts_languages_same(struct db_conn *c, const struct fts_sqlite *t, int64_t id,
-                               const struct sticker_terms *terms, bool *same, struct error *err) MUST_CHECK;
-
 /* fts_sqlite_match.c: what one pass over a table's matches is for. */
 struct fts_pass {
     const struct fts_rank *rank;

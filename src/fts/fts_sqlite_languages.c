@@ -1,43 +1,15 @@
-/* fts_sqlite_languages.c: words of the other languages, written to and taken out of their index.
- *
- * They are packed as fts_terms.h says, and deflated; in front of that stands the length inflated, 4 bytes, little
- * endian. */
+/* fts_sqlite_languages.c: words of the other languages, written to and taken out of their index. */
 #include "fts/fts_sqlite.h"
 #include "fts/fts_terms.h"
 
 #include "base/buf.h"
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 enum {
-    HEAD = 4,
     FIRST = 2, /* arguments: the row, the titles of all, then a language each */
     ARGS = FIRST + LANGUAGE_COUNT,
 };
-
-static enum status pack_terms(const struct sticker_terms *terms, struct buf *out, struct error *err)
-{
-    struct buf plain;
-    buf_init(&plain, FTS_MAX_PACKED);
-    buf_init(out, FTS_MAX_PACKED);
-    fts_pack(terms, &plain);
-    enum status st = buf_status(&plain, err);
-    uLongf len = compressBound((uLong)plain.len);
-    unsigned char *packed = st == OK ? malloc(len) : NULL;
-    if (st == OK && (!packed || compress2(packed, &len, (const unsigned char *)buf_str(&plain), (uLong)plain.len,
-                                          Z_BEST_SPEED) != Z_OK))
-        st = err_no_memory(err, "the terms of a document");
-    if (st == OK) {
-        for (int i = 0; i < HEAD; i++)
-            buf_putc(out, (char)(plain.len >> 8 * i & 0xff));
-        buf_append(out, packed, len);
-        st = buf_status(out, err);
-    }
-    free(packed);
-    buf_free(&plain);
-    return st;
-}
 
 /* What an index row has of a document: its titles, and its words by language; NULL: none. */
 struct texts {
@@ -84,32 +56,12 @@ static enum status apply(struct db_conn *c, const char *sql, int64_t row, const 
     return st;
 }
 
-/* What was packed, which the caller frees. */
-static enum status inflate_terms(int64_t row, const unsigned char *packed, size_t packed_len, char **plain, size_t *len,
-                                 struct error *err)
-{
-    *len = 0;
-    *plain = NULL;
-    for (int i = 0; i < HEAD && packed_len > HEAD; i++)
-        *len |= (size_t)packed[i] << 8 * i;
-    if (*len == 0 || *len > FTS_MAX_PACKED)
-        return fts_damaged(row, err);
-    uLongf got = (uLongf)*len;
-    if (!(*plain = malloc(*len)))
-        return err_no_memory(err, "the terms of a document");
-    if (uncompress((unsigned char *)*plain, &got, packed + HEAD, (uLong)(packed_len - HEAD)) == Z_OK && got == *len)
-        return OK;
-    free(*plain);
-    *plain = NULL;
-    return fts_damaged(row, err);
-}
-
 static enum status unpack_and_apply(struct db_conn *c, const char *sql, int64_t row, const unsigned char *packed,
                                     size_t packed_len, struct error *err)
 {
     char *plain;
     size_t len;
-    enum status st = inflate_terms(row, packed, packed_len, &plain, &len, err);
+    enum status st = fts_inflate_packed(row, packed, packed_len, &plain, &len, err);
     if (st == OK)
         st = apply(c, sql, row, plain, len, err);
     free(plain);
@@ -123,13 +75,9 @@ enum status fts_languages_get(struct db_conn *c, const struct fts_sqlite *t, int
     enum status st = OK;
     db_query(&r, c, t->languages.packed, DB_ARGS(DB_INT(id)), err);
     while (st == OK && db_next(&r)) {
-        char *plain;
-        size_t packed_len, len;
-        const void *packed = db_bytes(&r, 1, &packed_len);
-        st = inflate_terms(id, packed, packed_len, &plain, &len, err);
-        if (st == OK)
-            st = fts_unpack(plain, len, id, a, out, err);
-        free(plain);
+        size_t len;
+        const void *packed = db_bytes(&r, 1, &len);
+        st = fts_inflate(id, packed, len, a, out, err);
     }
     enum status end = db_end(&r);
     return st == OK ? end : st;
@@ -172,36 +120,13 @@ enum status fts_languages_put(struct db_conn *c, const struct fts_sqlite *t, int
     struct buf packed;
     if (terms->n_languages == 0)
         return OK;
-    enum status st = pack_terms(terms, &packed, err);
+    enum status st = fts_deflate(terms, &packed, err);
     if (st == OK)
         st = db_run(c, t->languages.pack, DB_ARGS(DB_INT(row), DB_BLOB(packed.data, packed.len)), NULL, err);
     if (st == OK)
         st = unpack_and_apply(c, t->languages.insert, row, (const unsigned char *)packed.data, packed.len, err);
     buf_free(&packed);
     return st;
-}
-
-enum status fts_languages_same(struct db_conn *c, const struct fts_sqlite *t, int64_t id,
-                               const struct sticker_terms *terms, bool *same, struct error *err)
-{
-    struct db_rows r;
-    struct buf now;
-    buf_init(&now, FTS_MAX_PACKED);
-    fts_pack(terms, &now);
-    enum status st = buf_status(&now, err);
-    *same = terms->n_languages == 0;
-    db_query(&r, c, t->languages.packed, DB_ARGS(DB_INT(id)), err);
-    while (st == OK && db_next(&r)) {
-        char *plain;
-        size_t packed_len, len;
-        const void *packed = db_bytes(&r, 1, &packed_len);
-        st = inflate_terms(id, packed, packed_len, &plain, &len, err);
-        *same = st == OK && len == now.len && memcmp(plain, now.data, len) == 0;
-        free(plain);
-    }
-    enum status end = db_end(&r);
-    buf_free(&now);
-    return st == OK ? end : st;
 }
 
 /* --- changing a part --- */
@@ -346,11 +271,11 @@ enum status fts_languages_change(struct db_conn *c, const struct fts_sqlite *t, 
         st = read_packed(c, t, row >> FTS_LENGTH_BITS, &packed, &before, err);
     *done = st == OK && before == row && terms->n_languages > 0;
     if (*done)
-        st = inflate_terms(row, (const unsigned char *)buf_str(&packed), packed.len, &plain, &len, err);
+        st = fts_inflate_packed(row, (const unsigned char *)buf_str(&packed), packed.len, &plain, &len, err);
     if (*done && st == OK && (len != now.len || memcmp(plain, now.data, len) != 0)) {
         st = change_texts(c, t, row, plain, len, &now, err);
         if (st == OK)
-            st = pack_terms(terms, &repacked, err);
+            st = fts_deflate(terms, &repacked, err);
         if (st == OK)
             st = db_run(c, t->languages.remove, DB_ARGS(DB_INT(row >> FTS_LENGTH_BITS)), NULL, err);
         if (st == OK)

@@ -2,7 +2,12 @@
 #include "fts/fts_terms.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
+
+enum { HEAD = 4 };
+#define NOT_DEFLATED ((size_t)1 << 31)
 
 enum status fts_damaged(int64_t row, struct error *err)
 {
@@ -54,4 +59,66 @@ enum status fts_unpack(const char *packed, size_t len, int64_t row, struct arena
     out->languages = all;
     out->n_languages = n;
     return at == end ? OK : fts_damaged(row, err);
+}
+
+enum status fts_deflate(const struct sticker_terms *terms, struct buf *out, struct error *err)
+{
+    struct buf plain;
+    buf_init(&plain, FTS_MAX_PACKED);
+    buf_init(out, FTS_MAX_PACKED);
+    fts_pack(terms, &plain);
+    enum status st = buf_status(&plain, err);
+    uLongf len = compressBound((uLong)plain.len);
+    unsigned char *packed = st == OK && plain.len ? malloc(len) : NULL;
+    if (st == OK && plain.len &&
+        (!packed || compress2(packed, &len, (const unsigned char *)plain.data, (uLong)plain.len, Z_BEST_SPEED) != Z_OK))
+        st = err_no_memory(err, "the terms of a document");
+    if (st == OK && plain.len) {
+        for (int i = 0; i < HEAD; i++)
+            buf_putc(out, (char)(plain.len >> 8 * i & 0xff));
+        buf_append(out, packed, len);
+        st = buf_status(out, err);
+    }
+    free(packed);
+    buf_free(&plain);
+    return st;
+}
+
+enum status fts_inflate_packed(int64_t row, const unsigned char *deflated, size_t deflated_len, char **plain,
+                               size_t *len, struct error *err)
+{
+    *len = 0;
+    *plain = NULL;
+    for (int i = 0; i < HEAD && deflated_len > HEAD; i++)
+        *len |= (size_t)deflated[i] << 8 * i;
+    bool raw = *len & NOT_DEFLATED;
+    *len &= ~NOT_DEFLATED;
+    if (*len == 0 || *len > FTS_MAX_PACKED || (raw && deflated_len - HEAD != *len))
+        return fts_damaged(row, err);
+    uLongf got = (uLongf)*len;
+    if (!(*plain = malloc(*len)))
+        return err_no_memory(err, "the terms of a document");
+    if (raw) {
+        memcpy(*plain, deflated + HEAD, *len);
+        return OK;
+    }
+    if (uncompress((unsigned char *)*plain, &got, deflated + HEAD, (uLong)(deflated_len - HEAD)) == Z_OK && got == *len)
+        return OK;
+    free(*plain);
+    *plain = NULL;
+    return fts_damaged(row, err);
+}
+
+enum status fts_inflate(int64_t row, const void *deflated, size_t len, struct arena *a, struct sticker_terms *out,
+                        struct error *err)
+{
+    char *plain;
+    size_t plain_len;
+    if (len == 0)
+        return OK;
+    enum status st = fts_inflate_packed(row, deflated, len, &plain, &plain_len, err);
+    if (st == OK)
+        st = fts_unpack(plain, plain_len, row, a, out, err);
+    free(plain);
+    return st;
 }

@@ -1,4 +1,4 @@
-/* leg_lexical.c: by terms: BM25 in the store. */
+/* leg_lexical.c: by terms: BM25 in the index of the store. */
 #include "rank/leg.h"
 
 #include "base/utf8.h"
@@ -14,7 +14,7 @@ static enum status search_terms(const struct rank_sources *s, const struct rank_
                                 struct leg_hits *out, struct error *err)
 {
     struct search_hit *hits;
-    enum status st = search_store_lexical(s->store, terms, &q->filter, limit, offset, !q->fused, a, &hits, &out->n,
+    enum status st = search_store_lexical(s->store, terms, q->passing, limit, offset, !q->fused, a, &hits, &out->n,
                                           &out->total, err);
     if (st != OK)
         return st;

@@ -27,17 +27,20 @@ struct catalog {
     const struct catalog_listener *listener; /* NULL before catalog_start */
     void *ctx;
     struct worker *follower;
-    char snapshot[PATH_MAX]; /* of what words mean; "": none is kept */
-    int64_t save_us;         /* when the next one may be written; the follower's */
+    char words[PATH_MAX],
+        terms[PATH_MAX]; /* snapshots of what words mean and of the index of terms; "": none is kept */
+    int64_t save_us;     /* when the next ones may be written; the follower's */
 };
 
-/* After a crash there is the last one, or none: then more documents are analysed at the next start. */
-static void save_meanings(struct catalog *c)
+/* After a crash there are the last ones, or none: then the next start reads more documents. */
+static void save(struct catalog *c)
 {
     struct error err;
     int64_t start = os_monotonic_us();
-    if (*c->snapshot && meanings_save(c->meanings, c->snapshot, &err) != OK)
-        log_warn("cannot write %s, so the next start takes longer: %s", c->snapshot, err.message);
+    if (*c->words && meanings_save(c->meanings, c->words, &err) != OK)
+        log_warn("cannot write %s, so the next start takes longer: %s", c->words, err.message);
+    if (*c->terms && search_store_index_save(c->store, c->terms, &err) != OK)
+        log_warn("cannot write %s, so the next start takes longer: %s", c->terms, err.message);
     int64_t now = os_monotonic_us(), pause = SAVE_EFFORT * (now - start);
     c->save_us = now + (pause > SAVE_US ? pause : SAVE_US);
 }
@@ -52,10 +55,14 @@ enum status catalog_open(struct search_store *store, const char *lexicon, const 
     c->store = store;
     worker_rwlock_init(&c->changes);
     enum status st = search_store_generation(store, &c->followed, err); /* before the documents are read */
-    if (st == OK && cache_dir && *cache_dir && (st = os_mkdirs(cache_dir, err)) == OK)
-        (void)snprintf(c->snapshot, sizeof c->snapshot, "%s/words.snapshot", cache_dir);
+    if (st == OK && cache_dir && *cache_dir && (st = os_mkdirs(cache_dir, err)) == OK) {
+        (void)snprintf(c->words, sizeof c->words, "%s/words.snapshot", cache_dir);
+        (void)snprintf(c->terms, sizeof c->terms, "%s/terms.snapshot", cache_dir);
+    }
+    if (st == OK)
+        st = search_store_index_open(store, *c->terms ? c->terms : NULL, err);
     if (st == OK && lexicon && *lexicon &&
-        meanings_open(lexicon, store, *c->snapshot ? c->snapshot : NULL, &c->meanings, &why) != OK)
+        meanings_open(lexicon, store, *c->words ? c->words : NULL, &c->meanings, &why) != OK)
         log_warn("no lexicon of words: searching without meanings; `peel words pull` downloads it: %s", why.message);
     if (st != OK) {
         catalog_close(c);
@@ -69,7 +76,7 @@ void catalog_close(struct catalog *c)
     if (!c)
         return;
     catalog_stop(c);
-    save_meanings(c);
+    save(c);
     labels_close(atomic_load(&c->labels));
     meanings_close(c->meanings);
     pthread_rwlock_destroy(&c->changes);
@@ -219,11 +226,10 @@ enum status catalog_catch_up(struct catalog *c, struct error *err)
 }
 
 /* Page by page, so that changes of our own need not wait for all. */
-static enum status follow(struct catalog *c, struct worker *w, struct error *err)
+static enum status follow_documents(struct catalog *c, struct worker *w, int64_t newest, struct error *err)
 {
-    int64_t newest;
-    enum status st = search_store_generation(c->store, &newest, err);
-    for (bool more = st == OK; more && st == OK && !worker_stopping(w);) {
+    enum status st = OK;
+    for (bool more = true; more && st == OK && !worker_stopping(w);) {
         catalog_lock(c);
         more = newest > c->followed;
         if (more)
@@ -231,6 +237,28 @@ static enum status follow(struct catalog *c, struct worker *w, struct error *err
         catalog_unlock(c);
     }
     return st;
+}
+
+static enum status follow_terms(struct catalog *c, struct worker *w, int64_t newest, struct error *err)
+{
+    enum status st = OK;
+    for (bool more = true; more && st == OK && !worker_stopping(w);) {
+        catalog_lock(c);
+        st = search_store_index_read(c->store, newest, &more, err);
+        catalog_unlock(c);
+        if (st == OK)
+            st = search_store_tidy(c->store, err);
+    }
+    return st;
+}
+
+static enum status follow(struct catalog *c, struct worker *w, struct error *err)
+{
+    int64_t newest;
+    enum status st = search_store_generation(c->store, &newest, err);
+    if (st == OK)
+        st = follow_terms(c, w, newest, err);
+    return st == OK ? follow_documents(c, w, newest, err) : st;
 }
 
 static void run_follower(struct worker *w, void *arg)
@@ -248,7 +276,7 @@ static void run_follower(struct worker *w, void *arg)
             log_info("following the changes of other SearchServices again");
         follows = st == OK;
         if (os_monotonic_us() >= c->save_us)
-            save_meanings(c);
+            save(c);
     }
 }
 

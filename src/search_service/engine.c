@@ -123,19 +123,6 @@ static bool fill_all(struct engine *e)
     return more;
 }
 
-/* Nothing was to be done for a while. */
-static void tidy(struct engine *e)
-{
-    struct error err;
-    bool more = true;
-    while (more && !worker_stopping(e->worker)) {
-        if (search_store_tidy(e->cfg.store, &more, &err) != OK) {
-            log_warn("tidying the word index: %s", err.message);
-            return;
-        }
-    }
-}
-
 static void tend_all(struct engine *e)
 {
     for (size_t i = 0; i < atomic_load(&e->n_models); i++)
@@ -160,10 +147,8 @@ static void run_engine(struct worker *w, void *arg)
         worked = false;
         for (size_t i = 0; i < atomic_load(&e->n_models); i++)
             engine_save(e, e->models[i], false);
-        if (worker_rest(w, TICK_MS) == WORKER_RESTED) {
+        if (worker_rest(w, TICK_MS) == WORKER_RESTED)
             try_again(e);
-            tidy(e);
-        }
     }
     for (size_t i = 0; i < atomic_load(&e->n_models); i++)
         engine_save(e, e->models[i], true);

@@ -4,19 +4,25 @@
 
 #include "db/db.h"
 #include "db/db_filter.h"
-#include "fts/fts.h"
 #include "search_store/search_columns.h"
 #include "search_store/search_store.h"
 
+/* The index of terms (search_terms.c); all but the first two belongs to the thread that reads and saves it. */
+struct fts_index;
+struct search_index {
+    struct fts_index *_Atomic terms; /* NULL: nobody asked for it */
+    atomic_bool complete;            /* all terms that there were at the beginning are in it */
+    int64_t after;                   /* until then: the last document read */
+    int64_t since, saved;            /* numbers of changes: up to this they are in it, and in the file */
+    char tag[40];                    /* of the file */
+};
 struct search_store {
     struct db *db;
     struct db_counted documents;
-    bool merging;         /* search_store_tidy: the word index's segments */
-    int64_t merged_up_to; /* generation; 0: not since the store was opened */
+    struct search_index index;
 };
 
 extern const struct db_schema search_schema_sqlite, search_schema_postgres;
-extern const struct fts_table search_fts;
 
 /* search_store.c: db_write while no other writes, in any process. So changes become visible in the order of their
  * numbers, and what a job has read is still so when it writes. */
@@ -24,9 +30,6 @@ enum status search_store_write(struct search_store *s, enum db_durability durabi
                                struct error *err) MUST_CHECK;
 /* Inside a job: as search_store_setting_set. */
 enum status search_store_set(struct db_conn *c, const char *key, const char *value, struct error *err) MUST_CHECK;
-/* Inside a job: what the document is found by, in the place of what it was. */
-enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms,
-                                   struct error *err) MUST_CHECK;
 /* Reads the columns of DOCUMENT_SELECT, the first ones of a row. */
 void search_store_read_document(struct db_rows *r, struct arena *a, struct document *out);
 /* All rows that are left, into the arena; ends them. */
@@ -54,6 +57,18 @@ void search_store_read_vector(struct db_rows *r, const char *model, size_t dim, 
 enum status search_store_changed(struct db_conn *c, const int64_t *document_ids, size_t n,
                                  struct error *err) MUST_CHECK;
 enum status search_store_model_changed(struct db_conn *c, int64_t model_id, struct error *err) MUST_CHECK;
+
+/* search_terms.c; inside a job: what a document is found by, in the place of what it was. */
+enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms,
+                                   struct error *err) MUST_CHECK;
+enum status search_store_remove_terms(struct db_conn *c, int64_t id, struct error *err) MUST_CHECK;
+enum status search_store_same_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms, bool *same,
+                                    struct error *err) MUST_CHECK;
+/* After the commit: the same in memory. */
+void search_store_index_put(struct search_store *s, int64_t id, const char *filename, const struct sticker_terms *t);
+void search_store_index_remove(struct search_store *s, int64_t id, const char *filename);
+void search_store_index_close(struct search_store *s);
+void search_store_index_metrics(const struct search_store *s, const char *prefix, struct buf *out);
 
 /* search_pgvector.c; inside a job. The vectors go into the index of their model and dimension, if there is one. */
 enum status search_store_pgvector_put(struct db_conn *c, int64_t model, size_t dim, const int64_t *document_ids,

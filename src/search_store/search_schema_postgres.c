@@ -1,4 +1,5 @@
 /* search_schema_postgres.c: the search database's tables in PostgreSQL. */
+#include "fts/fts.h"
 #include "search_store/search_internal.h"
 
 static const char *const migrations[] = {
@@ -81,6 +82,27 @@ static const char *const migrations[] = {
     "UPDATE models SET generation = generation + 1 WHERE source = 0;"
     "DELETE FROM vectors WHERE model_id IN (SELECT id FROM models WHERE source = 0)"
     " AND document_id IN (SELECT id FROM documents WHERE animated = 1);",
+    /* 8: terms, of which every process makes its index (search_terms.c), in the place of postings; and whose turn it is
+     * to write (search_store_write). They were four texts, each with a NUL, then the packed ones. */
+    "CREATE TABLE document_terms ("
+    " document_id bigint PRIMARY KEY,"
+    " title text NOT NULL, words text NOT NULL, filename text NOT NULL, folded text NOT NULL,"
+    " languages bytea NOT NULL);" /* fts_deflate */
+    "ALTER TABLE document_terms ALTER COLUMN languages SET STORAGE EXTERNAL;"
+    "INSERT INTO document_terms SELECT d.id, convert_from(substring(d.terms FOR a.n - 1), 'UTF8'),"
+    " convert_from(substring(a.rest FOR b.n - 1), 'UTF8'), convert_from(substring(b.rest FOR c.n - 1), 'UTF8'),"
+    " convert_from(substring(c.rest FOR e.n - 1), 'UTF8'), CASE WHEN length(e.rest) = 0 THEN '' ELSE"
+    " set_byte(set_byte(set_byte('\\x00000080'::bytea, 0, length(e.rest) & 255), 1, length(e.rest) >> 8 & 255), 2,"
+    " length(e.rest) >> 16 & 255) || e.rest END FROM documents_fts_documents d,"
+    " LATERAL (SELECT n, substring(d.terms FROM n + 1) AS rest FROM position('\\x00'::bytea IN d.terms) n) a,"
+    " LATERAL (SELECT n, substring(a.rest FROM n + 1) AS rest FROM position('\\x00'::bytea IN a.rest) n) b,"
+    " LATERAL (SELECT n, substring(b.rest FROM n + 1) AS rest FROM position('\\x00'::bytea IN b.rest) n) c,"
+    " LATERAL (SELECT n, substring(c.rest FROM n + 1) AS rest FROM position('\\x00'::bytea IN c.rest) n) e;"
+    "DROP TABLE documents_fts_postings;"
+    "DROP TABLE documents_fts_documents;"
+    "DROP TABLE documents_fts_totals;"
+    "CREATE TABLE write_turn (turn bigint PRIMARY KEY);"
+    "INSERT INTO write_turn VALUES (1);",
 };
 
 const struct db_schema search_schema_postgres = {

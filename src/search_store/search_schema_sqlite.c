@@ -1,4 +1,5 @@
 /* search_schema_sqlite.c: the search database's tables in SQLite. */
+#include "fts/fts.h"
 #include "search_store/search_internal.h"
 
 static const char *const migrations[] = {
@@ -78,6 +79,16 @@ static const char *const migrations[] = {
     "UPDATE models SET generation = generation + 1 WHERE source = 0;"
     "DELETE FROM vectors WHERE model_id IN (SELECT id FROM models WHERE source = 0)"
     " AND document_id IN (SELECT id FROM documents WHERE animated = 1);",
+    /* 10: terms, of which every process makes its index (search_terms.c), in the place of FTS5's tables */
+    "CREATE TABLE document_terms ("
+    " document_id INTEGER PRIMARY KEY,"
+    " title TEXT NOT NULL, words TEXT NOT NULL, filename TEXT NOT NULL, folded TEXT NOT NULL,"
+    " languages BLOB NOT NULL) STRICT;" /* fts_deflate */
+    "INSERT INTO document_terms SELECT f.rowid >> 12, f.title, f.words, f.filename, f.folded, coalesce(t.terms, x'')"
+    " FROM documents_fts f LEFT JOIN documents_fts_terms t ON t.row = f.rowid;"
+    "DROP TABLE documents_fts;"
+    "DROP TABLE documents_fts_languages;"
+    "DROP TABLE documents_fts_terms;",
 };
 
 const struct db_schema search_schema_sqlite = {
@@ -85,5 +96,4 @@ const struct db_schema search_schema_sqlite = {
     .application_id = 0x50655345, /* "PeSE" */
     .count = sizeof migrations / sizeof *migrations,
     .migrations = migrations,
-    .sqlite_functions = fts_register,
 };

@@ -1,4 +1,4 @@
-/* search_store.c: opening the search database, its documents, the lexical search and settings.
+/* search_store.c: opening the search database, its documents and settings.
  * Putting and deleting are durable: StickerService forgets a delivery once we said OK. */
 #include "search_store/search_internal.h"
 
@@ -32,6 +32,7 @@ void search_store_close(struct search_store *s)
 {
     if (!s)
         return;
+    search_store_index_close(s);
     db_close(s->db);
     free(s);
 }
@@ -49,6 +50,7 @@ enum status search_store_writable(struct search_store *s, struct error *err)
 void search_store_metrics(const struct search_store *s, const char *prefix, struct buf *out)
 {
     db_metrics(s->db, prefix, out);
+    search_store_index_metrics(s, prefix, out);
 }
 
 struct alone {
@@ -59,7 +61,7 @@ struct alone {
 static enum status alone(struct db_conn *c, void *arg, struct error *err)
 {
     const struct alone *a = arg;
-    enum status st = db_lock(c, "SELECT 1 FROM documents_fts_totals FOR UPDATE", err);
+    enum status st = db_lock(c, "SELECT 1 FROM write_turn FOR UPDATE", err);
     return st == OK ? a->job(c, a->arg, err) : st;
 }
 
@@ -70,14 +72,6 @@ enum status search_store_write(struct search_store *s, enum db_durability durabi
 }
 
 /* --- documents --- */
-
-const struct fts_table search_fts =
-    FTS_TABLE("documents_fts", "documents", "id", "id", "INDEXED BY documents_filtered");
-
-enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms, struct error *err)
-{
-    return fts_put(c, &search_fts, id, terms, err);
-}
 
 struct put_document_job {
     const struct document *doc;
@@ -106,7 +100,7 @@ static enum status compare_document(struct db_conn *c, struct put_document_job *
     }
     enum status st = db_end(&r);
     if (st == OK && job->id)
-        st = fts_same(c, &search_fts, job->id, job->terms, &job->same_terms, err);
+        st = search_store_same_terms(c, job->id, job->terms, &job->same_terms, err);
     job->same = job->same && job->same_terms;
     return st;
 }
@@ -171,6 +165,8 @@ enum status search_store_put(struct search_store *s, const struct document *doc,
     db_reader_done(s->db, c);
     if (st == OK && !job.same)
         st = search_store_write(s, DB_DURABLE, put_document_job, &job, err);
+    if (st == OK && !job.same)
+        search_store_index_put(s, job.id, doc->filename, terms);
     *id = job.id;
     *changed = !job.same;
     if (stale)
@@ -199,7 +195,8 @@ static enum status delete_document_job(struct db_conn *c, void *arg, struct erro
     if (!found)
         return no_document(job->filename, err);
     if ((st = search_store_vectors_forget(c, job->id, NULL, &forgot, err)) != OK ||
-        (st = fts_remove(c, &search_fts, job->id, err)) != OK || (st = search_store_changed(c, &job->id, 1, err)) != OK)
+        (st = search_store_remove_terms(c, job->id, err)) != OK ||
+        (st = search_store_changed(c, &job->id, 1, err)) != OK)
         return st;
     return db_run(c, "DELETE FROM documents WHERE id = $1", DB_ARGS(DB_INT(job->id)), NULL, err);
 }
@@ -208,6 +205,8 @@ enum status search_store_delete(struct search_store *s, const char *filename, in
 {
     struct delete_document_job job = {.filename = filename};
     enum status st = search_store_write(s, DB_DURABLE, delete_document_job, &job, err);
+    if (st == OK)
+        search_store_index_remove(s, job.id, filename);
     *id = job.id;
     return st;
 }
@@ -249,16 +248,6 @@ enum status search_store_get(struct search_store *s, const char *filename, struc
     return st == OK && !out->filename ? no_document(filename, err) : st;
 }
 
-enum status search_store_terms(struct search_store *s, int64_t id, struct arena *a, struct sticker_terms *out,
-                               struct error *err)
-{
-    struct db_conn *c = db_reader(s->db);
-    bool found = false;
-    enum status st = fts_get(c, &search_fts, id, a, &found, out, err);
-    db_reader_done(s->db, c);
-    return st == OK && !found ? err_set(err, ERR_NOT_FOUND, "document %lld has no terms", (long long)id) : st;
-}
-
 enum status search_store_count(struct search_store *s, int64_t *documents, struct error *err)
 {
     struct db_conn *c = db_reader(s->db);
@@ -279,79 +268,43 @@ enum status search_store_documents(struct search_store *s, int64_t after, size_t
     return st;
 }
 
+/* In SQLite one by one. */
+static enum status name_each(struct db_conn *c, const int64_t *ids, size_t n, struct arena *a, const char **out,
+                             struct error *err)
+{
+    enum status st = db_snapshot(c, err);
+    if (st != OK)
+        return st;
+    for (size_t i = 0; i < n && st == OK; i++) {
+        struct db_rows r;
+        db_query(&r, c, "SELECT filename FROM documents WHERE id = $1", DB_ARGS(DB_INT(ids[i])), err);
+        out[i] = db_next(&r) ? db_text(&r, 0, a) : NULL;
+        st = db_end(&r);
+    }
+    db_snapshot_end(c);
+    return st;
+}
+
+static enum status name_all(struct db_conn *c, const int64_t *ids, size_t n, struct arena *a, const char **out,
+                            struct error *err)
+{
+    struct db_rows r;
+    memset(out, 0, n * sizeof *out);
+    db_query(&r, c, "SELECT t.n, d.filename FROM unnest($1) WITH ORDINALITY t (id, n) JOIN documents d ON d.id = t.id",
+             DB_ARGS(DB_INTS(ids, n)), err);
+    while (db_next(&r)) {
+        int64_t at = db_int(&r, 0);
+        out[at - 1] = db_text(&r, 1, a);
+    }
+    return db_end(&r);
+}
+
 enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
                                    const char **out, struct error *err)
 {
     struct db_conn *c = db_reader(s->db);
-    enum status st;
-    if (db_is_postgres(c)) { /* one statement */
-        st = fts_filenames(c, &search_fts, ids, n, a, out, err);
-    } else if ((st = db_snapshot(c, err)) == OK) {
-        st = fts_filenames(c, &search_fts, ids, n, a, out, err);
-        db_snapshot_end(c);
-    }
+    enum status st = db_is_postgres(c) ? name_all(c, ids, n, a, out, err) : name_each(c, ids, n, a, out, err);
     db_reader_done(s->db, c);
-    return st;
-}
-
-enum status search_store_lexical(struct search_store *s, const struct term_query *q,
-                                 const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
-                                 struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
-                                 struct error *err)
-{
-    struct fts_hit *found;
-    *hits = NULL;
-    *n = 0;
-    enum status st = fts_search(s->db, &search_fts, q, filter, limit, offset, named, a, &found, n, total, err);
-    if (st != OK || *n == 0)
-        return st;
-    if (!(*hits = arena_array(a, *n, sizeof **hits)))
-        return err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", *n, a->max);
-    for (size_t i = 0; i < *n; i++)
-        (*hits)[i] = (struct search_hit){.id = found[i].id, .filename = found[i].filename, .score = found[i].score};
-    return OK;
-}
-
-/* --- the word index --- */
-
-#define TIDY_SEGMENTS 4 /* as many cost next to nothing */
-
-struct merge_job {
-    bool first, more;
-};
-
-static enum status merge_job(struct db_conn *c, void *arg, struct error *err)
-{
-    struct merge_job *job = arg;
-    return fts_merge(c, &search_fts, job->first, &job->more, err);
-}
-
-static enum status is_untidy(struct search_store *s, int64_t newest, bool *untidy, struct error *err)
-{
-    struct db_conn *c = db_reader(s->db);
-    int64_t segments = 0, documents = 0;
-    enum status st = fts_segments(c, &search_fts, &segments, err);
-    db_reader_done(s->db, c);
-    if (st == OK)
-        st = search_store_count(s, &documents, err);
-    *untidy = segments > TIDY_SEGMENTS && (!s->merged_up_to || newest - s->merged_up_to > documents / 8);
-    return st;
-}
-
-enum status search_store_tidy(struct search_store *s, bool *more, struct error *err)
-{
-    int64_t newest;
-    struct merge_job job = {.first = !s->merging};
-    *more = s->merging;
-    enum status st = search_store_generation(s, &newest, err);
-    if (st == OK && !s->merging)
-        st = is_untidy(s, newest, more, err);
-    if (st != OK || !*more)
-        return st;
-    st = db_write(s->db, DB_FAST, merge_job, &job, err);
-    s->merging = *more = st == OK && job.more;
-    if (st == OK && !job.more)
-        s->merged_up_to = newest;
     return st;
 }
 

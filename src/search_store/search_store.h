@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/filename.h"
 #include "base/filter.h"
+#include "base/labels.h"
 #include "base/status.h"
 #include "base/terms.h"
 #include <stdbool.h>
@@ -111,16 +112,27 @@ struct search_hit {
 /* BM25 over title, words, filename (weights 3, 2, 1; prefix matches of the last word lower), and titles and
  * words of the other languages; those not preferred lower. Any term may match, best first, ties by filename; not
  * `named`: ties by id, and filenames are NULL.
- * `filter` (NULL: none): only of documents that pass, which are also all that `total` counts. */
-enum status search_store_lexical(struct search_store *s, const struct term_query *q,
-                                 const struct sticker_filter *filter, size_t limit, size_t offset, bool named,
-                                 struct arena *a, struct search_hit **hits, size_t *n, int64_t *total,
-                                 struct error *err) MUST_CHECK;
+ * `passing` (NULL: all): only of these documents, which are also all that `total` counts.
+ * ERR_UNAVAILABLE: the index is not there yet. */
+enum status search_store_lexical(struct search_store *s, const struct term_query *q, const struct label_test *passing,
+                                 size_t limit, size_t offset, bool named, struct arena *a, struct search_hit **hits,
+                                 size_t *n, int64_t *total, struct error *err) MUST_CHECK;
 
-/* A step, of some milliseconds, of merging the segments of the word index that writing has left, so that searches find
- * them in one place; to be called by one thread when nothing else is to be done, until there is no *more. There is not
- * much to do while less than an eighth of the documents changed: merging writes the whole index anew. */
-enum status search_store_tidy(struct search_store *s, bool *more, struct error *err) MUST_CHECK;
+/* --- the index of terms --- in memory, which search_store_lexical searches; of whoever asks for it. Once it is open,
+ * puts and deletes keep it true, and so does reading what other processes changed. All of it but the search belongs to
+ * one thread at a time.
+ *
+ * Opens it: from a file (NULL: there is none) and what changed since that was written, or from the terms of all
+ * documents. Where these are many, some are left for search_store_index_read, and until that is through with them
+ * nothing can be found. */
+enum status search_store_index_open(struct search_store *s, const char *snapshot, struct error *err) MUST_CHECK;
+/* Reads a page of what is missing in memory, up to change `newest`; *more: there may be another one. No put or delete
+ * of a document may be under way. */
+enum status search_store_index_read(struct search_store *s, int64_t newest, bool *more, struct error *err) MUST_CHECK;
+/* Merges what changes have left, where that is due. */
+enum status search_store_tidy(struct search_store *s, struct error *err) MUST_CHECK;
+/* Writes the file, if there is much to read since it was written. */
+enum status search_store_index_save(struct search_store *s, const char *snapshot, struct error *err) MUST_CHECK;
 
 /* --- changes --- documents put or deleted, vectors stored or forgotten, by any process on this database. */
 struct search_change {
@@ -245,7 +257,7 @@ enum status search_store_setting_get(struct search_store *s, const char *key, st
 enum status search_store_setting_set(struct search_store *s, const char *key, const char *value,
                                      struct error *err) MUST_CHECK;
 
-/* Appends how long calls took, as <prefix>_database_duration_seconds. */
+/* Appends how long calls took, as <prefix>_database_duration_seconds, and how large the index of terms is. */
 void search_store_metrics(const struct search_store *s, const char *prefix, struct buf *out);
 
 #endif

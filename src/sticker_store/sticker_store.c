@@ -416,7 +416,7 @@ enum status sticker_store_search(struct sticker_store *s, const struct term_quer
     struct fts_hit *found;
     *hits = NULL;
     *n = 0;
-    enum status st = fts_search(s->db, &sticker_fts, q, filter, limit, offset, true, a, &found, n, total, err);
+    enum status st = fts_search(s->db, &sticker_fts, q, filter, limit, offset, a, &found, n, total, err);
     if (st != OK || *n == 0)
         return st;
     if (!(*hits = arena_array(a, *n, sizeof **hits)))

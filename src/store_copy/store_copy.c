@@ -363,6 +363,14 @@ static const struct table search_tables[] = {
     {.name = "documents",
      .keys = 1,
      .columns = {{"id", NUMBER}, {"filename", TEXT}, {"words_json", TEXT}, DOCUMENT_COLUMNS(DECLARED) TIMES}},
+    {.name = "document_terms",
+     .keys = 1,
+     .columns = {{"document_id", NUMBER},
+                 {"title", TEXT},
+                 {"words", TEXT},
+                 {"filename", TEXT},
+                 {"folded", TEXT},
+                 {"languages", BLOB}}},
     {.name = "models",
      .keys = 1,
      .columns = {{"id", NUMBER}, {"name", TEXT}, {"generation", NUMBER}, {"source", NUMBER}, TIMES}},
@@ -385,8 +393,8 @@ static const struct table search_tables[] = {
 static const char *const sticker_derived[] = {
     "stickers_fts*", "queries_fts*",      "sticker_search",  "query_search",  "outbox_turn",    "schema_migrations",
     "sqlite_*",      "curation_versions", "searches_[0-9]*", "events_[0-9]*", "sticker_trends", NULL};
-static const char *const search_derived[] = {"documents_fts*",    "vector_tables", "vectors_[0-9]*",
-                                             "schema_migrations", "sqlite_*",      NULL};
+static const char *const search_derived[] = {"vector_tables",     "vectors_[0-9]*", "write_turn",
+                                             "schema_migrations", "sqlite_*",       NULL};
 
 /* The next row gets the number after the last one's. */
 #define NUMBERED(table, column)                                                                                        \
@@ -396,7 +404,7 @@ static const struct database {
     const struct db_schema *sqlite, *postgres;
     const struct table *tables;
     size_t n;
-    const struct fts_table *fts;
+    const struct fts_table *fts; /* NULL: there is no index of terms */
     const struct table *indexed; /* whose rows have terms */
     enum status (*put_terms)(struct db_conn *c, int64_t id, const struct sticker_terms *terms, struct error *err);
     const char *finish_sqlite, *finish_postgres;
@@ -425,9 +433,6 @@ static const struct database {
      .postgres = &search_schema_postgres,
      .tables = search_tables,
      .n = sizeof search_tables / sizeof *search_tables,
-     .fts = &search_fts,
-     .indexed = &search_tables[0],
-     .put_terms = search_store_put_terms,
      /* The numbers of documents that are gone are not given again. */
      .finish_sqlite = "DELETE FROM sqlite_sequence WHERE name = 'documents'; INSERT INTO sqlite_sequence (name, seq)"
                       " SELECT 'documents', coalesce(max(document_id), 0) FROM changes",
@@ -896,7 +901,7 @@ static enum status compare_tables(struct copy *k, struct batch *b, struct terms 
     enum status st = OK;
     for (size_t i = 0; i < k->database->n && st == OK; i++)
         st = compare_table(k, &k->database->tables[i], sides, b, terms, err);
-    if (st == OK)
+    if (st == OK && k->database->fts)
         st = compare_table(k, NULL, sides, b, terms, err);
     db_reader_done(k->to, sides[1].conn);
     return st;
@@ -933,7 +938,7 @@ static enum status copy_all(struct copy *k, struct error *err)
     }
     for (size_t i = 0; i < k->database->n && st == OK; i++)
         st = copy_table(k, &k->database->tables[i], &b, err);
-    if (st == OK)
+    if (st == OK && k->database->fts)
         st = copy_terms(k, &t, err);
     if (st == OK)
         st = compare_tables(k, &b, &t, err);

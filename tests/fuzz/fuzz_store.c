@@ -126,7 +126,7 @@ static void prepare(struct arena *a)
     if (os_read_file(path, &good_stickers, &err) != OK)
         abort();
     remove_files();
-    if (search_store_open(path, 1, &search, &err) != OK)
+    if (search_store_open(path, 1, &search, &err) != OK || search_store_index_open(search, NULL, &err) != OK)
         abort();
     use_search(search, a, true);
     search_store_close(search);
@@ -166,6 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct search_store *search;
     damage(&good_search, data, size);
     if (search_store_open(path, 1, &search, &err) == OK) {
+        (void)!search_store_index_open(search, NULL, &err);
         use_search(search, &a, false);
         search_store_close(search);
     }

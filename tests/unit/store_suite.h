@@ -72,6 +72,7 @@ static inline struct search_store *suite_search(struct suite *s)
 {
     struct search_store *store = NULL;
     assert_ok(s, search_store_open(s->url, 4, &store, &s->err));
+    assert_ok(s, search_store_index_open(store, NULL, &s->err));
     return store;
 }
 

@@ -78,6 +78,7 @@ static int open_all(void **state)
     tmp_make(s->folder, sizeof s->folder);
     snprintf(path, sizeof path, "%s/search.db", s->folder);
     assert_int_equal(search_store_open(path, 4, &s->store, &s->err), OK);
+    assert_int_equal(search_store_index_open(s->store, NULL, &s->err), OK);
     snprintf(path, sizeof path, "%s/en.words", s->folder);
     make_lexicon(path);
     assert_int_equal(meanings_open(path, s->store, NULL, &s->index, &s->err), OK);

@@ -157,6 +157,7 @@ static int open_all(void **state)
     tmp_make(s->folder, sizeof s->folder);
     snprintf(path, sizeof path, "%s/search.db", s->folder);
     assert_int_equal(search_store_open(path, 4, &s->store, &s->err), OK);
+    assert_int_equal(search_store_index_open(s->store, NULL, &s->err), OK);
     for (size_t i = 0; i < DOCUMENTS; i++) {
         struct sticker_terms terms;
         bool changed;

@@ -11,7 +11,7 @@ enum { NEVER = 1000 }; /* a version that a kind of database never has */
 
 /* Rows as each version can have them, and how they are found in the newest. */
 struct row {
-    int sqlite_from, sqlite_below, postgres_from; /* versions */
+    int sqlite_from, sqlite_below, postgres_from; /* versions; -n: those below n */
     const char *insert, *check;                   /* check: 1 */
 };
 
@@ -127,6 +127,17 @@ static const struct row search_rows[] = {
      "SELECT count(*) FROM vectors WHERE document_id = 7"}, /* that of words; those of images are made again */
     {4, NEVER, 1, "INSERT INTO changes (document_id, generation) VALUES (1, 9)",
      "SELECT count(*) FROM changes WHERE generation = 9"},
+    {1, 10, NEVER,
+     "INSERT INTO documents_fts (rowid, title, words, filename, folded) VALUES ((1 << 12) + 4, 'cat', 'kitti pet',"
+     " 'cat', 'cat kitty')",
+     "SELECT count(*) FROM document_terms WHERE document_id = 1 AND title = 'cat' AND words = 'kitti pet'"
+     " AND filename = 'cat' AND folded = 'cat kitty'"},
+    {2, 10, NEVER, "INSERT INTO documents_fts_terms (row, terms) VALUES ((1 << 12) + 4, x'0102')",
+     "SELECT count(*) FROM document_terms WHERE document_id = 1 AND languages = x'0102'"},
+    {NEVER, NEVER, -8,
+     "INSERT INTO documents_fts_documents (id, terms) VALUES (1, '\\x63617400006e00c3a90005676174006700')",
+     "SELECT count(*) FROM document_terms WHERE document_id = 1 AND title = 'cat' AND words = '' AND filename = 'n'"
+     " AND folded = 'é' AND languages = '\\x0700008005676174006700'"},
 };
 
 struct kind {
@@ -161,6 +172,8 @@ static const struct kind kinds[] = {
 
 static bool has(const struct row *r, bool postgres, int64_t version)
 {
+    if (postgres && r->postgres_from < 0)
+        return version < -r->postgres_from;
     return postgres ? version >= r->postgres_from : version >= r->sqlite_from && version < r->sqlite_below;
 }
 
