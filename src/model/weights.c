@@ -87,13 +87,14 @@ void weights_norm(struct weights *l, const char *name, size_t width, struct norm
 
 float *weights_column_peaks(struct weights *l, const char *const *names, size_t parts, size_t rows, size_t width)
 {
-    float *peaks = l->base && l->status == OK ? calloc(2 * width, sizeof *peaks) : NULL, *row = peaks + width;
+    float *peaks = l->base && l->status == OK ? calloc(2 * width, sizeof *peaks) : NULL;
     if (!peaks && l->base && l->status == OK)
         l->status = err_no_memory(l->err, "%s: packing %s", l->dir, names[0]);
     for (size_t i = 0; peaks && i < parts; i++) {
         char full[WEIGHTS_NAME];
         snprintf(full, sizeof full, "%s.weight", names[i]);
         const struct tensor *t = weights_want(l, full, rows, width, 0, 0);
+        float *row = peaks + width;
         for (size_t r = 0; t && r < rows; r++) {
             tensor_read(t, r * width, width, row);
             for (size_t j = 0; j < width; j++)

@@ -30,9 +30,10 @@ void rank_cut_page(const struct rank_query *q, struct ranked *items, size_t n, s
     for (size_t i = 0; i < n; i++)
         if (items[i].score >= q->min_score && !(q->like && items[i].id == q->like->id))
             items[kept++] = items[i];
+    size_t from = q->offset < kept ? q->offset : kept;
     out->total = (int64_t)kept;
-    out->items = items + (q->offset < kept ? q->offset : kept);
-    out->n = q->offset >= kept ? 0 : kept - q->offset < q->limit ? kept - q->offset : q->limit;
+    out->items = kept ? items + from : NULL;
+    out->n = kept - from < q->limit ? kept - from : q->limit;
 }
 
 static enum fusion_kind kind_of(const struct rank_query *q, const struct leg_hits *hits)

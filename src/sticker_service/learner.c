@@ -383,7 +383,7 @@ static const char *next_sticker(const struct teaching *t, struct evidence *e, st
     size_t n = 0;
     if (!id)
         return NULL;
-    struct learn_ballot *first = e->ballots + e->ballot;
+    struct learn_ballot *first = ballot ? &e->ballots[e->ballot] : NULL; /* there may be none at all */
     while (e->ballot + n < e->n_ballots && strcmp(first[n].sticker_id, id) == 0)
         n++;
     const struct learn_clicks *clicks = click && strcmp(click, id) == 0 ? &e->clicks[e->click] : NULL;
