@@ -1,5 +1,6 @@
 """What the browser scripts stand on: the services, and node with the packages and a browser to drive."""
 
+import concurrent.futures
 import html
 import os
 import pathlib
@@ -70,12 +71,8 @@ def environment(system):
     }
 
 
-def run(script, stickers=None, prepare=lambda system: None):
-    """Runs a script of this folder against both services with these stickers (the fixtures), and what `prepare` adds to them; it ends with "N passed, N failed"."""
-    if reason := missing():
-        print(f"skipped: {reason}")
-        print("0 passed, 0 failed")
-        return 0
+def run_share(script, stickers, prepare, share, shares):
+    """What the script printed about its tests number share, share + shares, and so on."""
     system = System()
     try:
         system.add(fixtures() if stickers is None else stickers)
@@ -86,6 +83,24 @@ def run(script, stickers=None, prepare=lambda system: None):
         system.start_sticker()
         system.wait_indexed()
         path = ROOT / "tests" / "browser" / script
-        return subprocess.run(["node", str(path)], env=environment(system), timeout=900).returncode
+        told = {**environment(system), "SHARE": f"{share}/{shares}"}
+        return subprocess.run(["node", str(path)], env=told, timeout=900, stdout=subprocess.PIPE, text=True).stdout
     finally:
         system.close()
+
+
+def run(script, stickers=None, prepare=lambda system: None, shares=1):
+    """Runs a script of this folder against both services with these stickers (the fixtures), and what `prepare` adds to them; it ends with "N passed, N failed". Tests that do not build on each other can be shared out, to run side by side, each share with services of its own."""
+    if reason := missing():
+        print(f"skipped: {reason}")
+        print("0 passed, 0 failed")
+        return 0
+    with concurrent.futures.ThreadPoolExecutor(shares) as pool:
+        said = list(pool.map(lambda share: run_share(script, stickers, prepare, share, shares), range(shares)))
+    counts = [re.search(r"(\d+) passed, (\d+) failed\n$", text) for text in said]
+    for text, count in zip(said, counts):
+        print(text[: count.start()] if count else text + f"{script} ended early\n", end="")
+    passed = sum(int(count[1]) for count in counts if count)
+    failed = sum(int(count[2]) if count else 1 for count in counts)
+    print(f"{passed} passed, {failed} failed")
+    return failed > 0

@@ -2,4 +2,4 @@ import sys
 
 import services
 
-sys.exit(services.run("gallery.mjs"))
+sys.exit(services.run("gallery.mjs", shares=2))
