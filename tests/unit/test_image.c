@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <string.h>
+#include <time.h>
 
 #define COCO "../shared/coco-val2014"
 
@@ -295,10 +296,10 @@ static void svg_bombs_go_off_outside(void **state)
         buf_puts(&b, "</g>");
     }
     buf_puts(&b, "</defs><use x:href='#l8'/></svg>");
-    int64_t begun = os_monotonic_us();
+    clock_t begun = clock();
     assert_int_not_equal(decode_text(b.data, b.len, &im, &err), OK);
-    if (os_monotonic_us() - begun > 60000000)
-        fail_msg("repeated use took %lld s", (long long)(os_monotonic_us() - begun) / 1000000);
+    if (clock() - begun > 60 * CLOCKS_PER_SEC)
+        fail_msg("repeated use took %ld s of processor time", (clock() - begun) / CLOCKS_PER_SEC);
 
     buf_reset(&b);
     buf_puts(&b, SVG);
