@@ -1,6 +1,6 @@
 # Peel. `make help` lists what there is to make.
 #
-# MODE=release (default), asan, tsan, fuzz or analyze chooses the flags and the folder under build/.
+# MODE=release (default), asan, tsan or analyze chooses the flags and the folder under build/.
 MODE ?= release
 B := build/$(MODE)
 CC ?= cc
@@ -9,9 +9,9 @@ PKGS := libmicrohttpd libcurl libcrypto jansson sqlite3 libpq libsodium libutf8p
 GCC := $(firstword $(subst ., ,$(shell $(CC) -dumpversion)))
 # Nothing in the program depends on the folder that it is built in.
 CFLAGS_release := -O2 -g -ffile-prefix-map=$(CURDIR)=.
-CFLAGS_asan := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+# clang's, so that the fuzz targets, which need them, are of the same objects as what else runs with these sanitizers.
+CFLAGS_asan := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
 CFLAGS_tsan := -O1 -g1 -fno-omit-frame-pointer -fsanitize=thread
-CFLAGS_fuzz := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
 CFLAGS_analyze = -O1 -fanalyzer $(if $(filter 12,$(GCC)),-Werror)
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wvla $(if $(WERROR),-Werror)
 ifeq ($(MODE),tsan)
@@ -19,8 +19,6 @@ export TSAN_OPTIONS := suppressions=$(abspath tests/tsan.supp)
 endif
 ifeq ($(MODE),asan)
 export LSAN_OPTIONS := suppressions=$(abspath tests/lsan.supp)
-endif
-ifeq ($(MODE),fuzz)
 CC := clang
 WARN := # those of gcc, which the code is kept free of
 endif
@@ -52,7 +50,7 @@ OBJ := $(SRC:%.c=$(B)/%.o) $(GEN_OBJ)
 LIBOBJ := $(filter-out $(B)/src/cmd/main.o,$(OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 BENCH := $(patsubst %.c,$(B)/%,$(wildcard bench/*.c))
-FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,build/asan/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 comma := ,
 
@@ -225,16 +223,16 @@ analyzed: $(OBJ)
 # For editors and tools. How each file is compiled is taken from what make would do; of a file that is compiled in
 # several modes the first counts.
 compile_commands.json: Makefile scripts/compile_commands.sh $(SRC) ## how each file is compiled, for editors
-	@{ $(MAKE) -s -n -B all $(UNIT) $(BENCH) && $(MAKE) -s -n -B MODE=fuzz $(FUZZ); } | sh scripts/compile_commands.sh >$@
+	@{ $(MAKE) -s -n -B all $(UNIT) $(BENCH) && $(MAKE) -s -n -B MODE=asan $(FUZZ); } | sh scripts/compile_commands.sh >$@
 
 fuzz: ## run each fuzz target FUZZ_SECONDS (10) long from its corpus
-	@$(MAKE) MODE=fuzz $(FUZZ)
+	@$(MAKE) MODE=asan $(FUZZ)
 	@sh tests/run.sh fuzz $(FUZZ)
 
-build/fuzz/tests/fuzz_%: tests/fuzz/fuzz_%.c build/fuzz/libpeel.a
+build/asan/tests/fuzz_%: tests/fuzz/fuzz_%.c build/asan/libpeel.a
 	@mkdir -p $(@D)
 	@echo '  CC  $<'
-	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< build/fuzz/libpeel.a $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< build/asan/libpeel.a $(LDLIBS)
 
 -include $(OBJ:.o=.d) $(UNIT:=.d) $(BENCH:=.d) $(FUZZ:=.d)
 
@@ -285,7 +283,7 @@ screenshots: all ## pictures of every page into screenshots/ (needs chromium and
 
 soak: all ## SOAK_SECONDS (600) at 80% of capacity, then OVERLOAD_SECONDS (8) of five times as much (needs wrk); with SOAK_HOURS a night of that, fuzzing and faults
 ifdef SOAK_HOURS
-	@$(MAKE) MODE=fuzz $(FUZZ)
+	@$(MAKE) MODE=asan $(FUZZ)
 	@$(if $(SOAK_TSAN),$(MAKE) MODE=tsan all)
 	PEEL=$(abspath $(B)/peel) PEEL_TEST_SLOW=6 SOAK_HOURS=$(SOAK_HOURS) python3 tests/soak_night.py
 else

@@ -139,7 +139,7 @@ program() { # FILE
     tests/api/*) step "$1" make -s "$jobs" api API="$1" ;;
     tests/browser/*) browser "$1" ;;
     tests/docs/*) documentation "$1" ;;
-    tests/fuzz/*) step "$1" make -s "$jobs" fuzz FUZZ="build/fuzz/tests/$bare" FUZZ_SECONDS="${FUZZ_SECONDS:-2}" ;;
+    tests/fuzz/*) step "$1" make -s "$jobs" fuzz FUZZ="build/asan/tests/$bare" FUZZ_SECONDS="${FUZZ_SECONDS:-2}" ;;
     esac
 }
 

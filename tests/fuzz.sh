@@ -1,9 +1,9 @@
 #!/bin/sh
-# Runs one fuzz target FUZZ_SECONDS (10) long from its committed corpus; what makes it fail is kept in build/fuzz/found/.
-#   FUZZ_SECONDS=600 sh tests/fuzz.sh build/fuzz/tests/fuzz_image
+# Runs one fuzz target FUZZ_SECONDS (10) long from its committed corpus; what makes it fail is kept in build/asan/found/.
+#   FUZZ_SECONDS=600 sh tests/fuzz.sh build/asan/tests/fuzz_image
 name=$(basename "$1")
 name=${name#fuzz_}
-found=build/fuzz/found
+found=build/asan/found
 corpus=tests/fuzz/corpus/$name
 [ -d "$corpus" ] || corpus=
 new=$(mktemp -d) || exit 1

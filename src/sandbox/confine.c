@@ -1,5 +1,6 @@
 #include "sandbox/confine.h"
 
+#include "base/sanitized.h"
 #include "sandbox/frames.h"
 
 #include <errno.h>
@@ -51,7 +52,8 @@ static enum status set_limits(unsigned memory_mib, unsigned cpu_s, struct error 
     if (!mapped)
         return err_errno(err, "cannot read /proc/self/statm");
     signal(SIGXFSZ, SIG_IGN); /* fontconfig would like to keep a cache: it cannot, and goes on */
-    if ((!SANDBOX_SANITIZED && !set_limit(RLIMIT_AS, memory, memory)) || !set_limit(RLIMIT_CPU, cpu_s, cpu_s) ||
+    /* Sanitizers map more memory than any limit would allow. */
+    if ((!SANITIZED && !set_limit(RLIMIT_AS, memory, memory)) || !set_limit(RLIMIT_CPU, cpu_s, cpu_s) ||
         !set_limit(RLIMIT_NOFILE, MAX_FILES, MAX_FILES) || !set_limit(RLIMIT_FSIZE, 0, 0) ||
         !set_limit(RLIMIT_CORE, 0, 0))
         return err_errno(err, "cannot set limits");
@@ -237,7 +239,7 @@ enum status sandbox_confine(unsigned memory_mib, unsigned cpu_s, void (*warm_up)
     bool guarded = guard_files();
     if (!guarded && warm_up)
         warm_up();
-    if (SANDBOX_SANITIZED)
+    if (SANITIZED)
         return OK;
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return err_errno(err, "cannot forbid to be traced");

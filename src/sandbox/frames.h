@@ -12,19 +12,6 @@
 extern const char sandbox_worker_name[];   /* the same; of worker.c, so that who starts workers is linked with it */
 #define SANDBOX_SOCKET 3                   /* the worker's descriptor */
 
-/* Time runs slower under sanitizers, and they map more memory than any limit would allow and make system calls of
- * their own: there, workers have no RLIMIT_AS and no seccomp. */
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-#define SANDBOX_SANITIZED 1
-#elif defined __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANDBOX_SANITIZED 1
-#endif
-#endif
-#ifndef SANDBOX_SANITIZED
-#define SANDBOX_SANITIZED 0
-#endif
-
 enum sandbox_op {
     SANDBOX_PROBE,
     SANDBOX_CHECK,

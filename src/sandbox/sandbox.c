@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/os.h"
+#include "base/sanitized.h"
 #include "base/utf8.h"
 #include "sandbox/frames.h"
 
@@ -27,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLOWER      (SANDBOX_SANITIZED ? 2u : 1u)
+#define SLOWER      (SANITIZED ? 2u : 1u)
 #define START_MS    (10000u * SLOWER) /* until a new process is ready */
 #define HEAVY_QUEUE 4u                /* calls that may wait for the heavy worker */
 #define KNOWN       1024u             /* images that are remembered */
@@ -146,7 +147,7 @@ static int spawn(const struct lane_limits *l, int socket, pid_t *pid)
     posix_spawnattr_init(&attributes);
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
     posix_spawn_file_actions_adddup2(&files, 0, 1);
-    if (!SANDBOX_SANITIZED) /* what libraries complain of is for nobody, and comes from the image */
+    if (!SANITIZED) /* what libraries complain of is for nobody, and comes from the image */
         posix_spawn_file_actions_adddup2(&files, 0, 2);
     posix_spawn_file_actions_adddup2(&files, socket, SANDBOX_SOCKET);
     posix_spawnattr_setsigmask(&attributes, &none);

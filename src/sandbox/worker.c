@@ -4,6 +4,7 @@
  * Whatever program links this room (peel, a test, a benchmark) becomes a worker when it is started under the name
  * SANDBOX_WORKER, before its main: so that a service needs to know no path, and its workers are always of its version.
  */
+#include "base/sanitized.h"
 #include "image/image.h"
 #include "sandbox/confine.h"
 #include "sandbox/frames.h"
@@ -200,7 +201,7 @@ static void be_ended_first(void)
 static void keep_stacks_small(void)
 {
     pthread_attr_t attributes;
-    if (SANDBOX_SANITIZED || pthread_attr_init(&attributes) != 0) /* whose own data would not fit */
+    if (SANITIZED || pthread_attr_init(&attributes) != 0) /* whose own data would not fit */
         return;
     if (pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0)
         (void)pthread_setattr_default_np(&attributes);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/os.h"
+#include "base/sanitized.h"
 #include "http/client.h"
 #include "image/image.h"
 #include "search_service/search_service.h"
@@ -218,11 +219,7 @@ static inline void suite_picture(struct suite *s, const char *name, unsigned see
 /* How many times longer things may take under a sanitizer. */
 static inline int suite_slow(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return 5;
-#else
-    return 1;
-#endif
+    return SANITIZED ? 5 : 1;
 }
 
 static inline void suite_sleep_ms(long ms)

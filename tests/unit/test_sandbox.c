@@ -1,6 +1,7 @@
 #include "cm.h"
 
 #include "base/os.h"
+#include "base/sanitized.h"
 #include "sandbox/confine.h"
 #include "sandbox/frames.h"
 #include "sandbox/sandbox.h"
@@ -187,7 +188,7 @@ static void may_not(const char *what, bool could)
 static void a_worker_can_do_nothing_else(void **state)
 {
     (void)state;
-    if (SANDBOX_SANITIZED)
+    if (SANITIZED)
         skip();
     pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
@@ -260,7 +261,7 @@ static void slow_drawings_are_too_complex_and_remembered(void **state)
     assert_true(stats.images == 1 && stats.known == 1);
     /* Another use of it is another matter, but not for the quick workers. Under sanitizers it would take twice the
      * time, and show them nothing new. */
-    if (!SANDBOX_SANITIZED) {
+    if (!SANITIZED) {
         assert_int_equal(sandbox_rendition(s, &f.image, 1024, IMAGE_WEBP, &webp, &err), ERR_TOO_LARGE);
         stats = sandbox_stats(s);
         assert_true(stats.images == 1 && stats.heavy == 2);
@@ -489,7 +490,7 @@ static void *one_of_many(void *arg)
 static void a_hundred_at_once_stay_within_bounds(void **state)
 {
     (void)state;
-    enum { CALLS = SANDBOX_SANITIZED ? 4 : 100 }; /* whose memory says nothing, and which are slow */
+    enum { CALLS = SANITIZED ? 4 : 100 }; /* whose memory says nothing, and which are slow */
     struct image flat = {.width = 6000, .height = 6000, .channels = 3, .pixels = calloc((size_t)6000 * 6000, 3)};
     struct file large;
     struct crowd c = {.s = open_sandbox(2), .large = &large};
@@ -517,7 +518,7 @@ static void a_hundred_at_once_stay_within_bounds(void **state)
     assert_int_equal(atomic_load(&c.wrong), 0);
     print_message("%d hostile images: here %lu MiB more, all workers %lu MiB\n", CALLS,
                   most_here > before ? (most_here - before) / 1024 : 0, most_there / 1024);
-    if (!SANDBOX_SANITIZED) {
+    if (!SANITIZED) {
         assert_true(most_here < before + 64 * 1024);
         assert_true(most_there < (2 * SANDBOX_QUICK_MIB + SANDBOX_HEAVY_MIB + 3 * 32) * 1024ul);
     }

@@ -2,6 +2,7 @@
 #include "cm.h"
 
 #include "base/password.h"
+#include "base/sanitized.h"
 #include "base/secret.h"
 #include "base/totp.h"
 #include "web/qr.h"
@@ -41,9 +42,8 @@ static void no_memory_is_no_wrong_password(void **state)
     (void)state;
     char hash[SECRET_HASH_SIZE];
     struct error err;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip(); /* they need address space of their own */
-#endif
+    if (SANITIZED)
+        skip();
     assert_int_equal(secret_hash_password("correct horse", hash, &err), OK);
     pid_t child = fork();
     if (child == 0) {
