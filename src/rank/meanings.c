@@ -512,8 +512,30 @@ static enum status read_documents(struct meanings *x, struct search_store *store
     return st;
 }
 
-/* A snapshot may be older than the store, or of another one: what differs is read. */
-static enum status follow_store(struct meanings *x, struct search_store *store, struct error *err)
+/* What changed since a change. */
+static enum status read_changes(struct meanings *x, struct search_store *store, int64_t since, struct error *err)
+{
+    struct arena a;
+    enum status st = OK;
+    size_t n = PAGE;
+    arena_init(&a, 1u << 30);
+    while (st == OK && n == PAGE) {
+        struct search_change *changes;
+        arena_reset(&a);
+        st = search_store_changes(store, since, PAGE, &a, &changes, &n, err);
+        for (size_t i = 0; i < n && st == OK; i++)
+            if (changes[i].doc.filename)
+                st = meanings_put(x, &changes[i].doc, err);
+            else
+                meanings_remove(x, changes[i].doc.id);
+        since = st == OK && n ? changes[n - 1].generation : since;
+    }
+    arena_free(&a);
+    return st;
+}
+
+/* Makes what is in memory true, whatever the snapshot was of: what differs is read. */
+static enum status compare_all(struct meanings *x, struct search_store *store, struct error *err)
 {
     struct differences d = {.x = x, .seen = calloc(x->n_slots + 1u, 1)};
     uint32_t loaded = x->n_slots;
@@ -561,8 +583,15 @@ enum status meanings_open(const char *path, struct search_store *store, const ch
         st = open_empty(path, out, err);
     }
     if (st == OK) {
-        (*out)->store = store;
-        st = follow_store(*out, store, err);
+        int64_t since;
+        struct meanings *x = *out;
+        x->store = store;
+        if (loaded == OK && snapshot && search_store_marked(store, &x->mark, &since) && since < MEANINGS_MANY) {
+            st = read_changes(x, store, x->mark.number, err);
+        } else {
+            search_store_mark_new(&x->mark);
+            st = compare_all(x, store, err);
+        }
     }
     if (st != OK) {
         meanings_close(*out);

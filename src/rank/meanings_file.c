@@ -13,7 +13,7 @@
 #include <xxhash.h>
 
 /* To be changed with the way in which documents are analysed, such as stems (text.h) and what meanings_put adds. */
-#define MAGIC "PeelMns1"
+#define MAGIC "PeelMns2"
 #define ORDER 0x01020304u
 
 struct file_header {
@@ -21,6 +21,7 @@ struct file_header {
     uint32_t order, entries, slots, text; /* text: bytes of all words */
     uint64_t words;                       /* of all slots */
     uint64_t lexicon;                     /* its checksum */
+    struct search_mark mark;              /* up to which change it is true */
     uint64_t sum;                         /* of what follows, beginning with that of all members above */
 };
 struct file_slot {
@@ -63,12 +64,14 @@ static void put_all(const struct meanings *x, struct file_header *h, struct buf 
         buf_append(out, x->entries[i].word, strlen(x->entries[i].word) + 1);
 }
 
-enum status meanings_save(struct meanings *x, const char *snapshot, struct error *err)
+enum status meanings_save(struct meanings *x, const char *snapshot, int64_t number, struct error *err)
 {
     struct file_header h = {.magic = MAGIC, .order = ORDER};
     struct buf out;
-    if (!x || x->saved == atomic_load(&x->changes))
+    if (!x || (x->saved == atomic_load(&x->changes) && number - x->mark.number < MEANINGS_MANY))
         return OK;
+    h.mark = x->mark;
+    h.mark.number = number;
     buf_init(&out, SIZE_MAX);
     buf_append(&out, &h, sizeof h);
     pthread_rwlock_rdlock(&x->lock);
@@ -78,13 +81,17 @@ enum status meanings_save(struct meanings *x, const char *snapshot, struct error
     put_all(x, &h, &out);
     pthread_rwlock_unlock(&x->lock);
     enum status st = buf_status(&out, err);
+    if (st == OK)
+        st = search_store_mark(x->store, &h.mark, err);
     if (st == OK) {
         h.sum = sum_of(&h, out.data + sizeof h, out.len - sizeof h);
         memcpy(out.data, &h, sizeof h);
         st = os_write_file(snapshot, out.data, out.len, err);
     }
-    if (st == OK)
+    if (st == OK) {
         x->saved = changes;
+        x->mark = h.mark;
+    }
     buf_free(&out);
     return st;
 }
@@ -188,6 +195,8 @@ enum status meanings_load(struct meanings *x, const char *path, struct error *er
     if (st != OK)
         return st;
     st = find_parts(&map, lexicon_checksum(x->lexicon), &p, err);
+    if (st == OK)
+        x->mark = p.h.mark;
     if (st == OK && !meanings_reserve(x, p.h.entries, p.h.slots))
         st = err_no_memory(err, "the documents' words");
     if (st == OK)

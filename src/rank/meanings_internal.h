@@ -80,7 +80,8 @@ struct meanings {
     uint32_t n_slots, cap_slots;
     uint32_t *places, places_size; /* slot + 1 by the hash of its id; freed slots stay and are used again */
     atomic_uint_fast64_t changes;  /* of documents, ever */
-    uint64_t saved;                /* as many as that were in the snapshot; one thread's */
+    uint64_t saved;                /* as many as that were in the snapshot; one thread's, */
+    struct search_mark mark;       /* as is that of the snapshot */
     struct lru *alike;             /* which words are alike a word (meanings_alike.c) */
     pthread_mutex_t scratch_lock;
     struct scratch *scratch; /* those that no search uses */
@@ -102,6 +103,7 @@ void meanings_put_mean(struct meanings *x, uint32_t slot);
 /* The slot of a document + 1; 0: it was never there. */
 uint32_t meanings_slot(const struct meanings *x, int64_t id);
 
+#define MEANINGS_MANY 4096 /* changes since a snapshot: comparing all documents with it takes less time */
 /* meanings_file.c: the snapshot of an index that has just been opened. ERR_NOT_FOUND: there is none; ERR_CONFLICT: it
  * is of another program or lexicon; ERR_CORRUPT. */
 enum status meanings_load(struct meanings *x, const char *path, struct error *err) MUST_CHECK;

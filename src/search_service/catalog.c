@@ -37,7 +37,10 @@ static void save(struct catalog *c)
 {
     struct error err;
     int64_t start = os_monotonic_us();
-    if (*c->words && meanings_save(c->meanings, c->words, &err) != OK)
+    pthread_rwlock_rdlock(&c->changes);
+    int64_t followed = c->followed;
+    pthread_rwlock_unlock(&c->changes);
+    if (*c->words && meanings_save(c->meanings, c->words, followed, &err) != OK)
         log_warn("cannot write %s, so the next start takes longer: %s", c->words, err.message);
     if (*c->terms && search_store_index_save(c->store, c->terms, &err) != OK)
         log_warn("cannot write %s, so the next start takes longer: %s", c->terms, err.message);

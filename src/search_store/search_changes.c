@@ -5,7 +5,10 @@
  * of its last change. There is one writer at a time (search_store_write): the numbers become visible in their order. */
 #include "search_store/search_internal.h"
 
+#include "base/os.h"
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NEWEST "(SELECT coalesce(max(generation), 0) FROM changes)"
@@ -68,6 +71,49 @@ enum status search_store_changes(struct search_store *s, int64_t since, size_t l
     *out = changes;
     return st;
 }
+
+/* --- files --- */
+
+static void setting_of(const char *tag, char key[64])
+{
+    snprintf(key, 64, "snapshot %s", tag);
+}
+
+void search_store_mark_new(struct search_mark *out)
+{
+    *out = (struct search_mark){.number = 0};
+    os_uuid7(out->tag);
+}
+
+enum status search_store_mark(struct search_store *s, const struct search_mark *mark, struct error *err)
+{
+    char key[64], value[24];
+    setting_of(mark->tag, key);
+    snprintf(value, sizeof value, "%" PRId64, mark->number);
+    return search_store_setting_set(s, key, value, err);
+}
+
+bool search_store_marked(struct search_store *s, const struct search_mark *mark, int64_t *since)
+{
+    struct arena a;
+    struct error err;
+    char key[64];
+    const char *value = "";
+    int64_t newest = 0;
+    size_t len = strnlen(mark->tag, sizeof mark->tag);
+    if (len != 36 || strspn(mark->tag, "0123456789abcdef-") != len)
+        return false;
+    arena_init(&a, 4096);
+    setting_of(mark->tag, key);
+    bool known = search_store_generation(s, &newest, &err) == OK && mark->number <= newest &&
+                 search_store_setting_get(s, key, &a, &value, &err) == OK && *value &&
+                 strtoll(value, NULL, 10) >= mark->number;
+    arena_free(&a);
+    *since = newest - mark->number;
+    return known;
+}
+
+/* --- vectors --- */
 
 /* In SQLite one by one. */
 static enum status get_vector(struct db_conn *c, const char *model, size_t dim, int64_t document_id, struct arena *a,

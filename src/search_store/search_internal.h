@@ -13,8 +13,8 @@ struct search_index {
     struct fts_index *_Atomic terms; /* NULL: nobody asked for it */
     atomic_bool complete;            /* all terms that there were at the beginning are in it */
     int64_t after;                   /* until then: the last document read */
-    int64_t since, saved;            /* numbers of changes: up to this they are in it, and in the file */
-    char tag[40];                    /* of the file */
+    int64_t since;                   /* changes up to this one are in it, */
+    struct search_mark saved;        /* and up to this in the file */
 };
 struct search_store {
     struct db *db;

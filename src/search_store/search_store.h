@@ -145,6 +145,19 @@ enum status search_store_generation(struct search_store *s, int64_t *generation,
 enum status search_store_changes(struct search_store *s, int64_t since, size_t limit, struct arena *a,
                                  struct search_change **out, size_t *n, struct error *err) MUST_CHECK;
 
+/* A file of what was in memory after a change, such as a snapshot: that change, and a name that the file keeps. The
+ * database remembers both, so that it can be told whether the file is of another database, or of one that went back
+ * since, to a backup or behind a power cut. */
+struct search_mark {
+    char tag[40];
+    int64_t number;
+};
+void search_store_mark_new(struct search_mark *out);
+/* To be called before the file is written. Durable, and so is all that was written before. */
+enum status search_store_mark(struct search_store *s, const struct search_mark *mark, struct error *err) MUST_CHECK;
+/* Whether the file may be believed, and how many changes came since. */
+bool search_store_marked(struct search_store *s, const struct search_mark *mark, int64_t *since);
+
 /* --- vectors --- one table for all models; `model` is the model's id string. float32 [dim], L2-normalised. */
 /* Of what a model's vectors are made. The numbers are kept in the database. */
 enum search_source { SEARCH_IMAGE, SEARCH_WORDS };

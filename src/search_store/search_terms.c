@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "base/metric.h"
-#include "base/os.h"
 #include "fts/fts_index.h"
 #include "fts/fts_terms.h"
 
@@ -169,42 +168,17 @@ enum status search_store_index_read(struct search_store *s, int64_t newest, bool
 
 /* --- opening and saving --- */
 
-static void setting_of(const char *tag, char key[64])
-{
-    snprintf(key, 64, "terms snapshot %s", tag);
-}
-
-static bool is_tag(const char *tag)
-{
-    return strlen(tag) == 36 && strspn(tag, "0123456789abcdef-") == 36;
-}
-
-/* Is the database as the file knew it, or later? */
-static bool is_remembered(struct search_store *s, const char *tag, int64_t number, int64_t newest)
-{
-    struct arena a;
-    char key[64];
-    const char *value = "";
-    struct error err;
-    arena_init(&a, 4096);
-    setting_of(tag, key);
-    bool known = number <= newest && search_store_setting_get(s, key, &a, &value, &err) == OK &&
-                 strtoll(value, NULL, 10) >= number && *value;
-    arena_free(&a);
-    return known;
-}
-
 /* False: it is not there, or not to be believed, and nothing was loaded. */
-static bool load_snapshot(struct search_store *s, const char *path, int64_t newest)
+static bool load_snapshot(struct search_store *s, const char *path)
 {
     struct search_index *x = &s->index;
     struct error err;
-    char tag[FTS_TAG_SIZE];
-    int64_t number;
-    enum status st = fts_index_load(atomic_load(&x->terms), path, tag, &number, &err);
-    if (st == OK && is_tag(tag) && is_remembered(s, tag, number, newest)) {
-        memcpy(x->tag, tag, sizeof x->tag);
-        x->since = x->saved = number;
+    struct search_mark mark;
+    int64_t since;
+    enum status st = fts_index_load(atomic_load(&x->terms), path, mark.tag, &mark.number, &err);
+    if (st == OK && search_store_marked(s, &mark, &since)) {
+        x->saved = mark;
+        x->since = mark.number;
         return true;
     }
     if (st != ERR_NOT_FOUND)
@@ -220,12 +194,11 @@ enum status search_store_index_open(struct search_store *s, const char *snapshot
     enum status st = search_store_generation(s, &newest, err); /* before the terms are read */
     if (st == OK && (st = fts_index_open(&terms, err)) == OK)
         atomic_store(&x->terms, terms);
-    if (st == OK && snapshot && load_snapshot(s, snapshot, newest)) {
+    if (st == OK && snapshot && load_snapshot(s, snapshot)) {
         atomic_store(&x->complete, true);
     } else if (st == OK) {
-        os_uuid7(x->tag);
+        search_store_mark_new(&x->saved);
         x->since = newest;
-        x->saved = 0;
         fts_index_close(terms);
         atomic_store(&x->terms, NULL);
         st = fts_index_open(&terms, err);
@@ -254,20 +227,18 @@ enum status search_store_index_save(struct search_store *s, const char *snapshot
     struct search_index *x = &s->index;
     struct fts_index *terms = atomic_load(&x->terms);
     struct fts_index_size size;
-    char key[64], value[24];
+    struct search_mark mark = x->saved;
     if (!terms || !atomic_load(&x->complete))
         return OK;
     fts_index_size(terms, &size);
-    if (x->since - x->saved < SAVE_EVERY + size.documents / SAVE_PART)
+    mark.number = x->since;
+    if (mark.number - x->saved.number < SAVE_EVERY + size.documents / SAVE_PART)
         return OK;
-    setting_of(x->tag, key);
-    snprintf(value, sizeof value, "%" PRId64, x->since);
-    /* Durable, and so is all that was written before: the file is never of what a power cut can take back. */
-    enum status st = search_store_setting_set(s, key, value, err);
+    enum status st = search_store_mark(s, &mark, err);
     if (st == OK)
-        st = fts_index_save(terms, snapshot, x->tag, x->since, err);
+        st = fts_index_save(terms, snapshot, mark.tag, mark.number, err);
     if (st == OK)
-        x->saved = x->since;
+        x->saved = mark;
     return st;
 }
 

@@ -346,8 +346,10 @@ static void expect_all(struct setup *s)
 /* Whether anything had to be saved again. */
 static bool saves(struct setup *s, const char *snapshot)
 {
+    int64_t newest;
     (void)unlink(snapshot);
-    assert_int_equal(meanings_save(s->index, snapshot, &s->err), OK);
+    assert_int_equal(search_store_generation(s->store, &newest, &s->err), OK);
+    assert_int_equal(meanings_save(s->index, snapshot, newest, &s->err), OK);
     return access(snapshot, F_OK) == 0;
 }
 
