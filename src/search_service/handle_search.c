@@ -14,15 +14,20 @@
 #define MAX_QUERY  255 /* code points */
 #define ANSWER_MAX (2u << 20)
 
+static void answer(struct http_response *res, int status, const char *type, struct buf *text)
+{
+    if (!text->failed) {
+        size_t len = text->len;
+        http_body_take(res, status, type, buf_take(text), len);
+    } else {
+        http_problem_unfinished(res, text, "an answer");
+    }
+    buf_free(text);
+}
+
 void answer_json(struct http_response *res, int status, struct buf *json)
 {
-    if (!json->failed) {
-        size_t len = json->len;
-        http_body_take(res, status, "application/json", buf_take(json), len);
-    } else {
-        http_problem_unfinished(res, json, "an answer");
-    }
-    buf_free(json);
+    answer(res, status, "application/json", json);
 }
 
 const char *search_default_algorithm(const struct search_service *s)
@@ -223,6 +228,28 @@ static void write_answer(const struct rank_algorithm *algorithm, const struct ra
     buf_printf(out, ",\"total\":%lld}", (long long)r->total);
 }
 
+/* The same for StickerService, which asks for it by `Accept: text/plain`: lines cost it far less to read. */
+static void write_lines(const struct rank_algorithm *algorithm, const struct rank_sources *sources,
+                        const struct rank_query *q, const struct ranking *r, struct buf *out)
+{
+    char ranking[RANK_NAME_SIZE];
+    rank_name(algorithm, sources, ranking);
+    buf_printf(out, "total %lld\nlanguage %s\nranking %s\nlegs ", (long long)r->total, language_code(q->language),
+               ranking);
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
+        if (r->legs & 1u << leg)
+            buf_printf(out, "%s ", legs[leg]->name);
+    if (r->corrected) {
+        buf_puts(out, "\ncorrected ");
+        json_put_string(out, r->corrected);
+    }
+    buf_puts(out, "\n\n");
+    for (size_t i = 0; i < r->n; i++) {
+        json_put_score(out, r->items[i].score);
+        buf_printf(out, " %.2f %s\n", r->items[i].confidence > 0 ? r->items[i].confidence : 0.0, r->items[i].filename);
+    }
+}
+
 enum status search_request_read(struct search_service *s, const struct http_request *req, struct search_request *out,
                                 struct error *err)
 {
@@ -309,10 +336,12 @@ void handle_search(void *ctx, const struct http_request *req, struct http_respon
         http_problem_from(res, &err);
     } else if (search_request_rank(s, &r, &arena, &ranking, &err) == OK) {
         struct buf out;
+        const char *accept = http_header(req, "Accept");
+        bool lines = accept && strcmp(accept, "text/plain") == 0;
         buf_init(&out, ANSWER_MAX);
         atomic_fetch_add_explicit(&s->searches[r.algorithm - rank_algorithms], 1, memory_order_relaxed);
-        write_answer(r.algorithm, &r.sources, &r.query, &ranking, &out);
-        answer_json(res, 200, &out);
+        (lines ? write_lines : write_answer)(r.algorithm, &r.sources, &r.query, &ranking, &out);
+        answer(res, 200, lines ? "text/plain; charset=utf-8" : "application/json", &out);
     } else {
         search_failed(res, &err);
     }

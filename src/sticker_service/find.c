@@ -7,12 +7,11 @@
 #include "base/os.h"
 #include "http/client_address.h"
 #include "sticker_service/find_pins.h"
+#include "sticker_service/find_read.h"
 #include "sticker_service/trial.h"
 #include "text/text.h"
 
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PEER_MAX_BYTES (4u << 20)
@@ -36,57 +35,6 @@ void media_url(struct buf *out, const char *filename, const char *sha256, unsign
     if (width)
         buf_printf(out, "w=%u&", width);
     buf_printf(out, "%sv=%.16s", still ? "still=1&" : "", sha256);
-}
-
-static const char *kept_string(const json_t *peer, const char *member, struct arena *arena)
-{
-    const char *text = json_string_value(json_object_get(peer, member));
-    return text ? arena_strdup(arena, text) : NULL;
-}
-
-/* What SearchService says about the whole search. */
-static void read_remarks(const json_t *peer, struct arena *arena, struct found *found)
-{
-    const json_t *legs = json_object_get(peer, "legs");
-    char *text = legs ? json_dumps(legs, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    found->ranking = kept_string(peer, "ranking", arena);
-    found->corrected = kept_string(peer, "corrected", arena);
-    found->legs = text ? arena_strdup(arena, text) : NULL;
-    free(text);
-}
-
-/* Reads {"results":[{"filename","score"}...],"total":n}. */
-static enum status find_read_answer(const struct find_query *query, const json_t *peer, struct arena *arena,
-                                    struct found *found, struct error *err)
-{
-    const json_t *results = json_object_get(peer, "results");
-    if (!json_is_array(results))
-        return err_set(err, ERR_CORRUPT, "SearchService's answer has no array \"results\"");
-    size_t n = json_array_size(results);
-    if (n > query->limit)
-        return err_set(err, ERR_CORRUPT, "SearchService answered %zu results where %zu were asked for", n,
-                       query->limit);
-    found->hits = arena_array(arena, n + 1, sizeof *found->hits);
-    if (!found->hits)
-        return err_no_memory(err, "%zu results", n);
-    for (size_t i = 0; i < n; i++) {
-        const json_t *item = json_array_get(results, i), *name = json_object_get(item, "filename");
-        if (!json_is_string(name) || filename_check(json_string_value(name), NULL) != OK)
-            return err_set(err, ERR_CORRUPT, "results[%zu].filename of SearchService is not a filename", i);
-        if (!(found->hits[i].filename = arena_strdup(arena, json_string_value(name))))
-            return err_no_memory(err, "%zu results", n);
-        found->hits[i].score = json_number_value(json_object_get(item, "score"));
-        double confidence = json_number_value(json_object_get(item, "confidence"));
-        found->hits[i].confidence = confidence > 0 && confidence <= 1 ? confidence : 0;
-    }
-    found->n = n;
-    const json_t *total = json_object_get(peer, "total");
-    const char *language = json_string_value(json_object_get(peer, "language"));
-    if (language)
-        found->language = language_number(language);
-    found->total = json_is_integer(total) ? json_integer_value(total) : (json_int_t)(query->offset + n);
-    read_remarks(peer, arena, found);
-    return OK;
 }
 
 /* What is filtered, and nothing where it is not. */
@@ -119,7 +67,8 @@ static enum status find_by_peer(struct sticker_service *s, const struct http_req
     put_filter(&query->filter, &path);
     buf_puts(&path, params);
     int http_status = 0;
-    json_t *peer = NULL;
+    struct find_read read;
+    static const char *const accept[] = {"Accept: text/plain", NULL};
     enum status status = buf_status(&path, err);
     if (status != OK)
         goto out;
@@ -128,7 +77,8 @@ static enum status find_by_peer(struct sticker_service *s, const struct http_req
                              .request_id = req->request_id,
                              .traceparent = req->traceparent,
                              .tracestate = req->tracestate,
-                             .timeout_ms = timeout_ms};
+                             .timeout_ms = timeout_ms,
+                             .headers = accept};
     bool open = http_client_breaker(s->search) != HTTP_BREAKER_CLOSED;
     int64_t began_us = os_monotonic_us();
     status = http_client_call(s->search, &call, &http_status, &body, err);
@@ -147,17 +97,18 @@ static enum status find_by_peer(struct sticker_service *s, const struct http_req
         status = err_set(err, ERR_UNAVAILABLE, "SearchService answered %d: %.200s", http_status, buf_str(&body));
         goto out;
     }
-    json_error_t json_err;
-    peer = json_loadb(buf_str(&body), body.len, JSON_REJECT_DUPLICATES, &json_err);
-    if (!peer) {
-        status = err_set(err, ERR_CORRUPT, "SearchService's answer is not JSON: %s", json_err.text);
-        goto out;
-    }
-    status = find_read_answer(query, peer, req->arena, found, err);
+    status = find_read(buf_str(&body), body.len, query->limit, req->arena, &read, err);
     if (status != OK)
-        *found = (struct found){.why = DEGRADED_ANSWER, .language = found->language};
+        goto out;
+    found->hits = read.hits;
+    found->n = read.n;
+    found->total = read.total < 0 ? (int64_t)(query->offset + read.n) : read.total;
+    found->ranking = read.ranking;
+    found->corrected = read.corrected;
+    found->legs = read.legs;
+    if (read.language)
+        found->language = language_number(read.language);
 out:
-    json_decref(peer);
     buf_free(&path);
     buf_free(&body);
     return status;

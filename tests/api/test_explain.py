@@ -32,6 +32,19 @@ class Explain(ServiceTest):
                 self.assertAlmostEqual(why["documents"][0]["score"], result["score"], 4)
                 self.assertEqual(why["sticker"], {"exists": True, "sent": True, "pins": []})
 
+    def test_searchservice_says_the_same_in_lines(self):
+        for path in ("/api/search/?query=cat+dog&limit=2", "/api/search/?query=cat%0Adgo", "/api/search/?query=xyzzy", "/api/search/?like=cat.png"):
+            found = request(self.system.search_port, "GET", path).json()
+            answer = request(self.system.search_port, "GET", path, headers={"Accept": "text/plain"})
+            remarks, results = (part.decode().splitlines() for part in answer.body.split(b"\n\n", 1))
+            said = dict(line.split(" ", 1) for line in remarks)
+            lines = [line.split(" ", 2) for line in results]
+            self.assertEqual((int(said["total"]), said["language"], said["ranking"], said["legs"].split()),
+                             (found["total"], found["language"], found["ranking"], found["legs"]))  # fmt: skip
+            self.assertEqual(json.loads(said.get("corrected", "null")), found.get("corrected"))
+            self.assertEqual([(float(score), float(confidence), name) for score, confidence, name in lines],
+                             [(r["score"], r.get("confidence", 0), r["filename"]) for r in found["results"]])  # fmt: skip
+
     def test_pins_are_told(self):
         pins = {"pins": [{"query": "kitten", "sticker": "dog.png", "position": 3}, {"query": "kitten", "sticker": "cat.png", "position": 0, "language": "de"}]}
         token = {"Authorization": f"Token {ADMIN_TOKEN}"}
