@@ -75,15 +75,19 @@ void buf_putc(struct buf *b, char c)
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list args, again;
+    size_t room = b->failed || !b->data ? 0 : b->cap - b->len; /* with the NUL's */
     va_start(args, fmt);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    int n = vsnprintf(room ? b->data + b->len : NULL, room, fmt, args);
     va_end(args);
     if (n < 0)
         b->failed = true;
     else if (reserve(b, (size_t)n)) {
-        vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
+        if ((size_t)n >= room)
+            vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
         b->len += (size_t)n;
+    } else if (room) {
+        b->data[b->len] = '\0';
     }
     va_end(again);
 }

@@ -266,13 +266,15 @@ enum status http_client_call(struct http_client *c, const struct http_call *call
 void http_escape(struct buf *out, const char *s, size_t len)
 {
     static const char digits[] = "0123456789ABCDEF";
+    size_t plain = 0; /* where the bytes begin that stay as they are */
     for (size_t i = 0; i < len; i++) {
         unsigned char b = (unsigned char)s[i];
-        if ((b >= '0' && b <= '9') || (b >= 'A' && b <= 'Z') || (b >= 'a' && b <= 'z') || (b && strchr("-._~", b))) {
-            buf_putc(out, (char)b);
-        } else {
-            char escaped[3] = {'%', digits[b >> 4], digits[b & 15]};
-            buf_append(out, escaped, 3);
-        }
+        if ((b >= '0' && b <= '9') || (b >= 'A' && b <= 'Z') || (b >= 'a' && b <= 'z') || (b && strchr("-._~", b)))
+            continue;
+        char escaped[3] = {'%', digits[b >> 4], digits[b & 15]};
+        buf_append(out, s + plain, i - plain);
+        buf_append(out, escaped, 3);
+        plain = i + 1;
     }
+    buf_append(out, s + plain, len - plain);
 }
