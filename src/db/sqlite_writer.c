@@ -4,8 +4,7 @@
  * that waits, runs it in one transaction, commits once and wakes everybody; who came meanwhile is the
  * next leader's batch. So under load one fsync serves many callers, and a lone caller pays no thread
  * switch. A job that fails is undone alone: the first of a batch with the transaction, which then begins anew, and each
- * other one by its savepoint. (A savepoint costs a copy of every page that the job changes, in a temporary file if they
- * are many.)
+ * other one by its savepoint. (A savepoint costs a copy of every page that the job changes, in memory.)
  *
  * A batch with a durable job commits with synchronous = FULL, which syncs the journal before COMMIT
  * returns (and with it all that earlier commits left unsynced); the others with NORMAL, which does not. */
