@@ -177,13 +177,14 @@ static void resized(const struct preprocess *p, const struct image *im, uint32_t
     *height = tall ? (uint32_t)(longer < UINT32_MAX ? longer : UINT32_MAX) : p->shortest;
 }
 
-/* Where a crop of `want` begins on a side of `have`, and, if the side is too short, how much goes before it. */
+/* Where a crop of `want` begins on a side of `have`, half a pixel rounded to even, and, if the side is too short, how
+ * much goes before it: as torchvision's center_crop, which OpenAI's code and CLIPImageProcessorFast use. */
 static void center(uint32_t have, uint32_t want, uint32_t *from, uint32_t *count, uint32_t *pad)
 {
-    *from = have > want ? (have - want) / 2 : 0;
+    uint32_t half = have > want ? (have - want) / 2 : 0;
+    *from = half + (have > want && (have - want) % 2 && half % 2);
     *count = have > want ? want : have;
-    /* the original pads to `want` with the larger half first */
-    *pad = have < want ? (want - have + 1) / 2 : 0;
+    *pad = have < want ? (want - have) / 2 : 0;
 }
 
 enum status preprocess_image(const struct preprocess *p, const struct image *image, float *out, struct error *err)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes preprocess.txt: CLIP's preprocessing by Pillow and NumPy, as CLIPImageProcessor's documentation
+"""Writes preprocess.txt: CLIP's preprocessing by Pillow and NumPy, as CLIPImageProcessorFast's documentation
 describes it. Needs python3-pil and python3-numpy. Images are those of resize.py.
 
 Lines: channels width height json-of-the-config side index value index value ...
@@ -44,14 +44,14 @@ def preprocess(image, side, cfg):
     x = numpy.asarray(image)
     if cfg.get("do_center_crop", True):
         h, w = x.shape[:2]
-        top, left = (h - ch) // 2, (w - cw) // 2
         if h < ch or w < cw:
             nh, nw = max(ch, h), max(cw, w)
             padded = numpy.zeros((nh, nw, 3), x.dtype)
-            tp, lp = -((h - nh) // 2), -((w - nw) // 2)
+            tp, lp = (nh - h) // 2, (nw - w) // 2
             padded[tp:tp + h, lp:lp + w] = x
-            x, top, left = padded, top + tp, left + lp
-        x = x[max(top, 0):max(top, 0) + ch, max(left, 0):max(left, 0) + cw]
+            x, h, w = padded, nh, nw
+        top, left = round((h - ch) / 2), round((w - cw) / 2)  # as torchvision: half to even
+        x = x[top:top + ch, left:left + cw]
     x = (x * cfg.get("rescale_factor", 1 / 255)).astype(numpy.float32)
     if cfg.get("do_normalize", True):
         mean = numpy.array(cfg.get("image_mean", [0.48145466, 0.4578275, 0.40821073]), numpy.float32)
