@@ -38,6 +38,7 @@ need() {
         echo "peel: no apt-get here; install the counterparts of: $*" >&2
         exit 1
     fi
+    [ $# -gt 0 ] || return 0
     missing=
     # Asks for all of them at once, which is quick when nothing is missing, and then for each.
     [ "$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null | grep '^ii' | sort -u | wc -l)" -lt $# ] || return 0
@@ -49,6 +50,13 @@ need() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
     # shellcheck disable=SC2086 # a list of words
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+# Ubuntu 24.04 and Debian 13 have libheif's decoders and encoders in packages of their own; Debian 12 has them in libheif1.
+need_heif_codecs() {
+    # shellcheck disable=SC2046 # a list of words
+    need $(apt-cache policy libheif-plugin-libde265 libheif-plugin-aomdec libheif-plugin-aomenc 2>/dev/null |
+        awk '/^[^ ]/ { sub(":$", ""); package = $0 } /Candidate:/ && $2 != "(none)" { print package }')
 }
 
 # Node.js and npm, from wherever they came.

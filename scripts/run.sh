@@ -21,6 +21,7 @@ for word in "$@"; do # the packs go where `serve` will look for them
 done
 export PEEL_DATA="$data"
 need $BUILD_PACKAGES $RUN_PACKAGES
+need_heif_codecs
 echo "Building"
 make -s -j"$(nproc)"
 if [ -z "$no_packs" ] && [ ! -e "$data/.starter-packs" ]; then

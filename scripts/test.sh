@@ -163,6 +163,7 @@ for wanted in "$@"; do # before anything runs
 done
 
 need $BUILD_PACKAGES $TEST_PACKAGES
+need_heif_codecs
 need_npm
 need_pip
 for wanted in "$@"; do

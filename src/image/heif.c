@@ -12,6 +12,12 @@
 #define MAX_BRANDS    64 /* that are looked at */
 #define SCRATCH_BYTES 12 /* a pixel: the planes of a decoder, which may be 16 bit, and libheif's own copy as RGBA */
 
+/* Codecs may be plugins (Ubuntu 24.04, Debian 13). One that cannot be loaded is missed when an image needs it. */
+void image_prepare(void)
+{
+    (void)heif_init(NULL);
+}
+
 /* --- what kind it is --- */
 
 enum image_kind image_heif_kind(const uint8_t *data, size_t len)

@@ -59,6 +59,9 @@ enum status image_probe(const void *data, size_t len, enum image_kind *kind, uin
 enum status image_memory(const void *data, size_t len, uint32_t svg_side, bool film, uint64_t *bytes,
                          struct error *err) MUST_CHECK;
 
+/* Loads what libraries would load from files when they first need it. For a process that gives up opening files. */
+void image_prepare(void);
+
 /* How an image moves: a still has one frame and no duration. */
 struct image_motion {
     uint32_t frames;

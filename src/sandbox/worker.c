@@ -222,6 +222,7 @@ static int work(char **argv)
     int nice = (int)strtol(argv[3], NULL, 10);
     if (nice > getpriority(PRIO_PROCESS, 0) && setpriority(PRIO_PROCESS, 0, nice) != 0)
         (void)errno; /* the sandbox around us may forbid it */
+    image_prepare();
     if (sandbox_confine(memory_mib, cpu_s + START_CPU_S, warm_up, &err) != OK) {
         dprintf(SANDBOX_SOCKET, "%s", err.message);
         return 1;
