@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -191,6 +192,20 @@ static enum status find_all(const struct config *cfg, struct import_list *list, 
     return st == OK ? emoji_words_give_all(&source, list, err) : st;
 }
 
+/* --pack-key, as 64 hex digits. */
+static enum status read_pack_key(const struct config *cfg, struct import_list *list, unsigned char key[IMPORT_KEY_SIZE],
+                                 struct error *err)
+{
+    const char *hex = config_string(cfg, "pack-key");
+    size_t len = 0;
+    if (!hex)
+        return OK;
+    if (sodium_hex2bin(key, IMPORT_KEY_SIZE, hex, strlen(hex), NULL, &len, NULL) != 0 || len != IMPORT_KEY_SIZE)
+        return err_set(err, ERR_INVALID, "--pack-key: expected %u hex digits", 2 * IMPORT_KEY_SIZE);
+    list->pack_key = key;
+    return OK;
+}
+
 static void add_sources(struct buf *out, const char *const *names, size_t n)
 {
     struct buf safe;
@@ -225,6 +240,7 @@ static enum status import(const struct config *cfg, struct import_list *list, st
                              .progress = import_show,
                              .update = config_bool(cfg, "update"),
                              .dry = config_bool(cfg, "dry-run")};
+    unsigned char pack_key[IMPORT_KEY_SIZE];
     struct progress progress;
     struct bucket_s3 s3;
     int fd = -1;
@@ -234,7 +250,10 @@ static enum status import(const struct config *cfg, struct import_list *list, st
     if (st == OK)
         st = import_lock(config_string(cfg, "data"), &fd, err);
     if (st == OK)
+        st = read_pack_key(cfg, list, pack_key, err);
+    if (st == OK)
         st = find_all(cfg, list, err);
+    list->pack_key = NULL;
     if (st == OK && list->failed && config_bool(cfg, "strict"))
         st = err_set(err, ERR_INVALID, "--strict: nothing was imported, as not everything is right");
     if (st == OK)

@@ -275,6 +275,10 @@ const struct option config_options[] = {
     {"pack", OPTION_LIST, NULL, 1, 200, "NAME", " import delete ", 0, NULL, NULL,
      "Sticker pack; may be repeated. Import: openmoji or fluent3d, downloaded with keywords from Unicode CLDR, "
      "emojilib and emojibase"},
+    {"pack-key", OPTION_STRING, NULL, 64, 64, "HEX", " import ", 0, NULL, NULL,
+     "Key of the Signal packs to import (the part behind pack_key= in their link), which are encrypted: folders or "
+     "archives "
+     "with manifest.proto and the files full/0, full/1, ..."},
     {"update", OPTION_BOOL, "false", 0, 0, "", " import ", 0, NULL, NULL,
      "Change stickers that already exist to what stickers.csv says"},
     {"strict", OPTION_BOOL, "false", 0, 0, "", " import ", 0, NULL, NULL,

@@ -24,6 +24,7 @@
 #define IMPORT_MAX_ITEMS     1000000u      /* per run */
 #define IMPORT_MAX_MEMORY    (1024u << 20) /* bytes of names and words */
 #define IMPORT_IGNORED_NAMED 5u
+#define IMPORT_KEY_SIZE      32u /* bytes of the key of a pack of Signal */
 
 /* What becomes of an item. */
 enum import_outcome {
@@ -65,7 +66,8 @@ struct import_list {
     const char *unpack_into;     /* set before finding: the folder to make that in; NULL: $TMPDIR */
     const char *hidden;          /* set before finding: a folder that no failure names; may be NULL */
     bool folder_names; /* set before finding: stickers are named after their subfolders too, "cats-happy.png" */
-    size_t ignored;    /* files whose names are not those of pictures, and the names of the first of them */
+    const unsigned char *pack_key; /* [IMPORT_KEY_SIZE] set before finding: of packs of Signal; NULL: none. Borrowed */
+    size_t ignored;                /* files whose names are not those of pictures, and the names of the first of them */
     const char *ignored_names[IMPORT_IGNORED_NAMED];
     size_t added, skipped, failed;
     size_t updated;           /* of those skipped: changed, by new words of a pack or by --update */
@@ -92,6 +94,23 @@ enum status import_list_pack(struct import_list *l, const struct pack_about *abo
  */
 enum status import_find(const char *path, bool (*stopped)(void *ctx), void *ctx, struct import_list *out,
                         struct error *err) MUST_CHECK;
+
+/* The decrypted manifest of a pack of Signal (import_signal.c); strings and stickers are in the arena. ERR_CORRUPT,
+ * ERR_TOO_LARGE, ERR_NO_MEMORY. */
+#define SIGNAL_STICKERS 1000u /* Signal makes packs of 200 at most */
+struct signal_sticker {
+    uint32_t id;
+    const char *emoji;
+};
+struct signal_pack {
+    const char *title, *author;
+    uint32_t cover; /* its id, if has_cover */
+    bool has_cover;
+    struct signal_sticker *stickers;
+    size_t n;
+};
+enum status import_signal_manifest(const void *data, size_t len, struct arena *a, struct signal_pack *out,
+                                   struct error *err) MUST_CHECK;
 
 /* Makes one list for each language out of the lists of several sources (as text_normalize_words leaves them), of which
  * those of one language stand together: the keywords in their order, each once without regard to case, and the first

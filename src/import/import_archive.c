@@ -29,8 +29,7 @@ bool import_is_archive(const char *name)
     return import_has_ending(name, endings);
 }
 
-/* A folder for the archive, named like it, for messages. */
-static enum status make_folder(struct import_list *l, const char *name, char out[PATH_MAX], struct error *err)
+enum status import_make_folder(struct import_list *l, const char *name, char out[PATH_MAX], struct error *err)
 {
     const char *base = l->unpack_into ? l->unpack_into : getenv("TMPDIR");
     if (!l->unpacked) {
@@ -141,7 +140,7 @@ enum status import_unpack(struct import_list *l, const char *path, char folder[P
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     struct archive *archive = archive_read_new();
     locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before = uselocale(utf8); /* of its names */
-    enum status st = archive ? make_folder(l, name, folder, err) : err_no_memory(err, "unpacking");
+    enum status st = archive ? import_make_folder(l, name, folder, err) : err_no_memory(err, "unpacking");
     if (st == OK && (archive_read_support_filter_gzip(archive) != ARCHIVE_OK ||
                      archive_read_support_format_tar(archive) != ARCHIVE_OK ||
                      archive_read_support_format_zip(archive) != ARCHIVE_OK ||

@@ -351,6 +351,20 @@ static void report_unused(struct walk *w, const struct import_table *t)
     }
 }
 
+/* Like a folder that was given by itself. */
+static enum status walk_signal(struct walk *w, const char *path, struct error *err)
+{
+    char folder[PATH_MAX];
+    struct walk inside = *w;
+    struct error bad;
+    if (import_signal_decrypt(w->list, path, folder, &bad) != OK) {
+        import_list_fail(w->list, path, bad.message);
+        return OK;
+    }
+    inside.root = strlen(folder) + 1;
+    return walk_folder(&inside, folder, 0, NULL, err);
+}
+
 static enum status walk_folder(struct walk *w, const char *path, int depth, const struct folder *parent,
                                struct error *err)
 {
@@ -363,6 +377,8 @@ static enum status walk_folder(struct walk *w, const char *path, int depth, cons
         import_list_fail(w->list, path, "folders are nested too deeply");
         return OK;
     }
+    if (import_signal_is(path))
+        return walk_signal(w, path, err);
     enum status st = import_table_read(path, w->list, &here.table, &bad);
     if (st != OK) { /* pictures without their words would be of little use */
         import_list_fail(w->list, path, bad.message);

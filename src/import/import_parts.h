@@ -14,6 +14,16 @@ bool import_is_archive(const char *name); /* by its ending: zip, also under othe
 /* Unpacks the archive into a new folder of the list's own. Files that cannot be taken become failures. ERR_CORRUPT,
  * ERR_TOO_LARGE (a bomb): the rest of the archive was not read. */
 enum status import_unpack(struct import_list *l, const char *path, char folder[PATH_MAX], struct error *err) MUST_CHECK;
+/* A new folder of the list's own, named like what is unpacked into it, for messages. */
+enum status import_make_folder(struct import_list *l, const char *name, char out[PATH_MAX],
+                               struct error *err) MUST_CHECK;
+
+/* --- import_signal.c --- */
+bool import_signal_is(const char *folder); /* it has an encrypted pack of Signal */
+/* Decrypts the pack into a new folder of the list's own, with a list that import_lists_read understands. ERR_INVALID:
+ * the list has no key; ERR_DENIED: it has another one; ERR_CORRUPT, ERR_TOO_LARGE, ERR_NOT_FOUND. */
+enum status import_signal_decrypt(struct import_list *l, const char *path, char folder[PATH_MAX],
+                                  struct error *err) MUST_CHECK;
 
 /* --- import_lists.c: what other programs say of the pictures of a folder, as rows of a table --- */
 bool import_list_is(const char *filename); /* a file that may be such a list, or a part of one */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """peel pack, and what other programs make of the files that it writes."""
 
+import hmac
 import io
 import json
 import os
@@ -174,6 +175,34 @@ class Moving(unittest.TestCase):
         self.assertEqual(list(files.values()), [[[]] * 4])
 
 
+KEY = bytes(range(32))
+
+
+def signal_file(data, key=KEY):
+    """Encrypted as Signal does it."""
+    mac = lambda key, data: hmac.digest(key, data, "sha256")  # noqa: E731
+    pseudo = mac(bytes(32), key)
+    aes = mac(pseudo, b"Sticker Pack\x01")
+    sign = mac(pseudo, aes + b"Sticker Pack\x02")
+    iv = bytes(range(16, 32))
+    done = subprocess.run(["openssl", "enc", "-aes-256-cbc", "-K", aes.hex(), "-iv", iv.hex()], input=data, capture_output=True, check=True)
+    return iv + done.stdout + mac(sign, iv + done.stdout)
+
+
+def proto(*fields):
+    """(number, int, str or bytes) as protocol buffers have them."""
+    out = b""
+    for number, value in fields:
+        value = value.encode() if isinstance(value, str) else value
+        varints = [number << 3 | (0 if isinstance(value, int) else 2), value if isinstance(value, int) else len(value)]
+        for n in varints:
+            while n > 127:
+                out, n = out + bytes([n & 127 | 128]), n >> 7
+            out += bytes([n])
+        out += b"" if isinstance(value, int) else value
+    return out
+
+
 def picture(i):
     return png(8, 8, (i, 99, 3))
 
@@ -274,6 +303,34 @@ class OtherPrograms(unittest.TestCase):
         self.assertIn("0 added, 3 skipped", self.peel(self.system.folder / "mine.wastickers").stdout)
         contents = {"sticker_packs": [{"identifier": "1", "name": "Cups", "publisher": "Jo", "tray_image_file": "t.png", "stickers": [{"image_file": "cup.webp", "emojis": ["\u2615"]}]}]}
         self.check("app.zip", {"1/contents.json": contents, "1/cup.webp": files["03.webp"]}, [("Cups-cup.webp", "Cups cup", "Cups", "Jo", "\u2615")])
+
+    def test_signal(self):
+        stickers = [(3, "\U0001f600"), (0, "\U0001f431"), (200, "\U0001f9c1")]
+        manifest = proto((1, "Moods"), (2, "Ann"), (3, proto((1, 200), (2, "x"))), (9, 5), *((4, proto((1, i), (2, e), (3, "image/png"))) for i, e in stickers))
+        files = {"manifest.proto": signal_file(manifest), **{f"full/{i}": signal_file(picture(40 + i)) for i, _ in stickers}}
+        path = self.archive("moods.zip", files)
+        self.assertIn("failed: moods.zip: a pack of Signal is encrypted: give its key, ", self.peel(path).stderr)
+        for key in ("0" * 63, "x" * 64):
+            self.assertIn("pack-key", self.peel(path, "--pack-key", key).stderr)
+        self.assertIn("manifest.proto: it is of another key than --pack-key, or was changed\n", self.peel(path, "--pack-key", "00" * 32).stderr)
+        done = self.peel(path, "--pack-key", KEY.hex())
+        self.assertIn("3 added, 0 skipped (already there), 0 failed\n", done.stdout, done.stderr)
+        self.assertEqual(self.system.sql("SELECT filename, pack, author, words FROM stickers JOIN sticker_words ON sticker = stickers.row WHERE language = 'en' ORDER BY place"),
+                         [(f"Moods-{i:03}.png", "Moods", "Ann", e) for i, e in stickers])  # fmt: skip
+        self.assertEqual(self.system.sql("SELECT name, author, cover FROM packs"), [("Moods", "Ann", "Moods-200.png")])
+        folder = self.system.folder / "moods"  # a folder, in which not everything is right
+        folder.mkdir()
+        for name, data in ((0, files["full/0"]), (3, signal_file(b"no picture")), ("manifest.proto", files["manifest.proto"])):
+            (folder / str(name)).write_bytes(data)
+        done = self.peel(folder, "--pack-key", KEY.hex())
+        self.assertIn("0 added, 1 skipped (already there), 2 failed", done.stdout)
+        self.assertIn("moods/3: it is no PNG, WebP or GIF\n", done.stderr)
+        self.assertIn("moods/200: it is missing\n", done.stderr)
+        whole = files["manifest.proto"]
+        for bad in [whole[: len(whole) * i // 16] for i in range(0, 16, 3)] + [signal_file(manifest[: len(manifest) * i // 16]) for i in range(1, 16, 4)] + [signal_file(b"\xff" * 99)]:
+            (folder / "manifest.proto").write_bytes(bad)
+            done = self.peel(folder, "--pack-key", KEY.hex(), "--dry-run")
+            self.assertTrue(done.returncode == 1 and "failed: " in done.stderr and "internal" not in done.stderr, (len(bad), done.stderr))
 
     def test_hostile_archives(self):
         outside = self.system.folder / "outside.png"

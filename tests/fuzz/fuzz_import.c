@@ -111,6 +111,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!size)
         return 0;
     arena_init(&a, 16u << 20);
+    if (data[0] == 255) { /* the manifest of a Signal pack */
+        struct signal_pack pack;
+        if (import_signal_manifest(data + 1, size - 1, &a, &pack, NULL) == OK)
+            for (size_t i = 0; i < pack.n; i++)
+                check_text(pack.stickers[i].emoji, IMPORT_MAX_TITLE);
+        arena_free(&a);
+        return 0;
+    }
     const char *const lists[] = {csv, other, zip};
     unsigned which = data[0] % 7; /* of inputs that were kept: 0 is stickers.csv, 1 to 4 are words */
     if (which == 0 || which > 4)
