@@ -20,6 +20,7 @@ enum sandbox_op {
     SANDBOX_RENDITION,
     SANDBOX_ANIMATION,
     SANDBOX_SQUARE,
+    SANDBOX_WORDS,
     SANDBOX_OPS
 };
 
@@ -39,7 +40,7 @@ struct sandbox_answer {
     uint32_t width, height, channels; /* of each frame */
     char why[256];
     uint32_t duration_ms; /* of a check */
-    uint64_t len;         /* bytes that follow: pixels, or a rendition */
+    uint64_t len;         /* bytes that follow: pixels, a rendition, or words */
 };
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "base/sanitized.h"
 #include "base/utf8.h"
+#include "image/ocr.h"
 #include "sandbox/frames.h"
 
 #include <errno.h>
@@ -48,6 +49,9 @@ static const struct lane_limits quick_limits = {
 static const struct lane_limits heavy_limits = {
     "heavy", SANDBOX_HEAVY_MIB, SANDBOX_HEAVY_PIXELS_MIB, SANDBOX_HEAVY_MS, 10 * SANDBOX_HEAVY_MS, 1, "5"};
 
+static const struct lane_limits ocr_limits = {
+    "ocr", SANDBOX_OCR_MIB, SANDBOX_OCR_PIXELS_MIB, SANDBOX_OCR_MS, 10 * SANDBOX_OCR_MS, 500, "5"};
+
 struct worker {
     bool busy; /* under the mutex; the rest belongs to whoever made it busy */
     pid_t pid; /* 0: no process */
@@ -57,6 +61,7 @@ struct worker {
 
 struct lane {
     const struct lane_limits *limits;
+    char *languages; /* that its workers read; NULL: they do not read */
     struct worker workers[SANDBOX_MAX_QUICK];
     unsigned n, waiting, most_waiting;
     pthread_cond_t freed;
@@ -91,7 +96,7 @@ struct job {
     struct image_square square;
     struct sandbox_answer answer;
     struct image_film *pixels; /* where they go; or NULL */
-    struct buf *rendition;     /* likewise */
+    struct buf *made;          /* likewise: a rendition, or words */
     char why[200];             /* of NEEDS_MORE: what it needs more of */
     bool late;                 /* likewise: it was the clock */
     bool no_memory;            /* here, for what the worker made */
@@ -115,24 +120,28 @@ static void end_process(struct worker *w, int *status)
 }
 
 /* Only what a worker needs: the environment of a service has passwords in it. */
-static void choose_environment(char *out[8])
+enum { MAX_ENVIRONMENT = 10 };
+
+static void choose_environment(char *out[MAX_ENVIRONMENT])
 {
-    static const char *const names[] = {
-        "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=", "LD_LIBRARY_PATH=", "FONTCONFIG_FILE=", "FONTCONFIG_PATH="};
-    static char one_thread[] = "RAYON_NUM_THREADS=1"; /* of librsvg's filters */
+    static const char *const names[] = {"ASAN_OPTIONS=",    "UBSAN_OPTIONS=",   "TSAN_OPTIONS=",   "LD_LIBRARY_PATH=",
+                                        "FONTCONFIG_FILE=", "FONTCONFIG_PATH=", "TESSDATA_PREFIX="};
+    static char one_thread[] = "RAYON_NUM_THREADS=1", one_more[] = "OMP_THREAD_LIMIT=1"; /* of librsvg, of Tesseract */
     size_t n = 0;
     out[n++] = one_thread;
+    out[n++] = one_more;
     for (char **e = environ; *e; e++)
         for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-            if (strncmp(*e, names[i], strlen(names[i])) == 0 && n < 7)
+            if (strncmp(*e, names[i], strlen(names[i])) == 0 && n < MAX_ENVIRONMENT - 1)
                 out[n++] = *e;
     out[n] = NULL;
 }
 
-static int spawn(const struct lane_limits *l, int socket, pid_t *pid)
+static int spawn(const struct lane *lane, int socket, pid_t *pid)
 {
-    char name[32], memory[16], cpu[16], nice[8], *environment[8];
-    char *argv[] = {name, memory, cpu, nice, NULL};
+    const struct lane_limits *l = lane->limits;
+    char name[32], memory[16], cpu[16], nice[8], *environment[MAX_ENVIRONMENT];
+    char *argv[] = {name, memory, cpu, nice, lane->languages, NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -214,7 +223,8 @@ static size_t receive(const struct line *l, void *data, size_t len)
 }
 
 /* Its first byte is 0, or begins to say what is wrong. */
-static enum status wait_until_ready(struct worker *w, const _Atomic int64_t *stop_us, struct error *err)
+static enum status wait_until_ready(struct worker *w, const struct lane *lane, const _Atomic int64_t *stop_us,
+                                    struct error *err)
 {
     char said[200] = "";
     const struct line line = {w->fd, deadline_in(START_MS), stop_us};
@@ -223,10 +233,11 @@ static enum status wait_until_ready(struct worker *w, const _Atomic int64_t *sto
     if (said[0])
         said[1 + receive(&line, said + 1, sizeof said - 2)] = '\0';
     end_process(w, NULL);
-    return err_set(err, ERR_UNAVAILABLE, "a process that decodes images does not start%s%s", *said ? ": " : "", said);
+    return err_set(err, ERR_UNAVAILABLE, "a process that %s does not start%s%s",
+                   lane->languages ? "reads text in images" : "decodes images", *said ? ": " : "", said);
 }
 
-static enum status start_process(struct worker *w, const struct lane_limits *l, const _Atomic int64_t *stop_us,
+static enum status start_process(struct worker *w, const struct lane *lane, const _Atomic int64_t *stop_us,
                                  struct error *err)
 {
     int ends[2];
@@ -234,7 +245,7 @@ static enum status start_process(struct worker *w, const struct lane_limits *l, 
         err_errno(err, "cannot make a socket for a process that decodes images");
         return ERR_UNAVAILABLE;
     }
-    int failed = spawn(l, ends[1], &w->pid);
+    int failed = spawn(lane, ends[1], &w->pid);
     close(ends[1]);
     if (failed) {
         close(ends[0]);
@@ -242,18 +253,18 @@ static enum status start_process(struct worker *w, const struct lane_limits *l, 
         return err_set(err, ERR_UNAVAILABLE, "cannot start a process that decodes images: %s", strerror(failed));
     }
     w->fd = ends[0];
-    w->images = l->images;
-    return wait_until_ready(w, stop_us, err);
+    w->images = lane->limits->images;
+    return wait_until_ready(w, lane, stop_us, err);
 }
 
 /* A process that ended while nobody needed it, or has served enough, is replaced. */
-static enum status have_process(struct worker *w, const struct lane_limits *l, const _Atomic int64_t *stop_us,
+static enum status have_process(struct worker *w, const struct lane *lane, const _Atomic int64_t *stop_us,
                                 struct error *err)
 {
     struct pollfd p = {.fd = w->fd, .events = POLLIN};
     if (w->pid && (!w->images || poll(&p, 1, 0) != 0))
         end_process(w, NULL);
-    return w->pid ? OK : start_process(w, l, stop_us, err);
+    return w->pid ? OK : start_process(w, lane, stop_us, err);
 }
 
 /* --- one job --- */
@@ -272,7 +283,9 @@ static bool is_sound(const struct job *job)
         return false;
     if (a->status != OK)
         return a->len == 0;
-    if (job->rendition)
+    if (job->op == SANDBOX_WORDS)
+        return a->len <= OCR_MAX_BYTES;
+    if (job->made)
         return a->len > 0 && a->len <= IMAGE_MAX_BYTES;
     if (!a->width || !a->height || a->width > IMAGE_MAX_SIDE || a->height > IMAGE_MAX_SIDE ||
         (uint64_t)a->width * a->height > IMAGE_MAX_PIXELS)
@@ -281,6 +294,11 @@ static bool is_sound(const struct job *job)
         return (a->channels == 3 || a->channels == 4) && a->frames >= 1 && a->frames <= most_frames(job->op) &&
                a->len == (uint64_t)a->width * a->height * a->channels * a->frames;
     return a->len == 0;
+}
+
+static bool is_text(const void *bytes, size_t len)
+{
+    return utf8_valid(bytes, len) && !utf8_has_control(bytes, len);
 }
 
 /* Takes what follows the answer. */
@@ -305,8 +323,11 @@ static bool receive_product(struct job *job, const struct line *line, struct err
                                             .kind = (enum image_kind)a->kind};
         return true;
     }
-    if (whole && (whole = image_sniff(bytes, (size_t)a->len) == job->as))
-        buf_append(job->rendition, bytes, (size_t)a->len);
+    if (whole)
+        whole =
+            job->op == SANDBOX_WORDS ? is_text(bytes, (size_t)a->len) : image_sniff(bytes, (size_t)a->len) == job->as;
+    if (whole)
+        buf_append(job->made, bytes, (size_t)a->len);
     free(bytes);
     return whole;
 }
@@ -332,9 +353,10 @@ static unsigned weight_of(enum sandbox_op op)
 }
 
 /* ANSWERED: job->answer has the result, and err what is wrong with it. NEEDS_MORE: job->why says of what. */
-static enum outcome run_job(struct worker *w, const struct lane_limits *l, const _Atomic int64_t *stop_us,
-                            struct job *job, struct error *err)
+static enum outcome run_job(struct worker *w, const struct lane *lane, const _Atomic int64_t *stop_us, struct job *job,
+                            struct error *err)
 {
+    const struct lane_limits *l = lane->limits;
     unsigned longer = l->cpu_ms * weight_of(job->op) <= SANDBOX_HEAVY_MS ? weight_of(job->op) : 1;
     unsigned cpu_ms = (job->op == SANDBOX_CHECK ? l->cpu_ms / 2 : l->cpu_ms * longer) * SLOWER;
     struct sandbox_request req = {.op = job->op,
@@ -344,7 +366,7 @@ static enum outcome run_job(struct worker *w, const struct lane_limits *l, const
                                   .cpu_ms = cpu_ms,
                                   .pixels_mib = l->pixels_mib,
                                   .len = job->file->len};
-    if (have_process(w, l, stop_us, err) != OK)
+    if (have_process(w, lane, stop_us, err) != OK)
         return NOT_STARTED;
     w->images -= w->images < weight_of(job->op) ? w->images : weight_of(job->op);
     const struct line line = {w->fd, deadline_in(l->wall_ms * longer * SLOWER), stop_us};
@@ -364,7 +386,7 @@ static enum outcome run_job(struct worker *w, const struct lane_limits *l, const
         return ANSWERED;
     const char *why = job->answer.why;
     snprintf(job->why, sizeof job->why, "%.*s", (int)sizeof job->why - 1,
-             utf8_valid(why, strlen(why)) && !utf8_has_control(why, strlen(why)) ? why : "the image cannot be decoded");
+             is_text(why, strlen(why)) ? why : "the image cannot be decoded");
     err_set(err, (enum status)job->answer.status, "%s", job->why);
     return job->answer.needs_more || job->answer.status == ERR_NO_MEMORY ? NEEDS_MORE : ANSWERED;
 }
@@ -404,7 +426,7 @@ static enum outcome run_in_lane(struct sandbox *s, struct lane *lane, struct job
         err_set(err, ERR_UNAVAILABLE, "Too many images are being decoded; try again in a moment.");
         return NOT_FREE;
     }
-    enum outcome outcome = run_job(w, lane->limits, &s->stop_us, job, err);
+    enum outcome outcome = run_job(w, lane, &s->stop_us, job, err);
     bool died = outcome == NEEDS_MORE && !w->pid;
     if (!w->images) /* ended here, its memory is nobody's while the lane rests */
         end_process(w, NULL);
@@ -498,6 +520,8 @@ static enum status do_job(struct sandbox *s, struct job *job, struct error *err)
     case ANSWERED:
         return (enum status)job->answer.status;
     case NEEDS_MORE:
+        if (job->op == SANDBOX_WORDS)
+            return too_complex(job, err);
         remember(s, job, SLOW);
         memset(&job->answer, 0, sizeof job->answer);
         job->late = false;
@@ -521,6 +545,13 @@ enum status sandbox_probe(struct sandbox *s, const struct sandbox_image *file, s
                           struct error *err)
 {
     return judge(s, file, SANDBOX_PROBE, out, err);
+}
+
+enum status sandbox_words(struct sandbox *s, const struct sandbox_image *file, struct buf *out, struct error *err)
+{
+    struct job job = {.file = file, .op = SANDBOX_WORDS, .made = out};
+    enum status st = do_job(s, &job, err);
+    return st == OK ? buf_status(out, err) : st;
 }
 
 enum status sandbox_check(struct sandbox *s, const struct sandbox_image *file, struct sandbox_verdict *out,
@@ -555,20 +586,20 @@ enum status sandbox_film(struct sandbox *s, const struct sandbox_image *file, ui
 static enum status make_rendition(struct sandbox *s, struct job *job, struct error *err)
 {
     enum status st = do_job(s, job, err);
-    return st == OK ? buf_status(job->rendition, err) : st;
+    return st == OK ? buf_status(job->made, err) : st;
 }
 
 enum status sandbox_rendition(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
                               struct buf *out, struct error *err)
 {
-    struct job job = {.file = file, .op = SANDBOX_RENDITION, .side = width, .as = as, .rendition = out};
+    struct job job = {.file = file, .op = SANDBOX_RENDITION, .side = width, .as = as, .made = out};
     return make_rendition(s, &job, err);
 }
 
 enum status sandbox_animation(struct sandbox *s, const struct sandbox_image *file, uint32_t width, enum image_kind as,
                               struct buf *out, struct error *err)
 {
-    struct job job = {.file = file, .op = SANDBOX_ANIMATION, .side = width, .as = as, .rendition = out};
+    struct job job = {.file = file, .op = SANDBOX_ANIMATION, .side = width, .as = as, .made = out};
     return make_rendition(s, &job, err);
 }
 
@@ -576,7 +607,7 @@ enum status sandbox_square_animation(struct sandbox *s, const struct sandbox_ima
                                      struct buf *out, struct error *err)
 {
     struct job job = {
-        .file = file, .op = SANDBOX_SQUARE, .side = as->side, .as = IMAGE_WEBP, .square = *as, .rendition = out};
+        .file = file, .op = SANDBOX_SQUARE, .side = as->side, .as = IMAGE_WEBP, .square = *as, .made = out};
     return make_rendition(s, &job, err);
 }
 
@@ -598,6 +629,7 @@ static void close_lane(struct lane *lane)
 {
     for (unsigned i = 0; i < lane->n; i++)
         end_process(&lane->workers[i], NULL);
+    free(lane->languages);
     pthread_cond_destroy(&lane->freed);
 }
 
@@ -615,6 +647,26 @@ enum status sandbox_open(unsigned quick, struct sandbox **out, struct error *err
     open_lane(&s->heavy, &heavy_limits, 1, HEAVY_QUEUE);
     *out = s;
     return OK;
+}
+
+enum status sandbox_open_ocr(unsigned workers, const char *languages, struct sandbox **out, struct error *err)
+{
+    enum status st = ocr_check_languages(languages, err);
+    *out = NULL;
+    if (st == OK)
+        st = sandbox_open(workers, out, err);
+    if (st != OK)
+        return st;
+    struct lane *lane = &(*out)->quick;
+    lane->limits = &ocr_limits;
+    lane->languages = strdup(languages);
+    st = lane->languages ? start_process(&lane->workers[0], lane, &(*out)->stop_us, err)
+                         : err_no_memory(err, "image workers");
+    if (st != OK) {
+        sandbox_close(*out);
+        *out = NULL;
+    }
+    return st;
 }
 
 void sandbox_stop(struct sandbox *s, unsigned ms)

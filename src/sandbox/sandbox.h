@@ -4,7 +4,8 @@
  * again, started when first needed. It gets bytes and sends back bytes, and may do nothing else: confine.h says how it
  * is held. There are two kinds. Quick workers do nearly everything. An image that needs more time or memory than they
  * have goes to the one heavy worker; and what that cannot do either is too complex, which is remembered, so that it is
- * refused at once when it comes again. A worker that dies fails only its image.
+ * refused at once when it comes again. A worker that dies fails only its image. Workers that read text are a sandbox of
+ * their own, because Tesseract takes memory and time to load.
  *
  * The room sees base and image. Every program that links it can be its own worker: see worker.c.
  *
@@ -34,6 +35,14 @@ struct sandbox;
 
 /* `quick`: how many quick workers, 1 to SANDBOX_MAX_QUICK. Starts none of them yet. */
 enum status sandbox_open(unsigned quick, struct sandbox **out, struct error *err) MUST_CHECK;
+/* Another one, whose workers read text in these languages (image/ocr.h) and do nothing else; there is no heavy worker.
+ * Starts one of them, which needs some 100 ms. INVALID: no such list; UNAVAILABLE also when Tesseract or the data of a
+ * language is not installed, which the message says. */
+#define SANDBOX_OCR_MIB        256u
+#define SANDBOX_OCR_PIXELS_MIB 128u
+#define SANDBOX_OCR_MS         6000u
+enum status sandbox_open_ocr(unsigned workers, const char *languages, struct sandbox **out,
+                             struct error *err) MUST_CHECK;
 /* For when a service stops: who waits for a worker is refused at once (UNAVAILABLE), and who has one is after so many
  * milliseconds more. Calls that come later are refused. Any thread; NULL is fine. */
 void sandbox_stop(struct sandbox *s, unsigned ms);
@@ -71,6 +80,10 @@ enum status sandbox_animation(struct sandbox *s, const struct sandbox_image *fil
 /* WebP. */
 enum status sandbox_square_animation(struct sandbox *s, const struct sandbox_image *file, const struct image_square *as,
                                      struct buf *out, struct error *err) MUST_CHECK;
+
+/* Appends the words that the image (of an animation the poster) shows, "good, morning". Of sandbox_open_ocr only. */
+enum status sandbox_words(struct sandbox *s, const struct sandbox_image *file, struct buf *out,
+                          struct error *err) MUST_CHECK;
 
 /* Decodes it, all frames, as proof that it can be; an SVG at the size of its widest thumbnail. It gets half of the
  * time, so that what passes once will pass again. */

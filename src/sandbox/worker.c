@@ -6,6 +6,7 @@
  */
 #include "base/sanitized.h"
 #include "image/image.h"
+#include "image/ocr.h"
 #include "sandbox/confine.h"
 #include "sandbox/frames.h"
 
@@ -61,7 +62,7 @@ static void set_time(unsigned ms)
     setitimer(ITIMER_PROF, &t, NULL);
 }
 
-/* What was done: an image or several, or a file. */
+/* What was done: an image or several, or a file, or words. */
 struct product {
     struct image_film film;
     struct buf file;
@@ -99,6 +100,21 @@ static void put_film(const struct image_film *film, enum status st, struct sandb
     out->height = film->strip.height / film->frames;
     out->channels = film->strip.channels;
     out->len = (uint64_t)film->strip.width * film->strip.height * film->strip.channels;
+}
+
+static struct ocr *reader; /* of a worker that reads text; else NULL */
+
+static enum status read_words(const void *data, size_t len, struct buf *words, struct error *err)
+{
+    struct image picture;
+    if (!reader)
+        return err_set(err, ERR_INTERNAL, "this worker does not read text");
+    enum status st = image_decode(data, len, OCR_SIDE, &picture, err);
+    if (st != OK)
+        return st;
+    st = ocr_read(reader, &picture, words, err);
+    image_free(&picture);
+    return st;
 }
 
 static enum status do_request(const struct sandbox_request *req, const void *data, struct product *made,
@@ -143,6 +159,10 @@ static enum status do_request(const struct sandbox_request *req, const void *dat
         return st;
     case SANDBOX_SQUARE:
         st = image_square_animation(data, len, &req->square, &made->file, err);
+        out->len = st == OK ? made->file.len : 0;
+        return st;
+    case SANDBOX_WORDS:
+        st = read_words(data, len, &made->file, err);
         out->len = st == OK ? made->file.len : 0;
         return st;
     default:
@@ -208,7 +228,8 @@ static void keep_stacks_small(void)
     pthread_attr_destroy(&attributes);
 }
 
-/* argv: SANDBOX_WORKER, memory in MiB, processor seconds in all, niceness. */
+/* argv: SANDBOX_WORKER, memory in MiB, processor seconds in all, niceness, and of one that reads text the languages,
+ * whose data it loads while it may still open files. */
 static int work(char **argv)
 {
     struct error err;
@@ -223,7 +244,8 @@ static int work(char **argv)
     if (nice > getpriority(PRIO_PROCESS, 0) && setpriority(PRIO_PROCESS, 0, nice) != 0)
         (void)errno; /* the sandbox around us may forbid it */
     image_prepare();
-    if (sandbox_confine(memory_mib, cpu_s + START_CPU_S, warm_up, &err) != OK) {
+    if ((argv[4] && ocr_open(argv[4], &reader, &err) != OK) ||
+        sandbox_confine(memory_mib, cpu_s + START_CPU_S, warm_up, &err) != OK) {
         dprintf(SANDBOX_SOCKET, "%s", err.message);
         return 1;
     }
@@ -237,7 +259,7 @@ static int work(char **argv)
 /* glibc hands main's arguments to constructors, too. */
 __attribute__((constructor)) static void become_worker(int argc, char **argv)
 {
-    if (argc == 4 && strcmp(argv[0], SANDBOX_WORKER) == 0)
+    if ((argc == 4 || argc == 5) && strcmp(argv[0], SANDBOX_WORKER) == 0)
         _exit(work(argv));
 }
 
