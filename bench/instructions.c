@@ -280,7 +280,7 @@ static void terms(struct work *w)
     struct error err;
     for (unsigned i = 1; i < LANGUAGE_COUNT; i++)
         in[i - 1] = (struct sticker_words){language_code(i), "cat, sleeping kitten, black", "Cat"};
-    MUST(text_sticker_terms("Cat", "cat.png", in, LANGUAGE_COUNT - 1, &w->arena, &out, &err));
+    MUST(text_sticker_terms("Cat", "cat.png", NULL, in, LANGUAGE_COUNT - 1, &w->arena, &out, &err));
 }
 
 static const struct piece {

@@ -203,7 +203,7 @@ static void fill_chunk(void *arg, size_t chunk)
                                        .height = 8,
                                        .words = words,
                                        .n_words = 3};
-        MUST(text_sticker_terms(title, name, words, 3, &a, &terms[i], &err));
+        MUST(text_sticker_terms(title, name, NULL, words, 3, &a, &terms[i], &err));
         struct document d = {
             .filename = name, .title = title, .words_json = json, .image_sha256 = hashes[i], .pack = pack};
         MUST(search_store_put(s->search, &d, &terms[i], &ids[i], &changed, NULL, &err));

@@ -48,7 +48,7 @@ static enum status put(struct search_store *store, const char *name, const char 
     json_t *o = json_pack("[{s:s,s:s}]", "language", "en", "words", words);
     char *text = json_dumps(o, 0);
     struct document doc = {.filename = name, .title = title, .words_json = text, .image_sha256 = ""};
-    enum status st = text_sticker_terms(title, name, &list, 1, &a, &terms, err);
+    enum status st = text_sticker_terms(title, name, NULL, &list, 1, &a, &terms, err);
     if (st == OK)
         st = search_store_put(store, &doc, &terms, &id, &changed, NULL, err);
     free(text);

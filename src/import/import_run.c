@@ -156,7 +156,8 @@ static enum status import_compare(struct batch *b, enum stage from, struct error
 static enum status analyze_words(struct work *w)
 {
     const struct sticker *s = &w->item->sticker;
-    return text_sticker_terms(s->title, w->item->filename, s->words, s->n_words, &w->arena, &w->terms, &w->why);
+    return text_sticker_terms(s->title, w->item->filename, s->ocr_words, s->words, s->n_words, &w->arena, &w->terms,
+                              &w->why);
 }
 
 static void decode_one(void *arg, size_t i)

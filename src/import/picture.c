@@ -154,6 +154,7 @@ void picture_describe(const struct picture *p, struct sticker *out)
     out->animated = p->motion.frames > 1;
     out->frames = (int32_t)p->motion.frames;
     out->duration_ms = (int32_t)p->motion.duration_ms;
+    out->ocr_by = "";
 }
 
 const char *picture_title(const char *filename, struct arena *a)

@@ -65,7 +65,8 @@ const char *sticker_state(const struct sticker *said, struct arena *a)
                                     {"license", k->license},
                                     {"source", k->source},
                                     {"rating", rating_name(k->rating)},
-                                    {"animated", k->animated ? "1" : "0"}};
+                                    {"animated", k->animated ? "1" : "0"},
+                                    {"ocr_words", k->ocr_words}};
     struct buf out;
     buf_init(&out, STATE_MAX);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -146,7 +147,7 @@ enum status sticker_row_change(const struct sticker *k, bool is_new, const char 
     const char *after = sticker_state(k, a);
     if (!terms || !after)
         return err_no_memory(err, "a sticker");
-    enum status st = text_sticker_terms(k->title, k->filename, k->words, k->n_words, a, terms, err);
+    enum status st = text_sticker_terms(k->title, k->filename, k->ocr_words, k->words, k->n_words, a, terms, err);
     *out = (struct admin_change){.op = is_new ? CHANGE_ADD : CHANGE_UPDATE,
                                  .list = "stickers",
                                  .id = is_new ? NULL : k->filename,

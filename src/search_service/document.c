@@ -166,7 +166,7 @@ static enum status read_labels(struct document_in *in, struct error *err)
 static enum status document_read_json(const char *body, size_t len, struct document_in *in, struct arena *a,
                                       struct error *err)
 {
-    static const char *const known[] = {"title", "words", "sha256", "image", "pack", "rating", "animated"};
+    static const char *const known[] = {"title", "words", "sha256", "image", "pack", "rating", "animated", "ocr_words"};
     enum status st = json_read_body(body, len, JSON_REJECT_DUPLICATES, &in->json, err);
     if (st == OK && !json_is_object(in->json))
         st = document_expected(err, "the body", "a JSON object");
@@ -176,6 +176,8 @@ static enum status document_read_json(const char *body, size_t len, struct docum
         st = document_read_string(in->json, "title", "title", MAX_TITLE, "", &in->doc.title, err);
     if (st == OK)
         st = document_read_words(in, a, err);
+    if (st == OK)
+        st = document_read_string(in->json, "ocr_words", "ocr_words", MAX_TITLE, "", &in->doc.ocr_words, err);
     if (st == OK)
         st = read_hash(in, err);
     if (st == OK)
@@ -199,8 +201,9 @@ enum status document_parse(const char *filename, const char *body, size_t len, s
 enum status document_from_image(const char *filename, const struct document *before, const void *image, size_t len,
                                 struct arena *a, struct document_in *out, struct error *err)
 {
-    *out = (struct document_in){
-        .doc = before ? *before : (struct document){.title = "", .pack = ""}, .image = image, .image_len = len};
+    *out = (struct document_in){.doc = before ? *before : (struct document){.title = "", .pack = "", .ocr_words = ""},
+                                .image = image,
+                                .image_len = len};
     out->doc.filename = filename;
     json_t *words = before ? json_loads(before->words_json, 0, NULL) : NULL;
     out->json = json_object();
@@ -234,5 +237,5 @@ enum status document_check_image(struct document_in *in, struct sandbox *sandbox
 enum status document_analyze(const struct document_in *in, struct arena *a, struct sticker_terms *out,
                              struct error *err)
 {
-    return text_sticker_terms(in->doc.title, in->doc.filename, in->words, in->n_words, a, out, err);
+    return text_sticker_terms(in->doc.title, in->doc.filename, in->doc.ocr_words, in->words, in->n_words, a, out, err);
 }

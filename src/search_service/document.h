@@ -1,7 +1,7 @@
 /* document.h: a document as it arrives, from outside and not believed: JSON
  *
  *     {"title":"Cat","words":[{"language":"de","title":"Katze","words":"Katze, Mieze"}],
- *      "sha256":"<hex>","image":"<base64>","pack":"pets","rating":"g","animated":false}
+ *      "sha256":"<hex>","image":"<base64>","pack":"pets","rating":"g","animated":false,"ocr_words":"good, morning"}
  *
  * with every member optional, or an image alone. Errors name the member: "words[1].language must be a
  * string". */

@@ -180,7 +180,9 @@ void handle_document_get(void *ctx, const struct http_request *req, struct http_
     buf_printf(&out, ",\"words\":%s,\"sha256\":\"%s\",\"created\":\"%s\",\"modified\":\"%s\",\"pack\":", doc.words_json,
                doc.image_sha256, created, modified);
     json_put_string(&out, doc.pack);
-    buf_printf(&out, ",\"rating\":\"%s\",\"animated\":%s", rating_name(doc.rating), doc.animated ? "true" : "false");
+    buf_printf(&out, ",\"rating\":\"%s\",\"animated\":%s,\"ocr_words\":", rating_name(doc.rating),
+               doc.animated ? "true" : "false");
+    json_put_string(&out, doc.ocr_words);
     enum status st = document_put_models(s, req->path_param, req->arena, &out, &err);
     buf_putc(&out, '}');
     if (st == OK) {

@@ -12,7 +12,8 @@
     X(7, words_sha256, TEXT, const char *)                                                                             \
     X(8, pack, TEXT, const char *)                                                                                     \
     X(9, rating, INT, enum rating)                                                                                     \
-    X(10, animated, INT, bool)
+    X(10, animated, INT, bool)                                                                                         \
+    X(11, ocr_words, TEXT, const char *)
 
 #define DOCUMENT_NAMES  DOCUMENT_COLUMNS(DB_COLUMN_NAME)
 #define DOCUMENT_VALUES DOCUMENT_COLUMNS(DB_COLUMN_VALUE)

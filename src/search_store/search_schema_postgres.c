@@ -103,6 +103,8 @@ static const char *const migrations[] = {
     "DROP TABLE documents_fts_totals;"
     "CREATE TABLE write_turn (turn bigint PRIMARY KEY);"
     "INSERT INTO write_turn VALUES (1);",
+    /* 9: text in the image */
+    "ALTER TABLE documents ADD COLUMN ocr_words text COLLATE \"C\" NOT NULL DEFAULT '';",
 };
 
 const struct db_schema search_schema_postgres = {

@@ -89,6 +89,8 @@ static const char *const migrations[] = {
     "DROP TABLE documents_fts;"
     "DROP TABLE documents_fts_languages;"
     "DROP TABLE documents_fts_terms;",
+    /* 11: text in the image */
+    "ALTER TABLE documents ADD COLUMN ocr_words TEXT NOT NULL DEFAULT '';",
 };
 
 const struct db_schema search_schema_sqlite = {

@@ -34,6 +34,7 @@ struct document {
     const char *pack;         /* "" when unknown; this and the next two are what searches filter by */
     enum rating rating;
     bool animated;
+    const char *ocr_words; /* what its image says; "" when that is not known */
     int64_t created_us, modified_us;
 };
 /* Of a document's title and words, "" without any: the hash of what a model for words encodes. */

@@ -75,7 +75,12 @@ static void write_document(const struct sticker *k, struct buf *out)
     json_put_string(out, k->sha256);
     buf_puts(out, ",\"pack\":");
     json_put_string(out, k->pack);
-    buf_printf(out, ",\"rating\":\"%s\",\"animated\":%s}", rating_name(k->rating), k->animated ? "true" : "false");
+    buf_printf(out, ",\"rating\":\"%s\",\"animated\":%s", rating_name(k->rating), k->animated ? "true" : "false");
+    if (*k->ocr_words) { /* which a SearchService of an earlier release does not know */
+        buf_puts(out, ",\"ocr_words\":");
+        json_put_string(out, k->ocr_words);
+    }
+    buf_putc(out, '}');
 }
 
 static enum outcome call_search(struct outbox *o, const struct http_call *call, bool may_be_absent, struct error *err)

@@ -41,6 +41,7 @@ static const struct list_column sticker_columns[] = {
     {"source", "t.source", PLAIN},
     {"rating", RATING_NAME, PLAIN},
     {"animated", "t.animated", PLAIN},
+    {"ocr_words", "t.ocr_words", PLAIN},
     {"sha256", "t.sha256", PLAIN},
     {"mime", "t.mime", PLAIN},
     {"bytes", "t.bytes", PLAIN},

@@ -13,7 +13,8 @@
     X(8, license, TEXT, const char *)                                                                                  \
     X(9, source, TEXT, const char *)                                                                                   \
     X(15, rating, INT, enum rating)                                                                                    \
-    X(19, place, INT, int32_t)
+    X(19, place, INT, int32_t)                                                                                         \
+    X(20, ocr_words, TEXT, const char *)
 /* What its image file is. */
 #define STICKER_IMAGE(X)                                                                                               \
     X(10, sha256, TEXT, const char *)                                                                                  \
@@ -24,7 +25,9 @@
     X(17, frames, INT, int32_t)                                                                                        \
     X(18, duration_ms, INT, int32_t)
 /* What its image file is, unless people say otherwise. */
-#define STICKER_BOTH(X)    X(16, animated, INT, bool)
+#define STICKER_BOTH(X)                                                                                                \
+    X(16, animated, INT, bool)                                                                                         \
+    X(21, ocr_by, TEXT, const char *)
 #define STICKER_COLUMNS(X) STICKER_SAID(X) STICKER_BOTH(X) STICKER_IMAGE(X)
 
 #define STICKER_NAMES  STICKER_COLUMNS(DB_COLUMN_NAME)

@@ -284,6 +284,9 @@ static const char *const migrations[] = {
     " source, rating, animated, sha256, mime, bytes, width, height, frames, duration_ms, place, created_us,"
     " modified_us OR DELETE ON stickers"
     " FOR EACH STATEMENT EXECUTE FUNCTION count_curation();",
+    /* 26: text in the image, and who read it (see struct sticker). */
+    "ALTER TABLE stickers ADD COLUMN ocr_words" TEXT " DEFAULT '', ADD COLUMN ocr_by" TEXT " DEFAULT '';"
+    "ALTER TABLE trash ADD COLUMN ocr_words" TEXT " DEFAULT '', ADD COLUMN ocr_by" TEXT " DEFAULT '';",
     /* clang-format on */
 };
 

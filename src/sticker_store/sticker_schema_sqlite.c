@@ -461,6 +461,11 @@ static const char *const migrations[] = {
     /* 27: how often stickers changed (see sticker_recall.c). Votes do not count. */
     "INSERT INTO curation_versions (kind, version) VALUES ('stickers', 0);" COUNTED("stickers", "INSERT", "added")
         COUNTED("stickers", "UPDATE OF " NOT_VOTES, "changed") COUNTED("stickers", "DELETE", "deleted"),
+    /* 28: text in the image, and who read it (see struct sticker). */
+    "ALTER TABLE stickers ADD COLUMN ocr_words TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE stickers ADD COLUMN ocr_by TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE trash ADD COLUMN ocr_words TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE trash ADD COLUMN ocr_by TEXT NOT NULL DEFAULT '';",
 };
 
 const struct db_schema sticker_schema_sqlite = {

@@ -231,6 +231,44 @@ enum status sticker_store_update(struct sticker_store *s, const struct sticker *
     return sticker_write(s, update_job, &(struct add_job){sticker, terms, 1, s->who}, err);
 }
 
+struct ocr_job {
+    struct add_job all;
+    size_t changed;
+};
+
+static enum status ocr_job(struct db_conn *c, void *arg, struct error *err)
+{
+    struct ocr_job *job = arg;
+    enum status st = sticker_alone(c, err);
+    job->changed = 0;
+    for (size_t i = 0; i < job->all.n && st == OK; i++) {
+        const struct sticker *s = &job->all.stickers[i];
+        int64_t row;
+        bool same, updated = false;
+        st =
+            db_get_int(c,
+                       RETURNING_ROW(c, "UPDATE stickers SET ocr_by = $3 WHERE filename = $1 AND modified_us <= $2"
+                                        " AND ocr_words = $4"),
+                       DB_ARGS(DB_TEXT(s->filename), DB_INT(s->modified_us), DB_TEXT(s->ocr_by), DB_TEXT(s->ocr_words)),
+                       &row, &same, err);
+        if (st == OK && !same)
+            st = sticker_update_seen(c, s, &job->all.terms[i], s->modified_us, &updated, err);
+        if (st == OK && updated)
+            st = sticker_note(c, job->all.who, CHANGE_UPDATE, "stickers", s->filename, "", err);
+        job->changed += updated;
+    }
+    return st;
+}
+
+enum status sticker_store_ocr(struct sticker_store *s, const struct sticker *stickers,
+                              const struct sticker_terms *terms, size_t n, size_t *changed, struct error *err)
+{
+    struct ocr_job job = {{stickers, terms, n, s->who}, 0};
+    enum status st = sticker_write(s, ocr_job, &job, err);
+    *changed = st == OK ? job.changed : 0;
+    return st;
+}
+
 enum status sticker_delete(struct db_conn *c, const char *filename, const struct admin_who *who, struct error *err)
 {
     bool found;

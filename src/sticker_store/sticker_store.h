@@ -32,6 +32,7 @@ enum status sticker_store_writable(struct sticker_store *s, struct error *err) M
 
 /* --- stickers --- */
 #define STICKER_PLACE_FIRST (-(1 << 22))
+#define STICKER_OCR_STAFF   "staff" /* somebody wrote the words, which is final as long as the image stays */
 struct sticker {
     const char *id, *filename, *title;
     const char *pack, *author, *license, *source; /* "" when unknown */
@@ -42,6 +43,8 @@ struct sticker {
     int32_t width, height;
     int32_t place;               /* in its pack: STICKER_PLACE_FIRST and up, below 0; 0: none, after all of those */
     int32_t frames, duration_ms; /* of an animation; 0 frames: it was stored before they were counted */
+    const char *ocr_words;       /* what its image says, "good, morning": see image/ocr.h */
+    const char *ocr_by;          /* languages that it was read in, "eng+deu"; "": not read; or STICKER_OCR_STAFF */
     const struct sticker_words *words; /* by language; an emptied list stays, as a sign that somebody emptied it */
     size_t n_words;
     int64_t created_us, modified_us;
@@ -53,6 +56,11 @@ enum status sticker_store_add(struct sticker_store *s, const struct sticker *sti
 /* Replaces title, words and credits of an existing one (not its image) and queues an outbox entry. DURABLE. */
 enum status sticker_store_update(struct sticker_store *s, const struct sticker *sticker,
                                  const struct sticker_terms *terms, struct error *err) MUST_CHECK;
+/* What was read in the images of stickers, ocr_words and ocr_by, of those that nobody has modified since their
+ * modified_us. Where the words are what they were, nobody is told; *changed: of how many they are not. DURABLE. */
+enum status sticker_store_ocr(struct sticker_store *s, const struct sticker *stickers,
+                              const struct sticker_terms *terms, size_t n, size_t *changed,
+                              struct error *err) MUST_CHECK;
 /* Moves it to the trash with its words and votes and queues an outbox "delete". ERR_NOT_FOUND. DURABLE. */
 enum status sticker_store_delete(struct sticker_store *s, const char *filename, struct error *err) MUST_CHECK;
 enum status sticker_store_get(struct sticker_store *s, const char *filename, struct arena *a, struct sticker *out,

@@ -216,8 +216,9 @@ static enum status terms_check(const struct sticker_words *words, size_t n, stru
     return OK;
 }
 
-enum status text_sticker_terms(const char *title, const char *filename, const struct sticker_words *words, size_t n,
-                               struct arena *a, struct sticker_terms *out, struct error *err)
+enum status text_sticker_terms(const char *title, const char *filename, const char *ocr_words,
+                               const struct sticker_words *words, size_t n, struct arena *a, struct sticker_terms *out,
+                               struct error *err)
 {
     struct indexing x = {.arena = a};
     const char *dot = strrchr(filename, '.');
@@ -236,8 +237,13 @@ enum status text_sticker_terms(const char *title, const char *filename, const st
         terms_gather(&x, words, n, 0, LANGUAGE_en, true);
         st = english_terms(&x, buf_str(&x.text), x.text.len, &out->words, err);
     }
-    if (st == OK)
-        st = english_terms(&x, filename, base, &out->filename, err);
+    if (st == OK) {
+        buf_reset(&x.text);
+        buf_append(&x.text, filename, base);
+        if (ocr_words && *ocr_words)
+            buf_printf(&x.text, ", %s", ocr_words);
+        st = english_terms(&x, buf_str(&x.text), x.text.len, &out->filename, err);
+    }
     if (st == OK)
         st = buf_status(&x.folded, err);
     if (st == OK && !(out->folded = arena_strndup(a, buf_str(&x.folded), x.folded.len)))

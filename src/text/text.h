@@ -41,9 +41,11 @@ enum status text_analyze(const char *s, size_t len, size_t max_terms, struct are
                          struct error *err) MUST_CHECK;
 
 /* The terms of a sticker in all its languages. `words` may have several tags of one language; the filename's
- * ending is left out. Memory from the arena. ERR_TOO_LARGE beyond LANGUAGE_MAX_BYTES and _LISTS. */
-enum status text_sticker_terms(const char *title, const char *filename, const struct sticker_words *words, size_t n,
-                               struct arena *a, struct sticker_terms *out, struct error *err) MUST_CHECK;
+ * ending is left out. ocr_words, what the picture says or NULL, count as if they stood in the filename. Memory from the
+ * arena. ERR_TOO_LARGE beyond LANGUAGE_MAX_BYTES and _LISTS. */
+enum status text_sticker_terms(const char *title, const char *filename, const char *ocr_words,
+                               const struct sticker_words *words, size_t n, struct arena *a, struct sticker_terms *out,
+                               struct error *err) MUST_CHECK;
 
 /* A query's terms. `language`: the preferred one's number, LANGUAGE_en without one: then English words that
  * say nothing about a picture are left out. complete: the last word may be the beginning of one. */

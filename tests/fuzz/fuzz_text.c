@@ -20,7 +20,7 @@ static void index_and_ask(const char *s, size_t size, struct arena *a)
     unsigned which = (unsigned char)s[0] % (sizeof tags / sizeof *tags);
     struct sticker_words words[] = {{.language = tags[which], .title = text, .words = text},
                                     {.language = "en", .title = "", .words = text}};
-    enum status st = text_sticker_terms(text, text, words, 2, a, &terms, NULL);
+    enum status st = text_sticker_terms(text, text, NULL, words, 2, a, &terms, NULL);
     if (st != OK && st != ERR_TOO_LARGE && st != ERR_NO_MEMORY)
         abort();
     st = text_query(s, size, language_number(tags[which]), true, a, &query, NULL);

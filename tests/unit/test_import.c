@@ -771,7 +771,7 @@ static void edit_english(struct fixture *f, const char *words)
         if (strcmp(lists[i].language, "en") == 0)
             lists[i].words = words;
     s.words = lists;
-    assert_int_equal(text_sticker_terms(s.title, s.filename, s.words, s.n_words, &f->arena, &terms, &err), OK);
+    assert_int_equal(text_sticker_terms(s.title, s.filename, NULL, s.words, s.n_words, &f->arena, &terms, &err), OK);
     if (sticker_store_update(f->store, &s, &terms, &err) != OK)
         fail_msg("%s", err.message);
 }
@@ -888,7 +888,7 @@ static void an_import_is_undone_but_for_what_was_changed_since(void **state)
 
     struct sticker b = get(&f, "b.svg");
     b.title = "Wasp";
-    assert_int_equal(text_sticker_terms(b.title, b.filename, b.words, b.n_words, &f.arena, &terms, &err), OK);
+    assert_int_equal(text_sticker_terms(b.title, b.filename, NULL, b.words, b.n_words, &f.arena, &terms, &err), OK);
     assert_int_equal(sticker_store_update(f.store, &b, &terms, &err), OK);
     undo(&f, one, 1, 0, "b.svg");
     assert_int_equal(sticker_store_get(f.store, "a.svg", &f.arena, &a, &err), ERR_NOT_FOUND);

@@ -32,7 +32,7 @@ static int64_t put(struct setup *s, const char *filename, const char *title)
     int64_t id;
     bool changed;
     arena_init(&a, 1 << 20);
-    assert_int_equal(text_sticker_terms(title, filename, NULL, 0, &a, &terms, &s->err), OK);
+    assert_int_equal(text_sticker_terms(title, filename, NULL, NULL, 0, &a, &terms, &s->err), OK);
     doc = (struct document){.filename = filename, .title = title, .words_json = "[]", .image_sha256 = ""};
     assert_int_equal(search_store_put(s->store, &doc, &terms, &id, &changed, NULL, &s->err), OK);
     doc.id = id;

@@ -166,7 +166,7 @@ static int open_all(void **state)
                                .words_json = "[]",
                                .image_sha256 = "",
                                .pack = i < 2 ? "pets" : "other"};
-        assert_int_equal(text_sticker_terms(doc.title, doc.filename, NULL, 0, &s->arena, &terms, &s->err), OK);
+        assert_int_equal(text_sticker_terms(doc.title, doc.filename, NULL, NULL, 0, &s->arena, &terms, &s->err), OK);
         assert_int_equal(search_store_put(s->store, &doc, &terms, &s->ids[i], &changed, NULL, &s->err), OK);
         table.ids[i] = s->ids[i];
         memcpy(table.rows[i], library[i].row, sizeof table.rows[i]);
@@ -496,7 +496,7 @@ static void test_fallback_stays_in_the_query_s_language(void **state)
     struct rank_query q = query("ахаха");
     struct rank_model ready = s->sources.models[LEG_vector];
     s->sources.models[LEG_vector] = (struct rank_model){0};
-    assert_int_equal(text_sticker_terms("", "oyster.png", &words, 1, &s->arena, &terms, &s->err), OK);
+    assert_int_equal(text_sticker_terms("", "oyster.png", NULL, &words, 1, &s->arena, &terms, &s->err), OK);
     assert_int_equal(search_store_put(s->store, &doc, &terms, &id, &changed, NULL, &s->err), OK);
     q.language = LANGUAGE_ru;
     assert_int_equal(rank(s, "hybrid", &q, &r), OK);

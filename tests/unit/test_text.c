@@ -181,7 +181,7 @@ static void expect_found(const char *language, const char *words, const char *qu
     struct sticker_terms t;
     const struct sticker_words list = {.language = language, .words = words};
     arena_init(&a, 1 << 20);
-    assert_int_equal(text_sticker_terms("", "x.png", &list, 1, &a, &t, NULL), OK);
+    assert_int_equal(text_sticker_terms("", "x.png", NULL, &list, 1, &a, &t, NULL), OK);
     assert_int_equal(t.n_languages, 1);
     bool found = false;
     for (char *save, *term = strtok_r((char *)(uintptr_t)t.languages[0].words, " ", &save); term && !found;
@@ -247,7 +247,7 @@ static bool has_special(struct arena *a, const char *language, const char *words
     struct sticker_terms t;
     struct term_query q;
     const struct sticker_words list = {.language = language, .words = words};
-    assert_int_equal(text_sticker_terms("", "x.png", &list, 1, a, &t, NULL), OK);
+    assert_int_equal(text_sticker_terms("", "x.png", NULL, &list, 1, a, &t, NULL), OK);
     assert_int_equal(text_query(query, strlen(query), language_number(language), false, a, &q, NULL), OK);
     const char *all = arena_printf(a, " %s ", t.n_languages ? t.languages[0].words : t.words);
     for (size_t i = 0; i < q.n_stems; i++)
@@ -354,7 +354,7 @@ static void compounds_meet(void **state)
         struct term_query q;
         const struct sticker_words list = {.language = "en", .words = found[i][0]};
         bool meets = false;
-        assert_int_equal(text_sticker_terms("", "x.png", &list, 1, &a, &t, NULL), OK);
+        assert_int_equal(text_sticker_terms("", "x.png", NULL, &list, 1, &a, &t, NULL), OK);
         assert_int_equal(text_query(found[i][1], strlen(found[i][1]), LANGUAGE_en, false, &a, &q, NULL), OK);
         for (size_t k = 0; k < q.n_stems; k++) /* by one word, not by its parts */
             meets = meets || (strlen(q.stems[k]) > 3 &&
@@ -399,7 +399,7 @@ static void parts_of_runs_may_be_whole(void **state)
         struct term_query q;
         struct sticker_terms t;
         const struct sticker_words list = {.language = not_found[i][0], .words = not_found[i][1]};
-        assert_int_equal(text_sticker_terms("", "x.png", &list, 1, &a, &t, NULL), OK);
+        assert_int_equal(text_sticker_terms("", "x.png", NULL, &list, 1, &a, &t, NULL), OK);
         assert_int_equal(text_query(not_found[i][2], strlen(not_found[i][2]), LANGUAGE_en, false, &a, &q, NULL), OK);
         for (size_t k = 0; k < q.n_forms; k++)
             assert_false(q.traits[q.forms[k].word].whole && strstr(arena_printf(&a, " %s ", t.languages[0].words),

@@ -278,7 +278,7 @@ static enum status make_restore(const struct bulk *b, const char *id, struct adm
     if (st == OK)
         st = sticker_store_trash_get(b->v->service->store, id, a, s, err);
     if (st == OK)
-        st = text_sticker_terms(s->title, s->filename, s->words, s->n_words, a, terms, err);
+        st = text_sticker_terms(s->title, s->filename, s->ocr_words, s->words, s->n_words, a, terms, err);
     *out = (struct admin_change){.op = CHANGE_RESTORE,
                                  .list = "trash",
                                  .id = id,

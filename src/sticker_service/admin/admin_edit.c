@@ -278,7 +278,7 @@ enum status edit_read(const struct form *form, struct edit *e, struct arena *a, 
     e->seen = admin_field(form, "seen");
     for (size_t i = 0; i < e->n; i++) {
         const struct admin_field *f = &e->table->fields[i];
-        if (e->fixed[i] || (*only && !edit_same(only, f->name)))
+        if (e->fixed[i] || (*only && !edit_same(only, f->name)) || (f->flags & FIELD_LATER && !nth(form, f->name, 0)))
             continue;
         if (f->kind == FIELD_WORDS) {
             enum status st = read_words(form, e, i, a, err);
@@ -329,6 +329,10 @@ static void fill_sticker(struct edit *e)
         } else if (edit_same(e->table->fields[i].name, "animated")) {
             k->animated = *e->values[i] ? edit_same(e->values[i], "1") : k->animated;
             e->values[i] = k->animated ? "1" : "0";
+        } else if (edit_same(e->table->fields[i].name, "ocr_words") &&
+                   !edit_same(e->values[i], k->ocr_words ? k->ocr_words : "")) {
+            k->ocr_words = e->values[i];
+            k->ocr_by = STICKER_OCR_STAFF;
         }
     k->words = e->words;
     k->n_words = e->n_words;
@@ -392,6 +396,8 @@ enum status edit_from_json(const char *text, struct edit *e, struct arena *a, st
         const json_t *value = json_object_get(json, f->name);
         if (f->kind == FIELD_WORDS && json_is_object(value))
             st = words_from_json(value, json_object_get(json, "titles"), e, a, err);
+        else if (!value && f->flags & FIELD_LATER)
+            continue;
         else if (f->kind != FIELD_WORDS && json_is_string(value) && f->kind != FIELD_PASSWORD)
             e->values[i] = arena_strdup(a, json_string_value(value));
         else

@@ -55,7 +55,8 @@ enum admin_field_flag {
     FIELD_REQUIRED = 1,
     FIELD_ADD_ONLY = 2,       /* fixed afterwards */
     FIELD_SUPERUSER_ONLY = 4, /* others cannot set it */
-    FIELD_MANY = 8            /* can be set for many rows at once */
+    FIELD_MANY = 8,           /* can be set for many rows at once */
+    FIELD_LATER = 16          /* pages and history of earlier releases lack it: then it stays as it is */
 };
 struct admin_field {
     const char *name;
