@@ -69,6 +69,7 @@ int cmd_mcp(const struct config *cfg);
 int cmd_migrate(const struct config *cfg);
 int cmd_key(const struct config *cfg);
 int cmd_model(const struct config *cfg);
+int cmd_ocr(const struct config *cfg);
 int cmd_pack(const struct config *cfg);
 int cmd_replay(const struct config *cfg);
 int cmd_reindex(const struct config *cfg);

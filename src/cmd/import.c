@@ -1,4 +1,4 @@
-/* peel import [--update] [--dry-run] [--strict] [--pack NAME]... [FILE|FOLDER]... */
+/* peel import [--update] [--dry-run] [--strict] [--ocr] [--pack NAME]... [FILE|FOLDER]... */
 #include "import/import.h"
 
 #include "base/csv.h"
@@ -260,6 +260,8 @@ static enum status import(const struct config *cfg, struct import_list *list, st
         st = cmd_bucket_s3(cfg, list->arena, &s3, err);
     if (st == OK)
         st = bucket_open(config_string(cfg, "bucket"), &s3, &run.bucket, err);
+    if (st == OK && config_bool(cfg, "ocr"))
+        run.ocr_languages = config_string(cfg, "ocr-languages");
     if (st == OK) {
         progress_start(&progress, "Importing", config_bool(cfg, "quiet"));
         run.ctx = &progress;

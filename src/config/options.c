@@ -11,12 +11,13 @@
 #define STICKER  " serve sticker-service "
 #define SEARCH   " serve search-service "
 #define DATABASE                                                                                                       \
-    " serve sticker-service import status user token key webhook explain export migrate reindex delete pack doctor "   \
+    " serve sticker-service import ocr status user token key webhook explain export migrate reindex delete pack "      \
+    "doctor "                                                                                                          \
     "forget undo "                                                                                                     \
     "audit "                                                                                                           \
     "backup restore replay model experiment learn "
 #define INDEX   SEARCH "model migrate doctor backup restore "
-#define BUCKET  SERVICES "import export pack model words doctor backup restore "
+#define BUCKET  SERVICES "import ocr export pack model words doctor backup restore "
 #define KIB     1024.0
 #define MIB     (1024.0 * KIB)
 #define GIB     (1024.0 * MIB)
@@ -45,7 +46,7 @@ const struct option config_options[] = {
      "Lexicon of English words and their meanings, which `peel words pull` creates; with a bucket in S3 it defaults to "
      "a local copy"},
     {"cache-dir", OPTION_STRING, "DATA/cache", 1, 4000, "DIR",
-     SERVICES "import export pack model doctor words tokenize embed backup restore ", 0, NULL, NULL,
+     SERVICES "import ocr export pack model doctor words tokenize embed backup restore ", 0, NULL, NULL,
      "Folder for files that can be recreated: thumbnails, index snapshots, downloads"},
     {"cache-bytes", OPTION_BYTES, "512M", MIB, 1024 * GIB, "bytes", STICKER, 0, NULL, NULL,
      "Maximum size of the thumbnails in the cache folder"},
@@ -285,6 +286,10 @@ const struct option config_options[] = {
      "Import nothing if anything is wrong with a file name, a folder or a row of stickers.csv"},
     {"folder-names", OPTION_BOOL, "false", 0, 0, "", " import ", 0, NULL, NULL,
      "Put the names of subfolders before those of images: cats/happy.png becomes cats-happy.png"},
+    {"ocr", OPTION_BOOL, "false", 0, 0, "", " import ", 0, NULL, NULL,
+     "Read text in the pictures of files that are imported, so that searches find it (needs Tesseract)"},
+    {"ocr-languages", OPTION_STRING, "eng", 1, 100, "LANGUAGES", " import ocr ", 0, NULL, NULL,
+     "Languages of text in pictures, by the names of Tesseract's data files: eng+deu"},
     {"report", OPTION_STRING, NULL, 1, 4000, "FILE", " import ", 0, NULL, NULL,
      "Write what failed, and why, to this CSV file"},
     {"yes", OPTION_BOOL, "false", 0, 0, "", " delete forget learn pack undo ", 0, NULL, NULL,
@@ -293,8 +298,8 @@ const struct option config_options[] = {
      "Erase votes and events of this person: the id that an app sends, or the value of the gallery's cookie"},
     {"user", OPTION_STRING, NULL, 1, 150, "NAME", " forget ", 0, NULL, NULL,
      "Replace this username in the history by a pseudonym"},
-    {"dry-run", OPTION_BOOL, "false", 0, 0, "", " forget import ", 0, NULL, NULL,
-     "Show what would be erased or imported, and change nothing"},
+    {"dry-run", OPTION_BOOL, "false", 0, 0, "", " forget import ocr ", 0, NULL, NULL,
+     "Show what would be erased, imported or read, and change nothing"},
     {"images", OPTION_BOOL, "true", 0, 0, "", " backup restore ", 0, NULL, NULL,
      "Back up or restore images too; --no-images if another program copies the bucket"},
     {"earlier", OPTION_STRING, NULL, 1, 4000, "FOLDER", " backup ", 0, NULL, NULL,
@@ -346,7 +351,7 @@ const struct option config_options[] = {
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
      " status eval replay explain learn experiment reindex delete forget audit pack doctor version health model user "
-     "token key webhook store words import "
+     "token key webhook store words import ocr "
      "export "
      "migrate backup restore "
      "counter embed "

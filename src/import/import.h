@@ -139,6 +139,8 @@ struct import_run {
     const char *source;          /* where from, for that record */
     bool update;                 /* also change stickers that are there to what stickers.csv says */
     bool dry;                    /* change nothing: only find out what would become of each item */
+    struct sandbox *ocr;         /* reads text in the pictures of files that are new; NULL: nobody does */
+    const char *ocr_languages;   /* which it reads; NULL: none */
     bool (*stopped)(void *ctx);  /* asked often, from any thread; what was begun is finished */
     void (*progress)(void *ctx, size_t done, size_t total); /* from the calling thread */
     void *ctx;

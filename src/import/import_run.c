@@ -4,6 +4,9 @@
  * a look into the bucket makes sure that nobody deleted their pictures meanwhile; those that were there already get the
  * words that they lack, and with --update what stickers.csv says. */
 #include "import/import.h"
+
+#include "base/log.h"
+#include "image/ocr.h"
 #include "import/picture.h"
 #include "import/sticker_row.h"
 #include "sandbox/sandbox.h"
@@ -26,6 +29,7 @@
 #define ITEM_ARENA     (32u << 20)
 #define MAX_THREADS    8 /* each has a file in memory, and a process that decodes it */
 #define ADD_TRIES      3
+#define OCR_WAIT_MS    600000u /* for a worker: there is one for each thread */
 #define IN_THIS_IMPORT ", in this import (--folder-names tells those of different folders apart)"
 
 enum stage { UNTOUCHED, READ, NEW, REPAIR, WRITTEN, SKIPPED, FAILED };
@@ -39,6 +43,7 @@ struct work {
     uint8_t *owned;            /* the bytes, when they were read from a file */
     struct picture picture;
     struct arena arena;         /* of the terms, as threads share none */
+    const char *ocr_words;      /* what the picture says; NULL: it was not read */
     struct sticker_terms terms; /* WRITTEN */
 };
 
@@ -156,8 +161,25 @@ static enum status import_compare(struct batch *b, enum stage from, struct error
 static enum status analyze_words(struct work *w)
 {
     const struct sticker *s = &w->item->sticker;
-    return text_sticker_terms(s->title, w->item->filename, s->ocr_words, s->words, s->n_words, &w->arena, &w->terms,
+    return text_sticker_terms(s->title, w->item->filename, w->ocr_words, s->words, s->n_words, &w->arena, &w->terms,
                               &w->why);
+}
+
+/* Pictures of the starter packs, which come as bytes, have words already. One that cannot be read is imported without:
+ * `peel ocr` tries again. */
+static void read_text(const struct import_run *run, struct work *w)
+{
+    struct buf words;
+    struct error why;
+    if (!run->ocr || run->dry || !w->item->path)
+        return;
+    buf_init(&words, OCR_MAX_BYTES + 1);
+    const struct sandbox_image file = {.data = w->picture.data, .len = w->picture.len, .wait_ms = OCR_WAIT_MS};
+    if (sandbox_words(run->ocr, &file, &words, &why) != OK)
+        log_warn("%s: its text cannot be read: %s", w->item->filename, why.message);
+    else
+        w->ocr_words = arena_strdup(&w->arena, buf_str(&words));
+    buf_free(&words);
 }
 
 static void decode_one(void *arg, size_t i)
@@ -168,7 +190,11 @@ static void decode_one(void *arg, size_t i)
         return;
     if (w->stage == NEW && picture_check(&w->picture, b->run->sandbox, &w->why) != OK)
         w->stage = FAILED;
-    else if (w->stage == NEW && analyze_words(w) != OK)
+    if (w->stage == NEW)
+        read_text(b->run, w);
+    if (w->stage == FAILED)
+        return;
+    if (w->stage == NEW && analyze_words(w) != OK)
         w->stage = FAILED;
     else if (b->run->dry || picture_put(&w->picture, b->run->bucket, true, &w->bucket_io) == OK)
         w->stage = w->stage == NEW ? WRITTEN : SKIPPED;
@@ -184,6 +210,8 @@ static enum status make_row(struct batch *b, const struct work *w, struct sticke
     picture_describe(&w->picture, k);
     if (w->item->animated_said)
         k->animated = w->item->sticker.animated;
+    k->ocr_words = w->ocr_words;
+    k->ocr_by = w->ocr_words ? b->run->ocr_languages : NULL;
     const char *digest = sticker_digest(k, &b->arena);
     *out = (struct admin_change){.op = CHANGE_ADD,
                                  .list = "stickers",
@@ -493,13 +521,17 @@ enum status import_run_wide(const struct import_run *run, struct import_list *li
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned threads = cores < 2 ? 1 : cores < MAX_THREADS ? (unsigned)cores : MAX_THREADS;
     wide.sandbox = NULL;
+    wide.ocr = NULL;
     wide.pool = NULL;
     enum status st = sandbox_open(threads, &wide.sandbox, err);
+    if (st == OK && run->ocr_languages)
+        st = sandbox_open_ocr(threads, run->ocr_languages, &wide.ocr, err);
     if (st == OK && threads > 1)
         st = pool_open("import", threads - 1, 1, &wide.pool, err);
     if (st == OK)
         st = import_run(&wide, list, err);
     pool_close(wide.pool);
+    sandbox_close(wide.ocr);
     sandbox_close(wide.sandbox);
     return st;
 }

@@ -48,6 +48,11 @@ const char *pack_names(void)
     return "openmoji or fluent3d";
 }
 
+bool pack_is_starter(const char *name)
+{
+    return strcmp(name, "openmoji") == 0 || strcmp(name, "fluent3d") == 0;
+}
+
 /* One entry of the data file that is no variant in skin tone. */
 struct name {
     char key[MAX_KEY];

@@ -52,6 +52,7 @@ enum status emoji_words_give_all(const struct pack_source *source, struct import
 enum status pack_find(const struct pack_source *source, const char *name, struct import_list *out,
                       struct error *err) MUST_CHECK;
 const char *pack_names(void); /* "openmoji or fluent3d"; static */
+bool pack_is_starter(const char *name);
 
 /* --- between packs*.c --- */
 

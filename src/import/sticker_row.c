@@ -86,7 +86,10 @@ const char *sticker_state(const struct sticker *said, struct arena *a)
 const char *sticker_digest(const struct sticker *k, struct arena *a)
 {
     char hex[65];
-    const char *state = sticker_state(k, a);
+    struct sticker said = *k;
+    if (!k->ocr_by || strcmp(k->ocr_by, STICKER_OCR_STAFF) != 0)
+        said.ocr_words = ""; /* nobody said them, and `peel ocr` may read them later */
+    const char *state = sticker_state(&said, a);
     const char *all = state ? arena_printf(a, "%s %s", state, k->sha256) : NULL;
     if (!all)
         return NULL;
