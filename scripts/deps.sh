@@ -11,7 +11,7 @@ libsqlite3-dev libsodium-dev libutf8proc-dev libxxhash-dev libjpeg-dev libpng-de
 libpq-dev librsvg2-dev libxml2-dev libarchive-dev libstemmer-dev libgmp-dev libmd4c-dev libmd4c-html0-dev libqrencode-dev
 libzstd-dev librlottie-dev libheif-dev libvpx-dev"
 RUN_PACKAGES="ca-certificates"
-TEST_PACKAGES="git postgresql libcmocka-dev clang libclang-rt-14-dev clang-format python3 python3-pip python3-yaml procps nginx haproxy openssl chromium fonts-dejavu-core
+TEST_PACKAGES="git postgresql libcmocka-dev clang libclang-rt-14-dev clang-format python3 python3-pip python3-yaml procps nginx haproxy openssl chromium fonts-dejavu-core libtesseract5 tesseract-ocr-eng
 ca-certificates debhelper lintian valgrind"
 
 as_root() {

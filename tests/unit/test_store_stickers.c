@@ -225,6 +225,46 @@ static void an_answer_larger_than_the_arena_is_refused(void **state)
     sticker_store_close(store);
 }
 
+static void text_in_images_is_kept(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    struct sticker out, in = {.filename = "a.png", .title = "A", .sha256 = "1"};
+    const struct sticker_terms none = {"", "", "", "", NULL, 0}, some = {"", "", "a good morn", "", NULL, 0};
+    int64_t stickers, queries, pending;
+    struct outbox_item *items;
+    size_t n;
+    assert_ok(s, sticker_store_add(store, &in, &none, 1, &s->err));
+    assert_ok(s, sticker_store_outbox_next(store, os_now_us(), 9, &s->arena, &items, &n, &s->err));
+    assert_ok(s, sticker_store_outbox_done(store, &items[0].seq, 1, &s->err));
+    assert_ok(s, sticker_store_get(store, "a.png", &s->arena, &out, &s->err));
+    assert_string_equal(out.ocr_by, "");
+
+    int64_t modified = out.modified_us;
+    out.ocr_by = "eng";
+    assert_ok(s, sticker_store_ocr(store, &out, &none, 1, &n, &s->err)); /* nothing new: nobody is told */
+    assert_int_equal(n, 0);
+    assert_ok(s, sticker_store_count(store, &stickers, &queries, &pending, &s->err));
+    assert_int_equal(pending, 0);
+    assert_ok(s, sticker_store_get(store, "a.png", &s->arena, &out, &s->err));
+    assert_string_equal(out.ocr_by, "eng");
+    assert_int_equal(out.modified_us, modified);
+
+    out.ocr_words = "good, morning";
+    assert_ok(s, sticker_store_ocr(store, &out, &some, 1, &n, &s->err));
+    assert_int_equal(n, 1);
+    out.ocr_words = "other"; /* as it was before the last change */
+    assert_ok(s, sticker_store_ocr(store, &out, &none, 1, &n, &s->err));
+    assert_int_equal(n, 0);
+    assert_ok(s, sticker_store_count(store, &stickers, &queries, &pending, &s->err));
+    assert_int_equal(pending, 1);
+    assert_ok(s, sticker_store_image_is(store, "a.png", &(struct sticker){.sha256 = "2"}, &s->err));
+    assert_ok(s, sticker_store_get(store, "a.png", &s->arena, &out, &s->err));
+    assert_string_equal(out.ocr_words, "good, morning"); /* until the new image is read, */
+    assert_string_equal(out.ocr_by, "");                 /* as it shall be */
+    sticker_store_close(store);
+}
+
 static void checks_filenames(void **state)
 {
     struct suite *s = *state;
@@ -977,6 +1017,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(adds_gets_updates_deletes),
         T(recalls_what_is),
+        T(text_in_images_is_kept),
         T(older_stickers_are_for_all_and_still),
         T(a_search_of_its_own_words_is_filtered),
         T(a_conflict_adds_nothing),
