@@ -297,6 +297,11 @@ int cmd_sticker_service(const struct config *cfg)
     if (st == OK)
         st = cache_folder(cfg, "thumbs", &a, &service.cache_dir, &err);
     if (st == OK)
+        st = cache_folder(cfg, "imports", &a, &service.imports_dir, &err);
+    service.downloads = config_string(cfg, "cache-dir");
+    service.data = config_string(cfg, "data");
+    service.http.spool = service.imports_dir;
+    if (st == OK)
         st = cmd_search_token(cfg, false, &a, &service.search_token, &err);
     if (st == OK)
         st = cmd_totp_key(cfg, false, &a, &service.totp_key, &err);

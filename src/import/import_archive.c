@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ZIP_END_MAX (22u + 65535u) /* bytes of the end of a zip archive, with a comment */
 #define MAX_ENTRIES 20000u
 #define MAX_FILE    (64ll << 20)   /* bytes of one file */
 #define MAX_BYTES   (2048ll << 20) /* of all of them */
@@ -135,6 +136,22 @@ static enum status unpack_entries(struct import_list *l, struct archive *archive
     }
 }
 
+/* A zip ends with its directory: one that was cut off between two files, or within the directory, would else be taken
+ * for a whole one. */
+static enum status check_zip_end(const char *path, struct error *err)
+{
+    static const char end[] = {'P', 'K', 5, 6};
+    struct os_map map;
+    enum status st = os_map_file(path, &map, err);
+    if (st != OK)
+        return st;
+    size_t tail = map.len < ZIP_END_MAX ? map.len : ZIP_END_MAX;
+    if (!tail || !memmem(map.data + map.len - tail, tail, end, sizeof end))
+        st = err_set(err, ERR_CORRUPT, "it is cut off: the end of a zip archive is missing");
+    os_unmap(&map);
+    return st;
+}
+
 enum status import_unpack(struct import_list *l, const char *path, char folder[PATH_MAX], struct error *err)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -148,6 +165,8 @@ enum status import_unpack(struct import_list *l, const char *path, char folder[P
         st = err_set(err, ERR_CORRUPT, "%.200s", archive_error_string(archive));
     if (st == OK)
         st = unpack_entries(l, archive, name, folder, err);
+    if (st == OK && (archive_format(archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP)
+        st = check_zip_end(path, err);
     archive_read_free(archive);
     uselocale(before);
     if (utf8)

@@ -14,6 +14,7 @@
 #include "sticker_service/collection.h"
 #include "sticker_service/curation.h"
 #include "sticker_service/experiments.h"
+#include "sticker_service/imports.h"
 #include "sticker_service/learn.h"
 #include "sticker_service/newcomers.h"
 #include "sticker_service/outbox.h"
@@ -56,6 +57,7 @@ struct sticker_service {
     struct outbox *outbox;
     struct webhooks *webhooks;
     struct trash *trash;
+    struct imports *imports;
     struct retention_worker *retention;
     struct audit_log *audit_log;        /* NULL: the history is in the database alone */
     sem_t password_checks;              /* how many more may run at once: each takes 64 MiB and 0.1 s */

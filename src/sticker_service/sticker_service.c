@@ -110,6 +110,14 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/admin/two-factor", handle_admin_two_factor, HTTP_COSTLY, ADMIN_FORM_SMALL, "admin_two_factor"},
     {HTTP_GET, "/admin/stickers/upload/", handle_admin_upload_page, 0, 0, "admin_upload"},
     {HTTP_POST, "/admin/stickers/upload/", handle_admin_upload, HTTP_ADMITS | HTTP_ASIDE, ADMIN_UPLOAD, "admin_upload"},
+    {HTTP_GET, "/admin/import/", handle_admin_import_page, 0, 0, "admin_import"},
+    {HTTP_POST, "/admin/import/", handle_admin_import, HTTP_ADMITS | HTTP_ASIDE | HTTP_SPOOL, ADMIN_IMPORT,
+     "admin_import"},
+    {HTTP_GET, "/admin/import/staged", handle_admin_import_staged_page, 0, 0, "admin_import_staged"},
+    {HTTP_POST, "/admin/import/staged", handle_admin_import_staged, 0, ADMIN_FORM, "admin_import_staged"},
+    {HTTP_GET, "/admin/import/image", handle_admin_import_image, HTTP_ASIDE, 0, "admin_import_image"},
+    {HTTP_GET, "/admin/import/undo", handle_admin_import_undo_page, 0, 0, "admin_import_undo"},
+    {HTTP_POST, "/admin/import/undo", handle_admin_import_undo, 0, ADMIN_FORM_SMALL, "admin_import_undo"},
     {HTTP_GET, "/admin/documents/edit", handle_admin_document_page, 0, 0, "admin_document"},
     {HTTP_POST, "/admin/documents/reindex", handle_admin_document_reindex, 0, ADMIN_FORM_SMALL, "admin_document"},
     {HTTP_GET, "/admin/search/", handle_admin_console, 0, 0, "admin_console"},
@@ -278,6 +286,8 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
     if (status == OK)
         status = trash_open(s->store, s->bucket, &s->uploads, cfg->trash_days, &s->trash, err);
     if (status == OK)
+        status = imports_open(s, &s->imports, err);
+    if (status == OK)
         status = open_retention(s, err);
     if (status == OK && cfg->audit_log && *cfg->audit_log)
         status = audit_log_open(s->store, cfg->audit_log, &s->audit_log, err);
@@ -303,6 +313,7 @@ static void close_parts(struct sticker_service *s)
     http_server_close(atomic_load(&s->server), s->cfg->http.finish_ms);
     audit_log_close(s->audit_log);
     retention_close(s->retention);
+    imports_close(s->imports);
     trash_close(s->trash);
     webhooks_close(s->webhooks);
     outbox_close(s->outbox);

@@ -36,6 +36,9 @@ struct sticker_service_config {
     const char *bucket;         /* bucket_open's url; images are "media/<filename>" in it */
     const struct bucket_s3 *s3; /* how a bucket in S3 is reached; may be NULL for a folder */
     const char *cache_dir;      /* thumbnails; made if absent, may be emptied at any time */
+    const char *imports_dir;    /* what staff send to be imported; NULL: /tmp */
+    const char *downloads;      /* cache of commands, whose words of emoji imports use; NULL: none */
+    const char *data;           /* folder of the lock that imports take; NULL: they take none */
     uint64_t cache_bytes;       /* the most that thumbnails may take there */
 
     const char *search_url;      /* SearchService, "http://127.0.0.1:8118" */

@@ -160,6 +160,10 @@ struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *ti
         nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "search",
                                                          .title = admin_say(MESSAGE_admin_search),
                                                          .current = current && strcmp(current, "search") == 0};
+    if (nav && admin_may(v, "stickers", ADMIN_VIEW))
+        nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "import",
+                                                         .title = admin_say(MESSAGE_admin_import),
+                                                         .current = current && strcmp(current, "import") == 0};
     if (nav && admin_may(v, "scores", ADMIN_VIEW))
         nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "experiments",
                                                          .title = admin_say(MESSAGE_admin_experiments),

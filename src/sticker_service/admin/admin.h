@@ -29,9 +29,10 @@
 #include <stdbool.h>
 
 #define ADMIN_HTML_MAX   (2u << 20)
-#define ADMIN_FORM_SMALL 8192u       /* bytes of a form with a few short fields */
-#define ADMIN_FORM       (2u << 20)  /* of one with words in many languages */
-#define ADMIN_UPLOAD     (64u << 20) /* of one with pictures */
+#define ADMIN_FORM_SMALL 8192u        /* bytes of a form with a few short fields */
+#define ADMIN_FORM       (2u << 20)   /* of one with words in many languages */
+#define ADMIN_UPLOAD     (64u << 20)  /* of one with pictures */
+#define ADMIN_IMPORT     (512u << 20) /* of one with archives, which is kept in a file */
 
 enum admin_right { ADMIN_VIEW = 1, ADMIN_ADD = 2, ADMIN_CHANGE = 4, ADMIN_DELETE = 8 };
 
@@ -129,6 +130,13 @@ void handle_admin_edit(void *ctx, const struct http_request *req, struct http_re
 void handle_admin_delete_page(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_upload_page(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_upload(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_import_page(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_import(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_import_staged_page(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_import_staged(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_import_image(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_import_undo_page(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_import_undo(void *ctx, const struct http_request *req, struct http_response *res);
 /* Decides whether an upload's body is read (see http/server.h): only for users who are logged in, may add stickers
  * and send it from our page. */
 bool admin_admit(void *ctx, const struct http_request *req, struct http_response *res);
