@@ -110,7 +110,7 @@ def send(visitor, form, csrf, **headers):
 def contents(data):
     """What forms can change, of the database itself."""
     db = sqlite3.connect(f"file:{data}/sticker.db?mode=ro", uri=True, timeout=30)
-    tables = ("stickers", "sticker_words", "packs", "queries", "scores", "users", "groups", "user_groups", "tokens", "history")
+    tables = ("stickers", "sticker_words", "packs", "imports", "queries", "scores", "users", "groups", "user_groups", "tokens", "history")
     try:
         everything = {t: sorted(map(repr, db.execute(f"SELECT * FROM {t}"))) for t in tables}
         everything["sessions"] = sorted(db.execute("SELECT hash_hex FROM sessions").fetchall())
@@ -132,6 +132,8 @@ def right_for(target, button=""):
         return "stickers", "view"
     if model in ("experiments", "learning"):  # and pins.change to start or stop one, scores.change to decide on a burst
         return "scores", "view"
+    if model == "import":  # and stickers.change to undo one
+        return "stickers", "delete" if page.startswith("undo") else "add" if button else "view"
     if page == "undo":
         return "stickers", "change"
     if model == "packs":
@@ -153,5 +155,7 @@ def right_for(target, button=""):
 
 def forms_right(form):
     """The same, for what a form does when it is sent."""
+    if form.action == "/admin/import/":
+        return "stickers", "add"
     model, right = right_for(form.action, form.buttons[-1][1] if form.buttons else "") or (None, None)
     return model and (model, "change" if right == "view" and re.search(r"/edit\?id=", form.action) else right)
