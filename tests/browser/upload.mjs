@@ -183,4 +183,54 @@ tests.push(['without scripts', async page => {
   await page.getByRole('link', { name: 'Upload images' }).waitFor();
 }, { javaScriptEnabled: false, expectErrors: true }]);
 
+// ---- imports ----
+const IMPORT = '/admin/import/';
+const table = { name: 'stickers.csv', mimeType: 'text/csv', buffer: Buffer.from('filename,title,words\nyak.png,Yak,"yak, horns"\ngone.png,Gone,x\n') };
+
+async function send(page, files) {
+  await page.goto(IMPORT);
+  await page.getByLabel('Archives or images').setInputFiles(files);
+  await page.getByRole('button', { name: 'Read the files' }).click();
+  await page.getByRole('heading', { name: 'Check the import' }).waitFor();
+}
+
+for (const [look, options] of Object.entries(looks))
+  tests.push([`an import is shown before it is stored: ${look}`, async page => {
+    await logIn(page);
+    await send(page, [table, image('yak.png', 20, 10), image('ox.png', 10, 20, 30), text('torn.png')]);
+    await page.getByText('stickers.csv: line 3: not found').waitFor();
+    await page.getByText('yak, horns').waitFor();
+    await page.waitForFunction(() => [...document.images].every(i => i.loading !== 'lazy' || i.naturalWidth));
+    await assertAccessible(page);
+    await shot(page, 'import-' + look);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    await page.getByRole('button', { name: 'Discard' }).click();
+    await page.waitForURL('**' + IMPORT);
+    await assertAccessible(page);
+  }, options]);
+
+tests.push(['a file is dropped, imported and undone, by keyboard', async page => {
+  await logIn(page);
+  await page.goto(IMPORT);
+  await page.evaluate(bytes => {
+    const files = new DataTransfer();
+    files.items.add(new File([new Uint8Array(bytes)], 'dropped.png', { type: 'image/png' }));
+    document.getElementById('drop').dispatchEvent(new DragEvent('drop', { dataTransfer: files, cancelable: true }));
+  }, [...png(12, 12, 77)]);
+  await page.getByRole('button', { name: 'Read the files' }).press('Enter');
+  await page.getByRole('heading', { name: 'Check the import' }).waitFor();
+  await page.getByRole('button', { name: 'Import', exact: true }).press('Enter');
+  await page.getByText('Added: 1.').waitFor();
+  await assertAccessible(page);
+  await page.getByRole('link', { name: 'Back to the imports' }).press('Enter');
+  await assertAccessible(page);
+  await shot(page, 'imports');
+  await page.getByRole('link', { name: 'Undo import' }).first().press('Enter');
+  await page.getByText('1 sticker that it added is moved to the trash.').waitFor();
+  await assertAccessible(page);
+  await page.getByRole('button', { name: 'Undo', exact: true }).press('Enter');
+  await page.getByText('Deleted: 1.').waitFor();
+  assert.equal(await shown(page, 'dropped.png'), 0);
+}]);
+
 await runAll(process.env.BASE, tests);
