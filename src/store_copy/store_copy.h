@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STORE_COPY_TABLES = 40 };
+enum { STORE_COPY_TABLES = 48 };
 struct store_copied {
     const char *what; /* "sticker database" */
     struct {
