@@ -304,11 +304,17 @@ enum status fts_index_remove(struct fts_index *ix, const int64_t *ids, size_t n,
 
 enum status fts_index_put(struct fts_index *ix, const struct fts_document *docs, size_t n, struct error *err)
 {
-    struct fts_part *parts = calloc(n + 1, sizeof *parts);
-    int64_t *ids = calloc(n + 1, sizeof *ids);
+    struct arena a;
+    arena_init(&a, SIZE_MAX);
+    struct fts_part *parts = arena_array(&a, n + 1, sizeof *parts);
+    int64_t *ids = arena_array(&a, n + 1, sizeof *ids);
     size_t n_new = 0;
     struct fts_segment *all = NULL;
-    enum status st = parts && ids ? OK : no_memory(err);
+    if (!parts || !ids) {
+        arena_free(&a);
+        return no_memory(err);
+    }
+    enum status st = OK;
     for (size_t i = 0; i < n && st == OK; i++) {
         if (fts_index_has(ix, docs[i].id, docs[i].hash))
             continue;
@@ -324,8 +330,7 @@ enum status fts_index_put(struct fts_index *ix, const struct fts_document *docs,
     fts_segment_drop(all);
     for (size_t i = 0; i < n_new; i++)
         fts_segment_drop(parts[i].segment);
-    free(parts);
-    free(ids);
+    arena_free(&a);
     return st;
 }
 

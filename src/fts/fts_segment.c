@@ -180,7 +180,6 @@ enum status fts_writer_end(struct fts_writer *w, const int64_t *ids, const uint6
         s->data = fitted ? fitted : whole;
         (void)find_parts(s);
     }
-    fts_writer_free(w);
     return st;
 }
 
@@ -228,8 +227,7 @@ enum status fts_segment_make(const struct fts_document *doc, struct fts_segment 
     uint32_t words = rows.words < UINT32_MAX ? (uint32_t)rows.words : UINT32_MAX;
     if (st == OK)
         st = fts_writer_end(&w, &doc->id, &doc->hash, &words, 1, out, err);
-    else
-        fts_writer_free(&w);
+    fts_writer_free(&w);
     fts_rows_free(&rows);
     return st;
 }

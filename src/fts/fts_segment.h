@@ -143,7 +143,7 @@ void fts_writer_posting(struct fts_writer *w, uint32_t slot, uint32_t value);
 void fts_writer_term(struct fts_writer *w, const char *term, size_t len);
 /* The number of a set; UINT32_MAX: no memory. */
 uint32_t fts_writer_set(struct fts_writer *w, const struct language_set *set);
-/* With the documents, [n] each. Frees the writer in any case. */
+/* With the documents, [n] each. The writer is still to be freed. */
 enum status fts_writer_end(struct fts_writer *w, const int64_t *ids, const uint64_t *hashes, const uint32_t *words,
                            uint32_t n, struct fts_segment **out, struct error *err) MUST_CHECK;
 void fts_writer_free(struct fts_writer *w);

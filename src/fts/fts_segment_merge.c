@@ -1,6 +1,8 @@
 /* fts_segment_merge.c: many segments as one. Their entries are met in the order of terms, by a heap of walks. */
 #include "fts/fts_segment.h"
 
+#include "base/arena.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@ struct posting {
 };
 
 struct merge {
+    struct arena arena; /* of all but the postings and the writer */
     const struct fts_source *sources;
     size_t n;
     uint32_t **slots;   /* [n][n_docs] what a slot becomes; UINT32_MAX: nothing */
@@ -37,13 +40,14 @@ static bool number_documents(struct merge *m)
     size_t most = 0;
     for (size_t i = 0; i < m->n; i++)
         most += m->sources[i].segment->n_docs;
-    m->docs = most < UINT32_MAX / 2 ? reallocarray(NULL, most + 1, sizeof *m->docs) : NULL;
+    m->docs = most < UINT32_MAX / 2 ? arena_array(&m->arena, most + 1, sizeof *m->docs) : NULL;
     if (!m->docs)
         return false;
     for (size_t i = 0; i < m->n; i++) {
         const struct fts_segment *s = m->sources[i].segment;
-        if (!(m->slots[i] = reallocarray(NULL, s->n_docs + 1, sizeof **m->slots)) ||
-            !(m->sets[i] = reallocarray(NULL, s->n_sets + 1, sizeof **m->sets)))
+        m->slots[i] = arena_array(&m->arena, s->n_docs + 1u, sizeof **m->slots);
+        m->sets[i] = arena_array(&m->arena, s->n_sets + 1u, sizeof **m->sets);
+        if (!m->slots[i] || !m->sets[i])
             return false;
         memset(m->sets[i], 0xff, s->n_sets * sizeof **m->sets);
         for (uint32_t slot = 0; slot < s->n_docs; slot++) {
@@ -169,54 +173,39 @@ static bool merge_term(struct merge *m)
 
 static enum status end_merge(struct merge *m, struct fts_segment **out, struct error *err)
 {
-    int64_t *ids = reallocarray(NULL, m->n_docs + 1u, sizeof *ids);
-    uint64_t *hashes = reallocarray(NULL, m->n_docs + 1u, sizeof *hashes);
-    uint32_t *words = reallocarray(NULL, m->n_docs + 1u, sizeof *words);
-    enum status st = ids && hashes && words ? OK : err_no_memory(err, "the index of terms");
-    for (uint32_t i = 0; i < m->n_docs && st == OK; i++) {
+    int64_t *ids = arena_array(&m->arena, m->n_docs + 1u, sizeof *ids);
+    uint64_t *hashes = arena_array(&m->arena, m->n_docs + 1u, sizeof *hashes);
+    uint32_t *words = arena_array(&m->arena, m->n_docs + 1u, sizeof *words);
+    if (!ids || !hashes || !words)
+        return err_no_memory(err, "the index of terms");
+    for (uint32_t i = 0; i < m->n_docs; i++) {
         const struct place *p = &m->docs[i];
         const struct fts_segment *s = m->sources[p->source].segment;
         ids[i] = p->id;
         hashes[i] = s->hashes[p->slot];
         words[i] = s->words[p->slot];
     }
-    if (st == OK)
-        st = fts_writer_end(&m->writer, ids, hashes, words, m->n_docs, out, err);
-    else
-        fts_writer_free(&m->writer);
-    free(ids);
-    free(hashes);
-    free(words);
-    return st;
+    return fts_writer_end(&m->writer, ids, hashes, words, m->n_docs, out, err);
 }
 
 enum status fts_segment_merge(const struct fts_source *sources, size_t n, struct fts_segment **out, struct error *err)
 {
-    struct merge m = {.sources = sources,
-                      .n = n,
-                      .slots = calloc(n + 1, sizeof *m.slots),
-                      .sets = calloc(n + 1, sizeof *m.sets),
-                      .walks = calloc(n + 1, sizeof *m.walks),
-                      .heap = calloc(n + 1, sizeof *m.heap)};
+    struct merge m = {.sources = sources, .n = n};
     *out = NULL;
+    arena_init(&m.arena, SIZE_MAX);
     fts_writer_begin(&m.writer);
+    m.slots = arena_array(&m.arena, n + 1, sizeof *m.slots);
+    m.sets = arena_array(&m.arena, n + 1, sizeof *m.sets);
+    m.walks = arena_array(&m.arena, n + 1, sizeof *m.walks);
+    m.heap = arena_array(&m.arena, n + 1, sizeof *m.heap);
     bool ok = m.slots && m.sets && m.walks && m.heap && number_documents(&m);
     if (ok)
         begin_walks(&m);
     while (ok && m.n_heap)
         ok = merge_term(&m);
     enum status st = ok ? end_merge(&m, out, err) : err_no_memory(err, "the index of terms");
-    if (!ok)
-        fts_writer_free(&m.writer);
-    for (size_t i = 0; i < n; i++) {
-        free(m.slots ? m.slots[i] : NULL);
-        free(m.sets ? m.sets[i] : NULL);
-    }
-    free(m.slots);
-    free(m.sets);
-    free(m.docs);
-    free(m.walks);
-    free(m.heap);
+    fts_writer_free(&m.writer);
     free(m.postings);
+    arena_free(&m.arena);
     return st;
 }

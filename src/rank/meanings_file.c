@@ -190,7 +190,7 @@ static enum status load_slots(struct meanings *x, const struct parts *p, struct 
 enum status meanings_load(struct meanings *x, const char *path, struct error *err)
 {
     struct os_map map;
-    struct parts p;
+    struct parts p = {.stems = NULL};
     enum status st = os_map_file(path, &map, err);
     if (st != OK)
         return st;
