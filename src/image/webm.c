@@ -91,35 +91,52 @@ static const struct matrix *matrix_of(const vpx_image_t *p)
 
 static uint8_t as_byte(int value)
 {
-    int rounded = (value + 32768) / 65536;
-    return (uint8_t)(rounded < 0 ? 0 : rounded > 255 ? 255 : rounded);
+    int rounded = value >> 16;
+    return (uint8_t)((unsigned)rounded <= 255 ? rounded : rounded < 0 ? 0 : 255);
 }
 
-static void draw(struct image *canvas, const vpx_image_t *p)
+struct row {
+    const uint8_t *bright, *u, *v;
+    const uint8_t *alpha; /* NULL: opaque */
+    uint8_t *to;          /* RGBA */
+};
+
+/* Two pixels, or one, have the same colour difference. What cannot be seen becomes black. By value, so that they stay
+ * in registers: what is written could otherwise be they. */
+static void draw_row(const struct row r, const struct matrix m, uint32_t width, unsigned chroma_shift)
 {
-    const struct matrix *m = matrix_of(p);
-    for (uint32_t y = 0; y < canvas->height; y++) {
-        const uint8_t *bright = p->planes[0] + (ptrdiff_t)y * p->stride[0];
-        const uint8_t *us = p->planes[1] + (ptrdiff_t)(y >> p->y_chroma_shift) * p->stride[1];
-        const uint8_t *vs = p->planes[2] + (ptrdiff_t)(y >> p->y_chroma_shift) * p->stride[2];
-        uint8_t *to = canvas->pixels + (size_t)y * canvas->width * 4;
-        for (uint32_t x = 0; x < canvas->width; x++, to += 4) {
-            int u = us[x >> p->x_chroma_shift] - 128, v = vs[x >> p->x_chroma_shift] - 128;
-            int grey = (bright[x] - m->least) * m->scale;
-            to[0] = as_byte(grey + v * m->v_red);
-            to[1] = as_byte(grey - u * m->u_green - v * m->v_green);
-            to[2] = as_byte(grey + u * m->u_blue);
+    for (uint32_t x = 0; x < width;) {
+        int u = r.u[x >> chroma_shift] - 128, v = r.v[x >> chroma_shift] - 128, half = 32768 - m.least * m.scale;
+        int red = v * m.v_red + half, green = half - u * m.u_green - v * m.v_green, blue = u * m.u_blue + half;
+        for (uint32_t end = ((x >> chroma_shift) + 1) << chroma_shift; x < end && x < width; x++) {
+            uint8_t pixel[4] = {0, 0, 0, r.alpha ? r.alpha[x] : 255};
+            if (pixel[3]) {
+                int grey = r.bright[x] * m.scale;
+                pixel[0] = as_byte(grey + red);
+                pixel[1] = as_byte(grey + green);
+                pixel[2] = as_byte(grey + blue);
+            }
+            memcpy(r.to + (size_t)x * 4, pixel, 4);
         }
     }
 }
 
-/* p: NULL where the frame is opaque. */
-static void draw_alpha(struct image *canvas, const vpx_image_t *p)
+static const uint8_t *row_of(const vpx_image_t *p, int plane, uint32_t y)
 {
-    for (uint32_t y = 0; y < canvas->height; y++)
-        for (uint32_t x = 0; x < canvas->width; x++)
-            canvas->pixels[((size_t)y * canvas->width + x) * 4 + 3] =
-                p ? p->planes[0][(ptrdiff_t)y * p->stride[0] + x] : 255;
+    return p->planes[plane] + (ptrdiff_t)y * p->stride[plane];
+}
+
+/* alpha: NULL where the frame is opaque. */
+static void draw(struct image *canvas, const vpx_image_t *p, const vpx_image_t *alpha)
+{
+    const struct matrix *m = matrix_of(p);
+    for (uint32_t y = 0; y < canvas->height; y++) {
+        uint32_t half = y >> p->y_chroma_shift;
+        draw_row((struct row){row_of(p, VPX_PLANE_Y, y), row_of(p, VPX_PLANE_U, half), row_of(p, VPX_PLANE_V, half),
+                              alpha ? row_of(alpha, VPX_PLANE_Y, y) : NULL,
+                              canvas->pixels + (size_t)y * canvas->width * 4},
+                 *m, canvas->width, p->x_chroma_shift);
+    }
 }
 
 static enum status next_frame(struct image_frames *f, bool *more, struct error *err)
@@ -138,12 +155,9 @@ static enum status next_frame(struct image_frames *f, bool *more, struct error *
     }
     if (st == OK && frame.alpha)
         st = decode(f, &v->alpha, frame.alpha, frame.alpha_len, &alpha, err);
-    if (st != OK || !colour) /* then what was there stays */
-        return st;
-    draw(&f->canvas, colour);
-    if (alpha || !frame.alpha)
-        draw_alpha(&f->canvas, alpha);
-    return OK;
+    if (st == OK && colour && (alpha || !frame.alpha)) /* else what was there stays */
+        draw(&f->canvas, colour, alpha);
+    return st;
 }
 
 static void close_frames(struct image_frames *f)
