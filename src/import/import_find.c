@@ -236,17 +236,28 @@ static const char *add_defaults(const struct import_table *table, const char *pa
     return named ? import_emoji_in(slash ? slash + 1 : path, a) : emoji;
 }
 
+/* The list of another program that the picture is of: of its folder, or of one above that names all stickers below. */
+static const struct import_table *foreign_table(const struct folder *folder)
+{
+    const struct folder *f = folder;
+    if (f && f->table.foreign)
+        return &f->table;
+    while (f && !f->table.complete)
+        f = f->parent;
+    return f ? &f->table : NULL;
+}
+
 static enum status add_file(struct walk *w, const char *path, const struct stat *sb, bool follow,
                             const struct folder *folder, struct error *err)
 {
     struct arena *arena = w->list->arena;
-    const struct import_table *table = folder && folder->table.foreign ? &folder->table : NULL;
+    const struct import_table *table = foreign_table(folder);
     const char *filename = name_sticker(w, path, table ? table->pack : ""), *cells[TABLE_COLUMNS];
     struct table_row *rows;
     size_t n;
     bool bad;
     enum status st = find_rows(w, path, folder, &rows, &n, &bad, err);
-    if (st != OK || bad)
+    if (st != OK || bad || (table && table->complete && !n))
         return st;
     struct sticker_words *words = n ? arena_array(arena, n, sizeof *words) : NULL;
     merge_cells(rows, n, cells);

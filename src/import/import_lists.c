@@ -10,7 +10,9 @@
  * - Slack: emoji, addresses by name, or "alias:name";
  * - Discord: emojis and stickers with id, name, description and tags;
  * - Mastodon, Pleroma, Misskey: an array or emojis with shortcode, or fileName and emoji.name; files by shortcode;
- * - HeliBoard's proposal: meta.json with a list of files.
+ * - HeliBoard's proposal: meta.json with a list of files;
+ * - LINE, productInfo.meta: titles and authors by language, and numbers of stickers, whose files have names of LINE's
+ * own.
  *
  * Which file an entry means is found by trying its names with those that the folder has. */
 #include "import/import_parts.h"
@@ -30,16 +32,18 @@
 #include <sys/stat.h>
 #include <utf8proc.h>
 
-#define LIST_MAX    (64u << 20) /* bytes of a list */
-#define NOTE_MAX    4096u       /* of title.txt */
-#define ABOUT_MAX   65536u      /* of pack.json */
-#define MAX_NAMES   16u         /* of one entry, that are tried */
-#define MAX_NESTING 4
-#define WEBP_MAX    (2u << 20) /* bytes of a sticker that is looked into for its emoji */
-#define WEBP_JSON   (64u << 10)
-#define MAX_EMOJI   16u
-#define MAUNIUM     "net.maunium.telegram.sticker"
-#define SCRATCH     (8u << 20)
+#define LIST_MAX       (64u << 20) /* bytes of a list */
+#define NOTE_MAX       4096u       /* of title.txt */
+#define ABOUT_MAX      65536u      /* of pack.json */
+#define MAX_NAMES      16u         /* of one entry, that are tried */
+#define MAX_NESTING    4
+#define WEBP_MAX       (2u << 20) /* bytes of a sticker that is looked into for its emoji */
+#define WEBP_JSON      (64u << 10)
+#define MAX_EMOJI      16u
+#define MAUNIUM        "net.maunium.telegram.sticker"
+#define LINE           "productInfo.meta"
+#define SCRATCH        (8u << 20)
+#define LINE_LANGUAGES 32u /* of a title of LINE */
 
 struct lists {
     const char *folder, *name; /* the file that is read */
@@ -55,7 +59,7 @@ bool import_list_is(const char *filename)
 {
     static const char *const endings[] = {".json", NULL};
     return import_has_ending(filename, endings) || strcmp(filename, "title.txt") == 0 ||
-           strcmp(filename, "author.txt") == 0 || strcmp(filename, "emoji.txt") == 0;
+           strcmp(filename, "author.txt") == 0 || strcmp(filename, "emoji.txt") == 0 || strcmp(filename, LINE) == 0;
 }
 
 /* --- emoji --- */
@@ -362,11 +366,96 @@ static enum status read_object(struct lists *l, const json_t *root, int nesting,
     return st;
 }
 
+/* --- LINE --- */
+
+/* Of {"en":"Moon","zh_TW":"..."}: English, else the first there is; "" without any. */
+static const char *line_text(struct lists *l, const json_t *texts)
+{
+    void *first = json_object_iter((json_t *)(uintptr_t)texts);
+    const char *text = json_string_value(json_object_get(texts, "en"));
+    text = text ? text : json_string_value(json_object_iter_value(first));
+    return text ? keep_text(l, text) : "";
+}
+
+/* "zh_TW" -> "zh-TW"; false if it is no language. */
+static bool line_language(const char *key, char out[LANGUAGE_MAX_TAG + 1])
+{
+    if (strlen(key) > LANGUAGE_MAX_TAG)
+        return false;
+    snprintf(out, LANGUAGE_MAX_TAG + 1, "%s", key);
+    for (char *c = out; *c; c++)
+        *c = *c == '_' ? '-' : *c;
+    return language_valid(out);
+}
+
+/* The file of a sticker, which moves if it can; NULL: there is none. */
+static const char *line_file(struct lists *l, json_int_t id)
+{
+    static const char *const places[][2] = {{"animation@2x/", "@2x.png"},
+                                            {"animation/", "@2x.png"},
+                                            {"animation/", ".png"},
+                                            {"popup/", "@2x.png"},
+                                            {"popup/", ".png"},
+                                            {"", "@2x.png"},
+                                            {"", ".png"}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char *name = arena_printf(&l->a, "%s%lld%s", places[i][0], (long long)id, places[i][1]);
+        if (name && (is_below(l, name) || find_picture(l, name)))
+            return name;
+    }
+    return NULL;
+}
+
+/* A row for each language that the pack has a title in, "Moon 3"; English first, as the first is the sticker's own. */
+static enum status line_sticker(struct lists *l, const json_t *titles, const char *file, size_t number,
+                                struct error *err)
+{
+    const char *english = json_string_value(json_object_get(titles, "en")), *key;
+    char language[LANGUAGE_MAX_TAG + 1];
+    size_t n = 0;
+    enum status st = OK;
+    for (int others = english ? 0 : 1; others < 2; others++)
+        for (void *at = json_object_iter((json_t *)(uintptr_t)titles); at && st == OK && n < LINE_LANGUAGES;
+             at = json_object_iter_next((json_t *)(uintptr_t)titles, at)) {
+            const char *title = json_string_value(json_object_iter_value(at)), *values[TABLE_COLUMNS] = {NULL};
+            key = json_object_iter_key(at);
+            if (!title || strlen(title) > IMPORT_MAX_TITLE / 2 || !line_language(key, language) ||
+                (strcmp(key, "en") != 0) != others)
+                continue;
+            values[TABLE_FILENAME] = file;
+            values[TABLE_TITLE] = arena_printf(&l->a, "%s %zu", title, number);
+            values[TABLE_LANGUAGE] = language;
+            n++;
+            st = import_table_add(l->table, l->list, l->folder, values, ++l->place, err);
+        }
+    return st;
+}
+
+static enum status read_line(struct lists *l, const json_t *root, struct error *err)
+{
+    const json_t *titles = json_object_get(root, "title"), *stickers = json_object_get(root, "stickers");
+    const char *pack = line_text(l, titles);
+    enum status st = OK;
+    if (!*pack || !json_is_array(stickers))
+        return OK;
+    l->table->pack = pack;
+    l->table->author = line_text(l, json_object_get(root, "author"));
+    l->table->complete = true;
+    for (size_t i = 0; i < json_array_size(stickers) && st == OK; i++) {
+        arena_reset(&l->a);
+        const char *file = line_file(l, json_integer_value(json_object_get(json_array_get(stickers, i), "id")));
+        st = file ? line_sticker(l, titles, file, i + 1, err) : OK;
+    }
+    return st;
+}
+
 static enum status read_list(struct lists *l, const struct buf *file, struct error *err)
 {
     json_t *root = json_loadb(buf_str(file), file->len, 0, NULL); /* no JSON: not one of these lists */
     enum status st = OK;
-    if (json_is_array(root) || strcmp(l->name, "emoji.txt") == 0)
+    if (strcmp(l->name, LINE) == 0)
+        st = read_line(l, root, err);
+    else if (json_is_array(root) || strcmp(l->name, "emoji.txt") == 0)
         st = read_entries(l, root, NULL, err);
     else if (json_is_object(root))
         st = read_object(l, root, 0, err);

@@ -29,10 +29,11 @@ struct table_row {
 };
 #define IMPORT_ABOUT "pack.json"
 struct import_table {
-    const char *name;                    /* "stickers.csv"; "" when the folder has none */
-    bool foreign;                        /* made of lists of other programs (import_lists.c), */
-    bool png_is_icon;                    /* and its PNG files are icons; */
-    bool about;                          /* made by `peel pack export`: IMPORT_ABOUT says more of its pack */
+    const char *name; /* "stickers.csv"; "" when the folder has none */
+    bool foreign;     /* made of lists of other programs (import_lists.c), */
+    bool complete;    /* that name all stickers: other pictures, also below, are parts of programs; */
+    bool png_is_icon; /* and its PNG files are icons; */
+    bool about;       /* made by `peel pack export`: IMPORT_ABOUT says more of its pack */
     const char *pack, *author, *license; /* what lists say of all pictures of the folder; "" */
     const char *cover;                   /* ... and the one that stands for the pack; "" */
     struct table_row *items;             /* by filename, then place */

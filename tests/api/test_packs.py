@@ -304,6 +304,25 @@ class OtherPrograms(unittest.TestCase):
         contents = {"sticker_packs": [{"identifier": "1", "name": "Cups", "publisher": "Jo", "tray_image_file": "t.png", "stickers": [{"image_file": "cup.webp", "emojis": ["\u2615"]}]}]}
         self.check("app.zip", {"1/contents.json": contents, "1/cup.webp": files["03.webp"]}, [("Cups-cup.webp", "Cups cup", "Cups", "Jo", "\u2615")])
 
+    def test_line(self):
+        def product(**more):
+            return {"packageId": 7, "title": {"en": "Moon", "ja": "\u30e0\u30fc\u30f3", "zh_TW": "\u6708", "x!": "no"}, "author": {"en": "LINE", "ja": "\u7dda"},
+                    "stickers": [{"id": 20, "width": 8, "height": 8}, {"id": 10, "width": 8, "height": 8}, {"id": 30}], "stickerResourceType": "STATIC", **more}  # fmt: skip
+
+        files = {"20@2x.png": picture(50), "10@2x.png": picture(51), "20_key@2x.png": picture(52), "tab_on@2x.png": picture(53), "productInfo.meta": product()}
+        self.check("stickers@2x.zip", files, [("Moon-10@2x.png", "Moon 2", "Moon", "LINE", ""), ("Moon-20@2x.png", "Moon 1", "Moon", "LINE", "")])
+        self.assertEqual(self.system.sql("SELECT language, w.title FROM sticker_words w JOIN stickers s ON w.sticker = s.row WHERE filename = 'Moon-10@2x.png' ORDER BY language"),
+                         [("ja", "\u30e0\u30fc\u30f3 2"), ("zh-TW", "\u6708 2")])  # fmt: skip
+        self.assertEqual(self.system.sql("SELECT filename FROM stickers ORDER BY place"), [("Moon-20@2x.png",), ("Moon-10@2x.png",)])
+        self.assertEqual(self.system.sql("SELECT name, author FROM packs"), [("Moon", "LINE")])
+        moving = product(title={"ja": "\u9d28"}, author={})
+        files = {"20@2x.png": picture(54), "animation@2x/20@2x.png": picture(55), "animation@2x/99@2x.png": picture(56), "productInfo.meta": moving}
+        self.check("stickerpack@2x.zip", files, [("\u9d28-20@2x.png", "\u9d28 1", "\u9d28", "", "")])
+        self.assertEqual((self.system.data / "bucket" / "media" / "\u9d28-20@2x.png").read_bytes(), picture(55))
+        for bad in (b"", b"[]", b'{"title":{},"stickers":[]}', b'{"title":{"en":1},"stickers":{}}', b'{"title":{"en":"x"},"stickers":[1,{"id":"a"},{"id":-1}]}'):
+            done = self.peel(self.archive("bad.zip", {"productInfo.meta": bad, "1.png": picture(57)}), "--dry-run")
+            self.assertNotIn("internal", done.stderr)
+
     def test_signal(self):
         stickers = [(3, "\U0001f600"), (0, "\U0001f431"), (200, "\U0001f9c1")]
         manifest = proto((1, "Moods"), (2, "Ann"), (3, proto((1, 200), (2, "x"))), (9, 5), *((4, proto((1, i), (2, e), (3, "image/png"))) for i, e in stickers))

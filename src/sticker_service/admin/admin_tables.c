@@ -42,22 +42,15 @@ static const struct admin_choice roles[] = {{"superuser", MESSAGE_admin_superuse
                                             {NULL, SILENT}};
 static const struct admin_choice active[] = {
     {"yes", MESSAGE_admin_active}, {"no", MESSAGE_admin_inactive}, {NULL, SILENT}};
-static const struct admin_choice types[] = {{"stickers", MESSAGE_admin_stickers},
-                                            {"documents", MESSAGE_admin_documents},
-                                            {"queries", MESSAGE_admin_queries},
-                                            {"scores", MESSAGE_admin_scores},
-                                            {"pins", MESSAGE_admin_pins},
-                                            {"synonyms", MESSAGE_admin_synonyms},
-                                            {"packs", MESSAGE_admin_packs},
-                                            {"experiments", MESSAGE_admin_experiments},
-                                            {"webhooks", MESSAGE_admin_webhooks},
-                                            {"users", MESSAGE_admin_users},
-                                            {"groups", MESSAGE_admin_groups},
-                                            {"tokens", MESSAGE_admin_tokens},
-                                            {"history", MESSAGE_admin_history},
-                                            {"trash", MESSAGE_admin_trash},
-                                            {"sessions", MESSAGE_admin_sessions},
-                                            {NULL, SILENT}};
+static const struct admin_choice types[] = {
+    {"stickers", MESSAGE_admin_stickers}, {"documents", MESSAGE_admin_documents},
+    {"queries", MESSAGE_admin_queries},   {"scores", MESSAGE_admin_scores},
+    {"pins", MESSAGE_admin_pins},         {"synonyms", MESSAGE_admin_synonyms},
+    {"packs", MESSAGE_admin_packs},       {"experiments", MESSAGE_admin_experiments},
+    {"webhooks", MESSAGE_admin_webhooks}, {"users", MESSAGE_admin_users},
+    {"groups", MESSAGE_admin_groups},     {"tokens", MESSAGE_admin_tokens},
+    {"history", MESSAGE_admin_history},   {"trash", MESSAGE_admin_trash},
+    {"sessions", MESSAGE_admin_sessions}, {NULL, SILENT}};
 static const struct admin_choice actions[] = {{"add", SILENT},     {"change", SILENT},     {"delete", SILENT},
                                               {"reindex", SILENT}, {"export", SILENT},     {"login", SILENT},
                                               {"logout", SILENT},  {"password", SILENT},   {"restore", SILENT},
