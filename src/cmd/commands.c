@@ -124,9 +124,11 @@ static const struct subcommand pack_subcommands[] = {
      2,
      2,
      "Export a pack as a .zip that can be imported, a .wastickers for WhatsApp or a .json for Matrix (MSC2545)",
-     "sticker-db bucket cache-dir quiet json",
+     "sticker-db bucket cache-dir matrix-url matrix-token quiet json",
      {{"Copy a pack to another Peel", "peel pack export openmoji openmoji.zip"},
-      {"Make stickers for WhatsApp", "peel pack export cats cats.wastickers"}}},
+      {"Make stickers for WhatsApp", "peel pack export cats cats.wastickers"},
+      {"Make an image pack for Matrix, and upload its images",
+       "peel pack export cats cats.json --matrix-url https://matrix.example --matrix-token-file token"}}},
     {.name = NULL},
 };
 

@@ -17,7 +17,6 @@
 
 #define MEMORY      (256u << 20)
 #define TABLE_MAX   (64u << 20) /* bytes, as an import reads */
-#define PAGE        500u
 #define WAIT_MS     60000u
 #define WA_SIDE     512u /* pixels; these are WhatsApp's limits */
 #define WA_TRAY     96u
@@ -26,12 +25,14 @@
 #define WA_LONGEST  10000u       /* ms */
 #define WA_LEAST    3u
 #define WA_MOST     30u
+#define MATRIX_SIDE 512u /* pixels, of drawings */
 #define MXC_NOWHERE "mxc://peel.invalid/"
 
 struct pack_file_job {
     struct sticker_store *store;
     struct bucket *bucket;
     struct sandbox *sandbox;
+    struct http_client *matrix; /* the homeserver to upload to, or NULL */
     const char *pack, *path;
     struct pack_row row;
     const char *author, *license; /* of the pack, "" where nobody knows */
@@ -319,32 +320,71 @@ static enum status write_wastickers(struct pack_file_job *job, struct error *err
     return st;
 }
 
-/* --- Matrix: MSC2545. The images are to be uploaded to a homeserver, which gives them other addresses. --- */
+/* --- Matrix: MSC2545. Without --matrix-url the addresses of images are placeholders. --- */
+
+/* What clients of Matrix show; all else goes there as PNG. */
+static enum status matrix_form(struct pack_file_job *job, struct sticker *k, struct error *err)
+{
+    static const char *const shown[] = {"image/png", "image/jpeg", "image/gif", "image/webp"};
+    struct sandbox_image file = {.data = job->image.data, .len = job->image.len, .wait_ms = WAIT_MS};
+    struct image im = {0};
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        if (strcmp(k->mime, shown[i]) == 0)
+            return OK;
+    enum status st = sandbox_decode(job->sandbox, &file, MATRIX_SIDE, &im, err);
+    buf_reset(&job->image);
+    if (st == OK)
+        st = image_encode(&im, IMAGE_PNG, &job->image, err);
+    k->mime = image_mime(IMAGE_PNG);
+    k->bytes = (int64_t)job->image.len;
+    k->width = (int32_t)im.width;
+    k->height = (int32_t)im.height;
+    image_free(&im);
+    return st;
+}
+
+/* The sticker that was read last, as a member of "images". */
+static enum status add_matrix_image(struct pack_file_job *job, struct sticker *k, const char *code, json_t *images,
+                                    json_t *about, struct error *err)
+{
+    const char *url = arena_printf(&job->sticker, MXC_NOWHERE "%.32s", k->sha256);
+    enum status st = job->matrix ? matrix_form(job, k, err) : OK;
+    if (st == OK && job->matrix)
+        st = matrix_upload(job->matrix, code, k->mime, job->image.data, job->image.len, &job->sticker, &url, err);
+    if (st != OK)
+        return st;
+    json_t *image = url ? json_pack("{s:s, s:s, s:{s:i, s:i, s:I, s:s}}", "url", url, "body", k->title, "info", "w",
+                                    k->width, "h", k->height, "size", (json_int_t)k->bytes, "mimetype", k->mime)
+                        : NULL;
+    if (!image || json_object_set_new(images, code, image) != 0)
+        return err_no_memory(err, "the pack");
+    if (strcmp(k->filename, job->row.cover) == 0)
+        json_object_set_new(about, "avatar_url", json_string(url));
+    return OK;
+}
 
 static enum status write_matrix(struct pack_file_job *job, struct error *err)
 {
     struct sticker k;
-    json_t *images = json_object();
-    enum status st = OK;
+    json_t *images = json_object(), *about = json_pack("{s:s, s:[s], s:s}", "display_name", pack_title(&job->row.about),
+                                                       "usage", "sticker", "attribution", job->author);
+    enum status st = images && about ? OK : err_no_memory(err, "the pack");
     for (size_t i = 0; st == OK && i < job->n; i++) {
-        st = next_sticker(job, i, false, &k, err);
-        if (st != OK)
-            break;
-        const char *dot = strrchr(k.filename, '.');
-        char *code = arena_strndup(&job->sticker, k.filename, dot ? (size_t)(dot - k.filename) : strlen(k.filename));
-        char *url = arena_printf(&job->sticker, MXC_NOWHERE "%.32s", k.sha256);
-        json_t *image = code && url
-                            ? json_pack("{s:s, s:s, s:{s:i, s:i, s:I, s:s}}", "url", url, "body", k.title, "info", "w",
-                                        k.width, "h", k.height, "size", (json_int_t)k.bytes, "mimetype", k.mime)
-                            : NULL;
-        if (!image || json_object_set_new(images, code, image) != 0)
-            st = err_no_memory(err, "the pack");
+        st = next_sticker(job, i, job->matrix != NULL, &k, err);
+        const char *dot = st == OK ? strrchr(k.filename, '.') : NULL;
+        const char *code =
+            st == OK ? arena_strndup(&job->sticker, k.filename, dot ? (size_t)(dot - k.filename) : strlen(k.filename))
+                     : NULL;
+        if (st == OK)
+            st = code ? add_matrix_image(job, &k, code, images, about, err) : err_no_memory(err, "the pack");
     }
-    json_t *root = json_pack("{s:o, s:{s:s, s:[s], s:s}}", "images", images, "pack", "display_name",
-                             pack_title(&job->row.about), "usage", "sticker", "attribution", job->author);
+    json_t *root = json_pack("{s:o, s:o}", "images", images, "pack", about);
     char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
     if (st == OK)
         st = text ? os_write_file(job->path, text, strlen(text), err) : err_no_memory(err, "the pack");
+    if (st == OK && !job->matrix)
+        fprintf(stderr, "The addresses of the images are placeholders (" MXC_NOWHERE
+                        "...): with --matrix-url and --matrix-token-file they are uploaded and get real ones.\n");
     free(text);
     json_decref(root);
     return st;
@@ -385,6 +425,8 @@ enum status pack_export(const struct config *cfg, struct sticker_store *store, c
         st = bucket_open(config_string(cfg, "bucket"), &s3, &job.bucket, err);
     if (st == OK)
         st = sandbox_open(1, &job.sandbox, err);
+    if (st == OK && formats[f].write == write_matrix)
+        st = matrix_open(cfg, &job.matrix, err);
     if (st == OK) {
         progress_start(&job.progress, "Exporting", config_bool(cfg, "quiet"));
         st = formats[f].write(&job, err);
@@ -399,6 +441,7 @@ enum status pack_export(const struct config *cfg, struct sticker_store *store, c
         st = cmd_print_json(json_pack("{s:I}", "exported", (json_int_t)exported), err);
     else if (st == OK)
         printf("Exported %zu sticker%s.\n", exported, exported == 1 ? "" : "s");
+    http_client_close(job.matrix);
     sandbox_close(job.sandbox);
     bucket_close(job.bucket);
     buf_free(&job.image);

@@ -276,6 +276,12 @@ const struct option config_options[] = {
     {"pack", OPTION_LIST, NULL, 1, 200, "NAME", " import delete ", 0, NULL, NULL,
      "Sticker pack; may be repeated. Import: openmoji or fluent3d, downloaded with keywords from Unicode CLDR, "
      "emojilib and emojibase"},
+    {"matrix-url", OPTION_STRING, NULL, 8, 250, "URL", " pack ", 0, NULL, NULL,
+     "Matrix homeserver to which `peel pack export PACK FILE.json` uploads the images, so that the file has their "
+     "addresses; "
+     "default: placeholders"},
+    {"matrix-token", OPTION_STRING, NULL, 1, 4000, "TOKEN", " pack ", OPTION_SECRET, NULL, NULL,
+     "Access token of an account of the homeserver"},
     {"pack-key", OPTION_STRING, NULL, 64, 64, "HEX", " import ", 0, NULL, NULL,
      "Key of the Signal packs to import (the part behind pack_key= in their link), which are encrypted: folders or "
      "archives "

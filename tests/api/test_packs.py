@@ -2,6 +2,7 @@
 """peel pack, and what other programs make of the files that it writes."""
 
 import hmac
+import http.server
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import pathlib
 import struct
 import subprocess
 import tarfile
+import threading
 import unittest
 import zipfile
 
@@ -109,9 +111,10 @@ class Packs(unittest.TestCase):
             tray, image = z.read("tray.png"), z.read("02.webp")
             self.assertEqual((tray[:8], tray[16:24]), (png(1, 1)[:8], bytes([0, 0, 0, 96] * 2)))
             self.assertEqual((image[:4], image[8:12], len(image) <= 100 << 10), (b"RIFF", b"WEBP", True))
-        self.pack("export", 'pets & "more"', folder / "pets.json")
+        self.assertEqual(self.pack("export", 'pets & "more"', folder / "pets.json"), "Exported 3 stickers.\n")
         matrix = json.loads((folder / "pets.json").read_text())
-        self.assertEqual(matrix["pack"], {"display_name": 'pets & "more"', "usage": ["sticker"], "attribution": "Ann, B."})
+        self.assertEqual(matrix["pack"], {"display_name": 'pets & "more"', "usage": ["sticker"], "attribution": "Ann, B.",
+                                          "avatar_url": matrix["images"]["cat"]["url"]})  # fmt: skip
         self.assertEqual(matrix["images"]["cat"]["body"], "=Cat")
         self.assertEqual(matrix["images"]["cat"]["info"]["mimetype"], "image/png")
         self.system.add({f"many {i:02}.png": (f"Many {i}", "") for i in range(31)})
@@ -123,6 +126,62 @@ class Packs(unittest.TestCase):
         self.assertIn("at least 3 stickers", self.pack("export", "few", folder / "few.wastickers", code=1))
         self.assertIn("ends in .zip", self.pack("export", "few", folder / "few.tar", code=1))
         self.assertEqual(sorted(p.name for p in folder.glob("few*")) + list(folder.glob("*.part")), [])
+
+
+class Homeserver(http.server.BaseHTTPRequestHandler):
+    """Takes uploads, the first one at the second try."""
+
+    seen, limit = [], True
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        status, answer = 200, {"content_uri": f"mxc://hs.example/{len(self.seen)}"}
+        if self.headers["Authorization"] != "Bearer s3cret":
+            status, answer = 401, {"errcode": "M_UNKNOWN_TOKEN"}
+        elif Homeserver.limit:
+            Homeserver.limit, status, answer = False, 429, {"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 10}
+        else:
+            self.seen.append((self.path, self.headers["Content-Type"], body))
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *args):
+        pass
+
+
+class Matrix(unittest.TestCase):
+    def test_images_are_uploaded(self):
+        system = System()
+        self.addCleanup(system.close)
+        system.add({"cat & 1.png": ("Cat", "")})
+        (system.folder / "in").mkdir()
+        (system.folder / "in" / "dot.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><circle r="4" cx="4" cy="4"/></svg>')
+        system.run("import", str(system.folder / "in"))
+        system.sql("UPDATE stickers SET pack = 'pets'")
+        server = http.server.HTTPServer(("127.0.0.1", 0), Homeserver)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        url, path, token = f"http://127.0.0.1:{server.server_port}", system.folder / "pets.json", system.folder / "token"
+
+        def export(*args):
+            done = system.run("pack", "export", "pets", str(path), *args, check=False)
+            return done.returncode, done.stdout + done.stderr
+
+        token.write_text("wrong\n")
+        self.assertIn("answered 401", export("--matrix-url", url, "--matrix-token-file", str(token))[1])
+        self.assertIn("begins with https://", export("--matrix-url", "http://matrix.example", "--matrix-token-file", str(token))[1])
+        self.assertIn("--matrix-token-file", export("--matrix-url", url)[1])
+        self.assertFalse(path.exists())
+        token.write_text("s3cret\n")
+        self.assertEqual(export("--matrix-url", url, "--matrix-token-file", str(token)), (0, "Exported 2 stickers.\n"))
+        said = json.loads(path.read_text())
+        self.assertEqual({code: (i["url"], i["info"]["mimetype"]) for code, i in said["images"].items()},
+                         {"cat & 1": ("mxc://hs.example/0", "image/png"), "dot": ("mxc://hs.example/1", "image/png")})  # fmt: skip
+        self.assertEqual(said["pack"]["avatar_url"], "mxc://hs.example/0")
+        self.assertEqual([s[:2] for s in Homeserver.seen], [("/_matrix/media/v3/upload?filename=" + n, "image/png") for n in ("cat%20%26%201", "dot")])
+        self.assertEqual((Homeserver.seen[1][2][:8], said["images"]["dot"]["info"]["w"]), (png(1, 1)[:8], 512))
 
 
 class Moving(unittest.TestCase):
