@@ -55,6 +55,7 @@ int cmd_counter(const struct config *cfg);
 int cmd_audit(const struct config *cfg);
 int cmd_forget(const struct config *cfg);
 int cmd_delete(const struct config *cfg);
+int cmd_duplicates(const struct config *cfg);
 int cmd_doctor(const struct config *cfg);
 int cmd_embed(const struct config *cfg);
 int cmd_eval(const struct config *cfg);

@@ -1,4 +1,4 @@
-/* peel import [--update] [--dry-run] [--strict] [--ocr] [--pack NAME]... [FILE|FOLDER]... */
+/* peel import [--update] [--merge-duplicates] [--dry-run] [--strict] [--ocr] [--pack NAME]... [FILE|FOLDER]... */
 #include "import/import.h"
 
 #include "base/csv.h"
@@ -22,8 +22,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define SOURCE_MAX 500u  /* bytes of names, then no more are added */
-#define SHOWN_MAX  1000u /* failures; --report and --json have all */
+#define SOURCE_MAX  500u  /* bytes of names, then no more are added */
+#define SHOWN_MAX   1000u /* failures; --report and --json have all */
+#define ALIKE_SHOWN 20u   /* likewise */
 
 static atomic_bool signalled; /* read by the threads that decode, which a volatile is not for */
 
@@ -87,6 +88,29 @@ static void import_report_failures(const struct import_list *l)
     buf_free(&reason);
 }
 
+/* "looks like cat.png (which is there)", and what became of it. NULL: no memory. */
+static const char *say_alike(const struct import_duplicate *d, struct buf *safe, struct arena *a)
+{
+    return arena_printf(a, "looks like %s (%s)%s", safe_text(d->like, safe),
+                        d->here ? "in this import" : "which is there", d->merged ? ", which has its words now" : "");
+}
+
+static void import_report_alike(const struct import_list *l)
+{
+    struct buf name, like;
+    buf_init(&name, 1u << 16);
+    buf_init(&like, 1u << 16);
+    size_t shown = l->n_duplicates < ALIKE_SHOWN ? l->n_duplicates : ALIKE_SHOWN;
+    for (size_t i = 0; i < shown; i++) {
+        const char *said = say_alike(&l->duplicates[i], &like, l->arena);
+        fprintf(stderr, "%s %s\n", safe_text(l->duplicates[i].name, &name), said ? said : "looks like another one");
+    }
+    if (l->n_duplicates > shown)
+        fprintf(stderr, "... and %zu more (--report and --json have all)\n", l->n_duplicates - shown);
+    buf_free(&name);
+    buf_free(&like);
+}
+
 static void import_report_ignored(const struct import_list *l)
 {
     struct buf name;
@@ -101,29 +125,44 @@ static void import_report_ignored(const struct import_list *l)
 static void import_report(const struct import_list *l, bool dry, bool complete)
 {
     import_report_failures(l);
+    import_report_alike(l);
     printf("%s%zu added, %zu skipped (already there), %zu failed", dry ? "dry run: " : "", l->added, l->skipped,
            l->failed);
     if (l->updated)
         printf("; %zu of these updated", l->updated);
     if (l->outdated)
         printf("; %zu of these differ from stickers.csv (--update changes them)", l->outdated);
+    if (l->merged)
+        printf("; %zu merged into stickers that look alike", l->merged);
+    if (l->n_duplicates > l->merged)
+        printf("; %zu look%s like others (--merge-duplicates merges them)", l->n_duplicates - l->merged,
+               l->n_duplicates - l->merged == 1 ? "s" : "");
     if (l->ignored)
         import_report_ignored(l);
     puts(complete ? "" : "; stopped, run the same command again to continue");
 }
 
-/* --report: "name,reason" and a line for each failure, safe for spreadsheets. */
+static void put_report_row(struct buf *out, const char *name, const char *reason, struct buf *safe)
+{
+    csv_put_cell(out, safe_text(name, safe));
+    buf_putc(out, ',');
+    csv_put_cell(out, safe_text(reason, safe));
+    buf_puts(out, "\r\n");
+}
+
+/* --report: "name,reason" and a line for each failure, and each picture that looks like another one, safe for
+ * spreadsheets. */
 static enum status import_write_report(const char *path, const struct import_list *l, struct error *err)
 {
     struct buf text, safe;
     buf_init(&text, SIZE_MAX);
     buf_init(&safe, 1u << 16);
     buf_puts(&text, "name,reason\r\n");
-    for (size_t i = 0; i < l->n_failures; i++) {
-        csv_put_cell(&text, safe_text(l->failures[i].name, &safe));
-        buf_putc(&text, ',');
-        csv_put_cell(&text, safe_text(l->failures[i].reason, &safe));
-        buf_puts(&text, "\r\n");
+    for (size_t i = 0; i < l->n_failures; i++)
+        put_report_row(&text, l->failures[i].name, l->failures[i].reason, &safe);
+    for (size_t i = 0; i < l->n_duplicates; i++) {
+        const char *said = say_alike(&l->duplicates[i], &safe, l->arena);
+        put_report_row(&text, l->duplicates[i].name, said ? said : "looks like another one", &safe);
     }
     enum status st = text.failed ? err_no_memory(err, "the report") : os_write_file(path, text.data, text.len, err);
     buf_free(&text);
@@ -149,23 +188,27 @@ static void import_report_next(const struct config *cfg, const struct import_lis
 
 static enum status import_report_json(const struct import_list *l, bool complete, struct error *err)
 {
-    json_t *failures = json_array(), *ignored = json_array();
+    json_t *failures = json_array(), *ignored = json_array(), *alike = json_array();
     struct buf name, reason;
     buf_init(&name, 1u << 16);
     buf_init(&reason, 1u << 16);
     for (size_t i = 0; i < l->n_failures; i++)
         json_array_append_new(failures, json_pack("{s:s, s:s}", "name", safe_text(l->failures[i].name, &name), "reason",
                                                   safe_text(l->failures[i].reason, &reason)));
+    for (size_t i = 0; i < l->n_duplicates; i++)
+        json_array_append_new(alike, json_pack("{s:s, s:s, s:b, s:b}", "name", safe_text(l->duplicates[i].name, &name),
+                                               "like", safe_text(l->duplicates[i].like, &reason), "in_this_import",
+                                               l->duplicates[i].here, "merged", l->duplicates[i].merged));
     for (size_t i = 0; i < l->ignored && i < IMPORT_IGNORED_NAMED; i++)
         json_array_append_new(ignored, json_string(l->ignored_names[i] ? safe_text(l->ignored_names[i], &name) : "?"));
     buf_free(&name);
     buf_free(&reason);
-    return cmd_print_json(json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "complete", complete, "import",
-                                    (json_int_t)l->number, "added", (json_int_t)l->added, "skipped",
-                                    (json_int_t)l->skipped, "failed", (json_int_t)l->failed, "updated",
-                                    (json_int_t)l->updated, "ignored", (json_int_t)l->ignored, "failures", failures,
-                                    "ignored_names", ignored),
-                          err);
+    return cmd_print_json(
+        json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "complete", complete, "import",
+                  (json_int_t)l->number, "added", (json_int_t)l->added, "skipped", (json_int_t)l->skipped, "failed",
+                  (json_int_t)l->failed, "updated", (json_int_t)l->updated, "merged", (json_int_t)l->merged, "ignored",
+                  (json_int_t)l->ignored, "failures", failures, "duplicates", alike, "ignored_names", ignored),
+        err);
 }
 
 static enum status find_all(const struct config *cfg, struct import_list *list, struct error *err)
@@ -238,6 +281,7 @@ static enum status import(const struct config *cfg, struct import_list *list, st
                              .who = &who,
                              .source = import_source(cfg, list->arena),
                              .progress = import_show,
+                             .merge_duplicates = config_bool(cfg, "merge-duplicates"),
                              .update = config_bool(cfg, "update"),
                              .dry = config_bool(cfg, "dry-run")};
     unsigned char pack_key[IMPORT_KEY_SIZE];

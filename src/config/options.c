@@ -13,11 +13,11 @@
 #define DATABASE                                                                                                       \
     " serve sticker-service import ocr status user token key webhook explain export migrate reindex delete pack "      \
     "doctor "                                                                                                          \
-    "forget undo "                                                                                                     \
+    "duplicates forget undo "                                                                                                     \
     "audit "                                                                                                           \
     "backup restore replay model experiment learn "
 #define INDEX   SEARCH "model migrate doctor backup restore "
-#define BUCKET  SERVICES "import ocr export pack model words doctor backup restore "
+#define BUCKET  SERVICES "import ocr export duplicates pack model words doctor backup restore "
 #define KIB     1024.0
 #define MIB     (1024.0 * KIB)
 #define GIB     (1024.0 * MIB)
@@ -46,7 +46,7 @@ const struct option config_options[] = {
      "Lexicon of English words and their meanings, which `peel words pull` creates; with a bucket in S3 it defaults to "
      "a local copy"},
     {"cache-dir", OPTION_STRING, "DATA/cache", 1, 4000, "DIR",
-     SERVICES "import ocr export pack model doctor words tokenize embed backup restore ", 0, NULL, NULL,
+     SERVICES "import ocr export duplicates pack model doctor words tokenize embed backup restore ", 0, NULL, NULL,
      "Folder for files that can be recreated: thumbnails, index snapshots, downloads"},
     {"cache-bytes", OPTION_BYTES, "512M", MIB, 1024 * GIB, "bytes", STICKER, 0, NULL, NULL,
      "Maximum size of the thumbnails in the cache folder"},
@@ -288,6 +288,8 @@ const struct option config_options[] = {
      "with manifest.proto and the files full/0, full/1, ..."},
     {"update", OPTION_BOOL, "false", 0, 0, "", " import ", 0, NULL, NULL,
      "Change stickers that already exist to what stickers.csv says"},
+    {"merge-duplicates", OPTION_BOOL, "false", 0, 0, "", " import ", 0, NULL, NULL,
+     "Give the words of a new picture to the sticker that looks like it, instead of storing the picture"},
     {"strict", OPTION_BOOL, "false", 0, 0, "", " import ", 0, NULL, NULL,
      "Import nothing if anything is wrong with a file name, a folder or a row of stickers.csv"},
     {"folder-names", OPTION_BOOL, "false", 0, 0, "", " import ", 0, NULL, NULL,
@@ -297,7 +299,7 @@ const struct option config_options[] = {
     {"ocr-languages", OPTION_STRING, "eng", 1, 100, "LANGUAGES", " import ocr ", 0, NULL, NULL,
      "Languages of text in pictures, by the names of Tesseract's data files: eng+deu"},
     {"report", OPTION_STRING, NULL, 1, 4000, "FILE", " import ", 0, NULL, NULL,
-     "Write what failed, and why, to this CSV file"},
+     "Write what failed, and why, and what looks like another sticker to this CSV file"},
     {"yes", OPTION_BOOL, "false", 0, 0, "", " delete forget learn pack undo ", 0, NULL, NULL,
      "Delete, undo, or put a pack into another, without asking for confirmation"},
     {"voter", OPTION_STRING, NULL, 1, 1020, "ID", " forget ", 0, NULL, NULL,
@@ -356,7 +358,7 @@ const struct option config_options[] = {
     {"n", OPTION_STRING, NULL, 1, 2000, "N", " counter ", 0, NULL, NULL,
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
-     " status eval replay explain learn experiment reindex delete forget audit pack doctor version health model user "
+     " status duplicates eval replay explain learn experiment reindex delete forget audit pack doctor version health model user "
      "token key webhook store words import ocr "
      "export "
      "migrate backup restore "

@@ -92,6 +92,24 @@ enum status image_film(const void *data, size_t len, uint32_t svg_side, struct i
                        struct error *err) MUST_CHECK;
 /* Frame i, from 0; its pixels are the strip's. */
 struct image image_film_frame(const struct image_film *film, uint32_t i);
+/* What an image looks like: see look.c. Means of cells, row by row, of the image stretched to a square. */
+#define IMAGE_LOOK_LUMA   16u /* cells to a side */
+#define IMAGE_LOOK_CHROMA 4u
+#define IMAGE_LOOK_ALPHA  8u
+struct image_look {
+    uint8_t aspect;                                  /* 128 of a square, 64 more where it is twice as wide as high */
+    uint8_t luma[IMAGE_LOOK_LUMA * IMAGE_LOOK_LUMA]; /* on white, as are cb and cr */
+    uint8_t cb[IMAGE_LOOK_CHROMA * IMAGE_LOOK_CHROMA], cr[IMAGE_LOOK_CHROMA * IMAGE_LOOK_CHROMA];
+    uint8_t alpha[IMAGE_LOOK_ALPHA * IMAGE_LOOK_ALPHA];
+};
+enum status image_look(const struct image *im, struct image_look *out, struct error *err) MUST_CHECK;
+/* Whether they are of the same picture. One without transparent parts may be another on white; one of a single colour
+ * is like no other. */
+bool image_looks_alike(const struct image_look *a, const struct image_look *b);
+/* By which candidates are found: keys of looks that are alike differ by at most IMAGE_LOOK_KEY_DIFFERS in each byte. */
+#define IMAGE_LOOK_KEY         8u
+#define IMAGE_LOOK_KEY_DIFFERS 8
+void image_look_key(const struct image_look *l, uint8_t out[IMAGE_LOOK_KEY]);
 
 /* RGBA composited over white, in place, leaving 3 channels. */
 void image_flatten_white(struct image *im);

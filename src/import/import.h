@@ -1,8 +1,8 @@
 /* import.h: pictures into the sticker database and the bucket, in three steps: what there is to import
  * (import_find.c for files and folders, with their tables, import_table.h, the lists of other programs, import_lists.c,
  * and archives, import_archive.c; packs.h for packs), the work itself
- * (import_run.c, with import_words.c for keywords of several sources and import_update.c for --update), and the command
- * around them (import.c).
+ * (import_run.c, with import_words.c for keywords of several sources, import_update.c for --update and import_alike.c
+ * for pictures that look like stickers), and the command around them (import.c).
  *
  * A batch's files reach the disk before its rows do, and each sticker is a row or is not there: after a
  * crash at any point the same command completes the work. */
@@ -57,6 +57,13 @@ struct import_failure {
     const char *name, *reason;
 };
 
+/* A new picture that looks like a sticker. */
+struct import_duplicate {
+    const char *name, *like; /* its file, or its name in Peel without one; the sticker's name */
+    bool here;               /* which is new in this import itself */
+    bool merged;             /* nothing was stored but its words, which the sticker has now */
+};
+
 /* What is found, and how it went. */
 struct import_list {
     struct arena *arena; /* borrowed */
@@ -77,6 +84,9 @@ struct import_list {
     int64_t number;                  /* of the record that the run left (sticker_imports.h), or 0 */
     struct import_failure *failures; /* [n_failures]; fewer than failed when memory is short */
     size_t n_failures, cap_failures;
+    size_t merged; /* neither added nor skipped */
+    struct import_duplicate *duplicates;
+    size_t n_duplicates, cap_duplicates; /* fewer than there are when memory is short */
 };
 
 void import_list_init(struct import_list *l, struct arena *arena);
@@ -137,6 +147,7 @@ struct import_run {
     struct pool *pool;           /* NULL: one thread */
     const struct admin_who *who; /* for the history; with a batch it is recorded (sticker_imports.h). NULL: nobody */
     const char *source;          /* where from, for that record */
+    bool merge_duplicates;       /* what looks like a sticker gives it its words, and is not stored */
     bool update;                 /* also change stickers that are there to what stickers.csv says */
     bool dry;                    /* change nothing: only find out what would become of each item */
     struct sandbox *ocr;         /* reads text in the pictures of files that are new; NULL: nobody does */

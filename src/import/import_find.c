@@ -28,6 +28,7 @@ void import_list_free(struct import_list *l)
     free(l->items);
     free(l->packs);
     free(l->failures);
+    free(l->duplicates);
     *l = (struct import_list){0};
 }
 
@@ -54,11 +55,14 @@ static const char *without_folder(const char *path, const char *folder)
     return len && strncmp(path, folder, len) == 0 && path[len] == '/' ? path + len + 1 : path;
 }
 
+const char *import_shown_name(const struct import_list *l, const char *name)
+{
+    return without_folder(without_folder(name, l->unpacked ? l->unpacked->path : NULL), l->hidden);
+}
+
 void import_list_fail(struct import_list *l, const char *name, const char *reason)
 {
-    name = without_folder(name, l->unpacked ? l->unpacked->path : NULL); /* nobody knows that folder */
-    name = without_folder(name, l->hidden);
-    char *n = arena_strdup(l->arena, name), *r = arena_strdup(l->arena, reason);
+    char *n = arena_strdup(l->arena, import_shown_name(l, name)), *r = arena_strdup(l->arena, reason);
     l->failed++;
     if (l->n_failures == l->cap_failures) {
         size_t cap = l->cap_failures ? 2 * l->cap_failures : 64;

@@ -9,6 +9,10 @@
 bool import_has_ending(const char *name, const char *const *endings);
 bool import_is_picture(const char *name); /* by its ending */
 
+/* --- import_find.c --- */
+/* How reports call a file: those of archives without the folder that they were unpacked into. */
+const char *import_shown_name(const struct import_list *l, const char *name);
+
 /* --- import_archive.c --- */
 bool import_is_archive(const char *name); /* by its ending: zip, also under other names, and tar */
 /* Unpacks the archive into a new folder of the list's own. Files that cannot be taken become failures. ERR_CORRUPT,

@@ -1,12 +1,13 @@
 /* A batch goes through five steps: all files are read and hashed (in parallel); names are compared with
- * the database and within the batch; new pictures are decoded, as proof that they can be, written to the
- * bucket, and their words analysed (in parallel); one sync of the bucket, then one transaction makes them stickers, and
- * a look into the bucket makes sure that nobody deleted their pictures meanwhile; those that were there already get the
- * words that they lack, and with --update what stickers.csv says. */
+ * the database and within the batch; new pictures are decoded, as proof that they can be, and their words analysed (in
+ * parallel), compared with what stickers look like, and written to the bucket (in parallel); one sync of the bucket,
+ * then one transaction makes them stickers, and a look into the bucket makes sure that nobody deleted their pictures
+ * meanwhile; those that were there already get the words that they lack, and with --update what stickers.csv says. */
 #include "import/import.h"
 
 #include "base/log.h"
 #include "image/ocr.h"
+#include "import/import_alike.h"
 #include "import/picture.h"
 #include "import/sticker_row.h"
 #include "sandbox/sandbox.h"
@@ -32,7 +33,7 @@
 #define OCR_WAIT_MS    600000u /* for a worker: there is one for each thread */
 #define IN_THIS_IMPORT ", in this import (--folder-names tells those of different folders apart)"
 
-enum stage { UNTOUCHED, READ, NEW, REPAIR, WRITTEN, SKIPPED, FAILED };
+enum stage { UNTOUCHED, READ, NEW, CHECKED, REPAIR, WRITTEN, SKIPPED, ALIKE, FAILED };
 
 struct work {
     struct import_item *item;
@@ -42,9 +43,10 @@ struct work {
     struct error bucket_io;    /* the bucket refused: ends the run */
     uint8_t *owned;            /* the bytes, when they were read from a file */
     struct picture picture;
-    struct arena arena;         /* of the terms, as threads share none */
-    const char *ocr_words;      /* what the picture says; NULL: it was not read */
-    struct sticker_terms terms; /* WRITTEN */
+    struct arena arena;            /* of the terms, as threads share none */
+    const char *ocr_words;         /* what the picture says; NULL: it was not read */
+    struct sticker_terms terms;    /* WRITTEN */
+    struct import_duplicate alike; /* `like` NULL: it looks like no sticker */
 };
 
 struct planned { /* by a dry run */
@@ -54,6 +56,7 @@ struct planned { /* by a dry run */
 
 struct batch {
     const struct import_run *run;
+    struct import_alike *alike;
     struct planned *planned; /* [n_planned], NULL but in a dry run */
     size_t n_planned;
     struct arena arena;
@@ -186,18 +189,50 @@ static void decode_one(void *arg, size_t i)
 {
     struct batch *b = arg;
     struct work *w = &b->items[i];
-    if ((w->stage != NEW && w->stage != REPAIR) || import_run_stopped(b->run))
+    if (w->stage != NEW || import_run_stopped(b->run))
         return;
-    if (w->stage == NEW && picture_check(&w->picture, b->run->sandbox, &w->why) != OK)
+    if (picture_check(&w->picture, b->run->sandbox, &w->why) != OK)
         w->stage = FAILED;
-    if (w->stage == NEW)
+    else
         read_text(b->run, w);
     if (w->stage == FAILED)
         return;
-    if (w->stage == NEW && analyze_words(w) != OK)
-        w->stage = FAILED;
-    else if (b->run->dry || picture_put(&w->picture, b->run->bucket, true, &w->bucket_io) == OK)
-        w->stage = w->stage == NEW ? WRITTEN : SKIPPED;
+    w->stage = analyze_words(w) == OK ? CHECKED : FAILED;
+}
+
+static void write_one(void *arg, size_t i)
+{
+    struct batch *b = arg;
+    struct work *w = &b->items[i];
+    if ((w->stage != CHECKED && w->stage != REPAIR) || import_run_stopped(b->run))
+        return;
+    if (b->run->dry || picture_put(&w->picture, b->run->bucket, true, &w->bucket_io) == OK)
+        w->stage = w->stage == CHECKED ? WRITTEN : SKIPPED;
+}
+
+/* Pictures of packs that Peel knows are what they are: nobody can do anything about those that look alike. */
+static enum status compare_looks(struct batch *b, struct error *err)
+{
+    enum status st = OK;
+    for (size_t i = 0; i < b->n && st == OK; i++) {
+        struct work *w = &b->items[i];
+        bool ask = !w->item->parts;
+        if (w->stage != CHECKED)
+            continue;
+        st = import_alike_find(b->alike, &w->picture, ask, ask && b->run->merge_duplicates, &w->alike, err);
+        if (w->alike.merged)
+            w->stage = ALIKE;
+    }
+    return st;
+}
+
+static void give_words(struct batch *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        struct work *w = &b->items[i];
+        if (w->stage == ALIKE && import_alike_give(b->run, w->alike.like, &w->item->sticker, &w->why) != OK)
+            w->stage = FAILED;
+    }
 }
 
 /* --- step 4: rows --- */
@@ -425,6 +460,9 @@ static enum status import_run_batch(struct batch *b, size_t *added, size_t *upda
     if (st != OK)
         return st;
     pool_for(b->run->pool, b->n, decode_one, b);
+    if ((st = compare_looks(b, err)) != OK)
+        return st;
+    pool_for(b->run->pool, b->n, write_one, b);
     if ((st = bucket_failed(b, err)) != OK)
         return st;
     if (b->run->dry) {
@@ -441,6 +479,8 @@ static enum status import_run_batch(struct batch *b, size_t *added, size_t *upda
         pool_for(b->run->pool, b->n, keep_one, b);
         st = bucket_failed(b, err);
     }
+    if (st == OK)
+        give_words(b);
     return st == OK ? change_those_there(b, updated, err) : st;
 }
 
@@ -451,11 +491,16 @@ static void import_settle(struct batch *b, size_t added, size_t updated, struct 
     for (size_t i = 0; i < b->n; i++) {
         struct work *w = &b->items[i];
         list->skipped += w->stage == SKIPPED;
+        list->merged += w->stage == ALIKE;
+        if (w->alike.like && (w->stage == WRITTEN || w->stage == ALIKE))
+            import_list_alike(list, w->item, &w->alike);
         list->outdated += w->stage == SKIPPED && w->there == IMPORT_OUTDATED;
         if (w->stage == FAILED)
             refuse(list, w->item, w->why.message);
         else if (w->stage == SKIPPED)
             w->item->outcome = w->there ? w->there : IMPORT_SAME;
+        else if (w->stage == ALIKE)
+            w->item->outcome = IMPORT_CHANGED;
         else if (w->stage == WRITTEN)
             w->item->outcome = IMPORT_NEW;
     }
@@ -478,6 +523,8 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
     b->run = run;
     if (run->dry && !(b->planned = calloc(list->n + 1, sizeof *b->planned)))
         st = err_no_memory(err, "a dry run");
+    if (st == OK)
+        st = import_alike_open(run->store, &b->alike, err);
     arena_init(&b->arena, BATCH_ARENA);
     if (!run->dry)
         bucket_tidy(run->bucket, "media");
@@ -498,7 +545,7 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
         if (st == OK)
             import_settle(b, added, updated, list);
         free_items(b);
-        if (st == OK && import_run_stopped(run) && list->added + list->skipped + list->failed < list->n)
+        if (st == OK && import_run_stopped(run) && list->added + list->skipped + list->merged + list->failed < list->n)
             st = err_set(err, ERR_CANCELLED, "stopped");
         if (run->progress)
             run->progress(run->ctx, next, list->n);
@@ -509,6 +556,7 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
         st = sticker_store_packs_about(run->store, list->packs, list->n_packs, err);
     if (st == OK && !run->dry && run->who && run->who->batch)
         st = sticker_store_import_end(run->store, run->who->batch, list->skipped, list->failed, &list->number, err);
+    import_alike_close(b->alike);
     arena_free(&b->arena);
     free(b->planned);
     free(b);

@@ -76,6 +76,7 @@ enum status picture_check(struct picture *p, struct sandbox *sandbox, struct err
     p->width = found.width;
     p->height = found.height;
     p->motion = found.motion;
+    p->look = found.look;
     return st;
 }
 
@@ -155,6 +156,8 @@ void picture_describe(const struct picture *p, struct sticker *out)
     out->frames = (int32_t)p->motion.frames;
     out->duration_ms = (int32_t)p->motion.duration_ms;
     out->ocr_by = "";
+    out->look = &p->look;
+    out->look_size = sizeof p->look;
 }
 
 const char *picture_title(const char *filename, struct arena *a)

@@ -20,9 +20,10 @@ struct picture {
     const uint8_t *data;  /* [len] */
     size_t len;
     char sha256[65];
-    enum image_kind kind; /* from picture_check on, as are its sides, in pixels, and how it moves */
+    enum image_kind kind; /* from picture_check on, as are its sides, in pixels, how it moves and looks */
     uint32_t width, height;
     struct image_motion motion;
+    struct image_look look;
 };
 
 /* ERR_TOO_LARGE, or ERR_CORRUPT for an empty file; of a size that is known before the bytes are. */
@@ -52,8 +53,8 @@ enum status picture_look(const char *filename, struct bucket *bucket, struct san
 /* After its row is there: puts it again if it is gone, because somebody else emptied the trash of a sticker of its name
  * between picture_put and the row. */
 enum status picture_keep(const struct picture *p, struct bucket *bucket, struct error *err) MUST_CHECK;
-/* Sets what a sticker says of its picture: filename, hash, type, bytes, sides and how it moves (strings borrowed
- * from p). */
+/* Sets what a sticker says of its picture: filename, hash, type, bytes, sides, how it moves and looks (borrowed from
+ * p). */
 void picture_describe(const struct picture *p, struct sticker *out);
 /* "cat_in-the park.jpg" is titled "cat in the park". NULL without memory. */
 const char *picture_title(const char *filename, struct arena *a) MUST_CHECK;

@@ -163,6 +163,47 @@ enum status sticker_row_change(const struct sticker *k, bool is_new, const char 
     return st;
 }
 
+/* "cat, kitten" of "cat" and "kitten, cat". NULL without memory. */
+static const char *join_words(const char *list, const char *more, struct arena *a)
+{
+    const char *both = arena_printf(a, "%s, %s", list, more);
+    const char *joined = both ? text_normalize_words(both, a) : NULL;
+    return joined && strlen(joined) > STICKER_WORDS_MAX ? list : joined;
+}
+
+enum status sticker_merge_words(const struct sticker *from, struct arena *a, struct sticker *into, bool *changed,
+                                struct error *err)
+{
+    struct sticker_words *all = arena_array(a, into->n_words + from->n_words + 1, sizeof *all);
+    size_t n = into->n_words;
+    *changed = false;
+    if (!all)
+        return err_no_memory(err, "the words of a sticker");
+    for (size_t i = 0; i < n; i++)
+        all[i] = into->words[i];
+    for (size_t i = 0; i < from->n_words; i++) {
+        size_t k = 0;
+        while (k < n && strcmp(all[k].language, from->words[i].language) != 0)
+            k++;
+        if (k == n) {
+            all[n++] = from->words[i];
+            *changed = true;
+            continue;
+        }
+        const char *was = text_normalize_words(all[k].words, a);
+        const char *joined = was ? join_words(was, from->words[i].words, a) : NULL;
+        if (!joined)
+            return err_no_memory(err, "the words of a sticker");
+        if (strcmp(joined, was) != 0) {
+            all[k].words = joined;
+            *changed = true;
+        }
+    }
+    into->words = all;
+    into->n_words = n;
+    return OK;
+}
+
 enum status sticker_delete_change(const struct sticker *k, int64_t seen_us, struct arena *a, struct admin_change *out,
                                   struct error *err)
 {

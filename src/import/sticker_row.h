@@ -21,6 +21,11 @@ const char *sticker_digest(const struct sticker *k, struct arena *a);
  * "" for a new one. seen_us: as in struct admin_change. ERR_TOO_LARGE: too many words. The change borrows all of it. */
 enum status sticker_row_change(const struct sticker *k, bool is_new, const char *before, int64_t seen_us,
                                struct arena *a, struct admin_change *out, struct error *err) MUST_CHECK;
+/* Gives *into the keywords of `from` that it does not have, and whole lists in languages that it has none in; titles
+ * that it has stay. What does not fit into STICKER_WORDS_MAX is left out. *changed: whether there were any. In the
+ * arena; ERR_NO_MEMORY. */
+enum status sticker_merge_words(const struct sticker *from, struct arena *a, struct sticker *into, bool *changed,
+                                struct error *err) MUST_CHECK;
 /* The change that puts a sticker into the trash. */
 enum status sticker_delete_change(const struct sticker *k, int64_t seen_us, struct arena *a, struct admin_change *out,
                                   struct error *err) MUST_CHECK;

@@ -39,7 +39,8 @@ struct sandbox_answer {
     uint32_t kind, frames;            /* enum image_kind; of a probe, check or film */
     uint32_t width, height, channels; /* of each frame */
     char why[256];
-    uint32_t duration_ms; /* of a check */
+    uint32_t duration_ms; /* of a check, as is: */
+    struct image_look look;
     uint64_t len;         /* bytes that follow: pixels, a rendition, or words */
 };
 

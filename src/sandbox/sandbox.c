@@ -537,7 +537,8 @@ static enum status judge(struct sandbox *s, const struct sandbox_image *file, en
     struct job job = {.file = file, .op = op};
     enum status st = do_job(s, &job, err);
     const struct sandbox_answer *a = &job.answer;
-    *out = (struct sandbox_verdict){(enum image_kind)a->kind, a->width, a->height, {a->frames, a->duration_ms}};
+    *out =
+        (struct sandbox_verdict){(enum image_kind)a->kind, a->width, a->height, {a->frames, a->duration_ms}, a->look};
     return st;
 }
 

@@ -63,8 +63,9 @@ struct sandbox_verdict {
     enum image_kind kind;
     uint32_t width, height; /* of an SVG as image_probe has them */
     struct image_motion motion;
+    struct image_look look;
 };
-/* motion: how many frames there are by the headers, and no duration. */
+/* motion: how many frames there are by the headers, and no duration; no look. */
 enum status sandbox_probe(struct sandbox *s, const struct sandbox_image *file, struct sandbox_verdict *out,
                           struct error *err) MUST_CHECK;
 enum status sandbox_decode(struct sandbox *s, const struct sandbox_image *file, uint32_t svg_side, struct image *out,

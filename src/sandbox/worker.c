@@ -86,6 +86,8 @@ static enum status check_image(const void *data, size_t len, struct sandbox_answ
         st = image_check_frames(data, len, &motion, err);
     out->frames = motion.frames;
     out->duration_ms = st == OK ? (uint32_t)motion.duration_ms : 0;
+    if (st == OK)
+        st = image_look(&drawn, &out->look, err);
     image_free(&drawn);
     return st;
 }

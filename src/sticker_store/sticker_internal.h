@@ -44,13 +44,16 @@ enum status sticker_update(struct db_conn *c, const struct sticker *s, const str
 /* The same, but not of one that was modified after seen_us, or is gone. */
 enum status sticker_update_seen(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
                                 int64_t seen_us, bool *updated, struct error *err) MUST_CHECK;
-/* Its image is another one: of `image` only the columns STICKER_IMAGE and STICKER_BOTH count. */
+/* Its image is another one: of `image` only the columns STICKER_IMAGE and STICKER_BOTH count, and its look. */
 enum status sticker_update_image(struct db_conn *c, const char *filename, const struct sticker *image,
                                  struct error *err) MUST_CHECK;
 /* Moves it to the trash with its words and votes, deletes its pins, and queues an outbox "delete". The username of a
  * program is "". */
 enum status sticker_delete(struct db_conn *c, const char *filename, const struct admin_who *who,
                            struct error *err) MUST_CHECK;
+
+/* sticker_looks.c; inside a job. Replaces what the sticker of that row looks like, s->look; NULL: it is not known. */
+enum status sticker_put_look(struct db_conn *c, int64_t row, const struct sticker *s, struct error *err) MUST_CHECK;
 
 /* sticker_trash.c; inside a job. A copy of the sticker, its words and votes. */
 enum status sticker_trash_put(struct db_conn *c, const char *filename, const char *by, struct error *err) MUST_CHECK;

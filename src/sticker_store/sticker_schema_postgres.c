@@ -287,6 +287,12 @@ static const char *const migrations[] = {
     /* 26: text in the image, and who read it (see struct sticker). */
     "ALTER TABLE stickers ADD COLUMN ocr_words" TEXT " DEFAULT '', ADD COLUMN ocr_by" TEXT " DEFAULT '';"
     "ALTER TABLE trash ADD COLUMN ocr_words" TEXT " DEFAULT '', ADD COLUMN ocr_by" TEXT " DEFAULT '';",
+    /* 27: what images look like, and which stickers are no duplicates though they look alike: see sticker_looks.h. */
+    "CREATE TABLE sticker_looks (sticker bigint PRIMARY KEY REFERENCES stickers (rowno) ON DELETE CASCADE,"
+    " look bytea NOT NULL);"
+    "CREATE TABLE not_duplicates (first_id" TEXT " REFERENCES stickers (id) ON DELETE CASCADE,"
+    " second_id" TEXT " REFERENCES stickers (id) ON DELETE CASCADE, PRIMARY KEY (first_id, second_id));"
+    "CREATE INDEX not_duplicates_second ON not_duplicates (second_id);",
     /* clang-format on */
 };
 

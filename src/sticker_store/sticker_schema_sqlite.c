@@ -466,6 +466,14 @@ static const char *const migrations[] = {
     "ALTER TABLE stickers ADD COLUMN ocr_by TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE trash ADD COLUMN ocr_words TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE trash ADD COLUMN ocr_by TEXT NOT NULL DEFAULT '';",
+    /* 29: what images look like, and which stickers are no duplicates though they look alike: see sticker_looks.h. */
+    "CREATE TABLE sticker_looks ("
+    " sticker INTEGER PRIMARY KEY REFERENCES stickers (row) ON DELETE CASCADE, look BLOB NOT NULL) STRICT;"
+    "CREATE TABLE not_duplicates ("
+    " first_id TEXT NOT NULL REFERENCES stickers (id) ON DELETE CASCADE," /* by their filenames */
+    " second_id TEXT NOT NULL REFERENCES stickers (id) ON DELETE CASCADE,"
+    " PRIMARY KEY (first_id, second_id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX not_duplicates_second ON not_duplicates (second_id);",
 };
 
 const struct db_schema sticker_schema_sqlite = {

@@ -133,6 +133,8 @@ enum status sticker_insert(struct db_conn *c, const struct sticker *s, const str
     if (!row)
         return err_set(err, ERR_CONFLICT, "sticker \"%s\" exists already", s->filename);
     st = put_words(c, row, s, terms, err);
+    if (st == OK && s->look)
+        st = sticker_put_look(c, row, s, err);
     return st == OK ? sticker_outbox_queue(c, "put", s->filename, err) : st;
 }
 
@@ -213,6 +215,8 @@ enum status sticker_update_image(struct db_conn *c, const char *filename, const 
                   INT64_MAX, &row, err);
     if (st == OK && row == 0)
         return no_sticker(filename, err);
+    if (st == OK)
+        st = sticker_put_look(c, row, image, err);
     return st == OK ? sticker_tell(c, WEBHOOK_STICKER_CHANGED, filename, "", err) : st;
 }
 

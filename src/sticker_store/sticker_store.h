@@ -45,6 +45,8 @@ struct sticker {
     int32_t frames, duration_ms; /* of an animation; 0 frames: it was stored before they were counted */
     const char *ocr_words;       /* what its image says, "good, morning": see image/ocr.h */
     const char *ocr_by;          /* languages that it was read in, "eng+deu"; "": not read; or STICKER_OCR_STAFF */
+    const void *look; /* [look_size] what the image looks like, when it is written (sticker_looks.h); never read */
+    size_t look_size;
     const struct sticker_words *words; /* by language; an emptied list stays, as a sign that somebody emptied it */
     size_t n_words;
     int64_t created_us, modified_us;

@@ -74,6 +74,8 @@ static const struct table sticker_tables[] = {
     {.name = "sticker_words",
      .keys = 2,
      .columns = {{"sticker", NUMBER}, {"language", TEXT}, {"title", TEXT}, {"words", TEXT}}},
+    {.name = "sticker_looks", .keys = 1, .columns = {{"sticker", NUMBER}, {"look", BLOB}}},
+    {.name = "not_duplicates", .keys = 2, .columns = {{"first_id", TEXT}, {"second_id", TEXT}}},
     {.name = "queries",
      .keys = 1,
      .columns = {{"rowno", NUMBER}, {"id", TEXT}, {"query", TEXT}, {"usage", NUMBER}, {"empty", NUMBER}, TIMES, VOTES},

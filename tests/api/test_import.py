@@ -21,12 +21,24 @@ import tempfile
 import threading
 import time
 import unittest
+import zlib
 
 from peel_testing import MODE, PEEL, SLOW, ServiceTest, main, png, wait_until
 
 OPENMOJI = "openmoji-17.0.0.tgz"
 FLUENT3D = "lobehub-fluent-emoji-3d-1.1.0.tgz"
 COMMUNITY = {"emojilib": "emojilib-4.0.3.tgz", "emojibase-data": "emojibase-data-17.0.0.tgz"}
+
+
+def halves(side, left, right=(250, 250, 120)):
+    """A PNG whose left half has one colour and whose right half another one."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = (b"\0" + bytes(left) * (side // 2) + bytes(right) * (side // 2)) * side
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 class Base(unittest.TestCase):
@@ -116,6 +128,39 @@ class Typed(Base):
 
     def first_line(self, done):
         return done.stdout.splitlines()[0]
+
+    def test_pictures_that_look_alike(self):
+        pictures, more = self.pictures(1), self.folder / "more"
+        shutil.move(pictures / "00000.png", pictures / "red.png")
+        (pictures / "red.png").write_bytes(halves(64, (200, 10, 20)))
+        (pictures / "stickers.csv").write_text("filename,words\nred.png,red\n")
+        self.assertEqual(self.peel(pictures).stdout.splitlines()[0], "1 added, 0 skipped (already there), 0 failed")
+        more.mkdir()
+        for name, size, colour in ("blue", 128, (10, 20, 200)), ("navy", 64, (12, 20, 200)), ("rot", 128, (201, 10, 20)):
+            (more / f"{name}.png").write_bytes(halves(size, colour))
+        (more / "stickers.csv").write_text('filename,words,language\nrot.png,"rot, Farbe",de\nrot.png,"red, scarlet",en\n')
+        alike = [("rot.png", "red.png", False), ("navy.png", "blue.png", True)]
+
+        dry = self.peel(more, "--dry-run", "--json")
+        said = [(pathlib.Path(d["name"]).name, d["like"], d["in_this_import"]) for d in json.loads(dry.stdout)["duplicates"]]
+        self.assertCountEqual(said, alike)
+        merged = self.peel(more, "--merge-duplicates", "--report", self.folder / "report.csv")
+        self.assertIn("rot.png looks like red.png (which is there), which has its words now", merged.stderr)
+        self.assertIn("1 added, 0 skipped (already there), 0 failed; 2 merged into stickers that look alike", merged.stdout)
+        self.assertEqual(len((self.folder / "report.csv").read_text().splitlines()), 3)
+        self.assertEqual(self.rows("SELECT filename FROM stickers ORDER BY 1"), [("blue.png",), ("red.png",)])
+        words = "SELECT language, words FROM sticker_words JOIN stickers ON row = sticker WHERE filename = 'red.png' ORDER BY 1"
+        self.assertEqual(self.rows(words), [("de", "rot, Farbe"), ("en", "red, scarlet")])
+        self.assertFalse((self.data / "bucket" / "media" / "rot.png").exists())
+        self.assertIn("2 look like others", self.peel(more).stdout)
+
+        connection = sqlite3.connect(self.data / "sticker.db")
+        with contextlib.closing(connection), connection:
+            connection.execute("DELETE FROM sticker_looks")  # as stickers of earlier releases have none
+        groups = subprocess.run(
+            [PEEL, "duplicates", "--data", self.data, "--json"], capture_output=True, text=True, timeout=60 * SLOW, check=True
+        )
+        self.assertEqual(json.loads(groups.stdout), {"groups": [["red.png", "rot.png"], ["blue.png", "navy.png"]], "failed": 0})
 
     def test_changed_words_are_taken_with_update_only(self):
         pictures = self.pictures(3)

@@ -100,6 +100,8 @@ static const struct row sticker_rows[] = {
      "SELECT count(*) FROM imports WHERE number = 1 AND source = 'cats.zip' AND undone_us = 0"},
     {26, NEVER, 24, "INSERT INTO noted_queries (query) VALUES ('a cat')",
      "SELECT count(*) FROM noted_queries WHERE query = 'a cat'"},
+    {29, NEVER, NEVER, "INSERT INTO sticker_looks (sticker, look) VALUES (1, x'07')",
+     "SELECT count(*) FROM sticker_looks WHERE sticker = 1 AND length(look) = 1"},
 };
 
 static const struct row search_rows[] = {
