@@ -132,6 +132,31 @@ static const struct subcommand pack_subcommands[] = {
     {.name = NULL},
 };
 
+static const struct subcommand duplicates_subcommands[] = {
+    {"list",
+     "",
+     0,
+     0,
+     "List stickers that look alike, a group to a line",
+     "sticker-db bucket quiet json",
+     {{"List duplicates", "peel duplicates list"}}},
+    {"merge",
+     "KEPT OTHER...",
+     2,
+     101,
+     "Add the keywords of stickers to the one that is kept, and put them into the trash",
+     "sticker-db json",
+     {{"Keep the larger picture", "peel duplicates merge cat.png cat-small.webp"}}},
+    {"differ",
+     "NAME NAME...",
+     2,
+     100,
+     "Remember that stickers are no duplicates of each other",
+     "sticker-db json",
+     {{"List two stickers no longer", "peel duplicates differ norway.svg bouvet-island.svg"}}},
+    {.name = NULL},
+};
+
 static const struct subcommand store_subcommands[] = {
     {"copy",
      "FROM TO",
@@ -398,9 +423,9 @@ const struct command commands[] = {
      .examples = {{"Check everything, with or without running services", "peel doctor"},
                   {"Check it in a script (exit status 1: a problem)", "peel doctor --json"}}},
     {.name = "duplicates",
+     .subcommands = duplicates_subcommands,
      .run = cmd_duplicates,
-     .summary = "List stickers that look alike: the same picture in other sizes and formats",
-     .examples = {{"List them", "peel duplicates"}}},
+     .summary = "List and merge stickers that look alike: the same picture in other sizes and formats"},
     {.name = "embed",
      .run = cmd_embed,
      .summary = "Print the embedding of a text or image as JSON",

@@ -157,10 +157,23 @@ class Typed(Base):
         connection = sqlite3.connect(self.data / "sticker.db")
         with contextlib.closing(connection), connection:
             connection.execute("DELETE FROM sticker_looks")  # as stickers of earlier releases have none
-        groups = subprocess.run(
-            [PEEL, "duplicates", "--data", self.data, "--json"], capture_output=True, text=True, timeout=60 * SLOW, check=True
-        )
-        self.assertEqual(json.loads(groups.stdout), {"groups": [["red.png", "rot.png"], ["blue.png", "navy.png"]], "failed": 0})
+
+        def duplicates(*args):
+            command = [PEEL, "duplicates", *args, "--data", self.data, "--json"]
+            return json.loads(subprocess.run(command, capture_output=True, text=True, timeout=60 * SLOW, check=True).stdout)
+
+        both = [["red.png", "rot.png"], ["blue.png", "navy.png"]]
+        self.assertEqual(duplicates("list"), {"groups": both, "failed": 0})
+        self.assertEqual(duplicates("differ", "navy.png", "blue.png"), {"different": 2})
+        self.assertEqual(duplicates("list")["groups"], both[:1])
+        connection = sqlite3.connect(self.data / "sticker.db")
+        with contextlib.closing(connection), connection:
+            connection.execute("UPDATE sticker_words SET words = 'crimson' WHERE language = 'en' AND words = 'red, scarlet' AND"
+                               " sticker = (SELECT row FROM stickers WHERE filename = 'rot.png')")
+        self.assertEqual(duplicates("merge", "red.png", "rot.png"), {"merged": 1})
+        self.assertEqual(self.rows(words), [("de", "rot, Farbe"), ("en", "red, scarlet, crimson")])
+        self.assertEqual(self.rows("SELECT filename FROM trash"), [("rot.png",)])
+        self.assertEqual(duplicates("list")["groups"], [])
 
     def test_changed_words_are_taken_with_update_only(self):
         pictures = self.pictures(3)
