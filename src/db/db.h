@@ -84,7 +84,7 @@ void db_snapshot_end(struct db_conn *c);
  * or when the connection broke before the commit: so it sets all its results itself. When it broke during the commit,
  * the server is asked what became of it; where it cannot be asked, ERR_UNAVAILABLE leaves open whether it happened. */
 typedef enum status db_job(struct db_conn *c, void *arg, struct error *err);
-enum db_durability { DB_FAST, DB_DURABLE };
+enum db_durability { DB_FAST, DB_DURABLE, DB_BULK /* fast, but of many rows: the first of its transaction */ };
 enum status db_write(struct db *d, enum db_durability durability, db_job *job, void *arg, struct error *err) MUST_CHECK;
 
 /* --- SQLite's files as wholes, for backups --- */

@@ -537,7 +537,7 @@ static enum status pg_attempt(struct pg_conn *c, enum db_durability durability, 
     enum status st = pg_begin(c, number, again, err);
     if (st != OK)
         return st;
-    if (durability == DB_FAST)
+    if (durability != DB_DURABLE)
         st = db_run(&c->base, "SET LOCAL synchronous_commit = off", DB_NONE, NULL, err);
     if (st == OK)
         st = job(&c->base, arg, err);

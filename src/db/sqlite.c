@@ -230,9 +230,7 @@ static enum status open_writer(struct sqlite_db *d, const struct db_schema *sche
     if (st != OK)
         return st;
     conn->db = &d->base;
-    if ((st = sqlite_migrate(conn, schema, err)) == OK) /* whose sorting may need a file; jobs are small */
-        st = sqlite_script(conn, "PRAGMA temp_store = MEMORY", err);
-    if (st == OK)
+    if ((st = sqlite_migrate(conn, schema, err)) == OK)
         st = sqlite_writer_open(conn, &d->writer, err);
     if (st != OK)
         sqlite_conn_close(conn);

@@ -4,7 +4,8 @@
  * that waits, runs it in one transaction, commits once and wakes everybody; who came meanwhile is the
  * next leader's batch. So under load one fsync serves many callers, and a lone caller pays no thread
  * switch. A job that fails is undone alone: the first of a batch with the transaction, which then begins anew, and each
- * other one by its savepoint. (A savepoint costs a copy of every page that the job changes, in memory.)
+ * other one by its savepoint. (A savepoint costs a copy of every page that the job changes, in a temporary file if they
+ * are many: so jobs of many rows come first.)
  *
  * A batch with a durable job commits with synchronous = FULL, which syncs the journal before COMMIT
  * returns (and with it all that earlier commits left unsynced); the others with NORMAL, which does not. */
@@ -132,8 +133,11 @@ enum status sqlite_writer_do(struct sqlite_writer *w, enum db_durability durabil
 {
     struct job mine = {.run = job, .arg = arg, .durability = durability, .err = err, .asked_us = os_monotonic_us()};
     pthread_mutex_lock(&w->mutex);
-    *w->tail = &mine;
-    w->tail = &mine.next;
+    struct job **at = durability == DB_BULK ? &w->queue : w->tail;
+    mine.next = *at;
+    *at = &mine;
+    if (!mine.next)
+        w->tail = &mine.next;
     while (w->led && !mine.done)
         pthread_cond_wait(&w->finished, &w->mutex);
     if (!mine.done) {

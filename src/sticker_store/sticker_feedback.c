@@ -216,7 +216,7 @@ enum status sticker_store_usage_add(struct sticker_store *s, const struct query_
     for (size_t i = 0; i < n; i++)
         sorted[i] = &rows[i];
     qsort(sorted, n, sizeof *sorted, by_query);
-    enum status st = db_write(s->db, DB_FAST, usage_job, &(struct usage_job){sorted, n}, err);
+    enum status st = db_write(s->db, n > 1 ? DB_BULK : DB_FAST, usage_job, &(struct usage_job){sorted, n}, err);
     free(sorted);
     return st;
 }
