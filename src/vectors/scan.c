@@ -21,6 +21,13 @@ static void scalar_dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, 
         }
 }
 
+static void scalar_dot_i8_at(const int8_t *codes, const int32_t *sum, const uint32_t *places, size_t n, size_t stride,
+                             const int8_t *query, int32_t *dots)
+{
+    for (size_t i = 0; i < n; i++)
+        scalar_dot_i8(codes + places[i] * stride, sum + places[i], 1, stride, query, 1, &dots[i]);
+}
+
 /* Eight partial sums: the compiler vectorises this, and the rounding error stays small. */
 static float scalar_dot_f32(const float *a, const float *b, size_t n)
 {
@@ -34,7 +41,7 @@ static float scalar_dot_f32(const float *a, const float *b, size_t n)
     return ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7]));
 }
 
-const struct scan_kernels scan_scalar = {"scalar", scalar_dot_i8, scalar_dot_f32};
+const struct scan_kernels scan_scalar = {"scalar", scalar_dot_i8, scalar_dot_i8_at, scalar_dot_f32};
 
 const struct scan_kernels *const *scan_available(void)
 {

@@ -14,6 +14,9 @@ struct scan_kernels {
      * queries: [n, stride], n <= SCAN_MAX_QUERIES, each code in [-127, 127]; sum: [rows] of the codes. */
     void (*dot_i8)(const int8_t *codes, const int32_t *sum, size_t rows, size_t stride, const int8_t *queries, size_t n,
                    int32_t *dots);
+    /* dots[i] = that of row places[i] and one query; rows lie anywhere, so they are asked for ahead. */
+    void (*dot_i8_at)(const int8_t *codes, const int32_t *sum, const uint32_t *places, size_t n, size_t stride,
+                      const int8_t *query, int32_t *dots);
     float (*dot_f32)(const float *a, const float *b, size_t n);
 };
 

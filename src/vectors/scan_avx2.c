@@ -8,7 +8,8 @@
 
 extern const struct scan_kernels scan_avx2;
 
-#define AHEAD 2048 /* bytes; the hardware prefetcher stops at page borders */
+#define AHEAD        2048 /* bytes; the hardware prefetcher stops at page borders */
+#define PLACES_AHEAD 8u   /* rows */
 
 static int32_t sum8(__m256i v)
 {
@@ -36,17 +37,48 @@ static inline int32_t row_dot(const int8_t *row, const int8_t *query, size_t str
     return sum8(_mm256_add_epi32(s0, s1));
 }
 
-/* Row by row, so that memory is read in one stream, a whole row ahead at a time. */
+/* Four rows that follow each other: what is made of the query and the sum within a vector serve all of them. */
+static inline void four_rows(const int8_t *row, const int8_t *query, size_t stride, int32_t *dots)
+{
+    __m256i s0 = _mm256_setzero_si256(), s1 = s0, s2 = s0, s3 = s0;
+    for (size_t i = 0; i < stride; i += 32) {
+        __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(query + i));
+        s0 = add_products(s0, row + i, v);
+        s1 = add_products(s1, row + stride + i, v);
+        s2 = add_products(s2, row + 2 * stride + i, v);
+        s3 = add_products(s3, row + 3 * stride + i, v);
+    }
+    __m256i s = _mm256_hadd_epi32(_mm256_hadd_epi32(s0, s1), _mm256_hadd_epi32(s2, s3));
+    __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
+    _mm_storeu_si128((__m128i *)(void *)dots, sums);
+}
+
 static void avx2_dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, size_t stride, const int8_t *queries,
                         size_t n, int32_t *dots)
 {
     (void)sum;
-    for (size_t r = 0; r < rows; r++) {
+    size_t r = 0;
+    for (; r + 4 <= rows; r += 4) {
         const int8_t *row = codes + r * stride;
-        for (size_t i = 0; i < stride; i += 64)
+        for (size_t i = 0; i < 4 * stride; i += 64)
             _mm_prefetch((const char *)row + i + AHEAD, _MM_HINT_T0);
-        for (size_t q = 0; q < n; q++) /* the row stays in the first-level cache */
-            dots[q * rows + r] = row_dot(row, queries + q * stride, stride);
+        for (size_t q = 0; q < n; q++) /* the rows stay in the first-level cache */
+            four_rows(row, queries + q * stride, stride, dots + q * rows + r);
+    }
+    for (; r < rows; r++)
+        for (size_t q = 0; q < n; q++)
+            dots[q * rows + r] = row_dot(codes + r * stride, queries + q * stride, stride);
+}
+
+static void avx2_dot_i8_at(const int8_t *codes, const int32_t *sum, const uint32_t *places, size_t n, size_t stride,
+                           const int8_t *query, int32_t *dots)
+{
+    (void)sum;
+    for (size_t i = 0; i < n; i++) {
+        const char *ahead = (const char *)codes + places[i + PLACES_AHEAD < n ? i + PLACES_AHEAD : n - 1] * stride;
+        for (size_t k = 0; k < stride; k += 64)
+            _mm_prefetch(ahead + k, _MM_HINT_T0);
+        dots[i] = row_dot(codes + places[i] * stride, query, stride);
     }
 }
 
@@ -67,5 +99,5 @@ static float avx2_dot_f32(const float *a, const float *b, size_t n)
     return ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7]));
 }
 
-const struct scan_kernels scan_avx2 = {"avx2", avx2_dot_i8, avx2_dot_f32};
+const struct scan_kernels scan_avx2 = {"avx2", avx2_dot_i8, avx2_dot_i8_at, avx2_dot_f32};
 #endif

@@ -9,8 +9,9 @@
 
 extern const struct scan_kernels scan_vnni;
 
-#define MAX_STRIDE 4096u
-#define AHEAD      4096 /* bytes; the hardware prefetcher stops at page borders */
+#define MAX_STRIDE   4096u
+#define AHEAD        4096 /* bytes; the hardware prefetcher stops at page borders */
+#define PLACES_AHEAD 8u   /* rows */
 
 /* Sums of four vectors of 16, in order. */
 static __m128i sum4(__m512i a, __m512i b, __m512i c, __m512i d)
@@ -35,6 +36,14 @@ static void four_rows(const int8_t *row, size_t stride, const uint8_t *query, in
     _mm_storeu_si128((__m128i *)(void *)out, sum4(s0, s1, s2, s3));
 }
 
+static int32_t one_row(const int8_t *row, size_t stride, const uint8_t *query)
+{
+    __m512i s = _mm512_setzero_si512();
+    for (size_t i = 0; i < stride; i += 64)
+        s = _mm512_dpbusd_epi32(s, _mm512_load_si512(query + i), _mm512_loadu_si512(row + i));
+    return _mm512_reduce_add_epi32(s);
+}
+
 static void vnni_dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, size_t stride, const int8_t *queries,
                         size_t n, int32_t *dots)
 {
@@ -51,16 +60,25 @@ static void vnni_dot_i8(const int8_t *codes, const int32_t *sum, size_t rows, si
             four_rows(row, stride, shifted[q], dots + q * rows + r);
     }
     for (; r < rows; r++)
-        for (size_t q = 0; q < n; q++) {
-            __m512i s = _mm512_setzero_si512();
-            for (size_t i = 0; i < stride; i += 64)
-                s = _mm512_dpbusd_epi32(s, _mm512_load_si512(shifted[q] + i),
-                                        _mm512_loadu_si512(codes + r * stride + i));
-            dots[q * rows + r] = _mm512_reduce_add_epi32(s);
-        }
+        for (size_t q = 0; q < n; q++)
+            dots[q * rows + r] = one_row(codes + r * stride, stride, shifted[q]);
     for (size_t q = 0; q < n; q++)
         for (r = 0; r < rows; r++)
             dots[q * rows + r] -= 128 * sum[r];
+}
+
+static void vnni_dot_i8_at(const int8_t *codes, const int32_t *sum, const uint32_t *places, size_t n, size_t stride,
+                           const int8_t *query, int32_t *dots)
+{
+    _Alignas(64) uint8_t shifted[MAX_STRIDE];
+    for (size_t i = 0; i < stride; i++)
+        shifted[i] = (uint8_t)(query[i] + 128);
+    for (size_t i = 0; i < n; i++) {
+        const char *ahead = (const char *)codes + places[i + PLACES_AHEAD < n ? i + PLACES_AHEAD : n - 1] * stride;
+        for (size_t k = 0; k < stride; k += 64)
+            _mm_prefetch(ahead + k, _MM_HINT_T0);
+        dots[i] = one_row(codes + places[i] * stride, stride, shifted) - 128 * sum[places[i]];
+    }
 }
 
 static float vnni_dot_f32(const float *a, const float *b, size_t n)
@@ -77,5 +95,5 @@ static float vnni_dot_f32(const float *a, const float *b, size_t n)
     return sum;
 }
 
-const struct scan_kernels scan_vnni = {"avx512_vnni", vnni_dot_i8, vnni_dot_f32};
+const struct scan_kernels scan_vnni = {"avx512_vnni", vnni_dot_i8, vnni_dot_i8_at, vnni_dot_f32};
 #endif

@@ -125,6 +125,12 @@ static void kernels_agree(void **state)
                 (*k)->dot_i8(codes, sum, ROWS, stride, queries, n, got);
                 assert_memory_equal(want, got, n * ROWS * sizeof *got);
             }
+            static const uint32_t places[] = {9, 0, 10, 4, 4, 1, 8, 2, 3, 7, 5, 6};
+            enum { PLACES = sizeof places / sizeof *places };
+            scan_scalar.dot_i8(codes, sum, ROWS, stride, queries, 1, want);
+            (*k)->dot_i8_at(codes, sum, places, PLACES, stride, queries, got);
+            for (size_t i = 0; i < PLACES; i++)
+                assert_int_equal(got[i], want[places[i]]);
             free(codes);
         }
         for (size_t n = 1; n < 100; n++) {
