@@ -41,27 +41,29 @@ struct slot {
     uint32_t n, *words; /* [n] postings of entries */
 };
 
-/* Slots that a search scores at a time: what it notes of them stays in the processor's second-level cache. */
-#define MEANINGS_BLOCK 32768u
+/* Slots that a search looks at together: what it notes of them stays in the processor's caches. */
+#define MEANINGS_BLOCK 8192u
+/* Slots that may be among the best and are compared together, the best first. */
+#define MEANINGS_SLOTS 32768u
 
-/* How a document's words are like the query's word at hand. */
-struct likeness {
-    float best, sum;
-};
+/* How a document's words are like one word of the query, rounded up: in the upper half the likeness of the most alike
+ * one, in the lower half the sum of all. */
+#define LIKENESS_BITS  16u
+#define LIKENESS_SUM   0xffffu
+#define LIKENESS_STEPS 1024.0f /* of 1, or fewer */
 
 /* What one search needs, of the size of a block or of the number of distinct words. */
 struct scratch {
     struct scratch *next;
-    struct likeness *likeness; /* [MEANINGS_BLOCK] of the block's slots; zeros between words */
-    float *scores;             /* [MEANINGS_BLOCK] zeros between blocks */
-    uint32_t *marked;          /* [MEANINGS_BLOCK + 1] places in the block that have a likeness, */
-    uint32_t *scored;          /* [MEANINGS_BLOCK + 1] and those that have a score */
-    uint32_t *slots;           /* [MEANINGS_BLOCK + 1] which may be among the best, */
-    float *partial;            /* [MEANINGS_BLOCK + 1] and their scores without the likeness as a whole */
-    int32_t *dots;             /* [cap_words] products */
-    float *alike;              /* [cap_words] of entries; zeros between words */
-    uint32_t *words;           /* [cap_words] entries that are alike */
-    uint32_t cap_words, n_slots, n_marked, n_scored, n_words;
+    uint32_t *likeness; /* [MEANINGS_BLOCK] of the block's slots; zeros between words */
+    float *bounds;      /* [MEANINGS_BLOCK] what their scores are at most; zeros between blocks */
+    uint32_t *slots;    /* [MEANINGS_SLOTS + 1] which may be among the best, */
+    float *partial;     /* [MEANINGS_SLOTS + 1] and their scores without the likeness as a whole */
+    int32_t *dots;      /* [cap_words] products */
+    float *alike;       /* [cap_words] of entries; zeros between words */
+    uint32_t *words;    /* [cap_words] entries that are alike */
+    uint32_t *asked;    /* [cap_words] of entries (meanings_score.c); zeros between searches */
+    uint32_t cap_words, n_slots, n_words;
 };
 
 struct meanings {

@@ -4,29 +4,32 @@
 
 #include "base/select.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MORE        0.15f
-#define WHOLE       0.5 /* weight of the likeness as a whole */
-#define GROW        8u  /* how many times as many documents are compared as a whole in the next round */
-#define LEAST_SCORE 0.2 /* of a result */
-#define ROWS        64u /* documents that are compared as a whole at a time */
+#define WHOLE       0.5  /* weight of the likeness as a whole */
+#define LEAST_SCORE 0.2  /* of a result */
+#define ROUNDED     1e-4 /* more than all errors of rounding a score and its bound */
+#define GROW        8u   /* how many times as many documents are compared as a whole in the next round */
+#define ROWS        64u  /* documents that are compared as a whole at a time */
+#define GROUP       16u  /* slots that are looked at together; a part of MEANINGS_BLOCK */
+#define FEW         16u  /* numbers that are sorted by insertion */
 
 /* --- scratch --- */
 
 static void scratch_free(struct scratch *m)
 {
     free(m->likeness);
-    free(m->scores);
-    free(m->marked);
-    free(m->scored);
+    free(m->bounds);
     free(m->slots);
     free(m->partial);
     free(m->dots);
     free(m->alike);
     free(m->words);
+    free(m->asked);
     free(m);
 }
 
@@ -46,16 +49,14 @@ static struct scratch *scratch_new(uint32_t words)
         return NULL;
     m->cap_words = words;
     m->likeness = calloc(MEANINGS_BLOCK, sizeof *m->likeness);
-    m->scores = calloc(MEANINGS_BLOCK, sizeof *m->scores);
-    m->marked = calloc(MEANINGS_BLOCK + 1, sizeof *m->marked); /* one more, where what does not count is written */
-    m->scored = calloc(MEANINGS_BLOCK + 1, sizeof *m->scored);
-    m->slots = calloc(MEANINGS_BLOCK + 1, sizeof *m->slots);
-    m->partial = calloc(MEANINGS_BLOCK + 1, sizeof *m->partial);
+    m->bounds = calloc(MEANINGS_BLOCK, sizeof *m->bounds);
+    m->slots = calloc(MEANINGS_SLOTS + 1, sizeof *m->slots); /* one more, where what does not count is written */
+    m->partial = calloc(MEANINGS_SLOTS + 1, sizeof *m->partial);
     m->dots = calloc(words, sizeof *m->dots);
     m->alike = calloc(words, sizeof *m->alike);
     m->words = calloc(words, sizeof *m->words);
-    if (!m->likeness || !m->scores || !m->marked || !m->scored || !m->slots || !m->partial || !m->dots || !m->alike ||
-        !m->words) {
+    m->asked = calloc(words, sizeof *m->asked);
+    if (!m->likeness || !m->bounds || !m->slots || !m->partial || !m->dots || !m->alike || !m->words || !m->asked) {
         scratch_free(m);
         return NULL;
     }
@@ -84,74 +85,210 @@ void meanings_scratch_give(struct meanings *x, struct scratch *m)
     pthread_mutex_unlock(&x->scratch_lock);
 }
 
-/* --- scores --- */
+/* --- documents that may be among the best --- */
 
-/* In the three functions below what is written does not depend on a branch, and what is counted stays in registers. */
+/* A word that is like a word of the query. All are in the order in which likenesses are added up. */
+struct member {
+    const uint32_t *next, *end; /* postings that were not looked at yet */
+    uint32_t likeness[2];       /* as in struct scratch, with POSTING_WEIGHT by the remainder of the posting */
+    float score;
+    uint32_t word;   /* of the query */
+    uint32_t before; /* the member before of the same entry + 1; 0: there is none */
+};
+struct search {
+    const struct meanings *x;
+    const struct subject *subject;
+    const struct asked_word *words;
+    size_t n_words;
+    float unit[MEANINGS_MAX_QUERY]; /* of the likenesses to each word */
+    struct member *members;         /* [n_members]; scratch.asked has, by entry, its last one + 1 */
+    uint32_t n_members;
+    uint32_t *hits; /* [cap_hits] members that a document has, to work with */
+    size_t cap_hits;
+};
 
-/* Notes, per document of the block that has one of these words, the most alike one and the sum of all. */
-static void mark_alike(const struct entry *e, float score, uint32_t from, uint32_t *seen, struct scratch *m)
+/* How many steps of likeness are 1, so that all sums stay below 2 to the LIKENESS_BITS: each is rounded up, and no
+ * document has as many words. */
+static float likeness_steps(const struct alike_list *alike)
 {
-    const float scores[] = {score * POSTING_WEIGHT(0), score * POSTING_WEIGHT(1)};
-    uint32_t k = *seen, n = e->n, n_marked = m->n_marked, *marked = m->marked;
-    const uint32_t *postings = e->postings;
-    struct likeness *likeness = m->likeness;
-    for (; k < n && POSTING_OF(postings[k]) - from < MEANINGS_BLOCK; k++) {
-        uint32_t place = POSTING_OF(postings[k]) - from;
-        struct likeness l = likeness[place];
-        float s = scores[postings[k] % 2];
-        marked[n_marked] = place;
-        n_marked += l.sum <= 0;
-        likeness[place] = (struct likeness){s > l.best ? s : l.best, l.sum + s};
-    }
-    *seen = k;
-    m->n_marked = n_marked;
+    float sum = 1;
+    for (uint32_t i = 0; i < alike->n; i++)
+        sum += alike->items[i].score;
+    return fminf(LIKENESS_STEPS, fmaxf(((float)LIKENESS_SUM - (float)alike->n) / sum, 1));
 }
 
-/* Adds, per document, weight times the likeness of its most alike word, and a share of what is left to 1 for its
- * other words that are alike: of many stickers with one such word each, those with several come first. */
-static void add_marked(float weight, struct scratch *m)
+static void add_member(struct search *s, uint32_t word, const struct alike *one, float steps, uint32_t *asked)
 {
-    uint32_t n_scored = m->n_scored, *scored = m->scored;
-    float *scores = m->scores;
-    for (uint32_t i = 0, n = m->n_marked; i < n; i++) {
-        uint32_t place = m->marked[i];
-        struct likeness l = m->likeness[place];
-        float score = scores[place], rest = MORE * (l.sum - l.best);
-        scored[n_scored] = place;
-        n_scored += score <= 0;
-        scores[place] = score + weight * (l.best + (1 - l.best) * rest / (1 + rest));
-        m->likeness[place] = (struct likeness){0};
+    const struct entry *e = &s->x->entries[one->entry];
+    struct member *m = &s->members[s->n_members++];
+    *m = (struct member){.next = e->postings,
+                         .end = e->n ? e->postings + e->n : e->postings,
+                         .score = one->score,
+                         .word = word,
+                         .before = asked[one->entry]};
+    for (uint32_t k = 0; k < 2; k++) {
+        uint32_t likeness = 1 + (uint32_t)(one->score * POSTING_WEIGHT(k) * steps);
+        m->likeness[k] = likeness << LIKENESS_BITS | likeness;
     }
-    m->n_marked = 0;
-    m->n_scored = n_scored;
+    asked[one->entry] = s->n_members;
 }
 
-/* The documents of the block whose share of `total` is at least `least`. */
-static void take_scores(uint32_t from, float total, float least, struct scratch *m)
+/* Ended by search_end, in any case. */
+static enum status search_begin(struct search *s, struct scratch *m, struct arena *a, struct error *err)
 {
-    uint32_t n_slots = 0, *slots = m->slots;
-    float *partial = m->partial;
-    for (uint32_t i = 0, n = m->n_scored; i < n; i++) {
-        uint32_t place = m->scored[i];
-        float share = m->scores[place] / total;
-        slots[n_slots] = from + place;
-        partial[n_slots] = share;
-        n_slots += share >= least;
-        m->scores[place] = 0;
-    }
-    m->n_scored = 0;
-    m->n_slots = n_slots;
-}
-
-static void score_block(const struct meanings *x, uint32_t from, const struct asked_word *words, uint32_t **seen,
-                        size_t n, struct scratch *m)
-{
-    for (size_t w = 0; w < n; w++) {
-        const struct alike_list *alike = &words[w].alike;
+    size_t n = 0;
+    for (size_t w = 0; w < s->n_words; w++)
+        n += s->words[w].alike.n;
+    s->members = arena_array(a, n + 1, sizeof *s->members);
+    if (!s->members)
+        return err_no_memory(err, "the documents' words");
+    for (uint32_t w = 0; w < s->n_words; w++) {
+        const struct alike_list *alike = &s->words[w].alike;
+        float steps = likeness_steps(alike);
+        s->unit[w] = 1 / steps;
         for (uint32_t i = 0; i < alike->n; i++)
-            mark_alike(&x->entries[alike->items[i].entry], alike->items[i].score, from, &seen[w][i], m);
-        add_marked(words[w].weight, m);
+            add_member(s, w, &alike->items[i], steps, m->asked);
     }
+    return OK;
+}
+
+static void search_end(const struct search *s, struct scratch *m)
+{
+    for (size_t w = 0; w < s->n_words; w++)
+        for (uint32_t i = 0; i < s->words[w].alike.n; i++)
+            m->asked[s->words[w].alike.items[i].entry] = 0;
+}
+
+/* Notes, per document of the block that has the word, the most alike word and the sum of all. False: none has it. */
+static bool mark_alike(struct member *m, uint32_t from, uint32_t *likeness)
+{
+    const uint32_t *at = m->next, *end = m->end, limit = POSTING(from + MEANINGS_BLOCK, true);
+    for (; at < end && *at < limit; at++) {
+        uint32_t *noted = &likeness[POSTING_OF(*at) - from], old = *noted, this = m->likeness[*at % 2];
+        *noted = ((old > this ? old : this) & ~LIKENESS_SUM) | ((old + this) & LIKENESS_SUM);
+    }
+    bool any = at > m->next;
+    __builtin_prefetch(at);
+    m->next = at;
+    return any;
+}
+
+/* The most alike word's likeness, and a share of what is left to 1 for the other words that are alike: of many
+ * stickers with one such word each, those with several come first. */
+static inline float likeness_of(float best, float sum)
+{
+    float rest = MORE * (sum - best);
+    return best + (1 - best) * rest / (1 + rest);
+}
+
+/* Adds, per document of the block, weight times the likeness of its words: upper bounds, as it grows with the likeness
+ * of the most alike word and with the sum. */
+static void add_bounds(float weight, float unit, size_t n, uint32_t *restrict likeness, float *restrict bounds)
+{
+    for (size_t at = 0; at < n; at += GROUP) {
+        uint32_t any = 0;
+        for (size_t i = 0; i < GROUP; i++)
+            any |= likeness[at + i];
+        for (size_t i = 0; any && i < GROUP; i++) {
+            uint32_t noted = likeness[at + i];
+            float best = unit * (float)(int32_t)(noted >> LIKENESS_BITS);
+            float sum = unit * (float)(int32_t)(noted & LIKENESS_SUM);
+            bounds[at + i] += weight * likeness_of(best, sum);
+        }
+    }
+    memset(likeness, 0, n * sizeof *likeness);
+}
+
+/* Adds to m->slots those of n documents whose share of `total` may be `least`, and their bounds. */
+static void take_slots(uint32_t from, uint32_t n, float total, float least, struct scratch *m)
+{
+    uint32_t taken = m->n_slots;
+    float least_bound = fmaxf(least * total, FLT_MIN);
+    for (uint32_t at = 0; at < n; at += GROUP) {
+        int any = 0;
+        const float *bounds = m->bounds + at;
+        for (size_t i = 0; i < GROUP; i++)
+            any |= bounds[i] >= least_bound;
+        for (uint32_t i = at; any && i < at + GROUP; i++) {
+            m->slots[taken] = from + i;
+            m->partial[taken] = m->bounds[i] / total;
+            taken += m->bounds[i] >= least_bound;
+        }
+    }
+    memset(m->bounds, 0, n * sizeof *m->bounds);
+    m->n_slots = taken;
+}
+
+/* n slots from `from` on. */
+static void bound_block(struct search *s, uint32_t from, uint32_t n, float least, struct scratch *m)
+{
+    for (size_t w = 0, i = 0; w < s->n_words; w++) {
+        bool any = false;
+        for (size_t end = i + s->words[w].alike.n; i < end; i++)
+            any |= mark_alike(&s->members[i], from, m->likeness);
+        if (any)
+            add_bounds(s->words[w].weight, s->unit[w], n, m->likeness, m->bounds);
+    }
+    take_slots(from, n, s->subject->total, least, m);
+}
+
+/* --- their scores --- */
+
+static int by_number(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static void sort_numbers(uint32_t *v, uint32_t n)
+{
+    if (n > FEW)
+        qsort(v, n, sizeof *v, by_number);
+    for (uint32_t i = 1; i < n && n <= FEW; i++) {
+        uint32_t one = v[i], k = i;
+        for (; k > 0 && v[k - 1] > one; k--)
+            v[k] = v[k - 1];
+        v[k] = one;
+    }
+}
+
+/* What the document has that is like the query's words: returns the number of hits, each twice a member, and one more
+ * where the title does not have it, in their order. */
+static enum status find_hits(struct search *s, const struct slot *slot, const uint32_t *asked, struct arena *a,
+                             uint32_t *n, struct error *err)
+{
+    size_t most = slot->n * s->n_words + 1;
+    uint32_t first = 0;
+    if (most > s->cap_hits && !(s->hits = arena_array(a, s->cap_hits = 2 * most, sizeof *s->hits)))
+        return err_no_memory(err, "the documents' words");
+    for (uint32_t i = 0; i < slot->n; i++) { /* without a branch, which nobody could foretell */
+        uint32_t at = asked[POSTING_OF(slot->words[i])];
+        s->hits[first] = POSTING(at - 1, slot->words[i] % 2 == 0);
+        first += at > 0;
+    }
+    *n = first;
+    for (uint32_t i = 0; i < first; i++)
+        for (uint32_t at = s->members[POSTING_OF(s->hits[i])].before; at; at = s->members[at - 1].before)
+            s->hits[(*n)++] = POSTING(at - 1, s->hits[i] % 2 == 0);
+    sort_numbers(s->hits, *n);
+    return OK;
+}
+
+/* The sum of weight times likeness over the words of the query. */
+static float score_hits(const struct search *s, uint32_t n)
+{
+    float score = 0;
+    for (uint32_t i = 0; i < n;) {
+        float best = 0, sum = 0;
+        uint32_t word = s->members[POSTING_OF(s->hits[i])].word;
+        for (; i < n && s->members[POSTING_OF(s->hits[i])].word == word; i++) {
+            float one = s->members[POSTING_OF(s->hits[i])].score * POSTING_WEIGHT(s->hits[i]);
+            best = one > best ? one : best;
+            sum += one;
+        }
+        score += s->words[word].weight * likeness_of(best, sum);
+    }
+    return score;
 }
 
 /* Of documents that share a word with the query, those that are about the same as a whole come first. */
@@ -167,21 +304,16 @@ static float least_partial(const struct subject *q, double score)
     return (float)(q->scale > 0 ? score * (1 + WHOLE) - WHOLE : score) - 1.0f / MEANINGS_STEPS;
 }
 
-/* Compares documents with the query as a whole: cosines[n] of those in these slots, n <= ROWS. Their vectors lie
- * anywhere in memory, so they are brought together first. */
+/* Compares documents with the query as a whole: cosines[n] of those in these slots, n <= ROWS. */
 static void compare_whole(const struct meanings *x, const struct subject *q, const uint32_t *slots, size_t n,
                           float *cosines)
 {
-    _Alignas(64) int8_t codes[ROWS * WORDS_STRIDE] = {0};
-    int32_t sums[ROWS] = {0}, dots[ROWS];
+    int32_t dots[ROWS];
+    x->kernels->dot_i8_at(x->means.codes, x->means.sums, slots, n, WORDS_STRIDE, q->codes, dots);
     for (size_t i = 0; i < n; i++) {
-        memcpy(codes + i * WORDS_STRIDE, x->means.codes + (size_t)slots[i] * WORDS_STRIDE, WORDS_STRIDE);
-        sums[i] = x->means.sums[slots[i]];
-        cosines[i] = x->means.scales[slots[i]];
+        float cosine = q->scale * x->means.scales[slots[i]] * (float)dots[i];
+        cosines[i] = cosine > 1 ? 1 : cosine > 0 ? cosine : 0;
     }
-    x->kernels->dot_i8(codes, sums, n, WORDS_STRIDE, q->codes, 1, dots);
-    for (size_t i = 0; i < n; i++)
-        cosines[i] = fminf(fmaxf(q->scale * cosines[i] * (float)dots[i], 0), 1);
 }
 
 /* The best of the documents looked at so far: those with a score of `least` at least. */
@@ -193,23 +325,6 @@ struct best {
     double *scores;            /* [cap] to work with */
     size_t n, cap;
 };
-
-/* Room for so many more. */
-static enum status best_reserve(struct best *b, size_t more, struct arena *a, struct error *err)
-{
-    if (b->items && more <= b->cap - b->n)
-        return OK;
-    size_t cap = 2 * (b->n + more);
-    struct meaning_hit *items = arena_array(a, cap + 1, sizeof *items);
-    b->scores = arena_array(a, cap + 1, sizeof *b->scores);
-    if (!items || !b->scores)
-        return err_no_memory(err, "the documents' words");
-    if (b->n)
-        memcpy(items, b->items, b->n * sizeof *items);
-    b->items = items;
-    b->cap = cap;
-    return OK;
-}
 
 /* Raises `least` to the score of the `most`-th, rounded down to where meanings_least_of draws its line, and leaves out
  * what is below. */
@@ -226,40 +341,91 @@ static void best_raise(struct best *b)
     b->n = kept;
 }
 
-/* Adds those of n documents, n <= ROWS, that are among the best so far. */
-static void add_rows(const struct meanings *x, const struct subject *q, const uint32_t *slots, const float *partial,
-                     size_t n, struct best *b)
+/* Room for so many more: what is no longer among the best makes it, or else twice as much is taken. */
+static enum status best_reserve(struct best *b, size_t more, struct arena *a, struct error *err)
 {
-    float cosines[ROWS] = {0};
-    if (n && q->scale > 0)
-        compare_whole(x, q, slots, n, cosines);
-    for (size_t i = 0; i < n; i++) {
-        double score = (double)with_whole(q, partial[i], cosines[i]);
-        int64_t id = score >= b->least ? x->slots[slots[i]].id : 0;
-        if (score >= b->least && (!b->passing || label_passes(b->passing, id)))
-            b->items[b->n++] = (struct meaning_hit){id, score};
-    }
+    if (b->items && more <= b->cap - b->n)
+        return OK;
+    best_raise(b);
+    size_t cap = 2 * (b->n + more);
+    if (cap <= b->cap)
+        return OK;
+    struct meaning_hit *items = arena_array(a, cap, sizeof *items);
+    b->scores = arena_array(a, cap, sizeof *b->scores);
+    if (!items || !b->scores)
+        return err_no_memory(err, "the documents' words");
+    if (b->n)
+        memcpy(items, b->items, b->n * sizeof *items);
+    b->items = items;
+    b->cap = cap;
+    return OK;
 }
 
-/* Adds those of the block's documents that have at least `from`, and less than `below`, without the likeness as a
- * whole. */
-static void add_span(const struct meanings *x, const struct subject *q, const struct scratch *m, float from,
-                     float below, struct best *b)
+/* Leaves those of n documents that may be among the best so far, by their bounds, and asks for what they have. */
+static size_t keep_rows(const struct search *s, const struct best *b, uint32_t *slots, const float *partial,
+                        float *cosines, size_t n)
+{
+    size_t left = 0, kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if ((double)with_whole(s->subject, partial[i], cosines[i]) + ROUNDED >= b->least) {
+            slots[left] = slots[i];
+            cosines[left++] = cosines[i];
+            __builtin_prefetch(&s->x->slots[slots[i]]);
+        }
+    for (size_t i = 0; i < left; i++) {
+        const struct slot *slot = &s->x->slots[slots[i]];
+        if (b->passing && !label_passes(b->passing, slot->id))
+            continue;
+        slots[kept] = slots[i];
+        cosines[kept++] = cosines[i];
+        __builtin_prefetch(slot->words);
+    }
+    return kept;
+}
+
+/* Adds those of n documents, n <= ROWS, that are among the best so far. slots[n] is overwritten; partial[n] are upper
+ * bounds. */
+static enum status add_rows(struct search *s, const struct scratch *m, uint32_t *slots, const float *partial, size_t n,
+                            struct best *b, struct arena *a, struct error *err)
+{
+    const struct subject *q = s->subject;
+    float cosines[ROWS] = {0};
+    enum status st = best_reserve(b, n, a, err);
+    if (st == OK && q->scale > 0)
+        compare_whole(s->x, q, slots, n, cosines);
+    n = keep_rows(s, b, slots, partial, cosines, n);
+    for (size_t i = 0; i < n && st == OK; i++) {
+        const struct slot *slot = &s->x->slots[slots[i]];
+        uint32_t n_hits = 0;
+        st = find_hits(s, slot, m->asked, a, &n_hits, err);
+        double score = st == OK ? (double)with_whole(q, score_hits(s, n_hits) / q->total, cosines[i]) : 0;
+        if (score >= b->least)
+            b->items[b->n++] = (struct meaning_hit){slot->id, score};
+    }
+    return st;
+}
+
+/* Adds those of the slots that have at least `from`, and less than `below`, without the likeness as a whole. */
+static enum status add_span(struct search *s, const struct scratch *m, float from, float below, struct best *b,
+                            struct arena *a, struct error *err)
 {
     uint32_t slots[ROWS];
     float partial[ROWS];
     size_t n = 0;
-    for (uint32_t i = 0; i < m->n_slots; i++) {
+    enum status st = OK;
+    for (uint32_t i = 0; i < m->n_slots && st == OK; i++) {
         slots[n] = m->slots[i];
         partial[n] = m->partial[i];
         n += m->partial[i] >= from && m->partial[i] < below;
         if (n == ROWS) {
-            add_rows(x, q, slots, partial, n, b);
+            st = add_rows(s, m, slots, partial, n, b, a, err);
             n = 0;
         }
     }
-    add_rows(x, q, slots, partial, n, b);
+    if (st == OK)
+        st = add_rows(s, m, slots, partial, n, b, a, err);
     best_raise(b);
+    return st;
 }
 
 /* The greatest step from which on there are `wanted` documents; 0 if there are fewer. */
@@ -271,12 +437,13 @@ static float step_of(const uint32_t counts[MEANINGS_STEPS], size_t wanted)
     return (float)step / MEANINGS_STEPS;
 }
 
-/* How alike two are as a whole is a look at a far place in memory for each document. So first those of the block that
+/* How alike two are as a whole is a look at a far place in memory for each document. So first those of the slots that
  * are the best without it; then, in rounds, more of the others, as long as it could still lift them to the best. */
-static enum status add_block(const struct meanings *x, const struct subject *q, const struct scratch *m,
-                             struct arena *a, struct best *b, struct error *err)
+static enum status add_slots(struct search *s, const struct scratch *m, struct best *b, struct arena *a,
+                             struct error *err)
 {
     uint32_t counts[MEANINGS_STEPS] = {0};
+    const struct subject *q = s->subject;
     float below = INFINITY;
     meanings_count_steps(m->partial, m->n_slots, counts);
     for (size_t wanted = b->most; below > 0 && below > least_partial(q, b->least);
@@ -284,29 +451,27 @@ static enum status add_block(const struct meanings *x, const struct subject *q, 
         float from = fmaxf(step_of(counts, wanted), least_partial(q, b->least));
         if (from >= below) /* many are alike: a larger round */
             continue;
-        enum status st = best_reserve(b, m->n_slots, a, err);
+        enum status st = add_span(s, m, from, below, b, a, err);
         if (st != OK)
             return st;
-        add_span(x, q, m, from, below, b);
         below = from;
     }
     return OK;
 }
 
-static enum status find_best(const struct meanings *x, const struct subject *q, const struct asked_word *words,
-                             size_t n, struct scratch *m, struct arena *a, struct best *b, struct error *err)
+/* Bounds for all documents, block by block; scores for those that may be among the best. */
+static enum status find_best(struct search *s, struct scratch *m, struct arena *a, struct best *b, struct error *err)
 {
     enum status st = OK;
-    uint32_t *seen[MEANINGS_MAX_QUERY];
-    for (size_t w = 0; w < n; w++) {
-        if (!(seen[w] = arena_array(a, words[w].alike.n + 1u, sizeof **seen)))
-            return err_no_memory(err, "the documents' words");
-        memset(seen[w], 0, words[w].alike.n * sizeof **seen);
-    }
-    for (uint32_t from = 0; from < x->n_slots && st == OK; from += MEANINGS_BLOCK) {
-        score_block(x, from, words, seen, n, m);
-        take_scores(from, q->total, least_partial(q, b->least), m);
-        st = add_block(x, q, m, a, b, err);
+    uint32_t n = s->x->n_slots;
+    m->n_slots = 0;
+    for (uint32_t from = 0; from < n && st == OK; from += MEANINGS_BLOCK) {
+        bool last = n - from <= MEANINGS_BLOCK;
+        bound_block(s, from, last ? n - from : MEANINGS_BLOCK, least_partial(s->subject, b->least), m);
+        if (!last && m->n_slots < MEANINGS_SLOTS - MEANINGS_BLOCK)
+            continue;
+        st = add_slots(s, m, b, a, err);
+        m->n_slots = 0;
     }
     return st;
 }
@@ -318,6 +483,7 @@ static int meanings_by_score(const void *a, const void *b)
         return x->score < y->score ? 1 : -1;
     return (x->id > y->id) - (x->id < y->id);
 }
+
 /* The best first, `most` at most. */
 static enum status cut_hits(struct best *b, struct arena *a, struct error *err)
 {
@@ -342,9 +508,13 @@ enum status meanings_best(const struct meanings *x, const struct subject *q, con
                           struct arena *a, struct meaning_hit **out, size_t *n, struct error *err)
 {
     struct best best = {.passing = passing, .most = most, .least = LEAST_SCORE};
-    enum status st = find_best(x, q, words, n_words, m, a, &best, err);
+    struct search s = {.x = x, .subject = q, .words = words, .n_words = n_words};
+    enum status st = search_begin(&s, m, a, err);
+    if (st == OK)
+        st = find_best(&s, m, a, &best, err);
     if (st == OK)
         st = cut_hits(&best, a, err);
+    search_end(&s, m);
     *out = best.items;
     *n = st == OK ? best.n : 0;
     return st;
