@@ -1,6 +1,6 @@
 #!/bin/sh
 # make bench: every benchmark, each with what it is held against. Nothing here is a test with a time limit.
-#   bench/run.sh [http|store|images|moving|kernels|vectors|model|sentence|search|admin|meaning|words ...]
+#   bench/run.sh [http|store|images|moving|import|kernels|vectors|model|sentence|search|admin|meaning|words ...]
 set -eu
 cd "$(dirname "$0")/.."
 photos=../shared/coco-val2014
@@ -14,6 +14,7 @@ run() {
         if [ -d "$photos" ]; then build/release/bench/image "$photos"/*.jpg; else echo "skipped: $photos is absent"; fi
         ;;
     moving) make -s build/release/bench/moving && build/release/bench/moving ;;
+    import) sh bench/import.sh ;;
     kernels) make -s build/release/bench/kernels && build/release/bench/kernels ;;
     vectors) sh bench/vectors.sh ;;
     model) sh bench/model.sh ;;
@@ -26,7 +27,7 @@ run() {
     esac
 }
 
-[ $# -gt 0 ] || set -- http store images moving kernels vectors model sentence search admin meaning words
+[ $# -gt 0 ] || set -- http store images moving import kernels vectors model sentence search admin meaning words
 for name in "$@"; do
     echo "== $name"
     run "$name"
