@@ -156,7 +156,7 @@ enum status sticker_store_pack_order(struct sticker_store *s, const char *pack, 
             const char **grown = arena_array(a, cap = 2 * (*n + found), sizeof *grown);
             if (!grown)
                 return err_no_memory(err, "the names of the stickers");
-            if (*n)
+            if (all)
                 memcpy(grown, all, *n * sizeof *all);
             all = grown;
         }
