@@ -361,6 +361,8 @@ static const struct table sticker_tables[] = {
                  {"terms", TEXT}}},
 };
 
+_Static_assert(sizeof sticker_tables / sizeof *sticker_tables <= STORE_COPY_TABLES, "each has a place in the report");
+
 static const struct table search_tables[] = {
     {.name = "documents",
      .keys = 1,
