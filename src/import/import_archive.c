@@ -66,7 +66,7 @@ static bool is_safe(const char *path)
     }
 }
 
-static enum status copy_data(struct archive *archive, int fd, const char *path, int64_t *total, struct error *err)
+static enum status copy_data(struct archive *archive, int fd, const char *name, int64_t *total, struct error *err)
 {
     char piece[65536];
     la_ssize_t n;
@@ -76,7 +76,7 @@ static enum status copy_data(struct archive *archive, int fd, const char *path, 
         *total += n;
         if (size > MAX_FILE || *total > MAX_BYTES)
             return err_set(err, ERR_TOO_LARGE, "it has more than %lld bytes", MAX_FILE);
-        enum status st = os_write_all(fd, path, piece, (size_t)n, err);
+        enum status st = os_write_all(fd, name, piece, (size_t)n, err);
         if (st != OK)
             return st;
     }
@@ -97,7 +97,7 @@ static enum status unpack_file(struct archive *archive, const char *folder, cons
     if (st == OK && fd < 0)
         return err_errno(err, "cannot be unpacked");
     if (st == OK)
-        st = copy_data(archive, fd, path, total, err);
+        st = copy_data(archive, fd, name, total, err);
     if (fd >= 0)
         close(fd);
     if (st != OK && fd >= 0)
