@@ -70,8 +70,8 @@ class Help(Folder):
         self.assertNotIn("--staff", peel("help", "user", "list").stdout)
 
     def test_texts_begin_with_a_verb_and_show_examples(self):
-        verbs = set("Add Back Check Compare Copy Count Create Delete Disable Download Enable Explain Export Import List Make Manage Let Measure Move Print Remove Restore Revoke Run "
-                    "Send Show Start Stop Upgrade Change Erase Turn".split())
+        verbs = set("Add Back Check Compare Copy Count Create Delete Disable Download Enable Explain Export Import List Make Manage Let Measure Move Print Read Remove Restore Revoke Run "
+                    "Send Show Start Stop Undo Upgrade Change Erase Turn".split())
         for name, summary in re.findall(r"(?m)^  ([a-z-]+) +(.*)", peel("help").stdout):
             self.assertIn(re.match(r"\w+", summary)[0], verbs, name)
             self.assertIn("\nExamples:\n  ", peel("help", name).stdout)
