@@ -13,7 +13,7 @@
 #define DATABASE                                                                                                       \
     " serve sticker-service import ocr status user token key webhook explain export migrate reindex delete pack "      \
     "doctor "                                                                                                          \
-    "duplicates forget undo "                                                                                                     \
+    "duplicates forget undo "                                                                                          \
     "audit "                                                                                                           \
     "backup restore replay model experiment learn "
 #define INDEX   SEARCH "model migrate doctor backup restore "
@@ -358,7 +358,8 @@ const struct option config_options[] = {
     {"n", OPTION_STRING, NULL, 1, 2000, "N", " counter ", 0, NULL, NULL,
      "Count in the numbers 1..N; a whole number up to 10^1000"},
     {"json", OPTION_BOOL, "false", 0, 0, "",
-     " status duplicates eval replay explain learn experiment reindex delete forget audit pack doctor version health model user "
+     " status duplicates eval replay explain learn experiment reindex delete forget audit pack doctor version health "
+     "model user "
      "token key webhook store words import ocr "
      "export "
      "migrate backup restore "

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-    MAX_STATEMENTS = 128, /* distinct SQL literals that one connection may meet */
+    MAX_STATEMENTS = 192, /* distinct SQL literals that one connection may meet */
     STATEMENT_NAME = 40,
     MAX_TRIES = 8, /* of a job that the server gives up */
     CONNECT_S = 5,
@@ -243,7 +243,7 @@ static unsigned char *pack_array(const struct db_arg *arg, size_t *len)
     return bytes;
 }
 
-enum { MAX_ARGS = 24 };
+enum { MAX_ARGS = 32 };
 struct values {
     Oid types[MAX_ARGS];
     const char *data[MAX_ARGS];

@@ -18,7 +18,7 @@
 enum {
     BUSY_MS = 5000,
     STEPS_PER_LOOK = 1000 /* of SQLite's machine: some 0.1 ms */,
-    MAX_STATEMENTS = 96,  /* distinct SQL literals that one connection may meet */
+    MAX_STATEMENTS = 192, /* distinct SQL literals that one connection may meet */
     LEAST_ROOM = 1 << 20, /* bytes on the disk: more than any vote takes */
 };
 

@@ -41,7 +41,7 @@ struct sandbox_answer {
     char why[256];
     uint32_t duration_ms; /* of a check, as is: */
     struct image_look look;
-    uint64_t len;         /* bytes that follow: pixels, a rendition, or words */
+    uint64_t len; /* bytes that follow: pixels, a rendition, or words */
 };
 
 #endif

@@ -22,7 +22,7 @@
 #include <string.h>
 
 enum {
-    MAX_COLUMNS = 24,
+    MAX_COLUMNS = 32,
     MAX_KEYS = 2,
     BATCH_ROWS = 1000, /* to a transaction, at most, and so many bytes and a row */
     BATCH_BYTES = 8 << 20,
@@ -64,7 +64,8 @@ struct table {
 #define DECLARED_TEXT                       TEXT
 #define DECLARED_INT                        NUMBER
 
-_Static_assert(STICKER_WIDTH + 3 <= MAX_COLUMNS, "a sticker has that many columns, with its number and votes");
+_Static_assert(STICKER_WIDTH + 4 <= MAX_COLUMNS,
+               "so many a deleted sticker has: its number, when, by whom, whether for good");
 
 /* In an order that no reference hinders. */
 static const struct table sticker_tables[] = {
