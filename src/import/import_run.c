@@ -191,13 +191,12 @@ static void decode_one(void *arg, size_t i)
     struct work *w = &b->items[i];
     if (w->stage != NEW || import_run_stopped(b->run))
         return;
+    w->stage = FAILED;
     if (picture_check(&w->picture, b->run->sandbox, &w->why) != OK)
-        w->stage = FAILED;
-    else
-        read_text(b->run, w);
-    if (w->stage == FAILED)
         return;
-    w->stage = analyze_words(w) == OK ? CHECKED : FAILED;
+    read_text(b->run, w);
+    if (analyze_words(w) == OK)
+        w->stage = CHECKED;
 }
 
 static void write_one(void *arg, size_t i)
