@@ -51,6 +51,7 @@ struct import_item {
     bool follow;                 /* `path` was given by the operator and may be a symbolic link */
     enum import_outcome outcome; /* set by import_run, as is: */
     const char *why;
+    const char *like; /* of a new one: the name of a sticker that looks the same; NULL: none */
 };
 
 struct import_failure {

@@ -493,6 +493,7 @@ static void import_settle(struct batch *b, size_t added, size_t updated, struct 
         list->merged += w->stage == ALIKE;
         if (w->alike.like && (w->stage == WRITTEN || w->stage == ALIKE))
             import_list_alike(list, w->item, &w->alike);
+        w->item->like = w->alike.like ? arena_strdup(list->arena, w->alike.like) : NULL;
         list->outdated += w->stage == SKIPPED && w->there == IMPORT_OUTDATED;
         if (w->stage == FAILED)
             refuse(list, w->item, w->why.message);

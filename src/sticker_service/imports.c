@@ -119,7 +119,7 @@ static void choose_items(struct staged *s)
         if (!s->leave[i])
             l->items[n++] = l->items[i];
     l->n = n;
-    l->added = l->skipped = l->updated = l->outdated = 0;
+    l->added = l->skipped = l->updated = l->outdated = l->merged = l->n_duplicates = 0;
     l->failed = s->found_failed;
     l->n_failures = s->found_failures;
 }

@@ -3,8 +3,10 @@
 import io
 import pathlib
 import re
+import struct
 import sys
 import zipfile
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from peel_testing import main, multipart, png, request, wait_until  # noqa: E402
@@ -24,6 +26,24 @@ def archive(files):
         for name, data in files.items():
             z.writestr(name, data)
     return out.getvalue()
+
+
+def drawing(side):
+    """The same shapes at any size, as a PNG."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    def color(u, v):
+        if (u - .4) ** 2 + (v - .5) ** 2 < .1:
+            return b"\xff\0\0"
+        if u > .5 and v < .35:
+            return b"\0\0\xff"
+        return b"\0\0\0" if abs(u + v - 1) < .03 else b"\xff\xff\xff"
+
+    lines = b"".join(b"\0" + b"".join(color(x / side, y / side) for x in range(side)) for y in range(side))
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
 
 
 class ImportTest(AdminTest):
@@ -127,6 +147,13 @@ class Import(ImportTest):
         self.assertRegex(failures, r"<strong>up.zip/\.\./up.png</strong>: its name")
         self.assertEqual(sorted(self.rows(page)), ["fine.png", "kept.png"])
         self.admin.post(STAGED, id=location.split("id=")[1], action="discard")
+
+    def test_what_looks_like_a_sticker_is_said(self):
+        for name, side, outcome in (("large.png", 256, "New"), ("small.png", 180, "New Looks like large.png")):
+            page, location = self.staged((name, drawing(side)))
+            self.assertEqual(self.rows(page)[name][-1], outcome)
+            self.admin.post(STAGED, id=location.split("id=")[1], action="store")
+            self.assertIn("Added: 1.", self.settled(location).text)
 
     def test_who_may(self):
         self.assertEqual(self.send(("a.png", png(2, 2, (7, 7, 7))), csrf="wrong").status, 403)

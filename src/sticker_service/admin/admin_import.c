@@ -200,6 +200,7 @@ static enum status fill_rows(const struct staged *s, struct arena *a, struct tpl
             .rating = rating_name(k->rating),
             .outcome = outcome_of(item),
             .why = item->why ? arena_strdup(a, item->why) : NULL,
+            .like = item->like ? arena_strdup(a, item->like) : NULL,
             .image =
                 item->outcome == IMPORT_REFUSED ? NULL : arena_printf(a, "/admin/import/image?id=%s&n=%zu", s->id, i)};
     }
