@@ -113,6 +113,7 @@ static void open_search(struct work *w, const char *folder)
         struct document d = {.filename = name, .title = title, .words_json = "[]", .image_sha256 = ""};
         MUST(search_store_put(w->search, &d, &t, &id, &changed, NULL, &err));
     }
+    MUST(search_store_tidy(w->search, &err));
 }
 
 /* The words, of which each four are alike. */
