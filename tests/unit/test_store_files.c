@@ -2,6 +2,7 @@
 #include "store_suite.h"
 
 #include "db/db.h"
+#include "search_store/search_internal.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -354,7 +355,6 @@ static enum status shorten_vector(struct db_conn *c, void *arg, struct error *er
 static void a_vector_of_the_wrong_size_is_named(void **state)
 {
     struct suite *s = *state;
-    static const struct db_schema as_it_is = {.what = "search database", .application_id = 0x50655345, .count = 11};
     struct search_store *store = suite_search(s);
     struct document doc = {.filename = "a", .title = "", .words_json = "", .image_sha256 = "1"};
     struct sticker_terms terms = {"", "", "", "", NULL, 0};
@@ -365,7 +365,7 @@ static void a_vector_of_the_wrong_size_is_named(void **state)
     assert_ok(s, search_store_put(store, &doc, &terms, &id, &changed, NULL, &s->err));
     assert_ok(s, search_store_vectors_put(store, "m", 4, &id, &image, v, 1, &s->err));
     struct db *d;
-    assert_ok(s, db_open(s->url, 1, &as_it_is, &d, &s->err));
+    assert_ok(s, db_open(s->url, 1, &search_schema_sqlite, &d, &s->err));
     assert_ok(s, db_write(d, DB_FAST, shorten_vector, NULL, &s->err));
     db_close(d);
     struct vector_row *rows;
