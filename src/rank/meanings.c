@@ -567,7 +567,9 @@ static enum status open_empty(const char *path, struct meanings **out, struct er
     enum status st = make(out, err);
     if (st == OK)
         st = lexicon_open(path, &(*out)->lexicon, err);
-    return st == OK && !meanings_reserve(*out, 1, 1) ? err_no_memory(err, "the documents' words") : st;
+    if (st == OK && (!meanings_read_common(*out) || !meanings_reserve(*out, 1, 1)))
+        st = err_no_memory(err, "the documents' words");
+    return st;
 }
 
 enum status meanings_open(const char *path, struct search_store *store, const char *snapshot, struct meanings **out,
@@ -612,6 +614,7 @@ void meanings_close(struct meanings *x)
         free(x->slots[i].words);
     free(x->entries);
     free(x->letters);
+    free(x->common);
     free(x->known);
     free(x->stems);
     free_vectors(&x->words);

@@ -71,8 +71,10 @@ struct meanings {
     struct lexicon *lexicon;
     struct search_store *store;
     const struct scan_kernels *kernels;
-    struct entry *entries;     /* [n], never removed, as words come back */
-    uint32_t *letters;         /* [n] which ones each word has: bit 0 is a, 26 anything else */
+    struct entry *entries; /* [n], never removed, as words come back */
+    uint32_t *letters;     /* [n] which ones each word has: bit 0 is a, 26 anything else */
+    uint32_t *common;      /* [n_common] the same of the most frequent words of the lexicon */
+    uint32_t n_common;
     struct word_vectors words; /* [n_known] of entries that the lexicon has a vector of, */
     uint32_t *known;           /* which are these */
     uint32_t n, n_known, cap, n_documents;
@@ -140,8 +142,10 @@ struct subject {
     _Alignas(64) int8_t codes[WORDS_STRIDE];
     float scale, total; /* scale 0: nothing is known of its words */
 };
-/* meanings_spelling.c: the query with its misspelled words put right, everything else as it was typed; NULL: nothing is
- * misspelled. In the arena. */
+/* meanings_spelling.c: the lexicon's words that may have been meant; false: no memory. */
+bool meanings_read_common(struct meanings *x);
+/* The query with its misspelled words put right, everything else as it was typed; NULL: nothing is misspelled. In the
+ * arena. */
 enum status meanings_put_right(const struct meanings *x, const char *text, size_t len, struct arena *a,
                                const char **corrected, struct error *err) MUST_CHECK;
 /* meanings_score.c: the hits of meanings_search. */

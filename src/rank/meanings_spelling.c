@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "words/spelling.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -12,11 +13,24 @@
 #define COMMON    50000u  /* words of the lexicon that may have been meant, */
 #define RARE      100000u /* and beyond which they may be misspelled */
 
+bool meanings_read_common(struct meanings *x)
+{
+    uint32_t n = lexicon_count(x->lexicon);
+    x->n_common = n < COMMON ? n : COMMON;
+    x->common = calloc(x->n_common + 1u, sizeof *x->common);
+    for (uint32_t i = 0; x->common && i < x->n_common; i++) {
+        size_t len;
+        const char *word = lexicon_word(x->lexicon, i, &len);
+        x->common[i] = meanings_letters(word, len);
+    }
+    return x->common;
+}
+
 /* Have two words more than `allowed` letters that only one of them has? */
 static bool differ(uint32_t letters, uint32_t others, unsigned allowed)
 {
     uint32_t left = letters ^ others;
-    for (; left && allowed; allowed--)
+    for (; allowed; allowed--) /* as often for all words, so that the processor foretells the branch */
         left &= left - 1;
     return left != 0;
 }
@@ -26,7 +40,7 @@ static bool differ(uint32_t letters, uint32_t others, unsigned allowed)
 static const char *correct(const struct meanings *x, const char *word, struct arena *a)
 {
     size_t len = strlen(word);
-    uint32_t letters = meanings_letters(word, len), n = lexicon_count(x->lexicon);
+    uint32_t letters = meanings_letters(word, len);
     unsigned allowed = spelling_allowed(len), best = allowed + 1;
     const struct entry *found = NULL;
     for (uint32_t i = 0; i < x->n && allowed; i++) {
@@ -42,11 +56,11 @@ static const char *correct(const struct meanings *x, const char *word, struct ar
     if (found)
         return arena_strdup(a, found->word);
     const char *other = NULL;
-    for (uint32_t i = 0; i < n && i < COMMON && allowed; i++) {
+    for (uint32_t i = 0; i < x->n_common && allowed; i++) {
+        if (differ(letters, x->common[i], allowed))
+            continue;
         size_t other_len;
         const char *w = lexicon_word(x->lexicon, i, &other_len);
-        if (differ(letters, meanings_letters(w, other_len), allowed))
-            continue;
         unsigned d = spelling_distance(word, len, w, other_len, allowed);
         if (d < best) { /* the more frequent come first */
             best = d;
