@@ -168,31 +168,20 @@ void image_poster(const void *data, size_t len, struct image *first)
 
 struct film {
     struct image_frames from;
-    int orientation;
     uint32_t in_all;
     uint64_t most; /* pixels that were shown in the frame that comes first */
     bool shows;    /* that they are enough */
-    struct image_film *to;
+    struct image kept[IMAGE_FILM_FRAMES];
+    uint32_t n;
 };
 
 /* The canvas becomes frame i, which all before it are there for. */
 static enum status keep_frame(struct film *film, uint32_t i, struct error *err)
 {
-    struct image turned = {0}, *strip = &film->to->strip;
-    if (!take_copy(&film->from.canvas, &turned))
+    if (!take_copy(&film->from.canvas, &film->kept[i]))
         return err_no_memory(err, "a frame");
-    enum status st = image_orient(&turned, film->orientation, err);
-    size_t bytes = (size_t)turned.width * turned.height * 4;
-    if (st == OK && !strip->pixels && !(strip->pixels = malloc(IMAGE_FILM_FRAMES * bytes)))
-        st = err_no_memory(err, "frames");
-    if (st == OK) {
-        memcpy(strip->pixels + i * bytes, turned.pixels, bytes);
-        strip->width = turned.width;
-        strip->height = turned.height * (i + 1);
-        film->to->frames = i + 1;
-    }
-    image_free(&turned);
-    return st;
+    film->n = i + 1;
+    return OK;
 }
 
 /* Frames are looked at until one shows something, and then in the middle and at the end. */
@@ -201,8 +190,8 @@ static enum status look_at_frame(struct film *film, struct error *err)
     uint64_t shown = pixels_shown(&film->from.canvas);
     bool enough = shown >= pixels_enough(&film->from.canvas);
     if (film->shows)
-        return enough ? keep_frame(film, film->to->frames, err) : OK;
-    if (film->to->frames && shown <= film->most)
+        return enough ? keep_frame(film, film->n, err) : OK;
+    if (film->n && shown <= film->most)
         return OK;
     film->most = shown;
     film->shows = enough;
@@ -222,7 +211,27 @@ static enum status read_film(struct film *film, struct error *err)
         if (wanted && (st = look_at_frame(film, err)) != OK)
             return st;
     }
-    return film->to->frames ? OK : st == OK ? err_set(err, ERR_CORRUPT, "an animation without frames") : st;
+    return film->n ? OK : st == OK ? err_set(err, ERR_CORRUPT, "an animation without frames") : st;
+}
+
+static enum status join_frames(struct film *film, int orientation, struct image_film *out, struct error *err)
+{
+    enum status st = OK;
+    for (uint32_t i = 0; i < film->n && st == OK; i++)
+        st = image_orient(&film->kept[i], orientation, err);
+    if (st != OK)
+        return st;
+    const struct image *first = &film->kept[0];
+    size_t bytes = (size_t)first->width * first->height * first->channels;
+    uint8_t *pixels = malloc(film->n * bytes);
+    if (!pixels)
+        return err_no_memory(err, "%u frames", film->n);
+    for (uint32_t i = 0; i < film->n; i++)
+        memcpy(pixels + i * bytes, film->kept[i].pixels, bytes);
+    *out = (struct image_film){*first, film->n};
+    out->strip.pixels = pixels;
+    out->strip.height *= film->n;
+    return OK;
 }
 
 static bool fits_into_film(const void *data, size_t len, uint32_t svg_side)
@@ -243,16 +252,15 @@ enum status image_film(const void *data, size_t len, uint32_t svg_side, struct i
         out->frames = 1;
         return image_decode(data, len, svg_side, &out->strip, err);
     }
-    struct film film = {.in_all = motion.frames, .to = out};
+    struct film film = {.in_all = motion.frames};
     enum status st = image_frames_open(data, len, svg_side, &film.from, err);
-    out->strip.channels = 4;
-    out->strip.kind = image_sniff(data, len);
-    film.orientation = image_orientation(data, len, out->strip.kind);
     if (st == OK)
         st = read_film(&film, err);
+    if (st == OK)
+        st = join_frames(&film, image_orientation(data, len, film.from.canvas.kind), out, err);
     image_frames_close(&film.from);
-    if (st != OK)
-        image_free(&out->strip);
+    for (uint32_t i = 0; i < IMAGE_FILM_FRAMES; i++)
+        image_free(&film.kept[i]);
     return st;
 }
 

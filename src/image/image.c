@@ -291,7 +291,7 @@ enum status image_memory(const void *data, size_t len, uint32_t svg_side, bool f
     uint64_t pixels = (uint64_t)im.width * im.height * (im.kind == IMAGE_JPEG ? 3 : 4);
     bool turned = st == OK && image_orientation(data, len, im.kind) > 1; /* into a second copy */
     bool moves = st == OK && image_is_animated(data, len);               /* a canvas, what was before, and a frame */
-    unsigned kept = film && moves && pixels <= 4u * IMAGE_FILM_PIXELS ? IMAGE_FILM_FRAMES : 0;
+    unsigned kept = film && moves && pixels <= 4u * IMAGE_FILM_PIXELS ? 2 * IMAGE_FILM_FRAMES : 0; /* and joined */
     *bytes = st == OK ? im.scratch + pixels * (1u + turned + 3u * moves + kept) : 0;
     return st;
 }
