@@ -151,7 +151,7 @@ static const struct subcommand duplicates_subcommands[] = {
      "NAME NAME...",
      2,
      100,
-     "Remember that stickers are no duplicates of each other",
+     "Keep apart stickers that look alike but are no duplicates",
      "sticker-db json",
      {{"List two stickers no longer", "peel duplicates differ norway.svg bouvet-island.svg"}}},
     {.name = NULL},

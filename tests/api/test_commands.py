@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
-from peel_testing import PEEL, ROOT, SLOW, System, main, request
+from peel_testing import PEEL, ROOT, SLOW, System, main, request, wait_until
 
 
 def peel(*args, env=None, cwd=None, stdin="", clean=True):
@@ -70,7 +70,7 @@ class Help(Folder):
         self.assertNotIn("--staff", peel("help", "user", "list").stdout)
 
     def test_texts_begin_with_a_verb_and_show_examples(self):
-        verbs = set("Add Back Check Compare Copy Count Create Delete Disable Download Enable Explain Export Import List Make Manage Let Measure Move Print Read Remove Restore Revoke Run "
+        verbs = set("Add Back Check Compare Copy Count Create Delete Disable Download Enable Explain Export Import Keep List Make Manage Let Measure Move Print Read Remove Restore Revoke Run "
                     "Send Show Start Stop Undo Upgrade Change Erase Turn".split())
         for name, summary in re.findall(r"(?m)^  ([a-z-]+) +(.*)", peel("help").stdout):
             self.assertIn(re.match(r"\w+", summary)[0], verbs, name)
@@ -269,6 +269,7 @@ class Status(unittest.TestCase):
         system.start_sticker()
         where = ("--port", str(system.port), "--search-url", f"http://127.0.0.1:{system.search_port}")
         request(system.port, "GET", "/api/search/?query=cat")
+        wait_until(lambda: system.sql("SELECT 1 FROM queries"), what="the query's place in the list")
         text = system.run("status", *where).stdout
         self.assertIn("0 stickers, 1 queries, 0 changes waiting to be indexed", text)
         self.assertIn(f"StickerService http://127.0.0.1:{system.port}: ready", text)
