@@ -165,26 +165,6 @@ void ocr_close(struct ocr *o)
 
 /* --- words --- */
 
-static bool is_letter(uint32_t cp)
-{
-    switch (utf8proc_category((utf8proc_int32_t)cp)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool is_mark(uint32_t cp)
-{
-    utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)cp);
-    return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC;
-}
-
 /* What was read, without the punctuation around it. False: it is no word. */
 static bool make_word(const char *read, struct word *w)
 {
@@ -199,10 +179,11 @@ static bool make_word(const char *read, struct word *w)
         read += n;
         left -= n;
         cp = cp == 0x2019 ? '\'' : cp;
-        bool letter = is_letter(cp), within = w->letters && (is_mark(cp) || cp == '\'');
+        enum utf8_kind kind = utf8_kind(cp);
+        bool letter = kind == UTF8_LETTER, within = w->letters && (kind == UTF8_MARK || cp == '\'');
         if (!letter && !within) {
             ended = w->letters != 0;
-            if (utf8proc_category((utf8proc_int32_t)cp) == UTF8PROC_CATEGORY_ND)
+            if (kind == UTF8_NUMBER)
                 return false;
             continue;
         }
@@ -210,7 +191,7 @@ static bool make_word(const char *read, struct word *w)
             return false;
         len += utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)cp), w->text + len);
         w->letters += letter;
-        end = letter || is_mark(cp) ? len : end;
+        end = letter || kind == UTF8_MARK ? len : end;
     }
     w->text[end] = '\0';
     return w->letters >= 2;

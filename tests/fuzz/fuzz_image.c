@@ -1,32 +1,12 @@
 /* Any bytes are an image within the bounds, or an error; what decodes can be measured, resized and encoded. AVIF and
  * HEIC are read by a worker, which libheif may take down with it, but nobody else. */
-#include "sandbox/sandbox.h"
-
-#include <stdlib.h>
+#include "in_worker.h"
 
 #define MAX_PIXELS (1u << 20) /* larger ones only make the fuzzer slow */
 
 #define READ_ONE_OF 8 /* of those that a worker has to read, which takes longer */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void read_in_worker(const uint8_t *data, size_t size)
-{
-    static struct sandbox *sandbox;
-    static unsigned seen;
-    struct error err = {.message = ""};
-    struct sandbox_image file = {.data = data, .len = size, .wait_ms = 20000};
-    struct buf webp;
-    if (!sandbox && sandbox_open(1, &sandbox, &err) != OK)
-        abort();
-    if (seen++ % READ_ONE_OF)
-        return;
-    buf_init(&webp, 1u << 20);
-    enum status st = sandbox_rendition(sandbox, &file, 32, IMAGE_WEBP, &webp, &err);
-    if ((st == OK) != (webp.len > 0) || (st != OK && !*err.message) || st == ERR_INTERNAL || st == ERR_UNAVAILABLE)
-        abort();
-    buf_free(&webp);
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -36,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum image_kind kind = image_sniff(data, size);
     uint32_t w, h;
     if (kind == IMAGE_AVIF || kind == IMAGE_HEIC) {
-        read_in_worker(data, size);
+        read_in_worker(data, size, sandbox_rendition, READ_ONE_OF);
         return 0;
     }
     if (kind == IMAGE_WEBM) /* fuzz_webm has them decoded, in a worker */

@@ -1,9 +1,7 @@
 /* Any bytes are a WebM whose frames are within the file and the bounds, or there is an error that says why; walked
  * twice, they are the same. What passes is decoded by a worker, which libvpx may take down with it, but nobody else. */
 #include "image/webm_read.h"
-#include "sandbox/sandbox.h"
-
-#include <stdlib.h>
+#include "in_worker.h"
 
 #define DECODE_ONE_OF 16 /* as that takes much longer */
 
@@ -31,24 +29,6 @@ static void walk_frames(const uint8_t *data, size_t size, struct webm_reader *r)
         abort();
 }
 
-static void decode_in_worker(const uint8_t *data, size_t size)
-{
-    static struct sandbox *sandbox;
-    static unsigned seen;
-    struct error err = {.message = ""};
-    struct sandbox_image file = {.data = data, .len = size, .wait_ms = 20000};
-    struct buf webp;
-    if (!sandbox && sandbox_open(1, &sandbox, &err) != OK)
-        abort();
-    if (seen++ % DECODE_ONE_OF)
-        return;
-    buf_init(&webp, 1u << 20);
-    enum status st = sandbox_animation(sandbox, &file, 64, IMAGE_WEBP, &webp, &err);
-    if ((st == OK) != (webp.len > 0) || (st != OK && !*err.message) || st == ERR_INTERNAL || st == ERR_UNAVAILABLE)
-        abort();
-    buf_free(&webp);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct webm_reader r;
@@ -63,6 +43,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     walk_frames(data, size, &r);
     if (image_sniff(data, size) == IMAGE_WEBM)
-        decode_in_worker(data, size);
+        read_in_worker(data, size, sandbox_animation, DECODE_ONE_OF);
     return 0;
 }
