@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/os.h"
+#include "base/utf8.h"
 #include "base/worker.h"
 #include "import/packs.h"
 #include "import/sticker_undo.h"
@@ -22,6 +23,7 @@
 #define MEMORY     (128u << 20) /* bytes of names and words of one */
 #define KEPT_US    (3600 * 1000000ll)
 #define LOOK_MS    60000 /* for what is old */
+#define SOURCE_MAX 500u  /* bytes of names, then no more are added */
 
 struct imports {
     struct sticker_service *service;
@@ -307,20 +309,16 @@ static enum status check_name(const struct import_file *f, const char **name, st
         if (*p == '/' || *p == '\\')
             *name = p + 1;
     size_t len = strlen(*name);
-    if (!len || len > 200 || **name == '.')
+    if (!len || len > 200 || **name == '.' || !utf8_valid(*name, len) || utf8_has_control(*name, len))
         return err_set(err, ERR_INVALID, "\"%.100s\" is no name of a file that can be imported", f->name);
     return OK;
 }
 
-static enum status write_file(const char *folder, const struct import_file *f, struct error *err)
+static enum status write_file(const char *folder, const char *name, const struct import_file *f, struct error *err)
 {
     char path[PATH_MAX];
-    const char *name;
-    enum status st = check_name(f, &name, err);
-    if (st == OK && !os_join_path(path, folder, name))
-        st = err_set(err, ERR_INVALID, "the path of the folder for imports is too long");
-    if (st != OK)
-        return st;
+    if (!os_join_path(path, folder, name))
+        return err_set(err, ERR_INVALID, "the path of the folder for imports is too long");
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0 && errno == EEXIST)
         return err_set(err, ERR_INVALID, "there are two files named \"%s\"", name);
@@ -349,9 +347,12 @@ static enum status write_files(struct imports *im, struct staged *s, const struc
     enum status st = os_mkdirs(in, err);
     buf_init(&source, 64u << 10);
     for (size_t i = 0; i < n && st == OK; i++) {
-        st = write_file(in, &files[i], err);
-        if (source.len < 500)
-            buf_printf(&source, "%s%s", source.len ? ", " : "", files[i].name);
+        const char *name;
+        st = check_name(&files[i], &name, err);
+        if (st == OK)
+            st = write_file(in, name, &files[i], err);
+        if (st == OK && source.len < SOURCE_MAX)
+            buf_printf(&source, "%s%s", source.len ? ", " : "", name);
     }
     s->source = strdup(buf_str(&source));
     buf_free(&source);

@@ -159,7 +159,8 @@ class Import(ImportTest):
         self.assertEqual(self.send(("a.png", png(2, 2, (7, 7, 7))), csrf="wrong").status, 403)
         self.assertEqual(self.send().status, 400)
         self.assertIn("two files named", self.send(("a.png", b"1"), ("x/a.png", b"2")).text)
-        self.assertEqual(self.send((".hidden", b"1")).status, 400)
+        for name in (".hidden", "a\x1b[2J.png"):
+            self.assertEqual(self.send((name, b"1")).status, 400)
         self.assertEqual(request(self.port, "POST", IMPORT, b"", {"Content-Type": "multipart/form-data; boundary=x"}).status, 303)
         self.assertEqual(self.admin.get(STAGED + "?id=nonesuch").status, 404)
         self.assertEqual(self.admin.get("/admin/import/image?id=nonesuch&n=1").status, 404)
