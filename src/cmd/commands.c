@@ -143,7 +143,7 @@ static const struct subcommand duplicates_subcommands[] = {
     {"merge",
      "KEPT OTHER...",
      2,
-     101,
+     100,
      "Add the keywords of stickers to the one that is kept, and put them into the trash",
      "sticker-db json",
      {{"Keep the larger picture", "peel duplicates merge cat.png cat-small.webp"}}},

@@ -1,13 +1,12 @@
 /* peel duplicates list, merge, differ: stickers that look alike. To list them, it first looks at images that nobody has
  * looked at: of stickers stored by earlier releases, or restored from the trash. */
-#include "base/json_out.h"
 #include "base/os.h"
 #include "base/pool.h"
 #include "cmd/cmd.h"
 #include "cmd/progress.h"
 #include "import/looks.h"
 #include "import/picture.h"
-#include "import/sticker_row.h"
+#include "import/sticker_merge.h"
 #include "sandbox/sandbox.h"
 
 #include <stdio.h>
@@ -20,7 +19,6 @@
 #define IMAGE_ARENA (4u << 20) /* a sticker with its words */
 #define GROUP_ARENA (512u << 20)
 #define MERGE_ARENA (256u << 20)
-#define MERGE_MAX   100u
 
 struct duplicates {
     const struct config *cfg;
@@ -186,73 +184,25 @@ static enum status duplicates_list(const struct config *cfg, bool *failed, struc
 
 /* --- deciding --- */
 
-/* {"into":"cat.png"}, for the history. NULL: no memory. */
-static const char *merged_into(const char *kept, struct arena *a)
-{
-    struct buf out;
-    buf_init(&out, 4096);
-    buf_puts(&out, "{\"into\":");
-    json_put_string(&out, kept);
-    buf_putc(&out, '}');
-    const char *text = out.failed ? NULL : arena_strdup(a, buf_str(&out));
-    buf_free(&out);
-    return text;
-}
-
-/* Gives *kept the words of the others, and fills changes[n], which delete these. */
-static enum status take_words(struct sticker_store *store, const char *const *names, size_t n, struct arena *a,
-                              struct sticker *kept, bool *changed, struct admin_change *changes, struct error *err)
-{
-    enum status st = OK;
-    *changed = false;
-    for (size_t i = 0; i < n && st == OK; i++) {
-        struct sticker *other = arena_array(a, 1, sizeof *other);
-        bool more = false;
-        if (strcmp(names[i], kept->filename) == 0)
-            return err_set(err, ERR_INVALID, "\"%s\" cannot be merged into itself", names[i]);
-        st = other ? sticker_store_get(store, names[i], a, other, err) : err_no_memory(err, "a sticker");
-        if (st == OK)
-            st = sticker_merge_words(other, a, kept, &more, err);
-        if (st == OK)
-            st = sticker_delete_change(other, other->modified_us, a, &changes[i], err);
-        if (st == OK && !(changes[i].after = merged_into(kept->filename, a)))
-            st = err_no_memory(err, "the history");
-        *changed = *changed || more;
-    }
-    return st;
-}
-
-/* names[0] is kept, and gets the words of the others, which go to the trash: all or nothing. */
-static enum status merge_named(struct sticker_store *store, const char *const *names, size_t n, struct arena *a,
-                               struct error *err)
-{
-    struct admin_change changes[MERGE_MAX + 1];
-    struct admin_who who = *cmd_who();
-    struct sticker kept;
-    char batch[37];
-    bool changed = false;
-    os_uuid7(batch);
-    who.batch = batch;
-    enum status st = sticker_store_get(store, names[0], a, &kept, err);
-    const char *before = st == OK ? sticker_state(&kept, a) : NULL;
-    if (st == OK && !before)
-        st = err_no_memory(err, "a sticker");
-    if (st == OK)
-        st = take_words(store, names + 1, n - 1, a, &kept, &changed, changes, err);
-    if (st == OK && changed)
-        st = sticker_row_change(&kept, false, before, kept.modified_us, a, &changes[n - 1], err);
-    return st == OK ? sticker_store_change(store, &who, changes, n - 1 + changed, err) : st;
-}
-
 static enum status check_named(struct sticker_store *store, const char *const *names, size_t n, struct arena *a,
                                struct error *err)
 {
-    struct sticker known[MERGE_MAX + 1];
+    struct sticker known[STICKER_MERGE_MAX];
     enum status st = sticker_store_get_many(store, names, n, a, known, err);
     for (size_t i = 0; i < n && st == OK; i++)
         if (!known[i].filename)
             st = err_set(err, ERR_NOT_FOUND, "there is no sticker \"%.255s\"", names[i]);
     return st;
+}
+
+static enum status merge_named(struct sticker_store *store, const char *const *names, size_t n, struct arena *a,
+                               struct error *err)
+{
+    struct admin_who who = *cmd_who();
+    char batch[37];
+    os_uuid7(batch);
+    who.batch = batch;
+    return sticker_merge(store, &who, names, n, a, err);
 }
 
 /* `merge` KEPT OTHER..., or `differ` NAME NAME... */

@@ -127,6 +127,8 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/admin/history/undo", handle_admin_undo, 0, ADMIN_FORM_SMALL, "admin_undo"},
     {HTTP_GET, "/admin/packs/", handle_admin_packs, 0, 0, "admin_packs"},
     {HTTP_POST, "/admin/packs/", handle_admin_packs_change, 0, ADMIN_FORM, "admin_packs"},
+    {HTTP_GET, "/admin/duplicates/", handle_admin_duplicates, HTTP_ASIDE, 0, "admin_duplicates"},
+    {HTTP_POST, "/admin/duplicates/", handle_admin_duplicates_change, HTTP_ASIDE, ADMIN_FORM_SMALL, "admin_duplicates"},
     {HTTP_GET, "/admin/webhooks/", handle_admin_webhooks, 0, 0, "admin_webhooks"},
     {HTTP_POST, "/admin/webhooks/", handle_admin_webhooks_change, 0, ADMIN_FORM_SMALL, "admin_webhooks"},
     {HTTP_GET, "/admin/settings", handle_admin_settings, 0, 0, "admin_settings"},

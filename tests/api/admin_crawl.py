@@ -136,7 +136,7 @@ def right_for(target, button=""):
         return "stickers", "delete" if page.startswith("undo") else "add" if button else "view"
     if page == "undo":
         return "stickers", "change"
-    if model == "packs":
+    if model in ("packs", "duplicates"):  # and stickers.delete to merge them
         return "stickers", "change" if button else "view"
     if model == "webhooks":
         return model, "change" if button else "view"

@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from peel_testing import main, multipart, png, request, wait_until  # noqa: E402
 from test_admin import AdminTest  # noqa: E402
 
-IMPORT, STAGED = "/admin/import/", "/admin/import/staged"
+IMPORT, STAGED, DUPLICATES = "/admin/import/", "/admin/import/staged", "/admin/duplicates/"
 TABLE = ("filename,title,language,words,rating,pack\r\n"
          "kitty.png,Cat <b>,en,\"cat, purr\",pg,Pets\r\n"
          "kitty.png,,de,Katze,,\r\n"
@@ -174,6 +174,33 @@ class Import(ImportTest):
         self.assertNotIn("multipart", other.get(IMPORT).text)
         self.assertEqual(other.post(STAGED, id=location.split("id=")[1], action="store").status, 403)
         self.assertEqual(other.post("/admin/import/undo", number="1").status, 403)
+
+
+class Duplicates(ImportTest):
+    def test_merged_or_kept_apart(self):
+        _, location = self.staged(("large.png", drawing(256)), ("small.png", drawing(180)), ("tiny.png", drawing(220)), ("red.png", png(9, 7, (200, 0, 0))))
+        self.admin.post(STAGED, id=location.split("id=")[1], action="store")
+        self.assertIn("Added: 4.", self.settled(location).text)
+        page = self.admin.get(DUPLICATES).text
+        self.assertEqual(re.findall(r'name="name" value="([^"]*)"', page), ["large.png", "small.png", "tiny.png"])
+        self.assertIn("256 × 256", page)
+
+        everyone = ["large.png", "small.png", "tiny.png"]
+        for sent in ({"name": ["large.png"], "keep": "large.png"}, {"name": everyone, "keep": "red.png"}, {"name": everyone}):
+            self.assertEqual(self.admin.post(DUPLICATES, action="merge", **sent).status, 400, sent)
+        self.assertEqual(self.admin.post(DUPLICATES, action="merge", keep="a", name=["a", "b"]).status, 404)
+        done = self.admin.post(DUPLICATES, action="merge", keep="small.png", name=["large.png", "small.png"])
+        self.assertEqual(done.status, 303)
+        self.assertIn("were merged", self.admin.get(done.headers["Location"]).text)
+        self.assertEqual(self.system.sql("SELECT filename FROM stickers WHERE filename IN ('large.png', 'small.png', 'tiny.png') ORDER BY filename"),
+                         [("small.png",), ("tiny.png",)])
+        self.assertIn("large.png", self.admin.get("/admin/trash/").text)
+        self.assertEqual(self.system.sql("SELECT username, action, after FROM history WHERE object = 'large.png' ORDER BY row DESC LIMIT 1"),
+                         [("admin", "delete", '{"into":"small.png"}')])
+
+        done = self.admin.post(DUPLICATES, action="differ", name=["small.png", "tiny.png"])
+        self.assertIn("no longer listed", self.admin.get(done.headers["Location"]).text)
+        self.assertIn("No two stickers look alike", self.admin.get(DUPLICATES).text)
 
 
 if __name__ == "__main__":

@@ -149,52 +149,49 @@ const char *admin_say_number(struct arena *a, enum message key, int64_t n)
     return messages_text(a, admin_messages(), key, &number, 1);
 }
 
+/* One more page of the menu, for those who may see this table. */
+static void add_page(const struct admin_visit *v, const char *table, const char *model, enum message title,
+                     const char *current, struct tpl_admin_layout_nav *nav, size_t *n)
+{
+    if (nav && admin_may(v, table, ADMIN_VIEW))
+        nav[(*n)++] = (struct tpl_admin_layout_nav){
+            .model = model, .title = admin_say(title), .current = strcmp(current, model) == 0};
+}
+
 struct tpl_admin_layout admin_layout(const struct admin_visit *v, const char *title, const char *current)
 {
-    struct tpl_admin_layout out = {
-        .title = title, .username = v->session.user.username, .csrf = v->csrf, .dashboard_current = false};
-    struct tpl_admin_layout_nav *nav = arena_array(v->req->arena, admin_table_count + 5, sizeof *nav);
-    out.dashboard_current = current && strcmp(current, "dashboard") == 0;
-    out.dashboard = admin_may(v, "dashboard", ADMIN_VIEW);
-    if (nav && admin_may(v, "stickers", ADMIN_VIEW)) /* no list, but it stands among them */
-        nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "search",
-                                                         .title = admin_say(MESSAGE_admin_search),
-                                                         .current = current && strcmp(current, "search") == 0};
-    if (nav && admin_may(v, "stickers", ADMIN_VIEW))
-        nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "import",
-                                                         .title = admin_say(MESSAGE_admin_import),
-                                                         .current = current && strcmp(current, "import") == 0};
-    if (nav && admin_may(v, "scores", ADMIN_VIEW))
-        nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "experiments",
-                                                         .title = admin_say(MESSAGE_admin_experiments),
-                                                         .current = current && strcmp(current, "experiments") == 0};
-    out.account_current = current && strcmp(current, "account") == 0;
-    out.settings = v->session.user.is_superuser;
-    out.settings_current = current && strcmp(current, "settings") == 0;
-    out.can_upload = admin_may(v, "stickers", ADMIN_ADD);
-    out.can_find = admin_may(v, "stickers", ADMIN_VIEW);
-    for (size_t i = 0; nav && i < admin_table_count; i++) {
+    enum { OTHERS = 7 }; /* pages that are no tables */
+    struct tpl_admin_layout_nav *nav = arena_array(v->req->arena, admin_table_count + OTHERS, sizeof *nav);
+    size_t n = 0;
+    current = current ? current : "";
+    struct tpl_admin_layout out = {.title = title,
+                                   .username = v->session.user.username,
+                                   .csrf = v->csrf,
+                                   .dashboard = admin_may(v, "dashboard", ADMIN_VIEW),
+                                   .dashboard_current = strcmp(current, "dashboard") == 0,
+                                   .account_current = strcmp(current, "account") == 0,
+                                   .settings = v->session.user.is_superuser,
+                                   .settings_current = strcmp(current, "settings") == 0,
+                                   .can_upload = admin_may(v, "stickers", ADMIN_ADD),
+                                   .can_find = admin_may(v, "stickers", ADMIN_VIEW)};
+    add_page(v, "stickers", "search", MESSAGE_admin_search, current, nav, &n);
+    add_page(v, "stickers", "import", MESSAGE_admin_import, current, nav, &n);
+    add_page(v, "scores", "experiments", MESSAGE_admin_experiments, current, nav, &n);
+    for (size_t i = 0; i < admin_table_count; i++) {
         const struct admin_table *table = &admin_tables[i];
         if (strcmp(table->name, "sessions") == 0) /* the account's page leads there */
-            out.account_current |= current && strcmp(current, table->name) == 0;
-        else if (admin_may(v, table->name, ADMIN_VIEW))
-            nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = table->name,
-                                                             .title = admin_say(table->title),
-                                                             .current = current && strcmp(current, table->name) == 0};
-        if (strcmp(table->name, "stickers") == 0 && admin_may(v, "stickers", ADMIN_VIEW))
-            nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "packs",
-                                                             .title = admin_say(MESSAGE_admin_packs),
-                                                             .current = current && strcmp(current, "packs") == 0};
+            out.account_current |= strcmp(current, table->name) == 0;
+        else
+            add_page(v, table->name, table->name, table->title, current, nav, &n);
+        if (strcmp(table->name, "stickers") == 0) {
+            add_page(v, "stickers", "packs", MESSAGE_admin_packs, current, nav, &n);
+            add_page(v, "stickers", "duplicates", MESSAGE_admin_duplicates, current, nav, &n);
+        }
     }
-    if (nav && admin_may(v, "scores", ADMIN_VIEW))
-        nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "learning",
-                                                         .title = admin_say(MESSAGE_admin_learning),
-                                                         .current = current && strcmp(current, "learning") == 0};
-    if (nav && admin_may(v, "webhooks", ADMIN_VIEW))
-        nav[out.n_nav++] = (struct tpl_admin_layout_nav){.model = "webhooks",
-                                                         .title = admin_say(MESSAGE_admin_webhooks),
-                                                         .current = current && strcmp(current, "webhooks") == 0};
+    add_page(v, "scores", "learning", MESSAGE_admin_learning, current, nav, &n);
+    add_page(v, "webhooks", "webhooks", MESSAGE_admin_webhooks, current, nav, &n);
     out.nav = nav;
+    out.n_nav = n;
     return out;
 }
 

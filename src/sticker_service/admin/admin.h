@@ -155,6 +155,8 @@ void handle_admin_experiments(void *ctx, const struct http_request *req, struct 
 void handle_admin_experiments_change(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_packs(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_packs_change(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_duplicates(void *ctx, const struct http_request *req, struct http_response *res);
+void handle_admin_duplicates_change(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_webhooks(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_webhooks_change(void *ctx, const struct http_request *req, struct http_response *res);
 void handle_admin_find(void *ctx, const struct http_request *req, struct http_response *res);
