@@ -183,6 +183,7 @@ class Duplicates(ImportTest):
         self.assertIn("Added: 4.", self.settled(location).text)
         page = self.admin.get(DUPLICATES).text
         self.assertEqual(re.findall(r'name="name" value="([^"]*)"', page), ["large.png", "small.png", "tiny.png"])
+        self.assertRegex(page, r'name="keep" value="large.png"[^>]* checked>')
         self.assertIn("256 × 256", page)
 
         everyone = ["large.png", "small.png", "tiny.png"]

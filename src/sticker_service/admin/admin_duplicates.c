@@ -27,13 +27,15 @@ static enum status fill_group(const struct admin_visit *v, const struct looks_gr
     enum status st = sticker_store_get_many(v->service->store, group->filenames, n, a, found, err);
     for (size_t i = 0; st == OK && i < n; i++) {
         const struct sticker *k = &found[i];
-        if (k->filename)
-            rows[shown++] = (struct tpl_admin_duplicates_groups_stickers){
-                .filename = k->filename,
-                .name = k->title,
-                .image = list_image(k->filename, k->sha256, IMAGE, a),
-                .about = arena_printf(a, "%d × %d, %.0f KiB", k->width, k->height, (double)k->bytes / 1024),
-                .first = !shown};
+        if (!k->filename)
+            continue;
+        rows[shown] = (struct tpl_admin_duplicates_groups_stickers){
+            .filename = k->filename,
+            .name = k->title,
+            .image = list_image(k->filename, k->sha256, IMAGE, a),
+            .about = arena_printf(a, "%d × %d, %.0f KiB", k->width, k->height, (double)k->bytes / 1024),
+            .first = shown == 0};
+        shown++;
     }
     out->stickers = rows;
     out->n_stickers = shown;
