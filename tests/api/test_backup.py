@@ -108,7 +108,7 @@ class Restoring(BackupTest):
         self.assertEqual((self.data / "sticker.db").stat().st_mode & 0o777, 0o600)
         self.start()
         self.assertEqual(self.served(), (["cake.png"], {"cat.png": 200, "dog.png": 200, "cake.png": 200}))
-        self.assertIn("cake,2,cake.png,1,0", self.system.run("export").stdout)
+        wait_until(lambda: "cake,2,cake.png,1,0" in self.system.run("export").stdout, what="both searches and the vote")
         self.stop()
 
     def test_what_is_there_is_kept(self):
@@ -428,7 +428,7 @@ class OnPostgres(BackupTest):
         peel("restore", self.folder / "one", "--data", self.data)
         self.start()
         self.assertEqual(self.served(), (["cake.png"], {"cat.png": 200, "dog.png": 200, "cake.png": 200}))
-        self.assertIn("cake,2,cake.png,1,0", self.system.run("export").stdout)
+        wait_until(lambda: "cake,2,cake.png,1,0" in self.system.run("export").stdout, what="both searches and the vote")
         self.stop()
 
     def test_a_sqlite_backup_does_not_go_there(self):
