@@ -292,6 +292,7 @@ static bool is_sound(const struct job *job)
         return false;
     if (job->pixels)
         return (a->channels == 3 || a->channels == 4) && a->frames >= 1 && a->frames <= most_frames(job->op) &&
+               (a->frames == 1 || (uint64_t)a->width * a->height <= IMAGE_FILM_PIXELS) &&
                a->len == (uint64_t)a->width * a->height * a->channels * a->frames;
     return a->len == 0;
 }

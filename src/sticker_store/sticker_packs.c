@@ -186,8 +186,10 @@ static enum status about_job(struct db_conn *c, void *arg, struct error *err)
 enum status sticker_store_packs_about(struct sticker_store *s, const struct pack_about *packs, size_t n,
                                       struct error *err)
 {
+    if (!n)
+        return OK;
     const struct pack_about *list[] = {packs, packs + n};
-    return n ? db_write(s->db, DB_DURABLE, about_job, list, err) : OK;
+    return db_write(s->db, DB_DURABLE, about_job, list, err);
 }
 
 static const char *field_of(const struct admin_change *ch, const char *name)

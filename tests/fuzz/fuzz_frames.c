@@ -20,38 +20,41 @@ static int line_with(const uint8_t *data, size_t size)
 static void check_answer(const uint8_t *data, size_t size, unsigned op)
 {
     static _Atomic int64_t nobody_stops = INT64_MAX;
-    struct image pixels = {0};
-    struct buf webp;
+    struct image_film film = {0};
+    struct buf made;
     struct error err;
     struct sandbox_image file = {.data = "", .wait_ms = 1};
     struct job job = {.file = &file, .op = op, .as = IMAGE_WEBP};
     const struct line line = {line_with(data, size), deadline_in(1000), &nobody_stops};
-    buf_init(&webp, IMAGE_MAX_BYTES);
-    job.pixels = op == SANDBOX_DECODE ? &pixels : NULL;
-    job.rendition = op == SANDBOX_RENDITION || op == SANDBOX_ANIMATION ? &webp : NULL;
+    buf_init(&made, IMAGE_MAX_BYTES);
+    job.pixels = op == SANDBOX_DECODE || op == SANDBOX_FILM ? &film : NULL;
+    job.made = op == SANDBOX_PROBE || op == SANDBOX_CHECK || job.pixels ? NULL : &made;
     bool taken = receive(&line, &job.answer, sizeof job.answer) == sizeof job.answer && is_sound(&job) &&
                  receive_product(&job, &line, &err);
     if (taken && job.answer.status == OK && job.pixels) {
         unsigned sum = 0;
-        size_t n = (size_t)pixels.width * pixels.height * pixels.channels;
+        size_t n = (size_t)film.strip.width * film.strip.height * film.strip.channels;
         for (size_t i = 0; i < n; i++) /* all of them are there */
-            sum += pixels.pixels[i];
-        if (!n || sum > n * 255)
+            sum += film.strip.pixels[i];
+        if (!n || sum > n * 255 || !film.frames || film.frames > IMAGE_FILM_FRAMES)
             abort();
     }
-    if (taken && job.answer.status == OK && job.rendition && image_sniff(webp.data, webp.len) != IMAGE_WEBP)
+    if (taken && job.answer.status == OK && job.made && op != SANDBOX_WORDS &&
+        image_sniff(made.data, made.len) != IMAGE_WEBP)
         abort();
-    image_free(&pixels);
-    buf_free(&webp);
+    image_free(&film.strip);
+    buf_free(&made);
     close(line.fd);
 }
 
 static void check_greeting(const uint8_t *data, size_t size)
 {
     static _Atomic int64_t nobody_stops = INT64_MAX;
+    static const struct lane lane;
     struct worker w = {.fd = line_with(data, size)};
     struct error err = {.message = ""};
-    if (wait_until_ready(&w, &nobody_stops, &err) == OK ? !size || data[0] : !strstr(err.message, "does not start"))
+    if (wait_until_ready(&w, &lane, &nobody_stops, &err) == OK ? !size || data[0]
+                                                               : !strstr(err.message, "does not start"))
         abort();
     close(w.fd);
 }

@@ -21,7 +21,7 @@ import tempfile
 RUNS = int(os.environ.get("PEEL_TORTURE_RUNS", "40"))
 SECONDS = 60 * float(os.environ.get("PEEL_TEST_SLOW", "1"))  # more is a hang
 CRASHES = re.compile(r"ERROR: AddressSanitizer|runtime error:|Assertion .* failed")
-FRAME = re.compile(r"#\d+ 0x\w+ in \w+ (src|tests)/")
+FRAME = re.compile(r"#\d+ 0x\w+ in \w+ (?:/\S*?/)?(src|tests)/\w+/")  # of paths, clang says the whole
 
 
 class Orders:
