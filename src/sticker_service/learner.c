@@ -384,7 +384,7 @@ static const char *next_sticker(const struct teaching *t, struct evidence *e, st
     if (!id)
         return NULL;
     struct learn_ballot *first = ballot ? &e->ballots[e->ballot] : NULL; /* there may be none at all */
-    while (e->ballot + n < e->n_ballots && strcmp(first[n].sticker_id, id) == 0)
+    while (first && e->ballot + n < e->n_ballots && strcmp(first[n].sticker_id, id) == 0)
         n++;
     const struct learn_clicks *clicks = click && strcmp(click, id) == 0 ? &e->clicks[e->click] : NULL;
     learn_tally(first, n, clicks, &t->bias, t->up_share, t->half_life_us, t->now_us, tally);
