@@ -897,6 +897,41 @@ static void an_import_is_undone_but_for_what_was_changed_since(void **state)
     teardown(&f);
 }
 
+/* An import that merges changes the same sticker several times. An undo that was broken off has done a part of that. */
+static void what_was_changed_twice_is_undone_and_left_once(void **state)
+{
+    (void)state;
+    struct admin_who first = {.username = "ann", .address = "", .batch = "one"}, second = first;
+    struct history_entry *entries;
+    struct sticker_terms terms;
+    struct fixture f;
+    struct error err;
+    int64_t number;
+    size_t n;
+    setup(&f);
+    second.batch = "two";
+    write_svg(&f, "a.svg", 1);
+    assert_int_equal(import_as(&f, &first, false, &number), 1);
+    for (const char *const *words = (const char *const[]){"ape", "ape, monkey", NULL}; *words; words++) {
+        char text[64];
+        snprintf(text, sizeof text, "filename,words\na.svg,\"%s\"\n", *words);
+        write_text(&f, "stickers.csv", text);
+        assert_int_equal(import_as(&f, &second, true, &number), 1);
+    }
+    assert_int_equal(number, 2);
+    assert_int_equal(sticker_store_history_batch(f.store, "two", INT64_MAX, 10, &f.arena, &entries, &n, &err), OK);
+    assert_int_equal(n, 2);
+    undo(&f, number, 0, 2, "");
+    undo(&f, number, 0, 0, ""); /* it is what it was already */
+
+    struct sticker a = get(&f, "a.svg");
+    a.title = "Gorilla";
+    assert_int_equal(text_sticker_terms(a.title, a.filename, NULL, a.words, a.n_words, &f.arena, &terms, &err), OK);
+    assert_int_equal(sticker_store_update(f.store, &a, &terms, &err), OK);
+    undo(&f, number, 0, 0, "a.svg");
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -919,6 +954,7 @@ int main(void)
         cmocka_unit_test(words_that_nobody_changed_are_known),
         cmocka_unit_test(a_later_import_adds_words),
         cmocka_unit_test(an_import_is_undone_but_for_what_was_changed_since),
+        cmocka_unit_test(what_was_changed_twice_is_undone_and_left_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
