@@ -3,10 +3,12 @@
 #include "cmd/cmd.h"
 #include "cmd/progress.h"
 #include "cmd/prompt.h"
+#include "import/import.h"
 #include "import/sticker_undo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define LISTED 20u
 #define NAMED  1000u /* stickers that were left */
@@ -93,6 +95,7 @@ static enum status undo_one(const struct config *cfg, struct sticker_store *stor
                                 .left = undo_left,
                                 .ctx = &left};
     char batch[37], *end;
+    int fd = -1;
     os_uuid7(batch);
     who.batch = batch;
     long long n = strtoll(number, &end, 10);
@@ -101,11 +104,14 @@ static enum status undo_one(const struct config *cfg, struct sticker_store *stor
                          : sticker_store_import_get(store, n, a, &import, err);
     if (st == OK)
         st = undo_confirmed(cfg, &import, err);
+    if (st == OK)
+        st = import_lock(config_string(cfg, "data"), &fd, err);
     if (st == OK) {
         cmd_stop_on_signals();
         progress_start(&progress, "Undoing", config_bool(cfg, "quiet"));
         st = sticker_undo_import(&undo, &import, err);
         st == OK ? progress_end(&progress) : progress_clear(&progress);
+        close(fd);
     }
     if (st == OK && left.names)
         return cmd_print_json(json_pack("{s:I, s:I, s:I, s:o}", "removed", (json_int_t)undo.removed, "restored",

@@ -162,7 +162,8 @@ struct import_run {
 enum status import_run(const struct import_run *run, struct import_list *list, struct error *err) MUST_CHECK;
 /* The same on all processors, with workers of its own: run->sandbox and run->pool are not looked at. */
 enum status import_run_wide(const struct import_run *run, struct import_list *list, struct error *err) MUST_CHECK;
-/* Two imports at once would write each other's files: *fd, to be closed, is the only one in the data folder.
+/* Two imports at once would write each other's files, and an undo would miss what a running import adds after it: *fd,
+ * to be closed, is the only one in the data folder.
  * ERR_CONFLICT: there is another. */
 enum status import_lock(const char *data, int *fd, struct error *err) MUST_CHECK;
 

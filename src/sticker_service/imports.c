@@ -172,10 +172,15 @@ static enum status undo_staged(struct work *w, struct error *err)
                                 .left = undo_left,
                                 .ctx = w};
     struct import_record record;
+    int fd = -1;
     os_uuid7(batch);
     enum status st = sticker_store_import_get(service->store, s->number, &s->arena, &record, err);
+    if (st == OK && service->cfg->data)
+        st = import_lock(service->cfg->data, &fd, err);
     if (st == OK)
         st = sticker_undo_import(&undo, &record, err);
+    if (fd >= 0)
+        close(fd);
     s->removed = undo.removed;
     s->restored = undo.restored;
     s->n_left = undo.n_left;
