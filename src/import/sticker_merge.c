@@ -29,6 +29,9 @@ static enum status take_words(struct sticker_store *store, const char *const *na
         bool more = false;
         if (strcmp(names[i], kept->filename) == 0)
             return err_set(err, ERR_INVALID, "\"%s\" cannot be merged into itself", names[i]);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(names[i], names[k]) == 0)
+                return err_set(err, ERR_INVALID, "\"%s\" is named twice", names[i]);
         st = other ? sticker_store_get(store, names[i], a, other, err) : err_no_memory(err, "a sticker");
         if (st == OK)
             st = sticker_merge_words(other, a, kept, &more, err);

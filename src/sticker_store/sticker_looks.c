@@ -125,7 +125,7 @@ static enum status pairs_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct pairs_job *job = arg;
     enum status st = OK;
-    for (size_t i = 0; i < job->n; i++)
+    for (size_t i = 0; i < job->n && st == OK; i++)
         for (size_t k = 0; k < job->n && st == OK; k++)
             if (strcmp(job->filenames[i], job->filenames[k]) < 0)
                 st = db_run(c,
@@ -138,5 +138,9 @@ static enum status pairs_job(struct db_conn *c, void *arg, struct error *err)
 enum status sticker_store_not_duplicates_add(struct sticker_store *s, const char *const *filenames, size_t n,
                                              struct error *err)
 {
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(filenames[i], filenames[k]) == 0)
+                return err_set(err, ERR_INVALID, "\"%.255s\" is named twice", filenames[i]);
     return db_write(s->db, DB_DURABLE, pairs_job, &(struct pairs_job){filenames, n}, err);
 }

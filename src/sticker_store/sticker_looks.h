@@ -32,7 +32,7 @@ struct look_pair {
 /* All that are remembered, in order. */
 enum status sticker_store_not_duplicates(struct sticker_store *s, struct arena *a, struct look_pair **out, size_t *n,
                                          struct error *err) MUST_CHECK;
-/* Remembers that no two of these are. Unknown names do not matter. DURABLE. */
+/* Remembers that no two of these are. Unknown names do not matter. ERR_INVALID: one is named twice. DURABLE. */
 enum status sticker_store_not_duplicates_add(struct sticker_store *s, const char *const *filenames, size_t n,
                                              struct error *err) MUST_CHECK;
 

@@ -199,6 +199,7 @@ class Duplicates(ImportTest):
         self.assertEqual(self.system.sql("SELECT username, action, after FROM history WHERE object = 'large.png' ORDER BY row DESC LIMIT 1"),
                          [("admin", "delete", '{"into":"small.png"}')])
 
+        self.assertEqual(self.admin.post(DUPLICATES, action="other", name=["small.png", "tiny.png"]).status, 400)
         done = self.admin.post(DUPLICATES, action="differ", name=["small.png", "tiny.png"])
         self.assertIn("no longer listed", self.admin.get(done.headers["Location"]).text)
         self.assertIn("No two stickers look alike", self.admin.get(DUPLICATES).text)

@@ -164,6 +164,10 @@ class Typed(Base):
 
         both = [["red.png", "rot.png"], ["blue.png", "navy.png"]]
         self.assertEqual(duplicates("list"), {"groups": both, "failed": 0})
+        for command in ("merge", "differ"):
+            command = [PEEL, "duplicates", command, "blue.png", "navy.png", "navy.png", "--data", self.data]
+            twice = subprocess.run(command, capture_output=True, text=True, timeout=60 * SLOW)
+            self.assertEqual((twice.returncode, twice.stderr), (1, 'peel: "navy.png" is named twice\n'))
         self.assertEqual(duplicates("differ", "navy.png", "blue.png"), {"different": 2})
         self.assertEqual(duplicates("list")["groups"], both[:1])
         connection = sqlite3.connect(self.data / "sticker.db")

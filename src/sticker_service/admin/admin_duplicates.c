@@ -143,11 +143,13 @@ void handle_admin_duplicates_change(void *ctx, const struct http_request *req, s
     const char *names[SHOWN];
     if (!admin_visit(ctx, req, res, &v) || !admin_form(&v, FIELDS, &form) || !admin_needs(&v, "stickers", ADMIN_CHANGE))
         return;
-    bool merges = strcmp(admin_field(&form, "action"), "merge") == 0;
+    const char *action = admin_field(&form, "action");
+    bool merges = strcmp(action, "merge") == 0;
     if (merges && !admin_needs(&v, "stickers", ADMIN_DELETE))
         return;
     size_t n = read_names(&form, names);
-    if (n < 2 || (merges && strcmp(names[0], admin_field(&form, "keep")) != 0)) {
+    if (n < 2 || (!merges && strcmp(action, "differ") != 0) ||
+        (merges && strcmp(names[0], admin_field(&form, "keep")) != 0)) {
         send_page(&v, 400, &(struct tpl_admin_duplicates){.problem = admin_say(MESSAGE_admin_duplicates_choose)});
         return;
     }
