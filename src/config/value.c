@@ -37,7 +37,8 @@ const char *value_expected(const struct option *o, struct arena *a)
         break;
     case OPTION_STRING:
     case OPTION_LIST:
-        text = arena_printf(a, "text of %s to %s bytes", least, most);
+        text = o->least == o->most ? arena_printf(a, "text of %s bytes", most)
+                                   : arena_printf(a, "text of %s to %s bytes", least, most);
         break;
     case OPTION_INT:
         text = arena_printf(a, "a whole number from %s to %s", least, most);
