@@ -209,10 +209,11 @@ static enum status find_rows(struct walk *w, const char *path, const struct fold
 }
 
 /* "happy.png", or with folder_names "cats-happy.png" for cats/happy.png. Packs of other programs number their files:
- * "Cats-01.webp". NULL: no memory. */
+ * "Cats-01.webp". Names of files begin with no dot, those of packs may. NULL: no memory. */
 static const char *name_sticker(const struct walk *w, const char *path, const char *pack)
 {
     const char *slash = strrchr(path, '/'), *file = w->list->folder_names ? path + w->root : slash ? slash + 1 : path;
+    pack += strspn(pack, "./\\ ");
     size_t len = strlen(pack) < PACK_IN_NAME ? strlen(pack) : PACK_IN_NAME;
     while (len && (pack[len] & 0xc0) == 0x80) /* not within a character */
         len--;

@@ -360,6 +360,7 @@ class OtherPrograms(unittest.TestCase):
         self.check("mine.wastickers", files, [("Mine-01.webp", "Mine 01", "Mine", "Ann", ""), ("Mine-02.webp", "Mine 02", "Mine", "Ann", "\U0001f602, \U0001f923"), ("Mine-03.webp", "Mine 03", "Mine", "Ann", "")])
         self.assertEqual(self.system.sql("SELECT name, title, author FROM packs"), [("Mine", "", "Ann")])
         self.assertIn("0 added, 3 skipped", self.peel(self.system.folder / "mine.wastickers").stdout)
+        self.check("dots.wastickers", {"title.txt": ".../Oh", "1.webp": files["01.webp"]}, [("Oh-1.webp", "Oh 1", ".../Oh", "", "")])
         contents = {"sticker_packs": [{"identifier": "1", "name": "Cups", "publisher": "Jo", "tray_image_file": "t.png", "stickers": [{"image_file": "cup.webp", "emojis": ["\u2615"]}]}]}
         self.check("app.zip", {"1/contents.json": contents, "1/cup.webp": files["03.webp"]}, [("Cups-cup.webp", "Cups cup", "Cups", "Jo", "\u2615")])
 
