@@ -94,6 +94,8 @@ static enum status unpack_file(struct archive *archive, const char *folder, cons
     enum status st = os_mkdirs(path, err);
     *slash = '/';
     int fd = st == OK ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+    if (st == OK && fd < 0 && errno == EEXIST)
+        return err_set(err, ERR_INVALID, "the archive has another file of this name");
     if (st == OK && fd < 0)
         return err_errno(err, "cannot be unpacked");
     if (st == OK)

@@ -473,7 +473,7 @@ static enum status read_file(struct lists *l, const char *name, struct error *er
         !S_ISREG(sb.st_mode) || sb.st_size > (off_t)(title || author ? NOTE_MAX : LIST_MAX))
         return OK;
     buf_init(&file, LIST_MAX);
-    l->name = name;
+    l->name = l->table->name = name; /* for failures of rows */
     enum status st = os_read_file(path, &file, err);
     if (st == OK && !title && !author)
         st = read_list(l, &file, err);

@@ -594,6 +594,6 @@ enum status import_lock(const char *data, int *fd, struct error *err)
         return err_errno(err, "cannot open %s", path);
     if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
         return OK;
-    return errno == EWOULDBLOCK ? err_set(err, ERR_CONFLICT, "another import into %s is running", data)
+    return errno == EWOULDBLOCK ? err_set(err, ERR_CONFLICT, "another import is running or being undone")
                                 : err_errno(err, "cannot lock %s", path);
 }

@@ -46,7 +46,7 @@ void import_table_free(struct import_table *t)
 
 static bool is_json(const struct import_table *t)
 {
-    return strcmp(t->name, JSON_NAME) == 0;
+    return strcmp(t->name, CSV_NAME) != 0; /* lists of other programs are, too */
 }
 
 const char *import_table_place(const struct import_table *t, const struct table_row *r, struct arena *a)

@@ -416,14 +416,16 @@ class OtherPrograms(unittest.TestCase):
         link = zipfile.ZipInfo("link.png")
         link.external_attr = 0o120777 << 16
         path = self.archive("bad.zip", {"good.png": picture(20), "../../outside.png": picture(21), "/outside.png": picture(22), "a/../b.png": picture(23),
-                                        "inner.zip": b"PK", "good.png/x.png": picture(24), "c\x1b.png": picture(25)})  # fmt: skip
+                                        "inner.zip": b"PK", "again.png": picture(26), "good.png/x.png": picture(24), "c\x1b.png": picture(25)})  # fmt: skip
         with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as z:
             z.writestr(link, str(outside))
+            z.writestr("again.png", picture(27))
             z.writestr("large.png", bytes((64 << 20) + 1))
         done = self.peel(path)
-        self.assertIn("1 added, 0 skipped (already there), 7 failed; 1 other file ignored (inner.zip)\n", done.stdout, done.stderr)
+        self.assertIn("2 added, 0 skipped (already there), 8 failed; 1 other file ignored (inner.zip)\n", done.stdout, done.stderr)
         self.assertFalse(outside.exists() or pathlib.Path("/outside.png").exists())
         self.assertIn("failed: bad.zip/../../outside.png: its name is not one of a file below the archive\n", done.stderr)
+        self.assertIn("failed: bad.zip/again.png: the archive has another file of this name\n", done.stderr)
         self.assertIn("failed: bad.zip/link.png: it is not a plain file\n", done.stderr)
         self.assertIn("failed: bad.zip/large.png: it has more than 67108864 bytes\n", done.stderr)
         whole = self.archive("whole.zip", {f"{i}.png": picture(30 + i) for i in range(3)}).read_bytes()
@@ -435,6 +437,8 @@ class OtherPrograms(unittest.TestCase):
         for text in ("[" * 5000, '{"stickers":[{"file":"good.png","title":"\\u0000"}]}', '{"images":{"good":{"body":"' + "x" * 2000 + '"}}}', '{"stickers":{"good.png":7,"a":[]}}', "\xff"):
             done = self.peel(self.archive("list.zip", {"list.json": text, "good.png": picture(20)}))
             self.assertNotIn("internal", done.stderr)
+        done = self.peel(self.archive("list.zip", {"list.json": '{"stickers":[{"file":"good.png","emoji":"\\u001b"}]}', "good.png": picture(20)}))
+        self.assertIn("failed: good.png: list.json: entry 1: control character in emoji; the picture is left out\n", done.stderr)
 
 
 if __name__ == "__main__":
