@@ -184,7 +184,7 @@ tests.push(['who may only look sees no buttons, and is told so', async (page, co
   await send(page, { username: 'looker', password: PASSWORD, is_active: true, is_staff: true });
   await context.clearCookies();
   await loggedIn(page, 'looker');
-  assert.deepEqual(await page.locator('nav.models a').allInnerTexts(), ['Dashboard', 'Search console', 'Experiments', 'Stickers', 'Documents', 'Queries', 'Scores', 'Pins', 'Synonyms', 'Learning']);
+  assert.deepEqual(await page.locator('nav.models a').allInnerTexts(), ['Dashboard', 'Search console', 'Import', 'Experiments', 'Stickers', 'Packs', 'Duplicates', 'Documents', 'Queries', 'Scores', 'Pins', 'Synonyms', 'Learning']);
   await page.goto('/admin/queries/');
   assert.equal(await page.getByRole('button', { name: 'Delete …' }).count(), 0);
   assert.equal(await page.getByRole('link', { name: /Add/ }).count(), 0);
@@ -199,7 +199,7 @@ tests.push(['who may only look sees no buttons, and is told so', async (page, co
 tests.push(['by keyboard alone, and the focus is always visible', async page => {
   await page.goto('/admin/login');
   const tabTo = async (what, true_) => {
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 80; i++) {
       await page.keyboard.press('Tab');
       const [style, there] = await page.evaluate(source => {
         const e = document.activeElement, r = e.getBoundingClientRect();

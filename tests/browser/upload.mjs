@@ -214,7 +214,7 @@ tests.push(['a file is dropped, imported and undone, by keyboard', async page =>
   await page.goto(IMPORT);
   await page.evaluate(bytes => {
     const files = new DataTransfer();
-    files.items.add(new File([new Uint8Array(bytes)], 'dropped.png', { type: 'image/png' }));
+    files.items.add(new File([new Uint8Array(bytes)], 'let-go.png', { type: 'image/png' }));
     document.getElementById('drop').dispatchEvent(new DragEvent('drop', { dataTransfer: files, cancelable: true }));
   }, [...png(12, 12, 77)]);
   await page.getByRole('button', { name: 'Read the files' }).press('Enter');
@@ -230,7 +230,7 @@ tests.push(['a file is dropped, imported and undone, by keyboard', async page =>
   await assertAccessible(page);
   await page.getByRole('button', { name: 'Undo', exact: true }).press('Enter');
   await page.getByText('Deleted: 1.').waitFor();
-  assert.equal(await shown(page, 'dropped.png'), 0);
+  assert.equal(await shown(page, 'let-go.png'), 0);
 }]);
 
 await runAll(process.env.BASE, tests);
