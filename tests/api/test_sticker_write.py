@@ -5,7 +5,7 @@ import json
 import re
 import time
 
-from peel_testing import ADMIN_TOKEN, main, multipart, png, raw, request, wait_until
+from peel_testing import ADMIN_TOKEN, ROOT, main, multipart, png, raw, request, wait_until
 from test_admin import AdminTest
 
 TOKEN = {"Authorization": f"Token {ADMIN_TOKEN}"}
@@ -183,6 +183,8 @@ class Write(AdminTest):
         self.assert_problem(self.send("PUT", "x.png", png()[:40]), 422)
         self.assert_problem(self.send("PUT", "x.png", b""), 422, "empty")
         self.assert_problem(self.send("PUT", "x.png", png(), **{"Content-Type": "text/html"}), 415)
+        video = (ROOT / "tests/fuzz/corpus/webm/clear.webm").read_bytes()
+        self.assertEqual(self.send("PUT", "clear.webm", video, **{"Content-Type": "video/webm"}).status, 201)
         self.assert_problem(self.send("PUT", "%2e%2ex.png", png()), 400)
         body, kind = multipart([("sticker", "{}")], [("x.png", png())])
         self.assert_problem(self.send("PUT", "x.png", body, **{"Content-Type": kind}), 400, 'found "files"')

@@ -230,12 +230,22 @@ static enum status read_form(struct put *p, const char *type, struct error *err)
     return st == OK && !p->data ? err_set(err, ERR_INVALID, "the form has no part image") : st;
 }
 
+/* That of any image, of those that are stickers though they are none (WebM, Lottie), or of bytes. */
+static bool is_image_type(const char *type)
+{
+    size_t len = strcspn(type, "; ");
+    for (enum image_kind kind = IMAGE_UNKNOWN; kind < IMAGE_KINDS; kind++)
+        if (strlen(image_mime(kind)) == len && strncasecmp(type, image_mime(kind), len) == 0)
+            return true;
+    return strncasecmp(type, "image/", 6) == 0;
+}
+
 static enum status read_put(struct put *p, struct error *err)
 {
     const char *type = http_header(p->w->req, "Content-Type");
     if (multipart_is(type))
         return read_form(p, type, err);
-    if (type && strncasecmp(type, "image/", 6) != 0 && strncasecmp(type, "application/octet-stream", 24) != 0)
+    if (type && !is_image_type(type))
         return err_set(err, ERR_UNSUPPORTED, "Content-Type must be that of an image, or multipart/form-data");
     p->data = p->w->req->body;
     p->len = p->w->req->body_len;
