@@ -11,9 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#define MAX_THREADS 8
 #define PAGE        64u
 #define PAGE_ARENA  (4u << 20)
 #define IMAGE_ARENA (4u << 20) /* a sticker with its words */
@@ -149,8 +147,7 @@ static enum status show(struct duplicates *d, struct error *err)
 static enum status duplicates_open(struct duplicates *d, struct arena *a, struct error *err)
 {
     struct bucket_s3 s3;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned threads = cores < 2 ? 1 : cores < MAX_THREADS ? (unsigned)cores : MAX_THREADS;
+    unsigned threads = sandbox_workers_of_machine();
     enum status st = cmd_find_stickers(d->cfg, threads, &d->store, err);
     if (st == OK)
         st = cmd_bucket_s3(d->cfg, a, &s3, err);

@@ -12,11 +12,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PAGE        64u
 #define PAGE_MEMORY (256u << 20)
-#define MAX_THREADS 8     /* each has a file in memory, and a process that reads it */
 #define WAIT_MS     60000 /* for a process: there is one for each thread */
 
 struct ocr_picture {
@@ -179,8 +177,7 @@ static enum status ocr_report(struct ocr_run *run, bool complete, struct error *
 static enum status ocr_open_all(struct ocr_run *run, struct error *err)
 {
     struct bucket_s3 s3 = {0};
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned threads = cores < 2 ? 1 : cores < MAX_THREADS ? (unsigned)cores : MAX_THREADS;
+    unsigned threads = sandbox_workers_of_machine();
     enum status st = sandbox_open_ocr(threads, run->languages, &run->sandbox, err);
     if (st == OK)
         st = cmd_find_stickers(run->cfg, 1, &run->store, err);

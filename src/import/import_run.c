@@ -28,7 +28,6 @@
 #define BATCH_BYTES    (64u << 20) /* of files held in memory at a time; a single one may have IMAGE_MAX_BYTES */
 #define BATCH_ARENA    (256u << 20)
 #define ITEM_ARENA     (32u << 20)
-#define MAX_THREADS    8 /* each has a file in memory, and a process that decodes it */
 #define ADD_TRIES      3
 #define OCR_WAIT_MS    600000u /* for a worker: there is one for each thread */
 #define IN_THIS_IMPORT ", in this import (--folder-names tells those of different folders apart)"
@@ -566,8 +565,7 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
 enum status import_run_wide(const struct import_run *run, struct import_list *list, struct error *err)
 {
     struct import_run wide = *run;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned threads = cores < 2 ? 1 : cores < MAX_THREADS ? (unsigned)cores : MAX_THREADS;
+    unsigned threads = sandbox_workers_of_machine();
     wide.sandbox = NULL;
     wide.ocr = NULL;
     wide.pool = NULL;

@@ -635,6 +635,13 @@ static void close_lane(struct lane *lane)
     pthread_cond_destroy(&lane->freed);
 }
 
+unsigned sandbox_workers_of_machine(void)
+{
+    enum { MOST = 8 };
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 2 ? 1 : cores < MOST ? (unsigned)cores : MOST;
+}
+
 enum status sandbox_open(unsigned quick, struct sandbox **out, struct error *err)
 {
     *out = NULL;

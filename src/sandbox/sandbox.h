@@ -33,6 +33,8 @@
 
 struct sandbox;
 
+/* How many workers make use of this machine: one for each processor, 8 at most, as each job has a file in memory. */
+unsigned sandbox_workers_of_machine(void);
 /* `quick`: how many quick workers, 1 to SANDBOX_MAX_QUICK. Starts none of them yet. */
 enum status sandbox_open(unsigned quick, struct sandbox **out, struct error *err) MUST_CHECK;
 /* Another one, whose workers read text in these languages (image/ocr.h) and do nothing else; there is no heavy worker.
