@@ -11,7 +11,7 @@
 
 struct fts_index {
     pthread_mutex_t change; /* one change at a time; taken before `lock` */
-    size_t merging;         /* the first parts that are being merged: nobody else does; under `change` */
+    size_t merging;         /* how many parts, from the first on, a merge has: changes leave them; under `change` */
     pthread_mutex_t lock;   /* of `view`, held for a moment */
     struct fts_view *view;
 };
