@@ -33,7 +33,7 @@ if [ "$1" = --one ]; then # PROGRAM FOLDER: leaves the counts in the folder
             cat "$log"
             echo "FAIL $name ($p passed, $f failed, $(($(date +%s) - began)) s)"
         else
-            grep -E '^(skipped|figures:|Done [0-9]* runs)' "$log"
+            grep -E '^(skipped|flaky:|figures:|Done [0-9]* runs)' "$log"
             echo "ok   $name ($p, $(($(date +%s) - began)) s)"
         fi
     } >"$log.words"

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { gzipSync } from 'node:zlib';
-import { assertAccessible, assertAccessibleInAllLooks, looks, runAll } from './lib.mjs';
+import { assertAccessible, assertAccessibleInAllLooks, looks, runAll, until } from './lib.mjs';
 
 const peel = process.env.BASE, page_ = process.env.PAGE;
 const policy = `default-src 'none'; script-src ${peel}; connect-src ${peel}; img-src ${peel} data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'`;
@@ -25,13 +25,6 @@ const focused = page => page.evaluate(() => {
   return e && (e.sticker ? e.sticker.filename : e.tagName + ' ' + (e.getAttribute('aria-label') || ''));
 });
 const shown = page => cells(page).evaluateAll(all => all.map(cell => cell.sticker.filename));
-const until = async (what, true_) => {
-  for (let i = 0; i < 400; i++) {
-    if (await true_()) return;
-    await new Promise(done => setTimeout(done, 50));
-  }
-  assert.fail(what + ' did not come true');
-};
 async function open(page, attributes = '', lang = 'en') {
   await page.goto('/?' + new URLSearchParams({ attributes, lang }));
   await box(page).waitFor();
