@@ -2,6 +2,8 @@
 #ifndef PEEL_SEARCH_STORE_SEARCH_INTERNAL_H
 #define PEEL_SEARCH_STORE_SEARCH_INTERNAL_H
 
+#include "base/filename.h"
+#include "base/lru.h"
 #include "db/db.h"
 #include "db/db_filter.h"
 #include "search_store/search_columns.h"
@@ -20,6 +22,7 @@ struct search_store {
     struct db *db;
     struct db_counted documents;
     struct search_index index;
+    struct lru *names; /* filenames by id, which stay right: an id is never given to another document */
 };
 
 extern const struct db_schema search_schema_sqlite, search_schema_postgres;

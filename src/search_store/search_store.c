@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NAMES_BYTES (8u << 20)
+#define NAME_BYTES  96u /* of a filename as it is kept */
+
 enum status search_store_open(const char *url, unsigned connections, struct search_store **out, struct error *err)
 {
     struct search_store *s = calloc(1, sizeof *s);
@@ -13,8 +16,10 @@ enum status search_store_open(const char *url, unsigned connections, struct sear
         return err_no_memory(err, "a database");
     enum status st = db_open(url, connections,
                              db_is_postgres_url(url) ? &search_schema_postgres : &search_schema_sqlite, &s->db, err);
+    if (st == OK)
+        st = lru_open(NAMES_BYTES, NAME_BYTES, &s->names, err);
     if (st != OK) {
-        free(s);
+        search_store_close(s);
         return st;
     }
     *out = s;
@@ -33,6 +38,7 @@ void search_store_close(struct search_store *s)
     if (!s)
         return;
     search_store_index_close(s);
+    lru_close(s->names);
     db_close(s->db);
     free(s);
 }
@@ -174,6 +180,12 @@ enum status search_store_put(struct search_store *s, const struct document *doc,
     return st;
 }
 
+/* "": it is gone. */
+static void keep_name(struct search_store *s, int64_t id, const char *filename)
+{
+    lru_put(s->names, "", (const char *)&id, sizeof id, filename, strlen(filename) + 1);
+}
+
 static enum status no_document(const char *filename, struct error *err)
 {
     return err_set(err, ERR_NOT_FOUND, "document \"%s\" does not exist", filename);
@@ -205,8 +217,10 @@ enum status search_store_delete(struct search_store *s, const char *filename, in
 {
     struct delete_document_job job = {.filename = filename};
     enum status st = search_store_write(s, DB_DURABLE, delete_document_job, &job, err);
-    if (st == OK)
+    if (st == OK) {
         search_store_index_remove(s, job.id, filename);
+        keep_name(s, job.id, "");
+    }
     *id = job.id;
     return st;
 }
@@ -299,12 +313,39 @@ static enum status name_all(struct db_conn *c, const int64_t *ids, size_t n, str
     return db_end(&r);
 }
 
-enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
-                                   const char **out, struct error *err)
+static enum status read_names(struct search_store *s, const int64_t *ids, size_t n, struct arena *a, const char **out,
+                              struct error *err)
 {
     struct db_conn *c = db_reader(s->db);
     enum status st = db_is_postgres(c) ? name_all(c, ids, n, a, out, err) : name_each(c, ids, n, a, out, err);
     db_reader_done(s->db, c);
+    return st;
+}
+
+enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
+                                   const char **out, struct error *err)
+{
+    int64_t *unknown = arena_array(a, n + 1, sizeof *unknown);
+    size_t *places = arena_array(a, n + 1, sizeof *places), n_unknown = 0, size;
+    const char **read = arena_array(a, n + 1, sizeof *read);
+    char name[STICKER_FILENAME_MAX + 1];
+    enum status st = unknown && places && read ? OK : err_no_memory(err, "%zu filenames", n);
+    for (size_t i = 0; i < n && st == OK; i++) {
+        out[i] = NULL;
+        if (!lru_get(s->names, "", (const char *)&ids[i], sizeof ids[i], name, sizeof name, &size)) {
+            places[n_unknown] = i;
+            unknown[n_unknown++] = ids[i];
+        } else if (*name && !(out[i] = arena_strndup(a, name, size - 1))) {
+            st = err_no_memory(err, "%zu filenames", n);
+        }
+    }
+    if (st == OK && n_unknown)
+        st = read_names(s, unknown, n_unknown, a, read, err);
+    for (size_t i = 0; i < n_unknown && st == OK; i++) {
+        out[places[i]] = read[i];
+        if (read[i])
+            keep_name(s, unknown[i], read[i]);
+    }
     return st;
 }
 

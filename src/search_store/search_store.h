@@ -61,7 +61,8 @@ enum status search_store_documents(struct search_store *s, int64_t after, size_t
 typedef enum status search_store_word_hash(void *ctx, int64_t id, const char *words_sha256, struct error *err);
 enum status search_store_word_hashes(struct search_store *s, search_store_word_hash *tell, void *ctx,
                                      struct error *err) MUST_CHECK;
-/* Filenames of documents by id; absent ones NULL. */
+/* Filenames of documents by id; absent ones NULL. Many are kept in memory: what another process deleted may still have
+ * its name. */
 enum status search_store_filenames(struct search_store *s, const int64_t *ids, size_t n, struct arena *a,
                                    const char **out, struct error *err) MUST_CHECK;
 

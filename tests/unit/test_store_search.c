@@ -53,6 +53,10 @@ static void documents_come_and_go(void **state)
     assert_ok(s, search_store_delete(store, "b.png", &id, &s->err));
     assert_int_equal(id, b);
     assert_int_equal(search_store_delete(store, "b.png", &id, &s->err), ERR_NOT_FOUND);
+    assert_ok(s, search_store_filenames(store, ids, 3, &s->arena, names, &s->err));
+    assert_null(names[0]);
+    assert_null(names[1]);
+    assert_string_equal(names[2], "a.png");
     assert_ok(s, search_store_count(store, &count, &s->err));
     assert_int_equal(count, 1);
     search_store_close(store);
