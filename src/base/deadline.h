@@ -10,6 +10,6 @@
  * work is over when that end is closed. */
 void deadline_set(int64_t until_us, int fd);
 void deadline_clear(void);
-bool deadline_passed(void); /* a microsecond; false where none is set */
+bool deadline_passed(void); /* mostly some nanoseconds; false where none is set */
 
 #endif
