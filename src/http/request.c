@@ -207,7 +207,8 @@ const char *http_header(const struct http_request *req, const char *name)
     return req->connection ? MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name) : NULL;
 }
 
-enum status http_param(const struct http_request *req, const char *name, const char **value, struct error *err)
+enum status http_param_or(const struct http_request *req, const char *name, const char *fallback, const char **value,
+                          struct error *err)
 {
     const struct http_pair *found = NULL;
     *value = NULL;
@@ -218,14 +219,18 @@ enum status http_param(const struct http_request *req, const char *name, const c
             return err_set(err, ERR_INVALID, "%s must be given once", name);
         found = &req->params[i];
     }
-    if (!found)
-        return err_set(err, ERR_NOT_FOUND, "%s is missing", name);
-    if (memchr(found->value, '\0', found->value_len))
+    if (found && memchr(found->value, '\0', found->value_len))
         return err_set(err, ERR_INVALID, "%s must not contain NUL", name);
-    if (!utf8_valid(found->value, found->value_len))
+    if (found && !utf8_valid(found->value, found->value_len))
         return err_set(err, ERR_INVALID, "%s must be valid UTF-8", name);
-    *value = found->value;
+    *value = found ? found->value : fallback;
     return OK;
+}
+
+enum status http_param(const struct http_request *req, const char *name, const char **value, struct error *err)
+{
+    enum status st = http_param_or(req, name, NULL, value, err);
+    return st == OK && !*value ? err_set(err, ERR_NOT_FOUND, "%s is missing", name) : st;
 }
 
 enum status http_param_int(const struct http_request *req, const char *name, int64_t least, int64_t most,
@@ -233,10 +238,8 @@ enum status http_param_int(const struct http_request *req, const char *name, int
 {
     const char *text;
     *value = fallback;
-    enum status st = http_param(req, name, &text, err);
-    if (st == ERR_NOT_FOUND)
-        return OK;
-    if (st != OK)
+    enum status st = http_param_or(req, name, NULL, &text, err);
+    if (st != OK || !text)
         return st;
     char *end;
     errno = 0;

@@ -181,6 +181,9 @@ const char *http_header(const struct http_request *req, const char *name); /* NU
  * parameter) if given twice, not UTF-8, or holding NUL. *value is NUL-terminated, lives in the arena. */
 enum status http_param(const struct http_request *req, const char *name, const char **value,
                        struct error *err) MUST_CHECK;
+/* The same, but `fallback`, which may be NULL, if absent. */
+enum status http_param_or(const struct http_request *req, const char *name, const char *fallback, const char **value,
+                          struct error *err) MUST_CHECK;
 /* Whole number in [least, most]; `fallback` when absent. Message: "limit must be a whole number from 1 to 100". */
 enum status http_param_int(const struct http_request *req, const char *name, int64_t least, int64_t most,
                            int64_t fallback, int64_t *value, struct error *err) MUST_CHECK;

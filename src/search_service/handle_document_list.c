@@ -26,20 +26,11 @@ void document_put_state(const struct document_row *row, struct buf *out)
         buf_printf(out, ",\"dim\":%lld", (long long)row->dim);
 }
 
-/* "" where it is absent. */
-static enum status read_text(const struct http_request *req, const char *name, const char **value, struct error *err)
-{
-    enum status st = http_param(req, name, value, err);
-    if (st == ERR_NOT_FOUND)
-        *value = "";
-    return st == ERR_NOT_FOUND ? OK : st;
-}
-
 static enum status read_state(const struct http_request *req, enum document_state *out, struct error *err)
 {
     const char *name;
     *out = DOCUMENT_ANY;
-    enum status st = read_text(req, "state", &name, err);
+    enum status st = http_param_or(req, "state", "", &name, err);
     if (st != OK || !*name)
         return st;
     for (enum document_state i = DOCUMENT_INDEXED; i <= DOCUMENT_FAILED; i++)
@@ -58,9 +49,9 @@ static enum status read_ask(struct search_service *s, const struct http_request 
     if (st == OK)
         st = http_param_int(req, "limit", 1, LIMIT_MAX, 50, &limit, err);
     if (st == OK)
-        st = read_text(req, "order", &order, err);
+        st = http_param_or(req, "order", "", &order, err);
     if (st == OK)
-        st = read_text(req, "q", &ask->search, err);
+        st = http_param_or(req, "q", "", &ask->search, err);
     if (st == OK)
         st = read_state(req, &ask->state, err);
     if (st == OK)

@@ -38,19 +38,11 @@ const char *search_default_algorithm(const struct search_service *s)
     return catalog_meanings(s->catalog) || engine_has_model(s->engine) ? "hybrid" : "lexical";
 }
 
-/* The value of a parameter that may be missing: NULL then. */
-static enum status optional(const struct http_request *req, const char *name, const char **value, struct error *err)
-{
-    *value = NULL;
-    enum status st = http_param(req, name, value, err);
-    return st == ERR_NOT_FOUND ? OK : st;
-}
-
 static enum status read_algorithm(const struct search_service *s, const struct http_request *req,
                                   const struct rank_algorithm **out, struct error *err)
 {
     const char *name;
-    enum status st = optional(req, "algorithm", &name, err);
+    enum status st = http_param_or(req, "algorithm", NULL, &name, err);
     if (st != OK)
         return st;
     *out = rank_find(name ? name : search_default_algorithm(s));
@@ -70,7 +62,7 @@ enum status search_read_model(struct search_service *s, const struct http_reques
                               struct error *err)
 {
     const char *id;
-    enum status st = optional(req, "model", &id, err);
+    enum status st = http_param_or(req, "model", NULL, &id, err);
     if (st != OK)
         return st;
     *out = id ? engine_find(s->engine, id) : NULL;
@@ -87,11 +79,9 @@ enum status search_read_model(struct search_service *s, const struct http_reques
 /* `weights`: "lexical:0.5,sentence:1" in the place of those that were configured; legs not named keep theirs. */
 static enum status read_weights(const struct http_request *req, double weights[LEG_COUNT], struct error *err)
 {
-    const char *text = NULL;
-    enum status st = http_param(req, "weights", &text, err);
-    if (st == ERR_NOT_FOUND)
-        return OK;
-    while (st == OK && text && *text) {
+    const char *text;
+    enum status st = http_param_or(req, "weights", "", &text, err);
+    while (st == OK && *text) {
         size_t len = strcspn(text, ":");
         enum leg_number leg = 0;
         while (leg < LEG_COUNT && !(strlen(legs[leg]->name) == len && memcmp(legs[leg]->name, text, len) == 0))
@@ -114,7 +104,7 @@ static enum status read_min_score(const struct search_service *s, const struct h
 {
     const char *text;
     *out = s->cfg.min_score != 0 ? s->cfg.min_score : -INFINITY;
-    enum status st = optional(req, "min_score", &text, err);
+    enum status st = http_param_or(req, "min_score", NULL, &text, err);
     if (st != OK || !text)
         return st;
     char *end;
@@ -129,9 +119,9 @@ static enum status read_subject(struct search_service *s, const struct http_requ
                                 struct document *like, struct error *err)
 {
     const char *query, *name;
-    enum status st = optional(req, "query", &query, err);
+    enum status st = http_param_or(req, "query", NULL, &query, err);
     if (st == OK)
-        st = optional(req, "like", &name, err);
+        st = http_param_or(req, "like", NULL, &name, err);
     if (st != OK)
         return st;
     if (name && query)
@@ -155,7 +145,7 @@ static enum status read_language(const struct http_request *req, unsigned *out, 
 {
     const char *tag;
     *out = LANGUAGE_OTHER;
-    enum status st = optional(req, "lang", &tag, err);
+    enum status st = http_param_or(req, "lang", NULL, &tag, err);
     if (st != OK || !tag)
         return st;
     if (!language_valid(tag))
@@ -183,7 +173,7 @@ static enum status read_filter(const struct http_request *req, struct sticker_fi
     const char *value;
     enum status st = OK;
     for (size_t i = 0; i < sizeof params / sizeof *params && st == OK; i++)
-        if ((st = optional(req, params[i], &value, err)) == OK && value)
+        if ((st = http_param_or(req, params[i], NULL, &value, err)) == OK && value)
             st = sticker_filter_set(out, params[i], value, err);
     return st;
 }

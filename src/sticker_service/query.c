@@ -22,11 +22,7 @@ enum status query_trim(const char **s, size_t *len)
 enum status param_or(const struct http_request *req, const char *name, const char *fallback, const char **value,
                      struct error *err)
 {
-    enum status status = http_param(req, name, value, err);
-    if (status != ERR_NOT_FOUND)
-        return status;
-    *value = fallback;
-    return OK;
+    return http_param_or(req, name, fallback, value, err);
 }
 
 enum status query_or_empty(const struct http_request *req, const char *name, const char **query, struct error *err)
