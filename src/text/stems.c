@@ -3,6 +3,8 @@
 #include "text/text_internal.h"
 
 #include <libstemmer.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -21,16 +23,59 @@ static const struct {
     [LANGUAGE_ta] = {"tamil", true},       [LANGUAGE_tr] = {"turkish", false},
 };
 
-bool text_has_stemmer(unsigned language)
+/* --- the stemmers of a thread: to make them takes longer than to stem the words of a query --- */
+
+struct kept {
+    struct sb_stemmer *of[LANGUAGE_COUNT];
+};
+static pthread_key_t key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool has_key;
+
+static void free_kept(void *p)
 {
-    return stemmers[language].algorithm != NULL;
+    struct kept *kept = p;
+    for (unsigned i = 0; i < LANGUAGE_COUNT; i++)
+        if (kept->of[i])
+            sb_stemmer_delete(kept->of[i]);
+    free(kept);
 }
 
-void text_stemmers_free(struct text_stemmers *s)
+static void make_key(void)
 {
-    for (unsigned i = 0; i < LANGUAGE_COUNT; i++)
-        if (s->of[i])
-            sb_stemmer_delete(s->of[i]);
+    has_key = pthread_key_create(&key, free_kept) == 0;
+}
+
+static struct kept *kept_stemmers(void)
+{
+    pthread_once(&once, make_key);
+    struct kept *kept = has_key ? pthread_getspecific(key) : NULL;
+    if (kept || !has_key || !(kept = calloc(1, sizeof *kept)))
+        return kept;
+    if (pthread_setspecific(key, kept) == 0)
+        return kept;
+    free(kept);
+    return NULL;
+}
+
+struct sb_stemmer *text_stemmer(unsigned language)
+{
+    struct kept *kept = stemmers[language].algorithm ? kept_stemmers() : NULL;
+    if (kept && !kept->of[language])
+        kept->of[language] = sb_stemmer_new(stemmers[language].algorithm, "UTF_8");
+    return kept ? kept->of[language] : NULL;
+}
+
+/* --- stems --- */
+
+bool text_is_stem(unsigned language, bool ascii)
+{
+    return !stemmers[language].algorithm || (stemmers[language].not_latin && ascii);
+}
+
+unsigned text_stems_as(unsigned language)
+{
+    return language == LANGUAGE_hr || language == LANGUAGE_sr ? LANGUAGE_bs : language;
 }
 
 /* Snowball takes the article off long Arabic words only. */
@@ -56,22 +101,21 @@ static void stem(struct sb_stemmer *stemmer, unsigned language, const char *word
     out->len = text_fold(word, len, out->text);
 }
 
-size_t text_stems(struct text_stemmers *s, unsigned language, const char *spelled, struct text_stem out[2])
+size_t text_stems(unsigned language, const char *spelled, struct text_stem out[2])
 {
     size_t len = strlen(spelled);
-    if (!text_has_stemmer(language) || (stemmers[language].not_latin && text_is_ascii(spelled, len))) {
+    if (text_is_stem(language, text_is_ascii(spelled, len))) {
         out[0].len = text_fold(spelled, len, out[0].text);
         return out[0].len > 0;
     }
-    if (!s->of[language])
-        s->of[language] = sb_stemmer_new(stemmers[language].algorithm, "UTF_8");
+    struct sb_stemmer *stemmer = text_stemmer(language);
     struct text_stem plain = {.len = text_fold(spelled, len, plain.text)};
-    stem(s->of[language], language, spelled, len, &out[0]);
+    stem(stemmer, language, spelled, len, &out[0]);
     if (!out[0].len)
         return 0;
     if (plain.len == len && memcmp(plain.text, spelled, len) == 0)
         return 1;
-    stem(s->of[language], language, plain.text, plain.len, &out[1]);
+    stem(stemmer, language, plain.text, plain.len, &out[1]);
     bool same = out[0].len == out[1].len && memcmp(out[0].text, out[1].text, out[0].len) == 0;
     return same || !out[1].len ? 1 : 2;
 }

@@ -52,8 +52,8 @@ enum status synonyms_check_text(const char *text, struct error *err)
 /* --- keys --- */
 
 /* The stems of a text's words in a language; the terms' own ones are English. */
-static enum status stems_of(const char *text, size_t len, unsigned language, struct text_stemmers *stemmers,
-                            struct arena *a, const char **out, size_t *n, struct error *err)
+static enum status stems_of(const char *text, size_t len, unsigned language, struct arena *a, const char **out,
+                            size_t *n, struct error *err)
 {
     struct text_terms terms;
     enum status st = text_split(text, len, MAX_TERMS, true, a, &terms, err);
@@ -63,8 +63,7 @@ static enum status stems_of(const char *text, size_t len, unsigned language, str
         out[i] = t->stem;
         if (language == ANY || language == LANGUAGE_en || t->is_emoji || t->is_run)
             continue;
-        if (text_stems(stemmers, language, t->spelled, stems) &&
-            !(out[i] = arena_strndup(a, stems[0].text, stems[0].len)))
+        if (text_stems(language, t->spelled, stems) && !(out[i] = arena_strndup(a, stems[0].text, stems[0].len)))
             st = err_no_memory(err, "a query");
     }
     *n = st == OK ? terms.count : 0;
@@ -99,7 +98,6 @@ static int by_key(const void *x, const void *y)
 /* A set that is being made. */
 struct making {
     struct synonyms *s;
-    struct text_stemmers stemmers;
     struct arena scratch;
 };
 
@@ -110,7 +108,7 @@ static enum status add_key(struct making *k, unsigned language, size_t group, si
     char joined[MAX_KEY];
     size_t n;
     arena_reset(&k->scratch);
-    enum status st = stems_of(what, strlen(what), language, &k->stemmers, &k->scratch, stems, &n, err);
+    enum status st = stems_of(what, strlen(what), language, &k->scratch, stems, &n, err);
     if (st != OK)
         return st;
     if (n > MAX_WINDOW || !join(stems, n, joined))
@@ -180,7 +178,6 @@ enum status synonyms_open(const struct synonym_entry *entries, size_t n, struct 
     for (size_t i = 0; i < n && st == OK; i++)
         if ((st = add_entry(&k, &entries[i], err)) != OK)
             err_prefix(err, "synonyms[%zu]", i);
-    text_stemmers_free(&k.stemmers);
     arena_free(&k.scratch);
     if (st != OK) {
         synonyms_close(s);
@@ -235,13 +232,13 @@ static void look_up(const struct synonyms *s, unsigned language, const char *ste
             out->keys[out->n++] = &s->keys[low];
 }
 
-static enum status find_in(const struct synonyms *s, const char *text, size_t len, unsigned language,
-                           struct text_stemmers *stemmers, struct arena *a, struct matched *out, struct error *err)
+static enum status find_in(const struct synonyms *s, const char *text, size_t len, unsigned language, struct arena *a,
+                           struct matched *out, struct error *err)
 {
     const char *stems[MAX_TERMS];
     char joined[MAX_KEY];
     size_t n;
-    enum status st = stems_of(text, len, language, stemmers, a, stems, &n, err);
+    enum status st = stems_of(text, len, language, a, stems, &n, err);
     for (size_t i = 0; i < n; i++)
         for (size_t k = 1; k <= MAX_WINDOW && i + k <= n && join(stems + i, k, joined); k++)
             look_up(s, language, joined, out);
@@ -251,14 +248,12 @@ static enum status find_in(const struct synonyms *s, const char *text, size_t le
 static enum status find(const struct synonyms *s, const char *text, size_t len, unsigned language, struct arena *a,
                         struct matched *out, struct error *err)
 {
-    struct text_stemmers stemmers = {{NULL}};
     out->n = 0;
     if (!s || !s->n_keys)
         return OK;
-    enum status st = find_in(s, text, len, language, &stemmers, a, out, err);
+    enum status st = find_in(s, text, len, language, a, out, err);
     if (st == OK)
-        st = find_in(s, text, len, ANY, &stemmers, a, out, err);
-    text_stemmers_free(&stemmers);
+        st = find_in(s, text, len, ANY, a, out, err);
     return st;
 }
 

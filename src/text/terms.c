@@ -21,7 +21,6 @@ struct indexing {
     struct arena *arena;  /* the result's */
     struct arena scratch; /* one list's */
     struct buf text, out, folded;
-    struct text_stemmers stemmers;
     uint8_t language[LANGUAGE_MAX_LISTS]; /* the numbers of the words' languages */
 };
 _Static_assert(LANGUAGE_COUNT <= UINT8_MAX, "a byte holds a language's number");
@@ -131,7 +130,7 @@ static enum status put_foreign(struct indexing *x, unsigned language, const char
             put_words(&x->out, term->stem);
             continue;
         }
-        size_t n = text_stems(&x->stemmers, language, term->spelled, stems);
+        size_t n = text_stems(language, term->spelled, stems);
         for (size_t k = 0; k < n; k++) {
             buf_puts(&x->out, x->out.len ? " " : "");
             buf_append(&x->out, stems[k].text, stems[k].len);
@@ -250,7 +249,6 @@ enum status text_sticker_terms(const char *title, const char *filename, const ch
         st = err_no_memory(err, "a sticker's terms");
     if (st == OK)
         st = index_languages(&x, words, n, out, err);
-    text_stemmers_free(&x.stemmers);
     buf_free(&x.text);
     buf_free(&x.out);
     buf_free(&x.folded);
@@ -279,7 +277,7 @@ struct forms {
 };
 
 static void terms_add_form(struct forms *f, size_t first, unsigned word, const char *stem, size_t len,
-                           unsigned language)
+                           const struct language_set *in)
 {
     size_t i = first;
     while (i < f->n && (strncmp(f->items[i].stem, stem, len) != 0 || f->items[i].stem[len]))
@@ -294,28 +292,47 @@ static void terms_add_form(struct forms *f, size_t first, unsigned word, const c
         }
         f->items[f->n++] = (struct word_form){.word = word, .stem = copy};
     }
-    language_set_add(&f->items[i].in, language);
+    for (size_t k = 0; k < 3; k++)
+        f->items[i].in.bits[k] |= in->bits[k];
+}
+
+/* Adds a language to the forms from `first` on that another one has, which has the same stems. */
+static void terms_add_language(struct forms *f, size_t first, unsigned as, unsigned language)
+{
+    for (size_t i = first; i < f->n; i++)
+        if (language_set_has(&f->items[i].in, as))
+            language_set_add(&f->items[i].in, language);
 }
 
 /* Most languages have a word in the same form, so there are few. */
-static void add_forms(struct forms *f, struct text_stemmers *stemmers, unsigned word, const struct text_term *term)
+static void add_forms(struct forms *f, unsigned word, const struct text_term *term)
 {
-    size_t first = f->n;
-    struct text_stem stems[2], plain;
-    plain.len = text_fold(term->spelled, strlen(term->spelled), plain.text);
+    size_t first = f->n, len = strlen(term->spelled);
+    bool whole = term->is_emoji || term->is_run, ascii = text_is_ascii(term->spelled, len);
+    struct language_set plain = {{0}};
+    struct text_stem stems[2];
+    for (unsigned language = 0; language < LANGUAGE_COUNT; language++)
+        if (language != LANGUAGE_en && (whole || text_is_stem(language, ascii)))
+            language_set_add(&plain, language);
+    if (whole) {
+        terms_add_form(f, first, word, term->stem, strlen(term->stem), &plain);
+        return;
+    }
+    stems[0].len = text_fold(term->spelled, len, stems[0].text);
+    if (stems[0].len)
+        terms_add_form(f, first, word, stems[0].text, stems[0].len, &plain);
     for (unsigned language = 0; language < LANGUAGE_COUNT; language++) {
-        if (language == LANGUAGE_en)
+        unsigned as = text_stems_as(language);
+        struct language_set in = {{0}};
+        if (language == LANGUAGE_en || language_set_has(&plain, language))
             continue;
-        if (term->is_emoji || term->is_run) {
-            terms_add_form(f, first, word, term->stem, strlen(term->stem), language);
-        } else if (!text_has_stemmer(language)) {
-            if (plain.len)
-                terms_add_form(f, first, word, plain.text, plain.len, language);
-        } else {
-            size_t n = text_stems(stemmers, language, term->spelled, stems);
-            for (size_t i = 0; i < n; i++)
-                terms_add_form(f, first, word, stems[i].text, stems[i].len, language);
+        if (as != language) {
+            terms_add_language(f, first, as, language);
+            continue;
         }
+        language_set_add(&in, language);
+        for (size_t i = 0, n = text_stems(language, term->spelled, stems); i < n; i++)
+            terms_add_form(f, first, word, stems[i].text, stems[i].len, &in);
     }
 }
 
@@ -342,7 +359,6 @@ static void add_prefix(struct term_query *q, const struct text_term *last)
 struct asking {
     struct arena *arena;
     struct term_query *q;
-    struct text_stemmers stemmers;
     struct forms forms;
     const char **stems; /* [MAX_WORDS], as traits */
     struct term_trait *traits;
@@ -357,7 +373,7 @@ static void ask_term(struct asking *k, const struct text_term *term, struct term
     if (n == MAX_WORDS)
         return;
     if (in_all && !k->only_stems)
-        add_forms(&k->forms, &k->stemmers, (unsigned)n, term);
+        add_forms(&k->forms, (unsigned)n, term);
     k->stems[n] = trait.whole ? NULL : term->stem;
     k->traits[n] = trait;
     k->q->n_stems++;
@@ -518,7 +534,6 @@ static enum status ask_query(const char *s, size_t len, unsigned language, bool 
         k.fillers = true;
         st = ask_all(&k, s, len, err);
     }
-    text_stemmers_free(&k.stemmers);
     if (st != OK)
         return st;
     if (k.forms.status != OK)

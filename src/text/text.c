@@ -19,7 +19,6 @@ struct analysis {
     struct text_terms *out;
     size_t cap, max_terms;
     bool stemmed;
-    struct sb_stemmer *stemmer; /* made when the first English word is met */
     enum status status;
 
     char word[TEXT_MAX_WORD]; /* the word being read, in lower case */
@@ -85,14 +84,15 @@ static const char *english_stem(struct analysis *a, const char *folded, size_t *
     for (size_t i = 0; i < *len; i++)
         if ((unsigned char)folded[i] >= 0x80)
             return folded;
-    if (!a->stemmer && !(a->stemmer = sb_stemmer_new("english", "UTF_8"))) {
+    struct sb_stemmer *stemmer = text_stemmer(LANGUAGE_en);
+    if (!stemmer) {
         a->status = ERR_NO_MEMORY;
         return folded;
     }
-    const sb_symbol *s = sb_stemmer_stem(a->stemmer, (const sb_symbol *)folded, (int)*len);
-    if (!s || sb_stemmer_length(a->stemmer) <= 0)
+    const sb_symbol *s = sb_stemmer_stem(stemmer, (const sb_symbol *)folded, (int)*len);
+    if (!s || sb_stemmer_length(stemmer) <= 0)
         return folded;
-    *len = (size_t)sb_stemmer_length(a->stemmer);
+    *len = (size_t)sb_stemmer_length(stemmer);
     return (const char *)s;
 }
 
@@ -291,7 +291,6 @@ enum status text_split(const char *s, size_t len, size_t max_terms, bool stemmed
     }
     if (a.status == OK && out->count < max_terms)
         segment(&a, s + start, len - start);
-    sb_stemmer_delete(a.stemmer);
     if (a.status == ERR_INVALID)
         return err_set(err, ERR_INVALID, "text is not valid UTF-8");
     if (a.status != OK)

@@ -39,11 +39,13 @@ size_t text_sign_emoji(const struct text_sign *sign, char out[EMOJI_MAX_NAME]);
 /* compounds.c: the next word with hyphens from *at on, which moves behind it; false: there is none. */
 bool text_next_hyphenated(const char *s, size_t len, size_t *at, size_t *start);
 
-/* stems.c: the stemmers of a moment, each made when it is first needed. One thread's. */
-struct text_stemmers {
-    struct sb_stemmer *of[LANGUAGE_COUNT];
-};
-void text_stemmers_free(struct text_stemmers *s);
+/* stems.c: the calling thread's stemmer of a language, which the thread keeps; NULL: the language has none, or there is
+ * no memory. */
+struct sb_stemmer *text_stemmer(unsigned language);
+/* Is a word in this language its own stem, when it is in ASCII, or always? */
+bool text_is_stem(unsigned language, bool ascii);
+/* The first of the languages whose words have the stems that they have in this one. */
+unsigned text_stems_as(unsigned language);
 
 struct text_stem {
     char text[TEXT_MAX_FOLDED];
@@ -51,7 +53,6 @@ struct text_stem {
 };
 /* The stems under which a word (as spelled) is known in a language: one, or two when it is stemmed otherwise
  * without its accents. */
-size_t text_stems(struct text_stemmers *s, unsigned language, const char *spelled, struct text_stem out[2]);
-bool text_has_stemmer(unsigned language);
+size_t text_stems(unsigned language, const char *spelled, struct text_stem out[2]);
 
 #endif
