@@ -34,9 +34,9 @@ struct fts_index_size {
 };
 void fts_index_size(struct fts_index *ix, struct fts_index_size *out);
 
-/* Best first, ties by filename; without `names`, ties by id and filenames NULL (fts_rank_page). Documents that have no
- * name any more are left out. Only of what is in `passing` (NULL: all). No terms is OK (no hits). ERR_TIMEOUT: the
- * deadline has passed. */
+/* Best first, ties by filename; without `names` the first page, by id and with filenames NULL (fts_rank_page).
+ * Documents that have no name any more are left out. Only of what is in `passing` (NULL: all). No terms is OK (no
+ * hits). ERR_TIMEOUT: the deadline has passed. */
 enum status fts_index_search(struct fts_index *ix, const struct term_query *q, const struct label_test *passing,
                              size_t limit, size_t offset, fts_names *names, void *ctx, struct arena *a,
                              struct fts_hit **hits, size_t *n, int64_t *total, struct error *err) MUST_CHECK;

@@ -32,17 +32,24 @@ static enum status too_late(struct error *err)
     return err_set(err, ERR_TIMEOUT, "the search took too long");
 }
 
-static bool add_note(struct notes *all, const struct fts_segment *s, uint32_t slot, uint16_t phrase, uint32_t tf,
-                     bool preferred)
+static bool reserve_notes(struct notes *all, size_t more)
 {
-    if (all->n == all->cap) {
-        size_t cap = all->cap ? 2 * all->cap : 1024;
-        struct note *grown = reallocarray(all->items, cap, sizeof *grown);
-        if (!grown)
-            return false;
-        all->items = grown;
-        all->cap = cap;
-    }
+    size_t need = all->n + more, cap = all->cap ? 2 * all->cap : 1024;
+    if (need <= all->cap)
+        return true;
+    cap = cap > need ? cap : need;
+    struct note *grown = reallocarray(all->items, cap, sizeof *grown);
+    if (!grown)
+        return false;
+    all->items = grown;
+    all->cap = cap;
+    return true;
+}
+
+/* There is room for it. */
+static inline void add_note(struct notes *all, const struct fts_segment *s, uint32_t slot, uint16_t phrase, uint32_t tf,
+                            bool preferred)
+{
     int64_t id = s->ids[slot];
     uint32_t words = s->words[slot];
     all->sorted = all->sorted && (all->n == 0 || all->items[all->n - 1].id <= id);
@@ -51,7 +58,6 @@ static bool add_note(struct notes *all, const struct fts_segment *s, uint32_t sl
                                          .phrase = phrase,
                                          .tf = (uint16_t)(tf < FTS_MAX_TF ? tf : FTS_MAX_TF),
                                          .preferred = preferred};
-    return true;
 }
 
 /* --- the postings of a term --- */
@@ -95,18 +101,20 @@ static bool add_term(const struct asked *x, const struct fts_part *part, struct 
     const uint64_t *dead = fts_dead_of(part);
     struct fts_entries e;
     struct seen_set seen = {.set = UINT32_MAX};
-    bool ok = true, sets = x->term[0] == 'l';
+    bool sets = x->term[0] == 'l';
     fts_entries_seek(s, x->term, x->len, &e);
     if (!fts_entries_next(&e) || e.len != x->len || memcmp(e.term, x->term, x->len) != 0)
         return true;
-    for (struct fts_postings p = fts_postings_of(&e); ok && fts_postings_next(&p, s->n_docs);) {
+    if (!reserve_notes(all, (size_t)(e.postings_end - e.postings))) /* a posting has a byte at least */
+        return false;
+    for (struct fts_postings p = fts_postings_of(&e); fts_postings_next(&p, s->n_docs);) {
         if (sets && p.value != seen.set)
             look_at_set(x, s, p.value, &seen);
         uint32_t tf = sets ? seen.tf : p.value;
         if (tf && !fts_is_dead(dead, p.slot))
-            ok = add_note(all, s, p.slot, x->phrase, tf, sets && seen.preferred);
+            add_note(all, s, p.slot, x->phrase, tf, sets && seen.preferred);
     }
-    return ok;
+    return true;
 }
 
 /* All terms that begin so: which documents have one, each once, as bits. */
@@ -114,7 +122,7 @@ static bool add_prefix(const struct asked *x, const struct fts_part *part, struc
 {
     const struct fts_segment *s = part->segment;
     const uint64_t *dead = fts_dead_of(part);
-    size_t n = s->n_docs / 64 + 1u;
+    size_t n = s->n_docs / 64 + 1u, found = 0;
     uint64_t *any = NULL, *preferred = NULL;
     struct fts_entries e;
     struct seen_set seen = {.set = UINT32_MAX};
@@ -133,11 +141,14 @@ static bool add_prefix(const struct asked *x, const struct fts_part *part, struc
         }
     }
     for (size_t i = 0; any && i < n; i++)
-        for (uint64_t bits = any[i]; bits && ok; bits &= bits - 1) {
+        found += (size_t)__builtin_popcountll(any[i]);
+    ok = ok && reserve_notes(all, found);
+    for (size_t i = 0; any && ok && i < n; i++)
+        for (uint64_t bits = any[i]; bits; bits &= bits - 1) {
             unsigned bit = (unsigned)__builtin_ctzll(bits);
             uint32_t slot = (uint32_t)(64 * i) + bit;
             if (!fts_is_dead(dead, slot))
-                ok = add_note(all, s, slot, x->phrase, 1, preferred[i] >> bit & 1);
+                add_note(all, s, slot, x->phrase, 1, preferred[i] >> bit & 1);
         }
     free(any);
     return ok;
@@ -195,7 +206,7 @@ static enum status tell(struct notes *all, const struct label_test *passing, str
         return too_late(err);
     if (!all->sorted && !sort_notes(all))
         return no_memory(err);
-    bool ok = true;
+    bool ok = fts_collect_reserve(into, all->n, all->n);
     for (size_t i = 0, next; i < all->n && ok; i = next) {
         const struct note *first = &all->items[i];
         bool passes = !passing || label_passes(passing, first->id);

@@ -15,6 +15,7 @@
 
 #include "base/select.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +25,12 @@ static const double LETTERS_SHARE = 0.1, RUN_SHARE = 0.6;
 
 /* --- what was found --- */
 
-static bool grow(void **items, size_t n, size_t *cap, size_t size)
+static bool reserve(void **items, size_t need, size_t *cap, size_t size)
 {
-    if (n < *cap)
-        return true;
     size_t more = *cap ? *cap * 2 : 256;
+    if (need <= *cap)
+        return true;
+    more = more > need ? more : need;
     void *grown = reallocarray(*items, more, size);
     if (!grown)
         return false;
@@ -37,24 +39,13 @@ static bool grow(void **items, size_t n, size_t *cap, size_t size)
     return true;
 }
 
-bool fts_collect_note(struct fts_collector *k, int phrase, double tf, bool preferred)
+bool fts_collect_reserve(struct fts_collector *k, size_t notes, size_t matches)
 {
-    void *notes = k->notes;
-    bool ok = grow(&notes, k->n_notes, &k->cap_notes, sizeof *k->notes);
-    k->notes = notes;
-    if (ok)
-        k->notes[k->n_notes++] =
-            (struct fts_note){.match = k->n_matches, .phrase = phrase, .tf = tf, .preferred = preferred};
-    return ok;
-}
-
-bool fts_collect_match(struct fts_collector *k, int64_t id, double length)
-{
-    void *matches = k->matches;
-    bool ok = grow(&matches, k->n_matches, &k->cap_matches, sizeof *k->matches);
-    k->matches = matches;
-    if (ok)
-        k->matches[k->n_matches++] = (struct fts_match){.id = id, .length = length};
+    void *all_notes = k->notes, *all_matches = k->matches;
+    bool ok = reserve(&all_notes, k->n_notes + notes, &k->cap_notes, sizeof *k->notes) &&
+              reserve(&all_matches, k->n_matches + matches, &k->cap_matches, sizeof *k->matches);
+    k->notes = all_notes;
+    k->matches = all_matches;
     return ok;
 }
 
@@ -310,9 +301,7 @@ static int by_score_then_name(const void *x, const void *y)
 {
     const struct fts_hit *a = x, *b = y;
     int order = (a->score < b->score) - (a->score > b->score);
-    if (order)
-        return order;
-    return a->filename && b->filename ? strcmp(a->filename, b->filename) : (a->id > b->id) - (a->id < b->id);
+    return order ? order : strcmp(a->filename, b->filename);
 }
 
 static enum status name_hits(struct fts_hit *hits, size_t n, fts_names *names, void *ctx, struct arena *a,
@@ -344,13 +333,33 @@ static enum status copy_page(const struct fts_hit *hits, size_t n, struct arena 
     return copy ? OK : err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", n, a->max);
 }
 
-/* Sorts the matches that can be on the page: the best `wanted`, and whatever ties with the last of them. */
+/* The best `wanted` matches, by id; of those that are as good as the last one all, or as many as there is room for, the
+ * first ones. */
+static size_t best_of(const struct fts_rank *r, size_t wanted, bool all, double *scores, struct fts_hit *out)
+{
+    double least = 0;
+    size_t n = 0, equal = 0;
+    for (size_t i = 0; i < r->n; i++)
+        scores[i] = r->found[i].score;
+    if (wanted < r->n)
+        least = select_greatest(scores, r->n, wanted);
+    for (size_t i = 0; i < wanted && i < r->n; i++)
+        equal += scores[i] == least;
+    for (size_t i = 0; i < r->n; i++) {
+        const struct fts_scored *f = &r->found[i];
+        if (f->score > least || (f->score == least && (all || (equal && equal--))))
+            out[n++] = (struct fts_hit){.id = f->id, .score = f->score};
+    }
+    return n;
+}
+
 enum status fts_rank_page(const struct fts_rank *r, size_t limit, size_t offset, fts_names *names, void *ctx,
                           struct arena *a, struct fts_hit **hits, size_t *n, struct error *err)
 {
     struct arena scratch;
     *hits = NULL;
     *n = 0;
+    assert(names || !offset);
     if (limit == 0 || offset >= r->n)
         return OK;
     arena_init(&scratch, SIZE_MAX);
@@ -360,16 +369,11 @@ enum status fts_rank_page(const struct fts_rank *r, size_t limit, size_t offset,
     struct fts_hit *best = arena_array(&scratch, r->n, sizeof *best);
     if (!scores || !best)
         st = err_no_memory(err, "%zu matches", r->n);
-    for (size_t i = 0; i < r->n && st == OK; i++)
-        scores[i] = r->found[i].score;
-    double least = st == OK && wanted < r->n ? select_greatest(scores, r->n, wanted) : 0;
-    for (size_t i = 0; i < r->n && st == OK; i++)
-        if (r->found[i].score >= least)
-            best[n_best++] = (struct fts_hit){.id = r->found[i].id, .score = r->found[i].score};
-    if (st == OK && names)
-        st = name_hits(best, n_best, names, ctx, &scratch, err);
-    if (st == OK) {
+    else
+        n_best = best_of(r, wanted, names != NULL, scores, best);
+    if (st == OK && names && (st = name_hits(best, n_best, names, ctx, &scratch, err)) == OK)
         qsort(best, n_best, sizeof *best, by_score_then_name);
+    if (st == OK) {
         *n = n_best - offset < limit ? n_best - offset : limit;
         st = copy_page(best + offset, *n, a, hits, err);
     }

@@ -43,9 +43,24 @@ struct fts_collector {
     struct fts_note *notes;    /* by match, then phrase */
     size_t n_matches, n_notes, cap_matches, cap_notes;
 };
+/* Room for more of them. False: no memory. */
+bool fts_collect_reserve(struct fts_collector *k, size_t notes, size_t matches);
 /* A term of the document that comes next, each once, then the document. False: no memory. */
-bool fts_collect_note(struct fts_collector *k, int phrase, double tf, bool preferred);
-bool fts_collect_match(struct fts_collector *k, int64_t id, double length);
+static inline bool fts_collect_note(struct fts_collector *k, int phrase, double tf, bool preferred)
+{
+    if (k->n_notes == k->cap_notes && !fts_collect_reserve(k, 1, 0))
+        return false;
+    k->notes[k->n_notes++] =
+        (struct fts_note){.match = k->n_matches, .phrase = phrase, .tf = tf, .preferred = preferred};
+    return true;
+}
+static inline bool fts_collect_match(struct fts_collector *k, int64_t id, double length)
+{
+    if (k->n_matches == k->cap_matches && !fts_collect_reserve(k, 0, 1))
+        return false;
+    k->matches[k->n_matches++] = (struct fts_match){.id = id, .length = length};
+    return true;
+}
 /* The tf of a form that `known` of the languages have that it is looked for in. */
 double fts_form_tf(bool titled, bool preferred, unsigned known);
 
@@ -86,8 +101,8 @@ struct fts_hit {
 /* Looks up filenames by id; those that are not there become NULL. */
 typedef enum status fts_names(void *ctx, const int64_t *ids, size_t n, struct arena *a, const char **out,
                               struct error *err);
-/* Best first, ties by filename; without `names`, which takes a tenth of the time, ties by id and filenames NULL. Only
- * the page that was asked for is in the arena. */
+/* Best first, ties by filename. Without `names` the first page alone, of equal ones those with the lowest ids, by id
+ * and with filenames NULL, which takes a tenth of the time. Only the page that was asked for is in the arena. */
 enum status fts_rank_page(const struct fts_rank *r, size_t limit, size_t offset, fts_names *names, void *ctx,
                           struct arena *a, struct fts_hit **hits, size_t *n, struct error *err) MUST_CHECK;
 

@@ -113,7 +113,7 @@ struct search_hit {
 };
 /* BM25 over title, words, filename (weights 3, 2, 1; prefix matches of the last word lower), and titles and
  * words of the other languages; those not preferred lower. Any term may match, best first, ties by filename; not
- * `named`: ties by id, and filenames are NULL.
+ * `named`: the first page, by id, and filenames are NULL.
  * `passing` (NULL: all): only of these documents, which are also all that `total` counts.
  * ERR_UNAVAILABLE: the index is not there yet. */
 enum status search_store_lexical(struct search_store *s, const struct term_query *q, const struct label_test *passing,
