@@ -1,6 +1,8 @@
 #include "base/json_out.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 void json_put_string(struct buf *out, const char *s)
@@ -29,7 +31,66 @@ void json_put_string(struct buf *out, const char *s)
     buf_putc(out, '"');
 }
 
+/* --- numbers ---
+ *
+ * printf is right and slow, and an answer has dozens of them. What stands here is as right: a double is a whole number
+ * times a power of two, so that its product with a power of ten is known exactly, and is rounded as printf does it. */
+
+__extension__ typedef unsigned __int128 wide;
+
+/* Whether 9 digits of it are written without an exponent, and with at most 12 decimals. */
+static bool is_plain(double x)
+{
+    return x >= 1e-4 && x < 1e8;
+}
+
+/* A plain x * 10^decimals, rounded to the nearest whole number, half to even. */
+static uint64_t scale(double x, unsigned decimals)
+{
+    uint64_t bits, ten = 1;
+    memcpy(&bits, &x, sizeof bits);
+    for (unsigned i = 0; i < decimals; i++)
+        ten *= 10;
+    unsigned shift = 1075 - (unsigned)(bits >> 52); /* x is its 53 bits / 2^shift, of 26 to 66 */
+    wide product = (wide)((bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52) * ten;
+    wide rest = product & (((wide)1 << shift) - 1), half = (wide)1 << (shift - 1);
+    uint64_t whole = (uint64_t)(product >> shift);
+    return whole + (rest > half || (rest == half && whole & 1));
+}
+
+/* n / 10^decimals; `all`: with zeros at its end. */
+static void put_decimal(struct buf *out, uint64_t n, unsigned decimals, bool all)
+{
+    char text[24], *const end = text + sizeof text, *at = end;
+    for (unsigned i = 0; i < decimals; i++, n /= 10)
+        if (all || at < end || n % 10)
+            *--at = (char)('0' + n % 10);
+    if (at < end)
+        *--at = '.';
+    do
+        *--at = (char)('0' + n % 10);
+    while (n /= 10);
+    buf_append(out, at, (size_t)(end - at));
+}
+
 void json_put_score(struct buf *out, double score)
 {
-    buf_printf(out, "%.9g", isfinite(score) ? score : 0.0);
+    if (!is_plain(score)) {
+        buf_printf(out, "%.9g", isfinite(score) ? score : 0.0);
+        return;
+    }
+    unsigned decimals = 8; /* of 9 digits, where one stands before the point */
+    for (double least = 1; score < least; least /= 10)
+        decimals++;
+    for (double most = 10; score >= most; most *= 10)
+        decimals--;
+    put_decimal(out, scale(score, decimals), decimals, false);
+}
+
+void json_put_hundredths(struct buf *out, double x)
+{
+    if (is_plain(x))
+        put_decimal(out, scale(x, 2), 2, true);
+    else
+        buf_printf(out, "%.2f", isfinite(x) ? x : 0.0);
 }

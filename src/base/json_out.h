@@ -9,5 +9,7 @@
 void json_put_string(struct buf *out, const char *s);
 /* Appends a score: shortest decimal that reads back as the same float; 0 for NaN and infinities. */
 void json_put_score(struct buf *out, double score);
+/* Appends a number with two decimals, such as a confidence; 0 for NaN and infinities. */
+void json_put_hundredths(struct buf *out, double x);
 
 #endif

@@ -192,8 +192,10 @@ static void write_answer(const struct rank_algorithm *algorithm, const struct ra
         json_put_string(out, r->items[i].filename);
         buf_puts(out, ",\"score\":");
         json_put_score(out, r->items[i].score);
-        if (r->items[i].confidence > 0)
-            buf_printf(out, ",\"confidence\":%.2f", r->items[i].confidence);
+        if (r->items[i].confidence > 0) {
+            buf_puts(out, ",\"confidence\":");
+            json_put_hundredths(out, r->items[i].confidence);
+        }
         buf_putc(out, '}');
     }
     buf_printf(out, "],\"algorithm\":\"%s\",\"model\":", algorithm->name);
@@ -236,7 +238,11 @@ static void write_lines(const struct rank_algorithm *algorithm, const struct ran
     buf_puts(out, "\n\n");
     for (size_t i = 0; i < r->n; i++) {
         json_put_score(out, r->items[i].score);
-        buf_printf(out, " %.2f %s\n", r->items[i].confidence > 0 ? r->items[i].confidence : 0.0, r->items[i].filename);
+        buf_putc(out, ' ');
+        json_put_hundredths(out, r->items[i].confidence > 0 ? r->items[i].confidence : 0.0);
+        buf_putc(out, ' ');
+        buf_puts(out, r->items[i].filename);
+        buf_putc(out, '\n');
     }
 }
 

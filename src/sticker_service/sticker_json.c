@@ -124,7 +124,7 @@ static void put_member(const struct sticker_form *form, const struct find_result
         json_put_score(out, r->score);
         break;
     case MEMBER_confidence:
-        buf_printf(out, "%.2f", r->confidence);
+        json_put_hundredths(out, r->confidence);
         break;
     case MEMBER_pinned:
         buf_puts(out, "true");

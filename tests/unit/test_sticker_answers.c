@@ -3,6 +3,8 @@
 #include "base/json_out.h"
 #include "sticker_service/answers.h"
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool got(struct answers *c, const char *key, const char *want)
@@ -103,6 +105,41 @@ static void json_text(void **state)
     buf_free(&b);
 }
 
+static void check_numbers(double x)
+{
+    struct buf b;
+    char expected[512];
+    buf_init(&b, 4096);
+    json_put_score(&b, x);
+    buf_putc(&b, ' ');
+    json_put_hundredths(&b, x);
+    snprintf(expected, sizeof expected, "%.9g %.2f", x, x);
+    assert_string_equal(buf_str(&b), expected);
+    buf_free(&b);
+}
+
+static void json_numbers(void **state)
+{
+    (void)state;
+    static const double some[] = {0,    1,     -1,    0.5,     0.125, 0.375,     0.995, 0.005,    0.015,    1e-4,
+                                  1e-5, 9e-5,  1e8,   1e9,     1e300, 5e-324,    0.1,   0.01,     0.001,    99999999.96,
+                                  10,   12.25, 100.5, 1234567, 3.14,  2.0000001, 1e17,  0.999995, 9.9999999, 1.0 / 3};
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+        for (int step = -2; step <= 2; step++) {
+            double x = some[i];
+            for (int k = 0; k < (step < 0 ? -step : step); k++)
+                x = nextafter(x, step < 0 ? -INFINITY : INFINITY);
+            check_numbers(x);
+        }
+    srand(1);
+    for (int i = 0; i < 20000; i++) {
+        double x = ldexp((double)rand() / RAND_MAX, rand() % 44 - 16);
+        check_numbers(x);
+        check_numbers((double)(float)x);
+        check_numbers(ldexp(rand() % 4096, -(rand() % 20))); /* halves, which are rounded to even */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +147,7 @@ int main(void)
         cmocka_unit_test(one_caller_renews),
         cmocka_unit_test(bounds),
         cmocka_unit_test(json_text),
+        cmocka_unit_test(json_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
