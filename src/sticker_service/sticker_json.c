@@ -13,6 +13,7 @@ enum {
 #undef MEMBER_NUMBER
 };
 #define MEMBERS_ALL  ((1u << MEMBERS) - 1)
+#define MEMBERS_HEAD ((1u << MEMBER_url) - 1) /* of a search; those behind them are the sticker's own */
 #define KEYWORDS_MAX 1000u
 
 static const char *const member_names[] = {
@@ -30,6 +31,12 @@ const char *service_origin(const struct sticker_service *s, const struct http_re
         host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]")])
         return "";
     return arena_printf(req->arena, "http%s://%s", req->over_tls ? "s" : "", host);
+}
+
+/* The one that addresses have where the request does not say. */
+static const char *usual_origin(const struct sticker_service *s)
+{
+    return s->cfg->public_url ? s->cfg->public_url : "";
 }
 
 /* "filename,title" as bits. */
@@ -68,13 +75,14 @@ enum status sticker_form_params(const struct sticker_service *s, const struct ht
     *out = sticker_form_default("");
     enum status st = lang_param(req, &out->lang, err);
     if (st == OK)
-        st = bool_param(req, "absolute", s->cfg->public_url && *s->cfg->public_url, &absolute, err);
+        st = bool_param(req, "absolute", *usual_origin(s), &absolute, err);
     if (st == OK && absolute && !(out->origin = service_origin(s, req)))
         st = err_no_memory(err, "an address");
     if (st == OK)
         st = param_or(req, "fields", "", &fields, err);
     if (st == OK && *fields)
         st = read_fields(fields, &out->members, err);
+    out->usual = st == OK && out->members == MEMBERS_ALL && strcmp(out->origin, usual_origin(s)) == 0;
     return st;
 }
 
@@ -177,28 +185,45 @@ static void put_member(const struct sticker_form *form, const struct find_result
     }
 }
 
+/* `members` as bits; if filename is one of them, an object begins. */
+static void put_members(const struct sticker_form *form, const struct find_result *r, size_t rank, uint32_t members,
+                        struct buf *out)
+{
+    for (int i = 0; i < MEMBERS; i++) {
+        if (!(members >> i & 1))
+            continue;
+        buf_puts(out, i == MEMBER_filename ? "{\"" : ",\"");
+        buf_puts(out, member_names[i]);
+        buf_puts(out, "\":");
+        put_member(form, r, rank, i, out);
+    }
+}
+
+static uint32_t own_members(const struct sticker *k)
+{
+    uint32_t members = MEMBERS_ALL & ~MEMBERS_HEAD;
+    return k->frames < 2 ? members & ~(1u << MEMBER_frames | 1u << MEMBER_duration_ms) : members;
+}
+
+void sticker_json_show(const void *ctx, const struct sticker *k, struct buf *out)
+{
+    const struct sticker_form form = sticker_form_default(usual_origin(ctx));
+    put_members(&form, &(struct find_result){.sticker = k}, 0, own_members(k), out);
+}
+
 void sticker_json(const struct sticker_form *form, const struct find_result *r, size_t rank, struct buf *out)
 {
-    uint32_t members = form->members;
+    const struct sticker *k = r->sticker;
+    bool shown = form->usual && !r->title && k->shown && *k->shown;
+    uint32_t members = form->members & (shown ? MEMBERS_HEAD : MEMBERS_HEAD | own_members(k));
     if (!rank)
         members &= ~(1u << MEMBER_rank | 1u << MEMBER_score);
     if (!(r->confidence > 0))
         members &= ~(1u << MEMBER_confidence);
-    if (r->sticker->frames < 2)
-        members &= ~(1u << MEMBER_frames | 1u << MEMBER_duration_ms);
     if (!r->pinned)
         members &= ~(1u << MEMBER_pinned);
-    char before = '{';
-    for (int i = 0; i < MEMBERS; i++) {
-        if (!(members >> i & 1))
-            continue;
-        buf_putc(out, before);
-        buf_putc(out, '"');
-        buf_puts(out, member_names[i]);
-        buf_puts(out, "\":");
-        put_member(form, r, rank, i, out);
-        before = ',';
-    }
+    put_members(form, r, rank, members, out);
+    buf_puts(out, shown ? k->shown : "");
     buf_putc(out, '}');
 }
 

@@ -34,7 +34,11 @@ struct sticker_form {
     const char *origin; /* before each address: "https://peel.example"; "" for addresses relative to Peel */
     uint32_t members;   /* which ones, a bit for each in the order above */
     const char *lang;   /* of `alt`: a tag, or NULL for English */
+    bool usual;         /* all members, and the origin of a request that asks for none: as sticker_json_show has them */
 };
+/* What is kept of a sticker in memory (sticker_store_show), ctx being the service: its members as most answers have
+ * them. */
+void sticker_json_show(const void *ctx, const struct sticker *k, struct buf *out);
 /* Reads the parameters `fields`, `absolute` and `lang`. ERR_INVALID names the one that is wrong. */
 enum status sticker_form_params(const struct sticker_service *s, const struct http_request *req,
                                 struct sticker_form *out, struct error *err) MUST_CHECK;

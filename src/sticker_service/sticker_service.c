@@ -10,6 +10,7 @@
 #include "sticker_service/compat/compat.h"
 #include "sticker_service/gallery/gallery.h"
 #include "sticker_service/service.h"
+#include "sticker_service/sticker_json.h"
 
 #include <string.h>
 
@@ -247,8 +248,10 @@ static enum status open_parts(struct sticker_service *s, struct error *err)
                        " \"%.80s\"",
                        cfg->public_url);
     enum status status = sticker_store_open(cfg->database, cfg->connections, &s->store, err);
-    if (status == OK)
+    if (status == OK) {
+        sticker_store_show(s->store, sticker_json_show, s);
         status = bucket_open(cfg->bucket, cfg->s3, &s->bucket, err);
+    }
     if (status == OK)
         status = sandbox_open(IMAGE_WORKERS, &s->sandbox, err);
     if (status == OK)

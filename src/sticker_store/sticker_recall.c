@@ -15,13 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT_BYTES (16u << 20)
+#define KEPT_BYTES (32u << 20)
 #define KEPT_ONE   4096u /* bytes of a sticker; longer ones are read each time */
 
 struct recall {
     struct lru *kept;
     atomic_uint_fast64_t ours;           /* changes by this process */
     atomic_int_fast64_t version, due_us; /* as the table was last seen; when to look again */
+    store_show *show;                    /* NULL: nothing is shown */
+    const void *show_ctx;
 };
 
 enum status sticker_recall_open(struct recall **out, struct error *err)
@@ -35,6 +37,12 @@ void sticker_recall_close(struct recall *r)
     if (r)
         lru_close(r->kept);
     free(r);
+}
+
+void sticker_store_show(struct sticker_store *s, store_show *show, const void *ctx)
+{
+    s->recall->show = show;
+    s->recall->show_ctx = ctx;
 }
 
 enum status sticker_write(struct sticker_store *s, db_job *job, void *arg, struct error *err)
@@ -57,6 +65,7 @@ struct piece {
 #define EACH_TEXT(X)                                                                                                   \
     X(0, id, TEXT, )                                                                                                   \
     X(0, filename, TEXT, )                                                                                             \
+    X(0, shown, TEXT, )                                                                                                \
     STICKER_COLUMNS(X)
 
 static bool put_text(struct piece *p, const char **text)
@@ -71,16 +80,22 @@ static bool put_text(struct piece *p, const char **text)
 }
 
 /* False: it does not fit. */
-static bool pack(const struct sticker *sticker, struct piece *p)
+static bool pack(const struct recall *r, const struct sticker *sticker, struct piece *p)
 {
     struct sticker k = *sticker;
-    bool fits = true;
+    struct buf shown;
+    buf_init(&shown, KEPT_ONE);
+    if (r->show)
+        r->show(r->show_ctx, sticker, &shown);
+    bool fits = !shown.failed;
+    k.shown = buf_str(&shown);
     p->len = sizeof k;
 #define PACK_TEXT(member) fits = fits && put_text(p, &k.member);
 #define PACK_INT(member)
 #define PACK(place, member, kind, type) PACK_##kind(member)
     EACH_TEXT(PACK)
     p->sticker = k;
+    buf_free(&shown);
     return fits;
 }
 
@@ -145,7 +160,7 @@ enum status sticker_store_recall(struct sticker_store *s, const char *const *fil
     st = sticker_store_get_many(s, missing, n_missing, a, read, err);
     for (size_t i = 0; i < n_missing && st == OK; i++) {
         out[places[i]] = read[i];
-        if (read[i].filename && pack(&read[i], &p))
+        if (read[i].filename && pack(s->recall, &read[i], &p))
             lru_put(s->recall->kept, state, missing[i], strlen(missing[i]), p.bytes, p.len);
     }
     return st;

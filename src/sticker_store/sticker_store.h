@@ -50,6 +50,7 @@ struct sticker {
     const struct sticker_words *words; /* by language; an emptied list stays, as a sign that somebody emptied it */
     size_t n_words;
     int64_t created_us, modified_us;
+    const char *shown; /* of one from memory: what was written of it (sticker_store_show); else NULL */
 };
 /* Adds stickers in one transaction, each with an outbox entry. `terms`: as text_sticker_terms makes them, for the
  * degraded search. ERR_CONFLICT names the filename that exists. ids and times are filled by the store. DURABLE. */
@@ -75,6 +76,10 @@ enum status sticker_store_get_many(struct sticker_store *s, const char *const *f
 #define STORE_RECALL_MS 50
 enum status sticker_store_recall(struct sticker_store *s, const char *const *filenames, size_t n, struct arena *a,
                                  struct sticker *out, struct error *err) MUST_CHECK;
+/* What `show` writes of a sticker is kept with it in memory, so that it is not written anew for each search. To be
+ * called before a sticker is recalled. */
+typedef void store_show(const void *ctx, const struct sticker *sticker, struct buf *out);
+void sticker_store_show(struct sticker_store *s, store_show *show, const void *ctx);
 /* Up to `limit` stickers with filename > after ("" for the first page), by filename. */
 enum status sticker_store_list(struct sticker_store *s, const char *after, size_t limit, struct arena *a,
                                struct sticker **out, size_t *n, struct error *err) MUST_CHECK;

@@ -2,6 +2,9 @@
 
 #include "base/json_out.h"
 #include "sticker_service/answers.h"
+#include "sticker_service/service.h"
+#include "sticker_service/sticker_json.h"
+#include "sticker_service/sticker_service.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +108,54 @@ static void json_text(void **state)
     buf_free(&b);
 }
 
+/* A sticker is the same text whether it is written anew or taken from what is kept with it. */
+static void json_sticker(void **state)
+{
+    (void)state;
+    struct sticker_service_config cfg = {.public_url = "https://peel.example"};
+    struct sticker_service s = {.cfg = &cfg};
+    struct sticker k = {.id = "1",
+                        .filename = "cat \"a\".png",
+                        .title = "Cat",
+                        .pack = "p",
+                        .author = "",
+                        .license = "l",
+                        .source = "s",
+                        .sha256 = "0123456789abcdef0123456789abcdef",
+                        .mime = "image/png",
+                        .width = 3,
+                        .height = 4};
+    struct sticker_form form = sticker_form_default(cfg.public_url);
+    for (int i = 0; i < 16; i++) {
+        struct buf shown, anew, kept;
+        struct find_result r = {.sticker = &k, .score = 0.25, .confidence = i & 1 ? 0.5 : 0, .pinned = i & 2};
+        k.frames = i & 4 ? 2 : 1;
+        k.shown = NULL;
+        buf_init(&shown, 4096);
+        buf_init(&anew, 4096);
+        buf_init(&kept, 4096);
+        sticker_json_show(&s, &k, &shown);
+        form.usual = true;
+        sticker_json(&form, &r, i & 8 ? 2 : 0, &anew);
+        k.shown = buf_str(&shown);
+        sticker_json(&form, &r, i & 8 ? 2 : 0, &kept);
+        assert_string_equal(buf_str(&kept), buf_str(&anew));
+        r.title = "Katze";
+        buf_reset(&kept);
+        sticker_json(&form, &r, 1, &kept);
+        assert_non_null(strstr(buf_str(&kept), "\"title\":\"Cat\",\"alt\":\"Katze\""));
+        form.usual = false;
+        form.origin = "";
+        buf_reset(&kept);
+        sticker_json(&form, &r, 1, &kept);
+        assert_null(strstr(buf_str(&kept), "peel.example"));
+        form.origin = cfg.public_url;
+        buf_free(&shown);
+        buf_free(&anew);
+        buf_free(&kept);
+    }
+}
+
 static void check_numbers(double x)
 {
     struct buf b;
@@ -121,9 +172,10 @@ static void check_numbers(double x)
 static void json_numbers(void **state)
 {
     (void)state;
-    static const double some[] = {0,    1,     -1,    0.5,     0.125, 0.375,     0.995, 0.005,    0.015,    1e-4,
-                                  1e-5, 9e-5,  1e8,   1e9,     1e300, 5e-324,    0.1,   0.01,     0.001,    99999999.96,
-                                  10,   12.25, 100.5, 1234567, 3.14,  2.0000001, 1e17,  0.999995, 9.9999999, 1.0 / 3};
+    static const double some[] = {0,     1,         -1,    0.5,         0.125,     0.375,  0.995, 0.005,
+                                  0.015, 1e-4,      1e-5,  9e-5,        1e8,       1e9,    1e300, 5e-324,
+                                  0.1,   0.01,      0.001, 99999999.96, 10,        12.25,  100.5, 1234567,
+                                  3.14,  2.0000001, 1e17,  0.999995,    9.9999999, 1.0 / 3};
     for (size_t i = 0; i < sizeof some / sizeof *some; i++)
         for (int step = -2; step <= 2; step++) {
             double x = some[i];
@@ -143,11 +195,8 @@ static void json_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kept_for_a_while),
-        cmocka_unit_test(one_caller_renews),
-        cmocka_unit_test(bounds),
-        cmocka_unit_test(json_text),
-        cmocka_unit_test(json_numbers),
+        cmocka_unit_test(kept_for_a_while), cmocka_unit_test(one_caller_renews), cmocka_unit_test(bounds),
+        cmocka_unit_test(json_text),        cmocka_unit_test(json_numbers),      cmocka_unit_test(json_sticker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,6 +118,8 @@ static const char *recalled_title(struct suite *s, struct sticker_store *store, 
     assert_string_equal(out[0].mime, "image/png");
     assert_string_equal(out[0].license, "l");
     assert_int_equal(out[0].n_words, 0);
+    if (out[2].shown)
+        assert_string_equal(out[2].shown, out[2].title);
     return out[0].title;
 }
 
@@ -129,6 +131,12 @@ static void retitle(struct suite *s, struct sticker_store *store, const char *ti
     assert_ok(s, sticker_store_update(store, &k, &terms, &s->err));
 }
 
+static void show_title(const void *ctx, const struct sticker *k, struct buf *out)
+{
+    assert_non_null(ctx);
+    buf_puts(out, k->title);
+}
+
 /* Stickers that are kept in memory are as this process left them at once, and as others did a moment later. */
 static void recalls_what_is(void **state)
 {
@@ -137,10 +145,15 @@ static void recalls_what_is(void **state)
     char long_title[6000];
     memset(long_title, 'x', sizeof long_title - 1);
     long_title[sizeof long_title - 1] = '\0';
-    suite_add(s, ours, "cat.png", "cat");
+    const char *const cat = "cat.png";
+    struct sticker kept;
+    suite_add(s, ours, cat, "cat");
+    sticker_store_show(ours, show_title, ours);
     retitle(s, ours, "one");
     for (int i = 0; i < 3; i++)
         assert_string_equal(recalled_title(s, ours, "cat.png"), "one");
+    assert_ok(s, sticker_store_recall(ours, &cat, 1, &s->arena, &kept, &s->err));
+    assert_string_equal(kept.shown, "one");
     retitle(s, ours, "two");
     assert_string_equal(recalled_title(s, ours, "cat.png"), "two");
     retitle(s, ours, long_title);
