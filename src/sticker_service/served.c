@@ -73,6 +73,7 @@ enum status served_search(struct sticker_service *s, const struct http_request *
     unsigned cleared = answers_cleared(s->answers);
     enum status status = OK;
     if (!answers_get(s->answers, key, &kept)) {
+        usage_expect(s->usage, query.text);
         status = find_stickers(s, req, &query, &answer, err);
         if (status == OK && !form->untitled)
             status = sticker_localise(s, answer.results, answer.n, form->sticker.lang, req->arena, err);

@@ -4,9 +4,10 @@
  * one place.
  *
  * A query that is met for the first time since the last flush is news: it is noted in the store before its search is
- * answered, so that feedback may follow through any process. Whoever comes first notes all the news that there is by
- * then, and the others wait for that: a transaction for each of a thousand searches a second would take more time than
- * the searches' own reading of stickers. An entry stays in its shard until it is noted.
+ * answered, so that feedback may follow through any process. It becomes news when its search begins. The search that
+ * ends first notes all the news that there is by then, and those that are still under way find theirs noted when they
+ * end: a transaction for each of a thousand searches a second would take more time than the searches' own reading of
+ * stickers. An entry stays in its shard until it is noted.
  *
  * Memory is bounded: a search that finds its shard full writes its own count at once, which is slower
  * and as right. */
@@ -170,6 +171,12 @@ static enum status note_news(struct usage *u, struct error *err)
     enum status status = atomic_load(&u->n_news) ? write_news(u, err) : OK;
     pthread_mutex_unlock(&u->noting);
     return status;
+}
+
+void usage_expect(struct usage *u, const char *query)
+{
+    bool news; /* which need not be waited for yet */
+    (void)usage_add(u, &(struct query_usage){.query = query}, &news);
 }
 
 void usage_count(struct usage *u, const char *query, enum usage_outcome outcome, uint32_t client)

@@ -57,6 +57,31 @@ static void new_query_is_stored_at_once(void **state)
     assert_int_equal(stored(s->stickers, "cat"), 3);
 }
 
+/* What searches that are under way search for is stored with the first of them that ends. */
+static void expected_queries_are_stored_with_another(void **state)
+{
+    struct suite *s = *state;
+    struct usage *u;
+    assert_int_equal(usage_open(s->stickers, 60000, &u, NULL), OK);
+    usage_expect(u, "cat");
+    usage_expect(u, "dog");
+    usage_expect(u, "dog");
+    assert_int_equal(stored(s->stickers, "cat"), -1);
+    usage_count(u, "cat", USAGE_FOUND, 1);
+    assert_int_equal(stored(s->stickers, "cat"), 0);
+    assert_int_equal(stored(s->stickers, "dog"), 0);
+    assert_int_equal(seen(u, "cat"), 1);
+    assert_int_equal(seen(u, "dog"), 0);
+    assert_int_equal(usage_flush(u, NULL), OK);
+    usage_count(u, "dog", USAGE_FOUND, 1);
+    usage_count(u, "dog", USAGE_FOUND, 1);
+    usage_expect(u, "nothing came of it");
+    usage_close(u);
+    assert_int_equal(stored(s->stickers, "cat"), 1);
+    assert_int_equal(stored(s->stickers, "dog"), 2);
+    assert_int_equal(stored(s->stickers, "nothing came of it"), -1);
+}
+
 /* Counts that are written after their query was deleted do not bring it back; searched again, it is a new one. */
 static void a_deleted_query_stays_deleted(void **state)
 {
@@ -171,7 +196,11 @@ static void a_flood_is_counted(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup_stickers, suite_teardown)
-    const struct CMUnitTest tests[] = {T(new_query_is_stored_at_once), T(a_deleted_query_stays_deleted),
-                                       T(the_thread_writes_in_time), T(sums_are_exact), T(a_flood_is_counted)};
+    const struct CMUnitTest tests[] = {T(new_query_is_stored_at_once),
+                                       T(expected_queries_are_stored_with_another),
+                                       T(a_deleted_query_stays_deleted),
+                                       T(the_thread_writes_in_time),
+                                       T(sums_are_exact),
+                                       T(a_flood_is_counted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
