@@ -19,7 +19,6 @@
 
 #include <pthread.h>
 #include <sodium.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +51,6 @@ struct usage {
     pthread_rwlock_t flushing;
     pthread_mutex_t noting; /* held by who writes the news */
     struct worker *flusher;
-    atomic_size_t n_news;
     struct shard shards[SHARDS];
 };
 
@@ -113,7 +111,6 @@ static bool usage_add(struct usage *u, const struct query_usage *count, bool *ne
         e->noting = true;
         e->next_news = s->news;
         s->news = e;
-        atomic_fetch_add(&u->n_news, 1);
     }
     if (news)
         *news = e && e->noting;
@@ -149,26 +146,37 @@ static void mark_noted(struct usage *u, struct entry *e, int64_t note)
     pthread_mutex_unlock(&s->mutex);
 }
 
-/* A batch is small: there are no more than who waits for it, at most, since it began. */
+static bool is_news(struct usage *u, const char *query)
+{
+    uint64_t h = usage_hash(u, query);
+    struct shard *s = &u->shards[h % SHARDS];
+    pthread_mutex_lock(&s->mutex);
+    const struct entry *e = find_entry(s, h / SHARDS % BUCKETS, query);
+    bool news = e && e->noting;
+    pthread_mutex_unlock(&s->mutex);
+    return news;
+}
+
+/* Under u->noting: whoever is waiting for it may find its news noted by who had it. */
 static enum status write_news(struct usage *u, struct error *err)
 {
-    enum status status = OK;
+    enum status status;
     struct query_usage rows[NEWS_BATCH];
     struct entry *entries[NEWS_BATCH];
-    for (size_t n; status == OK && (n = take_news(u, entries, rows, NEWS_BATCH)) > 0;) {
+    size_t n;
+    do {
+        n = take_news(u, entries, rows, NEWS_BATCH);
         status = sticker_store_queries_note(u->store, rows, n, err);
         for (size_t i = 0; i < n; i++)
             mark_noted(u, entries[i], rows[i].note);
-        atomic_fetch_sub(&u->n_news, n);
-    }
+    } while (n == NEWS_BATCH && status == OK);
     return status;
 }
 
-/* Whoever waits for the lock finds its news noted by who had it. */
-static enum status note_news(struct usage *u, struct error *err)
+static enum status note_news(struct usage *u, const char *query, struct error *err)
 {
     pthread_mutex_lock(&u->noting);
-    enum status status = atomic_load(&u->n_news) ? write_news(u, err) : OK;
+    enum status status = is_news(u, query) ? write_news(u, err) : OK;
     pthread_mutex_unlock(&u->noting);
     return status;
 }
@@ -190,7 +198,7 @@ void usage_count(struct usage *u, const char *query, enum usage_outcome outcome,
                               .crowd = {client},
                               .n_crowd = 1};
     if (usage_add(u, &one, &news)) {
-        if (news && note_news(u, &err) != OK)
+        if (news && note_news(u, query, &err) != OK)
             log_error("cannot store a new query yet: %s", err.message);
         return;
     }
