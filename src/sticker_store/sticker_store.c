@@ -78,14 +78,45 @@ enum status sticker_put_terms(struct db_conn *c, int64_t row, const struct stick
                   DB_ARGS(DB_INT(row), DB_TEXT(terms->folded ? terms->folded : "")), NULL, err);
 }
 
+/* Deletes the stored lists that are not among the sticker's or differ, and notes which of its lists are stored already:
+ * a row for each language costs a page of the index by language. */
+static enum status keep_words(struct db_conn *c, int64_t row, const struct sticker *s, struct arena *a, bool *kept,
+                              struct error *err)
+{
+    struct db_rows r;
+    void *gone = NULL;
+    size_t n_gone = 0, cap = 0;
+    db_query(&r, c, "SELECT language, title, words FROM sticker_words WHERE sticker = $1", DB_ARGS(DB_INT(row)), err);
+    while (db_next(&r)) {
+        size_t i = 0;
+        while (i < s->n_words && !db_text_is(&r, 0, s->words[i].language))
+            i++;
+        if (i < s->n_words && db_text_is(&r, 1, s->words[i].title ? s->words[i].title : "") &&
+            db_text_is(&r, 2, s->words[i].words))
+            kept[i] = true;
+        else if (db_grow(&r, a, &gone, n_gone, &cap, sizeof(const char *)))
+            ((const char **)gone)[n_gone++] = db_text(&r, 0, a);
+    }
+    enum status st = db_end(&r);
+    for (size_t i = 0; i < n_gone && st == OK; i++)
+        st = db_run(c, "DELETE FROM sticker_words WHERE sticker = $1 AND language = $2",
+                    DB_ARGS(DB_INT(row), DB_TEXT(((const char **)gone)[i])), NULL, err);
+    return st;
+}
+
 static enum status put_words(struct db_conn *c, int64_t row, const struct sticker *s, const struct sticker_terms *terms,
                              struct error *err)
 {
-    enum status st = sticker_put_terms(c, row, terms, err);
+    struct arena a;
+    arena_init(&a, 1u << 20);
+    bool *kept = arena_array(&a, s->n_words + 1, sizeof *kept);
+    enum status st = kept ? sticker_put_terms(c, row, terms, err) : err_no_memory(err, "a sticker's words");
     if (st == OK)
-        st = db_run(c, "DELETE FROM sticker_words WHERE sticker = $1", DB_ARGS(DB_INT(row)), NULL, err);
+        st = keep_words(c, row, s, &a, kept, err);
     for (size_t i = 0; i < s->n_words && st == OK; i++) {
         const struct sticker_words *w = &s->words[i];
+        if (kept[i])
+            continue;
         /* Two lists for one language are one longer list. */
         st = db_run(
             c,
@@ -94,6 +125,7 @@ static enum status put_words(struct db_conn *c, int64_t row, const struct sticke
             DB_ARGS(DB_INT(row), DB_TEXT(w->language), DB_TEXT(w->title ? w->title : ""), DB_TEXT(w->words)), NULL,
             err);
     }
+    arena_free(&a);
     return st;
 }
 

@@ -82,6 +82,75 @@ static void adds_gets_updates_deletes(void **state)
     sticker_store_close(store);
 }
 
+/* "language: title: words" of each list that the sticker has now, after a change to these lists. */
+static const char *words_after(struct suite *s, struct sticker_store *store, const struct sticker_words *words,
+                               size_t n)
+{
+    struct sticker k = {.filename = "cat.png",
+                        .title = "A cat",
+                        .pack = "p",
+                        .author = "a",
+                        .license = "l",
+                        .source = "",
+                        .words = words,
+                        .n_words = n};
+    struct sticker_terms terms = {.title = "", .words = "", .filename = "cat", .folded = ""};
+    struct sticker out;
+    const char *all = "";
+    assert_ok(s, sticker_store_update(store, &k, &terms, &s->err));
+    assert_ok(s, sticker_store_get(store, "cat.png", &s->arena, &out, &s->err));
+    for (size_t i = 0; i < out.n_words; i++)
+        all =
+            arena_printf(&s->arena, "%s%s:%s:%s;", all, out.words[i].language, out.words[i].title, out.words[i].words);
+    return all;
+}
+
+static int64_t changes_of_words(struct suite *s, struct sticker_store *store)
+{
+    int64_t n = 0;
+    struct db_conn *c = db_reader(store->db);
+    assert_ok(s, db_get_int(c, "SELECT value FROM word_changes", DB_NONE, &n, NULL, &s->err));
+    db_reader_done(store->db, c);
+    return n;
+}
+
+static enum status count_changes_of_words(struct db_conn *c, void *arg, struct error *err)
+{
+    (void)arg;
+    return db_script(c,
+                     "CREATE TABLE word_changes AS SELECT 0 AS value;"
+                     "CREATE TRIGGER word_added AFTER INSERT ON sticker_words BEGIN"
+                     " UPDATE word_changes SET value = value + 1; END;"
+                     "CREATE TRIGGER word_deleted AFTER DELETE ON sticker_words BEGIN"
+                     " UPDATE word_changes SET value = value + 1; END;",
+                     err);
+}
+
+static void writes_only_lists_that_changed(void **state)
+{
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    struct sticker_words three[] = {{"de", "Katze, Tier", "Eine Katze"}, {"en", "cat", NULL}, {"fr", "chat", NULL}};
+    const char *before = "de:Eine Katze:Katze, Tier;en::cat;fr::chat;";
+    suite_add(s, store, "cat.png", "A cat");
+    assert_string_equal(words_after(s, store, three, 3), before);
+    bool counted = !db_is_postgres_url(s->url);
+    if (counted)
+        assert_ok(s, sticker_write(store, count_changes_of_words, NULL, &s->err));
+    assert_string_equal(words_after(s, store, three, 3), before);
+    assert_true(!counted || changes_of_words(s, store) == 0);
+    three[1].words = "cat, kitten";
+    assert_string_equal(words_after(s, store, three, 3), "de:Eine Katze:Katze, Tier;en::cat, kitten;fr::chat;");
+    assert_true(!counted || changes_of_words(s, store) == 2);
+    three[0].title = "Die Katze";
+    assert_string_equal(words_after(s, store, three, 2), "de:Die Katze:Katze, Tier;en::cat, kitten;");
+    struct sticker_words again[] = {{"de", "Katze, Tier", "Die Katze"}, {"de", "Kater", NULL}};
+    assert_string_equal(words_after(s, store, again, 2), "de:Die Katze:Katze, Tier, Kater;");
+    assert_string_equal(words_after(s, store, again, 2), "de:Die Katze:Katze, Tier, Kater;");
+    assert_string_equal(words_after(s, store, again, 0), "");
+    sticker_store_close(store);
+}
+
 static void a_conflict_adds_nothing(void **state)
 {
     struct suite *s = *state;
@@ -1029,6 +1098,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, suite_setup, suite_teardown)
     const struct CMUnitTest tests[] = {
         T(adds_gets_updates_deletes),
+        T(writes_only_lists_that_changed),
         T(recalls_what_is),
         T(text_in_images_is_kept),
         T(older_stickers_are_for_all_and_still),
