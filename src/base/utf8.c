@@ -51,7 +51,7 @@ size_t utf8_prefix(const char *s, size_t len, size_t most)
     return i;
 }
 
-size_t utf8_decode(const char *s, size_t len, uint32_t *cp)
+size_t utf8_decode_long(const char *s, size_t len, uint32_t *cp)
 {
     const unsigned char *p = (const unsigned char *)s;
     size_t n = sequence(p, len);

@@ -11,8 +11,17 @@ size_t utf8_count(const char *s, size_t len); /* code points of valid text */
 /* The bytes that the first `most` code points of valid text have. */
 size_t utf8_prefix(const char *s, size_t len, size_t most);
 
-/* Decodes one code point of valid UTF-8 at s (len > 0 bytes left); returns its length in bytes. */
-size_t utf8_decode(const char *s, size_t len, uint32_t *cp);
+/* Decodes one code point of valid UTF-8 at s (len > 0 bytes left); returns its length in bytes. An invalid byte is
+ * U+FFFD. */
+size_t utf8_decode_long(const char *s, size_t len, uint32_t *cp); /* the same, for what is rarer */
+static inline size_t utf8_decode(const char *s, size_t len, uint32_t *cp)
+{
+    unsigned char first = (unsigned char)s[0];
+    if (first >= 0x80)
+        return utf8_decode_long(s, len, cp);
+    *cp = first;
+    return 1;
+}
 size_t utf8_encode(uint32_t cp, char out[4]); /* bytes written, 0 for an invalid code point */
 
 /* What kind of character a code point is, by Unicode's general category: L*, M*, N*, or any other. */

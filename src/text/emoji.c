@@ -57,14 +57,12 @@ static size_t keycap(const char *s, size_t len)
     return cp == KEYCAP ? next : 0;
 }
 
-size_t emoji_sequence(const char *s, size_t len, size_t *first)
+size_t emoji_sequence(const char *s, size_t len)
 {
-    *first = 1;
     if ((unsigned char)s[0] < 0x80)
         return keycap(s, len);
     size_t end, next;
     uint32_t cp = peek(s, len, 0, &end);
-    *first = end;
     if (is_regional(cp)) {
         cp = peek(s, len, end, &next);
         return is_regional(cp) ? next : end;

@@ -11,8 +11,15 @@
 
 #define EMOJI_MAX_NAME 256 /* bytes; a longer sequence is cut into several */
 
-/* Bytes of the emoji sequence that begins at s (len > 0 bytes left), 0 if none does; *first: of its first character. */
-size_t emoji_sequence(const char *s, size_t len, size_t *first);
+/* Whether an emoji may begin with a character of UTF-8 whose first byte this is. Most letters are told apart by that.
+ */
+static inline bool emoji_may_begin(unsigned char byte)
+{
+    return byte >= 0xf0 || byte == 0xe2 || byte == 0xe3 || byte == 0xc2 || (byte >= '0' && byte <= '9') ||
+           byte == '#' || byte == '*';
+}
+/* Bytes of the emoji sequence that begins at s (len > 0 bytes left), 0 if none does. */
+size_t emoji_sequence(const char *s, size_t len);
 
 /* The name of a whole sequence; returns its length (no NUL is written). */
 size_t emoji_name(const char *s, size_t len, char out[EMOJI_MAX_NAME]);

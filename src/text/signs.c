@@ -41,10 +41,10 @@ static bool read_piece(const char *s, size_t len, size_t *bytes, struct sign_pie
     *p = (struct sign_piece){0};
     for (*bytes = 0; *bytes < len;) {
         uint32_t cp;
-        size_t first, n = utf8_decode(s + *bytes, len - *bytes, &cp);
+        size_t n = utf8_decode(s + *bytes, len - *bytes, &cp);
         if (is_space(cp) || cp == ',')
             break;
-        fits = fits && p->n < MAX_SIGN && !emoji_sequence(s + *bytes, len - *bytes, &first);
+        fits = fits && p->n < MAX_SIGN && !emoji_sequence(s + *bytes, len - *bytes);
         if (fits && cp != 0xfe0e && cp != 0xfe0f)
             p->cps[p->n++] = sign_fold(cp);
         *bytes += n;

@@ -139,11 +139,15 @@ static enum status put_foreign(struct indexing *x, unsigned language, const char
     return st;
 }
 
-static enum status foreign_terms(struct indexing *x, unsigned language, const char *text, size_t len, const char **out,
+/* `before`, and behind it the terms of x->text in another language. */
+static enum status foreign_terms(struct indexing *x, unsigned language, const char *before, const char **out,
                                  struct error *err)
 {
+    const char *text = buf_str(&x->text);
+    size_t len = x->text.len;
     arena_reset(&x->scratch);
     buf_reset(&x->out);
+    buf_puts(&x->out, before);
     enum status st = put_foreign(x, language, text, len, err);
     const char *compounds = st == OK ? text_compounds(text, len, TEXT_HYPHENS | TEXT_PHRASES, &x->scratch) : "";
     if (!compounds)
@@ -156,19 +160,20 @@ static enum status foreign_terms(struct indexing *x, unsigned language, const ch
     return take_terms(x, out, err);
 }
 
-/* Titles, or titles and words, of all tags of one language, from the given one on. */
+/* Titles, words, or both, of all tags of one language, from the given one on. */
+enum { TITLES = 1, WORDS = 2 };
 static void terms_gather(struct indexing *x, const struct sticker_words *words, size_t n, size_t from,
-                         unsigned language, bool with_words)
+                         unsigned language, int what)
 {
     buf_reset(&x->text);
     for (size_t i = from; i < n; i++) {
         if (x->language[i] != language)
             continue;
-        if (words[i].title && *words[i].title) {
+        if ((what & TITLES) && words[i].title && *words[i].title) {
             buf_puts(&x->text, words[i].title);
             buf_puts(&x->text, ", ");
         }
-        if (with_words) {
+        if (what & WORDS) {
             buf_puts(&x->text, words[i].words);
             buf_puts(&x->text, ", ");
         }
@@ -190,12 +195,12 @@ static enum status index_languages(struct indexing *x, const struct sticker_word
         language_set_add(&done, language);
         struct language_terms *t = &terms[out->n_languages++];
         t->language = language;
-        terms_gather(x, words, n, i, language, false);
-        st = foreign_terms(x, language, buf_str(&x->text), x->text.len, &t->title, err);
+        terms_gather(x, words, n, i, language, TITLES);
+        st = foreign_terms(x, language, "", &t->title, err);
         if (st != OK)
             break;
-        terms_gather(x, words, n, i, language, true);
-        st = foreign_terms(x, language, buf_str(&x->text), x->text.len, &t->words, err);
+        terms_gather(x, words, n, i, language, WORDS);
+        st = foreign_terms(x, language, t->title, &t->words, err);
         if (st == OK && !*t->words) /* an emptied list */
             out->n_languages--;
     }
@@ -233,7 +238,7 @@ enum status text_sticker_terms(const char *title, const char *filename, const ch
     if (st == OK)
         st = english_terms(&x, title, strlen(title), &out->title, err);
     if (st == OK) {
-        terms_gather(&x, words, n, 0, LANGUAGE_en, true);
+        terms_gather(&x, words, n, 0, LANGUAGE_en, TITLES | WORDS);
         st = english_terms(&x, buf_str(&x.text), x.text.len, &out->words, err);
     }
     if (st == OK) {

@@ -278,15 +278,15 @@ enum status text_split(const char *s, size_t len, size_t max_terms, bool stemmed
     if (len > MAX_TEXT_BYTES)
         return err_set(err, ERR_TOO_LARGE, "text of %zu bytes: at most %u", len, MAX_TEXT_BYTES);
     struct analysis a = {.arena = arena, .out = out, .max_terms = max_terms, .stemmed = stemmed, .word_is_ascii = true};
-    size_t start = 0, size;
+    size_t start = 0;
     for (size_t i = 0; i < len && a.status == OK && out->count < max_terms;) {
-        size_t n = emoji_sequence(s + i, len - i, &size);
+        size_t n = emoji_may_begin((unsigned char)s[i]) ? emoji_sequence(s + i, len - i) : 0;
         if (n) {
             segment(&a, s + start, i - start);
             emit_emoji(&a, s + i, n);
             start = i += n;
         } else {
-            i += size;
+            i++;
         }
     }
     if (a.status == OK && out->count < max_terms)

@@ -3,6 +3,7 @@
 #include "base/os.h"
 #include "base/utf8.h"
 #include "text/chars.h"
+#include "text/emoji.h"
 #include "text/normal.h"
 #include "text/text.h"
 
@@ -59,6 +60,25 @@ static void words_become_terms(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(stems(&a, cases[i].in), cases[i].out);
     arena_free(&a);
+}
+
+/* What cannot begin an emoji by its first byte must not. */
+static void first_bytes_tell_of_emoji(void **state)
+{
+    (void)state;
+    size_t begin = 0;
+    for (uint32_t cp = 1; cp < 0x110000; cp++) {
+        char s[16] = "";
+        size_t n = utf8_encode(cp, s);
+        memcpy(s + n, "\xef\xb8\x8f\xe2\x83\xa3", 7); /* after a digit: a keycap */
+        if (!n || !emoji_sequence(s, n + 6))
+            continue;
+        begin++;
+        assert_true(emoji_may_begin((unsigned char)s[0]));
+    }
+    assert_true(begin > 1000);
+    assert_false(emoji_may_begin('a'));
+    assert_false(emoji_may_begin(0xd0));
 }
 
 static void emoji_are_words(void **state)
@@ -556,6 +576,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_become_terms),
+        cmocka_unit_test(first_bytes_tell_of_emoji),
         cmocka_unit_test(emoji_are_words),
         cmocka_unit_test(analysis_is_bounded),
         cmocka_unit_test(folded_keeps_the_typed_word),
