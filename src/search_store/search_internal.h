@@ -61,12 +61,13 @@ enum status search_store_changed(struct db_conn *c, const int64_t *document_ids,
                                  struct error *err) MUST_CHECK;
 enum status search_store_model_changed(struct db_conn *c, int64_t model_id, struct error *err) MUST_CHECK;
 
-/* search_terms.c; inside a job: what a document is found by, in the place of what it was. */
+/* search_terms.c; inside a job: what a document is found by, in the place of what it was. `languages`: as fts_deflate
+ * packs them. */
 enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms,
-                                   struct error *err) MUST_CHECK;
+                                   const struct buf *languages, struct error *err) MUST_CHECK;
 enum status search_store_remove_terms(struct db_conn *c, int64_t id, struct error *err) MUST_CHECK;
-enum status search_store_same_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms, bool *same,
-                                    struct error *err) MUST_CHECK;
+enum status search_store_same_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms,
+                                    const struct buf *languages, bool *same, struct error *err) MUST_CHECK;
 /* After the commit: the same in memory. */
 void search_store_index_put(struct search_store *s, int64_t id, const char *filename, const struct sticker_terms *t);
 void search_store_index_remove(struct search_store *s, int64_t id, const char *filename);

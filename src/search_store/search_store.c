@@ -3,6 +3,7 @@
 #include "search_store/search_internal.h"
 
 #include "base/os.h"
+#include "fts/fts_terms.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +83,8 @@ enum status search_store_write(struct search_store *s, enum db_durability durabi
 struct put_document_job {
     const struct document *doc;
     const struct sticker_terms *terms;
-    int64_t id; /* 0: there is none yet */
+    struct buf languages; /* of the terms, packed */
+    int64_t id;           /* 0: there is none yet */
     bool same, same_terms, stale;
 };
 
@@ -106,7 +108,7 @@ static enum status compare_document(struct db_conn *c, struct put_document_job *
     }
     enum status st = db_end(&r);
     if (st == OK && job->id)
-        st = search_store_same_terms(c, job->id, job->terms, &job->same_terms, err);
+        st = search_store_same_terms(c, job->id, job->terms, &job->languages, &job->same_terms, err);
     job->same = job->same && job->same_terms;
     return st;
 }
@@ -136,7 +138,7 @@ static enum status put_document_job(struct db_conn *c, void *arg, struct error *
     if (st == OK && !is_new)
         st = search_store_vectors_forget(c, job->id, job->doc, &job->stale, err);
     if (st == OK && !job->same_terms)
-        st = search_store_put_terms(c, job->id, job->terms, err);
+        st = search_store_put_terms(c, job->id, job->terms, &job->languages, err);
     return st == OK ? search_store_changed(c, &job->id, 1, err) : st;
 }
 
@@ -166,13 +168,17 @@ enum status search_store_put(struct search_store *s, const struct document *doc,
         search_store_hash_words(doc->title, doc->words_json, words_sha256);
     hashed.words_sha256 = doc->words_sha256 ? doc->words_sha256 : words_sha256;
     struct put_document_job job = {.doc = &hashed, .terms = terms};
-    struct db_conn *c = db_reader(s->db);
-    st = compare_document(c, &job, err);
-    db_reader_done(s->db, c);
+    st = fts_deflate(terms, &job.languages, err);
+    if (st == OK) {
+        struct db_conn *c = db_reader(s->db);
+        st = compare_document(c, &job, err);
+        db_reader_done(s->db, c);
+    }
     if (st == OK && !job.same)
         st = search_store_write(s, DB_DURABLE, put_document_job, &job, err);
     if (st == OK && !job.same)
         search_store_index_put(s, job.id, doc->filename, terms);
+    buf_free(&job.languages);
     *id = job.id;
     *changed = !job.same;
     if (stale)

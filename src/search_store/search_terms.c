@@ -25,21 +25,17 @@
 
 /* --- the table --- */
 
-enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms, struct error *err)
+enum status search_store_put_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms,
+                                   const struct buf *languages, struct error *err)
 {
-    struct buf languages;
-    enum status st = fts_deflate(terms, &languages, err);
-    if (st == OK)
-        st = db_run(c,
-                    "INSERT INTO document_terms (document_id, title, words, filename, folded, languages)"
-                    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (document_id) DO UPDATE SET title = excluded.title,"
-                    " words = excluded.words, filename = excluded.filename, folded = excluded.folded,"
-                    " languages = excluded.languages",
-                    DB_ARGS(DB_INT(id), DB_TEXT(terms->title), DB_TEXT(terms->words), DB_TEXT(terms->filename),
-                            DB_TEXT(terms->folded), DB_BLOB(buf_str(&languages), languages.len)),
-                    NULL, err);
-    buf_free(&languages);
-    return st;
+    return db_run(c,
+                  "INSERT INTO document_terms (document_id, title, words, filename, folded, languages)"
+                  " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (document_id) DO UPDATE SET title = excluded.title,"
+                  " words = excluded.words, filename = excluded.filename, folded = excluded.folded,"
+                  " languages = excluded.languages",
+                  DB_ARGS(DB_INT(id), DB_TEXT(terms->title), DB_TEXT(terms->words), DB_TEXT(terms->filename),
+                          DB_TEXT(terms->folded), DB_BLOB(buf_str(languages), languages->len)),
+                  NULL, err);
 }
 
 enum status search_store_remove_terms(struct db_conn *c, int64_t id, struct error *err)
@@ -72,16 +68,20 @@ static enum status find_terms(struct db_conn *c, int64_t id, struct arena *a, bo
     return db_end(&r);
 }
 
-enum status search_store_same_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms, bool *same,
-                                    struct error *err)
+enum status search_store_same_terms(struct db_conn *c, int64_t id, const struct sticker_terms *terms,
+                                    const struct buf *languages, bool *same, struct error *err)
 {
-    struct arena a;
-    struct sticker_terms now;
-    arena_init(&a, 2 * FTS_MAX_PACKED);
-    enum status st = find_terms(c, id, &a, same, &now, err);
-    *same = st == OK && *same && fts_terms_hash(&now) == fts_terms_hash(terms);
-    arena_free(&a);
-    return st;
+    struct db_rows r;
+    *same = false;
+    db_query(&r, c, "SELECT " TERMS " FROM document_terms t WHERE t.document_id = $1", DB_ARGS(DB_INT(id)), err);
+    while (db_next(&r)) {
+        size_t len;
+        const void *stored = db_bytes(&r, 4, &len);
+        *same = db_text_is(&r, 0, terms->title) && db_text_is(&r, 1, terms->words) &&
+                db_text_is(&r, 2, terms->filename) && db_text_is(&r, 3, terms->folded) && len == languages->len &&
+                (len == 0 || memcmp(stored, buf_str(languages), len) == 0);
+    }
+    return db_end(&r);
 }
 
 enum status search_store_terms(struct search_store *s, int64_t id, struct arena *a, struct sticker_terms *out,
