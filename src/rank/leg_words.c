@@ -14,8 +14,8 @@ static enum status words_hits(const struct rank_sources *s, const struct rank_qu
     size_t n;
     *out = (struct leg_hits){0};
     size_t most = limit > SIZE_MAX - offset ? SIZE_MAX : offset + limit;
-    enum status st =
-        meanings_search(s->words, q->text, q->text_len, q->passing, most, a, &hits, &n, &out->corrected, err);
+    enum status st = meanings_search(s->words, q->text, q->text_len, q->passing, most, !q->fused, a, &hits, &n,
+                                     &out->corrected, err);
     if (st != OK)
         return st;
     out->total = (int64_t)n;

@@ -19,11 +19,9 @@ void meanings_count_steps(const float *values, size_t n, uint32_t counts[MEANING
             counts[values[i] < 1 ? (size_t)(values[i] * MEANINGS_STEPS) : MEANINGS_STEPS - 1]++;
 }
 
-double meanings_least_of(const float *values, size_t n, size_t most)
+double meanings_least_of(const uint32_t counts[MEANINGS_STEPS], size_t most)
 {
-    uint32_t counts[MEANINGS_STEPS] = {0};
     size_t above = 0, step = MEANINGS_STEPS;
-    meanings_count_steps(values, n, counts);
     while (step > 0 && (above == 0 || above + counts[step - 1] <= most))
         above += counts[--step];
     return (double)step / MEANINGS_STEPS;
@@ -105,13 +103,16 @@ static int by_entry(const void *a, const void *b)
 static enum status compare(const struct meanings *x, const struct text_term *t, struct scratch *m, struct arena *a,
                            struct alike_list *out, struct error *err)
 {
+    uint32_t counts[MEANINGS_STEPS] = {0};
     compare_all(x, t, m);
     float *scores = arena_array(a, m->n_words + 1u, sizeof *scores);
     out->items = arena_array(a, m->n_words + 1u, sizeof *out->items);
     bool room = scores && out->items;
     for (uint32_t i = 0; i < m->n_words && room; i++)
         scores[i] = m->alike[m->words[i]];
-    float least = room ? (float)meanings_least_of(scores, m->n_words, WIDEST) : 0;
+    if (room)
+        meanings_count_steps(scores, m->n_words, counts);
+    float least = (float)meanings_least_of(counts, WIDEST);
     for (uint32_t i = 0; i < m->n_words; i++) {
         if (room && m->alike[m->words[i]] >= least)
             out->items[out->n++] = (struct alike){m->words[i], m->alike[m->words[i]]};

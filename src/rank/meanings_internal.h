@@ -46,23 +46,21 @@ struct slot {
 /* Slots that may be among the best and are compared together, the best first. */
 #define MEANINGS_SLOTS 32768u
 
-/* How a document's words are like one word of the query, rounded up: in the upper half the likeness of the most alike
- * one, in the lower half the sum of all. */
-#define LIKENESS_BITS  16u
-#define LIKENESS_SUM   0xffffu
-#define LIKENESS_STEPS 1024.0f /* of 1, or fewer */
+/* How a document's words are like one word of the query. */
+struct likeness {
+    float best, sum; /* that of the most alike one, and all of them added up */
+};
 
 /* What one search needs, of the size of a block or of the number of distinct words. */
 struct scratch {
     struct scratch *next;
-    uint32_t *likeness; /* [MEANINGS_BLOCK] of the block's slots; zeros between words */
-    float *bounds;      /* [MEANINGS_BLOCK] what their scores are at most; zeros between blocks */
-    uint32_t *slots;    /* [MEANINGS_SLOTS + 1] which may be among the best, */
-    float *partial;     /* [MEANINGS_SLOTS + 1] and their scores without the likeness as a whole */
-    int32_t *dots;      /* [cap_words] products */
-    float *alike;       /* [cap_words] of entries; zeros between words */
-    uint32_t *words;    /* [cap_words] entries that are alike */
-    uint32_t *asked;    /* [cap_words] of entries (meanings_score.c); zeros between searches */
+    struct likeness *likeness; /* [MEANINGS_BLOCK] of the block's slots; zeros between words */
+    float *scores;             /* [MEANINGS_BLOCK] of these by their words; zeros between blocks */
+    uint32_t *slots;           /* [MEANINGS_SLOTS + 1] which may be among the best, */
+    float *partial;            /* [MEANINGS_SLOTS + 1] and their scores without the likeness as a whole, 0..1 */
+    int32_t *dots;             /* [cap_words] products */
+    float *alike;              /* [cap_words] of entries; zeros between words */
+    uint32_t *words;           /* [cap_words] entries that are alike */
     uint32_t cap_words, n_slots, n_words;
 };
 
@@ -150,16 +148,17 @@ enum status meanings_put_right(const struct meanings *x, const char *text, size_
                                const char **corrected, struct error *err) MUST_CHECK;
 /* meanings_score.c: the hits of meanings_search. */
 enum status meanings_best(const struct meanings *x, const struct subject *q, const struct asked_word *words,
-                          size_t n_words, const struct label_test *passing, size_t most, struct scratch *m,
-                          struct arena *a, struct meaning_hit **out, size_t *n, struct error *err) MUST_CHECK;
+                          size_t n_words, const struct label_test *passing, size_t most, bool in_order,
+                          struct scratch *m, struct arena *a, struct meaning_hit **out, size_t *n,
+                          struct error *err) MUST_CHECK;
 
 /* The relations of a word, or of the form that dictionaries have: [*n] in the lexicon. */
 const uint32_t *meanings_relations(const struct meanings *x, const char *folded, uint32_t word, size_t *n);
-/* The least of the `most` greatest of n numbers 0..1, in steps; 0 when there are no more than that. */
-#define MEANINGS_STEPS 1024u
-double meanings_least_of(const float *values, size_t n, size_t most);
 /* Counts by step those of n numbers 0..1 that are greater than 0. */
+#define MEANINGS_STEPS 1024u
 void meanings_count_steps(const float *values, size_t n, uint32_t counts[MEANINGS_STEPS]);
+/* The least step of the `most` greatest; 0 when there are no more than that. */
+double meanings_least_of(const uint32_t counts[MEANINGS_STEPS], size_t most);
 
 /* The words of a term such as "ice cream", which some sticker has as a title or keyword: an entry of its own. */
 #define WORDS_MAX_TERM 3u

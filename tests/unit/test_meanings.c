@@ -107,7 +107,8 @@ static const char *best(struct setup *s, const char *query, double *score, char 
     const char *right, *found = NULL;
     size_t n;
     arena_init(&a, 4 << 20);
-    assert_int_equal(meanings_search(s->index, query, strlen(query), NULL, 100, &a, &hits, &n, &right, &s->err), OK);
+    assert_int_equal(meanings_search(s->index, query, strlen(query), NULL, 100, true, &a, &hits, &n, &right, &s->err),
+                     OK);
     snprintf(corrected, 64, "%s", right ? right : "");
     if (n)
         assert_int_equal(search_store_filenames(s->store, &hits[0].id, 1, &a, &found, &s->err), OK);
@@ -171,7 +172,7 @@ static void terms_are_kept_together(void **state)
     const char *right;
     size_t n;
     arena_init(&a, 4 << 20);
-    assert_int_equal(meanings_search(s->index, "hot dog", 7, NULL, 100, &a, &hits, &n, &right, &s->err), OK);
+    assert_int_equal(meanings_search(s->index, "hot dog", 7, NULL, 100, true, &a, &hits, &n, &right, &s->err), OK);
     for (size_t i = 1; i < n; i++)
         assert_true(hits[i].score < 0.8 * hits[0].score);
     arena_free(&a);
@@ -291,7 +292,15 @@ static void follows_changes(void **state)
     assert_string_equal(best(s, "kitten", &score, corrected), "cat.png");
 }
 
-/* The few best are looked for without looking at all: they are the same ones. */
+static bool is_among(const struct meaning_hit *one, const struct meaning_hit *hits, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (hits[i].id == one->id)
+            return fabs(hits[i].score - one->score) < 1e-9;
+    return false;
+}
+
+/* The few best are looked for without looking at all: they are the same ones, in order or not. */
 static void the_few_best_are_the_first_of_all(void **state)
 {
     struct setup *s = *state;
@@ -309,17 +318,22 @@ static void the_few_best_are_the_first_of_all(void **state)
             struct arena a;
             struct meaning_hit *all, *few;
             const char *right;
-            size_t n_all, n_few, len = strlen(queries[q]);
+            size_t n_all, n_few, n, len = strlen(queries[q]);
             arena_init(&a, 4 << 20);
-            assert_int_equal(meanings_search(s->index, queries[q], len, NULL, 1000, &a, &all, &n_all, &right, &s->err),
-                             OK);
-            assert_int_equal(meanings_search(s->index, queries[q], len, NULL, most, &a, &few, &n_few, &right, &s->err),
-                             OK);
+            assert_int_equal(
+                meanings_search(s->index, queries[q], len, NULL, 1000, true, &a, &all, &n_all, &right, &s->err), OK);
+            assert_int_equal(
+                meanings_search(s->index, queries[q], len, NULL, most, true, &a, &few, &n_few, &right, &s->err), OK);
             assert_true(n_few > 0 && n_few <= most && n_few <= n_all);
             for (size_t i = 0; i < n_few; i++) {
                 assert_int_equal(few[i].id, all[i].id);
                 assert_true(fabs(few[i].score - all[i].score) < 1e-9);
             }
+            assert_int_equal(
+                meanings_search(s->index, queries[q], len, NULL, most, false, &a, &few, &n, &right, &s->err), OK);
+            assert_int_equal(n, n_few);
+            for (size_t i = 0; i < n; i++)
+                assert_true(is_among(&few[i], all, n));
             arena_free(&a);
         }
 }
