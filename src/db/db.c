@@ -370,6 +370,11 @@ enum status db_script(struct db_conn *c, const char *sql, struct error *err)
     return c->driver->script(c, sql, err);
 }
 
+enum status db_script_slow(struct db_conn *c, const char *sql, struct error *err)
+{
+    return c->driver->script_slow(c, sql, err);
+}
+
 int64_t db_limit(size_t n)
 {
     return n > INT64_MAX ? INT64_MAX : (int64_t)n;

@@ -202,6 +202,8 @@ typedef void db_read_item(struct db_rows *r, struct arena *a, void *item);
 enum status db_read_list(struct db *d, const char *sql, const struct db_arg *args, size_t n, db_read_item *read,
                          size_t item_size, struct arena *a, void **out, size_t *n_out, struct error *err) MUST_CHECK;
 enum status db_script(struct db_conn *c, const char *sql, struct error *err) MUST_CHECK; /* several, without values */
+/* One statement that may take hours, such as the making of an index. */
+enum status db_script_slow(struct db_conn *c, const char *sql, struct error *err) MUST_CHECK;
 int64_t db_limit(size_t n); /* a size as SQL's LIMIT or OFFSET */
 
 #endif

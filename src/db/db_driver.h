@@ -14,7 +14,7 @@ struct db_driver {
     __typeof__(db_snapshot) *snapshot;
     __typeof__(db_snapshot_end) *snapshot_end;
     __typeof__(db_write) *write;
-    __typeof__(db_script) *script;
+    __typeof__(db_script) *script, *script_slow;
     /* Fills in r->set, and r->count if it is known; what goes wrong is in r->status. */
     void (*query)(struct db_rows *r, const char *sql, const struct db_arg *args, size_t n);
     __typeof__(db_next) *next;             /* called while r->status is OK */

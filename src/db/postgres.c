@@ -476,6 +476,21 @@ static enum status pg_script(struct db_conn *base, const char *sql, struct error
     return st;
 }
 
+static enum status pg_script_slow(struct db_conn *base, const char *sql, struct error *err)
+{
+    struct pg_conn *c = pg_conn(base);
+    char again[80];
+    enum status st = pg_script(base, "SET statement_timeout = 0; SET lock_timeout = 0", err);
+    if (st != OK)
+        return st;
+    c->patient = true;
+    st = pg_script(base, sql, err);
+    c->patient = false;
+    snprintf(again, sizeof again, "SET statement_timeout = %d; SET lock_timeout = %d", STATEMENT_MS, STATEMENT_MS);
+    (void)!pg_script(base, again, NULL); /* a new connection has them anyway */
+    return st;
+}
+
 /* --- transactions --- */
 
 static enum status pg_snapshot(struct db_conn *c, struct error *err)
@@ -734,6 +749,7 @@ const struct db_driver db_postgres = {
     .snapshot_end = pg_snapshot_end,
     .write = pg_write_job,
     .script = pg_script,
+    .script_slow = pg_script_slow,
     .query = pg_query,
     .next = pg_next,
     .changed = pg_changed,

@@ -417,6 +417,7 @@ const struct db_driver db_sqlite = {
     .snapshot_end = sqlite_snapshot_end,
     .write = sqlite_write_job,
     .script = sqlite_script,
+    .script_slow = sqlite_script,
     .query = sqlite_query,
     .next = sqlite_next,
     .changed = sqlite_changed,

@@ -3,7 +3,8 @@
  * Table vectors stays what counts: float32, exact. For each model and dimension that is searched here, table
  * vectors_<model's number>_<dimension> holds the same numbers in half precision under an HNSW index. It is made when it
  * is first asked for, named in vector_tables, and from then on written in the transaction that writes to vectors,
- * whichever process does; what vectors loses it loses by its foreign key.
+ * whichever process does; what vectors loses it loses by its foreign key. The index is made when the vectors that were
+ * there are in: one at a time they would take several times as long.
  *
  * A search takes more candidates from the index than were asked for, and orders them by their exact product.
  * How many depends on a few steps of k alone, so that the pages of one list come from the same candidates. */
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     MAX_DIM = 4000,       /* of halfvec under HNSW */
@@ -129,13 +131,14 @@ enum status search_store_pgvector_put(struct db_conn *c, int64_t model, size_t d
 struct scan_job {
     const char *model;
     size_t dim;
+    int64_t after; /* the last document brought in */
     bool more;
 };
 
 static enum status make_job(struct db_conn *c, void *arg, struct error *err)
 {
     const struct scan_job *job = arg;
-    char sql[900];
+    char sql[500];
     int64_t model;
     bool searched = false;
     enum status st = search_store_touch_model(c, job->model, 0, &model, err);
@@ -147,9 +150,8 @@ static enum status make_job(struct db_conn *c, void *arg, struct error *err)
              "CREATE TABLE " TABLE_FORMAT " (document_id bigint PRIMARY KEY, model_id bigint NOT NULL,"
              " vector halfvec(%zu) NOT NULL,"
              " FOREIGN KEY (model_id, document_id) REFERENCES vectors (model_id, document_id) ON DELETE CASCADE);"
-             "CREATE INDEX ON " TABLE_FORMAT " USING hnsw (vector halfvec_ip_ops) WITH (m = 16, ef_construction = 100);"
              "INSERT INTO vector_tables (model_id, dim) VALUES (%" PRId64 ", %zu)",
-             model, job->dim, job->dim, model, job->dim, model, job->dim);
+             model, job->dim, job->dim, model, job->dim);
     return db_script(c, sql, err);
 }
 
@@ -169,15 +171,15 @@ static enum status fill_job(struct db_conn *c, void *arg, struct error *err)
     enum status st = model_id(c, job->model, &model, &found, err);
     if (st == OK) {
         snprintf(sql, sizeof sql,
-                 "SELECT v.document_id, v.vector FROM vectors v WHERE v.model_id = $1"
+                 "SELECT v.document_id, v.vector FROM vectors v WHERE v.model_id = $1 AND v.document_id > $2"
                  " AND NOT EXISTS (SELECT 1 FROM " TABLE_FORMAT " t WHERE t.document_id = v.document_id)"
                  " ORDER BY v.document_id LIMIT %d",
                  model, job->dim, PAGE);
-        db_query_once(&r, c, sql, DB_ARGS(DB_INT(model)), err);
+        db_query_once(&r, c, sql, DB_ARGS(DB_INT(model), DB_INT(job->after)), err);
         while (db_next(&r)) {
             struct vector_row row = {0};
             search_store_read_vector(&r, job->model, job->dim, &a, &row);
-            ids[n] = row.document_id;
+            job->after = ids[n] = row.document_id;
             vectors[n++] = row.vector;
         }
         st = db_end(&r);
@@ -189,9 +191,51 @@ static enum status fill_job(struct db_conn *c, void *arg, struct error *err)
     return st;
 }
 
+/* What there is of a table's index. `abandoned`: whoever made it was stopped, and it will not be used. */
+enum graph { GRAPH_NONE, GRAPH_ABANDONED, GRAPH_IN_THE_MAKING, GRAPH_THERE };
+
+/* Makes the table's index, unless it is there or another service does, for which it waits. Vectors are written and
+ * searched meanwhile, so it cannot be part of a transaction. */
+static enum status make_graph(struct search_store *s, const char *model, size_t dim, struct error *err)
+{
+    char table[64], sql[300];
+    int64_t number, graph = GRAPH_NONE;
+    bool found;
+    struct db_conn *c = db_reader(s->db);
+    enum status st = model_id(c, model, &number, &found, err);
+    snprintf(table, sizeof table, TABLE_FORMAT, number, dim);
+    while (st == OK) {
+        st =
+            db_get_int(c,
+                       "SELECT CASE WHEN i.indisvalid THEN 3 WHEN EXISTS (SELECT 1 FROM pg_stat_progress_create_index p"
+                       " WHERE p.index_relid = i.indexrelid) THEN 2 ELSE 1 END FROM pg_index i"
+                       " JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam"
+                       " WHERE i.indrelid = to_regclass($1) AND a.amname = 'hnsw'",
+                       DB_ARGS(DB_TEXT(table)), &graph, &found, err);
+        graph = found ? graph : GRAPH_NONE;
+        if (st != OK || graph == GRAPH_THERE)
+            break;
+        if (graph == GRAPH_IN_THE_MAKING) {
+            usleep(500000);
+            continue;
+        }
+        if (graph == GRAPH_ABANDONED) {
+            snprintf(sql, sizeof sql, "DROP INDEX CONCURRENTLY IF EXISTS %s_graph", table);
+            st = db_script_slow(c, sql, err);
+        }
+        snprintf(sql, sizeof sql,
+                 "CREATE INDEX CONCURRENTLY IF NOT EXISTS %s_graph ON %s USING hnsw (vector halfvec_ip_ops)"
+                 " WITH (m = 16, ef_construction = 100)",
+                 table, table);
+        st = st == OK ? db_script_slow(c, sql, err) : st;
+    }
+    db_reader_done(s->db, c);
+    return st;
+}
+
 enum status search_store_vectors_index(struct search_store *s, const char *model, size_t dim, struct error *err)
 {
-    struct scan_job job = {.model = model, .dim = dim};
+    struct scan_job job = {.model = model, .dim = dim, .after = -1};
     if (dim > MAX_DIM)
         return err_set(err, ERR_UNSUPPORTED, "model %s: pgvector indexes vectors of %d numbers at most, found %zu",
                        model, MAX_DIM, dim);
@@ -200,7 +244,7 @@ enum status search_store_vectors_index(struct search_store *s, const char *model
         st = search_store_write(s, DB_DURABLE, make_job, &job, err);
     for (job.more = true; st == OK && job.more;)
         st = search_store_write(s, DB_FAST, fill_job, &job, err);
-    return st;
+    return st == OK ? make_graph(s, model, dim, err) : st;
 }
 
 /* --- searching --- */

@@ -2,6 +2,7 @@
  * the extension: PEEL_TEST_PGVECTOR_URL, which tests/api/test_pgvector.py sets. */
 #include "store_suite.h"
 
+#include "search_store/search_internal.h"
 #include "vectors/vectors_exact.h"
 #include <math.h>
 
@@ -34,6 +35,24 @@ static void any_vector(unsigned *seed, const float *centres, float *out)
     for (size_t i = 0; i < DIM; i++)
         out[i] = centre[i] + 0.6f * noise(seed);
     normalize(out, DIM);
+}
+
+/* As if whoever made an index had been stopped meanwhile. */
+static enum status spoil_index(struct db_conn *c, void *arg, struct error *err)
+{
+    (void)arg;
+    return db_script(c,
+                     "UPDATE pg_index SET indisvalid = false WHERE indexrelid IN"
+                     " (SELECT c.oid FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'hnsw')",
+                     err);
+}
+
+static enum status count_valid(struct db_conn *c, void *arg, struct error *err)
+{
+    return db_get_int(c,
+                      "SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+                      " JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'hnsw' AND i.indisvalid",
+                      DB_NONE, arg, NULL, err);
 }
 
 /* pglite has one session, and takes a moment to notice that the one before has ended. */
@@ -148,7 +167,13 @@ static void pgvector_finds_what_the_exact_scan_finds(void **state)
     put_vectors(s, store, ids, v, 0, DOCUMENTS / 2); /* before there is an index, and after */
     assert_ok(s, search_store_vectors_index(store, "test/m", DIM, &s->err));
     put_vectors(s, store, ids, v, DOCUMENTS / 2, DOCUMENTS);
-    assert_ok(s, search_store_vectors_index(store, "test/m", DIM, &s->err));
+    int64_t valid[3];
+    assert_ok(s, search_store_write(store, DB_DURABLE, count_valid, &valid[0], &s->err));
+    assert_ok(s, search_store_write(store, DB_DURABLE, spoil_index, NULL, &s->err));
+    assert_ok(s, search_store_write(store, DB_DURABLE, count_valid, &valid[1], &s->err));
+    assert_ok(s, search_store_vectors_index(store, "test/m", DIM, &s->err)); /* makes that index again */
+    assert_ok(s, search_store_write(store, DB_DURABLE, count_valid, &valid[2], &s->err));
+    assert_true(valid[0] > 0 && valid[1] == 0 && valid[2] == 1);
     double filled = (double)(os_monotonic_us() - start) / 1e6;
     assert_ok(s, vectors_exact_open(DIM, &exact, &s->err));
     for (size_t i = 0; i < DOCUMENTS; i++)
