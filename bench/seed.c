@@ -5,9 +5,10 @@
  * Each sticker sN.png has three words in its title and six beside it in English, four in German and four in French, of
  * 20,000 words each. The n-th is used in proportion to 1 / (n + 30): Mandelbrot's law, fitted to the starter packs,
  * where the most frequent word is in a tenth of the stickers. English words are those of the lexicon where there is one
- * (DATA/bucket/words/english.words), all others are made up. With a model, each sticker has a random unit vector of it.
- * No pictures. DATA/words has the English words, one a line, the most frequent first, and DATA/queries has queries of
- * one to three words, drawn as for stickers, no two alike. PEEL_STICKER_DB and PEEL_SEARCH_DB: as for peel. */
+ * (DATA/bucket/words/english.words), all others are made up. With a model, each sticker has a vector of it, around
+ * random centres. No pictures. DATA/words has the English words, one a line, the most frequent first, and DATA/queries
+ * has queries of one to three words, drawn as for stickers, no two alike. PEEL_STICKER_DB and PEEL_SEARCH_DB: as for
+ * peel. */
 #include "base/os.h"
 #include "base/pool.h"
 #include "search_store/search_store.h"
@@ -146,16 +147,27 @@ static void make_queries(const struct seed *s, const char *folder)
         exit(1);
 }
 
-/* A unit vector with normally distributed components (Box and Muller), so that its direction is uniform. */
-static void random_vector(float *v, size_t dim, uint64_t *state)
+/* Adds normally distributed numbers (Box and Muller), of which the first dimensions vary most. */
+static void add_noise(float *v, size_t dim, uint64_t state)
 {
-    double sum = 0;
-    for (size_t i = 0; i < dim; i++) {
-        double x = sqrt(-2 * log(1 - uniform(state))) * cos(6.283185307179586 * uniform(state));
-        v[i] = (float)x;
-        sum += x * x;
-    }
     for (size_t i = 0; i < dim; i++)
+        v[i] += (float)(pow((double)(i + 1), -0.45) * sqrt(-2 * log(1 - uniform(&state))) *
+                        cos(6.283185307179586 * uniform(&state)));
+}
+
+/* A unit vector: 50 stickers lie around a centre, and 100 centres around another. Uniform ones would say nothing of an
+ * approximate index, as bench/peers/vectors.py has it. */
+static void random_vector(const struct seed *s, float *v, uint64_t *state)
+{
+    uint64_t centre = next(state) % (s->n / 50 + 1), theme = centre % (s->n / 5000 + 1);
+    double sum = 0;
+    memset(v, 0, s->dim * sizeof *v);
+    add_noise(v, s->dim, ~theme);
+    add_noise(v, s->dim, ~(centre << 32));
+    add_noise(v, s->dim, next(state));
+    for (size_t i = 0; i < s->dim; i++)
+        sum += (double)v[i] * (double)v[i];
+    for (size_t i = 0; i < s->dim; i++)
         v[i] /= (float)sqrt(sum);
 }
 
@@ -208,7 +220,7 @@ static void fill_chunk(void *arg, size_t chunk)
             .filename = name, .title = title, .words_json = json, .image_sha256 = hashes[i], .pack = pack};
         MUST(search_store_put(s->search, &d, &terms[i], &ids[i], &changed, NULL, &err));
         if (s->dim)
-            random_vector(vectors + i * s->dim, s->dim, &state);
+            random_vector(s, vectors + i * s->dim, &state);
     }
     MUST(sticker_store_add(s->stickers, stickers, terms, n, &err));
     if (s->dim)
