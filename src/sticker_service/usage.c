@@ -27,7 +27,7 @@
 #define BUCKETS     512u
 #define SHARD_MAX   2048u /* entries; a query has at most 1,020 bytes, so 35 MB in all at the very worst */
 #define NEWS_BATCH  64u   /* new queries per transaction */
-#define FLUSH_BATCH 256u  /* rows per transaction: some ten milliseconds */
+#define FLUSH_BATCH 32u   /* rows per transaction: a millisecond or two, as searches wait for it */
 #define SETTLE_US   (60 * INT64_C(1000000))
 
 struct entry {
