@@ -14,7 +14,7 @@
 #define NEAR      8 /* ids apart: documents that are read with those between them */
 
 /* Memory for the words of queries; those of most queries are a few thousand. */
-#define ALIKE_BYTES        (4u << 20)
+#define ALIKE_BYTES        (8u << 20)
 #define ALIKE_BYTES_OF_ONE 1024u /* about */
 
 /* --- distinct words --- */
@@ -118,9 +118,9 @@ static bool grow_entries(struct meanings *x, uint32_t least)
 static bool grow_known(struct meanings *x)
 {
     uint32_t n = x->n_known;
-    if (n & (n - 1)) /* it grows at 0 and at powers of two */
+    if (n < MEANINGS_GROUP ? n : n & (n - 1)) /* it grows at 0 and at powers of two; whole groups can be read */
         return true;
-    uint32_t cap = n ? 2 * n : 1;
+    uint32_t cap = n ? 2 * n : MEANINGS_GROUP;
     uint32_t *known = realloc(x->known, cap * sizeof *known);
     x->known = known ? known : x->known;
     return known && grow_vectors(&x->words, cap);

@@ -68,6 +68,23 @@ static void make_alike(struct scratch *m, uint32_t entry, float score)
     m->alike[entry] = fmaxf(m->alike[entry], score);
 }
 
+/* Those of a group of words whose vectors are near: the cosines are `scale` times theirs times dots[]. */
+static void compare_group(const struct meanings *x, uint32_t at, float scale, struct scratch *m)
+{
+    float cosines[MEANINGS_GROUP];
+    const float *scales = x->words.scales + at;
+    const int32_t *dots = m->dots + at;
+    for (size_t i = 0; i < MEANINGS_GROUP; i++)
+        cosines[i] = scale * scales[i] * (float)dots[i];
+    uint32_t bits = meanings_within(cosines, LEAST_ALIKE, INFINITY);
+    if (x->n_known - at < MEANINGS_GROUP)
+        bits &= (1u << (x->n_known - at)) - 1;
+    while (bits) {
+        uint32_t i = meanings_next_bit(&bits);
+        make_alike(m, x->known[at + i], cosines[i] < MOST_ALIKE ? cosines[i] : MOST_ALIKE);
+    }
+}
+
 /* By vector, by stem, and by what the lexicon tells. */
 static void compare_all(const struct meanings *x, const struct text_term *t, struct scratch *m)
 {
@@ -80,11 +97,8 @@ static void compare_all(const struct meanings *x, const struct text_term *t, str
     float scale = meanings_codes(x, word, codes, &sum);
     if (scale > 0)
         x->kernels->dot_i8(x->words.codes, x->words.sums, x->n_known, WORDS_STRIDE, codes, 1, m->dots);
-    for (uint32_t i = 0; i < x->n_known && scale > 0; i++) {
-        float cosine = scale * x->words.scales[i] * (float)m->dots[i];
-        if (cosine >= LEAST_ALIKE)
-            make_alike(m, x->known[i], fminf(cosine, MOST_ALIKE));
-    }
+    for (uint32_t at = 0; at < x->n_known && scale > 0; at += MEANINGS_GROUP)
+        compare_group(x, at, scale, m);
     for (uint32_t at = meanings_next_of_stem(x, stem, 0); at; at = meanings_next_of_stem(x, stem, at))
         make_alike(m, at - 1, 1);
     for (size_t i = 0; relations && i < n_relations; i++) {

@@ -51,16 +51,37 @@ struct likeness {
     float best, sum; /* that of the most alike one, and all of them added up */
 };
 
+/* Numbers that are looked at together; a part of MEANINGS_BLOCK. */
+#define MEANINGS_GROUP 16u
+/* Bit i: v[i] is at least `from`, and less than `below`. Without a branch, which nobody could foretell. */
+static inline uint32_t meanings_within(const float v[MEANINGS_GROUP], float from, float below)
+{
+    static const uint32_t bit[MEANINGS_GROUP] = {1,        1u << 1,  1u << 2,  1u << 3, 1u << 4,  1u << 5,
+                                                 1u << 6,  1u << 7,  1u << 8,  1u << 9, 1u << 10, 1u << 11,
+                                                 1u << 12, 1u << 13, 1u << 14, 1u << 15};
+    uint32_t bits = 0;
+    for (size_t i = 0; i < MEANINGS_GROUP; i++)
+        bits |= (v[i] >= from) & (v[i] < below) ? bit[i] : 0;
+    return bits;
+}
+/* Takes the lowest one out of bits that are not 0. */
+static inline uint32_t meanings_next_bit(uint32_t *bits)
+{
+    uint32_t bit = (uint32_t)__builtin_ctz(*bits);
+    *bits &= *bits - 1;
+    return bit;
+}
+
 /* What one search needs, of the size of a block or of the number of distinct words. */
 struct scratch {
     struct scratch *next;
     struct likeness *likeness; /* [MEANINGS_BLOCK] of the block's slots; zeros between words */
     float *scores;             /* [MEANINGS_BLOCK] of these by their words; zeros between blocks */
-    uint32_t *slots;           /* [MEANINGS_SLOTS + 1] which may be among the best, */
-    float *partial;            /* [MEANINGS_SLOTS + 1] and their scores without the likeness as a whole, 0..1 */
-    int32_t *dots;             /* [cap_words] products */
-    float *alike;              /* [cap_words] of entries; zeros between words */
-    uint32_t *words;           /* [cap_words] entries that are alike */
+    uint32_t *slots;           /* [MEANINGS_SLOTS] which may be among the best, */
+    float *partial;  /* and their scores without the likeness as a whole, 0..1; a group of less than 0 behind */
+    int32_t *dots;   /* [cap_words] products */
+    float *alike;    /* [cap_words] of entries; zeros between words */
+    uint32_t *words; /* [cap_words] entries that are alike */
     uint32_t cap_words, n_slots, n_words;
 };
 

@@ -45,8 +45,8 @@ static struct scratch *scratch_new(uint32_t words)
     m->cap_words = words;
     m->likeness = calloc(MEANINGS_BLOCK, sizeof *m->likeness);
     m->scores = calloc(MEANINGS_BLOCK, sizeof *m->scores);
-    m->slots = calloc(MEANINGS_SLOTS + 1, sizeof *m->slots); /* one more, where what does not count is written */
-    m->partial = calloc(MEANINGS_SLOTS + 1, sizeof *m->partial);
+    m->slots = calloc(MEANINGS_SLOTS, sizeof *m->slots);
+    m->partial = calloc(MEANINGS_SLOTS + GROUP, sizeof *m->partial);
     m->dots = calloc(words, sizeof *m->dots);
     m->alike = calloc(words, sizeof *m->alike);
     m->words = calloc(words, sizeof *m->words);
@@ -151,17 +151,14 @@ static void take_slots(uint32_t from, uint32_t n, float total, float least, stru
 {
     uint32_t taken = m->n_slots;
     float least_score = fmaxf(least * total, FLT_MIN);
-    for (uint32_t at = 0; at < n; at += GROUP) {
-        int any = 0;
-        const float *scores = m->scores + at;
-        for (size_t i = 0; i < GROUP; i++)
-            any |= scores[i] >= least_score;
-        for (uint32_t i = at; any && i < at + GROUP; i++) {
+    for (uint32_t at = 0; at < n; at += GROUP)
+        for (uint32_t bits = meanings_within(m->scores + at, least_score, INFINITY); bits; taken++) {
+            uint32_t i = at + meanings_next_bit(&bits);
             m->slots[taken] = from + i;
             m->partial[taken] = m->scores[i] / total;
-            taken += m->scores[i] >= least_score;
         }
-    }
+    for (uint32_t i = 0; i < GROUP; i++)
+        m->partial[taken + i] = -1;
     memset(m->scores, 0, n * sizeof *m->scores);
     m->n_slots = taken;
 }
@@ -203,7 +200,8 @@ static void compare_whole(const struct meanings *x, const struct subject *q, con
     x->kernels->dot_i8_at(x->means.codes, x->means.sums, slots, n, WORDS_STRIDE, q->codes, dots);
     for (size_t i = 0; i < n; i++) {
         float cosine = q->scale * x->means.scales[slots[i]] * (float)dots[i];
-        cosines[i] = cosine > 1 ? 1 : cosine > 0 ? cosine : 0;
+        cosine = cosine < 1 ? cosine : 1;
+        cosines[i] = cosine > 0 ? cosine : 0;
     }
 }
 
@@ -287,11 +285,13 @@ static enum status add_span(const struct search *s, const struct scratch *m, flo
     float partial[ROWS];
     size_t n = 0;
     enum status st = OK;
-    for (uint32_t i = 0; i < m->n_slots && st == OK; i++) {
-        slots[n] = m->slots[i];
-        partial[n] = m->partial[i];
-        n += m->partial[i] >= from && m->partial[i] < below;
-        if (n == ROWS) {
+    for (uint32_t at = 0; at < m->n_slots && st == OK; at += GROUP) {
+        for (uint32_t bits = meanings_within(m->partial + at, from, below); bits; n++) {
+            uint32_t i = at + meanings_next_bit(&bits);
+            slots[n] = m->slots[i];
+            partial[n] = m->partial[i];
+        }
+        if (n > ROWS - GROUP) {
             st = add_rows(s, slots, partial, n, b, a, err);
             n = 0;
         }
