@@ -145,6 +145,37 @@ static enum status no_memory(struct error *err)
     return err_no_memory(err, "the index of terms");
 }
 
+/* The first term of a block; "" where there is none. */
+static const char *first_term(const struct fts_segment *s, uint64_t block, size_t *len)
+{
+    uint64_t begin = s->blocks[block], end = s->blocks[s->n_blocks];
+    const unsigned char *at = s->entries + (begin < end ? begin : end), *last = s->entries + end;
+    uint32_t shared, n;
+    bool ok = fts_read_number(&at, last, &shared) && fts_read_number(&at, last, &n) && n <= (size_t)(last - at);
+    *len = ok ? n : 0;
+    return ok ? (const char *)at : "";
+}
+
+/* The first eight bytes of a term as a number: the greater term never has the lesser one. */
+static uint64_t head_of(const char *term, size_t len)
+{
+    uint64_t head = 0;
+    for (size_t i = 0; i < sizeof head; i++)
+        head = head << 8 | (i < len ? (unsigned char)term[i] : 0);
+    return head;
+}
+
+static enum status read_heads(struct fts_segment *s, struct error *err)
+{
+    s->heads = reallocarray(NULL, s->n_blocks + 1, sizeof *s->heads);
+    for (uint64_t i = 0; s->heads && i < s->n_blocks; i++) {
+        size_t len;
+        const char *term = first_term(s, i, &len);
+        s->heads[i] = head_of(term, len);
+    }
+    return s->heads ? OK : no_memory(err);
+}
+
 enum status fts_writer_end(struct fts_writer *w, const int64_t *ids, const uint64_t *hashes, const uint32_t *words,
                            uint32_t n, struct fts_segment **out, struct error *err)
 {
@@ -179,6 +210,11 @@ enum status fts_writer_end(struct fts_writer *w, const int64_t *ids, const uint6
         void *whole = buf_take(b), *fitted = realloc(whole, s->bytes);
         s->data = fitted ? fitted : whole;
         (void)find_parts(s);
+        st = read_heads(s, err);
+    }
+    if (st != OK) {
+        fts_segment_drop(s);
+        *out = NULL;
     }
     return st;
 }
@@ -246,6 +282,7 @@ void fts_segment_drop(struct fts_segment *s)
         os_unmap(&s->map);
     else
         free((void *)(uintptr_t)s->data);
+    free(s->heads);
     free(s);
 }
 
@@ -298,6 +335,8 @@ enum status fts_segment_load(const char *path, struct fts_segment **out, char ta
     s->bytes = st == OK ? s->map.len : 0;
     if (st == OK)
         st = check_file(s, err);
+    if (st == OK)
+        st = read_heads(s, err);
     if (st == OK) {
         const struct head *h = s->data;
         memcpy(tag, h->tag, sizeof h->tag);
@@ -342,23 +381,22 @@ static void at_block(const struct fts_segment *s, uint64_t block, struct fts_ent
 }
 
 /* Is the first term of a block before this one, or it? */
-static bool begins_before(const struct fts_segment *s, uint64_t block, const char *term, size_t len)
+static bool begins_before(const struct fts_segment *s, uint64_t block, uint64_t head, const char *term, size_t len)
 {
-    uint64_t end = s->blocks[s->n_blocks];
-    const unsigned char *at = s->entries + (s->blocks[block] < end ? s->blocks[block] : end);
-    uint32_t shared, n;
-    if (!fts_read_number(&at, s->entries + end, &shared) || !fts_read_number(&at, s->entries + end, &n) ||
-        n > (size_t)(s->entries + end - at))
-        return false;
-    return compare_terms((const char *)at, n, term, len) <= 0;
+    if (s->heads[block] != head)
+        return s->heads[block] < head;
+    size_t n;
+    const char *first = first_term(s, block, &n);
+    return compare_terms(first, n, term, len) <= 0;
 }
 
 void fts_entries_seek(const struct fts_segment *s, const char *term, size_t len, struct fts_entries *out)
 {
     uint64_t low = 0, high = s->n_blocks; /* the first block that begins behind it */
+    uint64_t head = head_of(term, len);
     while (low < high && len) {
         uint64_t middle = low + (high - low) / 2;
-        if (begins_before(s, middle, term, len))
+        if (begins_before(s, middle, head, term, len))
             low = middle + 1;
         else
             high = middle;

@@ -35,6 +35,7 @@ struct fts_segment {
     const uint32_t *words;  /* as struct fts_rows has them */
     const struct language_set *sets;
     const uint64_t *blocks;       /* [n_blocks + 1] where each begins in the entries */
+    uint64_t *heads;              /* [n_blocks] the beginning of each one's first term, to find it by */
     const unsigned char *entries; /* all of which end at blocks[n_blocks] */
     size_t bytes;                 /* of it all, */
     const void *data;             /* which is malloc'ed, */
