@@ -208,7 +208,8 @@ static void weigh_languages(struct fts_rank *r)
 
 static double part(const struct fts_rank *r, double weight, double tf, double length)
 {
-    double relative = fmin(length / r->totals.average_length, MAX_RELATIVE_LENGTH);
+    double relative = length / r->totals.average_length;
+    relative = relative < MAX_RELATIVE_LENGTH ? relative : MAX_RELATIVE_LENGTH;
     return weight * tf * (K1 + 1) / (tf + K1 * (1 - B + B * relative));
 }
 
@@ -224,7 +225,8 @@ static void rank_add_word(const struct fts_rank *r, const struct fts_note *note,
     double share = r->q->language == LANGUAGE_en ? 1 : others_share(r);
     double gain = prefix ? PREFIX_SHARE * part(r, r->prefix_idf, 1, length)
                          : part(r, r->word_idf[note->phrase], note->tf, length);
-    best[at] = fmax(best[at], share * gain);
+    if (share * gain > best[at])
+        best[at] = share * gain;
 }
 
 static void add_form(const struct fts_rank *r, const struct fts_note *note, double length, double *best)
@@ -237,7 +239,8 @@ static void add_form(const struct fts_rank *r, const struct fts_note *note, doub
         gain = part(r, r->preferred_idf[at], note->tf, length);
     else
         gain = others_share(r) * part(r, r->other_idf[at], note->tf, length);
-    best[at] = fmax(best[at], gain);
+    if (gain > best[at])
+        best[at] = gain;
 }
 
 /* Of a run of a script without spaces, a document must have RUN_SHARE of the pieces, or a part as a run of its own:

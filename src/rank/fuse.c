@@ -54,8 +54,9 @@ static struct range range_of(const struct leg_hits *hits)
 {
     struct range r = {-INFINITY, INFINITY};
     for (size_t i = 0; i < hits->n; i++) {
-        r.best = fmax(r.best, hits->items[i].score);
-        r.worst = fmin(r.worst, hits->items[i].score);
+        double score = hits->items[i].score;
+        r.best = score > r.best ? score : r.best;
+        r.worst = score < r.worst ? score : r.worst;
     }
     return r;
 }
