@@ -222,7 +222,7 @@ static void lexical(struct work *w)
         char query[64];
         struct term_query q;
         size_t len = query_of(i, query);
-        MUST(text_query(query, len, LANGUAGE_en, false, &w->arena, &q, &err));
+        MUST(text_query(query, len, LANGUAGE_en, false, NULL, &w->arena, &q, &err));
         MUST(search_store_lexical(w->search, &q, NULL, 10, 0, true, &w->arena, &hits, &n, &total, &err));
     }
 }

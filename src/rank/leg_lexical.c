@@ -27,14 +27,14 @@ static enum status search_terms(const struct rank_sources *s, const struct rank_
 }
 
 /* What the lexicon knows about a query in English: which places it is about, and which of its words are frequent. */
-static enum status widen_terms(const struct meanings *x, const char *text, size_t len, bool complete, struct arena *a,
-                               struct term_query *terms, struct error *err)
+static enum status widen_terms(const struct rank_sources *s, const char *text, size_t len, bool complete,
+                               struct arena *a, struct term_query *terms, struct error *err)
 {
     const char *names = "";
-    enum status st = meanings_names(x, text, len, a, &names, err);
+    enum status st = meanings_names(s->words, text, len, a, &names, err);
     if (st == OK && *names) {
         text = arena_printf(a, "%s %.*s", names, (int)len, text);
-        st = text ? text_query(text, strlen(text), terms->language, complete, a, terms, err)
+        st = text ? text_query(text, strlen(text), terms->language, complete, s->forms, a, terms, err)
                   : err_no_memory(err, "a query");
     }
     struct term_trait *traits = st == OK ? arena_array(a, terms->n_stems + 1, sizeof *traits) : NULL;
@@ -43,7 +43,7 @@ static enum status widen_terms(const struct meanings *x, const char *text, size_
     for (size_t i = 0; st == OK && i < terms->n_stems; i++) {
         traits[i] = terms->traits[i];
         if (traits[i].word)
-            traits[i].most = meanings_most(x, traits[i].word);
+            traits[i].most = meanings_most(s->words, traits[i].word);
     }
     if (st == OK)
         terms->traits = traits;
@@ -58,9 +58,9 @@ enum status leg_lexical_terms(const struct rank_sources *s, const struct rank_qu
     size_t len = q->text_len;
     enum status st = q->like ? document_text(q->like, a, &text, &len, err) : OK;
     if (st == OK)
-        st = text_query(text, len, q->language, complete && !q->like, a, out, err);
+        st = text_query(text, len, q->language, complete && !q->like, s->forms, a, out, err);
     if (st == OK && s->words && !q->like && q->language == LANGUAGE_en)
-        st = widen_terms(s->words, text, len, complete, a, out, err);
+        st = widen_terms(s, text, len, complete, a, out, err);
     if (st == OK && s->synonyms && !q->like)
         st = synonyms_expand(s->synonyms, text, len, a, out, &added, err);
     *expanded = st == OK && added > 0;
@@ -110,7 +110,7 @@ static enum status lexical_family(const struct rank_sources *s, const struct ran
         do
             len--;
         while (((unsigned char)q->text[len] & 0xc0) == 0x80); /* whole code points */
-        st = text_query(q->text, len, q->language, true, a, &terms, err);
+        st = text_query(q->text, len, q->language, true, s->forms, a, &terms, err);
         bool spaced = st == OK && terms.n_stems && !terms.traits[terms.n_stems - 1].run;
         terms.alone = true; /* what is left of a word may be another one elsewhere */
         if (spaced)

@@ -77,7 +77,7 @@ static bool is_in_store(const struct meanings *x, const char *word, struct arena
     struct search_hit *hits;
     size_t n;
     int64_t total;
-    return text_query(word, strlen(word), LANGUAGE_en, false, a, &q, NULL) != OK ||
+    return text_query(word, strlen(word), LANGUAGE_en, false, NULL, a, &q, NULL) != OK ||
            search_store_lexical(x->store, &q, NULL, 1, 0, false, a, &hits, &n, &total, NULL) != OK || n > 0;
 }
 

@@ -65,7 +65,8 @@ struct rank_sources {
     struct meanings *words;              /* NULL: there is no lexicon */
     const struct synonyms *synonyms;     /* NULL: there are none */
     struct rank_model models[LEG_COUNT]; /* by the leg that they serve */
-    struct lru *cache;                   /* NULL: none, as with the two below */
+    struct lru *forms;                   /* of words (text_query); NULL: none, as with the three below */
+    struct lru *cache;
     struct pool *pool;
     struct rank_times *times;
     double weights[LEG_COUNT];        /* in hybrid */

@@ -250,9 +250,10 @@ enum status search_request_read(struct search_service *s, const struct http_requ
                                 struct error *err)
 {
     int64_t limit = 0, offset = 0, priors = 0;
-    *out = (struct search_request){.query = {.filter = STICKER_FILTER_NONE},
-                                   .sources = {.store = s->store, .words = catalog_meanings(s->catalog)},
-                                   .synonyms = thesaurus_synonyms(s->thesaurus)};
+    *out = (struct search_request){
+        .query = {.filter = STICKER_FILTER_NONE},
+        .sources = {.store = s->store, .words = catalog_meanings(s->catalog), .forms = s->forms},
+        .synonyms = thesaurus_synonyms(s->thesaurus)};
     out->sources.synonyms = out->synonyms;
     memcpy(out->sources.weights, s->cfg.weights, sizeof out->sources.weights);
     struct rank_query *q = &out->query;

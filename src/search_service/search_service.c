@@ -5,10 +5,12 @@
 #include "rank/leg.h"
 #include "sandbox/sandbox.h"
 #include "search_service/service.h"
+#include "text/text.h"
 
 #include <poll.h>
 #include <stdio.h>
 
+#define FORMS_BYTES   (4u << 20)
 #define IMAGE_WORKERS 2 /* beside the heavy one; docs/PROTECTION.md says what they may take */
 
 static bool service_stopped(void *ctx)
@@ -103,6 +105,8 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         st = thesaurus_open(s.store, &s.thesaurus, err);
     if (st == OK)
         st = priors_open(s.store, c->votes_weight, &s.priors, err);
+    if (st == OK)
+        st = lru_open(FORMS_BYTES, TEXT_KEPT_BYTES, &s.forms, err);
     struct engine_config engine = {.store = s.store,
                                    .catalog = s.catalog,
                                    .bucket = s.bucket,
@@ -133,6 +137,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
         http_server_close(http, o->finish_ms);
     }
     engine_close(s.engine);
+    lru_close(s.forms);
     sandbox_close(s.sandbox);
     priors_close(s.priors);
     thesaurus_close(s.thesaurus);

@@ -23,6 +23,7 @@ struct search_service {
     struct engine *engine;
     struct thesaurus *thesaurus;
     struct priors *priors;
+    struct lru *forms;                  /* of the words of queries */
     struct http_server *_Atomic server; /* NULL while it opens, when the first requests may already arrive */
     atomic_uint_fast64_t searches[8];   /* answered, by place in rank_algorithms */
     atomic_uint embedding;              /* requests to /v1/embeddings under way */

@@ -121,7 +121,7 @@ static enum status find_by_own_words(struct sticker_service *s, const struct htt
     struct store_hit *hits;
     size_t len = strlen(query->text), added;
     struct synonyms *synonyms = curation_synonyms(s->curation);
-    enum status status = text_query(query->text, len, found->language, true, req->arena, &q, err);
+    enum status status = text_query(query->text, len, found->language, true, NULL, req->arena, &q, err);
     if (status == OK)
         status = synonyms_expand(synonyms, query->text, len, req->arena, &q, &added, err);
     synonyms_close(synonyms);

@@ -88,34 +88,37 @@ static const char *without_article(unsigned language, const char *word, size_t *
     return word;
 }
 
-/* Folds after stemming, because the algorithms know endings by their accents. */
-static void stem(struct sb_stemmer *stemmer, unsigned language, const char *word, size_t len, struct text_stem *out)
+/* Folds after stemming, because the algorithms know endings by their accents. False: nothing is left. */
+static bool stem(struct sb_stemmer *stemmer, unsigned language, const char *word, size_t len, struct text_stem *out)
 {
     word = without_article(language, word, &len);
-    const sb_symbol *s = stemmer ? sb_stemmer_stem(stemmer, (const sb_symbol *)word, (int)len) : NULL;
+    const sb_symbol *s = sb_stemmer_stem(stemmer, (const sb_symbol *)word, (int)len);
     int stem_len = s ? sb_stemmer_length(stemmer) : 0;
     if (stem_len > 0 && (size_t)stem_len <= TEXT_MAX_FOLDED) {
         word = (const char *)s;
         len = (size_t)stem_len;
     }
     out->len = text_fold(word, len, out->text);
+    return out->len > 0;
 }
 
-size_t text_stems(unsigned language, const char *spelled, struct text_stem out[2])
+bool text_stems(unsigned language, const char *spelled, struct text_stem out[2], size_t *n)
 {
     size_t len = strlen(spelled);
     if (text_is_stem(language, text_is_ascii(spelled, len))) {
         out[0].len = text_fold(spelled, len, out[0].text);
-        return out[0].len > 0;
+        *n = out[0].len > 0;
+        return true;
     }
     struct sb_stemmer *stemmer = text_stemmer(language);
     struct text_stem plain = {.len = text_fold(spelled, len, plain.text)};
-    stem(stemmer, language, spelled, len, &out[0]);
-    if (!out[0].len)
-        return 0;
+    *n = 0;
+    if (!stemmer || !stem(stemmer, language, spelled, len, &out[0]))
+        return stemmer != NULL;
+    *n = 1;
     if (plain.len == len && memcmp(plain.text, spelled, len) == 0)
-        return 1;
-    stem(stemmer, language, plain.text, plain.len, &out[1]);
-    bool same = out[0].len == out[1].len && memcmp(out[0].text, out[1].text, out[0].len) == 0;
-    return same || !out[1].len ? 1 : 2;
+        return true;
+    bool other = stem(stemmer, language, plain.text, plain.len, &out[1]);
+    *n += other && !(out[0].len == out[1].len && memcmp(out[0].text, out[1].text, out[0].len) == 0);
+    return true;
 }

@@ -63,7 +63,9 @@ static enum status stems_of(const char *text, size_t len, unsigned language, str
         out[i] = t->stem;
         if (language == ANY || language == LANGUAGE_en || t->is_emoji || t->is_run)
             continue;
-        if (text_stems(language, t->spelled, stems) && !(out[i] = arena_strndup(a, stems[0].text, stems[0].len)))
+        size_t stemmed;
+        bool ok = text_stems(language, t->spelled, stems, &stemmed);
+        if (!ok || (stemmed && !(out[i] = arena_strndup(a, stems[0].text, stems[0].len))))
             st = err_no_memory(err, "a query");
     }
     *n = st == OK ? terms.count : 0;
@@ -316,7 +318,7 @@ static enum status add_synonym(struct expansion *x, const struct term_query *own
                                struct error *err)
 {
     struct term_query q;
-    enum status st = text_query(text, strlen(text), own->language, false, a, &q, err);
+    enum status st = text_query(text, strlen(text), own->language, false, NULL, a, &q, err);
     if (st != OK || !q.n_stems || is_asked(x, own, &q) || x->n_stems + q.n_stems > MAX_STEMS ||
         x->n_stems + q.n_stems + own->n_stems > MAX_ALL || x->n_forms + q.n_forms > MAX_FORMS)
         return st;

@@ -1,7 +1,7 @@
 /* synonyms.h: words that people decided to search by others, in memory, for the searches of both services.
  *
  *     synonyms_open(entries, n, &s, &err);
- *     text_query(text, len, language, true, &arena, &terms, &err);
+ *     text_query(text, len, language, true, NULL, &arena, &terms, &err);
  *     synonyms_expand(s, text, len, &arena, &terms, &added, &err);   // "gelato" is looked for as "ice cream", too
  *     synonyms_close(s);
  *

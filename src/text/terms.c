@@ -9,7 +9,6 @@
 #define MAX_TERMS   4000u /* of a title, or of the words in one language */
 #define MAX_QUERY   64u   /* terms of a piece of a query */
 #define MAX_WORDS   128u  /* of a query, with all that stands for one */
-#define MAX_FORMS   256u  /* of all its words */
 #define MIN_PREFIX  3u    /* letters: shorter beginnings of words are completed in English only */
 #define PAIR_MOST   3.0   /* that the rarity of two neighbours written together may count */
 #define SCRATCH     (32u << 20)
@@ -130,7 +129,9 @@ static enum status put_foreign(struct indexing *x, unsigned language, const char
             put_words(&x->out, term->stem);
             continue;
         }
-        size_t n = text_stems(language, term->spelled, stems);
+        size_t n;
+        if (!text_stems(language, term->spelled, stems, &n))
+            st = err_no_memory(err, "a sticker's terms");
         for (size_t k = 0; k < n; k++) {
             buf_puts(&x->out, x->out.len ? " " : "");
             buf_append(&x->out, stems[k].text, stems[k].len);
@@ -274,73 +275,6 @@ bool text_is_filler(const char *word, size_t len)
     return false;
 }
 
-struct forms {
-    struct arena *arena;
-    struct word_form *items;
-    size_t n;
-    enum status status;
-};
-
-static void terms_add_form(struct forms *f, size_t first, unsigned word, const char *stem, size_t len,
-                           const struct language_set *in)
-{
-    size_t i = first;
-    while (i < f->n && (strncmp(f->items[i].stem, stem, len) != 0 || f->items[i].stem[len]))
-        i++;
-    if (i == MAX_FORMS)
-        return;
-    if (i == f->n) {
-        const char *copy = arena_strndup(f->arena, stem, len);
-        if (!copy) {
-            f->status = ERR_NO_MEMORY;
-            return;
-        }
-        f->items[f->n++] = (struct word_form){.word = word, .stem = copy};
-    }
-    for (size_t k = 0; k < 3; k++)
-        f->items[i].in.bits[k] |= in->bits[k];
-}
-
-/* Adds a language to the forms from `first` on that another one has, which has the same stems. */
-static void terms_add_language(struct forms *f, size_t first, unsigned as, unsigned language)
-{
-    for (size_t i = first; i < f->n; i++)
-        if (language_set_has(&f->items[i].in, as))
-            language_set_add(&f->items[i].in, language);
-}
-
-/* Most languages have a word in the same form, so there are few. */
-static void add_forms(struct forms *f, unsigned word, const struct text_term *term)
-{
-    size_t first = f->n, len = strlen(term->spelled);
-    bool whole = term->is_emoji || term->is_run, ascii = text_is_ascii(term->spelled, len);
-    struct language_set plain = {{0}};
-    struct text_stem stems[2];
-    for (unsigned language = 0; language < LANGUAGE_COUNT; language++)
-        if (language != LANGUAGE_en && (whole || text_is_stem(language, ascii)))
-            language_set_add(&plain, language);
-    if (whole) {
-        terms_add_form(f, first, word, term->stem, strlen(term->stem), &plain);
-        return;
-    }
-    stems[0].len = text_fold(term->spelled, len, stems[0].text);
-    if (stems[0].len)
-        terms_add_form(f, first, word, stems[0].text, stems[0].len, &plain);
-    for (unsigned language = 0; language < LANGUAGE_COUNT; language++) {
-        unsigned as = text_stems_as(language);
-        struct language_set in = {{0}};
-        if (language == LANGUAGE_en || language_set_has(&plain, language))
-            continue;
-        if (as != language) {
-            terms_add_language(f, first, as, language);
-            continue;
-        }
-        language_set_add(&in, language);
-        for (size_t i = 0, n = text_stems(language, term->spelled, stems); i < n; i++)
-            terms_add_form(f, first, word, stems[i].text, stems[i].len, &in);
-    }
-}
-
 static size_t count_letters(const char *s)
 {
     size_t n = 0;
@@ -364,7 +298,7 @@ static void add_prefix(struct term_query *q, const struct text_term *last)
 struct asking {
     struct arena *arena;
     struct term_query *q;
-    struct forms forms;
+    struct text_forms forms;
     const char **stems; /* [MAX_WORDS], as traits */
     struct term_trait *traits;
     unsigned signs, runs;  /* so far */
@@ -378,7 +312,7 @@ static void ask_term(struct asking *k, const struct text_term *term, struct term
     if (n == MAX_WORDS)
         return;
     if (in_all && !k->only_stems)
-        add_forms(&k->forms, (unsigned)n, term);
+        text_forms_add(&k->forms, (unsigned)n, term);
     k->stems[n] = trait.whole ? NULL : term->stem;
     k->traits[n] = trait;
     k->q->n_stems++;
@@ -517,15 +451,16 @@ static enum status ask_all(struct asking *k, const char *s, size_t len, struct e
 }
 
 static enum status ask_query(const char *s, size_t len, unsigned language, bool only_stems, bool complete,
-                             struct arena *a, struct term_query *out, struct error *err)
+                             struct lru *kept, struct arena *a, struct term_query *out, struct error *err)
 {
     *out = (struct term_query){.language = language};
-    struct asking k = {.arena = a,
-                       .q = out,
-                       .only_stems = only_stems,
-                       .forms = {.arena = a, .items = arena_array(a, MAX_FORMS, sizeof *k.forms.items)},
-                       .stems = arena_array(a, MAX_WORDS, sizeof *k.stems),
-                       .traits = arena_array(a, MAX_WORDS, sizeof *k.traits)};
+    struct asking k = {
+        .arena = a,
+        .q = out,
+        .only_stems = only_stems,
+        .forms = {.arena = a, .kept = kept, .items = arena_array(a, TEXT_MAX_FORMS, sizeof *k.forms.items)},
+        .stems = arena_array(a, MAX_WORDS, sizeof *k.stems),
+        .traits = arena_array(a, MAX_WORDS, sizeof *k.traits)};
     if (!k.stems || !k.forms.items || !k.traits)
         return err_no_memory(err, "a query");
     /* Neighbours written together come first, since what may be unfinished is the last word. */
@@ -552,13 +487,13 @@ static enum status ask_query(const char *s, size_t len, unsigned language, bool 
     return OK;
 }
 
-enum status text_query(const char *s, size_t len, unsigned language, bool complete, struct arena *a,
+enum status text_query(const char *s, size_t len, unsigned language, bool complete, struct lru *kept, struct arena *a,
                        struct term_query *out, struct error *err)
 {
-    return ask_query(s, len, language, false, complete, a, out, err);
+    return ask_query(s, len, language, false, complete, kept, a, out, err);
 }
 
 enum status text_query_stems(const char *s, size_t len, struct arena *a, struct term_query *out, struct error *err)
 {
-    return ask_query(s, len, LANGUAGE_en, true, false, a, out, err);
+    return ask_query(s, len, LANGUAGE_en, true, false, NULL, a, out, err);
 }

@@ -14,6 +14,7 @@
 #define PEEL_TEXT_TEXT_H
 
 #include "base/arena.h"
+#include "base/lru.h"
 #include "base/status.h"
 #include "base/terms.h"
 #include <stdbool.h>
@@ -48,9 +49,11 @@ enum status text_sticker_terms(const char *title, const char *filename, const ch
                                struct error *err) MUST_CHECK;
 
 /* A query's terms. `language`: the preferred one's number, LANGUAGE_en without one: then English words that
- * say nothing about a picture are left out. complete: the last word may be the beginning of one. */
-enum status text_query(const char *s, size_t len, unsigned language, bool complete, struct arena *a,
+ * say nothing about a picture are left out. complete: the last word may be the beginning of one. kept: a cache of this
+ * function's alone, of what words are in other languages; NULL: none. */
+enum status text_query(const char *s, size_t len, unsigned language, bool complete, struct lru *kept, struct arena *a,
                        struct term_query *out, struct error *err) MUST_CHECK;
+#define TEXT_KEPT_BYTES 512u /* of a word in it, about */
 /* Only what a query is in English, without its forms in other languages, which take most of the time. */
 enum status text_query_stems(const char *s, size_t len, struct arena *a, struct term_query *out,
                              struct error *err) MUST_CHECK;

@@ -52,7 +52,19 @@ struct text_stem {
     size_t len;
 };
 /* The stems under which a word (as spelled) is known in a language: one, or two when it is stemmed otherwise
- * without its accents. */
-size_t text_stems(unsigned language, const char *spelled, struct text_stem out[2]);
+ * without its accents; or none. False: no memory. */
+bool text_stems(unsigned language, const char *spelled, struct text_stem out[2], size_t *n);
+
+/* forms.c: a query's words in all languages but English. */
+#define TEXT_MAX_FORMS 256u
+struct text_forms {
+    struct arena *arena;
+    struct lru *kept;        /* those of words that come again; NULL: nothing is kept */
+    struct word_form *items; /* [TEXT_MAX_FORMS] */
+    size_t n;
+    enum status status;
+};
+/* Adds those of a word, `word` its place in the query, as far as there is room. */
+void text_forms_add(struct text_forms *f, unsigned word, const struct text_term *term);
 
 #endif

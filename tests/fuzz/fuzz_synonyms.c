@@ -28,7 +28,7 @@ static void check_query(const struct synonyms *s, const char *text, unsigned lan
     size_t added;
     bool matches;
     arena_init(&a, 16u << 20);
-    if (text_query(text, strlen(text), language, true, &a, &own, &err) == OK) {
+    if (text_query(text, strlen(text), language, true, NULL, &a, &own, &err) == OK) {
         q = own;
         check(synonyms_expand(s, text, strlen(text), &a, &q, &added, &err) == OK);
         check(synonyms_match(s, text, strlen(text), language, &a, &matches, &err) == OK);

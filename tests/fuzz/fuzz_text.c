@@ -23,7 +23,7 @@ static void index_and_ask(const char *s, size_t size, struct arena *a)
     enum status st = text_sticker_terms(text, text, NULL, words, 2, a, &terms, NULL);
     if (st != OK && st != ERR_TOO_LARGE && st != ERR_NO_MEMORY)
         abort();
-    st = text_query(s, size, language_number(tags[which]), true, a, &query, NULL);
+    st = text_query(s, size, language_number(tags[which]), true, NULL, a, &query, NULL);
     if (st != OK && st != ERR_TOO_LARGE && st != ERR_NO_MEMORY)
         abort();
     for (size_t i = 0; st == OK && i < query.n_stems; i++) {

@@ -26,7 +26,7 @@ static const char *added(const struct synonyms *s, const char *query, unsigned l
     size_t n;
     bool matches;
     arena_init(&a, 4u << 20);
-    assert_int_equal(text_query(query, strlen(query), language, true, &a, &own, &err), OK);
+    assert_int_equal(text_query(query, strlen(query), language, true, NULL, &a, &own, &err), OK);
     q = own;
     assert_int_equal(synonyms_expand(s, query, strlen(query), &a, &q, &n, &err), OK);
     assert_int_equal(synonyms_match(s, query, strlen(query), language, &a, &matches, &err), OK);
@@ -84,7 +84,7 @@ static void several_words_belong_together(void **state)
     size_t n;
     struct synonyms *s = make(entries, 2);
     arena_init(&a, 1u << 20);
-    assert_int_equal(text_query("gelato", 6, LANGUAGE_en, true, &a, &q, &err), OK);
+    assert_int_equal(text_query("gelato", 6, LANGUAGE_en, true, NULL, &a, &q, &err), OK);
     assert_int_equal(synonyms_expand(s, "gelato", 6, &a, &q, &n, &err), OK);
     assert_int_equal(n, 2);
     assert_int_equal(q.n_stems, 5);

@@ -187,7 +187,7 @@ static void a_query_takes_microseconds(void **state)
 static bool has_form(struct arena *a, const char *query, const char *stem, unsigned language)
 {
     struct term_query q;
-    assert_int_equal(text_query(query, strlen(query), LANGUAGE_en, true, a, &q, NULL), OK);
+    assert_int_equal(text_query(query, strlen(query), LANGUAGE_en, true, NULL, a, &q, NULL), OK);
     for (size_t i = 0; i < q.n_forms; i++)
         if (strcmp(q.forms[i].stem, stem) == 0 && language_set_has(&q.forms[i].in, language))
             return true;
@@ -261,6 +261,40 @@ static void tags_have_a_shape_and_a_number(void **state)
     assert_int_equal(language_number("tlh"), LANGUAGE_OTHER);
 }
 
+/* A cache of forms changes nothing: when it is filled, when it is asked, and when the query has more forms than fit. */
+static void kept_forms_are_the_same(void **state)
+{
+    (void)state;
+    static const char *const queries[] = {
+        "running cats, running cats",
+        "die häuser der großmütter",
+        "gözlükçülerden кошками القطط",
+        "donaudampfschifffahrtsgesellschaftskapitän supercalifragilisticexpialidocious",
+        "ice cream wi-fi :) 😀 下雪",
+        "corriendo corazones amigos felices gatitos perritos casas flores lunas soles mares rios montes valles libros "
+        "cartas puertas ventanas mesas sillas platos vasos copas tazas cuchillos tenedores cucharas manteles",
+    };
+    struct arena a;
+    struct lru *kept;
+    arena_init(&a, 4 << 20);
+    assert_int_equal(lru_open(1 << 20, TEXT_KEPT_BYTES, &kept, NULL), OK);
+    for (size_t i = 0; i < 3 * (sizeof queries / sizeof *queries); i++) {
+        const char *query = queries[i / 3];
+        struct term_query q, again;
+        assert_int_equal(text_query(query, strlen(query), LANGUAGE_es, true, NULL, &a, &q, NULL), OK);
+        assert_int_equal(text_query(query, strlen(query), LANGUAGE_es, true, kept, &a, &again, NULL), OK);
+        assert_int_equal(again.n_forms, q.n_forms);
+        for (size_t k = 0; k < q.n_forms; k++) {
+            assert_string_equal(again.forms[k].stem, q.forms[k].stem);
+            assert_int_equal(again.forms[k].word, q.forms[k].word);
+            assert_memory_equal(&again.forms[k].in, &q.forms[k].in, sizeof q.forms[k].in);
+        }
+    }
+    assert_true(lru_stats(kept).hits > 50);
+    lru_close(kept);
+    arena_free(&a);
+}
+
 /* Does a sticker of these words have the query's drawn or written-together term, or a part of a run as a whole? */
 static bool has_special(struct arena *a, const char *language, const char *words, const char *query)
 {
@@ -268,7 +302,7 @@ static bool has_special(struct arena *a, const char *language, const char *words
     struct term_query q;
     const struct sticker_words list = {.language = language, .words = words};
     assert_int_equal(text_sticker_terms("", "x.png", NULL, &list, 1, a, &t, NULL), OK);
-    assert_int_equal(text_query(query, strlen(query), language_number(language), false, a, &q, NULL), OK);
+    assert_int_equal(text_query(query, strlen(query), language_number(language), false, NULL, a, &q, NULL), OK);
     const char *all = arena_printf(a, " %s ", t.n_languages ? t.languages[0].words : t.words);
     for (size_t i = 0; i < q.n_stems; i++)
         if (q.stems[i] && (q.traits[i].drawn || !q.traits[i].word) && strstr(all, arena_printf(a, " %s ", q.stems[i])))
@@ -319,7 +353,7 @@ static void signs_are_terms(void **state)
     for (int i = 0; i < 900; i++)
         strcat(many, ":) ");
     struct term_query q;
-    assert_int_equal(text_query(many, strlen(many), LANGUAGE_en, true, &a, &q, NULL), OK);
+    assert_int_equal(text_query(many, strlen(many), LANGUAGE_en, true, NULL, &a, &q, NULL), OK);
     assert_in_range(q.n_stems, 2, 128);
     assert_null(q.prefix);
     arena_free(&a);
@@ -375,7 +409,7 @@ static void compounds_meet(void **state)
         const struct sticker_words list = {.language = "en", .words = found[i][0]};
         bool meets = false;
         assert_int_equal(text_sticker_terms("", "x.png", NULL, &list, 1, &a, &t, NULL), OK);
-        assert_int_equal(text_query(found[i][1], strlen(found[i][1]), LANGUAGE_en, false, &a, &q, NULL), OK);
+        assert_int_equal(text_query(found[i][1], strlen(found[i][1]), LANGUAGE_en, false, NULL, &a, &q, NULL), OK);
         for (size_t k = 0; k < q.n_stems; k++) /* by one word, not by its parts */
             meets = meets || (strlen(q.stems[k]) > 3 &&
                               strstr(arena_printf(&a, " %s ", t.words), arena_printf(&a, " %s ", q.stems[k])));
@@ -420,7 +454,8 @@ static void parts_of_runs_may_be_whole(void **state)
         struct sticker_terms t;
         const struct sticker_words list = {.language = not_found[i][0], .words = not_found[i][1]};
         assert_int_equal(text_sticker_terms("", "x.png", NULL, &list, 1, &a, &t, NULL), OK);
-        assert_int_equal(text_query(not_found[i][2], strlen(not_found[i][2]), LANGUAGE_en, false, &a, &q, NULL), OK);
+        assert_int_equal(text_query(not_found[i][2], strlen(not_found[i][2]), LANGUAGE_en, false, NULL, &a, &q, NULL),
+                         OK);
         for (size_t k = 0; k < q.n_forms; k++)
             assert_false(q.traits[q.forms[k].word].whole && strstr(arena_printf(&a, " %s ", t.languages[0].words),
                                                                    arena_printf(&a, " %s ", q.forms[k].stem)));
@@ -587,6 +622,7 @@ int main(void)
         cmocka_unit_test(parts_of_runs_may_be_whole),
         cmocka_unit_test(a_query_takes_microseconds),
         cmocka_unit_test(each_language_has_its_own_stems_and_folding),
+        cmocka_unit_test(kept_forms_are_the_same),
         cmocka_unit_test(tags_have_a_shape_and_a_number),
         cmocka_unit_test(a_query_has_one_key),
         cmocka_unit_test(what_is_the_same_in_print_is_the_same_text),
