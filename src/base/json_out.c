@@ -89,8 +89,8 @@ void json_put_score(struct buf *out, double score)
 
 void json_put_hundredths(struct buf *out, double x)
 {
-    if (is_plain(x))
-        put_decimal(out, scale(x, 2), 2, true);
+    if (is_plain(x) || x == 0)
+        put_decimal(out, x > 0 ? scale(x, 2) : 0, 2, true);
     else
         buf_printf(out, "%.2f", isfinite(x) ? x : 0.0);
 }
