@@ -20,7 +20,8 @@ void arena_init(struct arena *a, size_t max_bytes)
     *a = (struct arena){.max = max_bytes};
 }
 
-void *arena_alloc(struct arena *a, size_t bytes)
+/* As it is left by who had it before. */
+static void *take(struct arena *a, size_t bytes)
 {
     if (bytes > a->max - a->used)
         return NULL;
@@ -41,8 +42,13 @@ void *arena_alloc(struct arena *a, size_t bytes)
     void *p = b->data + b->used;
     b->used += rounded;
     a->used += bytes;
-    memset(p, 0, rounded);
     return p;
+}
+
+void *arena_alloc(struct arena *a, size_t bytes)
+{
+    void *p = take(a, bytes);
+    return p ? memset(p, 0, bytes) : NULL;
 }
 
 void *arena_array(struct arena *a, size_t count, size_t size)
@@ -52,13 +58,20 @@ void *arena_array(struct arena *a, size_t count, size_t size)
     return arena_alloc(a, count * size);
 }
 
+void *arena_room(struct arena *a, size_t count, size_t size)
+{
+    return size && count > SIZE_MAX / size ? NULL : take(a, count * size);
+}
+
 char *arena_strndup(struct arena *a, const char *s, size_t n)
 {
     if (n == SIZE_MAX)
         return NULL;
-    char *p = arena_alloc(a, n + 1);
+    char *p = take(a, n + 1);
     if (p && n)
         memcpy(p, s, n);
+    if (p)
+        p[n] = '\0';
     return p;
 }
 

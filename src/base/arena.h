@@ -24,6 +24,8 @@ struct arena {
 void arena_init(struct arena *a, size_t max_bytes);
 void *arena_alloc(struct arena *a, size_t bytes) MUST_CHECK;              /* zeroed, 16-aligned; NULL past max */
 void *arena_array(struct arena *a, size_t count, size_t size) MUST_CHECK; /* overflow-checked */
+/* The same with anything in it: for large arrays that are written before they are read. */
+void *arena_room(struct arena *a, size_t count, size_t size) MUST_CHECK;
 char *arena_strdup(struct arena *a, const char *s) MUST_CHECK;
 char *arena_strndup(struct arena *a, const char *s, size_t n) MUST_CHECK; /* copies n bytes + NUL */
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST_CHECK;

@@ -310,8 +310,8 @@ static int by_score_then_name(const void *x, const void *y)
 static enum status name_hits(struct fts_hit *hits, size_t n, fts_names *names, void *ctx, struct arena *a,
                              struct error *err)
 {
-    int64_t *ids = arena_array(a, n + 1, sizeof *ids);
-    const char **filenames = arena_array(a, n + 1, sizeof *filenames);
+    int64_t *ids = arena_room(a, n + 1, sizeof *ids);
+    const char **filenames = arena_room(a, n + 1, sizeof *filenames);
     if (!ids || !filenames)
         return err_no_memory(err, "%zu matches", n);
     for (size_t i = 0; i < n; i++)
@@ -327,7 +327,7 @@ static enum status name_hits(struct fts_hit *hits, size_t n, fts_names *names, v
 static enum status copy_page(const struct fts_hit *hits, size_t n, struct arena *a, struct fts_hit **out,
                              struct error *err)
 {
-    struct fts_hit *copy = *out = arena_array(a, n, sizeof *copy);
+    struct fts_hit *copy = *out = arena_room(a, n, sizeof *copy);
     for (size_t i = 0; copy && i < n; i++) {
         copy[i] = hits[i];
         if (hits[i].filename && !(copy[i].filename = arena_strdup(a, hits[i].filename)))
@@ -368,8 +368,8 @@ enum status fts_rank_page(const struct fts_rank *r, size_t limit, size_t offset,
     arena_init(&scratch, SIZE_MAX);
     enum status st = OK;
     size_t n_best = 0, wanted = limit > SIZE_MAX - offset ? SIZE_MAX : offset + limit;
-    double *scores = arena_array(&scratch, r->n, sizeof *scores);
-    struct fts_hit *best = arena_array(&scratch, r->n, sizeof *best);
+    double *scores = arena_room(&scratch, r->n, sizeof *scores);
+    struct fts_hit *best = arena_room(&scratch, r->n, sizeof *best);
     if (!scores || !best)
         st = err_no_memory(err, "%zu matches", r->n);
     else

@@ -88,7 +88,7 @@ static bool documents_init(struct documents *d, size_t most, struct arena *a)
     d->mask = 15;
     while (d->mask < 2 * most)
         d->mask = 2 * d->mask + 1;
-    d->items = arena_array(a, most + 1, sizeof *d->items);
+    d->items = arena_room(a, most + 1, sizeof *d->items);
     d->table = arena_array(a, d->mask + 1, sizeof *d->table);
     if (!d->items || !d->table)
         return false;
@@ -128,7 +128,7 @@ static double add_leg(struct documents *d, enum leg_number leg, const struct leg
 /* Brings the first `most` to the front, in order. */
 static enum status sort_best(struct ranked *items, size_t n, size_t most, struct arena *a, struct error *err)
 {
-    double *scores = arena_array(a, n + 1, sizeof *scores);
+    double *scores = arena_room(a, n + 1, sizeof *scores);
     size_t best = 0;
     if (!scores)
         return err_no_memory(err, "%zu results", n);
@@ -222,7 +222,7 @@ enum status fuse(const struct rank_query *q, const struct leg_hits *hits, const 
     double others[LEG_COUNT];
     for (size_t leg = 0; leg < LEG_COUNT; leg++)
         n += hits[leg].n;
-    struct ranked *items = arena_array(a, n + 1, sizeof *items);
+    struct ranked *items = arena_room(a, n + 1, sizeof *items);
     if (!items || !documents_init(&d, n, a))
         return err_no_memory(err, "%zu results", n);
     for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)

@@ -18,7 +18,7 @@ static enum status search_terms(const struct rank_sources *s, const struct rank_
                                           &out->total, err);
     if (st != OK)
         return st;
-    out->items = arena_array(a, out->n + 1, sizeof *out->items);
+    out->items = arena_room(a, out->n + 1, sizeof *out->items);
     if (!out->items)
         return err_no_memory(err, "%zu results", out->n);
     for (size_t i = 0; i < out->n; i++)
@@ -37,7 +37,7 @@ static enum status widen_terms(const struct rank_sources *s, const char *text, s
         st = text ? text_query(text, strlen(text), terms->language, complete, s->forms, a, terms, err)
                   : err_no_memory(err, "a query");
     }
-    struct term_trait *traits = st == OK ? arena_array(a, terms->n_stems + 1, sizeof *traits) : NULL;
+    struct term_trait *traits = st == OK ? arena_room(a, terms->n_stems + 1, sizeof *traits) : NULL;
     if (st == OK && !traits)
         st = err_no_memory(err, "a query");
     for (size_t i = 0; st == OK && i < terms->n_stems; i++) {

@@ -20,7 +20,7 @@ static enum status words_hits(const struct rank_sources *s, const struct rank_qu
         return st;
     out->total = (int64_t)n;
     out->n = n > offset ? n - offset : 0;
-    out->items = arena_array(a, out->n + 1, sizeof *out->items);
+    out->items = arena_room(a, out->n + 1, sizeof *out->items);
     if (!out->items)
         return err_no_memory(err, "%zu results", out->n);
     for (size_t i = 0; i < out->n; i++)

@@ -18,8 +18,8 @@ const struct leg *const legs[LEG_COUNT] = {LEG_LIST(LEG_ENTRY)};
 /* Looks up the names of the page. A document that was deleted a moment ago has none and drops out. */
 static enum status name_page(struct search_store *store, struct arena *a, struct ranking *out, struct error *err)
 {
-    int64_t *ids = arena_array(a, out->n + 1, sizeof *ids);
-    const char **names = arena_array(a, out->n + 1, sizeof *names);
+    int64_t *ids = arena_room(a, out->n + 1, sizeof *ids);
+    const char **names = arena_room(a, out->n + 1, sizeof *names);
     if (!ids || !names)
         return err_no_memory(err, "%zu results", out->n);
     size_t unnamed = 0, kept = 0;
@@ -170,7 +170,7 @@ static enum status gather_found(struct hybrid *h, struct arena *a)
     size_t n = 0, at = 0;
     for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
         n += h->hits[leg].n;
-    int64_t *ids = arena_array(a, n + 1, sizeof *ids);
+    int64_t *ids = arena_room(a, n + 1, sizeof *ids);
     if (!ids)
         return err_no_memory(&h->err, "%zu results", n);
     for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)

@@ -303,7 +303,7 @@ enum status search_store_lexical(struct search_store *s, const struct term_query
                                       named ? name_documents : NULL, s, a, &found, n, total, err);
     if (st != OK || *n == 0)
         return st;
-    if (!(*hits = arena_array(a, *n, sizeof **hits)))
+    if (!(*hits = arena_room(a, *n, sizeof **hits)))
         return err_set(err, ERR_NO_MEMORY, "%zu search hits are larger than %zu bytes", *n, a->max);
     for (size_t i = 0; i < *n; i++)
         (*hits)[i] = (struct search_hit){.id = found[i].id, .filename = found[i].filename, .score = found[i].score};

@@ -458,9 +458,9 @@ static enum status ask_query(const char *s, size_t len, unsigned language, bool 
         .arena = a,
         .q = out,
         .only_stems = only_stems,
-        .forms = {.arena = a, .kept = kept, .items = arena_array(a, TEXT_MAX_FORMS, sizeof *k.forms.items)},
-        .stems = arena_array(a, MAX_WORDS, sizeof *k.stems),
-        .traits = arena_array(a, MAX_WORDS, sizeof *k.traits)};
+        .forms = {.arena = a, .kept = kept, .items = arena_room(a, TEXT_MAX_FORMS, sizeof *k.forms.items)},
+        .stems = arena_room(a, MAX_WORDS, sizeof *k.stems),
+        .traits = arena_room(a, MAX_WORDS, sizeof *k.traits)};
     if (!k.stems || !k.forms.items || !k.traits)
         return err_no_memory(err, "a query");
     /* Neighbours written together come first, since what may be unfinished is the last word. */

@@ -33,7 +33,7 @@ static struct text_term *push_term(struct analysis *a)
         return NULL;
     if (t->count == a->cap) {
         size_t cap = a->cap ? 2 * a->cap : 16;
-        struct text_term *items = arena_array(a->arena, cap, sizeof *items);
+        struct text_term *items = arena_room(a->arena, cap, sizeof *items);
         if (!items) {
             a->status = ERR_NO_MEMORY;
             return NULL;
@@ -209,7 +209,7 @@ static size_t bigrams(struct analysis *a, const int32_t *cps, size_t n)
 /* In the arena; NULL: a->status says why, or that there is nothing. */
 static int32_t *normal_of(struct analysis *a, const char *s, size_t len, size_t *n)
 {
-    int32_t *cps = arena_array(a->arena, len, sizeof *cps);
+    int32_t *cps = arena_room(a->arena, len, sizeof *cps);
     *n = 0;
     if (!cps || chars_normal(s, len, cps, n)) {
         a->status = cps ? OK : ERR_NO_MEMORY;
@@ -217,7 +217,7 @@ static int32_t *normal_of(struct analysis *a, const char *s, size_t len, size_t 
     }
     ptrdiff_t need = normal_text(s, len, cps, len);
     if (need > (ptrdiff_t)len) {
-        if (!(cps = arena_array(a->arena, (size_t)need, sizeof *cps)))
+        if (!(cps = arena_room(a->arena, (size_t)need, sizeof *cps)))
             a->status = ERR_NO_MEMORY;
         else
             need = normal_text(s, len, cps, (size_t)need);

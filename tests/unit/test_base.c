@@ -31,6 +31,8 @@ static void arena_is_bounded(void **state)
     assert_string_equal(s, "cat-7");
     assert_null(arena_alloc(&a, 100000));
     assert_null(arena_array(&a, SIZE_MAX / 2, 4));
+    assert_null(arena_room(&a, SIZE_MAX / 2, 4));
+    assert_null(arena_room(&a, 100000, 1));
     for (size_t i = 0; i < 90; i++) {
         unsigned char *p = arena_alloc(&a, 1001);
         assert_non_null(p);
