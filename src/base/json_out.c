@@ -5,14 +5,14 @@
 #include <stdint.h>
 #include <string.h>
 
-void json_put_string(struct buf *out, const char *s)
+static void put_string(struct buf *out, const char *s, bool for_script)
 {
     buf_putc(out, '"');
     const char *from = s;
     for (;; s++) {
         unsigned char c = (unsigned char)*s;
-        bool separator = c == 0xe2 && (unsigned char)s[1] == 0x80 && ((unsigned char)s[2] & 0xfe) == 0xa8;
-        if (c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != 0x7f && !separator)
+        bool separator = for_script && c == 0xe2 && (unsigned char)s[1] == 0x80 && ((unsigned char)s[2] & 0xfe) == 0xa8;
+        if (c >= 0x20 && c != '"' && c != '\\' && !(for_script && (c == '<' || c == 0x7f)) && !separator)
             continue;
         buf_append(out, from, (size_t)(s - from));
         if (!c)
@@ -29,6 +29,16 @@ void json_put_string(struct buf *out, const char *s)
         from = s + 1;
     }
     buf_putc(out, '"');
+}
+
+void json_put_string(struct buf *out, const char *s)
+{
+    put_string(out, s, true);
+}
+
+void json_put_plain(struct buf *out, const char *s)
+{
+    put_string(out, s, false);
 }
 
 /* --- numbers ---

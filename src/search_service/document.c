@@ -1,12 +1,12 @@
-/* Every member is checked by name before anything is stored; strings are borrowed from the JSON. */
+/* Every member is checked by name before anything is stored. */
 #include "search_service/document.h"
 
 #include "base/buf.h"
-#include "base/json_in.h"
+#include "base/json_out.h"
+#include "base/json_scan.h"
 #include "base/os.h"
 #include "text/text.h"
 
-#include <jansson.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +19,14 @@
  * long, and pages of documents are read into memory of a fixed size. */
 #define MAX_STORED (2 * LANGUAGE_MAX_BYTES + (64u << 10))
 
+enum member { TITLE, WORDS, SHA256, IMAGE, PACK, RATING, ANIMATED, OCR_WORDS, MEMBERS };
+static const char *const member_names[MEMBERS] = {"title", "words",  "sha256",   "image",
+                                                  "pack",  "rating", "animated", "ocr_words"};
+enum list_member { LIST_LANGUAGE, LIST_TITLE, LIST_WORDS, LIST_MEMBERS };
+static const char *const list_names[LIST_MEMBERS] = {"language", "title", "words"};
+
 void document_free(struct document_in *in)
 {
-    json_decref(in->json);
     free(in->words_json);
     free(in->decoded);
     *in = (struct document_in){0};
@@ -32,166 +37,229 @@ static enum status document_expected(struct error *err, const char *member, cons
     return err_set(err, ERR_INVALID, "%s must be %s", member, expected);
 }
 
-/* A string without NUL and of at most max bytes; `fallback` when the member is missing. */
-static enum status document_read_string(const json_t *object, const char *key, const char *name, size_t max,
-                                        const char *fallback, const char **out, struct error *err)
+/* A string of at most max bytes. */
+static enum status document_read_string(struct json_scan *s, const char *name, size_t max, const char **out,
+                                        size_t *len, struct error *err)
 {
-    const json_t *v = json_object_get(object, key);
-    *out = v ? json_string_value(v) : fallback;
-    if (!*out)
+    if (json_scan_kind(s) != '"')
         return document_expected(err, name, "a string");
-    if (v && json_string_length(v) > max)
-        return err_set(err, ERR_INVALID, "%s is too long: at most %zu bytes, found %zu", name, max,
-                       json_string_length(v));
+    *out = json_scan_string(s, len);
+    if (!*out)
+        return json_scan_end(s, err);
+    if (*len > max)
+        return err_set(err, ERR_INVALID, "%s is too long: at most %zu bytes, found %zu", name, max, *len);
     return OK;
 }
 
-static enum status check_members(const json_t *object, const char *const *known, size_t n, const char *where,
-                                 struct error *err)
+/* The name of a member that is not among those seen; *which: its number among the n known. */
+static enum status read_name(struct json_scan *s, const char *const *known, size_t n, const char *where, unsigned *seen,
+                             unsigned *which, struct error *err)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value)
-    {
-        size_t i = 0;
-        while (i < n && strcmp(known[i], key) != 0)
-            i++;
-        if (i == n)
-            return err_set(err, ERR_INVALID, "%s\"%.64s\" is not a member of a document", where, key);
-    }
+    const char *name = json_scan_name(s);
+    if (!name)
+        return json_scan_end(s, err);
+    for (*which = 0; *which < n && strcmp(known[*which], name) != 0;)
+        ++*which;
+    if (*which == n)
+        return err_set(err, ERR_INVALID, "%s\"%.64s\" is not a member of a document", where, name);
+    if (*seen & 1u << *which)
+        return err_set(err, ERR_INVALID, "%s\"%s\" is there twice: a JSON object has each member once", where, name);
+    *seen |= 1u << *which;
     return OK;
 }
 
-/* One entry of "words"; its strings stay owned by the JSON. */
-static enum status document_read_language(const json_t *entry, size_t i, struct sticker_words *out, struct error *err)
+static enum status read_list_member(struct json_scan *s, size_t i, enum list_member which, struct sticker_words *out,
+                                    size_t *bytes, struct error *err)
 {
-    static const char *const known[] = {"language", "title", "words"};
+    static const size_t most[LIST_MEMBERS] = {LANGUAGE_MAX_TAG, MAX_TITLE, MAX_WORDS};
+    const char **const text[LIST_MEMBERS] = {&out->language, &out->title, &out->words};
     char name[64];
-    *out = (struct sticker_words){0};
-    snprintf(name, sizeof name, "words[%zu]", i);
-    enum status st = json_is_object(entry) ? OK : document_expected(err, name, "an object with language and words");
-    if (st == OK)
-        st = check_members(entry, known, sizeof known / sizeof *known, "words: ", err);
-    snprintf(name, sizeof name, "words[%zu].language", i);
-    if (st == OK)
-        st = document_read_string(entry, "language", name, LANGUAGE_MAX_TAG, NULL, &out->language, err);
-    if (st == OK && !language_valid(out->language))
+    size_t len;
+    snprintf(name, sizeof name, "words[%zu].%s", i, list_names[which]);
+    enum status st = document_read_string(s, name, most[which], text[which], &len, err);
+    if (st == OK && which == LIST_LANGUAGE && !language_valid(out->language))
         st = document_expected(err, name, "a language tag, such as \"en\" or \"pt-BR\"");
-    snprintf(name, sizeof name, "words[%zu].title", i);
-    if (st == OK)
-        st = document_read_string(entry, "title", name, MAX_TITLE, "", &out->title, err);
-    snprintf(name, sizeof name, "words[%zu].words", i);
-    return st == OK ? document_read_string(entry, "words", name, MAX_WORDS, NULL, &out->words, err) : st;
-}
-
-static enum status document_read_words(struct document_in *in, struct arena *a, struct error *err)
-{
-    json_t *words = json_object_get(in->json, "words"), *entry;
-    size_t i, bytes = 0;
-    if (words && !json_is_array(words))
-        return document_expected(err, "words", "an array");
-    if (json_array_size(words) > LANGUAGE_MAX_LISTS)
-        return err_set(err, ERR_INVALID, "words: at most %u entries, found %zu", LANGUAGE_MAX_LISTS,
-                       json_array_size(words));
-    struct sticker_words *lists = arena_array(a, json_array_size(words) + 1, sizeof *lists);
-    enum status st = lists ? OK : err_no_memory(err, "the document's words");
-    in->words = lists;
-    json_array_foreach(words, i, entry)
-    {
-        if (st != OK || (st = document_read_language(entry, i, &lists[i], err)) != OK)
-            break;
-        bytes += strlen(lists[i].title) + strlen(lists[i].words);
-        in->n_words++;
-    }
-    if (st == OK && bytes > LANGUAGE_MAX_BYTES)
-        st =
-            err_set(err, ERR_INVALID, "words: at most %u bytes in all languages, found %zu", LANGUAGE_MAX_BYTES, bytes);
-    in->words_json = st == OK && words ? json_dumps(words, JSON_COMPACT) : strdup("[]");
-    if (st == OK && !in->words_json)
-        st = err_no_memory(err, "the document's words");
-    if (st == OK && strlen(in->words_json) > MAX_STORED)
-        st = err_set(err, ERR_INVALID, "words: at most %u bytes as JSON, found %zu; are there control characters?",
-                     MAX_STORED, strlen(in->words_json));
-    in->doc.words_json = in->words_json;
+    *bytes += st == OK && which != LIST_LANGUAGE ? len : 0;
     return st;
 }
 
-static enum status read_hash(struct document_in *in, struct error *err)
+/* One entry of "words". */
+static enum status document_read_language(struct json_scan *s, size_t i, struct sticker_words *out, size_t *bytes,
+                                          struct error *err)
+{
+    char name[64];
+    unsigned seen = 0, which;
+    size_t n = 0;
+    *out = (struct sticker_words){.title = ""};
+    snprintf(name, sizeof name, "words[%zu]", i);
+    enum status st = json_scan_kind(s) == '{' ? OK : document_expected(err, name, "an object with language and words");
+    while (st == OK && json_scan_next(s, "{}", &n)) {
+        st = read_name(s, list_names, LIST_MEMBERS, "words: ", &seen, &which, err);
+        if (st == OK)
+            st = read_list_member(s, i, which, out, bytes, err);
+    }
+    for (unsigned k = 0; k < LIST_MEMBERS && st == OK && !s->wrong; k++)
+        if (k != LIST_TITLE && !(seen & 1u << k)) {
+            snprintf(name, sizeof name, "words[%zu].%s", i, list_names[k]);
+            st = document_expected(err, name, "a string");
+        }
+    return st;
+}
+
+static enum status document_read_words(struct json_scan *s, struct document_in *in, struct error *err)
+{
+    struct sticker_words *lists = arena_array(s->arena, LANGUAGE_MAX_LISTS, sizeof *lists);
+    size_t bytes = 0, n = 0;
+    if (!lists)
+        return err_no_memory(err, "the document's words");
+    if (json_scan_kind(s) != '[')
+        return document_expected(err, "words", "an array");
+    enum status st = OK;
+    while (st == OK && json_scan_next(s, "[]", &n))
+        st = n <= LANGUAGE_MAX_LISTS
+                 ? document_read_language(s, n - 1, &lists[n - 1], &bytes, err)
+                 : err_set(err, ERR_INVALID, "words: at most %u entries, found more", LANGUAGE_MAX_LISTS);
+    if (st == OK && bytes > LANGUAGE_MAX_BYTES)
+        st =
+            err_set(err, ERR_INVALID, "words: at most %u bytes in all languages, found %zu", LANGUAGE_MAX_BYTES, bytes);
+    in->words = lists;
+    in->n_words = n;
+    return st;
+}
+
+/* The words in the one form in which they are stored. */
+static enum status write_words(struct document_in *in, struct error *err)
+{
+    struct buf out;
+    buf_init(&out, 8 * LANGUAGE_MAX_BYTES);
+    buf_putc(&out, '[');
+    for (size_t i = 0; i < in->n_words; i++) {
+        const struct sticker_words *w = &in->words[i];
+        buf_puts(&out, i ? ",{\"language\":" : "{\"language\":");
+        json_put_plain(&out, w->language);
+        if (*w->title) {
+            buf_puts(&out, ",\"title\":");
+            json_put_plain(&out, w->title);
+        }
+        buf_puts(&out, ",\"words\":");
+        json_put_plain(&out, w->words);
+        buf_putc(&out, '}');
+    }
+    buf_putc(&out, ']');
+    enum status st = buf_status(&out, err);
+    if (st == OK && out.len > MAX_STORED)
+        st = err_set(err, ERR_INVALID, "words: at most %u bytes as JSON, found %zu; are there control characters?",
+                     MAX_STORED, out.len);
+    if (st == OK)
+        in->doc.words_json = in->words_json = buf_take(&out);
+    buf_free(&out);
+    return st;
+}
+
+static enum status read_hash(struct json_scan *s, struct document_in *in, struct error *err)
 {
     const char *hash;
-    enum status st = document_read_string(in->json, "sha256", "sha256", 64, "", &hash, err);
+    size_t len;
+    enum status st = document_read_string(s, "sha256", 64, &hash, &len, err);
     if (st != OK)
         return st;
-    if (*hash && (strlen(hash) != 64 || strspn(hash, "0123456789abcdefABCDEF") != 64))
+    if (*hash && (len != 64 || strspn(hash, "0123456789abcdefABCDEF") != 64))
         return document_expected(err, "sha256", "64 hexadecimal digits");
     for (size_t i = 0; hash[i]; i++)
         in->sha256[i] = (char)(hash[i] >= 'A' && hash[i] <= 'F' ? hash[i] + 32 : hash[i]);
     return OK;
 }
 
-static enum status read_base64(struct document_in *in, struct error *err)
+static enum status read_base64(struct json_scan *s, struct document_in *in, struct error *err)
 {
-    const json_t *v = json_object_get(in->json, "image");
-    if (!v || json_is_null(v))
+    const char *image;
+    size_t len;
+    if (json_scan_literal(s, "null"))
         return OK;
-    if (!json_is_string(v))
+    if (json_scan_kind(s) != '"')
         return document_expected(err, "image", "a base64 string");
-    size_t cap = json_string_length(v) / 4 * 3 + 3;
+    if (!(image = json_scan_string(s, &len)))
+        return json_scan_end(s, err);
+    size_t cap = len / 4 * 3 + 3;
     in->decoded = malloc(cap);
     if (!in->decoded)
         return err_no_memory(err, "an image of %zu bytes", cap);
-    if (sodium_base642bin(in->decoded, cap, json_string_value(v), json_string_length(v), "\r\n", &in->image_len, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (sodium_base642bin(in->decoded, cap, image, len, "\r\n", &in->image_len, NULL, sodium_base64_VARIANT_ORIGINAL) !=
+        0)
         return document_expected(err, "image", "a base64 string");
     in->image = in->decoded;
     return OK;
 }
 
-/* What searches filter by. */
-static enum status read_labels(struct document_in *in, struct error *err)
+static enum status read_rating(struct json_scan *s, struct document_in *in, struct error *err)
 {
     const char *rating;
-    const json_t *animated = json_object_get(in->json, "animated");
-    enum status st = document_read_string(in->json, "pack", "pack", STICKER_FILTER_PACK_MAX, "", &in->doc.pack, err);
-    if (st == OK)
-        st = document_read_string(in->json, "rating", "rating", MAX_TITLE, rating_name(RATING_G), &rating, err);
+    size_t len;
+    enum status st = document_read_string(s, "rating", MAX_TITLE, &rating, &len, err);
     if (st == OK && !rating_parse(rating, &in->doc.rating))
         st = document_expected(err, "rating", "\"g\", \"pg\", \"pg-13\" or \"r\"");
-    if (st == OK && animated && !json_is_boolean(animated))
-        st = document_expected(err, "animated", "true or false");
-    in->doc.animated = json_is_true(animated);
     return st;
 }
 
-static enum status document_read_json(const char *body, size_t len, struct document_in *in, struct arena *a,
-                                      struct error *err)
+static enum status read_animated(struct json_scan *s, struct document_in *in, struct error *err)
 {
-    static const char *const known[] = {"title", "words", "sha256", "image", "pack", "rating", "animated", "ocr_words"};
-    enum status st = json_read_body(body, len, JSON_REJECT_DUPLICATES, &in->json, err);
-    if (st == OK && !json_is_object(in->json))
-        st = document_expected(err, "the body", "a JSON object");
-    if (st == OK)
-        st = check_members(in->json, known, sizeof known / sizeof *known, "", err);
-    if (st == OK)
-        st = document_read_string(in->json, "title", "title", MAX_TITLE, "", &in->doc.title, err);
-    if (st == OK)
-        st = document_read_words(in, a, err);
-    if (st == OK)
-        st = document_read_string(in->json, "ocr_words", "ocr_words", MAX_TITLE, "", &in->doc.ocr_words, err);
-    if (st == OK)
-        st = read_hash(in, err);
-    if (st == OK)
-        st = read_labels(in, err);
-    if (st == OK)
-        st = read_base64(in, err);
-    return st;
+    in->doc.animated = json_scan_literal(s, "true");
+    return in->doc.animated || json_scan_literal(s, "false") ? OK : document_expected(err, "animated", "true or false");
 }
+
+static enum status read_member(struct json_scan *s, enum member which, struct document_in *in, struct error *err)
+{
+    size_t len;
+    switch (which) {
+    case TITLE:
+        return document_read_string(s, "title", MAX_TITLE, &in->doc.title, &len, err);
+    case WORDS:
+        return document_read_words(s, in, err);
+    case SHA256:
+        return read_hash(s, in, err);
+    case IMAGE:
+        return read_base64(s, in, err);
+    case PACK:
+        return document_read_string(s, "pack", STICKER_FILTER_PACK_MAX, &in->doc.pack, &len, err);
+    case RATING:
+        return read_rating(s, in, err);
+    case ANIMATED:
+        return read_animated(s, in, err);
+    case OCR_WORDS:
+        return document_read_string(s, "ocr_words", MAX_TITLE, &in->doc.ocr_words, &len, err);
+    case MEMBERS:
+        break;
+    }
+    return OK;
+}
+
+static enum status document_read_json(struct json_scan *s, struct document_in *in, struct error *err)
+{
+    unsigned seen = 0, which;
+    size_t n = 0;
+    if (json_scan_kind(s) != '{')
+        return document_expected(err, "the body", "a JSON object");
+    enum status st = OK;
+    while (st == OK && json_scan_next(s, "{}", &n)) {
+        st = read_name(s, member_names, MEMBERS, "", &seen, &which, err);
+        if (st == OK)
+            st = read_member(s, which, in, err);
+    }
+    return st == OK ? json_scan_end(s, err) : st;
+}
+
+static const struct document empty_document = {.title = "", .pack = "", .ocr_words = "", .rating = RATING_G};
 
 enum status document_parse(const char *filename, const char *body, size_t len, struct arena *a, struct document_in *out,
                            struct error *err)
 {
-    *out = (struct document_in){.doc.filename = filename};
-    enum status st = document_read_json(body, len, out, a, err);
+    struct json_scan s;
+    *out = (struct document_in){.doc = empty_document};
+    out->doc.filename = filename;
+    json_scan_begin(&s, body, len, a);
+    enum status st = document_read_json(&s, out, err);
+    if (st == OK)
+        st = write_words(out, err);
     out->doc.image_sha256 = out->sha256;
     if (st != OK)
         document_free(out);
@@ -201,17 +269,16 @@ enum status document_parse(const char *filename, const char *body, size_t len, s
 enum status document_from_image(const char *filename, const struct document *before, const void *image, size_t len,
                                 struct arena *a, struct document_in *out, struct error *err)
 {
-    *out = (struct document_in){.doc = before ? *before : (struct document){.title = "", .pack = "", .ocr_words = ""},
-                                .image = image,
-                                .image_len = len};
+    struct json_scan s;
+    const char *words = before ? before->words_json : "[]";
+    *out = (struct document_in){.doc = before ? *before : empty_document, .image = image, .image_len = len};
     out->doc.filename = filename;
-    json_t *words = before ? json_loads(before->words_json, 0, NULL) : NULL;
-    out->json = json_object();
-    enum status st = OK;
-    if (!out->json || json_object_set_new(out->json, "words", words ? words : json_array()) != 0)
-        st = err_no_memory(err, "the document");
+    json_scan_begin(&s, words, strlen(words), a);
+    enum status st = document_read_words(&s, out, err);
     if (st == OK)
-        st = document_read_words(out, a, err);
+        st = json_scan_end(&s, err);
+    if (st == OK)
+        st = write_words(out, err);
     out->doc.image_sha256 = out->sha256;
     if (st != OK)
         document_free(out);

@@ -13,16 +13,14 @@
 #include "sandbox/sandbox.h"
 #include "search_store/search_store.h"
 
-struct json_t;
 struct document_in {
     struct document doc;               /* image_sha256 is sha256 */
-    const struct sticker_words *words; /* borrowed from `json` */
+    const struct sticker_words *words; /* in the arena, as all texts */
     size_t n_words;
     char sha256[65];   /* lower case; "" for a document without an image */
     const void *image; /* what came along; NULL: nothing */
     size_t image_len;
-    struct json_t *json; /* these three are owned */
-    char *words_json;
+    char *words_json; /* these two are owned */
     unsigned char *decoded;
 };
 

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define DOCUMENT_BYTES (32u << 20) /* memory for the words and terms of one document */
+#define DOCUMENT_BYTES (32u << 20) /* memory for the words and terms of one document, beside the texts of the body */
 
 static enum status keep_image(struct search_service *s, struct document_in *in, struct error *err)
 {
@@ -72,7 +72,7 @@ void handle_document_put(void *ctx, const struct http_request *req, struct http_
         http_problem(res, 415, "Content-Type must be application/json or image/*, found \"%.64s\"", type);
         return;
     }
-    arena_init(&a, DOCUMENT_BYTES);
+    arena_init(&a, DOCUMENT_BYTES + req->body_len);
     enum status st = filename_check(req->path_param, &err);
     if (st == OK)
         st = is_image(type) ? read_image_body(s, req, &a, &in, &err)
