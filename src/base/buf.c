@@ -25,16 +25,13 @@ void buf_reset(struct buf *b)
 }
 
 /* Makes room for `more` bytes and the NUL. */
-static bool reserve(struct buf *b, size_t more)
+static bool grow(struct buf *b, size_t more)
 {
     if (b->failed || more > b->max - b->len) {
         b->failed = true;
         return false;
     }
-    size_t need = b->len + more + 1;
-    if (need <= b->cap)
-        return true;
-    size_t cap = b->cap ? b->cap : 256;
+    size_t need = b->len + more + 1, cap = b->cap ? b->cap : 256;
     while (cap < need)
         cap = cap > b->max / 2 ? b->max + 1 : cap * 2;
     char *data = realloc(b->data, cap);
@@ -45,6 +42,12 @@ static bool reserve(struct buf *b, size_t more)
     b->data = data;
     b->cap = cap;
     return true;
+}
+
+/* The same; there usually is. */
+static inline bool reserve(struct buf *b, size_t more)
+{
+    return (!b->failed && more < b->cap - b->len && more <= b->max - b->len) || grow(b, more);
 }
 
 void buf_reserve(struct buf *b, size_t more)

@@ -54,11 +54,12 @@ size_t utf8_prefix(const char *s, size_t len, size_t most)
 size_t utf8_decode_long(const char *s, size_t len, uint32_t *cp)
 {
     const unsigned char *p = (const unsigned char *)s;
-    size_t n = sequence(p, len);
-    switch (n) {
-    case 2:
+    if (p[0] >= 0xc2 && p[0] <= 0xdf && len > 1 && (p[1] & 0xc0) == 0x80) {
         *cp = (uint32_t)(p[0] & 0x1f) << 6 | (p[1] & 0x3f);
         return 2;
+    }
+    size_t n = sequence(p, len);
+    switch (n) {
     case 3:
         *cp = (uint32_t)(p[0] & 0x0f) << 12 | (uint32_t)(p[1] & 0x3f) << 6 | (p[2] & 0x3f);
         return 3;
