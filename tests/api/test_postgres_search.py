@@ -43,10 +43,12 @@ class SearchOnPostgres(PostgresTest):
         self.addCleanup(system.close)
         port = self.port(self.start(system, "one", self.server.url("away")))
         self.assertEqual(self.put(port, "cat.png", "Cat in a park"), 200)
+        self.assertEqual(self.put(port, "bird.png", "Bird"), 200)
         self.assertEqual(self.find(port, "cat"), ["cat.png"])
         self.server.stop()
         try:
-            self.assertEqual(self.find(port, "cat"), 503)
+            self.assertEqual(self.find(port, "cat"), ["cat.png"])  # whose name it has read
+            self.assertEqual(self.find(port, "bird"), 503)
             self.assertEqual(self.put(port, "dog.png", "Dog"), 503)
             self.assertEqual(request(port, "GET", "/readyz").status, 503)
             self.assertEqual(request(port, "GET", "/healthz").status, 200)
