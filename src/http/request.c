@@ -78,7 +78,7 @@ static enum status parse_path(const char *raw, size_t len, struct arena *a, stru
 
 static enum status parse_query(const char *raw, struct arena *a, struct http_request *req, struct error *err)
 {
-    struct http_pair *params = arena_array(a, HTTP_MAX_PARAMS, sizeof *params);
+    struct http_pair *params = arena_room(a, HTTP_MAX_PARAMS, sizeof *params);
     char *text = arena_alloc(a, 2 * strlen(raw) + 2);
     if (!params || !text)
         return err_no_memory(err, "a request");
