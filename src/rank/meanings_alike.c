@@ -108,6 +108,30 @@ static void compare_all(const struct meanings *x, const struct text_term *t, str
     }
 }
 
+/* What the WIDEST best of the words that are alike score at least. */
+static float least_alike(const struct scratch *m)
+{
+    uint32_t counts[MEANINGS_STEPS] = {0};
+    for (uint32_t i = 0; i < m->n_words; i++)
+        meanings_count_steps(&m->alike[m->words[i]], 1, counts);
+    return (float)meanings_least_of(counts, WIDEST);
+}
+
+/* The words that are alike, of at least this score; forgets all. */
+static enum status take_alike(struct scratch *m, float least, struct arena *a, struct alike_list *out,
+                              struct error *err)
+{
+    out->items = arena_room(a, m->n_words + 1u, sizeof *out->items);
+    for (uint32_t i = 0; i < m->n_words; i++) {
+        float *score = &m->alike[m->words[i]];
+        if (out->items && *score >= least)
+            out->items[out->n++] = (struct alike){m->words[i], *score};
+        *score = 0;
+    }
+    m->n_words = 0;
+    return out->items ? OK : err_no_memory(err, "the documents' words");
+}
+
 static int by_entry(const void *a, const void *b)
 {
     const struct alike *x = a, *y = b;
@@ -117,26 +141,11 @@ static int by_entry(const void *a, const void *b)
 static enum status compare(const struct meanings *x, const struct text_term *t, struct scratch *m, struct arena *a,
                            struct alike_list *out, struct error *err)
 {
-    uint32_t counts[MEANINGS_STEPS] = {0};
     compare_all(x, t, m);
-    float *scores = arena_array(a, m->n_words + 1u, sizeof *scores);
-    out->items = arena_array(a, m->n_words + 1u, sizeof *out->items);
-    bool room = scores && out->items;
-    for (uint32_t i = 0; i < m->n_words && room; i++)
-        scores[i] = m->alike[m->words[i]];
-    if (room)
-        meanings_count_steps(scores, m->n_words, counts);
-    float least = (float)meanings_least_of(counts, WIDEST);
-    for (uint32_t i = 0; i < m->n_words; i++) {
-        if (room && m->alike[m->words[i]] >= least)
-            out->items[out->n++] = (struct alike){m->words[i], m->alike[m->words[i]]};
-        m->alike[m->words[i]] = 0;
-    }
-    m->n_words = 0;
-    if (!room)
-        return err_no_memory(err, "the documents' words");
-    qsort(out->items, out->n, sizeof *out->items, by_entry); /* as documents have them */
-    return OK;
+    enum status st = take_alike(m, m->n_words > WIDEST ? least_alike(m) : 0, a, out, err);
+    if (out->n)
+        qsort(out->items, out->n, sizeof *out->items, by_entry); /* as documents have them */
+    return st;
 }
 
 /* A list as it is kept: good as long as there are no more words than when it was made. */
@@ -162,7 +171,7 @@ enum status meanings_alike(const struct meanings *x, const struct text_term *t, 
         return OK;
     }
     out->n = kept.n;
-    out->items = arena_array(a, kept.n + 1u, sizeof *out->items);
+    out->items = arena_room(a, kept.n + 1u, sizeof *out->items);
     if (!out->items)
         return err_no_memory(err, "the documents' words");
     memcpy(out->items, kept.items, kept.n * sizeof *kept.items);
@@ -192,12 +201,5 @@ enum status meanings_alike_term(const struct meanings *x, const struct text_term
     }
     if (entry)
         make_alike(m, entry - 1, 1);
-    out->items = arena_array(a, m->n_words + 1u, sizeof *out->items);
-    for (uint32_t i = 0; i < m->n_words; i++) {
-        if (out->items)
-            out->items[out->n++] = (struct alike){m->words[i], m->alike[m->words[i]]};
-        m->alike[m->words[i]] = 0;
-    }
-    m->n_words = 0;
-    return out->items ? OK : err_no_memory(err, "the documents' words");
+    return take_alike(m, 0, a, out, err);
 }

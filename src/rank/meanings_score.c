@@ -12,7 +12,7 @@
 #define LEAST_SCORE 0.2 /* of a result */
 #define GROW        8u  /* how many times as many documents are compared as a whole in the next round */
 #define ROWS        64u /* documents that are compared as a whole at a time */
-#define GROUP       16u /* slots that are looked at together; a part of MEANINGS_BLOCK */
+#define GROUP       MEANINGS_GROUP
 
 /* --- scratch --- */
 
@@ -99,7 +99,7 @@ static enum status search_begin(struct search *s, struct arena *a, struct error 
     size_t n = 0;
     for (size_t w = 0; w < s->n_words; w++)
         n += s->words[w].alike.n;
-    struct member *m = s->members = arena_array(a, n + 1, sizeof *s->members);
+    struct member *m = s->members = arena_room(a, n + 1, sizeof *s->members);
     if (!m)
         return err_no_memory(err, "the documents' words");
     for (size_t w = 0; w < s->n_words; w++)
@@ -224,6 +224,13 @@ static float step_of(const uint32_t counts[MEANINGS_STEPS], size_t wanted)
     return (float)step / MEANINGS_STEPS;
 }
 
+/* Raises `least` to the step of the `most`-th, once there are as many. */
+static void best_raise(struct best *b)
+{
+    if (b->n >= b->most)
+        b->least = fmax(step_of(b->counts, b->most), b->least);
+}
+
 /* Leaves out what is below a score. */
 static void best_cut(struct best *b, double least)
 {
@@ -239,12 +246,12 @@ static enum status best_reserve(struct best *b, size_t more, struct arena *a, st
 {
     if (more <= b->cap - b->n)
         return OK;
-    b->least = fmax(step_of(b->counts, b->most), b->least);
+    best_raise(b);
     best_cut(b, b->least);
     size_t cap = 2 * (b->n + more);
     if (cap <= b->cap)
         return OK;
-    struct meaning_hit *items = arena_array(a, cap, sizeof *items);
+    struct meaning_hit *items = arena_room(a, cap, sizeof *items);
     if (!items)
         return err_no_memory(err, "the documents' words");
     if (b->n)
@@ -258,12 +265,11 @@ static enum status best_reserve(struct best *b, size_t more, struct arena *a, st
 static enum status add_rows(const struct search *s, const uint32_t *slots, const float *partial, size_t n,
                             struct best *b, struct arena *a, struct error *err)
 {
-    float cosines[ROWS] = {0};
+    float cosines[ROWS];
     enum status st = best_reserve(b, n, a, err);
     if (st != OK)
         return st;
-    if (s->subject->scale > 0)
-        compare_whole(s->x, s->subject, slots, n, cosines);
+    compare_whole(s->x, s->subject, slots, n, cosines);
     for (size_t i = 0; i < n; i++) {
         float score = with_whole(s->subject, partial[i], cosines[i]);
         if ((double)score < b->least)
@@ -298,7 +304,7 @@ static enum status add_span(const struct search *s, const struct scratch *m, flo
     }
     if (st == OK)
         st = add_rows(s, slots, partial, n, b, a, err);
-    b->least = fmax(step_of(b->counts, b->most), b->least);
+    best_raise(b);
     return st;
 }
 
@@ -352,7 +358,8 @@ static int meanings_by_score(const void *a, const void *b)
 /* `most` at most, the best first if that is asked for. */
 static void cut_hits(struct best *b, bool in_order)
 {
-    best_cut(b, meanings_least_of(b->counts, b->most));
+    if (b->n > b->most)
+        best_cut(b, meanings_least_of(b->counts, b->most));
     if (b->n && (in_order || b->n > b->most))
         qsort(b->items, b->n, sizeof *b->items, meanings_by_score);
     b->n = b->n < b->most ? b->n : b->most;
