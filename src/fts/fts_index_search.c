@@ -35,7 +35,7 @@ static enum status too_late(struct error *err)
 static bool reserve_notes(struct notes *all, size_t more)
 {
     size_t need = all->n + more, cap = all->cap ? 2 * all->cap : 1024;
-    if (need <= all->cap)
+    if (all->items && need <= all->cap)
         return true;
     cap = cap > need ? cap : need;
     struct note *grown = reallocarray(all->items, cap, sizeof *grown);

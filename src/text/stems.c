@@ -28,17 +28,19 @@ static const struct {
 struct kept {
     struct sb_stemmer *of[LANGUAGE_COUNT];
 };
+static _Thread_local struct kept *kept; /* freed by the key, when the thread ends */
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool has_key;
 
 static void free_kept(void *p)
 {
-    struct kept *kept = p;
+    struct kept *k = p;
     for (unsigned i = 0; i < LANGUAGE_COUNT; i++)
-        if (kept->of[i])
-            sb_stemmer_delete(kept->of[i]);
-    free(kept);
+        if (k->of[i])
+            sb_stemmer_delete(k->of[i]);
+    free(k);
+    kept = NULL;
 }
 
 static void make_key(void)
@@ -46,24 +48,26 @@ static void make_key(void)
     has_key = pthread_key_create(&key, free_kept) == 0;
 }
 
-static struct kept *kept_stemmers(void)
+static bool open_kept(void)
 {
+    if (kept)
+        return true;
     pthread_once(&once, make_key);
-    struct kept *kept = has_key ? pthread_getspecific(key) : NULL;
-    if (kept || !has_key || !(kept = calloc(1, sizeof *kept)))
-        return kept;
-    if (pthread_setspecific(key, kept) == 0)
-        return kept;
-    free(kept);
-    return NULL;
+    kept = has_key ? calloc(1, sizeof *kept) : NULL;
+    if (kept && pthread_setspecific(key, kept) != 0) {
+        free(kept);
+        kept = NULL;
+    }
+    return kept != NULL;
 }
 
 struct sb_stemmer *text_stemmer(unsigned language)
 {
-    struct kept *kept = stemmers[language].algorithm ? kept_stemmers() : NULL;
-    if (kept && !kept->of[language])
+    if (!stemmers[language].algorithm || !open_kept())
+        return NULL;
+    if (!kept->of[language])
         kept->of[language] = sb_stemmer_new(stemmers[language].algorithm, "UTF_8");
-    return kept ? kept->of[language] : NULL;
+    return kept->of[language];
 }
 
 /* --- stems --- */
