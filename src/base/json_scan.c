@@ -155,6 +155,41 @@ bool json_scan_literal(struct json_scan *s, const char *literal)
     return there;
 }
 
+/* Goes behind a part of a value that is no string: a bracket, a comma or a colon, a number or a word. */
+static bool skip_part(struct json_scan *s, size_t *depth)
+{
+    char c = *s->at++;
+    if (c == '{' || c == '[')
+        ++*depth;
+    else if (c == '}' || c == ']')
+        return (*depth)-- > 0;
+    else if (c == ',' || c == ':')
+        return *depth > 0;
+    else
+        while (s->at < s->end && !strchr("{}[],:\" \t\r\n", *s->at))
+            s->at++;
+    return true;
+}
+
+void json_scan_skip(struct json_scan *s)
+{
+    size_t depth = 0;
+    do {
+        char c = s->wrong ? '\0' : json_scan_kind(s);
+        bool escaped, fine = c != '\0';
+        if (c == '"') {
+            s->at++;
+            const char *quote = find_quote(s, &escaped);
+            fine = quote != NULL;
+            s->at = quote ? quote + 1 : s->at;
+        } else if (fine) {
+            fine = skip_part(s, &depth);
+        }
+        if (!fine)
+            (void)fail(s, "a value is expected");
+    } while (depth > 0 && !s->wrong);
+}
+
 enum status json_scan_end(struct json_scan *s, struct error *err)
 {
     if (!s->wrong && json_scan_kind(s))

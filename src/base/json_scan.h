@@ -38,6 +38,8 @@ const char *json_scan_string(struct json_scan *s, size_t *len);
 const char *json_scan_name(struct json_scan *s);
 /* Goes behind "true", "false" or "null"; false: that is not what comes next. */
 bool json_scan_literal(struct json_scan *s, const char *literal);
+/* Goes behind the next value, in which only quotes and brackets are looked at. */
+void json_scan_skip(struct json_scan *s);
 /* OK: nothing was wrong, and nothing is left. Else ERR_INVALID or ERR_NO_MEMORY. */
 enum status json_scan_end(struct json_scan *s, struct error *err) MUST_CHECK;
 

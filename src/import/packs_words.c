@@ -12,14 +12,13 @@
 #include <string.h>
 
 #define MAX_ENTRIES 4000000u
-#define MAX_TEXT    4000u /* bytes of the keywords that one file has for one emoji */
-#define MAX_KEY     64u   /* bytes of an emoji */
-#define MAX_FILES   8u    /* kinds of files in one source */
+#define MAX_FILES   8u /* kinds of files in one source */
 
 struct word_file {
     const char *path;     /* below the archive's first folder; one "*" may stand for the language */
     const char *language; /* NULL: the one in the path */
-    enum status (*read)(struct words_reader *r, json_t *root, struct error *err);
+    enum status (*read)(struct words_reader *r, json_t *root, struct error *err); /* or, if this is NULL: */
+    enum status (*scan)(struct words_reader *r, const char *text, size_t len, struct error *err);
 };
 
 /* In the order in which their words are merged. */
@@ -34,14 +33,14 @@ static const struct word_source {
               .version = "48.2.0",
               .archive = "cldr-annotations-full-48.2.0.tgz",
               .sha512 = "DV7A+rEcgUSNTRsVGNGqBZRmAkGfwhGHO5Q1dRwzBoBnVrHWp804JP7/QJdEc66iHmx3+zLWVIMCFLm0lW7PUQ=="},
-     .files = {{"annotations/*/annotations.json", NULL, words_read_cldr}}},
+     .files = {{"annotations/*/annotations.json", NULL, NULL, words_scan_cldr}}},
     {.title = "Unicode CLDR for sequences",
      .pack = {.name = "cldr-annotations-derived",
               .npm = "cldr-annotations-derived-full",
               .version = "48.2.0",
               .archive = "cldr-annotations-derived-full-48.2.0.tgz",
               .sha512 = "log62km+AOzI7n/NEuNNFV0mg9DWnt67EYCh1RwxZq9dyRuyteB586LT83Ke8TchEfnwI9cIk2P31zO4nTvZmw=="},
-     .files = {{"annotationsDerived/*/annotations.json", NULL, words_read_cldr}}},
+     .files = {{"annotationsDerived/*/annotations.json", NULL, NULL, words_scan_cldr}}},
     {.title = "emojilib",
      .pack = {.name = "emojilib",
               .npm = "emojilib",
@@ -78,8 +77,7 @@ struct emoji_words {
 
 /* --- reading --- */
 
-/* Without U+FE0F; false for a sequence with a skin tone, and for what is too long to be an emoji. */
-static bool key_of_emoji(const char *emoji, char out[MAX_KEY])
+bool words_key(const char *emoji, char out[WORDS_MAX_KEY])
 {
     size_t len = 0, left = strlen(emoji);
     while (left) {
@@ -88,7 +86,7 @@ static bool key_of_emoji(const char *emoji, char out[MAX_KEY])
         if (cp >= 0x1f3fb && cp <= 0x1f3ff)
             return false;
         if (cp != 0xfe0f) {
-            if (len + n >= MAX_KEY)
+            if (len + n >= WORDS_MAX_KEY)
                 return false;
             memcpy(out + len, emoji, n);
             len += n;
@@ -123,6 +121,18 @@ static enum status push_entry(struct words_reader *r, const char *emoji, const c
     return OK;
 }
 
+enum status words_add_joined(struct words_reader *r, const char *key, const char *title, const char *words,
+                             struct error *err)
+{
+    if (utf8_has_control(words, strlen(words)) || (title && utf8_has_control(title, strlen(title))))
+        return err_set(err, ERR_CORRUPT, "%s: %s: expected plain words", r->path, key);
+    const char *normal = text_normalize_words(words, &r->scratch);
+    const char *name = text_normalize_words(title ? title : "", &r->scratch);
+    if (!normal || !name)
+        return err_no_memory(err, "the words of emoji");
+    return *normal || *name ? push_entry(r, key, title ? name : NULL, normal, err) : OK;
+}
+
 static bool is_plain(const json_t *v)
 {
     return json_is_string(v) && !utf8_has_control(json_string_value(v), json_string_length(v)) &&
@@ -150,23 +160,19 @@ static bool put_words(struct words_reader *r, const json_t *list,
 enum status words_add(struct words_reader *r, const char *emoji, const json_t *title, const json_t *list,
                       const char *(*clean)(struct words_reader *r, const char *s), struct error *err)
 {
-    char key[MAX_KEY];
+    char key[WORDS_MAX_KEY];
     struct buf title_buf, words;
     enum status st = OK;
-    if (!key_of_emoji(emoji, key))
+    if (!words_key(emoji, key))
         return OK;
     arena_reset(&r->scratch);
-    buf_init(&title_buf, MAX_TEXT);
-    buf_init(&words, MAX_TEXT);
-    bool fine = put_words(r, title, NULL, &title_buf) && put_words(r, list, clean, &words);
-    const char *normal = fine ? text_normalize_words(buf_str(&words), &r->scratch) : NULL;
-    const char *name = fine ? text_normalize_words(buf_str(&title_buf), &r->scratch) : NULL;
-    if (!fine)
-        st = err_set(err, ERR_CORRUPT, "%s: %s: expected plain words of at most %u bytes", r->path, key, MAX_TEXT);
-    else if (!normal || !name)
-        st = err_no_memory(err, "the words of emoji");
-    else if (*normal || *name)
-        st = push_entry(r, key, title ? name : NULL, normal, err);
+    buf_init(&title_buf, WORDS_MAX_TEXT);
+    buf_init(&words, WORDS_MAX_TEXT);
+    if (!put_words(r, title, NULL, &title_buf) || !put_words(r, list, clean, &words))
+        st =
+            err_set(err, ERR_CORRUPT, "%s: %s: expected plain words of at most %u bytes", r->path, key, WORDS_MAX_TEXT);
+    else
+        st = words_add_joined(r, key, title ? buf_str(&title_buf) : NULL, buf_str(&words), err);
     buf_free(&title_buf);
     buf_free(&words);
     return st;
@@ -211,18 +217,18 @@ static enum status read_file(void *ctx, const char *path, const char *data, size
     struct reading *reading = ctx;
     struct words_reader *r = &reading->reader;
     char tag[LANGUAGE_MAX_TAG + 1];
-    json_error_t why;
+    json_error_t why = {.text = "it is not wanted"};
     const struct word_file *file = file_at(reading->source, path, tag);
-    json_t *root = json_loadb(data, len, 0, &why);
+    json_t *root = file && file->read ? json_loadb(data, len, 0, &why) : NULL;
     enum status st;
     r->path = path;
     r->language = file && !file->language ? arena_strdup(r->arena, tag) : file ? file->language : NULL;
-    if (!root || !file)
+    if (!file || (file->read && !root))
         st = err_set(err, ERR_CORRUPT, "%s: line %d: %.100s", path, why.line, why.text);
     else if (!r->language)
         st = err_no_memory(err, "the words of emoji");
     else
-        st = file->read(r, root, err);
+        st = file->read ? file->read(r, root, err) : file->scan(r, data, len, err);
     if (st == OK)
         reading->seen[file - reading->source->files] = true;
     json_decref(root);
@@ -313,11 +319,11 @@ void emoji_words_close(struct emoji_words *w)
 enum status emoji_words_find(const struct emoji_words *w, const char *emoji, struct arena *a,
                              struct sticker_words **out, size_t *n, struct error *err)
 {
-    char key[MAX_KEY];
+    char key[WORDS_MAX_KEY];
     size_t low = 0, high = w->n;
     *out = NULL;
     *n = 0;
-    if (!key_of_emoji(emoji, key))
+    if (!words_key(emoji, key))
         return OK;
     while (low < high) {
         size_t middle = low + (high - low) / 2;

@@ -29,15 +29,25 @@ struct words_reader {
     struct arena *arena, scratch;
 };
 
+#define WORDS_MAX_KEY 64u /* bytes of an emoji, with its NUL */
+/* The emoji without U+FE0F; false for a sequence with a skin tone, and for what is too long to be an emoji. */
+bool words_key(const char *emoji, char out[WORDS_MAX_KEY]);
+/* Adds to what the emoji of that key is called: keywords joined by commas, and its title or NULL. ERR_CORRUPT: not
+ * plain text. */
+enum status words_add_joined(struct words_reader *r, const char *key, const char *title, const char *words,
+                             struct error *err) MUST_CHECK;
 /* Adds the strings of a list (a string by itself is a list of one; NULL is none) to what the emoji is called, and its
  * title, which may be NULL. `clean`, unless NULL, makes a keyword of what the source has: it returns a string in
  * r->scratch or `s` itself, or NULL for what is to be left out. ERR_CORRUPT: not plain text, or too long. */
 enum status words_add(struct words_reader *r, const char *emoji, const json_t *title, const json_t *list,
                       const char *(*clean)(struct words_reader *r, const char *s), struct error *err) MUST_CHECK;
 
+#define WORDS_MAX_TEXT 4000u /* bytes of the keywords that one file has for one emoji */
+
 /* --- readers of one file: --- */
 
-enum status words_read_cldr(struct words_reader *r, json_t *root, struct error *err) MUST_CHECK;
+/* Of the text: CLDR's files are large, and mostly of sequences with a skin tone. */
+enum status words_scan_cldr(struct words_reader *r, const char *text, size_t len, struct error *err) MUST_CHECK;
 /* {"<emoji>":["name_of_it","keyword",...]} */
 enum status words_read_emojilib(struct words_reader *r, json_t *root, struct error *err) MUST_CHECK;
 /* [{"emoji":"<emoji>","emoticon":":D" or [":p",":P"],...}]: only that */

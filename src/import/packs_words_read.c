@@ -13,6 +13,8 @@
  * sign: NFKC makes one of both. */
 #include "import/packs_words.h"
 
+#include "base/buf.h"
+#include "base/json_scan.h"
 #include "base/utf8.h"
 
 #include <ctype.h>
@@ -24,16 +26,75 @@
 #define SHRUG        "\xc2\xaf\\_(\xe3\x83\x84)_/\xc2\xaf"
 #define CUT_SHRUG    "\xc2\xaf\\" /* what emojilib 4.0.3 has of it */
 
-enum status words_read_cldr(struct words_reader *r, json_t *root, struct error *err)
+/* Goes into the object that comes next, to its member of that name, or to the first one. False: there is none. */
+static bool enter_member(struct json_scan *s, const char *name)
 {
-    json_t *all = json_object_get(json_object_iter_value(json_object_iter(root)), "annotations"), *item;
+    const char *found;
+    for (size_t n = 0; json_scan_next(s, "{}", &n) && (found = json_scan_name(s)) != NULL; json_scan_skip(s))
+        if (!name || strcmp(found, name) == 0)
+            return true;
+    return false;
+}
+
+/* The strings of the list that comes next, joined by commas. */
+static void join_list(struct json_scan *s, struct buf *out)
+{
+    const char *text;
+    size_t len;
+    for (size_t n = 0; json_scan_next(s, "[]", &n) && (text = json_scan_string(s, &len)) != NULL;) {
+        buf_puts(out, out->len ? ", " : "");
+        buf_puts(out, text);
+    }
+}
+
+/* {"default":["cat","face"],"tts":["cat face"]} */
+static enum status scan_emoji(struct words_reader *r, struct json_scan *s, const char *key, struct error *err)
+{
+    struct buf title, words;
+    const char *name;
+    bool titled = false;
+    buf_init(&title, WORDS_MAX_TEXT);
+    buf_init(&words, WORDS_MAX_TEXT);
+    for (size_t n = 0; json_scan_next(s, "{}", &n) && (name = json_scan_name(s)) != NULL;)
+        if (strcmp(name, "tts") == 0) {
+            titled = true;
+            join_list(s, &title);
+        } else if (strcmp(name, "default") == 0) {
+            join_list(s, &words);
+        } else {
+            json_scan_skip(s);
+        }
+    enum status st = OK;
+    if (title.failed || words.failed)
+        st =
+            err_set(err, ERR_CORRUPT, "%s: %s: expected plain words of at most %u bytes", r->path, key, WORDS_MAX_TEXT);
+    else if (!s->wrong)
+        st = words_add_joined(r, key, titled ? buf_str(&title) : NULL, buf_str(&words), err);
+    buf_free(&title);
+    buf_free(&words);
+    return st;
+}
+
+enum status words_scan_cldr(struct words_reader *r, const char *text, size_t len, struct error *err)
+{
+    struct json_scan s;
+    char key[WORDS_MAX_KEY];
     const char *emoji;
     enum status st = OK;
-    json_object_foreach(all, emoji, item)
-    {
-        if (st == OK)
-            st = words_add(r, emoji, json_object_get(item, "tts"), json_object_get(item, "default"), NULL, err);
+    arena_reset(&r->scratch);
+    json_scan_begin(&s, text, len, &r->scratch);
+    bool there = enter_member(&s, NULL) && enter_member(&s, "annotations");
+    for (size_t n = 0; there && st == OK && json_scan_next(&s, "{}", &n);) {
+        arena_reset(&r->scratch);
+        if (!(emoji = json_scan_name(&s)))
+            break;
+        if (words_key(emoji, key))
+            st = scan_emoji(r, &s, key, err);
+        else
+            json_scan_skip(&s);
     }
+    if (st == OK && s.wrong)
+        st = err_set(err, ERR_CORRUPT, "%s: %s, at byte %zu", r->path, s.wrong, (size_t)(s.at - s.start));
     return st;
 }
 

@@ -130,11 +130,49 @@ static void members_and_literals_are_read(void **state)
     arena_free(&a);
 }
 
+static void values_are_skipped(void **state)
+{
+    static const struct {
+        const char *text;
+        bool fine;
+    } cases[] = {
+        {"[1,\"after\"]", true},
+        {"[ -1.5e+3 , \"after\"]", true},
+        {"[true,\"after\"]", true},
+        {"[\"a\\\"]\",\"after\"]", true},
+        {"[[],\"after\"]", true},
+        {"[{\"a\":[{},[1,\"]\"]],\"b\":\"}\"},\"after\"]", true},
+        {"[,\"after\"]", false},
+        {"[[1,\"after\"]", false},
+        {"[\"a,\"after\"]", false},
+        {"[{\"a\":[", false},
+        {"[", false},
+    };
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 16);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct json_scan s;
+        struct error err;
+        size_t n = 0, len;
+        json_scan_begin(&s, cases[i].text, strlen(cases[i].text), &a);
+        if (json_scan_next(&s, "[]", &n))
+            json_scan_skip(&s);
+        const char *after = json_scan_next(&s, "[]", &n) ? json_scan_string(&s, &len) : NULL;
+        bool fine =
+            after && strcmp(after, "after") == 0 && !json_scan_next(&s, "[]", &n) && json_scan_end(&s, &err) == OK;
+        if (fine != cases[i].fine)
+            fail_msg("%s: %s", cases[i].text, fine ? "was taken" : s.wrong ? s.wrong : "was refused");
+    }
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strings_are_what_jansson_reads),
         cmocka_unit_test(members_and_literals_are_read),
+        cmocka_unit_test(values_are_skipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

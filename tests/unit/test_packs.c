@@ -308,6 +308,14 @@ static void broken_words_are_refused(void **state)
         {"emojibase-data", "en/shortcodes/github.json", "{\"\":\"cat\"}", "expected code points"},
         {"cldr-annotations-full", "annotations/en/other.json", "{}", "annotations/*/annotations.json is missing"},
         {"cldr-annotations-full", "annotations/e/annotations.json", "{}", "annotations/*/annotations.json is missing"},
+        {"cldr-annotations-full", "annotations/en/annotations.json", "[]", "an object is expected"},
+        {"cldr-annotations-full", "annotations/en/annotations.json",
+         "{\"annotations\":{\"identity\":[{\"a\":\"}\"},1],\"annotations\":{\"" CAT "\":{\"default\":[7]}}}}",
+         "a string is expected, at byte"},
+        {"cldr-annotations-full", "annotations/en/annotations.json",
+         "{\"annotations\":{\"annotations\":{\"" CAT "\":{\"default\":[\"lost\"]}", "at byte"},
+        {"cldr-annotations-full", "annotations/en/annotations.json",
+         "{\"annotations\":{\"annotations\":{\"" CAT "\":{\"tts\":[\"\\u001b[2J\"]}}}}", CAT ": expected plain words"},
         {"nonesuch", "x", "{}", "nonesuch"},
     };
     static const struct entry fine[] = {EMOJILIB("{\"" CAT "\":[\"cat\",\"kept\"]}")};
