@@ -192,7 +192,8 @@ void json_scan_skip(struct json_scan *s)
 
 enum status json_scan_end(struct json_scan *s, struct error *err)
 {
-    if (!s->wrong && json_scan_kind(s))
+    (void)json_scan_kind(s);
+    if (s->at < s->end) /* perhaps a NUL */
         (void)fail(s, "nothing more is expected");
     if (s->wrong == no_memory)
         return err_no_memory(err, "the body");

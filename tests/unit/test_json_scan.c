@@ -122,6 +122,10 @@ static void members_and_literals_are_read(void **state)
         assert_int_equal(json_scan_end(&s, &err), ERR_INVALID);
         free(part);
     }
+    json_scan_begin(&s, "{}\0", 3, &a);
+    n = 0;
+    assert_false(json_scan_next(&s, "{}", &n));
+    assert_int_equal(json_scan_end(&s, &err), ERR_INVALID);
     arena_free(&a);
     arena_init(&a, 4);
     json_scan_begin(&s, "\"long text\"", 11, &a);
