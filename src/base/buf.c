@@ -41,6 +41,7 @@ static bool grow(struct buf *b, size_t more)
     }
     b->data = data;
     b->cap = cap;
+    b->data[b->len] = '\0';
     return true;
 }
 

@@ -4,7 +4,9 @@
 #include "base/os.h"
 #include "http/client.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 
 #define SLOW_US 2000000
 
@@ -187,6 +189,82 @@ static void the_breaker(void **state)
     assert_int_equal(http_client_breaker(t->client), HTTP_BREAKER_OPEN);
 }
 
+/* --- a peer that is rude --- */
+
+struct rude {
+    int listener;
+    atomic_int connections, requests;
+    bool early; /* answers before it has all of the request, and ends the connection */
+};
+
+/* Says that a connection stays, and closes it with the second request on it, unread. */
+static void *be_rude(void *arg)
+{
+    struct rude *r = arg;
+    static const char fine[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    static const char too_large[] = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n";
+    for (int fd; (fd = accept(r->listener, NULL, NULL)) >= 0; close(fd)) {
+        char piece[1000];
+        atomic_fetch_add(&r->connections, 1);
+        if (recv(fd, piece, sizeof piece, 0) <= 0)
+            continue;
+        atomic_fetch_add(&r->requests, 1);
+        (void)!send(fd, r->early ? too_large : fine, strlen(r->early ? too_large : fine), MSG_NOSIGNAL);
+        if (r->early)
+            shutdown(fd, SHUT_WR);
+        for (int pieces = r->early ? 1000 : 1; pieces && recv(fd, piece, sizeof piece, r->early ? 0 : MSG_PEEK) > 0;)
+            pieces--;
+    }
+    return NULL;
+}
+
+static void a_peer_that_hangs_up(void **state)
+{
+    (void)state;
+    struct rude rude = {.early = false};
+    struct http_client *client;
+    struct error err;
+    struct buf out;
+    uint16_t port;
+    pthread_t thread;
+    char url[64];
+    int status;
+    const size_t large = 8u << 20;
+    char *body = calloc(1, large);
+    assert_int_equal(http_listen("127.0.0.1", 0, &rude.listener, &port, &err), OK);
+    assert_int_equal(pthread_create(&thread, NULL, be_rude, &rude), 0);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
+    const struct http_client_config cfg = {.base_url = url, .connect_timeout_ms = 5000, .max_idle = 2};
+    assert_int_equal(http_client_open(&cfg, &client, &err), OK);
+    buf_init(&out, 1000);
+    struct http_call call = {.method = "POST", .path = "", .body = "x", .body_len = 1, .timeout_ms = 20000};
+    for (int i = 1; i <= 5; i++) { /* a request that it did not read is sent once more */
+        buf_reset(&out);
+        if (http_client_call(client, &call, &status, &out, &err) != OK)
+            fail_msg("%s", err.message);
+        assert_string_equal(buf_str(&out), "ok");
+        assert_int_equal(atomic_load(&rude.requests), i);
+        assert_int_equal(atomic_load(&rude.connections), i);
+    }
+    http_client_close(client);
+    rude.early = true;
+    assert_int_equal(http_client_open(&cfg, &client, &err), OK);
+    call.body = body;
+    call.body_len = large;
+    buf_reset(&out);
+    if (http_client_call(client, &call, &status, &out, &err) != OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(status, 413);
+    call.path = "/a b";
+    assert_int_equal(http_client_call(client, &call, &status, &out, &err), ERR_INVALID);
+    http_client_close(client);
+    shutdown(rude.listener, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(rude.listener);
+    buf_free(&out);
+    free(body);
+}
+
 static void escapes(void **state)
 {
     (void)state;
@@ -203,6 +281,7 @@ int main(void)
                                        cmocka_unit_test_setup_teardown(bounds, trial_open, trial_close),
                                        cmocka_unit_test_setup_teardown(public_addresses_only, trial_open, trial_close),
                                        cmocka_unit_test_setup_teardown(the_breaker, trial_open, trial_close),
+                                       cmocka_unit_test(a_peer_that_hangs_up),
                                        cmocka_unit_test(escapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
