@@ -286,17 +286,21 @@ static enum status receive(CURL *h, struct http_answer *a, struct error *err)
 }
 
 /* Sends the request and reads the answer, which may come before all of the request is sent. */
-static enum status exchange(CURL *h, struct rest rest[2], int64_t deadline_us, struct http_answer *a, struct error *err)
+static enum status exchange(CURL *h, const struct http_call *call, struct rest rest[2], int64_t deadline_us,
+                            struct http_answer *a, struct error *err)
 {
     curl_socket_t fd = CURL_SOCKET_BAD;
     enum status st = OK;
     curl_easy_getinfo(h, CURLINFO_ACTIVESOCKET, &fd);
     for (bool sending = true; st == OK && !a->done;) {
-        if (sending) /* a peer that takes no more has perhaps said why */
+        if (sending) { /* a peer that takes no more has perhaps said why */
             sending = send_rest(h, rest) == CURLE_AGAIN;
+            if (!sending && call->meanwhile)
+                call->meanwhile(call->arg);
+        }
         struct pollfd ready = {.fd = fd, .events = sending ? POLLIN | POLLOUT : POLLIN};
         int64_t left_us = deadline_us - os_monotonic_us();
-        if (left_us <= 0 || poll(&ready, 1, (int)(left_us / 1000) + 1) == 0)
+        if (poll(&ready, 1, left_us > 0 ? (int)(left_us / 1000) + 1 : 0) == 0)
             st = err_set(err, ERR_TIMEOUT, "no answer in time");
         else
             st = receive(h, a, err);
@@ -318,7 +322,7 @@ static enum status transfer(struct http_client *c, const struct http_call *call,
         kept = h != NULL;
         st = kept ? OK : client_connect(c, call, &h, err);
         if (st == OK)
-            st = exchange(h, rest, deadline_us, a, err);
+            st = exchange(h, call, rest, deadline_us, a, err);
         if (st == OK && a->keeps)
             client_keep(c, h);
         else

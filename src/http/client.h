@@ -31,11 +31,13 @@ struct http_call {
     const char *content_type; /* NULL without a body */
     const void *body;
     size_t body_len;
-    const char *request_id;     /* sent as X-Request-Id; NULL for none */
-    const char *traceparent;    /* passed on; NULL for none */
-    const char *tracestate;     /* likewise */
-    unsigned timeout_ms;        /* total deadline */
-    const char *const *headers; /* more of them, "Name: value", ended by NULL; NULL for none */
+    const char *request_id;       /* sent as X-Request-Id; NULL for none */
+    const char *traceparent;      /* passed on; NULL for none */
+    const char *tracestate;       /* likewise */
+    unsigned timeout_ms;          /* total deadline */
+    const char *const *headers;   /* more of them, "Name: value", ended by NULL; NULL for none */
+    void (*meanwhile)(void *arg); /* called when the request is sent, before its answer is waited for; NULL for none */
+    void *arg;
 };
 /* Any HTTP answer is OK with *status set and the body in out (bounded by out->max: ERR_TOO_LARGE, with *status set
  * too). Redirects are not followed. ERR_UNAVAILABLE: refused, cut off, or the breaker is open; ERR_TIMEOUT: past the

@@ -303,6 +303,11 @@ bool http_server_draining(const struct http_server *s)
     return atomic_load(&s->closing);
 }
 
+unsigned http_server_in_flight(const struct http_server *s)
+{
+    return (unsigned)atomic_load(&s->in_flight);
+}
+
 /* Accepts what has reached the socket, and then nothing more. */
 static void stop_listening(struct http_server *s, int64_t deadline_us)
 {

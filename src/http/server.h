@@ -167,6 +167,8 @@ enum status http_server_serve(struct http_server *s, struct error *err) MUST_CHE
  * whether this process should get requests says no. Any thread. */
 void http_server_drain(struct http_server *s);
 bool http_server_draining(const struct http_server *s);
+/* How many requests are being read, handled or answered. */
+unsigned http_server_in_flight(const struct http_server *s);
 /* Stops accepting, lets requests in flight finish for at most deadline_ms, then closes. A connection that reached the
  * socket is answered; idle ones are closed. A socket that came as listen_fd goes on listening for its giver. */
 void http_server_close(struct http_server *s, unsigned deadline_ms);

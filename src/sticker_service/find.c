@@ -50,6 +50,20 @@ static void put_filter(const struct sticker_filter *f, struct buf *path)
         buf_printf(path, "&animated=%s", f->animated == ANIMATED_YES ? "true" : "false");
 }
 
+struct asking {
+    struct sticker_service *s;
+    const char *query;
+};
+
+/* While SearchService works: a search that is alone has nobody to share the writing of a new query with. */
+static void store_if_alone(void *arg)
+{
+    const struct asking *a = arg;
+    const struct http_server *server = atomic_load(&a->s->server);
+    if (server && http_server_in_flight(server) == 1)
+        usage_store(a->s->usage, a->query);
+}
+
 /* params: what else is asked, "" or "&algorithm=lexical". */
 static enum status find_by_peer(struct sticker_service *s, const struct http_request *req,
                                 const struct find_query *query, const char *params, unsigned timeout_ms,
@@ -72,13 +86,16 @@ static enum status find_by_peer(struct sticker_service *s, const struct http_req
     enum status status = buf_status(&path, err);
     if (status != OK)
         goto out;
+    struct asking asking = {s, query->text};
     struct http_call call = {.method = "GET",
                              .path = buf_str(&path),
                              .request_id = req->request_id,
                              .traceparent = req->traceparent,
                              .tracestate = req->tracestate,
                              .timeout_ms = timeout_ms,
-                             .headers = accept};
+                             .headers = accept,
+                             .meanwhile = query->like ? NULL : store_if_alone,
+                             .arg = &asking};
     bool open = http_client_breaker(s->search) != HTTP_BREAKER_CLOSED;
     int64_t began_us = os_monotonic_us();
     status = http_client_call(s->search, &call, &http_status, &body, err);

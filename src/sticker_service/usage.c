@@ -5,9 +5,9 @@
  *
  * A query that is met for the first time since the last flush is news: it is noted in the store before its search is
  * answered, so that feedback may follow through any process. It becomes news when its search begins. The search that
- * ends first notes all the news that there is by then, and those that are still under way find theirs noted when they
- * end: a transaction for each of a thousand searches a second would take more time than the searches' own reading of
- * stickers. An entry stays in its shard until it is noted.
+ * ends first notes all the news that there is by then (one that is alone, while SearchService works), and those that
+ * are still under way find theirs noted when they end: a transaction for each of a thousand searches a second would
+ * take more time than the searches' own reading of stickers. An entry stays in its shard until it is noted.
  *
  * Memory is bounded: a search that finds its shard full writes its own count at once, which is slower
  * and as right. */
@@ -173,12 +173,13 @@ static enum status write_news(struct usage *u, struct error *err)
     return status;
 }
 
-static enum status note_news(struct usage *u, const char *query, struct error *err)
+void usage_store(struct usage *u, const char *query)
 {
+    struct error err;
     pthread_mutex_lock(&u->noting);
-    enum status status = is_news(u, query) ? write_news(u, err) : OK;
+    if (is_news(u, query) && write_news(u, &err) != OK)
+        log_error("cannot store a new query yet: %s", err.message);
     pthread_mutex_unlock(&u->noting);
-    return status;
 }
 
 void usage_expect(struct usage *u, const char *query)
@@ -198,8 +199,8 @@ void usage_count(struct usage *u, const char *query, enum usage_outcome outcome,
                               .crowd = {client},
                               .n_crowd = 1};
     if (usage_add(u, &one, &news)) {
-        if (news && note_news(u, query, &err) != OK)
-            log_error("cannot store a new query yet: %s", err.message);
+        if (news)
+            usage_store(u, query);
         return;
     }
     if (sticker_store_usage_add(u->store, &one, 1, &err) != OK)

@@ -25,6 +25,8 @@ enum usage_outcome {
 };
 /* A search of the query has begun, which usage_count will count: its query may be stored together with others'. */
 void usage_expect(struct usage *u, const char *query);
+/* Stores a query that is expected, and all others with it, unless it is there. */
+void usage_store(struct usage *u, const char *query);
 /* Adds 1, of a client by whatever tells clients apart (receipts_client), and stores the query if it is new. Never
  * fails: when the store cannot take a new query, that is logged and the count is kept. */
 void usage_count(struct usage *u, const char *query, enum usage_outcome outcome, uint32_t client);

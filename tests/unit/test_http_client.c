@@ -90,9 +90,15 @@ static enum status get(struct trial *t, const char *path, unsigned timeout_ms)
                             &t->status, &t->out, &t->err);
 }
 
+static void count(void *arg)
+{
+    ++*(int *)arg;
+}
+
 static void what_is_sent_arrives(void **state)
 {
     struct trial *t = *state;
+    int meanwhile = 0;
     static const char trace[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     struct http_call call = {.method = "POST",
                              .path = "/say/?q=1",
@@ -101,9 +107,12 @@ static void what_is_sent_arrives(void **state)
                              .body_len = 5,
                              .request_id = "id-7",
                              .traceparent = trace,
-                             .timeout_ms = 5000};
+                             .timeout_ms = 5000,
+                             .meanwhile = count,
+                             .arg = &meanwhile};
     assert_int_equal(http_client_call(t->client, &call, &t->status, &t->out, &t->err), OK);
     assert_int_equal(t->status, 200);
+    assert_int_equal(meanwhile, 1);
     char expected[128];
     int len = snprintf(expected, sizeof expected, "q=1|text/x|id-7|%s|bo", trace);
     assert_memory_equal(t->out.data, expected, (size_t)len);

@@ -75,6 +75,11 @@ static void expected_queries_are_stored_with_another(void **state)
     assert_int_equal(usage_flush(u, NULL), OK);
     usage_count(u, "dog", USAGE_FOUND, 1);
     usage_count(u, "dog", USAGE_FOUND, 1);
+    usage_expect(u, "one");
+    usage_store(u, "another");
+    assert_int_equal(stored(s->stickers, "one"), -1);
+    usage_store(u, "one");
+    assert_int_equal(stored(s->stickers, "one"), 0);
     usage_expect(u, "nothing came of it");
     usage_close(u);
     assert_int_equal(stored(s->stickers, "cat"), 1);
