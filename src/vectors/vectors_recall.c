@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define EVERY_US    10000000 /* one search at most in this time, */
-#define EFFORT      100      /* and in so many times of what the last one took */
+#define FIRST_US    500000   /* or in this one, while there are not enough samples */
+#define EFFORT      100      /* and in so many times of what the last one took, or a fifth of that */
 #define ENOUGH      50.0     /* samples, before they have a say */
 #define WEIGHT_MOST 400.0    /* then old ones count half */
 #define DEEPEST     1000u
@@ -227,8 +228,12 @@ void vectors_exact_tend(struct vectors_exact *ix)
     }
     free(query);
     table_release(t);
-    int64_t now = os_monotonic_us(), pause = EFFORT * (now - began);
-    atomic_store(&s->next_us, now + (pause > EVERY_US ? pause : EVERY_US));
+    pthread_mutex_lock(&s->lock);
+    bool enough = s->weight >= ENOUGH;
+    pthread_mutex_unlock(&s->lock);
+    int64_t now = os_monotonic_us(), pause = (enough ? EFFORT : EFFORT / 5) * (now - began);
+    int64_t least = enough ? EVERY_US : FIRST_US;
+    atomic_store(&s->next_us, now + (pause > least ? pause : least));
     atomic_store(&s->waiting, false);
 }
 
