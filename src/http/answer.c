@@ -10,7 +10,7 @@
 void http_answer_begin(struct http_answer *a, bool bodyless, struct buf *body)
 {
     a->status = 0;
-    a->done = false;
+    a->begun = a->done = false;
     a->keeps = true;
     a->body = body;
     a->bodyless = bodyless;
@@ -84,6 +84,7 @@ static enum status end_head(struct http_answer *a, struct error *err)
         if (a->status == 101)
             return broken(a, "HTTP/1.1 to go on", err);
         http_answer_begin(a, a->bodyless, a->body);
+        a->begun = true;
         return OK;
     }
     if (a->bodyless || a->status == 204 || a->status == 304) {
@@ -171,6 +172,7 @@ static enum status take_body(struct http_answer *a, const char *data, size_t len
 enum status http_answer_take(struct http_answer *a, const char *data, size_t len, struct error *err)
 {
     enum status st = OK;
+    a->begun = a->begun || len;
     for (size_t used; len && !a->done && st == OK; data += used, len -= used) {
         bool body = a->state == ANSWER_SIZED || a->state == ANSWER_TO_END || a->state == ANSWER_CHUNK_DATA;
         st = (body ? take_body : take_line)(a, data, len, &used, err);

@@ -16,6 +16,7 @@
 
 struct http_answer {
     int status; /* 100 to 999; 0: not here yet */
+    bool begun; /* some of it is here */
     bool done;  /* all of it is here */
     bool keeps; /* when it is done: the connection is good for another request */
 

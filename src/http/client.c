@@ -326,8 +326,8 @@ static enum status transfer(struct http_client *c, const struct http_call *call,
         if (st == OK && a->keeps)
             client_keep(c, h);
         else
-            curl_easy_cleanup(h);                              /* its connection has ended, or is in an unknown state */
-    } while (st == ERR_UNAVAILABLE && kept && !a->head_bytes); /* the peer closed it before it saw the request */
+            curl_easy_cleanup(h);                         /* its connection has ended, or is in an unknown state */
+    } while (st == ERR_UNAVAILABLE && kept && !a->begun); /* the peer closed it before it saw the request */
     if (st == ERR_TIMEOUT)
         return err_set(err, st, "%s%s: no answer within %u ms", c->base_url, call->path, call->timeout_ms);
     if (st != OK && err)

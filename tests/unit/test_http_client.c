@@ -203,7 +203,8 @@ static void the_breaker(void **state)
 struct rude {
     int listener;
     atomic_int connections, requests;
-    bool early; /* answers before it has all of the request, and ends the connection */
+    atomic_bool early; /* answers before it has all of the request, and ends the connection */
+    atomic_bool cut;   /* answers the second request on a connection with a part of a chunk */
 };
 
 /* Says that a connection stays, and closes it with the second request on it, unread. */
@@ -211,6 +212,7 @@ static void *be_rude(void *arg)
 {
     struct rude *r = arg;
     static const char fine[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    static const char cut[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab";
     static const char too_large[] = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n";
     for (int fd; (fd = accept(r->listener, NULL, NULL)) >= 0; close(fd)) {
         char piece[1000];
@@ -223,6 +225,10 @@ static void *be_rude(void *arg)
             shutdown(fd, SHUT_WR);
         for (int pieces = r->early ? 1000 : 1; pieces && recv(fd, piece, sizeof piece, r->early ? 0 : MSG_PEEK) > 0;)
             pieces--;
+        if (r->cut && recv(fd, piece, sizeof piece, 0) > 0) {
+            atomic_fetch_add(&r->requests, 1);
+            (void)!send(fd, cut, strlen(cut), MSG_NOSIGNAL);
+        }
     }
     return NULL;
 }
@@ -255,6 +261,11 @@ static void a_peer_that_hangs_up(void **state)
         assert_int_equal(atomic_load(&rude.requests), i);
         assert_int_equal(atomic_load(&rude.connections), i);
     }
+    rude.cut = true; /* one that it read is not */
+    assert_int_equal(http_client_call(client, &call, &status, &out, &err), ERR_UNAVAILABLE);
+    assert_int_equal(atomic_load(&rude.requests), 6);
+    assert_int_equal(atomic_load(&rude.connections), 5);
+    rude.cut = false;
     http_client_close(client);
     rude.early = true;
     assert_int_equal(http_client_open(&cfg, &client, &err), OK);
