@@ -193,10 +193,13 @@ const tests = [
     const before = await place(), first = await cards(page).first().getAttribute('data-filename');
     assert.notEqual(before[1], first);
     let now;
-    const same = what => until(what + ': ' + before, async () => {
-      now = await place(before[1]);
-      return now[0] === before[0] && now[1] === before[1] && Math.abs(now[2] - before[2]) < 4;
-    }).catch(error => { throw new Error(error.message + ', but ' + now); });
+    const same = async what => {
+      await page.waitForTimeout(1000); // as long as the page may still be looking for its place
+      await until(what + ': ' + before, async () => {
+        now = await place(before[1]);
+        return now[0] === before[0] && now[1] === before[1] && Math.abs(now[2] - before[2]) < 4;
+      }).catch(error => { throw new Error(error.message + ', but ' + now); });
+    };
     await page.reload();
     await same('the place after a reload');
     await page.locator('.card-link').nth(30).evaluate(link => link.focus({ preventScroll: true }));

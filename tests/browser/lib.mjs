@@ -63,7 +63,7 @@ export async function runAll(base, tests, others = []) {
   const [share, shares] = (process.env.SHARE || '0/1').split('/').map(Number);
   let passed = 0, failed = 0;
   for (const [name, test, options = {}] of tests.filter((_, at) => at % shares === share)) {
-    if (only && !name.includes(only)) continue;
+    if (only && !new RegExp(only).test(name)) continue;
     const began = Date.now();
     const attempt = () => run(browser, base, origins, test, options).then(() => null, error => error.message.replace(/^/gm, '     '));
     const first = await attempt(), last = first && await attempt();

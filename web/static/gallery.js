@@ -90,12 +90,18 @@ async function show(q, filters, history_) {
     return false;
   } finally {
     clearTimeout(waiting);
-    if (asking === mine) asking = null;
+    if (asking === mine) { asking = null; placed = false; }
   }
 }
 
 // A new entry in the history for the first letter of a phrase, then the same one while it grows.
 let entry = 'push';
+// The place is kept before a letter stands in the box: browsers scroll to show it, though the bar is always in view.
+box.addEventListener('beforeinput', () => {
+  if (entry !== 'push') return;
+  keepPlace();
+  placed = true;
+});
 box.addEventListener('input', () => {
   clearTimeout(typing);
   clearTimeout(settling);
@@ -103,7 +109,7 @@ box.addEventListener('input', () => {
   suggestions.suggest(q);
   if (!results()) return;
   typing = setTimeout(() => {
-    if (q === shown) return;
+    if (q === shown) { placed = false; return; }
     if (entry === 'push') keepPlace();
     show(q, chosen(), entry);
     entry = 'replace';
@@ -126,6 +132,7 @@ async function search(q) {
   if (!results()) { location.href = address(q, []); return; }
   keepPlace();
   if (q !== shown) await show(q, chosen(), entry);
+  placed = false;
   settle();
 }
 
@@ -145,10 +152,10 @@ document.addEventListener('change', event => {
 
 // ---- Back and reload come to the same stickers at the same place ----
 const PAGES_MAX = 40;
-let pages = 1, placing = 0;
+let pages = 1, placing = 0, placed = false; // placed: it is kept until the next results are there
 function keepPlace() {
   clearTimeout(placing);
-  if (!results() || restoring) return;
+  if (!results() || restoring || placed) return;
   const top = $('.top').getBoundingClientRect().bottom;
   const card = scrollY > 0 && $$('.card', results()).find(c => c.getBoundingClientRect().bottom > top);
   const place = card ? { pages, at: card.dataset.filename, top: card.getBoundingClientRect().top } : { pages };
@@ -163,7 +170,7 @@ async function restore(place) {
     if (!link || !await more(link, false)) break;
   }
   const card = place.at && $$('.card', results()).find(c => c.dataset.filename === place.at);
-  for (let frame = 0; card && frame < 8; frame++) { // what comes into view takes the height that it really has
+  for (let frame = 0; card?.isConnected && frame < 8; frame++) { // what comes into view takes the height that it really has
     scrollBy({ top: card.getBoundingClientRect().top - place.top, behavior: 'instant' });
     await new Promise(done => { requestAnimationFrame(done); setTimeout(done, 100); });
   }
