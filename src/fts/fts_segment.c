@@ -320,6 +320,12 @@ static enum status check_file(struct fts_segment *s, struct error *err)
     for (uint32_t i = 1; i < s->n_docs; i++)
         if (s->ids[i - 1] >= s->ids[i])
             return err_set(err, ERR_CORRUPT, "document %u of the snapshot is not as it should be", i);
+    int64_t words = 0;
+    for (uint32_t i = 0; i < s->n_docs; i++)
+        words += s->words[i];
+    if (words != s->all_words)
+        return err_set(err, ERR_CORRUPT, "the snapshot has %lld words, and says %lld", (long long)words,
+                       (long long)s->all_words);
     return OK;
 }
 
