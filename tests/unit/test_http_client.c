@@ -228,6 +228,9 @@ static void *be_rude(void *arg)
         if (r->cut && recv(fd, piece, sizeof piece, 0) > 0) {
             atomic_fetch_add(&r->requests, 1);
             (void)!send(fd, cut, strlen(cut), MSG_NOSIGNAL);
+            shutdown(fd, SHUT_WR);
+            while (recv(fd, piece, sizeof piece, 0) > 0) /* what is unread when it closes would take the answer along */
+                ;
         }
     }
     return NULL;
@@ -252,7 +255,7 @@ static void a_peer_that_hangs_up(void **state)
     const struct http_client_config cfg = {.base_url = url, .connect_timeout_ms = 5000, .max_idle = 2};
     assert_int_equal(http_client_open(&cfg, &client, &err), OK);
     buf_init(&out, 1000);
-    struct http_call call = {.method = "POST", .path = "", .body = "x", .body_len = 1, .timeout_ms = 20000};
+    struct http_call call = {.method = "GET", .path = "", .timeout_ms = 20000};
     for (int i = 1; i <= 5; i++) { /* a request that it did not read is sent once more */
         buf_reset(&out);
         if (http_client_call(client, &call, &status, &out, &err) != OK)
@@ -269,6 +272,7 @@ static void a_peer_that_hangs_up(void **state)
     http_client_close(client);
     rude.early = true;
     assert_int_equal(http_client_open(&cfg, &client, &err), OK);
+    call.method = "POST";
     call.body = body;
     call.body_len = large;
     buf_reset(&out);
