@@ -19,16 +19,10 @@ enum status query_trim(const char **s, size_t *len)
     return utf8_count(*s, *len) > QUERY_MAX ? ERR_TOO_LARGE : OK;
 }
 
-enum status param_or(const struct http_request *req, const char *name, const char *fallback, const char **value,
-                     struct error *err)
-{
-    return http_param_or(req, name, fallback, value, err);
-}
-
 enum status query_or_empty(const struct http_request *req, const char *name, const char **query, struct error *err)
 {
     const char *value;
-    enum status status = param_or(req, name, "", &value, err);
+    enum status status = http_param_or(req, name, "", &value, err);
     if (status != OK)
         return status;
     size_t len = strlen(value);
@@ -47,7 +41,7 @@ enum status query_param(const struct http_request *req, const char **query, stru
 
 enum status lang_param(const struct http_request *req, const char **tag, struct error *err)
 {
-    enum status status = param_or(req, "lang", NULL, tag, err);
+    enum status status = http_param_or(req, "lang", NULL, tag, err);
     if (status == OK && *tag && !language_valid(*tag))
         return err_set(err, ERR_INVALID, "lang must be a language tag, such as \"es\" or \"pt-BR\", found \"%.64s\"",
                        *tag);
@@ -57,7 +51,7 @@ enum status lang_param(const struct http_request *req, const char **tag, struct 
 enum status bool_param(const struct http_request *req, const char *name, bool fallback, bool *out, struct error *err)
 {
     const char *value;
-    enum status st = param_or(req, name, NULL, &value, err);
+    enum status st = http_param_or(req, name, NULL, &value, err);
     *out = fallback;
     if (st != OK || !value)
         return st;
@@ -73,7 +67,7 @@ enum status filter_params(const struct http_request *req, struct sticker_filter 
     const char *value;
     enum status st = OK;
     for (size_t i = 0; i < sizeof params / sizeof *params && st == OK; i++)
-        if ((st = param_or(req, params[i], NULL, &value, err)) == OK && value)
+        if ((st = http_param_or(req, params[i], NULL, &value, err)) == OK && value)
             st = sticker_filter_set(out, params[i], value, err);
     return st;
 }

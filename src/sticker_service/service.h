@@ -82,9 +82,6 @@ struct sticker_service {
 /* Takes one of the turns, unless none comes free within so many seconds. Whoever has one gives it back by sem_post. */
 bool take_turn(sem_t *turns, unsigned wait_s) MUST_CHECK;
 
-/* As http_param, but an absent parameter is OK and has the value `fallback`. */
-enum status param_or(const struct http_request *req, const char *name, const char *fallback, const char **value,
-                     struct error *err) MUST_CHECK;
 /* The parameter `name`, trimmed: at most 255 code points, "" when it is absent or blank. In the arena. */
 enum status query_or_empty(const struct http_request *req, const char *name, const char **query,
                            struct error *err) MUST_CHECK;

@@ -79,7 +79,7 @@ enum status sticker_form_params(const struct sticker_service *s, const struct ht
     if (st == OK && absolute && !(out->origin = service_origin(s, req)))
         st = err_no_memory(err, "an address");
     if (st == OK)
-        st = param_or(req, "fields", "", &fields, err);
+        st = http_param_or(req, "fields", "", &fields, err);
     if (st == OK && *fields)
         st = read_fields(fields, &out->members, err);
     out->usual = st == OK && out->members == MEMBERS_ALL && strcmp(out->origin, usual_origin(s)) == 0;

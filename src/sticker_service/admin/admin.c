@@ -275,14 +275,14 @@ const struct admin_table *admin_wanted(const struct admin_visit *v, bool remote)
 const char *admin_param_text(const struct admin_visit *v, const char *name)
 {
     const char *value;
-    return param_or(v->req, name, "", &value, NULL) == OK ? value : "";
+    return http_param_or(v->req, name, "", &value, NULL) == OK ? value : "";
 }
 
 const char *admin_list_param(const struct admin_visit *v)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%&=+";
     const char *list;
-    if (param_or(v->req, "list", "", &list, NULL) != OK || strlen(list) > LIST_QUERY_MAX ||
+    if (http_param_or(v->req, "list", "", &list, NULL) != OK || strlen(list) > LIST_QUERY_MAX ||
         strspn(list, allowed) != strlen(list))
         return "";
     return list;

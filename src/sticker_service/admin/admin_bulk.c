@@ -180,7 +180,7 @@ static void bulk_ask(const struct bulk *b, const char *problem)
                                      .danger = b->action == ACTION_DELETE,
                                      .all = b->all,
                                      .count = (int64_t)b->n};
-    enum status st = param_or(b->v->req, "from", "", &from, &err);
+    enum status st = http_param_or(b->v->req, "from", "", &from, &err);
     const struct admin_table *back = admin_table_find(from);
     page.from = back ? back->name : NULL;
     page.back = admin_list_url(b->v, back ? back : b->table);
@@ -482,7 +482,8 @@ static void bulk_done(const struct bulk *b, size_t done)
         word = "trashed";
     else if (in_trash(b) && b->action == ACTION_DELETE)
         word = "purged";
-    const struct admin_table *back = param_or(b->v->req, "from", "", &from, NULL) == OK ? admin_table_find(from) : NULL;
+    const struct admin_table *back =
+        http_param_or(b->v->req, "from", "", &from, NULL) == OK ? admin_table_find(from) : NULL;
     const char *more =
         arena_printf(b->v->req->arena, "%s&n=%zu%s%s", word, done, undoable ? "&batch=" : "", undoable ? b->batch : "");
     admin_to_list(b->v, back ? back : b->table, more ? more : word);
@@ -543,7 +544,8 @@ void handle_admin_action(void *ctx, const struct http_request *req, struct http_
     enum status st = read_ids(&form, &b, &err);
     if (st == OK && !b.n) {
         const char *from = "";
-        const struct admin_table *back = param_or(req, "from", "", &from, &err) == OK ? admin_table_find(from) : NULL;
+        const struct admin_table *back =
+            http_param_or(req, "from", "", &from, &err) == OK ? admin_table_find(from) : NULL;
         admin_to_list(&v, back ? back : b.table, "nothing");
         return;
     }

@@ -270,7 +270,7 @@ void handle_admin_document_page(void *ctx, const struct http_request *req, struc
     if (st == OK)
         st = filename_check(d.filename, &err);
     if (st == OK)
-        st = param_or(req, "done", "", &done, &err);
+        st = http_param_or(req, "done", "", &done, &err);
     struct tpl_admin_document page = {.admin_layout = admin_layout(&v, d.filename, "documents"),
                                       .filename = d.filename};
     if (st == OK)

@@ -117,7 +117,7 @@ static bool is_open(const struct admin_visit *v, const struct edit *e, const cha
     for (size_t i = 0; i < e->n_typed; i++)
         if (edit_same(e->typed[i], language))
             return true;
-    return param_or(v->req, "lang", "", &asked, NULL) == OK && asks_for(asked, language);
+    return http_param_or(v->req, "lang", "", &asked, NULL) == OK && asks_for(asked, language);
 }
 
 static enum status fill_words(const struct admin_visit *v, const struct edit *e, struct tpl_admin_field *out,
@@ -292,7 +292,7 @@ static bool start(const struct admin_visit *v, const struct admin_table *table, 
 {
     struct error err;
     const char *id;
-    enum status st = param_or(v->req, "id", "", &id, &err);
+    enum status st = http_param_or(v->req, "id", "", &id, &err);
     if (st == OK)
         st = edit_start(v, table, id, e, &err);
     if (st != OK) {
@@ -316,7 +316,7 @@ void handle_admin_edit_page(void *ctx, const struct http_request *req, struct ht
         !admin_needs(&v, table->name, ADMIN_VIEW) || !start(&v, table, &e))
         return;
     const char *done = "";
-    if (param_or(req, "done", "", &done, NULL) != OK)
+    if (http_param_or(req, "done", "", &done, NULL) != OK)
         done = "";
     if (*e.id || admin_needs(&v, table->name, ADMIN_ADD))
         show(&v, &e, 200, NULL, edit_same(done, "changed") ? admin_say(MESSAGE_admin_saved_next) : NULL, NULL);

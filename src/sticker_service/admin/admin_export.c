@@ -244,7 +244,7 @@ void handle_admin_export(void *ctx, const struct http_request *req, struct http_
         return;
     enum status st = list_state_read(&v, table, &s, &err);
     if (st == OK)
-        st = param_or(req, "format", "csv", &format, &err);
+        st = http_param_or(req, "format", "csv", &format, &err);
     if (st == OK)
         export_send(&v, &s, NULL, 0, format);
     else

@@ -25,7 +25,7 @@ static enum status list_read_words(struct list_state *s, struct arena *a, struct
 static enum status read_filter(struct list_state *s, size_t i, const struct http_request *req, struct error *err)
 {
     const struct admin_filter *f = &s->table->filters[i];
-    enum status st = param_or(req, f->name, "", &s->values[i], err);
+    enum status st = http_param_or(req, f->name, "", &s->values[i], err);
     if (st != OK || !*s->values[i])
         return st;
     const char *value = s->values[i];
@@ -57,15 +57,15 @@ static bool names(const char *list, const char *name)
 static enum status read_columns(struct list_state *s, const struct http_request *req, struct error *err)
 {
     const char *list = "", *form = "";
-    enum status st = param_or(req, "cols", "", &list, err);
+    enum status st = http_param_or(req, "cols", "", &list, err);
     if (st == OK)
-        st = param_or(req, "columns", "", &form, err);
+        st = http_param_or(req, "columns", "", &form, err);
     for (size_t i = 0; st == OK && s->table->columns[i].name; i++) {
         const char *wanted = "", *name = arena_printf(req->arena, "c_%s", s->table->columns[i].name);
         if (!name)
             return err_no_memory(err, "a list");
         if (*form)
-            st = param_or(req, name, "", &wanted, err);
+            st = http_param_or(req, name, "", &wanted, err);
         s->shown[i] = *wanted || names(list, s->table->columns[i].name);
         s->chosen = s->chosen || s->shown[i];
     }
@@ -80,15 +80,15 @@ enum status list_state_read(const struct admin_visit *v, const struct admin_tabl
     const struct http_request *req = v->req;
     const char *order = "", *back = "";
     *s = (struct list_state){.table = table};
-    enum status st = param_or(req, "q", "", &s->search, err);
+    enum status st = http_param_or(req, "q", "", &s->search, err);
     if (st == OK)
-        st = param_or(req, "sort", table->sort, &s->sort, err);
+        st = http_param_or(req, "sort", table->sort, &s->sort, err);
     if (st == OK)
-        st = param_or(req, "order", strcmp(s->sort, table->sort) == 0 ? "down" : "up", &order, err);
+        st = http_param_or(req, "order", strcmp(s->sort, table->sort) == 0 ? "down" : "up", &order, err);
     if (st == OK)
-        st = param_or(req, "at", "", &s->cursor, err);
+        st = http_param_or(req, "at", "", &s->cursor, err);
     if (st == OK)
-        st = param_or(req, "back", "", &back, err);
+        st = http_param_or(req, "back", "", &back, err);
     for (size_t i = 0; st == OK && table->filters[i].name; i++)
         st = read_filter(s, i, req, err);
     if (st == OK && strlen(s->search) > 1000)

@@ -208,9 +208,9 @@ enum status list_fill_noted(const struct admin_visit *v, const struct list_state
     struct arena *a = v->req->arena;
     const char *done = "", *batch = "";
     int64_t n = 0;
-    enum status st = param_or(v->req, "done", "", &done, err);
+    enum status st = http_param_or(v->req, "done", "", &done, err);
     if (st == OK)
-        st = param_or(v->req, "batch", "", &batch, err);
+        st = http_param_or(v->req, "batch", "", &batch, err);
     if (st == OK)
         st = http_param_int(v->req, "n", 0, INT64_MAX / 2, 0, &n, err);
     if (st != OK)

@@ -77,7 +77,7 @@ void handle_admin_login_page(void *ctx, const struct http_request *req, struct h
 {
     const char *next;
     struct error err;
-    if (param_or(req, "next", "/admin/", &next, &err) != OK)
+    if (http_param_or(req, "next", "/admin/", &next, &err) != OK)
         next = "/admin/";
     show_login(ctx, req, res, 200, "", next, NULL);
 }

@@ -81,7 +81,7 @@ void handle_api_export(void *ctx, const struct http_request *req, struct http_re
     enum export_format format = EXPORT_CSV;
     int64_t since_us = 0;
     struct feedback_export *x = NULL;
-    enum status status = param_or(req, "format", "", &text, &err);
+    enum status status = http_param_or(req, "format", "", &text, &err);
     if (status == OK)
         status = export_format_parse(text, &format, &err);
     if (status != OK)

@@ -9,9 +9,9 @@ void handle_api_counter(void *ctx, const struct http_request *req, struct http_r
     struct counter_result r;
     struct error err;
     const char *digit, *n;
-    enum status status = param_or(req, "digit", "7", &digit, &err);
+    enum status status = http_param_or(req, "digit", "7", &digit, &err);
     if (status == OK)
-        status = param_or(req, "n", "", &n, &err);
+        status = http_param_or(req, "n", "", &n, &err);
     if (status == OK)
         status = counter_count(digit, n, &r, &err);
     if (status != OK) {

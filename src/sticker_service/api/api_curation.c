@@ -115,7 +115,7 @@ static void send_all(void *ctx, const struct http_request *req, struct http_resp
     size_t n = 0;
     if (!begin(&k, ctx, req, res, kind, rights))
         return;
-    enum status st = param_or(req, "format", "json", &format, &err);
+    enum status st = http_param_or(req, "format", "json", &format, &err);
     bool csv = st == OK && strcmp(format, "csv") == 0;
     if (st == OK && !csv && strcmp(format, "json") != 0)
         st = err_set(&err, ERR_INVALID, "format must be json or csv");
@@ -286,7 +286,7 @@ static enum status read_csv(struct asked *k, struct curation_row **rows, size_t 
 static enum status read_replace(const struct http_request *req, bool *out, struct error *err)
 {
     const char *text;
-    enum status st = param_or(req, "replace", "false", &text, err);
+    enum status st = http_param_or(req, "replace", "false", &text, err);
     *out = st == OK && strcmp(text, "true") == 0;
     if (st == OK && !*out && strcmp(text, "false") != 0)
         st = err_set(err, ERR_INVALID, "replace must be true or false, found \"%.40s\"", text);
@@ -342,7 +342,7 @@ static void remove_one(void *ctx, const struct http_request *req, struct http_re
         return;
     enum status st = OK;
     for (size_t c = 0; c < k.names->keys && st == OK; c++) {
-        st = param_or(req, k.names->columns[c], "", &row.values[c], &err);
+        st = http_param_or(req, k.names->columns[c], "", &row.values[c], &err);
         if (st == OK && (st = curation_check(k.names->columns[c], &row.values[c], &k.arena, &err)) != OK)
             err_prefix(&err, "%s", k.names->columns[c]);
     }

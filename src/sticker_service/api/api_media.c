@@ -127,7 +127,7 @@ static enum status format_param(const struct http_request *req, struct wish *out
 {
     const char *name;
     out->as = IMAGE_UNKNOWN;
-    enum status status = param_or(req, "format", NULL, &name, err);
+    enum status status = http_param_or(req, "format", NULL, &name, err);
     out->original = status == OK && name && strcmp(name, "original") == 0;
     if (status != OK || !name || out->original)
         return status;
@@ -197,7 +197,7 @@ static bool find_sticker(struct media *m, struct wish *wish)
     const char *version;
     enum status status = read_wish(m->req, wish, &err);
     if (status == OK)
-        status = param_or(m->req, "v", "", &version, &err);
+        status = http_param_or(m->req, "v", "", &version, &err);
     if (status != OK) {
         http_problem_from(m->res, &err);
         return false;

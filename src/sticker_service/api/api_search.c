@@ -33,11 +33,11 @@ static void write_answer(const struct served_form *form, const struct find_query
 static enum status trial_params(const struct http_request *req, struct find_query *query, struct error *err)
 {
     const char *text;
-    enum status st = param_or(req, "client_id", "", &query->client, err);
+    enum status st = http_param_or(req, "client_id", "", &query->client, err);
     if (st == OK && utf8_count(query->client, strlen(query->client)) > CLIENT_MAX)
         st = err_set(err, ERR_INVALID, "client_id must have at most %d characters", CLIENT_MAX);
     if (st == OK)
-        st = param_or(req, "explore", "1", &text, err);
+        st = http_param_or(req, "explore", "1", &text, err);
     if (st == OK && strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
         st = err_set(err, ERR_INVALID, "explore must be 0 or 1, found \"%.64s\"", text);
     query->known_only = st == OK && *text == '0';

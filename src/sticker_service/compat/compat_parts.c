@@ -24,7 +24,7 @@ enum status compat_int(const struct http_request *req, const char *name, int64_t
 {
     const char *text;
     char *end;
-    enum status st = param_or(req, name, "", &text, err);
+    enum status st = http_param_or(req, name, "", &text, err);
     *out = fallback;
     if (st != OK || !*text)
         return st;
@@ -52,7 +52,7 @@ enum status compat_query(const struct http_request *req, const char *name, size_
 enum status compat_lang(const struct http_request *req, const char *name, const char **tag, struct error *err)
 {
     const char *text;
-    enum status st = param_or(req, name, "", &text, err);
+    enum status st = http_param_or(req, name, "", &text, err);
     *tag = NULL;
     if (st != OK || !*text)
         return st;
@@ -73,7 +73,7 @@ enum status compat_rating(const struct http_request *req, const char *name, enum
         enum rating most;
     } known[] = {{"high", RATING_G}, {"y", RATING_G}, {"medium", RATING_PG}, {"low", RATING_PG_13}, {"off", RATING_R}};
     const char *text;
-    enum status st = param_or(req, name, "", &text, err);
+    enum status st = http_param_or(req, name, "", &text, err);
     *most = RATING_R;
     if (st != OK || rating_parse(text, most))
         return st;
@@ -88,7 +88,7 @@ enum status compat_person(const struct http_request *req, const char *const *nam
     enum status st = OK;
     *out = "";
     for (; *names && st == OK && !**out; names++)
-        st = param_or(req, *names, "", out, err);
+        st = http_param_or(req, *names, "", out, err);
     if (strlen(*out) > PERSON_MAX)
         *out = "";
     return st;

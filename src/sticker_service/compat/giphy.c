@@ -197,7 +197,7 @@ void handle_giphy_related(void *ctx, const struct http_request *req, struct http
     const char *id;
     if (!begin(ctx, req, res, req->path_param, &query, &form))
         return;
-    enum status st = param_or(req, "gif_id", "", &id, &err);
+    enum status st = http_param_or(req, "gif_id", "", &id, &err);
     if (st == OK)
         st = compat_sticker(ctx, req, id, &k, &err);
     if (st == OK) {
@@ -244,7 +244,7 @@ void handle_giphy_gifs(void *ctx, const struct http_request *req, struct http_re
     if (!begin(ctx, req, res, NULL, &query, &form))
         return;
     query.offset = 0;
-    enum status st = param_or(req, "ids", "", &ids, &err);
+    enum status st = http_param_or(req, "ids", "", &ids, &err);
     if (st == OK && !*ids)
         st = err_set(&err, ERR_INVALID, "ids is missing");
     if (st == OK)
@@ -474,9 +474,9 @@ void handle_giphy_pingback_simple(void *ctx, const struct http_request *req, str
     struct compat_event event = {.person = ""};
     const char *payload, *action, *person;
     int64_t ts = 0;
-    enum status st = param_or(req, "analytics_response_payload", "", &payload, &err);
+    enum status st = http_param_or(req, "analytics_response_payload", "", &payload, &err);
     if (st == OK)
-        st = param_or(req, "action_type", "", &action, &err);
+        st = http_param_or(req, "action_type", "", &action, &err);
     if (st == OK)
         st = read_person(req, &person, &err);
     if (st == OK)

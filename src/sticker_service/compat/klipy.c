@@ -128,7 +128,7 @@ static enum status read_params(struct sticker_service *s, const struct http_requ
     enum status st = compat_lang(req, "locale", &form->sticker.lang, err);
     query->lang = form->sticker.lang;
     if (st == OK)
-        st = param_or(req, "rating", NULL, &rating, err); /* which clients used before */
+        st = http_param_or(req, "rating", NULL, &rating, err); /* which clients used before */
     if (st == OK)
         st = compat_rating(req, rating ? "rating" : "content_filter", &query->filter.rating_most, err);
     if (st == OK)
@@ -191,7 +191,7 @@ static void items(struct sticker_service *s, const struct http_request *req, str
     struct error err;
     enum status st = read_params(s, req, path, &query, &form, &err);
     if (st == OK && !slugs)
-        st = param_or(req, "slugs", "", &slugs, &err);
+        st = http_param_or(req, "slugs", "", &slugs, &err);
     if (st == OK)
         st = compat_stickers(s, req, slugs, PAGE_MAX, &answer, &err);
     if (st == OK && !answer.n)

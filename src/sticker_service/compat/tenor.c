@@ -149,7 +149,7 @@ static void write_posts(const struct served_form *form, const struct find_query 
 static enum status read_formats(const struct http_request *req, uint32_t *members, struct error *err)
 {
     const char *list;
-    enum status st = param_or(req, "media_filter", "", &list, err);
+    enum status st = http_param_or(req, "media_filter", "", &list, err);
     *members = 0;
     for (const char *s = list; st == OK && *s;) {
         size_t len = strcspn(s, ",");
@@ -167,7 +167,7 @@ static enum status read_formats(const struct http_request *req, uint32_t *member
 static enum status read_search_filter(const struct http_request *req, struct sticker_filter *filter, struct error *err)
 {
     const char *list;
-    enum status st = param_or(req, "searchfilter", "", &list, err);
+    enum status st = http_param_or(req, "searchfilter", "", &list, err);
     for (const char *s = list; st == OK && *s;) {
         size_t len = strcspn(s, ",");
         if (len == 6 && memcmp(s, "static", len) == 0)
@@ -244,7 +244,7 @@ void handle_tenor_posts(void *ctx, const struct http_request *req, struct http_r
     const char *ids;
     enum status st = read_params(ctx, req, &query, &form, &err);
     if (st == OK)
-        st = param_or(req, "ids", "", &ids, &err);
+        st = http_param_or(req, "ids", "", &ids, &err);
     if (st == OK && !*ids)
         st = err_set(&err, ERR_INVALID, "ids is missing");
     if (st == OK)
@@ -364,7 +364,7 @@ void handle_tenor_registershare(void *ctx, const struct http_request *req, struc
     struct error err;
     struct buf out;
     buf_init(&out, ANSWER_MAX);
-    enum status st = param_or(req, "id", "", &id, &err);
+    enum status st = http_param_or(req, "id", "", &id, &err);
     if (st == OK && !*id)
         st = err_set(&err, ERR_INVALID, "id is missing");
     if (st == OK)

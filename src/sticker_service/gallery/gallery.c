@@ -33,7 +33,7 @@ static enum status read_filter(const struct http_request *req, struct sticker_fi
     const char *value;
     enum status status = OK;
     for (size_t i = 0; i < sizeof params / sizeof *params && status == OK; i++)
-        if ((status = param_or(req, params[i], "", &value, err)) == OK && *value)
+        if ((status = http_param_or(req, params[i], "", &value, err)) == OK && *value)
             status = sticker_filter_set(out, params[i], value, err);
     return status;
 }
@@ -46,13 +46,13 @@ static enum status read_asked(const struct http_request *req, struct asked *out,
     if (status == OK)
         status = http_param_int(req, "page", 1, GALLERY_PAGE_LAST, 1, &out->page, err);
     if (status == OK)
-        status = param_or(req, "part", "", &out->part, err);
+        status = http_param_or(req, "part", "", &out->part, err);
     if (status == OK)
-        status = param_or(req, "typing", "", &typing, err);
+        status = http_param_or(req, "typing", "", &typing, err);
     if (status == OK)
-        status = param_or(req, "voted", "", &out->voted, err);
+        status = http_param_or(req, "voted", "", &out->voted, err);
     if (status == OK)
-        status = param_or(req, "as", "", &out->as, err);
+        status = http_param_or(req, "as", "", &out->as, err);
     if (status == OK)
         status = read_filter(req, &out->filter, err);
     out->typing = status == OK && strcmp(typing, "1") == 0;

@@ -115,7 +115,7 @@ void handle_gallery_oembed(void *ctx, const struct http_request *req, struct htt
     const char *url, *format, *filename;
     int64_t width, height;
     gallery_visit(&v, req, res);
-    if (param_or(req, "url", "", &url, &err) != OK || param_or(req, "format", "json", &format, &err) != OK ||
+    if (http_param_or(req, "url", "", &url, &err) != OK || http_param_or(req, "format", "json", &format, &err) != OK ||
         http_param_int(req, "maxwidth", 1, 100000, WIDTH_MAX, &width, &err) != OK ||
         http_param_int(req, "maxheight", 1, 100000, WIDTH_MAX, &height, &err) != OK) {
         http_problem_from(res, &err);

@@ -32,7 +32,7 @@ static const char *chosen_language(struct gallery_visit *v)
     const struct http_request *req = v->req;
     struct error err;
     const char *tag = NULL;
-    if (param_or(req, "lang", NULL, &tag, &err) == OK && tag && language_valid(tag) && has_messages(tag)) {
+    if (http_param_or(req, "lang", NULL, &tag, &err) == OK && tag && language_valid(tag) && has_messages(tag)) {
         struct buf cookie;
         buf_init(&cookie, 256);
         cookie_write(&cookie, &(struct cookie){.name = COOKIE,
@@ -90,7 +90,7 @@ static const char *query_shown(const struct gallery_visit *v, bool *too_long)
     const char *raw = "";
     struct error err;
     *too_long = false;
-    if (param_or(v->req, "q", "", &raw, &err) != OK)
+    if (http_param_or(v->req, "q", "", &raw, &err) != OK)
         return "";
     size_t len = strlen(raw);
     const char *trimmed = raw;

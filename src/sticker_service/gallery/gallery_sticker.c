@@ -168,7 +168,7 @@ void handle_gallery_sticker(void *ctx, const struct http_request *req, struct ht
     buf_init(&html, GALLERY_HTML_MAX);
     enum status status = query_or_empty(req, "q", &query, &err);
     if (status == OK)
-        status = param_or(req, "as", "", &as, &err);
+        status = http_param_or(req, "as", "", &as, &err);
     if (status == OK)
         status = sticker_page(ctx, &v, query, as, &html, &err);
     if (status == OK)
