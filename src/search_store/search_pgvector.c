@@ -3,8 +3,8 @@
  * Table vectors stays what counts: float32, exact. For each model and dimension that is searched here, table
  * vectors_<model's number>_<dimension> holds the same numbers in half precision under an HNSW index. It is made when it
  * is first asked for, named in vector_tables, and from then on written in the transaction that writes to vectors,
- * whichever process does; what vectors loses it loses by its foreign key. The index is made when the vectors that were
- * there are in: one at a time they would take several times as long.
+ * whichever process does; what vectors loses it loses by its foreign key. Vectors that exist before the
+ * table are copied in first and indexed afterwards: one at a time that would take several times as long.
  *
  * A search takes more candidates from the index than were asked for, and orders them by their exact product.
  * How many depends on a few steps of k alone, so that the pages of one list come from the same candidates. */
@@ -191,7 +191,8 @@ static enum status fill_job(struct db_conn *c, void *arg, struct error *err)
     return st;
 }
 
-/* What there is of a table's index. `abandoned`: whoever made it was stopped, and it will not be used. */
+/* The state of a table's index, as make_graph's query numbers it. `abandoned`: whoever made it was stopped, and the
+ * database does not use it. */
 enum graph { GRAPH_NONE, GRAPH_ABANDONED, GRAPH_IN_THE_MAKING, GRAPH_THERE };
 
 /* Makes the table's index, unless it is there or another service does, for which it waits. Vectors are written and

@@ -1,5 +1,5 @@
 // The gallery in a real browser. Started by test_gallery.py with BASE, TOKEN and SEARCH_PID in the
-// environment; ONLY=word runs the tests whose name has that word.
+// environment; ONLY=pattern runs the tests whose name matches it.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { assertAccessible, assertAccessibleInAllLooks, looks, runAll, until } from './lib.mjs';

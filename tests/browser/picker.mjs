@@ -1,5 +1,5 @@
 // <peel-picker> in a real browser, on a page of another origin whose policy allows no inline styles, no strings as
-// scripts, and nothing from elsewhere but from Peel. Started by test_picker.py; ONLY=word runs the tests with that word.
+// scripts, and nothing from elsewhere but from Peel. Started by test_picker.py; ONLY=pattern runs those that match.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { gzipSync } from 'node:zlib';
