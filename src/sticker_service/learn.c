@@ -17,9 +17,9 @@
 #define ASK_US      5000000 /* SearchService for the version that it has */
 #define RETRY_US    2000000 /* after it did not answer */
 #define TIDY_US     (3600 * INT64_C(1000000))
-#define READ_EVENTS 5000u /* in one transaction, which others wait for */
-#define TEACH_LEAST 100u  /* lessons at once, */
-#define SEND_LEAST  50u   /* and in one request */
+#define READ_EVENTS 500u /* in one transaction, which others wait for */
+#define TEACH_LEAST 100u /* lessons at once, */
+#define SEND_LEAST  50u  /* and in one request */
 #define TIMEOUT_MS  5000u
 #define BODY_MAX    (6u << 20)
 #define ANSWER_MAX  (64u << 10)

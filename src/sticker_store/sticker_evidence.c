@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- the log --- */
@@ -106,20 +107,6 @@ enum status sticker_learn_due(struct db_conn *c, const char *query, struct error
                   DB_ARGS(DB_TEXT(query), DB_INT(os_now_us())), NULL, err);
 }
 
-/* A vote counts the less, the more somebody votes in a day. */
-static enum status weigh(struct db_conn *c, const struct learn_vote *v, int64_t *weight, struct error *err)
-{
-    int64_t today = 0;
-    enum status st = db_get_int(c,
-                                "SELECT count(*) FROM ballots WHERE voter = $1 AND at_us >= $2"
-                                " AND NOT (query = $3 AND sticker_id = $4)",
-                                DB_ARGS(DB_INT(v->voter), DB_INT(v->at_us / STORE_DAY_US * STORE_DAY_US),
-                                        DB_TEXT(v->query), DB_TEXT(v->sticker_id)),
-                                &today, NULL, err);
-    *weight = llround((v->named ? 1 : LEARN_NAMELESS) / sqrt(1 + (double)today / 20) * LEARN_MILLION);
-    return st;
-}
-
 enum status sticker_learn_drop(struct db_conn *c, const char *const sql[3], const struct db_arg *args, size_t n_args,
                                struct error *err)
 {
@@ -129,10 +116,41 @@ enum status sticker_learn_drop(struct db_conn *c, const char *const sql[3], cons
     return st;
 }
 
+/* How many ballots a voter has cast since a day began. */
+struct voter_day {
+    int64_t voter, since_us; /* 0: free */
+    int64_t cast;
+};
+
 struct add_job {
     struct learn_batch *batch;
     int64_t ups, downs;
+    /* By voter, open addressing, [n_days], a power of two. An app that sends the votes of all its users is one voter,
+     * whose ballots of a day must not be counted again for each vote. */
+    struct voter_day *days;
+    size_t n_days;
 };
+
+static enum status find_day(struct db_conn *c, struct add_job *job, const struct learn_vote *v, struct voter_day **out,
+                            struct error *err)
+{
+    int64_t since_us = v->at_us / STORE_DAY_US * STORE_DAY_US;
+    size_t at = (uint64_t)v->voter * 0x9e3779b97f4a7c15u >> 32 & (job->n_days - 1);
+    while (job->days[at].since_us && job->days[at].voter != v->voter)
+        at = (at + 1) & (job->n_days - 1);
+    struct voter_day *day = *out = &job->days[at];
+    if (day->since_us == since_us)
+        return OK;
+    *day = (struct voter_day){.voter = v->voter, .since_us = since_us};
+    return db_get_int(c, "SELECT count(*) FROM ballots WHERE voter = $1 AND at_us >= $2",
+                      DB_ARGS(DB_INT(v->voter), DB_INT(since_us)), &day->cast, NULL, err);
+}
+
+/* A vote counts the less, the more somebody votes in a day. */
+static int64_t weigh(const struct learn_vote *v, int64_t others_today)
+{
+    return llround((v->named ? 1 : LEARN_NAMELESS) / sqrt(1 + (double)others_today / 20) * LEARN_MILLION);
+}
 
 /* A ballot counts once in an hour, however often it is changed, and not if it is taken back. */
 static enum status count_hour(struct db_conn *c, const char *query, int64_t hour, int64_t more, struct error *err)
@@ -145,34 +163,38 @@ static enum status count_hour(struct db_conn *c, const char *query, int64_t hour
 
 static enum status add_vote(struct db_conn *c, struct add_job *job, const struct learn_vote *v, struct error *err)
 {
-    int64_t was = 0, was_hour = 0, weight, hour = v->at_us / STORE_HOUR_US;
+    int64_t was = 0, was_us = 0, hour = v->at_us / STORE_HOUR_US;
+    struct voter_day *day;
     const struct db_arg key[] = {DB_TEXT(v->query), DB_TEXT(v->sticker_id), DB_INT(v->voter)};
     struct db_rows r;
     db_query(&r, c, "SELECT vote, at_us FROM ballots WHERE query = $1 AND sticker_id = $2 AND voter = $3", key, 3, err);
     while (db_next(&r)) {
         was = db_int(&r, 0);
-        was_hour = db_int(&r, 1) / STORE_HOUR_US;
+        was_us = db_int(&r, 1);
     }
     enum status st = db_end(&r);
     if (st != OK || (!was && !v->vote))
         return st;
     job->ups += (v->vote > 0) - (was > 0);
     job->downs += (v->vote < 0) - (was < 0);
+    st = find_day(c, job, v, &day, err);
+    if (st != OK)
+        return st;
+    day->cast -= was && was_us >= day->since_us;
     if (!v->vote) {
         st = db_run(c, "DELETE FROM ballots WHERE query = $1 AND sticker_id = $2 AND voter = $3", key, 3, NULL, err);
-        return st == OK ? count_hour(c, v->query, was_hour, -1, err) : st;
+        return st == OK ? count_hour(c, v->query, was_us / STORE_HOUR_US, -1, err) : st;
     }
-    st = weigh(c, v, &weight, err);
-    if (st == OK)
-        st = db_run(c,
-                    "INSERT INTO ballots (query, sticker_id, voter, vote, weight, network, vouched, at_us)"
-                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (query, sticker_id, voter) DO UPDATE SET"
-                    " vote = excluded.vote, weight = excluded.weight, network = excluded.network,"
-                    " vouched = excluded.vouched, at_us = excluded.at_us",
-                    DB_ARGS(DB_TEXT(v->query), DB_TEXT(v->sticker_id), DB_INT(v->voter), DB_INT(v->vote),
-                            DB_INT(weight), DB_INT(v->origin.network), DB_INT(v->origin.vouched), DB_INT(v->at_us)),
-                    NULL, err);
-    return st == OK && (!was || was_hour != hour) ? count_hour(c, v->query, hour, 1, err) : st;
+    int64_t weight = weigh(v, day->cast++);
+    st = db_run(c,
+                "INSERT INTO ballots (query, sticker_id, voter, vote, weight, network, vouched, at_us)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (query, sticker_id, voter) DO UPDATE SET"
+                " vote = excluded.vote, weight = excluded.weight, network = excluded.network,"
+                " vouched = excluded.vouched, at_us = excluded.at_us",
+                DB_ARGS(DB_TEXT(v->query), DB_TEXT(v->sticker_id), DB_INT(v->voter), DB_INT(v->vote), DB_INT(weight),
+                        DB_INT(v->origin.network), DB_INT(v->origin.vouched), DB_INT(v->at_us)),
+                NULL, err);
+    return st == OK && (!was || was_us / STORE_HOUR_US != hour) ? count_hour(c, v->query, hour, 1, err) : st;
 }
 
 static enum status tell_of_burst(struct db_conn *c, const char *query, int64_t hour, int64_t votes, int64_t usual,
@@ -287,6 +309,7 @@ static enum status add_job(struct db_conn *c, void *arg, struct error *err)
     int64_t moved = 0, forgotten = 0;
     const char *last = NULL;
     job->ups = job->downs = 0;
+    memset(job->days, 0, job->n_days * sizeof *job->days);
     b->late = true;
     enum status st = sticker_learn_count(c, LEARN_FORGOTTEN, 0, err); /* nothing is erased until this ends */
     if (st == OK)
@@ -325,7 +348,14 @@ static enum status add_job(struct db_conn *c, void *arg, struct error *err)
 
 enum status sticker_store_learn_add(struct sticker_store *s, struct learn_batch *batch, struct error *err)
 {
-    return db_write(s->db, DB_FAST, add_job, &(struct add_job){.batch = batch}, err);
+    struct add_job job = {.batch = batch, .n_days = 2};
+    while (job.n_days < 2 * batch->n_votes)
+        job.n_days *= 2;
+    if (!(job.days = calloc(job.n_days, sizeof *job.days)))
+        return err_no_memory(err, "%zu votes", batch->n_votes);
+    enum status st = db_write(s->db, DB_FAST, add_job, &job, err);
+    free(job.days);
+    return st;
 }
 
 /* --- reading --- */

@@ -275,23 +275,41 @@ static void a_voter_has_one_net_vote(void **state)
     assert_int_equal(n, 12);
 }
 
-static void busy_voters_count_less(void **state)
+/* Each ballot counts by how many others the voter had cast that day, in one transaction or in several. */
+static void busy_voters_count_less(struct suite *s, void (*learn_some)(struct suite *))
 {
-    struct suite *s = *state;
     char query[32];
     struct learn_ballot *b;
     size_t n;
     for (int i = 0; i < 25; i++) {
         snprintf(query, sizeof query, "q%d", i);
         vote(s, query, "a.png", 1, 7, 7);
+        vote(s, query, "a.png", 1, 8, 8);
     }
-    learn(s);
-    for (int i = 0; i < 25; i += 20) {
-        snprintf(query, sizeof query, "q%d", i);
+    vote(s, "q3", "a.png", 0, 7, 7);  /* taken back: 24 others */
+    vote(s, "q4", "a.png", -1, 7, 7); /* changed: 23 others */
+    vote(s, "q3", "a.png", 1, 7, 7);  /* and cast again: 24 others */
+    learn_some(s);
+    static const struct {
+        int query, others;
+    } expected[] = {{0, 0}, {20, 20}, {3, 24}, {4, 23}};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        snprintf(query, sizeof query, "q%d", expected[i].query);
         assert_ok(s, sticker_store_learn_ballots(s->stickers, query, &s->arena, &b, &n, &s->err));
-        assert_int_equal(n, 1);
-        assert_true(fabs(b[0].weight - 1 / sqrt(1 + i / 20.0)) < 0.001);
+        assert_int_equal(n, 2);
+        const struct learn_ballot *its = b[0].network == 7 ? &b[0] : &b[1];
+        assert_true(fabs(its->weight - 1 / sqrt(1 + expected[i].others / 20.0)) < 0.001);
     }
+}
+
+static void busy_voters_count_less_in_several_transactions(void **state)
+{
+    busy_voters_count_less(*state, learn);
+}
+
+static void busy_voters_count_less_in_one_transaction(void **state)
+{
+    busy_voters_count_less(*state, learn_at_once);
 }
 
 static void bursts_wait_for_a_decision(void **state)
@@ -874,7 +892,8 @@ int main(void)
         cmocka_unit_test(attackers_do_best_with_votes),
         cmocka_unit_test(learning_raises_what_people_find),
         T(a_voter_has_one_net_vote),
-        T(busy_voters_count_less),
+        T(busy_voters_count_less_in_several_transactions),
+        T(busy_voters_count_less_in_one_transaction),
         T(bursts_wait_for_a_decision),
         T(a_burst_is_found_behind_others),
         T(one_network_or_voter_cannot_have_others_held),
