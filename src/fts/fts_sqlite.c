@@ -8,10 +8,19 @@ enum { MAX_EXPRESSION = 64 << 10 };
 
 /* --- what is in the index --- */
 
+/* From the first table. Even a DELETE of nothing makes FTS5 write what it has gathered in this transaction. */
+static enum status remove_words(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct error *err)
+{
+    int64_t one;
+    bool there;
+    enum status st = db_get_int(c, t->there, DB_ARGS(DB_INT(id)), &one, &there, err);
+    return st == OK && there ? db_run(c, t->remove, DB_ARGS(DB_INT(id)), NULL, err) : st;
+}
+
 enum status fts_sqlite_remove(struct db_conn *c, const struct fts_sqlite *t, int64_t id, struct error *err)
 {
     enum status st = fts_languages_remove(c, t, id, err);
-    return st == OK ? db_run(c, t->remove, DB_ARGS(DB_INT(id)), NULL, err) : st;
+    return st == OK ? remove_words(c, t, id, err) : st;
 }
 
 enum status fts_sqlite_put(struct db_conn *c, const struct fts_sqlite *t, int64_t id, const struct sticker_terms *terms,
@@ -21,7 +30,7 @@ enum status fts_sqlite_put(struct db_conn *c, const struct fts_sqlite *t, int64_
     int64_t all, row = id << FTS_LENGTH_BITS | fts_length(terms, &all);
     enum status st = fts_languages_change(c, t, row, terms, &changed, err);
     if (st == OK)
-        st = changed ? db_run(c, t->remove, DB_ARGS(DB_INT(id)), NULL, err) : fts_sqlite_remove(c, t, id, err);
+        st = changed ? remove_words(c, t, id, err) : fts_sqlite_remove(c, t, id, err);
     if (st != OK)
         return st;
     st = db_run(c, t->insert,

@@ -31,7 +31,7 @@
 
 /* The statements on such tables, and on the table that they index. */
 struct fts_sqlite {
-    const char *totals, *match, *match_filtered, *insert, *remove, *terms, *filename, *last;
+    const char *totals, *match, *match_filtered, *insert, *there, *remove, *terms, *filename, *last;
     struct {
         const char *match, *match_filtered, *insert, *forget, *packed, *pack, *remove;
     } languages;
@@ -48,6 +48,7 @@ struct fts_sqlite {
         .match_filtered =                                                                                              \
             "SELECT peel_collect(" fts ", ?2) FROM " fts " WHERE " fts " MATCH ?1" FTS_PASSES(fts, documents, id, by), \
         .insert = "INSERT INTO " fts " (rowid, title, words, filename, folded) VALUES (?1, ?2, ?3, ?4, ?5)",           \
+        .there = "SELECT 1 FROM " fts " WHERE rowid " FTS_RANGE,                                                       \
         .remove = "DELETE FROM " fts " WHERE rowid " FTS_RANGE,                                                        \
         .terms = "SELECT title, words, filename, folded FROM " fts " WHERE rowid " FTS_RANGE,                          \
         .filename = "SELECT filename FROM " documents " WHERE " id " = ?1",                                            \

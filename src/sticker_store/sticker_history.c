@@ -152,9 +152,11 @@ static enum status read_head(struct db_conn *c, struct head *out, struct error *
     return db_end(&r);
 }
 
+/* It is one row, and SQLite shall know: before an UPDATE of several it writes the words that FTS5 has gathered. */
 static enum status move_head(struct db_conn *c, int64_t last, const char *hash, struct error *err)
 {
-    return db_run(c, "UPDATE history_head SET last = $1, hash = $2", DB_ARGS(DB_INT(last), DB_TEXT(hash)), NULL, err);
+    return db_run(c, "UPDATE history_head SET last = $1, hash = $2 WHERE one = 1", DB_ARGS(DB_INT(last), DB_TEXT(hash)),
+                  NULL, err);
 }
 
 #define INSERT_ENTRY(row)                                                                                              \

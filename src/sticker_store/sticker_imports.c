@@ -4,6 +4,7 @@
 #include "base/os.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 /* --- writing --- */
 
@@ -11,18 +12,21 @@ struct import_job {
     const struct admin_who *who;
     const char *source;
     const struct admin_change *changes;
+    bool *written; /* [n] */
     size_t n, added, changed;
 };
 
-static enum status write_one(struct db_conn *c, struct import_job *job, const struct admin_change *ch,
+/* All but its terms. */
+static enum status write_one(struct db_conn *c, struct import_job *job, const struct admin_change *ch, bool *written,
                              struct error *err)
 {
     bool updated = false;
-    enum status st = ch->op == CHANGE_ADD ? sticker_add(c, ch->sticker, ch->terms, err)
-                                          : sticker_update_seen(c, ch->sticker, ch->terms, ch->seen_us, &updated, err);
+    enum status st = ch->op == CHANGE_ADD ? sticker_add(c, ch->sticker, NULL, err)
+                                          : sticker_update_seen(c, ch->sticker, NULL, ch->seen_us, &updated, err);
+    *written = ch->op == CHANGE_ADD || updated;
     job->added += st == OK && ch->op == CHANGE_ADD;
     job->changed += updated;
-    return st == OK && job->who && (ch->op == CHANGE_ADD || updated) ? sticker_note_change(c, job->who, ch, err) : st;
+    return st == OK && job->who && *written ? sticker_note_change(c, job->who, ch, err) : st;
 }
 
 static enum status record(struct db_conn *c, const struct import_job *job, struct error *err)
@@ -51,15 +55,19 @@ static enum status import_job(struct db_conn *c, void *arg, struct error *err)
     if (st == OK)
         st = sticker_alone(c, err);
     for (size_t i = 0; i < job->n && st == OK; i++)
-        st = write_one(c, job, &job->changes[i], err);
+        st = write_one(c, job, &job->changes[i], &job->written[i], err);
+    for (size_t i = 0; i < job->n && st == OK; i++)
+        if (job->written[i])
+            st = sticker_put_terms_of(c, job->changes[i].sticker->filename, job->changes[i].terms, err);
     return st == OK ? record(c, job, err) : st;
 }
 
 enum status sticker_store_import(struct sticker_store *s, const struct admin_who *who, const char *source,
                                  const struct admin_change *changes, size_t n, size_t *written, struct error *err)
 {
-    struct import_job job = {.who = who, .source = source, .changes = changes, .n = n};
-    enum status st = OK;
+    struct import_job job = {
+        .who = who, .source = source, .changes = changes, .written = calloc(n + 1, sizeof(bool)), .n = n};
+    enum status st = job.written ? OK : err_no_memory(err, "%zu stickers", n);
     *written = 0;
     for (size_t i = 0; i < n && st == OK; i++)
         st = filename_check(changes[i].sticker->filename, err);
@@ -67,6 +75,7 @@ enum status sticker_store_import(struct sticker_store *s, const struct admin_who
         st = sticker_write(s, import_job, &job, err);
     if (st == OK)
         *written = job.added + job.changed;
+    free(job.written);
     return st;
 }
 

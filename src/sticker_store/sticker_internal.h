@@ -33,6 +33,11 @@ enum status sticker_alone(struct db_conn *c, struct error *err) MUST_CHECK;
 /* What the sticker is found by, in the place of what it was. */
 enum status sticker_put_terms(struct db_conn *c, int64_t row, const struct sticker_terms *terms,
                               struct error *err) MUST_CHECK;
+/* The same by filename. A job that writes several stickers writes them without terms (NULL below), and then the terms
+ * of all: before each new row SQLite would write the words that FTS5 has gathered so far, which takes longer than all
+ * else. */
+enum status sticker_put_terms_of(struct db_conn *c, const char *filename, const struct sticker_terms *terms,
+                                 struct error *err) MUST_CHECK;
 /* The row, its words and its outbox entry. ERR_CONFLICT. */
 enum status sticker_insert(struct db_conn *c, const struct sticker *s, const struct sticker_terms *terms,
                            struct error *err) MUST_CHECK;

@@ -110,7 +110,9 @@ static enum status put_words(struct db_conn *c, int64_t row, const struct sticke
     struct arena a;
     arena_init(&a, 1u << 20);
     bool *kept = arena_array(&a, s->n_words + 1, sizeof *kept);
-    enum status st = kept ? sticker_put_terms(c, row, terms, err) : err_no_memory(err, "a sticker's words");
+    enum status st = kept ? OK : err_no_memory(err, "a sticker's words");
+    if (st == OK && terms)
+        st = sticker_put_terms(c, row, terms, err);
     if (st == OK)
         st = keep_words(c, row, s, &a, kept, err);
     for (size_t i = 0; i < s->n_words && st == OK; i++) {
@@ -184,8 +186,10 @@ static enum status add_job(struct db_conn *c, void *arg, struct error *err)
     const struct add_job *job = arg;
     enum status st = sticker_alone(c, err);
     for (size_t i = 0; i < job->n && st == OK; i++)
-        if ((st = sticker_add(c, &job->stickers[i], &job->terms[i], err)) == OK)
+        if ((st = sticker_add(c, &job->stickers[i], NULL, err)) == OK)
             st = sticker_note(c, job->who, CHANGE_ADD, "stickers", job->stickers[i].filename, "", err);
+    for (size_t i = 0; i < job->n && st == OK; i++)
+        st = sticker_put_terms_of(c, job->stickers[i].filename, &job->terms[i], err);
     return st;
 }
 
@@ -203,6 +207,19 @@ enum status sticker_store_add(struct sticker_store *s, const struct sticker *sti
 static enum status no_sticker(const char *filename, struct error *err)
 {
     return err_set(err, ERR_NOT_FOUND, "sticker \"%s\" does not exist", filename);
+}
+
+enum status sticker_put_terms_of(struct db_conn *c, const char *filename, const struct sticker_terms *terms,
+                                 struct error *err)
+{
+    int64_t row;
+    bool found;
+    enum status st = db_get_int(
+        c, db_sql(c, "SELECT row FROM stickers WHERE filename = $1", "SELECT rowno FROM stickers WHERE filename = $1"),
+        DB_ARGS(DB_TEXT(filename)), &row, &found, err);
+    if (st == OK && !found)
+        return no_sticker(filename, err);
+    return st == OK ? sticker_put_terms(c, row, terms, err) : st;
 }
 
 /* *row is 0 when the sticker is not there, or was modified after `unmodified_since`. */

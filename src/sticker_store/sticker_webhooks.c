@@ -40,6 +40,12 @@ enum status sticker_tell(struct db_conn *c, enum webhook_event event, const char
                          struct error *err)
 {
     char id[37];
+    int64_t one;
+    bool any;
+    /* Asked beforehand, as SQLite writes the words that it has gathered (FTS5's) before each INSERT of several rows. */
+    enum status st = db_get_int(c, "SELECT 1 FROM webhooks WHERE disabled = '' LIMIT 1", DB_NONE, &one, &any, err);
+    if (st != OK || !any)
+        return st;
     os_uuid7(id);
     return db_run(c,
                   DELIVERY " FROM webhooks WHERE disabled = '' AND (events = ''"

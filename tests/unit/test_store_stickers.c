@@ -2,6 +2,7 @@
 #include "store_suite.h"
 
 #include "sticker_store/sticker_admin.h"
+#include "sticker_store/sticker_imports.h"
 #include "sticker_store/sticker_internal.h"
 
 static void adds_gets_updates_deletes(void **state)
@@ -148,6 +149,55 @@ static void writes_only_lists_that_changed(void **state)
     assert_string_equal(words_after(s, store, again, 2), "de:Die Katze:Katze, Tier, Kater;");
     assert_string_equal(words_after(s, store, again, 2), "de:Die Katze:Katze, Tier, Kater;");
     assert_string_equal(words_after(s, store, again, 0), "");
+    sticker_store_close(store);
+}
+
+/* FTS5 writes what it has gathered once, at the end: a segment for the import, and not one for each of its stickers. */
+static void an_import_writes_its_words_at_once(void **state)
+{
+    enum { STICKERS = 12 };
+    static const struct admin_who ann = {.username = "ann", .address = "", .batch = "b1"};
+    struct suite *s = *state;
+    struct sticker_store *store = suite_stickers(s);
+    struct sticker stickers[STICKERS];
+    struct admin_change changes[STICKERS];
+    struct sticker_words words = {.language = "de", .words = "Katze"};
+    struct sticker_terms terms = {.title = "cat", .words = "", .filename = "", .folded = "cat"};
+    for (int i = 0; i < STICKERS; i++) {
+        stickers[i] = (struct sticker){.filename = arena_printf(&s->arena, "s%d.png", i),
+                                       .title = "cat",
+                                       .pack = "",
+                                       .author = "",
+                                       .license = "",
+                                       .source = "",
+                                       .sha256 = "00",
+                                       .mime = "image/png",
+                                       .words = &words,
+                                       .n_words = 1};
+        changes[i] = (struct admin_change){.op = CHANGE_ADD,
+                                           .list = "stickers",
+                                           .sticker = &stickers[i],
+                                           .terms = &terms,
+                                           .object = stickers[i].filename,
+                                           .before = "",
+                                           .after = "{}"};
+    }
+    size_t written;
+    int64_t segments;
+    assert_ok(s, sticker_store_import(store, &ann, "a folder", changes, STICKERS, &written, &s->err));
+    assert_int_equal(written, STICKERS);
+    if (!db_is_postgres_url(s->url)) {
+        assert_ok(s, db_read_int(store->db, "SELECT count(DISTINCT segid) FROM stickers_fts_idx", DB_NONE, &segments,
+                                 NULL, &s->err));
+        assert_int_equal(segments, 1);
+    }
+    struct store_hit *hits;
+    size_t n;
+    int64_t total;
+    const char *stem = "cat";
+    assert_ok(s,
+              sticker_store_search(store, ENGLISH(&stem, 1, NULL), NULL, 10, 0, &s->arena, &hits, &n, &total, &s->err));
+    assert_int_equal(total, STICKERS);
     sticker_store_close(store);
 }
 
@@ -1103,6 +1153,7 @@ int main(void)
         T(text_in_images_is_kept),
         T(older_stickers_are_for_all_and_still),
         T(a_search_of_its_own_words_is_filtered),
+        T(an_import_writes_its_words_at_once),
         T(a_conflict_adds_nothing),
         T(gets_many_and_lists),
         T(an_answer_larger_than_the_arena_is_refused),
