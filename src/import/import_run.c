@@ -1,7 +1,7 @@
 /* A batch goes through five steps: all files are read and hashed (in parallel); names are compared with
  * the database and within the batch; new pictures are decoded, as proof that they can be, and their words analysed (in
  * parallel), compared with what stickers look like, and written to the bucket (in parallel); one sync of the bucket,
- * then one transaction makes them stickers, and a look into the bucket makes sure that nobody deleted their pictures
+ * then some transactions make them stickers, and a look into the bucket makes sure that nobody deleted their pictures
  * meanwhile; those that were there already get the words that they lack, and with --update what stickers.csv says. */
 #include "import/import.h"
 
@@ -29,10 +29,11 @@
 #define BATCH_ARENA    (256u << 20)
 #define ITEM_ARENA     (32u << 20)
 #define ADD_TRIES      3
+#define ADD_AT_ONCE    16u     /* rows of a transaction, for which searches and votes wait */
 #define OCR_WAIT_MS    600000u /* for a worker: there is one for each thread */
 #define IN_THIS_IMPORT ", in this import (--folder-names tells those of different folders apart)"
 
-enum stage { UNTOUCHED, READ, NEW, CHECKED, REPAIR, WRITTEN, SKIPPED, ALIKE, FAILED };
+enum stage { UNTOUCHED, READ, NEW, CHECKED, REPAIR, WRITTEN, ADDED, SKIPPED, ALIKE, FAILED };
 
 struct work {
     struct import_item *item;
@@ -44,7 +45,7 @@ struct work {
     struct picture picture;
     struct arena arena;            /* of the terms, as threads share none */
     const char *ocr_words;         /* what the picture says; NULL: it was not read */
-    struct sticker_terms terms;    /* WRITTEN */
+    struct sticker_terms terms;    /* CHECKED */
     struct import_duplicate alike; /* `like` NULL: it looks like no sticker */
 };
 
@@ -256,28 +257,45 @@ static enum status make_row(struct batch *b, const struct work *w, struct sticke
     return digest ? OK : err_no_memory(err, "a sticker");
 }
 
-/* The WRITTEN items become rows, and are ADDED in the report. */
+/* Some of the WRITTEN items become rows, and so ADDED; *n: how many. */
+static enum status add_some(struct batch *b, size_t *n, struct error *err)
+{
+    struct sticker stickers[ADD_AT_ONCE];
+    struct admin_change changes[ADD_AT_ONCE];
+    struct work *items[ADD_AT_ONCE];
+    size_t written;
+    enum status st = OK;
+    *n = 0;
+    arena_reset(&b->arena);
+    for (size_t i = 0; i < b->n && *n < ADD_AT_ONCE && st == OK; i++)
+        if (b->items[i].stage == WRITTEN) {
+            items[*n] = &b->items[i];
+            st = make_row(b, &b->items[i], &stickers[*n], &changes[*n], err);
+            ++*n;
+        }
+    if (st == OK && *n)
+        st = sticker_store_import(b->run->store, b->run->who, b->run->source, changes, *n, &written, err);
+    for (size_t i = 0; i < *n && st == OK; i++)
+        items[i]->stage = ADDED;
+    return st;
+}
+
 static enum status add_rows(struct batch *b, size_t *added, struct error *err)
 {
-    struct sticker stickers[BATCH];
-    struct admin_change changes[BATCH];
     *added = 0;
-    for (int tries = 0; tries < ADD_TRIES; tries++) {
-        enum status st = OK;
-        size_t n = 0;
-        arena_reset(&b->arena);
-        for (size_t i = 0; i < b->n && st == OK; i++)
-            if (b->items[i].stage == WRITTEN) {
-                st = make_row(b, &b->items[i], &stickers[n], &changes[n], err);
-                n++;
-            }
-        if (st == OK && n)
-            st = sticker_store_import(b->run->store, b->run->who, b->run->source, changes, n, added, err);
-        if (st != ERR_CONFLICT)
+    for (int tries = 0; tries < ADD_TRIES;) {
+        size_t n;
+        enum status st = add_some(b, &n, err);
+        if (st == OK && n == 0)
+            return OK;
+        if (st == OK)
+            *added += n;
+        else if (st != ERR_CONFLICT)
             return st;
-        st = import_compare(b, WRITTEN, err); /* somebody else was faster with one of them */
-        if (st != OK)
+        else if ((st = import_compare(b, WRITTEN, err)) != OK) /* somebody else was faster with one of them */
             return st;
+        else
+            tries++;
     }
     return err_set(err, ERR_CONFLICT, "stickers of the same names are being added by others again and again");
 }
@@ -286,7 +304,7 @@ static void keep_one(void *arg, size_t i)
 {
     struct batch *b = arg;
     struct work *w = &b->items[i];
-    if (w->stage == WRITTEN)
+    if (w->stage == ADDED)
         w->bucket_io.code = picture_keep(&w->picture, b->run->bucket, &w->bucket_io);
 }
 
@@ -394,9 +412,10 @@ static size_t plan(struct batch *b)
 {
     size_t before = b->n_planned;
     for (size_t i = 0; i < b->n; i++) {
-        const struct work *w = &b->items[i];
+        struct work *w = &b->items[i];
         if (w->stage != WRITTEN)
             continue;
+        w->stage = ADDED;
         struct planned *p = &b->planned[b->n_planned++];
         p->item = w->item;
         memcpy(p->sha256, w->picture.sha256, sizeof p->sha256);
@@ -490,7 +509,7 @@ static void import_settle(struct batch *b, size_t added, size_t updated, struct 
         struct work *w = &b->items[i];
         list->skipped += w->stage == SKIPPED;
         list->merged += w->stage == ALIKE;
-        if (w->alike.like && (w->stage == WRITTEN || w->stage == ALIKE))
+        if (w->alike.like && (w->stage == ADDED || w->stage == ALIKE))
             import_list_alike(list, w->item, &w->alike);
         w->item->like = w->alike.like ? arena_strdup(list->arena, w->alike.like) : NULL;
         list->outdated += w->stage == SKIPPED && w->there == IMPORT_OUTDATED;
@@ -500,7 +519,7 @@ static void import_settle(struct batch *b, size_t added, size_t updated, struct 
             w->item->outcome = w->there ? w->there : IMPORT_SAME;
         else if (w->stage == ALIKE)
             w->item->outcome = IMPORT_CHANGED;
-        else if (w->stage == WRITTEN)
+        else if (w->stage == ADDED)
             w->item->outcome = IMPORT_NEW;
     }
 }
@@ -528,7 +547,7 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
     if (!run->dry)
         bucket_tidy(run->bucket, "media");
     for (size_t next = 0; st == OK && next < list->n;) {
-        size_t bytes = 0, added, updated;
+        size_t bytes = 0, added = 0, updated = 0;
         memset(b->items, 0, sizeof b->items);
         for (b->n = 0; b->n < BATCH && next < list->n; b->n++, next++) {
             bytes += list->items[next].len;
@@ -543,6 +562,8 @@ enum status import_run(const struct import_run *run, struct import_list *list, s
             st = import_run_batch(b, &added, &updated, err);
         if (st == OK)
             import_settle(b, added, updated, list);
+        else
+            list->added += added;
         free_items(b);
         if (st == OK && import_run_stopped(run) && list->added + list->skipped + list->merged + list->failed < list->n)
             st = err_set(err, ERR_CANCELLED, "stopped");
