@@ -17,6 +17,7 @@
 
 enum {
     BUSY_MS = 5000,
+    BUSY_LOOK_US = 1000,
     STEPS_PER_LOOK = 1000 /* of SQLite's machine: some 0.1 ms */,
     MAX_STATEMENTS = 192, /* distinct SQL literals that one connection may meet */
     LEAST_ROOM = 1 << 20, /* bytes on the disk: more than any vote takes */
@@ -25,6 +26,7 @@ enum {
 struct sqlite_conn {
     struct db_conn base;
     sqlite3 *handle;
+    int64_t busy_until_us; /* while another process holds the lock */
     struct {
         const char *sql;
         sqlite3_stmt *stmt;
@@ -117,6 +119,20 @@ static int is_over(void *arg)
     return deadline_passed();
 }
 
+/* Another process holds the lock. SQLite's own handler (sqlite3_busy_timeout) looks ever more rarely, in the end ten
+ * times a second: a search would wait for it long after an import's transaction has ended. */
+static int wait_for_lock(void *arg, int times)
+{
+    struct sqlite_conn *c = arg;
+    int64_t now_us = os_monotonic_us();
+    if (times == 0)
+        c->busy_until_us = now_us + BUSY_MS * 1000;
+    if (now_us > c->busy_until_us)
+        return 0;
+    usleep(BUSY_LOOK_US);
+    return 1;
+}
+
 /* Switching a new file to WAL needs the whole file for a moment, and SQLite does not wait for that lock
  * when two processes try at once (each holds what the other wants): so this waits. */
 static enum status enter_wal(struct db_conn *c, struct error *err)
@@ -149,7 +165,7 @@ enum status sqlite_conn_open_plain(const char *path, struct db_conn **out, struc
         return st;
     }
     sqlite3_extended_result_codes(c->handle, 1);
-    sqlite3_busy_timeout(c->handle, BUSY_MS);
+    sqlite3_busy_handler(c->handle, wait_for_lock, c);
     /* A database file may come from anywhere: its schema gets no say in what we run. */
     sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(c->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
