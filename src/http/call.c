@@ -24,6 +24,7 @@
 
 #define HEAD_MAX       (64u << 10) /* more than a connection has memory for */
 #define SPOOL_PATIENCE 10          /* times as long: such bodies are larger */
+#define BRIEF_US       1000        /* what a handler takes that keeps the byte-moving thread from nothing */
 #define MAX_DROPPED    (1u << 20)  /* bytes read of a body that is too large, so that its sender sees the 413 */
 
 enum state { READING, ASKING, RUNNING, ANSWERED };
@@ -195,6 +196,10 @@ static void run_handler(struct call *c)
     c->route->handler(c->server->ctx, &c->req, &c->res);
     metric_parts_get(c->parts_us);
     c->handler_us = os_monotonic_us() - began_us;
+    if (c->route->flags & HTTP_BRIEF) {
+        int64_t usual_us = atomic_load_explicit(&c->server->brief_us, memory_order_relaxed);
+        atomic_store_explicit(&c->server->brief_us, usual_us + (c->handler_us - usual_us) / 8, memory_order_relaxed);
+    }
     deadline_clear();
     log_as_nobody();
 }
@@ -560,6 +565,14 @@ static enum MHD_Result take_head(struct call *c, const char *method, const char 
     return refused || !promise_body(c) ? send_answer(c) : MHD_YES;
 }
 
+/* On MHD's thread, and not on a worker's? A request that is alone and takes no longer than handing it over, twice. */
+static bool runs_here(const struct call *c)
+{
+    const struct http_server *s = c->server;
+    return c->route->flags & HTTP_INLINE ||
+           (c->route->flags & HTTP_BRIEF && atomic_load(&s->in_flight) == 1 && atomic_load(&s->brief_us) < BRIEF_US);
+}
+
 static enum MHD_Result dispatch(struct call *c)
 {
     if (c->body.no_memory) {
@@ -579,7 +592,7 @@ static enum MHD_Result dispatch(struct call *c)
                                             : "The body cannot be kept at the moment.");
         return send_answer(c);
     }
-    if (c->route->flags & HTTP_INLINE) {
+    if (runs_here(c)) {
         run_handler(c);
         return send_answer(c);
     }

@@ -160,6 +160,7 @@ struct http_server {
     atomic_bool hurried;         /* the deadline of closing is over: what is queued is refused */
     _Atomic uint64_t rejected, rate_limited;
     struct metric_times queue_times;
+    _Atomic int64_t brief_us; /* what handlers of HTTP_BRIEF routes take, the moving mean */
     _Atomic int64_t
         starved_us; /* when a connection could not be accepted for want of descriptors or memory, the last */
     _Atomic uint64_t not_accepted;

@@ -35,6 +35,8 @@ enum http_method { HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_DELETE = 8, H
  * workers of its own, and a queue of its own.
  * HTTP_SPOOL: its body is kept in a file of http_options.spool while it arrives, and counts nothing of the memory for
  * bodies; 507 when the disk is full.
+ * HTTP_BRIEF: run as with HTTP_INLINE while no other request is under way and handlers of such routes have taken less
+ * than a millisecond lately: for what computes and waits for nobody.
  * HTTP_KEYED: for apps, which may have keys (http_server_config.app).
  * HTTP_URGENT: for those who run the service; has a thread of its own, so it waits for no other request and is not
  * refused when too many wait, and the management listener has it too. */
@@ -46,7 +48,8 @@ enum http_flags {
     HTTP_URGENT = 16,
     HTTP_ASIDE = 32,
     HTTP_KEYED = 64,
-    HTTP_SPOOL = 128
+    HTTP_SPOOL = 128,
+    HTTP_BRIEF = 256
 };
 #define HTTP_COSTLY_WEIGHT 10
 

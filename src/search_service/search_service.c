@@ -63,7 +63,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     for (size_t leg = 0; leg < LEG_COUNT && weights <= 0; leg++)
         c->weights[leg] = 1;
     const struct http_route routes[] = {
-        {HTTP_GET, "/api/search/", handle_search, 0, 0, "search"},
+        {HTTP_GET, "/api/search/", handle_search, HTTP_BRIEF, 0, "search"},
         {HTTP_GET, "/api/explain", handle_explain, 0, 0, "explain"},
         {HTTP_GET, "/api/documents/", handle_document_list, 0, 0, "document_list"},
         {HTTP_POST, "/api/documents/{filename}/reindex", handle_document_reindex, HTTP_ASIDE, 0, "document_reindex"},

@@ -49,6 +49,17 @@ static void wait_inside(void *ctx, const struct http_request *req, struct http_r
     http_json(res, 200, "{\"waited\":true}", 15);
 }
 
+/* Tells the thread that it runs on; ?slow takes a while. */
+static void tell_thread(void *ctx, const struct http_request *req, struct http_response *res)
+{
+    (void)ctx;
+    char name[16];
+    if (strcmp(req->raw_query, "slow") == 0)
+        usleep(20000);
+    pthread_getname_np(pthread_self(), name, sizeof name);
+    http_body_copy(res, 200, "text/plain", name, strlen(name));
+}
+
 static ssize_t breaks_off(void *state, char *out, size_t cap)
 {
     int *calls = state;
@@ -91,6 +102,7 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/wait/", wait_inside, 0, 0, "wait"},
     {HTTP_GET, "/aside/", wait_inside, HTTP_ASIDE, 0, "aside"},
     {HTTP_GET, "/broken/", broken_stream, 0, 0, "broken"},
+    {HTTP_GET, "/brief/", tell_thread, HTTP_BRIEF, 0, "brief"},
 };
 
 static struct http_server *open_with(struct gate *g, unsigned workers, size_t max_queue, unsigned timeout_s)
@@ -595,6 +607,43 @@ static void what_hangs_keeps_its_own_workers(void **state)
     http_server_close(s, 1000);
 }
 
+static bool runs_on_a_worker(struct http_server *s, const char *request)
+{
+    char answer[4096];
+    int fd = peer_connect(s);
+    peer_send(fd, request, strlen(request));
+    assert_true(peer_read(fd, answer, sizeof answer, 5000));
+    close(fd);
+    assert_non_null(strstr(answer, "HTTP/1.1 200"));
+    return strstr(answer, "http-worker") != NULL;
+}
+
+/* Brief ones run where they arrive, unless another request is under way, or they were not brief lately. */
+static void brief_ones_are_not_handed_over(void **state)
+{
+    (void)state;
+    struct gate g = {0};
+    struct http_server *s = open_with(&g, 2, 8, 10);
+    const char *brief = "GET /brief HTTP/1.1\r\n" LAST "\r\n", *slow = "GET /brief?slow HTTP/1.1\r\n" LAST "\r\n";
+    int on_workers = 0;
+    for (int i = 0; i < 20; i++)
+        on_workers += runs_on_a_worker(s, brief);
+    assert_true(on_workers < 20);
+    (void)runs_on_a_worker(s, slow);
+    assert_true(runs_on_a_worker(s, brief));
+    on_workers = 0;
+    for (int i = 0; i < 40; i++)
+        on_workers += runs_on_a_worker(s, brief);
+    assert_true(on_workers < 40); /* they are brief again */
+    int fd = peer_connect(s);
+    peer_send(fd, waits, sizeof waits - 1);
+    wait_for(&g.inside, 1);
+    assert_true(runs_on_a_worker(s, brief));
+    atomic_store(&g.open, true);
+    close(fd);
+    http_server_close(s, 1000);
+}
+
 /* Sends the head of a request with a large body; what comes back is that it may go on, or a refusal. */
 static int ask_for_memory(struct http_server *s, const char *length, char *answer, size_t cap)
 {
@@ -729,6 +778,7 @@ int main(void)
                                        cmocka_unit_test(drips_are_cut),
                                        cmocka_unit_test(a_full_queue_is_said),
                                        cmocka_unit_test(what_hangs_keeps_its_own_workers),
+                                       cmocka_unit_test(brief_ones_are_not_handed_over),
                                        cmocka_unit_test(large_bodies_share_their_memory),
                                        cmocka_unit_test(closing_lets_requests_finish),
                                        cmocka_unit_test(draining_serves_on)};
