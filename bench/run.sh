@@ -19,7 +19,10 @@ run() {
     vectors) sh bench/vectors.sh ;;
     model) sh bench/model.sh ;;
     sentence) sh bench/sentence.sh ;;
-    search) sh bench/search.sh ;;
+    search)
+        make -s all build/release/bench/http_hello
+        python3 bench/search.py "${PEEL_DATA:-data}"
+        ;;
     admin) sh bench/admin.sh ;;
     meaning) sh bench/meaning.sh ;;
     words) sh bench/words.sh ;;
