@@ -14,7 +14,9 @@
 
 #define QUERY_VECTOR_BYTES 2048u /* about */
 
-#define TICK_MS 5000 /* how often saving and failed fetches are looked at when nothing happens */
+#define COUNTED  100000   /* documents: of more, what was counted is good for */
+#define COUNT_US 10000000 /* so long */
+#define TICK_MS  5000     /* how often saving and failed fetches are looked at when nothing happens */
 
 struct engine_model *engine_find(struct engine *e, const char *id)
 {
@@ -352,6 +354,25 @@ void engine_set_error(struct engine *e, struct engine_model *m, const char *mess
     pthread_mutex_unlock(&e->mutex);
 }
 
+/* Counting reads indexes whole: a second for some millions of documents. */
+static enum status count_progress(struct engine *e, struct engine_model *m, struct vectors_progress *out,
+                                  struct error *err)
+{
+    int64_t now_us = os_monotonic_us();
+    pthread_mutex_lock(&e->mutex);
+    *out = m->progress;
+    bool good = now_us < m->progress_until_us;
+    pthread_mutex_unlock(&e->mutex);
+    if (good)
+        return OK;
+    enum status st = search_store_vectors_progress(e->cfg.store, m->files.id, out, err);
+    pthread_mutex_lock(&e->mutex);
+    m->progress = *out;
+    m->progress_until_us = st == OK && out->indexed + out->pending > COUNTED ? now_us + COUNT_US : 0;
+    pthread_mutex_unlock(&e->mutex);
+    return st;
+}
+
 enum status engine_model_status(struct engine *e, struct engine_model *m, struct engine_model_status *out,
                                 struct error *err)
 {
@@ -372,7 +393,7 @@ enum status engine_model_status(struct engine *e, struct engine_model *m, struct
         out->vector_bytes += out->phrases.bytes;
     }
     struct vectors_progress p;
-    enum status st = search_store_vectors_progress(e->cfg.store, m->files.id, &p, err);
+    enum status st = count_progress(e, m, &p, err);
     if (st == OK) {
         out->indexed = p.indexed;
         out->pending = p.pending;

@@ -29,6 +29,8 @@ struct engine_model {
     int64_t work_after; /* a document after this one has new work; INT64_MAX = none */
     char error[512];
     double rate;
+    struct vectors_progress progress; /* as it was counted, */
+    int64_t progress_until_us;        /* and until when that is good */
 };
 
 struct engine {
