@@ -263,7 +263,8 @@ class Pull(unittest.TestCase):
             self.assertIn("starter is now the default", self.system.run("model", "use", "starter", *url).stdout)
         shipped = ROOT / "models/starter"
         for file in (self.models / "starter").iterdir():
-            self.assertEqual(file.read_bytes(), (shipped / file.name).read_bytes(), file.name)
+            if file.name != "peel-probe.json":  # what SearchService notes when it has loaded the model
+                self.assertEqual(file.read_bytes(), (shipped / file.name).read_bytes(), file.name)
         self.assertRegex(self.system.run("model", "list").stdout, r"(?m)^starter +11\.\d MB")
 
         def indexed():
