@@ -209,16 +209,20 @@ static enum status no_sticker(const char *filename, struct error *err)
     return err_set(err, ERR_NOT_FOUND, "sticker \"%s\" does not exist", filename);
 }
 
+static enum status find_row(struct db_conn *c, const char *filename, int64_t *row, struct error *err)
+{
+    bool found;
+    enum status st = db_get_int(
+        c, db_sql(c, "SELECT row FROM stickers WHERE filename = $1", "SELECT rowno FROM stickers WHERE filename = $1"),
+        DB_ARGS(DB_TEXT(filename)), row, &found, err);
+    return st == OK && !found ? no_sticker(filename, err) : st;
+}
+
 enum status sticker_put_terms_of(struct db_conn *c, const char *filename, const struct sticker_terms *terms,
                                  struct error *err)
 {
     int64_t row;
-    bool found;
-    enum status st = db_get_int(
-        c, db_sql(c, "SELECT row FROM stickers WHERE filename = $1", "SELECT rowno FROM stickers WHERE filename = $1"),
-        DB_ARGS(DB_TEXT(filename)), &row, &found, err);
-    if (st == OK && !found)
-        return no_sticker(filename, err);
+    enum status st = find_row(c, filename, &row, err);
     return st == OK ? sticker_put_terms(c, row, terms, err) : st;
 }
 
@@ -324,15 +328,10 @@ enum status sticker_store_ocr(struct sticker_store *s, const struct sticker *sti
 
 enum status sticker_delete(struct db_conn *c, const char *filename, const struct admin_who *who, struct error *err)
 {
-    bool found;
     int64_t row;
-    enum status st = db_get_int(
-        c, db_sql(c, "SELECT row FROM stickers WHERE filename = $1", "SELECT rowno FROM stickers WHERE filename = $1"),
-        DB_ARGS(DB_TEXT(filename)), &row, &found, err);
+    enum status st = find_row(c, filename, &row, err);
     if (st != OK)
         return st;
-    if (!found)
-        return no_sticker(filename, err);
     if ((st = sticker_unpin(c, filename, who, err)) != OK ||
         (st = sticker_trash_put(c, filename, who->username, err)) != OK ||
         (st = fts_remove(c, &sticker_fts, row, err)) != OK ||
