@@ -33,13 +33,14 @@ local function escaped(text)
 end
 
 function request()
+   local at = 1 + n
    n = n + step
    if mode == "vote" then
       local body = string.format('{"feedback":[{"query":%s,"%s":["%s"]}]}', quoted(phrases[1 + n % 1000]),
                                  n % 3 > 0 and "positive" or "negative", filenames[math.random(#filenames)])
       return wrk.format("POST", "/api/feedback/", nil, body)
    end
-   local phrase = mode == "repeated" and phrases[1 + n % 20] or phrases[1 + n - step]
+   local phrase = mode == "repeated" and phrases[1 + n % 20] or phrases[at]
    if not phrase then
       ffi.C.kill(ffi.C.getpid(), 2) -- SIGINT: wrk prints what it has
       phrase = phrases[1]

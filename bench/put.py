@@ -19,6 +19,7 @@ import urllib.parse
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from services import Services  # noqa: E402
 
+
 def used(services):
     return list(zip(services.cpu_ms(), services.written()))
 

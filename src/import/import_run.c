@@ -257,7 +257,7 @@ static enum status make_row(struct batch *b, const struct work *w, struct sticke
     return digest ? OK : err_no_memory(err, "a sticker");
 }
 
-/* Some of the WRITTEN items become rows, and so ADDED; *n: how many. */
+/* Makes rows of up to ADD_AT_ONCE of the WRITTEN items, which are ADDED then; *n: how many. */
 static enum status add_some(struct batch *b, size_t *n, struct error *err)
 {
     struct sticker stickers[ADD_AT_ONCE];
@@ -283,19 +283,19 @@ static enum status add_some(struct batch *b, size_t *n, struct error *err)
 static enum status add_rows(struct batch *b, size_t *added, struct error *err)
 {
     *added = 0;
-    for (int tries = 0; tries < ADD_TRIES;) {
+    for (int conflicts = 0; conflicts < ADD_TRIES;) {
         size_t n;
         enum status st = add_some(b, &n, err);
-        if (st == OK && n == 0)
-            return OK;
-        if (st == OK)
+        if (st == ERR_CONFLICT) { /* somebody else was faster with one of them */
+            conflicts++;
+            st = import_compare(b, WRITTEN, err);
+        } else if (st == OK) {
             *added += n;
-        else if (st != ERR_CONFLICT)
+            if (n == 0)
+                return OK;
+        }
+        if (st != OK)
             return st;
-        else if ((st = import_compare(b, WRITTEN, err)) != OK) /* somebody else was faster with one of them */
-            return st;
-        else
-            tries++;
     }
     return err_set(err, ERR_CONFLICT, "stickers of the same names are being added by others again and again");
 }
