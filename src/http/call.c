@@ -24,7 +24,7 @@
 
 #define HEAD_MAX       (64u << 10) /* more than a connection has memory for */
 #define SPOOL_PATIENCE 10          /* times as long: such bodies are larger */
-#define BRIEF_US       1000        /* what a handler takes that keeps the byte-moving thread from nothing */
+#define BRIEF_US       1000        /* an HTTP_BRIEF handler of less may run on MHD's thread */
 #define MAX_DROPPED    (1u << 20)  /* bytes read of a body that is too large, so that its sender sees the 413 */
 
 enum state { READING, ASKING, RUNNING, ANSWERED };
@@ -565,7 +565,7 @@ static enum MHD_Result take_head(struct call *c, const char *method, const char 
     return refused || !promise_body(c) ? send_answer(c) : MHD_YES;
 }
 
-/* On MHD's thread, and not on a worker's? A request that is alone and takes no longer than handing it over, twice. */
+/* On MHD's thread, and not on a worker's: handing a request over and back would take as long as a brief handler. */
 static bool runs_here(const struct call *c)
 {
     const struct http_server *s = c->server;
