@@ -61,7 +61,7 @@ static inline uint32_t meanings_within(const float v[MEANINGS_GROUP], float from
                                                  1u << 12, 1u << 13, 1u << 14, 1u << 15};
     uint32_t bits = 0;
     for (size_t i = 0; i < MEANINGS_GROUP; i++)
-        bits |= (v[i] >= from) & (v[i] < below) ? bit[i] : 0;
+        bits |= ((v[i] >= from) & (v[i] < below)) ? bit[i] : 0;
     return bits;
 }
 /* Takes the lowest one out of bits that are not 0. */

@@ -122,11 +122,12 @@ def raw(port, data, timeout=15.0, half_close=False):
 
 
 class Process:
-    """A peel subcommand in the background; its log goes to a file in the data folder."""
+    """A peel subcommand in the background; its log goes to the end of a file in the data folder."""
 
     def __init__(self, args, log, env=None):
         self.log_path = log
         with open(log, "ab") as out:
+            self.log_start = out.tell()  # a process before this one may have written to the same file
             self.child = subprocess.Popen(
                 [PEEL, *args],
                 stdin=subprocess.DEVNULL,
@@ -136,7 +137,7 @@ class Process:
             )
 
     def log(self):
-        return pathlib.Path(self.log_path).read_text(errors="replace")
+        return pathlib.Path(self.log_path).read_bytes()[self.log_start :].decode(errors="replace")
 
     def wait_for(self, pattern, seconds=20.0):
         def found():
