@@ -34,7 +34,7 @@ def bomb_png(side):
 
 
 class UploadTest(AdminTest):
-    def upload(self, *files, visitor=None, csrf=None, headers=None, script=False, **fields):
+    def upload(self, *files, visitor=None, csrf=None, headers=None, script=False, timeout=30.0, **fields):
         visitor = visitor or self.admin
         if csrf is None:
             visitor.get(UPLOAD)
@@ -43,7 +43,8 @@ class UploadTest(AdminTest):
         body, kind = multipart(pairs, files)
         more = {"Accept": "application/json", "X-CSRF-Token": csrf} if script else {}
         cookies = "; ".join(f"{k}={v}" for k, v in visitor.cookies.items())
-        answer = request(self.port, "POST", UPLOAD, body, {"Content-Type": kind, "Cookie": cookies, **more, **(headers or {})})
+        sent = {"Content-Type": kind, "Cookie": cookies, **more, **(headers or {})}
+        answer = request(self.port, "POST", UPLOAD, body, sent, timeout)
         answer.text = answer.body.decode()
         return answer
 

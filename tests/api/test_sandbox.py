@@ -154,10 +154,10 @@ class Hostile(UploadTest):
             if i % 2:
                 kind = (slow_svg, large_svg, lambda seed: large_png(8000, seed))[i % 3]
                 name = f"many{i}.{'png' if i % 3 == 2 else 'svg'}"
-                return self.upload((name, kind(1000 + i)), script=True, csrf=csrf).status
+                return self.upload((name, kind(1000 + i)), script=True, csrf=csrf, timeout=200).status
             width = (64, 128, 256, 512, 1024)[i % 5]
             name = ("crowd", "crowdp")[i // 2 % 2]
-            return request(self.port, "GET", f"/media/{name}{i % 3}.svg?w={width}", timeout=200 * SLOW).status
+            return request(self.port, "GET", f"/media/{name}{i % 3}.svg?w={width}", timeout=200).status
 
         try:
             with concurrent.futures.ThreadPoolExecutor(100) as pool:
