@@ -257,6 +257,8 @@ enum status engine_fill(struct engine *e, struct engine_model *m, size_t *n, str
     size_t found = 0;
     if (st == OK)
         st = search_store_unindexed(e->cfg.store, m->files.id, m->cursor, BATCH, &a, &docs, &found, err);
+    if (st == OK && found == 0)
+        m->cursor = INT64_MAX; /* to look again at each tick would read all documents */
     if (st != OK || found == 0)
         goto out;
     b->e = e;

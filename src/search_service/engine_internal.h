@@ -23,7 +23,7 @@ struct engine_model {
     int64_t saved_generation;        /* of the snapshot on disk, -1 for none; background thread only */
     int64_t saved_us;                /* when that was, and how long it took */
     int64_t save_took_us;
-    int64_t cursor;     /* documents up to here were looked at; background thread only */
+    int64_t cursor;     /* documents up to here were looked at, INT64_MAX = all; background thread only */
     int64_t retry_from; /* the first that is tried again later, INT64_MAX = none; background thread only */
     /* Under engine.mutex: */
     int64_t work_after; /* a document after this one has new work; INT64_MAX = none */
