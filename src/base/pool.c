@@ -183,7 +183,7 @@ size_t pool_queued(struct pool *p)
     return n;
 }
 
-unsigned pool_threads(const struct pool *p)
+unsigned pool_width(const struct pool *p)
 {
-    return p ? p->n_threads : 1;
+    return p ? p->n_threads + 1 : 1;
 }

@@ -23,7 +23,7 @@ void pool_close(struct pool *p); /* stops and frees; NULL is fine */
 void pool_for(struct pool *p, size_t n, void (*fn)(void *arg, size_t i), void *arg);
 
 enum status pool_submit(struct pool *p, void (*fn)(void *arg), void *arg) MUST_CHECK;
-size_t pool_queued(struct pool *p);          /* jobs waiting, for metrics */
-unsigned pool_threads(const struct pool *p); /* 1 for NULL */
+size_t pool_queued(struct pool *p);        /* jobs waiting, for metrics */
+unsigned pool_width(const struct pool *p); /* threads of a pool_for: the workers and its caller; 1 for NULL */
 
 #endif

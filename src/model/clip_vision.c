@@ -79,7 +79,7 @@ enum status clip_encode_pixels(const struct clip *m, const float *pixels, size_t
         return OK;
     if (n == 1)
         return encode(m, m->pool, pixels, 1, out, err);
-    size_t most = BATCH_ROWS / clip_config_image_tokens(&m->config), threads = m->pool ? pool_threads(m->pool) + 1 : 1;
+    size_t most = BATCH_ROWS / clip_config_image_tokens(&m->config), threads = pool_width(m->pool);
     most = most ? most : 1;
     size_t count = (n + most - 1) / most;
     count = (count + threads - 1) / threads * threads; /* every thread gets as much */

@@ -144,8 +144,7 @@ void weights_matrix(struct weights *l, const char *const *names, size_t parts, c
     size_t depth = dims[1];
     for (size_t i = 2; i < 4 && dims[i]; i++)
         depth *= dims[i];
-    struct packing p = {
-        .k = l->k, .w = out, .columns = columns, .part_rows = dims[0], .shares = pool_threads(l->pool) + 1};
+    struct packing p = {.k = l->k, .w = out, .columns = columns, .part_rows = dims[0], .shares = pool_width(l->pool)};
     for (size_t i = 0; i < parts; i++) {
         char full[WEIGHTS_NAME];
         snprintf(full, sizeof full, "%s.weight", names[i]);

@@ -480,7 +480,7 @@ bool engine_has_model(struct engine *e)
 
 unsigned engine_threads(const struct engine *e)
 {
-    return e->pool ? pool_threads(e->pool) + 1 : 1;
+    return pool_width(e->pool);
 }
 
 struct phrases *engine_phrases(struct engine *e)

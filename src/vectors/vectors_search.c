@@ -356,8 +356,8 @@ static enum status scan_all(struct search *s, struct pool *pool, struct vectors_
                             struct error *err)
 {
     s->tasks = s->rows / SEGMENT_ROWS + 1; /* a few thousand rows are not worth waking a thread */
-    if (s->tasks > pool_threads(pool))
-        s->tasks = pool_threads(pool);
+    if (s->tasks > pool_width(pool))
+        s->tasks = pool_width(pool);
     s->found = calloc(s->tasks * s->n, sizeof *s->found);
     if (!s->found)
         return err_no_memory(err, "vectors");
