@@ -236,7 +236,7 @@ static void meanings(struct work *w)
     for (size_t i = 0; i < QUERIES; i++) {
         char query[64];
         size_t len = query_of(i, query);
-        MUST(meanings_search(w->meanings, query, len, NULL, 20, true, &w->arena, &hits, &n, &corrected, &err));
+        MUST(meanings_search(w->meanings, query, len, NULL, 20, true, NULL, &w->arena, &hits, &n, &corrected, &err));
     }
 }
 

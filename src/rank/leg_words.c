@@ -14,7 +14,7 @@ static enum status words_hits(const struct rank_sources *s, const struct rank_qu
     size_t n;
     *out = (struct leg_hits){0};
     size_t most = limit > SIZE_MAX - offset ? SIZE_MAX : offset + limit;
-    enum status st = meanings_search(s->words, q->text, q->text_len, q->passing, most, !q->fused, a, &hits, &n,
+    enum status st = meanings_search(s->words, q->text, q->text_len, q->passing, most, !q->fused, s->pool, a, &hits, &n,
                                      &out->corrected, err);
     if (st != OK)
         return st;

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/labels.h"
+#include "base/pool.h"
 #include "search_store/search_store.h"
 
 struct meanings;
@@ -29,10 +30,10 @@ struct meaning_hit {
 };
 /* The best `most`, at least 1; in_order: the best first, equal ones by id. Those whose words are not alike are left
  * out, as are those not in `passing` (NULL: all are). *corrected: the query with misspelled words put right, NULL when
- * there are none. */
+ * there are none. With many documents, the threads of the pool (NULL: none) help. */
 enum status meanings_search(struct meanings *x, const char *text, size_t len, const struct label_test *passing,
-                            size_t most, bool in_order, struct arena *a, struct meaning_hit **out, size_t *n,
-                            const char **corrected, struct error *err) MUST_CHECK;
+                            size_t most, bool in_order, struct pool *pool, struct arena *a, struct meaning_hit **out,
+                            size_t *n, const char **corrected, struct error *err) MUST_CHECK;
 
 /* How many English words are more frequent than this one, in small letters; UINT32_MAX: it is unknown. */
 uint32_t meanings_rank(const struct meanings *x, const char *word, size_t len);

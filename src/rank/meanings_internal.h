@@ -82,6 +82,8 @@ struct scratch {
     int32_t *dots;   /* [cap_words] products */
     float *alike;    /* [cap_words] of entries; zeros between words */
     uint32_t *words; /* [cap_words] entries that are alike */
+    struct meaning_hit *hits; /* [cap_hits] */
+    size_t cap_hits;
     uint32_t cap_words, n_slots, n_words;
 };
 
@@ -168,8 +170,8 @@ bool meanings_read_common(struct meanings *x);
 enum status meanings_put_right(const struct meanings *x, const char *text, size_t len, struct arena *a,
                                const char **corrected, struct error *err) MUST_CHECK;
 /* meanings_score.c: the hits of meanings_search. */
-enum status meanings_best(const struct meanings *x, const struct subject *q, const struct asked_word *words,
-                          size_t n_words, const struct label_test *passing, size_t most, bool in_order,
+enum status meanings_best(struct meanings *x, const struct subject *q, const struct asked_word *words, size_t n_words,
+                          const struct label_test *passing, size_t most, bool in_order, struct pool *pool,
                           struct scratch *m, struct arena *a, struct meaning_hit **out, size_t *n,
                           struct error *err) MUST_CHECK;
 

@@ -2,6 +2,8 @@
  * distinct words, and the likeness of query and document as a whole. */
 #include "rank/meanings_internal.h"
 
+#include "base/sanitized.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -13,6 +15,17 @@
 #define GROW        8u  /* how many times as many documents are compared as a whole in the next round */
 #define ROWS        64u /* documents that are compared as a whole at a time */
 #define GROUP       MEANINGS_GROUP
+#define SHARE       (16 * MEANINGS_BLOCK) /* slots that a thread takes at a time */
+#define MAX_THREADS 16u
+#define KEPT_HITS   65536u /* from one search to the next: those of the algorithm `words` can be many more */
+
+/* Loops over numbers are compiled for AVX2 too: which version runs is decided when the program is loaded, which is too
+ * early for sanitizers. */
+#if defined __x86_64__ && defined __gnu_linux__ && !SANITIZED
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
 
 /* --- scratch --- */
 
@@ -25,6 +38,7 @@ static void scratch_free(struct scratch *m)
     free(m->dots);
     free(m->alike);
     free(m->words);
+    free(m->hits);
     free(m);
 }
 
@@ -73,6 +87,11 @@ struct scratch *meanings_scratch_take(struct meanings *x)
 
 void meanings_scratch_give(struct meanings *x, struct scratch *m)
 {
+    if (m->cap_hits > KEPT_HITS) {
+        free(m->hits);
+        m->hits = NULL;
+        m->cap_hits = 0;
+    }
     pthread_mutex_lock(&x->scratch_lock);
     m->next = x->scratch;
     x->scratch = m;
@@ -91,15 +110,31 @@ struct search {
     const struct subject *subject;
     const struct asked_word *words;
     size_t n_words;
-    struct member *members; /* of the first word, then of the second and so on */
+    const struct label_test *passing;
+    size_t most;
+    atomic_uint_fast32_t next; /* slot that no thread has taken yet */
 };
 
-static enum status search_begin(struct search *s, struct arena *a, struct error *err)
+/* The best of the documents that one thread looked at so far: those with a score of `least` at least, and some others.
+ */
+struct best {
+    struct search *s;       /* shared */
+    struct member *members; /* of the first word, then of the second and so on */
+    struct scratch *m;
+    double least;
+    uint32_t counts[MEANINGS_STEPS]; /* by score, from `least` on */
+    size_t n;                        /* of m->hits */
+    bool out_of_memory;
+};
+
+static enum status best_begin(struct best *b, struct search *s, struct scratch *scratch, struct arena *a,
+                              struct error *err)
 {
     size_t n = 0;
     for (size_t w = 0; w < s->n_words; w++)
         n += s->words[w].alike.n;
-    struct member *m = s->members = arena_room(a, n + 1, sizeof *s->members);
+    struct member *m = arena_room(a, n + 1, sizeof *m);
+    *b = (struct best){.s = s, .members = m, .m = scratch, .least = LEAST_SCORE};
     if (!m)
         return err_no_memory(err, "the documents' words");
     for (size_t w = 0; w < s->n_words; w++)
@@ -114,10 +149,26 @@ static enum status search_begin(struct search *s, struct arena *a, struct error 
     return OK;
 }
 
+/* The first posting of `least` or more: in steps that double (Bentley and Yao, "An almost optimal algorithm for
+ * unbounded searching", 1976), as what other threads took lies between. */
+static const uint32_t *skip_to(const uint32_t *at, const uint32_t *end, uint32_t least)
+{
+    size_t step = 1;
+    if (at == end || *at >= least)
+        return at;
+    for (; (size_t)(end - at) > step && at[step] < least; step *= 2)
+        at += step;
+    for (; step; step /= 2)
+        if ((size_t)(end - at) > step && at[step] < least)
+            at += step;
+    return at + 1;
+}
+
 /* Notes, per document of the block that has the word, the most alike word and the sum of all. False: none has it. */
 static bool mark_alike(struct member *m, uint32_t from, struct likeness *likeness)
 {
-    const uint32_t *at = m->next, *end = m->end, limit = POSTING(from + MEANINGS_BLOCK, true);
+    const uint32_t *end = m->end, limit = POSTING(from + MEANINGS_BLOCK, true);
+    const uint32_t *at = m->next = skip_to(m->next, end, POSTING(from, true));
     for (; at < end && *at < limit; at++) {
         struct likeness *l = &likeness[POSTING_OF(*at) - from];
         float this = m->likeness[*at % 2];
@@ -132,12 +183,13 @@ static bool mark_alike(struct member *m, uint32_t from, struct likeness *likenes
 
 /* Adds, per document of the block, weight times the likeness of its words: that of the most alike one, and a share of
  * what is left to 1 for the others: of many stickers with one such word each, those with several come first. */
-static void add_scores(float weight, size_t n, struct likeness *restrict likeness, float *restrict scores)
+WIDE static void add_scores(float weight, size_t n, struct likeness *restrict likeness, float *restrict scores)
 {
     for (size_t at = 0; at < n; at += GROUP) {
-        int any = 0;
+        uint64_t bits[GROUP], any = 0; /* of both numbers, which are not negative */
+        memcpy(bits, likeness + at, sizeof bits);
         for (size_t i = 0; i < GROUP; i++)
-            any |= likeness[at + i].sum > 0;
+            any |= bits[i];
         for (size_t i = 0; any && i < GROUP; i++) {
             float best = likeness[at + i].best, rest = MORE * (likeness[at + i].sum - best);
             scores[at + i] += weight * (best + (1 - best) * rest / (1 + rest));
@@ -147,7 +199,7 @@ static void add_scores(float weight, size_t n, struct likeness *restrict likenes
 }
 
 /* Adds to m->slots those of n documents whose share of `total` is at least `least`, and that. */
-static void take_slots(uint32_t from, uint32_t n, float total, float least, struct scratch *m)
+WIDE static void take_slots(uint32_t from, uint32_t n, float total, float least, struct scratch *m)
 {
     uint32_t taken = m->n_slots;
     float least_score = fmaxf(least * total, FLT_MIN);
@@ -164,9 +216,11 @@ static void take_slots(uint32_t from, uint32_t n, float total, float least, stru
 }
 
 /* n slots from `from` on. */
-static void score_block(struct search *s, uint32_t from, uint32_t n, float least, struct scratch *m)
+static void score_block(struct best *b, uint32_t from, uint32_t n, float least)
 {
-    struct member *member = s->members;
+    const struct search *s = b->s;
+    struct scratch *m = b->m;
+    struct member *member = b->members;
     for (size_t w = 0; w < s->n_words; w++) {
         bool any = false;
         for (const struct member *end = member + s->words[w].alike.n; member < end; member++)
@@ -205,16 +259,6 @@ static void compare_whole(const struct meanings *x, const struct subject *q, con
     }
 }
 
-/* The best of the documents looked at so far: those with a score of `least` at least, and some others. */
-struct best {
-    const struct label_test *passing;
-    size_t most;
-    double least;
-    uint32_t counts[MEANINGS_STEPS]; /* by score, from `least` on */
-    struct meaning_hit *items;       /* [n] of cap, in the arena */
-    size_t n, cap;
-};
-
 /* The greatest step from which on there are `wanted` documents; 0 if there are fewer. */
 static float step_of(const uint32_t counts[MEANINGS_STEPS], size_t wanted)
 {
@@ -227,124 +271,119 @@ static float step_of(const uint32_t counts[MEANINGS_STEPS], size_t wanted)
 /* Raises `least` to the step of the `most`-th, once there are as many. */
 static void best_raise(struct best *b)
 {
-    if (b->n >= b->most)
-        b->least = fmax(step_of(b->counts, b->most), b->least);
+    if (b->n >= b->s->most)
+        b->least = fmax(step_of(b->counts, b->s->most), b->least);
 }
 
-/* Leaves out what is below a score. */
-static void best_cut(struct best *b, double least)
+/* Leaves out those of n hits that are below a score; returns how many are left. */
+static size_t cut_hits(struct meaning_hit *hits, size_t n, double least)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < b->n; i++)
-        if (b->items[i].score >= least)
-            b->items[kept++] = b->items[i];
-    b->n = kept;
+    for (size_t i = 0; i < n; i++)
+        if (hits[i].score >= least)
+            hits[kept++] = hits[i];
+    return kept;
 }
 
 /* Room for so many more: what is no longer among the best makes it, or else twice as much is taken. */
-static enum status best_reserve(struct best *b, size_t more, struct arena *a, struct error *err)
+static bool best_reserve(struct best *b, size_t more)
 {
-    if (more <= b->cap - b->n)
-        return OK;
+    struct scratch *m = b->m;
+    if (more <= m->cap_hits - b->n)
+        return true;
     best_raise(b);
-    best_cut(b, b->least);
+    b->n = cut_hits(m->hits, b->n, b->least);
     size_t cap = 2 * (b->n + more);
-    if (cap <= b->cap)
-        return OK;
-    struct meaning_hit *items = arena_room(a, cap, sizeof *items);
-    if (!items)
-        return err_no_memory(err, "the documents' words");
-    if (b->n)
-        memcpy(items, b->items, b->n * sizeof *items);
-    b->items = items;
-    b->cap = cap;
-    return OK;
+    if (cap <= m->cap_hits)
+        return true;
+    struct meaning_hit *hits = realloc(m->hits, cap * sizeof *hits);
+    if (!hits)
+        return false;
+    m->hits = hits;
+    m->cap_hits = cap;
+    return true;
 }
 
 /* Adds those of n documents, n <= ROWS, that are among the best so far. */
-static enum status add_rows(const struct search *s, const uint32_t *slots, const float *partial, size_t n,
-                            struct best *b, struct arena *a, struct error *err)
+static void add_rows(struct best *b, const uint32_t *slots, const float *partial, size_t n)
 {
+    const struct search *s = b->s;
     float cosines[ROWS];
-    enum status st = best_reserve(b, n, a, err);
-    if (st != OK)
-        return st;
+    if (!best_reserve(b, n)) {
+        b->out_of_memory = true;
+        return;
+    }
     compare_whole(s->x, s->subject, slots, n, cosines);
     for (size_t i = 0; i < n; i++) {
         float score = with_whole(s->subject, partial[i], cosines[i]);
         if ((double)score < b->least)
             continue;
         int64_t id = s->x->slots[slots[i]].id;
-        if (b->passing && !label_passes(b->passing, id))
+        if (s->passing && !label_passes(s->passing, id))
             continue;
-        b->items[b->n++] = (struct meaning_hit){id, (double)score};
+        b->m->hits[b->n++] = (struct meaning_hit){id, (double)score};
         meanings_count_steps(&score, 1, b->counts);
     }
-    return OK;
 }
 
 /* Adds those of the slots that have at least `from`, and less than `below`, without the likeness as a whole. */
-static enum status add_span(const struct search *s, const struct scratch *m, float from, float below, struct best *b,
-                            struct arena *a, struct error *err)
+static void add_span(struct best *b, float from, float below)
 {
+    const struct scratch *m = b->m;
     uint32_t slots[ROWS];
     float partial[ROWS];
     size_t n = 0;
-    enum status st = OK;
-    for (uint32_t at = 0; at < m->n_slots && st == OK; at += GROUP) {
+    for (uint32_t at = 0; at < m->n_slots; at += GROUP) {
         for (uint32_t bits = meanings_within(m->partial + at, from, below); bits; n++) {
             uint32_t i = at + meanings_next_bit(&bits);
             slots[n] = m->slots[i];
             partial[n] = m->partial[i];
         }
         if (n > ROWS - GROUP) {
-            st = add_rows(s, slots, partial, n, b, a, err);
+            add_rows(b, slots, partial, n);
             n = 0;
         }
     }
-    if (st == OK)
-        st = add_rows(s, slots, partial, n, b, a, err);
+    add_rows(b, slots, partial, n);
     best_raise(b);
-    return st;
 }
 
 /* How alike two are as a whole is a look at a far place in memory for each document. So first those of the slots that
  * are the best without it; then, in rounds, more of the others, as long as it could still lift them to the best. */
-static enum status add_slots(const struct search *s, const struct scratch *m, struct best *b, struct arena *a,
-                             struct error *err)
+static void add_slots(struct best *b)
 {
+    struct scratch *m = b->m;
     uint32_t counts[MEANINGS_STEPS] = {0};
-    const struct subject *q = s->subject;
+    const struct subject *q = b->s->subject;
     float below = INFINITY;
     meanings_count_steps(m->partial, m->n_slots, counts);
-    for (size_t wanted = b->most; below > 0 && below > least_partial(q, b->least);
+    for (size_t wanted = b->s->most; below > 0 && below > least_partial(q, b->least);
          wanted = wanted > SIZE_MAX / GROW ? SIZE_MAX : wanted * GROW) {
         float from = fmaxf(step_of(counts, wanted), least_partial(q, b->least));
         if (from >= below) /* many are alike: a larger round */
             continue;
-        enum status st = add_span(s, m, from, below, b, a, err);
-        if (st != OK)
-            return st;
+        add_span(b, from, below);
         below = from;
     }
-    return OK;
+    m->n_slots = 0;
 }
 
-/* What all documents have of the words, block by block; the likeness as a whole of those that may be among the best. */
-static enum status find_best(struct search *s, struct scratch *m, struct arena *a, struct best *b, struct error *err)
+/* What documents have of the words, block by block; the likeness as a whole of those that may be among the best. One of
+ * several threads, which share the slots. */
+static void find_best(void *arg, size_t thread)
 {
-    enum status st = OK;
-    uint32_t n = s->x->n_slots;
-    m->n_slots = 0;
-    for (uint32_t from = 0; from < n && st == OK; from += MEANINGS_BLOCK) {
-        bool last = n - from <= MEANINGS_BLOCK;
-        score_block(s, from, last ? n - from : MEANINGS_BLOCK, least_partial(s->subject, b->least), m);
-        if (!last && m->n_slots < MEANINGS_SLOTS - MEANINGS_BLOCK)
-            continue;
-        st = add_slots(s, m, b, a, err);
-        m->n_slots = 0;
-    }
-    return st;
+    struct best *b = (struct best *)arg + thread;
+    struct search *s = b->s;
+    uint32_t n = s->x->n_slots, taken;
+    b->m->n_slots = 0;
+    while ((taken = (uint32_t)atomic_fetch_add(&s->next, SHARE)) < n)
+        for (uint32_t from = taken, end = n - taken < SHARE ? n : taken + SHARE; from < end; from += MEANINGS_BLOCK) {
+            score_block(b, from, end - from < MEANINGS_BLOCK ? end - from : MEANINGS_BLOCK,
+                        least_partial(s->subject, b->least));
+            if (b->m->n_slots >= MEANINGS_SLOTS - MEANINGS_BLOCK)
+                add_slots(b);
+        }
+    add_slots(b);
 }
 
 static int meanings_by_score(const void *a, const void *b)
@@ -355,28 +394,54 @@ static int meanings_by_score(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-/* `most` at most, the best first if that is asked for. */
-static void cut_hits(struct best *b, bool in_order)
+/* Makes one list of what all threads found: `most` at most, the best first if that is asked for. */
+static enum status join_best(const struct best *parts, size_t n_parts, size_t most, bool in_order, struct arena *a,
+                             struct meaning_hit **out, size_t *n, struct error *err)
 {
-    if (b->n > b->most)
-        best_cut(b, meanings_least_of(b->counts, b->most));
-    if (b->n && (in_order || b->n > b->most))
-        qsort(b->items, b->n, sizeof *b->items, meanings_by_score);
-    b->n = b->n < b->most ? b->n : b->most;
+    uint32_t counts[MEANINGS_STEPS] = {0};
+    size_t all = 0, at = 0;
+    for (size_t i = 0; i < n_parts; i++)
+        all += parts[i].n;
+    struct meaning_hit *hits = *out = arena_room(a, all + 1, sizeof *hits);
+    if (!hits)
+        return err_no_memory(err, "the documents' words");
+    for (size_t i = 0; i < n_parts; i++) {
+        if (parts[i].out_of_memory)
+            return err_no_memory(err, "the documents' words");
+        if (parts[i].n)
+            memcpy(hits + at, parts[i].m->hits, parts[i].n * sizeof *hits);
+        at += parts[i].n;
+        for (size_t k = 0; k < MEANINGS_STEPS; k++)
+            counts[k] += parts[i].counts[k];
+    }
+    if (all > most)
+        all = cut_hits(hits, all, meanings_least_of(counts, most));
+    if (all && (in_order || all > most))
+        qsort(hits, all, sizeof *hits, meanings_by_score);
+    *n = all < most ? all : most;
+    return OK;
 }
 
-enum status meanings_best(const struct meanings *x, const struct subject *q, const struct asked_word *words,
-                          size_t n_words, const struct label_test *passing, size_t most, bool in_order,
+enum status meanings_best(struct meanings *x, const struct subject *q, const struct asked_word *words, size_t n_words,
+                          const struct label_test *passing, size_t most, bool in_order, struct pool *pool,
                           struct scratch *m, struct arena *a, struct meaning_hit **out, size_t *n, struct error *err)
 {
-    struct best best = {.passing = passing, .most = most, .least = LEAST_SCORE};
-    struct search s = {.x = x, .subject = q, .words = words, .n_words = n_words};
-    enum status st = search_begin(&s, a, err);
-    if (st == OK)
-        st = find_best(&s, m, a, &best, err);
-    if (st == OK)
-        cut_hits(&best, in_order);
-    *out = best.items;
-    *n = st == OK ? best.n : 0;
+    struct search s = {.x = x, .subject = q, .words = words, .n_words = n_words, .passing = passing, .most = most};
+    struct scratch *scratch[MAX_THREADS] = {m};
+    size_t wanted = 1 + x->n_slots / SHARE, threads = 1;
+    wanted = wanted < pool_width(pool) ? wanted : pool_width(pool);
+    wanted = wanted < MAX_THREADS ? wanted : MAX_THREADS;
+    struct best *parts = arena_room(a, wanted, sizeof *parts);
+    enum status st = parts ? best_begin(parts, &s, m, a, err) : err_no_memory(err, "the documents' words");
+    while (st == OK && threads < wanted && (scratch[threads] = meanings_scratch_take(x)) != NULL) {
+        st = best_begin(&parts[threads], &s, scratch[threads], a, err);
+        threads++;
+    }
+    if (st == OK) {
+        pool_for(pool, threads, find_best, parts);
+        st = join_best(parts, threads, most, in_order, a, out, n, err);
+    }
+    while (threads > 1)
+        meanings_scratch_give(x, scratch[--threads]);
     return st;
 }

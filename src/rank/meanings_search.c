@@ -215,8 +215,8 @@ static enum status read_query(const char *text, size_t len, struct arena *a, str
 }
 
 enum status meanings_search(struct meanings *x, const char *text, size_t len, const struct label_test *passing,
-                            size_t most, bool in_order, struct arena *a, struct meaning_hit **out, size_t *n,
-                            const char **corrected, struct error *err)
+                            size_t most, bool in_order, struct pool *pool, struct arena *a, struct meaning_hit **out,
+                            size_t *n, const char **corrected, struct error *err)
 {
     struct asked asked;
     struct subject subject;
@@ -235,7 +235,7 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, co
     if (st == OK)
         st = ask_words(x, &asked.query, &asked.terms, a, scratch, words, &n_words, &subject, err);
     if (st == OK)
-        st = meanings_best(x, &subject, words, n_words, passing, most, in_order, scratch, a, out, n, err);
+        st = meanings_best(x, &subject, words, n_words, passing, most, in_order, pool, scratch, a, out, n, err);
     if (scratch)
         meanings_scratch_give(x, scratch);
     pthread_rwlock_unlock(&x->lock);

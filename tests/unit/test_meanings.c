@@ -107,8 +107,8 @@ static const char *best(struct setup *s, const char *query, double *score, char 
     const char *right, *found = NULL;
     size_t n;
     arena_init(&a, 4 << 20);
-    assert_int_equal(meanings_search(s->index, query, strlen(query), NULL, 100, true, &a, &hits, &n, &right, &s->err),
-                     OK);
+    assert_int_equal(
+        meanings_search(s->index, query, strlen(query), NULL, 100, true, NULL, &a, &hits, &n, &right, &s->err), OK);
     snprintf(corrected, 64, "%s", right ? right : "");
     if (n)
         assert_int_equal(search_store_filenames(s->store, &hits[0].id, 1, &a, &found, &s->err), OK);
@@ -172,7 +172,8 @@ static void terms_are_kept_together(void **state)
     const char *right;
     size_t n;
     arena_init(&a, 4 << 20);
-    assert_int_equal(meanings_search(s->index, "hot dog", 7, NULL, 100, true, &a, &hits, &n, &right, &s->err), OK);
+    assert_int_equal(meanings_search(s->index, "hot dog", 7, NULL, 100, true, NULL, &a, &hits, &n, &right, &s->err),
+                     OK);
     for (size_t i = 1; i < n; i++)
         assert_true(hits[i].score < 0.8 * hits[0].score);
     arena_free(&a);
@@ -321,21 +322,63 @@ static void the_few_best_are_the_first_of_all(void **state)
             size_t n_all, n_few, n, len = strlen(queries[q]);
             arena_init(&a, 4 << 20);
             assert_int_equal(
-                meanings_search(s->index, queries[q], len, NULL, 1000, true, &a, &all, &n_all, &right, &s->err), OK);
+                meanings_search(s->index, queries[q], len, NULL, 1000, true, NULL, &a, &all, &n_all, &right, &s->err),
+                OK);
             assert_int_equal(
-                meanings_search(s->index, queries[q], len, NULL, most, true, &a, &few, &n_few, &right, &s->err), OK);
+                meanings_search(s->index, queries[q], len, NULL, most, true, NULL, &a, &few, &n_few, &right, &s->err),
+                OK);
             assert_true(n_few > 0 && n_few <= most && n_few <= n_all);
             for (size_t i = 0; i < n_few; i++) {
                 assert_int_equal(few[i].id, all[i].id);
                 assert_true(fabs(few[i].score - all[i].score) < 1e-9);
             }
             assert_int_equal(
-                meanings_search(s->index, queries[q], len, NULL, most, false, &a, &few, &n, &right, &s->err), OK);
+                meanings_search(s->index, queries[q], len, NULL, most, false, NULL, &a, &few, &n, &right, &s->err), OK);
             assert_int_equal(n, n_few);
             for (size_t i = 0; i < n; i++)
                 assert_true(is_among(&few[i], all, n));
             arena_free(&a);
         }
+}
+
+/* So many documents that several threads share them: they find what one does. */
+static void threads_find_what_one_does(void **state)
+{
+    enum { MANY = 150000 };
+    struct setup *s = *state;
+    static const char *const words[] = {"cat", "dog", "car", "cake", "birthday", "kitten", "fast", "chain"};
+    static const char *const queries[] = {"cat", "kitten cake", "fast car", "dog birthday chain"};
+    struct pool *pool;
+    assert_int_equal(pool_open("words", 3, 1, &pool, &s->err), OK);
+    for (int64_t i = 0; i < MANY; i++) {
+        char title[64];
+        snprintf(title, sizeof title, "%s %s rare%d", words[i % 8], words[i / 5 % 8], (int)(i * i / 977 % 1000));
+        const struct document doc = {
+            .id = 1000 + i, .filename = "a.png", .title = title, .words_json = "[]", .image_sha256 = ""};
+        assert_int_equal(meanings_put(s->index, &doc, &s->err), OK);
+    }
+    for (size_t q = 0; q < sizeof queries / sizeof *queries; q++)
+        for (size_t most = 10; most <= MANY; most *= 200) {
+            struct arena a;
+            struct meaning_hit *one, *several;
+            const char *right;
+            size_t n_one, n_several, len = strlen(queries[q]);
+            arena_init(&a, 64 << 20);
+            assert_int_equal(
+                meanings_search(s->index, queries[q], len, NULL, most, true, NULL, &a, &one, &n_one, &right, &s->err),
+                OK);
+            assert_int_equal(meanings_search(s->index, queries[q], len, NULL, most, true, pool, &a, &several,
+                                             &n_several, &right, &s->err),
+                             OK);
+            assert_true(n_one > 0);
+            assert_int_equal(n_one, n_several);
+            for (size_t i = 0; i < n_one; i++) {
+                assert_int_equal(one[i].id, several[i].id);
+                assert_true(one[i].score == several[i].score);
+            }
+            arena_free(&a);
+        }
+    pool_close(pool);
 }
 
 static void reopen(struct setup *s, const char *snapshot)
@@ -466,6 +509,7 @@ int main(void)
                                        T(signs_are_left_to_others),
                                        T(follows_changes),
                                        T(the_few_best_are_the_first_of_all),
+                                       T(threads_find_what_one_does),
                                        T(a_snapshot_is_as_good_as_the_documents),
                                        T(a_damaged_snapshot_is_not_believed),
                                        T(searches_go_on_during_changes)};
