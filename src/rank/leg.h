@@ -33,6 +33,10 @@ struct leg {
      * the document of `like`. */
     enum status (*hits)(const struct rank_sources *s, const struct rank_query *q, size_t limit, size_t offset,
                         struct arena *a, struct leg_hits *out, struct error *err);
+    /* The part of it that needs no memory of the search and nothing of other legs: hybrid has it done by another
+     * thread, while these are asked, and then its time is not among the request's parts (base/metric.h). What it makes
+     * is in s->cache; what goes wrong, `hits` tells. Or NULL. */
+    void (*prepare)(const struct rank_sources *s, const struct rank_query *q);
     /* For a query for which no leg that is relied on in full finds anything: what might do instead; or NULL. */
     enum status (*fallback)(const struct rank_sources *s, const struct rank_query *q, size_t limit, struct arena *a,
                             struct leg_hits *out, struct error *err);
@@ -59,6 +63,9 @@ enum status leg_model_hits(const struct rank_sources *s, enum leg_number leg, co
  * nothing of it. */
 enum status leg_model_embed(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
                             float *out, struct error *err) MUST_CHECK;
+
+/* The same as `prepare` of a leg. */
+void leg_model_prepare(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q);
 
 /* leg_sentence.c: a query as a model with phrases understands it: `asked` with its text in small letters, `read` with
  * only the beginning of that, which is what is encoded. ERR_NOT_FOUND: there is no word in it. */

@@ -162,10 +162,24 @@ static enum status sentence_hits(const struct rank_sources *s, const struct rank
     return OK;
 }
 
+static void sentence_prepare(const struct rank_sources *s, const struct rank_query *q)
+{
+    struct arena a;
+    struct rank_query asked, read;
+    struct error err;
+    if (q->like || !s->models[LEG_sentence].phrases)
+        return;
+    arena_init(&a, 2 * MAX_TEXT);
+    if (leg_sentence_text(q, &a, &asked, &read, &err) == OK)
+        leg_model_prepare(s, &s->models[LEG_sentence], &read);
+    arena_free(&a);
+}
+
 const struct leg leg_sentence = {
     .name = "sentence",
     .trust = sentence_trust,
     .hits = sentence_hits,
+    .prepare = sentence_prepare,
     .ranks_all = true,
     .scale = LEG_SCALE_OWN,
 };

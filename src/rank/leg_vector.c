@@ -1,7 +1,10 @@
 /* leg_vector.c: by the vectors of a model: the nearest to the query's, or to those of a document that is there. */
 #include "rank/leg.h"
 
+#include "base/log.h"
 #include "base/os.h"
+
+#include <stdlib.h>
 
 double leg_model_trust(const struct rank_model *m, const struct rank_query *q)
 {
@@ -25,6 +28,15 @@ enum status leg_model_embed(const struct rank_sources *s, const struct rank_mode
     if (st == OK && s->cache)
         lru_put(s->cache, m->id, q->text, q->text_len, out, size);
     return st;
+}
+
+void leg_model_prepare(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q)
+{
+    struct error err;
+    float *vector = s->cache ? malloc(encoder_dim(m->encoder) * sizeof *vector) : NULL;
+    if (vector && leg_model_embed(s, m, q, vector, &err) != OK)
+        log_debug("%s", err.message);
+    free(vector);
 }
 
 static enum status search_nearest(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
@@ -93,9 +105,16 @@ static enum status vector_hits(const struct rank_sources *s, const struct rank_q
     return leg_model_hits(s, LEG_vector, q, limit, offset, a, out, err);
 }
 
+static void vector_prepare(const struct rank_sources *s, const struct rank_query *q)
+{
+    if (!q->like)
+        leg_model_prepare(s, &s->models[LEG_vector], q);
+}
+
 const struct leg leg_vector = {
     .name = "vector",
     .trust = vector_trust,
     .hits = vector_hits,
+    .prepare = vector_prepare,
     .scale = LEG_SCALE_RANGE,
 };

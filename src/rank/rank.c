@@ -10,6 +10,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#define MANY 50000u /* documents among which searching takes as long as encoding the query: that is worth a thread */
+
 #define LEG_DECLARE(name, help) extern const struct leg leg_##name;
 LEG_LIST(LEG_DECLARE)
 #define LEG_ENTRY(name, help) [LEG_##name] = &leg_##name,
@@ -157,9 +159,12 @@ static enum status rank_sentence(const struct rank_sources *s, const struct rank
 struct hybrid {
     const struct rank_sources *s;
     struct rank_query q; /* as it is understood */
+    struct arena *arena;
     struct leg_hits hits[LEG_COUNT];
     double trust[LEG_COUNT], weights[LEG_COUNT];
     bool took_part[LEG_COUNT];
+    const struct leg *prepared[LEG_COUNT]; /* [n_prepared] */
+    size_t n_prepared;
     const char *corrected;
     struct error err; /* the last leg's that failed */
 };
@@ -218,12 +223,38 @@ static void ask_leg(struct hybrid *h, enum leg_number leg, struct arena *a)
 }
 
 /* Those that correct the spelling go first, those that have a score for every document last. */
-static void ask_legs(struct hybrid *h, struct arena *a)
+enum turn { CORRECTING, PLAIN, PREPARED, RANKING_ALL, TURNS };
+static enum turn turn_of(const struct leg *leg)
 {
-    for (int turn = 0; turn < 3; turn++)
-        for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
-            if (h->trust[leg] > 0 && turn == (legs[leg]->corrects ? 0 : legs[leg]->ranks_all ? 2 : 1))
-                ask_leg(h, leg, a);
+    return leg->corrects ? CORRECTING : leg->ranks_all ? RANKING_ALL : leg->prepare ? PREPARED : PLAIN;
+}
+
+static void ask_turn(struct hybrid *h, enum turn turn)
+{
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
+        if (h->trust[leg] > 0 && turn_of(legs[leg]) == turn)
+            ask_leg(h, leg, h->arena);
+}
+
+/* What is done at the same time. */
+static void ask_or_prepare(void *arg, size_t share)
+{
+    struct hybrid *h = arg;
+    if (share == 0)
+        ask_turn(h, PLAIN);
+    else
+        h->prepared[share - 1]->prepare(h->s, &h->q);
+}
+
+static void ask_legs(struct hybrid *h)
+{
+    ask_turn(h, CORRECTING);
+    for (enum leg_number leg = 0; leg < LEG_COUNT; leg++)
+        if (h->trust[leg] > 0 && legs[leg]->prepare && vectors_count(h->s->models[leg].vectors) >= MANY)
+            h->prepared[h->n_prepared++] = legs[leg];
+    pool_for(h->s->pool, 1 + h->n_prepared, ask_or_prepare, h);
+    ask_turn(h, PREPARED);
+    ask_turn(h, RANKING_ALL);
 }
 
 static enum status ask_fallbacks(struct hybrid *h, struct arena *a, struct error *err)
@@ -271,7 +302,7 @@ static enum status rank_only(struct hybrid *h, enum leg_number leg, struct arena
 static enum status rank_hybrid(const struct rank_sources *s, const struct rank_query *q, struct arena *a,
                                struct ranking *out, struct error *err)
 {
-    struct hybrid h = {.s = s, .q = *q};
+    struct hybrid h = {.s = s, .q = *q, .arena = a};
     bool answered = false;
     *out = (struct ranking){0};
     for (enum leg_number leg = 0; leg < LEG_COUNT; leg++) {
@@ -283,7 +314,7 @@ static enum status rank_hybrid(const struct rank_sources *s, const struct rank_q
     enum leg_number only = only_leg(&h, false);
     if (only == LEG_COUNT) {
         h.q.fused = true;
-        ask_legs(&h, a);
+        ask_legs(&h);
         only = only_leg(&h, true);
     }
     if (only != LEG_COUNT) {

@@ -9,6 +9,7 @@
 #include "text/text.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define DOCUMENTS 4
@@ -24,10 +25,13 @@ struct setup {
 
 /* --- a model of three directions: what a text begins with decides --- */
 
+static atomic_int encoded; /* texts */
+
 static enum status embed(const struct encoder *e, enum encoder_role role, const char *text, size_t len, float *out,
                          struct error *err)
 {
     (void)e;
+    atomic_fetch_add(&encoded, 1);
     assert_int_equal(role, ENCODER_QUERY);
     if (text[len - 1] == '!') /* about another thing than it begins with */
         text = "dog";
@@ -63,6 +67,7 @@ struct table {
     struct vectors base;
     int64_t ids[DOCUMENTS];
     float rows[DOCUMENTS][3];
+    size_t count;
 };
 
 static enum status table_get(struct vectors *v, int64_t id, float *out, struct error *err)
@@ -113,8 +118,7 @@ static enum status table_compare(struct vectors *v, const float *vector, const i
 
 static size_t table_count(const struct vectors *v)
 {
-    (void)v;
-    return DOCUMENTS;
+    return ((const struct table *)v)->count;
 }
 
 static enum status table_count_passing(struct vectors *v, const struct label_test *passing,
@@ -150,7 +154,7 @@ static int open_all(void **state)
 {
     struct setup *s = calloc(1, sizeof *s);
     char path[96];
-    table = (struct table){.base = {&table_class, 3}};
+    table = (struct table){.base = {&table_class, 3}, .count = DOCUMENTS};
     assert_non_null(s);
     *state = s;
     arena_init(&s->arena, 16 << 20);
@@ -449,6 +453,38 @@ static void test_leg_that_fails_is_left_out(void **state)
     assert_int_equal(late, ERR_TIMEOUT);
 }
 
+/* Where there are many documents, another thread encodes the query while terms are looked for: once, and with a model
+ * that fails too. */
+static void test_query_is_encoded_ahead(void **state)
+{
+    struct setup *s = *state;
+    struct ranking few, many;
+    struct rank_query q = query("cat");
+    rank_hybrid_by(s, &q, 1u << LEG_lexical | 1u << LEG_vector, &few);
+    assert_int_equal(lru_open(1 << 16, 3 * sizeof(float), &s->sources.cache, &s->err), OK);
+    assert_int_equal(pool_open("ahead", 1, 1, &s->sources.pool, &s->err), OK);
+    table.count = 1000000;
+    atomic_store(&encoded, 0);
+    rank_hybrid_by(s, &q, 1u << LEG_lexical | 1u << LEG_vector, &many);
+    assert_int_equal(atomic_load(&encoded), 1);
+    assert_int_equal(many.n, few.n);
+    for (size_t i = 0; i < few.n; i++) {
+        assert_int_equal(many.items[i].id, few.items[i].id);
+        NEAR(many.items[i].score, few.items[i].score);
+    }
+    q = query("xcat"); /* the encoder fails for it */
+    rank_hybrid_by(s, &q, 1u << LEG_lexical, &many);
+    q = query("cat");
+    q.like = &(struct document){.id = s->ids[0], .filename = "cat.png", .title = "cat", .words_json = "[]"};
+    q.text = NULL;
+    assert_int_equal(rank(s, "hybrid", &q, &many), OK);
+    pool_close(s->sources.pool);
+    lru_close(s->sources.cache);
+    s->sources.pool = NULL;
+    s->sources.cache = NULL;
+    table.count = DOCUMENTS;
+}
+
 static void test_model_that_is_loading_delays_nobody(void **state)
 {
     struct setup *s = *state;
@@ -724,6 +760,7 @@ int main(void)
         cmocka_unit_test(test_legs_are_fused_by_score),
         cmocka_unit_test(test_pages_fit_together),
         cmocka_unit_test(test_leg_that_fails_is_left_out),
+        cmocka_unit_test(test_query_is_encoded_ahead),
         cmocka_unit_test(test_model_that_is_loading_delays_nobody),
         cmocka_unit_test(test_fallback_only_where_nothing_certain_is_found),
         cmocka_unit_test(test_fallback_stays_in_the_query_s_language),
