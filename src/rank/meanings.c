@@ -1,6 +1,7 @@
 #include "rank/meanings_internal.h"
 
 #include "base/log.h"
+#include "base/wide.h"
 #include "rank/document_text.h"
 #include "text/text.h"
 
@@ -139,18 +140,28 @@ float meanings_codes(const struct meanings *x, uint32_t word, int8_t codes[WORDS
     return scale;
 }
 
-float meanings_quantize(const float v[LEXICON_DIM], int8_t codes[WORDS_STRIDE], int32_t *sum)
+static float greatest(const float v[WORDS_STRIDE])
 {
-    float most = 0, norm = 0;
-    *sum = 0;
-    memset(codes, 0, WORDS_STRIDE);
-    for (size_t i = 0; i < LEXICON_DIM; i++)
-        most = fabsf(v[i]) > most ? fabsf(v[i]) : most;
-    for (size_t i = 0; i < LEXICON_DIM && most > 0; i++) {
-        *sum += codes[i] = (int8_t)lrintf(v[i] / most * 127);
-        norm += (float)(codes[i] * codes[i]);
+    enum { LANES = 4 };
+    float most[LANES] = {0};
+    for (size_t i = 0; i < WORDS_STRIDE; i += LANES)
+        for (size_t k = 0; k < LANES; k++)
+            most[k] = fabsf(v[i + k]) > most[k] ? fabsf(v[i + k]) : most[k];
+    return fmaxf(fmaxf(most[0], most[1]), fmaxf(most[2], most[3]));
+}
+
+WIDE float meanings_quantize(const float v[restrict WORDS_STRIDE], int8_t codes[restrict WORDS_STRIDE], int32_t *sum)
+{
+    float peak = greatest(v), most = peak > 0 ? peak : 1;
+    int32_t total = 0, norm = 0;
+    for (size_t i = 0; i < WORDS_STRIDE; i++) {
+        int32_t code = (int32_t)rintf(v[i] / most * 127);
+        codes[i] = (int8_t)code;
+        total += code;
+        norm += code * code;
     }
-    return norm > 0 ? 1 / sqrtf(norm) : 0;
+    *sum = total;
+    return norm > 0 ? 1 / sqrtf((float)norm) : 0;
 }
 
 /* The vector of a word, if the lexicon has one. */
@@ -305,7 +316,7 @@ static bool add_posting(struct meanings *x, uint32_t number, const struct text_t
 }
 
 /* The mean of the words' vectors: what the document is about as a whole. */
-void meanings_put_mean(struct meanings *x, uint32_t number)
+WIDE void meanings_put_mean(struct meanings *x, uint32_t number)
 {
     float sum[WORDS_STRIDE] = {0};
     const struct slot *s = &x->slots[number];

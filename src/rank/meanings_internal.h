@@ -194,8 +194,8 @@ uint32_t meanings_entry(const struct meanings *x, const char *word);
 uint32_t meanings_next_of_stem(const struct meanings *x, uint64_t stem, uint32_t entry);
 /* A word of the lexicon for the kernels; zeros for LEXICON_NONE. */
 float meanings_codes(const struct meanings *x, uint32_t word, int8_t codes[WORDS_STRIDE], int32_t *sum);
-/* Unit length as int8: returns the scale, 0 for a vector of zeros. */
-float meanings_quantize(const float v[LEXICON_DIM], int8_t codes[WORDS_STRIDE], int32_t *sum);
+/* Unit length as int8, of zeros from LEXICON_DIM on: returns the scale, 0 for a vector of zeros. */
+float meanings_quantize(const float v[restrict WORDS_STRIDE], int8_t codes[restrict WORDS_STRIDE], int32_t *sum);
 uint32_t meanings_letters(const char *word, size_t len);
 
 #endif

@@ -2,7 +2,7 @@
  * distinct words, and the likeness of query and document as a whole. */
 #include "rank/meanings_internal.h"
 
-#include "base/sanitized.h"
+#include "base/wide.h"
 
 #include <float.h>
 #include <math.h>
@@ -18,14 +18,6 @@
 #define SHARE       (16 * MEANINGS_BLOCK) /* slots that a thread takes at a time */
 #define MAX_THREADS 16u
 #define KEPT_HITS   65536u /* from one search to the next: those of the algorithm `words` can be many more */
-
-/* Loops over numbers are compiled for AVX2 too: which version runs is decided when the program is loaded, which is too
- * early for sanitizers. */
-#if defined __x86_64__ && defined __gnu_linux__ && !SANITIZED
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
 
 /* --- scratch --- */
 

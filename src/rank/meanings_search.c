@@ -152,7 +152,7 @@ static double weigh(const struct meanings *x, const struct text_term *t, size_t 
 }
 
 /* Adds the vector of a word to what the query is about. */
-static void add_vector(const struct meanings *x, const struct text_term *t, double weight, float whole[LEXICON_DIM])
+static void add_vector(const struct meanings *x, const struct text_term *t, double weight, float whole[WORDS_STRIDE])
 {
     int8_t codes[WORDS_STRIDE];
     int32_t sum;
@@ -168,7 +168,7 @@ static enum status ask_words(const struct meanings *x, const struct term_query *
 {
     int32_t sum;
     double total = 0;
-    float whole[LEXICON_DIM] = {0};
+    float whole[WORDS_STRIDE] = {0};
     *n_words = 0;
     for (size_t i = 0, n; i < terms->count; i += n) {
         const struct text_term *t = &terms->items[i];
