@@ -18,8 +18,8 @@ void pool_stop(struct pool *p);
 void pool_close(struct pool *p); /* stops and frees; NULL is fine */
 
 /* Calls fn(arg, i) for i in [0, n), on the workers and the calling thread; returns when all are
- * done. p == NULL runs serially, and so does a call that finds the workers busy with another one: a
- * short computation never waits for the end of a long one. Must not be called from inside fn. */
+ * done. p == NULL runs serially, and so does a call that finds the workers busy with another one, as
+ * a call from inside fn always does: a short computation never waits for the end of a long one. */
 void pool_for(struct pool *p, size_t n, void (*fn)(void *arg, size_t i), void *arg);
 
 enum status pool_submit(struct pool *p, void (*fn)(void *arg), void *arg) MUST_CHECK;

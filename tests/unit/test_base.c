@@ -202,6 +202,31 @@ static void *many_loops(void *arg)
     return NULL;
 }
 
+struct nested {
+    struct pool *pool;
+    atomic_size_t sum;
+};
+
+static void loop_inside(void *arg, size_t i)
+{
+    struct nested *n = arg;
+    (void)i;
+    pool_for(n->pool, 10, sum_index, &n->sum);
+}
+
+static void pool_loops_inside_a_loop(void **state)
+{
+    (void)state;
+    struct nested n = {.sum = 0};
+    struct error err;
+    assert_int_equal(pool_open("test", 3, 1, &n.pool, &err), OK);
+    assert_int_equal(pool_width(n.pool), 4);
+    assert_int_equal(pool_width(NULL), 1);
+    pool_for(n.pool, 100, loop_inside, &n);
+    assert_int_equal(n.sum, 100 * 55);
+    pool_close(n.pool);
+}
+
 static void pool_runs_everything_once(void **state)
 {
     (void)state;
@@ -477,6 +502,7 @@ int main(void)
         cmocka_unit_test(files_are_replaced_whole),
         cmocka_unit_test(a_folder_goes_with_its_process),
         cmocka_unit_test(pool_runs_everything_once),
+        cmocka_unit_test(pool_loops_inside_a_loop),
         cmocka_unit_test(the_longest_unused_goes_first),
         cmocka_unit_test(errors_name_things),
         cmocka_unit_test(filters_are_said_by_name),
