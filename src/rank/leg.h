@@ -64,7 +64,7 @@ enum status leg_model_hits(const struct rank_sources *s, enum leg_number leg, co
 enum status leg_model_embed(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q,
                             float *out, struct error *err) MUST_CHECK;
 
-/* The same as `prepare` of a leg. */
+/* Encodes the query's text into the cache, if there is one: the work of `prepare` for such a leg. */
 void leg_model_prepare(const struct rank_sources *s, const struct rank_model *m, const struct rank_query *q);
 
 /* leg_sentence.c: a query as a model with phrases understands it: `asked` with its text in small letters, `read` with

@@ -16,7 +16,6 @@
 #define ROWS        64u /* documents that are compared as a whole at a time */
 #define GROUP       MEANINGS_GROUP
 #define SHARE       (16 * MEANINGS_BLOCK) /* slots that a thread takes at a time */
-#define MAX_THREADS 16u
 #define KEPT_HITS   65536u /* from one search to the next: those of the algorithm `words` can be many more */
 
 /* --- scratch --- */
@@ -419,21 +418,18 @@ enum status meanings_best(struct meanings *x, const struct subject *q, const str
                           struct scratch *m, struct arena *a, struct meaning_hit **out, size_t *n, struct error *err)
 {
     struct search s = {.x = x, .subject = q, .words = words, .n_words = n_words, .passing = passing, .most = most};
-    struct scratch *scratch[MAX_THREADS] = {m};
+    struct scratch *another;
     size_t wanted = 1 + x->n_slots / SHARE, threads = 1;
     wanted = wanted < pool_width(pool) ? wanted : pool_width(pool);
-    wanted = wanted < MAX_THREADS ? wanted : MAX_THREADS;
     struct best *parts = arena_room(a, wanted, sizeof *parts);
     enum status st = parts ? best_begin(parts, &s, m, a, err) : err_no_memory(err, "the documents' words");
-    while (st == OK && threads < wanted && (scratch[threads] = meanings_scratch_take(x)) != NULL) {
-        st = best_begin(&parts[threads], &s, scratch[threads], a, err);
-        threads++;
-    }
+    while (st == OK && threads < wanted && (another = meanings_scratch_take(x)) != NULL)
+        st = best_begin(&parts[threads++], &s, another, a, err);
     if (st == OK) {
         pool_for(pool, threads, find_best, parts);
         st = join_best(parts, threads, most, in_order, a, out, n, err);
     }
     while (threads > 1)
-        meanings_scratch_give(x, scratch[--threads]);
+        meanings_scratch_give(x, parts[--threads].m);
     return st;
 }

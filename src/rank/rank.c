@@ -223,7 +223,7 @@ static void ask_leg(struct hybrid *h, enum leg_number leg, struct arena *a)
 }
 
 /* Those that correct the spelling go first, those that have a score for every document last. */
-enum turn { CORRECTING, PLAIN, PREPARED, RANKING_ALL, TURNS };
+enum turn { CORRECTING, PLAIN, PREPARED, RANKING_ALL };
 static enum turn turn_of(const struct leg *leg)
 {
     return leg->corrects ? CORRECTING : leg->ranks_all ? RANKING_ALL : leg->prepare ? PREPARED : PLAIN;
@@ -236,7 +236,7 @@ static void ask_turn(struct hybrid *h, enum turn turn)
             ask_leg(h, leg, h->arena);
 }
 
-/* What is done at the same time. */
+/* Done at the same time: the plain legs are asked, and each of the others is prepared. */
 static void ask_or_prepare(void *arg, size_t share)
 {
     struct hybrid *h = arg;
