@@ -156,6 +156,20 @@ enum status os_open_beside(const char *path, const char *prefix, char tmp[PATH_M
     return *fd >= 0 ? OK : err_errno(err, "cannot make a file in %.200s", folder);
 }
 
+int os_scratch_file(const char *folder)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/peel-XXXXXX", folder);
+    if (n < 0 || (size_t)n >= sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0)
+        unlink(path);
+    return fd;
+}
+
 static enum status write_file(const char *path, const void *data, size_t len, mode_t mode, struct error *err)
 {
     char tmp[PATH_MAX];

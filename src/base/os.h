@@ -25,6 +25,8 @@ enum status os_write_private(const char *path, const void *data, size_t len, str
  * `prefix` and six characters: the caller renames it to `path` or unlinks it. Mode 0600. */
 enum status os_open_beside(const char *path, const char *prefix, char tmp[PATH_MAX], int *fd,
                            struct error *err) MUST_CHECK;
+/* A new file in this folder that has no name and is gone once it is closed; -1 and errno: there is none. */
+int os_scratch_file(const char *folder);
 /* Makes a rename to `path` durable, or a new file of that name. */
 enum status os_sync_folder_of(const char *path, struct error *err) MUST_CHECK;
 /* Renames `tmp`, a file that was synced or a folder of such files, to `path`, durably: after a power cut the old is

@@ -5,9 +5,6 @@
 #include "http/http_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -18,12 +15,8 @@ static void spool_fail(struct http_spool *s, int why)
 
 static void spool_begin(struct http_spool *s, const char *folder)
 {
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/peel-body-XXXXXX", folder ? folder : "/tmp") < (int)sizeof path)
-        s->fd = mkostemp(path, O_CLOEXEC);
-    if (s->fd >= 0)
-        unlink(path);
-    else
+    s->fd = os_scratch_file(folder ? folder : "/tmp");
+    if (s->fd < 0)
         spool_fail(s, errno);
     s->begun = true;
 }

@@ -44,18 +44,19 @@ static enum status forget_foreign_vectors(struct engine *e, const struct engine_
 
 /* --- the vectors in memory --- */
 
-/* Loads the snapshot if it is of the generation that the database has now; then the vectors are published while
- * nothing can change. */
 /* How searches are to treat many vectors. */
 static struct vectors *tuned(const struct engine *e, struct vectors_exact *ix)
 {
     struct vectors_tuning tuning = VECTORS_TUNING;
     tuning.recall = e->cfg.vector_recall > 0 ? e->cfg.vector_recall : tuning.recall;
     tuning.exact_below = e->cfg.vector_exact_below ? e->cfg.vector_exact_below : tuning.exact_below;
+    tuning.folder = e->cfg.cache_dir && *e->cfg.cache_dir ? e->cfg.cache_dir : NULL;
     vectors_exact_tune(ix, &tuning);
     return vectors_exact_base(ix);
 }
 
+/* Loads the snapshot if it is of the generation that the database has now; then the vectors are published while
+ * nothing can change. */
 static bool load_snapshot(struct engine *e, struct engine_model *m, size_t dim)
 {
     char path[PATH_MAX];

@@ -1,6 +1,7 @@
 #include "vectors/vectors_exact_internal.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +88,7 @@ struct table *table_new(void)
         return NULL;
     }
     atomic_init(&t->refs, 1);
-    t->file = -1;
+    t->file = t->scratch = -1;
     return t;
 }
 
@@ -105,8 +106,11 @@ void table_release(struct table *t)
     if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
         return;
     for (size_t i = 0; i < t->n_segments; i++) {
-        free(t->segments[i].memory);
-        free(t->segments[i].died);
+        struct segment *s = &t->segments[i];
+        if (s->memory && s->at >= 0)
+            munmap(s->vectors, s->vector_bytes);
+        free(s->memory);
+        free(s->died);
     }
     free(t->segments);
     free(t->codes);
@@ -114,6 +118,8 @@ void table_release(struct table *t)
     os_unmap(&t->map);
     if (t->file >= 0)
         close(t->file);
+    if (t->scratch >= 0)
+        close(t->scratch);
     free(t);
 }
 
@@ -131,34 +137,72 @@ const float *table_vector(const struct table *t, const struct segment *s, size_t
 {
     const float *vector = s->vectors + i * dim;
     size_t bytes = dim * sizeof *vector;
-    if (t->file < 0 || s->memory)
+    int file = s->memory ? t->scratch : t->file;
+    if (file < 0 || s->at < 0)
         return vector;
-    off_t at = (const char *)vector - (const char *)t->map.data;
-    return pread(t->file, buffer, bytes, at) == (ssize_t)bytes ? buffer : vector;
+    return pread(file, buffer, bytes, s->at + (off_t)(i * bytes)) == (ssize_t)bytes ? buffer : vector;
 }
 
-enum status table_grow(struct vectors_exact *ix, struct table *t, uint32_t rows, struct segment **out,
-                       struct error *err)
+/* Room for a segment's vectors in a file without a name that the table has for them, where there are so many that a
+ * sort will move them to the snapshot. False: they go to memory. */
+static bool map_vectors(const struct vectors_tuning *tuning, struct table *t, struct segment *s)
+{
+    if (!tuning->folder || s->base < tuning->exact_below)
+        return false;
+    if (t->scratch < 0)
+        t->scratch = os_scratch_file(tuning->folder);
+    off_t at = t->scratch < 0 ? (off_t)-1 : lseek(t->scratch, 0, SEEK_END);
+    /* reserved, as writing to a mapping of a full disk ends the process */
+    if (at < 0 || posix_fallocate(t->scratch, at, (off_t)s->vector_bytes) != 0)
+        return false;
+    void *mapped = mmap(NULL, s->vector_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, t->scratch, at);
+    if (mapped == MAP_FAILED)
+        return false;
+    s->vectors = mapped;
+    s->at = at;
+    return true;
+}
+
+/* The vectors of a full segment, which are seldom read, may leave our memory: the system keeps them or writes them. */
+static void let_go(const struct table *t)
+{
+    size_t n = atomic_load(&((struct table *)(uintptr_t)t)->n_segments);
+    const struct segment *last = n ? &t->segments[n - 1] : NULL;
+    if (last && last->memory && last->at >= 0)
+        (void)madvise(last->vectors, last->vector_bytes, MADV_DONTNEED);
+}
+
+/* Adds a segment at the end. Writers only. */
+static enum status table_grow(struct vectors_exact *ix, struct table *t, struct segment **out, struct error *err)
 {
     size_t at = atomic_load(&t->n_segments);
     if (at == MAX_SEGMENTS)
         return err_set(err, ERR_TOO_LARGE, "vectors: more than %u segments", MAX_SEGMENTS);
-    size_t n = rows, codes = n * ix->stride, vectors = n * ix->base.dim * sizeof(float);
-    size_t bytes = codes + vectors + n * (3 * sizeof(float) + sizeof(int32_t) + sizeof(int64_t));
-    struct segment s = {.base = atomic_load(&t->count), .rows = rows};
+    size_t n = SEGMENT_ROWS, codes = n * ix->stride;
+    struct segment s = {.base = atomic_load(&t->count), .rows = SEGMENT_ROWS, .at = -1};
+    s.vector_bytes = n * ix->base.dim * sizeof *s.vectors;
+    let_go(t);
+    bool mapped = map_vectors(&ix->tuning, t, &s);
+    size_t bytes = codes + (mapped ? 0 : s.vector_bytes) + n * (3 * sizeof(float) + sizeof(int32_t) + sizeof(int64_t));
     /* The first segment is most of the memory of a small library, which huge pages would fill up at once. */
     s.memory = at ? scan_memory(bytes) : aligned_alloc(SCAN_ALIGN, (bytes + SCAN_ALIGN - 1) / SCAN_ALIGN * SCAN_ALIGN);
     s.died = malloc(n * sizeof *s.died);
     if (!s.memory || !s.died) {
+        if (mapped)
+            munmap(s.vectors, s.vector_bytes);
         free(s.memory);
         free(s.died);
-        return err_no_memory(err, "%u more rows", rows);
+        return err_no_memory(err, "%u more vectors", SEGMENT_ROWS);
     }
     char *p = s.memory;
     s.codes = (int8_t *)p;
-    s.vectors = (float *)(void *)(p += codes);
-    s.id = (int64_t *)(void *)(p += vectors);
-    s.scale = (float *)(void *)(p += n * sizeof(int64_t));
+    p += codes;
+    if (!mapped) {
+        s.vectors = (float *)(void *)p;
+        p += s.vector_bytes;
+    }
+    s.id = (int64_t *)(void *)p;
+    s.scale = (float *)(void *)(s.id + n);
     s.residual = s.scale + n;
     s.code_norm = s.residual + n;
     s.sum = (int32_t *)(void *)(s.code_norm + n);
@@ -167,7 +211,7 @@ enum status table_grow(struct vectors_exact *ix, struct table *t, uint32_t rows,
     t->segments[at] = s;
     *out = &t->segments[at];
     atomic_store_explicit(&t->n_segments, at + 1, memory_order_release);
-    atomic_fetch_add(&ix->memory, bytes + n * sizeof *s.died);
+    atomic_fetch_add(&ix->memory, bytes + (mapped ? s.vector_bytes : 0) + n * sizeof *s.died);
     return OK;
 }
 
@@ -357,7 +401,7 @@ static enum status next_row(struct vectors_exact *ix, struct table *t, struct se
     size_t n = atomic_load(&t->n_segments);
     struct segment *s = n ? &t->segments[n - 1] : NULL;
     if (!s || count == s->base + s->rows) {
-        enum status st = table_grow(ix, t, SEGMENT_ROWS, &s, err);
+        enum status st = table_grow(ix, t, &s, err);
         if (st != OK)
             return st;
     }

@@ -35,6 +35,7 @@ enum status vectors_exact_get(struct vectors_exact *ix, int64_t id, float *out, 
 struct vectors_tuning {
     double recall;      /* the share of the nearest that they are to find, in lists (clusters.h); 1: always read all */
     size_t exact_below; /* with fewer vectors, they read all */
+    const char *folder; /* for a file with the vectors in fp32 of so many that no sort has taken yet; NULL: in memory */
 };
 #define VECTORS_TUNING ((struct vectors_tuning){.recall = 0.95, .exact_below = 200000}) /* of vectors_exact_open */
 /* Before others have the index. */

@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #define SEGMENT_ROWS 4096u
 #define MAX_SEGMENTS 65536u
@@ -32,6 +33,8 @@ struct segment {
     int32_t *sum;           /* [rows] sum of codes: undoes the offset of unsigned queries */
     int64_t *id;            /* [rows] */
     float *vectors;         /* [rows][dim] */
+    size_t vector_bytes;    /* of these, */
+    off_t at;               /* and where they are in the table's file; -1: in memory */
     _Atomic uint64_t *died; /* [rows] row count from which on the row is gone; 0: at once */
     void *memory;           /* what to free besides `died`; NULL when the arrays are in the mapped snapshot */
 };
@@ -63,6 +66,7 @@ struct table {
     _Atomic uint64_t count;
     struct os_map map; /* the snapshot below the first segments, if any */
     int file;          /* the same, open, where there are many vectors; else -1 */
+    int scratch;       /* with the vectors of segments that are not in the snapshot; -1: they are in memory */
     void *codes;       /* of the snapshot's rows, copied from there to huge pages; NULL for few */
 };
 
@@ -108,9 +112,6 @@ void *scan_memory(size_t bytes);
 struct table *table_new(void);
 struct table *table_acquire(struct vectors_exact *ix);
 void table_release(struct table *t);
-/* Adds a segment with room for `rows`, at the end. Writers only. */
-enum status table_grow(struct vectors_exact *ix, struct table *t, uint32_t rows, struct segment **out,
-                       struct error *err) MUST_CHECK;
 /* Adds a copy of a row of another table, seen at once. Writers only. */
 enum status table_append_copy(struct vectors_exact *ix, struct table *t, const struct segment *s, size_t i,
                               uint64_t *row, struct error *err) MUST_CHECK;

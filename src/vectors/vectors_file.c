@@ -96,11 +96,13 @@ static void fill_up(struct writer *w)
 
 static void put_rows(struct writer *w, const struct living *rows, enum section section, size_t dim, size_t stride)
 {
+    float buffer[VECTORS_MAX_DIM];
     for (size_t k = 0; k < rows->n; k++) {
         const struct segment *s = table_segment(rows->table, rows->rows[k]);
         size_t i = rows->rows[k] - s->base;
-        const void *const from[N_ROW_SECTIONS] = {s->codes + i * stride, s->vectors + i * dim, s->id + i, s->scale + i,
-                                                  s->residual + i,       s->code_norm + i,     s->sum + i};
+        const float *vector = section == VECTORS ? table_vector(rows->table, s, i, dim, buffer) : NULL;
+        const void *const from[N_ROW_SECTIONS] = {s->codes + i * stride, vector,           s->id + i, s->scale + i,
+                                                  s->residual + i,       s->code_norm + i, s->sum + i};
         const size_t bytes[N_ROW_SECTIONS] = {stride, dim * sizeof(float), sizeof(int64_t), 4, 4, 4, 4};
         snapshot_put(w, from[section], bytes[section]);
     }
@@ -281,6 +283,8 @@ static enum status adopt_rows(struct table *t, struct id_map *ids, const struct 
             .rows = n,
             .codes = codes + row * stride,
             .vectors = (float *)(void *)(base + offset[VECTORS]) + row * h->dim,
+            .vector_bytes = n * h->dim * sizeof(float),
+            .at = (off_t)(offset[VECTORS] + row * h->dim * sizeof(float)),
             .id = (int64_t *)(void *)(base + offset[IDS]) + row,
             .scale = (float *)(void *)(base + offset[SCALE]) + row,
             .residual = (float *)(void *)(base + offset[RESIDUAL]) + row,

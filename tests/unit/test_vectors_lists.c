@@ -7,7 +7,9 @@
 #include "vectors/clusters.h"
 #include "vectors/vectors_exact.h"
 
+#include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { DIM = 48, ROWS = 6000, CENTRES = 60, QUERIES = 40, DEEP = 200 };
@@ -46,9 +48,11 @@ static void put_one(struct fixture *f, struct vectors_exact *ix, int64_t id)
     assert_int_equal(vectors_exact_put(ix, id, v, &err), OK);
 }
 
+static const char *scratch; /* the folder for vectors that are not sorted yet */
+
 static void tune(struct vectors_exact *ix, double recall)
 {
-    vectors_exact_tune(ix, &(struct vectors_tuning){.recall = recall, .exact_below = 1000});
+    vectors_exact_tune(ix, &(struct vectors_tuning){.recall = recall, .exact_below = 1000, .folder = scratch});
 }
 
 static int set_up(void **state)
@@ -58,12 +62,13 @@ static int set_up(void **state)
     seed = 1;
     tmp_make(f.dir, sizeof f.dir);
     snprintf(f.path, sizeof f.path, "%s/a.index", f.dir);
+    scratch = f.dir;
     assert_int_equal(vectors_exact_open(DIM, &f.ix, &err), OK);
+    tune(f.ix, 0.95);
     for (size_t i = 0; i < CENTRES; i++)
         vector_near(NULL, f.centres[i]);
     for (int64_t i = 0; i < ROWS; i++)
         put_one(&f, f.ix, i);
-    tune(f.ix, 0.95);
     *state = &f;
     return 0;
 }
@@ -250,6 +255,38 @@ static void changes_after_the_sort(void **state)
     arena_free(&a);
 }
 
+/* Does this process have a file of the folder mapped that has no name? */
+static bool maps_scratch(const char *folder)
+{
+    char line[PATH_MAX + 200];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps))
+        found |= strstr(line, folder) && strstr(line, "(deleted)");
+    fclose(maps);
+    return found;
+}
+
+static void unsorted_vectors_lie_in_a_file_if_there_can_be_one(void **state)
+{
+    struct fixture *f = *state;
+    struct vectors_exact *ix;
+    struct error err;
+    assert_true(maps_scratch(f->dir));
+    sort_all(f);
+    assert_false(maps_scratch(f->dir));
+    scratch = "/nonexistent";
+    assert_int_equal(vectors_exact_open(DIM, &ix, &err), OK);
+    tune(ix, 0.95);
+    for (int64_t i = 0; i < ROWS; i++)
+        put_one(f, ix, i);
+    assert_true(recall_of(f, ix, 10, NULL) == 1.0);
+    assert_int_equal(vectors_exact_sort(ix, f->path, "m", 7, NULL, &err), OK);
+    assert_true(recall_of(f, ix, 10, NULL) > 0.93);
+    vectors_exact_close(ix);
+}
+
 static void damaged_lists_are_noticed(void **state)
 {
     struct fixture *f = *state;
@@ -364,6 +401,7 @@ int main(void)
         WITH_ROWS(few_vectors_are_searched_exactly),
         WITH_ROWS(filters_are_inside),
         WITH_ROWS(changes_after_the_sort),
+        WITH_ROWS(unsorted_vectors_lie_in_a_file_if_there_can_be_one),
         WITH_ROWS(damaged_lists_are_noticed),
         WITH_ROWS(a_sort_can_be_stopped),
         WITH_ROWS(searches_are_compared_with_the_exact_answer),
