@@ -6,17 +6,23 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define LEAST_ALIKE 0.25f /* cosine below which words have nothing to do with each other */
-#define MOST_ALIKE  0.9f  /* of words that are not the same */
-#define WIDEST      200u  /* distinct words that one word of a query may stand for */
-#define MOST_KEPT   1024u /* words in a list that is kept */
-#define PARTLY      0.6f  /* how alike a word of a term is to the term */
+#define LEAST_ALIKE 0.25f  /* cosine below which words have nothing to do with each other */
+#define MOST_ALIKE  0.9f   /* of words that are not the same */
+#define WIDEST      200u   /* distinct words that one word of a query may stand for */
+#define ENOUGH      16384u /* documents that have one of these words */
+#define MOST_KEPT   1024u  /* words in a list that is kept */
+#define PARTLY      0.6f   /* how alike a word of a term is to the term */
+
+static size_t step_of(float value)
+{
+    return value < 1 ? (size_t)(value * MEANINGS_STEPS) : MEANINGS_STEPS - 1;
+}
 
 void meanings_count_steps(const float *values, size_t n, uint32_t counts[MEANINGS_STEPS])
 {
     for (size_t i = 0; i < n; i++)
         if (values[i] > 0)
-            counts[values[i] < 1 ? (size_t)(values[i] * MEANINGS_STEPS) : MEANINGS_STEPS - 1]++;
+            counts[step_of(values[i])]++;
 }
 
 double meanings_least_of(const uint32_t counts[MEANINGS_STEPS], size_t most)
@@ -25,6 +31,14 @@ double meanings_least_of(const uint32_t counts[MEANINGS_STEPS], size_t most)
     while (step > 0 && (above == 0 || above + counts[step - 1] <= most))
         above += counts[--step];
     return (double)step / MEANINGS_STEPS;
+}
+
+float meanings_step_with(const uint32_t counts[MEANINGS_STEPS], size_t wanted)
+{
+    size_t above = 0, step = MEANINGS_STEPS;
+    while (step > 0 && above < wanted)
+        above += counts[--step];
+    return (float)step / MEANINGS_STEPS;
 }
 
 const uint32_t *meanings_relations(const struct meanings *x, const char *folded, uint32_t word, size_t *n)
@@ -202,4 +216,16 @@ enum status meanings_alike_term(const struct meanings *x, const struct text_term
     if (entry)
         make_alike(m, entry - 1, 1);
     return take_alike(m, 0, a, out, err);
+}
+
+void meanings_alike_enough(const struct meanings *x, struct alike_list *list)
+{
+    uint32_t counts[MEANINGS_STEPS] = {0}, kept = 0;
+    for (uint32_t i = 0; i < list->n; i++)
+        counts[step_of(list->items[i].score)] += x->entries[list->items[i].entry].n;
+    float least = meanings_step_with(counts, ENOUGH);
+    for (uint32_t i = 0; i < list->n; i++)
+        if (list->items[i].score >= least)
+            list->items[kept++] = list->items[i];
+    list->n = kept;
 }

@@ -151,6 +151,8 @@ enum status meanings_alike(const struct meanings *x, const struct text_term *t, 
 enum status meanings_alike_term(const struct meanings *x, const struct text_term *words, size_t n, uint32_t entry,
                                 uint32_t word, struct scratch *m, struct arena *a, struct alike_list *out,
                                 struct error *err) MUST_CHECK;
+/* Leaves out words that are less alike than others which have enough documents. */
+void meanings_alike_enough(const struct meanings *x, struct alike_list *list);
 #define MEANINGS_MAX_QUERY 32u /* words of a query */
 
 /* A word or term of the query that counts, and the documents' words that are like it. */
@@ -182,6 +184,8 @@ const uint32_t *meanings_relations(const struct meanings *x, const char *folded,
 void meanings_count_steps(const float *values, size_t n, uint32_t counts[MEANINGS_STEPS]);
 /* The least step of the `most` greatest; 0 when there are no more than that. */
 double meanings_least_of(const uint32_t counts[MEANINGS_STEPS], size_t most);
+/* The greatest step from which on there are `wanted`; 0 when there are fewer. */
+float meanings_step_with(const uint32_t counts[MEANINGS_STEPS], size_t wanted);
 
 /* The words of a term such as "ice cream", which some sticker has as a title or keyword: an entry of its own. */
 #define WORDS_MAX_TERM 3u

@@ -176,16 +176,11 @@ static bool mark_alike(struct member *m, uint32_t from, struct likeness *likenes
  * what is left to 1 for the others: of many stickers with one such word each, those with several come first. */
 WIDE static void add_scores(float weight, size_t n, struct likeness *restrict likeness, float *restrict scores)
 {
-    for (size_t at = 0; at < n; at += GROUP) {
-        uint64_t bits[GROUP], any = 0; /* of both numbers, which are not negative */
-        memcpy(bits, likeness + at, sizeof bits);
-        for (size_t i = 0; i < GROUP; i++)
-            any |= bits[i];
-        for (size_t i = 0; any && i < GROUP; i++) {
-            float best = likeness[at + i].best, rest = MORE * (likeness[at + i].sum - best);
-            scores[at + i] += weight * (best + (1 - best) * rest / (1 + rest));
+    for (size_t at = 0; at < n; at += GROUP)
+        for (size_t i = at; i < at + GROUP; i++) { /* a known number, for whole vectors */
+            float best = likeness[i].best, rest = MORE * (likeness[i].sum - best);
+            scores[i] += weight * (best + (1 - best) * rest / (1 + rest));
         }
-    }
     memset(likeness, 0, n * sizeof *likeness);
 }
 
@@ -250,20 +245,11 @@ static void compare_whole(const struct meanings *x, const struct subject *q, con
     }
 }
 
-/* The greatest step from which on there are `wanted` documents; 0 if there are fewer. */
-static float step_of(const uint32_t counts[MEANINGS_STEPS], size_t wanted)
-{
-    size_t above = 0, step = MEANINGS_STEPS;
-    while (step > 0 && above < wanted)
-        above += counts[--step];
-    return (float)step / MEANINGS_STEPS;
-}
-
 /* Raises `least` to the step of the `most`-th, once there are as many. */
 static void best_raise(struct best *b)
 {
     if (b->n >= b->s->most)
-        b->least = fmax(step_of(b->counts, b->s->most), b->least);
+        b->least = fmax(meanings_step_with(b->counts, b->s->most), b->least);
 }
 
 /* Leaves out those of n hits that are below a score; returns how many are left. */
@@ -350,7 +336,7 @@ static void add_slots(struct best *b)
     meanings_count_steps(m->partial, m->n_slots, counts);
     for (size_t wanted = b->s->most; below > 0 && below > least_partial(q, b->least);
          wanted = wanted > SIZE_MAX / GROW ? SIZE_MAX : wanted * GROW) {
-        float from = fmaxf(step_of(counts, wanted), least_partial(q, b->least));
+        float from = fmaxf(meanings_step_with(counts, wanted), least_partial(q, b->least));
         if (from >= below) /* many are alike: a larger round */
             continue;
         add_span(b, from, below);

@@ -234,6 +234,8 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, co
         st = err_no_memory(err, "the documents' words");
     if (st == OK)
         st = ask_words(x, &asked.query, &asked.terms, a, scratch, words, &n_words, &subject, err);
+    for (size_t w = 0; st == OK && !passing && w < n_words; w++) /* of those that pass a filter, there may be few */
+        meanings_alike_enough(x, &words[w].alike);
     if (st == OK)
         st = meanings_best(x, &subject, words, n_words, passing, most, in_order, pool, scratch, a, out, n, err);
     if (scratch)

@@ -3,6 +3,7 @@
 #include "cm.h"
 
 #include "base/buf.h"
+#include "base/labels.h"
 #include "base/os.h"
 #include "rank/meanings.h"
 #include "text/text.h"
@@ -341,6 +342,58 @@ static void the_few_best_are_the_first_of_all(void **state)
         }
 }
 
+/* Puts a document that is in no store. */
+static void put_words(struct setup *s, int64_t id, const char *title)
+{
+    const struct document doc = {.id = id, .filename = "a.png", .title = title, .words_json = "[]", .image_sha256 = ""};
+    assert_int_equal(meanings_put(s->index, &doc, &s->err), OK);
+}
+
+/* How many documents a search finds that have one of these ids. */
+static size_t count_found(struct setup *s, const char *query, const struct label_test *passing, int64_t from,
+                          int64_t below)
+{
+    struct arena a;
+    struct meaning_hit *hits;
+    const char *right;
+    size_t n, found = 0;
+    arena_init(&a, 64 << 20);
+    assert_int_equal(
+        meanings_search(s->index, query, strlen(query), passing, 100000, false, NULL, &a, &hits, &n, &right, &s->err),
+        OK);
+    for (size_t i = 0; i < n; i++)
+        found += hits[i].id >= from && hits[i].id < below;
+    arena_free(&a);
+    return found;
+}
+
+/* Where very many documents have a word itself, alike words no longer count, unless a filter lets few of these pass. */
+static void enough_documents_leave_out_alike_words(void **state)
+{
+    enum { CATS = 40000, ALIKE = 20 };
+    struct setup *s = *state;
+    struct labels *labels;
+    struct label_test passing;
+    assert_int_equal(labels_open(&labels, &s->err), OK);
+    for (int64_t id = 1000; id < 1000 + ALIKE; id++) {
+        put_words(s, id, "kitten");
+        assert_int_equal(labels_put(labels, id, "few", RATING_G, false, &s->err), OK);
+    }
+    for (int64_t id = 2000; id < 2000 + CATS; id++) {
+        if (id == 2000 + CATS / 4)
+            assert_int_equal(count_found(s, "cat", NULL, 1000, 2000), ALIKE);
+        put_words(s, id, "cat");
+        assert_int_equal(labels_put(labels, id, "many", RATING_G, false, &s->err), OK);
+    }
+    assert_int_equal(count_found(s, "cat", NULL, 2000, 2000 + CATS), CATS);
+    assert_int_equal(count_found(s, "cat", NULL, 1000, 2000), 0);
+    assert_int_equal(count_found(s, "kitten", NULL, 1000, 2000 + CATS), ALIKE + CATS); /* too few of its own */
+    labels_test_begin(labels, &(struct sticker_filter){.rating_most = RATING_R, .pack = "few"}, &passing);
+    assert_int_equal(count_found(s, "cat", &passing, 1000, 2000), ALIKE);
+    labels_test_end(&passing);
+    labels_close(labels);
+}
+
 /* So many documents that several threads share them: they find what one does. */
 static void threads_find_what_one_does(void **state)
 {
@@ -353,9 +406,7 @@ static void threads_find_what_one_does(void **state)
     for (int64_t i = 0; i < MANY; i++) {
         char title[64];
         snprintf(title, sizeof title, "%s %s rare%d", words[i % 8], words[i / 5 % 8], (int)(i * i / 977 % 1000));
-        const struct document doc = {
-            .id = 1000 + i, .filename = "a.png", .title = title, .words_json = "[]", .image_sha256 = ""};
-        assert_int_equal(meanings_put(s->index, &doc, &s->err), OK);
+        put_words(s, 1000 + i, title);
     }
     for (size_t q = 0; q < sizeof queries / sizeof *queries; q++)
         for (size_t most = 10; most <= MANY; most *= 200) {
@@ -509,6 +560,7 @@ int main(void)
                                        T(signs_are_left_to_others),
                                        T(follows_changes),
                                        T(the_few_best_are_the_first_of_all),
+                                       T(enough_documents_leave_out_alike_words),
                                        T(threads_find_what_one_does),
                                        T(a_snapshot_is_as_good_as_the_documents),
                                        T(a_damaged_snapshot_is_not_believed),
