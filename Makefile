@@ -175,17 +175,16 @@ endif
 unit: $(UNIT) ## build and run the unit tests
 	@sh tests/run.sh unit $(UNIT)
 
-# API tests by when scripts/test.sh runs them: those that download and import the starter packs,
-PACKS := tests/api/test_import.py tests/api/test_relevance.py tests/api/test_languages.py
-# those that take long by themselves, the longest first, so that no processor waits for the last one,
-SLOW := $(patsubst %,tests/api/test_%.py,postgres_sticker store_copy sandbox kills release chaos_bucket schema model_pypi \
-	pgvector backup chaos overload balanced admin_sessions postgres_search admin_upload powercut)
+# API tests by when scripts/test.sh runs them: those that take long by themselves, the longest first, so that no processor
+# waits for the last one,
+SLOW := $(patsubst %,tests/api/test_%.py,import postgres_sticker store_copy relevance sandbox schema release languages kills \
+	model_pypi chaos_bucket backup pgvector admin_sessions chaos postgres_search overload balanced admin_upload powercut)
 # and the others; test_torture.py is `make torture`.
-FAST := $(filter-out $(PACKS) $(SLOW) tests/api/test_torture.py,$(wildcard tests/api/test_*.py))
+FAST := $(filter-out $(SLOW) tests/api/test_torture.py,$(wildcard tests/api/test_*.py))
 # What the sanitizers, which take ten times as long, see of the API: each room once, and of threads what many use at once.
 SANITIZED := $(patsubst %,tests/api/test_%.py,embeddings sticker_api sticker_crowd sticker_search_peer \
 	$(if $(filter asan,$(MODE)),admin bad_input curation events explain gallery model protection sticker_media))
-API := $(if $(filter release,$(MODE)),$(PACKS) $(SLOW) $(FAST),$(SANITIZED))
+API := $(if $(filter release,$(MODE)),$(SLOW) $(FAST),$(SANITIZED))
 api: all $(B)/tests/test_bucket $(B)/tests/test_store_search $(B)/tests/test_store_stickers $(B)/tests/test_store_upgrade $(B)/tests/test_store_feedback $(B)/tests/test_store_events $(B)/tests/test_store_experiments $(B)/tests/test_store_webhooks $(B)/tests/test_learn $(B)/tests/test_training $(B)/tests/test_store_curation $(B)/tests/test_store_history $(B)/tests/test_search_service_models $(B)/tests/test_search_service_phrases $(B)/tests/test_pgvector $(B)/bench/words $(B)/torture/peel ## run the API tests, which start the program on free ports
 	@PEEL=$(abspath $(B)/peel) PEEL_TEST_MODE=$(MODE) PEEL_TEST_SLOW=$(if $(filter release,$(MODE)),2,6) sh tests/run.sh api $(API)
 

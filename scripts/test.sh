@@ -23,10 +23,10 @@ Suites, in the order in which all of them run when no name is given:
   unit       unit tests
   api        API tests, which start the program on free ports, but for the slow ones
   gallery    browser tests of the gallery (Chromium)
-  slow       slow API tests: PostgreSQL, faults, uploads, models from PyPI
+  slow       slow API tests: PostgreSQL, faults, uploads, models from PyPI, starter packs
+  pages      the two below, side by side
   browser    browser tests of the admin pages
   docs       every command of README.md and docs/, as an ordinary user
-  packs      API tests that download and import the starter packs
   instructions  instructions of fixed pieces of work (bench/instructions.sh)
   analyze    gcc -fanalyzer
   asan       unit and the main API tests with the address and undefined behaviour sanitizers
@@ -85,19 +85,20 @@ finish() {
     exit
 }
 
-browser() { # FILE...
+pages() { # WHAT KIND FILE...
+    what=$1 kind=$2
+    shift 2
     step "build" make -s "$jobs" MODE=release
-    step "browser tests" env PEEL_TEST_SLOW=3 sh tests/run.sh browser "$@"
-}
-
-documentation() { # FILE...
-    step "build" make -s "$jobs" MODE=release
-    step "documentation" env PEEL="$PWD/build/release/peel" PEEL_TEST_SLOW=2 sh tests/run.sh docs "$@"
+    step "$what" env PEEL="$PWD/build/release/peel" PEEL_TEST_SLOW=3 sh tests/run.sh "$kind" "$@"
 }
 
 sanitized() { # MODE WORDS
     step "unit tests, $2" make -s "$jobs" MODE="$1" unit
     step "API tests, $2" make -s MODE="$1" api
+}
+
+admin_pages() {
+    ls tests/browser/test_*.py | grep -v test_gallery
 }
 
 suite() { # NAME
@@ -109,10 +110,10 @@ suite() { # NAME
     unit) step "unit tests" make -s "$jobs" unit ;;
     api) step "API tests" make -s api API='$(FAST)' ;;
     slow) step "slow API tests" make -s api API='$(SLOW)' ;;
-    packs) step "API tests with the starter packs" make -s api API='$(PACKS)' ;;
-    gallery) browser tests/browser/test_gallery.py ;;
-    browser) browser $(ls tests/browser/test_*.py | grep -v test_gallery) ;;
-    docs) documentation tests/docs/test_*.py ;;
+    gallery) pages "browser tests" browser tests/browser/test_gallery.py ;;
+    browser) pages "browser tests" browser $(admin_pages) ;;
+    docs) pages "documentation" docs tests/docs/test_*.py ;;
+    pages) pages "browser tests and documentation" pages $(admin_pages) tests/docs/test_*.py ;;
     instructions) step "instructions of fixed pieces of work" sh bench/instructions.sh ;;
     analyze) step "analyzer" make -s "$jobs" analyze ;;
     asan) sanitized asan "address and undefined behaviour sanitizers" ;;
@@ -126,7 +127,7 @@ suite() { # NAME
         ;;
     all)
         suite fast
-        for later in slow browser docs packs instructions analyze asan tsan torture fuzz; do suite $later; done
+        for later in slow pages instructions analyze asan tsan torture fuzz; do suite $later; done
         ;;
     *) return 1 ;;
     esac
@@ -137,8 +138,8 @@ program() { # FILE
     case $1 in
     tests/unit/*) step "$1" make -s "$jobs" unit UNIT="build/${MODE:-release}/tests/$bare" ;;
     tests/api/*) step "$1" make -s "$jobs" api API="$1" ;;
-    tests/browser/*) browser "$1" ;;
-    tests/docs/*) documentation "$1" ;;
+    tests/browser/*) pages "$1" browser "$1" ;;
+    tests/docs/*) pages "$1" docs "$1" ;;
     tests/fuzz/*) step "$1" make -s "$jobs" fuzz FUZZ="build/asan/tests/$bare" FUZZ_SECONDS="${FUZZ_SECONDS:-2}" ;;
     esac
 }
@@ -150,7 +151,7 @@ for wanted in "$@"; do # before anything runs
         usage
         exit 0
         ;;
-    includes | format | build | makefile | unit | api | gallery | slow | browser | docs | packs | instructions | analyze) ;;
+    includes | format | build | makefile | unit | api | gallery | slow | pages | browser | docs | instructions | analyze) ;;
     asan | tsan | torture | fuzz | fast | all) ;;
     *)
         if [ -z "$(programs_named "$wanted")" ]; then
