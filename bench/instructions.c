@@ -141,7 +141,7 @@ static void open_meanings(struct work *w, const char *folder)
     open_search(w, folder);
     snprintf(path, sizeof path, "%s/english.words", folder);
     make_lexicon(path);
-    MUST(meanings_open(path, w->search, NULL, &w->meanings, &err));
+    MUST(meanings_open(path, w->search, NULL, 1, &w->meanings, &err));
 }
 
 static void open_stickers(struct work *w, const char *folder)

@@ -145,7 +145,7 @@ int main(int argc, char **argv)
                 return fprintf(stderr, "%s\n", err.message), 1;
         }
     }
-    if (meanings_open(argv[1], store, NULL, &words, &err) != OK)
+    if (meanings_open(argv[1], store, NULL, 1, &words, &err) != OK)
         return fprintf(stderr, "%s\n", err.message), 1;
     printf("%zu queries\n", n);
     measure("lexical", store, words, trials, n, all);

@@ -3,6 +3,7 @@
 #include "base/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -186,4 +187,11 @@ size_t pool_queued(struct pool *p)
 unsigned pool_width(const struct pool *p)
 {
     return p ? p->n_threads + 1 : 1;
+}
+
+unsigned pool_cores(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n < 1 ? 1 : n < 256 ? (unsigned)n : 256;
 }

@@ -25,5 +25,6 @@ void pool_for(struct pool *p, size_t n, void (*fn)(void *arg, size_t i), void *a
 enum status pool_submit(struct pool *p, void (*fn)(void *arg), void *arg) MUST_CHECK;
 size_t pool_queued(struct pool *p);        /* jobs waiting, for metrics */
 unsigned pool_width(const struct pool *p); /* threads of a pool_for: the workers and its caller; 1 for NULL */
+unsigned pool_cores(void);                 /* processors that this process may use, 1 to 256 */
 
 #endif

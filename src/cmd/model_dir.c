@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static bool is_folder(const char *path)
 {
@@ -62,14 +61,13 @@ enum status model_find(const struct config *cfg, const char *id, char dir[PATH_M
 
 enum status model_open(const struct config *cfg, const char *id, struct model_open *out, struct error *err)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int64_t threads = config_int(cfg, "threads");
     *out = (struct model_open){0};
     enum status st = model_find(cfg, id, out->dir, err);
     if (st == OK)
         st = encoder_check_precision(config_string(cfg, "precision"), err);
     if (threads == 0)
-        threads = cores < 1 ? 1 : cores > 256 ? 256 : cores;
+        threads = pool_cores();
     if (st == OK && threads > 1)
         st = pool_open("encoder", (unsigned)threads, 1, &out->pool, err);
     if (st == OK)

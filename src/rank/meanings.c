@@ -14,6 +14,8 @@
 #define PAGE      1000u
 #define NEAR      8 /* ids apart: documents that are read with those between them */
 
+#define MAX_READERS 16 /* of the documents at the start; they wait for each other to put what they have read */
+
 /* Memory for the words of queries; those of most queries are a few thousand. */
 #define ALIKE_BYTES        (8u << 20)
 #define ALIKE_BYTES_OF_ONE 1024u /* about */
@@ -523,6 +525,49 @@ static enum status read_documents(struct meanings *x, struct search_store *store
     return st;
 }
 
+/* Documents that several threads read. */
+struct reading {
+    struct meanings *x;
+    struct search_store *store;
+    const int64_t *ids; /* [n] ascending */
+    size_t n;
+    atomic_size_t next; /* which no thread has taken yet */
+};
+struct reader {
+    struct reading *all;
+    enum status st;
+    struct error err;
+};
+
+static void read_shares(void *arg, size_t i)
+{
+    struct reader *r = (struct reader *)arg + i;
+    struct reading *all = r->all;
+    size_t at;
+    while (r->st == OK && (at = atomic_fetch_add(&all->next, PAGE)) < all->n)
+        r->st = read_documents(all->x, all->store, all->ids + at, all->n - at < PAGE ? all->n - at : PAGE, &r->err);
+}
+
+static enum status read_many(struct reading *all, unsigned threads, struct error *err)
+{
+    struct reader readers[MAX_READERS] = {0};
+    struct pool *pool = NULL;
+    size_t n = 1 + all->n / PAGE;
+    n = n < threads ? n : threads;
+    n = n < MAX_READERS ? n : MAX_READERS;
+    enum status st = n > 1 ? pool_open("words", (unsigned)n - 1, 1, &pool, err) : OK;
+    if (st != OK)
+        return st;
+    for (size_t i = 0; i < n; i++)
+        readers[i].all = all;
+    pool_for(pool, n, read_shares, readers);
+    pool_close(pool);
+    for (size_t i = 0; i < n && st == OK; i++)
+        if (readers[i].st != OK)
+            st = err_set(err, readers[i].st, "%s", readers[i].err.message);
+    return st;
+}
+
 /* What changed since a change. */
 static enum status read_changes(struct meanings *x, struct search_store *store, int64_t since, struct error *err)
 {
@@ -546,7 +591,7 @@ static enum status read_changes(struct meanings *x, struct search_store *store, 
 }
 
 /* Makes what is in memory true, whatever the snapshot was of: what differs is read. */
-static enum status compare_all(struct meanings *x, struct search_store *store, struct error *err)
+static enum status compare_all(struct meanings *x, struct search_store *store, unsigned threads, struct error *err)
 {
     struct differences d = {.x = x, .seen = calloc(x->n_slots + 1u, 1)};
     uint32_t loaded = x->n_slots;
@@ -555,8 +600,9 @@ static enum status compare_all(struct meanings *x, struct search_store *store, s
     for (uint32_t i = 0; i < loaded && st == OK; i++)
         if (!d.seen[i])
             clear_slot(x, i);
+    struct reading all = {.x = x, .store = store, .ids = d.ids, .n = d.n};
     if (st == OK)
-        st = read_documents(x, store, d.ids, d.n, err);
+        st = read_many(&all, threads, err);
     free(d.seen);
     free(d.ids);
     return st;
@@ -583,8 +629,8 @@ static enum status open_empty(const char *path, struct meanings **out, struct er
     return st;
 }
 
-enum status meanings_open(const char *path, struct search_store *store, const char *snapshot, struct meanings **out,
-                          struct error *err)
+enum status meanings_open(const char *path, struct search_store *store, const char *snapshot, unsigned threads,
+                          struct meanings **out, struct error *err)
 {
     struct error why;
     enum status st = open_empty(path, out, err),
@@ -603,7 +649,7 @@ enum status meanings_open(const char *path, struct search_store *store, const ch
             st = read_changes(x, store, x->mark.number, err);
         } else {
             search_store_mark_new(&x->mark);
-            st = compare_all(x, store, err);
+            st = compare_all(x, store, threads, err);
         }
     }
     if (st != OK) {

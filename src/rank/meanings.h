@@ -12,9 +12,9 @@
 struct meanings;
 /* Reads the lexicon and all documents; those alone that have changed since it was saved, if there is a snapshot (NULL:
  * there is none): by the numbers of the changes, or by the hashes of all where the store does not know the snapshot.
- * ERR_NOT_FOUND: there is no lexicon. */
-enum status meanings_open(const char *path, struct search_store *store, const char *snapshot, struct meanings **out,
-                          struct error *err) MUST_CHECK;
+ * Where there are many to read, on so many threads. ERR_NOT_FOUND: there is no lexicon. */
+enum status meanings_open(const char *path, struct search_store *store, const char *snapshot, unsigned threads,
+                          struct meanings **out, struct error *err) MUST_CHECK;
 void meanings_close(struct meanings *x); /* NULL is fine */
 /* Writes the snapshot, if anything changed since it was read or written. `number`: the last change of the store that
  * was taken in. One thread's. */

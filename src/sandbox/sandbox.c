@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/os.h"
+#include "base/pool.h"
 #include "base/sanitized.h"
 #include "base/utf8.h"
 #include "image/ocr.h"
@@ -638,8 +639,7 @@ static void close_lane(struct lane *lane)
 unsigned sandbox_workers_of_machine(void)
 {
     enum { MOST = 8 };
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores < 2 ? 1 : cores < MOST ? (unsigned)cores : MOST;
+    return pool_cores() < MOST ? pool_cores() : MOST;
 }
 
 enum status sandbox_open(unsigned quick, struct sandbox **out, struct error *err)

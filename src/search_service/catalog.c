@@ -48,8 +48,8 @@ static void save(struct catalog *c)
     c->save_us = now + (pause > SAVE_US ? pause : SAVE_US);
 }
 
-enum status catalog_open(struct search_store *store, const char *lexicon, const char *cache_dir, struct catalog **out,
-                         struct error *err)
+enum status catalog_open(struct search_store *store, const char *lexicon, const char *cache_dir, unsigned threads,
+                         struct catalog **out, struct error *err)
 {
     struct error why;
     struct catalog *c = *out = calloc(1, sizeof *c);
@@ -65,7 +65,7 @@ enum status catalog_open(struct search_store *store, const char *lexicon, const 
     if (st == OK)
         st = search_store_index_open(store, *c->terms ? c->terms : NULL, err);
     if (st == OK && lexicon && *lexicon &&
-        meanings_open(lexicon, store, *c->words ? c->words : NULL, &c->meanings, &why) != OK)
+        meanings_open(lexicon, store, *c->words ? c->words : NULL, threads, &c->meanings, &why) != OK)
         log_warn("no lexicon of words: searching without meanings; `peel words pull` downloads it: %s", why.message);
     if (st != OK) {
         catalog_close(c);

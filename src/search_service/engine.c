@@ -7,7 +7,6 @@
 #include "rank/leg.h"
 
 #include <malloc.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,13 +157,6 @@ static void run_engine(struct worker *w, void *arg)
 
 /* --- opening and closing --- */
 
-static unsigned cores(void)
-{
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return n > 0 && n <= 256 ? (unsigned)n : 1;
-}
-
 /* The first model of a leg by name; NULL: there is none. */
 static struct engine_model *first_model(struct engine *e, enum leg_number leg)
 {
@@ -236,7 +228,7 @@ enum status engine_open(const struct engine_config *cfg, struct engine **out, st
     e->cfg.precision = cfg->precision && *cfg->precision ? cfg->precision : "auto";
     e->missing_from = INT64_MAX;
     pthread_mutex_init(&e->mutex, NULL);
-    unsigned threads = cfg->threads ? cfg->threads : cores();
+    unsigned threads = cfg->threads ? cfg->threads : pool_cores();
     enum status st = encoder_check_precision(e->cfg.precision, err);
     if (st == OK && threads > 1)
         st = pool_open("encode", threads - 1, 1, &e->pool, err);

@@ -98,7 +98,7 @@ enum status search_service_run(const struct search_service_config *cfg, struct e
     if (st == OK && s.bucket)
         mirror_bucket(&s);
     if (st == OK)
-        st = catalog_open(s.store, c->words, c->cache_dir, &s.catalog, err);
+        st = catalog_open(s.store, c->words, c->cache_dir, c->threads ? c->threads : pool_cores(), &s.catalog, err);
     if (st == OK)
         st = sandbox_open(IMAGE_WORKERS, &s.sandbox, err);
     if (st == OK)

@@ -82,7 +82,7 @@ static int open_all(void **state)
     assert_int_equal(search_store_index_open(s->store, NULL, &s->err), OK);
     snprintf(path, sizeof path, "%s/en.words", s->folder);
     make_lexicon(path);
-    assert_int_equal(meanings_open(path, s->store, NULL, &s->index, &s->err), OK);
+    assert_int_equal(meanings_open(path, s->store, NULL, 1, &s->index, &s->err), OK);
     for (size_t i = 0; i < sizeof library / sizeof *library; i++)
         (void)put(s, library[i][0], library[i][1]);
     *state = s;
@@ -289,7 +289,7 @@ static void follows_changes(void **state)
     meanings_close(s->index);          /* and all over from the store */
     char path[96];
     snprintf(path, sizeof path, "%s/en.words", s->folder);
-    assert_int_equal(meanings_open(path, s->store, NULL, &s->index, &s->err), OK);
+    assert_int_equal(meanings_open(path, s->store, NULL, 1, &s->index, &s->err), OK);
     assert_string_equal(best(s, "anchor", &score, corrected), "brick.png");
     assert_string_equal(best(s, "kitten", &score, corrected), "cat.png");
 }
@@ -437,7 +437,7 @@ static void reopen(struct setup *s, const char *snapshot)
     char path[96];
     snprintf(path, sizeof path, "%s/en.words", s->folder);
     meanings_close(s->index);
-    assert_int_equal(meanings_open(path, s->store, snapshot, &s->index, &s->err), OK);
+    assert_int_equal(meanings_open(path, s->store, snapshot, 3, &s->index, &s->err), OK);
 }
 
 static void expect_all(struct setup *s)
@@ -481,6 +481,31 @@ static void a_snapshot_is_as_good_as_the_documents(void **state)
     reopen(s, snapshot);
     expect_all(s);
     assert_true(saves(s, snapshot));
+}
+
+/* All documents, read by one thread and by several. */
+static void threads_read_what_one_does(void **state)
+{
+    struct setup *s = *state;
+    static const char *const words[] = {"cat", "dog", "car", "cake", "birthday", "fast", "chain"};
+    size_t found[2][3];
+    char path[96];
+    snprintf(path, sizeof path, "%s/en.words", s->folder);
+    for (unsigned i = 0; i < 2500; i++) {
+        char name[32], title[64];
+        snprintf(name, sizeof name, "s%u.png", i);
+        snprintf(title, sizeof title, "%s rare%u", words[i % 7], i * i / 97 % 100);
+        (void)put(s, name, title);
+    }
+    for (unsigned several = 0; several < 2; several++) {
+        static const char *const queries[] = {"cat", "birthday", "rare7"};
+        meanings_close(s->index);
+        assert_int_equal(meanings_open(path, s->store, NULL, several ? 3 : 1, &s->index, &s->err), OK);
+        for (size_t q = 0; q < 3; q++)
+            found[several][q] = count_found(s, queries[q], NULL, 0, INT64_MAX);
+    }
+    assert_true(found[0][0] > 357 && found[0][2] > 0);
+    assert_memory_equal(found[0], found[1], sizeof found[0]);
 }
 
 static void a_damaged_snapshot_is_not_believed(void **state)
@@ -563,6 +588,7 @@ int main(void)
                                        T(enough_documents_leave_out_alike_words),
                                        T(threads_find_what_one_does),
                                        T(a_snapshot_is_as_good_as_the_documents),
+                                       T(threads_read_what_one_does),
                                        T(a_damaged_snapshot_is_not_believed),
                                        T(searches_go_on_during_changes)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,7 +56,7 @@ static int open_all(void **state)
     assert_int_equal(search_store_open(path, 1, &setup.store, &err), OK);
     snprintf(path, sizeof path, "%s/english.words", setup.folder);
     make_lexicon(path);
-    assert_int_equal(meanings_open(path, setup.store, NULL, &setup.words, &err), OK);
+    assert_int_equal(meanings_open(path, setup.store, NULL, 1, &setup.words, &err), OK);
     for (unsigned i = 0; i < LANGUAGE_COUNT; i++)
         language_set_add(&languages, i);
     assert_int_equal(phrases_open(4, &languages, &setup.phrases, &err), OK);
