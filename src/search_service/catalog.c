@@ -195,6 +195,40 @@ enum status catalog_reindex(struct catalog *c, const char *filename, int64_t *id
     return st;
 }
 
+/* --- filters --- */
+
+static enum status take_label(void *ctx, int64_t id, const char *pack, enum rating rating, bool animated,
+                              struct error *err)
+{
+    return labels_put(ctx, id, pack, rating, animated, err);
+}
+
+/* Read soon after the start, in the background, as a search may not take as long with many documents; or when a filter
+ * comes before. While nothing changes. */
+static enum status load_labels(struct catalog *c, struct error *err)
+{
+    struct labels *l = NULL;
+    catalog_lock(c);
+    enum status st = atomic_load(&c->labels) ? OK : labels_open(&l, err);
+    if (st == OK && l)
+        st = search_store_labels(c->store, take_label, l, err);
+    if (st == OK && l)
+        atomic_store(&c->labels, l);
+    else
+        labels_close(l);
+    catalog_unlock(c);
+    return st;
+}
+
+enum status catalog_test_begin(struct catalog *c, const struct sticker_filter *f, struct label_test *out,
+                               struct error *err)
+{
+    enum status st = atomic_load(&c->labels) ? OK : load_labels(c, err);
+    if (st == OK)
+        labels_test_begin(atomic_load(&c->labels), f, out);
+    return st;
+}
+
 /* --- following what others change --- */
 
 /* Changes are numbered in the order in which they became visible, so a number is all that must be remembered, and a
@@ -258,7 +292,9 @@ static enum status follow_terms(struct catalog *c, struct worker *w, int64_t new
 static enum status follow(struct catalog *c, struct worker *w, struct error *err)
 {
     int64_t newest;
-    enum status st = search_store_generation(c->store, &newest, err);
+    enum status st = atomic_load(&c->labels) ? OK : load_labels(c, err);
+    if (st == OK)
+        st = search_store_generation(c->store, &newest, err);
     if (st == OK)
         st = follow_terms(c, w, newest, err);
     return st == OK ? follow_documents(c, w, newest, err) : st;
@@ -294,37 +330,4 @@ void catalog_stop(struct catalog *c)
 {
     worker_close(c->follower);
     c->follower = NULL;
-}
-
-/* --- filters --- */
-
-static enum status take_label(void *ctx, int64_t id, const char *pack, enum rating rating, bool animated,
-                              struct error *err)
-{
-    return labels_put(ctx, id, pack, rating, animated, err);
-}
-
-/* Read when the first filter comes, while nothing changes. */
-static enum status load_labels(struct catalog *c, struct error *err)
-{
-    struct labels *l = NULL;
-    catalog_lock(c);
-    enum status st = atomic_load(&c->labels) ? OK : labels_open(&l, err);
-    if (st == OK && l)
-        st = search_store_labels(c->store, take_label, l, err);
-    if (st == OK && l)
-        atomic_store(&c->labels, l);
-    else
-        labels_close(l);
-    catalog_unlock(c);
-    return st;
-}
-
-enum status catalog_test_begin(struct catalog *c, const struct sticker_filter *f, struct label_test *out,
-                               struct error *err)
-{
-    enum status st = atomic_load(&c->labels) ? OK : load_labels(c, err);
-    if (st == OK)
-        labels_test_begin(atomic_load(&c->labels), f, out);
-    return st;
 }
