@@ -6,12 +6,11 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define LEAST_ALIKE 0.25f  /* cosine below which words have nothing to do with each other */
-#define MOST_ALIKE  0.9f   /* of words that are not the same */
-#define WIDEST      200u   /* distinct words that one word of a query may stand for */
-#define ENOUGH      16384u /* documents that have one of these words */
-#define MOST_KEPT   1024u  /* words in a list that is kept */
-#define PARTLY      0.6f   /* how alike a word of a term is to the term */
+#define LEAST_ALIKE 0.25f /* cosine below which words have nothing to do with each other */
+#define MOST_ALIKE  0.9f  /* of words that are not the same */
+#define WIDEST      200u  /* distinct words that one word of a query may stand for */
+#define MOST_KEPT   1024u /* words in a list that is kept */
+#define PARTLY      0.6f  /* how alike a word of a term is to the term */
 
 static size_t step_of(float value)
 {
@@ -218,12 +217,18 @@ enum status meanings_alike_term(const struct meanings *x, const struct text_term
     return take_alike(m, 0, a, out, err);
 }
 
-void meanings_alike_enough(const struct meanings *x, struct alike_list *list)
+void meanings_alike_enough(const struct meanings *x, size_t enough, struct alike_list *list)
 {
-    uint32_t counts[MEANINGS_STEPS] = {0}, kept = 0;
+    uint32_t counts[MEANINGS_STEPS], kept = 0;
+    size_t all = 0;
+    for (uint32_t i = 0; i < list->n; i++)
+        all += x->entries[list->items[i].entry].n;
+    if (all <= enough)
+        return;
+    memset(counts, 0, sizeof counts);
     for (uint32_t i = 0; i < list->n; i++)
         counts[step_of(list->items[i].score)] += x->entries[list->items[i].entry].n;
-    float least = meanings_step_with(counts, ENOUGH);
+    float least = meanings_step_with(counts, enough);
     for (uint32_t i = 0; i < list->n; i++)
         if (list->items[i].score >= least)
             list->items[kept++] = list->items[i];

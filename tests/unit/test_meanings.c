@@ -391,6 +391,9 @@ static void enough_documents_leave_out_alike_words(void **state)
     labels_test_begin(labels, &(struct sticker_filter){.rating_most = RATING_R, .pack = "few"}, &passing);
     assert_int_equal(count_found(s, "cat", &passing, 1000, 2000), ALIKE);
     labels_test_end(&passing);
+    labels_test_begin(labels, &(struct sticker_filter){.rating_most = RATING_G}, &passing);
+    assert_int_equal(count_found(s, "cat", &passing, 1000, 2000), 0); /* nearly all pass */
+    labels_test_end(&passing);
     labels_close(labels);
 }
 
