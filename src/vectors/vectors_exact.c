@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define EMPTY   UINT64_MAX
 #define DELETED (UINT64_MAX - 1)
+
+#define DISK_LEFT ((uint64_t)256 << 20) /* for others, by a file of vectors */
 
 /* --- id map --- */
 
@@ -137,27 +140,45 @@ const float *table_vector(const struct table *t, const struct segment *s, size_t
 {
     const float *vector = s->vectors + i * dim;
     size_t bytes = dim * sizeof *vector;
-    int file = s->memory ? t->scratch : t->file;
-    if (file < 0 || s->at < 0)
+    int file = s->at < 0 ? -1 : s->memory ? t->scratch : t->file;
+    if (file < 0)
         return vector;
     return pread(file, buffer, bytes, s->at + (off_t)(i * bytes)) == (ssize_t)bytes ? buffer : vector;
+}
+
+/* Is there so much room on the file's disk, as well as for a snapshot of it with codes and numbers, and DISK_LEFT? */
+static bool has_room(int file, off_t length, size_t more)
+{
+    struct statvfs disk;
+    uint64_t snapshot = ((uint64_t)length + more) / 2 * 3;
+    return fstatvfs(file, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize > more + snapshot + DISK_LEFT;
+}
+
+static void unmap_vectors(struct table *t, struct segment *s)
+{
+    munmap(s->vectors, s->vector_bytes);
+    (void)!ftruncate(t->scratch, s->at);
 }
 
 /* Room for a segment's vectors in a file without a name that the table has for them, where there are so many that a
  * sort will move them to the snapshot. False: they go to memory. */
 static bool map_vectors(const struct vectors_tuning *tuning, struct table *t, struct segment *s)
 {
-    if (!tuning->folder || s->base < tuning->exact_below)
+    if (!tuning->folder || tuning->recall >= 1 || s->base < tuning->exact_below)
         return false;
     if (t->scratch < 0)
         t->scratch = os_scratch_file(tuning->folder);
     off_t at = t->scratch < 0 ? (off_t)-1 : lseek(t->scratch, 0, SEEK_END);
+    if (at < 0 || !has_room(t->scratch, at, s->vector_bytes))
+        return false;
     /* reserved, as writing to a mapping of a full disk ends the process */
-    if (at < 0 || posix_fallocate(t->scratch, at, (off_t)s->vector_bytes) != 0)
+    void *mapped = posix_fallocate(t->scratch, at, (off_t)s->vector_bytes) == 0
+                       ? mmap(NULL, s->vector_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, t->scratch, at)
+                       : MAP_FAILED;
+    if (mapped == MAP_FAILED) {
+        (void)!ftruncate(t->scratch, at);
         return false;
-    void *mapped = mmap(NULL, s->vector_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, t->scratch, at);
-    if (mapped == MAP_FAILED)
-        return false;
+    }
     s->vectors = mapped;
     s->at = at;
     return true;
@@ -189,7 +210,7 @@ static enum status table_grow(struct vectors_exact *ix, struct table *t, struct 
     s.died = malloc(n * sizeof *s.died);
     if (!s.memory || !s.died) {
         if (mapped)
-            munmap(s.vectors, s.vector_bytes);
+            unmap_vectors(t, &s);
         free(s.memory);
         free(s.died);
         return err_no_memory(err, "%u more vectors", SEGMENT_ROWS);

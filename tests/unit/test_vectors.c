@@ -293,7 +293,7 @@ static void sorting_beside_changes_and_searches(void **state)
     tmp_make(dir, sizeof dir);
     snprintf(path, sizeof path, "%s/a.index", dir);
     assert_int_equal(vectors_exact_open(CHURN_DIM, &c.ix, &err), OK);
-    vectors_exact_tune(c.ix, &(struct vectors_tuning){.recall = 0.9, .exact_below = 1});
+    vectors_exact_tune(c.ix, &(struct vectors_tuning){.recall = 0.9, .exact_below = 1, .folder = dir});
     for (int64_t i = 0; i < CROWD_ROWS; i++) {
         random_vector(v, CHURN_DIM);
         assert_int_equal(vectors_exact_put(c.ix, i, v, &err), OK);
