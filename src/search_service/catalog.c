@@ -10,17 +10,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define FOLLOW_MS   500
-#define SAVE_US     60000000 /* between two snapshots, and SAVE_EFFORT times as long as one takes */
-#define SAVE_EFFORT 20
-#define PAGE_ROWS   100u
-#define PAGE_BYTES  (128u << 20)
+#define FOLLOW_MS      500
+#define LABELS_US      60000000 /* after what filters ask could not be read, before the next try */
+#define LABELS_WAIT_MS 200      /* of a search for that */
+#define SAVE_US        60000000 /* between two snapshots, and SAVE_EFFORT times as long as one takes */
+#define SAVE_EFFORT    20
+#define PAGE_ROWS      100u
+#define PAGE_BYTES     (128u << 20)
 
 struct catalog {
     struct search_store *store;
     struct meanings *meanings;
-    struct labels *_Atomic labels; /* NULL until the first filter comes */
+    struct labels *_Atomic labels; /* what filters ask; NULL until it was read */
+    int64_t labels_us;             /* when it may be read again, after that has failed; the follower's */
     /* Changes hold it as readers, catalog_lock as a writer; taken before the labels' own. */
     pthread_rwlock_t changes;
     int64_t followed;                        /* changes up to here are in memory; under changes, as a writer */
@@ -197,33 +201,71 @@ enum status catalog_reindex(struct catalog *c, const char *filename, int64_t *id
 
 /* --- filters --- */
 
+struct labels_reading {
+    struct labels *labels;
+    struct worker *w; /* whose end ends it; NULL: a search reads */
+};
+
 static enum status take_label(void *ctx, int64_t id, const char *pack, enum rating rating, bool animated,
                               struct error *err)
 {
-    return labels_put(ctx, id, pack, rating, animated, err);
+    struct labels_reading *r = ctx;
+    if (r->w && worker_stopping(r->w))
+        return err_set(err, ERR_CANCELLED, "stopped");
+    return labels_put(r->labels, id, pack, rating, animated, err);
 }
 
-/* Read soon after the start, in the background, as a search may not take as long with many documents; or when a filter
- * comes before. While nothing changes. */
-static enum status load_labels(struct catalog *c, struct error *err)
+/* While the catalogue is locked. */
+static enum status read_labels(struct catalog *c, struct worker *w, struct error *err)
 {
-    struct labels *l = NULL;
-    catalog_lock(c);
-    enum status st = atomic_load(&c->labels) ? OK : labels_open(&l, err);
-    if (st == OK && l)
-        st = search_store_labels(c->store, take_label, l, err);
-    if (st == OK && l)
-        atomic_store(&c->labels, l);
+    struct labels_reading r = {.w = w};
+    if (atomic_load(&c->labels))
+        return OK;
+    enum status st = labels_open(&r.labels, err);
+    if (st == OK)
+        st = search_store_labels(c->store, take_label, &r, err);
+    if (st == OK)
+        atomic_store(&c->labels, r.labels);
     else
-        labels_close(l);
+        labels_close(r.labels);
+    return st;
+}
+
+/* Soon after the start, in the background: with many documents, it takes longer than a search may. */
+static void load_labels(struct catalog *c, struct worker *w)
+{
+    struct error err;
+    if (atomic_load(&c->labels) || os_monotonic_us() < c->labels_us)
+        return;
+    catalog_lock(c);
+    enum status st = read_labels(c, w, &err);
     catalog_unlock(c);
+    c->labels_us = os_monotonic_us() + LABELS_US;
+    if (st != OK && st != ERR_CANCELLED)
+        log_warn("searches with a filter fail, as what they filter by cannot be read at the moment: %s", err.message);
+}
+
+/* A search that comes before reads them itself, unless somebody does, or something changes, for long. */
+static enum status await_labels(struct catalog *c, struct error *err)
+{
+    enum status st = OK;
+    for (unsigned waited = 0; st == OK && !atomic_load(&c->labels); waited++) {
+        if (waited == LABELS_WAIT_MS)
+            return err_set(err, ERR_UNAVAILABLE, "what searches filter by is being read");
+        if (pthread_rwlock_trywrlock(&c->changes) == 0) {
+            st = read_labels(c, NULL, err);
+            catalog_unlock(c);
+        } else {
+            usleep(1000);
+        }
+    }
     return st;
 }
 
 enum status catalog_test_begin(struct catalog *c, const struct sticker_filter *f, struct label_test *out,
                                struct error *err)
 {
-    enum status st = atomic_load(&c->labels) ? OK : load_labels(c, err);
+    enum status st = await_labels(c, err);
     if (st == OK)
         labels_test_begin(atomic_load(&c->labels), f, out);
     return st;
@@ -292,9 +334,8 @@ static enum status follow_terms(struct catalog *c, struct worker *w, int64_t new
 static enum status follow(struct catalog *c, struct worker *w, struct error *err)
 {
     int64_t newest;
-    enum status st = atomic_load(&c->labels) ? OK : load_labels(c, err);
-    if (st == OK)
-        st = search_store_generation(c->store, &newest, err);
+    load_labels(c, w);
+    enum status st = search_store_generation(c->store, &newest, err);
     if (st == OK)
         st = follow_terms(c, w, newest, err);
     return st == OK ? follow_documents(c, w, newest, err) : st;

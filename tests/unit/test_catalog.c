@@ -67,7 +67,7 @@ static void labels_are_read_in_the_background(void **state)
     assert_int_equal(catalog_test_begin(c, &odd, &test, &err), ERR_TIMEOUT);
     assert_int_equal(catalog_start(c, &listener, NULL, &err), OK);
     enum status st = ERR_TIMEOUT;
-    for (int64_t end = os_monotonic_us() + WAIT_US; st == ERR_TIMEOUT && os_monotonic_us() < end;) {
+    for (int64_t end = os_monotonic_us() + WAIT_US; st != OK && os_monotonic_us() < end;) {
         usleep(20000);
         st = catalog_test_begin(c, &odd, &test, &err);
     }
