@@ -10,6 +10,7 @@
 #define MOST_ALIKE  0.9f  /* of words that are not the same */
 #define WIDEST      200u  /* distinct words that one word of a query may stand for */
 #define MOST_KEPT   1024u /* words in a list that is kept */
+#define SAMPLE      16u   /* documents of a word, to see how many pass a filter */
 #define PARTLY      0.6f  /* how alike a word of a term is to the term */
 
 static size_t step_of(float value)
@@ -217,7 +218,17 @@ enum status meanings_alike_term(const struct meanings *x, const struct text_term
     return take_alike(m, 0, a, out, err);
 }
 
-void meanings_alike_enough(const struct meanings *x, size_t enough, struct alike_list *list)
+/* How many of the documents that have a word pass, by a sample of them. */
+static uint32_t count_passing(const struct meanings *x, const struct entry *e, const struct label_test *passing)
+{
+    uint32_t n = e->n < SAMPLE ? e->n : SAMPLE, pass = 0;
+    for (uint32_t i = 0; i < n; i++)
+        pass += label_passes(passing, x->slots[POSTING_OF(e->postings[(uint64_t)i * e->n / n])].id);
+    return n ? (uint32_t)((uint64_t)e->n * pass / n) : 0;
+}
+
+void meanings_alike_enough(const struct meanings *x, const struct label_test *passing, size_t enough,
+                           struct alike_list *list)
 {
     uint32_t counts[MEANINGS_STEPS], kept = 0;
     size_t all = 0;
@@ -226,8 +237,10 @@ void meanings_alike_enough(const struct meanings *x, size_t enough, struct alike
     if (all <= enough)
         return;
     memset(counts, 0, sizeof counts);
-    for (uint32_t i = 0; i < list->n; i++)
-        counts[step_of(list->items[i].score)] += x->entries[list->items[i].entry].n;
+    for (uint32_t i = 0; i < list->n; i++) {
+        const struct entry *e = &x->entries[list->items[i].entry];
+        counts[step_of(list->items[i].score)] += passing ? count_passing(x, e, passing) : e->n;
+    }
     float least = meanings_step_with(counts, enough);
     for (uint32_t i = 0; i < list->n; i++)
         if (list->items[i].score >= least)

@@ -151,8 +151,9 @@ enum status meanings_alike(const struct meanings *x, const struct text_term *t, 
 enum status meanings_alike_term(const struct meanings *x, const struct text_term *words, size_t n, uint32_t entry,
                                 uint32_t word, struct scratch *m, struct arena *a, struct alike_list *out,
                                 struct error *err) MUST_CHECK;
-/* Leaves out words that are less alike than others which have enough documents. */
-void meanings_alike_enough(const struct meanings *x, size_t enough, struct alike_list *list);
+/* Leaves out words that are less alike than others which have enough documents that pass (NULL: all do). */
+void meanings_alike_enough(const struct meanings *x, const struct label_test *passing, size_t enough,
+                           struct alike_list *list);
 #define MEANINGS_MAX_QUERY 32u /* words of a query */
 
 /* A word or term of the query that counts, and the documents' words that are like it. */

@@ -7,12 +7,11 @@
 #include <math.h>
 #include <string.h>
 
-#define LEAST_NAME 3u      /* letters of a place's name that is searched for: "us" is also another word */
-#define MAX_NAMES  4096u   /* bytes of all such names */
-#define ENOUGH     16384ul /* documents of which the best are */
-#define SAMPLE     256u    /* of all, to see how many pass a filter */
-#define RANK_SHARE 1.2     /* a word weighs at most this times ln(2 + its rank in English / RANK_FROM); */
-#define RANK_FROM  200.0   /* both tuned on the dev split of eval/starter.csv */
+#define LEAST_NAME 3u     /* letters of a place's name that is searched for: "us" is also another word */
+#define MAX_NAMES  4096u  /* bytes of all such names */
+#define ENOUGH     16384u /* documents that have one of the words that are like a word of the query */
+#define RANK_SHARE 1.2    /* a word weighs at most this times ln(2 + its rank in English / RANK_FROM); */
+#define RANK_FROM  200.0  /* both tuned on the dev split of eval/starter.csv */
 
 static double rarity(const struct meanings *x, const struct alike_list *alike)
 {
@@ -216,16 +215,6 @@ static enum status read_query(const char *text, size_t len, struct arena *a, str
     return st == OK ? text_query_stems(text, len, a, &out->query, err) : st;
 }
 
-/* How many documents the words that are like one word of the query must have, so that less alike ones need not be
- * looked at: ENOUGH of those that pass the filter, by a sample of them. */
-static size_t enough_documents(const struct meanings *x, const struct label_test *passing)
-{
-    size_t n = x->n_slots < SAMPLE ? x->n_slots : SAMPLE, pass = 0;
-    for (size_t i = 0; i < n && passing; i++)
-        pass += label_passes(passing, x->slots[i * x->n_slots / n].id);
-    return passing ? ENOUGH * (n + 1) / (pass + 1) : ENOUGH;
-}
-
 enum status meanings_search(struct meanings *x, const char *text, size_t len, const struct label_test *passing,
                             size_t most, bool in_order, struct pool *pool, struct arena *a, struct meaning_hit **out,
                             size_t *n, const char **corrected, struct error *err)
@@ -246,9 +235,8 @@ enum status meanings_search(struct meanings *x, const char *text, size_t len, co
         st = err_no_memory(err, "the documents' words");
     if (st == OK)
         st = ask_words(x, &asked.query, &asked.terms, a, scratch, words, &n_words, &subject, err);
-    size_t enough = enough_documents(x, passing);
     for (size_t w = 0; st == OK && w < n_words; w++)
-        meanings_alike_enough(x, enough, &words[w].alike);
+        meanings_alike_enough(x, passing, most > ENOUGH ? most : ENOUGH, &words[w].alike);
     if (st == OK)
         st = meanings_best(x, &subject, words, n_words, passing, most, in_order, pool, scratch, a, out, n, err);
     if (scratch)
