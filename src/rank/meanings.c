@@ -532,6 +532,7 @@ struct reading {
     const int64_t *ids; /* [n] ascending */
     size_t n;
     atomic_size_t next; /* which no thread has taken yet */
+    atomic_bool failed;
 };
 struct reader {
     struct reading *all;
@@ -544,8 +545,11 @@ static void read_shares(void *arg, size_t i)
     struct reader *r = (struct reader *)arg + i;
     struct reading *all = r->all;
     size_t at;
-    while (r->st == OK && (at = atomic_fetch_add(&all->next, PAGE)) < all->n)
+    while (!atomic_load(&all->failed) && (at = atomic_fetch_add(&all->next, PAGE)) < all->n) {
         r->st = read_documents(all->x, all->store, all->ids + at, all->n - at < PAGE ? all->n - at : PAGE, &r->err);
+        if (r->st != OK)
+            atomic_store(&all->failed, true);
+    }
 }
 
 static enum status read_many(struct reading *all, unsigned threads, struct error *err)
@@ -555,9 +559,9 @@ static enum status read_many(struct reading *all, unsigned threads, struct error
     size_t n = 1 + all->n / PAGE;
     n = n < threads ? n : threads;
     n = n < MAX_READERS ? n : MAX_READERS;
-    enum status st = n > 1 ? pool_open("words", (unsigned)n - 1, 1, &pool, err) : OK;
-    if (st != OK)
-        return st;
+    enum status st = OK;
+    if (n > 1 && pool_open("words", (unsigned)n - 1, 1, &pool, err) != OK)
+        pool = NULL; /* one thread reads all */
     for (size_t i = 0; i < n; i++)
         readers[i].all = all;
     pool_for(pool, n, read_shares, readers);

@@ -48,7 +48,8 @@ static const char *correct(const struct meanings *x, const char *word, struct ar
         if (differ(letters, x->letters[i], allowed) || !e->n)
             continue;
         unsigned d = spelling_distance(word, len, e->word, strlen(e->word), allowed);
-        if (d < best || (d == best && found && e->n > found->n)) {
+        if (d < best ||
+            (d == best && found && (e->n > found->n || (e->n == found->n && strcmp(e->word, found->word) < 0)))) {
             best = d;
             found = e;
         }

@@ -113,7 +113,7 @@ static void agrees_with_pytorch(void **state)
             check_golden("tiny", p, isa, NULL, -1);
             check_golden("tiny", p, isa, pool, 97);
             check_golden("small", p, isa, pool, 598);
-            if (SANITIZED) /* the same code again, which takes them a minute */
+            if (SANITIZED) /* much the same code again, which takes them a minute */
                 continue;
             check_golden("small", p, isa, NULL, 598);
             check_golden("models/starter", p, isa, pool, -1);
