@@ -168,7 +168,7 @@ test-reference: $(B)/tests/test_clip ## the encoders against PyTorch, golden val
 
 # The thread sanitizer has nothing to say about one thread, nor about what it sees in the API tests again.
 ifeq ($(MODE),tsan)
-UNIT := $(patsubst %,$(B)/tests/test_%,base bucket collection http_client http_gone http_server kernels meanings \
+UNIT := $(patsubst %,$(B)/tests/test_%,base bucket catalog collection http_client http_gone http_server kernels meanings \
 	rank rate_limit sandbox search_service search_service_models search_service_phrases search_service_texts shed \
 	sticker_answers store_feedback store_files store_search vectors web worker)
 endif

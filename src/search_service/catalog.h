@@ -59,8 +59,8 @@ void catalog_unlock(struct catalog *c);
 enum status catalog_catch_up(struct catalog *c, struct error *err) MUST_CHECK;
 
 struct meanings *catalog_meanings(struct catalog *c); /* NULL: no lexicon */
-/* A test of documents by their ids, to be ended with labels_test_end; changes wait for that. ERR_UNAVAILABLE: soon after
- * the start, what it needs is still being read. */
+/* A test of documents by their ids, to be ended with labels_test_end; changes wait for that. ERR_UNAVAILABLE: soon
+ * after the start, what it needs is still being read. */
 enum status catalog_test_begin(struct catalog *c, const struct sticker_filter *f, struct label_test *out,
                                struct error *err) MUST_CHECK;
 
