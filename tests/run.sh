@@ -1,9 +1,10 @@
 #!/bin/sh
-# Runs test programs, as many at a time as there are processors (TEST_JOBS; of the API one more, as those wait for
-# services half of the time), shows what failed, and adds up.
+# Runs test programs, shows what failed, and adds up. At the same time run as many as there are processors (TEST_JOBS),
+# and one more unit or API test, as those wait for each other's threads and services.
 #   tests/run.sh KIND PROGRAM...
-# A program that ends in .py is Python's, and what is called fuzz_* is run by tests/fuzz.sh. Its output says how many tests passed: in the last line
-# ("N passed, N failed") or as cmocka does. The last line of ours is "KIND: N passed, N failed".
+# A program that ends in .py is Python's, and what is called fuzz_* is run by tests/fuzz.sh. Its output says how many
+# tests passed: in the last line ("N passed, N failed") or as cmocka does. The last line of ours is
+# "KIND: N passed, N failed".
 if [ "$1" = --one ]; then # PROGRAM FOLDER: leaves the counts in the folder
     t=$2
     log=$(mktemp "$3/log.XXXXXX") || exit 1
@@ -46,7 +47,7 @@ shift
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 jobs=$(nproc)
-[ "$kind" = api ] && jobs=$((jobs + 1))
+case $kind in api | unit) jobs=$((jobs + 1)) ;; esac
 printf '%s\n' "$@" | xargs -P "${TEST_JOBS:-$jobs}" -I '{}' sh "$0" --one '{}' "$tmp"
 cat "$tmp"/*.counts 2>/dev/null |
     awk -v kind="$kind" -v want=$# '{p += $1; f += $2} END {f += want - NR; print kind ": " p + 0 " passed, " f + 0 " failed"; exit f > 0}'
