@@ -639,7 +639,8 @@ static void close_lane(struct lane *lane)
 unsigned sandbox_workers_of_machine(void)
 {
     enum { MOST = 8 };
-    return pool_cores() < MOST ? pool_cores() : MOST;
+    unsigned cores = pool_cores();
+    return cores < MOST ? cores : MOST;
 }
 
 enum status sandbox_open(unsigned quick, struct sandbox **out, struct error *err)

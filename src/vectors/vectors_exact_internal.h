@@ -33,8 +33,8 @@ struct segment {
     int32_t *sum;           /* [rows] sum of codes: undoes the offset of unsigned queries */
     int64_t *id;            /* [rows] */
     float *vectors;         /* [rows][dim] */
-    size_t vector_bytes;    /* of these, */
-    off_t at;               /* and where they are in the table's file; -1: in memory */
+    off_t at;               /* where they are in the table's `file`, or in its `scratch`; -1: in memory */
+    size_t vector_bytes;    /* their size, of a segment that is not in the snapshot */
     _Atomic uint64_t *died; /* [rows] row count from which on the row is gone; 0: at once */
     void *memory;           /* what to free besides `died`; NULL when the arrays are in the mapped snapshot */
 };

@@ -283,7 +283,6 @@ static enum status adopt_rows(struct table *t, struct id_map *ids, const struct 
             .rows = n,
             .codes = codes + row * stride,
             .vectors = (float *)(void *)(base + offset[VECTORS]) + row * h->dim,
-            .vector_bytes = n * h->dim * sizeof(float),
             .at = (off_t)(offset[VECTORS] + row * h->dim * sizeof(float)),
             .id = (int64_t *)(void *)(base + offset[IDS]) + row,
             .scale = (float *)(void *)(base + offset[SCALE]) + row,
