@@ -24,7 +24,7 @@ Suites, in the order in which all of them run when no name is given:
   api        API tests, which start the program on free ports, but for the slow ones
   gallery    browser tests of the gallery (Chromium)
   slow       slow API tests: PostgreSQL, faults, uploads, models from PyPI, starter packs
-  pages      the two below, side by side
+  pages      browser and docs, side by side
   browser    browser tests of the admin pages
   docs       every command of README.md and docs/, as an ordinary user
   instructions  instructions of fixed pieces of work (bench/instructions.sh)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs test programs, shows what failed, and adds up. At the same time run as many as there are processors (TEST_JOBS),
-# and one more unit or API test, as those wait for each other's threads and services.
+# and one unit or API test more, as these often wait.
 #   tests/run.sh KIND PROGRAM...
 # A program that ends in .py is Python's, and what is called fuzz_* is run by tests/fuzz.sh. Its output says how many
 # tests passed: in the last line ("N passed, N failed") or as cmocka does. The last line of ours is

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #define FOLLOW_MS      500
-#define LABELS_US      60000000 /* after what filters ask could not be read, before the next try */
-#define LABELS_WAIT_MS 200      /* of a search for that */
+#define LABELS_US      60000000 /* between two tries to read what searches filter by */
+#define LABELS_WAIT_MS 200      /* for which a search waits while others read it */
 #define SAVE_US        60000000 /* between two snapshots, and SAVE_EFFORT times as long as one takes */
 #define SAVE_EFFORT    20
 #define PAGE_ROWS      100u
@@ -23,8 +23,8 @@
 struct catalog {
     struct search_store *store;
     struct meanings *meanings;
-    struct labels *_Atomic labels; /* what filters ask; NULL until it was read */
-    int64_t labels_us;             /* when it may be read again, after that has failed; the follower's */
+    struct labels *_Atomic labels; /* what searches filter by; NULL until it has been read */
+    int64_t labels_us;             /* when the follower may try again to read it */
     /* Changes hold it as readers, catalog_lock as a writer; taken before the labels' own. */
     pthread_rwlock_t changes;
     int64_t followed;                        /* changes up to here are in memory; under changes, as a writer */
@@ -203,7 +203,7 @@ enum status catalog_reindex(struct catalog *c, const char *filename, int64_t *id
 
 struct labels_reading {
     struct labels *labels;
-    struct worker *w; /* whose end ends it; NULL: a search reads */
+    struct worker *w; /* stops reading when it is to stop; NULL: a search reads */
 };
 
 static enum status take_label(void *ctx, int64_t id, const char *pack, enum rating rating, bool animated,
@@ -245,7 +245,7 @@ static void load_labels(struct catalog *c, struct worker *w)
         log_warn("searches with a filter fail, as what they filter by cannot be read at the moment: %s", err.message);
 }
 
-/* A search that comes before reads them itself, unless somebody does, or something changes, for long. */
+/* A search that comes before reads them itself. While others hold the lock it waits, for LABELS_WAIT_MS at most. */
 static enum status await_labels(struct catalog *c, struct error *err)
 {
     enum status st = OK;

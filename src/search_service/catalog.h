@@ -21,7 +21,7 @@
 struct catalog;
 /* `lexicon`: a path; NULL, "" or no such file: nothing is known of what words mean. `cache_dir`: where the snapshots of
  * what they mean, and of the index of terms, are kept for the next start; NULL or "": nowhere. All borrowed until
- * catalog_close. `threads`: for reading many documents. */
+ * catalog_close. `threads`: as many read the documents. */
 enum status catalog_open(struct search_store *store, const char *lexicon, const char *cache_dir, unsigned threads,
                          struct catalog **out, struct error *err) MUST_CHECK;
 void catalog_close(struct catalog *c); /* NULL is fine */
